@@ -1,0 +1,44 @@
+# Two commands: `make demo` and `make test`. Whichever comes first makes .venv.
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help demo test test-slow check lock clean
+
+help:
+	@echo "make demo       draw the example catalogue, run everything on it, say what to look at"
+	@echo "make test       the everyday tests and quality gates (under ten minutes)"
+	@echo "make test-slow  chaos, whole runs, long films"
+	@echo "make check      ruff, mypy, layers only"
+	@echo "make lock       compile requirements/*.in to requirements/lock.txt"
+
+$(READY): requirements/lock.txt pyproject.toml
+	@python=$$(for p in $(PYTHON) python3.11 python3.12 python3; do \
+	    $$p -c 'import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null \
+	    && echo $$p && break; done); \
+	 test -n "$$python" || { echo "Python 3.11 or 3.12 with its venv module is needed" >&2; exit 2; }; \
+	 echo "making $(VENV) with $$python: about two minutes, 3 GB"; \
+	 $$python -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --no-deps --disable-pip-version-check -r requirements/lock.txt
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --no-deps --disable-pip-version-check --no-build-isolation -e .
+	@touch $(READY)
+
+demo: $(READY)
+	@$(BIN)/cinelake demo
+
+test: $(READY)
+	@$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(READY)
+	@$(BIN)/python -m pytest -m slow
+
+check: $(READY)
+	@$(BIN)/python -m pytest -q tests/test_quality.py
+
+lock: $(READY)
+	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header \
+	    --no-emit-index-url --override requirements/overrides.txt requirements/dev.in -o requirements/lock.txt
+
+clean:
+	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,357 @@
+"""The catalogue: which films there are, and what is wrong with the rest.
+
+A folder, a glob or a list gives films with a `movie_id` each; a film that cannot run is a `CatalogueProblem`
+and the others go on. Reading asks the file system for names and kinds only: no film is opened, and the
+fingerprint of a film's content is a function of its own.
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from cinelake.catalogue_list import ListRow, read_list
+from cinelake.errors import FilmMissing, ManifestError, Problem
+
+if TYPE_CHECKING:
+    from cinelake.manifest_sections import CatalogueSettings
+
+ID_LENGTH = 96
+BLOCK_BYTES = 64 * 1024
+BLOCKS = 18
+
+# What lies beside films and is none: subtitles, notes, pictures, unfinished downloads.
+SIDECARS = (
+    *(".srt", ".vtt", ".ass", ".ssa", ".sub", ".idx", ".nfo", ".json", ".csv", ".txt", ".xml", ".md", ".parquet"),
+    *(".yaml", ".yml", ".jpg", ".jpeg", ".png", ".webp", ".pdf", ".sha1", ".sha256", ".md5", ".torrent"),
+    *(".part", ".crdownload", ".download", ".tmp", ".aria2", ".ytdl"),
+)
+
+_NOT_IN_ID = re.compile(r"[^a-z0-9]+")
+_ID = re.compile(rf"[a-z0-9_]{{1,{ID_LENGTH}}}")
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueFilm:
+    """A film that can run. `path`: local and absolute; `uri`: as the catalogue shows it; `group`: its series.
+
+    line: the film's line in the list; 0 where there is none.
+    """
+
+    movie_id: str
+    path: str
+    uri: str
+    title: str
+    group: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueProblem:
+    """What keeps films from running.
+
+    reason: `movie_id_clash`, `film_missing`, `staging_unavailable`, `bad_row`; of `duplicates`: `same_content`.
+    movie_id: the film's; `list_row_7` for a row of a list (line 7) that gives none. line: of the list; 0 elsewhere.
+    """
+
+    movie_id: str
+    reason: str
+    message: str
+    uris: tuple[str, ...] = ()
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The films that can run, by `movie_id`, and the problems of the others.
+
+    warnings: sentences about the whole catalogue. skipped: sidecars (subtitles, notes, pictures) left aside.
+    """
+
+    films: tuple[CatalogueFilm, ...]
+    problems: tuple[CatalogueProblem, ...] = ()
+    warnings: tuple[str, ...] = ()
+    skipped: int = 0
+
+
+def read_catalogue(settings: CatalogueSettings, base: Path) -> Catalogue:
+    """The catalogue that a manifest in the folder `base` describes.
+
+    Raises `ManifestError` if the folder is not there or the list cannot be read.
+    """
+    if settings.list is not None:
+        films, problems = _in_list(base / settings.list)
+        return _catalogue(films, problems, [])
+    place = settings.films or ""
+    found = base / place
+    if found.is_dir():
+        paths, skipped = _in_folder(found)
+    elif glob.has_magic(place) and not os.path.lexists(found):
+        paths, skipped = _matching(place, base)
+    elif os.path.lexists(found):
+        paths, skipped = [str(found.absolute())], 0
+    else:
+        raise _no_place(place, found)
+    shown_from = f"{base.absolute()}/"
+    films = [_film_at(path, shown_from) for path in paths]
+    warnings = [] if films else [f"no film in {place!r} (from {base}), {skipped} other files"]
+    return _catalogue(films, [], warnings, skipped)
+
+
+def movie_id_of(name: str) -> str:
+    """The `movie_id` of a file's name: its stem in lower case, all but a-z and 0-9 as `_`, at most 96 characters."""
+    return _NOT_IN_ID.sub("_", _stem(name).lower())[:ID_LENGTH] or "_"
+
+
+def is_movie_id(text: str) -> bool:
+    """Whether `text` has the form of a `movie_id`: it is then also a file name that stays in its folder."""
+    return _ID.fullmatch(text) is not None
+
+
+def fingerprint(path: str | Path) -> str:
+    """What tells a film's content from another's: its size and 18 blocks of 64 KiB, spread from first to last.
+
+    Independent of name and modification time; a file of up to 18 blocks is read whole. Raises `FilmMissing`.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    try:
+        with Path(path).open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            digest.update(str(size).encode() + b"\n")
+            for offset in _block_offsets(size):
+                file.seek(offset)
+                digest.update(file.read(BLOCK_BYTES))
+    except OSError as error:
+        raise FilmMissing(f"{_printable(path)} cannot be read: {error.strerror or error}") from error
+    return digest.hexdigest()
+
+
+def _block_offsets(size: int) -> list[int]:
+    if size <= BLOCKS * BLOCK_BYTES:
+        return list(range(0, size, BLOCK_BYTES))
+    last = size - BLOCK_BYTES
+    return [last * block // (BLOCKS - 1) for block in range(BLOCKS)]
+
+
+def duplicates(films: Iterable[CatalogueFilm], fingerprints: Mapping[str, str]) -> tuple[CatalogueProblem, ...]:
+    """Warnings about films with the same content under several ids (all of them run).
+
+    fingerprints: by `movie_id`; films without one are left aside.
+    """
+    groups: dict[str, list[CatalogueFilm]] = {}
+    for film in films:
+        if film.movie_id in fingerprints:
+            groups.setdefault(fingerprints[film.movie_id], []).append(film)
+    return tuple(_same_content(group) for group in groups.values() if len(group) > 1)
+
+
+def _same_content(films: list[CatalogueFilm]) -> CatalogueProblem:
+    names = ", ".join(film.movie_id for film in films)
+    message = f"the same content under {len(films)} ids: {names}. Each runs; drop all but one to save the work"
+    return CatalogueProblem(films[0].movie_id, "same_content", message, tuple(film.uri for film in films))
+
+
+def _catalogue(
+    films: list[CatalogueFilm], problems: list[CatalogueProblem], warnings: list[str], skipped: int = 0
+) -> Catalogue:
+    """The films that can run; clashes of ids and missing files become problems."""
+    by_id: dict[str, list[CatalogueFilm]] = {}
+    for film in films:
+        by_id.setdefault(film.movie_id, []).append(film)
+    clashes = [_clash(movie_id, group) for movie_id, group in by_id.items() if len(group) > 1]
+    alone = [group[0] for group in by_id.values() if len(group) == 1]
+    absent = [problem for film in alone if (problem := _absence(film))]
+    out = {problem.movie_id for problem in absent}
+    return Catalogue(
+        films=tuple(sorted((f for f in alone if f.movie_id not in out), key=lambda film: film.movie_id)),
+        problems=tuple(sorted([*problems, *clashes, *absent], key=lambda problem: (problem.movie_id, problem.line))),
+        warnings=tuple(warnings),
+        skipped=skipped,
+    )
+
+
+def _clash(movie_id: str, films: list[CatalogueFilm]) -> CatalogueProblem:
+    some = ", ".join(f"{film.uri!r}{_of_list(film.line, ' ({})')}" for film in films[:5])
+    message = f"{len(films)} films have the id {movie_id!r}, none of them runs: {some}{' …' if len(films) > 5 else ''}"
+    message += ". Rename files, or give a list with a movie_id for each"
+    return CatalogueProblem(movie_id, "movie_id_clash", message, tuple(f.uri for f in films), films[0].line)
+
+
+def _of_list(line: int, form: str) -> str:
+    return form.format(f"line {line} of the list") if line else ""
+
+
+def _absence(film: CatalogueFilm) -> CatalogueProblem | None:
+    """What keeps the step from reading the film's file, if anything does."""
+    reason, why = "film_missing", _why_missing(film.path)
+    if not film.path:
+        reason, why = "staging_unavailable", "films are read from local files, staging is not available"
+    message = f"{_of_list(film.line, '{}: ')}{film.uri!r}: {why}"
+    return CatalogueProblem(film.movie_id, reason, message, (film.uri,), film.line) if why else None
+
+
+def _why_missing(path: str) -> str:
+    """Why a film's file cannot be worked on; nothing if it can."""
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116 (10,000 of them)
+    except OSError as error:
+        broken = os.path.islink(path)  # noqa: PTH114 (10,000 of them)
+        return "the link's target is not there" if broken else f"the file is not there ({error.strerror})"
+    if not stat.S_ISREG(mode):
+        return "this is a folder" if stat.S_ISDIR(mode) else "this is no regular file"
+    return "" if os.access(path, os.R_OK) else "the file cannot be read (permission denied)"
+
+
+# --- lists
+
+
+def _in_list(path: Path) -> tuple[list[CatalogueFilm], list[CatalogueProblem]]:
+    films: list[CatalogueFilm] = []
+    problems: list[CatalogueProblem] = []
+    for row in read_list(path):
+        made = _film_of_row(row, path.parent)
+        if isinstance(made, CatalogueFilm):
+            films.append(made)
+        else:
+            problems.append(made)
+    return films, problems
+
+
+def _film_of_row(row: ListRow, base: Path) -> CatalogueFilm | CatalogueProblem:
+    """The film of a row, or what is wrong with the row."""
+    if row.wrong:
+        return _bad_row(row, row.wrong)
+    if row.movie_id and not is_movie_id(row.movie_id):
+        rule = f"expected a movie_id of a-z, 0-9 and _, at most {ID_LENGTH} characters, received {row.movie_id[:120]!r}"
+        return _bad_row(row, rule)
+    name = unquote(urlsplit(row.uri).path) if _SCHEME.match(row.uri) else row.uri
+    return CatalogueFilm(
+        movie_id=row.movie_id or movie_id_of(name),
+        path=_local_path(row.uri, base),
+        uri=row.uri,
+        title=row.title or _printable(_stem(name)),
+        group=row.group,
+        line=row.line,
+    )
+
+
+def _bad_row(row: ListRow, why: str) -> CatalogueProblem:
+    movie_id = row.movie_id if is_movie_id(row.movie_id) else f"list_row_{row.line}"
+    message = f"line {row.line} of the list: {why}"
+    return CatalogueProblem(movie_id, "bad_row", message, (row.uri,) if row.uri else (), row.line)
+
+
+def _local_path(uri: str, base: Path) -> str:
+    """The local path of a film's URI; nothing if it is elsewhere.
+
+    Films on object stores (`s3://`, `gs://`) will be staged to a local copy; until then they are reported.
+    """
+    scheme = _SCHEME.match(uri)
+    if not scheme:
+        return str((base / uri).absolute())
+    parts = urlsplit(uri)
+    is_local = scheme[1].lower() == "file" and parts.netloc in {"", "localhost"}
+    return unquote(parts.path) if is_local else ""
+
+
+# --- folders and globs
+
+
+def _in_folder(folder: Path) -> tuple[list[str], int]:
+    """Files of a folder that may be films (broken links too: they are reported), and how many were skipped."""
+    paths, skipped = [], 0
+    for entry in _scan(folder):
+        if entry.name.startswith(".") or not _is_file_or_broken(entry):
+            continue
+        if _suffix(entry.name) in SIDECARS:
+            skipped += 1
+        else:
+            paths.append(entry.path)
+    return sorted(paths), skipped
+
+
+def _scan(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder.absolute()) as entries:
+            return list(entries)
+    except OSError as error:
+        message = f"the folder cannot be read: {error.strerror or error}"
+        raise ManifestError([Problem(str(folder), 0, "catalogue.films", message)]) from error
+
+
+def _is_file_or_broken(entry: os.DirEntry[str]) -> bool:
+    return entry.is_file() or (entry.is_symlink() and not Path(entry.path).exists())
+
+
+def _matching(pattern: str, base: Path) -> tuple[list[str], int]:
+    """Files that a glob matches; a sidecar of another match (`night.srt` of `night.mp4`) is skipped."""
+    fixed = _folder_before_magic(pattern, base)
+    if not fixed.is_dir():
+        raise _no_place(pattern, fixed)
+    found = sorted(set(glob.glob(pattern, root_dir=base, recursive=True)))  # noqa: PTH207 (Path.glob: hidden files)
+    paths = [os.path.join(base.absolute(), name) for name in found]  # noqa: PTH118 (10,000 of them)
+    files = [path for path in _each_folder_once(paths) if not _is_other_kind(path)]
+    films = {os.path.splitext(path)[0] for path in files if _suffix(path) not in SIDECARS}  # noqa: PTH122 (10,000 of them)
+    kept = [path for path in files if _suffix(path) not in SIDECARS or not _belongs_to(path, films)]
+    return kept, len(files) - len(kept)
+
+
+def _folder_before_magic(pattern: str, base: Path) -> Path:
+    parts = PurePosixPath(pattern).parts
+    first = next(i for i, part in enumerate(parts) if glob.has_magic(part))
+    return base.joinpath(*parts[:first])
+
+
+def _each_folder_once(paths: list[str]) -> list[str]:
+    """The paths without those that reach a folder a second time, through a link (`**` follows links)."""
+    reached: dict[str, str] = {}
+    for folder in sorted({path.rpartition("/")[0] for path in paths}, key=lambda name: (len(name), name)):
+        reached.setdefault(os.path.realpath(folder), folder)
+    kept = set(reached.values())
+    return [path for path in paths if path.rpartition("/")[0] in kept]
+
+
+def _belongs_to(sidecar: str, stems: set[str]) -> bool:
+    """`night.srt`, `night.en.srt` and `night-poster.jpg` belong to a film with the stem `night`."""
+    start = sidecar.rfind("/") + 1
+    return any(sidecar[:i] in stems for i in range(start, len(sidecar)) if sidecar[i] in ".-")
+
+
+def _is_other_kind(path: str) -> bool:
+    """A folder, a pipe, a device: no film. What is not there may be one that is missing."""
+    try:
+        return not stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116 (10,000 of them)
+    except OSError:
+        return False
+
+
+def _suffix(path: str) -> str:
+    return os.path.splitext(path)[1].lower()  # noqa: PTH122 (10,000 of them)
+
+
+def _no_place(place: str, folder: Path) -> ManifestError:
+    message = f"expected a folder, a file or a glob, received {place!r}: there is no {folder}"
+    return ManifestError([Problem(str(folder), 0, "catalogue.films", message)])
+
+
+def _film_at(path: str, base: str) -> CatalogueFilm:
+    name = path.rpartition("/")[2]
+    return CatalogueFilm(movie_id_of(name), path, _printable(path.removeprefix(base)), _printable(_stem(name)))
+
+
+def _stem(name: str) -> str:
+    return PurePosixPath(name).stem
+
+
+def _printable(path: str | Path) -> str:
+    """A path as text that UTF-8 can hold: bytes of a name that are no UTF-8 become replacement signs."""
+    return os.fsencode(path).decode("utf-8", "replace")

@@ -1,0 +1,101 @@
+"""A list of films, CSV or Parquet, as rows with their line; what is wrong with a row is said in the row.
+
+A list that cannot be read at all, or has no column `uri`, is a `ManifestError`.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cinelake.errors import ManifestError, Problem, did_you_mean
+
+COLUMNS = ("movie_id", "uri", "title", "group")
+
+
+@dataclass(frozen=True, slots=True)
+class ListRow:
+    """One film of a list. `line`: of the CSV file, or the row of the Parquet file, from 1. `wrong`: or nothing."""
+
+    line: int
+    movie_id: str = ""
+    uri: str = ""
+    title: str = ""
+    group: str = ""
+    wrong: str = ""
+
+
+def read_list(path: Path) -> list[ListRow]:
+    """The rows of a list of films; raises `ManifestError` if it is not there, not readable or has no `uri`."""
+    try:
+        with path.open("rb") as file:
+            is_parquet = file.read(4) == b"PAR1"
+        return list(_parquet_rows(path) if is_parquet else _csv_rows(path))
+    except OSError as error:
+        raise _unreadable(path, error.strerror or str(error)) from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise _unreadable(path, f"expected CSV in UTF-8 or Parquet: {error}") from error
+
+
+def _unreadable(path: Path, why: str, line: int = 0) -> ManifestError:
+    return ManifestError([Problem(str(path), line, "catalogue.list", f"the list cannot be read: {why}")])
+
+
+def _csv_rows(path: Path) -> Iterator[ListRow]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        delimiter = _delimiter(file.readline())
+        file.seek(0)
+        reader = csv.reader(file, delimiter=delimiter, strict=True)
+        header = [name.strip() for name in next(reader, [])]
+        _check_header(path, header)
+        last = reader.line_num
+        for values in reader:
+            line, last = last + 1, reader.line_num
+            if any(value.strip() for value in values):
+                yield _csv_row(line, header, values)
+
+
+def _delimiter(header: str) -> str:
+    """Spreadsheets write `;` or tabs in some countries; the header has no other reason to hold one."""
+    return max(",;\t", key=header.count)
+
+
+def _csv_row(line: int, header: list[str], values: list[str]) -> ListRow:
+    if len(values) != len(header):
+        return ListRow(line, wrong=f"expected {len(header)} fields, received {len(values)}")
+    return _row(line, dict(zip(header, values, strict=True)))
+
+
+def _check_header(path: Path, header: list[str]) -> None:
+    if "uri" not in header:
+        hint = did_you_mean("uri", header) if header else ": the file is empty"
+        raise _unreadable(path, f"expected a header with a column 'uri'{hint}", 1)
+    twice = sorted({name for name in header if name in COLUMNS and header.count(name) > 1})
+    if twice:
+        raise _unreadable(path, f"column {twice[0]!r} stands twice in the header", 1)
+
+
+def _parquet_rows(path: Path) -> Iterator[ListRow]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            _check_header(path, file.schema_arrow.names)
+            columns = [name for name in COLUMNS if name in file.schema_arrow.names]
+            rows = file.read(columns=columns).to_pylist()
+    except pa.ArrowException as error:
+        raise _unreadable(path, str(error)) from error
+    for line, row in enumerate(rows, start=1):
+        yield _row(line, row)
+
+
+def _row(line: int, values: dict[str, Any]) -> ListRow:
+    texts = {name: str(values[name]).strip() for name in COLUMNS if values.get(name) is not None}
+    wrong = "" if texts.get("uri") else "has no uri"
+    if "\0" in "".join(texts.values()):
+        wrong = "holds a NUL character"
+    return ListRow(line, **texts, wrong=wrong)

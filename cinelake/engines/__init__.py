@@ -1,0 +1,47 @@
+"""Where steps run. An engine only places work; `cinelake.step` does it.
+
+| kind  | what runs a step                                     | module               |
+| ----- | ---------------------------------------------------- | -------------------- |
+| local | processes of this machine, killed at their deadline   | `cinelake.engines.local` |
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from cinelake.errors import EngineUnavailable
+from cinelake.step import OnEvent, Step, StepReport
+
+if TYPE_CHECKING:
+    from cinelake.manifest import Manifest
+
+
+class Engine(Protocol):
+    """What a flow needs of an engine."""
+
+    window: int
+    """Films handed out and not yet finished."""
+
+    def warm(self, films: Mapping[str, str]) -> None:
+        """Use the time until the server answers: start workers, look how long these films (movie_id → path) are."""
+
+    def task_runner(self) -> Any:
+        """The Prefect task runner whose tasks call `place`."""
+
+    def place(self, step: Step) -> StepReport:
+        """Run a step to its end and give its report. Raises `WorkerLost`, `DecodeTimeout`, `StorageError`."""
+
+    def stop(self, *, now: bool = False) -> None:
+        """Let running steps finish, or end them now."""
+
+
+def make_engine(manifest: Manifest, on_event: OnEvent) -> Engine:
+    """The engine that the manifest's `engine` section names. Raises `EngineUnavailable` before any work starts."""
+    kind = manifest.engine.kind
+    if importlib.util.find_spec(f"cinelake.engines.{kind}") is None:
+        raise EngineUnavailable(f"engine {kind!r} is not part of this version; engine: {{kind: local}} is")
+    engine: Engine = importlib.import_module(f"cinelake.engines.{kind}").make(manifest, on_event)
+    return engine

@@ -1,0 +1,192 @@
+"""Every error Cinelake raises on purpose, in one place.
+
+    CinelakeError
+    ├── ManifestError            the manifest has problems: all of them, with their lines      exit 2
+    ├── UsageError               a command was asked for something that cannot be              exit 2
+    │   ├── UnknownName          no such task, model, table, film: with close matches
+    │   └── EngineUnavailable    the engine or a device that was asked for is not there
+    ├── StorageError             the lake cannot be written or read: the run stops             exit 1
+    └── FilmError                something about one film: becomes a row of `failures`
+        ├── FilmMissing          the file is not (or no longer) there            transient
+        ├── MovieIdClash         two films of the catalogue have one movie_id
+        ├── BadListing           a row of the catalogue's list that cannot be used
+        ├── NotAFilm             no picture and no sound that ffmpeg may read
+        ├── ForbiddenInput       a playlist, script or protocol that points elsewhere
+        ├── DamagedFilm          too much of the film cannot be decoded, or it ends early
+        ├── DecodeTimeout        ffmpeg or a step ran past its deadline            transient
+        ├── ContractViolation    a table that breaks its contract
+        ├── InputChanged         an input of the step changed while it ran         transient
+        ├── WorkerLost           the process that worked on the film died          transient
+        ├── WeightsMissing       a model file is not where it was sought
+        ├── ModelUnusable        a model file cannot be loaded or does not fit
+        └── TaskFailed           a task raised something that none of these names
+
+An error says where, which rule, the value received and what to do. A `FilmError` has a `reason` (its class's
+name in snake case, the `reason` column of `failures`) and says whether it is `transient` (retried by the next
+run) or permanent (waits until film, parameters or version change, or `--failed`).
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class CinelakeError(Exception):
+    """Anything Cinelake raises on purpose; `exit_code` is what the command ends with."""
+
+    exit_code: ClassVar[int] = 1
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One problem of a manifest or list: where (file, line; 0 = whole file), which setting, what is wrong."""
+
+    file: str
+    line: int
+    where: str
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place}: {self.where}: {self.message}" if self.where else f"{place}: {self.message}"
+
+
+class ManifestError(CinelakeError):
+    """The manifest has problems; `problems` holds all of them, in the order of their lines."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Iterable[Problem]):
+        self.problems = sorted(problems)
+        count = len(self.problems)
+        head = f"{count} problem{'s' if count != 1 else ''} in the manifest:"
+        super().__init__("\n".join([head, *(f"  {problem}" for problem in self.problems)]))
+
+
+class UsageError(CinelakeError):
+    """A command was asked for something that cannot be."""
+
+    exit_code = 2
+
+
+class UnknownName(UsageError):
+    """A name that nothing has; the message lists close matches or, if there are none, what there is."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]):
+        self.kind, self.name, self.known = kind, name, sorted(known)
+        super().__init__(f"unknown {kind} {name!r}{did_you_mean(name, self.known)}")
+
+
+class EngineUnavailable(UsageError):
+    """The engine, or a device it was asked for, is not there. Nothing falls back to another in silence."""
+
+
+class StorageError(CinelakeError):
+    """The lake cannot be read or written (full disk, read-only, no such bucket): the run stops."""
+
+
+class FilmError(CinelakeError):
+    """Something about one film. Becomes a row of `failures`; other films go on."""
+
+    transient: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, log_tail: str = ""):
+        super().__init__(message)
+        self.log_tail = log_tail
+
+    @property
+    def reason(self) -> str:
+        """The class's name in snake case: `NotAFilm` → `not_a_film`."""
+        return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=A)(?=F)", "_", type(self).__name__).lower()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_revive, (type(self), str(self), self.log_tail))
+
+
+def _revive(kind: type[FilmError], message: str, log_tail: str) -> FilmError:
+    """Rebuild an error that crossed a process boundary, whatever its constructor takes."""
+    error = kind.__new__(kind)
+    Exception.__init__(error, message)
+    error.log_tail = log_tail
+    return error
+
+
+class FilmMissing(FilmError):
+    """The film's file is not (or no longer) there."""
+
+    transient = True
+
+
+class MovieIdClash(FilmError):
+    """Two films of the catalogue have one movie_id: neither runs."""
+
+
+class BadListing(FilmError):
+    """A row of the catalogue's list that cannot be used: its id, or a place that cannot be read from here."""
+
+
+class NotAFilm(FilmError):
+    """There is no picture and no sound in the file that ffmpeg may read."""
+
+
+class ForbiddenInput(FilmError):
+    """The file is a playlist or script, or points at other files or the network."""
+
+
+class DamagedFilm(FilmError):
+    """The film ends early, or too much of it cannot be decoded."""
+
+
+class DecodeTimeout(FilmError):
+    """ffmpeg, or a step around it, ran past its deadline and was killed."""
+
+    transient = True
+
+
+class InputChanged(FilmError):
+    """An input of the step changed while it ran; the result was discarded."""
+
+    transient = True
+
+
+class WorkerLost(FilmError):
+    """The process that worked on the film died (killed, out of memory)."""
+
+    transient = True
+
+
+class WeightsMissing(FilmError):
+    """A model file is not where it was sought; the message says where, and how to get it."""
+
+
+class ModelUnusable(FilmError):
+    """A model file cannot be loaded safely, or its inputs and outputs do not fit the task."""
+
+
+class TaskFailed(FilmError):
+    """A task raised something that none of the typed errors names."""
+
+
+class ContractViolation(FilmError):
+    """A table that breaks its contract: which check, which column, how many rows, at most five of them."""
+
+    def __init__(self, table: str, check: str, column: str, count: int, examples: Sequence[str]):
+        self.table, self.check, self.column, self.count = table, check, column, count
+        self.examples = list(examples)[:5]
+        shown = "; ".join(self.examples) or "none shown"
+        super().__init__(f"table {table!r}, column {column!r}: {check} ({count} rows). Examples: {shown}")
+
+
+def did_you_mean(name: str, known: Sequence[str]) -> str:
+    """The end of a message about an unknown name: close matches, or what there is (at most twelve)."""
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.55)
+    if close:
+        return ": did you mean " + " or ".join(repr(match) for match in close) + "?"
+    if not known:
+        return ""
+    more = f" and {len(known) - 12} more" if len(known) > 12 else ""
+    return f": there is {', '.join(known[:12])}{more}"

@@ -1,0 +1,225 @@
+"""Running frozen networks: ONNX Runtime sessions, loaded once per worker process.
+
+A session is cached by the digest of its file, so that two films, or two tasks, that use one network load it once.
+Nothing falls back in silence: a device that is not there raises `EngineUnavailable` with the reason.
+
+`CINELAKE_CACHE` names the folder of exported networks (else `~/.cache/cinelake`), `CINELAKE_THREADS` the threads
+of one inference (else all processors).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from blake3 import blake3
+
+from cinelake.errors import EngineUnavailable, ModelUnusable, did_you_mean
+
+Device = Literal["cpu", "cuda"]
+Array = npt.NDArray[Any]
+
+_PROVIDERS: dict[Device, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+_LOADING = threading.Lock()
+
+
+def file_digest(path: Path) -> str:
+    """32 hexadecimal digits of a file's content; read once per process while path, size and time stay the same."""
+    stat = path.stat()
+    return _digest_of(str(path), stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _digest_of(path: str, size: int, mtime_ns: int) -> str:
+    with Path(path).open("rb") as file:
+        digest = blake3()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest(length=16)
+
+
+def files_digest(paths: Sequence[Path]) -> str:
+    """32 hexadecimal digits of several files: their names and contents, in the order of their names."""
+    digest = blake3()
+    for path in sorted(paths, key=lambda p: p.name):
+        digest.update(f"{path.name}\0{file_digest(path)}\0".encode())
+    return digest.hexdigest(length=16)
+
+
+def cache_folder() -> Path:
+    """Where exported networks are kept: `CINELAKE_CACHE`, else `~/.cache/cinelake`. Deleting it loses nothing."""
+    return Path(os.environ.get("CINELAKE_CACHE") or Path.home() / ".cache" / "cinelake")
+
+
+def inference_threads() -> int:
+    """Threads of one inference: `CINELAKE_THREADS`, else all processors."""
+    return int(os.environ.get("CINELAKE_THREADS") or os.cpu_count() or 1)
+
+
+def require_device(device: Device) -> str:
+    """The provider for a device; raises `EngineUnavailable` when this ONNX Runtime has none for it."""
+    provider = _PROVIDERS[device]
+    if device == "cpu":
+        return provider
+    import onnxruntime
+
+    available = onnxruntime.get_available_providers()
+    if provider not in available:
+        raise EngineUnavailable(
+            f"device {device!r} was asked for, but onnxruntime {onnxruntime.__version__} here has only "
+            f"{', '.join(available)}: install `onnxruntime-gpu` instead of `onnxruntime`, or say `device: cpu`"
+        )
+    return provider
+
+
+def session_options() -> Any:
+    """How every network here is run: a fixed number of threads that sleep while they wait, errors only on stderr.
+
+    Waiting threads that spin cost half as much again in processor time, which other films' steps could use.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = inference_threads()
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    return options
+
+
+def onnx_session(path: Path, device: Device = "cpu", layer: str | None = None) -> Any:
+    """The session of an ONNX file, loaded once per process; `layer` names a tensor (or node) to give instead.
+
+    Raises `ModelUnusable` when the file is no ONNX network or has no such layer, `EngineUnavailable` when the
+    provider did not start (its libraries are missing, say).
+    """
+    with _LOADING:
+        return _session(file_digest(path), str(path), device, layer, inference_threads())
+
+
+@lru_cache(maxsize=8)
+def _session(digest: str, path: str, device: Device, layer: str | None, threads: int) -> Any:
+    import onnxruntime
+
+    provider = require_device(device)
+    source = with_output(Path(path), layer) if layer else path
+    try:
+        session = onnxruntime.InferenceSession(source, session_options(), providers=[provider])
+    except Exception as error:
+        raise ModelUnusable(f"{path} cannot be loaded as an ONNX network: {error}") from error
+    check_provider(session, provider)
+    return session
+
+
+def check_provider(session: Any, provider: str) -> None:
+    """Raise `EngineUnavailable` when ONNX Runtime fell back to another provider than the one asked for."""
+    running = session.get_providers()
+    if running[0] != provider:
+        raise EngineUnavailable(
+            f"{provider} was asked for, but ONNX Runtime started {running[0]}: its libraries (CUDA, cuDNN) "
+            "could not be loaded"
+        )
+
+
+def with_output(path: Path, layer: str) -> bytes:
+    """An ONNX network whose only output is the tensor called `layer` (or the first output of the node of that name).
+
+    Raises `ModelUnusable` with close matches when there is none.
+    """
+    import onnx
+
+    try:
+        model = onnx.load(str(path))
+    except Exception as error:
+        raise ModelUnusable(f"{path} cannot be loaded as an ONNX network: {error}") from error
+    tensors = [name for node in model.graph.node for name in node.output]
+    nodes = {node.name: node.output[0] for node in model.graph.node if node.name}
+    wanted = layer if layer in tensors else nodes.get(layer)
+    if wanted is None:
+        raise ModelUnusable(f"{path} has no layer {layer!r}{did_you_mean(layer, [*nodes, *tensors])}")
+    del model.graph.output[:]
+    model.graph.output.append(onnx.ValueInfoProto(name=wanted))
+    return bytes(onnx.shape_inference.infer_shapes(model).SerializeToString())
+
+
+def run_in_batches(run: Callable[[Array], Array], rows: Array, size: int) -> Array:
+    """`run` over rows in batches of exactly `size`; the last is padded with zeros, whose results are dropped.
+
+    A fixed batch size gives the same bits whatever the engine and however the rows arrive.
+    """
+    results = []
+    for start in range(0, len(rows), size):
+        part = rows[start : start + size]
+        padding = np.zeros((size - len(part), *rows.shape[1:]), rows.dtype)
+        results.append(run(np.concatenate([part, padding]) if len(padding) else part)[: len(part)])
+    return np.concatenate(results)
+
+
+def import_tensorflow() -> Any:
+    """TensorFlow (and with it Keras), without the lines that it prints on import."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import tensorflow
+
+    return tensorflow
+
+
+def exported_keras(make: Callable[[], Any], file: Path, name: str, tolerance: float = 1e-3) -> Path:
+    """The ONNX file of a Keras network, exported the first time and kept in the cache folder.
+
+    make: builds the network from `file`; only called when there is no export yet. name: what else decides the
+    network (the layer it is cut at). tolerance: largest difference to Keras' own output, relative to its largest
+    value; `ModelUnusable` when it is exceeded, or when the network cannot be exported.
+    """
+    from importlib.metadata import version
+
+    parts = [file_digest(file), name, version("keras"), version("tf2onnx")]
+    target = cache_folder() / "onnx" / f"{blake3(repr(parts).encode()).hexdigest(length=16)}.onnx"
+    with _LOADING:
+        if not target.exists():
+            _export(make(), target, str(file), tolerance)
+    return target
+
+
+def _export(model: Any, target: Path, where: str, tolerance: float) -> None:
+    import tf2onnx
+
+    tf = import_tensorflow()
+    # An optimiser of tf2onnx that fails logs a traceback and is skipped; what comes out is compared below.
+    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
+    if len(model.inputs) != 1:
+        raise ModelUnusable(f"{where} takes {len(model.inputs)} inputs, not one")
+    spec = tf.TensorSpec(model.inputs[0].shape, model.inputs[0].dtype, name="input")
+    first_output = tf.function(lambda x: tf.nest.flatten(model(x, training=False))[0], input_signature=[spec])
+    try:
+        exported, _ = tf2onnx.convert.from_function(first_output, input_signature=[spec], opset=17)
+    except Exception as error:
+        raise ModelUnusable(f"{where} cannot be exported to ONNX: {error}") from error
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unchecked = target.with_name(f"{target.name}.{os.getpid()}.part")
+    unchecked.write_bytes(exported.SerializeToString())
+    try:
+        _compare(first_output, unchecked, spec, where, tolerance)
+        unchecked.replace(target)
+    finally:
+        unchecked.unlink(missing_ok=True)
+
+
+def _compare(keras_output: Any, exported: Path, spec: Any, where: str, tolerance: float) -> None:
+    """Raise `ModelUnusable` unless the export gives what Keras gives, on fixed random input."""
+    import onnxruntime
+
+    shape = [2 if i == 0 and size is None else size or 64 for i, size in enumerate(spec.shape)]
+    rows = np.random.default_rng(0).uniform(-1, 1, shape).astype(spec.dtype.as_numpy_dtype)
+    expected = np.asarray(keras_output(rows))
+    session = onnxruntime.InferenceSession(str(exported), session_options(), providers=["CPUExecutionProvider"])
+    found = np.asarray(session.run(None, {session.get_inputs()[0].name: rows})[0])
+    difference = float(np.abs(expected - found).max()) / max(1.0, float(np.abs(expected).max()))
+    if not difference <= tolerance:
+        raise ModelUnusable(f"{where}: the ONNX export differs from Keras by {difference:.2g}, more than {tolerance}")

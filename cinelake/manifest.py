@@ -1,0 +1,168 @@
+"""The manifest: `pipeline.yaml`, validated whole.
+
+`load_manifest` gives a `Manifest` or raises `ManifestError` with every problem, each with its line, the
+setting, what was expected and what was received. Nothing is touched beyond the file: no film, no lake, no
+model file. `python -m cinelake.manifest --schema` prints the JSON Schema that editors complete from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cinelake.errors import ManifestError, Problem
+from cinelake.manifest_problems import check
+from cinelake.manifest_schema import manifest_schema
+from cinelake.manifest_sections import (
+    CatalogueSettings,
+    DefaultSettings,
+    EngineSettings,
+    LakeSettings,
+    ModelSettings,
+    ScheduleSettings,
+    Sections,
+    TrackingSettings,
+    TriggerSettings,
+    absolute,
+)
+from cinelake.manifest_tasks import TaskEntry, read_entries
+from cinelake.manifest_yaml import MAX_BYTES, Document, read_yaml
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A valid manifest. Its folder is what relative paths are relative to.
+
+    text: the file as written, with `${NAME}` unreplaced: it may be logged. digest: of that text.
+    lake: `lake.uri` is an absolute path, or `s3://…`. labels: the folder of labels, absolute.
+    tasks: the entries by name, each after those it reads; disabled ones too, with `enabled` false.
+    """
+
+    path: Path
+    text: str
+    digest: str
+    lake: LakeSettings
+    catalogue: CatalogueSettings
+    labels: str
+    engine: EngineSettings
+    defaults: DefaultSettings
+    tracking: TrackingSettings
+    tasks: dict[str, TaskEntry]
+    models: dict[str, ModelSettings]
+    schedules: dict[str, ScheduleSettings]
+    triggers: dict[str, TriggerSettings]
+
+    @property
+    def folder(self) -> Path:
+        """The manifest's folder."""
+        return self.path.parent
+
+    @property
+    def enabled(self) -> dict[str, TaskEntry]:
+        """The entries that run, in dependency order."""
+        return {name: entry for name, entry in self.tasks.items() if entry.enabled}
+
+
+def load_manifest(path: str | Path, *, check_only: bool = False) -> Manifest:
+    """The manifest at `path`; raises `ManifestError` with all its problems.
+
+    check_only: for checking a manifest where its secrets are not: variables are not looked up, so values
+    keep `${NAME}`. Do not run such a manifest.
+    """
+    file = Path(path)
+    text = _read(file)
+    document = read_yaml(text, str(path), None if check_only else os.environ)
+    sections = _check_sections(document)
+    entries = read_entries(document, _tasks_of(document), file.absolute().parent)
+    if document.problems or sections is None:
+        raise ManifestError(dict.fromkeys(document.problems))
+    return _manifest(file.absolute(), text, sections, entries)
+
+
+def _read(file: Path) -> str:
+    try:
+        data = file.read_bytes() if file.stat().st_size <= MAX_BYTES else b"#" * (MAX_BYTES + 1)
+        return data.decode("utf-8-sig")
+    except FileNotFoundError as error:
+        message = "there is no such file: name the manifest with `-m FILE`, or begin with `cinelake demo`"
+        raise ManifestError([Problem(str(file), 0, "", message)]) from error
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise ManifestError([Problem(str(file), line, "", "expected text in UTF-8")]) from error
+    except OSError as error:
+        message = f"the file cannot be read: {error.strerror or error}"
+        raise ManifestError([Problem(str(file), 0, "", message)]) from error
+
+
+def _check_sections(document: Document) -> Sections | None:
+    """All sections but the entries of `tasks`, which their tasks' own parameters check."""
+    if not isinstance(document.data, dict):
+        document.problem((), "expected a mapping with lake, catalogue and tasks")
+        return None
+    data = {name: value for name, value in document.data.items() if value is not None}
+    for name in ("models", "schedules", "triggers"):
+        if isinstance(data.get(name), dict):
+            data[name] = {key: {} if value is None else value for key, value in data[name].items()}
+    return check(Sections, data, document, ())
+
+
+def _tasks_of(document: Document) -> dict[str, Any]:
+    tasks = document.data.get("tasks") if isinstance(document.data, dict) else None
+    return tasks if isinstance(tasks, dict) else {}
+
+
+def _manifest(path: Path, text: str, sections: Sections, entries: dict[str, TaskEntry]) -> Manifest:
+    lake = sections.lake if isinstance(sections.lake, LakeSettings) else LakeSettings(uri=sections.lake)
+    return Manifest(
+        path=path,
+        text=text,
+        digest=hashlib.blake2b(text.encode(), digest_size=16).hexdigest(),
+        lake=lake.in_folder(path.parent),
+        catalogue=sections.catalogue,
+        labels=absolute(sections.labels, path.parent),
+        engine=sections.engine,
+        defaults=sections.defaults,
+        tracking=sections.tracking.in_folder(path.parent),
+        tasks=entries,
+        models=sections.models,
+        schedules=sections.schedules,
+        triggers=sections.triggers,
+    )
+
+
+def main(arguments: list[str]) -> int:
+    """`--schema` prints the JSON Schema of the manifest; a file name checks that manifest."""
+    if arguments == ["--schema"]:
+        print(json.dumps(manifest_schema(), indent=2, ensure_ascii=False))
+        return 0
+    try:
+        for name in arguments:
+            load_manifest(name, check_only=True)
+    except ManifestError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
+
+__all__ = [
+    "CatalogueSettings",
+    "DefaultSettings",
+    "EngineSettings",
+    "LakeSettings",
+    "Manifest",
+    "ModelSettings",
+    "ScheduleSettings",
+    "TaskEntry",
+    "TrackingSettings",
+    "TriggerSettings",
+    "load_manifest",
+    "manifest_schema",
+]

@@ -1,0 +1,215 @@
+"""The single runner of ffmpeg: nothing else in the project starts it.
+
+Every run has a process group of its own, a drained stderr, a deadline, and ends with the `with` block, however
+that is left. If our own process dies, ffmpeg follows at its next write: its pipes have no reader any more
+(a parent-death signal is no option: Linux sends it when the *thread* that forked ends).
+
+A film is given to ffmpeg as an open file descriptor (`fd:`), and `fd` is the only protocol that is allowed:
+so no name can be taken for an option, a pattern or a protocol, and nothing inside the film (a playlist, a
+reference of a QuickTime track) can open another file or the network.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import IO
+
+from cinelake.errors import DecodeTimeout
+
+TAIL_BYTES = 8192
+"""How much of ffmpeg's warnings and errors is kept."""
+
+DEMUXERS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,av1,ivf,obu,vc1,flv,live_flv,asf,asf_o,"
+    "ogg,nut,mxf,gxf,dv,rm,wtv,swf,nsv,nuv,gif,apng,yuv4mpegpipe,mjpeg,dirac,film_cpk,smk,bink,roq,flic,"
+    "wav,w64,mp3,aac,ac3,eac3,dts,flac,aiff,au,caf,amr,ape,wv,tta,tak,mpc,mpc8,truehd,spdif,voc,qoa,dsf"
+)
+"""Containers that carry their own pictures and sound: no playlists, scripts, image sequences or devices."""
+
+_LEVEL = re.compile(r"\[(verbose|info|warning|error|fatal|panic)\] ?")
+_UNTOLD = re.compile(r"\[(verbose|info)\]|bitrate parameter is set too low|ignoring invalid SAR")
+_DECODED = re.compile(r"Input stream #\d+:(\d+) \((\w+)\).* (\d+) frames decoded.*?; (\d+) decode errors")
+
+
+@lru_cache(maxsize=1)
+def binary() -> str:
+    """The ffmpeg that runs: `CINELAKE_FFMPEG`, or the one of the imageio-ffmpeg wheel."""
+    named = os.environ.get("CINELAKE_FFMPEG")
+    if named:
+        return named
+    import imageio_ffmpeg
+
+    return str(imageio_ffmpeg.get_ffmpeg_exe())
+
+
+@lru_cache(maxsize=1)
+def version() -> str:
+    """ffmpeg's version as it names itself, for provenance: `n9.0.2-17-g2a571b6068-20260930`."""
+    first = run_ffmpeg(["-version"], deadline_s=30).stdout.decode(errors="replace").split("\n", 1)[0]
+    found = re.match(r"ffmpeg version (\S+)", first)
+    return found.group(1) if found else first
+
+
+def safe_input(fd: int) -> dict[str, str]:
+    """Options that stand before `-i fd:` when a film is read through the descriptor `fd`."""
+    return {"protocol_whitelist": "fd", "format_whitelist": DEMUXERS, "fd": str(fd)}
+
+
+@dataclass
+class Counters:
+    """What ffmpeg says of its own decoding, by stream index of the film."""
+
+    decoded: dict[int, int] = field(default_factory=dict)
+    errors: dict[int, int] = field(default_factory=dict)
+    damaged: int = 0
+    """Pictures that were given although part of them is lost."""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a finished ffmpeg took."""
+
+    user_s: float = 0.0
+    sys_s: float = 0.0
+    peak_rss_bytes: int = 0
+
+
+class Ffmpeg:
+    """A running ffmpeg; made by `start_ffmpeg`."""
+
+    def __init__(self, arguments: Sequence[str], pass_fds: Sequence[int], stdout: int | IO[bytes]):
+        self.counters = Counters()
+        self.usage = Usage()
+        self.returncode: int | None = None
+        self._peak_rss_bytes = 0
+        self._tail: deque[str] = deque()
+        self._ended = threading.Event()
+        command = [binary(), "-hide_banner", "-nostdin", "-nostats", "-loglevel", "repeat+level+verbose", *arguments]
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            pass_fds=tuple(pass_fds),
+            start_new_session=True,
+        )
+        self._drain = threading.Thread(target=self._drain_log, name="ffmpeg-log", daemon=True)
+        self._drain.start()
+        threading.Thread(target=self._reap, name="ffmpeg-wait", daemon=True).start()
+
+    @property
+    def log_tail(self) -> str:
+        """The end of ffmpeg's warnings and errors, in its own words."""
+        return "\n".join(self._tail)
+
+    @property
+    def last_words(self) -> str:
+        """The last line of `log_tail`, for a message."""
+        return self._tail[-1] if self._tail else "ffmpeg said nothing"
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait until ffmpeg has ended and its log is read; False when it still runs after `timeout_s`."""
+        if not self._ended.wait(timeout_s):
+            return False
+        self._drain.join(5)
+        return True
+
+    def note_memory(self) -> None:
+        """Read ffmpeg's peak memory so far (what `wait4` tells includes our own size before the exec)."""
+        with contextlib.suppress(OSError), open(f"/proc/{self.process.pid}/status") as status:  # noqa: PTH123
+            found = re.search(r"VmHWM:\s+(\d+) kB", status.read())
+            self._peak_rss_bytes = int(found[1]) * 1024 if found else self._peak_rss_bytes
+
+    def kill(self) -> None:
+        """End ffmpeg and whatever it started, at once."""
+        if not self._ended.is_set():
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+
+    def _reap(self) -> None:
+        _, status, used = os.wait4(self.process.pid, 0)
+        self.process.returncode = self.returncode = os.waitstatus_to_exitcode(status)
+        self.usage = Usage(used.ru_utime, used.ru_stime, self._peak_rss_bytes or used.ru_maxrss * 1024)
+        self._ended.set()
+
+    def _drain_log(self) -> None:
+        assert self.process.stderr is not None
+        size = 0
+        with self.process.stderr as stderr:
+            while raw := stderr.readline(2000):
+                line = raw.decode(errors="replace").strip()
+                self._count(line)
+                if not line or _UNTOLD.search(line):
+                    continue
+                self._tail.append(_LEVEL.sub("", line))
+                size += len(self._tail[-1])
+                while size > TAIL_BYTES:
+                    size -= len(self._tail.popleft())
+
+    def _count(self, line: str) -> None:
+        if "corrupt decoded frame" in line:
+            self.counters.damaged += 1
+        elif found := _DECODED.search(line):
+            self.note_memory()
+            self.counters.decoded[int(found[1])] = int(found[3])
+            self.counters.errors[int(found[1])] = int(found[4])
+
+
+@contextlib.contextmanager
+def start_ffmpeg(
+    arguments: Sequence[str], *, pass_fds: Sequence[int] = (), stdout: int | IO[bytes] = subprocess.DEVNULL
+) -> Iterator[Ffmpeg]:
+    """Start ffmpeg with pipes in `pass_fds`; it is dead when the block is left, by whatever way."""
+    running = Ffmpeg(arguments, pass_fds, stdout)
+    try:
+        yield running
+    finally:
+        running.kill()
+        running.wait(10)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run of ffmpeg that ended by itself."""
+
+    returncode: int
+    stdout: bytes
+    log_tail: str
+    usage: Usage
+
+
+def run_ffmpeg(arguments: Sequence[str], *, deadline_s: float, pass_fds: Sequence[int] = ()) -> Finished:
+    """Run ffmpeg to its end and give what it wrote to stdout; raises `DecodeTimeout` after `deadline_s`."""
+    read_end, write_end = os.pipe()
+    chunks: list[bytes] = []
+    reader = threading.Thread(target=_drain_into, args=(read_end, chunks.append), daemon=True)
+    try:
+        with start_ffmpeg(arguments, pass_fds=pass_fds, stdout=write_end) as running:
+            os.close(write_end)
+            reader.start()
+            started = time.monotonic()
+            if not running.wait(deadline_s):
+                took = time.monotonic() - started
+                raise DecodeTimeout(f"ffmpeg was killed after {took:.1f} s", log_tail=running.log_tail)
+    finally:
+        if reader.ident is not None:
+            reader.join()
+        else:
+            os.close(read_end)
+    return Finished(running.returncode or 0, b"".join(chunks), running.log_tail, running.usage)
+
+
+def _drain_into(fd: int, take: Callable[[bytes], None]) -> None:
+    with os.fdopen(fd, "rb", buffering=0) as pipe:
+        while chunk := pipe.read(1 << 20):
+            take(chunk)

@@ -1,0 +1,198 @@
+"""The one ffmpeg command of a film: which pictures and which sound leave it, through which pipe.
+
+All pictures leave in one NUT pipe, one raw stream for each distinct wish, after the clock (stream 0: one pixel
+of every picture, which costs a crop and carries the time). Each distinct sound has a NUT pipe of its own.
+
+What a wish gets depends on the film and on the wish alone, never on what else is wanted: it is a fixed chain of
+steps from the source, and chains that begin alike share their beginning. Small pictures are averaged
+(`area`) from a middle-sized one, since `fast_bilinear` straight from a large picture skips most of its pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import ffmpeg
+
+from cinelake.media.ffmpeg import safe_input
+from cinelake.media.probe import Probe, VideoInfo
+from cinelake.task import SoundStream, Stream, VideoClock, VideoStream
+
+NO_SYNCPOINTS = {"syncpoints": "none", "strict": "experimental"}
+"""A pipe is never sought in, and the reader's libav would remember every such point: 200 bytes a picture."""
+MIDDLE_WIDTH = 640
+"""Width of the picture from which small ones are scaled."""
+
+THINNING_SLACK = 1e-6
+"""A picture this near (as a part of 1/fps) below a multiple of 1/fps counts as on it: times are rounded."""
+
+Step = tuple[str, tuple[tuple[str, str], ...]]
+"""One filter and its options."""
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A command, and what is in its pipes.
+
+    pictures: the wishes in the order of the NUT pipe's streams; the first is always the clock; empty without pictures.
+    sounds: the wishes in the order of the sound pipes.
+    """
+
+    arguments: list[str]
+    pictures: tuple[VideoClock | VideoStream, ...]
+    sounds: tuple[SoundStream, ...]
+
+
+def picture_wishes(probe: Probe, streams: Iterable[Stream]) -> tuple[VideoClock | VideoStream, ...]:
+    """The distinct pictures among `streams`, the clock first; none for a film without pictures."""
+    wanted = [stream for stream in streams if isinstance(stream, VideoClock | VideoStream)]
+    if probe.video is None or not wanted:
+        return ()
+    return tuple(dict.fromkeys([VideoClock(), *wanted]))
+
+
+def sound_wishes(probe: Probe, streams: Iterable[Stream]) -> tuple[SoundStream, ...]:
+    """The distinct sounds among `streams`; none for a film without sound."""
+    if probe.audio is None:
+        return ()
+    return tuple(dict.fromkeys(stream for stream in streams if isinstance(stream, SoundStream)))
+
+
+def build_graph(
+    probe: Probe, streams: Iterable[Stream], *, film_fd: int, picture_fd: int | None, sound_fds: Sequence[int]
+) -> Graph:
+    """The command that reads `film_fd` once; the other numbers are the pipes that it writes to."""
+    wanted = list(streams)
+    pictures, sounds = picture_wishes(probe, wanted), sound_wishes(probe, wanted)
+    film = ffmpeg.input("fd:", **safe_input(film_fd))
+    outputs = []
+    if pictures and probe.video is not None and picture_fd is not None:
+        outputs.append(_picture_output(film, probe.video, pictures, picture_fd))
+    for sound, fd in zip(sounds, sound_fds, strict=True):
+        assert probe.audio is not None
+        outputs.append(_sound_output(film[str(probe.audio.index)], sound, fd))
+    arguments = ffmpeg.get_args(ffmpeg.merge_outputs(*outputs))
+    return Graph(["-filter_complex_threads", "1", *arguments], pictures, sounds)
+
+
+def picture_size(video: VideoInfo, wish: VideoStream) -> tuple[int, int]:
+    """Width and height of the pictures a wish gives for this film."""
+    if wish.width and wish.height:
+        return wish.width, wish.height
+    return _fitted(video, wish.max_width or wish.width or video.width)
+
+
+def _fitted(video: VideoInfo, max_width: int) -> tuple[int, int]:
+    width = max(2, min(max_width, video.width) // 2 * 2)
+    return width, max(2, round(width * video.height / video.width / 2) * 2)
+
+
+def picture_shape(video: VideoInfo, wish: VideoStream) -> tuple[int, ...]:
+    """Shape of one picture as an array, as `FrameBatch` describes it."""
+    width, height = picture_size(video, wish)
+    if wish.pixel_format == "yuv420p":
+        return (height * 3 // 2, width)
+    return (height, width, 3) if wish.pixel_format == "rgb24" else (height, width)
+
+
+# The chain of steps from the source to each wish, and the tree that chains with a common beginning make.
+
+
+@dataclass
+class _Node:
+    children: dict[Step, _Node] = field(default_factory=dict)
+    wishes: list[int] = field(default_factory=list)
+
+
+def _chain(video: VideoInfo, wish: VideoClock | VideoStream, middle_is_there: bool) -> list[Step]:
+    if isinstance(wish, VideoClock):
+        # The scaler keeps the wish for grey from reaching back through the split, where it would be that of all.
+        return [_step("crop", w="1", h="1", x="0", y="0", exact="1"), _scaled((1, 1), "gray", "fast_bilinear")]
+    size, middle = picture_size(video, wish), _fitted(video, MIDDLE_WIDTH)
+    chain = [_thinned(wish.fps)] if wish.fps else []
+    if not _through_middle(size, middle):
+        return [*chain, _scaled(size, wish.pixel_format, "fast_bilinear")]
+    chain.insert(0 if middle_is_there else len(chain), _scaled(middle, "yuv420p", "fast_bilinear"))
+    if (size, wish.pixel_format) != (middle, "yuv420p"):
+        chain.append(_scaled(size, wish.pixel_format, "area"))
+    return chain
+
+
+def _through_middle(size: tuple[int, int], middle: tuple[int, int]) -> bool:
+    return size == middle or (size[0] * 2 <= middle[0] and size[1] * 2 <= middle[1])
+
+
+def _scaled(size: tuple[int, int], pixel_format: str, flags: str) -> Step:
+    return _step("scale", w=str(size[0]), h=str(size[1]), flags=flags, format=pixel_format)
+
+
+def _thinned(fps: float) -> Step:
+    """Keep the first picture at or after each multiple of 1/fps s, and the one after it.
+
+    The scaler gives a picture only when the next one comes: the second saves a wait of 1/fps seconds. The
+    reader, which knows every picture's time, keeps the right ones.
+    """
+    now, before = (f"floor({t}*{fps!r}+{THINNING_SLACK})" for t in ("t", "prev_t"))
+    wanted = f"isnan(prev_t)+gt({now},{before})"
+    return _step("select", expr=f"st(1,ld(0))*0+st(0,{wanted})+ld(1)")
+
+
+def _step(name: str, **options: str) -> Step:
+    return name, tuple(options.items())
+
+
+def _tree(video: VideoInfo, wishes: Sequence[VideoClock | VideoStream]) -> _Node:
+    middle = _fitted(video, MIDDLE_WIDTH)
+    whole = [wish for wish in wishes if isinstance(wish, VideoStream) and not wish.fps]
+    middle_is_there = any(_through_middle(picture_size(video, wish), middle) for wish in whole)
+    root = _Node()
+    for number, wish in enumerate(wishes):
+        node = root
+        for step in _chain(video, wish, middle_is_there):
+            node = node.children.setdefault(step, _Node())
+        node.wishes.append(number)
+    return root
+
+
+def _picture_output(film: Any, video: VideoInfo, wishes: Sequence[VideoClock | VideoStream], fd: int) -> Any:
+    # Times that repeat or go back are moved to one tick after the picture before: each picture keeps its place.
+    source = film[str(video.index)].filter("setpts", "if(isnan(PREV_OUTPTS),PTS,max(PTS,PREV_OUTPTS+1))")
+    leaves: dict[int, Any] = {}
+    _grow(source, _tree(video, wishes), leaves)
+    options = {
+        "format": "nut",
+        "vcodec": "rawvideo",
+        "fps_mode": "passthrough",
+        "enc_time_base:v": "filter",
+        "max_interleave_delta": "1",
+        "write_index": "0",
+        **NO_SYNCPOINTS,
+    }
+    return ffmpeg.output(*(leaves[number] for number in range(len(wishes))), f"pipe:{fd}", **options)
+
+
+def _grow(stream: Any, node: _Node, leaves: dict[int, Any]) -> None:
+    count = len(node.children) + len(node.wishes)
+    parts = [stream]
+    if count > 1:
+        fan = stream.filter_multi_output("split", count)
+        parts = [fan.stream(number) for number in range(count)]
+    for number in node.wishes:
+        leaves[number] = parts.pop()
+    for (name, options), child in node.children.items():
+        _grow(_applied(parts.pop(), name, dict(options)), child, leaves)
+
+
+def _applied(stream: Any, name: str, options: Mapping[str, str]) -> Any:
+    options = dict(options)
+    pixel_format = options.pop("format", None)
+    scaled = stream.filter(name, **options)
+    return scaled.filter("format", pix_fmts=pixel_format) if pixel_format else scaled
+
+
+def _sound_output(stream: Any, wish: SoundStream, fd: int) -> Any:
+    layout = {1: "mono", 2: "stereo"}[wish.channels]
+    sound = stream.filter("aresample", wish.sample_rate, ochl=layout, osf="flt")
+    return ffmpeg.output(sound, f"pipe:{fd}", format="nut", acodec="pcm_f32le", write_index="0", **NO_SYNCPOINTS)

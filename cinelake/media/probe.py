@@ -1,0 +1,276 @@
+"""What a film is, read from its headers and its first picture; nothing is decoded beyond that.
+
+The file is opened by us and given to libav as a descriptor, with `fd` the only protocol and real containers
+the only formats (see `cinelake.media.ffmpeg`): a playlist, however it is named, is never followed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import av
+from av.error import FFmpegError
+from av.stream import Disposition
+
+from cinelake.errors import DamagedFilm, FilmError, FilmMissing, ForbiddenInput, NotAFilm
+from cinelake.media.ffmpeg import run_ffmpeg, safe_input
+from cinelake.media.sniff import pointer_kind
+
+PROBE_TIMEOUT_S = 60.0
+"""How long libav may take to open a film or to give its next packet."""
+
+FIRST_PICTURE_PACKETS = 4000
+"""How many packets are read in search of the first picture."""
+
+_NO_FILM_PICTURE = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
+
+
+COLOR_MATRICES = {1: "bt709", 9: "bt2020", 10: "bt2020"}
+"""libav's numbers of matrix coefficients (ITU-T H.273)."""
+FULL_RANGE = 2
+"""libav's number of the full range."""
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """The video stream that is read. `width` × `height`: as shown, upright and with square pixels."""
+
+    index: int
+    codec: str
+    coded_width: int
+    coded_height: int
+    width: int
+    height: int
+    rotation: int
+    """Degrees clockwise by which players turn the coded picture: 0, 90, 180, 270."""
+    sar: Fraction
+    fps: float
+    time_base: Fraction
+    pixel_format: str
+    bit_depth: int
+    frame_count: int | None
+    """As the container declares it; None when it does not."""
+    duration_s: float | None
+    """Of this stream, as the container declares it; None when it does not."""
+    color_matrix: str = "bt601"
+    """How its YUV is meant: bt601, bt709 or bt2020; what is not said is bt601, as in ffmpeg."""
+    full_range: bool = False
+    """Whether luma goes from 0 to 255 rather than from 16 to 235."""
+
+
+@dataclass(frozen=True)
+class SoundInfo:
+    """The audio stream that is read. `start_s` counts from the start of the film."""
+
+    index: int
+    codec: str
+    sample_rate: int
+    channels: int
+    start_s: float
+    duration_s: float | None
+
+
+@dataclass(frozen=True)
+class SubtitleInfo:
+    """A subtitle stream; `language` is '' when none is named."""
+
+    index: int
+    codec: str
+    language: str
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a film is. Time zero is the container's start: `start_time_s` in the file's own time."""
+
+    container: str
+    duration_s: float
+    start_time_s: float
+    video: VideoInfo | None
+    audio: SoundInfo | None
+    subtitles: tuple[SubtitleInfo, ...]
+    video_streams: int
+    audio_streams: int
+
+
+def probe(path: str) -> Probe:
+    """Look into the film at `path`.
+
+    Raises `FilmMissing`, `ForbiddenInput` (a playlist, a script, a format that is not on the list) or
+    `NotAFilm` with libav's words.
+    """
+    with open_film(path) as fd:
+        kind = pointer_kind(os.pread(fd, 4096, 0))
+        if kind:
+            raise ForbiddenInput(f"{path!r} is {kind}: it points at other files, which are never followed")
+        with _opened(path, fd) as container:
+            return _describe(path, container)
+
+
+@contextlib.contextmanager
+def open_film(path: str) -> Iterator[int]:
+    """A descriptor of the film for reading; raises `FilmMissing` or `NotAFilm` (a folder, a device)."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise FilmMissing(f"there is no file {path!r}{_broken_link(path)}") from error
+    except (OSError, ValueError) as error:
+        raise NotAFilm(f"{path!r} cannot be opened: {error}") from error
+    try:
+        if not os.path.isfile(f"/dev/fd/{fd}"):  # noqa: PTH113
+            raise NotAFilm(f"{path!r} is not a regular file")
+        if os.fstat(fd).st_size == 0:
+            raise NotAFilm(f"{path!r} is empty (0 bytes)")
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _broken_link(path: str) -> str:
+    with contextlib.suppress(OSError, ValueError):
+        return f": it is a link to {os.readlink(path)!r}, which is not there"  # noqa: PTH115
+    return ""
+
+
+@contextlib.contextmanager
+def _opened(path: str, fd: int) -> Iterator[Any]:
+    try:
+        with av.open("fd:", options=safe_input(fd), timeout=PROBE_TIMEOUT_S, metadata_errors="replace") as container:
+            yield container
+    except FFmpegError as error:
+        os.lseek(fd, 0, os.SEEK_SET)
+        raise _refusal(path, fd, error) from error
+
+
+def _refusal(path: str, fd: int, error: FFmpegError) -> FilmError:
+    """The typed error for a file that libav will not open, with ffmpeg's own words about it."""
+    options = [word for name, value in safe_input(fd).items() for word in (f"-{name}", value)]
+    said = run_ffmpeg([*options, "-i", "fd:", "-f", "null", "-"], deadline_s=60, pass_fds=[fd]).log_tail
+    if "not on whitelist" in said:
+        message = f"{path!r} is in a format that is not read (only containers with pictures and sound of their own are)"
+        return ForbiddenInput(message, log_tail=said)
+    if "moov atom not found" in said:
+        return DamagedFilm(f"{path!r} has no index (moov): it was cut off or never finished", log_tail=said)
+    return NotAFilm(f"{path!r} is not a film: {error.strerror}", log_tail=said)
+
+
+def _describe(path: str, container: Any) -> Probe:
+    video, audio = _video_stream(container), _audio_stream(container)
+    if video is None and audio is None:
+        kinds = ", ".join(stream.type for stream in container.streams) or "no streams"
+        raise NotAFilm(f"{path!r} has neither pictures nor sound that can be decoded ({kinds})")
+    start_s = (container.start_time or 0) / av.time_base
+    return Probe(
+        container=container.format.name,
+        duration_s=_duration_s(container, video, audio),
+        start_time_s=start_s,
+        video=_video_info(container, video) if video is not None else None,
+        audio=_sound_info(audio, start_s) if audio is not None else None,
+        subtitles=tuple(_subtitle(stream) for stream in container.streams.subtitles),
+        video_streams=len(container.streams.video),
+        audio_streams=len(container.streams.audio),
+    )
+
+
+def _video_stream(container: Any) -> Any:
+    """The first default stream, else the largest picture; cover art and thumbnails are no film pictures."""
+    streams = [
+        stream
+        for stream in container.streams.video
+        if stream.codec_context is not None and not stream.disposition & _NO_FILM_PICTURE
+    ]
+    default = [stream for stream in streams if stream.disposition & Disposition.default]
+    if default:
+        return default[0]
+    return max(streams, key=lambda s: s.codec_context.width * s.codec_context.height, default=None)
+
+
+def _audio_stream(container: Any) -> Any:
+    """The first default stream, else the one with most channels."""
+    streams = [stream for stream in container.streams.audio if stream.codec_context is not None]
+    default = [stream for stream in streams if stream.disposition & Disposition.default]
+    if default:
+        return default[0]
+    return max(streams, key=lambda stream: stream.codec_context.channels, default=None)
+
+
+def _duration_s(container: Any, *streams: Any) -> float:
+    if container.duration:
+        return float(container.duration / av.time_base)
+    known = [float(s.duration * s.time_base) for s in streams if s is not None and s.duration]
+    return max(known, default=0.0)
+
+
+def _video_info(container: Any, stream: Any) -> VideoInfo:
+    codec = stream.codec_context
+    sar, rotation, form, colours = _first_picture(container, stream)
+    width, height = _shown_size(codec.width, codec.height, sar, rotation)
+    return VideoInfo(
+        index=stream.index,
+        codec=codec.codec.canonical_name,
+        coded_width=codec.width,
+        coded_height=codec.height,
+        width=width,
+        height=height,
+        rotation=rotation,
+        sar=sar,
+        fps=float(stream.average_rate or stream.guessed_rate or 0),
+        time_base=Fraction(stream.time_base),
+        pixel_format=form.name if form else "",
+        bit_depth=max((part.bits for part in form.components), default=8) if form else 8,
+        frame_count=stream.frames or None,
+        duration_s=_own_duration_s(stream),
+        color_matrix=COLOR_MATRICES.get(colours[0], "bt601"),
+        full_range=colours[1] == FULL_RANGE or (form is not None and form.name.startswith("yuvj")),
+    )
+
+
+def _first_picture(container: Any, stream: Any) -> tuple[Fraction, int, Any, tuple[int, int]]:
+    """Pixel aspect, rotation, pixel format, matrix and range of the first picture; of the header where none decodes."""
+    sar = Fraction(stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or 1)
+    with contextlib.suppress(FFmpegError):
+        for count, packet in enumerate(container.demux(stream)):
+            for picture in packet.decode():
+                colours = int(picture.colorspace), int(picture.color_range)
+                return sar, -picture.rotation % 360, picture.format, colours
+            if count > FIRST_PICTURE_PACKETS:
+                break
+    return sar, 0, stream.codec_context.format, (0, 0)
+
+
+def _shown_size(width: int, height: int, sar: Fraction, rotation: int) -> tuple[int, int]:
+    if sar > 0:
+        width = max(1, round(width * sar))
+    return (height, width) if rotation in (90, 270) else (width, height)
+
+
+def _sound_info(stream: Any, start_s: float) -> SoundInfo:
+    codec = stream.codec_context
+    own_start_s = float(stream.start_time * stream.time_base) if stream.start_time is not None else start_s
+    return SoundInfo(
+        index=stream.index,
+        codec=codec.codec.canonical_name,
+        sample_rate=codec.sample_rate,
+        channels=codec.channels,
+        start_s=own_start_s - start_s,
+        duration_s=_own_duration_s(stream),
+    )
+
+
+def _own_duration_s(stream: Any) -> float | None:
+    """A stream's duration as its container declares it: a field, or Matroska's tag `01:02:03.456`."""
+    if stream.duration:
+        return float(stream.duration * stream.time_base)
+    found = re.fullmatch(r"(\d+):(\d+):([\d.]+)", stream.metadata.get("DURATION", ""))
+    return int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3]) if found else None
+
+
+def _subtitle(stream: Any) -> SubtitleInfo:
+    codec = stream.codec_context
+    return SubtitleInfo(stream.index, codec.codec.canonical_name if codec else "", stream.language or "")

@@ -1,0 +1,266 @@
+"""From ffmpeg's pipes to batches: one thread drains each pipe, whatever the others do.
+
+The packets of a raw stream are the pixels themselves, so nothing is decoded here. Borders of batches depend on
+frame numbers (or samples) alone, never on timing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import itertools
+import math
+import os
+import threading
+import time
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.error import FFmpegError
+
+from cinelake.media.batches import Batch, FrameBatch, SoundBatch
+from cinelake.media.graph import THINNING_SLACK, picture_shape
+from cinelake.media.probe import VideoInfo
+from cinelake.task import SoundStream, Stream, VideoClock, VideoStream
+
+FRAMES = 16
+"""Pictures in a batch; batch k holds the frames from 16 k."""
+
+SOUND_GAP_S = 0.05
+"""Sound whose time stamps leave less than this out, or overlap by less, is taken as continuous."""
+
+PIPE_BYTES = 1 << 20
+
+Deliver = Callable[[Mapping[Stream, Batch]], None]
+"""Takes batches by wish; waits while there is no room."""
+
+
+class Pump(threading.Thread):
+    """A thread that reads one NUT pipe to its end. `error` is what stopped it, other than the pipe's end."""
+
+    def __init__(self, name: str, fd: int, deliver: Deliver):
+        super().__init__(name=name, daemon=True)
+        self.fd, self.deliver = fd, deliver
+        self.beat = time.monotonic()
+        self.error: BaseException | None = None
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+
+    def run(self) -> None:
+        """Read packets until the pipe ends, then give what is left."""
+        try:
+            for packet in self._packets():
+                self.beat = time.monotonic()
+                self.take(packet)
+            self.end()
+        except Exception as error:  # noqa: BLE001 - handed to the thread that waits for this one
+            self.error = error
+        finally:
+            os.close(self.fd)
+
+    def _packets(self) -> Iterator[Any]:
+        options = {"fd": str(self.fd), "probesize": "32", "fpsprobesize": "0", "analyzeduration": "0"}
+        with (
+            contextlib.suppress(FFmpegError),  # the pipe ended within a packet: ffmpeg's end says why
+            av.open("fd:", format="nut", options=options) as container,
+        ):
+            for packet in container.demux():
+                if packet.pts is not None and packet.size:
+                    yield packet
+
+    @property
+    def end_s(self) -> float:
+        """When what was read ends, in seconds of the film."""
+        raise NotImplementedError
+
+    def take(self, packet: Any) -> None:
+        """Take the next packet."""
+        raise NotImplementedError
+
+    def end(self) -> None:
+        """Give what is left when the pipe has ended."""
+        raise NotImplementedError
+
+
+class PicturePump(Pump):
+    """Reads all pictures: packet n of the clock and of a whole stream is frame n."""
+
+    def __init__(self, fd: int, video: VideoInfo, wishes: Sequence[VideoClock | VideoStream], deliver: Deliver):
+        super().__init__("pictures", fd, deliver)
+        self.video = video
+        self.times = array("q")
+        self.time_base = Fraction(1)
+        self.last_duration_s = 1 / video.fps if video.fps else 0.0
+        self.batch = 0
+        self.tracks = [_Track(wish, picture_shape(video, wish)) for wish in wishes if isinstance(wish, VideoStream)]
+
+    @property
+    def frames(self) -> int:
+        """How many pictures the clock has counted."""
+        return len(self.times)
+
+    @property
+    def in_step(self) -> bool:
+        """Did every whole stream give as many pictures as the clock counted?"""
+        return all(track.count == self.frames for track in self.tracks if not track.fps)
+
+    @property
+    def end_s(self) -> float:
+        """When the last picture ends."""
+        return self._seconds(self.times[-1]) + self.last_duration_s if self.times else 0.0
+
+    def take(self, packet: Any) -> None:
+        """Take a picture or a tick of the clock, and give the batches that are whole."""
+        number = packet.stream.index
+        if number:
+            self.tracks[number - 1].take(packet)
+        else:
+            self.time_base = packet.time_base
+            self.times.append(packet.pts)
+            if packet.duration:
+                self.last_duration_s = float(packet.duration * packet.time_base)
+        while self.frames > (self.batch + 1) * FRAMES and self._whole((self.batch + 1) * FRAMES):
+            self._give((self.batch + 1) * FRAMES)
+
+    def end(self) -> None:
+        """Give the last pictures: those that every stream has."""
+        whole = min([self.frames, *(track.count for track in self.tracks if not track.fps)])
+        while self.batch * FRAMES < whole:
+            self._give(min((self.batch + 1) * FRAMES, whole))
+
+    def _whole(self, end: int) -> bool:
+        return all(self._thinned_whole(track, end) if track.fps else track.count >= end for track in self.tracks)
+
+    def _thinned_whole(self, track: _Track, end: int) -> bool:
+        wanted = self._wanted(track, (end - FRAMES, end))
+        return not wanted or track.newest >= self.times[wanted[-1]]
+
+    def _give(self, end: int) -> None:
+        first = self.batch * FRAMES
+        stamps = np.array([*self.times[first : end + 1]], dtype=np.int64)
+        seconds = stamps * self.time_base.numerator / self.time_base.denominator
+        if len(seconds) == end - first:
+            seconds = np.append(seconds, seconds[-1] + self.last_duration_s)
+        frames = np.arange(first, end, dtype=np.int64)
+        clock = FrameBatch(frames, seconds[:-1], np.diff(seconds), None)
+        batches: dict[Stream, Batch] = {VideoClock(): clock}
+        for track in self.tracks:
+            batches[track.wish] = self._cut(track, clock, (first, end))
+        self.batch += 1
+        self.deliver(batches)
+
+    def _cut(self, track: _Track, clock: FrameBatch, span: tuple[int, int]) -> FrameBatch:
+        if not track.fps:
+            pixels = track.whole_batch(self.batch, span[1] - span[0])
+            return FrameBatch(clock.frames, clock.times_s, clock.durations_s, pixels)
+        found = track.thinned_batch(self.times, self._wanted(track, span), self.times[span[1] - 1])
+        rows = [frame - span[0] for frame in found]
+        pixels = np.stack(list(found.values())) if found else np.empty((0, *track.shape), np.uint8)
+        pixels.flags.writeable = False
+        return FrameBatch(clock.frames[rows], clock.times_s[rows], clock.durations_s[rows], pixels)
+
+    def _wanted(self, track: _Track, span: tuple[int, int]) -> list[int]:
+        """Frames in the span that are the first at or after a multiple of 1/fps seconds."""
+        first, end = span
+        slots = [self._slot(track, frame) for frame in range(max(first - 1, 0), end)]
+        found = [first + 1 + number for number, (a, b) in enumerate(itertools.pairwise(slots)) if b > a]
+        return [0, *found] if first == 0 else [frame - 1 for frame in found]
+
+    def _slot(self, track: _Track, frame: int) -> int:
+        return math.floor(self._seconds(self.times[frame]) * (track.fps or 0) + THINNING_SLACK)
+
+    def _seconds(self, stamp: int) -> float:
+        return stamp * self.time_base.numerator / self.time_base.denominator
+
+
+class _Track:
+    """Pictures of one stream that wait for their batch."""
+
+    def __init__(self, wish: VideoStream, shape: tuple[int, ...]):
+        self.wish, self.shape, self.fps = wish, shape, wish.fps
+        self.count = 0
+        self.newest = -(1 << 62)
+        self._whole: dict[int, npt.NDArray[np.uint8]] = {}
+        self._thinned: dict[int, npt.NDArray[np.uint8]] = {}
+
+    def take(self, packet: Any) -> None:
+        picture = np.frombuffer(packet, dtype=np.uint8).reshape(self.shape)
+        if self.fps:
+            self._thinned[packet.pts] = picture
+            self.newest = packet.pts
+            return
+        batch, row = divmod(self.count, FRAMES)
+        if row == 0:
+            self._whole[batch] = np.empty((FRAMES, *self.shape), np.uint8)
+        self._whole[batch][row] = picture
+        self.count += 1
+
+    def whole_batch(self, batch: int, count: int) -> npt.NDArray[np.uint8]:
+        pixels = self._whole.pop(batch)[:count]
+        pixels.flags.writeable = False
+        return pixels
+
+    def thinned_batch(self, times: array[int], wanted: list[int], last: int) -> dict[int, npt.NDArray[np.uint8]]:
+        found = {frame: self._thinned[times[frame]] for frame in wanted if times[frame] in self._thinned}
+        self._thinned = {stamp: picture for stamp, picture in self._thinned.items() if stamp > last}
+        return found
+
+
+class SoundPump(Pump):
+    """Reads one sound and gives it in batches of one second, silence where packets lack."""
+
+    def __init__(self, fd: int, wish: SoundStream, longest_s: float, deliver: Deliver):
+        super().__init__("sound", fd, deliver)
+        self.wish = wish
+        self.longest = longest_s * wish.sample_rate
+        self.given = 0
+        self.filled = 0
+        self.buffer = np.zeros((wish.sample_rate, wish.channels), np.float32)
+
+    @property
+    def end_s(self) -> float:
+        """When the sound ends."""
+        return (self.given + self.filled) / self.wish.sample_rate
+
+    def take(self, packet: Any) -> None:
+        """Place a packet at its time: silence before it, or less of it, where its time stamp says so."""
+        samples = np.frombuffer(packet, dtype="<f4").reshape(-1, self.wish.channels)
+        at = round(packet.pts * packet.time_base * self.wish.sample_rate)
+        here = self.given + self.filled
+        gap = at - here
+        if abs(gap) > SOUND_GAP_S * self.wish.sample_rate or here == 0:
+            if gap > 0 and at <= self.longest:
+                self._fill(None, gap)
+            elif gap < 0:
+                samples = samples[-gap:]
+        self._fill(samples, len(samples))
+
+    def end(self) -> None:
+        """Give the last part of a second."""
+        if self.filled:
+            self._give()
+
+    def _fill(self, samples: npt.NDArray[np.float32] | None, count: int) -> None:
+        done = 0
+        while done < count:
+            part = min(count - done, len(self.buffer) - self.filled)
+            if samples is not None:
+                self.buffer[self.filled : self.filled + part] = samples[done : done + part]
+            self.filled += part
+            done += part
+            if self.filled == len(self.buffer):
+                self._give()
+
+    def _give(self) -> None:
+        samples = self.buffer[: self.filled]
+        samples.flags.writeable = False
+        batch = SoundBatch(self.given, self.given / self.wish.sample_rate, self.wish.sample_rate, samples)
+        self.given += self.filled
+        self.filled = 0
+        self.buffer = np.zeros_like(self.buffer)
+        self.deliver({self.wish: batch})

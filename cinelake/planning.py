@@ -1,0 +1,184 @@
+"""From a manifest to a plan and its steps: reads the catalogue, the lake's index and the films' fingerprints.
+
+Imports nothing heavy and starts nothing: this is what `cinelake plan` costs.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from cinelake.catalogue import Catalogue, CatalogueFilm, fingerprint, read_catalogue
+from cinelake.errors import (
+    BadListing,
+    FilmError,
+    FilmMissing,
+    ManifestError,
+    ModelUnusable,
+    MovieIdClash,
+    Problem,
+    WeightsMissing,
+)
+from cinelake.index import Index
+from cinelake.keys import Recipe, digest, key_params
+from cinelake.lake import Lake
+from cinelake.manifest import Manifest, TaskEntry
+from cinelake.plan import Cell, Plan, Planned, Snapshot, make_plan, select
+from cinelake.step import Step, StepCell
+from cinelake.task import Film
+
+PROBLEMS: dict[str, type[FilmError]] = {
+    "film_missing": FilmMissing,
+    "movie_id_clash": MovieIdClash,
+    "bad_row": BadListing,
+    "staging_unavailable": BadListing,
+}
+"""The typed error of each problem that a catalogue reports of a film."""
+CATALOGUE = "catalogue"
+"""The name under which `failures` keeps films that the catalogue cannot give."""
+
+
+@dataclass(frozen=True)
+class Planning:
+    """A manifest with its catalogue, its lake, the whole plan, and the part of it that was selected."""
+
+    manifest: Manifest
+    catalogue: Catalogue
+    lake: Lake
+    index: Index
+    whole: Plan
+    plan: Plan
+
+    @cached_property
+    def films(self) -> dict[str, CatalogueFilm]:
+        """movie_id → film."""
+        return {film.movie_id: film for film in self.catalogue.films}
+
+    @cached_property
+    def _cells(self) -> dict[str, dict[str, Cell]]:
+        cells: dict[str, dict[str, Cell]] = {}
+        for cell in self.whole.cells:
+            cells.setdefault(cell.movie_id, {})[cell.table] = cell
+        return cells
+
+    def selected(self, selectors: Sequence[str], movies: Sequence[str]) -> Planning:
+        """The same planning with another selection. Raises `UnknownName`, `UsageError`."""
+        return replace(self, plan=select(self.whole, selectors, movies))
+
+    def problems(self) -> dict[str, FilmError]:
+        """movie_id → why the catalogue cannot give the film."""
+        return {p.movie_id: PROBLEMS[p.reason](p.message) for p in self.catalogue.problems}
+
+    def step(self, movie_id: str, stale: Sequence[Cell]) -> Step:
+        """The step that makes these stale cells of one film."""
+        film = self.films[movie_id]
+        path = Path(film.path)
+        size = path.stat().st_size if path.is_file() else 0
+        about = Film(movie_id, film.path, film.uri, film.title, size, self.whole.fingerprints[movie_id])
+        cells = tuple(self._step_cell(cell) for cell in stale)
+        defaults = self.manifest.defaults
+        own = [self.manifest.tasks[cell.table].deadline_s for cell in stale]
+        longest = max([given for given in own if given is not None], default=0.0)
+        if longest and all(given is not None for given in own):
+            return Step(self.manifest.lake.place, about, cells, longest, 0.0)
+        deadline_s = max(defaults.deadline_s, longest)
+        return Step(self.manifest.lake.place, about, cells, deadline_s, defaults.deadline_per_film_second)
+
+    def _step_cell(self, cell: Cell) -> StepCell:
+        entry, planned = self.manifest.tasks[cell.table], self.whole.by_table[cell.table]
+        known = self._cells[cell.movie_id]
+        return StepCell(
+            table=cell.table,
+            task=entry.task,
+            params=entry.params,
+            key=cell.key,
+            meaning=cell.meaning,
+            ingredients=self.whole.ingredients(cell, {name: found.meaning for name, found in known.items()}),
+            inputs=dict(planned.inputs),
+            input_keys={name: known[name].key for name in planned.inputs.values()},
+        )
+
+
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """Without the garbage collector: a plan makes hundreds of thousands of objects and all of them stay."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+@_no_collections()
+def plan_manifest(manifest: Manifest, *, retry_failed: bool = False) -> Planning:
+    """Plan a manifest's whole catalogue.
+
+    Raises `ManifestError` for lists that cannot be read and for weights that are missing (all at once), before any
+    film is touched; `StorageError` when the lake cannot be read.
+    """
+    planned = planned_tables(manifest)
+    catalogue = read_catalogue(manifest.catalogue, manifest.path.parent)
+    lake = Lake(manifest.lake.place)
+    index = Index(lake)
+    by_path = index.fingerprints((film.path for film in catalogue.films), fingerprint)
+    catalogue = without_vanished(catalogue, by_path)
+    plan = make_plan(
+        planned,
+        {film.movie_id: by_path[film.path] for film in catalogue.films},
+        take_snapshot(index, planned),
+        listings={film.movie_id: digest([film.title, film.uri]) for film in catalogue.films},
+        unusable={problem.movie_id: f"{problem.reason}: {problem.message}" for problem in catalogue.problems},
+        retry_failed=retry_failed,
+    )
+    return Planning(manifest, catalogue, lake, index, plan, plan)
+
+
+def take_snapshot(index: Index, planned: Sequence[Planned]) -> Snapshot:
+    """What the lake holds of these tables."""
+    return Snapshot(
+        cells={table.name: index.cells(table.name) for table in planned},
+        failures={table.name: index.failures(table.name) for table in planned},
+        footer=index.footer,
+    )
+
+
+def planned_tables(manifest: Manifest) -> list[Planned]:
+    """The enabled entries in dependency order. Raises `ManifestError` with every missing weight at once."""
+    problems: list[Problem] = []
+    tables = []
+    for entry in manifest.tasks.values():
+        if not entry.enabled:
+            continue
+        try:
+            tables.append(_planned(entry))
+        except (WeightsMissing, ModelUnusable) as error:
+            problems.append(Problem(manifest.path.name, entry.line, f"tasks.{entry.name}", str(error)))
+    if problems:
+        raise ManifestError(problems)
+    return tables
+
+
+def _planned(entry: TaskEntry) -> Planned:
+    spec = entry.spec
+    params = key_params(entry.params, spec.preflight(entry.params))
+    recipe = Recipe(entry.task, spec.version, spec.revision, params)
+    blocked = f"needs a champion of {entry.model}: there is none yet" if entry.model else ""
+    return Planned(entry.name, recipe, dict(entry.inputs), blocked, spec.catalogued)
+
+
+def without_vanished(catalogue: Catalogue, fingerprints: Mapping[str, str]) -> Catalogue:
+    """A film that could be listed but not read becomes a problem of the catalogue."""
+    from cinelake.catalogue import CatalogueProblem
+
+    gone = [film for film in catalogue.films if film.path not in fingerprints]
+    problems = [
+        CatalogueProblem(film.movie_id, "film_missing", f"{film.uri} cannot be read", (film.uri,)) for film in gone
+    ]
+    films = tuple(film for film in catalogue.films if film.path in fingerprints)
+    return replace(catalogue, films=films, problems=(*catalogue.problems, *problems))

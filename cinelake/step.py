@@ -1,0 +1,210 @@
+"""One film's step: every stale cell of a film, with one decode for all that read pictures or sound.
+
+This is what an engine places on a worker. It knows no orchestrator: it reads the lake and the film, commits cells,
+records failures, and gives a report. A failing cell stops only what depends on it, for this film; a `StorageError`
+(the lake cannot be written) leaves the step and stops the run.
+"""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+from cinelake.errors import FilmError, InputChanged
+from cinelake.isolation import typed_failures
+from cinelake.lake import CellWriter, Footer, Lake, write_all
+from cinelake.storage import Place
+from cinelake.task import Film, Params, find_task
+
+Outcome = Literal["made", "failed", "skipped"]
+Event = dict[str, Any]
+OnEvent = Callable[[Event], None]
+SLOWEST_BYTES_PER_S = 2500
+"""A film of fewer bytes a second is not expected: bounds a step's time before the film's length is known."""
+RECORDED_VERSIONS = ("cinelake", "numpy", "pyarrow", "av", "opencv-python-headless", "dlib-bin", "onnxruntime", "keras")
+
+
+@dataclass(frozen=True)
+class StepCell:
+    """One cell to make. `inputs`: input name → entry of the manifest; `input_keys`: entry → key it must have."""
+
+    table: str
+    task: str
+    params: Params
+    key: str
+    meaning: str
+    ingredients: dict[str, Any]
+    inputs: dict[str, str]
+    input_keys: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Step:
+    """All stale cells of one film, in dependency order, and where the lake is. Picklable."""
+
+    lake: str | Place
+    film: Film
+    cells: tuple[StepCell, ...]
+    deadline_s: float = 600.0
+    deadline_per_film_second: float = 10.0
+
+    def limit_s(self, film_s: float | None = None) -> float:
+        """How long the step may take. Until the film's length is known: what its size could hold at most."""
+        longest_s = self.film.size_bytes / SLOWEST_BYTES_PER_S
+        return self.deadline_s + self.deadline_per_film_second * (longest_s if film_s is None else film_s)
+
+
+@dataclass
+class CellReport:
+    """How one cell ended."""
+
+    table: str
+    outcome: Outcome
+    reason: str = ""
+    message: str = ""
+    rows: int = 0
+    wall_s: float = 0.0
+
+
+@dataclass
+class StepReport:
+    """How a step ended: its cells, and what decoding cost."""
+
+    movie_id: str
+    cells: list[CellReport] = field(default_factory=list)
+    film_s: float = 0.0
+    wall_s: float = 0.0
+    frames_decoded: int = 0
+    decode: dict[str, Any] = field(default_factory=dict)
+
+    def failed(self) -> list[CellReport]:
+        """Cells that got a row in `failures`."""
+        return [cell for cell in self.cells if cell.outcome == "failed"]
+
+
+def run_step(step: Step, on_event: OnEvent | None = None) -> StepReport:
+    """Make the step's cells. Raises `StorageError` only.
+
+    Linear algebra runs on one thread: its matrices are small, its threads would spin beside ffmpeg's (a quarter of the
+    step's own time), and sums come out the same whatever the number of processors.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, user_api="blas"):
+        return StepRun(step, on_event or (lambda _: None)).run()
+
+
+class StepRun:
+    """The state of one running step."""
+
+    def __init__(self, step: Step, on_event: OnEvent):
+        self.step, self.film, self.on_event = step, step.film, on_event
+        self.lake = Lake(step.lake)
+        self.report = StepReport(step.film.movie_id)
+        self.not_made: set[str] = set()
+
+    def run(self) -> StepReport:
+        """Make all cells: those that read the film first, in one decode, then those that read tables."""
+        started = time.perf_counter()
+        streams = [cell for cell in self.step.cells if find_task(cell.task).stream(cell.params) is not None]
+        with self.lake.scratch() as scratch:
+            if streams:
+                self._run_streams(streams, scratch)
+            for cell in self.step.cells:
+                if cell not in streams:
+                    self._run_table(cell, scratch)
+        self.report.wall_s = time.perf_counter() - started
+        return self.report
+
+    def _run_streams(self, cells: Sequence[StepCell], scratch: Path) -> None:
+        """Decode the film once for all stream cells."""
+        from cinelake.streams import decode_for
+
+        done: set[str] = set()
+        try:
+            with typed_failures("decoding"):
+                decode_for(self, cells, scratch, done)
+        except FilmError as error:
+            for cell in cells:
+                if cell.table not in done:
+                    self.fail(cell, error)
+
+    def _run_table(self, cell: StepCell, scratch: Path) -> None:
+        """Run a task that reads tables of the film."""
+        missing = [entry for entry in cell.inputs.values() if entry in self.not_made]
+        if missing:
+            self.skip(cell, f"needs {missing[0]}, which failed")
+            return
+        started = time.perf_counter()
+        self.on_event({"kind": "task", "movie_id": self.film.movie_id, "table": cell.table})
+        spec = find_task(cell.task)
+        writer = CellWriter(spec.contract, self.film.movie_id, scratch / f"{cell.table}.parquet")
+        tables = {name: self.lake.reader(entry, self.film.movie_id) for name, entry in cell.inputs.items()}
+        try:
+            with typed_failures(cell.table):
+                worker = spec.make(cell.params, self.film)
+                write_all(writer, worker.run(tables))
+                self.commit(cell, writer, worker, time.perf_counter() - started, {})
+        except FilmError as error:
+            writer.abandon()
+            self.fail(cell, error)
+
+    def know_length(self, film_s: float) -> None:
+        """The film's length is known now: the report, the progress and the deadline use it."""
+        self.report.film_s = film_s
+        limit_s = self.step.limit_s(film_s)
+        self.on_event({"kind": "film", "movie_id": self.film.movie_id, "film_s": film_s, "limit_s": limit_s})
+
+    def commit(self, cell: StepCell, writer: CellWriter, worker: Any, wall_s: float, facts: Mapping[str, Any]) -> None:
+        """Finish and publish a cell, unless one of its inputs changed meanwhile (`InputChanged`)."""
+        for entry, key in cell.input_keys.items():
+            found = self.lake.footer(entry, self.film.movie_id)
+            if found is None or found.key != key:
+                raise InputChanged(f"{entry} of {self.film.movie_id} changed while {cell.table} was made from it")
+        run = {**_run_facts(wall_s, writer.rows, self.film), **facts, **dict(getattr(worker, "facts", {}) or {})}
+        writer.close(Footer(cell.key, cell.meaning, cell.ingredients, run))
+        self.lake.commit(writer, cell.table)
+        self.report.cells.append(CellReport(cell.table, "made", rows=writer.rows, wall_s=wall_s))
+        self.on_event({"kind": "cell", "movie_id": self.film.movie_id, "table": cell.table, "outcome": "made"})
+
+    def fail(self, cell: StepCell, error: FilmError) -> None:
+        """Record a cell's failure as a row."""
+        self.not_made.add(cell.table)
+        self.lake.record_failure(cell.table, self.film.movie_id, cell.key, error)
+        self.report.cells.append(CellReport(cell.table, "failed", error.reason, str(error)))
+        self.on_event({"kind": "cell", "movie_id": self.film.movie_id, "table": cell.table, "outcome": "failed"})
+
+    def skip(self, cell: StepCell, why: str) -> None:
+        """Leave a cell out because what it needs was not made."""
+        self.not_made.add(cell.table)
+        self.report.cells.append(CellReport(cell.table, "skipped", "blocked", why))
+        self.on_event({"kind": "cell", "movie_id": self.film.movie_id, "table": cell.table, "outcome": "skipped"})
+
+
+def _run_facts(wall_s: float, rows: int, film: Film) -> dict[str, Any]:
+    return {
+        "at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "wall_s": round(wall_s, 4),
+        "rows": rows,
+        "film_bytes": film.size_bytes,
+        "versions": _versions(),
+        "device": "cpu",
+    }
+
+
+@cache
+def _versions() -> dict[str, str]:
+    return {name: found for name in RECORDED_VERSIONS if (found := _version(name))}
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""

@@ -1,0 +1,208 @@
+"""Where files lie: a local folder or an object store, behind the few operations that the lake needs.
+
+Everything goes through `pyarrow.fs`, so that `s3://bucket/lake` is a setting. A local folder takes a shorter way
+where it is faster (`os.scandir`) or safer (`os.replace`, `fsync`).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import socket
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pyarrow import fs
+
+from cinelake.errors import StorageError
+
+
+class Stamp(NamedTuple):
+    """What tells whether a file is still the one that was indexed: its size and modification time (ns)."""
+
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a lake is: a path or URI and, for a bucket, how to reach it.
+
+    Credentials are named by environment variables; their values are read where they are used and kept nowhere.
+    """
+
+    uri: str
+    region: str | None = None
+    endpoint: str | None = None
+    anonymous: bool = False
+    access_key_env: str | None = None
+    secret_key_env: str | None = None
+    session_token_env: str | None = None
+
+    def open(self) -> tuple[fs.FileSystem, str]:
+        """The file system and the path in it. Raises `StorageError`."""
+        with storage_errors(f"opening {self.uri}"):
+            if self.uri.startswith("s3://"):
+                return fs.S3FileSystem(**self._s3_options()), self.uri.removeprefix("s3://").rstrip("/")
+            filesystem, root = fs.FileSystem.from_uri(self.uri)
+            return filesystem, str(root).rstrip("/")
+
+    def _s3_options(self) -> dict[str, Any]:
+        secure = not (self.endpoint or "").startswith("http://")
+        options: dict[str, Any] = {
+            "region": self.region,
+            "endpoint_override": self.endpoint.split("://")[-1] if self.endpoint else None,
+            "scheme": "https" if secure else "http",
+            "anonymous": self.anonymous or None,
+            "access_key": _secret(self.access_key_env),
+            "secret_key": _secret(self.secret_key_env),
+            "session_token": _secret(self.session_token_env),
+        }
+        return {name: value for name, value in options.items() if value is not None}
+
+
+def _secret(variable: str | None) -> str | None:
+    if variable is None:
+        return None
+    if variable not in os.environ:
+        raise StorageError(f"environment variable {variable} is not set: the manifest names it for the lake's bucket")
+    return os.environ[variable]
+
+
+class Storage:
+    """A root folder, local or on an object store."""
+
+    def __init__(self, place: str | Place):
+        self.place = Place(place) if isinstance(place, str) else place
+        self.uri = uri = self.place.uri
+        self.local: Path | None = None
+        if "://" in uri and not uri.startswith("file://"):
+            self.filesystem, self.root = self.place.open()
+        else:
+            self.local = Path(uri.removeprefix("file://")).absolute()
+            self.filesystem, self.root = fs.LocalFileSystem(), str(self.local)
+
+    def path(self, *parts: str) -> str:
+        """The path of a file below the root, as `pyarrow.fs` wants it."""
+        return "/".join([self.root, *parts])
+
+    def folders(self) -> list[str]:
+        """Names of the folders directly below the root."""
+        with storage_errors(f"listing {self.uri}"):
+            found = self.filesystem.get_file_info(fs.FileSelector(self.root, allow_not_found=True))
+        return sorted(info.base_name for info in found if info.type == fs.FileType.Directory)
+
+    def files(self, folder: str) -> dict[str, Stamp]:
+        """Name → stamp of the Parquet files directly in a folder; empty when there is no such folder."""
+        with storage_errors(f"listing {folder} in {self.uri}"):
+            return dict(self._scan_local(folder) if self.local else self._scan_remote(folder))
+
+    def _scan_local(self, folder: str) -> Iterator[tuple[str, Stamp]]:
+        assert self.local is not None
+        try:
+            entries = os.scandir(self.local / folder)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        with entries:
+            for entry in entries:
+                if entry.name.endswith(".parquet") and entry.is_file():
+                    stat = entry.stat()
+                    yield entry.name, Stamp(stat.st_size, stat.st_mtime_ns)
+
+    def _scan_remote(self, folder: str) -> Iterator[tuple[str, Stamp]]:
+        selector = fs.FileSelector(self.path(folder), allow_not_found=True)
+        for info in self.filesystem.get_file_info(selector):
+            if info.base_name.endswith(".parquet"):
+                yield info.base_name, Stamp(info.size, info.mtime_ns or 0)
+
+    def stamp(self, *parts: str) -> Stamp | None:
+        """The stamp of one file; None when it is not there."""
+        info = self.filesystem.get_file_info(self.path(*parts))
+        return None if info.type == fs.FileType.NotFound else Stamp(info.size, info.mtime_ns or 0)
+
+    def publish(self, finished: Path, *parts: str) -> None:
+        """Put a finished local file in place in one atomic operation. Raises `StorageError`.
+
+        Local: fsync, `os.replace`, fsync of the folder. Object store: one upload to the final key.
+        """
+        with storage_errors(f"writing {'/'.join(parts)} in {self.uri}"):
+            if self.local is None:
+                fs.copy_files(str(finished), self.path(*parts), fs.LocalFileSystem(), self.filesystem)
+                finished.unlink()
+                return
+            target = self.local.joinpath(*parts)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _fsync(finished)
+            finished.replace(target)
+            _fsync(target.parent)
+
+    def delete(self, *parts: str) -> None:
+        """Remove one file; nothing happens when it is not there."""
+        with storage_errors(f"deleting {'/'.join(parts)} in {self.uri}"):
+            try:
+                self.filesystem.delete_file(self.path(*parts))
+            except FileNotFoundError:
+                return
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A private local folder for unfinished files: below `_tmp` on a local lake, so that renaming is atomic."""
+        with storage_errors(f"making a scratch folder for {self.uri}"):
+            folder = self._scratch_root() / f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+            folder.mkdir(parents=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _scratch_root(self) -> Path:
+        return self.local / "_tmp" if self.local else Path(tempfile.gettempdir()) / "cinelake"
+
+    def sweep(self) -> int:
+        """Remove scratch folders whose process on this host is gone; gives how many."""
+        swept = 0
+        root = self._scratch_root()
+        for folder in root.iterdir() if root.is_dir() else ():
+            host, pid, _ = [*folder.name.rsplit("-", 2), "", ""][:3]
+            if host == socket.gethostname() and pid.isdigit() and not Path(f"/proc/{pid}").exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                swept += 1
+        return swept
+
+    def check_writable(self) -> None:
+        """Raise `StorageError` now rather than after an hour's work when nothing can be written."""
+        with self.scratch() as folder, storage_errors(f"writing to {self.uri}"):
+            (folder / "probe").write_bytes(b"x")
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+ADVICE = {
+    errno.ENOSPC: "the disk is full: free space and run the same command again",
+    errno.EDQUOT: "the disk quota is used up: free space and run the same command again",
+    errno.EROFS: "the file system is read-only: mount it writable or name another lake",
+    errno.EACCES: "permission denied: check the owner and mode of the lake's folder",
+    errno.EPERM: "not permitted: check the owner and mode of the lake's folder",
+}
+
+
+@contextmanager
+def storage_errors(doing: str) -> Iterator[None]:
+    """Turn an `OSError` of the lake's storage into a `StorageError` that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        advice = ADVICE.get(error.errno or 0, "check that the place exists and can be reached")
+        raise StorageError(f"{doing}: {error}. {advice[0].upper()}{advice[1:]}.") from error

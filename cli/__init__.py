@@ -1,0 +1,1 @@
+"""The command `cinelake`: thin, over flows and core. Everything heavy is imported inside the commands."""

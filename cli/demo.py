@@ -1,0 +1,75 @@
+"""`demo`: draws the example catalogue, runs the manifest on it, and says what to look at."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from pathlib import Path
+
+from cinelake.manifest import load_manifest
+from cinelake.planning import plan_manifest
+from cli.running import print_summary, run_planned
+from cli.screen import duration, err, out
+
+MANIFEST = """\
+# The example catalogue's manifest. `pipeline.yaml` at the project's root explains every option.
+lake: lake
+catalogue: {films: "films/*"}
+engine: {kind: local}
+tasks:
+  films: {}
+  shots: {}
+  frames: {fps: 1}
+  sound: {}
+  faces: {detector: dlib}
+  embeddings: {backbone: descriptor}
+"""
+QUESTION = (
+    "select movie_id, count(*) shots, round(avg(end_s - start_s), 2) average_s, count_if(transition = 'dissolve') "
+    "dissolves from shots group by movie_id order by movie_id"
+)
+
+
+def run_demo(folder: Path, films: int, seed: int) -> int:
+    """Draw and run; gives the exit code."""
+    began = time.monotonic()
+    folder.mkdir(parents=True, exist_ok=True)
+    manifest = folder / "pipeline.yaml"
+    if not manifest.exists():
+        manifest.write_text(MANIFEST, encoding="utf-8")
+    _draw(folder, films, seed)
+    planning = plan_manifest(load_manifest(manifest))
+    summary = run_planned(planning)
+    print_summary(summary)
+    _say_what_to_look_at(manifest, time.monotonic() - began)
+    return summary.exit_code()
+
+
+def _draw(folder: Path, films: int, seed: int) -> None:
+    from examples.draw import draw_catalogue
+
+    began = time.monotonic()
+    with err.status(f"drawing {films} films with sound and labels"):
+        drawn = draw_catalogue(folder, films, seed)
+    new = sum(film.was_drawn for film in drawn)
+    how = f"drew {new} in {duration(time.monotonic() - began)}" if new else "all drawn before"
+    err.print(f"  {len(drawn)} films in {folder / 'films'}, labels beside them: {how}", markup=False)
+
+
+def _say_what_to_look_at(manifest: Path, seconds: float) -> None:
+    named = shlex.quote(str(manifest))
+    command = "cinelake" if _on_path() else ".venv/bin/cinelake"
+    film = next((path.stem for path in sorted((manifest.parent / "films").iterdir())), "FILM")
+    out.print(f"\nthe demo took {duration(seconds)}. Worth typing next:\n", markup=False)
+    for line in (
+        f'{command} query -m {named} "{QUESTION}"',
+        f"{command} why shots {film} -m {named}",
+        f"{command} plan -m {named} --why",
+    ):
+        out.print(f"  {line}", markup=False, soft_wrap=True)
+
+
+def _on_path() -> bool:
+    import shutil
+
+    return shutil.which("cinelake") is not None

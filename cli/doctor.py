@@ -1,0 +1,85 @@
+"""`doctor`: what this machine has of what a manifest needs, with what to do about the rest."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+from cinelake.errors import CinelakeError
+from cinelake.manifest import load_manifest
+from cli.screen import out, print_json, table
+
+PACKAGES = ("prefect", "mlflow", "pyarrow", "duckdb", "av", "opencv-python-headless", "dlib-bin", "onnxruntime",
+            "insightface", "keras", "tensorflow-cpu")  # fmt: skip
+Finding = tuple[str, bool, str]
+
+
+def examine(manifest: Path, *, as_json: bool) -> int:
+    """Print what was found; exit code 0 when all is well, 1 otherwise."""
+    findings = [*_machine(), *_manifest(manifest)]
+    if as_json:
+        print_json({"checks": [{"check": name, "ok": ok, "found": found} for name, ok, found in findings]})
+    else:
+        table(["", "check", "found"], [["ok" if ok else "!!", name, found] for name, ok, found in findings])
+        bad = sum(not ok for _, ok, _ in findings)
+        out.print("\nall is well" if not bad else f"\n{bad} to look at")
+    return int(any(not ok for _, ok, _ in findings))
+
+
+def _machine() -> Iterator[Finding]:
+    yield "python", True, platform.python_version()
+    yield "processors", True, f"{len(os.sched_getaffinity(0))}"
+    yield (
+        "gpu",
+        True,
+        "yes" if list(Path("/dev").glob("nvidia[0-9]*")) else "none (CPU is used where `device: cpu` says so)",
+    )
+    yield _checked("ffmpeg", _ffmpeg)
+    for name in PACKAGES:
+        yield _checked(name, lambda name=name: version(name))  # type: ignore[misc]
+
+
+def _ffmpeg() -> str:
+    from cinelake.media import ffmpeg
+
+    return f"{ffmpeg.version()} ({Path(ffmpeg.binary()).name})"
+
+
+def _manifest(manifest: Path) -> Iterator[Finding]:
+    if not manifest.exists():
+        yield "manifest", True, f"{manifest} is not here (name one with -m)"
+        return
+    yield _checked("manifest", lambda: f"{len(load_manifest(manifest).tasks)} tables in {manifest}")
+    yield _checked("films and weights", lambda: _plan(manifest))
+    yield _checked("lake", lambda: _lake(manifest))
+
+
+def _plan(manifest: Path) -> str:
+    from cinelake.planning import plan_manifest
+
+    planning = plan_manifest(load_manifest(manifest))
+    return f"{len(planning.catalogue.films)} films, {len(planning.catalogue.problems)} problems, weights are there"
+
+
+def _lake(manifest: Path) -> str:
+    from cinelake.lake import Lake
+
+    lake = Lake(load_manifest(manifest).lake.place)
+    if lake.storage.local:
+        parent = next(p for p in [lake.storage.local, *lake.storage.local.parents] if p.exists())
+        if not os.access(parent, os.W_OK):
+            raise CinelakeError(f"{parent} cannot be written")
+        return f"{lake.storage.uri}, {shutil.disk_usage(parent).free / 1e9:.0f} GB free"
+    lake.tables()
+    return f"{lake.storage.uri} answers"
+
+
+def _checked(name: str, look: Callable[[], str]) -> Finding:
+    try:
+        return name, True, look()
+    except (CinelakeError, ImportError, OSError) as error:
+        return name, False, str(error)

@@ -1,0 +1,184 @@
+"""`cinelake`: the commands, in the order of a first day."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cinelake.errors import CinelakeError
+
+app = typer.Typer(
+    name="cinelake",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+    help="Films in, Parquet tables out: shots, frames, faces, embeddings, sound.\n\nBegin with [bold]cinelake demo[/].",
+)
+
+ManifestOption = Annotated[
+    Path, typer.Option("-m", "--manifest", help="The manifest.", envvar="CINELAKE_MANIFEST", show_default=True)
+]
+SelectOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-s",
+        "--select",
+        help="Tables, as in dbt: [cyan]faces[/], [cyan]+faces[/], [cyan]shots+[/], [cyan]state:failed[/].",
+    ),
+]
+MovieOption = Annotated[list[str] | None, typer.Option("--movie", help="Only this film (repeat for more).")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+FailedOption = Annotated[bool, typer.Option("--failed", help="Try again what is known to be bad.")]
+StrictOption = Annotated[bool, typer.Option("--strict", help="Exit 1 for known failures too.")]
+HERE = Path("pipeline.yaml")
+
+
+def _example(*lines: str) -> str:
+    return "[dim]Examples:[/]\n\n" + "\n\n".join(f"  [cyan]{line}[/]" for line in lines)
+
+
+@app.command(epilog=_example("cinelake demo", "cinelake demo --folder /tmp/try --films 3"))
+def demo(
+    folder: Annotated[Path, typer.Option(help="Where the example catalogue is drawn.")] = Path("demo"),
+    films: Annotated[int, typer.Option(help="How many films.", min=1, max=100)] = 4,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same films.")] = 0,
+) -> None:
+    """Draw the example catalogue, run everything on it, say what to look at."""
+    from cli.demo import run_demo
+
+    _exit(run_demo(folder, films, seed))
+
+
+@app.command(epilog=_example("cinelake plan", "cinelake plan --why -s +faces", "cinelake plan --estimate"))
+def plan(
+    manifest: ManifestOption = HERE,
+    select: SelectOption = None,
+    movie: MovieOption = None,
+    failed: FailedOption = False,
+    why: Annotated[bool, typer.Option("--why", help="List every cell that would run, with its reason.")] = False,
+    estimate: Annotated[bool, typer.Option("--estimate", help="Predict the time from earlier runs.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Say what a run would do, and why; nothing runs."""
+    from cli.planning import show_plan
+
+    _exit(show_plan(manifest, select or [], movie or [], failed=failed, why=why, with_estimate=estimate, as_json=json))
+
+
+@app.command(epilog=_example("cinelake run", "cinelake run -s faces --movie sintel", "cinelake run --failed"))
+def run(
+    manifest: ManifestOption = HERE,
+    select: SelectOption = None,
+    movie: MovieOption = None,
+    failed: FailedOption = False,
+    strict: StrictOption = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="The same as `plan --why`.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Make everything that is stale; run it again to resume."""
+    if dry_run:
+        from cli.planning import show_plan
+
+        _exit(show_plan(manifest, select or [], movie or [], failed=failed, why=True, as_json=json))
+    from cli.running import run_manifest
+
+    _exit(run_manifest(manifest, select or [], movie or [], failed=failed, strict=strict, as_json=json))
+
+
+@app.command(epilog=_example("cinelake status", "cinelake status --json"))
+def status(manifest: ManifestOption = HERE, strict: StrictOption = False, json: JsonOption = False) -> None:
+    """Show tables, failures, orphans and duplicates."""
+    from cli.planning import show_status
+
+    _exit(show_status(manifest, strict=strict, as_json=json))
+
+
+@app.command(epilog=_example("cinelake why shots sintel_trailer"))
+def why(table: str, movie_id: str, manifest: ManifestOption = HERE, json: JsonOption = False) -> None:
+    """Tell where a cell came from: film, parameters, inputs, code, when, how long."""
+    from cli.planning import show_why
+
+    _exit(show_why(manifest, table, movie_id, as_json=json))
+
+
+@app.command(
+    epilog=_example(
+        'cinelake query "select movie_id, count(*) shots from shots group by all"',
+        'cinelake query --format csv "select * from cells" > cells.csv',
+    )
+)
+def query(
+    sql: Annotated[str, typer.Argument(help="One SELECT over the lake's tables.")],
+    manifest: ManifestOption = HERE,
+    format: Annotated[str, typer.Option("-f", "--format", help="table, csv, json or parquet.")] = "table",
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write to a file instead.")] = None,
+) -> None:
+    """Ask the lake in SQL (DuckDB); reads the lake, writes nothing."""
+    from cli.asking import answer
+
+    _exit(answer(manifest, sql, format, output))
+
+
+@app.command(epilog=_example("cinelake doctor", "cinelake doctor -m pipeline.yaml --json"))
+def doctor(manifest: ManifestOption = HERE, json: JsonOption = False) -> None:
+    """Check this machine and the manifest: ffmpeg, engine, weights, lake, disk."""
+    from cli.doctor import examine
+
+    _exit(examine(manifest, as_json=json))
+
+
+@app.command(epilog=_example("cinelake docs", "cinelake docs --table shots", "cinelake docs --json"))
+def docs(
+    table: Annotated[str | None, typer.Option(help="Only this table.")] = None,
+    format: Annotated[str, typer.Option("-f", "--format", help="markdown or json.")] = "markdown",
+    json: JsonOption = False,
+) -> None:
+    """Print the data dictionary: every table and column, from the contracts."""
+    from cli.dictionary import print_dictionary
+
+    _exit(print_dictionary(table, "json" if json else format))
+
+
+@app.command(epilog=_example("cinelake up", "cinelake up --prefect-port 4200 --mlflow-port 5000"))
+def up(
+    manifest: ManifestOption = HERE,
+    prefect_port: Annotated[int, typer.Option(help="Port of Prefect's UI on loopback.")] = 4200,
+    mlflow_port: Annotated[int, typer.Option(help="Port of MLflow's UI on loopback.")] = 5000,
+) -> None:
+    """Keep Prefect and MLflow running for their UIs, until Ctrl-C."""
+    from cli.serving import keep_up
+
+    _exit(keep_up(manifest, prefect_port, mlflow_port))
+
+
+@app.command(epilog=_example("cinelake gc", "cinelake gc --yes"))
+def gc(
+    manifest: ManifestOption = HERE,
+    yes: Annotated[bool, typer.Option("--yes", help="Really delete; without it only the list is shown.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Delete the cells of films that left the catalogue (a dry run first)."""
+    from cli.planning import collect_orphans
+
+    _exit(collect_orphans(manifest, yes=yes, as_json=json))
+
+
+def _exit(code: int) -> None:
+    raise typer.Exit(code)
+
+
+def main() -> None:
+    """Run the command; an error of Cinelake is one message and its exit code."""
+    try:
+        app()
+    except CinelakeError as error:
+        sys.stderr.write(f"cinelake: {error}\n")
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""Writes the generated pages under `docs/`: `python -m cli.pages`; a test checks that they are up to date."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from cinelake.manifest import manifest_schema
+from cli.dictionary import all_contracts, as_markdown
+from cli.main import app
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def pages() -> dict[str, str]:
+    """File name → text of every generated page."""
+    manifest = manifest_page(manifest_schema())
+    return {"tables.md": as_markdown(all_contracts()), "commands.md": commands_page(), "manifest.md": manifest}
+
+
+def commands_page() -> str:
+    """Every command with its arguments, options and examples."""
+    group = typer.main.get_command(app)
+    parts = ["# Commands\n\nGenerated from the code. `-m FILE` names the manifest (`pipeline.yaml` by default).\n"]
+    context = typer.Context(group, info_name="cinelake")
+    for name in sorted(group.list_commands(context)):  # type: ignore[attr-defined]
+        parts.append(_command_text(name, group.get_command(context, name)))  # type: ignore[attr-defined]
+    return "".join(parts)
+
+
+def _command_text(name: str, command: object) -> str:
+    parameters = [p for p in command.params if p.name != "help"]  # type: ignore[attr-defined]
+    lines = [f"\n## cinelake {name}\n\n{(command.help or '').strip()}\n\n"]  # type: ignore[attr-defined]
+    if parameters:
+        lines.append("| | |\n| --- | --- |\n")
+        lines += [f"| {_spelling(p)} | {_plain(getattr(p, 'help', '') or '')} |\n" for p in parameters]
+    examples = [line.strip() for line in _plain(command.epilog or "").splitlines()[1:]]  # type: ignore[attr-defined]
+    lines.append("\n" + "".join(f"    {line}\n" for line in examples if line))
+    return "".join(lines)
+
+
+def manifest_page(schema: dict[str, Any]) -> str:
+    """Every section, option and task parameter of a manifest, from its JSON Schema."""
+    parts = ["# Manifest\n\nGenerated from the code; `pipeline.yaml` shows all of it in place.\n"]
+    parts.append(_options("Sections", schema))
+    for name, definition in sorted(schema["$defs"].items()):
+        title = f"Task {name.removeprefix('task_')}" if name.startswith("task_") else definition.get("title", name)
+        parts.append(_options(title, definition))
+    return "".join(parts)
+
+
+def _options(title: str, definition: dict[str, Any]) -> str:
+    doc = (definition.get("description") or "").strip()
+    if title.startswith("Task "):
+        doc += "\n\nBeside the options of every entry (EntryOptions):"
+    rows = [
+        f"| `{name}` | {_default(option)} | {' '.join((option.get('description') or '').split()).replace('|', '/')} |\n"
+        for name, option in definition.get("properties", {}).items()
+        if option.get("description")
+    ]
+    return f"\n## {title}\n\n{doc}\n\n| option | default | |\n| --- | --- | --- |\n" + "".join(rows)
+
+
+def _default(option: dict[str, Any]) -> str:
+    return f"`{json.dumps(option['default'])}`" if isinstance(option.get("default"), (str, int, float, bool)) else ""
+
+
+def _spelling(parameter: object) -> str:
+    names = getattr(parameter, "opts", []) or []
+    return " ".join(f"`{name}`" for name in names) if names[0].startswith("-") else f"`{names[0].upper()}`"
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\[/?(?:dim|cyan|bold)?\]", "", text)
+
+
+def main() -> None:
+    """Write the pages."""
+    DOCS.mkdir(exist_ok=True)
+    for name, text in pages().items():
+        (DOCS / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""`run`: makes what is stale, shows progress, ends with a summary and, after failures, the command that resumes."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from cinelake.manifest import load_manifest
+from cinelake.planning import Planning, plan_manifest
+from cli.progress import RunProgress
+from cli.screen import duration, err, first_line, out, print_json, table
+from flows.run import RunSummary, run_catalogue
+
+SHOWN_FAILURES = 12
+
+
+def run_manifest(
+    manifest: Path,
+    selectors: Sequence[str] = (),
+    movies: Sequence[str] = (),
+    *,
+    failed: bool = False,
+    strict: bool = False,
+    as_json: bool = False,
+) -> int:
+    """Run a manifest; gives the exit code."""
+    planning = plan_manifest(load_manifest(manifest), retry_failed=failed).selected(selectors, movies)
+    summary = run_planned(planning, quiet=as_json)
+    if as_json:
+        print_json(summary.to_json())
+    else:
+        print_summary(summary)
+        if summary.interrupted or summary.failures:
+            again = ["cinelake", "run", "-m", str(manifest)]
+            again += [word for selector in selectors for word in ("-s", selector)]
+            again += [word for movie in movies for word in ("--movie", movie)]
+            print_resume(summary, again)
+    return summary.exit_code(strict=strict)
+
+
+def run_planned(planning: Planning, *, quiet: bool = False) -> RunSummary:
+    """Run a plan under a progress display."""
+    stale = planning.plan.stale
+    if stale and not quiet:
+        err.print(f"  {len(stale)} cells of {len(planning.plan.by_film())} films to make")
+    with RunProgress(planning.plan, quiet=quiet) as progress:
+        return run_catalogue(planning, progress.on_event)
+
+
+def print_summary(summary: RunSummary) -> None:
+    """The run in a few lines: what was made, what failed, how fast."""
+    if not summary.made and not summary.failures and not summary.interrupted:
+        known = f" ({summary.known} cells known to be bad: `cinelake status`)" if summary.known else ""
+        out.print(f"nothing to do: {summary.fresh} cells are fresh{known}")
+        return
+    head = "interrupted" if summary.interrupted else "done"
+    made = sum(summary.made.values())
+    speed = f" · {summary.times_real:.1f} × real time" if summary.film_s else ""
+    out.print(
+        f"{head}: {made} cells made in {duration(summary.work_s)} (with servers {duration(summary.wall_s)}) · "
+        f"{duration(summary.film_s)} of film{speed}"
+    )
+    if made:
+        out.print("  " + " · ".join(f"{name} {count}" for name, count in summary.made.items()), style="green")
+    rest = [("fresh before", summary.fresh), ("failed", len(summary.failures)), ("waiting on them", summary.skipped)]
+    rest += [("known bad", summary.known), ("blocked", summary.blocked), ("orphaned films", summary.orphans)]
+    shown = " · ".join(f"{count} {what}" for what, count in rest if count)
+    if shown:
+        out.print("  " + shown)
+    if summary.failures:
+        rows = [[f["movie_id"], f["task"], f["reason"], first_line(f["message"])[:140]] for f in summary.failures]
+        table(["film", "task", "reason", "message"], rows[:SHOWN_FAILURES])
+        if len(rows) > SHOWN_FAILURES:
+            out.print(f"… and {len(rows) - SHOWN_FAILURES} more: `cinelake status`")
+    if summary.mlflow.startswith("not recorded"):
+        err.print(f"! MLflow: {summary.mlflow}", style="yellow", markup=False)
+    elif summary.mlflow:
+        out.print(f"  recorded in MLflow as run {summary.mlflow} (`cinelake up` shows it)")
+
+
+def print_resume(summary: RunSummary, command: Sequence[str]) -> None:
+    """The command that goes on from here."""
+    if summary.interrupted:
+        out.print(f"to resume: {shlex.join(command)}", markup=False)
+    else:
+        out.print(f"permanent failures wait for another file or parameter; to try now: {shlex.join(command)} --failed",
+                  markup=False)  # fmt: skip

@@ -1,0 +1,66 @@
+"""What the command prints for people: two consoles, tables, and errors in red."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import IO, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+PIPE_WIDTH = 220
+"""Columns of text where there is no terminal to ask."""
+
+
+def _console(*, stderr: bool = False, file: IO[str] | None = None) -> Console:
+    stream = file or (sys.stderr if stderr else sys.stdout)
+    width = None if stream.isatty() else PIPE_WIDTH
+    return Console(stderr=stderr, file=file, highlight=False, emoji=False, width=width)
+
+
+out = _console(stderr=False)
+err = _console(stderr=True)
+
+STATE_STYLE = {"fresh": "green", "stale": "yellow", "blocked": "magenta", "failed": "red"}
+
+
+def print_json(value: Any) -> None:
+    """JSON on standard output, for machines: never wrapped or coloured."""
+    sys.stdout.write(json.dumps(value, indent=1, ensure_ascii=False, default=str) + "\n")
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, file: IO[str] | None = None) -> None:
+    """A plain table, on standard output or in a file; names and values are text, so that none can carry markup."""
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        grid.add_column(plain(column), overflow="fold")
+    for row in rows:
+        grid.add_row(*(value if isinstance(value, Text) else plain(value) for value in row))
+    (_console(file=file) if file else out).print(grid)
+
+
+def plain(value: Any) -> Text:
+    """Any value as text without markup, and with control characters spelled out: a title may hold a terminal's."""
+    text = str(value)
+    return Text("".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text))
+
+
+def first_line(text: str) -> str:
+    """The first line of a message; nothing where it is empty."""
+    return next(iter(text.splitlines()), "")
+
+
+def state(name: str) -> Text:
+    """A state in its colour."""
+    return Text(name, style=STATE_STYLE.get(name, ""))
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: 4.2 s, 3 min 05 s, 2 h 10 min."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -1,0 +1,1 @@
+"""Thin Prefect flows over the core, and the servers that they need."""

@@ -1,0 +1,231 @@
+"""One catalogue run, from a plan to a summary: the server, the engine, the record in MLflow, what is told at the end.
+
+Nothing stale means that neither Prefect nor MLflow is started, nor imported.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from threading import current_thread, main_thread
+from typing import Any
+
+from cinelake.engines import Engine, make_engine
+from cinelake.errors import FilmError
+from cinelake.keys import digest
+from cinelake.planning import CATALOGUE, Planning
+from cinelake.step import Event, StepReport
+from cinelake.tracking import RunRecord
+from flows.server import prefect_server, state_folder
+
+OnEvent = Callable[[Event], None]
+
+
+@dataclass
+class RunSummary:
+    """What a run did. `failures` are the new ones; `known` counts cells that were already known to be bad."""
+
+    films: int = 0
+    made: Counter[str] = field(default_factory=Counter)
+    failures: list[dict[str, str]] = field(default_factory=list)
+    skipped: int = 0
+    fresh: int = 0
+    known: int = 0
+    blocked: int = 0
+    orphans: int = 0
+    film_s: float = 0.0
+    wall_s: float = 0.0
+    work_s: float = 0.0
+    frames_decoded: int = 0
+    mlflow: str = ""
+    interrupted: bool = False
+
+    @property
+    def times_real(self) -> float:
+        """Seconds of film per second of work (start of servers not counted)."""
+        return self.film_s / self.work_s if self.work_s else 0.0
+
+    def exit_code(self, *, strict: bool = False) -> int:
+        """0 done; 1 new failures, or with `strict` any; 130 interrupted."""
+        if self.interrupted:
+            return 130
+        return int(bool(self.failures) or (strict and bool(self.known)))
+
+    def to_json(self) -> dict[str, Any]:
+        """The summary for machines."""
+        return {**asdict(self), "made": dict(self.made), "cells_made": sum(self.made.values()),
+                "times_real": round(self.times_real, 2)}  # fmt: skip
+
+
+def run_catalogue(planning: Planning, on_event: OnEvent) -> RunSummary:
+    """Make what is stale in the plan.
+
+    Raises `StorageError` when the lake cannot be written, `EngineUnavailable` when engine or server is not there
+    (an engine before anything is started).
+    An interrupt (Ctrl-C) ends the running steps and gives the summary of what was done.
+    """
+    summary = _start_summary(planning)
+    started = time.monotonic()
+    summary.failures += record_catalogue_problems(planning)
+    planning.lake.storage.sweep()
+    if planning.plan.stale:
+        planning.lake.storage.check_writable()
+        engine = make_engine(planning.manifest, on_event)
+        try:
+            with prefect_server(state_folder(planning.manifest.folder)) as server:
+                on_event({"kind": "server", "url": server.url, "own": server.own is not None})
+                _run_flow(planning, engine, server.wait, summary, on_event)
+        except KeyboardInterrupt:  # before the flow began, or a second one while the first was obeyed
+            summary.interrupted = True
+        finally:
+            engine.stop(now=True)
+    summary.wall_s = time.monotonic() - started
+    return summary
+
+
+def _start_summary(planning: Planning) -> RunSummary:
+    counts = planning.plan.counts()
+    return RunSummary(
+        films=len(planning.catalogue.films),
+        fresh=counts["fresh"],
+        known=counts["failed"],
+        blocked=counts["blocked"],
+        orphans=len(planning.plan.orphans),
+    )
+
+
+def _run_flow(
+    planning: Planning, engine: Engine, wait: Callable[[], None], summary: RunSummary, on_event: OnEvent
+) -> None:
+    record = _record(planning)
+    clean = False
+    try:
+        engine.warm({movie_id: planning.films[movie_id].path for movie_id in planning.plan.by_film()})
+        with interrupts_held():
+            from flows.catalogue import HANDED, Handed, catalogue
+
+        wait()
+        on_event({"kind": "begin"})
+        began = time.monotonic()
+        token = HANDED.set(Handed(planning, engine, lambda report: _add(summary, report, on_event)))
+        try:
+            run = catalogue.with_options(task_runner=engine.task_runner())
+            run(manifest=str(planning.manifest.path), select=planning.plan.selection.split())
+            clean = True
+        finally:
+            HANDED.reset(token)
+            summary.work_s = time.monotonic() - began
+    except KeyboardInterrupt:
+        summary.interrupted = True
+        summary.made = made_so_far(planning)
+    finally:
+        engine.stop(now=not clean)
+        planning.lake.storage.sweep()
+        if record:
+            on_event({"kind": "record"})
+            summary.mlflow = _finish(record, summary, clean)
+
+
+@contextmanager
+def interrupts_held() -> Iterator[None]:
+    """For imports while other threads import: a Ctrl-C inside is raised at the end.
+
+    Raised within, it may leave Python's import lock held for ever ("Exception ignored in _get_module_lock"): the run
+    would go on and never end.
+    """
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler or current_thread() is not main_thread():
+        yield
+        return
+    came: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if came:
+        raise KeyboardInterrupt
+
+
+def made_so_far(planning: Planning) -> Counter[str]:
+    """The cells of the plan that are in the lake by now, by table."""
+    stale = planning.plan.stale
+    footers = ((cell, planning.lake.footer(cell.table, cell.movie_id)) for cell in stale)
+    return Counter(cell.table for cell, footer in footers if footer and footer.key == cell.key)
+
+
+def _add(summary: RunSummary, report: StepReport, on_event: OnEvent) -> None:
+    summary.film_s += report.film_s
+    summary.frames_decoded += report.frames_decoded
+    for cell in report.cells:
+        if cell.outcome == "made":
+            summary.made[cell.table] += 1
+        elif cell.outcome == "failed":
+            summary.failures.append(_failure(report.movie_id, cell.table, cell.reason, cell.message))
+        else:
+            summary.skipped += 1
+    on_event({"kind": "done", "movie_id": report.movie_id, "failed": len(report.failed())})
+
+
+def _failure(movie_id: str, table: str, reason: str, message: str) -> dict[str, str]:
+    return {"movie_id": movie_id, "task": table, "reason": reason, "message": message}
+
+
+def record_catalogue_problems(planning: Planning) -> list[dict[str, str]]:
+    """Write films that the catalogue cannot give as rows of `failures`; gives those not known before.
+
+    Rows of films that are all right again, or are no longer listed, are deleted.
+    """
+    problems, known = planning.problems(), planning.index.failures(CATALOGUE)
+    for movie_id in known.keys() - problems.keys():
+        planning.lake.forget_failure(CATALOGUE, movie_id)
+    new = {m: error for m, error in problems.items() if known.get(m, {}).get("key") != _problem_key(error)}
+    for movie_id, error in new.items():
+        planning.lake.record_failure(CATALOGUE, movie_id, _problem_key(error), error)
+    return [_failure(movie_id, CATALOGUE, error.reason, str(error)) for movie_id, error in new.items()]
+
+
+def _problem_key(error: FilmError) -> str:
+    return digest([error.reason, str(error)])
+
+
+def _record(planning: Planning) -> RunRecord | None:
+    tracking = planning.manifest.tracking
+    if not tracking.enabled:
+        return None
+    counts = planning.plan.counts()
+    plan = [
+        {"movie_id": c.movie_id, "task": c.table, "state": c.state, "reason": c.reason} for c in planning.plan.stale
+    ]
+    return RunRecord(
+        uri=tracking.uri,
+        experiment=tracking.experiment,
+        name=time.strftime("catalogue %Y-%m-%d %H:%M:%S"),
+        texts={"pipeline.yaml": planning.manifest.text, "plan.json": json.dumps({"cells": plan}, indent=1)},
+        params={
+            "manifest_digest": planning.manifest.digest,
+            "engine": planning.manifest.engine.kind,
+            "selection": planning.plan.selection or "everything",
+            "films": str(len(planning.catalogue.films)),
+            **{f"cells_{state}": str(count) for state, count in counts.items()},
+        },
+    ).start()
+
+
+def _finish(record: RunRecord, summary: RunSummary, clean: bool) -> str:
+    metrics = {
+        "cells_made": sum(summary.made.values()),
+        "cells_failed": len(summary.failures),
+        "cells_skipped": summary.skipped,
+        "film_s": summary.film_s,
+        "work_s": summary.work_s,
+        "times_real": summary.times_real,
+        "frames_decoded": summary.frames_decoded,
+        **{f"made_{table}": count for table, count in summary.made.items()},
+    }
+    status = "FINISHED" if clean else "KILLED" if summary.interrupted else "FAILED"
+    return record.finish(status, metrics, summary.failures, {"summary.json": json.dumps(summary.to_json(), indent=1)})

@@ -1,0 +1,161 @@
+"""A Prefect server on loopback for runs that were given none, and the settings that keep Prefect quiet.
+
+`PREFECT_API_URL` names a server of your own. Without it, the server that `cinelake up` keeps is used; without that, one
+is started for this run alone, while the run already plans and probes, and ended with it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cinelake.errors import EngineUnavailable
+
+QUIET = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",
+    "PREFECT_LOGGING_LEVEL": "CRITICAL",
+    "PREFECT_CLI_PROMPT": "false",
+    "DO_NOT_TRACK": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
+NOT_NEEDED = (
+    "SCHEDULER",
+    "LATE_RUNS",
+    "FOREMAN",
+    "CANCELLATION_CLEANUP",
+    "PAUSE_EXPIRATIONS",
+    "TRIGGERS",
+    "REPOSSESSOR",
+)
+"""Services that a server of one run does without; those that record its task runs stay."""
+START_TIMEOUT_S = 120.0
+
+
+def state_folder(manifest_folder: Path) -> Path:
+    """Where the servers beside a manifest keep their state; nothing in it is needed to read the lake."""
+    return manifest_folder / ".cinelake"
+
+
+@dataclass
+class PrefectServer:
+    """The server that a run talks to; `own` when it was started for this run."""
+
+    url: str
+    own: subprocess.Popen[bytes] | None = None
+    log: Path | None = None
+
+    def wait(self) -> None:
+        """Wait until it answers. Raises `EngineUnavailable` with its own words."""
+        limit_s = START_TIMEOUT_S if self.own else 10.0
+        deadline = time.monotonic() + limit_s
+        while not answers(f"{self.url}/health"):
+            if self.own and self.own.poll() is not None:
+                raise EngineUnavailable(f"the Prefect server ended with {self.own.returncode}: {self._last_words()}")
+            if time.monotonic() > deadline:
+                raise EngineUnavailable(
+                    f"no Prefect server answers at {self.url} after {limit_s:.0f} s. Check PREFECT_API_URL, or unset "
+                    f"it to let a run bring its own. {self._last_words()}"
+                )
+            time.sleep(0.1)
+
+    def _last_words(self) -> str:
+        return self.log.read_text(errors="replace")[-500:] if self.log and self.log.exists() else ""
+
+    def stop(self) -> None:
+        """End the server, if it is ours."""
+        if self.own and self.own.poll() is None:
+            os.killpg(self.own.pid, signal.SIGTERM)
+            try:
+                self.own.wait(5)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.own.pid, signal.SIGKILL)
+                self.own.wait()
+
+
+@contextmanager
+def prefect_server(folder: Path) -> Iterator[PrefectServer]:
+    """The configured server, the one of `cinelake up`, or one of our own: starting when this yields, so `wait` for it.
+
+    Sets `PREFECT_API_URL` and what keeps Prefect quiet; so Prefect is imported after this.
+    """
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    server = _configured(folder) or start_prefect(folder, free_port())
+    os.environ["PREFECT_API_URL"] = server.url
+    try:
+        yield server
+    finally:
+        if server.own:
+            del os.environ["PREFECT_API_URL"]
+        server.stop()
+
+
+def _configured(folder: Path) -> PrefectServer | None:
+    if os.environ.get("PREFECT_API_URL"):
+        return PrefectServer(os.environ["PREFECT_API_URL"].rstrip("/"))
+    kept = read_up(folder).get("prefect")
+    return PrefectServer(kept) if kept and answers(f"{kept}/health") else None
+
+
+def start_prefect(folder: Path, port: int, *, services: bool = False) -> PrefectServer:
+    """Start a server process on loopback; its database and log are below `folder`."""
+    home = folder / "prefect"
+    home.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    url = f"http://127.0.0.1:{port}/api"
+    off = () if services else NOT_NEEDED
+    switched_off = {f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false" for name in off}
+    log = home / "server.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            env={**os.environ, **QUIET, **switched_off, "PREFECT_HOME": str(home), "PREFECT_API_URL": url},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=_die_with_parent,
+        )
+    return PrefectServer(url, process, log)
+
+
+def _die_with_parent() -> None:
+    import ctypes
+
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
+def read_up(folder: Path) -> dict[str, str]:
+    """The addresses that a running `cinelake up` wrote down; empty without one."""
+    try:
+        return dict(json.loads((folder / "up.json").read_text()))
+    except (OSError, ValueError):
+        return {}
+
+
+def answers(url: str) -> bool:
+    """Whether an HTTP server on this address answers with success."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as reply:
+            return bool(reply.status == 200)
+    except (urllib.error.URLError, OSError, ValueError):
+        return False
+
+
+def free_port() -> int:
+    """A port of loopback that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

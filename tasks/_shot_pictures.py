@@ -1,0 +1,206 @@
+"""What shot detection looks at: tiny pictures, colour histograms, and how far two pictures are apart.
+
+Distances are made so that motion, noise and light change them little and another place changes them much:
+histograms do not see motion; blocks are compared at their best shift and without their mean brightness.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+WIDTH, HEIGHT = 64, 36
+"""Size of the pictures that detection reads."""
+COLUMNS, ROWS = 32, 18
+"""Size of the tiny pictures."""
+LUMA_BINS, CHROMA_BINS = 24, 16
+SHIFT_X, SHIFT_Y = 5, 3
+"""How far a block may have moved between two pictures, in tiny pixels: a sixth of the width and height."""
+BLOCK_X, BLOCK_Y = 8, 6
+LIT = 24
+"""Luma above which a pixel is not black (0 to 255)."""
+LEAST_INSIDE = 0.25
+"""Share of the picture that must be left between black bars for them to be bars."""
+NOISE = 9.0
+"""Variance below which the structure of a block is taken for noise (luma, 0 to 255)."""
+
+Floats = npt.NDArray[np.float32]
+Bytes = npt.NDArray[np.uint8]
+
+
+@dataclass
+class Pictures:
+    """Successive pictures, reduced.
+
+    tiny: (n, 18, 32, 3) Y, Cr, Cb; histogram: (n, 56), sums to 3. Between black bars, if there are any:
+    spread: (n,) standard deviation of luma; colour: (n, 3) mean.
+    """
+
+    times_s: npt.NDArray[np.float64]
+    tiny: Floats
+    histogram: Floats
+    spread: Floats
+    colour: Floats
+
+    def __len__(self) -> int:
+        return len(self.times_s)
+
+    def __getitem__(self, part: Any) -> Pictures:
+        return Pictures(self.times_s[part], self.tiny[part], self.histogram[part], self.spread[part], self.colour[part])
+
+    def joined(self, more: Pictures) -> Pictures:
+        """These pictures and then those."""
+        return Pictures(
+            np.concatenate([self.times_s, more.times_s]),
+            np.concatenate([self.tiny, more.tiny]),
+            np.concatenate([self.histogram, more.histogram]),
+            np.concatenate([self.spread, more.spread]),
+            np.concatenate([self.colour, more.colour]),
+        )
+
+
+def no_pictures() -> Pictures:
+    """No pictures yet."""
+    bins = LUMA_BINS + 2 * CHROMA_BINS
+    tiny = np.zeros((0, ROWS, COLUMNS, 3), np.float32)
+    return Pictures(
+        np.zeros(0), tiny, np.zeros((0, bins), np.float32), np.zeros(0, np.float32), np.zeros((0, 3), np.float32)
+    )
+
+
+def reduce(pixels: Bytes, times_s: npt.NDArray[np.float64]) -> Pictures:
+    """(n, 36, 64, 3) RGB → tiny pictures and histograms."""
+    import cv2
+
+    count = len(pixels)
+    ycc = cv2.cvtColor(np.ascontiguousarray(pixels).reshape(-1, WIDTH, 3), cv2.COLOR_RGB2YCrCb)
+    ycc = ycc.reshape(count, HEIGHT, WIDTH, 3)
+    tiny = cv2.resize(ycc.reshape(-1, WIDTH, 3), (COLUMNS, count * ROWS), interpolation=cv2.INTER_AREA)
+    tiny = tiny.reshape(count, ROWS, COLUMNS, 3).astype(np.float32)
+    return Pictures(times_s, tiny, _histograms(ycc), *_between_bars(tiny))
+
+
+def _between_bars(tiny: Floats) -> tuple[Floats, Floats]:
+    """(n, 18, 32, 3) → (n,) spread of luma and (n, 3) mean colour, black bars and their soft edges left out."""
+    count = len(tiny)
+    lit = np.asarray(tiny[..., 0] > LIT)
+    inside = _span(np.asarray(lit.any(2)))[:, :, None] & _span(np.asarray(lit.any(1)))[:, None, :]
+    inside[inside.mean((1, 2)) < LEAST_INSIDE] = True
+    share = inside.reshape(count, 1, -1).astype(np.float32)
+    share /= share.sum(2, keepdims=True)
+    flat = tiny.reshape(count, -1, 3)
+    colour = (share @ flat)[:, 0]
+    off = flat[..., 0] - colour[:, :1]
+    return np.sqrt((share[:, 0] * off * off).sum(1)), colour
+
+
+def _span(lit: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """(n, m) lit lines → (n, m): those from the first to the last; without these two where dark lines lie outside."""
+    within = np.logical_or.accumulate(lit, 1) & np.logical_or.accumulate(lit[:, ::-1], 1)[:, ::-1]
+    padded = np.pad(within, ((0, 0), (1, 1)), mode="edge")
+    return np.asarray(within & padded[:, :-2] & padded[:, 2:])
+
+
+def _histograms(ycc: Bytes) -> Floats:
+    """(n, 36, 64, 3) → (n, 56): shares of luma, Cr and Cb, each smoothed so that slight changes stay slight."""
+    ycc = ycc.reshape(len(ycc), -1, 3)
+    luma = _counts(_luma_bin()[ycc[..., 0]], LUMA_BINS)
+    chroma = [_counts(_chroma_bin()[ycc[..., channel]], CHROMA_BINS) for channel in (1, 2)]
+    smooth = np.concatenate([_smooth(h) for h in (luma, *chroma)], axis=1)
+    return np.asarray(smooth / ycc.shape[1], np.float32)
+
+
+def _counts(bins: npt.NDArray[np.int32], size: int) -> Floats:
+    count = len(bins)
+    offset = np.arange(count, dtype=np.int32)[:, None] * size
+    return np.bincount((bins + offset).ravel(), minlength=count * size).reshape(count, size).astype(np.float32)
+
+
+def _smooth(histogram: Floats) -> Floats:
+    padded = np.pad(histogram, ((0, 0), (1, 1)), mode="edge")
+    return np.asarray(0.25 * padded[:, :-2] + 0.5 * histogram + 0.25 * padded[:, 2:])
+
+
+@lru_cache(maxsize=1)
+def _luma_bin() -> npt.NDArray[np.int32]:
+    return (np.arange(256) * LUMA_BINS // 256).astype(np.int32)
+
+
+@lru_cache(maxsize=1)
+def _chroma_bin() -> npt.NDArray[np.int32]:
+    """Fine near grey, where most colours lie: equal steps of the square root of the distance from grey."""
+    distance = (np.arange(256) - 128) / 128.0
+    spread = np.sign(distance) * np.sqrt(np.abs(distance))
+    return np.clip((spread + 1) / 2 * CHROMA_BINS, 0, CHROMA_BINS - 1).astype(np.int32)
+
+
+def colour_distance(a: Floats, b: Floats) -> Floats:
+    """(m, 56) and (m, 56) histograms → (m,) 0 same to 1 nothing in common."""
+    return np.asarray(np.abs(a - b).sum(-1) / 6.0, np.float32)
+
+
+def structure_distance(a: Floats, b: Floats) -> Floats:
+    """(m, 18, 32) and (m, 18, 32) luma → (m,): what the best shift of each block leaves unexplained, 0 to 1.
+
+    1: as much as the structure there is. Blocks lose their mean, so that light does not count, and a noise
+    floor keeps empty and dark pictures from counting.
+    """
+    ours, theirs = _energy(_blocks(a)), _energy(_blocks(b))
+    least, most = np.minimum(ours, theirs).sum(1), np.maximum(ours, theirs).sum(1)
+    floor = ROWS * COLUMNS * NOISE
+    left = _leftover(a, b, ours).sum(1)
+    return np.asarray(np.clip(left / (np.sqrt(least * most) + floor), 0, 1), np.float32)
+
+
+def _blocks(luma: Floats) -> Floats:
+    """(m, 18, 32) → (m, 12, 48): the pixels of each block."""
+    down, across = ROWS // BLOCK_Y, COLUMNS // BLOCK_X
+    apart = luma.reshape(-1, down, BLOCK_Y, across, BLOCK_X).swapaxes(2, 3)
+    return apart.reshape(-1, down * across, BLOCK_Y * BLOCK_X)
+
+
+def _energy(blocks: Floats) -> Floats:
+    """(…, 48) → (…,) sum of squares around the mean."""
+    off = blocks - blocks.mean(-1, keepdims=True)
+    return np.asarray(np.einsum("...i,...i->...", off, off))
+
+
+def _leftover(a: Floats, b: Floats, energy: Floats) -> Floats:
+    """(m, 12) least squared difference of each block of `a` to `b` over all shifts, means removed.
+
+    Multiplied out, so that shifts are products of matrices: energy of the one, of the other, less twice the product.
+    """
+    rows = np.clip(np.arange(-SHIFT_Y, ROWS + SHIFT_Y), 0, ROWS - 1)
+    columns = np.clip(np.arange(-SHIFT_X, COLUMNS + SHIFT_X), 0, COLUMNS - 1)
+    padded = b[:, rows[:, None], columns] - np.float32(128)
+    shifted = _all_shifts(padded)
+    blocks = _blocks(a)
+    blocks = blocks - blocks.mean(2, keepdims=True)
+    product = (shifted @ blocks[..., None])[..., 0]
+    other = _all_shifts(_window_energy(padded), 1, 1)[..., 0]
+    return np.asarray(energy + (other - 2 * product).min(2))
+
+
+def _all_shifts(padded: Floats, tall: int = BLOCK_Y, wide: int = BLOCK_X) -> Floats:
+    """(m, 24, 42) → (m, 12, 77, 48): for every block and shift the pixels under it."""
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (tall, wide), (1, 2))
+    down, across = 2 * SHIFT_Y + 1, 2 * SHIFT_X + 1
+    near = np.lib.stride_tricks.sliding_window_view(windows, (down, across), (1, 2))[:, ::BLOCK_Y, ::BLOCK_X]
+    near = near[:, : ROWS // BLOCK_Y, : COLUMNS // BLOCK_X].transpose(0, 1, 2, 5, 6, 3, 4)
+    return near.reshape(len(padded), ROWS * COLUMNS // (BLOCK_Y * BLOCK_X), down * across, tall * wide)
+
+
+def _window_energy(padded: Floats) -> Floats:
+    """(m, 24, 42) → (m, 19, 35) sum of squares around the mean of every window of a block's size."""
+    sums = [_window_sums(padded), _window_sums(padded * padded)]
+    return np.asarray(sums[1] - sums[0] ** 2 / (BLOCK_X * BLOCK_Y))
+
+
+def _window_sums(padded: Floats) -> Floats:
+    rows, columns = padded.shape[1] - BLOCK_Y + 1, padded.shape[2] - BLOCK_X + 1
+    tall = np.add.reduce([padded[:, y : y + rows] for y in range(BLOCK_Y)])
+    return np.asarray(np.add.reduce([tall[:, :, x : x + columns] for x in range(BLOCK_X)]))

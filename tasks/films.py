@@ -1,0 +1,133 @@
+"""films: one row that says what the file is, with the exact number of pictures and their measured rate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from cinelake.contracts import Column, Contract
+from cinelake.media.batches import FrameBatch
+from cinelake.task import Film, NoParams, VideoClock, task
+
+if TYPE_CHECKING:
+    from cinelake.media.probe import SoundInfo, VideoInfo
+
+CODE = "v1.r1 9d5bf85f9ba99dce"
+
+STEADY_S = 0.0025
+"""Times rounded to a millisecond differ by one or two between pictures of a constant rate; more is variable."""
+
+FILMS = Contract(
+    table="films",
+    doc="What each film's file is: one row a film.",
+    columns=[
+        Column("title", pa.string(), "Title from the catalogue's list, or the file's stem where it has none."),
+        Column("uri", pa.string(), "Where the catalogue says that the film is."),
+        Column("size_bytes", pa.int64(), "Size of the file.", at_least=0),
+        Column("fingerprint", pa.string(), "Digest of the file's size and sampled content."),
+        Column("container", pa.string(), "Container format, as ffmpeg names it.", nullable=True),
+        Column("duration_s", pa.float64(), "Length in seconds, as the container says.", True, at_least=0),
+        Column("video_codec", pa.string(), "Codec of the pictures; null without pictures.", nullable=True),
+        Column("width", pa.int32(), "Width in pixels as shown (rotation and pixel shape applied).", True, 1),
+        Column("height", pa.int32(), "Height in pixels as shown.", nullable=True, at_least=1),
+        Column("rotation", pa.int32(), "Degrees clockwise by which players turn the picture.", nullable=True),
+        Column("pixel_format", pa.string(), "Pixel format of the decoded pictures.", nullable=True),
+        Column("fps", pa.float64(), "Pictures a second: their number by the time they are shown.", True, 0),
+        Column("frame_count", pa.int64(), "Pictures that really decode, counted.", at_least=0),
+        Column("is_vfr", pa.bool_(), "Whether the time between pictures varies.", nullable=True),
+        Column("has_sound", pa.bool_(), "Whether the film has sound."),
+        Column("audio_codec", pa.string(), "Codec of the sound; null without sound.", nullable=True),
+        Column("sample_rate", pa.int32(), "Samples of sound a second.", nullable=True, at_least=1),
+        Column("channels", pa.int32(), "Channels of sound.", nullable=True, at_least=1),
+    ],
+    key=(),
+)
+
+
+class PictureClock:
+    """Counts pictures and measures their rate as they pass, in constant memory."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.first_s = self.last_s = self.last_duration_s = 0.0
+        self.shortest_s, self.longest_s = np.inf, 0.0
+
+    def add(self, batch: FrameBatch) -> None:
+        """Take the times of the next pictures."""
+        if not len(batch):
+            return
+        times = batch.times_s if not self.count else np.concatenate([[self.last_s], batch.times_s])
+        steps = np.diff(times)
+        if len(steps):
+            self.shortest_s = min(self.shortest_s, float(steps.min()))
+            self.longest_s = max(self.longest_s, float(steps.max()))
+        self.first_s = float(batch.times_s[0]) if not self.count else self.first_s
+        self.count += len(batch)
+        self.last_s, self.last_duration_s = float(batch.times_s[-1]), float(batch.durations_s[-1])
+
+    @property
+    def fps(self) -> float | None:
+        """Pictures a second; None where no picture was shown for any time."""
+        shown_s = self.last_s - self.first_s + self.last_duration_s
+        return self.count / shown_s if self.count and shown_s > 0 else None
+
+    @property
+    def is_vfr(self) -> bool | None:
+        """Whether two steps between pictures differ by more than rounding; None without pictures."""
+        if not self.count:
+            return None
+        return self.count > 2 and self.longest_s - self.shortest_s > STEADY_S
+
+
+@task(writes=FILMS, reads=VideoClock(), params=NoParams, version=1, catalogued=True)
+class DescribeFilm:
+    """Describe the file: container, picture, sound, exact number of pictures."""
+
+    def __init__(self, params: NoParams, film: Film) -> None:
+        self.film = film
+        self.clock = PictureClock()
+
+    def on_batch(self, batch: FrameBatch) -> Iterable[pa.RecordBatch]:
+        """Count; the row comes at the end."""
+        self.clock.add(batch)
+        return ()
+
+    def finish(self) -> Iterator[pa.RecordBatch]:
+        """The one row."""
+        probe = self.film.probe
+        row: dict[str, Any] = {
+            "title": self.film.title or self.film.movie_id,
+            "uri": self.film.uri,
+            "size_bytes": self.film.size_bytes,
+            "fingerprint": self.film.fingerprint,
+            "container": probe.container if probe else None,
+            "duration_s": probe.duration_s if probe else None,
+            "fps": self.clock.fps,
+            "frame_count": self.clock.count,
+            "is_vfr": self.clock.is_vfr,
+            **_picture(probe.video if probe else None),
+            **_sound(probe.audio if probe else None),
+        }
+        yield FILMS.batch(self.film.movie_id, **{name: [value] for name, value in row.items()})
+
+
+def _picture(video: VideoInfo | None) -> dict[str, Any]:
+    return {
+        "video_codec": video.codec if video else None,
+        "width": video.width if video else None,
+        "height": video.height if video else None,
+        "rotation": video.rotation if video else None,
+        "pixel_format": video.pixel_format if video else None,
+    }
+
+
+def _sound(audio: SoundInfo | None) -> dict[str, Any]:
+    return {
+        "has_sound": audio is not None,
+        "audio_codec": audio.codec if audio else None,
+        "sample_rate": audio.sample_rate if audio else None,
+        "channels": audio.channels if audio else None,
+    }

@@ -1,0 +1,75 @@
+"""Every benchmark says what it measures, and runs at a size that proves nothing but that it runs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.figures import Figure
+
+ROOT = Path(__file__).parents[2]
+BENCHMARKS = ("one_decode", "shots_speed", "memory", "plan_scale", "cli_start")
+
+
+def call(name: str, *arguments: str) -> str:
+    command = [sys.executable, "-m", f"benchmarks.{name}", *arguments]
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+
+def figures(name: str, *arguments: str) -> dict[str, Any]:
+    report = json.loads(call(name, "--json", "--repeat", "1", *arguments))
+    return {figure["name"]: figure for figure in report["figures"]}
+
+
+@pytest.fixture(scope="session")
+def material(tmp_path_factory: pytest.TempPathFactory, draw_film: Any) -> Path:
+    """A folder with the films that the benchmarks look for, drawn small."""
+    folder = tmp_path_factory.mktemp("material")
+    draw_film(folder / "1080p_3s.mp4", seconds=3, sound=True)
+    draw_film(folder / "360p_0.1min.mp4", seconds=6, sound=True)
+    draw_film(folder / "360p_0.05min.mp4", seconds=3, sound=True)
+    return folder
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_the_help_tells_what_is_measured_and_the_target(name: str) -> None:
+    text = call(name, "--help")
+    assert "Measured:" in text and "Target:" in text and "--json" in text
+
+
+def test_one_decode_counts_each_picture_once(material: Path) -> None:
+    found = figures("one_decode", "--folder", str(material), "--seconds", "3")
+    assert found["pictures decoded / pictures in the film"]["met"]
+    assert found["step / bare decode"]["median"] > 0
+
+
+def test_shots_speed_runs_both_sides(material: Path) -> None:
+    found = figures("shots_speed", "--folder", str(material), "--seconds", "3")
+    assert found["PySceneDetect / shots alone"]["median"] > 0
+
+
+def test_memory_sees_ffmpeg_and_the_step(material: Path) -> None:
+    found = figures("memory", "--folder", str(material), "--minutes", "0.1", "--short-minutes", "0.05")
+    assert found["0.1 minutes: peak"]["median"] > found["0.1 minutes: of that ffmpeg"]["median"] >= 0
+
+
+def test_a_plan_over_a_fresh_lake_selects_nothing_and_one_change_selects_one_film(tmp_path: Path) -> None:
+    found = figures("plan_scale", "--folder", str(tmp_path), "--films", "20")
+    decided = [figure for name, figure in found.items() if "selected" in name]
+    assert len(decided) == 3 and all(figure["met"] for figure in decided)
+
+
+def test_the_command_starts_without_tensorflow(tmp_path: Path) -> None:
+    found = figures("cli_start", "--folder", str(tmp_path))
+    assert found["commands that import TensorFlow"]["met"]
+
+
+def test_the_median_is_held_against_the_target() -> None:
+    assert Figure("ratio", [1.0, 1.2, 9.0], at_most=1.3).met
+    assert not Figure("ratio", [1.0, 1.4, 1.5], at_most=1.3).met
+    assert Figure("told only", [1.0]).met is None

@@ -1,0 +1,56 @@
+"""The estimate: what a run will take, from what earlier runs recorded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from _small_lake import commit_marks
+
+from cinelake.estimate import estimate
+from cinelake.index import Index
+from cinelake.lake import Lake
+from cinelake.plan import Cell
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Index:
+    """Five films were made at 1, 2, 3, 4 and 1000 seconds for a thousand bytes."""
+    lake = Lake(str(tmp_path))
+    for position, wall_s in enumerate([1, 2, 3, 4, 1000]):
+        commit_marks(lake, f"film_{position}", run={"wall_s": wall_s, "film_bytes": 1000})
+    index = Index(lake)
+    index.cells("marks")
+    return index
+
+
+def stale(*cells: tuple[str, str]) -> list[Cell]:
+    return [Cell(movie_id, table, "stale", "new film") for movie_id, table in cells]
+
+
+def test_one_slow_film_does_not_make_all_films_slow(index: Index) -> None:
+    assert estimate(index, stale(("a", "marks")), {"a": 1000}, workers=1).wall_s == pytest.approx(3)
+
+
+def test_larger_films_take_longer_and_more_workers_share_the_work(index: Index) -> None:
+    cells, film_bytes = stale(("a", "marks"), ("b", "marks")), {"a": 2000, "b": 4000}
+    assert estimate(index, cells, film_bytes, workers=1).by_table == pytest.approx({"marks": 18})
+    assert estimate(index, cells, film_bytes, workers=3).wall_s == pytest.approx(6)
+
+
+def test_a_table_that_was_never_made_is_named_and_not_guessed(index: Index) -> None:
+    found = estimate(index, stale(("a", "marks"), ("a", "faces")), {"a": 1000}, workers=1)
+    assert (found.unknown, list(found.by_table)) == (("faces",), ["marks"])
+
+
+def test_cells_without_facts_of_their_run_teach_nothing(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
+    commit_marks(lake, "a", run={"wall_s": 1, "film_bytes": 0})
+    commit_marks(lake, "b", run={})
+    index = Index(lake)
+    index.cells("marks")
+    assert estimate(index, stale(("c", "marks")), {"c": 1000}, workers=1).unknown == ("marks",)
+
+
+def test_nothing_stale_takes_no_time(index: Index) -> None:
+    assert estimate(index, [], {}, workers=4).wall_s == 0

@@ -1,0 +1,247 @@
+"""A film's step: what is committed, what is recorded, and what one failure does to the rest."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from _toy_tasks import HOOKS, TASKS, Night, outcomes
+
+from cinelake.errors import DamagedFilm, FilmError, InputChanged, StorageError, UsageError, WeightsMissing
+from cinelake.step import Step, run_step
+from cinelake.task import Film
+
+
+@pytest.fixture
+def night(tmp_path: Path, draw_film: Callable[..., Path], own_tasks: Callable[..., None]) -> Iterator[Night]:
+    """A night with one film of twenty pictures and a second of sound."""
+    own_tasks(*TASKS)
+    night = Night(tmp_path)
+    draw_film(night.film, sound=True)
+    yield night
+    HOOKS.clear()
+
+
+def raising(error: BaseException) -> Callable[[], None]:
+    def act() -> None:
+        raise error
+
+    return act
+
+
+ALL = ("cards", "echoes", "clock", "tones", "sums", "totals")
+
+
+def test_a_step_makes_every_stale_cell_of_a_film(night: Night) -> None:
+    assert outcomes(night.run(*ALL)) == dict.fromkeys(ALL, "made")
+    assert {table: night.numbers(table) for table in ("cards", "clock", "sums", "totals")} == {
+        "cards": [0, 5, 10, 15],
+        "clock": [20],
+        "sums": [30],
+        "totals": [50],
+    }
+
+
+def test_a_second_night_has_nothing_to_do(night: Night) -> None:
+    night.run(*ALL)
+    assert night.steps(*ALL) == []
+
+
+def test_a_changed_parameter_reruns_only_its_descendants(night: Night) -> None:
+    night.run(*ALL)
+    assert outcomes(night.run("cards: {every: 10}", *ALL[1:])) == dict.fromkeys(
+        ("cards", "echoes", "sums", "totals"), "made"
+    )
+    assert night.numbers("totals") == [30]
+
+
+def test_a_step_goes_to_another_process_as_it_is(night: Night) -> None:
+    (step,) = night.steps(*ALL)
+    assert pickle.loads(pickle.dumps(step)) == step  # noqa: S301 (our own bytes)
+
+
+def test_the_film_is_decoded_once_for_all_who_read_it(night: Night) -> None:
+    assert night.run(*ALL).frames_decoded == 20
+
+
+def test_the_footer_tells_what_really_ran(night: Night) -> None:
+    night.run("cards", "clock", "sums")
+    run = night.lake.footer("cards", "film").run
+    assert run["ffmpeg"] and {"numpy", "pyarrow", "av"} <= set(run["versions"])
+    assert (run["decode"]["frames"], run["decode"]["errors"], run["rows"], run["device"]) == (20, 0, 4, "toy")
+    assert run["film_bytes"] == night.film.stat().st_size and run["wall_s"] > 0
+    assert "ffmpeg" not in night.lake.footer("sums", "film").run
+
+
+def test_the_footer_tells_what_went_into_the_key(night: Night) -> None:
+    night.run("cards: {every: 10}", "sums")
+    cards, sums = (night.lake.footer(table, "film") for table in ("cards", "sums"))
+    assert cards and sums
+    assert cards.ingredients["params"] == {"every": 10, "sign": 1}
+    assert sums.ingredients["inputs"] == {"cards": cards.meaning}
+
+
+def test_progress_is_told_as_it_happens(night: Night) -> None:
+    night.run("cards", "sums")
+    told = [(event["kind"], event.get("table", "")) for event in night.events if event["kind"] != "decode"]
+    assert told == [("film", ""), ("cell", "cards"), ("task", "sums"), ("cell", "sums")]
+    assert night.events[0]["film_s"] == pytest.approx(2, abs=0.1)
+
+
+# --- failures
+
+
+def test_a_task_that_raises_fails_alone_with_the_tail_of_its_traceback(night: Night) -> None:
+    HOOKS["clock.on_batch"] = raising(ZeroDivisionError("by nothing"))
+    assert outcomes(night.run("cards", "clock", "sums")) == {"clock": "task_failed", "cards": "made", "sums": "made"}
+    failure = night.failure("clock") or {}
+    assert "ZeroDivisionError: by nothing" in failure["message"] and not failure["transient"]
+    assert "in on_batch" in failure["log_tail"]
+
+
+MOMENTS = ["cards.init", "cards.on_batch", "cards.finish"]
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_stream_task_may_fail_at_any_moment_and_stops_only_what_needs_it(night: Night, moment: str) -> None:
+    HOOKS[moment] = raising(RuntimeError("a bug"))
+    ended = outcomes(night.run(*ALL, "answers"))
+    assert {table: ended[table] for table in ("cards", "clock", "tones")} == {
+        "cards": "task_failed",
+        "clock": "made",
+        "tones": "made",
+    }
+    assert {ended[table] for table in ("echoes", "answers", "sums", "totals")} == {"skipped"}
+    assert [night.failure(table) for table in ("echoes", "answers", "sums", "totals")] == [None] * 4
+
+
+@pytest.mark.parametrize(
+    "error", [DamagedFilm("half of it is gone"), WeightsMissing("no weights at x"), InputChanged("!")]
+)
+def test_a_typed_failure_keeps_its_reason(night: Night, error: FilmError) -> None:
+    HOOKS["sums.run"] = raising(error)
+    assert outcomes(night.run("cards", "sums"))["sums"] == error.reason
+    failure = night.failure("sums") or {}
+    assert (failure["reason"], failure["message"], failure["transient"]) == (error.reason, str(error), error.transient)
+
+
+def test_an_error_of_ours_that_is_no_film_s_is_a_bug_of_the_task(night: Night) -> None:
+    HOOKS["sums.run"] = raising(UsageError("no such film"))
+    assert outcomes(night.run("cards", "sums"))["sums"] == "task_failed"
+    assert (night.failure("sums") or {})["message"] == "sums: no such film"
+
+
+def test_a_table_that_breaks_its_contract_is_recorded_and_what_needs_it_is_skipped(night: Night) -> None:
+    ended = outcomes(night.run("cards: {sign: -1}", "clock", "sums"))
+    assert ended == {"cards": "contract_violation", "clock": "made", "sums": "skipped"}
+    assert "'number': must be ≥ 0 (1 rows)" in (night.failure("cards") or {})["message"]
+    assert night.numbers("cards") is None
+
+
+def test_a_failed_table_task_leaves_its_descendants_without_a_row(night: Night) -> None:
+    HOOKS["sums.run"] = raising(RuntimeError("a bug"))
+    report = night.run("cards", "clock", "sums", "totals")
+    assert outcomes(report)["totals"] == "skipped"
+    assert ([cell.table for cell in report.failed()], night.failure("totals")) == (["sums"], None)
+
+
+def test_an_old_cell_stays_when_its_successor_fails(night: Night) -> None:
+    night.run("cards", "sums")
+    HOOKS["sums.run"] = raising(RuntimeError("a bug"))
+    night.run("cards: {every: 10}", "sums")
+    assert (night.numbers("cards"), night.numbers("sums")) == ([0, 10], [30])
+
+
+def test_a_repaired_task_clears_the_record_of_its_failure(night: Night) -> None:
+    HOOKS["sums.run"] = raising(RuntimeError("a bug"))
+    night.run("cards", "sums")
+    assert night.steps("cards", "sums") == []
+    HOOKS.clear()
+    assert outcomes(night.run("cards", "sums", retry_failed=True)) == {"sums": "made"}
+    assert night.failure("sums") is None
+
+
+def test_a_film_that_ffmpeg_cannot_read_gives_a_row_for_each_stream_cell(night: Night) -> None:
+    night.film.write_bytes(b"this is no film" * 1000)
+    assert outcomes(night.run(*ALL)) == {
+        **dict.fromkeys(("cards", "echoes", "clock", "tones"), "not_a_film"),
+        **dict.fromkeys(("sums", "totals"), "skipped"),
+    }
+    assert [(night.failure(table) or {}).get("reason") for table in ("tones", "sums")] == ["not_a_film", None]
+
+
+def test_a_film_whose_pictures_are_damaged_fails_once_in_each_stream_cell(night: Night) -> None:
+    good = night.film.read_bytes()
+    night.film.write_bytes(good[:600] + bytes(len(good) - 4000) + good[len(good) - 3400 :])
+    HOOKS["cards.init"] = raising(RuntimeError("a bug"))
+    report = night.run("cards", "clock", "tones")
+    assert outcomes(report) == {"cards": "task_failed", "clock": "damaged_film", "tones": "damaged_film"}
+    assert len(report.cells) == 3
+
+
+def test_a_film_that_is_gone_when_its_step_begins_is_missing_and_tried_again(night: Night) -> None:
+    (step,) = night.steps("cards", "clock")
+    night.film.unlink()
+    assert outcomes(run_step(step)) == {"cards": "film_missing", "clock": "film_missing"}
+    assert (night.failure("cards") or {})["transient"]
+
+
+def test_a_film_that_goes_while_it_is_decoded_leaves_no_cell(night: Night) -> None:
+    HOOKS["clock.on_batch"] = lambda: night.film.unlink(missing_ok=True)
+    assert outcomes(night.run("cards", "clock")) == {"cards": "film_missing", "clock": "film_missing"}
+    assert night.lake.tables() == []
+
+
+def test_a_film_that_is_replaced_while_it_is_decoded_leaves_no_cell(night: Night) -> None:
+    HOOKS["cards.on_batch"] = lambda: (
+        night.film.with_name("new").write_bytes(b"x") and night.film.with_name("new").replace(night.film)
+    )
+    assert outcomes(night.run("cards")) == {"cards": "input_changed"}
+    assert night.numbers("cards") is None
+
+
+def change_cards(night: Night) -> None:
+    """Another run makes the cards anew, with another parameter."""
+    HOOKS.clear()
+    night.run("cards: {every: 4}")
+
+
+CHANGES: dict[str, Callable[[Night], Any]] = {
+    "made anew": change_cards,
+    "deleted": lambda night: night.lake.delete_cell("cards", "film"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_result_made_from_an_input_that_changed_meanwhile_is_discarded(
+    night: Night, change: Callable[[Night], Any]
+) -> None:
+    night.run("cards")
+    HOOKS["sums.run"] = lambda: change(night)
+    assert outcomes(night.run("cards", "sums")) == {"sums": "input_changed"}
+    assert night.numbers("sums") is None
+    assert (night.failure("sums") or {})["transient"]
+
+
+def test_an_input_that_is_gone_before_it_is_read_has_changed(night: Night) -> None:
+    night.run("cards")
+    (step,) = night.steps("cards", "sums")
+    night.lake.delete_cell("cards", "film")
+    assert outcomes(run_step(step)) == {"sums": "input_changed"}
+
+
+@pytest.mark.parametrize("moment", ["cards.on_batch", "sums.run"])
+def test_a_lake_that_cannot_be_written_ends_the_step(night: Night, moment: str) -> None:
+    HOOKS[moment] = raising(StorageError("the disk is full"))
+    with pytest.raises(StorageError, match="the disk is full"):
+        night.run("cards", "sums")
+    assert list((night.folder / "lake/_tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize(("film_s", "limit_s"), [(None, 60 + 2 * 4), (1000.0, 60 + 2 * 1000)])
+def test_a_step_s_deadline_grows_with_its_film(film_s: float | None, limit_s: float) -> None:
+    step = Step("lake", Film("film", size_bytes=10_000), (), deadline_s=60, deadline_per_film_second=2)
+    assert step.limit_s(film_s) == limit_s

@@ -1,0 +1,193 @@
+"""What every engine promises, told by what a run with it does; `engine.kind` is all that differs.
+
+A new engine adds its id here.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import Popen
+
+import psutil
+import pytest
+from end_to_end._command import ROOT, answer_of, below, start
+from end_to_end._lakes import change, contents, copied, footer, read
+
+from cinelake.manifest import load_manifest
+from cinelake.planning import plan_manifest
+from cinelake.step import run_step
+
+ENGINES = ["local"]
+HERE = Path(__file__).parent
+MANIFEST = """\
+lake: lake
+catalogue: {{films: films}}
+engine: {{kind: {engine}}}
+tracking: {{enabled: false}}
+tasks:
+  early: {{}}
+  late: {{folder: "{folder}"}}
+"""
+PACKAGE = {
+    "METADATA": "Metadata-Version: 2.1\nName: waiting-tasks\nVersion: 1.0\n",
+    "entry_points.txt": "[cinelake.tasks]\nearly = _waiting_tasks:Early\nlate = _waiting_tasks:Late\n",
+}
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@dataclass
+class Waiting:
+    """A project whose `late` waits in the middle of its film, with what starts runs of it."""
+
+    folder: Path
+    env: dict[str, str]
+
+    def start(self) -> Popen[str]:
+        """Start a run and wait until `late` is at work."""
+        process = start("run", cwd=self.folder, env=self.env)
+        await_that(lambda: (self.folder / "started").exists() or process.poll() is not None)
+        assert process.poll() is None, self.said()
+        return process
+
+    def run(self, *words: str) -> int:
+        """Let a run go to its end; gives its exit code."""
+        return start("run", *words, cwd=self.folder, env=self.env).wait(200)
+
+    def let_go_on(self) -> None:
+        (self.folder / "open").touch()
+
+    def working_process(self) -> int:
+        """The number of the process that waits; forgotten, so that the next one can be told."""
+        pid = int((self.folder / "started").read_text())
+        (self.folder / "started").unlink()
+        return pid
+
+    def said(self) -> str:
+        return (self.folder / "command.log").read_text()
+
+    def cell(self, table: str) -> Path:
+        return self.folder / "lake" / table / "film.parquet"
+
+    def failures(self) -> list[dict[str, object]]:
+        path = self.folder / "lake" / "failures" / "late" / "film.parquet"
+        return read(path).to_pylist() if path.exists() else []
+
+
+@pytest.fixture
+def waiting(engine: str, tmp_path: Path, draw_film: Callable[..., Path], prefect: dict[str, str]) -> Iterator[Waiting]:
+    about = tmp_path / "site" / "waiting_tasks-1.0.dist-info"
+    about.mkdir(parents=True)
+    for name, text in PACKAGE.items():
+        (about / name).write_text(text)
+    folder = tmp_path / "project"
+    draw_film(folder / "films" / "film.mp4")
+    (folder / "pipeline.yaml").write_text(MANIFEST.format(engine=engine, folder=folder))
+    yield Waiting(folder, {**prefect, "PYTHONPATH": os.pathsep.join(map(str, (ROOT, HERE, about.parent)))})
+    (folder / "open").touch()
+
+
+def await_that(is_so: Callable[[], bool], within_s: float = 120) -> None:
+    deadline = time.monotonic() + within_s
+    while not is_so():
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def in_process(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The lake that steps make in this very process, without any engine."""
+    project = copied(drawn, tmp_path_factory.mktemp("in process") / "project")
+    planning = plan_manifest(load_manifest(project / "pipeline.yaml"))
+    for movie_id, stale in planning.plan.by_film().items():
+        assert not run_step(planning.step(movie_id, stale)).failed()
+    return project / "lake"
+
+
+@pytest.fixture
+def made_by_engine(engine: str, made: Path, drawn: Path, tmp_path: Path) -> Path:
+    """The lake that a run with the engine makes; the local engine's is there already."""
+    if engine == "local":
+        return made / "lake"
+    project = copied(drawn, tmp_path / "project")
+    change(project, "kind: local, workers: 2", f"kind: {engine}")
+    answer_of("run", "-m", project / "pipeline.yaml")
+    return project / "lake"
+
+
+def test_the_tables_are_those_of_a_step_without_an_engine(made_by_engine, in_process):
+    by_engine, alone = contents(made_by_engine), contents(in_process)
+    assert by_engine.keys() == alone.keys()
+    for name, (key, rows) in alone.items():
+        assert by_engine[name][0] == key and by_engine[name][1].equals(rows), name
+
+
+def test_the_tables_tell_what_made_them(made_by_engine):
+    run = footer(made_by_engine / "shots" / "the_golden_road_001.parquet").run
+    assert run["device"] == "cpu" and run["ffmpeg"] and run["versions"]["numpy"]
+
+
+def test_a_killed_worker_costs_only_what_was_not_committed(waiting):
+    process = waiting.start()
+    early = waiting.cell("early").stat()
+    worker = waiting.working_process()
+    assert worker in {child.pid for child in psutil.Process(process.pid).children(recursive=True)}
+    os.kill(worker, signal.SIGKILL)
+    await_that((waiting.folder / "started").exists)
+    assert waiting.working_process() != worker
+    waiting.let_go_on()
+    assert process.wait(120) == 0, waiting.said()
+    assert waiting.cell("early").stat().st_mtime_ns == early.st_mtime_ns
+    assert read(waiting.cell("late"))["number"].to_pylist() == [20] and not waiting.failures()
+
+
+def test_a_worker_that_dies_again_and_again_is_a_transient_failure(waiting):
+    change(waiting.folder, "tasks:", "defaults: {retries: 1}\ntasks:")
+    process = waiting.start()
+    os.kill(waiting.working_process(), signal.SIGKILL)
+    await_that((waiting.folder / "started").exists)
+    os.kill(waiting.working_process(), signal.SIGKILL)
+    assert process.wait(120) == 1
+    assert [(row["reason"], row["transient"]) for row in waiting.failures()] == [("worker_lost", True)]
+    waiting.let_go_on()
+    assert waiting.run() == 0 and not waiting.failures()
+
+
+@pytest.mark.slow
+def test_a_step_past_its_deadline_is_killed_and_tried_again_by_the_next_run(waiting):
+    change(waiting.folder, "tasks:", "defaults: {deadline_s: 2, deadline_per_film_second: 0}\ntasks:")
+    process = waiting.start()
+    worker = waiting.working_process()
+    assert process.wait(150) == 1, waiting.said()
+    assert not psutil.pid_exists(worker)
+    assert [(row["reason"], row["transient"]) for row in waiting.failures()] == [("decode_timeout", True)]
+    waiting.let_go_on()
+    assert waiting.run() == 0 and not waiting.failures()
+
+
+def test_a_run_that_is_cancelled_says_how_to_resume_and_leaves_nothing_behind(waiting):
+    process = waiting.start()
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(60) == 130
+    assert "to resume: cinelake run -m pipeline.yaml" in waiting.said() and "Traceback" not in waiting.said()
+    await_that(lambda: not below(waiting.folder), within_s=10)
+    assert not list((waiting.folder / "lake" / "_tmp").glob("*")) and not waiting.failures()
+    assert waiting.cell("early").exists() and not waiting.cell("late").exists()
+
+
+def test_a_cancelled_run_goes_on_where_it_ended(waiting):
+    process = waiting.start()
+    early = waiting.cell("early").stat()
+    os.killpg(process.pid, signal.SIGINT)
+    process.wait(60)
+    waiting.let_go_on()
+    assert waiting.run() == 0
+    assert waiting.cell("early").stat().st_mtime_ns == early.st_mtime_ns and waiting.cell("late").exists()

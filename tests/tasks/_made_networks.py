@@ -1,0 +1,85 @@
+"""Small ONNX networks with outputs that can be worked out by hand."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+FLOAT = TensorProto.FLOAT
+FACE_BOX = (192.0, 128.0, 320.0, 256.0)
+"""Left, top, right, bottom of the face that the made detector finds in a bright picture of 640 × 360."""
+
+
+def save(path: Path, nodes: list, inputs: list, outputs: list, constants: dict[str, np.ndarray] | None = None) -> Path:
+    """An ONNX file; inputs and outputs as (name, element type, shape)."""
+    graph = helper.make_graph(
+        nodes,
+        "made",
+        [helper.make_tensor_value_info(*given) for given in inputs],
+        [helper.make_tensor_value_info(*given) for given in outputs],
+        [numpy_helper.from_array(values, name) for name, values in (constants or {}).items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.checker.check_model(model)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    onnx.save(model, str(path))
+    return path
+
+
+def mean_colour(path: Path, batch: int | str = "n", side: int | str = 16) -> Path:
+    """Channels first; tensor `doubled` (n, 3, h, w), output `mean` (n, 3) of what comes in."""
+    nodes = [
+        helper.make_node("Add", ["picture", "picture"], ["doubled"], name="double"),
+        helper.make_node("ReduceMean", ["picture"], ["mean"], axes=[2, 3], keepdims=0),
+    ]
+    outputs = [("mean", FLOAT, [batch, 3]), ("doubled", FLOAT, [batch, 3, side, side])]
+    return save(path, nodes, [("picture", FLOAT, [batch, 3, side, side])], outputs)
+
+
+def mean_of_sound(path: Path) -> Path:
+    """(n, 96, 64, 1) log-mel in, the mean spectrum (n, 64) out."""
+    nodes = [helper.make_node("ReduceMean", ["sound"], ["mean"], axes=[1, 3], keepdims=0)]
+    return save(path, nodes, [("sound", FLOAT, ["n", 96, 64, 1])], [("mean", FLOAT, ["n", 64])])
+
+
+def grey_bytes(path: Path) -> Path:
+    """(n, 48, 48, 1) bytes in, the same bytes as numbers (n, 48, 48, 1) out."""
+    nodes = [helper.make_node("Cast", ["patch"], ["values"], to=FLOAT)]
+    shape = ["n", 48, 48, 1]
+    return save(path, nodes, [("patch", TensorProto.UINT8, shape)], [("values", FLOAT, shape)])
+
+
+def face_pack(folder: Path) -> Path:
+    """A detector with SCRFD's nine outputs that finds one face in bright pictures, and a recogniser like ArcFace's."""
+    _detector(folder / "detector.onnx")
+    nodes = [
+        helper.make_node("ReduceMean", ["crop"], ["colour"], axes=[2, 3], keepdims=0),
+        helper.make_node("MatMul", ["colour", "mix"], ["embedding"]),
+    ]
+    mix = np.random.default_rng(0).normal(size=(3, 512)).astype(np.float32)
+    outputs = [("embedding", FLOAT, [1, 512])]
+    save(folder / "recogniser.onnx", nodes, [("crop", FLOAT, [1, 3, 112, 112])], outputs, {"mix": mix})
+    return folder
+
+
+def _detector(path: Path) -> Path:
+    """One anchor of stride 32, at column 8 and row 6, fires when something in the picture is brighter than grey."""
+    nodes = [
+        helper.make_node("ReduceMax", ["picture"], ["brightest"], keepdims=0),
+        helper.make_node("Relu", ["brightest"], ["above"]),
+        helper.make_node("Sign", ["above"], ["is_bright"]),
+    ]
+    outputs, constants = [], {}
+    eyes_nose_mouth = np.array([-0.8, -0.5, 0.8, -0.5, 0, 0.2, -0.6, 0.9, 0.6, 0.9], np.float32)
+    fires = {"score": np.float32(0.9), "box": np.float32(2), "points": eyes_nose_mouth}
+    for kind, size in (("score", 1), ("box", 4), ("points", 10)):
+        for stride in (8, 16, 32):
+            name, anchors = f"{kind}_{stride}", 2 * (640 // stride) ** 2
+            values = np.zeros((anchors, size), np.float32)
+            if stride == 32:
+                values[(6 * 20 + 8) * 2] = fires[kind]
+            constants[f"{name}_if_bright"] = values
+            nodes.append(helper.make_node("Mul", [f"{name}_if_bright", "is_bright"], [name]))
+            outputs.append((name, FLOAT, [anchors, size]))
+    return save(path, nodes, [("picture", FLOAT, [1, 3, 640, 640])], outputs, constants)

@@ -1,0 +1,54 @@
+"""How frozen networks are kept: loaded once, found by content, never on another device than the one asked for."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+from _made_networks import mean_colour
+
+from cinelake.errors import EngineUnavailable
+from cinelake.inference import file_digest, onnx_session, require_device, run_in_batches
+
+PLAN = """
+import sys
+from cinelake.task import find_task
+for name in ("faces", "embeddings"):
+    spec = find_task(name)
+    spec.preflight(spec.params())
+print(sorted({"cv2", "dlib", "onnx", "onnxruntime", "tensorflow", "keras", "insightface"} & set(sys.modules)))
+"""
+
+
+def test_a_network_is_loaded_once_and_again_when_its_content_changes(tmp_path: Path) -> None:
+    file = mean_colour(tmp_path / "net.onnx")
+    first, digest = onnx_session(file), file_digest(file)
+    assert onnx_session(file) is first
+    mean_colour(file, side=24)
+    assert file_digest(file) != digest
+    assert onnx_session(file) is not first
+
+
+def test_the_last_batch_is_padded_and_the_padding_dropped() -> None:
+    seen: list[int] = []
+
+    def double(rows: np.ndarray) -> np.ndarray:
+        seen.append(len(rows))
+        return rows * 2
+
+    assert run_in_batches(double, np.arange(5.0)[:, None], 2).ravel().tolist() == [0, 2, 4, 6, 8]
+    assert seen == [2, 2, 2]
+
+
+def test_a_device_that_is_not_there_is_never_replaced_by_another() -> None:
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("this ONNX Runtime has CUDA")
+    with pytest.raises(EngineUnavailable, match=r"'cuda' was asked for, but onnxruntime .* has only .*CPU"):
+        require_device("cuda")
+
+
+def test_planning_imports_nothing_heavy() -> None:
+    done = subprocess.run([sys.executable, "-c", PLAN], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

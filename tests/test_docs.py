@@ -1,0 +1,107 @@
+"""Documentation is tested: what it shows can be typed, and what can be typed is shown."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+import yaml
+
+from cinelake.manifest import load_manifest
+from cli.main import app
+from cli.pages import DOCS, pages
+
+ROOT = Path(__file__).parents[1]
+WRITTEN = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
+COMING = {"train", "tune", "deploy"}
+"""Commands that the manifest's sections are for and that are not there yet."""
+
+GROUP = typer.main.get_command(app)
+CONTEXT = typer.Context(GROUP, info_name="cinelake")
+COMMANDS = {name: GROUP.get_command(CONTEXT, name) for name in GROUP.list_commands(CONTEXT)}
+
+
+def shown_commands() -> list[tuple[str, str]]:
+    """File and command line of every `cinelake …` in backticks or in an indented block."""
+    pattern = re.compile(r"`(?:\.venv/bin/)?cinelake (-?[^`]+)`|^ {4}cinelake (\S.*)$", re.M)
+    return sorted({(path.name, m[1] or m[2]) for path in WRITTEN for m in pattern.finditer(path.read_text())})
+
+
+def snippets(language: str) -> list[str]:
+    """The code blocks of the README in one language."""
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+
+
+@pytest.mark.parametrize("name", pages())
+def test_a_generated_page_is_up_to_date(name):
+    found = (DOCS / name).read_text() if (DOCS / name).exists() else ""
+    assert found == pages()[name], f"docs/{name} is out of date: run `python -m cli.pages` and commit it"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_stands_in_the_docs_with_all_its_options(name):
+    page = (DOCS / "commands.md").read_text()
+    section = page.partition(f"\n## cinelake {name}\n")[2].partition("\n## ")[0]
+    assert section, f"`cinelake {name}` is not in docs/commands.md: run `python -m cli.pages`"
+    options = [word for parameter in COMMANDS[name].params for word in parameter.opts if word.startswith("--")]
+    assert [word for word in options if f"`{word}`" not in section] in ([], ["--help"])
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_has_a_sentence_and_examples(name):
+    assert (COMMANDS[name].help or "").strip().endswith((".", ")"))
+    assert f"cinelake {name}" in (COMMANDS[name].epilog or "")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_says_what_it_does(name):
+    silent = [p.name for p in COMMANDS[name].params if p.opts[0].startswith("-") and not getattr(p, "help", "")]
+    assert not silent, f"options of `cinelake {name}` without a help text in cli/main.py: {silent}"
+
+
+@pytest.mark.parametrize(("file", "line"), shown_commands())
+def test_a_shown_command_can_be_typed(file, line):
+    words = shlex.split(line.partition(" >")[0], comments=True)
+    if words[0].startswith("-"):
+        known = {option for parameter in GROUP.params for option in parameter.opts} | {"--help"}
+        assert words[0] in known, f"{file} shows `cinelake {line}`: there is no such option"
+    elif words[0] not in COMING:
+        assert words[0] in COMMANDS, f"{file} shows `cinelake {line}`: there is no such command"
+        COMMANDS[words[0]].make_context(words[0], words[1:])
+
+
+def test_a_command_that_came_is_no_longer_coming():
+    assert not COMING & COMMANDS.keys()
+
+
+def test_the_manifest_in_the_readme_is_valid(tmp_path):
+    (tmp_path / "pipeline.yaml").write_text(snippets("yaml")[0])
+    assert list(load_manifest(tmp_path / "pipeline.yaml").enabled)[:2] == ["films", "shots"]
+
+
+def test_the_stronger_components_of_the_readme_fit_into_it(tmp_path):
+    manifest = yaml.safe_load(snippets("yaml")[0])
+    manifest["tasks"] |= yaml.safe_load(snippets("yaml")[1])
+    (tmp_path / "pipeline.yaml").write_text(yaml.safe_dump(manifest, sort_keys=False))
+    assert "embeddings_place" in load_manifest(tmp_path / "pipeline.yaml").enabled
+
+
+def test_the_manifest_that_explains_every_option_is_valid():
+    assert load_manifest(ROOT / "pipeline.yaml", check_only=True).enabled
+
+
+@pytest.mark.parametrize("path", [path for path in WRITTEN if path.parent == ROOT], ids=lambda path: path.name)
+def test_what_a_page_points_at_is_there(path):
+    text = path.read_text()
+    linked = [target for target in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in target]
+    linked += re.findall(r"^\| `([\w./]+)` ", text, re.M)
+    assert not [target for target in linked if not (path.parent / target).exists()]
+
+
+def test_every_make_target_that_is_shown_exists():
+    shown = set(re.findall(r"(?:`| {4})make (\w[\w-]*)", "".join(path.read_text() for path in WRITTEN[:2])))
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.M))
+    assert shown and shown <= targets

@@ -1,0 +1,52 @@
+"""The quality gates: style, types, layers, and what the rooms may hold."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+BIN = Path(sys.executable).parent
+ROOMS = ("cinelake", "cli", "flows", "tasks", "models", "examples", "benchmarks", "tests")
+
+
+def _run(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(BIN / command[0]), *command[1:]], cwd=ROOT, capture_output=True, text=True)
+
+
+def test_the_style_is_clean() -> None:
+    found = _run("ruff", "check", ".")
+    assert found.returncode == 0, found.stdout[-4000:]
+
+
+def test_the_types_are_clean() -> None:
+    found = _run("mypy")
+    assert found.returncode == 0, found.stdout[-4000:]
+
+
+def test_the_layers_hold_without_exceptions() -> None:
+    found = _run("lint-imports")
+    assert found.returncode == 0, found.stdout[-4000:]
+    assert "ignore_imports" not in (ROOT / "pyproject.toml").read_text()
+
+
+def test_only_the_media_room_knows_ffmpeg() -> None:
+    knows = re.compile(r"^\s*(import|from) (ffmpeg|imageio_ffmpeg|av)\b", re.M)
+    outside = [path for path in ROOT.glob("cinelake/**/*.py") if "media" not in path.parts]
+    assert not [path.name for path in outside if knows.search(path.read_text())]
+
+
+def test_no_list_of_packages_names_a_host() -> None:
+    lists = [*ROOT.glob("requirements/*"), *ROOT.glob("infra/**/requirements*")]
+    assert not [path.name for path in lists if "://" in path.read_text() or "index-url" in path.read_text()]
+
+
+def test_every_change_has_a_line_in_the_changelog() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text()
+    assert re.search(r"^## Unreleased\n+(?:### .*\n+)?- ", text, re.M)
+
+
+def test_the_readme_stays_short() -> None:
+    assert len((ROOT / "README.md").read_text().split()) < 600
