@@ -4,7 +4,10 @@
     ├── ManifestError            the manifest has problems: all of them, with their lines      exit 2
     ├── UsageError               a command was asked for something that cannot be              exit 2
     │   ├── UnknownName          no such task, model, table, film: with close matches
-    │   └── EngineUnavailable    the engine or a device that was asked for is not there
+    │   ├── EngineUnavailable    the engine or a device that was asked for is not there
+    │   ├── BadLabels            labels that cannot be imported: all problems at once, nothing imported
+    │   └── CannotTrain          no labels, one class, too few films, features that do not fit
+    ├── TrainingFailed           a training that went wrong: the champion stays                exit 1
     ├── StorageError             the lake cannot be written or read: the run stops             exit 1
     └── FilmError                something about one film: becomes a row of `failures`
         ├── FilmMissing          the file is not (or no longer) there            transient
@@ -83,6 +86,26 @@ class UnknownName(UsageError):
 
 class EngineUnavailable(UsageError):
     """The engine, or a device it was asked for, is not there. Nothing falls back to another in silence."""
+
+
+class BadLabels(UsageError):
+    """Labels that cannot be imported; `problems` holds all of them, and nothing was imported."""
+
+    def __init__(self, problems: Iterable[Problem]):
+        self.problems = sorted(problems)
+        count = len(self.problems)
+        shown = [f"  {problem}" for problem in self.problems[:50]]
+        more = [f"  and {count - 50} more"] if count > 50 else []
+        head = f"{count} problem{'s' if count != 1 else ''} in the labels, nothing was imported:"
+        super().__init__("\n".join([head, *shown, *more]))
+
+
+class CannotTrain(UsageError):
+    """There is nothing to learn from, or it does not fit: known before hours are spent."""
+
+
+class TrainingFailed(CinelakeError):
+    """A training that went wrong (a loss that is no number, say); the present champion stays."""
 
 
 class StorageError(CinelakeError):

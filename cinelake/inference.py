@@ -183,11 +183,12 @@ def exported_keras(make: Callable[[], Any], file: Path, name: str, tolerance: fl
     target = cache_folder() / "onnx" / f"{blake3(repr(parts).encode()).hexdigest(length=16)}.onnx"
     with _LOADING:
         if not target.exists():
-            _export(make(), target, str(file), tolerance)
+            export_keras(make(), target, str(file), tolerance)
     return target
 
 
-def _export(model: Any, target: Path, where: str, tolerance: float) -> None:
+def export_keras(model: Any, target: Path, where: str, tolerance: float = 1e-3) -> None:
+    """Export a Keras network of one input to ONNX (its first output), checked against Keras; else `ModelUnusable`."""
     import tf2onnx
 
     tf = import_tensorflow()

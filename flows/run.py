@@ -20,7 +20,7 @@ from cinelake.errors import FilmError
 from cinelake.keys import digest
 from cinelake.planning import CATALOGUE, Planning
 from cinelake.step import Event, StepReport
-from cinelake.tracking import RunRecord
+from cinelake.tracking.runs import RunRecord
 from flows.server import prefect_server, state_folder
 
 OnEvent = Callable[[Event], None]
