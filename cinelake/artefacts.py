@@ -104,8 +104,6 @@ def _read(folder: Path, digest: str) -> Artefact:
         with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
             loaded = {name: arrays[name] for name in arrays.files}
         config = find_model(about["kind"]).config.model_validate(about["config"])
-        return Artefact(
-            folder, about["kind"], about["code"], config, about["facts"], loaded, about["inputs"], digest
-        )
+        return Artefact(folder, about["kind"], about["code"], config, about["facts"], loaded, about["inputs"], digest)
     except (OSError, ValueError, KeyError, TypeError, UnknownName, ValidationError, zipfile.BadZipFile) as error:
         raise ModelUnusable(f"{folder} is no trained model of Cinelake, or is damaged: {error}") from error

@@ -51,6 +51,10 @@ class Recipe:
         """The hash that tells whether a cell is fresh."""
         return blake2b(f"{meaning}\0{self.revision}".encode(), digest_size=16).hexdigest()
 
+    def identity(self, inputs: Mapping[str, str]) -> str:
+        """The hash of the recipe and of its inputs' recipes, whatever the film; `inputs` is input name → identity."""
+        return digest([self._meaning_head, dict(inputs)])
+
     def ingredients(self, fingerprint: str, inputs: Mapping[str, str]) -> dict[str, Any]:
         """What went into the key, as the footer keeps it."""
         return {

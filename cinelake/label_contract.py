@@ -46,4 +46,6 @@ class LabelContract:
     @property
     def schema(self) -> pa.Schema:
         """The schema of a table of such labels; enums as plain strings."""
-        return pa.schema([(c.name, pa.string() if pa.types.is_dictionary(c.type) else c.type) for c in self.all_columns])
+        return pa.schema(
+            [(c.name, pa.string() if pa.types.is_dictionary(c.type) else c.type) for c in self.all_columns]
+        )

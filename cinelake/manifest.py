@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cinelake.errors import ManifestError, Problem
+from cinelake.errors import ManifestError, Problem, UnknownName
+from cinelake.manifest_models import ModelEntry, default_entry, read_models
 from cinelake.manifest_problems import check
 from cinelake.manifest_schema import manifest_schema
 from cinelake.manifest_sections import (
@@ -32,6 +33,7 @@ from cinelake.manifest_sections import (
 )
 from cinelake.manifest_tasks import TaskEntry, read_entries
 from cinelake.manifest_yaml import MAX_BYTES, Document, read_yaml
+from cinelake.model import known_models
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Manifest:
     defaults: DefaultSettings
     tracking: TrackingSettings
     tasks: dict[str, TaskEntry]
-    models: dict[str, ModelSettings]
+    models: dict[str, ModelEntry]
     schedules: dict[str, ScheduleSettings]
     triggers: dict[str, TriggerSettings]
 
@@ -67,6 +69,14 @@ class Manifest:
         """The entries that run, in dependency order."""
         return {name: entry for name, entry in self.tasks.items() if entry.enabled}
 
+    def model(self, name: str) -> ModelEntry:
+        """The model called `name`: one of section `models`, or a kind with its defaults. Raises `UnknownName`."""
+        if name in self.models:
+            return self.models[name]
+        if name not in known_models():
+            raise UnknownName("model", name, {*self.models, *known_models()})
+        return default_entry(name)
+
 
 def load_manifest(path: str | Path, *, check_only: bool = False) -> Manifest:
     """The manifest at `path`; raises `ManifestError` with all its problems.
@@ -78,10 +88,12 @@ def load_manifest(path: str | Path, *, check_only: bool = False) -> Manifest:
     text = _read(file)
     document = read_yaml(text, str(path), None if check_only else os.environ)
     sections = _check_sections(document)
-    entries = read_entries(document, _tasks_of(document), file.absolute().parent)
+    base = file.absolute().parent
+    models = read_models(document, sections.models if sections else {}, base)
+    entries = read_entries(document, _tasks_of(document), models, base)
     if document.problems or sections is None:
         raise ManifestError(dict.fromkeys(document.problems))
-    return _manifest(file.absolute(), text, sections, entries)
+    return _manifest(file.absolute(), text, sections, models, entries)
 
 
 def _read(file: Path) -> str:
@@ -116,7 +128,9 @@ def _tasks_of(document: Document) -> dict[str, Any]:
     return tasks if isinstance(tasks, dict) else {}
 
 
-def _manifest(path: Path, text: str, sections: Sections, entries: dict[str, TaskEntry]) -> Manifest:
+def _manifest(
+    path: Path, text: str, sections: Sections, models: dict[str, ModelEntry], entries: dict[str, TaskEntry]
+) -> Manifest:
     lake = sections.lake if isinstance(sections.lake, LakeSettings) else LakeSettings(uri=sections.lake)
     return Manifest(
         path=path,
@@ -129,7 +143,7 @@ def _manifest(path: Path, text: str, sections: Sections, entries: dict[str, Task
         defaults=sections.defaults,
         tracking=sections.tracking.in_folder(path.parent),
         tasks=entries,
-        models=sections.models,
+        models=models,
         schedules=sections.schedules,
         triggers=sections.triggers,
     )
@@ -158,6 +172,7 @@ __all__ = [
     "EngineSettings",
     "LakeSettings",
     "Manifest",
+    "ModelEntry",
     "ModelSettings",
     "ScheduleSettings",
     "TaskEntry",

@@ -23,6 +23,12 @@ PositiveFloat = Annotated[float, Field(gt=0)]
 _SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
+SearchRange = Annotated[
+    dict[Literal["choice", "uniform", "log_uniform", "int"], Annotated[list[Any], Field(min_length=1)]],
+    Field(min_length=1, max_length=1),
+]
+
+
 class Section(BaseModel):
     """Base of a section: frozen, unknown names refused, every field with a description."""
 
@@ -124,18 +130,26 @@ class TrackingSettings(Section):
 class ModelSettings(Section):
     """One learned model: what `cinelake train NAME` learns from, and when it may be promoted."""
 
-    labels: Text | None = None
+    model: Name | None = None
+    """The kind of model, a file in `models/`; by default the one with this name."""
+    labels: Name | None = None
     """Name of the label set under `labels/`; by default the model's own name."""
     config: dict[str, Any] = {}
     """The model's configuration, as the `Config` of its file in `models/` documents it."""
+    inputs: dict[str, str] = {}
+    """Which entry of `tasks` (or imported table) provides a table that the model reads, where it is not that name."""
     seed: int = 0
     """Seed of initial weights, shuffling and sampling."""
+    held_out: Annotated[float, Field(gt=0, lt=0.9)] = 0.25
+    """The share of films that is never trained on: candidate and champion are scored there."""
     promote: Literal["gate", "hand"] = "gate"
     """`gate`: a candidate that passes the gate becomes champion. `hand`: a person decides."""
     epsilon: Annotated[float, Field(ge=0)] = 0.01
     """How much worse than the champion the lower bound of a candidate's score may be."""
     trials: PositiveInt = 20
     """How many trials `cinelake tune NAME` makes."""
+    space: dict[str, SearchRange] = {}
+    """What `tune` searches, by setting: `{choice: […]}`, `{uniform: [a, b]}`, `{log_uniform: […]}`, `{int: […]}`."""
 
 
 class ScheduleSettings(Section):
@@ -201,7 +215,7 @@ class EntryOptions(Section):
     deadline_s: PositiveFloat | None = None
     """The step may take this long, whatever the film's length; by default see `defaults`."""
     model: ModelName | None = None
-    """The trained model to apply: `NAME@champion` or `NAME@VERSION`."""
+    """The trained model to apply: `NAME@champion` or `NAME@VERSION`; only of tasks that apply one."""
 
 
 class Sections(Section):

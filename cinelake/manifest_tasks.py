@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
-
-from cinelake import task as declared
 from cinelake.errors import UnknownName, did_you_mean
+from cinelake.manifest_models import ModelEntry, default_entry
 from cinelake.manifest_problems import check, shown
 from cinelake.manifest_sections import EntryOptions
 from cinelake.manifest_yaml import Document, Where
-from cinelake.task import Params, Resources, TaskSpec, find_task, known_tasks
+from cinelake.task import Params, Resources, TaskSpec, find_task, known_tasks, resolve_paths
 
 RESERVED = ("failures", "cells", "published")
 _ENTRY_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -31,7 +29,8 @@ class TaskEntry:
     params: the task's parameters, validated; paths relative to the manifest are resolved.
     inputs: a table that the task reads or follows → the entry that provides it, disabled entries included.
     resources: the task's own, with the entry's in their place where given.
-    model: the trained model to apply (`NAME@champion`), if the entry names one.
+    reads: the names of the tables that the task reads or follows, with those of the model that it applies.
+    model: the trained model to apply (`NAME@champion`); of tasks that apply one only. learned: its entry.
     line: where the entry stands in the manifest. deadline_s: None: see `Manifest.defaults`.
     """
 
@@ -41,17 +40,21 @@ class TaskEntry:
     params: Params
     enabled: bool = True
     inputs: dict[str, str] = field(default_factory=dict)
+    reads: tuple[str, ...] = ()
     resources: Resources = field(default_factory=Resources)
     model: str | None = None
+    learned: ModelEntry | None = None
     line: int = 0
     deadline_s: float | None = None
 
 
-def read_entries(document: Document, tasks: dict[str, Any], base: Path) -> dict[str, TaskEntry]:
+def read_entries(
+    document: Document, tasks: dict[str, Any], models: Mapping[str, ModelEntry], base: Path
+) -> dict[str, TaskEntry]:
     """The entries of section `tasks` in dependency order; what is wrong is added to the document."""
     found: dict[str, TaskEntry] = {}
     for name, settings in tasks.items():
-        entry = _read_entry(document, name, settings, base)
+        entry = _read_entry(document, name, settings, models, base)
         if entry:
             found[name] = entry
     for entry in found.values():
@@ -61,7 +64,9 @@ def read_entries(document: Document, tasks: dict[str, Any], base: Path) -> dict[
     return _ordered(found, document)
 
 
-def _read_entry(document: Document, name: str, settings: Any, base: Path) -> TaskEntry | None:
+def _read_entry(
+    document: Document, name: str, settings: Any, models: Mapping[str, ModelEntry], base: Path
+) -> TaskEntry | None:
     where: Where = ("tasks", name)
     settings = {} if settings is None else settings
     if where in document.faulty or not _name_is_free(name, document) or not isinstance(settings, dict):
@@ -74,16 +79,51 @@ def _read_entry(document: Document, name: str, settings: Any, base: Path) -> Tas
     params = _check_params(spec, {k: v for k, v in settings.items() if k not in known}, document, where)
     if options is None or params is None:
         return None
-    return _entry(name, spec, resolve_paths(params, base), options, document.line(where))
+    learned = _learned(spec, options.model, models, document, where)
+    if (options.model or spec.applies) and learned is None:
+        return None
+    return _entry(name, spec, resolve_paths(params, base), options, learned, document.line(where))
 
 
 def _only(settings: dict[str, Any], names: set[str]) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if name in names}
 
 
-def _entry(name: str, spec: TaskSpec, params: Params, options: EntryOptions, line: int) -> TaskEntry:
+def _learned(
+    spec: TaskSpec, model: str | None, models: Mapping[str, ModelEntry], document: Document, where: Where
+) -> ModelEntry | None:
+    """The model that an entry applies, as the manifest or its kind's defaults configure it."""
+    where = (*where, "model") if model else where
+    if not spec.applies:
+        if model:
+            document.problem(where, f"task {spec.name!r} applies no model, received {shown(model)}")
+        return None
+    name = (model or spec.applies).partition("@")[0]
+    if ("models", name) in document.faulty:
+        return None
+    try:
+        learned = models.get(name) or default_entry(name)
+    except UnknownName:
+        hint = did_you_mean(name, [*models, spec.applies])
+        document.problem(where, f"section `models` has no {name!r}{hint}")
+        return None
+    except ImportError as error:
+        document.problem(where, f"the model {name!r} cannot be loaded: {error}")
+        return None
+    if learned.spec.name != spec.applies:
+        kind = learned.spec.name
+        document.problem(where, f"task {spec.name!r} applies models of kind {spec.applies!r}: {name!r} is a {kind!r}")
+        return None
+    return learned
+
+
+def _entry(
+    name: str, spec: TaskSpec, params: Params, options: EntryOptions, learned: ModelEntry | None, line: int
+) -> TaskEntry:
     given = {k: v for k, v in options.resources.model_dump().items() if v is not None}
-    inputs = {table: options.inputs.get(table, table) for table in spec.inputs(params)}
+    needed = learned.inputs if learned else {}
+    reads = tuple(dict.fromkeys([*spec.inputs(params), *needed]))
+    inputs = {table: options.inputs.get(table, needed.get(table, table)) for table in reads}
     return TaskEntry(
         name=name,
         task=spec.name,
@@ -91,8 +131,10 @@ def _entry(name: str, spec: TaskSpec, params: Params, options: EntryOptions, lin
         params=params,
         enabled=options.enabled,
         inputs={**inputs, **options.inputs},
+        reads=reads,
         resources=dataclasses.replace(spec.resources, **given),
-        model=options.model or getattr(params, "model", None),
+        model=(options.model or f"{learned.name}@champion") if learned else None,
+        learned=learned,
         line=line,
         deadline_s=options.deadline_s,
     )
@@ -140,49 +182,12 @@ def _check_params(spec: TaskSpec, given: dict[str, Any], document: Document, whe
     return check(spec.params, {k: v for k, v in given.items() if k not in strangers}, document, where)
 
 
-def resolve_paths(params: Params, base: Path) -> Params:
-    """The parameters with every `ManifestPath` (in submodels and lists too) made absolute from `base`."""
-    resolved: Params = _resolve_model(params, base)
-    return resolved
-
-
-def _resolve_model(model: Any, base: Path) -> Any:
-    update = {}
-    for name, info in type(model).model_fields.items():
-        value = getattr(model, name)
-        marked = _is_marked(info.annotation) or _is_marked(info)
-        found = _resolve(value, base, marked)
-        if found is not value:
-            update[name] = found
-    return model.model_copy(update=update) if update else model
-
-
-def _resolve(value: Any, base: Path, marked: bool) -> Any:
-    if isinstance(value, BaseModel):
-        return _resolve_model(value, base)
-    if isinstance(value, Path):
-        return (base / value).absolute() if marked and not value.is_absolute() else value
-    if isinstance(value, (list, tuple)):
-        return type(value)(_resolve(item, base, marked) for item in value)
-    if isinstance(value, dict):
-        return {key: _resolve(item, base, marked) for key, item in value.items()}
-    return value
-
-
-def _is_marked(annotation: Any) -> bool:
-    """Whether an annotation has `ManifestPath` somewhere in it."""
-    mark = declared.ManifestPath.__metadata__[0]  # type: ignore[attr-defined]
-    if mark in getattr(annotation, "metadata", ()) or mark in getattr(annotation, "__metadata__", ()):
-        return True
-    return any(_is_marked(inner) for inner in getattr(annotation, "__args__", ()))
-
-
 Found = Iterator[tuple[Where, str]]
 
 
 def _inputs_are_declared(entry: TaskEntry, entries: dict[str, TaskEntry], tasks: dict[str, Any]) -> Found:
     """`inputs` names only tables that the task reads."""
-    known = entry.spec.inputs(entry.params)
+    known = entry.reads
     for table in entry.inputs:
         if table not in known:
             hint = did_you_mean(table, known) if known else ": it reads the film only"
@@ -193,7 +198,7 @@ def _inputs_fit(entry: TaskEntry, entries: dict[str, TaskEntry], tasks: dict[str
     """What provides a table is made by that table's task."""
     for table, provider in entry.inputs.items():
         found = entries.get(provider)
-        if found and table in entry.spec.inputs(entry.params) and found.task != table:
+        if found and table in entry.reads and found.task != table:
             where = ("tasks", entry.name, "inputs", table)
             yield where, f"expected a table made by task {table!r}, received {provider!r} made by {found.task!r}"
 
@@ -201,7 +206,7 @@ def _inputs_fit(entry: TaskEntry, entries: dict[str, TaskEntry], tasks: dict[str
 def _inputs_are_there(entry: TaskEntry, entries: dict[str, TaskEntry], tasks: dict[str, Any]) -> Found:
     """What an enabled entry reads is made by the same manifest."""
     for table, provider in entry.inputs.items():
-        if not entry.enabled or table not in entry.spec.inputs(entry.params):
+        if not entry.enabled or table not in entry.reads:
             continue
         where = ("tasks", entry.name, "inputs", table)
         if provider not in tasks:

@@ -15,12 +15,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from cinelake.errors import UnknownName, UsageError
 from cinelake.index import Entry
 from cinelake.keys import Recipe, first_difference
 from cinelake.lake import Footer
+
+if TYPE_CHECKING:
+    from cinelake.champions import AppliedModel
 
 State = Literal["fresh", "stale", "blocked", "failed"]
 STATES: tuple[State, ...] = ("fresh", "stale", "blocked", "failed")
@@ -30,7 +33,9 @@ STATES: tuple[State, ...] = ("fresh", "stale", "blocked", "failed")
 class Planned:
     """One entry of the manifest as the plan sees it: its recipe, its inputs (input name → entry), what blocks it.
 
-    catalogued: the film's title and uri enter its key.
+    catalogued: the film's title and uri enter its key. identity: a hash of everything that makes the table but the
+    film: its recipe and those of all it needs; two tables of one identity may feed the same model. applied: the version
+    of a model that makes it.
     """
 
     name: str
@@ -38,6 +43,8 @@ class Planned:
     inputs: dict[str, str]
     blocked: str = ""
     catalogued: bool = False
+    identity: str = ""
+    applied: AppliedModel | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 from cinelake.catalogue import Catalogue, CatalogueFilm, fingerprint, read_catalogue
+from cinelake.champions import AppliedModel, find_applied
 from cinelake.errors import (
     BadListing,
     FilmError,
@@ -100,6 +101,7 @@ class Planning:
             ingredients=self.whole.ingredients(cell, {name: found.meaning for name, found in known.items()}),
             inputs=dict(planned.inputs),
             input_keys={name: known[name].key for name in planned.inputs.values()},
+            model=planned.applied,
         )
 
 
@@ -151,25 +153,50 @@ def take_snapshot(index: Index, planned: Sequence[Planned]) -> Snapshot:
 def planned_tables(manifest: Manifest) -> list[Planned]:
     """The enabled entries in dependency order. Raises `ManifestError` with every missing weight at once."""
     problems: list[Problem] = []
-    tables = []
+    tables: dict[str, Planned] = {}
     for entry in manifest.tasks.values():
         if not entry.enabled:
             continue
         try:
-            tables.append(_planned(entry))
+            tables[entry.name] = _planned(entry, tables, Lake(manifest.lake.place))
         except (WeightsMissing, ModelUnusable) as error:
             problems.append(Problem(manifest.path.name, entry.line, f"tasks.{entry.name}", str(error)))
     if problems:
         raise ManifestError(problems)
-    return tables
+    return list(tables.values())
 
 
-def _planned(entry: TaskEntry) -> Planned:
+def _planned(entry: TaskEntry, before: Mapping[str, Planned], lake: Lake) -> Planned:
     spec = entry.spec
     params = key_params(entry.params, spec.preflight(entry.params))
-    recipe = Recipe(entry.task, spec.version, spec.revision, params)
-    blocked = f"needs a champion of {entry.model}: there is none yet" if entry.model else ""
-    return Planned(entry.name, recipe, dict(entry.inputs), blocked, spec.catalogued)
+    identities = {table: before[name].identity for table, name in entry.inputs.items() if name in before}
+    applied = find_applied(lake, entry.model) if entry.model else None
+    recipe = Recipe(entry.task, spec.version, spec.revision, params, applied.ingredient() if applied else None)
+    blocked = why_not_applied(entry, applied, identities)
+    return Planned(
+        entry.name, recipe, dict(entry.inputs), blocked, spec.catalogued, recipe.identity(identities), applied
+    )
+
+
+def why_not_applied(entry: TaskEntry, applied: AppliedModel | None, identities: Mapping[str, str]) -> str:
+    """Why an entry's model cannot make its table; empty when it can, or when it applies none."""
+    if entry.learned is None or entry.model is None:
+        return ""
+    name, _, alias = entry.model.partition("@")
+    again = f"`cinelake train {name}`"
+    if applied is None:
+        return (
+            f"needs {'a champion' if alias == 'champion' else f'version {alias}'} of {name}: there is none yet: {again}"
+        )
+    if applied.kind != entry.learned.spec.name:
+        return f"{name} {applied.version} is a model of kind {applied.kind!r}, not {entry.learned.spec.name!r}: {again}"
+    if applied.code != entry.learned.spec.version:
+        was, now = applied.code, entry.learned.spec.version
+        return f"{name} {applied.version} was trained by version {was} of its code, which is now {now}: {again}"
+    for table in dict.fromkeys([*entry.learned.inputs, *applied.inputs]):
+        if applied.inputs.get(table) != identities.get(table):
+            return f"{name} {applied.version} was trained on another version of {table}: {again}"
+    return ""
 
 
 def without_vanished(catalogue: Catalogue, fingerprints: Mapping[str, str]) -> Catalogue:

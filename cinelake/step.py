@@ -16,6 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
+from cinelake.champions import AppliedModel, open_applied
 from cinelake.errors import FilmError, InputChanged
 from cinelake.isolation import typed_failures
 from cinelake.lake import CellWriter, Footer, Lake, write_all
@@ -42,6 +43,7 @@ class StepCell:
     ingredients: dict[str, Any]
     inputs: dict[str, str]
     input_keys: dict[str, str]
+    model: AppliedModel | None = None
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,8 @@ class StepRun:
         tables = {name: self.lake.reader(entry, self.film.movie_id) for name, entry in cell.inputs.items()}
         try:
             with typed_failures(cell.table):
-                worker = spec.make(cell.params, self.film)
+                learned = [open_applied(self.lake, cell.model)] if cell.model else []
+                worker = spec.make(cell.params, self.film, *learned)
                 write_all(writer, worker.run(tables))
                 self.commit(cell, writer, worker, time.perf_counter() - started, {})
         except FilmError as error:

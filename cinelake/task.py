@@ -133,6 +133,7 @@ class TaskSpec:
     preflight: Callable[[Any], dict[str, str]]
     make: Callable[..., Any]
     catalogued: bool = False
+    applies: str = ""
     doc: str = ""
 
     def stream(self, params: Params) -> Stream | None:
@@ -164,6 +165,7 @@ def task(
     resources: Resources | None = None,
     preflight: Callable[[Any], dict[str, str]] | None = None,
     catalogued: bool = False,
+    applies: str = "",
 ) -> Callable[[type[Made]], type[Made]]:
     """Declare a class as the task that writes a table.
 
@@ -174,6 +176,8 @@ def task(
         `ModelUnusable`, and gives what enters the key beside the parameters (digests of model files). It must
         be cheap and import nothing heavy: planning calls it.
     catalogued: the film's title and uri, as the catalogue gives them, enter the key.
+    applies: the kind of learned model that the task applies: it is made as `Task(params, film, artefact)` and reads
+        that model's tables beside its own.
     """
 
     def declare(cls: type[Made]) -> type[Made]:
@@ -189,6 +193,7 @@ def task(
             preflight=preflight or (lambda _: {}),
             make=cls,
             catalogued=catalogued,
+            applies=applies,
             doc=(cls.__doc__ or "").strip(),
         )
         return cls
@@ -237,6 +242,43 @@ def _spec_in(found: Any, name: str) -> TaskSpec:
     raise UnknownName("task", name, [n for n in known_tasks() if n != name])
 
 
+def resolve_paths(params: Params, base: Path) -> Params:
+    """The parameters with every `ManifestPath` (in submodels and lists too) made absolute from `base`."""
+    resolved: Params = _resolve_model(params, base)
+    return resolved
+
+
+def _resolve_model(model: Any, base: Path) -> Any:
+    update = {}
+    for name, info in type(model).model_fields.items():
+        value = getattr(model, name)
+        marked = _is_marked(info.annotation) or _is_marked(info)
+        found = _resolve(value, base, marked)
+        if found is not value:
+            update[name] = found
+    return model.model_copy(update=update) if update else model
+
+
+def _resolve(value: Any, base: Path, marked: bool) -> Any:
+    if isinstance(value, BaseModel):
+        return _resolve_model(value, base)
+    if isinstance(value, Path):
+        return (base / value).absolute() if marked and not value.is_absolute() else value
+    if isinstance(value, (list, tuple)):
+        return type(value)(_resolve(item, base, marked) for item in value)
+    if isinstance(value, dict):
+        return {key: _resolve(item, base, marked) for key, item in value.items()}
+    return value
+
+
+def _is_marked(annotation: Any) -> bool:
+    """Whether an annotation has `ManifestPath` somewhere in it."""
+    mark = ManifestPath.__metadata__[0]  # type: ignore[attr-defined]
+    if mark in getattr(annotation, "metadata", ()) or mark in getattr(annotation, "__metadata__", ()):
+        return True
+    return any(_is_marked(inner) for inner in getattr(annotation, "__args__", ()))
+
+
 __all__ = [
     "Field",
     "Film",
@@ -251,5 +293,6 @@ __all__ = [
     "VideoStream",
     "find_task",
     "known_tasks",
+    "resolve_paths",
     "task",
 ]

@@ -1,8 +1,8 @@
 """Fitting a Keras network: compiled steps, early stopping, checkpoints, resuming to the same result after a kill.
 
-    epoch = over_rows(network, optimizer, loss, x, y, weight, batch_size=256, seed=0)     # rows that fit memory
-    epoch = over_batches(network, optimizer, loss, batches)                               # films, one or some at a time
-    fit(network, optimizer, epoch, validate, training, epochs=50, patience=10, monitor="loss")
+epoch = over_rows(network, optimizer, loss, x, y, weight, batch_size=256, seed=0)     # rows that fit memory
+epoch = over_batches(network, optimizer, loss, batches)                               # films, one or some at a time
+fit(network, optimizer, epoch, validate, training, epochs=50, patience=10, monitor="loss")
 """
 
 from __future__ import annotations
@@ -64,7 +64,6 @@ def over_rows(
     rows, size = len(x), min(batch_size, len(x))
     steps = -(-rows // size)
 
-    @tf.function
     def run(order: Any) -> Any:
         total = tf.constant(0.0)
         for i in tf.range(steps):
@@ -73,9 +72,11 @@ def over_rows(
             total += step(tf.gather(data[0], chosen), tf.gather(data[1], chosen), tf.gather(data[2], chosen) * inside)
         return total / tf.cast(steps, tf.float32)
 
+    compiled = tf.function(run)
+
     def epoch(number: int) -> float:
         order = np.random.default_rng((seed, number)).permutation(rows)
-        return float(run(tf.constant(np.resize(order, steps * size), tf.int32)))
+        return float(compiled(tf.constant(np.resize(order, steps * size), tf.int32)))
 
     return epoch
 
@@ -172,10 +173,11 @@ class Checkpoint:
     def save(self, progress: Progress) -> None:
         """Write the state beside the old one and put it in its place."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        arrays = {f"now_{i}": np.asarray(variable) for i, variable in enumerate(self._variables)}
+        arrays: dict[str, Any] = {f"now_{i}": np.asarray(variable) for i, variable in enumerate(self._variables)}
         arrays |= {f"best_{i}": value for i, value in enumerate(self._best)}
         unfinished = self._path.with_suffix(".part.npz")
-        np.savez(unfinished, progress=np.array(json.dumps(asdict(progress))), **arrays)
+        arrays["progress"] = np.array(json.dumps(asdict(progress)))
+        np.savez(unfinished, allow_pickle=False, **arrays)
         unfinished.replace(self._path)
 
     def load(self) -> Progress:

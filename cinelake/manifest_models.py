@@ -1,0 +1,101 @@
+"""The section `models`: named models with their code, configuration and inputs. One function a rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from cinelake.errors import UnknownName, did_you_mean
+from cinelake.manifest_problems import check
+from cinelake.manifest_sections import ModelSettings
+from cinelake.manifest_yaml import Document, Where
+from cinelake.model import Model, find_model, known_models
+from cinelake.task import Params, resolve_paths
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """One named model. `spec`: its code; `config`: validated; `labels`: the label set's name; `inputs`: a table that
+    it reads → the manifest's entry (or imported table of the lake) that provides it."""
+
+    name: str
+    spec: Model
+    config: Params
+    labels: str
+    settings: ModelSettings = field(default_factory=ModelSettings)
+    inputs: dict[str, str] = field(default_factory=dict)
+    line: int = 0
+
+
+def read_models(document: Document, models: Mapping[str, ModelSettings], base: Path) -> dict[str, ModelEntry]:
+    """The models by name; what is wrong is added to the document."""
+    found = {name: _read_model(document, name, settings, base) for name, settings in models.items()}
+    return {name: entry for name, entry in found.items() if entry}
+
+
+def _read_model(document: Document, name: str, settings: ModelSettings, base: Path) -> ModelEntry | None:
+    where: Where = ("models", name)
+    spec = _find(name, settings, document, where)
+    if spec is None:
+        return None
+    config = _check_config(spec, settings.config, document, (*where, "config"))
+    if config is None or not _space_fits(spec, settings.space, config, document, (*where, "space")):
+        return None
+    entry = model_entry(name, spec, resolve_paths(config, base), settings, document.line(where))
+    for table in set(settings.inputs) - set(entry.inputs):
+        message = f"model {spec.name!r} reads no table {table!r}{did_you_mean(table, list(entry.inputs))}"
+        document.problem((*where, "inputs", table), message)
+    return entry
+
+
+def model_entry(name: str, spec: Model, config: Params, settings: ModelSettings, line: int = 0) -> ModelEntry:
+    """A model with the tables that its configuration reads, each from the entry the settings name."""
+    inputs = {table: settings.inputs.get(table, table) for table in spec.reads(config)}
+    return ModelEntry(name, spec, config, settings.labels or name, settings, inputs, line)
+
+
+def default_entry(name: str) -> ModelEntry:
+    """A model that the manifest does not configure: its kind has its name. Raises `UnknownName`."""
+    spec = find_model(name)
+    return model_entry(name, spec, spec.config(), ModelSettings())
+
+
+def _find(name: str, settings: ModelSettings, document: Document, where: Where) -> Model | None:
+    try:
+        return find_model(settings.model or name)
+    except UnknownName as error:
+        own = "" if settings.model else f" (or name its kind, as in `{name}: {{model: {known_models()[0]}}}`)"
+        document.problem((*where, "model") if settings.model else where, f"{error}{own}")
+    except ImportError as error:
+        document.problem(where, f"the model {settings.model or name!r} cannot be loaded: {error}")
+    return None
+
+
+def _check_config(spec: Model, given: dict[str, Any], document: Document, where: Where) -> Params | None:
+    known = list(spec.config.model_fields)
+    strangers = [name for name in given if name not in known]
+    for name in strangers:
+        document.problem((*where, name), f"model {spec.name!r} has no setting {name!r}{did_you_mean(name, known)}")
+    return check(spec.config, {k: v for k, v in given.items() if k not in strangers}, document, where)
+
+
+def _space_fits(spec: Model, space: Mapping[str, Any], config: Params, document: Document, where: Where) -> bool:
+    """What `tune` searches names settings of the model, each value of which its configuration accepts."""
+    fits = True
+    for name, values in space.items():
+        if name not in spec.config.model_fields:
+            known = list(spec.config.model_fields)
+            document.problem((*where, name), f"model {spec.name!r} has no setting {name!r}{did_you_mean(name, known)}")
+            fits = False
+            continue
+        for value in next(iter(values.values())):
+            try:
+                spec.config.model_validate({**config.model_dump(), name: value})
+            except ValidationError as error:
+                document.problem((*where, name), f"{value!r}: {error.errors()[0]['msg']}")
+                fits = False
+    return fits
