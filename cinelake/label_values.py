@@ -1,0 +1,73 @@
+"""Values of labels as people write them, in the types that a contract wants."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+_CLOCK = re.compile(r"(\d+):([0-5]?\d):([0-5]?\d(?:\.\d*)?)")
+_YES, _NO = ("true", "yes", "1"), ("false", "no", "0")
+
+
+def cast_column(name: str, found: pa.Array, wanted: pa.DataType) -> tuple[pa.Array, list[tuple[int, str]]]:
+    """A column in the wanted type, null where a value cannot be read, and which rows those are and why.
+
+    Texts lose their blanks, and an empty one is null. A column of seconds (`…_s`) takes H:MM:SS.mmm too.
+    """
+    if pa.types.is_dictionary(found.type):
+        found = found.dictionary_decode()
+    if pa.types.is_string(found.type) or pa.types.is_large_string(found.type):
+        trimmed = pc.utf8_trim_whitespace(found)
+        found = pc.if_else(pc.equal(trimmed, ""), None, trimmed)
+    try:
+        if not pa.types.is_boolean(wanted):
+            return found.cast(wanted), []
+    except pa.ArrowException:
+        pass  # one by one, to say which
+    return _one_by_one(name, found.to_pylist(), wanted)
+
+
+def _one_by_one(name: str, values: list[Any], wanted: pa.DataType) -> tuple[pa.Array, list[tuple[int, str]]]:
+    read, wrong = [], []
+    for row, value in enumerate(values):
+        try:
+            read.append(None if value is None else _value(name, value, wanted))
+        except (ValueError, TypeError, OverflowError, pa.ArrowException):
+            read.append(None)
+            wrong.append((row, f"expected {_words(name, wanted)}, received {str(value)[:80]!r}"))
+    return pa.array(read, wanted), wrong
+
+
+def _value(name: str, value: Any, wanted: pa.DataType) -> Any:
+    """One value; raises what `_one_by_one` catches."""
+    if pa.types.is_boolean(wanted):
+        return _truth(value)
+    if isinstance(value, str) and pa.types.is_floating(wanted) and name.endswith("_s") and ":" in value:
+        return _seconds(value)
+    return pa.scalar(value).cast(wanted).as_py()
+
+
+def _truth(value: Any) -> bool:
+    text = str(value).lower().removesuffix(".0")
+    if text not in (*_YES, *_NO):
+        raise ValueError(text)
+    return text in _YES
+
+
+def _seconds(text: str) -> float:
+    found = _CLOCK.fullmatch(text)
+    if not found:
+        raise ValueError(text)
+    return int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3])
+
+
+def _words(name: str, wanted: pa.DataType) -> str:
+    """What is expected, in words."""
+    if pa.types.is_floating(wanted):
+        return "seconds (12.5) or H:MM:SS.mmm" if name.endswith("_s") else "a number"
+    if pa.types.is_integer(wanted):
+        return "a whole number"
+    return "true or false" if pa.types.is_boolean(wanted) else f"a value of type {wanted}"
