@@ -1,0 +1,83 @@
+"""The model card: what a model is, what it learned from, how good it is and beside what, what it cannot do.
+
+After Mitchell et al., Model Cards for Model Reporting (FAT* 2019).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from cinelake.learning.candidate import Prepared
+from cinelake.learning.dataset import known_steps
+from cinelake.learning.gate import Verdict
+from cinelake.model import Scores
+from cinelake.task import Params
+
+SHOWN_FILMS = 40
+
+
+def model_card(
+    prepared: Prepared, config: Params, scores: Mapping[str, Scores], verdict: Verdict, facts: Mapping[str, object]
+) -> str:
+    """The card as Markdown. scores: predictor (`candidate`, `baseline`, `champion`) → its scores."""
+    spec, entry = prepared.entry.spec, prepared.entry
+    parts = [
+        f"# {entry.name}",
+        spec.about or f"A model of kind `{spec.name}`.",
+        "## Scores",
+        _held_out(prepared),
+        _scores(scores, spec.metric),
+        f"The gate looks at **{spec.metric}**: {verdict.score}; beyond the baseline {verdict.gain}"
+        + (f"; beyond the champion {verdict.over_champion}" if verdict.over_champion else "")
+        + f" (95% of draws of films). {verdict.why[:1].upper()}{verdict.why[1:]}.",
+        "## Data",
+        _data(prepared),
+        "## Configuration",
+        "```json\n" + json.dumps(config.model_dump(mode="json"), indent=1) + "\n```",
+        "## What training found",
+        "```json\n" + json.dumps(dict(facts), indent=1, default=str)[:4000] + "\n```",
+        "## Limits",
+        _limits(prepared),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _held_out(prepared: Prepared) -> str:
+    sides = prepared.split
+    what = "films that it never saw" if sides.by == "film" else "blocks of time of the films that it learned from"
+    count = len({example.movie_id for example in sides.test})
+    return f"On {count} {what} ({known_steps(sides.test)} labelled steps)."
+
+
+def _scores(scores: Mapping[str, Scores], metric: str) -> str:
+    names = sorted({name for found in scores.values() for name in found}, key=lambda name: (name != metric, name))
+    head = "| score | " + " | ".join(scores) + " |\n|---|" + "---|" * len(scores)
+    rows = [
+        f"| {name} | " + " | ".join(f"{found[name]:.3f}" if name in found else "" for found in scores.values()) + " |"
+        for name in names
+    ]
+    return "\n".join([head, *rows])
+
+
+def _data(prepared: Prepared) -> str:
+    dataset, lines = prepared.dataset, []
+    annotators = sorted({version.annotator for version in dataset.labels.versions if version.annotator})
+    by = f" by {', '.join(annotators)}" if annotators else ""
+    lines.append(
+        f"- labels `{dataset.labels.name}`{by}, {len(dataset.labels.versions)} imports, key `{dataset.labels.key}`"
+    )
+    for side, films in prepared.split.films().items():
+        more = f" and {len(films) - SHOWN_FILMS} more" if len(films) > SHOWN_FILMS else ""
+        lines.append(f"- {side}: {len(films)} films: {', '.join(films[:SHOWN_FILMS])}{more}")
+    lines += [f"- left out: {movie_id}: {why}" for movie_id, why in list(dataset.left_out.items())[:SHOWN_FILMS]]
+    lines += [f"- table `{table}`, made by `{identity}`" for table, identity in dataset.inputs.items()]
+    return "\n".join(lines)
+
+
+def _limits(prepared: Prepared) -> str:
+    sides = prepared.split
+    lines = [f"- {sides.warning}"] if sides.warning else []
+    lines.append("- It is applied only to tables made as those that it learned from; otherwise the plan blocks it.")
+    lines.append("- The interval is over films of this catalogue; other kinds of films may score differently.")
+    return "\n".join(lines)

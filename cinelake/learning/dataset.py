@@ -1,0 +1,211 @@
+"""From labels and tables of the lake to examples: one film each, with features, targets and what is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from cinelake.errors import CannotTrain, CinelakeError
+from cinelake.keys import digest
+from cinelake.labels import LabelSet, read_labels
+from cinelake.lake import Lake
+from cinelake.manifest import Manifest, ModelEntry
+from cinelake.model import Arrays, Example
+from cinelake.planning import Planning, plan_manifest
+from cinelake.task import TableReader
+
+OnFilm = Callable[[int, int, str], None]
+"""Told before each film: how many are done, how many there are, which one comes."""
+SHOWN_LEFT_OUT = 8
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What a model learns from.
+
+    examples: one a film. left_out: labelled films that are not among them, and why. inputs: table → identity of what
+    makes it. tables: film → table → key of its cell. labels: the label set they come from. key: changes when
+    anything of this does.
+    """
+
+    examples: tuple[Example, ...]
+    labels: LabelSet
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    tables: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """A hash of labels, tables and their makers."""
+        return digest([self.labels.key, dict(self.inputs), {film: dict(keys) for film, keys in self.tables.items()}])
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where one model's input tables come from."""
+
+    manifest: Manifest
+    entry: ModelEntry
+    planning: Planning
+    lake: Lake
+
+    def films(self) -> dict[str, str]:
+        """movie_id → group of the catalogue's films."""
+        return {movie_id: film.group or movie_id for movie_id, film in self.planning.films.items()}
+
+
+def gather(
+    manifest: Manifest, entry: ModelEntry, label_set: str | None = None, *, on_film: OnFilm = lambda *_: None
+) -> Dataset:
+    """The examples of a model: every labelled film whose input tables are in the lake and fresh.
+
+    label_set: another set than the model's own. Raises `CannotTrain` when there is nothing to learn from, with what
+    to do.
+    """
+    labels = read_labels(Path(manifest.labels), label_set or entry.labels, entry.spec.labels)
+    planning = plan_manifest(manifest)
+    source = _Source(manifest, entry, planning, planning.lake)
+    usable, left_out = _usable(source, labels)
+    if not usable:
+        raise CannotTrain(_nothing_usable(entry, labels, left_out))
+    inputs = _identities(source, usable)
+    groups, examples, tables = source.films(), [], {}
+    for number, movie_id in enumerate(usable):
+        on_film(number, len(usable), movie_id)
+        features, keys = _features_of(source, movie_id)
+        examples.append(_example(entry, movie_id, groups.get(movie_id, movie_id), features, labels.of(movie_id)))
+        tables[movie_id] = keys
+    _check_sizes(examples)
+    return Dataset(tuple(examples), labels, left_out, inputs, tables)
+
+
+def _usable(source: _Source, labels: LabelSet) -> tuple[list[str], dict[str, str]]:
+    """Labelled films whose inputs are there, and the others with the reason."""
+    states = {(cell.movie_id, cell.table): cell.state for cell in source.planning.whole.cells}
+    usable, left_out = [], {}
+    for movie_id in labels.films():
+        why = "" if image_file(source.manifest, labels, movie_id).is_file() else _why_not(source, movie_id, states)
+        if why:
+            left_out[movie_id] = why
+        else:
+            usable.append(movie_id)
+    return usable, left_out
+
+
+def _why_not(source: _Source, movie_id: str, states: Mapping[tuple[str, str], str]) -> str:
+    for table, provider in source.entry.inputs.items():
+        if provider in source.manifest.enabled:
+            state = states.get((movie_id, provider))
+            if state is None:
+                return "it is not in the catalogue"
+            if state != "fresh":
+                return f"its {provider} is {state}: `cinelake run --select +{provider} --movie {movie_id}`"
+        elif source.lake.footer(provider, movie_id) is None:
+            named = f" (`inputs: {{{table}: …}}` of the model)" if table != provider else ""
+            return f"the lake has no {provider}{named} of it, and nothing in the manifest makes it"
+    return ""
+
+
+def _nothing_usable(entry: ModelEntry, labels: LabelSet, left_out: Mapping[str, str]) -> str:
+    shown = [f"  {movie_id}: {why}" for movie_id, why in list(left_out.items())[:SHOWN_LEFT_OUT]]
+    more = [f"  and {len(left_out) - SHOWN_LEFT_OUT} more"] if len(left_out) > SHOWN_LEFT_OUT else []
+    head = f"none of the {len(left_out)} films with labels {labels.name!r} can teach {entry.name!r}:"
+    return "\n".join([head, *shown, *more])
+
+
+def image_file(manifest: Manifest, labels: LabelSet, movie_id: str) -> Path:
+    """Where the pictures of an imported folder lie, if `movie_id` is one."""
+    return Path(manifest.labels) / labels.name / "images" / f"{movie_id}.parquet"
+
+
+def _features_of(source: _Source, movie_id: str) -> tuple[Arrays, dict[str, str]]:
+    """One film's features, and the keys of the cells that they come from."""
+    entry, pictures = source.entry, image_file(source.manifest, _named(source), movie_id)
+    if pictures.is_file():
+        return _checked(entry, movie_id, _image_tables(source, pictures)), {"images": movie_id}
+    tables: dict[str, TableReader] = {t: source.lake.reader(p, movie_id) for t, p in entry.inputs.items()}
+    footers = {table: source.lake.footer(provider, movie_id) for table, provider in entry.inputs.items()}
+    return _checked(entry, movie_id, tables), {table: footer.key for table, footer in footers.items() if footer}
+
+
+def _named(source: _Source) -> LabelSet:
+    return LabelSet(source.entry.labels, pa.table({}), "", ())
+
+
+def _image_tables(source: _Source, pictures: Path) -> Mapping[str, TableReader]:
+    from cinelake.learning.images import image_features, image_tables
+
+    wanted = {table: source.manifest.tasks[p] for table, p in source.entry.inputs.items() if p in source.manifest.tasks}
+    return image_features(source.manifest, wanted, image_tables(pictures), pictures)
+
+
+def _checked(entry: ModelEntry, movie_id: str, tables: Mapping[str, TableReader]) -> Arrays:
+    """The model's features of a film. Raises `CannotTrain` for numbers that are none and for arrays that do not fit."""
+    try:
+        features = entry.spec.features(tables, entry.config)
+    except CinelakeError as error:
+        raise CannotTrain(f"{entry.name}: features of {movie_id}: {error}") from error
+    steps = len(features["time_s"])
+    for name, values in features.items():
+        if len(values) != steps:
+            raise CannotTrain(f"{entry.name}: {name} of {movie_id} has {len(values)} steps, time_s has {steps}")
+        if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
+            bad = int((~np.isfinite(values)).reshape(steps, -1).any(axis=1).sum())
+            raise CannotTrain(f"{entry.name}: {name} of {movie_id} holds numbers that are none (NaN) in {bad} steps")
+    return features
+
+
+def _example(entry: ModelEntry, movie_id: str, group: str, features: Arrays, labels: pa.Table) -> Example:
+    targets = entry.spec.targets(labels, features, entry.config)
+    return Example(movie_id, group, features, targets)
+
+
+def _identities(source: _Source, films: Sequence[str]) -> dict[str, str]:
+    """Table → identity of what makes it. Raises `CannotTrain` when imported films disagree."""
+    found = {}
+    for table, provider in source.entry.inputs.items():
+        planned = source.planning.whole.by_table.get(provider)
+        found[table] = planned.identity if planned else _imported_identity(source.lake, provider, films)
+    return found
+
+
+def _imported_identity(lake: Lake, provider: str, films: Sequence[str]) -> str:
+    makers: dict[str, str] = {}
+    for movie_id in films:
+        footer = lake.footer(provider, movie_id)
+        if footer:
+            about = {k: v for k, v in footer.ingredients.items() if k not in ("fingerprint", "source", "source_digest")}
+            makers.setdefault(digest(about), movie_id)
+    if len(makers) > 1:
+        one, other = list(makers.values())[:2]
+        raise CannotTrain(f"{provider} of {one} and of {other} were made in different ways: import them in one way")
+    return next(iter(makers), "")
+
+
+def _check_sizes(examples: Sequence[Example]) -> None:
+    """Raise `CannotTrain` when vectors of two films differ in size: they come from different backbones."""
+    first = examples[0]
+    for example in examples[1:]:
+        for name, values in example.features.items():
+            if values.shape[1:] != first.features[name].shape[1:]:
+                raise CannotTrain(
+                    f"{name} has {values.shape[1:]} numbers a step in {example.movie_id} and "
+                    f"{first.features[name].shape[1:]} in {first.movie_id}: they come from different backbones; make "
+                    "all of one table with the same one"
+                )
+
+
+def known_steps(examples: Sequence[Example]) -> int:
+    """How many steps are trained on or scored."""
+    return sum(int(example.targets["known"].sum()) for example in examples)
+
+
+def by_film(examples: Sequence[Example]) -> Iterator[tuple[str, list[Any]]]:
+    """The examples (films, or their blocks) of each film."""
+    for movie_id in sorted({example.movie_id for example in examples}):
+        yield movie_id, [example for example in examples if example.movie_id == movie_id]

@@ -1,0 +1,104 @@
+"""Scoring any version of a model on any labels, beside the trivial baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from cinelake.artefacts import Artefact
+from cinelake.champions import find_applied, open_applied
+from cinelake.errors import CannotTrain, UsageError
+from cinelake.lake import Lake
+from cinelake.learning.candidate import score_on, scored
+from cinelake.learning.dataset import Dataset, gather
+from cinelake.learning.gate import Interval, bootstrap, compare
+from cinelake.learning.split import split
+from cinelake.manifest import Manifest, ModelEntry
+from cinelake.model import Example, Scores
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of one version on some films. by_film: film → its own scores. on: the label set."""
+
+    model: str
+    version: int
+    on: str
+    metric: str
+    scores: Scores
+    baseline: Scores
+    interval: Interval
+    gain: Interval
+    by_film: dict[str, Scores] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    warning: str = ""
+
+
+def evaluate_version(
+    manifest: Manifest, name: str, reference: str, label_set: str | None, trained_on: Collection[str]
+) -> Evaluation:
+    """Score `NAME@champion` or `NAME@3` on the held-out films, or on another label set.
+
+    trained_on: films that the version has learned from; they are left out of another set and named.
+    Raises `UsageError` when there is no such version, `CannotTrain` when no film is left to score it on.
+    """
+    entry = manifest.model(name)
+    lake = Lake(manifest.lake.place)
+    applied = find_applied(lake, f"{name}@{reference}")
+    if applied is None:
+        raise UsageError(f"the lake has no {reference} of {name}: `cinelake models` lists versions, `train` makes one")
+    artefact = open_applied(lake, applied)
+    entry = replace(entry, config=artefact.config)
+    dataset = gather(manifest, entry, label_set)
+    _check_inputs(name, applied.version, artefact, dataset)
+    train, test, left_out, warning = _sides(entry, dataset, label_set, trained_on)
+    spec = entry.spec
+    found = score_on(spec, artefact, artefact.config, train, test)
+    return Evaluation(
+        model=name,
+        version=applied.version,
+        on=dataset.labels.name,
+        metric=spec.metric,
+        scores=found.scores,
+        baseline=found.baseline_scores,
+        interval=bootstrap(found.judgements, spec.summarise, spec.metric),
+        gain=compare(found.judgements, found.baseline, spec.summarise, spec.metric),
+        by_film={
+            example.movie_id: dict(spec.summarise([judgement]))
+            for example, judgement in zip(test, found.judgements, strict=True)
+        },
+        left_out={**dataset.left_out, **left_out},
+        warning=warning,
+    )
+
+
+def _check_inputs(name: str, version: int, artefact: Artefact, dataset: Dataset) -> None:
+    for table, identity in dataset.inputs.items():
+        if artefact.inputs.get(table) != identity:
+            raise CannotTrain(
+                f"{name} {version} was trained on another version of {table}: its scores on this one would say nothing; "
+                f"`cinelake train {name}`"
+            )
+
+
+Sides = tuple[tuple[Example, ...], tuple[Example, ...], dict[str, str], str]
+
+
+def _sides(entry: ModelEntry, dataset: Dataset, label_set: str | None, trained_on: Collection[str]) -> Sides:
+    """What the baseline knows, what is scored, what is left out and why, and a warning."""
+    if label_set is None or label_set == entry.labels:
+        sides = split(dataset.examples, entry.settings.held_out)
+        return sides.train, scored(sides.test), {}, sides.warning
+    test = tuple(example for example in scored(dataset.examples) if example.movie_id not in trained_on)
+    seen = {e.movie_id: "the version has learned from it" for e in dataset.examples if e.movie_id in trained_on}
+    if not test:
+        raise CannotTrain(f"{entry.name}: labels {dataset.labels.name!r} hold no film that the version has not seen")
+    return dataset.examples, test, seen, ""
+
+
+def as_json(evaluation: Evaluation) -> dict[str, Any]:
+    """An evaluation for machines."""
+    from dataclasses import asdict
+
+    return asdict(evaluation)

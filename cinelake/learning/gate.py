@@ -1,0 +1,120 @@
+"""The gate: whether a candidate may become champion, by scores on films that neither has learned from.
+
+Films are drawn with replacement many times (paired bootstrap; Efron & Tibshirani 1993, ch. 13): each time all
+predictors are scored on the same films, so that what is hard for one film is hard for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cinelake.model import Judgement, Scores
+
+ROUNDS = 1000
+CONFIDENCE = 0.95
+Summarise = Callable[[Sequence[Judgement]], Scores]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A score on all films, and the bounds within which `CONFIDENCE` of the draws fall."""
+
+    mean: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the gate says. passes: against baseline and champion; moves: the champion is moved without a person.
+
+    gain: candidate − baseline; over_champion: candidate − champion, if there is one.
+    """
+
+    passes: bool
+    moves: bool
+    why: str
+    score: Interval
+    gain: Interval
+    over_champion: Interval | None = None
+
+
+def draws(films: int, seed: int = 0, rounds: int = ROUNDS) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+    """Indices of films, (rounds, films)."""
+    return np.random.default_rng(seed).integers(0, films, (rounds, films))
+
+
+def bootstrap(judgements: Sequence[Judgement], summarise: Summarise, metric: str, seed: int = 0) -> Interval:
+    """A score with its interval over films."""
+    values = _scores(judgements, summarise, metric, draws(len(judgements), seed))
+    return _interval(summarise(judgements)[metric], values)
+
+
+def compare(
+    ours: Sequence[Judgement], theirs: Sequence[Judgement], summarise: Summarise, metric: str, seed: int = 0
+) -> Interval:
+    """Our score minus theirs, both on the same films in every draw."""
+    chosen = draws(len(ours), seed)
+    difference = _scores(ours, summarise, metric, chosen) - _scores(theirs, summarise, metric, chosen)
+    return _interval(summarise(ours)[metric] - summarise(theirs)[metric], difference)
+
+
+def _scores(judgements: Sequence[Judgement], summarise: Summarise, metric: str, chosen: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    return np.array([summarise([judgements[i] for i in row])[metric] for row in chosen])
+
+
+def _interval(mean: float, values: np.ndarray) -> Interval:  # type: ignore[type-arg]
+    tail = (1 - CONFIDENCE) / 2 * 100
+    low, high = np.percentile(values, [tail, 100 - tail])
+    return Interval(float(mean), float(low), float(high))
+
+
+def decide(
+    candidate: Sequence[Judgement],
+    baseline: Sequence[Judgement],
+    champion: Sequence[Judgement] | None,
+    summarise: Summarise,
+    metric: str,
+    *,
+    epsilon: float,
+    by_hand: str = "",
+) -> Verdict:
+    """Judge a candidate on today's held-out films.
+
+    Against the baseline the gain's lower bound must be above zero; against the champion the mean must be better and
+    the lower bound above −epsilon. by_hand: why only a person may promote it, if so.
+    """
+    score = bootstrap(candidate, summarise, metric)
+    gain = compare(candidate, baseline, summarise, metric)
+    over = compare(candidate, champion, summarise, metric) if champion is not None else None
+    passes, why = _pass(metric, score, gain, over, epsilon)
+    if passes and by_hand:
+        why = f"{why}, but {by_hand}"
+    return Verdict(passes, passes and not by_hand, why, score, gain, over)
+
+
+def _pass(metric: str, score: Interval, gain: Interval, over: Interval | None, epsilon: float) -> tuple[bool, str]:
+    if not gain.low > 0:
+        return (
+            False,
+            f"{metric} {score} is not surely better than the baseline: {gain} more, the lower bound is not > 0",
+        )
+    if over is None:
+        return True, f"{metric} {score} beats the baseline by {gain}, and there is no champion yet"
+    if not over.mean > 0:
+        return False, f"{metric} {score} is not better than the champion's: {over} more"
+    if not over.low > -epsilon:
+        return False, f"{metric} {score} may be worse than the champion's: {over} more, below −{epsilon}"
+    return True, f"{metric} {score} beats the baseline by {gain} and the champion by {over}"
+
+
+def as_table(scores: Mapping[str, Scores]) -> list[dict[str, float | str]]:
+    """Rows of scores beside each other: one row a score, one column a predictor."""
+    names = list(dict.fromkeys(name for found in scores.values() for name in found))
+    return [{"score": name, **{who: found.get(name, float("nan")) for who, found in scores.items()}} for name in names]

@@ -1,0 +1,289 @@
+"""A training from data to a judged version in the registry; the champion moves if the gate opens.
+
+A training that was killed leaves its checkpoints in its folder; asked again with the same data, configuration and seed
+it goes on from there, in the same MLflow run.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cinelake.artefacts import Artefact
+from cinelake.champions import mirror_version, open_applied, read_mirror
+from cinelake.errors import CannotTrain, ModelUnusable, UsageError
+from cinelake.keys import digest
+from cinelake.lake import Lake
+from cinelake.learning.candidate import Candidate, Prepared, evaluate, judge_champion, prepare, scored, train_artefact
+from cinelake.learning.card import model_card
+from cinelake.learning.gate import Interval, Verdict, decide
+from cinelake.learning.training import Training
+from cinelake.manifest import Manifest
+from cinelake.model import Judgement, Scores
+from cinelake.task import Params
+
+Event = dict[str, Any]
+OnEvent = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of a training.
+
+    all_films: the held-out films are learned from too; nothing is scored, and only a person can promote it.
+    from_scratch: what an earlier attempt left is thrown away. config: in place of the manifest's (a tuning's best).
+    """
+
+    manifest: Manifest
+    model: str
+    seed: int | None = None
+    all_films: bool = False
+    from_scratch: bool = False
+    config: Params | None = None
+    parent_run: str | None = None
+
+
+@dataclass
+class TrainingSummary:
+    """What a training gave. `moved`: the champion is this version now; `why`: what the gate says.
+
+    intervals: of the score, of the gain over the baseline and over the champion.
+    """
+
+    model: str
+    version: int = 0
+    run_id: str = ""
+    metric: str = ""
+    scores: Scores = field(default_factory=dict)
+    baseline: Scores = field(default_factory=dict)
+    champion: Scores | None = None
+    champion_version: int | None = None
+    intervals: dict[str, Interval | None] = field(default_factory=dict)
+    moved: bool = False
+    why: str = ""
+    warning: str = ""
+    films: dict[str, list[str]] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    wall_s: float = 0.0
+    interrupted: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """The summary for machines."""
+        return asdict(self)
+
+
+def prepare_request(request: Request, on_event: OnEvent) -> Prepared:
+    """The data of a request, gathered and split. Raises `CannotTrain` before any time is spent."""
+    entry = request.manifest.model(request.model)
+    return prepare(
+        request.manifest,
+        entry,
+        all_films=request.all_films,
+        on_film=lambda done, films, movie_id: on_event({"kind": "film", "done": done, "films": films, "is": movie_id}),
+    )
+
+
+def train_model(request: Request, prepared: Prepared, folder: Path, on_event: OnEvent) -> TrainingSummary:
+    """Train, judge, register, and move the champion if the gate opens.
+
+    folder: for the checkpoints of all trainings. Raises `UsageError` when another process trains the very
+    same, `TrainingFailed` for a loss that is no number; the present champion stays in every case.
+    """
+    started = time.monotonic()
+    entry = prepared.entry
+    config = request.config or entry.config
+    seed = entry.settings.seed if request.seed is None else request.seed
+    on_event({"kind": "prepared", "split": prepared.split, "left_out": prepared.dataset.left_out})
+    own = folder / f"{entry.name}-{digest([prepared.key(config, seed), request.all_films])[:16]}"
+    with _alone_in(own, entry.name, from_scratch=request.from_scratch):
+        summary = _TrainingSession(request, prepared, config, seed, own, on_event).run()
+    shutil.rmtree(own, ignore_errors=True)
+    summary.wall_s = time.monotonic() - started
+    on_event({"kind": "trained", "summary": summary})
+    return summary
+
+
+@contextmanager
+def _alone_in(folder: Path, name: str, *, from_scratch: bool) -> Iterator[None]:
+    """The training's folder, which no other process works in."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UsageError(f"{name} is being trained on the same data by another process: wait for it") from error
+        if from_scratch:
+            for path in folder.iterdir():
+                if path.name != "lock":
+                    path.unlink() if path.is_file() else shutil.rmtree(path)
+        yield
+
+
+@dataclass
+class _TrainingSession:
+    """The steps of one training, in order."""
+
+    request: Request
+    prepared: Prepared
+    config: Params
+    seed: int
+    folder: Path
+    on_event: OnEvent
+
+    def run(self) -> TrainingSummary:
+        from cinelake.tracking.runs import TrainingRecord
+
+        entry, tracking = self.prepared.entry, self.request.manifest.tracking
+        name = time.strftime(f"train {entry.name} %Y-%m-%d %H:%M:%S")
+        tags = {"cinelake.model": entry.name, "cinelake.kind": entry.spec.name}
+        resumed = self._run_of_before()
+        with TrainingRecord(tracking, name, tags=tags, parent=self.request.parent_run, resume_run_id=resumed) as record:
+            (self.folder / "run.json").write_text(json.dumps({"run_id": record.run_id}))
+            self.on_event({"kind": "training", "run_id": record.run_id, "resumed": resumed is not None})
+            if resumed is None:
+                self._record_origin(record)
+            artefact = self._train(record)
+            self.on_event({"kind": "judging"})
+            return self._judge(record, artefact)
+
+    def _run_of_before(self) -> str | None:
+        try:
+            return str(json.loads((self.folder / "run.json").read_text())["run_id"])
+        except (OSError, ValueError, KeyError):
+            return None
+
+    def _record_origin(self, record: Any) -> None:
+        """What the training begins with: parameters, split, keys of labels and tables, the manifest."""
+        dataset, split = self.prepared.dataset, self.prepared.split
+        params = {f"config.{name}": value for name, value in self.config.model_dump(mode="json").items()}
+        films = {f"films.{side}": len(films) for side, films in split.films().items()}
+        record.params({**params, **films, "seed": self.seed, "split": split.by, "data_key": dataset.key})
+        record.text("split.json", json.dumps(split.films(), indent=1))
+        origin = {
+            "labels": {"set": dataset.labels.name, "key": dataset.labels.key, "imports": len(dataset.labels.versions)},
+            "inputs": dict(dataset.inputs),
+            "tables": {film: dict(keys) for film, keys in dataset.tables.items()},
+            "left_out": dict(dataset.left_out),
+        }
+        record.text("data.json", json.dumps(origin, indent=1))
+        record.text("pipeline.yaml", self.request.manifest.text)
+        record.text("environment.txt", environment())
+
+    def _train(self, record: Any) -> Artefact:
+        def report(number: int, metrics: Any) -> None:
+            record.epoch(number, metrics)
+            self.on_event({"kind": "epoch", "number": number, "metrics": dict(metrics), "config": self.config})
+
+        training = Training(self.folder, self.seed, report)
+        return train_artefact(self.prepared, self.config, training, self.folder / "artefact")
+
+    def _judge(self, record: Any, artefact: Artefact) -> TrainingSummary:
+        from cinelake.tracking.registry import register, set_champion
+
+        entry, spec, split = self.prepared.entry, self.prepared.entry.spec, self.prepared.split
+        candidate = evaluate(self.prepared, artefact, self.config)
+        lake = Lake(self.request.manifest.lake.place)
+        number, judged, note = self._champion(lake)
+        verdict = decide(
+            candidate.judgements,
+            candidate.baseline,
+            judged,
+            spec.summarise,
+            spec.metric,
+            epsilon=entry.settings.epsilon,
+            by_hand=self._by_hand(),
+        )
+        scores = {"candidate": candidate.scores, "baseline": candidate.baseline_scores}
+        if judged is not None:
+            scores["champion"] = dict(spec.summarise(judged))
+        why = f"{verdict.why} (champion {number} was not compared: {note})" if note else verdict.why
+        card = model_card(self.prepared, self.config, scores, verdict, artefact.facts)
+        self._record_scores(record, candidate, scores, card)
+        test = scored(split.test)
+        version = register(
+            self.request.manifest.tracking,
+            record,
+            entry.name,
+            artefact,
+            example=test[0].features,
+            prediction=candidate.predictions[0],
+            scores=candidate.scores,
+            baseline=candidate.baseline_scores,
+            interval=asdict(verdict.score),
+            card=card,
+            tags={"split": split.by, "trained_on": json.dumps(split.films()["train"] + split.films()["validation"])},
+        )
+        mirror_version(lake, entry.name, version, artefact, champion=verdict.moves)
+        if verdict.moves:
+            set_champion(self.request.manifest.tracking, entry.name, version)
+        return self._summary(record.run_id, version, candidate, scores, verdict, why, number)
+
+    def _champion(self, lake: Lake) -> tuple[int | None, tuple[Judgement, ...] | None, str]:
+        """Today's champion's number and its judgements on the held-out side, or why it has none."""
+        applied = read_mirror(lake, self.prepared.entry.name).find("champion")
+        if applied is None:
+            return None, None, ""
+        try:
+            judged, note = judge_champion(self.request.manifest, self.prepared, open_applied(lake, applied))
+        except (ModelUnusable, CannotTrain) as error:
+            judged, note = None, str(error)
+        return applied.version, judged, note
+
+    def _by_hand(self) -> str:
+        """Why only a person may promote; empty when the gate may."""
+        entry = self.prepared.entry
+        by_hand = f"only a person promotes it: `cinelake models promote {entry.name} VERSION`"
+        if self.request.all_films:
+            return f"it learned from the held-out films too, so {by_hand}"
+        if self.prepared.split.by == "time":
+            return f"blocks of time were held out, not films, so {by_hand}"
+        return f"`promote: hand` says that {by_hand}" if entry.settings.promote == "hand" else ""
+
+    def _record_scores(self, record: Any, candidate: Candidate, scores: dict[str, Scores], card: str) -> None:
+        record.metrics({f"{who}_{name}": value for who, found in scores.items() for name, value in found.items()})
+        record.text("card.md", card)
+        examples = scored(self.prepared.split.test)
+        for name, figure in self.prepared.entry.spec.figures(examples, candidate.predictions, self.config).items():
+            record.figure(f"{name}.png", figure)
+
+    def _summary(
+        self,
+        run_id: str,
+        version: int,
+        candidate: Candidate,
+        scores: dict[str, Scores],
+        verdict: Verdict,
+        why: str,
+        champion: int | None,
+    ) -> TrainingSummary:
+        return TrainingSummary(
+            model=self.prepared.entry.name,
+            version=version,
+            run_id=run_id,
+            metric=self.prepared.entry.spec.metric,
+            scores=candidate.scores,
+            baseline=candidate.baseline_scores,
+            champion=scores.get("champion"),
+            champion_version=champion,
+            intervals={"score": verdict.score, "gain": verdict.gain, "over_champion": verdict.over_champion},
+            moved=verdict.moves,
+            why=why,
+            warning=self.prepared.split.warning,
+            films=self.prepared.split.films(),
+            left_out=dict(self.prepared.dataset.left_out),
+        )
+
+
+def environment() -> str:
+    """The installed distributions, as `name==version` lines."""
+    from importlib.metadata import distributions
+
+    found = {f"{dist.metadata['Name']}=={dist.version}" for dist in distributions()}
+    return "\n".join(sorted(found, key=str.lower)) + "\n"
