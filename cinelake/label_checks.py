@@ -84,19 +84,19 @@ def check_labels(
 
     The table is to be used only when there is no problem.
     """
-    problems = [Problem(source, 1, name, why) for name, why in _columns(contract, rows, ignore_extra_columns)]
-    if not rows.num_rows:
-        problems.append(Problem(source, 0, "", "there are no labels: the file has no rows"))
-    rows = _with_shots(contract, rows)
-    typed, unread = _typed(contract, rows)
-    taken = {name: values for name, values in typed.to_pydict().items() if name in rows.column_names}
     lines = rows[LINE].to_pylist() if LINE in rows.column_names else [0] * rows.num_rows
     files = rows[FILE].to_pylist() if FILE in rows.column_names else [source] * rows.num_rows
-    read = Rows(
-        contract, taken, lines, files, films, vocabularies, before_run, {(name, row) for row, name, _ in unread}
-    )
+    whole = files[0] if files else source
+    problems = [Problem(whole, 1, name, why) for name, why in _columns(contract, rows, ignore_extra_columns)]
+    if not rows.num_rows:
+        problems.append(Problem(whole, 0, "", "there are no labels: not one row"))
+    rows = _with_shots(contract, rows)
+    typed, unread = _typed(contract, rows)
+    given = {name: values for name, values in typed.to_pydict().items() if name in rows.column_names}
+    lost = {(name, row) for row, name, _ in unread}
+    read = Rows(contract, given, lines, files, films, vocabularies, before_run, lost)
     for row, column, message in (*unread, *(found for rule in RULES for found in rule(read))):
-        problems.append(Problem(read.files[row], read.lines[row], column, message))
+        problems.append(Problem(files[row], lines[row], column, message))
     return sort_labels(contract, typed), list(dict.fromkeys(problems))
 
 

@@ -29,7 +29,7 @@ import pyarrow.parquet as pq
 
 from cinelake.errors import BadLabels, CannotTrain, Problem, StorageError, UnknownName, UsageError
 from cinelake.keys import digest
-from cinelake.label_checks import FilmFacts, check_labels, sort_labels
+from cinelake.label_checks import FILE, LINE, FilmFacts, check_labels, sort_labels
 from cinelake.label_contract import LabelContract
 from cinelake.storage import storage_errors
 
@@ -156,6 +156,8 @@ def import_labels(
     problems: what a reader found already. dry_run: checks all and writes nothing. Raises `BadLabels` with everything
     that is wrong, and then nothing is written.
     """
+    if problems and not set(rows.column_names) - {LINE, FILE}:
+        raise BadLabels(problems)  # nothing could be read that might be checked
     table, found = check_labels(
         contract,
         rows,
