@@ -30,7 +30,12 @@ def answer(manifest: Path, sql: str, form: str, output: Path | None) -> int:
     loaded = load_manifest(manifest)
     contracts = {name: entry.spec.contract for name, entry in loaded.tasks.items()}
     cells = _cells(loaded) if re.search(r"\bcells\b", sql, re.IGNORECASE) else []
-    found = ask(open_query(Lake(loaded.lake.place), contracts, cells), sql)
+    write_answer(ask(open_query(Lake(loaded.lake.place), contracts, cells), sql), form, output)
+    return 0
+
+
+def write_answer(found: pa.Table, form: str, output: Path | None) -> None:
+    """Write rows in one of `FORMATS`, to standard output or a file. Raises `UsageError` when it cannot be written."""
     writer = {"table": _as_table, "csv": _as_csv, "json": _as_json, "parquet": _as_parquet}[form]
     try:
         writer(found, output)
@@ -38,7 +43,6 @@ def answer(manifest: Path, sql: str, form: str, output: Path | None) -> int:
         raise  # whoever reads standard output has seen enough
     except OSError as error:
         raise UsageError(f"{output or 'standard output'} cannot be written: {error.strerror or error}") from error
-    return 0
 
 
 def _cells(loaded: Manifest) -> list[dict[str, Any]]:

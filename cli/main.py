@@ -9,6 +9,10 @@ from typing import Annotated
 import typer
 
 from cinelake.errors import CinelakeError
+from cli import labelling
+from cli.options import HERE, JsonOption, ManifestOption, MovieOption
+from cli.options import example as _example
+from cli.options import finish as _exit
 
 app = typer.Typer(
     name="cinelake",
@@ -19,9 +23,6 @@ app = typer.Typer(
     help="Films in, Parquet tables out: shots, frames, faces, embeddings, sound.\n\nBegin with [bold]cinelake demo[/].",
 )
 
-ManifestOption = Annotated[
-    Path, typer.Option("-m", "--manifest", help="The manifest.", envvar="CINELAKE_MANIFEST", show_default=True)
-]
 SelectOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -30,15 +31,8 @@ SelectOption = Annotated[
         help="Tables, as in dbt: [cyan]faces[/], [cyan]+faces[/], [cyan]shots+[/], [cyan]state:failed[/].",
     ),
 ]
-MovieOption = Annotated[list[str] | None, typer.Option("--movie", help="Only this film (repeat for more).")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 FailedOption = Annotated[bool, typer.Option("--failed", help="Try again what is known to be bad.")]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Exit 1 for known failures too.")]
-HERE = Path("pipeline.yaml")
-
-
-def _example(*lines: str) -> str:
-    return "[dim]Examples:[/]\n\n" + "\n\n".join(f"  [cyan]{line}[/]" for line in lines)
 
 
 @app.command(epilog=_example("cinelake demo", "cinelake demo --folder /tmp/try --films 3"))
@@ -167,8 +161,7 @@ def gc(
     _exit(collect_orphans(manifest, yes=yes, as_json=json))
 
 
-def _exit(code: int) -> None:
-    raise typer.Exit(code)
+app.add_typer(labelling.app, name="labels")
 
 
 def main() -> None:

@@ -28,7 +28,10 @@ def commands_page() -> str:
     parts = ["# Commands\n\nGenerated from the code. `-m FILE` names the manifest (`pipeline.yaml` by default).\n"]
     context = typer.Context(group, info_name="cinelake")
     for name in sorted(group.list_commands(context)):  # type: ignore[attr-defined]
-        parts.append(_command_text(name, group.get_command(context, name)))  # type: ignore[attr-defined]
+        command = group.get_command(context, name)  # type: ignore[attr-defined]
+        parts.append(_command_text(name, command))
+        for below, found in getattr(command, "commands", {}).items():
+            parts.append(_command_text(f"{name} {below}", found))
     return "".join(parts)
 
 

@@ -80,7 +80,7 @@ def image_tables(path: Path) -> dict[str, pa.Table]:
 
 def _frames(movie_id: str, images: pa.Table) -> pa.Table:
     numbers = np.arange(len(images))
-    measures = [_measure(jpeg.as_py()) for jpeg in images["jpeg"]]
+    measures = [_measure(movie_id, jpeg.as_py()) for jpeg in images["jpeg"]]
     columns = {
         "frame": numbers,
         "time_s": numbers.astype(np.float64),
@@ -92,11 +92,13 @@ def _frames(movie_id: str, images: pa.Table) -> pa.Table:
     return _table(find_task("frames").contract, movie_id, columns)
 
 
-def _measure(jpeg: bytes) -> dict[str, float]:
+def _measure(movie_id: str, jpeg: bytes) -> dict[str, float]:
     """Entropy (bits), brightness (0…1) and sharpness of a picture's luma, as the table `frames` defines them."""
     import cv2
 
     luma = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
+    if luma is None:
+        raise StorageError(f"the images of {movie_id} are damaged: one is no JPEG. Bring the file back from a copy")
     counts = cv2.calcHist([luma], [0], None, [256], [0, 256]).ravel().astype(np.float64)
     shares = counts[counts > 0] / luma.size
     small = cv2.resize(luma, SHARPNESS_SIZE, interpolation=cv2.INTER_AREA)

@@ -1,0 +1,292 @@
+"""What `cinelake labels …` does."""
+
+from __future__ import annotations
+
+import getpass
+import re
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cinelake.errors import UnknownName, UsageError
+from cinelake.label_contract import LabelContract
+from cinelake.label_files import Reading, at_a_rate, in_class_folders, read_files
+from cinelake.label_films import KnownFilms
+from cinelake.label_images import (
+    image_facts,
+    image_rows,
+    images_lock,
+    keep_images,
+    numbered,
+    scan_images,
+)
+from cinelake.labels import (
+    FilmFacts,
+    LabelVersion,
+    import_labels,
+    label_kinds,
+    label_sets,
+    label_versions,
+    stored_labels,
+)
+from cinelake.manifest import Manifest, ModelEntry, load_manifest
+from cli.asking import write_answer
+from cli.screen import err, out, plain, print_json, table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SHOWN_NOTES = 20
+
+
+@dataclass(frozen=True)
+class Request:
+    """What `labels import` was asked for; see the options' help."""
+
+    files: tuple[Path, ...]
+    model: str
+    into: str = ""
+    kind: str = ""
+    annotator: str = ""
+    clips: Path | None = None
+    rate: float | None = None
+    movie: str = ""
+    classes: str = ""
+    source_pattern: str = ""
+    ignore_extra_columns: bool = False
+    before_run: bool = False
+    dry_run: bool = False
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where labels go, and what they must be like."""
+
+    root: Path
+    name: str
+    contract: LabelContract
+    vocabularies: Mapping[str, Sequence[str]]
+    model: str
+
+
+def import_into(manifest: Path, request: Request, *, as_json: bool) -> int:
+    """Import; gives the exit code."""
+    _check(request)
+    loaded = load_manifest(manifest)
+    target = find_target(loaded, request)
+    films = KnownFilms(loaded)
+    if any(path.is_dir() for path in request.files):
+        reading, version = _import_images(target, request)
+    else:
+        reading = _read(request, target.contract, films)
+        version = _import(target, request, reading, films)
+    _tell(target, request, reading, version, as_json=as_json)
+    return 0
+
+
+def _check(request: Request) -> None:
+    """Options that need or exclude one another."""
+    if not request.model:
+        raise UsageError("which model are these labels for? Say `--model NAME`")
+    if bool(request.files) == bool(request.clips):
+        raise UsageError("expected files, a folder of images, or `--clips FOLDER`, and only one of these")
+    if any(path.is_dir() for path in request.files) and len(request.files) > 1:
+        raise UsageError("expected one folder of images and nothing beside it: import others by themselves")
+    if request.rate is not None and (not request.movie or request.rate <= 0):
+        raise UsageError(f"--rate takes pictures a second (more than 0) and --movie. Received: {request.rate:g}")
+    if request.rate is None and (request.movie or request.classes):
+        raise UsageError("--movie and --classes belong to --rate")
+
+
+def find_target(manifest: Manifest, request: Request) -> Target:
+    """The set of labels of a model, and its contract. Raises `UnknownName` for models and kinds."""
+    if re.match(r"[a-z][a-z0-9+.-]*://", manifest.labels):
+        raise UsageError(f"labels are kept in a local folder. Received: labels: {manifest.labels}")
+    entry: ModelEntry = manifest.model(request.model)
+    if request.kind and request.kind not in entry.spec.more_labels:
+        raise UnknownName("kind of labels", request.kind, entry.spec.more_labels)
+    contract = entry.spec.more_labels[request.kind] if request.kind else entry.spec.labels
+    vocabularies = entry.spec.vocabularies(entry.config)
+    return Target(Path(manifest.labels), request.into or entry.labels, contract, vocabularies, entry.spec.name)
+
+
+def _read(request: Request, contract: LabelContract, films: KnownFilms) -> Reading:
+    if request.clips is not None:
+        _needs_classes(contract, "--clips", ("spans", "films"))
+        return in_class_folders(request.clips, films.catalogue, contract)
+    reading = read_files(request.files)
+    if request.rate is None:
+        return reading
+    _needs_classes(contract, "--rate", ("spans", "moments"))
+    return at_a_rate(reading, contract, request.movie, request.rate, _classes(request.classes))
+
+
+def _needs_classes(contract: LabelContract, what: str, shapes: Sequence[str]) -> None:
+    if contract.class_column is None or contract.shape not in shapes:
+        has = f"by {contract.shape}" + ("" if contract.class_column else ", without a class")
+        raise UsageError(f"{what} gives labels with a class by {' or '.join(shapes)}; this model's are {has}")
+
+
+def _classes(text: str) -> dict[str, str]:
+    """`0=nobody,1=jerry` as a mapping. Raises `UsageError`."""
+    found = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        given, equals, meant = (word.strip() for word in part.partition("="))
+        if not (given and equals and meant) or given in found:
+            raise UsageError(f"--classes takes each class once, as in 0=nobody,1=jerry. Received: {part!r}")
+        found[given] = meant
+    return found
+
+
+def _import_images(target: Target, request: Request) -> tuple[Reading, LabelVersion]:
+    """Check and keep the labels of a folder of images, and the images that are new."""
+    _needs_classes(target.contract, "a folder of images", ("spans",))
+    pattern = _pattern(request.source_pattern)
+    folder = request.files[0]
+    scan = scan_images(folder, target.contract, pattern)
+    with ExitStack() as held:
+        if not request.dry_run:
+            held.enter_context(images_lock(target.root, target.name))
+        numbers = numbered(target.root, target.name, scan.pictures)
+        reading = image_rows(folder, scan, target.contract, numbers)
+        films = image_facts(target.root, target.name, numbers)
+        version = _import(target, request, reading, films, dry_run=True)
+        if not request.dry_run:
+            keep_images(target.root, target.name, scan.pictures, numbers)
+            version = _import(target, request, reading, films)
+    return reading, version
+
+
+def _pattern(text: str) -> str | None:
+    try:
+        return re.compile(text).pattern if text else None
+    except re.error as error:
+        raise UsageError(f"--source-pattern is no regular expression: {error}. Received: {text!r}") from error
+
+
+def _import(
+    target: Target, request: Request, reading: Reading, films: Mapping[str, FilmFacts], *, dry_run: bool = False
+) -> LabelVersion:
+    return import_labels(
+        target.root,
+        target.name,
+        target.contract,
+        reading.rows,
+        films,
+        annotator=request.annotator or _whoever(),
+        source=reading.source,
+        source_digest=reading.digest,
+        vocabularies=target.vocabularies,
+        dry_run=dry_run or request.dry_run,
+        kind=request.kind,
+        model=target.model,
+        problems=reading.problems,
+        ignore_extra_columns=request.ignore_extra_columns,
+        before_run=request.before_run,
+    )
+
+
+def _whoever() -> str:
+    """The login name; machines without a user have none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+def _tell(target: Target, request: Request, reading: Reading, version: LabelVersion, *, as_json: bool) -> None:
+    if as_json:
+        facts = {"set": target.name, "kind": request.kind, **_version_data(version)}
+        print_json({**facts, "dry_run": request.dry_run, "unchanged": version.unchanged, "notes": reading.notes})
+        return
+    for note in reading.notes[:SHOWN_NOTES]:
+        err.print(plain(note))
+    if len(reading.notes) > SHOWN_NOTES:
+        err.print(f"… and {len(reading.notes) - SHOWN_NOTES} more")
+    films = f"{len(version.films)} film{'s' if len(version.films) != 1 else ''}"
+    called = f"{target.name}/{request.kind}" if request.kind else target.name
+    if version.unchanged:
+        out.print(f"These labels count already (version {version.number} of {called}): nothing was written.")
+    elif request.dry_run:
+        out.print(
+            f"No problem in {version.rows} labels of {films}; they would be version {version.number} of {called}."
+        )
+    else:
+        out.print(f"Imported {version.rows} labels of {films} as version {version.number} of {called}.")
+
+
+def _version_data(version: LabelVersion) -> dict[str, Any]:
+    about = {"version": version.number, "annotator": version.annotator, "source": version.source}
+    about |= {"source_digest": version.source_digest, "at": version.at.isoformat(timespec="seconds")}
+    return {**about, "rows": version.rows, "films": sorted(version.films), "model": version.model}
+
+
+def list_sets(manifest: Path, *, as_json: bool) -> int:
+    """All sets and kinds, with what counts in them."""
+    root = Path(load_manifest(manifest).labels)
+    found = [_set_data(root, name, kind) for name in label_sets(root) for kind in label_kinds(root, name)]
+    if as_json:
+        print_json({"labels": found})
+    elif not found:
+        out.print("There are no labels yet: import some with `cinelake labels import FILE --model NAME`.")
+    else:
+        table(list(found[0]), [list(row.values()) for row in found])
+    return 0
+
+
+def _set_data(root: Path, name: str, kind: str) -> dict[str, Any]:
+    versions = label_versions(root, name, kind)
+    newest = {film: version.number for version in versions for film in version.films}
+    return {
+        "set": name,
+        "kind": kind,
+        "films": len(newest),
+        "rows": len(stored_labels(root, name, kind)),
+        "versions": len(versions),
+        "annotators": ", ".join(sorted({version.annotator for version in versions})),
+        "newest": versions[-1].at.isoformat(timespec="seconds"),
+    }
+
+
+def list_versions(manifest: Path, name: str, *, as_json: bool) -> int:
+    """All versions of one set, of every kind."""
+    root = Path(load_manifest(manifest).labels)
+    _known(root, name)
+    rows = [
+        {"kind": kind, **_version_data(version)}
+        for kind in label_kinds(root, name)
+        for version in label_versions(root, name, kind)
+    ]
+    if as_json:
+        print_json({"set": name, "versions": rows})
+    else:
+        shown = [{**row, "films": len(row["films"]), "source_digest": row["source_digest"][:12]} for row in rows]
+        table(list(shown[0]), [list(row.values()) for row in shown])
+    return 0
+
+
+def _known(root: Path, name: str) -> None:
+    if name not in label_sets(root):
+        raise UnknownName("set of labels", name, label_sets(root))
+
+
+def show_labels(manifest: Path, name: str, kind: str, version: int | None, *, as_json: bool) -> int:
+    """The rows of a set, for eyes or as JSON."""
+    root = Path(load_manifest(manifest).labels)
+    found = stored_labels(root, name, kind, version)
+    if as_json:
+        print_json({"set": name, "kind": kind, "version": version, "labels": found.to_pylist()})
+    else:
+        write_answer(found, "table", None)
+    return 0
+
+
+def export_labels(manifest: Path, name: str, kind: str, version: int | None, form: str, output: Path | None) -> int:
+    """The rows of a set as CSV or Parquet."""
+    if form not in ("csv", "parquet"):
+        raise UnknownName("format", form, ("csv", "parquet"))
+    root = Path(load_manifest(manifest).labels)
+    write_answer(stored_labels(root, name, kind, version), form, output)
+    return 0
