@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cinelake.errors import EngineUnavailable, UsageError
 from cinelake.manifest import load_manifest
-from cinelake.tracking.runs import sqlite_file
+from cinelake.tracking.store import sqlite_file
 from cli.screen import err, out
 from flows.server import QUIET, PrefectServer, answers, start_prefect, state_folder
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from cinelake import task
+from cinelake import model, task
 from cinelake.media.ffmpeg import binary
 
 settings.register_profile("shared-machine", deadline=None)
@@ -18,6 +20,8 @@ settings.load_profile("shared-machine")
 
 DrawFilm = Callable[..., Path]
 OwnTasks = Callable[..., None]
+OwnModels = Callable[..., None]
+OwnModels = Callable[..., None]
 
 
 @pytest.fixture(scope="session")
@@ -59,3 +63,52 @@ def own_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OwnTa
 def _forget_tasks() -> None:
     task.known_tasks.cache_clear()
     task.find_task.cache_clear()
+
+
+@pytest.fixture
+def own_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OwnModels]:
+    """Makes models known, here and in processes started from here, as an installed package would: by entry points."""
+    package = tmp_path / "models_site"
+    about = package / "own_models-1.0.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: own-models\nVersion: 1.0\n")
+    monkeypatch.syspath_prepend(package)
+
+    def declare(*declarations: model.Model) -> None:
+        points = [f"{declared.name} = {declared.train.__module__}:MODEL" for declared in declarations]
+        (about / "entry_points.txt").write_text("\n".join(["[cinelake.models]", *points]))
+        modules = [Path(str(sys.modules[declared.train.__module__].__file__)).parent for declared in declarations]
+        places = [str(Path(__file__).parents[1]), str(package), *map(str, modules)]
+        monkeypatch.setenv("PYTHONPATH", os.pathsep.join(dict.fromkeys(places)))
+        _forget_models()
+
+    yield declare
+    _forget_models()
+
+
+def _forget_models() -> None:
+    model.known_models.cache_clear()
+    model.find_model.cache_clear()
+
+
+@pytest.fixture
+def own_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OwnModels]:
+    """Makes models known as an installed package would: `own_models(toy="core._toy_models:TOY")`."""
+    package = tmp_path / "models site"
+    about = package / "own_models-1.0.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: own-models\nVersion: 1.0\n")
+    monkeypatch.syspath_prepend(package)
+
+    def declare(**places: str) -> None:
+        points = [f"{name} = {place}" for name, place in places.items()]
+        (about / "entry_points.txt").write_text("\n".join(["[cinelake.models]", *points]))
+        _forget_models()
+
+    yield declare
+    _forget_models()
+
+
+def _forget_models() -> None:
+    model.known_models.cache_clear()
+    model.find_model.cache_clear()

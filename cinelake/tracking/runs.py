@@ -1,27 +1,32 @@
-"""What is written down of a run in MLflow: the only room that knows it.
+"""What is written down of a run in MLflow: of a catalogue's night, and of a training.
 
-MLflow is slow to import and to make its database, so a run's record is opened in a thread beside the work and closed
-at the end. A record that cannot be made never stops the night: the summary says that it is missing, and why.
+MLflow is slow to import and to make its database, so a night's record is opened in a thread beside the work and closed
+at the end. A record that cannot be made never stops the night: the summary says that it is missing, and why. A training
+needs its record, since its model is kept there: what goes wrong with it is raised.
 """
 
 from __future__ import annotations
 
-import os
+import csv
+import io
+import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from types import TracebackType
 from typing import Any
 
-QUIET = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_LOGGING_LEVEL": "ERROR",
-    "DO_NOT_TRACK": "1",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
-    "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
-}
+from cinelake.errors import UsageError
+from cinelake.manifest_sections import TrackingSettings
+from cinelake.tracking.store import connect, experiment_id, tracking_errors
+
+PARAM_CHARACTERS = 6000
+"""MLflow's limit for the value of a parameter."""
+BATCH = 100
+"""MLflow's limit for parameters in one call."""
+EPOCHS_AT_ONCE = 50
+SECONDS_AT_ONCE = 1.0
 
 
 @dataclass
@@ -46,8 +51,8 @@ class RunRecord:
 
     def _open(self) -> None:
         try:
-            self._client = _client(self.uri)
-            experiment = _experiment(self._client, self.uri, self.experiment)
+            self._client = connect(self.uri)
+            experiment = experiment_id(self._client, self.uri, self.experiment)
             run = self._client.create_run(experiment, run_name=self.name, tags={"mlflow.source.name": "cinelake run"})
             self._run_id = run.info.run_id
             for key, value in self.params.items():
@@ -87,30 +92,137 @@ class RunRecord:
         self._client.set_terminated(self._run_id, status)
 
 
-def _client(uri: str) -> Any:
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
-    path = sqlite_file(uri)
-    if path:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    import logging
+class TrainingRecord:
+    """One MLflow run of a training, or of a tuning whose trials are its children; used as a context manager.
 
-    from mlflow import MlflowClient
+    It ends FINISHED, FAILED when an exception leaves the block, KILLED for Ctrl-C. `resume_run_id` goes on with the
+    run of a training that was killed. Raises `StorageError` when MLflow cannot be written, `UsageError` when tracking
+    is switched off.
+    """
 
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    return MlflowClient(tracking_uri=uri)
+    def __init__(
+        self,
+        tracking: TrackingSettings,
+        name: str,
+        *,
+        tags: Mapping[str, str] | None = None,
+        parent: str | None = None,
+        resume_run_id: str | None = None,
+    ):
+        if not tracking.enabled:
+            raise UsageError("training needs MLflow: set `tracking.enabled: true` in the manifest")
+        self.tracking = tracking
+        self._waiting: list[tuple[int, dict[str, float], int]] = []
+        self._written_s = time.monotonic()
+        self._doing = f"recording {name!r}"
+        with self._errors():
+            self.client = connect(tracking.uri)
+            self.run_id = self._resumed(resume_run_id) or self._created(name, tags or {}, parent)
+
+    def _errors(self) -> Any:
+        return tracking_errors(self.tracking.uri, self._doing)
+
+    def _resumed(self, run_id: str | None) -> str | None:
+        """The run to go on with, if MLflow still has it."""
+        from mlflow.exceptions import MlflowException
+
+        if run_id is None:
+            return None
+        try:
+            self.client.update_run(run_id, status="RUNNING")
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return None
+        return run_id
+
+    def _created(self, name: str, tags: Mapping[str, str], parent: str | None) -> str:
+        experiment = experiment_id(self.client, self.tracking.uri, self.tracking.experiment)
+        all_tags = {"mlflow.source.name": "cinelake", **tags}
+        if parent:
+            all_tags["mlflow.parentRunId"] = parent
+        return str(self.client.create_run(experiment, run_name=name, tags=all_tags).info.run_id)
+
+    def __enter__(self) -> TrainingRecord:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        status = "FINISHED" if kind is None else "KILLED" if issubclass(kind, KeyboardInterrupt) else "FAILED"
+        with self._errors():
+            self._write_epochs()
+            if error is not None:
+                self.client.set_tag(self.run_id, "error", f"{type(error).__name__}: {error}"[:5000])
+            self.client.set_terminated(self.run_id, status)
+
+    def params(self, params: Mapping[str, Any]) -> None:
+        """Write parameters that the run does not have yet; long values are cut to MLflow's limit."""
+        from mlflow.entities import Param
+
+        with self._errors():
+            known = self.client.get_run(self.run_id).data.params
+            new = [Param(k, str(v)[:PARAM_CHARACTERS]) for k, v in params.items() if k not in known]
+            for first in range(0, len(new), BATCH):
+                self.client.log_batch(self.run_id, params=new[first : first + BATCH])
+
+    def epoch(self, number: int, metrics: Mapping[str, float]) -> None:
+        """Metrics of one epoch, gathered and written about once a second: a call costs as much as a small epoch."""
+        self._waiting.append((number, dict(metrics), _now_ms()))
+        if len(self._waiting) >= EPOCHS_AT_ONCE or time.monotonic() - self._written_s >= SECONDS_AT_ONCE:
+            with self._errors():
+                self._write_epochs()
+
+    def metrics(self, metrics: Mapping[str, float]) -> None:
+        """Metrics of the whole run."""
+        with self._errors():
+            self._log([(0, metrics, _now_ms())])
+
+    def _write_epochs(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        self._log(waiting)
+        self._written_s = time.monotonic()
+
+    def _log(self, rows: Sequence[tuple[int, Mapping[str, float], int]]) -> None:
+        from mlflow.entities import Metric
+
+        found = [Metric(metric_name(k), float(v), at_ms, step) for step, all_, at_ms in rows for k, v in all_.items()]
+        for first in range(0, len(found), 1000):
+            self.client.log_batch(self.run_id, metrics=found[first : first + 1000])
+
+    def text(self, file: str, text: str) -> None:
+        """Keep a text file beside the run."""
+        with self._errors():
+            self.client.log_text(self.run_id, text, file)
+
+    def figure(self, file: str, figure: Any) -> None:
+        """Keep a Matplotlib figure beside the run."""
+        with self._errors():
+            self.client.log_figure(self.run_id, figure, file)
+
+    def table(self, file: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Keep a table: `NAME.csv` as CSV, `NAME.json` as MLflow's own, which its UI compares between runs."""
+        columns = list(dict.fromkeys(name for row in rows for name in row))
+        with self._errors():
+            if file.endswith(".json"):
+                self.client.log_table(self.run_id, {name: [row.get(name) for row in rows] for name in columns}, file)
+            else:
+                self.client.log_text(self.run_id, csv_text(columns, rows), file)
 
 
-def _experiment(client: Any, uri: str, name: str) -> str:
-    found = client.get_experiment_by_name(name)
-    if found:
-        return str(found.experiment_id)
-    path = sqlite_file(uri)
-    where = (path.parent / "mlruns").as_uri() if path else None
-    return str(client.create_experiment(name, artifact_location=where))
+def csv_text(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
+    """A table as CSV with a header."""
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return stream.getvalue()
 
 
-def sqlite_file(uri: str) -> Path | None:
-    """The file of an SQLite tracking store; None for servers."""
-    return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
+def metric_name(name: str) -> str:
+    """The name with what MLflow does not take in names (`recall@3s`) as underscores."""
+    return re.sub(r"[^\w\-. :/]", "_", name)
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)

@@ -1,0 +1,229 @@
+"""The registry of trained models: versions with their scores, the champion, and what was champion before.
+
+A version is the artefact's folder as an MLflow *pyfunc from code* (`served.py`): files that are data, one file of code,
+no pickle. What is known of a version stands in its tags, as JSON where it is more than a word.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import Any
+
+from cinelake.artefacts import FILES, Artefact, artefact_digest
+from cinelake.errors import ModelUnusable, UnknownName
+from cinelake.manifest_sections import TrackingSettings
+from cinelake.model import Arrays
+from cinelake.tracking.runs import TrainingRecord
+from cinelake.tracking.store import connect, tracking_errors
+
+CHAMPION = "champion"
+HISTORY = "cinelake.champions"
+"""Tag of a registered model: numbers of its champions, oldest first, as JSON."""
+NEEDED = ("mlflow", "numpy", "onnxruntime", "pyarrow", "pydantic")
+"""What a server of a version needs beside Cinelake itself, written down with the versions it was trained with."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of a model.
+
+    digest: of its files (`artefact_digest`). created: UTC, ISO 8601. scores, baseline: of the held-out films; interval:
+    name → [low, high]. promote_by_hand: the gate may not make it champion by itself.
+    """
+
+    name: str
+    number: int
+    run_id: str
+    digest: str
+    created: str
+    kind: str
+    scores: dict[str, float]
+    baseline: dict[str, float]
+    interval: dict[str, Any]
+    promote_by_hand: bool
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def is_champion(self) -> bool:
+        """Whether tables are made with it."""
+        return CHAMPION in self.aliases
+
+
+def register(
+    tracking: TrackingSettings,
+    record: TrainingRecord,
+    name: str,
+    artefact: Artefact,
+    *,
+    example: Arrays,
+    prediction: Arrays,
+    scores: Mapping[str, float],
+    baseline: Mapping[str, float],
+    interval: Mapping[str, Any],
+    card: str,
+    tags: Mapping[str, str] | None = None,
+) -> int:
+    """Keep a trained model as the next version of `name`; gives its number.
+
+    example, prediction: one film's features and what the model says of them, for the signature. tags: more of them;
+    `promote_by_hand: "true"` is read back. Two trainings that register at once get two numbers.
+    """
+    known = {"digest": artefact.digest, "kind": artefact.kind, "scores": json.dumps(dict(scores))}
+    known |= {"baseline": json.dumps(dict(baseline)), "interval": json.dumps(dict(interval))}
+    with tracking_errors(tracking.uri, f"registering {name!r}"), tempfile.TemporaryDirectory() as scratch:
+        _save(Path(scratch) / "model", artefact, example, prediction)
+        client = record.client
+        client.log_artifacts(record.run_id, str(Path(scratch) / "model"), "model")
+        _make_registered_model(client, name)
+        source = f"{client.get_run(record.run_id).info.artifact_uri}/model"
+        made = client.create_model_version(
+            name, source, record.run_id, tags={**known, **(tags or {})}, description=card[:100_000]
+        )
+        return int(made.version)
+
+
+def _save(folder: Path, artefact: Artefact, example: Arrays, prediction: Arrays) -> None:
+    """Lay out the version's folder as MLflow reads it."""
+    from mlflow.models import infer_signature
+    from mlflow.pyfunc import save_model
+
+    staged = folder.parent / "artefact"
+    staged.mkdir()
+    for file in FILES:
+        if (artefact.folder / file).is_file():
+            shutil.copyfile(artefact.folder / file, staged / file)
+    about = folder.parent / "about.json"
+    about.write_text(json.dumps({"digest": artefact.digest, "kind": artefact.kind}))
+    with warnings.catch_warnings(record=True):
+        save_model(
+            folder,
+            python_model=str(Path(__file__).with_name("served.py")),
+            artifacts={"artefact": str(staged), "about": str(about)},
+            signature=infer_signature(example, prediction),
+            pip_requirements=[f"{package}=={installed(package)}" for package in NEEDED],
+        )
+
+
+def _make_registered_model(client: Any, name: str) -> None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def versions(tracking: TrackingSettings, name: str | None = None) -> list[Version]:
+    """All versions of one model or of all, by name and number; versions that others registered are left out."""
+    with tracking_errors(tracking.uri, "listing models"):
+        client = connect(tracking.uri)
+        found = [v for model in _models(client, name) for v in _versions(client, model)]
+    return sorted(found, key=lambda version: (version.name, version.number))
+
+
+def _models(client: Any, name: str | None) -> list[Any]:
+    wanted = f"name = '{name}'" if name else None
+    pages = [client.search_registered_models(wanted)]
+    while pages[-1].token:
+        pages.append(client.search_registered_models(wanted, page_token=pages[-1].token))
+    return [model for page in pages for model in page]
+
+
+def _versions(client: Any, model: Any) -> list[Version]:
+    """Aliases come from the model: MLflow's search gives versions without theirs."""
+    wanted = f"name = '{model.name}'"
+    pages = [client.search_model_versions(wanted)]
+    while pages[-1].token:
+        pages.append(client.search_model_versions(wanted, page_token=pages[-1].token))
+    return [_version(found, model.aliases) for page in pages for found in page if "digest" in found.tags]
+
+
+def _version(found: Any, aliases: Mapping[str, Any]) -> Version:
+    tags, number = found.tags, int(found.version)
+    return Version(
+        name=found.name,
+        number=number,
+        run_id=found.run_id,
+        digest=tags["digest"],
+        created=datetime.fromtimestamp(found.creation_timestamp / 1000, UTC).isoformat(timespec="seconds"),
+        kind=tags.get("kind", found.name),
+        scores=json.loads(tags.get("scores", "{}")),
+        baseline=json.loads(tags.get("baseline", "{}")),
+        interval=json.loads(tags.get("interval", "{}")),
+        promote_by_hand=tags.get("promote_by_hand") == "true",
+        aliases=tuple(sorted(alias for alias, of in aliases.items() if int(of) == number)),
+    )
+
+
+def champion(tracking: TrackingSettings, name: str) -> Version | None:
+    """The version that tables are made with; None when there is none."""
+    return next((version for version in versions(tracking, name) if version.is_champion), None)
+
+
+def find_version(tracking: TrackingSettings, name: str, number: int) -> Version:
+    """One version. Raises `UnknownName` with what there is."""
+    found = {version.number: version for version in versions(tracking, name)}
+    if number not in found:
+        raise UnknownName(f"version of model {name!r}:", str(number), map(str, found))
+    return found[number]
+
+
+def set_champion(tracking: TrackingSettings, name: str, number: int) -> None:
+    """Make a version the champion. To the one before the present is a step back: the present one leaves the history."""
+    find_version(tracking, name, number)
+    with tracking_errors(tracking.uri, f"promoting {name} version {number}"):
+        client = connect(tracking.uri)
+        history = _history(client, name)
+        if history[-2:-1] == [number]:
+            history = history[:-1]
+        elif history[-1:] != [number]:
+            history = [*history, number]
+        client.set_registered_model_alias(name, CHAMPION, str(number))
+        client.set_registered_model_tag(name, HISTORY, json.dumps(history))
+
+
+def previous_champion(tracking: TrackingSettings, name: str) -> int | None:
+    """The number of the champion before the present one: where a rollback goes."""
+    if not _known(tracking, name):
+        return None
+    with tracking_errors(tracking.uri, f"reading the champions of {name!r}"):
+        return next(iter(_history(connect(tracking.uri), name)[-2:-1]), None)
+
+
+def _known(tracking: TrackingSettings, name: str) -> bool:
+    with tracking_errors(tracking.uri, f"looking for model {name!r}"):
+        return bool(_models(connect(tracking.uri), name))
+
+
+def _history(client: Any, name: str) -> list[int]:
+    """Champions so far, the present one last, also when its alias was moved by other means."""
+    model = client.get_registered_model(name)
+    history = [int(number) for number in json.loads(model.tags.get(HISTORY, "[]"))]
+    present = model.aliases.get(CHAMPION)
+    return history if present is None or history[-1:] == [int(present)] else [*history, int(present)]
+
+
+def fetch(tracking: TrackingSettings, name: str, number: int, target: Path) -> Path:
+    """Copy a version's artefact into the folder `target` and give it. Raises `ModelUnusable` when it is damaged."""
+    version = find_version(tracking, name, number)
+    with tempfile.TemporaryDirectory() as scratch:
+        with tracking_errors(tracking.uri, f"fetching {name} version {number}"):
+            client = connect(tracking.uri)
+            folder = Path(client.download_artifacts(version.run_id, "model/artifacts/artefact", scratch))
+        found = artefact_digest(folder)
+        if found != version.digest:
+            raise ModelUnusable(
+                f"{name} version {number} in MLflow at {tracking.uri} has digest {found}, registered was "
+                f"{version.digest}: its files are damaged; train again, or roll back with `cinelake models`"
+            )
+        shutil.copytree(folder, target, dirs_exist_ok=True)
+    return target

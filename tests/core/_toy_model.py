@@ -1,0 +1,94 @@
+"""A tiny model: whether a step's level is above a threshold, learned as the mean of the training part's levels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from cinelake.artefacts import Artefact
+from cinelake.contracts import Column
+from cinelake.label_contract import LabelContract
+from cinelake.learning.training import Training
+from cinelake.model import Arrays, Example, Judgement, Model, Scores, Trained, joined
+from cinelake.task import Params, TableReader
+
+
+class Config(Params):
+    """Configuration of the toy."""
+
+    shift: float = 0.0
+    """Added to the threshold."""
+    epochs: int = 3
+    """How many are reported."""
+
+
+def train(training: Sequence[Example], validation: Sequence[Example], config: Config, about: Training) -> Trained:
+    """The threshold is a mean; the epochs do nothing but report."""
+    threshold = float(joined(training, "level").mean()) + config.shift
+    for epoch in range(config.epochs):
+        about.report(epoch, {"val_accuracy": _accuracy(validation, threshold)})
+    return Trained(arrays={"threshold": np.array(threshold)}, facts={"steps": int(sum(map(len, training)))})
+
+
+def _accuracy(examples: Sequence[Example], threshold: float) -> float:
+    return float(np.mean((joined(examples, "level") > threshold) == joined(examples, "loud", of="targets")))
+
+
+def predict(artefact: Artefact, features: Arrays) -> Arrays:
+    """Which steps are loud."""
+    return {"loud": features["level"] > artefact.arrays["threshold"]}
+
+
+def features(tables: Mapping[str, TableReader], _config: Config) -> Arrays:
+    """Loudness of each window of sound."""
+    sound = tables["sound"].read(["start_s", "loudness_lufs"])
+    return {"time_s": np.asarray(sound["start_s"]), "level": np.asarray(sound["loudness_lufs"], dtype=np.float64)}
+
+
+def targets(labels: pa.Table, given: Arrays, _config: Config) -> Arrays:
+    """A step is loud inside of a span."""
+    loud = np.zeros(len(given["time_s"]), bool)
+    for start, end in zip(labels["start_s"].to_pylist(), labels["end_s"].to_pylist(), strict=True):
+        loud |= (given["time_s"] >= start) & (given["time_s"] < end)
+    return {"loud": loud, "known": np.ones(len(loud), bool)}
+
+
+def judge(_features: Arrays, wanted: Arrays, prediction: Arrays, _config: Config) -> Judgement:
+    """How many are right, of how many."""
+    right = (prediction["loud"] == wanted["loud"])[wanted["known"]]
+    return {"right": right.sum(), "all": np.array(len(right))}
+
+
+def summarise(judgements: Sequence[Judgement]) -> Scores:
+    """The share that is right."""
+    return {"accuracy": float(sum(j["right"] for j in judgements) / sum(j["all"] for j in judgements))}
+
+
+def reads(_config: Config) -> list[str]:
+    """It reads the sound."""
+    return ["sound"]
+
+
+def baseline(_examples: Sequence[Example], _config: Config):  # type: ignore[no-untyped-def]
+    """Nothing is loud."""
+    return lambda given: {"loud": np.zeros(len(given["time_s"]), bool)}
+
+
+MODEL = Model(
+    name="loud",
+    version=1,
+    config=Config,
+    labels=LabelContract("Loud passages.", "spans", (Column("word", pa.string(), "A word on it.", True),)),
+    reads=reads,
+    features=features,
+    targets=targets,
+    train=train,
+    predict=predict,
+    judge=judge,
+    summarise=summarise,
+    baseline=baseline,
+    metric="accuracy",
+    space={"shift": {"uniform": [-1.0, 1.0]}},
+)
