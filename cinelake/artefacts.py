@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -35,6 +35,7 @@ class Artefact:
 
     kind: the model in `models/` whose code applies it. code: the `version` of that code when it was trained.
     inputs: table → identity of what makes it, as it was for training (see `cinelake.plan.Planned.identity`).
+    trained_on: films that it has learned from, those it was stopped by included.
     """
 
     folder: Path
@@ -44,6 +45,7 @@ class Artefact:
     facts: dict[str, Any] = field(default_factory=dict)
     arrays: Arrays = field(default_factory=dict)
     inputs: dict[str, str] = field(default_factory=dict)
+    trained_on: tuple[str, ...] = ()
     digest: str = ""
 
     def run(self, x: Array, device: Device = "cpu") -> Array:
@@ -57,7 +59,12 @@ class Artefact:
 
 
 def write_artefact(
-    folder: Path, kind: str, config: Params, trained: Trained, inputs: Mapping[str, str] | None = None
+    folder: Path,
+    kind: str,
+    config: Params,
+    trained: Trained,
+    inputs: Mapping[str, str] | None = None,
+    trained_on: Iterable[str] = (),
 ) -> Artefact:
     """Write what a training gave and load it back. Raises `ModelUnusable` when the network cannot be exported."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -67,6 +74,7 @@ def write_artefact(
         "config": config.model_dump(mode="json"),
         "facts": trained.facts,
         "inputs": dict(inputs or {}),
+        "trained_on": sorted(set(trained_on)),
     }
     (folder / "model.json").write_text(json.dumps(about, indent=1, sort_keys=True))
     np.savez(folder / "arrays.npz", allow_pickle=False, **trained.arrays)
@@ -104,6 +112,16 @@ def _read(folder: Path, digest: str) -> Artefact:
         with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
             loaded = {name: arrays[name] for name in arrays.files}
         config = find_model(about["kind"]).config.model_validate(about["config"])
-        return Artefact(folder, about["kind"], about["code"], config, about["facts"], loaded, about["inputs"], digest)
+        return Artefact(
+            folder,
+            about["kind"],
+            about["code"],
+            config,
+            about["facts"],
+            loaded,
+            about["inputs"],
+            tuple(about["trained_on"]),
+            digest,
+        )
     except (OSError, ValueError, KeyError, TypeError, UnknownName, ValidationError, zipfile.BadZipFile) as error:
         raise ModelUnusable(f"{folder} is no trained model of Cinelake, or is damaged: {error}") from error

@@ -93,7 +93,8 @@ def train_artefact(
     learned_from = prepared.split.train if train is None else tuple(train)
     stopped_by = prepared.split.validation if validation is None else tuple(validation)
     trained = spec.train(learned_from, stopped_by, config, training)
-    return write_artefact(folder, spec.name, config, trained, prepared.dataset.inputs)
+    seen = [example.movie_id for example in (*learned_from, *stopped_by)]
+    return write_artefact(folder, spec.name, config, trained, prepared.dataset.inputs, seen)
 
 
 def predict_all(spec: Model, artefact: Artefact, examples: Sequence[Example]) -> tuple[Arrays, ...]:

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from cinelake.errors import CannotTrain, CinelakeError
+from cinelake.inference import cache_folder
 from cinelake.keys import digest
 from cinelake.labels import LabelSet, read_labels
 from cinelake.lake import Lake
@@ -138,10 +139,9 @@ def _named(source: _Source) -> LabelSet:
 
 
 def _image_tables(source: _Source, pictures: Path) -> Mapping[str, TableReader]:
-    from cinelake.learning.images import image_features, image_tables
+    from cinelake.learning.images import image_features
 
-    wanted = {table: source.manifest.tasks[p] for table, p in source.entry.inputs.items() if p in source.manifest.tasks}
-    return image_features(source.manifest, wanted, image_tables(pictures), pictures)
+    return image_features(pictures, source.entry.inputs, source.manifest.tasks, cache_folder() / "images")
 
 
 def _checked(entry: ModelEntry, movie_id: str, tables: Mapping[str, TableReader]) -> Arrays:

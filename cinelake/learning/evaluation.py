@@ -36,11 +36,11 @@ class Evaluation:
 
 
 def evaluate_version(
-    manifest: Manifest, name: str, reference: str, label_set: str | None, trained_on: Collection[str]
+    manifest: Manifest, name: str, reference: str = "champion", label_set: str | None = None
 ) -> Evaluation:
     """Score `NAME@champion` or `NAME@3` on the held-out films, or on another label set.
 
-    trained_on: films that the version has learned from; they are left out of another set and named.
+    Films that the version has learned from are left out of another set and named.
     Raises `UsageError` when there is no such version, `CannotTrain` when no film is left to score it on.
     """
     entry = manifest.model(name)
@@ -52,7 +52,7 @@ def evaluate_version(
     entry = replace(entry, config=artefact.config)
     dataset = gather(manifest, entry, label_set)
     _check_inputs(name, applied.version, artefact, dataset)
-    train, test, left_out, warning = _sides(entry, dataset, label_set, trained_on)
+    train, test, left_out, warning = _sides(entry, dataset, label_set, artefact.trained_on)
     spec = entry.spec
     found = score_on(spec, artefact, artefact.config, train, test)
     return Evaluation(
@@ -77,8 +77,8 @@ def _check_inputs(name: str, version: int, artefact: Artefact, dataset: Dataset)
     for table, identity in dataset.inputs.items():
         if artefact.inputs.get(table) != identity:
             raise CannotTrain(
-                f"{name} {version} was trained on another version of {table}: its scores on this one would say nothing; "
-                f"`cinelake train {name}`"
+                f"{name} {version} was trained on another version of {table}: its scores on this one would say "
+                f"nothing; `cinelake train {name}`"
             )
 
 

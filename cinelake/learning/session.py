@@ -216,9 +216,9 @@ class _TrainingSession:
             prediction=candidate.predictions[0],
             scores=candidate.scores,
             baseline=candidate.baseline_scores,
-            interval=asdict(verdict.score),
+            interval={spec.metric: [verdict.score.low, verdict.score.high]},
             card=card,
-            tags={"split": split.by, "trained_on": json.dumps(split.films()["train"] + split.films()["validation"])},
+            tags={"split": split.by, "promote_by_hand": "true" if self._by_hand() else "false"},
         )
         mirror_version(lake, entry.name, version, artefact, champion=verdict.moves)
         if verdict.moves:
