@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from _mlflow_store import store_in
 from _toy_model import MODEL, Config
 
 from cinelake.artefacts import read_artefact, write_artefact
@@ -18,24 +26,17 @@ from cinelake.manifest_sections import TrackingSettings
 from cinelake.model import Trained
 from cinelake.tracking import registry
 from cinelake.tracking.runs import TrainingRecord
+from cinelake.tracking.store import QUIET
+from flows.server import answers, free_port
 
 FILM = {"time_s": np.arange(4.0), "level": np.array([0.1, 0.9, 0.4, 0.6])}
 Register = Callable[..., int]
 
 
-@pytest.fixture(scope="session")
-def prepared_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """MLflow's database, made once: it takes seconds."""
-    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    with TrainingRecord(TrackingSettings(uri=f"sqlite:///{path}", experiment="other"), "first"):
-        return path
-
-
 @pytest.fixture
-def tracking(prepared_store: Path, tmp_path: Path) -> TrackingSettings:
+def tracking(tmp_path: Path) -> TrackingSettings:
     """A store of one's own."""
-    (tmp_path / "mlflow.db").write_bytes(prepared_store.read_bytes())
-    return TrackingSettings(uri=f"sqlite:///{tmp_path}/mlflow.db")
+    return store_in(tmp_path)
 
 
 @pytest.fixture
@@ -180,3 +181,44 @@ def test_two_trainings_that_register_at_once_get_two_versions(
     assert [process.stdout.readline() for process in both if process.stdout] == ["ready\n"] * 2
     numbers = [process.communicate("\n")[0] for process in both]
     assert sorted(json.loads(number) for number in numbers) == [1, 2]
+
+
+@pytest.mark.slow
+def test_mlflow_serves_a_version_over_http(tracking: TrackingSettings, register: Register, tmp_path: Path) -> None:
+    register(threshold=0.5)
+    with _served(tracking, "models:/loud/1", tmp_path / "serve.log") as url:
+        assert _post(url, {name: values.tolist() for name, values in FILM.items()}) == (
+            200, {"predictions": {"loud": [False, True, False, True]}},
+        )  # fmt: skip
+        status, answer = _post(url, {"time_s": [0.0]})
+        assert status == 400 and "level" in str(answer)
+
+
+@contextmanager
+def _served(tracking: TrackingSettings, model: str, log: Path) -> Iterator[str]:
+    """A running `mlflow models serve` on loopback."""
+    url, port = (f"http://127.0.0.1:{(number := free_port())}", str(number))
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", model, "--env-manager", "local", "-p", port]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, **QUIET, "MLFLOW_TRACKING_URI": tracking.uri, "PATH": path}
+    with log.open("w") as output:
+        server = subprocess.Popen(command, env=environment, stdout=output, stderr=output, start_new_session=True)
+    try:
+        deadline = time.monotonic() + 90
+        while not answers(f"{url}/ping") and server.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.2)
+        yield url
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(20)
+
+
+def _post(url: str, inputs: dict[str, Any]) -> tuple[int, Any]:
+    request = urllib.request.Request(
+        f"{url}/invocations", json.dumps({"inputs": inputs}).encode(), {"Content-Type": "application/json"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=30) as reply:
+            return reply.status, json.load(reply)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
