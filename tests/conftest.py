@@ -21,7 +21,6 @@ settings.load_profile("shared-machine")
 DrawFilm = Callable[..., Path]
 OwnTasks = Callable[..., None]
 OwnModels = Callable[..., None]
-OwnModels = Callable[..., None]
 
 
 @pytest.fixture(scope="session")
@@ -80,29 +79,6 @@ def own_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OwnM
         modules = [Path(str(sys.modules[declared.train.__module__].__file__)).parent for declared in declarations]
         places = [str(Path(__file__).parents[1]), str(package), *map(str, modules)]
         monkeypatch.setenv("PYTHONPATH", os.pathsep.join(dict.fromkeys(places)))
-        _forget_models()
-
-    yield declare
-    _forget_models()
-
-
-def _forget_models() -> None:
-    model.known_models.cache_clear()
-    model.find_model.cache_clear()
-
-
-@pytest.fixture
-def own_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OwnModels]:
-    """Makes models known as an installed package would: `own_models(toy="core._toy_models:TOY")`."""
-    package = tmp_path / "models site"
-    about = package / "own_models-1.0.dist-info"
-    about.mkdir(parents=True)
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: own-models\nVersion: 1.0\n")
-    monkeypatch.syspath_prepend(package)
-
-    def declare(**places: str) -> None:
-        points = [f"{name} = {place}" for name, place in places.items()]
-        (about / "entry_points.txt").write_text("\n".join(["[cinelake.models]", *points]))
         _forget_models()
 
     yield declare
