@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from cinelake.errors import CinelakeError
-from cli import labelling
+from cli import labelling, model_versions
 from cli.options import HERE, JsonOption, ManifestOption, MovieOption
 from cli.options import example as _example
 from cli.options import finish as _exit
@@ -162,6 +162,55 @@ def gc(
 
 
 app.add_typer(labelling.app, name="labels")
+
+
+@app.command(
+    epilog=_example("cinelake train scenes", "cinelake train scenes --dry-run", "cinelake train tags --seed 3")
+)
+def train(
+    name: Annotated[str, typer.Argument(help="The model: one of the manifest's, or a kind.", metavar="NAME")],
+    manifest: ManifestOption = HERE,
+    seed: Annotated[int | None, typer.Option(help="Instead of the manifest's.")] = None,
+    all_films: Annotated[
+        bool, typer.Option("--all-films", help="Refit on all films, held-out ones too; only a person can promote it.")
+    ] = False,
+    from_scratch: Annotated[
+        bool, typer.Option("--from-scratch", help="Throw away what a training that was cut off left.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be learned from; train nothing.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Train a model, score it on films it never saw, and make it champion if it is better."""
+    from cli.training import train_named
+
+    _exit(
+        train_named(
+            manifest,
+            name,
+            seed=seed,
+            all_films=all_films,
+            from_scratch=from_scratch,
+            dry_run=dry_run,
+            as_json=json,
+        )
+    )
+
+
+@app.command(epilog=_example("cinelake evaluate scenes", "cinelake evaluate scenes --version 2 --on scenes_checked"))
+def evaluate(
+    name: Annotated[str, typer.Argument(help="The model.", metavar="NAME")],
+    version: Annotated[str, typer.Option(help="A version's number, or `champion`.")] = "champion",
+    on: Annotated[str | None, typer.Option("--on", help="Another label set, instead of the held-out films.")] = None,
+    manifest: ManifestOption = HERE,
+    json: JsonOption = False,
+) -> None:
+    """Score any version of a model on any labels, beside the trivial baseline."""
+    from cli.training import evaluate_named
+
+    _exit(evaluate_named(manifest, name, version, on, machine=json))
+
+
+app.add_typer(model_versions.app, name="models")
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cinelake.model import Judgement, Scores
+from cinelake.model import Array, Judgement, Scores
 
 ROUNDS = 1000
 CONFIDENCE = 0.95
@@ -45,7 +45,7 @@ class Verdict:
     over_champion: Interval | None = None
 
 
-def draws(films: int, seed: int = 0, rounds: int = ROUNDS) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+def draws(films: int, seed: int = 0, rounds: int = ROUNDS) -> Array:
     """Indices of films, (rounds, films)."""
     return np.random.default_rng(seed).integers(0, films, (rounds, films))
 
@@ -65,11 +65,11 @@ def compare(
     return _interval(summarise(ours)[metric] - summarise(theirs)[metric], difference)
 
 
-def _scores(judgements: Sequence[Judgement], summarise: Summarise, metric: str, chosen: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def _scores(judgements: Sequence[Judgement], summarise: Summarise, metric: str, chosen: Array) -> Array:
     return np.array([summarise([judgements[i] for i in row])[metric] for row in chosen])
 
 
-def _interval(mean: float, values: np.ndarray) -> Interval:  # type: ignore[type-arg]
+def _interval(mean: float, values: Array) -> Interval:
     tail = (1 - CONFIDENCE) / 2 * 100
     low, high = np.percentile(values, [tail, 100 - tail])
     return Interval(float(mean), float(low), float(high))

@@ -95,7 +95,7 @@ def split_blocks(examples: Sequence[Example], train: float = 0.55, validation: f
         f"{counted}: fewer than {MIN_GROUPS}, so blocks of time are held out, not films; the scores say little of "
         "other films, and only a person can promote this model"
     )
-    return Split(*(tuple(side) for side in sides), by="time", warning=warning)
+    return Split(tuple(sides[0]), tuple(sides[1]), tuple(sides[2]), by="time", warning=warning)
 
 
 def folds(examples: Sequence[Example], count: int) -> list[tuple[tuple[Example, ...], tuple[Example, ...]]]:

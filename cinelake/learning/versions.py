@@ -1,0 +1,87 @@
+"""Versions of a model beyond training: listed beside their scores, promoted by hand, rolled back, fetched again."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from cinelake.artefacts import read_artefact
+from cinelake.champions import mirror_version, read_mirror
+from cinelake.errors import StorageError, UsageError
+from cinelake.lake import Lake
+from cinelake.manifest import Manifest
+
+
+def list_versions(manifest: Manifest, name: str | None = None) -> list[dict[str, Any]]:
+    """Every version as `models --json` prints it; `in_lake`: the lake's tables are made with it.
+
+    champion: as the registry says. Where the two differ, `cinelake models restore NAME` writes the lake's side anew.
+    """
+    from cinelake.tracking.registry import versions
+
+    lake = Lake(manifest.lake.place)
+    found = versions(manifest.tracking, name)
+    made_with = {each: _champion_in_lake(lake, each) for each in {version.name for version in found}}
+    return [
+        {
+            "name": version.name,
+            "version": version.number,
+            "champion": version.is_champion,
+            "metrics": version.scores,
+            "baseline": version.baseline,
+            "interval": version.interval,
+            "kind": version.kind,
+            "created": version.created,
+            "digest": version.digest,
+            "run_id": version.run_id,
+            "promote_by_hand": version.promote_by_hand,
+            "in_lake": made_with[version.name] == version.number,
+        }
+        for version in found
+    ]
+
+
+def _champion_in_lake(lake: Lake, name: str) -> int | None:
+    try:
+        return read_mirror(lake, name).champion
+    except StorageError:
+        return None
+
+
+def promote(manifest: Manifest, name: str, number: int) -> None:
+    """Make a version the champion by hand, in the registry and in the lake. Raises `UnknownName`, `ModelUnusable`."""
+    from cinelake.tracking.registry import set_champion
+
+    _mirror(manifest, name, number)
+    set_champion(manifest.tracking, name, number)
+
+
+def rollback(manifest: Manifest, name: str) -> int:
+    """Make the champion before the present one champion again; gives its number."""
+    from cinelake.tracking.registry import previous_champion
+
+    number = previous_champion(manifest.tracking, name)
+    if number is None:
+        raise UsageError(f"{name} had no champion before: `cinelake models promote {name} VERSION` chooses one")
+    promote(manifest, name, number)
+    return number
+
+
+def restore(manifest: Manifest, name: str) -> int:
+    """Fetch the champion's files from the registry into the lake again; gives its number."""
+    from cinelake.tracking.registry import champion
+
+    found = champion(manifest.tracking, name)
+    if found is None:
+        raise UsageError(f"the registry has no champion of {name}: `cinelake models` lists what there is")
+    _mirror(manifest, name, found.number)
+    return found.number
+
+
+def _mirror(manifest: Manifest, name: str, number: int) -> None:
+    from cinelake.tracking.registry import fetch
+
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = fetch(manifest.tracking, name, number, Path(scratch) / "artefact")
+        mirror_version(Lake(manifest.lake.place), name, number, read_artefact(folder), champion=True)
