@@ -13,6 +13,8 @@ from cli import labelling, model_versions
 from cli.options import HERE, JsonOption, ManifestOption, MovieOption
 from cli.options import example as _example
 from cli.options import finish as _exit
+from cli.supercut import EPILOG as SUPERCUT_EPILOG
+from cli.supercut import supercut
 
 app = typer.Typer(
     name="cinelake",
@@ -162,6 +164,7 @@ def gc(
 
 
 app.add_typer(labelling.app, name="labels")
+app.command(epilog=SUPERCUT_EPILOG)(supercut)
 
 
 @app.command(

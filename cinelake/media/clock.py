@@ -1,0 +1,226 @@
+"""When each picture of a film is shown, and before which ones it can be cut without encoding anew.
+
+Ticks are the film's own: whole numbers in units of its picture stream's time base, 0 at the container's start. They
+are what `time_s` of every table is made from, so a cut found in a table falls on the very picture it names.
+"""
+
+from __future__ import annotations
+
+import bisect
+import contextlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.error import FFmpegError
+
+from cinelake.errors import DamagedFilm, DecodeTimeout, NotAFilm
+from cinelake.media.batches import Batch, FrameBatch
+from cinelake.media.ffmpeg import safe_input
+from cinelake.media.probe import PROBE_TIMEOUT_S, Probe, VideoInfo, open_film
+from cinelake.media.reader import DecodeReport, read_film
+from cinelake.task import Stream, VideoClock
+
+INDEXED = ("mov,", "matroska")
+"""Containers that hold every picture's time and an index of keyframes: sought in, and read without decoding."""
+
+HIDDEN_PICTURES = ("vp8", "vp6f", "vp6a")
+"""Codecs whose packets may show nothing: only decoding tells."""
+
+SLACK_S = 1e-4
+"""A time this little after a picture's still counts as that picture's."""
+
+STEADY_S = 0.0025
+"""Times rounded to a millisecond differ by one or two between pictures of a constant rate."""
+
+H264_IDR, HEVC_IRAP = 5, range(16, 24)
+"""NAL unit types before which a decoder needs nothing (ITU-T H.264 table 7-1, H.265 table 7-1)."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Pictures `start_frame` … `end_frame` (exclusive), with their ticks; `end_tick` is when the next one is shown."""
+
+    start_frame: int
+    end_frame: int
+    start_tick: int
+    end_tick: int
+
+    @property
+    def frames(self) -> int:
+        """How many pictures."""
+        return self.end_frame - self.start_frame
+
+
+@dataclass(frozen=True)
+class FilmClock:
+    """ticks: (n,) int64, when each picture is shown, ascending; end_tick: when the last one ends.
+
+    indexed: whether the container is one that can be sought in. offset: tick of a picture − time stamp in the file.
+    clean: (n,) bool, whether a copy may begin with the picture: nothing from it on refers to what was before.
+    timecode: the time code of the first picture that the file names, or ''.
+    """
+
+    time_base: Fraction
+    ticks: npt.NDArray[np.int64]
+    end_tick: int
+    indexed: bool
+    offset: int
+    clean: npt.NDArray[np.bool_]
+    timecode: str = ""
+
+    def seconds(self, tick: int) -> float:
+        """A tick as seconds of the film."""
+        return tick * self.time_base.numerator / self.time_base.denominator
+
+    @property
+    def fps(self) -> float:
+        """Pictures a second, on average."""
+        return len(self.ticks) / float((self.end_tick - int(self.ticks[0])) * self.time_base)
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether the time between pictures is constant, but for rounding."""
+        steps = np.diff(self.ticks)
+        return not len(steps) or float((steps.max() - steps.min()) * self.time_base) <= STEADY_S
+
+    @property
+    def end_s(self) -> float:
+        """When the last picture ends."""
+        return self.seconds(self.end_tick)
+
+    def cut(self, start_s: float, end_s: float) -> Cut:
+        """The pictures that begin in [start_s, end_s); none where no picture begins in it."""
+        first, end = (self._first_at(value) for value in (start_s, end_s))
+        return Cut(first, max(first, end), self._tick(first), self._tick(max(first, end)))
+
+    def is_clean(self, frame: int) -> bool:
+        """Whether a copy may begin with picture `frame`, or end before it; the film's end is clean."""
+        return frame >= len(self.ticks) or bool(self.clean[frame])
+
+    def _first_at(self, seconds: float) -> int:
+        return bisect.bisect_left(self.ticks, (seconds - SLACK_S) / float(self.time_base))
+
+    def _tick(self, frame: int) -> int:
+        return int(self.ticks[frame]) if frame < len(self.ticks) else self.end_tick
+
+
+def read_clock(path: str, probe: Probe, *, deadline_s: float) -> FilmClock:
+    """The clock of the film at `path`: from its index where it has one, else by decoding it once.
+
+    Raises `NotAFilm` for a film without pictures, `DamagedFilm`, `FilmMissing`, `DecodeTimeout`.
+    """
+    if probe.video is None:
+        raise NotAFilm(f"{path!r} has no pictures")
+    if probe.container.startswith(INDEXED) and probe.video.codec not in HIDDEN_PICTURES:
+        clock = _from_packets(path, probe, probe.video, time.monotonic() + deadline_s)
+        if clock is not None:
+            return clock
+    return _from_pictures(path, probe, probe.video, deadline_s)
+
+
+def _from_packets(path: str, probe: Probe, video: VideoInfo, until: float) -> FilmClock | None:
+    """From the packets' time stamps; None where one has none."""
+    stamps: list[int] = []
+    keys: list[bool] = []
+    duration = 0
+    with open_film(path) as fd, _opened(path, fd) as container:
+        stream = container.streams[video.index]
+        timecode = stream.metadata.get("timecode") or container.metadata.get("timecode") or ""
+        begins = _key_test(stream)
+        for packet in container.demux(stream):
+            if time.monotonic() > until:
+                raise DecodeTimeout(f"the index of {path!r} was not read within its deadline")
+            if not packet.size or packet.is_discard:
+                continue
+            if packet.pts is None:
+                return None
+            stamps.append(packet.pts)
+            keys.append(bool(packet.is_keyframe) and begins(bytes(packet)))
+            duration = packet.duration or duration
+    if not stamps:
+        raise DamagedFilm(f"no picture of {path!r} could be read")
+    offset = -_rescaled(round(probe.start_time_s * av.time_base), video.time_base)
+    ticks = np.array(stamps, np.int64) + offset
+    order = np.argsort(ticks, kind="stable")
+    end_tick = int(ticks[order[-1]]) + _last_duration(video, duration)
+    return FilmClock(video.time_base, ticks[order], end_tick, True, offset, _clean(ticks, keys)[order], timecode)
+
+
+@contextlib.contextmanager
+def _opened(path: str, fd: int) -> Any:
+    try:
+        with av.open("fd:", options=safe_input(fd), timeout=PROBE_TIMEOUT_S, metadata_errors="replace") as container:
+            yield container
+    except FFmpegError as error:
+        raise DamagedFilm(f"the index of {path!r} cannot be read: {error.strerror}") from error
+
+
+def _rescaled(microseconds: int, time_base: Fraction) -> int:
+    """Microseconds in ticks as ffmpeg rounds them: to the nearest, halves away from zero."""
+    exact = Fraction(microseconds, av.time_base) / time_base
+    size = int(abs(exact) + Fraction(1, 2))
+    return size if exact >= 0 else -size
+
+
+def _last_duration(video: VideoInfo, duration: int) -> int:
+    return duration or round(1 / (video.fps or 25) / video.time_base) or 1
+
+
+def _clean(ticks: npt.NDArray[np.int64], keys: list[bool]) -> npt.NDArray[np.bool_]:
+    """Keyframes, in the order of the file, after which no picture comes that is shown before them (a closed group)."""
+    latest = np.minimum.accumulate(ticks[::-1])[::-1]
+    earlier = np.concatenate([[np.iinfo(np.int64).min], np.maximum.accumulate(ticks)[:-1]])
+    return np.array(keys, bool) & (latest >= ticks) & (earlier < ticks)
+
+
+def _key_test(stream: Any) -> Any:
+    """Whether a keyframe's packet begins anew: of H.264 a recovery point is marked as a keyframe too, and is none."""
+    codec, extra = stream.codec_context.name, stream.codec_context.extradata or b""
+    if codec == "h264" and len(extra) > 4 and extra[0] == 1:
+        return lambda data: H264_IDR in {head & 0x1F for head in _nal_heads(data, (extra[4] & 3) + 1)}
+    if codec == "hevc" and len(extra) > 21 and extra[0] == 1:
+        return lambda data: any(head >> 1 & 0x3F in HEVC_IRAP for head in _nal_heads(data, (extra[21] & 3) + 1))
+    return lambda _data: codec not in ("h264", "hevc")
+
+
+def _nal_heads(data: bytes, length_size: int) -> list[int]:
+    """The first byte of each length-prefixed NAL unit of a packet (ISO/IEC 14496-15)."""
+    heads, at = [], 0
+    while at + length_size < len(data):
+        heads.append(data[at + length_size])
+        at += length_size + int.from_bytes(data[at : at + length_size])
+    return heads
+
+
+class _Clock:
+    """Consumes the clock alone."""
+
+    name = "clock"
+
+    def __init__(self) -> None:
+        self.streams: Mapping[str, Stream] = {"clock": VideoClock()}
+        self.times: list[npt.NDArray[np.float64]] = []
+        self.last_s = 0.0
+
+    def on_batches(self, batches: Mapping[str, Batch]) -> None:
+        batch = batches["clock"]
+        if isinstance(batch, FrameBatch) and len(batch):
+            self.times.append(batch.times_s)
+            self.last_s = float(batch.durations_s[-1])
+
+    def finish(self, report: DecodeReport) -> None:
+        """Nothing is left to do."""
+
+
+def _from_pictures(path: str, probe: Probe, video: VideoInfo, deadline_s: float) -> FilmClock:
+    clock = _Clock()
+    read_film(path, probe, [clock], deadline_s=deadline_s)
+    ticks = np.rint(np.concatenate(clock.times) / float(video.time_base)).astype(np.int64)
+    last = max(1, round(clock.last_s / video.time_base))
+    return FilmClock(video.time_base, ticks, int(ticks[-1]) + last, False, 0, np.zeros(len(ticks), bool))

@@ -1,0 +1,218 @@
+"""Which spans of a film a supercut shows: pure functions over the lake's tables.
+
+A *selector* (tags, scenes, beats, a character, a range of affect) gives spans with a relevance from 0 to 1. Of the
+values of one selector any will do; several selectors must hold at the same time (`either=True`: one of them is
+enough). Where all must hold the relevance is the least of theirs, else the greatest.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from cinelake.errors import UnknownName, UsageError
+
+TOUCH_S = 1e-4
+"""Spans with no more than this between them are adjacent."""
+
+_CONDITION = re.compile(r"\s*(valence|arousal)\s*(<=|>=|<|>)\s*([-+]?\d*\.?\d+)\s*")
+_COMPARE = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}
+
+
+@dataclass(frozen=True)
+class Span:
+    """Seconds of a film (end exclusive), how relevant they are, and what they show."""
+
+    start_s: float
+    end_s: float
+    relevance: float = 1.0
+    what: str = ""
+
+    @property
+    def length_s(self) -> float:
+        """How long it is."""
+        return self.end_s - self.start_s
+
+
+def tagged(tag_shots: pa.Table, shots: pa.Table, tags: Sequence[str], least: float = 0.0) -> list[Span]:
+    """The shots that carry any of the tags with at least this probability, which is their relevance.
+
+    Raises `UnknownName` for a tag that no shot of the film has.
+    """
+    _known("tag", tags, tag_shots["tag"].to_pylist())
+    times = {shot: (start, end) for shot, start, end in _rows(shots, "shot", "start_s", "end_s")}
+    return [
+        Span(*times[shot], probability, tag)
+        for shot, tag, probability in _rows(tag_shots, "shot", "tag", "probability")
+        if tag in tags and probability >= least and shot in times
+    ]
+
+
+def labelled(labels: pa.Table, shots: pa.Table | None, tags: Sequence[str]) -> list[Span]:
+    """The spans that people labelled with any of the tags. Raises `UnknownName`, `UsageError`."""
+    if "tag" not in labels.column_names:
+        raise UsageError(f"these labels have no column 'tag'. They have: {', '.join(labels.column_names)}")
+    _known("tag", tags, labels["tag"].to_pylist())
+    starts, ends = ([], []) if shots is None else (shots["start_s"].to_pylist(), shots["end_s"].to_pylist())
+    spans = []
+    for row in labels.to_pylist():
+        if row["tag"] not in tags:
+            continue
+        if row.get("start_s") is not None:
+            spans.append(Span(row["start_s"], row["end_s"], 1.0, row["tag"]))
+        elif row.get("start_shot") is not None and row["end_shot"] <= len(ends):
+            spans.append(Span(starts[row["start_shot"]], ends[row["end_shot"] - 1], 1.0, row["tag"]))
+        elif row.get("start_shot") is not None:
+            raise UsageError(f"a label ends at shot {row['end_shot']}; the film has {len(ends)} shots in the lake")
+        else:
+            spans.append(Span(0.0, float("inf"), 1.0, row["tag"]))
+    return spans
+
+
+def numbered(scenes: pa.Table, numbers: Sequence[int]) -> list[Span]:
+    """The scenes with these numbers. Raises `UnknownName`."""
+    _known("scene", [str(number) for number in numbers], [str(number) for number in scenes["scene"].to_pylist()])
+    rows = _rows(scenes, "scene", "start_s", "end_s")
+    return [Span(start, end, 1.0, f"scene {scene}") for scene, start, end in rows if scene in numbers]
+
+
+def of_beats(beats: pa.Table, names: Sequence[str], least: float = 0.0) -> list[Span]:
+    """The beat events of these categories with at least this confidence. Raises `UnknownName`."""
+    _known("beat", names, beats["category"].to_pylist())
+    rows = _rows(beats, "category", "start_s", "end_s", "confidence")
+    return [Span(start, end, sure, name) for name, start, end, sure in rows if name in names and sure >= least]
+
+
+def appearing(appearances: pa.Table, characters: Sequence[str]) -> list[Span]:
+    """When any of these characters is to be seen. Raises `UnknownName`."""
+    _known("character", characters, appearances["character"].to_pylist())
+    rows = _rows(appearances, "character", "start_s", "end_s")
+    return [Span(start, end, 1.0, name) for name, start, end in rows if name in characters]
+
+
+def felt(affect: pa.Table, condition: str) -> list[Span]:
+    """When valence or arousal is as the condition says, as in `arousal>0.5`; each value holds until the next.
+
+    The relevance is how far the value is beyond the bound, as a part of what is possible. Raises `UsageError`.
+    """
+    found = _CONDITION.fullmatch(condition)
+    if not found:
+        raise UsageError(f"affect is asked for as in 'arousal>0.5' or 'valence<=-0.2'. Received: {condition!r}")
+    name, compare, bound = found[1], _COMPARE[found[2]], float(found[3])
+    times, values = affect["time_s"].to_numpy(), affect[name].to_numpy(zero_copy_only=False)
+    step = float(np.median(np.diff(times))) if len(times) > 1 else 1.0
+    ends = np.append(times[1:], times[-1:] + step)
+    room = max(1e-9, 1 - bound if found[2].startswith(">") else 1 + bound)
+    relevance = np.clip(np.abs(values - bound) / room, 0, 1)
+    chosen = np.flatnonzero(compare(values, bound))
+    return [Span(float(times[i]), float(ends[i]), float(relevance[i]), condition) for i in chosen]
+
+
+def combined(selectors: Sequence[Sequence[Span]], *, either: bool = False) -> list[Span]:
+    """The spans, disjoint and in film order, in which every selector holds (`either`: at least one).
+
+    They are cut wherever a span of a selector begins or ends, so that each has one relevance.
+    """
+    edges = sorted({edge for spans in selectors for span in spans for edge in (span.start_s, span.end_s)})
+    starts = sorted((span.start_s, number, k) for number, spans in enumerate(selectors) for k, span in enumerate(spans))
+    active: set[tuple[int, int]] = set()
+    found: list[tuple[frozenset[tuple[int, int]], Span]] = []
+    at = 0
+    for begin, end in pairwise(edges):
+        while at < len(starts) and starts[at][0] <= begin:
+            active.add(starts[at][1:])
+            at += 1
+        active = {(number, k) for number, k in active if selectors[number][k].end_s > begin}
+        span = _held(selectors, active, begin, end, either=either)
+        if span is None:
+            continue
+        if found and found[-1][0] == active and found[-1][1].end_s == begin:
+            found[-1] = (found[-1][0], replace(found[-1][1], end_s=end))
+        else:
+            found.append((frozenset(active), span))
+    return [span for _, span in found]
+
+
+def _held(
+    selectors: Sequence[Sequence[Span]], active: Iterable[tuple[int, int]], begin: float, end: float, *, either: bool
+) -> Span | None:
+    """What holds between two neighbouring edges; None where too little does."""
+    best: dict[int, float] = {}
+    names: list[str] = []
+    for number, k in sorted(active):
+        span = selectors[number][k]
+        best[number] = max(best.get(number, 0.0), span.relevance)
+        names.append(span.what)
+    if not best or (len(best) < len(selectors) and not either):
+        return None
+    relevance = max(best.values()) if either else min(best.values())
+    return Span(begin, end, relevance, ", ".join(dict.fromkeys(filter(None, names))))
+
+
+def within(spans: Iterable[Span], end_s: float) -> list[Span]:
+    """The parts that lie in a film of this length."""
+    clipped = (replace(span, start_s=max(0.0, span.start_s), end_s=min(end_s, span.end_s)) for span in spans)
+    return [span for span in clipped if span.length_s > TOUCH_S]
+
+
+def chosen(spans: Sequence[Span], most_s: float | None) -> list[Span]:
+    """The most relevant spans that together last at most `most_s`, in film order.
+
+    A span that does not fit any more is passed over for the next; the most relevant one alone is shortened if it is
+    longer than all that may be.
+    """
+    if most_s is None:
+        return list(spans)
+    ranked = sorted(spans, key=lambda span: (-span.relevance, span.start_s))
+    if ranked and ranked[0].length_s > most_s:
+        return [replace(ranked[0], end_s=ranked[0].start_s + most_s)]
+    kept, used = [], 0.0
+    for span in ranked:
+        if used + span.length_s <= most_s + TOUCH_S:
+            kept.append(span)
+            used += span.length_s
+    return sorted(kept, key=lambda span: span.start_s)
+
+
+def merged(spans: Iterable[Span]) -> list[Span]:
+    """Spans in film order, overlapping and adjacent ones as one; its relevance is their mean, weighted by length."""
+    whole: list[Span] = []
+    for span in sorted(spans, key=lambda span: span.start_s):
+        if whole and span.start_s <= whole[-1].end_s + TOUCH_S:
+            whole[-1] = _one(whole[-1], span)
+        else:
+            whole.append(span)
+    return whole
+
+
+def _one(first: Span, second: Span) -> Span:
+    lengths = first.length_s, second.length_s
+    relevance = (first.relevance * lengths[0] + second.relevance * lengths[1]) / max(sum(lengths), 1e-9)
+    what = ", ".join(dict.fromkeys([*first.what.split(", "), *second.what.split(", ")]))
+    return Span(first.start_s, max(first.end_s, second.end_s), relevance, what)
+
+
+def ordered(spans: Iterable[Span], order: str) -> list[Span]:
+    """In the order of the film, or the most relevant first."""
+    if order == "film":
+        return sorted(spans, key=lambda span: span.start_s)
+    if order == "relevance":
+        return sorted(spans, key=lambda span: (-span.relevance, span.start_s))
+    raise UnknownName("order", order, ["film", "relevance"])
+
+
+def _known(kind: str, wanted: Sequence[str], there: Iterable[str]) -> None:
+    known = sorted(set(there))
+    for name in wanted:
+        if name not in known:
+            raise UnknownName(kind, name, known)
+
+
+def _rows(table: pa.Table, *names: str) -> Iterable[tuple[Any, ...]]:
+    return zip(*(table[name].to_pylist() for name in names), strict=True)

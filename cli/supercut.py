@@ -1,0 +1,72 @@
+"""`cinelake supercut`: the options; what it does is in `cli.supercut_work`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.options import HERE, JsonOption, ManifestOption, example, finish
+
+EPILOG = example(
+    'cinelake supercut my_film --tags "chase,explosion" -o out.mp4',
+    "cinelake supercut my_film --character tom --affect 'arousal>0.5' --max-length 90 --order relevance -o tom.mp4",
+    "cinelake supercut my_film --scenes 3,5 --dry-run",
+)
+
+Values = list[str] | None
+
+
+def supercut(
+    film: Annotated[str, typer.Argument(help="The film's movie_id.")],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="mp4, m4v, mov or mkv.")] = None,
+    manifest: ManifestOption = HERE,
+    tags: Annotated[Values, typer.Option(help="Shots with any of these tags.", metavar="A,B")] = None,
+    scenes: Annotated[Values, typer.Option(help="Scenes by number.", metavar="3,5")] = None,
+    beats: Annotated[Values, typer.Option(help="Beat events of these categories.", metavar="A,B")] = None,
+    character: Annotated[Values, typer.Option(help="When any of these characters is seen.", metavar="A,B")] = None,
+    affect: Annotated[Values, typer.Option(help="As in [cyan]arousal>0.5[/].", metavar="CONDITION")] = None,
+    either: Annotated[bool, typer.Option("--either", help="One selector is enough; by default all must hold.")] = False,
+    labels: Annotated[str, typer.Option(help="Take --tags from this set of people's labels instead.")] = "",
+    min_probability: Annotated[float, typer.Option(help="For --tags and --beats.", min=0, max=1)] = 0.5,
+    order: Annotated[str, typer.Option(help="film, or relevance: the most relevant first.")] = "film",
+    max_length: Annotated[float | None, typer.Option(help="Seconds in all; the most relevant spans stay.")] = None,
+    copy: Annotated[bool, typer.Option("--copy", help="Copy pictures; every cut must be at a keyframe.")] = False,
+    timecode: Annotated[str, typer.Option(help="auto, drop or non-drop: frames at 29.97 and 59.94.")] = "auto",
+    force: Annotated[bool, typer.Option("--force", help="Replace an output that is there.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be cut.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Cut the spans of a film that carry tags, scenes, beats, a character or an affect, exact to the picture.
+
+    An option given twice is two selectors. Of the values of one selector any will do; all selectors must hold at the
+    same time (or one of them, with --either). Beside the output come an edit decision list (.edl) and an
+    OpenTimelineIO file (.otio). With --copy pictures are not encoded anew; sound always is.
+    """
+    from cli.supercut_work import Wish, make_supercut
+
+    wish = Wish(
+        film=film,
+        output=output,
+        tags=_lists(tags),
+        scenes=_lists(scenes),
+        beats=_lists(beats),
+        characters=_lists(character),
+        affect=tuple(affect or ()),
+        either=either,
+        labels=labels,
+        min_probability=min_probability,
+        order=order,
+        max_length_s=max_length,
+        copy=copy,
+        timecode=timecode,
+        force=force,
+        dry_run=dry_run,
+    )
+    finish(make_supercut(manifest, wish, as_json=json))
+
+
+def _lists(given: Values) -> tuple[tuple[str, ...], ...]:
+    """Each occurrence of an option as the list of its values."""
+    return tuple(tuple(word.strip() for word in text.split(",") if word.strip()) for text in given or ())
