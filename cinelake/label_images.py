@@ -245,6 +245,7 @@ def keep_images(root: Path, name: str, pictures: Iterable[Picture], numbers: Map
 
 
 def _replace(path: Path, table: pa.Table) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     with part.open("wb") as file:
         pq.write_table(table, file, compression="none", row_group_size=256)

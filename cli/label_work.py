@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import re
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from cinelake.label_contract import LabelContract
 from cinelake.label_files import Reading, at_a_rate, in_class_folders, read_files
 from cinelake.label_films import KnownFilms
 from cinelake.label_images import (
+    Scan,
     image_facts,
     image_rows,
     images_lock,
@@ -146,17 +146,21 @@ def _import_images(target: Target, request: Request) -> tuple[Reading, LabelVers
     pattern = _pattern(request.source_pattern)
     folder = request.files[0]
     scan = scan_images(folder, target.contract, pattern)
-    with ExitStack() as held:
-        if not request.dry_run:
-            held.enter_context(images_lock(target.root, target.name))
-        numbers = numbered(target.root, target.name, scan.pictures)
-        reading = image_rows(folder, scan, target.contract, numbers)
-        films = image_facts(target.root, target.name, numbers)
-        version = _import(target, request, reading, films, dry_run=True)
-        if not request.dry_run:
-            keep_images(target.root, target.name, scan.pictures, numbers)
-            version = _import(target, request, reading, films)
+    reading, version = _import_numbered(target, request, folder, scan, dry_run=True)
+    if not request.dry_run:
+        with images_lock(target.root, target.name):
+            keep_images(target.root, target.name, scan.pictures, numbered(target.root, target.name, scan.pictures))
+            reading, version = _import_numbered(target, request, folder, scan)
     return reading, version
+
+
+def _import_numbered(
+    target: Target, request: Request, folder: Path, scan: Scan, *, dry_run: bool = False
+) -> tuple[Reading, LabelVersion]:
+    numbers = numbered(target.root, target.name, scan.pictures)
+    reading = image_rows(folder, scan, target.contract, numbers)
+    films = image_facts(target.root, target.name, numbers)
+    return reading, _import(target, request, reading, films, dry_run=dry_run)
 
 
 def _pattern(text: str) -> str | None:

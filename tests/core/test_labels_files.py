@@ -1,0 +1,145 @@
+"""Files of labels, as people and programs write them, become rows; what cannot be read is a problem with its line."""
+
+from pathlib import Path
+
+import pandas
+import pytest
+from _labelled import FACES, FILMS, GENRES, KINDS, SCENES, TAGS
+
+from cinelake.catalogue import CatalogueFilm
+from cinelake.label_checks import FILE, LINE, check_labels
+from cinelake.label_files import at_a_rate, in_class_folders, read_files
+
+TEXT = "movie_id,start_s,end_s,kind\ndawn,0,10,chase\ndawn,10,20,sorrow\n"
+ROWS = [("dawn", 0.0, 10.0, "chase"), ("dawn", 10.0, 20.0, "sorrow")]
+
+
+def written(folder, text, name="a.csv"):
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def checked(contract, reading):
+    table, found = check_labels(contract, reading.rows, FILMS, source="a.csv", vocabularies={"kind": KINDS})
+    assert not reading.problems and not found
+    names = [name for name in table.column_names if table[name].null_count < len(table)]
+    return list(zip(*(table[name].to_pylist() for name in names), strict=True))
+
+
+def said(reading, folder):
+    return [str(problem).replace(f"{folder}/", "") for problem in reading.problems]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        TEXT,
+        TEXT.replace(",", ";"),
+        TEXT.replace(",", "\t"),
+        b"\xef\xbb\xbf" + TEXT.encode(),
+        TEXT.replace("\n", "\r\n"),
+        TEXT.replace("chase", '"chase"').replace("movie_id", '"movie_id"'),
+        TEXT.replace("dawn,0,10", "\n dawn ,0:00:00,0:00:10.000"),
+    ],
+    ids=["commas", "semicolons", "tabs", "byte order mark", "windows", "quotes", "clock times and blanks"],
+)
+def test_csv_is_read_in_every_form_that_programs_write(tmp_path, text):
+    assert checked(SCENES, read_files([written(tmp_path, text)])) == ROWS
+
+
+def test_parquet_is_read(tmp_path):
+    frame = pandas.DataFrame(ROWS, columns=["movie_id", "start_s", "end_s", "kind"])
+    frame.to_parquet(tmp_path / "a.parquet")
+    assert checked(SCENES, read_files([tmp_path / "a.parquet"])) == ROWS
+
+
+def test_several_files_are_read_as_one_whatever_their_forms(tmp_path):
+    frame = pandas.DataFrame([("dusk", 0.0, 5.0, "chase")], columns=["movie_id", "start_s", "end_s", "kind"])
+    frame.to_parquet(tmp_path / "b.parquet")
+    reading = read_files([written(tmp_path, TEXT), tmp_path / "b.parquet"])
+    assert checked(SCENES, reading) == [*ROWS, ("dusk", 0.0, 5.0, "chase")]
+    assert reading.source == "a.csv, b.parquet"
+
+
+def test_a_row_knows_its_line_even_after_a_value_of_two_lines(tmp_path):
+    reading = read_files([written(tmp_path, 'movie_id,note\ndawn,"one\ntwo"\n\ndusk,x\n')])
+    assert reading.rows[LINE].to_pylist() == [2, 5] and reading.rows[FILE][0].as_py().endswith("a.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "a.csv:1: expected a header with the columns' names: the file is empty"),
+        ("movie_id,kind,kind\n", "a.csv:1: kind: the column stands twice in the header"),
+        ("movie_id,kind\ndawn\n", "a.csv:2: expected 2 fields, received 1"),
+        (b"movie_id,kind\ndawn,caf\xe9\n", "a.csv:2: expected CSV in UTF-8, or Parquet"),
+        ('movie_id,kind\ndawn,"chase\n', "a.csv:2: expected CSV: unexpected end of data"),
+        (b"PAR1 and nothing", "a.csv: expected CSV in UTF-8 or Parquet: "),
+    ],
+    ids=["empty", "twice", "too short", "latin 1", "open quote", "damaged parquet"],
+)
+def test_what_cannot_be_read_is_said_with_its_line(tmp_path, text, problem):
+    found = said(read_files([written(tmp_path, text)]), tmp_path)
+    assert len(found) == 1 and found[0].startswith(problem)
+
+
+def test_a_file_that_is_not_there_is_a_problem(tmp_path):
+    found = said(read_files([tmp_path / "none.csv"]), tmp_path)
+    assert found == ["none.csv: the file cannot be read: No such file or directory"]
+
+
+# --- Image_ID,Class
+
+
+def test_pictures_at_a_rate_are_moments_of_the_film(tmp_path):
+    reading = read_files([written(tmp_path, "Image_ID,Class\nframe0.jpg,0\nframe12.jpg,1\n")])
+    rows = at_a_rate(reading, FACES, "dawn", 2.0, {"0": "sorrow", "1": "chase"})
+    assert checked(FACES, rows) == [("dawn", 0.0, "sorrow"), ("dawn", 6.0, "chase")]
+
+
+def test_pictures_at_a_rate_are_spans_where_the_model_learns_from_spans(tmp_path):
+    reading = read_files([written(tmp_path, "Image_ID,Class\nframe3.jpg,chase\n")])
+    assert checked(SCENES, at_a_rate(reading, SCENES, "dawn", 2.0, {})) == [("dawn", 1.5, 2.0, "chase")]
+
+
+def test_pictures_without_number_and_classes_that_are_not_named_are_problems(tmp_path):
+    reading = read_files([written(tmp_path, "Image_ID,Class\nframe.jpg,0\nframe1.jpg,7\n")])
+    found = said(at_a_rate(reading, FACES, "dawn", 1.0, {"0": "chase"}), tmp_path)
+    assert "a.csv:2: Image_ID: expected a number in the picture's name" in found[0]
+    assert found[1] == "a.csv:3: Class: class '7' is not in --classes: there is 0"
+
+
+def test_other_columns_than_those_of_pictures_are_a_problem(tmp_path):
+    reading = read_files([written(tmp_path, "ImageID,Class\nframe1.jpg,7\n")])
+    (found,) = said(at_a_rate(reading, FACES, "dawn", 1.0, {}), tmp_path)
+    assert "Image_ID: the column is missing" in found and "did you mean 'ImageID'?" in found
+
+
+# --- clips in class folders
+
+
+def clip(folder, name):
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"film")
+    return CatalogueFilm(path.stem, str(path), name, path.stem)
+
+
+@pytest.mark.parametrize("contract", [TAGS, GENRES], ids=["spans", "films"])
+def test_clips_in_class_folders_are_labels_of_whole_films(tmp_path, contract):
+    films = [clip(tmp_path, "scenes/chase/dawn.mkv"), clip(tmp_path, "scenes/sorrow/dusk.mkv")]
+    films.append(clip(tmp_path, "other/night.mkv"))
+    reading = in_class_folders(tmp_path / "scenes", films, contract)
+    assert checked(contract, reading) == [("dawn", "chase"), ("dusk", "sorrow")]
+
+
+def test_a_class_folder_without_a_film_of_the_catalogue_is_a_problem(tmp_path):
+    films = [clip(tmp_path, "scenes/chase/dawn.mkv")]
+    clip(tmp_path, "scenes/sorrow/unknown.mkv")
+    (found,) = said(in_class_folders(tmp_path / "scenes", films, TAGS), tmp_path)
+    assert found.startswith("scenes/sorrow: the folder holds no film of the catalogue")
+
+
+def test_a_folder_of_clips_that_is_not_there_is_a_problem():
+    assert "there is no such folder" in str(in_class_folders(Path("nowhere"), [], TAGS).problems[0])
