@@ -14,9 +14,12 @@ from cinelake.manifest import Manifest
 
 
 class KnownFilms(Mapping[str, FilmFacts]):
-    """movie_id → facts. What the lake holds is listed at once; a film's facts are read when they are asked for."""
+    """movie_id → facts. What the lake holds is listed at once; a film's facts are read when they are asked for.
 
-    def __init__(self, manifest: Manifest):
+    others: films that neither the catalogue nor the lake knows (imported images), and their facts.
+    """
+
+    def __init__(self, manifest: Manifest, others: Mapping[str, FilmFacts] | None = None):
         self.lake = Lake(manifest.lake.place)
         self.catalogue: tuple[CatalogueFilm, ...] = read_catalogue(manifest.catalogue, manifest.folder).films
         self._films, self._shots = (_entries(manifest, task) for task in ("films", "shots"))
@@ -24,8 +27,8 @@ class KnownFilms(Mapping[str, FilmFacts]):
             table: {name.removesuffix(".parquet") for name in self.lake.storage.files(table)}
             for table in self.lake.tables()
         }
-        self._names = {film.movie_id for film in self.catalogue}.union(*self._cells.values())
-        self._facts: dict[str, FilmFacts] = {}
+        self._names = {film.movie_id for film in self.catalogue}.union(others or (), *self._cells.values())
+        self._facts: dict[str, FilmFacts] = dict(others or {})
 
     def __contains__(self, movie_id: object) -> bool:
         return movie_id in self._names

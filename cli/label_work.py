@@ -76,10 +76,10 @@ def import_into(manifest: Path, request: Request, *, as_json: bool) -> int:
     _check(request)
     loaded = load_manifest(manifest)
     target = find_target(loaded, request)
-    films = KnownFilms(loaded)
     if any(path.is_dir() for path in request.files):
         reading, version = _import_images(target, request)
     else:
+        films = KnownFilms(loaded, image_facts(target.root, target.name))
         reading = _read(request, target.contract, films)
         version = _import(target, request, reading, films)
     _tell(target, request, reading, version, as_json=as_json)

@@ -1,0 +1,240 @@
+"""`labels`: import from every form, list, show, export; a problem anywhere and nothing is imported."""
+
+import io
+import json
+import os
+import shutil
+import subprocess
+
+import cv2
+import numpy as np
+import pandas
+import pyarrow.parquet as pq
+import pytest
+from core._labelled import MODEL, a_project
+from end_to_end._command import COMMAND, ROOT, environment
+from typer.testing import CliRunner
+
+from cinelake.errors import BadLabels, CinelakeError, UnknownName, UsageError
+from cinelake.labels import label_sets, label_versions
+from cli.main import app
+
+CSV = "movie_id,start_s,end_s,kind\ndawn,0,10,chase\ndawn,0:00:10,0:00:20.5,sorrow\ndusk,1,2,dialogue\n"
+
+
+@pytest.fixture
+def project(tmp_path, own_models):
+    """A manifest over a lake with the films dawn and dusk (60 s, 6 shots), night being listed only; a model `toy`."""
+    own_models(MODEL)
+    return a_project(tmp_path / "project", listed=["night"])
+
+
+def labels(project, *words):
+    """Run `cinelake labels …`; gives what it prints. Errors come as they are raised."""
+    result = CliRunner().invoke(app, ["labels", *map(str, words), "-m", str(project / "pipeline.yaml")])
+    if isinstance(result.exception, CinelakeError):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def take(project, text=CSV, *words):
+    (project / "a.csv").write_text(text)
+    return labels(project, "import", project / "a.csv", "--model", "toy", *words)
+
+
+def told(project, *words):
+    return json.loads(labels(project, *words, "--json"))
+
+
+def shown(project, *words):
+    rows = told(project, "show", "toy", *words)["labels"]
+    return [tuple(value for value in row.values() if value is not None) for row in rows]
+
+
+def draw(folder, *names):
+    for number, name in enumerate(names):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        noise = np.random.default_rng(number).integers(0, 255, (32, 32, 3), np.uint8)
+        cv2.imwrite(str(folder / name), noise)
+    return folder
+
+
+# --- import
+
+
+def test_labels_are_imported_and_shown(project):
+    assert take(project) == "Imported 3 labels of 2 films as version 1 of toy.\n"
+    assert shown(project)[1] == ("dawn", 10.0, 20.5, "sorrow")
+
+
+def test_an_import_as_json_says_what_was_made(project):
+    made = json.loads(take(project, CSV, "--annotator", "maria", "--json"))
+    assert made["films"] == ["dawn", "dusk"] and (made["rows"], made["annotator"], made["source"]) == (
+        3,
+        "maria",
+        "a.csv",
+    )
+
+
+def test_the_same_labels_again_are_said_to_be_there(project):
+    take(project)
+    assert "count already (version 1 of toy): nothing was written" in take(project)
+
+
+def test_all_problems_are_said_with_their_lines_and_nothing_is_imported(project):
+    text = CSV + "dwan,0,1,chase\ndusk,50,99,chase\nnight,0,1,chase\ndusk,5,5,chaise\n"
+    with pytest.raises(BadLabels) as caught:
+        take(project, text)
+    said = [(problem.line, problem.where) for problem in caught.value.problems]
+    assert said == [(5, "movie_id"), (6, "end_s"), (7, "movie_id"), (8, "kind"), (8, "start_s")]
+    assert not (project / "labels").exists()
+
+
+def test_a_problem_ends_the_command_with_2_and_one_message(project):
+    (project / "a.csv").write_text("movie_id,kind\ndwan,chase\n")
+    words = ["labels", "import", "a.csv", "--model", "toy"]
+    done = subprocess.run([*COMMAND, *words], cwd=project, env=_with_models(project), capture_output=True, text=True)
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert "a.csv:2: movie_id: unknown film 'dwan': did you mean 'dawn'?" in done.stderr
+
+
+def _with_models(project):
+    """The environment in which an installed package gives the model `toy`."""
+    places = [ROOT, ROOT / "tests", project.parent / "models_site"]
+    return environment(PYTHONPATH=os.pathsep.join(map(str, places)))
+
+
+def test_a_film_that_waits_for_its_run_may_be_labelled_when_asked(project):
+    assert "1 labels of 1 film" in take(project, "movie_id,kind\nnight,chase\n", "--before-run")
+
+
+def test_a_dry_run_writes_nothing(project):
+    assert "would be version 1 of toy" in take(project, CSV, "--dry-run")
+    assert not (project / "labels").exists()
+
+
+def test_parquet_is_imported_too(project):
+    pandas.read_csv(io.StringIO("movie_id,kind\ndawn,chase\n")).to_parquet(project / "a.parquet")
+    labels(project, "import", project / "a.parquet", "--model", "toy")
+    assert shown(project) == [("dawn", "chase")]
+
+
+def test_ratings_are_a_kind_of_their_own(project):
+    take(project, "movie_id,viewer,kind,rating\ndawn,v1,chase,4\ndawn,v2,chase,2.5\n", "--kind", "ratings")
+    assert shown(project, "--kind", "ratings") == [("dawn", "v1", "chase", 4.0), ("dawn", "v2", "chase", 2.5)]
+
+
+def test_pictures_at_a_rate_are_imported_as_moments(project):
+    rate = ("--kind", "faces", "--rate", "2", "--movie", "dawn", "--classes", "0=sorrow,1=chase")
+    take(project, "Image_ID,Class\nframe0.jpg,0\nframe3.jpg,1\n", *rate)
+    assert shown(project, "--kind", "faces") == [("dawn", 0.0, "sorrow"), ("dawn", 1.5, "chase")]
+
+
+def test_pictures_past_the_films_end_are_a_problem(project):
+    with pytest.raises(BadLabels, match=r"a.csv:2: time_s: 61 s is past the end of 'dawn'"):
+        take(project, "Image_ID,Class\nframe61.jpg,chase\n", "--kind", "faces", "--rate", "1", "--movie", "dawn")
+
+
+def test_clips_in_class_folders_are_imported(project):
+    for movie_id, kind in (("dawn", "chase"), ("dusk", "sorrow")):
+        (project / "films" / kind).mkdir()
+        shutil.move(project / "films" / f"{movie_id}.mp4", project / "films" / kind / f"{movie_id}.mp4")
+    manifest = project / "pipeline.yaml"
+    manifest.write_text(manifest.read_text().replace("films/*", "films/*/*.mp4"))
+    labels(project, "import", "--clips", project / "films", "--model", "toy")
+    assert shown(project) == [("dawn", "chase"), ("dusk", "sorrow")]
+
+
+def test_a_folder_of_images_is_imported_with_its_images(project):
+    folder = draw(project / "in", "chase/heat_1.jpg", "sorrow/heat_2.jpg", "chase/alien_1.png")
+    labels(project, "import", folder, "--model", "toy")
+    assert shown(project) == [
+        ("images_alien", 0, 1, "chase"),
+        ("images_heat", 0, 1, "chase"),
+        ("images_heat", 1, 2, "sorrow"),
+    ]
+    assert len(pq.read_table(project / "labels/toy/images/images_heat.parquet")) == 2
+
+
+def test_images_that_were_imported_can_be_labelled_anew_in_a_file(project):
+    labels(project, "import", draw(project / "in", "chase/heat_1.jpg"), "--model", "toy")
+    take(project, "movie_id,start_shot,end_shot,kind\nimages_heat,0,1,sorrow\n")
+    assert shown(project) == [("images_heat", 0, 1, "sorrow")]
+
+
+def test_images_of_a_class_that_nobody_knows_are_not_imported(project):
+    with pytest.raises(BadLabels, match=r"unknown kind 'chace': did you mean 'chase'"):
+        labels(project, "import", draw(project / "in", "chace/heat_1.jpg"), "--model", "toy")
+    assert not (project / "labels").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "said"),
+    [
+        (["a.csv"], UsageError, "Say `--model NAME`"),
+        (["a.csv", "--model", "toi"], UnknownName, "unknown model 'toi': did you mean 'toy'"),
+        (["a.csv", "--model", "toy", "--kind", "rating"], UnknownName, "did you mean 'ratings'"),
+        (["--model", "toy"], UsageError, "expected files, a folder of images, or `--clips FOLDER`"),
+        (["a.csv", "--model", "toy", "--rate", "1"], UsageError, "and --movie"),
+        (["a.csv", "--model", "toy", "--movie", "dawn"], UsageError, "belong to --rate"),
+        (["a.csv", "--model", "toy", "--kind", "genres", "--rate", "1", "--movie", "dawn"], UsageError, "by films"),
+        (["none.csv", "--model", "toy"], BadLabels, "none.csv: the file cannot be read: No such file"),
+        (["a.csv", "--model", "toy", "--set", "../x"], UsageError, "name of a set"),
+    ],
+)
+def test_what_cannot_be_is_said_in_words(project, monkeypatch, words, error, said):
+    monkeypatch.chdir(project)
+    (project / "a.csv").write_text(CSV)
+    with pytest.raises(error) as caught:
+        labels(project, "import", *words)
+    assert said in str(caught.value)
+
+
+# --- list, show, export
+
+
+def test_sets_are_listed_with_what_counts_in_them(project):
+    take(project)
+    take(project, "movie_id,kind\ndusk,sorrow\n", "--annotator", "jo")
+    (found,) = told(project, "list")["labels"]
+    assert (found["set"], found["films"], found["rows"], found["versions"]) == ("toy", 2, 3, 2)
+    assert "toy" in labels(project, "list")
+
+
+def test_without_labels_the_list_says_how_they_come(project):
+    assert "cinelake labels import" in labels(project, "list")
+
+
+def test_versions_of_a_set_are_listed_with_who_and_when(project):
+    take(project, CSV, "--annotator", "maria")
+    (found,) = told(project, "list", "toy")["versions"]
+    assert (found["version"], found["annotator"], found["source"], found["model"]) == (1, "maria", "a.csv", "toy")
+
+
+def test_an_older_version_is_shown_when_asked(project):
+    take(project, "movie_id,kind\ndusk,sorrow\n")
+    take(project, "movie_id,kind\ndusk,chase\n")
+    assert shown(project) == [("dusk", "chase")]
+    assert shown(project, "--version", "1") == [("dusk", "sorrow")]
+
+
+def test_a_set_of_ones_own_name_is_kept_apart(project):
+    take(project, CSV, "--set", "second")
+    assert label_sets(project / "labels") == ["second"]
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_what_is_exported_can_be_imported_again(project, form):
+    take(project)
+    labels(project, "export", "toy", "--format", form, "--output", project / f"out.{form}")
+    labels(project, "import", project / f"out.{form}", "--model", "toy", "--set", "again")
+    (first,), (second,) = (label_versions(project / "labels", name) for name in ("toy", "again"))
+    assert first.films == second.films
+
+
+def test_an_unknown_set_gets_close_matches(project):
+    take(project)
+    for words in (("show", "toi"), ("list", "toi"), ("export", "toi")):
+        with pytest.raises(UnknownName, match="did you mean 'toy'"):
+            labels(project, *words)
