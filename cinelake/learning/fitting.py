@@ -159,11 +159,11 @@ class Checkpoint:
         self._path = path
         self._variables = [*network.variables, *optimizer.variables]
         self._weights = list(network.variables)
-        self._best = [np.asarray(variable) for variable in self._weights]
+        self._best = [variable.numpy() for variable in self._weights]
 
     def keep_best(self) -> None:
         """Remember the weights as the best so far."""
-        self._best = [np.array(variable) for variable in self._weights]
+        self._best = [variable.numpy() for variable in self._weights]
 
     def restore_best(self) -> None:
         """Put the best weights back into the network."""
@@ -173,7 +173,7 @@ class Checkpoint:
     def save(self, progress: Progress) -> None:
         """Write the state beside the old one and put it in its place."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        arrays: dict[str, Any] = {f"now_{i}": np.asarray(variable) for i, variable in enumerate(self._variables)}
+        arrays: dict[str, Any] = {f"now_{i}": variable.numpy() for i, variable in enumerate(self._variables)}
         arrays |= {f"best_{i}": value for i, value in enumerate(self._best)}
         unfinished = self._path.with_suffix(".part.npz")
         arrays["progress"] = np.array(json.dumps(asdict(progress)))

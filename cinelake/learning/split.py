@@ -17,7 +17,7 @@ from cinelake.errors import CannotTrain
 from cinelake.model import Example
 
 MIN_GROUPS = 8
-MIN_STEPS = 10
+MIN_STEPS = 5
 """Fewer steps than this are no block to be scored on."""
 VALIDATION = 0.15
 """The share that early stopping and thresholds look at."""

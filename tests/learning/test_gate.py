@@ -1,0 +1,78 @@
+"""The gate: better than nothing, and not worse than the champion, on the same films."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cinelake.learning.gate import Verdict, bootstrap, compare, decide
+from cinelake.model import Judgement, Scores
+
+GOOD, FAIR, POOR = ([0.9, 0.8, 0.85, 0.9, 0.95, 0.8], [0.6, 0.7, 0.65, 0.6, 0.7, 0.6], [0.1, 0.2, 0.1, 0.0, 0.2, 0.1])
+
+
+def films(scores: Sequence[float]) -> list[Judgement]:
+    """One judgement a film."""
+    return [{"score": np.array(score)} for score in scores]
+
+
+def mean(judgements: Sequence[Judgement]) -> Scores:
+    """The mean of the films' scores."""
+    return {"score": float(np.mean([judgement["score"] for judgement in judgements]))}
+
+
+def gate(
+    candidate: Sequence[float], baseline: Sequence[float], champion: Sequence[float] | None = None, **rest: object
+):  # type: ignore[no-untyped-def]
+    """The verdict on films' scores."""
+    judged = films(champion) if champion is not None else None
+    return decide(films(candidate), films(baseline), judged, mean, "score", **{"epsilon": 0.01, **rest})
+
+
+def test_an_interval_of_equal_films_is_a_point():
+    found = bootstrap(films([0.5] * 4), mean, "score")
+    assert (found.mean, found.low, found.high) == (0.5, 0.5, 0.5)
+
+
+def test_an_interval_of_a_mean_is_about_two_standard_errors_wide():
+    scores = np.random.default_rng(1).normal(0.5, 0.1, 100)
+    found = bootstrap(films(scores.tolist()), mean, "score")
+    assert found.high - found.low == pytest.approx(4 * 0.1 / 10, rel=0.2)
+
+
+def test_a_difference_is_drawn_on_the_same_films_for_both():
+    hard_and_easy = [0.1, 0.9, 0.2, 0.8]
+    found = compare(films([score + 0.05 for score in hard_and_easy]), films(hard_and_easy), mean, "score")
+    assert (found.low, found.high) == pytest.approx((0.05, 0.05))
+
+
+def test_without_a_champion_beating_the_baseline_is_enough():
+    verdict = gate(GOOD, POOR)
+    assert verdict.moves and "there is no champion yet" in verdict.why
+
+
+def test_a_candidate_that_is_as_good_as_nothing_stays_out():
+    verdict = gate([0.1, 0.5, 0.0, 0.1], [0.2, 0.1, 0.1, 0.2])
+    assert not verdict.passes and "baseline" in verdict.why
+
+
+def test_a_candidate_below_the_champion_stays_out_and_the_difference_is_said():
+    verdict = gate(FAIR, POOR, GOOD)
+    assert not verdict.passes and "not better than the champion's: -0.225" in verdict.why
+
+
+def test_a_better_mean_with_an_uncertain_difference_stays_out():
+    verdict = gate([0.9, 0.3, 0.9, 0.3, 0.9, 0.6], POOR, FAIR)
+    assert verdict.over_champion.mean > 0 and not verdict.passes and "may be worse" in verdict.why
+
+
+def test_epsilon_is_how_much_worse_the_lower_bound_may_be():
+    assert gate([0.9, 0.3, 0.9, 0.3, 0.9, 0.6], POOR, FAIR, epsilon=0.5).passes
+
+
+def test_what_passes_still_waits_where_a_person_decides():
+    verdict = gate(GOOD, POOR, by_hand="a person decides")
+    assert verdict.passes and not verdict.moves and "a person decides" in verdict.why

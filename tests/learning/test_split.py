@@ -1,0 +1,74 @@
+"""Which films are learned from and which are held out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cinelake.errors import CannotTrain
+from cinelake.learning.split import folds, place, split, split_blocks
+from cinelake.model import Example
+
+NAMES = st.lists(st.from_regex(r"[a-z]{1,8}", fullmatch=True), min_size=8, max_size=40, unique=True)
+
+
+def film(name: str, group: str = "", steps: int = 20) -> Example:
+    """A film of unlabelled content; all steps count."""
+    time_s = np.arange(steps, dtype=float)
+    return Example(name, group or name, {"time_s": time_s}, {"known": np.ones(steps, bool)})
+
+
+def sides_of(names: list[str]) -> dict[str, set[str]]:
+    return {side: set(films) for side, films in split([film(name) for name in names]).films().items()}
+
+
+@given(NAMES)
+def test_every_film_is_on_one_side_and_no_side_is_empty(names: list[str]) -> None:
+    sides = sides_of(names)
+    assert sorted(name for films in sides.values() for name in films) == sorted(names)
+    assert all(sides.values())
+
+
+@given(NAMES, st.from_regex(r"new_[a-z]{1,8}", fullmatch=True))
+def test_a_film_that_was_learned_from_is_never_held_out_when_another_comes(names: list[str], new: str) -> None:
+    before, after = sides_of(names), sides_of([*names, new])
+    assert not before["train"] & after["test"]
+
+
+@given(NAMES)
+def test_films_held_out_by_their_hash_stay_held_out(names: list[str]) -> None:
+    by_hash = {name for name in names if place(name) < 0.25}
+    assert by_hash <= sides_of(names)["test"]
+
+
+def test_a_series_is_not_torn_apart():
+    examples = [film(f"film_{n}", group=f"series_{n % 9}") for n in range(36)]
+    found = split(examples)
+    groups = [{e.group for e in side} for side in (found.train, found.validation, found.test)]
+    assert not groups[0] & groups[1] and not groups[0] & groups[2] and not groups[1] & groups[2]
+
+
+def test_blocks_of_time_come_in_order_and_tile_the_film():
+    found = split_blocks([film("only", steps=100)])
+    ends = [side[0].features["time_s"][[0, -1]].tolist() for side in (found.train, found.validation, found.test)]
+    assert ends == [[0, 54], [55, 69], [70, 99]] and found.by == "time"
+
+
+def test_a_film_too_short_to_be_cut_cannot_be_trained_on():
+    with pytest.raises(CannotTrain, match="blocks of time would have"):
+        split([film("short", steps=6)])
+
+
+def test_in_cross_validation_each_film_is_scored_once_and_never_learned_from_there():
+    examples = [film(f"film_{n}") for n in range(10)]
+    found = folds(examples, 3)
+    assert sorted(e.movie_id for _, scored in found for e in scored) == sorted(e.movie_id for e in examples)
+    assert all(not {e.movie_id for e in learned} & {e.movie_id for e in scored} for learned, scored in found)
+
+
+def test_a_single_film_is_cross_validated_in_contiguous_blocks():
+    found = folds([film("only", steps=50)], 5)
+    assert [len(scored[0]) for _, scored in found] == [10] * 5
+    assert [sum(map(len, learned)) for learned, _ in found] == [40] * 5
