@@ -183,7 +183,9 @@ def _classes_are_known(rows: Rows) -> Found:
         known = list(rows.vocabularies.get(column.name) or column.one_of)
         strange = set(rows.of(column.name)) - set(known) if known else set()
         for row, value, more in _first_of_each(rows, column.name, strange.__contains__):
-            yield row, column.name, f"unknown {column.name} {value!r}{did_you_mean(str(value), known)}{more}"
+            hint = did_you_mean(str(value), known)
+            own = " (the list is the model's `config`)" if column.name in rows.vocabularies else ""
+            yield row, column.name, f"unknown {column.name} {value!r}{hint}{own}{more}"
 
 
 def _films_are_known(rows: Rows) -> Found:

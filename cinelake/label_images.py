@@ -195,7 +195,7 @@ def _kept(root: Path, name: str, movie_id: str, column: str) -> list[Any]:
 
 
 def image_rows(folder: Path, scan: Scan, contract: LabelContract, numbers: Mapping[str, Mapping[str, int]]) -> Reading:
-    """Label rows: each image is the shot of its number, with its folder's name as class."""
+    """Label rows: each image is the shot of its number (at that second), with its folder's name as class."""
     assert contract.class_column is not None
     rows = [
         (picture.movie_id, numbers[picture.movie_id][picture.sha], label, str(folder / label / picture.path.name))
@@ -203,11 +203,12 @@ def image_rows(folder: Path, scan: Scan, contract: LabelContract, numbers: Mappi
         for label in picture.classes
     ]
     movie_ids, shots, labels, files = zip(*rows, strict=True) if rows else ((), (), (), ())
+    ends = [shot + 1 for shot in shots]
+    by_shots = {"start_shot": pa.array(shots, pa.int32()), "end_shot": pa.array(ends, pa.int32())}
     table = pa.table(
         {
             "movie_id": pa.array(movie_ids, pa.string()),
-            "start_shot": pa.array(shots, pa.int32()),
-            "end_shot": pa.array([shot + 1 for shot in shots], pa.int32()),
+            **(by_shots if contract.shape == "spans" else {"time_s": pa.array(shots, pa.float64())}),
             contract.class_column: pa.array(labels, pa.string()),
             LINE: pa.array([0] * len(rows), pa.int64()),
             FILE: pa.array(files, pa.string()),

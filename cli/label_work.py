@@ -142,7 +142,7 @@ def _classes(text: str) -> dict[str, str]:
 
 def _import_images(target: Target, request: Request) -> tuple[Reading, LabelVersion]:
     """Check and keep the labels of a folder of images, and the images that are new."""
-    _needs_classes(target.contract, "a folder of images", ("spans",))
+    _needs_classes(target.contract, "a folder of images", ("spans", "moments"))
     pattern = _pattern(request.source_pattern)
     folder = request.files[0]
     scan = scan_images(folder, target.contract, pattern)

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 import pytest
-from _labelled import SCENES, TAGS
+from _labelled import FACES, SCENES, TAGS
 
 from cinelake.errors import CannotTrain
 from cinelake.label_images import image_file, image_rows, keep_images, numbered, scan_images
@@ -106,6 +106,12 @@ def test_an_image_is_the_shot_of_its_number_in_its_sources_film(tmp_path):
     folder = draw(tmp_path / "in", "chase/heat_1.jpg", "sorrow/heat_2.jpg", "sorrow/alien_1.jpg")
     rows = kept(tmp_path, folder)
     assert rows == [("images_heat", 0, "chase"), ("images_alien", 0, "sorrow"), ("images_heat", 1, "sorrow")]
+
+
+def test_an_image_is_a_moment_where_the_model_learns_from_moments(tmp_path):
+    scan = scan_images(draw(tmp_path / "in", "chase/heat_1.jpg", "sorrow/heat_2.jpg"), FACES)
+    rows = image_rows(tmp_path / "in", scan, FACES, numbered(tmp_path, "toy", scan.pictures)).rows
+    assert (rows["time_s"].to_pylist(), rows["kind"].to_pylist()) == ([0.0, 1.0], ["chase", "sorrow"])
 
 
 def test_an_image_keeps_its_number_when_others_are_imported_later(tmp_path):
