@@ -25,8 +25,8 @@ def mean(judgements: Sequence[Judgement]) -> Scores:
 
 
 def gate(
-    candidate: Sequence[float], baseline: Sequence[float], champion: Sequence[float] | None = None, **rest: object
-):  # type: ignore[no-untyped-def]
+    candidate: Sequence[float], baseline: Sequence[float], champion: Sequence[float] | None = None, **rest: Any
+) -> Verdict:
     """The verdict on films' scores."""
     judged = films(champion) if champion is not None else None
     return decide(films(candidate), films(baseline), judged, mean, "score", **{"epsilon": 0.01, **rest})
