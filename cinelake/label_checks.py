@@ -61,8 +61,10 @@ class Rows:
         """A column's values, nulls where the labels do not have it."""
         return self.values.get(column) or [None] * len(self)
 
-    def where(self, row: int) -> str:
-        """A row as another row's problem names it."""
+    def where(self, row: int, seen_from: int) -> str:
+        """A row as another row's problem names it: its line, and its file where that is another."""
+        if self.files[row] != self.files[seen_from]:
+            return f"{self.files[row]}:{self.lines[row]}" if self.lines[row] else self.files[row]
         return f"line {self.lines[row]}" if self.lines[row] else f"row {row + 1}"
 
 
@@ -278,7 +280,7 @@ def _overlaps(rows: Rows, spans: list[tuple[float, float, int]]) -> Found:
     reach, last = -math.inf, -1
     for start, end, row in spans:
         if start < min(end, reach) and not _is_same(rows, row, last):
-            yield row, "", f"this span overlaps that of {rows.where(last)}, and these labels may not overlap"
+            yield row, "", f"this span overlaps that of {rows.where(last, row)}, and these labels may not overlap"
         if end > reach:
             reach, last = end, row
 
@@ -291,7 +293,7 @@ def _rows_stand_once(rows: Rows) -> Found:
     seen: dict[tuple[Any, ...], int] = {}
     for row, values in enumerate(_columns_of(rows, *rows.values)):
         if values in seen and not any((name, row) in rows.unread for name in rows.values):
-            yield row, "", f"this row says the same as {rows.where(seen[values])}"
+            yield row, "", f"this row says the same as {rows.where(seen[values], row)}"
         seen.setdefault(values, row)
 
 

@@ -5,7 +5,7 @@ import pytest
 from _labelled import FACES, FILMS, GENRES, KINDS, RATINGS, SCENES, TAGS, rows_of, scene
 
 from cinelake.contracts import ENUM, Column
-from cinelake.label_checks import check_labels
+from cinelake.label_checks import FILE, check_labels
 from cinelake.label_contract import LabelContract
 
 
@@ -106,6 +106,11 @@ def test_neighbours_whose_times_were_rounded_do_not_overlap():
 
 def test_a_row_that_stands_twice_is_said_once():
     assert problems(SCENES, scene(), scene()) == ["a.csv:3: this row says the same as line 2"]
+
+
+def test_the_other_row_of_two_is_named_with_its_file_where_that_is_another():
+    table = rows_of(scene(), scene()).append_column(FILE, pa.array(["a.csv", "b.csv"]))
+    assert problems(SCENES, table) == ["b.csv:3: this row says the same as a.csv:2"]
 
 
 def test_an_unknown_film_is_said_once_with_the_other_lines():
