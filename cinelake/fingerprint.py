@@ -1,12 +1,13 @@
-"""Fingerprints of tasks' code: whoever changes what a task does raises its version or revision, or says why not.
+"""Fingerprints of tasks' and models' code: whoever changes what one does raises its version, or says why not.
 
-    python -m cinelake.fingerprint                                    list the tasks whose stamp does not fit
-    python -m cinelake.fingerprint --stamp shots                      stamp a task whose version or revision was raised
+    python -m cinelake.fingerprint                                    list those whose stamp does not fit
+    python -m cinelake.fingerprint --stamp shots models/scenes        stamp those whose version or revision was raised
     python -m cinelake.fingerprint --stamp shots --same-output "…"    … or whose output is the same, and why
 
 The stamp is one line in the task's own file: `CODE = "v1.r1 3f62a9c0b1d24e57"`. A cell's key holds a task's version,
 not its code; so a lake made by older code would pass as fresh, and this is what asks about it. Comments, docstrings
-and layout do not count; private modules beside the task (`tasks/_cuts.py`) do, as far as it imports them.
+and layout do not count; private modules beside the task (`tasks/_cuts.py`) do, as far as it imports them. A model's stamp
+has no revision: champions trained under another version of its code are not applied until it is trained again.
 """
 
 from __future__ import annotations
@@ -22,21 +23,30 @@ from pathlib import Path
 from typing import Any
 
 from cinelake.errors import UnknownName, UsageError
+from cinelake.model import Model, find_model
 from cinelake.task import TaskSpec, find_task
 
 LINE = 120
 """How long the stamp's line may be."""
 ROOM = Path(__file__).parent.parent / "tasks"
-STAMP = re.compile(r'^CODE = "(?P<declared>v\d+\.r\d+) (?P<code>[0-9a-f]{16})"(?:  # same output: (?P<why>.+))?$', re.M)
+MODELS = Path(__file__).parent.parent / "models"
+STAMP = re.compile(r'^CODE = "(?P<declared>v\d+(?:\.r\d+)?) (?P<code>[0-9a-f]{16})"(?:  # same output: (?P<why>.+))?$', re.M)
 
 
 CHANGED = """\
-the code of tasks/{file} (or of a private module that it imports) changed, and it is still {declared}:
+the code of {file} (or of a private module that it imports) changed, and it is still {declared}:
 cells that the old code made would pass as fresh. Do one of three things:
 - the meaning of the output changed: raise `version` in its @task (descendants are made anew too), then run
   `{command}`
 - only this table changed (a column added): raise `revision` in its @task, then run the same
 - the output is the same: run `{command} --same-output "why it is the same"`"""
+CHANGED_MODEL = """\
+the code of {file} (or of a private module that it imports) changed, and it is still {declared}:
+versions that the old code trained would pass as fitting. Do one of two things:
+- features or predictions mean something else: raise `version` in its MODEL (it must be trained again), then run
+  `{command}`
+- they are the same: run `{command} --same-output "why they are the same"`"""
+Declared = TaskSpec | Model
 
 
 @dataclass(frozen=True)
@@ -112,20 +122,22 @@ def read_stamp(path: Path) -> Stamp | None:
     return Stamp(found["declared"], found["code"], found["why"] or "") if found else None
 
 
-def complaint(path: Path, spec: TaskSpec) -> str:
-    """What does not fit between a task's code and its stamp, and what to do; empty when all fits."""
+def complaint(path: Path, spec: Declared) -> str:
+    """What does not fit between a task's or model's code and its stamp, and what to do; empty when all fits."""
     stamp, code = read_stamp(path), code_fingerprint(path)
-    command = f"python -m cinelake.fingerprint --stamp {path.stem}"
+    is_model = isinstance(spec, Model)
+    file = f"{'models' if is_model else 'tasks'}/{path.name}"
+    command = f"python -m cinelake.fingerprint --stamp {'models/' * is_model}{path.stem}"
     if stamp is None:
-        return f"tasks/{path.name} has no stamp of its code: run `{command}`"
+        return f"{file} has no stamp of its code: run `{command}`"
     if stamp.code == code and stamp.declared == _declared(spec):
         return ""
     if stamp.declared != _declared(spec):
-        return f"tasks/{path.name} is now {_declared(spec)}, its stamp says {stamp.declared}: run `{command}`"
-    return CHANGED.format(file=path.name, declared=stamp.declared, command=command)
+        return f"{file} is now {_declared(spec)}, its stamp says {stamp.declared}: run `{command}`"
+    return (CHANGED_MODEL if is_model else CHANGED).format(file=file, declared=stamp.declared, command=command)
 
 
-def stamp_task(path: Path, spec: TaskSpec, same_output: str = "") -> Stamp:
+def stamp_task(path: Path, spec: Declared, same_output: str = "") -> Stamp:
     """Write the stamp of a task's present code into its file; gives it.
 
     Raises `UsageError` when the code changed, version and revision did not, and no words say that the output is the
@@ -144,8 +156,8 @@ def stamp_task(path: Path, spec: TaskSpec, same_output: str = "") -> Stamp:
     return stamp
 
 
-def _declared(spec: TaskSpec) -> str:
-    return f"v{spec.version}.r{spec.revision}"
+def _declared(spec: Declared) -> str:
+    return f"v{spec.version}" if isinstance(spec, Model) else f"v{spec.version}.r{spec.revision}"
 
 
 def _with_stamp(text: str, stamp: Stamp) -> str:
@@ -170,30 +182,37 @@ def task_files() -> list[Path]:
     return sorted(path for path in ROOM.glob("*.py") if not path.name.startswith("_"))
 
 
+def model_files() -> list[Path]:
+    """The files of the models room, one a model."""
+    return sorted(path for path in MODELS.glob("*.py") if not path.name.startswith("_"))
+
+
+def stamped() -> dict[str, tuple[Path, Declared]]:
+    """Name as `--stamp` takes it → file and declaration: tasks by their names, models as `models/NAME`."""
+    tasks = {path.stem: (path, find_task(path.stem)) for path in task_files()}
+    return {**tasks, **{f"models/{path.stem}": (path, find_model(path.stem)) for path in model_files()}}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """List or stamp; gives the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m cinelake.fingerprint", description="Stamps of tasks' code.")
-    parser.add_argument("--stamp", nargs="+", metavar="TASK", default=[], help="write the stamps of these tasks")
+    parser = argparse.ArgumentParser(prog="python -m cinelake.fingerprint", description="Stamps of code.")
+    parser.add_argument("--stamp", nargs="+", metavar="TASK", default=[], help="write the stamps of these")
     parser.add_argument("--same-output", metavar="WORDS", default="", help="why the changed code gives the same output")
     given = parser.parse_args(arguments)
+    known = stamped()
     try:
         for name in given.stamp:
-            print(f"tasks/{name}.py: {stamp_task(_file_of(name), find_task(name), given.same_output)}")
+            if name not in known:
+                raise UnknownName("task", name, known)
+            print(f"{name}: {stamp_task(*known[name], given.same_output)}")
     except UsageError as error:
         print(error, file=sys.stderr)
         return error.exit_code
     if given.stamp:
         return 0
-    complaints = [told for path in task_files() if (told := complaint(path, find_task(path.stem)))]
-    print("\n".join(complaints) or "every task's stamp fits its code")
+    complaints = [told for path, spec in known.values() if (told := complaint(path, spec))]
+    print("\n".join(complaints) or "every stamp fits its code")
     return 1 if complaints else 0
-
-
-def _file_of(name: str) -> Path:
-    files = {path.stem: path for path in task_files()}
-    if name not in files:
-        raise UnknownName("task", name, files)
-    return files[name]
 
 
 if __name__ == "__main__":

@@ -13,16 +13,16 @@ from _toy_tasks import Clock, Sums
 
 from cinelake import fingerprint
 from cinelake.errors import UsageError
-from cinelake.fingerprint import code_fingerprint, complaint, read_stamp, stamp_task, task_files
-from cinelake.task import TaskSpec, find_task
+from cinelake.fingerprint import code_fingerprint, complaint, read_stamp, stamp_task, stamped
+from cinelake.task import TaskSpec
 
-PRESENT = [path.stem for path in task_files()]
+PRESENT = stamped()
 SPEC: TaskSpec = Clock.spec
 
 
 @pytest.mark.parametrize("name", PRESENT)
-def test_the_stamp_of_every_task_fits_its_code(name: str) -> None:
-    told = complaint(fingerprint.ROOM / f"{name}.py", find_task(name))
+def test_the_stamp_of_every_task_and_model_fits_its_code(name: str) -> None:
+    told = complaint(*PRESENT[name])
     if told:
         pytest.fail(told, pytrace=False)
 
