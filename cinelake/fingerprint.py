@@ -6,8 +6,8 @@
 
 The stamp is one line in the task's own file: `CODE = "v1.r1 3f62a9c0b1d24e57"`. A cell's key holds a task's version,
 not its code; so a lake made by older code would pass as fresh, and this is what asks about it. Comments, docstrings
-and layout do not count; private modules beside the task (`tasks/_cuts.py`) do, as far as it imports them. A model's stamp
-has no revision: champions trained under another version of its code are not applied until it is trained again.
+and layout do not count; private modules beside the task (`tasks/_cuts.py`) do, as far as it imports them. A model's
+stamp has no revision: champions trained under another version of its code are not applied until it is trained again.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ LINE = 120
 """How long the stamp's line may be."""
 ROOM = Path(__file__).parent.parent / "tasks"
 MODELS = Path(__file__).parent.parent / "models"
-STAMP = re.compile(r'^CODE = "(?P<declared>v\d+(?:\.r\d+)?) (?P<code>[0-9a-f]{16})"(?:  # same output: (?P<why>.+))?$', re.M)
+STAMP = re.compile(
+    r'^CODE = "(?P<declared>v\d+(?:\.r\d+)?) (?P<code>[0-9a-f]{16})"(?:  # same output: (?P<why>.+))?$', re.M
+)
 
 
 CHANGED = """\

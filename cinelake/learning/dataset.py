@@ -54,6 +54,7 @@ class _Source:
     entry: ModelEntry
     planning: Planning
     lake: Lake
+    labels: LabelSet
 
     def films(self) -> dict[str, str]:
         """movie_id → group of the catalogue's films."""
@@ -70,7 +71,7 @@ def gather(
     """
     labels = read_labels(Path(manifest.labels), label_set or entry.labels, entry.spec.labels)
     planning = plan_manifest(manifest)
-    source = _Source(manifest, entry, planning, planning.lake)
+    source = _Source(manifest, entry, planning, planning.lake, labels)
     usable, left_out = _usable(source, labels)
     if not usable:
         raise CannotTrain(_nothing_usable(entry, labels, left_out))
@@ -79,10 +80,16 @@ def gather(
     for number, movie_id in enumerate(usable):
         on_film(number, len(usable), movie_id)
         features, keys = _features_of(source, movie_id)
-        examples.append(_example(entry, movie_id, groups.get(movie_id, movie_id), features, labels.of(movie_id)))
+        examples.append(_example(entry, movie_id, _group(groups, movie_id), features, labels.of(movie_id)))
         tables[movie_id] = keys
     _check_sizes(examples)
     return Dataset(tuple(examples), labels, left_out, inputs, tables)
+
+
+def _group(groups: Mapping[str, str], movie_id: str) -> str:
+    """What a film must not be parted from: its series; images cut from a film stay with the film."""
+    film = movie_id.removeprefix("images_")
+    return groups.get(movie_id) or groups.get(film, movie_id)
 
 
 def _usable(source: _Source, labels: LabelSet) -> tuple[list[str], dict[str, str]]:
@@ -126,16 +133,12 @@ def image_file(manifest: Manifest, labels: LabelSet, movie_id: str) -> Path:
 
 def _features_of(source: _Source, movie_id: str) -> tuple[Arrays, dict[str, str]]:
     """One film's features, and the keys of the cells that they come from."""
-    entry, pictures = source.entry, image_file(source.manifest, _named(source), movie_id)
+    entry, pictures = source.entry, image_file(source.manifest, source.labels, movie_id)
     if pictures.is_file():
         return _checked(entry, movie_id, _image_tables(source, pictures)), {"images": movie_id}
     tables: dict[str, TableReader] = {t: source.lake.reader(p, movie_id) for t, p in entry.inputs.items()}
     footers = {table: source.lake.footer(provider, movie_id) for table, provider in entry.inputs.items()}
     return _checked(entry, movie_id, tables), {table: footer.key for table, footer in footers.items() if footer}
-
-
-def _named(source: _Source) -> LabelSet:
-    return LabelSet(source.entry.labels, pa.table({}), "", ())
 
 
 def _image_tables(source: _Source, pictures: Path) -> Mapping[str, TableReader]:
