@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from cinelake.errors import UnknownName, did_you_mean
 from cinelake.manifest_problems import check
 from cinelake.manifest_sections import ModelSettings
 from cinelake.manifest_yaml import Document, Where
 from cinelake.model import Model, find_model, known_models
+from cinelake.search_space import space_problems
 from cinelake.task import Params, resolve_paths
 
 
@@ -85,17 +84,7 @@ def _check_config(spec: Model, given: dict[str, Any], document: Document, where:
 
 def _space_fits(spec: Model, space: Mapping[str, Any], config: Params, document: Document, where: Where) -> bool:
     """What `tune` searches names settings of the model, each value of which its configuration accepts."""
-    fits = True
-    for name, values in space.items():
-        if name not in spec.config.model_fields:
-            known = list(spec.config.model_fields)
-            document.problem((*where, name), f"model {spec.name!r} has no setting {name!r}{did_you_mean(name, known)}")
-            fits = False
-            continue
-        for value in next(iter(values.values())):
-            try:
-                spec.config.model_validate({**config.model_dump(), name: value})
-            except ValidationError as error:
-                document.problem((*where, name), f"{value!r}: {error.errors()[0]['msg']}")
-                fits = False
-    return fits
+    problems = space_problems(config, space)
+    for name, message in problems.items():
+        document.problem((*where, name), f"model {spec.name!r}: {message}")
+    return not problems

@@ -199,6 +199,20 @@ def train(
     )
 
 
+@app.command(epilog=_example("cinelake tune scenes", "cinelake tune scenes --trials 40 --workers 2"))
+def tune(
+    name: Annotated[str, typer.Argument(help="The model, as in section `models`.")],
+    manifest: ManifestOption = HERE,
+    trials: Annotated[int | None, typer.Option(help="How many, instead of the manifest's.", min=1)] = None,
+    workers: Annotated[int | None, typer.Option(help="Trials at a time; by default the processors.", min=1)] = None,
+    json: JsonOption = False,
+) -> None:
+    """Search a model's settings, train the best, and make it champion if it is better; run it again to resume."""
+    from cli.tuning import tune_named
+
+    _exit(tune_named(manifest, name, trials=trials, workers=workers, as_json=json))
+
+
 @app.command(epilog=_example("cinelake evaluate scenes", "cinelake evaluate scenes --version 2 --on scenes_checked"))
 def evaluate(
     name: Annotated[str, typer.Argument(help="The model.", metavar="NAME")],

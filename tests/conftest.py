@@ -77,7 +77,7 @@ def own_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OwnM
         points = [f"{declared.name} = {declared.train.__module__}:MODEL" for declared in declarations]
         (about / "entry_points.txt").write_text("\n".join(["[cinelake.models]", *points]))
         modules = [Path(str(sys.modules[declared.train.__module__].__file__)).parent for declared in declarations]
-        places = [str(Path(__file__).parents[1]), str(package), *map(str, modules)]
+        places = [str(Path(__file__).parents[1]), str(Path(__file__).parent), str(package), *map(str, modules)]
         monkeypatch.setenv("PYTHONPATH", os.pathsep.join(dict.fromkeys(places)))
         _forget_models()
 

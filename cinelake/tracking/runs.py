@@ -95,9 +95,9 @@ class RunRecord:
 class TrainingRecord:
     """One MLflow run of a training, or of a tuning whose trials are its children; used as a context manager.
 
-    It ends FINISHED, FAILED when an exception leaves the block, KILLED for Ctrl-C. `resume_run_id` goes on with the
-    run of a training that was killed. Raises `StorageError` when MLflow cannot be written, `UsageError` when tracking
-    is switched off.
+    It ends FINISHED (or as `status` says), FAILED when an exception leaves the block, KILLED for Ctrl-C.
+    `resume_run_id` goes on with the run of a training that was killed. Raises `StorageError` when MLflow cannot be
+    written, `UsageError` when tracking is switched off.
     """
 
     def __init__(
@@ -112,6 +112,7 @@ class TrainingRecord:
         if not tracking.enabled:
             raise UsageError("training needs MLflow: set `tracking.enabled: true` in the manifest")
         self.tracking = tracking
+        self.status = "FINISHED"
         self._waiting: list[tuple[int, dict[str, float], int]] = []
         self._written_s = time.monotonic()
         self._doing = f"recording {name!r}"
@@ -149,7 +150,7 @@ class TrainingRecord:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        status = "FINISHED" if kind is None else "KILLED" if issubclass(kind, KeyboardInterrupt) else "FAILED"
+        status = self.status if kind is None else "KILLED" if issubclass(kind, KeyboardInterrupt) else "FAILED"
         with self._errors():
             self._write_epochs()
             if error is not None:

@@ -1,0 +1,155 @@
+"""Random search with Ray Tune on this machine: trials side by side, bad ones stopped early, nothing left running."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from cinelake.learning.trial import Trial, TrialWork, read_trial, write_trial
+
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AUTH_MODE": "token",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_WARN_THRESHOLD_S": "100000",
+}
+COMPARED_FROM = 4
+"""Trials before the first is stopped by the median rule."""
+OnTrial = Callable[[int, Trial], None]
+"""Told of a trial's number and of what is known of it, after each fold and at its end."""
+
+
+def search(
+    work: TrialWork, space: Mapping[str, Mapping[str, Any]], trials: int, workers: int, on_trial: OnTrial
+) -> list[Trial]:
+    """Draw and make `trials` trials, `workers` at a time; gives them in the order they were drawn.
+
+    The draws depend on the space and the seed alone: a search that was killed draws the same again, and trials that
+    ended are read from their files. So are the first n of a longer search those of a shorter one. A trial is stopped
+    after a fold when it is worse than the median of the others' running means there (the median rule of Golovin et
+    al., Google Vizier, 2017).
+    """
+    with _ray(workers) as gpus:
+        from ray import tune
+        from ray.tune.schedulers import MedianStoppingRule
+        from ray.tune.search.basic_variant import BasicVariantGenerator
+
+        scratch = work.folder / "ray"
+        shutil.rmtree(scratch, ignore_errors=True)
+        listener = _listener(work.folder, on_trial)
+        resources = {"cpu": 1, "gpu": gpus / workers} if gpus else {"cpu": 1}
+        tuner = tune.Tuner(
+            tune.with_resources(tune.with_parameters(_trainable, work=work), resources),
+            param_space=_domains(space),
+            tune_config=tune.TuneConfig(
+                metric="score",
+                mode="max",
+                num_samples=trials,
+                max_concurrent_trials=workers,
+                reuse_actors=True,
+                search_alg=BasicVariantGenerator(random_state=work.seed, max_concurrent=workers),
+                scheduler=MedianStoppingRule(
+                    time_attr="training_iteration", grace_period=1, min_samples_required=COMPARED_FROM - 1
+                ),
+            ),
+            run_config=tune.RunConfig(name="ray", storage_path=str(work.folder), verbose=0, callbacks=[listener]),
+        )
+        results = tuner.fit()
+        drawn = [dict(result.config or {}) for result in results]
+        shutil.rmtree(scratch, ignore_errors=True)
+    return [_cut_short(work.folder, read_trial(work.folder, one)) for one in drawn]
+
+
+def _cut_short(folder: Path, trial: Trial) -> Trial:
+    """A trial that still runs when all is over was stopped while its process wrote."""
+    if trial.status == "running":
+        trial.status = "stopped"
+        write_trial(folder, trial)
+    return trial
+
+
+def _trainable(drawn: dict[str, Any], work: TrialWork) -> None:
+    """What a worker does: one trial; Ray hears the mean of the folds so far."""
+    from ray import tune
+
+    metric = work.entry.spec.metric
+    work.run(drawn, lambda trial: tune.report({"score": trial.scores()[metric]}))
+
+
+def _domains(space: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    from ray import tune
+
+    make = {
+        "choice": tune.choice,
+        "uniform": lambda ends: tune.uniform(*ends),
+        "log_uniform": lambda ends: tune.loguniform(*ends),
+        "int": lambda ends: tune.randint(ends[0], ends[1] + 1),
+    }
+    return {name: make[kind](values) for name, given in space.items() for kind, values in given.items()}
+
+
+def _listener(folder: Path, on_trial: OnTrial) -> Any:
+    """Hears of trials in the searching process, and writes down what their own processes could not."""
+    from ray.tune import Callback
+
+    class Listener(Callback):  # type: ignore[misc]
+        def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: Any, **_: Any) -> None:
+            on_trial(_number(trial), read_trial(folder, trial.config))
+
+        def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
+            known = read_trial(folder, trial.config)
+            if not known.ended:
+                self._end(trial, known, "stopped", "")
+            on_trial(_number(trial), known)
+
+        def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
+            known = read_trial(folder, trial.config)
+            self._end(trial, known, "lost", _last_line(trial))
+            on_trial(_number(trial), known)
+
+        def _end(self, trial: Any, known: Trial, status: str, error: str) -> None:
+            known.status, known.error = status, error
+            write_trial(folder, known)
+
+    return Listener()
+
+
+def _number(trial: Any) -> int:
+    return int(str(trial.trial_id).rpartition("_")[2])
+
+
+def _last_line(trial: Any) -> str:
+    error = trial.get_error()
+    return (str(error).strip().splitlines() or ["its process died"])[-1] if error else "its process died"
+
+
+@contextmanager
+def _ray(workers: int) -> Iterator[float]:
+    """Ray for this process alone, ended with it; gives how many GPUs there are. Its token is in memory only."""
+    before = dict(os.environ)
+    os.environ.update({**QUIET, "RAY_AUTH_TOKEN": secrets.token_hex(32)})
+    os.environ.setdefault("CINELAKE_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
+    for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
+        os.environ.setdefault(name, os.environ["CINELAKE_THREADS"])
+    import ray
+
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    try:
+        ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+        yield float(ray.cluster_resources().get("GPU", 0))
+    finally:
+        ray.shutdown()
+        for name in set(os.environ) - set(before):
+            del os.environ[name]
+        os.environ.update(before)

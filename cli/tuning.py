@@ -1,0 +1,74 @@
+"""`tune`: searching a model's settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cinelake.learning.session import Event
+from cinelake.learning.trial import FOLDS, Trial
+from cinelake.learning.tuning import TuningRequest, TuningSummary, cell
+from cinelake.manifest import load_manifest
+from cli.screen import duration, out, print_json, table
+from cli.training import TrainingProgress, print_training
+from flows.tuning import run_tuning
+
+
+def tune_named(manifest: Path, name: str, *, trials: int | None, workers: int | None, as_json: bool) -> int:
+    """Tune a model; gives the exit code."""
+    request = TuningRequest(load_manifest(manifest), name, trials, workers)
+    with TuningProgress(quiet=as_json) as progress:
+        summary = run_tuning(request, progress.on_event)
+    if as_json:
+        print_json(summary.to_json())
+    else:
+        print_tuning(summary, manifest)
+    return 130 if summary.interrupted else 0
+
+
+class TuningProgress(TrainingProgress):
+    """Listens to a tuning: a line for each trial that ends, then the best one's training."""
+
+    def __init__(self, *, quiet: bool = False):
+        super().__init__(quiet=quiet)
+        self._ended: set[int] = set()
+        self._best: float | None = None
+
+    def _on_tuning(self, event: Event) -> None:
+        where = f"MLflow run {event['run_id']}" + (", going on where it was cut off" if event["resumed"] else "")
+        self._say(f"{event['trials']} trials of {FOLDS} folds by film · {where}")
+        self._bar.update(self._task, description="tuning", completed=0, total=event["trials"], facts="")
+
+    def _on_trial(self, event: Event) -> None:
+        trial: Trial = event["trial"]
+        if trial.status == "running" or event["number"] in self._ended:
+            return
+        self._ended.add(event["number"])
+        score = event["score"]
+        if trial.status == "finished" and score is not None:
+            self._best = score if self._best is None else max(self._best, score)
+        drawn = " ".join(f"{name}={cell(value)}" for name, value in trial.drawn.items())
+        told = trial.error or ("" if score is None else f"{score:.4f}")
+        self._say(f"trial {event['number'] + 1}/{event['of']} {trial.status} · {drawn} · {told}")
+        best = "" if self._best is None else f"best {self._best:.4f}"
+        self._bar.update(self._task, completed=len(self._ended), facts=best)
+
+
+def print_tuning(summary: TuningSummary, manifest: Path) -> None:
+    """The trials' table, best first, and what became of the best one."""
+    if summary.interrupted:
+        out.print(f"interrupted: `cinelake tune {summary.model} -m {manifest}` goes on; trials that ended are kept")
+        return
+    print_trials(summary.trials)
+    best = " ".join(f"{name}={cell(value)}" for name, value in summary.best.items())
+    out.print(f"best: {best} · {summary.metric} {summary.best_score:.4f} in cross-validation by film", markup=False)
+    if summary.training:
+        print_training(summary.training, manifest)
+    out.print(f"tuned in {duration(summary.wall_s)}, MLflow run {summary.run_id}: trials.csv, trials.md")
+
+
+def print_trials(trials: Sequence[Mapping[str, Any]]) -> None:
+    """Trials as a table."""
+    columns = list(dict.fromkeys(name for row in trials for name in row))
+    table(tuple(columns), [[cell(row.get(name)) for name in columns] for row in trials])
