@@ -9,7 +9,7 @@ from __future__ import annotations
 import bisect
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -129,7 +129,7 @@ def _from_packets(path: str, probe: Probe, video: VideoInfo, until: float) -> Fi
     stamps: list[int] = []
     keys: list[bool] = []
     duration = 0
-    with open_film(path) as fd, _opened(path, fd) as container:
+    with opened_film(path) as container:
         stream = container.streams[video.index]
         timecode = stream.metadata.get("timecode") or container.metadata.get("timecode") or ""
         begins = _key_test(stream)
@@ -153,12 +153,15 @@ def _from_packets(path: str, probe: Probe, video: VideoInfo, until: float) -> Fi
 
 
 @contextlib.contextmanager
-def _opened(path: str, fd: int) -> Any:
-    try:
-        with av.open("fd:", options=safe_input(fd), timeout=PROBE_TIMEOUT_S, metadata_errors="replace") as container:
-            yield container
-    except FFmpegError as error:
-        raise DamagedFilm(f"the index of {path!r} cannot be read: {error.strerror}") from error
+def opened_film(path: str) -> Iterator[Any]:
+    """The film as a PyAV container, for its packets: only `fd` is read, only from containers of their own kind."""
+    options: dict[str, Any] = {"timeout": PROBE_TIMEOUT_S, "metadata_errors": "replace"}
+    with open_film(path) as fd:
+        try:
+            with av.open("fd:", options=safe_input(fd), **options) as container:
+                yield container
+        except FFmpegError as error:
+            raise DamagedFilm(f"{path!r} cannot be read: {error.strerror}") from error
 
 
 def _rescaled(microseconds: int, time_base: Fraction) -> int:

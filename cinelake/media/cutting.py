@@ -13,7 +13,7 @@ import contextlib
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -24,9 +24,9 @@ import numpy as np
 from av.error import FFmpegError
 
 from cinelake.errors import DamagedFilm, DecodeTimeout, FilmError, UsageError
-from cinelake.media.clock import Cut, FilmClock
+from cinelake.media.clock import Cut, FilmClock, opened_film
 from cinelake.media.ffmpeg import Ffmpeg, safe_input, start_ffmpeg
-from cinelake.media.joining import NUT, Joiner, Piece, lay_out
+from cinelake.media.joining import LAYOUTS, NUT, Copier, Joiner, Piece, lay_out, sound_bit_rate
 from cinelake.media.probe import Probe, VideoInfo, open_film
 from cinelake.media.verdict import last_words
 
@@ -70,6 +70,7 @@ def cut_film(
         check_copy(path, clock, cuts)
     part = output.with_name(f".{output.stem}.{os.getpid()}.part{output.suffix}")
     try:
+        part.touch()
         report = _Cutting(path, probe, clock, cuts, copy, deadline_s).write(part, form)
         part.replace(output)
     except OSError as error:
@@ -126,8 +127,10 @@ class _Cutting:
 
     def __init__(self, path: str, probe: Probe, clock: FilmClock, cuts: Sequence[Cut], copy: bool, deadline_s: float):
         assert probe.video is not None
-        self.path, self.probe, self.clock, self.copy, self.deadline_s = path, probe, clock, copy, deadline_s
-        self.video, self.sound = probe.video, probe.audio
+        self.path, self.clock, self.copy, self.deadline_s = path, clock, copy, deadline_s
+        if copy and probe.audio and probe.audio.channels not in LAYOUTS:
+            probe = replace(probe, audio=replace(probe.audio, channels=2))
+        self.probe, self.video, self.sound = probe, probe.video, probe.audio
         self.pieces = lay_out(clock, cuts, self.sound.sample_rate if self.sound else 1)
         self.running: list[Ffmpeg] = []
         self.late = False
@@ -136,7 +139,7 @@ class _Cutting:
         timer = threading.Timer(self.deadline_s, self._stop)
         timer.start()
         try:
-            return self._written(part, form)
+            return self._copied(part, form) if self.copy else self._written(part, form)
         except (FFmpegError, OSError) as error:
             if self.late:
                 raise DecodeTimeout(f"{self.path!r} was not cut within {self.deadline_s:g} s") from error
@@ -150,7 +153,7 @@ class _Cutting:
             running.kill()
 
     def _failure(self, error: Exception) -> FilmError:
-        tail = self.running[0].log_tail if self.running else ""
+        tail = next((running.log_tail for running in self.running if running.log_tail), "")
         return DamagedFilm(f"{self.path!r} could not be cut: {last_words(tail) if tail else error}", log_tail=tail)
 
     def _written(self, part: Path, form: str) -> CutReport:
@@ -169,6 +172,37 @@ class _Cutting:
         self._check(encoder, joiner)
         return CutReport(sum(joiner.counts), float(self.clock.time_base * joiner.end_tick))
 
+    def _last_s(self) -> float:
+        """How long the last picture is shown."""
+        last = self.pieces[-1].cut
+        return self.clock.seconds(last.end_tick - int(self.clock.ticks[last.end_frame - 1]))
+
+    def _copied(self, part: Path, form: str) -> CutReport:
+        options = {"max_interleave_delta": "0", **({"movflags": "+faststart"} if form in ("mp4", "mov") else {})}
+        with opened_film(self.path) as film, av.open(str(part), "w", format=form, options=options) as output:
+            stream = film.streams[self.video.index]
+            joiner = Copier(output, stream, self.pieces, self.clock, self.sound)
+            for run in readings(self.clock, self.pieces):
+                if self.sound:
+                    self._join(run, joiner, seek=True, pictures=False)
+                self._copy_pictures(film, stream, run, joiner)
+            joiner.end()
+        return CutReport(sum(joiner.counts), float(self.clock.time_base * joiner.end_tick))
+
+    def _copy_pictures(self, film: Any, stream: Any, run: Sequence[Piece], joiner: Joiner) -> None:
+        """Copy whole groups of pictures, from the keyframe at which the run begins."""
+        begin, end = (tick - self.clock.offset for tick in (run[0].cut.start_tick, run[-1].cut.end_tick))
+        joiner.begin(run, self.clock.offset, self.probe.start_time_s)
+        film.seek(begin, stream=stream, backward=True)
+        for packet in film.demux(stream):
+            if packet.pts is None or not packet.size or packet.pts < begin:
+                continue
+            if packet.pts >= end and packet.is_keyframe:
+                return
+            joiner.take(packet)
+        if self.late:
+            raise DecodeTimeout(f"{self.path!r} was not cut within {self.deadline_s:g} s")
+
     def _check(self, encoder: Ffmpeg, joiner: Joiner) -> None:
         if self.late:
             raise DecodeTimeout(f"{self.path!r} was not cut within {self.deadline_s:g} s", log_tail=encoder.log_tail)
@@ -186,12 +220,12 @@ class _Cutting:
                 at_s = self.clock.seconds(piece.cut.start_tick)
                 raise DamagedFilm(f"no picture of {self.path!r} from {at_s:.3f} s on could be decoded")
 
-    def _join(self, run: Sequence[Piece], joiner: Joiner, *, seek: bool) -> bool:
+    def _join(self, run: Sequence[Piece], joiner: Joiner, *, seek: bool, pictures: bool = True) -> bool:
         """Whether the first picture was the right one; where it was not, nothing was given on."""
         joiner.begin(run, self.clock.offset if seek else 0, self.probe.start_time_s if seek else 0.0)
-        with self._packets(run, seek) as packets:
+        with self._packets(run, seek, pictures) as packets:
             head = []
-            for packet in packets:
+            for packet in packets if pictures else ():
                 head.append(packet)
                 if packet.stream.type == "video":
                     if seek and joiner.tick(packet) != run[0].cut.start_tick:
@@ -202,52 +236,35 @@ class _Cutting:
         return True
 
     @contextlib.contextmanager
-    def _packets(self, run: Sequence[Piece], seek: bool) -> Iterator[Iterator[Any]]:
-        """The packets of a run as one decoder gives them; in a copy, those before the first cut are left out."""
-        begin = run[0].cut.start_tick - self.clock.offset
+    def _packets(self, run: Sequence[Piece], seek: bool, pictures: bool) -> Iterator[Iterator[Any]]:
+        """The packets of a run as one decoder gives them."""
         with open_film(self.path) as film, contextlib.ExitStack() as stack:
             read_end, write_end = os.pipe()
             stack.callback(os.close, read_end)
             try:
-                command = decoder_command(self.probe, self.clock, run, film, write_end, seek=seek, copy=self.copy)
+                command = decoder_command(self.probe, self.clock, run, film, write_end, seek=seek, pictures=pictures)
                 running = stack.enter_context(start_ffmpeg(command, pass_fds=[film, write_end]))
             finally:
                 os.close(write_end)
             self.running.insert(0, running)
             options = {"fd": str(read_end), "probesize": "32", "fpsprobesize": "0", "analyzeduration": "0"}
             container = stack.enter_context(av.open("fd:", format="nut", options=options))
-            yield (
-                packet
-                for packet in container.demux()
-                if packet.pts is not None
-                and packet.size
-                and not (self.copy and packet.stream.type == "video" and packet.pts < begin)
-            )
+            yield (packet for packet in container.demux() if packet.pts is not None and packet.size)
             self.running.remove(running)
 
     def _encoder(self, source: int, part: Path, form: str) -> list[str]:
-        rotation = ["-display_rotation:v:0", str(-self.video.rotation)] if self.copy and self.video.rotation else []
-        arguments = [
-            "-protocol_whitelist",
-            "fd",
-            "-format_whitelist",
-            "nut",
-            "-fd",
-            str(source),
-            *rotation,
-            "-i",
-            "fd:",
-        ]
-        arguments += ["-map", "0:v:0", "-fps_mode", "passthrough", "-max_muxing_queue_size", "100000"]
-        if self.copy:
-            arguments += ["-c:v", "copy", *(["-tag:v", "hvc1"] if self.video.codec == "hevc" else [])]
-        else:
-            fps = Fraction(self.video.fps or 25).limit_denominator(1001)
-            known = f"fps={fps.numerator}/{fps.denominator}"
-            arguments += ["-vf", _marked(self.path, self.video), "-enc_time_base:v", "filter", *_QUALITY]
-            arguments += ["-x264-params", known]
+        fps = Fraction(self.video.fps or 25).limit_denominator(1001)
+        arguments = ["-protocol_whitelist", "fd", "-format_whitelist", "nut", "-fd", str(source)]
+        arguments += ["-fpsprobesize", "0", "-probesize", "32", "-analyzeduration", "0", "-i", "fd:"]
+        arguments += ["-map", "0:v:0", "-vf", _marked(self.path, self.video), "-max_muxing_queue_size", "100000"]
+        arguments += ["-fps_mode", "passthrough", "-enc_time_base:v", "filter", *_QUALITY]
+        arguments += ["-x264-params", f"fps={fps.numerator}/{fps.denominator}"]
+        arguments += [
+            "-bsf:v",
+            f"setts=pts=PTS:dts=DTS:duration={self._last_s():.9f}/TB",
+        ]  # of the last picture nothing else tells
         if self.sound:
-            arguments += ["-map", "0:a:0", "-c:a", "aac", "-b:a", f"{96 * min(self.sound.channels, 6)}k"]
+            arguments += ["-map", "0:a:0", "-c:a", "aac", "-b:a", str(sound_bit_rate(self.sound))]
         if form in ("mp4", "mov"):
             arguments += ["-movflags", "+faststart"]
             if self.clock.time_base.denominator >= 1000:
@@ -256,29 +273,25 @@ class _Cutting:
 
 
 def decoder_command(
-    probe: Probe, clock: FilmClock, run: Sequence[Piece], film: int, pipe: int, *, seek: bool, copy: bool
+    probe: Probe, clock: FilmClock, run: Sequence[Piece], film: int, pipe: int, *, seek: bool, pictures: bool = True
 ) -> list[str]:
     """The command that gives the pictures and the sound of a run of pieces as NUT, with their own times."""
     assert probe.video is not None
-    zero_s = probe.start_time_s if seek else 0.0
-    offset = clock.offset if seek else 0
+    zero_s, offset = (probe.start_time_s, clock.offset) if seek else (0.0, 0)
     spans = [(piece.cut.start_tick, piece.cut.end_tick) for piece in run]
-    begin_s = max(0.0, clock.seconds(spans[0][0]) - LEAD_S)
+    begin_s = clock.seconds(spans[0][0]) - LEAD_S
     arguments = [word for name, value in safe_input(film).items() for word in (f"-{name}", value)]
-    arguments += ["-copyts", "-noaccurate_seek", "-ss", f"{begin_s:.6f}"] if seek and begin_s else []
-    arguments += ["-copyts"] if seek and not begin_s else []
-    arguments += ["-i", "fd:", "-map", f"0:{probe.video.index}"]
-    if copy:
-        arguments += ["-c:v", "copy"]
-    else:
-        arguments += ["-vf", _chosen_pictures(probe.video, [(a - offset, b - offset) for a, b in spans])]
-        arguments += ["-c:v", "rawvideo", "-fps_mode", "passthrough", "-enc_time_base:v", "filter"]
+    arguments += ["-copyts"] if seek else []
+    arguments += ["-noaccurate_seek", "-ss", f"{begin_s:.6f}"] if seek and begin_s > 0 else []
+    arguments += ["-i", "fd:"]
+    if pictures:
+        chosen = _chosen_pictures(probe.video, [(a - offset, b - offset) for a, b in spans])
+        arguments += ["-map", f"0:{probe.video.index}", "-vf", chosen, "-c:v", "rawvideo"]
+        arguments += ["-fps_mode", "passthrough", "-enc_time_base:v", "filter"]
     if probe.audio:
         seconds = [(clock.seconds(a) + zero_s, clock.seconds(b) + zero_s) for a, b in spans]
         arguments += ["-map", f"0:{probe.audio.index}", "-af", _chosen_sound(seconds), "-c:a", "pcm_f32le"]
         arguments += ["-ar", str(probe.audio.sample_rate), "-ac", str(probe.audio.channels)]
-    if copy:
-        arguments += ["-t", f"{clock.seconds(spans[-1][1]) - begin_s + zero_s + LEAD_S:.6f}"]
     return [*arguments, *(w for name, value in NUT.items() for w in (f"-{name}", value)), "-f", "nut", f"pipe:{pipe}"]
 
 
@@ -309,7 +322,7 @@ def _marked(path: str, video: VideoInfo) -> str:
     if video.rotation in (90, 270):
         sar = 1 / sar
     marks = [f"setsar={sar.numerator}/{sar.denominator}"]
-    with open_film(path) as fd, av.open("fd:", options=safe_input(fd), metadata_errors="replace") as container:
+    with opened_film(path) as container:
         codec: Any = container.streams[video.index].codec_context
         known = {
             "colorspace": int(codec.colorspace),

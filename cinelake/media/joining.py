@@ -165,3 +165,43 @@ class Joiner:
         packet.stream = self.tracks["audio"]
         self.cursor += len(samples)
         self.container.mux(packet)
+
+
+LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}
+"""Channels of sound → how they lie, as AAC knows them; other numbers become stereo in a copy."""
+
+
+def sound_bit_rate(sound: SoundInfo) -> int:
+    """Bits a second for AAC that nobody hears."""
+    return 96_000 * max(1, min(sound.channels, 6))
+
+
+class Copier(Joiner):
+    """Writes pictures to the output as they are in the film, with new times, and encodes the sound beside them."""
+
+    def __init__(
+        self, container: Any, pictures: Any, pieces: Sequence[Piece], clock: FilmClock, sound: SoundInfo | None
+    ):
+        super().__init__(-1, pieces, clock, sound)
+        self.container = container
+        self.tracks["video"] = container.add_stream_from_template(pictures)
+        self.tracks["video"].time_base = clock.time_base
+        if sound:
+            self.tracks["audio"] = track = container.add_stream("aac", rate=sound.sample_rate)
+            track.layout, track.bit_rate = LAYOUTS[sound.channels], sound_bit_rate(sound)
+
+    def close(self) -> None:
+        """Write what the encoder of the sound still holds; the container is its owner's."""
+        if self.sound:
+            self.container.mux(self.tracks["audio"].encode(None))
+
+    def _write(self, samples: npt.NDArray[np.float32]) -> None:
+        if not len(samples):
+            return
+        assert self.sound is not None
+        channels = np.ascontiguousarray(samples.T)
+        frame = av.AudioFrame.from_ndarray(channels, format="fltp", layout=LAYOUTS[self.sound.channels])
+        frame.sample_rate, frame.time_base = self.sound.sample_rate, Fraction(1, self.sound.sample_rate)
+        frame.pts = self.cursor
+        self.cursor += len(samples)
+        self.container.mux(self.tracks["audio"].encode(frame))
