@@ -61,19 +61,19 @@ class Config(Params):
     """What the labels call a moment without any of the characters."""
     exclusive: bool | None = None
     """Whether a frame holds one character at most (softmax with nobody); none: where no labelled moment holds two."""
-    class_weights: bool = True
-    """Whether rare characters weigh as much in training as frequent ones."""
+    class_weights: bool | None = None
+    """Whether rare characters weigh as much in training as frequent ones; none: where characters exclude each other."""
     threshold: float = Field(0.5, gt=0, lt=1)
     """A character is in a frame from this probability; where characters exclude each other, the likeliest is."""
     smoothing_s: float = Field(2.0, ge=0)
     """Probabilities are averaged over this many seconds, within the shot."""
-    epochs: int = Field(30, ge=1)
+    epochs: int = Field(50, ge=1)
     """Passes of the regions head over the labelled frames."""
     seed_epochs: int = Field(100, ge=1)
     """Passes of the seed's head."""
-    batch_size: int = Field(32, ge=1)
+    batch_size: int = Field(16, ge=1)
     """Pictures of one step of the regions head."""
-    variation: float = Field(1.0, ge=0, le=2)
+    variation: float = Field(0.5, ge=0, le=2)
     """How strongly training pictures are moved, scaled, mirrored and re-lit at random; 0: not at all."""
     regularisation: float = Field(0.01, gt=0)
     """Inverse strength of the linear head's L2 penalty."""
@@ -154,7 +154,8 @@ def train(learn: Sequence[Example], stop: Sequence[Example], config: Config, tra
         raise CannotTrain("no labelled frame of the films to learn from holds a character: label moments with some")
     exclusive = config.exclusive if config.exclusive is not None else not any(BETWEEN in str(who) for who in said)
     present, watched = as_columns(said, cast), as_columns(joined(stop, "character", of="targets"), cast)
-    asked = question(present, exclusive, config.class_weights)
+    weighted = exclusive if config.class_weights is None else config.class_weights
+    asked = question(present, exclusive, weighted)
     heads, arrays, network, found = heads_of(config, learn), {"positive": asked.positive}, None, {}
     if "linear" in heads or "seed" in heads:
         x, watch_x, arrays_of_scale = scaled_vectors(learn, stop)
@@ -166,11 +167,11 @@ def train(learn: Sequence[Example], stop: Sequence[Example], config: Config, tra
         network, _ = fit_seed(Lesson(x, present), Lesson(watch_x, watched), asked, training, config.seed_epochs)
         found["seed"] = probabilities(logits_of(network, watch_x), asked)
     if "regions" in heads:
-        lessons = [Lesson(joined(side, "picture"), seen) for side, seen in ((learn, present), (stop, watched))]
+        lesson, watch = Lesson(joined(learn, "picture"), present), Lesson(joined(stop, "picture"), watched)
         network, _ = fit_regions(
-            *lessons, asked, training, epochs=config.epochs, batch_size=config.batch_size, varied=config.variation
+            lesson, watch, asked, training, epochs=config.epochs, batch_size=config.batch_size, varied=config.variation
         )
-        found["regions"] = probabilities(logits_of(network, lessons[1].x), asked)
+        found["regions"] = probabilities(logits_of(network, watch.x), asked)
     shares = shares_of(found, watched, exclusive)
     return Trained(network, arrays, {"characters": cast, "exclusive": exclusive, "shares": shares})
 

@@ -192,8 +192,8 @@ def _imported_identity(lake: Lake, provider: str, films: Sequence[str]) -> str:
 
 def _check_sizes(examples: Sequence[Example]) -> None:
     """Raise `CannotTrain` when vectors of two films differ in size: they come from different backbones."""
-    first = examples[0]
-    for example in examples[1:]:
+    first, *others = [example for example in examples if len(example)] or examples[:1]
+    for example in others:
         for name, values in example.features.items():
             if values.shape[1:] != first.features[name].shape[1:]:
                 raise CannotTrain(

@@ -181,8 +181,17 @@ class _TrainingSession:
             record.epoch(number, metrics)
             self.on_event({"kind": "epoch", "number": number, "metrics": dict(metrics), "config": self.config})
 
-        training = Training(self.folder, self.seed, report)
+        training = Training(self.folder, self.seed, report, champion=self._present())
         return train_artefact(self.prepared, self.config, training, self.folder / "artefact")
+
+    def _present(self) -> Artefact | None:
+        """Today's champion, where its files can be read."""
+        lake = Lake(self.request.manifest.lake.place)
+        applied = read_mirror(lake, self.prepared.entry.name).find("champion")
+        try:
+            return open_applied(lake, applied) if applied else None
+        except ModelUnusable:
+            return None
 
     def _judge(self, record: Any, artefact: Artefact) -> TrainingSummary:
         from cinelake.tracking.registry import register, set_champion

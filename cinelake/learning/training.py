@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cinelake.artefacts import Artefact
 
 
 def say_nothing(_epoch: int, _metrics: Mapping[str, float]) -> None:
@@ -17,13 +21,15 @@ class Training:
 
     folder: for checkpoints; it belongs to this very training (same model, configuration, seed, labels and features),
         so what lies there after a kill may be resumed. report(epoch, metrics): to MLflow, the progress line, the tuner
-        (who may end the training by raising `StopTraining`).
+        (who may end the training by raising `StopTraining`). champion: the present one, for models whose versions take
+        something over from each other (numbers of persons).
     """
 
     folder: Path
     seed: int = 0
     report: Callable[[int, Mapping[str, float]], None] = say_nothing
     resume: bool = True
+    champion: Artefact | None = None
 
 
 class StopTraining(Exception):
