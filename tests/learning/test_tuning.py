@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from learning._taught import Project
 
@@ -81,7 +88,7 @@ def test_a_trial_that_was_stopped_is_never_the_best() -> None:
 
 
 def test_when_every_trial_fails_the_first_error_is_told() -> None:
-    with pytest.raises(TrainingFailed, match="none of 1 trials.*no memory"):
+    with pytest.raises(TrainingFailed, match=r"none of 1 trials.*no memory"):
         best_trial([Trial({}, status="failed", error="no memory")], "map")
 
 
@@ -115,12 +122,77 @@ def test_the_best_of_a_search_is_trained_recorded_and_judged(labelled: Project) 
     assert not (Path.home() / ".ray" / "auth_token").exists() and "RAY_AUTH_TOKEN" not in os.environ
 
 
+TUNE = """
+import sys
+from pathlib import Path
+from cinelake.learning.tuning import TuningRequest, prepare_tuning, tune_model
+from cinelake.manifest import load_manifest
+manifest = load_manifest(Path(sys.argv[1]) / "pipeline.yaml")
+request = TuningRequest(manifest, "loud", int(sys.argv[2]), workers=2)
+tune_model(request, prepare_tuning(request, print), Path(sys.argv[1]) / ".cinelake", print)
+"""
+SLOWLY = "{loud: {config: {pause_s: 0.3}, space: {shift: {uniform: [-5.0, 5.0]}}}}"
+
+
+@pytest.fixture
+def start(labelled: Project, tmp_path: Path) -> Callable[[int], subprocess.Popen[bytes]]:
+    """Starts a slow tuning in a process of its own: `start(trials)`."""
+    labelled.write(SLOWLY)
+    environment = {**os.environ, "PYTHONPATH": f"{os.environ['PYTHONPATH']}{os.pathsep}{tmp_path / 'site'}"}
+
+    def begin(trials: int) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-c", TUNE, str(labelled.folder), str(trials)], env=environment)
+
+    return begin
+
+
+def finished(project: Project, at_least: int = 0) -> dict[str, float]:
+    """File → time spent, of the trials that are finished, once there are so many."""
+    deadline = time.monotonic() + 90
+    while True:
+        paths = (project.folder / ".cinelake" / "tuning").glob("*/*.json")
+        known = {path.name: json.loads(path.read_text()) for path in paths if path.name != "tuning.json"}
+        found = {name: trial["wall_s"] for name, trial in known.items() if trial["status"] == "finished"}
+        if len(found) >= at_least or time.monotonic() > deadline:
+            return found
+        time.sleep(0.05)
+
+
 @pytest.mark.slow
-def test_a_longer_search_makes_only_the_trials_that_are_new(labelled: Project) -> None:
-    labelled.write(SPACE)
-    first = tune(labelled, 2, [])
-    second = tune(labelled, 4, [])
-    known = {row["trial"]: row for row in second.trials}
-    assert all(known[row["trial"]] == row for row in first.trials)
-    made = [run for run in children(labelled, second.run_id) if run.info.run_name.startswith("trial")]
-    assert len(made) == 2
+def test_a_killed_tuning_goes_on_without_repeating_finished_trials(
+    labelled: Project, start: Callable[[int], subprocess.Popen[bytes]]
+) -> None:
+    killed = start(4)
+    finished(labelled, at_least=2)
+    everything = psutil.Process(killed.pid).children(recursive=True)
+    workers = [
+        process for process in everything if "Agent" not in process.name()
+    ]  # Ray's own, idle, end a minute later
+    killed.kill()
+    killed.wait()
+    assert psutil.wait_procs(workers, timeout=20)[1] == []
+    before, run_id = finished(labelled), run_of(labelled)
+    assert start(5).wait(120) == 0
+    after, runs = finished(labelled), children(labelled, run_id)
+    assert len(before) >= 2 and {name: after[name] for name in before} == before
+    assert len([run for run in runs if run.info.run_name.startswith("trial")]) == 5
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_a_tuning_and_everything_it_started(
+    labelled: Project, start: Callable[[int], subprocess.Popen[bytes]]
+) -> None:
+    stopped = start(4)
+    finished(labelled, at_least=1)
+    workers = psutil.Process(stopped.pid).children(recursive=True)
+    stopped.send_signal(signal.SIGINT)
+    assert stopped.wait(30) != 0
+    assert psutil.wait_procs(workers, timeout=30)[1] == []
+    status = connect(labelled.load().tracking.uri).get_run(run_of(labelled)).info.status
+    assert status == "KILLED"
+
+
+def run_of(project: Project) -> str:
+    """The MLflow run of the tuning that was cut off."""
+    (note,) = (project.folder / ".cinelake" / "tuning").glob("*/tuning.json")
+    return str(json.loads(note.read_text())["run_id"])
