@@ -1,0 +1,286 @@
+"""Tags of shots: a head on a frozen backbone's embeddings, after Khan et al. (AVSS 2017).
+
+Of each shot the middle picture, if its entropy suffices, is looked at through whatever the table `embeddings` holds; a
+head gives each tag of the vocabulary a probability. The seed's head and vocabulary are there; tags that overlap are
+trained as many yes-or-no questions (`multi_label`), and motion, sound and faces can be asked too (`use`).
+
+    models:
+      tags: {labels: tags}                                                        # 50 tags, linear head
+      tags: {labels: tags, config: {head: seed, multi_label: false, epochs: 500}} # as the paper trained it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pydantic import field_validator, model_validator
+
+from cinelake.artefacts import Artefact
+from cinelake.contracts import Column
+from cinelake.errors import CannotTrain
+from cinelake.label_contract import LabelContract
+from cinelake.learning.split import folds
+from cinelake.learning.training import Training
+from cinelake.model import Array, Arrays, Example, Judgement, Model, Scores, Trained, joined
+from cinelake.task import Field, Params, TableReader
+from models._shot_inputs import Kind, shot_inputs, tables_of
+from models._shot_labels import covered_shots
+from models._shot_scaling import learn_scaling, shot_vectors
+from models._tag_heads import Head, HeadName, Rows, best_thresholds, fit_head, left_out_predictions, shifted
+from models._tag_scores import correlation_figure, counts_of, f1_figure, summary
+
+VOCABULARY = (
+    "action", "bomb explosion", "car chase", "destruction", "sword fight", "vehicle crash", "violence", "abduction",
+    "heist", "adventure", "animal", "beach/sea", "climbing", "desert", "hiking", "forest", "valleys/hills", "children",
+    "family", "club/bar", "dance", "music", "wedding", "college/univ.", "hospital", "drinking", "food", "smoking",
+    "exercise", "sports", "swimming", "glamor/fashion", "nudity", "romance", "sex", "horror", "monster", "murder",
+    "lab experiment", "sci-fi", "super hero", "technology", "robot", "military", "police", "prison", "war", "weapon",
+    "animation", "drama",
+)  # fmt: skip
+"""The 50 tags of the paper."""
+FEWEST_ROWS = 10
+
+LABELS = LabelContract(
+    doc="Tags of spans, shots or whole films; several may overlap. A film that has labels at all is labelled whole: "
+    "what no row says of it is not there (`absence: unknown` for films that were labelled in part).",
+    shape="spans",
+    columns=(Column("tag", pa.string(), "The tag."),),
+    class_column="tag",
+)
+RATINGS = LabelContract(
+    doc="What viewers say of the tags that were found in a film.",
+    shape="films",
+    columns=(
+        Column("viewer", pa.string(), "Who says it."),
+        Column("tag", pa.string(), "The tag that is rated."),
+        Column("rating", pa.float64(), "How well it fits the film, 0 to 1 (or to another best rating)."),
+    ),
+)
+
+
+class Config(Params):
+    """The vocabulary, what is looked at, the head and how it is fitted."""
+
+    vocabulary: tuple[str, ...] = VOCABULARY
+    """The tags, in order; any list."""
+    multi_label: bool = True
+    """Whether a shot may have several tags. If not, tags share one probability (softmax)."""
+    absence: str = Field("negative", pattern="^(negative|unknown)$")
+    """What a labelled film's shot without any label says: that no tag fits (negative), or nothing (unknown)."""
+    use: tuple[Kind, ...] = ("picture",)
+    """What is looked at: picture, place, motion, sound, faces, subtitles; see `models/_shot_inputs.py`."""
+    context: int = Field(0, ge=0, le=100)
+    """So many shots before and after are looked at too, as far as they look like the shot; 0: none."""
+    min_entropy: float = Field(2.0, ge=0, le=8)
+    """Shots whose middle picture has fewer bits (black, titles) are left out; 0 keeps all."""
+    head: HeadName = "linear"
+    """seed: dropout, ReLU(Wx + b), softmax. linear: one layer. mlp: one hidden layer."""
+    hidden: int = Field(128, ge=1, le=8192)
+    """Units of the hidden layer of `mlp`."""
+    dropout: float | None = Field(None, ge=0, lt=1)
+    """Share of inputs dropped while training; none: 0.5 for `seed` and `mlp`, 0 for `linear`."""
+    l2: float = Field(3e-5, ge=0)
+    """Weight decay of `linear` and `mlp`."""
+    balance: bool = True
+    """Whether rare tags weigh as much as frequent ones (not in the seed's head)."""
+    learning_rate: float = Field(5e-3, gt=0)
+    """Of Adam."""
+    epochs: int = Field(200, ge=1)
+    """At most so many passes over the training part."""
+    patience: int | None = Field(30, ge=1)
+    """Stop after so many epochs without a better loss on the validation part; null: never."""
+    batch_size: int = Field(128, ge=1)
+    """Shots per step."""
+    refit: bool = True
+    """Whether the validation films are learned from too, once they have said how many epochs are best."""
+    threshold: float = Field(0.5, gt=0, lt=1)
+    """A shot carries a tag from this probability on."""
+    calibration_folds: int = Field(4, ge=0, le=20)
+    """Each tag's probability is shifted so that 0.5 is its best threshold on training films left out in turn; 0: no."""
+
+    @field_validator("vocabulary")
+    @classmethod
+    def _several_and_each_once(cls, vocabulary: tuple[str, ...]) -> tuple[str, ...]:
+        twice = sorted({tag for tag in vocabulary if vocabulary.count(tag) > 1})
+        if len(vocabulary) < 2 or twice:
+            raise ValueError(f"a vocabulary has two or more tags, each once. Received: {twice or list(vocabulary)}")
+        return vocabulary
+
+    @model_validator(mode="after")
+    def _what_fits(self) -> Config:
+        if not self.use or len(set(self.use)) < len(self.use):
+            raise ValueError(f"'use' names at least one kind of input, each once. Received: {list(self.use)}")
+        if self.head == "seed" and self.multi_label:
+            raise ValueError("head 'seed' ends in a softmax: it needs multi_label: false (or take head: linear or mlp)")
+        return self
+
+    def as_head(self) -> Head:
+        """The head that this asks for."""
+        dropout = self.dropout if self.dropout is not None else (0.0 if self.head == "linear" else 0.5)
+        return Head(
+            self.head, self.multi_label, dropout, self.hidden, self.l2, self.learning_rate, self.epochs, self.patience,
+            self.batch_size, self.balance and self.head != "seed",
+        )  # fmt: skip
+
+
+def reads(config: Config) -> list[str]:
+    """The tables of the inputs in use."""
+    return tables_of(config.use, config.min_entropy)
+
+
+def features(tables: Mapping[str, TableReader], config: Config) -> Arrays:
+    """One row per shot: see `models._shot_inputs.shot_inputs`."""
+    return shot_inputs(tables, config.use, config.min_entropy)
+
+
+def targets(labels: pa.Table, features: Arrays, config: Config) -> Arrays:
+    """tags (T, vocabulary) 0 or 1, and known (T,): the kept shots of a labelled film.
+
+    A label of the whole film (a clip in a folder) is one of each of its shots. With `absence: unknown`, and where a
+    shot has one tag, only shots with a label are known.
+    """
+    places = {tag: place for place, tag in enumerate(config.vocabulary)}
+    covered = covered_shots(labels, features)
+    tags = np.zeros((len(features["time_s"]), len(places)), np.float32)
+    for shots, tag in zip(covered, labels["tag"].to_pylist(), strict=True):
+        tags[shots, places[tag]] = 1
+    known = features["kept"].copy()
+    if config.absence == "unknown" or not config.multi_label:
+        known &= covered.any(axis=0)
+    return {"tags": tags, "known": known & bool(len(labels))}
+
+
+def train(
+    train_examples: Sequence[Example], validation_examples: Sequence[Example], config: Config, training: Training
+) -> Trained:
+    """Fit the head, stopping by the validation films; then, with `refit`, on all of them for as many epochs."""
+    everything = [*train_examples, *validation_examples]
+    _check_rows(train_examples, config)
+    scaling = learn_scaling(train_examples, config.use)
+    head = config.as_head()
+    rows, validation = (_rows(part, scaling, config) for part in (train_examples, validation_examples))
+    network, epochs = fit_head(head, rows, validation if len(validation) else None, training)
+    chosen = _for_epochs(head, epochs)
+    if config.refit and len(validation):
+        again = Training(training.folder / "refit", training.seed)
+        network, _ = fit_head(chosen, _rows(everything, scaling, config), None, again)
+    thresholds = _thresholds(chosen, everything, scaling, config, training)
+    found = {tag: round(float(value), 3) for tag, value in zip(config.vocabulary, thresholds, strict=True)}
+    facts = {"tags": list(config.vocabulary), "epochs": epochs, "thresholds": found}
+    return Trained(network, {**scaling, "thresholds": thresholds}, facts)
+
+
+def _for_epochs(head: Head, epochs: int) -> Head:
+    """The head with exactly so many epochs, and no early stopping."""
+    from dataclasses import replace
+
+    return replace(head, epochs=epochs, patience=None)
+
+
+def _thresholds(head: Head, examples: Sequence[Example], scaling: Arrays, config: Config, training: Training) -> Array:
+    if not config.calibration_folds or not config.multi_label or len({e.group for e in examples}) < 4:
+        return np.full(len(config.vocabulary), 0.5, np.float32)
+    parts = [
+        (_rows(learned, scaling, config), _rows(left, scaling, config))
+        for learned, left in folds(examples, config.calibration_folds)
+    ]
+    parts = [(learned, left) for learned, left in parts if len(learned) and len(left)]
+    return best_thresholds(*left_out_predictions(head, parts, training))
+
+
+def _check_rows(examples: Sequence[Example], config: Config) -> None:
+    y = joined(examples, "tags", of="targets") if examples else np.zeros((0, 1))
+    if len(y) < FEWEST_ROWS:
+        raise CannotTrain(f"tags: {len(y)} labelled shots to learn from, at least {FEWEST_ROWS} are needed")
+    seen = (y > 0).any(axis=0) & ((y == 0).any(axis=0))
+    if not seen.any():
+        raise CannotTrain("tags: every tag is on all shots of the films to learn from or on none: label other films")
+
+
+def _rows(examples: Sequence[Example], scaling: Arrays, config: Config) -> Rows:
+    """The known shots; where a shot has one tag, several labels share its probability (the paper's q)."""
+    if not examples:
+        return Rows(np.zeros((0, 1), np.float32), np.zeros((0, len(config.vocabulary)), np.float32))
+    x = [shot_vectors(e.features, scaling, config.use, config.context)[e.targets["known"]] for e in examples]
+    y = joined(examples, "tags", of="targets")
+    if not config.multi_label:
+        y = y / np.maximum(y.sum(axis=1, keepdims=True), 1)
+    return Rows(np.concatenate(x), y)
+
+
+def predict(artefact: Artefact, features: Arrays) -> Arrays:
+    """probability (T, tags); shots that were not kept have zeros."""
+    config, kept = artefact.config, features["kept"]
+    probability = np.zeros((len(kept), len(config.vocabulary)), np.float32)
+    if kept.any():
+        x = shot_vectors(features, artefact.arrays, config.use, config.context)
+        probability[kept] = shifted(artefact.run_rows(x[kept]), artefact.arrays["thresholds"])
+    return {"probability": probability}
+
+
+def judge(features: Arrays, targets: Arrays, prediction: Arrays, config: Config) -> Judgement:
+    """Hits, false ones and misses per tag over the known shots, and the film's precision and recall."""
+    known = targets["known"]
+    judgement = counts_of(targets["tags"][known] > 0, prediction["probability"][known] >= config.threshold)
+    return {**judgement, "vocabulary": np.array(config.vocabulary)}
+
+
+def summarise(judgements: Sequence[Judgement]) -> Scores:
+    """See `models._tag_scores.summary`."""
+    return summary(judgements, [str(tag) for tag in judgements[0]["vocabulary"]])
+
+
+def baseline(examples: Sequence[Example], config: Config) -> Callable[[Arrays], Arrays]:
+    """Each tag as often as in training: the tags of at least half of the shots on all shots, or the most frequent."""
+    share = joined(examples, "tags", of="targets").mean(axis=0)
+    always = np.where((share >= 0.5) | (share == share.max()), 1.0, share).astype(np.float32)
+
+    def guess(features: Arrays) -> Arrays:
+        return {"probability": np.tile(always, (len(features["time_s"]), 1))}
+
+    return guess
+
+
+def figures(examples: Sequence[Example], predictions: Sequence[Arrays], config: Config) -> dict[str, Any]:
+    """F1 per tag, and the correlation between tags as labelled and as predicted."""
+    judged = [judge(e.features, e.targets, p, config) for e, p in zip(examples, predictions, strict=True)]
+    known = [e.targets["known"] for e in examples]
+    labelled = np.concatenate([e.targets["tags"][k] for e, k in zip(examples, known, strict=True)])
+    said = np.concatenate([p["probability"][k] for p, k in zip(predictions, known, strict=True)]) >= config.threshold
+    return {
+        "f1_per_tag": f1_figure(judged, config.vocabulary),
+        "correlation_labelled": correlation_figure(labelled, config.vocabulary),
+        "correlation_predicted": correlation_figure(said, config.vocabulary),
+    }
+
+
+def vocabularies(config: Config) -> dict[str, Sequence[str]]:
+    """Labels' tags are those of the vocabulary."""
+    return {"tag": config.vocabulary}
+
+
+MODEL = Model(
+    name="tags",
+    version=1,
+    config=Config,
+    labels=LABELS,
+    more_labels={"ratings": RATINGS},
+    vocabularies=vocabularies,
+    reads=reads,
+    features=features,
+    targets=targets,
+    train=train,
+    predict=predict,
+    judge=judge,
+    summarise=summarise,
+    baseline=baseline,
+    metric="macro_f1",
+    figures=figures,
+    space={"l2": [1e-6, 1e-5, 3e-5, 1e-4, 1e-3], "learning_rate": [1e-3, 5e-3, 1e-2], "context": [0, 2, 4, 8]},
+    about="Tags of shots by a head on a frozen backbone's embeddings, after Khan et al., Movies Tags Extraction Using "
+    "Deep Learning (AVSS 2017). It knows the tags it was shown and says how likely each is, not why; tags that few "
+    "training shots carry are weak, and a backbone without training (descriptor) sees colour and layout, not things.",
+)
