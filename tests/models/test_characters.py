@@ -1,0 +1,113 @@
+"""Characters: what labels mean, what is learned, what is scored."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from _frames_of_characters import example, labels, trained
+
+from cinelake.errors import CannotTrain, ModelUnusable
+from cinelake.learning.training import Training
+from cinelake.model import Example
+from models import characters
+from models._character_scores import judge_film, summarise_films
+from models._character_smoothing import smooth
+from models.characters import Config
+
+HALF_SECONDS = {"time_s": np.arange(0, 4, 0.5)}
+LINEAR = Config(head="linear", regularisation=1.0, smoothing_s=0)
+
+
+def test_a_label_goes_to_the_nearest_frame_within_half_a_sampling_step():
+    found = characters.targets(labels([(1.1, "ada"), (2.0, "bo"), (4.2, "ada")]), HALF_SECONDS, LINEAR)
+    assert list(np.flatnonzero(found["known"])) == [2, 4]
+    assert list(found["character"][[2, 4]]) == ["ada", "bo"]
+
+
+def test_several_may_be_there_at_one_moment():
+    found = characters.targets(labels([(1, "bo"), (1, "ada")]), HALF_SECONDS, LINEAR)
+    assert found["character"][2] == "ada\nbo"
+
+
+@pytest.mark.parametrize("nobody", ["nobody", "neither"])
+def test_a_moment_without_anybody_is_known_and_empty(nobody):
+    found = characters.targets(labels([(1, nobody)]), HALF_SECONDS, LINEAR)
+    assert found["known"][2]
+    assert found["character"][2] == ""
+
+
+def test_only_listed_characters_count():
+    found = characters.targets(labels([(1, "bo"), (1, "ada")]), HALF_SECONDS, Config(characters=("ada",)))
+    assert found["character"][2] == "ada"
+
+
+@pytest.mark.parametrize("exclusive", [False, True])
+def test_a_linear_head_finds_who_is_there(tmp_path: Path, exclusive: bool):
+    artefact, examples = trained(tmp_path, LINEAR, exclusive=exclusive)
+    found = characters.predict(artefact, examples[-1].features)
+    assert artefact.facts["exclusive"] is exclusive
+    assert (found["character"] == examples[-1].targets["character"]).mean() > 0.9
+
+
+@pytest.mark.slow
+def test_the_same_training_gives_the_same_model(tmp_path: Path):
+    runs = [trained(tmp_path / name, Config(head="seed", seed_epochs=2), films=3) for name in ("one", "other")]
+    first, second = (characters.predict(artefact, films[-1].features)["probability"] for artefact, films in runs)
+    assert np.array_equal(first, second)
+
+
+@pytest.mark.slow
+def test_a_head_on_pictures_finds_a_small_figure_anywhere(tmp_path: Path):
+    config = Config(head="regions", epochs=15, smoothing_s=0)
+    artefact, examples = trained(tmp_path, config, films=5, frames=80)
+    found = characters.predict(artefact, examples[-1].features)
+    assert (found["character"] == examples[-1].targets["character"]).mean() > 0.8
+
+
+def test_few_films_teach_no_network_to_see():
+    assert characters.heads_of(Config(), [example(number, LINEAR, frames=2) for number in range(3)]) == ["linear"]
+
+
+def test_labels_without_any_character_cannot_be_learned_from(tmp_path: Path):
+    films = [example(0, LINEAR)]
+    films[0].targets["character"][:] = ""
+    with pytest.raises(CannotTrain, match="holds a character"):
+        characters.train(films, films, LINEAR, Training(tmp_path))
+
+
+def test_vectors_of_another_backbone_are_refused(tmp_path: Path):
+    artefact, examples = trained(tmp_path, LINEAR, films=3)
+    other = {**examples[0].features, "embedding": np.zeros((40, 5), np.float32)}
+    with pytest.raises(ModelUnusable, match="8 numbers, these have 5"):
+        characters.predict(artefact, other)
+
+
+def test_smoothing_stays_within_the_shot():
+    found = smooth(np.array([[1.0], [1], [0], [0]]), np.arange(4.0), np.array([0, 0, 1, 1]), 10)
+    assert found.ravel().tolist() == [1, 1, 0, 0]
+
+
+def test_smoothing_takes_the_mean_of_its_window():
+    found = smooth(np.array([[0.0], [3], [0]]), np.arange(3.0), np.zeros(3), 2)
+    assert found.ravel().tolist() == [1.5, 1, 1.5]
+
+
+def judged(said: list[str], found: list[str]) -> dict[str, float]:
+    targets = {"character": np.array(said), "known": np.ones(len(said), bool)}
+    return summarise_films([judge_film(targets, {"character": np.array(found)}, 0.5)])
+
+
+def test_screen_time_error_is_relative_to_the_true_time():
+    scores = judged(["ada", "ada", "bo", ""], ["ada", "", "bo", "bo"])
+    assert scores["screen_time_error_ada"] == 0.5
+    assert scores["screen_time_error_worst"] == 1.0
+
+
+def test_accuracy_counts_frames_with_exactly_those_who_are_there():
+    assert judged(["ada\nbo", "ada", ""], ["ada", "ada", ""])["accuracy"] == pytest.approx(2 / 3)
+
+
+def test_the_trivial_predictor_says_who_is_there_most_often():
+    film = example(0, LINEAR)
+    one = Example("film", "film", film.features, {**film.targets, "character": np.array(["bo"] * 30 + [""] * 10)})
+    assert set(characters.baseline([one], LINEAR)(film.features)["character"]) == {"bo"}
