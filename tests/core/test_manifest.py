@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from _toy_model import MODEL as TOY
 from pydantic import Field
 
-from cinelake import manifest_tasks
+from cinelake import manifest as manifest_file
+from cinelake import manifest_models, manifest_tasks
 from cinelake.contracts import Contract
 from cinelake.errors import ManifestError, UnknownName
 from cinelake.manifest import Manifest, load_manifest
+from cinelake.model import Model
 from cinelake.task import ManifestPath, Params, Resources, TaskSpec, VideoStream, task
 
 HEAD = 'lake: lake\ncatalogue: {films: "films/*"}\n'
@@ -48,11 +52,11 @@ class PersonsParams(Params):
     """A name or a folder."""
 
 
-class ScenesParams(Params):
-    """Parameters of the task `scenes`."""
+class LogoParams(Params):
+    """Parameters of the task `logos`."""
 
-    model: str
-    """Which trained model."""
+    picture: str
+    """What to look for."""
 
 
 def declared(name: str, **options: Any) -> TaskSpec:
@@ -68,7 +72,8 @@ KNOWN = {
         declared("cuts", reads=STREAM),
         declared("pictures", reads=STREAM, params=PicturesParams, follows=("cuts",)),
         declared("persons", reads=["pictures"], params=PersonsParams, resources=Resources(gpus=0.5, memory_gb=2)),
-        declared("scenes", reads=["cuts", "persons"], params=ScenesParams),
+        declared("logos", reads=["pictures"], params=LogoParams),
+        declared("scenes", reads=["persons"], applies="scenes"),
     )
 }
 
@@ -82,6 +87,20 @@ def known_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(manifest_tasks, "find_task", find)
     monkeypatch.setattr(manifest_tasks, "known_tasks", lambda: tuple(sorted(KNOWN)))
+
+
+@pytest.fixture(autouse=True)
+def own_kinds_of_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds = {name: replace(TOY, name=name, reads=lambda _: ["cuts"]) for name in ("moods", "scenes")}
+
+    def find(name: str) -> Model:
+        if name not in kinds:
+            raise UnknownName("model", name, kinds)
+        return kinds[name]
+
+    monkeypatch.setattr(manifest_models, "find_model", find)
+    for module in (manifest_models, manifest_file):
+        monkeypatch.setattr(module, "known_models", lambda: tuple(kinds))
 
 
 @pytest.fixture
@@ -182,7 +201,7 @@ def test_a_lake_may_be_a_bucket_with_the_names_of_its_secrets(load: Any) -> None
 def test_models_schedules_and_triggers_are_documented_sections(load: Any) -> None:
     manifest = load("""
         tasks: {cuts: }
-        models: {scenes: {labels: scenes, config: {width: 64}}}
+        models: {scenes: {labels: scenes, config: {shift: 0.5}}}
         schedules: {nightly: {flow: catalogue, cron: "0 2 * * *"}}
         triggers: {retrain: {when: new_labels, at_least: 50, flow: train, model: scenes}}
     """)
@@ -190,9 +209,27 @@ def test_models_schedules_and_triggers_are_documented_sections(load: Any) -> Non
     assert manifest.triggers["retrain"].at_least == 50
 
 
-def test_the_model_of_an_entry_is_known_whether_option_or_parameter(load: Any) -> None:
-    manifest = load("tasks: {cuts: , pictures: , persons: , scenes: {model: scenes@champion}}")
-    assert manifest.tasks["scenes"].model == "scenes@champion"
+def test_a_task_applies_the_champion_of_its_kind_unless_told_otherwise(load: Any) -> None:
+    manifest = load("""
+        models: {mine: {model: scenes}}
+        tasks: {cuts: , pictures: , persons: , scenes: , others: {task: scenes, model: mine@3}}
+    """)
+    assert [manifest.tasks[name].model for name in ("scenes", "others")] == ["scenes@champion", "mine@3"]
+
+
+def test_a_task_reads_the_tables_of_its_model_too_from_where_the_model_takes_them(load: Any) -> None:
+    manifest = load("""
+        models: {scenes: {inputs: {cuts: finer_cuts}}}
+        tasks: {cuts: , finer_cuts: {task: cuts}, pictures: , persons: , scenes: }
+    """)
+    assert manifest.tasks["scenes"].inputs == {"persons": "persons", "cuts": "finer_cuts"}
+
+
+def test_a_model_that_the_manifest_does_not_name_has_its_kinds_defaults(load: Any) -> None:
+    manifest = load("tasks: {cuts: }")
+    assert manifest.model("scenes").config == TOY.config()
+    with pytest.raises(UnknownName, match="did you mean 'scenes'"):
+        manifest.model("scenez")
 
 
 # --- what a problem says
@@ -259,8 +296,40 @@ MESSAGES = {
         "3: tasks.persons.backbone: expected 'descriptor' or a mapping, received 3",
     ),
     "a parameter left out": (
-        "tasks:\n  cuts:\n  pictures:\n  persons:\n  scenes: {}",
-        "7: tasks.scenes.model: is required",
+        "tasks:\n  cuts:\n  pictures:\n  logos: {}",
+        "6: tasks.logos.picture: is required",
+    ),
+    "a model for a task that applies none": (
+        "tasks: {cuts: {model: scenes@champion}}",
+        "3: tasks.cuts.model: task 'cuts' applies no model, received 'scenes@champion'",
+    ),
+    "a model that there is not": (
+        "tasks: {cuts: , pictures: , persons: , scenes: {model: scene@champion}}",
+        "3: tasks.scenes.model: section `models` has no 'scene': did you mean 'scenes'?",
+    ),
+    "a model of another kind": (
+        "models: {mood: {model: moods}}\ntasks: {cuts: , pictures: , persons: , scenes: {model: mood@2}}",
+        "4: tasks.scenes.model: task 'scenes' applies models of kind 'scenes': 'mood' is a 'moods'",
+    ),
+    "a kind of model that there is not": (
+        "models: {mine: {model: scens}}\ntasks: {cuts: }",
+        "3: models.mine.model: unknown model 'scens': did you mean 'scenes'?",
+    ),
+    "a setting that the model has not": (
+        "models: {scenes: {config: {shif: 1.0}}}\ntasks: {cuts: }",
+        "3: models.scenes.config.shif: model 'scenes' has no setting 'shif': did you mean 'shift'?",
+    ),
+    "a setting of a model that is of another type": (
+        "models: {scenes: {config: {shift: much}}}\ntasks: {cuts: }",
+        "3: models.scenes.config.shift: expected a number, received 'much'",
+    ),
+    "an input that the model does not read": (
+        "models: {scenes: {inputs: {cut: other}}}\ntasks: {cuts: }",
+        "3: models.scenes.inputs.cut: model 'scenes' reads no table 'cut': did you mean 'cuts'?",
+    ),
+    "a search of a setting that the model has not": (
+        "models: {scenes: {space: {shft: {uniform: [0, 1]}}}}\ntasks: {cuts: }",
+        "3: models.scenes.space.shft: model 'scenes': there is no setting 'shft': did you mean 'shift'?",
     ),
     "an entry that is no mapping": (
         "tasks: {cuts: 3}",
