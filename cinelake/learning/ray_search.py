@@ -8,6 +8,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -134,11 +135,17 @@ def _last_line(trial: Any) -> str:
     return (str(error).strip().splitlines() or ["its process died"])[-1] if error else "its process died"
 
 
+@cache
+def _token() -> str:
+    """What processes of this process's Ray show one another; Ray reads it once a process."""
+    return secrets.token_hex(32)
+
+
 @contextmanager
 def _ray(workers: int) -> Iterator[float]:
     """Ray for this process alone, ended with it; gives how many GPUs there are. Its token is in memory only."""
     before = dict(os.environ)
-    os.environ.update({**QUIET, "RAY_AUTH_TOKEN": secrets.token_hex(32)})
+    os.environ.update({**QUIET, "RAY_AUTH_TOKEN": _token()})
     os.environ.setdefault("CINELAKE_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
     for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
         os.environ.setdefault(name, os.environ["CINELAKE_THREADS"])

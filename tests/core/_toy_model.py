@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -22,12 +23,15 @@ class Config(Params):
     """Added to the threshold."""
     epochs: int = 3
     """How many are reported."""
+    pause_s: float = 0.0
+    """How long an epoch takes."""
 
 
 def train(training: Sequence[Example], validation: Sequence[Example], config: Config, about: Training) -> Trained:
     """The threshold is a mean; the epochs do nothing but report."""
     threshold = float(joined(training, "level").mean()) + config.shift
     for epoch in range(config.epochs):
+        time.sleep(config.pause_s)
         about.report(epoch, {"val_accuracy": _accuracy(validation, threshold)})
     return Trained(arrays={"threshold": np.array(threshold)}, facts={"steps": int(sum(map(len, training)))})
 
