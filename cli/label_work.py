@@ -32,6 +32,7 @@ from cinelake.labels import (
     stored_labels,
 )
 from cinelake.manifest import Manifest, ModelEntry, load_manifest
+from cli import eluv_work
 from cli.asking import write_answer
 from cli.screen import err, out, plain, print_json, table
 
@@ -58,6 +59,7 @@ class Request:
     ignore_extra_columns: bool = False
     before_run: bool = False
     dry_run: bool = False
+    table: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,12 +78,27 @@ def import_into(manifest: Path, request: Request, *, as_json: bool) -> int:
     _check(request)
     loaded = load_manifest(manifest)
     target = find_target(loaded, request)
+    if eluv_work.is_eluv(request.files):
+        return _import_eluv(loaded, target, request, as_json=as_json)
     if any(path.is_dir() for path in request.files):
         reading, version = _import_images(target, request)
     else:
         films = KnownFilms(loaded, image_facts(target.root, target.name))
         reading = _read(request, target.contract, films)
         version = _import(target, request, reading, films)
+    _tell(target, request, reading, version, as_json=as_json)
+    return 0
+
+
+def _import_eluv(loaded: Manifest, target: Target, request: Request, *, as_json: bool) -> int:
+    """Films of the eluv.io challenge: their scenes as labels, their features into a table of the lake."""
+    table = request.table or eluv_work.TABLE
+    reading, films = eluv_work.read_films(request.files, target.contract, loaded, table)
+    _import(target, request, reading, films, dry_run=True)
+    if not request.dry_run:
+        eluv_work.commit_films(request.files, loaded, table)
+        reading.notes += eluv_work.notes(table, request.model)
+    version = _import(target, request, reading, films)
     _tell(target, request, reading, version, as_json=as_json)
     return 0
 

@@ -74,6 +74,9 @@ def import_(
         bool, typer.Option("--before-run", help="Take films of the catalogue that are not in the lake yet, unchecked.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything and write nothing.")] = False,
+    table: Annotated[
+        str, typer.Option(help="Films of eluv.io (tt*.pkl): the table of their features, [cyan]shot_features_eluv[/].")
+    ] = "",
     manifest: ManifestOption = HERE,
     json: JsonOption = False,
 ) -> None:
@@ -97,6 +100,7 @@ def import_(
         ignore_extra_columns=ignore_extra_columns,
         before_run=before_run,
         dry_run=dry_run,
+        table=table,
     )
     finish(import_into(manifest, request, as_json=json))
 

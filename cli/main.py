@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from cinelake.errors import CinelakeError
-from cli import labelling, model_versions
+from cli import exporting, labelling, model_versions
 from cli.options import HERE, JsonOption, ManifestOption, MovieOption
 from cli.options import example as _example
 from cli.options import finish as _exit
@@ -228,6 +228,7 @@ def evaluate(
 
 
 app.add_typer(model_versions.app, name="models")
+app.add_typer(exporting.app, name="export")
 
 
 def main() -> None:

@@ -126,10 +126,10 @@ class _Cutting:
     """One output under way."""
 
     def __init__(self, path: str, probe: Probe, clock: FilmClock, cuts: Sequence[Cut], copy: bool, deadline_s: float):
-        assert probe.video is not None
         self.path, self.clock, self.copy, self.deadline_s = path, clock, copy, deadline_s
         if copy and probe.audio and probe.audio.channels not in LAYOUTS:
             probe = replace(probe, audio=replace(probe.audio, channels=2))
+        assert probe.video is not None
         self.probe, self.video, self.sound = probe, probe.video, probe.audio
         self.pieces = lay_out(clock, cuts, self.sound.sample_rate if self.sound else 1)
         self.running: list[Ffmpeg] = []
