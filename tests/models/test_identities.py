@@ -1,0 +1,130 @@
+"""Identities: tracks, persons of the gallery, and numbers that stay with a person."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from cinelake.artefacts import Artefact, write_artefact
+from cinelake.errors import CannotTrain, ModelUnusable
+from cinelake.learning.training import Training
+from cinelake.model import Arrays, Example
+from cinelake.task import find_task
+from models import identities
+from models._identity_faces import NO_VECTORS, overlaps, track, unit
+from models._identity_people import People, inherit
+from models.identities import Config
+
+SIZE = 16
+
+
+def face_of(person: int, rng: np.random.Generator, count: int = 1) -> np.ndarray:
+    """Vectors near one axis each: cosines within a person about 0.85, between persons about 0."""
+    return unit(np.eye(SIZE)[person] + rng.normal(0, 0.1, (count, SIZE)))
+
+
+def film(number: int, people: list[int], names: dict[float, str], *, shots: int = 2) -> Example:
+    """A face a second, five of each person one after the other."""
+    rng = np.random.default_rng(number)
+    features = rows(np.concatenate([face_of(person, rng, 5) for person in people]))
+    features["shot"] = np.arange(len(features["time_s"])) // 5
+    table = pa.table({"time_s": list(names) or [0.0], "person": pa.array(list(names.values()) or [None], pa.string())})
+    return Example(f"film_{number}", f"film_{number}", features, identities.targets(table, features, Config()))
+
+
+def rows(embedding: np.ndarray, box: tuple[float, ...] = (0.4, 0.4, 0.2, 0.2)) -> Arrays:
+    count = len(embedding)
+    return {
+        "time_s": np.arange(count, dtype=float),
+        "frame": np.arange(count),
+        "shot": np.zeros(count, int),
+        "is_main": np.ones(count, bool),
+        "box": np.tile(box, (count, 1)),
+        "embedding": embedding.astype(np.float32),
+    }
+
+
+GALLERY = [film(1, [0], {0.0: "ada"}), film(2, [1], {0.0: "bo"})]
+
+
+def learned(folder: Path, films: list[Example], champion: Artefact | None = None) -> Artefact:
+    training = Training(folder, champion=champion)
+    return write_artefact(folder, "identities", Config(), identities.train([*GALLERY, *films], [], Config(), training))
+
+
+def test_persons_of_the_gallery_are_known_again(tmp_path: Path):
+    found = identities.predict(learned(tmp_path, []), film(9, [1, 0], {}).features)
+    assert found["character"].tolist() == ["bo"] * 5 + ["ada"] * 5
+
+
+def test_others_who_recur_get_numbers_across_films(tmp_path: Path):
+    artefact = learned(tmp_path, [film(3, [5, 6], {}), film(4, [5], {})])
+    found = identities.predict(artefact, film(9, [6, 5], {}).features)
+    assert found["character"].tolist() == ["person_2"] * 5 + ["person_1"] * 5
+
+
+def test_who_never_came_up_is_a_stranger(tmp_path: Path):
+    assert set(identities.predict(learned(tmp_path, []), film(9, [8], {}).features)["character"]) == {""}
+
+
+def test_a_retraining_keeps_the_numbers(tmp_path: Path):
+    before = learned(tmp_path / "1", [film(3, [5], {}), film(4, [6, 6], {})])
+    after = learned(tmp_path / "2", [film(5, [5, 5, 5], {}), film(6, [7], {})], champion=before)
+    names = {person: identities.predict(after, film(9, [person], {}).features)["character"][0] for person in (5, 6, 7)}
+    assert names == {5: "person_2", 6: "person_1", 7: "person_3"}
+
+
+def test_a_number_is_never_given_to_somebody_else():
+    before = People(("person_4",), np.eye(SIZE, dtype=np.float32)[:1])
+    assert inherit(np.eye(SIZE)[3:4], before, 0.4).names == ("person_5", "person_4")
+
+
+def test_a_track_follows_a_face_that_moves_and_ends_with_the_shot():
+    features = film(3, [0, 0], {}).features
+    features["shot"] = np.array([0] * 5 + [1] * 5)
+    assert track(features, 0.4).tolist() == [0] * 5 + [1] * 5
+
+
+def test_a_blurred_face_in_the_same_place_stays_in_its_track():
+    turned = unit(np.eye(SIZE)[:1] * 0.3 + np.eye(SIZE)[1:2])
+    features = rows(np.concatenate([np.eye(SIZE)[:1], turned]))
+    assert track(features, 0.4).tolist() == [0, 0]
+
+
+def test_two_faces_of_one_picture_are_two_tracks():
+    features = rows(np.repeat(np.eye(SIZE)[:1], 2, axis=0))
+    features["frame"][:] = 0
+    assert len(set(track(features, 0.4))) == 2
+
+
+def test_overlap_is_intersection_over_union():
+    assert overlaps(np.array([[0, 0, 2, 1.0]]), np.array([[1, 0, 2, 1.0]])) == pytest.approx(1 / 3)
+
+
+def test_a_moment_with_two_names_tells_nothing_of_the_main_face():
+    table = pa.table({"time_s": [0.0, 0.0, 2.0], "person": ["ada", "bo", "bo"]})
+    found = identities.targets(table, rows(np.eye(SIZE)[:4]), Config())
+    assert found["character"].tolist() == ["", "", "bo", ""]
+
+
+def test_a_gallery_without_faces_cannot_be_learned_from(tmp_path: Path):
+    with pytest.raises(CannotTrain, match="shows a face"):
+        identities.train([film(3, [0], {})], [], Config(), Training(tmp_path))
+
+
+class Faces:
+    """A table `faces` as a detector without a recogniser leaves it."""
+
+    def read(self, columns: list[str] | None = None) -> pa.Table:
+        contract = find_task("faces").contract
+        none = pa.FixedSizeListArray.from_arrays(pa.nulls(SIZE, pa.float32()), SIZE)
+        given = {c.name: [0] for c in contract.columns} | {"is_main": [True], "embedding": none}
+        batch = contract.batch("film", **{**given, "patch": np.zeros((1, 48 * 48), np.uint8)})
+        return pa.Table.from_batches([batch]).select(columns)
+
+
+def test_faces_without_vectors_are_refused_with_what_to_do():
+    with pytest.raises(ModelUnusable) as error:
+        identities.features({"faces": Faces()}, Config())
+    assert str(error.value) == NO_VECTORS
