@@ -19,6 +19,16 @@ from cinelake.task import Params
 KINDS = ("choice", "int", "log_uniform", "uniform")
 
 
+def as_ranges(space: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """A space with every range spelled out; a plain list is a choice."""
+    return {
+        name: {str(kind): values for kind, values in given.items()}
+        if isinstance(given, Mapping)
+        else {"choice": list(given)}
+        for name, given in space.items()
+    }
+
+
 def range_problem(kind: str, values: Any) -> str:
     """What is wrong with a range; empty when nothing is."""
     if kind not in KINDS:
@@ -43,9 +53,9 @@ def samples(kind: str, values: list[Any]) -> list[Any]:
     return [*values, values[0] + (values[1] - values[0]) * 0.3819660113]
 
 
-def space_problems(config: Params, space: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+def space_problems(config: Params, space: Mapping[str, Any]) -> dict[str, str]:
     """Setting → what is wrong with its range: no such setting, no such range, a value that is not accepted."""
-    found = {name: _problem(config, name, dict(given)) for name, given in space.items()}
+    found = {name: _problem(config, name, given) for name, given in as_ranges(space).items()}
     return {name: problem for name, problem in found.items() if problem}
 
 

@@ -20,7 +20,7 @@ from cinelake.learning.candidate import Prepared, prepare
 from cinelake.learning.session import OnEvent, Request, TrainingSummary, train_model
 from cinelake.learning.trial import FOLDS, Trial, TrialWork, write_trial
 from cinelake.manifest import Manifest, ModelEntry
-from cinelake.search_space import check_space
+from cinelake.search_space import as_ranges, check_space
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,7 @@ class TuningRequest:
     @property
     def space(self) -> Mapping[str, Mapping[str, Any]]:
         """What is searched: the manifest's space, else the model's own."""
-        given = {name: {str(kind): v for kind, v in one.items()} for name, one in self.entry.settings.space.items()}
-        return given or self.entry.spec.space
+        return as_ranges(self.entry.settings.space or self.entry.spec.space)
 
     @property
     def trial_count(self) -> int:

@@ -8,7 +8,7 @@ import pytest
 from pydantic import Field
 
 from cinelake.errors import UsageError
-from cinelake.search_space import check_space, space_problems
+from cinelake.search_space import as_ranges, check_space, space_problems
 from cinelake.task import Params
 
 
@@ -55,6 +55,10 @@ def test_a_sound_space_has_no_problems() -> None:
 )
 def test_a_problem_names_the_rule_and_what_was_received(name: str, given: dict[str, Any], words: str) -> None:
     assert words in problem(name, given)
+
+
+def test_a_plain_list_is_a_choice() -> None:
+    assert as_ranges({"network": ["bilstm", "wavenet"]}) == {"network": {"choice": ["bilstm", "wavenet"]}}
 
 
 def test_all_problems_of_a_space_come_at_once() -> None:
