@@ -5,7 +5,7 @@ from pathlib import Path
 
 import av
 import numpy as np
-from _films import X264, make_film
+from media._films import X264, make_film
 
 BITS = 10
 SOUND_RATE = 48_000

@@ -1,0 +1,121 @@
+"""`supercut`: from a film and its tables to a cut, an edit decision list and an OpenTimelineIO file."""
+
+import json
+import shutil
+
+import opentimelineio as otio
+import pyarrow as pa
+import pytest
+from media._numbered import numbered_film, shown_numbers
+from typer.testing import CliRunner
+
+from cinelake.catalogue import fingerprint
+from cinelake.contracts import Column, Contract
+from cinelake.errors import UnknownName, UsageError
+from cinelake.lake import CellWriter, Footer, Lake
+from cli.main import app
+
+SHOTS = {"shot": [0, 1, 2, 3], "start_s": [0.0, 0.6, 2.0, 3.0], "end_s": [0.6, 2.0, 3.0, 4.0]}
+TAGS = {"shot": [0, 1, 2, 3], "tag": ["chase", "night", "chase", "chase"], "probability": [0.7, 0.9, 0.9, 0.2]}
+
+
+def commit(lake, fingerprint_, table, columns):
+    """A small table with these columns, as a task would have made it of this film."""
+    found = {name: pa.array(values) for name, values in columns.items()}
+    contract = Contract(
+        table, "For these tests.", [Column(n, a.type, n) for n, a in found.items()], [next(iter(found))]
+    )
+    with lake.scratch() as scratch:
+        writer = CellWriter(contract, "film", scratch / "cell.parquet")
+        writer.write(contract.batch("film", **found))
+        writer.close(Footer("k", "m", {"fingerprint": fingerprint_}, {}))
+        lake.commit(writer, table)
+
+
+@pytest.fixture(scope="module")
+def once(tmp_path_factory):
+    """A film of 100 numbered pictures in four shots, three of them tagged as chase."""
+    folder = tmp_path_factory.mktemp("supercut")
+    (folder / "films").mkdir()
+    film = numbered_film(folder / "films" / "film.mp4")
+    (folder / "pipeline.yaml").write_text('lake: lake\ncatalogue: {films: "films/*"}\ntasks: {films: {}}\n')
+    lake = Lake(str(folder / "lake"))
+    for table, columns in {"shots": SHOTS, "tag_shots": TAGS}.items():
+        commit(lake, fingerprint(film), table, columns)
+    return folder
+
+
+@pytest.fixture
+def project(once, tmp_path):
+    return shutil.copytree(once, tmp_path / "project")
+
+
+def run(project, *words):
+    return CliRunner().invoke(app, ["supercut", "film", "-m", str(project / "pipeline.yaml"), *map(str, words)])
+
+
+def refused(project, *words):
+    done = run(project, *words)
+    assert isinstance(done.exception, UsageError), done.output
+    return done.exception
+
+
+def test_the_shots_that_carry_a_tag_are_cut_exactly_and_told_beside(project):
+    done = run(project, "--tags", "chase", "-o", project / "out.mp4")
+    assert done.exit_code == 0, done.exception
+    assert shown_numbers(project / "out.mp4") == [*range(15), *range(50, 75)]
+    assert {path.name for path in project.glob("*out*")} == {"out.mp4", "out.edl", "out.otio"}
+    assert "00:00:02:00 00:00:03:00 00:00:00:15 00:00:01:15" in (project / "out.edl").read_text()
+    assert len(otio.adapters.read_from_file(str(project / "out.otio")).video_tracks()[0]) == 2
+
+
+def test_relevance_goes_first_and_a_limit_keeps_it(project):
+    words = ["--tags", "chase,night", "--max-length", 2.4, "--order", "relevance", "--dry-run", "--json"]
+    found = json.loads(run(project, *words).output)
+    assert [(s["start_frame"], s["end_frame"]) for s in found["spans"]] == [(15, 75)]
+    assert found["seconds"] == pytest.approx(2.4) and not list(project.glob("*out*"))
+
+
+def test_an_option_given_twice_must_hold_twice(project):
+    assert "at the same time" in str(refused(project, "--tags", "chase", "--tags", "night", "--dry-run"))
+    assert run(project, "--tags", "chase", "--tags", "night", "--either", "--dry-run").exit_code == 0
+
+
+def test_an_unknown_film_or_tag_gets_its_close_matches(project):
+    assert "did you mean 'night'" in str(refused(project, "--tags", "nigth", "--dry-run"))
+    done = CliRunner().invoke(app, ["supercut", "filn", "-m", str(project / "pipeline.yaml"), "--tags", "a"])
+    assert isinstance(done.exception, UnknownName) and "did you mean 'film'" in str(done.exception)
+
+
+def test_a_table_that_is_not_there_is_named_with_what_makes_it(project):
+    assert "no table 'affect' of film: name the task 'affect'" in str(
+        refused(project, "--affect", "arousal>0.5", "--dry-run")
+    )
+
+
+def test_tables_of_another_file_are_not_cut_by(project):
+    numbered_film(project / "films" / "film.mp4", frames=90)
+    assert "made of another file" in str(refused(project, "--tags", "chase", "--dry-run"))
+
+
+def test_the_film_itself_is_never_written_to(project):
+    film = project / "films" / "film.mp4"
+    before = film.read_bytes()
+    assert "is the film itself" in str(refused(project, "--tags", "chase", "--force", "-o", film))
+    assert film.read_bytes() == before
+
+
+def test_a_file_that_is_there_stays_unless_forced(project):
+    (project / "out.edl").write_text("mine")
+    assert "--force" in str(refused(project, "--tags", "chase", "-o", project / "out.mp4"))
+    assert run(project, "--tags", "chase", "--force", "-o", project / "out.mp4").exit_code == 0
+
+
+def test_a_copy_between_keyframes_is_refused_and_leaves_nothing(project):
+    assert "picture 15" in str(refused(project, "--tags", "chase", "--copy", "-o", project / "out.mp4"))
+    assert not list(project.glob("*out*"))
+
+
+@pytest.mark.parametrize("words", [[], ["--tags", "chase"], ["--tags", "chase", "--dry-run", "--order", "filn"]])
+def test_what_is_missing_or_unknown_is_said_before_anything_is_read(project, words):
+    assert refused(project, *words).exit_code == 2
