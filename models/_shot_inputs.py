@@ -158,7 +158,7 @@ def describe_gradients(patches: Array) -> Floats:
 
     histogram = cv2.HOGDescriptor((PATCH_SIDE, PATCH_SIDE), (16, 16), (8, 8), (8, 8), 9)
     pictures = np.asarray(patches, np.uint8).reshape(-1, PATCH_SIDE, PATCH_SIDE)
-    found = [histogram.compute(cv2.equalizeHist(picture)).ravel() for picture in pictures]
+    found = [np.ravel(histogram.compute(cv2.equalizeHist(picture))) for picture in pictures]
     return np.asarray(found, np.float32).reshape(len(pictures), histogram.getDescriptorSize())
 
 
