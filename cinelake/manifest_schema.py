@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from cinelake.manifest_sections import EntryOptions, Sections
+from cinelake.model import find_model, known_models
 from cinelake.task import find_task, known_tasks
 
 Schema = dict[str, Any]
@@ -15,8 +16,9 @@ Schema = dict[str, Any]
 
 def manifest_schema() -> Schema:
     """The schema (draft 2020-12): the sections, and one definition per known task with its parameters."""
-    names = known_tasks()
+    names, kinds = known_tasks(), known_models()
     models: list[type[BaseModel]] = [Sections, EntryOptions, *(find_task(name).params for name in names)]
+    models += [find_model(name).config for name in kinds]
     refs, shared = models_json_schema(
         [(model, "validation") for model in dict.fromkeys(models)], ref_template="#/$defs/{model}"
     )
@@ -26,7 +28,11 @@ def manifest_schema() -> Schema:
     for name in names:
         params = defs[_key(refs[find_task(name).params, "validation"])]
         defs[f"task_{name}"] = _task(name, params, options)
+    for name in kinds:
+        config = _key(refs[find_model(name).config, "validation"])
+        defs[f"model_{name}"] = _model(name, defs[config], defs["ModelSettings"])
     _allow_nothing(root, names)
+    root["properties"]["models"] = _or_nothing(_models(root["properties"]["models"], kinds))
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **root,
@@ -48,6 +54,37 @@ def _task(name: str, params: Schema, options: Schema) -> Schema:
         "properties": {**params.get("properties", {}), **_unshadowed(params, options)},
         **({"required": params["required"]} if params.get("required") else {}),
         "additionalProperties": False,
+    }
+
+
+def _model(name: str, config: Schema, settings: Schema) -> Schema:
+    """One kind of model's settings, with its own configuration."""
+    about = find_model(name).about.split("\n\n")[0].replace("\n", " ")
+    own = {"type": "object", "description": settings["properties"]["config"]["description"], "default": {}}
+    own |= {"properties": config.get("properties", {}), "additionalProperties": False}
+    properties = {key: {"$ref": f"#/$defs/ModelSettings/properties/{key}"} for key in settings["properties"]}
+    return {
+        "title": name,
+        "description": about or f"A model of kind `{name}`.",
+        "type": ["object", "null"],
+        "properties": {**properties, "config": own},
+        "additionalProperties": False,
+    }
+
+
+def _models(section: Schema, kinds: tuple[str, ...]) -> Schema:
+    """Models under a kind's name, and models under a name of their own that say which kind they are."""
+    own = {"type": "object", "required": ["model"], "properties": {"model": {"enum": list(kinds)}}}
+    chosen = [
+        {"if": {"properties": {"model": {"const": name}}}, "then": {"$ref": f"#/$defs/model_{name}"}} for name in kinds
+    ]
+    return {
+        "description": section["description"],
+        "default": {},
+        "type": "object",
+        "propertyNames": {"pattern": "^[a-z][a-z0-9_]{0,63}$"},
+        "properties": {name: {"$ref": f"#/$defs/model_{name}"} for name in kinds},
+        "additionalProperties": {**own, "allOf": chosen},
     }
 
 
@@ -77,12 +114,12 @@ def _tasks(section: Schema, names: tuple[str, ...]) -> Schema:
 def _allow_nothing(root: Schema, names: tuple[str, ...]) -> None:
     """A section or entry whose lines are all comments is null to YAML: the same as leaving it out or empty."""
     sections = root["properties"]
-    for name in ("models", "schedules", "triggers"):
+    for name in ("schedules", "triggers"):
         named = sections[name]["patternProperties"]
         sections[name]["patternProperties"] = {pattern: _or_nothing(entry) for pattern, entry in named.items()}
         sections[name]["additionalProperties"] = False
     sections["tasks"] = _tasks(sections["tasks"], names)
-    for name in sections.keys() - set(root["required"]):
+    for name in sections.keys() - {*root["required"], "models"}:
         sections[name] = _or_nothing(sections[name])
 
 

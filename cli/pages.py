@@ -51,9 +51,19 @@ def manifest_page(schema: dict[str, Any]) -> str:
     parts = ["# Manifest\n\nGenerated from the code; `pipeline.yaml` shows all of it in place.\n"]
     parts.append(_options("Sections", schema))
     for name, definition in sorted(schema["$defs"].items()):
+        if name.startswith("model_"):
+            parts.append(_configuration(name.removeprefix("model_"), definition))
+            continue
         title = f"Task {name.removeprefix('task_')}" if name.startswith("task_") else definition.get("title", name)
         parts.append(_options(title, definition))
     return "".join(parts)
+
+
+def _configuration(kind: str, definition: dict[str, Any]) -> str:
+    """What may stand in the `config` of one kind of model."""
+    config = {**definition["properties"]["config"], "description": definition["description"]}
+    config["description"] += "\n\nIn its `config`, beside the other settings of every model (ModelSettings):"
+    return _options(f"Model {kind}", config)
 
 
 def _options(title: str, definition: dict[str, Any]) -> str:

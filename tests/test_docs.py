@@ -16,7 +16,7 @@ from cli.pages import DOCS, pages
 
 ROOT = Path(__file__).parents[1]
 WRITTEN = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
-COMING = {"train", "tune", "deploy"}
+COMING = {"deploy"}
 """Commands that the manifest's sections are for and that are not there yet."""
 
 GROUP = typer.main.get_command(app)

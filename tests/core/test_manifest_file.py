@@ -36,7 +36,14 @@ def validator() -> Any:
 
 
 def test_the_manifest_in_the_root_is_valid() -> None:
-    assert set(load_manifest(ROOT / "pipeline.yaml").tasks) == set(known_tasks())
+    running = set(load_manifest(ROOT / "pipeline.yaml").tasks)
+    assert running == {name for name in known_tasks() if not needs_a_model(name)}
+
+
+def needs_a_model(name: str) -> bool:
+    """Whether a trained model makes the task's table, or one that it reads: these wait in comments."""
+    spec = find_task(name)
+    return bool(spec.applies) or any(needs_a_model(table) for table in spec.inputs(spec.params()))
 
 
 def test_every_commented_option_is_valid_too(tmp_path: Path) -> None:
@@ -103,7 +110,7 @@ def test_every_setting_in_the_schema_is_described() -> None:
         f"{name}.{setting}"
         for name, definition in manifest_schema()["$defs"].items()
         for setting, schema in definition["properties"].items()
-        if "description" not in schema and "EntryOptions" not in schema.get("$ref", "")
+        if "description" not in schema and "$ref" not in schema
     ]
     assert plain == []
 
