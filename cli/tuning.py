@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from cinelake.learning.session import Event
 from cinelake.learning.trial import FOLDS, Trial
@@ -13,6 +11,8 @@ from cinelake.manifest import load_manifest
 from cli.screen import duration, out, print_json, table
 from cli.training import TrainingProgress, print_training
 from flows.tuning import run_tuning
+
+SHOWN_SCORES = 4
 
 
 def tune_named(manifest: Path, name: str, *, trials: int | None, workers: int | None, as_json: bool) -> int:
@@ -60,7 +60,7 @@ def print_tuning(summary: TuningSummary, manifest: Path) -> None:
     if summary.interrupted:
         out.print(f"interrupted: `cinelake tune {summary.model} -m {manifest}` goes on; trials that ended are kept")
         return
-    print_trials(summary.trials)
+    print_trials(summary)
     best = " ".join(f"{name}={cell(value)}" for name, value in summary.best.items())
     out.print(f"best: {best} · {summary.metric} {summary.best_score:.4f} in cross-validation by film", markup=False)
     if summary.training:
@@ -68,7 +68,9 @@ def print_tuning(summary: TuningSummary, manifest: Path) -> None:
     out.print(f"tuned in {duration(summary.wall_s)}, MLflow run {summary.run_id}: trials.csv, trials.md")
 
 
-def print_trials(trials: Sequence[Mapping[str, Any]]) -> None:
-    """Trials as a table."""
-    columns = list(dict.fromkeys(name for row in trials for name in row))
-    table(tuple(columns), [[cell(row.get(name)) for name in columns] for row in trials])
+def print_trials(summary: TuningSummary) -> None:
+    """Trials as a table: settings, the metric and a few more scores; the files of the MLflow run have them all."""
+    aside = ("trial", "folds", "state", *summary.best)
+    names = dict.fromkeys(name for row in summary.trials for name in row if name not in aside)
+    columns = ["trial", *summary.best, *list(names)[:SHOWN_SCORES], "folds", "state"]
+    table(tuple(columns), [[cell(row.get(name)) for name in columns] for row in summary.trials])

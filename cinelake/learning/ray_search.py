@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from cinelake.learning.trial import Trial, TrialWork, read_trial, write_trial
+from cinelake.learning.trial import WORST, Trial, TrialWork, read_trial, write_trial
 
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -85,7 +85,7 @@ def _trainable(drawn: dict[str, Any], work: TrialWork) -> None:
     from ray import tune
 
     metric = work.entry.spec.metric
-    work.run(drawn, lambda trial: tune.report({"score": trial.scores()[metric]}))
+    work.run(drawn, lambda trial: tune.report({"score": trial.scores().get(metric, WORST)}))
 
 
 def _domains(space: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -105,25 +105,29 @@ def _listener(folder: Path, on_trial: OnTrial) -> Any:
     from ray.tune import Callback
 
     class Listener(Callback):  # type: ignore[misc]
+        def __init__(self, told: OnTrial) -> None:
+            self.told = told
+
+        def __getstate__(self) -> dict[str, Any]:
+            return {}  # Ray writes its search down; who listens here is no part of it
+
         def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: Any, **_: Any) -> None:
-            on_trial(_number(trial), read_trial(folder, trial.config))
+            self.told(_number(trial), read_trial(folder, trial.config))
 
         def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
             known = read_trial(folder, trial.config)
             if not known.ended:
-                self._end(trial, known, "stopped", "")
-            on_trial(_number(trial), known)
+                known.status = "stopped"
+                write_trial(folder, known)
+            self.told(_number(trial), known)
 
         def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
             known = read_trial(folder, trial.config)
-            self._end(trial, known, "lost", _last_line(trial))
-            on_trial(_number(trial), known)
-
-        def _end(self, trial: Any, known: Trial, status: str, error: str) -> None:
-            known.status, known.error = status, error
+            known.status, known.error = "lost", _last_line(trial)
             write_trial(folder, known)
+            self.told(_number(trial), known)
 
-    return Listener()
+    return Listener(on_trial)
 
 
 def _number(trial: Any) -> int:

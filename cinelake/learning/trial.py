@@ -32,6 +32,8 @@ FOLDS = 3
 """As in the literature's random searches over scene models; each film is scored once a trial."""
 STOPPING_PARTS = 6
 """One in so many of a fold's films decides when its training stops."""
+WORST = float("-inf")
+"""The score of a trial that has none."""
 ENDED = ("finished", "stopped", "failed")
 
 
@@ -57,8 +59,10 @@ class Trial:
         return self.status in ENDED
 
     def scores(self) -> Scores:
-        """Mean of each score over the folds so far; empty without any."""
-        return {name: float(np.mean([fold[name] for fold in self.folds])) for name in (self.folds or [{}])[0]}
+        """Mean of each score over the folds so far that have it as a number (a class may be absent from a fold)."""
+        names = dict.fromkeys(name for fold in self.folds for name in fold)
+        found = {name: [fold[name] for fold in self.folds if np.isfinite(fold.get(name, np.nan))] for name in names}
+        return {name: float(np.mean(values)) for name, values in found.items() if values}
 
 
 def trial_key(drawn: Mapping[str, Any]) -> str:

@@ -167,7 +167,7 @@ def _record(request: TuningRequest, work: TrialWork, number: int, trial: Trial, 
 
 def best_trial(trials: Sequence[Trial], metric: str) -> Trial:
     """The finished trial with the greatest mean score. Raises `TrainingFailed`, with a trial's words, without one."""
-    finished = [trial for trial in trials if trial.status == "finished"]
+    finished = [trial for trial in trials if trial.status == "finished" and metric in trial.scores()]
     if not finished:
         errors = [trial.error for trial in trials if trial.error]
         raise TrainingFailed(f"none of {len(trials)} trials could be finished: {errors[0] if errors else 'no error'}")
@@ -179,7 +179,7 @@ def rows(trials: Sequence[Trial], metric: str) -> list[dict[str, Any]]:
     found = []
     for number, trial in enumerate(trials):
         scores = trial.scores()
-        ordered = {metric: scores.get(metric), **{k: v for k, v in sorted(scores.items()) if k != metric}}
+        ordered = {metric: scores.get(metric), **{k: v for k, v in scores.items() if k != metric}}
         found.append({"trial": number + 1, **trial.drawn, **ordered, "folds": len(trial.folds), "state": trial.status})
     return sorted(found, key=lambda row: (row["state"] != "finished", -(row[metric] or 0.0)))
 

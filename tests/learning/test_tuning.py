@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -97,9 +98,15 @@ def test_the_table_is_markdown_with_four_digits() -> None:
 
 
 def tune(project: Project, trials: int, events: list[dict[str, Any]]) -> TuningSummary:
+    lock = threading.RLock()  # as a progress bar has one
+
+    def hear(event: dict[str, Any]) -> None:
+        with lock:
+            events.append(event)
+
     request = TuningRequest(project.load(), "loud", trials, workers=2)
-    prepared = prepare_tuning(request, events.append)
-    return tune_model(request, prepared, project.folder / ".cinelake", events.append)
+    prepared = prepare_tuning(request, hear)
+    return tune_model(request, prepared, project.folder / ".cinelake", hear)
 
 
 def children(project: Project, run_id: str) -> list[Any]:
