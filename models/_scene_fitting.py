@@ -1,0 +1,111 @@
+"""How a network of `scenes` is fitted: films of like length together, or rows in any order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cinelake.inference import import_tensorflow
+from cinelake.learning.fitting import Epoch, fit, over_batches, over_rows
+from cinelake.learning.training import Training
+from cinelake.model import Array, Arrays, Example, Scores
+from models._scene_inputs import network_inputs, padded_batch, step_weights
+from models._scene_networks import BUILDERS, build_optimizer, cross_entropy_over
+
+if TYPE_CHECKING:
+    from models.scenes import Config
+
+Part = tuple[Array, Array, Array]
+"""Inputs (T, n), whether a scene begins (T,), weights (T,) of one film."""
+
+
+@dataclass
+class Fitted:
+    """A fitted network for inference, and after how many epochs it was best."""
+
+    network: Any
+    epochs: int
+
+
+def parts_of(examples: Sequence[Example], learned: Arrays, config: Config) -> list[Part]:
+    """What the network is given of each film."""
+    weights = step_weights(examples, config.balance)
+    inputs = [network_inputs(example.features, learned, config) for example in examples]
+    targets = [example.targets["boundary"] for example in examples]
+    return list(zip(inputs, targets, weights, strict=True))
+
+
+def fit_network(
+    parts: Sequence[Part], validation: Sequence[Part], config: Config, training: Training, epochs: int | None = None
+) -> Fitted:
+    """Fit a network to films. validation: films to stop by. epochs: exactly so many instead, without stopping."""
+    tf = import_tensorflow()
+    import keras
+
+    keras.utils.set_random_seed(training.seed)
+    network, trainable = BUILDERS[config.network](config, parts[0][0].shape[1])
+    many = epochs or config.most_epochs
+    in_rows = config.network == "similarity"
+    epoch, optimizer = (_row_epoch if in_rows else _film_epoch)(trainable, parts, config, training.seed, many)
+    stops = bool(validation) and config.patience is not None and not in_rows and epochs is None
+    done = fit(
+        trainable,
+        optimizer,
+        epoch,
+        _validate(tf, trainable, optimizer, validation, in_rows),
+        training,
+        epochs=many,
+        patience=config.patience if stops else None,
+        monitor="loss" if stops else "steps",
+        greater_is_better=not stops,
+        checkpoint_every=10 if in_rows else 1,
+    )
+    return Fitted(network, done.best_epoch + 1)
+
+
+def _row_epoch(network: Any, parts: Sequence[Part], config: Config, seed: int, epochs: int) -> tuple[Epoch, Any]:
+    x, y, weight = (np.concatenate([part[place] for part in parts]) for place in range(3))
+    known = weight > 0
+    x, y, weight = x[known], y[known, None], weight[known]
+    optimizer = build_optimizer(config, epochs * -(-len(x) // min(config.batch_shots, len(x))))
+    epoch = over_rows(
+        network, optimizer, cross_entropy_over("count"), x, y, weight, batch_size=config.batch_shots, seed=seed
+    )
+    return epoch, optimizer
+
+
+def _film_epoch(network: Any, parts: Sequence[Part], config: Config, seed: int, epochs: int) -> tuple[Epoch, Any]:
+    """Films of like length go together, so that little is padded; the batches' order is drawn anew each epoch."""
+    by_length = sorted(parts, key=lambda part: len(part[0]))
+    groups = [by_length[i : i + config.batch_films] for i in range(0, len(by_length), config.batch_films)]
+    optimizer = build_optimizer(config, epochs * len(groups))
+
+    def batches(number: int) -> Any:
+        for group in np.random.default_rng((seed, number)).permutation(len(groups)):
+            yield padded_batch(groups[group])
+
+    return over_batches(network, optimizer, cross_entropy_over("sum"), batches), optimizer
+
+
+def _validate(tf: Any, network: Any, optimizer: Any, parts: Sequence[Part], in_rows: bool) -> Callable[[], Scores]:
+    """The loss on the validation films, and how many steps there were: without stopping the last epoch is the best."""
+    cross_entropy = cross_entropy_over("sum")
+
+    def loss(x: Any, y: Any, weight: Any) -> Any:
+        return cross_entropy(y, network(x, training=False), weight)
+
+    shape = list(network.inputs[0].shape)
+    more = [None] * (len(shape) - 1)
+    compiled = tf.function(loss, input_signature=[tf.TensorSpec(s, tf.float32) for s in (shape, [*more, 1], more)])
+    given = [(x, y[:, None], weight) if in_rows else padded_batch([(x, y, weight)]) for x, y, weight in parts]
+
+    def validate() -> Scores:
+        losses = [float(compiled(*(tf.convert_to_tensor(a, tf.float32) for a in part))) for part in given]
+        shots = [float(part[2].sum()) for part in given]
+        found = {"loss": float(np.average(losses, weights=shots))} if sum(shots) else {}
+        return {"steps": float(optimizer.iterations), **found}
+
+    return validate

@@ -1,0 +1,137 @@
+"""Scenes: what is learned from labels, how well, and what bad input gets."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from _made_scenes import made_features, made_film, made_films, spans
+from pydantic import ValidationError
+
+from cinelake.artefacts import Artefact, write_artefact
+from cinelake.errors import CannotTrain, ModelUnusable
+from cinelake.learning.training import Training
+from models.scenes import MODEL, Config, calibrated
+
+QUICK = Config(epochs=25, members=2, batch_shots=64, learning_rate=1e-2)
+
+
+def train(folder: Path, config: Config = QUICK, films: int = 8) -> Artefact:
+    given = made_films(films)
+    trained = MODEL.train(given[2:], given[:2], config, Training(folder / "fitting"))
+    return write_artefact(folder / "artefact", "scenes", config, trained)
+
+
+@pytest.fixture(scope="module")
+def artefact(tmp_path_factory: pytest.TempPathFactory) -> Artefact:
+    return train(tmp_path_factory.mktemp("scenes"))
+
+
+def scores(artefact: Artefact) -> dict[str, float]:
+    judged = [
+        MODEL.judge(film.features, film.targets, MODEL.predict(artefact, film.features), artefact.config)
+        for film in made_films(4, first_seed=100)
+    ]
+    return MODEL.summarise(judged)
+
+
+# --- targets
+
+
+def test_a_scene_begins_at_the_shot_whose_start_is_nearest() -> None:
+    labels = spans({"start_s": 0, "end_s": 6.8}, {"start_s": 6.8, "end_s": 20})
+    found = MODEL.targets(labels, made_features([10]), Config())
+    assert np.flatnonzero(found["boundary"]).tolist() == [3]
+
+
+def test_the_first_shot_is_never_known_and_shots_outside_labels_are_not() -> None:
+    found = MODEL.targets(spans({"start_s": 0, "end_s": 6}), made_features([10]), Config())
+    assert np.flatnonzero(found["known"]).tolist() == [1, 2]
+
+
+def test_labels_by_shot_count_where_there_is_no_time() -> None:
+    labels = spans({"start_shot": 0, "end_shot": 4}, {"start_shot": 4, "end_shot": 7})
+    found = MODEL.targets(labels, made_features([10]), Config())
+    assert np.flatnonzero(found["boundary"]).tolist() == [4]
+    assert np.flatnonzero(found["known"]).tolist() == [1, 2, 3, 4, 5, 6]
+
+
+def test_time_counts_before_shots() -> None:
+    labels = spans(
+        {"start_shot": 0, "end_shot": 1, "start_s": 0, "end_s": 4}, {"start_shot": 1, "start_s": 4, "end_s": 8}
+    )
+    assert np.flatnonzero(MODEL.targets(labels, made_features([10]), Config())["boundary"]).tolist() == [2]
+
+
+# --- learning
+
+
+def test_scenes_of_other_films_are_found(artefact: Artefact) -> None:
+    assert scores(artefact)["map"] > 0.95
+    assert scores(artefact)["f1"] > 0.8
+
+
+def test_chance_ranks_at_the_rate_of_boundaries_and_finds_no_scene() -> None:
+    films = made_films(4)
+    guess = MODEL.baseline(films, Config())
+    found = MODEL.summarise([MODEL.judge(f.features, f.targets, guess(f.features), Config()) for f in films])
+    rates = [f.targets["boundary"][f.targets["known"]].mean() for f in films]
+    assert (found["map"], found["f1"]) == (pytest.approx(np.mean(rates)), 0)
+
+
+def test_the_first_shot_gets_no_probability(artefact: Artefact) -> None:
+    assert MODEL.predict(artefact, made_film([4, 4]).features)["probability"][0] == 0
+
+
+def test_a_film_of_one_shot_has_an_answer(artefact: Artefact) -> None:
+    assert MODEL.predict(artefact, made_features([1]))["probability"].tolist() == [0]
+
+
+def test_the_same_seed_gives_the_same_model(artefact: Artefact, tmp_path: Path) -> None:
+    film = made_film([4, 4, 4], 7)
+    again = MODEL.predict(train(tmp_path), film.features)["probability"]
+    assert np.allclose(again, MODEL.predict(artefact, film.features)["probability"], atol=1e-6)
+
+
+def test_the_threshold_becomes_one_half_and_the_order_stays() -> None:
+    found = calibrated(np.array([0.1, 0.2, 0.9]), threshold=0.2)
+    assert found[1] == pytest.approx(0.5) and found[0] < 0.5 < found[2]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network", ["bilstm", "wavenet"])
+def test_the_networks_of_sequences_learn_too(network: Any, tmp_path: Path) -> None:
+    config = Config(network=network, epochs=30, learning_rate=1e-2, num_layers=2, n_layers=1, n_neurons=8)
+    assert scores(train(tmp_path, config, films=16))["map"] > 0.4
+
+
+# --- bad input
+
+
+@pytest.mark.parametrize(("scenes", "what"), [([20], "no shot"), ([1] * 20, "only shots")])
+def test_one_class_only_is_refused(scenes: list[int], what: str, tmp_path: Path) -> None:
+    with pytest.raises(CannotTrain, match=what):
+        MODEL.train([made_film(scenes)], [], QUICK, Training(tmp_path))
+
+
+def test_features_of_another_backbone_are_refused(artefact: Artefact) -> None:
+    features = made_features([4, 4]) | {"place": np.ones((8, 7), np.float32)}
+    with pytest.raises(ModelUnusable, match="another backbone"):
+        MODEL.predict(artefact, features)
+
+
+def test_a_film_in_which_nobody_has_a_face_is_cut_all_the_same(artefact: Artefact) -> None:
+    features = made_features([4, 4]) | {"cast": np.zeros((8, 1), np.float32)}
+    assert np.isfinite(MODEL.predict(artefact, features)["probability"]).all()
+
+
+@pytest.mark.parametrize("use", [[], ["place", "place"]])
+def test_kinds_of_features_are_some_and_each_once(use: list[str]) -> None:
+    with pytest.raises(ValidationError):
+        Config(use=use)
+
+
+def test_figures_are_drawn(artefact: Artefact) -> None:
+    films = made_films(2)
+    drawn = MODEL.figures(films, [MODEL.predict(artefact, f.features) for f in films], artefact.config)
+    assert set(drawn) == {"precision_recall", "probability_line"}
