@@ -128,14 +128,19 @@ class Config(Params):
         return self
 
     @property
+    def ordered(self) -> dict[str, Category]:
+        """The categories by name: a mapping's order does not survive the way through a stored model."""
+        return dict(sorted(self.categories.items()))
+
+    @property
     def firsts(self) -> list[str]:
         """Classes of the first stage, in order."""
-        return list(dict.fromkeys(c.first or name for name, c in self.categories.items()))
+        return list(dict.fromkeys(c.first or name for name, c in self.ordered.items()))
 
     @property
     def leaves(self) -> list[tuple[str, str]]:
         """(class of the first stage, sub-category or '') for all that is trained on."""
-        pairs = [(c.first or n, sub) for n, c in self.categories.items() for sub in ("", *c.subcategories)]
+        pairs = [(c.first or n, sub) for n, c in self.ordered.items() for sub in ("", *c.subcategories)]
         return list(dict.fromkeys(pairs))
 
     @property
@@ -163,11 +168,11 @@ def features(tables: Mapping[str, TableReader], config: Config) -> Arrays:
 
 
 def targets(labels: pa.Table, features: Arrays, config: Config) -> Arrays:
-    """category and leaf (T,), numbers into `config.categories` and `config.leaves`; known (T,).
+    """category and leaf (T,), numbers into `config.ordered` and `config.leaves`; known (T,).
 
     leaf is the sub-category's, or the category's own where none is named. Of two labels on a shot the later counts.
     """
-    names, leaves = list(config.categories), config.leaves
+    names, leaves = list(config.ordered), config.leaves
     count = len(features["time_s"])
     category, leaf, known = np.full(count, UNKNOWN), np.full(count, UNKNOWN), np.zeros(count, bool)
     columns = labels.select(["category", "subcategory", "difficult"]).to_pylist()
@@ -195,7 +200,7 @@ def train(
         again, exactly = Training(training.folder / "refit", training.seed), replace(head, epochs=epochs, patience=None)
         network, _ = fit_head(exactly, _rows(everything, scaling, config, leaves), None, again)
     arrays = {**scaling, "leaves": leaves, **_second_stage(learned_from, config), **_svm(learned_from, scaling, config)}
-    facts = {"categories": list(config.categories), "trained_as": [" / ".join(config.leaves[i]) for i in leaves]}
+    facts = {"categories": list(config.ordered), "trained_as": [" / ".join(config.leaves[i]) for i in leaves]}
     return Trained(network, arrays, {**facts, "epochs": epochs})
 
 
@@ -226,7 +231,7 @@ def _rows(examples: Sequence[Example], scaling: Arrays, config: Config, leaves: 
 
 def _second_stage(examples: Sequence[Example], config: Config) -> Arrays:
     """Priors of the categories, and the classifier of faces where there are faces and categories name people."""
-    categories = list(config.categories.values())
+    categories = list(config.ordered.values())
     shown = joined(examples, "category", of="targets")
     arrays: Arrays = {"category_counts": np.bincount(shown, minlength=len(categories)).astype(np.float32)}
     if "faces" not in config.use or len(config.sides) < 2:
@@ -289,14 +294,14 @@ def _merged(probabilities: Array, leaves: Array, config: Config) -> Array:
 
 def _split(firsts: Array, features: Arrays, arrays: Arrays, config: Config) -> Array:
     """(T, categories): each first class shared out among its categories, by priors and the faces of the event."""
-    categories = list(config.categories.values())
+    categories = list(config.ordered.values())
     evidence = np.tile(np.log(arrays["category_counts"] + 0.5), (len(firsts), 1))
     per_shot = np.zeros_like(evidence)
     if "side_classes" in arrays:
         sides = side_probabilities(features["face_vectors"], arrays, len(config.sides))
         compositions = np.stack([composition(category.people or config.sides, config.sides) for category in categories])
         per_shot = face_evidence(sides, features["face_seen"], compositions)
-    of = [category.first or name for name, category in config.categories.items()]
+    of = [category.first or name for name, category in config.ordered.items()]
     result = np.zeros_like(evidence)
     for number, first in enumerate(config.firsts):
         members = [i for i, name in enumerate(of) if name == first]
@@ -316,7 +321,7 @@ def judge(features: Arrays, targets: Arrays, prediction: Arrays, config: Config)
         "svm": prediction["svm"],
     }
     counts = {name: confusion(truth, values[known], count) for name, values in said.items()}
-    return {**counts, "categories": np.array(list(config.categories))}
+    return {**counts, "categories": np.array(list(config.ordered))}
 
 
 def summarise(judgements: Sequence[Judgement]) -> Scores:
@@ -342,7 +347,7 @@ def baseline(examples: Sequence[Example], config: Config) -> Callable[[Arrays], 
 def figures(examples: Sequence[Example], predictions: Sequence[Arrays], config: Config) -> dict[str, Any]:
     """The confusion matrix of the held-out films, and the linear SVM's beside it."""
     judged = [judge(e.features, e.targets, p, config) for e, p in zip(examples, predictions, strict=True)]
-    names = list(config.categories)
+    names = list(config.ordered)
     titles = {"events": "Beats, held-out films", "svm": "Linear SVM on the same features"}
     return {
         f"confusion_{name}": confusion_figure(np.sum([j[name] for j in judged], axis=0), names, title)

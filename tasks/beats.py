@@ -60,7 +60,7 @@ class FindBeats:
         events = [event for event in events if event.confidence >= self._params.min_confidence]
         if not events:
             return
-        names = list(self._artefact.config.categories)
+        names = list(self._artefact.config.ordered)
         yield BEATS.batch(
             self._film.movie_id,
             beat=range(len(events)),

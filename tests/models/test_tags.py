@@ -1,0 +1,172 @@
+"""Tags: what labels mean, what is looked at, what is learned, and what a film without the right tables gets."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from _tagged_films import TAGS, VOCABULARY, shots, spans, tables_of_a_film, tagged, trained_tags
+
+from cinelake.artefacts import Artefact
+from cinelake.errors import CannotTrain, ModelUnusable
+from cinelake.learning.images import MemoryTable
+from cinelake.learning.training import Training
+from models import tags
+from models._shot_scaling import alike
+from models._tag_heads import best_thresholds, shifted
+
+KNOWN = TAGS.model_copy(update={"absence": "unknown"})
+
+
+@pytest.fixture(scope="module")
+def artefact(tmp_path_factory: pytest.TempPathFactory) -> Artefact:
+    """Tags learned from four films."""
+    return trained_tags(tmp_path_factory.mktemp("tags"))
+
+
+def targets(*rows: dict, config: tags.Config = TAGS, kept: list[int] | None = None) -> dict[str, np.ndarray]:
+    features = shots(4, kept)
+    return tags.targets(spans(tags.LABELS, *rows), features, config)
+
+
+def test_a_span_by_time_tags_the_shots_it_covers_by_half():
+    found = targets({"start_s": 1.0, "end_s": 4.9, "tag": "wet"})
+    assert found["tags"][:, 2].tolist() == [1, 1, 0, 0]
+
+
+def test_time_counts_before_shot_numbers():
+    found = targets({"start_s": 0.0, "end_s": 2.0, "start_shot": 2, "end_shot": 4, "tag": "wet"})
+    assert found["tags"][:, 2].tolist() == [1, 0, 0, 0]
+
+
+def test_tags_may_overlap():
+    found = targets({"start_shot": 0, "end_shot": 2, "tag": "wet"}, {"start_shot": 1, "end_shot": 3, "tag": "loud"})
+    assert found["tags"][1].tolist() == [0, 1, 1]
+
+
+def test_a_tag_of_the_whole_film_is_one_of_each_shot():
+    assert targets({"tag": "calm"})["tags"][:, 0].tolist() == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize(("config", "known"), [(TAGS, [True] * 4), (KNOWN, [False, True, False, False])])
+def test_what_a_labelled_film_does_not_say_is_not_there_unless_absence_is_unknown(config, known):
+    assert targets({"start_shot": 1, "end_shot": 2, "tag": "wet"}, config=config)["known"].tolist() == known
+
+
+def test_shots_that_say_too_little_are_neither_learned_nor_scored():
+    assert targets({"tag": "calm"}, kept=[0, 3])["known"].tolist() == [True, False, False, True]
+
+
+def test_the_middle_picture_stands_for_its_shot_if_its_entropy_suffices():
+    tables = tables_of_a_film(np.array([[1.0, 2.0], [3.0, 4.0]]), [7.0, 1.0])
+    found = tags.features(tables, TAGS.model_copy(update={"min_entropy": 2.0}))
+    assert found["picture"].tolist() == [[1, 2], [3, 4]]
+    assert found["kept"].tolist() == [True, False]
+
+
+def test_embeddings_of_other_pictures_than_the_middle_ones_are_refused():
+    tables = tables_of_a_film(np.ones((2, 2)), [7.0, 7.0])
+    tables["embeddings"] = MemoryTable(tables["embeddings"].read().slice(0, 3))
+    with pytest.raises(ModelUnusable, match="1 of 2 middle pictures are missing"):
+        tags.features(tables, TAGS)
+
+
+def test_only_the_tables_of_the_inputs_in_use_are_read():
+    assert tags.reads(TAGS) == ["shots", "frames", "embeddings"]
+    assert tags.reads(TAGS.model_copy(update={"use": ("motion", "faces")})) == ["shot_features", "faces"]
+
+
+def test_overlapping_tags_are_learned_and_survive_the_way_through_disk(artefact: Artefact):
+    example = tagged(9)
+    found = tags.predict(artefact, example.features)
+    scores = tags.summarise([tags.judge(example.features, example.targets, found, TAGS)])
+    assert scores["macro_f1"] > 0.95
+
+
+def test_the_same_seed_gives_the_same_tags(artefact: Artefact, tmp_path: Path):
+    features = tagged(9).features
+    again = tags.predict(trained_tags(tmp_path), features)["probability"]
+    assert np.array_equal(tags.predict(artefact, features)["probability"], again)
+
+
+def test_the_seeds_head_shares_one_probability_among_the_tags(tmp_path: Path):
+    config = TAGS.model_copy(update={"head": "seed", "multi_label": False, "epochs": 10})
+    found = tags.predict(trained_tags(tmp_path, config), tagged(9, config).features)
+    assert np.allclose(found["probability"].sum(axis=1), 1, atol=1e-5)
+
+
+def test_the_seeds_head_cannot_be_asked_for_overlapping_tags():
+    with pytest.raises(ValueError, match="needs multi_label: false"):
+        tags.Config(head="seed", multi_label=True)
+
+
+def test_the_default_vocabulary_is_the_papers_fifty():
+    assert len(set(tags.Config().vocabulary)) == 50
+
+
+def test_shots_without_enough_entropy_get_no_tag(artefact: Artefact):
+    features = tagged(9).features
+    features["kept"][:] = False
+    assert not tags.predict(artefact, features)["probability"].any()
+
+
+def test_tags_that_are_on_all_shots_teach_nothing(tmp_path: Path):
+    example = tagged(0)
+    example.targets["tags"][:] = 1
+    with pytest.raises(CannotTrain, match="label other films"):
+        tags.train([example], [], TAGS, Training(tmp_path))
+
+
+def test_the_baseline_says_the_most_frequent_tag_of_every_shot():
+    example = tagged(0)
+    example.targets["tags"][:] = [0, 1, 0]
+    guess = tags.baseline([example], TAGS)(shots(2))["probability"]
+    assert (guess >= 0.5).tolist() == [[False, True, False]] * 2
+
+
+def test_figures_show_each_tag_and_how_tags_go_together():
+    example = tagged(0)
+    said = {"probability": example.targets["tags"]}
+    assert set(tags.figures([example], [said], TAGS)) == {"f1_per_tag", "correlation_labelled", "correlation_predicted"}
+
+
+def test_labels_are_held_to_the_vocabulary():
+    assert tags.MODEL.vocabularies(TAGS) == {"tag": VOCABULARY}
+
+
+def test_a_threshold_is_where_the_tag_is_told_best():
+    probabilities = np.array([[0.1], [0.2], [0.25], [0.3], [0.32], [0.35]])
+    here = np.array([[0], [0], [1], [1], [1], [1]])
+    assert 0.15 < best_thresholds(here, probabilities)[0] < 0.3
+
+
+def test_a_rare_tag_keeps_one_half():
+    assert best_thresholds(np.array([[1], [0]]), np.array([[0.1], [0.0]])).tolist() == [0.5]
+
+
+def test_shifting_makes_the_threshold_one_half_and_keeps_the_order():
+    found = shifted(np.array([[0.0], [0.2], [0.6], [1.0]]), np.array([0.2]))[:, 0]
+    assert found[1] == pytest.approx(0.5) and (np.diff(found) > 0).all()
+
+
+def test_context_comes_from_shots_that_look_alike_and_are_near():
+    weights = alike(np.array([[0.0], [5.0], [0.0], [0.0]]), reach=2)
+    assert weights[0].tolist() == pytest.approx([0.5, 0, 0.5, 0], abs=1e-6)
+
+
+def test_early_stopping_and_thresholds_come_from_films_left_out(tmp_path: Path):
+    config = TAGS.model_copy(update={"calibration_folds": 2, "epochs": 15, "patience": 5})
+    found = tags.train([tagged(n, config) for n in range(4)], [tagged(4, config)], config, Training(tmp_path))
+    assert found.facts["epochs"] <= 15
+    assert set(found.facts["thresholds"]) == set(VOCABULARY)
+
+
+def test_known_steps_alone_are_learned_from(tmp_path: Path):
+    clean, spoilt = tagged(0), tagged(0)
+    spoilt.targets["known"][10:] = clean.targets["known"][10:] = False
+    spoilt = replace(spoilt, targets={**spoilt.targets, "tags": spoilt.targets["tags"].copy()})
+    spoilt.targets["tags"][10:] = 1
+    one, other = (tags.train([e], [], TAGS, Training(tmp_path / str(i))) for i, e in enumerate((clean, spoilt)))
+    assert all(
+        np.array_equal(a, b) for a, b in zip(one.network.get_weights(), other.network.get_weights(), strict=True)
+    )
