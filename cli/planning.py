@@ -195,7 +195,8 @@ def _print_footer(footer: Footer) -> None:
         *((f"input {key}", value) for key, value in made["inputs"].items()),
     ]
     if made.get("model"):
-        rows.append(("model", made["model"]))
+        model = made["model"]
+        rows.append(("model", f"{model['name']} {model['version']} (digest {model['digest']})"))
     rows += [(key, value) for key, value in run.items() if key != "versions"]
     rows += [(f"version of {key}", value) for key, value in run.get("versions", {}).items()]
     table(["", ""], rows)
