@@ -69,14 +69,16 @@ def search(
         results = tuner.fit()
         drawn = [dict(result.config or {}) for result in results]
         shutil.rmtree(scratch, ignore_errors=True)
-    return [_cut_short(work.folder, read_trial(work.folder, one)) for one in drawn]
+    return [_closed(work, read_trial(work.folder, one)) for one in drawn]
 
 
-def _cut_short(folder: Path, trial: Trial) -> Trial:
-    """A trial that still runs when all is over was stopped while its process wrote."""
+def _closed(work: TrialWork, trial: Trial) -> Trial:
+    """A trial that still runs when all is over was stopped while its process wrote; what it left is thrown away."""
     if trial.status == "running":
         trial.status = "stopped"
-        write_trial(folder, trial)
+        write_trial(work.folder, trial)
+    if trial.ended:
+        work.forget(trial)
     return trial
 
 

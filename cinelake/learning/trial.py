@@ -114,8 +114,12 @@ class TrialWork:
             except (CinelakeError, ValueError) as error:
                 trial.status, trial.error = "failed", f"{type(error).__name__}: {error}"
             write_trial(self.folder, trial)
-            shutil.rmtree(self._checkpoints(drawn), ignore_errors=True)
+            self.forget(trial)
             return trial
+
+    def forget(self, trial: Trial) -> None:
+        """Throw away the checkpoints of a trial that ended."""
+        shutil.rmtree(self._checkpoints(trial.drawn), ignore_errors=True)
 
     def _folds(self, trial: Trial, report: Callable[[Trial], None]) -> None:
         config = type(self.entry.config).model_validate({**self.entry.config.model_dump(), **trial.drawn})

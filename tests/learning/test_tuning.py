@@ -72,6 +72,11 @@ def test_a_trial_that_was_killed_goes_on_with_its_next_fold(work: TrialWork) -> 
     assert [fold["accuracy"] == 0.125 for fold in trial.folds] == [True, True, False]
 
 
+def test_a_class_that_one_fold_lacks_does_not_spoil_the_mean() -> None:
+    trial = Trial({}, [{"map": 0.5, "f1_rain": 1.0}, {"map": 0.7}, {"map": 0.6, "f1_rain": float("nan")}])
+    assert trial.scores() == pytest.approx({"map": 0.6, "f1_rain": 1.0})
+
+
 def test_a_trial_whose_configuration_is_refused_fails_with_its_words(work: TrialWork) -> None:
     trial = work.run({"shift": "wide"}, lambda _: None)
     assert trial.status == "failed" and "shift" in trial.error
