@@ -1,0 +1,122 @@
+"""Two drawn catalogues in one lake, and how well a model of shots does on the one after learning from the other."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+
+from benchmarks.figures import say
+from cinelake.artefacts import Artefact, write_artefact
+from cinelake.lake import Lake
+from cinelake.learning.gate import Interval, bootstrap, compare
+from cinelake.learning.images import MemoryTable
+from cinelake.learning.split import place
+from cinelake.learning.training import Training
+from cinelake.model import Arrays, Example, Judgement, Model, Scores
+from cinelake.task import Film, Params, TableReader, find_task
+
+SIDES = {"train": (24, 101), "test": (12, 202)}
+"""Side → how many films, and the seed they are drawn with."""
+VALIDATION = 4
+"""Films of the training side that say when to stop; they are learned from afterwards."""
+MANIFEST = """\
+lake: lake
+catalogue: {films: "*/films/*.mp4"}
+tracking: {enabled: false}
+tasks:
+  films: {}
+  shots: {}
+  frames: {fps: 2}
+  sound: {}
+  faces: {detector: dlib}
+  embeddings: {backbone: descriptor}
+"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A trained model on films it never saw. interval: of its score; gain: over the baseline."""
+
+    artefact: Artefact
+    predictions: tuple[Arrays, ...]
+    judgements: tuple[Judgement, ...]
+    scores: Scores
+    baseline: Scores
+    interval: Interval
+    gain: Interval
+
+
+def make_lake(folder: Path) -> Lake:
+    """Draw both catalogues and fill the lake, unless that is done."""
+    from examples.draw import draw_catalogue
+
+    done = folder / "made"
+    if not done.exists():
+        for side, (count, seed) in SIDES.items():
+            say(f"drawing {count} films to {side}")
+            draw_catalogue(folder / side, count, seed)
+        manifest = folder / "pipeline.yaml"
+        manifest.write_text(MANIFEST)
+        subprocess.run([sys.executable, "-m", "cli.main", "run", "-m", str(manifest)], check=True, stdout=sys.stderr)
+        done.touch()
+    return Lake(str(folder / "lake"))
+
+
+def tables_of(lake: Lake, movie_id: str, names: Sequence[str]) -> dict[str, TableReader]:
+    """A film's tables; `shot_features` is made of the others."""
+    wanted = dict.fromkeys(name for name in names if name != "shot_features")
+    tables: dict[str, TableReader] = {name: lake.reader(name, movie_id) for name in wanted}
+    if "shot_features" in names:
+        spec = find_task("shot_features")
+        inputs = {name: lake.reader(name, movie_id) for name in spec.inputs(spec.params())}
+        batches = list(spec.make(spec.params(), Film(movie_id)).run(inputs))
+        tables["shot_features"] = MemoryTable(pa.Table.from_batches(batches))
+    return tables
+
+
+def read_side(folder: Path, side: str, lake: Lake, model: Model, config: Params, labels: str) -> list[Example]:
+    """The films of one side with their labels."""
+    contract, path = model.labels, folder / side / "labels"
+    found = pa_csv.read_csv(path / f"{labels}.csv", convert_options=pa_csv.ConvertOptions(strings_can_be_null=True))
+    columns = [found[f.name].cast(f.type) if f.name in found.column_names else pa.nulls(len(found), f.type)
+               for f in contract.schema]  # fmt: skip
+    table = pa.table(columns, schema=contract.schema)
+    examples = []
+    for movie_id in pa_csv.read_csv(path / "films.csv")["movie_id"].to_pylist():
+        features = model.features(tables_of(lake, movie_id, model.reads(config)), config)
+        own = table.filter(pc.equal(table["movie_id"], movie_id))
+        examples.append(Example(movie_id, movie_id, features, model.targets(own, features, config)))
+    return examples
+
+
+def learn_and_judge(
+    model: Model, config: Params, train: Sequence[Example], test: Sequence[Example], folder: Path, seed: int
+) -> Outcome:
+    """Train on one side, judge on the other."""
+    ordered = sorted(train, key=lambda example: place(example.group))
+    training = Training(folder / "training", seed, resume=False)
+    trained = model.train(ordered[VALIDATION:], ordered[:VALIDATION], config, training)
+    artefact = write_artefact(folder / "artefact", model.name, config, trained)
+    scored = [example for example in test if example.targets["known"].any()]
+    predictions = tuple(model.predict(artefact, example.features) for example in scored)
+    guess = model.baseline(train, config)
+    ours, theirs = (
+        tuple(model.judge(e.features, e.targets, p, config) for e, p in zip(scored, said, strict=True))
+        for said in (predictions, [guess(e.features) for e in scored])
+    )
+    return Outcome(
+        artefact,
+        predictions,
+        ours,
+        model.summarise(ours),
+        model.summarise(theirs),
+        bootstrap(ours, model.summarise, model.metric),
+        compare(ours, theirs, model.summarise, model.metric),
+    )
