@@ -18,9 +18,10 @@ from cinelake.errors import TrainingFailed
 from cinelake.keys import digest
 from cinelake.learning.candidate import Prepared, prepare
 from cinelake.learning.session import OnEvent, Request, TrainingSummary, train_model
-from cinelake.learning.trial import FOLDS, Trial, TrialWork, write_trial
+from cinelake.learning.trial import FOLDS, Trial, TrialWork, trial_key, write_trial
 from cinelake.manifest import Manifest, ModelEntry
 from cinelake.search_space import as_ranges, check_space
+from cinelake.tracking.runs import TrainingRecord
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,6 @@ def tune_model(request: TuningRequest, prepared: Prepared, state: Path, on_event
 
     state: the folder of what trainings and tunings remember. Raises `TrainingFailed` when no trial could be finished.
     """
-    from cinelake.tracking.runs import TrainingRecord
-
     began, entry = time.monotonic(), request.entry
     folder = state / "tuning" / f"{entry.name}-{_key(request, prepared)}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -96,7 +95,7 @@ def tune_model(request: TuningRequest, prepared: Prepared, state: Path, on_event
         on_event({"kind": "tuning", "run_id": record.run_id, "trials": request.trial_count, "resumed": bool(resumed)})
         record.params({f"space.{setting}": json.dumps(dict(given)) for setting, given in request.space.items()})
         record.params({"trials": request.trial_count, "folds": FOLDS, "seed": entry.settings.seed})
-        trials = _search(request, folder, record.run_id, on_event)
+        trials = _search(request, folder, record, on_event)
         summary = TuningSummary(entry.name, entry.spec.metric, record.run_id, rows(trials, entry.spec.metric))
         record.table("trials.csv", summary.trials)
         record.text("trials.md", markdown(summary.trials))
@@ -125,7 +124,7 @@ def _run_of_before(folder: Path) -> str | None:
         return None
 
 
-def _search(request: TuningRequest, folder: Path, run_id: str, on_event: OnEvent) -> list[Trial]:
+def _search(request: TuningRequest, folder: Path, parent: TrainingRecord, on_event: OnEvent) -> list[Trial]:
     from cinelake.learning.ray_search import search
 
     entry, count = request.entry, request.trial_count
@@ -133,7 +132,7 @@ def _search(request: TuningRequest, folder: Path, run_id: str, on_event: OnEvent
 
     def hear(number: int, trial: Trial) -> None:
         if trial.ended and not trial.run_id:
-            _record(request, work, number, trial, run_id)
+            _record(request, work, number, trial, parent)
         score = trial.scores().get(entry.spec.metric)
         on_event({"kind": "trial", "number": number, "of": count, "trial": trial, "score": score})
 
@@ -141,22 +140,26 @@ def _search(request: TuningRequest, folder: Path, run_id: str, on_event: OnEvent
     trials = search(work, request.space, count, workers, hear)
     for number, trial in enumerate(trials):
         if trial.ended and not trial.run_id:
-            _record(request, work, number, trial, run_id)
+            _record(request, work, number, trial, parent)
     return trials
 
 
-def _record(request: TuningRequest, work: TrialWork, number: int, trial: Trial, parent: str) -> None:
-    """A trial that ended becomes a child of the tuning's run: settings, epochs and scores of each fold."""
-    from cinelake.tracking.runs import TrainingRecord
+def _record(request: TuningRequest, work: TrialWork, number: int, trial: Trial, parent: TrainingRecord) -> None:
+    """A trial that ended becomes a child of the tuning's run: settings, epochs and scores of each fold.
 
+    A recording that was cut off is taken up again, by the trial's key.
+    """
     config = {**work.entry.config.model_dump(mode="json"), **trial.drawn}
-    tags = {"cinelake.model": work.entry.name, "cinelake.trial": trial.status}
-    with TrainingRecord(request.manifest.tracking, f"trial {number + 1}", tags=tags, parent=parent) as record:
-        record.params({f"config.{name}": value for name, value in config.items()})
+    name, key = f"trial {number + 1}", trial_key(trial.drawn)
+    tags = {"cinelake.model": work.entry.name, "cinelake.trial": trial.status, "cinelake.trial_key": key}
+    begun = parent.child("cinelake.trial_key", key)
+    tracking = request.manifest.tracking
+    with TrainingRecord(tracking, name, tags=tags, parent=parent.run_id, resume_run_id=begun) as record:
+        record.params({f"config.{setting}": value for setting, value in config.items()})
         for fold, epoch, metrics in trial.epochs:
-            record.epoch(epoch, {f"fold_{fold + 1}_{name}": value for name, value in metrics.items()})
+            record.epoch(epoch, {f"fold_{fold + 1}_{metric}": value for metric, value in metrics.items()})
         for fold, scores in enumerate(trial.folds):
-            record.epoch(fold, {f"fold_{name}": value for name, value in scores.items()})
+            record.epoch(fold, {f"fold_{score}": value for score, value in scores.items()})
         record.metrics({**trial.scores(), "wall_s": trial.wall_s})
         if trial.status == "failed":
             record.text("error.txt", trial.error)

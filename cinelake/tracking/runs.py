@@ -144,6 +144,14 @@ class TrainingRecord:
             all_tags["mlflow.parentRunId"] = parent
         return str(self.client.create_run(experiment, run_name=name, tags=all_tags).info.run_id)
 
+    def child(self, tag: str, value: str) -> str | None:
+        """The id of a run below this one whose tag has this value; None without one."""
+        with self._errors():
+            experiment = self.client.get_run(self.run_id).info.experiment_id
+            wanted = f"tags.`mlflow.parentRunId` = '{self.run_id}' and tags.`{tag}` = '{value}'"
+            found = self.client.search_runs([experiment], wanted, max_results=1)
+        return str(found[0].info.run_id) if found else None
+
     def __enter__(self) -> TrainingRecord:
         return self
 

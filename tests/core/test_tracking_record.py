@@ -76,6 +76,13 @@ def test_a_trial_is_a_child_of_its_tuning(tracking: TrackingSettings) -> None:
         assert child.client.get_parent_run(child.run_id).info.run_id == parent.run_id
 
 
+def test_a_child_is_found_by_its_tag(tracking: TrackingSettings) -> None:
+    with TrainingRecord(tracking, "tune") as parent:
+        with TrainingRecord(tracking, "1", parent=parent.run_id, tags={"key": "a"}) as child:
+            assert parent.child("key", "a") == child.run_id
+        assert parent.child("key", "b") is None
+
+
 def test_names_that_mlflow_does_not_take_are_mended(tracking: TrackingSettings) -> None:
     with TrainingRecord(tracking, "train scenes") as record:
         record.metrics({"recall@3s": 0.5})
