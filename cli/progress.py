@@ -125,7 +125,6 @@ class RunProgress:
             err.print(f"  {text}", markup=False)
 
 
-
 class _Facts(ProgressColumn):
     """The facts as they are at each redraw, so that the time left does not stand still between events."""
 

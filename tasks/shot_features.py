@@ -109,7 +109,7 @@ def pooled(
     """The columns of the table, one row per shot; at least one shot."""
     columns = {name: shots[name].to_numpy() for name in ("shot", "start_s", "end_s", "start_frame", "end_frame")}
     nothing, never = np.zeros((len(shots), 1), np.float32), np.zeros(len(shots), bool)
-    columns |= {kind: nothing for kind in KINDS} | {"has_face": never, "has_sound": never}
+    columns |= dict.fromkeys(KINDS, nothing) | {"has_face": never, "has_sound": never}
     starts, end_s = columns["start_s"], float(columns["end_s"][-1])
     if "place" in params.use:
         middles = (starts + columns["end_s"]) / 2

@@ -147,8 +147,7 @@ class _TrainingSession:
         with TrainingRecord(tracking, name, tags=tags, parent=self.request.parent_run, resume_run_id=resumed) as record:
             (self.folder / "run.json").write_text(json.dumps({"run_id": record.run_id}))
             self.on_event({"kind": "training", "run_id": record.run_id, "resumed": resumed is not None})
-            if resumed is None:
-                self._record_origin(record)
+            self._record_origin(record)
             artefact = self._train(record)
             self.on_event({"kind": "judging"})
             return self._judge(record, artefact)
