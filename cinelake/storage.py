@@ -170,7 +170,7 @@ class Storage:
         root = self._scratch_root()
         for folder in root.iterdir() if root.is_dir() else ():
             host, pid, _ = [*folder.name.rsplit("-", 2), "", ""][:3]
-            if host == socket.gethostname() and pid.isdigit() and not Path(f"/proc/{pid}").exists():
+            if host == socket.gethostname() and pid.isdigit() and not _is_running(pid):
                 shutil.rmtree(folder, ignore_errors=True)
                 swept += 1
         return swept
@@ -179,6 +179,14 @@ class Storage:
         """Raise `StorageError` now rather than after an hour's work when nothing can be written."""
         with self.scratch() as folder, storage_errors(f"writing to {self.uri}"):
             (folder / "probe").write_bytes(b"x")
+
+
+def _is_running(pid: str) -> bool:
+    """Whether a process of this host runs; one that was killed and that nobody has waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
 
 
 def _fsync(path: Path) -> None:

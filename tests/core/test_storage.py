@@ -96,6 +96,15 @@ def test_sweeping_removes_the_scratch_of_dead_processes_only(storage: Storage) -
         assert sorted(ours.parent.iterdir()) == sorted(kept)
 
 
+def test_the_scratch_of_a_killed_process_that_nobody_waited_for_is_swept_too(storage: Storage) -> None:
+    killed = subprocess.Popen([sys.executable, "-c", "pass"])
+    os.waitid(os.P_PID, killed.pid, os.WEXITED | os.WNOWAIT)
+    with storage.scratch() as ours:
+        (ours.parent / f"{ours.name.rsplit('-', 2)[0]}-{killed.pid}-cafe").mkdir()
+        assert storage.sweep() == 1
+    killed.wait()
+
+
 ADVICE = [
     (errno.ENOSPC, "The disk is full: free space"),
     (errno.EDQUOT, "quota is used up"),
