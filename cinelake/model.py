@@ -22,11 +22,11 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import numpy.typing as npt
 
 from cinelake.errors import UnknownName
 from cinelake.label_contract import LabelContract
+from cinelake.shelf import stacked
 from cinelake.task import Params, TableReader
 
 if TYPE_CHECKING:
@@ -157,9 +157,9 @@ def _declared(found: Any, name: str) -> Model:
 
 
 def joined(examples: Sequence[Example], name: str, *, of: str = "features", known: bool = True) -> Array:
-    """One array of all examples on end, first axis steps; only the known steps unless told otherwise."""
-    parts = []
-    for example in examples:
-        values = (example.features if of == "features" else example.targets)[name]
-        parts.append(values[example.targets["known"]] if known else values)
-    return np.concatenate(parts)
+    """One array of all examples on end, first axis steps; only the known steps unless told otherwise.
+
+    What does not fit memory is on disk (`cinelake.shelf`).
+    """
+    parts = [(example.features if of == "features" else example.targets)[name] for example in examples]
+    return stacked(parts, [example.targets["known"] for example in examples] if known else None)

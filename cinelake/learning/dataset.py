@@ -18,6 +18,7 @@ from cinelake.lake import Lake
 from cinelake.manifest import Manifest, ModelEntry
 from cinelake.model import Arrays, Example
 from cinelake.planning import Planning, plan_manifest
+from cinelake.shelf import Shelf
 from cinelake.task import TableReader
 
 OnFilm = Callable[[int, int, str], None]
@@ -66,8 +67,8 @@ def gather(
 ) -> Dataset:
     """The examples of a model: every labelled film whose input tables are in the lake and fresh.
 
-    label_set: another set than the model's own. Raises `CannotTrain` when there is nothing to learn from, with what
-    to do.
+    label_set: another set than the model's own. Features that do not fit memory are on disk (`cinelake.shelf`).
+    Raises `CannotTrain` when there is nothing to learn from, with what to do.
     """
     labels = read_labels(Path(manifest.labels), label_set or entry.labels, entry.spec.labels)
     planning = plan_manifest(manifest)
@@ -76,11 +77,12 @@ def gather(
     if not usable:
         raise CannotTrain(_nothing_usable(entry, labels, left_out))
     inputs = _identities(source, usable)
-    groups, examples, tables = source.films(), [], {}
+    groups, examples, tables, shelf = source.films(), [], {}, Shelf()
     for number, movie_id in enumerate(usable):
         on_film(number, len(usable), movie_id)
         features, keys = _features_of(source, movie_id)
-        examples.append(_example(entry, movie_id, _group(groups, movie_id), features, labels.of(movie_id)))
+        group, kept = _group(groups, movie_id), shelf.keep(features)
+        examples.append(_example(entry, movie_id, group, kept, labels.of(movie_id)))
         tables[movie_id] = keys
     _check_sizes(examples)
     return Dataset(tuple(examples), labels, left_out, inputs, tables)

@@ -1,6 +1,6 @@
 """Fitting a Keras network: compiled steps, early stopping, checkpoints, resuming to the same result after a kill.
 
-epoch = over_rows(network, optimizer, loss, x, y, weight, batch_size=256, seed=0)     # rows that fit memory
+epoch = over_rows(network, optimizer, loss, x, y, weight, batch_size=256, seed=0)     # rows in any order
 epoch = over_batches(network, optimizer, loss, batches)                               # films, one or some at a time
 fit(network, optimizer, epoch, validate, training, epochs=50, patience=10, monitor="loss")
 """
@@ -19,6 +19,7 @@ from cinelake.errors import TrainingFailed
 from cinelake.inference import import_tensorflow
 from cinelake.learning.training import Training
 from cinelake.model import Array, Scores
+from cinelake.shelf import is_on_disk
 
 Loss = Callable[[Any, Any, Any], Any]
 """loss(target, output, weight) → a scalar tensor."""
@@ -53,13 +54,16 @@ def over_batches(network: Any, optimizer: Any, loss: Loss, batches: Batches) -> 
 def over_rows(
     network: Any, optimizer: Any, loss: Loss, x: Array, y: Array, weight: Array, *, batch_size: int = 256, seed: int = 0
 ) -> Epoch:
-    """Epochs over rows that fit memory; a whole epoch is one compiled loop, so a step costs no Python.
+    """Epochs over rows; those that fit memory in one compiled loop an epoch, so that a step costs no Python.
 
     x: (rows, …) float32; y: (rows, …); weight: (rows,). The order is drawn anew each epoch from the seed; the last
-    batch of an epoch is filled up with the epoch's first rows at weight 0, so that all have one size.
+    batch of an epoch is filled up with the epoch's first rows at weight 0, so that all have one size. Rows on disk
+    (`cinelake.shelf`) are read batch by batch, the next while one is learned from, in the same order.
     """
     tf = import_tensorflow()
     step = _step(tf, network, optimizer, loss)
+    if is_on_disk(x):
+        return _over_rows_on_disk(tf, step, (x, y, weight), min(batch_size, len(x)), seed)
     data = [tf.constant(np.asarray(part, np.float32)) for part in (x, y, weight)]
     rows, size = len(x), min(batch_size, len(x))
     steps = -(-rows // size)
@@ -77,6 +81,25 @@ def over_rows(
     def epoch(number: int) -> float:
         order = np.random.default_rng((seed, number)).permutation(rows)
         return float(compiled(tf.constant(np.resize(order, steps * size), tf.int32)))
+
+    return epoch
+
+
+def _over_rows_on_disk(tf: Any, step: Any, data: tuple[Array, Array, Array], size: int, seed: int) -> Epoch:
+    rows = len(data[0])
+    shapes = [tf.TensorSpec((size, *part.shape[1:]), tf.float32) for part in data]
+    compiled = tf.function(step, input_signature=shapes)
+
+    def batches(number: int) -> Iterable[tuple[Array, ...]]:
+        order = np.random.default_rng((seed, number)).permutation(rows)
+        for first in range(0, rows, size):
+            chosen = np.take(order, range(first, first + size), mode="wrap")
+            x, y, weight = (np.asarray(part[chosen], np.float32) for part in data)
+            yield x, y, weight * (np.arange(first, first + size) < rows)
+
+    def epoch(number: int) -> float:
+        source = tf.data.Dataset.from_generator(lambda: batches(number), output_signature=tuple(shapes))
+        return float(np.mean([float(compiled(*batch)) for batch in source.prefetch(2)]))
 
     return epoch
 

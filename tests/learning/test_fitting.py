@@ -12,6 +12,7 @@ from cinelake.errors import TrainingFailed
 from cinelake.inference import import_tensorflow
 from cinelake.learning.fitting import Progress, fit, over_batches, over_rows
 from cinelake.learning.training import StopTraining, Training
+from cinelake.shelf import stacked
 
 ROWS = np.random.default_rng(0).normal(size=(200, 6)).astype(np.float32)
 SIGNS = (ROWS[:, :1] > 0).astype(np.float32)
@@ -36,13 +37,15 @@ def network() -> Any:
     return keras.Model(rows, keras.layers.Dense(1, activation="sigmoid")(hidden))
 
 
-def fitted(folder: Path, epochs: int, report: Any = None, patience: int | None = None) -> tuple[Any, Progress]:
+def fitted(
+    folder: Path, epochs: int, report: Any = None, patience: int | None = None, rows: Any = ROWS
+) -> tuple[Any, Progress]:
     """The network after some epochs."""
     import keras
 
     made = network()
     optimizer = keras.optimizers.Adam(0.01)
-    epoch = over_rows(made, optimizer, loss, ROWS, SIGNS, WEIGHTS, batch_size=32)
+    epoch = over_rows(made, optimizer, loss, rows, SIGNS, WEIGHTS, batch_size=32)
     training = Training(folder, report=report) if report else Training(folder)
     checked = lambda: {"loss": float(loss(SIGNS, made(ROWS), WEIGHTS))}  # noqa: E731
     return made, fit(made, optimizer, epoch, checked, training, epochs=epochs, patience=patience)
@@ -64,6 +67,13 @@ def test_a_fitting_that_was_cut_off_ends_as_one_that_was_not(tmp_path):
         fitted(tmp_path / "cut", 6, stop_after(2))
     resumed, _ = fitted(tmp_path / "cut", 6)
     assert all(np.array_equal(a, b) for a, b in zip(whole.get_weights(), resumed.get_weights(), strict=True))
+
+
+def test_rows_on_disk_teach_what_rows_in_memory_teach(tmp_path):
+    in_memory, _ = fitted(tmp_path / "memory", 3)
+    on_disk, _ = fitted(tmp_path / "disk", 3, rows=stacked([ROWS], bound=0))
+    pairs = zip(in_memory.get_weights(), on_disk.get_weights(), strict=True)
+    assert all(np.allclose(a, b, atol=1e-6) for a, b in pairs)
 
 
 def test_only_the_epochs_that_were_not_done_are_done_again(tmp_path):
