@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 from core._toy_model import MODEL
+from end_to_end._lakes import prefect
 from learning._taught import CountLoud, FindLoud, Project
 
+__all__ = ["prefect"]
 FILMS = 12
 
 
