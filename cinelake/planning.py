@@ -30,7 +30,7 @@ from cinelake.lake import Lake
 from cinelake.manifest import Manifest, TaskEntry
 from cinelake.plan import Cell, Plan, Planned, Snapshot, make_plan, select
 from cinelake.step import Step, StepCell
-from cinelake.task import Film
+from cinelake.task import Film, Resources
 
 PROBLEMS: dict[str, type[FilmError]] = {
     "film_missing": FilmMissing,
@@ -84,10 +84,11 @@ class Planning:
         defaults = self.manifest.defaults
         own = [self.manifest.tasks[cell.table].deadline_s for cell in stale]
         longest = max([given for given in own if given is not None], default=0.0)
+        needs = Resources.most(self.manifest.tasks[cell.table].resources for cell in stale)
         if longest and all(given is not None for given in own):
-            return Step(self.manifest.lake.place, about, cells, longest, 0.0)
+            return Step(self.manifest.lake.place, about, cells, longest, 0.0, needs)
         deadline_s = max(defaults.deadline_s, longest)
-        return Step(self.manifest.lake.place, about, cells, deadline_s, defaults.deadline_per_film_second)
+        return Step(self.manifest.lake.place, about, cells, deadline_s, defaults.deadline_per_film_second, needs)
 
     def _step_cell(self, cell: Cell) -> StepCell:
         entry, planned = self.manifest.tasks[cell.table], self.whole.by_table[cell.table]

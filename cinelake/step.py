@@ -21,7 +21,7 @@ from cinelake.errors import FilmError, InputChanged
 from cinelake.isolation import typed_failures
 from cinelake.lake import CellWriter, Footer, Lake, write_all
 from cinelake.storage import Place
-from cinelake.task import Film, Params, find_task
+from cinelake.task import Film, Params, Resources, find_task
 
 Outcome = Literal["made", "failed", "skipped"]
 Event = dict[str, Any]
@@ -48,13 +48,17 @@ class StepCell:
 
 @dataclass(frozen=True)
 class Step:
-    """All stale cells of one film, in dependency order, and where the lake is. Picklable."""
+    """All stale cells of one film, in dependency order, and where the lake is. Picklable.
+
+    `resources`: what an engine that counts resources keeps for it.
+    """
 
     lake: str | Place
     film: Film
     cells: tuple[StepCell, ...]
     deadline_s: float = 600.0
     deadline_per_film_second: float = 10.0
+    resources: Resources = field(default_factory=Resources)
 
     def limit_s(self, film_s: float | None = None) -> float:
         """How long the step may take. Until the film's length is known: what its size could hold at most."""

@@ -91,6 +91,12 @@ class Resources:
     gpus: float = 0.0
     memory_gb: float = 1.0
 
+    @classmethod
+    def most(cls, several: Iterable[Resources]) -> Resources:
+        """The most that any asks for: what a step needs that runs them one after the other or shares one decode."""
+        known = list(several) or [cls()]
+        return cls(max(r.cpus for r in known), max(r.gpus for r in known), max(r.memory_gb for r in known))
+
 
 @dataclass(frozen=True)
 class Film:

@@ -1,18 +1,18 @@
 """Where steps run. An engine only places work; `cinelake.step` does it.
 
-| kind  | what runs a step                                     | module               |
-| ----- | ---------------------------------------------------- | -------------------- |
-| local | processes of this machine, killed at their deadline   | `cinelake.engines.local` |
+| kind  | what runs a step                                          | module                   |
+| ----- | --------------------------------------------------------- | ------------------------ |
+| local | processes of this machine, killed at their deadline       | `cinelake.engines.local` |
+| dask  | the same on the workers of a Dask cluster, ours or yours  | `cinelake.engines.dask`  |
+| ray   | the same on the nodes of a Ray cluster, ours or yours     | `cinelake.engines.ray`   |
 """
 
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from cinelake.errors import EngineUnavailable
 from cinelake.step import OnEvent, Step, StepReport
 
 if TYPE_CHECKING:
@@ -40,8 +40,5 @@ class Engine(Protocol):
 
 def make_engine(manifest: Manifest, on_event: OnEvent) -> Engine:
     """The engine that the manifest's `engine` section names. Raises `EngineUnavailable` before any work starts."""
-    kind = manifest.engine.kind
-    if importlib.util.find_spec(f"cinelake.engines.{kind}") is None:
-        raise EngineUnavailable(f"engine {kind!r} is not part of this version; engine: {{kind: local}} is")
-    engine: Engine = importlib.import_module(f"cinelake.engines.{kind}").make(manifest, on_event)
+    engine: Engine = importlib.import_module(f"cinelake.engines.{manifest.engine.kind}").make(manifest, on_event)
     return engine

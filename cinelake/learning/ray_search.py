@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from cinelake.learning.trial import WORST, Trial, TrialWork, read_trial, write_trial
+from cinelake.ray_settings import QUIET, ray_token
 
-QUIET = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_AUTH_MODE": "token",
+QUIET_TUNE = {
+    **QUIET,
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
@@ -141,17 +138,11 @@ def _last_line(trial: Any) -> str:
     return (str(error).strip().splitlines() or ["its process died"])[-1] if error else "its process died"
 
 
-@cache
-def _token() -> str:
-    """What processes of this process's Ray show one another; Ray reads it once a process."""
-    return secrets.token_hex(32)
-
-
 @contextmanager
 def _ray(workers: int) -> Iterator[float]:
     """Ray for this process alone, ended with it; gives how many GPUs there are. Its token is in memory only."""
     before = dict(os.environ)
-    os.environ.update({**QUIET, "RAY_AUTH_TOKEN": _token()})
+    os.environ.update({**QUIET_TUNE, "RAY_AUTH_TOKEN": ray_token()})
     os.environ.setdefault("CINELAKE_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
     for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
         os.environ.setdefault(name, os.environ["CINELAKE_THREADS"])

@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from subprocess import Popen
 
@@ -22,7 +23,7 @@ from cinelake.manifest import load_manifest
 from cinelake.planning import plan_manifest
 from cinelake.step import run_step
 
-ENGINES = ["local"]
+ENGINES = ["local", pytest.param("dask", marks=pytest.mark.slow), pytest.param("ray", marks=pytest.mark.slow)]
 HERE = Path(__file__).parent
 MANIFEST = """\
 lake: lake
@@ -112,15 +113,32 @@ def in_process(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return project / "lake"
 
 
+@pytest.fixture(scope="module")
+def made_by(drawn: Path, made: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Makes the project with an engine, once; the local engine's is there already."""
+
+    @cache
+    def make(engine: str, address: str) -> Path:
+        if engine == "local":
+            return made
+        project = copied(drawn, tmp_path_factory.mktemp(engine) / "project")
+        change(project, "kind: local", f"kind: {engine}")
+        answer_of("run", "-m", project / "pipeline.yaml", env={"PREFECT_API_URL": address})
+        return project
+
+    return make
+
+
 @pytest.fixture
-def made_by_engine(engine: str, made: Path, drawn: Path, tmp_path: Path) -> Path:
-    """The lake that a run with the engine makes; the local engine's is there already."""
-    if engine == "local":
-        return made / "lake"
-    project = copied(drawn, tmp_path / "project")
-    change(project, "kind: local, workers: 2", f"kind: {engine}")
-    answer_of("run", "-m", project / "pipeline.yaml")
-    return project / "lake"
+def project_made(engine: str, made_by: Callable[..., Path], prefect: dict[str, str]) -> Path:
+    """The project after a run with the engine."""
+    return made_by(engine, prefect["PREFECT_API_URL"])
+
+
+@pytest.fixture
+def made_by_engine(project_made: Path) -> Path:
+    """The lake that a run with the engine makes."""
+    return project_made / "lake"
 
 
 def test_the_tables_are_those_of_a_step_without_an_engine(made_by_engine, in_process):
@@ -133,6 +151,11 @@ def test_the_tables_are_those_of_a_step_without_an_engine(made_by_engine, in_pro
 def test_the_tables_tell_what_made_them(made_by_engine):
     run = footer(made_by_engine / "shots" / "the_golden_road_001.parquet").run
     assert run["device"] == "cpu" and run["ffmpeg"] and run["versions"]["numpy"]
+
+
+def test_nothing_is_left_to_do_after_a_run(project_made):
+    planned = answer_of("plan", "-m", project_made / "pipeline.yaml")
+    assert planned["counts"]["fresh"] == len(planned["cells"]) > 0
 
 
 def test_a_killed_worker_costs_only_what_was_not_committed(waiting):

@@ -1,0 +1,126 @@
+"""Processes that run steps, on the machine where they are started: the local engine's, and those of a cluster's worker.
+
+A step past its deadline is killed with everything it started; a process that dies costs the step it worked on and is
+replaced (pebble's `ProcessPool` does both). Models are loaded once per process and kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+from collections.abc import Callable
+from concurrent.futures import CancelledError, TimeoutError
+from multiprocessing import get_context, resource_tracker
+from typing import Any
+
+from cinelake.engines.events import event_writer
+from cinelake.errors import DecodeTimeout, EngineUnavailable, FilmError, WorkerLost
+from cinelake.lake import Lake
+from cinelake.step import Event, Step, StepReport, run_step
+
+GRACE_S = 30.0
+"""How much longer than its deadline a step may take before the kernel kills its process (SIGALRM)."""
+STOP_NOTICED_S = 0.5
+STEPS_PER_PROCESS = 1000
+"""A process is replaced after this many steps, so that a library's leak cannot grow for ever."""
+PR_SET_PDEATHSIG = 1
+
+
+class StepProcesses:
+    """A pool of processes. `events`: the named pipe that hears of progress. Use `stop` at the end."""
+
+    def __init__(self, count: int, events: str):
+        from pebble import ProcessPool
+
+        resource_tracker.ensure_running()  # its own start would let Ctrl-C through again (see `_schedule`)
+        self._stopped = False
+        self._events = events
+        self._pool = ProcessPool(
+            max_workers=count,
+            max_tasks=STEPS_PER_PROCESS,
+            initializer=start_worker,
+            initargs=(os.getpid(),),
+            context=get_context("spawn"),
+        )
+
+    def look(self, movie_id: str, path: str) -> None:
+        """Have a film's length told as an event, some time."""
+        self._schedule(_look, args=(movie_id, path, self._events))
+
+    def place(self, step: Step) -> StepReport:
+        """Run a step to its end. Raises `DecodeTimeout`, `WorkerLost`, `StorageError`, `EngineUnavailable`."""
+        from pebble import ProcessExpired
+
+        try:
+            return self._result(self._schedule(_work, args=(step, self._events)))
+        except ProcessExpired as error:
+            Lake(step.lake).storage.sweep()  # of what the process left unfinished
+            if error.exitcode == -signal.SIGALRM:
+                raise DecodeTimeout(f"the step of {step.film.movie_id} ran past its deadline and was killed") from error
+            raise WorkerLost(f"the process working on {step.film.movie_id} died ({error})") from error
+        except (CancelledError, RuntimeError) as error:
+            raise EngineUnavailable(f"the engine was stopped before the step of {step.film.movie_id} ended") from error
+
+    def _schedule(self, work: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        """Hand work to the pool; processes that this starts never see Ctrl-C, not even before `start_worker`."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return self._pool.schedule(work, args=args)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def _result(self, future: Any) -> StepReport:
+        """Wait for a step; a pool that was stopped never tells those that it was running."""
+        while True:
+            try:
+                report: StepReport = future.result(timeout=STOP_NOTICED_S)
+                return report
+            except TimeoutError:
+                if self._stopped:
+                    raise CancelledError from None
+
+    def stop(self, *, now: bool = False) -> None:
+        """Let running steps finish, or kill them now."""
+        if self._stopped:
+            return
+        self._stopped = True
+        if now:
+            self._pool.stop()
+        else:
+            self._pool.close()
+        self._pool.join()
+
+
+def start_worker(parent: int) -> None:
+    """Prepare a worker process: it dies with the driver, leads its own group, and leaves Ctrl-C to the driver."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _work(step: Step, events: str) -> StepReport:
+    """Run a step under the kernel's alarm clock, which also ends code that never gives the interpreter back."""
+    write = event_writer(events)
+
+    def on_event(event: Event) -> None:
+        if event["kind"] == "film":
+            signal.setitimer(signal.ITIMER_REAL, event["limit_s"] + GRACE_S)
+        write(event)
+
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, step.limit_s() + GRACE_S)
+    try:
+        return run_step(step, on_event)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _look(movie_id: str, path: str, events: str) -> None:
+    """Tell how long a film is; what is wrong with it will be said by its step."""
+    from cinelake.media.probe import probe
+
+    with contextlib.suppress(FilmError):
+        event_writer(events)({"kind": "length", "movie_id": movie_id, "film_s": probe(path).duration_s})

@@ -1,0 +1,211 @@
+"""The engine on Ray: of its own on this machine, or the cluster at `engine.address` (`ray://HOST:10001`).
+
+| manifest             | Ray                                                           |
+| -------------------- | ------------------------------------------------------------- |
+| cpus, gpus           | `num_cpus`, `num_gpus`                                        |
+| memory_gb            | `memory`                                                      |
+| a worker's death     | `max_retries=0`: the run itself tries again what is not made  |
+
+A cluster of one's own has no dashboard, no telemetry and no token file, and its logs go with it. To workers of another
+cluster this checkout's packages travel in Ray's runtime environment; what they import beyond must be in their image.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from cinelake.engines.cluster import (
+    ANSWERS_WITHIN_S,
+    BYTES_PER_GB,
+    ENDS_WITHIN_S,
+    SHIPPED,
+    ClusterEngine,
+    Outcome,
+    WorkerDied,
+    ended,
+    make_cluster_engine,
+    this_machine,
+)
+from cinelake.engines.families import await_end, children_with, family
+from cinelake.engines.processes import StepProcesses
+from cinelake.errors import EngineUnavailable
+from cinelake.ray_settings import QUIET, ray_token
+from cinelake.step import OnEvent, Step
+from cinelake.task import Resources
+
+if TYPE_CHECKING:
+    from cinelake.manifest import Manifest
+
+OBJECT_STORE_BYTES = 100_000_000
+"""Steps and reports are small; films and tables never pass through Ray."""
+
+
+def make(manifest: Manifest, on_event: OnEvent) -> ClusterEngine:
+    """The engine; an address that does not answer or lacks what is asked for raises `EngineUnavailable`."""
+    engine = manifest.engine
+    return make_cluster_engine(manifest, RayCluster(engine.address, engine.workers), on_event)
+
+
+class RayCluster:
+    """Ray, started here or connected to."""
+
+    def __init__(self, address: str | None, workers: int | None):
+        self._address, self._workers = address, workers
+        self._folder = ""
+        self._running: set[Any] = set()
+        self._lock = threading.Lock()
+
+    def start(self, events: str) -> None:
+        """Start or connect. Raises `EngineUnavailable`."""
+        self._events = events
+        with _environment({} if self._address else {**QUIET, "RAY_AUTH_TOKEN": ray_token()}):
+            import ray
+
+            logging.getLogger("ray").setLevel(logging.CRITICAL)
+            try:
+                ray.init(**(self._theirs(self._address) if self._address else self._own()))
+            except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+                self._drop_folder()
+                raise EngineUnavailable(f"{_place(self._address)} cannot be used: {error}") from error
+        self._work = ray.remote(_work)
+
+    def _own(self) -> dict[str, Any]:
+        self._folder = tempfile.mkdtemp(prefix="cinelake-ray-", dir="/tmp")  # Ray's socket paths must stay short
+        machine = this_machine(self._workers)
+        return {
+            **_QUIET_INIT,
+            "num_cpus": int(machine.cpus),
+            "num_gpus": int(machine.gpus),
+            "_memory": int(machine.memory_gb * BYTES_PER_GB),
+            "object_store_memory": OBJECT_STORE_BYTES,
+            "include_dashboard": False,
+            "_temp_dir": self._folder,
+        }
+
+    def _theirs(self, address: str) -> dict[str, Any]:
+        check_answers(address)
+        folders = [str(Path(spec.origin).parent) for name in SHIPPED if (spec := find_spec(name)) and spec.origin]
+        return {**_QUIET_INIT, "address": address, "runtime_env": {"py_modules": folders}}
+
+    def nodes(self) -> Sequence[Resources]:
+        """What each living node has."""
+        import ray
+
+        has = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        return [Resources(r.get("CPU", 0.0), r.get("GPU", 0.0), r.get("memory", 0.0) / BYTES_PER_GB) for r in has]
+
+    def submit(self, step: Step) -> Future[Outcome]:
+        """Hand a step to Ray."""
+        needs = step.resources
+        ref = self._work.options(
+            name=f"film {step.film.movie_id}",
+            num_cpus=needs.cpus,
+            num_gpus=needs.gpus,
+            memory=int(needs.memory_gb * BYTES_PER_GB),
+            max_retries=0,
+        ).remote(step, self._events)
+        with self._lock:
+            self._running.add(ref)
+        return self._translated(ref)
+
+    def _translated(self, ref: Any) -> Future[Outcome]:
+        """Ray's future with our errors; threads wait for it outside of Ray, so that Ray can be ended under them."""
+        future: Future[Outcome] = Future()
+
+        def pass_on(done: Future[Outcome]) -> None:
+            with self._lock:
+                self._running.discard(ref)
+            error = done.exception()
+            if error is None:
+                future.set_result(done.result())
+            else:
+                future.set_exception(_translate(error))
+
+        ref.future().add_done_callback(pass_on)
+        return future
+
+    def close(self, *, now: bool) -> None:
+        """End our cluster, or our steps on another."""
+        import ray
+
+        with self._lock:
+            running = list(self._running)
+        if self._address:
+            for ref in running:
+                ray.cancel(ref, force=True)
+        ours = family(children_with(self._folder)) if self._folder else []
+        ray.shutdown()
+        await_end(ours, ENDS_WITHIN_S)
+        self._drop_folder()
+
+    def _drop_folder(self) -> None:
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+
+_QUIET_INIT = {"log_to_driver": False, "logging_level": logging.CRITICAL}
+
+
+def _translate(error: BaseException) -> BaseException:
+    from ray import exceptions
+
+    died = (exceptions.WorkerCrashedError, exceptions.NodeDiedError, exceptions.OutOfMemoryError,
+            exceptions.ObjectLostError, exceptions.LocalRayletDiedError)  # fmt: skip
+    return WorkerDied(str(error).strip().splitlines()[0]) if isinstance(error, died) else error
+
+
+def _place(address: str | None) -> str:
+    return f"the Ray cluster at {address}" if address else "Ray on this machine"
+
+
+def check_answers(address: str) -> None:
+    """Raise `EngineUnavailable` when nothing listens at `ray://HOST:PORT` or `HOST:PORT`."""
+    parts = urlsplit(address if "://" in address else f"//{address}")
+    try:
+        host, port = parts.hostname, parts.port or 10001
+        with socket.create_connection((host or "", port), timeout=ANSWERS_WITHIN_S):
+            return
+    except (OSError, ValueError) as error:
+        raise EngineUnavailable(
+            f"no Ray cluster answers at {address}: {error}. Check `engine: {{address: …}}`, or leave it out to let a "
+            "run bring its own."
+        ) from error
+
+
+@contextmanager
+def _environment(more: dict[str, str]) -> Iterator[None]:
+    """Settings for Ray while it starts; its processes keep them."""
+    before = {name: os.environ.get(name) for name in more}
+    os.environ.update(more)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _work(step: Step, events: str) -> Outcome:
+    """What a Ray worker does."""
+    return ended(lambda: _processes(events, os.environ.get("CUDA_VISIBLE_DEVICES", "")).place(step))
+
+
+@cache
+def _processes(events: str, gpus: str) -> StepProcesses:
+    """This worker's process for steps; one for each GPU that Ray may give it."""
+    return StepProcesses(1, events)
