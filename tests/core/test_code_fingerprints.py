@@ -183,6 +183,6 @@ def test_the_command_lists_stamps_and_then_is_content(
 
 
 def test_the_command_knows_close_matches() -> None:
-    command = [sys.executable, "-m", "cinelake.fingerprint", "--stamp", "shoots"]
+    command = [sys.executable, "-m", "cinelake.fingerprint", "--stamp", "fims"]
     told = subprocess.run(command, capture_output=True, text=True, cwd=fingerprint.ROOM.parent)
-    assert (told.returncode, told.stderr) == (2, "unknown task 'shoots': did you mean 'shots'?\n")
+    assert (told.returncode, told.stderr) == (2, "unknown task 'fims': did you mean 'films'?\n")
