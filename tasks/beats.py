@@ -19,6 +19,8 @@ from cinelake.task import Field, Film, Params, TableReader, task
 from models._beat_events import find_events
 from models.beats import features, predict
 
+CODE = "v1.r1 3813a8076bd4cb94"
+
 BEATS = Contract(
     table="beats",
     doc="Beat events: runs of shots with a common activity. They tile the film unless a least confidence is asked for.",

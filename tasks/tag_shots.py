@@ -19,6 +19,8 @@ from cinelake.contracts import Column, Contract
 from cinelake.task import Field, Film, Params, TableReader, task
 from models.tags import features, predict
 
+CODE = "v1.r1 04069f435fe95359"
+
 TAG_SHOTS = Contract(
     table="tag_shots",
     doc="Tags of shots: a row for each tag that a shot carries.",

@@ -18,6 +18,8 @@ from cinelake.contracts import Column, Contract
 from cinelake.task import Field, Film, Params, TableReader, task
 from models._tag_weights import relevance, tag_weights
 
+CODE = "v1.r1 043427a08310d79a"
+
 TAGS = Contract(
     table="tags",
     doc="The film's tags: those that at least one of its shots carries.",

@@ -183,6 +183,6 @@ def test_the_command_lists_stamps_and_then_is_content(
 
 
 def test_the_command_knows_close_matches() -> None:
-    command = [sys.executable, "-m", "cinelake.fingerprint", "--stamp", "fims"]
+    command = [sys.executable, "-m", "cinelake.fingerprint", "--stamp", "fillms"]
     told = subprocess.run(command, capture_output=True, text=True, cwd=fingerprint.ROOM.parent)
-    assert (told.returncode, told.stderr) == (2, "unknown task 'fims': did you mean 'films'?\n")
+    assert (told.returncode, told.stderr) == (2, "unknown task 'fillms': did you mean 'films'?\n")
