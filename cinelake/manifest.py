@@ -31,7 +31,7 @@ from cinelake.manifest_sections import (
     TriggerSettings,
     absolute,
 )
-from cinelake.manifest_tasks import TaskEntry, read_entries
+from cinelake.manifest_tasks import TaskEntry, enabled_tables, read_entries
 from cinelake.manifest_yaml import MAX_BYTES, Document, read_yaml
 from cinelake.model import known_models
 
@@ -75,7 +75,7 @@ class Manifest:
             return self.models[name]
         if name not in known_models():
             raise UnknownName("model", name, {*self.models, *known_models()})
-        return default_entry(name)
+        return default_entry(name, self.enabled)
 
 
 def load_manifest(path: str | Path, *, check_only: bool = False) -> Manifest:
@@ -89,8 +89,9 @@ def load_manifest(path: str | Path, *, check_only: bool = False) -> Manifest:
     document = read_yaml(text, str(path), None if check_only else os.environ)
     sections = _check_sections(document)
     base = file.absolute().parent
-    models = read_models(document, sections.models if sections else {}, base)
-    entries = read_entries(document, _tasks_of(document), models, base)
+    tasks = _tasks_of(document)
+    models = read_models(document, sections.models if sections else {}, base, enabled_tables(tasks))
+    entries = read_entries(document, tasks, models, base)
     if document.problems or sections is None:
         raise ManifestError(dict.fromkeys(document.problems))
     return _manifest(file.absolute(), text, sections, models, entries)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from cinelake.task import Params, resolve_paths
 @dataclass(frozen=True)
 class ModelEntry:
     """One named model. `spec`: its code; `config`: validated; `labels`: the label set's name; `inputs`: a table that
-    it reads → the manifest's entry (or imported table of the lake) that provides it."""
+    it reads → the manifest's entry (or imported table of the lake) that provides it; `chosen`: what the configuration
+    left open and the tables that are there decided."""
 
     name: str
     spec: Model
@@ -28,15 +29,20 @@ class ModelEntry:
     settings: ModelSettings = field(default_factory=ModelSettings)
     inputs: dict[str, str] = field(default_factory=dict)
     line: int = 0
+    chosen: dict[str, Any] = field(default_factory=dict)
 
 
-def read_models(document: Document, models: Mapping[str, ModelSettings], base: Path) -> dict[str, ModelEntry]:
-    """The models by name; what is wrong is added to the document."""
-    found = {name: _read_model(document, name, settings, base) for name, settings in models.items()}
+def read_models(
+    document: Document, models: Mapping[str, ModelSettings], base: Path, tables: Collection[str]
+) -> dict[str, ModelEntry]:
+    """The models by name; what is wrong is added to the document. tables: those that the manifest makes."""
+    found = {name: _read_model(document, name, settings, base, tables) for name, settings in models.items()}
     return {name: entry for name, entry in found.items() if entry}
 
 
-def _read_model(document: Document, name: str, settings: ModelSettings, base: Path) -> ModelEntry | None:
+def _read_model(
+    document: Document, name: str, settings: ModelSettings, base: Path, tables: Collection[str]
+) -> ModelEntry | None:
     where: Where = ("models", name)
     spec = _find(name, settings, document, where)
     if spec is None:
@@ -44,23 +50,31 @@ def _read_model(document: Document, name: str, settings: ModelSettings, base: Pa
     config = _check_config(spec, settings.config, document, (*where, "config"))
     if config is None or not _space_fits(spec, settings.space, config, document, (*where, "space")):
         return None
-    entry = model_entry(name, spec, resolve_paths(config, base), settings, document.line(where))
+    entry = model_entry(name, spec, resolve_paths(config, base), settings, tables, document.line(where))
     for table in set(settings.inputs) - set(entry.inputs):
         message = f"model {spec.name!r} reads no table {table!r}{did_you_mean(table, list(entry.inputs))}"
         document.problem((*where, "inputs", table), message)
     return entry
 
 
-def model_entry(name: str, spec: Model, config: Params, settings: ModelSettings, line: int = 0) -> ModelEntry:
+def model_entry(
+    name: str, spec: Model, config: Params, settings: ModelSettings, tables: Collection[str] = (), line: int = 0
+) -> ModelEntry:
     """A model with the tables that its configuration reads, each from the entry the settings name."""
-    inputs = {table: settings.inputs.get(table, table) for table in spec.reads(config)}
-    return ModelEntry(name, spec, config, settings.labels or name, settings, inputs, line)
+
+    def has(table: str) -> bool:
+        return settings.inputs.get(table, table) in tables
+
+    settled = spec.settle(config, has)
+    chosen = {key: value for key, value in settled if value != getattr(config, key)}
+    inputs = {table: settings.inputs.get(table, table) for table in spec.reads(settled)}
+    return ModelEntry(name, spec, settled, settings.labels or name, settings, inputs, line, chosen)
 
 
-def default_entry(name: str) -> ModelEntry:
+def default_entry(name: str, tables: Collection[str] = ()) -> ModelEntry:
     """A model that the manifest does not configure: its kind has its name. Raises `UnknownName`."""
     spec = find_model(name)
-    return model_entry(name, spec, spec.config(), ModelSettings())
+    return model_entry(name, spec, spec.config(), ModelSettings(), tables)
 
 
 def _find(name: str, settings: ModelSettings, document: Document, where: Where) -> Model | None:

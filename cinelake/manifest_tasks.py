@@ -48,6 +48,11 @@ class TaskEntry:
     deadline_s: float | None = None
 
 
+def enabled_tables(tasks: Mapping[str, Any]) -> set[str]:
+    """Names of the tables that section `tasks` makes, as it is written."""
+    return {name for name, given in tasks.items() if not (isinstance(given, dict) and given.get("enabled") is False)}
+
+
 def read_entries(
     document: Document, tasks: dict[str, Any], models: Mapping[str, ModelEntry], base: Path
 ) -> dict[str, TaskEntry]:
@@ -102,7 +107,7 @@ def _learned(
     if ("models", name) in document.faulty:
         return None
     try:
-        learned = models.get(name) or default_entry(name)
+        learned = models.get(name) or default_entry(name, enabled_tables(document.data["tasks"]))
     except UnknownName:
         hint = did_you_mean(name, [*models, spec.applies])
         document.problem(where, f"section `models` has no {name!r}{hint}")

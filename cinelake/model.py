@@ -89,6 +89,11 @@ def no_figures(_examples: Sequence[Example], _predictions: Sequence[Arrays], _co
     return {}
 
 
+def as_it_is(config: Any, _has: Callable[[str], bool]) -> Any:
+    """The configuration leaves nothing open."""
+    return config
+
+
 @dataclass(frozen=True)
 class Model:
     """A learned model's declaration.
@@ -96,6 +101,8 @@ class Model:
     name: the kind of model, its module's name. version: raise it when features or predictions change their meaning;
         champions trained under another version are not applied.
     config: its configuration. labels: what it learns from; more_labels: further kinds it can take (viewers' ratings).
+    settle(config, has): the configuration with what it leaves open chosen by the tables that the manifest makes
+        (`has("faces")`); what was chosen is shown when the model is trained, and stored with it.
     vocabularies(config): column of the labels → the values it may have.
     reads(config): names of the tables it needs. features(tables, config): one film's arrays.
     targets(labels, features, config): arrays of the same length, with `known`; `labels` are the film's rows.
@@ -105,6 +112,7 @@ class Model:
         (a film may come several times: bootstrap). baseline(training examples, config): the trivial predictor.
     metric: the score the gate compares; greater is better. space: what `tune` searches, by default.
     figures(examples, predictions, config): name → Matplotlib figure, of the held-out films.
+    continues: whether `train` can go on from the champion (`Training.from_champion`) instead of learning anew.
     about: one paragraph for the model card: what it is, after which paper, its limits.
     """
 
@@ -124,8 +132,10 @@ class Model:
     about: str = ""
     more_labels: Mapping[str, LabelContract] = field(default_factory=dict)
     vocabularies: Callable[[Any], Mapping[str, Sequence[str]]] = no_vocabularies
+    settle: Callable[[Any, Callable[[str], bool]], Any] = as_it_is
     figures: Callable[[Sequence[Example], Sequence[Arrays], Any], dict[str, Any]] = no_figures
     space: Mapping[str, Any] = field(default_factory=dict)
+    continues: bool = False
 
 
 @cache

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from cinelake.errors import UsageError
-from models._tag_scores import harmonic, mean_of_numbers, share
+from models._tag_scores import harmonic, mean_of_numbers, precision_of, share
 
 Relevance = Mapping[str, Mapping[str, float]]
 """Film → tag → relevance (0 … 1) of the tags that were found."""
@@ -74,13 +74,14 @@ def precision_and_recall(
 ) -> dict[str, float]:
     """Experiment 3: map, mar and f1. Precision and recall of a film's found tags against the tags that a viewer chose,
     averaged over all films and viewers (MAP and MAR of the paper, which are no average precision); f1 is their
-    harmonic mean. A viewer who chose nothing has no recall, a film without tags no precision.
+    harmonic mean. A viewer who chose nothing has no recall; a film without tags has precision 0 for viewers who chose
+    some, and none for the others.
     """
     precisions, recalls = [], []
     for film, viewers in chosen.items():
         tags = set(found.get(film, ()))
         for wanted in viewers.values():
-            precisions.append(share(len(tags & wanted), len(tags)))
+            precisions.append(precision_of(len(tags & wanted), len(tags), len(wanted)))
             recalls.append(share(len(tags & wanted), len(wanted)))
     mean_precision, mean_recall = mean_of_numbers(np.array(precisions)), mean_of_numbers(np.array(recalls))
     return {"map": mean_precision, "mar": mean_recall, "f1": harmonic(mean_precision, mean_recall)}

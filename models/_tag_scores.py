@@ -13,8 +13,9 @@ from cinelake.model import Array, Judgement, Scores
 def counts_of(truth: Array, carried: Array) -> Judgement:
     """One film's hits, false ones and misses, each (tags,), and precision and recall of the film's tags (seed 001).
 
-    truth, carried: (T, tags) bool. A film's tags are those of any of its shots. Precision or recall of a film without
-    a tag on that side is not a number, and does not count.
+    truth, carried: (T, tags) bool. A film's tags are those of any of its shots. Where nothing is said of a film that
+    has tags, precision is 0: silence is no hit. Recall of a film without a tag is not a number, and does not count;
+    nor does precision where nothing is said and nothing is there.
     """
     film_truth, film_carried = truth.any(axis=0), carried.any(axis=0)
     both = (film_truth & film_carried).sum()
@@ -22,13 +23,18 @@ def counts_of(truth: Array, carried: Array) -> Judgement:
         "hits": (truth & carried).sum(axis=0),
         "false": (~truth & carried).sum(axis=0),
         "misses": (truth & ~carried).sum(axis=0),
-        "film": np.array([share(both, film_carried.sum()), share(both, film_truth.sum())]),
+        "film": np.array([precision_of(both, film_carried.sum(), film_truth.sum()), share(both, film_truth.sum())]),
     }
 
 
 def share(part: float, whole: float) -> float:
     """part / whole, not a number where there is no whole."""
     return float(part / whole) if whole else float("nan")
+
+
+def precision_of(hits: float, said: float, there: float) -> float:
+    """hits / said; 0 where nothing is said of what has something, not a number where neither has anything."""
+    return 0.0 if there and not said else share(hits, said)
 
 
 def harmonic(one: float, other: float) -> float:
@@ -47,7 +53,9 @@ def tag_f1(judgements: Sequence[Judgement]) -> Array:
 def summary(judgements: Sequence[Judgement], vocabulary: Sequence[str]) -> Scores:
     """macro_f1, macro_precision and macro_recall over tags that occur; micro_f1; map, mar and their f1 over films.
 
-    Tags that no shot has are not averaged in, though a tag that is said and never there costs micro_f1 and map.
+    map alone is easily had: who says one sure tag of every film has a map of 1, and a mar near 0. Read both, or
+    map_mar_f1. Tags that no shot has are not averaged in, though a tag that is said and never there costs micro_f1
+    and map.
     """
     each = tag_f1(judgements)
     hits, wrong, missed = (np.sum([j[name] for j in judgements], axis=0) for name in ("hits", "false", "misses"))

@@ -1,18 +1,21 @@
 """Tags of shots: a head on a frozen backbone's embeddings, after Khan et al. (AVSS 2017).
 
-Of each shot the middle picture, if its entropy suffices, is looked at through whatever the table `embeddings` holds; a
-head gives each tag of the vocabulary a probability. The seed's head and vocabulary are there; tags that overlap are
-trained as many yes-or-no questions (`multi_label`), and motion, sound and faces can be asked too (`use`).
+Of each shot whose middle picture has enough entropy, the pictures are looked at through whatever the table
+`embeddings` holds, and motion, sound and faces are asked too where the manifest makes their tables (`use`); a head
+gives each tag of the vocabulary a probability. The seed's head and vocabulary are there; tags that overlap are trained
+as many yes-or-no questions (`multi_label`).
 
     models:
-      tags: {labels: tags}                                                        # 50 tags, linear head
-      tags: {labels: tags, config: {head: seed, multi_label: false, epochs: 500}} # as the paper trained it
+      tags: {labels: tags}                                                        # 50 tags, of all there is
+      tags: {labels: tags, config: {use: [picture], head: seed, context: 0, multi_label: false, epochs: 500}}
+                                                                                  # as the paper trained it
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -26,11 +29,14 @@ from cinelake.learning.split import folds
 from cinelake.learning.training import Training
 from cinelake.model import Array, Arrays, Example, Judgement, Model, Scores, Trained, joined
 from cinelake.task import Field, Params, TableReader
-from models._shot_inputs import Kind, shot_inputs, tables_of
+from models._shot_inputs import Kind, arrays_of, shot_inputs, tables_of
 from models._shot_labels import covered_shots
 from models._shot_scaling import learn_scaling, shot_vectors
 from models._tag_heads import Head, HeadName, Rows, best_thresholds, fit_head, left_out_predictions, shifted
+from models._tag_kernel import Kernel, fit_kernel, kernel_predicted, left_out_by_kernel
 from models._tag_scores import correlation_figure, counts_of, f1_figure, summary
+
+CODE = "v1 6a14877b2deb1925"
 
 VOCABULARY = (
     "action", "bomb explosion", "car chase", "destruction", "sword fight", "vehicle crash", "violence", "abduction",
@@ -70,14 +76,21 @@ class Config(Params):
     """Whether a shot may have several tags. If not, tags share one probability (softmax)."""
     absence: str = Field("negative", pattern="^(negative|unknown)$")
     """What a labelled film's shot without any label says: that no tag fits (negative), or nothing (unknown)."""
-    use: tuple[Kind, ...] = ("picture",)
-    """What is looked at: picture, place, motion, sound, faces, subtitles; see `models/_shot_inputs.py`."""
-    context: int = Field(0, ge=0, le=100)
+    use: tuple[Kind, ...] | None = None
+    """What is looked at: picture, place, motion, sound, faces, subtitles; see `models/_shot_inputs.py`. Left out: place
+    and motion, sound and faces where the manifest makes shot_features, sound and faces; picture where it makes no
+    shot_features. The training says what it chose."""
+    context: int = Field(4, ge=0, le=100)
     """So many shots before and after are looked at too, as far as they look like the shot; 0: none."""
     min_entropy: float = Field(2.0, ge=0, le=8)
     """Shots whose middle picture has fewer bits (black, titles) are left out; 0 keeps all."""
-    head: HeadName = "linear"
-    """seed: dropout, ReLU(Wx + b), softmax. linear: one layer. mlp: one hidden layer."""
+    head: Literal["kernel"] | HeadName = "kernel"
+    """kernel: by likeness to labelled shots, in seconds; see `models/_tag_kernel.py`. seed: dropout, ReLU(Wx + b),
+    softmax. linear: one layer. mlp: one hidden layer."""
+    gamma: float = Field(0.5, gt=0)
+    """Of `kernel`: how fast likeness falls with distance, exp(-gamma d²), d² in units of the input's spread."""
+    ridge: float = Field(0.03, gt=0)
+    """Of `kernel`: how much the weights are held back; more is smoother."""
     hidden: int = Field(128, ge=1, le=8192)
     """Units of the hidden layer of `mlp`."""
     dropout: float | None = Field(None, ge=0, lt=1)
@@ -85,7 +98,7 @@ class Config(Params):
     l2: float = Field(3e-5, ge=0)
     """Weight decay of `linear` and `mlp`."""
     balance: bool = True
-    """Whether rare tags weigh as much as frequent ones (not in the seed's head)."""
+    """Of `linear` and `mlp`: whether rare tags weigh as much as frequent ones."""
     learning_rate: float = Field(5e-3, gt=0)
     """Of Adam."""
     epochs: int = Field(200, ge=1)
@@ -98,7 +111,7 @@ class Config(Params):
     """Whether the validation films are learned from too, once they have said how many epochs are best."""
     threshold: float = Field(0.5, gt=0, lt=1)
     """A shot carries a tag from this probability on."""
-    calibration_folds: int = Field(4, ge=0, le=20)
+    calibration_folds: int = Field(6, ge=0, le=20)
     """Each tag's probability is shifted so that 0.5 is its best threshold on training films left out in turn; 0: no."""
 
     @field_validator("vocabulary")
@@ -111,14 +124,26 @@ class Config(Params):
 
     @model_validator(mode="after")
     def _what_fits(self) -> Config:
-        if not self.use or len(set(self.use)) < len(self.use):
+        if self.use is not None and (not self.use or len(set(self.use)) < len(self.use)):
             raise ValueError(f"'use' names at least one kind of input, each once. Received: {list(self.use)}")
         if self.head == "seed" and self.multi_label:
             raise ValueError("head 'seed' ends in a softmax: it needs multi_label: false (or take head: linear or mlp)")
         return self
 
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """What is looked at; where nothing chose, the picture alone."""
+        return ("picture",) if self.use is None else self.use
+
+    def as_kernel(self, scaling: Arrays) -> Kernel | None:
+        """The kernel that this asks for, if it does, over inputs that are scaled so."""
+        sizes = tuple(len(scaling[f"{name}_centre"]) for name in arrays_of(self.kinds))
+        blocks = sizes * (2 if self.context else 1)
+        return Kernel(blocks, self.gamma, self.ridge, not self.multi_label) if self.head == "kernel" else None
+
     def as_head(self) -> Head:
-        """The head that this asks for."""
+        """The network that this asks for."""
+        assert self.head != "kernel"
         dropout = self.dropout if self.dropout is not None else (0.0 if self.head == "linear" else 0.5)
         return Head(
             self.head, self.multi_label, dropout, self.hidden, self.l2, self.learning_rate, self.epochs, self.patience,
@@ -128,12 +153,12 @@ class Config(Params):
 
 def reads(config: Config) -> list[str]:
     """The tables of the inputs in use."""
-    return tables_of(config.use, config.min_entropy)
+    return tables_of(config.kinds, config.min_entropy)
 
 
 def features(tables: Mapping[str, TableReader], config: Config) -> Arrays:
     """One row per shot: see `models._shot_inputs.shot_inputs`."""
-    return shot_inputs(tables, config.use, config.min_entropy)
+    return shot_inputs(tables, config.kinds, config.min_entropy)
 
 
 def targets(labels: pa.Table, features: Arrays, config: Config) -> Arrays:
@@ -153,42 +178,83 @@ def targets(labels: pa.Table, features: Arrays, config: Config) -> Arrays:
     return {"tags": tags, "known": known & bool(len(labels))}
 
 
+def settle(config: Config, has: Callable[[str], bool]) -> Config:
+    """What is looked at, where the configuration leaves it open, by the tables that are there."""
+    if config.use is not None:
+        return config
+    if not has("shot_features"):
+        return config.model_copy(update={"use": ("picture",)})
+    others: tuple[Kind, ...] = ("sound", "faces")
+    use = ("place", "motion", *(kind for kind in others if has(kind)))
+    return config.model_copy(update={"use": use})
+
+
 def train(
     train_examples: Sequence[Example], validation_examples: Sequence[Example], config: Config, training: Training
 ) -> Trained:
-    """Fit the head, stopping by the validation films; then, with `refit`, on all of them for as many epochs."""
-    everything = [*train_examples, *validation_examples]
+    """Fit the head; each tag's threshold comes from films that are left out in turn."""
     _check_rows(train_examples, config)
-    scaling = learn_scaling(train_examples, config.use)
-    head = config.as_head()
+    scaling = learn_scaling(train_examples, config.kinds)
+    kernel = config.as_kernel(scaling)
+    if kernel is None:
+        found = _by_network(train_examples, validation_examples, scaling, config, training)
+    else:
+        found = _by_likeness(kernel, train_examples, validation_examples, scaling, config, training)
+    thresholds = found.arrays["thresholds"]
+    shown = {tag: round(float(value), 3) for tag, value in zip(config.vocabulary, thresholds, strict=True)}
+    facts = {"tags": list(config.vocabulary), "use": list(config.kinds), "thresholds": shown}
+    return Trained(found.network, {**scaling, **found.arrays}, {**facts, **found.facts})
+
+
+def _by_likeness(
+    kernel: Kernel,
+    train_examples: Sequence[Example],
+    validation_examples: Sequence[Example],
+    scaling: Arrays,
+    config: Config,
+    training: Training,
+) -> Trained:
+    """In closed form: the validation films have nothing to say, so with `refit` they are learned from at once."""
+    learned = [*train_examples, *validation_examples] if config.refit else list(train_examples)
+    rows = _rows(learned, scaling, config)
+    arrays = fit_kernel(kernel, rows, training.seed)
+    thresholds = _thresholds(
+        [*train_examples, *validation_examples], scaling, config, lambda f: left_out_by_kernel(kernel, f, training.seed)
+    )
+    training.report(0, {"loss": float(((kernel_predicted(kernel, arrays, rows.x) - rows.y) ** 2).mean())})
+    return Trained(None, {**arrays, "thresholds": thresholds}, {"labelled_shots": len(rows)})
+
+
+def _by_network(
+    train_examples: Sequence[Example],
+    validation_examples: Sequence[Example],
+    scaling: Arrays,
+    config: Config,
+    training: Training,
+) -> Trained:
+    """By gradient descent, stopped early by the validation films; with `refit` again on all, for as many epochs."""
+    head, everything = config.as_head(), [*train_examples, *validation_examples]
     rows, validation = (_rows(part, scaling, config) for part in (train_examples, validation_examples))
     network, epochs = fit_head(head, rows, validation if len(validation) else None, training)
-    chosen = _for_epochs(head, epochs)
+    chosen = replace(head, epochs=epochs, patience=None)
     if config.refit and len(validation):
         again = Training(training.folder / "refit", training.seed)
         network, _ = fit_head(chosen, _rows(everything, scaling, config), None, again)
-    thresholds = _thresholds(chosen, everything, scaling, config, training)
-    found = {tag: round(float(value), 3) for tag, value in zip(config.vocabulary, thresholds, strict=True)}
-    facts = {"tags": list(config.vocabulary), "epochs": epochs, "thresholds": found}
-    return Trained(network, {**scaling, "thresholds": thresholds}, facts)
+    thresholds = _thresholds(everything, scaling, config, lambda f: left_out_predictions(chosen, f, training))
+    return Trained(network, {"thresholds": thresholds}, {"epochs": epochs})
 
 
-def _for_epochs(head: Head, epochs: int) -> Head:
-    """The head with exactly so many epochs, and no early stopping."""
-    from dataclasses import replace
-
-    return replace(head, epochs=epochs, patience=None)
+LeftOut = Callable[[Sequence[tuple[Rows, Rows]]], tuple[Array, Array]]
 
 
-def _thresholds(head: Head, examples: Sequence[Example], scaling: Arrays, config: Config, training: Training) -> Array:
+def _thresholds(examples: Sequence[Example], scaling: Arrays, config: Config, left_out: LeftOut) -> Array:
     if not config.calibration_folds or not config.multi_label or len({e.group for e in examples}) < 4:
         return np.full(len(config.vocabulary), 0.5, np.float32)
     parts = [
         (_rows(learned, scaling, config), _rows(left, scaling, config))
         for learned, left in folds(examples, config.calibration_folds)
     ]
-    parts = [(learned, left) for learned, left in parts if len(learned) and len(left)]
-    return best_thresholds(*left_out_predictions(head, parts, training))
+    return best_thresholds(*left_out([(learned, left) for learned, left in parts if len(learned) and len(left)]))
 
 
 def _check_rows(examples: Sequence[Example], config: Config) -> None:
@@ -204,7 +270,7 @@ def _rows(examples: Sequence[Example], scaling: Arrays, config: Config) -> Rows:
     """The known shots; where a shot has one tag, several labels share its probability (the paper's q)."""
     if not examples:
         return Rows(np.zeros((0, 1), np.float32), np.zeros((0, len(config.vocabulary)), np.float32))
-    x = [shot_vectors(e.features, scaling, config.use, config.context)[e.targets["known"]] for e in examples]
+    x = [shot_vectors(e.features, scaling, config.kinds, config.context)[e.targets["known"]] for e in examples]
     y = joined(examples, "tags", of="targets")
     if not config.multi_label:
         y = y / np.maximum(y.sum(axis=1, keepdims=True), 1)
@@ -216,8 +282,10 @@ def predict(artefact: Artefact, features: Arrays) -> Arrays:
     config, kept = artefact.config, features["kept"]
     probability = np.zeros((len(kept), len(config.vocabulary)), np.float32)
     if kept.any():
-        x = shot_vectors(features, artefact.arrays, config.use, config.context)
-        probability[kept] = shifted(artefact.run_rows(x[kept]), artefact.arrays["thresholds"])
+        x = shot_vectors(features, artefact.arrays, config.kinds, config.context)
+        kernel = config.as_kernel(artefact.arrays)
+        found = kernel_predicted(kernel, artefact.arrays, x[kept]) if kernel else artefact.run_rows(x[kept])
+        probability[kept] = shifted(found, artefact.arrays["thresholds"])
     return {"probability": probability}
 
 
@@ -269,6 +337,7 @@ MODEL = Model(
     labels=LABELS,
     more_labels={"ratings": RATINGS},
     vocabularies=vocabularies,
+    settle=settle,
     reads=reads,
     features=features,
     targets=targets,
@@ -279,7 +348,7 @@ MODEL = Model(
     baseline=baseline,
     metric="macro_f1",
     figures=figures,
-    space={"l2": [1e-6, 1e-5, 3e-5, 1e-4, 1e-3], "learning_rate": [1e-3, 5e-3, 1e-2], "context": [0, 2, 4, 8]},
+    space={"gamma": [0.1, 0.3, 0.5, 1.0], "ridge": [0.01, 0.03, 0.1, 0.3], "context": [0, 2, 4, 8]},
     about="Tags of shots by a head on a frozen backbone's embeddings, after Khan et al., Movies Tags Extraction Using "
     "Deep Learning (AVSS 2017). It knows the tags it was shown and says how likely each is, not why; tags that few "
     "training shots carry are weak, and a backbone without training (descriptor) sees colour and layout, not things.",

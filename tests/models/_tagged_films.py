@@ -16,7 +16,10 @@ from cinelake.task import TableReader
 from models import beats, tags
 
 VOCABULARY = ("calm", "loud", "wet")
-TAGS = tags.Config(vocabulary=VOCABULARY, epochs=40, learning_rate=0.02, calibration_folds=0, min_entropy=0)
+TAGS = tags.Config(
+    vocabulary=VOCABULARY, use=("picture",), context=0, head="linear", epochs=40, learning_rate=0.02,
+    calibration_folds=0, min_entropy=0,
+)  # fmt: skip
 CATEGORIES = {
     "fight": {"subcategories": ["fists", "swords"]},
     "good quarrel": {"first": "quarrel", "people": ["good"]},

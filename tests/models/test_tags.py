@@ -15,6 +15,7 @@ from models import tags
 from models._shot_scaling import alike
 from models._tag_heads import best_thresholds, shifted
 
+KERNEL = TAGS.model_copy(update={"head": "kernel"})
 KNOWN = TAGS.model_copy(update={"absence": "unknown"})
 
 
@@ -74,6 +75,23 @@ def test_embeddings_of_other_pictures_than_the_middle_ones_are_refused():
 def test_only_the_tables_of_the_inputs_in_use_are_read():
     assert tags.reads(TAGS) == ["shots", "frames", "embeddings"]
     assert tags.reads(TAGS.model_copy(update={"use": ("motion", "faces")})) == ["shot_features", "faces"]
+
+
+def test_what_is_looked_at_follows_from_the_tables_that_are_there():
+    there = {"shot_features", "sound"}
+    assert tags.settle(tags.Config(), there.__contains__).use == ("place", "motion", "sound")
+    assert tags.settle(tags.Config(), {"frames"}.__contains__).use == ("picture",)
+
+
+def test_what_the_configuration_names_is_looked_at_whatever_is_there():
+    assert tags.settle(tags.Config(use=("motion",)), lambda table: True).use == ("motion",)
+
+
+def test_the_kernel_learns_overlapping_tags_and_survives_the_way_through_disk(tmp_path: Path):
+    artefact, example = trained_tags(tmp_path, KERNEL), tagged(9, KERNEL)
+    found = tags.predict(artefact, example.features)
+    scores = tags.summarise([tags.judge(example.features, example.targets, found, KERNEL)])
+    assert scores["macro_f1"] > 0.9
 
 
 def test_overlapping_tags_are_learned_and_survive_the_way_through_disk(artefact: Artefact):

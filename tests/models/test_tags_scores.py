@@ -43,6 +43,13 @@ def test_map_and_mar_are_means_over_films_of_their_tags():
     assert found["map_mar_f1"] == pytest.approx(2 * 5 / 6 * 3 / 4 / (5 / 6 + 3 / 4))
 
 
+def test_saying_nothing_of_a_film_that_has_tags_is_no_precision_of_one():
+    """Film one: said and there {0}: 1. Film two: there {0, 1}, nothing said: 0. Film three has nothing: not counted."""
+    nothing = np.zeros_like(TRUTH)
+    films = [counts_of(TRUTH & [1, 0, 0], TRUTH & [1, 0, 0]), counts_of(TRUTH, nothing), counts_of(nothing, nothing)]
+    assert summary(films, ["a", "b", "c"])["map"] == pytest.approx(0.5)
+
+
 def test_scores_of_nothing_are_zero_and_no_error():
     assert summary([counts_of(np.zeros((2, 3), bool), np.zeros((2, 3), bool))], ["a", "b", "c"])["macro_f1"] == 0
 
