@@ -45,11 +45,24 @@ def open_query(
     allowed = ", ".join(_quoted(f"{folder}/") for folder in (root, _as_pattern(root)))
     connection.execute(f"SET allowed_directories = [{allowed}]")
     for table, contract in {**contracts, "failures": FAILURES}.items():
-        connection.execute(view_sql(table, contract, _source(connection, lake, table, contract)))
+        _create_view(connection, table, contract, _source(connection, lake, table, contract))
     _register_cells(connection, list(cells))
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection
+
+
+def _create_view(connection: duckdb.DuckDBPyConnection, table: str, contract: Contract, source: str | None) -> str:
+    """Make a table's view; gives the statement. A column that no film has yet is null for all."""
+    import duckdb
+
+    statement = view_sql(table, contract, source)
+    try:
+        connection.execute(statement)
+    except duckdb.BinderException:
+        statement = view_sql(table, contract, f"(FROM {source} UNION ALL BY NAME {_nothing(contract)})")
+        connection.execute(statement)
+    return statement
 
 
 def _source(connection: duckdb.DuckDBPyConnection, lake: Lake, table: str, contract: Contract) -> str | None:
@@ -61,15 +74,19 @@ def _source(connection: duckdb.DuckDBPyConnection, lake: Lake, table: str, contr
     if not files:
         return None
     if lake.storage.local:
-        folder = f"{table}/*" if table != "failures" else "failures/*/*"
-        pattern = f"{_as_pattern(lake.storage.root)}/{folder}.parquet"
-        return f"read_parquet({_quoted(pattern)}, union_by_name = true)"
+        return _local_source(lake, table)
     import pyarrow.dataset as ds
 
     schema = pa.schema([(column.name, _known_to_duckdb(column.type)) for column in contract.all_columns])
     dataset = ds.dataset(files, schema=schema, filesystem=lake.storage.filesystem, format="parquet")
     connection.register(f"_{table}", dataset)
     return f'"_{table}"'
+
+
+def _local_source(lake: Lake, table: str) -> str:
+    folder = f"{table}/*" if table != "failures" else "failures/*/*"
+    pattern = f"{_as_pattern(lake.storage.root)}/{folder}.parquet"
+    return f"read_parquet({_quoted(pattern)}, union_by_name = true)"
 
 
 def _known_to_duckdb(found: pa.DataType) -> pa.DataType:
@@ -98,10 +115,36 @@ def _files(lake: Lake, table: str) -> list[str]:
 def view_sql(table: str, contract: Contract, source: str | None) -> str:
     """The statement that makes a table's view over `source`, with the contract's types."""
     if source is None:
-        nothing = ", ".join(f'NULL::{duckdb_type(c.type)} AS "{c.name}"' for c in contract.all_columns)
-        return f'CREATE VIEW "{table}" AS SELECT {nothing} WHERE false'
+        return f'CREATE VIEW "{table}" AS {_nothing(contract)}'
     columns = ", ".join(f'"{c.name}"::{duckdb_type(c.type)} AS "{c.name}"' for c in contract.all_columns)
     return f'CREATE VIEW "{table}" AS SELECT {columns} FROM {source}'
+
+
+def _nothing(contract: Contract) -> str:
+    columns = ", ".join(f'NULL::{duckdb_type(c.type)} AS "{c.name}"' for c in contract.all_columns)
+    return f"SELECT {columns} WHERE false"
+
+
+def views_sql(lake: Lake, contracts: Mapping[str, Contract]) -> str:
+    """Statements for the plain DuckDB shell: one view per table that has a file, with the contract's types and words.
+
+    Raises `UsageError` for a lake in a bucket, which a DuckDB without its extensions cannot read.
+    """
+    if not lake.storage.local:
+        raise UsageError(f"{lake.storage.root} is in a bucket: `cinelake query` and `cinelake.open` read it")
+    import duckdb
+
+    connection = duckdb.connect()
+    made = {table: contract for table, contract in {**contracts, "failures": FAILURES}.items() if _files(lake, table)}
+    parts = [f"-- The tables of the lake at {lake.storage.root}: duckdb -init FILE"]
+    for table, contract in sorted(made.items()):
+        statement = _create_view(connection, table, contract, _local_source(lake, table))
+        parts.append(
+            statement.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1).replace(" FROM ", "\nFROM ", 1) + ";"
+        )
+        parts.append(f'COMMENT ON VIEW "{table}" IS {_quoted(contract.doc)};')
+        parts += [f'COMMENT ON COLUMN "{table}"."{c.name}" IS {_quoted(c.doc)};' for c in contract.all_columns]
+    return "\n".join(parts) + "\n"
 
 
 def failed_tasks(lake: Lake) -> list[str]:
@@ -182,13 +225,23 @@ def ask(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
     import duckdb
 
     try:
+        return question(connection, sql).to_arrow_table()
+    except duckdb.Error as error:
+        raise UsageError(str(error)) from error
+
+
+def question(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyRelation:
+    """One question, not answered yet. Raises `UsageError` for what is none and for names that are wrong."""
+    import duckdb
+
+    try:
         statements = connection.extract_statements(sql)
         questions = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
         if len(statements) != 1 or statements[0].type not in questions:
             kinds = ", ".join(str(s.type).rsplit(".", 1)[-1] for s in statements) or "nothing"
             raise UsageError(f"one SELECT (or WITH, DESCRIBE, SUMMARIZE, EXPLAIN) is answered, received {kinds}")
         _check_question(connection, _EXPLAIN.sub("", statements[0].query, count=1))
-        return connection.sql(statements[0]).to_arrow_table()
+        return connection.sql(statements[0])
     except duckdb.Error as error:
         raise UsageError(str(error)) from error
 

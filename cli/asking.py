@@ -12,11 +12,12 @@ from typing import IO, Any
 
 import pyarrow as pa
 
+from cinelake.contracts import Contract
 from cinelake.errors import UnknownName, UsageError
 from cinelake.lake import Lake
 from cinelake.manifest import Manifest, load_manifest
 from cinelake.planning import plan_manifest
-from cinelake.query import ask, cell_rows, open_query, shown_value
+from cinelake.query import ask, cell_rows, open_query, shown_value, views_sql
 from cli.screen import err, table
 
 FORMATS = ("table", "csv", "json", "parquet")
@@ -28,10 +29,22 @@ def answer(manifest: Path, sql: str, form: str, output: Path | None) -> int:
     if form not in FORMATS:
         raise UnknownName("format", form, FORMATS)
     loaded = load_manifest(manifest)
-    contracts = {name: entry.spec.contract for name, entry in loaded.tasks.items()}
     cells = _cells(loaded) if re.search(r"\bcells\b", sql, re.IGNORECASE) else []
-    write_answer(ask(open_query(Lake(loaded.lake.place), contracts, cells), sql), form, output)
+    write_answer(ask(open_query(Lake(loaded.lake.place), _contracts(loaded), cells), sql), form, output)
     return 0
+
+
+def print_views(manifest: Path, output: Path | None) -> int:
+    """Write the statements that make the lake's views; gives the exit code."""
+    loaded = load_manifest(manifest)
+    statements = views_sql(Lake(loaded.lake.place), _contracts(loaded))
+    with _sink(output) as sink:
+        sink.write(statements)
+    return 0
+
+
+def _contracts(loaded: Manifest) -> dict[str, Contract]:
+    return {name: entry.spec.contract for name, entry in loaded.tasks.items()}
 
 
 def write_answer(found: pa.Table, form: str, output: Path | None) -> None:

@@ -119,6 +119,17 @@ def query(
     _exit(answer(manifest, sql, format, output))
 
 
+@app.command(epilog=_example("cinelake views -o views.sql", "duckdb -init views.sql"))
+def views(
+    manifest: ManifestOption = HERE,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write to a file instead.")] = None,
+) -> None:
+    """Print the lake's views as SQL, for the plain DuckDB shell."""
+    from cli.asking import print_views
+
+    _exit(print_views(manifest, output))
+
+
 @app.command(epilog=_example("cinelake doctor", "cinelake doctor -m pipeline.yaml --json"))
 def doctor(manifest: ManifestOption = HERE, json: JsonOption = False) -> None:
     """Check this machine and the manifest: ffmpeg, engine, weights, lake, disk."""
@@ -180,6 +191,9 @@ def train(
     from_scratch: Annotated[
         bool, typer.Option("--from-scratch", help="Throw away what a training that was cut off left.")
     ] = False,
+    from_champion: Annotated[
+        bool, typer.Option("--from-champion", help="Bring the champion up to date with later labels, in a short while.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be learned from; train nothing.")] = False,
     json: JsonOption = False,
 ) -> None:
@@ -193,6 +207,7 @@ def train(
             seed=seed,
             all_films=all_films,
             from_scratch=from_scratch,
+            from_champion=from_champion,
             dry_run=dry_run,
             as_json=json,
         )

@@ -5,9 +5,12 @@ import io
 import json
 import subprocess
 
+import duckdb
 import pyarrow.parquet as pq
 import pytest
 from end_to_end._command import COMMAND, cinelake, environment
+
+from cinelake.opened import open_lake
 
 SHOTS = "select movie_id, count(*) as shots from shots group by all order by 1"
 FILMS = ["the_broken_river_000", "the_golden_road_001"]
@@ -100,3 +103,16 @@ def test_a_reader_that_stops_early_gets_no_traceback(made):
         process.stdout.read(10)
         process.stdout.close()
         assert b"Traceback" not in process.stderr.read()
+
+
+def test_the_views_open_in_a_plain_duckdb(made, tmp_path):
+    assert cinelake("views", "-m", made / "pipeline.yaml", "-o", tmp_path / "views.sql").returncode == 0
+    plain = duckdb.connect()
+    plain.execute((tmp_path / "views.sql").read_text())
+    assert plain.execute("select count(distinct movie_id) from shots").fetchone() == (2,)
+
+
+def test_the_lake_opens_in_python(made):
+    lake = open_lake(str(made / "lake"))
+    found = lake.sql("select movie_id from shots join films using (movie_id) group by all").rows()
+    assert len(found) == 2 and lake.table("sound").columns[:3] == ("movie_id", "window", "start_s")

@@ -109,6 +109,12 @@ def test_a_column_that_older_films_lack_is_null_for_them(any_lake: Lake) -> None
     assert ask(open_query(any_lake, {"marks": later}), notes)["n"].to_pylist() == [None, None, "n"]
 
 
+def test_a_column_that_no_film_has_yet_is_null(any_lake: Lake) -> None:
+    more = Contract("marks", "Marks.", columns=[*MARKS.columns, Column("colour", pa.string(), "Its.")], key=MARKS.key)
+    rows = ask(open_query(any_lake, {"marks": more}), "SELECT count(*) AS marks, count(colour) AS colours FROM marks")
+    assert rows.to_pylist() == [{"marks": 5, "colours": 0}]
+
+
 def test_vectors_of_open_size_may_differ_from_film_to_film(any_lake: Lake) -> None:
     commit_marks(any_lake, "clue", marks("clue", [0], embedding=np.ones((1, 9), np.float32)))
     sizes = "SELECT DISTINCT len(embedding) AS n FROM marks ORDER BY 1"

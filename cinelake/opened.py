@@ -1,0 +1,163 @@
+"""A lake in Python, without its manifest:
+
+    import cinelake
+
+    lake = cinelake.open("lake")                         # or "s3://bucket/lake"
+    lake.tables                                          # ("embeddings", "faces", …)
+    lake.sql("select movie_id, count(*) shots from shots group by all").pandas()
+    lake.table("shots").filter("end_s - start_s > 10").select("movie_id", "shot").arrow()
+
+Nothing is read before rows are asked for, and then only the columns and row groups that the question needs. What a
+table means is known by the task that its files name; a table of an unknown task has the types that its files have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from cinelake.contracts import Column, Contract
+from cinelake.errors import UnknownName, UsageError
+from cinelake.lake import Lake
+from cinelake.query import open_query, question
+from cinelake.storage import Place
+from cinelake.task import find_task, known_tasks
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas
+    import polars
+    import pyarrow as pa
+
+
+def open_lake(place: str | Place) -> OpenLake:
+    """The lake at a path or URI. Raises `StorageError` when there is none."""
+    lake = Lake(place)
+    return OpenLake(lake, lake_contracts(lake))
+
+
+def lake_contracts(lake: Lake) -> dict[str, Contract]:
+    """Table → contract, of every table that has a file in the lake."""
+    return {table: contract for table in lake.tables() if (contract := _contract(lake, table))}
+
+
+def _contract(lake: Lake, table: str) -> Contract | None:
+    files = lake.storage.files(table)
+    if not files:
+        return None
+    movie_id = min(files).removesuffix(".parquet")
+    footer = lake.footer(table, movie_id)
+    task = footer.ingredients.get("task") if footer else None
+    if task in known_tasks():
+        return find_task(str(task)).contract
+    schema = lake.reader(table, movie_id).read().schema
+    columns = [Column(field.name, field.type, "As its files have it.") for field in schema if field.name != "movie_id"]
+    return Contract(table=table, doc="Made by a task that is not known here.", columns=columns, key=())
+
+
+class OpenLake:
+    """A lake to ask questions of. Read-only: see `cinelake.query`."""
+
+    def __init__(self, lake: Lake, contracts: Mapping[str, Contract]):
+        self.contracts = dict(contracts)
+        self._connection = open_query(lake, contracts)
+        self._lake = lake
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Names of the tables that have a file."""
+        return tuple(sorted(self.contracts))
+
+    def films(self, table: str = "films") -> tuple[str, ...]:
+        """The movie_ids of a table's films."""
+        self._check(table)
+        return tuple(sorted(name.removesuffix(".parquet") for name in self._lake.storage.files(table)))
+
+    def sql(self, sql: str) -> Rows:
+        """The answer to one question. Raises `UsageError` for what is none, with the close names of a wrong one."""
+        return Rows(question(self._connection, sql))
+
+    def table(self, name: str) -> Rows:
+        """All rows of a table. Raises `UnknownName` with close matches."""
+        self._check(name)
+        return Rows(self._connection.view(name))
+
+    def _check(self, table: str) -> None:
+        if table not in (*self.contracts, "failures"):
+            raise UnknownName("table", table, [*self.contracts, "failures"])
+
+    def __repr__(self) -> str:
+        return f"OpenLake({self._lake.storage.root!r}: {', '.join(self.tables)})"
+
+
+class Rows:
+    """Rows that are read when they are asked for: as Arrow, pandas, Polars, dictionaries or a DuckDB relation."""
+
+    def __init__(self, relation: duckdb.DuckDBPyRelation):
+        self.relation = relation
+
+    def filter(self, condition: str) -> Rows:
+        """The rows for which a condition in SQL holds."""
+        return Rows(_asked(lambda: self.relation.filter(condition)))
+
+    def select(self, *columns: str) -> Rows:
+        """These columns, or expressions in SQL."""
+        return Rows(_asked(lambda: self.relation.project(", ".join(columns))))
+
+    def order(self, by: str) -> Rows:
+        """The rows in an order, as in SQL's ORDER BY."""
+        return Rows(_asked(lambda: self.relation.order(by)))
+
+    def limit(self, rows: int) -> Rows:
+        """At most so many rows."""
+        return Rows(self.relation.limit(rows))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns' names."""
+        return tuple(self.relation.columns)
+
+    def arrow(self) -> pa.Table:
+        """As an Arrow table."""
+        found: pa.Table = _asked(self.relation.to_arrow_table)
+        return found
+
+    def batches(self, rows: int = 10_000) -> Iterator[pa.RecordBatch]:
+        """As Arrow batches, one after the other, for what does not fit memory."""
+        yield from _asked(lambda: self.relation.to_arrow_reader(rows))
+
+    def pandas(self) -> pandas.DataFrame:
+        """As a pandas DataFrame."""
+        return _asked(self.relation.df)
+
+    def polars(self, *, lazy: bool = False) -> polars.DataFrame | polars.LazyFrame:
+        """As a Polars DataFrame; `lazy`: a LazyFrame that reads only what its query needs. Polars must be installed."""
+        try:
+            import polars  # noqa: F401
+        except ImportError as error:
+            raise UsageError("Polars is not installed: `pip install polars`, or take `.arrow()`") from error
+        return _asked(lambda: self.relation.pl(lazy=lazy))
+
+    def rows(self) -> list[dict[str, Any]]:
+        """As dictionaries."""
+        found: list[dict[str, Any]] = self.arrow().to_pylist()
+        return found
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        return self.arrow().__arrow_c_stream__(requested_schema)
+
+    def __repr__(self) -> str:
+        return str(self.relation)
+
+
+def _asked(read: Callable[[], Any]) -> Any:
+    import duckdb
+
+    try:
+        return read()
+    except duckdb.Error as error:
+        _say(error)
+
+
+def _say(error: Exception) -> NoReturn:
+    raise UsageError(str(error)) from error
