@@ -27,13 +27,17 @@ Floats = npt.NDArray[np.float32]
 
 
 class Backbone(Protocol):
-    """wants: what it takes. facts: what ran, for the table's provenance."""
+    """wants: what it takes. facts: what ran, for the table's provenance.
+
+    features: how many of a vector's last numbers are what the network saw before it named classes.
+    """
 
     wants: Wants
     facts: Mapping[str, str]
+    features: int
 
     def embed(self, values: list[Array]) -> Floats:
-        """(n, d) float32, a vector for each picture or window of sound."""
+        """(n, d + features) float32, a vector for each picture or window of sound."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,7 @@ class Descriptor:
 
     wants: Wants = "half-size picture"
     facts: Mapping[str, str] = {"provider": "opencv"}
+    features = 0
 
     def embed(self, values: list[Array]) -> Floats:
         return np.stack([describe(pixels) for pixels in values])
@@ -86,10 +91,11 @@ class FrozenNetwork:
         self._scaling = scaling_of(request, self._form)
         self._batch_size = self._form.batch or request.batch_size
         self.wants: Wants = self._form.wants
+        self.features = network.features
         self.facts: Mapping[str, str] = {"provider": network.provider, "preprocess": self._scaling}
 
     def embed(self, values: list[Array]) -> Floats:
-        """(n, d); raises `ModelUnusable` when the output is no vector and `pooling` is none."""
+        """(n, d + features); raises `ModelUnusable` when the output is no vector and `pooling` is none."""
         rows = np.stack([self._form.arrange(self._fitted(value)) for value in values])
         outputs = run_in_batches(self._network.run, rows, self._batch_size)
         if len(outputs) != len(values):

@@ -76,10 +76,14 @@ def input_form(shape: Sequence[Any], takes_bytes: bool, where: str) -> InputForm
 
 
 class Network(Protocol):
-    """A loaded network. form: its input. provider: what runs it."""
+    """A loaded network. form: its input. provider: what runs it.
+
+    features: how many numbers of what it saw, before it named classes, follow the classes in each row; 0: none do.
+    """
 
     form: InputForm
     provider: str
+    features: int
 
     def run(self, rows: Array) -> Array:
         """The output for rows in the network's own layout."""
@@ -115,6 +119,8 @@ def load_keras(file: Path, layer: str | None) -> Any:
 class OnnxNetwork:
     """An ONNX file under ONNX Runtime; its first input and first output count."""
 
+    features = 0
+
     def __init__(self, file: Path, layer: str | None, device: Device):
         self._session = onnx_session(file, device, layer)
         inputs = self._session.get_inputs()
@@ -131,21 +137,22 @@ class OnnxNetwork:
 
 
 class TfliteNetwork:
-    """A TensorFlow Lite file; quantised inputs and outputs are converted from and to real numbers."""
+    """A TensorFlow Lite file; quantised inputs and outputs are converted from and to real numbers.
+
+    A network that names classes gives what its last layer was told beside them: a softmax in eight bits keeps little.
+    """
 
     provider = "tflite"
 
     def __init__(self, file: Path, layer: str | None):
-        warnings.filterwarnings("ignore", module=r"tensorflow\.lite")
-        tf = import_tensorflow()
         self._one_at_a_time = threading.Lock()
-        try:
-            self._interpreter = tf.lite.Interpreter(str(file), experimental_preserve_all_tensors=layer is not None)
-            self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
-            raise ModelUnusable(f"{file} cannot be loaded as a TensorFlow Lite network: {error}") from error
+        self._interpreter = _interpreter(file, keep_all=layer is not None)
         self._input = self._interpreter.get_input_details()[0]
         self._output = self._tensor(layer, str(file)) if layer else self._interpreter.get_output_details()[0]
+        self._seen = None if layer else before_classes(self._interpreter.get_tensor_details(), self._output)
+        self.features = int(self._seen["shape"][-1]) if self._seen else 0
+        if self._seen:
+            self._interpreter = _interpreter(file, keep_all=True)
         self.form = input_form(self._input["shape"].tolist(), self._input["dtype"] is np.uint8, str(file))
 
     def _tensor(self, layer: str, where: str) -> dict[str, Any]:
@@ -159,7 +166,40 @@ class TfliteNetwork:
         with self._one_at_a_time:
             self._interpreter.set_tensor(self._input["index"], _quantised(rows, self._input))
             self._interpreter.invoke()
-            return _dequantised(self._interpreter.get_tensor(self._output["index"]), self._output)
+            output = self._values(self._output)
+            if not self._seen:
+                return output
+            return np.concatenate([output, self._values(self._seen).reshape(len(output), -1)], axis=1)
+
+    def _values(self, tensor: dict[str, Any]) -> Array:
+        return _dequantised(self._interpreter.get_tensor(tensor["index"]), tensor)
+
+
+def _interpreter(file: Path, keep_all: bool) -> Any:
+    """keep_all: whether tensors between input and output can be read afterwards."""
+    warnings.filterwarnings("ignore", module=r"tensorflow\.lite")
+    tf = import_tensorflow()
+    try:
+        interpreter = tf.lite.Interpreter(str(file), experimental_preserve_all_tensors=keep_all)
+        interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        raise ModelUnusable(f"{file} cannot be loaded as a TensorFlow Lite network: {error}") from error
+    return interpreter
+
+
+def before_classes(tensors: Sequence[dict[str, Any]], output: dict[str, Any]) -> dict[str, Any] | None:
+    """The vector that the layer of classes is told; none where the output is no vector of classes.
+
+    That layer has the weights (classes, d) or (classes, 1, 1, d): the last vector of d numbers is what it sees.
+    """
+    rows, *rest = output["shape"].tolist()
+    if len(rest) != 1:
+        return None
+    shapes = [(tensor, tensor["shape"].tolist()) for tensor in tensors]
+    told = [shape[-1] for _, shape in shapes if shape[:-1] in (rest, [*rest, 1, 1]) and shape[-1] > 1]
+    found = [t for t, shape in shapes if told and shape in ([rows, told[-1]], [rows, 1, 1, told[-1]])]
+    found = [tensor for tensor in found if tensor["index"] != output["index"]]
+    return max(found, key=lambda tensor: tensor["index"]) if found else None
 
 
 def _quantised(rows: Array, tensor: dict[str, Any]) -> Array:

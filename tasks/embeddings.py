@@ -27,7 +27,7 @@ from tasks._keras_networks import find_network, find_weights
 from tasks._pictures import chunks
 from tasks._samples import Sample, samples_of
 
-CODE = "v1.r1 f66da3daa1fa3863"
+CODE = "v1.r2 23c42541a79ff644"
 
 EMBEDDINGS = Contract(
     table="embeddings",
@@ -39,6 +39,12 @@ EMBEDDINGS = Contract(
         Column("backbone", pa.string(), "What made the vector: `descriptor`, a network's name, or a file's name."),
         Column("embedding", vector(), "The vector; its size is the backbone's."),
         Column("face", pa.int32(), "Number of the face in the picture; null but for faces.", nullable=True, at_least=0),
+        Column(
+            "features",
+            vector(),
+            "What a network that names classes (TensorFlow Lite, no `layer`) saw before it named them; else nulls.",
+            nullable=True,
+        ),
     ],
     key=["time_s", "frame", "face"],
 )
@@ -142,6 +148,7 @@ SOURCES = {"frames": ["frames"], "faces": ["faces", "frames"], "sound": ["sound"
     reads=lambda params: SOURCES[params.source],
     params=EmbeddingsParams,
     version=1,
+    revision=2,
     resources=Resources(memory_gb=2.0),
     preflight=preflight,
 )
@@ -169,12 +176,20 @@ class Embed:
 
 def as_batch(movie_id: str, name: str, chunk: list[Sample], backbone: Backbone) -> pa.RecordBatch:
     """Samples and their vectors as a batch of the table."""
+    vectors = backbone.embed([sample.values for sample in chunk])
+    size = vectors.shape[1] - backbone.features
     return EMBEDDINGS.batch(
         movie_id,
         frame=[sample.frame for sample in chunk],
         time_s=[sample.time_s for sample in chunk],
         shot=[sample.shot for sample in chunk],
         backbone=[name] * len(chunk),
-        embedding=backbone.embed([sample.values for sample in chunk]),
+        embedding=vectors[:, :size],
         face=[sample.face for sample in chunk],
+        features=vectors[:, size:] if backbone.features else _nulls(len(chunk)),
     )
+
+
+def _nulls(rows: int) -> pa.Array:
+    """Parquet has no null vectors: one null a row."""
+    return pa.FixedSizeListArray.from_arrays(pa.nulls(rows, pa.float32()), 1)

@@ -169,3 +169,8 @@ def test_pictures_do_not_go_into_a_network_for_sound(tmp_path: Path) -> None:
 def test_a_missing_model_file_is_told_before_any_film_is_touched(tmp_path: Path) -> None:
     with pytest.raises(WeightsMissing, match=r"nowhere\.onnx"):
         EMBEDDINGS.preflight(EMBEDDINGS.params(backbone={"file": tmp_path / "nowhere.onnx"}))
+
+
+def test_the_descriptor_names_no_classes_and_so_has_no_features_beside_its_vector() -> None:
+    table = embed({"frames": frames_table(scene(1), scene(2))})
+    assert [row for row in table["features"].to_pylist() if row != [None]] == []

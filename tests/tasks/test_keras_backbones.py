@@ -11,6 +11,7 @@ from cinelake.task import Film, find_task
 from tasks._pictures import decode, resize
 
 EMBEDDINGS = find_task("embeddings")
+FILM = Film("film")
 PICTURES = [np.random.default_rng(seed).integers(0, 255, (48, 64, 3), np.uint8) for seed in range(3)]
 
 
@@ -85,3 +86,19 @@ def test_weights_are_found_where_keras_keeps_them(tmp_path: Path, cache: Path, m
     name = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5"
     model.save(tmp_path / "models" / name)
     assert embed(backbone="mobilenet_v2", layer="block_3_expand", input_size=96).shape == (3, 144)
+
+
+def test_a_tflite_network_that_names_classes_gives_what_it_saw_before_beside_them(tmp_path: Path) -> None:
+    import keras
+    import tensorflow as tf
+
+    picture = keras.Input((32, 32, 3))
+    seen = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3, activation="relu")(picture))
+    network = keras.Model(picture, [seen, keras.layers.Dense(6, "softmax")(seen)])
+    classes = keras.Model(picture, network.outputs[1])
+    (tmp_path / "tiny.tflite").write_bytes(tf.lite.TFLiteConverter.from_keras_model(classes).convert())
+    worker = EMBEDDINGS.make(EMBEDDINGS.params(backbone={"file": tmp_path / "tiny.tflite"}, preprocess="0-1"), FILM)
+    (batch,) = worker.run({"frames": frames_table(*PICTURES)})
+    for column, expected in zip(("features", "embedding"), network(shown(32) / 255), strict=True):
+        found = np.stack(batch[column].to_numpy(zero_copy_only=False))
+        assert found == pytest.approx(np.asarray(expected), abs=1e-4)
