@@ -21,13 +21,22 @@ SHOWN = 8
 
 
 def train_named(
-    manifest: Path, name: str, *, seed: int | None, all_films: bool, from_scratch: bool, dry_run: bool, as_json: bool
+    manifest: Path,
+    name: str,
+    *,
+    seed: int | None,
+    all_films: bool,
+    from_scratch: bool,
+    from_champion: bool,
+    dry_run: bool,
+    as_json: bool,
 ) -> int:
     """Train a model; gives the exit code."""
-    request = Request(load_manifest(manifest), name, seed, all_films, from_scratch)
+    request = Request(load_manifest(manifest), name, seed, all_films, from_scratch, from_champion=from_champion)
     if dry_run:
         return _say_what_would_be(request, as_json)
     with TrainingProgress(quiet=as_json) as progress:
+        progress.say_chosen(request.manifest.model(name).chosen)
         summary = run_training(request, progress.on_event)
     if as_json:
         print_json(summary.to_json())
@@ -85,6 +94,12 @@ class TrainingProgress:
         handler = getattr(self, f"_on_{event['kind']}", None)
         if handler:
             handler(event)
+
+    def say_chosen(self, chosen: Mapping[str, Any]) -> None:
+        """What the configuration left open, and the tables that are there decided."""
+        for name, value in chosen.items():
+            shown = ", ".join(value) if isinstance(value, tuple) else value
+            self._say(f"{name}: {shown} (by the tables that are there; `config: {{{name}: …}}` pins it)")
 
     def _on_film(self, event: Event) -> None:
         self._bar.update(self._task, completed=event["done"], total=event["films"], facts=event["is"])

@@ -94,6 +94,7 @@ def train_artefact(
     stopped_by = prepared.split.validation if validation is None else tuple(validation)
     trained = spec.train(learned_from, stopped_by, config, training)
     seen = [example.movie_id for example in (*learned_from, *stopped_by)]
+    seen += training.champion.trained_on if training.from_champion and training.champion else ()
     return write_artefact(folder, spec.name, config, trained, prepared.dataset.inputs, seen)
 
 

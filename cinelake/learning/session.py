@@ -39,6 +39,7 @@ class Request:
 
     all_films: the held-out films are learned from too; nothing is scored, and only a person can promote it.
     from_scratch: what an earlier attempt left is thrown away. config: in place of the manifest's (a tuning's best).
+    from_champion: the present champion is brought up to date with the labels of today, instead of learning anew.
     """
 
     manifest: Manifest
@@ -48,6 +49,7 @@ class Request:
     from_scratch: bool = False
     config: Params | None = None
     parent_run: str | None = None
+    from_champion: bool = False
 
 
 @dataclass
@@ -101,9 +103,13 @@ def train_model(request: Request, prepared: Prepared, folder: Path, on_event: On
     config = request.config or entry.config
     seed = entry.settings.seed if request.seed is None else request.seed
     on_event({"kind": "prepared", "split": prepared.split, "left_out": prepared.dataset.left_out})
-    own = folder / f"{entry.name}-{digest([prepared.key(config, seed), request.all_films])[:16]}"
+    present = present_champion(Lake(request.manifest.lake.place), entry.name)
+    what = [prepared.key(config, seed), request.all_films]
+    if request.from_champion:
+        what.append(check_start(prepared, present).digest)
+    own = folder / f"{entry.name}-{digest(what)[:16]}"
     with _alone_in(own, entry.name, from_scratch=request.from_scratch):
-        summary = _TrainingSession(request, prepared, config, seed, own, on_event).run()
+        summary = _TrainingSession(request, prepared, config, seed, own, on_event, present).run()
     shutil.rmtree(own, ignore_errors=True)
     summary.wall_s = time.monotonic() - started
     on_event({"kind": "trained", "summary": summary})
@@ -126,6 +132,36 @@ def _alone_in(folder: Path, name: str, *, from_scratch: bool) -> Iterator[None]:
         yield
 
 
+def present_champion(lake: Lake, name: str) -> Artefact | None:
+    """Today's champion, where its files can be read."""
+    applied = read_mirror(lake, name).find("champion")
+    try:
+        return open_applied(lake, applied) if applied else None
+    except ModelUnusable:
+        return None
+
+
+def check_start(prepared: Prepared, champion: Artefact | None) -> Artefact:
+    """The champion to go on from. Raises `CannotTrain` when there is none, or it does not fit today's data."""
+    name, spec = prepared.entry.name, prepared.entry.spec
+    if not spec.continues:
+        raise CannotTrain(f"{name}: a model of kind {spec.name} learns anew each time: leave out --from-champion")
+    if champion is None:
+        raise CannotTrain(f"{name} has no champion to go on from: `cinelake train {name}` makes the first")
+    if champion.code != spec.version or any(champion.inputs.get(t) != i for t, i in prepared.dataset.inputs.items()):
+        raise CannotTrain(
+            f"the champion of {name} was trained by other code or on other versions of its tables: `cinelake train "
+            f"{name}` learns anew"
+        )
+    leaked = sorted({example.movie_id for example in prepared.split.test} & set(champion.trained_on))
+    if leaked and prepared.split.by == "film":
+        raise CannotTrain(
+            f"the champion of {name} has learned from {len(leaked)} of today's held-out films ({leaked[0]} first), "
+            f"which would flatter it: `cinelake train {name}` learns anew"
+        )
+    return champion
+
+
 @dataclass
 class _TrainingSession:
     """The steps of one training, in order."""
@@ -136,6 +172,7 @@ class _TrainingSession:
     seed: int
     folder: Path
     on_event: OnEvent
+    present: Artefact | None
 
     def run(self) -> TrainingSummary:
         from cinelake.tracking.runs import TrainingRecord
@@ -164,6 +201,8 @@ class _TrainingSession:
         params = {f"config.{name}": value for name, value in self.config.model_dump(mode="json").items()}
         films = {f"films.{side}": len(films) for side, films in split.films().items()}
         record.params({**params, **films, "seed": self.seed, "split": split.by, "data_key": dataset.key})
+        if self.request.from_champion and self.present:
+            record.params({"from_champion": self.present.digest})
         record.text("split.json", json.dumps(split.films(), indent=1))
         origin = {
             "labels": {"set": dataset.labels.name, "key": dataset.labels.key, "imports": len(dataset.labels.versions)},
@@ -180,17 +219,9 @@ class _TrainingSession:
             record.epoch(number, metrics)
             self.on_event({"kind": "epoch", "number": number, "metrics": dict(metrics), "config": self.config})
 
-        training = Training(self.folder, self.seed, report, champion=self._present())
+        goes_on = self.request.from_champion
+        training = Training(self.folder, self.seed, report, champion=self.present, from_champion=goes_on)
         return train_artefact(self.prepared, self.config, training, self.folder / "artefact")
-
-    def _present(self) -> Artefact | None:
-        """Today's champion, where its files can be read."""
-        lake = Lake(self.request.manifest.lake.place)
-        applied = read_mirror(lake, self.prepared.entry.name).find("champion")
-        try:
-            return open_applied(lake, applied) if applied else None
-        except ModelUnusable:
-            return None
 
     def _judge(self, record: Any, artefact: Artefact) -> TrainingSummary:
         from cinelake.tracking.registry import register, set_champion

@@ -22,7 +22,8 @@ class Training:
     folder: for checkpoints; it belongs to this very training (same model, configuration, seed, labels and features),
         so what lies there after a kill may be resumed. report(epoch, metrics): to MLflow, the progress line, the tuner
         (who may end the training by raising `StopTraining`). champion: the present one, for models whose versions take
-        something over from each other (numbers of persons).
+        something over from each other (numbers of persons). from_champion: whether to go on from its weights for a
+        short while, with the labels of today, instead of learning anew.
     """
 
     folder: Path
@@ -30,6 +31,7 @@ class Training:
     report: Callable[[int, Mapping[str, float]], None] = say_nothing
     resume: bool = True
     champion: Artefact | None = None
+    from_champion: bool = False
 
 
 class StopTraining(Exception):
