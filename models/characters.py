@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from cinelake.artefacts import Artefact
     from cinelake.learning.training import Training
 
+CODE = "v1 f528b9bd54400581"
+
 FILMS_FOR_PICTURES = 5
 """A network that learns to see from nothing needs at least so many films (or series) to learn from."""
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -77,6 +79,8 @@ class Config(Params):
     """How strongly training pictures are moved, scaled, mirrored and re-lit at random; 0: not at all."""
     regularisation: float = Field(0.01, gt=0)
     """Inverse strength of the linear head's L2 penalty."""
+    refit: bool = True
+    """Whether the linear head learns from the validation films too, once they have said how heads are mixed."""
 
     @property
     def sees_pictures(self) -> bool:
@@ -125,11 +129,15 @@ def features(tables: Mapping[str, TableReader], config: Config) -> Arrays:
 
 
 def vectors_of(table: TableReader) -> Arrays:
-    """time_s, frame, shot (T,) and embedding (T, d) of embeddings of frames."""
-    rows = table.read(["time_s", "frame", "shot", "face", "embedding"])
+    """time_s, frame, shot (T,) and embedding (T, d) of embeddings of frames.
+
+    Of a network that names classes they are what it saw before it named them: cartoons are none of its classes.
+    """
+    rows = table.read()
     if rows["frame"].null_count or rows["face"].null_count != len(rows):
         raise ModelUnusable("characters are sought in frames, but these are embeddings of faces or of sound")
-    flat = rows["embedding"].combine_chunks()
+    seen = "features" in rows.column_names and rows["features"].combine_chunks().flatten().null_count == 0
+    flat = rows["features" if seen and len(rows) else "embedding"].combine_chunks()
     return {
         "time_s": rows["time_s"].to_numpy(),
         "frame": rows["frame"].to_numpy(),
@@ -173,6 +181,10 @@ def train(learn: Sequence[Example], stop: Sequence[Example], config: Config, tra
         )
         found["regions"] = probabilities(logits_of(network, watch.x), asked)
     shares = shares_of(found, watched, exclusive)
+    if "linear" in heads and config.refit:
+        x, _, arrays_of_scale = scaled_vectors([*learn, *stop], stop)
+        lesson = Lesson(x, np.concatenate([present, watched]))
+        arrays |= arrays_of_scale | fit_linear(lesson, asked, config.regularisation)
     return Trained(network, arrays, {"characters": cast, "exclusive": exclusive, "shares": shares})
 
 

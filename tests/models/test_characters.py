@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from _frames_of_characters import example, labels, trained
 
 from cinelake.errors import CannotTrain, ModelUnusable
+from cinelake.learning.images import MemoryTable
 from cinelake.learning.training import Training
 from cinelake.model import Example
 from models import characters
@@ -16,6 +18,14 @@ from models.characters import Config
 
 HALF_SECONDS = {"time_s": np.arange(0, 4, 0.5)}
 LINEAR = Config(head="linear", regularisation=1.0, smoothing_s=0)
+
+SCHEMA = {
+    "time_s": pa.float64(),
+    "frame": pa.int64(),
+    "shot": pa.int32(),
+    "face": pa.int32(),
+    "embedding": pa.list_(pa.float32(), 1),
+}
 
 
 def test_a_label_goes_to_the_nearest_frame_within_half_a_sampling_step():
@@ -111,3 +121,20 @@ def test_the_trivial_predictor_says_who_is_there_most_often():
     film = example(0, LINEAR)
     one = Example("film", "film", film.features, {**film.targets, "character": np.array(["bo"] * 30 + [""] * 10)})
     assert set(characters.baseline([one], LINEAR)(film.features)["character"]) == {"bo"}
+
+
+def test_the_linear_head_learns_from_the_validation_films_too(tmp_path: Path):
+    config = Config(head="linear")
+    learn, watch = [example(0, config)], [example(1, config)]
+    found = [
+        characters.train(*sides, config.model_copy(update={"refit": refit}), Training(tmp_path / name)).arrays["mean"]
+        for name, refit, sides in (("refit", True, (learn, watch)), ("both", False, (learn + watch, watch)))
+    ]
+    assert np.array_equal(*found)
+
+
+def test_of_a_network_that_names_classes_what_it_saw_before_is_learned_from():
+    row = {"time_s": 0.0, "frame": 0, "shot": 0, "face": None, "embedding": [1.0], "features": [2.0, 3.0]}
+    vector = pa.list_(pa.float32(), 2)
+    rows = pa.Table.from_pylist([row], pa.schema({**SCHEMA, "features": vector}))
+    assert characters.vectors_of(MemoryTable(rows))["embedding"].tolist() == [[2.0, 3.0]]
