@@ -16,6 +16,7 @@
         ├── NotAFilm             no picture and no sound that ffmpeg may read
         ├── ForbiddenInput       a playlist, script or protocol that points elsewhere
         ├── DamagedFilm          too much of the film cannot be decoded, or it ends early
+        ├── BadSubtitles         a file of subtitles beside the film that cannot be read
         ├── DecodeTimeout        ffmpeg or a step ran past its deadline            transient
         ├── ContractViolation    a table that breaks its contract
         ├── InputChanged         an input of the step changed while it ran         transient
@@ -162,6 +163,10 @@ class ForbiddenInput(FilmError):
 
 class DamagedFilm(FilmError):
     """The film ends early, or too much of it cannot be decoded."""
+
+
+class BadSubtitles(FilmError):
+    """A file of subtitles that cannot be read: it is too large, no text, or holds none."""
 
 
 class DecodeTimeout(FilmError):

@@ -103,7 +103,8 @@ def first_difference(entry: str, old: Mapping[str, Any], new: Mapping[str, Any])
     if old.get("model") != new["model"]:
         return _model_difference(old.get("model") or {}, new["model"] or {})
     if old.get("inputs") != new["inputs"]:
-        return "upstream " + _changed_names(old.get("inputs") or {}, new["inputs"])[0]
+        name = _changed_names(old.get("inputs") or {}, new["inputs"])[0]
+        return f"file …{name} beside the film" if name.startswith(".") else f"upstream {name}"
     if old.get("revision") != new["revision"]:
         return f"task revision {old.get('revision')}→{new['revision']}"
     return f"{entry} was made under another rule for keys"

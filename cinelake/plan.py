@@ -35,7 +35,7 @@ class Planned:
 
     catalogued: the film's title and uri enter its key. identity: a hash of everything that makes the table but the
     film: its recipe and those of all it needs; two tables of one identity may feed the same model. applied: the version
-    of a model that makes it.
+    of a model that makes it. beside: suffixes of the files beside the film that enter its key.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Planned:
     catalogued: bool = False
     identity: str = ""
     applied: AppliedModel | None = None
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ class Plan:
     tables: tuple[Planned, ...]
     fingerprints: Mapping[str, str]
     listings: Mapping[str, str] = field(default_factory=dict)
+    sidecars: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     orphans: tuple[str, ...] = ()
     selection: str = ""
     by_table: dict[str, Planned] = field(init=False)
@@ -103,8 +105,14 @@ class Plan:
     def ingredients(self, cell: Cell, meanings: Mapping[str, str]) -> dict[str, Any]:
         """What goes into a cell's key; `meanings` is the film's entry name → meaning."""
         planned = self.by_table[cell.table]
-        inputs = _inputs(planned, meanings, self.listings.get(cell.movie_id, ""))
-        return planned.recipe.ingredients(self.fingerprints[cell.movie_id], inputs)
+        film = _Film(
+            cell.movie_id,
+            self.fingerprints[cell.movie_id],
+            self.listings.get(cell.movie_id, ""),
+            self.sidecars.get(cell.movie_id, {}),
+        )
+        inputs = _inputs(planned, meanings, film)
+        return planned.recipe.ingredients(film.fingerprint, inputs)
 
 
 def make_plan(
@@ -113,25 +121,27 @@ def make_plan(
     snapshot: Snapshot,
     *,
     listings: Mapping[str, str] | None = None,
+    sidecars: Mapping[str, Mapping[str, str]] | None = None,
     unusable: Mapping[str, str] | None = None,
     retry_failed: bool = False,
 ) -> Plan:
     """Plan every table of every film.
 
     tables: in dependency order. fingerprints: movie_id → film's fingerprint. listings: movie_id → digest of what the
-    catalogue says of it. unusable: movie_id → why the catalogue cannot give the film. retry_failed: cells known to be
-    bad are stale again.
+    catalogue says of it. sidecars: movie_id → file beside it → its fingerprint. unusable: movie_id → why the catalogue
+    cannot give the film. retry_failed: cells known to be bad are stale again.
     """
     cells: list[Cell] = []
     for movie_id in sorted({*fingerprints, *(unusable or {})}):
         if unusable and movie_id in unusable:
             cells += [Cell(movie_id, planned.name, "failed", unusable[movie_id]) for planned in tables]
         else:
-            film = _Film(movie_id, fingerprints[movie_id], (listings or {}).get(movie_id, ""))
+            found = (sidecars or {}).get(movie_id, {})
+            film = _Film(movie_id, fingerprints[movie_id], (listings or {}).get(movie_id, ""), found)
             cells += _plan_film(film, tables, snapshot, retry_failed)
     known = {*fingerprints, *(unusable or {})}
     orphans = sorted({movie_id for found in snapshot.cells.values() for movie_id in found} - known)
-    return Plan(tuple(cells), tuple(tables), fingerprints, listings or {}, tuple(orphans))
+    return Plan(tuple(cells), tuple(tables), fingerprints, listings or {}, sidecars or {}, tuple(orphans))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +149,14 @@ class _Film:
     movie_id: str
     fingerprint: str
     listing: str
+    sidecars: Mapping[str, str]
 
 
 def _plan_film(film: _Film, tables: Sequence[Planned], snapshot: Snapshot, retry_failed: bool) -> list[Cell]:
     done: dict[str, Cell] = {}
     meanings: dict[str, str] = {}
     for planned in tables:
-        inputs = _inputs(planned, meanings, film.listing)
+        inputs = _inputs(planned, meanings, film)
         meaning = planned.recipe.meaning(film.fingerprint, inputs)
         key = planned.recipe.key(meaning)
         found = snapshot.cells.get(planned.name, {}).get(film.movie_id)
@@ -160,10 +171,11 @@ def _plan_film(film: _Film, tables: Sequence[Planned], snapshot: Snapshot, retry
     return list(done.values())
 
 
-def _inputs(planned: Planned, meanings: Mapping[str, str], listing: str) -> dict[str, str]:
-    """Input name → meaning, with what the catalogue says of the film where that enters the key."""
+def _inputs(planned: Planned, meanings: Mapping[str, str], film: _Film) -> dict[str, str]:
+    """Input name → meaning, with what the catalogue says of the film, and the files beside it, where they are read."""
     inputs = {name: meanings[entry] for name, entry in planned.inputs.items()}
-    return {**inputs, "catalogue": listing} if planned.catalogued else inputs
+    inputs |= {name: found for name, found in film.sidecars.items() if name.lower().endswith(planned.beside)}
+    return {**inputs, "catalogue": film.listing} if planned.catalogued else inputs
 
 
 def _why_blocked(planned: Planned, done: Mapping[str, Cell]) -> tuple[State, str] | None:

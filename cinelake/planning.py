@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from cinelake.keys import Recipe, digest, key_params
 from cinelake.lake import Lake
 from cinelake.manifest import Manifest, TaskEntry
 from cinelake.plan import Cell, Plan, Planned, Snapshot, make_plan, select
+from cinelake.sidecars import sidecar_name, sidecars_of
 from cinelake.step import Step, StepCell
 from cinelake.task import Film, Resources
 
@@ -53,6 +54,7 @@ class Planning:
     index: Index
     whole: Plan
     plan: Plan
+    beside: Mapping[str, list[Path]] = field(default_factory=dict)
 
     @cached_property
     def films(self) -> dict[str, CatalogueFilm]:
@@ -79,7 +81,8 @@ class Planning:
         film = self.films[movie_id]
         path = Path(film.path)
         size = path.stat().st_size if path.is_file() else 0
-        about = Film(movie_id, film.path, film.uri, film.title, size, self.whole.fingerprints[movie_id])
+        fingerprint, beside = self.whole.fingerprints[movie_id], tuple(map(str, self.beside.get(film.path, [])))
+        about = Film(movie_id, film.path, film.uri, film.title, size, fingerprint, beside=beside)
         cells = tuple(self._step_cell(cell) for cell in stale)
         defaults = self.manifest.defaults
         own = [self.manifest.tasks[cell.table].deadline_s for cell in stale]
@@ -131,15 +134,35 @@ def plan_manifest(manifest: Manifest, *, retry_failed: bool = False) -> Planning
     index = Index(lake)
     by_path = index.fingerprints((film.path for film in catalogue.films), fingerprint)
     catalogue = without_vanished(catalogue, by_path)
+    beside = _sidecars(catalogue, planned)
     plan = make_plan(
         planned,
         {film.movie_id: by_path[film.path] for film in catalogue.films},
         take_snapshot(index, planned),
         listings={film.movie_id: digest([film.title, film.uri]) for film in catalogue.films},
+        sidecars=_fingerprints_beside(catalogue, beside, index),
         unusable={problem.movie_id: f"{problem.reason}: {problem.message}" for problem in catalogue.problems},
         retry_failed=retry_failed,
     )
-    return Planning(manifest, catalogue, lake, index, plan, plan)
+    return Planning(manifest, catalogue, lake, index, plan, plan, beside)
+
+
+def _sidecars(catalogue: Catalogue, planned: Sequence[Planned]) -> dict[str, list[Path]]:
+    """Film's path → the files beside it that its tables read; no folder is listed where none reads any."""
+    suffixes = sorted({suffix for table in planned for suffix in table.beside})
+    return sidecars_of((film.path for film in catalogue.films), suffixes) if suffixes else {}
+
+
+def _fingerprints_beside(
+    catalogue: Catalogue, beside: Mapping[str, list[Path]], index: Index
+) -> dict[str, dict[str, str]]:
+    """movie_id → what a file's name adds to the film's → its fingerprint."""
+    found = index.fingerprints((str(file) for files in beside.values() for file in files), fingerprint)
+    return {
+        film.movie_id: {sidecar_name(film.path, file): found[str(file)] for file in files if str(file) in found}
+        for film in catalogue.films
+        if (files := beside.get(film.path))
+    }
 
 
 def take_snapshot(index: Index, planned: Sequence[Planned]) -> Snapshot:
@@ -174,9 +197,8 @@ def _planned(entry: TaskEntry, before: Mapping[str, Planned], lake: Lake) -> Pla
     applied = find_applied(lake, entry.model) if entry.model else None
     recipe = Recipe(entry.task, spec.version, spec.revision, params, applied.ingredient() if applied else None)
     blocked = why_not_applied(entry, applied, identities)
-    return Planned(
-        entry.name, recipe, dict(entry.inputs), blocked, spec.catalogued, recipe.identity(identities), applied
-    )
+    identity = recipe.identity(identities)
+    return Planned(entry.name, recipe, dict(entry.inputs), blocked, spec.catalogued, identity, applied, spec.beside)
 
 
 def why_not_applied(entry: TaskEntry, applied: AppliedModel | None, identities: Mapping[str, str]) -> str:

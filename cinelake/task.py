@@ -109,6 +109,8 @@ class Film:
     size_bytes: int = 0
     fingerprint: str = ""
     probe: Probe | None = None
+    beside: tuple[str, ...] = ()
+    """Files that lie beside it and belong to it, of the kinds that tasks of the manifest declare."""
 
 
 class TableReader(Protocol):
@@ -140,6 +142,7 @@ class TaskSpec:
     make: Callable[..., Any]
     catalogued: bool = False
     applies: str = ""
+    beside: tuple[str, ...] = ()
     doc: str = ""
 
     def stream(self, params: Params) -> Stream | None:
@@ -172,6 +175,7 @@ def task(
     preflight: Callable[[Any], dict[str, str]] | None = None,
     catalogued: bool = False,
     applies: str = "",
+    beside: tuple[str, ...] = (),
 ) -> Callable[[type[Made]], type[Made]]:
     """Declare a class as the task that writes a table.
 
@@ -184,6 +188,8 @@ def task(
     catalogued: the film's title and uri, as the catalogue gives them, enter the key.
     applies: the kind of learned model that the task applies: it is made as `Task(params, film, artefact)` and reads
         that model's tables beside its own.
+    beside: suffixes of files that lie beside the film and are read too (`.srt`): their contents enter the key, their
+        paths are the film's `beside`. A task that reads these and the film's file, and no table, has `reads=[]`.
     """
 
     def declare(cls: type[Made]) -> type[Made]:
@@ -200,6 +206,7 @@ def task(
             make=cls,
             catalogued=catalogued,
             applies=applies,
+            beside=beside,
             doc=(cls.__doc__ or "").strip(),
         )
         return cls

@@ -1,0 +1,45 @@
+"""Subtitle streams that hold text, written out as SubRip files by one run of ffmpeg over the film."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cinelake.errors import DamagedFilm
+from cinelake.media.ffmpeg import run_ffmpeg, safe_input
+from cinelake.media.probe import SubtitleInfo, open_film
+
+TEXT_CODECS = (
+    *("ass", "ssa", "subrip", "srt", "webvtt", "mov_text", "text", "eia_608", "hdmv_text_subtitle", "jacosub"),
+    *("microdvd", "mpl2", "pjs", "realtext", "sami", "stl", "subviewer", "subviewer1", "vplayer"),
+)
+"""Subtitle codecs that ffmpeg decodes to text; the others (DVD, Blu-ray, DVB) are pictures of text."""
+DEADLINE_S, SLOWEST_BYTES_PER_S = 120.0, 5e6
+
+
+def text_streams(streams: Sequence[SubtitleInfo]) -> list[SubtitleInfo]:
+    """The streams that hold text, not pictures of it."""
+    return [stream for stream in streams if stream.codec in TEXT_CODECS]
+
+
+def extract_subtitles(path: str, streams: Sequence[SubtitleInfo], folder: Path) -> list[Path]:
+    """The streams' lines as SubRip files in UTF-8 in `folder`, in their order; times count from the film's start.
+
+    The film is read once, its pictures and sound are not decoded. Raises `DamagedFilm` with ffmpeg's words,
+    `DecodeTimeout` when it takes longer than 120 s and a second for each 5 MB.
+    """
+    files = [folder / f"{stream.index}.srt" for stream in streams]
+    with open_film(path) as fd:
+        arguments = [word for name, value in safe_input(fd).items() for word in (f"-{name}", value)] + ["-i", "fd:"]
+        for stream, file in zip(streams, files, strict=True):
+            arguments += ["-map", f"0:{stream.index}", "-c:s", "subrip", "-f", "srt", f"file:{file}"]
+        deadline_s = DEADLINE_S + Path(path).stat().st_size / SLOWEST_BYTES_PER_S
+        finished = run_ffmpeg(arguments, deadline_s=deadline_s, pass_fds=[fd])
+    absent = [str(stream.index) for stream, file in zip(streams, files, strict=True) if not file.is_file()]
+    if finished.returncode or absent:
+        names = ", ".join(absent or [str(stream.index) for stream in streams])
+        raise DamagedFilm(
+            f"the subtitles of {path!r} (streams {names}) cannot be read: ffmpeg ended with {finished.returncode}",
+            log_tail=finished.log_tail,
+        )
+    return files
