@@ -39,11 +39,8 @@ from models.characters import MODEL, Config, targets, vectors_of
 FILM = "tom_and_jerry_train"
 CARTOONS = (slice(0, 104), slice(123, 285))
 """The film's two cartoons; between and after them an orange card."""
-POOLED = {
-    "mobilenet_v2_1.0_224_quant": "MobilenetV2/Logits/AvgPool",
-    "tf2_mobilenet_v2_1.0_224_ptq": "MobileNetV2/expanded_conv_17/project/batch_norm/FusedBatchNormV3",
-}
-"""The layer of each network that is pooled over places: before the classes of ImageNet, which cartoons have none of."""
+NETWORKS = ("mobilenet_v2_1.0_224_quant", "tf2_mobilenet_v2_1.0_224_ptq")
+"""As they are named in the manifest, without a `layer`: `characters` takes what they saw before they named classes."""
 Predict = Callable[[Example, Arrays], Array]
 
 
@@ -55,8 +52,7 @@ def make_lake(given: argparse.Namespace) -> Path:
         if film and not (films / film.name).exists():
             shutil.copy(film, films)
     entries = {
-        name: f'{{task: embeddings, backbone: {{file: "{file}"}}, layer: "{layer_of(file)}"}}'
-        for name, file in networks(given.real).items()
+        name: f'{{task: embeddings, backbone: {{file: "{file}"}}}}' for name, file in networks(given.real).items()
     }
     tasks = ["films: {}", "shots: {}", "frames: {fps: 1}", "embeddings: {backbone: descriptor}"]
     lines = [*tasks, *(f"{name}: {entry}" for name, entry in entries.items())]
@@ -69,17 +65,8 @@ def make_lake(given: argparse.Namespace) -> Path:
 
 def networks(real: Path) -> dict[str, Path]:
     """Table → file, of the networks that are there."""
-    files = {stem: real / "models" / "permissive" / f"{stem}.tflite" for stem in POOLED}
+    files = {stem: real / "models" / "permissive" / f"{stem}.tflite" for stem in NETWORKS}
     return {f"embeddings_{movie_id_of(stem)}": file for stem, file in files.items() if file.is_file()}
-
-
-def layer_of(file: Path) -> str:
-    """The full name of the layer in a file: names are joined by `;` where operations were fused."""
-    import tensorflow as tf
-
-    tensors = tf.lite.Interpreter(str(file)).get_tensor_details()
-    wanted = POOLED[file.stem]
-    return next(t["name"] for t in tensors if t["name"].startswith(wanted) and len(t["shape"]) == 4)
 
 
 def read_film(lake: Lake, table: str, movie_id: str, labels: Path) -> Example:
@@ -205,7 +192,7 @@ def measure(given: argparse.Namespace) -> Report:
     tables = ["embeddings", *networks(given.real)]
     films = {table: read_film(lake, table, FILM, labels) for table in tables}
     films["embeddings"].features["histogram"] = histograms(lake, FILM)
-    ours = by_model(given.folder, Config(head=given.head, smoothing_s=given.smoothing_s))
+    ours = by_model(given.folder, Config(head=given.head, smoothing_s=given.smoothing_s, refit=False))
     ways: dict[str, tuple[str, Predict]] = {
         "majority": ("embeddings", by_majority),
         "histogram": ("embeddings", by_histogram),
