@@ -15,11 +15,13 @@ films' ends only.
 from __future__ import annotations
 
 import os
+import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, TimeoutError
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
 
 from cinelake.engines.events import EventPipe
 from cinelake.engines.local import check_gpus, gpus_here
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 ANSWERS_WITHIN_S = 10.0
 ENDS_WITHIN_S = 5.0
 BYTES_PER_GB = 10**9
+ADVICE = "Check `engine: {address: …}`, or leave it out to let a run bring its own."
 SHIPPED = ("cinelake", "tasks", "models")
 """The packages that a worker needs of this checkout."""
 Outcome = StepReport | CinelakeError
@@ -96,6 +99,16 @@ def this_machine(workers: int | None) -> Resources:
     """What a cluster that is started on this machine has; as many processors as films are wanted at the same time."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return Resources(float(workers or len(os.sched_getaffinity(0))), float(gpus_here()), memory / BYTES_PER_GB)
+
+
+def check_answers(kind: str, address: str, default_port: int) -> None:
+    """Raise `EngineUnavailable` when nothing listens at `SCHEME://HOST:PORT` or `HOST:PORT`."""
+    parts = urlsplit(address if "://" in address else f"//{address}")
+    try:
+        with socket.create_connection((parts.hostname or "", parts.port or default_port), timeout=ANSWERS_WITHIN_S):
+            return
+    except (OSError, ValueError) as error:
+        raise EngineUnavailable(f"no {kind} cluster answers at {address}: {error}. {ADVICE}") from error
 
 
 def check_fits(needs: Mapping[str, Resources], nodes: Sequence[Resources], where: str) -> None:

@@ -33,6 +33,7 @@ import dask
 from distributed import Client, KilledWorker, LocalCluster, WorkerPlugin, get_worker
 
 from cinelake.engines.cluster import (
+    ADVICE,
     ANSWERS_WITHIN_S,
     BYTES_PER_GB,
     ENDS_WITHIN_S,
@@ -40,6 +41,7 @@ from cinelake.engines.cluster import (
     ClusterEngine,
     Outcome,
     WorkerDied,
+    check_answers,
     ended,
     make_cluster_engine,
     this_machine,
@@ -53,6 +55,7 @@ from cinelake.task import Resources
 if TYPE_CHECKING:
     from cinelake.manifest import Manifest
 
+PORT = 8786
 SETTINGS = {
     "distributed.scheduler.allowed-failures": 0,
     "distributed.nanny.pre-spawn-environ": {},
@@ -81,15 +84,14 @@ class DaskCluster:
         """Start or connect, and start the processes for steps on every worker. Raises `EngineUnavailable`."""
         place = f"the Dask cluster at {self._address}" if self._address else "Dask on this machine"
         try:
+            if self._address:
+                check_answers("Dask", self._address, PORT)
             with _deaf_to_interrupts():
                 self._connect(self._address or self._own())
                 self._client.register_plugin(StepPools(self._pools, events))
         except (OSError, ValueError, RuntimeError) as error:
             self.close(now=True)
-            raise EngineUnavailable(
-                f"{place} cannot be used: {error}. Check `engine: {{address: …}}`, or leave it out to let a run bring "
-                "its own."
-            ) from error
+            raise EngineUnavailable(f"{place} cannot be used: {error}. {ADVICE}") from error
 
     def _own(self) -> Any:
         machine = this_machine(self._workers)

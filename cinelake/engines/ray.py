@@ -15,7 +15,6 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import socket
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
@@ -25,16 +24,16 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from cinelake.engines.cluster import (
-    ANSWERS_WITHIN_S,
+    ADVICE,
     BYTES_PER_GB,
     ENDS_WITHIN_S,
     SHIPPED,
     ClusterEngine,
     Outcome,
     WorkerDied,
+    check_answers,
     ended,
     make_cluster_engine,
     this_machine,
@@ -49,6 +48,8 @@ from cinelake.task import Resources
 if TYPE_CHECKING:
     from cinelake.manifest import Manifest
 
+PORT = 10001
+SERVED_AT_LATEST = 3
 OBJECT_STORE_BYTES = 100_000_000
 """Steps and reports are small; films and tables never pass through Ray."""
 
@@ -76,10 +77,10 @@ class RayCluster:
 
             logging.getLogger("ray").setLevel(logging.CRITICAL)
             try:
-                ray.init(**(self._theirs(self._address) if self._address else self._own()))
+                _connect(self._theirs(self._address) if self._address else self._own())
             except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
                 self._drop_folder()
-                raise EngineUnavailable(f"{_place(self._address)} cannot be used: {error}") from error
+                raise EngineUnavailable(f"{_place(self._address)} cannot be used: {error}. {ADVICE}") from error
         self._work = ray.remote(_work)
 
     def _own(self) -> dict[str, Any]:
@@ -96,7 +97,7 @@ class RayCluster:
         }
 
     def _theirs(self, address: str) -> dict[str, Any]:
-        check_answers(address)
+        check_answers("Ray", address, PORT)
         folders = [str(Path(spec.origin).parent) for name in SHIPPED if (spec := find_spec(name)) and spec.origin]
         return {**_QUIET_INIT, "address": address, "runtime_env": {"py_modules": folders}}
 
@@ -159,6 +160,19 @@ class RayCluster:
 _QUIET_INIT = {"log_to_driver": False, "logging_level": logging.CRITICAL}
 
 
+def _connect(options: dict[str, Any]) -> None:
+    """`ray.init`, tried again where a cluster's head had no time to start the process that serves this driver."""
+    import ray
+
+    for _ in range(SERVED_AT_LATEST):
+        try:
+            ray.init(**options)
+            return
+        except ConnectionAbortedError as error:
+            aborted = error
+    raise aborted
+
+
 def _translate(error: BaseException) -> BaseException:
     from ray import exceptions
 
@@ -169,20 +183,6 @@ def _translate(error: BaseException) -> BaseException:
 
 def _place(address: str | None) -> str:
     return f"the Ray cluster at {address}" if address else "Ray on this machine"
-
-
-def check_answers(address: str) -> None:
-    """Raise `EngineUnavailable` when nothing listens at `ray://HOST:PORT` or `HOST:PORT`."""
-    parts = urlsplit(address if "://" in address else f"//{address}")
-    try:
-        host, port = parts.hostname, parts.port or 10001
-        with socket.create_connection((host or "", port), timeout=ANSWERS_WITHIN_S):
-            return
-    except (OSError, ValueError) as error:
-        raise EngineUnavailable(
-            f"no Ray cluster answers at {address}: {error}. Check `engine: {{address: …}}`, or leave it out to let a "
-            "run bring its own."
-        ) from error
 
 
 @contextmanager

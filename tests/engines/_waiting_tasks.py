@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+import cinelake
 from cinelake.contracts import Column, Contract
 from cinelake.media.batches import FrameBatch
 from cinelake.task import Film, NoParams, Params, TableReader, VideoClock, task
@@ -40,7 +41,7 @@ class LateParams(Params):
     """Parameters of `late`."""
 
     folder: str
-    """Where it writes its process's number to `started` and waits for `open`."""
+    """Where it writes its process's number to `started`, where its code is to `code`, and waits for `open`."""
 
 
 @task(writes=_table("late"), reads=["early"], params=LateParams, version=1)
@@ -52,6 +53,7 @@ class Late:
 
     def run(self, tables: Mapping[str, TableReader]) -> Iterable[pa.RecordBatch]:
         """Say who waits, wait, pass the number on."""
+        (self.folder / "code").write_text(cinelake.__file__)
         (self.folder / "started").write_text(str(os.getpid()))
         until = time.monotonic() + LONGEST_S
         while not (self.folder / "open").exists() and time.monotonic() < until:

@@ -7,37 +7,21 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from subprocess import Popen
 
 import psutil
 import pytest
-from end_to_end._command import ROOT, answer_of, below, start
+from end_to_end._command import answer_of, below
 from end_to_end._lakes import change, contents, copied, footer, read
+from engines._waiting import Waiting, await_that, waiting_project
 
 from cinelake.manifest import load_manifest
 from cinelake.planning import plan_manifest
 from cinelake.step import run_step
 
 ENGINES = ["local", pytest.param("dask", marks=pytest.mark.slow), pytest.param("ray", marks=pytest.mark.slow)]
-HERE = Path(__file__).parent
-MANIFEST = """\
-lake: lake
-catalogue: {{films: films}}
-engine: {{kind: {engine}}}
-tracking: {{enabled: false}}
-tasks:
-  early: {{}}
-  late: {{folder: "{folder}"}}
-"""
-PACKAGE = {
-    "METADATA": "Metadata-Version: 2.1\nName: waiting-tasks\nVersion: 1.0\n",
-    "entry_points.txt": "[cinelake.tasks]\nearly = _waiting_tasks:Early\nlate = _waiting_tasks:Late\n",
-}
 
 
 @pytest.fixture(params=ENGINES)
@@ -45,62 +29,12 @@ def engine(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@dataclass
-class Waiting:
-    """A project whose `late` waits in the middle of its film, with what starts runs of it."""
-
-    folder: Path
-    env: dict[str, str]
-
-    def start(self) -> Popen[str]:
-        """Start a run and wait until `late` is at work."""
-        process = start("run", cwd=self.folder, env=self.env)
-        await_that(lambda: (self.folder / "started").exists() or process.poll() is not None)
-        assert process.poll() is None, self.said()
-        return process
-
-    def run(self, *words: str) -> int:
-        """Let a run go to its end; gives its exit code."""
-        return start("run", *words, cwd=self.folder, env=self.env).wait(200)
-
-    def let_go_on(self) -> None:
-        (self.folder / "open").touch()
-
-    def working_process(self) -> int:
-        """The number of the process that waits; forgotten, so that the next one can be told."""
-        pid = int((self.folder / "started").read_text())
-        (self.folder / "started").unlink()
-        return pid
-
-    def said(self) -> str:
-        return (self.folder / "command.log").read_text()
-
-    def cell(self, table: str) -> Path:
-        return self.folder / "lake" / table / "film.parquet"
-
-    def failures(self) -> list[dict[str, object]]:
-        path = self.folder / "lake" / "failures" / "late" / "film.parquet"
-        return read(path).to_pylist() if path.exists() else []
-
-
 @pytest.fixture
 def waiting(engine: str, tmp_path: Path, draw_film: Callable[..., Path], prefect: dict[str, str]) -> Iterator[Waiting]:
-    about = tmp_path / "site" / "waiting_tasks-1.0.dist-info"
-    about.mkdir(parents=True)
-    for name, text in PACKAGE.items():
-        (about / name).write_text(text)
-    folder = tmp_path / "project"
-    draw_film(folder / "films" / "film.mp4")
-    (folder / "pipeline.yaml").write_text(MANIFEST.format(engine=engine, folder=folder))
-    yield Waiting(folder, {**prefect, "PYTHONPATH": os.pathsep.join(map(str, (ROOT, HERE, about.parent)))})
-    (folder / "open").touch()
-
-
-def await_that(is_so: Callable[[], bool], within_s: float = 120) -> None:
-    deadline = time.monotonic() + within_s
-    while not is_so():
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.05)
+    project = waiting_project(tmp_path, f"kind: {engine}", prefect)
+    draw_film(project.folder / "films" / "film.mp4")
+    yield project
+    project.let_go_on()
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +120,7 @@ def test_a_worker_that_dies_again_and_again_is_a_transient_failure(waiting):
 
 @pytest.mark.slow
 def test_a_step_past_its_deadline_is_killed_and_tried_again_by_the_next_run(waiting):
-    change(waiting.folder, "tasks:", "defaults: {deadline_s: 2, deadline_per_film_second: 0}\ntasks:")
+    change(waiting.folder, "tasks:", "defaults: {deadline_s: 6, deadline_per_film_second: 0}\ntasks:")
     process = waiting.start()
     worker = waiting.working_process()
     assert process.wait(150) == 1, waiting.said()

@@ -40,8 +40,10 @@ def test_a_gpu_that_is_not_there_is_an_error(stale):
     assert not below(stale) and not (stale / "mlflow.db").exists()
 
 
-@pytest.mark.parametrize("kind", ["ray", "dask"])
-def test_an_engine_that_is_not_there_is_an_error(stale, kind):
-    change(stale, "kind: local, workers: 2", f"kind: {kind}")
-    assert f"'{kind}'" in refused(stale, 20)
+@pytest.mark.parametrize(("kind", "scheme"), [("ray", "ray"), ("dask", "tcp")])
+def test_a_cluster_that_does_not_answer_is_named(stale, kind, scheme):
+    address = f"{scheme}://127.0.0.1:{free_port()}"
+    change(stale, "kind: local, workers: 2", f"kind: {kind}, address: '{address}'")
+    said = refused(stale, 20)
+    assert address in said and "leave it out" in said
     assert not below(stale) and not (stale / "mlflow.db").exists()
