@@ -95,12 +95,33 @@ def as_it_is(config: Any, _has: Callable[[str], bool]) -> Any:
 
 
 @dataclass(frozen=True)
+class Judged:
+    """How people judge what a model made. by_class: class (a tag) → its own scores."""
+
+    scores: Scores
+    baseline: Scores
+    by_class: dict[str, Scores]
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """How further labels (viewers' ratings) judge what a model made.
+
+    table: the lake's table that is judged. judge(labels, rows of the table, config): both of the same films.
+    """
+
+    table: str
+    judge: Callable[[pa.Table, pa.Table, Any], Judged]
+
+
+@dataclass(frozen=True)
 class Model:
     """A learned model's declaration.
 
     name: the kind of model, its module's name. version: raise it when features or predictions change their meaning;
         champions trained under another version are not applied.
-    config: its configuration. labels: what it learns from; more_labels: further kinds it can take (viewers' ratings).
+    config: its configuration. labels: what it learns from; more_labels: further kinds it can take (viewers' ratings);
+        opinions: how such a kind judges the table that the model made.
     settle(config, has): the configuration with what it leaves open chosen by the tables that the manifest makes
         (`has("faces")`); what was chosen is shown when the model is trained, and stored with it.
     vocabularies(config): column of the labels → the values it may have.
@@ -131,6 +152,7 @@ class Model:
     metric: str
     about: str = ""
     more_labels: Mapping[str, LabelContract] = field(default_factory=dict)
+    opinions: Mapping[str, Opinion] = field(default_factory=dict)
     vocabularies: Callable[[Any], Mapping[str, Sequence[str]]] = no_vocabularies
     settle: Callable[[Any, Callable[[str], bool]], Any] = as_it_is
     figures: Callable[[Sequence[Example], Sequence[Arrays], Any], dict[str, Any]] = no_figures

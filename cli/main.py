@@ -228,11 +228,19 @@ def tune(
     _exit(tune_named(manifest, name, trials=trials, workers=workers, as_json=json))
 
 
-@app.command(epilog=_example("cinelake evaluate scenes", "cinelake evaluate scenes --version 2 --on scenes_checked"))
+@app.command(
+    epilog=_example(
+        "cinelake evaluate scenes",
+        "cinelake evaluate scenes --version 2 --on scenes_checked",
+        "cinelake evaluate tags --on ratings",
+    )
+)
 def evaluate(
     name: Annotated[str, typer.Argument(help="The model.", metavar="NAME")],
     version: Annotated[str, typer.Option(help="A version's number, or `champion`.")] = "champion",
-    on: Annotated[str | None, typer.Option("--on", help="Another label set, instead of the held-out films.")] = None,
+    on: Annotated[
+        str | None, typer.Option("--on", help="Another label set; or [cyan]ratings[/] of a model's table.")
+    ] = None,
     manifest: ManifestOption = HERE,
     json: JsonOption = False,
 ) -> None:

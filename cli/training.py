@@ -9,10 +9,13 @@ from typing import Any
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from cinelake.errors import UsageError
 from cinelake.learning.evaluation import Evaluation, as_json, evaluate_version
+from cinelake.learning.opinions import judged_by_people
 from cinelake.learning.session import Event, Request, TrainingSummary
 from cinelake.learning.split import Split
-from cinelake.manifest import load_manifest
+from cinelake.manifest import Manifest, load_manifest
+from cli.class_scores import MEASURES, print_classes, print_opinions, split_by_class
 from cli.screen import duration, err, out, print_json, table
 from flows.training import run_training
 
@@ -156,12 +159,17 @@ def print_training(summary: TrainingSummary, manifest: Path) -> None:
 
 
 def _print_scores(columns: Mapping[str, Mapping[str, float]], metric: str) -> None:
-    names = sorted({name for scores in columns.values() for name in scores}, key=lambda name: (name != metric, name))
+    parts = {who: split_by_class(scores) for who, scores in columns.items()}
+    wholes = {who: whole for who, (whole, _) in parts.items()}
+    names = sorted({name for scores in wholes.values() for name in scores}, key=lambda name: (name != metric, name))
     rows = [
-        [f"{name} *" if name == metric else name, *(_number(scores.get(name)) for scores in columns.values())]
+        [f"{name} *" if name == metric else name, *(_number(scores.get(name)) for scores in wholes.values())]
         for name in names
     ]
     table(("score", *columns), rows)
+    for _, each in list(parts.values())[:1]:
+        if each:
+            print_classes(each, [m for m in MEASURES if any(m in scores for scores in each.values())])
 
 
 def _number(value: float | None) -> str:
@@ -176,13 +184,28 @@ def _print_left_out(left_out: Mapping[str, str]) -> None:
 
 
 def evaluate_named(manifest: Path, name: str, version: str, on: str | None, *, machine: bool) -> int:
-    """Score a version on held-out films or another label set."""
+    """Score a version on held-out films or another label set, or by what people say of its table."""
+    if on in load_manifest(manifest).model(name).spec.opinions:
+        return _evaluate_by_people(load_manifest(manifest), name, version, on, machine=machine)
     with err.status(f"scoring {name}"):
         found = evaluate_version(load_manifest(manifest), name, version, on)
     if machine:
         print_json(as_json(found))
         return 0
     print_evaluation(found)
+    return 0
+
+
+def _evaluate_by_people(manifest: Manifest, name: str, version: str, kind: str, *, machine: bool) -> int:
+    if version != "champion":
+        raise UsageError(
+            f"{kind} judge the table in the lake, which `cinelake run` makes by the champion: no --version"
+        )
+    found = judged_by_people(manifest, name, kind)
+    if machine:
+        print_json(found.to_json())
+    else:
+        print_opinions(found)
     return 0
 
 

@@ -27,7 +27,7 @@ def per_category(counts: Array) -> Array:
 
 
 def summary(counts: Array, categories: Sequence[str]) -> Scores:
-    """mean_precision, mean_recall and mean_f over categories that occur; accuracy; f_CATEGORY of each."""
+    """mean_precision, mean_recall and mean_f over categories that occur; accuracy; precision, recall and f of each, as f_CATEGORY."""
     each, occurs = per_category(counts), counts.sum(axis=1) > 0
     means = each[occurs].mean(axis=0) if occurs.any() else np.zeros(3)
     scores = {
@@ -37,7 +37,13 @@ def summary(counts: Array, categories: Sequence[str]) -> Scores:
         "accuracy": float(np.trace(counts) / max(1, counts.sum())),
         "categories_that_occur": float(occurs.sum()),
     }
-    return scores | {f"f_{name}": float(each[i, 2]) for i, name in enumerate(categories) if occurs[i]}
+    per_category_scores = {
+        f"{measure}_{name}": float(each[i, column])
+        for column, measure in enumerate(("precision", "recall", "f"))
+        for i, name in enumerate(categories)
+        if occurs[i]
+    }
+    return scores | per_category_scores
 
 
 def confusion_figure(counts: Array, categories: Sequence[str], title: str) -> Any:

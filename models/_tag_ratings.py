@@ -6,12 +6,15 @@ films and 10 viewers each. A film's tags are those of table `tags`, with their r
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cinelake.errors import UsageError
+from cinelake.model import Judged, Scores
 from models._tag_scores import harmonic, mean_of_numbers, precision_of, share
 
 Relevance = Mapping[str, Mapping[str, float]]
@@ -85,6 +88,43 @@ def precision_and_recall(
             recalls.append(share(len(tags & wanted), len(wanted)))
     mean_precision, mean_recall = mean_of_numbers(np.array(precisions)), mean_of_numbers(np.array(recalls))
     return {"map": mean_precision, "mar": mean_recall, "f1": harmonic(mean_precision, mean_recall)}
+
+
+def judge_by_ratings(ratings: pa.Table, tags: pa.Table, vocabulary: Sequence[str], best: float = 1.0) -> Judged:
+    """All three experiments at once: mos, mos_weighted, map, mar and f1; per tag mos, precision and recall.
+
+    ratings and tags (rows of table `tags`) are of the same films. Beside it stands who says of every film the one tag
+    that was found in most. Raises `UsageError` for ratings out of range.
+    """
+    found, chosen = found_tags(tags), chosen_tags(ratings, best)
+    scores = {
+        "mos": mean_opinion_score(ratings, best),
+        "mos_weighted": weighted_opinion_score(ratings, found, best),
+        **precision_and_recall(found, chosen),
+        "viewers": float(len(set(ratings["viewer"].to_pylist()))),
+        "ratings": float(len(ratings)),
+    }
+    everywhere = Counter(tag for said in found.values() for tag in sorted(said)).most_common(1)[0][0]
+    trivial = precision_and_recall({film: [everywhere] for film in chosen}, chosen)
+    return Judged(scores, trivial, _each(ratings, found, chosen, vocabulary, best))
+
+
+def _each(
+    ratings: pa.Table,
+    found: Relevance,
+    chosen: Mapping[str, Mapping[str, Set[str]]],
+    vocabulary: Sequence[str],
+    best: float,
+) -> dict[str, Scores]:
+    """Tag → its scores that are numbers; tags that nobody rated are left out."""
+    rated = dict.fromkeys(tag for tag in vocabulary if tag in set(ratings["tag"].to_pylist()))
+    pairs = per_tag(found, chosen, list(rated))
+    each = {}
+    for tag, (precision, recall) in pairs.items():
+        own = ratings.filter(pc.equal(ratings["tag"], tag))
+        values = {"mos": mean_opinion_score(own, best), "precision": precision, "recall": recall}
+        each[tag] = {name: value for name, value in values.items() if not np.isnan(value)}
+    return each
 
 
 def per_tag(

@@ -51,7 +51,8 @@ def tag_f1(judgements: Sequence[Judgement]) -> Array:
 
 
 def summary(judgements: Sequence[Judgement], vocabulary: Sequence[str]) -> Scores:
-    """macro_f1, macro_precision and macro_recall over tags that occur; micro_f1; map, mar and their f1 over films.
+    """macro_f1, macro_precision and macro_recall over tags that occur; micro_f1; map, mar and their f1 over films;
+    precision, recall and f1 of each tag that occurs, as `f1_TAG`.
 
     map alone is easily had: who says one sure tag of every film has a map of 1, and a mar near 0. Read both, or
     map_mar_f1. Tags that no shot has are not averaged in, though a tag that is said and never there costs micro_f1
@@ -73,7 +74,13 @@ def summary(judgements: Sequence[Judgement], vocabulary: Sequence[str]) -> Score
         "map_mar_f1": harmonic(mean_precision, mean_recall),
         "tags_that_occur": float(occurs.sum()),
     }
-    return scores | {f"f1_{tag}": float(each[i, 2]) for i, tag in enumerate(vocabulary) if occurs[i]}
+    per_tag = {
+        f"{measure}_{tag}": float(each[i, column])
+        for column, measure in enumerate(("precision", "recall", "f1"))
+        for i, tag in enumerate(vocabulary)
+        if occurs[i]
+    }
+    return scores | per_tag
 
 
 def mean_of_numbers(values: Array) -> float:

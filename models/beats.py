@@ -41,6 +41,8 @@ from models._shot_labels import covered_shots
 from models._shot_scaling import learn_scaling, shot_vectors
 from models._tag_heads import Head, Rows, fit_head
 
+CODE = "v1 0f1524fd7269fa07"  # same output: scores of each class beside the means; ratings judged
+
 FEWEST_ROWS = 10
 UNKNOWN = -1
 

@@ -27,16 +27,17 @@ from cinelake.errors import CannotTrain
 from cinelake.label_contract import LabelContract
 from cinelake.learning.split import folds
 from cinelake.learning.training import Training
-from cinelake.model import Array, Arrays, Example, Judgement, Model, Scores, Trained, joined
+from cinelake.model import Array, Arrays, Example, Judged, Judgement, Model, Opinion, Scores, Trained, joined
 from cinelake.task import Field, Params, TableReader
 from models._shot_inputs import Kind, arrays_of, shot_inputs, tables_of
 from models._shot_labels import covered_shots
 from models._shot_scaling import learn_scaling, shot_vectors
 from models._tag_heads import Head, HeadName, Rows, best_thresholds, fit_head, left_out_predictions, shifted
 from models._tag_kernel import Kernel, fit_kernel, kernel_predicted, left_out_by_kernel
+from models._tag_ratings import judge_by_ratings
 from models._tag_scores import correlation_figure, counts_of, f1_figure, summary
 
-CODE = "v1 6a14877b2deb1925"
+CODE = "v1 0d2b7dca75492f87"  # same output: scores of each class beside the means; ratings judged
 
 VOCABULARY = (
     "action", "bomb explosion", "car chase", "destruction", "sword fight", "vehicle crash", "violence", "abduction",
@@ -113,6 +114,9 @@ class Config(Params):
     """A shot carries a tag from this probability on."""
     calibration_folds: int = Field(6, ge=0, le=20)
     """Each tag's probability is shifted so that 0.5 is its best threshold on training films left out in turn; 0: no."""
+
+    best_rating: float = Field(1.0, gt=0)
+    """The best rating that viewers could give: `cinelake evaluate tags --on ratings`."""
 
     @field_validator("vocabulary")
     @classmethod
@@ -325,6 +329,11 @@ def figures(examples: Sequence[Example], predictions: Sequence[Arrays], config: 
     }
 
 
+def judge_ratings(ratings: pa.Table, tags: pa.Table, config: Config) -> Judged:
+    """Viewers' ratings of the films' tags; see `models._tag_ratings.judge_by_ratings`."""
+    return judge_by_ratings(ratings, tags, config.vocabulary, config.best_rating)
+
+
 def vocabularies(config: Config) -> dict[str, Sequence[str]]:
     """Labels' tags are those of the vocabulary."""
     return {"tag": config.vocabulary}
@@ -336,6 +345,7 @@ MODEL = Model(
     config=Config,
     labels=LABELS,
     more_labels={"ratings": RATINGS},
+    opinions={"ratings": Opinion("tags", judge_ratings)},
     vocabularies=vocabularies,
     settle=settle,
     reads=reads,

@@ -10,6 +10,7 @@ from cinelake.errors import UsageError
 from models._tag_ratings import (
     chosen_tags,
     found_tags,
+    judge_by_ratings,
     mean_opinion_score,
     per_tag,
     precision_and_recall,
@@ -119,3 +120,12 @@ def test_ratings_on_another_scale_are_refused():
 def test_ratings_of_other_tags_are_refused():
     with pytest.raises(UsageError, match="other films or tags"):
         weighted_opinion_score(RATINGS, {})
+
+
+def test_what_viewers_say_of_the_table_is_one_judgement_with_a_baseline_and_each_tag():
+    """Who says war of both films is right for ann and bob of one, wrong for ann of two: 2/3."""
+    found = judge_by_ratings(RATINGS, TABLE, ["war", "food", "police", "dance"])
+    assert (found.scores["mos"], found.scores["mos_weighted"]) == pytest.approx((0.6, 0.75))
+    assert found.baseline["map"] == pytest.approx(2 / 3)
+    assert found.by_class["war"] == pytest.approx({"mos": 2 / 3, "precision": 2 / 3, "recall": 1})
+    assert list(found.by_class) == ["war", "food", "police"]
