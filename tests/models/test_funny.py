@@ -1,0 +1,162 @@
+"""The funny agent: what labels mean, what is learned, and what bad input gets."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from _funny_films import QUICK, made_features, made_films, spans
+from pydantic import ValidationError
+
+from cinelake.artefacts import Artefact, write_artefact
+from cinelake.errors import CannotTrain, ModelUnusable, TrainingFailed
+from cinelake.learning.training import Training
+from cinelake.model import Example
+from models._funny_learning import load_network
+from models._funny_playing import act
+from models._funny_scenes import embeddings
+from models.funny import MODEL, Config
+
+
+def train(folder: Path, config: Config = QUICK, films: list[Example] | None = None, **more: object) -> Artefact:
+    given = films or made_films(8)
+    trained = MODEL.train(given[2:], given[:2], config, Training(folder / "fitting", **more))  # type: ignore[arg-type]
+    return write_artefact(folder / "artefact", "funny", config, trained)
+
+
+@pytest.fixture(scope="module")
+def artefact(tmp_path_factory: pytest.TempPathFactory) -> Artefact:
+    return train(tmp_path_factory.mktemp("funny"))
+
+
+def scores(artefact: Artefact) -> dict[str, float]:
+    films = made_films(6, first_seed=100)
+    return MODEL.summarise(
+        [MODEL.judge(f.features, f.targets, MODEL.predict(artefact, f.features), artefact.config) for f in films]
+    )
+
+
+# --- labels
+
+
+def test_spans_alone_say_that_the_rest_is_not_funny() -> None:
+    found = MODEL.targets(spans({"start_s": 2, "end_s": 4}), made_features([False] * 6), QUICK)
+    assert found["funny"].tolist() == [False, False, True, True, False, False]
+    assert found["known"].all()
+
+
+def test_where_is_funny_is_said_all_else_is_unknown() -> None:
+    rows = spans({"start_s": 0, "end_s": 2, "is_funny": True}, {"start_s": 3, "end_s": 4, "is_funny": False})
+    found = MODEL.targets(rows, made_features([False] * 5), QUICK)
+    assert found["known"].tolist() == [True, True, False, True, False]
+    assert found["funny"].tolist() == [True, True, False, False, False]
+
+
+def test_a_film_that_was_watched_and_nothing_found_is_one_row() -> None:
+    found = MODEL.targets(spans({"is_funny": False}), made_features([False] * 4), QUICK)
+    assert found["known"].all() and not found["funny"].any()
+
+
+def test_steps_of_which_nothing_is_seen_are_not_known() -> None:
+    features = made_features([False] * 4) | {"seen": np.array([True, False, True, True])}
+    assert MODEL.targets(spans({"is_funny": False}), features, QUICK)["known"].tolist() == [True, False, True, True]
+
+
+# --- learning
+
+
+def test_what_sounds_funny_is_found_in_other_films(artefact: Artefact) -> None:
+    assert scores(artefact)["auc"] > 0.88 and scores(artefact)["f1"] > 0.75
+
+
+@pytest.mark.slow
+def test_a_tenth_of_the_labels_teaches_too(tmp_path: Path) -> None:
+    assert scores(train(tmp_path, films=made_films(8, labelled=0.1)))["auc"] > 0.85
+
+
+def test_the_exported_network_acts_like_the_trained_one(artefact: Artefact) -> None:
+    network, film = load_network(artefact), made_features([True] * 20, 9)
+    x = embeddings(film, artefact.arrays, artefact.config)
+    trained = act(lambda states: np.asarray(network(states)), x, film, artefact.config)
+    assert np.allclose(act(artefact.run_rows, x, film, artefact.config), trained, atol=1e-5)
+
+
+def test_the_greater_q_value_decides(artefact: Artefact) -> None:
+    found = MODEL.predict(artefact, made_features([True] * 5 + [False] * 5, 3))
+    assert np.allclose(found["margin"], found["q"][:, 1] - found["q"][:, 0])
+
+
+@pytest.mark.slow
+def test_the_same_seed_gives_the_same_agent(tmp_path: Path) -> None:
+    quick = QUICK.model_copy(update={"scenes": 96})
+    film = made_features([True, False] * 5, 4)
+    one, two = (MODEL.predict(train(tmp_path / name, quick), film)["q"] for name in "ab")
+    assert np.allclose(one, two, atol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "change",
+    [{"double": False, "n_step": 3, "both_actions": False}, {"supervision": 1.0}, {"remember_unlabelled": True}],
+)
+def test_other_ways_of_learning_learn_too(change: dict[str, object], tmp_path: Path) -> None:
+    assert scores(train(tmp_path, QUICK.model_copy(update=change)))["auc"] > 0.9
+
+
+def test_a_champion_goes_on_with_labels_that_came_later(artefact: Artefact, tmp_path: Path) -> None:
+    later = train(tmp_path, QUICK.model_copy(update={"update_scenes": 64}), champion=artefact, from_champion=True)
+    assert later.facts["from_champion"] and (later.arrays["sound_centre"] == artefact.arrays["sound_centre"]).all()
+    assert scores(later)["auc"] > 0.9
+
+
+def test_a_champion_that_saw_something_else_cannot_go_on(artefact: Artefact, tmp_path: Path) -> None:
+    config = QUICK.model_copy(update={"context": 1})
+    with pytest.raises(CannotTrain, match="another context"):
+        train(tmp_path, config, champion=artefact, from_champion=True)
+
+
+# --- bad input
+
+
+@pytest.mark.parametrize(("value", "what"), [(True, "are funny"), (False, "are not funny")])
+def test_constant_labels_are_refused(value: bool, what: str, tmp_path: Path) -> None:
+    films = [replace(f, targets={**f.targets, "funny": np.full(len(f), value)}) for f in made_films(3)]
+    with pytest.raises(CannotTrain, match=what):
+        MODEL.train(films, [], QUICK, Training(tmp_path))
+
+
+def test_diverging_q_values_stop_with_the_numbers_and_leave_the_last_good_checkpoint(tmp_path: Path) -> None:
+    config = QUICK.model_copy(update={"learning_rate": 30.0, "target_every": 1, "gamma": 0.999})
+    with pytest.raises(TrainingFailed, match=r"round \d+, update \d+: .*diverge"):
+        MODEL.train(made_films(4), [], config, Training(tmp_path))
+
+
+@pytest.mark.slow
+def test_a_reward_that_is_no_number_stops_the_training(tmp_path: Path) -> None:
+    config = QUICK.model_copy(update={"vote_weight": float("nan")})
+    with pytest.raises(TrainingFailed, match="mean reward is nan"):
+        MODEL.train(made_films(4), [], config, Training(tmp_path))
+
+
+def test_features_of_another_size_are_refused(artefact: Artefact) -> None:
+    with pytest.raises(ModelUnusable, match="sound has 7 numbers"):
+        MODEL.predict(artefact, made_features([True] * 4, size=7))
+
+
+def test_a_film_shorter_than_a_scene_has_an_answer(artefact: Artefact) -> None:
+    assert MODEL.predict(artefact, made_features([True]))["q"].shape == (1, 2)
+
+
+def test_a_film_without_steps_has_none(artefact: Artefact) -> None:
+    assert MODEL.predict(artefact, made_features([]))["q"].shape == (0, 2)
+
+
+def test_scenes_played_at_once_fit_the_memory() -> None:
+    with pytest.raises(ValidationError, match="at least the steps"):
+        Config(memory=100)
+
+
+def test_figures_are_drawn(artefact: Artefact) -> None:
+    films = made_films(2)
+    drawn = MODEL.figures(films, [MODEL.predict(artefact, f.features) for f in films], artefact.config)
+    assert set(drawn) == {"roc", "margin"}
