@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from cinelake.artefacts import Artefact
     from cinelake.learning.training import Training
 
+CODE = "v1 67b71835c93cfaa1"
+
 
 class Config(Params):
     """How alike faces of one person are."""
