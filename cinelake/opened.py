@@ -13,6 +13,7 @@ table means is known by the task that its files name; a table of an unknown task
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -133,10 +134,11 @@ class Rows:
     def polars(self, *, lazy: bool = False) -> polars.DataFrame | polars.LazyFrame:
         """As a Polars DataFrame; `lazy`: a LazyFrame that reads only what its query needs. Polars must be installed."""
         try:
-            import polars  # noqa: F401
+            importlib.import_module("polars")
         except ImportError as error:
             raise UsageError("Polars is not installed: `pip install polars`, or take `.arrow()`") from error
-        return _asked(lambda: self.relation.pl(lazy=lazy))
+        found: polars.DataFrame | polars.LazyFrame = _asked(lambda: self.relation.pl(lazy=lazy))
+        return found
 
     def rows(self) -> list[dict[str, Any]]:
         """As dictionaries."""
