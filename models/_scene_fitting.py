@@ -13,13 +13,15 @@ from cinelake.learning.fitting import Epoch, fit, over_batches, over_rows
 from cinelake.learning.training import Training
 from cinelake.model import Array, Arrays, Example, Scores
 from models._scene_inputs import network_inputs, padded_batch, step_weights
-from models._scene_networks import BUILDERS, build_optimizer, cross_entropy_over
+from models._scene_networks import BUILDERS, beside_linear, build_optimizer, cross_entropy_over
 
 if TYPE_CHECKING:
     from models.scenes import Config
 
 Part = tuple[Array, Array, Array]
 """Inputs (T, n), whether a scene begins (T,), weights (T,) of one film."""
+LINEAR_C = 0.01
+"""Inverse strength of the logistic regression's L2 penalty: chosen by cross-validation over films."""
 
 
 @dataclass
@@ -63,16 +65,31 @@ def fit_network(
         greater_is_better=not stops,
         checkpoint_every=10 if in_rows else 1,
     )
+    if in_rows and config.linear_share > 0:
+        network = beside_linear(network, *_fit_linear(parts), config.linear_share)
     return Fitted(network, done.best_epoch + 1)
 
 
-def _row_epoch(network: Any, parts: Sequence[Part], config: Config, seed: int, epochs: int) -> tuple[Epoch, Any]:
+def _fit_linear(parts: Sequence[Part]) -> tuple[Array, float]:
+    """Coefficients (n,) and bias of a logistic regression on the same rows: few films do not mislead it."""
+    from sklearn.linear_model import LogisticRegression
+
+    x, y, weight = _known_rows(parts)
+    fitted = LogisticRegression(C=LINEAR_C, max_iter=1000).fit(x, y, sample_weight=weight)
+    return fitted.coef_[0], float(fitted.intercept_[0])
+
+
+def _known_rows(parts: Sequence[Part]) -> tuple[Array, Array, Array]:
     x, y, weight = (np.concatenate([part[place] for part in parts]) for place in range(3))
     known = weight > 0
-    x, y, weight = x[known], y[known, None], weight[known]
+    return x[known], y[known], weight[known]
+
+
+def _row_epoch(network: Any, parts: Sequence[Part], config: Config, seed: int, epochs: int) -> tuple[Epoch, Any]:
+    x, y, weight = _known_rows(parts)
     optimizer = build_optimizer(config, epochs * -(-len(x) // min(config.batch_shots, len(x))))
     epoch = over_rows(
-        network, optimizer, cross_entropy_over("count"), x, y, weight, batch_size=config.batch_shots, seed=seed
+        network, optimizer, cross_entropy_over("count"), x, y[:, None], weight, batch_size=config.batch_shots, seed=seed
     )
     return epoch, optimizer
 

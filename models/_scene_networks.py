@@ -2,14 +2,17 @@
 
 `bilstm` and `wavenet` read sequences of shots (films, shots, features) and pay no regard to padding: a step whose
 features are all zero is outside the film, and nothing of it reaches the steps inside. `similarity` reads one row per
-shot and averages several members, each with weights of its own.
+shot and averages several members, each with weights of its own, and a logistic regression.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from cinelake.inference import import_tensorflow
+from cinelake.model import Array
 
 if TYPE_CHECKING:
     from models.scenes import Config
@@ -75,6 +78,20 @@ def _member(keras: Any, config: Config, given: Any) -> Any:
     direct = keras.layers.Dense(1, use_bias=False, kernel_initializer=keras.initializers.RandomNormal(stddev=0.01))
     indirect = keras.layers.Dense(1, kernel_initializer="lecun_normal")
     return keras.layers.Add()([indirect(keras.layers.Dropout(config.dropout)(hidden)), direct(x)])
+
+
+def beside_linear(network: Any, coefficients: Array, bias: float, share: float) -> Any:
+    """The network with a linear path of its own: share of the logit from that, the rest from the network.
+
+    coefficients: (n,) one for each input.
+    """
+    keras = _keras()
+    given, logit = network.input, network.layers[-1].input
+    path = keras.layers.Dense(1)
+    linear = path(given)
+    path.set_weights([coefficients.reshape(-1, 1).astype("float32"), np.array([bias], np.float32)])
+    both = linear * share + logit * (1.0 - share)
+    return keras.Model(given, keras.layers.Activation("sigmoid")(both))
 
 
 BUILDERS = {"bilstm": build_bilstm, "wavenet": build_wavenet, "similarity": build_similarity}

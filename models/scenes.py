@@ -36,10 +36,12 @@ from models._scene_fitting import fit_network, parts_of
 from models._scene_inputs import check_examples, learn_inputs, network_inputs
 from models._scene_metrics import best_threshold, found_near, mean_iou, scene_ranges, summarise
 
+CODE = "v1 83ac5b73faab4e73"
+
 NetworkName = Literal["similarity", "bilstm", "wavenet"]
 OptimizerName = Literal["rmsprop", "adam", "adamw"]
 DEFAULTS: dict[str, tuple[OptimizerName, float, int]] = {
-    "similarity": ("adamw", 3e-3, 120),
+    "similarity": ("adamw", 1e-2, 60),
     "bilstm": ("adam", 1e-3, 60),
     "wavenet": ("adam", 1e-3, 60),
 }
@@ -80,6 +82,8 @@ class Config(Params):
     """similarity: hidden units of each member."""
     members: int = Field(4, ge=1, le=32)
     """similarity: members whose answers are averaged."""
+    linear_share: float = Field(0.5, ge=0, le=1)
+    """similarity: how much of the logit comes from a logistic regression; the rest from the members."""
     dropout: float = Field(0.5, ge=0, lt=1)
     """similarity: share of hidden units dropped while training."""
     input_dropout: float = Field(0.2, ge=0, lt=1)
@@ -89,14 +93,14 @@ class Config(Params):
     optimizer: OptimizerName | None = None
     """rmsprop, adam or adamw; none: adamw for similarity, adam for the others."""
     learning_rate: float | None = Field(None, gt=0)
-    """None: 3e-3 for similarity (falling to 0), 1e-3 for the others."""
+    """None: 1e-2 for similarity (falling to 0), 1e-3 for the others."""
     epochs: int | None = Field(None, ge=1)
-    """At most so many passes; none: 120 for similarity, 60 for the others."""
+    """At most so many passes; none: 60."""
     patience: int | None = Field(10, ge=1)
     """bilstm, wavenet: stop after so many epochs without a better loss on the validation part; null: never."""
     batch_films: int = Field(4, ge=1, le=256)
     """bilstm, wavenet: films of like length per step."""
-    batch_shots: int = Field(1024, ge=1)
+    batch_shots: int = Field(256, ge=1)
     """similarity: shots per step."""
     balance: float = Field(0.0, ge=0, le=1)
     """How much heavier rare boundaries weigh: 0 not, 1 as much together as all other shots."""

@@ -7,7 +7,7 @@ import pytest
 from _made_scenes import made_features, made_films
 
 from models._scene_inputs import padded_batch, step_weights
-from models._scene_networks import BUILDERS, cross_entropy_over
+from models._scene_networks import BUILDERS, beside_linear, cross_entropy_over
 from models._scene_similarity import boundary_features, fit_whitening
 from models.scenes import Config
 
@@ -79,3 +79,11 @@ def test_long_films_are_compared_piece_by_piece_with_the_same_result(monkeypatch
     whole = boundary_features(*given, *frames)
     monkeypatch.setattr("models._scene_similarity.STEPS_TOGETHER", 16)
     assert np.allclose(boundary_features(*given, *frames), whole, atol=1e-4)
+
+
+def test_the_linear_path_has_its_share_of_the_logit() -> None:
+    network, _ = BUILDERS["similarity"](Config(), 2)
+    x = np.array([[1.0, -2.0]], np.float32)
+    alone, both = (np.asarray(n(x))[0, 0] for n in (network, beside_linear(network, np.array([3.0, 1.0]), 0.5, 0.25)))
+    logit = 0.75 * np.log(alone / (1 - alone)) + 0.25 * (3.0 - 2.0 + 0.5)
+    assert both == pytest.approx(1 / (1 + np.exp(-logit)), abs=1e-5)
