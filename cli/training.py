@@ -185,7 +185,7 @@ def _print_left_out(left_out: Mapping[str, str]) -> None:
 
 def evaluate_named(manifest: Path, name: str, version: str, on: str | None, *, machine: bool) -> int:
     """Score a version on held-out films or another label set, or by what people say of its table."""
-    if on in load_manifest(manifest).model(name).spec.opinions:
+    if on is not None and on in load_manifest(manifest).model(name).spec.opinions:
         return _evaluate_by_people(load_manifest(manifest), name, version, on, machine=machine)
     with err.status(f"scoring {name}"):
         found = evaluate_version(load_manifest(manifest), name, version, on)

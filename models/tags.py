@@ -7,8 +7,8 @@ as many yes-or-no questions (`multi_label`).
 
     models:
       tags: {labels: tags}                                                        # 50 tags, of all there is
-      tags: {labels: tags, config: {use: [picture], head: seed, context: 0, multi_label: false, epochs: 500}}
-                                                                                  # as the paper trained it
+      tags: {config: {use: [picture], context: 0, head: seed, multi_label: false, epochs: 500}} # as the paper trained
+      tags: {config: {fine_tune: {backbone: net.keras, layers: 4}}}               # the top of a network learns too
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from pydantic import field_validator, model_validator
 from cinelake.artefacts import Artefact
 from cinelake.contracts import Column
 from cinelake.errors import CannotTrain
+from cinelake.inference import file_digest
 from cinelake.label_contract import LabelContract
 from cinelake.learning.split import folds
 from cinelake.learning.training import Training
@@ -32,22 +33,15 @@ from cinelake.task import Field, Params, TableReader
 from models._shot_inputs import Kind, arrays_of, shot_inputs, tables_of
 from models._shot_labels import covered_shots
 from models._shot_scaling import learn_scaling, shot_vectors
+from models._tag_fine_tuning import PICTURES_TOGETHER, FineTune, fine_tune, middle_pictures
 from models._tag_heads import Head, HeadName, Rows, best_thresholds, fit_head, left_out_predictions, shifted
 from models._tag_kernel import Kernel, fit_kernel, kernel_predicted, left_out_by_kernel
 from models._tag_ratings import judge_by_ratings
 from models._tag_scores import correlation_figure, counts_of, f1_figure, summary
+from models._tag_vocabulary import VOCABULARY
 
-CODE = "v1 0d2b7dca75492f87"  # same output: scores of each class beside the means; ratings judged
+CODE = "v1 d00bc17de941e502"  # same output: fine_tune is a new option; ratings judged
 
-VOCABULARY = (
-    "action", "bomb explosion", "car chase", "destruction", "sword fight", "vehicle crash", "violence", "abduction",
-    "heist", "adventure", "animal", "beach/sea", "climbing", "desert", "hiking", "forest", "valleys/hills", "children",
-    "family", "club/bar", "dance", "music", "wedding", "college/univ.", "hospital", "drinking", "food", "smoking",
-    "exercise", "sports", "swimming", "glamor/fashion", "nudity", "romance", "sex", "horror", "monster", "murder",
-    "lab experiment", "sci-fi", "super hero", "technology", "robot", "military", "police", "prison", "war", "weapon",
-    "animation", "drama",
-)  # fmt: skip
-"""The 50 tags of the paper."""
 FEWEST_ROWS = 10
 
 LABELS = LabelContract(
@@ -92,6 +86,8 @@ class Config(Params):
     """Of `kernel`: how fast likeness falls with distance, exp(-gamma d²), d² in units of the input's spread."""
     ridge: float = Field(0.03, gt=0)
     """Of `kernel`: how much the weights are held back; more is smoother."""
+    fine_tune: FineTune | None = None
+    """A backbone whose top learns with the head, on the shots' middle pictures, in place of `use` and `head`."""
     hidden: int = Field(128, ge=1, le=8192)
     """Units of the hidden layer of `mlp`."""
     dropout: float | None = Field(None, ge=0, lt=1)
@@ -130,6 +126,8 @@ class Config(Params):
     def _what_fits(self) -> Config:
         if self.use is not None and (not self.use or len(set(self.use)) < len(self.use)):
             raise ValueError(f"'use' names at least one kind of input, each once. Received: {list(self.use)}")
+        if self.fine_tune is not None and self.use is not None:
+            raise ValueError("'fine_tune' looks at the middle pictures alone: leave out 'use'")
         if self.head == "seed" and self.multi_label:
             raise ValueError("head 'seed' ends in a softmax: it needs multi_label: false (or take head: linear or mlp)")
         return self
@@ -147,21 +145,27 @@ class Config(Params):
 
     def as_head(self) -> Head:
         """The network that this asks for."""
-        assert self.head != "kernel"
-        dropout = self.dropout if self.dropout is not None else (0.0 if self.head == "linear" else 0.5)
+        name: HeadName = "linear" if self.head == "kernel" else self.head
+        plain = self.head == "linear" and self.fine_tune is None
+        dropout = self.dropout if self.dropout is not None else (0.0 if plain else 0.5)
         return Head(
-            self.head, self.multi_label, dropout, self.hidden, self.l2, self.learning_rate, self.epochs, self.patience,
+            name, self.multi_label, dropout, self.hidden, self.l2, self.learning_rate, self.epochs, self.patience,
             self.batch_size, self.balance and self.head != "seed",
         )  # fmt: skip
 
 
 def reads(config: Config) -> list[str]:
     """The tables of the inputs in use."""
+    if config.fine_tune is not None:
+        return ["shots", "frames"]
     return tables_of(config.kinds, config.min_entropy)
 
 
 def features(tables: Mapping[str, TableReader], config: Config) -> Arrays:
-    """One row per shot: see `models._shot_inputs.shot_inputs`."""
+    """One row per shot: see `models._shot_inputs.shot_inputs`; with `fine_tune` its middle picture, as `pixels`."""
+    if config.fine_tune is not None:
+        found = shot_inputs(tables, (), config.min_entropy)
+        return found | {"pixels": middle_pictures(tables["frames"], found["shot"], config.fine_tune.side)}
     return shot_inputs(tables, config.kinds, config.min_entropy)
 
 
@@ -184,7 +188,7 @@ def targets(labels: pa.Table, features: Arrays, config: Config) -> Arrays:
 
 def settle(config: Config, has: Callable[[str], bool]) -> Config:
     """What is looked at, where the configuration leaves it open, by the tables that are there."""
-    if config.use is not None:
+    if config.use is not None or config.fine_tune is not None:
         return config
     if not has("shot_features"):
         return config.model_copy(update={"use": ("picture",)})
@@ -198,6 +202,8 @@ def train(
 ) -> Trained:
     """Fit the head; each tag's threshold comes from films that are left out in turn."""
     _check_rows(train_examples, config)
+    if config.fine_tune is not None:
+        return _by_fine_tuning(config.fine_tune, train_examples, validation_examples, config, training)
     scaling = learn_scaling(train_examples, config.kinds)
     kernel = config.as_kernel(scaling)
     if kernel is None:
@@ -208,6 +214,32 @@ def train(
     shown = {tag: round(float(value), 3) for tag, value in zip(config.vocabulary, thresholds, strict=True)}
     facts = {"tags": list(config.vocabulary), "use": list(config.kinds), "thresholds": shown}
     return Trained(found.network, {**scaling, **found.arrays}, {**facts, **found.facts})
+
+
+def _by_fine_tuning(
+    settings: FineTune,
+    train_examples: Sequence[Example],
+    validation_examples: Sequence[Example],
+    config: Config,
+    training: Training,
+) -> Trained:
+    """The top of a backbone and a head; each tag's threshold is the best on the validation films."""
+    rows, validation = (_picture_rows(part, config) for part in (train_examples, validation_examples))
+    found = fine_tune(settings, config.as_head(), rows, validation, training)
+    thresholds = np.full(len(config.vocabulary), 0.5, np.float32)
+    if len(validation) and config.multi_label:
+        thresholds = best_thresholds(validation.y, found.validation)
+    digest = file_digest(settings.backbone)
+    facts = {"tags": list(config.vocabulary), "backbone": digest, "epochs": found.epochs}
+    return Trained(found.network, {"thresholds": thresholds}, facts)
+
+
+def _picture_rows(examples: Sequence[Example], config: Config) -> Rows:
+    if not examples:
+        return Rows(np.zeros((0, 1), np.uint8), np.zeros((0, len(config.vocabulary)), np.float32))
+    y = joined(examples, "tags", of="targets")
+    y = y if config.multi_label else y / np.maximum(y.sum(axis=1, keepdims=True), 1)
+    return Rows(joined(examples, "pixels"), y)
 
 
 def _by_likeness(
@@ -285,7 +317,10 @@ def predict(artefact: Artefact, features: Arrays) -> Arrays:
     """probability (T, tags); shots that were not kept have zeros."""
     config, kept = artefact.config, features["kept"]
     probability = np.zeros((len(kept), len(config.vocabulary)), np.float32)
-    if kept.any():
+    if kept.any() and config.fine_tune is not None:
+        found = artefact.run_rows(features["pixels"][kept], PICTURES_TOGETHER)
+        probability[kept] = shifted(found, artefact.arrays["thresholds"])
+    elif kept.any():
         x = shot_vectors(features, artefact.arrays, config.kinds, config.context)
         kernel = config.as_kernel(artefact.arrays)
         found = kernel_predicted(kernel, artefact.arrays, x[kept]) if kernel else artefact.run_rows(x[kept])
