@@ -1,0 +1,103 @@
+"""What the funny agent is held against on few labels: networks that are simply told the labels that are visible."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from cinelake.inference import import_tensorflow
+from cinelake.learning.fitting import fit, over_batches
+from cinelake.learning.training import Training
+from cinelake.model import Array, Arrays, Example, Scores
+from models._funny_agent import Scenes
+from models._funny_playing import act
+from models._funny_scenes import embeddings, make_scenes
+from models.funny import Config
+
+Kind = Literal["MLP", "LSTM"]
+BATCH = 8
+"""Scenes of an update; those without a visible label are not asked for."""
+
+
+def fit_plain(
+    kind: Kind, train: Sequence[Example], validation: Sequence[Example], scaling: Arrays, config: Config, folder: Path,
+    seed: int,
+) -> Any:  # fmt: skip
+    """A network (scenes, steps, d) → (scenes, steps, 1) fitted by cross-entropy on the visible labels.
+
+    MLP: the Q-network's layers (64, 32) with the same dropout; LSTM: 32 units in both directions. Stopped by the
+    visible labels of the validation films, where there are any.
+    """
+    keras = _keras()
+    keras.utils.set_random_seed(seed)
+    scenes = make_scenes(train, scaling, config)
+    held = make_scenes([e for e in validation if e.targets["known"].any()] or list(train), scaling, config)
+    network = _network(kind, scenes.x.shape[1], config.dropout)
+    optimizer = keras.optimizers.Adam(config.learning_rate)
+    epoch = over_batches(network, optimizer, _cross_entropy, lambda number: _batches(scenes, seed, number))
+    x, y, weight = _arrays(held, _labelled(held))
+
+    def validate() -> Scores:
+        return {"loss": float(_cross_entropy(y, network(x, training=False), weight))}
+
+    fit(network, optimizer, epoch, validate, Training(folder, seed, resume=False), epochs=100, patience=10)
+    return network
+
+
+def margins(network: Any, example: Example, scaling: Arrays, config: Config) -> Array:
+    """(T,) log-odds of a film's steps, scene by scene as it was learned."""
+    alone = make_scenes([example], scaling, config)
+    said = np.asarray(network(alone.x[alone.rows], training=False))[..., 0]
+    found = np.zeros(len(alone.x), np.float32)
+    found[alone.rows] = said
+    return found[:-1]
+
+
+def agent_margins(run: Any, example: Example, scaling: Arrays, config: Config) -> Array:
+    """(T,) Q(funny) − Q(not funny), before the threshold."""
+    q = act(run, embeddings(example.features, scaling, config), example.features, config)
+    return np.asarray(q[:, 1] - q[:, 0])
+
+
+def _network(kind: Kind, size: int, dropout: float) -> Any:
+    layers = _keras().layers
+    given = _keras().Input((None, size))
+    x = layers.Dropout(dropout)(given)
+    if kind == "LSTM":
+        x = layers.Bidirectional(layers.LSTM(32, return_sequences=True))(x)
+        x = layers.Dropout(dropout)(x)
+    else:
+        for units in (64, 32):
+            x = layers.Dropout(dropout)(layers.Dense(units, activation="relu")(x))
+    return _keras().Model(given, layers.Dense(1)(x))
+
+
+def _keras() -> Any:
+    import_tensorflow()
+    import keras
+
+    return keras
+
+
+def _cross_entropy(y: Any, said: Any, weight: Any) -> Any:
+    tf = import_tensorflow()
+    each = tf.nn.sigmoid_cross_entropy_with_logits(labels=tf.cast(y, tf.float32), logits=said)[..., 0]
+    return tf.reduce_sum(each * weight) / tf.maximum(tf.reduce_sum(weight), 1e-6)
+
+
+def _labelled(scenes: Scenes) -> Array:
+    return np.flatnonzero((scenes.worth[scenes.rows] > 0).any(axis=1))
+
+
+def _arrays(scenes: Scenes, chosen: Array) -> tuple[Array, Array, Array]:
+    rows = scenes.rows[chosen]
+    return scenes.x[rows], scenes.label[rows][..., None], (scenes.worth[rows] > 0).astype(np.float32)
+
+
+def _batches(scenes: Scenes, seed: int, number: int) -> Any:
+    order = np.random.default_rng((seed, number)).permutation(_labelled(scenes))
+    for start in range(0, len(order), BATCH):
+        yield _arrays(scenes, order[start : start + BATCH])

@@ -1,0 +1,120 @@
+"""How well the funny agent tells at which utterances of FRIENDS the audience laughs: AUC, cross-validated by episode.
+
+  python -m benchmarks.friends --real DIR              DIR/features/friends_utterances.parquet
+  python -m benchmarks.friends --real FILE --folds 5
+  python -m benchmarks.friends --real DIR --test FILE  learns from all of DIR's episodes, is scored on FILE's others
+
+What is seen is the emotion of each utterance (of MELD), when it begins and ends, and whether the speaker changes: the
+table of turns that subtitles give, too. The score is Q(funny) − Q(not funny). Each episode is scored by an agent that
+never saw it. Beside it: logistic regression on emotion and duration (the known 0.68), and logistic regression and an
+MLP on the agent's own embeddings (two utterances before and after included). Intervals: bootstrap over episodes (95 %).
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks._drawn_funny import known_rows, plain
+from benchmarks._friends import first_features, friends_config, read_episodes
+from benchmarks.figures import Figure, Report, run, say
+from cinelake.artefacts import write_artefact
+from cinelake.learning.gate import bootstrap, compare
+from cinelake.learning.training import Training
+from cinelake.model import Array, Example, Judgement
+from models._funny_scenes import embeddings, learn_scaling
+from models.funny import MODEL, Config
+
+VALIDATION = 0.15
+"""Share of the episodes to learn from that give the threshold (and are learned from afterwards)."""
+Fold = tuple[list[Example], list[Example]]
+
+
+def make_folds(episodes: Sequence[Example], count: int) -> list[Fold]:
+    """Every `count`-th episode is left out together."""
+    return [
+        (
+            [e for i, e in enumerate(episodes) if i % count != fold],
+            [e for i, e in enumerate(episodes) if i % count == fold],
+        )
+        for fold in range(count)
+    ]
+
+
+def agent(config: Config, fold: Fold, folder: Path, seed: int) -> list[Judgement]:
+    """Judgements of the left-out episodes by an agent that learned from the others."""
+    learned, left_out = fold
+    order = np.random.default_rng(seed).permutation(len(learned))
+    held = max(1, round(VALIDATION * len(learned)))
+    validation, train = ([learned[i] for i in part] for part in (order[:held], order[held:]))
+    trained = MODEL.train(train, validation, config, Training(folder / "fitting", seed, resume=False))
+    artefact = write_artefact(folder / "artefact", "funny", config, trained)
+    return [MODEL.judge(e.features, e.targets, MODEL.predict(artefact, e.features), config) for e in left_out]
+
+
+def classifier(name: str, fold: Fold, vectors_of: Callable[[Example], Array], seed: int) -> list[Judgement]:
+    """The same by a plain classifier of `vectors_of(episode)`."""
+    learned, left_out = fold
+    x, y = known_rows(learned, [vectors_of(e) for e in learned])
+    centre, scale = x.mean(axis=0), x.std(axis=0) + 1e-6
+    fitted = plain(name, seed).fit((x - centre) / scale, y)
+    margins = [fitted.predict_proba((vectors_of(e) - centre) / scale)[:, 1] - 0.5 for e in left_out]
+    return [{"truth": e.targets["funny"], "margin": m} for e, m in zip(left_out, margins, strict=True)]
+
+
+def beside(config: Config, folds: Sequence[Fold], seed: int) -> dict[str, list[Judgement]]:
+    """All episodes' judgements by the plain classifiers."""
+    found: dict[str, list[Judgement]] = {"logistic, emotion and duration": [], "logistic regression": [], "MLP": []}
+    for fold in folds:
+        scaling = learn_scaling(fold[0], config)
+
+        def vectors(episode: Example, scaling: Any = scaling) -> Array:
+            return embeddings(episode.features, scaling, config)
+
+        found["logistic, emotion and duration"] += classifier("logistic regression", fold, first_features, seed)
+        for name in ("logistic regression", "MLP"):
+            found[name] += classifier(name, fold, vectors, seed)
+    return found
+
+
+def measure(given: argparse.Namespace) -> Report:
+    """Cross-validate once for each seed."""
+    episodes, config = read_episodes(given.real), friends_config()
+    if given.test:
+        apart = read_episodes(given.test)
+        seen = {episode.movie_id for episode in apart}
+        folds: list[Fold] = [([e for e in episodes if e.movie_id not in seen], apart)]
+    else:
+        folds = make_folds(episodes, given.folds)
+    rounds = []
+    for seed in range(given.repeat):
+        rounds.append(
+            [j for n, fold in enumerate(folds) for j in agent(config, fold, given.folder / f"{seed}_{n}", seed)]
+        )
+        say(f"seed {seed}: AUC {MODEL.summarise(rounds[-1])['auc']:.4f}")
+    others = beside(config, folds, 0)
+    scores = [MODEL.summarise(judged) for judged in rounds]
+    first = others["logistic, emotion and duration"]
+    figures = [Figure("AUC", [found["auc"] for found in scores], at_least=0.72)]
+    figures += [Figure(f"AUC, {name}", [MODEL.summarise(judged)["auc"]]) for name, judged in others.items()]
+    figures += [
+        Figure(name, [found[name] for found in scores]) for name in ("f1", "precision", "recall", "share_funny")
+    ]
+    material = [
+        f"{sum(map(len, episodes))} utterances, {len(episodes)} episodes, {len(folds)} folds by episode",
+        f"AUC of seed 0: {bootstrap(rounds[0], MODEL.summarise, 'auc')}",
+        f"gain over logistic, emotion and duration: {compare(rounds[0], first, MODEL.summarise, 'auc')}",
+        f"gain over the MLP: {compare(rounds[0], others['MLP'], MODEL.summarise, 'auc')}",
+    ]
+    return Report("friends", figures, material)
+
+
+if __name__ == "__main__":
+    real = {"type": Path, "required": True, "help": "folder with features/friends_utterances.parquet, or the file"}
+    test = {"type": Path, "help": "a file of other utterances to be scored on; episodes of it are not learned from"}
+    folds = {"type": int, "default": 5, "help": "folds by episode (default: %(default)s)"}
+    raise SystemExit(run(__doc__ or "", measure, ("--real", real), ("--test", test), ("--folds", folds), repeat=1))

@@ -1,0 +1,143 @@
+"""How few labels the funny agent needs: AUC and F1 with 1, 5, 10, 25, 50 and 100 % of them, beside plain learners.
+
+  python -m benchmarks.sparse_labels                       drawn films: 24 to learn from, 12 others to be scored on
+  python -m benchmarks.sparse_labels --real DIR            utterances of FRIENDS, a fifth of the episodes apart
+  python -m benchmarks.sparse_labels --repeat 5            with five draws of the labels that are visible
+  python -m benchmarks.sparse_labels --figure curve.png    draws the curves
+
+Labels are made invisible in stretches of eight steps, on the films that say when to stop and give the threshold, too.
+The others learn from the very labels that the agent is shown: logistic regression; an MLP, which is the Q-network's
+layers told the label by cross-entropy; an LSTM in both directions. The scaling of the inputs, which asks no label, is
+that of all films. Bars in the figure, and least and most in the table, are over the draws.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks._drawn_funny import known_rows, plain, read_watched, some_labels
+from benchmarks._drawn_shots import SIDES, VALIDATION, make_lake
+from benchmarks._friends import friends_config, read_episodes
+from benchmarks._plain_networks import agent_margins, fit_plain, margins
+from benchmarks.figures import Figure, Report, run, say
+from cinelake.learning.split import place
+from cinelake.learning.training import Training
+from cinelake.model import Array, Arrays, Example, Scores
+from models._funny_learning import learn
+from models._funny_scenes import embeddings, learn_scaling, make_scenes
+from models._funny_scores import best_threshold
+from models.funny import MODEL, Config
+
+SHARES = (0.01, 0.05, 0.10, 0.25, 0.50, 1.00)
+LEARNERS = ("agent", "logistic regression", "MLP", "LSTM")
+Margins = Callable[[Example], Array]
+Sides = tuple[list[Example], list[Example], list[Example]]
+"""To learn from, to stop by, to be scored on."""
+
+
+def learner(name: str, sides: Sides, scaling: Arrays, config: Config, folder: Path, seed: int) -> Margins:
+    """A learner after it has seen the visible labels of the first two sides: episode → margins of its steps."""
+    train, validation, _ = sides
+    if name == "agent":
+        network = learn(make_scenes(train, scaling, config), config, Training(folder, seed, resume=False))
+        return partial(_by_agent, lambda states: np.asarray(network(states, training=False)), scaling, config)
+    if name == "logistic regression":
+        vectors = [embeddings(example.features, scaling, config) for example in train]
+        return partial(_by_classifier, plain(name, seed).fit(*known_rows(train, vectors)), scaling, config)
+    kind: Any = name
+    return partial(_by_network, fit_plain(kind, train, validation, scaling, config, folder, seed), scaling, config)
+
+
+def _by_agent(run_network: Any, scaling: Arrays, config: Config, example: Example) -> Array:
+    return agent_margins(run_network, example, scaling, config)
+
+
+def _by_classifier(fitted: Any, scaling: Arrays, config: Config, example: Example) -> Array:
+    probability = fitted.predict_proba(embeddings(example.features, scaling, config))[:, 1]
+    return np.asarray(np.log(probability / (1 - probability)))
+
+
+def _by_network(network: Any, scaling: Arrays, config: Config, example: Example) -> Array:
+    return margins(network, example, scaling, config)
+
+
+def score(margins_of: Margins, sides: Sides) -> Scores:
+    """AUC and F1 on the last side; the threshold by the visible labels of the second, or of the first."""
+    train, validation, test = sides
+    held = [e for e in validation if e.targets["known"].any()] or train
+    threshold = best_threshold(*_known(held, margins_of))
+    judged = [{"truth": e.targets["funny"][e.targets["known"]], "margin": margins_of(e)[e.targets["known"]] - threshold}
+              for e in test]  # fmt: skip
+    return MODEL.summarise(judged)
+
+
+def _known(examples: Sequence[Example], margins_of: Margins) -> tuple[Array, Array]:
+    margin, truth = known_rows(examples, [margins_of(example)[:, None] for example in examples])
+    return truth, margin[:, 0]
+
+
+def measure(given: argparse.Namespace) -> Report:
+    """All learners at all shares, once for each draw."""
+    config = friends_config() if given.real else Config()
+    sides = _friends(given.real) if given.real else _drawn(given.folder, config)
+    scaling = learn_scaling([*sides[0], *sides[1]], config)
+    found: dict[tuple[str, float], list[Scores]] = {}
+    for share in given.shares:
+        for seed in range(given.repeat):
+            visible = (some_labels(sides[0], share, seed), some_labels(sides[1], share, seed + 1000), sides[2])
+            for name in LEARNERS:
+                fitted = learner(name, visible, scaling, config, given.folder / f"sparse_{name}", seed)
+                found.setdefault((name, share), []).append(score(fitted, visible))
+        say(f"{share:.0%}: " + ", ".join(f"{n} {np.median([s['auc'] for s in found[n, share]]):.3f}" for n in LEARNERS))
+    if given.figure:
+        draw(found, given.shares, given.figure, "FRIENDS, other episodes" if given.real else "Drawn films never seen")
+    figures = [
+        Figure(f"{metric} with {share:.0%}: {name}", [scores[metric] for scores in found[name, share]])
+        for metric in ("auc", "f1") for share in given.shares for name in LEARNERS
+    ]  # fmt: skip
+    steps = [int(sum(e.targets["known"].sum() for e in side)) for side in sides]
+    return Report("sparse_labels", figures, [f"labelled steps to learn from, stop by, be scored on: {steps}"])
+
+
+def _drawn(folder: Path, config: Config) -> Sides:
+    lake = make_lake(folder)
+    train, test = (read_watched(folder, side, lake, config) for side in SIDES)
+    ordered = sorted(train, key=lambda example: place(example.group))
+    return ordered[VALIDATION:], ordered[:VALIDATION], test
+
+
+def _friends(real: Path) -> Sides:
+    episodes = read_episodes(real)
+    by_fold: list[list[Example]] = [[e for i, e in enumerate(episodes) if i % 5 == fold] for fold in range(5)]
+    return [e for fold in by_fold[:3] for e in fold], by_fold[3], by_fold[4]
+
+
+def draw(found: dict[tuple[str, float], list[Scores]], shares: Sequence[float], file: Path, title: str) -> None:
+    """The curves as a picture: medians over the draws, bars from least to most."""
+    from matplotlib.figure import Figure as Picture
+
+    picture = Picture(figsize=(9, 3.6), layout="constrained")
+    for metric, axes in zip(("auc", "f1"), picture.subplots(1, 2), strict=True):
+        for name in LEARNERS:
+            values = np.array([[scores[metric] for scores in found[name, share]] for share in shares])
+            middle = np.median(values, axis=1)
+            bars = np.abs(np.stack([values.min(axis=1), values.max(axis=1)]) - middle)
+            axes.errorbar([100 * share for share in shares], middle, yerr=bars, label=name, marker="o", capsize=3)
+        axes.set(xscale="log", xlabel="% of the labels visible", ylabel=metric.upper(), title=title)
+    picture.axes[0].legend()
+    picture.savefig(file, dpi=120)
+
+
+if __name__ == "__main__":
+    real = {"type": Path, "help": "folder with features/friends_utterances.parquet, or the file; default: drawn films"}
+    shares = {"type": float, "nargs": "+", "default": SHARES, "help": "shares of the labels (default: %(default)s)"}
+    figure = {"type": Path, "help": "where the curves are drawn (PNG)"}
+    raise SystemExit(
+        run(__doc__ or "", measure, ("--real", real), ("--shares", shares), ("--figure", figure), repeat=3)
+    )
