@@ -1,8 +1,8 @@
 """What the engines `dask` and `ray` have in common: a film's step is handed to a cluster, and its end is waited for.
 
 A Prefect task stays in a thread of the driver and hands its step to plain Dask or plain Ray. Prefect's own runners
-(prefect-dask, prefect-ray) take the whole Prefect task to the worker; that costs more than a tenth of a second a film
-(`python -m benchmarks.engines` prints it), every worker then talks to the Prefect server, and retries that follow a
+(prefect-dask, prefect-ray) take the whole Prefect task to the worker; that costs about ten times as much a film
+(`python -m benchmarks.engines` prints both), every worker then talks to the Prefect server, and retries that follow a
 worker's death would be told of in two places. So `engine.kind` picks what a thread waits for, and nothing else.
 
 On the worker, a step runs in a process of its own (`cinelake.engines.processes`), as with the local engine: a step past

@@ -1,0 +1,35 @@
+"""A task of known length, for `benchmarks.engines`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+
+import pyarrow as pa
+
+from cinelake.contracts import Column, Contract
+from cinelake.task import Film, Params, TableReader, task
+
+SLEEPING = Contract(
+    "sleeping", "How long a film slept.", [Column("seconds", pa.float64(), "That long.")], key=["seconds"]
+)
+
+
+class SleepingParams(Params):
+    """Parameters of `sleeping`."""
+
+    seconds: float
+    """How long to sleep."""
+
+
+@task(writes=SLEEPING, reads=[], params=SleepingParams, version=1)
+class Sleeping:
+    """Sleeps, and reads nothing."""
+
+    def __init__(self, params: SleepingParams, film: Film) -> None:
+        self.seconds, self.film = params.seconds, film
+
+    def run(self, tables: Mapping[str, TableReader]) -> Iterable[pa.RecordBatch]:
+        """Sleep; one row."""
+        time.sleep(self.seconds)
+        yield SLEEPING.batch(self.film.movie_id, seconds=[self.seconds])
