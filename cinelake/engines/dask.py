@@ -75,13 +75,14 @@ class DaskCluster:
 
     def __init__(self, address: str | None, workers: int | None):
         self._address, self._workers = address, workers
-        self._folder = tempfile.mkdtemp(prefix="cinelake-dask-")
+        self._folder = ""
         self._pools = f"cinelake-{uuid.uuid4().hex}"
         self._cluster: Any = None
         self._client: Any = None
 
     def start(self, events: str) -> None:
         """Start or connect, and start the processes for steps on every worker. Raises `EngineUnavailable`."""
+        self._folder = tempfile.mkdtemp(prefix="cinelake-dask-")
         place = f"the Dask cluster at {self._address}" if self._address else "Dask on this machine"
         try:
             if self._address:
@@ -148,7 +149,8 @@ class DaskCluster:
                 with suppress(OSError, RuntimeError, TimeoutError):
                     one.close(timeout=ENDS_WITHIN_S)
         await_end(ours, ENDS_WITHIN_S)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _pass_on(done: Any, future: Future[Outcome]) -> None:
