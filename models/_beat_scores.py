@@ -27,7 +27,8 @@ def per_category(counts: Array) -> Array:
 
 
 def summary(counts: Array, categories: Sequence[str]) -> Scores:
-    """mean_precision, mean_recall and mean_f over categories that occur; accuracy; precision, recall and f of each, as f_CATEGORY."""
+    """mean_precision, mean_recall and mean_f over categories that occur; accuracy; precision, recall and f of each of
+    them, as f_CATEGORY."""
     each, occurs = per_category(counts), counts.sum(axis=1) > 0
     means = each[occurs].mean(axis=0) if occurs.any() else np.zeros(3)
     scores = {
