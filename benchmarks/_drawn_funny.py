@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -64,13 +63,3 @@ def known_rows(examples: Sequence[Example], vectors: Sequence[Array]) -> tuple[A
     known = [example.targets["known"] for example in examples]
     x = np.concatenate([rows[k] for rows, k in zip(vectors, known, strict=True)])
     return x, np.concatenate([e.targets["funny"][k] for e, k in zip(examples, known, strict=True)])
-
-
-def plain(kind: str, seed: int) -> Any:
-    """A baseline of scikit-learn: `logistic regression` or `MLP`, with the settings that it is compared under."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.neural_network import MLPClassifier
-
-    if kind == "logistic regression":
-        return LogisticRegression(C=0.01, max_iter=500)
-    return MLPClassifier((64, 32), alpha=1e-2, learning_rate_init=1e-3, batch_size=64, max_iter=60, random_state=seed)

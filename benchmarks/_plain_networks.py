@@ -13,8 +13,7 @@ from cinelake.learning.fitting import fit, over_batches
 from cinelake.learning.training import Training
 from cinelake.model import Array, Arrays, Example, Scores
 from models._funny_agent import Scenes
-from models._funny_playing import act
-from models._funny_scenes import embeddings, make_scenes
+from models._funny_scenes import make_scenes
 from models.funny import Config
 
 Kind = Literal["MLP", "LSTM"]
@@ -25,26 +24,41 @@ BATCH = 8
 def fit_plain(
     kind: Kind, train: Sequence[Example], validation: Sequence[Example], scaling: Arrays, config: Config, folder: Path,
     seed: int,
-) -> Any:  # fmt: skip
-    """A network (scenes, steps, d) → (scenes, steps, 1) fitted by cross-entropy on the visible labels.
+) -> tuple[Any, Any]:  # fmt: skip
+    """Two networks (scenes, steps, d) → (scenes, steps, 1) fitted by cross-entropy on the visible labels.
 
-    MLP: the Q-network's layers (64, 32) with the same dropout; LSTM: 32 units in both directions. Stopped by the
-    visible labels of the validation films, where there are any.
+    MLP: the Q-network's layers (64, 32) with the same dropout; LSTM: 32 units in both directions. The visible labels
+    of the validation films say after how many epochs the first is best; the second learns from them too, for as many.
     """
+    held = [example for example in validation if example.targets["known"].any()]
+    network, epochs = _fit(kind, train, held or train, scaling, config, Training(folder, seed, resume=False), 100)
+    if not held:
+        return network, network
+    again = Training(folder / "refit", seed, resume=False)
+    return network, _fit(kind, [*train, *held], [], scaling, config, again, epochs)[0]
+
+
+def _fit(
+    kind: Kind, train: Sequence[Example], held: Sequence[Example], scaling: Arrays, config: Config, training: Training,
+    epochs: int,
+) -> tuple[Any, int]:  # fmt: skip
+    """The network, and after how many epochs it was best on `held`; without these films, after all of them."""
     keras = _keras()
-    keras.utils.set_random_seed(seed)
+    keras.utils.set_random_seed(training.seed)
     scenes = make_scenes(train, scaling, config)
-    held = make_scenes([e for e in validation if e.targets["known"].any()] or list(train), scaling, config)
     network = _network(kind, scenes.x.shape[1], config.dropout)
     optimizer = keras.optimizers.Adam(config.learning_rate)
-    epoch = over_batches(network, optimizer, _cross_entropy, lambda number: _batches(scenes, seed, number))
-    x, y, weight = _arrays(held, _labelled(held))
+    epoch = over_batches(network, optimizer, _cross_entropy, lambda number: _batches(scenes, training.seed, number))
+    judged = make_scenes(held, scaling, config) if held else None
 
     def validate() -> Scores:
+        if judged is None:
+            return {"loss": -float(optimizer.iterations)}
+        x, y, weight = _arrays(judged, _labelled(judged))
         return {"loss": float(_cross_entropy(y, network(x, training=False), weight))}
 
-    fit(network, optimizer, epoch, validate, Training(folder, seed, resume=False), epochs=100, patience=10)
-    return network
+    done = fit(network, optimizer, epoch, validate, training, epochs=epochs, patience=10)
+    return network, done.best_epoch + 1
 
 
 def margins(network: Any, example: Example, scaling: Arrays, config: Config) -> Array:
@@ -54,12 +68,6 @@ def margins(network: Any, example: Example, scaling: Arrays, config: Config) -> 
     found = np.zeros(len(alone.x), np.float32)
     found[alone.rows] = said
     return found[:-1]
-
-
-def agent_margins(run: Any, example: Example, scaling: Arrays, config: Config) -> Array:
-    """(T,) Q(funny) − Q(not funny), before the threshold."""
-    q = act(run, embeddings(example.features, scaling, config), example.features, config)
-    return np.asarray(q[:, 1] - q[:, 0])
 
 
 def _network(kind: Kind, size: int, dropout: float) -> Any:

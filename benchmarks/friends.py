@@ -6,31 +6,33 @@
 
 What is seen is the emotion of each utterance (of MELD), when it begins and ends, and whether the speaker changes: the
 table of turns that subtitles give, too. The score is Q(funny) − Q(not funny). Each episode is scored by an agent that
-never saw it. Beside it: logistic regression on emotion and duration (the known 0.68), and logistic regression and an
-MLP on the agent's own embeddings (two utterances before and after included). Intervals: bootstrap over episodes (95 %).
+never saw it. Beside it: logistic regression on emotion and duration (the known 0.68), and logistic regression, an MLP
+and an LSTM on the agent's own embeddings (two utterances before and after included). Intervals are bootstraps over
+episodes (95 %).
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from benchmarks._drawn_funny import known_rows, plain
+from benchmarks._drawn_funny import known_rows
 from benchmarks._friends import first_features, friends_config, read_episodes
+from benchmarks._funny_learners import LEARNERS, Sides, judged, learner
 from benchmarks.figures import Figure, Report, run, say
 from cinelake.artefacts import write_artefact
 from cinelake.learning.gate import bootstrap, compare
 from cinelake.learning.training import Training
-from cinelake.model import Array, Example, Judgement
-from models._funny_scenes import embeddings, learn_scaling
+from cinelake.model import Example, Judgement
+from models._funny_scenes import learn_scaling
 from models.funny import MODEL, Config
 
 VALIDATION = 0.15
 """Share of the episodes to learn from that give the threshold (and are learned from afterwards)."""
+FIRST = "logistic, emotion and duration"
 Fold = tuple[list[Example], list[Example]]
 
 
@@ -45,39 +47,39 @@ def make_folds(episodes: Sequence[Example], count: int) -> list[Fold]:
     ]
 
 
-def agent(config: Config, fold: Fold, folder: Path, seed: int) -> list[Judgement]:
-    """Judgements of the left-out episodes by an agent that learned from the others."""
+def sides_of(fold: Fold, seed: int) -> Sides:
+    """Some of the episodes to learn from are put aside for the threshold; they are learned from afterwards."""
     learned, left_out = fold
     order = np.random.default_rng(seed).permutation(len(learned))
     held = max(1, round(VALIDATION * len(learned)))
-    validation, train = ([learned[i] for i in part] for part in (order[:held], order[held:]))
-    trained = MODEL.train(train, validation, config, Training(folder / "fitting", seed, resume=False))
+    return [learned[i] for i in order[held:]], [learned[i] for i in order[:held]], left_out
+
+
+def agent(config: Config, sides: Sides, folder: Path, seed: int) -> list[Judgement]:
+    """Judgements of the left-out episodes by an agent that learned from the others, as it would be deployed."""
+    trained = MODEL.train(sides[0], sides[1], config, Training(folder / "fitting", seed, resume=False))
     artefact = write_artefact(folder / "artefact", "funny", config, trained)
-    return [MODEL.judge(e.features, e.targets, MODEL.predict(artefact, e.features), config) for e in left_out]
+    return [MODEL.judge(e.features, e.targets, MODEL.predict(artefact, e.features), config) for e in sides[2]]
 
 
-def classifier(name: str, fold: Fold, vectors_of: Callable[[Example], Array], seed: int) -> list[Judgement]:
-    """The same by a plain classifier of `vectors_of(episode)`."""
+def first_logistic(fold: Fold) -> list[Judgement]:
+    """The same by logistic regression on emotion and duration."""
+    from sklearn.linear_model import LogisticRegression
+
     learned, left_out = fold
-    x, y = known_rows(learned, [vectors_of(e) for e in learned])
-    centre, scale = x.mean(axis=0), x.std(axis=0) + 1e-6
-    fitted = plain(name, seed).fit((x - centre) / scale, y)
-    margins = [fitted.predict_proba((vectors_of(e) - centre) / scale)[:, 1] - 0.5 for e in left_out]
-    return [{"truth": e.targets["funny"], "margin": m} for e, m in zip(left_out, margins, strict=True)]
+    x, y = known_rows(learned, [first_features(e) for e in learned])
+    fitted = LogisticRegression(max_iter=500).fit(x, y)
+    return [{"truth": e.targets["funny"], "margin": fitted.decision_function(first_features(e))} for e in left_out]
 
 
-def beside(config: Config, folds: Sequence[Fold], seed: int) -> dict[str, list[Judgement]]:
-    """All episodes' judgements by the plain classifiers."""
-    found: dict[str, list[Judgement]] = {"logistic, emotion and duration": [], "logistic regression": [], "MLP": []}
+def beside(config: Config, folds: Sequence[Fold], folder: Path, seed: int) -> dict[str, list[Judgement]]:
+    """All episodes' judgements by the plain learners."""
+    found = {FIRST: [judgement for fold in folds for judgement in first_logistic(fold)]}
     for fold in folds:
-        scaling = learn_scaling(fold[0], config)
-
-        def vectors(episode: Example, scaling: Any = scaling) -> Array:
-            return embeddings(episode.features, scaling, config)
-
-        found["logistic, emotion and duration"] += classifier("logistic regression", fold, first_features, seed)
-        for name in ("logistic regression", "MLP"):
-            found[name] += classifier(name, fold, vectors, seed)
+        sides = sides_of(fold, seed)
+        scaling = learn_scaling(sides[0], config)
+        for name in LEARNERS[1:]:
+            found.setdefault(name, []).extend(judged(learner(name, sides, scaling, config, folder, seed), sides))
     return found
 
 
@@ -96,9 +98,9 @@ def measure(given: argparse.Namespace) -> Report:
             [j for n, fold in enumerate(folds) for j in agent(config, fold, given.folder / f"{seed}_{n}", seed)]
         )
         say(f"seed {seed}: AUC {MODEL.summarise(rounds[-1])['auc']:.4f}")
-    others = beside(config, folds, 0)
+    others = beside(config, folds, given.folder / "beside", 0)
     scores = [MODEL.summarise(judged) for judged in rounds]
-    first = others["logistic, emotion and duration"]
+    first = others[FIRST]
     figures = [Figure("AUC", [found["auc"] for found in scores], at_least=0.72)]
     figures += [Figure(f"AUC, {name}", [MODEL.summarise(judged)["auc"]]) for name, judged in others.items()]
     figures += [

@@ -6,8 +6,8 @@
   python -m benchmarks.funny --ablate              what each choice of ours is worth, one changed at a time
 
 The agent sees what the table `sound` has: log-mel bands, and how they pulse. Beside it stand the answer that looks at
-nothing (everything is funny), and logistic regression and an MLP of the same sizes on the same embeddings, at the
-threshold that is best by F1 on the same four films. The interval is a bootstrap over films (95 %).
+nothing (everything is funny), and logistic regression, an MLP of the same layers and an LSTM on the same embeddings and
+films, at the threshold that is best by F1 on the same four films. The interval is a bootstrap over films (95 %).
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks._drawn_funny import known_rows, plain, read_watched
+from benchmarks._drawn_funny import read_watched
 from benchmarks._drawn_shots import SIDES, VALIDATION, learn_and_judge, make_lake
+from benchmarks._funny_learners import LEARNERS, judged, learner
 from benchmarks.figures import Figure, Report, run, say
 from cinelake.learning.split import place
 from cinelake.model import Example, Scores
-from models._funny_scenes import embeddings, learn_scaling
-from models._funny_scores import best_threshold
+from models._funny_scenes import learn_scaling
 from models.funny import MODEL, Config
 
 ABLATIONS: dict[str, dict[str, Any]] = {
@@ -62,10 +62,7 @@ def measure(given: argparse.Namespace) -> Report:
         outcomes.append(learn_and_judge(MODEL, config, sides["train"], sides["test"], folder, seed))
         seconds.append(time.perf_counter() - began)
         say(f"seed {seed}: F1 {outcomes[-1].interval}, over the baseline {outcomes[-1].gain}")
-    others = {
-        name: [beside(name, config, sides["train"], sides["test"], seed) for seed in range(given.repeat)]
-        for name in ("logistic regression", "MLP")
-    }
+    others = {name: beside(name, config, sides["train"], sides["test"], given) for name in LEARNERS[1:]}
     figures = [
         Figure("F1", [o.scores["f1"] for o in outcomes], at_least=0.85),
         Figure("F1, lower bound", [o.interval.low for o in outcomes]),
@@ -82,24 +79,24 @@ def measure(given: argparse.Namespace) -> Report:
     return Report("funny", figures, [f"drawn films, seeds {SIDES['train'][1]} and {SIDES['test'][1]}: 24 and 12"])
 
 
-def beside(name: str, config: Config, train: Sequence[Example], test: Sequence[Example], seed: int) -> Scores:
-    """A plain classifier of steps on the agent's embeddings: its threshold by the films that stop the others."""
+def beside(
+    name: str, config: Config, train: Sequence[Example], test: Sequence[Example], given: argparse.Namespace
+) -> list[Scores]:
+    """A plain learner on the agent's embeddings and films, seed by seed."""
     ordered = sorted(train, key=lambda example: place(example.group))
-    scaling = learn_scaling(train, config)
-    vectors = {e.movie_id: embeddings(e.features, scaling, config) for e in (*train, *test)}
-    rows = [known_rows(part, [vectors[e.movie_id] for e in part])
-            for part in (ordered[VALIDATION:], ordered[:VALIDATION], train, test)]  # fmt: skip
-    said = plain(name, seed).fit(*rows[0]).predict_proba(rows[1][0])[:, 1]
-    threshold = best_threshold(rows[1][1], said)
-    margin = plain(name, seed).fit(*rows[2]).predict_proba(rows[3][0])[:, 1] - threshold
-    return MODEL.summarise([{"truth": rows[3][1].astype(bool), "margin": margin}])
+    sides = (ordered[VALIDATION:], ordered[:VALIDATION], list(test))
+    scaling, folder = learn_scaling(sides[0], config), Path(given.folder) / "beside"
+    return [
+        MODEL.summarise(judged(learner(name, sides, scaling, config, folder, seed), sides))
+        for seed in range(given.repeat)
+    ]
 
 
 def ablate(given: argparse.Namespace, train: Sequence[Example], test: Sequence[Example]) -> list[Figure]:
-    """AUC and F1 with one choice changed at a time, seed by seed."""
+    """AUC and F1 with one choice changed at a time, seed by seed; the validation films are not learned from."""
     figures = []
     for name, change in ABLATIONS.items():
-        config = Config().model_copy(update=change)
+        config = Config().model_copy(update={**change, "refit": False})
         folders = [Path(given.folder) / f"funny_ablation_{seed}" for seed in range(given.repeat)]
         found = [learn_and_judge(MODEL, config, train, test, f, seed).scores for seed, f in enumerate(folders)]
         figures += [Figure(f"{score}: {name}", [scores[score] for scores in found]) for score in ("f1", "auc")]

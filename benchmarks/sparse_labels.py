@@ -14,72 +14,22 @@ that of all films. Bars in the figure, and least and most in the table, are over
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from benchmarks._drawn_funny import known_rows, plain, read_watched, some_labels
+from benchmarks._drawn_funny import read_watched, some_labels
 from benchmarks._drawn_shots import SIDES, VALIDATION, make_lake
 from benchmarks._friends import friends_config, read_episodes
-from benchmarks._plain_networks import agent_margins, fit_plain, margins
+from benchmarks._funny_learners import LEARNERS, Sides, judged, learner
 from benchmarks.figures import Figure, Report, run, say
 from cinelake.learning.split import place
-from cinelake.learning.training import Training
-from cinelake.model import Array, Arrays, Example, Scores
-from models._funny_learning import learn
-from models._funny_scenes import embeddings, learn_scaling, make_scenes
-from models._funny_scores import best_threshold
+from cinelake.model import Example, Scores
+from models._funny_scenes import learn_scaling
 from models.funny import MODEL, Config
 
 SHARES = (0.01, 0.05, 0.10, 0.25, 0.50, 1.00)
-LEARNERS = ("agent", "logistic regression", "MLP", "LSTM")
-Margins = Callable[[Example], Array]
-Sides = tuple[list[Example], list[Example], list[Example]]
-"""To learn from, to stop by, to be scored on."""
-
-
-def learner(name: str, sides: Sides, scaling: Arrays, config: Config, folder: Path, seed: int) -> Margins:
-    """A learner after it has seen the visible labels of the first two sides: episode → margins of its steps."""
-    train, validation, _ = sides
-    if name == "agent":
-        network = learn(make_scenes(train, scaling, config), config, Training(folder, seed, resume=False))
-        return partial(_by_agent, lambda states: np.asarray(network(states, training=False)), scaling, config)
-    if name == "logistic regression":
-        vectors = [embeddings(example.features, scaling, config) for example in train]
-        return partial(_by_classifier, plain(name, seed).fit(*known_rows(train, vectors)), scaling, config)
-    kind: Any = name
-    return partial(_by_network, fit_plain(kind, train, validation, scaling, config, folder, seed), scaling, config)
-
-
-def _by_agent(run_network: Any, scaling: Arrays, config: Config, example: Example) -> Array:
-    return agent_margins(run_network, example, scaling, config)
-
-
-def _by_classifier(fitted: Any, scaling: Arrays, config: Config, example: Example) -> Array:
-    probability = fitted.predict_proba(embeddings(example.features, scaling, config))[:, 1]
-    return np.asarray(np.log(probability / (1 - probability)))
-
-
-def _by_network(network: Any, scaling: Arrays, config: Config, example: Example) -> Array:
-    return margins(network, example, scaling, config)
-
-
-def score(margins_of: Margins, sides: Sides) -> Scores:
-    """AUC and F1 on the last side; the threshold by the visible labels of the second, or of the first."""
-    train, validation, test = sides
-    held = [e for e in validation if e.targets["known"].any()] or train
-    threshold = best_threshold(*_known(held, margins_of))
-    judged = [{"truth": e.targets["funny"][e.targets["known"]], "margin": margins_of(e)[e.targets["known"]] - threshold}
-              for e in test]  # fmt: skip
-    return MODEL.summarise(judged)
-
-
-def _known(examples: Sequence[Example], margins_of: Margins) -> tuple[Array, Array]:
-    margin, truth = known_rows(examples, [margins_of(example)[:, None] for example in examples])
-    return truth, margin[:, 0]
 
 
 def measure(given: argparse.Namespace) -> Report:
@@ -92,8 +42,8 @@ def measure(given: argparse.Namespace) -> Report:
         for seed in range(given.repeat):
             visible = (some_labels(sides[0], share, seed), some_labels(sides[1], share, seed + 1000), sides[2])
             for name in LEARNERS:
-                fitted = learner(name, visible, scaling, config, given.folder / f"sparse_{name}", seed)
-                found.setdefault((name, share), []).append(score(fitted, visible))
+                learned = learner(name, visible, scaling, config, given.folder / f"sparse_{name}", seed)
+                found.setdefault((name, share), []).append(MODEL.summarise(judged(learned, visible)))
         say(f"{share:.0%}: " + ", ".join(f"{n} {np.median([s['auc'] for s in found[n, share]]):.3f}" for n in LEARNERS))
     if given.figure:
         draw(found, given.shares, given.figure, "FRIENDS, other episodes" if given.real else "Drawn films never seen")

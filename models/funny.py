@@ -34,7 +34,7 @@ from models._funny_scores import best_threshold, judge, line_figure, roc_figure,
 from models._funny_steps import Step
 from models._shot_labels import covered_shots
 
-CODE = "v1 e02b57350d14495d"
+CODE = "v1 6eba0b6e7869f515"
 
 
 LABELS = LabelContract(
@@ -45,6 +45,10 @@ LABELS = LabelContract(
     shape="spans",
     columns=(Column("is_funny", pa.bool_(), "Whether the span is funny; empty: it is.", nullable=True),),
 )
+
+
+FEWEST_OF_A_KIND = 10
+"""Known steps of each kind that a threshold is chosen by."""
 
 
 class Config(Params):
@@ -186,10 +190,14 @@ def _check_labels(examples: Sequence[Example]) -> None:
 
 
 def _threshold(network: Any, examples: Sequence[Example], scaling: Arrays, config: Config) -> float:
+    """The margin that is best by F1; 0, as the agent itself decides, where there is too little to choose by."""
+    truth = joined(examples, "funny", of="targets")
+    if min(truth.sum(), (~truth).sum()) < FEWEST_OF_A_KIND:
+        return 0.0
     said = [act(_run(network), embeddings(e.features, scaling, config), e.features, config) for e in examples]
     known = [example.targets["known"] for example in examples]
     margin = np.concatenate([(q[:, 1] - q[:, 0])[k] for q, k in zip(said, known, strict=True)])
-    return best_threshold(joined(examples, "funny", of="targets"), margin)
+    return best_threshold(truth, margin)
 
 
 def _run(network: Any) -> Callable[[Array], Array]:
