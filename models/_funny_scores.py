@@ -42,8 +42,8 @@ def summarise(judgements: Sequence[Judgement]) -> Scores:
 
 
 def f_score(hits: float, said: float, there: float) -> float:
-    """F1 of counts; 0 where nothing was said and nothing is there."""
-    return 2 * hits / max(1.0, said + there)
+    """F1 of counts; 1 where nothing is there and nothing was said: that is all there was to find."""
+    return 2 * hits / (said + there) if said + there else 1.0
 
 
 def ranking(truth: Array, margin: Array) -> tuple[float, float]:

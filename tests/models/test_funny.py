@@ -15,6 +15,7 @@ from cinelake.model import Example
 from models._funny_learning import load_network
 from models._funny_playing import act
 from models._funny_scenes import embeddings
+from models._funny_scores import best_threshold, f_score
 from models.funny import MODEL, Config
 
 
@@ -113,6 +114,19 @@ def test_a_champion_that_saw_something_else_cannot_go_on(artefact: Artefact, tmp
     config = QUICK.model_copy(update={"context": 1})
     with pytest.raises(CannotTrain, match="another context"):
         train(tmp_path, config, champion=artefact, from_champion=True)
+
+
+# --- scores
+
+
+def test_f1_is_by_counts_and_nothing_found_where_nothing_is_is_right() -> None:
+    # 3 right of 4 said, 6 there: 2 · 3 / (4 + 6)
+    assert (f_score(3, 4, 6), f_score(0, 2, 0), f_score(0, 0, 0)) == (0.6, 0.0, 1.0)
+
+
+def test_the_threshold_is_halfway_below_the_last_step_that_is_worth_taking() -> None:
+    truth, margin = np.array([True, True, False, True, False]), np.array([4.0, 3.0, 2.0, 1.0, -3.0])
+    assert best_threshold(truth, margin) == -1.0  # F1 6/7 with four taken, 4/5 with two
 
 
 # --- bad input
