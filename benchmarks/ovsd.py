@@ -2,6 +2,7 @@
 
   python -m benchmarks.ovsd --real DIR              DIR/features/ovsd_shots.parquet
   python -m benchmarks.ovsd --real FILE --folds 5
+  python -m benchmarks.ovsd --real FILE --network wavenet
 
 The file has one row per shot: movie_id, shot, start_frame, end_frame (inclusive), vgg19 (512 averaged activations), hsv
 (a histogram of 256 colours) and scene_ends_here. The films are those of the Open Video Scene Detection dataset (Rotman,
@@ -26,6 +27,7 @@ from cinelake.artefacts import write_artefact
 from cinelake.learning.gate import bootstrap, compare
 from cinelake.learning.training import Training
 from cinelake.model import Array, Arrays, Example, Judgement
+from models._scene_networks import BUILDERS
 from models.scenes import MODEL, Config
 
 FPS = 25.0
@@ -64,7 +66,7 @@ def folds_of(films: Sequence[Example], count: int) -> list[list[int]]:
 
 
 def cross_validate(
-    films: Sequence[Example], folds: Sequence[Sequence[int]], folder: Path, seed: int
+    films: Sequence[Example], folds: Sequence[Sequence[int]], folder: Path, seed: int, config: Config
 ) -> list[Judgement]:
     """Each film's judgement by a network that was trained on the films of the other folds."""
     judged: dict[int, Judgement] = {}
@@ -72,8 +74,8 @@ def cross_validate(
         say(f"fold {number + 1} of {len(folds)}")
         train = [film for place, film in enumerate(films) if place not in left_out]
         training = Training(folder / f"fitting-{seed}-{number}", seed, resume=False)
-        trained = MODEL.train(train, [], CONFIG, training)
-        artefact = write_artefact(folder / f"artefact-{seed}-{number}", "scenes", CONFIG, trained)
+        trained = MODEL.train(train, [], config, training)
+        artefact = write_artefact(folder / f"artefact-{seed}-{number}", "scenes", config, trained)
         for place in left_out:
             judged[place] = _judged(films[place], MODEL.predict(artefact, films[place].features))
     return [judged[place] for place in range(len(films))]
@@ -120,7 +122,8 @@ def measure(given: argparse.Namespace) -> Report:
     file = given.real if given.real.is_file() else given.real / "features" / "ovsd_shots.parquet"
     films = read_films(file)
     folds = folds_of(films, given.folds)
-    rounds = [cross_validate(films, folds, given.folder, seed) for seed in range(given.repeat)]
+    config = CONFIG.model_copy(update={"network": given.network})
+    rounds = [cross_validate(films, folds, given.folder, seed, config) for seed in range(given.repeat)]
     plain = logistic(films, folds)
     guess = MODEL.baseline(films, CONFIG)
     chance = [_judged(film, guess(film.features)) for film in films]
@@ -135,7 +138,7 @@ def measure(given: argparse.Namespace) -> Report:
     shots = sum(len(film) for film in films)
     by_film = [MODEL.summarise([judged])["map"] for judged in rounds[0]]
     material = [
-        f"{len(films)} films, {shots} shots, {len(folds)} folds by film",
+        f"{len(films)} films, {shots} shots, {len(folds)} folds by film; network {given.network}",
         f"mAP of seed 0 with 95% interval over films: {interval}; gain over chance: {gain}",
         "AP by film: " + ", ".join(f"{film.movie_id} {ap:.2f}" for film, ap in zip(films, by_film, strict=True)),
     ]
@@ -152,6 +155,7 @@ if __name__ == "__main__":
                 {"type": Path, "required": True, "help": "folder with features/ovsd_shots.parquet, or the file"},
             ),
             ("--folds", {"type": int, "default": 0, "help": "folds by film (default: one per film)"}),
+            ("--network", {"default": CONFIG.network, "choices": sorted(BUILDERS), "help": "default: %(default)s"}),
             repeat=1,
         )
     )

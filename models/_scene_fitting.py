@@ -12,6 +12,7 @@ from cinelake.inference import import_tensorflow
 from cinelake.learning.fitting import Epoch, fit, over_batches, over_rows
 from cinelake.learning.training import Training
 from cinelake.model import Array, Arrays, Example, Scores
+from cinelake.shelf import Shelf
 from models._scene_inputs import network_inputs, padded_batch, step_weights
 from models._scene_networks import BUILDERS, beside_linear, build_optimizer, cross_entropy_over
 
@@ -33,9 +34,10 @@ class Fitted:
 
 
 def parts_of(examples: Sequence[Example], learned: Arrays, config: Config) -> list[Part]:
-    """What the network is given of each film."""
+    """What the network is given of each film; on disk where that does not fit memory."""
+    shelf = Shelf()
     weights = step_weights(examples, config.balance)
-    inputs = [network_inputs(example.features, learned, config) for example in examples]
+    inputs = [shelf.keep({"x": network_inputs(example.features, learned, config)})["x"] for example in examples]
     targets = [example.targets["boundary"] for example in examples]
     return list(zip(inputs, targets, weights, strict=True))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,15 +26,18 @@ def learn_inputs(examples: Sequence[Example], config: Config, seed: int) -> Arra
         for kind in config.use:
             whitening = fit_whitening([_sized(e.features[kind], sizes[kind], kind) for e in examples], seed)
             learned |= {f"{kind}_{name}": values for name, values in whitening.items()}
-    return learned | _moments([_unscaled(e.features, learned, config) for e in examples])
+    return learned | _moments(_unscaled(e.features, learned, config) for e in examples)
 
 
-def _moments(inputs: Sequence[Array]) -> Arrays:
-    """Mean and deviation of each number over all shots, film by film so that there is never a copy of all."""
-    count = sum(len(x) for x in inputs)
-    mean = np.sum([x.sum(axis=0, dtype=np.float64) for x in inputs], axis=0) / count
-    variance = np.sum([np.square(x - mean).sum(axis=0) for x in inputs], axis=0) / count
-    deviation = np.sqrt(variance)
+def _moments(inputs: Iterable[Array]) -> Arrays:
+    """Mean and deviation of each number over all shots; one film's inputs are in memory at a time."""
+    count, total, squares = 0, np.zeros(()), np.zeros(())
+    for x in inputs:
+        count += len(x)
+        total = total + x.sum(axis=0, dtype=np.float64)
+        squares = squares + np.square(x, dtype=np.float64).sum(axis=0)
+    mean = total / count
+    deviation = np.sqrt(np.maximum(squares / count - mean**2, 0))
     deviation[deviation < 1e-6] = 1.0
     return {"mean": mean.astype(np.float32), "deviation": deviation.astype(np.float32)}
 

@@ -36,7 +36,7 @@ from models._scene_fitting import fit_network, parts_of
 from models._scene_inputs import check_examples, learn_inputs, network_inputs
 from models._scene_metrics import best_threshold, found_near, mean_iou, scene_ranges, summarise
 
-CODE = "v1 83ac5b73faab4e73"
+CODE = "v1 2f906b748524f862"  # same output: moments are summed film by film; what does not fit memory is on disk
 
 NetworkName = Literal["similarity", "bilstm", "wavenet"]
 OptimizerName = Literal["rmsprop", "adam", "adamw"]

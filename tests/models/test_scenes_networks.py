@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from _made_scenes import made_features, made_films
 
-from models._scene_inputs import padded_batch, step_weights
+from cinelake.shelf import is_on_disk
+from models._scene_fitting import parts_of
+from models._scene_inputs import learn_inputs, padded_batch, step_weights
 from models._scene_networks import BUILDERS, beside_linear, cross_entropy_over
 from models._scene_similarity import boundary_features, fit_whitening
 from models.scenes import Config
@@ -87,3 +89,13 @@ def test_the_linear_path_has_its_share_of_the_logit() -> None:
     alone, both = (np.asarray(n(x))[0, 0] for n in (network, beside_linear(network, np.array([3.0, 1.0]), 0.5, 0.25)))
     logit = 0.75 * np.log(alone / (1 - alone)) + 0.25 * (3.0 - 2.0 + 0.5)
     assert both == pytest.approx(1 / (1 + np.exp(-logit)), abs=1e-5)
+
+
+def test_films_that_do_not_fit_memory_teach_the_same(monkeypatch):
+    films, config = made_films(2), Config(network="wavenet", use=("place",))
+    learned = learn_inputs(films, config, 0)
+    in_memory = parts_of(films, learned, config)
+    monkeypatch.setenv("CINELAKE_TRAINING_GB", "0")
+    on_disk = parts_of(films, learned, config)
+    assert is_on_disk(*(x for x, _, _ in on_disk))
+    assert all(np.array_equal(a, b) for (a, _, _), (b, _, _) in zip(in_memory, on_disk, strict=True))
