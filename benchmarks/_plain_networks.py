@@ -91,7 +91,8 @@ def _keras() -> Any:
 
 
 def _cross_entropy(y: Any, said: Any, weight: Any) -> Any:
-    tf = import_tensorflow()
+    import tensorflow as tf
+
     each = tf.nn.sigmoid_cross_entropy_with_logits(labels=tf.cast(y, tf.float32), logits=said)[..., 0]
     return tf.reduce_sum(each * weight) / tf.maximum(tf.reduce_sum(weight), 1e-6)
 

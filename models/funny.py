@@ -34,6 +34,8 @@ from models._funny_scores import best_threshold, judge, line_figure, roc_figure,
 from models._funny_steps import Step
 from models._shot_labels import covered_shots
 
+CODE = "v1 0717b9105201ee7f"
+
 
 LABELS = LabelContract(
     doc="What is funny, by spans or shots. Where every row of a film leaves is_funny empty, or there is no such "
