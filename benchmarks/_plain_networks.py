@@ -17,7 +17,7 @@ from models._funny_scenes import make_scenes
 from models.funny import Config
 
 Kind = Literal["MLP", "LSTM"]
-BATCH = 8
+BATCH = 32
 """Scenes of an update; those without a visible label are not asked for."""
 
 
