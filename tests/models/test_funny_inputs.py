@@ -163,3 +163,38 @@ def test_a_shot_is_funny_or_not_as_a_whole() -> None:
     # the second shot: half a second of (2, 0) and one second of (0, 1)
     assert found["is_funny"].tolist() == [True, False]
     assert np.allclose(found["start_s"], [0, 2.5]) and np.allclose(found["q_not_funny"], [0.4, 2 / 3])
+
+
+# --- lines
+
+
+LINES = table(
+    language=["en", "de", "en", "en"],
+    start_s=[2.0, 0.0, 0.0, 50.0],
+    end_s=[3.0, 1.0, 1.0, 51.0],
+    text=["- who is it?", "- wer ist da?", "- hello", "again"],
+)
+
+
+def test_a_step_may_be_a_line_of_the_language_with_most_lines() -> None:
+    found = step_inputs({"shots": SHOTS, "subtitles": LINES}, Config(use=("turns", "words"), step="line"))
+    assert found["time_s"].tolist() == [0, 2, 50] and found["piece"].tolist() == [0, 0, 1]
+    assert [found[kind].shape for kind in ("turns", "words")] == [(3, 26), (3, 256)]
+
+
+def test_lines_count_for_the_clips_in_which_they_are_said() -> None:
+    found = step_inputs({"shots": SHOTS, "subtitles": LINES}, Config(use=("turns",), language="de"))
+    assert found["turns"][:, 0].tolist() == [1, 0, 0, 0] and found["seen"].all()
+
+
+def test_a_film_without_a_face_shows_no_expressions_in_vectors_of_the_usual_size() -> None:
+    nothing = pa.table({name: [] for name in ("frame", "time_s", "is_main", "probabilities", "embedding")})
+    found = step_inputs({"shots": SHOTS, "expressions": MemoryTable(nothing)}, Config(use=("expressions",)))
+    assert found["expressions"].shape == (4, 521) and not found["seen"].any()
+
+
+def test_pictures_are_whole_ones_not_faces() -> None:
+    vectors = pa.FixedSizeListArray.from_arrays(pa.array([1.0, 2.0, 9.0], pa.float32()), 1)
+    pictures = table(time_s=[0.0, 1.0, 1.0], face=pa.array([None, None, 0], pa.int32()), embedding=vectors)
+    found = step_inputs({"shots": SHOTS, "embeddings": pictures}, Config(use=("picture",)))
+    assert found["picture"].ravel().tolist() == [1, 2, 0, 0]
