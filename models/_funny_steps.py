@@ -15,15 +15,15 @@ Step = Literal["clip", "line"]
 
 
 def read_lines(reader: TableReader, language: str | None) -> dict[str, Any]:
-    """start_s, end_s (n,) and text of a film's lines in one language, in order.
+    """start_s, end_s (n,) and text of a film's lines, in order, of one of its sets of subtitles.
 
-    language: which; None: the one with most lines, of two alike the first by name.
+    language: whose; None: of any. Of several sets the one with most lines, of two alike the first.
     """
-    table = reader.read(["language", "start_s", "end_s", "text"])
-    spoken = np.array([name or "" for name in table["language"].to_pylist()], object)
-    names, counts = np.unique(spoken.astype(str), return_counts=True)
-    wanted = language if language is not None else (str(names[counts.argmax()]) if len(names) else "")
-    table = table.filter(spoken.astype(str) == wanted)
+    table = reader.read(["track", "language", "start_s", "end_s", "text"])
+    tracks = table["track"].to_numpy()
+    spoken = np.array([language is None or name == language for name in table["language"].to_pylist()], bool)
+    names, counts = np.unique(tracks[spoken], return_counts=True)
+    table = table.filter(spoken & (tracks == (names[counts.argmax()] if len(names) else -1)))
     starts, ends = (table[name].to_numpy().astype(np.float64) for name in ("start_s", "end_s"))
     order = np.argsort(starts, kind="stable")
     texts = table["text"].to_pylist()

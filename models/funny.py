@@ -34,7 +34,7 @@ from models._funny_scores import best_threshold, judge, line_figure, roc_figure,
 from models._funny_steps import Step
 from models._shot_labels import covered_shots
 
-CODE = "v1 0717b9105201ee7f"
+CODE = "v1 65b92fea9625c807"
 
 
 LABELS = LabelContract(
@@ -61,7 +61,7 @@ class Config(Params):
     step_s: float = Field(1.0, ge=0.2, le=60)
     """Length of a clip, in seconds."""
     language: str | None = None
-    """Language of the lines; null: the one with most lines."""
+    """Language of the lines, as the subtitles name it; null: any. Of several sets the one with most lines is read."""
     components: int = Field(32, ge=1, le=4096)
     """A kind of input with more numbers than this is turned to so many principal components."""
     context: int = Field(2, ge=0, le=32)

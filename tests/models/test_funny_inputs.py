@@ -169,6 +169,7 @@ def test_a_shot_is_funny_or_not_as_a_whole() -> None:
 
 
 LINES = table(
+    track=[1, 0, 1, 1],
     language=["en", "de", "en", "en"],
     start_s=[2.0, 0.0, 0.0, 50.0],
     end_s=[3.0, 1.0, 1.0, 51.0],
@@ -176,7 +177,7 @@ LINES = table(
 )
 
 
-def test_a_step_may_be_a_line_of_the_language_with_most_lines() -> None:
+def test_a_step_may_be_a_line_of_the_subtitles_with_most_lines() -> None:
     found = step_inputs({"shots": SHOTS, "subtitles": LINES}, Config(use=("turns", "words"), step="line"))
     assert found["time_s"].tolist() == [0, 2, 50] and found["piece"].tolist() == [0, 0, 1]
     assert [found[kind].shape for kind in ("turns", "words")] == [(3, 26), (3, 256)]
