@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -58,6 +58,18 @@ class Picture:
     sha: str
     movie_id: str
     classes: tuple[str, ...]
+
+
+class Numbered(Protocol):
+    """What has a place in an image film: a picture, or a patch of a face."""
+
+    @property
+    def movie_id(self) -> str:
+        """The image film."""
+
+    @property
+    def sha(self) -> str:
+        """The digest of its content."""
 
 
 @dataclass
@@ -173,7 +185,7 @@ def image_facts(root: Path, name: str, numbers: Mapping[str, Mapping[str, int]] 
     return {movie_id: FilmFacts(duration_s=float(count), shots=count) for movie_id, count in counts.items()}
 
 
-def numbered(root: Path, name: str, pictures: Iterable[Picture]) -> dict[str, dict[str, int]]:
+def numbered(root: Path, name: str, pictures: Iterable[Numbered]) -> dict[str, dict[str, int]]:
     """movie_id → digest of a picture → its number: those that are kept already keep theirs."""
     found: dict[str, dict[str, int]] = {}
     for picture in pictures:
@@ -242,10 +254,11 @@ def keep_images(root: Path, name: str, pictures: Iterable[Picture], numbers: Map
         rows = [_row(number, picture) for number, picture in enumerate(fresh, start=len(before))]
         after = pa.concat_tables([before, pa.Table.from_pylist(rows, IMAGES)])
         with storage_errors(f"writing {path}"):
-            _replace(path, after)
+            replace_images(path, after)
 
 
-def _replace(path: Path, table: pa.Table) -> None:
+def replace_images(path: Path, table: pa.Table) -> None:
+    """Put an image film's file in its place, written whole before."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     with part.open("wb") as file:

@@ -22,6 +22,7 @@ from cinelake.label_images import (
     numbered,
     scan_images,
 )
+from cinelake.label_patches import PatchScan, holds_patches, keep_patches, patch_rows, scan_patches
 from cinelake.labels import (
     FilmFacts,
     LabelVersion,
@@ -31,6 +32,7 @@ from cinelake.labels import (
     label_versions,
     stored_labels,
 )
+from cinelake.learning.images import patch_bytes
 from cinelake.manifest import Manifest, ModelEntry, load_manifest
 from cli import eluv_work
 from cli.asking import write_answer
@@ -82,6 +84,8 @@ def import_into(manifest: Path, request: Request, *, as_json: bool) -> int:
         return _import_eluv(loaded, target, request, as_json=as_json)
     if any(path.is_dir() for path in request.files):
         reading, version = _import_images(target, request)
+    elif any(holds_patches(path) for path in request.files):
+        reading, version = _import_patches(target, request)
     else:
         films = KnownFilms(loaded, image_facts(target.root, target.name))
         reading = _read(request, target.contract, films)
@@ -176,6 +180,29 @@ def _import_numbered(
 ) -> tuple[Reading, LabelVersion]:
     numbers = numbered(target.root, target.name, scan.pictures)
     reading = image_rows(folder, scan, target.contract, numbers)
+    films = image_facts(target.root, target.name, numbers)
+    return reading, _import(target, request, reading, films, dry_run=dry_run)
+
+
+def _import_patches(target: Target, request: Request) -> tuple[Reading, LabelVersion]:
+    """Check and keep the labels of a Parquet of patches, and the patches that are new."""
+    if len(request.files) > 1:
+        raise UsageError("expected one Parquet of patches and nothing beside it: import others by themselves")
+    _needs_classes(target.contract, "a Parquet of patches", ("spans", "moments"))
+    scan = scan_patches(request.files[0], target.contract, patch_bytes())
+    reading, version = _import_numbered_patches(target, request, scan, dry_run=True)
+    if not request.dry_run:
+        with images_lock(target.root, target.name):
+            keep_patches(target.root, target.name, scan, numbered(target.root, target.name, scan.patches))
+            reading, version = _import_numbered_patches(target, request, scan)
+    return reading, version
+
+
+def _import_numbered_patches(
+    target: Target, request: Request, scan: PatchScan, *, dry_run: bool = False
+) -> tuple[Reading, LabelVersion]:
+    numbers = numbered(target.root, target.name, scan.patches)
+    reading = patch_rows(scan, target.contract, numbers)
     films = image_facts(target.root, target.name, numbers)
     return reading, _import(target, request, reading, films, dry_run=dry_run)
 

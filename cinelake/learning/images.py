@@ -2,7 +2,8 @@
 
 So that pictures in folders can be learned from, tables `frames` and `shots` are made of an image film (see
 `cinelake.label_images`), and the table tasks that a model needs (`embeddings`, `faces`) run on them in memory. What
-they give is cached by what went into it, so a second training does not embed again.
+they give is cached by what went into it, so a second training does not embed again. Of a film of patches (see
+`cinelake.label_patches`) table `faces` is made, and nothing else.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from cinelake.contracts import Column, Contract
 from cinelake.errors import CannotTrain, FilmError, StorageError
 from cinelake.inference import file_digest
 from cinelake.keys import Recipe, key_params
+from cinelake.label_patches import PATCH, holds_patches
 from cinelake.lake import CellWriter, Footer
 from cinelake.manifest_tasks import TaskEntry
 from cinelake.storage import storage_errors
@@ -76,6 +78,36 @@ def image_tables(path: Path) -> dict[str, pa.Table]:
         except pa.ArrowException as error:
             raise StorageError(f"{path} is damaged ({error}): bring it back from a copy, or import again") from error
     return {"frames": _frames(path.stem, images), "shots": _shots(path.stem, len(images))}
+
+
+def patch_bytes() -> int:
+    """How many bytes a patch of table `faces` has."""
+    return int(next(c.type.list_size for c in find_task("faces").contract.columns if c.name == PATCH))
+
+
+def patch_table(path: Path) -> pa.Table:
+    """Table `faces` of a patch film (see `cinelake.label_patches`): patch n is the only face of picture n, at second n.
+
+    Raises `StorageError` when the file is damaged.
+    """
+    with storage_errors(f"reading {path}"):
+        try:
+            kept = pq.read_table(path, columns=[PATCH], partitioning=None)[PATCH].combine_chunks()
+        except pa.ArrowException as error:
+            raise StorageError(f"{path} is damaged ({error}): bring it back from a copy, or import again") from error
+    contract, numbers = find_task("faces").contract, np.arange(len(kept))
+    flat = np.frombuffer(b"".join(kept.to_pylist()), np.uint8)
+    columns = {
+        "frame": numbers,
+        "time_s": numbers.astype(np.float64),
+        "face": np.zeros(len(kept), np.int32),
+        **{name: np.ones(len(kept), np.float32) for name in ("width", "height", "score")},
+        "is_main": np.ones(len(kept), bool),
+        PATCH: flat.reshape(len(kept), -1),
+        "embedding": pa.FixedSizeListArray.from_arrays(pa.nulls(len(kept), pa.float32()), 1),
+        "shot": numbers.astype(np.int32),
+    }
+    return _table(contract, path.stem, columns)
 
 
 def _frames(movie_id: str, images: pa.Table) -> pa.Table:
@@ -172,13 +204,14 @@ class _Maker:
         self.path, self.entries, self.cache = path, entries, cache
         self.fingerprint = file_digest(path)
         self.film = Film(movie_id=path.stem)
+        self._given = ("faces",) if holds_patches(path) else ("frames", "shots")
         self._own: dict[str, pa.Table] = {}
         self._meanings: dict[str, str] = {}
 
     def reader(self, name: str) -> TableReader:
         """The table that an entry makes."""
         entry = self._entry(name)
-        if entry.task in ("frames", "shots"):
+        if entry.task in self._given:
             return _Late(lambda: self._image_table(entry.task))
         made = self.cache / name / f"{self.meaning(name)}.parquet"
         if not made.exists():
@@ -192,7 +225,7 @@ class _Maker:
         return self._meanings[name]
 
     def _meaning_of(self, entry: TaskEntry) -> str:
-        if entry.task in ("frames", "shots"):
+        if entry.task in self._given:
             return f"{entry.task} {find_task(entry.task).version}"
         spec = entry.spec
         try:
@@ -208,7 +241,7 @@ class _Maker:
             raise CannotTrain(f"labels of images need the table {name!r}, which no entry of `tasks` makes: add it")
         entry = self.entries[name]
         advice = f"leave {name!r} out of the model's inputs, or train on labels of films"
-        if entry.task in ("frames", "shots"):
+        if entry.task in self._given:
             return entry
         if entry.spec.stream(entry.params) is not None:
             raise CannotTrain(
@@ -220,7 +253,8 @@ class _Maker:
 
     def _image_table(self, table: str) -> pa.Table:
         if not self._own:
-            self._own = image_tables(self.path)
+            is_patches = self._given == ("faces",)
+            self._own = {"faces": patch_table(self.path)} if is_patches else image_tables(self.path)
         return self._own[table]
 
     def _make(self, entry: TaskEntry, target: Path) -> None:
