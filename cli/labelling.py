@@ -39,7 +39,10 @@ VersionOption = Annotated[
 def import_(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(help="CSV or Parquet files (a Parquet with a column `patch` holds faces), or a folder with one of images for each class."),
+        typer.Argument(
+            help="CSV or Parquet files (one with a column `patch` holds faces), or a folder with one folder of images for "
+            "each class."
+        ),
     ] = None,
     model: Annotated[
         str, typer.Option("--model", help="The model whose labels these are: one of the manifest's, or a kind.")
