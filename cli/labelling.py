@@ -40,8 +40,8 @@ def import_(
     files: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="CSV or Parquet files (one with a column `patch` holds faces), or a folder with one folder of images for "
-            "each class."
+            help="CSV or Parquet files (one with a column `patch` holds faces), or a folder with one folder of images "
+            "for each class."
         ),
     ] = None,
     model: Annotated[
