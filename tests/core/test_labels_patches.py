@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from cinelake.manifest import load_manifest
 from models.expressions import LABELS
 
 SIZE = 48 * 48
+REAL = Path(os.environ.get("CINELAKE_REAL_DATA") or Path(__file__).parents[3] / "shared" / "data")
 
 
 def patch(seed: int) -> bytes:
@@ -128,3 +130,11 @@ def test_patches_are_read_as_the_faces_of_their_film(tmp_path: Path) -> None:
 def test_tables_of_whole_pictures_cannot_be_made_of_patches(tmp_path: Path) -> None:
     with pytest.raises(CannotTrain, match="frames"):
         features(tmp_path, "embeddings")
+
+
+@pytest.mark.real
+@pytest.mark.skipif(not REAL.is_dir(), reason=f"no real data in {REAL} (CINELAKE_REAL_DATA names the folder)")
+def test_fer2013_is_read_as_it_is() -> None:
+    found = scan(REAL / "features" / "fer2013.parquet")
+    assert {patch.movie_id for patch in found.patches} == {"images_training", "images_publictest"}
+    assert len(found.patches) > 30_000 and not found.problems
