@@ -101,7 +101,7 @@ class Config(Params):
     """Of Adam."""
     weight_decay: float = Field(0.0, ge=0)
     """Of the weights (AdamW), times the learning rate; the publication: 0."""
-    dropout: float = Field(0.5, ge=0, lt=1)
+    dropout: float = Field(0.3, ge=0, lt=1)
     """Share of the embedding's numbers, and of the hidden units, dropped while learning; the publication: 0."""
     epsilon: float = Field(1.0, ge=0, le=1)
     """Share of actions drawn at random in the first scene."""
