@@ -117,6 +117,14 @@ def read_labels(root: Path, name: str, contract: LabelContract, kind: str = "") 
     return LabelSet(name, sort_labels(contract, pa.concat_tables(tables)), key, versions)
 
 
+def no_labels(name: str, contract: LabelContract, films: Sequence[str]) -> LabelSet:
+    """Each film with one row that says nothing: the extent's numbers are 0, the other columns empty."""
+    extent = {"time_s", "start_s", "end_s", "start_shot", "end_shot"}
+    given = {"movie_id": list(films), **{name: [0] * len(films) for name in contract.schema.names if name in extent}}
+    columns = [pa.array(given.get(column.name, [None] * len(films)), column.type) for column in contract.schema]
+    return LabelSet(name, pa.Table.from_arrays(columns, schema=contract.schema), digest(sorted(films)), ())
+
+
 def stored_labels(root: Path, name: str, kind: str = "", number: int | None = None) -> pa.Table:
     """The rows that count, or those of one version, as they were stored: for looking at and exporting.
 
@@ -343,6 +351,7 @@ __all__ = [
     "label_kinds",
     "label_sets",
     "label_versions",
+    "no_labels",
     "read_labels",
     "stored_labels",
 ]

@@ -134,6 +134,8 @@ class Model:
     metric: the score the gate compares; greater is better. space: what `tune` searches, by default.
     figures(examples, predictions, config): name → Matplotlib figure, of the held-out films.
     continues: whether `train` can go on from the champion (`Training.from_champion`) instead of learning anew.
+    least_classes: how many classes the labels must hold; 0: films teach without labels too, and where the manifest
+        names none and none were imported, all films of the catalogue do.
     about: one paragraph for the model card: what it is, after which paper, its limits.
     """
 
@@ -158,6 +160,7 @@ class Model:
     figures: Callable[[Sequence[Example], Sequence[Arrays], Any], dict[str, Any]] = no_figures
     space: Mapping[str, Any] = field(default_factory=dict)
     continues: bool = False
+    least_classes: int = 2
 
 
 @cache

@@ -2,11 +2,13 @@
 
     cinelake labels import gallery --model identities        # gallery/NAME/*.jpg: reference photos
     cinelake labels import films.csv --model identities      # movie_id,time_s,person: a person left empty, or a name
+    cinelake train identities                                # without any labels: from the faces of all films
 
 Photos are looked at by the manifest's own `faces`, as if they were films, so that gallery and films are described by
 one recogniser. A film with any row (its person may stay empty) lends its faces: those that are nobody of the gallery
 are grouped into `person_1`, `person_2` …, the same across films. A new version takes over the numbers of the present
-champion (`Training.champion`): centroids are matched one to one, and a number is never given to somebody else.
+champion (`Training.champion`): centroids are matched one to one, and a number is never given to somebody else. What
+numbers are worth in films without names is judged by what faces say of each other, see `_identity_scores.py`.
 """
 
 from __future__ import annotations
@@ -22,15 +24,15 @@ from cinelake.errors import CannotTrain, ModelUnusable
 from cinelake.label_contract import LabelContract
 from cinelake.model import Array, Arrays, Example, Judgement, Model, Scores, Trained, joined
 from cinelake.task import Field, Params, TableReader
-from models._character_scores import judge_film, summarise_films
 from models._identity_faces import faces_of, track, track_means
 from models._identity_people import People, assign, gallery_of, groups_of, inherit, nobody
+from models._identity_scores import judge_faces, summarise_people
 
 if TYPE_CHECKING:
     from cinelake.artefacts import Artefact
     from cinelake.learning.training import Training
 
-CODE = "v1 67b71835c93cfaa1"
+CODE = "v1 347b2f3a5d31c9af"  # same output: scores, and films without any names; predictions are the same
 
 
 class Config(Params):
@@ -65,14 +67,21 @@ def features(tables: Mapping[str, TableReader], config: Config) -> Arrays:
 
 
 def targets(labels: pa.Table, features: Arrays, config: Config) -> Arrays:
-    """character (T,) the person's name, and known (T,): main faces of pictures whose label names one person."""
+    """character (T,) the person's name, and known (T,): main faces of pictures whose label names one person.
+
+    Where no label of a film has a name, all faces are known, as faces of somebody: '' each.
+    """
     who: list[str] = [""] * len(features["time_s"])
     main, moments = np.flatnonzero(features["is_main"]), _moments(labels)
     for at, names in moments.items():
         distance = np.abs(features["time_s"][main] - at)
         if len(names) == 1 and len(main) and distance.min() <= config.near_s:
             who[main[distance.argmin()]] = next(iter(names))
-    return {"character": np.array(who, dtype=np.str_), "known": np.array([name != "" for name in who], bool)}
+    named = any(moments.values())
+    return {
+        "character": np.array(who, dtype=np.str_),
+        "known": np.array([not named or name != "" for name in who], bool),
+    }
 
 
 def _moments(labels: pa.Table) -> dict[float, set[str]]:
@@ -85,15 +94,17 @@ def _moments(labels: pa.Table) -> dict[float, set[str]]:
 def train(learn: Sequence[Example], stop: Sequence[Example], config: Config, training: Training) -> Trained:
     """Centroids of the gallery, and of groups of the faces that are nobody of it.
 
-    Nothing stops early, so `stop` is learned from too. Raises `CannotTrain` when no photo of the gallery shows a face.
+    Nothing stops early, so `stop` is learned from too. Raises `CannotTrain` when no face is known, or nobody recurs.
     """
     examples = [example for example in (*learn, *stop) if len(example)]
     if not any(example.targets["known"].any() for example in examples):
-        raise CannotTrain("no picture of the gallery shows a face: photos of single, frontal faces serve best")
+        raise CannotTrain("no picture shows a face that counts: photos of single, frontal faces serve best")
     gallery = gallery_of(joined(examples, "embedding"), joined(examples, "character", of="targets"))
     vectors, faces = unnamed_tracks(examples, gallery, config)
     centroids = groups_of(vectors, config.likeness, config.at_least, faces)
     people = gallery + inherit(centroids, people_of(training.champion, vectors), config.likeness)
+    if not people.names:
+        raise CannotTrain(f"nobody has a name, and nobody has {config.at_least} faces that are alike: see `at_least`")
     return Trained(arrays={"centroids": people.centroids}, facts={"people": list(people.names)})
 
 
@@ -103,7 +114,7 @@ def unnamed_tracks(examples: Sequence[Example], gallery: People, config: Config)
     for example in examples:
         tracks = track(example.features, config.likeness)
         vectors = track_means(example.features["embedding"], tracks)
-        labelled = np.isin(np.arange(len(vectors)), tracks[example.targets["known"]])
+        labelled = np.isin(np.arange(len(vectors)), tracks[example.targets["character"] != ""])
         strange = (assign(vectors, gallery, config.likeness)[0] == "") & ~labelled
         means.append(vectors[strange])
         faces.append(np.bincount(tracks, minlength=len(vectors))[strange])
@@ -134,20 +145,21 @@ def predict(artefact: Artefact, features: Arrays) -> Arrays:
     return {"character": names[tracks], "likeness": alike[tracks], "track": tracks}
 
 
-def judge(_features: Arrays, targets: Arrays, prediction: Arrays, _config: Config) -> Judgement:
-    """Counts over the faces with a name; a film's labelled faces stand for one second each."""
-    return judge_film(targets, prediction, 1.0)
+def judge(features: Arrays, targets: Arrays, prediction: Arrays, _config: Config) -> Judgement:
+    """Counts over the faces with a name; of a film without names over all faces, see `_identity_scores.py`."""
+    return judge_faces(features["frame"], targets, prediction)
 
 
 def summarise(judgements: Sequence[Judgement]) -> Scores:
-    """accuracy: faces with the right name; f1: mean over people; see `_character_scores`."""
-    return {name: value for name, value in summarise_films(judgements).items() if "screen_time" not in name}
+    """f1: mean over people, all unnamed ones together being one more; see `_identity_scores.py`."""
+    return summarise_people(judgements)
 
 
 def baseline(learn: Sequence[Example], _config: Config) -> Callable[[Arrays], Arrays]:
-    """Every face is the person with the most photos."""
-    names, count = np.unique(joined(learn, "character", of="targets"), return_counts=True)
-    most: Any = names[count.argmax()]
+    """Every face is the person with the most photos; the same unnamed person where there are none."""
+    names = joined(learn, "character", of="targets")
+    people, count = np.unique(names[names != ""], return_counts=True)
+    most: Any = people[count.argmax()] if len(people) else "person_1"
     return lambda features: {"character": np.full(len(features["time_s"]), most)}
 
 
@@ -173,4 +185,5 @@ MODEL = Model(
     baseline=baseline,
     metric="f1",
     about=ABOUT,
+    least_classes=0,
 )

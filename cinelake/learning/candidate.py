@@ -69,11 +69,11 @@ def prepare(
 
 
 def check_labels(entry: ModelEntry, dataset: Dataset) -> None:
-    """Raise `CannotTrain` where there is but one class, or no labelled step that counts."""
+    """Raise `CannotTrain` where there is but one class and the model needs two, or no labelled step that counts."""
     column = entry.spec.labels.class_column
     if column:
         classes = [name for name in pc.unique(dataset.labels.table[column]).to_pylist() if name is not None]
-        if len(classes) < 2:
+        if len(classes) < entry.spec.least_classes:
             found = f"only {classes[0]!r}" if classes else "none"
             raise CannotTrain(f"{entry.name}: labels {dataset.labels.name!r} hold {found}: two classes are needed")
     if not known_steps(dataset.examples):

@@ -13,7 +13,7 @@ import pyarrow as pa
 from cinelake.errors import CannotTrain, CinelakeError
 from cinelake.inference import cache_folder
 from cinelake.keys import digest
-from cinelake.labels import LabelSet, read_labels
+from cinelake.labels import LabelSet, label_versions, no_labels, read_labels
 from cinelake.lake import Lake
 from cinelake.manifest import Manifest, ModelEntry
 from cinelake.model import Arrays, Example
@@ -67,11 +67,13 @@ def gather(
 ) -> Dataset:
     """The examples of a model: every labelled film whose input tables are in the lake and fresh.
 
+    A model whose films teach without labels (`least_classes` 0) has all films where no labels are named nor imported.
+
     label_set: another set than the model's own. Features that do not fit memory are on disk (`cinelake.shelf`).
     Raises `CannotTrain` when there is nothing to learn from, with what to do.
     """
-    labels = read_labels(Path(manifest.labels), label_set or entry.labels, entry.spec.labels)
     planning = plan_manifest(manifest)
+    labels = _labels_of(manifest, entry, label_set, planning)
     source = _Source(manifest, entry, planning, planning.lake, labels)
     usable, left_out = _usable(source, labels)
     if not usable:
@@ -86,6 +88,15 @@ def gather(
         tables[movie_id] = keys
     _check_sizes(examples)
     return Dataset(tuple(examples), labels, left_out, inputs, tables)
+
+
+def _labels_of(manifest: Manifest, entry: ModelEntry, label_set: str | None, planning: Planning) -> LabelSet:
+    """The labels; the films alone where these may teach, and nobody speaks of labels."""
+    root, name, contract = Path(manifest.labels), label_set or entry.labels, entry.spec.labels
+    unspoken = label_set is None and entry.settings.labels is None and not label_versions(root, name)
+    if entry.spec.least_classes == 0 and unspoken:
+        return no_labels(name, contract, sorted(planning.films))
+    return read_labels(root, name, contract)
 
 
 def _group(groups: Mapping[str, str], movie_id: str) -> str:

@@ -54,6 +54,22 @@ def test_a_single_class_teaches_nothing(labelled):
         check_labels(replace(manifest.model("loud"), spec=one_class), gathered(labelled))
 
 
+def test_a_model_that_needs_no_classes_learns_from_films_without_labels(labelled):
+    manifest = labelled.load()
+    loud = manifest.model("loud")
+    alone = replace(loud, spec=replace(MODEL, least_classes=0), labels="never_imported")
+    assert len(gather(manifest, alone).examples) == 12
+
+
+def test_labels_that_the_manifest_names_must_be_there(labelled):
+    manifest = labelled.load()
+    loud = manifest.model("loud")
+    settings = loud.settings.model_copy(update={"labels": "misspelt"})
+    alone = replace(loud, spec=replace(MODEL, least_classes=0), labels="misspelt", settings=settings)
+    with pytest.raises(CannotTrain, match="there are no labels 'misspelt'"):
+        gather(manifest, alone)
+
+
 def test_labels_of_films_that_left_the_catalogue_are_left_out_with_the_reason(labelled):
     (labelled.folder / "films" / "film_03.mkv").unlink()
     assert gathered(labelled).left_out == {"film_03": "it is not in the catalogue"}

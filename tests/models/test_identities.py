@@ -14,6 +14,7 @@ from cinelake.task import find_task
 from models import identities
 from models._identity_faces import NO_VECTORS, overlaps, track, unit
 from models._identity_people import People, inherit
+from models._identity_scores import judge_faces, summarise_people
 from models.identities import Config
 
 SIZE = 16
@@ -109,8 +110,40 @@ def test_a_moment_with_two_names_tells_nothing_of_the_main_face():
 
 
 def test_a_gallery_without_faces_cannot_be_learned_from(tmp_path: Path):
+    photo = film(3, [0], {9.0: "ada"})
     with pytest.raises(CannotTrain, match="shows a face"):
-        identities.train([film(3, [0], {})], [], Config(), Training(tmp_path))
+        identities.train([photo], [], Config(), Training(tmp_path))
+
+
+def test_films_without_names_are_learned_from_alone(tmp_path: Path):
+    found = identities.train([film(3, [5, 6], {}), film(4, [5], {})], [], Config(), Training(tmp_path))
+    assert found.facts["people"] == ["person_1", "person_2"]
+
+
+def test_films_in_which_nobody_recurs_teach_nobody(tmp_path: Path):
+    with pytest.raises(CannotTrain, match="nobody has 20 faces"):
+        identities.train([film(3, [5, 6], {})], [], Config(at_least=20), Training(tmp_path))
+
+
+def test_unnamed_faces_of_one_picture_should_be_two_persons():
+    """Of four faces three are somebody; of two pictures with two faces one has two persons: 2 · 3/4 · 1/2 / (5/4)."""
+    frame, known = np.array([0, 0, 1, 1]), np.ones(4, bool)
+    who = {"character": np.array(["person_1", "person_2", "person_1", ""])}
+    counts = judge_faces(frame, {"character": np.array([""] * 4), "known": known}, who)
+    assert summarise_people([counts]) == {"f1": 0.6, "recognised": 0.75, "apart": 0.5, "f1_unnamed": 0.6}
+
+
+def test_named_films_are_judged_by_their_names_alone():
+    given = {"character": np.array(["ada", ""]), "known": np.array([True, False])}
+    counts = judge_faces(np.array([0, 0]), given, {"character": np.array(["ada", "bo"])})
+    assert summarise_people([counts]) == {"f1": 1.0, "accuracy": 1.0, "f1_ada": 1.0}
+
+
+def test_without_two_faces_in_a_picture_nothing_speaks_against_one_person():
+    trivial = identities.baseline([film(3, [5], {})], Config())(film(4, [5, 6], {}).features)
+    example = film(4, [5, 6], {})
+    counts = identities.judge(example.features, example.targets, trivial, Config())
+    assert identities.summarise([counts]) == {"f1": 1.0, "recognised": 1.0}
 
 
 class Faces:

@@ -70,3 +70,20 @@ def test_she_is_not_found_in_another_film(learned: tuple[Artefact, Arrays, Array
 def test_who_recurs_there_is_a_numbered_person(learned: tuple[Artefact, Arrays, Arrays]):
     artefact, _, chaplin = learned
     assert "person_1" in identities.predict(artefact, chaplin)["character"]
+
+
+def test_without_any_names_a_person_keeps_the_number_in_the_next_version(
+    learned: tuple[Artefact, Arrays, Arrays], tmp_path: Path
+):
+    _, woman, chaplin = learned
+    first = taught(tmp_path / "1", [example("woman", woman, NOBODY_NAMED)])
+    both = [example("chaplin", chaplin, NOBODY_NAMED), example("woman", woman, NOBODY_NAMED)]
+    second = taught(tmp_path / "2", both, first)
+    number = first.facts["people"][0]
+    assert (identities.predict(second, woman)["character"] == number).mean() > 0.9
+    assert number not in identities.predict(second, chaplin)["character"]
+
+
+def taught(folder: Path, films: list[Example], champion: Artefact | None = None) -> Artefact:
+    found = identities.train(films, [], Config(), Training(folder, champion=champion))
+    return write_artefact(folder / "artefact", "identities", Config(), found)
