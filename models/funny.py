@@ -34,7 +34,7 @@ from models._funny_scores import best_threshold, judge, line_figure, roc_figure,
 from models._funny_steps import Step
 from models._shot_labels import covered_shots
 
-CODE = "v1 65b92fea9625c807"
+CODE = "v1 fc027f001c819ba4"
 
 
 LABELS = LabelContract(
