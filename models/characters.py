@@ -21,6 +21,7 @@ from cinelake.errors import CannotTrain, ModelUnusable
 from cinelake.label_contract import LabelContract
 from cinelake.model import Array, Arrays, Example, Judgement, Model, Scores, Trained, joined
 from cinelake.task import Field, Params, TableReader
+from models._character_counts import size_weights, weighted_by_size
 from models._character_heads import (
     Lesson,
     Question,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from cinelake.artefacts import Artefact
     from cinelake.learning.training import Training
 
-CODE = "v1 f528b9bd54400581"
+CODE = "v1 44389a3d17c34d33"  # same output: arrays that older versions lack change nothing of theirs
 
 FILMS_FOR_PICTURES = 5
 """A network that learns to see from nothing needs at least so many films (or series) to learn from."""
@@ -67,6 +68,9 @@ class Config(Params):
     """Whether rare characters weigh as much in training as frequent ones; none: where characters exclude each other."""
     threshold: float = Field(0.5, gt=0, lt=1)
     """A character is in a frame from this probability; where characters exclude each other, the likeliest is."""
+    together: bool = True
+    """Whether it counts how many of them the labels show at once: in films of pairs a third person is unlikely. Only
+    where characters do not exclude each other."""
     smoothing_s: float = Field(2.0, ge=0)
     """Probabilities are averaged over this many seconds, within the shot."""
     epochs: int = Field(50, ge=1)
@@ -164,7 +168,10 @@ def train(learn: Sequence[Example], stop: Sequence[Example], config: Config, tra
     present, watched = as_columns(said, cast), as_columns(joined(stop, "character", of="targets"), cast)
     weighted = exclusive if config.class_weights is None else config.class_weights
     asked = question(present, exclusive, weighted)
-    heads, arrays, network, found = heads_of(config, learn), {"positive": asked.positive}, None, {}
+    heads, network, found = heads_of(config, learn), None, {}
+    arrays = {"positive": asked.positive}
+    if config.together and not exclusive:
+        arrays["sizes"] = size_weights(np.concatenate([present, watched]))
     if "linear" in heads or "seed" in heads:
         x, watch_x, arrays_of_scale = scaled_vectors(learn, stop)
         arrays |= arrays_of_scale
@@ -237,6 +244,8 @@ def predict(artefact: Artefact, features: Arrays) -> Arrays:
     found = [probabilities(logits[name](artefact, features), asked) for name in shares]
     probability = blend(found, list(shares.values())) if len(features["time_s"]) else np.zeros((0, len(cast)))
     probability = smooth(probability, features["time_s"], features["shot"], artefact.config.smoothing_s)
+    if "sizes" in artefact.arrays:
+        probability = weighted_by_size(probability, artefact.arrays["sizes"])
     present = is_there(probability, exclusive, artefact.config.threshold)
     return {"probability": probability, "character": as_strings(present, cast)}
 
