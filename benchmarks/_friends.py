@@ -15,8 +15,8 @@ from models.funny import Config
 
 EMOTIONS = ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")
 """Of MELD (Poria et al., ACL 2019)."""
-CONFIG: dict[str, Any] = {"use": ["expressions", "turns"], "step": "line", "gamma": 0.7, "dropout": 0.5, "scenes": 1000}
-"""As it would stand in a manifest; a scene's laughs have little to do with those many lines later."""
+CONFIG: dict[str, Any] = {"use": ["expressions", "turns"], "step": "line", "dropout": 0.5}
+"""As it would stand in a manifest."""
 
 
 def friends_config(**more: Any) -> Config:

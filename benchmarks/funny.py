@@ -40,14 +40,14 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "labels never shown": {"show_labels": 0.0},
     "α = 1: the last action": {"alpha": 1.0},
     "γ = 0": {"gamma": 0.0},
-    "γ = 0.7": {"gamma": 0.7},
+    "γ = 0.99": {"gamma": 0.99},
     "no dropout": {"dropout": 0.0},
     "DQN, not double": {"double": False},
     "cross-entropy beside": {"supervision": 1.0},
     "rare class worth more": {"balance": 1.0},
     "no steps around": {"context": 0},
     "as published": {
-        "both_actions": False, "vote_weight": 1.0, "show_labels": 1.0, "dropout": 0.0, "double": False, "context": 0,
+        "both_actions": False, "vote_weight": 1.0, "show_labels": 1.0, "dropout": 0.0, "double": False, "context": 0, "gamma": 0.99,
     },
 }  # fmt: skip
 
