@@ -1,0 +1,41 @@
+"""Films made of numbers in which a cue early on decides the valence many clips later."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from models._affect_films import Film
+
+FEATURES = 6
+"""What a clip shows: whether this is the cue, a level, whether valence is to be told, and three numbers of noise."""
+EARLY, ANSWERS, DISTRACTORS = 5, 10, 4
+"""The cue is among the first 5 clips; 10 clips are labelled; 4 clips on the way show a level that is no cue."""
+NOISE = 0.1
+
+
+def draw_cued(count: int, delay: int, rng: np.random.Generator) -> list[Film]:
+    """Films of `delay` + 15 clips; valence is the cue's level, −1…1 evenly, at 10 clips from `delay` after the cue."""
+    return [_draw(delay, rng) for _ in range(count)]
+
+
+def _draw(delay: int, rng: np.random.Generator) -> Film:
+    length, cue, level = delay + ANSWERS + EARLY, int(rng.integers(EARLY)), rng.uniform(-1, 1)
+    shown = np.zeros((length, FEATURES), np.float32)
+    shown[:, 3:] = NOISE * rng.normal(size=(length, 3))
+    lures = rng.choice(np.arange(EARLY, max(delay, EARLY + DISTRACTORS)), DISTRACTORS, replace=False)
+    shown[lures, 1] = rng.uniform(-1, 1, DISTRACTORS)
+    shown[cue, :2] = 1, level
+    line, known = np.zeros((length, 1), np.float32), np.zeros((length, 1), np.float32)
+    told = slice(cue + delay, cue + delay + ANSWERS)
+    shown[told, 2], line[told], known[told] = 1, level, 1
+    return Film(shown[:, None], line, known)
+
+
+def correlation(said: Sequence[np.ndarray], films: Sequence[Film]) -> float:
+    """PCC over the labelled clips of all films; 0 where all answers are one."""
+    there = [film.known[:, 0] > 0 for film in films]
+    ours = np.concatenate([y[k, 0] for y, k in zip(said, there, strict=True)])
+    line = np.concatenate([film.line[k, 0] for film, k in zip(films, there, strict=True)])
+    return float(np.corrcoef(ours, line)[0, 1]) if ours.std() > 1e-9 else 0.0

@@ -1,0 +1,145 @@
+"""How well the emotional line of a real film is told: Forrest Gump (studyforrest), one run left out at a time.
+
+  python -m benchmarks.studyforrest --real                     ridge, the memory network, an LSTM beside
+  python -m benchmarks.studyforrest --real --learners ridge    one of them
+
+Eighteen numbers a second of brightness, change and loudness; portrayed arousal and valence at 1 Hz, nulls left out. The
+model learns from five runs, the one after the left-out run says when to stop; it is scored on the sixth. A PCC is that
+of a run, the mean over runs counts; the interval is a bootstrap over runs (95 %) of the seeds' mean. Needs
+studyforrest_1hz.parquet in the folder of real data (`CINELAKE_REAL_DATA`), which is not part of this project.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benchmarks.figures import Figure, Report, run, say
+from cinelake.artefacts import write_artefact
+from cinelake.errors import UsageError
+from cinelake.learning.training import Training
+from cinelake.model import Array, Arrays, Example
+from models._affect_scores import pearson
+from models.affect import Config, predict, smoothed, train
+
+SHOWN = ("brmean", "brlr", "brud", "normdiff")
+HEARD = ("rms", "lrdiff")
+CLIP = 4
+"""Rows, seconds, of a clip; its K steps are its seconds."""
+TARGETS = ("arousal", "valence")
+CONTEXTS_S = (0, 5, 15, 60, 180)
+"""Beside each second's numbers go their means over the past and coming seconds so far: how it is in comparison."""
+
+
+def read_runs(path: Path) -> list[Example]:
+    """The runs as films of 4-second clips."""
+    if not path.is_file():
+        raise UsageError(f"{path} is missing: CINELAKE_REAL_DATA names the folder that has features/{path.name}")
+    table = pq.read_table(path)
+    names = sorted(set(table["movie_id"].to_pylist()))
+    return [_example(table.filter(pa.compute.equal(table["movie_id"], name)), name) for name in names]
+
+
+def _example(rows: pa.Table, name: str) -> Example:
+    count = len(rows) // CLIP
+    features: Arrays = {"time_s": np.arange(count) * float(CLIP), "end_s": np.arange(1, count + 1) * float(CLIP)}
+    for kind, prefixes in (("motion", SHOWN), ("sound", HEARD)):
+        own = [c for c in rows.column_names if c.split("_")[0] in prefixes]
+        values = _with_context(np.nan_to_num(np.stack([rows[c].to_numpy() for c in own], axis=1)))
+        features[kind] = values[: count * CLIP].reshape(count, CLIP, -1).astype(np.float32)
+        features[f"{kind}_there"] = np.ones((count, CLIP), np.float32)
+    values = np.stack([rows[t].to_numpy().astype(float) for t in TARGETS], axis=1)[: count * CLIP].reshape(
+        count, CLIP, -1
+    )
+    there = np.isfinite(values).all(axis=1)
+    line = np.where(there, np.nan_to_num(values).mean(axis=1), 0.0)
+    return Example(name, name, features, {"line": line, "there": there.astype(float), "known": there.any(axis=1)})
+
+
+def _with_context(values: Array) -> Array:
+    """(T, numbers × contexts): the values, compressed where they are far out, and their surroundings' means."""
+    spread = np.median(abs(values - np.median(values, axis=0)), axis=0) + 1e-6
+    even = np.arcsinh((values - np.median(values, axis=0)) / spread)
+    return np.hstack([smoothed(even, float(seconds)) for seconds in CONTEXTS_S])
+
+
+def measure(given: argparse.Namespace) -> Report:
+    """Each learner, each seed, each run left out."""
+    if not given.real:
+        raise UsageError("studyforrest is measured on real data only: add --real")
+    folder = Path(os.environ.get("CINELAKE_REAL_DATA", "../shared/data"))
+    runs = read_runs(folder / "features" / "studyforrest_1hz.parquet")
+    found: dict[str, Array] = {}
+    for name in given.learners:
+        seeds = 1 if name == "ridge" else given.repeat
+        found[name] = np.stack([_left_out(runs, name, given, seed) for seed in range(seeds)])  # (seeds, runs, targets)
+        say(f"{name}: {dict(zip(TARGETS, found[name].mean(axis=(0, 1)).round(3), strict=True))}")
+    return Report("studyforrest", _figures(found), [f"{len(runs)} runs, {sum(map(len, runs))} clips of {CLIP} s"])
+
+
+def _left_out(runs: Sequence[Example], learner: str, given: argparse.Namespace, seed: int) -> Array:
+    """(runs, targets) PCC of each run, told by a model that learned from the others."""
+    config = config_for(learner)
+    scores = []
+    for number, test in enumerate(runs):
+        validation = runs[(number + 1) % len(runs)]
+        others = [example for example in runs if example not in (test, validation)]
+        folder = given.folder / f"{learner}_{seed}_{number}"
+        trained = train(others, [validation], config, Training(folder / "training", seed, resume=False))
+        line = predict(write_artefact(folder / "artefact", "affect", config, trained), test.features)["line"]
+        scores.append([_pcc(test, line, target) for target in range(len(TARGETS))])
+    return np.array(scores)
+
+
+def config_for(learner: str) -> Config:
+    """Settings that were chosen on these runs by leaving one out, and kept few."""
+    return Config.model_validate(
+        {"targets": TARGETS, "use": ("motion", "sound"), "clip_s": CLIP, "steps": CLIP, "components": 8, "smooth_s": 8,
+         "learner": learner, "members": 2, "epochs": 30, "patience": 8,
+         "memory": {"epochs": 20, "patience": 6, "dropout": 0.5, "films_at_once": 8, "rounds": 4, "kept": 64,
+                    "discount": 0.95, "clip_vector": 16, "width": 8, "hidden": 32}}
+    )  # fmt: skip
+
+
+def _pcc(test: Example, line: Array, target: int) -> float:
+    there = test.targets["there"][:, target] > 0
+    return pearson(line[there, target].astype(float), test.targets["line"][there, target])
+
+
+def _figures(found: dict[str, Array]) -> list[Figure]:
+    figures = []
+    for target, name in enumerate(TARGETS):
+        for learner, scores in found.items():
+            means = scores[:, :, target].mean(axis=1)
+            beats = 0.33 if learner == "memory" and name == "arousal" else None
+            low, high = interval(scores[:, :, target].mean(axis=0))
+            figures.append(Figure(f"{name}, {learner}: PCC", means.tolist(), at_least=beats))
+            figures.append(Figure(f"{name}, {learner}: lower bound over runs", [low], at_least=beats))
+            figures.append(Figure(f"{name}, {learner}: upper bound", [high]))
+    return figures
+
+
+def interval(values: Array, rounds: int = 2000) -> tuple[float, float]:
+    """95 % of the means of runs drawn with replacement."""
+    drawn = np.random.default_rng(0).choice(values, (rounds, len(values))).mean(axis=1)
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return float(low), float(high)
+
+
+if __name__ == "__main__":
+    learners = ["ridge", "memory", "memory_tbptt", "lstm"]
+    raise SystemExit(
+        run(
+            __doc__ or "",
+            measure,
+            ("--real", {"action": "store_true", "help": "needed: there is no drawn material of this kind"}),
+            ("--learners", {"nargs": "+", "choices": learners, "default": learners, "help": "which are measured"}),
+            repeat=3,
+        )
+    )

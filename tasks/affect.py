@@ -1,0 +1,72 @@
+"""Table `affect`: the film's line of valence and arousal, once a second, by a trained model of kind `affect`.
+
+In the manifest:
+
+    affect: {}                                    # by affect@champion
+    affect: {hz: 2}                               # twice a second
+
+The model says one value a clip, in one pass over the film; between the middles of clips the line is straight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import pyarrow as pa
+
+from cinelake.artefacts import Artefact
+from cinelake.contracts import Column, Contract
+from cinelake.errors import ModelUnusable
+from cinelake.model import Array
+from cinelake.task import Field, Film, Params, TableReader, task
+from models.affect import WIDE, features, predict
+
+CODE = "v1.r1 effbbfdcd4687e2a"
+
+AFFECT = Contract(
+    table="affect",
+    doc="How the film feels over time, at regular moments from 0 to its end.",
+    columns=[
+        Column("time_s", pa.float64(), "The moment, in seconds.", at_least=0),
+        Column("valence", pa.float32(), "How pleasant.", False, -1, 1),
+        Column("arousal", pa.float32(), "How exciting.", False, -1, 1),
+    ],
+    key=["time_s"],
+)
+
+
+class AffectParams(Params):
+    """How fine the line is."""
+
+    hz: float = Field(1.0, gt=0, le=25)
+    """Moments a second."""
+
+
+@task(writes=AFFECT, reads=[], params=AffectParams, version=1, applies="affect")
+class DrawAffect:
+    """The model's line at regular moments."""
+
+    def __init__(self, params: AffectParams, film: Film, artefact: Artefact):
+        self._params, self._film, self._artefact = params, film, artefact
+
+    def run(self, tables: Mapping[str, TableReader]) -> Iterator[pa.RecordBatch]:
+        """One row a moment; none for a film without pictures and sound. Raises `ModelUnusable` for other lines."""
+        targets = self._artefact.config.targets
+        if not set(WIDE) <= set(targets):
+            raise ModelUnusable(f"the model predicts {', '.join(targets)}; table affect needs valence and arousal")
+        clips = features(tables, self._artefact.config)
+        if not len(clips["time_s"]):
+            return
+        line = predict(self._artefact, clips)["line"]
+        times_s = np.arange(0, clips["end_s"][-1], 1 / self._params.hz)
+        middles = (clips["time_s"] + clips["end_s"]) / 2
+        yield AFFECT.batch(
+            self._film.movie_id,
+            time_s=times_s,
+            **{name: _at(times_s, middles, line[:, targets.index(name)]) for name in WIDE},
+        )
+
+
+def _at(times_s: Array, middles: Array, line: Array) -> Array:
+    return np.asarray(np.clip(np.interp(times_s, middles, line), -1, 1), np.float32)
