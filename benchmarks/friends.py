@@ -94,9 +94,8 @@ def measure(given: argparse.Namespace) -> Report:
         folds = make_folds(episodes, given.folds)
     rounds = []
     for seed in range(given.repeat):
-        rounds.append(
-            [j for n, fold in enumerate(folds) for j in agent(config, fold, given.folder / f"{seed}_{n}", seed)]
-        )
+        folder = given.folder / f"agent_{seed}"
+        rounds.append([judgement for fold in folds for judgement in agent(config, sides_of(fold, seed), folder, seed)])
         say(f"seed {seed}: AUC {MODEL.summarise(rounds[-1])['auc']:.4f}")
     others = beside(config, folds, given.folder / "beside", 0)
     scores = [MODEL.summarise(judged) for judged in rounds]
