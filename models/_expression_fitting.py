@@ -12,15 +12,13 @@ from cinelake.inference import import_tensorflow
 from cinelake.learning.fitting import Epoch, Progress, fit
 from cinelake.learning.training import Training
 from cinelake.model import Array, Scores
-from models._expression_networks import EMOTIONS, SIDE, build, parted
+from models._expression_networks import EMOTIONS, build, parted
 from models._expression_patches import mirrored, vary
 
 if TYPE_CHECKING:
     from models.expressions import Config
 
 CLASSES = len(EMOTIONS)
-SMALL = 32
-"""Side of the patches of the first epochs."""
 AVERAGED = 0.995
 """How much of the average of the weights a step keeps."""
 WARM_STEPS = 200
@@ -99,17 +97,15 @@ def _optimizer(config: Config, steps: int) -> Any:
 def _epoch(learner: Any, average: Any, optimizer: Any, learn: Faces, config: Config, seed: int) -> Epoch:
     step = _step(learner, average, optimizer, config.label_smoothing)
     weights = class_weights(learn.emotion, config.balance)
-    small = min(round(config.small * config.epochs), config.epochs - 1)
 
     def epoch(number: int) -> float:
         rng = np.random.default_rng((seed, number))
-        side = SMALL if config.network == "light" and number < small else SIDE
         order = rng.permutation(len(learn))
         losses = []
         for start in range(0, len(order), config.batch_size):
             chosen = order[start : start + config.batch_size]
             emotion = learn.emotion[chosen]
-            patches = vary(learn.patch[chosen], rng, config.variation, side)
+            patches = vary(learn.patch[chosen], rng, config.variation)
             losses.append(step(patches[..., None], emotion, weights[emotion]))
         return float(np.mean([float(loss) for loss in losses]))
 

@@ -20,9 +20,8 @@ SIDE, EMBEDDING = 48, 512
 NetworkName = Literal["light", "seed"]
 
 SEED_FILTERS = ((64, 64), (128, 128), (256,))
-STEM = 32
-STAGES = ((48, 3), (128, 3), (320, 2))
-"""Filters and blocks of each stage of `light`; each stage halves the picture."""
+STEM, PLAIN, SEPARABLE = 32, (64, 128), (256, 2)
+"""Of `light`: filters of the stem, of each residual block, and of the separable blocks and how many these are."""
 LEAST_DEVIATION = 8.0
 """Grey levels: below this a patch counts as flat and is not stretched further."""
 FORGETTING = 0.1
@@ -33,13 +32,13 @@ def build(name: NetworkName, dropout: float, *, learns: bool = False) -> Any:
     """A network, (B, 48, 48, 1) → (B, 519). learns: with normalisation in one fused operation, for training only.
 
     TensorFlow's fused operation saves a quarter of a training step on a processor; the weights are the same and in
-    the same order, so what was learned so is kept in a network of plain layers. It takes smaller patches too.
+    the same order, so what was learned so is kept in a network of plain layers.
     """
     import_tensorflow()
     from keras import Input, Model, layers
 
     normalise = _fused() if learns else layers.BatchNormalization
-    patch = Input((None, None, 1) if learns and name == "light" else (SIDE, SIDE, 1))
+    patch = Input((SIDE, SIDE, 1))
     embedding = (_seed if name == "seed" else _light)(patch, normalise)
     logits = layers.Dense(len(EMOTIONS))(layers.Dropout(dropout)(embedding))
     return Model(patch, layers.Concatenate()([logits, embedding]))
@@ -66,7 +65,7 @@ def _seed(patch: Any, normalise: Callable[..., Any]) -> Any:
 
 
 def _light(patch: Any, normalise: Callable[..., Any]) -> Any:
-    """Two convolutions at 24 × 24, then residual blocks of separable ones (as MobileNet and Xception have them).
+    """A stem at 24 × 24, residual blocks at 12 × 12 and 6 × 6 (He et al. 2016), separable ones (as MobileNet has them).
 
     Each patch comes to mean 0 and deviation 1 first, so that light and contrast of the film do not matter.
     """
@@ -74,27 +73,38 @@ def _light(patch: Any, normalise: Callable[..., Any]) -> Any:
 
     middle = patch - ops.mean(patch, axis=(1, 2, 3), keepdims=True)
     deviation = ops.sqrt(ops.mean(ops.square(middle), axis=(1, 2, 3), keepdims=True))
-    x = _convolved(middle / (deviation + LEAST_DEVIATION), STEM, 5, 2, normalise)
-    x = _convolved(x, STEM, 3, 1, normalise)
-    for filters, blocks in STAGES:
-        x = _separable(x, filters, 2, normalise)
-        for _ in range(blocks - 1):
-            x = layers.Add()([x, _separable(x, filters, 1, normalise)])
-    return layers.GlobalAveragePooling2D()(_convolved(x, EMBEDDING, 1, 1, normalise))
+    x = layers.ReLU()(_convolved(middle / (deviation + LEAST_DEVIATION), STEM, 5, 2, normalise))
+    for filters in PLAIN:
+        x = _residual(x, filters, normalise)
+    filters, blocks = SEPARABLE
+    x = _separable(x, filters, 2, normalise)
+    for _ in range(blocks - 1):
+        x = layers.Add()([x, _separable(x, filters, 1, normalise)])
+    return layers.GlobalAveragePooling2D()(layers.ReLU()(_convolved(x, EMBEDDING, 1, 1, normalise)))
 
 
 def _convolved(x: Any, filters: int, side: int, stride: int, normalise: Callable[..., Any]) -> Any:
     from keras import layers
 
     options = {"padding": "same", "use_bias": False, "kernel_initializer": "he_normal"}
-    return layers.ReLU()(normalise()(layers.Conv2D(filters, side, strides=stride, **options)(x)))
+    return normalise()(layers.Conv2D(filters, side, strides=stride, **options)(x))
+
+
+def _residual(x: Any, filters: int, normalise: Callable[..., Any]) -> Any:
+    """Two convolutions, the first of which halves the picture, beside its mean over 2 × 2."""
+    from keras import layers
+
+    y = layers.ReLU()(_convolved(x, filters, 3, 2, normalise))
+    y = _convolved(y, filters, 3, 1, normalise)
+    beside = _convolved(layers.AveragePooling2D(2)(x), filters, 1, 1, normalise)
+    return layers.ReLU()(layers.Add()([beside, y]))
 
 
 def _separable(x: Any, filters: int, stride: int, normalise: Callable[..., Any]) -> Any:
     from keras import layers
 
     alone = layers.DepthwiseConv2D(3, strides=stride, padding="same", use_bias=False)(x)
-    return _convolved(normalise()(alone), filters, 1, 1, normalise)
+    return layers.ReLU()(_convolved(normalise()(alone), filters, 1, 1, normalise))
 
 
 def _fused() -> Any:

@@ -32,46 +32,43 @@ def mirrored(patches: Array) -> Array:
     return patches[:, :, ::-1]
 
 
-def vary(patches: Array, rng: np.random.Generator, strength: float = 1.0, side: int = SIDE) -> Array:
-    """(B, side, side) float32 in 0 … 255: each mirrored or not, turned, nearer or farther, moved, in another contrast.
+def vary(patches: Array, rng: np.random.Generator, strength: float = 1.0) -> Array:
+    """(B, 48, 48) float32 in 0 … 255: each mirrored or not, turned, nearer or farther, moved, in another contrast.
 
     strength 1: up to 12°, a tenth nearer or farther, 4 pixels; exponents of the grey levels of e^±0.4; on a quarter
     of the patches a square of up to 16 pixels hidden. 0: as they are.
     """
-    if not strength and side == SIDE:
+    if not strength:
         return patches.astype(np.float32)
-    moves = _moves(len(patches), rng, strength, side)
-    moved = np.stack([_moved(patch, move, side) for patch, move in zip(patches, moves, strict=True)])
+    moves = _moves(len(patches), rng, strength)
+    moved = np.stack([_moved(patch, move) for patch, move in zip(patches, moves, strict=True)])
     exponents = np.exp(strength * DARKEST * rng.uniform(-1, 1, (len(patches), 1, 1)))
     lit = 255 * (moved.astype(np.float32) / 255) ** exponents.astype(np.float32)
     _hide(lit, rng, strength)
     return lit
 
 
-def _moves(count: int, rng: np.random.Generator, strength: float, side_px: int) -> Array:
-    """(B, 2, 3) affine maps around the middle, into pictures of `side_px`."""
-    middle, shrunk = (SIDE - 1) / 2, side_px / SIDE
+def _moves(count: int, rng: np.random.Generator, strength: float) -> Array:
+    """(B, 2, 3) affine maps around the middle."""
+    middle = (SIDE - 1) / 2
     turn = np.radians(strength * TURN_DEG * rng.uniform(-1, 1, count))
     zoom = np.exp(strength * ZOOM * rng.uniform(-1, 1, count))
     side = np.where(rng.random(count) < 0.5 * min(strength, 1), -1.0, 1.0)
     rows = [[side * zoom * np.cos(turn), zoom * np.sin(turn)], [-side * zoom * np.sin(turn), zoom * np.cos(turn)]]
     linear = np.moveaxis(np.array(rows), -1, 0)
     there = middle + strength * SHIFT_PX * rng.uniform(-1, 1, (count, 2))
-    moves = np.concatenate([linear, (there - linear @ [middle, middle])[:, :, None]], axis=2)
-    moves[:, :, 2] += (1 - 1 / shrunk) / 2  # pixels have their middle at half a pixel
-    return np.asarray(moves * shrunk)
+    return np.concatenate([linear, (there - linear @ [middle, middle])[:, :, None]], axis=2)
 
 
-def _moved(patch: Array, matrix: Array, side: int) -> Array:
+def _moved(patch: Array, matrix: Array) -> Array:
     import cv2
 
-    return np.asarray(cv2.warpAffine(patch, matrix, (side, side), borderMode=cv2.BORDER_REFLECT))
+    return np.asarray(cv2.warpAffine(patch, matrix, (SIDE, SIDE), borderMode=cv2.BORDER_REFLECT))
 
 
 def _hide(patches: Array, rng: np.random.Generator, strength: float) -> None:
     """Put each chosen patch's mean grey into a square somewhere, in place (Zhong et al., random erasing, 2017)."""
-    whole = patches.shape[1]
     for row in np.flatnonzero(rng.random(len(patches)) < strength * HIDDEN_SHARE):
-        side = int(rng.integers(4, HIDDEN_PX + 1)) * whole // SIDE
-        top, left = rng.integers(0, whole - side + 1, 2)
+        side = int(rng.integers(4, HIDDEN_PX + 1))
+        top, left = rng.integers(0, SIDE - side + 1, 2)
         patches[row, top : top + side, left : left + side] = patches[row].mean()
