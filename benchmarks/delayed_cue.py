@@ -95,7 +95,7 @@ def _figures(found: dict[str, list[float]], seconds: list[float], given: argpars
 
 def _by_acting(critic: str) -> Callable[[argparse.Namespace, int, Sequence[Film]], list[np.ndarray]]:
     def taught(given: argparse.Namespace, seed: int, test: Sequence[Film]) -> list[np.ndarray]:
-        settings = settings_for(given.delay, critic=critic)
+        settings = settings_for(given.delay, critic=critic, rounds=given.rounds, epochs=1)
         learner, rng = MemoryLearner(sizes_for(settings), settings, seed), np.random.default_rng(seed)
         for _ in range(given.rounds):
             learner.round(draw_cued(settings.films_at_once, given.delay, rng), rng)
@@ -152,7 +152,7 @@ if __name__ == "__main__":
             __doc__ or "",
             measure,
             ("--delay", {"type": int, "default": 1000, "help": "clips from cue to answer (default: %(default)s)"}),
-            ("--rounds", {"type": int, "default": 100, "help": "rounds of play and updates (default: %(default)s)"}),
+            ("--rounds", {"type": int, "default": 130, "help": "rounds of play and updates (default: %(default)s)"}),
             ("--only", {"nargs": "+", "choices": choices, "default": choices, "help": "what is measured"}),
         )
     )

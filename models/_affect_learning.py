@@ -11,7 +11,7 @@ The algorithm is deep deterministic policy gradient (Lillicrap et al. 2015) on a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -105,9 +105,15 @@ class MemoryLearner:
         self._critic_target = {name: tf.Variable(array) for name, array in critic.items()}
         self._says = [self._mind[name] for name in PREDICTOR]
         self._acts = [variable for name, variable in self._mind.items() if name not in PREDICTOR]
-        self._of_critic = keras.optimizers.Adam(settings.critic_rate)
-        self._of_policy = keras.optimizers.AdamW(settings.policy_rate, weight_decay=settings.weight_decay)
-        self._of_predictor = keras.optimizers.Adam(settings.predictor_rate)
+        many = settings.epochs * settings.rounds * settings.updates
+
+        def falling(rate: float) -> Any:
+            borders, rates = [int(0.6 * many), int(0.8 * many)], [rate, rate / 3, rate / 10]
+            return keras.optimizers.schedules.PiecewiseConstantDecay(borders, rates)
+
+        self._of_critic = keras.optimizers.Adam(falling(settings.critic_rate))
+        self._of_policy = keras.optimizers.AdamW(falling(settings.policy_rate), weight_decay=settings.weight_decay)
+        self._of_predictor = keras.optimizers.Adam(falling(settings.predictor_rate))
         for optimizer, learned in self._learned():
             optimizer.build(learned)
         self.rounds = tf.Variable(0, dtype=tf.int64)
@@ -143,12 +149,10 @@ class MemoryLearner:
             places = kept_clips(film, settings.kept, rng)
             kept[row, : len(places)] = places
         memories = self.play(films, kept, int(rng.integers(1 << 30)))
-        rows = learning_rows(films, kept, settings.discount)
+        rows = {**learning_rows(films, kept, settings.discount), "memory": memories}
         order = np.stack([rng.permutation(kept.size)[: settings.batch] for _ in range(settings.updates)])
-        seed = self._tf.constant([int(rng.integers(1 << 30)), 0])
-        told = self._update({**rows, "memory": memories}, self._tf.constant(order, self._tf.int32), seed)
+        self.told = self.update(rows, order, int(rng.integers(1 << 30)))
         self.rounds.assign_add(1)
-        self.told = Told(*(float(number) for number in told))
         self._check()
         return self.told.policy
 
@@ -201,6 +205,11 @@ class MemoryLearner:
         return Actions(renormalised(attention), forget, insert, noisy(actions.content, 4, -1.0))
 
     # --- update
+
+    def update(self, rows: Mapping[str, Any], order: Array, seed: int) -> Told:
+        """An update of critic and policy for each row of `order` (updates, batch): numbers of `rows` to learn from."""
+        told = self._update(dict(rows), self._tf.constant(order, self._tf.int32), self._tf.constant([seed, 0]))
+        return Told(*(float(number) for number in told))
 
     def _update_all(self, rows: Any, order: Any, seed: Any) -> Any:
         """One update of critic and policy for each row of `order`; the last one's numbers."""

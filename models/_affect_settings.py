@@ -44,7 +44,8 @@ class MemorySettings(Params):
     patience: int = Field(10, ge=1)
     """Stop after so many epochs without a smaller error on the validation part."""
     policy_rate: float = Field(2e-3, gt=0)
-    """Learning rate of policy, clip's vector and the memory's start (Adam)."""
+    """Learning rate of policy, clip's vector and the memory's start (Adam). All rates fall to a third after 60 % of
+    the epochs, to a tenth after 80 %."""
     predictor_rate: float = Field(5e-3, gt=0)
     """Learning rate of the read-out."""
     critic_rate: float = Field(2e-3, gt=0)

@@ -15,7 +15,8 @@ from models._affect_films import Film
 
 Sequential = Literal["lstm", "transformer"]
 UNITS, HEADS, BLOCKS, DROPOUT = 64, 4, 2, 0.2
-ALPHAS = np.logspace(0, 5, 11)
+ALPHAS = np.logspace(0, 6, 13)
+FOLDS = 5
 
 
 def clip_rows(film: Film) -> Array:
@@ -24,15 +25,22 @@ def clip_rows(film: Film) -> Array:
 
 
 def fit_ridge(films: Sequence[Film]) -> Arrays:
-    """Coefficients of a ridge regression for each target; its strength by leave-one-out (Hoerl & Kennard 1970)."""
+    """Coefficients of a ridge regression for each target (Hoerl & Kennard 1970); its strength by films left out.
+
+    Clips of one film are alike: leaving out clips, not films, would choose it far too weak.
+    """
     from sklearn.linear_model import RidgeCV
+    from sklearn.model_selection import GroupKFold
 
     coefficients, intercepts = [], []
     for i in range(films[0].line.shape[1]):
         there = [film.known[:, i] > 0 for film in films]
         x = np.concatenate([clip_rows(film)[k] for film, k in zip(films, there, strict=True)])
         y = np.concatenate([film.line[k, i] for film, k in zip(films, there, strict=True)])
-        fitted = RidgeCV(ALPHAS).fit(x, y)
+        film_of = np.repeat(np.arange(len(films)), [k.sum() for k in there])
+        folds = min(FOLDS, len(np.unique(film_of)))
+        apart = list(GroupKFold(folds).split(x, y, film_of)) if folds > 1 else None
+        fitted = RidgeCV(ALPHAS, cv=apart).fit(x, y)
         coefficients.append(fitted.coef_)
         intercepts.append(fitted.intercept_)
     return {
@@ -47,7 +55,7 @@ def ridge_line(fitted: Arrays, clips: Array) -> Array:
     return np.asarray(rows @ fitted["coefficients"] + fitted["intercepts"])
 
 
-def left_by_ridge(films: Sequence[Film], folds: int = 5) -> list[Film]:
+def left_by_ridge(films: Sequence[Film], folds: int = FOLDS) -> list[Film]:
     """The films with what is left of their lines by ridge regressions that were fitted to other films."""
     folds = min(folds, len(films))
     if folds < 2:
