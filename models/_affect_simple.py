@@ -125,7 +125,7 @@ def learn_sequence(
 
     done = fit(
         network, optimizer, over_batches(network, optimizer, loss, batches), validate, training,
-        epochs=epochs, patience=patience if validation else None, monitor="mae", checkpoint_every=5,
+        epochs=epochs, patience=patience if validation else None, monitor="mae",
     )  # fmt: skip
     return network, done.best_epoch + 1
 

@@ -45,7 +45,7 @@ def learn_truncated(
 
     done = fit(
         learner, NoOptimizer(), epoch, validate, training, epochs=settings.epochs, monitor="mae",
-        patience=settings.patience if validation else None, checkpoint_every=5,
+        patience=settings.patience if validation else None,
     )  # fmt: skip
     return learner.weights(), done.best_epoch + 1
 

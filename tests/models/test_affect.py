@@ -11,7 +11,7 @@ from cinelake.errors import CannotTrain, ModelUnusable, TrainingFailed
 from cinelake.learning.training import Training
 from cinelake.model import Example
 from models._affect_films import Film
-from models._affect_learning import MemoryLearner
+from models._affect_learning import MemoryLearner, learn_memory
 from models._affect_memory import Sizes, follow
 from models.affect import MODEL, Config, members_of, smoothed
 
@@ -166,3 +166,14 @@ def test_following_a_film_of_one_clip_is_possible() -> None:
     from models._affect_memory import start_weights
 
     assert follow(start_weights(Sizes(3, 2), 0), np.zeros((1, 2, 3), np.float32))[0].shape == (1, 2)
+
+
+def test_after_a_divergence_the_last_good_checkpoint_is_still_there(tmp_path: Path) -> None:
+    film = Film(np.ones((12, 1, 3), np.float32), np.ones((12, 1)) / 2, np.ones((12, 1)))
+    broken = Film(film.clips * np.nan, film.line, film.known)
+    training, once = Training(tmp_path), QUICK.memory.model_copy(update={"epochs": 1})
+    learn_memory([film], [], Sizes(3, 1, 4, 3, 2, 5), once, training)
+    kept = (tmp_path / "fitting.npz").read_bytes()
+    with pytest.raises(TrainingFailed, match="diverges"):
+        learn_memory([broken], [], Sizes(3, 1, 4, 3, 2, 5), QUICK.memory, training)
+    assert (tmp_path / "fitting.npz").read_bytes() == kept
