@@ -61,7 +61,7 @@ def measure(given: argparse.Namespace) -> Report:
     """Every learner on every seed."""
     found: dict[str, list[float]] = {name: [] for name in given.only if name in LEARNERS}
     seconds: list[float] = []
-    for seed in range(given.repeat):
+    for seed in range(given.first_seed, given.first_seed + given.repeat):
         test = draw_cued(TESTED, given.delay, np.random.default_rng((seed, 1)))
         for name, scores in found.items():
             began = time.perf_counter()
@@ -153,6 +153,7 @@ if __name__ == "__main__":
             measure,
             ("--delay", {"type": int, "default": 1000, "help": "clips from cue to answer (default: %(default)s)"}),
             ("--rounds", {"type": int, "default": 130, "help": "rounds of play and updates (default: %(default)s)"}),
+            ("--first-seed", {"type": int, "default": 0, "help": "seeds are counted from here (default: %(default)s)"}),
             ("--only", {"nargs": "+", "choices": choices, "default": choices, "help": "what is measured"}),
         )
     )
