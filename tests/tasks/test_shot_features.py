@@ -53,6 +53,7 @@ def pictures(times_s: list[float], values: list[list[float]]) -> Rows:
         backbone=["x"] * n,
         embedding=np.array(values, np.float32),
         face=nothing,
+        features=nothing,
     )
 
 
