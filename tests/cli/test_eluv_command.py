@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from core._eluv_films import changed, harmful
+from end_to_end._command import answer_of, cinelake
 from typer.testing import CliRunner
 
 from cinelake.eluv import PREDICTION, TRUTH, read_eluv
@@ -101,11 +102,11 @@ def test_an_export_without_a_model_says_what_to_do(project):
 
 @pytest.mark.slow
 def test_what_was_learned_from_such_films_is_exported_in_their_form(project):
+    manifest = ("-m", project / "pipeline.yaml")
     imported(project, *files(project, 12))
-    trained = run(project, "train", "scenes", "--json")
-    assert trained.exit_code == 0, trained.exception
-    version = json.loads(trained.output)["version"]
-    done = run(project, "export", "eluv", "--model", "scenes", "--version", version, "-o", project / "out")
-    assert done.exit_code == 0, done.exception
+    version = answer_of("train", "scenes", *manifest)["version"]
+    out = ("--version", str(version), "-o", project / "out")
+    done = cinelake("export", "eluv", "--model", "scenes", *out, *manifest)
+    assert done.returncode == 0, done.stderr
     found = [read_pickle(project / "out" / f"tt{number:07d}.pkl") for number in range(12)]
     assert np.mean([((film[PREDICTION] >= 0.5) == film[TRUTH]).mean() for film in found]) > 0.9
