@@ -1,6 +1,6 @@
 """How well the emotional line of a real film is told: Forrest Gump (studyforrest), one run left out at a time.
 
-  python -m benchmarks.studyforrest --real                     two ridges, the memory network, what stands beside
+  python -m benchmarks.studyforrest --real                     two ridges, the memory network, others
   python -m benchmarks.studyforrest --real --learners ridge    one of them
 
 Eighteen numbers a second of brightness, change and loudness; portrayed arousal and valence at 1 Hz, nulls left out. The
@@ -74,7 +74,7 @@ def measure(given: argparse.Namespace) -> Report:
     """Each learner, each seed, each run left out."""
     if not given.real:
         raise UsageError("studyforrest is measured on real data only: add --real")
-    folder = Path(os.environ.get("CINELAKE_REAL_DATA", "../shared/data"))
+    folder = given.real
     runs = read_runs(folder / "features" / "studyforrest_1hz.parquet")
     found: dict[str, Array] = {"plain": plain_ridge(folder / "features" / "studyforrest_1hz.parquet")[None]}
     for name in given.learners:
@@ -157,12 +157,16 @@ def interval(values: Array, rounds: int = 2000) -> tuple[float, float]:
 
 
 if __name__ == "__main__":
+    data = Path(os.environ.get("CINELAKE_REAL_DATA", "../shared/data"))
     learners = ["ridge", "memory", "memory_tbptt", "lstm"]
     raise SystemExit(
         run(
             __doc__ or "",
             measure,
-            ("--real", {"action": "store_true", "help": "needed: there is no drawn material of this kind"}),
+            (
+                "--real",
+                {"nargs": "?", "type": Path, "const": data, "metavar": "DIR", "help": "the folder of real data"},
+            ),
             ("--learners", {"nargs": "+", "choices": learners, "default": learners, "help": "which are measured"}),
             repeat=3,
         )
