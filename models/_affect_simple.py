@@ -88,7 +88,7 @@ def _block(x: Any) -> Any:
     layers = keras.layers
     normed = layers.LayerNormalization()(x)
     x = x + layers.MultiHeadAttention(HEADS, UNITS // HEADS, dropout=DROPOUT)(normed, normed, use_causal_mask=True)
-    wide = layers.Dense(2 * UNITS, activation="gelu")(layers.LayerNormalization()(x))
+    wide = layers.Dense(2 * UNITS, activation="relu")(layers.LayerNormalization()(x))
     return x + layers.Dense(UNITS)(layers.Dropout(DROPOUT)(wide))
 
 
