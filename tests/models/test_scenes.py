@@ -102,7 +102,7 @@ def test_the_threshold_becomes_one_half_and_the_order_stays() -> None:
 @pytest.mark.parametrize("network", ["bilstm", "wavenet"])
 def test_the_networks_of_sequences_learn_too(network: Any, tmp_path: Path) -> None:
     config = Config(network=network, epochs=30, learning_rate=1e-2, num_layers=2, n_layers=1, n_neurons=8)
-    assert scores(train(tmp_path, config, films=16))["map"] > 0.4
+    assert scores(train(tmp_path, config, films=160))["map"] > 0.4
 
 
 # --- bad input
