@@ -30,7 +30,7 @@ def one_step_target(rewards: Any, ahead: Any, discount: float, value_ahead: Any)
     value_ahead: Q′ of the next after-state, a mean reward. 0 where nothing is to come.
     """
     now, then = ahead
-    return (rewards + discount * then * value_ahead) / (now + 1e-9 * (now == 0))
+    return (rewards + discount * then * value_ahead) / (now + 1e-9)
 
 
 def line_ahead(line: Array, known: Array, discount: float) -> tuple[Array, Array]:

@@ -41,7 +41,7 @@ from models._affect_truncated import learn_truncated
 WIDE = ("valence", "arousal")
 Learner = Literal["memory", "memory_clips", "memory_tbptt", "lstm", "transformer", "ridge", "mean"]
 
-CODE = "v1 69cb456aef85bfc0"  # same output: first version, not yet applied anywhere
+CODE = "v1 22bfe630cce5dbbd"  # same output: first version, not yet applied anywhere
 
 LABELS = LabelContract(
     doc="A line over time: valence and arousal of moments, or any other quantity as a name and its value. Moments that "

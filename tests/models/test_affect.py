@@ -79,6 +79,12 @@ def test_learners_do_without_the_linear_part(learner: str, tmp_path: Path) -> No
     assert pcc(taught(tmp_path, learner, linear=False, memory=memory, epochs=40)) > 0.7
 
 
+@pytest.mark.slow
+def test_the_papers_critic_does_not_spoil_what_the_ridge_tells(tmp_path: Path) -> None:
+    memory = {**QUICK.memory.model_dump(), "critic": "value"}
+    assert pcc(taught(tmp_path, "memory", memory=memory)) > 0.8
+
+
 def test_the_mean_has_no_correlation_and_the_error_of_the_variance(tmp_path: Path) -> None:
     films = made_films(3)
     guess = MODEL.baseline(films, QUICK)
