@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
+from end_to_end._command import cinelake as run_command
 from typer.testing import CliRunner
 
 from cinelake.errors import CinelakeError
@@ -39,10 +41,11 @@ def test_a_dry_run_says_what_would_be_learned_from_and_trains_nothing(labelled):
 
 
 @pytest.mark.slow
-def test_a_training_ends_with_scores_beside_the_baseline_and_what_to_do_next(labelled, prefect, monkeypatch):
-    monkeypatch.setenv("PREFECT_API_URL", prefect["PREFECT_API_URL"])
-    said = cinelake(labelled, "train", "loud")
-    assert "baseline" in said and "loud 1 is champion now" in said and "cinelake run" in said
+def test_a_training_ends_with_scores_beside_the_baseline_and_what_to_do_next(labelled, prefect):
+    known = os.pathsep.join([os.environ["PYTHONPATH"], str(labelled.folder.parent / "site")])
+    done = run_command("train", "loud", cwd=labelled.folder, env={**prefect, "PYTHONPATH": known})
+    assert done.returncode == 0, done.stderr
+    assert "baseline" in done.stdout and "loud 1 is champion now" in done.stdout and "cinelake run" in done.stdout
 
 
 def test_versions_are_listed_for_machines_with_metrics_baseline_and_champion(two_versions):
