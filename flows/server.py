@@ -6,6 +6,7 @@ is started for this run alone, while the run already plans and probes, and ended
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -55,6 +56,8 @@ class PrefectServer:
     url: str
     own: subprocess.Popen[bytes] | None = None
     log: Path | None = None
+    starting: int | None = None
+    """Its folder, locked while its database is being made, which two servers cannot do at once."""
 
     def wait(self) -> None:
         """Wait until it answers. Raises `EngineUnavailable` with its own words."""
@@ -69,12 +72,19 @@ class PrefectServer:
                     f"it to let a run bring its own. {self._last_words()}"
                 )
             time.sleep(0.1)
+        self._started()
+
+    def _started(self) -> None:
+        if self.starting is not None:
+            os.close(self.starting)
+            self.starting = None
 
     def _last_words(self) -> str:
         return self.log.read_text(errors="replace")[-500:] if self.log and self.log.exists() else ""
 
     def stop(self) -> None:
         """End the server, if it is ours."""
+        self._started()
         if self.own and self.own.poll() is None:
             os.killpg(self.own.pid, signal.SIGTERM)
             try:
@@ -110,9 +120,14 @@ def _configured(folder: Path) -> PrefectServer | None:
 
 
 def start_prefect(folder: Path, port: int, *, services: bool = False) -> PrefectServer:
-    """Start a server process on loopback; its database and log are below `folder`."""
+    """Start a server process on loopback; its database and log are below `folder`.
+
+    Where another run's server is starting, this waits until that one answers.
+    """
     home = folder / "prefect"
     home.mkdir(parents=True, exist_ok=True)
+    starting = os.open(home, os.O_RDONLY)
+    fcntl.flock(starting, fcntl.LOCK_EX)
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     url = f"http://127.0.0.1:{port}/api"
     off = () if services else NOT_NEEDED
@@ -128,7 +143,7 @@ def start_prefect(folder: Path, port: int, *, services: bool = False) -> Prefect
             start_new_session=True,
             preexec_fn=_die_with_parent,
         )
-    return PrefectServer(url, process, log)
+    return PrefectServer(url, process, log, starting)
 
 
 def _die_with_parent() -> None:
