@@ -104,7 +104,7 @@ def test_an_interrupt_says_how_to_resume_and_leaves_no_process(fresh_start, mome
     wait_for(lambda: has_come(fresh_start), process)
     time.sleep(later_s)
     os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(60) == 130, said(fresh_start)
+    assert process.wait(120) == 130, said(fresh_start)
     assert "to resume: cinelake run -m pipeline.yaml" in said(fresh_start) and "Traceback" not in said(fresh_start)
     assert left_running(fresh_start) == []
 
@@ -124,7 +124,7 @@ def test_an_interrupt_of_the_command_alone_ends_it_too(fresh_start):
     process = start("run", cwd=fresh_start)
     wait_for(lambda: bool(cells(fresh_start / "lake")), process)
     process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 130 and "Traceback" not in said(fresh_start)
+    assert process.wait(120) == 130 and "Traceback" not in said(fresh_start)
     assert left_running(fresh_start) == []
 
 
