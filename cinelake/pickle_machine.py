@@ -123,7 +123,7 @@ class Machine:
             self.budget.step()
             if opcode.name == "STOP":
                 return self.stack.pop()
-            act = getattr(self, f"_op_{_SAME.get(opcode.name, opcode.name)}", None)
+            act = getattr(self, f"_op_{_SAME.get(opcode.name, opcode.name).lower()}", None)
             if act is None:
                 raise refusal(self.budget.where, f"instruction {opcode.name} makes more than data")
             act(argument)
@@ -137,61 +137,61 @@ class Machine:
     def _op_value(self, value: Any) -> None:
         self.stack.append(value)
 
-    def _op_NONE(self, _: Any) -> None:  # noqa: N802 - the instruction's name
+    def _op_none(self, _: Any) -> None:
         self.stack.append(None)
 
-    def _op_NEWTRUE(self, _: Any) -> None:  # noqa: N802
+    def _op_newtrue(self, _: Any) -> None:
         self.stack.append(True)
 
-    def _op_NEWFALSE(self, _: Any) -> None:  # noqa: N802
+    def _op_newfalse(self, _: Any) -> None:
         self.stack.append(False)
 
-    def _op_MARK(self, _: Any) -> None:  # noqa: N802
+    def _op_mark(self, _: Any) -> None:
         self.marks.append(len(self.stack))
 
-    def _op_EMPTY_DICT(self, _: Any) -> None:  # noqa: N802
+    def _op_empty_dict(self, _: Any) -> None:
         self.stack.append({})
 
-    def _op_EMPTY_LIST(self, _: Any) -> None:  # noqa: N802
+    def _op_empty_list(self, _: Any) -> None:
         self.stack.append([])
 
-    def _op_EMPTY_TUPLE(self, _: Any) -> None:  # noqa: N802
+    def _op_empty_tuple(self, _: Any) -> None:
         self.stack.append(())
 
-    def _op_DICT(self, _: Any) -> None:  # noqa: N802
+    def _op_dict(self, _: Any) -> None:
         items = self._marked()
         self.stack.append({})
         self._set(items)
 
-    def _op_LIST(self, _: Any) -> None:  # noqa: N802
+    def _op_list(self, _: Any) -> None:
         self.stack.append(self._marked())
 
-    def _op_TUPLE(self, _: Any) -> None:  # noqa: N802
+    def _op_tuple(self, _: Any) -> None:
         self.stack.append(tuple(self._marked()))
 
-    def _op_TUPLE1(self, _: Any) -> None:  # noqa: N802
+    def _op_tuple1(self, _: Any) -> None:
         self.stack[-1:] = [(self.stack[-1],)]
 
-    def _op_TUPLE2(self, _: Any) -> None:  # noqa: N802
+    def _op_tuple2(self, _: Any) -> None:
         self.stack[-2:] = [tuple(self.stack[-2:])]
 
-    def _op_TUPLE3(self, _: Any) -> None:  # noqa: N802
+    def _op_tuple3(self, _: Any) -> None:
         self.stack[-3:] = [tuple(self.stack[-3:])]
 
-    def _op_SETITEM(self, _: Any) -> None:  # noqa: N802
+    def _op_setitem(self, _: Any) -> None:
         value, key = self.stack.pop(), self.stack.pop()
         self._set([key, value])
 
-    def _op_SETITEMS(self, _: Any) -> None:  # noqa: N802
+    def _op_setitems(self, _: Any) -> None:
         self._set(self._marked())
 
-    def _op_APPEND(self, _: Any) -> None:  # noqa: N802
+    def _op_append(self, _: Any) -> None:
         self._extend([self.stack.pop()])
 
-    def _op_APPENDS(self, _: Any) -> None:  # noqa: N802
+    def _op_appends(self, _: Any) -> None:
         self._extend(self._marked())
 
-    def _op_POP(self, _: Any) -> None:  # noqa: N802
+    def _op_pop(self, _: Any) -> None:
         self.stack.pop()
 
     def _op_memoize(self, number: Any) -> None:
@@ -221,11 +221,11 @@ class Machine:
 
     # --- names, and what stands for them
 
-    def _op_GLOBAL(self, argument: str) -> None:  # noqa: N802
+    def _op_global(self, argument: str) -> None:
         module, _, name = argument.partition(" ")
         self._name(module, name)
 
-    def _op_STACK_GLOBAL(self, _: Any) -> None:  # noqa: N802
+    def _op_stack_global(self, _: Any) -> None:
         name, module = self.stack.pop(), self.stack.pop()
         self._name(str(module), str(name))
 
@@ -247,13 +247,13 @@ class Machine:
             raise refusal(self.budget.where, f"it asks for {full[:200]!r}")
         self.stack.append(_Name(full, calls.get(full)))
 
-    def _op_REDUCE(self, _: Any) -> None:  # noqa: N802
+    def _op_reduce(self, _: Any) -> None:
         arguments, function = self.stack.pop(), self.stack.pop()
         if not isinstance(function, _Name) or function.call is None or not isinstance(arguments, tuple):
             raise refusal(self.budget.where, "it calls something that is not known")
         self.stack.append(function.call(*arguments))
 
-    def _op_BUILD(self, _: Any) -> None:  # noqa: N802
+    def _op_build(self, _: Any) -> None:
         state, target = self.stack.pop(), self.stack[-1]
         if not isinstance(target, NumpyPart) or not isinstance(state, tuple):
             raise refusal(self.budget.where, "it sets the state of something that is not known")
@@ -263,7 +263,7 @@ class Machine:
             _version, shape, dtype, is_fortran, data = state
             target.array = self._from_buffer(data, dtype, shape, "F" if is_fortran else "C").array
 
-    def _op_BINPERSID(self, _: Any) -> None:  # noqa: N802
+    def _op_binpersid(self, _: Any) -> None:
         self.stack.append(self._persistent(self.stack.pop()))
 
     def _persistent(self, about: Any) -> Storage:
