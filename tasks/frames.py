@@ -22,11 +22,12 @@ import pyarrow as pa
 from cinelake.contracts import Column, Contract
 from cinelake.errors import InputChanged
 from cinelake.media.batches import FrameBatch
+from cinelake.media.luma import measure
 from cinelake.task import Field, Film, Params, VideoStream, task
 from tasks._colours import bgr_of, colours_of, luma_of
 from tasks.shots import MAX_LAG_FRAMES
 
-CODE = "v1.r1 a08e2a31d9583117"
+CODE = "v1.r1 92d2bff680e15477"  # same output: the measures of luma moved to the core as they were
 
 ROWS_TOGETHER = 64
 """Rows of a record batch: a few megabytes of JPEG."""
@@ -34,8 +35,6 @@ CANDIDATE_BYTES = 88 << 20
 """What candidates for the middle of a long shot may take, beside the pictures that are not yet decided."""
 WAITING_BYTES = 32 << 20
 """JPEGs of rows that wait for their shot go to disk beyond this."""
-SHARPNESS_SIZE = (320, 180)
-"""Sharpness is measured at this size, so that it can be compared between films."""
 
 Picture = npt.NDArray[np.uint8]
 Place = bytes | tuple[int, int]
@@ -289,20 +288,6 @@ class SampleFrames:
 
     def _batch(self, rows: list[dict[str, Any]]) -> pa.RecordBatch:
         return FRAMES.batch(self.film.movie_id, **{name: [row[name] for row in rows] for name in rows[0]})
-
-
-def measure(luma: Picture) -> dict[str, float]:
-    """Entropy in bits, brightness 0…1 and sharpness of a (h, w) luma picture."""
-    import cv2
-
-    counts = cv2.calcHist([luma], [0], None, [256], [0, 256]).ravel().astype(np.float64)
-    shares = counts[counts > 0] / luma.size
-    small = cv2.resize(luma, SHARPNESS_SIZE, interpolation=cv2.INTER_AREA)
-    return {
-        "entropy": float(max(0.0, -(shares * np.log2(shares)).sum())),
-        "brightness": float(counts @ np.arange(256) / luma.size / 255.0),
-        "sharpness": float(cv2.Laplacian(small, cv2.CV_32F).var()),
-    }
 
 
 def jpeg_of(bgr: Picture, quality: int) -> bytes:

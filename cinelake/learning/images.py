@@ -27,11 +27,10 @@ from cinelake.keys import Recipe, key_params
 from cinelake.label_patches import PATCH, holds_patches
 from cinelake.lake import CellWriter, Footer
 from cinelake.manifest_tasks import TaskEntry
+from cinelake.media.luma import measure
 from cinelake.storage import storage_errors
 from cinelake.task import Film, TableReader, find_task
 
-SHARPNESS_SIZE = (320, 180)
-"""As the table `frames` measures it."""
 ROWS_TOGETHER = 64
 
 
@@ -131,14 +130,7 @@ def _measure(movie_id: str, jpeg: bytes) -> dict[str, float]:
     luma = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
     if luma is None:
         raise StorageError(f"the images of {movie_id} are damaged: one is no JPEG. Bring the file back from a copy")
-    counts = cv2.calcHist([luma], [0], None, [256], [0, 256]).ravel().astype(np.float64)
-    shares = counts[counts > 0] / luma.size
-    small = cv2.resize(luma, SHARPNESS_SIZE, interpolation=cv2.INTER_AREA)
-    return {
-        "entropy": float(max(0.0, -(shares * np.log2(shares)).sum())),
-        "brightness": float(counts @ np.arange(256) / luma.size / 255.0),
-        "sharpness": float(cv2.Laplacian(small, cv2.CV_32F).var()),
-    }
+    return measure(luma)
 
 
 def _shots(movie_id: str, count: int) -> pa.Table:

@@ -18,6 +18,7 @@ from cinelake.errors import InputChanged
 from cinelake.manifest import load_manifest
 from cinelake.media.batches import FrameBatch
 from cinelake.media.ffmpeg import run_ffmpeg
+from cinelake.media.luma import measure
 from cinelake.planning import plan_manifest
 from cinelake.step import run_step
 from cinelake.task import Film
@@ -29,7 +30,6 @@ from tasks.frames import (
     SampleFrames,
     exact_length,
     jpeg_of,
-    measure,
     middle_frame,
 )
 from tasks.shots import MAX_LAG_FRAMES, SHOTS
