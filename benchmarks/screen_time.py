@@ -29,7 +29,7 @@ from cinelake.learning.images import MemoryTable
 from cinelake.learning.split import place
 from cinelake.learning.training import Training
 from cinelake.model import Example
-from cinelake.task import Film, find_task
+from cinelake.task import Film, TableReader, find_task
 from models.characters import MODEL, Config
 
 VALIDATION = 4
@@ -54,13 +54,14 @@ def seconds_found(artefact: Artefact, lake: Lake, movie_id: str) -> Seconds:
     """Character → seconds, by the tasks `appearances` and `screen_time`."""
     import pyarrow as pa
 
-    film, tables = Film(movie_id), {}
+    film = Film(movie_id)
+    tables: dict[str, TableReader] = {}
     for name in ("shots", "films", *MODEL.reads(artefact.config)):
         tables[name] = lake.reader(name, movie_id)
     for name, learned in (("appearances", [artefact]), ("screen_time", [])):
         spec = find_task(name)
         batches = list(spec.make(spec.params(), film, *learned).run(tables)) or [spec.contract.empty()]
-        tables[name] = MemoryTable(pa.Table.from_batches(batches))  # type: ignore[assignment]
+        tables[name] = MemoryTable(pa.Table.from_batches(batches))
     rows = tables["screen_time"].read(["character", "seconds"])
     return dict(zip(rows["character"].to_pylist(), rows["seconds"].to_pylist(), strict=True))
 

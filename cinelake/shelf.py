@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -70,12 +70,6 @@ def stacked(parts: Sequence[Array], known: Sequence[Array] | None = None, *, bou
 def is_on_disk(*arrays: Array) -> bool:
     """Whether any of the arrays is mapped from a file."""
     return any(isinstance(array, np.memmap) for array in arrays)
-
-
-def in_batches(rows: Array, size: int = 4096) -> Iterable[Array]:
-    """The rows, so many at a time."""
-    for first in range(0, len(rows), size):
-        yield rows[first : first + size]
 
 
 def _on_disk(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:

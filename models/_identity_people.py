@@ -93,7 +93,7 @@ def inherit(centroids: Array, before: People, likeness: float) -> People:
         alike = centroids @ before.centroids.T
         for new, old in zip(*linear_sum_assignment(alike, maximize=True), strict=True):
             names[new] = before.names[old] if alike[new, old] >= likeness else ""
-    number = max([int(NUMBERED.fullmatch(name)[1]) for name in before.names], default=0)  # type: ignore[index]
+    number = max([int(found[1]) for name in before.names if (found := NUMBERED.fullmatch(name))], default=0)
     for place, name in enumerate(names):
         if not name:
             number += 1

@@ -190,7 +190,7 @@ def _deaf_to_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-class StepPools(WorkerPlugin):  # type: ignore[misc]
+class StepPools(WorkerPlugin):  # type: ignore[misc]  # Dask brings no types
     """Keeps processes for steps on each worker, as many as it has threads, and says what an undeclaring worker has."""
 
     def __init__(self, name: str, events: str):

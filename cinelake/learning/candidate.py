@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,8 +18,6 @@ from cinelake.learning.training import Training
 from cinelake.manifest import Manifest, ModelEntry
 from cinelake.model import Arrays, Example, Judgement, Model, Scores
 from cinelake.task import Params
-
-Predictor = Callable[[Arrays], Arrays]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ predictors are scored on the same films, so that what is hard for one film is ha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -112,9 +112,3 @@ def _pass(metric: str, score: Interval, gain: Interval, over: Interval | None, e
     if not over.low > -epsilon:
         return False, f"{metric} {score} may be worse than the champion's: {over} more, below −{epsilon}"
     return True, f"{metric} {score} beats the baseline by {gain} and the champion by {over}"
-
-
-def as_table(scores: Mapping[str, Scores]) -> list[dict[str, float | str]]:
-    """Rows of scores beside each other: one row a score, one column a predictor."""
-    names = list(dict.fromkeys(name for found in scores.values() for name in found))
-    return [{"score": name, **{who: found.get(name, float("nan")) for who, found in scores.items()}} for name in names]

@@ -103,7 +103,7 @@ def _listener(folder: Path, on_trial: OnTrial) -> Any:
     """Hears of trials in the searching process, and writes down what their own processes could not."""
     from ray.tune import Callback
 
-    class Listener(Callback):  # type: ignore[misc]
+    class Listener(Callback):  # type: ignore[misc]  # Ray is not type-checked here
         def __init__(self, told: OnTrial) -> None:
             self.told = told
 

@@ -26,7 +26,7 @@ from cinelake.artefacts import read_artefact
 from cinelake.model import find_model
 
 
-class ServedModel(PythonModel):  # type: ignore[misc]
+class ServedModel(PythonModel):  # type: ignore[misc]  # MLflow is not type-checked here
     """An artefact's files and the `predict` of its kind."""
 
     def load_context(self, context: Any) -> None:

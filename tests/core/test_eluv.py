@@ -96,4 +96,4 @@ def test_predictions_come_back_as_they_were_written(read):
 def test_predictions_need_numpy_alone_of_any_version():
     data = prediction_bytes("tt0000001", np.array([0, 0.25, 0.75]), np.array([23, 47, 95]))
     assert b"numpy._core" not in data
-    assert pickle.loads(data)["shot_end_frame"].tolist() == [23, 47, 95]  # noqa: S301 - our own bytes
+    assert pickle.loads(data)["shot_end_frame"].tolist() == [23, 47, 95]  # noqa: S301 - bytes made two lines above

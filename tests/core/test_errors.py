@@ -58,7 +58,7 @@ def test_reasons_are_the_names_in_snake_case() -> None:
 @pytest.mark.parametrize("kind", FILM_ERRORS)
 def test_an_error_comes_from_another_process_as_it_was(kind: type[FilmError]) -> None:
     error = made(kind)
-    back = pickle.loads(pickle.dumps(error))  # noqa: S301 (our own bytes)
+    back = pickle.loads(pickle.dumps(error))  # noqa: S301 - bytes that this very line made
     assert (type(back), str(back), back.reason, back.log_tail) == (kind, str(error), error.reason, error.log_tail)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from cinelake.errors import UsageError
 from cinelake.model import Example, joined
-from cinelake.shelf import Shelf, bytes_in_memory, in_batches, is_on_disk, stacked
+from cinelake.shelf import Shelf, bytes_in_memory, is_on_disk, stacked
 
 VECTORS = np.arange(12, dtype=np.float32).reshape(4, 3)
 
@@ -41,10 +41,6 @@ def test_examples_on_disk_are_joined_on_disk():
 def test_an_example_on_disk_is_cut_without_being_read():
     features = Shelf(bound=0).keep({"vectors": VECTORS})
     assert is_on_disk(Example("film", "film", features, {}).steps(1, 3).features["vectors"])
-
-
-def test_batches_tile_the_rows():
-    assert [len(rows) for rows in in_batches(VECTORS, 3)] == [3, 1]
 
 
 def test_the_bound_is_a_setting(monkeypatch):

@@ -60,7 +60,7 @@ def test_a_changed_parameter_reruns_only_its_descendants(night: Night) -> None:
 
 def test_a_step_goes_to_another_process_as_it_is(night: Night) -> None:
     (step,) = night.steps(*ALL)
-    assert pickle.loads(pickle.dumps(step)) == step  # noqa: S301 (our own bytes)
+    assert pickle.loads(pickle.dumps(step)) == step  # noqa: S301 - bytes that this very line made
 
 
 def test_the_film_is_decoded_once_for_all_who_read_it(night: Night) -> None:
