@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,22 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
-from benchmarks.figures import say
 from cinelake.lake import Lake
 from cinelake.model import Example
 from models import characters
-
-SEEDS = {"train": 101, "test": 202}
-MANIFEST = """\
-lake: lake
-catalogue: {films: "*/films/*.mp4"}
-tracking: {enabled: false}
-tasks:
-  films: {}
-  shots: {}
-  frames: {fps: 2}
-  embeddings: {backbone: descriptor}
-"""
 
 
 @dataclass(frozen=True)
@@ -35,22 +20,6 @@ class Drawn:
 
     examples: tuple[Example, ...]
     true_s: dict[str, dict[str, float]]
-
-
-def make_lake(folder: Path, counts: dict[str, int], seeds: dict[str, int]) -> Lake:
-    """Draw both catalogues and fill the lake, unless that is done."""
-    from examples.draw import draw_catalogue
-
-    done = folder / "made"
-    if not done.exists():
-        for side, count in counts.items():
-            say(f"drawing {count} films to {side}")
-            draw_catalogue(folder / side, count, seeds[side])
-        manifest = folder / "pipeline.yaml"
-        manifest.write_text(MANIFEST)
-        subprocess.run([sys.executable, "-m", "cli.main", "run", "-m", str(manifest)], check=True, stdout=sys.stderr)
-        done.touch()
-    return Lake(str(folder / "lake"))
 
 
 def read_side(folder: Path, side: str, lake: Lake, count: int, seed: int, config: characters.Config) -> Drawn:

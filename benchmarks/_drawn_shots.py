@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +10,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
-from benchmarks.figures import say
 from cinelake.artefacts import Artefact, write_artefact
 from cinelake.lake import Lake
 from cinelake.learning.gate import Interval, bootstrap, compare
@@ -22,22 +19,8 @@ from cinelake.learning.training import Training
 from cinelake.model import Arrays, Example, Judgement, Model, Scores
 from cinelake.task import Film, Params, TableReader, find_task
 
-SIDES = {"train": (24, 101), "test": (12, 202)}
-"""Side → how many films, and the seed they are drawn with."""
 VALIDATION = 4
 """Films of the training side that say when to stop; they are learned from afterwards."""
-MANIFEST = """\
-lake: lake
-catalogue: {films: "*/films/*.mp4"}
-tracking: {enabled: false}
-tasks:
-  films: {}
-  shots: {}
-  frames: {fps: 2}
-  sound: {}
-  faces: {detector: dlib}
-  embeddings: {backbone: descriptor}
-"""
 
 
 @dataclass(frozen=True)
@@ -51,22 +34,6 @@ class Outcome:
     baseline: Scores
     interval: Interval
     gain: Interval
-
-
-def make_lake(folder: Path) -> Lake:
-    """Draw both catalogues and fill the lake, unless that is done."""
-    from examples.draw import draw_catalogue
-
-    done = folder / "made"
-    if not done.exists():
-        for side, (count, seed) in SIDES.items():
-            say(f"drawing {count} films to {side}")
-            draw_catalogue(folder / side, count, seed)
-        manifest = folder / "pipeline.yaml"
-        manifest.write_text(MANIFEST)
-        subprocess.run([sys.executable, "-m", "cli.main", "run", "-m", str(manifest)], check=True, stdout=sys.stderr)
-        done.touch()
-    return Lake(str(folder / "lake"))
 
 
 def tables_of(lake: Lake, movie_id: str, names: Sequence[str]) -> dict[str, TableReader]:

@@ -19,7 +19,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from benchmarks._drawn_shots import SIDES, Outcome, learn_and_judge, make_lake, read_side
+from benchmarks._drawn_lake import SIDES, make_lake
+from benchmarks._drawn_shots import Outcome, learn_and_judge, read_side
 from benchmarks.figures import Figure, Report, run, say
 from models.affect import MODEL, WIDE, Config
 

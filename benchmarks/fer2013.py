@@ -2,7 +2,7 @@
 
   python -m benchmarks.fer2013 --real DIR --folder STATE     DIR/features/fer2013.parquet; goes on after a kill
   python -m benchmarks.fer2013 --real FILE --epochs 20       shorter
-  python -m benchmarks.fer2013 --real FILE --seed-batches 0  without the seed's network beside it
+  python -m benchmarks.fer2013 --real FILE --seed-batches 0  without the reference network beside it
 
 The file has the columns split (Training, PublicTest, and others that may be scored once all is chosen: `--score`),
 emotion and patch (48 × 48 grey bytes). STATE keeps the checkpoint of each epoch, how long each took, and the best
@@ -82,7 +82,7 @@ class Diary:
 
 
 def measure(given: argparse.Namespace) -> Report:
-    """Train the default (or go on), judge it, and time the seed's network."""
+    """Train the default (or go on), judge it, and time the reference network."""
     file = given.real / "features" / "fer2013.parquet" if given.real.is_dir() else given.real
     learn, stop = (read_faces(file, split) for split in ("Training", "PublicTest"))
     scored = [read_faces(file, split) for split in given.score]
@@ -130,7 +130,7 @@ OPTIONS = (
     ("--real", {"type": Path, "required": True, "help": "the file, or a folder with features/fer2013.parquet"}),
     ("--epochs", {"type": int, "default": Config().epochs, "help": "of the default (default: %(default)s)"}),
     ("--score", {"nargs": "*", "default": [], "metavar": "SPLIT", "help": "further splits to be scored in the end"}),
-    ("--seed-epochs", {"type": int, "default": 0, "help": "train the seed's network too (default: not)"}),
+    ("--seed-epochs", {"type": int, "default": 0, "help": "train the reference network too (default: not)"}),
     ("--seed-batches", {"type": int, "default": 4, "help": "batches that its epoch is judged by (default: 4)"}),
 )
 

@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks._drawn_funny import read_watched
-from benchmarks._drawn_shots import SIDES, VALIDATION, learn_and_judge, make_lake
+from benchmarks._drawn_lake import SIDES, make_lake
+from benchmarks._drawn_shots import VALIDATION, learn_and_judge
 from benchmarks._funny_learners import LEARNERS, judged, learner
 from benchmarks.figures import Figure, Report, run, say
 from cinelake.learning.split import place

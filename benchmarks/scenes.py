@@ -14,7 +14,8 @@ from __future__ import annotations
 import argparse
 import time
 
-from benchmarks._drawn_shots import SIDES, Outcome, learn_and_judge, make_lake, read_side
+from benchmarks._drawn_lake import SIDES, make_lake
+from benchmarks._drawn_shots import Outcome, learn_and_judge, read_side
 from benchmarks.figures import Figure, Report, run, say
 from models.scenes import MODEL, Config
 

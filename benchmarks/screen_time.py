@@ -21,7 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks._drawn_characters import SEEDS, Drawn, make_lake, read_side
+from benchmarks._drawn_characters import Drawn, read_side
+from benchmarks._drawn_lake import PICTURES, SIDES, make_lake
 from benchmarks.figures import Figure, Report, run, say
 from cinelake.artefacts import Artefact, write_artefact
 from cinelake.lake import Lake
@@ -105,9 +106,9 @@ def frame_scores(artefact: Artefact, test: Drawn) -> dict[str, float]:
 
 def measure(given: argparse.Namespace) -> Report:
     """Draw, train, tell the screen time of the others."""
-    counts, seeds = {"train": given.train, "test": given.test}, {"train": SEEDS["train"], "test": given.seed}
-    lake, config = make_lake(given.folder, counts, seeds), Config(head=given.head)
-    sides = {side: read_side(given.folder, side, lake, counts[side], seeds[side], config) for side in counts}
+    drawn = {"train": (given.train, SIDES["train"][1]), "test": (given.test, given.seed)}
+    lake, config = make_lake(given.folder, drawn, PICTURES), Config(head=given.head)
+    sides = {side: read_side(given.folder, side, lake, *drawn[side], config) for side in drawn}
     test, started = sides["test"], time.perf_counter()
     artefact = trained(sides["train"].examples, config, given.folder / f"model-{given.head}", given.model_seed)
     minutes = (time.perf_counter() - started) / 60
@@ -161,7 +162,7 @@ def main() -> int:
         measure,
         ("--train", {"type": int, "default": 24, "help": "films to learn from (default: %(default)s)"}),
         ("--test", {"type": int, "default": 12, "help": "films to be scored on (default: %(default)s)"}),
-        ("--seed", {"type": int, "default": SEEDS["test"], "help": "the catalogue to be scored on"}),
+        ("--seed", {"type": int, "default": SIDES["test"][1], "help": "the catalogue to be scored on"}),
         ("--head", {"choices": heads, "default": "auto", "help": "(default: %(default)s)"}),
         ("--model-seed", {"type": int, "default": 0, "help": "another seed, another training (default: %(default)s)"}),
         repeat=1,

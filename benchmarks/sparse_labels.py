@@ -20,7 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks._drawn_funny import read_watched, some_labels
-from benchmarks._drawn_shots import SIDES, VALIDATION, make_lake
+from benchmarks._drawn_lake import SIDES, make_lake
+from benchmarks._drawn_shots import VALIDATION
 from benchmarks._friends import friends_config, read_episodes
 from benchmarks._funny_learners import LEARNERS, Sides, judged, learner
 from benchmarks.figures import Figure, Report, run, say

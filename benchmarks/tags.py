@@ -20,7 +20,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks._drawn_shots import SIDES, learn_and_judge, make_lake, read_side
+from benchmarks._drawn_lake import SIDES, make_lake
+from benchmarks._drawn_shots import learn_and_judge, read_side
 from benchmarks.figures import Figure, Report, run, say
 from models.tags import MODEL, Config, settle
 

@@ -20,7 +20,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from benchmarks._drawn_shots import make_lake, read_side, tables_of
+from benchmarks._drawn_lake import SHOTS, make_lake, manifest_of
+from benchmarks._drawn_shots import read_side, tables_of
 from benchmarks.figures import Figure, Report, run, say
 from benchmarks.tags import default_config
 from cinelake.artefacts import Artefact, write_artefact
@@ -31,18 +32,6 @@ from cinelake.media.ffmpeg import binary
 from cinelake.task import Film, TableReader, find_task
 from models.tags import MODEL
 
-MANIFEST = """\
-lake: lake
-catalogue: {films: "films/*.mp4"}
-tracking: {enabled: false}
-tasks:
-  films: {}
-  shots: {}
-  frames: {fps: 2}
-  sound: {}
-  faces: {detector: dlib}
-  embeddings: {backbone: descriptor}
-"""
 Weights = dict[str, float]
 
 
@@ -62,7 +51,7 @@ def tags_of(folder: Path, film: Path, artefact: Artefact) -> tuple[Weights, floa
     """The film's tags by a lake of its own; seconds of the whole way, and how long the film is."""
     (folder / "films").mkdir(parents=True)
     (folder / "films" / film.name).hardlink_to(film)
-    (folder / "pipeline.yaml").write_text(MANIFEST)
+    (folder / "pipeline.yaml").write_text(manifest_of("films/*.mp4", SHOTS))
     began = time.perf_counter()
     command = [sys.executable, "-m", "cli.main", "run", "-m", str(folder / "pipeline.yaml")]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=600)

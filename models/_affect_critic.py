@@ -1,6 +1,6 @@
 """Two critics of after-states, each a mean reward from the next clip on, and their targets.
 
-    value    Q({e_t, m_t}), learned as in the seed's paper: r_t + λ Q′(e_{t+1}, T(m_t, μ′(s_{t+1})))
+    value    Q({e_t, m_t}), learned as in the paper: r_t + λ Q′(e_{t+1}, T(m_t, μ′(s_{t+1})))
     line     Q({m_t}; z) = −|z − v(m_t)|: v reads from the memory alone the line that is to come, z is that line as the
              labels have it, so in training the critic knows what the film will be like
 

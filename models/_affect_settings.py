@@ -1,4 +1,4 @@
-"""How the memory network is built and learns; what the seed's paper leaves open is ours and says so."""
+"""How the memory network is built and learns; what the paper leaves open is ours and says so."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from cinelake.model import Array, Scores
+from models._class_scores import by_class
 
 
 def confusion(truth: Array, said: Array, categories: int) -> Array:
@@ -38,13 +39,7 @@ def summary(counts: Array, categories: Sequence[str]) -> Scores:
         "accuracy": float(np.trace(counts) / max(1, counts.sum())),
         "categories_that_occur": float(occurs.sum()),
     }
-    per_category_scores = {
-        f"{measure}_{name}": float(each[i, column])
-        for column, measure in enumerate(("precision", "recall", "f"))
-        for i, name in enumerate(categories)
-        if occurs[i]
-    }
-    return scores | per_category_scores
+    return scores | by_class(each, ("precision", "recall", "f"), categories, occurs)
 
 
 def confusion_figure(counts: Array, categories: Sequence[str], title: str) -> Any:

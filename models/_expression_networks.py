@@ -1,4 +1,4 @@
-"""Networks that tell the expression of a face from its patch: the seed's, and a lighter one that tells it better.
+"""Networks that tell the expression of a face from its patch: a reference, and a lighter one that tells it better.
 
 Both take patches (B, 48, 48, 1) of 0 … 255 as they lie in table `faces` and give (B, 7 + 512): the logits of the
 expressions, and behind them the embedding that they are told from.
@@ -53,7 +53,7 @@ def parted(output: Array) -> Arrays:
 
 
 def _seed(patch: Any, normalise: Callable[..., Any]) -> Any:
-    """64-64, 128-128, 256, each pooled and normalised, and a dense layer of 512: the seed's network."""
+    """64-64, 128-128, 256, each pooled and normalised, and a dense layer of 512: the reference network."""
     from keras import layers
 
     x = layers.Rescaling(1 / 255)(patch)

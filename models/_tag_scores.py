@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from cinelake.model import Array, Judgement, Scores
+from models._class_scores import by_class
 
 
 def counts_of(truth: Array, carried: Array) -> Judgement:
-    """One film's hits, false ones and misses, each (tags,), and precision and recall of the film's tags (seed 001).
+    """One film's hits, false ones and misses, each (tags,), and precision and recall of the film's tags.
 
+    After Khan et al., "Movies Tags Extraction Using Deep Learning" (AVSS 2017).
     truth, carried: (T, tags) bool. A film's tags are those of any of its shots. Where nothing is said of a film that
     has tags, precision is 0: silence is no hit. Recall of a film without a tag is not a number, and does not count;
     nor does precision where nothing is said and nothing is there.
@@ -74,13 +76,7 @@ def summary(judgements: Sequence[Judgement], vocabulary: Sequence[str]) -> Score
         "map_mar_f1": harmonic(mean_precision, mean_recall),
         "tags_that_occur": float(occurs.sum()),
     }
-    per_tag = {
-        f"{measure}_{tag}": float(each[i, column])
-        for column, measure in enumerate(("precision", "recall", "f1"))
-        for i, tag in enumerate(vocabulary)
-        if occurs[i]
-    }
-    return scores | per_tag
+    return scores | by_class(each, ("precision", "recall", "f1"), vocabulary, occurs)
 
 
 def mean_of_numbers(values: Array) -> float:

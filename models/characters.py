@@ -76,7 +76,7 @@ class Config(Params):
     epochs: int = Field(50, ge=1)
     """Passes of the regions head over the labelled frames."""
     seed_epochs: int = Field(100, ge=1)
-    """Passes of the seed's head."""
+    """Passes of the reference head."""
     batch_size: int = Field(16, ge=1)
     """Pictures of one step of the regions head."""
     variation: float = Field(0.5, ge=0, le=2)

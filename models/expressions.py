@@ -1,6 +1,6 @@
 """Expressions of faces: which of seven emotions a face shows, and a vector of 512 numbers that this is told from.
 
-It looks at the 48 × 48 grey patches of table `faces`. `network: seed` is the seed's: 64-64, 128-128 and 256 filters,
+It looks at the 48 × 48 grey patches of table `faces`. `network: seed` is the reference: 64-64, 128-128 and 256 filters,
 each pooled and normalised, and a dense layer of 512. The default, `light`, costs a seventh of it and tells more
 faces right: residual blocks from half the size on, the last of separable convolutions. What is known before training is
 in `benchmarks/fer2013.py`.
@@ -56,7 +56,7 @@ class Config(Params):
     """The network and how it is fitted."""
 
     network: NetworkName = "light"
-    """`light`: separable convolutions, an epoch of FER2013 in about 40 s of one processor. `seed`: the seed's."""
+    """`light`: separable convolutions, an epoch of FER2013 in about 40 s of one processor. `seed`: the reference."""
     epochs: int = Field(32, ge=1)
     """Passes over the faces; the learning rate falls to almost nothing over all of them. The best one is kept."""
     batch_size: int = Field(128, ge=1)
