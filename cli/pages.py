@@ -24,24 +24,24 @@ def pages() -> dict[str, str]:
 
 def commands_page() -> str:
     """Every command with its arguments, options and examples."""
-    group = typer.main.get_command(app)
+    group: Any = typer.main.get_command(app)
     parts = ["# Commands\n\nGenerated from the code. `-m FILE` names the manifest (`pipeline.yaml` by default).\n"]
     context = typer.Context(group, info_name="cinelake")
-    for name in sorted(group.list_commands(context)):  # type: ignore[attr-defined]
-        command = group.get_command(context, name)  # type: ignore[attr-defined]
+    for name in sorted(group.list_commands(context)):
+        command = group.get_command(context, name)
         parts.append(_command_text(name, command))
         for below, found in getattr(command, "commands", {}).items():
             parts.append(_command_text(f"{name} {below}", found))
     return "".join(parts)
 
 
-def _command_text(name: str, command: object) -> str:
-    parameters = [p for p in command.params if p.name != "help"]  # type: ignore[attr-defined]
-    lines = [f"\n## cinelake {name}\n\n{(command.help or '').strip()}\n\n"]  # type: ignore[attr-defined]
+def _command_text(name: str, command: Any) -> str:
+    parameters = [p for p in command.params if p.name != "help"]
+    lines = [f"\n## cinelake {name}\n\n{(command.help or '').strip()}\n\n"]
     if parameters:
         lines.append("| | |\n| --- | --- |\n")
         lines += [f"| {_spelling(p)} | {_plain(getattr(p, 'help', '') or '')} |\n" for p in parameters]
-    examples = [line.strip() for line in _plain(command.epilog or "").splitlines()[1:]]  # type: ignore[attr-defined]
+    examples = [line.strip() for line in _plain(command.epilog or "").splitlines()[1:]]
     lines.append("\n" + "".join(f"    {line}\n" for line in examples if line))
     return "".join(lines)
 

@@ -15,8 +15,9 @@ from hypothesis import settings
 from cinelake import model, task
 from cinelake.media.ffmpeg import binary
 
-settings.register_profile("shared-machine", deadline=None)
-settings.load_profile("shared-machine")
+settings.register_profile("exploring", deadline=None)
+settings.register_profile("repeatable", deadline=None, derandomize=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "exploring"))
 
 DrawFilm = Callable[..., Path]
 OwnTasks = Callable[..., None]

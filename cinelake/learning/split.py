@@ -57,15 +57,20 @@ def split(examples: Sequence[Example], held_out: float = 0.25, validation: float
 def split_films(examples: Sequence[Example], held_out: float, validation: float = VALIDATION) -> Split:
     """Groups below `held_out` are the test side, those just above it the validation side, the rest is learned from.
 
-    A side that would stay empty gets the group that is nearest to it, until one comes that belongs there.
+    A side that would stay empty gets the group that is nearest to it, until one comes that belongs there. Groups below
+    `held_out` are never learned from, not even then. Raises `CannotTrain` where fewer than two groups are above it.
     """
     groups = sorted({example.group for example in examples}, key=place)
     test = [group for group in groups if place(group) < held_out] or groups[:1]
     rest = [group for group in groups if group not in test]
-    seen = [group for group in rest if place(group) < held_out + validation] or rest[:1]
-    learned = [group for group in rest if group not in seen]
-    if not learned:
-        raise CannotTrain(f"{len(groups)} films or series are too few to hold any out: label more")
+    if len(rest) < 2:
+        raise CannotTrain(
+            f"{len(groups)} films or series are too few: {len(test)} of them are held out by their names, which "
+            f"leaves {len(rest)} to learn from and to stop by, and 2 are needed; label more"
+        )
+    count = sum(place(group) < held_out + validation for group in rest)
+    count = min(max(count, 1), len(rest) - 1)
+    seen, learned = rest[:count], rest[count:]
     return Split(_of(examples, learned), _of(examples, seen), _of(examples, test))
 
 

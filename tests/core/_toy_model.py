@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -75,7 +75,7 @@ def reads(_config: Config) -> list[str]:
     return ["sound"]
 
 
-def baseline(_examples: Sequence[Example], _config: Config):  # type: ignore[no-untyped-def]
+def baseline(_examples: Sequence[Example], _config: Config) -> Callable[[Arrays], Arrays]:
     """Nothing is loud."""
     return lambda given: {"loud": np.zeros(len(given["time_s"]), bool)}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from core import _toy_model as toy
@@ -26,7 +27,7 @@ def train(learned: Sequence[Example], seen: Sequence[Example], config: toy.Confi
     x = joined(learned, "level")[:, None] / 30
     y = joined(learned, "loud", of="targets")[:, None]
 
-    def loss(wanted, found, weight):  # type: ignore[no-untyped-def]
+    def loss(wanted: Any, found: Any, weight: Any) -> Any:
         return tf.reduce_mean(weight * (wanted - found)[:, 0] ** 2)
 
     optimizer = keras.optimizers.SGD(0.01)

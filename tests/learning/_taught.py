@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -47,7 +48,7 @@ class FindLoud:
     def __init__(self, params: NoParams, film: Film, artefact: Artefact):
         self.film, self.artefact = film, artefact
 
-    def run(self, tables: Mapping[str, TableReader]):  # type: ignore[no-untyped-def]
+    def run(self, tables: Mapping[str, TableReader]) -> Iterator[pa.RecordBatch]:
         """One row a window."""
         found = predict(self.artefact, MODEL.features(tables, self.artefact.config))["loud"]
         yield LOUD.batch(self.film.movie_id, window=np.arange(len(found), dtype=np.int32), is_loud=found)
@@ -60,7 +61,7 @@ class CountLoud:
     def __init__(self, params: NoParams, film: Film):
         self.film = film
 
-    def run(self, tables: Mapping[str, TableReader]):  # type: ignore[no-untyped-def]
+    def run(self, tables: Mapping[str, TableReader]) -> Iterator[pa.RecordBatch]:
         """One row."""
         count = sum(tables["loud_windows"].read()["is_loud"].to_pylist())
         yield COUNTED.batch(self.film.movie_id, loud=np.array([count], np.int32))
@@ -140,9 +141,9 @@ class Project:
         """(state, reason) of a table's cells."""
         return {(cell.state, cell.reason) for cell in self.plan().whole.cells if cell.table == table}
 
-    def train(self, events: list[Event] | None = None, **wishes: object) -> TrainingSummary:
+    def train(self, events: list[Event] | None = None, **wishes: Any) -> TrainingSummary:
         """Train without an orchestrator."""
-        request = Request(self.load(), "loud", **wishes)  # type: ignore[arg-type]
+        request = Request(self.load(), "loud", **wishes)
         prepared = prepare_request(request, lambda _: None)
         told = events if events is not None else []
         return train_model(request, prepared, self.folder / ".cinelake" / "training", told.append)

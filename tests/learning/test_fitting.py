@@ -47,7 +47,10 @@ def fitted(
     optimizer = keras.optimizers.Adam(0.01)
     epoch = over_rows(made, optimizer, loss, rows, SIGNS, WEIGHTS, batch_size=32)
     training = Training(folder, report=report) if report else Training(folder)
-    checked = lambda: {"loss": float(loss(SIGNS, made(ROWS), WEIGHTS))}  # noqa: E731
+
+    def checked() -> dict[str, float]:
+        return {"loss": float(loss(SIGNS, made(ROWS), WEIGHTS))}
+
     return made, fit(made, optimizer, epoch, checked, training, epochs=epochs, patience=patience)
 
 

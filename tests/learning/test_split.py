@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,7 +13,15 @@ from cinelake.errors import CannotTrain
 from cinelake.learning.split import folds, place, split, split_blocks
 from cinelake.model import Example
 
-NAMES = st.lists(st.from_regex(r"[a-z]{1,8}", fullmatch=True), min_size=8, max_size=40, unique=True)
+
+def enough_to_learn_from(names: list[str]) -> bool:
+    """Two films at least are not held out by their hashes."""
+    return sum(place(name) >= 0.25 for name in names) > 2
+
+
+NAMES = st.lists(st.from_regex(r"[a-z]{1,8}", fullmatch=True), min_size=8, max_size=40, unique=True).filter(
+    enough_to_learn_from
+)
 
 
 def film(name: str, group: str = "", steps: int = 20) -> Example:
@@ -41,6 +51,21 @@ def test_a_film_that_was_learned_from_is_never_held_out_when_another_comes(names
 def test_films_held_out_by_their_hash_stay_held_out(names: list[str]) -> None:
     by_hash = {name for name in names if place(name) < 0.25}
     assert by_hash <= sides_of(names)["test"]
+
+
+def names_below(share: float, count: int) -> list[str]:
+    """The first film names whose hashes place them below `share`."""
+    return list(itertools.islice((name for n in itertools.count() if place(name := f"film_{n}") < share), count))
+
+
+def test_films_that_all_stand_near_the_validation_side_still_leave_one_to_learn_from():
+    sides = sides_of(names_below(0.25, 6) + [n for n in names_below(0.4, 60) if place(n) >= 0.25][:2])
+    assert [len(sides[side]) for side in ("test", "validation", "train")] == [6, 1, 1]
+
+
+def test_films_that_are_all_held_out_by_their_hashes_are_told_so():
+    with pytest.raises(CannotTrain, match="8 of them are held out by their names, which leaves 0 to learn from"):
+        sides_of(names_below(0.25, 8))
 
 
 def test_a_series_is_not_torn_apart():

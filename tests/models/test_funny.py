@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,9 +20,9 @@ from models._funny_scores import best_threshold, f_score
 from models.funny import MODEL, Config
 
 
-def train(folder: Path, config: Config = QUICK, films: list[Example] | None = None, **more: object) -> Artefact:
+def train(folder: Path, config: Config = QUICK, films: list[Example] | None = None, **more: Any) -> Artefact:
     given = films or made_films(8)
-    trained = MODEL.train(given[2:], given[:2], config, Training(folder / "fitting", **more))  # type: ignore[arg-type]
+    trained = MODEL.train(given[2:], given[:2], config, Training(folder / "fitting", **more))
     return write_artefact(folder / "artefact", "funny", config, trained)
 
 

@@ -70,7 +70,9 @@ def test_each_kind_is_there_for_every_step() -> None:
 
 
 def test_expressions_are_those_of_the_main_face() -> None:
-    flat = lambda rows: pa.FixedSizeListArray.from_arrays(pa.array(np.ravel(rows).astype(np.float32)), len(rows[0]))  # noqa: E731
+    def flat(rows: list[list[int]]) -> pa.Array:
+        return pa.FixedSizeListArray.from_arrays(pa.array(np.ravel(rows).astype(np.float32)), len(rows[0]))
+
     faces = table(
         frame=[0, 0, 50], time_s=[0.0, 0.0, 2.5], is_main=[False, True, True],
         probabilities=flat([[1, 0], [0, 1], [1, 0]]), embedding=flat([[1], [2], [3]]),
