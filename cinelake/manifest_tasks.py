@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from cinelake.errors import UnknownName, did_you_mean
+from cinelake.lake import RESERVED
 from cinelake.manifest_models import ModelEntry, default_entry
 from cinelake.manifest_problems import check, shown
 from cinelake.manifest_sections import EntryOptions
 from cinelake.manifest_yaml import Document, Where
 from cinelake.task import Params, Resources, TaskSpec, find_task, known_tasks, resolve_paths
 
-RESERVED = ("failures", "cells", "published")
 _ENTRY_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
@@ -149,7 +149,7 @@ def _name_is_free(name: str, document: Document) -> bool:
     """An entry's name becomes a folder of the lake and a name in SQL."""
     if not _ENTRY_NAME.fullmatch(name):
         message = f"expected a name of a-z, 0-9 and _ that begins with a letter, received {shown(name)}"
-    elif name in RESERVED:
+    elif name in (*RESERVED, "cells"):
         message = f"the lake has its own {name!r}: choose another name, as in `my_{name}: {{task: …}}`"
     else:
         return True
@@ -200,12 +200,12 @@ def _inputs_are_declared(entry: TaskEntry, entries: dict[str, TaskEntry], tasks:
 
 
 def _inputs_fit(entry: TaskEntry, entries: dict[str, TaskEntry], tasks: dict[str, Any]) -> Found:
-    """What provides a table is made by that table's task."""
+    """What provides a table is made by that table's task; `embeddings_sound`, which no task writes, by `embeddings`."""
     for table, provider in entry.inputs.items():
-        found = entries.get(provider)
-        if found and table in entry.reads and found.task != table:
+        found, task = entries.get(provider), table if table in known_tasks() else table.partition("_")[0]
+        if found and table in entry.reads and found.task != task:
             where = ("tasks", entry.name, "inputs", table)
-            yield where, f"expected a table made by task {table!r}, received {provider!r} made by {found.task!r}"
+            yield where, f"expected a table made by task {task!r}, received {provider!r} made by {found.task!r}"
 
 
 def _inputs_are_there(entry: TaskEntry, entries: dict[str, TaskEntry], tasks: dict[str, Any]) -> Found:

@@ -122,7 +122,7 @@ class TrainingProgress:
 
     def _on_epoch(self, event: Event) -> None:
         config: Any = event["config"]
-        total = getattr(config, "epochs", None)
+        total = getattr(config, "planned_epochs", None) or getattr(config, "epochs", None)
         facts = " · ".join(f"{name} {value:.4f}" for name, value in list(event["metrics"].items())[:4])
         self._bar.update(self._task, description="training", completed=event["number"] + 1, total=total, facts=facts)
         if time.monotonic() - self._last_line > LINE_EVERY_S and not err.is_terminal:

@@ -36,28 +36,28 @@ def _line(axes: Any, example: Example, said: Array, target: int) -> None:
 
 
 def memory_in_time(example: Example, prediction: Arrays, targets: Sequence[str]) -> Any:
-    """Which slots were written when, and below the slot whose activity goes most with a target, beside its label."""
+    """Which slots were written when, and below for each target the slot whose activity goes most with its labels."""
     from matplotlib.figure import Figure
 
-    written, there = prediction["written"], example.targets["there"] > 0
-    slot, target, r = best_slot(written, example.targets["line"], there)
-    times_s = example.features["time_s"]
-    figure = Figure(figsize=(10, 5), layout="constrained")
-    above, below = figure.subplots(2, 1)
+    written, times_s = prediction["written"], example.features["time_s"]
+    figure = Figure(figsize=(10, 2.5 * (1 + len(targets))), layout="constrained")
+    above, *below = figure.subplots(1 + len(targets), 1)
     above.pcolormesh(written.T, cmap="viridis")
     above.set(title=f"{example.movie_id}: how much each slot is written", xlabel="clip", ylabel="slot")
-    known = there[:, target]
-    below.plot(times_s[known], example.targets["line"][known, target], color="grey", label=targets[target])
-    other = below.twinx()
-    other.plot(times_s, written[:, slot], color="tab:orange", label=f"slot {slot}")
-    below.set(title=f"slot {slot} against {targets[target]}: r = {r:.2f}", xlabel="seconds", ylabel=targets[target])
-    other.set_ylabel("written")
+    for column, (axes, target) in enumerate(zip(below, targets, strict=True)):
+        known = example.targets["there"][:, column] > 0
+        line = example.targets["line"][known, column]
+        slot, r = best_slot(written[known], line)
+        axes.plot(times_s[known], line, color="grey", label=target)
+        axes.set(title=f"slot {slot} against {target}: r = {r:.2f}", xlabel="seconds", ylabel=target)
+        other = axes.twinx()
+        other.plot(times_s, written[:, slot], color="tab:orange")
+        other.set_ylabel("written", color="tab:orange")
     return figure
 
 
-def best_slot(written: Array, line: Array, there: Array) -> tuple[int, int, float]:
-    """The slot and target whose activity and labels correlate most, and their correlation."""
-    pairs = [(n, k) for n in range(written.shape[1]) for k in range(line.shape[1])]
-    found = [pearson(written[there[:, k], n], line[there[:, k], k]) if there[:, k].any() else 0.0 for n, k in pairs]
+def best_slot(written: Array, line: Array) -> tuple[int, float]:
+    """The slot whose activity, (T, slots), correlates most with a line (T,), and its correlation; 0 without labels."""
+    found = [pearson(activity, line) if len(line) else 0.0 for activity in written.T]
     best = int(np.argmax(np.abs(found)))
-    return (*pairs[best], found[best])
+    return best, found[best]

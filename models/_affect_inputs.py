@@ -6,6 +6,7 @@
     faces         how many, where, how large, and the main face's picture as low frequencies
     expressions   the main face's probabilities of the seven emotions
     subtitles     how much is spoken
+    embeddings_X  vectors of the table of that name: an audio model in a file, a network of places, of bodies
 
 A film without sound, or without faces, has zeros there and `NAME_there` says so.
 """
@@ -13,17 +14,21 @@ A film without sound, or without faces, has zeros there and `NAME_there` says so
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from functools import partial
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pyarrow as pa
+from pydantic import StringConstraints
 
 from cinelake.errors import ModelUnusable
 from cinelake.model import Array, Arrays
 from cinelake.task import TableReader
 
 Kind = Literal["sound", "place", "motion", "faces", "expressions", "subtitles"]
-TABLES: dict[Kind, tuple[str, ...]] = {
+Vectors = Annotated[str, StringConstraints(pattern=r"^embeddings_[a-z0-9_]+$")]
+"""A table that the manifest makes with the task `embeddings` under a name of its own."""
+TABLES: dict[str, tuple[str, ...]] = {
     "sound": ("sound",),
     "place": ("embeddings",),
     "motion": ("shots",),
@@ -40,12 +45,12 @@ Steps = Array
 """(steps + 1,) when each feature step begins, and when the last one ends."""
 
 
-def tables_of(use: Sequence[Kind]) -> list[str]:
+def tables_of(use: Sequence[str]) -> list[str]:
     """The tables that modalities need; shots say how long the film is."""
-    return list(dict.fromkeys(["shots", *(table for kind in use for table in TABLES[kind])]))
+    return list(dict.fromkeys(["shots", *(table for kind in use for table in TABLES.get(kind, (kind,)))]))
 
 
-def clip_inputs(tables: Mapping[str, TableReader], use: Sequence[Kind], clip_s: float, steps: int) -> Arrays:
+def clip_inputs(tables: Mapping[str, TableReader], use: Sequence[str], clip_s: float, steps: int) -> Arrays:
     """time_s and end_s (T,) of the clips that tile the film, and for each modality NAME (T, K, numbers), NAME_there
     (T, K). The last clip may be shorter; a film shorter than a clip is one clip."""
     end_s = _length_s(tables, use)
@@ -54,13 +59,13 @@ def clip_inputs(tables: Mapping[str, TableReader], use: Sequence[Kind], clip_s: 
     starts = np.arange(count) * clip_s
     found: Arrays = {"time_s": starts, "end_s": np.minimum(starts + clip_s, end_s)}
     for kind in use:
-        values, there = READERS[kind](tables, edges)
+        values, there = (READERS.get(kind) or partial(_vectors, kind))(tables, edges)
         found[kind] = values.reshape(count, steps, values.shape[1]).astype(np.float32)
         found[f"{kind}_there"] = there.reshape(count, steps).astype(np.float32)
     return found
 
 
-def _length_s(tables: Mapping[str, TableReader], use: Sequence[Kind]) -> float:
+def _length_s(tables: Mapping[str, TableReader], use: Sequence[str]) -> float:
     ends = [tables[name].read(["end_s"])["end_s"] for name in ("shots", *(["sound"] if "sound" in use else []))]
     return max((float(np.max(column.to_numpy())) for column in ends if len(column)), default=0.0)
 
@@ -126,8 +131,8 @@ def _mood(mel: Array) -> Array:
     return np.hstack([bands.mean(axis=1), bands.std(axis=1), more])
 
 
-def _place(tables: Mapping[str, TableReader], edges: Steps) -> tuple[Array, Array]:
-    table = tables["embeddings"].read(["time_s", "embedding"])
+def _vectors(name: str, tables: Mapping[str, TableReader], edges: Steps) -> tuple[Array, Array]:
+    table = tables[name].read(["time_s", "embedding"])
     return held(table["time_s"].to_numpy(), matrix(table["embedding"]), edges)
 
 
@@ -186,15 +191,15 @@ def _subtitles(tables: Mapping[str, TableReader], edges: Steps) -> tuple[Array, 
 
 Reader = Callable[[Mapping[str, TableReader], Array], tuple[Array, Array]]
 READERS: dict[str, Reader] = {
-    "sound": _sound, "place": _place, "motion": _motion, "faces": _faces, "expressions": _expressions,
-    "subtitles": _subtitles,
+    "sound": _sound, "place": partial(_vectors, "embeddings"), "motion": _motion, "faces": _faces,
+    "expressions": _expressions, "subtitles": _subtitles,
 }  # fmt: skip
 
 
 # --- what normalises them
 
 
-def learn_scaling(examples: Sequence[Arrays], use: Sequence[Kind], components: int) -> Arrays:
+def learn_scaling(examples: Sequence[Arrays], use: Sequence[str], components: int) -> Arrays:
     """Mean and deviation of every number where it is there; principal components of modalities of more numbers."""
     from sklearn.decomposition import PCA
 
@@ -210,7 +215,7 @@ def learn_scaling(examples: Sequence[Arrays], use: Sequence[Kind], components: i
     return {name: np.asarray(array, np.float32) for name, array in learned.items()}
 
 
-def scaled_clips(features: Arrays, learned: Arrays, use: Sequence[Kind]) -> Array:
+def scaled_clips(features: Arrays, learned: Arrays, use: Sequence[str]) -> Array:
     """(T, K, F): all modalities on end, each with whether it is there; within −4…4.
 
     Raises `ModelUnusable` where a modality has another size than in training.

@@ -16,6 +16,7 @@ _affect_learning.py (how); _affect_inputs.py (what a clip shows).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -30,7 +31,7 @@ from cinelake.learning.training import Training
 from cinelake.model import Array, Arrays, Example, Judgement, Model, Scores, Trained
 from cinelake.task import Field, Params, TableReader
 from models._affect_films import Film
-from models._affect_inputs import Kind, clip_inputs, learn_scaling, scaled_clips, tables_of
+from models._affect_inputs import Kind, Vectors, clip_inputs, learn_scaling, scaled_clips, tables_of
 from models._affect_learning import learn_memory
 from models._affect_memory import Sizes, follow
 from models._affect_scores import judge_lines, summarise_lines
@@ -41,7 +42,7 @@ from models._affect_truncated import learn_truncated
 WIDE = ("valence", "arousal")
 Learner = Literal["memory", "memory_clips", "memory_tbptt", "lstm", "transformer", "ridge", "mean"]
 
-CODE = "v1 22bfe630cce5dbbd"  # same output: first version, not yet applied anywhere
+CODE = "v1 aa35478b5d599b2c"  # same output: further modalities, epochs of members are numbered on, figures
 
 LABELS = LabelContract(
     doc="A line over time: valence and arousal of moments, or any other quantity as a name and its value. Moments that "
@@ -61,8 +62,9 @@ class Config(Params):
 
     targets: tuple[str, ...] = WIDE
     """The lines to predict: valence, arousal, or names in the labels' column `name`."""
-    use: tuple[Kind, ...] = ("sound", "place", "motion", "faces")
-    """What is heard and looked at: sound, place, motion, faces, expressions, subtitles."""
+    use: tuple[Kind | Vectors, ...] = ("sound", "place", "motion", "faces")
+    """What is heard and looked at: sound, place, motion, faces, expressions, subtitles, or a table `embeddings_…` that
+    another network makes (`embeddings_sound: {task: embeddings, backbone: {file: yamnet.tflite}, source: sound}`)."""
     clip_s: float = Field(2.0, gt=0, le=60)
     """Seconds of a clip."""
     steps: int = Field(4, ge=1, le=64)
@@ -78,11 +80,16 @@ class Config(Params):
     members: int = Field(3, ge=1, le=20)
     """So many memory networks are trained, and their lines averaged."""
     epochs: int = Field(60, ge=1)
-    """Passes over the films: lstm, transformer."""
+    """Passes over the films: lstm, transformer. The memory network has its own, `memory.epochs`."""
     patience: int = Field(12, ge=1)
     """Stop these after so many epochs without a smaller error on the validation part."""
     smooth_s: float = Field(2.0, ge=0)
     """Predicted lines are smoothed by a Gaussian of this standard deviation in seconds."""
+
+    @property
+    def planned_epochs(self) -> int:
+        """So many epochs are reported at most, those of all members on end."""
+        return self.members * self.memory.epochs if self.learner.startswith("memory") else self.epochs
 
     @field_validator("targets", "use")
     @classmethod
@@ -161,9 +168,8 @@ def _train_memory(
     sizes = sizes_of(films[0], config.memory)
     arrays, epochs = dict(learned), []
     for member in range(config.members):
-        own = Training(
-            training.folder / f"member_{member}", 1000 * training.seed + member, training.report, training.resume
-        )
+        report = partial(_report_after, training.report, member * config.memory.epochs)
+        own = Training(training.folder / f"member_{member}", 1000 * training.seed + member, report, training.resume)
         if config.learner == "memory":
             weights, best = learn_memory(films, held, sizes, config.memory, own)
         else:
@@ -173,6 +179,11 @@ def _train_memory(
         arrays |= {f"member_{member}/{name}": array for name, array in weights.items()}
         epochs.append(best)
     return Trained(None, arrays, {"epochs": epochs})
+
+
+def _report_after(report: Callable[[int, Mapping[str, float]], None], before: int, epoch: int, metrics: Scores) -> None:
+    """Report a member's epoch after those of the members before it."""
+    report(before + epoch, metrics)
 
 
 def sizes_of(film: Film, settings: MemorySettings) -> Sizes:

@@ -10,6 +10,7 @@ from cinelake.artefacts import Artefact, write_artefact
 from cinelake.errors import CannotTrain, ModelUnusable, TrainingFailed
 from cinelake.learning.training import Training
 from cinelake.model import Example
+from models._affect_figures import best_slot
 from models._affect_films import Film
 from models._affect_learning import MemoryLearner, learn_memory
 from models._affect_memory import Sizes, follow
@@ -166,6 +167,18 @@ def test_figures_show_lines_and_the_memory(acted: Artefact) -> None:
     films = made_films(2, 50)
     found = MODEL.figures(films, [MODEL.predict(acted, film.features) for film in films], acted.config)
     assert set(found) == {"lines", "memory"}
+
+
+def test_the_slot_that_goes_most_with_a_line_is_found_and_its_sign_too() -> None:
+    written = np.array([[0.0, 0.9], [0.1, 0.5], [0.0, 0.1]])
+    assert best_slot(written, np.array([-0.9, -0.5, -0.1])) == (1, pytest.approx(-1))
+
+
+def test_epochs_of_all_members_are_reported_one_after_another(tmp_path: Path) -> None:
+    reported: list[int] = []
+    config = QUICK.model_copy(update={"members": 2, "memory": QUICK.memory.model_copy(update={"epochs": 2})})
+    MODEL.train(made_films(3), [], config, Training(tmp_path, report=lambda number, _: reported.append(number)))
+    assert (reported, config.planned_epochs) == ([0, 1, 2, 3], 4)
 
 
 def test_following_a_film_of_one_clip_is_possible() -> None:

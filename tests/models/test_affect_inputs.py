@@ -1,10 +1,14 @@
 """What a clip shows: steps in time, what is missing, what normalises it."""
 
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from cinelake.learning.images import MemoryTable
+from cinelake.manifest import load_manifest
+from cinelake.task import Film, find_task
 from models._affect_inputs import clip_inputs, held, learn_scaling, means, scaled_clips, tables_of
 
 
@@ -72,4 +76,51 @@ def test_modalities_of_many_numbers_become_principal_components() -> None:
 
 
 def test_each_modality_asks_for_its_table() -> None:
-    assert tables_of(["sound", "faces"]) == ["shots", "sound", "faces"]
+    assert tables_of(["sound", "faces", "embeddings_sound"]) == ["shots", "sound", "faces", "embeddings_sound"]
+
+
+def test_the_main_faces_emotions_are_what_is_expressed() -> None:
+    shown = vectors(np.eye(7, dtype=np.float32)[[3, 5]])
+    expressions = table(time_s=[0.5, 0.5], is_main=[False, True], probabilities=shown)
+    found = clip_inputs({"shots": SHOTS, "expressions": expressions}, ("expressions",), 2.0, 1)
+    assert found["expressions"][0, 0].tolist() == [0, 0, 0, 0, 0, 1, 0]
+
+
+def test_subtitles_tell_whether_and_how_fast_is_spoken() -> None:
+    subtitles = table(start_s=[2.0], end_s=[4.0], text=["Where are you?"])
+    found = clip_inputs({"shots": SHOTS, "subtitles": subtitles}, ("subtitles",), 2.0, 1)
+    assert found["subtitles"][:, 0].tolist() == [[0, 0, 0], [1, 1.5, 1], [0, 0, 0]]
+
+
+def test_a_network_for_sound_in_a_file_is_a_modality(tmp_path: Path) -> None:
+    logmel = np.repeat(np.arange(3, dtype=np.float16), 96 * 64).reshape(3, -1)
+    sound = table(start_s=[0.0, 0.96, 1.92], logmel=vectors(logmel))
+    made = find_task("embeddings")
+    params = made.params(source="sound", backbone={"file": loudest_band(tmp_path / "sound.onnx")})
+    heard = MemoryTable(pa.Table.from_batches(list(made.make(params, Film("film")).run({"sound": sound}))))
+    found = clip_inputs({"shots": SHOTS, "embeddings_sound": heard}, ("embeddings_sound",), 0.96, 1)
+    assert found["embeddings_sound"][:3, 0, 0].tolist() == [0, 1, 2]
+
+
+def loudest_band(path: Path) -> Path:
+    """A network in a file: (n, 96, 64, 1) log-mel in, its maximum (n, 1) out."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    nodes = [helper.make_node("ReduceMax", ["sound"], ["most"], axes=[1, 2], keepdims=0)]
+    given = helper.make_tensor_value_info("sound", TensorProto.FLOAT, ["n", 96, 64, 1])
+    made = helper.make_tensor_value_info("most", TensorProto.FLOAT, ["n", 1])
+    graph = helper.make_graph(nodes, "made", [given], [made])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), str(path))
+    return path
+
+
+def test_the_manifest_says_which_table_holds_the_vectors(tmp_path: Path) -> None:
+    (tmp_path / "pipeline.yaml").write_text("""
+        lake: lake
+        catalogue: {films: "*.mp4"}
+        models: {affect: {config: {use: [motion, embeddings_sound]}}}
+        tasks:
+          {shots: , sound: , affect: , embeddings_sound: {task: embeddings, source: sound, backbone: {file: n.onnx}}}
+    """)
+    assert load_manifest(tmp_path / "pipeline.yaml").tasks["affect"].inputs["embeddings_sound"] == "embeddings_sound"
