@@ -62,10 +62,26 @@ class Rule:
 
 
 @dataclass(frozen=True)
+class Measure:
+    """What is measured of a film's rows and watched over the catalogue (see `cinelake.quality`).
+
+    sql: an aggregate in SQL over the film's rows. unit: of its value. per: a table that the task reads; the value is
+    divided by the number of its rows. of_nothing: the value of a film without a row; None: there is none.
+    """
+
+    name: str
+    sql: str
+    doc: str
+    unit: str = ""
+    per: str = ""
+    of_nothing: float | None = None
+
+
+@dataclass(frozen=True)
 class Contract:
     """The contract of one table. Every table begins with `movie_id`, which is added here.
 
-    key: columns that tell a film's rows apart; rows are sorted by it.
+    key: columns that tell a film's rows apart; rows are sorted by it. measures: what is watched over the catalogue.
     """
 
     table: str
@@ -73,6 +89,7 @@ class Contract:
     columns: Sequence[Column]
     key: Sequence[str]
     rules: Sequence[Rule] = field(default=())
+    measures: Sequence[Measure] = field(default=())
 
     @cached_property
     def all_columns(self) -> tuple[Column, ...]:

@@ -2,6 +2,8 @@
 
 lake/<table>/<movie_id>.parquet              a cell
 lake/failures/<task>/<movie_id>.parquet      why a cell could not be made
+lake/quality/<time>.parquet                  what was measured of new cells (see `cinelake.quality`)
+lake/published/…                             compacted copies (see `cinelake.published`)
 lake/_tmp/…                                  unfinished files; nothing reads them
 lake/_index.sqlite                           a cache of footers (see `cinelake.index`)
 """
@@ -31,6 +33,8 @@ TAIL_BYTES = 64 << 10
 """How much of a file's end is read at once for its footer."""
 MOVIE_ID = re.compile(r"[a-z0-9_]{1,96}")
 TABLE_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+RESERVED = ("failures", "quality", "published")
+"""Folders of the lake that are no table of films."""
 
 FAILURES = Contract(
     table="failures",
@@ -47,6 +51,23 @@ FAILURES = Contract(
         Column("at", pa.timestamp("us", "UTC"), "When it failed."),
     ],
 )
+
+QUALITY = Contract(
+    table="quality",
+    doc="What was measured of each cell when it was new: the last value of a cell is its present one.",
+    key=("table", "measure", "at"),
+    columns=[
+        Column("table", pa.string(), "The table that was measured."),
+        Column("measure", pa.string(), "What was measured, as the table's contract names it."),
+        Column("value", pa.float64(), "The value; null where the film's rows give none.", nullable=True),
+        Column("unit", pa.string(), "Unit of the value."),
+        Column("key", pa.string(), "The key of the cell that was measured."),
+        Column("at", pa.timestamp("us", "UTC"), "When it was measured."),
+    ],
+)
+
+RECORDS = {"failures": FAILURES, "quality": QUALITY}
+"""What the lake keeps of itself, beside the films' tables."""
 
 
 @dataclass(frozen=True)
@@ -211,8 +232,8 @@ class Lake:
         self.storage.delete(*cell_parts(table, movie_id))
 
     def tables(self) -> list[str]:
-        """Names of the tables that have a folder (without `failures`)."""
-        return [name for name in self.storage.folders() if TABLE_NAME.fullmatch(name) and name != "failures"]
+        """Names of the films' tables that have a folder."""
+        return [name for name in self.storage.folders() if TABLE_NAME.fullmatch(name) and name not in RESERVED]
 
     def record_failure(self, table: str, movie_id: str, key: str, error: FilmError) -> dict[str, Any]:
         """Write the row of `failures` for a cell; gives it. The attempt counts up while the key stays."""
@@ -234,7 +255,7 @@ class Lake:
 
 def cell_parts(table: str, movie_id: str) -> tuple[str, str]:
     """The parts of a cell's path, refused when they could leave the lake's folder."""
-    if not TABLE_NAME.fullmatch(table) or table == "failures":
+    if not TABLE_NAME.fullmatch(table) or table in RESERVED:
         raise UsageError(f"a table's name is lower-case letters, digits and _, received {table!r}")
     return table, _file_name(movie_id)
 

@@ -16,15 +16,22 @@ from pathlib import Path
 from typing import Any
 
 from cinelake.errors import ManifestError, Problem, UnknownName
+from cinelake.manifest_deployments import check_deployments
 from cinelake.manifest_models import ModelEntry, default_entry, read_models
 from cinelake.manifest_problems import check
 from cinelake.manifest_schema import manifest_schema
 from cinelake.manifest_sections import (
     CatalogueSettings,
     DefaultSettings,
+    DeploySettings,
     EngineSettings,
     LakeSettings,
+    LimitSettings,
     ModelSettings,
+    MonitoringSettings,
+    NotificationSettings,
+    PublishSettings,
+    QualitySettings,
     ScheduleSettings,
     Sections,
     TrackingSettings,
@@ -32,6 +39,7 @@ from cinelake.manifest_sections import (
     absolute,
 )
 from cinelake.manifest_tasks import TaskEntry, enabled_tables, read_entries
+from cinelake.manifest_watched import check_watched
 from cinelake.manifest_yaml import MAX_BYTES, Document, read_yaml
 from cinelake.model import known_models
 
@@ -56,8 +64,14 @@ class Manifest:
     tracking: TrackingSettings
     tasks: dict[str, TaskEntry]
     models: dict[str, ModelEntry]
+    quality: QualitySettings
+    publish: PublishSettings
     schedules: dict[str, ScheduleSettings]
     triggers: dict[str, TriggerSettings]
+    deploy: DeploySettings
+    limits: dict[str, LimitSettings]
+    notifications: NotificationSettings
+    monitoring: MonitoringSettings
 
     @property
     def folder(self) -> Path:
@@ -92,6 +106,9 @@ def load_manifest(path: str | Path, *, check_only: bool = False) -> Manifest:
     tasks = _tasks_of(document)
     models = read_models(document, sections.models if sections else {}, base, enabled_tables(tasks))
     entries = read_entries(document, tasks, models, base)
+    check_deployments(document)
+    if sections is not None:
+        check_watched(document, sections, entries)
     if document.problems or sections is None:
         raise ManifestError(dict.fromkeys(document.problems))
     return _manifest(file.absolute(), text, sections, models, entries)
@@ -118,7 +135,7 @@ def _check_sections(document: Document) -> Sections | None:
         document.problem((), "expected a mapping with lake, catalogue and tasks")
         return None
     data = {name: value for name, value in document.data.items() if value is not None}
-    for name in ("models", "schedules", "triggers"):
+    for name in ("models", "schedules", "triggers", "limits"):
         if isinstance(data.get(name), dict):
             data[name] = {key: {} if value is None else value for key, value in data[name].items()}
     return check(Sections, data, document, ())
@@ -145,8 +162,14 @@ def _manifest(
         tracking=sections.tracking.in_folder(path.parent),
         tasks=entries,
         models=models,
+        quality=sections.quality,
+        publish=sections.publish,
         schedules=sections.schedules,
         triggers=sections.triggers,
+        deploy=sections.deploy,
+        limits=sections.limits,
+        notifications=sections.notifications,
+        monitoring=sections.monitoring.in_folder(path.parent),
     )
 
 
@@ -170,11 +193,17 @@ if __name__ == "__main__":
 __all__ = [
     "CatalogueSettings",
     "DefaultSettings",
+    "DeploySettings",
     "EngineSettings",
     "LakeSettings",
+    "LimitSettings",
     "Manifest",
     "ModelEntry",
     "ModelSettings",
+    "MonitoringSettings",
+    "NotificationSettings",
+    "PublishSettings",
+    "QualitySettings",
     "ScheduleSettings",
     "TaskEntry",
     "TrackingSettings",

@@ -9,16 +9,20 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from cinelake.clock_settings import check_cron, check_zone
 from cinelake.storage import Place
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Text = Annotated[str, StringConstraints(min_length=1)]
 VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}@([a-z][a-z0-9_]*|[0-9]+)$")]
+Flow = Literal["catalogue", "train", "tune", "publish"]
 PositiveInt = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0)]
+Cron = Annotated[str, StringConstraints(pattern=r"^\S+( \S+){4}$"), AfterValidator(check_cron)]
+Zone = Annotated[str, StringConstraints(min_length=1), AfterValidator(check_zone)]
 
 _SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
@@ -153,41 +157,155 @@ class ModelSettings(Section):
 
 
 class ScheduleSettings(Section):
-    """One schedule, deployed by `cinelake deploy`."""
+    """One schedule, deployed by `cinelake deploy`: exactly one of `cron` and `after`."""
 
-    flow: Literal["catalogue", "train", "tune", "publish"]
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["cron"]}, {"required": ["after"]}]})
+
+    flow: Flow
     """What runs: the catalogue's stale cells, a training, a tuning, or publishing."""
-    cron: Annotated[str, StringConstraints(pattern=r"^\S+( \S+){4}$")]
+    cron: Cron | None = None
     """When, as five fields of cron: minute, hour, day of month, month, day of week."""
-    timezone: Text = "UTC"
-    """The time zone that `cron` is meant in, as in `Europe/Berlin`."""
+    timezone: Zone = "UTC"
+    """The time zone that `cron` is meant in, as in `Europe/Berlin`; in summer and winter at the same hour."""
+    after: Name | None = None
+    """Instead of `cron`: another schedule; this one starts whenever a run of that one has ended."""
+    late: Literal["skip", "queue"] = "skip"
+    """A run that is due while the one before still runs: left out, or queued until it may start."""
     select: list[Text] = []
     """Only these tables (`--select`), for the flow `catalogue`."""
     model: Name | None = None
     """Which model, for the flows `train` and `tune`."""
 
     @model_validator(mode="after")
-    def _flow_has_its_model(self) -> ScheduleSettings:
+    def _is_complete(self) -> ScheduleSettings:
+        if (self.cron is None) == (self.after is None):
+            raise ValueError("expected exactly one of cron and after")
+        if self.select and self.flow != "catalogue":
+            raise ValueError(f"select belongs to flow 'catalogue', received it with {self.flow!r}")
         _check_flow(self.flow, self.model)
         return self
 
 
 class TriggerSettings(Section):
-    """One trigger: something that happens starts a flow."""
+    """One trigger, deployed by `cinelake deploy`: something that happens starts a flow."""
 
     when: Literal["new_labels", "new_films", "new_champion"]
-    """What is waited for."""
+    """`new_labels`: labels of the model were imported. `new_films`: films came into the lake, with a model those that
+    have its labels. `new_champion`: a model, or this model, has another champion."""
     at_least: PositiveInt = 1
-    """How many of them must have come since the last start."""
-    flow: Literal["catalogue", "train", "tune", "publish"]
+    """How many labels or films must have come since the flow last started; every new champion counts."""
+    flow: Flow
     """What is started."""
     model: Name | None = None
     """Which model: whose labels or champion are waited for, and which is trained."""
+    select: list[Text] = []
+    """Only these tables (`--select`), for the flow `catalogue`."""
 
     @model_validator(mode="after")
-    def _flow_has_its_model(self) -> TriggerSettings:
+    def _is_complete(self) -> TriggerSettings:
+        if self.when == "new_labels" and self.model is None:
+            raise ValueError("when 'new_labels' needs `model: NAME`: whose labels")
+        if self.when == "new_champion" and self.at_least != 1:
+            raise ValueError(f"at_least belongs to new_labels and new_films, received {self.at_least}")
+        if self.select and self.flow != "catalogue":
+            raise ValueError(f"select belongs to flow 'catalogue', received it with {self.flow!r}")
         _check_flow(self.flow, self.model)
         return self
+
+
+class DeploySettings(Section):
+    """What `cinelake deploy` calls things on a Prefect server that several projects may share."""
+
+    project: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,63}$")] | None = None
+    """Whose deployments they are; by default the folder's name with a digest of its path."""
+    work_pool: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,63}$")] = "cinelake"
+    """The work pool whose workers run them; made, for processes, if it is not there."""
+
+
+class LimitSettings(Section):
+    """A limit that all runs share which use one Prefect server (a global concurrency limit there)."""
+
+    slots: PositiveInt
+    """How many films may be worked on at the same time, by all runs together."""
+    tasks: list[Name] = []
+    """Only films of which one of these tables is made take a slot; left out: all films."""
+
+
+class NotificationSettings(Section):
+    """Who is told when too much fails."""
+
+    failure_rate: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Tell when more than this share of the cells that a run tried has failed."""
+    blocks: list[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*/[a-z0-9][a-z0-9-]*$")]] = []
+    """Prefect's notification blocks, as TYPE/NAME: `custom-webhook/ops`, `sendgrid-email/night`; they keep secrets."""
+
+
+class MonitoringSettings(Section):
+    """What a run tells while it works; options of `cinelake run` go before."""
+
+    log_json: Text | None = None
+    """A file (relative to the manifest) to which every event is added as a line of JSON."""
+    metrics_port: Annotated[int, Field(ge=0, le=65535)] | None = None
+    """Port on loopback where Prometheus finds the metrics while a run lasts; 0: any that is free."""
+    metrics_file: Text | None = None
+    """A file for the textfile collector of node_exporter, ending in `.prom`; written again while a run lasts."""
+
+    def in_folder(self, base: Path) -> MonitoringSettings:
+        """The same settings with absolute paths."""
+        files = {name: getattr(self, name) for name in ("log_json", "metrics_file")}
+        return self.model_copy(update={name: absolute(file, base) for name, file in files.items() if file})
+
+
+class BoundSettings(Section):
+    """What a measure of the tables' quality must keep to; a publish fails where films break it."""
+
+    at_least: float | None = None
+    """The least that a film may have."""
+    at_most: float | None = None
+    """The most that a film may have."""
+    allowed_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """The share of films that may break it."""
+
+    @model_validator(mode="after")
+    def _bounds_something(self) -> BoundSettings:
+        if self.at_least is None and self.at_most is None:
+            raise ValueError("expected at_least, at_most or both, received neither")
+        return self
+
+    def holds(self, value: float) -> bool:
+        """Whether a value keeps to it."""
+        return (self.at_least is None or value >= self.at_least) and (self.at_most is None or value <= self.at_most)
+
+    def words(self) -> str:
+        """The bound as people say it."""
+        named = (("at least", self.at_least), ("at most", self.at_most))
+        return " and ".join(f"{words} {value:g}" for words, value in named if value is not None)
+
+
+class QualitySettings(Section):
+    """What is watched of the tables: which films stand out, and what a publish must keep to."""
+
+    outlier_score: PositiveFloat = 3.5
+    """A film stands out beyond this modified z-score (0.6745 of its distance from the median, in MADs)."""
+    fewest_films: PositiveInt = 8
+    """With fewer films nothing is said to stand out."""
+    bounds: dict[Text, BoundSettings] = {}
+    """By `TABLE.MEASURE` (docs/tables.md lists them), or `TABLE.coverage`: the share of films that have the table."""
+
+
+class PublishSettings(Section):
+    """The published copy: compacted, sorted, partitioned (`cinelake publish`)."""
+
+    tables: list[Name] = []
+    """Only these tables; by default all that are enabled."""
+    blobs: bool = False
+    """true: columns of bytes (`frames.jpeg`) are published too; they are most of a lake's size."""
+    buckets: Annotated[int, Field(gt=0, le=4096)] | None = None
+    """Files of each table; a film is in the one that the hash of its id names. By default one for each 100 films."""
+    keep: PositiveInt = 5
+    """How many versions are kept."""
+    workers: PositiveInt | None = None
+    """Files made at the same time; by default the processors."""
 
 
 class Resources(Section):
@@ -235,12 +353,24 @@ class Sections(Section):
     """Where runs and trained models are recorded."""
     tasks: dict[str, dict[str, Any] | None] = Field(min_length=1)
     """The tables to make. An empty entry means the task's defaults."""
+    quality: QualitySettings = QualitySettings()
+    """What is watched of the tables."""
+    publish: PublishSettings = PublishSettings()
+    """The published copy."""
     models: dict[Name, ModelSettings] = {}
     """Learned models, by name."""
     schedules: dict[Name, ScheduleSettings] = {}
     """When flows run by themselves, by name."""
     triggers: dict[Name, TriggerSettings] = {}
     """What starts flows, by name."""
+    deploy: DeploySettings = DeploySettings()
+    """Whose deployments they are, and which workers run them."""
+    limits: dict[Name, LimitSettings] = {}
+    """Limits that runs share, by the name that they have in Prefect."""
+    notifications: NotificationSettings = NotificationSettings()
+    """Who is told when too much fails."""
+    monitoring: MonitoringSettings = MonitoringSettings()
+    """Logs for machines, and metrics."""
 
 
 def _check_flow(flow: str, model: str | None) -> None:

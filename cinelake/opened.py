@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from cinelake.contracts import Column, Contract
 from cinelake.errors import UnknownName, UsageError
-from cinelake.lake import Lake
+from cinelake.lake import RECORDS, Lake
 from cinelake.query import open_query, question
 from cinelake.storage import Place
 from cinelake.task import find_task, known_tasks
@@ -84,8 +84,8 @@ class OpenLake:
         return Rows(self._connection.view(name))
 
     def _check(self, table: str) -> None:
-        if table not in (*self.contracts, "failures"):
-            raise UnknownName("table", table, [*self.contracts, "failures"])
+        if table not in (*self.contracts, *RECORDS):
+            raise UnknownName("table", table, [*self.contracts, *RECORDS])
 
     def __repr__(self) -> str:
         return f"OpenLake({self._lake.storage.root!r}: {', '.join(self.tables)})"

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from cinelake.contracts import Contract
+from cinelake.contracts import Column, Contract
 from cinelake.errors import StorageError, UsageError
 from cinelake.index import Index
-from cinelake.lake import FAILURES, Lake
+from cinelake.lake import RECORDS, Lake
 from cinelake.plan import Plan
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def open_query(
     connection = duckdb.connect()
     allowed = ", ".join(_quoted(f"{folder}/") for folder in (root, _as_pattern(root)))
     connection.execute(f"SET allowed_directories = [{allowed}]")
-    for table, contract in {**contracts, "failures": FAILURES}.items():
+    for table, contract in {**contracts, **RECORDS}.items():
         _create_view(connection, table, contract, _source(connection, lake, table, contract))
     _register_cells(connection, list(cells))
     connection.execute("SET enable_external_access = false")
@@ -87,6 +87,19 @@ def _local_source(lake: Lake, table: str) -> str:
     folder = f"{table}/*" if table != "failures" else "failures/*/*"
     pattern = f"{_as_pattern(lake.storage.root)}/{folder}.parquet"
     return f"read_parquet({_quoted(pattern)}, union_by_name = true)"
+
+
+def arrow_source(lake: Lake, contract: Contract | None, cells: Iterable[tuple[str, str]]) -> Any:
+    """A pyarrow dataset over these cells (table, movie_id), with types that DuckDB takes; it reads what is asked for.
+
+    Without a contract it has only `movie_id`.
+    """
+    import pyarrow.dataset as ds
+
+    columns = contract.all_columns if contract else [Column("movie_id", pa.string(), "")]
+    schema = pa.schema([(column.name, _known_to_duckdb(column.type)) for column in columns])
+    files = [lake.cell_path(*cell) for cell in cells]
+    return ds.dataset(files, schema=schema, filesystem=lake.storage.filesystem, format="parquet")
 
 
 def _known_to_duckdb(found: pa.DataType) -> pa.DataType:
@@ -135,7 +148,7 @@ def views_sql(lake: Lake, contracts: Mapping[str, Contract]) -> str:
     import duckdb
 
     connection = duckdb.connect()
-    made = {table: contract for table, contract in {**contracts, "failures": FAILURES}.items() if _files(lake, table)}
+    made = {table: contract for table, contract in {**contracts, **RECORDS}.items() if _files(lake, table)}
     parts = [f"-- The tables of the lake at {lake.storage.root}: duckdb -init FILE"]
     for table, contract in sorted(made.items()):
         statement = _create_view(connection, table, contract, _local_source(lake, table))

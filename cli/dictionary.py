@@ -6,7 +6,7 @@ from typing import Any
 
 from cinelake.contracts import Contract
 from cinelake.errors import UnknownName
-from cinelake.lake import FAILURES
+from cinelake.lake import RECORDS
 from cinelake.task import find_task, known_tasks
 from cli.screen import print_json
 
@@ -34,9 +34,9 @@ def print_dictionary(table: str | None, form: str) -> int:
 
 
 def all_contracts() -> dict[str, Contract]:
-    """Table → contract of every known task, and of `failures`."""
+    """Table → contract of every known task, and of what the lake keeps of itself."""
     found = {name: find_task(name).contract for name in known_tasks()}
-    return {**found, "failures": FAILURES}
+    return {**found, **RECORDS}
 
 
 def as_data(contract: Contract) -> dict[str, Any]:

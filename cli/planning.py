@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from cinelake.plan import STATES, Plan
 from cinelake.planning import CATALOGUE, Planning, plan_manifest
 from cinelake.query import failed_tasks
 from cli.screen import duration, first_line, out, print_json, state, table
+from cli.standing import print_standing_out, standing_out
 
 SHOWN_ROWS = 200
 """How many cells `--why` lists on a screen; `--json` lists all."""
@@ -133,9 +135,10 @@ def _print_verdict(planning: Planning) -> None:
 def show_status(manifest: Path, *, strict: bool, as_json: bool) -> int:
     """Print tables, failures, orphans; gives the exit code."""
     planning = plan_manifest(load_manifest(manifest))
-    failures = failure_rows(planning)
+    failures, strange = failure_rows(planning), standing_out(planning)
     if as_json:
-        print_json({**_plan_json(planning, None), "failures": failures, "lake": planning.manifest.lake.uri})
+        about = {"failures": failures, **asdict(strange), "lake": planning.manifest.lake.uri}
+        print_json({**_plan_json(planning, None), **about})
     else:
         films = len(planning.catalogue.films)
         out.print(f"lake {planning.manifest.lake.uri} · {films} films in the catalogue", markup=False)
@@ -146,6 +149,7 @@ def show_status(manifest: Path, *, strict: bool, as_json: bool) -> int:
             keys = ["movie_id", "task", "reason", "attempt", "message"]
             table(columns, [[first_line(str(row[key]))[:160] for key in keys] for row in failures[:SHOWN_ROWS]])
         _print_problems(planning)
+        print_standing_out(strange)
     return int(strict and bool(failures))
 
 

@@ -19,6 +19,7 @@ from cinelake.engines import Engine, make_engine
 from cinelake.errors import FilmError
 from cinelake.keys import digest
 from cinelake.planning import CATALOGUE, Planning
+from cinelake.quality import measure_new, watched_tables
 from cinelake.step import Event, StepReport
 from cinelake.tracking.runs import RunRecord
 from flows.server import prefect_server, state_folder
@@ -43,6 +44,7 @@ class RunSummary:
     work_s: float = 0.0
     frames_decoded: int = 0
     mlflow: str = ""
+    measured: int = 0
     interrupted: bool = False
 
     @property
@@ -84,6 +86,8 @@ def run_catalogue(planning: Planning, on_event: OnEvent) -> RunSummary:
             summary.interrupted = True
         finally:
             engine.stop(now=True)
+    if planning.plan.stale and not summary.interrupted:
+        summary.measured = measure_new(planning.lake, planning.index, watched_tables(planning.manifest))
     summary.wall_s = time.monotonic() - started
     return summary
 

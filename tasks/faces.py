@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import field_validator, model_validator
 
-from cinelake.contracts import Column, Contract, vector
+from cinelake.contracts import Column, Contract, Measure, vector
 from cinelake.errors import WeightsMissing
 from cinelake.inference import Device, file_digest, files_digest, require_device
 from cinelake.media.batches import FrameBatch
@@ -28,7 +28,7 @@ from tasks._face_detectors import DlibFaces, Face, FaceDetector, InsightFaces, p
 from tasks._onnx_faces import OnnxFaces
 from tasks._pictures import Jpeg, PictureSpool, chunks, decode, grey, pictures_in, resize, square_crop
 
-CODE = "v1.r1 e529c7100f89d010"
+CODE = "v1.r1 b71d6ee75b81805f"  # same output: measures are declared
 
 PATCH_SIDE = 48
 
@@ -54,6 +54,10 @@ FACES = Contract(
         Column("shot", pa.int32(), "The shot it is in; null where faces are sampled apart.", nullable=True, at_least=0),
     ],
     key=["frame", "face"],
+    measures=[
+        Measure("per_frame", "count(*)", "Faces in a picture of `frames`.", per="frames", of_nothing=0),
+        Measure("score", "median(score)", "Median score of the detector."),
+    ],
 )
 
 

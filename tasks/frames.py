@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from cinelake.contracts import Column, Contract
+from cinelake.contracts import Column, Contract, Measure
 from cinelake.errors import InputChanged
 from cinelake.media.batches import FrameBatch
 from cinelake.media.luma import measure
@@ -27,7 +27,7 @@ from cinelake.task import Field, Film, Params, VideoStream, task
 from tasks._colours import bgr_of, colours_of, luma_of
 from tasks.shots import MAX_LAG_FRAMES
 
-CODE = "v1.r1 92d2bff680e15477"  # same output: the measures of luma moved to the core as they were
+CODE = "v1.r1 486db7616e230a37"  # same output: measures are declared
 
 ROWS_TOGETHER = 64
 """Rows of a record batch: a few megabytes of JPEG."""
@@ -56,6 +56,11 @@ FRAMES = Contract(
         Column("jpeg", pa.binary(), "The picture as JPEG."),
     ],
     key=("frame",),
+    measures=[
+        Measure("black_share", "avg((brightness < 0.05)::INTEGER)", "Share of pictures with a mean luma below 0.05."),
+        Measure("brightness", "avg(brightness)", "Mean luma."),
+        Measure("sharpness", "median(sharpness)", "Median sharpness."),
+    ],
 )
 
 

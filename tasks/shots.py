@@ -14,14 +14,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cinelake.contracts import ENUM, Column, Contract, Rule, vector
+from cinelake.contracts import ENUM, Column, Contract, Measure, Rule, vector
 from cinelake.media.batches import FrameBatch
 from cinelake.task import Field, Film, Params, VideoStream, task
 from tasks._cuts import CONTEXT, NEAR_FRAMES, Boundary, Window, find_boundaries
 from tasks._motion import MOTION_SIZE, Motion
 from tasks._shot_pictures import HEIGHT, WIDTH, reduce
 
-CODE = "v1.r1 8d161d3000999e1e"
+CODE = "v1.r1 13a440252dd70b90"  # same output: measures are declared
 
 STRIDE = 24
 """Frames that are decided at once."""
@@ -61,6 +61,13 @@ SHOTS = Contract(
         ),
     ],
     key=("shot",),
+    measures=[
+        Measure("per_minute", "count(*) * 60 / nullif(max(end_s) - min(start_s), 0)", "Shots a minute.", "1/min"),
+        Measure("median_s", "median(end_s - start_s)", "Median length of a shot.", "s"),
+        Measure(
+            "longest_share", "max(end_s - start_s) / nullif(max(end_s) - min(start_s), 0)", "Share of the longest shot."
+        ),
+    ],
     rules=[
         Rule("must end after it starts", "end_frame", lambda b: pc.less_equal(b["end_frame"], b["start_frame"])),
         Rule("must end after it starts", "end_s", lambda b: pc.less_equal(b["end_s"], b["start_s"])),

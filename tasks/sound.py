@@ -15,11 +15,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cinelake.contracts import Column, Contract, Rule, vector
+from cinelake.contracts import Column, Contract, Measure, Rule, vector
 from cinelake.media.batches import SoundBatch
 from cinelake.task import Film, Params, SoundStream, task
 
-CODE = "v1.r1 6c24d10f61b288f8"
+CODE = "v1.r1 48adeb0eb2e970eb"  # same output: measures are declared
 
 RATE = 16_000
 WINDOW = 15_360
@@ -56,6 +56,10 @@ SOUND = Contract(
         ),
     ],
     key=("window",),
+    measures=[
+        Measure("loudness_lufs", "10 * log10(avg(pow(10, loudness_lufs / 10)))", "Loudness of the mean power.", "LUFS"),
+        Measure("silent_share", "avg(is_silent::INTEGER)", "Share of silent windows."),
+    ],
     rules=[Rule("must end after it starts", "end_s", lambda b: pc.less_equal(b["end_s"], b["start_s"]))],
 )
 
