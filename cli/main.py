@@ -156,10 +156,31 @@ def up(
     prefect_port: Annotated[int, typer.Option(help="Port of Prefect's UI on loopback.")] = 4200,
     mlflow_port: Annotated[int, typer.Option(help="Port of MLflow's UI on loopback.")] = 5000,
 ) -> None:
-    """Keep Prefect and MLflow running for their UIs, until Ctrl-C."""
+    """Keep Prefect, MLflow and a worker for deployments running, until Ctrl-C."""
     from cli.serving import keep_up
 
     _exit(keep_up(manifest, prefect_port, mlflow_port))
+
+
+@app.command(epilog=_example("cinelake deploy --dry-run", "cinelake deploy", "cinelake deploy --prune"))
+def deploy(
+    manifest: ManifestOption = HERE,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change; change nothing.")] = False,
+    prune: Annotated[bool, typer.Option("--prune", help="Delete what the manifest no longer wants.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Make the manifest's schedules, triggers, limits and notifications be on the Prefect server."""
+    from cli.deploying import deploy_manifest
+
+    _exit(deploy_manifest(manifest, dry_run=dry_run, prune=prune, as_json=json))
+
+
+@app.command(epilog=_example("PREFECT_API_URL=http://prefect:4200/api cinelake work"))
+def work(manifest: ManifestOption = HERE) -> None:
+    """Run deployments that are due, on this machine, until Ctrl-C (`cinelake up` does it too)."""
+    from cli.serving import work as keep_working
+
+    _exit(keep_working(manifest))
 
 
 @app.command(epilog=_example("cinelake gc", "cinelake gc --yes"))

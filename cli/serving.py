@@ -1,4 +1,4 @@
-"""`up`: keeps Prefect and MLflow running on loopback, for their UIs and for faster starts of runs."""
+"""`up` and `work`: Prefect and MLflow kept running on loopback, and workers that run what was deployed."""
 
 from __future__ import annotations
 
@@ -14,11 +14,19 @@ from cinelake.errors import EngineUnavailable, UsageError
 from cinelake.manifest import load_manifest
 from cinelake.tracking.store import sqlite_file
 from cli.screen import err, out
-from flows.server import QUIET, PrefectServer, answers, start_prefect, state_folder
+from flows.server import (
+    QUIET,
+    answers,
+    kept_server,
+    start_prefect,
+    state_folder,
+    worker_command,
+    worker_environment,
+)
 
 
 def keep_up(manifest: Path, prefect_port: int, mlflow_port: int) -> int:
-    """Run both servers until Ctrl-C; gives the exit code."""
+    """Run both servers and a worker until Ctrl-C; gives the exit code."""
     loaded = load_manifest(manifest)
     folder = state_folder(loaded.folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -28,21 +36,26 @@ def keep_up(manifest: Path, prefect_port: int, mlflow_port: int) -> int:
     prefect = start_prefect(folder, prefect_port, services=True)
     mlflow = _start_mlflow(folder, loaded.tracking.uri, mlflow_port)
     note = folder / "up.json"
+    worker: subprocess.Popen[bytes] | None = None
     try:
         with err.status("starting Prefect and MLflow"):
             prefect.wait()
             _wait(mlflow, f"http://127.0.0.1:{mlflow_port}/health", folder / "mlflow.log")
         note.write_text(json.dumps({"prefect": prefect.url, "mlflow": f"http://127.0.0.1:{mlflow_port}"}))
+        worker = _start_worker(folder, prefect.url, loaded.deploy.work_pool)
         out.print(f"Prefect  http://127.0.0.1:{prefect_port}\nMLflow   http://127.0.0.1:{mlflow_port}")
-        out.print("runs of this manifest use them; Ctrl-C ends both")
-        while prefect.own and prefect.own.poll() is None and mlflow.poll() is None:
+        out.print(f"runs of this manifest use them, a worker runs what `cinelake deploy` deploys to pool "
+                  f"{loaded.deploy.work_pool}; Ctrl-C ends all three", markup=False)  # fmt: skip
+        while prefect.own and prefect.own.poll() is None and mlflow.poll() is None and worker.poll() is None:
             time.sleep(0.5)
-        raise EngineUnavailable(f"a server ended by itself: see the logs in {folder}")
+        raise EngineUnavailable(f"a server or the worker ended by itself: see the logs in {folder}")
     except KeyboardInterrupt:
         return 0
     finally:
         note.unlink(missing_ok=True)
-        _end(prefect, mlflow)
+        for process in (worker, mlflow):
+            _end(process)
+        prefect.stop()
 
 
 def _check_free(port: int) -> None:
@@ -73,11 +86,27 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
         time.sleep(0.2)
 
 
-def _end(prefect: PrefectServer, mlflow: subprocess.Popen[bytes]) -> None:
-    prefect.stop()
-    if mlflow.poll() is None:
-        os.killpg(mlflow.pid, signal.SIGTERM)
-        try:
-            mlflow.wait(5)
-        except subprocess.TimeoutExpired:
-            os.killpg(mlflow.pid, signal.SIGKILL)
+def _start_worker(folder: Path, url: str, pool: str) -> subprocess.Popen[bytes]:
+    with (folder / "worker.log").open("wb") as log:
+        return subprocess.Popen(
+            worker_command(pool), env=worker_environment(url), stdout=log, stderr=log, start_new_session=True
+        )
+
+
+def work(manifest: Path) -> int:
+    """Become a worker of the manifest's pool, on the configured server."""
+    loaded = load_manifest(manifest)
+    with kept_server(state_folder(loaded.folder)) as url:
+        out.print(f"working for pool {loaded.deploy.work_pool} of {url}, until Ctrl-C", markup=False)
+        return subprocess.run(worker_command(loaded.deploy.work_pool), env=worker_environment(url)).returncode
+
+
+def _end(process: subprocess.Popen[bytes] | None) -> None:
+    """End a process and what it started; a worker's runs are told to end by it."""
+    if process is None or process.poll() is not None:
+        return
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(15)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)

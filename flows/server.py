@@ -102,7 +102,7 @@ def prefect_server(folder: Path) -> Iterator[PrefectServer]:
     """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    server = _configured(folder) or start_prefect(folder, free_port())
+    server = configured_server(folder) or start_prefect(folder, free_port())
     os.environ["PREFECT_API_URL"] = server.url
     try:
         yield server
@@ -112,11 +112,45 @@ def prefect_server(folder: Path) -> Iterator[PrefectServer]:
         server.stop()
 
 
-def _configured(folder: Path) -> PrefectServer | None:
+def configured_server(folder: Path) -> PrefectServer | None:
+    """The server that `PREFECT_API_URL` names, answering or not, or the one of a running `cinelake up`."""
     if os.environ.get("PREFECT_API_URL"):
         return PrefectServer(os.environ["PREFECT_API_URL"].rstrip("/"))
     kept = read_up(folder).get("prefect")
     return PrefectServer(kept) if kept and answers(f"{kept}/health") else None
+
+
+@contextmanager
+def kept_server(folder: Path) -> Iterator[str]:
+    """The address of a server that stays, for what is to be there after this; Prefect is imported within.
+
+    Raises `EngineUnavailable` where there is none or it does not answer.
+    """
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    server = configured_server(folder)
+    if server is None:
+        raise EngineUnavailable(
+            f"no Prefect server: PREFECT_API_URL is not set, and no `cinelake up` runs in {folder.parent}. Start it, "
+            "or name a server of your own"
+        )
+    server.wait()
+    with environment_variable("PREFECT_API_URL", server.url):
+        yield server.url
+
+
+@contextmanager
+def environment_variable(name: str, value: str) -> Iterator[None]:
+    """Set an environment variable for a while."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
 
 
 def start_prefect(folder: Path, port: int, *, services: bool = False) -> PrefectServer:
@@ -174,3 +208,13 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def worker_command(pool: str) -> list[str]:
+    """The command of a worker that runs the deployments of a work pool, each in a process of its own."""
+    return [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, "--type", "process"]
+
+
+def worker_environment(url: str) -> dict[str, str]:
+    """What a worker is told; unlike a command, a deployed run writes its words into Prefect's UI."""
+    return {**os.environ, **QUIET, "PREFECT_API_URL": url, "PREFECT_LOGGING_LEVEL": "INFO"}

@@ -1,0 +1,162 @@
+"""What a manifest wants of a Prefect server, and how that differs from what is there. Pure: nothing is changed.
+
+    wanted(manifest) → items → compare(items, what the server has) → differences → flows.deploying applies them
+
+An item is one thing on the server, with plain settings: a deployment (with the event that starts it, if any), a
+notification, a limit. Two items with the same settings are the same thing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from cinelake.manifest import Manifest, ScheduleSettings, TriggerSettings
+
+Kind = Literal["deployment", "notification", "limit"]
+Change = Literal["new", "changed", "unchanged", "unwanted"]
+ENTRYPOINTS = {
+    "catalogue": "flows.catalogue.catalogue",
+    "train": "flows.train.train",
+    "tune": "flows.tune.tune",
+    "publish": "flows.publish.publish",
+}
+"""Flow → where its code is, as a module's path: workers have the same checkout or image."""
+DUE = "cinelake.trigger.due"
+"""The event by which a trigger of a manifest starts its flow; its resource names project and trigger."""
+TOO_MUCH_FAILED = "cinelake.run.failed-too-much"
+"""The event of a run in which more failed than `notifications` allows."""
+ENDED = ("Completed", "CompletedWithFailures", "Failed")
+"""Names of the states after which a schedule's `after` starts: a night with failures is published too."""
+STRATEGIES = {"skip": "CANCEL_NEW", "queue": "ENQUEUE"}
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing on the server. name: unique among its kind."""
+
+    kind: Kind
+    name: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What becomes of one item. changes: setting → (what the server has, what is wanted)."""
+
+    change: Change
+    item: Item
+    changes: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """For machines."""
+        changes = {name: {"from": before, "to": after} for name, (before, after) in self.changes.items()}
+        return {"change": self.change, "kind": self.item.kind, "name": self.item.name, "changes": changes}
+
+
+def project_of(manifest: Manifest) -> str:
+    """Whose deployments these are: the manifest's word, or its folder's name and a digest of its path."""
+    path = str(manifest.path)
+    folder = "".join(c if c.isascii() and c.isalnum() else "-" for c in manifest.folder.name.lower()).strip("-")
+    return manifest.deploy.project or f"{folder or 'films'}-{hashlib.blake2b(path.encode(), digest_size=3).hexdigest()}"
+
+
+def tag_of(project: str) -> str:
+    """The tag by which a project knows what is its own."""
+    return f"cinelake:{project}"
+
+
+def trigger_resource(project: str, name: str) -> str:
+    """The resource of the events that start a trigger's flow."""
+    return f"cinelake.trigger.{project}.{name}"
+
+
+def project_resource(project: str) -> str:
+    """The resource of the events that are about the project as a whole."""
+    return f"cinelake.project.{project}"
+
+
+def wanted(manifest: Manifest) -> list[Item]:
+    """Everything that the manifest wants on the server, limits first, a schedule before those that come after it."""
+    limits = [Item("limit", name, {"slots": limit.slots}) for name, limit in manifest.limits.items()]
+    project = project_of(manifest)
+    schedules = [_schedule(manifest, name, manifest.schedules[name]) for name in _in_order(manifest.schedules)]
+    triggers = [_trigger(manifest, project, name, trigger) for name, trigger in manifest.triggers.items()]
+    notes = [
+        Item("notification", block, {"starts on": f"{TOO_MUCH_FAILED} of {project_resource(project)}"})
+        for block in manifest.notifications.blocks
+    ]
+    return [*limits, *schedules, *triggers, *notes]
+
+
+def _in_order(schedules: Mapping[str, ScheduleSettings]) -> list[str]:
+    """Names, each after the one it waits for; the manifest was checked for circles."""
+    ordered: list[str] = []
+
+    def add(name: str) -> None:
+        if name not in ordered:
+            if after := schedules[name].after:
+                add(after)
+            ordered.append(name)
+
+    for name in schedules:
+        add(name)
+    return ordered
+
+
+def _schedule(manifest: Manifest, name: str, schedule: ScheduleSettings) -> Item:
+    cron = f"{schedule.cron} {schedule.timezone}" if schedule.cron else ""
+    starts_on = ""
+    if schedule.after:
+        starts_on = f"end of {manifest.schedules[schedule.after].flow}/{schedule.after}"
+    return _deployment(manifest, name, schedule, cron, starts_on, schedule.late)
+
+
+def _trigger(manifest: Manifest, project: str, name: str, trigger: TriggerSettings) -> Item:
+    return _deployment(manifest, name, trigger, "", f"{DUE} of {trigger_resource(project, name)}", "queue")
+
+
+def _deployment(
+    manifest: Manifest, name: str, settings: ScheduleSettings | TriggerSettings, cron: str, starts_on: str, late: str
+) -> Item:
+    parameters: dict[str, Any] = {"manifest": str(manifest.path)}
+    if settings.flow in ("train", "tune"):
+        parameters["model"] = settings.model
+    if settings.select:
+        parameters["select"] = list(settings.select)
+    return Item(
+        "deployment",
+        f"{settings.flow}/{name}",
+        {
+            "entrypoint": ENTRYPOINTS[settings.flow],
+            "parameters": parameters,
+            "cron": cron,
+            "starts on": starts_on,
+            "one at a time": STRATEGIES[late],
+            "work pool": manifest.deploy.work_pool,
+        },
+    )
+
+
+def compare(wanted: Sequence[Item], present: Iterable[Item]) -> list[Difference]:
+    """What becomes of each item: of those wanted in their order, then of those that are no longer wanted.
+
+    Limits are shared with others, so one that is not wanted is not ours to speak of.
+    """
+    there = {(item.kind, item.name): item for item in present}
+    differences = [_difference(item, there.pop((item.kind, item.name), None)) for item in wanted]
+    rest = [item for item in there.values() if item.kind != "limit"]
+    return differences + [Difference("unwanted", item) for item in rest]
+
+
+def _difference(item: Item, present: Item | None) -> Difference:
+    if present is None:
+        return Difference("new", item)
+    changes = {
+        name: (present.settings.get(name), value)
+        for name, value in item.settings.items()
+        if present.settings.get(name) != value
+    }
+    return Difference("changed" if changes else "unchanged", item, changes)
