@@ -1,71 +1,132 @@
 """How well valence and arousal of drawn films are told that were never learned from, beside all simple methods.
 
-  python -m benchmarks.affect                              24 films to learn from, 12 others to be scored on; five seeds
-  python -m benchmarks.affect --folder DIR                 keeps films and lake in DIR for the next time
-  python -m benchmarks.affect --learners memory ridge      some of them
-  python -m benchmarks.affect --ablation modalities        one modality at a time, and all
+  python -m benchmarks.affect --folder DIR                 24 films to learn from, 12 others to be scored on; five seeds
+  python -m benchmarks.affect --learners memory ridge      some of the learners
+  python -m benchmarks.affect --ablation modalities        one modality at a time, all but one, and all
   python -m benchmarks.affect --ablation slots             memories of 1 … 20 slots
   python -m benchmarks.affect --ablation linear            without the ridge regression that carries the first line
 
+DIR keeps films, lake and what each learner said with each seed: cut off and called again, the command goes on, and with
+other options it adds to the table. `--told` prints what is kept there and measures nothing.
+
 Four of the 24 films say when to stop. Every learner but `mean` and `ridge` learns what a ridge regression of other
-films leaves to learn, and is added to it; `--ablation linear` takes that away. Intervals are a bootstrap over films
-(95 %) of the first seed. Learners that know no chance (mean, ridge) are taught once.
+films leaves to learn, and is added to it; `--ablation linear` takes that away. Learners that know no chance (mean,
+ridge) are taught once. Ablations of modalities and slots train one network instead of three, to be quicker. Intervals
+(95 %) are a bootstrap over films of the seeds' mean; so are those of differences, in every draw on the same films.
 """
 
 from __future__ import annotations
 
 import argparse
-import time
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from benchmarks._drawn_lake import SIDES, make_lake
-from benchmarks._drawn_shots import Outcome, learn_and_judge, read_side
-from benchmarks.figures import Figure, Report, run, say
-from models.affect import MODEL, WIDE, Config
+from benchmarks._drawn_shots import learn_and_judge, read_side
+from benchmarks._kept import Kept
+from benchmarks.figures import Figure, Report, run
+from cinelake.learning.gate import bootstrap, compare
+from cinelake.model import Example, Judgement, Scores
+from models._affect_scores import summarise_lines
+from models.affect import CODE, MODEL, WIDE, Config
 
 LEARNERS = ["mean", "ridge", "memory_clips", "lstm", "transformer", "memory_tbptt", "memory"]
 MEASURES = ("pcc", "ccc", "mse")
+KINDS = ("sound", "place", "motion", "faces")
+Settings = Mapping[str, Mapping[str, Any]]
 ABLATIONS: dict[str, dict[str, dict[str, Any]]] = {
     "modalities": {
-        **{kind: {"use": [kind]} for kind in ("sound", "place", "motion", "faces")},
-        "all": {},
+        "all": {"members": 1},
+        **{f"{kind} alone": {"members": 1, "use": [kind]} for kind in KINDS},
+        **{f"without {kind}": {"members": 1, "use": [k for k in KINDS if k != kind]} for kind in KINDS},
     },
-    "slots": {f"{slots} slots": {"memory": {"slots": slots}} for slots in (1, 2, 5, 10, 20)},
+    "slots": {f"{slots} slots": {"members": 1, "memory": {"slots": slots}} for slots in (10, 1, 2, 5, 20)},
     "linear": {name: {"learner": name, "linear": False} for name in LEARNERS if name not in ("mean", "ridge")},
 }
+REFERENCE = {"modalities": "all", "slots": "10 slots"}
+"""What the settings of an ablation are compared with; learners are with `ridge`."""
 
 
 def measure(given: argparse.Namespace) -> Report:
     """Every learner (or every setting of an ablation) on every seed."""
-    lake = make_lake(given.folder)
-    settings: Mapping[str, Mapping[str, Any]] = ABLATIONS.get(
-        given.ablation, {n: {"learner": n} for n in given.learners}
-    )
-    figures: list[Figure] = []
-    for name, changes in settings.items():
-        config = Config.model_validate(changes)
-        sides = {side: read_side(given.folder, side, lake, MODEL, config, "affect") for side in SIDES}
-        certain, outcomes = config.learner in ("mean", "ridge"), []
-        for seed in range(1 if certain else given.repeat):
-            began, folder = time.perf_counter(), given.folder / f"affect_{name.replace(' ', '_')}_{seed}"
-            outcomes.append(learn_and_judge(MODEL, config, sides["train"], sides["test"], folder, seed))
-            say(f"{name}, seed {seed}: PCC {outcomes[-1].interval}, {time.perf_counter() - began:.0f} s")
-        figures += _figures(name, outcomes, given.ablation)
-    return Report("affect", figures, [f"{len(sides['test'])} films scored, {len(sides['train'])} learned from"])
+    cells = Kept(given.folder / "affect.json", CODE)
+    settings: Settings = ABLATIONS.get(given.ablation, {name: {"learner": name} for name in given.learners})
+    read = cache(partial(_read, given.folder))
+    found = {name: _judged(cells, Config.model_validate(changes), given, read) for name, changes in settings.items()}
+    found = {name: seeds for name, seeds in found.items() if seeds}
+    reference = REFERENCE.get(given.ablation, "ridge")
+    rows = [row for name in found for row in _intervals(name, found[name], found.get(reference))]
+    figures = [figure for name, seeds in found.items() for figure in _figures(name, seeds, given.ablation)]
+    return Report("affect", figures, [f"{SIDES['test'][0]} films scored, {SIDES['train'][0]} learned from", *rows])
 
 
-def _figures(name: str, outcomes: list[Outcome], ablation: str | None) -> list[Figure]:
-    promised = 0.8 if name == "memory" and ablation is None else None
-    figures = []
+def _read(folder: Path) -> dict[str, list[Example]]:
+    lake = make_lake(folder)
+    return {side: read_side(folder, side, lake, MODEL, Config(), "affect") for side in SIDES}
+
+
+def _judged(cells: Kept, config: Config, given: argparse.Namespace, read: Callable[[], Any]) -> list[list[Judgement]]:
+    """What each film contributes to the scores, with each seed."""
+    settings = json.dumps(config.model_dump(mode="json", exclude_defaults=True))
+    certain = config.learner in ("mean", "ridge")
+    names = {seed: f"{settings}, seed {seed}" for seed in range(1 if certain else given.repeat)}
+    asked = {seed: name for seed, name in names.items() if name in cells or not given.told}
+    kept = [cells.value(name, partial(_learned, config, given.folder, seed, read)) for seed, name in asked.items()]
+    return [[{name: np.array(line) for name, line in film.items()} for film in films] for films in kept]
+
+
+def _learned(config: Config, folder: Path, seed: int, read: Callable[[], Any]) -> list[dict[str, list[float]]]:
+    sides = read()
+    outcome = learn_and_judge(MODEL, config, sides["train"], sides["test"], folder / "affect_training", seed)
+    return [{name: np.round(line, 5).tolist() for name, line in film.items()} for film in outcome.judgements]
+
+
+def _figures(name: str, seeds: Sequence[Sequence[Judgement]], ablation: str | None) -> list[Figure]:
+    promised = {"pcc": 0.8} if name == "memory" and ablation is None else {}
+    scores = [summarise_lines(films) for films in seeds]
+    return [
+        Figure(f"{name}: {of} {target}", [found[f"{of}_{target}"] for found in scores], at_least=promised.get(of))
+        for target in WIDE for of in MEASURES
+    ]  # fmt: skip
+
+
+# --- intervals
+
+
+def _intervals(name: str, seeds: Any, reference: Any | None) -> list[str]:
+    """A sentence for each target: the measures with their intervals over films, and the difference of PCC."""
+    ours, rows = _of_all_seeds(seeds), []
     for target in WIDE:
-        for measure_name in MEASURES:
-            values = [o.scores[f"{measure_name}_{target}"] for o in outcomes]
-            wanted = promised if measure_name == "pcc" else None
-            figures.append(Figure(f"{name}: {measure_name} {target}", values, at_least=wanted))
-    figures.append(Figure(f"{name}: pcc, lower bound", [outcomes[0].interval.low]))
-    figures.append(Figure(f"{name}: pcc, upper bound", [outcomes[0].interval.high]))
-    return figures
+        parts = [f"{of.upper()} {bootstrap(ours, mean_of_seeds, f'{of}_{target}')}" for of in MEASURES]
+        if reference and reference is not seeds:
+            gain = compare(ours, _of_all_seeds(reference), mean_of_seeds, f"pcc_{target}")
+            parts.append(f"PCC above the reference {gain}")
+        rows.append(f"{name}, {target}, seeds {len(seeds)}: " + ", ".join(parts))
+    return rows
+
+
+def _of_all_seeds(seeds: Sequence[Sequence[Judgement]]) -> list[Judgement]:
+    """One judgement a film that holds those of all seeds."""
+    return [
+        {f"{seed}/{name}": line for seed, film in enumerate(films) for name, line in film.items()}
+        for films in zip(*seeds, strict=True)
+    ]
+
+
+def mean_of_seeds(judgements: Sequence[Judgement]) -> Scores:
+    """The mean over the seeds of what the films' judgements with each seed give."""
+    seeds = sorted({name.partition("/")[0] for name in judgements[0]})
+    each = [
+        summarise_lines([{n.partition("/")[2]: line for n, line in film.items() if n.startswith(f"{seed}/")}
+                         for film in judgements])
+        for seed in seeds
+    ]  # fmt: skip
+    return {name: float(np.mean([scores[name] for scores in each])) for name in each[0]}
 
 
 if __name__ == "__main__":
@@ -75,5 +136,6 @@ if __name__ == "__main__":
             measure,
             ("--learners", {"nargs": "+", "default": LEARNERS, "choices": LEARNERS, "help": "which are measured"}),
             ("--ablation", {"choices": list(ABLATIONS), "help": "measure the memory network's settings instead"}),
+            ("--told", {"action": "store_true", "help": "print what is kept in the folder, measure nothing more"}),
         )
     )

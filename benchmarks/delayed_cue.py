@@ -31,8 +31,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks._cells import Cells
 from benchmarks._cued_films import FEATURES, correlation, draw_cued
+from benchmarks._kept import Kept
 from benchmarks.figures import Figure, Report, run
 from cinelake.learning.training import Training
 from models._affect_films import Film, kept_clips
@@ -68,7 +68,7 @@ def sizes_for(settings: MemorySettings) -> Sizes:
 
 def measure(given: argparse.Namespace) -> Report:
     """Every learner at every delay with every seed; with `told` those that were measured before."""
-    cells = Cells(given.folder / f"delayed_cue_{given.rounds}.json", CODE)
+    cells = Kept(given.folder / f"delayed_cue_{given.rounds}.json", CODE)
     figures: list[Figure] = []
     for delay in given.delay:
         found = {name: _scores(cells, name, delay, given) for name in LEARNERS if name in given.only}
@@ -82,7 +82,7 @@ def measure(given: argparse.Namespace) -> Report:
     ])  # fmt: skip
 
 
-def _scores(cells: Cells, name: str, delay: int, given: argparse.Namespace) -> dict[int, float]:
+def _scores(cells: Kept, name: str, delay: int, given: argparse.Namespace) -> dict[int, float]:
     """Seed → PCC."""
     seeds = range(given.first_seed, given.first_seed + given.repeat)
     asked = [seed for seed in seeds if not given.told or _cell(name, delay, seed) in cells]

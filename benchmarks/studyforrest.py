@@ -2,12 +2,14 @@
 
   python -m benchmarks.studyforrest --real                     two ridges, the memory network, others
   python -m benchmarks.studyforrest --real --learners ridge    one of them
+  python -m benchmarks.studyforrest --real --folder DIR        goes on where it was cut off, with what DIR keeps
 
 Eighteen numbers a second of brightness, change and loudness; portrayed arousal and valence at 1 Hz, nulls left out. The
 model learns from four runs, the one after the left-out run says when to stop; it is scored on the sixth. A PCC is that
-of a run, the mean over runs counts; `plain` is a ridge regression on each second by itself, not smoothed. The interval
-is a bootstrap over runs (95 %) of the seeds' mean. Needs
-studyforrest_1hz.parquet in the folder of real data (`CINELAKE_REAL_DATA`), which is not part of this project.
+of a run, the mean over runs counts; `plain` is a ridge regression on each second by itself, not smoothed. Intervals are
+a bootstrap over runs (95 %) of the seeds' mean, and of differences to both ridges. `--told` prints what DIR keeps and
+measures nothing. Needs studyforrest_1hz.parquet in the folder of real data (`CINELAKE_REAL_DATA`), which is not part of
+this project.
 """
 
 from __future__ import annotations
@@ -15,19 +17,21 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.figures import Figure, Report, run, say
+from benchmarks._kept import Kept
+from benchmarks.figures import Figure, Report, run
 from cinelake.artefacts import write_artefact
 from cinelake.errors import UsageError
 from cinelake.learning.training import Training
 from cinelake.model import Array, Arrays, Example
 from models._affect_scores import pearson
-from models.affect import Config, predict, smoothed, train
+from models.affect import CODE, Config, predict, smoothed, train
 
 SHOWN = ("brmean", "brlr", "brud", "normdiff")
 HEARD = ("rms", "lrdiff")
@@ -74,14 +78,27 @@ def measure(given: argparse.Namespace) -> Report:
     """Each learner, each seed, each run left out."""
     if not given.real:
         raise UsageError("studyforrest is measured on real data only: add --real")
-    folder = given.real
-    runs = read_runs(folder / "features" / "studyforrest_1hz.parquet")
-    found: dict[str, Array] = {"plain": plain_ridge(folder / "features" / "studyforrest_1hz.parquet")[None]}
+    file = given.real / "features" / "studyforrest_1hz.parquet"
+    runs, cells = read_runs(file), Kept(given.folder / "studyforrest.json", CODE)
+    found: dict[str, Array] = {"plain": plain_ridge(file)[None]}
     for name in given.learners:
-        seeds = 1 if name == "ridge" else given.repeat
-        found[name] = np.stack([_left_out(runs, name, given, seed) for seed in range(seeds)])  # (seeds, runs, targets)
-        say(f"{name}: {dict(zip(TARGETS, found[name].mean(axis=(0, 1)).round(3), strict=True))}")
+        seeds = range(1 if name == "ridge" else given.repeat)
+        kept = [_of_seed(cells, runs, name, given, seed) for seed in seeds]
+        if whole := [scores for scores in kept if scores is not None]:
+            found[name] = np.stack(whole)  # (seeds, runs, targets)
     return Report("studyforrest", _figures(found), [f"{len(runs)} runs, {sum(map(len, runs))} clips of {CLIP} s"])
+
+
+def _of_seed(cells: Kept, runs: Sequence[Example], learner: str, given: argparse.Namespace, seed: int) -> Array | None:
+    """(runs, targets) PCC of each run, told by a model that learned from the others; None where only what is kept is
+    asked for, and that is not all."""
+    names = [f"{learner}, seed {seed}, {run.movie_id}" for run in runs]
+    if given.told and not all(name in cells for name in names):
+        return None
+    return np.array([
+        cells.value(name, partial(_left_out, runs, number, learner, given.folder, seed))
+        for number, name in enumerate(names)
+    ])  # fmt: skip
 
 
 def plain_ridge(path: Path) -> Array:
@@ -103,18 +120,14 @@ def plain_ridge(path: Path) -> Array:
     return np.array(scores)
 
 
-def _left_out(runs: Sequence[Example], learner: str, given: argparse.Namespace, seed: int) -> Array:
-    """(runs, targets) PCC of each run, told by a model that learned from the others."""
-    config = config_for(learner)
-    scores = []
-    for number, test in enumerate(runs):
-        validation = runs[(number + 1) % len(runs)]
-        others = [example for example in runs if example not in (test, validation)]
-        folder = given.folder / f"{learner}_{seed}_{number}"
-        trained = train(others, [validation], config, Training(folder / "training", seed, resume=False))
-        line = predict(write_artefact(folder / "artefact", "affect", config, trained), test.features)["line"]
-        scores.append([_pcc(test, line, target) for target in range(len(TARGETS))])
-    return np.array(scores)
+def _left_out(runs: Sequence[Example], number: int, learner: str, folder: Path, seed: int) -> list[float]:
+    """PCC of each target in run `number`, told by a model that learned from the others."""
+    config, test, validation = config_for(learner), runs[number], runs[(number + 1) % len(runs)]
+    others = [example for example in runs if example not in (test, validation)]
+    own = folder / f"{learner}_{seed}_{number}"
+    trained = train(others, [validation], config, Training(own / "training", seed, resume=False))
+    line = predict(write_artefact(own / "artefact", "affect", config, trained), test.features)["line"]
+    return [_pcc(test, line, target) for target in range(len(TARGETS))]
 
 
 def config_for(learner: str) -> Config:
@@ -138,15 +151,18 @@ def _figures(found: dict[str, Array]) -> list[Figure]:
         for learner, scores in found.items():
             means = scores[:, :, target].mean(axis=1)
             beats = 0.33 if learner == "memory" and name == "arousal" else None
-            low, high = interval(scores[:, :, target].mean(axis=0))
             figures.append(Figure(f"{name}, {learner}: PCC", means.tolist(), at_least=beats))
-            figures.append(Figure(f"{name}, {learner}: lower bound over runs", [low]))
-            figures.append(Figure(f"{name}, {learner}: upper bound", [high]))
-            if learner != "plain":
-                low, high = interval((scores.mean(axis=0) - found["plain"][0])[:, target])
-                figures.append(Figure(f"{name}, {learner} − plain: lower bound", [low]))
-                figures.append(Figure(f"{name}, {learner} − plain: upper bound", [high]))
+            figures += _interval_figures(f"{name}, {learner}", scores.mean(axis=0)[:, target])
+            for other in ("plain", "ridge"):
+                if other in found and learner not in ("plain", other):
+                    more = (scores.mean(axis=0) - found[other][0])[:, target]
+                    figures += _interval_figures(f"{name}, {learner} − {other}", more)
     return figures
+
+
+def _interval_figures(name: str, of_runs: Array) -> list[Figure]:
+    low, high = interval(of_runs)
+    return [Figure(f"{name}: lower bound over runs", [low]), Figure(f"{name}: upper bound", [high])]
 
 
 def interval(values: Array, rounds: int = 2000) -> tuple[float, float]:
@@ -168,6 +184,7 @@ if __name__ == "__main__":
                 {"nargs": "?", "type": Path, "const": data, "metavar": "DIR", "help": "the folder of real data"},
             ),
             ("--learners", {"nargs": "+", "choices": learners, "default": learners, "help": "which are measured"}),
+            ("--told", {"action": "store_true", "help": "print what is kept in the folder, measure nothing more"}),
             repeat=3,
         )
     )
