@@ -1,28 +1,47 @@
-"""Results that are kept one by one, so that a benchmark of many trainings goes on where it was cut off."""
+"""What has been measured of a table, kept one by one: a benchmark of hours goes on where it was cut off."""
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from benchmarks.figures import say
-from cinelake.model import Scores
+from benchmarks.figures import load, say
 
 
 class Kept:
-    """Scores by name, in a JSON file. What was measured with another configuration must have another name."""
+    """The values of one benchmark in one file, with what they cost. code: the stamp of the code that is measured.
 
-    def __init__(self, file: Path):
-        self._file = file
-        self._found: dict[str, Scores] = json.loads(file.read_text()) if file.is_file() else {}
+    A value that other code has given is used as it is, and said: remove the file to measure all anew.
+    """
 
-    def get(self, name: str, measure: Callable[[], Scores]) -> Scores:
-        """The scores of this name; measured if they are not there yet."""
-        if name not in self._found:
-            self._found[name] = {key: float(value) for key, value in measure().items()}
-            unfinished = self._file.with_suffix(".part")
-            unfinished.write_text(json.dumps(self._found, indent=1))
-            unfinished.replace(self._file)
-            say(f"{name}: " + ", ".join(f"{key} {value:.3f}" for key, value in self._found[name].items()))
-        return self._found[name]
+    def __init__(self, file: Path, code: str):
+        self._file, self._code = file, code
+        self._kept: dict[str, dict[str, Any]] = json.loads(file.read_text()) if file.is_file() else {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._kept
+
+    def value(self, name: str, measure: Callable[[], Any]) -> Any:
+        """What is kept under the name, or what `measure` gives now (JSON), which is kept."""
+        if name not in self._kept:
+            began = time.perf_counter()
+            found = {"value": measure(), "seconds": time.perf_counter() - began, "load": load(), "code": self._code}
+            self._kept[name] = found
+            self._save()
+            shown = found["value"] if isinstance(found["value"], float) else "done"
+            say(f"{name}: {shown} after {found['seconds']:.0f} s")
+        elif self._kept[name]["code"] != self._code:
+            say(f"{name}: measured with other code, {self._kept[name]['code']}; remove {self._file} to measure anew")
+        return self._kept[name]["value"]
+
+    def seconds(self, name: str) -> float:
+        """How long the value took to measure."""
+        return float(self._kept[name]["seconds"])
+
+    def _save(self) -> None:
+        unfinished = self._file.with_suffix(".part")
+        unfinished.write_text(json.dumps(self._kept, indent=1))
+        unfinished.replace(self._file)
