@@ -18,11 +18,11 @@ import pyarrow as pa
 from cinelake.artefacts import Artefact
 from cinelake.contracts import Column, Contract
 from cinelake.errors import ModelUnusable
-from cinelake.model import Array
 from cinelake.task import Field, Film, Params, TableReader, task
-from models.affect import WIDE, features, predict
+from models.affect import WIDE
+from tasks._line_moments import line_moments
 
-CODE = "v1.r1 effbbfdcd4687e2a"
+CODE = "v1.r1 9cb8ad7d210449cb"  # same output: its moments are reckoned in a module of their own
 
 AFFECT = Contract(
     table="affect",
@@ -54,19 +54,11 @@ class DrawAffect:
         """One row a moment; none for a film without pictures and sound. Raises `ModelUnusable` for other lines."""
         targets = self._artefact.config.targets
         if not set(WIDE) <= set(targets):
-            raise ModelUnusable(f"the model predicts {', '.join(targets)}; table affect needs valence and arousal")
-        clips = features(tables, self._artefact.config)
-        if not len(clips["time_s"]):
-            return
-        line = predict(self._artefact, clips)["line"]
-        times_s = np.arange(0, clips["end_s"][-1], 1 / self._params.hz)
-        middles = (clips["time_s"] + clips["end_s"]) / 2
-        yield AFFECT.batch(
-            self._film.movie_id,
-            time_s=times_s,
-            **{name: _at(times_s, middles, line[:, targets.index(name)]) for name in WIDE},
-        )
-
-
-def _at(times_s: Array, middles: Array, line: Array) -> Array:
-    return np.asarray(np.clip(np.interp(times_s, middles, line), -1, 1), np.float32)
+            raise ModelUnusable(
+                f"the model predicts {', '.join(targets)}; table affect needs valence and arousal: "
+                "table lines takes any (`task: lines`)"
+            )
+        times_s, lines = line_moments(self._artefact, tables, self._params.hz)
+        if len(times_s):
+            within = {name: np.asarray(np.clip(lines[name], -1, 1), np.float32) for name in WIDE}
+            yield AFFECT.batch(self._film.movie_id, time_s=times_s, **within)

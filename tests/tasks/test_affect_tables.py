@@ -67,6 +67,20 @@ def test_a_model_of_other_lines_is_refused(tmp_path: Path) -> None:
         rows("affect", shots(2.0), model(tmp_path, ("valence", "importance")))
 
 
+# --- any other line
+
+
+def test_any_line_that_was_labelled_has_its_rows(tmp_path: Path) -> None:
+    found = rows("lines", shots(2.0, 4.0), model(tmp_path, ("tension", "importance")))
+    assert [(row["line"], row["value"]) for row in found] == [("importance", 5)] * 4 + [
+        ("tension", value) for value in (0, 0, 0.5, 1)
+    ]
+
+
+def test_a_film_without_pictures_has_no_lines(tmp_path: Path) -> None:
+    assert rows("lines", shots(), model(tmp_path, ("tension", "importance"))) == []
+
+
 # --- arcs
 
 
