@@ -165,6 +165,8 @@ def _expected(error: ErrorDetails) -> str:
 
 def _pattern_words(pattern: str) -> str:
     """What the patterns of `manifest_sections` mean, in words."""
+    if "/" in pattern:
+        return "a block of Prefect as TYPE/NAME"
     if "@" in pattern:
         return "a model as NAME@champion or NAME@VERSION"
     if re.match(_FIELD_NAMES, pattern):

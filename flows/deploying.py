@@ -103,10 +103,11 @@ def present(client: SyncPrefectClient, project: str) -> Present:
     flows = {flow_id: client.read_flow(flow_id).name for flow_id in {each.flow_id for each in deployments}}
     names = {each.id: f"{flows[each.flow_id]}/{each.name}" for each in deployments}
     automations = list(_automations(client, tag))
-    starts = {each.owner_resource: _starts_on(each.trigger, names) for each in automations}
+    starts = {each.name: _starts_on(each.trigger, names) for each in automations}
     items, ids = [], {}
     for each in deployments:
-        items.append(Item("deployment", names[each.id], _settings(each, starts.get(_resource(each.id), ""))))
+        starts_on = starts.get(_automation_name(tag, names[each.id]), "")
+        items.append(Item("deployment", names[each.id], _settings(each, starts_on)))
         ids["deployment", names[each.id]] = each.id
     for each in automations:
         ids["automation", each.name] = each.id
@@ -139,6 +140,10 @@ def _limits(client: SyncPrefectClient) -> Iterator[Any]:
     while found := client.read_global_concurrency_limits(limit=PAGE, offset=offset):
         yield from found
         offset += len(found)
+
+
+def _automation_name(tag: str, of: str) -> str:
+    return f"{tag}: {of}"
 
 
 def _resource(deployment_id: Any) -> str:
@@ -291,7 +296,7 @@ class _Applying:
         self._automation(item.name, self._trigger(item.settings["starts on"]), action, None)
 
     def _automation(self, name: str, trigger: EventTrigger, action: Any, owner: str | None) -> None:
-        name = f"{self.tag}: {name}"
+        name = _automation_name(self.tag, name)
         automation = AutomationCore(
             name=name, trigger=trigger, actions=[action], tags=[self.tag, "cinelake"], owner_resource=owner
         )
@@ -301,7 +306,7 @@ class _Applying:
             self.client.delete_automation(before)
 
     def _delete(self, item: Item) -> None:
-        automation = self.ids.get(("automation", f"{self.tag}: {item.name}"))
+        automation = self.ids.get(("automation", _automation_name(self.tag, item.name)))
         if automation is not None:
             self.client.delete_automation(automation)
         if item.kind == "deployment":

@@ -71,6 +71,9 @@ def test_every_option_of_entries_is_in_the_manifest() -> None:
         ("engine", sections.EngineSettings),
         ("defaults", sections.DefaultSettings),
         ("tracking", sections.TrackingSettings),
+        ("deploy", sections.DeploySettings),
+        ("notifications", sections.NotificationSettings),
+        ("monitoring", sections.MonitoringSettings),
     ],
 )
 def test_every_setting_of_a_section_is_in_the_manifest(section: str, kind: Any) -> None:
@@ -84,6 +87,7 @@ def test_every_setting_of_a_section_is_in_the_manifest(section: str, kind: Any) 
         ("models", sections.ModelSettings),
         ("schedules", sections.ScheduleSettings),
         ("triggers", sections.TriggerSettings),
+        ("limits", sections.LimitSettings),
     ],
 )
 def test_every_setting_of_a_named_section_is_in_the_manifest(section: str, kind: Any) -> None:

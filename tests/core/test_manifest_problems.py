@@ -156,7 +156,7 @@ MESSAGES = {
     ),
     "a schedule without a time": (
         "tasks: {cuts: }\nschedules: {nightly: {flow: catalogue}}",
-        "4: schedules.nightly.cron: is required",
+        "4: schedules.nightly: expected exactly one of cron and after",
     ),
     "a cluster's address without a cluster": (
         "tasks: {cuts: }\nengine: {address: 'tcp://host:8786'}",
