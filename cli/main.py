@@ -13,6 +13,8 @@ from cli import exporting, labelling, model_versions
 from cli.options import HERE, JsonOption, ManifestOption, MovieOption
 from cli.options import example as _example
 from cli.options import finish as _exit
+from cli.report import EPILOG as REPORT_EPILOG
+from cli.report import report
 from cli.supercut import EPILOG as SUPERCUT_EPILOG
 from cli.supercut import supercut
 
@@ -197,6 +199,7 @@ def gc(
 
 app.add_typer(labelling.app, name="labels")
 app.command(epilog=SUPERCUT_EPILOG)(supercut)
+app.command(epilog=REPORT_EPILOG)(report)
 
 
 @app.command(

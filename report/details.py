@@ -1,0 +1,130 @@
+"""What stands beside a film's timeline: figures at a glance, the tables beneath, provenance, models with scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cinelake.lake import Footer
+from report.clock import clock
+from report.tables import FilmTables, TableState
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A table beneath the timeline: its task and the columns that a reader wants."""
+
+    title: str
+    task: str
+    columns: tuple[str, ...]
+
+
+LISTINGS = (
+    Listing("Shots", "shots", ("shot", "start_s", "end_s", "start_frame", "end_frame", "transition", "score")),
+    Listing("Scenes", "scenes", ("scene", "start_s", "end_s", "start_shot", "end_shot", "score")),
+    Listing("Beats", "beats", ("beat", "category", "start_s", "end_s", "start_shot", "end_shot", "confidence")),
+    Listing("Tags", "tags", ("tag", "weight", "relevance", "shots")),
+    Listing("Screen time", "screen_time", ("character", "seconds", "share", "appearances")),
+    Listing("Funny moments", "funny", ("start_s", "end_s", "is_funny", "q_funny", "q_not_funny")),
+    Listing("Cues", "cues", ("kind", "start_s", "end_s")),
+    Listing("Subtitles", "subtitles", ("start_s", "end_s", "language", "text")),
+)
+
+
+def listings(tables: FilmTables) -> list[dict[str, Any]]:
+    """The tables that the film has, by columns; numbers rounded for reading."""
+    made = []
+    for listing in LISTINGS:
+        found = tables.read(listing.task, list(listing.columns))
+        if found is not None:
+            columns = [_plain(found[name]) for name in listing.columns]
+            note = tables.of_task(listing.task).note
+            made.append({"title": listing.title, "names": listing.columns, "columns": columns, "note": note})
+    return made
+
+
+def _plain(column: pa.ChunkedArray) -> list[Any]:
+    found: list[Any] = (pc.round(column, 3) if pa.types.is_floating(column.type) else column).to_pylist()
+    return found
+
+
+def film_row(tables: FilmTables) -> dict[str, Any]:
+    """What `films` tells of the film; empty where it has not been made."""
+    columns = ["uri", "duration_s", "width", "height", "fps", "video_codec", "audio_codec", "size_bytes"]
+    found = tables.read("films", columns)
+    return dict(found.to_pylist()[0]) if found is not None and found.num_rows else {}
+
+
+def duration_s(film: Mapping[str, Any], lanes: list[dict[str, Any]]) -> float:
+    """How long the film is: as `films` says, else where the last span or value lies."""
+    ends = [max(values) for lane in lanes for values in (lane.get("end"), lane.get("x")) if values]
+    return float(film.get("duration_s") or max(ends, default=0.0))
+
+
+def technical(film: Mapping[str, Any]) -> list[str]:
+    """The line beneath the title: length, picture, sound, size."""
+    told = [clock(film["duration_s"])] if film.get("duration_s") else []
+    told += [f"{film['width']} × {film['height']}"] if film.get("width") else []
+    told += [f"{film['fps']:.3f}".rstrip("0").rstrip(".") + " fps"] if film.get("fps") else []
+    told += [str(film[name]) for name in ("video_codec", "audio_codec") if film.get(name)]
+    return [*told, *([f"{film['size_bytes'] / 1e6:,.1f} MB"] if film.get("size_bytes") else [])]
+
+
+def figures(tables: FilmTables, length_s: float) -> dict[str, Any]:
+    """What is counted of a film, for its page and its card in the catalogue; what is not known is left out."""
+    found: dict[str, Any] = {"duration_s": length_s} if length_s else {}
+    shots = tables.read("shots", ["start_s", "end_s"])
+    if shots is not None and shots.num_rows:
+        found["shots"] = shots.num_rows
+        found["average_shot_s"] = round(pc.mean(pc.subtract(shots["end_s"], shots["start_s"])).as_py(), 2)
+    for task, column, name in (("scenes", "scene", "scenes"), ("beats", "beat", "beats")):
+        counted = tables.read(task, [column])
+        found |= {} if counted is None else {name: counted.num_rows}
+    found["tags"] = _first(tables, "tags", "tag", "weight")
+    found["characters"] = _first(tables, "screen_time", "character", "seconds")
+    return found
+
+
+def _first(tables: FilmTables, task: str, name: str, by: str, most: int = 5) -> list[str]:
+    found = tables.read(task, [name, by])
+    if found is None:
+        return []
+    rows: list[str] = found.sort_by([(by, "descending"), (name, "ascending")])[name].to_pylist()
+    return rows[:most]
+
+
+def provenance(tables: FilmTables, scores: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Where each table comes from, or why it is not there."""
+    return [_origin(state, tables.why(state.task), scores) for state in tables.states.values()]
+
+
+def _origin(state: TableState, why: str, scores: Mapping[str, Any]) -> dict[str, Any]:
+    about = {"table": state.name, "state": state.state, "note": state.note, "why": why}
+    return {**about, **(_made(state.footer, scores) if state.footer else {})}
+
+
+def _made(footer: Footer, scores: Mapping[str, Any]) -> dict[str, Any]:
+    went_in, run = footer.ingredients, footer.run
+    params = went_in.get("params") or {}
+    return {
+        "version": f"{went_in.get('version')}.{went_in.get('revision')}",
+        "params": ", ".join(f"{name} = {value}" for name, value in params.items()) or "none",
+        "inputs": ", ".join(went_in.get("inputs") or {}) or "the film",
+        "model": model_name(footer),
+        "score": scores.get(model_name(footer), {}).get("main", ""),
+        "at": str(run.get("at", "")),
+        "device": str(run.get("device", "")),
+        "took": f"{run['wall_s']:.2f} s" if isinstance(run.get("wall_s"), (int, float)) else "",
+        "versions": ", ".join(f"{name} {number}" for name, number in (run.get("versions") or {}).items()),
+        "key": footer.key,
+    }
+
+
+def model_name(footer: Footer | None) -> str:
+    """`scenes 3` for a cell that version 3 of model scenes made; else empty."""
+    model = (footer.ingredients.get("model") or {}) if footer else {}
+    return f"{model['name']} {model['version']}" if model.get("name") else ""

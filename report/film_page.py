@@ -1,0 +1,93 @@
+"""A film's page: its key, its data, its folder of files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cinelake.keys import digest
+from report.details import duration_s, figures, film_row, listings, model_name, provenance, technical
+from report.film_pictures import FilmPictures, make_pictures
+from report.lanes import build_lanes
+from report.scores import Scores
+from report.summary import METHOD
+from report.tables import FilmTables
+from report.templates import code_digest, rendered
+
+CARD = "card.json"
+"""What the catalogue shows of a film, with the page's key; beside the page."""
+Card = dict[str, Any]
+
+
+def page_key(tables: FilmTables, scores: Mapping[str, Any]) -> str:
+    """What a page is made from: the cells it shows, their states, the scores, the title, the code."""
+    told = {name: scores.get(name) for name in models_of(tables)}
+    states = [state.facts() for state in tables.states.values()]
+    return digest([code_digest(), tables.movie_id, tables.title, states, told])
+
+
+def models_of(tables: FilmTables) -> list[str]:
+    """The versions of models that made the film's tables: `scenes 3`."""
+    names = (model_name(state.footer) for state in tables.states.values())
+    return sorted({name for name in names if name})
+
+
+def write_film(folder: Path, tables: FilmTables, scores: Scores, key: str, problem: str = "") -> Card:
+    """Write a film's page and pictures into a folder; gives its card."""
+    lanes = build_lanes(tables)
+    film = film_row(tables)
+    length_s = duration_s(film, lanes)
+    pictures = make_pictures(tables, length_s, folder)
+    told = provenance(tables, scores)
+    counted = figures(tables, length_s)
+    data = {"movie_id": tables.movie_id, "duration_s": length_s, "lanes": lanes, "tables": listings(tables)}
+    page = rendered(
+        "film.html",
+        title=tables.title,
+        movie_id=tables.movie_id,
+        problem=problem,
+        uri=film.get("uri", ""),
+        technical=technical(film),
+        figures=_tiles(counted),
+        pictures=pictures,
+        method=METHOD,
+        lanes=lanes,
+        provenance=told,
+        models=_models(tables, scores),
+        data={**data, "thumbnails": pictures.thumbnails.to_json()},
+        key=key,
+    )
+    (folder / "index.html").write_text(page, encoding="utf-8")
+    card = {"key": key, "movie_id": tables.movie_id, "title": tables.title, **counted, **_states(told, pictures)}
+    (folder / CARD).write_text(json.dumps(card, ensure_ascii=False), encoding="utf-8")
+    return card
+
+
+def read_card(folder: Path) -> Card | None:
+    """The card of a page that was written whole; None without one."""
+    try:
+        found: Card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) and "key" in found and (folder / "index.html").is_file() else None
+
+
+def _states(told: list[dict[str, Any]], pictures: FilmPictures) -> Card:
+    missing = [row["table"] for row in told if row["why"] and row["state"] != "absent"]
+    return {"missing": missing, "poster": pictures.has_poster}
+
+
+def _models(tables: FilmTables, scores: Scores) -> list[dict[str, Any]]:
+    return [{"name": name, **scores[name]} for name in models_of(tables)]
+
+
+def _tiles(counted: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Label and value of each figure at a glance."""
+    from report.clock import clock
+
+    tiles = [("length", clock(counted["duration_s"]))] if "duration_s" in counted else []
+    tiles += [(name, f"{counted[name]:,}") for name in ("shots", "scenes", "beats") if name in counted]
+    tiles += [("average shot", f"{counted['average_shot_s']:.1f} s")] if "average_shot_s" in counted else []
+    return tiles

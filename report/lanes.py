@@ -1,0 +1,142 @@
+"""What the timeline of a film shows: lanes of spans and of lines, one table each, all over the same seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from report.tables import FilmTables
+
+Lane = dict[str, Any]
+Builder = Callable[[pa.Table, FilmTables], Lane]
+MOST_ROWS = 8
+"""Of tags and characters the timeline shows so many; the tables beneath have all."""
+LEAST_PROBABILITY = 0.5
+
+
+@dataclass(frozen=True)
+class LaneKind:
+    """One lane: the task whose table it shows, its columns, and how rows become spans or lines.
+
+    optional: a lane that is left out where the manifest does not name its task.
+    """
+
+    id: str
+    title: str
+    task: str
+    columns: tuple[str, ...]
+    build: Builder = field(repr=False)
+    optional: bool = False
+
+
+def spans(table: pa.Table, labels: list[str], **more: Any) -> Lane:
+    """Spans of seconds with their words; one row unless `row` and `rows` say otherwise."""
+    start, end = _rounded(table["start_s"]), _rounded(table["end_s"])
+    return {"kind": "spans", "start": start, "end": end, "label": labels, "rows": [""], **more}
+
+
+def _rounded(column: pa.ChunkedArray, digits: int = 3) -> list[float]:
+    found: list[float] = pc.round(column, digits).to_pylist()
+    return found
+
+
+def _shots(table: pa.Table, _: FilmTables) -> Lane:
+    labels = [f"shot {n} ({how})" for n, how in _pairs(table, "shot", "transition")]
+    return spans(table, labels, colour="alternate")
+
+
+def _scenes(table: pa.Table, _: FilmTables) -> Lane:
+    return spans(table, [f"scene {n}" for n in table["scene"].to_pylist()], colour="alternate", written=True)
+
+
+def _beats(table: pa.Table, _: FilmTables) -> Lane:
+    return spans(table, table["category"].to_pylist(), colour="category", written=True)
+
+
+def _funny(table: pa.Table, _: FilmTables) -> Lane:
+    found = table.filter(table["is_funny"])
+    return spans(found, ["funny"] * found.num_rows, colour="category")
+
+
+def _subtitles(table: pa.Table, _: FilmTables) -> Lane:
+    return spans(table, table["text"].to_pylist(), colour="plain", written=True)
+
+
+def _cues(table: pa.Table, _: FilmTables) -> Lane:
+    return _in_rows(table, table["kind"].to_pylist(), table["kind"].to_pylist())
+
+
+def _characters(table: pa.Table, _: FilmTables) -> Lane:
+    return _in_rows(table, table["character"].to_pylist(), table["character"].to_pylist(), colour="category")
+
+
+def _tags(table: pa.Table, tables: FilmTables) -> Lane:
+    shots = tables.read("shots", ["shot", "start_s", "end_s"])
+    if shots is None:
+        return spans(table.select([]).append_column("start_s", [[]]).append_column("end_s", [[]]), [])
+    joined = table.filter(pc.greater_equal(table["probability"], LEAST_PROBABILITY)).join(shots, "shot")
+    joined = joined.filter(pc.is_valid(joined["start_s"])).sort_by([("start_s", "ascending"), ("tag", "ascending")])
+    labels = [f"{tag} {probability:.2f}" for tag, probability in _pairs(joined, "tag", "probability")]
+    return _in_rows(joined, joined["tag"].to_pylist(), labels, value=_rounded(joined["probability"], 2))
+
+
+def _in_rows(table: pa.Table, names: list[str], labels: list[str], **more: Any) -> Lane:
+    """A row for each name, the longest in all first, at most `MOST_ROWS`."""
+    seconds: dict[str, float] = {}
+    for name, start, end in zip(names, table["start_s"].to_pylist(), table["end_s"].to_pylist(), strict=True):
+        seconds[name] = seconds.get(name, 0.0) + end - start
+    rows = sorted(seconds, key=lambda name: (-seconds[name], name))[:MOST_ROWS]
+    number = {name: at for at, name in enumerate(rows)}
+    kept = [at for at, name in enumerate(names) if name in number]
+    lane = spans(table.take(kept), [labels[at] for at in kept], rows=rows, row=[number[names[at]] for at in kept])
+    lane |= {name: [values[at] for at in kept] if isinstance(values, list) else values for name, values in more.items()}
+    return {**lane, "left_out": len(seconds) - len(rows)}
+
+
+def _affect(table: pa.Table, _: FilmTables) -> Lane:
+    series = [{"name": name, "y": _rounded(table[name], 3)} for name in ("valence", "arousal")]
+    return {"kind": "lines", "x": _rounded(table["time_s"]), "series": series, "low": -1, "high": 1, "unit": ""}
+
+
+def _loudness(table: pa.Table, _: FilmTables) -> Lane:
+    series = [{"name": "loudness", "y": _rounded(pc.max_element_wise(table["loudness_lufs"], -70.0), 1)}]
+    lane = {"kind": "lines", "x": _rounded(table["start_s"]), "series": series, "low": -70, "high": 0}
+    return {**lane, "unit": "LUFS", "filled": True}
+
+
+def _pairs(table: pa.Table, *names: str) -> Any:
+    return zip(*(table[name].to_pylist() for name in names), strict=True)
+
+
+SPAN = ("start_s", "end_s")
+LANES = (
+    LaneKind("shots", "Shots", "shots", ("shot", *SPAN, "transition"), _shots),
+    LaneKind("scenes", "Scenes", "scenes", ("scene", *SPAN), _scenes),
+    LaneKind("beats", "Beats", "beats", ("category", *SPAN), _beats),
+    LaneKind("tags", "Tags", "tag_shots", ("shot", "tag", "probability"), _tags),
+    LaneKind("characters", "Characters", "appearances", ("character", *SPAN), _characters),
+    LaneKind("people", "Actors", "actor_appearances", ("character", *SPAN), _characters, optional=True),
+    LaneKind("affect", "Valence and arousal", "affect", ("time_s", "valence", "arousal"), _affect),
+    LaneKind("loudness", "Loudness", "sound", ("start_s", "loudness_lufs"), _loudness),
+    LaneKind("funny", "Funny", "funny", (*SPAN, "is_funny"), _funny),
+    LaneKind("cues", "Cues", "cues", ("kind", *SPAN), _cues, optional=True),
+    LaneKind("subtitles", "Subtitles", "subtitles", (*SPAN, "text"), _subtitles, optional=True),
+)
+
+
+def build_lanes(tables: FilmTables) -> list[Lane]:
+    """Every lane of a film: with its rows, or with `why` there are none."""
+    wanted = [kind for kind in LANES if not (kind.optional and tables.of_task(kind.task).state == "absent")]
+    return [_lane(kind, tables) for kind in wanted]
+
+
+def _lane(kind: LaneKind, tables: FilmTables) -> Lane:
+    head = {"id": kind.id, "title": kind.title, "table": tables.of_task(kind.task).name}
+    table = tables.read(kind.task, list(kind.columns))
+    if table is None:
+        return {**head, "note": "", "why": tables.why(kind.task)}
+    return {**head, "note": tables.of_task(kind.task).note, "why": "", **kind.build(table, tables)}

@@ -1,0 +1,134 @@
+"""The whole site: a page for each film and the catalogue, written anew only where what they show has changed.
+
+out/index.html                       the catalogue
+out/films/MOVIE_ID/index.html        a film's page, with its pictures and card.json (which holds the page's key)
+out/assets/…                         style, scripts, the charting library and its licence, once for all pages
+out/cinelake-report.json             that this folder is a report; the scores of models are in scores.json
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cinelake.errors import UnknownName
+from cinelake.keys import digest
+from cinelake.planning import Planning
+from report.files import MARK, check_place, new_folder, site_errors, write_assets, write_text
+from report.film_page import Card, models_of, page_key, read_card, write_film
+from report.scores import FILE as SCORES
+from report.scores import known_scores, scores_file, scores_of
+from report.tables import FilmTables, LakeTables
+from report.templates import code_digest, rendered
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass
+class Outcome:
+    """What a report did, or would do: movie_id → why its page is written; pages that stay; pages that go."""
+
+    out: Path
+    written: dict[str, str] = field(default_factory=dict)
+    unchanged: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    index_written: bool = False
+
+
+def write_site(
+    planning: Planning,
+    out: Path,
+    *,
+    movies: Sequence[str] = (),
+    force: bool = False,
+    dry_run: bool = False,
+    on_progress: Progress = lambda _done, _all, _what: None,
+) -> Outcome:
+    """Write the report of a lake. Raises `UnknownName` for films that are not there, `UsageError` for a bad place.
+
+    movies: only these films' pages. force: every page, and into a folder that holds something else. dry_run: only say.
+    """
+    lake = LakeTables(planning)
+    for movie_id in movies:
+        if movie_id not in lake.movie_ids:
+            raise UnknownName("film", movie_id, lake.movie_ids)
+    check_place(out, force=force)
+    with site_errors(out):
+        site = _Site(lake, out, dry_run=dry_run)
+        site.write_films(list(movies) or lake.movie_ids, on_progress, force=force)
+        site.remove_gone()
+        if not dry_run:
+            site.write_rest()
+    return site.outcome
+
+
+class _Site:
+    """A site that is being written."""
+
+    def __init__(self, lake: LakeTables, out: Path, *, dry_run: bool):
+        self.lake, self.out, self.films, self.dry_run = lake, out, out / "films", dry_run
+        self.scores = known_scores(out)
+        self.outcome = Outcome(out)
+
+    def write_films(self, movie_ids: Sequence[str], on_progress: Progress, *, force: bool) -> None:
+        """Write the pages that have changed."""
+        if not self.dry_run:
+            self.films.mkdir(parents=True, exist_ok=True)
+            write_text(self.out / MARK, json.dumps({"what": "a report of cinelake", "version": 1}) + "\n")
+            write_assets(self.out)
+        for done, movie_id in enumerate(movie_ids):
+            on_progress(done, len(movie_ids), movie_id)
+            self._write_film(self.lake.film(movie_id), force=force)
+        on_progress(len(movie_ids), len(movie_ids), "")
+
+    def _write_film(self, tables: FilmTables, *, force: bool) -> None:
+        movie_id, folder = tables.movie_id, self.films / tables.movie_id
+        self.scores |= scores_of(self.lake.planning.manifest, models_of(tables), self.scores)
+        key, card = page_key(tables, self.scores), read_card(folder)
+        if card and card["key"] == key and not force:
+            self.outcome.unchanged.append(movie_id)
+            return
+        self.outcome.written[movie_id] = "new" if card is None else "changed" if card["key"] != key else "--force"
+        if not self.dry_run:
+            with new_folder(folder) as part:
+                write_film(part, tables, self.scores, key, self.lake.problems.get(movie_id, ""))
+
+    def remove_gone(self) -> None:
+        """Remove the pages of films that have left the catalogue."""
+        known = set(self.lake.movie_ids)
+        gone = [path for path in self._folders() if path.name not in known and read_card(path)]
+        self.outcome.removed = [path.name for path in gone]
+        for path in () if self.dry_run else gone:
+            shutil.rmtree(path)
+
+    def _folders(self) -> list[Path]:
+        return sorted(p for p in self.films.iterdir() if p.is_dir()) if self.films.is_dir() else []
+
+    def write_rest(self) -> None:
+        """Write the catalogue and what is known of scores."""
+        cards = [card for path in self._folders() if (card := read_card(path))]
+        problems = {name: why for name, why in self.lake.problems.items() if name not in self.lake.movie_ids}
+        write_text(self.out / SCORES, scores_file(self.scores))
+        self.outcome.index_written = write_text(self.out / "index.html", catalogue_page(cards, problems))
+
+
+def catalogue_page(cards: Sequence[Card], problems: dict[str, str]) -> str:
+    """The catalogue of these films."""
+    key = digest([code_digest(), [card["key"] for card in cards], problems])
+    models = sorted({tag for card in cards for tag in card["tags"]})
+    hours = sum(card.get("duration_s", 0.0) for card in cards) / 3600
+    shots = sum(card.get("shots", 0) for card in cards)
+    ordered = sorted(cards, key=lambda card: (card["title"].casefold(), card["movie_id"]))
+    return rendered(
+        "catalogue.html",
+        films=ordered,
+        problems=problems,
+        tags=models,
+        hours=hours,
+        shots=shots,
+        key=key,
+        title="Films",
+    )
