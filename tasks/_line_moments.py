@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,17 +13,25 @@ from cinelake.task import TableReader
 from models.affect import features, predict
 
 
-def line_moments(artefact: Artefact, tables: Mapping[str, TableReader], hz: float) -> tuple[Array, dict[str, Array]]:
-    """(M,) moments from 0 to the film's end in seconds, and target → (M,) its line, straight between clips' middles.
+@dataclass(frozen=True)
+class Moments:
+    """times_s (M,), from 0 to the film's end; lines: target → (M,), straight between clips' middles; facts: of how much
+    of the film each modality was there, for the table's provenance."""
 
-    Both are empty for a film without pictures and sound.
-    """
-    clips = features(tables, artefact.config)
-    if not len(clips["time_s"]):
-        return np.zeros(0), {target: np.zeros(0) for target in artefact.config.targets}
+    times_s: Array
+    lines: Mapping[str, Array]
+    facts: dict[str, str]
+
+
+def line_moments(artefact: Artefact, tables: Mapping[str, TableReader], hz: float) -> Moments:
+    """The lines of one film; without any moment where there is nothing to see and hear: no line is made of nothing."""
+    config = artefact.config
+    clips = features(tables, config)
+    shares = {kind: float(np.mean(clips[f"{kind}_there"])) if len(clips["time_s"]) else 0.0 for kind in config.use}
+    facts = {"there": ", ".join(f"{kind} {share:.0%}" for kind, share in shares.items())}
+    if not any(shares.values()):
+        return Moments(np.zeros(0), {target: np.zeros(0) for target in config.targets}, facts)
     line = predict(artefact, clips)["line"]
-    times_s = np.arange(0, clips["end_s"][-1], 1 / hz)
-    middles = (clips["time_s"] + clips["end_s"]) / 2
-    return times_s, {
-        target: np.interp(times_s, middles, line[:, i]) for i, target in enumerate(artefact.config.targets)
-    }
+    times_s, middles = np.arange(0, clips["end_s"][-1], 1 / hz), (clips["time_s"] + clips["end_s"]) / 2
+    lines = {target: np.interp(times_s, middles, line[:, i]) for i, target in enumerate(config.targets)}
+    return Moments(times_s, lines, facts)

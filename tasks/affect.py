@@ -22,7 +22,7 @@ from cinelake.task import Field, Film, Params, TableReader, task
 from models.affect import WIDE
 from tasks._line_moments import line_moments
 
-CODE = "v1.r1 9cb8ad7d210449cb"  # same output: its moments are reckoned in a module of their own
+CODE = "v1.r2 09ab31280557a724"
 
 AFFECT = Contract(
     table="affect",
@@ -43,22 +43,25 @@ class AffectParams(Params):
     """Moments a second."""
 
 
-@task(writes=AFFECT, reads=[], params=AffectParams, version=1, applies="affect")
+@task(writes=AFFECT, reads=[], params=AffectParams, version=1, revision=2, applies="affect")
 class DrawAffect:
     """The model's line at regular moments."""
 
     def __init__(self, params: AffectParams, film: Film, artefact: Artefact):
         self._params, self._film, self._artefact = params, film, artefact
+        self.facts: dict[str, str] = {}
 
     def run(self, tables: Mapping[str, TableReader]) -> Iterator[pa.RecordBatch]:
-        """One row a moment; none for a film without pictures and sound. Raises `ModelUnusable` for other lines."""
+        """One row a moment; none for a film of which the model would see and hear nothing. Raises `ModelUnusable` for
+        other lines."""
         targets = self._artefact.config.targets
         if not set(WIDE) <= set(targets):
             raise ModelUnusable(
                 f"the model predicts {', '.join(targets)}; table affect needs valence and arousal: "
                 "table lines takes any (`task: lines`)"
             )
-        times_s, lines = line_moments(self._artefact, tables, self._params.hz)
-        if len(times_s):
-            within = {name: np.asarray(np.clip(lines[name], -1, 1), np.float32) for name in WIDE}
-            yield AFFECT.batch(self._film.movie_id, time_s=times_s, **within)
+        found = line_moments(self._artefact, tables, self._params.hz)
+        self.facts = found.facts
+        if len(found.times_s):
+            within = {name: np.asarray(np.clip(found.lines[name], -1, 1), np.float32) for name in WIDE}
+            yield AFFECT.batch(self._film.movie_id, time_s=found.times_s, **within)

@@ -23,7 +23,7 @@ from cinelake.contracts import Column, Contract
 from cinelake.task import Field, Film, Params, TableReader, task
 from tasks._line_moments import line_moments
 
-CODE = "v1.r1 eb11b25b2fbe7e81"
+CODE = "v1.r1 a6f4f33759535c40"
 
 LINES = Contract(
     table="lines",
@@ -50,10 +50,12 @@ class DrawLines:
 
     def __init__(self, params: LinesParams, film: Film, artefact: Artefact):
         self._params, self._film, self._artefact = params, film, artefact
+        self.facts: dict[str, str] = {}
 
     def run(self, tables: Mapping[str, TableReader]) -> Iterator[pa.RecordBatch]:
-        """One row a line and moment, lines by name; none for a film without pictures and sound."""
-        times_s, lines = line_moments(self._artefact, tables, self._params.hz)
-        for name in sorted(lines):
-            said = np.asarray(lines[name], np.float32)
-            yield LINES.batch(self._film.movie_id, line=[name] * len(times_s), time_s=times_s, value=said)
+        """One row a line and moment, lines by name; none for a film of which the model would see and hear nothing."""
+        found = line_moments(self._artefact, tables, self._params.hz)
+        self.facts = found.facts
+        for name in sorted(found.lines):
+            said, names = np.asarray(found.lines[name], np.float32), [name] * len(found.times_s)
+            yield LINES.batch(self._film.movie_id, line=names, time_s=found.times_s, value=said)

@@ -15,7 +15,7 @@ from cinelake.task import Film, find_task
 from models.affect import Config
 from tasks.affect_arcs import ARCS, nearest_arc, peaks
 
-FILM = Film("film")
+FILM, LOGMEL = Film("film"), pa.float16()
 RIDGE = {"use": ("motion",), "learner": "ridge", "clip_s": 2.0, "steps": 1, "smooth_s": 0}
 
 
@@ -60,6 +60,16 @@ def test_twice_a_second_where_asked(tmp_path: Path) -> None:
 
 def test_a_film_without_pictures_has_no_line(tmp_path: Path) -> None:
     assert rows("affect", shots(), model(tmp_path)) == []
+
+
+def test_a_silent_film_has_no_line_by_a_model_that_only_listens_and_provenance_says_why(tmp_path: Path) -> None:
+    empty = pa.array([], pa.float64())
+    silence = {"start_s": empty, "end_s": empty, "loudness_lufs": empty, "logmel": pa.array([], pa.list_(LOGMEL, 6144))}
+    heard = Config.model_validate({**RIDGE, "use": ("sound",)})
+    artefact = write_artefact(tmp_path, "affect", heard, Trained(None, {}))
+    worker = find_task("affect").make(find_task("affect").params(), FILM, artefact)
+    assert list(worker.run({**shots(4.0), "sound": MemoryTable(pa.table(silence))})) == []
+    assert worker.facts == {"there": "sound 0%"}
 
 
 def test_a_model_of_other_lines_is_refused(tmp_path: Path) -> None:
