@@ -14,6 +14,7 @@ from models._affect_figures import best_slot
 from models._affect_films import Film
 from models._affect_learning import MemoryLearner, learn_memory
 from models._affect_memory import Sizes, follow
+from models._affect_truncated import learn_truncated
 from models.affect import MODEL, Config, members_of, smoothed
 
 
@@ -128,6 +129,7 @@ def test_a_line_that_nobody_labelled_is_refused() -> None:
         MODEL.train([none], [], QUICK, Training(Path("unused")))
 
 
+@pytest.mark.slow
 def test_a_diverging_critic_stops_with_the_update_and_the_numbers(tmp_path: Path) -> None:
     memory = {**QUICK.memory.model_dump(), "critic_rate": 1e6}
     with pytest.raises(TrainingFailed, match=r"after \d+ updates the critic's loss is"):
@@ -187,12 +189,22 @@ def test_following_a_film_of_one_clip_is_possible() -> None:
     assert follow(start_weights(Sizes(3, 2), 0), np.zeros((1, 2, 3), np.float32))[0].shape == (1, 2)
 
 
-def test_after_a_divergence_the_last_good_checkpoint_is_still_there(tmp_path: Path) -> None:
+def odd_films() -> tuple[Film, Film]:
+    """A film, and the same with labels that are no numbers: every reward is NaN."""
     film = Film(np.ones((12, 1, 3), np.float32), np.ones((12, 1)) / 2, np.ones((12, 1)))
-    broken = Film(film.clips * np.nan, film.line, film.known)
+    return film, Film(film.clips, film.line * np.nan, film.known)
+
+
+def test_after_a_reward_that_is_no_number_the_last_good_checkpoint_is_still_there(tmp_path: Path) -> None:
+    (film, broken), sizes = odd_films(), Sizes(3, 1, 4, 3, 2, 5)
     training, once = Training(tmp_path), QUICK.memory.model_copy(update={"epochs": 1})
-    learn_memory([film], [], Sizes(3, 1, 4, 3, 2, 5), once, training)
+    learn_memory([film], [], sizes, once, training)
     kept = (tmp_path / "fitting.npz").read_bytes()
-    with pytest.raises(TrainingFailed, match="diverges"):
-        learn_memory([broken], [], Sizes(3, 1, 4, 3, 2, 5), QUICK.memory, training)
+    with pytest.raises(TrainingFailed, match=r"after \d+ updates .* the policy's nan"):
+        learn_memory([broken], [], sizes, QUICK.memory, training)
     assert (tmp_path / "fitting.npz").read_bytes() == kept
+
+
+def test_truncated_backpropagation_stops_at_a_loss_that_is_no_number(tmp_path: Path) -> None:
+    with pytest.raises(TrainingFailed, match="epoch 0: the loss is nan"):
+        learn_truncated([odd_films()[1]], [], Sizes(3, 1, 4, 3, 2, 5), QUICK.memory, Training(tmp_path))
