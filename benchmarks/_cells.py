@@ -7,14 +7,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.figures import say
+from cinelake.keys import digest
 from cinelake.model import Scores
+from cinelake.task import Params
 
 
 class Cells:
-    """Scores by name, in a JSON file. What was measured with another configuration must have another name."""
+    """Scores by name, in a JSON file. What was measured with another configuration is in another file.
 
-    def __init__(self, file: Path):
-        self._file = file
+    The code is not asked: after a change of it begin in a new folder.
+    """
+
+    def __init__(self, folder: Path, name: str, config: Params):
+        self._file = file = folder / f"{name}_{digest(config.model_dump(mode='json'))[:8]}.json"
         self._found: dict[str, Scores] = json.loads(file.read_text()) if file.is_file() else {}
 
     def get(self, name: str, measure: Callable[[], Scores]) -> Scores:

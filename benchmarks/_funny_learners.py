@@ -48,6 +48,13 @@ def learner(name: str, sides: Sides, scaling: Arrays, config: Config, folder: Pa
     return Learned(*(partial(_by_network, network, scaling, config) for network in networks))
 
 
+def agent_alone(sides: Sides, scaling: Arrays, config: Config, folder: Path, seed: int) -> Learned:
+    """The agent that has seen the labels of the first side only: half the time."""
+    agent = learn(make_scenes(sides[0], scaling, config), config, Training(folder, seed, resume=False))
+    said = partial(_by_agent, agent, scaling, config)
+    return Learned(said, said)
+
+
 def _logistic(examples: Sequence[Example], scaling: Arrays, config: Config) -> Any:
     from sklearn.linear_model import LogisticRegression
 

@@ -2,6 +2,7 @@
 
   python -m benchmarks.friends --real DIR              DIR/features/friends_utterances.parquet
   python -m benchmarks.friends --real FILE --folds 5
+  python -m benchmarks.friends --real DIR --folder KEPT  keeps what each fold gave; goes on after a kill
   python -m benchmarks.friends --real DIR --test FILE  learns from all of DIR's episodes, is scored on FILE's others
 
 What is seen is the emotion of each utterance (of MELD), when it begins and ends, and whether the speaker changes: the
@@ -24,6 +25,7 @@ from benchmarks._friends import first_features, friends_config, read_episodes
 from benchmarks._funny_learners import LEARNERS, Sides, judged, learner
 from benchmarks.figures import Figure, Report, run, say
 from cinelake.artefacts import write_artefact
+from cinelake.keys import digest
 from cinelake.learning.gate import bootstrap, compare
 from cinelake.learning.training import Training
 from cinelake.model import Example, Judgement
@@ -33,6 +35,7 @@ from models.funny import MODEL, Config
 VALIDATION = 0.15
 """Share of the episodes to learn from that give the threshold (and are learned from afterwards)."""
 FIRST = "logistic, emotion and duration"
+JUDGED = ("truth", "margin")
 Fold = tuple[list[Example], list[Example]]
 
 
@@ -75,12 +78,29 @@ def first_logistic(fold: Fold) -> list[Judgement]:
 def beside(config: Config, folds: Sequence[Fold], folder: Path, seed: int) -> dict[str, list[Judgement]]:
     """All episodes' judgements by the plain learners."""
     found = {FIRST: [judgement for fold in folds for judgement in first_logistic(fold)]}
-    for fold in folds:
-        sides = sides_of(fold, seed)
-        scaling = learn_scaling(sides[0], config)
-        for name in LEARNERS[1:]:
-            found.setdefault(name, []).extend(judged(learner(name, sides, scaling, config, folder, seed), sides))
+    for name in LEARNERS[1:]:
+        found[name] = [one for fold in folds for one in kept(name, config, sides_of(fold, seed), folder, seed)]
     return found
+
+
+def kept(name: str, config: Config, sides: Sides, folder: Path, seed: int) -> list[Judgement]:
+    """What a learner said in an earlier run on the same episodes; else it learns now, and what it says is kept."""
+    episodes = [[episode.movie_id for episode in side] for side in sides]
+    file = folder / f"{name}_{digest([config.model_dump(mode='json'), episodes, seed])[:12]}.npz"
+    if not file.is_file():
+        made = agent(config, sides, folder, seed) if name == "agent" else beside_one(name, config, sides, folder, seed)
+        arrays = {f"{part}_{number}": judgement[part] for number, judgement in enumerate(made) for part in JUDGED}
+        unfinished = file.with_suffix(".part.npz")
+        np.savez(unfinished, allow_pickle=False, **arrays)
+        unfinished.replace(file)
+        say(f"{file.stem}: AUC {MODEL.summarise(made)['auc']:.4f}")
+    with np.load(file) as arrays:
+        return [{part: arrays[f"{part}_{number}"] for part in JUDGED} for number in range(len(sides[2]))]
+
+
+def beside_one(name: str, config: Config, sides: Sides, folder: Path, seed: int) -> list[Judgement]:
+    """Judgements of the left-out episodes by a plain learner, on the agent's own embeddings."""
+    return judged(learner(name, sides, learn_scaling(sides[0], config), config, folder / "fitting", seed), sides)
 
 
 def measure(given: argparse.Namespace) -> Report:
@@ -94,10 +114,11 @@ def measure(given: argparse.Namespace) -> Report:
         folds = make_folds(episodes, given.folds)
     rounds = []
     for seed in range(given.repeat):
-        folder = given.folder / f"agent_{seed}"
-        rounds.append([judgement for fold in folds for judgement in agent(config, sides_of(fold, seed), folder, seed)])
+        rounds.append(
+            [one for fold in folds for one in kept("agent", config, sides_of(fold, seed), given.folder, seed)]
+        )
         say(f"seed {seed}: AUC {MODEL.summarise(rounds[-1])['auc']:.4f}")
-    others = beside(config, folds, given.folder / "beside", 0)
+    others = beside(config, folds, given.folder, 0)
     scores = [MODEL.summarise(judged) for judged in rounds]
     first = others[FIRST]
     figures = [Figure("AUC", [found["auc"] for found in scores], at_least=0.72)]

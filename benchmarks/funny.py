@@ -3,7 +3,6 @@
   python -m benchmarks.funny                       24 films to learn from, 12 others to be scored on
   python -m benchmarks.funny --folder DIR          keeps films and lake in DIR for the next time
   python -m benchmarks.funny --repeat 5            with five seeds
-  python -m benchmarks.funny --ablate              what each choice of ours is worth, one changed at a time
 
 The agent sees what the table `sound` has: log-mel bands, and how they pulse. Beside it stand the answer that looks at
 nothing (everything is funny), and logistic regression, an MLP of the same layers and an LSTM on the same embeddings and
@@ -17,9 +16,6 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from benchmarks._drawn_funny import read_watched
 from benchmarks._drawn_lake import SIDES, make_lake
@@ -30,28 +26,6 @@ from cinelake.learning.split import place
 from cinelake.model import Example, Scores
 from models._funny_scenes import learn_scaling
 from models.funny import MODEL, Config
-
-ABLATIONS: dict[str, dict[str, Any]] = {
-    "as it is": {},
-    "only the action taken": {"both_actions": False},
-    "only the action taken, 4 steps": {"both_actions": False, "n_step": 4},
-    "no vote in the reward": {"vote_weight": 0.0},
-    "the vote alone": {"vote_weight": 1.0},
-    "labels always shown": {"show_labels": 1.0},
-    "labels never shown": {"show_labels": 0.0},
-    "α = 1: the last action": {"alpha": 1.0},
-    "γ = 0": {"gamma": 0.0},
-    "γ = 0.99": {"gamma": 0.99},
-    "no dropout": {"dropout": 0.0},
-    "DQN, not double": {"double": False},
-    "cross-entropy beside": {"supervision": 1.0},
-    "rare class worth more": {"balance": 1.0},
-    "no steps around": {"context": 0},
-    "as published, as far as it says": {
-        "both_actions": False, "vote_weight": 1.0, "show_labels": 1.0, "dropout": 0.0, "double": False, "context": 0,
-        "gamma": 0.99, "remember_unlabelled": True,
-    },
-}  # fmt: skip
 
 
 def measure(given: argparse.Namespace) -> Report:
@@ -76,8 +50,6 @@ def measure(given: argparse.Namespace) -> Report:
         *(Figure(f"auc, {name}", [found["auc"] for found in each]) for name, each in others.items()),
         Figure("training and judging", seconds, "s"),
     ]
-    if given.ablate:
-        figures += ablate(given, sides["train"], sides["test"])
     return Report("funny", figures, [f"drawn films, seeds {SIDES['train'][1]} and {SIDES['test'][1]}: 24 and 12"])
 
 
@@ -94,19 +66,5 @@ def beside(
     ]
 
 
-def ablate(given: argparse.Namespace, train: Sequence[Example], test: Sequence[Example]) -> list[Figure]:
-    """AUC and F1 with one choice changed at a time, seed by seed; the validation films are not learned from."""
-    figures = []
-    for name, change in ABLATIONS.items():
-        config = Config().model_copy(update={**change, "refit": False})
-        folders = [Path(given.folder) / f"funny_ablation_{seed}" for seed in range(given.repeat)]
-        found = [learn_and_judge(MODEL, config, train, test, f, seed).scores for seed, f in enumerate(folders)]
-        figures += [Figure(f"{score}: {name}", [scores[score] for scores in found]) for score in ("f1", "auc")]
-        say(f"{name}: F1 {np.median([s['f1'] for s in found]):.3f}, AUC {np.median([s['auc'] for s in found]):.3f}")
-    return figures
-
-
 if __name__ == "__main__":
-    sys.exit(
-        run(__doc__ or "", measure, ("--ablate", {"action": "store_true", "help": "change one at a time"}), repeat=1)
-    )
+    sys.exit(run(__doc__ or "", measure, repeat=1))

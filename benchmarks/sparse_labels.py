@@ -4,6 +4,7 @@
   python -m benchmarks.sparse_labels --real DIR            utterances of FRIENDS, a fifth of the episodes apart
   python -m benchmarks.sparse_labels --repeat 5            with five draws of the labels that are visible
   python -m benchmarks.sparse_labels --figure curve.png    draws the curves
+  python -m benchmarks.sparse_labels --folder DIR          keeps films and what was measured; goes on after a kill
 
 Labels are made invisible in stretches of eight steps, on the films that say when to stop and give the threshold, too.
 The others learn from the very labels that the agent is shown: logistic regression; an MLP, which is the Q-network's
@@ -15,18 +16,20 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks._cells import Cells
 from benchmarks._drawn_funny import read_watched, some_labels
 from benchmarks._drawn_lake import SIDES, make_lake
 from benchmarks._drawn_shots import VALIDATION
 from benchmarks._friends import friends_config, read_episodes
 from benchmarks._funny_learners import LEARNERS, Sides, judged, learner
-from benchmarks.figures import Figure, Report, run, say
+from benchmarks.figures import Figure, Report, run
 from cinelake.learning.split import place
-from cinelake.model import Example, Scores
+from cinelake.model import Arrays, Example, Scores
 from models._funny_scenes import learn_scaling
 from models.funny import MODEL, Config
 
@@ -38,16 +41,16 @@ SHARES = (0.01, 0.05, 0.10, 0.25, 0.50, 1.00)
 def measure(given: argparse.Namespace) -> Report:
     """All learners at all shares, once for each draw."""
     config = friends_config(scenes=SCENES) if given.real else Config(scenes=SCENES)
-    sides = _friends(given.real) if given.real else _drawn(given.folder, config)
+    sides = friends_sides(given.real) if given.real else drawn_sides(given.folder, config)
     scaling = learn_scaling([*sides[0], *sides[1]], config)
+    cells = Cells(given.folder, f"sparse_{'friends' if given.real else 'drawn'}", config)
     found: dict[tuple[str, float], list[Scores]] = {}
-    for share in given.shares:
-        for seed in range(given.repeat):
+    for seed in range(given.repeat):
+        for share in given.shares:
             visible = (some_labels(sides[0], share, seed), some_labels(sides[1], share, seed + 1000), sides[2])
             for name in LEARNERS:
-                learned = learner(name, visible, scaling, config, given.folder / f"sparse_{name}", seed)
-                found.setdefault((name, share), []).append(MODEL.summarise(judged(learned, visible)))
-        say(f"{share:.0%}: " + ", ".join(f"{n} {np.median([s['auc'] for s in found[n, share]]):.3f}" for n in LEARNERS))
+                measure_one = partial(_measured, name, visible, scaling, config, given.folder / f"sparse_{name}", seed)
+                found.setdefault((name, share), []).append(cells.get(f"{share:.0%}, {name}, draw {seed}", measure_one))
     if given.figure:
         draw(found, given.shares, given.figure, "FRIENDS, other episodes" if given.real else "Drawn films never seen")
     figures = [
@@ -58,14 +61,20 @@ def measure(given: argparse.Namespace) -> Report:
     return Report("sparse_labels", figures, [f"labelled steps to learn from, stop by, be scored on: {steps}"])
 
 
-def _drawn(folder: Path, config: Config) -> Sides:
+def _measured(name: str, visible: Sides, scaling: Arrays, config: Config, folder: Path, seed: int) -> Scores:
+    return MODEL.summarise(judged(learner(name, visible, scaling, config, folder, seed), visible))
+
+
+def drawn_sides(folder: Path, config: Config) -> Sides:
+    """Drawn films to learn from, to stop by, to be scored on."""
     lake = make_lake(folder)
     train, test = (read_watched(folder, side, lake, config) for side in SIDES)
     ordered = sorted(train, key=lambda example: place(example.group))
     return ordered[VALIDATION:], ordered[:VALIDATION], test
 
 
-def _friends(real: Path) -> Sides:
+def friends_sides(real: Path) -> Sides:
+    """Episodes of FRIENDS: three of five to learn from, one to stop by, one to be scored on."""
     episodes = read_episodes(real)
     by_fold: list[list[Example]] = [[e for i, e in enumerate(episodes) if i % 5 == fold] for fold in range(5)]
     return [e for fold in by_fold[:3] for e in fold], by_fold[3], by_fold[4]

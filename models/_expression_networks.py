@@ -20,8 +20,8 @@ SIDE, EMBEDDING = 48, 512
 NetworkName = Literal["light", "seed"]
 
 SEED_FILTERS = ((64, 64), (128, 128), (256,))
-STEM, PLAIN, SEPARABLE = 32, (64, 128), (256, 2)
-"""Of `light`: filters of the stem, of each residual block, and of the separable blocks and how many these are."""
+STEM, PLAIN, SEPARABLE = 32, ((64, 2), (128, 2)), (256, 3)
+"""Of `light`: filters of the stem; of the residual blocks and of the separable ones, and how many these are."""
 LEAST_DEVIATION = 8.0
 """Grey levels: below this a patch counts as flat and is not stretched further."""
 FORGETTING = 0.1
@@ -74,8 +74,9 @@ def _light(patch: Any, normalise: Callable[..., Any]) -> Any:
     middle = patch - ops.mean(patch, axis=(1, 2, 3), keepdims=True)
     deviation = ops.sqrt(ops.mean(ops.square(middle), axis=(1, 2, 3), keepdims=True))
     x = layers.ReLU()(_convolved(middle / (deviation + LEAST_DEVIATION), STEM, 5, 2, normalise))
-    for filters in PLAIN:
-        x = _residual(x, filters, normalise)
+    for filters, blocks in PLAIN:
+        for block in range(blocks):
+            x = _residual(x, filters, normalise, halves=block == 0)
     filters, blocks = SEPARABLE
     x = _separable(x, filters, 2, normalise)
     for _ in range(blocks - 1):
@@ -90,13 +91,13 @@ def _convolved(x: Any, filters: int, side: int, stride: int, normalise: Callable
     return normalise()(layers.Conv2D(filters, side, strides=stride, **options)(x))
 
 
-def _residual(x: Any, filters: int, normalise: Callable[..., Any]) -> Any:
-    """Two convolutions, the first of which halves the picture, beside its mean over 2 × 2."""
+def _residual(x: Any, filters: int, normalise: Callable[..., Any], *, halves: bool) -> Any:
+    """Two convolutions beside what they came from; where the first halves the picture, beside its mean over 2 × 2."""
     from keras import layers
 
-    y = layers.ReLU()(_convolved(x, filters, 3, 2, normalise))
+    y = layers.ReLU()(_convolved(x, filters, 3, 2 if halves else 1, normalise))
     y = _convolved(y, filters, 3, 1, normalise)
-    beside = _convolved(layers.AveragePooling2D(2)(x), filters, 1, 1, normalise)
+    beside = _convolved(layers.AveragePooling2D(2)(x), filters, 1, 1, normalise) if halves else x
     return layers.ReLU()(layers.Add()([beside, y]))
 
 

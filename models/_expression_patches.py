@@ -53,7 +53,7 @@ def _moves(count: int, rng: np.random.Generator, strength: float) -> Array:
     middle = (SIDE - 1) / 2
     turn = np.radians(strength * TURN_DEG * rng.uniform(-1, 1, count))
     zoom = np.exp(strength * ZOOM * rng.uniform(-1, 1, count))
-    side = np.where(rng.random(count) < 0.5 * min(strength, 1), -1.0, 1.0)
+    side = np.where(rng.random(count) < 0.5, -1.0, 1.0)
     rows = [[side * zoom * np.cos(turn), zoom * np.sin(turn)], [-side * zoom * np.sin(turn), zoom * np.cos(turn)]]
     linear = np.moveaxis(np.array(rows), -1, 0)
     there = middle + strength * SHIFT_PX * rng.uniform(-1, 1, (count, 2))

@@ -47,12 +47,18 @@ def f_score(hits: float, said: float, there: float) -> float:
 
 
 def ranking(truth: Array, margin: Array) -> tuple[float, float]:
-    """Area under the ROC curve, and average precision."""
-    from sklearn.metrics import average_precision_score, roc_auc_score
+    """Area under the ROC curve, and average precision; steps of one margin count as one.
 
+    As scikit-learn has them, in one sort: the gate asks thousands of times, where its checks would take minutes.
+    """
     if truth.all() or not truth.any():
         return 0.5, float(truth.mean()) if len(truth) else 0.0
-    return float(roc_auc_score(truth, margin)), float(average_precision_score(truth, margin))
+    order = np.argsort(-margin, kind="stable")
+    last = np.append(np.diff(margin[order]) != 0, True)
+    hits = np.append(0, np.cumsum(truth[order])[last])
+    said = np.append(0, 1 + np.flatnonzero(last))
+    area = np.trapezoid(hits, said - hits) / (truth.sum() * (~truth).sum())
+    return float(area), float((np.diff(hits) * hits[1:] / said[1:]).sum() / truth.sum())
 
 
 def best_threshold(truth: Array, margin: Array) -> float:

@@ -11,12 +11,12 @@ from pydantic import ValidationError
 
 from cinelake.artefacts import Artefact, write_artefact
 from cinelake.errors import CannotTrain, ModelUnusable, TrainingFailed
-from cinelake.learning.training import Training
+from cinelake.learning.training import StopTraining, Training
 from cinelake.model import Example
 from models._funny_learning import load_network
 from models._funny_playing import act
 from models._funny_scenes import embeddings
-from models._funny_scores import best_threshold, f_score
+from models._funny_scores import best_threshold, f_score, ranking
 from models.funny import MODEL, Config
 
 
@@ -125,6 +125,15 @@ def test_f1_is_by_counts_and_nothing_found_where_nothing_is_is_right() -> None:
     assert (f_score(3, 4, 6), f_score(0, 2, 0), f_score(0, 0, 0)) == (0.6, 0.0, 1.0)
 
 
+def test_the_order_is_scored_as_scikit_learn_does_ties_included() -> None:
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    rng = np.random.default_rng(0)
+    truth, margin = rng.random(200) < 0.3, rng.integers(0, 20, 200).astype(np.float32)
+    expected = roc_auc_score(truth, margin), average_precision_score(truth, margin)
+    assert ranking(truth, margin) == pytest.approx(expected)
+
+
 def test_the_threshold_is_halfway_below_the_last_step_that_is_worth_taking() -> None:
     truth, margin = np.array([True, True, False, True, False]), np.array([4.0, 3.0, 2.0, 1.0, -3.0])
     assert best_threshold(truth, margin) == -1.0  # F1 6/7 with four taken, 4/5 with two
@@ -140,7 +149,13 @@ def test_constant_labels_are_refused(value: bool, what: str, tmp_path: Path) -> 
         MODEL.train(films, [], QUICK, Training(tmp_path))
 
 
-def test_diverging_q_values_stop_with_the_numbers_and_leave_the_last_good_checkpoint(tmp_path: Path) -> None:
+def test_films_of_which_nothing_is_seen_are_refused(tmp_path: Path) -> None:
+    films = [replace(f, targets={**f.targets, "known": np.zeros(len(f), bool)}) for f in made_films(3)]
+    with pytest.raises(CannotTrain, match="shows or sounds anything"):
+        MODEL.train(films, [], QUICK, Training(tmp_path))
+
+
+def test_diverging_q_values_stop_with_the_numbers(tmp_path: Path) -> None:
     config = QUICK.model_copy(update={"learning_rate": 30.0, "target_every": 1, "gamma": 0.999})
     with pytest.raises(TrainingFailed, match=r"round \d+, update \d+: .*diverge"):
         MODEL.train(made_films(4), [], config, Training(tmp_path))
@@ -151,6 +166,21 @@ def test_a_reward_that_is_no_number_stops_the_training(tmp_path: Path) -> None:
     config = QUICK.model_copy(update={"vote_weight": float("nan")})
     with pytest.raises(TrainingFailed, match="mean reward is nan"):
         MODEL.train(made_films(4), [], config, Training(tmp_path))
+
+
+@pytest.mark.slow
+def test_a_training_that_failed_leaves_the_last_good_checkpoint_and_goes_on_from_it(tmp_path: Path) -> None:
+    def stop(number: int, _metrics: Any) -> None:
+        if number == 3:
+            raise StopTraining
+
+    with pytest.raises(StopTraining):
+        train(tmp_path, report=stop)
+    good = (tmp_path / "fitting" / "fitting.npz").read_bytes()
+    with pytest.raises(TrainingFailed, match=r"round 4, update \d+: the mean reward is nan"):
+        train(tmp_path, QUICK.model_copy(update={"vote_weight": float("nan")}))
+    assert (tmp_path / "fitting" / "fitting.npz").read_bytes() == good
+    assert scores(train(tmp_path))["auc"] > 0.88
 
 
 def test_features_of_another_size_are_refused(artefact: Artefact) -> None:
