@@ -14,15 +14,20 @@ table means is known by the task that its files name; a table of an unknown task
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from cinelake.contracts import Column, Contract
 from cinelake.errors import UnknownName, UsageError
 from cinelake.lake import RECORDS, Lake
+from cinelake.published import PublishedVersion, find_version, published_contracts
 from cinelake.query import open_query, question
+from cinelake.search.asked import Search, Searcher
+from cinelake.search.conditions import Conditions
+from cinelake.search.moments import Moment
 from cinelake.storage import Place
-from cinelake.task import find_task, known_tasks
+from cinelake.task import Params, find_task, known_tasks
 
 if TYPE_CHECKING:
     import duckdb
@@ -31,10 +36,16 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def open_lake(place: str | Place) -> OpenLake:
-    """The lake at a path or URI. Raises `StorageError` when there is none."""
+def open_lake(place: str | Place, published: bool | int | str = False) -> OpenLake:
+    """The lake at a path or URI; `published`: its published copy, the present version (True) or one by its number.
+
+    Raises `StorageError` when there is none, `UsageError` where nothing is published, `UnknownName` for a version.
+    """
     lake = Lake(place)
-    return OpenLake(lake, lake_contracts(lake))
+    if published is False:
+        return OpenLake(lake, lake_contracts(lake))
+    version = find_version(lake, published)
+    return OpenLake(lake, published_contracts(lake, version), version)
 
 
 def lake_contracts(lake: Lake) -> dict[str, Contract]:
@@ -59,10 +70,12 @@ def _contract(lake: Lake, table: str) -> Contract | None:
 class OpenLake:
     """A lake to ask questions of. Read-only: see `cinelake.query`."""
 
-    def __init__(self, lake: Lake, contracts: Mapping[str, Contract]):
+    def __init__(self, lake: Lake, contracts: Mapping[str, Contract], version: PublishedVersion | None = None):
         self.contracts = dict(contracts)
-        self._connection = open_query(lake, contracts)
+        self.version = version
+        self._connection = open_query(lake, contracts, version=version)
         self._lake = lake
+        self._searcher = Searcher(lake, contracts, keep=True)
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -72,6 +85,10 @@ class OpenLake:
     def films(self, table: str = "films") -> tuple[str, ...]:
         """The movie_ids of a table's films."""
         self._check(table)
+        if self.version:
+            return tuple(
+                self.sql(f'SELECT DISTINCT movie_id FROM "{table}" ORDER BY 1').arrow()["movie_id"].to_pylist()
+            )
         return tuple(sorted(name.removesuffix(".parquet") for name in self._lake.storage.files(table)))
 
     def sql(self, sql: str) -> Rows:
@@ -83,12 +100,48 @@ class OpenLake:
         self._check(name)
         return Rows(self._connection.view(name))
 
+    def search(
+        self,
+        image: str | Path | None = None,
+        like: str | None = None,
+        *,
+        tags: Sequence[str | Sequence[str]] = (),
+        characters: Sequence[str | Sequence[str]] = (),
+        affect: Sequence[str] = (),
+        films: Sequence[str] = (),
+        limit: int = 10,
+        table: str = "embeddings",
+        how: str = "auto",
+        manifest: str | Path | None = None,
+    ) -> list[Moment]:
+        """Moments that look like a picture or a moment (`FILM@00:12:31`) and meet all conditions, the best first.
+
+        A condition of several values asks for any of them. manifest: where the network of the vectors is in a file.
+        Vectors stay in memory for the next search where they fit into 4 GiB. See `cinelake.search.asked.Search`.
+        """
+        conditions = Conditions(_selectors(tags), _selectors(characters), tuple(affect))
+        params = None if manifest is None else _params(Path(manifest), table)
+        picture = None if image is None else Path(image)
+        wish = Search(picture, like, conditions, tuple(films), limit, table, how, params)
+        return self._searcher.search(wish).moments
+
     def _check(self, table: str) -> None:
         if table not in (*self.contracts, *RECORDS):
             raise UnknownName("table", table, [*self.contracts, *RECORDS])
 
     def __repr__(self) -> str:
         return f"OpenLake({self._lake.storage.root!r}: {', '.join(self.tables)})"
+
+
+def _selectors(given: Sequence[str | Sequence[str]]) -> tuple[tuple[str, ...], ...]:
+    return tuple((values,) if isinstance(values, str) else tuple(values) for values in given)
+
+
+def _params(manifest: Path, table: str) -> Params | None:
+    from cinelake.manifest import load_manifest
+
+    entry = load_manifest(manifest).tasks.get(table)
+    return entry.params if entry else None
 
 
 class Rows:

@@ -101,17 +101,22 @@ def felt(affect: pa.Table, condition: str) -> list[Span]:
 
     The relevance is how far the value is beyond the bound, as a part of what is possible. Raises `UsageError`.
     """
-    found = _CONDITION.fullmatch(condition)
-    if not found:
-        raise UsageError(f"affect is asked for as in 'arousal>0.5' or 'valence<=-0.2'. Received: {condition!r}")
-    name, compare, bound = found[1], _COMPARE[found[2]], float(found[3])
+    name, comparison, bound = affect_condition(condition)
     times, values = affect["time_s"].to_numpy(), affect[name].to_numpy(zero_copy_only=False)
     step = float(np.median(np.diff(times))) if len(times) > 1 else 1.0
     ends = np.append(times[1:], times[-1:] + step)
-    room = max(1e-9, 1 - bound if found[2].startswith(">") else 1 + bound)
+    room = max(1e-9, 1 - bound if comparison.startswith(">") else 1 + bound)
     relevance = np.clip(np.abs(values - bound) / room, 0, 1)
-    chosen = np.flatnonzero(compare(values, bound))
+    chosen = np.flatnonzero(_COMPARE[comparison](values, bound))
     return [Span(float(times[i]), float(ends[i]), float(relevance[i]), condition) for i in chosen]
+
+
+def affect_condition(condition: str) -> tuple[str, str, float]:
+    """Which line, how it is compared, and with what: `arousal>0.5` is ('arousal', '>', 0.5). Raises `UsageError`."""
+    found = _CONDITION.fullmatch(condition)
+    if not found:
+        raise UsageError(f"affect is asked for as in 'arousal>0.5' or 'valence<=-0.2'. Received: {condition!r}")
+    return found[1], found[2], float(found[3])
 
 
 def combined(selectors: Sequence[Sequence[Span]], *, either: bool = False) -> list[Span]:

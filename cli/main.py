@@ -10,11 +10,12 @@ import typer
 
 from cinelake.errors import CinelakeError
 from cli import exporting, labelling, model_versions
-from cli.options import HERE, JsonOption, ManifestOption, MovieOption
+from cli.options import HERE, Films, JsonOption, ManifestOption, MovieOption
 from cli.options import example as _example
 from cli.options import finish as _exit
 from cli.report import EPILOG as REPORT_EPILOG
 from cli.report import report
+from cli.searching import INDEX_EPILOG, SEARCH_EPILOG, index, search
 from cli.supercut import EPILOG as SUPERCUT_EPILOG
 from cli.supercut import supercut
 
@@ -34,6 +35,13 @@ SelectOption = Annotated[
         "--select",
         help="Tables, as in dbt: [cyan]faces[/], [cyan]+faces[/], [cyan]shots+[/], [cyan]state:failed[/].",
     ),
+]
+FilmsFromOption = Annotated[
+    Path | None, typer.Option("--films-from", help="Only films that this file names, one a line, by id or file name.")
+]
+SinceOption = Annotated[
+    str | None,
+    typer.Option("--since", help="Only films that arrived since this day or time (their files' change time: ctime)."),
 ]
 FailedOption = Annotated[bool, typer.Option("--failed", help="Try again what is known to be bad.")]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Exit 1 for known failures too.")]
@@ -57,6 +65,8 @@ def plan(
     select: SelectOption = None,
     movie: MovieOption = None,
     failed: FailedOption = False,
+    films_from: FilmsFromOption = None,
+    since: SinceOption = None,
     why: Annotated[bool, typer.Option("--why", help="List every cell that would run, with its reason.")] = False,
     estimate: Annotated[bool, typer.Option("--estimate", help="Predict the time from earlier runs.")] = False,
     json: JsonOption = False,
@@ -64,27 +74,60 @@ def plan(
     """Say what a run would do, and why; nothing runs."""
     from cli.planning import show_plan
 
-    _exit(show_plan(manifest, select or [], movie or [], failed=failed, why=why, with_estimate=estimate, as_json=json))
+    films = Films(select or [], movie or [], films_from, since, failed=failed)
+    _exit(show_plan(manifest, films, why=why, with_estimate=estimate, as_json=json))
 
 
-@app.command(epilog=_example("cinelake run", "cinelake run -s faces --movie sintel", "cinelake run --failed"))
+@app.command(
+    epilog=_example(
+        "cinelake run",
+        "cinelake run -s faces --movie sintel",
+        "cinelake run --failed",
+        "cinelake run --since 2026-11-01",
+    )
+)
 def run(
     manifest: ManifestOption = HERE,
     select: SelectOption = None,
     movie: MovieOption = None,
     failed: FailedOption = False,
+    films_from: FilmsFromOption = None,
+    since: SinceOption = None,
     strict: StrictOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="The same as `plan --why`.")] = False,
+    log_json: Annotated[Path | None, typer.Option(help="Add every event to this file, as a line of JSON.")] = None,
+    metrics_port: Annotated[
+        int | None, typer.Option(help="Serve metrics for Prometheus on this port of loopback.", min=0, max=65535)
+    ] = None,
+    metrics_file: Annotated[Path | None, typer.Option(help="Write metrics for node_exporter to this file.")] = None,
     json: JsonOption = False,
 ) -> None:
     """Make everything that is stale; run it again to resume."""
+    films = Films(select or [], movie or [], films_from, since, failed=failed)
     if dry_run:
         from cli.planning import show_plan
 
-        _exit(show_plan(manifest, select or [], movie or [], failed=failed, why=True, as_json=json))
+        _exit(show_plan(manifest, films, why=True, as_json=json))
     from cli.running import run_manifest
 
-    _exit(run_manifest(manifest, select or [], movie or [], failed=failed, strict=strict, as_json=json))
+    monitoring = {"log_json": log_json, "metrics_port": metrics_port, "metrics_file": metrics_file}
+    _exit(run_manifest(manifest, films, monitoring=monitoring, strict=strict, as_json=json))
+
+
+@app.command(epilog=_example("cinelake pause", "cinelake resume"))
+def pause(manifest: ManifestOption = HERE) -> None:
+    """Let runs on this lake end the films that they work on and start no others, until `cinelake resume`."""
+    from cli.running import pause_runs
+
+    _exit(pause_runs(manifest))
+
+
+@app.command(epilog=_example("cinelake resume"))
+def resume(manifest: ManifestOption = HERE) -> None:
+    """Let paused runs go on."""
+    from cli.running import resume_runs
+
+    _exit(resume_runs(manifest))
 
 
 @app.command(epilog=_example("cinelake status", "cinelake status --json"))
@@ -107,6 +150,7 @@ def why(table: str, movie_id: str, manifest: ManifestOption = HERE, json: JsonOp
     epilog=_example(
         'cinelake query "select movie_id, count(*) shots from shots group by all"',
         'cinelake query --format csv "select * from cells" > cells.csv',
+        'cinelake query --published latest "select * from shot_statistics"',
     )
 )
 def query(
@@ -114,11 +158,14 @@ def query(
     manifest: ManifestOption = HERE,
     format: Annotated[str, typer.Option("-f", "--format", help="table, csv, json or parquet.")] = "table",
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write to a file instead.")] = None,
+    published: Annotated[
+        str | None, typer.Option("--published", help="Ask a published version: its number, or `latest`.")
+    ] = None,
 ) -> None:
     """Ask the lake in SQL (DuckDB); reads the lake, writes nothing."""
     from cli.asking import answer
 
-    _exit(answer(manifest, sql, format, output))
+    _exit(answer(manifest, sql, format, output, published))
 
 
 @app.command(epilog=_example("cinelake views -o views.sql", "duckdb -init views.sql"))
@@ -182,7 +229,7 @@ def work(manifest: ManifestOption = HERE) -> None:
     """Run deployments that are due, on this machine, until Ctrl-C (`cinelake up` does it too)."""
     from cli.serving import work as keep_working
 
-    _exit(keep_working(manifest))
+    keep_working(manifest)
 
 
 @app.command(epilog=_example("cinelake gc", "cinelake gc --yes"))
@@ -200,6 +247,8 @@ def gc(
 app.add_typer(labelling.app, name="labels")
 app.command(epilog=SUPERCUT_EPILOG)(supercut)
 app.command(epilog=REPORT_EPILOG)(report)
+app.command(epilog=SEARCH_EPILOG)(search)
+app.command(epilog=INDEX_EPILOG)(index)
 
 
 @app.command(
@@ -272,6 +321,34 @@ def evaluate(
     from cli.training import evaluate_named
 
     _exit(evaluate_named(manifest, name, version, on, machine=json))
+
+
+@app.command(
+    epilog=_example(
+        "cinelake publish",
+        "cinelake publish --dry-run",
+        "cinelake publish --list --json",
+        "cinelake publish --rollback",
+        "cinelake publish --rollback --to 12",
+    )
+)
+def publish(
+    manifest: ManifestOption = HERE,
+    keep: Annotated[int | None, typer.Option(help="Versions that are kept, instead of the manifest's.", min=1)] = None,
+    list_: Annotated[bool, typer.Option("--list", help="List the versions that are kept.")] = False,
+    rollback: Annotated[bool, typer.Option("--rollback", help="Make the version before the present one.")] = False,
+    to: Annotated[int | None, typer.Option("--to", help="With --rollback: this version.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be made; publish nothing.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Publish the lake's tables, compacted and sorted, with tables over the whole catalogue, as one new version."""
+    from cli.publishing import go_back, list_versions, publish_manifest
+
+    if list_:
+        _exit(list_versions(manifest, as_json=json))
+    if rollback:
+        _exit(go_back(manifest, to, as_json=json))
+    _exit(publish_manifest(manifest, keep=keep, dry_run=dry_run, as_json=json))
 
 
 app.add_typer(model_versions.app, name="models")

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from cinelake.manifest import Manifest
+    from cinelake.planning import Planning
 
 HERE = Path("pipeline.yaml")
 
@@ -14,6 +20,14 @@ ManifestOption = Annotated[
 ]
 MovieOption = Annotated[list[str] | None, typer.Option("--movie", help="Only this film (repeat for more).")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+Values = list[str] | None
+"""An option that may be given several times."""
+
+
+def several(given: Values) -> tuple[tuple[str, ...], ...]:
+    """Each occurrence of an option as the list of its values, which commas part."""
+    return tuple(tuple(word.strip() for word in text.split(",") if word.strip()) for text in given or ())
 
 
 def example(*lines: str) -> str:
@@ -24,3 +38,30 @@ def example(*lines: str) -> str:
 def finish(code: int) -> None:
     """End the command with an exit code."""
     raise typer.Exit(code)
+
+
+@dataclass(frozen=True)
+class Films:
+    """What a plan or run is asked for: tables, films by id, by file or by arrival, known failures too."""
+
+    select: Sequence[str] = ()
+    movies: Sequence[str] = ()
+    films_from: Path | None = None
+    since: str | None = None
+    failed: bool = False
+
+    def planned(self, manifest: Manifest) -> Planning:
+        """The part of the manifest's plan that is asked for. Raises `UsageError`, `UnknownName`."""
+        from cinelake.backfill import chosen, parse_since
+        from cinelake.planning import plan_manifest
+
+        since = parse_since(self.since) if self.since else None
+        planning = plan_manifest(manifest, retry_failed=self.failed)
+        return chosen(planning, self.select, self.movies, self.films_from, since)
+
+    def words(self) -> list[str]:
+        """The options as they are typed, without `--failed`."""
+        given = [word for selector in self.select for word in ("-s", selector)]
+        given += [word for movie in self.movies for word in ("--movie", movie)]
+        given += ["--films-from", str(self.films_from)] if self.films_from else []
+        return given + (["--since", self.since] if self.since else [])

@@ -7,15 +7,13 @@ from typing import Annotated
 
 import typer
 
-from cli.options import HERE, JsonOption, ManifestOption, example, finish
+from cli.options import HERE, JsonOption, ManifestOption, Values, example, finish, several
 
 EPILOG = example(
     'cinelake supercut my_film --tags "chase,explosion" -o out.mp4',
     "cinelake supercut my_film --character tom --affect 'arousal>0.5' --max-length 90 --order relevance -o tom.mp4",
     "cinelake supercut my_film --scenes 3,5 --dry-run",
 )
-
-Values = list[str] | None
 
 
 def supercut(
@@ -49,10 +47,10 @@ def supercut(
     wish = Wish(
         film=film,
         output=output,
-        tags=_lists(tags),
-        scenes=_lists(scenes),
-        beats=_lists(beats),
-        characters=_lists(character),
+        tags=several(tags),
+        scenes=several(scenes),
+        beats=several(beats),
+        characters=several(character),
         affect=tuple(affect or ()),
         either=either,
         labels=labels,
@@ -65,8 +63,3 @@ def supercut(
         dry_run=dry_run,
     )
     finish(make_supercut(manifest, wish, as_json=json))
-
-
-def _lists(given: Values) -> tuple[tuple[str, ...], ...]:
-    """Each occurrence of an option as the list of its values."""
-    return tuple(tuple(word.strip() for word in text.split(",") if word.strip()) for text in given or ())

@@ -1,0 +1,108 @@
+"""How the index of a table's vectors is made: cells learned from a sample, then as many looked into as are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cinelake.errors import UsageError
+from cinelake.inference import inference_threads
+from cinelake.lake import Lake
+from cinelake.search.index import About, VectorIndex, index_folder, put_index
+from cinelake.search.moments import Samples
+from cinelake.search.vectors import Floats, coverage, film_vectors, read_samples, unit
+
+LEAST = 1000
+"""Below so many vectors there is nothing to gain."""
+PER_CELL, ROUNDS = 40, 20
+"""Vectors of the sample for each cell's centre (faiss asks for 39), and rounds of k-means."""
+PROBES = (4, 8, 16, 32, 64, 128, 256, 512)
+ASKED, NEAREST, WANTED_RECALL = 100, 10, 0.98
+"""The index asks itself so many of the table's vectors; of the ten best moments it should find so much."""
+Rows = Sequence[tuple[str, int]]
+
+
+def build_index(lake: Lake, table: str, cells: dict[str, str], rows: dict[str, int], size: int) -> About:
+    """Make the index of a table's present state in place of the old one; gives what it covers.
+
+    cells: movie_id → key. rows: movie_id → rows. Memory: the vectors in half precision, and the sample. Raises
+    `UsageError` for a table that is too small to gain anything.
+    """
+    import faiss
+
+    films, total = sorted(rows.items()), sum(rows.values())
+    if total < LEAST:
+        raise UsageError(f"{table} has {total} vectors: an index begins to help at a million, and is made from {LEAST}")
+    faiss.omp_set_num_threads(inference_threads())
+    count = min(round(2 * total**0.5), total // PER_CELL)
+    index: Any = faiss.index_factory(size, f"IVF{count},SQfp16", faiss.METRIC_INNER_PRODUCT)
+    index.cp.niter = ROUNDS
+    index.train(_sample(lake, table, films, size, PER_CELL * count))
+    for movie_id, _ in films:
+        for vectors in film_vectors(lake, table, movie_id, size):
+            index.add(unit(vectors))
+    asked = _sample(lake, table, films, size, ASKED, seed=1)
+    probes, recall = _tuned(VectorIndex(lake, table, films, index), count, asked, _best(lake, table, films, asked))
+    about = About(coverage(cells), size, total, count, probes, recall, films)
+    put_index(index, about, index_folder(lake, table))
+    return about
+
+
+def _sample(lake: Lake, table: str, films: Rows, size: int, wanted: int, seed: int = 0) -> Floats:
+    """(≤ wanted, size) of length 1: vectors drawn evenly from the table."""
+    total = sum(rows for _, rows in films)
+    drawn = np.sort(np.random.default_rng(seed).choice(total, min(wanted, total), replace=False))
+    parts, first = [], 0
+    for movie_id, rows in films:
+        mine = drawn[np.searchsorted(drawn, first) : np.searchsorted(drawn, first + rows)] - first
+        first += rows
+        if len(mine):
+            parts.append(np.concatenate(list(film_vectors(lake, table, movie_id, size)))[mine])
+    return unit(np.concatenate(parts))
+
+
+Moments = set[tuple[str, int | float]]
+
+
+def _tuned(index: VectorIndex, cells: int, asked: Floats, truth: Sequence[Moments]) -> tuple[int, float]:
+    """The least number of cells to look into that finds the best moments, and the recall that it has."""
+    for probes in PROBES:
+        found = [{hit.moment for hit in index.moments(query, NEAREST, probes)} for query in asked]
+        recall = float(np.mean([len(mine & true) / len(true) for mine, true in zip(found, truth, strict=True)]))
+        if recall >= WANTED_RECALL or probes >= cells:
+            break
+    return min(probes, cells), round(recall, 4)
+
+
+def _best(lake: Lake, table: str, films: Rows, asked: Floats) -> list[Moments]:
+    """The ten best moments for each of `asked`, (n, d), by comparing all."""
+    scores = np.full((len(asked), NEAREST), -np.inf, np.float32)
+    moments = np.full((len(asked), NEAREST), None, object)
+    for movie_id, _ in films:
+        samples = read_samples(lake, table, movie_id)
+        if not len(samples):
+            continue
+        first = _first_of_moments(samples)
+        vectors = unit(np.concatenate(list(film_vectors(lake, table, movie_id, asked.shape[1]))))
+        of_film = np.maximum.reduceat(asked @ vectors.T, first, axis=1)
+        names = np.empty(len(first), object)
+        names[:] = [_name(samples, int(at)) for at in first]
+        scores = np.concatenate([scores, of_film], axis=1)
+        moments = np.concatenate([moments, np.broadcast_to(names, of_film.shape)], axis=1)
+        kept = np.argsort(-scores, axis=1)[:, :NEAREST]
+        scores, moments = (np.take_along_axis(values, kept, axis=1) for values in (scores, moments))
+    return [{name for name in row if name is not None} for row in moments]
+
+
+def _first_of_moments(samples: Samples) -> npt.NDArray[np.int64]:
+    """Where each moment begins: pictures of a shot follow each other; those without a shot stand alone."""
+    shots = samples.shots.fill_null(-1).to_numpy()
+    return np.flatnonzero(np.concatenate([[True], (shots[1:] != shots[:-1]) | (shots[1:] < 0)]))
+
+
+def _name(samples: Samples, at: int) -> tuple[str, int | float]:
+    shot = samples.shots[at].as_py()
+    return samples.movie_id, float(samples.times_s[at]) if shot is None else shot

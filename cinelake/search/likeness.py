@@ -1,0 +1,185 @@
+"""The vector that is searched for: a moment's of the lake, or a picture's by the very task that made the lake's.
+
+A picture is made like one of the table `frames` (JPEG of the same width and quality) and goes through the task with
+the parameters of the lake's vectors: the same backbone, scaling and version, or a clear error.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from cinelake.errors import UnknownName, UsageError
+from cinelake.index import Index
+from cinelake.keys import key_params
+from cinelake.search.moments import Hit, hit_at, timecode
+from cinelake.search.vectors import Floats, film_vectors, read_samples, unit
+from cinelake.task import Film, Params, TaskSpec, find_task
+
+MAX_BYTES, MAX_PIXELS = 256 << 20, 200_000_000
+"""What a picture may have; a still of 16K has 133 million pixels."""
+HOW_FAST = ("batch_size", "device")
+"""Parameters that say how fast vectors are made, not which."""
+_LIKE = re.compile(r"(?P<film>.+)@(?:(?:(?P<h>\d+):)?(?P<m>\d+):)?(?P<s>\d+(?:\.\d+)?)")
+
+
+@dataclass(frozen=True)
+class Making:
+    """How vectors were made: task, version, parameters without those of speed."""
+
+    task: str
+    version: int
+    params: str
+
+    def __str__(self) -> str:
+        params = json.loads(self.params)
+        backbone = params.get("backbone") or params.get("file")
+        return f"{backbone or self.task} ({self.task} version {self.version})"
+
+
+def making(index: Index, table: str, films: Iterable[str]) -> Making:
+    """How the vectors of films were made. Raises `UsageError` where that differs: they cannot be compared."""
+    groups: dict[Making, list[str]] = {}
+    for movie_id in films:
+        footer = index.footer(table, movie_id)
+        made = footer.ingredients if footer else {}
+        params = _which(made.get("params") or {})
+        groups.setdefault(Making(made.get("task", table), made.get("version", 0), params), []).append(movie_id)
+    if len(groups) > 1:
+        ways = "; ".join(f"{way}: {len(names)} films, as {names[0]}, {way.params}" for way, names in groups.items())
+        raise UsageError(
+            f"vectors of {table} cannot be compared, they were made in {len(groups)} ways. {ways}. "
+            "`cinelake run` makes all films alike; --movie searches some of them"
+        )
+    return next(iter(groups))
+
+
+def _which(params: Mapping[str, Any]) -> str:
+    return json.dumps({name: value for name, value in params.items() if name not in HOW_FAST}, sort_keys=True)
+
+
+def parse_like(text: str) -> tuple[str, float]:
+    """FILM@HH:MM:SS.mmm (or MM:SS, or seconds) as movie_id and seconds. Raises `UsageError`."""
+    found = _LIKE.fullmatch(text.strip())
+    if not found:
+        raise UsageError(f"a moment is FILM@HH:MM:SS, as in big_buck_bunny@00:12:31. Received: {text!r}")
+    return found["film"], int(found["h"] or 0) * 3600 + int(found["m"] or 0) * 60 + float(found["s"])
+
+
+def like_moment(index: Index, table: str, text: str, films: Mapping[str, str]) -> tuple[Floats, Hit]:
+    """The vector nearest to a moment, (d,) of length 1, and where it is.
+
+    Raises `UnknownName` for a film without vectors, `UsageError` for a time past its end.
+    """
+    movie_id, time_s = parse_like(text)
+    if movie_id not in films:
+        raise UnknownName("film", movie_id, films)
+    samples = read_samples(index.lake, table, movie_id)
+    end_s = _end_s(index, movie_id, samples.times_s)
+    if time_s > end_s or not len(samples):
+        raise UsageError(f"{movie_id} ends at {timecode(end_s)}. Received: {timecode(time_s)}")
+    at = int(np.argmin(np.abs(samples.times_s - time_s)))
+    vector: Floats = unit(np.concatenate(list(film_vectors(index.lake, table, movie_id)))[at : at + 1])[0]
+    return vector, hit_at(samples, at, 1.0)
+
+
+def _end_s(index: Index, movie_id: str, times_s: Any) -> float:
+    """When a film ends: as its shots say, else its container, else its last vector."""
+    for table, column in (("shots", "end_s"), ("films", "duration_s")):
+        if movie_id in index.cells(table):
+            ends = [end for end in index.lake.reader(table, movie_id).read([column])[column].to_pylist() if end]
+            if ends:
+                return float(max(ends))
+    return float(times_s.max(initial=0.0))
+
+
+def like_picture(index: Index, table: str, made: Making, path: Path, film: str, params: Params | None) -> Floats:
+    """The vector of a picture in a file, (d,) of length 1, made as those of `film` were.
+
+    params: the manifest's for this table, where they name files. Raises `UsageError` for a picture that cannot be read,
+    and where vectors cannot be made here as the lake's were.
+    """
+    spec = find_task(made.task)
+    frames = index.footer("frames", film)
+    jpeg = _as_frame(path, frames.ingredients.get("params") or {} if frames else {})
+    task = spec.make(_params(spec, table, made, params), Film("searched"))
+    for batch in task.run({"frames": _OnePicture(jpeg)}):
+        vectors = batch["embedding"].flatten().to_numpy(zero_copy_only=False)
+        vector: Floats = unit(np.asarray(vectors, np.float32)[None])[0]
+        return vector
+    raise UsageError(f"{table} gives no vector for a picture: search with --like")
+
+
+def _params(spec: TaskSpec, table: str, made: Making, given: Params | None) -> Params:
+    """The parameters that make the same vectors. Raises `UsageError` where they are not to be had."""
+    known = json.loads(made.params)
+    if known.get("source", "frames") != "frames":
+        raise UsageError(f"{table} holds vectors of {known['source']}, not of pictures: search with --like")
+    if spec.version != made.version:
+        raise UsageError(
+            f"{table} was made by version {made.version} of its task, this is version {spec.version}: "
+            "`cinelake run` renews it"
+        )
+    params = given or _without_files(spec, table, known)
+    if _which(key_params(params, spec.preflight(params))) != made.params:
+        raise UsageError(
+            f"{table} was made with other settings than those here ({made.params}): `cinelake run` renews it"
+        )
+    return params
+
+
+def _without_files(spec: TaskSpec, table: str, known: Mapping[str, Any]) -> Params:
+    """Parameters as the lake's footers tell them: paths of files they do not."""
+    if known.get("backbone") == {}:
+        raise UsageError(f"{table} was made by a network in a file: say where with the manifest (`manifest=`, or -m)")
+    fields = spec.params.model_fields
+    told = {name: value for name, value in known.items() if name in fields and name != "weights"}
+    return spec.params.model_validate(told)
+
+
+def _as_frame(path: Path, frames: Mapping[str, Any]) -> bytes:
+    """A picture as `frames` would keep it: upright, RGB, no wider than its pictures, JPEG of its quality."""
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise UsageError(f"{path} is huge: {path.stat().st_size >> 20} MiB, at most {MAX_BYTES >> 20} are read")
+        with Image.open(path, formats=("JPEG", "PNG", "WEBP", "TIFF", "BMP")) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise UsageError(f"{path} is huge: {image.width} × {image.height} pixels")
+            picture = ImageOps.exif_transpose(image).convert("RGB")
+    except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        why = getattr(error, "strerror", None) or "it is no JPEG, PNG, WebP, TIFF or BMP, or it is damaged"
+        raise UsageError(f"the picture {path} cannot be read: {why}") from error
+    width = int(frames.get("max_width", picture.width))
+    if picture.width > width:
+        height = max(1, round(picture.height * width / picture.width))
+        picture = picture.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=int(frames.get("jpeg_quality", 95)))
+    return buffer.getvalue()
+
+
+class _OnePicture:
+    """A table `frames` of one picture; satisfies `cinelake.task.TableReader`."""
+
+    def __init__(self, jpeg: bytes):
+        shot, number = pa.array([None], pa.int32()), pa.array([0], pa.int64())
+        columns = {"movie_id": ["searched"], "frame": number, "time_s": [0.0], "shot": shot, "jpeg": [jpeg]}
+        self._rows = pa.table(columns)
+
+    def batches(self, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Its row."""
+        yield from self.read(columns).to_batches()
+
+    def read(self, columns: list[str] | None = None) -> pa.Table:
+        """Its row."""
+        return self._rows.select(columns) if columns else self._rows

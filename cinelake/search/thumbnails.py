@@ -1,0 +1,50 @@
+"""The pictures of moments, out of the lake's table `frames` into a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow.compute as pc
+
+from cinelake.errors import UsageError
+from cinelake.lake import Lake
+from cinelake.search.moments import Moment
+
+
+def write_thumbnails(lake: Lake, moments: Sequence[Moment], folder: Path) -> list[Moment]:
+    """Write each moment's picture of `frames` into a folder, as `01-MOVIE-00h12m31s.jpg`; gives moments with files.
+
+    A moment whose film has no `frames` gets none. Raises `UsageError` where the folder cannot be written to.
+    """
+    made = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for rank, moment in enumerate(moments, 1):
+            jpeg = _picture(lake, moment)
+            hours, minutes, seconds = moment.timecode[:8].split(":")
+            path = folder / f"{rank:02d}-{moment.movie_id}-{hours}h{minutes}m{seconds}s.jpg"
+            if jpeg is not None:
+                path.write_bytes(jpeg)
+            made.append(moment if jpeg is None else replace(moment, thumbnail=str(path)))
+    except OSError as error:
+        raise UsageError(f"thumbnails cannot be written to {folder}: {error.strerror or error}") from error
+    return made
+
+
+def _picture(lake: Lake, moment: Moment) -> bytes | None:
+    """The JPEG of the moment's frame; of a span without one, the first picture in it or the nearest to it."""
+    if lake.footer("frames", moment.movie_id) is None:
+        return None
+    reader = lake.reader("frames", moment.movie_id)
+    times = reader.read(["frame", "time_s"])
+    distance = pc.abs(pc.subtract(times["time_s"], max(moment.time_s, moment.start_s)))
+    if not len(distance):
+        return None
+    wanted = times["frame"][int(pc.index(distance, pc.min(distance)).as_py())]
+    for batch in reader.batches(["frame", "jpeg"]):
+        found = batch.filter(pc.equal(batch["frame"], wanted))
+        if found.num_rows:
+            return bytes(found["jpeg"][0].as_py())
+    return None
