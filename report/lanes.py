@@ -77,7 +77,7 @@ def _characters(table: pa.Table, _: FilmTables) -> Lane:
 def _tags(table: pa.Table, tables: FilmTables) -> Lane:
     shots = tables.read("shots", ["shot", "start_s", "end_s"])
     if shots is None:
-        return spans(table.select([]).append_column("start_s", [[]]).append_column("end_s", [[]]), [])
+        return {"why": f"needs shots: {tables.why('shots')}"}
     joined = table.filter(pc.greater_equal(table["probability"], LEAST_PROBABILITY)).join(shots, "shot")
     joined = joined.filter(pc.is_valid(joined["start_s"])).sort_by([("start_s", "ascending"), ("tag", "ascending")])
     labels = [f"{tag} {probability:.2f}" for tag, probability in _pairs(joined, "tag", "probability")]

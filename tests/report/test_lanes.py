@@ -1,0 +1,61 @@
+"""Lanes of the timeline, and the figures beside it, from small tables."""
+
+import shutil
+
+import pytest
+from _report_sites import lane, page, replace, write
+
+from report.clock import clock
+
+
+@pytest.fixture(scope="module")
+def site(made_once, tmp_path_factory):
+    folder = shutil.copytree(made_once, tmp_path_factory.mktemp("lanes") / "project")
+    write(folder)
+    return folder
+
+
+def test_every_lane_is_over_the_same_seconds(site):
+    assert max(lane(site, "shots")["end"]) == max(lane(site, "scenes")["end"]) == 60
+
+
+def test_tags_below_one_half_are_left_out(site):
+    assert min(lane(site, "tags")["value"]) >= 0.5
+
+
+def test_a_tag_spans_its_shot(site):
+    tags = lane(site, "tags")
+    assert {round(end - start, 3) for start, end in zip(tags["start"], tags["end"], strict=True)} == {3.0}
+
+
+def test_a_row_for_each_character_the_longest_seen_first(site):
+    # Of twenty shots, three each in turn: mara has 0-2, 9-11, 18-19, oskar 3-5 and 12-14, tomas 6-8 and 15-17.
+    assert lane(site, "characters")["rows"] == ["mara", "oskar", "tomas"]
+
+
+def test_only_funny_spans_are_shown(site):
+    assert len(lane(site, "funny")["start"]) == 1
+
+
+def test_the_page_tells_shots_and_their_average(site):
+    assert "<dd>20</dd>" in page(site) and "<dd>3.0 s</dd>" in page(site)
+
+
+def test_an_optional_lane_is_left_out_where_the_manifest_lacks_it(site):
+    with pytest.raises(StopIteration):
+        lane(site, "subtitles")
+
+
+def test_provenance_names_version_parameters_and_the_hour(site):
+    assert "2026-11-21 12:00" in page(site) and 'id="from-scenes"' in page(site)
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(0, "0:00:00"), (59.6, "0:01:00"), (3725, "1:02:05")])
+def test_time_as_a_clock_shows_it(seconds, shown):
+    assert clock(seconds) == shown
+
+
+def test_an_entry_of_another_name_is_found_by_its_task(project):
+    replace(project, "  affect: {}\n", "  feeling: {task: affect}\n")
+    write(project)
+    assert lane(project, "affect")["why"].startswith(("stale", "blocked"))
