@@ -36,7 +36,8 @@ from cinelake.learning.images import patch_bytes
 from cinelake.manifest import Manifest, ModelEntry, load_manifest
 from cli import eluv_work
 from cli.asking import write_answer
-from cli.screen import err, out, plain, print_json, table
+from cli.screen import err, out, plain, print_json, table, warn
+from flows.happenings import labels_imported
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,6 +92,8 @@ def import_into(manifest: Path, request: Request, *, as_json: bool) -> int:
         reading = _read(request, target.contract, films)
         version = _import(target, request, reading, films)
     _tell(target, request, reading, version, as_json=as_json)
+    if not (request.dry_run or request.kind or version.unchanged):
+        labels_imported(loaded, target.name, version, warn)
     return 0
 
 
@@ -104,6 +107,8 @@ def _import_eluv(loaded: Manifest, target: Target, request: Request, *, as_json:
         reading.notes += eluv_work.notes(table, request.model)
     version = _import(target, request, reading, films)
     _tell(target, request, reading, version, as_json=as_json)
+    if not (request.dry_run or request.kind or version.unchanged):
+        labels_imported(loaded, target.name, version, warn)
     return 0
 
 

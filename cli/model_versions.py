@@ -40,10 +40,13 @@ def promote(
     """Make a version the champion, whatever the gate said."""
     from cinelake.learning.versions import promote as promote_version
     from cinelake.manifest import load_manifest
-    from cli.screen import out
+    from cli.screen import out, warn
+    from flows.happenings import champion_changed
 
-    promote_version(load_manifest(manifest), name, version)
+    loaded = load_manifest(manifest)
+    promote_version(loaded, name, version)
     out.print(f"{name} {version} is champion: `cinelake plan --why` shows the tables that this makes stale")
+    champion_changed(loaded, name, version, warn)
 
 
 @app.command(epilog=example("cinelake models rollback scenes"))
@@ -51,10 +54,13 @@ def rollback(name: NameArgument, manifest: ManifestOption = HERE) -> None:
     """Make the champion before the present one champion again."""
     from cinelake.learning.versions import rollback as roll_back
     from cinelake.manifest import load_manifest
-    from cli.screen import out
+    from cli.screen import out, warn
+    from flows.happenings import champion_changed
 
-    number = roll_back(load_manifest(manifest), name)
+    loaded = load_manifest(manifest)
+    number = roll_back(loaded, name)
     out.print(f"{name} {number} is champion again: `cinelake plan --why` shows the tables that this makes stale")
+    champion_changed(loaded, name, number, warn)
 
 
 @app.command(epilog=example("cinelake models restore scenes"))

@@ -16,6 +16,7 @@ from cinelake.manifest import load_manifest
 from cinelake.plan import STATES, Plan
 from cinelake.planning import CATALOGUE, Planning, plan_manifest
 from cinelake.query import failed_tasks
+from cli.options import Films
 from cli.screen import duration, first_line, out, print_json, state, table
 from cli.standing import print_standing_out, standing_out
 
@@ -25,16 +26,14 @@ SHOWN_ROWS = 200
 
 def show_plan(
     manifest: Path,
-    selectors: Sequence[str],
-    movies: Sequence[str],
+    films: Films,
     *,
-    failed: bool = False,
     why: bool = False,
     with_estimate: bool = False,
     as_json: bool = False,
 ) -> int:
     """Print the plan; gives the exit code."""
-    planning = plan_manifest(load_manifest(manifest), retry_failed=failed).selected(selectors, movies)
+    planning = films.planned(load_manifest(manifest))
     predicted = _estimate(planning) if with_estimate else None
     if as_json:
         print_json(_plan_json(planning, predicted))

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from cinelake.plan import Plan
 from cinelake.step import Event
-from cli.screen import duration, err
+from cli.screen import duration, err, warn
 
 LINE_EVERY_S = 10.0
 DECODE_SHARE = 0.5
@@ -65,6 +65,20 @@ class RunProgress:
 
     def _on_begin(self, _: Event) -> None:
         self._doing, self._began = "working", time.monotonic()
+
+    def _on_paused(self, _: Event) -> None:
+        self._doing = "paused (`cinelake resume`)"
+        self._say("paused: films that are worked on end, nothing new starts (`cinelake resume`)")
+
+    def _on_resumed(self, _: Event) -> None:
+        self._doing = "working"
+        self._say("resumed")
+
+    def _on_say(self, event: Event) -> None:
+        warn(event["text"])
+
+    def _on_metrics(self, event: Event) -> None:
+        self._say(f"metrics at {event['url']} while the run lasts")
 
     def _on_record(self, _: Event) -> None:
         self._doing = "recording the run in MLflow"

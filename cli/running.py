@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from cinelake.manifest import load_manifest
-from cinelake.planning import Planning, plan_manifest
+from cinelake.lake import Lake
+from cinelake.manifest import Manifest, load_manifest
+from cinelake.pausing import pause, resume
+from cinelake.planning import Planning
+from cli.options import Films
 from cli.progress import RunProgress
 from cli.screen import duration, err, first_line, out, print_json, table
 from flows.run import RunSummary, run_catalogue
@@ -16,27 +21,40 @@ SHOWN_FAILURES = 12
 
 
 def run_manifest(
-    manifest: Path,
-    selectors: Sequence[str] = (),
-    movies: Sequence[str] = (),
-    *,
-    failed: bool = False,
-    strict: bool = False,
-    as_json: bool = False,
+    manifest: Path, films: Films, *, monitoring: Mapping[str, Any], strict: bool = False, as_json: bool = False
 ) -> int:
-    """Run a manifest; gives the exit code."""
-    planning = plan_manifest(load_manifest(manifest), retry_failed=failed).selected(selectors, movies)
+    """Run a manifest; gives the exit code. monitoring: settings that go before the manifest's."""
+    planning = films.planned(watched_by(load_manifest(manifest), monitoring))
     summary = run_planned(planning, quiet=as_json)
     if as_json:
         print_json(summary.to_json())
     else:
         print_summary(summary)
         if summary.interrupted or summary.failures:
-            again = ["cinelake", "run", "-m", str(manifest)]
-            again += [word for selector in selectors for word in ("-s", selector)]
-            again += [word for movie in movies for word in ("--movie", movie)]
-            print_resume(summary, again)
+            print_resume(summary, ["cinelake", "run", "-m", str(manifest), *films.words()])
     return summary.exit_code(strict=strict)
+
+
+def watched_by(manifest: Manifest, monitoring: Mapping[str, Any]) -> Manifest:
+    """The manifest with other settings of its section `monitoring`; paths are relative to the working folder."""
+    given = {name: value for name, value in monitoring.items() if value is not None}
+    settled = {name: str(value.absolute()) if isinstance(value, Path) else value for name, value in given.items()}
+    return replace(manifest, monitoring=manifest.monitoring.model_copy(update=settled))
+
+
+def pause_runs(manifest: Path) -> int:
+    """Pause all runs on the manifest's lake; gives the exit code."""
+    new = pause(Lake(load_manifest(manifest).lake.place))
+    out.print("paused: films that are worked on end, nothing new starts; `cinelake resume` goes on" if new
+              else "runs on this lake are paused already: `cinelake resume` goes on")  # fmt: skip
+    return 0
+
+
+def resume_runs(manifest: Path) -> int:
+    """Let paused runs go on; gives the exit code."""
+    new = resume(Lake(load_manifest(manifest).lake.place))
+    out.print("runs on this lake go on" if new else "runs on this lake are not paused")
+    return 0
 
 
 def run_planned(planning: Planning, *, quiet: bool = False) -> RunSummary:

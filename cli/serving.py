@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NoReturn
 
 from cinelake.errors import EngineUnavailable, UsageError
 from cinelake.manifest import load_manifest
@@ -93,12 +94,14 @@ def _start_worker(folder: Path, url: str, pool: str) -> subprocess.Popen[bytes]:
         )
 
 
-def work(manifest: Path) -> int:
+def work(manifest: Path) -> NoReturn:
     """Become a worker of the manifest's pool, on the configured server."""
     loaded = load_manifest(manifest)
     with kept_server(state_folder(loaded.folder)) as url:
         out.print(f"working for pool {loaded.deploy.work_pool} of {url}, until Ctrl-C", markup=False)
-        return subprocess.run(worker_command(loaded.deploy.work_pool), env=worker_environment(url)).returncode
+        command = worker_command(loaded.deploy.work_pool)
+        sys.stdout.flush()
+        os.execve(command[0], command, worker_environment(url))
 
 
 def _end(process: subprocess.Popen[bytes] | None) -> None:

@@ -16,7 +16,7 @@ from cinelake.learning.session import Event, Request, TrainingSummary
 from cinelake.learning.split import Split
 from cinelake.manifest import Manifest, load_manifest
 from cli.class_scores import MEASURES, print_classes, print_opinions, split_by_class
-from cli.screen import duration, err, out, print_json, table
+from cli.screen import duration, err, out, print_json, table, warn
 from flows.training import run_training
 
 LINE_EVERY_S = 5.0
@@ -106,6 +106,9 @@ class TrainingProgress:
 
     def _on_film(self, event: Event) -> None:
         self._bar.update(self._task, completed=event["done"], total=event["films"], facts=event["is"])
+
+    def _on_say(self, event: Event) -> None:
+        warn(event["text"])
 
     def _on_server(self, event: Event) -> None:
         self._say(f"starting a Prefect server on loopback {event['url']}" if event["own"] else f"using {event['url']}")

@@ -6,34 +6,49 @@ resumed by the same command.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import datetime
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from prefect import flow, task
+from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import get_client
+from prefect.concurrency.sync import concurrency
+from prefect.exceptions import ObjectNotFound
 from prefect.futures import as_completed
+from prefect.states import Completed, Failed, State
 from prefect.utilities.annotations import quote
 
-from cinelake.engines import Engine, make_engine
+from cinelake.backfill import chosen
+from cinelake.engines import Engine
 from cinelake.errors import FilmError, TaskFailed, WorkerLost
 from cinelake.lake import Lake
-from cinelake.manifest import load_manifest
+from cinelake.manifest import Manifest, load_manifest
+from cinelake.pausing import LOOK_EVERY_S, Gate
 from cinelake.planning import Planning, plan_manifest
-from cinelake.step import CellReport, Step, StepReport
+from cinelake.step import CellReport, OnEvent, Step, StepReport
+from cinelake.tracking.runs import mlflow_page
+from flows.artifacts import Progress, show_end, show_plan
+from flows.happenings import failed_too_much, flow_started
+from flows.run import FlowLog, RunSummary, run_catalogue
 
 RETRY_DELAY_S = 1.0
 
 
 @dataclass(frozen=True)
 class Handed:
-    """What a caller in the same process has ready: its plan, its engine, and who is told of each film's end."""
+    """What a caller in the same process has ready: its plan, its engine, and who is told of what happens."""
 
     planning: Planning
     engine: Engine
     on_report: Callable[[StepReport], None]
+    on_event: OnEvent
 
 
 HANDED: ContextVar[Handed | None] = ContextVar("handed", default=None)
@@ -41,53 +56,133 @@ HANDED: ContextVar[Handed | None] = ContextVar("handed", default=None)
 
 @flow(name="catalogue", validate_parameters=True)
 def catalogue(
-    manifest: str = "pipeline.yaml", select: Sequence[str] = (), movies: Sequence[str] = (), failed: bool = False
-) -> dict[str, int]:
-    """Make what is stale of a manifest's catalogue; gives the number of cells by outcome.
+    manifest: str = "pipeline.yaml",
+    select: Sequence[str] = (),
+    movies: Sequence[str] = (),
+    failed: bool = False,
+    films_from: str | None = None,
+    since: datetime.datetime | None = None,
+) -> Any:
+    """Make what is stale of a manifest's catalogue.
 
-    manifest: the file. select, movies: as in `cinelake run`. failed: try again what is known to be bad.
+    Args:
+        manifest: The manifest's file, on the worker's machine.
+        select: Only these tables, as in `cinelake run --select`; empty: all.
+        movies: Only these films, by id; empty: all.
+        failed: Try again what is known to be bad.
+        films_from: Only the films that this file names, one a line.
+        since: Only films that arrived since then.
     """
-    handed = HANDED.get() or _plan_here(manifest, select, movies, failed)
+    handed = HANDED.get()
+    if handed:
+        return make_films(handed)
+    return _deployed(Path(manifest), select, movies, failed, films_from, since)
+
+
+def make_films(handed: Handed) -> dict[str, int]:
+    """Make the films of a plan, with what Prefect's UI shows; gives the number of cells by outcome."""
     counts: dict[str, int] = {"made": 0, "failed": 0, "skipped": 0}
+    make_limits(handed.planning.manifest)
+    shown = Progress(handed.planning)
     try:
-        for report in fan_out(handed.planning, handed.engine):
+        for report in fan_out(handed.planning, handed.engine, handed.on_event):
             handed.on_report(report)
+            shown.on_report(report)
             for cell in report.cells:
                 counts[cell.outcome] += 1
     except BaseException:
         handed.engine.stop(now=True)
         raise
+    finally:
+        shown.end()
     return counts
 
 
-def _plan_here(manifest: str, select: Sequence[str], movies: Sequence[str], failed: bool) -> Handed:
-    loaded = load_manifest(Path(manifest))
-    planning = plan_manifest(loaded, retry_failed=failed).selected(select, movies)
-    return Handed(planning, make_engine(loaded, lambda _: None), lambda _: None)
+def _deployed(
+    manifest: Path,
+    select: Sequence[str],
+    movies: Sequence[str],
+    failed: bool,
+    films_from: str | None,
+    since: datetime.datetime | None,
+) -> State[Any]:
+    """A run of a deployment: what `cinelake run` does, told in Prefect's log, with a state that says what failed."""
+    log = get_run_logger()
+    loaded = load_manifest(manifest)
+    flow_started(loaded, "catalogue")
+    files = Path(films_from) if films_from else None
+    planning = chosen(plan_manifest(loaded, retry_failed=failed), select, movies, files, since)
+    if not planning.plan.stale:
+        show_plan(planning)
+    summary = run_catalogue(planning, FlowLog(log).on_event, make_films)
+    show_end(loaded, _facts(summary), mlflow_page(loaded.tracking, summary.mlflow))
+    return _end(planning, summary)
 
 
-def fan_out(planning: Planning, engine: Engine) -> Iterator[StepReport]:
-    """Hand films to the engine, never more than its window at once, and give each film's report as it ends."""
-    film_task = _film_task(engine, planning.manifest.defaults.retries)
-    waiting = iter(planning.plan.by_film().items())
+def _facts(summary: RunSummary) -> dict[str, Any]:
+    known = {"films": summary.films, "fresh before": summary.fresh, "known bad": summary.known}
+    return {"cells made": sum(summary.made.values()), "new failures": len(summary.failures), **known}
+
+
+def _end(planning: Planning, summary: RunSummary) -> State[Any]:
+    """Completed; completed with failures, by another name; failed, when more failed than the manifest allows."""
+    made, failed = sum(summary.made.values()), len(summary.failures)
+    words = f"{made} cells made, {failed} failed, {summary.fresh} were fresh"
+    data = summary.to_json()
+    if failed_too_much(planning.manifest, made, failed):
+        return Failed(message=f"{words}: more than notifications.failure_rate allows")
+    return Completed(name="CompletedWithFailures" if failed else "Completed", message=words, data=data)
+
+
+def make_limits(manifest: Manifest) -> None:
+    """Make limits of the manifest that the server does not have; `cinelake deploy` changes those that it has."""
+    if not manifest.limits:
+        return
+    with get_client(sync_client=True) as client:
+        for name, limit in manifest.limits.items():
+            try:
+                client.read_global_concurrency_limit_by_name(name)
+            except ObjectNotFound:
+                client.upsert_global_concurrency_limit_by_name(name, limit.slots)
+
+
+def fan_out(planning: Planning, engine: Engine, on_event: OnEvent) -> Iterator[StepReport]:
+    """Hand films to the engine, never more than its window at once, and give each film's report as it ends.
+
+    While runs on the lake are paused, the films in flight end and no other starts.
+    """
+    film_task = _film_task(engine, planning.manifest)
+    waiting = deque(planning.plan.by_film().items())
     in_flight: dict[Any, Step] = {}
-    while True:
-        while len(in_flight) < engine.window and (film := next(waiting, None)):
+    gate = Gate(planning.lake, lambda paused: on_event({"kind": "paused" if paused else "resumed"}))
+    while waiting or in_flight:
+        while waiting and len(in_flight) < engine.window and gate.is_open():
+            film = waiting.popleft()
             step = planning.step(*film)
             in_flight[film_task.submit(film[0], quote(step))] = step
+        on_event({"kind": "queue", "waiting": len(waiting), "in_flight": len(in_flight)})
         if not in_flight:
-            return
-        ended = next(as_completed(list(in_flight)))
-        yield _report_of(ended, in_flight.pop(ended))
+            time.sleep(LOOK_EVERY_S)
+        elif ended := _next_ended(in_flight, None if gate.is_open() else LOOK_EVERY_S):
+            yield _report_of(ended, in_flight.pop(ended))
+    on_event({"kind": "queue", "waiting": 0, "in_flight": 0})
 
 
-def _film_task(engine: Engine, retries: int) -> Any:
+def _next_ended(in_flight: Iterable[Any], timeout_s: float | None) -> Any | None:
+    """The next film's future that ends; None when none did in time."""
+    try:
+        return next(as_completed(list(in_flight), timeout=timeout_s))
+    except TimeoutError:
+        return None
+
+
+def _film_task(engine: Engine, manifest: Manifest) -> Any:
     """The Prefect task of one film: retried when its worker died, for what is not yet in the lake."""
 
     @task(
         name="film",
         task_run_name="{movie_id}",
-        retries=retries,
+        retries=manifest.defaults.retries,
         retry_delay_seconds=RETRY_DELAY_S,
         retry_condition_fn=_worth_retrying,
         cache_policy=NO_CACHE,
@@ -96,12 +191,26 @@ def _film_task(engine: Engine, retries: int) -> Any:
     def film(movie_id: str, step: Any) -> StepReport:
         wanted = step.value if isinstance(step, quote) else step
         left = not_yet_made(wanted)
-        report = engine.place(left) if left.cells else StepReport(movie_id)
+        report = StepReport(movie_id)
+        if left.cells:
+            with _slots(limits_of(manifest, left)):
+                report = engine.place(left)
         done = {cell.table for cell in left.cells}
         report.cells += [CellReport(cell.table, "made") for cell in wanted.cells if cell.table not in done]
         return report
 
     return film
+
+
+def limits_of(manifest: Manifest, step: Step) -> list[str]:
+    """The shared limits of which a step takes a slot."""
+    tables = {cell.table for cell in step.cells}
+    return [name for name, limit in manifest.limits.items() if not limit.tasks or tables & set(limit.tasks)]
+
+
+def _slots(limits: list[str]) -> Any:
+    """A slot of each limit, waited for; nothing is asked of the server where there is none."""
+    return concurrency(limits, strict=True) if limits else nullcontext()
 
 
 def _worth_retrying(_task: Any, _run: Any, state: Any) -> bool:

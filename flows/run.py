@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 import signal
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from threading import current_thread, main_thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cinelake.engines import Engine, make_engine
 from cinelake.errors import FilmError
@@ -22,9 +24,21 @@ from cinelake.planning import CATALOGUE, Planning
 from cinelake.quality import measure_new, watched_tables
 from cinelake.step import Event, StepReport
 from cinelake.tracking.runs import RunRecord
+from flows.happenings import catalogue_ran
+from flows.monitoring import monitored
 from flows.server import prefect_server, state_folder
 
+if TYPE_CHECKING:
+    from flows.catalogue import Handed
+
 OnEvent = Callable[[Event], None]
+Work = Callable[["Handed"], object]
+"""Hands out a plan's films, within a flow."""
+LOG_EVERY_S = 30.0
+PAUSE_WORDS = {
+    "paused": "paused: films that are worked on end, nothing new starts (`cinelake resume`)",
+    "resumed": "resumed",
+}
 
 
 @dataclass
@@ -45,6 +59,7 @@ class RunSummary:
     frames_decoded: int = 0
     mlflow: str = ""
     measured: int = 0
+    run: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     interrupted: bool = False
 
     @property
@@ -64,32 +79,64 @@ class RunSummary:
                 "times_real": round(self.times_real, 2)}  # fmt: skip
 
 
-def run_catalogue(planning: Planning, on_event: OnEvent) -> RunSummary:
+def run_catalogue(planning: Planning, on_event: OnEvent, work: Work | None = None) -> RunSummary:
     """Make what is stale in the plan.
 
+    work: how films are handed out, within a flow that already runs; without it a flow is started, under a server.
     Raises `StorageError` when the lake cannot be written, `EngineUnavailable` when engine or server is not there
     (an engine before anything is started).
     An interrupt (Ctrl-C) ends the running steps and gives the summary of what was done.
     """
     summary = _start_summary(planning)
     started = time.monotonic()
-    summary.failures += record_catalogue_problems(planning)
-    planning.lake.storage.sweep()
-    if planning.plan.stale:
-        planning.lake.storage.check_writable()
-        engine = make_engine(planning.manifest, on_event)
-        try:
-            with prefect_server(state_folder(planning.manifest.folder)) as server:
-                on_event({"kind": "server", "url": server.url, "own": server.own is not None})
-                _run_flow(planning, engine, server.wait, summary, on_event)
-        except KeyboardInterrupt:  # before the flow began, or a second one while the first was obeyed
-            summary.interrupted = True
-        finally:
-            engine.stop(now=True)
-    if planning.plan.stale and not summary.interrupted:
-        summary.measured = measure_new(planning.lake, planning.index, watched_tables(planning.manifest))
-    summary.wall_s = time.monotonic() - started
+    with monitored(planning, summary.run, on_event) as tell:
+        summary.failures += record_catalogue_problems(planning)
+        planning.lake.storage.sweep()
+        if planning.plan.stale:
+            planning.lake.storage.check_writable()
+            _make_stale(planning, work, summary, tell)
+        summary.wall_s = time.monotonic() - started
+        if (summary.made or summary.failures) and not summary.interrupted:
+            reasons = [failure["reason"] for failure in summary.failures]
+            catalogue_ran(planning.manifest, sum(summary.made.values()), reasons, partial(_say, tell))
+        tell({"kind": "end", "summary": summary.to_json()})
     return summary
+
+
+def _say(tell: OnEvent, text: str) -> None:
+    tell({"kind": "say", "text": text})
+
+
+def _make_stale(planning: Planning, work: Work | None, summary: RunSummary, on_event: OnEvent) -> None:
+    engine = make_engine(planning.manifest, on_event)
+    try:
+        with _server(planning, work, on_event) as wait:
+            _run_flow(planning, engine, wait, summary, on_event, work)
+    except KeyboardInterrupt:  # before the flow began, or a second one while the first was obeyed
+        summary.interrupted = True
+    finally:
+        engine.stop(now=True)
+    if not summary.interrupted:
+        _measure(planning, summary)
+
+
+@contextmanager
+def _server(planning: Planning, work: Work | None, on_event: OnEvent) -> Iterator[Callable[[], None]]:
+    """A Prefect server, and how to wait until it answers; within a flow there is one."""
+    if work is not None:
+        yield lambda: None
+        return
+    with prefect_server(state_folder(planning.manifest.folder)) as server:
+        on_event({"kind": "server", "url": server.url, "own": server.own is not None})
+        yield server.wait
+
+
+def _measure(planning: Planning, summary: RunSummary) -> None:
+    """Measure what was made; a damaged file of the lake is a failure, and costs nothing else."""
+    try:
+        summary.measured = measure_new(planning.lake, planning.index, watched_tables(planning.manifest))
+    except FilmError as error:
+        summary.failures.append(_failure("", "quality", error.reason, str(error)))
 
 
 def _start_summary(planning: Planning) -> RunSummary:
@@ -104,25 +151,29 @@ def _start_summary(planning: Planning) -> RunSummary:
 
 
 def _run_flow(
-    planning: Planning, engine: Engine, wait: Callable[[], None], summary: RunSummary, on_event: OnEvent
+    planning: Planning,
+    engine: Engine,
+    wait: Callable[[], None],
+    summary: RunSummary,
+    on_event: OnEvent,
+    work: Work | None,
 ) -> None:
     record = _record(planning)
     clean = False
     try:
-        engine.warm({movie_id: planning.films[movie_id].path for movie_id in planning.plan.by_film()})
+        films = planning.plan.by_film()
+        engine.warm({movie_id: planning.films[movie_id].path for movie_id in films})
         with interrupts_held():
-            from flows.catalogue import HANDED, Handed, catalogue
+            from flows.catalogue import Handed
 
         wait()
-        on_event({"kind": "begin"})
+        on_event({"kind": "begin", "films": len(films), "cells": len(planning.plan.stale)})
         began = time.monotonic()
-        token = HANDED.set(Handed(planning, engine, lambda report: _add(summary, report, on_event)))
+        handed = Handed(planning, engine, lambda report: _add(summary, report, on_event), on_event)
         try:
-            run = catalogue.with_options(task_runner=engine.task_runner())
-            run(manifest=str(planning.manifest.path), select=planning.plan.selection.split())
+            (work or _start_flow)(handed)
             clean = True
         finally:
-            HANDED.reset(token)
             summary.work_s = time.monotonic() - began
     except KeyboardInterrupt:
         summary.interrupted = True
@@ -133,6 +184,48 @@ def _run_flow(
         if record:
             on_event({"kind": "record"})
             summary.mlflow = _finish(record, summary, clean)
+
+
+def _start_flow(handed: Handed) -> None:
+    """Start the catalogue flow in this process."""
+    from flows.catalogue import HANDED, catalogue
+
+    planning = handed.planning
+    token = HANDED.set(handed)
+    try:
+        run = catalogue.with_options(task_runner=handed.engine.task_runner())
+        run(manifest=str(planning.manifest.path), select=planning.plan.selection.split())
+    finally:
+        HANDED.reset(token)
+
+
+class FlowLog:
+    """Tells a run in a log of few lines, as Prefect's UI shows it: what goes wrong at once, progress now and then."""
+
+    def __init__(self, log: Any):
+        self._log = log
+        self._told = time.monotonic()
+        self._ended = 0
+
+    def on_event(self, event: Event) -> None:
+        """Take one event of the run."""
+        kind = event["kind"]
+        if kind == "begin":
+            self._log.info("%d cells of %d films to make", event["cells"], event["films"])
+        elif kind == "say":
+            self._log.warning("%s", event["text"])
+        elif kind in ("paused", "resumed"):
+            self._log.warning("%s", PAUSE_WORDS[kind])
+        elif kind == "done":
+            self._film_ended(event["report"])
+
+    def _film_ended(self, report: StepReport) -> None:
+        self._ended += 1
+        for cell in report.failed():
+            self._log.error("%s of %s: %s: %s", cell.table, report.movie_id, cell.reason, cell.message)
+        if time.monotonic() - self._told > LOG_EVERY_S:
+            self._told = time.monotonic()
+            self._log.info("%d films ended", self._ended)
 
 
 @contextmanager
@@ -172,7 +265,7 @@ def _add(summary: RunSummary, report: StepReport, on_event: OnEvent) -> None:
             summary.failures.append(_failure(report.movie_id, cell.table, cell.reason, cell.message))
         else:
             summary.skipped += 1
-    on_event({"kind": "done", "movie_id": report.movie_id, "failed": len(report.failed())})
+    on_event({"kind": "done", "movie_id": report.movie_id, "failed": len(report.failed()), "report": report})
 
 
 def _failure(movie_id: str, table: str, reason: str, message: str) -> dict[str, str]:

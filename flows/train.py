@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from prefect import flow
+from prefect import flow, get_run_logger
+from prefect.states import Completed, State
 
 from cinelake.learning.candidate import Prepared
-from cinelake.learning.session import OnEvent, Request, prepare_request, train_model
-from cinelake.manifest import load_manifest
+from cinelake.learning.session import Event, OnEvent, Request, TrainingSummary, prepare_request, train_model
+from cinelake.manifest import Manifest, load_manifest
+from cinelake.tracking.runs import mlflow_page
+from flows.artifacts import show_end
+from flows.happenings import champion_changed, flow_started
 from flows.server import state_folder
 
 
@@ -28,16 +32,35 @@ HANDED: ContextVar[Handed | None] = ContextVar("handed_training", default=None)
 
 
 @flow(name="train", validate_parameters=True)
-def train(model: str, manifest: str = "pipeline.yaml", seed: int | None = None) -> dict[str, Any]:
-    """Train a model of a manifest; gives the summary as data. The champion moves if the gate opens.
+def train(model: str, manifest: str = "pipeline.yaml", seed: int | None = None, from_champion: bool = False) -> Any:
+    """Train a model of a manifest. The champion moves if the gate opens.
 
-    model: its name. manifest: the file. seed: instead of the manifest's.
+    Args:
+        model: Its name, as in section `models`.
+        manifest: The manifest's file, on the worker's machine.
+        seed: Instead of the manifest's.
+        from_champion: Bring the champion up to date with later labels, instead of learning anew.
     """
-    handed = HANDED.get() or _prepare_here(manifest, model, seed)
-    folder = state_folder(handed.request.manifest.folder) / "training"
-    return train_model(handed.request, handed.prepared, folder, handed.on_event).to_json()
+    handed = HANDED.get()
+    loaded = handed.request.manifest if handed else load_manifest(Path(manifest))
+    flow_started(loaded, "train", model)
+    folder = state_folder(loaded.folder) / "training"
+    if handed:
+        return train_model(handed.request, handed.prepared, folder, handed.on_event).to_json()
+    request = Request(loaded, model, seed, from_champion=from_champion)
+    summary = train_model(request, prepare_request(request, ignore), folder, ignore)
+    return trained(loaded, summary)
 
 
-def _prepare_here(manifest: str, model: str, seed: int | None) -> Handed:
-    request = Request(load_manifest(Path(manifest)), model, seed)
-    return Handed(request, prepare_request(request, lambda _: None), lambda _: None)
+def ignore(_: Event) -> None:
+    """Hear of nothing: a deployed training tells its end."""
+
+
+def trained(manifest: Manifest, summary: TrainingSummary) -> State[Any]:
+    """The end of a deployed training: told in Prefect's UI, and to who waits for a champion."""
+    words = f"{summary.model} {summary.version} {'is champion' if summary.moved else 'is not champion'}: {summary.why}"
+    facts = {summary.metric: summary.scores.get(summary.metric), "baseline": summary.baseline.get(summary.metric)}
+    show_end(manifest, {"outcome": words, **facts}, mlflow_page(manifest.tracking, summary.run_id))
+    if summary.moved:
+        champion_changed(manifest, summary.model, summary.version, get_run_logger().warning)
+    return Completed(message=words, data=summary.to_json())

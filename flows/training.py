@@ -5,6 +5,7 @@ from __future__ import annotations
 from cinelake.errors import UsageError
 from cinelake.learning.session import OnEvent, Request, TrainingSummary, prepare_request
 from cinelake.manifest import Manifest
+from flows.happenings import champion_changed
 from flows.run import interrupts_held
 from flows.server import prefect_server, state_folder
 
@@ -31,7 +32,14 @@ def run_training(request: Request, on_event: OnEvent) -> TrainingSummary:
                 HANDED.reset(token)
     except KeyboardInterrupt:
         return TrainingSummary(request.model, interrupted=True)
+    tell_champion(request.manifest, kept[0], on_event)
     return kept[0]
+
+
+def tell_champion(manifest: Manifest, summary: TrainingSummary, on_event: OnEvent) -> None:
+    """Tell who waits for it that the champion moved, if it did; once the server of the run alone is gone."""
+    if summary.moved:
+        champion_changed(manifest, summary.model, summary.version, lambda text: on_event({"kind": "say", "text": text}))
 
 
 def _hear(event: dict[str, object], kept: list[TrainingSummary], on_event: OnEvent) -> None:

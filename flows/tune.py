@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from prefect import flow
+from prefect.states import Completed
 
 from cinelake.learning.candidate import Prepared
 from cinelake.learning.session import OnEvent
 from cinelake.learning.tuning import TuningRequest, prepare_tuning, tune_model
 from cinelake.manifest import load_manifest
+from flows.happenings import flow_started
 from flows.server import state_folder
+from flows.train import ignore, trained
 
 
 @dataclass(frozen=True)
@@ -29,16 +32,22 @@ HANDED: ContextVar[Handed | None] = ContextVar("handed_tuning", default=None)
 
 
 @flow(name="tune", validate_parameters=True)
-def tune(model: str, manifest: str = "pipeline.yaml", trials: int | None = None) -> dict[str, Any]:
-    """Tune a model of a manifest; gives the summary as data. The champion moves if the gate opens.
+def tune(model: str, manifest: str = "pipeline.yaml", trials: int | None = None) -> Any:
+    """Search a model's settings and train the best. The champion moves if the gate opens.
 
-    model: its name. manifest: the file. trials: instead of the manifest's.
+    Args:
+        model: Its name, as in section `models`.
+        manifest: The manifest's file, on the worker's machine.
+        trials: How many, instead of the manifest's.
     """
-    handed = HANDED.get() or _prepare_here(manifest, model, trials)
-    folder = state_folder(handed.request.manifest.folder)
-    return tune_model(handed.request, handed.prepared, folder, handed.on_event).to_json()
-
-
-def _prepare_here(manifest: str, model: str, trials: int | None) -> Handed:
-    request = TuningRequest(load_manifest(Path(manifest)), model, trials)
-    return Handed(request, prepare_tuning(request, lambda _: None), lambda _: None)
+    handed = HANDED.get()
+    loaded = handed.request.manifest if handed else load_manifest(Path(manifest))
+    flow_started(loaded, "tune", model)
+    folder = state_folder(loaded.folder)
+    if handed:
+        return tune_model(handed.request, handed.prepared, folder, handed.on_event).to_json()
+    request = TuningRequest(loaded, model, trials)
+    summary = tune_model(request, prepare_tuning(request, ignore), folder, ignore)
+    if summary.training is not None:
+        return trained(loaded, summary.training)
+    return Completed(message=f"{model}: no training came of {len(summary.trials)} trials", data=summary.to_json())

@@ -6,7 +6,7 @@ from cinelake.learning.session import OnEvent
 from cinelake.learning.tuning import TuningRequest, TuningSummary, prepare_tuning
 from flows.run import interrupts_held
 from flows.server import prefect_server, state_folder
-from flows.training import check_tracking
+from flows.training import check_tracking, tell_champion
 
 
 def run_tuning(request: TuningRequest, on_event: OnEvent) -> TuningSummary:
@@ -37,4 +37,6 @@ def run_tuning(request: TuningRequest, on_event: OnEvent) -> TuningSummary:
                 HANDED.reset(token)
     except KeyboardInterrupt:
         return TuningSummary(request.model, interrupted=True)
+    if kept[0].training:
+        tell_champion(request.manifest, kept[0].training, on_event)
     return kept[0]

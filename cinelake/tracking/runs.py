@@ -92,6 +92,15 @@ class RunRecord:
         self._client.set_terminated(self._run_id, status)
 
 
+def mlflow_page(tracking: TrackingSettings, run_id: str) -> str:
+    """The page of a run in MLflow's UI, after `/#/`; nothing for a run that was not recorded."""
+    if not run_id or run_id.startswith("not recorded"):
+        return ""
+    with tracking_errors(tracking.uri, "looking for the run"):
+        run = connect(tracking.uri).get_run(run_id)
+    return f"experiments/{run.info.experiment_id}/runs/{run_id}"
+
+
 class TrainingRecord:
     """One MLflow run of a training, or of a tuning whose trials are its children; used as a context manager.
 

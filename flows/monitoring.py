@@ -1,0 +1,213 @@
+"""What machines are told of a run: a line of JSON for every event, and metrics for Prometheus.
+
+Both listen to the run's events; neither can stop it: a log or a port that cannot be opened is said before work starts.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from cinelake.errors import UsageError
+from cinelake.manifest import MonitoringSettings
+from cinelake.planning import Planning
+from cinelake.step import CellReport, Event, OnEvent, StepReport
+
+WRITE_EVERY_S = 5.0
+LEVELS = {"made": logging.INFO, "skipped": logging.WARNING, "failed": logging.ERROR}
+
+
+@contextmanager
+def monitored(planning: Planning, run: str, on_event: OnEvent) -> Iterator[OnEvent]:
+    """`on_event`, with the manifest's log and metrics listening too. Raises `UsageError` where one cannot be opened."""
+    settings = planning.manifest.monitoring
+    with ExitStack() as stack:
+        listeners = [on_event]
+        if settings.log_json:
+            listeners.append(stack.enter_context(json_log(Path(settings.log_json), run)).on_event)
+        if settings.metrics_port is not None or settings.metrics_file:
+            listeners.append(stack.enter_context(served_metrics(settings, planning, on_event)).on_event)
+
+        def tell(event: Event) -> None:
+            for listener in listeners:
+                listener(event)
+
+        yield tell
+
+
+# --- a line of JSON an event
+
+
+@contextmanager
+def json_log(file: Path, run: str) -> Iterator[JsonLog]:
+    """A log that is added to `file`. Raises `UsageError`."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handler = logging.FileHandler(file, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"the log {file} cannot be written: {error.strerror or error}") from error
+    try:
+        yield JsonLog(handler, run)
+    finally:
+        handler.close()
+
+
+class JsonLog:
+    """One JSON object a line, each with time, level, event, run, film and task (null where there is none)."""
+
+    def __init__(self, handler: logging.Handler, run: str):
+        from pythonjsonlogger.json import JsonFormatter
+
+        handler.setFormatter(
+            JsonFormatter(
+                ["levelname", "message"],
+                rename_fields={"levelname": "level", "message": "event"},
+                timestamp="time",
+                json_ensure_ascii=False,
+            )
+        )
+        self._logger = logging.Logger("cinelake.run")
+        self._logger.addHandler(handler)
+        self._run = run
+
+    def on_event(self, event: Event) -> None:
+        """Take one event of the run."""
+        kind = event["kind"]
+        if kind == "done":
+            self._film_ended(event["report"])
+        elif kind == "task":
+            self._say("task begins", film=event["movie_id"], task=event["table"])
+        elif kind == "begin":
+            self._say("run begins", films=event["films"], cells=event["cells"])
+        elif kind == "end":
+            self._say("run ends", **event["summary"])
+        elif kind in ("paused", "resumed"):
+            self._say(f"run {kind}", level=logging.WARNING)
+        elif kind == "say":
+            self._say("note", level=logging.WARNING, text=event["text"])
+
+    def _film_ended(self, report: StepReport) -> None:
+        for cell in report.cells:
+            facts: dict[str, Any] = {"outcome": cell.outcome, "seconds": round(cell.wall_s, 3), "rows": cell.rows}
+            if cell.outcome != "made":
+                facts |= {"reason": cell.reason, "text": cell.message}
+            self._say("cell ends", film=report.movie_id, task=cell.table, level=LEVELS[cell.outcome], **facts)
+        facts = {"film_s": report.film_s, "seconds": round(report.wall_s, 3), "frames_decoded": report.frames_decoded}
+        self._say("film ends", film=report.movie_id, **facts)
+
+    def _say(
+        self, event: str, *, film: str | None = None, task: str | None = None, level: int = logging.INFO, **facts: Any
+    ) -> None:
+        self._logger.log(level, event, extra={**facts, "run": self._run, "film": film, "task": task})
+
+
+# --- metrics
+
+
+@contextmanager
+def served_metrics(settings: MonitoringSettings, planning: Planning, on_event: OnEvent) -> Iterator[RunMetrics]:
+    """The metrics of a run: over HTTP on loopback while it lasts, and in a file that stays. Raises `UsageError`."""
+    from prometheus_client import start_http_server
+
+    file = Path(settings.metrics_file) if settings.metrics_file else None
+    metrics = RunMetrics(planning, file)
+    metrics.write()
+    if settings.metrics_port is None:
+        yield metrics
+        metrics.write()
+        return
+    try:
+        server, thread = start_http_server(settings.metrics_port, "127.0.0.1", metrics.registry)
+    except OSError as error:
+        raise UsageError(f"metrics cannot be served on port {settings.metrics_port}: {error.strerror}") from error
+    on_event({"kind": "metrics", "url": f"http://127.0.0.1:{server.server_port}/metrics"})
+    try:
+        yield metrics
+    finally:
+        metrics.write()
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class RunMetrics:
+    """Counters and gauges of one run, in a registry of their own."""
+
+    def __init__(self, planning: Planning, file: Path | None):
+        from prometheus_client import CollectorRegistry, Counter, Gauge
+
+        self._planning, self._file = planning, file
+        self._written = float("-inf")
+        self.registry = registry = CollectorRegistry()
+
+        def counter(name: str, words: str, *labels: str) -> Any:
+            return Counter(f"cinelake_{name}", words, labels, registry=registry)
+
+        self._cells = counter("cells", "Cells that ended, by task and outcome.", "task", "outcome")
+        self._failures = counter("failures", "Cells that failed, by task and reason.", "task", "reason")
+        self._seconds = counter("cell_seconds", "Seconds of work on cells that were made.", "task")
+        self._rows = counter("cell_rows", "Rows of cells that were made.", "task")
+        self._bytes = counter("cell_bytes", "Bytes of cells that were made, as they lie in the lake.", "task")
+        self._films = counter("films", "Films that ended, by whether a cell of them failed.", "outcome")
+        self._film_seconds = counter("film_seconds", "Seconds of film that were decoded.")
+        self._film_bytes = counter("film_bytes", "Bytes of films that were decoded.")
+        self._frames = counter("frames_decoded", "Frames that were decoded.")
+        self._waiting = Gauge("cinelake_films_waiting", "Films that are not yet handed out.", registry=registry)
+        self._in_flight = Gauge("cinelake_films_in_flight", "Films handed out and not yet ended.", registry=registry)
+        self._paused = Gauge("cinelake_paused", "1 while the run is paused.", registry=registry)
+        self._began = Gauge("cinelake_run_start_time_seconds", "When the run began, in Unix time.", registry=registry)
+        self._began.set_to_current_time()
+        self._waiting.set(len(planning.plan.by_film()))
+
+    def on_event(self, event: Event) -> None:
+        """Take one event of the run."""
+        kind = event["kind"]
+        if kind == "queue":
+            self._waiting.set(event["waiting"])
+            self._in_flight.set(event["in_flight"])
+        elif kind in ("paused", "resumed"):
+            self._paused.set(kind == "paused")
+        elif kind == "done":
+            self._film_ended(event["report"])
+        if time.monotonic() - self._written > WRITE_EVERY_S:
+            self.write()
+
+    def _film_ended(self, report: StepReport) -> None:
+        self._films.labels("failed" if report.failed() else "made").inc()
+        for cell in report.cells:
+            self._cells.labels(cell.table, cell.outcome).inc()
+            if cell.outcome == "failed":
+                self._failures.labels(cell.table, cell.reason).inc()
+            elif cell.outcome == "made":
+                self._cell_made(report.movie_id, cell)
+        if report.frames_decoded or report.film_s:
+            self._film_seconds.inc(report.film_s)
+            self._frames.inc(report.frames_decoded)
+            self._film_bytes.inc(self._size(report.movie_id))
+
+    def _cell_made(self, movie_id: str, cell: CellReport) -> None:
+        self._seconds.labels(cell.table).inc(cell.wall_s)
+        self._rows.labels(cell.table).inc(cell.rows)
+        stamp = self._planning.lake.storage.stamp(cell.table, f"{movie_id}.parquet")
+        self._bytes.labels(cell.table).inc(stamp.size if stamp else 0)
+
+    def _size(self, movie_id: str) -> int:
+        path = Path(self._planning.films[movie_id].path)
+        return path.stat().st_size if path.is_file() else 0
+
+    def write(self) -> None:
+        """Write the file of the textfile collector, if there is one, in one atomic operation. Raises `UsageError`."""
+        from prometheus_client import write_to_textfile
+
+        self._written = time.monotonic()
+        if self._file is None:
+            return
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            write_to_textfile(str(self._file), self.registry)
+        except OSError as error:
+            raise UsageError(f"the metrics {self._file} cannot be written: {error.strerror or error}") from error
