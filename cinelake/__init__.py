@@ -10,8 +10,11 @@ if TYPE_CHECKING:
 __all__ = ["open"]
 
 
-def open(place: str) -> OpenLake:
-    """The lake at a path or URI (`s3://bucket/lake`). Raises `StorageError` when there is none."""
+def open(place: str, published: bool | int | str = False) -> OpenLake:
+    """The lake at a path or URI (`s3://bucket/lake`); `published`: its published copy, or a version of it by number.
+
+    Raises `StorageError` when there is none, `UsageError` where nothing is published.
+    """
     from cinelake.opened import open_lake
 
-    return open_lake(place)
+    return open_lake(place, published)

@@ -79,7 +79,8 @@ class Measure:
 
 @dataclass(frozen=True)
 class Contract:
-    """The contract of one table. Every table begins with `movie_id`, which is added here.
+    """The contract of one table. Every table begins with `movie_id`, which is added here; not so where `of_films` is
+    false: a published table over the whole catalogue.
 
     key: columns that tell a film's rows apart; rows are sorted by it. measures: what is watched over the catalogue.
     """
@@ -90,10 +91,13 @@ class Contract:
     key: Sequence[str]
     rules: Sequence[Rule] = field(default=())
     measures: Sequence[Measure] = field(default=())
+    of_films: bool = True
 
     @cached_property
     def all_columns(self) -> tuple[Column, ...]:
         """`movie_id` and then the declared columns."""
+        if not self.of_films:
+            return tuple(self.columns)
         movie_id = Column("movie_id", pa.string(), "The film, as the catalogue names it.")
         return (movie_id, *self.columns)
 

@@ -8,6 +8,7 @@
     │   ├── BadLabels            labels that cannot be imported: all problems at once, nothing imported
     │   └── CannotTrain          no labels, one class, too few films, features that do not fit
     ├── TrainingFailed           a training that went wrong: the champion stays                exit 1
+    ├── PublishRefused           the manifest's bounds are broken: the last version stays       exit 1
     ├── StorageError             the lake cannot be written or read: the run stops             exit 1
     └── FilmError                something about one film: becomes a row of `failures`
         ├── FilmMissing          the file is not (or no longer) there            transient
@@ -107,6 +108,15 @@ class CannotTrain(UsageError):
 
 class TrainingFailed(CinelakeError):
     """A training that went wrong (a loss that is no number, say); the present champion stays."""
+
+
+class PublishRefused(CinelakeError):
+    """Films break the bounds of section `quality`: nothing was published, the last version stays."""
+
+    def __init__(self, broken: Sequence[str]):
+        self.broken = list(broken)
+        lines = [f"  {message}" for message in self.broken]
+        super().__init__("\n".join(["nothing was published, section `quality` of the manifest is not kept:", *lines]))
 
 
 class StorageError(CinelakeError):

@@ -101,16 +101,16 @@ class CellReader:
 
     def batches(self, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
         """The rows in order, in batches of bounded size."""
-        with self._open() as file:
+        with self.open() as file:
             yield from file.iter_batches(batch_size=1024, columns=columns)
 
     def read(self, columns: list[str] | None = None) -> pa.Table:
         """The whole table."""
-        with self._open() as file:
+        with self.open() as file:
             return file.read(columns=columns)
 
     @contextmanager
-    def _open(self) -> Iterator[pq.ParquetFile]:
+    def open(self) -> Iterator[pq.ParquetFile]:
         """The cell's file. Raises `InputChanged` when it is gone (the plan that led here found it) or damaged."""
         with storage_errors(f"reading {self._table} of {self._movie_id}"):
             try:

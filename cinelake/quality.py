@@ -29,6 +29,8 @@ from cinelake.query import arrow_source
 from cinelake.storage import storage_errors
 
 if TYPE_CHECKING:
+    import duckdb
+
     from cinelake.manifest import Manifest
     from cinelake.manifest_sections import BoundSettings
 
@@ -104,7 +106,10 @@ def watched_tables(manifest: Manifest) -> dict[str, Watched]:
 
 
 def measure_new(lake: Lake, index: Index, tables: Mapping[str, Watched]) -> int:
-    """Measure every cell that has a key not measured yet; gives the number of values that were added."""
+    """Measure every cell that has a key not measured yet; gives the number of values that were added.
+
+    Raises `InputChanged` for a file that is damaged.
+    """
     known = _known_keys(latest(lake))
     at = datetime.datetime.now(datetime.UTC)
     rows: list[dict[str, Any]] = []
@@ -130,14 +135,13 @@ def _values(
     """Film, measure and value of these films' rows."""
     import duckdb
 
-    counted = sorted({measure.per for measure in watched.measures if measure.per})
     with duckdb.connect() as connection:
         connection.register("_rows", arrow_source(lake, watched.contract, [(table, film) for film in films]))
-        for name in counted:
+        for name in _counted(watched.measures):
             entry = watched.inputs[name]
             there = [(entry, film) for film in films if f"{film}.parquet" in lake.storage.files(entry)]
             connection.register(f"_{name}", arrow_source(lake, None, there))
-        found = connection.execute(_question(watched.measures, counted)).fetchall() if watched.measures else []
+        found = _asked(connection, lake, table, watched, films) if watched.measures else []
     by_film = {row[0]: row[1:] for row in found}
     nothing = tuple(measure.of_nothing for measure in watched.measures)
     for film in films:
@@ -145,13 +149,33 @@ def _values(
             yield film, measure, None if value is None or not np.isfinite(value) else float(value)
 
 
-def _question(measures: Iterable[Measure], counted: Iterable[str]) -> str:
+def _asked(
+    connection: duckdb.DuckDBPyConnection, lake: Lake, table: str, watched: Watched, films: Sequence[str]
+) -> list[tuple[Any, ...]]:
+    """The answer; where rows cannot be read, reading them film by film says which file is damaged (`InputChanged`)."""
+    import duckdb
+
+    try:
+        found: list[tuple[Any, ...]] = connection.execute(_question(watched.measures)).fetchall()
+    except duckdb.Error:
+        for film in films:
+            lake.reader(table, film).read()
+        raise
+    return found
+
+
+def _question(measures: Sequence[Measure]) -> str:
     columns = [f'({m.sql})::DOUBLE / {f"any_value(n_{m.per})" if m.per else "1"} AS "{m.name}"' for m in measures]
     joined = [
         f"LEFT JOIN (SELECT movie_id, count(*) n_{name} FROM _{name} GROUP BY movie_id) USING (movie_id)"
-        for name in counted
+        for name in _counted(measures)
     ]
     return f"SELECT movie_id, {', '.join(columns)} FROM _rows {' '.join(joined)} GROUP BY movie_id"
+
+
+def _counted(measures: Iterable[Measure]) -> list[str]:
+    """The tables whose rows a value is divided by."""
+    return sorted({measure.per for measure in measures if measure.per})
 
 
 def _append(lake: Lake, rows: list[dict[str, Any]], at: datetime.datetime) -> None:

@@ -18,6 +18,7 @@ from cinelake.errors import StorageError, UsageError
 from cinelake.index import Index
 from cinelake.lake import RECORDS, Lake
 from cinelake.plan import Plan
+from cinelake.published import PublishedVersion, file_paths
 
 if TYPE_CHECKING:
     import duckdb
@@ -29,11 +30,15 @@ CELLS_COLUMNS = (
 
 
 def open_query(
-    lake: Lake, contracts: Mapping[str, Contract], cells: Iterable[Mapping[str, Any]] = ()
+    lake: Lake,
+    contracts: Mapping[str, Contract],
+    cells: Iterable[Mapping[str, Any]] = (),
+    version: PublishedVersion | None = None,
 ) -> duckdb.DuckDBPyConnection:
     """A DuckDB connection with the lake's views, that can read the lake and nothing else.
 
     contracts: table → contract, for the tables of a manifest. cells: rows of the view `cells` (see `cell_rows`).
+    version: its files are read, in place of the films'; the view `published_columns` tells of its columns.
     Raises `StorageError` when there is no lake.
     """
     import duckdb
@@ -45,8 +50,10 @@ def open_query(
     allowed = ", ".join(_quoted(f"{folder}/") for folder in (root, _as_pattern(root)))
     connection.execute(f"SET allowed_directories = [{allowed}]")
     for table, contract in {**contracts, **RECORDS}.items():
-        _create_view(connection, table, contract, _source(connection, lake, table, contract))
+        _create_view(connection, table, contract, _source(connection, lake, table, contract, version))
     _register_cells(connection, list(cells))
+    if version:
+        _register_columns(connection, version)
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection
@@ -65,22 +72,34 @@ def _create_view(connection: duckdb.DuckDBPyConnection, table: str, contract: Co
     return statement
 
 
-def _source(connection: duckdb.DuckDBPyConnection, lake: Lake, table: str, contract: Contract) -> str | None:
+def _source(
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    table: str,
+    contract: Contract,
+    version: PublishedVersion | None,
+) -> str | None:
     """What a table's view selects from; None when no file is there.
 
     A local lake is read by DuckDB itself; for a bucket, pyarrow reads (DuckDB would fetch an extension first).
     """
-    files = _files(lake, table)
+    published = version.tables.get(table) if version else None
+    files = file_paths(lake, table, published) if published else _files(lake, table)
     if not files:
         return None
     if lake.storage.local:
-        return _local_source(lake, table)
+        return _listed_source(files) if published else _local_source(lake, table)
     import pyarrow.dataset as ds
 
     schema = pa.schema([(column.name, _known_to_duckdb(column.type)) for column in contract.all_columns])
     dataset = ds.dataset(files, schema=schema, filesystem=lake.storage.filesystem, format="parquet")
     connection.register(f"_{table}", dataset)
     return f'"_{table}"'
+
+
+def _listed_source(files: Iterable[str]) -> str:
+    """Files that all have one schema."""
+    return f"read_parquet([{', '.join(_quoted(_as_pattern(file)) for file in files)}])"
 
 
 def _local_source(lake: Lake, table: str) -> str:
@@ -205,6 +224,25 @@ def _register_cells(connection: duckdb.DuckDBPyConnection, rows: list[Mapping[st
         connection.register("_cells", pa.Table.from_pylist([dict(row) for row in rows]))
         connection.execute("INSERT INTO cells SELECT * FROM _cells")
         connection.unregister("_cells")
+
+
+def _register_columns(connection: duckdb.DuckDBPyConnection, version: PublishedVersion) -> None:
+    """The view `published_columns`: table, rows; each column's type, nulls, bytes, least and greatest value."""
+    texts = {"least", "greatest"}
+    rows = [
+        {"table": name, "rows": table.rows}
+        | {key: value if key not in texts or value is None else str(value) for key, value in column.items()}
+        for name, table in version.tables.items()
+        for column in table.columns
+    ]
+    words = ["table", "name", "type", "doc", "least", "greatest"]
+    kinds = [
+        ("rows", pa.int64()),
+        ("nulls", pa.int64()),
+        ("bytes", pa.int64()),
+        *((word, pa.string()) for word in words),
+    ]
+    connection.register("published_columns", pa.Table.from_pylist(rows, pa.schema(kinds)))
 
 
 def cell_rows(plan: Plan, index: Index) -> Iterator[dict[str, Any]]:

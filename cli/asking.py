@@ -16,6 +16,7 @@ from cinelake.contracts import Contract
 from cinelake.errors import UnknownName, UsageError
 from cinelake.lake import Lake
 from cinelake.manifest import Manifest, load_manifest
+from cinelake.opened import open_lake
 from cinelake.planning import plan_manifest
 from cinelake.query import ask, cell_rows, open_query, shown_value, views_sql
 from cli.screen import err, table
@@ -24,11 +25,14 @@ FORMATS = ("table", "csv", "json", "parquet")
 SHOWN_ROWS = 500
 
 
-def answer(manifest: Path, sql: str, form: str, output: Path | None) -> int:
-    """Answer one question; gives the exit code."""
+def answer(manifest: Path, sql: str, form: str, output: Path | None, published: str | None = None) -> int:
+    """Answer one question, of the lake or of a published version; gives the exit code."""
     if form not in FORMATS:
         raise UnknownName("format", form, FORMATS)
     loaded = load_manifest(manifest)
+    if published:
+        write_answer(open_lake(loaded.lake.place, published).sql(sql).arrow(), form, output)
+        return 0
     cells = _cells(loaded) if re.search(r"\bcells\b", sql, re.IGNORECASE) else []
     write_answer(ask(open_query(Lake(loaded.lake.place), _contracts(loaded), cells), sql), form, output)
     return 0

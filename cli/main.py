@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cinelake.errors import CinelakeError
+from cinelake.errors import CinelakeError, UsageError
 from cli import exporting, labelling, model_versions
 from cli.options import HERE, Films, JsonOption, ManifestOption, MovieOption
 from cli.options import example as _example
@@ -150,11 +150,16 @@ def why(table: str, movie_id: str, manifest: ManifestOption = HERE, json: JsonOp
     epilog=_example(
         'cinelake query "select movie_id, count(*) shots from shots group by all"',
         'cinelake query --format csv "select * from cells" > cells.csv',
+        "cinelake query --question films_like --set film=my_film",
         'cinelake query --published latest "select * from shot_statistics"',
     )
 )
 def query(
-    sql: Annotated[str, typer.Argument(help="One SELECT over the lake's tables.")],
+    sql: Annotated[str | None, typer.Argument(help="One SELECT over the lake's tables.")] = None,
+    question: Annotated[str | None, typer.Option(help="A worked question instead: see `cinelake questions`.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="A variable of the question.", metavar="NAME=VALUE")
+    ] = None,
     manifest: ManifestOption = HERE,
     format: Annotated[str, typer.Option("-f", "--format", help="table, csv, json or parquet.")] = "table",
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write to a file instead.")] = None,
@@ -163,9 +168,23 @@ def query(
     ] = None,
 ) -> None:
     """Ask the lake in SQL (DuckDB); reads the lake, writes nothing."""
+    if (sql is None) == (question is None):
+        raise UsageError("one question is asked: in SQL, or a worked one with --question")
+    if question is not None:
+        from cli.questions import ask_question
+
+        _exit(ask_question(manifest, question, set_ or [], format, output))
     from cli.asking import answer
 
-    _exit(answer(manifest, sql, format, output, published))
+    _exit(answer(manifest, str(sql), format, output, published))
+
+
+@app.command(epilog=_example("cinelake questions", "cinelake questions --json"))
+def questions(json: JsonOption = False) -> None:
+    """List worked questions that `cinelake query --question` asks, with the tables that each reads."""
+    from cli.questions import list_questions
+
+    _exit(list_questions(as_json=json))
 
 
 @app.command(epilog=_example("cinelake views -o views.sql", "duckdb -init views.sql"))

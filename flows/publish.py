@@ -1,0 +1,25 @@
+"""The publishing flow, for schedules: the lake's tables as one new version of its published copy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from prefect import flow
+
+from cinelake.manifest import load_manifest
+from cinelake.planning import plan_manifest
+from flows.happenings import flow_started
+from flows.publishing import publish_planned
+
+
+@flow(name="publish", validate_parameters=True)
+def publish(manifest: str = "pipeline.yaml") -> dict[str, int]:
+    """Publish a manifest's lake; gives the version's number, and how many files were made and taken over.
+
+    Args:
+        manifest: The manifest's file, on the worker's machine.
+    """
+    loaded = load_manifest(Path(manifest))
+    flow_started(loaded, "publish")
+    done = publish_planned(plan_manifest(loaded))
+    return {"version": done.version.number, "made": done.made, "reused": done.reused}

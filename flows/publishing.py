@@ -1,0 +1,182 @@
+"""Publishing a lake: the files of the next version are made by Dask, then the pointer is moved.
+
+Dask runs here on processes of this machine, or on the cluster of `engine: {kind: dask, address: …}`. Whatever fails
+before the pointer is moved leaves the last version the present one, and what was written for the new one is removed.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from cinelake.errors import PublishRefused, UsageError
+from cinelake.lake import Lake
+from cinelake.planning import Planning
+from cinelake.publication import Job, Publication, Source, bucket_count, make_file, prepare
+from cinelake.published import (
+    PublishedFile,
+    PublishedVersion,
+    find_version,
+    forget_version,
+    forget_versions,
+    keep_version,
+    latest_number,
+    one_publisher,
+    switch,
+    version_numbers,
+)
+from cinelake.published_statistics import with_statistics
+from cinelake.quality import broken_bounds, measure_new, watched_tables
+from flows.summaries import SUMMARIES
+
+FEW_JOBS = 4
+"""So few are made in this process: starting others takes longer."""
+OnFile = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Published:
+    """What a publish did. version: the present one; made, reused: files; forgotten: versions that were deleted."""
+
+    version: PublishedVersion
+    made: int
+    reused: int
+    forgotten: tuple[int, ...] = ()
+    is_new: bool = True
+
+
+def prepare_publication(planning: Planning) -> Publication:
+    """Which files the next version has, and which are to be made. Writes nothing."""
+    settings, lake = planning.manifest.publish, planning.lake
+    known = [find_version(lake, number) for number in version_numbers(lake)]
+    films = planning.films
+    sources = {}
+    for name, entry in planning.manifest.enabled.items():
+        if settings.tables and name not in settings.tables:
+            continue
+        keys = {m: found.key for m, found in planning.index.cells(name).items() if m in films}
+        sources[name] = Source(entry.spec.contract, entry.task, keys)
+    buckets = settings.buckets or bucket_count(len(films), known[-1].buckets if known else None)
+    return prepare(lake, sources, SUMMARIES, films=len(films), buckets=buckets, blobs=settings.blobs, known=known)
+
+
+def publish_planned(planning: Planning, on_file: OnFile = lambda _done, _all: None) -> Published:
+    """Make the next version and switch to it; nothing is done where the present one is up to date.
+
+    Raises `PublishRefused` where the manifest's bounds are broken, `InputChanged`, `StorageError`, `UsageError` when
+    another process publishes.
+    """
+    with one_publisher(planning.lake):
+        _check_bounds(planning)
+        publication = prepare_publication(planning)
+        present = _up_to_date(planning, publication)
+        if present:
+            return Published(present, 0, sum(map(len, publication.there.values())), is_new=False)
+        number = max([0, *version_numbers(planning.lake)]) + 1
+        try:
+            made = _make(planning, publication, on_file)
+            version = _complete(planning, publication, made, number)
+            keep_version(planning.lake, version)
+            switch(planning.lake, number)
+        except BaseException:
+            _remove(planning, publication, number)
+            raise
+        forgotten = forget_versions(planning.lake, planning.manifest.publish.keep)
+        reused = sum(map(len, publication.there.values()))
+        return Published(version, len(made), reused, tuple(forgotten))
+
+
+def _check_bounds(planning: Planning) -> None:
+    bounds = planning.manifest.quality.bounds
+    measure_new(planning.lake, planning.index, watched_tables(planning.manifest))
+    broken = broken_bounds(planning.lake, bounds, sorted(planning.films)) if bounds else []
+    if broken:
+        raise PublishRefused([bound.message for bound in broken])
+
+
+def _up_to_date(planning: Planning, publication: Publication) -> PublishedVersion | None:
+    """The present version, if the next one would be the same."""
+    number = latest_number(planning.lake)
+    if number is None or publication.work:
+        return None
+    present = find_version(planning.lake, number)
+    wanted = publication.version([], number, present.at, present.stale)
+    return present if wanted.files() == present.files() and wanted.films == present.films else None
+
+
+def _complete(
+    planning: Planning, publication: Publication, made: Sequence[tuple[Job, PublishedFile]], number: int
+) -> PublishedVersion:
+    at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    published = {job.table for job, _ in made} | set(publication.there)
+    stale = sum(cell.table in published for cell in planning.whole.stale)
+    version = publication.version(made, number, at, stale)
+    return with_statistics(planning.lake, version, publication.contracts)
+
+
+def _remove(planning: Planning, publication: Publication, number: int) -> None:
+    """Delete what a version that came to nothing has written."""
+    forget_version(planning.lake, number)
+    needed: set[Any] = set().union(*(find_version(planning.lake, n).files() for n in version_numbers(planning.lake)))
+    for job in publication.work:
+        if job.parts not in needed:
+            planning.lake.storage.delete(*job.parts)
+
+
+def _make(planning: Planning, publication: Publication, on_file: OnFile) -> list[tuple[Job, PublishedFile]]:
+    """Do the jobs with Dask: a summary waits for the files that it reads."""
+    import dask
+
+    tasks: dict[tuple[str, ...], Any] = {}
+    for job in publication.work:
+        before = [tasks[parts] for files in job.inputs.values() for _, parts in files if parts in tasks]
+        tasks[job.parts] = dask.delayed(_after, pure=False)(job, before)
+    if not tasks:
+        return []
+    with _scheduled(planning, len(tasks), on_file) as how:
+        files = dask.compute(*tasks.values(), **how)
+    return list(zip(publication.work, files, strict=True))
+
+
+def _after(job: Job, _before: Iterable[PublishedFile]) -> PublishedFile:
+    return make_file(job)
+
+
+@contextmanager
+def _scheduled(planning: Planning, jobs: int, on_file: OnFile) -> Iterator[dict[str, Any]]:
+    """How Dask is to compute: here, on processes of this machine, or on the manifest's cluster."""
+    engine, workers = planning.manifest.engine, planning.manifest.publish.workers or len(os.sched_getaffinity(0))
+    if engine.kind == "dask" and engine.address:
+        from distributed import Client
+
+        with Client(engine.address):
+            yield {}
+        return
+    from dask.callbacks import Callback
+
+    done: list[object] = []
+
+    def count(key: object, *_: object) -> None:
+        done.append(key)
+        on_file(min(len(done), jobs), jobs)
+
+    few = {"scheduler": "synchronous"}
+    many = {"scheduler": "processes", "num_workers": workers, "chunksize": 1}
+    with Callback(posttask=count):
+        yield few if jobs <= FEW_JOBS or workers == 1 else many
+
+
+def roll_back(lake: Lake, number: int | None = None) -> PublishedVersion:
+    """Make an earlier version the present one; by default the one before. Raises `UnknownName`, `UsageError`."""
+    with one_publisher(lake):
+        present, numbers = latest_number(lake), version_numbers(lake)
+        earlier = [known for known in numbers if present is not None and known < present]
+        if number is None and not earlier:
+            raise UsageError(f"there is no version before the present one ({present or 'nothing is published'})")
+        chosen = earlier[-1] if number is None else number
+        switch(lake, chosen)
+        return find_version(lake, chosen)

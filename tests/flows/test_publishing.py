@@ -1,0 +1,155 @@
+"""Publishing: whole versions, one pointer, work that grows with what changed, and a failure that changes nothing."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+import pytest
+from _published_lake import planned, write_films, write_shots
+
+import cinelake
+from cinelake.errors import InputChanged, PublishRefused, UnknownName, UsageError
+from cinelake.publication import bucket_count, bucket_of
+from cinelake.published import latest_number, version_numbers
+from flows.publishing import publish_planned, roll_back
+
+BUCKETS = "publish: {buckets: 4, keep: 2, workers: 1}\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Twelve films, published once."""
+    publish_planned(write_films(tmp_path, 12, BUCKETS))
+    return tmp_path
+
+
+def change(project: Path, film: str, length_s: float = 3.0):
+    """Another file under a film's name, with other shots."""
+    (project / "films" / f"{film}.mp4").write_text(f"another {film} {length_s}")
+    return write_shots(planned(project), length_s)
+
+
+def files(project: Path) -> set[Path]:
+    return set((project / "lake" / "published" / "files").rglob("*.parquet"))
+
+
+def test_the_published_copy_has_the_same_rows(project: Path) -> None:
+    small, published = (cinelake.open(str(project / "lake"), published=p) for p in (False, True))
+    question = "select * from shots order by movie_id, shot"
+    assert published.sql(question).rows() == small.sql(question).rows()
+
+
+def test_a_file_is_sorted_by_film_and_key(project: Path) -> None:
+    rows = cinelake.open(str(project / "lake"), published=True).table("shots").arrow()
+    found = list(zip(rows["movie_id"].to_pylist(), rows["shot"].to_pylist(), strict=True))
+    by_bucket = sorted(found, key=lambda row: (bucket_of(row[0], 4), *row))
+    assert found == by_bucket and len(found) == 36
+
+
+def test_nothing_new_is_published_of_an_unchanged_lake(project: Path) -> None:
+    done = publish_planned(planned(project))
+    assert not done.is_new and version_numbers(planned(project).lake) == [1]
+
+
+def test_one_changed_film_makes_its_buckets_anew_and_nothing_else(project: Path) -> None:
+    before = files(project)
+    done = publish_planned(change(project, "film_3"))
+    assert (done.made, len(files(project) - before)) == (2, 2)  # its shots, and their statistics
+    lengths = cinelake.open(str(project / "lake"), published=True).sql("from shot_statistics where median_s > 2.5")
+    assert [row["movie_id"] for row in lengths.rows()] == ["film_3"]
+
+
+def test_a_version_stays_reachable_until_it_is_no_longer_kept(project: Path) -> None:
+    publish_planned(change(project, "film_1"))
+    assert cinelake.open(str(project / "lake"), published=1).sql("select max(end_s) s from shots").rows() == [{"s": 6}]
+    publish_planned(change(project, "film_2"))
+    with pytest.raises(UnknownName, match="there is 2, 3, latest"):
+        cinelake.open(str(project / "lake"), published="1")
+
+
+def test_files_of_forgotten_versions_go(project: Path) -> None:
+    for length_s in (3.0, 4.0, 5.0):
+        publish_planned(change(project, "film_1", length_s))
+    assert len(files(project)) == 2 * (4 + 1)  # shots and their statistics: four buckets, and one of them as it was
+
+
+def test_a_rollback_moves_the_pointer_only(project: Path) -> None:
+    publish_planned(change(project, "film_1"))
+    lake = planned(project).lake
+    assert roll_back(lake).number == 1 and latest_number(lake) == 1
+    with pytest.raises(UsageError, match="no version before"):
+        roll_back(lake)
+
+
+def test_a_publish_that_fails_leaves_the_last_version_and_no_file(project: Path) -> None:
+    before, planning = files(project), change(project, "film_5")
+    cell = project / "lake" / "shots" / "film_5.parquet"
+    cell.write_bytes(cell.read_bytes()[:4] + b"\0" * 400 + cell.read_bytes()[404:])
+    with pytest.raises(InputChanged, match=r"film_5"):
+        publish_planned(planning)
+    assert files(project) == before and latest_number(planning.lake) == 1
+    assert cinelake.open(str(project / "lake"), published=True).sql("select count(*) n from shots").rows()[0]["n"] == 36
+
+
+def test_broken_bounds_refuse_a_publish(project: Path) -> None:
+    manifest = project / "pipeline.yaml"
+    manifest.write_text(manifest.read_text() + "quality: {bounds: {shots.rows: {at_least: 4}}}\n")
+    with pytest.raises(PublishRefused, match=r"shots\.rows is to be at least 4; 12 of 12"):
+        publish_planned(change(project, "film_5"))
+    assert latest_number(planned(project).lake) == 1
+
+
+def test_a_second_publisher_is_kept_out(project: Path) -> None:
+    from cinelake.published import one_publisher
+
+    planning = planned(project)
+    with one_publisher(planning.lake), pytest.raises(UsageError, match="another process"):
+        publish_planned(planning)
+
+
+def test_a_reader_in_a_loop_sees_whole_versions_only(project: Path) -> None:
+    seen, ended = set(), threading.Event()
+    question = "select (select sum(end_s) from shots), (select sum(mean_s) from shot_statistics)"
+
+    def read() -> None:
+        while not ended.is_set():
+            found = cinelake.open(str(project / "lake"), published=True)
+            seen.add(tuple(found.sql(question).rows()[0].values()))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for length_s in (3.0, 4.0):
+        change(project, "film_0", length_s)
+        publish_planned(change(project, "film_1", length_s))
+    ended.set()
+    reader.join()
+    assert seen and seen <= {(6 * 2.0 * 10 + 6 * 2 * s, 2.0 * 10 + 2 * s) for s in (2.0, 3.0, 4.0)}
+
+
+@pytest.mark.slow
+def test_many_files_are_made_by_processes(tmp_path: Path) -> None:
+    done = publish_planned(write_films(tmp_path, 12, "publish: {buckets: 4, workers: 2}\n"))
+    assert (done.made, done.version.tables["shots"].rows) == (8, 36)
+
+
+def test_buckets_stay_while_the_catalogue_grows_a_little() -> None:
+    assert [bucket_count(films, None) for films in (1, 100, 150, 10_000)] == [1, 1, 2, 128]
+    assert bucket_count(15_000, 128) == 128 and bucket_count(60_000, 128) == 1024
+
+
+def test_buckets_are_the_same_for_ever() -> None:
+    assert [bucket_of(f"film_{number}", 8) for number in range(5)] == [1, 2, 0, 7, 7]
+
+
+def test_statistics_of_each_column_stand_in_the_version(project: Path) -> None:
+    found = cinelake.open(str(project / "lake"), published=True).sql(
+        "select nulls, least, greatest from published_columns where \"table\" = 'shots' and name = 'end_s'"
+    )
+    assert found.rows() == [{"nulls": 0, "least": "2.0", "greatest": "6.0"}]
+
+
+def test_a_version_is_json_that_others_can_read(project: Path) -> None:
+    about = json.loads((project / "lake" / "published" / "versions" / "1.json").read_text())
+    assert about["tables"]["shots"]["files"][0]["bucket"] == 0 and about["films"] == 12
