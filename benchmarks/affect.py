@@ -60,7 +60,7 @@ def measure(given: argparse.Namespace) -> Report:
     found = {name: _judged(cells, Config.model_validate(changes), given, read) for name, changes in settings.items()}
     found = {name: seeds for name, seeds in found.items() if seeds}
     reference = REFERENCE.get(given.ablation, "ridge")
-    rows = [row for name in found for row in _intervals(name, found[name], found.get(reference))]
+    rows = [row for name in found for row in _intervals(name, found, reference)]
     figures = [figure for name, seeds in found.items() for figure in _figures(name, seeds, given.ablation)]
     return Report("affect", figures, [f"{SIDES['test'][0]} films scored, {SIDES['train'][0]} learned from", *rows])
 
@@ -98,15 +98,15 @@ def _figures(name: str, seeds: Sequence[Sequence[Judgement]], ablation: str | No
 # --- intervals
 
 
-def _intervals(name: str, seeds: Any, reference: Any | None) -> list[str]:
+def _intervals(name: str, found: Mapping[str, Any], reference: str) -> list[str]:
     """A sentence for each target: the measures with their intervals over films, and the difference of PCC."""
-    ours, rows = _of_all_seeds(seeds), []
+    ours, rows = _of_all_seeds(found[name]), []
     for target in WIDE:
         parts = [f"{of.upper()} {bootstrap(ours, mean_of_seeds, f'{of}_{target}')}" for of in MEASURES]
-        if reference and reference is not seeds:
-            gain = compare(ours, _of_all_seeds(reference), mean_of_seeds, f"pcc_{target}")
-            parts.append(f"PCC above the reference {gain}")
-        rows.append(f"{name}, {target}, seeds {len(seeds)}: " + ", ".join(parts))
+        if reference in found and reference != name:
+            gain = compare(ours, _of_all_seeds(found[reference]), mean_of_seeds, f"pcc_{target}")
+            parts.append(f"PCC − {reference} {gain}")
+        rows.append(f"{name}, {target}, seeds {len(found[name])}: " + ", ".join(parts))
     return rows
 
 

@@ -9,6 +9,8 @@ line is read from the memory. What to remember is learned by reinforcement: no g
       affect: {labels: affect, config: {learner: ridge}}                            # what it must beat
       importance: {model: affect, labels: importance, config: {targets: [importance]}}     # any other line
 
+The tables: tasks/affect.py for valence and arousal, tasks/lines.py for any.
+
 Reading order: models/_affect_memory.py (the network), _affect_returns.py (what is maximised), _affect_critic.py,
 _affect_learning.py (how); _affect_inputs.py (what a clip shows).
 """
