@@ -43,15 +43,24 @@ def judge_lines(line: Array, said: Array, known: Array, targets: Sequence[str]) 
 
 
 def summarise_lines(judgements: Sequence[Judgement]) -> Scores:
-    """mse, pcc, ccc and rank, over all films' clips, for each target (`pcc_valence`) and their mean (`pcc`)."""
+    """mse, pcc, ccc over all films' clips, and rank, for each target (`pcc_valence`) and their mean (`pcc`).
+
+    rank: Spearman's correlation within a film, the mean over films whose labels are not all one, as TVSum is scored.
+    """
     targets = [name.removeprefix("true_") for name in judgements[0] if name.startswith("true_")]
     scores: Scores = {}
     for target in targets:
         line, said = (np.concatenate([j[f"{side}_{target}"] for j in judgements]) for side in ("true", "said"))
         known = len(line) > 1
         scores[f"mse_{target}"] = float(np.square(said - line).mean()) if len(line) else 0.0
-        for name, measure in (("pcc", pearson), ("ccc", concordance), ("rank", spearman)):
+        for name, measure in (("pcc", pearson), ("ccc", concordance)):
             scores[f"{name}_{target}"] = measure(said.astype(float), line.astype(float)) if known else 0.0
+        scores[f"rank_{target}"] = _rank_within_films([(j[f"said_{target}"], j[f"true_{target}"]) for j in judgements])
     for name in ("mse", "pcc", "ccc", "rank"):
         scores[name] = float(np.mean([scores[f"{name}_{target}"] for target in targets]))
     return scores
+
+
+def _rank_within_films(films: Sequence[tuple[Array, Array]]) -> float:
+    found = [spearman(said, line) for said, line in films if len(line) and np.ptp(line) > 0]
+    return float(np.mean(found)) if found else 0.0

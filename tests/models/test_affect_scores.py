@@ -6,6 +6,8 @@ import pytest
 from models._affect_scores import concordance, judge_lines, pearson, spearman, summarise_lines
 
 LINE = np.array([0.0, 1.0, 2.0])
+SIDES = ((1, 1), (5, -1), (0, 1))
+"""Of three films: what the labels are multiplied by, and which way the prediction goes."""
 
 
 def test_a_shifted_line_has_full_correlation_and_less_concordance() -> None:
@@ -26,3 +28,10 @@ def test_only_labelled_clips_are_scored_each_target_by_itself() -> None:
     known = np.array([[1, 0], [1, 1], [0, 1]])
     found = summarise_lines([judge_lines(line, said, known, ("valence", "arousal"))])
     assert (found["mse"], found["pcc_valence"]) == (0, pytest.approx(1))
+
+
+def test_ranks_are_compared_within_each_film_and_films_of_one_label_do_not_count() -> None:
+    right, wrong, flat = ({"true_importance": LINE * k, "said_importance": way * LINE} for k, way in SIDES)
+    # 1 in the first film, −1 in the second, the third is left out: (1 − 1) / 2
+    assert summarise_lines([right, wrong, flat])["rank_importance"] == pytest.approx(0)
+    assert summarise_lines([right, flat])["rank_importance"] == pytest.approx(1)
