@@ -16,6 +16,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -43,36 +44,46 @@ tasks:
 Template = tuple[pa.Table, Footer]
 
 
-def make_big_lake(folder: Path, films: int) -> Path:
-    """Make the lake; gives the manifest."""
-    manifest = _manifest(folder)
+def make_big_lake(folder: Path, films: int, text: str = MANIFEST, shots: int = 1) -> Path:
+    """Make the lake; gives the manifest. text: what the manifest says. shots: rows of each film's `shots`."""
+    manifest = _manifest(folder, text)
     done = folder / "complete"
     if done.exists() and done.read_text() == str(films):
         return manifest
-    template = _template(folder / "template")
+    template = _template(folder / "template", text)
     for number in range(films):
         (folder / "films" / f"film_{number:06d}.mp4").write_text(f"film {number}\n")
-    planning = plan_manifest(load_manifest(manifest))
-    todo = sorted(planning.plan.by_film().items())
     for table in template:
         (folder / "lake" / table).mkdir(parents=True, exist_ok=True)
-    context = multiprocessing.get_context("fork")
-    with context.Pool(processors(), _prepare, (folder / "lake", template, planning)) as pool:
-        pool.starmap(_write_film, todo, chunksize=50)
+    make_stale(manifest, template, shots)
     done.write_text(str(films))
     return manifest
 
 
-def _manifest(folder: Path) -> Path:
+def make_stale(manifest: Path, template: dict[str, Template], shots: int = 1) -> None:
+    """Write every cell that is not fresh."""
+    planning = plan_manifest(load_manifest(manifest))
+    todo = sorted(planning.plan.by_film().items())
+    context = multiprocessing.get_context("fork")
+    with context.Pool(processors(), _prepare, (manifest.parent / "lake", template, planning, shots)) as pool:
+        pool.starmap(_write_film, todo, chunksize=50)
+
+
+def template_of(folder: Path, text: str = MANIFEST) -> dict[str, Template]:
+    """The template that a lake in this folder was made from."""
+    return _template(folder / "template", text)
+
+
+def _manifest(folder: Path, text: str) -> Path:
     (folder / "films").mkdir(parents=True, exist_ok=True)
     manifest = folder / "pipeline.yaml"
-    manifest.write_text(MANIFEST)
+    manifest.write_text(text)
     return manifest
 
 
-def _template(folder: Path) -> dict[str, Template]:
+def _template(folder: Path, text: str) -> dict[str, Template]:
     """The first row and the footer of every table of one real film."""
-    manifest = _manifest(folder)
+    manifest = _manifest(folder, text)
     _draw(folder / "films" / "real.mp4")
     planning = plan_manifest(load_manifest(manifest))
     for movie_id, stale in planning.plan.by_film().items():
@@ -93,21 +104,46 @@ def _draw(path: Path) -> None:
         subprocess.run([binary(), "-loglevel", "error", *sources, "-pix_fmt", "yuv420p", str(path)], check=True)
 
 
-_work: tuple[Path, dict[str, Template], Planning]
+_work: tuple[Path, dict[str, Template], Planning, int]
 
 
-def _prepare(lake: Path, template: dict[str, Template], planning: Planning) -> None:
+def _prepare(lake: Path, template: dict[str, Template], planning: Planning, shots: int) -> None:
     global _work
-    _work = (lake, template, planning)
+    _work = (lake, template, planning, shots)
 
 
 def _write_film(movie_id: str, cells: list[Cell]) -> None:
-    lake, template, planning = _work
+    lake, template, planning, shots = _work
     meanings = {cell.table: cell.meaning for cell in cells}
     for cell in cells:
         table, footer = template[cell.table]
+        if cell.table == "shots" and shots > 1:
+            table = many_shots(table, shots, cell.key)
         provenance = Footer(cell.key, cell.meaning, planning.plan.ingredients(cell, meanings), footer.run)
         _write(lake / cell.table / f"{movie_id}.parquet", _renamed(table, movie_id), provenance)
+
+
+def many_shots(table: pa.Table, count: int, seed: str) -> pa.Table:
+    """So many shots, lengths log-normal about 3.5 s, motion as histograms of 1,000 pictures' parts."""
+    random = np.random.default_rng(int(seed[:12], 16))
+    ends = np.cumsum(np.maximum(8, random.lognormal(4.43, 0.7, count).astype(np.int64)))
+    starts = np.concatenate([[0], ends[:-1]])
+    bins = table.schema.field("motion").type.list_size
+    motion = random.multinomial(1000, random.dirichlet(np.full(bins, 0.3)), count).astype(np.float32) / 1000
+    transition = pa.array(random.choice(["cut", "fade", "dissolve"], count, p=[0.9, 0.05, 0.05]), pa.string())
+    columns = {
+        "movie_id": pa.repeat("film", count),
+        "shot": np.arange(count),
+        "start_frame": starts,
+        "end_frame": ends,
+        "start_s": starts / 24,
+        "end_s": ends / 24,
+        "transition": transition,
+        "score": random.random(count),
+        "motion": pa.FixedSizeListArray.from_arrays(pa.array(motion.reshape(-1)), bins),
+    }
+    arrays = [pa.array(columns[f.name]).cast(f.type) for f in table.schema]
+    return pa.Table.from_arrays(arrays, schema=table.schema)
 
 
 def _renamed(table: pa.Table, movie_id: str) -> pa.Table:
