@@ -124,6 +124,16 @@ def _made(footer: Footer, scores: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def origin(row: Mapping[str, Any]) -> str:
+    """A row of the provenance in one line, for the panel that shows the table."""
+    if "key" not in row:
+        return f"{row['table']}: not computed"
+    model = f"; model {row['model']}: {row['score']}" if row["model"] else ""
+    return (
+        f"{row['table']} version {row['version']}, {row['state']}; parameters: {row['params']}{model}; {row['at'][:16]}"
+    )
+
+
 def model_name(footer: Footer | None) -> str:
     """`scenes 3` for a cell that version 3 of model scenes made; else empty."""
     model = (footer.ingredients.get("model") or {}) if footer else {}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cinelake.keys import digest
-from report.details import duration_s, figures, film_row, listings, model_name, provenance, technical
+from report.details import duration_s, figures, film_row, listings, model_name, origin, provenance, technical
 from report.film_pictures import FilmPictures, make_pictures
 from report.lanes import build_lanes
 from report.scores import Scores
@@ -41,6 +41,8 @@ def write_film(folder: Path, tables: FilmTables, scores: Scores, key: str, probl
     length_s = duration_s(film, lanes)
     pictures = make_pictures(tables, length_s, folder)
     told = provenance(tables, scores)
+    origins = {row["table"]: origin(row) for row in told}
+    lanes = [{**lane, "origin": origins.get(lane["table"], "")} for lane in lanes]
     counted = figures(tables, length_s)
     data = {"movie_id": tables.movie_id, "duration_s": length_s, "lanes": lanes, "tables": listings(tables)}
     page = rendered(

@@ -17,6 +17,7 @@ from pathlib import Path
 from cinelake.errors import UnknownName
 from cinelake.keys import digest
 from cinelake.planning import Planning
+from cinelake.quality import Outlier, outliers
 from report.files import MARK, check_place, new_folder, site_errors, write_assets, write_text
 from report.film_page import Card, models_of, page_key, read_card, write_film
 from report.scores import FILE as SCORES
@@ -24,6 +25,8 @@ from report.scores import known_scores, scores_file, scores_of
 from report.tables import FilmTables, LakeTables
 from report.templates import code_digest, rendered
 
+MOST_UNLIKE = 20
+"""Of films that stand out the catalogue names so many; `cinelake status --json` names all."""
 Progress = Callable[[int, int, str], None]
 
 
@@ -107,28 +110,36 @@ class _Site:
     def _folders(self) -> list[Path]:
         return sorted(p for p in self.films.iterdir() if p.is_dir()) if self.films.is_dir() else []
 
+    def _outliers(self) -> list[Outlier]:
+        settings = self.lake.planning.manifest.quality
+        beyond, fewest = settings.outlier_score, settings.fewest_films
+        return outliers(self.lake.lake, beyond=beyond, fewest=fewest, films=self.lake.movie_ids)
+
     def write_rest(self) -> None:
         """Write the catalogue and what is known of scores."""
         cards = [card for path in self._folders() if (card := read_card(path))]
         problems = {name: why for name, why in self.lake.problems.items() if name not in self.lake.movie_ids}
+        named = {card["movie_id"] for card in cards}
+        unlike = [found for found in self._outliers() if found.movie_id in named]
         write_text(self.out / SCORES, scores_file(self.scores))
-        self.outcome.index_written = write_text(self.out / "index.html", catalogue_page(cards, problems))
+        self.outcome.index_written = write_text(self.out / "index.html", catalogue_page(cards, problems, unlike))
 
 
-def catalogue_page(cards: Sequence[Card], problems: dict[str, str]) -> str:
-    """The catalogue of these films."""
-    key = digest([code_digest(), [card["key"] for card in cards], problems])
-    models = sorted({tag for card in cards for tag in card["tags"]})
+def catalogue_page(cards: Sequence[Card], problems: dict[str, str], unlike: Sequence[Outlier]) -> str:
+    """The catalogue of these films; unlike: those that stand out from it."""
+    key = digest([code_digest(), [card["key"] for card in cards], problems, [str(found) for found in unlike]])
+    tags = sorted({tag for card in cards for tag in card["tags"]})
     hours = sum(card.get("duration_s", 0.0) for card in cards) / 3600
     shots = sum(card.get("shots", 0) for card in cards)
     ordered = sorted(cards, key=lambda card: (card["title"].casefold(), card["movie_id"]))
     return rendered(
         "catalogue.html",
+        title="Films",
         films=ordered,
         problems=problems,
-        tags=models,
+        unlike=unlike[:MOST_UNLIKE],
+        tags=tags,
         hours=hours,
         shots=shots,
         key=key,
-        title="Films",
     )

@@ -2,7 +2,7 @@
 // The lanes of the timeline as Bokeh figures over one shared range of seconds.
 const Lanes = (() => {
   const ROW_HEIGHT = 18, LINES_HEIGHT = 76, ALONE_HEIGHT = 26;
-  const CHARACTER_PX = 6.3, LEAST_TEXT_PX = 34, TICK_PX = 110;
+  const CHARACTER_PX = 6.3, LEAST_TEXT_PX = 34, TICK_PX = 110, PALE = 0.55;
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const palette = () => [1, 2, 3, 4, 5, 6, 7, 8].map((n) => css(`--c${n}`));
 
@@ -13,15 +13,24 @@ const Lanes = (() => {
   });
   const range = (start, end) => new Bokeh.Range1d({ start, end });
 
-  /** Which colour each span has, and how strong it is. */
+  /** The kinds of a lane whose colours tell them apart, in the order of their names; more than eight are told twice. */
+  function kinds(lane) {
+    return lane.row ? lane.rows : [...new Set(lane.label)].sort();
+  }
   function colours(lane) {
-    const known = palette(), categories = [...new Set(lane.row ? lane.rows : lane.label)];
+    const known = palette(), number = new Map(kinds(lane).map((kind, n) => [kind, n]));
     const of = {
       alternate: (i) => (i % 2 ? css("--lane-b") : css("--lane-a")),
       plain: () => css("--lane-a"),
-      category: (i) => known[(lane.row ? lane.row[i] : categories.indexOf(lane.label[i])) % known.length],
+      category: (i) => known[(lane.row ? lane.row[i] : number.get(lane.label[i])) % known.length],
     }[lane.colour] || (() => known[0]);
     return lane.start.map((_, i) => of(i));
+  }
+  /** How strong: by its value from one half to one; the second eight kinds are paler than the first. */
+  function strengths(lane) {
+    const number = new Map(kinds(lane).map((kind, n) => [kind, n]));
+    const pale = (i) => lane.colour === "category" && !lane.row && number.get(lane.label[i]) > 7;
+    return lane.start.map((_, i) => (lane.value ? 0.25 + 0.75 * (lane.value[i] * 2 - 1) : pale(i) ? PALE : 1));
   }
 
   function spans(lane, element, view) {
@@ -31,7 +40,7 @@ const Lanes = (() => {
     const source = new Bokeh.ColumnDataSource({ data: {
       left: lane.start, right: lane.end,
       top: lane.start.map((_, i) => at(i) + 0.12), bottom: lane.start.map((_, i) => at(i) + 0.88),
-      colour: colours(lane), alpha: lane.start.map((_, i) => (lane.value ? 0.25 + 0.75 * (lane.value[i] * 2 - 1) : 1)),
+      colour: colours(lane), alpha: strengths(lane),
     } });
     const field = (name) => ({ field: name });
     plot.quad({ left: field("left"), right: field("right"), top: field("top"), bottom: field("bottom"), source,
@@ -136,5 +145,5 @@ const Lanes = (() => {
   }
 
   const make = (lane, element, view) => (lane.kind === "lines" ? lines : spans)(lane, element, view);
-  return { make, overview, axis, palette, range };
+  return { make, overview, axis, kinds, range, PALE };
 })();

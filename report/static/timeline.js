@@ -175,6 +175,15 @@
       element.classList.add("rows");
       lane.rows.forEach((name) => element.append(Object.assign(document.createElement("span"), { className: "row", textContent: name, title: name })));
       if (lane.left_out) element.title = `${lane.left_out} more in the tables beneath`;
+    } else if (lane.colour === "category" && Lanes.kinds(lane).length > 1) {
+      const legend = Object.assign(document.createElement("p"), { className: "kinds" });
+      Lanes.kinds(lane).forEach((kind, n) => {
+        const entry = Object.assign(document.createElement("span"), { textContent: kind });
+        entry.style.setProperty("--mark", `var(--c${n % 8 + 1})`);
+        entry.style.setProperty("--strength", n > 7 ? Lanes.PALE : 1);
+        legend.append(entry);
+      });
+      element.parentElement.append(legend);
     }
   }
 

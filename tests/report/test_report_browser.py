@@ -1,0 +1,199 @@
+"""The pages in headless Chromium: clicks, zoom, hover, search, sort, the keyboard, no word of complaint."""
+
+import shutil
+
+import pytest
+from _browser import complaints, open_browser, visit, wait, why_not
+from _report_sites import write
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(why_not()), reason=why_not())]
+
+
+@pytest.fixture(scope="module")
+def site(made_once, tmp_path_factory):
+    folder = shutil.copytree(made_once, tmp_path_factory.mktemp("browser") / "project")
+    (folder / "lake" / "beats" / "plain.parquet").unlink()
+    write(folder)
+    return folder / "site"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    opened = open_browser()
+    yield opened
+    opened.quit()
+
+
+@pytest.fixture
+def film(browser, site):
+    visit(browser, site / "films" / "plain" / "index.html")
+    yield browser
+    assert not complaints(browser)
+
+
+@pytest.fixture
+def catalogue(browser, site):
+    browser.get("about:blank")
+    visit(browser, site / "index.html")
+    yield browser
+    assert not complaints(browser)
+
+
+def find(browser, selector):
+    return browser.find_element("css selector", selector)
+
+
+def press(browser, *keys):
+    from selenium.webdriver import Keys
+
+    for key in keys:
+        find(browser, "#playhead").send_keys(getattr(Keys, key, key))
+
+
+def position(browser):
+    return int(find(browser, "#playhead").get_attribute("aria-valuenow"))
+
+
+def shown(browser):
+    """The part of the film that the lanes show, once it no longer changes."""
+    browser.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+    return find(browser, "#span").text
+
+
+def hover(browser, selector, x=0):
+    from selenium.webdriver import ActionChains
+
+    ActionChains(browser).move_to_element_with_offset(find(browser, selector), x, 0).perform()
+
+
+def titles(browser):
+    return [e.text for e in browser.find_elements("css selector", ".film .name") if e.is_displayed()]
+
+
+def test_every_lane_is_drawn(film):
+    drawn = (
+        "return [...document.querySelectorAll('.lane-plot')].filter(e => e.querySelector('.bk-Figure, canvas')).length"
+    )
+    assert film.execute_script(drawn) == len(film.find_elements("css selector", ".lane")) - 1
+
+
+def test_a_lane_without_its_table_says_why(film):
+    assert "Not computed: blocked: needs a champion of beats" in find(film, "#lane-beats").text
+
+
+def test_lanes_zoom_together_and_back(film):
+    assert shown(film) == "0:00:00 – 0:01:00"
+    find(film, "#zoom-in").click()
+    assert shown(film) == "0:00:15 – 0:00:45"
+    find(film, "#zoom-all").click()
+    assert shown(film) == "0:00:00 – 0:01:00"
+
+
+def test_dragging_moves_the_film(film):
+    from selenium.webdriver import ActionChains
+
+    find(film, "#zoom-in").click()
+    ActionChains(film).drag_and_drop_by_offset(find(film, "#lane-scenes .lane-plot"), -200, 0).perform()
+    assert shown(film).split(" – ")[0] > "0:00:17"
+
+
+def test_the_overview_moves_the_lanes(film):
+    from selenium.webdriver import ActionChains
+
+    find(film, "#zoom-in").click()
+    ActionChains(film).drag_and_drop_by_offset(find(film, "#overview"), 150, 0).perform()
+    assert shown(film).split(" – ")[0] > "0:00:16"
+
+
+def test_the_frame_is_shown_where_the_pointer_is(film):
+    hover(film, "#lane-shots .lane-plot")
+    wait(film, "return !document.getElementById('preview').hidden")
+    assert "Shots shot " in find(film, "#preview").text
+    assert "sheet_00.jpg" in find(film, "#preview .picture").value_of_css_property("background-image")
+
+
+def test_a_click_sets_the_position(film):
+    find(film, "#lane-loudness .lane-plot").click()
+    assert 28 <= position(film) <= 32
+    assert "Shots shot " in find(film, "#readout").text
+
+
+def test_the_keyboard_goes_by_shot(film):
+    press(film, "ARROW_RIGHT", "ARROW_RIGHT", "ARROW_LEFT")
+    assert position(film) == 3
+    assert "shot 1 (cut)" in find(film, "#playhead").get_attribute("aria-valuetext")
+
+
+def test_the_keyboard_zooms_around_the_position(film):
+    press(film, "END", "+", "+")
+    assert shown(film) == "0:00:45 – 0:01:00"
+    press(film, "0")
+    assert shown(film) == "0:00:00 – 0:01:00"
+
+
+def test_a_keyframe_leads_to_its_moment(film):
+    keyframe = find(film, ".keyframes button")
+    keyframe.click()
+    assert position(film) == pytest.approx(float(keyframe.get_attribute("data-time")), abs=1)
+
+
+def test_a_row_of_a_table_leads_to_its_moment(film):
+    find(film, "#tables details summary").click()
+    wait(film, "return document.querySelectorAll('#tables tbody tr').length == 20")
+    film.find_elements("css selector", "#tables tbody tr .link")[10].click()
+    assert position(film) == 30
+
+
+def test_the_switch_changes_light_to_dark_and_is_kept(film):
+    page = "return getComputedStyle(document.body).backgroundColor"
+    light = film.execute_script(page)
+    find(film, "#theme").click()
+    dark = film.execute_script(page)
+    film.refresh()
+    assert light != dark == film.execute_script(page)
+    wait(film, "return document.documentElement.dataset.ready")
+    find(film, "#theme").click()
+
+
+def test_nothing_is_wider_than_a_phone(film):
+    narrow = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+    film.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", narrow)
+    try:
+        assert film.execute_script("return document.documentElement.scrollWidth") <= 390
+    finally:
+        film.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_a_title_that_is_a_script_is_shown_and_not_run(browser, site):
+    visit(browser, site / "films" / "evil" / "index.html")
+    assert find(browser, "h1").text == "<script>alert(1)</script>"
+    assert not complaints(browser)
+
+
+def test_search_finds_by_title_and_says_how_many(catalogue):
+    find(catalogue, "#search").send_keys("plain")
+    assert titles(catalogue) == ["A plain film"]
+    assert find(catalogue, "#found").text == "1 of 2 films"
+
+
+def test_a_search_without_a_film_says_so(catalogue):
+    find(catalogue, "#search").send_keys("nothing like this")
+    assert titles(catalogue) == [] and "No film" in find(catalogue, "#found").text
+
+
+def test_the_catalogue_is_sorted_as_asked(catalogue):
+    assert titles(catalogue) == ["<script>alert(1)</script>", "A plain film"]
+    find(catalogue, "#sort option[value=missing]").click()
+    assert titles(catalogue) == ["A plain film", "<script>alert(1)</script>"]
+
+
+def test_the_slash_leads_to_the_search(catalogue):
+    find(catalogue, "body").send_keys("/")
+    assert catalogue.switch_to.active_element.get_attribute("id") == "search"
+
+
+def test_every_button_and_picture_has_a_name(film):
+    nameless = """return [...document.querySelectorAll('button, a, img, canvas, [role]')].filter(e => !e.hidden
+        && !e.textContent.trim() && !e.getAttribute('aria-label') && !e.alt
+        && !e.closest('[aria-hidden=true], .bk-Figure, #preview')).map(e => e.outerHTML.slice(0, 120))"""
+    assert film.execute_script(nameless) == []
