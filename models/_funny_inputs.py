@@ -7,14 +7,16 @@ picture      the mean of its pictures' embeddings                         embedd
 expressions  emotions and look of the main face, how many faces           expressions
 turns        when lines begin and end, who goes on speaking               subtitles
 words        the words that are said, hashed                              subtitles
+embeddings_X vectors of a network in a file: of sound, places, bodies     embeddings_X
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
+from pydantic import StringConstraints
 
 from cinelake.model import Array, Arrays
 from cinelake.task import TableReader
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from models.funny import Config
 
 Kind = Literal["sound", "laughter", "rhythm", "picture", "expressions", "turns", "words"]
+Vectors = Annotated[str, StringConstraints(pattern=r"^embeddings_[a-z0-9_]+$")]
+"""A table that the manifest makes with the task `embeddings` under a name of its own."""
 WORDS = 256
 """Words are hashed into this many numbers."""
 LOGMEL = (96, 64)
@@ -46,7 +50,7 @@ _TABLES: dict[str, str] = {
 def tables_of(kinds: Sequence[Kind], step: str) -> list[str]:
     """Names of the tables that these kinds need; shots say where a film ends and what is merged."""
     lines = ["subtitles"] if step == "line" else []
-    return list(dict.fromkeys(["shots", *(_TABLES[kind] for kind in kinds), *lines]))
+    return list(dict.fromkeys(["shots", *(_TABLES.get(kind, kind) for kind in kinds), *lines]))
 
 
 def step_inputs(tables: Mapping[str, TableReader], config: Config) -> Arrays:
@@ -76,6 +80,8 @@ def _kind(
         return _heard(kind, tables["sound"], starts, ends)
     if kind == "picture":
         return _pictures(tables["embeddings"], starts, ends)
+    if kind not in _TABLES:
+        return _vectors(tables[kind], starts, ends)
     if kind == "expressions":
         return _expressions(tables["expressions"], starts, ends)
     rows = _turns(lines) if kind == "turns" else _words(lines["text"])
@@ -96,6 +102,15 @@ def _heard(kind: str, reader: TableReader, starts: Array, ends: Array) -> tuple[
 def _pictures(reader: TableReader, starts: Array, ends: Array) -> tuple[Array, Array]:
     table = reader.read(["time_s", "face", "embedding"])
     table = table.filter(np.array([face is None for face in table["face"].to_pylist()], bool))
+    return _means(table, starts, ends)
+
+
+def _vectors(reader: TableReader, starts: Array, ends: Array) -> tuple[Array, Array]:
+    """The mean of the vectors that begin in each step, of several faces at a moment too."""
+    return _means(reader.read(["time_s", "embedding"]), starts, ends)
+
+
+def _means(table: Any, starts: Array, ends: Array) -> tuple[Array, Array]:
     times = table["time_s"].to_numpy()
     return pooled(starts, ends, times, times, matrix(table["embedding"]))
 

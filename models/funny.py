@@ -26,7 +26,7 @@ from cinelake.label_contract import LabelContract
 from cinelake.learning.training import Training
 from cinelake.model import Array, Arrays, Example, Judgement, Model, Trained, joined
 from cinelake.task import Field, Params, TableReader
-from models._funny_inputs import Kind, step_inputs, tables_of
+from models._funny_inputs import Kind, Vectors, step_inputs, tables_of
 from models._funny_learning import continued, learn
 from models._funny_playing import act
 from models._funny_scenes import embeddings, learn_scaling, make_scenes
@@ -34,7 +34,7 @@ from models._funny_scores import best_threshold, judge, line_figure, roc_figure,
 from models._funny_steps import Step
 from models._shot_labels import covered_shots
 
-CODE = "v1 f844f7775bec7ba6"  # same output: only scores changed, to the same numbers
+CODE = "v1 bb4b3621b534ff72"  # same output: a new kind of input only
 
 
 LABELS = LabelContract(
@@ -54,8 +54,9 @@ FEWEST_OF_A_KIND = 10
 class Config(Params):
     """What the agent sees, how it is paid, and how it learns."""
 
-    use: tuple[Kind, ...] = ("sound", "laughter")
-    """What is seen of a step: sound, laughter, rhythm, picture, expressions, turns, words (the last two: subtitles)."""
+    use: tuple[Kind | Vectors, ...] = ("sound", "laughter")
+    """What is seen of a step: sound, laughter, rhythm, picture, expressions, turns, words (the last two: subtitles), or
+    a table `embeddings_…` that another network makes (`embeddings_text: {task: embeddings, source: lines, …}`)."""
     step: Step = "clip"
     """What a step is: a clip of `step_s`, or a line that is said (needs a table `subtitles`)."""
     step_s: float = Field(1.0, ge=0.2, le=60)
@@ -120,7 +121,7 @@ class Config(Params):
 
     @field_validator("use")
     @classmethod
-    def _some_and_each_once(cls, use: tuple[Kind, ...]) -> tuple[Kind, ...]:
+    def _some_and_each_once(cls, use: tuple[str, ...]) -> tuple[str, ...]:
         if not use or len(set(use)) < len(use):
             raise ValueError(f"'use' names at least one kind of input, each once. Received: {list(use)}")
         return use

@@ -27,17 +27,18 @@ Floats = npt.NDArray[np.float32]
 
 
 class Backbone(Protocol):
-    """wants: what it takes. facts: what ran, for the table's provenance.
+    """wants: what it takes. clip: pictures of a clip, where it takes clips. facts: what ran, for provenance.
 
     features: how many of a vector's last numbers are what the network saw before it named classes.
     """
 
     wants: Wants
+    clip: int
     facts: Mapping[str, str]
     features: int
 
     def embed(self, values: list[Array]) -> Floats:
-        """(n, d + features) float32, a vector for each picture or window of sound."""
+        """(n, d + features) float32, a vector for each picture, clip, window of sound or text."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ class Descriptor:
     """The weight-free descriptor of `tasks/_descriptor.py`."""
 
     wants: Wants = "half-size picture"
+    clip = 0
     facts: Mapping[str, str] = {"provider": "opencv"}
     features = 0
 
@@ -91,6 +93,7 @@ class FrozenNetwork:
         self._scaling = scaling_of(request, self._form)
         self._batch_size = self._form.batch or request.batch_size
         self.wants: Wants = self._form.wants
+        self.clip = self._form.clip
         self.features = network.features
         self.facts: Mapping[str, str] = {"provider": network.provider, "preprocess": self._scaling}
 
@@ -103,9 +106,13 @@ class FrozenNetwork:
         return pooled(outputs, self._request.pooling, self._form.channels_first)
 
     def _fitted(self, value: Array) -> Array:
-        """(height, width, channels) as the network was trained on it."""
+        """([pictures,] height, width, channels) as the network was trained on it; a text as it is."""
+        if self._form.is_text:
+            return value
         if self._form.is_sound:
             return value[..., None].astype(np.float32)
+        if value.ndim == 4:
+            return np.stack([self._fitted(picture) for picture in value])
         pixels = resize(value, self._form.width, self._form.height)
         pixels = pixels[..., None] if pixels.ndim == 2 else pixels
         return pixels if self._form.takes_bytes and self._scaling == "raw" else scaled(pixels, self._scaling)
@@ -116,7 +123,7 @@ def scaling_of(request: Request, form: InputForm) -> str:
     `torch` where channels come first (torchvision's custom), else `tf`."""
     if request.preprocess != "auto":
         return request.preprocess
-    if form.is_sound:
+    if form.is_sound or form.is_text:
         return "raw"
     if request.network is not None:
         return request.network.preprocess

@@ -19,6 +19,7 @@ from tasks._samples import Wants
 
 Array = npt.NDArray[Any]
 _ANY_SIZE = 224
+_ANY_CLIP = 16
 _SOUND = (96, 64)
 
 
@@ -33,6 +34,9 @@ class InputForm:
     channels_first: bool
     takes_bytes: bool
     rank: int = 4
+    clip: int = 0
+    """Pictures of a clip that go in together; 0: single ones do."""
+    is_text: bool = False
 
     @property
     def is_sound(self) -> bool:
@@ -42,6 +46,10 @@ class InputForm:
     @property
     def wants(self) -> Wants:
         """What the samples must be."""
+        if self.is_text:
+            return "text"
+        if self.clip:
+            return "clip"
         if self.is_sound:
             return "sound"
         return "grey picture" if self.channels == 1 else "picture"
@@ -52,10 +60,12 @@ class InputForm:
         return replace(self, height=self.height or side, width=self.width or side)
 
     def arrange(self, values: Array) -> Array:
-        """(height, width, channels) in the order of the network's axes."""
+        """([pictures,] height, width, channels) in the order of the network's axes; a text as (1,) or ()."""
+        if self.is_text:
+            return values.reshape((1,) * (self.rank - 1))
         if self.rank == 3:
             return values[..., 0]
-        return values.transpose(2, 0, 1) if self.channels_first else values
+        return np.moveaxis(values, -1, 0) if self.channels_first else values
 
 
 def input_form(shape: Sequence[Any], takes_bytes: bool, where: str) -> InputForm:
@@ -66,13 +76,24 @@ def input_form(shape: Sequence[Any], takes_bytes: bool, where: str) -> InputForm
         return InputForm(batch, sizes[1], sizes[2], sizes[3], False, takes_bytes)
     if len(sizes) == 4 and sizes[1] in (1, 3):
         return InputForm(batch, sizes[2], sizes[3], sizes[1], True, takes_bytes)
+    if len(sizes) == 5 and 3 in (sizes[1], sizes[4]):
+        first = sizes[4] != 3
+        clip, height, width = sizes[2:] if first else sizes[1:4]
+        return InputForm(batch, height, width, 3, first, takes_bytes, rank=5, clip=clip or _ANY_CLIP)
     if tuple(sizes[1:]) == _SOUND:
         return InputForm(batch, *_SOUND, 1, False, takes_bytes, rank=3)
     raise ModelUnusable(
         f"{where} takes an input of shape {list(shape)}. Understood are pictures (rows, height, width, 3 or 1) or "
-        "(rows, 3 or 1, height, width), and log-mel sound (rows, 96, 64), with or without a channel; "
+        "(rows, 3 or 1, height, width), clips of them (rows, pictures, height, width, 3) or (rows, 3, pictures, "
+        "height, width), texts (rows,) of an ONNX file, and log-mel sound (rows, 96, 64), with or without a channel; "
         "waveforms are not in the table `sound`"
     )
+
+
+def _text_form(shape: Sequence[Any]) -> InputForm:
+    """Of a network that takes texts, one a row: (rows,) or (rows, 1); it cuts them into words itself."""
+    batch = shape[0] if shape and isinstance(shape[0], int) else None
+    return InputForm(batch, 1, 1, 1, False, False, rank=max(1, len(shape)), is_text=True)
 
 
 class Network(Protocol):
@@ -116,6 +137,14 @@ def load_keras(file: Path, layer: str | None) -> Any:
     return cut(model, layer, str(file)) if layer else model
 
 
+_TYPES: dict[str, Any] = {
+    "tensor(uint8)": np.uint8,
+    "tensor(float16)": np.float16,
+    "tensor(double)": np.float64,
+    "tensor(string)": object,
+}
+
+
 class OnnxNetwork:
     """An ONNX file under ONNX Runtime; its first input and first output count."""
 
@@ -127,9 +156,11 @@ class OnnxNetwork:
         if len(inputs) != 1:
             raise ModelUnusable(f"{file} takes {len(inputs)} inputs ({', '.join(i.name for i in inputs)}), not one")
         self._input, self._output = inputs[0].name, self._session.get_outputs()[0].name
-        types = {"tensor(uint8)": np.uint8, "tensor(float16)": np.float16, "tensor(double)": np.float64}
-        self._type = types.get(inputs[0].type, np.float32)
-        self.form = input_form(inputs[0].shape, self._type is np.uint8, str(file))
+        self._type = _TYPES.get(inputs[0].type, np.float32)
+        self.form = (
+            _text_form(inputs[0].shape) if self._type is object
+            else input_form(inputs[0].shape, self._type is np.uint8, str(file))
+        )  # fmt: skip
         self.provider = self._session.get_providers()[0]
 
     def run(self, rows: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Table `embeddings`: what each picture, face or second of sound looks or sounds like, as a vector.
+"""Table `embeddings`: what each picture, clip, face, second of sound or line looks, sounds or reads like, as a vector.
 
 A table may be made twice under its own name, with another backbone:
 
@@ -8,6 +8,8 @@ A table may be made twice under its own name, with another backbone:
     embeddings_place: {task: embeddings, backbone: {file: places365.onnx}, preprocess: torch}
     embeddings_mood: {task: embeddings, backbone: {file: expressions.keras}, source: faces, preprocess: -1-1}
     embeddings_sound: {task: embeddings, backbone: {file: vggish.onnx}, source: sound}
+    embeddings_clips: {task: embeddings, backbone: {file: c3d.onnx}, source: clips}
+    embeddings_text: {task: embeddings, backbone: {file: sentences.onnx}, source: lines}
 """
 
 from __future__ import annotations
@@ -25,16 +27,18 @@ from cinelake.task import Field, Film, ManifestPath, Params, Resources, TableRea
 from tasks._backbones import Backbone, Pooling, Preprocess, Request, open_backbone
 from tasks._keras_networks import find_network, find_weights
 from tasks._pictures import chunks
-from tasks._samples import Sample, samples_of
+from tasks._samples import TAKES, Sample, samples_of
 
-CODE = "v1.r2 23c42541a79ff644"
+CODE = "v1.r2 c97cb8e7f9107f09"  # same output: new kinds of networks only
 
 EMBEDDINGS = Contract(
     table="embeddings",
-    doc="Vectors of pictures, of faces, or of windows of sound, by one backbone.",
+    doc="Vectors of pictures, of clips, of faces, of windows of sound, or of lines, by one backbone.",
     columns=[
-        Column("frame", pa.int64(), "Number of the picture; null for sound.", nullable=True, at_least=0),
-        Column("time_s", pa.float64(), "When it is shown, or when the window starts, in seconds.", at_least=0),
+        Column("frame", pa.int64(), "Number of the picture; null for sound and lines.", nullable=True, at_least=0),
+        Column(
+            "time_s", pa.float64(), "When it is shown, or when the clip, window or line starts, in seconds.", at_least=0
+        ),
         Column("shot", pa.int32(), "The shot it is in, where known.", nullable=True, at_least=0),
         Column("backbone", pa.string(), "What made the vector: `descriptor`, a network's name, or a file's name."),
         Column("embedding", vector(), "The vector; its size is the backbone's."),
@@ -72,8 +76,9 @@ class EmbeddingsParams(Params):
 
     backbone: str | ModelFile = "descriptor"
     """`descriptor`, a network of keras.applications (`inception_v3`, `vgg16`, ...), or `{file: model.onnx}`."""
-    source: Literal["frames", "faces", "sound"] = "frames"
-    """What is looked at: pictures of `frames`, faces of `faces`, or log-mel windows of `sound`."""
+    source: Literal["frames", "clips", "faces", "sound", "lines"] = "frames"
+    """What is looked at: pictures of `frames`, several of them on end (for a 3D-CNN), faces of `faces`, log-mel windows
+    of `sound`, or lines of `subtitles` (for an ONNX file that takes texts)."""
     layer: str | None = None
     """A layer (Keras) or tensor (ONNX, TFLite) by name; none: the output, of ImageNet networks the last map."""
     pooling: Pooling = "avg"
@@ -102,8 +107,8 @@ class EmbeddingsParams(Params):
 
     @model_validator(mode="after")
     def _what_fits(self) -> EmbeddingsParams:
-        if self.source == "sound" and isinstance(self.backbone, str):
-            raise ValueError(f"source 'sound' needs a backbone {{file: …}}. Received: {self.backbone!r}")
+        if self.source in TAKES and isinstance(self.backbone, str):
+            raise ValueError(f"source {self.source!r} needs a backbone {{file: …}}. Received: {self.backbone!r}")
         if self.weights is not None and (self.backbone == "descriptor" or isinstance(self.backbone, ModelFile)):
             raise ValueError("'weights' belongs to a network of keras.applications")
         if self.backbone == "descriptor" and (self.layer or self.device != "cpu"):
@@ -140,7 +145,13 @@ def preflight(params: EmbeddingsParams) -> dict[str, str]:
     return {"weights": request.digest(), "file": request.file.name} if request.file else {}
 
 
-SOURCES = {"frames": ["frames"], "faces": ["faces", "frames"], "sound": ["sound"]}
+SOURCES = {
+    "frames": ["frames"],
+    "clips": ["frames"],
+    "faces": ["faces", "frames"],
+    "sound": ["sound"],
+    "lines": ["subtitles"],
+}
 
 
 @task(
@@ -164,7 +175,7 @@ class Embed:
         """The vectors, in the order of what is looked at."""
         backbone = open_backbone(requested(self._params))
         self.facts = dict(backbone.facts)
-        samples = samples_of(self._params.source, tables, backbone.wants)
+        samples = samples_of(self._params.source, tables, backbone.wants, backbone.clip)
         for chunk in chunks(samples, self._params.batch_size):
             yield as_batch(self._film.movie_id, self._name, chunk, backbone)
 

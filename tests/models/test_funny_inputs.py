@@ -5,7 +5,7 @@ import pyarrow as pa
 
 from cinelake.learning.images import MemoryTable
 from models._funny_agent import Scenes, draw_scenes
-from models._funny_inputs import step_inputs
+from models._funny_inputs import step_inputs, tables_of
 from models._funny_scenes import class_worth, cut_scenes, embeddings, learn_scaling
 from models._funny_sound import longest_run, modulation
 from models._funny_spans import merge_shots, merge_steps
@@ -201,3 +201,13 @@ def test_pictures_are_whole_ones_not_faces() -> None:
     pictures = table(time_s=[0.0, 1.0, 1.0], face=pa.array([None, None, 0], pa.int32()), embedding=vectors)
     found = step_inputs({"shots": SHOTS, "embeddings": pictures}, Config(use=("picture",)))
     assert found["picture"].ravel().tolist() == [1, 2, 0, 0]
+
+
+def test_a_table_of_vectors_of_a_name_of_its_own_is_seen_where_its_vectors_begin() -> None:
+    vectors = pa.FixedSizeListArray.from_arrays(pa.array([1.0, 2.0, 9.0], pa.float32()), 1)
+    spoken = table(time_s=[0.0, 0.5, 2.0], embedding=vectors)
+    config = Config(use=("embeddings_text",))
+    found = step_inputs({"shots": SHOTS, "embeddings_text": spoken}, config)
+    assert tables_of(config.use, config.step) == ["shots", "embeddings_text"]
+    assert found["embeddings_text"].ravel().tolist() == [1.5, 0, 9, 0]
+    assert found["seen"].tolist() == [True, False, True, False]

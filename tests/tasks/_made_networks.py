@@ -83,3 +83,23 @@ def _detector(path: Path) -> Path:
             nodes.append(helper.make_node("Mul", [f"{name}_if_bright", "is_bright"], [name]))
             outputs.append((name, FLOAT, [anchors, size]))
     return save(path, nodes, [("picture", FLOAT, [1, 3, 640, 640])], outputs, constants)
+
+
+def mean_of_clip(path: Path, channels_first: bool = True) -> Path:
+    """Clips of four pictures in, (n, 3, 4, 16, 16) or (n, 4, 16, 16, 3), the mean colour of the last (n, 3) out."""
+    axis, others = (2, [2, 3, 4]) if channels_first else (1, [1, 2, 3])
+    nodes = [
+        helper.make_node("Slice", ["clip", "from", "to", "axis"], ["last"]),
+        helper.make_node("ReduceMean", ["last"], ["mean"], axes=others, keepdims=0),
+    ]
+    shape = ["n", 3, 4, 16, 16] if channels_first else ["n", 4, 16, 16, 3]
+    constants = {"from": np.array([3]), "to": np.array([4]), "axis": np.array([axis])}
+    return save(path, nodes, [("clip", FLOAT, shape)], [("mean", FLOAT, ["n", 3])], constants)
+
+
+def counted_words(path: Path, words: tuple[str, ...]) -> Path:
+    """Texts (n, 1) in, which of these texts each is (n, words) out."""
+    count = {"mode": "TF", "min_gram_length": 1, "max_gram_length": 1, "max_skip_count": 0, "ngram_counts": [0]}
+    indexes = {"ngram_indexes": list(range(len(words))), "pool_strings": list(words)}
+    nodes = [helper.make_node("TfIdfVectorizer", ["text"], ["counts"], **count, **indexes)]
+    return save(path, nodes, [("text", TensorProto.STRING, ["n", 1])], [("counts", FLOAT, ["n", len(words)])])

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from _drawn_face import Rows, draw_face, frames_table
-from _made_networks import grey_bytes, mean_colour, mean_of_sound
+from _made_networks import counted_words, grey_bytes, mean_colour, mean_of_clip, mean_of_sound
 from pydantic import ValidationError
 
 from cinelake.errors import ModelUnusable, UnknownName, WeightsMissing
@@ -174,3 +174,27 @@ def test_a_missing_model_file_is_told_before_any_film_is_touched(tmp_path: Path)
 def test_the_descriptor_names_no_classes_and_so_has_no_features_beside_its_vector() -> None:
     table = embed({"frames": frames_table(scene(1), scene(2))})
     assert [row for row in table["features"].to_pylist() if row != [None]] == []
+
+
+@pytest.mark.parametrize("channels_first", [True, False])
+def test_a_network_of_clips_sees_several_pictures_on_end(tmp_path: Path, channels_first: bool) -> None:
+    greys = [np.full((40, 60, 3), 10 * n, np.uint8) for n in range(6)]
+    backbone = {"file": mean_of_clip(tmp_path / "clips.onnx", channels_first)}
+    table = embed({"frames": frames_table(*greys)}, source="clips", backbone=backbone, preprocess="raw")
+    # two clips of four: the last pictures are number 3, and number 5, which stands for those that are missing
+    assert vectors(table)[:, 0] == pytest.approx([30, 50], abs=2)
+    assert table["frame"].to_pylist() == [0, 96] and table["time_s"].to_pylist() == [0, 4]
+
+
+def test_a_network_of_texts_reads_the_lines(tmp_path: Path) -> None:
+    columns = {"track": [1, 1, 1, 0], "start_s": [2.0, 0.5, 2.0, 0.5], "text": ["ha", "no", "ha", "nein"]}
+    lines = Rows(pa.RecordBatch.from_pydict(columns))
+    backbone = {"file": counted_words(tmp_path / "words.onnx", ("no", "ha\nha"))}
+    table = embed({"subtitles": lines}, source="lines", backbone=backbone)
+    assert table["time_s"].to_pylist() == [0.5, 2.0] and vectors(table).tolist() == [[1, 0], [0, 1]]
+
+
+def test_a_network_of_texts_cannot_look_at_pictures(tmp_path: Path) -> None:
+    backbone = {"file": counted_words(tmp_path / "words.onnx", ("no",))}
+    with pytest.raises(ModelUnusable, match="takes texts, but the source is 'frames'"):
+        embed({"frames": frames_table(PINK)}, backbone=backbone)
