@@ -81,6 +81,8 @@ class JsonLog:
             self._film_ended(event["report"])
         elif kind == "task":
             self._say("task begins", film=event["movie_id"], task=event["table"])
+        elif kind == "film":
+            self._say("film begins", film=event["movie_id"], film_s=event["film_s"])
         elif kind == "begin":
             self._say("run begins", films=event["films"], cells=event["cells"])
         elif kind == "end":

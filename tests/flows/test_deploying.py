@@ -1,0 +1,144 @@
+"""Deploying to a real Prefect server: what is there is compared, changed and, if asked, deleted; others' is not."""
+
+import http.server
+import json
+import threading
+import time
+
+import pytest
+
+from cinelake.errors import EngineUnavailable, UnknownName, UsageError
+from cinelake.manifest import load_manifest
+from flows.happenings import catalogue_ran
+from flows.server import kept_server
+
+pytestmark = pytest.mark.slow
+NIGHT = """\
+  nightly: {flow: catalogue, cron: "0 2 * * *", timezone: Europe/Berlin}
+  again: {flow: catalogue, after: nightly, late: queue}
+"""
+START = "lake: lake\ncatalogue: {films: films}\ntasks: {films: , shots: }\n"
+
+
+@pytest.fixture
+def server(prefect, monkeypatch):
+    """The shared server, as this process's."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    monkeypatch.setenv("PREFECT_API_URL", prefect["PREFECT_API_URL"])
+    with temporary_settings({PREFECT_API_URL: prefect["PREFECT_API_URL"]}):
+        yield
+
+
+@pytest.fixture
+def write(tmp_path, server):
+    """Writes a project's manifest and gives it; its deployments are deleted in the end."""
+    from flows.deploying import deploy
+
+    written = {}
+
+    def write(project, schedules=NIGHT, more=""):
+        folder = tmp_path / project
+        folder.mkdir(exist_ok=True)
+        sections = f"schedules:\n{schedules}" if schedules else ""
+        (folder / "pipeline.yaml").write_text(f"{START}{sections}deploy: {{project: {project}}}\n{more}")
+        written[project] = load_manifest(folder / "pipeline.yaml")
+        return written[project]
+
+    yield write
+    for project in list(written):
+        deploy(write(project, ""), prune=True)
+
+
+def deployed(manifest, **options):
+    """`name: change` of each difference."""
+    from flows.deploying import deploy
+
+    return {found.item.name: found.change for found in deploy(manifest, **options)}
+
+
+def test_the_second_deployment_finds_everything_as_it_is(write):
+    manifest = write("twice", more="triggers: {t: {when: new_labels, flow: train, model: scenes}}\n")
+    assert deployed(manifest) == {"catalogue/nightly": "new", "catalogue/again": "new", "train/t": "new"}
+    assert set(deployed(manifest).values()) == {"unchanged"}
+
+
+def test_a_dry_run_changes_nothing(write):
+    manifest = write("dry")
+    assert deployed(manifest, dry_run=True) == deployed(manifest, dry_run=True)
+    assert set(deployed(manifest, dry_run=True).values()) == {"new"}
+
+
+def test_a_changed_time_is_told_from_what_to_what_and_then_kept(write):
+    from flows.deploying import deploy
+
+    deployed(write("changed"))
+    manifest = write("changed", NIGHT.replace("0 2", "30 3"))
+    (found,) = [found for found in deploy(manifest) if found.change == "changed"]
+    assert found.changes == {"cron": ("0 2 * * * Europe/Berlin", "30 3 * * * Europe/Berlin")}
+    assert set(deployed(manifest).values()) == {"unchanged"}
+
+
+def test_what_is_no_longer_wanted_is_deleted_only_when_asked(write):
+    deployed(write("pruned"))
+    manifest = write("pruned", NIGHT.splitlines()[0] + "\n")
+    assert deployed(manifest)["catalogue/again"] == "unwanted"
+    assert deployed(manifest, prune=True)["catalogue/again"] == "unwanted"
+    assert deployed(manifest) == {"catalogue/nightly": "unchanged"}
+
+
+def test_a_name_that_another_project_has_is_an_error_and_nothing_changes(write):
+    first = write("first")
+    deployed(first)
+    with pytest.raises(UsageError, match=r"catalogue/nightly \(of first\)"):
+        deployed(write("second", NIGHT.replace("0 2", "0 4"), "limits: {never: {slots: 1}}\n"))
+    assert set(deployed(first).values()) == {"unchanged"}
+
+
+def test_a_block_that_is_not_there_is_named(write):
+    with pytest.raises(UnknownName, match=r"unknown Prefect block .* 'custom-webhook/nobody'"):
+        deployed(write("blocks", more="notifications: {blocks: [custom-webhook/nobody]}\n"))
+
+
+def test_too_many_failures_reach_a_webhook(write, listening):
+    from prefect.blocks.notifications import CustomWebhookNotificationBlock
+
+    url, heard = listening
+    CustomWebhookNotificationBlock(name="ops", url=url, json_data={"text": "{{body}}"}).save("ops", overwrite=True)
+    manifest = write("noisy", more="notifications: {failure_rate: 0.2, blocks: [custom-webhook/ops]}\n")
+    assert deployed(manifest)["custom-webhook/ops"] == "new"
+    catalogue_ran(manifest, made=8, failures=["not_a_film"] * 2, say=pytest.fail)  # a fifth: allowed
+    catalogue_ran(manifest, made=1, failures=["not_a_film"] * 2, say=pytest.fail)
+    deadline = time.monotonic() + 60
+    while not heard and time.monotonic() < deadline:
+        time.sleep(0.5)
+    (said,) = heard
+    assert "2 of 3 cells failed (67%, allowed 20%) in noisy: not_a_film 2" in said["text"]
+
+
+@pytest.fixture
+def listening():
+    """A webhook on loopback: its address, and what it hears."""
+    heard = []
+
+    class Hook(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):  # the standard library's own name
+            heard.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_):
+            return
+
+    hook = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hook)
+    threading.Thread(target=hook.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{hook.server_port}/", heard
+    hook.shutdown()
+    hook.server_close()
+
+
+def test_without_a_server_it_is_said_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    said = "PREFECT_API_URL is not set, and no `cinelake up`"
+    with pytest.raises(EngineUnavailable, match=said), kept_server(tmp_path / ".cinelake"):
+        pass
