@@ -47,7 +47,7 @@ _TABLES: dict[str, str] = {
 }
 
 
-def tables_of(kinds: Sequence[Kind], step: str) -> list[str]:
+def tables_of(kinds: Sequence[str], step: str) -> list[str]:
     """Names of the tables that these kinds need; shots say where a film ends and what is merged."""
     lines = ["subtitles"] if step == "line" else []
     return list(dict.fromkeys(["shots", *(_TABLES.get(kind, kind) for kind in kinds), *lines]))
