@@ -138,12 +138,42 @@ def status(manifest: ManifestOption = HERE, strict: StrictOption = False, json: 
     _exit(show_status(manifest, strict=strict, as_json=json))
 
 
-@app.command(epilog=_example("cinelake why shots sintel_trailer"))
-def why(table: str, movie_id: str, manifest: ManifestOption = HERE, json: JsonOption = False) -> None:
-    """Tell where a cell came from: film, parameters, inputs, code, when, how long."""
-    from cli.planning import show_why
+@app.command(
+    epilog=_example(
+        "cinelake why shots sintel_trailer",
+        "cinelake why tag_shots sintel_trailer --row shot=12",
+        "cinelake why scenes sintel_trailer --row 0 --json",
+    )
+)
+def why(
+    table: str,
+    movie_id: str,
+    manifest: ManifestOption = HERE,
+    row: Annotated[
+        str | None, typer.Option(help="A row too: its number, or columns as in [cyan]shot=3,tag=rain[/].")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Tell where a cell came from: film, stream, parameters, inputs, code, model, its labels, when, how long."""
+    from cli.lineage import show_why
 
-    _exit(show_why(manifest, table, movie_id, as_json=json))
+    _exit(show_why(manifest, table, movie_id, row, as_json=json))
+
+
+@app.command(epilog=_example("cinelake replay shots sintel_trailer", "cinelake replay tags sintel_trailer --json"))
+def replay(
+    table: str,
+    movie_id: str,
+    manifest: ManifestOption = HERE,
+    tolerance: Annotated[
+        float, typer.Option(help="The largest difference of numbers that is none, as on a GPU.", min=0)
+    ] = 0.0,
+    json: JsonOption = False,
+) -> None:
+    """Make a cell again beside the lake and compare: the same to the last bit, or how each column differs."""
+    from cli.lineage import show_replay
+
+    _exit(show_replay(manifest, table, movie_id, tolerance, as_json=json))
 
 
 @app.command(

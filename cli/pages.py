@@ -12,6 +12,7 @@ import typer
 from cinelake.manifest import manifest_schema
 from cli.dictionary import all_contracts, as_markdown
 from cli.main import app
+from cli.questions import questions_page
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -19,7 +20,12 @@ DOCS = Path(__file__).parents[1] / "docs"
 def pages() -> dict[str, str]:
     """File name → text of every generated page."""
     manifest = manifest_page(manifest_schema())
-    return {"tables.md": as_markdown(all_contracts()), "commands.md": commands_page(), "manifest.md": manifest}
+    return {
+        "tables.md": as_markdown(all_contracts()),
+        "commands.md": commands_page(),
+        "manifest.md": manifest,
+        "questions.md": questions_page(),
+    }
 
 
 def commands_page() -> str:
