@@ -63,8 +63,8 @@ def _say_what_to_look_at(manifest: Path, seconds: float) -> None:
     out.print(f"\nthe demo took {duration(seconds)}. Worth typing next:\n", markup=False)
     for line in (
         f'{command} query -m {named} "{QUESTION}"',
+        f"{command} report -m {named}",
         f"{command} why shots {film} -m {named}",
-        f"{command} plan -m {named} --why",
     ):
         out.print(f"  {line}", markup=False, soft_wrap=True)
 

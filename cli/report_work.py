@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cinelake.manifest import load_manifest
 from cinelake.planning import plan_manifest
+from cli.progress import LINE_EVERY_S
 from cli.screen import err, out, print_json
 from report.site import Outcome, write_site
 
@@ -23,13 +25,10 @@ def write_report(
     loaded = load_manifest(manifest)
     place = folder or loaded.path.parent / "site"
     with _bar(quiet=as_json) as bar:
-        task = bar.add_task("pages", total=None)
-
-        def tell(done: int, every: int, what: str) -> None:
-            bar.update(task, completed=done, total=every, description=what[:32].ljust(32))
-
-        planning = plan_manifest(loaded)
-        outcome = write_site(planning, place, movies=movies, force=force, dry_run=dry_run, on_progress=tell)
+        tell = _teller(bar, quiet=as_json)
+        outcome = write_site(
+            plan_manifest(loaded), place, movies=movies, force=force, dry_run=dry_run, on_progress=tell
+        )
     if as_json:
         print_json({**vars(outcome), "out": str(outcome.out), "dry_run": dry_run})
     else:
@@ -40,6 +39,19 @@ def write_report(
 def _bar(*, quiet: bool) -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=16), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=err, disable=quiet or not err.is_terminal, transient=True)
+
+
+def _teller(bar: Progress, *, quiet: bool) -> Callable[[int, int, str], None]:
+    """Tells of pages that are done, of all, and of the one in work: by the bar, else by a line at times."""
+    task, told = bar.add_task("pages", total=None), [time.monotonic()]
+
+    def tell(done: int, every: int, what: str) -> None:
+        bar.update(task, completed=done, total=every, description=what[:32].ljust(32))
+        if not quiet and not err.is_terminal and time.monotonic() - told[0] > LINE_EVERY_S:
+            told[0] = time.monotonic()
+            err.print(f"  {done}/{every} pages", markup=False)
+
+    return tell
 
 
 def _say(outcome: Outcome, *, dry_run: bool) -> None:

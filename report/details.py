@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from cinelake.lake import Footer
 from report.clock import clock
 from report.tables import FilmTables, TableState
+from report.values import plain
 
 
 @dataclass(frozen=True)
@@ -41,15 +41,10 @@ def listings(tables: FilmTables) -> list[dict[str, Any]]:
     for listing in LISTINGS:
         found = tables.read(listing.task, list(listing.columns))
         if found is not None:
-            columns = [_plain(found[name]) for name in listing.columns]
+            columns = [plain(found[name]) for name in listing.columns]
             note = tables.of_task(listing.task).note
             made.append({"title": listing.title, "names": listing.columns, "columns": columns, "note": note})
     return made
-
-
-def _plain(column: pa.ChunkedArray) -> list[Any]:
-    found: list[Any] = (pc.round(column, 3) if pa.types.is_floating(column.type) else column).to_pylist()
-    return found
 
 
 def film_row(tables: FilmTables) -> dict[str, Any]:
@@ -61,7 +56,8 @@ def film_row(tables: FilmTables) -> dict[str, Any]:
 
 def duration_s(film: Mapping[str, Any], lanes: list[dict[str, Any]]) -> float:
     """How long the film is: as `films` says, else where the last span or value lies."""
-    ends = [max(values) for lane in lanes for values in (lane.get("end"), lane.get("x")) if values]
+    known = [lane.get(name) or [] for lane in lanes for name in ("end", "x")]
+    ends = [value for values in known for value in values if value is not None]
     return float(film.get("duration_s") or max(ends, default=0.0))
 
 

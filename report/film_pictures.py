@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from cinelake.errors import CinelakeError
 from report.pictures import (
     BOX,
     KEYFRAME_BOX,
@@ -53,6 +54,13 @@ def make_pictures(tables: FilmTables, duration_s: float, folder: Path) -> FilmPi
     if frames is None or not frames.num_rows:
         why = tables.why("frames") or "the film has no pictures"
         return FilmPictures(why_none=f"frames: {why}", why_no_summary=f"frames: {why}")
+    try:
+        return _made(tables, frames, duration_s, folder)
+    except (CinelakeError, pa.ArrowException) as error:
+        return FilmPictures(why_none=f"frames: cannot be read: {error}", why_no_summary=f"frames: {error}")
+
+
+def _made(tables: FilmTables, frames: pa.Table, duration_s: float, folder: Path) -> FilmPictures:
     chosen = choose_frames(frames)
     summary, why = _summary(tables, frames, duration_s)
     places = places_of(len(chosen))
@@ -99,7 +107,7 @@ def _summary(tables: FilmTables, frames: pa.Table, duration_s: float) -> tuple[l
         return [], "embeddings: none is of a whole picture"
     by_frame = {frame: at for at, frame in enumerate(whole["frame"].to_pylist())}
     order = [by_frame[frames["frame"][row].as_py()] for row in rows]
-    vectors = np.stack(whole["embedding"].take(order).to_pylist())
+    vectors = np.nan_to_num(np.stack(whole["embedding"].take(order).to_pylist()))
     told = telling_rows(vectors, _seconds(frames, rows, duration_s), keyframe_count(duration_s, len(rows)))
     return [Telling(rows[t.row], t.share) for t in told], ""
 

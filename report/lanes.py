@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from report.tables import FilmTables
+from report.values import plain
 
 Lane = dict[str, Any]
 Builder = Callable[[pa.Table, FilmTables], Lane]
@@ -35,13 +36,8 @@ class LaneKind:
 
 def spans(table: pa.Table, labels: list[str], **more: Any) -> Lane:
     """Spans of seconds with their words; one row unless `row` and `rows` say otherwise."""
-    start, end = _rounded(table["start_s"]), _rounded(table["end_s"])
+    start, end = plain(table["start_s"]), plain(table["end_s"])
     return {"kind": "spans", "start": start, "end": end, "label": labels, "rows": [""], **more}
-
-
-def _rounded(column: pa.ChunkedArray, digits: int = 3) -> list[float]:
-    found: list[float] = pc.round(column, digits).to_pylist()
-    return found
 
 
 def _shots(table: pa.Table, _: FilmTables) -> Lane:
@@ -81,7 +77,7 @@ def _tags(table: pa.Table, tables: FilmTables) -> Lane:
     joined = table.filter(pc.greater_equal(table["probability"], LEAST_PROBABILITY)).join(shots, "shot")
     joined = joined.filter(pc.is_valid(joined["start_s"])).sort_by([("start_s", "ascending"), ("tag", "ascending")])
     labels = [f"{tag} {probability:.2f}" for tag, probability in _pairs(joined, "tag", "probability")]
-    return _in_rows(joined, joined["tag"].to_pylist(), labels, value=_rounded(joined["probability"], 2))
+    return _in_rows(joined, joined["tag"].to_pylist(), labels, value=plain(joined["probability"], 2))
 
 
 def _in_rows(table: pa.Table, names: list[str], labels: list[str], **more: Any) -> Lane:
@@ -98,13 +94,13 @@ def _in_rows(table: pa.Table, names: list[str], labels: list[str], **more: Any) 
 
 
 def _affect(table: pa.Table, _: FilmTables) -> Lane:
-    series = [{"name": name, "y": _rounded(table[name], 3)} for name in ("valence", "arousal")]
-    return {"kind": "lines", "x": _rounded(table["time_s"]), "series": series, "low": -1, "high": 1, "unit": ""}
+    series = [{"name": name, "y": plain(table[name], 3)} for name in ("valence", "arousal")]
+    return {"kind": "lines", "x": plain(table["time_s"]), "series": series, "low": -1, "high": 1, "unit": ""}
 
 
 def _loudness(table: pa.Table, _: FilmTables) -> Lane:
-    series = [{"name": "loudness", "y": _rounded(pc.max_element_wise(table["loudness_lufs"], -70.0), 1)}]
-    lane = {"kind": "lines", "x": _rounded(table["start_s"]), "series": series, "low": -70, "high": 0}
+    series = [{"name": "loudness", "y": plain(pc.max_element_wise(table["loudness_lufs"], -70.0), 1)}]
+    lane = {"kind": "lines", "x": plain(table["start_s"]), "series": series, "low": -70, "high": 0}
     return {**lane, "unit": "LUFS", "filled": True}
 
 

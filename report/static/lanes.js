@@ -80,7 +80,7 @@ const Lanes = (() => {
     const middle = new Bokeh.Span({ dimension: "width", location: (lane.low + lane.high) / 2, line_width: 1 });
     plot.add_layout(middle);
     const drawn = lane.series.map((series, n) => {
-      const source = new Bokeh.ColumnDataSource({ data: { x: lane.x, y: series.y, low: series.y.map(() => lane.low) } });
+      const source = new Bokeh.ColumnDataSource({ data: { x: lane.x, y: series.y.map((y) => y ?? NaN), low: series.y.map(() => lane.low) } });
       const area = lane.filled && plot.varea({ x: { field: "x" }, y1: { field: "low" }, y2: { field: "y" }, source,
         fill_alpha: 0.25 });
       return { n, area, line: plot.line({ x: { field: "x" }, y: { field: "y" }, source, line_width: 1.5 }) };
@@ -132,7 +132,7 @@ const Lanes = (() => {
       axis_line_color: null, major_tick_in: 0, major_tick_out: 4, major_label_text_font_size: "11px",
       major_label_text_font: "system-ui, sans-serif",
     });
-    plot.add_layout(made, "above");
+    plot.add_layout(made, "below");
     element.style.height = "26px";
     return {
       plot,

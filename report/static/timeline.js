@@ -56,7 +56,7 @@
   function valuesAt(lane, seconds) {
     let at = lane.x.findIndex((x) => x > seconds);
     at = at < 0 ? lane.x.length - 1 : Math.max(0, at - 1);
-    return lane.series.map((series) => `${lane.series.length > 1 ? series.name + " " : ""}${series.y[at]} ${lane.unit}`.trim()).join(", ");
+    return lane.series.map((series) => `${lane.series.length > 1 ? series.name + " " : ""}${series.y[at] ?? "unknown"} ${lane.unit}`.trim()).join(", ");
   }
 
   /** Titles and words as elements: never as markup. */

@@ -153,6 +153,25 @@ def test_without_frames_there_is_a_page_without_pictures(project):
     assert not list((project / "site" / "films" / "plain").glob("*.jpg"))
 
 
+def test_pictures_that_are_damaged_are_told_and_the_rest_is_shown(project):
+    cell = project / "lake" / "frames" / "plain.parquet"
+    content = bytearray(cell.read_bytes())
+    content[len(content) // 8 : len(content) // 2] = bytes(len(content) // 2 - len(content) // 8)
+    cell.write_bytes(content)
+    write(project)
+    assert "Pictures not available: frames: cannot be read" in page(project)
+    assert lane(project, "scenes")["start"]
+
+
+def test_a_value_that_is_no_number_is_a_gap(project):
+    cell = project / "lake" / "affect" / "plain.parquet"
+    footer, table = pq.read_metadata(cell).metadata, pq.read_table(cell)
+    values = pa.array([float("nan"), *table["valence"].to_pylist()[1:]], pa.float32())
+    pq.write_table(table.set_column(2, "valence", values).replace_schema_metadata(footer), cell)
+    write(project)
+    assert lane(project, "affect")["series"][0]["y"][:2] == [None, 0.111]
+
+
 def test_the_page_of_a_film_whose_file_is_gone_keeps_its_pictures(project):
     (project / "films" / "plain.mp4").unlink()
     write(project)
