@@ -19,6 +19,8 @@ from models.funny import Config
 Kind = Literal["MLP", "LSTM"]
 BATCH = 32
 """Scenes of an update; those without a visible label are not asked for."""
+LEAST_UPDATES = 30
+"""Of an epoch: where few labels are visible its scenes come again, so that a network is not stopped half learned."""
 
 
 def fit_plain(
@@ -107,6 +109,8 @@ def _arrays(scenes: Scenes, chosen: Array) -> tuple[Array, Array, Array]:
 
 
 def _batches(scenes: Scenes, seed: int, number: int) -> Any:
-    order = np.random.default_rng((seed, number)).permutation(_labelled(scenes))
+    rng, labelled = np.random.default_rng((seed, number)), _labelled(scenes)
+    rounds = -(-LEAST_UPDATES * BATCH // len(labelled))
+    order = np.concatenate([rng.permutation(labelled) for _ in range(rounds)])
     for start in range(0, len(order), BATCH):
         yield _arrays(scenes, order[start : start + BATCH])
