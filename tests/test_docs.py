@@ -16,8 +16,6 @@ from cli.pages import DOCS, pages
 
 ROOT = Path(__file__).parents[1]
 WRITTEN = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
-COMING = {"deploy"}
-"""Commands that the manifest's sections are for and that are not there yet."""
 
 GROUP = typer.main.get_command(app)
 CONTEXT = typer.Context(GROUP, info_name="cinelake")
@@ -68,13 +66,9 @@ def test_a_shown_command_can_be_typed(file, line):
     if words[0].startswith("-"):
         known = {option for parameter in GROUP.params for option in parameter.opts} | {"--help"}
         assert words[0] in known, f"{file} shows `cinelake {line}`: there is no such option"
-    elif words[0] not in COMING:
+    else:
         assert words[0] in COMMANDS, f"{file} shows `cinelake {line}`: there is no such command"
         COMMANDS[words[0]].make_context(words[0], words[1:])
-
-
-def test_a_command_that_came_is_no_longer_coming():
-    assert not COMING & COMMANDS.keys()
 
 
 def test_the_manifest_in_the_readme_is_valid(tmp_path):

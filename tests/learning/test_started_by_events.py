@@ -8,7 +8,7 @@ import time
 import urllib.request
 
 import pytest
-from end_to_end._command import answer_of, cinelake, start
+from end_to_end._command import answer_of, cinelake, end_started, start
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 WAIT_S = 300
@@ -32,10 +32,11 @@ def deployed(project, known):
     """The project with its triggers deployed, and a worker."""
     with (project.folder / "pipeline.yaml").open("a") as manifest:
         manifest.write(TRIGGERS)
-    start("work", cwd=project.folder, env=known)
+    start("work", cwd=project.folder, env=known)  # waits for the pool, which the next line makes
     said = answer_of("deploy", "-m", project.folder / "pipeline.yaml", env=known)
     assert {found["change"] for found in said["differences"]} == {"new"}
-    return project
+    yield project
+    end_started()
 
 
 def import_labels(project, films, env):
