@@ -30,7 +30,8 @@ class AppliedModel:
     """One version of a model as a plan sees it, and as a step is given it.
 
     digest: of its files. kind, code: which model's code applies it, and that code's version when it was trained.
-    inputs: table → identity of what made it for the training.
+    inputs: table → identity of what made it for the training. origin: of its training: run_id in MLflow, labels (set,
+    key, imports), seed, created; empty for versions that were mirrored before this was kept.
     """
 
     name: str
@@ -39,6 +40,7 @@ class AppliedModel:
     kind: str
     code: int
     inputs: dict[str, str] = field(default_factory=dict)
+    origin: dict[str, Any] = field(default_factory=dict)
 
     def ingredient(self) -> dict[str, Any]:
         """What enters the keys of the cells it makes."""
@@ -78,9 +80,15 @@ def read_mirror(lake: Lake, name: str) -> Mirror:
         ) from error
 
 
-def mirror_version(lake: Lake, name: str, number: int, artefact: Artefact, *, champion: bool) -> AppliedModel:
-    """Copy a version's files into the lake and name it there; `champion`: the tables are made with it from now on."""
-    applied = AppliedModel(name, number, artefact.digest, artefact.kind, artefact.code, artefact.inputs)
+def mirror_version(
+    lake: Lake, name: str, number: int, artefact: Artefact, *, champion: bool, origin: dict[str, Any] | None = None
+) -> AppliedModel:
+    """Copy a version's files into the lake and name it there; `champion`: the tables are made with it from now on.
+
+    origin: see `AppliedModel`; where it is not given, what is known stays.
+    """
+    told = _origin(lake, name, number) if origin is None else origin
+    applied = AppliedModel(name, number, artefact.digest, artefact.kind, artefact.code, artefact.inputs, told)
     with lake.scratch() as scratch:
         for file in FILES:
             if (artefact.folder / file).is_file():
@@ -88,6 +96,15 @@ def mirror_version(lake: Lake, name: str, number: int, artefact: Artefact, *, ch
                 lake.storage.publish(scratch / file, FOLDER, name, str(number), file)
     _write(lake, name, applied, champion=champion)
     return applied
+
+
+def _origin(lake: Lake, name: str, number: int) -> dict[str, Any]:
+    """What is known of a version's training; nothing where the mirror is damaged."""
+    try:
+        known = read_mirror(lake, name).versions.get(number)
+    except StorageError:
+        return {}
+    return known.origin if known else {}
 
 
 def _write(lake: Lake, name: str, applied: AppliedModel, *, champion: bool) -> None:

@@ -248,6 +248,11 @@ class Lake:
             self.storage.publish(writer.path, *_failure_parts(table, movie_id))
         return row
 
+    def failure(self, table: str, movie_id: str) -> dict[str, Any] | None:
+        """The recorded failure of a cell: key, reason, transient, message, attempt; None without one."""
+        found = read_footer(self.storage, *_failure_parts(table, movie_id))
+        return found.ingredients if found else None
+
     def forget_failure(self, table: str, movie_id: str) -> None:
         """Delete the row of `failures` for a cell that was made."""
         self.storage.delete(*_failure_parts(table, movie_id))

@@ -22,9 +22,10 @@ from cinelake.errors import (
     ModelUnusable,
     MovieIdClash,
     Problem,
+    UnknownName,
     WeightsMissing,
 )
-from cinelake.index import Index
+from cinelake.index import Entry, Index
 from cinelake.keys import Recipe, digest, key_params
 from cinelake.lake import Lake
 from cinelake.manifest import Manifest, TaskEntry
@@ -128,23 +129,47 @@ def plan_manifest(manifest: Manifest, *, retry_failed: bool = False) -> Planning
     Raises `ManifestError` for lists that cannot be read and for weights that are missing (all at once), before any
     film is touched; `StorageError` when the lake cannot be read.
     """
-    planned = planned_tables(manifest)
     catalogue = read_catalogue(manifest.catalogue, manifest.path.parent)
-    lake = Lake(manifest.lake.place)
-    index = Index(lake)
+    index = Index(Lake(manifest.lake.place))
+    return _planned_with(manifest, planned_tables(manifest), catalogue, index, retry_failed=retry_failed)
+
+
+def _planned_with(
+    manifest: Manifest,
+    planned: Sequence[Planned],
+    catalogue: Catalogue,
+    index: Index,
+    movie_id: str = "",
+    *,
+    retry_failed: bool = False,
+) -> Planning:
     by_path = index.fingerprints((film.path for film in catalogue.films), fingerprint)
     catalogue = without_vanished(catalogue, by_path)
     beside = _sidecars(catalogue, planned)
     plan = make_plan(
         planned,
         {film.movie_id: by_path[film.path] for film in catalogue.films},
-        take_snapshot(index, planned),
+        snapshot_of_film(index.lake, planned, movie_id) if movie_id else take_snapshot(index, planned),
         listings={film.movie_id: digest([film.title, film.uri]) for film in catalogue.films},
         sidecars=_fingerprints_beside(catalogue, beside, index),
         unusable={problem.movie_id: f"{problem.reason}: {problem.message}" for problem in catalogue.problems},
         retry_failed=retry_failed,
     )
-    return Planning(manifest, catalogue, lake, index, plan, plan, beside)
+    return Planning(manifest, catalogue, index.lake, index, plan, plan, beside)
+
+
+def plan_film(manifest: Manifest, movie_id: str) -> Planning:
+    """The plan of one film of a manifest's catalogue; of the lake only its cells are looked at.
+
+    Raises as `plan_manifest` does, and `UnknownName` with close matches.
+    """
+    planned, catalogue = planned_tables(manifest), read_catalogue(manifest.catalogue, manifest.path.parent)
+    films = tuple(film for film in catalogue.films if film.movie_id == movie_id)
+    problems = tuple(problem for problem in catalogue.problems if problem.movie_id == movie_id)
+    if not films and not problems:
+        raise UnknownName("film", movie_id, (film.movie_id for film in catalogue.films))
+    lake = Lake(manifest.lake.place)
+    return _planned_with(manifest, planned, replace(catalogue, films=films, problems=problems), Index(lake), movie_id)
 
 
 def _sidecars(catalogue: Catalogue, planned: Sequence[Planned]) -> dict[str, list[Path]]:
@@ -171,6 +196,17 @@ def take_snapshot(index: Index, planned: Sequence[Planned]) -> Snapshot:
         cells={table.name: index.cells(table.name) for table in planned},
         failures={table.name: index.failures(table.name) for table in planned},
         footer=index.footer,
+    )
+
+
+def snapshot_of_film(lake: Lake, planned: Sequence[Planned], movie_id: str) -> Snapshot:
+    """What the lake holds of these tables of one film."""
+    cells = {table.name: lake.footer(table.name, movie_id) for table in planned}
+    failures = {table.name: lake.failure(table.name, movie_id) for table in planned}
+    return Snapshot(
+        cells={name: {movie_id: Entry(found.key, found.meaning)} if found else {} for name, found in cells.items()},
+        failures={name: {movie_id: found} if found else {} for name, found in failures.items()},
+        footer=lake.footer,
     )
 
 

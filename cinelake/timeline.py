@@ -84,7 +84,48 @@ def build_timeline(title: str, source: Source, events: Sequence[Event]) -> Any:
     return timeline
 
 
-def _clip(source: Source, event: Event, rate: float, counted: bool) -> Any:
+def build_in_place(title: str, source: Source, events: Sequence[Event], *, as_clips: bool) -> Any:
+    """An `opentimelineio.schema.Timeline` as long as the film, in which every event is where the film has it.
+
+    as_clips: events, which must not overlap, are clips with gaps between them; else they are markers on the whole film.
+    """
+    import opentimelineio as otio
+
+    rate, counted = timecode_rate(source)
+    timeline = otio.schema.Timeline(title, global_start_time=otio.opentime.RationalTime(_zero(source, rate), rate))
+    for kind in [otio.schema.TrackKind.Video, *([otio.schema.TrackKind.Audio] if source.has_sound else [])]:
+        track = otio.schema.Track(name=kind[0] + "1", kind=kind)
+        track.extend(_in_place(source, events, rate, counted) if as_clips else [_marked(source, events, rate, counted)])
+        timeline.tracks.append(track)
+    return timeline
+
+
+def _in_place(source: Source, events: Sequence[Event], rate: float, counted: bool) -> list[Any]:
+    import opentimelineio as otio
+
+    children: list[Any] = []
+    at = 0
+    for event in events:
+        begin, end = (event.start_frame, event.end_frame) if counted else _by_time(event, rate)
+        if begin > at:
+            children.append(otio.schema.Gap(source_range=_range(0, begin - at, rate)))
+        children.append(_clip(source, event, rate, counted, event.what))
+        at = end
+    return children
+
+
+def _marked(source: Source, events: Sequence[Event], rate: float, counted: bool) -> Any:
+    import opentimelineio as otio
+
+    whole = _clip(source, Event(0, source.frames, 0.0, source.end_s, "", 1.0), rate, counted)
+    zero = _zero(source, rate)
+    for event in events:
+        begin, end = (event.start_frame, event.end_frame) if counted else _by_time(event, rate)
+        whole.markers.append(otio.schema.Marker(event.what, _range(zero + begin, end - begin, rate), color="GREEN"))
+    return whole
+
+
+def _clip(source: Source, event: Event, rate: float, counted: bool, name: str = "") -> Any:
     import opentimelineio as otio
 
     zero, length = _zero(source, rate), source.frames if counted else round(source.end_s * rate)
@@ -92,7 +133,7 @@ def _clip(source: Source, event: Event, rate: float, counted: bool) -> Any:
     facts = {"what": event.what, "relevance": event.relevance, "start_s": event.start_s, "end_s": event.end_s}
     media = otio.schema.ExternalReference(source.path.absolute().as_uri(), _range(zero, length, rate))
     return otio.schema.Clip(
-        name=source.path.name,
+        name=name or source.path.name,
         media_reference=media,
         source_range=_range(zero + begin, end - begin, rate),
         metadata={"cinelake": {**facts, "start_frame": event.start_frame, "end_frame": event.end_frame}},
@@ -130,7 +171,7 @@ def edl_text(timeline: Any, *, reel: str, drop: bool) -> str:
     video = timeline.video_tracks()[0]
     channels = "AA/V" if timeline.audio_tracks() else "V"
     lines = [f"TITLE: {_plain(timeline.name)}", f"FCM: {'DROP FRAME' if drop else 'NON-DROP FRAME'}", ""]
-    for number, clip in enumerate(video, 1):
+    for number, clip in enumerate(video.find_clips(), 1):
         played = clip.range_in_parent()
         times = [
             time.to_timecode(clip.source_range.start_time.rate, drop)
@@ -141,6 +182,9 @@ def edl_text(timeline: Any, *, reel: str, drop: bool) -> str:
         lines += [f"{number:03d}  {_reel(reel):<8} {channels:<5} C        {' '.join(times)}"]
         lines += [f"* FROM CLIP NAME:  {_plain(clip.name)}"]
         lines += [f"* COMMENT: {_plain(about['what'])} ({about['relevance']:.3f})"] if about["what"] else []
+        for marker in clip.markers:
+            start = marker.marked_range.start_time
+            lines += [f"* LOC: {start.to_timecode(start.rate, drop)} {marker.color:<7} {_plain(marker.name)}"]
     return "\n".join(lines) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""`cinelake export`: what the models say, in forms that others read."""
+"""`cinelake export`: what the tables and models say, in forms that others read."""
 
 from __future__ import annotations
 
@@ -11,14 +11,58 @@ from cli.options import HERE, JsonOption, ManifestOption, example, finish
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Write what the models say in forms that others read.",
-    epilog=example("cinelake export eluv --model scenes -o predictions"),
+    help="Write what the tables say in forms that others read.",
+    epilog=example(
+        "cinelake export film sintel_trailer --as edl --of shots", "cinelake export eluv --model scenes -o predictions"
+    ),
 )
 
 
 @app.callback()
 def _group() -> None:
-    """Write what the models say in forms that others read."""
+    """Write what the tables say in forms that others read."""
+
+
+@app.command(
+    epilog=example(
+        "cinelake export film sintel_trailer --as edl --of shots -o shots.edl",
+        "cinelake export film sintel_trailer --as fcpxml --of tag_shots",
+        "cinelake export film sintel_trailer --as vtt-chapters --of scenes",
+        "cinelake export film sintel_trailer --as vtt-thumbnails --of frames",
+        "cinelake export film sintel_trailer --as csv --of faces",
+    )
+)
+def film(
+    movie_id: Annotated[str, typer.Argument(help="The film.")],
+    form: Annotated[str, typer.Option("--as", help="edl, otio, fcpxml, vtt-chapters, vtt-thumbnails or csv.")],
+    table: Annotated[str, typer.Option("--of", help="The table: shots, scenes, beats, tag_shots …")] = "shots",
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="The file; by default FILM_TABLE here.")] = None,
+    manifest: ManifestOption = HERE,
+    timecode: Annotated[str, typer.Option(help="auto, drop or non-drop: frame numbers at 29.97 and 59.94.")] = "auto",
+    markers: Annotated[
+        bool, typer.Option("--markers", help="Markers on the whole film; so are, in any case, spans that overlap.")
+    ] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="CSV: leave text that a sheet would take for a formula.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Write a film's table for editing programs (EDL, OpenTimelineIO, FCPXML), players (WebVTT) or sheets (CSV)."""
+    from cli.export_work import export_film
+
+    finish(
+        export_film(
+            manifest,
+            movie_id,
+            form,
+            table,
+            output,
+            timecode=timecode,
+            markers=markers,
+            raw=raw,
+            force=force,
+            as_json=json,
+        )
+    )
 
 
 @app.command(epilog=example("cinelake export eluv --model scenes -o predictions"))

@@ -1,4 +1,4 @@
-"""`plan`, `status`, `why` and `gc`: what the lake holds and what a run would do."""
+"""`plan`, `status` and `gc`: what the lake holds and what a run would do."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from cinelake.catalogue import duplicates
-from cinelake.errors import UnknownName, UsageError
+from cinelake.errors import UsageError
 from cinelake.estimate import Estimate, estimate
-from cinelake.lake import Footer
 from cinelake.manifest import load_manifest
 from cinelake.plan import STATES, Plan
 from cinelake.planning import CATALOGUE, Planning, plan_manifest
@@ -166,43 +165,6 @@ def failure_rows(planning: Planning) -> list[dict[str, Any]]:
 def listed(planning: Planning) -> set[str]:
     """The ids of all films that the catalogue lists, of those with problems too."""
     return {film.movie_id for film in planning.catalogue.films} | {p.movie_id for p in planning.catalogue.problems}
-
-
-def show_why(manifest: Path, name: str, movie_id: str, *, as_json: bool) -> int:
-    """Print where a cell came from; gives the exit code."""
-    planning = plan_manifest(load_manifest(manifest))
-    if name not in planning.whole.by_table:
-        raise UnknownName("table", name, planning.whole.by_table)
-    selected = planning.selected([name], [movie_id])
-    cell, footer = selected.plan.cells[0], planning.index.footer(name, movie_id)
-    failure = planning.index.failures(name).get(movie_id)
-    if as_json:
-        facts = {"movie_id": movie_id, "table": name, "state": cell.state, "reason": cell.reason, "failure": failure}
-        print_json({**facts, **(vars(footer) if footer else {})})
-        return 0
-    out.print(f"{name} of {movie_id}: {cell.state}{': ' + cell.reason if cell.reason else ''}", markup=False)
-    if footer:
-        _print_footer(footer)
-    if failure:
-        out.print(f"failed (attempt {failure['attempt']}): {failure['reason']}: {failure['message']}", markup=False)
-    return 0
-
-
-def _print_footer(footer: Footer) -> None:
-    made, run = footer.ingredients, dict(footer.run)
-    rows: list[tuple[str, Any]] = [
-        ("key", footer.key),
-        ("film", f"fingerprint {made['fingerprint']}"),
-        ("task", f"{made['task']}, version {made['version']}, revision {made['revision']}"),
-        *((f"parameter {key}", value) for key, value in made["params"].items()),
-        *((f"input {key}", value) for key, value in made["inputs"].items()),
-    ]
-    if made.get("model"):
-        model = made["model"]
-        rows.append(("model", f"{model['name']} {model['version']} (digest {model['digest']})"))
-    rows += [(key, value) for key, value in run.items() if key != "versions"]
-    rows += [(f"version of {key}", value) for key, value in run.get("versions", {}).items()]
-    table(["", ""], rows)
 
 
 def collect_orphans(manifest: Path, *, yes: bool, as_json: bool) -> int:

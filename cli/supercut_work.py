@@ -60,9 +60,9 @@ class Wish:
 def make_supercut(manifest: Path, wish: Wish, *, as_json: bool) -> int:
     """Make it; gives the exit code."""
     loaded = load_manifest(manifest)
-    film = _film(loaded, wish.film)
+    film = find_film(loaded, wish.film)
     _check(wish, film)
-    spans = _spans(wish, _Tables(loaded, film))
+    spans = _spans(wish, FilmTables(loaded, film))
     made = _make(wish, film, spans)
     if as_json:
         print_json(made)
@@ -71,7 +71,8 @@ def make_supercut(manifest: Path, wish: Wish, *, as_json: bool) -> int:
     return 0
 
 
-def _film(manifest: Manifest, movie_id: str) -> CatalogueFilm:
+def find_film(manifest: Manifest, movie_id: str) -> CatalogueFilm:
+    """A film of the catalogue. Raises `UnknownName` with close matches."""
     films = {film.movie_id: film for film in read_catalogue(manifest.catalogue, manifest.folder).films}
     if movie_id not in films:
         raise UnknownName("film", movie_id, films)
@@ -105,7 +106,7 @@ def _beside(output: Path) -> tuple[Path, Path]:
     return output.with_suffix(".edl"), output.with_suffix(".otio")
 
 
-class _Tables:
+class FilmTables:
     """The lake's tables of one film."""
 
     def __init__(self, manifest: Manifest, film: CatalogueFilm):
@@ -138,7 +139,7 @@ class _Tables:
         return rows.filter(pc.equal(rows["movie_id"], self.film.movie_id))
 
 
-def _spans(wish: Wish, tables: _Tables) -> list[Span]:
+def _spans(wish: Wish, tables: FilmTables) -> list[Span]:
     """The spans that the selectors give, in the order of the output. Raises `UsageError` where there are none."""
     found = combined([select() for select in _selectors(wish, tables)], either=wish.either)
     if not found:
@@ -150,7 +151,7 @@ def _spans(wish: Wish, tables: _Tables) -> list[Span]:
     return found
 
 
-def _selectors(wish: Wish, tables: _Tables) -> list[Callable[[], list[Span]]]:
+def _selectors(wish: Wish, tables: FilmTables) -> list[Callable[[], list[Span]]]:
     least = wish.min_probability
     return [
         *(lambda tags=tags: _tagged(wish, tables, tags) for tags in wish.tags),
@@ -161,7 +162,7 @@ def _selectors(wish: Wish, tables: _Tables) -> list[Callable[[], list[Span]]]:
     ]
 
 
-def _tagged(wish: Wish, tables: _Tables, tags: Sequence[str]) -> list[Span]:
+def _tagged(wish: Wish, tables: FilmTables, tags: Sequence[str]) -> list[Span]:
     if not wish.labels:
         return tagged(tables.read("tag_shots"), tables.read("shots"), tags, wish.min_probability)
     labels = tables.labels(wish.labels)
@@ -208,7 +209,7 @@ def _make(wish: Wish, film: CatalogueFilm, spans: Sequence[Span]) -> dict[str, A
     texts = _timelines(wish, film, about, clock, list(zip(final, cuts, strict=True)))
     cut_film(film.path, about, clock, cuts, wish.output, copy=wish.copy, deadline_s=deadline_s)
     for path, text in zip(_beside(wish.output), texts, strict=True):
-        _write(path, text)
+        write_text(path, text)
     return {**facts, "edl": str(_beside(wish.output)[0]), "otio": str(_beside(wish.output)[1])}
 
 
@@ -240,7 +241,8 @@ def _timelines(
     return edl_text(timeline, reel=film.movie_id, drop=drop), timeline.to_json_string()
 
 
-def _write(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
+    """Write a file that appears whole or not at all. Raises `UsageError`."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         part.write_text(text, encoding="utf-8")

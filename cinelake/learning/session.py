@@ -205,7 +205,7 @@ class _TrainingSession:
             record.params({"from_champion": self.present.digest})
         record.text("split.json", json.dumps(split.films(), indent=1))
         origin = {
-            "labels": {"set": dataset.labels.name, "key": dataset.labels.key, "imports": len(dataset.labels.versions)},
+            "labels": self._labels(),
             "inputs": dict(dataset.inputs),
             "tables": {film: dict(keys) for film, keys in dataset.tables.items()},
             "left_out": dict(dataset.left_out),
@@ -213,6 +213,10 @@ class _TrainingSession:
         record.text("data.json", json.dumps(origin, indent=1))
         record.text("pipeline.yaml", self.request.manifest.text)
         record.text("environment.txt", environment())
+
+    def _labels(self) -> dict[str, Any]:
+        labels = self.prepared.dataset.labels
+        return {"set": labels.name, "key": labels.key, "imports": len(labels.versions)}
 
     def _train(self, record: Any) -> Artefact:
         def report(number: int, metrics: Any) -> None:
@@ -259,7 +263,8 @@ class _TrainingSession:
             card=card,
             tags={"split": split.by, "promote_by_hand": "true" if self._by_hand() else "false"},
         )
-        mirror_version(lake, entry.name, version, artefact, champion=verdict.moves)
+        origin = {"run_id": record.run_id, "labels": self._labels(), "seed": self.seed}
+        mirror_version(lake, entry.name, version, artefact, champion=verdict.moves, origin=origin)
         if verdict.moves:
             set_champion(self.request.manifest.tracking, entry.name, version)
         return self._summary(record.run_id, version, candidate, scores, verdict, why, number)

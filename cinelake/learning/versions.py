@@ -80,8 +80,9 @@ def restore(manifest: Manifest, name: str) -> int:
 
 
 def _mirror(manifest: Manifest, name: str, number: int) -> None:
-    from cinelake.tracking.registry import fetch
+    from cinelake.tracking.registry import fetch, origin_of
 
     with tempfile.TemporaryDirectory() as scratch:
         folder = fetch(manifest.tracking, name, number, Path(scratch) / "artefact")
-        mirror_version(Lake(manifest.lake.place), name, number, read_artefact(folder), champion=True)
+        lake, origin = Lake(manifest.lake.place), origin_of(manifest.tracking, name, number)
+        mirror_version(lake, name, number, read_artefact(folder), champion=True, origin=origin)

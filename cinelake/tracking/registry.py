@@ -212,6 +212,19 @@ def _history(client: Any, name: str) -> list[int]:
     return history if present is None or history[-1:] == [int(present)] else [*history, int(present)]
 
 
+def origin_of(tracking: TrackingSettings, name: str, number: int) -> dict[str, Any]:
+    """What a version's training began with: run_id, labels (set, key, imports) and seed, as its run has them."""
+    version = find_version(tracking, name, number)
+    with tracking_errors(tracking.uri, f"reading the run of {name} version {number}"):
+        client = connect(tracking.uri)
+        params = client.get_run(version.run_id).data.params
+        files = {file.path for file in client.list_artifacts(version.run_id)}
+        with tempfile.TemporaryDirectory() as scratch:
+            found = client.download_artifacts(version.run_id, "data.json", scratch) if "data.json" in files else None
+            labels = json.loads(Path(found).read_text())["labels"] if found else {}
+    return {"run_id": version.run_id, "labels": labels, "seed": int(params.get("seed", 0))}
+
+
 def fetch(tracking: TrackingSettings, name: str, number: int, target: Path) -> Path:
     """Copy a version's artefact into the folder `target` and give it. Raises `ModelUnusable` when it is damaged."""
     version = find_version(tracking, name, number)
