@@ -79,6 +79,19 @@ def test_a_changed_time_is_told_from_what_to_what_and_then_kept(write):
     assert set(deployed(manifest).values()) == {"unchanged"}
 
 
+@pytest.mark.parametrize(("late", "becomes"), [("skip", "Cancelled"), ("queue", "AwaitingConcurrencySlot")])
+def test_a_run_that_is_due_while_another_works_is_left_out_or_queued_as_chosen(write, late, becomes):
+    from prefect.client.orchestration import get_client
+    from prefect.states import Pending
+
+    deployed(write(f"late-{late}", NIGHT.splitlines()[0].replace("}", f", late: {late}}}") + "\n"))
+    with get_client(sync_client=True) as client:
+        nightly = client.read_deployment_by_name("catalogue/nightly").id
+        runs = [client.create_flow_run_from_deployment(nightly) for _ in range(2)]
+        answers = [client.set_flow_run_state(run.id, Pending()) for run in runs]
+    assert [answer.state.name for answer in answers] == ["Pending", becomes]
+
+
 def test_what_is_no_longer_wanted_is_deleted_only_when_asked(write):
     deployed(write("pruned"))
     manifest = write("pruned", NIGHT.splitlines()[0] + "\n")

@@ -32,7 +32,7 @@ def deployed(project, known):
     """The project with its triggers deployed, and a worker."""
     with (project.folder / "pipeline.yaml").open("a") as manifest:
         manifest.write(TRIGGERS)
-    start("work", cwd=project.folder, env=known)  # waits for the pool, which the next line makes
+    start("work", cwd=project.folder, env=known)
     said = answer_of("deploy", "-m", project.folder / "pipeline.yaml", env=known)
     assert {found["change"] for found in said["differences"]} == {"new"}
     yield project
