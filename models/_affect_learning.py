@@ -24,8 +24,21 @@ from cinelake.learning.training import Training
 from cinelake.model import Array, Arrays, Scores
 from models._affect_critic import opinion, start_critic, value
 from models._affect_films import Film, kept_clips, learning_rows, segments
-from models._affect_memory import PREDICTOR, Actions, Sizes, act, encode, follow, read, start_weights, tensor_ops, write
-from models._affect_returns import moved_towards, one_step_target, renormalised, reward
+from models._affect_memory import (
+    PREDICTOR,
+    Actions,
+    Sizes,
+    act,
+    encode,
+    follow,
+    numpy_ops,
+    read,
+    rewarded,
+    start_weights,
+    tensor_ops,
+    write,
+)
+from models._affect_returns import moved_towards, one_step_target, renormalised
 
 if TYPE_CHECKING:
     from models._affect_settings import MemorySettings
@@ -44,7 +57,7 @@ def learn_memory(
     Raises `TrainingFailed` with the update and the numbers when the critic or a loss leaves all bounds; the checkpoint
     of the last good epoch stays in the training's folder.
     """
-    learner = MemoryLearner(sizes, settings, training.seed)
+    learner, name = MemoryLearner(sizes, settings, training.seed), loss_name(sizes)
 
     def epoch(number: int) -> float:
         rng = np.random.default_rng((training.seed, number))
@@ -52,20 +65,28 @@ def learn_memory(
                               for _ in range(settings.rounds)]))  # fmt: skip
 
     def validate() -> Scores:
-        return {"mae": mean_error(learner.weights(), validation)} if validation else {"mae": -float(learner.updates)}
+        return {name: mean_loss(learner.weights(), validation, sizes) if validation else -float(learner.updates)}
 
     done = fit(
-        learner, NoOptimizer(), epoch, validate, training, epochs=settings.epochs, monitor="mae",
+        learner, NoOptimizer(), epoch, validate, training, epochs=settings.epochs, monitor=name,
         patience=settings.patience if validation else None,
     )  # fmt: skip
     return learner.weights(), done.best_epoch + 1
 
 
-def mean_error(weights: Arrays, films: Sequence[Film], forgetful: bool = False) -> float:
-    """MAE over what is known of the films."""
-    said = [follow(weights, film.clips[:VALIDATED_CLIPS], forgetful)[0] for film in films]
-    error = sum(float((f.known[: len(y)] * abs(y - f.line[: len(y)])).sum()) for f, y in zip(films, said, strict=True))
-    return error / max(1.0, sum(float(film.known.sum()) for film in films))
+def loss_name(sizes: Sizes) -> str:
+    """What the loss on validation films is called."""
+    return "cross_entropy" if sizes.classes else "mae"
+
+
+def mean_loss(weights: Arrays, films: Sequence[Film], sizes: Sizes, forgetful: bool = False) -> float:
+    """The mean of what rewards lack, over what is known of the films: MAE, or the cross-entropy of classes."""
+    said, ops = [follow(weights, film.clips[:VALIDATED_CLIPS], forgetful)[0] for film in films], numpy_ops()
+    lost = -sum(
+        float(rewarded(ops, sizes, y, film.line[: len(y)], film.known[: len(y)]).sum())
+        for film, y in zip(films, said, strict=True)
+    )
+    return lost * sizes.targets / max(1.0, sum(float(film.known.sum()) for film in films))
 
 
 def some_films(films: Sequence[Film], count: int, rng: np.random.Generator) -> list[Film]:
@@ -251,7 +272,7 @@ class MemoryLearner:
         m_next = write(m, act(ops, self._mind_target, e_next, m))
         ahead = value(ops, self._critic_target, "value", e_next, m_next, rows["line"], rows["known"])
         now, then = (tf.reduce_mean(rows[name], -1) for name in ("count", "count_next"))
-        rewards = reward(read(ops, self._mind, e, m), rows["line"], rows["known"])
+        rewards = rewarded(ops, self._sizes, read(ops, self._mind, e, m), rows["line"], rows["known"])
         target = one_step_target(rewards, (now, then), settings.discount, ahead)
         return target[:, None], tf.cast(now > 0, tf.float32)[:, None]
 
@@ -261,7 +282,7 @@ class MemoryLearner:
         with tf.GradientTape() as tape:
             e, e_next = (encode(ops, self._mind, rows[name]) for name in ("clip", "next"))
             m = write(rows["memory"], act(ops, self._mind, e, rows["memory"]))
-            rewards = reward(read(ops, self._mind, e, m), rows["line"], rows["known"])
+            rewards = rewarded(ops, self._sizes, read(ops, self._mind, e, m), rows["line"], rows["known"])
             m_next = write(m, act(ops, self._mind, e_next, m))
             there = tf.cast(rows["count_next"] > 0, tf.float32)
             ahead = value(ops, self._critic, settings.critic, e_next, m_next, rows["ahead_next"], there)

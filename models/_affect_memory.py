@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cinelake.model import Array, Arrays
+from models._affect_returns import log_likelihood, reward
 
 Weights = dict[str, Any]
 """Name → array, tensor or variable."""
@@ -36,6 +37,8 @@ class Sizes:
     hidden: int = 64
     longest: float = 100.0
     """Clips after which the slowest slot has forgotten 1 − 1/e of what it held, as it is before learning."""
+    classes: bool = False
+    """Whether the targets are classes, one of which holds: y is what softmax makes shares of."""
 
 
 class Actions(NamedTuple):
@@ -119,13 +122,18 @@ def read(ops: Any, w: Weights, e: Any, m: Any) -> Any:
     return ops.sum(weights[:, :, None] * m, 1) @ w["say"] + w["say_b"]
 
 
+def rewarded(ops: Any, sizes: Sizes, said: Any, line: Any, known: Any) -> Any:
+    """(…,) the reward of what is said: −MAE, or the log-likelihood of classes. All (…, targets)."""
+    return log_likelihood(ops.log_softmax(said), line, known) if sizes.classes else reward(said, line, known)
+
+
 def numpy_ops() -> Any:
     """The operations in NumPy."""
-    from scipy.special import expit, softmax
+    from scipy.special import expit, log_softmax, softmax
 
     return SimpleNamespace(
         split=np.split, sigmoid=expit, tanh=np.tanh, concat=np.concatenate, reshape=np.reshape,
-        softmax=lambda x: softmax(x, axis=-1), sum=np.sum,
+        softmax=lambda x: softmax(x, axis=-1), log_softmax=lambda x: log_softmax(x, axis=-1), sum=np.sum,
     )  # fmt: skip
 
 
@@ -133,7 +141,7 @@ def tensor_ops(tf: Any) -> Any:
     """The operations in TensorFlow."""
     return SimpleNamespace(
         split=tf.split, sigmoid=tf.sigmoid, tanh=tf.tanh, concat=tf.concat, reshape=tf.reshape,
-        softmax=tf.nn.softmax, sum=tf.reduce_sum,
+        softmax=tf.nn.softmax, log_softmax=tf.nn.log_softmax, sum=tf.reduce_sum,
     )  # fmt: skip
 
 

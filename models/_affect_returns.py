@@ -1,6 +1,7 @@
 """What acting on the memory is worth: pure functions, the same for NumPy arrays and TensorFlow tensors.
 
 r_t = −MAE(y_t, g_t)                                    the reward of clip t
+r_t = Σ_k g_t(k) log softmax(y_t)(k)                    the same where the targets are classes
 r_t + λ Q′(e_{t+1}, T(m_t, μ′(s_{t+1})))                the critic's target, of the after-state {e_t, m_t}
 z_t = Σ_k λ^k g_{t+k} / Σ_k λ^k, over labelled clips    the line that is still to come from clip t on
 
@@ -21,6 +22,11 @@ from cinelake.model import Array
 def reward(said: Any, line: Any, known: Any) -> Any:
     """(…,) −Σ known·|said − line| / targets: 0 where nothing is known. All three (…, targets); known is 0 or 1."""
     return -_mean(known * abs(said - line))
+
+
+def log_likelihood(log_shares: Any, line: Any, known: Any) -> Any:
+    """(…,) Σ known·line·log_shares: 0 where nothing is known. log_shares: logarithms of what is said of each class."""
+    return _sum(known * line * log_shares)[..., 0]
 
 
 def one_step_target(rewards: Any, ahead: Any, discount: float, value_ahead: Any) -> Any:

@@ -16,9 +16,8 @@ from cinelake.learning.fitting import fit
 from cinelake.learning.training import Training
 from cinelake.model import Array, Arrays, Scores
 from models._affect_films import Film
-from models._affect_learning import NoOptimizer, mean_error, some_films
-from models._affect_memory import Sizes, act, encode, read, start_weights, tensor_ops, write
-from models._affect_returns import reward
+from models._affect_learning import NoOptimizer, loss_name, mean_loss, some_films
+from models._affect_memory import Sizes, act, encode, read, rewarded, start_weights, tensor_ops, write
 from models._affect_settings import MemorySettings
 
 
@@ -31,7 +30,7 @@ def learn_truncated(
     forgetful: bool = False,
 ) -> tuple[Arrays, int]:
     """Weights best by the validation films, and their epoch. An epoch is as many passes over films as the agent's."""
-    learner = TruncatedLearner(sizes, settings, training.seed, forgetful)
+    learner, name = TruncatedLearner(sizes, settings, training.seed, forgetful), loss_name(sizes)
 
     def epoch(number: int) -> float:
         rng = np.random.default_rng((training.seed, number))
@@ -40,11 +39,11 @@ def learn_truncated(
 
     def validate() -> Scores:
         if not validation:
-            return {"mae": -float(learner.rounds)}
-        return {"mae": mean_error(learner.weights(), validation, forgetful)}
+            return {name: -float(learner.rounds)}
+        return {name: mean_loss(learner.weights(), validation, sizes, forgetful)}
 
     done = fit(
-        learner, NoOptimizer(), epoch, validate, training, epochs=settings.epochs, monitor="mae",
+        learner, NoOptimizer(), epoch, validate, training, epochs=settings.epochs, monitor=name,
         patience=settings.patience if validation else None,
     )  # fmt: skip
     return learner.weights(), done.best_epoch + 1
@@ -57,7 +56,7 @@ class TruncatedLearner:
         import keras
 
         self._tf = tf = import_tensorflow()
-        self._ops, self._settings, self._forgetful = tensor_ops(tf), settings, forgetful
+        self._ops, self._sizes, self._settings, self._forgetful = tensor_ops(tf), sizes, settings, forgetful
         self._mind = {name: tf.Variable(array) for name, array in start_weights(sizes, seed).items()}
         self._optimizer = keras.optimizers.AdamW(settings.policy_rate, weight_decay=settings.weight_decay, clipnorm=1.0)
         self._optimizer.build(list(self._mind.values()))
@@ -93,7 +92,8 @@ class TruncatedLearner:
             clips = clips * tf.cast(drawn >= share, tf.float32) / (1 - share)
             start = tf.tile(w["memory"][None], [clips.shape[0], 1, 1])
             said, m = self._over(clips, tf.where(fresh, start, m), start)
-            loss = -tf.reduce_sum(reward(said, line, known)) / tf.maximum(tf.reduce_sum(known), 1.0)
+            gained = rewarded(self._ops, self._sizes, said, line, known)
+            loss = -tf.reduce_sum(gained) / tf.maximum(tf.reduce_sum(known), 1.0)
         variables = list(w.values())
         gradients = tape.gradient(loss, variables, unconnected_gradients="zero")
         self._optimizer.apply_gradients(zip(gradients, variables, strict=True))

@@ -23,7 +23,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
-from pydantic import field_validator
+from pydantic import field_validator, model_validator
 
 from cinelake.artefacts import Artefact
 from cinelake.contracts import Column
@@ -35,16 +35,17 @@ from cinelake.task import Field, Params, TableReader
 from models._affect_films import Film
 from models._affect_inputs import Kind, Vectors, clip_inputs, learn_scaling, scaled_clips, tables_of
 from models._affect_learning import learn_memory
-from models._affect_memory import Sizes, follow
+from models._affect_memory import Sizes, follow, numpy_ops
 from models._affect_scores import judge_lines, summarise_lines
 from models._affect_settings import MemorySettings
 from models._affect_simple import fit_ridge, learn_sequence, left_by_ridge, ridge_line
 from models._affect_truncated import learn_truncated
 
 WIDE = ("valence", "arousal")
+NO_CLASSES = ("lstm", "transformer", "ridge")
 Learner = Literal["memory", "memory_clips", "memory_tbptt", "lstm", "transformer", "ridge", "mean"]
 
-CODE = "v1 794ff5de21b3896e"  # same output: predictions are the same; ranks are scored within films
+CODE = "v1 e2582b16360abcbf"  # same output: classes are new; lines as before
 
 LABELS = LabelContract(
     doc="A line over time: valence and arousal of moments, or any other quantity as a name and its value. Moments that "
@@ -64,6 +65,9 @@ class Config(Params):
 
     targets: tuple[str, ...] = WIDE
     """The lines to predict: valence, arousal, or names in the labels' column `name`."""
+    classes: bool = False
+    """Whether the targets are classes, one of which holds (labels: its name, value 1): lines are then shares, the
+    reward is the log-likelihood. Learned by the memory network, without the linear part."""
     use: tuple[Kind | Vectors, ...] = ("sound", "place", "motion", "faces")
     """What is heard and looked at: sound, place, motion, faces, expressions, subtitles, or a table `embeddings_…` that
     another network makes (`embeddings_sound: {task: embeddings, backbone: {file: yamnet.tflite}, source: sound}`)."""
@@ -87,6 +91,15 @@ class Config(Params):
     """Stop these after so many epochs without a smaller error on the validation part."""
     smooth_s: float = Field(2.0, ge=0)
     """Predicted lines are smoothed by a Gaussian of this standard deviation in seconds."""
+
+    @model_validator(mode="after")
+    def _classes_are_acted_for(self) -> Config:
+        if self.classes and (len(self.targets) < 2 or self.learner in NO_CLASSES or self.memory.critic == "value"):
+            raise ValueError(
+                "classes: at least two targets, the critic `line`, and none of the learners "
+                f"{', '.join(NO_CLASSES)}. Received: {len(self.targets)}, {self.memory.critic!r}, {self.learner!r}"
+            )
+        return self
 
     @property
     def planned_epochs(self) -> int:
@@ -114,7 +127,8 @@ def features(tables: Mapping[str, TableReader], config: Config) -> Arrays:
 def targets(labels: pa.Table, features: Arrays, config: Config) -> Arrays:
     """line (T, targets), the labels' mean within each clip; there (T, targets), 1 where there are any; known (T,).
 
-    A clip without a label between two that have one has none either: gaps are not filled.
+    A clip without a label between two that have one has none either: gaps are not filled. Of classes, those that no
+    label names do not hold where another one does.
     """
     starts, ends = features["time_s"], features["end_s"]
     line, there = np.zeros((len(starts), len(config.targets))), np.zeros((len(starts), len(config.targets)))
@@ -124,6 +138,10 @@ def targets(labels: pa.Table, features: Arrays, config: Config) -> Arrays:
         for t in range(len(starts)):
             inside = (times_s >= starts[t]) & (times_s < ends[t]) & np.isfinite(values)
             line[t, i], there[t, i] = (values[inside].mean(), 1.0) if inside.any() else (0.0, 0.0)
+    if config.classes:
+        total = np.maximum(line, 0).sum(axis=1, keepdims=True)
+        line = np.divide(np.maximum(line, 0), total, out=np.zeros_like(line), where=total > 0)
+        there = np.repeat((total > 0).astype(float), line.shape[1], axis=1)
     return {"line": line, "there": there, "known": np.asarray(there.any(axis=1))}
 
 
@@ -150,11 +168,12 @@ def train(
     films, held = (_films(part, learned, config) for part in (train_examples, validation_examples))
     if config.learner == "mean":
         return Trained(None, learned, {})
-    if config.learner == "ridge" or config.linear:
+    linear = config.linear and not config.classes
+    if config.learner == "ridge" or linear:
         learned |= fit_ridge([*films, *held])
     if config.learner == "ridge":
         return Trained(None, learned, {})
-    if config.linear:
+    if linear:
         left = left_by_ridge([*films, *held])
         films, held = left[: len(films)], left[len(films) :]
     if config.learner not in ("lstm", "transformer"):
@@ -167,7 +186,7 @@ def train(
 def _train_memory(
     films: Sequence[Film], held: Sequence[Film], learned: Arrays, config: Config, training: Training
 ) -> Trained:
-    sizes = sizes_of(films[0], config.memory)
+    sizes = sizes_of(films[0], config.memory, config.classes)
     arrays, epochs = dict(learned), []
     for member in range(config.members):
         report = partial(_report_after, training.report, member * config.memory.epochs)
@@ -188,16 +207,16 @@ def _report_after(report: Callable[[int, Mapping[str, float]], None], before: in
     report(before + epoch, metrics)
 
 
-def sizes_of(film: Film, settings: MemorySettings) -> Sizes:
+def sizes_of(film: Film, settings: MemorySettings, classes: bool = False) -> Sizes:
     """The sizes of the memory network for films like this one."""
     return Sizes(
         film.clips.shape[2], film.line.shape[1], settings.clip_vector, settings.slots, settings.width, settings.hidden,
-        settings.longest,
+        settings.longest, classes,
     )  # fmt: skip
 
 
 def _label_scale(examples: Sequence[Example], config: Config) -> Arrays:
-    """What brings each line's mean to 0 and its farthest label to −1 or 1."""
+    """What brings each line's mean to 0 and its farthest label to −1 or 1; classes are left as they are."""
     middles, reaches = [], []
     for i, name in enumerate(config.targets):
         values = np.concatenate([e.targets["line"][e.targets["there"][:, i] > 0, i] for e in examples] or [np.zeros(0)])
@@ -210,6 +229,8 @@ def _label_scale(examples: Sequence[Example], config: Config) -> Arrays:
             )
         middles.append(values.mean())
         reaches.append(abs(values - values.mean()).max())
+    if config.classes:
+        return {"middle": np.zeros(len(middles), np.float32), "reach": np.ones(len(middles), np.float32)}
     return {"middle": np.array(middles, np.float32), "reach": np.array(reaches, np.float32)}
 
 
@@ -236,7 +257,8 @@ def predict(artefact: Artefact, features: Arrays) -> Arrays:
         said = artefact.run(clips.reshape(1, len(clips), -1))[0]
     elif len(clips) and config.learner.startswith("memory"):
         passes = [follow(weights, clips, config.learner == "memory_clips") for weights in members_of(learned)]
-        said, written = np.mean([y for y, _ in passes], axis=0), passes[0][1]
+        each = [numpy_ops().softmax(y) if config.classes else y for y, _ in passes]
+        said, written = np.mean(each, axis=0), passes[0][1]
     if "coefficients" in learned:
         said = said + ridge_line(learned, clips)
     line = smoothed(said, config.smooth_s / config.clip_s) * learned["reach"] + learned["middle"]
@@ -270,7 +292,7 @@ def summarise(judgements: Sequence[Judgement]) -> Scores:
 
 def baseline(examples: Sequence[Example], config: Config) -> Callable[[Arrays], Arrays]:
     """The mean of the labels everywhere."""
-    middle = _label_scale(examples, config)["middle"]
+    middle = _label_scale(examples, config.model_copy(update={"classes": False}))["middle"]
 
     def guess(features: Arrays) -> Arrays:
         return {"line": np.tile(middle, (len(features["time_s"]), 1))}
