@@ -268,6 +268,11 @@ QUESTIONS = ("SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NOD
 """What DuckDB's parser makes of a question; `WITH x AS (COPY …) SELECT …` has nodes of other kinds."""
 HIDING_PLACES = ("query", "json_execute_serialized_sql")
 """Functions whose argument is a statement that the parser does not see."""
+TABLE_FUNCTIONS = re.compile(
+    r"unnest|range|generate_series|repeat|repeat_row|summary|glob|json_(each|tree)|parquet_\w+|(read|sniff)_\w+|"
+    r"(duckdb|pragma)_\w+"
+)
+"""What may stand in a FROM beside tables: what makes rows, tells of the database, or reads files (only the lake's)."""
 _EXPLAIN = re.compile(r"\s*explain\s+(analyze\s+|\([^)]*\)\s*)?", re.IGNORECASE)
 
 
@@ -309,6 +314,9 @@ def _check_question(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
             raise UsageError(f"only questions are answered, received {kind.split('_')[0]} inside one")
         if node.get("function_name") in HIDING_PLACES:
             raise UsageError(f"{node['function_name']}() is not answered: ask the question itself")
+        function = node.get("function", {}).get("function_name", "") if kind == "TABLE_FUNCTION" else "unnest"
+        if not TABLE_FUNCTIONS.fullmatch(function) and function not in HIDING_PLACES:
+            raise UsageError(f"{function}() is no part of a question: tables are, unnest, range, and files of the lake")
 
 
 def _nodes(parsed: Any) -> Iterator[dict[str, Any]]:

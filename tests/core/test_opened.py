@@ -60,6 +60,23 @@ def test_only_the_columns_that_are_asked_for_are_read(opened: OpenLake) -> None:
     assert "Filters: mark = 1" in scan and "kind" in scan and "sketch" not in scan
 
 
+def test_rows_are_a_relation_of_duckdb(opened: OpenLake) -> None:
+    relation = opened.table("marks").relation
+    assert isinstance(relation, duckdb.DuckDBPyRelation) and relation.aggregate("count(*)").fetchall() == [(5,)]
+
+
+def test_embeddings_are_compared_by_their_cosine(opened: OpenLake) -> None:
+    cosine = "array_cosine_similarity(embedding::FLOAT[4], [4, 3, 2, 1]::FLOAT[4])"
+    (found,) = opened.sql(f"select distinct {cosine} as cosine from marks").rows()
+    assert found["cosine"] == pytest.approx(20 / 30)
+
+
+def test_a_lake_of_thousands_of_small_files_is_asked_at_once(place: Path) -> None:
+    for number in range(2000):
+        (place / "marks" / f"copy_{number}.parquet").hardlink_to(place / "marks" / "brazil.parquet")
+    assert cinelake.open(str(place)).sql("select count(*) n from marks").rows() == [{"n": 6005}]
+
+
 def test_questions_are_asked_in_sql(opened: OpenLake) -> None:
     found = opened.sql("select movie_id, count(*) marks from marks group by all order by all")
     assert found.pandas().marks.tolist() == [2, 3]
