@@ -32,11 +32,17 @@ FED = ("films", "shots", "frames", "sound", "faces", "embeddings", "shot_feature
 
 
 def make_films(
-    folder: Path, titles: Mapping[str, str], seconds: float, shots: int, tables: Sequence[str] | None = None
+    folder: Path,
+    titles: Mapping[str, str],
+    seconds: float,
+    shots: int,
+    tables: Sequence[str] | None = None,
+    others: Mapping[str, Columns] | None = None,
 ) -> Path:
     """Films (movie_id → title) of one length in a project of their own; gives the manifest.
 
     tables: those that are in the lake; by default all that can be made up. The manifest names all of them.
+    others: tables that take the place of those made up here.
     """
     (folder / "films").mkdir(parents=True, exist_ok=True)
     for movie_id in titles:
@@ -49,7 +55,7 @@ def make_films(
         "".join(f"  {name}: {{}}\n" for name in names) for names in (MODELS, dict.fromkeys([*FED, *_MAKE]))
     )
     manifest.write_text(f"{head}models:\n{models}tasks:\n{tasks}", encoding="utf-8")
-    made = {table: _MAKE[table](seconds, shots) for table in tables or _MAKE}
+    made = {table: _MAKE[table](seconds, shots) for table in tables or _MAKE} | dict(others or {})
     planning = plan_manifest(load_manifest(manifest))
     meanings: dict[str, str] = {}
     for cell in planning.whole.cells:  # film by film, tables in dependency order
@@ -92,26 +98,39 @@ def _shots(seconds: float, shots: int) -> Columns:
 
 
 def _frames(seconds: float, shots: int) -> Columns:
+    """The middle of each shot, as a small picture."""
     start, end = _edges(seconds, shots)
-    times = [(s + e) / 2 for s, e in zip(start, end, strict=True)]
-    jpegs = [_jpeg(n) for n in range(12)]
-    fixed = {"width": 160, "height": 90, "entropy": 5.0, "brightness": 0.5, "sharpness": 9.0, "is_middle": True}
-    return {
-        "frame": [round(t * RATE) for t in times],
-        "time_s": times,
-        "shot": range(shots),
-        **{name: [value] * shots for name, value in fixed.items()},
-        "jpeg": [jpegs[n % 12] for n in range(shots)],
-    }
+    middles = [((s + e) / 2, shot, True) for shot, (s, e) in enumerate(zip(start, end, strict=True))]
+    return _pictured(middles, [_jpeg(n, (160, 90)) for n in range(12)])
 
 
-def _jpeg(number: int) -> bytes:
+def every_second(seconds: float, shots: int) -> Columns:
+    """Frames as `frames: {fps: 1}` keeps them of a real film: the middle of each shot and every second, 640 × 360."""
+    small = _frames(seconds, shots)
+    middles = dict(zip(small["frame"], zip(small["time_s"], small["shot"], strict=True), strict=True))
+    regular = {n * RATE: (float(n), int(n * shots / seconds)) for n in range(int(seconds))}
+    rows = [(*about, frame in middles) for frame, about in sorted({**regular, **middles}.items())]
+    return _pictured(rows, [_jpeg(n, (640, 360)) for n in range(12)])
+
+
+def _pictured(rows: Sequence[tuple[float, int, bool]], jpegs: Sequence[bytes]) -> Columns:
+    """The table of frames from (seconds, shot, is it the shot's middle)."""
+    times, shot, middle = (list(column) for column in zip(*rows, strict=True))
+    fixed = {"width": 160, "height": 90, "entropy": 5.0, "brightness": 0.5, "sharpness": 9.0}
+    columns = {"frame": [round(t * RATE) for t in times], "time_s": times, "shot": shot, "is_middle": middle}
+    pictures = [jpegs[n % len(jpegs)] for n in shot]
+    return {**columns, **{name: [value] * len(rows) for name, value in fixed.items()}, "jpeg": pictures}
+
+
+def _jpeg(number: int, size: tuple[int, int]) -> bytes:
+    """A picture with its number on soft noise, which takes as many bytes as a real one."""
     from PIL import Image, ImageDraw
 
-    picture = Image.new("RGB", (160, 90), (20 * number, 90, 240 - 20 * number))
-    ImageDraw.Draw(picture).text((60, 30), str(number), fill="white", font_size=30)
+    noise = np.random.default_rng(number).integers(0, 60, (size[1] // 3, size[0] // 3, 3), np.uint8)
+    picture = Image.fromarray(noise + np.array([15 * number, 70, 190 - 15 * number], np.uint8)).resize(size)
+    ImageDraw.Draw(picture).text((size[0] * 0.4, size[1] * 0.3), str(number), fill="white", font_size=size[1] // 3)
     file = io.BytesIO()
-    picture.save(file, "JPEG")
+    picture.save(file, "JPEG", quality=85)
     return file.getvalue()
 
 

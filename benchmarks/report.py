@@ -16,10 +16,11 @@ import argparse
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks._made_films import make_films
+from benchmarks._made_films import every_second, make_films
 from benchmarks.children import cinelake, cost_of
 from benchmarks.figures import Figure, Report, run, say
 
@@ -36,17 +37,27 @@ def measure(given: argparse.Namespace) -> Report:
     return Report("report", [*figures, *_many_films(given.folder / f"many_{given.films}", given.films)], material)
 
 
-def _project(folder: Path, titles: dict[str, str], seconds: float, shots: int, tables: tuple[str, ...] | None) -> Path:
+def _project(folder: Path, make: Callable[[], object]) -> Path:
+    """The manifest of a project that is made once."""
     if not (folder / "complete").exists():
         shutil.rmtree(folder, ignore_errors=True)
-        say(f"making the tables of {len(titles):,} films in {folder}")
-        make_films(folder, titles, seconds, shots, tables)
+        say(f"making the tables in {folder}")
+        make()
         (folder / "complete").touch()
     return folder / "pipeline.yaml"
 
 
+def _make_long(folder: Path) -> None:
+    frames = {"frames": every_second(SECONDS, SHOTS)}
+    make_films(folder, {"long": "A film of two hours"}, SECONDS, SHOTS, others=frames)
+
+
+def _make_many(folder: Path, films: int) -> None:
+    make_films(folder, {f"film_{number:05d}": f"Film {number}" for number in range(films)}, 60, 20, SMALL)
+
+
 def _one_film(folder: Path, repeat: int) -> tuple[list[Figure], list[str]]:
-    manifest = _project(folder, {"long": "A film of two hours"}, SECONDS, SHOTS, None)
+    manifest = _project(folder, lambda: _make_long(folder))
     made = [cost_of(cinelake("report", "--film", "long", "--force", "-m", str(manifest))) for _ in range(repeat)]
     figures = [
         Figure("one film of two hours: wall time", [cost.wall_s for cost in made], "s", at_most=5),
@@ -122,8 +133,7 @@ def _busy_s(browser: Any) -> float:
 
 
 def _many_films(folder: Path, films: int) -> list[Figure]:
-    titles = {f"film_{number:05d}": f"Film {number}" for number in range(films)}
-    manifest = _project(folder, titles, 60, 20, SMALL)
+    manifest = _project(folder, lambda: _make_many(folder, films))
     shutil.rmtree(folder / "site", ignore_errors=True)
     command = cinelake("report", "-m", str(manifest), "--json")
     say(f"the first report of {films:,} films")

@@ -80,8 +80,8 @@ def _made(tables: FilmTables, frames: pa.Table, duration_s: float, folder: Path)
 def _write(tables: FilmTables, writer: SheetWriter, places: dict[int, int], large: set[int]) -> dict[int, Any]:
     """Fill the sheets; gives the large pictures by row."""
     kept: dict[int, Any] = {}
-    rows = sorted({*places, *large})
-    for row, picture in pictures_at(tables.batches("frames", ["jpeg"]), rows, KEYFRAME_BOX):
+    boxes = dict.fromkeys(places, BOX) | dict.fromkeys(large, KEYFRAME_BOX)
+    for row, picture in pictures_at(tables.batches("frames", ["jpeg"]), boxes):
         if row in places:
             writer.add(places[row], picture)
         if row in large:

@@ -7,7 +7,7 @@ whole film needs one: the first sheet holds thumbnails spread evenly over the fi
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -84,15 +84,16 @@ class SheetWriter:
             self._open[sheet] = Image.new("RGB", (COLUMNS * self.size[0], rows * self.size[1]))
         if picture is not None:
             corner = (tile % COLUMNS * self.size[0], tile // COLUMNS * self.size[1])
-            self._open[sheet].paste(picture.resize(self.size), corner)
+            fits = picture.size == self.size
+            self._open[sheet].paste(picture if fits else picture.resize(self.size, Image.Resampling.BILINEAR), corner)
         self._missing[sheet] -= 1
         if not self._missing[sheet]:
             save(self._open.pop(sheet), self.folder / self.names[sheet])
 
 
 def fitted(width: int, height: int, box: tuple[int, int]) -> tuple[int, int]:
-    """The size of a picture that keeps its shape and fits into a box."""
-    scale = min(box[0] / width, box[1] / height)
+    """The size of a picture that keeps its shape and fits into a box; it is never enlarged."""
+    scale = min(1.0, box[0] / width, box[1] / height)
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
@@ -102,8 +103,9 @@ def opened(jpeg: bytes, box: tuple[int, int]) -> Any:
 
     try:
         picture = Image.open(io.BytesIO(jpeg))
-        picture.draft("RGB", box)
-        return picture.convert("RGB").resize(fitted(*picture.size, box), Image.Resampling.BILINEAR)
+        size = fitted(*picture.size, box)
+        picture.draft("RGB", size)
+        return picture.convert("RGB").resize(size, Image.Resampling.BILINEAR)
     except (OSError, ValueError, SyntaxError):  # what Pillow raises for bytes that are no picture
         return None
 
@@ -113,14 +115,14 @@ def save(picture: Any, path: Path) -> None:
     picture.save(path, "JPEG", quality=QUALITY, optimize=False)
 
 
-def pictures_at(batches: Iterable[pa.RecordBatch], rows: Sequence[int], box: tuple[int, int]) -> Iterable[Any]:
-    """Row number and picture of the wanted rows (ascending) of a table of frames, read batch by batch."""
-    at, wanted = 0, set(rows)
+def pictures_at(batches: Iterable[pa.RecordBatch], boxes: Mapping[int, tuple[int, int]]) -> Iterator[tuple[int, Any]]:
+    """Row number and picture of the wanted rows of a table of frames, read batch by batch; boxes: row → its size."""
+    at = 0
     for batch in batches:
         jpegs = batch.column("jpeg")
         for row in range(at, at + batch.num_rows):
-            if row in wanted:
-                yield row, opened(jpegs[row - at].as_py(), box)
+            if row in boxes:
+                yield row, opened(jpegs[row - at].as_py(), boxes[row])
         at += batch.num_rows
 
 

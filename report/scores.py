@@ -40,15 +40,18 @@ def scores_of(manifest: Manifest, wanted: Iterable[str], known: Scores) -> Score
 def _asked(manifest: Manifest, names: set[str]) -> Scores:
     from cinelake.learning.versions import list_versions
 
+    if not manifest.tracking.enabled:
+        return {name: _unknown("tracking is switched off in the manifest") for name in names}
     try:
         versions = list_versions(manifest)
     except CinelakeError as error:
         return {name: _unknown(str(error).splitlines()[0]) for name in names}
     found = {f"{v['name']} {v['version']}": v for v in versions}
-    return {name: _told(found.get(name)) for name in names}
+    return {name: told_scores(found.get(name)) for name in names}
 
 
-def _told(version: dict[str, Any] | None) -> dict[str, Any]:
+def told_scores(version: dict[str, Any] | None) -> dict[str, Any]:
+    """A version's scores as the page shows them: the main one in a line, and all beside interval and baseline."""
     if version is None:
         return _unknown("the registry does not have this version")
     scores = [_score(name, value, version) for name, value in version["metrics"].items()]

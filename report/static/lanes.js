@@ -8,9 +8,11 @@ const Lanes = (() => {
 
   const figure = (height, x_range, y_range) => Bokeh.Plotting.figure({
     height, x_range, y_range, sizing_mode: "stretch_width", x_axis_type: null, y_axis_type: null, tools: [],
-    toolbar_location: null, min_border: 0, outline_line_color: null, background_fill_alpha: 0, border_fill_alpha: 0,
+    toolbar_location: null, min_border: 0, outline_line_color: null,
     output_backend: "canvas", lod_threshold: null,
   });
+  /** The card's colour behind a figure: without it the last picture shines through at the edges. */
+  const fill = (plot) => { plot.background_fill_color = plot.border_fill_color = css("--card"); };
   const range = (start, end) => new Bokeh.Range1d({ start, end });
 
   /** The kinds of a lane whose colours tell them apart, in the order of their names; more than eight are told twice. */
@@ -52,6 +54,7 @@ const Lanes = (() => {
     return {
       plot,
       paint() {
+        fill(plot);
         source.data = { ...source.data, colour: colours(lane) };
         text.glyph.text_color = lane.colour === "category" ? css("--on-colour") : css("--on-lane");
       },
@@ -76,7 +79,8 @@ const Lanes = (() => {
   }
 
   function lines(lane, element, view) {
-    const plot = figure(LINES_HEIGHT, view, range(lane.low, lane.high));
+    const room = (lane.high - lane.low) / 25;
+    const plot = figure(LINES_HEIGHT, view, range(lane.low - (lane.filled ? 0 : room), lane.high + room));
     const middle = new Bokeh.Span({ dimension: "width", location: (lane.low + lane.high) / 2, line_width: 1 });
     plot.add_layout(middle);
     const drawn = lane.series.map((series, n) => {
@@ -89,6 +93,7 @@ const Lanes = (() => {
     return {
       plot,
       paint() {
+        fill(plot);
         middle.line_color = css("--rule");
         for (const { n, area, line } of drawn) {
           const colour = palette()[n + (lane.filled ? 2 : 0)];
@@ -108,17 +113,17 @@ const Lanes = (() => {
     plot.quad({ left: { field: "left" }, right: { field: "right" }, top: 0.1, bottom: 0.9, source,
       fill_color: { field: "colour" }, line_color: null });
     const frame = new Bokeh.RangeTool({ x_range: view });
-    frame.overlay.fill_alpha = 0.15;
-    frame.overlay.line_width = 1.5;
-    frame.overlay.line_dash = [];
+    frame.overlay.fill_alpha = 0.3;
+    frame.overlay.line_color = null;
     plot.add_tools(frame);
     element.style.height = "30px";
     return {
       plot,
       paint() {
+        fill(plot);
         const colour = (_, i) => (i % 2 ? css("--lane-b") : css("--lane-a"));
         source.data = { ...source.data, colour: shown.left.map(colour) };
-        frame.overlay.fill_color = frame.overlay.line_color = css("--accent");
+        frame.overlay.fill_color = css("--accent");
       },
       write() {},
     };
@@ -137,6 +142,7 @@ const Lanes = (() => {
     return {
       plot,
       paint() {
+        fill(plot);
         made.major_label_text_color = css("--muted");
         made.major_tick_line_color = css("--rule");
       },

@@ -44,8 +44,8 @@ def test_sheets_are_written_when_they_are_full(tmp_path):
     assert sizes == [(8 * 16, 6 * 9), (8 * 16, 9)]
 
 
-@pytest.mark.parametrize(("size", "found"), [((640, 360), (192, 108)), ((360, 640), (81, 144)), ((10, 10), (144, 144))])
-def test_a_picture_keeps_its_shape(size, found):
+@pytest.mark.parametrize(("size", "found"), [((640, 360), (192, 108)), ((360, 640), (81, 144)), ((10, 10), (10, 10))])
+def test_a_picture_keeps_its_shape_and_is_never_enlarged(size, found):
     assert fitted(*size, (192, 144)) == found
 
 
