@@ -248,6 +248,18 @@ def docs(
     _exit(print_dictionary(table, "json" if json else format))
 
 
+@app.command(epilog=_example("cinelake dictionary -o dictionary"))
+def dictionary(
+    folder: Annotated[Path, typer.Option("-o", "--out", help="The folder of both pages.")] = Path("dictionary"),
+    manifest: ManifestOption = HERE,
+    json: JsonOption = False,
+) -> None:
+    """Write this lake's data dictionary, HTML and Markdown: columns, lineage, freshness, measures, licences."""
+    from cli.dictionary_pages import write_dictionary
+
+    _exit(write_dictionary(manifest, folder, as_json=json))
+
+
 @app.command(epilog=_example("cinelake up", "cinelake up --prefect-port 4200 --mlflow-port 5000"))
 def up(
     manifest: ManifestOption = HERE,
