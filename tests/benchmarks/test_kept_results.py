@@ -1,35 +1,18 @@
-"""Benchmarks of hours go on where they were cut off, and average seeds before films are drawn."""
+"""What a benchmark of many trainings measured is kept, so that it goes on where it was cut off."""
+
+from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-import pytest
-
-from benchmarks._kept import Kept
-from benchmarks.affect import mean_of_seeds
-from benchmarks.delayed_cue import full_state_bytes
-
-
-def failing() -> float:
-    raise AssertionError("measured again")
+from benchmarks._cells import Cells
+from models.funny import Config
 
 
 def test_what_was_measured_is_not_measured_again(tmp_path: Path) -> None:
-    Kept(tmp_path / "a.json", "v1").value("lstm, seed 0", lambda: 0.5)
-    assert Kept(tmp_path / "a.json", "v1").value("lstm, seed 0", failing) == 0.5
+    Cells(tmp_path, "shares", Config()).get("1 %", lambda: {"auc": 0.5})
+    assert Cells(tmp_path, "shares", Config()).get("1 %", lambda: {"auc": 0.9}) == {"auc": 0.5}
 
 
-def test_a_value_that_other_code_gave_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    Kept(tmp_path / "a.json", "v1 aa").value("lstm, seed 0", lambda: 0.5)
-    Kept(tmp_path / "a.json", "v1 bb").value("lstm, seed 0", failing)
-    assert "lstm, seed 0: measured with other code, v1 aa" in capsys.readouterr().err
-
-
-def test_the_score_of_all_seeds_is_their_mean() -> None:
-    line, rising, falling = np.array([0.0, 1.0, 2.0]), np.array([1.0, 2.0, 3.0]), np.array([0.0, -1.0, -2.0])
-    film = {"0/true_valence": line, "0/said_valence": rising, "1/true_valence": line, "1/said_valence": falling}
-    assert mean_of_seeds([film])["pcc_valence"] == pytest.approx(0)
-
-
-def test_the_state_of_full_backpropagation_grows_with_the_film() -> None:
-    assert full_state_bytes(5_000) == 50 * full_state_bytes(100)
+def test_another_configuration_is_measured_anew(tmp_path: Path) -> None:
+    Cells(tmp_path, "shares", Config()).get("1 %", lambda: {"auc": 0.5})
+    assert Cells(tmp_path, "shares", Config(gamma=0.1)).get("1 %", lambda: {"auc": 0.9}) == {"auc": 0.9}

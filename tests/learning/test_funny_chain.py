@@ -14,7 +14,8 @@ from cinelake.artefacts import write_artefact
 from cinelake.champions import mirror_version
 from cinelake.lake import Lake
 from cinelake.learning.training import Training
-from cinelake.model import Arrays, Example, Trained
+from cinelake.model import Arrays, Example, Trained, find_model
+from cinelake.task import Params
 from examples.draw import draw_catalogue
 from models._expression_networks import build
 from models.expressions import Config as Faces
@@ -39,11 +40,18 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> Project:
         f"models: {{expressions: {{labels: expressions}}, funny: {{labels: funny, config: {CONFIG}}}}}\n"
         "tasks: {films: , shots: , frames: {fps: 2}, faces: {detector: dlib}, subtitles: , expressions: , funny: }\n"
     )
-    lake, untrained = Lake(str(folder / "lake")), Trained(build("light", 0.0))
-    artefact = write_artefact(folder / "expressions", "expressions", Faces(), untrained)
-    mirror_version(lake, "expressions", 1, artefact, champion=True)
-    Project(folder).run()
-    return Project(folder)
+    project = Project(folder)
+    make_champion(project, "expressions", Faces(), Trained(build("light", 0.0)))
+    project.run()
+    return project
+
+
+def make_champion(project: Project, name: str, config: Params, trained: Trained) -> None:
+    """The version by which the tables of `name` are made, as a training leaves it."""
+    planning = project.plan()
+    inputs = {table: planning.whole.by_table[table].identity for table in find_model(name).reads(config)}
+    artefact = write_artefact(project.folder / name, name, config, trained, inputs)
+    mirror_version(planning.lake, name, 1, artefact, champion=True)
 
 
 def seen(project: Project, film: str) -> Arrays:
@@ -67,8 +75,6 @@ def test_an_agent_that_learned_from_them_makes_their_funny_spans(spoken: Project
     funny, lake = np.array([False] * 4 + [True] * 2), Lake(str(spoken.folder / "lake"))
     learned = [Example(film, film, seen(spoken, film), {"funny": funny, "known": np.ones(6, bool)})
                for film in films(spoken.folder)]  # fmt: skip
-    trained = MODEL.train(learned, [], AGENT, Training(spoken.folder / "fitting"))
-    artefact = write_artefact(spoken.folder / "agent", "funny", AGENT, trained)
-    mirror_version(lake, "funny", 1, artefact, champion=True)
+    make_champion(spoken, "funny", AGENT, MODEL.train(learned, [], AGENT, Training(spoken.folder / "fitting")))
     assert {table for _, table in spoken.run()} == {"funny"}
     assert len(lake.reader("funny", films(spoken.folder)[0]).read())
