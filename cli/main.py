@@ -211,7 +211,7 @@ def query(
 
 @app.command(epilog=_example("cinelake questions", "cinelake questions --json"))
 def questions(json: JsonOption = False) -> None:
-    """List worked questions that `cinelake query --question` asks, with the tables that each reads."""
+    """List worked questions, which `cinelake query --question NAME` asks, with the tables that each reads."""
     from cli.questions import list_questions
 
     _exit(list_questions(as_json=json))
