@@ -101,7 +101,7 @@ def _frames(seconds: float, shots: int) -> Columns:
     """The middle of each shot, as a small picture."""
     start, end = _edges(seconds, shots)
     middles = [((s + e) / 2, shot, True) for shot, (s, e) in enumerate(zip(start, end, strict=True))]
-    return _pictured(middles, [_jpeg(n, (160, 90)) for n in range(12)])
+    return _pictured(middles, (160, 90))
 
 
 def every_second(seconds: float, shots: int) -> Columns:
@@ -110,14 +110,15 @@ def every_second(seconds: float, shots: int) -> Columns:
     middles = dict(zip(small["frame"], zip(small["time_s"], small["shot"], strict=True), strict=True))
     regular = {n * RATE: (float(n), int(n * shots / seconds)) for n in range(int(seconds))}
     rows = [(*about, frame in middles) for frame, about in sorted({**regular, **middles}.items())]
-    return _pictured(rows, [_jpeg(n, (640, 360)) for n in range(12)])
+    return _pictured(rows, (640, 360))
 
 
-def _pictured(rows: Sequence[tuple[float, int, bool]], jpegs: Sequence[bytes]) -> Columns:
+def _pictured(rows: Sequence[tuple[float, int, bool]], size: tuple[int, int]) -> Columns:
     """The table of frames from (seconds, shot, is it the shot's middle)."""
     times, shot, middle = (list(column) for column in zip(*rows, strict=True))
-    fixed = {"width": 160, "height": 90, "entropy": 5.0, "brightness": 0.5, "sharpness": 9.0}
+    fixed = {"width": size[0], "height": size[1], "entropy": 5.0, "brightness": 0.5, "sharpness": 9.0}
     columns = {"frame": [round(t * RATE) for t in times], "time_s": times, "shot": shot, "is_middle": middle}
+    jpegs = [_jpeg(n, size) for n in range(12)]
     pictures = [jpegs[n % len(jpegs)] for n in shot]
     return {**columns, **{name: [value] * len(rows) for name, value in fixed.items()}, "jpeg": pictures}
 

@@ -135,4 +135,13 @@ def _lane(kind: LaneKind, tables: FilmTables) -> Lane:
     table = tables.read(kind.task, list(kind.columns))
     if table is None:
         return {**head, "note": "", "why": tables.why(kind.task)}
-    return {**head, "note": tables.of_task(kind.task).note, "why": "", **kind.build(table, tables)}
+    lane = {**head, "note": tables.of_task(kind.task).note, "why": "", **kind.build(table, tables)}
+    return {**lane, "told": _told(lane)}
+
+
+def _told(lane: Lane) -> str:
+    """A lane in words, for who does not see it."""
+    if lane.get("kind") == "lines":
+        return f"{' and '.join(series['name'] for series in lane['series'])}, {len(lane['x'])} values"
+    names = [name for name in lane.get("rows", []) if name]
+    return f"{len(lane.get('start', []))} spans" + (f" of {', '.join(names)}" if names else "")

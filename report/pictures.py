@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+
+from cinelake.inference import inference_threads
 
 BOX = (192, 144)
 """Thumbnails fit into this many pixels."""
@@ -118,12 +121,12 @@ def save(picture: Any, path: Path) -> None:
 def pictures_at(batches: Iterable[pa.RecordBatch], boxes: Mapping[int, tuple[int, int]]) -> Iterator[tuple[int, Any]]:
     """Row number and picture of the wanted rows of a table of frames, read batch by batch; boxes: row → its size."""
     at = 0
-    for batch in batches:
-        jpegs = batch.column("jpeg")
-        for row in range(at, at + batch.num_rows):
-            if row in boxes:
-                yield row, opened(jpegs[row - at].as_py(), boxes[row])
-        at += batch.num_rows
+    with ThreadPoolExecutor(inference_threads()) as pool:  # Pillow decodes without Python's lock
+        for batch in batches:
+            rows = [row for row in range(at, at + batch.num_rows) if row in boxes]
+            jpegs = batch.column("jpeg").take([row - at for row in rows]).to_pylist()
+            yield from zip(rows, pool.map(opened, jpegs, [boxes[row] for row in rows]), strict=True)
+            at += batch.num_rows
 
 
 def poster(pictures: Sequence[Any]) -> Any:

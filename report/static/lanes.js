@@ -2,7 +2,7 @@
 // The lanes of the timeline as Bokeh figures over one shared range of seconds.
 const Lanes = (() => {
   const ROW_HEIGHT = 18, LINES_HEIGHT = 76, ALONE_HEIGHT = 26;
-  const CHARACTER_PX = 6.3, LEAST_TEXT_PX = 34, TICK_PX = 110, PALE = 0.55;
+  const CHARACTER_PX = 6.3, LEAST_TEXT_PX = 24, TICK_PX = 110, PALE = 0.55;
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const palette = () => [1, 2, 3, 4, 5, 6, 7, 8].map((n) => css(`--c${n}`));
 
@@ -70,7 +70,8 @@ const Lanes = (() => {
     for (let i = 0; i < lane.start.length; i++) {
       const from = Math.max(lane.start[i], start), room = (Math.min(lane.end[i], end) - from) * perSecond - 10;
       if (room < LEAST_TEXT_PX - 10) continue;
-      const most = Math.floor(room / CHARACTER_PX), label = lane.label[i];
+      const most = Math.floor(room / CHARACTER_PX), whole = lane.label[i];
+      const label = whole.length <= most ? whole : (/\d+$/.exec(whole) || [whole])[0];
       found.x.push(from);
       found.y.push(at(i) + 0.5);
       found.text.push(label.length <= most ? label : label.slice(0, Math.max(1, most - 1)) + "…");

@@ -33,6 +33,11 @@ def test_a_row_for_each_character_the_longest_seen_first(site):
     assert lane(site, "characters")["rows"] == ["mara", "oskar", "tomas"]
 
 
+def test_a_lane_is_told_in_words_for_who_does_not_see_it(site):
+    assert lane(site, "affect")["told"] == "valence and arousal, 60 values"
+    assert lane(site, "characters")["told"] == "20 spans of mara, oskar, tomas"
+
+
 def test_only_funny_spans_are_shown(site):
     assert len(lane(site, "funny")["start"]) == 1
 
