@@ -28,12 +28,14 @@ def chosen(
 ) -> Planning:
     """The part of a plan that is asked for: these tables, of these films, of those that arrived since a time.
 
-    Raises `UnknownName`, `UsageError` with every film of the file that the catalogue does not have.
+    A time without a zone is meant in this machine's. Raises `UnknownName`, and `UsageError` with every film of the file
+    that the catalogue does not have.
     """
     named = [*movies, *(films_of(films_from, planning.films) if films_from else [])]
     part = planning.selected(selectors, named)
     if since is None:
         return part
+    since = since.astimezone()
     late = {movie_id for movie_id, film in planning.films.items() if arrived(film.path) >= since}
     words = f"{part.plan.selection} since {since.isoformat(timespec='minutes')}".strip()
     cells = tuple(cell for cell in part.plan.cells if cell.movie_id in late)

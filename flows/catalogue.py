@@ -75,6 +75,7 @@ def catalogue(
     """
     handed = HANDED.get()
     if handed:
+        flow_started(handed.planning.manifest, "catalogue")
         return make_films(handed)
     return _deployed(Path(manifest), select, movies, failed, films_from, since)
 

@@ -68,8 +68,8 @@ class PrefectServer:
                 raise EngineUnavailable(f"the Prefect server ended with {self.own.returncode}: {self._last_words()}")
             if time.monotonic() > deadline:
                 raise EngineUnavailable(
-                    f"no Prefect server answers at {self.url} after {limit_s:.0f} s. Check PREFECT_API_URL, or unset "
-                    f"it to let a run bring its own. {self._last_words()}"
+                    f"no Prefect server answers at {self.url} after {limit_s:.0f} s. Check PREFECT_API_URL, start one "
+                    f"with `cinelake up`, or unset it to let a run bring its own. {self._last_words()}"
                 )
             time.sleep(0.1)
         self._started()

@@ -2,20 +2,11 @@
 
 import json
 import time
-import urllib.request
 from pathlib import Path
 
 import pytest
-from end_to_end._command import answer_of, below
+from end_to_end._command import answer_of, asked, below
 from end_to_end._lakes import TABLES, cells, change, identities, other_files
-
-
-def asked(url, kind, **question):
-    """What Prefect's API knows: `asked(url, "flow_runs")`."""
-    body = json.dumps(question).encode()
-    request = urllib.request.Request(f"{url}/{kind}/filter", body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as reply:
-        return json.load(reply)
 
 
 def recorded_tasks(url, flow_run_id, count):

@@ -1,9 +1,11 @@
 """What a manifest wants of a Prefect server, and the difference from what is there; no server is asked."""
 
+import importlib
+
 import pytest
 
 from cinelake.manifest import load_manifest
-from flows.deployments import Item, compare, project_of, wanted
+from flows.deployments import ENTRYPOINTS, Item, compare, project_of, wanted
 
 TEXT = """\
 lake: lake
@@ -80,3 +82,13 @@ def test_what_was_deployed_and_is_not_wanted_any_more_is_told_last(items):
 
 def test_a_limit_that_another_project_made_is_none_of_ours(items):
     assert compare([], [Item("limit", "theirs", {"slots": 1})]) == []
+
+
+@pytest.mark.parametrize("flow", ENTRYPOINTS)
+def test_every_parameter_of_a_flow_is_described_and_typed_for_prefects_form(flow):
+    from prefect.utilities.callables import parameter_schema
+
+    module, _, name = ENTRYPOINTS[flow].rpartition(".")
+    properties = parameter_schema(getattr(importlib.import_module(module), name)).properties
+    assert "manifest" in properties
+    assert all(p.get("description") and ("type" in p or "anyOf" in p) for p in properties.values()), properties

@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from end_to_end._command import cinelake, start
+from end_to_end._command import asked, cinelake, start
 
 from cinelake.lake import Lake
 from cinelake.pausing import Gate, is_paused, pause, resume
@@ -45,3 +45,10 @@ def test_a_paused_run_starts_no_film_and_goes_on_when_resumed(project, prefect):
     assert run.wait(250) == 0
     order = [line["film"] for line in lines(project) if line["event"] in ("film begins", "film ends")]
     assert order[0] == order[1] != order[2] == order[3]  # with one slot, one film ends before the other begins
+    assert {"cinelake-plan", "cinelake-progress"} <= artifacts(prefect["PREFECT_API_URL"], manifest)
+
+
+def artifacts(url, manifest):
+    """The keys of what Prefect's UI shows of a manifest's runs."""
+    mine = {run["id"] for run in asked(url, "flow_runs") if run["parameters"].get("manifest") == str(manifest)}
+    return {artifact["key"] for artifact in asked(url, "artifacts") if artifact["flow_run_id"] in mine}

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
-import urllib.request
 
 import pytest
-from end_to_end._command import answer_of, cinelake, end_started, start
+from end_to_end._command import answer_of, asked, cinelake, end_started, start
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 WAIT_S = 300
@@ -51,10 +49,7 @@ def import_labels(project, films, env):
 def runs(url, flow):
     """The states of a flow's deployed runs, oldest first."""
     question = {"flows": {"name": {"any_": [flow]}}, "deployments": {"name": {"any_": ["retrain", "infer_again"]}}}
-    body = json.dumps({**question, "sort": "START_TIME_ASC"}).encode()
-    request = urllib.request.Request(f"{url}/flow_runs/filter", body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as reply:
-        return [run["state"] for run in json.load(reply)]
+    return [run["state"] for run in asked(url, "flow_runs", sort="START_TIME_ASC", **question)]
 
 
 def ended(url, flow, count):
