@@ -47,7 +47,7 @@ def open_query(
     if lake.storage.local and not lake.storage.local.is_dir():
         raise StorageError(f"there is no lake at {root}: run `cinelake run` first")
     connection = duckdb.connect()
-    allowed = ", ".join(_quoted(f"{folder}/") for folder in (root, _as_pattern(root)))
+    allowed = ", ".join(quoted(f"{folder}/") for folder in (root, _as_pattern(root)))
     connection.execute(f"SET allowed_directories = [{allowed}]")
     for table, contract in {**contracts, **RECORDS}.items():
         _create_view(connection, table, contract, _source(connection, lake, table, contract, version))
@@ -99,13 +99,13 @@ def _source(
 
 def _listed_source(files: Iterable[str]) -> str:
     """Files that all have one schema."""
-    return f"read_parquet([{', '.join(_quoted(_as_pattern(file)) for file in files)}])"
+    return f"read_parquet([{', '.join(quoted(_as_pattern(file)) for file in files)}])"
 
 
 def _local_source(lake: Lake, table: str) -> str:
     folder = f"{table}/*" if table != "failures" else "failures/*/*"
     pattern = f"{_as_pattern(lake.storage.root)}/{folder}.parquet"
-    return f"read_parquet({_quoted(pattern)}, union_by_name = true)"
+    return f"read_parquet({quoted(pattern)}, union_by_name = true)"
 
 
 def arrow_source(lake: Lake, contract: Contract | None, cells: Iterable[tuple[str, str]]) -> Any:
@@ -135,7 +135,8 @@ def _as_pattern(path: str) -> str:
     return re.sub(r"([*?\[])", r"[\1]", path)
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """A text as SQL writes it."""
     return "'" + text.replace("'", "''") + "'"
 
 
@@ -174,8 +175,8 @@ def views_sql(lake: Lake, contracts: Mapping[str, Contract]) -> str:
         parts.append(
             statement.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1).replace(" FROM ", "\nFROM ", 1) + ";"
         )
-        parts.append(f'COMMENT ON VIEW "{table}" IS {_quoted(contract.doc)};')
-        parts += [f'COMMENT ON COLUMN "{table}"."{c.name}" IS {_quoted(c.doc)};' for c in contract.all_columns]
+        parts.append(f'COMMENT ON VIEW "{table}" IS {quoted(contract.doc)};')
+        parts += [f'COMMENT ON COLUMN "{table}"."{c.name}" IS {quoted(c.doc)};' for c in contract.all_columns]
     return "\n".join(parts) + "\n"
 
 

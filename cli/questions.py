@@ -10,7 +10,7 @@ from cinelake.errors import UsageError
 from cinelake.lake import Lake
 from cinelake.manifest import load_manifest
 from cinelake.opened import lake_contracts
-from cinelake.query import ask, open_query
+from cinelake.query import ask, open_query, quoted
 from cinelake.questions import Question, find_question, known_questions
 from cli.asking import write_answer
 from cli.dictionary import all_contracts
@@ -52,7 +52,7 @@ def ask_question(manifest: Path, name: str, given: Sequence[str], form: str, out
         )
     connection = open_query(lake, {wanted: contracts[wanted] for wanted in question.tables(contracts)})
     for variable, value in values.items():
-        connection.execute(f"SET VARIABLE {variable} = {_quoted(value)}")
+        connection.execute(f"SET VARIABLE {variable} = {quoted(value)}")
     write_answer(ask(connection, question.sql), form, output)
     return 0
 
@@ -62,10 +62,6 @@ def _setting(text: str) -> tuple[str, str]:
     if not equals:
         raise UsageError(f"--set takes NAME=VALUE, as in film=sintel. Received: {text!r}")
     return name.strip(), value
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def questions_page() -> str:

@@ -13,7 +13,7 @@ import pytest
 from benchmarks.figures import Figure
 
 ROOT = Path(__file__).parents[2]
-BENCHMARKS = ("one_decode", "shots_speed", "memory", "plan_scale", "cli_start")
+BENCHMARKS = ("one_decode", "shots_speed", "memory", "plan_scale", "cli_start", "search")
 
 
 def call(name: str, *arguments: str) -> str:
@@ -67,6 +67,12 @@ def test_a_plan_over_a_fresh_lake_selects_nothing_and_one_change_selects_one_fil
 def test_the_command_starts_without_tensorflow(tmp_path: Path) -> None:
     found = figures("cli_start", "--folder", str(tmp_path))
     assert found["commands that import TensorFlow"]["met"]
+
+
+@pytest.mark.slow
+def test_the_index_finds_what_the_exact_search_finds(tmp_path: Path) -> None:
+    found = figures("search", "--folder", str(tmp_path), "--vectors", "8000")
+    assert found["by the index: recall@10 of vectors"]["met"] and found["by the index: recall@10 of moments"]["met"]
 
 
 def test_the_median_is_held_against_the_target() -> None:
