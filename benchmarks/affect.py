@@ -30,13 +30,17 @@ from benchmarks._drawn_lake import SIDES, make_lake
 from benchmarks._drawn_shots import learn_and_judge, read_side
 from benchmarks._kept import Kept
 from benchmarks.figures import Figure, Report, run
-from cinelake.learning.gate import bootstrap, compare
-from cinelake.model import Example, Judgement, Scores
-from models._affect_scores import summarise_lines
+from cinelake.learning.gate import Interval, draws
+from cinelake.model import Array, Example, Judgement
+from models._affect_scores import concordance, pearson, summarise_lines
 from models.affect import CODE, MODEL, WIDE, Config
 
 LEARNERS = ["mean", "ridge", "memory_clips", "lstm", "transformer", "memory_tbptt", "memory"]
-MEASURES = ("pcc", "ccc", "mse")
+MEASURES: dict[str, Callable[[Array, Array], float]] = {
+    "pcc": pearson,
+    "ccc": concordance,
+    "mse": lambda said, line: float(np.square(said - line).mean()),
+}
 KINDS = ("sound", "place", "motion", "faces")
 Settings = Mapping[str, Mapping[str, Any]]
 ABLATIONS: dict[str, dict[str, dict[str, Any]]] = {
@@ -60,9 +64,12 @@ def measure(given: argparse.Namespace) -> Report:
     found = {name: _judged(cells, Config.model_validate(changes), given, read) for name, changes in settings.items()}
     found = {name: seeds for name, seeds in found.items() if seeds}
     reference = REFERENCE.get(given.ablation, "ridge")
-    rows = [row for name in found for row in _intervals(name, found, reference)]
     figures = [figure for name, seeds in found.items() for figure in _figures(name, seeds, given.ablation)]
-    return Report("affect", figures, [f"{SIDES['test'][0]} films scored, {SIDES['train'][0]} learned from", *rows])
+    return Report(
+        "affect",
+        figures,
+        [f"{SIDES['test'][0]} films scored, {SIDES['train'][0]} learned from", *_intervals(found, reference)],
+    )
 
 
 def _read(folder: Path) -> dict[str, list[Example]]:
@@ -98,35 +105,40 @@ def _figures(name: str, seeds: Sequence[Sequence[Judgement]], ablation: str | No
 # --- intervals
 
 
-def _intervals(name: str, found: Mapping[str, Any], reference: str) -> list[str]:
-    """A sentence for each target: the measures with their intervals over films, and the difference of PCC."""
-    ours, rows = _of_all_seeds(found[name]), []
-    for target in WIDE:
-        parts = [f"{of.upper()} {bootstrap(ours, mean_of_seeds, f'{of}_{target}')}" for of in MEASURES]
-        if reference in found and reference != name:
-            gain = compare(ours, _of_all_seeds(found[reference]), mean_of_seeds, f"pcc_{target}")
-            parts.append(f"PCC − {reference} {gain}")
-        rows.append(f"{name}, {target}, seeds {len(found[name])}: " + ", ".join(parts))
+def _intervals(found: Mapping[str, Sequence[Sequence[Judgement]]], reference: str) -> list[str]:
+    """A sentence for each name and target: the measures with their intervals over films, and the difference of PCC."""
+    drawn, rows = {name: scores_of_draws(seeds) for name, seeds in found.items()}, []
+    for name, scores in drawn.items():
+        for target in WIDE:
+            parts = [f"{of.upper()} {_interval(scores[f'{of}_{target}'])}" for of in MEASURES]
+            if reference in found and reference != name:
+                gain = scores[f"pcc_{target}"] - drawn[reference][f"pcc_{target}"]
+                parts.append(f"PCC − {reference} {_interval(gain)}")
+            rows.append(f"{name}, {target}, seeds {len(found[name])}: " + ", ".join(parts))
     return rows
 
 
-def _of_all_seeds(seeds: Sequence[Sequence[Judgement]]) -> list[Judgement]:
-    """One judgement a film that holds those of all seeds."""
-    return [
-        {f"{seed}/{name}": line for seed, film in enumerate(films) for name, line in film.items()}
-        for films in zip(*seeds, strict=True)
-    ]
+def scores_of_draws(seeds: Sequence[Sequence[Judgement]]) -> dict[str, Array]:
+    """Measure and target → the mean over the seeds, of all films and then of each draw of films."""
+    films = len(seeds[0])
+    rows, found = [np.arange(films), *draws(films, 0)], {}
+    for target in WIDE:
+        for of, measure in MEASURES.items():
+            each = [[_measured(judged, row, target, measure) for judged in seeds] for row in rows]
+            found[f"{of}_{target}"] = np.mean(each, axis=1)
+    return found
 
 
-def mean_of_seeds(judgements: Sequence[Judgement]) -> Scores:
-    """The mean over the seeds of what the films' judgements with each seed give."""
-    seeds = sorted({name.partition("/")[0] for name in judgements[0]})
-    each = [
-        summarise_lines([{n.partition("/")[2]: line for n, line in film.items() if n.startswith(f"{seed}/")}
-                         for film in judgements])
-        for seed in seeds
-    ]  # fmt: skip
-    return {name: float(np.mean([scores[name] for scores in each])) for name in each[0]}
+def _measured(
+    judged: Sequence[Judgement], films: Array, target: str, measure: Callable[[Array, Array], float]
+) -> float:
+    line, said = (np.concatenate([judged[film][f"{side}_{target}"] for film in films]) for side in ("true", "said"))
+    return measure(said, line)
+
+
+def _interval(scores: Array) -> Interval:
+    low, high = np.percentile(scores[1:], [2.5, 97.5])
+    return Interval(float(scores[0]), float(low), float(high))
 
 
 if __name__ == "__main__":
