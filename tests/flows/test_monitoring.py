@@ -1,7 +1,9 @@
 """What machines are told of a run: lines of JSON, metrics."""
 
 import json
+import re
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,8 @@ from cinelake.planning import plan_manifest
 from cinelake.step import CellReport, StepReport
 from flows.monitoring import monitored
 
+ROOT = Path(__file__).parents[2]
+NAMES = re.compile(r"cinelake_\w+")
 REPORT = StepReport(
     "one",
     [CellReport("films", "made", rows=1, wall_s=0.5), CellReport("shots", "failed", "damaged_film", "it ends early")],
@@ -90,3 +94,11 @@ def test_metrics_are_served_while_the_run_lasts(run):
 def test_a_file_that_cannot_be_written_is_said_before_anything_runs(run, setting):
     with pytest.raises(UsageError, match=r"pipeline\.yaml/x cannot be written"):
         run(f"{{{setting}: pipeline.yaml/x}}")
+
+
+def test_the_dashboard_asks_for_metrics_that_a_run_has(run, tmp_path):
+    run("{metrics_file: m.prom}")
+    had = set(re.findall(r"^(cinelake_\w+)", (tmp_path / "m.prom").read_text(), re.MULTILINE))
+    panels = json.loads((ROOT / "infra" / "grafana" / "runs.json").read_text())["panels"]
+    asked = {name for panel in panels for target in panel["targets"] for name in NAMES.findall(target["expr"])}
+    assert asked and asked <= had
