@@ -118,7 +118,10 @@ class OpenLake:
 
         A condition of several values asks for any of them. manifest: where the network of the vectors is in a file.
         Vectors stay in memory for the next search where they fit into 4 GiB. See `cinelake.search.asked.Search`.
+        Raises `UsageError` for what cannot be searched, with close matches of unknown names.
         """
+        if self.version:
+            raise UsageError("a published version is asked in SQL: to search, open the lake without `published`")
         conditions = Conditions(_selectors(tags), _selectors(characters), tuple(affect))
         params = None if manifest is None else _params(Path(manifest), table)
         picture = None if image is None else Path(image)

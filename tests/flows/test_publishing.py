@@ -153,3 +153,8 @@ def test_statistics_of_each_column_stand_in_the_version(project: Path) -> None:
 def test_a_version_is_json_that_others_can_read(project: Path) -> None:
     about = json.loads((project / "lake" / "published" / "versions" / "1.json").read_text())
     assert about["tables"]["shots"]["files"][0]["bucket"] == 0 and about["films"] == 12
+
+
+def test_a_search_is_of_the_lake_not_of_a_published_version(project: Path) -> None:
+    with pytest.raises(UsageError, match="open the lake without `published`"):
+        cinelake.open(str(project / "lake"), published=True).search(like="film_1@0")
