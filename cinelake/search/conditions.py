@@ -91,17 +91,26 @@ class _Known:
         )
 
     def felt(self, condition: str) -> SpansOfFilms:
-        """When a line of affect is beyond a bound; each value holds until the next (see `supercut.felt`)."""
+        """When a line of affect is beyond a bound; each value holds until the next (see `supercut.felt`).
+
+        Neighbouring values are one span, as relevant as they are on average: a film has hundreds, not thousands.
+        """
         line, comparison, bound = affect_condition(condition)
         room = max(1e-9, 1 - bound if comparison.startswith(">") else 1 + bound)
         return self._spans(
             f"""WITH later AS (
                 SELECT movie_id, time_s, "{line}" AS value,
-                       lead(time_s) OVER (PARTITION BY movie_id ORDER BY time_s) AS next_s
+                       lead(time_s) OVER (PARTITION BY movie_id ORDER BY time_s) AS next_s,
+                       row_number() OVER (PARTITION BY movie_id ORDER BY time_s) AS number
                 FROM "{self._table("affect")}"),
-            spans AS (SELECT *, coalesce(next_s, time_s + coalesce({MIDDLE_STEP}, 1)) AS end_s FROM later)
-            SELECT movie_id, time_s, end_s, least(1, abs(value - $bound) / $room), $condition
-            FROM spans WHERE value {comparison} $bound""",
+            spans AS (SELECT *, coalesce(next_s, time_s + coalesce({MIDDLE_STEP}, 1)) - time_s AS length_s FROM later),
+            held AS (
+                SELECT *, least(1, abs(value - $bound) / $room) AS relevance,
+                       number - row_number() OVER (PARTITION BY movie_id ORDER BY time_s) AS run
+                FROM spans WHERE value {comparison} $bound)
+            SELECT movie_id, min(time_s), max(time_s + length_s),
+                   sum(relevance * length_s) / sum(length_s), $condition
+            FROM held GROUP BY movie_id, run ORDER BY movie_id, min(time_s)""",
             {"bound": bound, "room": room, "condition": condition.strip()},
         )
 

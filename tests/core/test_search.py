@@ -121,6 +121,12 @@ def test_the_most_relevant_span_comes_first(opened: OpenLake) -> None:
     assert [round(m.score, 2) for m in opened.search(tags=["dinner"])] == [0.8, 0.6]
 
 
+def test_neighbouring_values_of_affect_are_one_span_with_their_mean_relevance(opened: OpenLake) -> None:
+    (span,) = opened.search(affect=["arousal>0.81"], films=["alien"])
+    beyond = [(0.05 * second - 0.81) / 0.19 for second in (17, 18, 19)]
+    assert (span.start_s, span.end_s) == (17, 20) and span.score == pytest.approx(sum(beyond) / 3, abs=1e-4)
+
+
 def test_likeness_is_searched_where_conditions_hold(opened: OpenLake) -> None:
     found = opened.search(like="alien@0", characters=["Anna"], limit=100)
     assert {moment.shot for moment in found} == {2, 3} and {moment.what for moment in found} == {"Anna"}

@@ -120,3 +120,11 @@ def test_conditions_are_answered_without_the_index(lake: Lake) -> None:
     index_lake(lake, lake_contracts(lake), "embeddings")
     wish = Search(like="film_1@15", films=("film_0",))
     assert Searcher(lake, lake_contracts(lake)).search(wish).how == "exact"
+
+
+def test_a_lake_in_a_bucket_has_its_index_in_the_cache(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CINELAKE_CACHE", str(tmp_path / "cache"))
+    lake.storage.local = None
+    assert index_folder(lake, "embeddings").is_relative_to(tmp_path / "cache")
