@@ -3,7 +3,8 @@
 Measured: a deployment of the flow `catalogue`, made by `cinelake deploy`, is started on a running Prefect server as a
 schedule would, and carried out by a running worker. From the flow's start to its end, as the server recorded them; and
 from the moment it was due, which adds the worker's look (every 10 seconds) and the start of a process that imports
-Prefect. Lake: 10,000 films × 8 tables of a row each (`benchmarks/big_lake.py` says how it is made).
+Prefect. Beside it, since other load on the machine lengthens both, the processor time of the same run as a command.
+Lake: 10,000 films × 8 tables of a row each (`benchmarks/big_lake.py` says how it is made).
 Target:   at most 10 s from the flow's start to its end, and no cell made.
 
 The first time the lake is made, in about a minute; with `--folder` it is kept.
@@ -27,7 +28,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.children import cost_of, python
+from benchmarks.children import cinelake, cost_of, python
 from benchmarks.figures import Figure, Report, run, say
 from flows.server import free_port, start_prefect, worker_command, worker_environment
 
@@ -51,9 +52,11 @@ def measure(given: argparse.Namespace) -> Report:
     time.sleep(SETTLED_S)
     with _server_and_worker(given.folder):
         runs = [_night(manifest) for _ in range(given.repeat + 1)][1:]
+    alone = [cost_of(cinelake("run", "-m", str(manifest))) for _ in range(given.repeat)]
     figures = [
         Figure("from the flow's start to its end", [found["total_s"] for found in runs], "s", at_most=10),
         Figure("from when it was due to its end", [found["due_s"] for found in runs], "s"),
+        Figure("processor time of `cinelake run` on the same lake", [cost.cpu_s for cost in alone], "s CPU"),
         Figure("cells made", [found["made"] for found in runs], at_most=0, at_least=0),
     ]
     return Report("nightly_noop", figures, [f"{given.films:,} films × 8 tables of a row each, all fresh"])

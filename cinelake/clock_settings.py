@@ -12,9 +12,8 @@ def check_cron(text: str) -> str:
     try:
         croniter(text).get_next()
     except CroniterError as error:
-        raise ValueError(
-            f"expected five fields of cron (minute hour day month weekday) that some day meets, received {text!r}: {error}"
-        ) from error
+        fields = "five fields of cron (minute hour day month weekday) that some day meets"
+        raise ValueError(f"expected {fields}, received {text!r}: {error}") from error
     return text
 
 

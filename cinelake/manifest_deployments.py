@@ -43,11 +43,12 @@ def _texts(settings: Settings, name: str) -> list[str]:
 
 
 def _models(document: Document) -> None:
-    known = sorted({*_section(document, "models"), *known_models()})
+    configured = _section(document, "models")
     for section in ("schedules", "triggers"):
         for name, settings in _entries(document, section):
             model = settings.get("model")
-            if isinstance(model, str) and model not in known:
+            if isinstance(model, str) and model not in configured and model not in known_models():
+                known = sorted({*configured, *known_models()})
                 document.problem((section, name, "model"), f"unknown model {model!r}{did_you_mean(model, known)}")
 
 
