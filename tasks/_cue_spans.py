@@ -62,18 +62,20 @@ def steady_size(edges: Array, lit: Array) -> tuple[float, float]:
     return size, float((sizes <= size + 0.03).mean())
 
 
-def credit_spans(text: Array, dark: Array, times: Array, end_s: float, least_s: float) -> list[tuple[str, int, int]]:
+def credit_spans(
+    text: Array, dark: Array, times: Array, end_s: float, least_s: float, begin_s: float = 0.0
+) -> list[tuple[str, int, int]]:
     """Opening and end credits: kind, first sample and last + 1.
 
-    text: samples that are writing on a plain ground; dark: black ones, which may stand between. End credits are the
-    last stretch, and end within 10 s of the film's end; opening credits the first, and begin in its first tenth or
-    its first minute.
+    text: samples that are writing on a plain ground; dark: black ones, which may stand between. begin_s: where black
+    and bars before the film end. End credits are the last stretch, and end within 10 s of the film's end; opening
+    credits the first, and begin in its first tenth: at most 5 min after its begin, and 10 s are always allowed.
     """
     stretches = [(a, b) for a, b in _written(text, dark, times) if times[b - 1] - times[a] >= least_s]
     found = []
     if stretches and end_s - times[stretches[-1][1] - 1] <= 10 + _black_after(dark, times, stretches[-1][1], end_s):
         found.append(("end_credits", *stretches.pop()))
-    if stretches and times[stretches[0][0]] <= max(60.0, end_s / 10):
+    if stretches and times[stretches[0][0]] - begin_s <= max(10.0, min(300.0, end_s / 10)):
         found.insert(0, ("opening_credits", *stretches[0]))
     return found
 

@@ -22,9 +22,11 @@ from cinelake.task import Film, Params, VideoStream, task
 from tasks._cue_pictures import dark_edges, is_black, luma, shows_bars, shows_text
 from tasks._cue_spans import Cue, bridged, credit_spans, letterboxed, runs, steady_size
 
-CODE = "v1.r1 e74159768b06c9eb"
+CODE = "v1.r1 55d9e07af1c352fe"
 
 WIDTH, HEIGHT = 128, 72
+WINDOW_S = 0.96
+"""The windows of `sound`."""
 SAMPLE_S = 0.25
 """Bars, letterbox and writing are looked for four times a second; black in every picture."""
 KINDS = ("bars", "black", "end_credits", "letterbox", "opening_credits", "pillarbox", "silence")
@@ -93,6 +95,7 @@ class FindCues:
         self.text: list[bool] = []
         self.end_s = 0.0
         self.silent: list[tuple[float, float]] = []
+        self.heard_s = 0.0
 
     def on_rows(self, _table: str, rows: pa.RecordBatch | None) -> Iterator[pa.RecordBatch]:
         """Keep the windows that are silent."""
@@ -134,12 +137,17 @@ class FindCues:
     def finish(self) -> Iterator[pa.RecordBatch]:
         """All rows, by kind and time."""
         cues = [*self._of_pictures()] if self.frames else []
-        cues += [Cue("silence", *span) for span in self.silent if span[1] - span[0] >= self.params.min_silence_s]
+        cues += [Cue("silence", *span) for span in self._silences() if span[1] - span[0] >= self.params.min_silence_s]
         if cues:
             cues.sort(key=lambda cue: (cue.kind, cue.start_s))
             columns = {name: [getattr(cue, name) for cue in cues] for name in ("kind", "start_s", "end_s", "detail")}
             frames = {name: [_known(getattr(cue, name)) for cue in cues] for name in ("start_frame", "end_frame")}
             yield CUES.batch(self.film.movie_id, **columns, **frames)
+
+    def _silences(self) -> list[tuple[float, float]]:
+        """Silent stretches, half a window longer on either side: it began somewhere in the window before."""
+        whole = max(self.end_s, self.heard_s)
+        return [(max(0.0, start - WINDOW_S / 2), min(whole, end + WINDOW_S / 2)) for start, end in self.silent]
 
     def _of_pictures(self) -> Iterator[Cue]:
         params, black = self.params, np.array(self.black)
@@ -150,7 +158,9 @@ class FindCues:
         for first, end in runs(bars):
             yield from self._sampled_cue("bars", first, end, params.min_bars_s)
         edges, lit = np.concatenate(self.edges), ~dark & ~bars & ~text
-        for kind, first, end in credit_spans(text & ~bars, dark, times, self.end_s, params.min_credits_s):
+        begins = np.flatnonzero(~dark & ~bars)
+        begin_s = float(times[begins[0]]) if len(begins) else 0.0
+        for kind, first, end in credit_spans(text & ~bars, dark, times, self.end_s, params.min_credits_s, begin_s):
             lit[first:end] = False
             yield from self._sampled_cue(kind, first, end, params.min_credits_s)
         for kind, sides in (("letterbox", edges[:, :2]), ("pillarbox", edges[:, 2:])):

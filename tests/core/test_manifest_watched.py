@@ -11,9 +11,8 @@ def test_an_unknown_measure_gets_its_close_matches(problems):
 
 
 def test_a_bound_bounds_something(problems):
-    assert (
-        "expected at_least, at_most or both" in problems("tasks: {cuts: {}}\nquality: {bounds: {cuts.coverage: {}}}\n")[0]
-    )
+    found = problems("tasks: {cuts: {}}\nquality: {bounds: {cuts.coverage: {}}}\n")
+    assert "expected at_least, at_most or both" in found[0]
 
 
 def test_only_tables_that_are_made_are_published(problems):

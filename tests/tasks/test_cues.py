@@ -126,7 +126,7 @@ def test_credits_on_a_light_ground_are_found():
 
 def test_silence_comes_from_the_sound():
     silent = [(0.96 * k, 0.96 * (k + 1)) for k in (1, 2, 3, 7)]
-    assert cues(scene(100), silent=silent) == [("silence", 0.96, 3.84)]
+    assert cues(scene(100), silent=silent) == [("silence", 0.48, 4.32)]
 
 
 def test_a_film_of_nothing_has_no_rows():
