@@ -355,3 +355,13 @@ def test_a_file_that_may_not_be_read_is_a_storage_error(lake: Lake) -> None:
     commit_marks(lake)
     cell_file(lake).chmod(0)
     assert in_a_process(lake, POWERLESS, "lake.footer('marks', 'film')").startswith("StorageError reading marks/film")
+
+
+def test_vectors_of_floats_are_written_to_be_read_fast(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
+    commit_marks(lake, "film")
+    group = pq.read_metadata(lake.cell_path("marks", "film")).row_group(0)
+    columns = {c.path_in_schema: c for c in map(group.column, range(group.num_columns))}
+    vectors, others = columns.pop("embedding.list.element"), [columns["mark"], columns["sketch.list.element"]]
+    assert (vectors.compression, vectors.has_dictionary_page) == ("LZ4", False)
+    assert {(c.compression, c.has_dictionary_page) for c in others} == {("ZSTD", True)}
