@@ -25,6 +25,7 @@ from report.pictures import (
 )
 from report.summary import Telling, keyframe_count, telling_rows
 from report.tables import FilmTables
+from report.values import rows_of
 
 
 @dataclass(frozen=True)
@@ -101,13 +102,13 @@ def _summary(tables: FilmTables, frames: pa.Table, duration_s: float) -> tuple[l
     found = tables.read("embeddings", ["frame", "face", "embedding"])
     if found is None:
         return [], f"embeddings: {tables.why('embeddings')}"
-    whole = found.filter(pa.compute.is_null(found["face"])) if found.num_rows else found
+    whole = rows_of(found, [row for row, face in enumerate(found["face"].to_pylist()) if face is None])
     rows = _one_row_a_shot(frames, set(whole["frame"].to_pylist()))
     if not rows:
         return [], "embeddings: none is of a whole picture"
     by_frame = {frame: at for at, frame in enumerate(whole["frame"].to_pylist())}
     order = [by_frame[frames["frame"][row].as_py()] for row in rows]
-    vectors = np.nan_to_num(np.stack(whole["embedding"].take(order).to_pylist()))
+    vectors = np.nan_to_num(np.stack(rows_of(whole["embedding"], order).to_pylist()))
     told = telling_rows(vectors, _seconds(frames, rows, duration_s), keyframe_count(duration_s, len(rows)))
     return [Telling(rows[t.row], t.share) for t in told], ""
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from report.tables import FilmTables
 from report.values import plain
@@ -17,6 +16,8 @@ Builder = Callable[[pa.Table, FilmTables], Lane]
 MOST_ROWS = 8
 """Of tags and characters the timeline shows so many; the tables beneath have all."""
 LEAST_PROBABILITY = 0.5
+QUIETEST_LUFS = -70.0
+"""The absolute gate of ITU-R BS.1770: below it there is silence."""
 
 
 @dataclass(frozen=True)
@@ -34,63 +35,74 @@ class LaneKind:
     optional: bool = False
 
 
-def spans(table: pa.Table, labels: list[str], **more: Any) -> Lane:
+def spans(start: list[float], end: list[float], labels: list[str], **more: Any) -> Lane:
     """Spans of seconds with their words; one row unless `row` and `rows` say otherwise."""
-    start, end = plain(table["start_s"]), plain(table["end_s"])
     return {"kind": "spans", "start": start, "end": end, "label": labels, "rows": [""], **more}
+
+
+def _times(table: pa.Table) -> tuple[list[float], list[float]]:
+    return plain(table["start_s"]), plain(table["end_s"])
 
 
 def _shots(table: pa.Table, _: FilmTables) -> Lane:
     labels = [f"shot {n} ({how})" for n, how in _pairs(table, "shot", "transition")]
-    return spans(table, labels, colour="alternate")
+    return spans(*_times(table), labels, colour="alternate")
 
 
 def _scenes(table: pa.Table, _: FilmTables) -> Lane:
-    return spans(table, [f"scene {n}" for n in table["scene"].to_pylist()], colour="alternate", written=True)
+    return spans(*_times(table), [f"scene {n}" for n in table["scene"].to_pylist()], colour="alternate", written=True)
 
 
 def _beats(table: pa.Table, _: FilmTables) -> Lane:
-    return spans(table, table["category"].to_pylist(), colour="category", written=True)
+    return spans(*_times(table), table["category"].to_pylist(), colour="category", written=True)
 
 
 def _funny(table: pa.Table, _: FilmTables) -> Lane:
     found = table.filter(table["is_funny"])
-    return spans(found, ["funny"] * found.num_rows, colour="category")
+    return spans(*_times(found), ["funny"] * found.num_rows, colour="category")
 
 
 def _subtitles(table: pa.Table, _: FilmTables) -> Lane:
-    return spans(table, table["text"].to_pylist(), colour="plain", written=True)
+    return spans(*_times(table), table["text"].to_pylist(), colour="plain", written=True)
 
 
 def _cues(table: pa.Table, _: FilmTables) -> Lane:
-    return _in_rows(table, table["kind"].to_pylist(), table["kind"].to_pylist())
+    return _in_rows(*_times(table), table["kind"].to_pylist(), table["kind"].to_pylist())
 
 
 def _characters(table: pa.Table, _: FilmTables) -> Lane:
-    return _in_rows(table, table["character"].to_pylist(), table["character"].to_pylist(), colour="category")
+    return _in_rows(*_times(table), table["character"].to_pylist(), table["character"].to_pylist(), colour="category")
 
 
 def _tags(table: pa.Table, tables: FilmTables) -> Lane:
     shots = tables.read("shots", ["shot", "start_s", "end_s"])
     if shots is None:
         return {"why": f"needs shots: {tables.why('shots')}"}
-    joined = table.filter(pc.greater_equal(table["probability"], LEAST_PROBABILITY)).join(shots, "shot")
-    joined = joined.filter(pc.is_valid(joined["start_s"])).sort_by([("start_s", "ascending"), ("tag", "ascending")])
-    labels = [f"{tag} {probability:.2f}" for tag, probability in _pairs(joined, "tag", "probability")]
-    return _in_rows(joined, joined["tag"].to_pylist(), labels, value=plain(joined["probability"], 2))
+    times = dict(zip(shots["shot"].to_pylist(), zip(*_times(shots), strict=True), strict=True))
+    sure = zip(*(table[name].to_pylist() for name in ("shot", "tag", "probability")), strict=True)
+    kept = sorted(
+        (*times[shot], tag, value) for shot, tag, value in sure if value >= LEAST_PROBABILITY and shot in times
+    )
+    start, end, tags, values = ([row[n] for row in kept] for n in range(4))
+    labels = [f"{tag} {value:.2f}" for tag, value in zip(tags, values, strict=True)]
+    return _in_rows(start, end, tags, labels, value=[round(value, 2) for value in values])
 
 
-def _in_rows(table: pa.Table, names: list[str], labels: list[str], **more: Any) -> Lane:
+def _in_rows(start: list[float], end: list[float], names: list[str], labels: list[str], **more: Any) -> Lane:
     """A row for each name, the longest in all first, at most `MOST_ROWS`."""
     seconds: dict[str, float] = {}
-    for name, start, end in zip(names, table["start_s"].to_pylist(), table["end_s"].to_pylist(), strict=True):
-        seconds[name] = seconds.get(name, 0.0) + end - start
-    rows = sorted(seconds, key=lambda name: (-seconds[name], name))[:MOST_ROWS]
+    for name, begin, stop in zip(names, start, end, strict=True):
+        seconds[name] = seconds.get(name, 0.0) + stop - begin
+    rows = sorted(seconds, key=lambda name: (-round(seconds[name], 6), name))[:MOST_ROWS]
     number = {name: at for at, name in enumerate(rows)}
     kept = [at for at, name in enumerate(names) if name in number]
-    lane = spans(table.take(kept), [labels[at] for at in kept], rows=rows, row=[number[names[at]] for at in kept])
-    lane |= {name: [values[at] for at in kept] if isinstance(values, list) else values for name, values in more.items()}
-    return {**lane, "left_out": len(seconds) - len(rows)}
+
+    def those(values: Any) -> Any:
+        return [values[at] for at in kept] if isinstance(values, list) else values
+
+    more = {name: those(values) for name, values in more.items()}
+    lane = spans(those(start), those(end), those(labels), rows=rows, row=[number[names[at]] for at in kept])
+    return {**lane, **more, "left_out": len(seconds) - len(rows)}
 
 
 def _affect(table: pa.Table, _: FilmTables) -> Lane:
@@ -99,8 +111,8 @@ def _affect(table: pa.Table, _: FilmTables) -> Lane:
 
 
 def _loudness(table: pa.Table, _: FilmTables) -> Lane:
-    series = [{"name": "loudness", "y": plain(pc.max_element_wise(table["loudness_lufs"], -70.0), 1)}]
-    lane = {"kind": "lines", "x": plain(table["start_s"]), "series": series, "low": -70, "high": 0}
+    series = [{"name": "loudness", "y": [max(value, QUIETEST_LUFS) for value in plain(table["loudness_lufs"], 1)]}]
+    lane = {"kind": "lines", "x": plain(table["start_s"]), "series": series, "low": QUIETEST_LUFS, "high": 0}
     return {**lane, "unit": "LUFS", "filled": True}
 
 

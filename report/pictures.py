@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from cinelake.inference import inference_threads
+from report.values import rows_of
 
 BOX = (192, 144)
 """Thumbnails fit into this many pixels."""
@@ -47,13 +48,13 @@ class Thumbnails:
 
 def choose_frames(frames: pa.Table) -> list[int]:
     """Row numbers of the frames that become thumbnails: the middle of each shot, and every `EVERY_S` of long ones."""
-    times = frames["time_s"].to_numpy()
-    shots, middle = frames["shot"].to_numpy(), frames["is_middle"].to_numpy(zero_copy_only=False)
+    times, shots, middle = (frames[name].to_pylist() for name in ("time_s", "shot", "is_middle"))
+    is_middle_known = any(middle)
     chosen: list[int] = []
     last_s, last_shot = -np.inf, -1
     for row in range(len(times)):
         far = times[row] - last_s >= EVERY_S
-        if middle[row] or (far and shots[row] == last_shot) or (far and not middle.any()):
+        if middle[row] or (far and shots[row] == last_shot) or (far and not is_middle_known):
             chosen.append(row)
             last_s, last_shot = times[row], shots[row]
     step = max(1, -(-len(chosen) // MOST))
@@ -124,7 +125,7 @@ def pictures_at(batches: Iterable[pa.RecordBatch], boxes: Mapping[int, tuple[int
     with ThreadPoolExecutor(inference_threads()) as pool:  # Pillow decodes without Python's lock
         for batch in batches:
             rows = [row for row in range(at, at + batch.num_rows) if row in boxes]
-            jpegs = batch.column("jpeg").take([row - at for row in rows]).to_pylist()
+            jpegs = rows_of(batch.column("jpeg"), [row - at for row in rows]).to_pylist()
             yield from zip(rows, pool.map(opened, jpegs, [boxes[row] for row in rows]), strict=True)
             at += batch.num_rows
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from cinelake.errors import UnknownName
 from cinelake.keys import digest
 from cinelake.planning import Planning
-from cinelake.quality import Outlier, outliers
+from cinelake.quality import FOLDER, Outlier, outliers
 from report.files import MARK, check_place, new_folder, site_errors, write_assets, write_text
 from report.film_page import Card, models_of, page_key, read_card, write_film
 from report.scores import FILE as SCORES
@@ -111,6 +111,8 @@ class _Site:
         return sorted(p for p in self.films.iterdir() if p.is_dir()) if self.films.is_dir() else []
 
     def _outliers(self) -> list[Outlier]:
+        if not self.lake.lake.storage.files(FOLDER):
+            return []
         settings = self.lake.planning.manifest.quality
         beyond, fewest = settings.outlier_score, settings.fewest_films
         return outliers(self.lake.lake, beyond=beyond, fewest=fewest, films=self.lake.movie_ids)
