@@ -21,6 +21,7 @@ from models._expression_networks import build
 from models.expressions import Config as Faces
 from models.funny import MODEL, Config
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 LINES = ("- Knock, knock.", "- Who is there?", "- A film.", "A film who?", "- A film that was drawn.", "- Ha ha ha!")
 AGENT = Config(use=("expressions", "turns", "words"), step="line", context=0, scene_steps=3, scenes=60, memory=96,
                dropout=0, refit=False)  # fmt: skip
@@ -63,14 +64,12 @@ def films(folder: Path) -> list[str]:
     return sorted(path.stem for path in (folder / "films").glob("*.mp4"))
 
 
-@pytest.mark.slow
 def test_lines_and_faces_of_drawn_films_are_what_the_agent_sees(spoken: Project) -> None:
     found = [seen(spoken, film) for film in films(spoken.folder)]
     assert all([len(film[kind]) for kind in AGENT.use] == [6, 6, 6] for film in found)
     assert sum(film["expressions"][:, -2].sum() for film in found) > 0  # some lines are said while a face is seen
 
 
-@pytest.mark.slow
 def test_an_agent_that_learned_from_them_makes_their_funny_spans(spoken: Project) -> None:
     funny, lake = np.array([False] * 4 + [True] * 2), Lake(str(spoken.folder / "lake"))
     learned = [Example(film, film, seen(spoken, film), {"funny": funny, "known": np.ones(6, bool)})

@@ -8,6 +8,8 @@ from learning._funny_project import TONE, WHISTLE, FunnyProject
 from cinelake.champions import read_mirror
 from cinelake.lake import Lake
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
 
 @pytest.fixture(scope="module")
 def laughed(tmp_path_factory: pytest.TempPathFactory) -> FunnyProject:
@@ -25,7 +27,6 @@ def champion(project: FunnyProject) -> int:
     return int(found.version) if found else 0
 
 
-@pytest.mark.slow
 def test_an_update_is_taken_when_it_is_better_and_refused_when_later_labels_are_wrong(laughed: FunnyProject) -> None:
     better = laughed.learn(from_champion=True)
     assert better.moved and better.scores["f1"] > better.champion["f1"] + 0.05
