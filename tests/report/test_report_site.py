@@ -12,6 +12,8 @@ from cinelake.errors import DamagedFilm, UnknownName, UsageError
 from cinelake.lake import Lake
 from cinelake.manifest import load_manifest
 from cinelake.planning import plan_manifest
+from cinelake.quality import Outlier
+from report.site import catalogue_page
 from report.templates import told
 
 ALERT = "<script>alert(1)</script>"
@@ -183,6 +185,16 @@ def test_the_page_of_a_film_whose_file_is_gone_keeps_its_pictures(project):
 def test_a_lake_that_is_empty_has_a_page_for_each_film(project):
     shutil.rmtree(project / "lake")
     assert sorted(write(project).written) == ["evil", "plain"]
+
+
+def test_films_that_stand_out_are_named_in_the_catalogue():
+    found = Outlier("plain", "shots", "rows", 900.0, 20.0, 12.3, "rows")
+    text = catalogue_page([], {}, [found])
+    assert "Films that stand out" in text and "shots.rows" in text and "12.3" in text
+
+
+def test_a_film_that_the_catalogue_cannot_give_and_has_no_id_is_named():
+    assert "&lt;b&gt;" in catalogue_page([], {"<b>": "bad_row: no place"}, [])
 
 
 def test_nothing_unfinished_stays_behind(project):
