@@ -1,4 +1,4 @@
-"""Networks that tell the expression of a face from its patch: a reference, and a lighter one that tells it better.
+"""Networks that tell the expression of a face from its patch: a reference, and one that costs a quarter of it.
 
 Both take patches (B, 48, 48, 1) of 0 … 255 as they lie in table `faces` and give (B, 7 + 512): the logits of the
 expressions, and behind them the embedding that they are told from.

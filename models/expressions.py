@@ -1,8 +1,8 @@
 """Expressions of faces: which of seven emotions a face shows, and a vector of 512 numbers that this is told from.
 
 It looks at the 48 × 48 grey patches of table `faces`. `network: seed` is the reference: 64-64, 128-128 and 256 filters,
-each pooled and normalised, and a dense layer of 512. The default, `light`, costs a quarter of it and tells more
-faces right: residual blocks from half the size on, the last of separable convolutions. What is known before training is
+each pooled and normalised, and a dense layer of 512. The default, `light`, costs a quarter of it: residual blocks from
+half the size on, the last of separable convolutions. What is known before training is
 in `benchmarks/fer2013.py`.
 
     models:
