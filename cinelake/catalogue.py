@@ -83,9 +83,10 @@ class Catalogue:
     skipped: int = 0
 
 
-def read_catalogue(settings: CatalogueSettings, base: Path) -> Catalogue:
+def read_catalogue(settings: CatalogueSettings, base: Path, only: str | None = None) -> Catalogue:
     """The catalogue that a manifest in the folder `base` describes.
 
+    only: of a glob, nothing but the files that have this `movie_id` is looked at, unless there is none.
     Raises `ManifestError` if the folder is not there or the list cannot be read.
     """
     if settings.list is not None:
@@ -96,7 +97,7 @@ def read_catalogue(settings: CatalogueSettings, base: Path) -> Catalogue:
     if found.is_dir():
         paths, skipped = _in_folder(found)
     elif glob.has_magic(place) and not os.path.lexists(found):
-        paths, skipped = _matching(place, base)
+        paths, skipped = _matching(place, base, only)
     elif os.path.lexists(found):
         paths, skipped = [str(found.absolute())], 0
     else:
@@ -292,12 +293,13 @@ def _is_file_or_broken(entry: os.DirEntry[str]) -> bool:
     return entry.is_file() or (entry.is_symlink() and not Path(entry.path).exists())
 
 
-def _matching(pattern: str, base: Path) -> tuple[list[str], int]:
+def _matching(pattern: str, base: Path, only: str | None) -> tuple[list[str], int]:
     """Files that a glob matches; a sidecar of another match (`night.srt` of `night.mp4`) is skipped."""
     fixed = _folder_before_magic(pattern, base)
     if not fixed.is_dir():
         raise _no_place(pattern, fixed)
     found = sorted(set(glob.glob(pattern, root_dir=base, recursive=True)))  # noqa: PTH207 (Path.glob: hidden files)
+    found = [name for name in found if movie_id_of(name.rpartition("/")[2]) == only] or found if only else found
     paths = [os.path.join(base.absolute(), name) for name in found]  # noqa: PTH118 (10,000 of them)
     files = [path for path in _each_folder_once(paths) if not _is_other_kind(path)]
     films = {os.path.splitext(path)[0] for path in files if _suffix(path) not in SIDECARS}  # noqa: PTH122 (10,000 of them)

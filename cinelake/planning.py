@@ -163,7 +163,7 @@ def plan_film(manifest: Manifest, movie_id: str) -> Planning:
 
     Raises as `plan_manifest` does, and `UnknownName` with close matches.
     """
-    planned, catalogue = planned_tables(manifest), read_catalogue(manifest.catalogue, manifest.path.parent)
+    planned, catalogue = planned_tables(manifest), read_catalogue(manifest.catalogue, manifest.path.parent, movie_id)
     films = tuple(film for film in catalogue.films if film.movie_id == movie_id)
     problems = tuple(problem for problem in catalogue.problems if problem.movie_id == movie_id)
     if not films and not problems:

@@ -40,17 +40,22 @@ def bridged(flags: Array, times: Array, gap_s: float) -> Array:
     return filled
 
 
-def letterboxed(edges: Array, lit: Array, least: float) -> Array:
-    """(n,) whether a picture has bars of at least this share at two opposite sides, of about one size.
+def letterboxed(edges: Array, lit: Array, apart: Array, least: float) -> list[tuple[int, int]]:
+    """Stretches whose pictures have bars of at least this share at two opposite sides, of about one size.
 
-    edges: (n, 2) shares of the two sides. lit: pictures that are not black; the others go with those around them.
+    edges: (n, 2) shares of the two sides. lit: pictures that say so; what is dark between them belongs to both, and a
+    stretch begins and ends with one of them. apart: pictures that belong to no stretch (colour bars, credits).
     """
     has = (edges.min(axis=1) >= least) & (np.abs(edges[:, 0] - edges[:, 1]) <= 0.03) & (edges.max(axis=1) < 0.45)
     known = np.flatnonzero(lit)
     if not len(known):
-        return np.zeros(len(edges), bool)
+        return []
     nearest = known[np.clip(np.searchsorted(known, np.arange(len(edges))), 0, len(known) - 1)]
-    return np.asarray(has[nearest])
+    found = []
+    for start, end in runs(has[nearest] & ~apart):
+        within = np.flatnonzero(lit[start:end])
+        found += [(start + int(within[0]), start + int(within[-1]) + 1)] if len(within) else []
+    return found
 
 
 def steady_size(edges: Array, lit: Array) -> tuple[float, float]:

@@ -22,7 +22,7 @@ from cinelake.task import Film, Params, VideoStream, task
 from tasks._cue_pictures import dark_edges, is_black, luma, shows_bars, shows_text
 from tasks._cue_spans import Cue, bridged, credit_spans, letterboxed, runs, steady_size
 
-CODE = "v1.r1 55d9e07af1c352fe"
+CODE = "v1.r1 2d6db760ad7ef402"
 
 WIDTH, HEIGHT = 128, 72
 WINDOW_S = 0.96
@@ -157,14 +157,14 @@ class FindCues:
         bars = bridged(np.array(self.bars), times, 2 * SAMPLE_S)
         for first, end in runs(bars):
             yield from self._sampled_cue("bars", first, end, params.min_bars_s)
-        edges, lit = np.concatenate(self.edges), ~dark & ~bars & ~text
+        edges, lit, apart = np.concatenate(self.edges), ~dark & ~bars & ~text, bars.copy()
         begins = np.flatnonzero(~dark & ~bars)
         begin_s = float(times[begins[0]]) if len(begins) else 0.0
         for kind, first, end in credit_spans(text & ~bars, dark, times, self.end_s, params.min_credits_s, begin_s):
-            lit[first:end] = False
+            lit[first:end], apart[first:end] = False, True
             yield from self._sampled_cue(kind, first, end, params.min_credits_s)
         for kind, sides in (("letterbox", edges[:, :2]), ("pillarbox", edges[:, 2:])):
-            for first, end in runs(letterboxed(sides, lit, params.min_bar_share)):
+            for first, end in letterboxed(sides, lit, apart, params.min_bar_share):
                 size, reached = steady_size(sides[first:end], lit[first:end])
                 if reached >= 0.5 and lit[first:end].sum() * SAMPLE_S >= params.min_letterbox_s / 2:
                     yield from self._sampled_cue(kind, first, end, params.min_letterbox_s, size)
