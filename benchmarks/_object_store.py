@@ -61,7 +61,7 @@ class ObjectStore:
         return found
 
     def start(self) -> ObjectStore:
-        """Start it and wait until it takes a bucket."""
+        """Start it and wait until it takes an object and gives it back."""
         self.folder.mkdir(parents=True, exist_ok=True)
         program = shutil.which("weed", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
         if program is None:
@@ -100,7 +100,9 @@ class ObjectStore:
         deadline = time.monotonic() + START_TIMEOUT_S
         while True:
             try:
-                self.files("ready")
+                with self.files("ready").open_output_stream("ready/probe") as probe:
+                    probe.write(b"x")
+                self.files().open_input_file("ready/probe").read()
                 return
             except OSError:
                 if self.process is None or self.process.poll() is not None or time.monotonic() > deadline:

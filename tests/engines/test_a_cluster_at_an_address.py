@@ -11,8 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 from end_to_end._lakes import change, read
-from engines._clusters import CLUSTERS
 from engines._waiting import HERE, Waiting, await_that, waiting_project
+
+from benchmarks._clusters import CLUSTERS
 
 pytestmark = pytest.mark.slow
 TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
@@ -25,8 +26,8 @@ def cluster(
     """Kind, address, and a folder for packages that the workers have installed."""
     folder = tmp_path_factory.mktemp(request.param)
     installed = os.pathsep.join([str(HERE), str(folder / "site")])
-    with CLUSTERS[request.param](folder, {**TOKEN, "PYTHONPATH": installed}) as address:
-        yield request.param, address, folder
+    with CLUSTERS[request.param](folder, {**TOKEN, "PYTHONPATH": installed}) as running:
+        yield request.param, running.address, folder
 
 
 @pytest.fixture
