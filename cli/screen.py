@@ -24,6 +24,7 @@ def _console(*, stderr: bool = False, file: IO[str] | None = None) -> Console:
 out = _console(stderr=False)
 err = _console(stderr=True)
 
+
 def warn(text: str) -> None:
     """A line that must be read, on standard error: whatever is printed for machines stays whole."""
     err.print(f"! {text}", style="yellow", markup=False)
