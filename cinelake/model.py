@@ -19,13 +19,13 @@ import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
 from cinelake.errors import UnknownName
 from cinelake.label_contract import LabelContract
+from cinelake.plugins import installed
 from cinelake.shelf import stacked
 from cinelake.task import Params, TableReader
 
@@ -166,7 +166,7 @@ class Model:
 @cache
 def known_models() -> tuple[str, ...]:
     """Names of all kinds of models: modules of the `models` room and entry points of group `cinelake.models`."""
-    names = {point.name for point in entry_points(group="cinelake.models")}
+    names = set(installed("cinelake.models"))
     room = importlib.util.find_spec("models")
     for place in (room.submodule_search_locations or []) if room else []:
         names |= {module.name for module in pkgutil.iter_modules([place]) if not module.name.startswith("_")}
@@ -176,9 +176,8 @@ def known_models() -> tuple[str, ...]:
 @cache
 def find_model(name: str) -> Model:
     """The declaration of the kind of model called `name`; raises `UnknownName` with close matches."""
-    for point in entry_points(group="cinelake.models"):
-        if point.name == name:
-            return _declared(point.load(), name)
+    if point := installed("cinelake.models").get(name):
+        return _declared(point.load(), name)
     if name not in known_models():
         raise UnknownName("model", name, known_models())
     return _declared(importlib.import_module(f"models.{name}"), name)

@@ -26,7 +26,6 @@ import pkgutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypeVar
 
@@ -34,6 +33,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cinelake.contracts import Contract
 from cinelake.errors import UnknownName
+from cinelake.plugins import installed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -227,7 +227,7 @@ def _reads_of(reads: Any) -> Callable[[Any], Reads]:
 @cache
 def known_tasks() -> tuple[str, ...]:
     """Names of all tasks: modules of the `tasks` room and entry points of group `cinelake.tasks`."""
-    names = {point.name for point in entry_points(group="cinelake.tasks")}
+    names = set(installed("cinelake.tasks"))
     room = importlib.util.find_spec("tasks")
     for place in (room.submodule_search_locations or []) if room else []:
         names |= {module.name for module in pkgutil.iter_modules([place]) if not module.name.startswith("_")}
@@ -237,9 +237,8 @@ def known_tasks() -> tuple[str, ...]:
 @cache
 def find_task(name: str) -> TaskSpec:
     """The declaration of the task called `name`; raises `UnknownName` with close matches."""
-    for point in entry_points(group="cinelake.tasks"):
-        if point.name == name:
-            return _spec_in(point.load(), name)
+    if point := installed("cinelake.tasks").get(name):
+        return _spec_in(point.load(), name)
     if name not in known_tasks():
         raise UnknownName("task", name, known_tasks())
     return _spec_in(importlib.import_module(f"tasks.{name}"), name)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from cinelake import model, task
+from cinelake import model, plugins, task
 from cinelake.media.ffmpeg import binary
 
 settings.register_profile("exploring", deadline=None)
@@ -61,6 +61,7 @@ def own_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OwnTa
 
 
 def _forget_tasks() -> None:
+    plugins.installed.cache_clear()
     task.known_tasks.cache_clear()
     task.find_task.cache_clear()
 
@@ -87,5 +88,6 @@ def own_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OwnM
 
 
 def _forget_models() -> None:
+    plugins.installed.cache_clear()
     model.known_models.cache_clear()
     model.find_model.cache_clear()
