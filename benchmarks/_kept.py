@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.figures import load, say
+from cinelake.keys import digest
+from cinelake.task import Params
 
 
 class Kept:
@@ -31,8 +33,7 @@ class Kept:
             found = {"value": measure(), "seconds": time.perf_counter() - began, "load": load(), "code": self._code}
             self._kept[name] = found
             self._save()
-            shown = found["value"] if isinstance(found["value"], float) else "done"
-            say(f"{name}: {shown} after {found['seconds']:.0f} s")
+            say(f"{name}: {_in_words(found['value'])} after {found['seconds']:.0f} s")
         elif self._kept[name]["code"] != self._code:
             say(f"{name}: measured with other code, {self._kept[name]['code']}; remove {self._file} to measure anew")
         return self._kept[name]["value"]
@@ -45,3 +46,15 @@ class Kept:
         unfinished = self._file.with_suffix(".part")
         unfinished.write_text(json.dumps(self._kept, indent=1))
         unfinished.replace(self._file)
+
+
+def kept_for(folder: Path, name: str, config: Params, code: str) -> Kept:
+    """The values of one configuration; another one's are in another file."""
+    return Kept(folder / f"{name}_{digest(config.model_dump(mode='json'))[:8]}.json", code)
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    numbers = value.items() if isinstance(value, dict) else ()
+    return ", ".join(f"{key} {number:.3f}" for key, number in numbers if isinstance(number, float)) or "done"

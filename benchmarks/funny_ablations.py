@@ -20,14 +20,14 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks._cells import Cells
 from benchmarks._friends import friends_config
 from benchmarks._funny_learners import Sides, agent_alone, judged
+from benchmarks._kept import kept_for
 from benchmarks.figures import Figure, Report, run
 from benchmarks.sparse_labels import drawn_sides, friends_sides
 from cinelake.model import Example, Scores
 from models._funny_scenes import learn_scaling
-from models.funny import MODEL, Config
+from models.funny import CODE, MODEL, Config
 
 PUBLISHED = {
     "both_actions": False, "vote_weight": 1.0, "show_labels": 1.0, "dropout": 0.0, "double": False, "context": 0,
@@ -61,7 +61,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {
 def measure(given: argparse.Namespace) -> Report:
     """Every choice, once for each seed."""
     base = friends_config() if given.real else Config()
-    cells = Cells(given.folder, f"ablations_{'friends' if given.real else 'drawn'}", base)
+    cells = kept_for(given.folder, f"ablations_{'friends' if given.real else 'drawn'}", base, CODE)
     folder = given.folder / "ablation"
     found: dict[str, list[Scores]] = {}
     sides = friends_sides(given.real) if given.real else drawn_sides(given.folder, base)
@@ -69,7 +69,7 @@ def measure(given: argparse.Namespace) -> Report:
         for name in given.only:
             config = base.model_copy(update=ABLATIONS[name])
             one = partial(trained, blinded(sides, config) if name == BLIND else sides, config, folder, seed)
-            found.setdefault(name, []).append(cells.get(f"{name}, seed {seed}", one))
+            found.setdefault(name, []).append(cells.value(f"{name}, seed {seed}", one))
     figures = [Figure(f"{score}: {name}", [s[score] for s in each]) for name, each in found.items()
                for score in ("f1", "auc")]  # fmt: skip
     return Report("funny_ablations", figures, [f"{given.repeat} seeds; least and most are over these"])

@@ -21,17 +21,17 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks._cells import Cells
 from benchmarks._drawn_funny import read_watched, some_labels
 from benchmarks._drawn_lake import SIDES, make_lake
 from benchmarks._drawn_shots import VALIDATION
 from benchmarks._friends import friends_config, read_episodes
 from benchmarks._funny_learners import LEARNERS, Sides, judged, learner
+from benchmarks._kept import kept_for
 from benchmarks.figures import Figure, Report, run
 from cinelake.learning.split import place
 from cinelake.model import Arrays, Example, Scores
 from models._funny_scenes import learn_scaling
-from models.funny import MODEL, Config
+from models.funny import CODE, MODEL, Config
 
 SCENES = 600
 """Scenes that the agent plays each time: with few labels more only teach it these by heart."""
@@ -43,14 +43,16 @@ def measure(given: argparse.Namespace) -> Report:
     config = friends_config(scenes=SCENES) if given.real else Config(scenes=SCENES)
     sides = friends_sides(given.real) if given.real else drawn_sides(given.folder, config)
     scaling = learn_scaling([*sides[0], *sides[1]], config)
-    cells = Cells(given.folder, f"sparse_{'friends' if given.real else 'drawn'}", config)
+    cells = kept_for(given.folder, f"sparse_{'friends' if given.real else 'drawn'}", config, CODE)
     found: dict[tuple[str, float], list[Scores]] = {}
     for seed in range(given.repeat):
         for share in given.shares:
             visible = (some_labels(sides[0], share, seed), some_labels(sides[1], share, seed + 1000), sides[2])
             for name in LEARNERS:
                 measure_one = partial(_measured, name, visible, scaling, config, given.folder / f"sparse_{name}", seed)
-                found.setdefault((name, share), []).append(cells.get(f"{share:.0%}, {name}, draw {seed}", measure_one))
+                found.setdefault((name, share), []).append(
+                    cells.value(f"{share:.0%}, {name}, draw {seed}", measure_one)
+                )
     if given.figure:
         draw(found, given.shares, given.figure, "FRIENDS, other episodes" if given.real else "Drawn films never seen")
     figures = [
