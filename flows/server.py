@@ -175,12 +175,13 @@ def start_prefect(folder: Path, port: int, *, services: bool = False) -> Prefect
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
         )
     return PrefectServer(url, process, log, starting)
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """For `preexec_fn`: the process is asked to end when the one that started it is gone, however that ended."""
     import ctypes
 
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)
