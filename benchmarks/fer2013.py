@@ -28,7 +28,7 @@ from cinelake.artefacts import write_artefact
 from cinelake.learning.training import Training
 from cinelake.model import Example
 from models._expression_fitting import Faces, seconds_a_face
-from models._expression_networks import EMOTIONS, SIDE, NetworkName
+from models._expression_networks import EMOTIONS, SIDE
 from models.expressions import MODEL, Config
 
 TARGET, EPOCH_S = 0.66, 60.0
@@ -86,9 +86,10 @@ def measure(given: argparse.Namespace) -> Report:
     file = given.real / "features" / "fer2013.parquet" if given.real.is_dir() else given.real
     learn, stop = (read_faces(file, split) for split in ("Training", "PublicTest"))
     scored = [read_faces(file, split) for split in given.score]
-    figures = train(given.folder, "light", given.epochs, learn, [stop, *scored])
+    light = Config(network="light", epochs=given.epochs, again=given.again)
+    figures = train(given.folder, light, learn, [stop, *scored])
     if given.seed_epochs:
-        figures += train(given.folder, "seed", given.seed_epochs, learn, [stop, *scored])
+        figures += train(given.folder, Config(network="seed", epochs=given.seed_epochs), learn, [stop, *scored])
     if given.seed_batches:
         faces = Faces(learn.features["patch"], learn.targets["emotion"])
         figures.append(_epoch_of_seed(faces, given.seed_batches))
@@ -98,10 +99,10 @@ def measure(given: argparse.Namespace) -> Report:
     return Report("fer2013", figures, [f"{len(learn)} faces to learn from, {len(stop)} to choose the epoch by"])
 
 
-def train(folder: Path, network: NetworkName, epochs: int, learn: Example, scored: list[Example]) -> list[Figure]:
+def train(folder: Path, config: Config, learn: Example, scored: list[Example]) -> list[Figure]:
     """Train a network, or go on with it, and judge the exported artefact; the first of `scored` chooses the epoch."""
-    config = Config(network=network, epochs=epochs)
-    folder = folder / f"{network}_{epochs}"
+    network, epochs = config.network, config.epochs + config.again
+    folder = folder / (f"{network}_{config.epochs}" + (f"_{config.again}" if config.again else ""))
     folder.mkdir(exist_ok=True)
     diary = Diary(folder / "epochs.json")
     trained = MODEL.train([learn], scored[:1], config, Training(folder, 0, diary.note))
@@ -129,6 +130,7 @@ def _epoch_of_seed(faces: Faces, batches: int) -> Figure:
 OPTIONS = (
     ("--real", {"type": Path, "required": True, "help": "the file, or a folder with features/fer2013.parquet"}),
     ("--epochs", {"type": int, "default": Config().epochs, "help": "of the default (default: %(default)s)"}),
+    ("--again", {"type": int, "default": Config().again, "help": "epochs of a second round (default: %(default)s)"}),
     ("--score", {"nargs": "*", "default": [], "metavar": "SPLIT", "help": "further splits to be scored in the end"}),
     ("--seed-epochs", {"type": int, "default": 0, "help": "train the reference network too (default: not)"}),
     ("--seed-batches", {"type": int, "default": 4, "help": "batches that its epoch is judged by (default: 4)"}),

@@ -50,7 +50,7 @@ def fit_network(learn: Faces, stop: Faces, config: Config, training: Training) -
 
     keras.utils.set_random_seed(training.seed)
     learner, average = _pair(config)
-    optimizer = _optimizer(config, config.epochs * -(-len(learn) // config.batch_size))
+    optimizer = optimizer_of(config, -(-len(learn) // config.batch_size))
     optimizer.build(learner.trainable_variables)
     progress = fit(
         average,
@@ -58,7 +58,7 @@ def fit_network(learn: Faces, stop: Faces, config: Config, training: Training) -
         _epoch(learner, average, optimizer, learn, config, training.seed),
         _validate(average, stop, optimizer),
         training,
-        epochs=config.epochs,
+        epochs=config.epochs + config.again,
         monitor="accuracy" if len(stop) else "steps",
         greater_is_better=True,
     )
@@ -85,13 +85,22 @@ def class_weights(emotion: Array, balance: float) -> Array:
     return weights.astype(np.float32)
 
 
-def _optimizer(config: Config, steps: int) -> Any:
-    from keras.optimizers import AdamW
-    from keras.optimizers.schedules import CosineDecay
+def optimizer_of(config: Config, steps: int) -> Any:
+    """AdamW; the rate rises, falls over `config.epochs` of so many steps, and once more over `config.again`."""
+    import keras
 
-    warm, rate = min(WARM_STEPS, steps // 10), config.rate
-    falling = CosineDecay(rate * 0.05, max(1, steps - warm), alpha=0.01, warmup_target=rate, warmup_steps=warm)
-    return AdamW(falling, weight_decay=config.weight_decay)
+    decay = keras.optimizers.schedules.CosineDecay
+    first, again, rate = config.epochs * steps, config.again * steps, config.rate
+    warm = min(WARM_STEPS, first // 10)
+    falling = decay(rate * 0.05, max(1, first - warm), alpha=0.01, warmup_target=rate, warmup_steps=warm)
+    restarted = decay(rate, max(1, again), alpha=0.01)
+
+    def rate_now() -> Any:
+        step = optimizer.iterations
+        return keras.ops.where(step < first, falling(step), restarted(keras.ops.maximum(step - first, 0)))
+
+    optimizer: Any = keras.optimizers.AdamW(rate_now if again else falling, weight_decay=config.weight_decay)
+    return optimizer
 
 
 def _epoch(learner: Any, average: Any, optimizer: Any, learn: Faces, config: Config, seed: int) -> Epoch:
@@ -162,7 +171,7 @@ def seconds_a_face(learn: Faces, config: Config, batches: int) -> float:
     import time
 
     learner, average = _pair(config)
-    optimizer = _optimizer(config, batches)
+    optimizer = optimizer_of(config, batches)
     optimizer.build(learner.trainable_variables)
     few = Faces(learn.patch[: config.batch_size * batches], learn.emotion[: config.batch_size * batches])
     epoch = _epoch(learner, average, optimizer, few, config, 0)

@@ -58,7 +58,9 @@ class Config(Params):
     network: NetworkName = "light"
     """`light`: an epoch of FER2013 takes about 90 s of one processor's time. `seed`: the reference, four times that."""
     epochs: int = Field(24, ge=1)
-    """Passes over the faces; the learning rate falls to almost nothing over all of them. The best one is kept."""
+    """Passes over the faces, while the learning rate falls to almost nothing. The best one is kept."""
+    again: int = Field(0, ge=0)
+    """Further passes after a warm restart of the learning rate, which falls again (Loshchilov and Hutter, 2017)."""
     batch_size: int = Field(128, ge=1)
     """Faces per step."""
     learning_rate: float | None = Field(None, gt=0)

@@ -14,7 +14,7 @@ from cinelake.errors import CannotTrain
 from cinelake.learning.images import MemoryTable
 from cinelake.learning.training import StopTraining, Training
 from cinelake.model import Example
-from models._expression_fitting import class_weights
+from models._expression_fitting import class_weights, optimizer_of
 from models._expression_networks import EMBEDDING, EMOTIONS, build, parted
 from models._expression_patches import mirrored, vary
 from models._expression_scores import confusion, scores_of
@@ -103,6 +103,13 @@ def test_a_killed_training_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     resumed = MODEL.train(learn, stop, config, Training(tmp_path / "killed")).network.get_weights()
     whole = MODEL.train(learn, stop, config, Training(tmp_path / "whole")).network.get_weights()
     assert all(np.allclose(one, other, atol=1e-6) for one, other in zip(resumed, whole, strict=True))
+
+
+@pytest.mark.parametrize(("step", "rate"), [(19, 1.752e-4), (20, 0.01), (25, 5.05e-3), (30, 1e-4)])
+def test_a_second_round_begins_at_the_full_learning_rate_and_falls_again(step: int, rate: float) -> None:
+    optimizer = optimizer_of(Config(epochs=2, again=1, learning_rate=0.01), steps=10)
+    optimizer.iterations.assign(step)
+    assert float(optimizer.learning_rate) == pytest.approx(rate, rel=0.01)
 
 
 @pytest.mark.parametrize("network", ["seed", "light"])
