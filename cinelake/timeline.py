@@ -11,9 +11,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cinelake.errors import UsageError
+
+if TYPE_CHECKING:
+    from cinelake.media.clock import FilmClock
 
 NEAR = 1e-3
 """A rate this near (relatively) to a standard one is that one, written with fewer digits."""
@@ -35,6 +38,12 @@ class Source:
     end_s: float
     timecode: str = ""
     has_sound: bool = True
+
+    @classmethod
+    def of(cls, path: str, clock: FilmClock, *, has_sound: bool) -> Source:
+        """A film whose clock was read."""
+        frames = len(clock.ticks)
+        return cls(Path(path), clock.fps, clock.is_steady, frames, clock.end_s, clock.timecode, has_sound)
 
 
 @dataclass(frozen=True)

@@ -89,15 +89,7 @@ def _timeline(
 
     about = probe(film.path)
     clock = read_clock(film.path, about, deadline_s=max(LEAST_DEADLINE_S, DEADLINE_PER_SECOND * about.duration_s))
-    source = Source(
-        path=Path(film.path),
-        fps=clock.fps,
-        steady=clock.is_steady,
-        frames=len(clock.ticks),
-        end_s=clock.end_s,
-        timecode=clock.timecode,
-        has_sound=about.audio is not None,
-    )
+    source = Source.of(film.path, clock, has_sound=about.audio is not None)
     pieces = [(mark, clock.cut(mark.start_s, mark.end_s)) for mark in marks]
     events = [Event(cut.start_frame, cut.end_frame, m.start_s, m.end_s, m.name, 1.0) for m, cut in pieces if cut.frames]
     if not events:

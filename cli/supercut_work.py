@@ -224,15 +224,7 @@ def _timelines(
     """The texts of the edit decision list and of the OpenTimelineIO file."""
     from cinelake.timeline import EVENTS, Event, Source, build_timeline, drops_frames, edl_text, timecode_rate
 
-    source = Source(
-        path=Path(film.path),
-        fps=clock.fps,
-        steady=clock.is_steady,
-        frames=len(clock.ticks),
-        end_s=clock.end_s,
-        timecode=clock.timecode,
-        has_sound=about.audio is not None,
-    )
+    source = Source.of(film.path, clock, has_sound=about.audio is not None)
     events = [Event(c.start_frame, c.end_frame, s.start_s, s.end_s, s.what, s.relevance) for s, c in pieces]
     if len(events) > EVENTS:
         raise UsageError(f"{len(events)} spans are more than an edit decision list holds ({EVENTS}): use --max-length")
