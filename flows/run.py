@@ -6,7 +6,6 @@ Nothing stale means that neither Prefect nor MLflow is started, nor imported.
 from __future__ import annotations
 
 import json
-import signal
 import time
 import uuid
 from collections import Counter
@@ -14,7 +13,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from threading import current_thread, main_thread
 from typing import TYPE_CHECKING, Any
 
 from cinelake.engines import Engine, make_engine
@@ -25,6 +23,7 @@ from cinelake.quality import measure_new, watched_tables
 from cinelake.step import Event, StepReport
 from cinelake.tracking.runs import RunRecord
 from flows.happenings import catalogue_ran
+from flows.interrupts import interrupts_held
 from flows.monitoring import monitored
 from flows.server import prefect_server, state_folder
 
@@ -226,26 +225,6 @@ class FlowLog:
         if time.monotonic() - self._told > LOG_EVERY_S:
             self._told = time.monotonic()
             self._log.info("%d films ended", self._ended)
-
-
-@contextmanager
-def interrupts_held() -> Iterator[None]:
-    """For imports while other threads import: a Ctrl-C inside is raised at the end.
-
-    Raised within, it may leave Python's import lock held for ever ("Exception ignored in _get_module_lock"): the run
-    would go on and never end.
-    """
-    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler or current_thread() is not main_thread():
-        yield
-        return
-    came: list[int] = []
-    signal.signal(signal.SIGINT, lambda number, _: came.append(number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    if came:
-        raise KeyboardInterrupt
 
 
 def made_so_far(planning: Planning) -> Counter[str]:

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cinelake.errors import EngineUnavailable
+from flows.interrupts import interrupts_held
 
 QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -167,7 +168,7 @@ def start_prefect(folder: Path, port: int, *, services: bool = False) -> Prefect
     off = () if services else NOT_NEEDED
     switched_off = {f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false" for name in off}
     log = home / "server.log"
-    with log.open("wb") as output:
+    with log.open("wb") as output, interrupts_held():
         process = subprocess.Popen(
             command,
             env={**os.environ, **QUIET, **switched_off, "PREFECT_HOME": str(home), "PREFECT_API_URL": url},

@@ -6,7 +6,7 @@ from cinelake.errors import UsageError
 from cinelake.learning.session import OnEvent, Request, TrainingSummary, prepare_request
 from cinelake.manifest import Manifest
 from flows.happenings import champion_changed
-from flows.run import interrupts_held
+from flows.interrupts import interrupts_held
 from flows.server import prefect_server, state_folder
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cinelake.learning.session import OnEvent
 from cinelake.learning.tuning import TuningRequest, TuningSummary, prepare_tuning
-from flows.run import interrupts_held
+from flows.interrupts import interrupts_held
 from flows.server import prefect_server, state_folder
 from flows.training import check_tracking, tell_champion
 
