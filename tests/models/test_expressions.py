@@ -22,7 +22,7 @@ from models.expressions import LABELS, MODEL, Config
 
 MOUTHS = {"happy": 1, "sad": -1, "surprise": 0}
 """How the corners of a drawn mouth turn; surprise is a circle."""
-SMALL = Config(epochs=12, batch_size=32, dropout=0.0)
+SMALL = Config(epochs=12, again=0, batch_size=32, dropout=0.0)
 
 
 def face(emotion: str, rng: np.random.Generator) -> np.ndarray:
@@ -92,7 +92,7 @@ def test_a_face_and_its_mirror_image_show_the_same(artefact: Artefact) -> None:
 
 @pytest.mark.slow
 def test_a_killed_training_goes_on_to_the_same_weights(tmp_path: Path) -> None:
-    config, learn, stop = Config(epochs=3, batch_size=16), [faces(48)], [faces(16, 1)]
+    config, learn, stop = Config(epochs=2, again=1, batch_size=16), [faces(48)], [faces(16, 1)]
 
     def killed(epoch: int, _metrics: Any) -> None:
         if epoch == 1:
