@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from cinelake.engines import Engine, make_engine
 from cinelake.errors import FilmError
+from cinelake.interrupts import interrupts_held
 from cinelake.keys import digest
 from cinelake.planning import CATALOGUE, Planning
 from cinelake.quality import measure_new, watched_tables
 from cinelake.step import Event, StepReport
 from cinelake.tracking.runs import RunRecord
 from flows.happenings import catalogue_ran
-from flows.interrupts import interrupts_held
 from flows.monitoring import monitored
 from flows.server import prefect_server, state_folder
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from cinelake.errors import UsageError
+from cinelake.interrupts import interrupts_held
 from cinelake.learning.session import OnEvent, Request, TrainingSummary, prepare_request
 from cinelake.manifest import Manifest
 from flows.happenings import champion_changed
-from flows.interrupts import interrupts_held
 from flows.server import prefect_server, state_folder
 
 

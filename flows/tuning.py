@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from cinelake.interrupts import interrupts_held
 from cinelake.learning.session import OnEvent
 from cinelake.learning.tuning import TuningRequest, TuningSummary, prepare_tuning
-from flows.interrupts import interrupts_held
 from flows.server import prefect_server, state_folder
 from flows.training import check_tracking, tell_champion
 

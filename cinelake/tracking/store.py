@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cinelake.errors import StorageError
+from cinelake.interrupts import interrupts_held
 
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -76,13 +77,17 @@ def sqlite_file(uri: str) -> Path | None:
 
 @contextmanager
 def tracking_errors(uri: str, doing: str) -> Iterator[None]:
-    """Whatever MLflow, its database or the network raise within becomes `StorageError`, with what to look at."""
+    """Whatever MLflow, its database or the network raise within becomes `StorageError`, with what to look at.
+
+    A Ctrl-C within is raised at the end: it would leave a session of MLflow's open, and with it SQLite's lock.
+    """
     from mlflow.exceptions import MlflowException
     from requests import RequestException
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        yield
+        with interrupts_held():
+            yield
     except (MlflowException, SQLAlchemyError, RequestException, OSError) as error:
         words = (str(error).splitlines() or [type(error).__name__])[0]
         what = "its disk, and whether the file is an MLflow database" if sqlite_file(uri) else "whether it runs there"
