@@ -91,7 +91,7 @@ def make_films(handed: Handed) -> dict[str, int]:
             shown.on_report(report)
             for cell in report.cells:
                 counts[cell.outcome] += 1
-    except BaseException:
+    except BaseException:  # Ctrl-C too: no worker goes on
         handed.engine.stop(now=True)
         raise
     finally:

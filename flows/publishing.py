@@ -82,7 +82,7 @@ def publish_planned(planning: Planning, on_file: OnFile = lambda _done, _all: No
             version = _complete(planning, publication, made, number)
             keep_version(planning.lake, version)
             switch(planning.lake, number)
-        except BaseException:
+        except BaseException:  # Ctrl-C too: nothing half-made is left
             _remove(planning, publication, number)
             raise
         forgotten = forget_versions(planning.lake, planning.manifest.publish.keep)

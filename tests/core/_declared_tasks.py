@@ -48,8 +48,9 @@ class LogoParams(Params):
 
 def declared(name: str, **options: Any) -> TaskSpec:
     table = Contract(name, f"Table {name}.", columns=[], key=[])
-    made = task(writes=table, version=1, **options)(type(name.title(), (), {}))
-    return made.spec  # type: ignore[no-any-return, attr-defined]
+    made: Any = task(writes=table, version=1, **options)(type(name.title(), (), {}))
+    spec: TaskSpec = made.spec
+    return spec
 
 
 STREAM = VideoStream(width=64, height=36)
