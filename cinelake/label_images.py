@@ -8,11 +8,10 @@ number for good: what is imported later gets higher ones.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,6 +26,7 @@ from cinelake.keys import digest
 from cinelake.label_checks import FILE, LINE, FilmFacts
 from cinelake.label_contract import LabelContract
 from cinelake.label_files import Reading
+from cinelake.locks import alone
 from cinelake.storage import storage_errors
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -234,11 +234,10 @@ def image_rows(folder: Path, scan: Scan, contract: LabelContract, numbers: Mappi
 def images_lock(root: Path, name: str) -> Iterator[None]:
     """One import of images into a set at a time: two must not give one number to two pictures."""
     folder = image_file(root, name, "_").parent
-    with storage_errors(f"writing images to {folder}"):
-        folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / ".lock").open("w")
-    with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with ExitStack() as stack:
+        with storage_errors(f"writing images to {folder}"):
+            folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(alone(folder / ".lock"))
         yield
 
 

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from cinelake.contracts import Column, Contract
 from cinelake.errors import StorageError, UnknownName, UsageError
 from cinelake.lake import Lake
+from cinelake.locks import alone
 from cinelake.storage import Storage, storage_errors
 
 FOLDER = "published"
@@ -168,18 +169,12 @@ def forget_versions(lake: Lake, keep: int) -> list[int]:
 @contextmanager
 def one_publisher(lake: Lake) -> Iterator[None]:
     """Keeps a second publisher out while one works on a local lake. Raises `UsageError`."""
-    import fcntl
-
     if lake.storage.local is None:
         yield
         return
     folder = lake.storage.local / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "_lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UsageError(f"{folder} is being published by another process: wait for it to end") from error
+    with alone(folder / "_lock", f"{folder} is being published by another process: wait for it to end"):
         yield
 
 

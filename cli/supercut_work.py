@@ -67,7 +67,7 @@ def make_supercut(manifest: Path, wish: Wish, *, as_json: bool) -> int:
     if as_json:
         print_json(made)
     else:
-        _tell(made, wish)
+        _tell(made)
     return 0
 
 
@@ -245,7 +245,7 @@ def write_text(path: Path, text: str) -> None:
         part.unlink(missing_ok=True)
 
 
-def _tell(made: dict[str, Any], wish: Wish) -> None:
+def _tell(made: dict[str, Any]) -> None:
     rows = [
         [
             f"{s['start_s']:.3f}",

@@ -6,7 +6,6 @@ it goes on from there, in the same MLflow run.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import shutil
 import time
@@ -18,13 +17,14 @@ from typing import Any
 
 from cinelake.artefacts import Artefact
 from cinelake.champions import mirror_version, open_applied, read_mirror
-from cinelake.errors import CannotTrain, ModelUnusable, UsageError
+from cinelake.errors import CannotTrain, ModelUnusable
 from cinelake.keys import digest
 from cinelake.lake import Lake
 from cinelake.learning.candidate import Candidate, Prepared, evaluate, judge_champion, prepare, scored, train_artefact
 from cinelake.learning.card import model_card
 from cinelake.learning.gate import Interval, Verdict, decide
 from cinelake.learning.training import Training
+from cinelake.locks import alone
 from cinelake.manifest import Manifest
 from cinelake.model import Judgement, Scores
 from cinelake.task import Params
@@ -120,11 +120,7 @@ def train_model(request: Request, prepared: Prepared, folder: Path, on_event: On
 def _alone_in(folder: Path, name: str, *, from_scratch: bool) -> Iterator[None]:
     """The training's folder, which no other process works in."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UsageError(f"{name} is being trained on the same data by another process: wait for it") from error
+    with alone(folder / "lock", f"{name} is being trained on the same data by another process: wait for it"):
         if from_scratch:
             for path in folder.iterdir():
                 if path.name != "lock":

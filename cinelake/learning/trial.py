@@ -6,7 +6,6 @@ killed goes on with its next fold, one that ended is not made again.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import shutil
 import time
@@ -25,6 +24,7 @@ from cinelake.learning.candidate import judge_all as judge
 from cinelake.learning.candidate import predict_all as predict
 from cinelake.learning.split import folds
 from cinelake.learning.training import Training
+from cinelake.locks import alone
 from cinelake.manifest import Manifest, ModelEntry
 from cinelake.model import Example, Scores
 
@@ -151,6 +151,5 @@ class TrialWork:
     def _alone(self, drawn: Mapping[str, Any]) -> Iterator[None]:
         """The same settings drawn twice wait for one another, and the second finds what the first has written."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / f"{trial_key(drawn)}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with alone(self.folder / f"{trial_key(drawn)}.lock"):
             yield

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from cinelake.errors import StorageError
 from cinelake.interrupts import interrupts_held
+from cinelake.locks import alone
 
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -35,22 +35,9 @@ def connect(uri: str) -> Any:
 
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    with _one_at_a_time(path.parent if path else None):
+    # Whoever comes first makes the tables of a new SQLite file; two at once would fail
+    with alone(path.parent) if path else nullcontext():
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
-
-
-@contextmanager
-def _one_at_a_time(folder: Path | None) -> Iterator[None]:
-    """Whoever comes first makes the tables of a new SQLite file; two at once would fail."""
-    if folder is None:
-        yield
-        return
-    lock = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(lock)
 
 
 def experiment_id(client: Any, uri: str, name: str) -> str:
