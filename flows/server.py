@@ -6,6 +6,7 @@ is started for this run alone, while the run already plans and probes, and ended
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import json
 import os
@@ -181,11 +182,9 @@ def start_prefect(folder: Path, port: int, *, services: bool = False) -> Prefect
     return PrefectServer(url, process, log, starting)
 
 
-def die_with_parent() -> None:
+def die_with_parent(by: signal.Signals = signal.SIGTERM) -> None:
     """For `preexec_fn`: the process is asked to end when the one that started it is gone, however that ended."""
-    import ctypes
-
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+    ctypes.CDLL(None).prctl(1, by)
 
 
 def read_up(folder: Path) -> dict[str, str]:
