@@ -5,6 +5,7 @@
     ├── UsageError               a command was asked for something that cannot be              exit 2
     │   ├── UnknownName          no such task, model, table, film: with close matches
     │   ├── EngineUnavailable    the engine or a device that was asked for is not there
+    │   ├── NotMeasured          a simulation without a run that recorded what its tables cost
     │   ├── BadLabels            labels that cannot be imported: all problems at once, nothing imported
     │   └── CannotTrain          no labels, one class, too few films, features that do not fit
     ├── TrainingFailed           a training that went wrong: the champion stays                exit 1
@@ -88,6 +89,17 @@ class UnknownName(UsageError):
 
 class EngineUnavailable(UsageError):
     """The engine, or a device it was asked for, is not there. Nothing falls back to another in silence."""
+
+
+class NotMeasured(UsageError):
+    """A simulation wants the costs of tables that no run has recorded; `tables` names them."""
+
+    def __init__(self, tables: Sequence[str]):
+        self.tables = list(tables)
+        lacking = f"no run has recorded a cost yet of: {', '.join(self.tables)}"
+        apart = "every table has a recorded cost, but no film has them all"
+        advice = "Make them for a few films first (`cinelake run --movie ID`), or leave them out with `--select`."
+        super().__init__(f"{lacking if self.tables else apart}. {advice}")
 
 
 class BadLabels(UsageError):
