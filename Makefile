@@ -2,15 +2,18 @@
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+COMPILE = $(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header \
+    --no-emit-index-url --override requirements/overrides.txt
 
-.PHONY: help demo test test-slow check lock clean
+.PHONY: help demo test test-slow test-gpu check lock clean
 
 help:
 	@echo "make demo       draw the example catalogue, run everything on it, say what to look at"
 	@echo "make test       the everyday tests and quality gates (under ten minutes)"
 	@echo "make test-slow  chaos, whole runs, long films"
+	@echo "make test-gpu   what needs an NVIDIA device, in an environment of its own (VENV=.venv-cuda)"
 	@echo "make check      ruff, mypy, layers only"
-	@echo "make lock       compile requirements/*.in to requirements/lock.txt"
+	@echo "make lock       compile requirements/*.in to the pinned lists beside them"
 
 $(READY): requirements/lock.txt pyproject.toml
 	@python=$$(for p in $(PYTHON) python3.11 python3.12 python3; do \
@@ -37,8 +40,16 @@ check: $(READY)
 
 lock: $(READY)
 	@$(BIN)/python -m pip install --quiet uv
-	@$(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header \
-	    --no-emit-index-url --override requirements/overrides.txt requirements/dev.in -o requirements/lock.txt
+	@$(COMPILE) requirements/dev.in -o requirements/lock.txt
+	@$(COMPILE) -c requirements/lock.txt requirements/base.in -o requirements/cpu.txt
+	@$(COMPILE) -c requirements/lock.txt --override requirements/cuda-overrides.txt requirements/cuda.in \
+	    -o requirements/cuda.txt
+
+# On a machine with an NVIDIA device, in an environment of its own: make test-gpu VENV=.venv-cuda
+test-gpu: $(READY)
+	@$(BIN)/python -m pip uninstall --quiet --yes --disable-pip-version-check tensorflow-cpu onnxruntime
+	@$(BIN)/python -m pip install --quiet --no-deps --disable-pip-version-check -r requirements/cuda.txt
+	@$(BIN)/python -m pytest -m gpu
 
 clean:
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache
