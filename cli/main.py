@@ -59,7 +59,22 @@ def demo(
     _exit(run_demo(folder, films, seed))
 
 
-@app.command(epilog=_example("cinelake plan", "cinelake plan --why -s +faces", "cinelake plan --estimate"))
+SIMULATE = (
+    "Simulate the run on a cluster, from measured costs, as in [cyan]nodes=64,cpus=16,gpus=1[/]. More settings: "
+    "decoders (nodes without GPUs, 128x32), store_gbit (of each node), gpu_speedup (over a processor), engine, "
+    "driver_ms (per film), window, film_minutes (scales costs), price and decoder_price (per hour), seed."
+)
+
+
+@app.command(
+    epilog=_example(
+        "cinelake plan",
+        "cinelake plan --why -s +faces",
+        "cinelake plan --estimate",
+        "cinelake plan --estimate --simulate nodes=2,cpus=8",
+        "cinelake plan --estimate --simulate nodes=64,cpus=16,gpus=1,decoders=128x32,gpu_speedup=20 --films 1000000",
+    )
+)
 def plan(
     manifest: ManifestOption = HERE,
     select: SelectOption = None,
@@ -69,13 +84,22 @@ def plan(
     since: SinceOption = None,
     why: Annotated[bool, typer.Option("--why", help="List every cell that would run, with its reason.")] = False,
     estimate: Annotated[bool, typer.Option("--estimate", help="Predict the time from earlier runs.")] = False,
+    simulate: Annotated[str | None, typer.Option("--simulate", help=SIMULATE, metavar="CLUSTER")] = None,
+    films: Annotated[
+        int | None,
+        typer.Option("--films", help="Simulate so many films like those measured, all their tables.", min=1),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Say what a run would do, and why; nothing runs."""
+    if simulate is None and films is not None:
+        raise UsageError("--films is of a simulation: it wants --simulate nodes=…")
     from cli.planning import show_plan
+    from cli.simulating import Simulated
 
-    films = Films(select or [], movie or [], films_from, since, failed=failed)
-    _exit(show_plan(manifest, films, why=why, with_estimate=estimate, as_json=json))
+    asked = Films(select or [], movie or [], films_from, since, failed=failed)
+    simulated = None if simulate is None else Simulated(simulate, films)
+    _exit(show_plan(manifest, asked, why=why, with_estimate=estimate, simulated=simulated, as_json=json))
 
 
 @app.command(

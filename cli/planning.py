@@ -17,6 +17,7 @@ from cinelake.planning import CATALOGUE, Planning, plan_manifest
 from cinelake.query import failed_tasks
 from cli.options import Films
 from cli.screen import duration, first_line, out, print_json, state, table
+from cli.simulating import Simulated, print_simulation, simulation_json
 from cli.standing import print_standing_out, standing_out
 
 SHOWN_ROWS = 200
@@ -29,13 +30,16 @@ def show_plan(
     *,
     why: bool = False,
     with_estimate: bool = False,
+    simulated: Simulated | None = None,
     as_json: bool = False,
 ) -> int:
     """Print the plan; gives the exit code."""
     planning = films.planned(load_manifest(manifest))
     predicted = _estimate(planning) if with_estimate else None
+    forecast = simulated.forecast(planning) if simulated else None
     if as_json:
-        print_json(_plan_json(planning, predicted))
+        simulation = {"simulation": simulation_json(forecast)} if forecast else {}
+        print_json({**_plan_json(planning, predicted), **simulation})
         return 0
     _print_counts(planning.plan)
     if why:
@@ -43,6 +47,8 @@ def show_plan(
     _print_problems(planning)
     if predicted:
         _print_estimate(predicted)
+    if forecast:
+        print_simulation(forecast)
     _print_verdict(planning)
     return 0
 
