@@ -16,9 +16,9 @@ import simpy
 
 Kind = Literal["cpus", "gpus", "driver", "store"]
 KINDS: tuple[Kind, ...] = ("cpus", "gpus", "driver", "store")
-UNITS = 10**12
+UNITS = 10**18
 """Into how many parts all processors (or all GPUs) of a cluster are cut: shares are whole numbers, and of n equal
-shares n fit and not one more, for any n below a million."""
+shares n fit and not one more, for any n below a thousand million."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,103 @@
+"""`plan --estimate --simulate`: a run on a cluster that is described, in words and as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cinelake.planning import Planning
+from cli.screen import duration, out, table
+
+if TYPE_CHECKING:
+    from cinelake.planned_simulation import Forecasted
+
+PART_WORDS = {
+    "cpus": "processors",
+    "gpus": "GPUs",
+    "driver": "the driver",
+    "store": "the links to the store",
+    "window": "the window of films in flight",
+}
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """What is to be simulated: a cluster in words, and how many films; None: the plan's stale cells."""
+
+    cluster: str
+    films: int | None = None
+
+    def forecast(self, planning: Planning) -> Forecasted:
+        """The forecast of the plan's run. Raises `UsageError`, `NotMeasured`, `EngineUnavailable`."""
+        from cinelake.planned_simulation import forecast_of
+        from cinelake.simulated_cluster import parse_settings
+
+        return forecast_of(planning, parse_settings(self.cluster), self.films)
+
+
+def simulation_json(found: Forecasted) -> dict[str, Any]:
+    """A forecast for machines."""
+    forecast = found.forecast
+    return {
+        "films": len(forecast.films),
+        "wall_s": forecast.run.wall_s,
+        "simulated_films": forecast.simulated,
+        "settings": forecast.settings.model_dump(),
+        "window": forecast.settings.cluster().window,
+        "node_hours": forecast.node_hours(),
+        "cost": forecast.cost(),
+        "busy": forecast.run.busy(),
+        "bound_by": forecast.bound_by,
+        "changes": [{"part": c.part, "change": c.words, "wall_s": c.wall_s} for c in forecast.changes],
+        "measured_films": len(found.measured),
+        "tables": list(found.tables),
+        "assumed": list(found.assumed),
+    }
+
+
+def print_simulation(found: Forecasted) -> None:
+    """A forecast for people."""
+    forecast = found.forecast
+    out.print()
+    rows = [
+        ["films", f"{len(forecast.films):,}, each as one of {len(found.measured)} measured, drawn by seed"],
+        ["tables", ", ".join(found.tables)],
+        ["cluster", _cluster_words(found)],
+        ["takes", _takes(found)],
+        ["node-hours", _amounts(forecast.node_hours())],
+        *([["cost", _amounts(forecast.cost())]] if forecast.cost() else []),
+        ["busy", ", ".join(f"{PART_WORDS[kind]} {share:.0%}" for kind, share in forecast.run.busy().items())],
+        ["bound by", _bound_words(found)],
+        *(["", f"{change.words}: {duration(change.wall_s)}"] for change in forecast.changes),
+    ]
+    table(["simulated", ""], rows)
+    out.print("taken for granted, not measured:")
+    for sentence in found.assumed:
+        out.print(f"  {sentence}", markup=False)
+
+
+def _cluster_words(found: Forecasted) -> str:
+    settings = found.forecast.settings
+    words = f"{settings.nodes:,} nodes of {settings.cpus} cpus and {settings.gpus} gpus"
+    if settings.decoders:
+        words += f", {settings.decoders[0]:,} decoders of {settings.decoders[1]} cpus"
+    return f"{words}; {settings.engine}, {settings.cluster().window:,} films in flight at most"
+
+
+def _takes(found: Forecasted) -> str:
+    forecast = found.forecast
+    takes = duration(forecast.run.wall_s)
+    if forecast.simulated < len(forecast.films):
+        return f"{takes}; {forecast.simulated:,} films simulated one by one, the others at the same rate"
+    return f"{takes}; every film simulated"
+
+
+def _amounts(by_pool: dict[str, float]) -> str:
+    return ", ".join(f"{pool} {amount:,.1f}" for pool, amount in by_pool.items())
+
+
+def _bound_words(found: Forecasted) -> str:
+    forecast = found.forecast
+    if forecast.bound_by is None:
+        return "nothing that could be doubled: there are too few films to fill the cluster"
+    return PART_WORDS[forecast.bound_by]
