@@ -49,11 +49,14 @@ class RunningCluster:
 
 
 @contextmanager
-def dask_cluster(folder: Path, env: Mapping[str, str], nodes: int = 1, cpus: int = 2) -> Iterator[RunningCluster]:
-    """A scheduler and workers below nannies."""
+def dask_cluster(
+    folder: Path, env: Mapping[str, str], nodes: int = 1, cpus: int = 2, gpus: int = 0
+) -> Iterator[RunningCluster]:
+    """A scheduler and workers below nannies; `gpus`: declared only, they stand for real ones."""
     port = free_port()
     address = f"tcp://127.0.0.1:{port}"
-    node = ("dask", "worker", address, "--nthreads", str(cpus), "--no-dashboard", "--local-directory", str(folder))
+    node = ("dask", "worker", address, "--nthreads", str(cpus + gpus), "--no-dashboard", "--local-directory",
+            str(folder), *(("--resources", f"gpus={gpus}") if gpus else ()))  # fmt: skip
     head = ("dask", "scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard", "--no-show")
     with _cluster(folder, env, address, head, node) as cluster:
         for _ in range(nodes):
@@ -63,11 +66,17 @@ def dask_cluster(folder: Path, env: Mapping[str, str], nodes: int = 1, cpus: int
 
 
 @contextmanager
-def ray_cluster(folder: Path, env: Mapping[str, str], nodes: int = 0, cpus: int = 2) -> Iterator[RunningCluster]:
-    """A head node that listens for drivers and has processors too, and further nodes that join it."""
+def ray_cluster(
+    folder: Path, env: Mapping[str, str], nodes: int = 0, cpus: int = 2, gpus: int = 0
+) -> Iterator[RunningCluster]:
+    """A head node that listens for drivers and has processors too, and further nodes that join it.
+
+    gpus: declared only, they stand for real ones.
+    """
     gcs, port = str(free_port()), str(free_port())
     short = tempfile.mkdtemp(prefix="cinelake-ray-", dir="/tmp")
-    memory = ("--object-store-memory", "100000000", "--num-cpus", str(cpus), "--node-ip-address", "127.0.0.1")
+    memory = ("--object-store-memory", "100000000", "--num-cpus", str(cpus), "--node-ip-address", "127.0.0.1",
+              *(("--num-gpus", str(gpus)) if gpus else ()))  # fmt: skip
     head = ("ray", "start", "--head", "--block", "--port", gcs, "--ray-client-server-port", port, *memory,
             "--include-dashboard", "false", "--temp-dir", short)  # fmt: skip
     node = ("ray", "start", "--block", "--address", f"127.0.0.1:{gcs}", *memory)

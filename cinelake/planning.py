@@ -107,6 +107,7 @@ class Planning:
             inputs=dict(planned.inputs),
             input_keys={name: known[name].key for name in planned.inputs.values()},
             model=planned.applied,
+            resources=entry.resources,
         )
 
 

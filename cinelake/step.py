@@ -44,13 +44,15 @@ class StepCell:
     inputs: dict[str, str]
     input_keys: dict[str, str]
     model: AppliedModel | None = None
+    resources: Resources = field(default_factory=Resources)
 
 
 @dataclass(frozen=True)
 class Step:
     """All stale cells of one film, in dependency order, and where the lake is. Picklable.
 
-    `resources`: what an engine that counts resources keeps for it.
+    `resources`: what an engine that counts resources keeps for it. `lost`: tables of the film that an earlier part of
+    the step could not make; what needs them is skipped.
     """
 
     lake: str | Place
@@ -59,6 +61,20 @@ class Step:
     deadline_s: float = 600.0
     deadline_per_film_second: float = 10.0
     resources: Resources = field(default_factory=Resources)
+    lost: tuple[str, ...] = ()
+
+    @property
+    def what(self) -> str:
+        """What it is, for errors."""
+        return f"the step of {self.film.movie_id}"
+
+    def run(self, on_event: OnEvent) -> StepReport:
+        """Make the cells. Raises `StorageError` only."""
+        return run_step(self, on_event)
+
+    def sweep(self) -> None:
+        """Remove what a process left of it that was killed in the middle."""
+        Lake(self.lake).storage.sweep()
 
     def limit_s(self, film_s: float | None = None) -> float:
         """How long the step may take. Until the film's length is known: what its size could hold at most."""
@@ -89,6 +105,14 @@ class StepReport:
     frames_decoded: int = 0
     decode: dict[str, Any] = field(default_factory=dict)
 
+    def add(self, more: StepReport) -> None:
+        """Take in how a further part of the same step ended."""
+        self.cells += more.cells
+        self.film_s = self.film_s or more.film_s
+        self.wall_s += more.wall_s
+        self.frames_decoded += more.frames_decoded
+        self.decode = self.decode or more.decode
+
     def failed(self) -> list[CellReport]:
         """Cells that got a row in `failures`."""
         return [cell for cell in self.cells if cell.outcome == "failed"]
@@ -113,7 +137,7 @@ class StepRun:
         self.step, self.film, self.on_event = step, step.film, on_event
         self.lake = Lake(step.lake)
         self.report = StepReport(step.film.movie_id)
-        self.not_made: set[str] = set()
+        self.not_made: set[str] = set(step.lost)
 
     def run(self) -> StepReport:
         """Make all cells: those that read the film first, in one decode, then those that read tables."""

@@ -85,17 +85,27 @@ Stream = VideoStream | SoundStream | VideoClock
 
 @dataclass(frozen=True)
 class Resources:
-    """What one run of the task's step needs; the engine maps it to its own terms."""
+    """What one run of the task's step needs; the engine maps it to its own terms.
 
-    cpus: float = 1.0
+    cpus: unless it is given, one, and none beside a GPU: a decoder that keeps a processor must not hold a GPU up.
+    """
+
+    cpus: float | None = None
     gpus: float = 0.0
     memory_gb: float = 1.0
+
+    @property
+    def processors(self) -> float:
+        """How many processors are kept."""
+        return float(not self.gpus) if self.cpus is None else self.cpus
 
     @classmethod
     def most(cls, several: Iterable[Resources]) -> Resources:
         """The most that any asks for: what a step needs that runs them one after the other or shares one decode."""
         known = list(several) or [cls()]
-        return cls(max(r.cpus for r in known), max(r.gpus for r in known), max(r.memory_gb for r in known))
+        gpus = max(r.gpus for r in known)
+        keeping = [r for r in known if r.gpus or not gpus]
+        return cls(max(r.processors for r in keeping), gpus, max(r.memory_gb for r in known))
 
 
 @dataclass(frozen=True)

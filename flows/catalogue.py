@@ -29,6 +29,7 @@ from cinelake.backfill import chosen
 from cinelake.engines import Engine
 from cinelake.errors import FilmError, TaskFailed, WorkerLost
 from cinelake.lake import Lake
+from cinelake.legs import walk
 from cinelake.manifest import Manifest, load_manifest
 from cinelake.pausing import LOOK_EVERY_S, Gate
 from cinelake.planning import Planning, plan_manifest
@@ -180,6 +181,10 @@ def _next_ended(in_flight: Iterable[Any], timeout_s: float | None) -> Any | None
 def _film_task(engine: Engine, manifest: Manifest) -> Any:
     """The Prefect task of one film: retried when its worker died, for what is not yet in the lake."""
 
+    def place(leg: Step) -> StepReport:
+        with _slots(limits_of(manifest, leg)):
+            return engine.place(leg)
+
     @task(
         name="film",
         task_run_name="{movie_id}",
@@ -192,10 +197,7 @@ def _film_task(engine: Engine, manifest: Manifest) -> Any:
     def film(movie_id: str, step: Any) -> StepReport:
         wanted = step.value if isinstance(step, quote) else step
         left = not_yet_made(wanted)
-        report = StepReport(movie_id)
-        if left.cells:
-            with _slots(limits_of(manifest, left)):
-                report = engine.place(left)
+        report = walk(left, place)
         done = {cell.table for cell in left.cells}
         report.cells += [CellReport(cell.table, "made") for cell in wanted.cells if cell.table not in done]
         return report

@@ -13,7 +13,9 @@ import importlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from cinelake.step import OnEvent, Step, StepReport
+from cinelake.engines.job import Job, Result
+from cinelake.step import OnEvent
+from cinelake.task import Resources
 
 if TYPE_CHECKING:
     from cinelake.manifest import Manifest
@@ -31,14 +33,20 @@ class Engine(Protocol):
     def task_runner(self) -> Any:
         """The Prefect task runner whose tasks call `place`."""
 
-    def place(self, step: Step) -> StepReport:
-        """Run a step to its end and give its report. Raises `WorkerLost`, `DecodeTimeout`, `StorageError`."""
+    def place(self, job: Job[Result]) -> Result:
+        """Run a job, a film's step say, to its end. Raises `WorkerLost`, `DecodeTimeout`, and what the job raises."""
 
     def stop(self, *, now: bool = False) -> None:
         """Let running steps finish, or end them now."""
 
 
-def make_engine(manifest: Manifest, on_event: OnEvent) -> Engine:
-    """The engine that the manifest's `engine` section names. Raises `EngineUnavailable` before any work starts."""
-    engine: Engine = importlib.import_module(f"cinelake.engines.{manifest.engine.kind}").make(manifest, on_event)
+def make_engine(manifest: Manifest, on_event: OnEvent, needs: Mapping[str, Resources] | None = None) -> Engine:
+    """The engine that the manifest's `engine` section names. Raises `EngineUnavailable` before any work starts.
+
+    needs: what it must be able to carry, by name; by default what the entries of `tasks` ask for.
+    """
+    if needs is None:
+        needs = {name: entry.resources for name, entry in manifest.enabled.items()}
+    settings = manifest.engine
+    engine: Engine = importlib.import_module(f"cinelake.engines.{settings.kind}").make(settings, needs, on_event)
     return engine

@@ -1,11 +1,11 @@
-"""What the engines `dask` and `ray` have in common: a film's step is handed to a cluster, and its end is waited for.
+"""What the engines `dask` and `ray` have in common: a job is handed to a cluster, and its end is waited for.
 
 A Prefect task stays in a thread of the driver and hands its step to plain Dask or plain Ray. Prefect's own runners
 (prefect-dask, prefect-ray) take the whole Prefect task to the worker; that costs about ten times as much a film
 (`python -m benchmarks.engines` prints both), every worker then talks to the Prefect server, and retries that follow a
 worker's death would be told of in two places. So `engine.kind` picks what a thread waits for, and nothing else.
 
-On the worker, a step runs in a process of its own (`cinelake.engines.processes`), as with the local engine: a step past
+On the worker, a job runs in a process of its own (`cinelake.engines.processes`), as with the local engine: a step past
 its deadline is killed without ending a worker that others may share, and fails with the same errors everywhere.
 
 Progress inside a film (decoded seconds, cells) reaches a driver on the same machine; from other machines come the
@@ -17,21 +17,22 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, TimeoutError
-from dataclasses import dataclass
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from cinelake.engines.events import EventPipe
-from cinelake.engines.local import check_gpus, gpus_here
+from cinelake.engines.gpus import check_gpus, gpus_here
+from cinelake.engines.job import Job, Result
 from cinelake.engines.processes import STOP_NOTICED_S
 from cinelake.errors import CinelakeError, EngineUnavailable, WorkerLost
-from cinelake.step import OnEvent, Step, StepReport
+from cinelake.step import OnEvent
 from cinelake.task import Resources
 
 if TYPE_CHECKING:
-    from cinelake.manifest import Manifest
+    from cinelake.manifest_sections import EngineSettings
 
 ANSWERS_WITHIN_S = 10.0
 ENDS_WITHIN_S = 5.0
@@ -39,12 +40,10 @@ BYTES_PER_GB = 10**9
 ADVICE = "Check `engine: {address: …}`, or leave it out to let a run bring its own."
 SHIPPED = ("cinelake", "tasks", "models")
 """The packages that a worker needs of this checkout."""
-Outcome = StepReport | CinelakeError
-"""What a worker sends back: a step's report, or the error that ended it."""
 
 
 class WorkerDied(Exception):
-    """A cluster's word that the worker of a step is gone."""
+    """A cluster's word that the worker of a job is gone."""
 
 
 class Cluster(Protocol):
@@ -56,41 +55,25 @@ class Cluster(Protocol):
     def nodes(self) -> Sequence[Resources]:
         """What each node or worker has in all."""
 
-    def submit(self, step: Step) -> Future[Outcome]:
-        """Hand a step to a worker that has room for what it needs. The future raises `WorkerDied` when it dies."""
+    def submit(self, job: Job[Result]) -> Future[Result | CinelakeError]:
+        """Hand a job to a worker that has room for what it needs. The future raises `WorkerDied` when it dies."""
 
     def close(self, *, now: bool) -> None:
         """End what was started here; on a cluster of others: what still runs of ours."""
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """What a manifest wants of a cluster."""
-
-    address: str | None
-    workers: int | None
-    window: int | None
-    needs: Mapping[str, Resources]
-
-    @classmethod
-    def by(cls, manifest: Manifest) -> Wanted:
-        """Read it from a manifest; `needs` by entry."""
-        engine = manifest.engine
-        needs = {name: entry.resources for name, entry in manifest.enabled.items()}
-        return cls(engine.address, engine.workers, engine.window, needs)
-
-
-def make_cluster_engine(manifest: Manifest, cluster: Cluster, on_event: OnEvent) -> ClusterEngine:
+def make_cluster_engine(
+    cluster: Cluster, settings: EngineSettings, needs: Mapping[str, Resources], on_event: OnEvent
+) -> ClusterEngine:
     """The engine on this cluster; one with an address is connected, and what is asked for is compared with what it has.
 
     Raises `EngineUnavailable`. Nodes that a cluster might add by itself are not counted.
     """
-    wanted = Wanted.by(manifest)
-    if wanted.address is None:
-        check_gpus(max((needs.gpus for needs in wanted.needs.values()), default=0.0))
-        check_fits(wanted.needs, [this_machine(wanted.workers)], "this machine (`engine: {workers: …}` counts as cpus)")
-    engine = ClusterEngine(cluster, wanted, on_event)
-    if wanted.address is not None:
+    if settings.address is None:
+        check_gpus(max((asked.gpus for asked in needs.values()), default=0.0))
+        check_fits(needs, [this_machine(settings.workers)], "this machine (`engine: {workers: …}` counts as cpus)")
+    engine = ClusterEngine(cluster, settings, needs, on_event)
+    if settings.address is not None:
         engine.start()
     return engine
 
@@ -122,74 +105,93 @@ def check_fits(needs: Mapping[str, Resources], nodes: Sequence[Resources], where
 
 
 def _fits(asked: Resources, node: Resources) -> bool:
-    return asked.cpus <= node.cpus and asked.gpus <= node.gpus and asked.memory_gb <= node.memory_gb
+    enough = asked.gpus <= node.gpus and asked.memory_gb <= node.memory_gb
+    return enough and asked.processors <= node.processors
 
 
 def _words(resources: Resources) -> str:
-    return f"{resources.cpus:g} cpus, {resources.gpus:g} gpus, {resources.memory_gb:.3g} GB"
+    return f"{resources.processors:g} cpus, {resources.gpus:g} gpus, {resources.memory_gb:.3g} GB"
 
 
 class ClusterEngine:
-    """Places steps on a cluster. Use `stop` at the end."""
+    """Places jobs on a cluster. Use `stop` at the end."""
 
-    def __init__(self, cluster: Cluster, wanted: Wanted, on_event: OnEvent):
-        self._cluster, self._wanted, self._on_event = cluster, wanted, on_event
+    def __init__(self, cluster: Cluster, settings: EngineSettings, needs: Mapping[str, Resources], on_event: OnEvent):
+        self._cluster, self._settings, self._needs, self._on_event = cluster, settings, needs, on_event
         self._events: EventPipe | None = None
         self._stopped = threading.Event()
-        self._size(wanted.workers or len(os.sched_getaffinity(0)))
+        self._size([this_machine(settings.workers)])
 
-    def _size(self, workers: int) -> None:
-        self._workers = workers
-        self.window = max(self._wanted.window or 2 * workers, workers)
+    def _size(self, nodes: Sequence[Resources]) -> None:
+        """As many films at work as there are processors, and as many waiting; more where GPUs work on some of them."""
+        workers = self._settings.workers or max(1, int(sum(node.processors for node in nodes)))
+        least = min((asked.gpus for asked in self._needs.values() if asked.gpus), default=0.0)
+        sharing = int(sum(node.gpus for node in nodes) / least) if least else 0
+        self.window = max(self._settings.window or 2 * (workers + sharing), workers)
+        self._working = threading.BoundedSemaphore(workers)
 
     def start(self) -> None:
         """Start or connect, once. Raises `EngineUnavailable`."""
         if self._events is not None:
             return
         self._events = EventPipe(self._on_event)
-        where = f"the cluster at {self._wanted.address}" if self._wanted.address else "the cluster on this machine"
+        address = self._settings.address
         try:
             self._cluster.start(str(self._events.path))
             nodes = self._cluster.nodes()
-            check_fits(self._wanted.needs, nodes, where)
+            check_fits(self._needs, nodes, f"the cluster at {address}" if address else "the cluster on this machine")
         except EngineUnavailable:
             self.stop(now=True)
             raise
-        self._size(self._wanted.workers or max(1, int(sum(node.cpus for node in nodes))))
+        self._size(nodes)
 
     def warm(self, films: Mapping[str, str]) -> None:
         """Start the cluster."""
         self.start()
 
     def task_runner(self) -> Any:
-        """Threads: each waits for a step on the cluster."""
+        """Threads: each waits for a film's steps on the cluster."""
         from prefect.task_runners import ThreadPoolTaskRunner
 
         self.start()
-        return ThreadPoolTaskRunner(max_workers=self._workers)
+        return ThreadPoolTaskRunner(max_workers=self.window)
 
-    def place(self, step: Step) -> StepReport:
-        """Run a step on a worker that has what it needs."""
-        film = step.film.movie_id
+    def place(self, job: Job[Result]) -> Result:
+        """Run a job on a worker that has what it needs."""
         try:
-            outcome = self._outcome(step)
+            with self._turn(job):
+                outcome = self._outcome(job)
         except WorkerDied as error:
-            raise WorkerLost(f"the worker of {film} died ({error})") from error
+            raise WorkerLost(f"the worker of {job.what} died ({error})") from error
         if isinstance(outcome, CinelakeError):
             raise outcome
         return outcome
 
-    def _outcome(self, step: Step) -> Outcome:
-        future = None if self._stopped.is_set() else self._cluster.submit(step)
+    @contextmanager
+    def _turn(self, job: Job[Result]) -> Iterator[None]:
+        """One of the films at work; what runs on a GPU waits for that alone."""
+        if job.resources.gpus:
+            yield
+            return
+        while not self._working.acquire(timeout=STOP_NOTICED_S):
+            if self._stopped.is_set():
+                raise _stopped_before(job)
+        try:
+            yield
+        finally:
+            self._working.release()
+
+    def _outcome(self, job: Job[Result]) -> Result | CinelakeError:
+        future = None if self._stopped.is_set() else self._cluster.submit(job)
         while future and not self._stopped.is_set():
             try:
                 return future.result(timeout=STOP_NOTICED_S)
             except TimeoutError:
                 continue
-        raise EngineUnavailable(f"the engine was stopped before the step of {step.film.movie_id} ended")
+        raise _stopped_before(job)
 
     def stop(self, *, now: bool = False) -> None:
-        """End the cluster, or leave it. Steps still running are ended; a flow that ended well has none."""
+        """End the cluster, or leave it. Jobs still running are ended; a flow that ended well has none."""
         if self._stopped.is_set():
             return
         self._stopped.set()
@@ -198,8 +200,12 @@ class ClusterEngine:
             self._events.close()
 
 
-def ended(work: Callable[[], StepReport]) -> Outcome:
-    """A report, or the error in its place: errors of ours travel as values, so that no cluster wraps them."""
+def _stopped_before(job: Job[Result]) -> EngineUnavailable:
+    return EngineUnavailable(f"the engine was stopped before {job.what} ended")
+
+
+def ended(work: Callable[[], Result]) -> Result | CinelakeError:
+    """A result, or the error in its place: errors of ours travel as values, so that no cluster wraps them."""
     try:
         return work()
     except CinelakeError as error:

@@ -3,7 +3,7 @@
 | manifest             | Dask                                                                                  |
 | -------------------- | ------------------------------------------------------------------------------------- |
 | cpus, memory_gb      | worker resources of these names; a worker that declares none gets its threads and memory |
-| gpus                 | the worker resource `gpus`, as in `dask worker --resources "gpus=1"`                  |
+| gpus                 | the worker resource `gpus`, as in `dask worker --resources "gpus=1"`; a thread for each job |
 | a worker's death     | the run itself tries again what is not made                                           |
 
 A cluster of one's own has no dashboard, and its files go with it. To workers of another cluster this checkout's
@@ -20,7 +20,7 @@ import signal
 import tempfile
 import uuid
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
@@ -39,7 +39,6 @@ from cinelake.engines.cluster import (
     ENDS_WITHIN_S,
     SHIPPED,
     ClusterEngine,
-    Outcome,
     WorkerDied,
     check_answers,
     ended,
@@ -47,13 +46,15 @@ from cinelake.engines.cluster import (
     this_machine,
 )
 from cinelake.engines.families import await_end, family
-from cinelake.engines.processes import StepProcesses
-from cinelake.errors import EngineUnavailable
-from cinelake.step import OnEvent, Step
+from cinelake.engines.gpus import shares, visible
+from cinelake.engines.job import Job, Result
+from cinelake.engines.pools import Pools
+from cinelake.errors import CinelakeError, EngineUnavailable
+from cinelake.step import OnEvent
 from cinelake.task import Resources
 
 if TYPE_CHECKING:
-    from cinelake.manifest import Manifest
+    from cinelake.manifest_sections import EngineSettings
 
 PORT = 8786
 SETTINGS = {
@@ -64,17 +65,17 @@ SETTINGS = {
 """Of a cluster of one's own: deaths are told at once, and steps see the environment that local ones see."""
 
 
-def make(manifest: Manifest, on_event: OnEvent) -> ClusterEngine:
+def make(settings: EngineSettings, needs: Mapping[str, Resources], on_event: OnEvent) -> ClusterEngine:
     """The engine; an address that does not answer or lacks what is asked for raises `EngineUnavailable`."""
-    engine = manifest.engine
-    return make_cluster_engine(manifest, DaskCluster(engine.address, engine.workers), on_event)
+    asked = [resources.gpus for resources in needs.values()]
+    return make_cluster_engine(DaskCluster(settings.address, settings.workers, asked), settings, needs, on_event)
 
 
 class DaskCluster:
-    """Dask, started here or connected to."""
+    """Dask, started here or connected to. `gpus`: what jobs will ask for."""
 
-    def __init__(self, address: str | None, workers: int | None):
-        self._address, self._workers = address, workers
+    def __init__(self, address: str | None, workers: int | None, gpus: Sequence[float]):
+        self._address, self._workers, self._gpus = address, workers, gpus
         self._folder = ""
         self._pools = f"cinelake-{uuid.uuid4().hex}"
         self._cluster: Any = None
@@ -89,18 +90,19 @@ class DaskCluster:
                 check_answers("Dask", self._address, PORT)
             with _deaf_to_interrupts():
                 self._connect(self._address or self._own())
-                self._client.register_plugin(StepPools(self._pools, events))
+                self._client.register_plugin(WorkerPools(self._pools, events, self._gpus))
         except (OSError, ValueError, RuntimeError) as error:
             self.close(now=True)
             raise EngineUnavailable(f"{place} cannot be used: {error}. {ADVICE}") from error
 
     def _own(self) -> Any:
         machine = this_machine(self._workers)
-        resources = {"cpus": machine.cpus, "gpus": machine.gpus, "memory_gb": machine.memory_gb}
+        resources = {"cpus": machine.processors, "gpus": machine.gpus, "memory_gb": machine.memory_gb}
+        on_gpus = shares(machine.gpus, self._gpus, visible())
         with dask.config.set(SETTINGS):
             self._cluster = LocalCluster(
                 n_workers=1,
-                threads_per_worker=int(machine.cpus),
+                threads_per_worker=int(machine.processors) + on_gpus.each * len(on_gpus.groups),
                 host="127.0.0.1",
                 dashboard_address=None,
                 memory_limit=0,
@@ -123,23 +125,24 @@ class DaskCluster:
         has = [worker["resources"] for worker in workers]
         return [Resources(r.get("cpus", 0.0), r.get("gpus", 0.0), r.get("memory_gb", 0.0)) for r in has]
 
-    def submit(self, step: Step) -> Future[Outcome]:
-        """Hand a step to Dask."""
-        needs = {"cpus": step.resources.cpus, "gpus": step.resources.gpus, "memory_gb": step.resources.memory_gb}
+    def submit(self, job: Job[Result]) -> Future[Result | CinelakeError]:
+        """Hand a job to Dask."""
+        asked = job.resources
+        needs = {"cpus": asked.processors, "gpus": asked.gpus, "memory_gb": asked.memory_gb}
         running = self._client.submit(
             _work,
-            step,
+            job,
             self._pools,
-            key=f"film-{step.film.movie_id}-{uuid.uuid4().hex}",
+            key=f"{job.what} {uuid.uuid4().hex}",
             resources={name: amount for name, amount in needs.items() if amount},
             pure=False,
         )
-        future: Future[Outcome] = Future()
+        future: Future[Result | CinelakeError] = Future()
         running.add_done_callback(lambda done: _pass_on(done, future))
         return future
 
     def close(self, *, now: bool) -> None:
-        """End our cluster, or our steps on another."""
+        """End our cluster, or our jobs on another."""
         with suppress(OSError, RuntimeError, ValueError, TimeoutError):
             if self._client is not None:
                 self._client.unregister_worker_plugin(self._pools)
@@ -153,7 +156,7 @@ class DaskCluster:
             shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _pass_on(done: Any, future: Future[Outcome]) -> None:
+def _pass_on(done: Any, future: Future[Any]) -> None:
     """Dask's future as Python's own, with our errors."""
     if done.status == "finished":
         future.set_result(done.result())
@@ -190,28 +193,30 @@ def _deaf_to_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-class StepPools(WorkerPlugin):  # type: ignore[misc]  # Dask brings no types
-    """Keeps processes for steps on each worker, as many as it has threads, and says what an undeclaring worker has."""
+class WorkerPools(WorkerPlugin):  # type: ignore[misc]  # Dask brings no types
+    """Keeps processes for jobs on each worker, and says what a worker has that declares nothing itself."""
 
-    def __init__(self, name: str, events: str):
-        self.name, self._events = name, events
+    def __init__(self, name: str, events: str, gpus: Sequence[float]):
+        self.name, self._events, self._gpus = name, events, gpus
 
     async def setup(self, worker: Any) -> None:
         """Start them."""
         multiprocessing.current_process().daemon = False  # a nanny's worker may start processes too
-        self.processes = StepProcesses(worker.state.nthreads, self._events)
-        memory_gb = worker.memory_manager.memory_limit or this_machine(None).memory_gb * BYTES_PER_GB
-        has = {"cpus": worker.state.nthreads, "memory_gb": memory_gb / BYTES_PER_GB}
-        more = {name: amount for name, amount in has.items() if name not in worker.state.total_resources}
+        has = dict(worker.state.total_resources)
+        on_gpus = shares(has.get("gpus", 0.0), self._gpus, visible())
+        memory_gb = (worker.memory_manager.memory_limit or 0) / BYTES_PER_GB or this_machine(None).memory_gb
+        threads = max(worker.state.nthreads - on_gpus.each * len(on_gpus.groups), 0)
+        more = {n: v for n, v in {"cpus": threads, "memory_gb": memory_gb}.items() if n not in has}
         if more:
             await worker.set_resources(**more)
+        self.pools = Pools(int(has.get("cpus", threads)), on_gpus, self._events)
 
     def teardown(self, worker: Any) -> None:
         """End them with what they do."""
-        self.processes.stop(now=True)
+        self.pools.stop(now=True)
 
 
-def _work(step: Step, pools: str) -> Outcome:
+def _work(job: Job[Result], name: str) -> Result | CinelakeError:
     """What a Dask worker does, in one of its threads."""
-    processes: StepProcesses = get_worker().plugins[pools].processes
-    return ended(lambda: processes.place(step))
+    pools: Pools = get_worker().plugins[name].pools
+    return ended(lambda: pools.place(job))

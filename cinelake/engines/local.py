@@ -1,55 +1,45 @@
-"""The local engine: a pool of processes on this machine (see `cinelake.engines.processes`)."""
+"""The local engine: a pool of processes on this machine (see `cinelake.engines.pools`)."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cinelake.engines.events import EventPipe
-from cinelake.engines.processes import StepProcesses
-from cinelake.errors import EngineUnavailable
-from cinelake.step import OnEvent, Step, StepReport
+from cinelake.engines.gpus import Shares, check_gpus, gpus_here, shares, visible
+from cinelake.engines.job import Job, Result
+from cinelake.engines.pools import Pools
+from cinelake.step import OnEvent
+from cinelake.task import Resources
 
 if TYPE_CHECKING:
-    from cinelake.manifest import Manifest
+    from cinelake.manifest_sections import EngineSettings
 
 PROBED_AHEAD = 2000
 
 
-def make(manifest: Manifest, on_event: OnEvent) -> LocalEngine:
+def make(settings: EngineSettings, needs: Mapping[str, Resources], on_event: OnEvent) -> LocalEngine:
     """The engine with the manifest's number of workers; by default one per processor."""
-    check_gpus(max((entry.resources.gpus for entry in manifest.enabled.values()), default=0.0))
-    workers = manifest.engine.workers or len(os.sched_getaffinity(0))
-    return LocalEngine(workers, manifest.engine.window or 2 * workers, on_event)
-
-
-def gpus_here() -> int:
-    """How many NVIDIA devices this machine shows."""
-    return len(list(Path("/dev").glob("nvidia[0-9]*")))
-
-
-def check_gpus(gpus: float) -> None:
-    """Raise `EngineUnavailable` when GPUs are asked for on a machine without any."""
-    if gpus and not gpus_here():
-        raise EngineUnavailable(
-            f"a task asks for {gpus:g} GPU, and this machine has no NVIDIA device (/dev/nvidia0 is not there). "
-            "Set its resources to {gpus: 0} and its device to cpu, or name an engine that has GPUs."
-        )
+    asked = [resources.gpus for resources in needs.values()]
+    check_gpus(max(asked, default=0.0))
+    workers = settings.workers or len(os.sched_getaffinity(0))
+    gpus = shares(gpus_here(), asked, visible())
+    window = settings.window or 2 * (workers + gpus.each * len(gpus.groups))
+    return LocalEngine(workers, gpus, window, on_event)
 
 
 class LocalEngine:
-    """Places steps on a pool of processes. Use `stop` at the end."""
+    """Places steps on processes of this machine. Use `stop` at the end."""
 
-    def __init__(self, workers: int, window: int, on_event: OnEvent):
+    def __init__(self, workers: int, gpus: Shares, window: int, on_event: OnEvent):
         self.window = max(window, workers)
         self._stopped = False
         self._events = EventPipe(on_event)
-        self._processes = StepProcesses(workers, str(self._events.path))
+        self._pools = Pools(workers, gpus, str(self._events.path))
 
     def task_runner(self) -> Any:
-        """Threads: each waits for a process of the pool."""
+        """Threads: each waits for a process."""
         from prefect.task_runners import ThreadPoolTaskRunner
 
         return ThreadPoolTaskRunner(max_workers=self.window)
@@ -57,16 +47,16 @@ class LocalEngine:
     def warm(self, films: Mapping[str, str]) -> None:
         """Start the workers; they probe the films, so that the progress knows how much there is."""
         for movie_id, path in list(films.items())[:PROBED_AHEAD]:
-            self._processes.look(movie_id, path)
+            self._pools.look(movie_id, path)
 
-    def place(self, step: Step) -> StepReport:
-        """Run a step in a process of the pool."""
-        return self._processes.place(step)
+    def place(self, job: Job[Result]) -> Result:
+        """Run a job in a process of the pool that it belongs to."""
+        return self._pools.place(job)
 
     def stop(self, *, now: bool = False) -> None:
         """Let running steps finish, or kill them now."""
         if self._stopped:
             return
         self._stopped = True
-        self._processes.stop(now=now)
+        self._pools.stop(now=now)
         self._events.close()

@@ -1,6 +1,6 @@
-"""Processes that run steps, on the machine where they are started: the local engine's, and those of a cluster's worker.
+"""Processes that run jobs, on the machine where they are started: the local engine's, and those of a cluster's worker.
 
-A step past its deadline is killed with everything it started; a process that dies costs the step it worked on and is
+A job past its deadline is killed with everything it started; a process that dies costs the job it worked on and is
 replaced (pebble's `ProcessPool` does both). Models are loaded once per process and kept.
 """
 
@@ -16,9 +16,9 @@ from multiprocessing import get_context, resource_tracker
 from typing import Any
 
 from cinelake.engines.events import event_writer
+from cinelake.engines.job import Job, Result
 from cinelake.errors import DecodeTimeout, EngineUnavailable, FilmError, WorkerLost
-from cinelake.lake import Lake
-from cinelake.step import Event, Step, StepReport, run_step
+from cinelake.step import Event
 
 GRACE_S = 30.0
 """How much longer than its deadline a step may take before the kernel kills its process (SIGALRM)."""
@@ -29,9 +29,13 @@ PR_SET_PDEATHSIG = 1
 
 
 class StepProcesses:
-    """A pool of processes. `events`: the named pipe that hears of progress. Use `stop` at the end."""
+    """A pool of processes. Use `stop` at the end.
 
-    def __init__(self, count: int, events: str):
+    events: the named pipe that hears of progress. devices: the GPUs that they see, as CUDA names them; by default those
+    that this process sees.
+    """
+
+    def __init__(self, count: int, events: str, devices: str | None = None):
         from pebble import ProcessPool
 
         resource_tracker.ensure_running()  # its own start would let Ctrl-C through again (see `_schedule`)
@@ -41,7 +45,7 @@ class StepProcesses:
             max_workers=count,
             max_tasks=STEPS_PER_PROCESS,
             initializer=start_worker,
-            initargs=(os.getpid(),),
+            initargs=(os.getpid(), devices),
             context=get_context("spawn"),
         )
 
@@ -49,19 +53,20 @@ class StepProcesses:
         """Have a film's length told as an event, some time."""
         self._schedule(_look, args=(movie_id, path, self._events))
 
-    def place(self, step: Step) -> StepReport:
-        """Run a step to its end. Raises `DecodeTimeout`, `WorkerLost`, `StorageError`, `EngineUnavailable`."""
+    def place(self, job: Job[Result]) -> Result:
+        """Run a job to its end. Raises `DecodeTimeout`, `WorkerLost`, `EngineUnavailable`, and what the job raises."""
         from pebble import ProcessExpired
 
         try:
-            return self._result(self._schedule(_work, args=(step, self._events)))
+            result: Result = self._result(self._schedule(_work, args=(job, self._events)))
+            return result
         except ProcessExpired as error:
-            Lake(step.lake).storage.sweep()  # of what the process left unfinished
+            job.sweep()
             if error.exitcode == -signal.SIGALRM:
-                raise DecodeTimeout(f"the step of {step.film.movie_id} ran past its deadline and was killed") from error
-            raise WorkerLost(f"the process working on {step.film.movie_id} died ({error})") from error
+                raise DecodeTimeout(f"{job.what} ran past its deadline and was killed") from error
+            raise WorkerLost(f"the process of {job.what} died ({error})") from error
         except (CancelledError, RuntimeError) as error:
-            raise EngineUnavailable(f"the engine was stopped before the step of {step.film.movie_id} ended") from error
+            raise EngineUnavailable(f"the engine was stopped before {job.what} ended") from error
 
     def _schedule(self, work: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         """Hand work to the pool; processes that this starts never see Ctrl-C, not even before `start_worker`."""
@@ -71,18 +76,17 @@ class StepProcesses:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
-    def _result(self, future: Any) -> StepReport:
-        """Wait for a step; a pool that was stopped never tells those that it was running."""
+    def _result(self, future: Any) -> Any:
+        """Wait for a job; a pool that was stopped never tells those that it was running."""
         while True:
             try:
-                report: StepReport = future.result(timeout=STOP_NOTICED_S)
-                return report
+                return future.result(timeout=STOP_NOTICED_S)
             except TimeoutError:
                 if self._stopped:
                     raise CancelledError from None
 
     def stop(self, *, now: bool = False) -> None:
-        """Let running steps finish, or kill them now."""
+        """Let running jobs finish, or kill them now."""
         if self._stopped:
             return
         self._stopped = True
@@ -93,27 +97,30 @@ class StepProcesses:
         self._pool.join()
 
 
-def start_worker(parent: int) -> None:
-    """Prepare a worker process: it dies with the driver, leads its own group, and leaves Ctrl-C to the driver."""
+def start_worker(parent: int, devices: str | None) -> None:
+    """Prepare a worker process: it dies with the driver, leaves Ctrl-C to the driver, and sees these GPUs."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if devices is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = devices
 
 
-def _work(step: Step, events: str) -> StepReport:
-    """Run a step under the kernel's alarm clock, which also ends code that never gives the interpreter back."""
+def _work(job: Job[Result], events: str) -> Result:
+    """Do a job under the kernel's alarm clock, which also ends code that never gives the interpreter back."""
     write = event_writer(events)
 
     def on_event(event: Event) -> None:
-        if event["kind"] == "film":
+        if event["kind"] == "film" and "limit_s" in event:
             signal.setitimer(signal.ITIMER_REAL, event["limit_s"] + GRACE_S)
         write(event)
 
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_REAL, step.limit_s() + GRACE_S)
+    limit_s = job.limit_s()
+    signal.setitimer(signal.ITIMER_REAL, limit_s + GRACE_S if limit_s else 0)
     try:
-        return run_step(step, on_event)
+        return job.run(on_event)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
 

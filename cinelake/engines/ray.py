@@ -17,7 +17,7 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import cache
@@ -31,7 +31,6 @@ from cinelake.engines.cluster import (
     ENDS_WITHIN_S,
     SHIPPED,
     ClusterEngine,
-    Outcome,
     WorkerDied,
     check_answers,
     ended,
@@ -39,14 +38,15 @@ from cinelake.engines.cluster import (
     this_machine,
 )
 from cinelake.engines.families import await_end, children_with, family
+from cinelake.engines.job import Job, Result
 from cinelake.engines.processes import StepProcesses
-from cinelake.errors import EngineUnavailable
+from cinelake.errors import CinelakeError, EngineUnavailable
 from cinelake.ray_settings import QUIET, ray_token
-from cinelake.step import OnEvent, Step
+from cinelake.step import OnEvent
 from cinelake.task import Resources
 
 if TYPE_CHECKING:
-    from cinelake.manifest import Manifest
+    from cinelake.manifest_sections import EngineSettings
 
 PORT = 10001
 SERVED_AT_LATEST = 3
@@ -54,10 +54,9 @@ OBJECT_STORE_BYTES = 100_000_000
 """Steps and reports are small; films and tables never pass through Ray."""
 
 
-def make(manifest: Manifest, on_event: OnEvent) -> ClusterEngine:
+def make(settings: EngineSettings, needs: Mapping[str, Resources], on_event: OnEvent) -> ClusterEngine:
     """The engine; an address that does not answer or lacks what is asked for raises `EngineUnavailable`."""
-    engine = manifest.engine
-    return make_cluster_engine(manifest, RayCluster(engine.address, engine.workers), on_event)
+    return make_cluster_engine(RayCluster(settings.address, settings.workers), settings, needs, on_event)
 
 
 class RayCluster:
@@ -88,7 +87,7 @@ class RayCluster:
         machine = this_machine(self._workers)
         return {
             **_QUIET_INIT,
-            "num_cpus": int(machine.cpus),
+            "num_cpus": int(machine.processors),
             "num_gpus": int(machine.gpus),
             "_memory": int(machine.memory_gb * BYTES_PER_GB),
             "object_store_memory": OBJECT_STORE_BYTES,
@@ -108,25 +107,25 @@ class RayCluster:
         has = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         return [Resources(r.get("CPU", 0.0), r.get("GPU", 0.0), r.get("memory", 0.0) / BYTES_PER_GB) for r in has]
 
-    def submit(self, step: Step) -> Future[Outcome]:
-        """Hand a step to Ray."""
-        needs = step.resources
+    def submit(self, job: Job[Result]) -> Future[Result | CinelakeError]:
+        """Hand a job to Ray."""
+        needs = job.resources
         ref = self._work.options(
-            name=f"film {step.film.movie_id}",
-            num_cpus=needs.cpus,
+            name=job.what,
+            num_cpus=needs.processors,
             num_gpus=needs.gpus,
             memory=int(needs.memory_gb * BYTES_PER_GB),
             max_retries=0,
-        ).remote(step, self._events)
+        ).remote(job, self._events)
         with self._lock:
             self._running.add(ref)
         return self._translated(ref)
 
-    def _translated(self, ref: Any) -> Future[Outcome]:
+    def _translated(self, ref: Any) -> Future[Any]:
         """Ray's future with our errors; threads wait for it outside of Ray, so that Ray can be ended under them."""
-        future: Future[Outcome] = Future()
+        future: Future[Any] = Future()
 
-        def pass_on(done: Future[Outcome]) -> None:
+        def pass_on(done: Future[Any]) -> None:
             with self._lock:
                 self._running.discard(ref)
             error = done.exception()
@@ -139,7 +138,7 @@ class RayCluster:
         return future
 
     def close(self, *, now: bool) -> None:
-        """End our cluster, or our steps on another."""
+        """End our cluster, or our jobs on another."""
         import ray
 
         with self._lock:
@@ -200,12 +199,12 @@ def _environment(more: dict[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _work(step: Step, events: str) -> Outcome:
+def _work(job: Job[Result], events: str) -> Result | CinelakeError:
     """What a Ray worker does."""
-    return ended(lambda: _processes(events, os.environ.get("CUDA_VISIBLE_DEVICES", "")).place(step))
+    return ended(lambda: _processes(events, os.environ.get("CUDA_VISIBLE_DEVICES", "")).place(job))
 
 
 @cache
 def _processes(events: str, gpus: str) -> StepProcesses:
-    """This worker's process for steps; one for each GPU that Ray may give it."""
+    """This worker's process for jobs; one for each GPU that Ray may give it. Ray keeps workers of GPUs apart."""
     return StepProcesses(1, events)

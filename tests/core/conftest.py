@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from _declared_tasks import KNOWN
 from _toy_model import MODEL as TOY
+from _toy_tasks import HOOKS, TASKS, Night
 
 from cinelake import manifest as manifest_file
 from cinelake import manifest_models, manifest_tasks
@@ -20,6 +21,16 @@ from cinelake.model import Model
 from cinelake.task import TaskSpec
 
 HEAD = 'lake: lake\ncatalogue: {films: "films/*"}\n'
+
+
+@pytest.fixture
+def night(tmp_path: Path, draw_film: Callable[..., Path], own_tasks: Callable[..., None]) -> Iterator[Night]:
+    """A night with one film of twenty pictures and a second of sound."""
+    own_tasks(*TASKS)
+    night = Night(tmp_path)
+    draw_film(night.film, sound=True)
+    yield night
+    HOOKS.clear()
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ def test_a_disabled_entry_needs_nothing_and_does_not_run(load: Any) -> None:
 
 def test_resources_of_an_entry_go_before_those_of_its_task(load: Any) -> None:
     manifest = load("tasks: {cuts: , pictures: , persons: {resources: {gpus: 0}}}")
-    assert manifest.tasks["persons"].resources == Resources(cpus=1, gpus=0, memory_gb=2)
+    assert manifest.tasks["persons"].resources == Resources(gpus=0, memory_gb=2)
 
 
 def test_paths_are_relative_to_the_manifest_in_submodels_too(load: Any, tmp_path: Path) -> None:

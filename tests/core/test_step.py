@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from _toy_tasks import HOOKS, TASKS, Night, outcomes
+from _toy_tasks import HOOKS, Night, outcomes
 
 from cinelake.errors import DamagedFilm, FilmError, InputChanged, StorageError, UsageError, WeightsMissing
 from cinelake.step import Step, run_step
 from cinelake.task import Film
-
-
-@pytest.fixture
-def night(tmp_path: Path, draw_film: Callable[..., Path], own_tasks: Callable[..., None]) -> Iterator[Night]:
-    """A night with one film of twenty pictures and a second of sound."""
-    own_tasks(*TASKS)
-    night = Night(tmp_path)
-    draw_film(night.film, sound=True)
-    yield night
-    HOOKS.clear()
 
 
 def raising(error: BaseException) -> Callable[[], None]:

@@ -68,4 +68,4 @@ def test_a_cancelled_run_ends_its_steps_there_and_the_next_run_goes_on(waiting):
 def test_what_no_node_of_it_has_is_refused_before_anything_starts(waiting):
     change(waiting.folder, "late: {", "late: {resources: {gpus: 1}, ")
     assert waiting.run() == 2
-    assert "late asks for 1 cpus, 1 gpus" in waiting.said() and not waiting.cell("early").exists()
+    assert "late asks for 0 cpus, 1 gpus" in waiting.said() and not waiting.cell("early").exists()

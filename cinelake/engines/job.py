@@ -1,0 +1,32 @@
+"""What an engine places: a film's step, a training, a tuning."""
+
+from __future__ import annotations
+
+from typing import Protocol, TypeVar
+
+from cinelake.step import OnEvent
+from cinelake.task import Resources
+
+Result = TypeVar("Result")
+Gives = TypeVar("Gives", covariant=True)
+
+
+class Job(Protocol[Gives]):
+    """Work for one worker. Picklable; so is what `run` gives. Events that `run` tells are JSON."""
+
+    @property
+    def what(self) -> str:
+        """What it is, for errors: "the step of heidi"."""
+
+    @property
+    def resources(self) -> Resources:
+        """What is kept for it."""
+
+    def limit_s(self) -> float:
+        """How long it may take; 0: as long as it likes. An event `film` with `limit_s` gives it another limit."""
+
+    def run(self, on_event: OnEvent) -> Gives:
+        """Do it."""
+
+    def sweep(self) -> None:
+        """Remove what a process left that was killed in the middle."""

@@ -1,0 +1,73 @@
+"""A film's step is cut where its cells change between processors and GPUs, and nowhere else."""
+
+from __future__ import annotations
+
+from _toy_tasks import HOOKS, Night, outcomes
+
+from cinelake.errors import DamagedFilm
+from cinelake.legs import legs, walk
+from cinelake.step import Step, StepReport, run_step
+from cinelake.task import Resources
+
+ON_GPU = "sums: {resources: {gpus: 0.5}}"
+
+
+def cut(night: Night, *entries: str) -> list[list[str]]:
+    (step,) = night.steps(*entries)
+    return [[cell.table for cell in leg.cells] for leg in legs(step)]
+
+
+def walked(night: Night, *entries: str) -> tuple[list[Step], StepReport]:
+    (step,) = night.steps(*entries)
+    placed: list[Step] = []
+
+    def place(leg: Step) -> StepReport:
+        placed.append(leg)
+        return run_step(leg)
+
+    return placed, walk(step, place)
+
+
+def test_a_film_without_gpu_tasks_has_one_leg(night):
+    assert cut(night, "cards", "clock", "sums", "totals") == [["cards", "clock", "sums", "totals"]]
+
+
+def test_decoding_then_the_gpu_then_what_needs_it(night):
+    assert cut(night, "cards", "clock", ON_GPU, "totals") == [["cards", "clock"], ["sums"], ["totals"]]
+
+
+def test_two_tables_on_gpus_are_one_leg_where_nothing_lies_between(night):
+    totals = "totals: {resources: {gpus: 1}}"
+    assert cut(night, "cards", "clock", ON_GPU, totals) == [["cards", "clock"], ["sums", "totals"]]
+
+
+def test_what_shares_the_one_decode_stays_together(night):
+    assert cut(night, "cards: {resources: {gpus: 1}}", "clock", "sums") == [["cards", "clock"], ["sums"]]
+
+
+def test_a_leg_on_a_gpu_keeps_no_processor_unless_it_asks_for_one(night):
+    (step,) = night.steps("cards", "clock", ON_GPU, "totals")
+    assert [(leg.resources.processors, leg.resources.gpus) for leg in legs(step)] == [(1, 0), (0, 0.5), (1, 0)]
+    assert Resources(cpus=2, gpus=1).processors == 2
+
+
+def test_all_legs_together_make_what_one_step_makes(night):
+    placed, report = walked(night, "cards", "clock", ON_GPU, "totals")
+    assert len(placed) == 3 and night.numbers("totals") == [50]
+    assert outcomes(report) == dict.fromkeys(("cards", "clock", "sums", "totals"), "made")
+    assert report.frames_decoded and report.film_s and report.wall_s
+
+
+def test_what_one_leg_could_not_make_the_next_ones_skip(night):
+    def damaged() -> None:
+        raise DamagedFilm("no picture can be read")
+
+    HOOKS["cards.finish"] = damaged
+    _, report = walked(night, "cards", "clock", ON_GPU, "totals")
+    assert outcomes(report) == {"cards": "damaged_film", "clock": "made", "sums": "skipped", "totals": "skipped"}
+    assert "needs cards" in next(cell.message for cell in report.cells if cell.table == "sums")
+
+
+def test_a_film_with_nothing_to_make_has_no_leg(night):
+    night.run("cards")
+    assert night.steps("cards") == []
