@@ -40,8 +40,6 @@ class Postgres:
 
     def url(self, database: str = "postgres", driver: str = "") -> str:
         """The address of a database, as SQLAlchemy takes it: with `driver`, `postgresql+DRIVER://…`."""
-        from urllib.parse import quote
-
         scheme = f"postgresql+{driver}" if driver else "postgresql"
         return f"{scheme}://{OWNER}:{quote(self.password, safe='')}@127.0.0.1:{self.port}/{database}"
 

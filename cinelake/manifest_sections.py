@@ -5,82 +5,35 @@ The sentences are the descriptions in `schema/pipeline.schema.json`, so an edito
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from cinelake.clock_settings import check_cron, check_zone
-from cinelake.storage import Place
+from cinelake.manifest_places import (
+    SCHEME,
+    CatalogueSettings,
+    LakeSettings,
+    PositiveFloat,
+    Section,
+    StagingSettings,
+    Text,
+    absolute,
+)
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
-Text = Annotated[str, StringConstraints(min_length=1)]
-VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}@([a-z][a-z0-9_]*|[0-9]+)$")]
 Flow = Literal["catalogue", "train", "tune", "publish"]
 PositiveInt = Annotated[int, Field(gt=0)]
-PositiveFloat = Annotated[float, Field(gt=0)]
 Cron = Annotated[str, StringConstraints(pattern=r"^\S+( \S+){4}$"), AfterValidator(check_cron)]
 Zone = Annotated[str, StringConstraints(min_length=1), AfterValidator(check_zone)]
-
-_SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
 SearchRange = Annotated[
     dict[Literal["choice", "uniform", "log_uniform", "int"], Annotated[list[Any], Field(min_length=1)]],
     Field(min_length=1, max_length=1),
 ]
-
-
-class Section(BaseModel):
-    """Base of a section: frozen, unknown names refused, every field with a description."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class LakeSettings(Section):
-    """Where the lake's tables are. `lake: FOLDER` is short for `lake: {uri: FOLDER}`."""
-
-    uri: Text
-    """A folder (relative to the manifest), or `s3://bucket/prefix`, `gs://bucket/prefix`."""
-    region: str | None = None
-    """Region of the bucket, if it cannot be told from the bucket's name."""
-    endpoint: str | None = None
-    """Address of an S3 service that is not Amazon's, as in `http://localhost:9000`."""
-    anonymous: bool = False
-    """Ask a public bucket without credentials."""
-    access_key_env: VariableName | None = None
-    """Name of the environment variable that holds the access key; the key itself never stands in a manifest."""
-    secret_key_env: VariableName | None = None
-    """Name of the environment variable that holds the secret key."""
-    session_token_env: VariableName | None = None
-    """Name of the environment variable that holds a session token."""
-
-    @property
-    def place(self) -> Place:
-        """The place, as storage takes it."""
-        return Place(**self.model_dump())
-
-    def in_folder(self, base: Path) -> LakeSettings:
-        """The same settings with an absolute `uri`."""
-        return self.model_copy(update={"uri": absolute(self.uri, base)})
-
-
-class CatalogueSettings(Section):
-    """The films: exactly one of `films` and `list`."""
-
-    films: Text | None = None
-    """A folder, or a glob such as `films/*` or `films/**/*.mp4`."""
-    list: Text | None = None
-    """A CSV or Parquet file with a column uri and, if wanted, movie_id, title and group (the film's series)."""
-
-    @model_validator(mode="after")
-    def _one_source(self) -> CatalogueSettings:
-        given = [name for name in ("films", "list") if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise ValueError(f"expected exactly one of films and list, received {' and '.join(given) or 'none'}")
-        return self
 
 
 class EngineSettings(Section):
@@ -117,18 +70,21 @@ class TrackingSettings(Section):
     """Where MLflow records runs and keeps trained models."""
 
     uri: Text = Field(default="mlflow.db", repr=False)
-    """An SQLite file (relative to the manifest), or the address of an MLflow server."""
+    """An SQLite file (relative to the manifest), the address of an MLflow server, or a database `postgresql://…`."""
+    artifacts: Text | None = None
+    """Of a database: the folder of runs' and models' files; left out: `mlruns`, beside SQLite's file or this one."""
     experiment: Text = "cinelake"
     """Name of the MLflow experiment."""
     enabled: bool = True
     """false: runs are not recorded. Training needs it."""
 
     def in_folder(self, base: Path) -> TrackingSettings:
-        """The same settings with a `uri` that MLflow understands: a file becomes `sqlite:///…`."""
+        """The same settings with absolute paths, and a `uri` that MLflow understands: a file becomes `sqlite:///…`."""
         path = self.uri.removeprefix("sqlite:///")
-        if _SCHEME.match(path):
-            return self
-        return self.model_copy(update={"uri": f"sqlite:///{absolute(path, base)}"})
+        is_file = not SCHEME.match(path)
+        uri = f"sqlite:///{absolute(path, base)}" if is_file else self.uri
+        artifacts = self.artifacts or (None if is_file else "mlruns")
+        return self.model_copy(update={"uri": uri, "artifacts": artifacts and absolute(artifacts, base)})
 
 
 class ModelSettings(Section):
@@ -343,6 +299,8 @@ class Sections(Section):
     """Where the tables are written: a folder, or a mapping with `uri` and the bucket's options."""
     catalogue: CatalogueSettings
     """The films."""
+    staging: StagingSettings = StagingSettings()
+    """Where films that are not on this machine's disk are copied to while they are worked on."""
     labels: Text = "labels"
     """The folder of people's labels; it is not part of the lake and is never derived."""
     engine: EngineSettings = EngineSettings()
@@ -376,10 +334,3 @@ class Sections(Section):
 def _check_flow(flow: str, model: str | None) -> None:
     if flow in {"train", "tune"} and model is None:
         raise ValueError(f"flow {flow!r} needs `model: NAME`")
-
-
-def absolute(place: str, base: Path) -> str:
-    """A place relative to `base` as an absolute path; `file://` is dropped, other URIs stay as they are."""
-    if _SCHEME.match(place) and not place.startswith("file://"):
-        return place
-    return str((base / place.removeprefix("file://")).absolute())

@@ -30,6 +30,7 @@ Where = tuple[str | int, ...]
 
 _TAG = "tag:yaml.org,2002:"
 _PLAIN = {f"{_TAG}{kind}" for kind in ("str", "int", "float", "bool", "null", "map", "seq", "timestamp")}
+_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s/@:]*:(?!\$\{)[^\s/@]+@")
 _VARIABLE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{")
 
 
@@ -170,6 +171,10 @@ class _Reader:
 
     def _scalar(self, node: ScalarNode, where: Where) -> Any:
         tag, text = str(node.tag), node.value
+        if _PASSWORD.match(text):
+            return self.document.fault(
+                where, "holds a password, which is recorded with every run: write `${NAME}` instead"
+            )
         if tag == f"{_TAG}str" and "${" in text:
             self.document.written[where] = text
             text = self._with_environment(text, where)

@@ -13,7 +13,8 @@ from typing import NoReturn
 
 from cinelake.errors import EngineUnavailable, UsageError
 from cinelake.manifest import load_manifest
-from cinelake.tracking.store import sqlite_file
+from cinelake.manifest_sections import TrackingSettings
+from cinelake.tracking.store import artifact_folder
 from cli.screen import err, out
 from flows.server import (
     QUIET,
@@ -35,7 +36,7 @@ def keep_up(manifest: Path, prefect_port: int, mlflow_port: int) -> int:
         _check_free(port)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     prefect = start_prefect(folder, prefect_port, services=True)
-    mlflow = _start_mlflow(folder, loaded.tracking.uri, mlflow_port)
+    mlflow = _start_mlflow(folder, loaded.tracking, mlflow_port)
     note = folder / "up.json"
     worker: subprocess.Popen[bytes] | None = None
     try:
@@ -70,13 +71,14 @@ def _check_free(port: int) -> None:
             raise UsageError(f"port {port} is taken: name another with --prefect-port or --mlflow-port") from error
 
 
-def _start_mlflow(folder: Path, uri: str, port: int) -> subprocess.Popen[bytes]:
-    path = sqlite_file(uri)
-    artifacts = (path.parent if path else folder) / "mlruns"
+def _start_mlflow(folder: Path, tracking: TrackingSettings, port: int) -> subprocess.Popen[bytes]:
+    artifacts = artifact_folder(tracking) or folder / "mlruns"
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
-               "--backend-store-uri", uri, "--default-artifact-root", str(artifacts)]  # fmt: skip
+               "--default-artifact-root", str(artifacts)]  # fmt: skip
+    # The database may hold a password: everybody on the machine sees commands, nobody environments
+    env = {**os.environ, **QUIET, "MLFLOW_BACKEND_STORE_URI": tracking.uri}
     with (folder / "mlflow.log").open("wb") as log:
-        return subprocess.Popen(command, env={**os.environ, **QUIET}, stdout=log, stderr=log, start_new_session=True)
+        return subprocess.Popen(command, env=env, stdout=log, stderr=log, start_new_session=True)
 
 
 def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:

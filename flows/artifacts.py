@@ -23,6 +23,7 @@ from prefect.exceptions import PrefectException
 from cinelake.manifest import Manifest
 from cinelake.planning import Planning
 from cinelake.step import StepReport
+from cinelake.tracking.addresses import shown
 from flows.server import read_up, state_folder
 
 UPDATE_EVERY_S = 5.0
@@ -91,8 +92,9 @@ def show_end(manifest: Manifest, facts: Mapping[str, Any], mlflow_page: str, fai
     """The end of a run in words, with links to its record in MLflow and to reports."""
     lines = [f"- {name}: {value}" for name, value in facts.items() if value not in ("", None, [], {})]
     up = read_up(state_folder(manifest.folder)).get("mlflow", "")
-    server = manifest.tracking.uri if manifest.tracking.uri.startswith("http") else up
-    record = f"[{mlflow_page}]({server}/#/{mlflow_page})" if server else f"`{mlflow_page}` in {manifest.tracking.uri}"
+    uri = shown(manifest.tracking.uri)
+    server = uri if uri.startswith("http") else up
+    record = f"[{mlflow_page}]({server}/#/{mlflow_page})" if server else f"`{mlflow_page}` in {uri}"
     lines += [f"- MLflow: {record}"] if mlflow_page else []
     lines += [f"- lake: `{manifest.lake.uri}`", f"- report: `{manifest.folder / 'report'}`"]
     lines += [f"- failed: {failure}" for failure in failures]

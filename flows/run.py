@@ -278,8 +278,7 @@ def _record(planning: Planning) -> RunRecord | None:
         {"movie_id": c.movie_id, "task": c.table, "state": c.state, "reason": c.reason} for c in planning.plan.stale
     ]
     return RunRecord(
-        uri=tracking.uri,
-        experiment=tracking.experiment,
+        tracking=tracking,
         name=time.strftime("catalogue %Y-%m-%d %H:%M:%S"),
         texts={"pipeline.yaml": planning.manifest.text, "plan.json": json.dumps({"cells": plan}, indent=1)},
         params={

@@ -21,6 +21,7 @@ from cinelake.artefacts import FILES, Artefact, artefact_digest
 from cinelake.errors import ModelUnusable, UnknownName
 from cinelake.manifest_sections import TrackingSettings
 from cinelake.model import Arrays
+from cinelake.tracking.addresses import shown
 from cinelake.tracking.runs import TrainingRecord
 from cinelake.tracking.store import connect, tracking_errors
 
@@ -235,7 +236,7 @@ def fetch(tracking: TrackingSettings, name: str, number: int, target: Path) -> P
         found = artefact_digest(folder)
         if found != version.digest:
             raise ModelUnusable(
-                f"{name} version {number} in MLflow at {tracking.uri} has digest {found}, registered was "
+                f"{name} version {number} in MLflow at {shown(tracking.uri)} has digest {found}, registered was "
                 f"{version.digest}: its files are damaged; train again, or roll back with `cinelake models`"
             )
         shutil.copytree(folder, target, dirs_exist_ok=True)

@@ -19,6 +19,7 @@ from typing import Any
 
 from cinelake.errors import UsageError
 from cinelake.manifest_sections import TrackingSettings
+from cinelake.tracking.addresses import cleaned, shown
 from cinelake.tracking.store import connect, experiment_id, tracking_errors
 
 PARAM_CHARACTERS = 6000
@@ -33,8 +34,7 @@ SECONDS_AT_ONCE = 1.0
 class RunRecord:
     """One MLflow run of a catalogue run. `start` returns at once; `finish` waits and gives what to tell the user."""
 
-    uri: str
-    experiment: str
+    tracking: TrackingSettings
     name: str
     texts: Mapping[str, str]
     params: Mapping[str, str]
@@ -51,8 +51,8 @@ class RunRecord:
 
     def _open(self) -> None:
         try:
-            self._client = connect(self.uri)
-            experiment = experiment_id(self._client, self.uri, self.experiment)
+            self._client = connect(self.tracking.uri)
+            experiment = experiment_id(self._client, self.tracking)
             run = self._client.create_run(experiment, run_name=self.name, tags={"mlflow.source.name": "cinelake run"})
             self._run_id = run.info.run_id
             for key, value in self.params.items():
@@ -60,7 +60,7 @@ class RunRecord:
             for file, text in self.texts.items():
                 self._client.log_text(self._run_id, text, file)
         except Exception as error:  # noqa: BLE001 - MLflow raises many kinds; none may stop the work
-            self._error = f"{type(error).__name__}: {error}".splitlines()[0]
+            self._error = self._words(error)
 
     def finish(
         self, status: str, metrics: Mapping[str, float], failures: Sequence[Mapping[str, Any]], texts: Mapping[str, str]
@@ -69,13 +69,16 @@ class RunRecord:
         if self._thread:
             self._thread.join(timeout=60)
         if not self._error and not self._run_id:
-            self._error = f"{self.uri} did not answer"
+            self._error = f"{shown(self.tracking.uri)} did not answer"
         try:
             if not self._error:
                 self._close(status, metrics, failures, texts)
         except Exception as error:  # noqa: BLE001 - as above
-            self._error = f"{type(error).__name__}: {error}".splitlines()[0]
+            self._error = self._words(error)
         return f"not recorded: {self._error}" if self._error else self._run_id
+
+    def _words(self, error: Exception) -> str:
+        return cleaned(f"{type(error).__name__}: {error}".splitlines()[0], self.tracking.uri)
 
     def _close(
         self, status: str, metrics: Mapping[str, float], failures: Sequence[Mapping[str, Any]], texts: Mapping[str, str]
@@ -147,7 +150,7 @@ class TrainingRecord:
         return run_id
 
     def _created(self, name: str, tags: Mapping[str, str], parent: str | None) -> str:
-        experiment = experiment_id(self.client, self.tracking.uri, self.tracking.experiment)
+        experiment = experiment_id(self.client, self.tracking)
         all_tags = {"mlflow.source.name": "cinelake", **tags}
         if parent:
             all_tags["mlflow.parentRunId"] = parent
@@ -171,7 +174,8 @@ class TrainingRecord:
         with self._errors():
             self._write_epochs()
             if error is not None:
-                self.client.set_tag(self.run_id, "error", f"{type(error).__name__}: {error}"[:5000])
+                words = cleaned(f"{type(error).__name__}: {error}", self.tracking.uri)
+                self.client.set_tag(self.run_id, "error", words[:5000])
             self.client.set_terminated(self.run_id, status)
 
     def params(self, params: Mapping[str, Any]) -> None:

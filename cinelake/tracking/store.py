@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from cinelake.errors import StorageError
 from cinelake.interrupts import interrupts_held
 from cinelake.locks import alone
+from cinelake.manifest_sections import TrackingSettings
+from cinelake.tracking.addresses import cleaned, has_secrets, shown, sqlite_file
 
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -22,10 +24,12 @@ QUIET = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
 }
+MAKING_TABLES = 0x63696E656C616B65
+"""The number of the advisory lock under which tables are made in PostgreSQL: `cinelake` in ASCII."""
 
 
 def connect(uri: str) -> Any:
-    """An `MlflowClient` for this tracking store, which is made if it is an SQLite file that is not there yet."""
+    """An `MlflowClient` for this tracking store; an SQLite file that is not there yet is made, with its folder."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     path = sqlite_file(uri)
@@ -35,31 +39,52 @@ def connect(uri: str) -> Any:
 
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    # Whoever comes first makes the tables of a new SQLite file; two at once would fail
-    with alone(path.parent) if path else nullcontext():
+    # Whoever comes first makes the tables of a new database; two at once would fail
+    with _alone_at(uri):
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
-def experiment_id(client: Any, uri: str, name: str) -> str:
-    """The id of the experiment, made if need be; beside an SQLite file its artifacts go to `mlruns`."""
+@contextmanager
+def _alone_at(uri: str) -> Iterator[None]:
+    """One client at a time where it may have to make tables; a server made its own when it started."""
+    path = sqlite_file(uri)
+    if path:
+        with alone(path.parent):
+            yield
+    elif uri.startswith("postgresql"):
+        from sqlalchemy import create_engine, text
+        from sqlalchemy.pool import NullPool
+
+        with create_engine(uri, poolclass=NullPool).connect() as connection:  # its end is the lock's
+            connection.execute(text("SELECT pg_advisory_lock(:number)"), {"number": MAKING_TABLES})
+            yield
+    else:
+        yield
+
+
+def experiment_id(client: Any, tracking: TrackingSettings) -> str:
+    """The id of the experiment, made if need be; its files go where the manifest says, or the server."""
     from mlflow.exceptions import MlflowException
 
+    name = tracking.experiment
     found = client.get_experiment_by_name(name)
     if found:
         return str(found.experiment_id)
-    path = sqlite_file(uri)
-    where = (path.parent / "mlruns").as_uri() if path else None
+    where = artifact_folder(tracking)
     try:
-        return str(client.create_experiment(name, artifact_location=where))
+        return str(client.create_experiment(name, artifact_location=where.as_uri() if where else None))
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
         return str(client.get_experiment_by_name(name).experiment_id)
 
 
-def sqlite_file(uri: str) -> Path | None:
-    """The file of an SQLite tracking store; None for servers."""
-    return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
+def artifact_folder(tracking: TrackingSettings) -> Path | None:
+    """Where files of runs and models are kept; None for a server, which knows by itself."""
+    path = sqlite_file(tracking.uri)
+    if path and tracking.artifacts is None:
+        return path.parent / "mlruns"
+    return Path(tracking.artifacts) if tracking.artifacts and not tracking.uri.startswith("http") else None
 
 
 @contextmanager
@@ -76,6 +101,9 @@ def tracking_errors(uri: str, doing: str) -> Iterator[None]:
         with interrupts_held():
             yield
     except (MlflowException, SQLAlchemyError, RequestException, OSError) as error:
-        words = (str(error).splitlines() or [type(error).__name__])[0]
+        words = cleaned((str(error).splitlines() or [type(error).__name__])[0], uri)
         what = "its disk, and whether the file is an MLflow database" if sqlite_file(uri) else "whether it runs there"
-        raise StorageError(f"{doing} in MLflow at {uri}: {words}. Check {what} (`tracking.uri` names it)") from error
+        # A cause is shown by tracebacks, in its own words
+        cause = None if has_secrets(uri) else error
+        said = f"{doing} in MLflow at {shown(uri)}: {words}. Check {what} (`tracking.uri` names it)"
+        raise StorageError(said) from cause
