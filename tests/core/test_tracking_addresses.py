@@ -39,5 +39,5 @@ def test_an_error_of_a_store_with_a_password_has_no_cause_that_a_traceback_would
 
 
 def test_a_password_that_stands_in_the_manifest_itself_is_a_problem(problems):
-    said = ["1: tracking.uri: holds a password, which is recorded with every run: write `${NAME}` instead"]
+    said = ["3: tracking.uri: holds a password, which is recorded with every run: write `${NAME}` instead"]
     assert problems("tracking: {uri: 'postgresql://me:hunter2@${HOST:-db}/mlflow'}\ntasks: {cuts: }")[:1] == said

@@ -4,9 +4,10 @@ import shutil
 
 import pytest
 from _browser import complaints, open_browser, visit, wait, why_not
+from _needed import need
 from _report_sites import write
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(why_not()), reason=why_not())]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +20,7 @@ def site(made_once, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser():
+    need("chromium", why_not())
     opened = open_browser()
     yield opened
     opened.quit()
