@@ -2,7 +2,8 @@
 
 A film's arrival is the time since which its file is what and where it is: the change time of its inode (ctime). Copies
 and moves that keep the time of modification still set it, so a film that arrived since a day is never missed; a chmod
-or a new link sets it too, so one may be named too many, which costs nothing: what is fresh is not made again.
+or a new link sets it too, so one may be named too many, which costs nothing: what is fresh is not made again. On an
+object store it is the time at which the object was written.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from cinelake.catalogue import movie_id_of
+from cinelake.catalogue import CatalogueFilm, movie_id_of
 from cinelake.errors import UsageError, did_you_mean
 from cinelake.planning import Planning
 
@@ -36,16 +37,18 @@ def chosen(
     if since is None:
         return part
     since = since.astimezone()
-    late = {movie_id for movie_id, film in planning.films.items() if arrived(film.path) >= since}
+    late = {movie_id for movie_id, film in planning.films.items() if arrived(film) >= since}
     words = f"{part.plan.selection} since {since.isoformat(timespec='minutes')}".strip()
     cells = tuple(cell for cell in part.plan.cells if cell.movie_id in late)
     return replace(part, plan=replace(part.plan, cells=cells, selection=words))
 
 
-def arrived(path: str) -> datetime.datetime:
+def arrived(film: CatalogueFilm) -> datetime.datetime:
     """When a film arrived; the beginning of time where its file is gone."""
+    if film.stamp:
+        return datetime.datetime.fromtimestamp(film.stamp.mtime_ns / 1e9, datetime.UTC)
     try:
-        return datetime.datetime.fromtimestamp(Path(path).stat().st_ctime, datetime.UTC)
+        return datetime.datetime.fromtimestamp(Path(film.path).stat().st_ctime, datetime.UTC)
     except OSError:
         return datetime.datetime.min.replace(tzinfo=datetime.UTC)
 

@@ -2,38 +2,33 @@
 
 A folder, a glob or a list gives films with a `movie_id` each; a film that cannot run is a `CatalogueProblem`
 and the others go on. Reading asks the file system for names and kinds only: no film is opened, and the
-fingerprint of a film's content is a function of its own.
+fingerprint of a film's content is a matter of its own. On an object store, that is a request per thousand films.
 """
 
 from __future__ import annotations
 
 import glob
-import hashlib
 import os
 import re
 import stat
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from cinelake.catalogue_list import ListRow, read_list
-from cinelake.errors import FilmMissing, ManifestError, Problem
+from cinelake.catalogue_store import films_at
+from cinelake.errors import FilmError, ManifestError, Problem, StorageError
+from cinelake.film_content import printable
+from cinelake.film_store import FilmStore, holds_credentials, is_remote
+from cinelake.sidecars import SIDECARS, suffix_of, without_sidecars
+from cinelake.storage import Stamp
 
 if TYPE_CHECKING:
-    from cinelake.manifest_sections import CatalogueSettings
+    from cinelake.manifest_places import CatalogueSettings
 
 ID_LENGTH = 96
-BLOCK_BYTES = 64 * 1024
-BLOCKS = 18
-
-# What lies beside films and is none: subtitles, notes, pictures, unfinished downloads.
-SIDECARS = (
-    *(".srt", ".vtt", ".ass", ".ssa", ".sub", ".idx", ".nfo", ".json", ".csv", ".txt", ".xml", ".md", ".parquet"),
-    *(".yaml", ".yml", ".jpg", ".jpeg", ".png", ".webp", ".pdf", ".sha1", ".sha256", ".md5", ".torrent"),
-    *(".part", ".crdownload", ".download", ".tmp", ".aria2", ".ytdl"),
-)
 
 _NOT_IN_ID = re.compile(r"[^a-z0-9]+")
 _ID = re.compile(rf"[a-z0-9_]{{1,{ID_LENGTH}}}")
@@ -42,9 +37,10 @@ _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class CatalogueFilm:
-    """A film that can run. `path`: local and absolute; `uri`: as the catalogue shows it; `group`: its series.
+    """A film that can run. `uri`: as the catalogue shows it; `group`: its series.
 
-    line: the film's line in the list; 0 where there is none.
+    path: local and absolute, or the address of a film on an object store, which then has a `stamp`: its size and time
+    as the store lists them. line: the film's line in the list; 0 where there is none.
     """
 
     movie_id: str
@@ -53,13 +49,25 @@ class CatalogueFilm:
     title: str
     group: str = ""
     line: int = 0
+    stamp: Stamp | None = None
+
+    def look(self) -> Stamp:
+        """Size and time: as the store listed them, or as the file has them now; zeros where there is no file."""
+        if self.stamp:
+            return self.stamp
+        try:
+            stat = os.stat(self.path)  # noqa: PTH116 (10,000 of them)
+        except OSError:
+            return Stamp(0, 0)
+        return Stamp(stat.st_size, stat.st_mtime_ns)
 
 
 @dataclass(frozen=True, slots=True)
 class CatalogueProblem:
     """What keeps films from running.
 
-    reason: `movie_id_clash`, `film_missing`, `staging_unavailable`, `bad_row`; of `duplicates`: `same_content`.
+    reason: `movie_id_clash`, `bad_row`; that a film cannot be had: `film_missing`, and of a store `film_refused`,
+    `store_unavailable`; of `duplicates`: `same_content`.
     movie_id: the film's; `list_row_7` for a row of a list (line 7) that gives none. line: of the list; 0 elsewhere.
     """
 
@@ -75,12 +83,14 @@ class Catalogue:
     """The films that can run, by `movie_id`, and the problems of the others.
 
     warnings: sentences about the whole catalogue. skipped: sidecars (subtitles, notes, pictures) left aside.
+    store: the object stores that its films are on, with what they have listed.
     """
 
     films: tuple[CatalogueFilm, ...]
     problems: tuple[CatalogueProblem, ...] = ()
     warnings: tuple[str, ...] = ()
     skipped: int = 0
+    store: FilmStore = field(default_factory=FilmStore, compare=False, repr=False)
 
 
 def read_catalogue(settings: CatalogueSettings, base: Path, only: str | None = None) -> Catalogue:
@@ -89,10 +99,13 @@ def read_catalogue(settings: CatalogueSettings, base: Path, only: str | None = N
     only: of a glob, nothing but the files that have this `movie_id` is looked at, unless there is none.
     Raises `ManifestError` if the folder is not there or the list cannot be read.
     """
+    store = FilmStore(settings.place)
     if settings.list is not None:
         films, problems = _in_list(base / settings.list)
-        return _catalogue(films, problems, [])
+        return _catalogue(films, problems, [], store)
     place = settings.films or ""
+    if _SCHEME.match(place):
+        return _on_store(place, store)
     found = base / place
     if found.is_dir():
         paths, skipped = _in_folder(found)
@@ -105,7 +118,20 @@ def read_catalogue(settings: CatalogueSettings, base: Path, only: str | None = N
     shown_from = f"{base.absolute()}/"
     films = [_film_at(path, shown_from) for path in paths]
     warnings = [] if films else [f"no film in {place!r} (from {base}), {skipped} other files"]
-    return _catalogue(films, [], warnings, skipped)
+    return _catalogue(films, [], warnings, store, skipped)
+
+
+def _on_store(place: str, store: FilmStore) -> Catalogue:
+    """The films at an address. Raises `ManifestError`; `StorageError` when the store cannot be listed."""
+    if not is_remote(place):
+        message = f"expected a folder, a glob, s3://BUCKET/… or gs://BUCKET/…, received {place!r}"
+        raise ManifestError([Problem("", 0, "catalogue.films", message)])
+    try:
+        found, skipped = films_at(place, store)
+    except FilmError as error:
+        raise StorageError(f"the films at {place} cannot be listed: {error}") from error
+    films = [replace(_film_at(uri, ""), stamp=stamp) for uri, stamp in found.items()]
+    return _catalogue(films, [], [] if films else [f"no film in {place!r}, {skipped} other files"], store, skipped)
 
 
 def movie_id_of(name: str) -> str:
@@ -116,31 +142,6 @@ def movie_id_of(name: str) -> str:
 def is_movie_id(text: str) -> bool:
     """Whether `text` has the form of a `movie_id`: it is then also a file name that stays in its folder."""
     return _ID.fullmatch(text) is not None
-
-
-def fingerprint(path: str | Path) -> str:
-    """What tells a film's content from another's: its size and 18 blocks of 64 KiB, spread from first to last.
-
-    Independent of name and modification time; a file of up to 18 blocks is read whole. Raises `FilmMissing`.
-    """
-    digest = hashlib.blake2b(digest_size=16)
-    try:
-        with Path(path).open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            digest.update(str(size).encode() + b"\n")
-            for offset in _block_offsets(size):
-                file.seek(offset)
-                digest.update(file.read(BLOCK_BYTES))
-    except OSError as error:
-        raise FilmMissing(f"{_printable(path)} cannot be read: {error.strerror or error}") from error
-    return digest.hexdigest()
-
-
-def _block_offsets(size: int) -> list[int]:
-    if size <= BLOCKS * BLOCK_BYTES:
-        return list(range(0, size, BLOCK_BYTES))
-    last = size - BLOCK_BYTES
-    return [last * block // (BLOCKS - 1) for block in range(BLOCKS)]
 
 
 def duplicates(films: Iterable[CatalogueFilm], fingerprints: Mapping[str, str]) -> tuple[CatalogueProblem, ...]:
@@ -162,7 +163,11 @@ def _same_content(films: list[CatalogueFilm]) -> CatalogueProblem:
 
 
 def _catalogue(
-    films: list[CatalogueFilm], problems: list[CatalogueProblem], warnings: list[str], skipped: int = 0
+    films: list[CatalogueFilm],
+    problems: list[CatalogueProblem],
+    warnings: list[str],
+    store: FilmStore,
+    skipped: int = 0,
 ) -> Catalogue:
     """The films that can run; clashes of ids and missing files become problems."""
     by_id: dict[str, list[CatalogueFilm]] = {}
@@ -170,13 +175,16 @@ def _catalogue(
         by_id.setdefault(film.movie_id, []).append(film)
     clashes = [_clash(movie_id, group) for movie_id, group in by_id.items() if len(group) > 1]
     alone = [group[0] for group in by_id.values() if len(group) == 1]
-    absent = [problem for film in alone if (problem := _absence(film))]
+    asked = store.look(film.path for film in alone if is_remote(film.path) and film.stamp is None)
+    alone = [replace(f, stamp=found) if isinstance(found := asked.get(f.path), Stamp) else f for f in alone]
+    absent = [problem for film in alone if (problem := _absence(film, asked.get(film.path)))]
     out = {problem.movie_id for problem in absent}
     return Catalogue(
         films=tuple(sorted((f for f in alone if f.movie_id not in out), key=lambda film: film.movie_id)),
         problems=tuple(sorted([*problems, *clashes, *absent], key=lambda problem: (problem.movie_id, problem.line))),
         warnings=tuple(warnings),
         skipped=skipped,
+        store=store,
     )
 
 
@@ -191,13 +199,14 @@ def _of_list(line: int, form: str) -> str:
     return form.format(f"line {line} of the list") if line else ""
 
 
-def _absence(film: CatalogueFilm) -> CatalogueProblem | None:
-    """What keeps the step from reading the film's file, if anything does."""
-    reason, why = "film_missing", _why_missing(film.path)
-    if not film.path:
-        reason, why = "staging_unavailable", "films are read from local files, staging is not available"
-    message = f"{_of_list(film.line, '{}: ')}{film.uri!r}: {why}"
-    return CatalogueProblem(film.movie_id, reason, message, (film.uri,), film.line) if why else None
+def _absence(film: CatalogueFilm, asked: Stamp | FilmError | None) -> CatalogueProblem | None:
+    """What keeps the step from reading the film, if anything does. `asked`: what its store said, where it has one."""
+    line = _of_list(film.line, "{}: ")
+    if isinstance(asked, FilmError):
+        return CatalogueProblem(film.movie_id, asked.reason, f"{line}{asked}", (film.uri,), film.line)
+    why = "" if is_remote(film.path) else _why_missing(film.path)
+    message = f"{line}{film.uri!r}: {why}"
+    return CatalogueProblem(film.movie_id, "film_missing", message, (film.uri,), film.line) if why else None
 
 
 def _why_missing(path: str) -> str:
@@ -234,12 +243,17 @@ def _film_of_row(row: ListRow, base: Path) -> CatalogueFilm | CatalogueProblem:
     if row.movie_id and not is_movie_id(row.movie_id):
         rule = f"expected a movie_id of a-z, 0-9 and _, at most {ID_LENGTH} characters, received {row.movie_id[:120]!r}"
         return _bad_row(row, rule)
-    name = unquote(urlsplit(row.uri).path) if _SCHEME.match(row.uri) else row.uri
+    if holds_credentials(row.uri):
+        return _bad_row(replace(row, uri=""), "credentials do not stand in a uri: the environment holds them")
+    path = _path_of(row.uri, base)
+    if not path:
+        return _bad_row(row, f"expected a path, file://, s3:// or gs://, received {row.uri[:120]!r}")
+    name = path if _SCHEME.match(row.uri) else row.uri
     return CatalogueFilm(
         movie_id=row.movie_id or movie_id_of(name),
-        path=_local_path(row.uri, base),
+        path=path,
         uri=row.uri,
-        title=row.title or _printable(_stem(name)),
+        title=row.title or printable(_stem(name)),
         group=row.group,
         line=row.line,
     )
@@ -251,14 +265,13 @@ def _bad_row(row: ListRow, why: str) -> CatalogueProblem:
     return CatalogueProblem(movie_id, "bad_row", message, (row.uri,) if row.uri else (), row.line)
 
 
-def _local_path(uri: str, base: Path) -> str:
-    """The local path of a film's URI; nothing if it is elsewhere.
-
-    Films on object stores (`s3://`, `gs://`) will be staged to a local copy; until then they are reported.
-    """
+def _path_of(uri: str, base: Path) -> str:
+    """The local path of a film's URI, or its address on an object store; nothing if it is elsewhere."""
     scheme = _SCHEME.match(uri)
     if not scheme:
         return str((base / uri).absolute())
+    if is_remote(uri):
+        return uri
     parts = urlsplit(uri)
     is_local = scheme[1].lower() == "file" and parts.netloc in {"", "localhost"}
     return unquote(parts.path) if is_local else ""
@@ -273,7 +286,7 @@ def _in_folder(folder: Path) -> tuple[list[str], int]:
     for entry in _scan(folder):
         if entry.name.startswith(".") or not _is_file_or_broken(entry):
             continue
-        if _suffix(entry.name) in SIDECARS:
+        if suffix_of(entry.name) in SIDECARS:
             skipped += 1
         else:
             paths.append(entry.path)
@@ -302,8 +315,7 @@ def _matching(pattern: str, base: Path, only: str | None) -> tuple[list[str], in
     found = [name for name in found if movie_id_of(name.rpartition("/")[2]) == only] or found if only else found
     paths = [os.path.join(base.absolute(), name) for name in found]  # noqa: PTH118 (10,000 of them)
     files = [path for path in _each_folder_once(paths) if not _is_other_kind(path)]
-    films = {os.path.splitext(path)[0] for path in files if _suffix(path) not in SIDECARS}  # noqa: PTH122 (10,000 of them)
-    kept = [path for path in files if _suffix(path) not in SIDECARS or not _belongs_to(path, films)]
+    kept = without_sidecars(files)
     return kept, len(files) - len(kept)
 
 
@@ -322,22 +334,12 @@ def _each_folder_once(paths: list[str]) -> list[str]:
     return [path for path in paths if path.rpartition("/")[0] in kept]
 
 
-def _belongs_to(sidecar: str, stems: set[str]) -> bool:
-    """`night.srt`, `night.en.srt` and `night-poster.jpg` belong to a film with the stem `night`."""
-    start = sidecar.rfind("/") + 1
-    return any(sidecar[:i] in stems for i in range(start, len(sidecar)) if sidecar[i] in ".-")
-
-
 def _is_other_kind(path: str) -> bool:
     """A folder, a pipe, a device: no film. What is not there may be one that is missing."""
     try:
         return not stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116 (10,000 of them)
     except OSError:
         return False
-
-
-def _suffix(path: str) -> str:
-    return os.path.splitext(path)[1].lower()  # noqa: PTH122 (10,000 of them)
 
 
 def _no_place(place: str, folder: Path) -> ManifestError:
@@ -347,7 +349,7 @@ def _no_place(place: str, folder: Path) -> ManifestError:
 
 def _film_at(path: str, base: str) -> CatalogueFilm:
     name = path.rpartition("/")[2]
-    return CatalogueFilm(movie_id_of(name), path, _printable(path.removeprefix(base)), _printable(_stem(name)))
+    return CatalogueFilm(movie_id_of(name), path, printable(path.removeprefix(base)), printable(_stem(name)))
 
 
 def _stem(name: str) -> str:
@@ -355,8 +357,3 @@ def _stem(name: str) -> str:
     last = name.rstrip("/").rpartition("/")[2]
     dot = last.rfind(".")
     return last[:dot] if 0 < dot < len(last) - 1 else last
-
-
-def _printable(path: str | Path) -> str:
-    """A path as text that UTF-8 can hold: bytes of a name that are no UTF-8 become replacement signs."""
-    return os.fsencode(path).decode("utf-8", "replace")

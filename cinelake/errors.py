@@ -13,6 +13,9 @@
     ├── StorageError             the lake cannot be written or read: the run stops             exit 1
     └── FilmError                something about one film: becomes a row of `failures`
         ├── FilmMissing          the file is not (or no longer) there            transient
+        ├── FilmRefused          the film's store does not let us read it        transient
+        ├── StoreUnavailable     the film's store does not answer, or went away  transient
+        ├── StagingFull          no room on this machine for a copy of the film  transient
         ├── MovieIdClash         two films of the catalogue have one movie_id
         ├── BadListing           a row of the catalogue's list that cannot be used
         ├── NotAFilm             no picture and no sound that ffmpeg may read
@@ -163,6 +166,24 @@ def _revive(kind: type[FilmError], message: str, log_tail: str) -> FilmError:
 
 class FilmMissing(FilmError):
     """The film's file is not (or no longer) there."""
+
+    transient = True
+
+
+class FilmRefused(FilmError):
+    """The store that the film is on does not let us read it; retried, as it is mostly credentials that ran out."""
+
+    transient = True
+
+
+class StoreUnavailable(FilmError):
+    """The store that the film is on does not answer, or went away in the middle."""
+
+    transient = True
+
+
+class StagingFull(FilmError):
+    """A copy of the film does not fit: it is larger than `staging.max_gb`, or the disk of its folder is full."""
 
     transient = True
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cinelake.catalogue import fingerprint
 from cinelake.errors import FilmMissing, InputChanged
+from cinelake.film_content import fingerprint
 from cinelake.task import Film
 
 FileStamp = tuple[int, int]

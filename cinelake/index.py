@@ -9,14 +9,15 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, nullcontext
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cinelake.errors import FilmMissing
+from cinelake.errors import FilmError
+from cinelake.film_store import ASKED_TOGETHER
 from cinelake.lake import Footer, Lake, read_footer
 from cinelake.storage import Stamp
 
@@ -119,20 +120,29 @@ class Index:
     def _drop(self, folder: str, gone: list[str]) -> None:
         self._write("delete from cells where folder = ? and name = ?", [(folder, name) for name in gone])
 
-    def fingerprints(self, paths: Iterable[str], make: Callable[[str], str]) -> dict[str, str]:
-        """path → fingerprint; `make` runs only for files whose size or time changed. Missing files are left out."""
+    def fingerprints(
+        self, paths: Iterable[str], make: Callable[[str], str], stamps: Mapping[str, Stamp] | None = None
+    ) -> dict[str, str]:
+        """path → fingerprint; `make` runs only for files whose size or time changed. Missing files are left out.
+
+        stamps: of files that are not on this machine, as they were listed; these are read several at a time.
+        """
         rows = self._ask("select path, size, mtime, fingerprint from films where settled")
         known = {os.fsdecode(path): (Stamp(size, mtime), text) for path, size, mtime, text in rows}
-        result, fresh = {}, []
+        result: dict[str, str] = {}
+        seen: dict[str, tuple[Stamp, int]] = {}
         for path in paths:
-            looked_ns, stamp = time.time_ns(), _stat(path)
+            looked_ns, stamp = time.time_ns(), _stat(path) if stamps is None else stamps.get(path)
             if stamp and known.get(path, (None,))[0] == stamp:
                 result[path] = known[path][1]
-            elif stamp and (text := _try_make(make, path)):
-                result[path] = text
-                fresh.append((os.fsencode(path), stamp.size, stamp.mtime_ns, _settled(stamp, looked_ns), text))
+            elif stamp:
+                seen[path] = stamp, looked_ns
+        with ThreadPoolExecutor(ASKED_TOGETHER) if stamps else nullcontext() as pool:
+            texts = (pool.map if pool else map)(lambda path: _try_make(make, path), seen)
+            made = {path: text for path, text in zip(seen, texts, strict=True) if text}
+        fresh = [(os.fsencode(path), *seen[path][0], _settled(*seen[path]), text) for path, text in made.items()]
         self._write("insert or replace into films values (?,?,?,?,?)", fresh)
-        return result
+        return result | made
 
     def _ask(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """Rows of the cache; none where it cannot be used (the lake is read-only) or is damaged."""
@@ -207,5 +217,5 @@ def _stat(path: str) -> Stamp | None:
 def _try_make(make: Callable[[str], str], path: str) -> str | None:
     try:
         return make(path)
-    except (OSError, FilmMissing):
+    except (OSError, FilmError):
         return None

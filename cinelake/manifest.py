@@ -18,14 +18,13 @@ from typing import Any
 from cinelake.errors import ManifestError, Problem, UnknownName
 from cinelake.manifest_deployments import check_deployments
 from cinelake.manifest_models import ModelEntry, default_entry, read_models
+from cinelake.manifest_places import CatalogueSettings, LakeSettings, StagingSettings, absolute
 from cinelake.manifest_problems import check
 from cinelake.manifest_schema import manifest_schema
 from cinelake.manifest_sections import (
-    CatalogueSettings,
     DefaultSettings,
     DeploySettings,
     EngineSettings,
-    LakeSettings,
     LimitSettings,
     ModelSettings,
     MonitoringSettings,
@@ -36,7 +35,6 @@ from cinelake.manifest_sections import (
     Sections,
     TrackingSettings,
     TriggerSettings,
-    absolute,
 )
 from cinelake.manifest_tasks import TaskEntry, enabled_tables, read_entries
 from cinelake.manifest_watched import check_watched
@@ -58,6 +56,7 @@ class Manifest:
     digest: str
     lake: LakeSettings
     catalogue: CatalogueSettings
+    staging: StagingSettings
     labels: str
     engine: EngineSettings
     defaults: DefaultSettings
@@ -72,6 +71,10 @@ class Manifest:
     limits: dict[str, LimitSettings]
     notifications: NotificationSettings
     monitoring: MonitoringSettings
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travels as its text: a worker reads it with its own code and its own environment's variables."""
+        return read_manifest, (self.path, self.text)
 
     @property
     def folder(self) -> Path:
@@ -98,9 +101,12 @@ def load_manifest(path: str | Path, *, check_only: bool = False) -> Manifest:
     check_only: for checking a manifest where its secrets are not: variables are not looked up, so values
     keep `${NAME}`. Do not run such a manifest.
     """
-    file = Path(path)
-    text = _read(file)
-    document = read_yaml(text, str(path), None if check_only else os.environ)
+    return read_manifest(Path(path), _read(Path(path)), check_only=check_only)
+
+
+def read_manifest(file: Path, text: str, *, check_only: bool = False) -> Manifest:
+    """The manifest of this text, as if it lay at `file`; raises `ManifestError` with all its problems."""
+    document = read_yaml(text, str(file), None if check_only else os.environ)
     sections = _check_sections(document)
     base = file.absolute().parent
     tasks = _tasks_of(document)
@@ -156,6 +162,7 @@ def _manifest(
         digest=hashlib.blake2b(text.encode(), digest_size=16).hexdigest(),
         lake=lake.in_folder(path.parent),
         catalogue=sections.catalogue,
+        staging=sections.staging.in_folder(path.parent),
         labels=absolute(sections.labels, path.parent),
         engine=sections.engine,
         defaults=sections.defaults,
@@ -205,6 +212,7 @@ __all__ = [
     "PublishSettings",
     "QualitySettings",
     "ScheduleSettings",
+    "StagingSettings",
     "TaskEntry",
     "TrackingSettings",
     "TriggerSettings",

@@ -13,7 +13,7 @@ from cinelake.manifest_sections import ModelSettings
 from cinelake.manifest_yaml import Document, Where
 from cinelake.model import Model, find_model, known_models
 from cinelake.search_space import space_problems
-from cinelake.task import Params, resolve_paths
+from cinelake.task import Params, Resources, resolve_paths
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,11 @@ class ModelEntry:
     inputs: dict[str, str] = field(default_factory=dict)
     line: int = 0
     chosen: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def resources(self) -> Resources:
+        """What one training needs: the model's own word, with the manifest's in its place where given."""
+        return self.settings.resources.over(self.spec.resources)
 
 
 def read_models(

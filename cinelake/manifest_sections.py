@@ -5,22 +5,26 @@ The sentences are the descriptions in `schema/pipeline.schema.json`, so an edito
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from cinelake.clock_settings import check_cron, check_zone
 from cinelake.manifest_places import (
     SCHEME,
+    STRICT,
     CatalogueSettings,
     LakeSettings,
     PositiveFloat,
-    Section,
     StagingSettings,
     Text,
     absolute,
 )
+
+if TYPE_CHECKING:
+    from cinelake import task
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}@([a-z][a-z0-9_]*|[0-9]+)$")]
@@ -34,6 +38,12 @@ SearchRange = Annotated[
     dict[Literal["choice", "uniform", "log_uniform", "int"], Annotated[list[Any], Field(min_length=1)]],
     Field(min_length=1, max_length=1),
 ]
+
+
+class Section(BaseModel):
+    """Base of a section: frozen, unknown names refused, every field with a description."""
+
+    model_config = STRICT
 
 
 class EngineSettings(Section):
@@ -87,6 +97,21 @@ class TrackingSettings(Section):
         return self.model_copy(update={"uri": uri, "artifacts": artifacts and absolute(artifacts, base)})
 
 
+class Resources(Section):
+    """What one run of an entry's step, or one training of a model, needs; what is not named stays as its code has it."""
+
+    cpus: PositiveFloat | None = None
+    """Processors; by default one, and none beside a GPU, which must not wait for a decoder."""
+    gpus: Annotated[float, Field(ge=0)] | None = None
+    """GPUs; a fraction shares one."""
+    memory_gb: PositiveFloat | None = None
+    """Memory in gigabytes."""
+
+    def over(self, declared: task.Resources) -> task.Resources:
+        """What was declared, with what is named here in its place."""
+        return replace(declared, **{name: value for name, value in self.model_dump().items() if value is not None})
+
+
 class ModelSettings(Section):
     """One learned model: what `cinelake train NAME` learns from, and when it may be promoted."""
 
@@ -110,6 +135,8 @@ class ModelSettings(Section):
     """How many trials `cinelake tune NAME` makes."""
     space: dict[str, SearchRange] = {}
     """What `tune` searches, by setting: `{choice: […]}`, `{uniform: [a, b]}`, `{log_uniform: […]}`, `{int: […]}`."""
+    resources: Resources = Resources()
+    """What one training needs of a cluster, and each trial of a tuning; the engine places it where that is."""
 
 
 class ScheduleSettings(Section):
@@ -262,17 +289,6 @@ class PublishSettings(Section):
     """How many versions are kept."""
     workers: PositiveInt | None = None
     """Files made at the same time; by default the processors."""
-
-
-class Resources(Section):
-    """What one run of an entry's step needs; what is not named stays as the task declares it."""
-
-    cpus: PositiveFloat | None = None
-    """Processors."""
-    gpus: Annotated[float, Field(ge=0)] | None = None
-    """GPUs; a fraction shares one."""
-    memory_gb: PositiveFloat | None = None
-    """Memory in gigabytes."""
 
 
 class EntryOptions(Section):

@@ -10,35 +10,37 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 
-from cinelake.catalogue import Catalogue, CatalogueFilm, fingerprint, read_catalogue
+from cinelake.catalogue import Catalogue, CatalogueFilm, read_catalogue
 from cinelake.champions import AppliedModel, find_applied
 from cinelake.errors import (
     BadListing,
     FilmError,
     FilmMissing,
+    FilmRefused,
     ManifestError,
     ModelUnusable,
     MovieIdClash,
     Problem,
+    StoreUnavailable,
     UnknownName,
     WeightsMissing,
 )
+from cinelake.film_listing import Beside, list_films
 from cinelake.index import Entry, Index
 from cinelake.keys import Recipe, digest, key_params
 from cinelake.lake import Lake
 from cinelake.manifest import Manifest, TaskEntry
 from cinelake.plan import Cell, Plan, Planned, Snapshot, make_plan, select
-from cinelake.sidecars import sidecar_name, sidecars_of
 from cinelake.step import Step, StepCell
 from cinelake.task import Film, Resources
 
 PROBLEMS: dict[str, type[FilmError]] = {
     "film_missing": FilmMissing,
+    "film_refused": FilmRefused,
+    "store_unavailable": StoreUnavailable,
     "movie_id_clash": MovieIdClash,
     "bad_row": BadListing,
-    "staging_unavailable": BadListing,
 }
 """The typed error of each problem that a catalogue reports of a film."""
 CATALOGUE = "catalogue"
@@ -55,7 +57,7 @@ class Planning:
     index: Index
     whole: Plan
     plan: Plan
-    beside: Mapping[str, list[Path]] = field(default_factory=dict)
+    beside: Beside = field(default_factory=dict)
 
     @cached_property
     def films(self) -> dict[str, CatalogueFilm]:
@@ -80,10 +82,8 @@ class Planning:
     def step(self, movie_id: str, stale: Sequence[Cell]) -> Step:
         """The step that makes these stale cells of one film."""
         film = self.films[movie_id]
-        path = Path(film.path)
-        size = path.stat().st_size if path.is_file() else 0
-        fingerprint, beside = self.whole.fingerprints[movie_id], tuple(map(str, self.beside.get(film.path, [])))
-        about = Film(movie_id, film.path, film.uri, film.title, size, fingerprint, beside=beside)
+        fingerprint, beside = self.whole.fingerprints[movie_id], tuple(self.beside.get(film.path, ()))
+        about = Film(movie_id, film.path, film.uri, film.title, film.look().size, fingerprint, beside=beside)
         cells = tuple(self._step_cell(cell) for cell in stale)
         defaults = self.manifest.defaults
         own = [self.manifest.tasks[cell.table].deadline_s for cell in stale]
@@ -144,19 +144,19 @@ def _planned_with(
     *,
     retry_failed: bool = False,
 ) -> Planning:
-    by_path = index.fingerprints((film.path for film in catalogue.films), fingerprint)
-    catalogue = without_vanished(catalogue, by_path)
-    beside = _sidecars(catalogue, planned)
+    suffixes = sorted({suffix for table in planned for suffix in table.beside})
+    listing = list_films(catalogue, index, suffixes)
+    catalogue = listing.catalogue
     plan = make_plan(
         planned,
-        {film.movie_id: by_path[film.path] for film in catalogue.films},
+        listing.fingerprints,
         snapshot_of_film(index.lake, planned, movie_id) if movie_id else take_snapshot(index, planned),
         listings={film.movie_id: digest([film.title, film.uri]) for film in catalogue.films},
-        sidecars=_fingerprints_beside(catalogue, beside, index),
+        sidecars=listing.sidecars,
         unusable={problem.movie_id: f"{problem.reason}: {problem.message}" for problem in catalogue.problems},
         retry_failed=retry_failed,
     )
-    return Planning(manifest, catalogue, index.lake, index, plan, plan, beside)
+    return Planning(manifest, catalogue, index.lake, index, plan, plan, listing.beside)
 
 
 def plan_film(manifest: Manifest, movie_id: str) -> Planning:
@@ -171,24 +171,6 @@ def plan_film(manifest: Manifest, movie_id: str) -> Planning:
         raise UnknownName("film", movie_id, (film.movie_id for film in catalogue.films))
     lake = Lake(manifest.lake.place)
     return _planned_with(manifest, planned, replace(catalogue, films=films, problems=problems), Index(lake), movie_id)
-
-
-def _sidecars(catalogue: Catalogue, planned: Sequence[Planned]) -> dict[str, list[Path]]:
-    """Film's path → the files beside it that its tables read; no folder is listed where none reads any."""
-    suffixes = sorted({suffix for table in planned for suffix in table.beside})
-    return sidecars_of((film.path for film in catalogue.films), suffixes) if suffixes else {}
-
-
-def _fingerprints_beside(
-    catalogue: Catalogue, beside: Mapping[str, list[Path]], index: Index
-) -> dict[str, dict[str, str]]:
-    """movie_id → what a file's name adds to the film's → its fingerprint."""
-    found = index.fingerprints((str(file) for files in beside.values() for file in files), fingerprint)
-    return {
-        film.movie_id: {sidecar_name(film.path, file): found[str(file)] for file in files if str(file) in found}
-        for film in catalogue.films
-        if (files := beside.get(film.path))
-    }
 
 
 def take_snapshot(index: Index, planned: Sequence[Planned]) -> Snapshot:
@@ -257,15 +239,3 @@ def why_not_applied(entry: TaskEntry, applied: AppliedModel | None, identities: 
         if applied.inputs.get(table) != identities.get(table):
             return f"{name} {applied.version} was trained on another version of {table}: {again}"
     return ""
-
-
-def without_vanished(catalogue: Catalogue, fingerprints: Mapping[str, str]) -> Catalogue:
-    """A film that could be listed but not read becomes a problem of the catalogue."""
-    from cinelake.catalogue import CatalogueProblem
-
-    gone = [film for film in catalogue.films if film.path not in fingerprints]
-    problems = [
-        CatalogueProblem(film.movie_id, "film_missing", f"{film.uri} cannot be read", (film.uri,)) for film in gone
-    ]
-    films = tuple(film for film in catalogue.films if film.path in fingerprints)
-    return replace(catalogue, films=films, problems=(*catalogue.problems, *problems))

@@ -8,35 +8,65 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
+SIDECARS = (
+    *(".srt", ".vtt", ".ass", ".ssa", ".sub", ".idx", ".nfo", ".json", ".csv", ".txt", ".xml", ".md", ".parquet"),
+    *(".yaml", ".yml", ".jpg", ".jpeg", ".png", ".webp", ".pdf", ".sha1", ".sha256", ".md5", ".torrent"),
+    *(".part", ".crdownload", ".download", ".tmp", ".aria2", ".ytdl"),
+)
+"""What lies beside films and is none: subtitles, notes, pictures, unfinished downloads."""
 _TAGS = re.compile(r"(\.[A-Za-z][A-Za-z0-9-]*)*")
 
 
-def sidecars_of(paths: Iterable[str], suffixes: Sequence[str]) -> dict[str, list[Path]]:
-    """Film's path → its sidecars, by name; films without any are left out. Each folder is listed once."""
+def sidecars_of(
+    paths: Iterable[str], suffixes: Sequence[str], names_in: Callable[[str], Iterable[str]]
+) -> dict[str, list[str]]:
+    """Film's path → paths of its sidecars, by name; films without any are left out. Each folder is listed once.
+
+    names_in: names of the files in a folder, such as `names_here`.
+    """
     stems: dict[str, dict[str, list[str]]] = {}
     for path in paths:
         folder, _, name = path.rpartition("/")
         stems.setdefault(folder, {}).setdefault(os.path.splitext(name)[0], []).append(path)  # noqa: PTH122 (10,000 of them)
-    found: dict[str, list[Path]] = {}
+    found: dict[str, list[str]] = {}
     for folder, by_stem in stems.items():
-        for name in _files(folder, tuple(suffixes)):
-            for path in _films_of(name, by_stem):
-                found.setdefault(path, []).append(Path(folder, name))
+        for name in sorted(names_in(folder)):
+            if name.lower().endswith(tuple(suffixes)):
+                for path in _films_of(name, by_stem):
+                    found.setdefault(path, []).append(f"{folder}/{name}")
     return found
 
 
-def sidecar_name(path: str, sidecar: Path) -> str:
+def sidecar_name(path: str, sidecar: str | Path) -> str:
     """What a sidecar's name adds to the film's stem: `.en.srt`."""
-    return sidecar.name.removeprefix(Path(path).stem)
+    return str(sidecar).rpartition("/")[2].removeprefix(Path(path).stem)
 
 
-def _files(folder: str, suffixes: tuple[str, ...]) -> list[str]:
+def without_sidecars(paths: Collection[str]) -> list[str]:
+    """The paths without those that belong to another of them: `night.srt` to `night.mp4`."""
+    films = {os.path.splitext(path)[0] for path in paths if suffix_of(path) not in SIDECARS}  # noqa: PTH122 (10,000 of them)
+    return [path for path in paths if suffix_of(path) not in SIDECARS or not _belongs_to(path, films)]
+
+
+def suffix_of(path: str) -> str:
+    """A path's suffix in lower case."""
+    return os.path.splitext(path)[1].lower()  # noqa: PTH122 (10,000 of them)
+
+
+def _belongs_to(sidecar: str, stems: set[str]) -> bool:
+    """`night.srt`, `night.en.srt` and `night-poster.jpg` belong to a film with the stem `night`."""
+    start = sidecar.rfind("/") + 1
+    return any(sidecar[:i] in stems for i in range(start, len(sidecar)) if sidecar[i] in ".-")
+
+
+def names_here(folder: str) -> list[str]:
+    """Names of the files in a folder of this machine; none where it is not there."""
     try:
         with os.scandir(folder or ".") as entries:
-            return sorted(e.name for e in entries if e.name.lower().endswith(suffixes) and e.is_file())
+            return [entry.name for entry in entries if entry.is_file()]
     except OSError:
         return []
 

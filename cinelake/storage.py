@@ -71,7 +71,7 @@ def _secret(variable: str | None) -> str | None:
     if variable is None:
         return None
     if variable not in os.environ:
-        raise StorageError(f"environment variable {variable} is not set: the manifest names it for the lake's bucket")
+        raise StorageError(f"environment variable {variable} is not set: the manifest names it for a bucket")
     return os.environ[variable]
 
 

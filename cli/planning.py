@@ -56,7 +56,7 @@ def show_plan(
 def _estimate(planning: Planning) -> Estimate:
     import os
 
-    sizes = {film.movie_id: Path(film.path).stat().st_size for film in planning.catalogue.films}
+    sizes = {film.movie_id: film.look().size for film in planning.catalogue.films}
     workers = planning.manifest.engine.workers or len(os.sched_getaffinity(0))
     return estimate(planning.index, planning.plan.stale, sizes, workers)
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from cinelake.catalogue import CatalogueFilm, fingerprint, read_catalogue
+from cinelake.catalogue import CatalogueFilm, read_catalogue
 from cinelake.errors import UnknownName, UsageError
+from cinelake.film_content import fingerprint
 from cinelake.lake import Lake
 from cinelake.manifest import Manifest, load_manifest
 from cinelake.supercut import (

@@ -198,8 +198,7 @@ class RunMetrics:
         self._bytes.labels(cell.table).inc(stamp.size if stamp else 0)
 
     def _size(self, movie_id: str) -> int:
-        path = Path(self._planning.films[movie_id].path)
-        return path.stat().st_size if path.is_file() else 0
+        return self._planning.films[movie_id].look().size
 
     def write(self) -> None:
         """Write the file of the textfile collector, if there is one, in one atomic operation. Raises `UsageError`."""

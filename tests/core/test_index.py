@@ -17,8 +17,8 @@ import pytest
 from _small_lake import commit_marks, marks
 
 from cinelake import index as index_module
-from cinelake.catalogue import fingerprint
 from cinelake.errors import DamagedFilm
+from cinelake.film_content import fingerprint
 from cinelake.index import Index
 from cinelake.lake import Lake
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from cinelake.sidecars import sidecar_name, sidecars_of
+from cinelake.sidecars import names_here, sidecar_name, sidecars_of
 
 
 def names(folder: Path, *films: str) -> dict[str, list[str]]:
-    found = sidecars_of([str(folder / film) for film in films], (".srt", ".vtt"))
-    return {Path(film).name: [file.name for file in files] for film, files in found.items()}
+    found = sidecars_of([str(folder / film) for film in films], (".srt", ".vtt"), names_here)
+    return {Path(film).name: [Path(file).name for file in files] for film, files in found.items()}
 
 
 @pytest.mark.parametrize("name", ["night.srt", "night.en.srt", "night.pt-BR.forced.vtt", "night.SRT"])
@@ -36,4 +36,4 @@ def test_a_folder_that_is_not_there_holds_none(tmp_path: Path) -> None:
 
 
 def test_a_file_is_named_by_what_it_adds() -> None:
-    assert sidecar_name("films/night.mp4", Path("films/night.en.srt")) == ".en.srt"
+    assert sidecar_name("films/night.mp4", "films/night.en.srt") == ".en.srt"
