@@ -6,7 +6,7 @@ Filling and emptying the cluster is in the whole sample and in its first half al
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -45,9 +45,11 @@ class Films:
         drawn = np.random.default_rng(self.seed).integers(len(self.kinds[0]), size=count)
         return (self.kinds[kind][which] for kind, which in zip(self.of[:count].tolist(), drawn.tolist(), strict=True))
 
-    def legs(self) -> Iterator[Leg]:
-        """Every leg that there is."""
-        return (leg for kind in self.kinds for film in kind for leg in film)
+    def mean(self, of_leg: Callable[[Leg], float]) -> float:
+        """The mean over films of a sum over their legs, as drawn often enough."""
+        counts = np.bincount(self.of, minlength=len(self.kinds))
+        sums = [sum(of_leg(leg) for film in kind for leg in film) / len(kind) for kind in self.kinds]
+        return float(np.average(sums, weights=counts))
 
 
 @dataclass(frozen=True)

@@ -125,9 +125,9 @@ def _assumed(
 ) -> Iterator[str]:
     """What the forecast takes for granted and did not measure."""
     yield "a step takes as long on a full node as it took where it was measured; no worker dies and no film fails"
-    guessed = {part.cells for parts in steps for part in parts if _by_guess(measured[0], part)}
+    guessed = [part for parts in steps for part in parts if any(_by_guess(film, part) for film in measured)]
     if guessed:
-        tables = ", ".join(dict.fromkeys(cell.table for cells in guessed for cell in cells))
+        tables = ", ".join(dict.fromkeys(cell.table for part in guessed for cell in part.cells))
         yield f"{tables}: measured on a processor, a GPU taken to be {known.gpu_speedup:g} times as fast (gpu_speedup=)"
     if given.driver_ms is None:
         yield f"the driver is busy with each film for {known.driver_ms:g} ms, as on {known.engine} (driver_ms=)"

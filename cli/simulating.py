@@ -9,6 +9,7 @@ from cinelake.planning import Planning
 from cli.screen import duration, out, table
 
 if TYPE_CHECKING:
+    from cinelake.forecast import Films
     from cinelake.planned_simulation import Forecasted
 
 PART_WORDS = {
@@ -49,6 +50,7 @@ def simulation_json(found: Forecasted) -> dict[str, Any]:
         "busy": forecast.run.busy(),
         "bound_by": forecast.bound_by,
         "changes": [{"part": c.part, "change": c.words, "wall_s": c.wall_s} for c in forecast.changes],
+        "film": _mean_film(forecast.films),
         "measured_films": len(found.measured),
         "tables": list(found.tables),
         "assumed": list(found.assumed),
@@ -62,11 +64,12 @@ def print_simulation(found: Forecasted) -> None:
     rows = [
         ["films", f"{len(forecast.films):,}, each as one of {len(found.measured)} measured, drawn by seed"],
         ["tables", ", ".join(found.tables)],
+        ["each film", _film_words(forecast.films)],
         ["cluster", _cluster_words(found)],
         ["takes", _takes(found)],
         ["node-hours", _amounts(forecast.node_hours())],
         *([["cost", _amounts(forecast.cost())]] if forecast.cost() else []),
-        ["busy", ", ".join(f"{PART_WORDS[kind]} {share:.0%}" for kind, share in forecast.run.busy().items())],
+        ["busy", ", ".join(f"{PART_WORDS[part]} {share:.0%}" for part, share in forecast.run.busy().items())],
         ["bound by", _bound_words(found)],
         *(["", f"{change.words}: {duration(change.wall_s)}"] for change in forecast.changes),
     ]
@@ -82,6 +85,21 @@ def _cluster_words(found: Forecasted) -> str:
     if settings.decoders:
         words += f", {settings.decoders[0]:,} decoders of {settings.decoders[1]} cpus"
     return f"{words}; {settings.engine}, {settings.cluster().window:,} films in flight at most"
+
+
+def _mean_film(films: Films) -> dict[str, float]:
+    return {
+        "cpu_s": films.mean(lambda leg: 0.0 if leg.gpus else leg.seconds),
+        "gpu_s": films.mean(lambda leg: leg.seconds if leg.gpus else 0.0),
+        "moved_bytes": films.mean(lambda leg: leg.moved_bytes),
+    }
+
+
+def _film_words(films: Films) -> str:
+    mean = _mean_film(films)
+    with_gpu = f"{duration(mean['gpu_s'])} with a GPU, " if mean["gpu_s"] else ""
+    moved = f"{mean['moved_bytes'] / 1e6:,.1f} MB read and written"
+    return f"{duration(mean['cpu_s'])} on processors, {with_gpu}{moved}, in the mean"
 
 
 def _takes(found: Forecasted) -> str:
