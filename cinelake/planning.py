@@ -32,6 +32,7 @@ from cinelake.keys import Recipe, digest, key_params
 from cinelake.lake import Lake
 from cinelake.manifest import Manifest, TaskEntry
 from cinelake.plan import Cell, Plan, Planned, Snapshot, make_plan, select
+from cinelake.staging import staging_of
 from cinelake.step import Step, StepCell
 from cinelake.task import Film, Resources
 
@@ -88,11 +89,13 @@ class Planning:
         defaults = self.manifest.defaults
         own = [self.manifest.tasks[cell.table].deadline_s for cell in stale]
         longest = max([given for given in own if given is not None], default=0.0)
+        staging = staging_of(self.manifest, film.path)
         needs = Resources.most(self.manifest.tasks[cell.table].resources for cell in stale)
         if longest and all(given is not None for given in own):
-            return Step(self.manifest.lake.place, about, cells, longest, 0.0, needs)
+            return Step(self.manifest.lake.place, about, cells, longest, 0.0, needs, staging=staging)
         deadline_s = max(defaults.deadline_s, longest)
-        return Step(self.manifest.lake.place, about, cells, deadline_s, defaults.deadline_per_film_second, needs)
+        per_second = defaults.deadline_per_film_second
+        return Step(self.manifest.lake.place, about, cells, deadline_s, per_second, needs, staging=staging)
 
     def _step_cell(self, cell: Cell) -> StepCell:
         entry, planned = self.manifest.tasks[cell.table], self.whole.by_table[cell.table]

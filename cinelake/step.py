@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import datetime
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,8 +19,10 @@ from typing import Any, Literal
 
 from cinelake.champions import AppliedModel, open_applied
 from cinelake.errors import FilmError, InputChanged
+from cinelake.film_file import check_as_planned
 from cinelake.isolation import typed_failures
 from cinelake.lake import CellWriter, Footer, Lake, write_all
+from cinelake.staging import Staging, as_listed, staged, sweep_staged
 from cinelake.storage import Place
 from cinelake.task import Film, Params, Resources, find_task
 
@@ -52,7 +55,8 @@ class Step:
     """All stale cells of one film, in dependency order, and where the lake is. Picklable.
 
     `resources`: what an engine that counts resources keeps for it. `lost`: tables of the film that an earlier part of
-    the step could not make; what needs them is skipped.
+    the step could not make; what needs them is skipped. `staging`: how the film is copied to the machine that reads it;
+    None where it is read where it lies.
     """
 
     lake: str | Place
@@ -62,6 +66,7 @@ class Step:
     deadline_per_film_second: float = 10.0
     resources: Resources = field(default_factory=Resources)
     lost: tuple[str, ...] = ()
+    staging: Staging | None = None
 
     @property
     def what(self) -> str:
@@ -75,6 +80,8 @@ class Step:
     def sweep(self) -> None:
         """Remove what a process left of it that was killed in the middle."""
         Lake(self.lake).storage.sweep()
+        if self.staging:
+            sweep_staged(self.staging.folder)
 
     def limit_s(self, film_s: float | None = None) -> float:
         """How long the step may take. Until the film's length is known: what its size could hold at most."""
@@ -104,6 +111,8 @@ class StepReport:
     wall_s: float = 0.0
     frames_decoded: int = 0
     decode: dict[str, Any] = field(default_factory=dict)
+    staged_bytes: int = 0
+    staged_s: float = 0.0
 
     def add(self, more: StepReport) -> None:
         """Take in how a further part of the same step ended."""
@@ -112,6 +121,8 @@ class StepReport:
         self.wall_s += more.wall_s
         self.frames_decoded += more.frames_decoded
         self.decode = self.decode or more.decode
+        self.staged_bytes += more.staged_bytes
+        self.staged_s += more.staged_s
 
     def failed(self) -> list[CellReport]:
         """Cells that got a row in `failures`."""
@@ -142,15 +153,49 @@ class StepRun:
     def run(self) -> StepReport:
         """Make all cells: those that read the film first, in one decode, then those that read tables."""
         started = time.perf_counter()
-        streams = [cell for cell in self.step.cells if find_task(cell.task).stream(cell.params) is not None]
+        readers = [cell for cell in self.step.cells if _reads_film(cell)]
         with self.lake.scratch() as scratch:
-            if streams:
-                self._run_streams(streams, scratch)
+            with self._film_at_hand(readers):
+                self._read_film([cell for cell in readers if cell.table not in self.not_made], scratch)
             for cell in self.step.cells:
-                if cell not in streams:
+                if cell not in readers:
                     self._run_table(cell, scratch)
         self.report.wall_s = time.perf_counter() - started
         return self.report
+
+    @contextmanager
+    def _film_at_hand(self, readers: Sequence[StepCell]) -> Iterator[None]:
+        """Have the film on this machine for these cells, which fail if it cannot be had."""
+        if not readers or self.step.staging is None:
+            yield
+            return
+        started, beside = time.perf_counter(), any(find_task(cell.task).beside for cell in readers)
+        with ExitStack() as stack:
+            try:
+                with typed_failures("copying the film"):
+                    copy = staged(self.step.staging, self.film, self._tell_staged, with_beside=beside)
+                    self.film = stack.enter_context(copy)
+                    check_as_planned(self.film)
+                self.report.staged_bytes, self.report.staged_s = self.film.size_bytes, time.perf_counter() - started
+            except FilmError as error:
+                for cell in readers:
+                    self.fail(cell, error)
+            yield
+        self.film = replace(self.step.film, probe=self.film.probe)
+
+    def _tell_staged(self, staged_bytes: int) -> None:
+        """Progress of the copy; the deadline begins anew, as neither waiting nor a slow store is the film's fault."""
+        facts = {"staged_bytes": staged_bytes, "bytes": self.film.size_bytes, "limit_s": self.step.limit_s()}
+        self.on_event({"kind": "staging", "movie_id": self.film.movie_id, **facts})
+
+    def _read_film(self, cells: Sequence[StepCell], scratch: Path) -> None:
+        """Make the cells that read the film's file: all of its streams in one decode, then the others."""
+        streams = [cell for cell in cells if find_task(cell.task).stream(cell.params) is not None]
+        if streams:
+            self._run_streams(streams, scratch)
+        for cell in cells:
+            if cell not in streams:
+                self._run_table(cell, scratch)
 
     def _run_streams(self, cells: Sequence[StepCell], scratch: Path) -> None:
         """Decode the film once for all stream cells."""
@@ -206,6 +251,7 @@ class StepRun:
 
     def fail(self, cell: StepCell, error: FilmError) -> None:
         """Record a cell's failure as a row."""
+        error = as_listed(error, self.film, self.step.film)
         self.not_made.add(cell.table)
         self.lake.record_failure(cell.table, self.film.movie_id, cell.key, error)
         self.report.cells.append(CellReport(cell.table, "failed", error.reason, str(error)))
@@ -216,6 +262,11 @@ class StepRun:
         self.not_made.add(cell.table)
         self.report.cells.append(CellReport(cell.table, "skipped", "blocked", why))
         self.on_event({"kind": "cell", "movie_id": self.film.movie_id, "table": cell.table, "outcome": "skipped"})
+
+
+def _reads_film(cell: StepCell) -> bool:
+    """Whether a task opens the film's file: for a stream, or because it reads no table."""
+    return not cell.inputs or find_task(cell.task).stream(cell.params) is not None
 
 
 def _run_facts(wall_s: float, rows: int, film: Film) -> dict[str, Any]:

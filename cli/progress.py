@@ -89,6 +89,10 @@ class RunProgress:
     def _on_length(self, event: Event) -> None:
         self._length_s[event["movie_id"]] = event["film_s"] or 0.0
 
+    def _on_staging(self, event: Event) -> None:
+        share = event["staged_bytes"] / event["bytes"] if event["bytes"] else 1.0
+        self._doing = f"copying {share:.0%} {event['movie_id']}" if share else f"no room yet: {event['movie_id']}"
+
     def _on_decode(self, event: Event) -> None:
         self._decoded_s[event["movie_id"]] = event["decoded_s"]
 

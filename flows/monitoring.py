@@ -99,6 +99,8 @@ class JsonLog:
                 facts |= {"reason": cell.reason, "text": cell.message}
             self._say("cell ends", film=report.movie_id, task=cell.table, level=LEVELS[cell.outcome], **facts)
         facts = {"film_s": report.film_s, "seconds": round(report.wall_s, 3), "frames_decoded": report.frames_decoded}
+        if report.staged_bytes:
+            facts |= {"staged_bytes": report.staged_bytes, "staged_seconds": round(report.staged_s, 3)}
         self._say("film ends", film=report.movie_id, **facts)
 
     def _say(
@@ -157,6 +159,8 @@ class RunMetrics:
         self._films = counter("films", "Films that ended, by whether a cell of them failed.", "outcome")
         self._film_seconds = counter("film_seconds", "Seconds of film that were decoded.")
         self._film_bytes = counter("film_bytes", "Bytes of films that were decoded.")
+        self._staged_bytes = counter("staged_bytes", "Bytes of films that were copied to this machine to be read.")
+        self._staged_seconds = counter("staged_seconds", "Seconds of waiting for such copies, and for room for them.")
         self._frames = counter("frames_decoded", "Frames that were decoded.")
         self._waiting = Gauge("cinelake_films_waiting", "Films that are not yet handed out.", registry=registry)
         self._in_flight = Gauge("cinelake_films_in_flight", "Films handed out and not yet ended.", registry=registry)
@@ -186,6 +190,8 @@ class RunMetrics:
                 self._failures.labels(cell.table, cell.reason).inc()
             elif cell.outcome == "made":
                 self._cell_made(report.movie_id, cell)
+        self._staged_bytes.inc(report.staged_bytes)
+        self._staged_seconds.inc(report.staged_s)
         if report.frames_decoded or report.film_s:
             self._film_seconds.inc(report.film_s)
             self._frames.inc(report.frames_decoded)

@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from cinelake.engines import Engine, make_engine
 from cinelake.errors import FilmError
+from cinelake.film_store import is_remote
 from cinelake.interrupts import interrupts_held
 from cinelake.keys import digest
 from cinelake.planning import CATALOGUE, Planning
 from cinelake.quality import measure_new, watched_tables
+from cinelake.staging import sweep_staged
 from cinelake.step import Event, StepReport
 from cinelake.tracking.runs import RunRecord
 from flows.happenings import catalogue_ran
@@ -91,6 +93,7 @@ def run_catalogue(planning: Planning, on_event: OnEvent, work: Work | None = Non
     with monitored(planning, summary.run, on_event) as tell:
         summary.failures += record_catalogue_problems(planning)
         planning.lake.storage.sweep()
+        sweep_staged(str(planning.manifest.staging.folder))
         if planning.plan.stale:
             planning.lake.storage.check_writable()
             _make_stale(planning, work, summary, tell)
@@ -161,7 +164,7 @@ def _run_flow(
     clean = False
     try:
         films = planning.plan.by_film()
-        engine.warm({movie_id: planning.films[movie_id].path for movie_id in films})
+        engine.warm({m: path for m in films if not is_remote(path := planning.films[m].path)})
         with interrupts_held():
             from flows.catalogue import Handed
 

@@ -112,7 +112,7 @@ def _work(job: Job[Result], events: str) -> Result:
     write = event_writer(events)
 
     def on_event(event: Event) -> None:
-        if event["kind"] == "film" and "limit_s" in event:
+        if "limit_s" in event:
             signal.setitimer(signal.ITIMER_REAL, event["limit_s"] + GRACE_S)
         write(event)
 
