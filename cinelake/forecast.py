@@ -45,6 +45,10 @@ class Films:
         drawn = np.random.default_rng(self.seed).integers(len(self.kinds[0]), size=count)
         return (self.kinds[kind][which] for kind, which in zip(self.of[:count].tolist(), drawn.tolist(), strict=True))
 
+    def least_gpu(self) -> float:
+        """The least share of a GPU that a leg asks for; 1 where none asks for any."""
+        return min((leg.gpus for kind in self.kinds for film in kind for leg in film if leg.gpus), default=1.0)
+
     def mean(self, of_leg: Callable[[Leg], float]) -> float:
         """The mean over films of a sum over their legs, as drawn often enough."""
         counts = np.bincount(self.of, minlength=len(self.kinds))
@@ -69,14 +73,19 @@ class Forecast:
     films: Films
 
     @cached_property
+    def cluster(self) -> Cluster:
+        """The cluster of the settings."""
+        return self.settings.cluster(self.films.least_gpu())
+
+    @cached_property
     def simulated(self) -> int:
         """How many films were simulated one by one."""
-        return min(len(self.films), sample_size(self.settings.cluster()))
+        return min(len(self.films), sample_size(self.cluster))
 
     @cached_property
     def run(self) -> Run:
         """The run."""
-        return run_of(self.settings.cluster(), self.films)
+        return run_of(self.cluster, self.films)
 
     @cached_property
     def changes(self) -> list[Change]:
@@ -85,8 +94,8 @@ class Forecast:
         tried: list[Part] = [part for part in PARTS if part != "window" and busy[part] >= WORTH_DOUBLING]
         found = []
         for part in [*tried, *self._window()]:
-            words, settings = self.settings.twice(part)
-            found.append(Change(part, words, run_of(settings.cluster(), self.films).wall_s))
+            words, settings = self.settings.twice(part, self.cluster.window)
+            found.append(Change(part, words, Forecast(settings, self.films).run.wall_s))
         return sorted(found, key=lambda change: change.wall_s)
 
     def _window(self) -> list[Part]:

@@ -47,7 +47,7 @@ class Settings(BaseModel):
     driver_ms: NonNegativeFloat | None = None
     """What the driver does for each film; left out: what was measured of the engine."""
     window: PositiveInt | None = None
-    """Films in flight; left out: the manifest's, or two for each processor."""
+    """Films in flight; left out: the manifest's, or as the engine does: two for each place on a processor or a GPU."""
     film_minutes: PositiveFloat | None = None
     """Costs are scaled to films of this length; left out: the films are as long as those measured."""
     price: NonNegativeFloat | None = None
@@ -64,21 +64,21 @@ class Settings(BaseModel):
         driver_ms = DRIVER_MS[kind] if self.driver_ms is None else self.driver_ms
         return self.model_copy(update={"engine": kind, "driver_ms": driver_ms, "window": self.window or window})
 
-    def cluster(self) -> Cluster:
-        """The cluster that the words describe; after `known`."""
+    def cluster(self, gpu_share: float = 1.0) -> Cluster:
+        """The cluster that the words describe; after `known`. gpu_share: the least that a leg asks of a GPU."""
         pools = [Pool(self.nodes, self.cpus, self.gpus)]
         if self.decoders:
             pools.append(Pool(*self.decoders))
-        processors = int(sum(pool.nodes * pool.cpus for pool in pools))
+        places = sum(pool.nodes * (pool.cpus + int(pool.gpus / gpu_share + 1e-9)) for pool in pools)
         link = self.store_gbit * BYTES_PER_S_PER_GBIT if self.store_gbit else math.inf
-        return Cluster(tuple(pools), self.window or max(2 * processors, 1), (self.driver_ms or 0.0) / 1000, link)
+        return Cluster(tuple(pools), self.window or max(2 * int(places), 1), (self.driver_ms or 0.0) / 1000, link)
 
-    def twice(self, part: Part) -> tuple[str, Settings]:
-        """With twice as much of one part, and the words for it."""
-        words, changed = self._twice(part)
+    def twice(self, part: Part, window: int) -> tuple[str, Settings]:
+        """With twice as much of one part, and the words for it. window: films in flight until now."""
+        words, changed = self._twice(part, window)
         return words, self.model_copy(update=changed)
 
-    def _twice(self, part: Part) -> tuple[str, dict[str, Any]]:
+    def _twice(self, part: Part, window: int) -> tuple[str, dict[str, Any]]:
         if part == "cpus" and self.decoders:
             nodes, cpus = self.decoders
             return "twice the decoders", {"decoders": (2 * nodes, cpus)}
@@ -87,7 +87,7 @@ class Settings(BaseModel):
             "gpus": ("twice the GPUs", {"gpus": 2 * self.gpus}),
             "driver": ("a driver twice as fast", {"driver_ms": (self.driver_ms or 0.0) / 2}),
             "store": ("twice the bandwidth to the store", {"store_gbit": 2 * (self.store_gbit or 0.0)}),
-            "window": ("twice the films in flight", {"window": 2 * self.cluster().window}),
+            "window": ("twice the films in flight", {"window": 2 * window}),
         }
         return changes[part]
 

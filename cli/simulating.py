@@ -44,7 +44,7 @@ def simulation_json(found: Forecasted) -> dict[str, Any]:
         "wall_s": forecast.run.wall_s,
         "simulated_films": forecast.simulated,
         "settings": forecast.settings.model_dump(),
-        "window": forecast.settings.cluster().window,
+        "window": forecast.cluster.window,
         "node_hours": forecast.node_hours(),
         "cost": forecast.cost(),
         "busy": forecast.run.busy(),
@@ -84,7 +84,7 @@ def _cluster_words(found: Forecasted) -> str:
     words = f"{settings.nodes:,} nodes of {settings.cpus} cpus and {settings.gpus} gpus"
     if settings.decoders:
         words += f", {settings.decoders[0]:,} decoders of {settings.decoders[1]} cpus"
-    return f"{words}; {settings.engine}, {settings.cluster().window:,} films in flight at most"
+    return f"{words}; {settings.engine}, {found.forecast.cluster.window:,} films in flight at most"
 
 
 def _mean_film(films: Films) -> dict[str, float]:

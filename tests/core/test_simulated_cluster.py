@@ -13,7 +13,7 @@ def test_words_become_pools_a_link_and_a_driver() -> None:
     settings = parse_settings("nodes=64, cpus=16,gpus=1,decoders=128x32,store_gbit=10,driver_ms=20,engine=ray")
     cluster = settings.known("local", None).cluster()
     assert cluster.pools == (Pool(64, 16, 1), Pool(128, 32))
-    assert (cluster.window, cluster.driver_s, cluster.link_bytes_per_s) == (2 * (1024 + 4096), 0.02, 1.25e9)
+    assert (cluster.window, cluster.driver_s, cluster.link_bytes_per_s) == (2 * (1024 + 64 + 4096), 0.02, 1.25e9)
 
 
 def test_what_is_left_out_is_the_manifests() -> None:
@@ -24,6 +24,10 @@ def test_what_is_left_out_is_the_manifests() -> None:
 def test_several_nodes_are_no_work_for_the_local_engine() -> None:
     kinds = [parse_settings(words).known("local", None).engine for words in ("cpus=4", "nodes=2", "decoders=1x8")]
     assert kinds == ["local", "ray", "ray"]
+
+
+def test_films_wait_for_every_place_on_a_gpu() -> None:
+    assert parse_settings("cpus=2,gpus=1").cluster(gpu_share=0.25).window == 2 * (2 + 4)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +58,6 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
 
 def test_twice_of_each_part_changes_that_part_alone() -> None:
     settings = Settings(cpus=4, gpus=1, driver_ms=10, store_gbit=1)
-    changed = {part: settings.twice(part)[1] for part in ("cpus", "gpus", "driver", "store", "window")}
+    changed = {part: settings.twice(part, 10)[1] for part in ("cpus", "gpus", "driver", "store", "window")}
     assert (changed["cpus"].cpus, changed["gpus"].gpus, changed["driver"].driver_ms) == (8, 2, 5)
-    assert (changed["store"].store_gbit, changed["window"].window) == (2, 16)
+    assert (changed["store"].store_gbit, changed["window"].window) == (2, 20)
