@@ -41,7 +41,7 @@ check: $(READY)
 lock: $(READY)
 	@$(BIN)/python -m pip install --quiet uv
 	@$(COMPILE) requirements/dev.in -o requirements/lock.txt
-	@$(COMPILE) -c requirements/lock.txt requirements/base.in -o requirements/cpu.txt
+	@$(COMPILE) -c requirements/lock.txt requirements/cpu.in -o requirements/cpu.txt
 	@$(COMPILE) -c requirements/lock.txt --override requirements/cuda-overrides.txt requirements/cuda.in \
 	    -o requirements/cuda.txt
 
