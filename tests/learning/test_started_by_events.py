@@ -6,16 +6,10 @@ import os
 import time
 
 import pytest
-from end_to_end._command import answer_of, asked, cinelake, end_started, start
+from end_to_end._command import answer_of, cinelake, end_started, start
+from learning._by_events import TRIGGERS, ended, import_labels, runs
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-WAIT_S = 300
-TRIGGERS = """\
-deploy: {project: events}
-triggers:
-  retrain: {when: new_labels, at_least: 12, flow: train, model: loud}
-  infer_again: {when: new_champion, flow: catalogue}
-"""
 
 
 @pytest.fixture
@@ -29,38 +23,12 @@ def known(project, prefect, tmp_path):
 def deployed(project, known):
     """The project with its triggers deployed, and a worker."""
     with (project.folder / "pipeline.yaml").open("a") as manifest:
-        manifest.write(TRIGGERS)
+        manifest.write(TRIGGERS.replace("PROJECT", "events"))
     start("work", cwd=project.folder, env=known)
     said = answer_of("deploy", "-m", project.folder / "pipeline.yaml", env=known)
     assert {found["change"] for found in said["differences"]} == {"new"}
     yield project
     end_started()
-
-
-def import_labels(project, films, env):
-    """Import one label for each of these films; gives what the command says."""
-    rows = [f"{film},{int(film[-2:]) % 4 + 1},6" for film in films]
-    (project.folder / "labels.csv").write_text("\n".join(["movie_id,start_s,end_s", *rows]))
-    done = cinelake("labels", "import", "labels.csv", "--model", "loud", cwd=project.folder, env=env)
-    assert done.returncode == 0, done.stderr
-    return done.stderr
-
-
-def runs(url, flow):
-    """The states of a flow's deployed runs, oldest first."""
-    question = {"flows": {"name": {"any_": [flow]}}, "deployments": {"name": {"any_": ["retrain", "infer_again"]}}}
-    return [run["state"] for run in asked(url, "flow_runs", sort="START_TIME_ASC", **question)]
-
-
-def ended(url, flow, count):
-    """The states of a flow's runs once so many have ended."""
-    deadline = time.monotonic() + WAIT_S
-    while time.monotonic() < deadline:
-        states = runs(url, flow)
-        if sum(state["type"] in ("COMPLETED", "FAILED", "CRASHED") for state in states) >= count:
-            return states
-        time.sleep(1)
-    raise AssertionError(f"{flow}: {runs(url, flow)}")
 
 
 def test_labels_start_a_training_and_a_champion_starts_a_run(deployed, known):
