@@ -51,6 +51,11 @@ class CatalogueFilm:
     line: int = 0
     stamp: Stamp | None = None
 
+    @property
+    def place(self) -> str:
+        """Where the film lies, whatever copy of it is at `path`."""
+        return self.uri if self.stamp else self.path
+
     def look(self) -> Stamp:
         """Size and time: as the store listed them, or as the file has them now; zeros where there is no file."""
         if self.stamp:

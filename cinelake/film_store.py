@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -138,11 +138,9 @@ class FilmStore:
 
     def _list(self, folder: str, *, recursive: bool) -> dict[str, Stamp]:
         filesystem, path = self._at(folder)
-        try:
-            with self.errors(folder):
-                found = filesystem.get_file_info(fs.FileSelector(path, recursive=recursive, allow_not_found=True))
-        except FilmMissing:
-            return {}
+        selector, found = fs.FileSelector(path, recursive=recursive, allow_not_found=True), []
+        with suppress(FilmMissing), self.errors(folder), suppress(NotADirectoryError):
+            found = filesystem.get_file_info(selector)
         start = _scheme(folder)
         return {f"{start}{i.path}": Stamp(i.size, i.mtime_ns or 0) for i in found if i.type == fs.FileType.File}
 

@@ -186,7 +186,7 @@ def _copy(store: FilmStore, uri: str, to: Path, size: int, on_bytes: OnBytes) ->
         raise InputChanged(f"{uri} was replaced after the run was planned: {size} bytes then, {before.size} now")
     part = to.with_name(f"{to.name}.part")
     try:
-        with store.open(uri) as source, part.open("wb") as copy:
+        with storage_errors(f"copying {uri} to {to.parent}"), store.open(uri) as source, part.open("wb") as copy:
             _copy_ranges(store, uri, source, copy.fileno(), size, on_bytes)
     except StoreUnavailable as error:
         raise _why_broken(store, uri, before, error) from error

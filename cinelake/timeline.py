@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cinelake.errors import UsageError
+from cinelake.film_store import is_remote
 
 if TYPE_CHECKING:
     from cinelake.media.clock import FilmClock
@@ -28,10 +29,11 @@ EVENTS = 999
 class Source:
     """The film a timeline refers to.
 
-    fps: its rate; steady: whether it is constant; frames, end_s: its length; timecode: of its first picture, or ''.
+    place: its path, or its address on an object store. fps: its rate; steady: whether it is constant; frames, end_s:
+    its length; timecode: of its first picture, or ''.
     """
 
-    path: Path
+    place: str
     fps: float
     steady: bool
     frames: int
@@ -39,11 +41,16 @@ class Source:
     timecode: str = ""
     has_sound: bool = True
 
+    @property
+    def uri(self) -> str:
+        """The place as an address."""
+        return self.place if is_remote(self.place) else Path(self.place).absolute().as_uri()
+
     @classmethod
-    def of(cls, path: str, clock: FilmClock, *, has_sound: bool) -> Source:
+    def of(cls, place: str, clock: FilmClock, *, has_sound: bool) -> Source:
         """A film whose clock was read."""
         frames = len(clock.ticks)
-        return cls(Path(path), clock.fps, clock.is_steady, frames, clock.end_s, clock.timecode, has_sound)
+        return cls(place, clock.fps, clock.is_steady, frames, clock.end_s, clock.timecode, has_sound)
 
 
 @dataclass(frozen=True)
@@ -140,9 +147,9 @@ def _clip(source: Source, event: Event, rate: float, counted: bool, name: str = 
     zero, length = _zero(source, rate), source.frames if counted else round(source.end_s * rate)
     begin, end = (event.start_frame, event.end_frame) if counted else _by_time(event, rate)
     facts = {"what": event.what, "relevance": event.relevance, "start_s": event.start_s, "end_s": event.end_s}
-    media = otio.schema.ExternalReference(source.path.absolute().as_uri(), _range(zero, length, rate))
+    media = otio.schema.ExternalReference(source.uri, _range(zero, length, rate))
     return otio.schema.Clip(
-        name=name or source.path.name,
+        name=name or source.place.rpartition("/")[2],
         media_reference=media,
         source_range=_range(zero + begin, end - begin, rate),
         metadata={"cinelake": {**facts, "start_frame": event.start_frame, "end_frame": event.end_frame}},

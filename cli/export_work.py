@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 from cinelake.catalogue import CatalogueFilm
@@ -9,6 +10,7 @@ from cinelake.errors import UnknownName, UsageError
 from cinelake.manifest import load_manifest
 from cinelake.marks import Mark, disjoint, marks_of
 from cinelake.sheets import csv_text
+from cinelake.staging import at_hand
 from cli.screen import out, print_json
 from cli.supercut_work import DEADLINE_PER_SECOND, LEAST_DEADLINE_S, TIMECODES, FilmTables, find_film, write_text
 
@@ -54,7 +56,9 @@ def export_film(
         made = _thumbnails(tables, target)
     else:
         marks = _marks(tables, table)
-        write_text(target, _text(form, film, marks, target.stem, TIMECODES[timecode], markers=markers))
+        with nullcontext(film) if form == "vtt-chapters" else at_hand(loaded, film) as here:
+            text = _text(form, here, marks, target.stem, TIMECODES[timecode], markers=markers)
+        write_text(target, text)
         made = {"spans": len(marks)}
     facts = {"movie_id": movie_id, "table": table, "as": form, "output": str(target), **made}
     if as_json:
@@ -89,7 +93,7 @@ def _timeline(
 
     about = probe(film.path)
     clock = read_clock(film.path, about, deadline_s=max(LEAST_DEADLINE_S, DEADLINE_PER_SECOND * about.duration_s))
-    source = Source.of(film.path, clock, has_sound=about.audio is not None)
+    source = Source.of(film.place, clock, has_sound=about.audio is not None)
     pieces = [(mark, clock.cut(mark.start_s, mark.end_s)) for mark in marks]
     events = [Event(cut.start_frame, cut.end_frame, m.start_s, m.end_s, m.name, 1.0) for m, cut in pieces if cut.frames]
     if not events:

@@ -13,8 +13,10 @@ import pyarrow as pa
 from cinelake.catalogue import CatalogueFilm, read_catalogue
 from cinelake.errors import UnknownName, UsageError
 from cinelake.film_content import fingerprint
+from cinelake.film_store import FilmStore, is_remote
 from cinelake.lake import Lake
 from cinelake.manifest import Manifest, load_manifest
+from cinelake.staging import at_hand
 from cinelake.supercut import (
     Span,
     appearing,
@@ -64,7 +66,8 @@ def make_supercut(manifest: Path, wish: Wish, *, as_json: bool) -> int:
     film = find_film(loaded, wish.film)
     _check(wish, film)
     spans = _spans(wish, FilmTables(loaded, film))
-    made = _make(wish, film, spans)
+    with at_hand(loaded, film) as here:
+        made = _make(wish, here, spans)
     if as_json:
         print_json(made)
     else:
@@ -97,7 +100,7 @@ def _check(wish: Wish, film: CatalogueFilm) -> None:
         return
     output_format(wish.output)
     for path in (wish.output, *_beside(wish.output)):
-        if path.exists() and path.samefile(film.path):
+        if path.exists() and not is_remote(film.path) and path.samefile(film.path):
             raise UsageError(f"{path} is the film itself: it is never written to")
         if path.exists() and not (wish.force or wish.dry_run):
             raise UsageError(f"{path} is there already: another name, or --force to replace it")
@@ -113,7 +116,7 @@ class FilmTables:
     def __init__(self, manifest: Manifest, film: CatalogueFilm):
         self.manifest, self.film = manifest, film
         self.lake = Lake(manifest.lake.place)
-        self.fingerprint = fingerprint(film.path)
+        self.fingerprint = fingerprint_of(manifest, film)
 
     def read(self, task: str) -> pa.Table:
         """The table that a task makes. Raises `UsageError` where it is not there, or was made of another file."""
@@ -138,6 +141,13 @@ class FilmTables:
 
         rows = stored_labels(Path(self.manifest.labels), name)
         return rows.filter(pc.equal(rows["movie_id"], self.film.movie_id))
+
+
+def fingerprint_of(manifest: Manifest, film: CatalogueFilm) -> str:
+    """The film's fingerprint as it is now. Raises `FilmMissing`, and what a store that cannot be asked does."""
+    if is_remote(film.path):
+        return FilmStore(manifest.catalogue.place).fingerprint(film.path)
+    return fingerprint(film.path)
 
 
 def _spans(wish: Wish, tables: FilmTables) -> list[Span]:
@@ -225,7 +235,7 @@ def _timelines(
     """The texts of the edit decision list and of the OpenTimelineIO file."""
     from cinelake.timeline import EVENTS, Event, Source, build_timeline, drops_frames, edl_text, timecode_rate
 
-    source = Source.of(film.path, clock, has_sound=about.audio is not None)
+    source = Source.of(film.place, clock, has_sound=about.audio is not None)
     events = [Event(c.start_frame, c.end_frame, s.start_s, s.end_s, s.what, s.relevance) for s, c in pieces]
     if len(events) > EVENTS:
         raise UsageError(f"{len(events)} spans are more than an edit decision list holds ({EVENTS}): use --max-length")

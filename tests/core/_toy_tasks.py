@@ -199,11 +199,12 @@ class Night:
         self.film = self.films / "film.mp4"
         self.lake = Lake(str(folder / "lake"))
         self.events: list[Event] = []
+        self.catalogue, self.more = "{films: films}", ""
 
     def plan(self, *entries: str, **options: Any) -> Planning:
         """Plan these entries, written as in a manifest: `cards` or `cards: {every: 2}`."""
         lines = [f"  {entry}" if ":" in entry else f"  {entry}: {{}}" for entry in entries]
-        text = "\n".join(["lake: lake", "catalogue: {films: films}", "tasks:", *lines])
+        text = "\n".join(["lake: lake", f"catalogue: {self.catalogue}", self.more, "tasks:", *lines])
         (self.folder / "pipeline.yaml").write_text(text)
         return plan_manifest(load_manifest(self.folder / "pipeline.yaml"), **options)
 

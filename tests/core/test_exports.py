@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -22,7 +21,7 @@ from cinelake.sheets import csv_text, safe_text
 from cinelake.timeline import Event, Source, build_in_place, drops_frames, edl_text, timecode_rate
 from cinelake.web_captions import thumbnails, vtt_text
 
-FILM = Source(Path("/films/a film.mp4"), fps=25.0, steady=True, frames=250_000, end_s=10_000.0)
+FILM = Source("/films/a film.mp4", fps=25.0, steady=True, frames=250_000, end_s=10_000.0)
 SPANS = [(0, 100), (150, 1801), (17_982, 17_990)]
 RATES = ["24", "25", "30", "24000/1001", "30000/1001", "60000/1001"]
 NAMES = ["dawn", 'rain <&> "wind"', "end"]

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 
 import opentimelineio as otio
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from cinelake.errors import UsageError
 from cinelake.timeline import Event, Source, build_timeline, drops_frames, edl_text, timecode_rate
 
-FILM = Source(Path("/films/a film.mp4"), fps=25.0, steady=True, frames=250_000, end_s=10_000.0)
+FILM = Source("/films/a film.mp4", fps=25.0, steady=True, frames=250_000, end_s=10_000.0)
 
 
 def events(source, *spans):
@@ -95,5 +94,5 @@ def test_opentimelineio_reads_back_the_film_its_ranges_and_why():
 
 
 def test_names_cannot_begin_lines_of_their_own():
-    odd = replace(FILM, path=Path("/films/a\n999  X V C.mp4"))
+    odd = replace(FILM, place="/films/a\n999  X V C.mp4")
     assert "* FROM CLIP NAME:  a 999 X V C.mp4" in lines(odd, (0, 1))
