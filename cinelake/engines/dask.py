@@ -49,6 +49,7 @@ from cinelake.engines.families import await_end, family
 from cinelake.engines.gpus import shares, visible
 from cinelake.engines.job import Job, Result
 from cinelake.engines.pools import Pools
+from cinelake.engines.versions import check_same, compared_with, versions_of
 from cinelake.errors import CinelakeError, EngineUnavailable
 from cinelake.step import OnEvent
 from cinelake.task import Resources
@@ -118,6 +119,8 @@ class DaskCluster:
         if self._address:
             self._client.get_versions(check=True)
             self._client.upload_file(str(packed(Path(self._folder))))
+            packages = compared_with("distributed")
+            check_same(self._address, versions_of(packages), self._client.run(versions_of, packages))
 
     def nodes(self) -> Sequence[Resources]:
         """What each worker has."""

@@ -40,6 +40,7 @@ from cinelake.engines.cluster import (
 from cinelake.engines.families import await_end, children_with, family
 from cinelake.engines.job import Job, Result
 from cinelake.engines.processes import StepProcesses
+from cinelake.engines.versions import check_same, compared_with, of_ray_nodes, versions_of
 from cinelake.errors import CinelakeError, EngineUnavailable
 from cinelake.ray_settings import QUIET, ray_token
 from cinelake.step import OnEvent
@@ -77,6 +78,9 @@ class RayCluster:
             logging.getLogger("ray").setLevel(logging.CRITICAL)
             try:
                 _connect(self._theirs(self._address) if self._address else self._own())
+                if self._address:
+                    packages = compared_with("ray")
+                    check_same(self._address, versions_of(packages), of_ray_nodes(packages))
             except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
                 self._drop_folder()
                 raise EngineUnavailable(f"{_place(self._address)} cannot be used: {error}. {ADVICE}") from error
