@@ -47,8 +47,13 @@ class ObjectStore:
 
     def lake(self, bucket: str) -> str:
         """The manifest's `lake` for a bucket."""
+        return f'{{uri: "s3://{bucket}/lake", {self.options}}}'
+
+    @property
+    def options(self) -> str:
+        """How it is reached, as the manifest's sections of places have it."""
         named = f"access_key_env: {KEY_NAME}, secret_key_env: {SECRET_NAME}"
-        return f'{{uri: "s3://{bucket}/lake", endpoint: "{self.endpoint}", region: us-east-1, {named}}}'
+        return f'endpoint: "{self.endpoint}", region: us-east-1, {named}'
 
     def files(self, bucket: str = "") -> fs.FileSystem:
         """A file system on it; makes the bucket where one is named."""

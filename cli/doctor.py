@@ -56,6 +56,7 @@ def _manifest(manifest: Path) -> Iterator[Finding]:
     yield _checked("manifest", lambda: f"{len(load_manifest(manifest).tasks)} tables in {manifest}")
     yield _checked("films and weights", lambda: _plan(manifest))
     yield _checked("lake", lambda: _lake(manifest))
+    yield _checked("copies of films", lambda: _staging(manifest))
 
 
 def _plan(manifest: Path) -> str:
@@ -70,12 +71,36 @@ def _lake(manifest: Path) -> str:
 
     lake = Lake(load_manifest(manifest).lake.place)
     if lake.storage.local:
-        parent = next(p for p in [lake.storage.local, *lake.storage.local.parents] if p.exists())
-        if not os.access(parent, os.W_OK):
-            raise CinelakeError(f"{parent} cannot be written")
-        return f"{lake.storage.uri}, {shutil.disk_usage(parent).free / 1e9:.0f} GB free"
+        return f"{lake.storage.uri}, {shutil.disk_usage(_writable(lake.storage.local)).free / 1e9:.0f} GB free"
     lake.tables()
     return f"{lake.storage.uri} answers"
+
+
+def _staging(manifest: Path) -> str:
+    """Whether the disk has what `staging` may take, where films are not read where they lie."""
+    from cinelake.catalogue import read_catalogue
+    from cinelake.film_store import is_remote
+
+    loaded = load_manifest(manifest)
+    films = read_catalogue(loaded.catalogue, loaded.folder).films
+    remote = sum(is_remote(film.path) for film in films)
+    if not (remote or loaded.staging.always):
+        return "none are made: films are read where they lie"
+    folder = Path(str(loaded.staging.folder))
+    free_bytes = shutil.disk_usage(_writable(folder)).free
+    if free_bytes < loaded.staging.max_bytes:
+        free, most = free_bytes / 1e9, loaded.staging.max_gb
+        raise CinelakeError(f"{folder} has {free:.3g} GB free, and staging.max_gb is {most:g}: lower it, or free space")
+    what = "all films" if loaded.staging.always else f"{remote} of {len(films)} films, on object stores"
+    return f"{what}: up to {loaded.staging.max_gb:g} GB in {folder}"
+
+
+def _writable(folder: Path) -> Path:
+    """The folder, or the nearest one above that is there. Raises `CinelakeError` when it cannot be written."""
+    there = next(place for place in [folder, *folder.parents] if place.exists())
+    if not os.access(there, os.W_OK):
+        raise CinelakeError(f"{there} cannot be written")
+    return there
 
 
 def _checked(name: str, look: Callable[[], str]) -> Finding:

@@ -92,8 +92,7 @@ def run_catalogue(planning: Planning, on_event: OnEvent, work: Work | None = Non
     started = time.monotonic()
     with monitored(planning, summary.run, on_event) as tell:
         summary.failures += record_catalogue_problems(planning)
-        planning.lake.storage.sweep()
-        sweep_staged(str(planning.manifest.staging.folder))
+        _sweep(planning)
         if planning.plan.stale:
             planning.lake.storage.check_writable()
             _make_stale(planning, work, summary, tell)
@@ -182,10 +181,16 @@ def _run_flow(
         summary.made = made_so_far(planning)
     finally:
         engine.stop(now=not clean)
-        planning.lake.storage.sweep()
+        _sweep(planning)
         if record:
             on_event({"kind": "record"})
             summary.mlflow = _finish(record, summary, clean)
+
+
+def _sweep(planning: Planning) -> None:
+    """Remove what killed processes of this machine left unfinished: files of the lake, copies of films."""
+    planning.lake.storage.sweep()
+    sweep_staged(str(planning.manifest.staging.folder))
 
 
 def _start_flow(handed: Handed) -> None:
