@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,12 +45,15 @@ class FilmCost:
         return rest + (max(sum(decoding), self.decode_cpu_s) if decoding else 0.0)
 
 
-def measured_films(index: Index, tables: Sequence[str], seed: int = 0) -> list[FilmCost]:
+def measured_films(
+    index: Index, tables: Sequence[str], seed: int = 0, among: Collection[str] | None = None
+) -> list[FilmCost]:
     """The films of which every one of these tables was made by a run that recorded its cost; at most a thousand.
 
+    among: only these films. Note that the first film of a worker's process pays for what the process loads.
     Raises `NotMeasured` with the tables that no run has recorded, or where no film has them all.
     """
-    recorded = {table: _Recorded(index, table) for table in tables}
+    recorded = {table: _Recorded(index, table, among) for table in tables}
     whole = sorted(set.intersection(*(set(found.bytes) for found in recorded.values()))) if recorded else []
     films = [film for movie_id in _some(whole, seed) if (film := _film(movie_id, recorded))]
     if not films:
@@ -67,9 +70,10 @@ def _some(movie_ids: Sequence[str], seed: int) -> Sequence[str]:
 class _Recorded:
     """What runs have recorded of one table."""
 
-    def __init__(self, index: Index, table: str):
+    def __init__(self, index: Index, table: str, among: Collection[str] | None):
         self._index, self._table = index, table
-        self.bytes = {name.removesuffix(".parquet"): s.size for name, s in index.lake.storage.files(table).items()}
+        found = {name.removesuffix(".parquet"): s.size for name, s in index.lake.storage.files(table).items()}
+        self.bytes = {movie_id: size for movie_id, size in found.items() if among is None or movie_id in among}
 
     def run(self, movie_id: str) -> dict[str, Any]:
         """The facts of the run that made a film's cell; nothing where it recorded no seconds."""

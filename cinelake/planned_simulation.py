@@ -29,7 +29,7 @@ class Forecasted:
 
 
 def forecast_of(planning: Planning, settings: Settings, films: int | None = None) -> Forecasted:
-    """What a run would take: of the plan's stale cells, or of so many films of which all its tables are made.
+    """What a run would take: of the plan's stale cells, or of so many films like those selected, with all its tables.
 
     Raises `NotMeasured`, `EngineUnavailable` (no node has what a table asks for) and `UsageError` (nothing to make).
     """
@@ -37,7 +37,8 @@ def forecast_of(planning: Planning, settings: Settings, films: int | None = None
     known = settings.known(engine.kind, engine.window)
     wanted = _stale(planning) if films is None else {_all(planning): films}
     tables = tuple(planned.name for planned in planning.plan.tables if any(planned.name in kind for kind in wanted))
-    measured = measured_films(planning.index, tables, settings.seed)
+    like = None if films is None else {cell.movie_id for cell in planning.plan.cells}
+    measured = measured_films(planning.index, tables, settings.seed, like)
     lengths_s = _lengths_s(planning, measured) if settings.film_minutes else {}
     steps = [legs(_step(planning, kind)) for kind in wanted]
     _check_fits(steps, known)

@@ -87,7 +87,9 @@ def plan(
     simulate: Annotated[str | None, typer.Option("--simulate", help=SIMULATE, metavar="CLUSTER")] = None,
     films: Annotated[
         int | None,
-        typer.Option("--films", help="Simulate so many films like those measured, all their tables.", min=1),
+        typer.Option(
+            "--films", help="Simulate so many films like those of the lake (or of --movie), all tables.", min=1
+        ),
     ] = None,
     json: JsonOption = False,
 ) -> None:

@@ -42,6 +42,7 @@ def simulation_json(found: Forecasted) -> dict[str, Any]:
     return {
         "films": len(forecast.films),
         "wall_s": forecast.run.wall_s,
+        "first_end_s": forecast.run.first_end_s,
         "simulated_films": forecast.simulated,
         "settings": forecast.settings.model_dump(),
         "window": forecast.cluster.window,

@@ -34,6 +34,11 @@ def test_a_gpu_is_taken_to_be_as_fast_as_it_is_said_to_be(project):
     assert any("embeddings: measured on a processor" in sentence for sentence in fast["assumed"])
 
 
+def test_films_may_be_like_one_film(made):
+    film = sorted(path.stem for path in (made / "lake" / "films").iterdir())[0]
+    assert simulated(made, "cpus=2", "--films", "50", "--movie", film)["measured_films"] == 1
+
+
 def test_films_are_scaled_to_a_length(made):
     one, two = (simulated(made, f"film_minutes={m}", "--films", "9")["film"] for m in (10, 20))
     assert two == pytest.approx({name: 2 * value for name, value in one.items()})

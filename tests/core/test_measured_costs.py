@@ -33,6 +33,11 @@ def test_films_whose_run_recorded_nothing_are_left_out(tmp_path: Path) -> None:
     assert [film.movie_id for film in measured_films(index, ["marks"])] == ["a"]
 
 
+def test_only_films_that_are_asked_for_are_looked_at(tmp_path: Path) -> None:
+    index = lake_with(tmp_path, a={"wall_s": 1}, b={"wall_s": 1})
+    assert [film.movie_id for film in measured_films(index, ["marks"], among=["b", "c"])] == ["b"]
+
+
 def test_tables_that_no_run_has_recorded_are_named(tmp_path: Path) -> None:
     with pytest.raises(NotMeasured, match="no run has recorded a cost yet of: faces") as refused:
         measured_films(lake_with(tmp_path, a={"wall_s": 1}), ["marks", "faces"])

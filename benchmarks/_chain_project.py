@@ -1,0 +1,30 @@
+"""Projects whose films go through the whole chain of the demo's manifest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cinelake.manifest_yaml import read_yaml
+from cli.demo import MANIFEST
+
+
+def chain_project(
+    folder: Path, films: Sequence[Path], engine: Mapping[str, Any], asked: Mapping[str, Mapping[str, Any]] | None = None
+) -> Path:
+    """A project with links to these films; gives its manifest. asked: settings beside the demo's, by table."""
+    (folder / "films").mkdir(parents=True)
+    for film in films:
+        (folder / "films" / film.name).symlink_to(film.absolute())
+    return write_manifest(folder / "pipeline.yaml", engine, asked or {})
+
+
+def write_manifest(path: Path, engine: Mapping[str, Any], asked: Mapping[str, Mapping[str, Any]]) -> Path:
+    """The demo's manifest with another engine, and settings beside its own."""
+    entries = read_yaml(MANIFEST, "demo").data
+    tasks = {name: {**given, **asked.get(name, {})} for name, given in entries["tasks"].items()}
+    more = {"engine": dict(engine), "tracking": {"enabled": False}, "tasks": tasks}
+    path.write_text(json.dumps({**entries, **more}))
+    return path
