@@ -26,6 +26,7 @@
         ├── ContractViolation    a table that breaks its contract
         ├── InputChanged         an input of the step changed while it ran         transient
         ├── WorkerLost           the process that worked on the film died          transient
+        ├── DiskFull             no room for unfinished files where it worked      transient
         ├── WeightsMissing       a model file is not where it was sought
         ├── ModelUnusable        a model file cannot be loaded or does not fit
         └── TaskFailed           a task raised something that none of these names
@@ -226,6 +227,12 @@ class InputChanged(FilmError):
 
 class WorkerLost(FilmError):
     """The process that worked on the film died (killed, out of memory)."""
+
+    transient = True
+
+
+class DiskFull(FilmError):
+    """A disk of the machine that worked on the film is full, though not the lake's; another machine may have room."""
 
     transient = True
 

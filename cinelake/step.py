@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cinelake.champions import AppliedModel, open_applied
-from cinelake.errors import FilmError, InputChanged
+from cinelake.errors import FilmError, InputChanged, StorageError
 from cinelake.film_file import check_as_planned
-from cinelake.isolation import typed_failures
+from cinelake.isolation import disk_full, typed_failures
 from cinelake.lake import CellWriter, Footer, Lake, write_all
 from cinelake.staging import Staging, as_listed, staged, sweep_staged
-from cinelake.storage import Place
+from cinelake.storage import Place, is_disk_full
 from cinelake.task import Film, Params, Resources, find_task
 
 Outcome = Literal["made", "failed", "skipped"]
@@ -74,7 +74,7 @@ class Step:
         return f"the step of {self.film.movie_id}"
 
     def run(self, on_event: OnEvent) -> StepReport:
-        """Make the cells. Raises `StorageError` only."""
+        """Make the cells. Raises `StorageError`, `DiskFull`."""
         return run_step(self, on_event)
 
     def sweep(self) -> None:
@@ -130,15 +130,21 @@ class StepReport:
 
 
 def run_step(step: Step, on_event: OnEvent | None = None) -> StepReport:
-    """Make the step's cells. Raises `StorageError` only.
+    """Make the step's cells. Raises `StorageError`, and `DiskFull` where only this machine has no room.
 
     Linear algebra runs on one thread: its matrices are small, its threads would spin beside ffmpeg's (a quarter of the
     step's own time), and sums come out the same whatever the number of processors.
     """
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(1, user_api="blas"):
-        return StepRun(step, on_event or (lambda _: None)).run()
+    run = StepRun(step, on_event or (lambda _: None))
+    try:
+        with threadpool_limits(1, user_api="blas"):
+            return run.run()
+    except StorageError as error:
+        if run.lake.storage.local is None and is_disk_full(error.__cause__):  # in a bucket nothing is unfinished
+            raise disk_full(f"the step of {step.film.movie_id}", error) from error
+        raise
 
 
 class StepRun:

@@ -206,6 +206,11 @@ ADVICE = {
 }
 
 
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether an error says that a disk, or what one may use of it, is full."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
 @contextmanager
 def storage_errors(doing: str) -> Iterator[None]:
     """Turn an `OSError` of the lake's storage into a `StorageError` that says what to do."""

@@ -13,6 +13,7 @@ import signal
 from collections.abc import Callable
 from concurrent.futures import CancelledError, TimeoutError
 from multiprocessing import get_context, resource_tracker
+from pathlib import Path
 from typing import Any
 
 from cinelake.engines.events import event_writer
@@ -26,6 +27,8 @@ STOP_NOTICED_S = 0.5
 STEPS_PER_PROCESS = 1000
 """A process is replaced after this many steps, so that a library's leak cannot grow for ever."""
 PR_SET_PDEATHSIG = 1
+GOES_FIRST = 500
+"""Of -1000 (never) to 1000 (first): how soon the system kills a process when memory is short."""
 
 
 class StepProcesses:
@@ -64,7 +67,7 @@ class StepProcesses:
             job.sweep()
             if error.exitcode == -signal.SIGALRM:
                 raise DecodeTimeout(f"{job.what} ran past its deadline and was killed") from error
-            raise WorkerLost(f"the process of {job.what} died ({error})") from error
+            raise WorkerLost(f"the process of {job.what} died: {_why_died(error.exitcode)}") from error
         except (CancelledError, RuntimeError) as error:
             raise EngineUnavailable(f"the engine was stopped before {job.what} ended") from error
 
@@ -97,12 +100,28 @@ class StepProcesses:
         self._pool.join()
 
 
+def _why_died(exitcode: int) -> str:
+    """What a process's end most likely means; below zero it is the signal that ended it."""
+    if exitcode == -signal.SIGKILL:
+        advice = "Give the engine fewer workers, or the entry more `memory_gb`"
+        return f"it was killed from outside, most likely by the system for want of memory. {advice}"
+    if exitcode in (-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGBUS):
+        return f"a library crashed ({signal.Signals(-exitcode).name}), which may be for want of memory"
+    return f"signal {signal.Signals(-exitcode).name}" if exitcode < 0 else f"exit code {exitcode}"
+
+
 def start_worker(parent: int, devices: str | None) -> None:
-    """Prepare a worker process: it dies with the driver, leaves Ctrl-C to the driver, and sees these GPUs."""
+    """Prepare a worker process: it dies with the driver, leaves Ctrl-C to the driver, and sees these GPUs.
+
+    Where the system has no memory left, it is killed before what a run cannot do without: driver, server, scheduler.
+    """
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with contextlib.suppress(OSError):
+        score = Path("/proc/self/oom_score_adj")
+        score.write_text(str(max(int(score.read_text()), GOES_FIRST)))
     if devices is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = devices
 
