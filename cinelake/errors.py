@@ -15,7 +15,7 @@
         ├── FilmMissing          the file is not (or no longer) there            transient
         ├── FilmRefused          the film's store does not let us read it        transient
         ├── StoreUnavailable     the film's store does not answer, or went away  transient
-        ├── StagingFull          no room on this machine for a copy of the film  transient
+        ├── StagingFull          a copy of it is more than a machine may hold    transient
         ├── MovieIdClash         two films of the catalogue have one movie_id
         ├── BadListing           a row of the catalogue's list that cannot be used
         ├── NotAFilm             no picture and no sound that ffmpeg may read
@@ -184,7 +184,7 @@ class StoreUnavailable(FilmError):
 
 
 class StagingFull(FilmError):
-    """A copy of the film does not fit: it is larger than `staging.max_gb`, or the disk of its folder is full."""
+    """A copy of the film does not fit, even alone: it is larger than `staging.max_gb`."""
 
     transient = True
 

@@ -15,6 +15,7 @@ import fcntl
 import os
 import re
 import shutil
+import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,11 +24,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cinelake.errors import FilmError, InputChanged, StagingFull, StoreUnavailable
+from cinelake.errors import DiskFull, FilmError, InputChanged, StagingFull, StorageError, StoreUnavailable
 from cinelake.film_store import FilmStore, Version, is_remote
 from cinelake.locks import alone
 from cinelake.sidecars import sidecar_name
-from cinelake.storage import Place, storage_errors
+from cinelake.storage import Place, is_disk_full, storage_errors
 from cinelake.task import Film
 
 if TYPE_CHECKING:
@@ -66,8 +67,8 @@ def staging_of(manifest: Manifest, path: str) -> Staging | None:
 def staged(staging: Staging, film: Film, on_bytes: OnBytes, *, with_beside: bool = False) -> Iterator[Film]:
     """The film as a file of this machine, while the context lasts; with the files beside it where these are wanted.
 
-    Raises `StagingFull`, `FilmMissing`, `FilmRefused`, `StoreUnavailable`, `InputChanged`; `StorageError` when the
-    folder cannot be used or the store's options are wrong.
+    Raises `StagingFull`, `DiskFull`, `FilmMissing`, `FilmRefused`, `StoreUnavailable`, `InputChanged`; `StorageError`
+    when the folder cannot be used or the store's options are wrong.
     """
     store = FilmStore(staging.place)
     beside = {path: store.version(path) for path in film.beside} if with_beside else {}
@@ -123,7 +124,7 @@ def sweep_staged(folder: str) -> None:
 @contextmanager
 def _room(folder: Path, size: int, max_bytes: int, on_bytes: OnBytes) -> Iterator[Path]:
     """A folder of one's own with room for `size` bytes; waits until there is some."""
-    with storage_errors(f"copying a film to {folder} (`staging: {{folder: …}}`)"):
+    with _disk_errors(f"copying a film to {folder} (`staging: {{folder: …}}`)"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         number, mine, held = _ask(folder, size)
     try:
@@ -186,7 +187,7 @@ def _copy(store: FilmStore, uri: str, to: Path, size: int, on_bytes: OnBytes) ->
         raise InputChanged(f"{uri} was replaced after the run was planned: {size} bytes then, {before.size} now")
     part = to.with_name(f"{to.name}.part")
     try:
-        with storage_errors(f"copying {uri} to {to.parent}"), store.open(uri) as source, part.open("wb") as copy:
+        with _disk_errors(f"copying {uri} to {to.parent}"), store.open(uri) as source, part.open("wb") as copy:
             _copy_ranges(store, uri, source, copy.fileno(), size, on_bytes)
     except StoreUnavailable as error:
         raise _why_broken(store, uri, before, error) from error
@@ -209,15 +210,23 @@ def _copy_ranges(store: FilmStore, uri: str, source: Any, copy: int, size: int, 
 
 
 def _write(copy: int, data: bytes, offset: int) -> int:
-    try:
-        written = os.pwrite(copy, data, offset)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise
-        written = -1
+    written = os.pwrite(copy, data, offset)
     if written != len(data):
-        raise StagingFull("the disk of the staging folder is full: free space, or name another `staging: {folder: …}`")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     return written
+
+
+@contextmanager
+def _disk_errors(doing: str) -> Iterator[None]:
+    """A full disk concerns this machine only (`DiskFull`); a folder that cannot be used is a `StorageError`."""
+    try:
+        with storage_errors(doing):
+            yield
+    except StorageError as error:
+        if is_disk_full(error.__cause__):
+            words = "free space there, or name another `staging: {folder: …}`"
+            raise DiskFull(f"{doing} on {socket.gethostname()}: the disk is full: {words}") from error
+        raise
 
 
 def _why_broken(store: FilmStore, uri: str, before: Version, error: StoreUnavailable) -> FilmError:

@@ -9,9 +9,9 @@ import pytest
 from media._numbered import numbered_film, shown_numbers
 from typer.testing import CliRunner
 
-from cinelake.film_content import fingerprint
 from cinelake.contracts import Column, Contract
 from cinelake.errors import UnknownName, UsageError
+from cinelake.film_content import fingerprint
 from cinelake.lake import CellWriter, Footer, Lake
 from cli.main import app
 

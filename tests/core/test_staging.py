@@ -15,7 +15,7 @@ import pytest
 from _folder_store import FolderStore, raising, store
 from _toy_tasks import HOOKS, TASKS, Night, outcomes
 
-from cinelake.errors import InputChanged, StagingFull, StorageError, StoreUnavailable
+from cinelake.errors import DiskFull, InputChanged, StagingFull, StorageError, StoreUnavailable
 from cinelake.staging import Staging, staged, sweep_staged
 from cinelake.step import StepReport
 from cinelake.storage import Place
@@ -254,7 +254,7 @@ def test_a_full_disk_fails_the_film_and_leaves_nothing(
     tmp_path: Path, film: Film, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "pwrite", lambda *_: 3)
-    full = pytest.raises(StagingFull, match="disk of the staging folder is full")
+    full = pytest.raises(DiskFull, match="the disk is full: free space there")
     with full, staged(staging(tmp_path, 2000), film, lambda _: None):
         pass
     assert list((tmp_path / "copies").iterdir()) == []
