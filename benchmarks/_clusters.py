@@ -8,10 +8,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import psutil
 
@@ -34,9 +35,11 @@ class RunningCluster:
     head: subprocess.Popen[bytes]
     nodes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
-    def add_node(self) -> None:
-        """Start a node that joins."""
-        self.nodes.append(started(self.folder, self.env, *self.new_node))
+    def add_node(self, within: Sequence[str] = (), env: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Start a node that joins. within: a command that runs it; env: what it has beside the others' environment."""
+        program, *words = self.new_node
+        command = (*within, str(BIN / program)) if within else (program,)
+        self.nodes.append(started(self.folder, {**self.env, **env}, *command, *words))
 
     def kill_node(self, number: int) -> None:
         """All processes of a node at once, as when its machine dies."""
@@ -61,7 +64,7 @@ def dask_cluster(
     with _cluster(folder, env, address, head, node) as cluster:
         for _ in range(nodes):
             cluster.add_node()
-        await_that(lambda: _count_of_workers(address) >= nodes)
+        await_that(lambda: count_of_workers(address) >= nodes)
         yield cluster
 
 
@@ -106,8 +109,8 @@ def _cluster(
 
 
 def started(folder: Path, env: Mapping[str, str], command: str, *words: str) -> subprocess.Popen[bytes]:
-    """A program of this environment in a group of its own, its words in a log in `folder`."""
-    with (folder / f"{command} {time.monotonic_ns()}.log").open("wb") as log:
+    """A program of this environment, or one by its path, in a group of its own, its words in a log in `folder`."""
+    with (folder / f"{Path(command).name} {time.monotonic_ns()}.log").open("wb") as log:
         return subprocess.Popen(
             [str(BIN / command), *words],
             cwd=folder,
@@ -163,7 +166,8 @@ def await_that(is_so: Callable[[], bool], within_s: float = START_TIMEOUT_S) -> 
         time.sleep(0.05)
 
 
-def _count_of_workers(address: str) -> int:
+def count_of_workers(address: str) -> int:
+    """How many workers a Dask scheduler has."""
     from distributed import Client
 
     try:
