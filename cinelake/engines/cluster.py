@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, TimeoutError
 from contextlib import contextmanager
@@ -27,7 +28,7 @@ from cinelake.engines.events import EventPipe
 from cinelake.engines.gpus import check_gpus, gpus_here
 from cinelake.engines.job import Job, Result
 from cinelake.engines.processes import STOP_NOTICED_S
-from cinelake.errors import CinelakeError, EngineUnavailable, WorkerLost
+from cinelake.errors import CinelakeError, DiskFull, EngineUnavailable, WorkerLost
 from cinelake.step import OnEvent
 from cinelake.task import Resources
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 ANSWERS_WITHIN_S = 10.0
 ENDS_WITHIN_S = 5.0
+FULL_DISK_PAUSE_S = 10.0
 BYTES_PER_GB = 10**9
 ADVICE = "Check `engine: {address: …}`, or leave it out to let a run bring its own."
 SHIPPED = ("cinelake", "tasks", "models")
@@ -205,8 +207,14 @@ def _stopped_before(job: Job[Result]) -> EngineUnavailable:
 
 
 def ended(work: Callable[[], Result]) -> Result | CinelakeError:
-    """A result, or the error in its place: errors of ours travel as values, so that no cluster wraps them."""
+    """A result, or the error in its place: errors of ours travel as values, so that no cluster wraps them.
+
+    A machine whose disk is full fails at once, and so would be given every film that waits: it answers late.
+    """
     try:
         return work()
+    except DiskFull as error:
+        time.sleep(FULL_DISK_PAUSE_S)
+        return error
     except CinelakeError as error:
         return error
