@@ -6,6 +6,7 @@ import shutil
 import opentimelineio as otio
 import pyarrow as pa
 import pytest
+from core._folder_store import store
 from media._numbered import numbered_film, shown_numbers
 from typer.testing import CliRunner
 
@@ -15,6 +16,7 @@ from cinelake.film_content import fingerprint
 from cinelake.lake import CellWriter, Footer, Lake
 from cli.main import app
 
+__all__ = ["store"]
 SHOTS = {"shot": [0, 1, 2, 3], "start_s": [0.0, 0.6, 2.0, 3.0], "end_s": [0.6, 2.0, 3.0, 4.0]}
 TAGS = {"shot": [0, 1, 2, 3], "tag": ["chase", "night", "chase", "chase"], "probability": [0.7, 0.9, 0.9, 0.2]}
 
@@ -67,6 +69,16 @@ def test_the_shots_that_carry_a_tag_are_cut_exactly_and_told_beside(project):
     assert {path.name for path in project.glob("*out*")} == {"out.mp4", "out.edl", "out.otio"}
     assert "00:00:02:00 00:00:03:00 00:00:00:15 00:00:01:15" in (project / "out.edl").read_text()
     assert len(otio.adapters.read_from_file(str(project / "out.otio")).video_tracks()[0]) == 2
+
+
+def test_a_film_in_a_bucket_is_cut_from_a_copy_and_named_by_its_address(project, store):
+    shutil.move(project / "films", store.folder / "b")
+    text = 'lake: lake\ncatalogue: {films: "s3://b/*"}\nstaging: {folder: copies}\ntasks: {films: {}}\n'
+    (project / "pipeline.yaml").write_text(text)
+    done = run(project, "--tags", "chase", "-o", project / "out.mp4")
+    assert done.exit_code == 0, done.exception
+    assert shown_numbers(project / "out.mp4") == [*range(15), *range(50, 75)]
+    assert '"s3://b/film.mp4"' in (project / "out.otio").read_text() and not list((project / "copies").iterdir())
 
 
 def test_relevance_goes_first_and_a_limit_keeps_it(project):

@@ -147,6 +147,13 @@ def test_a_damaged_film_s_failure_names_its_address_and_not_the_copy(night: Nigh
     assert failure and str(night.folder / "copies") not in failure["message"] + failure["log_tail"]
 
 
+def test_subtitles_beside_a_film_on_a_store_are_read_under_their_own_name(night: Night, store: FolderStore) -> None:
+    (store.folder / "b/films/film.en.srt").write_text("1\n00:00:00,500 --> 00:00:01,000\nHello\n")
+    assert outcomes(night.run("subtitles")) == {"subtitles": "made"}
+    lines = night.lake.reader("subtitles", "film").read().to_pylist()
+    assert [(line["text"], line["source"]) for line in lines] == [("Hello", ".en.srt")]
+
+
 # --- the bound
 
 
