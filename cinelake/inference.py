@@ -76,7 +76,13 @@ def require_device(device: Device) -> str:
             f"device {device!r} was asked for, but onnxruntime {onnxruntime.__version__} here has only "
             f"{', '.join(available)}: install `onnxruntime-gpu` instead of `onnxruntime`, or say `device: cpu`"
         )
+    onnxruntime.preload_dlls(directory="")  # CUDA and cuDNN from their wheels, which no system path names
     return provider
+
+
+def device_of(provider: str) -> Device:
+    """The device that a provider runs on; `cpu` for all but ours for GPUs."""
+    return "cuda" if provider == _PROVIDERS["cuda"] else "cpu"
 
 
 def session_options() -> Any:

@@ -20,6 +20,7 @@ from typing import Any, Literal
 from cinelake.champions import AppliedModel, open_applied
 from cinelake.errors import FilmError, InputChanged, StorageError
 from cinelake.film_file import check_as_planned
+from cinelake.inference import device_of
 from cinelake.isolation import disk_full, typed_failures
 from cinelake.lake import CellWriter, Footer, Lake, write_all
 from cinelake.staging import Staging, as_listed, staged, sweep_staged
@@ -249,7 +250,13 @@ class StepRun:
             found = self.lake.footer(entry, self.film.movie_id)
             if found is None or found.key != key:
                 raise InputChanged(f"{entry} of {self.film.movie_id} changed while {cell.table} was made from it")
-        run = {**_run_facts(wall_s, writer.rows, self.film), **facts, **dict(getattr(worker, "facts", {}) or {})}
+        told = dict(getattr(worker, "facts", {}) or {})
+        run = {
+            **_run_facts(wall_s, writer.rows, self.film),
+            **facts,
+            "device": device_of(told.get("provider", "")),
+            **told,
+        }
         writer.close(Footer(cell.key, cell.meaning, cell.ingredients, run))
         self.lake.commit(writer, cell.table)
         self.report.cells.append(CellReport(cell.table, "made", rows=writer.rows, wall_s=wall_s))
@@ -282,7 +289,6 @@ def _run_facts(wall_s: float, rows: int, film: Film) -> dict[str, Any]:
         "rows": rows,
         "film_bytes": film.size_bytes,
         "versions": _versions(),
-        "device": "cpu",
     }
 
 

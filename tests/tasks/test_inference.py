@@ -10,7 +10,7 @@ import pytest
 from _made_networks import mean_colour
 
 from cinelake.errors import EngineUnavailable
-from cinelake.inference import file_digest, onnx_session, require_device, run_in_batches
+from cinelake.inference import device_of, file_digest, onnx_session, require_device, run_in_batches
 
 PLAN = """
 import sys
@@ -47,6 +47,13 @@ def test_a_device_that_is_not_there_is_never_replaced_by_another() -> None:
         pytest.skip("this ONNX Runtime has CUDA")
     with pytest.raises(EngineUnavailable, match=r"'cuda' was asked for, but onnxruntime .* has only .*CPU"):
         require_device("cuda")
+
+
+@pytest.mark.parametrize(
+    ("provider", "device"), [("CUDAExecutionProvider", "cuda"), ("CPUExecutionProvider", "cpu"), ("opencv", "cpu")]
+)
+def test_what_ran_tells_the_device(provider: str, device: str) -> None:
+    assert device_of(provider) == device
 
 
 def test_planning_imports_nothing_heavy() -> None:
