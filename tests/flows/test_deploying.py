@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import queue
 import threading
 import time
 
@@ -10,7 +11,7 @@ import pytest
 from cinelake.errors import EngineUnavailable, UnknownName, UsageError
 from cinelake.manifest import load_manifest
 from flows.happenings import catalogue_ran
-from flows.server import kept_server
+from flows.server import free_port, kept_server
 
 pytestmark = pytest.mark.slow
 NIGHT = """\
@@ -127,6 +128,40 @@ def test_too_many_failures_reach_a_webhook(write, listening):
         time.sleep(0.5)
     (said,) = heard
     assert "2 of 3 cells failed (67%, allowed 20%) in noisy: not_a_film 2" in said["text"]
+
+
+def test_too_many_failures_reach_a_mailbox_through_the_block_that_takes_any_address_of_apprise(write, mailbox):
+    from prefect.blocks.notifications import SlackWebhook
+
+    address, received = mailbox
+    SlackWebhook(url=f"mailto://{address}?mode=insecure&from=lake@films.org&to=night@films.org").save(
+        "mail", overwrite=True
+    )
+    manifest = write("posting", more="notifications: {failure_rate: 0.2, blocks: [slack-webhook/mail]}\n")
+    assert deployed(manifest)["slack-webhook/mail"] == "new"
+    catalogue_ran(manifest, made=1, failures=["not_a_film"] * 2, say=pytest.fail)
+    mail = received.get(timeout=60)
+    assert mail["To"] == "night@films.org" and mail["Subject"] == "Cinelake: too much failed"
+    words = mail.get_payload(0).get_payload(decode=True).decode()
+    assert "2 of 3 cells failed (67%, allowed 20%) in posting: not_a_film 2" in words
+
+
+@pytest.fixture
+def mailbox():
+    """An SMTP server on loopback: its address, and the mails that it takes."""
+    from aiosmtpd.controller import Controller
+    from aiosmtpd.handlers import Message
+
+    received = queue.Queue()
+
+    class Takes(Message):
+        def handle_message(self, message):
+            received.put(message)
+
+    controller = Controller(Takes(), hostname="127.0.0.1", port=free_port())
+    controller.start()
+    yield f"127.0.0.1:{controller.port}", received
+    controller.stop()
 
 
 @pytest.fixture
