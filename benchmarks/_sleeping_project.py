@@ -12,7 +12,8 @@ from benchmarks.children import ROOT
 
 ABOUT = {
     "METADATA": "Metadata-Version: 2.1\nName: sleeping-task\nVersion: 1.0\n",
-    "entry_points.txt": "[cinelake.tasks]\nsleeping = benchmarks._sleeping_task:Sleeping\n",
+    "entry_points.txt": "[cinelake.tasks]\nsleeping = benchmarks._sleeping_task:Sleeping\n"
+    "asking = benchmarks._sleeping_task:Asking\n",
 }
 
 
@@ -25,8 +26,10 @@ def make_known(site: Path) -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(site)])
 
 
-def sleeping_project(folder: Path, engine: Mapping[str, Any], films: int, work_s: float) -> Path:
-    """A project with files that no one opens as films, each of which sleeps for `work_s` seconds."""
+def sleeping_project(
+    folder: Path, engine: Mapping[str, Any], films: int, work_s: float, tasks: Mapping[str, Any] | None = None
+) -> Path:
+    """A project with files that no one opens as films, each of which sleeps for `work_s` seconds, or does `tasks`."""
     (folder / "films").mkdir(parents=True)
     for number in range(films):
         (folder / "films" / f"film_{number:05}.mp4").write_text(str(number))
@@ -35,7 +38,7 @@ def sleeping_project(folder: Path, engine: Mapping[str, Any], films: int, work_s
         "catalogue": {"films": "films/*"},
         "engine": dict(engine),
         "tracking": {"enabled": False},
-        "tasks": {"sleeping": {"seconds": work_s}},
+        "tasks": dict(tasks or {"sleeping": {"seconds": work_s}}),
     }
     (folder / "pipeline.yaml").write_text(json.dumps(entries))
     return folder

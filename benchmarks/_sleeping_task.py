@@ -1,4 +1,4 @@
-"""A task of known length, for `benchmarks.engines`."""
+"""Tasks of known length, for `benchmarks.engines` and `benchmarks.gpu_busy`."""
 
 from __future__ import annotations
 
@@ -33,3 +33,25 @@ class Sleeping:
         """Sleep; one row."""
         time.sleep(self.seconds)
         yield SLEEPING.batch(self.film.movie_id, seconds=[self.seconds])
+
+
+ASKING = Contract(
+    "asking",
+    "When a film slept again.",
+    [Column("began_s", pa.float64(), "From then …"), Column("ended_s", pa.float64(), "… to then, by the machine.")],
+    key=["began_s"],
+)
+
+
+@task(writes=ASKING, reads=["sleeping"], params=SleepingParams, version=1)
+class Asking:
+    """Sleeps again, where a network would be asked about what was decoded."""
+
+    def __init__(self, params: SleepingParams, film: Film) -> None:
+        self.seconds, self.film = params.seconds, film
+
+    def run(self, tables: Mapping[str, TableReader]) -> Iterable[pa.RecordBatch]:
+        """Sleep; one row."""
+        began_s = time.monotonic()
+        time.sleep(self.seconds)
+        yield ASKING.batch(self.film.movie_id, began_s=[began_s], ended_s=[time.monotonic()])

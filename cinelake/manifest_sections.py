@@ -98,7 +98,7 @@ class TrackingSettings(Section):
 
 
 class Resources(Section):
-    """What one run of an entry's step, or one training of a model, needs; what is not named stays as its code has it."""
+    """What a step of an entry, or a training of a model, needs; what is not named stays as its code has it."""
 
     cpus: PositiveFloat | None = None
     """Processors; by default one, and none beside a GPU, which must not wait for a decoder."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -125,7 +124,6 @@ def _learned(
 def _entry(
     name: str, spec: TaskSpec, params: Params, options: EntryOptions, learned: ModelEntry | None, line: int
 ) -> TaskEntry:
-    given = {k: v for k, v in options.resources.model_dump().items() if v is not None}
     needed = learned.inputs if learned else {}
     reads = tuple(dict.fromkeys([*spec.inputs(params), *needed]))
     inputs = {table: options.inputs.get(table, needed.get(table, table)) for table in reads}
@@ -137,7 +135,7 @@ def _entry(
         enabled=options.enabled,
         inputs={**inputs, **options.inputs},
         reads=reads,
-        resources=dataclasses.replace(spec.resources, **given),
+        resources=options.resources.over(spec.resources),
         model=(options.model or f"{learned.name}@champion") if learned else None,
         learned=learned,
         line=line,

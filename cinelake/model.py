@@ -27,7 +27,7 @@ from cinelake.errors import UnknownName
 from cinelake.label_contract import LabelContract
 from cinelake.plugins import installed
 from cinelake.shelf import stacked
-from cinelake.task import Params, TableReader
+from cinelake.task import Params, Resources, TableReader
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -137,6 +137,7 @@ class Model:
     least_classes: how many classes the labels must hold; 0: films teach without labels too, and where the manifest
         names none and none were imported, all films of the catalogue do.
     about: one paragraph for the model card: what it is, after which paper, its limits.
+    resources: what one training keeps for itself on a cluster, a trial of a tuning too.
     """
 
     name: str
@@ -161,6 +162,7 @@ class Model:
     space: Mapping[str, Any] = field(default_factory=dict)
     continues: bool = False
     least_classes: int = 2
+    resources: Resources = field(default_factory=lambda: Resources(memory_gb=2.0))
 
 
 @cache

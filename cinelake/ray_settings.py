@@ -1,18 +1,29 @@
-"""How a Ray of our own is started: no telemetry, and a token in memory, not in the home folder."""
+"""How a Ray of our own is started (no telemetry, a token in memory, not in the home folder), and what one is given."""
 
 from __future__ import annotations
 
 import secrets
 from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AUTH_MODE": "token",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
+SHIPPED = ("cinelake", "tasks", "models")
+"""The packages that a worker of any cluster needs of this checkout."""
+CLUSTER = "CINELAKE_RAY_CLUSTER"
+"""The environment variable that tells processes of a Ray worker which cluster they work for."""
 
 
 @cache
 def ray_token() -> str:
     """What processes of this process's Ray show one another; Ray reads it once a process."""
     return secrets.token_hex(32)
+
+
+def shipped_folders() -> list[str]:
+    """The folders of the packages that workers are given."""
+    return [str(Path(spec.origin).parent) for name in SHIPPED if (spec := find_spec(name)) and spec.origin]

@@ -13,7 +13,6 @@ from cinelake.errors import UsageError
 from cinelake.learning.evaluation import Evaluation, as_json, evaluate_version
 from cinelake.learning.opinions import judged_by_people
 from cinelake.learning.session import Event, Request, TrainingSummary
-from cinelake.learning.split import Split
 from cinelake.manifest import Manifest, load_manifest
 from cli.class_scores import MEASURES, print_classes, print_opinions, split_by_class
 from cli.screen import duration, err, out, print_json, table, warn
@@ -114,18 +113,16 @@ class TrainingProgress:
         self._say(f"starting a Prefect server on loopback {event['url']}" if event["own"] else f"using {event['url']}")
 
     def _on_prepared(self, event: Event) -> None:
-        sides: Split = event["split"]
-        counts = " · ".join(f"{side} {len(films)}" for side, films in sides.films().items())
-        self._say(f"films: {counts}" + (f" · left out {len(event['left_out'])}" if event["left_out"] else ""))
-        if sides.warning:
-            self._say(sides.warning)
+        counts = " · ".join(f"{side} {films}" for side, films in event["films"].items())
+        self._say(f"films: {counts}" + (f" · left out {event['left_out']}" if event["left_out"] else ""))
+        if event["warning"]:
+            self._say(event["warning"])
 
     def _on_training(self, event: Event) -> None:
         self._say(f"MLflow run {event['run_id']}" + (", going on where it was cut off" if event["resumed"] else ""))
 
     def _on_epoch(self, event: Event) -> None:
-        config: Any = event["config"]
-        total = getattr(config, "planned_epochs", None) or getattr(config, "epochs", None)
+        total = event["of"]
         facts = " · ".join(f"{name} {value:.4f}" for name, value in list(event["metrics"].items())[:4])
         self._bar.update(self._task, description="training", completed=event["number"] + 1, total=total, facts=facts)
         if time.monotonic() - self._last_line > LINE_EVERY_S and not err.is_terminal:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cinelake.learning.session import Event
-from cinelake.learning.trial import FOLDS, Trial
+from cinelake.learning.trial import FOLDS
 from cinelake.learning.tuning import TuningRequest, TuningSummary, cell
 from cinelake.manifest import load_manifest
 from cli.screen import duration, out, print_json, table
@@ -41,16 +41,15 @@ class TuningProgress(TrainingProgress):
         self._bar.update(self._task, description="tuning", completed=0, total=event["trials"], facts="")
 
     def _on_trial(self, event: Event) -> None:
-        trial: Trial = event["trial"]
-        if trial.status == "running" or event["number"] in self._ended:
+        if event["status"] == "running" or event["number"] in self._ended:
             return
         self._ended.add(event["number"])
         score = event["score"]
-        if trial.status == "finished" and score is not None:
+        if event["status"] == "finished" and score is not None:
             self._best = score if self._best is None else max(self._best, score)
-        drawn = " ".join(f"{name}={cell(value)}" for name, value in trial.drawn.items())
-        told = trial.error or ("" if score is None else f"{score:.4f}")
-        self._say(f"trial {event['number'] + 1}/{event['of']} {trial.status} · {drawn} · {told}")
+        drawn = " ".join(f"{name}={cell(value)}" for name, value in event["drawn"].items())
+        told = event["error"] or ("" if score is None else f"{score:.4f}")
+        self._say(f"trial {event['number'] + 1}/{event['of']} {event['status']} · {drawn} · {told}")
         best = "" if self._best is None else f"best {self._best:.4f}"
         self._bar.update(self._task, completed=len(self._ended), facts=best)
 

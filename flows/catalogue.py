@@ -27,7 +27,7 @@ from prefect.utilities.annotations import quote
 
 from cinelake.backfill import chosen
 from cinelake.engines import Engine
-from cinelake.errors import FilmError, TaskFailed, WorkerLost
+from cinelake.errors import FilmError, TaskFailed
 from cinelake.lake import Lake
 from cinelake.legs import walk
 from cinelake.manifest import Manifest, load_manifest
@@ -37,9 +37,8 @@ from cinelake.step import CellReport, OnEvent, Step, StepReport
 from cinelake.tracking.runs import mlflow_page
 from flows.artifacts import Progress, show_end, show_plan
 from flows.happenings import failed_too_much, flow_started
+from flows.placing import RETRY_DELAY_S, worth_retrying
 from flows.run import FlowLog, RunSummary, run_catalogue
-
-RETRY_DELAY_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -190,7 +189,7 @@ def _film_task(engine: Engine, manifest: Manifest) -> Any:
         task_run_name="{movie_id}",
         retries=manifest.defaults.retries,
         retry_delay_seconds=RETRY_DELAY_S,
-        retry_condition_fn=_worth_retrying,
+        retry_condition_fn=worth_retrying,
         cache_policy=NO_CACHE,
         persist_result=False,
     )
@@ -214,10 +213,6 @@ def limits_of(manifest: Manifest, step: Step) -> list[str]:
 def _slots(limits: list[str]) -> Any:
     """A slot of each limit, waited for; nothing is asked of the server where there is none."""
     return concurrency(limits, strict=True) if limits else nullcontext()
-
-
-def _worth_retrying(_task: Any, _run: Any, state: Any) -> bool:
-    return isinstance(state.result(raise_on_failure=False), WorkerLost)
 
 
 def not_yet_made(step: Step) -> Step:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,21 +12,27 @@ from prefect import flow, get_run_logger
 from prefect.states import Completed, State
 
 from cinelake.learning.candidate import Prepared
-from cinelake.learning.session import Event, OnEvent, Request, TrainingSummary, prepare_request, train_model
+from cinelake.learning.jobs import TrainingJob
+from cinelake.learning.session import Event, OnEvent, Request, TrainingSummary
+from cinelake.learning.tuning import Place
 from cinelake.manifest import Manifest, load_manifest
 from cinelake.tracking.runs import mlflow_page
 from flows.artifacts import show_end
 from flows.happenings import champion_changed, flow_started
+from flows.placing import placing
 from flows.server import state_folder
+from flows.training import needs_of
 
 
 @dataclass(frozen=True)
 class Handed:
-    """What a caller in the same process has ready: the request, its data, who is told of each step."""
+    """What a caller in the same process has ready: the request, its data, where it is done, who is told."""
 
     request: Request
-    prepared: Prepared
+    prepared: Prepared | None
+    place: Place
     on_event: OnEvent
+    on_summary: Callable[[TrainingSummary], None]
 
 
 HANDED: ContextVar[Handed | None] = ContextVar("handed_training", default=None)
@@ -46,10 +53,13 @@ def train(model: str, manifest: str = "pipeline.yaml", seed: int | None = None, 
     flow_started(loaded, "train", model)
     folder = state_folder(loaded.folder) / "training"
     if handed:
-        return train_model(handed.request, handed.prepared, folder, handed.on_event).to_json()
+        job = TrainingJob(handed.request, folder, handed.prepared)
+        summary: TrainingSummary = handed.place(job)
+        handed.on_summary(summary)
+        return summary.to_json()
     request = Request(loaded, model, seed, from_champion=from_champion)
-    summary = train_model(request, prepare_request(request, ignore), folder, ignore)
-    return trained(loaded, summary)
+    with placing(loaded, needs_of(request), ignore) as place:
+        return trained(loaded, place(TrainingJob(request, folder)))
 
 
 def ignore(_: Event) -> None:

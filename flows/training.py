@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 from cinelake.errors import UsageError
 from cinelake.interrupts import interrupts_held
+from cinelake.learning.candidate import Prepared
 from cinelake.learning.session import OnEvent, Request, TrainingSummary, prepare_request
 from cinelake.manifest import Manifest
+from cinelake.task import Resources
 from flows.happenings import champion_changed
+from flows.placing import placing
 from flows.server import prefect_server, state_folder
 
 
 def run_training(request: Request, on_event: OnEvent) -> TrainingSummary:
     """Train a model under a Prefect server. After Ctrl-C the summary says so; the same call goes on from there.
 
-    Raises `CannotTrain` and `UsageError` before anything is started, `TrainingFailed` for a loss that is no number.
+    Raises `CannotTrain`, `UsageError` and `EngineUnavailable` before anything is started, `TrainingFailed` for a loss
+    that is no number. On a cluster the data are gathered there, and what is wrong with them is told from there.
     """
     check_tracking(request.manifest)
-    on_event({"kind": "preparing"})
-    prepared = prepare_request(request, on_event)
     kept: list[TrainingSummary] = []
     try:
-        with prefect_server(state_folder(request.manifest.folder)) as server:
+        with ExitStack() as stack:
+            place = stack.enter_context(placing(request.manifest, needs_of(request), on_event))
+            prepared = prepare_here(request, on_event)
+            server = stack.enter_context(prefect_server(state_folder(request.manifest.folder)))
             on_event({"kind": "server", "url": server.url, "own": server.own is not None})
             with interrupts_held():
                 from flows.train import HANDED, Handed, train
             server.wait()
-            token = HANDED.set(Handed(request, prepared, lambda event: _hear(event, kept, on_event)))
+            token = HANDED.set(Handed(request, prepared, place, on_event, kept.append))
             try:
                 train(model=request.model, manifest=str(request.manifest.path), seed=request.seed)
             finally:
@@ -36,17 +43,23 @@ def run_training(request: Request, on_event: OnEvent) -> TrainingSummary:
     return kept[0]
 
 
+def needs_of(request: Request) -> dict[str, Resources]:
+    """What the engine must be able to carry."""
+    return {f"model {request.model}": request.manifest.model(request.model).resources}
+
+
+def prepare_here(request: Request, on_event: OnEvent) -> Prepared | None:
+    """The data, where the training is done in this process; its faults are known before a server is started."""
+    if request.manifest.engine.kind != "local":
+        return None
+    on_event({"kind": "preparing"})
+    return prepare_request(request, on_event)
+
+
 def tell_champion(manifest: Manifest, summary: TrainingSummary, on_event: OnEvent) -> None:
     """Tell who waits for it that the champion moved, if it did; once the server of the run alone is gone."""
     if summary.moved:
         champion_changed(manifest, summary.model, summary.version, lambda text: on_event({"kind": "say", "text": text}))
-
-
-def _hear(event: dict[str, object], kept: list[TrainingSummary], on_event: OnEvent) -> None:
-    summary = event.get("summary")
-    if isinstance(summary, TrainingSummary):
-        kept.append(summary)
-    on_event(event)
 
 
 def check_tracking(manifest: Manifest) -> None:

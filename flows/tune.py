@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,20 +13,24 @@ from prefect.states import Completed
 
 from cinelake.learning.candidate import Prepared
 from cinelake.learning.session import OnEvent
-from cinelake.learning.tuning import TuningRequest, prepare_tuning, tune_model
+from cinelake.learning.tuning import Place, TuningRequest, TuningSummary, prepare_tuning, tune_model
 from cinelake.manifest import load_manifest
 from flows.happenings import flow_started
+from flows.placing import placing
 from flows.server import state_folder
 from flows.train import ignore, trained
+from flows.tuning import needs_of
 
 
 @dataclass(frozen=True)
 class Handed:
-    """What a caller in the same process has ready: the request, its data, who is told of each step."""
+    """What a caller in the same process has ready: the request, its data, where it is done, who is told."""
 
     request: TuningRequest
     prepared: Prepared
+    place: Place
     on_event: OnEvent
+    on_summary: Callable[[TuningSummary], None]
 
 
 HANDED: ContextVar[Handed | None] = ContextVar("handed_tuning", default=None)
@@ -45,9 +50,12 @@ def tune(model: str, manifest: str = "pipeline.yaml", trials: int | None = None)
     flow_started(loaded, "tune", model)
     folder = state_folder(loaded.folder)
     if handed:
-        return tune_model(handed.request, handed.prepared, folder, handed.on_event).to_json()
+        found = tune_model(handed.request, handed.prepared, folder, handed.on_event, handed.place)
+        handed.on_summary(found)
+        return found.to_json()
     request = TuningRequest(loaded, model, trials)
-    summary = tune_model(request, prepare_tuning(request, ignore), folder, ignore)
+    with placing(loaded, needs_of(request), ignore) as place:
+        summary = tune_model(request, prepare_tuning(request, ignore), folder, ignore, place)
     if summary.training is not None:
         return trained(loaded, summary.training)
     return Completed(message=f"{model}: no training came of {len(summary.trials)} trials", data=summary.to_json())

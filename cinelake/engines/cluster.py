@@ -40,8 +40,6 @@ ENDS_WITHIN_S = 5.0
 FULL_DISK_PAUSE_S = 10.0
 BYTES_PER_GB = 10**9
 ADVICE = "Check `engine: {address: …}`, or leave it out to let a run bring its own."
-SHIPPED = ("cinelake", "tasks", "models")
-"""The packages that a worker needs of this checkout."""
 
 
 class WorkerDied(Exception):

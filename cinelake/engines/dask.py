@@ -37,7 +37,6 @@ from cinelake.engines.cluster import (
     ANSWERS_WITHIN_S,
     BYTES_PER_GB,
     ENDS_WITHIN_S,
-    SHIPPED,
     ClusterEngine,
     WorkerDied,
     check_answers,
@@ -51,6 +50,7 @@ from cinelake.engines.job import Job, Result
 from cinelake.engines.pools import Pools
 from cinelake.engines.versions import check_same, compared_with, versions_of
 from cinelake.errors import CinelakeError, EngineUnavailable
+from cinelake.ray_settings import SHIPPED
 from cinelake.step import OnEvent
 from cinelake.task import Resources
 

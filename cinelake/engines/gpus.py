@@ -33,22 +33,22 @@ def visible() -> list[str]:
 
 @dataclass(frozen=True)
 class Shares:
-    """Who works on which GPU. groups: what `CUDA_VISIBLE_DEVICES` is for each; each: processes of a group."""
+    """Who works on which GPU. groups: the devices of each, as CUDA names them, or None; each: processes of a group."""
 
-    groups: tuple[str, ...] = ()
+    groups: tuple[str | None, ...] = ()
     each: int = 0
 
 
 def shares(gpus: float, asked: Iterable[float], devices: Sequence[str]) -> Shares:
     """Divide `gpus` GPUs among processes that ask for as many, or as small a part of one, as `asked` says.
 
-    Where the machine does not show that many devices (its operator declared what stands for them), all see what it has.
+    Where the machine does not show that many devices, since its operator declared what stands for them, none is named.
     """
     wanted = [one for one in asked if one]
     if not wanted or not gpus:
         return Shares()
     at_once = math.ceil(max(wanted))
     groups = int(gpus) // at_once
-    named = list(devices) if len(devices) >= gpus else [",".join(devices)] * int(gpus)
-    joined = (",".join(dict.fromkeys(named[at_once * n : at_once * (n + 1)])) for n in range(groups))
-    return Shares(tuple(joined), math.floor(1 / min(wanted)) if max(wanted) <= 1 else 1)
+    joined = (",".join(devices[at_once * n : at_once * (n + 1)]) for n in range(groups))
+    named = tuple(joined) if len(devices) >= gpus else (None,) * groups
+    return Shares(named, math.floor(1 / min(wanted)) if max(wanted) <= 1 else 1)

@@ -16,20 +16,16 @@ import logging
 import os
 import shutil
 import tempfile
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cinelake.engines.cluster import (
     ADVICE,
     BYTES_PER_GB,
     ENDS_WITHIN_S,
-    SHIPPED,
     ClusterEngine,
     WorkerDied,
     check_answers,
@@ -42,7 +38,7 @@ from cinelake.engines.job import Job, Result
 from cinelake.engines.processes import StepProcesses
 from cinelake.engines.versions import check_same, compared_with, of_ray_nodes, versions_of
 from cinelake.errors import CinelakeError, EngineUnavailable
-from cinelake.ray_settings import QUIET, ray_token
+from cinelake.ray_settings import CLUSTER, QUIET, ray_token, shipped_folders
 from cinelake.step import OnEvent
 from cinelake.task import Resources
 
@@ -66,8 +62,8 @@ class RayCluster:
     def __init__(self, address: str | None, workers: int | None):
         self._address, self._workers = address, workers
         self._folder = ""
-        self._running: set[Any] = set()
-        self._lock = threading.Lock()
+        self._running: dict[object, Any] = {}
+        """What Ray works on, unhashed: a reference's hash may wait for the thread that tells of an end."""
 
     def start(self, events: str) -> None:
         """Start or connect. Raises `EngineUnavailable`."""
@@ -101,8 +97,7 @@ class RayCluster:
 
     def _theirs(self, address: str) -> dict[str, Any]:
         check_answers("Ray", address, PORT)
-        folders = [str(Path(spec.origin).parent) for name in SHIPPED if (spec := find_spec(name)) and spec.origin]
-        return {**_QUIET_INIT, "address": address, "runtime_env": {"py_modules": folders}}
+        return {**_QUIET_INIT, "address": address, "runtime_env": {"py_modules": shipped_folders()}}
 
     def nodes(self) -> Sequence[Resources]:
         """What each living node has."""
@@ -121,17 +116,16 @@ class RayCluster:
             memory=int(needs.memory_gb * BYTES_PER_GB),
             max_retries=0,
         ).remote(job, self._events)
-        with self._lock:
-            self._running.add(ref)
-        return self._translated(ref)
+        number = object()
+        self._running[number] = ref
+        return self._translated(ref, number)
 
-    def _translated(self, ref: Any) -> Future[Any]:
+    def _translated(self, ref: Any, number: object) -> Future[Any]:
         """Ray's future with our errors; threads wait for it outside of Ray, so that Ray can be ended under them."""
         future: Future[Any] = Future()
 
         def pass_on(done: Future[Any]) -> None:
-            with self._lock:
-                self._running.discard(ref)
+            self._running.pop(number, None)
             error = done.exception()
             if error is None:
                 future.set_result(done.result())
@@ -145,8 +139,7 @@ class RayCluster:
         """End our cluster, or our jobs on another."""
         import ray
 
-        with self._lock:
-            running = list(self._running)
+        running = list(self._running.values())
         if self._address:
             for ref in running:
                 ray.cancel(ref, force=True)
@@ -211,4 +204,7 @@ def _work(job: Job[Result], events: str) -> Result | CinelakeError:
 @cache
 def _processes(events: str, gpus: str) -> StepProcesses:
     """This worker's process for jobs; one for each GPU that Ray may give it. Ray keeps workers of GPUs apart."""
+    import ray
+
+    os.environ[CLUSTER] = ray.get_runtime_context().gcs_address
     return StepProcesses(1, events)

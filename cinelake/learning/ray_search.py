@@ -1,4 +1,8 @@
-"""Random search with Ray Tune on this machine: trials side by side, bad ones stopped early, nothing left running."""
+"""Random search with Ray Tune: trials side by side, bad ones stopped early, nothing left running.
+
+Ray is this process's own, on this machine, unless the process works for a Ray cluster (the engine tells it by
+`CLUSTER`): then the trials are placed on that cluster's nodes, each with the model's resources.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,14 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from math import ceil
 from pathlib import Path
 from typing import Any
 
 from cinelake.learning.trial import WORST, Trial, TrialWork, read_trial, write_trial
-from cinelake.ray_settings import QUIET, ray_token
+from cinelake.ray_settings import CLUSTER, QUIET, ray_token, shipped_folders
 
 QUIET_TUNE = {
-    **QUIET,
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
@@ -29,16 +33,17 @@ OnTrial = Callable[[int, Trial], None]
 
 
 def search(
-    work: TrialWork, space: Mapping[str, Mapping[str, Any]], trials: int, workers: int, on_trial: OnTrial
+    work: TrialWork, space: Mapping[str, Mapping[str, Any]], trials: int, workers: int | None, on_trial: OnTrial
 ) -> list[Trial]:
-    """Draw and make `trials` trials, `workers` at a time; gives them in the order they were drawn.
+    """Draw and make `trials` trials, `workers` at a time (by default what Ray carries); gives them in that order.
 
     The draws depend on the space and the seed alone: a search that was killed draws the same again, and trials that
     ended are read from their files. So are the first n of a longer search those of a shorter one. A trial is stopped
     after a fold when it is worse than the median of the others' running means there (the median rule of Golovin et
     al., Google Vizier, 2017).
     """
-    with _ray(workers) as gpus:
+    asked = work.entry.resources
+    with _ray(min(trials, workers or os.cpu_count() or 1), asked.gpus) as gpus_each:
         from ray import tune
         from ray.tune.schedulers import MedianStoppingRule
         from ray.tune.search.basic_variant import BasicVariantGenerator
@@ -46,7 +51,9 @@ def search(
         scratch = work.folder / "ray"
         shutil.rmtree(scratch, ignore_errors=True)
         listener = _listener(work.folder, on_trial)
-        resources = {"cpu": 1, "gpu": gpus / workers} if gpus else {"cpu": 1}
+        resources = {"cpu": asked.processors, "gpu": gpus_each}
+        if CLUSTER in os.environ:
+            resources["memory"] = asked.memory_gb * 1e9
         tuner = tune.Tuner(
             tune.with_resources(tune.with_parameters(_trainable, work=work), resources),
             param_space=_domains(space),
@@ -56,7 +63,7 @@ def search(
                 num_samples=trials,
                 max_concurrent_trials=workers,
                 reuse_actors=True,
-                search_alg=BasicVariantGenerator(random_state=work.seed, max_concurrent=workers),
+                search_alg=BasicVariantGenerator(random_state=work.seed, max_concurrent=workers or 0),
                 scheduler=MedianStoppingRule(
                     time_attr="training_iteration", grace_period=1, min_samples_required=COMPARED_FROM - 1
                 ),
@@ -139,21 +146,47 @@ def _last_line(trial: Any) -> str:
 
 
 @contextmanager
-def _ray(workers: int) -> Iterator[float]:
-    """Ray for this process alone, ended with it; gives how many GPUs there are. Its token is in memory only."""
+def _ray(workers: int, gpus: float) -> Iterator[float]:
+    """Ray, left or ended with the search; gives how many GPUs (or what part of one) each trial may have.
+
+    gpus: what it asks for; without that, trials share what GPUs this machine has. The token of a Ray of our own is in
+    memory only.
+    """
     before = dict(os.environ)
-    os.environ.update({**QUIET_TUNE, "RAY_AUTH_TOKEN": ray_token()})
+    os.environ.update(QUIET_TUNE)
+    try:
+        if CLUSTER in os.environ:
+            _join(os.environ[CLUSTER])
+            yield gpus
+        else:
+            yield _own(workers, gpus)
+    finally:
+        import ray
+
+        ray.shutdown()
+        for name in set(os.environ) - set(before):
+            del os.environ[name]
+        os.environ.update(before)
+
+
+def _own(workers: int, gpus: float) -> float:
+    os.environ.update(QUIET, RAY_AUTH_TOKEN=ray_token())
     os.environ.setdefault("CINELAKE_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
     for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
         os.environ.setdefault(name, os.environ["CINELAKE_THREADS"])
     import ray
 
     logging.getLogger("ray").setLevel(logging.ERROR)
-    try:
-        ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-        yield float(ray.cluster_resources().get("GPU", 0))
-    finally:
-        ray.shutdown()
-        for name in set(os.environ) - set(before):
-            del os.environ[name]
-        os.environ.update(before)
+    ray.init(num_cpus=workers, num_gpus=ceil(workers * gpus) or None, include_dashboard=False, **_QUIET_INIT)
+    return gpus or float(ray.cluster_resources().get("GPU", 0)) / workers
+
+
+def _join(address: str) -> None:
+    """The cluster that this process works for; its trials run this process's code."""
+    import ray
+
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    ray.init(address=address, runtime_env={"py_modules": shipped_folders()}, **_QUIET_INIT)
+
+
+_QUIET_INIT: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}

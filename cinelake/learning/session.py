@@ -11,7 +11,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,12 +84,19 @@ class TrainingSummary:
 def prepare_request(request: Request, on_event: OnEvent) -> Prepared:
     """The data of a request, gathered and split. Raises `CannotTrain` before any time is spent."""
     entry = request.manifest.model(request.model)
+    if request.config is not None:
+        entry = replace(entry, config=request.config)
     return prepare(
         request.manifest,
         entry,
         all_films=request.all_films,
         on_film=lambda done, films, movie_id: on_event({"kind": "film", "done": done, "films": films, "is": movie_id}),
     )
+
+
+def epochs_of(config: Any) -> int | None:
+    """How many epochs a training has at most, where its configuration says so."""
+    return getattr(config, "planned_epochs", None) or getattr(config, "epochs", None)
 
 
 def train_model(request: Request, prepared: Prepared, folder: Path, on_event: OnEvent) -> TrainingSummary:
@@ -102,7 +109,9 @@ def train_model(request: Request, prepared: Prepared, folder: Path, on_event: On
     entry = prepared.entry
     config = request.config or entry.config
     seed = entry.settings.seed if request.seed is None else request.seed
-    on_event({"kind": "prepared", "split": prepared.split, "left_out": prepared.dataset.left_out})
+    sides = {side: len(films) for side, films in prepared.split.films().items()}
+    told = {"films": sides, "left_out": len(prepared.dataset.left_out), "warning": prepared.split.warning}
+    on_event({"kind": "prepared", **told})
     present = present_champion(Lake(request.manifest.lake.place), entry.name)
     what = [prepared.key(config, seed), request.all_films]
     if request.from_champion:
@@ -112,7 +121,6 @@ def train_model(request: Request, prepared: Prepared, folder: Path, on_event: On
         summary = _TrainingSession(request, prepared, config, seed, own, on_event, present).run()
     shutil.rmtree(own, ignore_errors=True)
     summary.wall_s = time.monotonic() - started
-    on_event({"kind": "trained", "summary": summary})
     return summary
 
 
@@ -217,7 +225,8 @@ class _TrainingSession:
     def _train(self, record: Any) -> Artefact:
         def report(number: int, metrics: Any) -> None:
             record.epoch(number, metrics)
-            self.on_event({"kind": "epoch", "number": number, "metrics": dict(metrics), "config": self.config})
+            figures = {name: float(value) for name, value in metrics.items()}
+            self.on_event({"kind": "epoch", "number": number, "of": epochs_of(self.config), "metrics": figures})
 
         goes_on = self.request.from_champion
         training = Training(self.folder, self.seed, report, champion=self.present, from_champion=goes_on)

@@ -7,26 +7,31 @@ tuning of the same data with more trials.
 from __future__ import annotations
 
 import json
-import os
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cinelake.errors import TrainingFailed
 from cinelake.keys import digest
 from cinelake.learning.candidate import Prepared, prepare
-from cinelake.learning.session import OnEvent, Request, TrainingSummary, train_model
+from cinelake.learning.jobs import TrainingJob
+from cinelake.learning.session import OnEvent, Request, TrainingSummary
 from cinelake.learning.trial import FOLDS, Trial, TrialWork, trial_key, write_trial
 from cinelake.manifest import Manifest, ModelEntry
 from cinelake.search_space import as_ranges, check_space
+from cinelake.task import Resources
 from cinelake.tracking.runs import TrainingRecord
+
+Place = Callable[[Any], Any]
+"""Does a job (`cinelake.engines.job.Job`) where its resources are, and gives what it gives."""
 
 
 @dataclass(frozen=True)
 class TuningRequest:
-    """What is asked of a tuning. trials: instead of the manifest's. workers: trials at a time; else the processors."""
+    """What is asked of a tuning. trials: instead of the manifest's. workers: trials at a time; by default as many as
+    the processors, or the Ray cluster, carry; elsewhere with GPUs, and on Dask, one."""
 
     manifest: Manifest
     model: str
@@ -79,11 +84,15 @@ def prepare_tuning(request: TuningRequest, on_event: OnEvent) -> Prepared:
     )
 
 
-def tune_model(request: TuningRequest, prepared: Prepared, state: Path, on_event: OnEvent) -> TuningSummary:
+def tune_model(
+    request: TuningRequest, prepared: Prepared, state: Path, on_event: OnEvent, place: Place | None = None
+) -> TuningSummary:
     """Search, record every trial as a child of the tuning's run, train the best and let the gate decide.
 
-    state: the folder of what trainings and tunings remember. Raises `TrainingFailed` when no trial could be finished.
+    state: the folder of what trainings and tunings remember. place: where search and training are done; by default in
+    this process. Raises `TrainingFailed` when no trial could be finished.
     """
+    place = place or (lambda job: job.run(on_event))
     began, entry = time.monotonic(), request.entry
     folder = state / "tuning" / f"{entry.name}-{_key(request, prepared)}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -95,19 +104,25 @@ def tune_model(request: TuningRequest, prepared: Prepared, state: Path, on_event
         on_event({"kind": "tuning", "run_id": record.run_id, "trials": request.trial_count, "resumed": bool(resumed)})
         record.params({f"space.{setting}": json.dumps(dict(given)) for setting, given in request.space.items()})
         record.params({"trials": request.trial_count, "folds": FOLDS, "seed": entry.settings.seed})
-        trials = _search(request, folder, record, on_event)
+        trials = place(SearchJob(request, folder, record.run_id))
         summary = TuningSummary(entry.name, entry.spec.metric, record.run_id, rows(trials, entry.spec.metric))
         record.table("trials.csv", summary.trials)
         record.text("trials.md", markdown(summary.trials))
         best = best_trial(trials, entry.spec.metric)
         summary.best, summary.best_score = best.drawn, best.scores()[entry.spec.metric]
         record.metrics({f"best_{name}": value for name, value in best.scores().items()})
-        on_event({"kind": "searched", "summary": summary})
-        summary.training = _train_best(request, best, record.run_id, state, on_event)
+        on_event({"kind": "searched"})
+        summary.training = place(_training_of(request, best, record.run_id, state))
     (folder / "tuning.json").unlink(missing_ok=True)
     summary.wall_s = time.monotonic() - began
-    on_event({"kind": "tuned", "summary": summary})
     return summary
+
+
+def _training_of(request: TuningRequest, best: Trial, run_id: str, state: Path) -> TrainingJob:
+    """Train the best settings on all but the held-out films, as `train` does."""
+    config = type(request.entry.config).model_validate({**request.entry.config.model_dump(), **best.drawn})
+    asked = Request(request.manifest, request.model, config=config, parent_run=run_id)
+    return TrainingJob(asked, state / "training")
 
 
 def _key(request: TuningRequest, prepared: Prepared) -> str:
@@ -124,24 +139,68 @@ def _run_of_before(folder: Path) -> str | None:
         return None
 
 
-def _search(request: TuningRequest, folder: Path, parent: TrainingRecord, on_event: OnEvent) -> list[Trial]:
-    from cinelake.learning.ray_search import search
+@dataclass(frozen=True)
+class SearchJob:
+    """Make a tuning's trials. `folder`: of their files; `run_id`: the tuning's run in MLflow.
 
-    entry, count = request.entry, request.trial_count
-    work = TrialWork(request.manifest, entry, entry.settings.seed, folder)
+    On a Ray cluster the trials themselves are placed there, each with the model's resources, and this job only looks
+    on; elsewhere they share what this job keeps.
+    """
 
-    def hear(number: int, trial: Trial) -> None:
-        if trial.ended and not trial.run_id:
-            _record(request, work, number, trial, parent)
-        score = trial.scores().get(entry.spec.metric)
-        on_event({"kind": "trial", "number": number, "of": count, "trial": trial, "score": score})
+    request: TuningRequest
+    folder: Path
+    run_id: str
 
-    workers = min(count, request.workers or os.cpu_count() or 1)
-    trials = search(work, request.space, count, workers, hear)
-    for number, trial in enumerate(trials):
-        if trial.ended and not trial.run_id:
-            _record(request, work, number, trial, parent)
-    return trials
+    @property
+    def what(self) -> str:
+        """What it is, for errors."""
+        return f"the search of {self.request.model}"
+
+    @property
+    def resources(self) -> Resources:
+        """Those of all trials that are made at the same time; none on Ray."""
+        if self.request.manifest.engine.kind == "ray":
+            return Resources(cpus=0.0)
+        each, trials = self.request.entry.resources, self.at_once or 1
+        return Resources(trials * each.processors, trials * each.gpus, trials * each.memory_gb)
+
+    @property
+    def at_once(self) -> int | None:
+        """How many trials are made at the same time; None: as many as there is room for."""
+        kind, gpus = self.request.manifest.engine.kind, self.request.entry.resources.gpus
+        return self.request.workers or (1 if kind == "dask" or (gpus and kind != "ray") else None)
+
+    def limit_s(self) -> float:
+        """As long as it likes."""
+        return 0.0
+
+    def run(self, on_event: OnEvent) -> list[Trial]:
+        """Search; trials that ended are recorded as children of the tuning's run."""
+        from cinelake.learning.ray_search import search
+
+        request, entry = self.request, self.request.entry
+        work = TrialWork(request.manifest, entry, entry.settings.seed, self.folder)
+        parent = TrainingRecord(request.manifest.tracking, "", resume_run_id=self.run_id)
+
+        def hear(number: int, trial: Trial) -> None:
+            if trial.ended and not trial.run_id:
+                _record(request, work, number, trial, parent)
+            on_event({"kind": "trial", "number": number, "of": request.trial_count, **_told(entry, trial)})
+
+        trials = search(work, request.space, request.trial_count, self.at_once, hear)
+        for number, trial in enumerate(trials):
+            if trial.ended and not trial.run_id:
+                _record(request, work, number, trial, parent)
+        return trials
+
+    def sweep(self) -> None:
+        """Trials that ended are kept; the next attempt goes on from there."""
+
+
+def _told(entry: ModelEntry, trial: Trial) -> dict[str, Any]:
+    """What listeners hear of a trial."""
+    score = trial.scores().get(entry.spec.metric)
+    return {"status": trial.status, "drawn": trial.drawn, "error": trial.error[:500], "score": score}
 
 
 def _record(request: TuningRequest, work: TrialWork, number: int, trial: Trial, parent: TrainingRecord) -> None:
@@ -197,12 +256,3 @@ def markdown(table: Sequence[Mapping[str, Any]]) -> str:
 def cell(value: Any) -> str:
     """A value as tables show it: four digits, nothing for none."""
     return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _train_best(request: TuningRequest, best: Trial, run_id: str, state: Path, on_event: OnEvent) -> TrainingSummary:
-    """Train the best settings on all but the held-out films, as `train` does."""
-    entry = request.entry
-    config = type(entry.config).model_validate({**entry.config.model_dump(), **best.drawn})
-    prepared = prepare(request.manifest, replace(entry, config=config))
-    asked = Request(request.manifest, request.model, config=config, parent_run=run_id)
-    return train_model(asked, prepared, state / "training", on_event)

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version as installed
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -103,10 +104,12 @@ def _save(folder: Path, artefact: Artefact, example: Arrays, prediction: Arrays)
             shutil.copyfile(artefact.folder / file, staged / file)
     about = folder.parent / "about.json"
     about.write_text(json.dumps({"digest": artefact.digest, "kind": artefact.kind}))
+    code = folder.parent / "served.py"
+    code.write_bytes(files(__package__).joinpath("served.py").read_bytes())  # on a worker it may be in a zip file
     with warnings.catch_warnings(record=True):
         save_model(
             folder,
-            python_model=str(Path(__file__).with_name("served.py")),
+            python_model=str(code),
             artifacts={"artefact": str(staged), "about": str(about)},
             signature=infer_signature(example, prediction),
             pip_requirements=[f"{package}=={installed(package)}" for package in NEEDED],

@@ -29,7 +29,7 @@ def test_nothing_is_divided_where_nothing_is_asked_for():
 
 
 def test_declared_gpus_that_the_machine_does_not_show_are_places_to_work_at():
-    assert shares(2, [1.0], []) == Shares(("", ""), 1)
+    assert shares(2, [1.0], []) == Shares((None, None), 1)
 
 
 @pytest.fixture(params=CLUSTERS)
