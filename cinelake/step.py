@@ -32,7 +32,17 @@ Event = dict[str, Any]
 OnEvent = Callable[[Event], None]
 SLOWEST_BYTES_PER_S = 2500
 """A film of fewer bytes a second is not expected: bounds a step's time before the film's length is known."""
-RECORDED_VERSIONS = ("cinelake", "numpy", "pyarrow", "av", "opencv-python-headless", "dlib-bin", "onnxruntime", "keras")
+RECORDED_VERSIONS = (
+    "cinelake",
+    "numpy",
+    "pyarrow",
+    "av",
+    "opencv-python-headless",
+    "dlib-bin",
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "keras",
+)
 
 
 @dataclass(frozen=True)
