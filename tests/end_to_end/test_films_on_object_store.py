@@ -7,7 +7,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,9 +17,14 @@ from end_to_end._command import answer_of, cinelake, start
 from end_to_end._lakes import cells, change, contents, copied
 
 from benchmarks._object_store import ObjectStore
+from cinelake.errors import InputChanged, StoreUnavailable
+from cinelake.staging import COPY_BYTES, Staging, staged
+from cinelake.storage import Place
+from cinelake.task import Film
 
 pytestmark = pytest.mark.slow
 BUCKET = "films"
+LONG_BYTES = 12 * COPY_BYTES
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +148,42 @@ def test_films_that_the_store_took_away_with_it_are_made_by_the_next_run(remote,
     assert len({name.partition("/")[2] for name in cells(remote / "lake")}) == 1
     assert cinelake("run", cwd=remote, env={**store.env, **prefect}).returncode == 0
     assert tables(remote / "lake") == tables(made / "lake")
+
+
+@pytest.fixture
+def long_film(store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> Film:
+    """A film of several ranges, as a step is given it."""
+    for name, value in store.env.items():
+        monkeypatch.setenv(name, value)
+    upload(store, bytes(LONG_BYTES))
+    return Film("long", f"s3://{BUCKET}/long.mp4", f"s3://{BUCKET}/long.mp4", size_bytes=LONG_BYTES)
+
+
+def upload(store: ObjectStore, content: bytes) -> None:
+    with store.files().open_output_stream(f"{BUCKET}/long.mp4") as written:
+        written.write(content)
+
+
+def copied_while(store: ObjectStore, film: Film, folder: Path, happens: Callable[[], None]) -> None:
+    """Copy a film; something happens once a part of it is there."""
+    place = Place("", "us-east-1", store.endpoint, False, *store.env)
+    left = [happens]
+    with staged(
+        Staging(str(folder), 2 * LONG_BYTES, place), film, lambda done: left.pop()() if done and left else None
+    ):
+        assert not left
+
+
+def test_a_store_that_dies_in_the_middle_of_a_copy_leaves_none(store, long_film, tmp_path):
+    with pytest.raises(StoreUnavailable, match=f"s3://{BUCKET}/long.mp4"):
+        copied_while(store, long_film, tmp_path / "copies", store.kill)
+    assert list((tmp_path / "copies").iterdir()) == []
+    store.start()
+
+
+def test_a_film_replaced_in_the_middle_of_a_copy_is_told_by_its_etag(store, long_film, tmp_path):
+    with pytest.raises(InputChanged, match=f"s3://{BUCKET}/long.mp4 changed while it was copied"):
+        copied_while(store, long_film, tmp_path / "copies", lambda: upload(store, b"x" * LONG_BYTES))
 
 
 def test_copies_of_a_killed_run_are_swept_by_the_next(remote, store, prefect):
