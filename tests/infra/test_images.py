@@ -72,6 +72,12 @@ def test_the_lists_are_the_versions_that_tests_run_with():
     assert cuda["tensorflow"] == cpu["tensorflow-cpu"]
 
 
+def test_the_lists_have_all_that_the_project_asks_for():
+    asked = re.findall(r"^([a-z][\w.-]*)", (ROOT / "requirements" / "base.in").read_text(), re.M)
+    missing = {name for name in asked if re.sub(r"[_.]", "-", name) not in pinned("cpu.txt")}
+    assert len(asked) > 30 and not missing, "`make lock` compiles all lists"
+
+
 def test_packages_that_would_fill_one_folder_are_not_both_there():
     cuda = pinned("cuda.txt")
     assert not SWAPPED & cuda.keys() and "opencv-python" not in cuda
