@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,18 @@ from cli.demo import MANIFEST
 
 
 def chain_project(
-    folder: Path, films: Sequence[Path], engine: Mapping[str, Any], asked: Mapping[str, Mapping[str, Any]] | None = None
+    folder: Path,
+    films: Mapping[str, Path],
+    engine: Mapping[str, Any],
+    asked: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Path:
-    """A project with links to these films; gives its manifest. asked: settings beside the demo's, by table."""
+    """A project with links to these films (by the name of the link); gives its manifest.
+
+    asked: settings beside the demo's, by table.
+    """
     (folder / "films").mkdir(parents=True)
-    for film in films:
-        (folder / "films" / film.name).symlink_to(film.absolute())
+    for name, film in films.items():
+        (folder / "films" / name).symlink_to(film.absolute())
     return write_manifest(folder / "pipeline.yaml", engine, asked or {})
 
 

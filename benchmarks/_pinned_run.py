@@ -1,0 +1,61 @@
+"""One run for `benchmarks.scaling`, in a process of its own: each film's step keeps to one processor that no other has.
+
+python -m benchmarks._pinned_run pipeline.yaml      prints [{"processor", "began", "ended"} of every film], as JSON
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from benchmarks._pinned_step import Pinned
+from cinelake.engines import Engine
+from cinelake.engines.job import Job
+from cinelake.manifest import load_manifest
+from cinelake.planning import plan_manifest
+from cinelake.step import StepReport
+
+
+class PinnedEngine:
+    """An engine whose films' steps keep to one processor each."""
+
+    def __init__(self, engine: Engine, claims: str):
+        self._engine, self._claims = engine, claims
+        self._processors = tuple(sorted(os.sched_getaffinity(0)))
+
+    def place(self, job: Job[StepReport]) -> StepReport:
+        """Place it, pinned."""
+        return self._engine.place(Pinned(job, self._claims, self._processors))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+
+def main() -> int:
+    """The command."""
+    from flows.run import run_catalogue
+    from flows.server import prefect_server, state_folder
+
+    planning = plan_manifest(load_manifest(Path(sys.argv[1])))
+    told: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as claims, prefect_server(state_folder(planning.manifest.folder)) as server:
+
+        def work(handed: Any) -> None:
+            from flows.catalogue import HANDED, catalogue  # Prefect is imported when its server is known
+
+            server.wait()
+            HANDED.set(replace(handed, engine=PinnedEngine(handed.engine, claims)))
+            catalogue.with_options(task_runner=handed.engine.task_runner())(manifest=sys.argv[1])
+
+        run_catalogue(planning, told.append, work)
+    print(json.dumps([event for event in told if event["kind"] == "pinned"]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
