@@ -20,7 +20,6 @@ from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
 from prefect.concurrency.sync import concurrency
-from prefect.exceptions import ObjectNotFound
 from prefect.futures import as_completed
 from prefect.states import Completed, Failed, State
 from prefect.utilities.annotations import quote
@@ -39,6 +38,7 @@ from flows.artifacts import Progress, show_end, show_plan
 from flows.happenings import failed_too_much, flow_started
 from flows.placing import RETRY_DELAY_S, worth_retrying
 from flows.run import FlowLog, RunSummary, run_catalogue
+from flows.turns import make_limit, turn
 
 
 @dataclass(frozen=True)
@@ -110,12 +110,13 @@ def _deployed(
     """A run of a deployment: what `cinelake run` does, told in Prefect's log, with a state that says what failed."""
     log = get_run_logger()
     loaded = load_manifest(manifest)
-    flow_started(loaded, "catalogue")
     files = Path(films_from) if films_from else None
-    planning = chosen(plan_manifest(loaded, retry_failed=failed), select, movies, files, since)
-    if not planning.plan.stale:
-        show_plan(planning)
-    summary = run_catalogue(planning, FlowLog(log).on_event, make_films)
+    with turn(loaded.lake.place, log.warning):
+        flow_started(loaded, "catalogue")
+        planning = chosen(plan_manifest(loaded, retry_failed=failed), select, movies, files, since)
+        if not planning.plan.stale:
+            show_plan(planning)
+        summary = run_catalogue(planning, FlowLog(log).on_event, make_films)
     show_end(loaded, _facts(summary), mlflow_page(loaded.tracking, summary.mlflow))
     return _end(planning, summary)
 
@@ -141,10 +142,7 @@ def make_limits(manifest: Manifest) -> None:
         return
     with get_client(sync_client=True) as client:
         for name, limit in manifest.limits.items():
-            try:
-                client.read_global_concurrency_limit_by_name(name)
-            except ObjectNotFound:
-                client.upsert_global_concurrency_limit_by_name(name, limit.slots)
+            make_limit(client, name, limit.slots)
 
 
 def fan_out(planning: Planning, engine: Engine, on_event: OnEvent) -> Iterator[StepReport]:

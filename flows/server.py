@@ -43,6 +43,10 @@ NOT_NEEDED = (
     "REPOSSESSOR",
 )
 """Services that a server of one run does without; those that record its task runs stay."""
+KEPT_LEASES = {
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+}
+"""A server that is started again still knows who holds which slot; in memory, a slot would stay taken for ever."""
 START_TIMEOUT_S = 120.0
 
 
@@ -172,7 +176,14 @@ def start_prefect(folder: Path, port: int, *, services: bool = False) -> Prefect
     with log.open("wb") as output, interrupts_held():
         process = subprocess.Popen(
             command,
-            env={**os.environ, **QUIET, **switched_off, "PREFECT_HOME": str(home), "PREFECT_API_URL": url},
+            env={
+                **KEPT_LEASES,
+                **os.environ,
+                **QUIET,
+                **switched_off,
+                "PREFECT_HOME": str(home),
+                "PREFECT_API_URL": url,
+            },
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

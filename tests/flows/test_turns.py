@@ -1,0 +1,80 @@
+"""Two deployed runs on one lake, whatever started them, take turns: nothing is made twice."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from end_to_end._command import ROOT, answer_of, asked, end_started, environment, start
+from end_to_end._lakes import change
+from engines._waiting import await_that, waiting_project
+
+from benchmarks._clusters import end_tree
+from cinelake.storage import Place
+from flows.server import environment_variable, free_port, start_prefect
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+DEPLOYED = """\
+deploy: {project: turns, work_pool: turns}
+schedules:
+  nightly: {flow: catalogue, cron: "0 2 * * *"}
+  again: {flow: catalogue, cron: "0 3 * * *", late: queue}
+"""
+
+
+@pytest.fixture
+def deployed(tmp_path, draw_film, prefect):
+    """A project with two schedules and a worker; a film's work waits until it may go on."""
+    project = waiting_project(tmp_path, "kind: local, workers: 1", {**prefect, "PREFECT_WORKER_QUERY_SECONDS": "1"})
+    draw_film(project.folder / "films" / "film.mp4")
+    change(project.folder, "lake: lake\n", f"lake: lake\n{DEPLOYED}")
+    answer_of("deploy", "-m", project.folder / "pipeline.yaml", env=project.env)
+    start("work", cwd=project.folder, env=project.env)
+    yield project
+    project.let_go_on()
+    end_started()
+
+
+def run_now(name, env):
+    command = [sys.executable, "-m", "prefect", "deployment", "run", name]
+    subprocess.run(command, env=environment(**env), cwd=ROOT, check=True, capture_output=True, timeout=120)
+
+
+def logged(url, words):
+    return any(words in line["message"] for line in asked(url, "logs"))
+
+
+def states(url):
+    runs = asked(url, "flow_runs", sort="START_TIME_ASC", deployments={"tags": {"all_": ["cinelake:turns"]}})
+    return [run["state"] for run in runs if run["state"]["type"] != "SCHEDULED"]
+
+
+def test_the_second_run_waits_with_a_word_and_finds_nothing_left_to_make(deployed, prefect):
+    url = prefect["PREFECT_API_URL"]
+    run_now("catalogue/nightly", deployed.env)
+    await_that(lambda: (deployed.folder / "started").exists())
+    run_now("catalogue/again", deployed.env)
+    await_that(lambda: logged(url, "this one begins when it has ended"))
+    deployed.let_go_on()
+    await_that(lambda: [state["type"] for state in states(url)] == ["COMPLETED"] * 2, within_s=200)
+    assert [state["message"].split(",")[0] for state in states(url)] == ["2 cells made", "0 cells made"]
+
+
+def test_a_server_that_is_started_again_still_gives_the_turn_back(tmp_path):
+    from prefect.client.orchestration import get_client
+
+    from flows.turns import turn, turn_of
+
+    port, lake, said = free_port(), Place(str(tmp_path / "lake")), []
+    server = start_prefect(tmp_path, port, services=True)
+    server.wait()
+    with environment_variable("PREFECT_API_URL", server.url):
+        with turn(lake, said.append):
+            end_tree(server.own)
+            server = start_prefect(tmp_path, port, services=True)
+            server.wait()
+        with get_client(sync_client=True) as client:
+            assert client.read_global_concurrency_limit_by_name(turn_of(lake)).active_slots == 0
+    server.stop()
+    assert said == []
