@@ -1,7 +1,9 @@
 """The images' file: what it copies is there, what it installs is pinned, and nobody in it is root."""
 
 import re
+import shutil
 import subprocess
+import sys
 import tomllib
 
 import pytest
@@ -106,3 +108,22 @@ def test_every_role_that_a_file_starts_has_a_health_check():
         words[0] for file in ("daskcluster", "gpu-workers") for words in below(loaded(f"dask/{file}.yaml"), "args")
     ]
     assert set(used) - {"server", "prefect"} == roles["start"]
+
+
+@pytest.fixture
+def tree(instructions, tmp_path):
+    """What an image has below `/opt/cinelake`, in a folder."""
+    words = [value.split() for name, value in instructions if name == "COPY"]
+    for source in (source for *sources, target in words for source in sources if target.startswith("/opt/cinelake")):
+        place = tmp_path / source
+        place.parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if (ROOT / source).is_dir() else shutil.copy)(ROOT / source, place)
+    return tmp_path
+
+
+def test_what_is_copied_is_enough_to_install_and_to_start_the_command(tree):
+    built = "from setuptools import build_meta; print(build_meta.prepare_metadata_for_build_editable('.'))"
+    done = subprocess.run([sys.executable, "-c", built], cwd=tree, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    run = [sys.executable, "-m", "cli.main", "plan", "--help"]
+    assert subprocess.run(run, cwd=tree, env={"PYTHONPATH": str(tree)}, capture_output=True).returncode == 0
