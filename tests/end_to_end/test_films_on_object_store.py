@@ -89,10 +89,10 @@ def watched(folder: Path) -> Iterator[list[int]]:
         thread.join()
 
 
-def wait_for(run: subprocess.Popen[str], project: Path, found: object) -> None:
+def wait_for(run: subprocess.Popen[str], project: Path, found: Callable[[], bool]) -> None:
     """Wait until `found()` is true while a command runs."""
     deadline = time.monotonic() + 200
-    while not found():  # type: ignore[operator]
+    while not found():
         assert time.monotonic() < deadline and run.poll() is None, (project / "command.log").read_text()
         time.sleep(0.01)
 
