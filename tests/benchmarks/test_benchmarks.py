@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from _benchmark_command import call, figures
 
 from benchmarks.figures import Figure
 
-ROOT = Path(__file__).parents[2]
-BENCHMARKS = ("one_decode", "shots_speed", "memory", "plan_scale", "cli_start", "search")
-
-
-def call(name: str, *arguments: str) -> str:
-    command = [sys.executable, "-m", f"benchmarks.{name}", *arguments]
-    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-
-
-def figures(name: str, *arguments: str) -> dict[str, Any]:
-    report = json.loads(call(name, "--json", "--repeat", "1", *arguments))
-    return {figure["name"]: figure for figure in report["figures"]}
+BENCHMARKS = ("one_decode", "shots_speed", "memory", "plan_scale", "cli_start", "search", "million_films", "scaling")
 
 
 @pytest.fixture(scope="session")
