@@ -6,6 +6,7 @@ where it is faster (`os.scandir`) or safer (`os.replace`, `fsync`).
 
 from __future__ import annotations
 
+import datetime
 import errno
 import os
 import shutil
@@ -21,6 +22,9 @@ from typing import Any, NamedTuple
 from pyarrow import fs
 
 from cinelake.errors import StorageError
+
+GS_RETRIES = datetime.timedelta(seconds=15)
+"""How long Google's client tries again; left to itself, a quarter of an hour."""
 
 
 class Stamp(NamedTuple):
@@ -50,16 +54,24 @@ class Place:
         with storage_errors(f"opening {self.uri}"):
             if self.uri.startswith("s3://"):
                 return fs.S3FileSystem(**self._s3_options()), self.uri.removeprefix("s3://").rstrip("/")
+            if self.uri.startswith("gs://"):
+                return fs.GcsFileSystem(**self._gs_options()), self.uri.removeprefix("gs://").rstrip("/")
             filesystem, root = fs.FileSystem.from_uri(self.uri)
             return filesystem, str(root).rstrip("/")
 
-    def _s3_options(self) -> dict[str, Any]:
+    def _gs_options(self) -> dict[str, Any]:
+        """Credentials are those that the machine has for Google's services."""
+        return {**self._options(), "retry_time_limit": GS_RETRIES}
+
+    def _options(self) -> dict[str, Any]:
         secure = not (self.endpoint or "").startswith("http://")
+        options = {"endpoint_override": self.endpoint.split("://")[-1]} if self.endpoint else {}
+        return {**options, "scheme": "https" if secure else "http", "anonymous": self.anonymous}
+
+    def _s3_options(self) -> dict[str, Any]:
         options: dict[str, Any] = {
+            **self._options(),
             "region": self.region,
-            "endpoint_override": self.endpoint.split("://")[-1] if self.endpoint else None,
-            "scheme": "https" if secure else "http",
-            "anonymous": self.anonymous or None,
             "access_key": _secret(self.access_key_env),
             "secret_key": _secret(self.secret_key_env),
             "session_token": _secret(self.session_token_env),
