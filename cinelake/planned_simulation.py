@@ -63,7 +63,7 @@ def _stale(planning: Planning) -> dict[tuple[str, ...], int]:
 def _all(planning: Planning) -> tuple[str, ...]:
     """Every selected table that a run could make; those that wait for a champion are left out."""
     able = {cell.table for cell in planning.plan.cells if cell.state != "blocked"}
-    if not able:
+    if not able or not planning.films:
         raise UsageError("no selected table can be made: the catalogue has no film, or every cell is blocked")
     return tuple(planned.name for planned in planning.plan.tables if planned.name in able)
 

@@ -20,6 +20,9 @@ PART_WORDS = {
     "window": "the window of films in flight",
 }
 
+FULL = 0.9
+"""What works for at least this share of the run leaves no room."""
+
 
 @dataclass(frozen=True)
 class Simulated:
@@ -117,6 +120,9 @@ def _amounts(by_pool: dict[str, float]) -> str:
 
 def _bound_words(found: Forecasted) -> str:
     forecast = found.forecast
-    if forecast.bound_by is None:
-        return "nothing that could be doubled: there are too few films to fill the cluster"
-    return PART_WORDS[forecast.bound_by]
+    if forecast.bound_by is not None:
+        return PART_WORDS[forecast.bound_by]
+    full = [PART_WORDS[part] for part, share in forecast.run.busy().items() if share >= FULL]
+    if len(full) > 1:
+        return f"{' and '.join(full)} alike: more of one of them alone helps little"
+    return "nothing of which there could be more: there are too few films to fill the cluster"

@@ -69,3 +69,10 @@ def test_what_cannot_be_simulated_is_refused_with_the_reason(made, words, said):
 def test_a_lake_without_recorded_costs_names_the_tables(drawn):
     done = cinelake("plan", "-m", drawn / "pipeline.yaml", "--simulate", "nodes=2")
     assert done.returncode == 2 and "no run has recorded a cost yet of: films, shots" in done.stderr
+
+
+def test_a_catalogue_without_films_has_nothing_to_simulate(project):
+    for film in (project / "films").iterdir():
+        film.unlink()
+    done = cinelake("plan", "-m", project / "pipeline.yaml", "--simulate", "nodes=2", "--films", "5")
+    assert done.returncode == 2 and "no selected table can be made" in done.stderr
