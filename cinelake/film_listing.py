@@ -54,10 +54,10 @@ def _fingerprints(
 ) -> dict[str, str]:
     """Path → fingerprint; what could not be read is in `why`."""
     kept = list(paths)
-    return {
-        **index.fingerprints((p for p in kept if not is_remote(p)), _telling(fingerprint, why)),
-        **index.fingerprints((p for p in kept if is_remote(p)), _telling(store.fingerprint, why), stamps),
-    }
+    remote = [path for path in kept if is_remote(path)]
+    here = kept if not remote else [path for path in kept if not is_remote(path)]
+    found = index.fingerprints(here, _telling(fingerprint, why)) if here else {}
+    return found | index.fingerprints(remote, _telling(store.fingerprint, why), stamps) if remote else found
 
 
 def _telling(make: Callable[[str], str], why: dict[str, FilmError]) -> Callable[[str], str]:
