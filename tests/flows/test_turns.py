@@ -12,7 +12,7 @@ from engines._waiting import await_that, waiting_project
 
 from benchmarks._clusters import end_tree
 from cinelake.storage import Place
-from flows.server import environment_variable, free_port, start_prefect
+from flows.server import free_port, start_prefect
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 DEPLOYED = """\
@@ -61,20 +61,35 @@ def test_the_second_run_waits_with_a_word_and_finds_nothing_left_to_make(deploye
     assert [state["message"].split(",")[0] for state in states(url)] == ["2 cells made", "0 cells made"]
 
 
-def test_a_server_that_is_started_again_still_gives_the_turn_back(tmp_path):
-    from prefect.client.orchestration import get_client
+HOLDS = """\
+import sys
+from cinelake.storage import Place
+from flows.turns import turn
+with turn(Place(sys.argv[1]), print):
+    print("mine", flush=True)
+    input()
+"""
 
-    from flows.turns import turn, turn_of
 
-    port, lake, said = free_port(), Place(str(tmp_path / "lake")), []
+def test_a_server_that_is_started_again_still_gets_the_turn_back(tmp_path):
+    from flows.turns import turn_of
+
+    port, lake = free_port(), Place(str(tmp_path / "lake"))
     server = start_prefect(tmp_path, port, services=True)
     server.wait()
-    with environment_variable("PREFECT_API_URL", server.url):
-        with turn(lake, said.append):
-            end_tree(server.own)
-            server = start_prefect(tmp_path, port, services=True)
-            server.wait()
-        with get_client(sync_client=True) as client:
-            assert client.read_global_concurrency_limit_by_name(turn_of(lake)).active_slots == 0
+    env, pipes = environment(PREFECT_API_URL=server.url), {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", HOLDS, lake.uri], env=env, cwd=ROOT, text=True, **pipes) as holder:
+        assert holder.stdout.readline() == "mine\n"
+        end_tree(server.own)
+        server = start_prefect(tmp_path, port, services=True)
+        server.wait()
+        held = slots(server.url)
+        holder.communicate("\n", timeout=100)
+    given_back = slots(server.url)
     server.stop()
-    assert said == []
+    assert (held, given_back) == ({turn_of(lake): 1}, {turn_of(lake): 0})
+
+
+def slots(url):
+    """Slots that are taken, by limit."""
+    return {limit["name"]: limit["active_slots"] for limit in asked(url, "v2/concurrency_limits")}
