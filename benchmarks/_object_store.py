@@ -33,6 +33,8 @@ class ObjectStore:
     key: str = "lake-key"
     secret: str = "lake-s3cr3t-value"
     port: int = field(default_factory=free_port)
+    volumes: int = 2000
+    """How many files it keeps its objects in; a bucket takes seven, and one that gets none takes no object."""
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -102,7 +104,7 @@ class ObjectStore:
             "s3.port.lance": 0,
             "master.telemetry": "false",
             "master.volumeSizeLimitMB": 64,
-            "volume.max": 50,
+            "volume.max": self.volumes,
         }
         return ["server", "-s3", *(f"-{name}={value}" for name, value in given.items())]
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pyarrow as pa
 from pyarrow import fs
 
 from cinelake.errors import StorageError
@@ -145,7 +146,7 @@ class Storage:
         """
         with storage_errors(f"writing {'/'.join(parts)} in {self.uri}"):
             if self.local is None:
-                fs.copy_files(str(finished), self.path(*parts), fs.LocalFileSystem(), self.filesystem)
+                self._upload(finished, self.path(*parts))
                 finished.unlink()
                 return
             target = self.local.joinpath(*parts)
@@ -153,6 +154,11 @@ class Storage:
             _fsync(finished)
             finished.replace(target)
             _fsync(target.parent)
+
+    def _upload(self, finished: Path, path: str) -> None:
+        """One upload, closed by ourselves: `fs.copy_files` keeps what a store says at the end to itself."""
+        with pa.memory_map(str(finished)) as file, self.filesystem.open_output_stream(path) as upload:
+            upload.write(file.read_buffer())
 
     def delete(self, *parts: str) -> None:
         """Remove one file; nothing happens when it is not there."""
@@ -191,6 +197,9 @@ class Storage:
         """Raise `StorageError` now rather than after an hour's work when nothing can be written."""
         with self.scratch() as folder, storage_errors(f"writing to {self.uri}"):
             (folder / "probe").write_bytes(b"x")
+            if self.local is None:
+                self.publish(folder / "probe", "_tmp", folder.name)
+                self.delete("_tmp", folder.name)
 
 
 def _is_running(pid: str) -> bool:

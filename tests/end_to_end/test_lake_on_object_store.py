@@ -14,7 +14,9 @@ from end_to_end._lakes import change, contents, copied
 from pyarrow import fs
 
 from benchmarks._object_store import ObjectStore
+from cinelake.errors import StorageError
 from cinelake.lake import FOOTER_KEY, Footer
+from cinelake.storage import Place, Storage
 
 pytestmark = pytest.mark.slow
 
@@ -92,6 +94,36 @@ def test_a_run_that_lost_its_bucket_says_so_and_the_next_one_goes_on(bucketed, m
     store.start()
     assert cinelake("run", cwd=bucketed, env={**store.env, **prefect}).returncode == 0
     assert same_cells(in_bucket(store, bucketed), made / "lake")
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> Iterator[ObjectStore]:
+    """A store whose second bucket can be made and takes nothing."""
+    service = ObjectStore(tmp_path / "full", volumes=8).start()
+    with service.files("taken").open_output_stream("taken/object") as upload:
+        upload.write(b"takes what there is")
+    yield service
+    service.stop()
+
+
+def test_what_a_store_refuses_at_the_end_of_an_upload_is_not_taken_for_written(full, tmp_path, monkeypatch):
+    monkeypatch.setenv("LAKE_KEY", full.key)
+    monkeypatch.setenv("LAKE_SECRET", full.secret)
+    full.files("small")
+    keys = {"access_key_env": "LAKE_KEY", "secret_key_env": "LAKE_SECRET"}
+    place = Place("s3://small/lake", "us-east-1", full.endpoint, **keys)
+    (tmp_path / "cell").write_bytes(b"rows")
+    with pytest.raises(StorageError, match="INTERNAL_FAILURE"):
+        Storage(place).publish(tmp_path / "cell", "shots", "film.parquet")
+    assert (tmp_path / "cell").exists()
+
+
+def test_a_store_that_takes_nothing_is_told_before_any_work(drawn, full, tmp_path, prefect):
+    project = copied(drawn, tmp_path / "project")
+    full.files("small")
+    change(project, "lake: lake", f"lake: {full.lake('small')}")
+    done = cinelake("run", cwd=project, env={**full.env, **prefect})
+    assert done.returncode == 1 and "cells made" not in done.stdout + done.stderr and "s3://small" in done.stderr
 
 
 def test_a_secret_that_is_not_set_is_named_before_anything_starts(bucketed, store):
