@@ -15,8 +15,8 @@ from cinelake.simulation import Cluster, Pool
 
 EngineKind = Literal["local", "dask", "ray"]
 Part = Literal["cpus", "gpus", "driver", "store", "window"]
-DRIVER_MS: dict[EngineKind, float] = {"local": 32.0, "dask": 58.0, "ray": 22.0}
-"""Per film beyond the work, as `python -m benchmarks.engines` found it on two busy processors."""
+DRIVER_MS: dict[EngineKind, float] = {"local": 7.0, "dask": 23.0, "ray": 16.0}
+"""Per film beyond the work, as `python -m benchmarks.engines` found it on two processors."""
 BYTES_PER_S_PER_GBIT = 125_000_000
 
 
