@@ -165,6 +165,11 @@ def _revive(kind: type[FilmError], message: str, log_tail: str) -> FilmError:
     return error
 
 
+def transient_reasons() -> frozenset[str]:
+    """Reasons of failures that the next run tries again."""
+    return frozenset(kind.__new__(kind).reason for kind in FilmError.__subclasses__() if kind.transient)
+
+
 class FilmMissing(FilmError):
     """The film's file is not (or no longer) there."""
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from cinelake.errors import transient_reasons
 from cinelake.lake import Lake
 from cinelake.manifest import Manifest, load_manifest
 from cinelake.pausing import pause, resume
@@ -98,9 +99,13 @@ def print_summary(summary: RunSummary) -> None:
 
 
 def print_resume(summary: RunSummary, command: Sequence[str]) -> None:
-    """The command that goes on from here."""
+    """The command that goes on from here, for what failed in passing and for what will fail again."""
     if summary.interrupted:
         out.print(f"to resume: {shlex.join(command)}", markup=False)
-    else:
-        out.print(f"permanent failures wait for another file or parameter; to try now: {shlex.join(command)} --failed",
-                  markup=False)  # fmt: skip
+        return
+    passing = {failure["reason"] in transient_reasons() for failure in summary.failures}
+    if True in passing:
+        out.print(f"failures that may pass are tried again by: {shlex.join(command)}", markup=False)
+    if False in passing:
+        again = shlex.join([*command, "--failed"])
+        out.print(f"permanent failures wait for another file or parameter; to try now: {again}", markup=False)
