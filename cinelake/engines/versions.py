@@ -9,6 +9,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from cinelake.errors import EngineUnavailable
 from cinelake.step import RECORDED_VERSIONS
@@ -77,7 +78,10 @@ def _names(nodes: list[str]) -> str:
 
 
 def of_ray_nodes(packages: Iterable[str]) -> dict[str, dict[str, str]]:
-    """What each living node of the connected Ray has, by its address and the beginning of its id."""
+    """What each living node of the connected Ray has, by its address and the beginning of its id.
+
+    A node that died a moment ago may still be called living: it does not answer, and is left out.
+    """
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -86,4 +90,17 @@ def of_ray_nodes(packages: Iterable[str]) -> dict[str, dict[str, str]]:
     names = [f"{node['NodeManagerAddress']} ({node['NodeID'][:8]})" for node in nodes]
     places = [NodeAffinitySchedulingStrategy(node["NodeID"], soft=False) for node in nodes]
     asked = [ask.options(num_cpus=0, scheduling_strategy=place).remote(packages) for place in places]
-    return dict(zip(names, ray.get(asked, timeout=ANSWER_WITHIN_S), strict=True))
+    answers = {name: _answer(reference) for name, reference in zip(names, asked, strict=True)}
+    return {name: found for name, found in answers.items() if found is not None}
+
+
+def _answer(reference: Any) -> dict[str, str] | None:
+    """What a node says; None when it is gone."""
+    import ray
+    from ray import exceptions
+
+    try:
+        found: dict[str, str] = ray.get(reference, timeout=ANSWER_WITHIN_S)
+    except (exceptions.TaskUnschedulableError, exceptions.NodeDiedError, exceptions.WorkerCrashedError):
+        return None
+    return found
