@@ -124,8 +124,11 @@ SPACE = "{loud: {space: {shift: {choice: [-60.0, 0.0, 60.0]}, epochs: {int: [1, 
 
 
 @pytest.mark.slow
-def test_the_best_of_a_search_is_trained_recorded_and_judged(labelled: Project) -> None:
+def test_the_best_of_a_search_is_trained_recorded_and_judged(
+    labelled: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     labelled.write(SPACE)
+    monkeypatch.setenv("PYTHONPATH", f"{os.environ['PYTHONPATH']}{os.pathsep}{tmp_path / 'site'}")
     summary = tune(labelled, 6, [])
     assert summary.best["shift"] == 0.0 and summary.training is not None and summary.training.moved
     assert summary.trials[0]["accuracy"] == summary.best_score and len(summary.trials) == 6
