@@ -19,6 +19,7 @@ from cli.screen import err, out
 from flows.server import (
     QUIET,
     answers,
+    die_with_parent,
     kept_server,
     start_prefect,
     state_folder,
@@ -78,7 +79,9 @@ def _start_mlflow(folder: Path, tracking: TrackingSettings, port: int) -> subpro
     # The database may hold a password: everybody on the machine sees commands, nobody environments
     env = {**os.environ, **QUIET, "MLFLOW_BACKEND_STORE_URI": tracking.uri}
     with (folder / "mlflow.log").open("wb") as log:
-        return subprocess.Popen(command, env=env, stdout=log, stderr=log, start_new_session=True)
+        return subprocess.Popen(
+            command, env=env, stdout=log, stderr=log, start_new_session=True, preexec_fn=die_with_parent
+        )
 
 
 def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
