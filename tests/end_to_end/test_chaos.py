@@ -14,7 +14,7 @@ from subprocess import Popen
 
 import pytest
 from end_to_end._command import answer_of, below, cinelake, start
-from end_to_end._lakes import cells, change, contents, copied, identities, other_files
+from end_to_end._lakes import cells, change, contents, copied, files_below, identities, other_files
 
 pytestmark = pytest.mark.slow
 SEED = 11
@@ -92,7 +92,7 @@ INTERRUPTS = {
     "while the server starts": (server_is_starting, 0.0),
     "while workers start": (server_is_starting, 0.3),
     "while libraries are loaded": (server_is_starting, 0.7),
-    "while films are decoded": (lambda project: bool(list((project / "lake" / "_tmp").glob("*/*"))), 0.0),
+    "while films are decoded": (lambda project: bool(files_below(project / "lake" / "_tmp")), 0.0),
     "after the first cell": (lambda project: bool(cells(project / "lake")), 0.0),
 }
 

@@ -8,13 +8,13 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from end_to_end._command import answer_of, cinelake, start
-from end_to_end._lakes import cells, change, contents, copied
+from end_to_end._lakes import cells, change, contents, copied, files_below
 
 from benchmarks._object_store import ObjectStore
 from cinelake.errors import InputChanged, StoreUnavailable
@@ -63,11 +63,9 @@ def largest(project: Path) -> int:
 
 def bytes_of(folder: Path) -> int:
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_size if path.is_file() else 0
-        except OSError:
-            continue
+    for path in files_below(folder):
+        with suppress(FileNotFoundError):
+            total += path.stat().st_size
     return total
 
 
@@ -114,7 +112,7 @@ def test_a_catalogue_that_moves_to_a_bucket_restales_only_the_table_that_says_wh
 
 
 def test_people_are_shown_the_address_and_not_the_copy(project, store):
-    manifest = moved(project, store) / "pipeline.yaml"
+    manifest = moved(project, store, "{folder: copies, max_gb: 0.1}") / "pipeline.yaml"
     movie_id = next(iter(cells(project / "lake"))).partition("/")[2]
     why = answer_of("why", "shots", movie_id, "-m", manifest, env=store.env)
     checks = {check["check"]: check for check in answer_of("doctor", "-m", manifest, env=store.env)["checks"]}
@@ -188,7 +186,7 @@ def test_a_film_replaced_in_the_middle_of_a_copy_is_told_by_its_etag(store, long
 
 def test_copies_of_a_killed_run_are_swept_by_the_next(remote, store, prefect):
     run = start("run", cwd=remote, env={**store.env, **prefect})
-    wait_for(run, remote, lambda: list((remote / "copies").rglob("*.mp4")))
+    wait_for(run, remote, lambda: [path for path in files_below(remote / "copies") if path.suffix == ".mp4"])
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
     assert bytes_of(remote / "copies") > 0
