@@ -27,6 +27,7 @@
         ├── InputChanged         an input of the step changed while it ran         transient
         ├── WorkerLost           the process that worked on the film died          transient
         ├── DiskFull             no room for unfinished files where it worked      transient
+        ├── NodeDiffers          a machine that joined has other versions          transient
         ├── WeightsMissing       a model file is not where it was sought
         ├── ModelUnusable        a model file cannot be loaded or does not fit
         └── TaskFailed           a task raised something that none of these names
@@ -238,6 +239,12 @@ class WorkerLost(FilmError):
 
 class DiskFull(FilmError):
     """A disk of the machine that worked on the film is full, though not the lake's; another machine may have room."""
+
+    transient = True
+
+
+class NodeDiffers(FilmError):
+    """A machine that joined the cluster after the run's start has other versions than the run; another may not."""
 
     transient = True
 

@@ -9,18 +9,18 @@ from __future__ import annotations
 import datetime
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
 from prefect.concurrency.sync import concurrency
-from prefect.futures import as_completed
 from prefect.states import Completed, Failed, State
 from prefect.utilities.annotations import quote
 
@@ -153,25 +153,28 @@ def fan_out(planning: Planning, engine: Engine, on_event: OnEvent) -> Iterator[S
     film_task = _film_task(engine, planning.manifest)
     waiting = deque(planning.plan.by_film().items())
     in_flight: dict[Any, Step] = {}
+    ended: SimpleQueue[Any] = SimpleQueue()
     gate = Gate(planning.lake, lambda paused: on_event({"kind": "paused" if paused else "resumed"}))
     while waiting or in_flight:
         while waiting and len(in_flight) < engine.window and gate.is_open():
-            film = waiting.popleft()
-            step = planning.step(*film)
-            in_flight[film_task.submit(film[0], quote(step))] = step
+            movie_id, cells = waiting.popleft()
+            step = planning.step(movie_id, cells)
+            film = film_task.submit(movie_id, quote(step))
+            in_flight[film] = step
+            film.add_done_callback(ended.put)
         on_event({"kind": "queue", "waiting": len(waiting), "in_flight": len(in_flight)})
         if not in_flight:
             time.sleep(LOOK_EVERY_S)
-        elif ended := _next_ended(in_flight, None if gate.is_open() else LOOK_EVERY_S):
-            yield _report_of(ended, in_flight.pop(ended))
+        elif done := _next_of(ended, None if gate.is_open() else LOOK_EVERY_S):
+            yield _report_of(done, in_flight.pop(done))
     on_event({"kind": "queue", "waiting": 0, "in_flight": 0})
 
 
-def _next_ended(in_flight: Iterable[Any], timeout_s: float | None) -> Any | None:
+def _next_of(ended: SimpleQueue[Any], timeout_s: float | None) -> Any | None:
     """The next film's future that ends; None when none did in time."""
     try:
-        return next(as_completed(list(in_flight), timeout=timeout_s))
-    except TimeoutError:
+        return ended.get(timeout=timeout_s)
+    except Empty:
         return None
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cinelake.engines import Engine, make_engine
 from cinelake.engines.gpus import check_gpus
-from cinelake.errors import DiskFull, WorkerLost
+from cinelake.errors import DiskFull, NodeDiffers, WorkerLost
 from cinelake.learning.tuning import Place
 from cinelake.manifest import Manifest
 from cinelake.step import OnEvent
@@ -58,5 +58,5 @@ def _place(engine: Engine, retries: int, job: Job[Result]) -> Result:
 
 
 def worth_retrying(_task: Any, _run: Any, state: Any) -> bool:
-    """Whether a task ended because of the machine that it was on: its worker died, its disk was full."""
-    return isinstance(state.result(raise_on_failure=False), WorkerLost | DiskFull)
+    """Whether a task ended because of the machine that it was on: its worker died, its disk was full, it differs."""
+    return isinstance(state.result(raise_on_failure=False), WorkerLost | DiskFull | NodeDiffers)

@@ -28,7 +28,7 @@ from cinelake.engines.events import EventPipe
 from cinelake.engines.gpus import check_gpus, gpus_here
 from cinelake.engines.job import Job, Result
 from cinelake.engines.processes import STOP_NOTICED_S
-from cinelake.errors import CinelakeError, DiskFull, EngineUnavailable, WorkerLost
+from cinelake.errors import CinelakeError, DiskFull, EngineUnavailable, NodeDiffers, WorkerLost
 from cinelake.step import OnEvent
 from cinelake.task import Resources
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 ANSWERS_WITHIN_S = 10.0
 ENDS_WITHIN_S = 5.0
-FULL_DISK_PAUSE_S = 10.0
+UNFIT_PAUSE_S = 10.0
 BYTES_PER_GB = 10**9
 ADVICE = "Check `engine: {address: …}`, or leave it out to let a run bring its own."
 
@@ -207,12 +207,12 @@ def _stopped_before(job: Job[Result]) -> EngineUnavailable:
 def ended(work: Callable[[], Result]) -> Result | CinelakeError:
     """A result, or the error in its place: errors of ours travel as values, so that no cluster wraps them.
 
-    A machine whose disk is full fails at once, and so would be given every film that waits: it answers late.
+    A machine that is unfit for work fails at once, and so would be given every film that waits: it answers late.
     """
     try:
         return work()
-    except DiskFull as error:
-        time.sleep(FULL_DISK_PAUSE_S)
+    except (DiskFull, NodeDiffers) as error:
+        time.sleep(UNFIT_PAUSE_S)
         return error
     except CinelakeError as error:
         return error

@@ -48,7 +48,7 @@ from cinelake.engines.families import await_end, family
 from cinelake.engines.gpus import shares, visible
 from cinelake.engines.job import Job, Result
 from cinelake.engines.pools import Pools
-from cinelake.engines.versions import check_same, compared_with, versions_of
+from cinelake.engines.versions import check_joined, check_same, compared_with, versions_of
 from cinelake.errors import CinelakeError, EngineUnavailable
 from cinelake.ray_settings import SHIPPED
 from cinelake.step import OnEvent
@@ -81,6 +81,8 @@ class DaskCluster:
         self._pools = f"cinelake-{uuid.uuid4().hex}"
         self._cluster: Any = None
         self._client: Any = None
+        self._versions: dict[str, str] = {}
+        """What machines of another's cluster must have too."""
 
     def start(self, events: str) -> None:
         """Start or connect, and start the processes for steps on every worker. Raises `EngineUnavailable`."""
@@ -120,7 +122,8 @@ class DaskCluster:
             self._client.get_versions(check=True)
             self._client.upload_file(str(packed(Path(self._folder))))
             packages = compared_with("distributed")
-            check_same(self._address, versions_of(packages), self._client.run(versions_of, packages))
+            self._versions = versions_of(packages)
+            check_same(self._address, self._versions, self._client.run(versions_of, packages))
 
     def nodes(self) -> Sequence[Resources]:
         """What each worker has."""
@@ -136,6 +139,7 @@ class DaskCluster:
             _work,
             job,
             self._pools,
+            self._versions,
             key=f"{job.what} {uuid.uuid4().hex}",
             resources={name: amount for name, amount in needs.items() if amount},
             pure=False,
@@ -219,7 +223,12 @@ class WorkerPools(WorkerPlugin):  # type: ignore[misc]  # Dask brings no types
         self.pools.stop(now=True)
 
 
-def _work(job: Job[Result], name: str) -> Result | CinelakeError:
+def _work(job: Job[Result], name: str, versions: Mapping[str, str]) -> Result | CinelakeError:
     """What a Dask worker does, in one of its threads."""
     pools: Pools = get_worker().plugins[name].pools
-    return ended(lambda: pools.place(job))
+
+    def work() -> Result:
+        check_joined("distributed", versions)
+        return pools.place(job)
+
+    return ended(work)

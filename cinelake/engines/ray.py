@@ -36,7 +36,7 @@ from cinelake.engines.cluster import (
 from cinelake.engines.families import await_end, children_with, family
 from cinelake.engines.job import Job, Result
 from cinelake.engines.processes import StepProcesses
-from cinelake.engines.versions import check_same, compared_with, of_ray_nodes, versions_of
+from cinelake.engines.versions import check_joined, check_same, compared_with, of_ray_nodes, versions_of
 from cinelake.errors import CinelakeError, EngineUnavailable
 from cinelake.ray_settings import CLUSTER, QUIET, ray_token, shipped_folders
 from cinelake.step import OnEvent
@@ -64,6 +64,8 @@ class RayCluster:
         self._folder = ""
         self._running: dict[object, Any] = {}
         """What Ray works on, unhashed: a reference's hash may wait for the thread that tells of an end."""
+        self._versions: dict[str, str] = {}
+        """What machines of another's cluster must have too."""
 
     def start(self, events: str) -> None:
         """Start or connect. Raises `EngineUnavailable`."""
@@ -76,7 +78,8 @@ class RayCluster:
                 _connect(self._theirs(self._address) if self._address else self._own())
                 if self._address:
                     packages = compared_with("ray")
-                    check_same(self._address, versions_of(packages), of_ray_nodes(packages))
+                    self._versions = versions_of(packages)
+                    check_same(self._address, self._versions, of_ray_nodes(packages))
             except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
                 self._drop_folder()
                 raise EngineUnavailable(f"{_place(self._address)} cannot be used: {error}. {ADVICE}") from error
@@ -115,7 +118,7 @@ class RayCluster:
             num_gpus=needs.gpus,
             memory=int(needs.memory_gb * BYTES_PER_GB),
             max_retries=0,
-        ).remote(job, self._events)
+        ).remote(job, self._events, self._versions)
         number = object()
         self._running[number] = ref
         return self._translated(ref, number)
@@ -196,9 +199,14 @@ def _environment(more: dict[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _work(job: Job[Result], events: str) -> Result | CinelakeError:
+def _work(job: Job[Result], events: str, versions: Mapping[str, str]) -> Result | CinelakeError:
     """What a Ray worker does."""
-    return ended(lambda: _processes(events, os.environ.get("CUDA_VISIBLE_DEVICES", "")).place(job))
+
+    def work() -> Result:
+        check_joined("ray", versions)
+        return _processes(events, os.environ.get("CUDA_VISIBLE_DEVICES", "")).place(job)
+
+    return ended(work)
 
 
 @cache

@@ -1,17 +1,19 @@
 """Whether a cluster's nodes have what this machine has: the same Python, the same packages that tables depend on.
 
 Another version would fail in the middle of the night, film by film, or make other tables without a word. So every node
-is asked as soon as a run is connected, before work starts.
+is asked as soon as a run is connected, before work starts; one that joins later compares itself before each job.
 """
 
 from __future__ import annotations
 
 import platform
+import socket
 from collections.abc import Iterable, Mapping
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from cinelake.errors import EngineUnavailable
+from cinelake.errors import EngineUnavailable, NodeDiffers
 from cinelake.step import RECORDED_VERSIONS
 
 PYTHON = "Python"
@@ -59,12 +61,26 @@ def check_same(address: str, here: Mapping[str, str], nodes: Mapping[str, Mappin
     raise EngineUnavailable("\n".join([head, *told, *more, advice]))
 
 
-def _differences(here: Mapping[str, str], there: Mapping[str, str]) -> list[str]:
+def check_joined(runner: str, run: Mapping[str, str]) -> None:
+    """Raise `NodeDiffers` where this machine, which may have joined a moment ago, has other versions than its run."""
+    if differ := _differences(run, _of_this_process(runner) if run else {}, "the run has"):
+        raise NodeDiffers(
+            f"{socket.gethostname()} joined the cluster with other versions: {', '.join(differ[:SHOWN])}. "
+            "Give it the image of the other nodes, or install the same `requirements/lock.txt` on it."
+        )
+
+
+@cache
+def _of_this_process(runner: str) -> dict[str, str]:
+    return versions_of(compared_with(runner))
+
+
+def _differences(here: Mapping[str, str], there: Mapping[str, str], word: str = "here") -> list[str]:
     """What a node has otherwise: `numpy 2.1.0 (here 2.4.6)`, or not at all."""
     missing = [package for package in here if package not in there and not _stood_in(package, there)]
     others = [package for package in here if package in there and there[package] != here[package]]
-    return [f"{package} {there[package]} (here {here[package]})" for package in others] + [
-        f"no {package} (here {here[package]})" for package in missing
+    return [f"{package} {there[package]} ({word} {here[package]})" for package in others] + [
+        f"no {package} ({word} {here[package]})" for package in missing
     ]
 
 

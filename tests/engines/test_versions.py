@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+from pathlib import Path
 
 import pytest
 from end_to_end._command import cinelake
-from end_to_end._lakes import copied
+from end_to_end._lakes import change, copied, files_below, read
+from engines._waiting import HERE as TASKS
+from engines._waiting import await_that, waiting_project
 
 from benchmarks._clusters import CLUSTERS
-from cinelake.engines.versions import check_same, versions_of
-from cinelake.errors import EngineUnavailable
+from cinelake.engines.versions import check_joined, check_same, compared_with, versions_of
+from cinelake.errors import EngineUnavailable, NodeDiffers
 
 HERE = {"Python": "3.11", "numpy": "2.4.6", "onnxruntime": "1.31.1"}
 TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
@@ -50,17 +54,59 @@ def test_what_is_installed_is_found_and_what_is_not_is_left_out():
     assert versions_of(["pyarrow", "no-such-package"]).keys() == {"Python", "pyarrow"}
 
 
+def test_a_machine_that_joins_with_the_versions_of_the_run_works_for_it():
+    check_joined("ray", versions_of(compared_with("ray")))
+    check_joined("ray", {})  # a cluster of the run's own
+
+
+def test_a_machine_that_joins_with_others_says_which():
+    with pytest.raises(NodeDiffers, match=r"pyarrow \S+ \(the run has 1\.0\)"):
+        check_joined("ray", {**versions_of(compared_with("ray")), "pyarrow": "1.0"})
+
+
+def older_numpy(folder: Path) -> str:
+    """A folder on whose account Python takes another numpy for installed."""
+    about = folder / "older" / "numpy-1.26.4.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 1.26.4\n")
+    return str(about.parent)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", CLUSTERS)
 def test_a_cluster_with_another_version_of_a_package_is_refused_before_a_film_is_touched(kind, drawn, tmp_path):
-    about = tmp_path / "older" / "numpy-1.26.4.dist-info"
-    about.mkdir(parents=True)
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 1.26.4\n")
     project = copied(drawn, tmp_path / "project")
-    with CLUSTERS[kind](tmp_path, {**TOKEN, "PYTHONPATH": str(about.parent)}) as cluster:
+    with CLUSTERS[kind](tmp_path, {**TOKEN, "PYTHONPATH": older_numpy(tmp_path)}) as cluster:
         manifest = (project / "pipeline.yaml").read_text()
         engine = f"engine: {{kind: {kind}, address: '{cluster.address}'}}"
         (project / "pipeline.yaml").write_text(manifest.replace("engine: {kind: local, workers: 2}", engine))
         done = cinelake("run", cwd=project, env=TOKEN)
     assert done.returncode == 2 and "numpy 1.26.4 (here " in done.stderr, done.stderr
     assert not list((project / "lake").glob("[a-z]*/*.parquet"))
+
+
+@pytest.fixture
+def two_films(tmp_path, draw_film, prefect):
+    """A project of two films, of which each waits in the middle of its step; nothing is tried again."""
+    project = waiting_project(tmp_path, "ENGINE", {**prefect, **TOKEN})
+    change(project.folder, "lake: lake", "lake: lake\ndefaults: {retries: 0}")
+    for name in ("one", "two"):
+        draw_film(project.folder / "films" / f"{name}.mp4")
+    yield project
+    project.let_go_on()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", CLUSTERS)
+def test_a_node_that_joins_a_run_with_another_version_makes_no_table(kind, two_films, tmp_path):
+    failures, path = two_films.folder / "lake" / "failures" / "late", [str(TASKS), str(tmp_path / "site")]
+    with CLUSTERS[kind](tmp_path, {**TOKEN, "PYTHONPATH": os.pathsep.join(path)}, cpus=1) as cluster:
+        change(two_films.folder, "ENGINE", f"kind: {kind}, address: '{cluster.address}', workers: 2")
+        process = two_films.start()
+        cluster.add_node(env={"PYTHONPATH": os.pathsep.join([older_numpy(tmp_path), *path])})
+        await_that(lambda: files_below(failures))
+        two_films.let_go_on()
+        assert process.wait(120) == 1, two_films.said()
+    (row,) = [row for file in files_below(failures) for row in read(file).to_pylist()]
+    assert row["reason"] == "node_differs" and "numpy 1.26.4 (the run has " in row["message"]
+    assert len(files_below(two_films.folder / "lake" / "late")) == 1
