@@ -95,7 +95,12 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
 def _start_worker(folder: Path, url: str, pool: str) -> subprocess.Popen[bytes]:
     with (folder / "worker.log").open("wb") as log:
         return subprocess.Popen(
-            worker_command(pool), env=worker_environment(url), stdout=log, stderr=log, start_new_session=True
+            worker_command(pool),
+            env=worker_environment(url),
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            preexec_fn=die_with_parent,
         )
 
 

@@ -1,0 +1,65 @@
+"""`cinelake up`: two servers and a worker that live as long as it does, however it ends."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import Popen
+
+import pytest
+from end_to_end._command import asked, below, cinelake, start
+from end_to_end._lakes import change
+
+from flows.server import answers, free_port
+
+pytestmark = pytest.mark.slow
+STARTS_WITHIN_S = 200
+ENDS_WITHIN_S = 90
+
+
+@dataclass
+class Up:
+    """A running `cinelake up`."""
+
+    folder: Path
+    process: Popen[str]
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        return dict(json.loads((self.folder / ".cinelake" / "up.json").read_text()))
+
+    def left(self) -> list[list[str]]:
+        """Commands that still run once there was time to end."""
+        deadline = time.monotonic() + ENDS_WITHIN_S
+        while (found := below(self.folder)) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        return [process.cmdline() for process in found]
+
+
+@pytest.fixture
+def up(project: Path) -> Up:
+    ports = ["--prefect-port", str(free_port()), "--mlflow-port", str(free_port())]
+    running = Up(project, start("up", *ports, cwd=project))
+    deadline = time.monotonic() + STARTS_WITHIN_S
+    while not (project / "command.log").read_text().count("Ctrl-C ends all three"):
+        assert time.monotonic() < deadline and running.process.poll() is None, (project / "command.log").read_text()
+        time.sleep(0.2)
+    return running
+
+
+def test_runs_of_the_manifest_use_its_servers_until_ctrl_c(up, project):
+    change(project, "fps: 1", "fps: 2")
+    assert cinelake("run", cwd=project).returncode == 0 and answers(f"{up.addresses['mlflow']}/health")
+    assert [run["state_name"] for run in asked(up.addresses["prefect"], "flow_runs")] == ["Completed"]
+    up.process.send_signal(signal.SIGINT)
+    assert up.process.wait(ENDS_WITHIN_S) == 0 and up.left() == []
+
+
+def test_what_it_started_ends_with_it_when_it_is_killed(up):
+    assert len(below(up.folder)) >= 4  # itself, Prefect, MLflow, the worker
+    up.process.kill()
+    up.process.wait()
+    assert up.left() == []
