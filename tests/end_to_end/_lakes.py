@@ -96,11 +96,6 @@ def _server(folder: Path) -> PrefectServer:
     return server
 
 
-def files_below(folder: Path) -> list[Path]:
-    """The files of a folder in which others may be at work: what vanishes meanwhile is passed over."""
-    return [Path(place) / name for place, _, names in os.walk(folder) for name in names]
-
-
 def change(project: Path, before: str, after: str) -> None:
     """Change the manifest."""
     manifest = project / "pipeline.yaml"

@@ -13,8 +13,9 @@ from pathlib import Path
 from subprocess import Popen
 
 import pytest
+from _folders import files_below
 from end_to_end._command import answer_of, below, cinelake, start
-from end_to_end._lakes import cells, change, contents, copied, files_below, identities, other_files
+from end_to_end._lakes import cells, change, contents, copied, identities, other_files
 
 pytestmark = pytest.mark.slow
 SEED = 11
@@ -113,7 +114,7 @@ def test_an_interrupted_run_is_resumed_without_doing_anything_twice(fresh_start,
     process = start("run", cwd=fresh_start)
     wait_for(lambda: bool(cells(fresh_start / "lake")), process)
     os.killpg(process.pid, signal.SIGINT)
-    process.wait(60)
+    process.wait(120)
     before = identities(fresh_start / "lake")
     assert cinelake("run", cwd=fresh_start).returncode == 0
     assert before.items() <= identities(fresh_start / "lake").items()
@@ -132,7 +133,7 @@ def test_a_terminated_run_leaves_no_process(fresh_start):
     process = start("run", cwd=fresh_start)
     wait_for(lambda: bool(cells(fresh_start / "lake")), process)
     process.terminate()
-    assert process.wait(60) != 0
+    assert process.wait(120) != 0
     assert left_running(fresh_start) == []
 
 

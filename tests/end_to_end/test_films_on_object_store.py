@@ -8,13 +8,14 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from _folders import bytes_below, files_below, files_holding
 from end_to_end._command import answer_of, cinelake, start
-from end_to_end._lakes import cells, change, contents, copied, files_below
+from end_to_end._lakes import cells, change, contents, copied
 
 from benchmarks._object_store import ObjectStore
 from cinelake.errors import InputChanged, StoreUnavailable
@@ -61,14 +62,6 @@ def largest(project: Path) -> int:
     return max(film.stat().st_size for film in (project / "films").iterdir())
 
 
-def bytes_of(folder: Path) -> int:
-    total = 0
-    for path in files_below(folder):
-        with suppress(FileNotFoundError):
-            total += path.stat().st_size
-    return total
-
-
 @contextmanager
 def watched(folder: Path) -> Iterator[list[int]]:
     """Bytes that a folder holds, looked at all the time."""
@@ -76,7 +69,7 @@ def watched(folder: Path) -> Iterator[list[int]]:
 
     def look() -> None:
         while not over.wait(0.002):
-            seen.append(bytes_of(folder))
+            seen.append(bytes_below(folder))
 
     thread = threading.Thread(target=look)
     thread.start()
@@ -99,11 +92,10 @@ def test_films_in_a_bucket_give_the_tables_of_films_in_a_folder(remote, made, st
     done = cinelake("run", cwd=remote, env={**store.env, **prefect})
     assert done.returncode == 0, done.stdout + done.stderr
     assert tables(remote / "lake") == tables(made / "lake")
-    assert bytes_of(remote / "copies") == 0
+    assert bytes_below(remote / "copies") == 0
     planned = answer_of("plan", "-m", remote / "pipeline.yaml", env=store.env)
     assert planned["counts"]["fresh"] == len(planned["cells"]) > 0
-    files = [path for path in remote.rglob("*") if path.is_file()]
-    assert not [path for path in files if store.secret.encode() in path.read_bytes()]
+    assert files_holding([store.secret], remote) == []
 
 
 def test_a_catalogue_that_moves_to_a_bucket_restales_only_the_table_that_says_where_it_is(project, store):
@@ -189,7 +181,7 @@ def test_copies_of_a_killed_run_are_swept_by_the_next(remote, store, prefect):
     wait_for(run, remote, lambda: [path for path in files_below(remote / "copies") if path.suffix == ".mp4"])
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
-    assert bytes_of(remote / "copies") > 0
+    assert bytes_below(remote / "copies") > 0
     assert cinelake("run", "--select", "sound", cwd=remote, env={**store.env, **prefect}).returncode == 0
     assert list((remote / "copies").iterdir()) == []
 

@@ -7,8 +7,9 @@ import secrets
 from pathlib import Path
 
 import pytest
+from _folders import files_below
 from end_to_end._command import cinelake
-from end_to_end._lakes import change, copied, files_below, read
+from end_to_end._lakes import change, copied, read
 from engines._waiting import HERE as TASKS
 from engines._waiting import await_that, waiting_project
 

@@ -5,6 +5,7 @@ import urllib.error
 import urllib.request
 
 import pytest
+from _folders import files_holding
 from _needed import need
 from end_to_end._command import asked
 from infra._files import INFRA
@@ -98,12 +99,9 @@ def test_mlflow_answers_to_the_names_it_has_in_the_file_and_to_no_others(service
 
 def test_nothing_that_a_service_said_or_kept_holds_a_secret(services, ran, database):
     words = (SECRETS["CINELAKE_LAKE_SECRET"], TOKEN, *database.secrets)
-    secrets = [word.encode() for word in words]
     # Prefect hands a run its environment in a file that only its owner reads, and takes it away at the run's end
     await_that(lambda: not list(services.folder.glob("worker/prefect-workspace-*")))
-    files = [path for folder in (services.folder, services.project) for path in folder.rglob("*") if path.is_file()]
-    holding = [path for path in files if any(secret in path.read_bytes() for secret in secrets)]
-    assert holding == []
+    assert files_holding(words, services.folder, services.project) == []
 
 
 def test_a_node_with_a_gpu_brings_that_and_no_processor(services, ran):

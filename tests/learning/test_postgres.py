@@ -8,6 +8,7 @@ import time
 
 import psutil
 import pytest
+from _folders import files_holding
 from _needed import need
 from end_to_end._command import answer_of, cinelake, end_started, start
 from learning._by_events import TRIGGERS, ended, import_labels
@@ -61,7 +62,7 @@ def recorded(project, servers, database, tmp_path):
 
     yield record
     end_started()
-    assert found_in(files(tmp_path, servers[0]), database.secrets) == []
+    assert files_holding(known(database.secrets), tmp_path, servers[0]) == []
     assert [name for name in ("prefect", "mlflow", "runs") if holds(dump(database, name), database.secrets)] == []
 
 
@@ -69,16 +70,12 @@ def text(path):
     return path.read_text().splitlines()
 
 
-def files(*folders):
-    return [path for folder in folders for path in folder.rglob("*") if path.is_file()]
-
-
-def found_in(paths, secrets):
-    return [path for path in paths if holds(path.read_bytes(), secrets)]
+def known(secrets):
+    return (*secrets, PASSWORD, PASSWORD.replace(" ", "%20"))
 
 
 def holds(content, secrets):
-    return any(word.encode() in content for word in (*secrets, PASSWORD, PASSWORD.replace(" ", "%20")))
+    return any(word.encode() in content for word in known(secrets))
 
 
 def dump(database, name):
