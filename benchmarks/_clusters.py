@@ -35,9 +35,14 @@ class RunningCluster:
     head: subprocess.Popen[bytes]
     nodes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
-    def add_node(self, within: Sequence[str] = (), env: Mapping[str, str] = MappingProxyType({})) -> None:
-        """Start a node that joins. within: a command that runs it; env: what it has beside the others' environment."""
-        program, *words = self.new_node
+    def add_node(
+        self, within: Sequence[str] = (), env: Mapping[str, str] = MappingProxyType({}), gpus: int = 0
+    ) -> None:
+        """Start a node that joins.
+
+        within: a command that runs it; env: what it has beside the others' environment; gpus: where others have none.
+        """
+        program, *words = (*self.new_node, *declared(self.new_node[0], gpus))
         command = (*within, str(BIN / program)) if within else (program,)
         self.nodes.append(started(self.folder, {**self.env, **env}, *command, *words))
 
@@ -51,6 +56,12 @@ class RunningCluster:
         return [process for process in trees if _does_steps(process)]
 
 
+def declared(program: str, gpus: int) -> tuple[str, ...]:
+    """Words that declare GPUs to the program that starts a node."""
+    words = {"dask": ("--resources", f"gpus={gpus}"), "ray": ("--num-gpus", str(gpus))}
+    return words[program] if gpus else ()
+
+
 @contextmanager
 def dask_cluster(
     folder: Path, env: Mapping[str, str], nodes: int = 1, cpus: int = 2, gpus: int = 0
@@ -59,7 +70,7 @@ def dask_cluster(
     port = free_port()
     address = f"tcp://127.0.0.1:{port}"
     node = ("dask", "worker", address, "--nthreads", str(cpus + gpus), "--no-dashboard", "--local-directory",
-            str(folder), *(("--resources", f"gpus={gpus}") if gpus else ()))  # fmt: skip
+            str(folder), *declared("dask", gpus))  # fmt: skip
     head = ("dask", "scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard", "--no-show")
     with _cluster(folder, env, address, head, node) as cluster:
         for _ in range(nodes):
@@ -79,7 +90,7 @@ def ray_cluster(
     gcs, port = str(free_port()), str(free_port())
     short = tempfile.mkdtemp(prefix="cinelake-ray-", dir="/tmp")
     memory = ("--object-store-memory", "100000000", "--num-cpus", str(cpus), "--node-ip-address", "127.0.0.1",
-              *(("--num-gpus", str(gpus)) if gpus else ()))  # fmt: skip
+              *declared("ray", gpus))  # fmt: skip
     head = ("ray", "start", "--head", "--block", "--port", gcs, "--ray-client-server-port", port, *memory,
             "--include-dashboard", "false", "--temp-dir", short)  # fmt: skip
     node = ("ray", "start", "--block", "--address", f"127.0.0.1:{gcs}", *memory)

@@ -46,6 +46,19 @@ class Section(BaseModel):
     model_config = STRICT
 
 
+class NodeKind(Section):
+    """Nodes of one kind that a cluster adds by itself when steps wait for them."""
+
+    cpus: Annotated[float, Field(ge=0)] = 0.0
+    """Processors of each, as the cluster offers them to steps."""
+    gpus: Annotated[float, Field(ge=0)] = 0.0
+    """GPUs of each."""
+    memory_gb: PositiveFloat
+    """Memory of each that the cluster offers to steps, in GB (10⁹ bytes)."""
+    most: Annotated[int, Field(gt=0, le=10_000)]
+    """As many of them there may be."""
+
+
 class EngineSettings(Section):
     """Where the work runs; nothing else in the manifest changes with it."""
 
@@ -57,11 +70,15 @@ class EngineSettings(Section):
     """Films handed out and not yet finished, a bound for queues and disk; by default twice the workers."""
     address: str | None = None
     """A running cluster's address (`tcp://…` for Dask, `ray://…` for Ray); by default one is started."""
+    autoscaling: list[NodeKind] = Field(default=[])
+    """Nodes that the cluster at the address adds by itself: they count as there, even while none of them lives."""
 
     @model_validator(mode="after")
     def _address_is_of_a_cluster(self) -> EngineSettings:
         if self.address and self.kind == "local":
             raise ValueError(f"address belongs to kind 'dask' or 'ray', received {self.address!r} with kind 'local'")
+        if self.autoscaling and not self.address:
+            raise ValueError("autoscaling belongs to a running cluster: give its address")
         return self
 
 

@@ -67,7 +67,7 @@ def make_cluster_engine(
 ) -> ClusterEngine:
     """The engine on this cluster; one with an address is connected, and what is asked for is compared with what it has.
 
-    Raises `EngineUnavailable`. Nodes that a cluster might add by itself are not counted.
+    Raises `EngineUnavailable`. Nodes that a cluster adds by itself are counted where the manifest names them.
     """
     if settings.address is None:
         check_gpus(max((asked.gpus for asked in needs.values()), default=0.0))
@@ -100,8 +100,30 @@ def check_fits(needs: Mapping[str, Resources], nodes: Sequence[Resources], where
         if not any(_fits(asked, node) for node in nodes):
             raise EngineUnavailable(
                 f"{entry} asks for {_words(asked)}, and no node of {where} has that: "
-                f"{'; '.join(map(_words, nodes)) or 'it has no workers'}. Change its resources, or the engine."
+                f"{'; '.join(dict.fromkeys(map(_words, nodes))) or 'it has no workers'}. "
+                "Change its resources, or the engine; nodes that it adds by itself belong into `engine.autoscaling`."
             )
+
+
+def at_once(settings: EngineSettings, needs: Mapping[str, Resources], nodes: Sequence[Resources]) -> tuple[int, int]:
+    """How many films are worked on at the same time, and how many are handed out.
+
+    As many as there are processors, and as many waiting; more where GPUs work on some of them. A cluster that adds
+    nodes by itself adds them for what waits: it is given as much as all of them would carry.
+    """
+    whole = [nodes, _added(settings)]
+    processors, gpus = (
+        max(sum(getattr(node, what) for node in some) for some in whole) for what in ("processors", "gpus")
+    )
+    workers = settings.workers or max(1, int(processors))
+    least = min((asked.gpus for asked in needs.values() if asked.gpus), default=0.0)
+    return workers, max(settings.window or 2 * (workers + (int(gpus / least) if least else 0)), workers)
+
+
+def _added(settings: EngineSettings) -> list[Resources]:
+    """All nodes that the cluster adds by itself when steps wait for them."""
+    kinds = settings.autoscaling
+    return [node for kind in kinds for node in [Resources(kind.cpus, kind.gpus, kind.memory_gb)] * kind.most]
 
 
 def _fits(asked: Resources, node: Resources) -> bool:
@@ -123,11 +145,7 @@ class ClusterEngine:
         self._size([this_machine(settings.workers)])
 
     def _size(self, nodes: Sequence[Resources]) -> None:
-        """As many films at work as there are processors, and as many waiting; more where GPUs work on some of them."""
-        workers = self._settings.workers or max(1, int(sum(node.processors for node in nodes)))
-        least = min((asked.gpus for asked in self._needs.values() if asked.gpus), default=0.0)
-        sharing = int(sum(node.gpus for node in nodes) / least) if least else 0
-        self.window = max(self._settings.window or 2 * (workers + sharing), workers)
+        workers, self.window = at_once(self._settings, self._needs, nodes)
         self._working = threading.BoundedSemaphore(workers)
 
     def start(self) -> None:
@@ -139,7 +157,8 @@ class ClusterEngine:
         try:
             self._cluster.start(str(self._events.path))
             nodes = self._cluster.nodes()
-            check_fits(self._needs, nodes, f"the cluster at {address}" if address else "the cluster on this machine")
+            where = f"the cluster at {address}" if address else "the cluster on this machine"
+            check_fits(self._needs, [*nodes, *_added(self._settings)], where)
         except EngineUnavailable:
             self.stop(now=True)
             raise

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dask
-from distributed import Client, KilledWorker, LocalCluster, WorkerPlugin, get_worker
+from distributed import Client, KilledWorker, LocalCluster, Status, WorkerPlugin, get_worker
 
 from cinelake.engines.cluster import (
     ADVICE,
@@ -207,7 +207,8 @@ class WorkerPools(WorkerPlugin):  # type: ignore[misc]  # Dask brings no types
         self.name, self._events, self._gpus = name, events, gpus
 
     async def setup(self, worker: Any) -> None:
-        """Start them."""
+        """Start them; until then, the worker is paused: what waits for it is looked at again when it goes on."""
+        before, worker.status = worker.status, Status.paused
         multiprocessing.current_process().daemon = False  # a nanny's worker may start processes too
         has = dict(worker.state.total_resources)
         on_gpus = shares(has.get("gpus", 0.0), self._gpus, visible())
@@ -217,6 +218,7 @@ class WorkerPools(WorkerPlugin):  # type: ignore[misc]  # Dask brings no types
         if more:
             await worker.set_resources(**more)
         self.pools = Pools(int(has.get("cpus", threads)), on_gpus, self._events)
+        worker.status = before
 
     def teardown(self, worker: Any) -> None:
         """End them with what they do."""

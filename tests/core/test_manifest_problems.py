@@ -162,6 +162,10 @@ MESSAGES = {
         "tasks: {cuts: }\nengine: {address: 'tcp://host:8786'}",
         "4: engine: address belongs to kind 'dask' or 'ray', received 'tcp://host:8786' with kind 'local'",
     ),
+    "nodes that come to no cluster": (
+        "tasks: {cuts: }\nengine: {kind: ray, autoscaling: [{gpus: 1, memory_gb: 8, most: 4}]}",
+        "4: engine: autoscaling belongs to a running cluster: give its address",
+    ),
     "a training of nothing": (
         "tasks: {cuts: }\nschedules:\n  weekly: {flow: train, cron: '0 6 * * 0'}",
         "5: schedules.weekly: flow 'train' needs `model: NAME`",

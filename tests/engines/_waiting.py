@@ -35,9 +35,13 @@ class Waiting:
     folder: Path
     env: dict[str, str]
 
+    def begin(self) -> Popen[str]:
+        """Start a run."""
+        return start("run", cwd=self.folder, env=self.env)
+
     def start(self) -> Popen[str]:
         """Start a run and wait until `late` is at work."""
-        process = start("run", cwd=self.folder, env=self.env)
+        process = self.begin()
         await_that(lambda: (self.folder / "started").exists() or process.poll() is not None)
         assert process.poll() is None, self.said()
         return process

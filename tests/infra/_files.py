@@ -6,10 +6,13 @@ import json
 import re
 from collections.abc import Iterator
 from importlib.util import find_spec
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from cinelake.manifest_sections import EngineSettings, NodeKind
 
 ROOT = Path(__file__).parents[2]
 INFRA = ROOT / "infra"
@@ -18,6 +21,19 @@ INFRA = ROOT / "infra"
 def loaded(name: str) -> Any:
     """A YAML file of `infra/`."""
     return yaml.safe_load((INFRA / name).read_text())
+
+
+def advised(readme: str) -> EngineSettings:
+    """The `engine` section that a README of `infra/` shows."""
+    lines = (INFRA / readme).read_text().partition("    engine:\n")[2].splitlines()
+    section = list(takewhile(lambda line: line.startswith("      "), lines))
+    return EngineSettings.model_validate(yaml.safe_load("\n".join(section)))
+
+
+def may_come(offered: dict[str, float], most: int) -> NodeKind:
+    """A node of the manifest's `engine.autoscaling`, in whole GB, from what a node offers in Ray's terms."""
+    memory_gb = offered["memory"] // 10**9
+    return NodeKind(cpus=offered["CPU"], gpus=offered.get("GPU", 0), memory_gb=memory_gb, most=most)
 
 
 def pinned(name: str) -> dict[str, str]:

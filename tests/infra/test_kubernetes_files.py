@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from infra._files import below, loaded, package_folder
+from infra._files import advised, below, loaded, may_come, package_folder
 from jsonschema import Draft202012Validator
 
 DASK = package_folder("dask_kubernetes") / "operator/deployment/helm/dask-kubernetes-operator/crds"
@@ -51,7 +51,7 @@ def node_types():
     cluster = loaded("kuberay/raycluster.yaml")
     cluster["metadata"]["namespace"] = "films"
     made = autoscaling_config._derive_autoscaling_config_from_ray_cr(cluster)
-    return {name: kind["resources"] for name, kind in made["available_node_types"].items()}
+    return made["available_node_types"]
 
 
 def test_dask_s_operator_finds_its_manifests_valid():
@@ -78,9 +78,15 @@ def test_kuberay_finds_its_manifests_valid(name):
 
 
 def test_ray_s_autoscaler_sees_two_pools_and_a_head_without_work(node_types):
-    assert node_types["gpus"]["CPU"] == 0 and node_types["gpus"]["GPU"] == 1
-    assert node_types["processors"]["CPU"] == 16 and "GPU" not in node_types["processors"]
-    assert node_types["headgroup"]["CPU"] == 0
+    offered = {name: kind["resources"] for name, kind in node_types.items()}
+    assert offered["gpus"]["CPU"] == 0 and offered["gpus"]["GPU"] == 1
+    assert offered["processors"]["CPU"] == 16 and "GPU" not in offered["processors"]
+    assert offered["headgroup"]["CPU"] == 0
+
+
+def test_the_readme_tells_the_manifest_which_nodes_of_ray_may_come(node_types):
+    groups = [node_types[name] for name in ("processors", "gpus")]
+    assert advised("kuberay/README.md").autoscaling == [may_come(g["resources"], g["max_workers"]) for g in groups]
 
 
 def test_a_job_runs_on_the_cluster_that_is_there():

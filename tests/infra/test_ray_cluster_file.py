@@ -1,7 +1,7 @@
 """The cloud's cluster file: Ray itself finds it valid, and its pools keep decoding and networks apart."""
 
 import pytest
-from infra._files import loaded
+from infra._files import advised, loaded, may_come
 
 CLUSTER = "ray/cluster.yaml"
 
@@ -38,6 +38,11 @@ def test_a_mistake_is_found():
 def test_nodes_with_a_gpu_offer_no_processors_and_the_others_no_gpu(pools):
     assert pools["gpus"]["CPU"] == 0 and pools["gpus"]["GPU"] == 1
     assert pools["processors"]["CPU"] >= 8 and "GPU" not in pools["processors"]
+
+
+def test_its_readme_tells_the_manifest_which_nodes_may_come(prepared):
+    kinds = [kind for name, kind in prepared["available_node_types"].items() if name != prepared["head_node_type"]]
+    assert advised("ray/README.md").autoscaling == [may_come(kind["resources"], kind["max_workers"]) for kind in kinds]
 
 
 def test_nothing_is_worked_on_on_the_head(pools, prepared):
