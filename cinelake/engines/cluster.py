@@ -1,7 +1,7 @@
 """What the engines `dask` and `ray` have in common: a job is handed to a cluster, and its end is waited for.
 
 A Prefect task stays in a thread of the driver and hands its step to plain Dask or plain Ray. Prefect's own runners
-(prefect-dask, prefect-ray) take the whole Prefect task to the worker; that costs about ten times as much a film
+(prefect-dask, prefect-ray) take the whole Prefect task to the worker; that costs four to seven times as much a film
 (`python -m benchmarks.engines` prints both), every worker then talks to the Prefect server, and retries that follow a
 worker's death would be told of in two places. So `engine.kind` picks what a thread waits for, and nothing else.
 
