@@ -32,17 +32,16 @@ READY_WITHIN_S = 240.0
 LOOPBACK = "127.0.0.1"
 
 
-def free_low_port() -> int:
-    """A port that is free with the one 10,000 above, which SeaweedFS takes too.
+def free_low_ports() -> Iterator[int]:
+    """Ports, each another, that are free with the one 10,000 above, which SeaweedFS takes too.
 
     Neither is one that Ray's workers (10002 to 19999) or the kernel (from 32768) would take.
     """
-    while True:
-        port = random.randrange(20_000, 22_700)
+    for port in random.sample(range(20_000, 22_700), 2_700):
         with suppress(OSError), socket.socket() as one, socket.socket() as two:
             one.bind((LOOPBACK, port))
             two.bind((LOOPBACK, port + 10_000))
-            return port
+            yield port
 
 
 @dataclass
@@ -59,7 +58,8 @@ class Composition:
     def __post_init__(self) -> None:
         self.services = _filled(loaded("compose/compose.yaml"), self.given)["services"]
         ports = [(name, port) for name, service in self.services.items() for port in service.get("expose", [])]
-        self.ports = {pair: self.elsewhere.get(pair) or str(free_low_port()) for pair in ports}
+        free = free_low_ports()
+        self.ports = {pair: self.elsewhere.get(pair) or str(next(free)) for pair in ports}
         self.sockets = tempfile.mkdtemp(prefix="cinelake-ray-", dir="/tmp")  # paths of Ray's sockets must stay short
 
     def url(self, service: str, port: str) -> str:
