@@ -209,6 +209,12 @@ class WorkerPools(WorkerPlugin):  # type: ignore[misc]  # Dask brings no types
     async def setup(self, worker: Any) -> None:
         """Start them; until then, the worker is paused: what waits for it is looked at again when it goes on."""
         before, worker.status = worker.status, Status.paused
+        try:
+            await self._start(worker)
+        finally:
+            worker.status = before
+
+    async def _start(self, worker: Any) -> None:
         multiprocessing.current_process().daemon = False  # a nanny's worker may start processes too
         has = dict(worker.state.total_resources)
         on_gpus = shares(has.get("gpus", 0.0), self._gpus, visible())
@@ -218,7 +224,6 @@ class WorkerPools(WorkerPlugin):  # type: ignore[misc]  # Dask brings no types
         if more:
             await worker.set_resources(**more)
         self.pools = Pools(int(has.get("cpus", threads)), on_gpus, self._events)
-        worker.status = before
 
     def teardown(self, worker: Any) -> None:
         """End them with what they do."""
