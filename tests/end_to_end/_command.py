@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
@@ -84,6 +85,14 @@ def answer_of(*words: str | Path, env: Mapping[str, str] | None = None) -> Any:
 def below(folder: Path) -> list[psutil.Process]:
     """Running processes that know this folder: by their command, their working folder or an open file."""
     return [process for process in psutil.process_iter() if process.pid != os.getpid() and _knows(process, folder)]
+
+
+def left_running(folder: Path, within_s: float = 90) -> list[list[str]]:
+    """Commands that still run. A server that was told to end while it made its database finishes that first."""
+    deadline = time.monotonic() + within_s
+    while (left := below(folder)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return [process.cmdline() for process in left]
 
 
 def _knows(process: psutil.Process, folder: Path) -> bool:

@@ -14,7 +14,7 @@ from subprocess import Popen
 
 import pytest
 from _folders import files_below
-from end_to_end._command import answer_of, below, cinelake, start
+from end_to_end._command import answer_of, below, cinelake, left_running, start
 from end_to_end._lakes import cells, change, contents, copied, identities, other_files
 
 pytestmark = pytest.mark.slow
@@ -38,14 +38,6 @@ def wait_for(is_so: Callable[[], bool], process: Popen[str], within_s: float = 2
 
 def said(project: Path) -> str:
     return (project / "command.log").read_text()
-
-
-def left_running(project: Path, within_s: float = 90) -> list[list[str]]:
-    """Commands that still run. A server that was told to end while it made its database finishes that first."""
-    deadline = time.monotonic() + within_s
-    while (left := below(project)) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    return [process.cmdline() for process in left]
 
 
 def is_whole(project: Path, made: Path) -> None:

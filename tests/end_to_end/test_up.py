@@ -10,7 +10,7 @@ from pathlib import Path
 from subprocess import Popen
 
 import pytest
-from end_to_end._command import asked, below, cinelake, start
+from end_to_end._command import asked, below, cinelake, left_running, start
 from end_to_end._lakes import change
 
 from flows.server import answers, free_port
@@ -31,13 +31,6 @@ class Up:
     def addresses(self) -> dict[str, str]:
         return dict(json.loads((self.folder / ".cinelake" / "up.json").read_text()))
 
-    def left(self) -> list[list[str]]:
-        """Commands that still run once there was time to end."""
-        deadline = time.monotonic() + ENDS_WITHIN_S
-        while (found := below(self.folder)) and time.monotonic() < deadline:
-            time.sleep(0.2)
-        return [process.cmdline() for process in found]
-
 
 @pytest.fixture
 def up(project: Path) -> Up:
@@ -55,11 +48,11 @@ def test_runs_of_the_manifest_use_its_servers_until_ctrl_c(up, project):
     assert cinelake("run", cwd=project).returncode == 0 and answers(f"{up.addresses['mlflow']}/health")
     assert [run["state_name"] for run in asked(up.addresses["prefect"], "flow_runs")] == ["Completed"]
     up.process.send_signal(signal.SIGINT)
-    assert up.process.wait(ENDS_WITHIN_S) == 0 and up.left() == []
+    assert up.process.wait(ENDS_WITHIN_S) == 0 and left_running(up.folder) == []
 
 
 def test_what_it_started_ends_with_it_when_it_is_killed(up):
     assert len(below(up.folder)) >= 4  # itself, Prefect, MLflow, the worker
     up.process.kill()
     up.process.wait()
-    assert up.left() == []
+    assert left_running(up.folder) == []
