@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cinelake.manifest_yaml import read_yaml
+from cinelake.manifest.yaml import read_yaml
 from cli.demo import MANIFEST
 
 

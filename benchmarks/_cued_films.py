@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from models._affect_films import Film
+from models.affect.films import Film
 
 FEATURES = 6
 """What a clip shows: whether this is the cue, a level, whether valence is to be told, and three numbers of noise."""

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
-from cinelake.lake import Lake
-from cinelake.model import Example
+from cinelake.lake.cells import Lake
+from cinelake.spec.model import Example
 from models import characters
 
 

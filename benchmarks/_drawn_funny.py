@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks._drawn_shots import read_side
-from cinelake.lake import Lake
-from cinelake.model import Array, Example
+from cinelake.lake.cells import Lake
+from cinelake.spec.model import Array, Example
 from models.funny import MODEL, Config
 
 

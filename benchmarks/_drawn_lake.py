@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.figures import say
-from cinelake.lake import Lake
+from cinelake.lake.cells import Lake
 
 SIDES = {"train": (24, 101), "test": (12, 202)}
 """Side → how many films, and the seed they are drawn with."""

@@ -10,14 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
-from cinelake.artefacts import Artefact, write_artefact
-from cinelake.lake import Lake
+from cinelake.lake.artefact import Artefact, write_artefact
+from cinelake.lake.cells import Lake
 from cinelake.learning.gate import Interval, bootstrap, compare
 from cinelake.learning.images import MemoryTable
 from cinelake.learning.split import place
-from cinelake.learning.training import Training
-from cinelake.model import Arrays, Example, Judgement, Model, Scores
-from cinelake.task import Film, Params, TableReader, find_task
+from cinelake.spec.model import Arrays, Example, Judgement, Model, Scores
+from cinelake.spec.task import Film, Params, TableReader, find_task
+from cinelake.spec.training import Training
 
 VALIDATION = 4
 """Films of the training side that say when to stop; they are learned from afterwards."""

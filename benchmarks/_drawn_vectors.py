@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.figures import say
-from cinelake.lake import CellWriter, Footer, Lake
+from cinelake.lake.cells import CellWriter, Footer, Lake
 from tasks.embeddings import EMBEDDINGS, EmbeddingsParams
 
 SIZE, ROWS, SHOT = 512, 2000, 20

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from cinelake.inference import import_tensorflow
-from models._funny_agent import Scenes
-from models._funny_environment import UNDECIDED, next_affect, next_vote, q_targets, reward
-from models._funny_network import build_network
+from cinelake.lake.onnx import import_tensorflow
 from models.funny import Config
+from models.funny.agent import Scenes
+from models.funny.environment import UNDECIDED, next_affect, next_vote, q_targets, reward
+from models.funny.network import build_network
 
 Transition = tuple[Any, ...]
 NAMES = ("state", "action", "reward", "next_state", "discount", "other_reward", "other_next_state")

@@ -13,10 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cinelake.manifest import load_manifest
-from cinelake.planning import Planning, plan_manifest
-from cinelake.ray_settings import QUIET, ray_token
-from cinelake.step import run_step
+from cinelake.engines.shipping import QUIET, ray_token
+from cinelake.manifest.document import load_manifest
+from cinelake.plan.build import Planning, plan_manifest
+from cinelake.run.step import run_step
 
 
 def by_engine(planning: Planning) -> list[float]:

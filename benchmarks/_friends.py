@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from cinelake.model import Array, Example
-from models._funny_turns import turn_features
+from cinelake.spec.model import Array, Example
 from models.funny import Config
+from models.funny.turns import turn_features
 
 EMOTIONS = ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")
 """Of MELD (Poria et al., ACL 2019)."""

@@ -12,13 +12,13 @@ import numpy as np
 
 from benchmarks._drawn_funny import known_rows
 from benchmarks._plain_networks import fit_plain, margins
-from cinelake.learning.training import Training
-from cinelake.model import Array, Arrays, Example, Judgement
-from models._funny_learning import learn
-from models._funny_playing import act
-from models._funny_scenes import embeddings, make_scenes
-from models._funny_scores import best_threshold
+from cinelake.spec.model import Array, Arrays, Example, Judgement
+from cinelake.spec.training import Training
 from models.funny import Config
+from models.funny.fitting import learn
+from models.funny.predict import act
+from models.funny.scenes import embeddings, make_scenes
+from models.funny.scores import best_threshold
 
 LEARNERS = ("agent", "logistic regression", "MLP", "LSTM")
 Margins = Callable[[Example], Array]

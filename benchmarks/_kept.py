@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.figures import load, say
-from cinelake.keys import digest
-from cinelake.task import Params
+from cinelake.plan.keys import digest
+from cinelake.spec.task import Params
 
 
 class Kept:

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from cinelake.lake import CellWriter, Footer
-from cinelake.manifest import load_manifest
-from cinelake.plan import Cell
-from cinelake.planning import Planning, plan_manifest
-from cinelake.task import find_task
+from cinelake.lake.cells import CellWriter, Footer
+from cinelake.manifest.document import load_manifest
+from cinelake.plan.build import Planning, plan_manifest
+from cinelake.plan.plan import Cell
+from cinelake.spec.task import find_task
 
 RATE = 24
 KINDS, TAGS, PEOPLE = (

@@ -16,9 +16,9 @@ from typing import Any
 from benchmarks._pinned_step import Pinned
 from cinelake.engines import Engine
 from cinelake.engines.job import Job
-from cinelake.manifest import load_manifest
-from cinelake.planning import plan_manifest
-from cinelake.step import StepReport
+from cinelake.manifest.document import load_manifest
+from cinelake.plan.build import plan_manifest
+from cinelake.run.step import StepReport
 
 
 class PinnedEngine:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cinelake.engines.job import Job
-from cinelake.step import OnEvent, StepReport
-from cinelake.task import Resources
+from cinelake.run.step import OnEvent, StepReport
+from cinelake.spec.task import Resources
 
 LOOKED_EVERY_S = 0.005
 

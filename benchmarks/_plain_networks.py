@@ -8,13 +8,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from cinelake.inference import import_tensorflow
+from cinelake.lake.onnx import import_tensorflow
 from cinelake.learning.fitting import fit, over_batches
-from cinelake.learning.training import Training
-from cinelake.model import Array, Arrays, Example, Scores
-from models._funny_agent import Scenes
-from models._funny_scenes import make_scenes
+from cinelake.spec.model import Array, Arrays, Example, Scores
+from cinelake.spec.training import Training
 from models.funny import Config
+from models.funny.agent import Scenes
+from models.funny.scenes import make_scenes
 
 Kind = Literal["MLP", "LSTM"]
 BATCH = 32

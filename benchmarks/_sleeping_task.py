@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
 
-from cinelake.contracts import Column, Contract
-from cinelake.task import Film, Params, TableReader, task
+from cinelake.spec.contract import Column, Contract
+from cinelake.spec.task import Film, Params, TableReader, task
 
 SLEEPING = Contract(
     "sleeping", "How long a film slept.", [Column("seconds", pa.float64(), "That long.")], key=["seconds"]

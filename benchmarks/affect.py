@@ -31,9 +31,9 @@ from benchmarks._drawn_shots import learn_and_judge, read_side
 from benchmarks._kept import Kept
 from benchmarks.figures import Figure, Report, run
 from cinelake.learning.gate import Interval, draws
-from cinelake.model import Array, Example, Judgement
-from models._affect_scores import concordance, pearson, summarise_lines
+from cinelake.spec.model import Array, Example, Judgement
 from models.affect import CODE, MODEL, WIDE, Config
+from models.affect.scores import concordance, pearson, summarise_lines
 
 LEARNERS = ["mean", "ridge", "memory_clips", "lstm", "transformer", "memory_tbptt", "memory"]
 MEASURES: dict[str, Callable[[Array, Array], float]] = {

@@ -19,10 +19,10 @@ import numpy as np
 from benchmarks._cued_films import draw_cued
 from benchmarks.delayed_cue import settings_for, sizes_for
 from benchmarks.figures import Figure, Report, run
-from cinelake.inference import import_tensorflow
-from cinelake.model import Arrays
-from models._affect_films import Film, kept_clips, learning_rows
-from models._affect_learning import MemoryLearner
+from cinelake.lake.onnx import import_tensorflow
+from cinelake.spec.model import Arrays
+from models.affect.acting import MemoryLearner
+from models.affect.films import Film, kept_clips, learning_rows
 
 CLIPS, PLAIN_FILMS, PLAIN_UPDATES = 200, 2, 2
 

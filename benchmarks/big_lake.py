@@ -21,12 +21,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.figures import processors
-from cinelake.lake import FOOTER_KEY, Footer
-from cinelake.manifest import load_manifest
+from cinelake.lake.cells import FOOTER_KEY, Footer
+from cinelake.manifest.document import load_manifest
 from cinelake.media.ffmpeg import binary
-from cinelake.plan import Cell
-from cinelake.planning import Planning, plan_manifest
-from cinelake.step import run_step
+from cinelake.plan.build import Planning, plan_manifest
+from cinelake.plan.plan import Cell
+from cinelake.run.step import run_step
 
 MANIFEST = """\
 lake: lake

@@ -19,9 +19,9 @@ from pathlib import Path
 
 from benchmarks._drawn_cues import DrawnCues, draw_cues
 from benchmarks.figures import Figure, Report, run, say
-from cinelake.manifest import load_manifest
-from cinelake.planning import plan_manifest
-from cinelake.step import run_step
+from cinelake.manifest.document import load_manifest
+from cinelake.plan.build import plan_manifest
+from cinelake.run.step import run_step
 from tasks.cues import KINDS
 
 Spans = list[tuple[float, float]]

@@ -34,14 +34,14 @@ import numpy as np
 from benchmarks._cued_films import FEATURES, correlation, draw_cued
 from benchmarks._kept import Kept
 from benchmarks.figures import Figure, Report, run
-from cinelake.learning.training import Training
-from models._affect_films import Film, kept_clips
-from models._affect_learning import MemoryLearner
-from models._affect_memory import Sizes, follow
-from models._affect_settings import MemorySettings
-from models._affect_simple import clip_rows, learn_sequence
-from models._affect_truncated import TruncatedLearner
+from cinelake.spec.training import Training
 from models.affect import CODE
+from models.affect.acting import MemoryLearner
+from models.affect.config import MemorySettings
+from models.affect.films import Film, kept_clips
+from models.affect.memory import Sizes, follow
+from models.affect.simple import clip_rows, learn_sequence
+from models.affect.truncated import TruncatedLearner
 
 TESTED = 100
 WINDOW = 16

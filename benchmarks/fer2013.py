@@ -24,12 +24,12 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from benchmarks.figures import Figure, Report, load, run, say
-from cinelake.artefacts import write_artefact
-from cinelake.learning.training import Training
-from cinelake.model import Example
-from models._expression_fitting import Faces, seconds_a_face
-from models._expression_networks import EMOTIONS, SIDE
+from cinelake.lake.artefact import write_artefact
+from cinelake.spec.model import Example
+from cinelake.spec.training import Training
 from models.expressions import MODEL, Config
+from models.expressions.fitting import Faces, seconds_a_face
+from models.expressions.networks import EMOTIONS, SIDE
 
 TARGET, EPOCH_S = 0.66, 60.0
 

@@ -24,13 +24,13 @@ from benchmarks._drawn_funny import known_rows
 from benchmarks._friends import first_features, friends_config, read_episodes
 from benchmarks._funny_learners import LEARNERS, Sides, judged, learner
 from benchmarks.figures import Figure, Report, run, say
-from cinelake.artefacts import write_artefact
-from cinelake.keys import digest
+from cinelake.lake.artefact import write_artefact
 from cinelake.learning.gate import bootstrap, compare
-from cinelake.learning.training import Training
-from cinelake.model import Example, Judgement
-from models._funny_scenes import learn_scaling
+from cinelake.plan.keys import digest
+from cinelake.spec.model import Example, Judgement
+from cinelake.spec.training import Training
 from models.funny import MODEL, Config
+from models.funny.scenes import learn_scaling
 
 VALIDATION = 0.15
 """Share of the episodes to learn from that give the threshold (and are learned from afterwards)."""

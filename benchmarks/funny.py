@@ -23,9 +23,9 @@ from benchmarks._drawn_shots import VALIDATION, learn_and_judge
 from benchmarks._funny_learners import LEARNERS, judged, learner
 from benchmarks.figures import Figure, Report, run, say
 from cinelake.learning.split import place
-from cinelake.model import Example, Scores
-from models._funny_scenes import learn_scaling
+from cinelake.spec.model import Example, Scores
 from models.funny import MODEL, Config
+from models.funny.scenes import learn_scaling
 
 
 def measure(given: argparse.Namespace) -> Report:

@@ -25,9 +25,9 @@ from benchmarks._funny_learners import Sides, agent_alone, judged
 from benchmarks._kept import kept_for
 from benchmarks.figures import Figure, Report, run
 from benchmarks.sparse_labels import drawn_sides, friends_sides
-from cinelake.model import Example, Scores
-from models._funny_scenes import learn_scaling
+from cinelake.spec.model import Example, Scores
 from models.funny import CODE, MODEL, Config
+from models.funny.scenes import learn_scaling
 
 PUBLISHED = {
     "both_actions": False, "vote_weight": 1.0, "show_labels": 1.0, "dropout": 0.0, "double": False, "context": 0,

@@ -21,7 +21,7 @@ from benchmarks._clusters import CLUSTERS
 from benchmarks._sleeping_project import make_known, sleeping_project
 from benchmarks.children import cost_of, python
 from benchmarks.figures import Figure, Report, run, say
-from cinelake.lake import Lake
+from cinelake.lake.cells import Lake
 
 AT_LEAST = 0.85
 DECODED_S, ASKED_S = 0.7, 0.4

@@ -31,12 +31,12 @@ from benchmarks._sleeping_project import make_known, sleeping_project
 from benchmarks.children import cost_of, python
 from benchmarks.figures import Figure, Report, run, say
 from benchmarks.material import film_1080p, in_words
-from cinelake.forecast import Forecast
-from cinelake.manifest import load_manifest
-from cinelake.planned_simulation import Forecasted, forecast_of
-from cinelake.planning import plan_manifest
-from cinelake.simulated_cluster import Settings
-from cinelake.simulation import simulate
+from cinelake.manifest.document import load_manifest
+from cinelake.plan.build import plan_manifest
+from cinelake.plan.forecast.bounds import Forecast
+from cinelake.plan.forecast.cluster import Settings
+from cinelake.plan.forecast.from_plan import Forecasted, forecast_of
+from cinelake.plan.forecast.simulation import simulate
 
 LENGTHS_S = (30, 60)
 FIRST = "0_first"

@@ -87,7 +87,7 @@ def _night(manifest: Path) -> dict[str, Any]:
     """One run of the deployment: seconds since it was due and since it began, cells made."""
     from prefect.deployments import run_deployment
 
-    from cinelake.manifest import load_manifest
+    from cinelake.manifest.document import load_manifest
     from flows.deploying import deploy
 
     deploy(load_manifest(manifest))

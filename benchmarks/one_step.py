@@ -30,9 +30,9 @@ def main() -> int:
 
 
 def _step(film: Path, tables: list[str], folder: Path) -> dict[str, object]:
-    from cinelake.manifest import load_manifest
-    from cinelake.planning import plan_manifest
-    from cinelake.step import run_step
+    from cinelake.manifest.document import load_manifest
+    from cinelake.plan.build import plan_manifest
+    from cinelake.run.step import run_step
 
     manifest = folder / "pipeline.yaml"
     entries = {"lake": "lake", "catalogue": {"films": str(film)}, "tasks": {table: {} for table in tables}}

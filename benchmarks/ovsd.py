@@ -23,12 +23,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benchmarks.figures import Figure, Report, run, say
-from cinelake.artefacts import write_artefact
+from cinelake.lake.artefact import write_artefact
 from cinelake.learning.gate import bootstrap, compare
-from cinelake.learning.training import Training
-from cinelake.model import Array, Arrays, Example, Judgement
-from models._scene_networks import BUILDERS
+from cinelake.spec.model import Array, Arrays, Example, Judgement
+from cinelake.spec.training import Training
 from models.scenes import MODEL, Config
+from models.scenes.networks import BUILDERS
 
 FPS = 25.0
 """The file knows no times: frames stand for them at this rate."""

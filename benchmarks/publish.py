@@ -28,7 +28,7 @@ from benchmarks.big_lake import make_big_lake, make_stale, template_of
 from benchmarks.children import Cost, Peak, cost_of, peak_of
 from benchmarks.children import cinelake as command
 from benchmarks.figures import Figure, Report, run, say
-from cinelake.opened import OpenLake
+from cinelake.client.lake_client import OpenLake
 
 MANIFEST = """\
 lake: lake

@@ -21,12 +21,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks.figures import Figure, Report, run, say
-from cinelake.inference import import_tensorflow
-from cinelake.learning.training import Training
-from cinelake.model import Array
-from models._scene_fitting import Part, fit_network
-from models._scene_networks import build_optimizer, build_wavenet
+from cinelake.lake.onnx import import_tensorflow
+from cinelake.spec.model import Array
+from cinelake.spec.training import Training
 from models.scenes import Config
+from models.scenes.fitting import Part, fit_network
+from models.scenes.networks import build_optimizer, build_wavenet
 
 PADDED, SIZE, EPOCHS, TARGET = 3100, 3584, 20, 1.7
 SHORTEST, LONGEST, MEAN = 607, 3096, 1500

@@ -26,11 +26,11 @@ import numpy as np
 
 from benchmarks._drawn_vectors import SIZE, make_vectors
 from benchmarks.figures import Figure, Report, run, say
-from cinelake.index import Index
-from cinelake.lake import Lake
-from cinelake.opened import lake_contracts
-from cinelake.search.asked import index_lake
+from cinelake.client.lake_client import lake_contracts
+from cinelake.lake.cells import Lake
+from cinelake.lake.index import Index
 from cinelake.search.index import about_index, index_folder, open_index
+from cinelake.search.searcher import index_lake
 from cinelake.search.vectors import Floats, Held, coverage, hold, unit
 
 TEN_MILLIONS = 10_000_000

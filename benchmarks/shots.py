@@ -24,7 +24,7 @@ from benchmarks.figures import Figure, Report, run, say
 from cinelake.media.batches import Batch
 from cinelake.media.probe import probe
 from cinelake.media.reader import DecodeReport, read_film
-from cinelake.task import Film, Stream
+from cinelake.spec.task import Film, Stream
 from tasks.shots import DetectShots, ShotsParams
 
 SEED = 31337

@@ -29,9 +29,9 @@ from benchmarks._funny_learners import LEARNERS, Sides, judged, learner
 from benchmarks._kept import kept_for
 from benchmarks.figures import Figure, Report, run
 from cinelake.learning.split import place
-from cinelake.model import Arrays, Example, Scores
-from models._funny_scenes import learn_scaling
+from cinelake.spec.model import Arrays, Example, Scores
 from models.funny import CODE, MODEL, Config
+from models.funny.scenes import learn_scaling
 
 SCENES = 600
 """Scenes that the agent plays each time: with few labels more only teach it these by heart."""

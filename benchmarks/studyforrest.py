@@ -26,12 +26,12 @@ import pyarrow.parquet as pq
 
 from benchmarks._kept import Kept
 from benchmarks.figures import Figure, Report, run
-from cinelake.artefacts import write_artefact
 from cinelake.errors import UsageError
-from cinelake.learning.training import Training
-from cinelake.model import Array, Arrays, Example
-from models._affect_scores import pearson
+from cinelake.lake.artefact import write_artefact
+from cinelake.spec.model import Array, Arrays, Example
+from cinelake.spec.training import Training
 from models.affect import CODE, Config, predict, smoothed, train
+from models.affect.scores import pearson
 
 SHOWN = ("brmean", "brlr", "brud", "normdiff")
 HEARD = ("rms", "lrdiff")

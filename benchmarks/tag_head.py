@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.figures import Figure, Report, run, say
-from cinelake.inference import import_tensorflow
-from cinelake.learning.training import Training
-from models._tag_heads import Head, Rows, build_head, fit_head, predicted
+from cinelake.lake.onnx import import_tensorflow
+from cinelake.spec.training import Training
+from models.heads.networks import Head, Rows, build_head, fit_head, predicted
 
 SIZE, TAGS, BATCH = 2048, 50, 256
 

@@ -77,7 +77,7 @@ def measure(given: argparse.Namespace) -> Report:
 
 
 def _say_each(outcome: Any) -> None:
-    from models._tag_scores import tag_f1
+    from models.tags.scores import tag_f1
 
     for tag, (precision, recall, f1) in zip(drawn_vocabulary(), tag_f1(outcome.judgements), strict=True):
         if f"f1_{tag}" in outcome.scores:

@@ -26,14 +26,14 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from benchmarks.figures import Figure, Report, run, say
-from cinelake.artefacts import write_artefact
-from cinelake.catalogue import movie_id_of
-from cinelake.lake import Lake
+from cinelake.catalogue.films import movie_id_of
+from cinelake.lake.artefact import write_artefact
+from cinelake.lake.cells import Lake
 from cinelake.learning.images import MemoryTable
-from cinelake.learning.training import Training
-from cinelake.manifest import load_manifest
-from cinelake.model import Array, Arrays, Example
-from cinelake.task import Film
+from cinelake.manifest.document import load_manifest
+from cinelake.spec.model import Array, Arrays, Example
+from cinelake.spec.task import Film
+from cinelake.spec.training import Training
 from models.characters import MODEL, Config, targets, vectors_of
 
 FILM = "tom_and_jerry_train"

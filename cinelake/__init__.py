@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cinelake.opened import OpenLake
+    from cinelake.client.lake_client import OpenLake
 
 __all__ = ["open"]
 
@@ -15,6 +15,6 @@ def open(place: str, published: bool | int | str = False) -> OpenLake:
 
     Raises `StorageError` when there is none, `UsageError` where nothing is published.
     """
-    from cinelake.opened import open_lake
+    from cinelake.client.lake_client import open_lake
 
     return open_lake(place, published)

@@ -12,13 +12,13 @@ from typing import IO, Any
 
 import pyarrow as pa
 
-from cinelake.contracts import Contract
+from cinelake.client.lake_client import open_lake
 from cinelake.errors import UnknownName, UsageError
-from cinelake.lake import Lake
-from cinelake.manifest import Manifest, load_manifest
-from cinelake.opened import open_lake
-from cinelake.planning import plan_manifest
-from cinelake.query import ask, cell_rows, open_query, shown_value, views_sql
+from cinelake.lake.cells import Lake
+from cinelake.manifest.document import Manifest, load_manifest
+from cinelake.plan.build import plan_manifest
+from cinelake.query.views import ask, cell_rows, open_query, shown_value, views_sql
+from cinelake.spec.contract import Contract
 from cli.screen import err, table
 
 FORMATS = ("table", "csv", "json", "parquet")

@@ -6,8 +6,8 @@ import shlex
 import time
 from pathlib import Path
 
-from cinelake.manifest import load_manifest
-from cinelake.planning import plan_manifest
+from cinelake.manifest.document import load_manifest
+from cinelake.plan.build import plan_manifest
 from cli.running import print_summary, run_planned
 from cli.screen import duration, err, out
 

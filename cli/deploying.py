@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from cinelake.manifest import load_manifest
+from cinelake.manifest.document import load_manifest
 from cli.screen import out, plain, print_json, table
 from flows.deployments import Difference, project_of
 from flows.server import kept_server, state_folder

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from cinelake.contracts import Contract
 from cinelake.errors import UnknownName
-from cinelake.lake import RECORDS
-from cinelake.task import find_task, known_tasks
+from cinelake.lake.cells import RECORDS
+from cinelake.spec.contract import Contract
+from cinelake.spec.task import find_task, known_tasks
 from cli.screen import print_json
 
 HEAD = """# Data dictionary

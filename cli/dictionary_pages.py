@@ -6,9 +6,9 @@ import datetime
 from collections.abc import Sequence
 from pathlib import Path
 
-from cinelake.described import Described, allowed, describe, unit_of
 from cinelake.errors import UsageError
-from cinelake.manifest import load_manifest
+from cinelake.manifest.document import load_manifest
+from cinelake.query.dictionary import Described, allowed, describe, unit_of
 from cli.dictionary import type_name
 from cli.lineage_picture import picture_of
 from cli.screen import out, print_json

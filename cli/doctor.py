@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from cinelake.errors import CinelakeError
-from cinelake.manifest import load_manifest
+from cinelake.manifest.document import load_manifest
 from cli.screen import out, print_json, table
 
 PACKAGES = ("prefect", "mlflow", "pyarrow", "duckdb", "av", "opencv-python-headless", "dlib-bin", "onnxruntime",
@@ -60,14 +60,14 @@ def _manifest(manifest: Path) -> Iterator[Finding]:
 
 
 def _plan(manifest: Path) -> str:
-    from cinelake.planning import plan_manifest
+    from cinelake.plan.build import plan_manifest
 
     planning = plan_manifest(load_manifest(manifest))
     return f"{len(planning.catalogue.films)} films, {len(planning.catalogue.problems)} problems, weights are there"
 
 
 def _lake(manifest: Path) -> str:
-    from cinelake.lake import Lake
+    from cinelake.lake.cells import Lake
 
     lake = Lake(load_manifest(manifest).lake.place)
     if lake.storage.local:
@@ -78,8 +78,8 @@ def _lake(manifest: Path) -> str:
 
 def _staging(manifest: Path) -> str:
     """Whether the disk has what `staging` may take, where films are not read where they lie."""
-    from cinelake.catalogue import read_catalogue
-    from cinelake.film_store import is_remote
+    from cinelake.catalogue.films import read_catalogue
+    from cinelake.storage.objects import is_remote
 
     loaded = load_manifest(manifest)
     films = read_catalogue(loaded.catalogue, loaded.folder).films

@@ -10,19 +10,19 @@ from typing import Any
 
 import pyarrow as pa
 
-from cinelake.champions import find_applied, open_applied
-from cinelake.contracts import Contract
-from cinelake.eluv import commit_features, label_rows, prediction_bytes, read_eluv
 from cinelake.errors import BadLabels, CannotTrain, Problem, UsageError
-from cinelake.keys import digest
-from cinelake.label_checks import FilmFacts
-from cinelake.label_contract import LabelContract
-from cinelake.label_files import Reading
-from cinelake.labels import read_labels
-from cinelake.lake import TABLE_NAME, Lake
-from cinelake.manifest import Manifest, load_manifest
-from cinelake.task import find_task
+from cinelake.labels.checks import FilmFacts
+from cinelake.labels.readers import Reading
+from cinelake.labels.store import read_labels
+from cinelake.lake.cells import TABLE_NAME, Lake
+from cinelake.lake.champions import find_applied, open_applied
+from cinelake.manifest.document import Manifest, load_manifest
+from cinelake.plan.keys import digest
+from cinelake.spec.contract import Contract
+from cinelake.spec.labels import LabelContract
+from cinelake.spec.task import find_task
 from cli.screen import out, print_json
+from importers.eluv.format import commit_features, label_rows, prediction_bytes, read_eluv
 
 FEATURES = "shot_features"
 TABLE = "shot_features_eluv"

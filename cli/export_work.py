@@ -5,14 +5,14 @@ from __future__ import annotations
 from contextlib import nullcontext
 from pathlib import Path
 
-from cinelake.catalogue import CatalogueFilm
+from cinelake.catalogue.films import CatalogueFilm
 from cinelake.errors import UnknownName, UsageError
-from cinelake.manifest import load_manifest
-from cinelake.marks import Mark, disjoint, marks_of
-from cinelake.sheets import csv_text
-from cinelake.staging import at_hand
+from cinelake.manifest.document import load_manifest
+from cinelake.run.staging import at_hand
 from cli.screen import out, print_json
 from cli.supercut_work import DEADLINE_PER_SECOND, LEAST_DEADLINE_S, TIMECODES, FilmTables, find_film, write_text
+from export.csv import csv_text
+from export.spans import Mark, disjoint, marks_of
 
 FORMS = {
     "edl": ".edl",
@@ -78,7 +78,7 @@ def _marks(tables: FilmTables, table: str) -> list[Mark]:
 
 
 def _text(form: str, film: CatalogueFilm, marks: list[Mark], title: str, drop: bool | None, *, markers: bool) -> str:
-    from cinelake.web_captions import vtt_text
+    from export.captions import vtt_text
 
     return vtt_text(marks) if form == "vtt-chapters" else _timeline(form, film, marks, title, drop, markers=markers)
 
@@ -86,10 +86,10 @@ def _text(form: str, film: CatalogueFilm, marks: list[Mark], title: str, drop: b
 def _timeline(
     form: str, film: CatalogueFilm, marks: list[Mark], title: str, drop: bool | None, *, markers: bool
 ) -> str:
-    from cinelake.fcpxml import fcpxml_text
     from cinelake.media.clock import read_clock
     from cinelake.media.probe import probe
-    from cinelake.timeline import EVENTS, Event, Source, build_in_place, drops_frames, edl_text, timecode_rate
+    from export.fcpxml import fcpxml_text
+    from export.timeline import EVENTS, Event, Source, build_in_place, drops_frames, edl_text, timecode_rate
 
     about = probe(film.path)
     clock = read_clock(film.path, about, deadline_s=max(LEAST_DEADLINE_S, DEADLINE_PER_SECOND * about.duration_s))
@@ -113,7 +113,7 @@ def _timeline(
 
 def _thumbnails(tables: FilmTables, target: Path) -> dict[str, int]:
     """Write the strips beside the file of cues."""
-    from cinelake.web_captions import thumbnails, vtt_text
+    from export.captions import thumbnails, vtt_text
 
     frames = tables.read("frames").select(["time_s", "jpeg"])
     pairs = ((row["time_s"], row["jpeg"]) for batch in frames.to_batches() for row in batch.to_pylist())

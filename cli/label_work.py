@@ -10,20 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cinelake.errors import UnknownName, UsageError
-from cinelake.label_contract import LabelContract
-from cinelake.label_files import Reading, at_a_rate, in_class_folders, read_files
-from cinelake.label_films import KnownFilms
-from cinelake.label_images import (
-    Scan,
-    image_facts,
-    image_rows,
-    images_lock,
-    keep_images,
-    numbered,
-    scan_images,
-)
-from cinelake.label_patches import PatchScan, holds_patches, keep_patches, patch_rows, scan_patches
-from cinelake.labels import (
+from cinelake.labels.films import KnownFilms
+from cinelake.labels.images import Scan, image_facts, image_rows, images_lock, keep_images, numbered, scan_images
+from cinelake.labels.patches import PatchScan, holds_patches, keep_patches, patch_rows, scan_patches
+from cinelake.labels.readers import Reading, at_a_rate, in_class_folders, read_files
+from cinelake.labels.store import (
     FilmFacts,
     LabelVersion,
     import_labels,
@@ -33,11 +24,12 @@ from cinelake.labels import (
     stored_labels,
 )
 from cinelake.learning.images import patch_bytes
-from cinelake.manifest import Manifest, ModelEntry, load_manifest
+from cinelake.manifest.document import Manifest, ModelEntry, load_manifest
+from cinelake.spec.labels import LabelContract
 from cli import eluv_work
 from cli.asking import write_answer
 from cli.screen import err, out, plain, print_json, table, warn
-from flows.happenings import labels_imported
+from flows.events import labels_imported
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from cinelake.errors import UsageError
-from cinelake.lineage import Lineage, chain, find_row, remaking, trace
-from cinelake.manifest import load_manifest
-from cinelake.planning import Planning, plan_film
-from cinelake.query import shown_value
+from cinelake.manifest.document import load_manifest
+from cinelake.plan.build import Planning, plan_film
+from cinelake.plan.lineage import Lineage, chain, find_row, remaking, trace
+from cinelake.query.views import shown_value
 from cli.screen import out, print_json, table
 
 
@@ -117,7 +117,7 @@ def _print_row(row: dict[str, Any], below: dict[str, Any]) -> None:
 
 def show_replay(manifest: Path, name: str, movie_id: str, tolerance: float, *, as_json: bool) -> int:
     """Make a cell again beside the lake and compare; 1 when they differ by more than the tolerance."""
-    from cinelake.replay import replay
+    from cinelake.plan.replay import replay
 
     found = replay(plan_film(load_manifest(manifest), movie_id), name, movie_id)
     if as_json:

@@ -39,9 +39,9 @@ def promote(
 ) -> None:
     """Make a version the champion, whatever the gate said."""
     from cinelake.learning.versions import promote as promote_version
-    from cinelake.manifest import load_manifest
+    from cinelake.manifest.document import load_manifest
     from cli.screen import out, warn
-    from flows.happenings import champion_changed
+    from flows.events import champion_changed
 
     loaded = load_manifest(manifest)
     promote_version(loaded, name, version)
@@ -53,9 +53,9 @@ def promote(
 def rollback(name: NameArgument, manifest: ManifestOption = HERE) -> None:
     """Make the champion before the present one champion again."""
     from cinelake.learning.versions import rollback as roll_back
-    from cinelake.manifest import load_manifest
+    from cinelake.manifest.document import load_manifest
     from cli.screen import out, warn
-    from flows.happenings import champion_changed
+    from flows.events import champion_changed
 
     loaded = load_manifest(manifest)
     number = roll_back(loaded, name)
@@ -67,7 +67,7 @@ def rollback(name: NameArgument, manifest: ManifestOption = HERE) -> None:
 def restore(name: NameArgument, manifest: ManifestOption = HERE) -> None:
     """Fetch the champion's files from MLflow into the lake again."""
     from cinelake.learning.versions import restore as fetch_again
-    from cinelake.manifest import load_manifest
+    from cinelake.manifest.document import load_manifest
     from cli.screen import out
 
     out.print(f"{name} {fetch_again(load_manifest(manifest), name)} is in the lake again")

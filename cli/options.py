@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from cinelake.manifest import Manifest
-    from cinelake.planning import Planning
+    from cinelake.manifest.document import Manifest
+    from cinelake.plan.build import Planning
 
 HERE = Path("pipeline.yaml")
 
@@ -52,8 +52,8 @@ class Films:
 
     def planned(self, manifest: Manifest) -> Planning:
         """The part of the manifest's plan that is asked for. Raises `UsageError`, `UnknownName`."""
-        from cinelake.backfill import chosen, parse_since
-        from cinelake.planning import plan_manifest
+        from cinelake.plan.build import plan_manifest
+        from cinelake.plan.scope import chosen, parse_since
 
         since = parse_since(self.since) if self.since else None
         planning = plan_manifest(manifest, retry_failed=self.failed)

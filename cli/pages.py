@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from cinelake.manifest import manifest_schema
+from cinelake.manifest.document import manifest_schema
 from cli.dictionary import all_contracts, as_markdown
 from cli.main import app
 from cli.questions import questions_page

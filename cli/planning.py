@@ -8,13 +8,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from cinelake.catalogue import duplicates
+from cinelake.catalogue.films import duplicates
 from cinelake.errors import UsageError
-from cinelake.estimate import Estimate, estimate
-from cinelake.manifest import load_manifest
-from cinelake.plan import STATES, Plan
-from cinelake.planning import CATALOGUE, Planning, plan_manifest
-from cinelake.query import failed_tasks
+from cinelake.manifest.document import load_manifest
+from cinelake.plan.build import CATALOGUE, Planning, plan_manifest
+from cinelake.plan.forecast.estimate import Estimate, estimate
+from cinelake.plan.plan import STATES, Plan
+from cinelake.query.views import failed_tasks
 from cli.options import Films
 from cli.screen import duration, first_line, out, print_json, state, table
 from cli.simulating import Simulated, print_simulation, simulation_json

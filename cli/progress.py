@@ -9,8 +9,8 @@ from types import TracebackType
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from cinelake.plan import Plan
-from cinelake.step import Event
+from cinelake.plan.plan import Plan
+from cinelake.run.step import Event
 from cli.screen import duration, err, warn
 
 LINE_EVERY_S = 10.0

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cinelake.lake import Lake
-from cinelake.manifest import load_manifest
-from cinelake.planning import Planning, plan_manifest
-from cinelake.published import PublishedVersion, find_version, latest_number, version_numbers
+from cinelake.lake.cells import Lake
+from cinelake.lake.published import PublishedVersion, find_version, latest_number, version_numbers
+from cinelake.manifest.document import load_manifest
+from cinelake.plan.build import Planning, plan_manifest
 from cli.screen import duration, err, out, print_json, table
 
 LINE_EVERY_S = 5.0

@@ -6,12 +6,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from cinelake.client.lake_client import lake_contracts
 from cinelake.errors import UsageError
-from cinelake.lake import Lake
-from cinelake.manifest import load_manifest
-from cinelake.opened import lake_contracts
-from cinelake.query import ask, open_query, quoted
-from cinelake.questions import Question, find_question, known_questions
+from cinelake.lake.cells import Lake
+from cinelake.manifest.document import load_manifest
+from cinelake.query.questions import Question, find_question, known_questions
+from cinelake.query.views import ask, open_query, quoted
 from cli.asking import write_answer
 from cli.dictionary import all_contracts
 from cli.screen import out, print_json, table

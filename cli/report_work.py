@@ -8,8 +8,8 @@ from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from cinelake.manifest import load_manifest
-from cinelake.planning import plan_manifest
+from cinelake.manifest.document import load_manifest
+from cinelake.plan.build import plan_manifest
 from cli.progress import LINE_EVERY_S
 from cli.screen import err, out, print_json
 from report.site import Outcome, write_site

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from cinelake.errors import transient_reasons
-from cinelake.lake import Lake
-from cinelake.manifest import Manifest, load_manifest
-from cinelake.pausing import pause, resume
-from cinelake.planning import Planning
+from cinelake.lake.cells import Lake
+from cinelake.lake.control import pause, resume
+from cinelake.manifest.document import Manifest, load_manifest
+from cinelake.plan.build import Planning
 from cli.options import Films
 from cli.progress import RunProgress
 from cli.screen import duration, err, first_line, out, print_json, table

@@ -38,8 +38,8 @@ def search(
     An option given twice is two conditions; all must hold at once. Of several values of one any will do. Pictures of
     one shot are one moment. The search is exact unless there is an index of the table as it is (`cinelake index`).
     """
-    from cinelake.search.asked import Search
     from cinelake.search.conditions import Conditions
+    from cinelake.search.searcher import Search
     from cli.searching_work import search_lake
 
     conditions = Conditions(several(tag), several(character), tuple(affect or ()), min_probability)

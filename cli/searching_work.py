@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from cinelake.lake import Lake
-from cinelake.manifest import load_manifest
-from cinelake.opened import lake_contracts
-from cinelake.search.asked import Answer, Search, Searcher, index_lake
+from cinelake.client.lake_client import lake_contracts
+from cinelake.lake.cells import Lake
+from cinelake.manifest.document import load_manifest
+from cinelake.search.searcher import Answer, Search, Searcher, index_lake
 from cinelake.search.thumbnails import write_thumbnails
 from cli.screen import err, out, print_json, table
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from cinelake.errors import EngineUnavailable, UsageError
-from cinelake.manifest import load_manifest
-from cinelake.manifest_sections import TrackingSettings
+from cinelake.manifest.document import load_manifest
+from cinelake.manifest.sections import TrackingSettings
 from cinelake.tracking.store import artifact_folder
 from cli.screen import err, out
 from flows.server import (

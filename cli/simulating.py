@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cinelake.planning import Planning
+from cinelake.plan.build import Planning
 from cli.screen import duration, out, table
 
 if TYPE_CHECKING:
-    from cinelake.forecast import Films
-    from cinelake.planned_simulation import Forecasted
+    from cinelake.plan.forecast.bounds import Films
+    from cinelake.plan.forecast.from_plan import Forecasted
 
 PART_WORDS = {
     "cpus": "processors",
@@ -33,8 +33,8 @@ class Simulated:
 
     def forecast(self, planning: Planning) -> Forecasted:
         """The forecast of the plan's run. Raises `UsageError`, `NotMeasured`, `EngineUnavailable`."""
-        from cinelake.planned_simulation import forecast_of
-        from cinelake.simulated_cluster import parse_settings
+        from cinelake.plan.forecast.cluster import parse_settings
+        from cinelake.plan.forecast.from_plan import forecast_of
 
         return forecast_of(planning, parse_settings(self.cluster), self.films)
 

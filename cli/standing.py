@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cinelake.planning import Planning
-from cinelake.quality import Broken, Drift, Outlier, broken_bounds, drifts, outliers
+from cinelake.plan.build import Planning
+from cinelake.query.quality import Broken, Drift, Outlier, broken_bounds, drifts, outliers
 from cli.screen import out, table
 
 SHOWN_OUTLIERS = 20

@@ -10,14 +10,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from cinelake.catalogue import CatalogueFilm, read_catalogue
+from cinelake.catalogue.films import CatalogueFilm, read_catalogue
 from cinelake.errors import UnknownName, UsageError
-from cinelake.film_content import fingerprint
-from cinelake.film_store import FilmStore, is_remote
-from cinelake.lake import Lake
-from cinelake.manifest import Manifest, load_manifest
-from cinelake.staging import at_hand
-from cinelake.supercut import (
+from cinelake.lake.cells import Lake
+from cinelake.manifest.document import Manifest, load_manifest
+from cinelake.run.staging import at_hand
+from cinelake.storage.content import fingerprint
+from cinelake.storage.objects import FilmStore, is_remote
+from cli.screen import duration, out, print_json, table
+from export.supercut import (
     Span,
     appearing,
     chosen,
@@ -31,7 +32,6 @@ from cinelake.supercut import (
     tagged,
     within,
 )
-from cli.screen import duration, out, print_json, table
 
 TIMECODES = {"auto": None, "drop": True, "non-drop": False}
 LEAST_DEADLINE_S, DEADLINE_PER_SECOND = 600.0, 60.0
@@ -85,7 +85,7 @@ def find_film(manifest: Manifest, movie_id: str) -> CatalogueFilm:
 
 def _check(wish: Wish, film: CatalogueFilm) -> None:
     """Everything that can be said before the lake is read."""
-    from cinelake.media.cutting import output_format
+    from export.cutting import output_format
 
     if not (wish.tags or wish.scenes or wish.beats or wish.characters or wish.affect):
         raise UsageError("which part of the film? Give --tags, --scenes, --beats, --character or --affect")
@@ -137,7 +137,7 @@ class FilmTables:
         """The rows of a set of people's labels that are this film's."""
         import pyarrow.compute as pc
 
-        from cinelake.labels import stored_labels
+        from cinelake.labels.store import stored_labels
 
         rows = stored_labels(Path(self.manifest.labels), name)
         return rows.filter(pc.equal(rows["movie_id"], self.film.movie_id))
@@ -190,8 +190,8 @@ def _numbers(given: Sequence[str]) -> list[int]:
 def _make(wish: Wish, film: CatalogueFilm, spans: Sequence[Span]) -> dict[str, Any]:
     """Choose, cut and write; gives what was made as plain data."""
     from cinelake.media.clock import read_clock
-    from cinelake.media.cutting import check_copy, cut_film
     from cinelake.media.probe import probe
+    from export.cutting import check_copy, cut_film
 
     about = probe(film.path)
     deadline_s = max(LEAST_DEADLINE_S, DEADLINE_PER_SECOND * about.duration_s)
@@ -233,7 +233,7 @@ def _timelines(
     wish: Wish, film: CatalogueFilm, about: Any, clock: Any, pieces: Sequence[tuple[Span, Any]]
 ) -> tuple[str, str]:
     """The texts of the edit decision list and of the OpenTimelineIO file."""
-    from cinelake.timeline import EVENTS, Event, Source, build_timeline, drops_frames, edl_text, timecode_rate
+    from export.timeline import EVENTS, Event, Source, build_timeline, drops_frames, edl_text, timecode_rate
 
     source = Source.of(film.place, clock, has_sound=about.audio is not None)
     events = [Event(c.start_frame, c.end_frame, s.start_s, s.end_s, s.what, s.relevance) for s, c in pieces]

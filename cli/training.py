@@ -13,7 +13,7 @@ from cinelake.errors import UsageError
 from cinelake.learning.evaluation import Evaluation, as_json, evaluate_version
 from cinelake.learning.opinions import judged_by_people
 from cinelake.learning.session import Event, Request, TrainingSummary
-from cinelake.manifest import Manifest, load_manifest
+from cinelake.manifest.document import Manifest, load_manifest
 from cli.class_scores import MEASURES, print_classes, print_opinions, split_by_class
 from cli.screen import duration, err, out, print_json, table, warn
 from flows.training import run_training

@@ -7,7 +7,7 @@ from pathlib import Path
 from cinelake.learning.session import Event
 from cinelake.learning.trial import FOLDS
 from cinelake.learning.tuning import TuningRequest, TuningSummary, cell
-from cinelake.manifest import load_manifest
+from cinelake.manifest.document import load_manifest
 from cli.screen import duration, out, print_json, table
 from cli.training import TrainingProgress, print_training
 from flows.tuning import run_tuning

@@ -20,9 +20,9 @@ from prefect.artifacts import (
 )
 from prefect.exceptions import PrefectException
 
-from cinelake.manifest import Manifest
-from cinelake.planning import Planning
-from cinelake.step import StepReport
+from cinelake.manifest.document import Manifest
+from cinelake.plan.build import Planning
+from cinelake.run.step import StepReport
 from cinelake.tracking.addresses import shown
 from flows.server import read_up, state_folder
 

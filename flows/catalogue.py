@@ -24,21 +24,21 @@ from prefect.concurrency.sync import concurrency
 from prefect.states import Completed, Failed, State
 from prefect.utilities.annotations import quote
 
-from cinelake.backfill import chosen
 from cinelake.engines import Engine
 from cinelake.errors import FilmError, TaskFailed
-from cinelake.lake import Lake
-from cinelake.legs import walk
-from cinelake.manifest import Manifest, load_manifest
-from cinelake.pausing import LOOK_EVERY_S, Gate
-from cinelake.planning import Planning, plan_manifest
-from cinelake.step import CellReport, OnEvent, Step, StepReport
+from cinelake.lake.cells import Lake
+from cinelake.lake.control import LOOK_EVERY_S, Gate
+from cinelake.manifest.document import Manifest, load_manifest
+from cinelake.plan.build import Planning, plan_manifest
+from cinelake.plan.scope import chosen
+from cinelake.run.stages import walk
+from cinelake.run.step import CellReport, OnEvent, Step, StepReport
 from cinelake.tracking.runs import mlflow_page
 from flows.artifacts import Progress, show_end, show_plan
-from flows.happenings import failed_too_much, flow_started
+from flows.events import failed_too_much, flow_started
+from flows.lake_lock import make_limit, turn
 from flows.placing import RETRY_DELAY_S, worth_retrying
 from flows.run import FlowLog, RunSummary, run_catalogue
-from flows.turns import make_limit, turn
 
 
 @dataclass(frozen=True)

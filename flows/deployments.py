@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from cinelake.manifest import Manifest, ScheduleSettings, TriggerSettings
+from cinelake.manifest.document import Manifest, ScheduleSettings, TriggerSettings
 
 Kind = Literal["deployment", "notification", "limit"]
 Change = Literal["new", "changed", "unchanged", "unwanted"]

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from cinelake.errors import UsageError
-from cinelake.manifest import MonitoringSettings
-from cinelake.planning import Planning
-from cinelake.step import CellReport, Event, OnEvent, StepReport
+from cinelake.manifest.document import MonitoringSettings
+from cinelake.plan.build import Planning
+from cinelake.run.step import CellReport, Event, OnEvent, StepReport
 
 WRITE_EVERY_S = 5.0
 LEVELS = {"made": logging.INFO, "skipped": logging.WARNING, "failed": logging.ERROR}

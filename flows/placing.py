@@ -11,9 +11,9 @@ from cinelake.engines import Engine, make_engine
 from cinelake.engines.gpus import check_gpus
 from cinelake.errors import DiskFull, NodeDiffers, WorkerLost
 from cinelake.learning.tuning import Place
-from cinelake.manifest import Manifest
-from cinelake.step import OnEvent
-from cinelake.task import Resources
+from cinelake.manifest.document import Manifest
+from cinelake.run.step import OnEvent
+from cinelake.spec.task import Resources
 
 if TYPE_CHECKING:
     from cinelake.engines.job import Job, Result

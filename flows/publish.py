@@ -6,9 +6,9 @@ from pathlib import Path
 
 from prefect import flow
 
-from cinelake.manifest import load_manifest
-from cinelake.planning import plan_manifest
-from flows.happenings import flow_started
+from cinelake.manifest.document import load_manifest
+from cinelake.plan.build import plan_manifest
+from flows.events import flow_started
 from flows.publishing import publish_planned
 
 

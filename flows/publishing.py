@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from cinelake.errors import PublishRefused, UsageError
-from cinelake.lake import Lake
-from cinelake.planning import Planning
-from cinelake.publication import Job, Publication, Source, bucket_count, make_file, prepare
-from cinelake.published import (
+from cinelake.lake.cells import Lake
+from cinelake.lake.publication import Job, Publication, Source, bucket_count, make_file, prepare
+from cinelake.lake.published import (
     PublishedFile,
     PublishedVersion,
     find_version,
@@ -29,8 +28,9 @@ from cinelake.published import (
     switch,
     version_numbers,
 )
-from cinelake.published_statistics import with_statistics
-from cinelake.quality import broken_bounds, measure_new, watched_tables
+from cinelake.lake.statistics import with_statistics
+from cinelake.plan.build import Planning
+from cinelake.query.quality import broken_bounds, measure_new, watched_tables
 from flows.summaries import SUMMARIES
 
 FEW_JOBS = 4

@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 from cinelake.engines import Engine, make_engine
 from cinelake.errors import FilmError
-from cinelake.film_store import is_remote
-from cinelake.interrupts import interrupts_held
-from cinelake.keys import digest
-from cinelake.planning import CATALOGUE, Planning
-from cinelake.quality import measure_new, watched_tables
-from cinelake.staging import sweep_staged
-from cinelake.step import Event, StepReport
+from cinelake.plan.build import CATALOGUE, Planning
+from cinelake.plan.keys import digest
+from cinelake.query.quality import measure_new, watched_tables
+from cinelake.run.staging import sweep_staged
+from cinelake.run.step import Event, StepReport
+from cinelake.storage.interrupts import interrupts_held
+from cinelake.storage.objects import is_remote
 from cinelake.tracking.runs import RunRecord
-from flows.happenings import catalogue_ran
+from flows.events import catalogue_ran
 from flows.monitoring import monitored
 from flows.server import prefect_server, state_folder
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cinelake.errors import EngineUnavailable
-from cinelake.interrupts import interrupts_held
+from cinelake.storage.interrupts import interrupts_held
 
 QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from cinelake.contracts import Column, Contract
-from cinelake.publication import Summary
+from cinelake.lake.publication import Summary
+from cinelake.spec.contract import Column, Contract
 
 SHOT_STATISTICS = Summary(
     Contract(

@@ -15,10 +15,10 @@ from cinelake.learning.candidate import Prepared
 from cinelake.learning.jobs import TrainingJob
 from cinelake.learning.session import Event, OnEvent, Request, TrainingSummary
 from cinelake.learning.tuning import Place
-from cinelake.manifest import Manifest, load_manifest
+from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.tracking.runs import mlflow_page
 from flows.artifacts import show_end
-from flows.happenings import champion_changed, flow_started
+from flows.events import champion_changed, flow_started
 from flows.placing import placing
 from flows.server import state_folder
 from flows.training import needs_of

@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from cinelake.errors import UsageError
-from cinelake.interrupts import interrupts_held
 from cinelake.learning.candidate import Prepared
 from cinelake.learning.session import OnEvent, Request, TrainingSummary, prepare_request
-from cinelake.manifest import Manifest
-from cinelake.task import Resources
-from flows.happenings import champion_changed
+from cinelake.manifest.document import Manifest
+from cinelake.spec.task import Resources
+from cinelake.storage.interrupts import interrupts_held
+from flows.events import champion_changed
 from flows.placing import placing
 from flows.server import prefect_server, state_folder
 

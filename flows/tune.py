@@ -14,8 +14,8 @@ from prefect.states import Completed
 from cinelake.learning.candidate import Prepared
 from cinelake.learning.session import OnEvent
 from cinelake.learning.tuning import Place, TuningRequest, TuningSummary, prepare_tuning, tune_model
-from cinelake.manifest import load_manifest
-from flows.happenings import flow_started
+from cinelake.manifest.document import load_manifest
+from flows.events import flow_started
 from flows.placing import placing
 from flows.server import state_folder
 from flows.train import ignore, trained

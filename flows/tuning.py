@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
-from cinelake.interrupts import interrupts_held
 from cinelake.learning.session import OnEvent
 from cinelake.learning.tuning import SearchJob, TuningRequest, TuningSummary, prepare_tuning
-from cinelake.task import Resources
+from cinelake.spec.task import Resources
+from cinelake.storage.interrupts import interrupts_held
 from flows.placing import placing
 from flows.server import prefect_server, state_folder
 from flows.training import check_tracking, tell_champion

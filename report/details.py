@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from cinelake.lake import Footer
+from cinelake.lake.cells import Footer
 from report.clock import clock
 from report.tables import FilmTables, TableState
 from report.values import plain

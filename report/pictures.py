@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from cinelake.inference import inference_threads
+from cinelake.lake.onnx import inference_threads
 from report.values import rows_of
 
 BOX = (192, 144)

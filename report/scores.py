@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cinelake.errors import CinelakeError
-from cinelake.manifest import Manifest
+from cinelake.manifest.document import Manifest
 
 FILE = "scores.json"
 FORMAT = 1

@@ -10,9 +10,9 @@ from typing import Any
 import pyarrow as pa
 
 from cinelake.errors import CinelakeError
-from cinelake.lake import MOVIE_ID, Footer, Lake
-from cinelake.plan import Cell
-from cinelake.planning import Planning
+from cinelake.lake.cells import MOVIE_ID, Footer, Lake
+from cinelake.plan.build import Planning
+from cinelake.plan.plan import Cell
 
 NOT_IN_MANIFEST = "not in the manifest: name it under `tasks` and run `cinelake run`"
 SWITCHED_OFF = "switched off in the manifest (enabled: false)"

@@ -15,12 +15,12 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pyarrow as pa
 
-from cinelake.artefacts import Artefact
-from cinelake.contracts import Column, Contract
 from cinelake.errors import ModelUnusable
-from cinelake.task import Field, Film, Params, TableReader, task
+from cinelake.lake.artefact import Artefact
+from cinelake.spec.contract import Column, Contract
+from cinelake.spec.task import Field, Film, Params, TableReader, task
 from models.affect import WIDE
-from tasks._line_moments import line_moments
+from tasks.shared.line_moments import line_moments
 
 CODE = "v1.r2 09ab31280557a724"
 

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping
 
 import pyarrow as pa
 
-from cinelake.artefacts import Artefact
-from cinelake.task import Film, Resources, TableReader, task
+from cinelake.lake.artefact import Artefact
+from cinelake.spec.task import Film, Resources, TableReader, task
 from models.characters import MODEL, is_there
-from tasks._appearance_spans import Sightings, SpanParams, appearances_contract, as_batch, spans_of
+from tasks.shared.appearance_spans import Sightings, SpanParams, appearances_contract, as_batch, spans_of
 
 CODE = "v1.r1 891de4278425672b"  # same output: not in use yet
 

@@ -13,11 +13,11 @@ from collections.abc import Iterator, Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cinelake.artefacts import Artefact
-from cinelake.contracts import ENUM, Column, Contract, Rule
-from cinelake.task import Field, Film, Params, TableReader, task
-from models._beat_events import find_events
+from cinelake.lake.artefact import Artefact
+from cinelake.spec.contract import ENUM, Column, Contract, Rule
+from cinelake.spec.task import Field, Film, Params, TableReader, task
 from models.beats import features, predict
+from models.beats.events import find_events
 
 CODE = "v1.r1 3813a8076bd4cb94"
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from cinelake.contracts import Column, Contract
-from cinelake.task import Film, TableReader, task
+from cinelake.spec.contract import Column, Contract
+from cinelake.spec.task import Film, TableReader, task
 from tasks.screen_time import ScreenTimeParams, stretches_of
 
 CODE = "v1.r1 6fa2934575a459a2"  # same output: not in use yet

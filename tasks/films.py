@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from cinelake.contracts import Column, Contract, Measure
 from cinelake.media.batches import FrameBatch
-from cinelake.task import Film, NoParams, VideoClock, task
+from cinelake.spec.contract import Column, Contract, Measure
+from cinelake.spec.task import Film, NoParams, VideoClock, task
 
 if TYPE_CHECKING:
     from cinelake.media.probe import SoundInfo, VideoInfo

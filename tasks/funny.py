@@ -15,13 +15,13 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cinelake.artefacts import Artefact
-from cinelake.contracts import Column, Contract, Rule
 from cinelake.errors import ModelUnusable
-from cinelake.model import Array, Arrays
-from cinelake.task import Film, Params, TableReader, task
-from models._funny_spans import merge_shots, merge_steps
+from cinelake.lake.artefact import Artefact
+from cinelake.spec.contract import Column, Contract, Rule
+from cinelake.spec.model import Array, Arrays
+from cinelake.spec.task import Film, Params, TableReader, task
 from models.funny import features, predict
+from models.funny.spans import merge_shots, merge_steps
 
 CODE = "v1.r1 345edbb850a1cca0"
 

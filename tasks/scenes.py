@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cinelake.artefacts import Artefact
-from cinelake.contracts import Column, Contract, Rule
-from cinelake.task import Film, NoParams, TableReader, task
+from cinelake.lake.artefact import Artefact
+from cinelake.spec.contract import Column, Contract, Rule
+from cinelake.spec.task import Film, NoParams, TableReader, task
 from models.scenes import features, predict
 
 CODE = "v1.r1 1bd90877e9fe18cb"

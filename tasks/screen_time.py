@@ -11,8 +11,8 @@ from typing import Literal
 
 import pyarrow as pa
 
-from cinelake.contracts import Column, Contract
-from cinelake.task import Film, Params, TableReader, task
+from cinelake.spec.contract import Column, Contract
+from cinelake.spec.task import Film, Params, TableReader, task
 
 CODE = "v1.r1 edb54c94d704bba6"  # same output: not in use yet
 

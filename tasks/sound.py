@@ -15,9 +15,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cinelake.contracts import Column, Contract, Measure, Rule, vector
 from cinelake.media.batches import SoundBatch
-from cinelake.task import Film, Params, SoundStream, task
+from cinelake.spec.contract import Column, Contract, Measure, Rule, vector
+from cinelake.spec.task import Film, Params, SoundStream, task
 
 CODE = "v1.r1 48adeb0eb2e970eb"  # same output: measures are declared
 

@@ -14,9 +14,9 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pyarrow as pa
 
-from cinelake.artefacts import Artefact
-from cinelake.contracts import Column, Contract
-from cinelake.task import Field, Film, Params, TableReader, task
+from cinelake.lake.artefact import Artefact
+from cinelake.spec.contract import Column, Contract
+from cinelake.spec.task import Field, Film, Params, TableReader, task
 from models.tags import features, predict
 
 CODE = "v1.r1 04069f435fe95359"

@@ -14,9 +14,9 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pyarrow as pa
 
-from cinelake.contracts import Column, Contract
-from cinelake.task import Field, Film, Params, TableReader, task
-from models._tag_weights import relevance, tag_weights
+from cinelake.spec.contract import Column, Contract
+from cinelake.spec.task import Field, Film, Params, TableReader, task
+from models.tags.weights import relevance, tag_weights
 
 CODE = "v1.r1 043427a08310d79a"
 

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from cinelake import model, plugins, task
 from cinelake.media.ffmpeg import binary
+from cinelake.spec import discovery as plugins
+from cinelake.spec import model, task
 
 settings.register_profile("exploring", deadline=None)
 settings.register_profile("repeatable", deadline=None, derandomize=True)

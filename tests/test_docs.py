@@ -10,7 +10,7 @@ import pytest
 import typer
 import yaml
 
-from cinelake.manifest import load_manifest
+from cinelake.manifest.document import load_manifest
 from cli.main import app
 from cli.pages import DOCS, pages
 

@@ -14,11 +14,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cinelake.engines.job import Job, Result
-from cinelake.step import OnEvent
-from cinelake.task import Resources
+from cinelake.run.step import OnEvent
+from cinelake.spec.task import Resources
 
 if TYPE_CHECKING:
-    from cinelake.manifest import Manifest
+    from cinelake.manifest.document import Manifest
 
 
 class Engine(Protocol):

@@ -24,16 +24,16 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
-from cinelake.engines.events import EventPipe
+from cinelake.engines.event_pipe import EventPipe
 from cinelake.engines.gpus import check_gpus, gpus_here
 from cinelake.engines.job import Job, Result
 from cinelake.engines.processes import STOP_NOTICED_S
 from cinelake.errors import CinelakeError, DiskFull, EngineUnavailable, NodeDiffers, WorkerLost
-from cinelake.step import OnEvent
-from cinelake.task import Resources
+from cinelake.run.step import OnEvent
+from cinelake.spec.task import Resources
 
 if TYPE_CHECKING:
-    from cinelake.manifest_sections import EngineSettings
+    from cinelake.manifest.sections import EngineSettings
 
 ANSWERS_WITHIN_S = 10.0
 ENDS_WITHIN_S = 5.0

@@ -44,18 +44,18 @@ from cinelake.engines.cluster import (
     make_cluster_engine,
     this_machine,
 )
-from cinelake.engines.families import await_end, family
 from cinelake.engines.gpus import shares, visible
 from cinelake.engines.job import Job, Result
 from cinelake.engines.pools import Pools
+from cinelake.engines.process_tree import await_end, family
+from cinelake.engines.shipping import SHIPPED
 from cinelake.engines.versions import check_joined, check_same, compared_with, versions_of
 from cinelake.errors import CinelakeError, EngineUnavailable
-from cinelake.ray_settings import SHIPPED
-from cinelake.step import OnEvent
-from cinelake.task import Resources
+from cinelake.run.step import OnEvent
+from cinelake.spec.task import Resources
 
 if TYPE_CHECKING:
-    from cinelake.manifest_sections import EngineSettings
+    from cinelake.manifest.sections import EngineSettings
 
 PORT = 8786
 SETTINGS = {

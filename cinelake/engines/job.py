@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol, TypeVar
 
-from cinelake.step import OnEvent
-from cinelake.task import Resources
+from cinelake.run.step import OnEvent
+from cinelake.spec.task import Resources
 
 Result = TypeVar("Result")
 Gives = TypeVar("Gives", covariant=True)

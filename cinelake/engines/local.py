@@ -6,15 +6,15 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from cinelake.engines.events import EventPipe
+from cinelake.engines.event_pipe import EventPipe
 from cinelake.engines.gpus import Shares, check_gpus, gpus_here, shares, visible
 from cinelake.engines.job import Job, Result
 from cinelake.engines.pools import Pools
-from cinelake.step import OnEvent
-from cinelake.task import Resources
+from cinelake.run.step import OnEvent
+from cinelake.spec.task import Resources
 
 if TYPE_CHECKING:
-    from cinelake.manifest_sections import EngineSettings
+    from cinelake.manifest.sections import EngineSettings
 
 PROBED_AHEAD = 2000
 

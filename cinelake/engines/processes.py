@@ -16,10 +16,10 @@ from multiprocessing import get_context, resource_tracker
 from pathlib import Path
 from typing import Any
 
-from cinelake.engines.events import event_writer
+from cinelake.engines.event_pipe import event_writer
 from cinelake.engines.job import Job, Result
 from cinelake.errors import DecodeTimeout, EngineUnavailable, FilmError, WorkerLost
-from cinelake.step import Event
+from cinelake.run.step import Event
 
 GRACE_S = 30.0
 """How much longer than its deadline a step may take before the kernel kills its process (SIGALRM)."""

@@ -33,17 +33,17 @@ from cinelake.engines.cluster import (
     make_cluster_engine,
     this_machine,
 )
-from cinelake.engines.families import await_end, children_with, family
 from cinelake.engines.job import Job, Result
+from cinelake.engines.process_tree import await_end, children_with, family
 from cinelake.engines.processes import StepProcesses
+from cinelake.engines.shipping import CLUSTER, QUIET, ray_token, shipped_folders
 from cinelake.engines.versions import check_joined, check_same, compared_with, of_ray_nodes, versions_of
 from cinelake.errors import CinelakeError, EngineUnavailable
-from cinelake.ray_settings import CLUSTER, QUIET, ray_token, shipped_folders
-from cinelake.step import OnEvent
-from cinelake.task import Resources
+from cinelake.run.step import OnEvent
+from cinelake.spec.task import Resources
 
 if TYPE_CHECKING:
-    from cinelake.manifest_sections import EngineSettings
+    from cinelake.manifest.sections import EngineSettings
 
 PORT = 10001
 SERVED_AT_LATEST = 3

@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from cinelake.errors import EngineUnavailable, NodeDiffers
-from cinelake.step import RECORDED_VERSIONS
+from cinelake.run.step import RECORDED_VERSIONS
 
 PYTHON = "Python"
 TRAVELS = "cinelake"

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pyarrow.compute as pc
 
-from cinelake.artefacts import Artefact, write_artefact
 from cinelake.errors import CannotTrain, ModelUnusable, TrainingFailed
-from cinelake.keys import digest
+from cinelake.lake.artefact import Artefact, write_artefact
 from cinelake.learning.dataset import Dataset, OnFilm, gather, known_steps
 from cinelake.learning.split import Split, split
-from cinelake.learning.training import Training
-from cinelake.manifest import Manifest, ModelEntry
-from cinelake.model import Arrays, Example, Judgement, Model, Scores
-from cinelake.task import Params
+from cinelake.manifest.document import Manifest, ModelEntry
+from cinelake.plan.keys import digest
+from cinelake.spec.model import Arrays, Example, Judgement, Model, Scores
+from cinelake.spec.task import Params
+from cinelake.spec.training import Training
 
 
 @dataclass(frozen=True)

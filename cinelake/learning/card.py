@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from cinelake.learning.candidate import Prepared
 from cinelake.learning.dataset import known_steps
 from cinelake.learning.gate import Verdict
-from cinelake.model import Scores
-from cinelake.task import Params
+from cinelake.spec.model import Scores
+from cinelake.spec.task import Params
 
 SHOWN_FILMS = 40
 

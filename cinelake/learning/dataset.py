@@ -11,15 +11,15 @@ import numpy as np
 import pyarrow as pa
 
 from cinelake.errors import CannotTrain, CinelakeError
-from cinelake.inference import cache_folder
-from cinelake.keys import digest
-from cinelake.labels import LabelSet, label_versions, no_labels, read_labels
-from cinelake.lake import Lake
-from cinelake.manifest import Manifest, ModelEntry
-from cinelake.model import Arrays, Example
-from cinelake.planning import Planning, plan_manifest
-from cinelake.shelf import Shelf
-from cinelake.task import TableReader
+from cinelake.labels.store import LabelSet, label_versions, no_labels, read_labels
+from cinelake.lake.cells import Lake
+from cinelake.lake.onnx import cache_folder
+from cinelake.lake.spill import Shelf
+from cinelake.manifest.document import Manifest, ModelEntry
+from cinelake.plan.build import Planning, plan_manifest
+from cinelake.plan.keys import digest
+from cinelake.spec.model import Arrays, Example
+from cinelake.spec.task import TableReader
 
 OnFilm = Callable[[int, int, str], None]
 """Told before each film: how many are done, how many there are, which one comes."""

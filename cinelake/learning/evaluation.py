@@ -6,16 +6,16 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cinelake.artefacts import Artefact
-from cinelake.champions import find_applied, open_applied
 from cinelake.errors import CannotTrain, UsageError
-from cinelake.lake import Lake
+from cinelake.lake.artefact import Artefact
+from cinelake.lake.cells import Lake
+from cinelake.lake.champions import find_applied, open_applied
 from cinelake.learning.candidate import score_on, scored
 from cinelake.learning.dataset import Dataset, gather
 from cinelake.learning.gate import Interval, bootstrap, compare
 from cinelake.learning.split import split
-from cinelake.manifest import Manifest, ModelEntry
-from cinelake.model import Example, Scores
+from cinelake.manifest.document import Manifest, ModelEntry
+from cinelake.spec.model import Example, Scores
 
 
 @dataclass(frozen=True)

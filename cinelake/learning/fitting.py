@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from cinelake.errors import TrainingFailed
-from cinelake.inference import import_tensorflow
-from cinelake.learning.training import Training
-from cinelake.model import Array, Scores
-from cinelake.shelf import is_on_disk
+from cinelake.lake.onnx import import_tensorflow
+from cinelake.lake.spill import is_on_disk
+from cinelake.spec.model import Array, Scores
+from cinelake.spec.training import Training
 
 Loss = Callable[[Any, Any, Any], Any]
 """loss(target, output, weight) → a scalar tensor."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cinelake.model import Array, Judgement, Scores
+from cinelake.spec.model import Array, Judgement, Scores
 
 ROUNDS = 1000
 CONFIDENCE = 0.95

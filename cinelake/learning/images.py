@@ -20,16 +20,16 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cinelake.contracts import Column, Contract
 from cinelake.errors import CannotTrain, FilmError, StorageError
-from cinelake.inference import file_digest
-from cinelake.keys import Recipe, key_params
-from cinelake.label_patches import PATCH, holds_patches
-from cinelake.lake import CellWriter, Footer
-from cinelake.manifest_tasks import TaskEntry
+from cinelake.labels.patches import PATCH, holds_patches
+from cinelake.lake.cells import CellWriter, Footer
+from cinelake.lake.onnx import file_digest
+from cinelake.manifest.tasks import TaskEntry
 from cinelake.media.luma import measure
-from cinelake.storage import storage_errors
-from cinelake.task import Film, TableReader, find_task
+from cinelake.plan.keys import Recipe, key_params
+from cinelake.spec.contract import Column, Contract
+from cinelake.spec.task import Film, TableReader, find_task
+from cinelake.storage.store import storage_errors
 
 ROWS_TOGETHER = 64
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cinelake.learning.candidate import Prepared
 from cinelake.learning.session import OnEvent, Request, TrainingSummary, prepare_request, train_model
-from cinelake.task import Resources
+from cinelake.spec.task import Resources
 
 
 @dataclass(frozen=True)

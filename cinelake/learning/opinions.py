@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cinelake.errors import UsageError
-from cinelake.labels import read_labels
-from cinelake.lake import Lake
-from cinelake.manifest import Manifest
-from cinelake.model import Scores
+from cinelake.labels.store import read_labels
+from cinelake.lake.cells import Lake
+from cinelake.manifest.document import Manifest
+from cinelake.spec.model import Scores
 
 
 @dataclass(frozen=True)

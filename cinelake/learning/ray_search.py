@@ -15,8 +15,8 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
+from cinelake.engines.shipping import CLUSTER, QUIET, ray_token, shipped_folders
 from cinelake.learning.trial import WORST, Trial, TrialWork, read_trial, write_trial
-from cinelake.ray_settings import CLUSTER, QUIET, ray_token, shipped_folders
 
 QUIET_TUNE = {
     "RAY_AIR_NEW_OUTPUT": "0",

@@ -15,19 +15,19 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from cinelake.artefacts import Artefact
-from cinelake.champions import mirror_version, open_applied, read_mirror
 from cinelake.errors import CannotTrain, ModelUnusable
-from cinelake.keys import digest
-from cinelake.lake import Lake
+from cinelake.lake.artefact import Artefact
+from cinelake.lake.cells import Lake
+from cinelake.lake.champions import mirror_version, open_applied, read_mirror
 from cinelake.learning.candidate import Candidate, Prepared, evaluate, judge_champion, prepare, scored, train_artefact
 from cinelake.learning.card import model_card
 from cinelake.learning.gate import Interval, Verdict, decide
-from cinelake.learning.training import Training
-from cinelake.locks import alone
-from cinelake.manifest import Manifest
-from cinelake.model import Judgement, Scores
-from cinelake.task import Params
+from cinelake.manifest.document import Manifest
+from cinelake.plan.keys import digest
+from cinelake.spec.model import Judgement, Scores
+from cinelake.spec.task import Params
+from cinelake.spec.training import Training
+from cinelake.storage.locks import alone
 
 Event = dict[str, Any]
 OnEvent = Callable[[Event], None]

@@ -14,7 +14,7 @@ from hashlib import blake2b
 from typing import Literal
 
 from cinelake.errors import CannotTrain
-from cinelake.model import Example
+from cinelake.spec.model import Example
 
 MIN_GROUPS = 8
 MIN_STEPS = 5

@@ -18,15 +18,15 @@ from typing import Any
 import numpy as np
 
 from cinelake.errors import CinelakeError
-from cinelake.keys import digest
 from cinelake.learning.candidate import Prepared, prepare, scored, train_artefact
 from cinelake.learning.candidate import judge_all as judge
 from cinelake.learning.candidate import predict_all as predict
 from cinelake.learning.split import folds
-from cinelake.learning.training import Training
-from cinelake.locks import alone
-from cinelake.manifest import Manifest, ModelEntry
-from cinelake.model import Example, Scores
+from cinelake.manifest.document import Manifest, ModelEntry
+from cinelake.plan.keys import digest
+from cinelake.spec.model import Example, Scores
+from cinelake.spec.training import Training
+from cinelake.storage.locks import alone
 
 FOLDS = 3
 """As in the literature's random searches over scene models; each film is scored once a trial."""

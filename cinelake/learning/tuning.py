@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from cinelake.errors import TrainingFailed
-from cinelake.keys import digest
 from cinelake.learning.candidate import Prepared, prepare
 from cinelake.learning.jobs import TrainingJob
 from cinelake.learning.session import OnEvent, Request, TrainingSummary
 from cinelake.learning.trial import FOLDS, Trial, TrialWork, trial_key, write_trial
-from cinelake.manifest import Manifest, ModelEntry
-from cinelake.search_space import as_ranges, check_space
-from cinelake.task import Resources
+from cinelake.manifest.document import Manifest, ModelEntry
+from cinelake.plan.keys import digest
+from cinelake.spec.space import as_ranges, check_space
+from cinelake.spec.task import Resources
 from cinelake.tracking.runs import TrainingRecord
 
 Place = Callable[[Any], Any]

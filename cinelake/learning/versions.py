@@ -6,11 +6,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from cinelake.artefacts import read_artefact
-from cinelake.champions import mirror_version, read_mirror
 from cinelake.errors import StorageError, UsageError
-from cinelake.lake import Lake
-from cinelake.manifest import Manifest
+from cinelake.lake.artefact import read_artefact
+from cinelake.lake.cells import Lake
+from cinelake.lake.champions import mirror_version, read_mirror
+from cinelake.manifest.document import Manifest
 
 
 def list_versions(manifest: Manifest, name: str | None = None) -> list[dict[str, Any]]:

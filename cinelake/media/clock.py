@@ -24,7 +24,7 @@ from cinelake.media.batches import Batch, FrameBatch
 from cinelake.media.ffmpeg import safe_input
 from cinelake.media.probe import PROBE_TIMEOUT_S, Probe, VideoInfo, open_film
 from cinelake.media.reader import DecodeReport, read_film
-from cinelake.task import Stream, VideoClock
+from cinelake.spec.task import Stream, VideoClock
 
 INDEXED = ("mov,", "matroska")
 """Containers that hold every picture's time and an index of keyframes: sought in, and read without decoding."""

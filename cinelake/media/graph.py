@@ -18,7 +18,7 @@ import ffmpeg
 
 from cinelake.media.ffmpeg import safe_input
 from cinelake.media.probe import Probe, VideoInfo
-from cinelake.task import SoundStream, Stream, VideoClock, VideoStream
+from cinelake.spec.task import SoundStream, Stream, VideoClock, VideoStream
 
 NO_SYNCPOINTS = {"syncpoints": "none", "strict": "experimental"}
 """A pipe is never sought in, and the reader's libav would remember every such point: 200 bytes a picture."""

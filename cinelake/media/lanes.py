@@ -14,8 +14,8 @@ from typing import Protocol
 
 from cinelake.errors import DecodeTimeout
 from cinelake.media.batches import Batch
-from cinelake.media.verdict import DecodeReport
-from cinelake.task import Stream
+from cinelake.media.decode_check import DecodeReport
+from cinelake.spec.task import Stream
 
 QUEUE_BYTES = 48 << 20
 """How much a consumer's queue may hold; one batch always fits."""

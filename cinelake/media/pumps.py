@@ -26,7 +26,7 @@ from av.error import FFmpegError
 from cinelake.media.batches import Batch, FrameBatch, SoundBatch
 from cinelake.media.graph import THINNING_SLACK, picture_shape
 from cinelake.media.probe import VideoInfo
-from cinelake.task import SoundStream, Stream, VideoClock, VideoStream
+from cinelake.spec.task import SoundStream, Stream, VideoClock, VideoStream
 
 FRAMES = 16
 """Pictures in a batch; batch k holds the frames from 16 k."""

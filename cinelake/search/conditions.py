@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cinelake.contracts import Contract
 from cinelake.errors import UnknownName, UsageError
-from cinelake.lake import Lake
-from cinelake.query import open_query
-from cinelake.supercut import Span, affect_condition, combined, merged
+from cinelake.lake.cells import Lake
+from cinelake.query.views import open_query
+from cinelake.spec.contract import Contract
+from export.supercut import Span, affect_condition, combined, merged
 
 SpansOfFilms = dict[str, list[Span]]
 ASKED = ("tag_shots", "shots", "appearances", "affect")

@@ -22,8 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cinelake.errors import StorageError
-from cinelake.inference import cache_folder, inference_threads
-from cinelake.lake import Lake
+from cinelake.lake.cells import Lake
+from cinelake.lake.onnx import cache_folder, inference_threads
 from cinelake.search.moments import Hit, Samples, best, hit_at
 from cinelake.search.vectors import Floats, read_samples
 

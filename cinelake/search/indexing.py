@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cinelake.errors import UsageError
-from cinelake.inference import inference_threads
-from cinelake.lake import Lake
+from cinelake.lake.cells import Lake
+from cinelake.lake.onnx import inference_threads
 from cinelake.search.index import About, VectorIndex, index_folder, put_index
 from cinelake.search.moments import Samples
 from cinelake.search.vectors import Floats, coverage, film_vectors, read_samples, unit

@@ -18,11 +18,11 @@ import numpy as np
 import pyarrow as pa
 
 from cinelake.errors import UnknownName, UsageError
-from cinelake.index import Index
-from cinelake.keys import key_params
+from cinelake.lake.index import Index
+from cinelake.plan.keys import key_params
 from cinelake.search.moments import Hit, hit_at, timecode
 from cinelake.search.vectors import Floats, film_vectors, read_samples, unit
-from cinelake.task import Film, Params, TaskSpec, find_task
+from cinelake.spec.task import Film, Params, TaskSpec, find_task
 
 MAX_BYTES, MAX_PIXELS = 256 << 20, 200_000_000
 """What a picture may have; a still of 16K has 133 million pixels."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 
 from cinelake.errors import UsageError
-from cinelake.lake import Lake
+from cinelake.lake.cells import Lake
 from cinelake.search.moments import Moment
 
 

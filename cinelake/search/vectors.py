@@ -16,9 +16,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from cinelake.errors import UsageError
-from cinelake.inference import inference_threads
-from cinelake.keys import digest
-from cinelake.lake import Lake
+from cinelake.lake.cells import Lake
+from cinelake.lake.onnx import inference_threads
+from cinelake.plan.keys import digest
 from cinelake.search.moments import Hit, Samples, best, hits_of
 
 PLACES = ("frame", "time_s", "shot")

@@ -18,10 +18,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from cinelake.artefacts import FILES, Artefact, artefact_digest
 from cinelake.errors import ModelUnusable, UnknownName
-from cinelake.manifest_sections import TrackingSettings
-from cinelake.model import Arrays
+from cinelake.lake.artefact import FILES, Artefact, artefact_digest
+from cinelake.manifest.sections import TrackingSettings
+from cinelake.spec.model import Arrays
 from cinelake.tracking.addresses import shown
 from cinelake.tracking.runs import TrainingRecord
 from cinelake.tracking.store import connect, tracking_errors

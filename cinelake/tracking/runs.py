@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any
 
 from cinelake.errors import UsageError
-from cinelake.manifest_sections import TrackingSettings
+from cinelake.manifest.sections import TrackingSettings
 from cinelake.tracking.addresses import cleaned, shown
 from cinelake.tracking.store import connect, experiment_id, tracking_errors
 

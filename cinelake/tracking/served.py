@@ -22,8 +22,8 @@ import mlflow
 import numpy as np
 from mlflow.pyfunc import PythonModel
 
-from cinelake.artefacts import read_artefact
-from cinelake.model import find_model
+from cinelake.lake.artefact import read_artefact
+from cinelake.spec.model import find_model
 
 
 class ServedModel(PythonModel):  # type: ignore[misc]  # MLflow is not type-checked here

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from cinelake.errors import StorageError
-from cinelake.interrupts import interrupts_held
-from cinelake.locks import alone
-from cinelake.manifest_sections import TrackingSettings
+from cinelake.manifest.sections import TrackingSettings
+from cinelake.storage.interrupts import interrupts_held
+from cinelake.storage.locks import alone
 from cinelake.tracking.addresses import cleaned, has_secrets, shown, sqlite_file
 
 QUIET = {

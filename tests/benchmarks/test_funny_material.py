@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks._drawn_funny import some_labels
 from benchmarks._friends import friends_config, read_episodes
-from cinelake.model import Example
+from cinelake.spec.model import Example
 
 REAL = Path(os.environ.get("CINELAKE_REAL_DATA") or Path(__file__).parents[3] / "shared" / "data")
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from cinelake.contracts import Contract
-from cinelake.lake import CellWriter, Footer, Lake
-from cinelake.task import find_task
+from cinelake.lake.cells import CellWriter, Footer, Lake
+from cinelake.spec.contract import Contract
+from cinelake.spec.task import find_task
 
 EMOTIONS = 7
 Rows = list[dict[str, str]]

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from cinelake.described import describe
 from cinelake.errors import UsageError
-from cinelake.index import Index
-from cinelake.lake import CellWriter, Footer, Lake
-from cinelake.manifest import load_manifest
-from cinelake.quality import measure_new, watched_tables
+from cinelake.lake.cells import CellWriter, Footer, Lake
+from cinelake.lake.index import Index
+from cinelake.manifest.document import load_manifest
+from cinelake.query.dictionary import describe
+from cinelake.query.quality import measure_new, watched_tables
 from cli.dictionary_pages import as_html, as_markdown, states
 from cli.lineage_picture import picture_of
 from cli.main import app

@@ -8,13 +8,13 @@ from core._eluv_films import changed, harmful
 from end_to_end._command import answer_of, cinelake
 from typer.testing import CliRunner
 
-from cinelake.eluv import PREDICTION, TRUTH, read_eluv
 from cinelake.errors import BadLabels, UsageError
-from cinelake.labels import read_labels
-from cinelake.lake import Lake
-from cinelake.model import find_model
-from cinelake.safe_pickle import read_pickle
+from cinelake.labels.store import read_labels
+from cinelake.lake.cells import Lake
+from cinelake.spec.model import find_model
 from cli.main import app
+from importers.eluv.format import PREDICTION, TRUTH, read_eluv
+from importers.eluv.pickles import read_pickle
 
 MANIFEST = """\
 lake: lake

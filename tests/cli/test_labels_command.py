@@ -16,7 +16,7 @@ from end_to_end._command import COMMAND, ROOT, environment
 from typer.testing import CliRunner
 
 from cinelake.errors import BadLabels, CinelakeError, UnknownName, UsageError
-from cinelake.labels import label_sets, label_versions
+from cinelake.labels.store import label_sets, label_versions
 from cli.main import app
 
 CSV = "movie_id,start_s,end_s,kind\ndawn,0,10,chase\ndawn,0:00:10,0:00:20.5,sorrow\ndusk,1,2,dialogue\n"

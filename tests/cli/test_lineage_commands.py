@@ -9,10 +9,10 @@ import pyarrow as pa
 import pytest
 from end_to_end._command import answer_of, cinelake
 
-from cinelake.lineage import trace
-from cinelake.manifest import load_manifest
-from cinelake.planning import plan_film, plan_manifest
-from cinelake.replay import compare, replay
+from cinelake.manifest.document import load_manifest
+from cinelake.plan.build import plan_film, plan_manifest
+from cinelake.plan.lineage import trace
+from cinelake.plan.replay import compare, replay
 from cli.lineage import _model_facts
 
 FILM = "the_golden_road_001"

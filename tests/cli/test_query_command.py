@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from end_to_end._command import COMMAND, cinelake, environment
 
-from cinelake.opened import open_lake
+from cinelake.client.lake_client import open_lake
 
 SHOTS = "select movie_id, count(*) as shots from shots group by all order by 1"
 FILMS = ["the_broken_river_000", "the_golden_road_001"]

@@ -14,11 +14,11 @@ from _answerable_lake import fill
 from end_to_end._command import cinelake
 from typer.testing import CliRunner
 
+from cinelake.client.lake_client import OpenLake, lake_contracts, open_lake
 from cinelake.errors import DamagedFilm, UnknownName, UsageError
-from cinelake.lake import Lake
-from cinelake.opened import OpenLake, lake_contracts, open_lake
-from cinelake.query import views_sql
-from cinelake.questions import find_question, known_questions
+from cinelake.lake.cells import Lake
+from cinelake.query.questions import find_question, known_questions
+from cinelake.query.views import views_sql
 from cli.dictionary import all_contracts
 from cli.main import app
 from cli.questions import ask_question

@@ -7,7 +7,7 @@ from core._labelled import a_project
 from typer.testing import CliRunner
 
 from cinelake.errors import UsageError
-from cinelake.lake import CellWriter, Footer, Lake
+from cinelake.lake.cells import CellWriter, Footer, Lake
 from cli.main import app
 from tasks.tags import TAGS
 

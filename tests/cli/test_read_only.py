@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from cinelake.client.lake_client import open_lake
 from cinelake.errors import UsageError
-from cinelake.opened import open_lake
 from cli.main import app
 
 Asked = Callable[[Path, str], object]

@@ -6,7 +6,7 @@ from end_to_end._command import answer_of, cinelake
 from end_to_end._lakes import TABLES, cells, other_files
 
 from cinelake.errors import NotAFilm
-from cinelake.lake import Lake
+from cinelake.lake.cells import Lake
 
 FILM = "the_golden_road_001"
 

@@ -10,10 +10,10 @@ from core._folder_store import store
 from media._numbered import numbered_film, shown_numbers
 from typer.testing import CliRunner
 
-from cinelake.contracts import Column, Contract
 from cinelake.errors import UnknownName, UsageError
-from cinelake.film_content import fingerprint
-from cinelake.lake import CellWriter, Footer, Lake
+from cinelake.lake.cells import CellWriter, Footer, Lake
+from cinelake.spec.contract import Column, Contract
+from cinelake.storage.content import fingerprint
 from cli.main import app
 
 __all__ = ["store"]

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from cinelake.contracts import Contract
-from cinelake.task import ManifestPath, Params, Resources, TaskSpec, VideoStream, task
+from cinelake.spec.contract import Contract
+from cinelake.spec.task import ManifestPath, Params, Resources, TaskSpec, VideoStream, task
 
 
 class PicturesParams(Params):

@@ -15,7 +15,7 @@ from fsspec.implementations.dirfs import DirFileSystem
 from fsspec.implementations.local import LocalFileSystem
 from pyarrow import fs
 
-from cinelake.storage import Place
+from cinelake.storage.store import Place
 
 Hook = Callable[[str], None]
 

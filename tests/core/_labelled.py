@@ -8,13 +8,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from cinelake.contracts import Column
-from cinelake.label_checks import LINE
-from cinelake.label_contract import LabelContract
-from cinelake.labels import FilmFacts, LabelVersion, import_labels
-from cinelake.lake import CellWriter, Footer, Lake
-from cinelake.model import Model
-from cinelake.task import Params, find_task
+from cinelake.labels.checks import LINE
+from cinelake.labels.store import FilmFacts, LabelVersion, import_labels
+from cinelake.lake.cells import CellWriter, Footer, Lake
+from cinelake.spec.contract import Column
+from cinelake.spec.labels import LabelContract
+from cinelake.spec.model import Model
+from cinelake.spec.task import Params, find_task
 
 KIND = Column("kind", pa.string(), "What happens.")
 SCENES = LabelContract("Scenes, side by side.", "spans", (KIND,), class_column="kind", overlap=False)

@@ -6,7 +6,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from cinelake.manifest_sections import TrackingSettings
+from cinelake.manifest.sections import TrackingSettings
 from cinelake.tracking.runs import TrainingRecord
 
 

@@ -10,15 +10,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from cinelake.contracts import Contract
-from cinelake.keys import key_params
-from cinelake.lake import CellWriter, Footer, Lake
-from cinelake.task import Film, find_task
-from tasks._pictures import encode
+from cinelake.lake.cells import CellWriter, Footer, Lake
+from cinelake.plan.keys import key_params
+from cinelake.spec.contract import Contract
+from cinelake.spec.task import Film, find_task
 from tasks.affect import AFFECT
 from tasks.appearances import APPEARANCES
 from tasks.embeddings import EMBEDDINGS, Embed, EmbeddingsParams
 from tasks.frames import FRAMES
+from tasks.shared.pictures import encode
 from tasks.shots import MOTION_SIZE, SHOTS
 from tasks.tag_shots import TAG_SHOTS
 

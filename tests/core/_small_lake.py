@@ -7,8 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from cinelake.contracts import ENUM, Column, Contract, vector
-from cinelake.lake import CellWriter, Footer, Lake
+from cinelake.lake.cells import CellWriter, Footer, Lake
+from cinelake.spec.contract import ENUM, Column, Contract, vector
 
 MARKS = Contract(
     table="marks",

@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from cinelake.artefacts import Artefact
-from cinelake.contracts import Column
-from cinelake.label_contract import LabelContract
-from cinelake.learning.training import Training
-from cinelake.model import Arrays, Example, Judgement, Model, Scores, Trained, joined
-from cinelake.task import Params, TableReader
+from cinelake.lake.artefact import Artefact
+from cinelake.spec.contract import Column
+from cinelake.spec.labels import LabelContract
+from cinelake.spec.model import Arrays, Example, Judgement, Model, Scores, Trained, joined
+from cinelake.spec.task import Params, TableReader
+from cinelake.spec.training import Training
 
 
 class Config(Params):

@@ -16,13 +16,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from cinelake.contracts import ENUM, Column, Contract
-from cinelake.lake import Lake
-from cinelake.manifest import load_manifest
+from cinelake.lake.cells import Lake
+from cinelake.manifest.document import load_manifest
 from cinelake.media.batches import FrameBatch, SoundBatch
-from cinelake.planning import Planning, plan_manifest
-from cinelake.step import Event, Step, StepReport, run_step
-from cinelake.task import Film, NoParams, Params, SoundStream, TableReader, VideoClock, VideoStream, task
+from cinelake.plan.build import Planning, plan_manifest
+from cinelake.run.step import Event, Step, StepReport, run_step
+from cinelake.spec.contract import ENUM, Column, Contract
+from cinelake.spec.task import Film, NoParams, Params, SoundStream, TableReader, VideoClock, VideoStream, task
 
 PICTURES = VideoStream(width=16, height=12, pixel_format="gray")
 HOOKS: dict[str, Callable[[], Any]] = {}

@@ -12,10 +12,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from cinelake.index import Entry
-from cinelake.keys import Recipe
-from cinelake.lake import Footer
-from cinelake.plan import Cell, Plan, Planned, Snapshot, make_plan
+from cinelake.lake.cells import Footer
+from cinelake.lake.index import Entry
+from cinelake.plan.keys import Recipe
+from cinelake.plan.plan import Cell, Plan, Planned, Snapshot, make_plan
 
 Made = tuple[Any, ...]
 

@@ -13,12 +13,13 @@ from _declared_tasks import KNOWN
 from _toy_model import MODEL as TOY
 from _toy_tasks import HOOKS, TASKS, Night
 
-from cinelake import manifest as manifest_file
-from cinelake import manifest_models, manifest_tasks
 from cinelake.errors import ManifestError, UnknownName
-from cinelake.manifest import Manifest, load_manifest
-from cinelake.model import Model
-from cinelake.task import TaskSpec
+from cinelake.manifest import document as manifest_file
+from cinelake.manifest import models as manifest_models
+from cinelake.manifest import tasks as manifest_tasks
+from cinelake.manifest.document import Manifest, load_manifest
+from cinelake.spec.model import Model
+from cinelake.spec.task import TaskSpec
 
 HEAD = 'lake: lake\ncatalogue: {films: "films/*"}\n'
 

@@ -6,10 +6,10 @@ import time
 
 import pytest
 
-from cinelake.backfill import chosen, parse_since
 from cinelake.errors import UsageError
-from cinelake.manifest import load_manifest
-from cinelake.planning import plan_manifest
+from cinelake.manifest.document import load_manifest
+from cinelake.plan.build import plan_manifest
+from cinelake.plan.scope import chosen, parse_since
 
 
 @pytest.fixture

@@ -13,17 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cinelake.catalogue import (
-    Catalogue,
-    CatalogueFilm,
-    duplicates,
-    is_movie_id,
-    movie_id_of,
-    read_catalogue,
-)
+from cinelake.catalogue.films import Catalogue, CatalogueFilm, duplicates, is_movie_id, movie_id_of, read_catalogue
 from cinelake.errors import FilmMissing, ManifestError
-from cinelake.film_content import BLOCK_BYTES, fingerprint
-from cinelake.manifest import CatalogueSettings
+from cinelake.manifest.document import CatalogueSettings
+from cinelake.storage.content import BLOCK_BYTES, fingerprint
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from _toy_tasks import Clock, Sums
 
-from cinelake import fingerprint
 from cinelake.errors import UsageError
-from cinelake.fingerprint import code_fingerprint, complaint, read_stamp, stamp_task, stamped
-from cinelake.task import TaskSpec
+from cinelake.spec import code_stamp as fingerprint
+from cinelake.spec.code_stamp import code_fingerprint, complaint, read_stamp, stamp_task, stamped
+from cinelake.spec.task import TaskSpec
 
 PRESENT = stamped()
 SPEC: TaskSpec = Clock.spec

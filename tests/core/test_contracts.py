@@ -13,8 +13,8 @@ from _small_lake import MARKS, marks
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cinelake.contracts import ENUM, Column, Contract, Rule, vector
 from cinelake.errors import ContractViolation
+from cinelake.spec.contract import ENUM, Column, Contract, Rule, vector
 
 
 def replaced(batch: pa.RecordBatch, column: str, values: Any) -> pa.RecordBatch:

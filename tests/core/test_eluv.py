@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from _eluv_films import FILES, FILM, changed, film_bytes
 
-from cinelake.eluv import commit_features, feature_batch, label_rows, prediction_bytes, read_eluv
-from cinelake.lake import Lake
-from cinelake.safe_pickle import read_pickle_bytes
-from cinelake.task import find_task
+from cinelake.lake.cells import Lake
+from cinelake.spec.task import find_task
+from importers.eluv.format import commit_features, feature_batch, label_rows, prediction_bytes, read_eluv
+from importers.eluv.pickles import read_pickle_bytes
 
 CONTRACT = find_task("shot_features").contract
 

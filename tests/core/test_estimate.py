@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from _small_lake import commit_marks
 
-from cinelake.estimate import estimate
-from cinelake.index import Index
-from cinelake.lake import Lake
-from cinelake.plan import Cell
+from cinelake.lake.cells import Lake
+from cinelake.lake.index import Index
+from cinelake.plan.forecast.estimate import estimate
+from cinelake.plan.plan import Cell
 
 
 @pytest.fixture

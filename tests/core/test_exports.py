@@ -15,11 +15,11 @@ from PIL import Image
 from pysubs2 import SSAFile
 
 from cinelake.errors import UsageError
-from cinelake.fcpxml import fcpxml_text
-from cinelake.marks import Mark, disjoint, joined, marks_of
-from cinelake.sheets import csv_text, safe_text
-from cinelake.timeline import Event, Source, build_in_place, drops_frames, edl_text, timecode_rate
-from cinelake.web_captions import thumbnails, vtt_text
+from export.captions import thumbnails, vtt_text
+from export.csv import csv_text, safe_text
+from export.fcpxml import fcpxml_text
+from export.spans import Mark, disjoint, joined, marks_of
+from export.timeline import Event, Source, build_in_place, drops_frames, edl_text, timecode_rate
 
 FILM = Source("/films/a film.mp4", fps=25.0, steady=True, frames=250_000, end_s=10_000.0)
 SPANS = [(0, 100), (150, 1801), (17_982, 17_990)]

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from _folder_store import FolderStore, raising, store
 
-from cinelake.catalogue import Catalogue, read_catalogue
+from cinelake.catalogue.films import Catalogue, read_catalogue
+from cinelake.catalogue.listing import Listing, list_films
 from cinelake.errors import ManifestError, StorageError
-from cinelake.film_content import fingerprint
-from cinelake.film_listing import Listing, list_films
-from cinelake.film_store import FilmStore
-from cinelake.index import Index
-from cinelake.lake import Lake
-from cinelake.manifest import CatalogueSettings, load_manifest
+from cinelake.lake.cells import Lake
+from cinelake.lake.index import Index
+from cinelake.manifest.document import CatalogueSettings, load_manifest
+from cinelake.storage.content import fingerprint
+from cinelake.storage.objects import FilmStore
 
 __all__ = ["store"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cinelake import forecast
-from cinelake.forecast import Films, Forecast, run_of
-from cinelake.simulated_cluster import Settings
-from cinelake.simulation import Leg, simulate
+from cinelake.plan.forecast import bounds as forecast
+from cinelake.plan.forecast.bounds import Films, Forecast, run_of
+from cinelake.plan.forecast.cluster import Settings
+from cinelake.plan.forecast.simulation import Leg, simulate
 
 VARIED = [[Leg(1, 0, 5.3), Leg(0, 0.5, 1.1)], [Leg(1, 0, 15.7), Leg(0, 0.5, 3.2)], [Leg(1, 0, 10.9)]]
 FOUR_NODES = Settings(nodes=4, cpus=8, gpus=1, engine="ray", driver_ms=0)

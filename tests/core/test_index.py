@@ -16,11 +16,11 @@ import pyarrow.parquet as pq
 import pytest
 from _small_lake import commit_marks, marks
 
-from cinelake import index as index_module
 from cinelake.errors import DamagedFilm
-from cinelake.film_content import fingerprint
-from cinelake.index import Index
-from cinelake.lake import Lake
+from cinelake.lake import index as index_module
+from cinelake.lake.cells import Lake
+from cinelake.lake.index import Index
+from cinelake.storage.content import fingerprint
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from cinelake.interrupts import interrupts_held
+from cinelake.storage.interrupts import interrupts_held
 
 
 @pytest.fixture(autouse=True)

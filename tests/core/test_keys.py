@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cinelake.keys import Recipe, digest, first_difference, key_params
-from cinelake.task import ManifestPath, Params
+from cinelake.plan.keys import Recipe, digest, first_difference, key_params
+from cinelake.spec.task import ManifestPath, Params
 
 PARAMS = {"fps": 1.0, "sizes": [1, 2], "detector": {"file": "a", "threshold": 0.5}}
 RECIPE = Recipe("frames", version=1, revision=1, params=PARAMS, model={"name": "scenes", "version": 3})

@@ -9,10 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 from _labelled import KIND, RATINGS, SCENES, TAGS, rows_of, scene, take
 
-from cinelake.contracts import Column
 from cinelake.errors import BadLabels, CannotTrain, StorageError, UnknownName, UsageError
-from cinelake.label_contract import LabelContract
-from cinelake.labels import (
+from cinelake.labels.store import (
     FilmFacts,
     import_labels,
     label_kinds,
@@ -21,6 +19,8 @@ from cinelake.labels import (
     read_labels,
     stored_labels,
 )
+from cinelake.spec.contract import Column
+from cinelake.spec.labels import LabelContract
 
 
 def counting(root, **options):

@@ -4,9 +4,9 @@ import pyarrow as pa
 import pytest
 from _labelled import FACES, FILMS, GENRES, KINDS, RATINGS, SCENES, TAGS, rows_of, scene
 
-from cinelake.contracts import ENUM, Column
-from cinelake.label_checks import FILE, check_labels
-from cinelake.label_contract import LabelContract
+from cinelake.labels.checks import FILE, check_labels
+from cinelake.spec.contract import ENUM, Column
+from cinelake.spec.labels import LabelContract
 
 
 def problems(contract, *rows, **options):

@@ -6,9 +6,9 @@ import pandas
 import pytest
 from _labelled import FACES, FILMS, GENRES, KINDS, SCENES, TAGS
 
-from cinelake.catalogue import CatalogueFilm
-from cinelake.label_checks import FILE, LINE, check_labels
-from cinelake.label_files import at_a_rate, in_class_folders, read_files
+from cinelake.catalogue.films import CatalogueFilm
+from cinelake.labels.checks import FILE, LINE, check_labels
+from cinelake.labels.readers import at_a_rate, in_class_folders, read_files
 
 TEXT = "movie_id,start_s,end_s,kind\ndawn,0,10,chase\ndawn,10,20,sorrow\n"
 ROWS = [("dawn", 0.0, 10.0, "chase"), ("dawn", 10.0, 20.0, "sorrow")]

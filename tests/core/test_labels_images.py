@@ -6,10 +6,10 @@ import pytest
 from _labelled import FACES, SCENES, TAGS
 
 from cinelake.errors import CannotTrain
-from cinelake.label_images import image_file, image_rows, keep_images, numbered, scan_images
+from cinelake.labels.images import image_file, image_rows, keep_images, numbered, scan_images
 from cinelake.learning.images import MemoryTable, image_features, image_tables
-from cinelake.manifest import load_manifest
-from cinelake.task import find_task
+from cinelake.manifest.document import load_manifest
+from cinelake.spec.task import find_task
 
 
 def draw(folder, *names, size=(48, 64), seed=0):
@@ -175,7 +175,7 @@ def test_features_of_images_are_made_by_the_tasks_of_the_manifest(pictures, entr
 
 
 def _film():
-    from cinelake.task import Film
+    from cinelake.spec.task import Film
 
     return Film("images_heat")
 

@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from cinelake.errors import CannotTrain, UsageError
-from cinelake.label_images import IMAGES, image_file, numbered
-from cinelake.label_patches import PatchScan, holds_patches, keep_patches, patch_rows, scan_patches
+from cinelake.labels.images import IMAGES, image_file, numbered
+from cinelake.labels.patches import PatchScan, holds_patches, keep_patches, patch_rows, scan_patches
 from cinelake.learning.images import image_features, patch_bytes
-from cinelake.manifest import load_manifest
+from cinelake.manifest.document import load_manifest
 from models.expressions import LABELS
 
 SIZE = 48 * 48

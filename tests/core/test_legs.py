@@ -5,9 +5,9 @@ from __future__ import annotations
 from _toy_tasks import HOOKS, Night, outcomes
 
 from cinelake.errors import DamagedFilm
-from cinelake.legs import legs, walk
-from cinelake.step import Step, StepReport, run_step
-from cinelake.task import Resources
+from cinelake.run.stages import legs, walk
+from cinelake.run.step import Step, StepReport, run_step
+from cinelake.spec.task import Resources
 
 ON_GPU = "sums: {resources: {gpus: 0.5}}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cinelake.errors import UsageError
-from cinelake.locks import alone
+from cinelake.storage.locks import alone
 
 
 def test_who_comes_second_is_told_why_it_must_wait(tmp_path):

@@ -10,8 +10,8 @@ from _declared_tasks import KNOWN, NetworkFile, PersonsParams, PicturesParams
 from _toy_model import MODEL as TOY
 
 from cinelake.errors import ManifestError, UnknownName
-from cinelake.manifest import load_manifest
-from cinelake.task import Resources
+from cinelake.manifest.document import load_manifest
+from cinelake.spec.task import Resources
 
 pytestmark = pytest.mark.usefixtures("known_tasks", "own_kinds_of_models")
 

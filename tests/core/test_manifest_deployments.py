@@ -3,7 +3,7 @@
 import pytest
 
 from cinelake.errors import ManifestError
-from cinelake.manifest import load_manifest
+from cinelake.manifest.document import load_manifest
 
 START = "lake: lake\ncatalogue: {films: films}\ntasks: {films: , shots: }\n"
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from cinelake import manifest_sections as sections
-from cinelake.manifest import load_manifest, manifest_schema
-from cinelake.manifest_sections import EntryOptions, Sections
-from cinelake.manifest_yaml import read_yaml
-from cinelake.task import find_task, known_tasks
+from cinelake.manifest import sections
+from cinelake.manifest.document import load_manifest, manifest_schema
+from cinelake.manifest.sections import EntryOptions, Sections
+from cinelake.manifest.yaml import read_yaml
+from cinelake.spec.task import find_task, known_tasks
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "pipeline.yaml").read_text(encoding="utf-8")

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from _declared_tasks import KNOWN, declared
 
-from cinelake import manifest_tasks
-from cinelake.task import TaskSpec
+from cinelake.manifest import tasks as manifest_tasks
+from cinelake.spec.task import TaskSpec
 
 pytestmark = pytest.mark.usefixtures("known_tasks", "own_kinds_of_models")
 

@@ -9,9 +9,9 @@ import pytest
 from _small_lake import commit_marks
 
 from cinelake.errors import NotMeasured
-from cinelake.index import Index
-from cinelake.lake import Lake
-from cinelake.measured_costs import CellCost, FilmCost, measured_films
+from cinelake.lake.cells import Lake
+from cinelake.lake.index import Index
+from cinelake.plan.forecast.costs import CellCost, FilmCost, measured_films
 
 
 def lake_with(folder: Path, **runs: dict[str, Any]) -> Index:

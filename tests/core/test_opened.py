@@ -10,10 +10,10 @@ import pytest
 from _small_lake import commit_marks, marks
 
 import cinelake
+from cinelake.client.lake_client import OpenLake, lake_contracts
 from cinelake.errors import StorageError, UnknownName, UsageError
-from cinelake.lake import Lake
-from cinelake.opened import OpenLake, lake_contracts
-from cinelake.query import views_sql
+from cinelake.lake.cells import Lake
+from cinelake.query.views import views_sql
 
 
 @pytest.fixture

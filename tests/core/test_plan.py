@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from cinelake.index import Entry
-from cinelake.plan import Plan, Snapshot, make_plan, select
+from cinelake.lake.index import Entry
+from cinelake.plan.plan import Plan, Snapshot, make_plan, select
 
 ENDINGS = st.sampled_from(["made", "made", "made", "permanent", "transient"])
 

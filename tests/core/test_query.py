@@ -11,13 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 from _small_lake import MARKS, commit_marks, marks
 
-from cinelake.contracts import ENUM, Column, Contract, vector
 from cinelake.errors import DamagedFilm, StorageError, UsageError
-from cinelake.index import Index
-from cinelake.keys import Recipe
-from cinelake.lake import Lake
-from cinelake.plan import Planned, Snapshot, make_plan
-from cinelake.query import ask, cell_rows, open_query
+from cinelake.lake.cells import Lake
+from cinelake.lake.index import Index
+from cinelake.plan.keys import Recipe
+from cinelake.plan.plan import Planned, Snapshot, make_plan
+from cinelake.query.views import ask, cell_rows, open_query
+from cinelake.spec.contract import ENUM, Column, Contract, vector
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -10,7 +10,7 @@ import pytest
 from _eluv_films import FILES, FILM, film_bytes, harmful, tensor_bytes
 
 from cinelake.errors import ModelUnusable
-from cinelake.safe_pickle import read_pickle, read_pickle_bytes
+from importers.eluv.pickles import read_pickle, read_pickle_bytes
 
 
 @pytest.mark.parametrize("form", FILES)

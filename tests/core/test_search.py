@@ -13,12 +13,12 @@ from _search_lake import FILMS, PER_SHOT, SHOTS_OF_FILM, commit, pattern, search
 from PIL import Image
 
 import cinelake
+from cinelake.client.lake_client import OpenLake, lake_contracts
 from cinelake.errors import UsageError
-from cinelake.lake import Lake
-from cinelake.opened import OpenLake, lake_contracts
-from cinelake.search.asked import Answer, Search, Searcher
+from cinelake.lake.cells import Lake
 from cinelake.search.conditions import Conditions
 from cinelake.search.moments import Moment, best, hits_of, timecode
+from cinelake.search.searcher import Answer, Search, Searcher
 from cinelake.search.thumbnails import write_thumbnails
 from cinelake.search.vectors import film_vectors, read_samples, unit
 from tasks.embeddings import EMBEDDINGS

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from _search_lake import commit, searched_lake
 
+from cinelake.client.lake_client import lake_contracts
 from cinelake.errors import StorageError, UsageError
-from cinelake.lake import Lake
-from cinelake.opened import lake_contracts
-from cinelake.search.asked import Answer, Search, Searcher, index_lake
+from cinelake.lake.cells import Lake
 from cinelake.search.index import about_index, index_folder
+from cinelake.search.searcher import Answer, Search, Searcher, index_lake
 from tasks.embeddings import EMBEDDINGS
 
 ROWS, SIZE = 400, 16

@@ -8,8 +8,8 @@ import pytest
 from pydantic import Field
 
 from cinelake.errors import UsageError
-from cinelake.search_space import as_ranges, check_space, space_problems
-from cinelake.task import Params
+from cinelake.spec.space import as_ranges, check_space, space_problems
+from cinelake.spec.task import Params
 
 
 class Config(Params):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cinelake.errors import UnknownName, UsageError
-from cinelake.plan import Plan, select
+from cinelake.plan.plan import Plan, select
 
 TABLES = [
     Table("films", []),

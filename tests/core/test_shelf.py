@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from cinelake.errors import UsageError
-from cinelake.model import Example, joined
-from cinelake.shelf import Shelf, bytes_in_memory, is_on_disk, stacked
+from cinelake.lake.spill import Shelf, bytes_in_memory, is_on_disk, stacked
+from cinelake.spec.model import Example, joined
 
 VECTORS = np.arange(12, dtype=np.float32).reshape(4, 3)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cinelake.sidecars import names_here, sidecar_name, sidecars_of
+from cinelake.catalogue.sidecars import names_here, sidecar_name, sidecars_of
 
 
 def names(folder: Path, *films: str) -> dict[str, list[str]]:

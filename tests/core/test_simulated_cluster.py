@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from cinelake.errors import UsageError
-from cinelake.simulated_cluster import DRIVER_MS, Settings, parse_settings
-from cinelake.simulation import Pool
+from cinelake.plan.forecast.cluster import DRIVER_MS, Settings, parse_settings
+from cinelake.plan.forecast.simulation import Pool
 
 
 def test_words_become_pools_a_link_and_a_driver() -> None:

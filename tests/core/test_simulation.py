@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cinelake.simulation import Cluster, Leg, Pool, simulate
+from cinelake.plan.forecast.simulation import Cluster, Leg, Pool, simulate
 
 DECODING, WITH_GPU = Leg(1, 0, 10.0), Leg(0, 1, 4.0)
 

@@ -16,10 +16,10 @@ from _folder_store import FolderStore, raising, store
 from _toy_tasks import HOOKS, TASKS, Night, outcomes
 
 from cinelake.errors import DiskFull, InputChanged, StagingFull, StorageError, StoreUnavailable
-from cinelake.staging import Staging, staged, sweep_staged
-from cinelake.step import StepReport
-from cinelake.storage import Place
-from cinelake.task import Film
+from cinelake.run.staging import Staging, staged, sweep_staged
+from cinelake.run.step import StepReport
+from cinelake.spec.task import Film
+from cinelake.storage.store import Place
 
 __all__ = ["store"]
 GB = 10**9
@@ -216,7 +216,7 @@ def test_who_came_first_is_not_overtaken_by_a_smaller_film(tmp_path: Path, film:
 
 def hold(folder: str, ready: Any) -> None:
     """What a process that will be killed does: it has asked for room, and copies."""
-    from cinelake import staging as module
+    from cinelake.run import staging as module
 
     with module._room(Path(folder), 1000, 1000, lambda _: None) as mine:
         (mine / "x.mp4.part").write_bytes(bytes(500))

@@ -10,8 +10,8 @@ import pytest
 from _toy_tasks import HOOKS, Night, outcomes
 
 from cinelake.errors import DamagedFilm, FilmError, InputChanged, StorageError, UsageError, WeightsMissing
-from cinelake.step import Step, run_step
-from cinelake.task import Film
+from cinelake.run.step import Step, run_step
+from cinelake.spec.task import Film
 
 
 def raising(error: BaseException) -> Callable[[], None]:

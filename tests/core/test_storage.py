@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cinelake.errors import StorageError
-from cinelake.storage import Stamp, Storage, storage_errors
+from cinelake.storage.store import Stamp, Storage, storage_errors
 
 
 @pytest.fixture

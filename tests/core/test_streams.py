@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from _toy_tasks import HOOKS, TASKS, Night, outcomes
 
-from cinelake.step import run_step
+from cinelake.run.step import run_step
 
 
 @pytest.fixture

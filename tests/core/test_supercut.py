@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from cinelake.errors import UnknownName, UsageError
-from cinelake.supercut import (
+from export.supercut import (
     Span,
     appearing,
     chosen,

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from _toy_tasks import Cards, Clock, Echoes, Sums
 
-from cinelake.contracts import Contract
 from cinelake.errors import UnknownName
-from cinelake.task import (
+from cinelake.spec.contract import Contract
+from cinelake.spec.task import (
     Params,
     Resources,
     SoundStream,

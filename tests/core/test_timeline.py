@@ -7,7 +7,7 @@ import opentimelineio as otio
 import pytest
 
 from cinelake.errors import UsageError
-from cinelake.timeline import Event, Source, build_timeline, drops_frames, edl_text, timecode_rate
+from export.timeline import Event, Source, build_timeline, drops_frames, edl_text, timecode_rate
 
 FILM = Source("/films/a film.mp4", fps=25.0, steady=True, frames=250_000, end_s=10_000.0)
 

@@ -9,7 +9,7 @@ import pytest
 from _mlflow_store import store_in
 
 from cinelake.errors import StorageError, UsageError
-from cinelake.manifest_sections import TrackingSettings
+from cinelake.manifest.sections import TrackingSettings
 from cinelake.tracking.runs import TrainingRecord
 
 

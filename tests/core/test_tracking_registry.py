@@ -20,10 +20,10 @@ import pytest
 from _mlflow_store import store_in
 from _toy_model import MODEL, Config
 
-from cinelake.artefacts import read_artefact, write_artefact
 from cinelake.errors import ModelUnusable, StorageError, UnknownName
-from cinelake.manifest_sections import TrackingSettings
-from cinelake.model import Trained
+from cinelake.lake.artefact import read_artefact, write_artefact
+from cinelake.manifest.sections import TrackingSettings
+from cinelake.spec.model import Trained
 from cinelake.tracking import registry
 from cinelake.tracking.runs import TrainingRecord
 from cinelake.tracking.store import QUIET

@@ -10,11 +10,11 @@ import pytest
 from _small_lake import MARKS, commit_marks, marks
 
 import cinelake
-from cinelake.contracts import Measure
-from cinelake.index import Index
-from cinelake.lake import Lake
-from cinelake.manifest_sections import BoundSettings
-from cinelake.quality import Watched, broken_bounds, drifts, history, latest, measure_new, outliers, robust_scores
+from cinelake.lake.cells import Lake
+from cinelake.lake.index import Index
+from cinelake.manifest.sections import BoundSettings
+from cinelake.query.quality import Watched, broken_bounds, drifts, history, latest, measure_new, outliers, robust_scores
+from cinelake.spec.contract import Measure
 
 PER_FILM = (Measure("highest", "max(mark)", "The highest mark.", "marks"),)
 TABLES = {"marks": Watched(replace(MARKS, measures=PER_FILM))}

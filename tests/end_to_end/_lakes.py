@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from end_to_end._command import cinelake, end_started
 
-from cinelake.lake import FOOTER_KEY, Footer
+from cinelake.lake.cells import FOOTER_KEY, Footer
 from examples.draw import draw_catalogue
 from flows.server import PrefectServer, free_port, start_prefect
 

@@ -16,10 +16,10 @@ from end_to_end._bad_films import ODD, Odd, draw, pointers
 from end_to_end._command import answer_of, cinelake, start
 from end_to_end._lakes import MANIFEST, TABLES, change, contents, identities, read
 
-from cinelake.catalogue import movie_id_of
-from cinelake.manifest import load_manifest
-from cinelake.planning import plan_manifest
-from cinelake.step import run_step
+from cinelake.catalogue.films import movie_id_of
+from cinelake.manifest.document import load_manifest
+from cinelake.plan.build import plan_manifest
+from cinelake.run.step import run_step
 
 pytestmark = pytest.mark.slow
 GOOD = ("good_one.mp4", "good_two.mkv")

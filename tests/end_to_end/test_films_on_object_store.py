@@ -19,9 +19,9 @@ from end_to_end._lakes import cells, change, contents, copied
 
 from benchmarks._object_store import ObjectStore
 from cinelake.errors import InputChanged, StoreUnavailable
-from cinelake.staging import COPY_BYTES, Staging, staged
-from cinelake.storage import Place
-from cinelake.task import Film
+from cinelake.run.staging import COPY_BYTES, Staging, staged
+from cinelake.spec.task import Film
+from cinelake.storage.store import Place
 
 pytestmark = pytest.mark.slow
 BUCKET = "films"

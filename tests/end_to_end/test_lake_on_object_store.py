@@ -16,8 +16,8 @@ from pyarrow import fs
 
 from benchmarks._object_store import ObjectStore
 from cinelake.errors import StorageError
-from cinelake.lake import FOOTER_KEY, Footer
-from cinelake.storage import Place, Storage
+from cinelake.lake.cells import FOOTER_KEY, Footer
+from cinelake.storage.store import Place, Storage
 
 pytestmark = pytest.mark.slow
 

@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from cinelake.step import OnEvent
-from cinelake.task import Resources
+from cinelake.run.step import OnEvent
+from cinelake.spec.task import Resources
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
 
-from cinelake.contracts import Column, Contract
-from cinelake.task import Film, NoParams, TableReader, task
+from cinelake.spec.contract import Column, Contract
+from cinelake.spec.task import Film, NoParams, TableReader, task
 
 TABLE = Contract("taken", "How much was taken.", [Column("bytes", pa.int64(), "Bytes.")], key=["bytes"])
 PIECE_BYTES = 256 * 2**20

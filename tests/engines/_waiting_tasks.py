@@ -10,9 +10,9 @@ from pathlib import Path
 import pyarrow as pa
 
 import cinelake
-from cinelake.contracts import Column, Contract
 from cinelake.media.batches import FrameBatch
-from cinelake.task import Film, NoParams, Params, TableReader, VideoClock, task
+from cinelake.spec.contract import Column, Contract
+from cinelake.spec.task import Film, NoParams, Params, TableReader, VideoClock, task
 
 LONGEST_S = 120
 

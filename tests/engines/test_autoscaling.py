@@ -14,8 +14,8 @@ from engines._waiting import HERE, Waiting, await_that, waiting_project
 
 from benchmarks._clusters import CLUSTERS, RunningCluster
 from cinelake.engines.cluster import at_once
-from cinelake.manifest_sections import EngineSettings, NodeKind
-from cinelake.task import Resources
+from cinelake.manifest.sections import EngineSettings, NodeKind
+from cinelake.spec.task import Resources
 
 KINDS = [NodeKind(cpus=16, memory_gb=32, most=4), NodeKind(gpus=1, memory_gb=8, most=3)]
 

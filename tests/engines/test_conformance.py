@@ -17,9 +17,9 @@ from end_to_end._command import answer_of, below
 from end_to_end._lakes import change, contents, copied, footer, read
 from engines._waiting import Waiting, await_that, waiting_project
 
-from cinelake.manifest import load_manifest
-from cinelake.planning import plan_manifest
-from cinelake.step import run_step
+from cinelake.manifest.document import load_manifest
+from cinelake.plan.build import plan_manifest
+from cinelake.run.step import run_step
 
 ENGINES = ["local", pytest.param("dask", marks=pytest.mark.slow), pytest.param("ray", marks=pytest.mark.slow)]
 

@@ -8,8 +8,8 @@ import pytest
 from cinelake.engines import make_engine
 from cinelake.engines.cluster import check_fits
 from cinelake.errors import EngineUnavailable
-from cinelake.manifest import load_manifest
-from cinelake.task import Resources
+from cinelake.manifest.document import load_manifest
+from cinelake.spec.task import Resources
 from flows.server import free_port
 
 CLUSTERS = ["dask", "ray"]

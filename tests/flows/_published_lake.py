@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from cinelake.lake import CellWriter, Footer
-from cinelake.manifest import load_manifest
-from cinelake.planning import Planning, plan_manifest
-from cinelake.task import find_task
+from cinelake.lake.cells import CellWriter, Footer
+from cinelake.manifest.document import load_manifest
+from cinelake.plan.build import Planning, plan_manifest
+from cinelake.spec.task import find_task
 
 MANIFEST = """\
 lake: lake

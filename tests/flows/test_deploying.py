@@ -9,8 +9,8 @@ import time
 import pytest
 
 from cinelake.errors import EngineUnavailable, UnknownName, UsageError
-from cinelake.manifest import load_manifest
-from flows.happenings import catalogue_ran
+from cinelake.manifest.document import load_manifest
+from flows.events import catalogue_ran
 from flows.server import free_port, kept_server
 
 pytestmark = pytest.mark.slow

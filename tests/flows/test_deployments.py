@@ -4,7 +4,7 @@ import importlib
 
 import pytest
 
-from cinelake.manifest import load_manifest
+from cinelake.manifest.document import load_manifest
 from flows.deployments import ENTRYPOINTS, Item, compare, project_of, wanted
 
 TEXT = """\

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from cinelake.errors import UsageError
-from cinelake.manifest import load_manifest
-from cinelake.planning import plan_manifest
-from cinelake.step import CellReport, StepReport
+from cinelake.manifest.document import load_manifest
+from cinelake.plan.build import plan_manifest
+from cinelake.run.step import CellReport, StepReport
 from flows.monitoring import monitored
 
 ROOT = Path(__file__).parents[2]

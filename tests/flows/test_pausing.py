@@ -6,8 +6,8 @@ import time
 import pytest
 from end_to_end._command import asked, cinelake, start
 
-from cinelake.lake import Lake
-from cinelake.pausing import Gate, is_paused, pause, resume
+from cinelake.lake.cells import Lake
+from cinelake.lake.control import Gate, is_paused, pause, resume
 
 
 def test_the_gate_closes_and_opens_and_says_so(tmp_path, monkeypatch):

@@ -11,8 +11,8 @@ from _published_lake import planned, write_films, write_shots
 
 import cinelake
 from cinelake.errors import InputChanged, PublishRefused, UnknownName, UsageError
-from cinelake.publication import bucket_count, bucket_of
-from cinelake.published import latest_number, version_numbers
+from cinelake.lake.publication import bucket_count, bucket_of
+from cinelake.lake.published import latest_number, version_numbers
 from flows.publishing import publish_planned, roll_back
 
 BUCKETS = "publish: {buckets: 4, keep: 2, workers: 1}\n"
@@ -102,7 +102,7 @@ def test_broken_bounds_refuse_a_publish(project: Path) -> None:
 
 
 def test_a_second_publisher_is_kept_out(project: Path) -> None:
-    from cinelake.published import one_publisher
+    from cinelake.lake.published import one_publisher
 
     planning = planned(project)
     with one_publisher(planning.lake), pytest.raises(UsageError, match="another process"):

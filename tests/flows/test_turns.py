@@ -11,7 +11,7 @@ from end_to_end._lakes import change
 from engines._waiting import await_that, waiting_project
 
 from benchmarks._clusters import end_tree
-from cinelake.storage import Place
+from cinelake.storage.store import Place
 from flows.server import free_port, start_prefect
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -72,7 +72,7 @@ with turn(Place(sys.argv[1]), print):
 
 
 def test_a_server_that_is_started_again_still_gets_the_turn_back(tmp_path):
-    from flows.turns import turn_of
+    from flows.lake_lock import turn_of
 
     port, lake = free_port(), Place(str(tmp_path / "lake"))
     server = start_prefect(tmp_path, port, services=True)

@@ -8,7 +8,7 @@ import pytest
 from gpu._convolution import NODES, convolution, pictures
 from gpu._device import TOLERANCE, why_not
 
-from cinelake.inference import onnx_session, require_device, session_options
+from cinelake.lake.onnx import onnx_session, require_device, session_options
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(bool(why_not()), reason=why_not())]
 CUDA = "CUDAExecutionProvider"

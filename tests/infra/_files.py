@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from cinelake.manifest_sections import EngineSettings, NodeKind
+from cinelake.manifest.sections import EngineSettings, NodeKind
 
 ROOT = Path(__file__).parents[2]
 INFRA = ROOT / "infra"

@@ -71,7 +71,7 @@ def test_decoding_cannot_land_on_the_node_with_the_gpu(services):
 
 
 def test_its_manifest_is_one_and_names_services_of_the_file(services, tmp_path):
-    from cinelake.manifest import load_manifest
+    from cinelake.manifest.document import load_manifest
 
     (tmp_path / "films").mkdir()
     (tmp_path / "films" / "film.mp4").touch()

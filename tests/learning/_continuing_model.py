@@ -9,8 +9,8 @@ import numpy as np
 from core import _toy_model
 from core._toy_model import Config
 
-from cinelake.learning.training import Training
-from cinelake.model import Example, Trained
+from cinelake.spec.model import Example, Trained
+from cinelake.spec.training import Training
 
 
 def train(training: Sequence[Example], validation: Sequence[Example], config: Config, about: Training) -> Trained:

@@ -12,8 +12,8 @@ import pyarrow as pa
 from core._mlflow_store import store_in
 from learning._taught import Project
 
-from cinelake.label_checks import FilmFacts
-from cinelake.labels import import_labels
+from cinelake.labels.checks import FilmFacts
+from cinelake.labels.store import import_labels
 from cinelake.learning.session import Request, TrainingSummary, prepare_request, train_model
 from cinelake.media.ffmpeg import binary
 from models.funny import MODEL

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from core import _toy_model as toy
 
-from cinelake.inference import import_tensorflow
+from cinelake.lake.onnx import import_tensorflow
 from cinelake.learning.fitting import fit, over_rows
-from cinelake.learning.training import Training
-from cinelake.model import Example, Trained, joined
+from cinelake.spec.model import Example, Trained, joined
+from cinelake.spec.training import Training
 
 
 def train(learned: Sequence[Example], seen: Sequence[Example], config: toy.Config, training: Training) -> Trained:

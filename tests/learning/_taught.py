@@ -15,16 +15,16 @@ import pyarrow as pa
 from core._mlflow_store import store_in
 from core._toy_model import MODEL, predict
 
-from cinelake.artefacts import Artefact
-from cinelake.contracts import Column, Contract
-from cinelake.label_checks import FilmFacts
-from cinelake.labels import LabelVersion, import_labels
+from cinelake.labels.checks import FilmFacts
+from cinelake.labels.store import LabelVersion, import_labels
+from cinelake.lake.artefact import Artefact
 from cinelake.learning.session import Event, Request, TrainingSummary, prepare_request, train_model
-from cinelake.manifest import Manifest, load_manifest
+from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.media.ffmpeg import binary
-from cinelake.planning import Planning, plan_manifest
-from cinelake.step import run_step
-from cinelake.task import Film, NoParams, TableReader, task
+from cinelake.plan.build import Planning, plan_manifest
+from cinelake.run.step import run_step
+from cinelake.spec.contract import Column, Contract
+from cinelake.spec.task import Film, NoParams, TableReader, task
 
 LENGTH_S = 6
 LOUD = Contract(

@@ -10,8 +10,8 @@ from pathlib import Path
 from core import _toy_model as toy
 from learning import _patient_model
 
-from cinelake.learning.training import Training
-from cinelake.model import Example, Trained
+from cinelake.spec.model import Example, Trained
+from cinelake.spec.training import Training
 
 
 def train(learned: Sequence[Example], seen: Sequence[Example], config: toy.Config, training: Training) -> Trained:

@@ -10,12 +10,12 @@ import pytest
 from core._toy_model import MODEL
 from learning._taught import Project
 
-from cinelake.artefacts import read_artefact
 from cinelake.errors import CannotTrain, ModelUnusable
+from cinelake.lake.artefact import read_artefact
 from cinelake.learning.candidate import check_labels
 from cinelake.learning.dataset import Dataset, gather
 from cinelake.learning.evaluation import evaluate_version
-from cinelake.model import Arrays
+from cinelake.spec.model import Arrays
 
 
 def gathered(project: Project, **changes: Any) -> Dataset:

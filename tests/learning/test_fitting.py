@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from cinelake.errors import TrainingFailed
-from cinelake.inference import import_tensorflow
+from cinelake.lake.onnx import import_tensorflow
+from cinelake.lake.spill import stacked
 from cinelake.learning.fitting import Progress, fit, over_batches, over_rows
-from cinelake.learning.training import StopTraining, Training
-from cinelake.shelf import stacked
+from cinelake.spec.training import StopTraining, Training
 
 ROWS = np.random.default_rng(0).normal(size=(200, 6)).astype(np.float32)
 SIGNS = (ROWS[:, :1] > 0).astype(np.float32)

@@ -6,10 +6,10 @@ import pytest
 from learning import _continuing_model
 from learning._taught import Project
 
-from cinelake.artefacts import Artefact
-from cinelake.champions import open_applied, read_mirror
 from cinelake.errors import CannotTrain
-from cinelake.lake import Lake
+from cinelake.lake.artefact import Artefact
+from cinelake.lake.cells import Lake
+from cinelake.lake.champions import open_applied, read_mirror
 
 
 @pytest.fixture

@@ -10,15 +10,15 @@ import pytest
 from core._mlflow_store import store_in
 from learning._taught import Project
 
-from cinelake.artefacts import write_artefact
-from cinelake.champions import mirror_version
-from cinelake.lake import Lake
-from cinelake.learning.training import Training
-from cinelake.model import Arrays, Example, Trained, find_model
-from cinelake.task import Params
+from cinelake.lake.artefact import write_artefact
+from cinelake.lake.cells import Lake
+from cinelake.lake.champions import mirror_version
+from cinelake.spec.model import Arrays, Example, Trained, find_model
+from cinelake.spec.task import Params
+from cinelake.spec.training import Training
 from examples.draw import draw_catalogue
-from models._expression_networks import build
 from models.expressions import Config as Faces
+from models.expressions.networks import build
 from models.funny import MODEL, Config
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from learning._funny_project import TONE, WHISTLE, FunnyProject
 
-from cinelake.champions import read_mirror
-from cinelake.lake import Lake
+from cinelake.lake.cells import Lake
+from cinelake.lake.champions import read_mirror
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cinelake.learning.gate import Verdict, bootstrap, compare, decide
-from cinelake.model import Judgement, Scores
+from cinelake.spec.model import Judgement, Scores
 
 GOOD, FAIR, POOR = ([0.9, 0.8, 0.85, 0.9, 0.95, 0.8], [0.6, 0.7, 0.65, 0.6, 0.7, 0.6], [0.1, 0.2, 0.1, 0.0, 0.2, 0.1])
 

@@ -18,7 +18,7 @@ from learning import _telling_model
 from learning._taught import Project
 
 from benchmarks._clusters import CLUSTERS, RunningCluster, below
-from cinelake.manifest import load_manifest
+from cinelake.manifest.document import load_manifest
 from cinelake.tracking.store import connect
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cinelake.errors import CannotTrain
 from cinelake.learning.split import folds, place, split, split_blocks
-from cinelake.model import Example
+from cinelake.spec.model import Example
 
 
 def enough_to_learn_from(names: list[str]) -> bool:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from learning._taught import Project
 
-from cinelake.champions import read_mirror
 from cinelake.errors import CannotTrain
-from cinelake.lake import Lake
+from cinelake.lake.cells import Lake
+from cinelake.lake.champions import read_mirror
 from cinelake.learning.versions import list_versions, promote, restore, rollback
 
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from cinelake.labels import label_versions
-from flows.happenings import champion_changed, count, failed_too_much, flow_started, labels_imported
+from cinelake.labels.store import label_versions
+from flows.events import champion_changed, count, failed_too_much, flow_started, labels_imported
 
 
 @pytest.fixture

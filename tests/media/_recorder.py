@@ -7,7 +7,7 @@ import numpy as np
 
 from cinelake.media.batches import Batch, FrameBatch
 from cinelake.media.reader import DecodeReport
-from cinelake.task import Stream
+from cinelake.spec.task import Stream
 
 
 class Recorder:

@@ -10,7 +10,7 @@ from _recorder import Recorder
 
 from cinelake.media.probe import probe
 from cinelake.media.reader import Reading, read_film
-from cinelake.task import Stream
+from cinelake.spec.task import Stream
 
 Draw = Callable[..., Path]
 

@@ -9,8 +9,8 @@ from _numbered import click_times_s, numbered_film, picture_times_s, shown_numbe
 
 from cinelake.errors import DecodeTimeout, UsageError
 from cinelake.media.clock import FilmClock, read_clock
-from cinelake.media.cutting import cut_film
 from cinelake.media.probe import probe
+from export.cutting import cut_film
 
 B_FRAMES = ["-c:v", "libx264", "-preset", "medium", "-g", "25", "-sc_threshold", "0", "-bf", "3", "-pix_fmt", "yuv420p"]
 AAC = ["-c:a", "aac"]

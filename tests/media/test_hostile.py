@@ -12,7 +12,7 @@ from cinelake.errors import DamagedFilm, FilmMissing, ForbiddenInput, NotAFilm
 from cinelake.media.ffmpeg import run_ffmpeg, safe_input
 from cinelake.media.probe import probe
 from cinelake.media.reader import read_film
-from cinelake.task import SoundStream, VideoClock, VideoStream
+from cinelake.spec.task import SoundStream, VideoClock, VideoStream
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from _recorder import Recorder
 from cinelake.media.ffmpeg import run_ffmpeg
 from cinelake.media.probe import probe
 from cinelake.media.reader import read_film
-from cinelake.task import SoundStream, VideoClock, VideoStream
+from cinelake.spec.task import SoundStream, VideoClock, VideoStream
 
 SMALL = VideoStream(width=32, height=18)
 

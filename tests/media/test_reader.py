@@ -16,7 +16,7 @@ from cinelake.errors import DecodeTimeout, WorkerLost
 from cinelake.media.ffmpeg import run_ffmpeg, start_ffmpeg, version
 from cinelake.media.probe import probe
 from cinelake.media.reader import read_film
-from cinelake.task import SoundStream, VideoClock, VideoStream
+from cinelake.spec.task import SoundStream, VideoClock, VideoStream
 
 LARGE = VideoStream(width=640, height=360)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cinelake.media.probe import probe
-from cinelake.task import SoundStream, VideoClock, VideoStream
+from cinelake.spec.task import SoundStream, VideoClock, VideoStream
 
 
 def test_sound_has_the_wanted_rate_and_channels(film, read):

@@ -3,9 +3,9 @@
 import numpy as np
 import pyarrow as pa
 
-from cinelake.model import Arrays, Example
-from models._affect_settings import MemorySettings
+from cinelake.spec.model import Arrays, Example
 from models.affect import LABELS, Config
+from models.affect.config import MemorySettings
 
 QUICK = Config(
     use=("sound", "motion"), steps=2, components=8, members=1, smooth_s=0, epochs=10,

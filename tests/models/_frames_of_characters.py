@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from cinelake.artefacts import Artefact, write_artefact
-from cinelake.learning.training import Training
-from cinelake.model import Arrays, Example
+from cinelake.lake.artefact import Artefact, write_artefact
+from cinelake.spec.model import Arrays, Example
+from cinelake.spec.training import Training
 from models import characters
 from models.characters import Config
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from cinelake.model import Arrays, Example
+from cinelake.spec.model import Arrays, Example
 from models.funny import MODEL, Config
 
 QUICK = Config(

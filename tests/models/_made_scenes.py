@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 
-from cinelake.model import Arrays, Example
+from cinelake.spec.model import Arrays, Example
 from models.scenes import MODEL, Config
 
 KINDS = {"place": 12, "cast": 5, "action": 3, "audio": 4}

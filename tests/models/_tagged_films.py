@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from cinelake.artefacts import Artefact, write_artefact
+from cinelake.lake.artefact import Artefact, write_artefact
 from cinelake.learning.images import MemoryTable
-from cinelake.learning.training import Training
-from cinelake.model import Arrays, Example
-from cinelake.task import TableReader
+from cinelake.spec.model import Arrays, Example
+from cinelake.spec.task import TableReader
+from cinelake.spec.training import Training
 from models import beats, tags
 
 VOCABULARY = ("calm", "loud", "wet")

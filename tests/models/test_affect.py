@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from _affect_films import QUICK, made_features, made_film, made_films, moments
 
-from cinelake.artefacts import Artefact, write_artefact
 from cinelake.errors import CannotTrain, ModelUnusable, TrainingFailed
-from cinelake.learning.training import Training
-from cinelake.model import Example
-from models._affect_figures import best_slot
-from models._affect_films import Film
-from models._affect_learning import MemoryLearner, learn_memory
-from models._affect_memory import Sizes, follow
-from models._affect_truncated import learn_truncated
+from cinelake.lake.artefact import Artefact, write_artefact
+from cinelake.spec.model import Example
+from cinelake.spec.training import Training
 from models.affect import MODEL, Config, members_of, smoothed
+from models.affect.acting import MemoryLearner, learn_memory
+from models.affect.figures import best_slot
+from models.affect.films import Film
+from models.affect.memory import Sizes, follow
+from models.affect.truncated import learn_truncated
 
 
 def taught(folder: Path, learner: str, films: int = 8, **others: object) -> Artefact:
@@ -184,7 +184,7 @@ def test_epochs_of_all_members_are_reported_one_after_another(tmp_path: Path) ->
 
 
 def test_following_a_film_of_one_clip_is_possible() -> None:
-    from models._affect_memory import start_weights
+    from models.affect.memory import start_weights
 
     assert follow(start_weights(Sizes(3, 2), 0), np.zeros((1, 2, 3), np.float32))[0].shape == (1, 2)
 

@@ -7,12 +7,12 @@ import pytest
 from _affect_films import QUICK, made_features, made_film, made_films, moments
 from pydantic import ValidationError
 
-from cinelake.artefacts import write_artefact
 from cinelake.errors import CannotTrain
-from cinelake.learning.training import Training
-from cinelake.model import Example
-from models._affect_returns import log_likelihood
+from cinelake.lake.artefact import write_artefact
+from cinelake.spec.model import Example
+from cinelake.spec.training import Training
 from models.affect import MODEL, Config
+from models.affect.returns import log_likelihood
 
 CLASSES = Config.model_validate({**QUICK.model_dump(), "targets": ("joy", "fear"), "classes": True})
 

@@ -7,9 +7,9 @@ import pyarrow as pa
 import pytest
 
 from cinelake.learning.images import MemoryTable
-from cinelake.manifest import load_manifest
-from cinelake.task import Film, find_task
-from models._affect_inputs import clip_inputs, held, learn_scaling, means, scaled_clips, tables_of
+from cinelake.manifest.document import load_manifest
+from cinelake.spec.task import Film, find_task
+from models.affect.features import clip_inputs, held, learn_scaling, means, scaled_clips, tables_of
 
 
 def table(**columns: object) -> MemoryTable:

@@ -3,21 +3,10 @@
 import numpy as np
 import pytest
 
-from cinelake.inference import import_tensorflow
-from models._affect_critic import start_critic, value
-from models._affect_films import Film, kept_clips, learning_rows, segments
-from models._affect_memory import (
-    Actions,
-    Sizes,
-    act,
-    encode,
-    follow,
-    numpy_ops,
-    read,
-    start_weights,
-    tensor_ops,
-    write,
-)
+from cinelake.lake.onnx import import_tensorflow
+from models.affect.critic import start_critic, value
+from models.affect.films import Film, kept_clips, learning_rows, segments
+from models.affect.memory import Actions, Sizes, act, encode, follow, numpy_ops, read, start_weights, tensor_ops, write
 
 SIZES = Sizes(features=3, targets=2, clip=4, slots=3, width=2, hidden=5)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models._affect_returns import line_ahead, moved_towards, one_step_target, renormalised, reward
+from models.affect.returns import line_ahead, moved_towards, one_step_target, renormalised, reward
 
 
 def test_the_reward_is_the_negative_mean_error_of_what_is_known() -> None:

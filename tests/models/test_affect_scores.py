@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models._affect_scores import concordance, judge_lines, pearson, spearman, summarise_lines
+from models.affect.scores import concordance, judge_lines, pearson, spearman, summarise_lines
 
 LINE = np.array([0.0, 1.0, 2.0])
 SIDES = ((1, 1), (5, -1), (0, 1))

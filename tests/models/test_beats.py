@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from _tagged_films import BEATS, shots, spans
 
-from cinelake.artefacts import Artefact, write_artefact
 from cinelake.errors import CannotTrain
-from cinelake.learning.training import Training
-from cinelake.model import Example
+from cinelake.lake.artefact import Artefact, write_artefact
+from cinelake.spec.model import Example
+from cinelake.spec.training import Training
 from models import beats
-from models._beat_events import Event, find_events, windowed
-from models._beat_scores import per_category, summary
-from models._beat_sides import belonging, composition, face_evidence
+from models.beats.events import Event, find_events, windowed
+from models.beats.scores import per_category, summary
+from models.beats.sides import belonging, composition, face_evidence
 
 PRINTED = np.array(
     [

@@ -9,12 +9,12 @@ from _frames_of_characters import example, labels, trained
 
 from cinelake.errors import CannotTrain, ModelUnusable
 from cinelake.learning.images import MemoryTable
-from cinelake.learning.training import Training
-from cinelake.model import Example
+from cinelake.spec.model import Example
+from cinelake.spec.training import Training
 from models import characters
-from models._character_scores import judge_film, summarise_films
-from models._character_smoothing import smooth
 from models.characters import Config
+from models.characters.scores import judge_film, summarise_films
+from models.characters.smoothing import smooth
 
 HALF_SECONDS = {"time_s": np.arange(0, 4, 0.5)}
 LINEAR = Config(head="linear", regularisation=1.0, smoothing_s=0)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models._character_counts import size_weights, sizes, weighted_by_size
+from models.characters.counts import size_weights, sizes, weighted_by_size
 
 
 def test_the_number_of_independent_characters():

@@ -9,16 +9,16 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from cinelake.artefacts import Artefact, write_artefact
 from cinelake.errors import CannotTrain
+from cinelake.lake.artefact import Artefact, write_artefact
 from cinelake.learning.images import MemoryTable
-from cinelake.learning.training import StopTraining, Training
-from cinelake.model import Example
-from models._expression_fitting import class_weights, optimizer_of
-from models._expression_networks import EMBEDDING, EMOTIONS, build, parted
-from models._expression_patches import mirrored, vary
-from models._expression_scores import confusion, scores_of
+from cinelake.spec.model import Example
+from cinelake.spec.training import StopTraining, Training
 from models.expressions import LABELS, MODEL, Config
+from models.expressions.fitting import class_weights, optimizer_of
+from models.expressions.networks import EMBEDDING, EMOTIONS, build, parted
+from models.expressions.patches import mirrored, vary
+from models.expressions.scores import confusion, scores_of
 
 MOUTHS = {"happy": 1, "sad": -1, "surprise": 0}
 """How the corners of a drawn mouth turn; surprise is a circle."""

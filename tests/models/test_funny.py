@@ -9,15 +9,15 @@ import pytest
 from _funny_films import QUICK, made_features, made_films, spans
 from pydantic import ValidationError
 
-from cinelake.artefacts import Artefact, write_artefact
 from cinelake.errors import CannotTrain, ModelUnusable, TrainingFailed
-from cinelake.learning.training import StopTraining, Training
-from cinelake.model import Example
-from models._funny_learning import load_network
-from models._funny_playing import act
-from models._funny_scenes import embeddings
-from models._funny_scores import best_threshold, f_score, ranking
+from cinelake.lake.artefact import Artefact, write_artefact
+from cinelake.spec.model import Example
+from cinelake.spec.training import StopTraining, Training
 from models.funny import MODEL, Config
+from models.funny.fitting import load_network
+from models.funny.predict import act
+from models.funny.scenes import embeddings
+from models.funny.scores import best_threshold, f_score, ranking
 
 
 def train(folder: Path, config: Config = QUICK, films: list[Example] | None = None, **more: Any) -> Artefact:

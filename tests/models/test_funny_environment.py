@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models._funny_environment import decayed, n_step_returns, next_affect, next_vote, q_targets, reward
+from models.funny.environment import decayed, n_step_returns, next_affect, next_vote, q_targets, reward
 
 FUNNY, NOT = np.array([[0.0, 1.0]]), np.array([[1.0, 0.0]])
 UNDECIDED = np.array([[0.5, 0.5]])

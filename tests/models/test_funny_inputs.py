@@ -4,14 +4,14 @@ import numpy as np
 import pyarrow as pa
 
 from cinelake.learning.images import MemoryTable
-from models._funny_agent import Scenes, draw_scenes
-from models._funny_inputs import step_inputs, tables_of
-from models._funny_scenes import class_worth, cut_scenes, embeddings, learn_scaling
-from models._funny_sound import longest_run, modulation
-from models._funny_spans import merge_shots, merge_steps
-from models._funny_steps import clips, pooled
-from models._funny_turns import line_turns, turn_features
 from models.funny import Config
+from models.funny.agent import Scenes, draw_scenes
+from models.funny.features import step_inputs, tables_of
+from models.funny.scenes import class_worth, cut_scenes, embeddings, learn_scaling
+from models.funny.sound import longest_run, modulation
+from models.funny.spans import merge_shots, merge_steps
+from models.funny.steps import clips, pooled
+from models.funny.turns import line_turns, turn_features
 
 
 def table(**columns: object) -> MemoryTable:

@@ -6,16 +6,16 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from cinelake.artefacts import Artefact, write_artefact
 from cinelake.errors import CannotTrain, ModelUnusable
-from cinelake.learning.training import Training
-from cinelake.model import Arrays, Example
-from cinelake.task import find_task
+from cinelake.lake.artefact import Artefact, write_artefact
+from cinelake.spec.model import Arrays, Example
+from cinelake.spec.task import find_task
+from cinelake.spec.training import Training
 from models import identities
-from models._identity_faces import NO_VECTORS, overlaps, track, unit
-from models._identity_people import People, inherit
-from models._identity_scores import judge_faces, summarise_people
 from models.identities import Config
+from models.identities.faces import NO_VECTORS, overlaps, track, unit
+from models.identities.people import People, inherit
+from models.identities.scores import judge_faces, summarise_people
 
 SIZE = 16
 

@@ -7,12 +7,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from cinelake.artefacts import Artefact, write_artefact
+from cinelake.lake.artefact import Artefact, write_artefact
 from cinelake.learning.images import MemoryTable
-from cinelake.learning.training import Training
 from cinelake.media.batches import FrameBatch
-from cinelake.model import Arrays, Example
-from cinelake.task import Film, find_task
+from cinelake.spec.model import Arrays, Example
+from cinelake.spec.task import Film, find_task
+from cinelake.spec.training import Training
 from models import identities
 from models.identities import Config
 

@@ -8,9 +8,9 @@ import pytest
 from _made_scenes import made_features, made_film, made_films, spans
 from pydantic import ValidationError
 
-from cinelake.artefacts import Artefact, write_artefact
 from cinelake.errors import CannotTrain, ModelUnusable
-from cinelake.learning.training import Training
+from cinelake.lake.artefact import Artefact, write_artefact
+from cinelake.spec.training import Training
 from models.scenes import MODEL, Config, calibrated
 
 QUICK = Config(epochs=25, members=2, batch_shots=64, learning_rate=1e-2)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models._scene_metrics import average_precision, best_threshold, found_near, mean_iou, scene_ranges
+from models.scenes.scores import average_precision, best_threshold, found_near, mean_iou, scene_ranges
 
 ENDS = np.array([9, 19, 29, 39])  # four shots of ten frames
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from _made_scenes import made_features, made_films
 
-from cinelake.shelf import is_on_disk
-from models._scene_fitting import parts_of
-from models._scene_inputs import learn_inputs, padded_batch, step_weights
-from models._scene_networks import BUILDERS, beside_linear, cross_entropy_over
-from models._scene_similarity import boundary_features, fit_whitening
+from cinelake.lake.spill import is_on_disk
 from models.scenes import Config
+from models.scenes.features import learn_inputs, padded_batch, step_weights
+from models.scenes.fitting import parts_of
+from models.scenes.networks import BUILDERS, beside_linear, cross_entropy_over
+from models.scenes.similarity import boundary_features, fit_whitening
 
 SEQUENCES = ["bilstm", "wavenet"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cinelake.model import find_model, known_models
-from cinelake.search_space import space_problems
+from cinelake.spec.model import find_model, known_models
+from cinelake.spec.space import space_problems
 
 
 @pytest.mark.parametrize("name", known_models())

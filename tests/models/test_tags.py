@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from _tagged_films import TAGS, VOCABULARY, shots, spans, tables_of_a_film, tagged, trained_tags
 
-from cinelake.artefacts import Artefact
 from cinelake.errors import CannotTrain, ModelUnusable
+from cinelake.lake.artefact import Artefact
 from cinelake.learning.images import MemoryTable
-from cinelake.learning.training import Training
+from cinelake.spec.training import Training
 from models import tags
-from models._shot_scaling import alike
-from models._tag_heads import best_thresholds, shifted
+from models.heads.networks import best_thresholds, shifted
+from models.shots.scaling import alike
 
 KERNEL = TAGS.model_copy(update={"head": "kernel"})
 KNOWN = TAGS.model_copy(update={"absence": "unknown"})

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cinelake.inference import import_tensorflow
+from cinelake.lake.onnx import import_tensorflow
 from cinelake.learning.fitting import fit, over_rows
-from cinelake.learning.training import Training
-from models._tag_heads import Head, build_head, cross_entropy
+from cinelake.spec.training import Training
+from models.heads.networks import Head, build_head, cross_entropy
 
 ROWS, SIDE, TAGS = 48, 12, 3
 HEAD = Head("linear", True, 0.0, 1, 0.0, 0.05, 6, None, 16, True)

@@ -8,14 +8,14 @@ import pyarrow as pa
 import pytest
 from _tagged_films import shots, spans
 
-from cinelake.artefacts import write_artefact
 from cinelake.errors import CannotTrain, WeightsMissing
-from cinelake.inference import import_tensorflow
+from cinelake.lake.artefact import write_artefact
+from cinelake.lake.onnx import import_tensorflow
 from cinelake.learning.images import MemoryTable
-from cinelake.learning.training import Training
-from cinelake.model import Example
+from cinelake.spec.model import Example
+from cinelake.spec.training import Training
 from models import tags
-from models._tag_fine_tuning import build_fine_tuned
+from models.tags.fine_tuning import build_fine_tuned
 
 SIDE = 16
 COLOURS = {"red": (200, 30, 30), "blue": (30, 30, 200)}

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from models import _tag_kernel
-from models._shot_scaling import LENGTH
-from models._tag_heads import Rows
-from models._tag_kernel import Kernel, fit_kernel, kernel_predicted
+from models.heads.networks import Rows
+from models.shots.scaling import LENGTH
+from models.tags import kernel as _tag_kernel
+from models.tags.kernel import Kernel, fit_kernel, kernel_predicted
 
 ONE = Kernel((1,), gamma=1.0, ridge=1.0, shared=False)
 X = LENGTH * np.array([[0.0], [1.0]])

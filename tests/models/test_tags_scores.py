@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from cinelake.errors import UsageError
-from models._tag_ratings import (
+from models.tags.ratings import (
     chosen_tags,
     found_tags,
     judge_by_ratings,
@@ -16,8 +16,8 @@ from models._tag_ratings import (
     precision_and_recall,
     weighted_opinion_score,
 )
-from models._tag_scores import counts_of, summary, tag_correlation, tag_f1
-from models._tag_weights import relevance, tag_weights
+from models.tags.scores import counts_of, summary, tag_correlation, tag_f1
+from models.tags.weights import relevance, tag_weights
 
 TRUTH = np.array([[1, 0, 0], [1, 1, 0], [0, 1, 0], [1, 0, 0]], bool)
 SAID = np.array([[1, 0, 0], [1, 0, 1], [1, 1, 0], [0, 0, 0]], bool)

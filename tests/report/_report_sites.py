@@ -3,8 +3,8 @@
 import json
 import re
 
-from cinelake.manifest import load_manifest
-from cinelake.planning import plan_manifest
+from cinelake.manifest.document import load_manifest
+from cinelake.plan.build import plan_manifest
 from report.site import write_site
 
 

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 from _report_sites import page, write
 
-from cinelake.lake import FOOTER_KEY
+from cinelake.lake.cells import FOOTER_KEY
 from report.scores import FORMAT, known_scores, told_scores
 
 VERSION = {

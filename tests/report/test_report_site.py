@@ -9,10 +9,10 @@ import pytest
 from _report_sites import data, lane, page, replace, write
 
 from cinelake.errors import DamagedFilm, UnknownName, UsageError
-from cinelake.lake import Lake
-from cinelake.manifest import load_manifest
-from cinelake.planning import plan_manifest
-from cinelake.quality import Outlier
+from cinelake.lake.cells import Lake
+from cinelake.manifest.document import load_manifest
+from cinelake.plan.build import plan_manifest
+from cinelake.query.quality import Outlier
 from report.site import catalogue_page
 from report.templates import told
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from cinelake.media.batches import FrameBatch
-from tasks._shot_pictures import HEIGHT, WIDTH
+from tasks.shots.pictures import HEIGHT, WIDTH
 
 
 @cache

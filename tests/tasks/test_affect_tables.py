@@ -7,11 +7,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from cinelake.artefacts import Artefact, write_artefact
 from cinelake.errors import ModelUnusable
+from cinelake.lake.artefact import Artefact, write_artefact
 from cinelake.learning.images import MemoryTable
-from cinelake.model import Trained
-from cinelake.task import Film, find_task
+from cinelake.spec.model import Trained
+from cinelake.spec.task import Film, find_task
 from models.affect import Config
 from tasks.affect_arcs import ARCS, nearest_arc, peaks
 

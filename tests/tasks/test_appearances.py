@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from cinelake.task import find_task
-from tasks._appearance_spans import Sightings, SpanParams, as_batch, cells, spans_of
+from cinelake.spec.task import find_task
 from tasks.actor_appearances import sightings
 from tasks.appearances import APPEARANCES
+from tasks.shared.appearance_spans import Sightings, SpanParams, as_batch, cells, spans_of
 
 ONE_SHOT = (np.array([0.0]), np.array([10.0]))
 TWO_SHOTS = (np.array([0.0, 2.2]), np.array([2.2, 4.0]))

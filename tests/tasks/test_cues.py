@@ -11,12 +11,12 @@ import pyarrow as pa
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from cinelake.manifest import load_manifest
+from cinelake.manifest.document import load_manifest
 from cinelake.media.batches import FrameBatch
 from cinelake.media.ffmpeg import binary
-from cinelake.planning import plan_manifest
-from cinelake.step import run_step
-from cinelake.task import Film, find_task
+from cinelake.plan.build import plan_manifest
+from cinelake.run.step import run_step
+from cinelake.spec.task import Film, find_task
 from tasks.cues import HEIGHT, WIDTH, CuesParams, FindCues
 
 FPS = 10

@@ -10,9 +10,9 @@ from _made_networks import counted_words, grey_bytes, mean_colour, mean_of_clip,
 from pydantic import ValidationError
 
 from cinelake.errors import ModelUnusable, UnknownName, WeightsMissing
-from cinelake.task import Film, find_task
-from tasks._descriptor import SIZE, describe
-from tasks._keras_networks import find_network
+from cinelake.spec.task import Film, find_task
+from tasks.embeddings.descriptor import SIZE, describe
+from tasks.embeddings.keras_networks import find_network
 
 EMBEDDINGS = find_task("embeddings")
 FILM = Film("film")

@@ -8,12 +8,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from cinelake.artefacts import Artefact, write_artefact
+from cinelake.lake.artefact import Artefact, write_artefact
 from cinelake.learning.images import MemoryTable
-from cinelake.model import Trained
-from cinelake.task import Film
-from models._expression_networks import EMBEDDING, EMOTIONS, build
+from cinelake.spec.model import Trained
+from cinelake.spec.task import Film
 from models.expressions import Config
+from models.expressions.networks import EMBEDDING, EMOTIONS, build
 from tasks.expressions import EXPRESSIONS, ExpressionsParams, TellExpressions
 
 FACES = [(0, 0, True), (5, 0, False), (5, 1, True)]

@@ -12,9 +12,9 @@ from pydantic import ValidationError
 
 from cinelake.errors import EngineUnavailable, ModelUnusable, WeightsMissing
 from cinelake.media.batches import FrameBatch
-from cinelake.task import Film, VideoStream, find_task
-from tasks._face_detectors import clipped
-from tasks._pictures import square_crop
+from cinelake.spec.task import Film, VideoStream, find_task
+from tasks.faces.detectors import clipped
+from tasks.shared.pictures import square_crop
 
 FACES = find_task("faces")
 FILM = Film("film")

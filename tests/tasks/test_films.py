@@ -10,7 +10,7 @@ import pytest
 
 from cinelake.media.batches import FrameBatch
 from cinelake.media.probe import Probe, SoundInfo, VideoInfo
-from cinelake.task import Film, NoParams
+from cinelake.spec.task import Film, NoParams
 from tasks.films import FILMS, DescribeFilm
 
 VIDEO = VideoInfo(

@@ -15,15 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cinelake.errors import InputChanged
-from cinelake.manifest import load_manifest
+from cinelake.manifest.document import load_manifest
 from cinelake.media.batches import FrameBatch
 from cinelake.media.ffmpeg import run_ffmpeg
 from cinelake.media.luma import measure
-from cinelake.planning import plan_manifest
-from cinelake.step import run_step
-from cinelake.task import Film
+from cinelake.plan.build import plan_manifest
+from cinelake.run.step import run_step
+from cinelake.spec.task import Film
 from tasks import frames
-from tasks._colours import Colours, bgr_of, luma_of
 from tasks.frames import (
     FRAMES,
     FramesParams,
@@ -32,6 +31,7 @@ from tasks.frames import (
     jpeg_of,
     middle_frame,
 )
+from tasks.frames.colours import Colours, bgr_of, luma_of
 from tasks.shots import MAX_LAG_FRAMES, SHOTS
 
 WIDTH, HEIGHT = 32, 18

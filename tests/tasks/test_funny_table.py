@@ -4,12 +4,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from cinelake.artefacts import Artefact, write_artefact
 from cinelake.errors import ModelUnusable
+from cinelake.lake.artefact import Artefact, write_artefact
 from cinelake.learning.images import MemoryTable
-from cinelake.learning.training import Training
-from cinelake.model import Example
-from cinelake.task import Film, find_task
+from cinelake.spec.model import Example
+from cinelake.spec.task import Film, find_task
+from cinelake.spec.training import Training
 from models import funny
 
 CONFIG = funny.Config(use=("rhythm",), context=0, scene_steps=8, scenes=400, memory=512, refit=False, dropout=0)

@@ -10,7 +10,7 @@ import pytest
 from _made_networks import mean_colour
 
 from cinelake.errors import EngineUnavailable
-from cinelake.inference import device_of, file_digest, onnx_session, require_device, run_in_batches
+from cinelake.lake.onnx import device_of, file_digest, onnx_session, require_device, run_in_batches
 
 PLAN = """
 import sys

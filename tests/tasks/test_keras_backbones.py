@@ -7,8 +7,8 @@ import pytest
 from _drawn_face import frames_table
 
 from cinelake.errors import ModelUnusable
-from cinelake.task import Film, find_task
-from tasks._pictures import decode, resize
+from cinelake.spec.task import Film, find_task
+from tasks.shared.pictures import decode, resize
 
 EMBEDDINGS = find_task("embeddings")
 FILM = Film("film")

@@ -8,7 +8,7 @@ import pytest
 from _drawn_face import frames_table
 
 from cinelake.errors import ModelUnusable
-from cinelake.task import Film, find_task
+from cinelake.spec.task import Film, find_task
 
 REAL = Path(os.environ.get("CINELAKE_REAL_DATA") or Path(__file__).parents[3] / "shared" / "data")
 pytestmark = [

@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from cinelake.task import Film, find_task
+from cinelake.spec.task import Film, find_task
 
 SPANS = [("ada", 0, 2), ("ada", 2, 5), ("ada", 8, 9), ("bo", 4, 8)]
 

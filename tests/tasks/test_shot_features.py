@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from cinelake.errors import ContractViolation
-from cinelake.task import Film, find_task
+from cinelake.spec.task import Film, find_task
 from tasks.shot_features import describe_patches
 
 FEATURES = find_task("shot_features")

@@ -12,9 +12,9 @@ import pytest
 from _pictures_on_film import batches, dimmed, dissolve, place, shot
 
 from cinelake.errors import ContractViolation
-from cinelake.task import Film
-from tasks._motion import DIRECTIONS, flow_histogram
+from cinelake.spec.task import Film
 from tasks.shots import MAX_LAG_FRAMES, SHOTS, DetectShots, ShotsParams
+from tasks.shots.motion import DIRECTIONS, flow_histogram
 
 Boundaries = list[tuple[int, str]]
 REAL = Path(os.environ.get("CINELAKE_REAL_DATA") or Path(__file__).parents[3] / "shared" / "data")

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from cinelake.media.batches import SoundBatch
-from cinelake.task import Film
+from cinelake.spec.task import Film
 from tasks.sound import RATE, SOUND, HearSound, SoundParams, k_weighting_sections, mel_matrix
 
 

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from cinelake.errors import BadSubtitles
-from cinelake.lake import Lake
-from cinelake.manifest import load_manifest
+from cinelake.lake.cells import Lake
+from cinelake.manifest.document import load_manifest
 from cinelake.media.ffmpeg import binary
-from cinelake.planning import Planning, plan_manifest
-from cinelake.step import StepReport, run_step
-from cinelake.task import Film
-from tasks._subtitle_lines import MAX_BYTES, MAX_LINE, read_lines
+from cinelake.plan.build import Planning, plan_manifest
+from cinelake.run.step import StepReport, run_step
+from cinelake.spec.task import Film
 from tasks.subtitles import SUBTITLES, ReadSubtitles, SubtitlesParams, language_of
+from tasks.subtitles.lines import MAX_BYTES, MAX_LINE, read_lines
 
 REAL = Path(os.environ.get("CINELAKE_REAL_DATA") or Path(__file__).parents[3] / "shared" / "data")
 HELLO = "1\n00:00:00,500 --> 00:00:01,250\nHello\n\n2\n00:00:01,300 --> 00:00:01,900\nGoodbye\n"

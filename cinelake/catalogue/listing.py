@@ -1,0 +1,109 @@
+"""What a plan knows of the films before any is opened by a step: their fingerprints, and the files beside them.
+
+Films and files of an object store are told by what a listing says (size and time), so that an unchanged catalogue is
+planned without a request per film; those that are new or changed are read by ranges, several at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from cinelake.catalogue.films import Catalogue, CatalogueProblem
+from cinelake.catalogue.sidecars import names_here, sidecar_name, sidecars_of
+from cinelake.errors import FilmError
+from cinelake.lake.index import Index
+from cinelake.storage.content import fingerprint
+from cinelake.storage.objects import FilmStore, is_remote
+from cinelake.storage.store import Stamp
+
+Beside = Mapping[str, list[str]]
+"""Film's path → paths of the files beside it that its tables read."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A catalogue without the films that could be listed but not read; their fingerprints by `movie_id`.
+
+    sidecars: movie_id → what a file's name adds to the film's → its fingerprint.
+    """
+
+    catalogue: Catalogue
+    fingerprints: dict[str, str]
+    beside: Beside
+    sidecars: dict[str, dict[str, str]]
+
+
+def list_films(catalogue: Catalogue, index: Index, suffixes: Sequence[str]) -> Listing:
+    """Fingerprint a catalogue's films, and the files beside them that end with one of these suffixes."""
+    why: dict[str, FilmError] = {}
+    stamps = {film.path: film.stamp for film in catalogue.films if film.stamp}
+    found = _fingerprints(catalogue.store, index, (film.path for film in catalogue.films), stamps, why)
+    readable = _without_vanished(catalogue, found, why)
+    beside = _beside(readable, suffixes) if suffixes else {}
+    return Listing(
+        readable,
+        {film.movie_id: found[film.path] for film in readable.films},
+        beside,
+        _sidecars(readable, beside, index),
+    )
+
+
+def _fingerprints(
+    store: FilmStore, index: Index, paths: Iterable[str], stamps: Mapping[str, Stamp], why: dict[str, FilmError]
+) -> dict[str, str]:
+    """Path → fingerprint; what could not be read is in `why`."""
+    kept = list(paths)
+    remote = [path for path in kept if is_remote(path)]
+    here = kept if not remote else [path for path in kept if not is_remote(path)]
+    found = index.fingerprints(here, _telling(fingerprint, why)) if here else {}
+    return found | index.fingerprints(remote, _telling(store.fingerprint, why), stamps) if remote else found
+
+
+def _telling(make: Callable[[str], str], why: dict[str, FilmError]) -> Callable[[str], str]:
+    """The same function, which keeps what it raises."""
+
+    def told(path: str) -> str:
+        try:
+            return make(path)
+        except FilmError as error:
+            why[path] = error
+            raise
+
+    return told
+
+
+def _without_vanished(catalogue: Catalogue, found: Mapping[str, str], why: Mapping[str, FilmError]) -> Catalogue:
+    """A film that could be listed but not read becomes a problem of the catalogue."""
+    films = tuple(film for film in catalogue.films if film.path in found)
+    problems = []
+    for film in catalogue.films:
+        if film.path not in found:
+            reason = why[film.path].reason if film.path in why else "film_missing"
+            words = str(why[film.path]) if is_remote(film.path) and film.path in why else f"{film.uri} cannot be read"
+            problems.append(CatalogueProblem(film.movie_id, reason, words, (film.uri,)))
+    return replace(catalogue, films=films, problems=(*catalogue.problems, *problems))
+
+
+def _beside(catalogue: Catalogue, suffixes: Sequence[str]) -> Beside:
+    def names(folder: str) -> Iterable[str]:
+        if not is_remote(folder):
+            return names_here(folder)
+        return [uri.rpartition("/")[2] for uri in catalogue.store.in_folder(folder)]
+
+    return sidecars_of((film.path for film in catalogue.films), suffixes, names)
+
+
+def _sidecars(catalogue: Catalogue, beside: Beside, index: Index) -> dict[str, dict[str, str]]:
+    files = [file for found in beside.values() for file in found]
+    stamps = {
+        uri: stamp
+        for folder in {file.rpartition("/")[0] for file in files if is_remote(file)}
+        for uri, stamp in catalogue.store.in_folder(folder).items()
+    }
+    found = _fingerprints(catalogue.store, index, files, stamps, {})
+    return {
+        film.movie_id: {sidecar_name(film.path, file): found[file] for file in beside[film.path] if file in found}
+        for film in catalogue.films
+        if film.path in beside
+    }

@@ -1,0 +1,221 @@
+"""A lake in Python, without its manifest:
+
+    import cinelake
+
+    lake = cinelake.open("lake")                         # or "s3://bucket/lake"
+    lake.tables                                          # ("embeddings", "faces", …)
+    lake.sql("select movie_id, count(*) shots from shots group by all").pandas()
+    lake.table("shots").filter("end_s - start_s > 10").select("movie_id", "shot").arrow()
+
+Nothing is read before rows are asked for, and then only the columns and row groups that the question needs. What a
+table means is known by the task that its files name; a table of an unknown task has the types that its files have.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from cinelake.errors import UnknownName, UsageError
+from cinelake.lake.cells import RECORDS, Lake
+from cinelake.lake.published import PublishedVersion, find_version, published_contracts
+from cinelake.query.views import open_query, question
+from cinelake.search.conditions import Conditions
+from cinelake.search.moments import Moment
+from cinelake.search.searcher import Search, Searcher
+from cinelake.spec.contract import Column, Contract
+from cinelake.spec.task import Params, find_task, known_tasks
+from cinelake.storage.store import Place
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas
+    import polars
+    import pyarrow as pa
+
+
+def open_lake(place: str | Place, published: bool | int | str = False) -> OpenLake:
+    """The lake at a path or URI; `published`: its published copy, the present version (True) or one by its number.
+
+    Raises `StorageError` when there is none, `UsageError` where nothing is published, `UnknownName` for a version.
+    """
+    lake = Lake(place)
+    if published is False:
+        return OpenLake(lake, lake_contracts(lake))
+    version = find_version(lake, published)
+    return OpenLake(lake, published_contracts(lake, version), version)
+
+
+def lake_contracts(lake: Lake) -> dict[str, Contract]:
+    """Table → contract, of every table that has a file in the lake."""
+    return {table: contract for table in lake.tables() if (contract := _contract(lake, table))}
+
+
+def _contract(lake: Lake, table: str) -> Contract | None:
+    files = lake.storage.files(table)
+    if not files:
+        return None
+    movie_id = min(files).removesuffix(".parquet")
+    footer = lake.footer(table, movie_id)
+    task = footer.ingredients.get("task") if footer else None
+    if task in known_tasks():
+        return find_task(str(task)).contract
+    schema = lake.reader(table, movie_id).read().schema
+    columns = [Column(field.name, field.type, "As its files have it.") for field in schema if field.name != "movie_id"]
+    return Contract(table=table, doc="Made by a task that is not known here.", columns=columns, key=())
+
+
+class OpenLake:
+    """A lake to ask questions of. Read-only: see `cinelake.query`."""
+
+    def __init__(self, lake: Lake, contracts: Mapping[str, Contract], version: PublishedVersion | None = None):
+        self.contracts = dict(contracts)
+        self.version = version
+        self._connection = open_query(lake, contracts, version=version)
+        self._lake = lake
+        self._searcher = Searcher(lake, contracts, keep=True)
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Names of the tables that have a file."""
+        return tuple(sorted(self.contracts))
+
+    def films(self, table: str = "films") -> tuple[str, ...]:
+        """The movie_ids of a table's films."""
+        self._check(table)
+        if self.version:
+            return tuple(
+                self.sql(f'SELECT DISTINCT movie_id FROM "{table}" ORDER BY 1').arrow()["movie_id"].to_pylist()
+            )
+        return tuple(sorted(name.removesuffix(".parquet") for name in self._lake.storage.files(table)))
+
+    def sql(self, sql: str) -> Rows:
+        """The answer to one question. Raises `UsageError` for what is none, with the close names of a wrong one."""
+        return Rows(question(self._connection, sql))
+
+    def table(self, name: str) -> Rows:
+        """All rows of a table. Raises `UnknownName` with close matches."""
+        self._check(name)
+        return Rows(self._connection.view(name))
+
+    def search(
+        self,
+        image: str | Path | None = None,
+        like: str | None = None,
+        *,
+        tags: Sequence[str | Sequence[str]] = (),
+        characters: Sequence[str | Sequence[str]] = (),
+        affect: Sequence[str] = (),
+        films: Sequence[str] = (),
+        limit: int = 10,
+        table: str = "embeddings",
+        how: str = "auto",
+        manifest: str | Path | None = None,
+    ) -> list[Moment]:
+        """Moments that look like a picture or a moment (`FILM@00:12:31`) and meet all conditions, the best first.
+
+        A condition of several values asks for any of them. manifest: where the network of the vectors is in a file.
+        Vectors stay in memory for the next search where they fit into 4 GiB. See `cinelake.search.asked.Search`.
+        Raises `UsageError` for what cannot be searched, with close matches of unknown names.
+        """
+        if self.version:
+            raise UsageError("a published version is asked in SQL: to search, open the lake without `published`")
+        conditions = Conditions(_selectors(tags), _selectors(characters), tuple(affect))
+        params = None if manifest is None else _params(Path(manifest), table)
+        picture = None if image is None else Path(image)
+        wish = Search(picture, like, conditions, tuple(films), limit, table, how, params)
+        return self._searcher.search(wish).moments
+
+    def _check(self, table: str) -> None:
+        if table not in (*self.contracts, *RECORDS):
+            raise UnknownName("table", table, [*self.contracts, *RECORDS])
+
+    def __repr__(self) -> str:
+        return f"OpenLake({self._lake.storage.root!r}: {', '.join(self.tables)})"
+
+
+def _selectors(given: Sequence[str | Sequence[str]]) -> tuple[tuple[str, ...], ...]:
+    return tuple((values,) if isinstance(values, str) else tuple(values) for values in given)
+
+
+def _params(manifest: Path, table: str) -> Params | None:
+    from cinelake.manifest.document import load_manifest
+
+    entry = load_manifest(manifest).tasks.get(table)
+    return entry.params if entry else None
+
+
+class Rows:
+    """Rows that are read when they are asked for: as Arrow, pandas, Polars, dictionaries or a DuckDB relation."""
+
+    def __init__(self, relation: duckdb.DuckDBPyRelation):
+        self.relation = relation
+
+    def filter(self, condition: str) -> Rows:
+        """The rows for which a condition in SQL holds."""
+        return Rows(_asked(lambda: self.relation.filter(condition)))
+
+    def select(self, *columns: str) -> Rows:
+        """These columns, or expressions in SQL."""
+        return Rows(_asked(lambda: self.relation.project(", ".join(columns))))
+
+    def order(self, by: str) -> Rows:
+        """The rows in an order, as in SQL's ORDER BY."""
+        return Rows(_asked(lambda: self.relation.order(by)))
+
+    def limit(self, rows: int) -> Rows:
+        """At most so many rows."""
+        return Rows(self.relation.limit(rows))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns' names."""
+        return tuple(self.relation.columns)
+
+    def arrow(self) -> pa.Table:
+        """As an Arrow table."""
+        found: pa.Table = _asked(self.relation.to_arrow_table)
+        return found
+
+    def batches(self, rows: int = 10_000) -> Iterator[pa.RecordBatch]:
+        """As Arrow batches, one after the other, for what does not fit memory."""
+        yield from _asked(lambda: self.relation.to_arrow_reader(rows))
+
+    def pandas(self) -> pandas.DataFrame:
+        """As a pandas DataFrame."""
+        return _asked(self.relation.df)
+
+    def polars(self, *, lazy: bool = False) -> polars.DataFrame | polars.LazyFrame:
+        """As a Polars DataFrame; `lazy`: a LazyFrame that reads only what its query needs. Polars must be installed."""
+        try:
+            importlib.import_module("polars")
+        except ImportError as error:
+            raise UsageError("Polars is not installed: `pip install polars`, or take `.arrow()`") from error
+        found: polars.DataFrame | polars.LazyFrame = _asked(lambda: self.relation.pl(lazy=lazy))
+        return found
+
+    def rows(self) -> list[dict[str, Any]]:
+        """As dictionaries."""
+        found: list[dict[str, Any]] = self.arrow().to_pylist()
+        return found
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        return self.arrow().__arrow_c_stream__(requested_schema)
+
+    def __repr__(self) -> str:
+        return str(self.relation)
+
+
+def _asked(read: Callable[[], Any]) -> Any:
+    import duckdb
+
+    try:
+        return read()
+    except duckdb.Error as error:
+        _say(error)
+
+
+def _say(error: Exception) -> NoReturn:
+    raise UsageError(str(error)) from error

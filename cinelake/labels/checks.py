@@ -1,0 +1,316 @@
+"""What is wrong with labels before they are imported: values, films, extents; every problem with its line.
+
+Rows come as a table of texts (CSV) or of typed columns (Parquet, readers of foreign forms), with two columns more that
+say where a row was written: `LINE` and `FILE`. One small function a rule.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cinelake.errors import Problem, did_you_mean
+from cinelake.spec.labels import LabelContract
+from cinelake.labels.values import cast_column
+
+LINE, FILE = "#line", "#file"
+"""Columns of rows that are checked: the line of the source that a row stood on (0: none), and the source's name."""
+SHOT = "shot"
+"""Short for start_shot = shot and end_shot = shot + 1, in labels by spans."""
+SLACK_S = 0.05
+"""Containers round a film's length, and labellers their times."""
+TOUCH_S = 1e-3
+"""Spans that share less than this are neighbours whose times were rounded."""
+
+
+@dataclass(frozen=True)
+class FilmFacts:
+    """What is known of a film that may be labelled.
+
+    duration_s: its length; None where nothing tells. shots: how many shots it has in the lake; None where there is no
+    such table. in_lake: whether the lake holds anything of it.
+    """
+
+    duration_s: float | None = None
+    shots: int | None = None
+    in_lake: bool = True
+
+
+@dataclass
+class Rows:
+    """Typed columns of rows that are being checked; a value that could not be read is None and stands in `unread`."""
+
+    contract: LabelContract
+    values: dict[str, list[Any]]
+    lines: list[int]
+    files: list[str]
+    films: Mapping[str, FilmFacts]
+    vocabularies: Mapping[str, Sequence[str]]
+    before_run: bool = False
+    unread: set[tuple[str, int]] = field(default_factory=set)
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def of(self, column: str) -> list[Any]:
+        """A column's values, nulls where the labels do not have it."""
+        return self.values.get(column) or [None] * len(self)
+
+    def where(self, row: int, seen_from: int) -> str:
+        """A row as another row's problem names it: its line, and its file where that is another."""
+        if self.files[row] != self.files[seen_from]:
+            return f"{self.files[row]}:{self.lines[row]}" if self.lines[row] else self.files[row]
+        return f"line {self.lines[row]}" if self.lines[row] else f"row {row + 1}"
+
+
+Found = Iterator[tuple[int, str, str]]
+"""Row, column, what is wrong."""
+
+
+def check_labels(
+    contract: LabelContract,
+    rows: pa.Table,
+    films: Mapping[str, FilmFacts],
+    *,
+    source: str,
+    vocabularies: Mapping[str, Sequence[str]],
+    ignore_extra_columns: bool = False,
+    before_run: bool = False,
+) -> tuple[pa.Table, list[Problem]]:
+    """The rows as the contract's table, sorted by film and extent, and all that is wrong with them.
+
+    The table is to be used only when there is no problem.
+    """
+    lines = rows[LINE].to_pylist() if LINE in rows.column_names else [0] * rows.num_rows
+    files = rows[FILE].to_pylist() if FILE in rows.column_names else [source] * rows.num_rows
+    whole = files[0] if files else source
+    problems = [Problem(whole, 1, name, why) for name, why in _columns(contract, rows, ignore_extra_columns)]
+    if not rows.num_rows:
+        problems.append(Problem(whole, 0, "", "there are no labels: not one row"))
+    rows = _with_shots(contract, rows)
+    typed, unread = _typed(contract, rows)
+    given = {name: values for name, values in typed.to_pydict().items() if name in rows.column_names}
+    lost = {(name, row) for row, name, _ in unread}
+    read = Rows(contract, given, lines, files, films, vocabularies, before_run, lost)
+    for row, column, message in (*unread, *(found for rule in RULES for found in rule(read))):
+        problems.append(Problem(files[row], lines[row], column, message))
+    return sort_labels(contract, typed), list(dict.fromkeys(problems))
+
+
+def sort_labels(contract: LabelContract, table: pa.Table) -> pa.Table:
+    """Labels by film, extent and then their other columns, without anything that the contract does not name."""
+    table = table.select(contract.schema.names)
+    keys = [(f.name, "ascending") for f in table.schema if not pa.types.is_nested(f.type)]
+    return table.sort_by(keys).combine_chunks() if len(table) else table
+
+
+# --- columns and values
+
+
+def _columns(contract: LabelContract, rows: pa.Table, ignore_extra: bool) -> Iterator[tuple[str, str]]:
+    """Columns that lack, columns that nobody knows, and half an extent."""
+    known = [c.name for c in contract.all_columns] + ([SHOT] if contract.shape == "spans" else [])
+    found = [name for name in rows.column_names if name not in (LINE, FILE)]
+    for column in contract.all_columns:
+        if not column.nullable and column.name not in found:
+            yield column.name, f"the column is missing. {column.doc} The labels have {', '.join(found) or 'no columns'}"
+    for name in found if not ignore_extra else ():
+        if name not in known:
+            hint = did_you_mean(name, [k for k in known if k not in found])
+            yield name, f"these labels have no such column{hint} (or leave it aside with --ignore-extra-columns)"
+    for first, second in (("start_s", "end_s"), ("start_shot", "end_shot")) if contract.shape == "spans" else ():
+        for given, lacking in ((first, second), (second, first)):
+            if given in found and lacking not in found:
+                yield lacking, f"the column is missing: {given} is given, and a span has both"
+
+
+def _typed(contract: LabelContract, rows: pa.Table) -> tuple[pa.Table, list[tuple[int, str, str]]]:
+    """The contract's columns in its types, null where lacking or unreadable, and what could not be read."""
+    arrays, unread = [], []
+    for wanted in contract.schema:
+        if wanted.name not in rows.column_names:
+            arrays.append(pa.nulls(rows.num_rows, wanted.type))
+            continue
+        array, wrong = cast_column(wanted.name, rows[wanted.name].combine_chunks(), wanted.type)
+        arrays.append(array)
+        unread += [(row, wanted.name, why) for row, why in wrong]
+    return pa.table(arrays, schema=contract.schema), unread
+
+
+def _with_shots(contract: LabelContract, rows: pa.Table) -> pa.Table:
+    """`shot` written out as start_shot and end_shot, where these are not given."""
+    if contract.shape != "spans" or SHOT not in rows.column_names or "start_shot" in rows.column_names:
+        return rows
+    if SHOT in contract.schema.names:
+        return rows
+    numbers, wrong = cast_column(SHOT, rows[SHOT].combine_chunks(), pa.int64())
+    if wrong:  # said of the column as it was given
+        return rows.append_column("start_shot", rows[SHOT])
+    return rows.append_column("start_shot", numbers).append_column("end_shot", pc.add(numbers, 1))
+
+
+# --- rules
+
+
+def _nothing_is_missing(rows: Rows) -> Found:
+    for column in rows.contract.all_columns:
+        if column.nullable or column.name not in rows.values:
+            continue
+        for row, value in enumerate(rows.values[column.name]):
+            if value is None and (column.name, row) not in rows.unread:
+                yield row, column.name, f"there is no value. {column.doc}"
+
+
+def _numbers_fit(rows: Rows) -> Found:
+    """Finite, and within what the contract allows."""
+    for column in rows.contract.all_columns:
+        for row, value in enumerate(rows.of(column.name)):
+            if not isinstance(value, (int, float)) or isinstance(value, bool):
+                continue
+            if not math.isfinite(value):
+                yield row, column.name, f"expected a number, received {value}"
+            elif column.at_least is not None and value < column.at_least:
+                yield row, column.name, f"must be ≥ {column.at_least:g}, received {value:g}"
+            elif column.at_most is not None and value > column.at_most:
+                yield row, column.name, f"must be ≤ {column.at_most:g}, received {value:g}"
+
+
+def _classes_are_known(rows: Rows) -> Found:
+    for column in rows.contract.all_columns:
+        known = list(rows.vocabularies.get(column.name) or column.one_of)
+        strange = set(rows.of(column.name)) - set(known) if known else set()
+        for row, value, more in _first_of_each(rows, column.name, strange.__contains__):
+            hint = did_you_mean(str(value), known)
+            own = " (the list is the model's `config`)" if column.name in rows.vocabularies else ""
+            yield row, column.name, f"unknown {column.name} {value!r}{hint}{own}{more}"
+
+
+def _films_are_known(rows: Rows) -> Found:
+    names = sorted(rows.films)
+    for row, value, more in _first_of_each(rows, "movie_id", lambda value: value not in rows.films):
+        yield row, "movie_id", f"unknown film {value!r}{did_you_mean(value, names) or ': there are no films'}{more}"
+
+
+def _films_are_in_the_lake(rows: Rows) -> Found:
+    if rows.before_run:
+        return
+    absent = {m for m in set(rows.of("movie_id")) if m in rows.films and not rows.films[m].in_lake}
+    for row, value, more in _first_of_each(rows, "movie_id", lambda value: value in absent):
+        yield (
+            row,
+            "movie_id",
+            f"film {value!r} is not in the lake yet: run `cinelake run` first, or say --before-run{more}",
+        )
+
+
+def _first_of_each(rows: Rows, column: str, wrong: Callable[[Any], bool]) -> Iterator[tuple[int, Any, str]]:
+    """The first row of every wrong value, and which other lines hold it."""
+    found: dict[Any, list[int]] = {}
+    for row, value in enumerate(rows.of(column)):
+        if value is not None:
+            found.setdefault(value, []).append(row)
+    for value, at in found.items():
+        if wrong(value):
+            named = ", ".join(str(rows.lines[row] or row + 1) for row in at[1:6])
+            rest = f" and {len(at) - 6} more" if len(at) > 6 else ""
+            yield at[0], value, f" (also on {named}{rest})" if named else ""
+
+
+def _times_are_in_the_film(rows: Rows) -> Found:
+    for column in ("time_s", "start_s", "end_s"):
+        for row, (movie_id, time_s) in enumerate(zip(rows.of("movie_id"), rows.of(column), strict=True)):
+            end_s = rows.films[movie_id].duration_s if time_s is not None and movie_id in rows.films else None
+            if end_s is not None and time_s > end_s + SLACK_S:
+                yield row, column, f"{time_s:g} s is past the end of {movie_id!r}, which lasts {end_s:g} s"
+
+
+def _shots_are_in_the_film(rows: Rows) -> Found:
+    """Only where no time is given: a labeller who gives both counts shots of their own."""
+    for row, (movie_id, start_s, end) in enumerate(_columns_of(rows, "movie_id", "start_s", "end_shot")):
+        shots = rows.films[movie_id].shots if movie_id in rows.films and end is not None and start_s is None else None
+        if shots is not None and end > shots:
+            yield row, "end_shot", f"shot {end - 1} is past the last: {movie_id!r} has {shots} shots, the first is 0"
+
+
+def _spans_have_two_ends(rows: Rows) -> Found:
+    for first, second in (("start_s", "end_s"), ("start_shot", "end_shot")):
+        if first not in rows.values:
+            continue
+        for row, (start, end) in enumerate(_columns_of(rows, first, second)):
+            for lacking, given, name in ((first, end, second), (second, start, first)):
+                other = start if lacking == first else end
+                if other is None and given is not None and (lacking, row) not in rows.unread:
+                    yield row, lacking, f"there is no value, and {name} is {given:g}: a span has both"
+
+
+def _spans_start_before_they_end(rows: Rows) -> Found:
+    for first, second, unit in (("start_s", "end_s", " s"), ("start_shot", "end_shot", "")):
+        for row, (start, end) in enumerate(_columns_of(rows, first, second)):
+            if start is not None and end is not None and start >= end:
+                yield (
+                    row,
+                    first,
+                    f"expected {first} < {second} (ends are exclusive), received {start:g} and {end:g}{unit}",
+                )
+
+
+def _spans_do_not_overlap(rows: Rows) -> Found:
+    if rows.contract.shape != "spans" or rows.contract.overlap:
+        return
+    by_kind: dict[tuple[str, str], list[tuple[float, float, int]]] = {}
+    names = ("movie_id", "start_s", "end_s", "start_shot", "end_shot")
+    for row, (movie_id, start_s, end_s, start, end) in enumerate(_columns_of(rows, *names)):
+        if start_s is not None and end_s is not None:
+            by_kind.setdefault((movie_id, "s"), []).append((start_s, max(start_s, end_s - TOUCH_S), row))
+        elif start is not None and end is not None:
+            by_kind.setdefault((movie_id, "shots"), []).append((start, end, row))
+        elif start_s is None and start is None:
+            by_kind.setdefault((movie_id, "whole"), []).append((0.0, math.inf, row))
+    for spans in by_kind.values():
+        yield from _overlaps(rows, sorted(spans))
+
+
+def _overlaps(rows: Rows, spans: list[tuple[float, float, int]]) -> Found:
+    """Each span that begins before one that began earlier has ended."""
+    reach, last = -math.inf, -1
+    for start, end, row in spans:
+        if start < min(end, reach) and not _is_same(rows, row, last):
+            yield row, "", f"this span overlaps that of {rows.where(last, row)}, and these labels may not overlap"
+        if end > reach:
+            reach, last = end, row
+
+
+def _is_same(rows: Rows, one: int, other: int) -> bool:
+    return all(values[one] == values[other] for values in rows.values.values())
+
+
+def _rows_stand_once(rows: Rows) -> Found:
+    seen: dict[tuple[Any, ...], int] = {}
+    for row, values in enumerate(_columns_of(rows, *rows.values)):
+        if values in seen and not any((name, row) in rows.unread for name in rows.values):
+            yield row, "", f"this row says the same as {rows.where(seen[values], row)}"
+        seen.setdefault(values, row)
+
+
+def _columns_of(rows: Rows, *names: str) -> Iterable[tuple[Any, ...]]:
+    return zip(*(rows.of(name) for name in names), strict=True)
+
+
+RULES: tuple[Callable[[Rows], Found], ...] = (
+    _nothing_is_missing,
+    _numbers_fit,
+    _classes_are_known,
+    _films_are_known,
+    _films_are_in_the_lake,
+    _times_are_in_the_film,
+    _shots_are_in_the_film,
+    _spans_have_two_ends,
+    _spans_start_before_they_end,
+    _spans_do_not_overlap,
+    _rows_stand_once,
+)

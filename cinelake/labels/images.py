@@ -1,0 +1,292 @@
+"""Folders of images, one a class (`class/*.jpg`), as labels of *image films*.
+
+A trailer cut into pictures gives many that look alike; they must not stand on both sides of a split. So images are
+grouped by source, and each source becomes a film of its own, `images_<source>`, of one shot per image: the split is by
+film as ever. The pictures lie beside the labels, in `labels/<set>/images/<movie_id>.parquet`, and an image keeps its
+number for good: what is imported later gets higher ones.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from blake3 import blake3
+
+from cinelake.catalogue.films import movie_id_of
+from cinelake.errors import Problem, StorageError
+from cinelake.plan.keys import digest
+from cinelake.labels.checks import FILE, LINE, FilmFacts
+from cinelake.spec.labels import LabelContract
+from cinelake.labels.readers import Reading
+from cinelake.storage.locks import alone
+from cinelake.storage.store import storage_errors
+
+SUFFIXES = (".jpg", ".jpeg", ".png")
+MAX_PIXELS = 50_000_000
+MAX_BYTES = 64 << 20
+KEPT_WIDTH = 1280
+"""Wider images are kept shrunk: nothing here looks at more."""
+BEFORE_NUMBER = r"^(.+)[_-]\d+$"
+"""What tells an image's source from its name without folder and suffix: the part before the last number."""
+
+IMAGES = pa.schema(
+    [
+        ("image", pa.int32()),
+        ("jpeg", pa.binary()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("sha", pa.string()),
+        ("name", pa.string()),
+    ]
+)
+"""An image film's file: number, picture, size, digest of the imported file's content, and its name."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One image that will be imported. classes: the folders that hold it."""
+
+    path: Path
+    sha: str
+    movie_id: str
+    classes: tuple[str, ...]
+
+
+class Numbered(Protocol):
+    """What has a place in an image film: a picture, or a patch of a face."""
+
+    @property
+    def movie_id(self) -> str:
+        """The image film."""
+
+    @property
+    def sha(self) -> str:
+        """The digest of its content."""
+
+
+@dataclass
+class Scan:
+    """What a folder of images holds."""
+
+    pictures: list[Picture] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def scan_images(folder: Path, contract: LabelContract, source_pattern: str | None = None) -> Scan:
+    """The images of `folder/<class>/`, each content once, and what is wrong with the rest.
+
+    The same content twice in a class is dropped, and noted. In two classes it has both, where labels may overlap;
+    elsewhere that is a problem.
+    """
+    scan = Scan()
+    found: dict[str, list[Path]] = {}
+    for path in _files(folder, scan):
+        why = _why_unusable(path)
+        if why:
+            scan.problems.append(Problem(str(path), 0, "", why))
+        else:
+            found.setdefault(_sha(path), []).append(path)
+    sources = _sources(folder, [paths[0] for paths in found.values()], source_pattern, scan)
+    for sha, paths in found.items():
+        classes = tuple(dict.fromkeys(path.parent.name for path in paths))
+        if len(classes) > 1 and not contract.overlap:
+            why = f"the same picture as {paths[0]}, in another class: these labels may not overlap"
+            scan.problems.append(Problem(str(paths[-1]), 0, "", why))
+        elif paths[0] in sources:
+            scan.pictures.append(Picture(paths[0], sha, sources[paths[0]], classes))
+        scan.notes += [f"{path} is dropped: the same picture as {paths[0]}" for path in _again(paths)]
+    return scan
+
+
+def _again(paths: list[Path]) -> list[Path]:
+    """All but the first of each folder."""
+    return [path for at, path in enumerate(paths) if path.parent in {before.parent for before in paths[:at]}]
+
+
+def _files(folder: Path, scan: Scan) -> Iterator[Path]:
+    """Images in the order of classes and names; folders without any are problems."""
+    classes = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    if not classes:
+        scan.problems.append(Problem(str(folder), 0, "", "expected a folder for each class, with its images"))
+    for place in classes:
+        images = sorted(path for path in place.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+        if not images:
+            scan.problems.append(Problem(str(place), 0, "", f"the class has no image ({', '.join(SUFFIXES)})"))
+        yield from images
+
+
+def _why_unusable(path: Path) -> str:
+    """Why an image cannot be imported; nothing if it can. Its size is known before it is decoded."""
+    from PIL import Image
+
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            return f"the file is huge: {path.stat().st_size >> 20} MiB, at most {MAX_BYTES >> 20} are read"
+        with Image.open(path, formats=("JPEG", "PNG")) as image:
+            width, height = image.size
+            if width * height > MAX_PIXELS:
+                return f"the image is huge: {width} × {height} pixels, at most {MAX_PIXELS:,} are read"
+            image.load()
+    except Image.DecompressionBombError as error:
+        return f"the image is huge: {error}"
+    except (OSError, SyntaxError, ValueError) as error:
+        return f"the image is damaged, or neither JPEG nor PNG: {error}"
+    return ""
+
+
+def _sha(path: Path) -> str:
+    return blake3(path.read_bytes()).hexdigest(length=16)
+
+
+def _sources(folder: Path, paths: list[Path], pattern: str | None, scan: Scan) -> dict[Path, str]:
+    """Path → movie_id of its source's film. With a pattern every name must match (its first group, if it has one)."""
+    found = {}
+    for path in paths:
+        subject = str(path.relative_to(folder)) if pattern else path.stem
+        match = re.search(pattern or BEFORE_NUMBER, subject)
+        if match:
+            name = match[1] if match.re.groups else match[0]
+            found[path] = movie_id_of(f"images_{name}.jpg")
+        elif pattern:
+            scan.problems.append(Problem(str(path), 0, "", f"--source-pattern {pattern!r} does not match {subject!r}"))
+        else:
+            found[path] = movie_id_of(f"images_{path.stem}.jpg")
+    if not pattern and len(paths) > 1 and len(set(found.values())) == len(paths):
+        scan.notes.append(
+            f"each of the {len(paths)} images counts as a source of its own, so that images of one film may stand on "
+            "both sides of a split: if their names tell the source, say how with --source-pattern"
+        )
+    return found
+
+
+# --- image films
+
+
+def image_file(root: Path, name: str, movie_id: str) -> Path:
+    """Where an image film of a set lies (there may be none)."""
+    return Path(root) / name / "images" / f"{movie_id}.parquet"
+
+
+def image_facts(root: Path, name: str, numbers: Mapping[str, Mapping[str, int]] | None = None) -> dict[str, FilmFacts]:
+    """Facts of a set's image films; `numbers`: of those that are being imported."""
+    counts = {
+        path.stem: pq.read_metadata(path).num_rows for path in image_file(root, name, "_").parent.glob("*.parquet")
+    }
+    counts |= {movie_id: len(found) for movie_id, found in (numbers or {}).items()}
+    return {movie_id: FilmFacts(duration_s=float(count), shots=count) for movie_id, count in counts.items()}
+
+
+def numbered(root: Path, name: str, pictures: Iterable[Numbered]) -> dict[str, dict[str, int]]:
+    """movie_id → digest of a picture → its number: those that are kept already keep theirs."""
+    found: dict[str, dict[str, int]] = {}
+    for picture in pictures:
+        if picture.movie_id not in found:
+            found[picture.movie_id] = {sha: at for at, sha in enumerate(_kept(root, name, picture.movie_id, "sha"))}
+        numbers = found[picture.movie_id]
+        numbers.setdefault(picture.sha, len(numbers))
+    return found
+
+
+def _kept(root: Path, name: str, movie_id: str, column: str) -> list[Any]:
+    path = image_file(root, name, movie_id)
+    with storage_errors(f"reading {path}"):
+        try:
+            values: list[Any] = pq.read_table(path, columns=[column])[column].to_pylist() if path.exists() else []
+        except pa.ArrowException as error:
+            raise StorageError(f"{path} is damaged ({error}): bring it back from a copy, or move it away") from error
+    return values
+
+
+def image_rows(folder: Path, scan: Scan, contract: LabelContract, numbers: Mapping[str, Mapping[str, int]]) -> Reading:
+    """Label rows: each image is the shot of its number (at that second), with its folder's name as class."""
+    assert contract.class_column is not None
+    rows = [
+        (picture.movie_id, numbers[picture.movie_id][picture.sha], label, str(folder / label / picture.path.name))
+        for picture in scan.pictures
+        for label in picture.classes
+    ]
+    movie_ids, shots, labels, files = zip(*rows, strict=True) if rows else ((), (), (), ())
+    ends = [shot + 1 for shot in shots]
+    by_shots = {"start_shot": pa.array(shots, pa.int32()), "end_shot": pa.array(ends, pa.int32())}
+    table = pa.table(
+        {
+            "movie_id": pa.array(movie_ids, pa.string()),
+            **(by_shots if contract.shape == "spans" else {"time_s": pa.array(shots, pa.float64())}),
+            contract.class_column: pa.array(labels, pa.string()),
+            LINE: pa.array([0] * len(rows), pa.int64()),
+            FILE: pa.array(files, pa.string()),
+        }
+    )
+    content = digest(sorted([picture.sha, *picture.classes] for picture in scan.pictures))
+    return Reading(table, folder.name, content, scan.problems, scan.notes)
+
+
+@contextmanager
+def images_lock(root: Path, name: str) -> Iterator[None]:
+    """One import of images into a set at a time: two must not give one number to two pictures."""
+    folder = image_file(root, name, "_").parent
+    with ExitStack() as stack:
+        with storage_errors(f"writing images to {folder}"):
+            folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(alone(folder / ".lock"))
+        yield
+
+
+def keep_images(root: Path, name: str, pictures: Iterable[Picture], numbers: Mapping[str, Mapping[str, int]]) -> None:
+    """Add the pictures that are new to their films' files, each file in one replacement. Raises `StorageError`."""
+    by_sha = {picture.sha: picture for picture in pictures}
+    for movie_id, found in numbers.items():
+        path = image_file(root, name, movie_id)
+        before = pq.read_table(path, partitioning=None) if path.exists() else IMAGES.empty_table()
+        fresh = [by_sha[sha] for sha, number in found.items() if number >= len(before)]
+        if not fresh:
+            continue
+        rows = [_row(number, picture) for number, picture in enumerate(fresh, start=len(before))]
+        after = pa.concat_tables([before, pa.Table.from_pylist(rows, IMAGES)])
+        with storage_errors(f"writing {path}"):
+            replace_images(path, after)
+
+
+def replace_images(path: Path, table: pa.Table) -> None:
+    """Put an image film's file in its place, written whole before."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    with part.open("wb") as file:
+        pq.write_table(table, file, compression="none", row_group_size=256)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def _row(number: int, picture: Picture) -> dict[str, Any]:
+    jpeg, width, height = _kept_picture(picture.path)
+    sizes = {"width": width, "height": height}
+    return {"image": number, "jpeg": jpeg, **sizes, "sha": picture.sha, "name": "/".join(picture.path.parts[-2:])}
+
+
+def _kept_picture(path: Path) -> tuple[bytes, int, int]:
+    """The picture as JPEG no wider than `KEPT_WIDTH`, upright, and its size; JPEGs that are so already stay as is."""
+    import io
+
+    from PIL import Image, ImageOps
+
+    data = path.read_bytes()
+    with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as image:
+        is_turned = image.getexif().get(0x0112, 1) != 1
+        if image.format == "JPEG" and image.mode in ("RGB", "L") and image.width <= KEPT_WIDTH and not is_turned:
+            return data, image.width, image.height
+        upright = ImageOps.exif_transpose(image).convert("RGB")
+    if upright.width > KEPT_WIDTH:
+        upright = upright.resize((KEPT_WIDTH, max(1, round(upright.height * KEPT_WIDTH / upright.width))))
+    buffer = io.BytesIO()
+    upright.save(buffer, "JPEG", quality=95)
+    return buffer.getvalue(), upright.width, upright.height

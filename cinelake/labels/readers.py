@@ -1,0 +1,229 @@
+"""Files of labels as rows for `import_labels`: CSV, Parquet, and forms that others use.
+
+A reader gives what it could read and all that is wrong with the rest, each with its line; nothing is raised.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from cinelake.catalogue.films import CatalogueFilm
+from cinelake.errors import Problem, did_you_mean
+from cinelake.lake.onnx import file_digest
+from cinelake.plan.keys import digest
+from cinelake.labels.checks import FILE, LINE
+from cinelake.spec.labels import LabelContract
+
+DELIMITERS = ",;\t"
+_LAST_NUMBER = re.compile(r"(\d+)\D*$")
+
+
+@dataclass
+class Reading:
+    """What a reader found.
+
+    rows: columns as they stand, with `LINE` and `FILE`. problems: what cannot be imported. notes: what the labeller
+    should know (what was dropped). source: the names of the files, without folders. digest: of their contents.
+    """
+
+    rows: pa.Table
+    source: str
+    digest: str
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def read_files(paths: Sequence[Path]) -> Reading:
+    """The rows of CSV and Parquet files, one after the other."""
+    tables, problems, digests = [], [], []
+    for path in paths:
+        table, wrong = _read_file(path)
+        tables.append(table)
+        problems += wrong
+        digests.append(file_digest(path) if path.is_file() else "")
+    return Reading(_joined(tables), _names(paths), digest(digests), problems)
+
+
+def at_a_rate(
+    reading: Reading, contract: LabelContract, movie_id: str, rate: float, classes: Mapping[str, str]
+) -> Reading:
+    """Rows of `Image_ID,Class` (names of pictures taken `rate` times a second) as moments or spans of one film.
+
+    The last number in a picture's name by the rate is its time: `frame12.jpg` at 2 a second is 6 s. classes: what
+    stands in the file → the class that is meant; without any they stay as they are.
+    """
+    problems = [*reading.problems, *_lacking(reading, ("Image_ID", "Class"))]
+    if problems:
+        return Reading(reading.rows, reading.source, reading.digest, problems)
+    rows = []
+    for row in reading.rows.to_pylist():
+        found, label = _LAST_NUMBER.search(Path(row["Image_ID"]).stem), str(row["Class"]).strip()
+        if not found:
+            why = f"expected a number in the picture's name, as in frame12.jpg, received {row['Image_ID']!r}"
+            problems.append(Problem(row[FILE], row[LINE], "Image_ID", why))
+        elif classes and label not in classes:
+            why = f"class {label!r} is not in --classes{did_you_mean(label, list(classes))}"
+            problems.append(Problem(row[FILE], row[LINE], "Class", why))
+        else:
+            start_s = int(found[1]) / rate
+            when = _extent(contract, start_s, start_s + 1 / rate)
+            label = classes.get(label, label)
+            rows.append({"movie_id": movie_id, **when, _class_of(contract): label, LINE: row[LINE], FILE: row[FILE]})
+    return Reading(_as_table(rows), reading.source, reading.digest, problems)
+
+
+def _lacking(reading: Reading, columns: Sequence[str]) -> list[Problem]:
+    found = [name for name in reading.rows.column_names if name not in (LINE, FILE)]
+    why = "the column is missing: --rate is for files with Image_ID and Class"
+    return [Problem(reading.source, 1, n, why + did_you_mean(n, found)) for n in columns if n not in found]
+
+
+def _extent(contract: LabelContract, start_s: float, end_s: float) -> dict[str, float]:
+    return {"time_s": start_s} if contract.shape == "moments" else {"start_s": start_s, "end_s": end_s}
+
+
+def _class_of(contract: LabelContract) -> str:
+    """The class's column; who calls has made sure that there is one."""
+    assert contract.class_column is not None
+    return contract.class_column
+
+
+def in_class_folders(folder: Path, films: Iterable[CatalogueFilm], contract: LabelContract) -> Reading:
+    """Films of the catalogue that lie in `folder/<class>/` as labels of whole films."""
+    place = folder.absolute()
+    rows, filled = [], set()
+    for film in films:
+        path = Path(film.path)
+        if path.parent.parent == place:
+            filled.add(path.parent.name)
+            label = {_class_of(contract): path.parent.name}
+            rows.append({"movie_id": film.movie_id, **label, LINE: 0, FILE: str(folder / path.parent.name / path.name)})
+    problems = [
+        Problem(str(folder / name), 0, "", f"the folder holds no film of the catalogue: is {CATALOGUE_OF_CLIPS} in it?")
+        for name in sorted(_folders(place) - filled)
+    ]
+    if not place.is_dir():
+        problems = [Problem(str(folder), 0, "", "there is no such folder")]
+    return Reading(_as_table(rows), folder.name, digest(sorted(map(str, rows))), problems)
+
+
+CATALOGUE_OF_CLIPS = '`catalogue: {films: "scenes/*/*.mkv"}`'
+
+
+def _folders(place: Path) -> set[str]:
+    return {path.name for path in place.iterdir() if path.is_dir()} if place.is_dir() else set()
+
+
+def _as_table(rows: list[dict[str, Any]]) -> pa.Table:
+    names = list(rows[0]) if rows else [LINE, FILE]
+    return pa.table({name: [row[name] for row in rows] for name in names})
+
+
+def _names(paths: Sequence[Path]) -> str:
+    shown = ", ".join(path.name for path in paths[:3])
+    return f"{shown} and {len(paths) - 3} more" if len(paths) > 3 else shown
+
+
+def _joined(tables: list[pa.Table]) -> pa.Table:
+    """One table; columns that files give in different types as texts."""
+    types: dict[str, set[pa.DataType]] = {}
+    for table in tables:
+        for column in table.schema:
+            types.setdefault(column.name, set()).add(column.type)
+    texts = {name for name, found in types.items() if len(found) > 1}
+    same = [table.cast(pa.schema([_as_text(c) if c.name in texts else c for c in table.schema])) for table in tables]
+    return pa.concat_tables(same, promote_options="default")
+
+
+def _as_text(column: pa.Field) -> pa.Field:
+    return pa.field(column.name, pa.string())
+
+
+def _read_file(path: Path) -> tuple[pa.Table, list[Problem]]:
+    try:
+        with path.open("rb") as file:
+            is_parquet = file.read(4) == b"PAR1"
+        return _read_parquet(path) if is_parquet else _read_csv(path)
+    except OSError as error:
+        why = f"the file cannot be read: {error.strerror or error}"
+        return _table(path, [], [], []), [Problem(str(path), 0, "", why)]
+
+
+def _read_parquet(path: Path) -> tuple[pa.Table, list[Problem]]:
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path, partitioning=None).replace_schema_metadata(None)
+    except pa.ArrowException as error:
+        return _table(path, [], [], []), [Problem(str(path), 0, "", f"expected CSV in UTF-8 or Parquet: {error}")]
+    table = table.append_column(LINE, pa.array(range(1, len(table) + 1), pa.int64()))
+    return table.append_column(FILE, pa.array([str(path)] * len(table), pa.string())), []
+
+
+def _read_csv(path: Path) -> tuple[pa.Table, list[Problem]]:
+    data = path.read_bytes()
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        return _table(path, [], [], []), [Problem(str(path), line, "", "expected CSV in UTF-8, or Parquet")]
+    file = io.StringIO(text, newline="")
+    delimiter = _delimiter(file.readline())
+    file.seek(0)
+    reader = csv.reader(file, delimiter=delimiter, strict=True)
+    header = [name.strip() for name in next(reader, [])]
+    problems = _header_problems(path, header)
+    if problems:
+        return _table(path, [], [], []), problems
+    rows, at = _csv_rows(path, reader, header, problems)
+    return _table(path, header, rows, at), problems
+
+
+def _delimiter(header: str) -> str:
+    """What parts the columns; a header of one column has none."""
+    try:
+        return csv.Sniffer().sniff(header, DELIMITERS).delimiter
+    except csv.Error:
+        return ","
+
+
+def _header_problems(path: Path, header: list[str]) -> list[Problem]:
+    if not any(header):
+        return [Problem(str(path), 1, "", "expected a header with the columns' names: the file is empty")]
+    twice = sorted({name for name in header if header.count(name) > 1})
+    return [Problem(str(path), 1, name, "the column stands twice in the header") for name in twice]
+
+
+def _csv_rows(path: Path, reader: Any, header: list[str], problems: list[Problem]) -> tuple[list[list[str]], list[int]]:
+    """The rows and their lines; rows of another length become problems."""
+    rows: list[list[str]] = []
+    at: list[int] = []
+    last = reader.line_num
+    try:
+        for values in reader:
+            line, last = last + 1, reader.line_num
+            if not any(value.strip() for value in values):
+                continue
+            if len(values) == len(header):
+                rows.append(values)
+                at.append(line)
+            else:
+                problems.append(Problem(str(path), line, "", f"expected {len(header)} fields, received {len(values)}"))
+    except csv.Error as error:
+        problems.append(Problem(str(path), last + 1, "", f"expected CSV: {error}"))
+    return rows, at
+
+
+def _table(path: Path, header: list[str], rows: Iterable[Sequence[str]], lines: list[int]) -> pa.Table:
+    columns = list(zip(*rows, strict=True)) or [()] * len(header)
+    arrays = [pa.array(column, pa.string()) for column in columns]
+    arrays += [pa.array(lines, pa.int64()), pa.array([str(path)] * len(lines), pa.string())]
+    return pa.table(arrays, names=[*header, LINE, FILE])

@@ -1,0 +1,357 @@
+"""People's labels: append-only versions under a root of their own, never derived, never part of the lake.
+
+    labels/<set>/000001.parquet          one import, with who labelled, from which source, when
+    labels/<set>/<kind>/000001.parquet   another kind of labels of the same set (viewers' ratings of tags)
+    labels/<set>/images/<movie_id>.parquet
+                                         pictures that were imported with their labels (see `cinelake.label_images`)
+
+Of every film the newest version that holds it counts: importing a film again replaces its rows as a whole. Older
+versions stay and can be read. Two imports at the same time both survive: a version's number is taken by a hard link,
+which only one of them can make.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from cinelake.errors import BadLabels, CannotTrain, Problem, StorageError, UnknownName, UsageError
+from cinelake.plan.keys import digest
+from cinelake.labels.checks import FILE, LINE, FilmFacts, check_labels, sort_labels
+from cinelake.spec.labels import LabelContract
+from cinelake.storage.store import storage_errors
+
+FOOTER_KEY = b"cinelake.labels"
+SET_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_VERSION = re.compile(r"(\d{6,})\.parquet")
+IMAGES = "images"
+"""The folder of a set that holds pictures; no kind of labels has this name."""
+
+
+@dataclass(frozen=True)
+class LabelVersion:
+    """One import.
+
+    number: from 1. file: where it lies. annotator, source (a file's name), source_digest, at: where it came from.
+    films: movie_id → digest of its rows. rows: how many. model: for which kind of model it was checked.
+    unchanged: nothing was written, since these very labels count already.
+    """
+
+    number: int
+    file: Path
+    annotator: str
+    source: str
+    source_digest: str
+    at: datetime.datetime
+    films: Mapping[str, str]
+    rows: int
+    model: str = ""
+    unchanged: bool = False
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """The labels that count.
+
+    table: the contract's columns and no more, sorted by film and extent. key: changes if and only if a label that
+    counts does. versions: all imports, oldest first.
+    """
+
+    name: str
+    table: pa.Table
+    key: str
+    versions: tuple[LabelVersion, ...]
+
+    def films(self) -> list[str]:
+        """The films that have labels, in order."""
+        return sorted(pc.unique(self.table["movie_id"]).to_pylist())
+
+    def of(self, movie_id: str) -> pa.Table:
+        """One film's rows."""
+        return self.table.filter(pc.equal(self.table["movie_id"], movie_id))
+
+
+def label_sets(root: Path) -> list[str]:
+    """Names of the sets that have labels."""
+    with storage_errors(f"listing labels in {root}"):
+        folders = sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
+    return [folder.name for folder in folders if SET_NAME.fullmatch(folder.name) and label_kinds(root, folder.name)]
+
+
+def label_kinds(root: Path, name: str) -> list[str]:
+    """The kinds of labels that a set holds: `""` for its own, and names of further kinds."""
+    folder = _folder(root, name, "")
+    below = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    kinds = ["", *(kind for kind in below if kind != IMAGES and SET_NAME.fullmatch(kind))]
+    return [kind for kind in kinds if label_versions(root, name, kind)]
+
+
+def label_versions(root: Path, name: str, kind: str = "") -> tuple[LabelVersion, ...]:
+    """All imports of a set, oldest first; none where there is no such set. Raises `StorageError`."""
+    folder = _folder(root, name, kind)
+    with storage_errors(f"listing {folder}"):
+        files = [path for path in folder.iterdir() if _VERSION.fullmatch(path.name)] if folder.is_dir() else []
+    return tuple(_read_version(file) for file in sorted(files, key=_number))
+
+
+def read_labels(root: Path, name: str, contract: LabelContract, kind: str = "") -> LabelSet:
+    """The labels of a set that count. Raises `CannotTrain` where there are none, or none that fit the contract."""
+    versions = label_versions(root, name, kind)
+    if not versions:
+        raise CannotTrain(_there_are_none(root, name, kind))
+    counting = _counting(versions)
+    tables = [_fitted(_rows_of(version, films), contract, version) for version, films in counting]
+    key = digest({film: version.films[film] for version, films in counting for film in films})
+    return LabelSet(name, sort_labels(contract, pa.concat_tables(tables)), key, versions)
+
+
+def no_labels(name: str, contract: LabelContract, films: Sequence[str]) -> LabelSet:
+    """Each film with one row that says nothing: the extent's numbers are 0, the other columns empty."""
+    extent = {"time_s", "start_s", "end_s", "start_shot", "end_shot"}
+    given = {"movie_id": list(films), **{name: [0] * len(films) for name in contract.schema.names if name in extent}}
+    columns = [pa.array(given.get(column.name, [None] * len(films)), column.type) for column in contract.schema]
+    return LabelSet(name, pa.Table.from_arrays(columns, schema=contract.schema), digest(sorted(films)), ())
+
+
+def stored_labels(root: Path, name: str, kind: str = "", number: int | None = None) -> pa.Table:
+    """The rows that count, or those of one version, as they were stored: for looking at and exporting.
+
+    Raises `UnknownName` where there is no such set or version.
+    """
+    versions = label_versions(root, name, kind)
+    if not versions:
+        raise UnknownName("set of labels", f"{name}/{kind}" if kind else name, _names(root))
+    if number is not None and number not in {version.number for version in versions}:
+        raise UnknownName("version", str(number), [str(version.number) for version in versions])
+    counting = _counting(versions) if number is None else [(v, list(v.films)) for v in versions if v.number == number]
+    tables = [_rows_of(version, films) for version, films in counting]
+    with storage_errors(f"reading the labels {name}"):
+        return pa.concat_tables(tables, promote_options="permissive").sort_by([("movie_id", "ascending")])
+
+
+def import_labels(
+    root: Path,
+    name: str,
+    contract: LabelContract,
+    rows: pa.Table,
+    films: Mapping[str, FilmFacts],
+    *,
+    annotator: str,
+    source: str,
+    source_digest: str,
+    vocabularies: Mapping[str, Sequence[str]],
+    dry_run: bool = False,
+    kind: str = "",
+    model: str = "",
+    problems: Sequence[Problem] = (),
+    ignore_extra_columns: bool = False,
+    before_run: bool = False,
+) -> LabelVersion:
+    """Check rows (texts or typed, see `cinelake.label_checks`) and keep them as a new version; gives it.
+
+    problems: what a reader found already. dry_run: checks all and writes nothing. Raises `BadLabels` with everything
+    that is wrong, and then nothing is written.
+    """
+    if problems and not set(rows.column_names) - {LINE, FILE}:
+        raise BadLabels(problems)  # nothing could be read that might be checked
+    table, found = check_labels(
+        contract,
+        rows,
+        films,
+        source=source,
+        vocabularies=vocabularies,
+        ignore_extra_columns=ignore_extra_columns,
+        before_run=before_run,
+    )
+    if problems or found:
+        raise BadLabels(dict.fromkeys([*problems, *found]))
+    now = datetime.datetime.now(datetime.UTC)
+    digests = _film_digests(table)
+    made = LabelVersion(0, Path(), annotator, source, source_digest, now, digests, table.num_rows, model)
+    return keep_version(root, name, kind, table, made, dry_run=dry_run)
+
+
+def keep_version(
+    root: Path, name: str, kind: str, table: pa.Table, made: LabelVersion, *, dry_run: bool = False
+) -> LabelVersion:
+    """Write a version under the next free number, unless its films have these very labels already."""
+    versions = label_versions(root, name, kind)
+    newest = {film: version for version, films in _counting(versions) for film in films}
+    if all(film in newest and newest[film].films[film] == made.films[film] for film in made.films):
+        last = max((newest[film] for film in made.films), key=lambda version: version.number)
+        return replace(last, unchanged=True)
+    number = versions[-1].number + 1 if versions else 1
+    folder = _folder(root, name, kind)
+    if dry_run:
+        return replace(made, number=number, file=folder / _file_name(number))
+    file = _write(folder, number, table, made)
+    return replace(made, number=_number(file), file=file)
+
+
+# --- files
+
+
+def _folder(root: Path, name: str, kind: str) -> Path:
+    for given in (name, kind or "labels"):
+        if not SET_NAME.fullmatch(given) or given == IMAGES:
+            rule = "a-z, 0-9 and _, a letter first, at most 64 (and not `images`)"
+            raise UsageError(f"the name of a set or kind of labels is of {rule}. Received: {given!r}")
+    return Path(root) / name / kind if kind else Path(root) / name
+
+
+def _file_name(number: int) -> str:
+    return f"{number:06d}.parquet"
+
+
+def _number(file: Path) -> int:
+    found = _VERSION.fullmatch(file.name)
+    return int(found[1]) if found else 0
+
+
+def _write(folder: Path, number: int, table: pa.Table, made: LabelVersion) -> Path:
+    """Write under a temporary name, then link under the first number that is free. Raises `StorageError`."""
+    with storage_errors(f"writing labels to {folder}"), _temporary(folder) as temporary:
+        footer = {**(table.schema.metadata or {}), FOOTER_KEY: _footer(made)}
+        with temporary.open("wb") as file:
+            pq.write_table(table.replace_schema_metadata(footer), file, compression="zstd")
+            file.flush()
+            os.fsync(file.fileno())
+        while True:
+            target = folder / _file_name(number)
+            try:
+                target.hardlink_to(temporary)
+            except FileExistsError:
+                number += 1
+                continue
+            _sync(folder)
+            return target
+
+
+@contextmanager
+def _temporary(folder: Path) -> Iterator[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(".part", "import-", folder)
+    os.close(descriptor)
+    Path(name).chmod(0o644)
+    try:
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _footer(made: LabelVersion) -> bytes:
+    facts = {
+        "annotator": made.annotator,
+        "source": made.source,
+        "source_digest": made.source_digest,
+        "at": made.at.isoformat(),
+        "films": dict(made.films),
+        "model": made.model,
+    }
+    return json.dumps(facts, sort_keys=True, ensure_ascii=False).encode()
+
+
+def _read_version(file: Path) -> LabelVersion:
+    with storage_errors(f"reading {file}"):
+        try:
+            metadata = pq.read_metadata(file)
+            facts = json.loads((metadata.metadata or {})[FOOTER_KEY])
+            at = datetime.datetime.fromisoformat(facts.pop("at"))
+            return LabelVersion(number=_number(file), file=file, at=at, rows=metadata.num_rows, **facts)
+        except (KeyError, TypeError, ValueError, pa.ArrowException) as error:
+            raise StorageError(_damaged(file, error)) from error
+
+
+def _damaged(file: Path, error: Exception) -> str:
+    return f"{file} is no version of labels, or damaged ({error}): bring it back from a copy, or move it away"
+
+
+# --- which rows count
+
+
+def _counting(versions: Sequence[LabelVersion]) -> list[tuple[LabelVersion, list[str]]]:
+    """The versions of which something counts, and the films of which it does: each film's newest."""
+    newest = {film: version for version in versions for film in version.films}
+    counting = [(v, sorted(film for film in v.films if newest[film] is v)) for v in versions]
+    return [(version, films) for version, films in counting if films]
+
+
+def _rows_of(version: LabelVersion, films: Sequence[str]) -> pa.Table:
+    with storage_errors(f"reading {version.file}"):
+        try:
+            table = pq.read_table(version.file, partitioning=None).replace_schema_metadata(None)
+        except pa.ArrowException as error:
+            raise StorageError(_damaged(version.file, error)) from error
+    if len(films) == len(version.films):
+        return table
+    return table.filter(pc.is_in(table["movie_id"], pa.array(films, pa.string())))
+
+
+def _fitted(table: pa.Table, contract: LabelContract, version: LabelVersion) -> pa.Table:
+    """A version's rows in today's contract. Raises `CannotTrain` when a column that it needs is not there."""
+    arrays = []
+    for column, wanted in zip(contract.all_columns, contract.schema, strict=True):
+        if column.name not in table.column_names and not column.nullable:
+            raise CannotTrain(
+                f"version {version.number} of the labels ({version.file}) has no column {column.name!r}, which these "
+                f"labels now have: import {version.source!r} again with it. It has {', '.join(table.column_names)}"
+            )
+        is_there = column.name in table.column_names
+        arrays.append(table[column.name].cast(wanted.type) if is_there else pa.nulls(len(table), wanted.type))
+    return pa.table(arrays, schema=contract.schema)
+
+
+def _film_digests(table: pa.Table) -> dict[str, str]:
+    """movie_id → digest of its rows (nulls left out, so that a column that comes later changes nothing)."""
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for row in table.to_pylist():
+        rows.setdefault(row["movie_id"], []).append({k: v for k, v in row.items() if v is not None})
+    return {movie_id: digest(found) for movie_id, found in rows.items()}
+
+
+def _names(root: Path) -> list[str]:
+    return [f"{name}/{kind}" if kind else name for name in label_sets(root) for kind in label_kinds(root, name)]
+
+
+def _there_are_none(root: Path, name: str, kind: str) -> str:
+    called = f"{name}/{kind}" if kind else name
+    option = f" --kind {kind}" if kind else ""
+    there = ", ".join(_names(root)) or "none"
+    return (
+        f"there are no labels {called!r} in {root} (there: {there}): import some with "
+        f"`cinelake labels import FILE --model NAME --set {name}{option}`"
+    )
+
+
+__all__ = [
+    "FilmFacts",
+    "LabelSet",
+    "LabelVersion",
+    "import_labels",
+    "label_kinds",
+    "label_sets",
+    "label_versions",
+    "no_labels",
+    "read_labels",
+    "stored_labels",
+]

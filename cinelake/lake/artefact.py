@@ -1,0 +1,127 @@
+"""A trained model on disk: what training leaves, what inference loads.
+
+    model.json      kind, version of its code, configuration, facts, what it was trained on
+    arrays.npz      what normalises the input, coefficients
+    network.onnx    what `predict` runs; checked against the Keras network when it was exported
+    network.keras   the network itself, for going on with its training
+
+No pickle anywhere. A folder has a digest of all its files; what does not fit it is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from cinelake.errors import ModelUnusable, UnknownName
+from cinelake.lake.onnx import Device, export_keras, files_digest, onnx_session, run_in_batches
+from cinelake.spec.model import Array, Arrays, Trained, find_model
+from cinelake.spec.task import Params
+
+FILES = ("arrays.npz", "model.json", "network.keras", "network.onnx")
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A loaded artefact.
+
+    kind: the model in `models/` whose code applies it. code: the `version` of that code when it was trained.
+    inputs: table → identity of what makes it, as it was for training (see `cinelake.plan.Planned.identity`).
+    trained_on: films that it has learned from, those it was stopped by included.
+    """
+
+    folder: Path
+    kind: str
+    code: int
+    config: Any
+    facts: dict[str, Any] = field(default_factory=dict)
+    arrays: Arrays = field(default_factory=dict)
+    inputs: dict[str, str] = field(default_factory=dict)
+    trained_on: tuple[str, ...] = ()
+    digest: str = ""
+
+    def run(self, x: Array, device: Device = "cpu") -> Array:
+        """The network's output for an input (batch, …), as ONNX Runtime gives it."""
+        session = onnx_session(self.folder / "network.onnx", device)
+        return np.asarray(session.run(None, {session.get_inputs()[0].name: x.astype(np.float32)})[0])
+
+    def run_rows(self, x: Array, batch_size: int = 256, device: Device = "cpu") -> Array:
+        """The network's output for rows (rows, …), in padded batches of one size: the same bits on every engine."""
+        return run_in_batches(lambda part: self.run(part, device), x.astype(np.float32), batch_size)
+
+
+def write_artefact(
+    folder: Path,
+    kind: str,
+    config: Params,
+    trained: Trained,
+    inputs: Mapping[str, str] | None = None,
+    trained_on: Iterable[str] = (),
+) -> Artefact:
+    """Write what a training gave and load it back. Raises `ModelUnusable` when the network cannot be exported."""
+    folder.mkdir(parents=True, exist_ok=True)
+    about = {
+        "kind": kind,
+        "code": find_model(kind).version,
+        "config": config.model_dump(mode="json"),
+        "facts": trained.facts,
+        "inputs": dict(inputs or {}),
+        "trained_on": sorted(set(trained_on)),
+    }
+    (folder / "model.json").write_text(json.dumps(about, indent=1, sort_keys=True))
+    np.savez(folder / "arrays.npz", allow_pickle=False, **trained.arrays)
+    if trained.network is not None:
+        trained.network.save(folder / "network.keras")
+        export_keras(trained.network, folder / "network.onnx", kind)
+    return read_artefact(folder)
+
+
+def read_artefact(folder: Path, digest: str | None = None) -> Artefact:
+    """Load an artefact, once per process and content. Raises `ModelUnusable` for one that is damaged or foreign.
+
+    digest: what its files must add up to.
+    """
+    found = artefact_digest(folder)
+    if digest is not None and found != digest:
+        raise ModelUnusable(
+            f"{folder}: the model's files have digest {found}, expected {digest}: they are damaged or from elsewhere; "
+            "`cinelake models restore NAME` fetches them again from MLflow"
+        )
+    return _read(folder, found)
+
+
+def artefact_digest(folder: Path) -> str:
+    """32 hexadecimal digits of the names and contents of an artefact's files."""
+    if not (folder / "model.json").is_file():
+        raise ModelUnusable(f"{folder} is no trained model of Cinelake: it has no model.json")
+    return files_digest([folder / name for name in FILES if (folder / name).is_file()])
+
+
+@lru_cache(maxsize=16)
+def _read(folder: Path, digest: str) -> Artefact:
+    try:
+        about = json.loads((folder / "model.json").read_text())
+        with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
+            loaded = {name: arrays[name] for name in arrays.files}
+        config = find_model(about["kind"]).config.model_validate(about["config"])
+        return Artefact(
+            folder,
+            about["kind"],
+            about["code"],
+            config,
+            about["facts"],
+            loaded,
+            about["inputs"],
+            tuple(about["trained_on"]),
+            digest,
+        )
+    except (OSError, ValueError, KeyError, TypeError, UnknownName, ValidationError, zipfile.BadZipFile) as error:
+        raise ModelUnusable(f"{folder} is no trained model of Cinelake, or is damaged: {error}") from error

@@ -1,0 +1,164 @@
+"""Which models the lake's tables are made with: `lake/_models/NAME.json`, and the models' files beside it.
+
+    _models/scenes.json              the champion's number, and every version that was ever mirrored
+    _models/scenes/3/model.json …    version 3's files, as workers load them
+
+MLflow's registry is where versions are kept; this mirror is all that a plan and a worker read. It is written by
+whoever moves the champion, files first, so that a version that is named is there.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pyarrow import fs
+
+from cinelake.lake.artefact import FILES, Artefact, artefact_digest, read_artefact
+from cinelake.errors import ModelUnusable, StorageError, UnknownName
+from cinelake.lake.onnx import cache_folder
+from cinelake.lake.cells import Lake
+from cinelake.storage.store import Storage, storage_errors
+
+FOLDER = "_models"
+
+
+@dataclass(frozen=True)
+class AppliedModel:
+    """One version of a model as a plan sees it, and as a step is given it.
+
+    digest: of its files. kind, code: which model's code applies it, and that code's version when it was trained.
+    inputs: table → identity of what made it for the training. origin: of its training: run_id in MLflow, labels (set,
+    key, imports), seed, created; empty for versions that were mirrored before this was kept.
+    """
+
+    name: str
+    version: int
+    digest: str
+    kind: str
+    code: int
+    inputs: dict[str, str] = field(default_factory=dict)
+    origin: dict[str, Any] = field(default_factory=dict)
+
+    def ingredient(self) -> dict[str, Any]:
+        """What enters the keys of the cells it makes."""
+        return {"name": self.name, "version": self.version, "digest": self.digest}
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """What the lake knows of one model: the champion's number, the versions, and the champions before."""
+
+    name: str
+    champion: int | None = None
+    versions: dict[int, AppliedModel] = field(default_factory=dict)
+
+    def find(self, alias: str) -> AppliedModel | None:
+        """`champion`, or a version by its number."""
+        number = self.champion if alias == "champion" else int(alias) if alias.isdigit() else None
+        return self.versions.get(number) if number is not None else None
+
+
+def read_mirror(lake: Lake, name: str) -> Mirror:
+    """The mirror of a model; empty without one. Raises `StorageError` when the file cannot be understood."""
+    storage = lake.storage
+    with storage_errors(f"reading {FOLDER}/{name}.json in {storage.uri}"):
+        try:
+            with storage.filesystem.open_input_file(storage.path(FOLDER, f"{name}.json")) as source:
+                text = source.read()
+        except FileNotFoundError:
+            return Mirror(name)
+    try:
+        about = json.loads(text)
+        versions = {int(number): AppliedModel(**known) for number, known in about["versions"].items()}
+        return Mirror(name, about["champion"], versions)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StorageError(
+            f"{storage.path(FOLDER, name)}.json is damaged ({error}): `cinelake models restore {name}` writes it anew"
+        ) from error
+
+
+def mirror_version(
+    lake: Lake, name: str, number: int, artefact: Artefact, *, champion: bool, origin: dict[str, Any] | None = None
+) -> AppliedModel:
+    """Copy a version's files into the lake and name it there; `champion`: the tables are made with it from now on.
+
+    origin: see `AppliedModel`; where it is not given, what is known stays.
+    """
+    told = _origin(lake, name, number) if origin is None else origin
+    applied = AppliedModel(name, number, artefact.digest, artefact.kind, artefact.code, artefact.inputs, told)
+    with lake.scratch() as scratch:
+        for file in FILES:
+            if (artefact.folder / file).is_file():
+                (scratch / file).write_bytes((artefact.folder / file).read_bytes())
+                lake.storage.publish(scratch / file, FOLDER, name, str(number), file)
+    _write(lake, name, applied, champion=champion)
+    return applied
+
+
+def _origin(lake: Lake, name: str, number: int) -> dict[str, Any]:
+    """What is known of a version's training; nothing where the mirror is damaged."""
+    try:
+        known = read_mirror(lake, name).versions.get(number)
+    except StorageError:
+        return {}
+    return known.origin if known else {}
+
+
+def _write(lake: Lake, name: str, applied: AppliedModel, *, champion: bool) -> None:
+    try:
+        known = read_mirror(lake, name)
+    except StorageError:
+        known = Mirror(name)
+    versions = {**known.versions, applied.version: applied}
+    about = {
+        "name": name,
+        "champion": applied.version if champion else known.champion,
+        "versions": {str(number): asdict(version) for number, version in sorted(versions.items())},
+    }
+    with lake.scratch() as scratch:
+        (scratch / "mirror.json").write_text(json.dumps(about, indent=1, sort_keys=True))
+        lake.storage.publish(scratch / "mirror.json", FOLDER, f"{name}.json")
+
+
+def find_applied(lake: Lake, reference: str) -> AppliedModel | None:
+    """The version that `NAME@champion` or `NAME@3` names; None when the lake has none."""
+    name, _, alias = reference.partition("@")
+    mirror = read_mirror(lake, name)
+    if alias != "champion" and not alias.isdigit():
+        raise UnknownName("alias", alias, ["champion", *map(str, mirror.versions)])
+    return mirror.find(alias)
+
+
+def open_applied(lake: Lake, applied: AppliedModel) -> Artefact:
+    """A version's artefact, its files' digest checked; from an object store they are copied to the cache folder first.
+
+    Raises `ModelUnusable` when files are missing, damaged or from elsewhere.
+    """
+    local = lake.storage.local
+    if local is not None:
+        return read_artefact(local / FOLDER / applied.name / str(applied.version), applied.digest)
+    return read_artefact(_copied(lake.storage, applied), applied.digest)
+
+
+def _copied(storage: Storage, applied: AppliedModel) -> Path:
+    target = cache_folder() / "models" / applied.digest
+    if not (target / "model.json").is_file() or artefact_digest(target) != applied.digest:
+        target.mkdir(parents=True, exist_ok=True)
+        _download(storage, (FOLDER, applied.name, str(applied.version)), target)
+    return target
+
+
+def _download(storage: Storage, parts: tuple[str, ...], target: Path) -> None:
+    with storage_errors(f"reading {'/'.join(parts)} in {storage.uri}"):
+        for file in FILES:
+            source = storage.path(*parts, file)
+            if storage.filesystem.get_file_info(source).type == fs.FileType.File:
+                with storage.filesystem.open_input_file(source) as stream:
+                    unfinished = target / f"{file}.part"
+                    unfinished.write_bytes(stream.read())
+                    unfinished.replace(target / file)
+    if not (target / "model.json").is_file():
+        raise ModelUnusable(f"{'/'.join(parts)} in {storage.uri} holds no model")

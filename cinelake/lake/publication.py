@@ -1,0 +1,290 @@
+"""Making a published version: which files it needs, which of them are there, and how one is written.
+
+What a file holds is told by its digest before it is written: the keys of its films' cells, its schema, and for a
+summary its SQL and the digests of the files that it reads. A file that is there is not written again, so the work of a
+version is that of the buckets whose cells changed. Films are told apart by the hash of their id; within a file rows are
+sorted by film and then by the table's key, so that a question about one film reads one row group of one file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cinelake.spec.contract import Contract
+from cinelake.errors import InputChanged
+from cinelake.plan.keys import digest
+from cinelake.lake.cells import FOOTER_KEY, Footer, Lake
+from cinelake.lake.published import (COMPRESSION, PublishedFile, PublishedTable, PublishedVersion, file_parts, published_schema)
+from cinelake.storage.store import Place, storage_errors
+
+FORMAT = 1
+"""Raised when the same cells are to be published in another way."""
+FILMS_PER_BUCKET = 100
+ROWS_PER_GROUP = 1 << 17
+BYTES_PER_GROUP = 16 << 20
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A table over the whole catalogue, or with a row or more for each film (`by_film`), made of others by SQL.
+
+    needs: names of tasks; each is a view over all tables that the task makes, with the column `entry` for the table's
+    name. A summary is left out where nothing is published of what it needs, `or_nothing` aside.
+    """
+
+    contract: Contract
+    sql: str
+    needs: tuple[str, ...]
+    by_film: bool = False
+    or_nothing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Source:
+    """A table to publish: its contract, the task that makes it, and movie_id → key of its cells."""
+
+    contract: Contract
+    task: str
+    keys: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A file to make, as a worker is given it: rows of cells (`films` with their keys), or the answer of `sql`.
+
+    inputs: view → the files below it, each with the name of its table.
+    """
+
+    place: str | Place
+    table: str
+    bucket: int
+    digest: str
+    schema: pa.Schema
+    key: tuple[str, ...]
+    films: tuple[tuple[str, str], ...] = ()
+    sql: str = ""
+    inputs: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]] = field(default_factory=dict)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Where its file goes."""
+        return file_parts(self.table, self.bucket, self.digest)
+
+
+@dataclass
+class Publication:
+    """What a version is to be made of: the files that are there already, and the jobs for those that are not."""
+
+    buckets: int
+    films: int
+    contracts: dict[str, Contract] = field(default_factory=dict)
+    there: dict[str, list[PublishedFile]] = field(default_factory=dict)
+    jobs: list[Job] = field(default_factory=list)
+    summaries: list[Job] = field(default_factory=list)
+    totals: list[Job] = field(default_factory=list)
+
+    @property
+    def work(self) -> list[Job]:
+        """All jobs, those that others need first."""
+        return [*self.jobs, *self.summaries, *self.totals]
+
+    def version(self, made: Iterable[tuple[Job, PublishedFile]], number: int, at: str, stale: int) -> PublishedVersion:
+        """The version, once its jobs are done."""
+        files = {name: list(found) for name, found in self.there.items()}
+        for job, file in made:
+            files.setdefault(job.table, []).append(file)
+        tables = {
+            name: PublishedTable(contract.doc, tuple(contract.key), tuple(sorted(files[name], key=_bucket)))
+            for name, contract in self.contracts.items()
+            if files.get(name)
+        }
+        return PublishedVersion(number, at, self.films, self.buckets, tables, stale)
+
+
+def _bucket(file: PublishedFile) -> int:
+    return file.bucket
+
+
+def bucket_of(movie_id: str, buckets: int) -> int:
+    """Which bucket a film is in: the same for ever, on every machine."""
+    return int.from_bytes(blake2b(movie_id.encode(), digest_size=8).digest(), "big") % buckets
+
+
+def bucket_count(films: int, before: int | None) -> int:
+    """A power of two with about a hundred films each; as it was, while that is within a factor of three."""
+    wanted = 1 << max(0, round(films / FILMS_PER_BUCKET) - 1).bit_length()
+    return before if before and before / 3 < wanted < before * 3 else wanted
+
+
+def prepare(
+    lake: Lake,
+    sources: Mapping[str, Source],
+    summaries: Sequence[Summary],
+    *,
+    films: int,
+    buckets: int,
+    blobs: bool,
+    known: Iterable[PublishedVersion],
+) -> Publication:
+    """Which files the next version has, and which of them are to be made. known: versions whose files are there."""
+    publication = Publication(buckets, films)
+    there = {(name, file.digest): file for version in known for name, table in version.tables.items()
+             for file in table.files}  # fmt: skip
+    digests: dict[str, dict[int, str]] = {}
+    for name, source in sources.items():
+        for job in _jobs_of(lake, name, source, buckets, blobs):
+            digests.setdefault(name, {})[job.bucket] = job.digest
+            _place(publication, job, source.contract, there, publication.jobs)
+    tasks = {name: source.task for name, source in sources.items()}
+    for summary in summaries:
+        kind = publication.summaries if summary.by_film else publication.totals
+        for job in _summaries_of(lake, summary, tasks, digests):
+            digests.setdefault(job.table, {})[job.bucket] = job.digest
+            tasks[job.table] = job.table
+            _place(publication, job, summary.contract, there, kind)
+    return publication
+
+
+def _place(
+    publication: Publication, job: Job, contract: Contract, there: Mapping[Any, PublishedFile], jobs: list[Job]
+) -> None:
+    publication.contracts[job.table] = contract
+    found = there.get((job.table, job.digest))
+    if found:
+        publication.there.setdefault(job.table, []).append(found)
+    else:
+        jobs.append(job)
+
+
+def _jobs_of(lake: Lake, name: str, source: Source, buckets: int, blobs: bool) -> list[Job]:
+    schema = published_schema(source.contract, blobs=blobs)
+    films: dict[int, list[tuple[str, str]]] = {}
+    for movie_id, key in sorted(source.keys.items()):
+        films.setdefault(bucket_of(movie_id, buckets), []).append((movie_id, key))
+    about = [FORMAT, buckets, [str(column) for column in schema]]
+    return [
+        Job(lake.storage.place, name, bucket, digest([*about, found]), schema, tuple(source.contract.key), tuple(found))
+        for bucket, found in sorted(films.items())
+    ]
+
+
+def _summaries_of(
+    lake: Lake, summary: Summary, tasks: Mapping[str, str], digests: Mapping[str, Mapping[int, str]]
+) -> list[Job]:
+    """One job for each bucket that has all that is needed, or one for the whole catalogue."""
+    made_by = {need: [name for name, task in tasks.items() if task == need] for need in summary.needs}
+    all_buckets = sorted({bucket for names in made_by.values() for name in names for bucket in digests.get(name, {})})
+    groups = [[bucket] for bucket in all_buckets] if summary.by_film else [all_buckets]
+    jobs = []
+    for group in groups:
+        inputs = {need: tuple(_files_of(names, group, digests)) for need, names in made_by.items()}
+        if all(inputs[need] for need in summary.needs if need not in summary.or_nothing):
+            schema = published_schema(summary.contract, blobs=True)
+            about = digest([FORMAT, summary.sql, [str(column) for column in schema], inputs])
+            job = Job(lake.storage.place, summary.contract.table, group[0] if summary.by_film else 0, about, schema, ())
+            jobs.append(replace(job, key=tuple(summary.contract.key), sql=summary.sql, inputs=inputs))
+    return jobs
+
+
+def _files_of(
+    names: Iterable[str], buckets: Iterable[int], digests: Mapping[str, Mapping[int, str]]
+) -> list[tuple[str, tuple[str, ...]]]:
+    found = ((name, bucket, digests.get(name, {}).get(bucket)) for name in names for bucket in buckets)
+    return [(name, file_parts(name, bucket, about)) for name, bucket, about in found if about]
+
+
+def make_file(job: Job) -> PublishedFile:
+    """Make one file and put it in place; gives what the version says of it.
+
+    Raises `InputChanged` when a cell is no longer the one that was planned with, `StorageError`.
+    """
+    lake = Lake(job.place)
+    with lake.scratch() as scratch:
+        path = scratch / "published.parquet"
+        with storage_errors(f"publishing {job.table}"), _writer(path, job) as writer:
+            rows = _write_answer(lake, job, writer) if job.sql else _write_cells(lake, job, writer)
+        size = path.stat().st_size
+        lake.storage.publish(path, *job.parts)
+    pa.default_memory_pool().release_unused()
+    return PublishedFile(job.bucket, job.digest, rows, size)
+
+
+def _writer(path: Any, job: Job) -> pq.ParquetWriter:
+    """Pages have an index, and the order is written down: readers skip what a question cannot need."""
+    names = [name for name in ("movie_id", *job.key) if name in job.schema.names]
+    order = [pq.SortingColumn(job.schema.get_field_index(name)) for name in names]
+    words = [column.name for column in job.schema if pa.types.is_string(column.type)]
+    how = {"compression": COMPRESSION, "use_dictionary": words, "write_page_index": True, "sorting_columns": order}
+    return pq.ParquetWriter(path, job.schema, **how)
+
+
+def _write_cells(lake: Lake, job: Job, writer: pq.ParquetWriter) -> int:
+    waiting: list[pa.RecordBatch] = []
+    rows = held = size = 0
+    for movie_id, key in job.films:
+        with lake.reader(job.table, movie_id).open() as file:
+            _check_key(file, job.table, movie_id, key)
+            names = [name for name in job.schema.names if name in file.schema_arrow.names]
+            for batch in file.iter_batches(ROWS_PER_GROUP, columns=names):
+                waiting.append(_fitted(batch, job.schema))
+                held, size, rows = held + batch.num_rows, size + batch.nbytes, rows + batch.num_rows
+                if held >= ROWS_PER_GROUP or size >= BYTES_PER_GROUP:
+                    writer.write_table(pa.Table.from_batches(waiting, job.schema), row_group_size=held)
+                    waiting, held, size = [], 0, 0
+    if held:
+        writer.write_table(pa.Table.from_batches(waiting, job.schema), row_group_size=held)
+    return rows
+
+
+def _check_key(file: pq.ParquetFile, table: str, movie_id: str, key: str) -> None:
+    found = (file.metadata.metadata or {}).get(FOOTER_KEY)
+    if found is None or Footer.from_json(found).key != key:
+        raise InputChanged(f"{table} of {movie_id} changed while it was published: publish again")
+
+
+def _fitted(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """The batch with the published columns and types; a column that an older cell lacks is null."""
+    names = batch.schema.names
+    columns = [
+        batch[column.name].cast(column.type) if column.name in names else pa.nulls(batch.num_rows, column.type)
+        for column in schema
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _write_answer(lake: Lake, job: Job, writer: pq.ParquetWriter) -> int:
+    """The rows of a summary, in the order of its key."""
+    import duckdb
+
+    with duckdb.connect() as connection:
+        connection.execute("SET threads = 1")
+        for view, files in job.inputs.items():
+            connection.register(view, _united(lake, files))
+        found = connection.sql(job.sql).to_arrow_table()
+    order = [(name, "ascending") for name in ("movie_id", *job.key) if name in found.column_names]
+    table = pa.table([found[column.name].cast(column.type) for column in job.schema], schema=job.schema)
+    writer.write_table(table.sort_by(order) if order else table)
+    return int(table.num_rows)
+
+
+def _united(lake: Lake, files: Sequence[tuple[str, tuple[str, ...]]]) -> pa.Table:
+    """The rows of published files, without their vectors, with the column `entry` for the table that each is of."""
+    import pyarrow.dataset as ds
+
+    tables: dict[str, list[str]] = {}
+    for name, parts in files:
+        tables.setdefault(name, []).append(lake.storage.path(*parts))
+    opened = {name: ds.dataset(p, filesystem=lake.storage.filesystem, format="parquet") for name, p in tables.items()}
+    return pa.concat_tables([_named(dataset, name) for name, dataset in opened.items()])
+
+
+def _named(dataset: Any, name: str) -> pa.Table:
+    """Its columns that are no vectors, and the table's name."""
+    table = dataset.to_table([column.name for column in dataset.schema if not pa.types.is_nested(column.type)])
+    return table if "entry" in table.column_names else table.append_column("entry", pa.repeat(name, table.num_rows))

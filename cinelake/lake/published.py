@@ -1,0 +1,225 @@
+"""The published copy of a lake: versions that are whole, and one pointer that says which is the present one.
+
+    published/files/shots/bucket=0017/<digest>.parquet   rows of all films in the bucket that their ids' hashes name
+    published/versions/12.json                           which files version 12 is made of
+    published/latest.json                                the present version's number, replaced in one operation
+
+A file never changes: its digest is made from the keys of the cells in it. So versions share the files of all that did
+not change, and a reader, once it knows a version, reads that one whatever is published meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cinelake.spec.contract import Column, Contract
+from cinelake.errors import StorageError, UnknownName, UsageError
+from cinelake.lake.cells import Lake
+from cinelake.storage.locks import alone
+from cinelake.storage.store import Storage, storage_errors
+
+FOLDER = "published"
+LATEST = "latest.json"
+COMPRESSION = "zstd"
+
+
+@dataclass(frozen=True)
+class PublishedFile:
+    """One file of a table: which bucket, the digest of what is in it, its size."""
+
+    bucket: int
+    digest: str
+    rows: int
+    bytes: int
+
+    def parts(self, table: str) -> tuple[str, ...]:
+        """The parts of its path in the lake."""
+        return file_parts(table, self.bucket, self.digest)
+
+
+def file_parts(table: str, bucket: int, digest: str) -> tuple[str, ...]:
+    """The parts of a published file's path in the lake."""
+    return FOLDER, "files", table, f"bucket={bucket:04d}", f"{digest}.parquet"
+
+
+@dataclass(frozen=True)
+class PublishedTable:
+    """One table of a version. columns: what is known of each: name, doc, type, nulls, least, greatest."""
+
+    doc: str
+    key: tuple[str, ...]
+    files: tuple[PublishedFile, ...]
+    columns: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """Its rows."""
+        return sum(file.rows for file in self.files)
+
+    @property
+    def bytes(self) -> int:
+        """Its size."""
+        return sum(file.bytes for file in self.files)
+
+
+@dataclass(frozen=True)
+class PublishedVersion:
+    """One version: when it was made, how many films and buckets, its tables; films whose cells were out of date."""
+
+    number: int
+    at: str
+    films: int
+    buckets: int
+    tables: dict[str, PublishedTable] = field(default_factory=dict)
+    stale: int = 0
+
+    def files(self) -> set[tuple[str, ...]]:
+        """The paths of all its files."""
+        return {file.parts(name) for name, table in self.tables.items() for file in table.files}
+
+    def to_json(self) -> str:
+        """As it is kept."""
+        return json.dumps(asdict(self), indent=1)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> PublishedVersion:
+        """What was kept."""
+        about = json.loads(text)
+        return cls(**{**about, "tables": {name: _table(found) for name, found in about["tables"].items()}})
+
+
+def _table(found: Mapping[str, Any]) -> PublishedTable:
+    files = tuple(PublishedFile(**file) for file in found["files"])
+    return PublishedTable(found["doc"], tuple(found["key"]), files, tuple(found["columns"]))
+
+
+def version_numbers(lake: Lake) -> list[int]:
+    """The numbers of the versions that are kept, in order."""
+    from pyarrow import fs
+
+    with storage_errors("listing the published versions"):
+        selector = fs.FileSelector(lake.storage.path(FOLDER, "versions"), allow_not_found=True)
+        names = [info.base_name.partition(".") for info in lake.storage.filesystem.get_file_info(selector)]
+    return sorted(int(stem) for stem, _, ending in names if stem.isdigit() and ending == "json")
+
+
+def latest_number(lake: Lake) -> int | None:
+    """The present version's number; None where nothing is published."""
+    text = _read(lake.storage, FOLDER, LATEST)
+    try:
+        return None if text is None else int(json.loads(text)["version"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise StorageError(f"{lake.storage.path(FOLDER, LATEST)} is damaged: publish again") from error
+
+
+def find_version(lake: Lake, wanted: str | int | bool = True) -> PublishedVersion:
+    """A version by its number; True or "latest": the present one.
+
+    Raises `UsageError` where nothing is published, `UnknownName` with the versions that are kept.
+    """
+    number = latest_number(lake) if wanted is True or wanted == "latest" else wanted
+    if number is None:
+        raise UsageError(f"nothing is published in {lake.storage.root} yet: `cinelake publish`")
+    text = _read(lake.storage, FOLDER, "versions", f"{number}.json") if str(number).isdigit() else None
+    if text is None:
+        raise UnknownName("published version", str(number), ["latest", *map(str, version_numbers(lake))])
+    try:
+        return PublishedVersion.from_json(text)
+    except (ValueError, KeyError, TypeError) as error:
+        raise StorageError(f"published version {number} is damaged: `cinelake publish` makes another") from error
+
+
+def switch(lake: Lake, number: int) -> None:
+    """Make a version the present one, in one operation. Raises `UnknownName`."""
+    find_version(lake, number)
+    _write(lake, json.dumps({"version": number}), FOLDER, LATEST)
+
+
+def keep_version(lake: Lake, version: PublishedVersion) -> None:
+    """Write a version down; readers see it once it is switched to."""
+    _write(lake, version.to_json(), FOLDER, "versions", f"{version.number}.json")
+
+
+def forget_version(lake: Lake, number: int) -> None:
+    """Delete the words on one version; its files stay."""
+    lake.storage.delete(FOLDER, "versions", f"{number}.json")
+
+
+def forget_versions(lake: Lake, keep: int) -> list[int]:
+    """Delete all but the last `keep` versions and the present one, with the files that no other has; gives which."""
+    numbers, present = version_numbers(lake), latest_number(lake)
+    kept = {*numbers[-keep:], present}
+    gone = [number for number in numbers if number not in kept]
+    needed: set[tuple[str, ...]] = set().union(*(find_version(lake, n).files() for n in numbers if n in kept))
+    for number in gone:
+        files = find_version(lake, number).files()
+        forget_version(lake, number)
+        for parts in sorted(files - needed):
+            lake.storage.delete(*parts)
+    return gone
+
+
+@contextmanager
+def one_publisher(lake: Lake) -> Iterator[None]:
+    """Keeps a second publisher out while one works on a local lake. Raises `UsageError`."""
+    if lake.storage.local is None:
+        yield
+        return
+    folder = lake.storage.local / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    with alone(folder / "_lock", f"{folder} is being published by another process: wait for it to end"):
+        yield
+
+
+def published_contracts(lake: Lake, version: PublishedVersion) -> dict[str, Contract]:
+    """Table → contract of a version's tables, with the types that its files have."""
+    return {name: _contract(lake, name, table) for name, table in version.tables.items()}
+
+
+def _contract(lake: Lake, name: str, table: PublishedTable) -> Contract:
+    docs = {column["name"]: column["doc"] for column in table.columns}
+    with storage_errors(f"reading the published {name}"):
+        source = lake.storage.filesystem.open_input_file(lake.storage.path(*table.files[0].parts(name)))
+        with source:
+            schema = pq.read_schema(source)
+    columns = [Column(f.name, f.type, docs.get(f.name, ""), True) for f in schema if f.name != "movie_id"]
+    return Contract(name, table.doc, columns, table.key, of_films="movie_id" in schema.names)
+
+
+def file_paths(lake: Lake, name: str, table: PublishedTable) -> list[str]:
+    """The paths of a table's files, as `pyarrow.fs` wants them."""
+    return [lake.storage.path(*file.parts(name)) for file in table.files]
+
+
+def _read(storage: Storage, *parts: str) -> bytes | None:
+    with storage_errors(f"reading {'/'.join(parts)} in {storage.uri}"):
+        try:
+            with storage.filesystem.open_input_file(storage.path(*parts)) as source:
+                text: bytes = source.read()
+                return text
+        except FileNotFoundError:
+            return None
+
+
+def _write(lake: Lake, text: str, *parts: str) -> None:
+    with lake.scratch() as scratch:
+        file = scratch / "published.json"
+        file.write_text(text)
+        lake.storage.publish(file, *parts)
+
+
+def published_schema(contract: Contract, *, blobs: bool) -> pa.Schema:
+    """The schema of a published table: as the contract says, enums as text (values may be added), all nullable."""
+    kept = [c for c in contract.all_columns if blobs or not pa.types.is_binary(c.type)]
+    return pa.schema([pa.field(c.name, _plain_type(c.type)) for c in kept])
+
+
+def _plain_type(found: pa.DataType) -> pa.DataType:
+    return found.value_type if pa.types.is_dictionary(found) else found

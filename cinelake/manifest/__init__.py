@@ -1,0 +1,1 @@
+"""`pipeline.yaml`, read safely and validated whole. Nothing here reads films or the lake."""

@@ -1,0 +1,221 @@
+"""The manifest: `pipeline.yaml`, validated whole.
+
+`load_manifest` gives a `Manifest` or raises `ManifestError` with every problem, each with its line, the
+setting, what was expected and what was received. Nothing is touched beyond the file: no film, no lake, no
+model file. `python -m cinelake.manifest --schema` prints the JSON Schema that editors complete from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cinelake.errors import ManifestError, Problem, UnknownName
+from cinelake.manifest.deployments import check_deployments
+from cinelake.manifest.models import ModelEntry, default_entry, read_models
+from cinelake.manifest.places import CatalogueSettings, LakeSettings, StagingSettings, absolute
+from cinelake.manifest.problems import check
+from cinelake.manifest.schema import manifest_schema
+from cinelake.manifest.sections import (
+    DefaultSettings,
+    DeploySettings,
+    EngineSettings,
+    LimitSettings,
+    ModelSettings,
+    MonitoringSettings,
+    NotificationSettings,
+    PublishSettings,
+    QualitySettings,
+    ScheduleSettings,
+    Sections,
+    TrackingSettings,
+    TriggerSettings,
+)
+from cinelake.manifest.tasks import TaskEntry, enabled_tables, read_entries
+from cinelake.manifest.watched import check_watched
+from cinelake.manifest.yaml import MAX_BYTES, Document, read_yaml
+from cinelake.spec.model import known_models
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A valid manifest. Its folder is what relative paths are relative to.
+
+    text: the file as written, with `${NAME}` unreplaced: it may be logged. digest: of that text.
+    lake: `lake.uri` is an absolute path, or `s3://…`. labels: the folder of labels, absolute.
+    tasks: the entries by name, each after those it reads; disabled ones too, with `enabled` false.
+    """
+
+    path: Path
+    text: str
+    digest: str
+    lake: LakeSettings
+    catalogue: CatalogueSettings
+    staging: StagingSettings
+    labels: str
+    engine: EngineSettings
+    defaults: DefaultSettings
+    tracking: TrackingSettings
+    tasks: dict[str, TaskEntry]
+    models: dict[str, ModelEntry]
+    quality: QualitySettings
+    publish: PublishSettings
+    schedules: dict[str, ScheduleSettings]
+    triggers: dict[str, TriggerSettings]
+    deploy: DeploySettings
+    limits: dict[str, LimitSettings]
+    notifications: NotificationSettings
+    monitoring: MonitoringSettings
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travels as its text: a worker reads it with its own code and its own environment's variables."""
+        return read_manifest, (self.path, self.text)
+
+    @property
+    def folder(self) -> Path:
+        """The manifest's folder."""
+        return self.path.parent
+
+    @property
+    def enabled(self) -> dict[str, TaskEntry]:
+        """The entries that run, in dependency order."""
+        return {name: entry for name, entry in self.tasks.items() if entry.enabled}
+
+    def model(self, name: str) -> ModelEntry:
+        """The model called `name`: one of section `models`, or a kind with its defaults. Raises `UnknownName`."""
+        if name in self.models:
+            return self.models[name]
+        if name not in known_models():
+            raise UnknownName("model", name, {*self.models, *known_models()})
+        return default_entry(name, self.enabled)
+
+
+def load_manifest(path: str | Path, *, check_only: bool = False) -> Manifest:
+    """The manifest at `path`; raises `ManifestError` with all its problems.
+
+    check_only: for checking a manifest where its secrets are not: variables are not looked up, so values
+    keep `${NAME}`. Do not run such a manifest.
+    """
+    return read_manifest(Path(path), _read(Path(path)), check_only=check_only)
+
+
+def read_manifest(file: Path, text: str, *, check_only: bool = False) -> Manifest:
+    """The manifest of this text, as if it lay at `file`; raises `ManifestError` with all its problems."""
+    document = read_yaml(text, str(file), None if check_only else os.environ)
+    sections = _check_sections(document)
+    base = file.absolute().parent
+    tasks = _tasks_of(document)
+    models = read_models(document, sections.models if sections else {}, base, enabled_tables(tasks))
+    entries = read_entries(document, tasks, models, base)
+    check_deployments(document)
+    if sections is not None:
+        check_watched(document, sections, entries)
+    if document.problems or sections is None:
+        raise ManifestError(dict.fromkeys(document.problems))
+    return _manifest(file.absolute(), text, sections, models, entries)
+
+
+def _read(file: Path) -> str:
+    try:
+        data = file.read_bytes() if file.stat().st_size <= MAX_BYTES else b"#" * (MAX_BYTES + 1)
+        return data.decode("utf-8-sig")
+    except FileNotFoundError as error:
+        message = "there is no such file: name the manifest with `-m FILE`, or begin with `cinelake demo`"
+        raise ManifestError([Problem(str(file), 0, "", message)]) from error
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise ManifestError([Problem(str(file), line, "", "expected text in UTF-8")]) from error
+    except OSError as error:
+        message = f"the file cannot be read: {error.strerror or error}"
+        raise ManifestError([Problem(str(file), 0, "", message)]) from error
+
+
+def _check_sections(document: Document) -> Sections | None:
+    """All sections but the entries of `tasks`, which their tasks' own parameters check."""
+    if not isinstance(document.data, dict):
+        document.problem((), "expected a mapping with lake, catalogue and tasks")
+        return None
+    data = {name: value for name, value in document.data.items() if value is not None}
+    for name in ("models", "schedules", "triggers", "limits"):
+        if isinstance(data.get(name), dict):
+            data[name] = {key: {} if value is None else value for key, value in data[name].items()}
+    return check(Sections, data, document, ())
+
+
+def _tasks_of(document: Document) -> dict[str, Any]:
+    tasks = document.data.get("tasks") if isinstance(document.data, dict) else None
+    return tasks if isinstance(tasks, dict) else {}
+
+
+def _manifest(
+    path: Path, text: str, sections: Sections, models: dict[str, ModelEntry], entries: dict[str, TaskEntry]
+) -> Manifest:
+    lake = sections.lake if isinstance(sections.lake, LakeSettings) else LakeSettings(uri=sections.lake)
+    return Manifest(
+        path=path,
+        text=text,
+        digest=hashlib.blake2b(text.encode(), digest_size=16).hexdigest(),
+        lake=lake.in_folder(path.parent),
+        catalogue=sections.catalogue,
+        staging=sections.staging.in_folder(path.parent),
+        labels=absolute(sections.labels, path.parent),
+        engine=sections.engine,
+        defaults=sections.defaults,
+        tracking=sections.tracking.in_folder(path.parent),
+        tasks=entries,
+        models=models,
+        quality=sections.quality,
+        publish=sections.publish,
+        schedules=sections.schedules,
+        triggers=sections.triggers,
+        deploy=sections.deploy,
+        limits=sections.limits,
+        notifications=sections.notifications,
+        monitoring=sections.monitoring.in_folder(path.parent),
+    )
+
+
+def main(arguments: list[str]) -> int:
+    """`--schema` prints the JSON Schema of the manifest; a file name checks that manifest."""
+    if arguments == ["--schema"]:
+        print(json.dumps(manifest_schema(), indent=2, ensure_ascii=False))
+        return 0
+    try:
+        for name in arguments:
+            load_manifest(name, check_only=True)
+    except ManifestError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
+
+__all__ = [
+    "CatalogueSettings",
+    "DefaultSettings",
+    "DeploySettings",
+    "EngineSettings",
+    "LakeSettings",
+    "LimitSettings",
+    "Manifest",
+    "ModelEntry",
+    "ModelSettings",
+    "MonitoringSettings",
+    "NotificationSettings",
+    "PublishSettings",
+    "QualitySettings",
+    "ScheduleSettings",
+    "StagingSettings",
+    "TaskEntry",
+    "TrackingSettings",
+    "TriggerSettings",
+    "load_manifest",
+    "manifest_schema",
+]

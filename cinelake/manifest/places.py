@@ -1,0 +1,116 @@
+"""The sections of a manifest that name places: the lake, the films, where copies of films are kept for a while."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from cinelake.storage.objects import holds_credentials
+from cinelake.storage.store import Place
+
+Text = Annotated[str, StringConstraints(min_length=1)]
+VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+PositiveFloat = Annotated[float, Field(gt=0)]
+SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+BYTES_PER_GB = 10**9
+
+
+STRICT = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+"""Of every section: frozen, unknown names refused, every field with a description."""
+
+
+class BucketSettings(BaseModel):
+    """How a bucket is reached; a folder of this machine needs none of it."""
+
+    model_config = STRICT
+
+    region: str | None = None
+    """Region of the bucket, if it cannot be told from the bucket's name."""
+    endpoint: str | None = None
+    """Address of an S3 service that is not Amazon's, as in `http://localhost:9000`."""
+    anonymous: bool = False
+    """Ask a public bucket without credentials."""
+    access_key_env: VariableName | None = None
+    """Name of the environment variable that holds the access key; the key itself never stands in a manifest."""
+    secret_key_env: VariableName | None = None
+    """Name of the environment variable that holds the secret key."""
+    session_token_env: VariableName | None = None
+    """Name of the environment variable that holds a session token."""
+
+    def place_at(self, uri: str) -> Place:
+        """A place in the bucket, as storage takes it."""
+        return Place(uri, **{name: getattr(self, name) for name in BucketSettings.model_fields})
+
+
+class LakeSettings(BucketSettings):
+    """Where the lake's tables are. `lake: FOLDER` is short for `lake: {uri: FOLDER}`."""
+
+    uri: Text
+    """A folder (relative to the manifest), or `s3://bucket/prefix`, `gs://bucket/prefix`."""
+
+    @property
+    def place(self) -> Place:
+        """The place, as storage takes it."""
+        return self.place_at(self.uri)
+
+    def in_folder(self, base: Path) -> LakeSettings:
+        """The same settings with an absolute `uri`."""
+        return self.model_copy(update={"uri": absolute(self.uri, base)})
+
+
+class CatalogueSettings(BucketSettings):
+    """The films: exactly one of `films` and `list`. The bucket's options are for films that are on an object store."""
+
+    films: Text | None = None
+    """A folder or a glob such as `films/*` or `films/**/*.mp4`, here or as `s3://bucket/films/*`, `gs://bucket/films`."""
+    list: Text | None = None
+    """A CSV or Parquet file with a column uri and, if wanted, movie_id, title and group (the film's series)."""
+
+    @property
+    def place(self) -> Place:
+        """How the films' buckets are reached."""
+        return self.place_at("")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> CatalogueSettings:
+        given = [name for name in ("films", "list") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"expected exactly one of films and list, received {' and '.join(given) or 'none'}")
+        if holds_credentials(self.films or ""):
+            raise ValueError("expected no credentials in films: name variables with access_key_env, secret_key_env")
+        return self
+
+
+class StagingSettings(BaseModel):
+    """Copies of films on this machine's disk, while a step works on them: of films on object stores, or of all."""
+
+    model_config = STRICT
+
+    folder: Text | None = None
+    """A folder on a disk of the machine (of each worker's machine); by default one among its temporary files."""
+    max_gb: PositiveFloat = 50.0
+    """What all copies on a machine may take together; steps wait for room. A larger film fails, undownloaded."""
+    always: bool = False
+    """true: films in folders are copied too; for shares that are slow, or that many machines read at once."""
+
+    @property
+    def max_bytes(self) -> int:
+        """The bound in bytes."""
+        return int(self.max_gb * BYTES_PER_GB)
+
+    def in_folder(self, base: Path) -> StagingSettings:
+        """The same settings with the folder as it is used."""
+        default = Path(tempfile.gettempdir()) / f"cinelake-staging-{os.getuid()}"
+        return self.model_copy(update={"folder": absolute(self.folder, base) if self.folder else str(default)})
+
+
+def absolute(place: str, base: Path) -> str:
+    """A place relative to `base` as an absolute path; `file://` is dropped, other URIs stay as they are."""
+    if SCHEME.match(place) and not place.startswith("file://"):
+        return place
+    return str((base / place.removeprefix("file://")).absolute())

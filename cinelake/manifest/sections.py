@@ -1,0 +1,369 @@
+"""The sections of a manifest and their settings: names, types, defaults, and a sentence on each.
+
+The sentences are the descriptions in `schema/pipeline.schema.json`, so an editor shows them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from cinelake.manifest.cron import check_cron, check_zone
+from cinelake.manifest.places import (
+    SCHEME,
+    STRICT,
+    CatalogueSettings,
+    LakeSettings,
+    PositiveFloat,
+    StagingSettings,
+    Text,
+    absolute,
+)
+
+if TYPE_CHECKING:
+    from cinelake.spec import task
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}@([a-z][a-z0-9_]*|[0-9]+)$")]
+Flow = Literal["catalogue", "train", "tune", "publish"]
+PositiveInt = Annotated[int, Field(gt=0)]
+Cron = Annotated[str, StringConstraints(pattern=r"^\S+( \S+){4}$"), AfterValidator(check_cron)]
+Zone = Annotated[str, StringConstraints(min_length=1), AfterValidator(check_zone)]
+
+
+SearchRange = Annotated[
+    dict[Literal["choice", "uniform", "log_uniform", "int"], Annotated[list[Any], Field(min_length=1)]],
+    Field(min_length=1, max_length=1),
+]
+
+
+class Section(BaseModel):
+    """Base of a section: frozen, unknown names refused, every field with a description."""
+
+    model_config = STRICT
+
+
+class NodeKind(Section):
+    """Nodes of one kind that a cluster adds by itself when steps wait for them."""
+
+    cpus: Annotated[float, Field(ge=0)] = 0.0
+    """Processors of each, as the cluster offers them to steps."""
+    gpus: Annotated[float, Field(ge=0)] = 0.0
+    """GPUs of each."""
+    memory_gb: PositiveFloat
+    """Memory of each that the cluster offers to steps, in GB (10⁹ bytes)."""
+    most: Annotated[int, Field(gt=0, le=10_000)]
+    """As many of them there may be."""
+
+
+class EngineSettings(Section):
+    """Where the work runs; nothing else in the manifest changes with it."""
+
+    kind: Literal["local", "dask", "ray"] = "local"
+    """`local`: processes on this machine. `dask`, `ray`: a cluster."""
+    workers: PositiveInt | None = None
+    """Films worked on at the same time; by default what the machine's (or cluster's) processors carry."""
+    window: PositiveInt | None = None
+    """Films handed out and not yet finished, a bound for queues and disk; by default twice the workers."""
+    address: str | None = None
+    """A running cluster's address (`tcp://…` for Dask, `ray://…` for Ray); by default one is started."""
+    autoscaling: list[NodeKind] = Field(default=[])
+    """Nodes that the cluster at the address adds by itself: they count as there, even while none of them lives."""
+
+    @model_validator(mode="after")
+    def _address_is_of_a_cluster(self) -> EngineSettings:
+        if self.address and self.kind == "local":
+            raise ValueError(f"address belongs to kind 'dask' or 'ray', received {self.address!r} with kind 'local'")
+        if self.autoscaling and not self.address:
+            raise ValueError("autoscaling belongs to a running cluster: give its address")
+        return self
+
+
+class DefaultSettings(Section):
+    """Deadlines and retries of all steps; an entry's own `deadline_s` goes before."""
+
+    deadline_s: PositiveFloat = 600.0
+    """A step may take this long …"""
+    deadline_per_film_second: Annotated[float, Field(ge=0)] = 10.0
+    """… and this much longer per second of film; then it is killed and counts as a transient failure."""
+    retries: Annotated[int, Field(ge=0, le=10)] = 2
+    """How often a step is tried again in the same run after its worker died; a deadline is left to the next run."""
+
+
+class TrackingSettings(Section):
+    """Where MLflow records runs and keeps trained models."""
+
+    uri: Text = Field(default="mlflow.db", repr=False)
+    """An SQLite file (relative to the manifest), the address of an MLflow server, or a database `postgresql://…`."""
+    artifacts: Text | None = None
+    """Of a database: the folder of runs' and models' files; left out: `mlruns`, beside SQLite's file or this one."""
+    experiment: Text = "cinelake"
+    """Name of the MLflow experiment."""
+    enabled: bool = True
+    """false: runs are not recorded. Training needs it."""
+
+    def in_folder(self, base: Path) -> TrackingSettings:
+        """The same settings with absolute paths, and a `uri` that MLflow understands: a file becomes `sqlite:///…`."""
+        path = self.uri.removeprefix("sqlite:///")
+        is_file = not SCHEME.match(path)
+        uri = f"sqlite:///{absolute(path, base)}" if is_file else self.uri
+        artifacts = self.artifacts or (None if is_file else "mlruns")
+        return self.model_copy(update={"uri": uri, "artifacts": artifacts and absolute(artifacts, base)})
+
+
+class Resources(Section):
+    """What a step of an entry, or a training of a model, needs; what is not named stays as its code has it."""
+
+    cpus: PositiveFloat | None = None
+    """Processors; by default one, and none beside a GPU, which must not wait for a decoder."""
+    gpus: Annotated[float, Field(ge=0)] | None = None
+    """GPUs; a fraction shares one."""
+    memory_gb: PositiveFloat | None = None
+    """Memory in gigabytes."""
+
+    def over(self, declared: task.Resources) -> task.Resources:
+        """What was declared, with what is named here in its place."""
+        return replace(declared, **{name: value for name, value in self.model_dump().items() if value is not None})
+
+
+class ModelSettings(Section):
+    """One learned model: what `cinelake train NAME` learns from, and when it may be promoted."""
+
+    model: Name | None = None
+    """The kind of model, a file in `models/`; by default the one with this name."""
+    labels: Name | None = None
+    """Name of the label set under `labels/`; by default the model's own name."""
+    config: dict[str, Any] = {}
+    """The model's configuration, as the `Config` of its file in `models/` documents it."""
+    inputs: dict[str, str] = {}
+    """Which entry of `tasks` (or imported table) provides a table that the model reads, where it is not that name."""
+    seed: int = 0
+    """Seed of initial weights, shuffling and sampling."""
+    held_out: Annotated[float, Field(gt=0, lt=0.9)] = 0.25
+    """The share of films that is never trained on: candidate and champion are scored there."""
+    promote: Literal["gate", "hand"] = "gate"
+    """`gate`: a candidate that passes the gate becomes champion. `hand`: a person decides."""
+    epsilon: Annotated[float, Field(ge=0)] = 0.01
+    """How much worse than the champion the lower bound of a candidate's score may be."""
+    trials: PositiveInt = 20
+    """How many trials `cinelake tune NAME` makes."""
+    space: dict[str, SearchRange] = {}
+    """What `tune` searches, by setting: `{choice: […]}`, `{uniform: [a, b]}`, `{log_uniform: […]}`, `{int: […]}`."""
+    resources: Resources = Resources()
+    """What one training needs of a cluster, and each trial of a tuning; the engine places it where that is."""
+
+
+class ScheduleSettings(Section):
+    """One schedule, deployed by `cinelake deploy`: exactly one of `cron` and `after`."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["cron"]}, {"required": ["after"]}]})
+
+    flow: Flow
+    """What runs: the catalogue's stale cells, a training, a tuning, or publishing."""
+    cron: Cron | None = None
+    """When, as five fields of cron: minute, hour, day of month, month, day of week."""
+    timezone: Zone = "UTC"
+    """The time zone that `cron` is meant in, as in `Europe/Berlin`; in summer and winter at the same hour."""
+    after: Name | None = None
+    """Instead of `cron`: another schedule; this one starts whenever a run of that one has ended."""
+    late: Literal["skip", "queue"] = "skip"
+    """A run that is due while the one before still runs: left out, or queued until it may start."""
+    select: list[Text] = []
+    """Only these tables (`--select`), for the flow `catalogue`."""
+    model: Name | None = None
+    """Which model, for the flows `train` and `tune`."""
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> ScheduleSettings:
+        if (self.cron is None) == (self.after is None):
+            raise ValueError("expected exactly one of cron and after")
+        if self.select and self.flow != "catalogue":
+            raise ValueError(f"select belongs to flow 'catalogue', received it with {self.flow!r}")
+        _check_flow(self.flow, self.model)
+        return self
+
+
+class TriggerSettings(Section):
+    """One trigger, deployed by `cinelake deploy`: something that happens starts a flow."""
+
+    when: Literal["new_labels", "new_films", "new_champion"]
+    """`new_labels`: labels of the model were imported. `new_films`: films came into the lake, with a model those that
+    have its labels. `new_champion`: a model, or this model, has another champion."""
+    at_least: PositiveInt = 1
+    """How many labels or films must have come since the flow last started; every new champion counts."""
+    flow: Flow
+    """What is started."""
+    model: Name | None = None
+    """Which model: whose labels or champion are waited for, and which is trained."""
+    select: list[Text] = []
+    """Only these tables (`--select`), for the flow `catalogue`."""
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> TriggerSettings:
+        if self.when == "new_labels" and self.model is None:
+            raise ValueError("when 'new_labels' needs `model: NAME`: whose labels")
+        if self.when == "new_champion" and self.at_least != 1:
+            raise ValueError(f"at_least belongs to new_labels and new_films, received {self.at_least}")
+        if self.select and self.flow != "catalogue":
+            raise ValueError(f"select belongs to flow 'catalogue', received it with {self.flow!r}")
+        _check_flow(self.flow, self.model)
+        return self
+
+
+class DeploySettings(Section):
+    """What `cinelake deploy` calls things on a Prefect server that several projects may share."""
+
+    project: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,63}$")] | None = None
+    """Whose deployments they are; by default the folder's name with a digest of its path."""
+    work_pool: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,63}$")] = "cinelake"
+    """The work pool whose workers run them; made, for processes, if it is not there."""
+
+
+class LimitSettings(Section):
+    """A limit that all runs share which use one Prefect server (a global concurrency limit there)."""
+
+    slots: PositiveInt
+    """How many films may be worked on at the same time, by all runs together."""
+    tasks: list[Name] = []
+    """Only films of which one of these tables is made take a slot; left out: all films."""
+
+
+class NotificationSettings(Section):
+    """Who is told when too much fails."""
+
+    failure_rate: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Tell when more than this share of the cells that a run tried has failed."""
+    blocks: list[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*/[a-z0-9][a-z0-9-]*$")]] = []
+    """Prefect's notification blocks, as TYPE/NAME: `custom-webhook/ops`, `sendgrid-email/night`; they keep secrets."""
+
+
+class MonitoringSettings(Section):
+    """What a run tells while it works; options of `cinelake run` go before."""
+
+    log_json: Text | None = None
+    """A file (relative to the manifest) to which every event is added as a line of JSON."""
+    metrics_port: Annotated[int, Field(ge=0, le=65535)] | None = None
+    """Port on loopback where Prometheus finds the metrics while a run lasts; 0: any that is free."""
+    metrics_file: Text | None = None
+    """A file for the textfile collector of node_exporter, ending in `.prom`; written again while a run lasts."""
+
+    def in_folder(self, base: Path) -> MonitoringSettings:
+        """The same settings with absolute paths."""
+        files = {name: getattr(self, name) for name in ("log_json", "metrics_file")}
+        return self.model_copy(update={name: absolute(file, base) for name, file in files.items() if file})
+
+
+class BoundSettings(Section):
+    """What a measure of the tables' quality must keep to; a publish fails where films break it."""
+
+    at_least: float | None = None
+    """The least that a film may have."""
+    at_most: float | None = None
+    """The most that a film may have."""
+    allowed_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """The share of films that may break it."""
+
+    @model_validator(mode="after")
+    def _bounds_something(self) -> BoundSettings:
+        if self.at_least is None and self.at_most is None:
+            raise ValueError("expected at_least, at_most or both, received neither")
+        return self
+
+    def holds(self, value: float) -> bool:
+        """Whether a value keeps to it."""
+        return (self.at_least is None or value >= self.at_least) and (self.at_most is None or value <= self.at_most)
+
+    def words(self) -> str:
+        """The bound as people say it."""
+        named = (("at least", self.at_least), ("at most", self.at_most))
+        return " and ".join(f"{words} {value:g}" for words, value in named if value is not None)
+
+
+class QualitySettings(Section):
+    """What is watched of the tables: which films stand out, and what a publish must keep to."""
+
+    outlier_score: PositiveFloat = 3.5
+    """A film stands out beyond this modified z-score (0.6745 of its distance from the median, in MADs)."""
+    fewest_films: PositiveInt = 8
+    """With fewer films nothing is said to stand out."""
+    bounds: dict[Text, BoundSettings] = {}
+    """By `TABLE.MEASURE` (docs/tables.md lists them), or `TABLE.coverage`: the share of films that have the table."""
+
+
+class PublishSettings(Section):
+    """The published copy: compacted, sorted, partitioned (`cinelake publish`)."""
+
+    tables: list[Name] = []
+    """Only these tables; by default all that are enabled."""
+    blobs: bool = False
+    """true: columns of bytes (`frames.jpeg`) are published too; they are most of a lake's size."""
+    buckets: Annotated[int, Field(gt=0, le=4096)] | None = None
+    """Files of each table; a film is in the one that the hash of its id names. By default one for each 100 films."""
+    keep: PositiveInt = 5
+    """How many versions are kept."""
+    workers: PositiveInt | None = None
+    """Files made at the same time; by default the processors."""
+
+
+class EntryOptions(Section):
+    """What may stand in every entry of `tasks`, beside the task's own parameters."""
+
+    task: str | None = None
+    """The task that makes this table; by default the one with the table's name."""
+    enabled: bool = True
+    """false: the parameters are kept and the table is not made."""
+    inputs: dict[str, str] = {}
+    """Which entry provides a table that the task reads, where it is not the one of that name."""
+    resources: Resources = Resources()
+    """What one run of the step needs, where the task's own declaration does not fit."""
+    deadline_s: PositiveFloat | None = None
+    """The step may take this long, whatever the film's length; by default see `defaults`."""
+    model: ModelName | None = None
+    """The trained model to apply: `NAME@champion` or `NAME@VERSION`; only of tasks that apply one."""
+
+
+class Sections(Section):
+    """A pipeline of Cinelake: which tasks run on which films, and where."""
+
+    lake: Text | LakeSettings
+    """Where the tables are written: a folder, or a mapping with `uri` and the bucket's options."""
+    catalogue: CatalogueSettings
+    """The films."""
+    staging: StagingSettings = StagingSettings()
+    """Where films that are not on this machine's disk are copied to while they are worked on."""
+    labels: Text = "labels"
+    """The folder of people's labels; it is not part of the lake and is never derived."""
+    engine: EngineSettings = EngineSettings()
+    """Where the work runs."""
+    defaults: DefaultSettings = DefaultSettings()
+    """Deadlines and retries."""
+    tracking: TrackingSettings = TrackingSettings()
+    """Where runs and trained models are recorded."""
+    tasks: dict[str, dict[str, Any] | None] = Field(min_length=1)
+    """The tables to make. An empty entry means the task's defaults."""
+    quality: QualitySettings = QualitySettings()
+    """What is watched of the tables."""
+    publish: PublishSettings = PublishSettings()
+    """The published copy."""
+    models: dict[Name, ModelSettings] = {}
+    """Learned models, by name."""
+    schedules: dict[Name, ScheduleSettings] = {}
+    """When flows run by themselves, by name."""
+    triggers: dict[Name, TriggerSettings] = {}
+    """What starts flows, by name."""
+    deploy: DeploySettings = DeploySettings()
+    """Whose deployments they are, and which workers run them."""
+    limits: dict[Name, LimitSettings] = {}
+    """Limits that runs share, by the name that they have in Prefect."""
+    notifications: NotificationSettings = NotificationSettings()
+    """Who is told when too much fails."""
+    monitoring: MonitoringSettings = MonitoringSettings()
+    """Logs for machines, and metrics."""
+
+
+def _check_flow(flow: str, model: str | None) -> None:
+    if flow in {"train", "tune"} and model is None:
+        raise ValueError(f"flow {flow!r} needs `model: NAME`")

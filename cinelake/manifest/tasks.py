@@ -1,0 +1,237 @@
+"""The entries of `tasks`: from settings to named tables, their inputs and their order. One function a rule."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+from cinelake.errors import UnknownName, did_you_mean
+from cinelake.lake.cells import RESERVED
+from cinelake.manifest.models import ModelEntry, default_entry
+from cinelake.manifest.problems import check, shown
+from cinelake.manifest.sections import EntryOptions
+from cinelake.manifest.yaml import Document, Where
+from cinelake.spec.task import Params, Resources, TaskSpec, find_task, known_tasks, resolve_paths
+
+_ENTRY_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+
+@dataclass(frozen=True)
+class TaskEntry:
+    """One named table to make.
+
+    name: the table's name, which is its folder in the lake. task: the task that makes it.
+    params: the task's parameters, validated; paths relative to the manifest are resolved.
+    inputs: a table that the task reads or follows → the entry that provides it, disabled entries included.
+    resources: the task's own, with the entry's in their place where given.
+    reads: the names of the tables that the task reads or follows, with those of the model that it applies.
+    model: the trained model to apply (`NAME@champion`); of tasks that apply one only. learned: its entry.
+    line: where the entry stands in the manifest. deadline_s: None: see `Manifest.defaults`.
+    """
+
+    name: str
+    task: str
+    spec: TaskSpec
+    params: Params
+    enabled: bool = True
+    inputs: dict[str, str] = field(default_factory=dict)
+    reads: tuple[str, ...] = ()
+    resources: Resources = field(default_factory=Resources)
+    model: str | None = None
+    learned: ModelEntry | None = None
+    line: int = 0
+    deadline_s: float | None = None
+
+
+def enabled_tables(tasks: Mapping[str, Any]) -> set[str]:
+    """Names of the tables that section `tasks` makes, as it is written."""
+    return {name for name, given in tasks.items() if not (isinstance(given, dict) and given.get("enabled") is False)}
+
+
+def read_entries(
+    document: Document, tasks: dict[str, Any], models: Mapping[str, ModelEntry], base: Path
+) -> dict[str, TaskEntry]:
+    """The entries of section `tasks` in dependency order; what is wrong is added to the document."""
+    found: dict[str, TaskEntry] = {}
+    for name, settings in tasks.items():
+        entry = _read_entry(document, name, settings, models, base)
+        if entry:
+            found[name] = entry
+    for entry in found.values():
+        for rule in (_inputs_are_declared, _inputs_fit, _inputs_are_there):
+            for where, message in rule(entry, found, tasks):
+                document.problem(document.nearest(where), message)
+    return _ordered(found, document)
+
+
+def _read_entry(
+    document: Document, name: str, settings: Any, models: Mapping[str, ModelEntry], base: Path
+) -> TaskEntry | None:
+    where: Where = ("tasks", name)
+    settings = {} if settings is None else settings
+    if where in document.faulty or not _name_is_free(name, document) or not isinstance(settings, dict):
+        return None
+    options = check(EntryOptions, _only(settings, set(EntryOptions.model_fields)), document, where)
+    spec = _find(name, settings, document)
+    if spec is None:
+        return None
+    known = set(EntryOptions.model_fields) - set(spec.params.model_fields)
+    params = _check_params(spec, {k: v for k, v in settings.items() if k not in known}, document, where)
+    if options is None or params is None:
+        return None
+    learned = _learned(spec, options.model, models, document, where)
+    if (options.model or spec.applies) and learned is None:
+        return None
+    return _entry(name, spec, resolve_paths(params, base), options, learned, document.line(where))
+
+
+def _only(settings: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if name in names}
+
+
+def _learned(
+    spec: TaskSpec, model: str | None, models: Mapping[str, ModelEntry], document: Document, where: Where
+) -> ModelEntry | None:
+    """The model that an entry applies, as the manifest or its kind's defaults configure it."""
+    where = (*where, "model") if model else where
+    if not spec.applies:
+        if model:
+            document.problem(where, f"task {spec.name!r} applies no model, received {shown(model)}")
+        return None
+    name = (model or spec.applies).partition("@")[0]
+    if ("models", name) in document.faulty:
+        return None
+    try:
+        learned = models.get(name) or default_entry(name, enabled_tables(document.data["tasks"]))
+    except UnknownName:
+        hint = did_you_mean(name, [*models, spec.applies])
+        document.problem(where, f"section `models` has no {name!r}{hint}")
+        return None
+    except ImportError as error:
+        document.problem(where, f"the model {name!r} cannot be loaded: {error}")
+        return None
+    if learned.spec.name != spec.applies:
+        kind = learned.spec.name
+        document.problem(where, f"task {spec.name!r} applies models of kind {spec.applies!r}: {name!r} is a {kind!r}")
+        return None
+    return learned
+
+
+def _entry(
+    name: str, spec: TaskSpec, params: Params, options: EntryOptions, learned: ModelEntry | None, line: int
+) -> TaskEntry:
+    needed = learned.inputs if learned else {}
+    reads = tuple(dict.fromkeys([*spec.inputs(params), *needed]))
+    inputs = {table: options.inputs.get(table, needed.get(table, table)) for table in reads}
+    return TaskEntry(
+        name=name,
+        task=spec.name,
+        spec=spec,
+        params=params,
+        enabled=options.enabled,
+        inputs={**inputs, **options.inputs},
+        reads=reads,
+        resources=options.resources.over(spec.resources),
+        model=(options.model or f"{learned.name}@champion") if learned else None,
+        learned=learned,
+        line=line,
+        deadline_s=options.deadline_s,
+    )
+
+
+def _name_is_free(name: str, document: Document) -> bool:
+    """An entry's name becomes a folder of the lake and a name in SQL."""
+    if not _ENTRY_NAME.fullmatch(name):
+        message = f"expected a name of a-z, 0-9 and _ that begins with a letter, received {shown(name)}"
+    elif name in (*RESERVED, "cells"):
+        message = f"the lake has its own {name!r}: choose another name, as in `my_{name}: {{task: …}}`"
+    else:
+        return True
+    document.problem(("tasks", name), message)
+    return False
+
+
+def _find(name: str, settings: dict[str, Any], document: Document) -> TaskSpec | None:
+    """The task of an entry: its `task`, or else the one with the entry's name."""
+    where: Where = ("tasks", name, "task") if "task" in settings else ("tasks", name)
+    wanted = settings.get("task", name)
+    if not isinstance(wanted, str) or where in document.faulty:
+        return None
+    if wanted != name and name in known_tasks():
+        message = f"table {name!r} is the one of task {name!r}: give what {wanted!r} makes another name"
+        document.problem(where, message)
+        return None
+    try:
+        return find_task(wanted)
+    except UnknownName as error:
+        own = "" if "task" in settings else f" (or name its task, as in `{name}: {{task: …}}`)"
+        document.problem(where, f"{error}{own}")
+    except ImportError as error:
+        document.problem(where, f"the task {wanted!r} cannot be loaded: {error}")
+    return None
+
+
+def _check_params(spec: TaskSpec, given: dict[str, Any], document: Document, where: Where) -> Params | None:
+    """A task's parameters; the close matches of an unknown one include the options of every entry."""
+    options = list(EntryOptions.model_fields)
+    strangers = [name for name in given if name not in spec.params.model_fields]
+    for name in strangers:
+        hint = did_you_mean(name, [*spec.params.model_fields, *options])
+        document.problem((*where, name), f"task {spec.name!r} has no parameter {name!r}{hint}")
+    return check(spec.params, {k: v for k, v in given.items() if k not in strangers}, document, where)
+
+
+Found = Iterator[tuple[Where, str]]
+
+
+def _inputs_are_declared(entry: TaskEntry, entries: dict[str, TaskEntry], tasks: dict[str, Any]) -> Found:
+    """`inputs` names only tables that the task reads."""
+    known = entry.reads
+    for table in entry.inputs:
+        if table not in known:
+            hint = did_you_mean(table, known) if known else ": it reads the film only"
+            yield ("tasks", entry.name, "inputs", table), f"task {entry.task!r} reads no table {table!r}{hint}"
+
+
+def _inputs_fit(entry: TaskEntry, entries: dict[str, TaskEntry], tasks: dict[str, Any]) -> Found:
+    """What provides a table is made by that table's task; `embeddings_sound`, which no task writes, by `embeddings`."""
+    for table, provider in entry.inputs.items():
+        found, task = entries.get(provider), table if table in known_tasks() else table.partition("_")[0]
+        if found and table in entry.reads and found.task != task:
+            where = ("tasks", entry.name, "inputs", table)
+            yield where, f"expected a table made by task {task!r}, received {provider!r} made by {found.task!r}"
+
+
+def _inputs_are_there(entry: TaskEntry, entries: dict[str, TaskEntry], tasks: dict[str, Any]) -> Found:
+    """What an enabled entry reads is made by the same manifest."""
+    for table, provider in entry.inputs.items():
+        if not entry.enabled or table not in entry.reads:
+            continue
+        where = ("tasks", entry.name, "inputs", table)
+        if provider not in tasks:
+            yield where, f"reads {provider!r}, which nothing makes: {_remedy(entry, table, provider, entries)}"
+        elif provider in entries and not entries[provider].enabled:
+            line = entries[provider].line
+            yield where, f"reads {provider!r}, which is disabled on line {line}: enable it, or disable {entry.name!r}"
+
+
+def _remedy(entry: TaskEntry, table: str, provider: str, entries: dict[str, TaskEntry]) -> str:
+    others = [other.name for other in entries.values() if other.task == table and other.enabled]
+    if others:
+        return f"add `inputs: {{{table}: {others[0]}}}` to {entry.name!r}"
+    return f"add `{provider}: {{}}`" if provider == table else f"add `{provider}: {{task: {table}}}`"
+
+
+def _ordered(entries: dict[str, TaskEntry], document: Document) -> dict[str, TaskEntry]:
+    """The entries, each after those it reads; a circle is a problem."""
+    graph = {e.name: [p for p in e.inputs.values() if p in entries] for e in entries.values()}
+    try:
+        return {name: entries[name] for name in TopologicalSorter(graph).static_order()}
+    except CycleError as error:
+        circle: list[str] = list(reversed(error.args[1]))
+        document.problem(("tasks", circle[0]), f"the tables wait for each other: {' → '.join(circle)}")
+        return entries

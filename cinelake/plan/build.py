@@ -1,0 +1,244 @@
+"""From a manifest to a plan and its steps: reads the catalogue, the lake's index and the films' fingerprints.
+
+Imports nothing heavy and starts nothing: this is what `cinelake plan` costs.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from cinelake.catalogue.films import Catalogue, CatalogueFilm, read_catalogue
+from cinelake.catalogue.listing import Beside, list_films
+from cinelake.errors import (
+    BadListing,
+    FilmError,
+    FilmMissing,
+    FilmRefused,
+    ManifestError,
+    ModelUnusable,
+    MovieIdClash,
+    Problem,
+    StoreUnavailable,
+    UnknownName,
+    WeightsMissing,
+)
+from cinelake.lake.cells import Lake
+from cinelake.lake.champions import AppliedModel, find_applied
+from cinelake.lake.index import Entry, Index
+from cinelake.manifest.document import Manifest, TaskEntry
+from cinelake.plan.keys import Recipe, digest, key_params
+from cinelake.plan.plan import Cell, Plan, Planned, Snapshot, make_plan, select
+from cinelake.run.staging import staging_of
+from cinelake.run.step import Step, StepCell
+from cinelake.spec.task import Film, Resources
+
+PROBLEMS: dict[str, type[FilmError]] = {
+    "film_missing": FilmMissing,
+    "film_refused": FilmRefused,
+    "store_unavailable": StoreUnavailable,
+    "movie_id_clash": MovieIdClash,
+    "bad_row": BadListing,
+}
+"""The typed error of each problem that a catalogue reports of a film."""
+CATALOGUE = "catalogue"
+"""The name under which `failures` keeps films that the catalogue cannot give."""
+
+
+@dataclass(frozen=True)
+class Planning:
+    """A manifest with its catalogue, its lake, the whole plan, and the part of it that was selected."""
+
+    manifest: Manifest
+    catalogue: Catalogue
+    lake: Lake
+    index: Index
+    whole: Plan
+    plan: Plan
+    beside: Beside = field(default_factory=dict)
+
+    @cached_property
+    def films(self) -> dict[str, CatalogueFilm]:
+        """movie_id → film."""
+        return {film.movie_id: film for film in self.catalogue.films}
+
+    @cached_property
+    def _cells(self) -> dict[str, dict[str, Cell]]:
+        cells: dict[str, dict[str, Cell]] = {}
+        for cell in self.whole.cells:
+            cells.setdefault(cell.movie_id, {})[cell.table] = cell
+        return cells
+
+    def selected(self, selectors: Sequence[str], movies: Sequence[str]) -> Planning:
+        """The same planning with another selection. Raises `UnknownName`, `UsageError`."""
+        return replace(self, plan=select(self.whole, selectors, movies))
+
+    def problems(self) -> dict[str, FilmError]:
+        """movie_id → why the catalogue cannot give the film."""
+        return {p.movie_id: PROBLEMS[p.reason](p.message) for p in self.catalogue.problems}
+
+    def step(self, movie_id: str, stale: Sequence[Cell]) -> Step:
+        """The step that makes these stale cells of one film."""
+        film = self.films[movie_id]
+        fingerprint, beside = self.whole.fingerprints[movie_id], tuple(self.beside.get(film.path, ()))
+        about = Film(movie_id, film.path, film.uri, film.title, film.look().size, fingerprint, beside=beside)
+        cells = tuple(self._step_cell(cell) for cell in stale)
+        defaults = self.manifest.defaults
+        own = [self.manifest.tasks[cell.table].deadline_s for cell in stale]
+        longest = max([given for given in own if given is not None], default=0.0)
+        staging = staging_of(self.manifest, film.path)
+        needs = Resources.most(self.manifest.tasks[cell.table].resources for cell in stale)
+        if longest and all(given is not None for given in own):
+            return Step(self.manifest.lake.place, about, cells, longest, 0.0, needs, staging=staging)
+        deadline_s = max(defaults.deadline_s, longest)
+        per_second = defaults.deadline_per_film_second
+        return Step(self.manifest.lake.place, about, cells, deadline_s, per_second, needs, staging=staging)
+
+    def _step_cell(self, cell: Cell) -> StepCell:
+        entry, planned = self.manifest.tasks[cell.table], self.whole.by_table[cell.table]
+        known = self._cells[cell.movie_id]
+        return StepCell(
+            table=cell.table,
+            task=entry.task,
+            params=entry.params,
+            key=cell.key,
+            meaning=cell.meaning,
+            ingredients=self.whole.ingredients(cell, {name: found.meaning for name, found in known.items()}),
+            inputs=dict(planned.inputs),
+            input_keys={name: known[name].key for name in planned.inputs.values()},
+            model=planned.applied,
+            resources=entry.resources,
+        )
+
+
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """Without the garbage collector: a plan makes hundreds of thousands of objects and all of them stay."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+@_no_collections()
+def plan_manifest(manifest: Manifest, *, retry_failed: bool = False) -> Planning:
+    """Plan a manifest's whole catalogue.
+
+    Raises `ManifestError` for lists that cannot be read and for weights that are missing (all at once), before any
+    film is touched; `StorageError` when the lake cannot be read.
+    """
+    catalogue = read_catalogue(manifest.catalogue, manifest.path.parent)
+    index = Index(Lake(manifest.lake.place))
+    return _planned_with(manifest, planned_tables(manifest), catalogue, index, retry_failed=retry_failed)
+
+
+def _planned_with(
+    manifest: Manifest,
+    planned: Sequence[Planned],
+    catalogue: Catalogue,
+    index: Index,
+    movie_id: str = "",
+    *,
+    retry_failed: bool = False,
+) -> Planning:
+    suffixes = sorted({suffix for table in planned for suffix in table.beside})
+    listing = list_films(catalogue, index, suffixes)
+    catalogue = listing.catalogue
+    plan = make_plan(
+        planned,
+        listing.fingerprints,
+        snapshot_of_film(index.lake, planned, movie_id) if movie_id else take_snapshot(index, planned),
+        listings={film.movie_id: digest([film.title, film.uri]) for film in catalogue.films},
+        sidecars=listing.sidecars,
+        unusable={problem.movie_id: f"{problem.reason}: {problem.message}" for problem in catalogue.problems},
+        retry_failed=retry_failed,
+    )
+    return Planning(manifest, catalogue, index.lake, index, plan, plan, listing.beside)
+
+
+def plan_film(manifest: Manifest, movie_id: str) -> Planning:
+    """The plan of one film of a manifest's catalogue; of the lake only its cells are looked at.
+
+    Raises as `plan_manifest` does, and `UnknownName` with close matches.
+    """
+    planned, catalogue = planned_tables(manifest), read_catalogue(manifest.catalogue, manifest.path.parent, movie_id)
+    films = tuple(film for film in catalogue.films if film.movie_id == movie_id)
+    problems = tuple(problem for problem in catalogue.problems if problem.movie_id == movie_id)
+    if not films and not problems:
+        raise UnknownName("film", movie_id, (film.movie_id for film in catalogue.films))
+    lake = Lake(manifest.lake.place)
+    return _planned_with(manifest, planned, replace(catalogue, films=films, problems=problems), Index(lake), movie_id)
+
+
+def take_snapshot(index: Index, planned: Sequence[Planned]) -> Snapshot:
+    """What the lake holds of these tables."""
+    return Snapshot(
+        cells={table.name: index.cells(table.name) for table in planned},
+        failures={table.name: index.failures(table.name) for table in planned},
+        footer=index.footer,
+    )
+
+
+def snapshot_of_film(lake: Lake, planned: Sequence[Planned], movie_id: str) -> Snapshot:
+    """What the lake holds of these tables of one film."""
+    cells = {table.name: lake.footer(table.name, movie_id) for table in planned}
+    failures = {table.name: lake.failure(table.name, movie_id) for table in planned}
+    return Snapshot(
+        cells={name: {movie_id: Entry(found.key, found.meaning)} if found else {} for name, found in cells.items()},
+        failures={name: {movie_id: found} if found else {} for name, found in failures.items()},
+        footer=lake.footer,
+    )
+
+
+def planned_tables(manifest: Manifest) -> list[Planned]:
+    """The enabled entries in dependency order. Raises `ManifestError` with every missing weight at once."""
+    problems: list[Problem] = []
+    tables: dict[str, Planned] = {}
+    for entry in manifest.tasks.values():
+        if not entry.enabled:
+            continue
+        try:
+            tables[entry.name] = _planned(entry, tables, Lake(manifest.lake.place))
+        except (WeightsMissing, ModelUnusable) as error:
+            problems.append(Problem(manifest.path.name, entry.line, f"tasks.{entry.name}", str(error)))
+    if problems:
+        raise ManifestError(problems)
+    return list(tables.values())
+
+
+def _planned(entry: TaskEntry, before: Mapping[str, Planned], lake: Lake) -> Planned:
+    spec = entry.spec
+    params = key_params(entry.params, spec.preflight(entry.params))
+    identities = {table: before[name].identity for table, name in entry.inputs.items() if name in before}
+    applied = find_applied(lake, entry.model) if entry.model else None
+    recipe = Recipe(entry.task, spec.version, spec.revision, params, applied.ingredient() if applied else None)
+    blocked = why_not_applied(entry, applied, identities)
+    identity = recipe.identity(identities)
+    return Planned(entry.name, recipe, dict(entry.inputs), blocked, spec.catalogued, identity, applied, spec.beside)
+
+
+def why_not_applied(entry: TaskEntry, applied: AppliedModel | None, identities: Mapping[str, str]) -> str:
+    """Why an entry's model cannot make its table; empty when it can, or when it applies none."""
+    if entry.learned is None or entry.model is None:
+        return ""
+    name, _, alias = entry.model.partition("@")
+    again = f"`cinelake train {name}`"
+    if applied is None:
+        return (
+            f"needs {'a champion' if alias == 'champion' else f'version {alias}'} of {name}: there is none yet: {again}"
+        )
+    if applied.kind != entry.learned.spec.name:
+        return f"{name} {applied.version} is a model of kind {applied.kind!r}, not {entry.learned.spec.name!r}: {again}"
+    if applied.code != entry.learned.spec.version:
+        was, now = applied.code, entry.learned.spec.version
+        return f"{name} {applied.version} was trained by version {was} of its code, which is now {now}: {again}"
+    for table in dict.fromkeys([*entry.learned.inputs, *applied.inputs]):
+        if applied.inputs.get(table) != identities.get(table):
+            return f"{name} {applied.version} was trained on another version of {table}: {again}"
+    return ""

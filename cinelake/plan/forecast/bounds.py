@@ -1,0 +1,137 @@
+"""A run on a cluster that is not there: how long, what bounds it, and what would help, from measured costs.
+
+Few films are simulated one by one; of many, a sample, and the rest at the sample's own rate: what its second half took.
+Filling and emptying the cluster is in the whole sample and in its first half alike, and cancels out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from cinelake.plan.forecast.cluster import Part, Settings
+from cinelake.plan.forecast.simulation import Cluster, Film, Leg, Run, simulate
+
+SAMPLED_FILMS = 20_000
+SAMPLED_WINDOWS = 8
+"""A sample is at least so many windows of films, so that filling and emptying are little of it."""
+WORTH_DOUBLING = 0.25
+"""What works for less of the run than this bounds it nowhere."""
+HELPS = 0.97
+"""A change helps that takes at least three hundredths off the run."""
+PARTS: tuple[Part, ...] = ("cpus", "gpus", "driver", "store")
+
+
+@dataclass(frozen=True)
+class Films:
+    """Films to make. kinds: for each kind of film, what each of the measured ones would cost; of: every film's kind.
+
+    Which measured film stands for which film is drawn with replacement, by the seed.
+    """
+
+    kinds: Sequence[Sequence[Film]]
+    of: npt.NDArray[np.int32]
+    seed: int = 0
+
+    def __len__(self) -> int:
+        return len(self.of)
+
+    def first(self, count: int) -> Iterator[Film]:
+        """The first so many films."""
+        drawn = np.random.default_rng(self.seed).integers(len(self.kinds[0]), size=count)
+        return (self.kinds[kind][which] for kind, which in zip(self.of[:count].tolist(), drawn.tolist(), strict=True))
+
+    def least_gpu(self) -> float:
+        """The least share of a GPU that a leg asks for; 1 where none asks for any."""
+        return min((leg.gpus for kind in self.kinds for film in kind for leg in film if leg.gpus), default=1.0)
+
+    def mean(self, of_leg: Callable[[Leg], float]) -> float:
+        """The mean over films of a sum over their legs, as drawn often enough."""
+        counts = np.bincount(self.of, minlength=len(self.kinds))
+        sums = [sum(of_leg(leg) for film in kind for leg in film) / len(kind) for kind in self.kinds]
+        return float(np.average(sums, weights=counts))
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of the cluster, in words, and how long the run takes with it."""
+
+    part: Part
+    words: str
+    wall_s: float
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """A simulated run of films; `settings` with every default known."""
+
+    settings: Settings
+    films: Films
+
+    @cached_property
+    def cluster(self) -> Cluster:
+        """The cluster of the settings."""
+        return self.settings.cluster(self.films.least_gpu())
+
+    @cached_property
+    def simulated(self) -> int:
+        """How many films were simulated one by one."""
+        return min(len(self.films), sample_size(self.cluster))
+
+    @cached_property
+    def run(self) -> Run:
+        """The run."""
+        return run_of(self.cluster, self.films)
+
+    @cached_property
+    def changes(self) -> list[Change]:
+        """What twice as much of each part that may bound it would bring, the most helpful first."""
+        busy = self.run.busy()
+        tried: list[Part] = [part for part in PARTS if part != "window" and busy[part] >= WORTH_DOUBLING]
+        found = []
+        for part in [*tried, *self._window()]:
+            words, settings = self.settings.twice(part, self.cluster.window)
+            found.append(Change(part, words, Forecast(settings, self.films).run.wall_s))
+        return sorted(found, key=lambda change: change.wall_s)
+
+    def _window(self) -> list[Part]:
+        """The window can only bound what no part does."""
+        return ["window"] if max(self.run.busy().values()) < HELPS else []
+
+    @property
+    def bound_by(self) -> Part | None:
+        """The part of which more would help most; None where none helps: the films end to end take that long."""
+        best = next(iter(self.changes), None)
+        return best.part if best and best.wall_s <= HELPS * self.run.wall_s else None
+
+    def node_hours(self) -> dict[str, float]:
+        """By pool: its nodes, kept for the whole run."""
+        hours = self.run.wall_s / 3600
+        found = {"nodes": self.settings.nodes * hours}
+        return found | ({"decoders": self.settings.decoders[0] * hours} if self.settings.decoders else {})
+
+    def cost(self) -> dict[str, float]:
+        """By pool that has a price."""
+        prices = {"nodes": self.settings.price, "decoders": self.settings.decoder_price}
+        return {pool: hours * price for pool, hours in self.node_hours().items() if (price := prices[pool]) is not None}
+
+
+def sample_size(cluster: Cluster) -> int:
+    """How many films tell the rate of many."""
+    return max(SAMPLED_FILMS, SAMPLED_WINDOWS * cluster.window)
+
+
+def run_of(cluster: Cluster, films: Films) -> Run:
+    """The run of all films: simulated one by one, or a sample of them, continued at its own rate."""
+    sample = sample_size(cluster)
+    if len(films) <= sample:
+        return simulate(cluster, films.first(len(films)))
+    half, whole = (simulate(cluster, films.first(count)) for count in (sample // 2, sample))
+    rate = (whole.films - half.films) / (whole.wall_s - half.wall_s)
+    wall_s = whole.wall_s + (len(films) - whole.films) / rate
+    busy_s = {kind: seconds * len(films) / whole.films for kind, seconds in whole.busy_s.items()}
+    return Run(len(films), wall_s, whole.first_end_s, busy_s)

@@ -1,0 +1,128 @@
+"""What a cell's key is made of: the input-addressed identity of one table of one film.
+
+    meaning = H(task, version, parameters, what the task's preflight adds, model, film's fingerprint, inputs' meanings)
+    key     = H(meaning, revision)
+
+A cell is fresh when the key in its footer equals the planned key. Descendants take the *meaning* of their inputs, so
+that a raised `revision` restales its own table alone (as in Nix and Nextflow, the whole plan is known before anything
+runs).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from typing import Any
+
+from pydantic import BaseModel
+
+from cinelake.spec.task import Params
+
+
+def digest(value: Any) -> str:
+    """A stable hash of JSON-like data: 32 hexadecimal digits."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What all films' cells of one manifest entry have in common."""
+
+    task: str
+    version: int
+    revision: int
+    params: dict[str, Any]
+    model: dict[str, Any] | None = None
+
+    @cached_property
+    def _meaning_head(self) -> str:
+        return digest([self.task, self.version, self.params, self.model])
+
+    def meaning(self, fingerprint: str, inputs: Mapping[str, str]) -> str:
+        """The hash that descendants take; `inputs` is input name → its meaning."""
+        text = "\0".join([self._meaning_head, fingerprint, *(f"{k}={v}" for k, v in sorted(inputs.items()))])
+        return blake2b(text.encode(), digest_size=16).hexdigest()
+
+    def key(self, meaning: str) -> str:
+        """The hash that tells whether a cell is fresh."""
+        return blake2b(f"{meaning}\0{self.revision}".encode(), digest_size=16).hexdigest()
+
+    def identity(self, inputs: Mapping[str, str]) -> str:
+        """The hash of the recipe and of its inputs' recipes, whatever the film; `inputs` is input name → identity."""
+        return digest([self._meaning_head, dict(inputs)])
+
+    def ingredients(self, fingerprint: str, inputs: Mapping[str, str]) -> dict[str, Any]:
+        """What went into the key, as the footer keeps it."""
+        return {
+            "task": self.task,
+            "version": self.version,
+            "revision": self.revision,
+            "params": self.params,
+            "model": self.model,
+            "fingerprint": fingerprint,
+            "inputs": dict(inputs),
+        }
+
+
+def key_params(params: Params, added: Mapping[str, str]) -> dict[str, Any]:
+    """Parameters as they enter the key.
+
+    Paths are left out (a moved checkout changes nothing); the task's preflight adds the digests of their contents.
+    """
+    return {**_without_paths(params), **added}
+
+
+def _without_paths(model: BaseModel) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, info in type(model).model_fields.items():
+        value = getattr(model, name)
+        if "manifest-relative" in repr(info.annotation) or "manifest-relative" in info.metadata:
+            continue
+        found[name] = _without_paths(value) if isinstance(value, BaseModel) else _plain(value)
+    return found
+
+
+def _plain(value: Any) -> Any:
+    return json.loads(json.dumps(value, default=str))
+
+
+def first_difference(entry: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """The one reason why a cell made from `old` ingredients is stale under `new` ones."""
+    if old.get("task") != new["task"]:
+        return f"task {old.get('task')}→{new['task']}"
+    if old.get("fingerprint") != new["fingerprint"]:
+        return "film changed"
+    if old.get("version") != new["version"]:
+        return f"task version {old.get('version')}→{new['version']}"
+    if old.get("params") != new["params"]:
+        return _parameter_difference(old.get("params") or {}, new["params"])
+    if old.get("model") != new["model"]:
+        return _model_difference(old.get("model") or {}, new["model"] or {})
+    if old.get("inputs") != new["inputs"]:
+        name = _changed_names(old.get("inputs") or {}, new["inputs"])[0]
+        return f"file …{name} beside the film" if name.startswith(".") else f"upstream {name}"
+    if old.get("revision") != new["revision"]:
+        return f"task revision {old.get('revision')}→{new['revision']}"
+    return f"{entry} was made under another rule for keys"
+
+
+def _changed_names(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    return [name for name in dict.fromkeys([*new, *old]) if old.get(name) != new.get(name)]
+
+
+def _parameter_difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    name = _changed_names(old, new)[0]
+    return f"parameter {name} {_short(old.get(name))}→{_short(new.get(name))}"
+
+
+def _model_difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    return f"model {new.get('name') or old.get('name')} {old.get('version', '–')}→{new.get('version', '–')}"
+
+
+def _short(value: Any) -> str:
+    text = "unset" if value is None else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 40 else text[:37] + "…"

@@ -1,0 +1,173 @@
+"""Where a cell came from: the film's file, the stream, parameters, code, model and what that learned from; and what
+its inputs came from, down to the film.
+
+Everything is read from footers and from the lake's mirror of models: no table is opened unless a row is asked for, and
+MLflow is not started.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cinelake.errors import UnknownName, UsageError
+from cinelake.lake.champions import read_mirror
+from cinelake.manifest.document import TaskEntry
+from cinelake.plan.build import Planning
+from cinelake.spec.code_stamp import ROOM, read_stamp
+
+SHARED = ("frame", "shot", "scene", "beat", "track")
+"""Columns by which rows of one table are those of another."""
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """One cell's origin.
+
+    stream: what its task reads of the film, in words; '' where it reads tables. code: the stamp of the task's code as
+    it is here. model: name, version, digest, kind, origin (run in MLflow, labels). inputs: of the tables that it reads.
+    """
+
+    table: str
+    movie_id: str
+    state: str
+    reason: str
+    key: str = ""
+    task: str = ""
+    version: int = 0
+    revision: int = 0
+    code: str = ""
+    stream: str = ""
+    params: dict[str, Any] = field(default_factory=dict)
+    model: dict[str, Any] = field(default_factory=dict)
+    run: dict[str, Any] = field(default_factory=dict)
+    inputs: tuple[Lineage, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data."""
+        return asdict(self)
+
+
+def trace(planning: Planning, table: str, movie_id: str) -> Lineage:
+    """The origin of a cell. Raises `UnknownName` with close matches for a table that the manifest does not make."""
+    if table not in planning.whole.by_table:
+        raise UnknownName("table", table, planning.whole.by_table)
+    cells = {cell.table: cell for cell in planning.whole.cells if cell.movie_id == movie_id}
+    cell, entry = cells[table], planning.manifest.tasks[table]
+    inputs = tuple(trace(planning, name, movie_id) for name in planning.whole.by_table[table].inputs.values())
+    footer = planning.lake.footer(table, movie_id)
+    if footer is None:
+        return Lineage(table, movie_id, cell.state, cell.reason, task=entry.task, inputs=inputs)
+    made = footer.ingredients
+    return Lineage(
+        table,
+        movie_id,
+        cell.state,
+        cell.reason,
+        key=footer.key,
+        task=made["task"],
+        version=made["version"],
+        revision=made["revision"],
+        code=_code(entry.task),
+        stream=_stream(entry),
+        params=made["params"],
+        model=_model(planning, made.get("model")),
+        run=footer.run,
+        inputs=inputs,
+    )
+
+
+def _code(task: str) -> str:
+    """The stamp of a task's code; nothing for tasks from elsewhere."""
+    file = ROOM / f"{task}.py"
+    stamp = read_stamp(file) if file.is_file() else None
+    return stamp.code if stamp else ""
+
+
+def _stream(entry: TaskEntry) -> str:
+    stream = entry.spec.stream(entry.params)
+    if stream is None:
+        return ""
+    wanted = {name: value for name, value in vars(stream).items() if value is not None}
+    return f"{type(stream).__name__}({', '.join(f'{name}={value}' for name, value in wanted.items())})"
+
+
+def _model(planning: Planning, made: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What made a table: the version, and what the lake's mirror knows of its training."""
+    if not made:
+        return {}
+    known = read_mirror(planning.lake, made["name"]).versions.get(made["version"])
+    more = {"kind": known.kind, "code": known.code, "inputs": known.inputs, "origin": known.origin} if known else {}
+    return {**made, **more}
+
+
+def remaking(planning: Planning, table: str, movie_id: str) -> tuple[str, str]:
+    """The commands that make the same cell again: beside the lake, and in its place."""
+    manifest = planning.manifest.path
+    return (
+        f"cinelake replay {table} {movie_id} -m {manifest}",
+        f"cinelake run -m {manifest} -s +{table} --movie {movie_id}",
+    )
+
+
+def find_row(planning: Planning, table: str, movie_id: str, wanted: str) -> tuple[dict[str, Any], dict[str, pa.Table]]:
+    """A row of a table, by its number or by columns as in `shot=3,tag=rain`; and the rows below it of each input.
+
+    The rows below are those of the same frame, shot, scene, beat or track, else those of the same time.
+    Raises `UsageError` for a row that is not there.
+    """
+    rows = planning.lake.reader(table, movie_id).read()
+    row = rows.slice(_place(rows, table, wanted), 1).to_pylist()[0]
+    inputs = planning.whole.by_table[table].inputs.values()
+    tables = {
+        name: planning.lake.reader(name, movie_id).read() for name in inputs if planning.lake.footer(name, movie_id)
+    }
+    return row, {name: _below(row, found) for name, found in tables.items()}
+
+
+def _place(rows: pa.Table, table: str, wanted: str) -> int:
+    if wanted.isdigit():
+        if int(wanted) >= len(rows):
+            raise UsageError(f"{table} has {len(rows)} rows, numbered from 0; received --row {wanted}")
+        return int(wanted)
+    fits = pa.repeat(True, len(rows))
+    for part in wanted.split(","):
+        name, _, value = part.partition("=")
+        if name not in rows.column_names:
+            raise UnknownName(f"column of {table}", name, rows.column_names)
+        fits = pc.and_(fits, pc.equal(rows[name].cast(pa.string()), value))
+    found = pc.indices_nonzero(fits).to_pylist()
+    if not found:
+        raise UsageError(f"no row of {table} has {wanted}")
+    return int(found[0])
+
+
+def _below(row: Mapping[str, Any], rows: pa.Table) -> pa.Table:
+    by = next((name for name in SHARED if row.get(name) is not None and name in rows.column_names), None)
+    if by:
+        return rows.filter(pc.equal(rows[by], row[by]))
+    span = _span(row)
+    if span is None:
+        return rows
+    begin, end = ("start_s", "end_s") if "start_s" in rows.column_names else ("time_s", "time_s")
+    if begin not in rows.column_names:
+        return rows
+    return rows.filter(pc.and_(pc.less_equal(rows[begin], span[1]), pc.greater_equal(rows[end], span[0])))
+
+
+def _span(row: Mapping[str, Any]) -> tuple[float, float] | None:
+    if row.get("start_s") is not None:
+        return row["start_s"], row["end_s"]
+    return (row["time_s"], row["time_s"]) if row.get("time_s") is not None else None
+
+
+def chain(lineage: Lineage) -> Sequence[Lineage]:
+    """A cell and all that it was made from, each once, inputs first."""
+    found: dict[str, Lineage] = {}
+    for one in (*(below for source in lineage.inputs for below in chain(source)), lineage):
+        found.setdefault(one.table, one)
+    return tuple(found.values())

@@ -1,0 +1,290 @@
+"""The plan: what is fresh, stale, blocked or known bad, with one reason each. A pure function; nothing runs.
+
+    make_plan(recipes in dependency order, films, snapshot of the lake) → Plan → select(…) → Plan
+
+A cell is one table of one film. It is
+
+    fresh    the key in its footer is the planned key
+    stale    it is to be made, for the one reason given
+    blocked  it needs something that is not there: an input that failed, an input that was not selected, a champion
+    failed   it failed before with this very key and would fail again (or the catalogue cannot give the film)
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from cinelake.errors import UnknownName, UsageError
+from cinelake.lake.cells import Footer
+from cinelake.lake.index import Entry
+from cinelake.plan.keys import Recipe, first_difference
+
+if TYPE_CHECKING:
+    from cinelake.lake.champions import AppliedModel
+
+State = Literal["fresh", "stale", "blocked", "failed"]
+STATES: tuple[State, ...] = ("fresh", "stale", "blocked", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One entry of the manifest as the plan sees it: its recipe, its inputs (input name → entry), what blocks it.
+
+    catalogued: the film's title and uri enter its key. identity: a hash of everything that makes the table but the
+    film: its recipe and those of all it needs; two tables of one identity may feed the same model. applied: the version
+    of a model that makes it. beside: suffixes of the files beside the film that enter its key.
+    """
+
+    name: str
+    recipe: Recipe
+    inputs: dict[str, str]
+    blocked: str = ""
+    catalogued: bool = False
+    identity: str = ""
+    applied: AppliedModel | None = None
+    beside: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What the lake holds: cells and failures by entry and film, and a way to read one cell's footer."""
+
+    cells: Mapping[str, Mapping[str, Entry]]
+    failures: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    footer: Callable[[str, str], Footer | None] = lambda _table, _movie: None
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One table of one film, its state and the one reason for it."""
+
+    movie_id: str
+    table: str
+    state: State
+    reason: str
+    key: str = ""
+    meaning: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All cells, film by film, tables in dependency order."""
+
+    cells: tuple[Cell, ...]
+    tables: tuple[Planned, ...]
+    fingerprints: Mapping[str, str]
+    listings: Mapping[str, str] = field(default_factory=dict)
+    sidecars: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    orphans: tuple[str, ...] = ()
+    selection: str = ""
+    by_table: dict[str, Planned] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_table", {planned.name: planned for planned in self.tables})
+
+    @property
+    def stale(self) -> tuple[Cell, ...]:
+        """The cells that a run would make."""
+        return tuple(cell for cell in self.cells if cell.state == "stale")
+
+    def counts(self) -> dict[str, int]:
+        """State → number of cells."""
+        found = Counter(cell.state for cell in self.cells)
+        return {state: found[state] for state in STATES}
+
+    def by_film(self) -> dict[str, list[Cell]]:
+        """movie_id → its stale cells, tables in dependency order; films without any are left out."""
+        films: dict[str, list[Cell]] = {}
+        for cell in self.stale:
+            films.setdefault(cell.movie_id, []).append(cell)
+        return films
+
+    def ingredients(self, cell: Cell, meanings: Mapping[str, str]) -> dict[str, Any]:
+        """What goes into a cell's key; `meanings` is the film's entry name → meaning."""
+        planned = self.by_table[cell.table]
+        film = _Film(
+            cell.movie_id,
+            self.fingerprints[cell.movie_id],
+            self.listings.get(cell.movie_id, ""),
+            self.sidecars.get(cell.movie_id, {}),
+        )
+        inputs = _inputs(planned, meanings, film)
+        return planned.recipe.ingredients(film.fingerprint, inputs)
+
+
+def make_plan(
+    tables: Sequence[Planned],
+    fingerprints: Mapping[str, str],
+    snapshot: Snapshot,
+    *,
+    listings: Mapping[str, str] | None = None,
+    sidecars: Mapping[str, Mapping[str, str]] | None = None,
+    unusable: Mapping[str, str] | None = None,
+    retry_failed: bool = False,
+) -> Plan:
+    """Plan every table of every film.
+
+    tables: in dependency order. fingerprints: movie_id → film's fingerprint. listings: movie_id → digest of what the
+    catalogue says of it. sidecars: movie_id → file beside it → its fingerprint. unusable: movie_id → why the catalogue
+    cannot give the film. retry_failed: cells known to be bad are stale again.
+    """
+    cells: list[Cell] = []
+    for movie_id in sorted({*fingerprints, *(unusable or {})}):
+        if unusable and movie_id in unusable:
+            cells += [Cell(movie_id, planned.name, "failed", unusable[movie_id]) for planned in tables]
+        else:
+            found = (sidecars or {}).get(movie_id, {})
+            film = _Film(movie_id, fingerprints[movie_id], (listings or {}).get(movie_id, ""), found)
+            cells += _plan_film(film, tables, snapshot, retry_failed)
+    known = {*fingerprints, *(unusable or {})}
+    orphans = sorted({movie_id for found in snapshot.cells.values() for movie_id in found} - known)
+    return Plan(tuple(cells), tuple(tables), fingerprints, listings or {}, sidecars or {}, tuple(orphans))
+
+
+@dataclass(frozen=True, slots=True)
+class _Film:
+    movie_id: str
+    fingerprint: str
+    listing: str
+    sidecars: Mapping[str, str]
+
+
+def _plan_film(film: _Film, tables: Sequence[Planned], snapshot: Snapshot, retry_failed: bool) -> list[Cell]:
+    done: dict[str, Cell] = {}
+    meanings: dict[str, str] = {}
+    for planned in tables:
+        inputs = _inputs(planned, meanings, film)
+        meaning = planned.recipe.meaning(film.fingerprint, inputs)
+        key = planned.recipe.key(meaning)
+        found = snapshot.cells.get(planned.name, {}).get(film.movie_id)
+        verdict: tuple[State, str] = (
+            (("fresh", "") if found and found.key == key else None)
+            or _why_blocked(planned, done)
+            or _why_failed(snapshot.failures.get(planned.name, {}).get(film.movie_id), key, retry_failed)
+            or ("stale", _why_stale(film, planned, inputs, snapshot, found))
+        )
+        meanings[planned.name] = meaning
+        done[planned.name] = Cell(film.movie_id, planned.name, *verdict, key, meaning)
+    return list(done.values())
+
+
+def _inputs(planned: Planned, meanings: Mapping[str, str], film: _Film) -> dict[str, str]:
+    """Input name → meaning, with what the catalogue says of the film, and the files beside it, where they are read."""
+    inputs = {name: meanings[entry] for name, entry in planned.inputs.items()}
+    inputs |= {name: found for name, found in film.sidecars.items() if name.lower().endswith(planned.beside)}
+    return {**inputs, "catalogue": film.listing} if planned.catalogued else inputs
+
+
+def _why_blocked(planned: Planned, done: Mapping[str, Cell]) -> tuple[State, str] | None:
+    """A champion that is not there, or an input that failed or is itself blocked."""
+    if planned.blocked:
+        return "blocked", planned.blocked
+    for entry in planned.inputs.values():
+        if done[entry].state in ("failed", "blocked"):
+            return "blocked", f"needs {entry}, which is {done[entry].state}"
+    return None
+
+
+def _why_failed(failure: Mapping[str, Any] | None, key: str, retry_failed: bool) -> tuple[State, str] | None:
+    """A failure recorded for this very key: permanent ones stay, transient ones are tried again."""
+    if failure is None or failure["key"] != key:
+        return None
+    if failure["transient"]:
+        return "stale", f"retry after {failure['reason']} (attempt {failure['attempt']})"
+    if retry_failed:
+        return "stale", f"--failed: {failure['reason']}"
+    first_line = failure["message"].partition("\n")[0]
+    return "failed", f"known bad: {failure['reason']}: {first_line[:200]}"
+
+
+def _why_stale(
+    film: _Film, planned: Planned, inputs: Mapping[str, str], snapshot: Snapshot, found: Entry | None
+) -> str:
+    if found is None:
+        new_film = not any(film.movie_id in cells for cells in snapshot.cells.values())
+        return "new film" if new_film else "missing"
+    footer = snapshot.footer(planned.name, film.movie_id)
+    if footer is None:
+        return "its footer cannot be read"
+    return first_difference(planned.name, footer.ingredients, planned.recipe.ingredients(film.fingerprint, inputs))
+
+
+def select(plan: Plan, selectors: Sequence[str] = (), movies: Sequence[str] = ()) -> Plan:
+    """Keep the cells that the selectors name (dbt's shape) and the films that are named.
+
+    `scenes`, `+scenes` (with what it needs), `shots+` (with what needs it), `+beats+`, `state:failed`; several are
+    united, a comma intersects (`faces,state:stale`). A kept cell whose input is stale but not kept is blocked.
+    Raises `UnknownName`, `UsageError`.
+    """
+    if not selectors and not movies:
+        return replace(plan, selection="")
+    _check_movies(plan, movies)
+    terms = [_terms(plan, selector) for part in selectors for selector in part.split()]
+    kept = [cell for cell in plan.cells if _wanted(cell, terms) and (not movies or cell.movie_id in movies)]
+    wanted = {(cell.movie_id, cell.table) for cell in kept}
+    waiting = {(cell.movie_id, cell.table) for cell in plan.cells if cell.state == "stale"} - wanted
+    result: list[Cell] = []
+    for cell in kept:
+        missing = [entry for entry in plan.by_table[cell.table].inputs.values() if (cell.movie_id, entry) in waiting]
+        if cell.state == "stale" and missing:
+            why = f"needs {missing[0]}, which is stale and not selected: --select +{cell.table}"
+            cell = replace(cell, state="blocked", reason=why)
+            waiting.add((cell.movie_id, cell.table))
+        result.append(cell)
+    return replace(plan, cells=tuple(result), selection=" ".join([*selectors, *movies]))
+
+
+Term = Callable[[Cell], bool]
+
+
+def _wanted(cell: Cell, terms: Sequence[Sequence[Term]]) -> bool:
+    return not terms or any(all(term(cell) for term in all_of) for all_of in terms)
+
+
+def _terms(plan: Plan, selector: str) -> list[Term]:
+    return [_term(plan, part) for part in selector.split(",")]
+
+
+def _term(plan: Plan, text: str) -> Term:
+    if text.startswith("state:"):
+        state = text.removeprefix("state:")
+        if state not in STATES:
+            raise UnknownName("state", state, STATES)
+        return lambda cell: cell.state == state
+    tables = _tables_of(plan, text)
+    return lambda cell: cell.table in tables
+
+
+def _tables_of(plan: Plan, text: str) -> set[str]:
+    name = text.strip("+")
+    if name not in plan.by_table:
+        raise UnknownName("table", name, plan.by_table)
+    if text.count("+") > text.startswith("+") + text.endswith("+"):
+        raise UsageError(f"a selector has at most one + on each side, received {text!r}")
+    found = {name}
+    if text.startswith("+"):
+        found |= ancestors(plan, name)
+    if text.endswith("+"):
+        found |= descendants(plan, name)
+    return found
+
+
+def ancestors(plan: Plan, table: str) -> set[str]:
+    """Every table that this one needs, directly or not."""
+    direct = set(plan.by_table[table].inputs.values())
+    return direct.union(*(ancestors(plan, name) for name in direct))
+
+
+def descendants(plan: Plan, table: str) -> set[str]:
+    """Every table that needs this one, directly or not."""
+    return {name for name in plan.by_table if table in ancestors(plan, name)}
+
+
+def _check_movies(plan: Plan, movies: Iterable[str]) -> None:
+    known = {cell.movie_id for cell in plan.cells}
+    for movie_id in movies:
+        if movie_id not in known:
+            raise UnknownName("film", movie_id, known)

@@ -1,0 +1,314 @@
+"""Quality as data: what is measured of every new cell, its history, and what stands out from the catalogue.
+
+A contract says what is measured of its table (`measures`: shots per minute, share of black, loudness …); of every table
+with a key the number of rows is measured too. Values are rows of `quality`, one file for each time that something new
+was measured; nothing is measured twice, and nothing is overwritten: a film's earlier values are its history.
+
+A film stands out where its modified z-score 0.6745 (x − median) / MAD over the catalogue's films is beyond 3.5
+(B. Iglewicz and D. Hoaglin, How to Detect and Handle Outliers, 1993). Where half the films have one value the MAD is 0,
+and the mean absolute deviation takes its place: (x − median) / (1.2533 MeanAD).
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from cinelake.lake.cells import QUALITY, Lake
+from cinelake.lake.index import Index
+from cinelake.query.views import arrow_source
+from cinelake.spec.contract import Contract, Measure
+from cinelake.storage.store import storage_errors
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from cinelake.manifest.document import Manifest
+    from cinelake.manifest.sections import BoundSettings
+
+FOLDER = "quality"
+OUTLIER_SCORE = 3.5
+"""How far a film may be from the catalogue's median, as a modified z-score (Iglewicz and Hoaglin)."""
+FEWEST_FILMS = 8
+"""With fewer films nothing is said to stand out."""
+TOLERANCE = 1e-9
+"""Values this near to the median, relatively, are the median: the rest is rounding."""
+ROWS = Measure("rows", "count(*)", "Rows of the film.", "rows", of_nothing=0)
+COVERAGE = "coverage"
+"""The share of the catalogue's films that have a table: a bound may be set on it as on a measure."""
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A table that is watched: its contract, and which entry provides each table that it reads."""
+
+    contract: Contract
+    inputs: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """What is measured of it; what counts another table's rows only where the entry reads that table."""
+        own = (measure for measure in self.contract.measures if not measure.per or measure.per in self.inputs)
+        return (*((ROWS,) if self.contract.key else ()), *own)
+
+
+@dataclass(frozen=True)
+class Outlier:
+    """A film that stands out: its value, the catalogue's median, and the modified z-score."""
+
+    movie_id: str
+    table: str
+    measure: str
+    value: float
+    median: float
+    score: float
+    unit: str = ""
+
+    def __str__(self) -> str:
+        value, usual = f"{self.value:.4g}", f"{self.median:.4g}"
+        return f"{self.table}.{self.measure} of {self.movie_id} is {value} {self.unit}, usual is {usual}".strip()
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How the films measured last differ from those before: both medians, and the shift in standard errors."""
+
+    table: str
+    measure: str
+    films: int
+    median: float
+    before: float
+    score: float
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A bound of the manifest that the lake does not keep, and at most five of the films that break it."""
+
+    name: str
+    message: str
+    films: tuple[str, ...] = ()
+
+
+def watched_tables(manifest: Manifest) -> dict[str, Watched]:
+    """Table → what is watched of it, of the manifest's enabled entries."""
+    return {name: Watched(entry.spec.contract, entry.inputs) for name, entry in manifest.enabled.items()}
+
+
+def measure_new(lake: Lake, index: Index, tables: Mapping[str, Watched]) -> int:
+    """Measure every cell that has a key not measured yet; gives the number of values that were added.
+
+    Raises `InputChanged` for a file that is damaged.
+    """
+    known = _known_keys(latest(lake))
+    at = datetime.datetime.now(datetime.UTC)
+    rows: list[dict[str, Any]] = []
+    for name, watched in tables.items():
+        keys = {movie_id: entry.key for movie_id, entry in index.cells(name).items()}
+        new = sorted(movie_id for movie_id, key in keys.items() if known.get((name, movie_id)) != key)
+        for movie_id, measure, value in _values(lake, name, watched, new) if new else ():
+            about = {"table": name, "measure": measure.name, "unit": measure.unit, "key": keys[movie_id], "at": at}
+            rows.append({"movie_id": movie_id, "value": value, **about})
+    if rows:
+        _append(lake, rows, at)
+    return len(rows)
+
+
+def _known_keys(values: pa.Table) -> dict[tuple[str, str], str]:
+    columns = (values[name].to_pylist() for name in ("table", "movie_id", "key"))
+    return {(table, movie_id): key for table, movie_id, key in zip(*columns, strict=True)}
+
+
+def _values(
+    lake: Lake, table: str, watched: Watched, films: Sequence[str]
+) -> Iterator[tuple[str, Measure, float | None]]:
+    """Film, measure and value of these films' rows."""
+    import duckdb
+
+    with duckdb.connect() as connection:
+        connection.register("_rows", arrow_source(lake, watched.contract, [(table, film) for film in films]))
+        for name in _counted(watched.measures):
+            entry = watched.inputs[name]
+            there = [(entry, film) for film in films if f"{film}.parquet" in lake.storage.files(entry)]
+            connection.register(f"_{name}", arrow_source(lake, None, there))
+        found = _asked(connection, lake, table, watched, films) if watched.measures else []
+    by_film = {row[0]: row[1:] for row in found}
+    nothing = tuple(measure.of_nothing for measure in watched.measures)
+    for film in films:
+        for measure, value in zip(watched.measures, by_film.get(film, nothing), strict=True):
+            yield film, measure, None if value is None or not np.isfinite(value) else float(value)
+
+
+def _asked(
+    connection: duckdb.DuckDBPyConnection, lake: Lake, table: str, watched: Watched, films: Sequence[str]
+) -> list[tuple[Any, ...]]:
+    """The answer; where rows cannot be read, reading them film by film says which file is damaged (`InputChanged`)."""
+    import duckdb
+
+    try:
+        found: list[tuple[Any, ...]] = connection.execute(_question(watched.measures)).fetchall()
+    except duckdb.Error:
+        for film in films:
+            lake.reader(table, film).read()
+        raise
+    return found
+
+
+def _question(measures: Sequence[Measure]) -> str:
+    columns = [f'({m.sql})::DOUBLE / {f"any_value(n_{m.per})" if m.per else "1"} AS "{m.name}"' for m in measures]
+    joined = [
+        f"LEFT JOIN (SELECT movie_id, count(*) n_{name} FROM _{name} GROUP BY movie_id) USING (movie_id)"
+        for name in _counted(measures)
+    ]
+    return f"SELECT movie_id, {', '.join(columns)} FROM _rows {' '.join(joined)} GROUP BY movie_id"
+
+
+def _counted(measures: Iterable[Measure]) -> list[str]:
+    """The tables whose rows a value is divided by."""
+    return sorted({measure.per for measure in measures if measure.per})
+
+
+def _append(lake: Lake, rows: list[dict[str, Any]], at: datetime.datetime) -> None:
+    with lake.scratch() as scratch, storage_errors("writing what was measured"):
+        path = scratch / "quality.parquet"
+        pq.write_table(pa.Table.from_pylist(rows, QUALITY.schema), path, compression="zstd")
+        lake.storage.publish(path, FOLDER, f"{at:%Y%m%dT%H%M%S%f}.parquet")
+
+
+def history(lake: Lake) -> pa.Table:
+    """Every value that was ever measured, oldest first; see the contract `cinelake.lake.QUALITY`."""
+    files = sorted(lake.storage.files(FOLDER))
+    with storage_errors("reading what was measured"):
+        parts = [_read(lake, name) for name in files]
+    return pa.concat_tables([QUALITY.schema.empty_table(), *parts])
+
+
+def _read(lake: Lake, name: str) -> pa.Table:
+    with lake.storage.filesystem.open_input_file(lake.storage.path(FOLDER, name)) as source:
+        return pq.read_table(source, schema=QUALITY.schema)
+
+
+def latest(lake: Lake) -> pa.Table:
+    """The present value of every film, table and measure, with the columns of `QUALITY`."""
+    return _latest(history(lake))
+
+
+def _latest(values: pa.Table) -> pa.Table:
+    names = ["movie_id", "table", "measure"]
+    rest = [name for name in values.column_names if name not in names]
+    grouped = values.group_by(names, use_threads=False).aggregate([(name, "last") for name in rest])
+    renamed = grouped.rename_columns([name.removesuffix("_last") for name in grouped.column_names])
+    return renamed.select(values.column_names)
+
+
+def outliers(
+    lake: Lake, *, beyond: float = OUTLIER_SCORE, fewest: int = FEWEST_FILMS, films: Iterable[str] | None = None
+) -> list[Outlier]:
+    """The films that stand out from the catalogue, the farthest first.
+
+    beyond: as a modified z-score. fewest: with fewer films a measure says nothing. films: only these are compared.
+    """
+    found: list[Outlier] = []
+    for (table, measure, unit), ids, values in _by_measure(latest(lake), films):
+        if len(values) < fewest:
+            continue
+        scores, usual = robust_scores(values), float(np.median(values))
+        for place in np.flatnonzero(np.abs(scores) > beyond):
+            about = (float(values[place]), usual, float(scores[place]), unit)
+            found.append(Outlier(ids[place], table, measure, *about))
+    return sorted(found, key=lambda outlier: (-abs(outlier.score), outlier.movie_id, outlier.table, outlier.measure))
+
+
+def robust_scores(values: Floats) -> Floats:
+    """(n,) values → (n,) modified z-scores; zeros where all are the same."""
+    away = values - np.median(values)
+    scale = robust_deviation(values)
+    return np.asarray(away / scale if scale else np.zeros_like(away), np.float64)
+
+
+def robust_deviation(values: Floats) -> float:
+    """The standard deviation of normal values by their MAD, or by the mean deviation where that is nothing; 0 for one
+    value many times."""
+    usual = np.median(values)
+    away = np.abs(values - usual)
+    away[away < TOLERANCE * max(1.0, abs(usual))] = 0.0
+    return float(np.median(away) / 0.6745 or 1.253314 * np.mean(away))
+
+
+def drifts(lake: Lake, *, beyond: float = OUTLIER_SCORE, fewest: int = FEWEST_FILMS) -> list[Drift]:
+    """The measures whose last films differ from the catalogue's past, the farthest first.
+
+    The shift of the median is told in standard errors of a median of so many films, 1.2533 σ / √n (asymptotically, for
+    normal values), with σ from the past's MAD.
+    """
+    values, found = history(lake), []
+    for (table, measure, _), part in _groups(values):
+        newest = pc.equal(part["at"], pc.max(part["at"]))
+        last, past = _finite(part.filter(newest)), _finite(_latest(part.filter(pc.invert(newest))))
+        if len(past) < fewest or not len(last):
+            continue
+        spread = robust_deviation(past)
+        shift = float(np.median(last) - np.median(past))
+        score = shift / (1.2533 * spread / np.sqrt(len(last))) if spread else 0.0 if not shift else np.inf
+        if abs(score) > beyond:
+            medians = float(np.median(last)), float(np.median(past))
+            found.append(Drift(table, measure, len(last), *medians, float(score)))
+    return sorted(found, key=lambda drift: -abs(drift.score))
+
+
+def _groups(values: pa.Table) -> Iterator[tuple[tuple[str, str, str], pa.Table]]:
+    names = ["table", "measure", "unit"]
+    for group in values.group_by(names).aggregate([]).sort_by([(name, "ascending") for name in names]).to_pylist():
+        wanted = pc.and_(pc.equal(values["table"], group["table"]), pc.equal(values["measure"], group["measure"]))
+        yield (group["table"], group["measure"], group["unit"]), values.filter(wanted)
+
+
+def _finite(part: pa.Table) -> Floats:
+    return np.asarray(part["value"].drop_null().to_numpy(), np.float64)
+
+
+def _by_measure(
+    values: pa.Table, films: Iterable[str] | None
+) -> Iterator[tuple[tuple[str, str, str], list[str], Floats]]:
+    """Table, measure and unit, with the films that have a value and their values."""
+    if films is not None:
+        values = values.filter(pc.is_in(values["movie_id"], pa.array(sorted(films), pa.string())))
+    for name, part in _groups(values.filter(pc.is_valid(values["value"]))):
+        yield name, part["movie_id"].to_pylist(), _finite(part)
+
+
+def broken_bounds(lake: Lake, bounds: Mapping[str, BoundSettings], films: Sequence[str]) -> list[Broken]:
+    """The bounds of section `quality` that these films' present values break.
+
+    bounds: `TABLE.MEASURE` → bound. films: the catalogue's; `TABLE.coverage` is the share of them that has the table.
+    """
+    values = {f"{name[0]}.{name[1]}": (ids, found) for name, ids, found in _by_measure(latest(lake), films)}
+    broken = []
+    for name, bound in bounds.items():
+        table, _, measure = name.partition(".")
+        if measure == COVERAGE:
+            have = {file.removesuffix(".parquet") for file in lake.storage.files(table)}
+            ids, found = ["the catalogue"], np.array([len(have.intersection(films)) / max(1, len(films))])
+        else:
+            ids, found = values.get(name, ([], np.empty(0)))
+        out = [place for place, value in enumerate(found) if not bound.holds(float(value))]
+        if len(out) > bound.allowed_share * len(found):
+            broken.append(_broken(name, bound, [(ids[place], float(found[place])) for place in out], len(found)))
+    return broken
+
+
+def _broken(name: str, bound: BoundSettings, out: Sequence[tuple[str, float]], films: int) -> Broken:
+    shown = ", ".join(f"{movie_id} {value:.4g}" for movie_id, value in out[:5]) + (" …" if len(out) > 5 else "")
+    share = f" for all but {bound.allowed_share:.0%}" if bound.allowed_share else ""
+    message = f"{name} is to be {bound.words()}{share}; {len(out)} of {films} break it: {shown}"
+    return Broken(name, message, tuple(movie_id for movie_id, _ in out[:5]))

@@ -1,0 +1,345 @@
+"""Questions in SQL over a lake: DuckDB with one view per table, read-only and without the network.
+
+Views unite the films' files by column name and give columns the contract's types; a table that has no file yet is an
+empty view. `cells` tells which cells there are or should be: film, table, state, key, model version, when, how long.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from cinelake.errors import StorageError, UsageError
+from cinelake.lake.cells import RECORDS, Lake
+from cinelake.lake.index import Index
+from cinelake.lake.published import PublishedVersion, file_paths
+from cinelake.plan.plan import Plan
+from cinelake.spec.contract import Column, Contract
+
+if TYPE_CHECKING:
+    import duckdb
+
+CELLS_COLUMNS = (
+    'movie_id VARCHAR, "table" VARCHAR, state VARCHAR, reason VARCHAR, key VARCHAR, model_version VARCHAR, '
+    "made_at TIMESTAMPTZ, wall_s DOUBLE, rows BIGINT"
+)
+
+
+def open_query(
+    lake: Lake,
+    contracts: Mapping[str, Contract],
+    cells: Iterable[Mapping[str, Any]] = (),
+    version: PublishedVersion | None = None,
+) -> duckdb.DuckDBPyConnection:
+    """A DuckDB connection with the lake's views, that can read the lake and nothing else.
+
+    contracts: table → contract, for the tables of a manifest. cells: rows of the view `cells` (see `cell_rows`).
+    version: its files are read, in place of the films'; the view `published_columns` tells of its columns.
+    Raises `StorageError` when there is no lake.
+    """
+    import duckdb
+
+    root = lake.storage.root
+    if lake.storage.local and not lake.storage.local.is_dir():
+        raise StorageError(f"there is no lake at {root}: run `cinelake run` first")
+    connection = duckdb.connect()
+    allowed = ", ".join(quoted(f"{folder}/") for folder in (root, _as_pattern(root)))
+    connection.execute(f"SET allowed_directories = [{allowed}]")
+    for table, contract in {**contracts, **RECORDS}.items():
+        _create_view(connection, table, contract, _source(connection, lake, table, contract, version))
+    _register_cells(connection, list(cells))
+    if version:
+        _register_columns(connection, version)
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+    return connection
+
+
+def _create_view(connection: duckdb.DuckDBPyConnection, table: str, contract: Contract, source: str | None) -> str:
+    """Make a table's view; gives the statement. A column that no film has yet is null for all."""
+    import duckdb
+
+    statement = view_sql(table, contract, source)
+    try:
+        connection.execute(statement)
+    except duckdb.BinderException:
+        statement = view_sql(table, contract, f"(FROM {source} UNION ALL BY NAME {_nothing(contract)})")
+        connection.execute(statement)
+    return statement
+
+
+def _source(
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    table: str,
+    contract: Contract,
+    version: PublishedVersion | None,
+) -> str | None:
+    """What a table's view selects from; None when no file is there.
+
+    A local lake is read by DuckDB itself; for a bucket, pyarrow reads (DuckDB would fetch an extension first).
+    """
+    published = version.tables.get(table) if version else None
+    files = file_paths(lake, table, published) if published else _files(lake, table)
+    if not files:
+        return None
+    if lake.storage.local:
+        return _listed_source(files) if published else _local_source(lake, table)
+    import pyarrow.dataset as ds
+
+    schema = pa.schema([(column.name, _known_to_duckdb(column.type)) for column in contract.all_columns])
+    dataset = ds.dataset(files, schema=schema, filesystem=lake.storage.filesystem, format="parquet")
+    connection.register(f"_{table}", dataset)
+    return f'"_{table}"'
+
+
+def _listed_source(files: Iterable[str]) -> str:
+    """Files that all have one schema."""
+    return f"read_parquet([{', '.join(quoted(_as_pattern(file)) for file in files)}])"
+
+
+def _local_source(lake: Lake, table: str) -> str:
+    folder = f"{table}/*" if table != "failures" else "failures/*/*"
+    pattern = f"{_as_pattern(lake.storage.root)}/{folder}.parquet"
+    return f"read_parquet({quoted(pattern)}, union_by_name = true)"
+
+
+def arrow_source(lake: Lake, contract: Contract | None, cells: Iterable[tuple[str, str]]) -> Any:
+    """A pyarrow dataset over these cells (table, movie_id), with types that DuckDB takes; it reads what is asked for.
+
+    Without a contract it has only `movie_id`.
+    """
+    import pyarrow.dataset as ds
+
+    columns = contract.all_columns if contract else [Column("movie_id", pa.string(), "")]
+    schema = pa.schema([(column.name, _known_to_duckdb(column.type)) for column in columns])
+    files = [lake.cell_path(*cell) for cell in cells]
+    return ds.dataset(files, schema=schema, filesystem=lake.storage.filesystem, format="parquet")
+
+
+def _known_to_duckdb(found: pa.DataType) -> pa.DataType:
+    """The type as which pyarrow hands a column to DuckDB, which takes no half floats and one list size per column."""
+    if pa.types.is_dictionary(found):
+        return found.value_type
+    if pa.types.is_fixed_size_list(found) or pa.types.is_list(found):
+        return pa.list_(_known_to_duckdb(found.value_type))
+    return pa.float32() if pa.types.is_float16(found) else found
+
+
+def _as_pattern(path: str) -> str:
+    """A path as a pattern that only this path fits."""
+    return re.sub(r"([*?\[])", r"[\1]", path)
+
+
+def quoted(text: str) -> str:
+    """A text as SQL writes it."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _files(lake: Lake, table: str) -> list[str]:
+    folders = [table] if table != "failures" else [f"failures/{task}" for task in failed_tasks(lake)]
+    return [lake.storage.path(folder, name) for folder in folders for name in lake.storage.files(folder)]
+
+
+def view_sql(table: str, contract: Contract, source: str | None) -> str:
+    """The statement that makes a table's view over `source`, with the contract's types."""
+    if source is None:
+        return f'CREATE VIEW "{table}" AS {_nothing(contract)}'
+    columns = ", ".join(f'"{c.name}"::{duckdb_type(c.type)} AS "{c.name}"' for c in contract.all_columns)
+    return f'CREATE VIEW "{table}" AS SELECT {columns} FROM {source}'
+
+
+def _nothing(contract: Contract) -> str:
+    columns = ", ".join(f'NULL::{duckdb_type(c.type)} AS "{c.name}"' for c in contract.all_columns)
+    return f"SELECT {columns} WHERE false"
+
+
+def views_sql(lake: Lake, contracts: Mapping[str, Contract]) -> str:
+    """Statements for the plain DuckDB shell: one view per table that has a file, with the contract's types and words.
+
+    Raises `UsageError` for a lake in a bucket, which a DuckDB without its extensions cannot read.
+    """
+    if not lake.storage.local:
+        raise UsageError(f"{lake.storage.root} is in a bucket: `cinelake query` and `cinelake.open` read it")
+    import duckdb
+
+    connection = duckdb.connect()
+    made = {table: contract for table, contract in {**contracts, **RECORDS}.items() if _files(lake, table)}
+    parts = [f"-- The tables of the lake at {lake.storage.root}: duckdb -init FILE"]
+    for table, contract in sorted(made.items()):
+        statement = _create_view(connection, table, contract, _local_source(lake, table))
+        parts.append(
+            statement.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1).replace(" FROM ", "\nFROM ", 1) + ";"
+        )
+        parts.append(f'COMMENT ON VIEW "{table}" IS {quoted(contract.doc)};')
+        parts += [f'COMMENT ON COLUMN "{table}"."{c.name}" IS {quoted(c.doc)};' for c in contract.all_columns]
+    return "\n".join(parts) + "\n"
+
+
+def failed_tasks(lake: Lake) -> list[str]:
+    """Names of the folders below `failures`."""
+    from pyarrow import fs
+
+    selector = fs.FileSelector(lake.storage.path("failures"), allow_not_found=True)
+    return sorted(info.base_name for info in lake.storage.filesystem.get_file_info(selector))
+
+
+def duckdb_type(found: pa.DataType) -> str:
+    """DuckDB's name of an Arrow type."""
+    if pa.types.is_dictionary(found):
+        return duckdb_type(found.value_type)
+    if pa.types.is_fixed_size_list(found):
+        return f"{duckdb_type(found.value_type)}[{found.list_size}]"
+    if pa.types.is_list(found):
+        return f"{duckdb_type(found.value_type)}[]"
+    if pa.types.is_timestamp(found):
+        return "TIMESTAMPTZ"
+    return DUCKDB_TYPES[str(found)]
+
+
+DUCKDB_TYPES = {
+    "string": "VARCHAR",
+    "binary": "BLOB",
+    "bool": "BOOLEAN",
+    "int8": "TINYINT",
+    "int16": "SMALLINT",
+    "int32": "INTEGER",
+    "int64": "BIGINT",
+    "uint8": "UTINYINT",
+    "uint16": "USMALLINT",
+    "uint32": "UINTEGER",
+    "uint64": "UBIGINT",
+    "halffloat": "FLOAT",
+    "float": "FLOAT",
+    "double": "DOUBLE",
+}
+
+
+def _register_cells(connection: duckdb.DuckDBPyConnection, rows: list[Mapping[str, Any]]) -> None:
+    connection.execute(f"CREATE TABLE cells ({CELLS_COLUMNS})")
+    if rows:
+        connection.register("_cells", pa.Table.from_pylist([dict(row) for row in rows]))
+        connection.execute("INSERT INTO cells SELECT * FROM _cells")
+        connection.unregister("_cells")
+
+
+def _register_columns(connection: duckdb.DuckDBPyConnection, version: PublishedVersion) -> None:
+    """The view `published_columns`: table, rows; each column's type, nulls, bytes, least and greatest value."""
+    texts = {"least", "greatest"}
+    rows = [
+        {"table": name, "rows": table.rows}
+        | {key: value if key not in texts or value is None else str(value) for key, value in column.items()}
+        for name, table in version.tables.items()
+        for column in table.columns
+    ]
+    words = ["table", "name", "type", "doc", "least", "greatest"]
+    kinds = [
+        ("rows", pa.int64()),
+        ("nulls", pa.int64()),
+        ("bytes", pa.int64()),
+        *((word, pa.string()) for word in words),
+    ]
+    connection.register("published_columns", pa.Table.from_pylist(rows, pa.schema(kinds)))
+
+
+def cell_rows(plan: Plan, index: Index) -> Iterator[dict[str, Any]]:
+    """One row per cell of a plan, with what is known of those that are in the lake."""
+    made = {(table.name, movie_id): (key, model, run) for table in plan.tables
+            for movie_id, key, model, run in index.runs(table.name)}  # fmt: skip
+    for cell in plan.cells:
+        key, model, run = made.get((cell.table, cell.movie_id), (None, None, {}))
+        yield {
+            "movie_id": cell.movie_id,
+            "table": cell.table,
+            "state": cell.state,
+            "reason": cell.reason,
+            "key": key,
+            "model_version": model,
+            "made_at": run.get("at"),
+            "wall_s": run.get("wall_s"),
+            "rows": run.get("rows"),
+        }
+
+
+QUESTIONS = ("SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE")
+"""What DuckDB's parser makes of a question; `WITH x AS (COPY …) SELECT …` has nodes of other kinds."""
+HIDING_PLACES = ("query", "json_execute_serialized_sql")
+"""Functions whose argument is a statement that the parser does not see."""
+TABLE_FUNCTIONS = re.compile(
+    r"unnest|range|generate_series|repeat|repeat_row|summary|glob|json_(each|tree)|parquet_\w+|(read|sniff)_\w+|"
+    r"(duckdb|pragma)_\w+"
+)
+"""What may stand in a FROM beside tables: what makes rows, tells of the database, or reads files (only the lake's)."""
+_EXPLAIN = re.compile(r"\s*explain\s+(analyze\s+|\([^)]*\)\s*)?", re.IGNORECASE)
+
+
+def ask(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
+    """The answer to one question. Raises `UsageError` for statements that are not questions and for SQL errors."""
+    import duckdb
+
+    try:
+        return question(connection, sql).to_arrow_table()
+    except duckdb.Error as error:
+        raise UsageError(str(error)) from error
+
+
+def question(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyRelation:
+    """One question, not answered yet. Raises `UsageError` for what is none and for names that are wrong."""
+    import duckdb
+
+    try:
+        statements = connection.extract_statements(sql)
+        questions = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
+        if len(statements) != 1 or statements[0].type not in questions:
+            kinds = ", ".join(str(s.type).rsplit(".", 1)[-1] for s in statements) or "nothing"
+            raise UsageError(f"one SELECT (or WITH, DESCRIBE, SUMMARIZE, EXPLAIN) is answered, received {kinds}")
+        _check_question(connection, _EXPLAIN.sub("", statements[0].query, count=1))
+        return connection.sql(statements[0])
+    except duckdb.Error as error:
+        raise UsageError(str(error)) from error
+
+
+def _check_question(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    """Raise `UsageError` where a statement that writes stands inside: in a WITH, behind EXPLAIN, in a function."""
+    ((text,),) = connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchall()
+    parsed = json.loads(text)
+    if parsed.get("error"):
+        raise UsageError(f"only questions are answered: {parsed.get('error_message')}")
+    for node in _nodes(parsed):
+        kind = str(node.get("type", ""))
+        if kind.endswith("_NODE") and kind not in QUESTIONS:
+            raise UsageError(f"only questions are answered, received {kind.split('_')[0]} inside one")
+        if node.get("function_name") in HIDING_PLACES:
+            raise UsageError(f"{node['function_name']}() is not answered: ask the question itself")
+        function = node.get("function", {}).get("function_name", "") if kind == "TABLE_FUNCTION" else "unnest"
+        if not TABLE_FUNCTIONS.fullmatch(function) and function not in HIDING_PLACES:
+            raise UsageError(f"{function}() is no part of a question: tables are, unnest, range, and files of the lake")
+
+
+def _nodes(parsed: Any) -> Iterator[dict[str, Any]]:
+    """Every node of a parsed statement."""
+    if isinstance(parsed, dict):
+        yield parsed
+    if isinstance(parsed, (dict, list)):
+        for part in parsed.values() if isinstance(parsed, dict) else parsed:
+            yield from _nodes(part)
+
+
+def shown_value(value: Any) -> str:
+    """One value for a person's eyes: short numbers, sizes of blobs, heads of vectors."""
+    if value is None:
+        return ""
+    if isinstance(value, bytes):
+        return f"<{len(value)} bytes>"
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) < 1 else f"{value:,.2f}"
+    if isinstance(value, (list, tuple)):
+        head = ", ".join(shown_value(item) for item in value[:4])
+        return f"[{head}{', …' if len(value) > 4 else ''}]"
+    if isinstance(value, dict):
+        return json.dumps(value, default=str)
+    return str(value)

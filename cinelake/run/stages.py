@@ -1,0 +1,57 @@
+"""The legs of a film's step: its cells on processors, then those on GPUs, each placed where its resources are.
+
+A film that is decoded needs no GPU, and one whose pictures wait for a network no decoder. Placed apart, a GPU works on
+one film while processors decode the next; as one step, it would stand idle through every decoding. So a step is cut
+wherever its cells change sides, and nowhere else: a film without GPU tasks has one leg, and one decode in any case.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Literal
+
+from cinelake.run.step import Step, StepCell, StepReport
+from cinelake.spec.task import Resources, find_task
+
+Side = Literal["processors", "gpus"]
+
+
+def legs(step: Step) -> list[Step]:
+    """The step's legs in order; together they have its cells, each after all that it needs."""
+    sides = _sides(step)
+    first: Side = "processors"
+    levels: dict[str, int] = {}
+    for cell in step.cells:
+        level = int(sides[cell.table] != first)
+        for entry in cell.inputs.values():
+            if entry in levels:
+                level = max(level, levels[entry] + (sides[entry] != sides[cell.table]))
+        levels[cell.table] = level
+    by_level: defaultdict[int, list[StepCell]] = defaultdict(list)
+    for cell in step.cells:
+        by_level[levels[cell.table]].append(cell)
+    return [_leg(step, by_level[level]) for level in sorted(by_level)]
+
+
+def _sides(step: Step) -> Mapping[str, Side]:
+    """Where each cell is at home; what shares the film's one decode stays together."""
+    asking = {cell.table for cell in step.cells if cell.resources.gpus}
+    streams = {cell.table for cell in step.cells if find_task(cell.task).stream(cell.params) is not None}
+    if asking & streams:
+        asking |= streams
+    return {cell.table: "gpus" if cell.table in asking else "processors" for cell in step.cells}
+
+
+def _leg(step: Step, cells: list[StepCell]) -> Step:
+    return replace(step, cells=tuple(cells), resources=Resources.most(cell.resources for cell in cells))
+
+
+def walk(step: Step, place: Callable[[Step], StepReport]) -> StepReport:
+    """Place a step leg by leg; what one could not make, the next ones know. Gives the report of all."""
+    report, lost = StepReport(step.film.movie_id), frozenset(step.lost)
+    for leg in legs(step):
+        report.add(place(replace(leg, lost=tuple(sorted(lost)))))
+        lost |= {cell.table for cell in report.cells if cell.outcome != "made"}
+    return report

@@ -1,0 +1,201 @@
+"""How a learned model is declared, and how the core finds it by name.
+
+A model is one module of the room `models` (or an entry point of group `cinelake.models`) with a `MODEL`:
+
+    MODEL = Model(
+        name="scenes", version=1, config=Config, labels=LABELS, reads=reads, features=features, targets=targets,
+        train=train, predict=predict, judge=judge, summarise=summarise, baseline=baseline, metric="ap",
+    )
+
+The platform owns the data, the split, the evaluation, the gate and the cards; the model owns what it learns from
+(`features`, used by training and inference alike), how it learns (`train`) and how it is scored.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
+
+from cinelake.errors import UnknownName
+from cinelake.lake.spill import stacked
+from cinelake.spec.discovery import installed
+from cinelake.spec.labels import LabelContract
+from cinelake.spec.task import Params, Resources, TableReader
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from cinelake.lake.artefact import Artefact
+    from cinelake.spec.training import Training
+
+Array = npt.NDArray[Any]
+Arrays = dict[str, Array]
+Judgement = dict[str, Array]
+"""What one film (or block) contributes to the scores: counts, or labels beside predictions; small arrays."""
+Scores = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Example:
+    """One film, or one block of a film, as a model learns from it.
+
+    features, targets: arrays of one length T along the first axis, one step each (a shot, a frame, a clip).
+    features has `time_s` (T,), when each step begins, in order. targets has `known` (T,) bool: the steps that are
+    trained on and scored. group: what must not be torn apart by a split (the series; else the film itself).
+    """
+
+    movie_id: str
+    group: str
+    features: Arrays
+    targets: Arrays
+
+    def __len__(self) -> int:
+        return len(self.features["time_s"])
+
+    def steps(self, start: int, end: int) -> Example:
+        """The steps `start` … `end` (exclusive) alone."""
+        features = {name: values[start:end] for name, values in self.features.items()}
+        targets = {name: values[start:end] for name, values in self.targets.items()}
+        return Example(self.movie_id, self.group, features, targets)
+
+
+@dataclass
+class Trained:
+    """What a training gives: a Keras network (or None), arrays (what normalises the input, coefficients) and facts.
+
+    network: one input (batch, …), one output; its ONNX export is what `predict` runs, as `artefact.run(x)`.
+    facts: JSON-like: classes in order, the best epoch, thresholds.
+    """
+
+    network: Any = None
+    arrays: Arrays = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def no_vocabularies(_config: Any) -> dict[str, Sequence[str]]:
+    """No column of the labels is limited to a list."""
+    return {}
+
+
+def no_figures(_examples: Sequence[Example], _predictions: Sequence[Arrays], _config: Any) -> dict[str, Any]:
+    """No figures."""
+    return {}
+
+
+def as_it_is(config: Any, _has: Callable[[str], bool]) -> Any:
+    """The configuration leaves nothing open."""
+    return config
+
+
+@dataclass(frozen=True)
+class Judged:
+    """How people judge what a model made. by_class: class (a tag) → its own scores."""
+
+    scores: Scores
+    baseline: Scores
+    by_class: dict[str, Scores]
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """How further labels (viewers' ratings) judge what a model made.
+
+    table: the lake's table that is judged. judge(labels, rows of the table, config): both of the same films.
+    """
+
+    table: str
+    judge: Callable[[pa.Table, pa.Table, Any], Judged]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A learned model's declaration.
+
+    name: the kind of model, its module's name. version: raise it when features or predictions change their meaning;
+        champions trained under another version are not applied.
+    config: its configuration. labels: what it learns from; more_labels: further kinds it can take (viewers' ratings);
+        opinions: how such a kind judges the table that the model made.
+    settle(config, has): the configuration with what it leaves open chosen by the tables that the manifest makes
+        (`has("faces")`); what was chosen is shown when the model is trained, and stored with it.
+    vocabularies(config): column of the labels → the values it may have.
+    reads(config): names of the tables it needs. features(tables, config): one film's arrays.
+    targets(labels, features, config): arrays of the same length, with `known`; `labels` are the film's rows.
+    train(training examples, validation examples, config, training): raises nothing about single films.
+    predict(artefact, features): arrays of the same length.
+    judge(features, targets, prediction, config), summarise(judgements): a film's contribution, and the scores of many
+        (a film may come several times: bootstrap). baseline(training examples, config): the trivial predictor.
+    metric: the score the gate compares; greater is better. space: what `tune` searches, by default.
+    figures(examples, predictions, config): name → Matplotlib figure, of the held-out films.
+    continues: whether `train` can go on from the champion (`Training.from_champion`) instead of learning anew.
+    least_classes: how many classes the labels must hold; 0: films teach without labels too, and where the manifest
+        names none and none were imported, all films of the catalogue do.
+    about: one paragraph for the model card: what it is, after which paper, its limits.
+    resources: what one training keeps for itself on a cluster, a trial of a tuning too.
+    """
+
+    name: str
+    version: int
+    config: type[Params]
+    labels: LabelContract
+    reads: Callable[[Any], Sequence[str]]
+    features: Callable[[Mapping[str, TableReader], Any], Arrays]
+    targets: Callable[[pa.Table, Arrays, Any], Arrays]
+    train: Callable[[Sequence[Example], Sequence[Example], Any, Training], Trained]
+    predict: Callable[[Artefact, Arrays], Arrays]
+    judge: Callable[[Arrays, Arrays, Arrays, Any], Judgement]
+    summarise: Callable[[Sequence[Judgement]], Scores]
+    baseline: Callable[[Sequence[Example], Any], Callable[[Arrays], Arrays]]
+    metric: str
+    about: str = ""
+    more_labels: Mapping[str, LabelContract] = field(default_factory=dict)
+    opinions: Mapping[str, Opinion] = field(default_factory=dict)
+    vocabularies: Callable[[Any], Mapping[str, Sequence[str]]] = no_vocabularies
+    settle: Callable[[Any, Callable[[str], bool]], Any] = as_it_is
+    figures: Callable[[Sequence[Example], Sequence[Arrays], Any], dict[str, Any]] = no_figures
+    space: Mapping[str, Any] = field(default_factory=dict)
+    continues: bool = False
+    least_classes: int = 2
+    resources: Resources = field(default_factory=lambda: Resources(memory_gb=2.0))
+
+
+@cache
+def known_models() -> tuple[str, ...]:
+    """Names of all kinds of models: modules of the `models` room and entry points of group `cinelake.models`."""
+    names = set(installed("cinelake.models"))
+    room = importlib.util.find_spec("models")
+    for place in (room.submodule_search_locations or []) if room else []:
+        names |= {module.name for module in pkgutil.iter_modules([place]) if not module.name.startswith("_")}
+    return tuple(sorted(names))
+
+
+@cache
+def find_model(name: str) -> Model:
+    """The declaration of the kind of model called `name`; raises `UnknownName` with close matches."""
+    if point := installed("cinelake.models").get(name):
+        return _declared(point.load(), name)
+    if name not in known_models():
+        raise UnknownName("model", name, known_models())
+    return _declared(importlib.import_module(f"models.{name}"), name)
+
+
+def _declared(found: Any, name: str) -> Model:
+    declared = found if isinstance(found, Model) else getattr(found, "MODEL", None)
+    if not isinstance(declared, Model):
+        raise UnknownName("model", name, [n for n in known_models() if n != name])
+    return declared
+
+
+def joined(examples: Sequence[Example], name: str, *, of: str = "features", known: bool = True) -> Array:
+    """One array of all examples on end, first axis steps; only the known steps unless told otherwise.
+
+    What does not fit memory is on disk (`cinelake.shelf`).
+    """
+    parts = [(example.features if of == "features" else example.targets)[name] for example in examples]
+    return stacked(parts, [example.targets["known"] for example in examples] if known else None)

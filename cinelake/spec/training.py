@@ -1,0 +1,38 @@
+"""What a model's `train` is given by the platform: seed, a folder for checkpoints, a place to report epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cinelake.lake.artefact import Artefact
+
+
+def say_nothing(_epoch: int, _metrics: Mapping[str, float]) -> None:
+    """Reports of epochs go nowhere."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training of one model.
+
+    folder: for checkpoints; it belongs to this very training (same model, configuration, seed, labels and features),
+        so what lies there after a kill may be resumed. report(epoch, metrics): to MLflow, the progress line, the tuner
+        (who may end the training by raising `StopTraining`). champion: the present one, for models whose versions take
+        something over from each other (numbers of persons). from_champion: whether to go on from its weights for a
+        short while, with the labels of today, instead of learning anew.
+    """
+
+    folder: Path
+    seed: int = 0
+    report: Callable[[int, Mapping[str, float]], None] = say_nothing
+    resume: bool = True
+    champion: Artefact | None = None
+    from_champion: bool = False
+
+
+class StopTraining(Exception):
+    """Raised out of `report`: this training is not worth going on with (a tuner's early stopping)."""

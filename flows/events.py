@@ -1,0 +1,206 @@
+"""What happens to a project, told to its Prefect server as events: labels came, films came, a champion changed.
+
+    cinelake.labels.imported      resource cinelake.labels.PROJECT.SET
+    cinelake.catalogue.ran        resource cinelake.project.PROJECT
+    cinelake.champion.changed     resource cinelake.model.PROJECT.NAME
+    cinelake.run.failed-too-much  resource cinelake.project.PROJECT
+    cinelake.trigger.due          resource cinelake.trigger.PROJECT.TRIGGER
+
+The first three are for automations of one's own. A trigger of the manifest counts labels or films since its flow last
+started, by a mark in the lake, and is due when enough have come; its automation starts the flow on that event.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cinelake.labels.store import LabelVersion, label_versions
+from cinelake.lake.cells import Lake
+from cinelake.lake.index import Index
+from cinelake.manifest.document import Manifest, TriggerSettings
+from cinelake.storage.store import storage_errors
+from flows.deployments import DUE, TOO_MUCH_FAILED, project_of, project_resource, trigger_resource
+from flows.server import answers, configured_server, environment_variable, state_folder
+
+FOLDER = "_triggers"
+Say = Callable[[str], None]
+Concerns = Callable[[TriggerSettings], bool]
+
+
+@dataclass(frozen=True)
+class Happening:
+    """One thing that happened. resource: of what. payload: facts."""
+
+    event: str
+    resource: str
+    payload: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What a trigger had counted when its flow last started: the last version of labels, and the films."""
+
+    labels: int = 0
+    films: frozenset[str] = frozenset()
+
+
+def labels_imported(manifest: Manifest, label_set: str, version: LabelVersion, say: Say) -> None:
+    """Tell that labels were imported, and the triggers that this makes due."""
+    resource = f"cinelake.labels.{project_of(manifest)}.{label_set}"
+    payload = {"labels": version.rows, "films": sorted(version.films), "version": version.number}
+
+    def concerns(trigger: TriggerSettings) -> bool:
+        counted = trigger.when in ("new_labels", "new_films") and trigger.model is not None
+        return counted and manifest.model(str(trigger.model)).labels == label_set
+
+    _tell(manifest, Happening("cinelake.labels.imported", resource, payload), concerns, say)
+
+
+def champion_changed(manifest: Manifest, model: str, version: int, say: Say) -> None:
+    """Tell that a model has another champion, and the triggers that wait for it."""
+    resource = f"cinelake.model.{project_of(manifest)}.{model}"
+    happening = Happening("cinelake.champion.changed", resource, {"model": model, "version": version})
+    _tell(manifest, happening, lambda each: each.when == "new_champion" and each.model in (None, model), say)
+
+
+def catalogue_ran(manifest: Manifest, made: int, failures: Iterable[str], say: Say) -> None:
+    """Tell that a run of the catalogue ended, the triggers that its films make due, and if too much failed.
+
+    failures: the reason of each cell that failed.
+    """
+    reasons = list(failures)
+    resource = project_resource(project_of(manifest))
+    facts: dict[str, Any] = {"made": made, "failed": len(reasons)}
+    ran = Happening("cinelake.catalogue.ran", resource, dict(facts))
+    _tell(manifest, ran, lambda trigger: trigger.when == "new_films", say)
+    if failed_too_much(manifest, made, len(reasons)):
+        facts["message"] = _failure_words(manifest, made, reasons)
+        waited_for = bool(manifest.notifications.blocks)
+        _emit(manifest, [Happening(TOO_MUCH_FAILED, resource, facts)], "notifications" if waited_for else "", say)
+
+
+def failed_too_much(manifest: Manifest, made: int, failed: int) -> bool:
+    """Whether more of the cells that a run tried have failed than the manifest allows."""
+    return failed > manifest.notifications.failure_rate * (made + failed)
+
+
+def _failure_words(manifest: Manifest, made: int, reasons: list[str]) -> str:
+    counts = ", ".join(f"{reason} {reasons.count(reason)}" for reason in sorted(set(reasons)))
+    tried, allowed = made + len(reasons), manifest.notifications.failure_rate
+    return (
+        f"{len(reasons)} of {tried} cells failed ({len(reasons) / tried:.0%}, allowed {allowed:.0%}) in "
+        f"{project_of(manifest)}: {counts}. `cinelake status -m {manifest.path}` lists them."
+    )
+
+
+# --- triggers
+
+
+def flow_started(manifest: Manifest, flow: str, model: str | None = None) -> None:
+    """A flow starts: its triggers count from here."""
+    lake = Lake(manifest.lake.place)
+    for name, trigger in manifest.triggers.items():
+        is_its = trigger.flow == flow and (model is None or trigger.model == model)
+        if is_its and trigger.when != "new_champion":
+            _write_mark(lake, name, Mark(_last_version(manifest, trigger), frozenset(_films(manifest, trigger))))
+
+
+def count(manifest: Manifest, name: str) -> int:
+    """How many labels or films have come since a trigger's flow last started."""
+    trigger = manifest.triggers[name]
+    mark = read_mark(Lake(manifest.lake.place), name)
+    if trigger.when == "new_labels":
+        return sum(version.rows for version in _versions(manifest, trigger) if version.number > mark.labels)
+    return len(_films(manifest, trigger) - mark.films)
+
+
+def _versions(manifest: Manifest, trigger: TriggerSettings) -> tuple[LabelVersion, ...]:
+    if trigger.model is None:
+        return ()
+    return label_versions(Path(manifest.labels), manifest.model(trigger.model).labels)
+
+
+def _last_version(manifest: Manifest, trigger: TriggerSettings) -> int:
+    return max((version.number for version in _versions(manifest, trigger)), default=0)
+
+
+def _films(manifest: Manifest, trigger: TriggerSettings) -> set[str]:
+    """The films of the lake that have every table that is made; of a model: its labels, and every table it reads."""
+    if trigger.when != "new_films":
+        return set()
+    index = Index(Lake(manifest.lake.place))
+    if trigger.model is None:
+        there = Lake(manifest.lake.place).tables()
+        made = [set(index.cells(table)) for table in manifest.enabled if table in there]
+        return set.intersection(*made) if made else set()
+    entry = manifest.model(trigger.model)
+    labelled = {film for version in _versions(manifest, trigger) for film in version.films}
+    return labelled.intersection(*(set(index.cells(table)) for table in entry.inputs.values()))
+
+
+def read_mark(lake: Lake, name: str) -> Mark:
+    """A trigger's mark; the beginning where there is none, or where it cannot be read."""
+    storage = lake.storage
+    if storage.stamp(FOLDER, f"{name}.json") is None:
+        return Mark()
+    doing = f"reading {FOLDER}/{name}.json in {storage.uri}"
+    with storage_errors(doing), storage.filesystem.open_input_file(storage.path(FOLDER, f"{name}.json")) as source:
+        text = source.read()
+    try:
+        about = json.loads(text)
+        return Mark(int(about["labels"]), frozenset(about["films"]))
+    except (ValueError, KeyError, TypeError):
+        return Mark()
+
+
+def _write_mark(lake: Lake, name: str, mark: Mark) -> None:
+    with lake.scratch() as scratch:
+        (scratch / "mark.json").write_text(json.dumps({"labels": mark.labels, "films": sorted(mark.films)}))
+        lake.storage.publish(scratch / "mark.json", FOLDER, f"{name}.json")
+
+
+def _due(manifest: Manifest, name: str, trigger: TriggerSettings) -> Happening | None:
+    resource = trigger_resource(project_of(manifest), name)
+    if trigger.when == "new_champion":
+        return Happening(DUE, resource, {"when": trigger.when})
+    found = count(manifest, name)
+    facts = {"when": trigger.when, "count": found, "at_least": trigger.at_least}
+    return Happening(DUE, resource, facts) if found >= trigger.at_least else None
+
+
+# --- telling
+
+
+def _tell(manifest: Manifest, happening: Happening, concerns: Concerns, say: Say) -> None:
+    """Tell what happened, with the triggers that it concerns and makes due."""
+    triggers = {name: trigger for name, trigger in manifest.triggers.items() if concerns(trigger)}
+    due = [found for name, trigger in triggers.items() if (found := _due(manifest, name, trigger))]
+    waiting = f"trigger{'s' if len(triggers) > 1 else ''} {', '.join(triggers)}" if triggers else ""
+    _emit(manifest, [happening, *due], waiting, say)
+
+
+def _emit(manifest: Manifest, happenings: list[Happening], waiting: str, say: Say) -> None:
+    """Send events to the configured server; where somebody waits for them and it does not answer, say so."""
+    server = configured_server(state_folder(manifest.folder))
+    if server is not None and answers(f"{server.url}/health"):
+        with environment_variable("PREFECT_API_URL", server.url):
+            _send(happenings)
+    elif waiting:
+        where = f"no Prefect server answers at {server.url}" if server else "no Prefect server is configured or up"
+        say(f"{where}, so {waiting} of the manifest did not hear of this (PREFECT_API_URL, or `cinelake up`)")
+
+
+def _send(happenings: list[Happening]) -> None:
+    from prefect.client.orchestration import get_client
+    from prefect.events import Event
+
+    events = [
+        Event(event=each.event, resource={"prefect.resource.id": each.resource}, payload=each.payload)
+        for each in happenings
+    ]
+    with get_client(sync_client=True) as client:
+        client.request("POST", "/events", json=[event.model_dump(mode="json") for event in events])

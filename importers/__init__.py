@@ -1,0 +1,1 @@
+"""Other people's data sets, one folder each; deleting one breaks nothing else."""

@@ -1,0 +1,104 @@
+"""How good funny moments are found: precision, recall and F1 of steps, and how well the margin ranks them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cinelake.spec.model import Array, Arrays, Example, Judgement, Scores
+
+if TYPE_CHECKING:
+    from models.funny import Config
+
+
+def judge(_features: Arrays, targets: Arrays, prediction: Arrays, _config: Config) -> Judgement:
+    """Truth and margin of the known steps."""
+    known = targets["known"]
+    return {"truth": targets["funny"][known].astype(bool), "margin": prediction["margin"][known]}
+
+
+def summarise(judgements: Sequence[Judgement]) -> Scores:
+    """f1, precision, recall and accuracy of `margin` > 0; auc and ap of its order; share of funny steps, steps.
+
+    auc is 0.5 and ap the share where all known steps are of one kind: there is nothing to rank.
+    """
+    truth = np.concatenate([judgement["truth"] for judgement in judgements])
+    margin = np.concatenate([judgement["margin"] for judgement in judgements])
+    said = margin > 0
+    hits = float((said & truth).sum())
+    auc, precision = ranking(truth, margin)
+    return {
+        "f1": f_score(hits, float(said.sum()), float(truth.sum())),
+        "precision": hits / max(1.0, float(said.sum())),
+        "recall": hits / max(1.0, float(truth.sum())),
+        "accuracy": float((said == truth).mean()) if len(truth) else 0.0,
+        "auc": auc,
+        "ap": precision,
+        "share_funny": float(truth.mean()) if len(truth) else 0.0,
+        "steps": float(len(truth)),
+    }
+
+
+def f_score(hits: float, said: float, there: float) -> float:
+    """F1 of counts; 1 where nothing is there and nothing was said: that is all there was to find."""
+    return 2 * hits / (said + there) if said + there else 1.0
+
+
+def ranking(truth: Array, margin: Array) -> tuple[float, float]:
+    """Area under the ROC curve, and average precision; steps of one margin count as one.
+
+    As scikit-learn has them, in one sort: the gate asks thousands of times, where its checks would take minutes.
+    """
+    if truth.all() or not truth.any():
+        return 0.5, float(truth.mean()) if len(truth) else 0.0
+    order = np.argsort(-margin, kind="stable")
+    last = np.append(np.diff(margin[order]) != 0, True)
+    hits = np.append(0, np.cumsum(truth[order])[last])
+    said = np.append(0, 1 + np.flatnonzero(last))
+    area = np.trapezoid(hits, said - hits) / (truth.sum() * (~truth).sum())
+    return float(area), float((np.diff(hits) * hits[1:] / said[1:]).sum() / truth.sum())
+
+
+def best_threshold(truth: Array, margin: Array) -> float:
+    """The margin that is best by F1: halfway between the last step taken and the first left out. 0 for one class."""
+    if not len(truth) or truth.all() or not truth.any():
+        return 0.0
+    order = np.argsort(-margin, kind="stable")
+    sorted_margin, hits = margin[order], np.cumsum(truth[order])
+    f1 = 2 * hits / (np.arange(1, len(truth) + 1) + truth.sum())
+    last = np.append(sorted_margin[1:] != sorted_margin[:-1], True)
+    best = int(np.where(last, f1, -1).argmax())
+    below = sorted_margin[best + 1] if best + 1 < len(truth) else sorted_margin[best] - 1.0
+    return float((sorted_margin[best] + below) / 2)
+
+
+def roc_figure(judgements: Sequence[Judgement]) -> Any:
+    """A Matplotlib figure: the ROC curve of all judged steps."""
+    from matplotlib.figure import Figure
+    from sklearn.metrics import roc_curve
+
+    truth = np.concatenate([judgement["truth"] for judgement in judgements])
+    margin = np.concatenate([judgement["margin"] for judgement in judgements])
+    figure = Figure(figsize=(4.5, 4), layout="constrained")
+    axes = figure.add_subplot(xlabel="false positive rate", ylabel="true positive rate", title="Funny, held-out films")
+    if truth.any() and not truth.all():
+        false_rate, true_rate, _ = roc_curve(truth, margin)
+        axes.plot(false_rate, true_rate, label=f"AUC {ranking(truth, margin)[0]:.3f}")
+        axes.legend(loc="lower right")
+    axes.plot([0, 1], [0, 1], color="0.7", linestyle=":")
+    return figure
+
+
+def line_figure(example: Example, prediction: Arrays) -> Any:
+    """A Matplotlib figure: what is funny in a film, and the margin of the two Q-values over its time."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 2.6), layout="constrained")
+    axes = figure.add_subplot(xlabel="seconds", ylabel="Q(funny) − Q(not)", title=example.movie_id)
+    time_s, truth = example.features["time_s"], example.targets["funny"] & example.targets["known"]
+    axes.fill_between(time_s, 0, 1, where=truth, step="post", alpha=0.3, transform=axes.get_xaxis_transform())
+    axes.step(time_s, prediction["margin"], where="post")
+    axes.axhline(0, color="0.6", linewidth=0.8)
+    return figure

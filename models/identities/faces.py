@@ -1,0 +1,104 @@
+"""Faces as the model of identities takes them: one row a face, with its vector, and linked to tracks within shots."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+
+from cinelake.errors import ModelUnusable
+from cinelake.spec.model import Array, Arrays
+from cinelake.spec.task import TableReader
+
+BOX = ("x", "y", "width", "height")
+NO_VECTORS = (
+    "`faces` holds no embeddings: a recogniser is needed to tell persons apart. Use `faces: {detector: insightface, "
+    "pack: …}`, or add an entry `{task: embeddings, source: faces, backbone: {file: …}}` and set `vectors: embeddings` "
+    "(and `inputs: {embeddings: THAT ENTRY}`) for this model"
+)
+
+
+def faces_of(tables: Mapping[str, TableReader], vectors: str) -> Arrays:
+    """time_s, frame, shot, is_main (T,), box (T, 4) and embedding (T, d) of length 1, in the order of pictures.
+
+    Raises `ModelUnusable` where faces have no vectors, or not each of them has one.
+    """
+    columns = ["time_s", "frame", "face", "shot", "is_main", *BOX]
+    rows = tables["faces"].read([*columns, "embedding"] if vectors == "faces" else columns)
+    found = {name: rows[name].to_numpy() for name in ("time_s", "frame", "is_main")}
+    shot = rows["shot"].fill_null(-1).to_numpy() if rows["shot"].null_count else rows["shot"].to_numpy()
+    boxes = np.column_stack([rows[name].to_numpy() for name in BOX]).astype(np.float64)
+    table = rows if vectors == "faces" else _joined(rows, tables["embeddings"])
+    return {**found, "shot": shot, "box": boxes.reshape(-1, 4), "embedding": unit(_matrix(table["embedding"]))}
+
+
+def _joined(faces: pa.Table, vectors: TableReader) -> pa.Table:
+    """The vectors of a table `embeddings` of `source: faces`, row by row those of the faces."""
+    table = vectors.read(["frame", "face", "embedding"])
+    same = all(table[name].equals(faces[name]) for name in ("frame", "face"))
+    if not same:
+        raise ModelUnusable(
+            f"`embeddings` has {len(table)} rows, `faces` {len(faces)}, and they are not of the same faces: name "
+            "embeddings of `source: faces` under the model's `inputs`"
+        )
+    return table
+
+
+def _matrix(column: pa.ChunkedArray) -> Array:
+    flat = column.combine_chunks()
+    if len(flat) and flat.flatten().null_count:
+        raise ModelUnusable(NO_VECTORS)
+    return np.asarray(flat.flatten().to_numpy(zero_copy_only=False), np.float32).reshape(len(flat), flat.type.list_size)
+
+
+def unit(vectors: Array) -> Array:
+    """Vectors at length 1; zeros stay zeros."""
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.maximum(length, 1e-9), np.float32)
+
+
+def track(features: Arrays, likeness: float) -> Array:
+    """(T,) number of the track of each face: one person through consecutive pictures of a shot.
+
+    Faces of two pictures that follow each other are paired (Hungarian) by overlap of boxes (IoU) and cosine; a pair
+    holds where the cosine reaches `likeness`, or the boxes overlap by a third and the faces are half as alike.
+    """
+    tracks, count = np.zeros(len(features["frame"]), np.int64), 0
+    before = np.zeros(0, np.int64)
+    for rows in np.split(np.arange(len(tracks)), np.flatnonzero(np.diff(features["frame"])) + 1):
+        linked = _links(features, before, rows, likeness)
+        for row in rows:
+            tracks[row] = tracks[linked[row]] if row in linked else count
+            count += row not in linked
+        before = rows
+    return tracks
+
+
+def _links(features: Arrays, before: Array, now: Array, likeness: float) -> dict[int, int]:
+    """Row now → row before, of the same shot."""
+    from scipy.optimize import linear_sum_assignment
+
+    if not len(before) or not len(now) or features["shot"][before[0]] != features["shot"][now[0]]:
+        return {}
+    alike = features["embedding"][now] @ features["embedding"][before].T
+    overlap = overlaps(features["box"][now], features["box"][before])
+    holds = (alike >= likeness) | ((overlap >= 1 / 3) & (alike >= likeness / 2))
+    pairs = linear_sum_assignment(np.where(holds, alike + overlap, -10.0), maximize=True)
+    return {int(now[i]): int(before[j]) for i, j in zip(*pairs, strict=True) if holds[i, j]}
+
+
+def overlaps(one: Array, other: Array) -> Array:
+    """(n, m) intersection over union of boxes (x, y, width, height)."""
+    low = np.maximum(one[:, None, :2], other[None, :, :2])
+    high = np.minimum((one[:, :2] + one[:, 2:])[:, None], (other[:, :2] + other[:, 2:])[None])
+    common = np.clip(high - low, 0, None).prod(axis=2)
+    areas = one[:, 2:].prod(axis=1)[:, None] + other[:, 2:].prod(axis=1)[None]
+    return np.asarray(common / np.maximum(areas - common, 1e-12))
+
+
+def track_means(embedding: Array, tracks: Array) -> Array:
+    """(tracks, d) mean vector of each track, at length 1."""
+    summed = np.zeros((int(tracks.max()) + 1 if len(tracks) else 0, embedding.shape[1]))
+    np.add.at(summed, tracks, embedding)
+    return unit(summed)

@@ -1,0 +1,102 @@
+"""Persons as centroids: the gallery's by name, all others by number, `person_1` …, kept from version to version."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cinelake.spec.model import Array
+from models.identities.faces import unit
+
+NUMBERED = re.compile(r"person_([1-9]\d*)")
+AT_MOST = 8000
+"""Tracks that are clustered together: their distances are 0.25 GB."""
+
+
+@dataclass(frozen=True)
+class People:
+    """names (n,) and centroids (n, d) at length 1."""
+
+    names: tuple[str, ...]
+    centroids: Array
+
+    def __add__(self, other: People) -> People:
+        return People(self.names + other.names, np.concatenate([self.centroids, other.centroids]))
+
+    def only(self, chosen: Sequence[int]) -> People:
+        """Those at these places."""
+        return People(tuple(self.names[i] for i in chosen), self.centroids[list(chosen)])
+
+    def numbered(self) -> People:
+        """Those without a name of their own."""
+        return self.only([i for i, name in enumerate(self.names) if NUMBERED.fullmatch(name)])
+
+
+def nobody(size: int) -> People:
+    """No people."""
+    return People((), np.zeros((0, size), np.float32))
+
+
+def gallery_of(embedding: Array, names: Array) -> People:
+    """One centroid a name: the mean of that person's faces."""
+    cast = sorted({str(name) for name in names if name})
+    means = [embedding[names == name].mean(axis=0) for name in cast]
+    return People(tuple(cast), unit(np.stack(means))) if cast else nobody(embedding.shape[1])
+
+
+def assign(vectors: Array, people: People, likeness: float) -> tuple[Array, Array]:
+    """Name ('' below `likeness`) and cosine of the nearest centroid, for each vector (n, d)."""
+    if not people.names or not len(vectors):
+        return np.full(len(vectors), "", dtype=np.str_), np.zeros(len(vectors))
+    alike = vectors @ people.centroids.T
+    best = alike.argmax(axis=1)
+    found = alike[np.arange(len(best)), best]
+    names = [people.names[i] if value >= likeness else "" for i, value in zip(best, found, strict=True)]
+    return np.array(names, dtype=np.str_), found
+
+
+def groups_of(vectors: Array, likeness: float, at_least: int, weights: Array) -> Array:
+    """(k, d) centroids of groups of vectors that are alike: average linkage on cosine distance.
+
+    weights (n,): faces of each vector's track; groups with fewer than `at_least` faces are strangers and left out.
+    Of more than `AT_MOST` tracks, those with the most faces are grouped. The largest group comes first.
+    """
+    from sklearn.cluster import AgglomerativeClustering
+
+    if len(vectors) > AT_MOST:
+        most = np.sort(np.argsort(-weights, kind="stable")[:AT_MOST])
+        vectors, weights = vectors[most], weights[most]
+    if len(vectors) < 2:
+        group = np.zeros(len(vectors), int)
+    else:
+        settings = {"n_clusters": None, "metric": "cosine", "linkage": "average"}
+        group = AgglomerativeClustering(**settings, distance_threshold=1 - likeness).fit_predict(vectors)
+    sizes = np.bincount(group, weights) if len(group) else np.zeros(0)
+    kept = [g for g in np.argsort(-sizes, kind="stable") if sizes[g] >= at_least]
+    means = [np.average(vectors[group == g], axis=0, weights=weights[group == g]) for g in kept]
+    return unit(np.stack(means)) if means else np.zeros((0, vectors.shape[1]), np.float32)
+
+
+def inherit(centroids: Array, before: People, likeness: float) -> People:
+    """Numbers for new centroids: an earlier person's where they are alike (Hungarian matching), else new ones.
+
+    Earlier persons who were not met again stay, so that a number is never given to somebody else.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    before = before.numbered()
+    names = [""] * len(centroids)
+    if len(centroids) and before.names:
+        alike = centroids @ before.centroids.T
+        for new, old in zip(*linear_sum_assignment(alike, maximize=True), strict=True):
+            names[new] = before.names[old] if alike[new, old] >= likeness else ""
+    number = max([int(found[1]) for name in before.names if (found := NUMBERED.fullmatch(name))], default=0)
+    for place, name in enumerate(names):
+        if not name:
+            number += 1
+            names[place] = f"person_{number}"
+    absent = before.only([i for i, name in enumerate(before.names) if name not in names])
+    return People(tuple(names), np.asarray(centroids, np.float32)) + absent

@@ -1,0 +1,62 @@
+"""How well persons are told: by names where people gave some, else by what faces say of each other.
+
+A film without names still says something (Cinbis et al. 2011, Unsupervised metric learning for face identification in
+TV video): two faces of one picture are two persons, and whoever recurs should be somebody. So of such films it is
+counted how many faces get a person at all (`recognised`), and how many pairs of faces in one picture get two (`apart`).
+Their harmonic mean is the F1 of the unnamed people. With no two faces in any picture nothing contradicts that all are
+one person: no F1 is given then, since any answer would do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from cinelake.spec.model import Array, Arrays, Judgement, Scores
+from models.characters.scores import judge_film, summarise_films
+
+UNNAMED = ("faces", "recognised", "pairs", "apart")
+
+
+def judge_faces(frame: Array, targets: Arrays, prediction: Arrays) -> Judgement:
+    """One film's counts: those of `_character_scores.judge_film` over named faces, and `UNNAMED` over a film without.
+
+    frame: (T,) the picture of each face. A film's named faces stand for one second each.
+    """
+    named = targets["known"] & (targets["character"] != "")
+    counts = judge_film({**targets, "known": named}, prediction, 1.0)
+    others = np.zeros(4, np.int64) if named.any() else _unnamed(frame, targets["known"], prediction["character"])
+    return {**counts, **{name: others[i : i + 1] for i, name in enumerate(UNNAMED)}}
+
+
+def _unnamed(frame: Array, known: Array, who: Array) -> Array:
+    frame, who = frame[known], who[known]
+    pairs = apart = 0
+    for rows in np.split(np.arange(len(frame)), np.flatnonzero(np.diff(frame)) + 1):
+        somebody = [str(who[row]) for row in rows]
+        pairs += len(rows) * (len(rows) - 1) // 2
+        apart += sum(1 for i, one in enumerate(somebody) for other in somebody[:i] if one and other and one != other)
+    return np.array([len(who), (who != "").sum(), pairs, apart])
+
+
+def summarise_people(judgements: Sequence[Judgement]) -> Scores:
+    """accuracy, f1_NAME of named faces; recognised, apart of films without names; f1 the mean over people.
+
+    f1_unnamed: harmonic mean of recognised and apart, where a picture has two faces; in `f1` it counts as one person.
+    """
+    found = {name: value for name, value in summarise_films(judgements).items() if "screen_time" not in name}
+    people = [value for name, value in found.items() if name.startswith("f1_")]
+    scores = (
+        {"accuracy": found["accuracy"], **{n: v for n, v in found.items() if n.startswith("f1_")}} if people else {}
+    )
+    faces, recognised, pairs, apart = (sum(int(j[name][0]) for j in judgements) for name in UNNAMED)
+    if faces:
+        scores["recognised"] = recognised / faces
+    if pairs:
+        scores |= {
+            "apart": apart / pairs,
+            "f1_unnamed": 2 * recognised * apart / max(1, recognised * pairs + apart * faces),
+        }
+        people.append(scores["f1_unnamed"])
+    return {"f1": float(np.mean(people)) if people else 1.0, **scores}

@@ -1,0 +1,130 @@
+"""How a network of `scenes` is fitted: films of like length together, or rows in any order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cinelake.lake.onnx import import_tensorflow
+from cinelake.lake.spill import Shelf
+from cinelake.learning.fitting import Epoch, fit, over_batches, over_rows
+from cinelake.spec.model import Array, Arrays, Example, Scores
+from cinelake.spec.training import Training
+from models.scenes.features import network_inputs, padded_batch, step_weights
+from models.scenes.networks import BUILDERS, beside_linear, build_optimizer, cross_entropy_over
+
+if TYPE_CHECKING:
+    from models.scenes import Config
+
+Part = tuple[Array, Array, Array]
+"""Inputs (T, n), whether a scene begins (T,), weights (T,) of one film."""
+LINEAR_C = 0.01
+"""Inverse strength of the logistic regression's L2 penalty: chosen by cross-validation over films."""
+
+
+@dataclass
+class Fitted:
+    """A fitted network for inference, and after how many epochs it was best."""
+
+    network: Any
+    epochs: int
+
+
+def parts_of(examples: Sequence[Example], learned: Arrays, config: Config) -> list[Part]:
+    """What the network is given of each film; on disk where that does not fit memory."""
+    shelf = Shelf()
+    weights = step_weights(examples, config.balance)
+    inputs = [shelf.keep({"x": network_inputs(example.features, learned, config)})["x"] for example in examples]
+    targets = [example.targets["boundary"] for example in examples]
+    return list(zip(inputs, targets, weights, strict=True))
+
+
+def fit_network(
+    parts: Sequence[Part], validation: Sequence[Part], config: Config, training: Training, epochs: int | None = None
+) -> Fitted:
+    """Fit a network to films. validation: films to stop by. epochs: exactly so many instead, without stopping."""
+    tf = import_tensorflow()
+    import keras
+
+    keras.utils.set_random_seed(training.seed)
+    network, trainable = BUILDERS[config.network](config, parts[0][0].shape[1])
+    many = epochs or config.most_epochs
+    in_rows = config.network == "similarity"
+    epoch, optimizer = (_row_epoch if in_rows else _film_epoch)(trainable, parts, config, training.seed, many)
+    stops = bool(validation) and config.patience is not None and not in_rows and epochs is None
+    done = fit(
+        trainable,
+        optimizer,
+        epoch,
+        _validate(tf, trainable, optimizer, validation, in_rows),
+        training,
+        epochs=many,
+        patience=config.patience if stops else None,
+        monitor="loss" if stops else "steps",
+        greater_is_better=not stops,
+        checkpoint_every=10 if in_rows else 1,
+    )
+    if in_rows and config.linear_share > 0:
+        network = beside_linear(network, *_fit_linear(parts), config.linear_share)
+    return Fitted(network, done.best_epoch + 1)
+
+
+def _fit_linear(parts: Sequence[Part]) -> tuple[Array, float]:
+    """Coefficients (n,) and bias of a logistic regression on the same rows: few films do not mislead it."""
+    from sklearn.linear_model import LogisticRegression
+
+    x, y, weight = _known_rows(parts)
+    fitted = LogisticRegression(C=LINEAR_C, max_iter=1000).fit(x, y, sample_weight=weight)
+    return fitted.coef_[0], float(fitted.intercept_[0])
+
+
+def _known_rows(parts: Sequence[Part]) -> tuple[Array, Array, Array]:
+    x, y, weight = (np.concatenate([part[place] for part in parts]) for place in range(3))
+    known = weight > 0
+    return x[known], y[known], weight[known]
+
+
+def _row_epoch(network: Any, parts: Sequence[Part], config: Config, seed: int, epochs: int) -> tuple[Epoch, Any]:
+    x, y, weight = _known_rows(parts)
+    optimizer = build_optimizer(config, epochs * -(-len(x) // min(config.batch_shots, len(x))))
+    epoch = over_rows(
+        network, optimizer, cross_entropy_over("count"), x, y[:, None], weight, batch_size=config.batch_shots, seed=seed
+    )
+    return epoch, optimizer
+
+
+def _film_epoch(network: Any, parts: Sequence[Part], config: Config, seed: int, epochs: int) -> tuple[Epoch, Any]:
+    """Films of like length go together, so that little is padded; the batches' order is drawn anew each epoch."""
+    by_length = sorted(parts, key=lambda part: len(part[0]))
+    groups = [by_length[i : i + config.batch_films] for i in range(0, len(by_length), config.batch_films)]
+    optimizer = build_optimizer(config, epochs * len(groups))
+
+    def batches(number: int) -> Any:
+        for group in np.random.default_rng((seed, number)).permutation(len(groups)):
+            yield padded_batch(groups[group])
+
+    return over_batches(network, optimizer, cross_entropy_over("sum"), batches), optimizer
+
+
+def _validate(tf: Any, network: Any, optimizer: Any, parts: Sequence[Part], in_rows: bool) -> Callable[[], Scores]:
+    """The loss on the validation films, and how many steps there were: without stopping the last epoch is the best."""
+    cross_entropy = cross_entropy_over("sum")
+
+    def loss(x: Any, y: Any, weight: Any) -> Any:
+        return cross_entropy(y, network(x, training=False), weight)
+
+    shape = list(network.inputs[0].shape)
+    more = [None] * (len(shape) - 1)
+    compiled = tf.function(loss, input_signature=[tf.TensorSpec(s, tf.float32) for s in (shape, [*more, 1], more)])
+    given = [(x, y[:, None], weight) if in_rows else padded_batch([(x, y, weight)]) for x, y, weight in parts]
+
+    def validate() -> Scores:
+        losses = [float(compiled(*(tf.convert_to_tensor(a, tf.float32) for a in part))) for part in given]
+        shots = [float(part[2].sum()) for part in given]
+        found = {"loss": float(np.average(losses, weights=shots))} if sum(shots) else {}
+        return {"steps": float(optimizer.iterations), **found}
+
+    return validate

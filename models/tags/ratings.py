@@ -1,0 +1,139 @@
+"""What viewers say of a film's tags: mean opinion scores, and mean precision and recall against the tags they chose.
+
+After the three experiments of Khan et al., "Movies Tags Extraction Using Deep Learning" (AVSS 2017), sections of 10
+films and 10 viewers each. A film's tags are those of table `tags`, with their relevance.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence, Set
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cinelake.errors import UsageError
+from cinelake.spec.model import Judged, Scores
+from models.tags.scores import harmonic, mean_of_numbers, precision_of, share
+
+Relevance = Mapping[str, Mapping[str, float]]
+"""Film → tag → relevance (0 … 1) of the tags that were found."""
+
+
+def found_tags(tags: pa.Table) -> dict[str, dict[str, float]]:
+    """Film → tag → relevance, of rows of table `tags`."""
+    found: dict[str, dict[str, float]] = {}
+    for row in tags.select(["movie_id", "tag", "relevance"]).to_pylist():
+        found.setdefault(row["movie_id"], {})[row["tag"]] = row["relevance"]
+    return found
+
+
+def mean_opinion_score(ratings: pa.Table, best: float = 1.0) -> float:
+    """Experiment 1: the mean of viewers' ratings as a share of the best rating (`best`), each rating counting once.
+
+    ratings: columns movie_id, viewer, tag, rating. Raises `UsageError` when there is none.
+    """
+    values = _values(ratings, best)
+    return float(values.mean())
+
+
+def weighted_opinion_score(ratings: pa.Table, relevance: Relevance, best: float = 1.0) -> float:
+    """Experiment 2: as `mean_opinion_score`, each rating weighted by how relevant the tag was said to be.
+
+    Ratings of tags that were not found weigh nothing. Raises `UsageError` when no rated tag has any weight.
+    """
+    values = _values(ratings, best)
+    rows = ratings.select(["movie_id", "tag"]).to_pylist()
+    weights = np.array([relevance.get(row["movie_id"], {}).get(row["tag"], 0.0) for row in rows])
+    if weights.sum() <= 0:
+        raise UsageError("none of the rated tags was found in its film: the ratings are of other films or tags")
+    return float((values * weights).sum() / weights.sum())
+
+
+def _values(ratings: pa.Table, best: float) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    if not len(ratings):
+        raise UsageError("there are no ratings")
+    values = ratings["rating"].to_numpy().astype(np.float64) / best
+    if values.min() < 0 or values.max() > 1:
+        raise UsageError(
+            f"a rating lies between 0 and {best:g}. Received: {values.min() * best:g}, {values.max() * best:g}"
+        )
+    return values
+
+
+def chosen_tags(ratings: pa.Table, best: float = 1.0) -> dict[str, dict[str, set[str]]]:
+    """Film → viewer → the tags they find relevant: those rated above half of the best rating."""
+    chosen: dict[str, dict[str, set[str]]] = {}
+    for row in ratings.select(["movie_id", "viewer", "tag", "rating"]).to_pylist():
+        tags = chosen.setdefault(row["movie_id"], {}).setdefault(row["viewer"], set())
+        if row["rating"] > best / 2:
+            tags.add(row["tag"])
+    return chosen
+
+
+def precision_and_recall(
+    found: Mapping[str, Iterable[str]], chosen: Mapping[str, Mapping[str, Set[str]]]
+) -> dict[str, float]:
+    """Experiment 3: map, mar and f1. Precision and recall of a film's found tags against the tags that a viewer chose,
+    averaged over all films and viewers (MAP and MAR of the paper, which are no average precision); f1 is their
+    harmonic mean. A viewer who chose nothing has no recall; a film without tags has precision 0 for viewers who chose
+    some, and none for the others.
+    """
+    precisions, recalls = [], []
+    for film, viewers in chosen.items():
+        tags = set(found.get(film, ()))
+        for wanted in viewers.values():
+            precisions.append(precision_of(len(tags & wanted), len(tags), len(wanted)))
+            recalls.append(share(len(tags & wanted), len(wanted)))
+    mean_precision, mean_recall = mean_of_numbers(np.array(precisions)), mean_of_numbers(np.array(recalls))
+    return {"map": mean_precision, "mar": mean_recall, "f1": harmonic(mean_precision, mean_recall)}
+
+
+def judge_by_ratings(ratings: pa.Table, tags: pa.Table, vocabulary: Sequence[str], best: float = 1.0) -> Judged:
+    """All three experiments at once: mos, mos_weighted, map, mar and f1; per tag mos, precision and recall.
+
+    ratings and tags (rows of table `tags`) are of the same films. Beside it stands who says of every film the one tag
+    that was found in most. Raises `UsageError` for ratings out of range.
+    """
+    found, chosen = found_tags(tags), chosen_tags(ratings, best)
+    scores = {
+        "mos": mean_opinion_score(ratings, best),
+        "mos_weighted": weighted_opinion_score(ratings, found, best),
+        **precision_and_recall(found, chosen),
+        "viewers": float(len(set(ratings["viewer"].to_pylist()))),
+        "ratings": float(len(ratings)),
+    }
+    everywhere = Counter(tag for said in found.values() for tag in sorted(said)).most_common(1)[0][0]
+    trivial = precision_and_recall({film: [everywhere] for film in chosen}, chosen)
+    return Judged(scores, trivial, _each(ratings, found, chosen, vocabulary, best))
+
+
+def _each(
+    ratings: pa.Table,
+    found: Relevance,
+    chosen: Mapping[str, Mapping[str, Set[str]]],
+    vocabulary: Sequence[str],
+    best: float,
+) -> dict[str, Scores]:
+    """Tag → its scores that are numbers; tags that nobody rated are left out."""
+    rated = dict.fromkeys(tag for tag in vocabulary if tag in set(ratings["tag"].to_pylist()))
+    pairs = per_tag(found, chosen, list(rated))
+    each = {}
+    for tag, (precision, recall) in pairs.items():
+        own = ratings.filter(pc.equal(ratings["tag"], tag))
+        values = {"mos": mean_opinion_score(own, best), "precision": precision, "recall": recall}
+        each[tag] = {name: value for name, value in values.items() if not np.isnan(value)}
+    return each
+
+
+def per_tag(
+    found: Mapping[str, Iterable[str]], chosen: Mapping[str, Mapping[str, Set[str]]], vocabulary: Sequence[str]
+) -> dict[str, tuple[float, float]]:
+    """Tag → precision and recall over (film, viewer) pairs; NaN where the tag was never found, or never chosen."""
+    result = {}
+    for tag in vocabulary:
+        pairs = [(tag in set(found.get(f, ())), tag in wanted) for f, v in chosen.items() for wanted in v.values()]
+        both = sum(one and other for one, other in pairs)
+        result[tag] = (share(both, sum(one for one, _ in pairs)), share(both, sum(other for _, other in pairs)))
+    return result

@@ -1,0 +1,30 @@
+"""From tags of shots to tags of a film: Khan et al., "Movies Tags Extraction Using Deep Learning" (AVSS 2017)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cinelake.spec.model import Array
+
+
+def tag_weights(probabilities: Array, carried: Array) -> Array:
+    """(tags,) W_i = (n_i / N) Σ_j P_ij.
+
+    probabilities: (N, tags) of the N kept frames (the middle pictures whose entropy suffices); carried: (N, tags)
+    bool, whether a frame carries a tag: its probability is at or above the threshold. n_i: how many do. The sum is
+    over all kept frames, as the paper writes it; where only carried tags are stored, over those.
+    """
+    kept = len(probabilities)
+    if not kept:
+        return np.zeros(probabilities.shape[1])
+    return np.asarray(carried.sum(axis=0) / kept * probabilities.sum(axis=0), np.float64)
+
+
+def relevance(weights: Array) -> Array:
+    """(tags,) R_i = (W_i − W_min) / (W_max − W_min), 0 … 1; where all weights are equal, each is as relevant: 1."""
+    if not len(weights):
+        return np.zeros(0)
+    least, most = float(np.min(weights)), float(np.max(weights))
+    if most <= least:
+        return np.ones(len(weights))
+    return np.asarray((weights - least) / (most - least), np.float64)

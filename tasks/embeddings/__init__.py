@@ -1,0 +1,206 @@
+"""Table `embeddings`: what each picture, clip, face, second of sound or line looks, sounds or reads like, as a vector.
+
+A table may be made twice under its own name, with another backbone:
+
+    embeddings: {backbone: descriptor}                       # no file needed
+    embeddings_cnn: {task: embeddings, backbone: inception_v3}
+    embeddings_vgg: {task: embeddings, backbone: vgg16, layer: block5_pool, pooling: flatten}
+    embeddings_place: {task: embeddings, backbone: {file: places365.onnx}, preprocess: torch}
+    embeddings_mood: {task: embeddings, backbone: {file: expressions.keras}, source: faces, preprocess: -1-1}
+    embeddings_sound: {task: embeddings, backbone: {file: vggish.onnx}, source: sound}
+    embeddings_clips: {task: embeddings, backbone: {file: c3d.onnx}, source: clips}
+    embeddings_text: {task: embeddings, backbone: {file: sentences.onnx}, source: lines}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+import pyarrow as pa
+from pydantic import field_validator, model_validator
+
+from cinelake.errors import UnknownName, WeightsMissing
+from cinelake.lake.onnx import Device, require_device
+from cinelake.spec.contract import Column, Contract, vector
+from cinelake.spec.task import Field, Film, ManifestPath, Params, Resources, TableReader, task
+from tasks.embeddings.backbones import Backbone, Pooling, Preprocess, Request, open_backbone
+from tasks.embeddings.keras_networks import find_network, find_weights
+from tasks.embeddings.samples import TAKES, Sample, samples_of
+from tasks.shared.pictures import chunks
+
+CODE = "v1.r2 c97cb8e7f9107f09"  # same output: new kinds of networks only
+
+EMBEDDINGS = Contract(
+    table="embeddings",
+    doc="Vectors of pictures, of clips, of faces, of windows of sound, or of lines, by one backbone.",
+    columns=[
+        Column("frame", pa.int64(), "Number of the picture; null for sound and lines.", nullable=True, at_least=0),
+        Column(
+            "time_s", pa.float64(), "When it is shown, or when the clip, window or line starts, in seconds.", at_least=0
+        ),
+        Column("shot", pa.int32(), "The shot it is in, where known.", nullable=True, at_least=0),
+        Column("backbone", pa.string(), "What made the vector: `descriptor`, a network's name, or a file's name."),
+        Column("embedding", vector(), "The vector; its size is the backbone's."),
+        Column("face", pa.int32(), "Number of the face in the picture; null but for faces.", nullable=True, at_least=0),
+        Column(
+            "features",
+            vector(),
+            "What a network that names classes (TensorFlow Lite, no `layer`) saw before it named them; else nulls.",
+            nullable=True,
+        ),
+    ],
+    key=["time_s", "frame", "face"],
+)
+
+
+class ModelFile(Params):
+    """A network in a file."""
+
+    file: ManifestPath
+    """A .onnx, .tflite, .keras, .h5 or .hdf5 file."""
+
+    @field_validator("file")
+    @classmethod
+    def _known_format(cls, file: Any) -> Any:
+        if file.suffix.lower() not in FORMATS:
+            raise ValueError(f"a model file ends in {', '.join(FORMATS)}. Received: {file.name!r}")
+        return file
+
+
+FORMATS = (".onnx", ".tflite", ".keras", ".h5", ".hdf5")
+
+
+class EmbeddingsParams(Params):
+    """Which network looks at what, and which of its layers is kept."""
+
+    backbone: str | ModelFile = "descriptor"
+    """`descriptor`, a network of keras.applications (`inception_v3`, `vgg16`, ...), or `{file: model.onnx}`."""
+    source: Literal["frames", "clips", "faces", "sound", "lines"] = "frames"
+    """What is looked at: pictures of `frames`, several of them on end (for a 3D-CNN), faces of `faces`, log-mel windows
+    of `sound`, or lines of `subtitles` (for an ONNX file that takes texts)."""
+    layer: str | None = None
+    """A layer (Keras) or tensor (ONNX, TFLite) by name; none: the output, of ImageNet networks the last map."""
+    pooling: Pooling = "avg"
+    """What becomes of a map: its mean over places, all its numbers, or `none`: it must be a vector already."""
+    preprocess: Preprocess = "auto"
+    """How pixels are scaled. auto: as the ImageNet network was trained; files: `raw` for bytes, `torch` for
+    channels first, `tf` for channels last."""
+    weights: ManifestPath | None = None
+    """The weights file of an ImageNet network; none: sought in `KERAS_HOME` or ~/.keras, under `models`."""
+    input_size: int | None = Field(default=None, ge=8, le=4096)
+    """Side of the picture given to a network that takes any size; none: 224, or what the ImageNet network expects."""
+    batch_size: int = Field(default=16, ge=1, le=1024)
+    """Rows that go through the network together; the last batch is padded."""
+    device: Device = "cpu"
+    """`cuda` needs onnxruntime-gpu and never falls back to the processor."""
+
+    @field_validator("backbone")
+    @classmethod
+    def _known_backbone(cls, backbone: str | ModelFile) -> str | ModelFile:
+        if isinstance(backbone, str) and backbone != "descriptor":
+            try:
+                return find_network(backbone).name
+            except UnknownName as error:
+                raise ValueError(str(error)) from error
+        return backbone
+
+    @model_validator(mode="after")
+    def _what_fits(self) -> EmbeddingsParams:
+        if self.source in TAKES and isinstance(self.backbone, str):
+            raise ValueError(f"source {self.source!r} needs a backbone {{file: …}}. Received: {self.backbone!r}")
+        if self.weights is not None and (self.backbone == "descriptor" or isinstance(self.backbone, ModelFile)):
+            raise ValueError("'weights' belongs to a network of keras.applications")
+        if self.backbone == "descriptor" and (self.layer or self.device != "cpu"):
+            raise ValueError("backbone 'descriptor' has no layers and runs on the processor only")
+        if isinstance(self.backbone, ModelFile) and self.device != "cpu" and self.backbone.file.suffix == ".tflite":
+            raise ValueError("TensorFlow Lite files run on the processor only: device must be 'cpu'")
+        return self
+
+
+def requested(params: EmbeddingsParams) -> Request:
+    """What the parameters ask of a backbone; raises `WeightsMissing` when its file is not where it is sought."""
+    file = params.backbone.file if isinstance(params.backbone, ModelFile) else None
+    network = None
+    if file is not None and not file.is_file():
+        raise WeightsMissing(f"there is no network {file}: put the file there, or correct `backbone: {{file: …}}`")
+    if isinstance(params.backbone, str) and params.backbone != "descriptor":
+        network = find_network(params.backbone)
+        file = find_weights(network, params.weights, params.layer)
+    return Request(
+        network=network,
+        file=file,
+        layer=params.layer,
+        pooling=params.pooling,
+        preprocess=params.preprocess,
+        input_size=params.input_size,
+        batch_size=params.batch_size,
+        device=params.device,
+    )
+
+
+def preflight(params: EmbeddingsParams) -> dict[str, str]:
+    """Digest of the network's file; raises `WeightsMissing` when it is not there."""
+    request = requested(params)
+    return {"weights": request.digest(), "file": request.file.name} if request.file else {}
+
+
+SOURCES = {
+    "frames": ["frames"],
+    "clips": ["frames"],
+    "faces": ["faces", "frames"],
+    "sound": ["sound"],
+    "lines": ["subtitles"],
+}
+
+
+@task(
+    writes=EMBEDDINGS,
+    reads=lambda params: SOURCES[params.source],
+    params=EmbeddingsParams,
+    version=1,
+    revision=2,
+    resources=Resources(memory_gb=2.0),
+    preflight=preflight,
+)
+class Embed:
+    """A vector per picture, face or window of sound, by a weight-free descriptor or a frozen network."""
+
+    def __init__(self, params: EmbeddingsParams, film: Film):
+        require_device(params.device)
+        self._params, self._film = params, film
+        self.facts: dict[str, str] = {}
+
+    def run(self, tables: Mapping[str, TableReader]) -> Iterator[pa.RecordBatch]:
+        """The vectors, in the order of what is looked at."""
+        backbone = open_backbone(requested(self._params))
+        self.facts = dict(backbone.facts)
+        samples = samples_of(self._params.source, tables, backbone.wants, backbone.clip)
+        for chunk in chunks(samples, self._params.batch_size):
+            yield as_batch(self._film.movie_id, self._name, chunk, backbone)
+
+    @property
+    def _name(self) -> str:
+        backbone = self._params.backbone
+        return backbone if isinstance(backbone, str) else backbone.file.name
+
+
+def as_batch(movie_id: str, name: str, chunk: list[Sample], backbone: Backbone) -> pa.RecordBatch:
+    """Samples and their vectors as a batch of the table."""
+    vectors = backbone.embed([sample.values for sample in chunk])
+    size = vectors.shape[1] - backbone.features
+    return EMBEDDINGS.batch(
+        movie_id,
+        frame=[sample.frame for sample in chunk],
+        time_s=[sample.time_s for sample in chunk],
+        shot=[sample.shot for sample in chunk],
+        backbone=[name] * len(chunk),
+        embedding=vectors[:, :size],
+        face=[sample.face for sample in chunk],
+        features=vectors[:, size:] if backbone.features else _nulls(len(chunk)),
+    )
+
+
+def _nulls(rows: int) -> pa.Array:
+    """Parquet has no null vectors: one null a row."""
+    return pa.FixedSizeListArray.from_arrays(pa.nulls(rows, pa.float32()), 1)

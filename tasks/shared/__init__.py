@@ -1,0 +1,1 @@
+"""What several tasks share: pictures on their way to a network, spans, moments. No task by itself."""

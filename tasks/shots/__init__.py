@@ -1,0 +1,204 @@
+"""shots: the uninterrupted runs of a film's camera, found by cuts, fades and dissolves.
+
+One pass with bounded memory: pictures are reduced batch by batch (`_shot_pictures`), boundaries are decided
+with `CONTEXT` pictures on both sides (`_cuts`), and a shot's row is emitted when its end is decided, at most
+`MAX_LAG_FRAMES` later. The output does not depend on the size of batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cinelake.media.batches import FrameBatch
+from cinelake.spec.contract import ENUM, Column, Contract, Measure, Rule, vector
+from cinelake.spec.task import Field, Film, Params, VideoStream, task
+from tasks.shots.cuts import CONTEXT, NEAR_FRAMES, Boundary, Window, find_boundaries
+from tasks.shots.motion import MOTION_SIZE, Motion
+from tasks.shots.pictures import HEIGHT, WIDTH, reduce
+
+CODE = "v1.r1 13a440252dd70b90"  # same output: measures are declared
+
+STRIDE = 24
+"""Frames that are decided at once."""
+COUNTED_FPS = 32
+"""A film with more frames a second may have shorter shots: these many frames count as a second."""
+MAX_LAG_FRAMES = 128
+"""When frame n has been seen, every shot that ends at n − 128 or before has been emitted."""
+
+SHOTS = Contract(
+    table="shots",
+    doc="The film's shots. They tile the film: each begins where the one before ends.",
+    columns=[
+        Column("shot", pa.int32(), "Number of the shot, from 0.", at_least=0),
+        Column(
+            "start_frame",
+            pa.int64(),
+            "First frame; of a fade the darkest, of a dissolve the middle.",
+            False,
+            0,
+        ),
+        Column("end_frame", pa.int64(), "Frame after the last: the next shot's first.", at_least=1),
+        Column("start_s", pa.float64(), "Presentation time of the first frame in seconds."),
+        Column("end_s", pa.float64(), "When the last frame ends: the next shot's start."),
+        Column(
+            "transition",
+            ENUM,
+            "How the shot begins: `start` of the film, `cut` within one frame, `fade` through black, white or "
+            "one colour, `dissolve` of one picture into another.",
+            one_of=("start", "cut", "fade", "dissolve"),
+        ),
+        Column("score", pa.float32(), "How clear the beginning is, 0 to 1 (1 for the first shot).", False, 0, 1),
+        Column(
+            "motion",
+            vector(MOTION_SIZE),
+            "Optical flow in the shot: 8 directions (from rightwards, clockwise) × 3 speeds as shares of the picture, "
+            "the share that stands still, and the mean speed in picture widths a second.",
+        ),
+    ],
+    key=("shot",),
+    measures=[
+        Measure("per_minute", "count(*) * 60 / nullif(max(end_s) - min(start_s), 0)", "Shots a minute.", "1/min"),
+        Measure("median_s", "median(end_s - start_s)", "Median length of a shot.", "s"),
+        Measure(
+            "longest_share", "max(end_s - start_s) / nullif(max(end_s) - min(start_s), 0)", "Share of the longest shot."
+        ),
+    ],
+    rules=[
+        Rule("must end after it starts", "end_frame", lambda b: pc.less_equal(b["end_frame"], b["start_frame"])),
+        Rule("must end after it starts", "end_s", lambda b: pc.less_equal(b["end_s"], b["start_s"])),
+        Rule("must begin where the one before ends", "start_frame", lambda b: _gaps(b)),
+    ],
+)
+
+
+def _gaps(batch: pa.RecordBatch) -> pa.Array:
+    starts, ends = (batch[name].to_numpy() for name in ("start_frame", "end_frame"))
+    return pa.array(np.concatenate([[False], starts[1:] != ends[:-1]])[: len(starts)])
+
+
+class ShotsParams(Params):
+    """Parameters of `shots`."""
+
+    sensitivity: float = Field(1.0, gt=0.2, lt=5)
+    """Above 1 weaker changes count as cuts, below 1 only stronger ones do."""
+    min_shot_s: float = Field(0.25, ge=0, le=1)
+    """No shot is shorter: of two boundaries so close the clearer one stays.
+
+    Above 32 frames a second the frames count: 0.25 s are at most 8, and never more than 24."""
+    gradual: bool = True
+    """Whether fades and dissolves are sought too, not only cuts."""
+
+
+@task(
+    writes=SHOTS,
+    reads=VideoStream(width=WIDTH, height=HEIGHT, pixel_format="rgb24"),
+    params=ShotsParams,
+    version=1,
+)
+class DetectShots:
+    """Find the shots of a film and the motion in each."""
+
+    def __init__(self, params: ShotsParams, film: Film) -> None:
+        self.params, self.film = params, film
+        self.seen = Window(params.sensitivity)
+        self.base = 0  # frame number of the first picture that is kept
+        self.decided = 0  # frames before this one are decided
+        self.waiting: OpenShot | None = None
+        self.held: tuple[Boundary, float] | None = None
+        self.motion = Motion()
+        self.end_s = 0.0
+        self.shot = 0
+
+    def on_batch(self, batch: FrameBatch) -> Iterator[pa.RecordBatch]:
+        """Rows of the shots whose end is decided."""
+        if not len(batch):
+            return
+        assert batch.pixels is not None
+        if self.waiting is None:
+            self.base = self.decided = int(batch.frames[0])
+            self.waiting = OpenShot(Boundary(self.base, "start", 1.0), float(batch.times_s[0]))
+        self.motion.add(batch)
+        self.seen.add(reduce(batch.pixels, batch.times_s))
+        self.end_s = float(batch.times_s[-1] + batch.durations_s[-1])
+        while self.base + len(self.seen) - self.decided >= STRIDE + CONTEXT:
+            yield from self._decide(self.decided + STRIDE)
+
+    def finish(self) -> Iterator[pa.RecordBatch]:
+        """Rows of the last shots."""
+        if self.waiting is None:
+            return
+        end = self.base + len(self.seen)
+        self.seen.judge(len(self.seen))
+        yield from self._decide(end)
+        yield from self._settle()
+        yield self._row(self.waiting, end, max(self.end_s, self.waiting.start_s + 1e-3))
+
+    def _decide(self, until: int) -> list[pa.RecordBatch]:
+        """Decide the frames before `until`; gives the rows of shots that ended."""
+        rows = []
+        times = self.seen.pictures.times_s
+        for found in find_boundaries(self.seen, self.decided - self.base, until - self.base, self.params.gradual):
+            rows += self._take(replace(found, frame=found.frame + self.base), float(times[found.frame]))
+        self.decided = until
+        if self.held and not self._too_close(until, float(times[until - 1 - self.base]), gradual=True):
+            rows += self._settle()
+        spare = max(0, self.decided - CONTEXT - self.base)
+        self.seen.drop(spare)
+        self.base += spare
+        return rows
+
+    def _too_close(self, frame: int, time_s: float, gradual: bool = False) -> bool:
+        """Whether a boundary here would make a shot shorter than the shortest, or cut one transition in two."""
+        assert self.waiting is not None
+        last, start_s = self.held or (self.waiting.begins, self.waiting.start_s)
+        if frame - last.frame >= NEAR_FRAMES:
+            return False
+        short = frame - last.frame < self.params.min_shot_s * COUNTED_FPS
+        return (short and time_s - start_s < self.params.min_shot_s - 1e-6) or (gradual and last.is_gradual)
+
+    def _take(self, found: Boundary, start_s: float) -> list[pa.RecordBatch]:
+        """Hold a boundary until no clearer one can come within the shortest shot."""
+        if not self._too_close(found.frame, start_s, found.is_gradual):
+            rows = self._settle()
+            self.held = (found, start_s)
+            return rows
+        if self.held and found.score > self.held[0].score:
+            self.held = (found, start_s)
+        return []
+
+    def _settle(self) -> list[pa.RecordBatch]:
+        """The held boundary stands: the shot before it has ended."""
+        if self.held is None or self.waiting is None:
+            return []
+        boundary, start_s = self.held
+        row = self._row(self.waiting, boundary.frame, start_s)
+        self.waiting, self.held = OpenShot(boundary, start_s), None
+        return [row]
+
+    def _row(self, shot: OpenShot, end: int, end_s: float) -> pa.RecordBatch:
+        number = self.shot
+        self.shot += 1
+        return SHOTS.batch(
+            self.film.movie_id,
+            shot=[number],
+            start_frame=[shot.begins.frame],
+            end_frame=[end],
+            start_s=[shot.start_s],
+            end_s=[end_s],
+            transition=[shot.begins.transition],
+            score=[shot.begins.score],
+            motion=self.motion.take(shot.start_s, end_s)[None],
+        )
+
+
+@dataclass
+class OpenShot:
+    """A shot whose end is not yet decided."""
+
+    begins: Boundary
+    start_s: float

@@ -1,0 +1,94 @@
+"""The motion of a shot: a histogram of optical flow, gathered while the film passes."""
+
+from __future__ import annotations
+
+from collections import deque
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cinelake.media.batches import FrameBatch
+from tasks.shots.pictures import WIDTH
+
+PAIRS_A_SECOND = 4.0
+"""How often the flow from one picture to the next is measured."""
+DIRECTIONS = 8
+SPEEDS = (0.02, 0.1, 0.4)
+"""Speeds in picture widths a second: below the first is still; then slow, medium and fast."""
+MOTION_SIZE = DIRECTIONS * len(SPEEDS) + 2
+
+Floats = npt.NDArray[np.float32]
+
+
+class Motion:
+    """Flow histograms by time, until the shot that they belong to has ended."""
+
+    def __init__(self) -> None:
+        self.measured: deque[tuple[float, Floats]] = deque()
+        self.before: tuple[float, npt.NDArray[np.uint8]] | None = None
+        self.next_s = -np.inf
+
+    def add(self, batch: FrameBatch) -> None:
+        """Measure the flow into the pictures that are due."""
+        assert batch.pixels is not None
+        for index, time_s in enumerate(batch.times_s.tolist()):
+            grey = None
+            if self.before is not None:
+                grey = _grey(batch.pixels[index])
+                step_s = max(1e-3, time_s - self.before[0])
+                self.measured.append((time_s, flow_histogram(_flow(self.before[1], grey), step_s)))
+                self.before = None
+            if time_s >= self.next_s:
+                self.before = (time_s, _grey(batch.pixels[index]) if grey is None else grey)
+                self.next_s = time_s + 1.0 / PAIRS_A_SECOND
+
+    def take(self, start_s: float, end_s: float) -> Floats:
+        """(26,) mean over the shot; a shot too short to have been measured stands still."""
+        inside = []
+        while self.measured and self.measured[0][0] < end_s:
+            time_s, histogram = self.measured.popleft()
+            if time_s > start_s:
+                inside.append(histogram)
+        return np.mean(inside, axis=0, dtype=np.float32) if inside else _still()
+
+
+def _still() -> Floats:
+    histogram = np.zeros(MOTION_SIZE, np.float32)
+    histogram[-2] = 1.0
+    return histogram
+
+
+def flow_histogram(flow: Floats, step_s: float) -> Floats:
+    """(36, 64, 2) flow in pixels → (26,): shares by direction and speed, share that is still, mean speed."""
+    x, y = flow[::2, ::2, 0].ravel(), flow[::2, ::2, 1].ravel()  # patches are six pixels apart: no more to be seen
+    speed = np.hypot(x, y) / (WIDTH * step_s)
+    direction = np.rint(np.arctan2(y, x) * (DIRECTIONS / (2 * np.pi))).astype(int) % DIRECTIONS
+    level = np.searchsorted(np.array(SPEEDS), speed, side="right")
+    bins = np.where(level == 0, DIRECTIONS * len(SPEEDS), (level - 1) * DIRECTIONS + direction)
+    shares = np.bincount(bins, minlength=MOTION_SIZE - 1) / len(bins)
+    return np.append(shares, speed.mean()).astype(np.float32)
+
+
+def _grey(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    import cv2
+
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))
+
+
+def _flow(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8]) -> Floats:
+    return np.asarray(_dis().calc(before, after, None))
+
+
+@lru_cache(maxsize=1)
+def _dis() -> Any:
+    """Dense inverse search (Kroeger et al., ECCV 2016), made for small pictures."""
+    import cv2
+
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+    flow.setFinestScale(0)
+    flow.setPatchSize(8)
+    flow.setPatchStride(6)
+    flow.setVariationalRefinementIterations(0)
+    return flow
