@@ -10,7 +10,8 @@ import numpy as np
 
 from benchmarks._drawn_shots import read_side
 from cinelake.lake.cells import Lake
-from cinelake.spec.model import Array, Example
+from cinelake.spec.arrays import Array
+from cinelake.spec.model import Example
 from models.funny import MODEL, Config
 
 

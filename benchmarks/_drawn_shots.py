@@ -10,12 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
-from cinelake.lake.artefact import Artefact, write_artefact
+from cinelake.lake.artefact import write_artefact
 from cinelake.lake.cells import Lake
 from cinelake.learning.gate import Interval, bootstrap, compare
 from cinelake.learning.images import MemoryTable
 from cinelake.learning.split import place
-from cinelake.spec.model import Arrays, Example, Judgement, Model, Scores
+from cinelake.spec.arrays import Arrays
+from cinelake.spec.model import Artefact, Example, Judgement, Model, Scores
 from cinelake.spec.task import Film, Params, TableReader, find_task
 from cinelake.spec.training import Training
 

@@ -1,6 +1,6 @@
 """The funny agent written plainly: one scene, one step, one network call at a time; every update on its own.
 
-The same world, network, rewards and losses as `models/_funny_agent.py`, without compiled steps and without scenes side
+The same world, network, rewards and losses as `models/funny/agent.py`, without compiled steps and without scenes side
 by side; what a first working version looks like.
 """
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from cinelake.spec.model import Array, Example
+from cinelake.spec.arrays import Array
+from cinelake.spec.model import Example
 from models.funny import Config
 from models.funny.turns import turn_features
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from benchmarks._drawn_funny import known_rows
 from benchmarks._plain_networks import fit_plain, margins
-from cinelake.spec.model import Array, Arrays, Example, Judgement
+from cinelake.spec.arrays import Array, Arrays
+from cinelake.spec.model import Example, Judgement
 from cinelake.spec.training import Training
 from models.funny import Config
 from models.funny.fitting import learn

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.figures import load, say
-from cinelake.plan.keys import digest
+from cinelake.spec.code_stamp import stamped
 from cinelake.spec.task import Params
+from cinelake.storage.content import digest
 
 
 class Kept:
@@ -58,3 +59,8 @@ def _in_words(value: Any) -> str:
         return f"{value:.3f}"
     numbers = value.items() if isinstance(value, dict) else ()
     return ", ".join(f"{key} {number:.3f}" for key, number in numbers if isinstance(number, float)) or "done"
+
+
+def code_of(model: str) -> str:
+    """The digest of a model's present code."""
+    return stamped()[f"models/{model}"].digest()

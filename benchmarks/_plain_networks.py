@@ -10,7 +10,8 @@ import numpy as np
 
 from cinelake.lake.onnx import import_tensorflow
 from cinelake.learning.fitting import fit, over_batches
-from cinelake.spec.model import Array, Arrays, Example, Scores
+from cinelake.spec.arrays import Array, Arrays
+from cinelake.spec.model import Example, Scores
 from cinelake.spec.training import Training
 from models.funny import Config
 from models.funny.agent import Scenes

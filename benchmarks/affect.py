@@ -28,11 +28,12 @@ import numpy as np
 
 from benchmarks._drawn_lake import SIDES, make_lake
 from benchmarks._drawn_shots import learn_and_judge, read_side
-from benchmarks._kept import Kept
+from benchmarks._kept import Kept, code_of
 from benchmarks.figures import Figure, Report, run
 from cinelake.learning.gate import Interval, draws
-from cinelake.spec.model import Array, Example, Judgement
-from models.affect import CODE, MODEL, WIDE, Config
+from cinelake.spec.arrays import Array
+from cinelake.spec.model import Example, Judgement
+from models.affect import MODEL, WIDE, Config
 from models.affect.scores import concordance, pearson, summarise_lines
 
 LEARNERS = ["mean", "ridge", "memory_clips", "lstm", "transformer", "memory_tbptt", "memory"]
@@ -58,7 +59,7 @@ REFERENCE = {"modalities": "all", "slots": "10 slots"}
 
 def measure(given: argparse.Namespace) -> Report:
     """Every learner (or every setting of an ablation) on every seed."""
-    cells = Kept(given.folder / "affect.json", CODE)
+    cells = Kept(given.folder / "affect.json", code_of("affect"))
     settings: Settings = ABLATIONS.get(given.ablation, {name: {"learner": name} for name in given.learners})
     read = cache(partial(_read, given.folder))
     found = {name: _judged(cells, Config.model_validate(changes), given, read) for name, changes in settings.items()}

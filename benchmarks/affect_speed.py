@@ -20,7 +20,7 @@ from benchmarks._cued_films import draw_cued
 from benchmarks.delayed_cue import settings_for, sizes_for
 from benchmarks.figures import Figure, Report, run
 from cinelake.lake.onnx import import_tensorflow
-from cinelake.spec.model import Arrays
+from cinelake.spec.arrays import Arrays
 from models.affect.acting import MemoryLearner
 from models.affect.films import Film, kept_clips, learning_rows
 

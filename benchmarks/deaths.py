@@ -32,7 +32,8 @@ from pyarrow import fs
 from benchmarks._clusters import CLUSTERS, RunningCluster, await_that, end_tree, started
 from benchmarks._object_store import ObjectStore
 from benchmarks.figures import Figure, Report, run, say
-from cinelake.lake.cells import FOOTER_KEY, RESERVED, Footer
+from cinelake.lake.cells import FOOTER_KEY, Footer
+from cinelake.spec.names import RESERVED
 from examples.draw import draw_catalogue
 from flows.server import PrefectServer, free_port, start_prefect
 

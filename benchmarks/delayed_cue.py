@@ -32,10 +32,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks._cued_films import FEATURES, correlation, draw_cued
-from benchmarks._kept import Kept
+from benchmarks._kept import Kept, code_of
 from benchmarks.figures import Figure, Report, run
 from cinelake.spec.training import Training
-from models.affect import CODE
 from models.affect.acting import MemoryLearner
 from models.affect.config import MemorySettings
 from models.affect.films import Film, kept_clips
@@ -68,7 +67,7 @@ def sizes_for(settings: MemorySettings) -> Sizes:
 
 def measure(given: argparse.Namespace) -> Report:
     """Every learner at every delay with every seed; with `told` those that were measured before."""
-    cells = Kept(given.folder / f"delayed_cue_{given.rounds}.json", CODE)
+    cells = Kept(given.folder / f"delayed_cue_{given.rounds}.json", code_of("affect"))
     figures: list[Figure] = []
     for delay in given.delay:
         found = {name: _scores(cells, name, delay, given) for name in LEARNERS if name in given.only}

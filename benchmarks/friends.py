@@ -26,9 +26,9 @@ from benchmarks._funny_learners import LEARNERS, Sides, judged, learner
 from benchmarks.figures import Figure, Report, run, say
 from cinelake.lake.artefact import write_artefact
 from cinelake.learning.gate import bootstrap, compare
-from cinelake.plan.keys import digest
 from cinelake.spec.model import Example, Judgement
 from cinelake.spec.training import Training
+from cinelake.storage.content import digest
 from models.funny import MODEL, Config
 from models.funny.scenes import learn_scaling
 

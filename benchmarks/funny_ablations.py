@@ -5,7 +5,7 @@
   python -m benchmarks.funny_ablations --only "γ = 0" --repeat 5  some of them, with five seeds
 
 F1 at the threshold that is best on the validation films, and AUC, of films never seen; the validation films are not
-learned from. α, G and H are explained in `models/_funny_environment.py`. DIR keeps what was measured, cell by cell, and
+learned from. α, G and H are explained in `models/funny/environment.py`. DIR keeps what was measured, cell by cell, and
 a run that was cut off goes on. The drawn films are easy (AUC near 1), so that differences there are mostly chance,
 which `--repeat` shows; FRIENDS tells more.
 """
@@ -22,11 +22,11 @@ import numpy as np
 
 from benchmarks._friends import friends_config
 from benchmarks._funny_learners import Sides, agent_alone, judged
-from benchmarks._kept import kept_for
+from benchmarks._kept import code_of, kept_for
 from benchmarks.figures import Figure, Report, run
 from benchmarks.sparse_labels import drawn_sides, friends_sides
 from cinelake.spec.model import Example, Scores
-from models.funny import CODE, MODEL, Config
+from models.funny import MODEL, Config
 from models.funny.scenes import learn_scaling
 
 PUBLISHED = {
@@ -61,7 +61,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {
 def measure(given: argparse.Namespace) -> Report:
     """Every choice, once for each seed."""
     base = friends_config() if given.real else Config()
-    cells = kept_for(given.folder, f"ablations_{'friends' if given.real else 'drawn'}", base, CODE)
+    cells = kept_for(given.folder, f"ablations_{'friends' if given.real else 'drawn'}", base, code_of("funny"))
     folder = given.folder / "ablation"
     found: dict[str, list[Scores]] = {}
     sides = friends_sides(given.real) if given.real else drawn_sides(given.folder, base)

@@ -25,7 +25,8 @@ import pyarrow.parquet as pq
 from benchmarks.figures import Figure, Report, run, say
 from cinelake.lake.artefact import write_artefact
 from cinelake.learning.gate import bootstrap, compare
-from cinelake.spec.model import Array, Arrays, Example, Judgement
+from cinelake.spec.arrays import Array, Arrays
+from cinelake.spec.model import Example, Judgement
 from cinelake.spec.training import Training
 from models.scenes import MODEL, Config
 from models.scenes.networks import BUILDERS

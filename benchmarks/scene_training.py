@@ -22,7 +22,7 @@ import numpy as np
 
 from benchmarks.figures import Figure, Report, run, say
 from cinelake.lake.onnx import import_tensorflow
-from cinelake.spec.model import Array
+from cinelake.spec.arrays import Array
 from cinelake.spec.training import Training
 from models.scenes import Config
 from models.scenes.fitting import Part, fit_network

@@ -24,11 +24,11 @@ import numpy as np
 from benchmarks._drawn_characters import Drawn, read_side
 from benchmarks._drawn_lake import PICTURES, SIDES, make_lake
 from benchmarks.figures import Figure, Report, run, say
-from cinelake.lake.artefact import Artefact, write_artefact
+from cinelake.lake.artefact import write_artefact
 from cinelake.lake.cells import Lake
 from cinelake.learning.images import MemoryTable
 from cinelake.learning.split import place
-from cinelake.spec.model import Example
+from cinelake.spec.model import Artefact, Example
 from cinelake.spec.task import Film, TableReader, find_task
 from cinelake.spec.training import Training
 from models.characters import MODEL, Config

@@ -26,11 +26,12 @@ from benchmarks._drawn_lake import SIDES, make_lake
 from benchmarks._drawn_shots import VALIDATION
 from benchmarks._friends import friends_config, read_episodes
 from benchmarks._funny_learners import LEARNERS, Sides, judged, learner
-from benchmarks._kept import kept_for
+from benchmarks._kept import code_of, kept_for
 from benchmarks.figures import Figure, Report, run
 from cinelake.learning.split import place
-from cinelake.spec.model import Arrays, Example, Scores
-from models.funny import CODE, MODEL, Config
+from cinelake.spec.arrays import Arrays
+from cinelake.spec.model import Example, Scores
+from models.funny import MODEL, Config
 from models.funny.scenes import learn_scaling
 
 SCENES = 600
@@ -43,7 +44,7 @@ def measure(given: argparse.Namespace) -> Report:
     config = friends_config(scenes=SCENES) if given.real else Config(scenes=SCENES)
     sides = friends_sides(given.real) if given.real else drawn_sides(given.folder, config)
     scaling = learn_scaling([*sides[0], *sides[1]], config)
-    cells = kept_for(given.folder, f"sparse_{'friends' if given.real else 'drawn'}", config, CODE)
+    cells = kept_for(given.folder, f"sparse_{'friends' if given.real else 'drawn'}", config, code_of("funny"))
     found: dict[tuple[str, float], list[Scores]] = {}
     for seed in range(given.repeat):
         for share in given.shares:

@@ -24,13 +24,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks._kept import Kept
+from benchmarks._kept import Kept, code_of
 from benchmarks.figures import Figure, Report, run
 from cinelake.errors import UsageError
 from cinelake.lake.artefact import write_artefact
-from cinelake.spec.model import Array, Arrays, Example
+from cinelake.spec.arrays import Array, Arrays
+from cinelake.spec.model import Example
 from cinelake.spec.training import Training
-from models.affect import CODE, Config, predict, smoothed, train
+from models.affect import Config, predict, smoothed, train
 from models.affect.scores import pearson
 
 SHOWN = ("brmean", "brlr", "brud", "normdiff")
@@ -79,7 +80,7 @@ def measure(given: argparse.Namespace) -> Report:
     if not given.real:
         raise UsageError("studyforrest is measured on real data only: add --real")
     file = given.real / "features" / "studyforrest_1hz.parquet"
-    runs, cells = read_runs(file), Kept(given.folder / "studyforrest.json", CODE)
+    runs, cells = read_runs(file), Kept(given.folder / "studyforrest.json", code_of("affect"))
     found: dict[str, Array] = {"plain": plain_ridge(file)[None]}
     for name in given.learners:
         seeds = range(1 if name == "ridge" else given.repeat)

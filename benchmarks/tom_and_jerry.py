@@ -31,7 +31,8 @@ from cinelake.lake.artefact import write_artefact
 from cinelake.lake.cells import Lake
 from cinelake.learning.images import MemoryTable
 from cinelake.manifest.document import load_manifest
-from cinelake.spec.model import Array, Arrays, Example
+from cinelake.spec.arrays import Array, Arrays
+from cinelake.spec.model import Example
 from cinelake.spec.task import Film
 from cinelake.spec.training import Training
 from models.characters import MODEL, Config, targets, vectors_of

@@ -24,10 +24,11 @@ from benchmarks._drawn_lake import SHOTS, make_lake, manifest_of
 from benchmarks._drawn_shots import read_side, tables_of
 from benchmarks.figures import Figure, Report, run, say
 from benchmarks.tags import default_config
-from cinelake.lake.artefact import Artefact, write_artefact
+from cinelake.lake.artefact import write_artefact
 from cinelake.lake.cells import Lake
 from cinelake.learning.images import MemoryTable
 from cinelake.media.ffmpeg import binary
+from cinelake.spec.model import Artefact
 from cinelake.spec.task import Film, TableReader, find_task
 from cinelake.spec.training import Training
 from models.tags import MODEL

@@ -1,4 +1,4 @@
-"""Films in, Parquet tables out: `lake = cinelake.open("lake")` asks a lake questions (`cinelake.opened`)."""
+"""Films in, Parquet tables out: `lake = cinelake.open("lake")` asks a lake questions (`cinelake.client`)."""
 
 from __future__ import annotations
 

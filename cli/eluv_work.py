@@ -14,13 +14,14 @@ from cinelake.errors import BadLabels, CannotTrain, Problem, UsageError
 from cinelake.labels.checks import FilmFacts
 from cinelake.labels.readers import Reading
 from cinelake.labels.store import read_labels
-from cinelake.lake.cells import TABLE_NAME, Lake
+from cinelake.lake.cells import Lake
 from cinelake.lake.champions import find_applied, open_applied
 from cinelake.manifest.document import Manifest, load_manifest
-from cinelake.plan.keys import digest
 from cinelake.spec.contract import Contract
 from cinelake.spec.labels import LabelContract
+from cinelake.spec.names import TABLE_NAME
 from cinelake.spec.task import find_task
+from cinelake.storage.content import digest
 from cli.screen import out, print_json
 from importers.eluv.format import commit_features, label_rows, prediction_bytes, read_eluv
 

@@ -18,7 +18,7 @@ from cli.screen import out, print_json, table
 
 HEAD = """# Worked questions
 
-Twenty questions and their SQL, generated from `cinelake/questions/`; each is asked of a drawn lake in the tests.
+Twenty questions and their SQL, generated from `cinelake/query/questions/`; each is asked of a drawn lake in the tests.
 `cinelake questions` lists them, `cinelake query --question pace` asks one, `--set film=ID` sets a variable of it. In
 the plain DuckDB shell: `cinelake views -o views.sql`, `duckdb -init views.sql`, `SET VARIABLE film = 'ID'`, and the
 SQL; in Python: `cinelake.open("lake").sql(...)`.

@@ -15,23 +15,11 @@ from cinelake.errors import UnknownName, UsageError
 from cinelake.lake.cells import Lake
 from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.run.staging import at_hand
+from cinelake.search.spans import Span, combined, merged, within
 from cinelake.storage.content import fingerprint
 from cinelake.storage.objects import FilmStore, is_remote
 from cli.screen import duration, out, print_json, table
-from export.supercut import (
-    Span,
-    appearing,
-    chosen,
-    combined,
-    felt,
-    labelled,
-    merged,
-    numbered,
-    of_beats,
-    ordered,
-    tagged,
-    within,
-)
+from export.supercut import appearing, chosen, felt, labelled, numbered, of_beats, ordered, tagged
 
 TIMECODES = {"auto": None, "drop": True, "non-drop": False}
 LEAST_DEADLINE_S, DEADLINE_PER_SECOND = 600.0, 60.0

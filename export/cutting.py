@@ -27,7 +27,8 @@ from cinelake.errors import DamagedFilm, DecodeTimeout, FilmError, UsageError
 from cinelake.media.clock import Cut, FilmClock, opened_film
 from cinelake.media.decode_check import last_words
 from cinelake.media.ffmpeg import Ffmpeg, safe_input, start_ffmpeg
-from cinelake.media.probe import Probe, VideoInfo, open_film
+from cinelake.media.probe import open_film
+from cinelake.spec.film import Probe, VideoInfo
 from export.joining import LAYOUTS, NUT, Copier, Joiner, Piece, lay_out, sound_bit_rate
 
 SUFFIXES = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}

@@ -18,7 +18,7 @@ from av.error import FFmpegError
 
 from cinelake.errors import DamagedFilm
 from cinelake.media.clock import Cut, FilmClock
-from cinelake.media.probe import SoundInfo
+from cinelake.spec.film import SoundInfo
 
 NUT = {"write_index": "0", "syncpoints": "none", "strict": "experimental", "max_interleave_delta": "1000000"}
 """How pipes are written: never sought in; a stream that pauses holds the others back for a second at most."""

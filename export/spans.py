@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cinelake.errors import UsageError
-from export.supercut import TOUCH_S
+from cinelake.search.spans import TOUCH_S
 
 NAMES = ("category", "character", "kind", "tag", "emotion", "text", "language")
 """Columns that name a row, the first that a table has."""

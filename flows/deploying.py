@@ -26,7 +26,7 @@ from prefect.workers.process import ProcessWorker
 
 from cinelake.errors import EngineUnavailable, UnknownName, UsageError
 from cinelake.manifest.document import Manifest
-from cinelake.plan.keys import digest
+from cinelake.storage.content import digest
 from flows.deployments import DUE, ENDED, TOO_MUCH_FAILED, Difference, Item, compare, project_of, tag_of, wanted
 
 FORM = "form of its parameters"

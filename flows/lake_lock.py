@@ -15,7 +15,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.concurrency.sync import concurrency
 from prefect.exceptions import ObjectNotFound
 
-from cinelake.plan.keys import digest
+from cinelake.storage.content import digest
 from cinelake.storage.store import Place
 
 PATIENCE_S = 6 * 3600.0

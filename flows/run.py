@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 from cinelake.engines import Engine, make_engine
 from cinelake.errors import FilmError
 from cinelake.plan.build import CATALOGUE, Planning
-from cinelake.plan.keys import digest
 from cinelake.query.quality import measure_new, watched_tables
 from cinelake.run.staging import sweep_staged
 from cinelake.run.step import Event, StepReport
+from cinelake.storage.content import digest
 from cinelake.storage.interrupts import interrupts_held
 from cinelake.storage.objects import is_remote
 from cinelake.tracking.runs import RunRecord

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cinelake.plan.keys import digest
+from cinelake.storage.content import digest
 from report.details import duration_s, figures, film_row, listings, model_name, origin, provenance, technical
 from report.film_pictures import FilmPictures, make_pictures
 from report.lanes import build_lanes

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from cinelake.errors import UnknownName
 from cinelake.plan.build import Planning
-from cinelake.plan.keys import digest
 from cinelake.query.quality import FOLDER, Outlier, outliers
+from cinelake.storage.content import digest
 from report.files import MARK, check_place, new_folder, site_errors, write_assets, write_text
 from report.film_page import Card, models_of, page_key, read_card, write_film
 from report.scores import FILE as SCORES

@@ -10,9 +10,10 @@ from typing import Any
 import pyarrow as pa
 
 from cinelake.errors import CinelakeError
-from cinelake.lake.cells import MOVIE_ID, Footer, Lake
+from cinelake.lake.cells import Footer, Lake
 from cinelake.plan.build import Planning
 from cinelake.plan.plan import Cell
+from cinelake.spec.names import MOVIE_ID
 
 NOT_IN_MANIFEST = "not in the manifest: name it under `tasks` and run `cinelake run`"
 SWITCHED_OFF = "switched off in the manifest (enabled: false)"

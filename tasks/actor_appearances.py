@@ -13,13 +13,11 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pyarrow as pa
 
-from cinelake.lake.artefact import Artefact
-from cinelake.spec.model import Arrays
+from cinelake.spec.arrays import Arrays
+from cinelake.spec.model import Artefact
 from cinelake.spec.task import Film, Resources, TableReader, task
 from models.identities import MODEL
 from tasks.shared.appearance_spans import Array, Sightings, SpanParams, appearances_contract, as_batch, spans_of
-
-CODE = "v1.r1 94b863b5d1b3c17f"
 
 ACTOR_APPEARANCES = appearances_contract(
     "actor_appearances",

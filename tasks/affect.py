@@ -16,13 +16,11 @@ import numpy as np
 import pyarrow as pa
 
 from cinelake.errors import ModelUnusable
-from cinelake.lake.artefact import Artefact
 from cinelake.spec.contract import Column, Contract
+from cinelake.spec.model import Artefact
 from cinelake.spec.task import Field, Film, Params, TableReader, task
 from models.affect import WIDE
 from tasks.shared.line_moments import line_moments
-
-CODE = "v1.r2 09ab31280557a724"
 
 AFFECT = Contract(
     table="affect",

@@ -13,11 +13,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from cinelake.spec.arrays import Array
 from cinelake.spec.contract import ENUM, Column, Contract
-from cinelake.spec.model import Array
 from cinelake.spec.task import Field, Film, Params, TableReader, task
-
-CODE = "v1.r1 bbaf50a70bd839ca"
 
 ARCS = {
     "rags to riches": (1, 1),

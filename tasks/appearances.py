@@ -12,12 +12,10 @@ from collections.abc import Iterator, Mapping
 
 import pyarrow as pa
 
-from cinelake.lake.artefact import Artefact
+from cinelake.spec.model import Artefact
 from cinelake.spec.task import Film, Resources, TableReader, task
 from models.characters import MODEL, is_there
 from tasks.shared.appearance_spans import Sightings, SpanParams, appearances_contract, as_batch, spans_of
-
-CODE = "v1.r1 891de4278425672b"  # same output: not in use yet
 
 APPEARANCES = appearances_contract(
     "appearances",

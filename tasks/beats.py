@@ -13,13 +13,11 @@ from collections.abc import Iterator, Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cinelake.lake.artefact import Artefact
 from cinelake.spec.contract import ENUM, Column, Contract, Rule
+from cinelake.spec.model import Artefact
 from cinelake.spec.task import Field, Film, Params, TableReader, task
 from models.beats import features, predict
 from models.beats.events import find_events
-
-CODE = "v1.r1 3813a8076bd4cb94"
 
 BEATS = Contract(
     table="beats",

@@ -16,8 +16,6 @@ from cinelake.spec.contract import Column, Contract
 from cinelake.spec.task import Film, TableReader, task
 from tasks.screen_time import ScreenTimeParams, stretches_of
 
-CODE = "v1.r1 6fa2934575a459a2"  # same output: not in use yet
-
 CO_APPEARANCES = Contract(
     table="co_appearances",
     doc="Pairs of characters that both appear in a scene.",

@@ -16,13 +16,11 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pyarrow as pa
 
-from cinelake.lake.artefact import Artefact
 from cinelake.spec.contract import ENUM, Column, Contract, vector
+from cinelake.spec.model import Artefact
 from cinelake.spec.task import Film, Params, Resources, TableReader, task
 from models.expressions import features, predict
 from models.expressions.networks import EMBEDDING, EMOTIONS
-
-CODE = "v1.r1 d0a7138a7f9da42b"
 
 EXPRESSIONS = Contract(
     table="expressions",

@@ -13,9 +13,8 @@ from cinelake.spec.contract import Column, Contract, Measure
 from cinelake.spec.task import Film, NoParams, VideoClock, task
 
 if TYPE_CHECKING:
-    from cinelake.media.probe import SoundInfo, VideoInfo
+    from cinelake.spec.film import SoundInfo, VideoInfo
 
-CODE = "v1.r1 8be9fa89bbb6dcfc"  # same output: measures are declared
 
 STEADY_S = 0.0025
 """Times rounded to a millisecond differ by one or two between pictures of a constant rate; more is variable."""

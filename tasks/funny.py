@@ -16,15 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cinelake.errors import ModelUnusable
-from cinelake.lake.artefact import Artefact
+from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.contract import Column, Contract, Rule
-from cinelake.spec.model import Array, Arrays
+from cinelake.spec.model import Artefact
 from cinelake.spec.task import Film, Params, TableReader, task
 from models.funny import features, predict
 from models.funny.spans import merge_shots, merge_steps
-
-CODE = "v1.r1 345edbb850a1cca0"
-
 
 FUNNY = Contract(
     table="funny",

@@ -18,12 +18,10 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pyarrow as pa
 
-from cinelake.lake.artefact import Artefact
 from cinelake.spec.contract import Column, Contract
+from cinelake.spec.model import Artefact
 from cinelake.spec.task import Field, Film, Params, TableReader, task
 from tasks.shared.line_moments import line_moments
-
-CODE = "v1.r1 a6f4f33759535c40"
 
 LINES = Contract(
     table="lines",

@@ -14,12 +14,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cinelake.lake.artefact import Artefact
 from cinelake.spec.contract import Column, Contract, Rule
+from cinelake.spec.model import Artefact
 from cinelake.spec.task import Film, NoParams, TableReader, task
 from models.scenes import features, predict
-
-CODE = "v1.r1 1bd90877e9fe18cb"
 
 SCENES = Contract(
     table="scenes",

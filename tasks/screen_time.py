@@ -14,8 +14,6 @@ import pyarrow as pa
 from cinelake.spec.contract import Column, Contract
 from cinelake.spec.task import Film, Params, TableReader, task
 
-CODE = "v1.r1 edb54c94d704bba6"  # same output: not in use yet
-
 SCREEN_TIME = Contract(
     table="screen_time",
     doc="Seconds, share and number of appearances of each character of a film.",

@@ -19,8 +19,6 @@ from cinelake.media.batches import SoundBatch
 from cinelake.spec.contract import Column, Contract, Measure, Rule, vector
 from cinelake.spec.task import Film, Params, SoundStream, task
 
-CODE = "v1.r1 48adeb0eb2e970eb"  # same output: measures are declared
-
 RATE = 16_000
 WINDOW = 15_360
 """Samples of a window: 0.96 s."""

@@ -14,12 +14,10 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pyarrow as pa
 
-from cinelake.lake.artefact import Artefact
 from cinelake.spec.contract import Column, Contract
+from cinelake.spec.model import Artefact
 from cinelake.spec.task import Field, Film, Params, TableReader, task
 from models.tags import features, predict
-
-CODE = "v1.r1 04069f435fe95359"
 
 TAG_SHOTS = Contract(
     table="tag_shots",

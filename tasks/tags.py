@@ -18,8 +18,6 @@ from cinelake.spec.contract import Column, Contract
 from cinelake.spec.task import Field, Film, Params, TableReader, task
 from models.tags.weights import relevance, tag_weights
 
-CODE = "v1.r1 043427a08310d79a"
-
 TAGS = Contract(
     table="tags",
     doc="The film's tags: those that at least one of its shots carries.",

@@ -9,7 +9,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
-ROOMS = ("cinelake", "cli", "flows", "tasks", "models", "examples", "benchmarks", "tests")
 
 
 def _run(*command: str) -> subprocess.CompletedProcess[str]:
@@ -30,12 +29,6 @@ def test_the_layers_hold_without_exceptions() -> None:
     found = _run("lint-imports")
     assert found.returncode == 0, found.stdout[-4000:]
     assert "ignore_imports" not in (ROOT / "pyproject.toml").read_text()
-
-
-def test_only_the_media_room_knows_ffmpeg() -> None:
-    knows = re.compile(r"^\s*(import|from) (ffmpeg|imageio_ffmpeg|av)\b", re.M)
-    outside = [path for path in ROOT.glob("cinelake/**/*.py") if "media" not in path.parts]
-    assert not [path.name for path in outside if knows.search(path.read_text())]
 
 
 def test_no_list_of_packages_names_a_host() -> None:

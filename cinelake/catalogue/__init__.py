@@ -1,1 +1,1 @@
-"""Which films there are: lists, folders, buckets, and the files beside films. Nothing here knows tasks, plans or engines."""
+"""Which films there are: lists, folders, buckets, and the files beside films. Nothing here knows tasks or engines."""

@@ -1,1 +1,1 @@
-"""A lake in Python (`cinelake.open`): tables, questions, searches. Read-only; nothing else in the core may import it."""
+"""A lake in Python (`cinelake.open`): tables, questions, searches. Read-only; nothing else in the core imports it."""

@@ -68,7 +68,7 @@ def _contract(lake: Lake, table: str) -> Contract | None:
 
 
 class OpenLake:
-    """A lake to ask questions of. Read-only: see `cinelake.query`."""
+    """A lake to ask questions of. Read-only: see `cinelake.query.views`."""
 
     def __init__(self, lake: Lake, contracts: Mapping[str, Contract], version: PublishedVersion | None = None):
         self.contracts = dict(contracts)
@@ -117,7 +117,7 @@ class OpenLake:
         """Moments that look like a picture or a moment (`FILM@00:12:31`) and meet all conditions, the best first.
 
         A condition of several values asks for any of them. manifest: where the network of the vectors is in a file.
-        Vectors stay in memory for the next search where they fit into 4 GiB. See `cinelake.search.asked.Search`.
+        Vectors stay in memory for the next search where they fit into 4 GiB. See `cinelake.search.searcher.Search`.
         Raises `UsageError` for what cannot be searched, with close matches of unknown names.
         """
         if self.version:

@@ -1,4 +1,4 @@
-"""Where steps run. An engine only places work; `cinelake.step` does it.
+"""Where steps run. An engine only places work; `cinelake.run.step` does it.
 
 | kind  | what runs a step                                          | module                   |
 | ----- | --------------------------------------------------------- | ------------------------ |

@@ -22,7 +22,7 @@ from blake3 import blake3
 
 from cinelake.catalogue.films import movie_id_of
 from cinelake.errors import Problem, StorageError
-from cinelake.plan.keys import digest
+from cinelake.storage.content import digest
 from cinelake.labels.checks import FILE, LINE, FilmFacts
 from cinelake.spec.labels import LabelContract
 from cinelake.labels.readers import Reading

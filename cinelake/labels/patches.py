@@ -6,7 +6,7 @@
 
 Each source becomes a film of its own, `images_<source>`, whose patches are faces, one a second. The patches lie beside
 the labels, in `labels/<set>/images/<movie_id>.parquet`, and a patch keeps its number for good (see
-`cinelake.label_images`).
+`cinelake.labels.images`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from blake3 import blake3
 
 from cinelake.catalogue.films import movie_id_of
 from cinelake.errors import Problem, UsageError
-from cinelake.lake.onnx import file_digest
+from cinelake.storage.content import file_digest
 from cinelake.labels.checks import FILE, LINE
 from cinelake.spec.labels import LabelContract
 from cinelake.labels.readers import Reading

@@ -17,8 +17,8 @@ import pyarrow as pa
 
 from cinelake.catalogue.films import CatalogueFilm
 from cinelake.errors import Problem, did_you_mean
-from cinelake.lake.onnx import file_digest
-from cinelake.plan.keys import digest
+from cinelake.storage.content import file_digest
+from cinelake.storage.content import digest
 from cinelake.labels.checks import FILE, LINE
 from cinelake.spec.labels import LabelContract
 

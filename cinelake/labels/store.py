@@ -3,7 +3,7 @@
     labels/<set>/000001.parquet          one import, with who labelled, from which source, when
     labels/<set>/<kind>/000001.parquet   another kind of labels of the same set (viewers' ratings of tags)
     labels/<set>/images/<movie_id>.parquet
-                                         pictures that were imported with their labels (see `cinelake.label_images`)
+                                         pictures that were imported with their labels (see `cinelake.labels.images`)
 
 Of every film the newest version that holds it counts: importing a film again replaces its rows as a whole. Older
 versions stay and can be read. Two imports at the same time both survive: a version's number is taken by a hard link,
@@ -28,7 +28,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from cinelake.errors import BadLabels, CannotTrain, Problem, StorageError, UnknownName, UsageError
-from cinelake.plan.keys import digest
+from cinelake.storage.content import digest
 from cinelake.labels.checks import FILE, LINE, FilmFacts, check_labels, sort_labels
 from cinelake.spec.labels import LabelContract
 from cinelake.storage.store import storage_errors
@@ -159,7 +159,7 @@ def import_labels(
     ignore_extra_columns: bool = False,
     before_run: bool = False,
 ) -> LabelVersion:
-    """Check rows (texts or typed, see `cinelake.label_checks`) and keep them as a new version; gives it.
+    """Check rows (texts or typed, see `cinelake.labels.checks`) and keep them as a new version; gives it.
 
     problems: what a reader found already. dry_run: checks all and writes nothing. Raises `BadLabels` with everything
     that is wrong, and then nothing is written.

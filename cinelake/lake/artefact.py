@@ -22,21 +22,19 @@ import numpy as np
 from pydantic import ValidationError
 
 from cinelake.errors import ModelUnusable, UnknownName
-from cinelake.lake.onnx import Device, export_keras, files_digest, onnx_session, run_in_batches
-from cinelake.spec.model import Array, Arrays, Trained, find_model
+from cinelake.spec.arrays import Device
+from cinelake.lake.onnx import export_keras, onnx_session, run_in_batches
+from cinelake.storage.content import files_digest
+from cinelake.spec.arrays import Array, Arrays
+from cinelake.spec.model import Trained, find_model
 from cinelake.spec.task import Params
 
 FILES = ("arrays.npz", "model.json", "network.keras", "network.onnx")
 
 
 @dataclass(frozen=True)
-class Artefact:
-    """A loaded artefact.
-
-    kind: the model in `models/` whose code applies it. code: the `version` of that code when it was trained.
-    inputs: table → identity of what makes it, as it was for training (see `cinelake.plan.Planned.identity`).
-    trained_on: films that it has learned from, those it was stopped by included.
-    """
+class StoredArtefact:
+    """An artefact loaded from its folder: `cinelake.spec.model.Artefact`."""
 
     folder: Path
     kind: str
@@ -65,7 +63,7 @@ def write_artefact(
     trained: Trained,
     inputs: Mapping[str, str] | None = None,
     trained_on: Iterable[str] = (),
-) -> Artefact:
+) -> StoredArtefact:
     """Write what a training gave and load it back. Raises `ModelUnusable` when the network cannot be exported."""
     folder.mkdir(parents=True, exist_ok=True)
     about = {
@@ -84,7 +82,7 @@ def write_artefact(
     return read_artefact(folder)
 
 
-def read_artefact(folder: Path, digest: str | None = None) -> Artefact:
+def read_artefact(folder: Path, digest: str | None = None) -> StoredArtefact:
     """Load an artefact, once per process and content. Raises `ModelUnusable` for one that is damaged or foreign.
 
     digest: what its files must add up to.
@@ -106,13 +104,13 @@ def artefact_digest(folder: Path) -> str:
 
 
 @lru_cache(maxsize=16)
-def _read(folder: Path, digest: str) -> Artefact:
+def _read(folder: Path, digest: str) -> StoredArtefact:
     try:
         about = json.loads((folder / "model.json").read_text())
         with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
             loaded = {name: arrays[name] for name in arrays.files}
         config = find_model(about["kind"]).config.model_validate(about["config"])
-        return Artefact(
+        return StoredArtefact(
             folder,
             about["kind"],
             about["code"],

@@ -2,10 +2,10 @@
 
 lake/<table>/<movie_id>.parquet              a cell
 lake/failures/<task>/<movie_id>.parquet      why a cell could not be made
-lake/quality/<time>.parquet                  what was measured of new cells (see `cinelake.quality`)
-lake/published/…                             compacted copies (see `cinelake.published`)
+lake/quality/<time>.parquet                  what was measured of new cells (see `cinelake.query.quality`)
+lake/published/…                             compacted copies (see `cinelake.lake.published`)
 lake/_tmp/…                                  unfinished files; nothing reads them
-lake/_index.sqlite                           a cache of footers (see `cinelake.index`)
+lake/_index.sqlite                           a cache of footers (see `cinelake.lake.index`)
 """
 
 from __future__ import annotations
@@ -25,16 +25,13 @@ import pyarrow.parquet as pq
 from cinelake.spec.contract import ENUM, Column, Contract
 from cinelake.errors import ContractViolation, FilmError, InputChanged, UsageError
 from cinelake.storage.store import Place, Storage, storage_errors
+from cinelake.spec.names import MOVIE_ID, TABLE_NAME, RESERVED
 
 FOOTER_KEY = b"cinelake"
 ROWS_PER_GROUP = 65_536
 BYTES_PER_GROUP = 8 << 20
 TAIL_BYTES = 64 << 10
 """How much of a file's end is read at once for its footer."""
-MOVIE_ID = re.compile(r"[a-z0-9_]{1,96}")
-TABLE_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
-RESERVED = ("failures", "quality", "published")
-"""Folders of the lake that are no table of films."""
 
 FAILURES = Contract(
     table="failures",
@@ -94,7 +91,7 @@ class Footer:
 
 
 class CellReader:
-    """A committed table of one film; satisfies `cinelake.task.TableReader`."""
+    """A committed table of one film; satisfies `cinelake.spec.task.TableReader`."""
 
     def __init__(self, lake: Lake, table: str, movie_id: str):
         self._lake, self._table, self._movie_id = lake, table, movie_id

@@ -16,9 +16,10 @@ from typing import Any
 
 from pyarrow import fs
 
-from cinelake.lake.artefact import FILES, Artefact, artefact_digest, read_artefact
+from cinelake.lake.artefact import FILES, artefact_digest, read_artefact
+from cinelake.spec.model import Artefact
 from cinelake.errors import ModelUnusable, StorageError, UnknownName
-from cinelake.lake.onnx import cache_folder
+from cinelake.storage.environment import cache_folder
 from cinelake.lake.cells import Lake
 from cinelake.storage.store import Storage, storage_errors
 

@@ -22,40 +22,22 @@ import numpy.typing as npt
 from blake3 import blake3
 
 from cinelake.errors import EngineUnavailable, ModelUnusable, did_you_mean
+from cinelake.storage.content import file_digest
+from cinelake.storage.environment import cache_folder
+from cinelake.spec.arrays import Device
 
-Device = Literal["cpu", "cuda"]
 Array = npt.NDArray[Any]
 
 _PROVIDERS: dict[Device, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 _LOADING = threading.Lock()
 
 
-def file_digest(path: Path) -> str:
-    """32 hexadecimal digits of a file's content; read once per process while path, size and time stay the same."""
-    stat = path.stat()
-    return _digest_of(str(path), stat.st_size, stat.st_mtime_ns)
 
 
-@lru_cache(maxsize=256)
-def _digest_of(path: str, size: int, mtime_ns: int) -> str:
-    with Path(path).open("rb") as file:
-        digest = blake3()
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest(length=16)
 
 
-def files_digest(paths: Sequence[Path]) -> str:
-    """32 hexadecimal digits of several files: their names and contents, in the order of their names."""
-    digest = blake3()
-    for path in sorted(paths, key=lambda p: p.name):
-        digest.update(f"{path.name}\0{file_digest(path)}\0".encode())
-    return digest.hexdigest(length=16)
 
 
-def cache_folder() -> Path:
-    """Where exported networks are kept: `CINELAKE_CACHE`, else `~/.cache/cinelake`. Deleting it loses nothing."""
-    return Path(os.environ.get("CINELAKE_CACHE") or Path.home() / ".cache" / "cinelake")
 
 
 def inference_threads() -> int:

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from cinelake.spec.contract import Contract
 from cinelake.errors import InputChanged
-from cinelake.plan.keys import digest
+from cinelake.storage.content import digest
 from cinelake.lake.cells import FOOTER_KEY, Footer, Lake
 from cinelake.lake.published import (COMPRESSION, PublishedFile, PublishedTable, PublishedVersion, file_parts, published_schema)
 from cinelake.storage.store import Place, storage_errors

@@ -17,9 +17,22 @@ import numpy as np
 import numpy.typing as npt
 
 from cinelake.errors import UsageError
-from cinelake.lake.onnx import cache_folder
+from cinelake.storage.environment import cache_folder
+import importlib
+import importlib.util
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any
+import numpy.typing as npt
+from cinelake.errors import UnknownName
+from cinelake.spec.discovery import installed
+from cinelake.spec.labels import LabelContract
+from cinelake.spec.task import Params, Resources, TableReader
+from cinelake.spec.arrays import Array
+from cinelake.spec.model import Example
 
-Array = npt.NDArray[Any]
 FREE_SHARE = 0.25
 BYTES_PER_GB = 10**9
 
@@ -79,3 +92,12 @@ def _on_disk(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     cache_folder().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=cache_folder()) as file:
         return np.memmap(file, dtype, "w+", shape=shape)
+
+
+def joined(examples: Sequence[Example], name: str, *, of: str = "features", known: bool = True) -> Array:
+    """One array of all examples on end, first axis steps; only the known steps unless told otherwise.
+
+    What does not fit memory is on disk (`cinelake.lake.spill`).
+    """
+    parts = [(example.features if of == "features" else example.targets)[name] for example in examples]
+    return stacked(parts, [example.targets["known"] for example in examples] if known else None)

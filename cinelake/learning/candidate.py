@@ -10,14 +10,15 @@ import numpy as np
 import pyarrow.compute as pc
 
 from cinelake.errors import CannotTrain, ModelUnusable, TrainingFailed
-from cinelake.lake.artefact import Artefact, write_artefact
+from cinelake.lake.artefact import write_artefact
 from cinelake.learning.dataset import Dataset, OnFilm, gather, known_steps
 from cinelake.learning.split import Split, split
 from cinelake.manifest.document import Manifest, ModelEntry
-from cinelake.plan.keys import digest
-from cinelake.spec.model import Arrays, Example, Judgement, Model, Scores
+from cinelake.spec.arrays import Arrays
+from cinelake.spec.model import Artefact, Example, Judgement, Model, Scores
 from cinelake.spec.task import Params
 from cinelake.spec.training import Training
+from cinelake.storage.content import digest
 
 
 @dataclass(frozen=True)

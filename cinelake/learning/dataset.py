@@ -13,13 +13,14 @@ import pyarrow as pa
 from cinelake.errors import CannotTrain, CinelakeError
 from cinelake.labels.store import LabelSet, label_versions, no_labels, read_labels
 from cinelake.lake.cells import Lake
-from cinelake.lake.onnx import cache_folder
 from cinelake.lake.spill import Shelf
 from cinelake.manifest.document import Manifest, ModelEntry
 from cinelake.plan.build import Planning, plan_manifest
-from cinelake.plan.keys import digest
-from cinelake.spec.model import Arrays, Example
+from cinelake.spec.arrays import Arrays
+from cinelake.spec.model import Example
 from cinelake.spec.task import TableReader
+from cinelake.storage.content import digest
+from cinelake.storage.environment import cache_folder
 
 OnFilm = Callable[[int, int, str], None]
 """Told before each film: how many are done, how many there are, which one comes."""
@@ -69,7 +70,7 @@ def gather(
 
     A model whose films teach without labels (`least_classes` 0) has all films where no labels are named nor imported.
 
-    label_set: another set than the model's own. Features that do not fit memory are on disk (`cinelake.shelf`).
+    label_set: another set than the model's own. Features that do not fit memory are on disk (`cinelake.lake.spill`).
     Raises `CannotTrain` when there is nothing to learn from, with what to do.
     """
     planning = plan_manifest(manifest)

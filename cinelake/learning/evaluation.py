@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cinelake.errors import CannotTrain, UsageError
-from cinelake.lake.artefact import Artefact
 from cinelake.lake.cells import Lake
 from cinelake.lake.champions import find_applied, open_applied
 from cinelake.learning.candidate import score_on, scored
@@ -15,7 +14,7 @@ from cinelake.learning.dataset import Dataset, gather
 from cinelake.learning.gate import Interval, bootstrap, compare
 from cinelake.learning.split import split
 from cinelake.manifest.document import Manifest, ModelEntry
-from cinelake.spec.model import Example, Scores
+from cinelake.spec.model import Artefact, Example, Scores
 
 
 @dataclass(frozen=True)

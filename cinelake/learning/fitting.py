@@ -18,7 +18,8 @@ import numpy as np
 from cinelake.errors import TrainingFailed
 from cinelake.lake.onnx import import_tensorflow
 from cinelake.lake.spill import is_on_disk
-from cinelake.spec.model import Array, Scores
+from cinelake.spec.arrays import Array
+from cinelake.spec.model import Scores
 from cinelake.spec.training import Training
 
 Loss = Callable[[Any, Any, Any], Any]
@@ -58,7 +59,7 @@ def over_rows(
 
     x: (rows, …) float32; y: (rows, …); weight: (rows,). The order is drawn anew each epoch from the seed; the last
     batch of an epoch is filled up with the epoch's first rows at weight 0, so that all have one size. Rows on disk
-    (`cinelake.shelf`) are read batch by batch, the next while one is learned from, in the same order.
+    (`cinelake.lake.spill`) are read batch by batch, the next while one is learned from, in the same order.
     """
     tf = import_tensorflow()
     step = _step(tf, network, optimizer, loss)

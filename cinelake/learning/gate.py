@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cinelake.spec.model import Array, Judgement, Scores
+from cinelake.spec.arrays import Array
+from cinelake.spec.model import Judgement, Scores
 
 ROUNDS = 1000
 CONFIDENCE = 0.95

@@ -1,9 +1,9 @@
 """Features of imported images: the lake's own tasks, run over images as if they were a film of one shot each.
 
 So that pictures in folders can be learned from, tables `frames` and `shots` are made of an image film (see
-`cinelake.label_images`), and the table tasks that a model needs (`embeddings`, `faces`) run on them in memory. What
+`cinelake.labels.images`), and the table tasks that a model needs (`embeddings`, `faces`) run on them in memory. What
 they give is cached by what went into it, so a second training does not embed again. Of a film of patches (see
-`cinelake.label_patches`) table `faces` is made, and nothing else.
+`cinelake.labels.patches`) table `faces` is made, and nothing else.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ import pyarrow.parquet as pq
 from cinelake.errors import CannotTrain, FilmError, StorageError
 from cinelake.labels.patches import PATCH, holds_patches
 from cinelake.lake.cells import CellWriter, Footer
-from cinelake.lake.onnx import file_digest
 from cinelake.manifest.tasks import TaskEntry
 from cinelake.media.luma import measure
 from cinelake.plan.keys import Recipe, key_params
 from cinelake.spec.contract import Column, Contract
 from cinelake.spec.task import Film, TableReader, find_task
+from cinelake.storage.content import file_digest
 from cinelake.storage.store import storage_errors
 
 ROWS_TOGETHER = 64
 
 
 class MemoryTable:
-    """A table in memory; satisfies `cinelake.task.TableReader`."""
+    """A table in memory; satisfies `cinelake.spec.task.TableReader`."""
 
     def __init__(self, table: pa.Table):
         self.table = table
@@ -51,7 +51,7 @@ class MemoryTable:
 
 
 class FileTable:
-    """A table in a Parquet file of one's own; satisfies `cinelake.task.TableReader`."""
+    """A table in a Parquet file of one's own; satisfies `cinelake.spec.task.TableReader`."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -85,7 +85,7 @@ def patch_bytes() -> int:
 
 
 def patch_table(path: Path) -> pa.Table:
-    """Table `faces` of a patch film (see `cinelake.label_patches`): patch n is the only face of picture n, at second n.
+    """Table `faces` of a patch film (`cinelake.labels.patches`): patch n is the only face of picture n, at second n.
 
     Raises `StorageError` when the file is damaged.
     """

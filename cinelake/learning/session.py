@@ -16,17 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from cinelake.errors import CannotTrain, ModelUnusable
-from cinelake.lake.artefact import Artefact
 from cinelake.lake.cells import Lake
 from cinelake.lake.champions import mirror_version, open_applied, read_mirror
 from cinelake.learning.candidate import Candidate, Prepared, evaluate, judge_champion, prepare, scored, train_artefact
 from cinelake.learning.card import model_card
 from cinelake.learning.gate import Interval, Verdict, decide
 from cinelake.manifest.document import Manifest
-from cinelake.plan.keys import digest
-from cinelake.spec.model import Judgement, Scores
+from cinelake.spec.model import Artefact, Judgement, Scores
 from cinelake.spec.task import Params
 from cinelake.spec.training import Training
+from cinelake.storage.content import digest
 from cinelake.storage.locks import alone
 
 Event = dict[str, Any]

@@ -23,9 +23,9 @@ from cinelake.learning.candidate import judge_all as judge
 from cinelake.learning.candidate import predict_all as predict
 from cinelake.learning.split import folds
 from cinelake.manifest.document import Manifest, ModelEntry
-from cinelake.plan.keys import digest
 from cinelake.spec.model import Example, Scores
 from cinelake.spec.training import Training
+from cinelake.storage.content import digest
 from cinelake.storage.locks import alone
 
 FOLDS = 3

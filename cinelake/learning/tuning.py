@@ -19,9 +19,9 @@ from cinelake.learning.jobs import TrainingJob
 from cinelake.learning.session import OnEvent, Request, TrainingSummary
 from cinelake.learning.trial import FOLDS, Trial, TrialWork, trial_key, write_trial
 from cinelake.manifest.document import Manifest, ModelEntry
-from cinelake.plan.keys import digest
 from cinelake.spec.space import as_ranges, check_space
 from cinelake.spec.task import Resources
+from cinelake.storage.content import digest
 from cinelake.tracking.runs import TrainingRecord
 
 Place = Callable[[Any], Any]

@@ -194,9 +194,6 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
-
 __all__ = [
     "CatalogueSettings",
     "DefaultSettings",

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from cinelake.errors import UnknownName, did_you_mean
-from cinelake.lake.cells import RESERVED
 from cinelake.manifest.models import ModelEntry, default_entry
 from cinelake.manifest.problems import check, shown
 from cinelake.manifest.sections import EntryOptions
 from cinelake.manifest.yaml import Document, Where
+from cinelake.spec.names import RESERVED
 from cinelake.spec.task import Params, Resources, TaskSpec, find_task, known_tasks, resolve_paths
 
 _ENTRY_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")

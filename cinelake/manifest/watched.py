@@ -25,7 +25,7 @@ def check_watched(document: Document, sections: Sections, entries: Mapping[str, 
 
 def measures_of(entries: Mapping[str, TaskEntry]) -> list[str]:
     """`TABLE.MEASURE` of everything that a bound may be set on."""
-    from cinelake.query.quality import COVERAGE, Watched
+    from cinelake.spec.measures import COVERAGE, Watched
 
     found = [
         f"{name}.{measure.name}"

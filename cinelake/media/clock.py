@@ -22,8 +22,9 @@ from av.error import FFmpegError
 from cinelake.errors import DamagedFilm, DecodeTimeout, NotAFilm
 from cinelake.media.batches import Batch, FrameBatch
 from cinelake.media.ffmpeg import safe_input
-from cinelake.media.probe import PROBE_TIMEOUT_S, Probe, VideoInfo, open_film
+from cinelake.media.probe import PROBE_TIMEOUT_S, open_film
 from cinelake.media.reader import DecodeReport, read_film
+from cinelake.spec.film import Probe, VideoInfo
 from cinelake.spec.task import Stream, VideoClock
 
 INDEXED = ("mov,", "matroska")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cinelake.errors import DamagedFilm, FilmError, FilmMissing, ForbiddenInput, NotAFilm, WorkerLost
-from cinelake.media.probe import Probe
+from cinelake.spec.film import Probe
 
 MAX_DAMAGE = 0.10
 """Above this share of pictures (or of sound packets) that cannot be decoded, the film is damaged."""

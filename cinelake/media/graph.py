@@ -17,7 +17,7 @@ from typing import Any
 import ffmpeg
 
 from cinelake.media.ffmpeg import safe_input
-from cinelake.media.probe import Probe, VideoInfo
+from cinelake.spec.film import Probe, VideoInfo
 from cinelake.spec.task import SoundStream, Stream, VideoClock, VideoStream
 
 NO_SYNCPOINTS = {"syncpoints": "none", "strict": "experimental"}

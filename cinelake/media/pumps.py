@@ -25,7 +25,7 @@ from av.error import FFmpegError
 
 from cinelake.media.batches import Batch, FrameBatch, SoundBatch
 from cinelake.media.graph import THINNING_SLACK, picture_shape
-from cinelake.media.probe import VideoInfo
+from cinelake.spec.film import VideoInfo
 from cinelake.spec.task import SoundStream, Stream, VideoClock, VideoStream
 
 FRAMES = 16

@@ -14,8 +14,9 @@ from cinelake.media.decode_check import DecodeReport, judge
 from cinelake.media.ffmpeg import Ffmpeg, start_ffmpeg, version
 from cinelake.media.graph import build_graph, picture_wishes, sound_wishes
 from cinelake.media.lanes import Consumer, Lane
-from cinelake.media.probe import Probe, open_film
+from cinelake.media.probe import open_film
 from cinelake.media.pumps import PicturePump, Pump, SoundPump
+from cinelake.spec.film import Probe
 from cinelake.spec.task import Stream
 
 __all__ = ["Consumer", "DecodeReport", "Reading", "read_film"]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from cinelake.errors import DamagedFilm
 from cinelake.media.ffmpeg import run_ffmpeg, safe_input
-from cinelake.media.probe import SubtitleInfo, open_film
+from cinelake.media.probe import open_film
+from cinelake.spec.film import SubtitleInfo
 
 TEXT_CODECS = (
     *("ass", "ssa", "subrip", "srt", "webvtt", "mov_text", "text", "eia_608", "hdmv_text_subtitle", "jacosub"),

@@ -30,11 +30,12 @@ from cinelake.lake.cells import Lake
 from cinelake.lake.champions import AppliedModel, find_applied
 from cinelake.lake.index import Entry, Index
 from cinelake.manifest.document import Manifest, TaskEntry
-from cinelake.plan.keys import Recipe, digest, key_params
+from cinelake.plan.keys import Recipe, key_params
 from cinelake.plan.plan import Cell, Plan, Planned, Snapshot, make_plan, select
 from cinelake.run.staging import staging_of
 from cinelake.run.step import Step, StepCell
 from cinelake.spec.task import Film, Resources
+from cinelake.storage.content import digest
 
 PROBLEMS: dict[str, type[FilmError]] = {
     "film_missing": FilmMissing,

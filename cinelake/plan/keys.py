@@ -20,12 +20,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from cinelake.spec.task import Params
-
-
-def digest(value: Any) -> str:
-    """A stable hash of JSON-like data: 32 hexadecimal digits."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return blake2b(text.encode(), digest_size=16).hexdigest()
+from cinelake.storage.content import digest
 
 
 @dataclass(frozen=True)

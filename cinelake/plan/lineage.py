@@ -18,7 +18,8 @@ from cinelake.errors import UnknownName, UsageError
 from cinelake.lake.champions import read_mirror
 from cinelake.manifest.document import TaskEntry
 from cinelake.plan.build import Planning
-from cinelake.spec.code_stamp import ROOM, read_stamp
+from cinelake.spec.code_stamp import ROOT, Stamped
+from cinelake.spec.task import TaskSpec
 
 SHARED = ("frame", "shot", "scene", "beat", "track")
 """Columns by which rows of one table are those of another."""
@@ -72,7 +73,7 @@ def trace(planning: Planning, table: str, movie_id: str) -> Lineage:
         task=made["task"],
         version=made["version"],
         revision=made["revision"],
-        code=_code(entry.task),
+        code=_code(entry.spec),
         stream=_stream(entry),
         params=made["params"],
         model=_model(planning, made.get("model")),
@@ -81,10 +82,9 @@ def trace(planning: Planning, table: str, movie_id: str) -> Lineage:
     )
 
 
-def _code(task: str) -> str:
+def _code(spec: TaskSpec) -> str:
     """The stamp of a task's code; nothing for tasks from elsewhere."""
-    file = ROOM / f"{task}.py"
-    stamp = read_stamp(file) if file.is_file() else None
+    stamp = Stamped(ROOT / "tasks", spec.name, spec).stamp()
     return stamp.code if stamp else ""
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +25,8 @@ import pyarrow.parquet as pq
 from cinelake.lake.cells import QUALITY, Lake
 from cinelake.lake.index import Index
 from cinelake.query.views import arrow_source
-from cinelake.spec.contract import Contract, Measure
+from cinelake.spec.contract import Measure
+from cinelake.spec.measures import COVERAGE, Watched
 from cinelake.storage.store import storage_errors
 
 if TYPE_CHECKING:
@@ -41,25 +42,8 @@ FEWEST_FILMS = 8
 """With fewer films nothing is said to stand out."""
 TOLERANCE = 1e-9
 """Values this near to the median, relatively, are the median: the rest is rounding."""
-ROWS = Measure("rows", "count(*)", "Rows of the film.", "rows", of_nothing=0)
-COVERAGE = "coverage"
-"""The share of the catalogue's films that have a table: a bound may be set on it as on a measure."""
 
 Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Watched:
-    """A table that is watched: its contract, and which entry provides each table that it reads."""
-
-    contract: Contract
-    inputs: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def measures(self) -> tuple[Measure, ...]:
-        """What is measured of it; what counts another table's rows only where the entry reads that table."""
-        own = (measure for measure in self.contract.measures if not measure.per or measure.per in self.inputs)
-        return (*((ROWS,) if self.contract.key else ()), *own)
 
 
 @dataclass(frozen=True)
@@ -186,7 +170,7 @@ def _append(lake: Lake, rows: list[dict[str, Any]], at: datetime.datetime) -> No
 
 
 def history(lake: Lake) -> pa.Table:
-    """Every value that was ever measured, oldest first; see the contract `cinelake.lake.QUALITY`."""
+    """Every value that was ever measured, oldest first; see the contract `cinelake.lake.cells.QUALITY`."""
     files = sorted(lake.storage.files(FOLDER))
     with storage_errors("reading what was measured"):
         parts = [_read(lake, name) for name in files]

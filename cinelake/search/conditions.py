@@ -1,6 +1,6 @@
 """Where in a lake's films conditions hold: tags, characters, affect. One question to DuckDB each, whatever the films.
 
-The spans themselves, and how several conditions meet, are `cinelake.supercut`'s.
+The spans themselves, and how several conditions meet, are `export.supercut`'s.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import numpy.typing as npt
 from cinelake.errors import UnknownName, UsageError
 from cinelake.lake.cells import Lake
 from cinelake.query.views import open_query
+from cinelake.search.spans import Span, affect_condition, combined, merged
 from cinelake.spec.contract import Contract
-from export.supercut import Span, affect_condition, combined, merged
 
 SpansOfFilms = dict[str, list[Span]]
 ASKED = ("tag_shots", "shots", "appearances", "affect")

@@ -23,9 +23,10 @@ import numpy.typing as npt
 
 from cinelake.errors import StorageError
 from cinelake.lake.cells import Lake
-from cinelake.lake.onnx import cache_folder, inference_threads
+from cinelake.lake.onnx import inference_threads
 from cinelake.search.moments import Hit, Samples, best, hit_at
 from cinelake.search.vectors import Floats, read_samples
+from cinelake.storage.environment import cache_folder
 
 FORMAT = 1
 REMEMBERED = 1000

@@ -169,7 +169,7 @@ def _as_frame(path: Path, frames: Mapping[str, Any]) -> bytes:
 
 
 class _OnePicture:
-    """A table `frames` of one picture; satisfies `cinelake.task.TableReader`."""
+    """A table `frames` of one picture; satisfies `cinelake.spec.task.TableReader`."""
 
     def __init__(self, jpeg: bytes):
         shot, number = pa.array([None], pa.int32()), pa.array([0], pa.int64())

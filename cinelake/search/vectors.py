@@ -18,8 +18,8 @@ import pyarrow as pa
 from cinelake.errors import UsageError
 from cinelake.lake.cells import Lake
 from cinelake.lake.onnx import inference_threads
-from cinelake.plan.keys import digest
 from cinelake.search.moments import Hit, Samples, best, hits_of
+from cinelake.storage.content import digest
 
 PLACES = ("frame", "time_s", "shot")
 """Columns of a table of vectors that say where a vector is from."""

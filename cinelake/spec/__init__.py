@@ -1,1 +1,1 @@
-"""How tasks, models, tables and labels are declared, and how they are found by name. Nothing here touches a lake or a film."""
+"""How tasks, models, tables and labels are declared, and found by name. Nothing here touches a lake or a film."""

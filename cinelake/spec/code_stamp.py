@@ -1,103 +1,170 @@
-"""Fingerprints of tasks' and models' code: whoever changes what one does raises its version, or says why not.
+"""Stamps of tasks' and models' code: whoever changes what one does raises its version, or says why not.
 
-    python -m cinelake.fingerprint                                    list those whose stamp does not fit
-    python -m cinelake.fingerprint --stamp shots models/scenes        stamp those whose version or revision was raised
-    python -m cinelake.fingerprint --stamp shots --same-output "…"    … or whose output is the same, and why
+    python -m cinelake.spec.code_stamp                                    list those whose stamp does not fit
+    python -m cinelake.spec.code_stamp --stamp shots models/scenes        stamp those whose version was raised
+    python -m cinelake.spec.code_stamp --stamp shots --same-output "…"    … or whose output is the same, and why
 
-The stamp is one line in the task's own file: `CODE = "v1.r1 3f62a9c0b1d24e57"`. A cell's key holds a task's version,
-not its code; so a lake made by older code would pass as fresh, and this is what asks about it. Comments, docstrings
-and layout do not count; private modules beside the task (`tasks/_cuts.py`) do, as far as it imports them. A model's
-stamp has no revision: champions trained under another version of its code are not applied until it is trained again.
+Stamps lie in one `stamps.json` a room. A cell's key holds a task's version, not its code; so a lake made by older code
+would pass as fresh, and this is what asks about it. Comments, docstrings and layout do not count; the other files of
+the task's folder, and what it shares with others of its room, do as far as it imports them. A model's stamp has no
+revision: champions trained under another version of its code are not applied until it is trained again.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
-import re
+import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from cinelake.errors import UnknownName, UsageError
+from cinelake.spec.discovery import Room, names_in
 from cinelake.spec.model import Model, find_model
 from cinelake.spec.task import TaskSpec, find_task
 
-LINE = 120
-"""How long the stamp's line may be."""
-ROOM = Path(__file__).parent.parent / "tasks"
-MODELS = Path(__file__).parent.parent / "models"
-STAMP = re.compile(
-    r'^CODE = "(?P<declared>v\d+(?:\.r\d+)?) (?P<code>[0-9a-f]{16})"(?:  # same output: (?P<why>.+))?$', re.M
-)
-
+ROOT = Path(__file__).parents[2]
+STAMPS = "stamps.json"
+MAX_WORDS = 120
+"""How many characters may say why the output is the same."""
 
 CHANGED = """\
-the code of {file} (or of a private module that it imports) changed, and it is still {declared}:
+the code of {name} (or of a file that it imports) changed, and it is still {declared}:
 cells that the old code made would pass as fresh. Do one of three things:
 - the meaning of the output changed: raise `version` in its @task (descendants are made anew too), then run
   `{command}`
 - only this table changed (a column added): raise `revision` in its @task, then run the same
 - the output is the same: run `{command} --same-output "why it is the same"`"""
 CHANGED_MODEL = """\
-the code of {file} (or of a private module that it imports) changed, and it is still {declared}:
+the code of {name} (or of a file that it imports) changed, and it is still {declared}:
 versions that the old code trained would pass as fitting. Do one of two things:
 - features or predictions mean something else: raise `version` in its MODEL (it must be trained again), then run
   `{command}`
 - they are the same: run `{command} --same-output "why they are the same"`"""
-Declared = TaskSpec | Model
 
 
 @dataclass(frozen=True)
-class Stamp:
-    """What a task's file says of its code: version and revision, fingerprint, why the output is the same."""
+class CodeStamp:
+    """What was said of a task's or model's code: its version and revision, a digest, why the output is the same."""
 
     declared: str
     code: str
-    why: str = ""
+    same_output: str = ""
 
     def __str__(self) -> str:
-        return f'CODE = "{self.declared} {self.code}"' + (f"  # same output: {self.why}" if self.why else "")
+        return f"{self.declared} {self.code}" + (f" (same output: {self.same_output})" if self.same_output else "")
 
 
-def code_fingerprint(path: Path) -> str:
-    """16 hexadecimal digits of the code of a task's file and of the private modules that it imports."""
-    parts = [f"{module.stem} {_code(module)}" for module in sorted(_modules(path))]
-    return blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()
+@dataclass(frozen=True)
+class Stamped:
+    """A task or model of a room, its declaration, and the folder of its room."""
+
+    folder: Path
+    name: str
+    declaration: TaskSpec | Model
+
+    @property
+    def known_as(self) -> str:
+        """As `--stamp` takes it: tasks by their names, models as `models/NAME`."""
+        return f"models/{self.name}" if isinstance(self.declaration, Model) else self.name
+
+    @property
+    def path(self) -> Path:
+        """Its file: `NAME.py`, or `NAME/__init__.py`."""
+        file = self.folder / f"{self.name}.py"
+        return file if file.is_file() else self.folder / self.name / "__init__.py"
+
+    @property
+    def declared(self) -> str:
+        """Its version, as a stamp has it; of a task its revision too."""
+        version = f"v{self.declaration.version}"
+        return version if isinstance(self.declaration, Model) else f"{version}.r{self.declaration.revision}"
+
+    def stamp(self) -> CodeStamp | None:
+        """The stamp in the room's file; None where there is none."""
+        kept = _stamps(self.folder).get(self.name)
+        return CodeStamp(**kept) if kept else None
+
+    def digest(self) -> str:
+        """16 hexadecimal digits of the code of its file and of the files of its room that it imports."""
+        files = sorted(_imported(self.folder, self.path))
+        parts = [f"{path.relative_to(self.folder).as_posix()} {_code(path)}" for path in files]
+        return blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()
+
+    def complaint(self) -> str:
+        """What does not fit between code and stamp, and what to do; empty when all fits."""
+        stamp = self.stamp()
+        command = f"python -m cinelake.spec.code_stamp --stamp {self.known_as}"
+        name = f"{self.folder.name}/{self.path.relative_to(self.folder).as_posix()}"
+        if stamp is None:
+            return f"{name} has no stamp of its code: run `{command}`"
+        if stamp.declared != self.declared:
+            return f"{name} is now {self.declared}, its stamp says {stamp.declared}: run `{command}`"
+        if stamp.code == self.digest():
+            return ""
+        words = CHANGED_MODEL if isinstance(self.declaration, Model) else CHANGED
+        return words.format(name=name, declared=self.declared, command=command)
+
+    def renew(self, same_output: str = "") -> CodeStamp:
+        """Write the stamp of its present code.
+
+        Raises `UsageError` when the code changed, version and revision did not, and no words say that the output is
+        the same.
+        """
+        old, code = self.stamp(), self.digest()
+        if old and old.code != code and old.declared == self.declared and not same_output:
+            raise UsageError(self.complaint())
+        kept = old.same_output if old and (old.code, old.declared) == (code, self.declared) else ""
+        words = " ".join(same_output.split()) or kept
+        if len(words) > MAX_WORDS:
+            raise UsageError(f"say it in {MAX_WORDS} characters, received {words!r}")
+        new = CodeStamp(self.declared, code, words)
+        stamps = {**_stamps(self.folder), self.name: {k: v for k, v in asdict(new).items() if v}}
+        text = json.dumps(dict(sorted(stamps.items())), indent=1, ensure_ascii=False)
+        (self.folder / STAMPS).write_text(f"{text}\n", encoding="utf-8")
+        return new
 
 
-def _modules(path: Path) -> set[Path]:
-    """The file and, transitively, the private modules beside it that it imports."""
-    found, waiting = set(), [path]
+def _stamps(folder: Path) -> dict[str, Any]:
+    file = folder / STAMPS
+    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else {}
+
+
+def _imported(room: Path, path: Path) -> set[Path]:
+    """The file and, transitively, what it imports of its room but for other tasks or models themselves."""
+    found: set[Path] = set()
+    waiting = [path]
     while waiting:
-        module = waiting.pop()
-        if module not in found:
-            found.add(module)
-            waiting += [path.parent / f"{name}.py" for name in _private_imports(module)]
+        file = waiting.pop()
+        if file not in found:
+            found.add(file)
+            waiting += _imports(room, file)
     return found
 
 
-def _private_imports(path: Path) -> Iterator[str]:
-    """Names of private modules of the same folder that a module imports, on top or inside functions."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        imported = [alias.name for alias in node.names] if isinstance(node, (ast.Import, ast.ImportFrom)) else []
+def _imports(room: Path, path: Path) -> Iterator[Path]:
+    """Files inside the folders of the room that a file imports, on top or inside functions."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
-            imported = [node.module or "", *(f"{node.module or ''}.{name}" for name in imported)]
-        for name in (part for text in imported for part in text.split(".")):
-            if name.startswith("_") and (path.parent / f"{name}.py").is_file():
-                yield name
+            names = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        for parts in (name.split(".") for name in names):
+            file = room.joinpath(*parts[1:]).with_suffix(".py")
+            if parts[0] == room.name and len(parts) > 2 and file.is_file():
+                yield file
 
 
 def _code(path: Path) -> str:
-    """A module's code without comments, docstrings, layout and its own stamp."""
-    tree = ast.parse(path.read_text())
-    tree.body = [node for node in tree.body if not _is_stamp(node)]
+    """A file's code without comments, docstrings and layout."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
-            node.body = [part for part in node.body if not _is_words(part)]
+            node.body = [part for part in node.body if not _is_docstring(part)]
     return _dump(tree)
 
 
@@ -109,96 +176,26 @@ def _dump(node: Any) -> str:
     return f"[{','.join(map(_dump, node))}]" if isinstance(node, list) else repr(node)
 
 
-def _is_stamp(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["CODE"]
-
-
-def _is_words(node: ast.stmt) -> bool:
-    """A docstring: of a module, class or function, or below a field."""
+def _is_docstring(node: ast.stmt) -> bool:
+    """Whether it is one: of a module, class or function, or below a field."""
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
-def read_stamp(path: Path) -> Stamp | None:
-    """The stamp in a task's file; None where there is none."""
-    found = STAMP.search(path.read_text())
-    return Stamp(found["declared"], found["code"], found["why"] or "") if found else None
-
-
-def complaint(path: Path, spec: Declared) -> str:
-    """What does not fit between a task's or model's code and its stamp, and what to do; empty when all fits."""
-    stamp, code = read_stamp(path), code_fingerprint(path)
-    is_model = isinstance(spec, Model)
-    file = f"{'models' if is_model else 'tasks'}/{path.name}"
-    command = f"python -m cinelake.fingerprint --stamp {'models/' * is_model}{path.stem}"
-    if stamp is None:
-        return f"{file} has no stamp of its code: run `{command}`"
-    if stamp.code == code and stamp.declared == _declared(spec):
-        return ""
-    if stamp.declared != _declared(spec):
-        return f"{file} is now {_declared(spec)}, its stamp says {stamp.declared}: run `{command}`"
-    return (CHANGED_MODEL if is_model else CHANGED).format(file=file, declared=stamp.declared, command=command)
-
-
-def stamp_task(path: Path, spec: Declared, same_output: str = "") -> Stamp:
-    """Write the stamp of a task's present code into its file; gives it.
-
-    Raises `UsageError` when the code changed, version and revision did not, and no words say that the output is the
-    same.
-    """
-    old, code = read_stamp(path), code_fingerprint(path)
-    unanswered = old is not None and old.code != code and old.declared == _declared(spec)
-    if unanswered and not same_output:
-        raise UsageError(complaint(path, spec))
-    kept = old.why if old and (old.code, old.declared) == (code, _declared(spec)) else ""
-    stamp = Stamp(_declared(spec), code, " ".join(same_output.split()) or kept)
-    if len(str(stamp)) > LINE:
-        raise UsageError(f"say it in {LINE - len(str(replace(stamp, why='')))} characters, received {stamp.why!r}")
-    text = path.read_text()
-    path.write_text(STAMP.sub(lambda _: str(stamp), text) if old else _with_stamp(text, stamp))
-    return stamp
-
-
-def _declared(spec: Declared) -> str:
-    return f"v{spec.version}" if isinstance(spec, Model) else f"v{spec.version}.r{spec.revision}"
-
-
-def _with_stamp(text: str, stamp: Stamp) -> str:
-    """The file's text with a stamp below its docstring and imports."""
-    body = ast.parse(text).body
-    top = [
-        node.end_lineno or 0 for place, node in enumerate(body) if _is_import(node) or (not place and _is_words(node))
+def stamped(root: Path = ROOT) -> dict[str, Stamped]:
+    """Name as `--stamp` takes it → task or model, of this checkout's rooms (what packages add is theirs to stamp)."""
+    rooms: tuple[Room, ...] = get_args(Room)
+    found = [
+        Stamped(root / room, name, find_task(name) if room == "tasks" else find_model(name))
+        for room in rooms
+        for name in names_in(room)
     ]
-    lines = text.splitlines(keepends=True)
-    line = max(top, default=0)
-    return "".join([*lines[:line], f"\n{stamp}\n", *lines[line:]])
-
-
-def _is_import(node: ast.stmt) -> bool:
-    if isinstance(node, ast.If):
-        return "TYPE_CHECKING" in ast.unparse(node.test)
-    return isinstance(node, (ast.Import, ast.ImportFrom))
-
-
-def task_files() -> list[Path]:
-    """The files of the tasks room, one a task."""
-    return sorted(path for path in ROOM.glob("*.py") if not path.name.startswith("_"))
-
-
-def model_files() -> list[Path]:
-    """The files of the models room, one a model."""
-    return sorted(path for path in MODELS.glob("*.py") if not path.name.startswith("_"))
-
-
-def stamped() -> dict[str, tuple[Path, Declared]]:
-    """Name as `--stamp` takes it → file and declaration: tasks by their names, models as `models/NAME`."""
-    tasks = {path.stem: (path, find_task(path.stem)) for path in task_files()}
-    return {**tasks, **{f"models/{path.stem}": (path, find_model(path.stem)) for path in model_files()}}
+    return {one.known_as: one for one in found if one.path.is_file()}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """List or stamp; gives the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m cinelake.fingerprint", description="Stamps of code.")
-    parser.add_argument("--stamp", nargs="+", metavar="TASK", default=[], help="write the stamps of these")
+    parser = argparse.ArgumentParser(prog="python -m cinelake.spec.code_stamp", description="Stamps of code.")
+    parser.add_argument("--stamp", nargs="+", metavar="NAME", default=[], help="write the stamps of these")
     parser.add_argument("--same-output", metavar="WORDS", default="", help="why the changed code gives the same output")
     given = parser.parse_args(arguments)
     known = stamped()
@@ -206,13 +203,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name in given.stamp:
             if name not in known:
                 raise UnknownName("task", name, known)
-            print(f"{name}: {stamp_task(*known[name], given.same_output)}")
+            print(f"{name}: {known[name].renew(given.same_output)}")
     except UsageError as error:
         print(error, file=sys.stderr)
         return error.exit_code
     if given.stamp:
         return 0
-    complaints = [told for path, spec in known.values() if (told := complaint(path, spec))]
+    complaints = [complaint for one in known.values() if (complaint := one.complaint())]
     print("\n".join(complaints) or "every stamp fits its code")
     return 1 if complaints else 0
 

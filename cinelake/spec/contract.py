@@ -63,7 +63,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Measure:
-    """What is measured of a film's rows and watched over the catalogue (see `cinelake.quality`).
+    """What is measured of a film's rows and watched over the catalogue (see `cinelake.query.quality`).
 
     sql: an aggregate in SQL over the film's rows. unit: of its value. per: a table that the task reads; the value is
     divided by the number of its rows. of_nothing: the value of a film without a row; None: there is none.

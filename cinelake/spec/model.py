@@ -13,30 +13,23 @@ The platform owns the data, the split, the evaluation, the gate and the cards; t
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any
-
-import numpy.typing as npt
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 from cinelake.errors import UnknownName
-from cinelake.lake.spill import stacked
-from cinelake.spec.discovery import installed
+from cinelake.spec.arrays import Array, Arrays, Device
+from cinelake.spec.discovery import load, names_in
 from cinelake.spec.labels import LabelContract
 from cinelake.spec.task import Params, Resources, TableReader
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from cinelake.lake.artefact import Artefact
     from cinelake.spec.training import Training
 
-Array = npt.NDArray[Any]
-Arrays = dict[str, Array]
 Judgement = dict[str, Array]
 """What one film (or block) contributes to the scores: counts, or labels beside predictions; small arrays."""
 Scores = dict[str, float]
@@ -64,6 +57,40 @@ class Example:
         features = {name: values[start:end] for name, values in self.features.items()}
         targets = {name: values[start:end] for name, values in self.targets.items()}
         return Example(self.movie_id, self.group, features, targets)
+
+
+class Artefact(Protocol):
+    """A trained model as the code of its kind sees it; `cinelake.lake.artefact` loads one from its folder.
+
+    kind: the model in `models/` whose code applies it. code: the `version` of that code when it was trained.
+    inputs: table → identity of what makes it, as it was for training (see `cinelake.plan.plan.Planned.identity`).
+    trained_on: films that it has learned from, those it was stopped by included. digest: of its files.
+    """
+
+    @property
+    def folder(self) -> Path: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def code(self) -> int: ...
+    @property
+    def config(self) -> Any: ...
+    @property
+    def facts(self) -> dict[str, Any]: ...
+    @property
+    def arrays(self) -> Arrays: ...
+    @property
+    def inputs(self) -> dict[str, str]: ...
+    @property
+    def trained_on(self) -> tuple[str, ...]: ...
+    @property
+    def digest(self) -> str: ...
+
+    def run(self, x: Array, device: Device = "cpu") -> Array:
+        """The network's output for an input (batch, …), as ONNX Runtime gives it."""
+
+    def run_rows(self, x: Array, batch_size: int = 256, device: Device = "cpu") -> Array:
+        """The network's output for rows (rows, …), in padded batches of one size: the same bits on every engine."""
 
 
 @dataclass
@@ -167,22 +194,16 @@ class Model:
 
 @cache
 def known_models() -> tuple[str, ...]:
-    """Names of all kinds of models: modules of the `models` room and entry points of group `cinelake.models`."""
-    names = set(installed("cinelake.models"))
-    room = importlib.util.find_spec("models")
-    for place in (room.submodule_search_locations or []) if room else []:
-        names |= {module.name for module in pkgutil.iter_modules([place]) if not module.name.startswith("_")}
-    return tuple(sorted(names))
+    """Names of all kinds of models: folders of the room `models`, and entry points of group `cinelake.models`."""
+    return names_in("models")
 
 
 @cache
 def find_model(name: str) -> Model:
     """The declaration of the kind of model called `name`; raises `UnknownName` with close matches."""
-    if point := installed("cinelake.models").get(name):
-        return _declared(point.load(), name)
     if name not in known_models():
         raise UnknownName("model", name, known_models())
-    return _declared(importlib.import_module(f"models.{name}"), name)
+    return _declared(load("models", name), name)
 
 
 def _declared(found: Any, name: str) -> Model:
@@ -190,12 +211,3 @@ def _declared(found: Any, name: str) -> Model:
     if not isinstance(declared, Model):
         raise UnknownName("model", name, [n for n in known_models() if n != name])
     return declared
-
-
-def joined(examples: Sequence[Example], name: str, *, of: str = "features", known: bool = True) -> Array:
-    """One array of all examples on end, first axis steps; only the known steps unless told otherwise.
-
-    What does not fit memory is on disk (`cinelake.shelf`).
-    """
-    parts = [(example.features if of == "features" else example.targets)[name] for example in examples]
-    return stacked(parts, [example.targets["known"] for example in examples] if known else None)

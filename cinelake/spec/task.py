@@ -20,9 +20,6 @@ comes before `finish`.
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import pkgutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -33,12 +30,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cinelake.errors import UnknownName
 from cinelake.spec.contract import Contract
-from cinelake.spec.discovery import installed
+from cinelake.spec.discovery import load, names_in
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from cinelake.media.probe import Probe
+    from cinelake.spec.film import Probe
 
 
 ManifestPath = Annotated[Path, "manifest-relative"]
@@ -236,22 +233,16 @@ def _reads_of(reads: Any) -> Callable[[Any], Reads]:
 
 @cache
 def known_tasks() -> tuple[str, ...]:
-    """Names of all tasks: modules of the `tasks` room and entry points of group `cinelake.tasks`."""
-    names = set(installed("cinelake.tasks"))
-    room = importlib.util.find_spec("tasks")
-    for place in (room.submodule_search_locations or []) if room else []:
-        names |= {module.name for module in pkgutil.iter_modules([place]) if not module.name.startswith("_")}
-    return tuple(sorted(names))
+    """Names of all tasks: modules and folders of the room `tasks`, and entry points of group `cinelake.tasks`."""
+    return names_in("tasks")
 
 
 @cache
 def find_task(name: str) -> TaskSpec:
     """The declaration of the task called `name`; raises `UnknownName` with close matches."""
-    if point := installed("cinelake.tasks").get(name):
-        return _spec_in(point.load(), name)
     if name not in known_tasks():
         raise UnknownName("task", name, known_tasks())
-    return _spec_in(importlib.import_module(f"tasks.{name}"), name)
+    return _spec_in(load("tasks", name), name)
 
 
 def _spec_in(found: Any, name: str) -> TaskSpec:

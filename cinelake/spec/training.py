@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cinelake.lake.artefact import Artefact
+    from cinelake.spec.model import Artefact
 
 
 def say_nothing(_epoch: int, _metrics: Mapping[str, float]) -> None:

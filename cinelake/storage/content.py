@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from hashlib import blake2b
 from pathlib import Path
+from typing import Any
+
+from blake3 import blake3
 
 from cinelake.errors import FilmMissing
 
@@ -49,3 +55,32 @@ def _block_offsets(size: int) -> list[int]:
 def printable(path: str | Path) -> str:
     """A path as text that UTF-8 can hold: bytes of a name that are no UTF-8 become replacement signs."""
     return os.fsencode(path).decode("utf-8", "replace")
+
+
+def digest(value: Any) -> str:
+    """A stable hash of JSON-like data: 32 hexadecimal digits."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """32 hexadecimal digits of a file's content; read once per process while path, size and time stay the same."""
+    stat = path.stat()
+    return _digest_of(str(path), stat.st_size, stat.st_mtime_ns)
+
+
+def files_digest(paths: Sequence[Path]) -> str:
+    """32 hexadecimal digits of several files: their names and contents, in the order of their names."""
+    digest = blake3()
+    for path in sorted(paths, key=lambda p: p.name):
+        digest.update(f"{path.name}\0{file_digest(path)}\0".encode())
+    return digest.hexdigest(length=16)
+
+
+@lru_cache(maxsize=256)
+def _digest_of(path: str, size: int, mtime_ns: int) -> str:
+    with Path(path).open("rb") as file:
+        digest = blake3()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest(length=16)

@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from cinelake.errors import ModelUnusable, UnknownName
-from cinelake.lake.artefact import FILES, Artefact, artefact_digest
+from cinelake.lake.artefact import FILES, artefact_digest
 from cinelake.manifest.sections import TrackingSettings
-from cinelake.spec.model import Arrays
+from cinelake.spec.arrays import Arrays
+from cinelake.spec.model import Artefact
 from cinelake.tracking.addresses import shown
 from cinelake.tracking.runs import TrainingRecord
 from cinelake.tracking.store import connect, tracking_errors

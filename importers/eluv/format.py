@@ -22,9 +22,8 @@ from cinelake.catalogue.films import is_movie_id
 from cinelake.errors import ModelUnusable, Problem
 from cinelake.labels.checks import FILE, LINE
 from cinelake.lake.cells import CellWriter, Footer, Lake
-from cinelake.lake.onnx import file_digest
-from cinelake.plan.keys import digest
 from cinelake.spec.contract import Contract
+from cinelake.storage.content import digest, file_digest
 from importers.eluv.pickles import read_pickle
 
 NOMINAL_FPS = 24.0

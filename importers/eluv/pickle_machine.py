@@ -1,7 +1,7 @@
 """The stack machine of pickles, with the instructions that build data and no others.
 
 Of all names that a pickle may ask for it knows those that tensors and arrays need, each replaced by a harmless function
-of this file; nothing is ever imported or called on a pickle's behalf. See `cinelake.safe_pickle` for the files.
+of this file; nothing is ever imported or called on a pickle's behalf. See `importers.eluv.pickles` for the files.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ line is read from the memory. What to remember is learned by reinforcement: no g
 
 The tables: tasks/affect.py for valence and arousal, tasks/lines.py for any.
 
-Reading order: models/_affect_memory.py (the network), _affect_returns.py (what is maximised), _affect_critic.py,
+Reading order: models/affect/memory.py (the network), _affect_returns.py (what is maximised), _affect_critic.py,
 _affect_learning.py (how); _affect_inputs.py (what a clip shows).
 """
 
@@ -26,10 +26,10 @@ import pyarrow as pa
 from pydantic import field_validator, model_validator
 
 from cinelake.errors import CannotTrain
-from cinelake.lake.artefact import Artefact
+from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.contract import Column
 from cinelake.spec.labels import LabelContract
-from cinelake.spec.model import Array, Arrays, Example, Judgement, Model, Scores, Trained
+from cinelake.spec.model import Artefact, Example, Judgement, Model, Scores, Trained
 from cinelake.spec.task import Field, Params, TableReader
 from cinelake.spec.training import Training
 from models.affect.acting import learn_memory
@@ -45,7 +45,6 @@ WIDE = ("valence", "arousal")
 NO_CLASSES = ("lstm", "transformer", "ridge")
 Learner = Literal["memory", "memory_clips", "memory_tbptt", "lstm", "transformer", "ridge", "mean"]
 
-CODE = "v1 e2582b16360abcbf"  # same output: classes are new; lines as before
 
 LABELS = LabelContract(
     doc="A line over time: valence and arousal of moments, or any other quantity as a name and its value. Moments that "
@@ -120,7 +119,7 @@ def reads(config: Config) -> list[str]:
 
 
 def features(tables: Mapping[str, TableReader], config: Config) -> Arrays:
-    """The film's clips: see `models._affect_inputs.clip_inputs`."""
+    """The film's clips: see `models.affect.features.clip_inputs`."""
     return clip_inputs(tables, config.use, config.clip_s, config.steps)
 
 
@@ -286,7 +285,7 @@ def judge(features: Arrays, targets: Arrays, prediction: Arrays, config: Config)
 
 
 def summarise(judgements: Sequence[Judgement]) -> Scores:
-    """See `models._affect_scores.summarise_lines`."""
+    """See `models.affect.scores.summarise_lines`."""
     return summarise_lines(judgements)
 
 

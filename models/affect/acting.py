@@ -4,7 +4,7 @@ The algorithm is deep deterministic policy gradient (Lillicrap et al. 2015) on a
 
     play     pass over some films with the policy and noise of variance 0.05; of each film keep R memories, wherever
              they occur; nothing else is kept, so a film of 5,000 clips costs as much memory as one of 100
-    critic   learn what the after-state is worth (models/_affect_critic.py)
+    critic   learn what the after-state is worth (models/affect/critic.py)
     policy   from a kept memory m_{t−1}: write m_t, say y_t, write m_{t+1}; maximise r_t + λ Q(m_{t+1}), one step ahead
     targets  follow by Polyak's average
 """
@@ -20,7 +20,8 @@ import numpy as np
 from cinelake.errors import TrainingFailed
 from cinelake.lake.onnx import import_tensorflow
 from cinelake.learning.fitting import fit
-from cinelake.spec.model import Array, Arrays, Scores
+from cinelake.spec.arrays import Array, Arrays
+from cinelake.spec.model import Scores
 from cinelake.spec.training import Training
 from models.affect.critic import opinion, start_critic, value
 from models.affect.films import Film, kept_clips, learning_rows, segments

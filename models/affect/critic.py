@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from cinelake.spec.model import Array, Arrays
+from cinelake.spec.arrays import Array, Arrays
 from models.affect.memory import Sizes, Weights
 
 Kind = Literal["line", "value"]

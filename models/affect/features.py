@@ -22,7 +22,7 @@ import pyarrow as pa
 from pydantic import StringConstraints
 
 from cinelake.errors import ModelUnusable
-from cinelake.spec.model import Array, Arrays
+from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.task import TableReader
 
 Kind = Literal["sound", "place", "motion", "faces", "expressions", "subtitles"]

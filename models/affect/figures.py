@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from cinelake.spec.model import Array, Arrays, Example
+from cinelake.spec.arrays import Array, Arrays
+from cinelake.spec.model import Example
 from models.affect.scores import pearson
 
 SHOWN_FILMS = 8

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cinelake.spec.model import Array, Arrays
+from cinelake.spec.arrays import Array, Arrays
 from models.affect.returns import line_ahead
 
 

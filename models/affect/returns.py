@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from cinelake.spec.model import Array
+from cinelake.spec.arrays import Array
 
 
 def reward(said: Any, line: Any, known: Any) -> Any:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cinelake.spec.model import Array, Judgement, Scores
+from cinelake.spec.arrays import Array
+from cinelake.spec.model import Judgement, Scores
 
 
 def pearson(one: Array, other: Array) -> float:

@@ -9,7 +9,8 @@ import numpy as np
 
 from cinelake.lake.onnx import import_tensorflow
 from cinelake.learning.fitting import fit, over_batches
-from cinelake.spec.model import Array, Arrays, Scores
+from cinelake.spec.arrays import Array, Arrays
+from cinelake.spec.model import Scores
 from cinelake.spec.training import Training
 from models.affect.films import Film
 

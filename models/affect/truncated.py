@@ -13,7 +13,8 @@ import numpy as np
 
 from cinelake.lake.onnx import import_tensorflow
 from cinelake.learning.fitting import fit
-from cinelake.spec.model import Array, Arrays, Scores
+from cinelake.spec.arrays import Array, Arrays
+from cinelake.spec.model import Scores
 from cinelake.spec.training import Training
 from models.affect.acting import NoOptimizer, loss_name, mean_loss, some_films
 from models.affect.config import MemorySettings

@@ -20,10 +20,11 @@ import pyarrow as pa
 from pydantic import model_validator
 
 from cinelake.errors import CannotTrain
-from cinelake.lake.artefact import Artefact
+from cinelake.lake.spill import joined
+from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.contract import Column
 from cinelake.spec.labels import LabelContract
-from cinelake.spec.model import Array, Arrays, Example, Judgement, Model, Scores, Trained, joined
+from cinelake.spec.model import Artefact, Example, Judgement, Model, Scores, Trained
 from cinelake.spec.task import Field, Params, TableReader
 from cinelake.spec.training import Training
 from models.beats.events import windowed
@@ -33,8 +34,6 @@ from models.heads.networks import Head, Rows, fit_head
 from models.shots.inputs import Kind, shot_inputs, tables_of
 from models.shots.labels import covered_shots
 from models.shots.scaling import learn_scaling, shot_vectors
-
-CODE = "v1 eadc4a99d026ed32"  # same output: scores by class are written once for both
 
 FEWEST_ROWS = 10
 UNKNOWN = -1
@@ -158,7 +157,7 @@ def reads(config: Config) -> list[str]:
 
 
 def features(tables: Mapping[str, TableReader], config: Config) -> Arrays:
-    """One row per shot: see `models._shot_inputs.shot_inputs`."""
+    """One row per shot: see `models.shots.inputs.shot_inputs`."""
     return shot_inputs(tables, config.use)
 
 
@@ -320,7 +319,7 @@ def judge(features: Arrays, targets: Arrays, prediction: Arrays, config: Config)
 
 
 def summarise(judgements: Sequence[Judgement]) -> Scores:
-    """See `models._beat_scores.summary`; shots_mean_f without the sliding window, svm_mean_f of the linear SVM."""
+    """See `models.beats.scores.summary`; shots_mean_f without the sliding window, svm_mean_f of the linear SVM."""
     names = [str(name) for name in judgements[0]["categories"]]
     events, shots, svm = (np.sum([j[name] for j in judgements], axis=0) for name in ("events", "shots", "svm"))
     beside = {f"{name}_mean_f": summary(c, names)["mean_f"] for name, c in (("shots", shots), ("svm", svm))}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cinelake.spec.model import Array
+from cinelake.spec.arrays import Array
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cinelake.spec.model import Array, Arrays
+from cinelake.spec.arrays import Array, Arrays
 
 STRANGER = 0.04
 """The share of faces that belong to nobody whom the category names: extras, and faces that are none."""

@@ -17,9 +17,11 @@ import numpy as np
 import pyarrow as pa
 
 from cinelake.errors import CannotTrain, ModelUnusable
+from cinelake.lake.spill import joined
+from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.contract import Column
 from cinelake.spec.labels import LabelContract
-from cinelake.spec.model import Array, Arrays, Example, Judgement, Model, Scores, Trained, joined
+from cinelake.spec.model import Example, Judgement, Model, Scores, Trained
 from cinelake.spec.task import Field, Params, TableReader
 from models.characters.counts import size_weights, weighted_by_size
 from models.characters.heads import (
@@ -40,10 +42,9 @@ from models.characters.scores import judge_film, summarise_films
 from models.characters.smoothing import smooth
 
 if TYPE_CHECKING:
-    from cinelake.lake.artefact import Artefact
+    from cinelake.spec.model import Artefact
     from cinelake.spec.training import Training
 
-CODE = "v1 44389a3d17c34d33"  # same output: arrays that older versions lack change nothing of theirs
 
 FILMS_FOR_PICTURES = 5
 """A network that learns to see from nothing needs at least so many films (or series) to learn from."""

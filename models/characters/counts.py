@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cinelake.spec.model import Array
+from cinelake.spec.arrays import Array
 
 FRAMES_OF_DOUBT = 5
 """So many frames are taken for independent, so that no size is impossible."""

@@ -21,7 +21,7 @@ import numpy as np
 
 from cinelake.lake.onnx import import_tensorflow
 from cinelake.learning.fitting import Progress, fit, over_batches, over_rows
-from cinelake.spec.model import Array, Arrays
+from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.training import Training
 from models.characters.pictures import HEIGHT, WIDTH, drawn_batches
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from cinelake.learning.fitting import Batches
-from cinelake.spec.model import Array, Arrays
+from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.task import TableReader
 
 WIDTH, HEIGHT = 160, 90

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cinelake.spec.model import Array, Arrays, Judgement, Scores
+from cinelake.spec.arrays import Array, Arrays
+from cinelake.spec.model import Judgement, Scores
 from models.characters.labels import as_columns, cast_of
 
 COUNTS = ("true", "predicted", "both")

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from cinelake.spec.model import Array
+from cinelake.spec.arrays import Array
 
 
 def smooth(values: Array, time_s: Array, shot: Array, window_s: float) -> Array:

@@ -19,9 +19,11 @@ import numpy as np
 import pyarrow as pa
 
 from cinelake.errors import CannotTrain
+from cinelake.lake.spill import joined
+from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.contract import Column
 from cinelake.spec.labels import LabelContract
-from cinelake.spec.model import Array, Arrays, Example, Judgement, Model, Scores, Trained, joined
+from cinelake.spec.model import Example, Judgement, Model, Scores, Trained
 from cinelake.spec.task import Field, Params, TableReader
 from models.expressions.fitting import Faces, fit_network
 from models.expressions.networks import EMBEDDING, EMOTIONS, NetworkName, parted
@@ -29,10 +31,9 @@ from models.expressions.patches import faces_of, mirrored
 from models.expressions.scores import confusion, confusion_figure, scores_of
 
 if TYPE_CHECKING:
-    from cinelake.lake.artefact import Artefact
+    from cinelake.spec.model import Artefact
     from cinelake.spec.training import Training
 
-CODE = "v1 8f112e9c3d537d42"  # same output: a version holds its network
 
 FEWEST_FACES = 10
 ROWS_AT_ONCE = 1024

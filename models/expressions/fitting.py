@@ -10,7 +10,8 @@ import numpy as np
 
 from cinelake.lake.onnx import import_tensorflow
 from cinelake.learning.fitting import Epoch, Progress, fit
-from cinelake.spec.model import Array, Scores
+from cinelake.spec.arrays import Array
+from cinelake.spec.model import Scores
 from cinelake.spec.training import Training
 from models.expressions.networks import EMOTIONS, build, parted
 from models.expressions.patches import mirrored, vary

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from cinelake.lake.onnx import import_tensorflow
-from cinelake.spec.model import Array, Arrays
+from cinelake.spec.arrays import Array, Arrays
 
 EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """The seven expressions, in the order of FER2013."""

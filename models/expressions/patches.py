@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cinelake.spec.model import Array, Arrays
+from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.task import TableReader
 from models.expressions.networks import SIDE
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from cinelake.spec.model import Array, Scores
+from cinelake.spec.arrays import Array
+from cinelake.spec.model import Scores
 from models.expressions.networks import EMOTIONS
 
 

@@ -3,7 +3,7 @@ Reinforcement Learning Framework for Identifying Funny Scenes in Movies" (Q-lear
 
 The state is the step's embedding e(t) and the affective vector a(t): what the agent has said so far, or, where a
 label is known, what is true. Where the publication leaves a choice open ours is marked as such; see
-`models/_funny_environment.py` for G, H and α, and `python -m benchmarks.funny_ablations` for what each is worth.
+`models/funny/environment.py` for G, H and α, and `python -m benchmarks.funny_ablations` for what each is worth.
 
     models:
       funny: {labels: funny}
@@ -20,10 +20,11 @@ import pyarrow as pa
 from pydantic import field_validator, model_validator
 
 from cinelake.errors import CannotTrain
-from cinelake.lake.artefact import Artefact
+from cinelake.lake.spill import joined
+from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.contract import Column
 from cinelake.spec.labels import LabelContract
-from cinelake.spec.model import Array, Arrays, Example, Judgement, Model, Trained, joined
+from cinelake.spec.model import Artefact, Example, Judgement, Model, Trained
 from cinelake.spec.task import Field, Params, TableReader
 from cinelake.spec.training import Training
 from models.funny.features import Kind, Vectors, step_inputs, tables_of
@@ -33,9 +34,6 @@ from models.funny.scenes import embeddings, learn_scaling, make_scenes
 from models.funny.scores import best_threshold, judge, line_figure, roc_figure, summarise
 from models.funny.steps import Step
 from models.shots.labels import covered_shots
-
-CODE = "v1 5ae8edd776ba6780"  # same output: a new kind of input only
-
 
 LABELS = LabelContract(
     doc="What is funny, by spans or shots. Where every row of a film leaves is_funny empty, or there is no such "
@@ -143,7 +141,7 @@ def reads(config: Config) -> list[str]:
 
 
 def features(tables: Mapping[str, TableReader], config: Config) -> Arrays:
-    """One row per step: see `models._funny_inputs.step_inputs`."""
+    """One row per step: see `models.funny.features.step_inputs`."""
     return step_inputs(tables, config)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cinelake.lake.onnx import import_tensorflow
-from cinelake.spec.model import Array
+from cinelake.spec.arrays import Array
 from models.funny.environment import ACTIONS, UNDECIDED, n_step_returns, next_affect, next_vote, q_targets, reward
 from models.funny.network import build_network
 from models.funny.replay import Replay

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 from pydantic import StringConstraints
 
-from cinelake.spec.model import Array, Arrays
+from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.task import TableReader
 from models.funny.sound import band_statistics, laughter_features, rhythm_features
 from models.funny.steps import as_features, clips, conversations, film_end_s, pooled, read_lines, shots_of

@@ -16,7 +16,7 @@ from models.funny.agent import Agent, Scenes, draw_scenes
 from models.funny.environment import decayed
 
 if TYPE_CHECKING:
-    from cinelake.lake.artefact import Artefact
+    from cinelake.spec.model import Artefact
     from models.funny import Config
 
 MOST_FILLING = 50

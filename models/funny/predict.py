@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cinelake.spec.model import Array, Arrays
+from cinelake.spec.arrays import Array, Arrays
 from models.funny.environment import ACTIONS, UNDECIDED, next_vote
 from models.funny.scenes import cut_scenes, pieces_of
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cinelake.errors import ModelUnusable
-from cinelake.spec.model import Array, Arrays, Example, joined
+from cinelake.lake.spill import joined
+from cinelake.spec.arrays import Array, Arrays
+from cinelake.spec.model import Example
 from models.funny.agent import Scenes
 
 if TYPE_CHECKING:

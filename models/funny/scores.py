@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cinelake.spec.model import Array, Arrays, Example, Judgement, Scores
+from cinelake.spec.arrays import Array, Arrays
+from cinelake.spec.model import Example, Judgement, Scores
 
 if TYPE_CHECKING:
     from models.funny import Config

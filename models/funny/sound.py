@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cinelake.spec.model import Array
+from cinelake.spec.arrays import Array
 
 BANDS = 8
 """Neighbouring mel bands are added up to so many."""

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from cinelake.spec.model import Array, Arrays
+from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.task import TableReader
 from models.funny.turns import OPEN_S
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cinelake.spec.model import Array
+from cinelake.spec.arrays import Array
 
 LONGEST_S = 15.0
 """Longer lines count as long as this."""

@@ -10,7 +10,8 @@ import numpy as np
 
 from cinelake.lake.onnx import import_tensorflow
 from cinelake.learning.fitting import Loss, fit, over_rows
-from cinelake.spec.model import Array, Scores
+from cinelake.spec.arrays import Array
+from cinelake.spec.model import Scores
 from cinelake.spec.training import Training, say_nothing
 
 HeadName = Literal["seed", "linear", "mlp"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cinelake.spec.model import Array, Scores
+from cinelake.spec.arrays import Array
+from cinelake.spec.model import Scores
 
 
 def by_class(each: Array, measures: Sequence[str], classes: Sequence[str], occurs: Array) -> Scores:

@@ -20,19 +20,19 @@ import numpy as np
 import pyarrow as pa
 
 from cinelake.errors import CannotTrain, ModelUnusable
+from cinelake.lake.spill import joined
+from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.contract import Column
 from cinelake.spec.labels import LabelContract
-from cinelake.spec.model import Array, Arrays, Example, Judgement, Model, Scores, Trained, joined
+from cinelake.spec.model import Example, Judgement, Model, Scores, Trained
 from cinelake.spec.task import Field, Params, TableReader
 from models.identities.faces import faces_of, track, track_means
 from models.identities.people import People, assign, gallery_of, groups_of, inherit, nobody
 from models.identities.scores import judge_faces, summarise_people
 
 if TYPE_CHECKING:
-    from cinelake.lake.artefact import Artefact
+    from cinelake.spec.model import Artefact
     from cinelake.spec.training import Training
-
-CODE = "v1 3e11bf2d49c7fbb9"  # same output: numbers are taken from names in other words
 
 
 class Config(Params):

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from cinelake.errors import ModelUnusable
-from cinelake.spec.model import Array, Arrays
+from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.task import TableReader
 
 BOX = ("x", "y", "width", "height")

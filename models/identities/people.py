@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cinelake.spec.model import Array
+from cinelake.spec.arrays import Array
 from models.identities.faces import unit
 
 NUMBERED = re.compile(r"person_([1-9]\d*)")

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cinelake.spec.model import Array, Arrays, Judgement, Scores
+from cinelake.spec.arrays import Array, Arrays
+from cinelake.spec.model import Judgement, Scores
 from models.characters.scores import judge_film, summarise_films
 
 UNNAMED = ("faces", "recognised", "pairs", "apart")

@@ -26,17 +26,16 @@ import pyarrow as pa
 from pydantic import field_validator
 
 from cinelake.errors import ModelUnusable, did_you_mean
-from cinelake.lake.artefact import Artefact
+from cinelake.lake.spill import joined
+from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.contract import Column
 from cinelake.spec.labels import LabelContract
-from cinelake.spec.model import Array, Arrays, Example, Judgement, Model, Trained, joined
+from cinelake.spec.model import Artefact, Example, Judgement, Model, Trained
 from cinelake.spec.task import Field, Params, TableReader
 from cinelake.spec.training import Training
 from models.scenes.features import check_examples, learn_inputs, network_inputs
 from models.scenes.fitting import fit_network, parts_of
 from models.scenes.scores import best_threshold, found_near, mean_iou, scene_ranges, summarise
-
-CODE = "v1 2f906b748524f862"  # same output: moments are summed film by film; what does not fit memory is on disk
 
 NetworkName = Literal["similarity", "bilstm", "wavenet"]
 OptimizerName = Literal["rmsprop", "adam", "adamw"]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cinelake.errors import CannotTrain, ModelUnusable
-from cinelake.spec.model import Array, Arrays, Example
+from cinelake.spec.arrays import Array, Arrays
+from cinelake.spec.model import Example
 from models.scenes.similarity import boundary_features, fit_whitening
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from cinelake.spec.model import Array, Example, Judgement
+from cinelake.spec.arrays import Array
+from cinelake.spec.model import Example, Judgement
 
 
 def precision_recall(judgements: Sequence[Judgement]) -> Any:

@@ -11,7 +11,8 @@ import numpy as np
 from cinelake.lake.onnx import import_tensorflow
 from cinelake.lake.spill import Shelf
 from cinelake.learning.fitting import Epoch, fit, over_batches, over_rows
-from cinelake.spec.model import Array, Arrays, Example, Scores
+from cinelake.spec.arrays import Array, Arrays
+from cinelake.spec.model import Example, Scores
 from cinelake.spec.training import Training
 from models.scenes.features import network_inputs, padded_batch, step_weights
 from models.scenes.networks import BUILDERS, beside_linear, build_optimizer, cross_entropy_over

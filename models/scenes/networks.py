@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from cinelake.lake.onnx import import_tensorflow
-from cinelake.spec.model import Array
+from cinelake.spec.arrays import Array
 
 if TYPE_CHECKING:
     from models.scenes import Config

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cinelake.spec.model import Array, Judgement, Scores
+from cinelake.spec.arrays import Array
+from cinelake.spec.model import Judgement, Scores
 
 NEAR_S = 3.0
 """A boundary counts as recalled when one is predicted so near to it (Rao et al., CVPR 2020: Recall@3s)."""

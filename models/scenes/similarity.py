@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from cinelake.spec.model import Array, Arrays
+from cinelake.spec.arrays import Array, Arrays
 
 WIDTHS = (1, 2, 3, 4, 6, 8, 10)
 """Shots on each side of the boundary."""

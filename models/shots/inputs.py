@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from cinelake.errors import ModelUnusable
-from cinelake.spec.model import Array, Arrays
+from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.task import TableReader
 
 Kind = Literal["picture", "place", "motion", "sound", "faces", "subtitles"]

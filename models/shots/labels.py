@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from cinelake.spec.model import Array, Arrays
+from cinelake.spec.arrays import Array, Arrays
 
 MOST = 0.5
 """A shot has a label when the label covers this share of it."""

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cinelake.spec.model import Array, Arrays, Example, joined
+from cinelake.lake.spill import joined
+from cinelake.spec.arrays import Array, Arrays
+from cinelake.spec.model import Example
 from models.shots.inputs import Kind, arrays_of
 
 AS_THEY_ARE = ("picture", "place", "subtitles")

@@ -22,14 +22,15 @@ import pyarrow as pa
 from pydantic import field_validator, model_validator
 
 from cinelake.errors import CannotTrain
-from cinelake.lake.artefact import Artefact
-from cinelake.lake.onnx import file_digest
+from cinelake.lake.spill import joined
 from cinelake.learning.split import folds
+from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.contract import Column
 from cinelake.spec.labels import LabelContract
-from cinelake.spec.model import Array, Arrays, Example, Judged, Judgement, Model, Opinion, Scores, Trained, joined
+from cinelake.spec.model import Artefact, Example, Judged, Judgement, Model, Opinion, Scores, Trained
 from cinelake.spec.task import Field, Params, TableReader
 from cinelake.spec.training import Training
+from cinelake.storage.content import file_digest
 from models.heads.networks import Head, HeadName, Rows, best_thresholds, fit_head, left_out_predictions, shifted
 from models.shots.inputs import Kind, arrays_of, shot_inputs, tables_of
 from models.shots.labels import covered_shots
@@ -39,8 +40,6 @@ from models.tags.kernel import Kernel, fit_kernel, kernel_predicted, left_out_by
 from models.tags.ratings import judge_by_ratings
 from models.tags.scores import correlation_figure, counts_of, f1_figure, summary
 from models.tags.vocabulary import VOCABULARY
-
-CODE = "v1 2672270eeaeedfdf"  # same output: scores by class are written once for both
 
 FEWEST_ROWS = 10
 
@@ -72,7 +71,7 @@ class Config(Params):
     absence: str = Field("negative", pattern="^(negative|unknown)$")
     """What a labelled film's shot without any label says: that no tag fits (negative), or nothing (unknown)."""
     use: tuple[Kind, ...] | None = None
-    """What is looked at: picture, place, motion, sound, faces, subtitles; see `models/_shot_inputs.py`. Left out: place
+    """What is looked at: picture, place, motion, sound, faces, subtitles; see `models/shots/inputs.py`. Left out: place
     and motion, sound and faces where the manifest makes shot_features, sound and faces; picture where it makes no
     shot_features. The training says what it chose."""
     context: int = Field(4, ge=0, le=100)
@@ -80,7 +79,7 @@ class Config(Params):
     min_entropy: float = Field(2.0, ge=0, le=8)
     """Shots whose middle picture has fewer bits (black, titles) are left out; 0 keeps all."""
     head: Literal["kernel"] | HeadName = "kernel"
-    """kernel: by likeness to labelled shots, in seconds; see `models/_tag_kernel.py`. seed: dropout, ReLU(Wx + b),
+    """kernel: by likeness to labelled shots, in seconds; see `models/tags/kernel.py`. seed: dropout, ReLU(Wx + b),
     softmax. linear: one layer. mlp: one hidden layer."""
     gamma: float = Field(0.5, gt=0)
     """Of `kernel`: how fast likeness falls with distance, exp(-gamma d²), d² in units of the input's spread."""
@@ -162,7 +161,7 @@ def reads(config: Config) -> list[str]:
 
 
 def features(tables: Mapping[str, TableReader], config: Config) -> Arrays:
-    """One row per shot: see `models._shot_inputs.shot_inputs`; with `fine_tune` its middle picture, as `pixels`."""
+    """One row per shot: see `models.shots.inputs.shot_inputs`; with `fine_tune` its middle picture, as `pixels`."""
     if config.fine_tune is not None:
         found = shot_inputs(tables, (), config.min_entropy)
         return found | {"pixels": middle_pictures(tables["frames"], found["shot"], config.fine_tune.side)}
@@ -336,7 +335,7 @@ def judge(features: Arrays, targets: Arrays, prediction: Arrays, config: Config)
 
 
 def summarise(judgements: Sequence[Judgement]) -> Scores:
-    """See `models._tag_scores.summary`."""
+    """See `models.tags.scores.summary`."""
     return summary(judgements, [str(tag) for tag in judgements[0]["vocabulary"]])
 
 
@@ -365,7 +364,7 @@ def figures(examples: Sequence[Example], predictions: Sequence[Arrays], config: 
 
 
 def judge_ratings(ratings: pa.Table, tags: pa.Table, config: Config) -> Judged:
-    """Viewers' ratings of the films' tags; see `models._tag_ratings.judge_by_ratings`."""
+    """Viewers' ratings of the films' tags; see `models.tags.ratings.judge_by_ratings`."""
     return judge_by_ratings(ratings, tags, config.vocabulary, config.best_rating)
 
 

@@ -18,7 +18,8 @@ from pydantic import field_validator
 from cinelake.errors import CannotTrain, ModelUnusable, WeightsMissing
 from cinelake.lake.onnx import import_tensorflow
 from cinelake.learning.fitting import fit, over_batches
-from cinelake.spec.model import Array, Scores
+from cinelake.spec.arrays import Array
+from cinelake.spec.model import Scores
 from cinelake.spec.task import Field, ManifestPath, Params, TableReader
 from cinelake.spec.training import Training
 from models.heads.networks import Head, Rows, cross_entropy

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cinelake.lake.onnx import run_in_batches
-from cinelake.spec.model import Array, Arrays
+from cinelake.spec.arrays import Array, Arrays
 from models.heads.networks import Rows
 from models.shots.scaling import LENGTH
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cinelake.spec.model import Array
+from cinelake.spec.arrays import Array
 
 
 def tag_weights(probabilities: Array, carried: Array) -> Array:

@@ -22,8 +22,6 @@ from cinelake.spec.task import Film, Params, VideoStream, task
 from tasks.cues.pictures import dark_edges, is_black, luma, shows_bars, shows_text
 from tasks.cues.spans import Cue, bridged, credit_spans, letterboxed, runs, steady_size
 
-CODE = "v1.r1 2d6db760ad7ef402"
-
 WIDTH, HEIGHT = 128, 72
 WINDOW_S = 0.96
 """The windows of `sound`."""

@@ -21,15 +21,14 @@ import pyarrow as pa
 from pydantic import field_validator, model_validator
 
 from cinelake.errors import UnknownName, WeightsMissing
-from cinelake.lake.onnx import Device, require_device
+from cinelake.lake.onnx import require_device
+from cinelake.spec.arrays import Device
 from cinelake.spec.contract import Column, Contract, vector
 from cinelake.spec.task import Field, Film, ManifestPath, Params, Resources, TableReader, task
 from tasks.embeddings.backbones import Backbone, Pooling, Preprocess, Request, open_backbone
 from tasks.embeddings.keras_networks import find_network, find_weights
 from tasks.embeddings.samples import TAKES, Sample, samples_of
 from tasks.shared.pictures import chunks
-
-CODE = "v1.r2 c97cb8e7f9107f09"  # same output: new kinds of networks only
 
 EMBEDDINGS = Contract(
     table="embeddings",

@@ -13,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cinelake.errors import ModelUnusable
-from cinelake.lake.onnx import Device, file_digest, run_in_batches
+from cinelake.lake.onnx import run_in_batches
+from cinelake.spec.arrays import Device
+from cinelake.storage.content import file_digest
 from tasks.embeddings.descriptor import describe
 from tasks.embeddings.keras_networks import ImageNetwork
 from tasks.embeddings.networks import InputForm, Network, open_network
@@ -73,7 +75,7 @@ def _open(request: Request, digest: str, process: int) -> Backbone:
 
 
 class Descriptor:
-    """The weight-free descriptor of `tasks/_descriptor.py`."""
+    """The weight-free descriptor of `tasks/embeddings/descriptor.py`."""
 
     wants: Wants = "half-size picture"
     clip = 0

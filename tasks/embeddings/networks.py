@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cinelake.errors import ModelUnusable, did_you_mean
-from cinelake.lake.onnx import Device, exported_keras, import_tensorflow, onnx_session
+from cinelake.lake.onnx import exported_keras, import_tensorflow, onnx_session
+from cinelake.spec.arrays import Device
 from tasks.embeddings.keras_networks import ImageNetwork, build, cut
 from tasks.embeddings.samples import Wants
 

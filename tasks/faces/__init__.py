@@ -20,15 +20,15 @@ import pyarrow as pa
 from pydantic import field_validator, model_validator
 
 from cinelake.errors import WeightsMissing
-from cinelake.lake.onnx import Device, file_digest, files_digest, require_device
+from cinelake.lake.onnx import require_device
 from cinelake.media.batches import FrameBatch
+from cinelake.spec.arrays import Device
 from cinelake.spec.contract import Column, Contract, Measure, vector
 from cinelake.spec.task import Field, Film, ManifestPath, Params, Resources, Stream, TableReader, VideoStream, task
+from cinelake.storage.content import file_digest, files_digest
 from tasks.faces.detectors import DlibFaces, Face, FaceDetector, InsightFaces, pack_folder
 from tasks.faces.onnx import OnnxFaces
 from tasks.shared.pictures import Jpeg, PictureSpool, chunks, decode, grey, pictures_in, resize, square_crop
-
-CODE = "v1.r1 b71d6ee75b81805f"  # same output: measures are declared
 
 PATCH_SIDE = 48
 

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cinelake.errors import ModelUnusable, WeightsMissing
-from cinelake.lake.onnx import Device, check_provider, require_device, session_options
+from cinelake.lake.onnx import check_provider, require_device, session_options
+from cinelake.spec.arrays import Device
 from tasks.shared.pictures import Box, Pixels, grey
 
 EMBEDDING_SIZE = 512

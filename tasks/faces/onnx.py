@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cinelake.errors import ModelUnusable
-from cinelake.lake.onnx import Device, onnx_session
+from cinelake.lake.onnx import onnx_session
+from cinelake.spec.arrays import Device
 from tasks.faces.detectors import EMBEDDING_SIZE, Face, clipped, kept
 from tasks.shared.pictures import Pixels, resize
 

@@ -27,8 +27,6 @@ from cinelake.spec.task import Field, Film, Params, VideoStream, task
 from tasks.frames.colours import bgr_of, colours_of, luma_of
 from tasks.shots import MAX_LAG_FRAMES
 
-CODE = "v1.r1 486db7616e230a37"  # same output: measures are declared
-
 ROWS_TOGETHER = 64
 """Rows of a record batch: a few megabytes of JPEG."""
 CANDIDATE_BYTES = 88 << 20

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cinelake.lake.artefact import Artefact
-from cinelake.spec.model import Array
+from cinelake.spec.arrays import Array
+from cinelake.spec.model import Artefact
 from cinelake.spec.task import TableReader
 from models.affect import features, predict
 

@@ -28,9 +28,6 @@ from tasks.faces import PATCH_SIDE
 from tasks.shot_features.pooling import Pool
 from tasks.sound import FRAMES, MELS
 
-CODE = "v1.r1 533e7aa8da907780"  # same output: a dictionary written otherwise
-
-
 Kind = Literal["place", "cast", "action", "audio"]
 KINDS: tuple[Kind, ...] = ("place", "cast", "action", "audio")
 TABLES = {"place": "embeddings", "cast": "faces", "audio": "sound"}

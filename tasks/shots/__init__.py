@@ -21,8 +21,6 @@ from tasks.shots.cuts import CONTEXT, NEAR_FRAMES, Boundary, Window, find_bounda
 from tasks.shots.motion import MOTION_SIZE, Motion
 from tasks.shots.pictures import HEIGHT, WIDTH, reduce
 
-CODE = "v1.r1 13a440252dd70b90"  # same output: measures are declared
-
 STRIDE = 24
 """Frames that are decided at once."""
 COUNTED_FPS = 32

@@ -29,8 +29,6 @@ from cinelake.spec.contract import Column, Contract, Rule
 from cinelake.spec.task import Film, Params, TableReader, task
 from tasks.subtitles.lines import SUFFIXES, Lines, read_lines
 
-CODE = "v1.r1 5119655b399107f4"
-
 SUBTITLES = Contract(
     table="subtitles",
     doc="Lines of subtitles. A film may have several sets of them (languages, with and without sounds): one a source.",

@@ -1,18 +1,16 @@
 """What the funny agent's benchmarks learn from: utterances read as episodes, labels made invisible."""
 
-import os
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from _real_data import REAL
 
 from benchmarks._drawn_funny import some_labels
 from benchmarks._friends import friends_config, read_episodes
 from cinelake.spec.model import Example
-
-REAL = Path(os.environ.get("CINELAKE_REAL_DATA") or Path(__file__).parents[3] / "shared" / "data")
 
 
 def episodes(folder: Path) -> list[Example]:

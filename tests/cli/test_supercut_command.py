@@ -7,7 +7,7 @@ import opentimelineio as otio
 import pyarrow as pa
 import pytest
 from core._folder_store import store
-from media._numbered import numbered_film, shown_numbers
+from core.media._numbered import numbered_film, shown_numbers
 from typer.testing import CliRunner
 
 from cinelake.errors import UnknownName, UsageError

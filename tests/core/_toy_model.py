@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from cinelake.lake.artefact import Artefact
+from cinelake.lake.spill import joined
+from cinelake.spec.arrays import Arrays
 from cinelake.spec.contract import Column
 from cinelake.spec.labels import LabelContract
-from cinelake.spec.model import Arrays, Example, Judgement, Model, Scores, Trained, joined
+from cinelake.spec.model import Artefact, Example, Judgement, Model, Scores, Trained
 from cinelake.spec.task import Params, TableReader
 from cinelake.spec.training import Training
 

@@ -6,9 +6,9 @@ import subprocess
 import sys
 
 import pytest
+from core.engines._waiting import await_that, waiting_project
 from end_to_end._command import ROOT, answer_of, asked, end_started, environment, start
 from end_to_end._lakes import change
-from engines._waiting import await_that, waiting_project
 
 from benchmarks._clusters import end_tree
 from cinelake.storage.store import Place
@@ -63,8 +63,8 @@ def test_the_second_run_waits_with_a_word_and_finds_nothing_left_to_make(deploye
 
 HOLDS = """\
 import sys
-from cinelake.storage import Place
-from flows.turns import turn
+from cinelake.storage.store import Place
+from flows.lake_lock import turn
 with turn(Place(sys.argv[1]), print):
     print("mine", flush=True)
     input()

@@ -3,7 +3,8 @@
 import numpy as np
 import pyarrow as pa
 
-from cinelake.spec.model import Arrays, Example
+from cinelake.spec.arrays import Arrays
+from cinelake.spec.model import Example
 from models.affect import LABELS, Config
 from models.affect.config import MemorySettings
 

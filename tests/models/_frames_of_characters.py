@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from cinelake.lake.artefact import Artefact, write_artefact
-from cinelake.spec.model import Arrays, Example
+from cinelake.lake.artefact import write_artefact
+from cinelake.spec.arrays import Arrays
+from cinelake.spec.model import Artefact, Example
 from cinelake.spec.training import Training
 from models import characters
 from models.characters import Config

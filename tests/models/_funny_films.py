@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from cinelake.spec.model import Arrays, Example
+from cinelake.spec.arrays import Arrays
+from cinelake.spec.model import Example
 from models.funny import MODEL, Config
 
 QUICK = Config(

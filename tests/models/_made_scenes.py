@@ -3,7 +3,8 @@
 import numpy as np
 import pyarrow as pa
 
-from cinelake.spec.model import Arrays, Example
+from cinelake.spec.arrays import Arrays
+from cinelake.spec.model import Example
 from models.scenes import MODEL, Config
 
 KINDS = {"place": 12, "cast": 5, "action": 3, "audio": 4}

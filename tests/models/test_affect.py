@@ -7,8 +7,8 @@ import pytest
 from _affect_films import QUICK, made_features, made_film, made_films, moments
 
 from cinelake.errors import CannotTrain, ModelUnusable, TrainingFailed
-from cinelake.lake.artefact import Artefact, write_artefact
-from cinelake.spec.model import Example
+from cinelake.lake.artefact import write_artefact
+from cinelake.spec.model import Artefact, Example
 from cinelake.spec.training import Training
 from models.affect import MODEL, Config, members_of, smoothed
 from models.affect.acting import MemoryLearner, learn_memory

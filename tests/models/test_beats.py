@@ -7,8 +7,8 @@ import pytest
 from _tagged_films import BEATS, shots, spans
 
 from cinelake.errors import CannotTrain
-from cinelake.lake.artefact import Artefact, write_artefact
-from cinelake.spec.model import Example
+from cinelake.lake.artefact import write_artefact
+from cinelake.spec.model import Artefact, Example
 from cinelake.spec.training import Training
 from models import beats
 from models.beats.events import Event, find_events, windowed

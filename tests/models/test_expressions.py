@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 
 from cinelake.errors import CannotTrain
-from cinelake.lake.artefact import Artefact, write_artefact
+from cinelake.lake.artefact import write_artefact
 from cinelake.learning.images import MemoryTable
-from cinelake.spec.model import Example
+from cinelake.spec.model import Artefact, Example
 from cinelake.spec.training import StopTraining, Training
 from models.expressions import LABELS, MODEL, Config
 from models.expressions.fitting import class_weights, optimizer_of

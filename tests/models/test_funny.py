@@ -10,8 +10,8 @@ from _funny_films import QUICK, made_features, made_films, spans
 from pydantic import ValidationError
 
 from cinelake.errors import CannotTrain, ModelUnusable, TrainingFailed
-from cinelake.lake.artefact import Artefact, write_artefact
-from cinelake.spec.model import Example
+from cinelake.lake.artefact import write_artefact
+from cinelake.spec.model import Artefact, Example
 from cinelake.spec.training import StopTraining, Training
 from models.funny import MODEL, Config
 from models.funny.fitting import load_network

@@ -7,8 +7,9 @@ import pyarrow as pa
 import pytest
 
 from cinelake.errors import CannotTrain, ModelUnusable
-from cinelake.lake.artefact import Artefact, write_artefact
-from cinelake.spec.model import Arrays, Example
+from cinelake.lake.artefact import write_artefact
+from cinelake.spec.arrays import Arrays
+from cinelake.spec.model import Artefact, Example
 from cinelake.spec.task import find_task
 from cinelake.spec.training import Training
 from models import identities

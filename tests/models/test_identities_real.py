@@ -1,22 +1,22 @@
 """A woman of one film is known again in her film and nowhere else, with a real recogniser."""
 
-import os
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from _real_data import REAL
 
-from cinelake.lake.artefact import Artefact, write_artefact
+from cinelake.lake.artefact import write_artefact
 from cinelake.learning.images import MemoryTable
 from cinelake.media.batches import FrameBatch
-from cinelake.spec.model import Arrays, Example
+from cinelake.spec.arrays import Arrays
+from cinelake.spec.model import Artefact, Example
 from cinelake.spec.task import Film, find_task
 from cinelake.spec.training import Training
 from models import identities
 from models.identities import Config
 
-REAL = Path(os.environ.get("CINELAKE_REAL_DATA") or Path(__file__).parents[3] / "shared" / "data")
 pytestmark = [
     pytest.mark.real,
     pytest.mark.slow,

@@ -9,7 +9,8 @@ from _made_scenes import made_features, made_film, made_films, spans
 from pydantic import ValidationError
 
 from cinelake.errors import CannotTrain, ModelUnusable
-from cinelake.lake.artefact import Artefact, write_artefact
+from cinelake.lake.artefact import write_artefact
+from cinelake.spec.model import Artefact
 from cinelake.spec.training import Training
 from models.scenes import MODEL, Config, calibrated
 

@@ -79,7 +79,7 @@ def test_long_films_are_compared_piece_by_piece_with_the_same_result(monkeypatch
     given = ({"place": features["place"]}, {"place": fit_whitening([features["place"]], 0)})
     frames = features["start_frame"], features["end_frame"]
     whole = boundary_features(*given, *frames)
-    monkeypatch.setattr("models._scene_similarity.STEPS_TOGETHER", 16)
+    monkeypatch.setattr("models.scenes.similarity.STEPS_TOGETHER", 16)
     assert np.allclose(boundary_features(*given, *frames), whole, atol=1e-4)
 
 

@@ -8,8 +8,8 @@ import pytest
 from _tagged_films import TAGS, VOCABULARY, shots, spans, tables_of_a_film, tagged, trained_tags
 
 from cinelake.errors import CannotTrain, ModelUnusable
-from cinelake.lake.artefact import Artefact
 from cinelake.learning.images import MemoryTable
+from cinelake.spec.model import Artefact
 from cinelake.spec.training import Training
 from models import tags
 from models.heads.networks import best_thresholds, shifted

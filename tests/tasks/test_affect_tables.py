@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 
 from cinelake.errors import ModelUnusable
-from cinelake.lake.artefact import Artefact, write_artefact
+from cinelake.lake.artefact import write_artefact
 from cinelake.learning.images import MemoryTable
-from cinelake.spec.model import Trained
+from cinelake.spec.model import Artefact, Trained
 from cinelake.spec.task import Film, find_task
 from models.affect import Config
 from tasks.affect_arcs import ARCS, nearest_arc, peaks

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from _real_data import REAL
 from PIL import Image, ImageDraw, ImageFont
 
 from cinelake.manifest.document import load_manifest
@@ -147,7 +146,7 @@ def test_bars_of_ffmpeg_are_bars(rate):
 @pytest.mark.real
 def test_the_trailer_has_its_black_and_its_end_titles_in_one_decode(tmp_path):
     """Checked by eye: it opens in black, and the title's card stands from 41.5 s, over fading pictures, to 51 s."""
-    folder = Path(os.environ.get("CINELAKE_REAL_DATA", Path(__file__).parents[3] / "shared" / "data")) / "films"
+    folder = REAL / "films"
     if not (folder / "sintel_trailer.mp4").is_file():
         pytest.skip(f"no real film in {folder}: name their folder in CINELAKE_REAL_DATA")
     text = f"lake: lake\ncatalogue: {{films: '{folder}/sintel_trailer.mp4'}}\ntasks: {{sound: {{}}, cues: {{}}}}\n"

@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from cinelake.lake.artefact import Artefact, write_artefact
+from cinelake.lake.artefact import write_artefact
 from cinelake.learning.images import MemoryTable
-from cinelake.spec.model import Trained
+from cinelake.spec.model import Artefact, Trained
 from cinelake.spec.task import Film
 from models.expressions import Config
 from models.expressions.networks import EMBEDDING, EMOTIONS, build

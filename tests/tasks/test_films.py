@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cinelake.media.batches import FrameBatch
-from cinelake.media.probe import Probe, SoundInfo, VideoInfo
+from cinelake.spec.film import Probe, SoundInfo, VideoInfo
 from cinelake.spec.task import Film, NoParams
 from tasks.films import FILMS, DescribeFilm
 

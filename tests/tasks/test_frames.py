@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +10,7 @@ import cv2
 import numpy as np
 import pyarrow as pa
 import pytest
+from _real_data import REAL
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -37,7 +37,6 @@ from tasks.shots import MAX_LAG_FRAMES, SHOTS
 WIDTH, HEIGHT = 32, 18
 SMALLEST = 64
 """The least length up to which a shot's middle is exact, whatever memory there is."""
-REAL = Path(os.environ.get("CINELAKE_REAL_DATA") or Path(__file__).parents[3] / "shared" / "data")
 no_films = pytest.mark.skipif(not REAL.is_dir(), reason=f"no real data in {REAL} (CINELAKE_REAL_DATA names the folder)")
 
 

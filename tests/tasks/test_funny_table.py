@@ -5,9 +5,9 @@ import pyarrow as pa
 import pytest
 
 from cinelake.errors import ModelUnusable
-from cinelake.lake.artefact import Artefact, write_artefact
+from cinelake.lake.artefact import write_artefact
 from cinelake.learning.images import MemoryTable
-from cinelake.spec.model import Example
+from cinelake.spec.model import Artefact, Example
 from cinelake.spec.task import Film, find_task
 from cinelake.spec.training import Training
 from models import funny

@@ -10,11 +10,12 @@ import pytest
 from _made_networks import mean_colour
 
 from cinelake.errors import EngineUnavailable
-from cinelake.lake.onnx import device_of, file_digest, onnx_session, require_device, run_in_batches
+from cinelake.lake.onnx import device_of, onnx_session, require_device, run_in_batches
+from cinelake.storage.content import file_digest
 
 PLAN = """
 import sys
-from cinelake.task import find_task
+from cinelake.spec.task import find_task
 for name in ("faces", "embeddings"):
     spec = find_task(name)
     spec.preflight(spec.params())

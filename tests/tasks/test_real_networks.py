@@ -1,16 +1,13 @@
 """Real packs and networks, where the folder of real data is there."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 from _drawn_face import frames_table
+from _real_data import REAL
 
 from cinelake.errors import ModelUnusable
 from cinelake.spec.task import Film, find_task
 
-REAL = Path(os.environ.get("CINELAKE_REAL_DATA") or Path(__file__).parents[3] / "shared" / "data")
 pytestmark = [
     pytest.mark.real,
     pytest.mark.skipif(not REAL.is_dir(), reason=f"no real data in {REAL} (CINELAKE_REAL_DATA names the folder)"),

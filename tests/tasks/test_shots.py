@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from _pictures_on_film import batches, dimmed, dissolve, place, shot
+from _real_data import REAL
 
 from cinelake.errors import ContractViolation
 from cinelake.spec.task import Film
@@ -17,7 +16,6 @@ from tasks.shots import MAX_LAG_FRAMES, SHOTS, DetectShots, ShotsParams
 from tasks.shots.motion import DIRECTIONS, flow_histogram
 
 Boundaries = list[tuple[int, str]]
-REAL = Path(os.environ.get("CINELAKE_REAL_DATA") or Path(__file__).parents[3] / "shared" / "data")
 no_films = pytest.mark.skipif(not REAL.is_dir(), reason=f"no real data in {REAL} (CINELAKE_REAL_DATA names the folder)")
 
 

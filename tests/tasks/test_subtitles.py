@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from _real_data import REAL
 
 from cinelake.errors import BadSubtitles
 from cinelake.lake.cells import Lake
@@ -20,7 +20,6 @@ from cinelake.spec.task import Film
 from tasks.subtitles import SUBTITLES, ReadSubtitles, SubtitlesParams, language_of
 from tasks.subtitles.lines import MAX_BYTES, MAX_LINE, read_lines
 
-REAL = Path(os.environ.get("CINELAKE_REAL_DATA") or Path(__file__).parents[3] / "shared" / "data")
 HELLO = "1\n00:00:00,500 --> 00:00:01,250\nHello\n\n2\n00:00:01,300 --> 00:00:01,900\nGoodbye\n"
 HALLO = "WEBVTT\n\n00:00.500 --> 00:01.250\nHallo\n"
 

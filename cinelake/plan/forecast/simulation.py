@@ -1,8 +1,8 @@
 """Many films on a described cluster, simulated event by event (SimPy).
 
 A film waits for a place in the window, then for the driver, which hands out one film at a time. Its legs follow one
-another (`cinelake.legs`): each waits for its processors and GPUs, moves its bytes over one of the links to the store,
-works, and gives them back. Whoever came first is served first.
+another (`cinelake.run.stages`): each waits for its processors and GPUs, moves its bytes over one of the links to the
+store, works, and gives them back. Whoever came first is served first.
 """
 
 from __future__ import annotations

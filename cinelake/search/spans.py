@@ -1,0 +1,104 @@
+"""Spans of seconds of a film: where several conditions hold at once, clipped, merged."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from cinelake.errors import UsageError
+
+TOUCH_S = 1e-4
+"""Spans with no more than this between them are adjacent."""
+
+
+_CONDITION = re.compile(r"\s*(valence|arousal)\s*(<=|>=|<|>)\s*([-+]?\d*\.?\d+)\s*")
+
+
+@dataclass(frozen=True)
+class Span:
+    """Seconds of a film (end exclusive), how relevant they are, and what they show."""
+
+    start_s: float
+    end_s: float
+    relevance: float = 1.0
+    what: str = ""
+
+    @property
+    def length_s(self) -> float:
+        """How long it is."""
+        return self.end_s - self.start_s
+
+
+def affect_condition(condition: str) -> tuple[str, str, float]:
+    """Which line, how it is compared, and with what: `arousal>0.5` is ('arousal', '>', 0.5). Raises `UsageError`."""
+    found = _CONDITION.fullmatch(condition)
+    if not found:
+        raise UsageError(f"affect is asked for as in 'arousal>0.5' or 'valence<=-0.2'. Received: {condition!r}")
+    return found[1], found[2], float(found[3])
+
+
+def combined(selectors: Sequence[Sequence[Span]], *, either: bool = False) -> list[Span]:
+    """The spans, disjoint and in film order, in which every selector holds (`either`: at least one).
+
+    They are cut wherever a span of a selector begins or ends, so that each has one relevance.
+    """
+    edges = sorted({edge for spans in selectors for span in spans for edge in (span.start_s, span.end_s)})
+    starts = sorted((span.start_s, number, k) for number, spans in enumerate(selectors) for k, span in enumerate(spans))
+    active: set[tuple[int, int]] = set()
+    found: list[tuple[frozenset[tuple[int, int]], Span]] = []
+    at = 0
+    for begin, end in pairwise(edges):
+        while at < len(starts) and starts[at][0] <= begin:
+            active.add(starts[at][1:])
+            at += 1
+        active = {(number, k) for number, k in active if selectors[number][k].end_s > begin}
+        span = _held(selectors, active, begin, end, either=either)
+        if span is None:
+            continue
+        if found and found[-1][0] == active and found[-1][1].end_s == begin:
+            found[-1] = (found[-1][0], replace(found[-1][1], end_s=end))
+        else:
+            found.append((frozenset(active), span))
+    return [span for _, span in found]
+
+
+def _held(
+    selectors: Sequence[Sequence[Span]], active: Iterable[tuple[int, int]], begin: float, end: float, *, either: bool
+) -> Span | None:
+    """What holds between two neighbouring edges; None where too little does."""
+    best: dict[int, float] = {}
+    names: list[str] = []
+    for number, k in sorted(active):
+        span = selectors[number][k]
+        best[number] = max(best.get(number, 0.0), span.relevance)
+        names.append(span.what)
+    if not best or (len(best) < len(selectors) and not either):
+        return None
+    relevance = max(best.values()) if either else min(best.values())
+    return Span(begin, end, relevance, ", ".join(dict.fromkeys(filter(None, names))))
+
+
+def within(spans: Iterable[Span], end_s: float) -> list[Span]:
+    """The parts that lie in a film of this length."""
+    clipped = (replace(span, start_s=max(0.0, span.start_s), end_s=min(end_s, span.end_s)) for span in spans)
+    return [span for span in clipped if span.length_s > TOUCH_S]
+
+
+def merged(spans: Iterable[Span]) -> list[Span]:
+    """Spans in film order, overlapping and adjacent ones as one; its relevance is their mean, weighted by length."""
+    whole: list[Span] = []
+    for span in sorted(spans, key=lambda span: span.start_s):
+        if whole and span.start_s <= whole[-1].end_s + TOUCH_S:
+            whole[-1] = _one(whole[-1], span)
+        else:
+            whole.append(span)
+    return whole
+
+
+def _one(first: Span, second: Span) -> Span:
+    lengths = first.length_s, second.length_s
+    relevance = (first.relevance * lengths[0] + second.relevance * lengths[1]) / max(sum(lengths), 1e-9)
+    what = ", ".join(dict.fromkeys([*first.what.split(", "), *second.what.split(", ")]))
+    return Span(first.start_s, max(first.end_s, second.end_s), relevance, what)

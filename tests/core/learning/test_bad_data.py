@@ -1,0 +1,90 @@
+"""Data that nothing can be learned from is known before any time is spent."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from core._toy_model import MODEL
+from core.learning._taught import Project
+
+from cinelake.errors import CannotTrain, ModelUnusable
+from cinelake.lake.artefact import read_artefact
+from cinelake.learning.candidate import check_labels
+from cinelake.learning.dataset import Dataset, gather
+from cinelake.learning.evaluation import evaluate_version
+from cinelake.spec.arrays import Arrays
+
+
+def gathered(project: Project, **changes: Any) -> Dataset:
+    """The toy's data, with some of its functions in place of its own."""
+    manifest = project.load()
+    return gather(manifest, replace(manifest.model("loud"), spec=replace(MODEL, **changes)))
+
+
+def with_nan(tables: Any, config: Any) -> Arrays:
+    """Features of which one is no number."""
+    found = MODEL.features(tables, config)
+    found["level"][1] = np.nan
+    return found
+
+
+def sizes_differ(tables: Any, config: Any) -> Arrays:
+    """Features of another size in every film."""
+    found = MODEL.features(tables, config)
+    return {**found, "place": np.zeros((len(found["time_s"]), int((found["level"] > -20).sum()) + 1))}
+
+
+def test_features_that_are_no_numbers_are_said_with_film_and_name(labelled):
+    with pytest.raises(CannotTrain, match=r"level of film_00 holds numbers that are none \(NaN\) in 1 steps"):
+        gathered(labelled, features=with_nan)
+
+
+def test_vectors_of_different_sizes_come_from_different_backbones(labelled):
+    with pytest.raises(CannotTrain, match="they come from different backbones"):
+        gathered(labelled, features=sizes_differ)
+
+
+def test_a_single_class_teaches_nothing(labelled):
+    manifest = labelled.load()
+    one_class = replace(MODEL, labels=replace(MODEL.labels, class_column="word"))
+    with pytest.raises(CannotTrain, match="two classes are needed"):
+        check_labels(replace(manifest.model("loud"), spec=one_class), gathered(labelled))
+
+
+def test_a_model_that_needs_no_classes_learns_from_films_without_labels(labelled):
+    manifest = labelled.load()
+    loud = manifest.model("loud")
+    alone = replace(loud, spec=replace(MODEL, least_classes=0), labels="never_imported")
+    assert len(gather(manifest, alone).examples) == 12
+
+
+def test_labels_that_the_manifest_names_must_be_there(labelled):
+    manifest = labelled.load()
+    loud = manifest.model("loud")
+    settings = loud.settings.model_copy(update={"labels": "misspelt"})
+    alone = replace(loud, spec=replace(MODEL, least_classes=0), labels="misspelt", settings=settings)
+    with pytest.raises(CannotTrain, match="there are no labels 'misspelt'"):
+        gather(manifest, alone)
+
+
+def test_labels_of_films_that_left_the_catalogue_are_left_out_with_the_reason(labelled):
+    (labelled.folder / "films" / "film_03.mkv").unlink()
+    assert gathered(labelled).left_out == {"film_03": "it is not in the catalogue"}
+
+
+def test_a_folder_that_is_no_model_is_refused(tmp_path):
+    (tmp_path / "model.json").write_text('{"kind": "loud"}')
+    with pytest.raises(ModelUnusable, match="is no trained model of Cinelake"):
+        read_artefact(tmp_path)
+
+
+def test_a_version_is_scored_on_another_label_set_without_the_films_it_has_seen(labelled):
+    seen = labelled.train().films["train"][0]
+    new = labelled.add_films(2, start=12)
+    labelled.run()
+    labelled.label([seen, *new], into="checked")
+    found = evaluate_version(labelled.load(), "loud", "champion", "checked")
+    assert sorted(found.by_film) == new and "has learned from it" in found.left_out[seen]

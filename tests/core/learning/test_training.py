@@ -1,0 +1,150 @@
+"""From labels to a champion to its tables, and what a second training changes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from core.learning._taught import Project
+
+from cinelake.errors import CannotTrain
+from cinelake.lake.cells import Lake
+from cinelake.lake.champions import read_mirror
+from cinelake.learning.versions import list_versions, promote, restore, rollback
+
+
+def champion(project: Project) -> int | None:
+    return read_mirror(Lake(project.load().lake.place), "loud").champion
+
+
+def test_without_a_champion_the_tables_of_a_model_are_blocked(project):
+    (state,) = project.states("loud_windows")
+    assert state == ("blocked", "needs a champion of loud: there is none yet: `cinelake train loud`")
+
+
+def test_a_first_training_that_beats_the_baseline_becomes_champion(labelled):
+    summary = labelled.train()
+    assert (summary.version, summary.moved, champion(labelled)) == (1, True, 1)
+    assert summary.scores["accuracy"] > summary.baseline["accuracy"]
+
+
+def test_a_new_champion_makes_its_tables_and_their_descendants_stale_and_nothing_else(labelled):
+    labelled.train()
+    made = labelled.run()
+    assert {table for _, table in made} == {"loud_windows", "loud_counts"}
+    assert len(made) == 24 and labelled.run() == []
+
+
+def test_another_champion_restales_the_same_tables_with_the_reason(labelled):
+    labelled.train()
+    labelled.run()
+    labelled.write("{loud: {config: {shift: -3.0}}}")
+    labelled.train()
+    promote(labelled.load(), "loud", 2)
+    assert labelled.states("loud_windows") == {("stale", "model loud 1→2")}
+    assert labelled.states("sound") == {("fresh", "")} and len(labelled.run()) == 24
+
+
+def test_a_candidate_that_is_no_better_leaves_the_champion_and_says_why(labelled):
+    labelled.train()
+    labelled.write("{loud: {config: {shift: -100.0}}}")
+    summary = labelled.train()
+    assert not summary.moved and champion(labelled) == 1
+    assert "not surely better than the baseline" in summary.why
+
+
+def test_five_new_labelled_films_are_learned_from_and_their_tables_made(project):
+    project.label([f"film_{n:02d}" for n in range(12)])
+    project.train()
+    project.run()
+    project.label(project.add_films(5, start=12))
+    assert {table for _, table in project.run()} == {"films", "sound", "loud_windows", "loud_counts"}
+    summary = project.train()
+    promote(project.load(), "loud", summary.version)
+    assert sum(map(len, summary.films.values())) == 17
+    assert sorted({table for _, table in project.run()}) == ["loud_counts", "loud_windows"]
+
+
+def test_a_series_is_never_on_both_sides_and_held_out_films_stay_held_out(labelled):
+    first = labelled.train().films
+    labelled.label(labelled.add_films(5, start=12))
+    labelled.run()
+    second = labelled.train().films
+    assert set(first["test"]) <= set(second["test"])
+    assert not set(second["test"]) & {*second["train"], *second["validation"]}
+
+
+def test_a_champion_is_rolled_back_and_its_tables_are_made_again(labelled):
+    labelled.train()
+    labelled.write("{loud: {config: {shift: 0.5}}}")
+    promote(labelled.load(), "loud", labelled.train().version)
+    assert rollback(labelled.load(), "loud") == 1
+    assert champion(labelled) == 1
+
+
+def test_versions_are_listed_with_scores_baseline_and_champion(labelled):
+    labelled.train()
+    (version,) = list_versions(labelled.load())
+    assert (version["name"], version["version"], version["champion"], version["in_lake"]) == ("loud", 1, True, True)
+    assert version["metrics"]["accuracy"] > version["baseline"]["accuracy"]
+
+
+def test_few_films_are_split_by_time_with_a_warning_and_promoted_by_hand_only(project):
+    project.label([f"film_{n:02d}" for n in range(6)])
+    summary = project.train()
+    assert "blocks of time" in summary.warning and not summary.moved
+    assert "only a person promotes it" in summary.why
+
+
+def test_a_refit_on_all_films_waits_for_a_person(labelled):
+    summary = labelled.train(all_films=True)
+    assert not summary.moved and "learned from the held-out films too" in summary.why
+
+
+def test_a_damaged_champion_fails_its_films_and_is_restored_from_the_registry(labelled):
+    labelled.train()
+    model = labelled.folder / "lake" / "_models" / "loud" / "1" / "arrays.npz"
+    model.write_bytes(b"damaged")
+    with pytest.raises(AssertionError, match="model_unusable"):
+        labelled.run()
+    restore(labelled.load(), "loud")
+    assert model.read_bytes() != b"damaged"
+
+
+def test_a_model_trained_on_another_version_of_its_input_is_blocked_and_the_old_table_stays(labelled):
+    labelled.train()
+    labelled.run()
+    manifest = labelled.folder / "pipeline.yaml"
+    manifest.write_text(manifest.read_text().replace("sound: ,", "sound: {silence_lufs: -40},"))
+    (state,) = labelled.states("loud_windows")
+    assert state == ("blocked", "loud 1 was trained on another version of sound: `cinelake train loud`")
+    assert (labelled.folder / "lake" / "loud_windows" / "film_00.parquet").is_file()
+
+
+def test_what_a_training_came_from_is_in_its_run(labelled):
+    summary = labelled.train()
+    from cinelake.tracking.store import connect
+
+    client = connect(labelled.load().tracking.uri)
+    files = {file.path for file in client.list_artifacts(summary.run_id)}
+    assert {"card.md", "split.json", "data.json", "pipeline.yaml", "environment.txt", "model"} <= files
+    data = json.loads(Path(client.download_artifacts(summary.run_id, "data.json")).read_text())
+    assert data["labels"]["set"] == "loud" and len(data["tables"]) == 12
+
+
+def test_films_without_fresh_inputs_are_left_out_by_name(labelled):
+    labelled.label(labelled.add_films(1, start=12))
+    summary = labelled.train()
+    assert summary.left_out == {"film_12": "its sound is stale: `cinelake run --select +sound --movie film_12`"}
+
+
+def test_no_labels_are_said_with_the_command_that_imports_them(project):
+    with pytest.raises(CannotTrain, match="cinelake labels import"):
+        project.train()
+
+
+def test_too_few_films_and_blocks_to_hold_any_out_are_said(project):
+    project.label(["film_00"])
+    with pytest.raises(CannotTrain, match="too few to hold any out"):
+        project.train()

@@ -1,0 +1,105 @@
+"""Which spans a supercut shows."""
+
+import pyarrow as pa
+import pytest
+
+from cinelake.errors import UnknownName, UsageError
+from cinelake.search.spans import Span, combined, merged, within
+from export.supercut import appearing, chosen, felt, labelled, numbered, of_beats, ordered, tagged
+
+SHOTS = pa.table({"shot": [0, 1, 2, 3], "start_s": [0.0, 1.0, 2.5, 4.0], "end_s": [1.0, 2.5, 4.0, 6.0]})
+TAGS = pa.table({"shot": [0, 1, 1, 3], "tag": ["chase", "chase", "night", "kiss"], "probability": [0.9, 0.4, 0.8, 0.6]})
+
+
+def times(spans):
+    return [(span.start_s, span.end_s) for span in spans]
+
+
+def test_tags_give_the_shots_that_carry_any_of_them_with_their_probability():
+    found = tagged(TAGS, SHOTS, ["chase", "kiss"], 0.5)
+    assert [(s.start_s, s.end_s, s.relevance, s.what) for s in found] == [(0, 1, 0.9, "chase"), (4, 6, 0.6, "kiss")]
+
+
+def test_an_unknown_tag_gets_its_close_matches():
+    with pytest.raises(UnknownName, match="did you mean 'chase'"):
+        tagged(TAGS, SHOTS, ["chas"])
+
+
+def test_people_s_labels_give_spans_by_time_or_by_shots():
+    rows = [{"tag": "chase", "start_s": 0.5, "end_s": 0.7}, {"tag": "chase", "start_shot": 1, "end_shot": 3}]
+    labels = pa.Table.from_pylist(
+        rows, pa.schema([("tag", "string"), *((n, "double") for n in ("start_s", "end_s", "start_shot", "end_shot"))])
+    )
+    labels = labels.set_column(3, "start_shot", labels["start_shot"].cast("int32"))
+    labels = labels.set_column(4, "end_shot", labels["end_shot"].cast("int32"))
+    assert times(labelled(labels, SHOTS, ["chase"])) == [(0.5, 0.7), (1.0, 4.0)]
+
+
+def test_scenes_are_chosen_by_number():
+    scenes = pa.table({"scene": [0, 1], "start_s": [0.0, 4.0], "end_s": [4.0, 6.0]})
+    assert times(numbered(scenes, [1])) == [(4, 6)]
+    with pytest.raises(UnknownName, match="unknown scene '7': there is 0, 1"):
+        numbered(scenes, [7])
+
+
+def test_beats_are_chosen_by_category_and_confidence():
+    beats = pa.table(
+        {"category": ["pursuit", "pursuit"], "start_s": [0.0, 3.0], "end_s": [1.0, 4.0], "confidence": [0.9, 0.3]}
+    )
+    assert times(of_beats(beats, ["pursuit"], 0.5)) == [(0, 1)]
+
+
+def test_a_character_is_where_it_appears():
+    seen = pa.table({"character": ["tom", "jerry"], "start_s": [0.0, 3.0], "end_s": [1.0, 4.0]})
+    assert times(appearing(seen, ["tom"])) == [(0, 1)]
+
+
+def test_affect_holds_until_the_next_value_and_is_more_relevant_the_further_it_goes():
+    affect = pa.table({"time_s": [0.0, 1.0, 2.0], "valence": [0.0, 0.0, -0.5], "arousal": [0.2, 0.75, 1.0]})
+    found = felt(affect, "arousal > 0.5")
+    assert times(found) == [(1, 2), (2, 3)] and [s.relevance for s in found] == [0.5, 1.0]
+    assert times(felt(affect, "valence<=-0.5")) == [(2, 3)]
+
+
+def test_a_condition_that_is_none_says_what_one_looks_like():
+    with pytest.raises(UsageError, match=r"arousal>0\.5.*Received: 'joy>1'"):
+        felt(pa.table({"time_s": [0.0]}), "joy>1")
+
+
+def test_several_selectors_must_hold_at_the_same_time():
+    first, second = [Span(0, 4, 0.9, "a")], [Span(1, 2, 0.5, "b"), Span(3, 6, 1.0, "c")]
+    found = combined([first, second])
+    assert [(s.start_s, s.end_s, s.relevance, s.what) for s in found] == [(1, 2, 0.5, "a, b"), (3, 4, 0.9, "a, c")]
+
+
+def test_with_either_one_selector_is_enough_and_the_greatest_relevance_counts():
+    found = combined([[Span(0, 4, 0.9)], [Span(3, 6, 0.5)]], either=True)
+    assert [(s.start_s, s.end_s, s.relevance) for s in found] == [(0, 3, 0.9), (3, 4, 0.9), (4, 6, 0.5)]
+
+
+def test_neighbouring_shots_stay_apart_until_the_choice_is_made():
+    assert times(combined([[Span(0, 1, 0.5), Span(1, 2, 0.5)]])) == [(0, 1), (1, 2)]
+
+
+def test_overlapping_and_adjacent_spans_are_merged_with_their_mean_relevance():
+    found = merged([Span(0, 1, 1.0, "a"), Span(1, 4, 0.6, "b"), Span(5, 6, 0.2, "c")])
+    assert times(found) == [(0, 4), (5, 6)]
+    assert found[0].relevance == pytest.approx(0.7) and found[0].what == "a, b"
+
+
+def test_a_limit_keeps_the_most_relevant_in_film_order_and_passes_over_what_does_not_fit():
+    spans = [Span(0, 3, 0.5), Span(4, 6, 0.9), Span(7, 12, 0.8), Span(13, 14, 0.4)]
+    assert times(chosen(spans, 6)) == [(0, 3), (4, 6), (13, 14)]
+
+
+def test_the_most_relevant_span_is_shortened_if_it_alone_is_too_long():
+    assert times(chosen([Span(0, 9, 0.9), Span(10, 11, 0.1)], 4)) == [(0, 4)]
+
+
+def test_relevance_puts_the_most_relevant_first():
+    spans = [Span(0, 1, 0.5), Span(2, 3, 0.9)]
+    assert times(ordered(spans, "relevance")) == [(2, 3), (0, 1)] and times(ordered(spans, "film")) == [(0, 1), (2, 3)]
+
+
+def test_spans_end_with_the_film():
+    assert times(within([Span(-1, 2), Span(5, float("inf")), Span(8, 9)], 7)) == [(0, 2), (5, 7)]
