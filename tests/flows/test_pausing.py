@@ -11,7 +11,7 @@ from cinelake.lake.control import Gate, is_paused, pause, resume
 
 
 def test_the_gate_closes_and_opens_and_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr("cinelake.lake.cells.control.LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr("cinelake.lake.control.LOOK_EVERY_S", 0.0)
     lake, said = Lake(str(tmp_path)), []
     gate = Gate(lake, said.append)
     assert gate.is_open() and pause(lake) and not pause(lake)

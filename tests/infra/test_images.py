@@ -45,7 +45,7 @@ def test_what_it_copies_is_not_left_out_of_what_docker_sees(copied):
 
 def test_it_has_every_room_of_the_project(copied):
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    rooms = {package.split(".")[0] for package in settings["tool"]["setuptools"]["packages"]}
+    rooms = {package.rstrip("*") for package in settings["tool"]["setuptools"]["packages"]["find"]["include"]}
     assert rooms <= set(copied)
 
 

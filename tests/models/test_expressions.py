@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from cinelake.errors import CannotTrain
-from cinelake.lake.artefact import write_artefact
+from cinelake.lake.artefact import StoredArtefact, write_artefact
 from cinelake.learning.images import MemoryTable
 from cinelake.spec.model import Artefact, Example
 from cinelake.spec.training import StopTraining, Training
@@ -194,7 +194,7 @@ def test_a_label_far_from_any_picture_says_nothing() -> None:
 
 def test_a_film_without_faces_has_no_predictions(tmp_path: Path) -> None:
     features = MODEL.features({"faces": table([], [])}, Config())
-    found = MODEL.predict(Artefact(tmp_path, "expressions", 1, Config()), features)
+    found = MODEL.predict(StoredArtefact(tmp_path, "expressions", 1, Config()), features)
     assert (found["probabilities"].shape, found["embedding"].shape) == ((0, 7), (0, EMBEDDING))
 
 

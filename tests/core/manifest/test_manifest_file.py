@@ -152,7 +152,8 @@ def test_the_schema_takes_the_short_forms() -> None:
 
 def test_loading_imports_nothing_heavy_and_is_fast() -> None:
     program = (
-        "import sys, time, cinelake.manifest as m; began = time.process_time(); m.load_manifest('pipeline.yaml');"
+        "import sys, time, cinelake.manifest.document as m; began = time.process_time();"
+        "m.load_manifest('pipeline.yaml');"
         "print(time.process_time() - began);"
         "heavy = {'tensorflow', 'keras', 'mlflow', 'prefect', 'ray', 'insightface'};"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
