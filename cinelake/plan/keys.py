@@ -19,7 +19,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from cinelake.spec.task import Params
+from cinelake.spec.task import Params, names_path
 from cinelake.storage.content import digest
 
 
@@ -72,16 +72,18 @@ def key_params(params: Params, added: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _without_paths(model: BaseModel) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, info in type(model).model_fields.items():
-        value = getattr(model, name)
-        if "manifest-relative" in repr(info.annotation) or "manifest-relative" in info.metadata:
-            continue
-        found[name] = _without_paths(value) if isinstance(value, BaseModel) else _plain(value)
-    return found
+    fields = type(model).model_fields
+    return {name: _plain(getattr(model, name)) for name, info in fields.items() if not names_path(info)}
 
 
 def _plain(value: Any) -> Any:
+    """A value as JSON-like data; parameters within parameters, in lists and mappings too, without their paths."""
+    if isinstance(value, BaseModel):
+        return _without_paths(value)
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(name): _plain(item) for name, item in value.items()}
     return json.loads(json.dumps(value, default=str))
 
 

@@ -265,8 +265,7 @@ def _resolve_model(model: Any, base: Path) -> Any:
     update = {}
     for name, info in type(model).model_fields.items():
         value = getattr(model, name)
-        marked = _is_marked(info.annotation) or _is_marked(info)
-        found = _resolve(value, base, marked)
+        found = _resolve(value, base, names_path(info))
         if found is not value:
             update[name] = found
     return model.model_copy(update=update) if update else model
@@ -284,8 +283,12 @@ def _resolve(value: Any, base: Path, marked: bool) -> Any:
     return value
 
 
+def names_path(field: Any) -> bool:
+    """Whether a field of parameters names a file or folder: `ManifestPath` is in its annotation, or is all of it."""
+    return _is_marked(field.annotation) or _is_marked(field)
+
+
 def _is_marked(annotation: Any) -> bool:
-    """Whether an annotation has `ManifestPath` somewhere in it."""
     mark = ManifestPath.__metadata__[0]  # type: ignore[attr-defined]
     if mark in getattr(annotation, "metadata", ()) or mark in getattr(annotation, "__metadata__", ()):
         return True
@@ -306,6 +309,7 @@ __all__ = [
     "VideoStream",
     "find_task",
     "known_tasks",
+    "names_path",
     "resolve_paths",
     "task",
 ]

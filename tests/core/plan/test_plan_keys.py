@@ -105,6 +105,21 @@ def test_where_files_lie_is_not_in_the_key_but_what_is_in_them() -> None:
     assert key_params(here, added) == {"network": {"layer": "last"}, "threshold": 0.5, "weights_digest": "abc"}
 
 
+class Ensemble(Params):
+    """Parameters that hold networks in a list and in a mapping."""
+
+    networks: list[Network]
+    """All of them."""
+    by_name: dict[str, Network]
+    """The same by name."""
+
+
+def test_paths_within_lists_and_mappings_are_not_in_the_key_either() -> None:
+    network = Network(file=Path("/here/n.onnx"))
+    params = key_params(Ensemble(networks=[network], by_name={"one": network}), {})
+    assert params == {"networks": [{"layer": "last"}], "by_name": {"one": {"layer": "last"}}}
+
+
 DIFFERENCES = [
     ({"fingerprint": "g"}, "film changed"),
     ({"version": 2}, "task version 1→2"),
