@@ -3,6 +3,7 @@
 import os
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,16 +17,16 @@ RATE = 1000
 
 def placed(*packets: tuple[int, range]) -> list[int]:
     """What the pump gives of packets: each the sample that its time names, and its samples."""
-    given: list[np.ndarray] = []
+    given: list[Any] = []
     wish = SoundStream(sample_rate=RATE, channels=1)
     with Path(os.devnull).open() as nothing:
-        pump = SoundPump(nothing.fileno(), wish, 10.0, lambda batches: given.append(batches[wish].samples))
+        pump = SoundPump(nothing.fileno(), wish, 10.0, lambda batches: given.append(batches[wish]))
         for at, samples in packets:
             packet = Packet(np.array(samples, "<f4").tobytes())
             packet.pts, packet.time_base = at, Fraction(1, RATE)
             pump.take(packet)
         pump.end()
-    return [int(sample) for sample in np.concatenate(given)[:, 0]]
+    return [int(sample) for sample in np.concatenate([batch.samples for batch in given])[:, 0]]
 
 
 OVER = {
