@@ -200,6 +200,12 @@ def test_a_problem_never_shows_a_secret(problems: Any, monkeypatch: Any) -> None
     ]
 
 
+def test_a_password_in_the_manifest_is_refused_without_being_shown(problems: Any) -> None:
+    (problem,) = problems("tracking: {uri: postgresql://me:hunter2@host/db}\ntasks: {cuts: }")
+    assert problem.startswith("3: tracking.uri: holds a password")
+    assert "hunter2" not in problem
+
+
 def test_an_unset_variable_is_one_problem_with_its_line(problems: Any, monkeypatch: Any) -> None:
     monkeypatch.delenv("NOT_SET", raising=False)
     assert problems("tasks: {cuts: , pictures: {fps: '${NOT_SET}'}}") == [

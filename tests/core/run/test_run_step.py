@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from _toy_tasks import HOOKS, Night, outcomes
 
 from cinelake.errors import DamagedFilm, FilmError, InputChanged, StorageError, UsageError, WeightsMissing
+from cinelake.lake.cells import Lake
 from cinelake.run.step import Step, run_step
 from cinelake.spec.task import Film
 
@@ -234,3 +238,16 @@ def test_a_lake_that_cannot_be_written_ends_the_step(night: Night, moment: str) 
 def test_a_step_s_deadline_grows_with_its_film(film_s: float | None, limit_s: float) -> None:
     step = Step("lake", Film("film", size_bytes=10_000), (), deadline_s=60, deadline_per_film_second=2)
     assert step.limit_s(film_s) == limit_s
+
+
+def test_a_step_sweeps_what_a_dead_process_left_and_nothing_of_a_living_one(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", "pass"])
+    dead.wait()
+    step = Step(str(tmp_path), Film("film"), ())
+    with Lake(step.lake).scratch() as living:
+        host, _, _ = living.name.rsplit("-", 2)
+        left = living.parent / f"{host}-{dead.pid}-cafe"
+        left.mkdir()
+        (left / "cards.parquet").touch()
+        step.sweep()
+        assert list(living.parent.iterdir()) == [living]
