@@ -1,7 +1,7 @@
 """How long a tags head takes on cached embeddings: 35,000 frames × 2,048 numbers, 50 tags, 30 epochs.
 
 Measured: wall time of `models.heads.networks.fit_head`, the head of the paper (dropout 0.5, ReLU(Wx + b), softmax),
-whose           epochs are one compiled loop each; its compilation and the checkpoints count.
+          whose epochs are one compiled loop each; its compilation and the checkpoints count.
 Against:  the same network, optimiser, batches and epochs by Keras' own `compile` and `fit` with their defaults.
 Target:   at most 15 s, at no greater loss.
 
