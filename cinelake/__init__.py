@@ -18,3 +18,7 @@ def open(place: str, published: bool | int | str = False) -> OpenLake:
     from cinelake.client.lake_client import open_lake
 
     return open_lake(place, published)
+
+
+# Models that the first release registered in MLflow carry code that imports `cinelake.artefacts` and `cinelake.model`.
+__path__.append(f"{__path__[0]}/tracking/first_release")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tarfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cinelake.manifest.document import Manifest, load_manifest
@@ -39,3 +40,12 @@ def test_a_kept_tracking_database_knows_its_champion(kept: Manifest) -> None:
     found = champion(kept.tracking, "scenes")
     assert [version.number for version in versions(kept.tracking, "scenes")] == [1]
     assert found and found.digest == "4af661d7d97090cf54b26cf8aba2fa70"
+
+
+def test_a_version_that_was_registered_before_is_still_served(kept: Manifest) -> None:
+    import mlflow.pyfunc
+
+    (folder,) = kept.folder.glob("mlruns/*/artifacts/model")
+    served = mlflow.pyfunc.load_model(str(folder))
+    features = {field.name: np.zeros((4, *field.shape[1:]), field.type) for field in served.metadata.signature.inputs}
+    assert len(served.predict(features)["probability"]) == 4
