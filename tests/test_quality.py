@@ -31,6 +31,13 @@ def test_the_layers_hold_without_exceptions() -> None:
     assert "ignore_imports" not in (ROOT / "pyproject.toml").read_text()
 
 
+def test_git_ignores_no_source_file() -> None:
+    """A room named like a folder of a user's project (`labels/`) once lost its `__init__` on the way to a clone."""
+    listing = ("git", "ls-files", "--others", "--ignored", "--exclude-standard", "--", "*.py")
+    ignored = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    assert not [path for path in ignored if not path.startswith((".", "demo/"))]
+
+
 def test_no_list_of_packages_names_a_host() -> None:
     lists = [*ROOT.glob("requirements/*"), *ROOT.glob("infra/**/requirements*")]
     assert not [path.name for path in lists if "://" in path.read_text() or "index-url" in path.read_text()]
