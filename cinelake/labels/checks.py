@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cinelake.errors import Problem, did_you_mean
-from cinelake.spec.labels import LabelContract
 from cinelake.labels.values import cast_column
+from cinelake.spec.labels import LabelContract
 
 LINE, FILE = "#line", "#file"
 """Columns of rows that are checked: the line of the source that a row stood on (0: none), and the source's name."""

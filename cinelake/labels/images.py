@@ -22,10 +22,10 @@ from blake3 import blake3
 
 from cinelake.catalogue.films import movie_id_of
 from cinelake.errors import Problem, StorageError
-from cinelake.storage.content import digest
 from cinelake.labels.checks import FILE, LINE, FilmFacts
-from cinelake.spec.labels import LabelContract
 from cinelake.labels.readers import Reading
+from cinelake.spec.labels import LabelContract
+from cinelake.storage.content import digest
 from cinelake.storage.locks import alone
 from cinelake.storage.store import storage_errors
 

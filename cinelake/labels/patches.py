@@ -24,11 +24,11 @@ from blake3 import blake3
 
 from cinelake.catalogue.films import movie_id_of
 from cinelake.errors import Problem, UsageError
-from cinelake.storage.content import file_digest
 from cinelake.labels.checks import FILE, LINE
-from cinelake.spec.labels import LabelContract
-from cinelake.labels.readers import Reading
 from cinelake.labels.images import image_file, replace_images
+from cinelake.labels.readers import Reading
+from cinelake.spec.labels import LabelContract
+from cinelake.storage.content import file_digest
 from cinelake.storage.store import storage_errors
 
 PATCH = "patch"

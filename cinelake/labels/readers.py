@@ -17,10 +17,9 @@ import pyarrow as pa
 
 from cinelake.catalogue.films import CatalogueFilm
 from cinelake.errors import Problem, did_you_mean
-from cinelake.storage.content import file_digest
-from cinelake.storage.content import digest
 from cinelake.labels.checks import FILE, LINE
 from cinelake.spec.labels import LabelContract
+from cinelake.storage.content import digest, file_digest
 
 DELIMITERS = ",;\t"
 _LAST_NUMBER = re.compile(r"(\d+)\D*$")

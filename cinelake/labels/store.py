@@ -28,9 +28,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from cinelake.errors import BadLabels, CannotTrain, Problem, StorageError, UnknownName, UsageError
-from cinelake.storage.content import digest
 from cinelake.labels.checks import FILE, LINE, FilmFacts, check_labels, sort_labels
 from cinelake.spec.labels import LabelContract
+from cinelake.storage.content import digest
 from cinelake.storage.store import storage_errors
 
 FOOTER_KEY = b"cinelake.labels"

@@ -22,12 +22,11 @@ import numpy as np
 from pydantic import ValidationError
 
 from cinelake.errors import ModelUnusable, UnknownName
-from cinelake.spec.arrays import Device
 from cinelake.lake.onnx import export_keras, onnx_session, run_in_batches
-from cinelake.storage.content import files_digest
-from cinelake.spec.arrays import Array, Arrays
+from cinelake.spec.arrays import Array, Arrays, Device
 from cinelake.spec.model import Trained, find_model
 from cinelake.spec.task import Params
+from cinelake.storage.content import files_digest
 
 FILES = ("arrays.npz", "model.json", "network.keras", "network.onnx")
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -22,10 +21,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cinelake.spec.contract import ENUM, Column, Contract
 from cinelake.errors import ContractViolation, FilmError, InputChanged, UsageError
+from cinelake.spec.contract import ENUM, Column, Contract
+from cinelake.spec.names import MOVIE_ID, RESERVED, TABLE_NAME
 from cinelake.storage.store import Place, Storage, storage_errors
-from cinelake.spec.names import MOVIE_ID, TABLE_NAME, RESERVED
 
 FOOTER_KEY = b"cinelake"
 ROWS_PER_GROUP = 65_536

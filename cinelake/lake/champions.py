@@ -16,11 +16,11 @@ from typing import Any
 
 from pyarrow import fs
 
-from cinelake.lake.artefact import FILES, artefact_digest, read_artefact
-from cinelake.spec.model import Artefact
 from cinelake.errors import ModelUnusable, StorageError, UnknownName
-from cinelake.storage.environment import cache_folder
+from cinelake.lake.artefact import FILES, artefact_digest, read_artefact
 from cinelake.lake.cells import Lake
+from cinelake.spec.model import Artefact
+from cinelake.storage.environment import cache_folder
 from cinelake.storage.store import Storage, storage_errors
 
 FOLDER = "_models"

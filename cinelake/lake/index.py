@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cinelake.errors import FilmError
-from cinelake.storage.objects import ASKED_TOGETHER
 from cinelake.lake.cells import Footer, Lake, read_footer
+from cinelake.storage.objects import ASKED_TOGETHER
 from cinelake.storage.store import Stamp
 
 VERSION = 1

@@ -12,32 +12,24 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from blake3 import blake3
 
 from cinelake.errors import EngineUnavailable, ModelUnusable, did_you_mean
+from cinelake.spec.arrays import Device
 from cinelake.storage.content import file_digest
 from cinelake.storage.environment import cache_folder
-from cinelake.spec.arrays import Device
 
 Array = npt.NDArray[Any]
 
 _PROVIDERS: dict[Device, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 _LOADING = threading.Lock()
-
-
-
-
-
-
-
-
 
 
 def inference_threads() -> int:

@@ -16,11 +16,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cinelake.spec.contract import Contract
 from cinelake.errors import InputChanged
-from cinelake.storage.content import digest
 from cinelake.lake.cells import FOOTER_KEY, Footer, Lake
-from cinelake.lake.published import (COMPRESSION, PublishedFile, PublishedTable, PublishedVersion, file_parts, published_schema)
+from cinelake.lake.published import (
+    COMPRESSION,
+    PublishedFile,
+    PublishedTable,
+    PublishedVersion,
+    file_parts,
+    published_schema,
+)
+from cinelake.spec.contract import Contract
+from cinelake.storage.content import digest
 from cinelake.storage.store import Place, storage_errors
 
 FORMAT = 1

@@ -19,9 +19,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cinelake.spec.contract import Column, Contract
 from cinelake.errors import StorageError, UnknownName, UsageError
 from cinelake.lake.cells import Lake
+from cinelake.spec.contract import Column, Contract
 from cinelake.storage.locks import alone
 from cinelake.storage.store import Storage, storage_errors
 

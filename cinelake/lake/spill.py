@@ -14,24 +14,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from cinelake.errors import UsageError
-from cinelake.storage.environment import cache_folder
-import importlib
-import importlib.util
-import pkgutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache
-from typing import TYPE_CHECKING, Any
-import numpy.typing as npt
-from cinelake.errors import UnknownName
-from cinelake.spec.discovery import installed
-from cinelake.spec.labels import LabelContract
-from cinelake.spec.task import Params, Resources, TableReader
 from cinelake.spec.arrays import Array
 from cinelake.spec.model import Example
+from cinelake.storage.environment import cache_folder
 
 FREE_SHARE = 0.25
 BYTES_PER_GB = 10**9

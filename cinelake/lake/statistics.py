@@ -9,9 +9,9 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from cinelake.spec.contract import Contract
 from cinelake.lake.cells import Lake
 from cinelake.lake.published import PublishedTable, PublishedVersion, file_paths
+from cinelake.spec.contract import Contract
 from cinelake.storage.store import storage_errors
 
 READ_TOGETHER = 8

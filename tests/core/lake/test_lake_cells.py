@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cinelake.errors import ContractViolation, DamagedFilm, FilmMissing, InputChanged, UsageError, WorkerLost
-from cinelake.lake.cells import FAILURES, CellWriter, Footer, Lake
 from cinelake.lake import cells as lake_module
+from cinelake.lake.cells import FAILURES, CellWriter, Footer, Lake
 from cinelake.spec.contract import Column, Contract, vector
 
 FOOTER = Footer("key", "meaning", {"version": 1, "params": {"fps": 1.0, "é": None}}, {"wall_s": 0.1, "ffmpeg": "n9"})

@@ -17,8 +17,8 @@ import pytest
 from _small_lake import commit_marks, marks
 
 from cinelake.errors import DamagedFilm
-from cinelake.lake.cells import Lake
 from cinelake.lake import index as index_module
+from cinelake.lake.cells import Lake
 from cinelake.lake.index import Index
 from cinelake.storage.content import fingerprint
 
