@@ -9,6 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
+PRODUCT = ("cinelake", "models", "tasks", "report", "export", "importers", "flows", "cli", "schema")
 
 
 def _run(*command: str) -> subprocess.CompletedProcess[str]:
@@ -31,10 +32,13 @@ def test_the_layers_hold_without_exceptions() -> None:
     assert "ignore_imports" not in (ROOT / "pyproject.toml").read_text()
 
 
+def _git(*command: str) -> str:
+    return subprocess.run(["git", *command], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+
 def test_git_ignores_no_source_file() -> None:
     """A room named like a folder of a user's project (`labels/`) once lost its `__init__` on the way to a clone."""
-    listing = ("git", "ls-files", "--others", "--ignored", "--exclude-standard", "--", "*.py")
-    ignored = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    ignored = _git("ls-files", "--others", "--ignored", "--exclude-standard", "--", "*.py").split()
     assert not [path for path in ignored if not path.startswith((".", "demo/"))]
 
 
@@ -43,9 +47,16 @@ def test_no_list_of_packages_names_a_host() -> None:
     assert not [path.name for path in lists if "://" in path.read_text() or "index-url" in path.read_text()]
 
 
-def test_every_change_has_a_line_in_the_changelog() -> None:
+def test_the_changelog_has_a_place_for_what_comes_next() -> None:
     text = (ROOT / "CHANGELOG.md").read_text()
     assert re.search(r"^## Unreleased\n+(?:### .*\n+)?- ", text, re.M)
+
+
+def test_every_change_has_a_line_in_the_changelog() -> None:
+    """What is committed after the changelog's latest line is a change that nobody is told of."""
+    latest = _git("log", "-1", "--format=%H", "--", "CHANGELOG.md")
+    without = _git("log", "--format=%h %s", f"{latest}..HEAD", "--", *PRODUCT)
+    assert not without, f"add a line under Unreleased for:\n{without}"
 
 
 def test_the_readme_stays_short() -> None:
