@@ -1,7 +1,7 @@
 """Beat events: what kind of moment each shot belongs to, after Ejaz et al. (ICMV 2017) and Potapov et al. (2015).
 
 The categories are data: each may have sub-categories, which are trained and then merged, and may share a class of the
-first stage with others that look alike (three kinds of argument, two of victory); these are told apart in a second
+first stage with others that look alike (three kinds of argument, two of victory); these are distinguished in a second
 stage by the faces of the whole event. A linear SVM on the same features stands beside (`svm_mean_f`).
 
     models:

@@ -47,7 +47,7 @@ def train(
 
 
 def _check_rows(examples: Sequence[Example]) -> Array:
-    """The leaves that occur. Raises `CannotTrain` when there is nothing to tell apart."""
+    """The leaves that occur. Raises `CannotTrain` when there are too few rows or one leaf only."""
     leaves = joined(examples, "leaf", of="targets") if examples else np.zeros(0, int)
     if len(leaves) < MIN_ROWS:
         raise CannotTrain(f"beats: {len(leaves)} labelled shots to learn from, at least {MIN_ROWS} are needed")

@@ -1,7 +1,7 @@
 """From shots to categories in two stages, and from shots to beat events by a sliding window of three.
 
 After Ejaz et al., "Deep Learning based Beat Event Detection in Action Movie Franchises" (ICMV 2017). Categories that
-look alike share a class of the first stage; they are told apart by whose faces are seen in the whole event.
+look alike share a class of the first stage; whose faces are seen in the whole event distinguishes them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Scenes: which shots begin one, learned from four kinds of features per shot.
 
 Of N shots the N − 1 boundaries between them may be boundaries of scenes; the answer for a boundary stands at the shot
-after it, and the first shot is never asked about. Three networks:
+after it, and the first shot has none. Three networks:
 
     similarity  how alike the shots before and after are, in windows of several widths (default)
     bilstm      two bidirectional LSTM layers of 32

@@ -55,7 +55,7 @@ def signed_root(vectors: Array) -> Array:
 def boundary_features(
     kinds: Mapping[str, Array], whitening: Mapping[str, Arrays], start_frame: Array, end_frame: Array
 ) -> Array:
-    """(T, n) what is seen around the boundary before each shot; row 0 says nothing.
+    """(T, n) what is seen around the boundary before each shot; row 0 means nothing.
 
     kinds: name → (T, d) vectors; a vector of zeros means that the shot has nothing of the kind.
     """

@@ -1,9 +1,9 @@
 """Tags of shots: a head on a frozen backbone's embeddings, after Khan et al. (AVSS 2017).
 
 Of each shot whose middle picture has enough entropy, the pictures are looked at through whatever the table
-`embeddings` holds, and motion, sound and faces are asked too where the manifest makes their tables (`use`); a head
-gives each tag of the vocabulary a probability. The seed's head and vocabulary are there; tags that overlap are trained
-as many yes-or-no questions (`multi_label`).
+`embeddings` holds, and motion, sound and faces count too where the manifest makes their tables (`use`); a head
+predicts a probability for each tag of the vocabulary. The paper's head and vocabulary are included; tags that overlap
+are trained as many yes-or-no questions (`multi_label`).
 
     models:
       tags: {labels: tags}                                                        # 50 tags, of all there is

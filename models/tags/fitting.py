@@ -84,7 +84,7 @@ def _by_likeness(
     config: Config,
     training: Training,
 ) -> Trained:
-    """In closed form: the validation films have nothing to say, so with `refit` they are learned from at once."""
+    """In closed form: there is nothing to stop by validation films, so with `refit` they are learned from at once."""
     learned = [*train_examples, *validation_examples] if config.refit else list(train_examples)
     rows = _rows(learned, scaling, config)
     arrays = fit_kernel(kernel, rows, training.seed)

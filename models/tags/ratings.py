@@ -1,4 +1,4 @@
-"""What viewers say of a film's tags: mean opinion scores, and mean precision and recall against the tags they chose.
+"""Viewers' ratings of a film's tags: mean opinion scores, and mean precision and recall against the tags they chose.
 
 After the three experiments of Khan et al., "Movies Tags Extraction Using Deep Learning" (AVSS 2017), sections of 10
 films and 10 viewers each. A film's tags are those of table `tags`, with their relevance.
@@ -25,10 +25,10 @@ Relevance = Mapping[str, Mapping[str, float]]
 
 def found_tags(tags: pa.Table) -> dict[str, dict[str, float]]:
     """Film → tag → relevance, of rows of table `tags`."""
-    found: dict[str, dict[str, float]] = {}
+    films: dict[str, dict[str, float]] = {}
     for row in tags.select(["movie_id", "tag", "relevance"]).to_pylist():
-        found.setdefault(row["movie_id"], {})[row["tag"]] = row["relevance"]
-    return found
+        films.setdefault(row["movie_id"], {})[row["tag"]] = row["relevance"]
+    return films
 
 
 def mean_opinion_score(ratings: pa.Table, best: float = 1.0) -> float:
@@ -40,7 +40,7 @@ def mean_opinion_score(ratings: pa.Table, best: float = 1.0) -> float:
 
 
 def weighted_opinion_score(ratings: pa.Table, relevance: Relevance, best: float = 1.0) -> float:
-    """Experiment 2: as `mean_opinion_score`, each rating weighted by how relevant the tag was said to be.
+    """Experiment 2: as `mean_opinion_score`, each rating weighted by the relevance that was predicted for its tag.
 
     Ratings of tags that were not found weigh nothing. Raises `UsageError` when no rated tag has any weight.
     """
@@ -99,8 +99,8 @@ def judge_ratings(ratings: pa.Table, tags: pa.Table, config: Config) -> Judged:
 def judge_by_ratings(ratings: pa.Table, tags: pa.Table, vocabulary: Sequence[str], best: float = 1.0) -> Judged:
     """All three experiments at once: mos, mos_weighted, map, mar and f1; per tag mos, precision and recall.
 
-    ratings and tags (rows of table `tags`) are of the same films. Beside it stands who says of every film the one tag
-    that was found in most. Raises `UsageError` for ratings out of range.
+    ratings and tags (rows of table `tags`) are of the same films. The baseline predicts for every film the one tag that
+    was found in most. Raises `UsageError` for ratings out of range.
     """
     found, chosen = found_tags(tags), chosen_tags(ratings, best)
     scores = {

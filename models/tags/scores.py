@@ -65,9 +65,8 @@ def summary(judgements: Sequence[Judgement], vocabulary: Sequence[str]) -> Score
     """macro_f1, macro_precision and macro_recall over tags that occur; micro_f1; map, mar and their f1 over films;
     precision, recall and f1 of each tag that occurs, as `f1_TAG`.
 
-    map alone is easily had: who says one sure tag of every film has a map of 1, and a mar near 0. Read both, or
-    map_mar_f1. Tags that no shot has are not averaged in, though a tag that is predicted and never there costs
-    micro_f1 and map.
+    map alone is easily high: one sure tag for every film has a map of 1, and a mar near 0. Read both, or map_mar_f1.
+    Tags that no shot has are not averaged in, though a tag that is predicted and never there costs micro_f1 and map.
     """
     hits, predicted, actual = _counts(judgements)
     each, occurs = precision_recall_f1(hits, predicted, actual), actual > 0
