@@ -23,7 +23,8 @@ import numpy as np
 from benchmarks._drawn_lake import SIDES, make_lake
 from benchmarks._drawn_shots import learn_and_judge, read_side
 from benchmarks.figures import Figure, Report, run, say
-from models.beats import MODEL, Config
+from models.beats import MODEL
+from models.beats.config import Config
 
 CONFIG: dict[str, Any] = {
     "categories": {

@@ -28,7 +28,8 @@ from cinelake.learning.gate import bootstrap, compare
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.model import Example, Judgement
 from cinelake.spec.training import Training
-from models.scenes import MODEL, Config
+from models.scenes import MODEL
+from models.scenes.config import Config
 from models.scenes.networks import BUILDERS
 
 FPS = 25.0

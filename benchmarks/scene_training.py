@@ -24,7 +24,7 @@ from benchmarks.figures import Figure, Report, run, say
 from cinelake.lake.onnx import import_tensorflow
 from cinelake.spec.arrays import Array
 from cinelake.spec.training import Training
-from models.scenes import Config
+from models.scenes.config import Config
 from models.scenes.fitting import Part, fit_network
 from models.scenes.networks import build_optimizer, build_wavenet
 

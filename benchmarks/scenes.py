@@ -17,7 +17,8 @@ import time
 from benchmarks._drawn_lake import SIDES, make_lake
 from benchmarks._drawn_shots import Outcome, learn_and_judge, read_side
 from benchmarks.figures import Figure, Report, run, say
-from models.scenes import MODEL, Config
+from models.scenes import MODEL
+from models.scenes.config import Config
 
 
 def measure(given: argparse.Namespace) -> Report:

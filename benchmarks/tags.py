@@ -23,7 +23,8 @@ from typing import Any
 from benchmarks._drawn_lake import SIDES, make_lake
 from benchmarks._drawn_shots import learn_and_judge, read_side
 from benchmarks.figures import Figure, Report, run, say
-from models.tags import MODEL, Config, settle
+from models.tags import MODEL
+from models.tags.config import Config
 
 MLP: dict[str, Any] = {"head": "mlp", "hidden": 512, "l2": 1e-3, "learning_rate": 5e-4, "epochs": 60, "patience": None}
 """A network in place of the kernel, as it stands in a manifest under `models: {tags: {config: …}}`."""
@@ -31,7 +32,7 @@ MLP: dict[str, Any] = {"head": "mlp", "hidden": 512, "l2": 1e-3, "learning_rate"
 
 def default_config(**given: Any) -> Config:
     """The defaults with the drawn films' vocabulary, where every table is there."""
-    return settle(Config(vocabulary=tuple(drawn_vocabulary()), **given), lambda table: True)
+    return MODEL.settle(Config(vocabulary=tuple(drawn_vocabulary()), **given), lambda table: True)
 
 
 def drawn_vocabulary() -> list[str]:

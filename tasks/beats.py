@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 from cinelake.spec.contract import ENUM, Column, Contract, Rule
 from cinelake.spec.model import Artefact
 from cinelake.spec.task import Field, Film, Params, TableReader, task
-from models.beats import features, predict
-from models.beats.events import find_events
+from models.beats.features import features
+from models.beats.predict import find_events, predict
 
 BEATS = Contract(
     table="beats",

@@ -17,7 +17,8 @@ import pyarrow.compute as pc
 from cinelake.spec.contract import Column, Contract, Rule
 from cinelake.spec.model import Artefact
 from cinelake.spec.task import Film, NoParams, TableReader, task
-from models.scenes import features, predict
+from models.scenes.features import features
+from models.scenes.predict import predict
 
 SCENES = Contract(
     table="scenes",

@@ -17,7 +17,8 @@ import pyarrow as pa
 from cinelake.spec.contract import Column, Contract
 from cinelake.spec.model import Artefact
 from cinelake.spec.task import Field, Film, Params, TableReader, task
-from models.tags import features, predict
+from models.tags.features import features
+from models.tags.predict import predict
 
 TAG_SHOTS = Contract(
     table="tag_shots",

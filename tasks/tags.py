@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from cinelake.spec.contract import Column, Contract
 from cinelake.spec.task import Field, Film, Params, TableReader, task
-from models.tags.weights import relevance, tag_weights
+from models.tags.predict import relevance, tag_weights
 
 TAGS = Contract(
     table="tags",

@@ -2,45 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from cinelake.spec.arrays import Array
-from cinelake.spec.model import Scores
-from models.heads.scores import by_class
+from cinelake.lake.spill import joined
+from cinelake.learning.metrics import accuracy, by_class, by_confusion, confusion, macro, totals
+from cinelake.spec.arrays import Array, Arrays
+from cinelake.spec.model import Example, Judgement, Scores
+from models.beats.config import Config
 
 
-def confusion(truth: Array, said: Array, categories: int) -> Array:
-    """(categories, categories) counts: row what it is, column what was said."""
-    counts = np.zeros((categories, categories), np.int64)
-    np.add.at(counts, (truth, said), 1)
-    return counts
+def judge(features: Arrays, targets: Arrays, prediction: Arrays, config: Config) -> Judgement:
+    """Confusion matrices over the known shots: after the window, of the shots alone, and of the linear SVM."""
+    known = targets["known"]
+    truth, count = targets["category"][known], len(config.categories)
+    predicted = {
+        "events": prediction["category"],
+        "shots": prediction["probability"].argmax(axis=1),
+        "svm": prediction["svm"],
+    }
+    counts = {name: confusion(truth, values[known], count) for name, values in predicted.items()}
+    return {**counts, "categories": np.array(list(config.ordered))}
 
 
-def per_category(counts: Array) -> Array:
-    """(categories, 3) precision, recall and F of a confusion matrix; 0 where nothing was said, or nothing is there."""
-    hits = np.diag(counts).astype(np.float64)
-    said, there = counts.sum(axis=0), counts.sum(axis=1)
-    return np.stack(
-        [hits / np.maximum(said, 1), hits / np.maximum(there, 1), 2 * hits / np.maximum(said + there, 1)], 1
-    )
+def summarise(judgements: Sequence[Judgement]) -> Scores:
+    """See `summary`; shots_mean_f is without the sliding window, svm_mean_f that of the linear SVM."""
+    names = [str(name) for name in judgements[0]["categories"]]
+    events, shots, svm = totals(judgements, ("events", "shots", "svm"))
+    beside = {f"{name}_mean_f": summary(c, names)["mean_f"] for name, c in (("shots", shots), ("svm", svm))}
+    return summary(events, names) | beside
 
 
 def summary(counts: Array, categories: Sequence[str]) -> Scores:
     """mean_precision, mean_recall and mean_f over categories that occur; accuracy; precision, recall and f of each of
     them, as f_CATEGORY."""
-    each, occurs = per_category(counts), counts.sum(axis=1) > 0
-    means = each[occurs].mean(axis=0) if occurs.any() else np.zeros(3)
+    each, occurs = by_confusion(counts), counts.sum(axis=1) > 0
+    means = macro(each, occurs)
     scores = {
         "mean_f": float(means[2]),
         "mean_precision": float(means[0]),
         "mean_recall": float(means[1]),
-        "accuracy": float(np.trace(counts) / max(1, counts.sum())),
+        "accuracy": accuracy(counts),
         "categories_that_occur": float(occurs.sum()),
     }
     return scores | by_class(each, ("precision", "recall", "f"), categories, occurs)
+
+
+def baseline(examples: Sequence[Example], config: Config) -> Callable[[Arrays], Arrays]:
+    """Every shot is of the category that most shots of the training part have."""
+    counts = np.bincount(joined(examples, "category", of="targets"), minlength=len(config.categories))
+    most = int(counts.argmax())
+
+    def guess(features: Arrays) -> Arrays:
+        category = np.full(len(features["time_s"]), most)
+        probability = np.tile(counts / counts.sum(), (len(category), 1))
+        return {"probability": probability, "category": category, "svm": category}
+
+    return guess
+
+
+def figures(examples: Sequence[Example], predictions: Sequence[Arrays], config: Config) -> dict[str, Any]:
+    """The confusion matrix of the held-out films, and the linear SVM's beside it."""
+    judged = [judge(e.features, e.targets, p, config) for e, p in zip(examples, predictions, strict=True)]
+    names = list(config.ordered)
+    titles = {"events": "Beats, held-out films", "svm": "Linear SVM on the same features"}
+    return {
+        f"confusion_{name}": confusion_figure(counts, names, title)
+        for (name, title), counts in zip(titles.items(), totals(judged, list(titles)), strict=True)
+    }
 
 
 def confusion_figure(counts: Array, categories: Sequence[str], title: str) -> Any:

@@ -1,1 +1,1 @@
-"""Heads on frozen embeddings, and their scores, that `tags` and `beats` share. No model by itself."""
+"""Heads on frozen embeddings, and how they are fitted, that `tags` and `beats` share. No model by itself."""

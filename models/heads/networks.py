@@ -10,21 +10,22 @@ import numpy as np
 
 from cinelake.lake.onnx import import_tensorflow
 from cinelake.learning.fitting import Loss, fit, over_rows
+from cinelake.learning.metrics import precision_recall_f1
 from cinelake.spec.arrays import Array
 from cinelake.spec.model import Scores
 from cinelake.spec.training import Training, say_nothing
 
 HeadName = Literal["seed", "linear", "mlp"]
-MOST_WEIGHT = 30.0
+MAX_WEIGHT = 30.0
 """No answer counts more than this many times, however rare it is."""
-FEWEST = 4
+MIN_EXAMPLES = 4
 """A tag with fewer examples keeps the threshold 0.5."""
-SMALLEST = 1e-7
+MIN_PROBABILITY = 1e-7
 
 
 @dataclass(frozen=True)
 class Head:
-    """How a head looks and how it is fitted; see `models.tags.Config` for the fields."""
+    """How a head is built and fitted; see `models.tags.config.Config` for the fields."""
 
     name: HeadName
     multi_label: bool
@@ -79,17 +80,17 @@ def cross_entropy(head: Head, y: Array) -> Loss:
     """Mean cross-entropy per row: E(p, q) = −Σ q log p, or for overlapping tags of each tag and its absence, summed.
 
     y: (rows, tags) of the training part; with `balance` each tag's presence and absence weigh the same in it, but no
-    answer more than `MOST_WEIGHT` times.
+    answer more than `MAX_WEIGHT` times.
     """
     tf = import_tensorflow()
     share = y.mean(axis=0)
     present, absent = np.ones_like(share), np.ones_like(share)
     if head.balance:
-        present = np.minimum(0.5 / np.maximum(share, SMALLEST), MOST_WEIGHT)
-        absent = np.minimum(0.5 / np.maximum(1 - share, SMALLEST), MOST_WEIGHT) if head.multi_label else absent
+        present = np.minimum(0.5 / np.maximum(share, MIN_PROBABILITY), MAX_WEIGHT)
+        absent = np.minimum(0.5 / np.maximum(1 - share, MIN_PROBABILITY), MAX_WEIGHT) if head.multi_label else absent
 
     def loss(target: Any, output: Any, weight: Any) -> Any:
-        p = tf.clip_by_value(output, SMALLEST, 1 - SMALLEST)
+        p = tf.clip_by_value(output, MIN_PROBABILITY, 1 - MIN_PROBABILITY)
         each = -target * tf.math.log(p) * present.astype(np.float32)
         if head.multi_label:
             each -= (1 - target) * tf.math.log(1 - p) * absent.astype(np.float32)
@@ -99,7 +100,7 @@ def cross_entropy(head: Head, y: Array) -> Loss:
 
 
 def fit_head(head: Head, rows: Rows, validation: Rows | None, training: Training) -> tuple[Any, int]:
-    """A head fitted on rows, stopped early by its loss on validation rows; gives it and how many epochs were best."""
+    """A head fitted on rows, stopped early by its loss on validation rows; returns it and how many epochs were best."""
     import keras
 
     tf = import_tensorflow()
@@ -134,27 +135,27 @@ def predicted(network: Any, x: Array) -> Array:
 
 def left_out_predictions(head: Head, folds: Sequence[tuple[Rows, Rows]], training: Training) -> tuple[Array, Array]:
     """Targets and predictions of rows that were left out of a fitting each; folds: (learned from, left out)."""
-    targets, found = [], []
+    targets, predictions = [], []
     for number, (learned, left) in enumerate(folds):
         aside = replace(training, folder=training.folder / f"fold_{number}", report=say_nothing)
         network, _ = fit_head(replace(head, patience=None), learned, None, aside)
         targets.append(left.y)
-        found.append(predicted(network, left.x))
-    return np.concatenate(targets), np.concatenate(found)
+        predictions.append(predicted(network, left.x))
+    return np.concatenate(targets), np.concatenate(predictions)
 
 
 def best_thresholds(targets: Array, probabilities: Array) -> Array:
-    """(tags,) the probability from which on a tag is said to be there: where its F1 is greatest, or 0.5 for rare tags.
+    """(tags,) the probability from which on a tag is predicted: where its F1 is greatest, or 0.5 for rare tags.
 
     targets, probabilities: (rows, tags). Neighbouring thresholds are averaged, so that one lucky row decides nothing.
     """
     grid = np.linspace(0.06, 0.94, 45)
     thresholds = np.full(targets.shape[1], 0.5)
-    for tag in np.flatnonzero((targets > 0).sum(axis=0) >= FEWEST):
-        here = targets[:, tag] > 0
+    for tag in np.flatnonzero((targets > 0).sum(axis=0) >= MIN_EXAMPLES):
+        truth = targets[:, tag] > 0
         chosen = probabilities[:, tag, None] >= grid
-        hits = (chosen & here[:, None]).sum(axis=0)
-        f1 = 2 * hits / np.maximum(chosen.sum(axis=0) + here.sum(), 1)
+        hits = (chosen & truth[:, None]).sum(axis=0)
+        f1 = precision_recall_f1(hits, chosen.sum(axis=0), truth.sum())[:, 2]
         smooth = np.convolve(np.pad(f1, 2, mode="edge"), np.ones(5) / 5, mode="valid")
         thresholds[tag] = np.mean(grid[smooth >= smooth.max() - 1e-9])
     return thresholds.astype(np.float32)
@@ -162,6 +163,5 @@ def best_thresholds(targets: Array, probabilities: Array) -> Array:
 
 def shifted(probabilities: Array, thresholds: Array) -> Array:
     """Probabilities whose log-odds are shifted so that each tag's threshold becomes 0.5."""
-    for_it = probabilities * (1 - thresholds)
-    against = (1 - probabilities) * thresholds
-    return np.asarray(for_it / np.maximum(for_it + against, SMALLEST), np.float32)
+    for_it, against = probabilities * (1 - thresholds), (1 - probabilities) * thresholds
+    return np.asarray(for_it / np.maximum(for_it + against, MIN_PROBABILITY), np.float32)

@@ -1,10 +1,10 @@
-"""How well persons are told: by names where people gave some, else by what faces say of each other.
+"""How well persons are told apart: by names where people gave some, else by what faces say of each other.
 
 A film without names still says something (Cinbis et al. 2011, Unsupervised metric learning for face identification in
 TV video): two faces of one picture are two persons, and whoever recurs should be somebody. So of such films it is
 counted how many faces get a person at all (`recognised`), and how many pairs of faces in one picture get two (`apart`).
 Their harmonic mean is the F1 of the unnamed people. With no two faces in any picture nothing contradicts that all are
-one person: no F1 is given then, since any answer would do.
+one person: there is no F1 then, since any answer would do.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cinelake.learning.metrics import harmonic_mean, totals
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.model import Judgement, Scores
 from models.characters.scores import judge_film, summarise_films
@@ -21,7 +22,8 @@ UNNAMED = ("faces", "recognised", "pairs", "apart")
 
 
 def judge_faces(frame: Array, targets: Arrays, prediction: Arrays) -> Judgement:
-    """One film's counts: those of `_character_scores.judge_film` over named faces, and `UNNAMED` over a film without.
+    """One film's counts: those of `models.characters.scores.judge_film` over named faces,
+    and `UNNAMED` over a film without.
 
     frame: (T,) the picture of each face. A film's named faces stand for one second each.
     """
@@ -46,18 +48,15 @@ def summarise_people(judgements: Sequence[Judgement]) -> Scores:
 
     f1_unnamed: harmonic mean of recognised and apart, where a picture has two faces; in `f1` it counts as one person.
     """
-    found = {name: value for name, value in summarise_films(judgements).items() if "screen_time" not in name}
-    people = [value for name, value in found.items() if name.startswith("f1_")]
-    scores = (
-        {"accuracy": found["accuracy"], **{n: v for n, v in found.items() if n.startswith("f1_")}} if people else {}
-    )
-    faces, recognised, pairs, apart = (sum(int(j[name][0]) for j in judgements) for name in UNNAMED)
+    named = summarise_films(judgements)
+    f1 = {name: value for name, value in named.items() if name.startswith("f1_")}
+    scores = {"accuracy": named["accuracy"], **f1} if f1 else {}
+    people = list(f1.values())
+    faces, recognised, pairs, apart = (int(count.item()) for count in totals(judgements, UNNAMED))
     if faces:
         scores["recognised"] = recognised / faces
     if pairs:
-        scores |= {
-            "apart": apart / pairs,
-            "f1_unnamed": 2 * recognised * apart / max(1, recognised * pairs + apart * faces),
-        }
+        scores["apart"] = apart / pairs
+        scores["f1_unnamed"] = harmonic_mean(scores["recognised"], scores["apart"])
         people.append(scores["f1_unnamed"])
     return {"f1": float(np.mean(people)) if people else 1.0, **scores}

@@ -1,22 +1,64 @@
-"""From a film's features of shots to what a network of `scenes` is given, and what is learned for that."""
+"""From a film's tables to features and targets of its shots, and to what a network of `scenes` is given."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
+import pyarrow as pa
 
-from cinelake.errors import CannotTrain, ModelUnusable
+from cinelake.errors import ModelUnusable, did_you_mean
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.model import Example
+from cinelake.spec.task import TableReader
+from models.scenes.config import Config
 from models.scenes.similarity import boundary_features, fit_whitening
+from models.shots.inputs import matrix
 
-if TYPE_CHECKING:
-    from models.scenes import Config
-
+TIMES = {"shot": "shot", "time_s": "start_s", "end_s": "end_s", "start_frame": "start_frame", "end_frame": "end_frame"}
+"""Names of the features of a shot, and the columns of `shot_features` that hold them."""
 FAR = 4.0
 """Inputs count as at most this many standard deviations from the mean of the training part."""
+
+
+def reads(_config: Config) -> list[str]:
+    """Features of shots hold all that is needed."""
+    return ["shot_features"]
+
+
+def features(tables: Mapping[str, TableReader], config: Config) -> Arrays:
+    """shot, time_s, end_s, start_frame, end_frame (T,), and (T, d) for each kind in use.
+
+    Raises `ModelUnusable` when the table has no column of a kind.
+    """
+    table = tables["shot_features"].read()
+    for kind in config.use:
+        if kind not in table.schema.names or not pa.types.is_fixed_size_list(table.schema.field(kind).type):
+            vectors = [field.name for field in table.schema if pa.types.is_fixed_size_list(field.type)]
+            raise ModelUnusable(f"scenes: shot_features has no vectors {kind!r}{did_you_mean(kind, vectors)}")
+    times = {name: table[column].combine_chunks().to_numpy() for name, column in TIMES.items()}
+    return times | {kind: matrix(table[kind]) for kind in config.use}
+
+
+def targets(labels: pa.Table, features: Arrays, config: Config) -> Arrays:
+    """boundary (T,) whether a scene begins at the shot, known (T,): shots inside a labelled scene, never the first.
+
+    A scene that is given by time begins at the shot whose start is nearest to its own; labelled shots count as ours.
+    """
+    starts_s, count = features["time_s"], len(features["time_s"])
+    boundary, known = np.zeros(count, bool), np.zeros(count, bool)
+    for row in labels.select(["start_s", "end_s", "start_shot", "end_shot"]).to_pylist() if count else []:
+        if row["start_s"] is not None:
+            first = int(np.abs(starts_s - row["start_s"]).argmin())
+            middles = (starts_s + features["end_s"]) / 2
+            known |= (middles >= row["start_s"]) & (middles < row["end_s"])
+        else:
+            numbers, start = features["shot"], row["start_shot"] or 0
+            first = int(np.abs(numbers - start).argmin())
+            known |= (numbers >= start) & (numbers < (row["end_shot"] or numbers[-1] + 1))
+        boundary[first] = known[first] = True
+    boundary[:1] = known[:1] = False
+    return {"boundary": boundary, "known": known}
 
 
 def learn_inputs(examples: Sequence[Example], config: Config, seed: int) -> Arrays:
@@ -68,33 +110,3 @@ def _sized(vectors: Array, size: int, kind: str) -> Array:
         f"scenes: vectors of {kind!r} have {vectors.shape[1]} numbers, in training they had {size}: they come from "
         "another backbone. Train again, or make shot_features with the same one"
     )
-
-
-def check_examples(examples: Sequence[Example]) -> None:
-    """Raise `CannotTrain` unless there are boundaries and shots that are none."""
-    found = [e.targets["boundary"][e.targets["known"]] for e in examples]
-    known = np.concatenate([*found, np.zeros(0, bool)])
-    if not known.any() or known.all():
-        what = "no shot at which a scene begins" if not known.any() else "only shots at which a scene begins"
-        raise CannotTrain(
-            f"scenes: the {len(examples)} films to learn from have {len(known)} labelled shots and {what}: check that "
-            "the labels' times fit the films"
-        )
-
-
-def step_weights(examples: Sequence[Example], balance: float) -> list[Array]:
-    """(T,) per film: 0 where unknown, 1 where no scene begins, (negatives / positives)^balance where one does."""
-    positive = sum(int((e.targets["boundary"] & e.targets["known"]).sum()) for e in examples)
-    negative = sum(int(e.targets["known"].sum()) for e in examples) - positive
-    heavy = (negative / max(positive, 1)) ** balance
-    return [np.where(e.targets["boundary"], heavy, 1.0) * e.targets["known"] for e in examples]
-
-
-def padded_batch(parts: Sequence[tuple[Array, Array, Array]]) -> tuple[Any, ...]:
-    """Films (T, n), (T,), (T,) of several lengths as (films, longest, n), (films, longest, 1), (films, longest)."""
-    longest = max(len(x) for x, _, _ in parts)
-    x = np.zeros((len(parts), longest, parts[0][0].shape[1]), np.float32)
-    y, weight = np.zeros((len(parts), longest, 1), np.float32), np.zeros((len(parts), longest), np.float32)
-    for film, (inputs, boundary, heavy) in enumerate(parts):
-        x[film, : len(inputs)], y[film, : len(inputs), 0], weight[film, : len(inputs)] = inputs, boundary, heavy
-    return x, y, weight

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from cinelake.errors import CannotTrain
 from cinelake.lake.onnx import import_tensorflow
 from cinelake.lake.spill import Shelf
 from cinelake.learning.fitting import Epoch, fit, over_batches, over_rows
 from cinelake.spec.arrays import Array, Arrays
-from cinelake.spec.model import Example, Scores
+from cinelake.spec.model import Example, Scores, Trained
 from cinelake.spec.training import Training
-from models.scenes.features import network_inputs, padded_batch, step_weights
+from models.scenes.config import Config
+from models.scenes.features import learn_inputs, network_inputs
 from models.scenes.networks import BUILDERS, beside_linear, build_optimizer, cross_entropy_over
-
-if TYPE_CHECKING:
-    from models.scenes import Config
+from models.scenes.scores import best_threshold
 
 Part = tuple[Array, Array, Array]
 """Inputs (T, n), whether a scene begins (T,), weights (T,) of one film."""
@@ -34,6 +34,48 @@ class Fitted:
     epochs: int
 
 
+def train(
+    train_examples: Sequence[Example], validation_examples: Sequence[Example], config: Config, training: Training
+) -> Trained:
+    """Fit a network and choose the threshold by the validation films; then, with `refit`, learn from them too.
+
+    Raises `CannotTrain` when no scene begins anywhere, or one at every shot.
+    """
+    check_examples(train_examples)
+    validation = [example for example in validation_examples if example.targets["known"].any()]
+    learned = learn_inputs(train_examples, config, training.seed)
+    parts = parts_of(train_examples, learned, config)
+    held = parts_of(validation, learned, config)
+    fitted = fit_network(parts, held, config, training)
+    judged = held or parts
+    known = [weight > 0 for _, _, weight in judged]
+    predicted = [_predicted(fitted.network, x, config)[k] for (x, _, _), k in zip(judged, known, strict=True)]
+    threshold = best_threshold([y[k] for (_, y, _), k in zip(judged, known, strict=True)], predicted)
+    if config.refit and held:
+        everything = [*train_examples, *validation]
+        learned = learn_inputs(everything, config, training.seed)
+        again = Training(training.folder / "refit", training.seed, resume=training.resume)
+        fitted = fit_network(parts_of(everything, learned, config), [], config, again, epochs=fitted.epochs)
+    return Trained(fitted.network, learned, {"threshold": threshold, "epochs": fitted.epochs})
+
+
+def check_examples(examples: Sequence[Example]) -> None:
+    """Raise `CannotTrain` unless a scene begins at some of the known shots and at others not."""
+    known = np.concatenate([*(e.targets["boundary"][e.targets["known"]] for e in examples), np.zeros(0, bool)])
+    if not known.any() or known.all():
+        what = "no shot at which a scene begins" if not known.any() else "only shots at which a scene begins"
+        raise CannotTrain(
+            f"scenes: the {len(examples)} films to learn from have {len(known)} labelled shots and {what}: check that "
+            "the labels' times fit the films"
+        )
+
+
+def _predicted(network: Any, x: Array, config: Config) -> Array:
+    """(T,) the network's probabilities for one film, not yet calibrated."""
+    batch = x if config.network == "similarity" else x[None]
+    return np.asarray(network(batch, training=False)).reshape(-1)
+
+
 def parts_of(examples: Sequence[Example], learned: Arrays, config: Config) -> list[Part]:
     """What the network is given of each film; on disk where that does not fit memory."""
     shelf = Shelf()
@@ -41,6 +83,14 @@ def parts_of(examples: Sequence[Example], learned: Arrays, config: Config) -> li
     inputs = [shelf.keep({"x": network_inputs(example.features, learned, config)})["x"] for example in examples]
     targets = [example.targets["boundary"] for example in examples]
     return list(zip(inputs, targets, weights, strict=True))
+
+
+def step_weights(examples: Sequence[Example], balance: float) -> list[Array]:
+    """(T,) per film: 0 where unknown, 1 where no scene begins, (negatives / positives)^balance where one does."""
+    positive = sum(int((e.targets["boundary"] & e.targets["known"]).sum()) for e in examples)
+    negative = sum(int(e.targets["known"].sum()) for e in examples) - positive
+    heavy = (negative / max(positive, 1)) ** balance
+    return [np.where(e.targets["boundary"], heavy, 1.0) * e.targets["known"] for e in examples]
 
 
 def fit_network(
@@ -52,17 +102,17 @@ def fit_network(
 
     keras.utils.set_random_seed(training.seed)
     network, trainable = BUILDERS[config.network](config, parts[0][0].shape[1])
-    many = epochs or config.most_epochs
+    count = epochs or config.max_epochs
     in_rows = config.network == "similarity"
-    epoch, optimizer = (_row_epoch if in_rows else _film_epoch)(trainable, parts, config, training.seed, many)
+    epoch, optimizer = (_row_epoch if in_rows else _film_epoch)(trainable, parts, config, training.seed, count)
     stops = bool(validation) and config.patience is not None and not in_rows and epochs is None
-    done = fit(
+    progress = fit(
         trainable,
         optimizer,
         epoch,
         _validate(tf, trainable, optimizer, validation, in_rows),
         training,
-        epochs=many,
+        epochs=count,
         patience=config.patience if stops else None,
         monitor="loss" if stops else "steps",
         greater_is_better=not stops,
@@ -70,7 +120,7 @@ def fit_network(
     )
     if in_rows and config.linear_share > 0:
         network = beside_linear(network, *_fit_linear(parts), config.linear_share)
-    return Fitted(network, done.best_epoch + 1)
+    return Fitted(network, progress.best_epoch + 1)
 
 
 def _fit_linear(parts: Sequence[Part]) -> tuple[Array, float]:
@@ -110,6 +160,16 @@ def _film_epoch(network: Any, parts: Sequence[Part], config: Config, seed: int, 
     return over_batches(network, optimizer, cross_entropy_over("sum"), batches), optimizer
 
 
+def padded_batch(parts: Sequence[tuple[Array, Array, Array]]) -> tuple[Any, ...]:
+    """Films (T, n), (T,), (T,) of several lengths as (films, longest, n), (films, longest, 1), (films, longest)."""
+    longest = max(len(x) for x, _, _ in parts)
+    x = np.zeros((len(parts), longest, parts[0][0].shape[1]), np.float32)
+    y, weight = np.zeros((len(parts), longest, 1), np.float32), np.zeros((len(parts), longest), np.float32)
+    for film, (inputs, boundary, heavy) in enumerate(parts):
+        x[film, : len(inputs)], y[film, : len(inputs), 0], weight[film, : len(inputs)] = inputs, boundary, heavy
+    return x, y, weight
+
+
 def _validate(tf: Any, network: Any, optimizer: Any, parts: Sequence[Part], in_rows: bool) -> Callable[[], Scores]:
     """The loss on the validation films, and how many steps there were: without stopping the last epoch is the best."""
     cross_entropy = cross_entropy_over("sum")
@@ -125,7 +185,7 @@ def _validate(tf: Any, network: Any, optimizer: Any, parts: Sequence[Part], in_r
     def validate() -> Scores:
         losses = [float(compiled(*(tf.convert_to_tensor(a, tf.float32) for a in part))) for part in given]
         shots = [float(part[2].sum()) for part in given]
-        found = {"loss": float(np.average(losses, weights=shots))} if sum(shots) else {}
-        return {"steps": float(optimizer.iterations), **found}
+        loss_now = {"loss": float(np.average(losses, weights=shots))} if sum(shots) else {}
+        return {"steps": float(optimizer.iterations), **loss_now}
 
     return validate

@@ -1,4 +1,4 @@
-"""The networks of scene segmentation: each gives every shot the probability that a scene begins with it.
+"""The networks of scene segmentation: each returns for every shot the probability that a scene begins with it.
 
 `bilstm` and `wavenet` read sequences of shots (films, shots, features) and pay no regard to padding: a step whose
 features are all zero is outside the film, and nothing of it reaches the steps inside. `similarity` reads one row per
@@ -7,19 +7,17 @@ shot and averages several members, each with weights of its own, and a logistic 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from cinelake.lake.onnx import import_tensorflow
 from cinelake.spec.arrays import Array
-
-if TYPE_CHECKING:
-    from models.scenes import Config
+from models.scenes.config import Config
 
 
 def build_bilstm(config: Config, size: int) -> tuple[Any, Any]:
-    """Bidirectional LSTM layers and a sigmoid; gives the network for whole films, and that for padded batches.
+    """Bidirectional LSTM layers and a sigmoid; returns the network for whole films, and that for padded batches.
 
     They share their weights; the padded one skips padded steps in both directions.
     """
@@ -63,7 +61,7 @@ def _inside(keras: Any, x: Any) -> Any:
 
 
 def build_similarity(config: Config, size: int) -> tuple[Any, Any]:
-    """Members of one hidden layer and a linear path; gives their mean, and the members side by side for training."""
+    """Members of one hidden layer and a linear path; returns their mean, and the members side by side for training."""
     keras = _keras()
     given = keras.Input((size,))
     logits = keras.layers.Concatenate()([_member(keras, config, given) for _ in range(config.members)])

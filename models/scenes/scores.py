@@ -1,16 +1,44 @@
-"""Measures of scene segmentation: those of the eluv.io challenge (mAP, mIoU) and the usual ones."""
+"""How good scenes are: measures of the eluv.io challenge (mAP, mIoU), the usual ones, and figures of them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
-from cinelake.spec.arrays import Array
-from cinelake.spec.model import Judgement, Scores
+from cinelake.lake.spill import joined
+from cinelake.learning.metrics import average_precision, mean_of_defined, precision_recall_f1, ratio, totals
+from cinelake.spec.arrays import Array, Arrays
+from cinelake.spec.model import Example, Judgement, Scores
+from models.scenes.config import Config
 
 NEAR_S = 3.0
 """A boundary counts as recalled when one is predicted so near to it (Rao et al., CVPR 2020: Recall@3s)."""
+
+
+def judge(features: Arrays, targets: Arrays, prediction: Arrays, config: Config) -> Judgement:
+    """truth and probability of the known shots; counts at the threshold; mIoU of the scenes they are cut into."""
+    known, truth, probability = targets["known"], targets["boundary"], prediction["probability"]
+    predicted = (probability >= config.threshold) & known
+    true = truth & known
+    times_s = features["time_s"]
+    return {
+        "truth": truth[known],
+        "probability": probability[known],
+        "hits": np.array((predicted & true).sum()),
+        "predicted": np.array(predicted.sum()),
+        "true": np.array(true.sum()),
+        "near": np.array(found_near(times_s[true], times_s[predicted])),
+        "miou": np.array(_film_iou(features, true, predicted, known)),
+    }
+
+
+def _film_iou(features: Arrays, true: Array, predicted: Array, known: Array) -> float:
+    """mIoU over the known shots and the one before them, where the first scene begins."""
+    region = known | np.append(known[1:], False)
+    first, last = int(features["start_frame"][region.argmax()]), features["end_frame"][region] - 1
+    return mean_iou(*(scene_ranges(starts[region], last, first) for starts in (true, predicted)))
 
 
 def scene_ranges(starts: Array, end_frames: Array, first_frame: int = 0) -> Array:
@@ -37,13 +65,6 @@ def mean_iou(one: Array, other: Array) -> float:
     return float((iou.max(axis=1).mean() + iou.max(axis=0).mean()) / 2)
 
 
-def average_precision(truth: Array, probability: Array) -> float:
-    """Area under the precision-recall steps; NaN where there is nothing to find."""
-    from sklearn.metrics import average_precision_score
-
-    return float(average_precision_score(truth, probability)) if truth.any() else float("nan")
-
-
 def found_near(true_s: Array, predicted_s: Array, near_s: float = NEAR_S) -> int:
     """How many of the true boundaries have a predicted one within `near_s` seconds."""
     if not len(predicted_s):
@@ -56,12 +77,12 @@ def best_threshold(truth: Sequence[Array], probability: Sequence[Array]) -> floa
 
     The middle between the lowest that still counts and the highest that does not.
     """
-    true, said = np.concatenate([*truth, []]).astype(bool), np.concatenate([*probability, []])
+    true, predicted = np.concatenate([*truth, []]).astype(bool), np.concatenate([*probability, []])
     if not true.any():
         return 0.5
-    order = np.argsort(-said, kind="stable")
-    ranked = said[order]
-    f1 = 2 * np.cumsum(true[order]) / (np.arange(1, len(ranked) + 1) + true.sum())
+    order = np.argsort(-predicted, kind="stable")
+    ranked = predicted[order]
+    f1 = precision_recall_f1(np.cumsum(true[order]), np.arange(1, len(ranked) + 1), true.sum())[:, 2]
     f1[:-1][ranked[:-1] == ranked[1:]] = 0  # equal probabilities count together
     best = int(f1.argmax())
     following = ranked[best + 1] if best + 1 < len(ranked) else 0.0
@@ -69,20 +90,72 @@ def best_threshold(truth: Sequence[Array], probability: Sequence[Array]) -> floa
 
 
 def summarise(judgements: Sequence[Judgement]) -> Scores:
-    """Scores of several films: see `models.scenes.judge` for what each contributes."""
+    """map and ap, miou, f1, precision, recall and recall_3s of several films: see `judge` for what each contributes."""
     truth = [judgement["truth"] for judgement in judgements]
-    said = [judgement["probability"] for judgement in judgements]
-    by_film = np.array([average_precision(t, p) for t, p in zip(truth, said, strict=True)])
-    pooled = average_precision(np.concatenate(truth), np.concatenate(said))
-    hits, predicted, true, near = (
-        sum(int(judgement[name]) for judgement in judgements) for name in ("hits", "predicted", "true", "near")
-    )
+    probability = [judgement["probability"] for judgement in judgements]
+    hits, predicted, true, near = totals(judgements, ("hits", "predicted", "true", "near"))
+    precision, recall, f1 = precision_recall_f1(hits, predicted, true)
     return {
-        "map": float(np.nanmean(by_film)) if np.isfinite(by_film).any() else 0.0,
-        "ap": float(np.nan_to_num(pooled)),
+        "map": mean_of_defined([film_average_precision(t, p) for t, p in zip(truth, probability, strict=True)]),
+        "ap": average_precision(np.concatenate(truth), np.concatenate(probability)),
         "miou": float(np.mean([judgement["miou"] for judgement in judgements])),
-        "f1": 2 * hits / max(predicted + true, 1),
-        "precision": hits / max(predicted, 1),
-        "recall": hits / max(true, 1),
-        "recall_3s": near / max(true, 1),
+        "f1": float(f1),
+        "precision": float(precision),
+        "recall": float(recall),
+        "recall_3s": float(ratio(near, true)),
     }
+
+
+def film_average_precision(truth: Array, probability: Array) -> float:
+    """One film's average precision; NaN without a boundary (scikit-learn: 0), so that such a film does not count."""
+    return average_precision(truth, probability) if truth.any() else float("nan")
+
+
+def baseline(examples: Sequence[Example], config: Config) -> Callable[[Arrays], Arrays]:
+    """Every boundary is as likely as any other: chance for the ranking, and no boundary at all for the scenes."""
+    rate = float(joined(examples, "boundary", of="targets").mean())
+
+    def guess(features: Arrays) -> Arrays:
+        return {"probability": np.full(len(features["time_s"]), min(rate, config.threshold - 1e-3), np.float32)}
+
+    return guess
+
+
+def figures(examples: Sequence[Example], predictions: Sequence[Arrays], config: Config) -> dict[str, Any]:
+    """The precision-recall curve, and the line of probabilities of the film with the median score."""
+    judged = [judge(e.features, e.targets, p, config) for e, p in zip(examples, predictions, strict=True)]
+    order = np.argsort([summarise([judgement])["map"] for judgement in judged], kind="stable")
+    middle = int(order[len(order) // 2])
+    line = probability_line(examples[middle], predictions[middle]["probability"], config.threshold)
+    return {"precision_recall": precision_recall(judged), "probability_line": line}
+
+
+def precision_recall(judgements: Sequence[Judgement]) -> Any:
+    """The precision-recall curve over all films' shots, and that of chance."""
+    from matplotlib.figure import Figure
+    from sklearn.metrics import precision_recall_curve
+
+    truth = np.concatenate([judgement["truth"] for judgement in judgements])
+    probability = np.concatenate([judgement["probability"] for judgement in judgements])
+    figure = Figure(figsize=(5, 5), layout="constrained")
+    axes = figure.add_subplot(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
+    if truth.any():
+        precision, recall, _ = precision_recall_curve(truth, probability)
+        axes.plot(recall, precision)
+        axes.axhline(truth.mean(), linestyle=":", color="grey", label="chance")
+        axes.legend()
+    return figure
+
+
+def probability_line(example: Example, probability: Array, threshold: float) -> Any:
+    """A film's probabilities over time, with lines where scenes begin."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(12, 3), layout="constrained")
+    axes = figure.add_subplot(title=example.movie_id, xlabel="seconds", ylabel="a scene begins", ylim=(0, 1.02))
+    times_s, known = example.features["time_s"], example.targets["known"]
+    axes.vlines(times_s[example.targets["boundary"] & known], 0, 1, color="tab:orange", alpha=0.6, label="labelled")
+    axes.plot(times_s, probability, drawstyle="steps-post", label="predicted")
+    axes.axhline(threshold, linestyle=":", color="grey")
+    axes.legend(loc="upper right")
+    return figure

@@ -55,7 +55,7 @@ def signed_root(vectors: Array) -> Array:
 def boundary_features(
     kinds: Mapping[str, Array], whitening: Mapping[str, Arrays], start_frame: Array, end_frame: Array
 ) -> Array:
-    """(T, n) what is seen around the boundary before each shot; row 0 says nothing.
+    """(T, n) what is seen around the boundary before each shot; row 0 means nothing.
 
     kinds: name → (T, d) vectors; a vector of zeros means that the shot has nothing of the kind.
     """
@@ -112,12 +112,13 @@ def _standardised(similar: Array, known: Array) -> Array:
 def _window(similar: Array, known: Array, width: int) -> list[Array]:
     """Columns (T,) of one width: mean, best, mean of best matches, coherence of the sides over that across."""
     before, after = slice(REACH - width, REACH), slice(REACH, REACH + width)
-    across, there = similar[:, before, after], known[:, before, after]
-    mean = _mean(across, there, (1, 2))
+    across, present = similar[:, before, after], known[:, before, after]
+    mean = _mean(across, present, (1, 2))
     if width == 1:
         return [mean]
-    best = np.where(there, across, -FAR)
-    forward, backward = _mean(best.max(2), np.asarray(there.any(2)), 1), _mean(best.max(1), np.asarray(there.any(1)), 1)
+    best = np.where(present, across, -FAR)
+    forward = _mean(best.max(2), np.asarray(present.any(2)), 1)
+    backward = _mean(best.max(1), np.asarray(present.any(1)), 1)
     others: Array = ~np.eye(width, dtype=bool)
     earlier, later = (_mean(similar[:, side, side], known[:, side, side] & others, (1, 2)) for side in (before, after))
     coherence = [(earlier + later) / 2 - mean, np.minimum(earlier, later) - mean, np.abs(earlier - later)]

@@ -27,7 +27,7 @@ JITTER = 1e-6
 
 @dataclass(frozen=True)
 class Kernel:
-    """blocks: numbers of each kind of input, in the order of a shot's vector. gamma, ridge: see `models.tags.Config`.
+    """blocks: numbers of each kind of input, in the order of a shot's vector. gamma, ridge: see `Config`.
     shared: whether a shot's probabilities sum to 1."""
 
     blocks: tuple[int, ...]
@@ -85,20 +85,20 @@ def _from_some(kernel: Kernel, rows: Rows, landmarks: Array, share: Array) -> Ar
 
 
 def kernel_predicted(kernel: Kernel, arrays: Arrays, x: Array) -> Array:
-    """(rows, tags) probabilities; `arrays` as `fit_kernel` gives them."""
+    """(rows, tags) probabilities; `arrays` as `fit_kernel` returns them."""
     if not len(x):
         return np.zeros((0, len(arrays["share"])), np.float32)
 
     def run(part: Array) -> Array:
         return kernel.likeness(part, arrays["landmarks"]) @ arrays["coefficients"] + arrays["share"]
 
-    found = np.clip(run_in_batches(run, x, ROWS_TOGETHER), 0, 1)
+    probabilities = np.clip(run_in_batches(run, x, ROWS_TOGETHER), 0, 1)
     if kernel.shared:
-        found = found / np.maximum(found.sum(axis=1, keepdims=True), JITTER)
-    return found.astype(np.float32)
+        probabilities = probabilities / np.maximum(probabilities.sum(axis=1, keepdims=True), JITTER)
+    return probabilities.astype(np.float32)
 
 
 def left_out_by_kernel(kernel: Kernel, folds: Sequence[tuple[Rows, Rows]], seed: int) -> tuple[Array, Array]:
     """Targets and predictions of rows that were left out of a fitting each; folds: (learned from, left out)."""
-    found = [kernel_predicted(kernel, fit_kernel(kernel, learned, seed), left.x) for learned, left in folds]
-    return np.concatenate([left.y for _, left in folds]), np.concatenate(found)
+    predictions = [kernel_predicted(kernel, fit_kernel(kernel, learned, seed), left.x) for learned, left in folds]
+    return np.concatenate([left.y for _, left in folds]), np.concatenate(predictions)

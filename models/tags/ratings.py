@@ -1,4 +1,4 @@
-"""What viewers say of a film's tags: mean opinion scores, and mean precision and recall against the tags they chose.
+"""Viewers' ratings of a film's tags: mean opinion scores, and mean precision and recall against the tags they chose.
 
 After the three experiments of Khan et al., "Movies Tags Extraction Using Deep Learning" (AVSS 2017), sections of 10
 films and 10 viewers each. A film's tags are those of table `tags`, with their relevance.
@@ -14,8 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cinelake.errors import UsageError
+from cinelake.learning.metrics import harmonic_mean, mean_of_defined, precision_recall_f1, ratio
 from cinelake.spec.model import Judged, Scores
-from models.tags.scores import harmonic, mean_of_numbers, precision_of, share
+from models.tags.config import Config
+from models.tags.scores import film_precision
 
 Relevance = Mapping[str, Mapping[str, float]]
 """Film → tag → relevance (0 … 1) of the tags that were found."""
@@ -23,23 +25,22 @@ Relevance = Mapping[str, Mapping[str, float]]
 
 def found_tags(tags: pa.Table) -> dict[str, dict[str, float]]:
     """Film → tag → relevance, of rows of table `tags`."""
-    found: dict[str, dict[str, float]] = {}
+    films: dict[str, dict[str, float]] = {}
     for row in tags.select(["movie_id", "tag", "relevance"]).to_pylist():
-        found.setdefault(row["movie_id"], {})[row["tag"]] = row["relevance"]
-    return found
+        films.setdefault(row["movie_id"], {})[row["tag"]] = row["relevance"]
+    return films
 
 
 def mean_opinion_score(ratings: pa.Table, best: float = 1.0) -> float:
     """Experiment 1: the mean of viewers' ratings as a share of the best rating (`best`), each rating counting once.
 
-    ratings: columns movie_id, viewer, tag, rating. Raises `UsageError` when there is none.
+    ratings: columns movie_id, viewer, tag, rating. Raises `UsageError` when there is no rating.
     """
-    values = _values(ratings, best)
-    return float(values.mean())
+    return float(_values(ratings, best).mean())
 
 
 def weighted_opinion_score(ratings: pa.Table, relevance: Relevance, best: float = 1.0) -> float:
-    """Experiment 2: as `mean_opinion_score`, each rating weighted by how relevant the tag was said to be.
+    """Experiment 2: as `mean_opinion_score`, each rating weighted by the relevance that was predicted for its tag.
 
     Ratings of tags that were not found weigh nothing. Raises `UsageError` when no rated tag has any weight.
     """
@@ -84,17 +85,22 @@ def precision_and_recall(
     for film, viewers in chosen.items():
         tags = set(found.get(film, ()))
         for wanted in viewers.values():
-            precisions.append(precision_of(len(tags & wanted), len(tags), len(wanted)))
-            recalls.append(share(len(tags & wanted), len(wanted)))
-    mean_precision, mean_recall = mean_of_numbers(np.array(precisions)), mean_of_numbers(np.array(recalls))
-    return {"map": mean_precision, "mar": mean_recall, "f1": harmonic(mean_precision, mean_recall)}
+            precisions.append(film_precision(len(tags & wanted), len(tags), len(wanted)))
+            recalls.append(ratio(len(tags & wanted), len(wanted), np.nan))
+    mean_precision, mean_recall = mean_of_defined(precisions), mean_of_defined(recalls)
+    return {"map": mean_precision, "mar": mean_recall, "f1": harmonic_mean(mean_precision, mean_recall)}
+
+
+def judge_ratings(ratings: pa.Table, tags: pa.Table, config: Config) -> Judged:
+    """Viewers' ratings of the films' tags; see `judge_by_ratings`."""
+    return judge_by_ratings(ratings, tags, config.vocabulary, config.best_rating)
 
 
 def judge_by_ratings(ratings: pa.Table, tags: pa.Table, vocabulary: Sequence[str], best: float = 1.0) -> Judged:
     """All three experiments at once: mos, mos_weighted, map, mar and f1; per tag mos, precision and recall.
 
-    ratings and tags (rows of table `tags`) are of the same films. Beside it stands who says of every film the one tag
-    that was found in most. Raises `UsageError` for ratings out of range.
+    ratings and tags (rows of table `tags`) are of the same films. The baseline predicts for every film the one tag that
+    was found in most. Raises `UsageError` for ratings out of range.
     """
     found, chosen = found_tags(tags), chosen_tags(ratings, best)
     scores = {
@@ -104,7 +110,7 @@ def judge_by_ratings(ratings: pa.Table, tags: pa.Table, vocabulary: Sequence[str
         "viewers": float(len(set(ratings["viewer"].to_pylist()))),
         "ratings": float(len(ratings)),
     }
-    everywhere = Counter(tag for said in found.values() for tag in sorted(said)).most_common(1)[0][0]
+    everywhere = Counter(tag for tags_of_film in found.values() for tag in sorted(tags_of_film)).most_common(1)[0][0]
     trivial = precision_and_recall({film: [everywhere] for film in chosen}, chosen)
     return Judged(scores, trivial, _each(ratings, found, chosen, vocabulary, best))
 
@@ -134,6 +140,7 @@ def per_tag(
     result = {}
     for tag in vocabulary:
         pairs = [(tag in set(found.get(f, ())), tag in wanted) for f, v in chosen.items() for wanted in v.values()]
-        both = sum(one and other for one, other in pairs)
-        result[tag] = (share(both, sum(one for one, _ in pairs)), share(both, sum(other for _, other in pairs)))
+        both, one, other = sum(a and b for a, b in pairs), sum(a for a, _ in pairs), sum(b for _, b in pairs)
+        precision, recall, _ = precision_recall_f1(both, one, other, np.nan)
+        result[tag] = (float(precision), float(recall))
     return result

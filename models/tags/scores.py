@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from cinelake.spec.arrays import Array
-from cinelake.spec.model import Judgement, Scores
-from models.heads.scores import by_class
+from cinelake.lake.spill import joined
+from cinelake.learning.metrics import (
+    by_class,
+    harmonic_mean,
+    macro,
+    mean_of_defined,
+    precision_recall_f1,
+    ratio,
+    totals,
+)
+from cinelake.spec.arrays import Array, Arrays
+from cinelake.spec.model import Example, Judgement, Scores
+from models.tags.config import Config
+
+
+def judge(features: Arrays, targets: Arrays, prediction: Arrays, config: Config) -> Judgement:
+    """Hits, false ones and misses per tag over the known shots, and the film's precision and recall."""
+    known = targets["known"]
+    judgement = counts_of(targets["tags"][known] > 0, prediction["probability"][known] >= config.threshold)
+    return {**judgement, "vocabulary": np.array(config.vocabulary)}
 
 
 def counts_of(truth: Array, carried: Array) -> Judgement:
     """One film's hits, false ones and misses, each (tags,), and precision and recall of the film's tags.
 
     After Khan et al., "Movies Tags Extraction Using Deep Learning" (AVSS 2017).
-    truth, carried: (T, tags) bool. A film's tags are those of any of its shots. Where nothing is said of a film that
-    has tags, precision is 0: silence is no hit. Recall of a film without a tag is not a number, and does not count;
-    nor does precision where nothing is said and nothing is there.
+    truth, carried: (T, tags) bool. A film's tags are those of any of its shots; see `film_precision`. Recall of a film
+    without a tag is NaN, and does not count.
     """
     film_truth, film_carried = truth.any(axis=0), carried.any(axis=0)
     both = (film_truth & film_carried).sum()
@@ -26,64 +42,83 @@ def counts_of(truth: Array, carried: Array) -> Judgement:
         "hits": (truth & carried).sum(axis=0),
         "false": (~truth & carried).sum(axis=0),
         "misses": (truth & ~carried).sum(axis=0),
-        "film": np.array([precision_of(both, film_carried.sum(), film_truth.sum()), share(both, film_truth.sum())]),
+        "film": np.array(
+            [film_precision(both, film_carried.sum(), film_truth.sum()), ratio(both, film_truth.sum(), np.nan)]
+        ),
     }
 
 
-def share(part: float, whole: float) -> float:
-    """part / whole, not a number where there is no whole."""
-    return float(part / whole) if whole else float("nan")
+def film_precision(hits: float, predicted: float, actual: float) -> float:
+    """hits / predicted, counts of one film's tags; NaN where it has no tag and none is predicted.
+
+    Where it has tags and none is predicted 0: silence is no hit. scikit-learn's `zero_division` cannot tell the two.
+    """
+    return 0.0 if actual and not predicted else float(ratio(hits, predicted, np.nan))
 
 
-def precision_of(hits: float, said: float, there: float) -> float:
-    """hits / said; 0 where nothing is said of what has something, not a number where neither has anything."""
-    return 0.0 if there and not said else share(hits, said)
-
-
-def harmonic(one: float, other: float) -> float:
-    """2ab / (a + b), 0 where both are."""
-    return 2 * one * other / (one + other) if one + other > 0 else 0.0
-
-
-def tag_f1(judgements: Sequence[Judgement]) -> Array:
-    """(tags, 3) precision, recall and F1 of each tag over all shots; 0 where nothing was said or nothing is there."""
-    hits, wrong, missed = (np.sum([j[name] for j in judgements], axis=0) for name in ("hits", "false", "misses"))
-    precision = hits / np.maximum(hits + wrong, 1)
-    recall = hits / np.maximum(hits + missed, 1)
-    return np.stack([precision, recall, 2 * hits / np.maximum(2 * hits + wrong + missed, 1)], axis=1)
+def summarise(judgements: Sequence[Judgement]) -> Scores:
+    """See `summary`."""
+    return summary(judgements, [str(tag) for tag in judgements[0]["vocabulary"]])
 
 
 def summary(judgements: Sequence[Judgement], vocabulary: Sequence[str]) -> Scores:
     """macro_f1, macro_precision and macro_recall over tags that occur; micro_f1; map, mar and their f1 over films;
     precision, recall and f1 of each tag that occurs, as `f1_TAG`.
 
-    map alone is easily had: who says one sure tag of every film has a map of 1, and a mar near 0. Read both, or
-    map_mar_f1. Tags that no shot has are not averaged in, though a tag that is said and never there costs micro_f1
-    and map.
+    map alone is easily high: one sure tag for every film has a map of 1, and a mar near 0. Read both, or map_mar_f1.
+    Tags that no shot has are not averaged in, though a tag that is predicted and never there costs micro_f1 and map.
     """
-    each = tag_f1(judgements)
-    hits, wrong, missed = (np.sum([j[name] for j in judgements], axis=0) for name in ("hits", "false", "misses"))
-    occurs = hits + missed > 0
-    macro = each[occurs].mean(axis=0) if occurs.any() else np.zeros(3)
+    hits, predicted, actual = _counts(judgements)
+    each, occurs = precision_recall_f1(hits, predicted, actual), actual > 0
+    means = macro(each, occurs)
     films = np.array([j["film"] for j in judgements])
-    mean_precision, mean_recall = (mean_of_numbers(films[:, side]) for side in (0, 1))
+    mean_precision, mean_recall = (mean_of_defined(films[:, side]) for side in (0, 1))
     scores = {
-        "macro_f1": float(macro[2]),
-        "macro_precision": float(macro[0]),
-        "macro_recall": float(macro[1]),
-        "micro_f1": float(2 * hits.sum() / max(1, 2 * hits.sum() + wrong.sum() + missed.sum())),
+        "macro_f1": float(means[2]),
+        "macro_precision": float(means[0]),
+        "macro_recall": float(means[1]),
+        "micro_f1": float(precision_recall_f1(hits.sum(), predicted.sum(), actual.sum())[2]),
         "map": mean_precision,
         "mar": mean_recall,
-        "map_mar_f1": harmonic(mean_precision, mean_recall),
+        "map_mar_f1": harmonic_mean(mean_precision, mean_recall),
         "tags_that_occur": float(occurs.sum()),
     }
     return scores | by_class(each, ("precision", "recall", "f1"), vocabulary, occurs)
 
 
-def mean_of_numbers(values: Array) -> float:
-    """The mean of those that are numbers; 0 where none is."""
-    numbers = values[~np.isnan(values)]
-    return float(numbers.mean()) if len(numbers) else 0.0
+def tag_f1(judgements: Sequence[Judgement]) -> Array:
+    """(tags, 3) precision, recall and F1 of each tag over all shots; 0 where they are undefined."""
+    return precision_recall_f1(*_counts(judgements))
+
+
+def _counts(judgements: Sequence[Judgement]) -> tuple[Array, Array, Array]:
+    """(tags,) hits, predicted and actual shots of each tag over all films."""
+    hits, wrong, missed = totals(judgements, ("hits", "false", "misses"))
+    return hits, hits + wrong, hits + missed
+
+
+def baseline(examples: Sequence[Example], config: Config) -> Callable[[Arrays], Arrays]:
+    """Each tag as often as in training: the tags of at least half of the shots on all shots, or the most frequent."""
+    share = joined(examples, "tags", of="targets").mean(axis=0)
+    always = np.where((share >= 0.5) | (share == share.max()), 1.0, share).astype(np.float32)
+
+    def guess(features: Arrays) -> Arrays:
+        return {"probability": np.tile(always, (len(features["time_s"]), 1))}
+
+    return guess
+
+
+def figures(examples: Sequence[Example], predictions: Sequence[Arrays], config: Config) -> dict[str, Any]:
+    """F1 per tag, and the correlation between tags as labelled and as predicted."""
+    judged = [judge(e.features, e.targets, p, config) for e, p in zip(examples, predictions, strict=True)]
+    known = [e.targets["known"] for e in examples]
+    labelled = np.concatenate([e.targets["tags"][k] for e, k in zip(examples, known, strict=True)])
+    probability = np.concatenate([p["probability"][k] for p, k in zip(predictions, known, strict=True)])
+    return {
+        "f1_per_tag": f1_figure(judged, config.vocabulary),
+        "correlation_labelled": correlation_figure(labelled, config.vocabulary),
+        "correlation_predicted": correlation_figure(probability >= config.threshold, config.vocabulary),
+    }
 
 
 def tag_correlation(carried: Array) -> Array:
@@ -106,14 +141,14 @@ def correlation_figure(carried: Array, vocabulary: Sequence[str]) -> Any:
     from scipy.spatial.distance import squareform
 
     used = np.flatnonzero(np.asarray(carried).any(axis=0))
-    found = tag_correlation(np.asarray(carried)[:, used])
-    apart = np.clip(1 - found, 0, None)
+    correlation = tag_correlation(np.asarray(carried)[:, used])
+    apart = np.clip(1 - correlation, 0, None)
     np.fill_diagonal(apart, 0)
     order = leaves_list(linkage(squareform(apart, checks=False), "average")) if len(used) > 2 else np.arange(len(used))
     names = [vocabulary[used[i]] for i in order]
     figure = Figure(figsize=(9, 8), layout="constrained")
     axes = figure.add_subplot(title="Correlation between tags over shots")
-    picture = axes.imshow(found[np.ix_(order, order)], vmin=-1, vmax=1, cmap="RdBu_r")
+    picture = axes.imshow(correlation[np.ix_(order, order)], vmin=-1, vmax=1, cmap="RdBu_r")
     axes.set_xticks(range(len(names)), names, rotation=90)
     axes.set_yticks(range(len(names)), names)
     figure.colorbar(picture)
@@ -125,7 +160,7 @@ def f1_figure(judgements: Sequence[Judgement], vocabulary: Sequence[str]) -> Any
     from matplotlib.figure import Figure
 
     each = tag_f1(judgements)[:, 2]
-    occurs = np.flatnonzero(np.sum([j["hits"] + j["misses"] for j in judgements], axis=0) > 0)
+    occurs = np.flatnonzero(_counts(judgements)[2])
     order = occurs[np.argsort(each[occurs])]
     figure = Figure(figsize=(7, 1.5 + 0.22 * len(order)), layout="constrained")
     axes = figure.add_subplot(title="F1 per tag, held-out films", xlim=(0, 1))

@@ -5,7 +5,8 @@ import pyarrow as pa
 
 from cinelake.spec.arrays import Arrays
 from cinelake.spec.model import Example
-from models.scenes import MODEL, Config
+from models.scenes import MODEL
+from models.scenes.config import Config
 
 KINDS = {"place": 12, "cast": 5, "action": 3, "audio": 4}
 

@@ -14,10 +14,12 @@ from cinelake.spec.arrays import Arrays
 from cinelake.spec.model import Artefact, Example
 from cinelake.spec.task import TableReader
 from cinelake.spec.training import Training
-from models import beats, tags
+from models.beats.config import Config as BeatsConfig
+from models.tags import MODEL
+from models.tags.config import Config
 
 VOCABULARY = ("calm", "loud", "wet")
-TAGS = tags.Config(
+TAGS = Config(
     vocabulary=VOCABULARY, use=("picture",), context=0, head="linear", epochs=40, learning_rate=0.02,
     calibration_folds=0, min_entropy=0,
 )  # fmt: skip
@@ -26,7 +28,7 @@ CATEGORIES = {
     "good quarrel": {"first": "quarrel", "people": ["good"]},
     "bad quarrel": {"first": "quarrel", "people": ["bad"]},
 }
-BEATS = beats.Config.model_validate(
+BEATS = BeatsConfig.model_validate(
     {"categories": CATEGORIES, "use": ["picture"], "context": 0, "hidden": 0, "dropout": 0, "epochs": 60,
      "learning_rate": 0.02}
 )  # fmt: skip
@@ -44,7 +46,7 @@ def spans(contract: Any, *rows: dict[str, Any]) -> pa.Table:
     return pa.Table.from_pylist([{"movie_id": "film", **row} for row in rows], schema=contract.schema)
 
 
-def tagged(number: int, config: tags.Config = TAGS, count: int = 30) -> Example:
+def tagged(number: int, config: Config = TAGS, count: int = 30) -> Example:
     """A film whose pictures' first three numbers say which tags there are, in noise."""
     rng = np.random.default_rng(number)
     there = rng.random((count, 3)) < 0.4
@@ -52,13 +54,13 @@ def tagged(number: int, config: tags.Config = TAGS, count: int = 30) -> Example:
     noise = rng.normal(size=(count, 5))
     features = shots(count) | {"picture": np.hstack([there * 2.0 - 1, noise]).astype(np.float32)}
     rows = [{"start_shot": s, "end_shot": s + 1, "tag": VOCABULARY[t]} for s, t in np.argwhere(there).tolist()]
-    labels = spans(tags.LABELS, *rows)
-    return Example(f"film_{number}", f"film_{number}", features, tags.targets(labels, features, config))
+    labels = spans(MODEL.labels, *rows)
+    return Example(f"film_{number}", f"film_{number}", features, MODEL.targets(labels, features, config))
 
 
-def trained_tags(folder: Path, config: tags.Config = TAGS) -> Artefact:
+def trained_tags(folder: Path, config: Config = TAGS) -> Artefact:
     """Tags learned from four films."""
-    found = tags.train([tagged(n, config) for n in range(3)], [tagged(3, config)], config, Training(folder / "work"))
+    found = MODEL.train([tagged(n, config) for n in range(3)], [tagged(3, config)], config, Training(folder / "work"))
     return write_artefact(folder / "model", "tags", config, found)
 
 

@@ -8,12 +8,13 @@ from _tagged_films import BEATS, shots, spans
 
 from cinelake.errors import CannotTrain
 from cinelake.lake.artefact import write_artefact
+from cinelake.learning.metrics import by_confusion
 from cinelake.spec.model import Artefact, Example
 from cinelake.spec.training import Training
-from models import beats
-from models.beats.events import Event, find_events, windowed
-from models.beats.scores import per_category, summary
-from models.beats.sides import belonging, composition, face_evidence
+from models.beats import MODEL
+from models.beats.config import CATEGORIES, Config
+from models.beats.predict import Event, belonging, composition, face_evidence, find_events, windowed
+from models.beats.scores import summary
 
 PRINTED = np.array(
     [
@@ -50,7 +51,7 @@ TABLE = {
 
 def test_the_papers_table_follows_from_its_matrix_to_the_last_printed_figure():
     """Every figure agrees within its rounding."""
-    assert per_category(PRINTED) == pytest.approx(np.array(list(TABLE.values())), abs=0.0051)
+    assert by_confusion(PRINTED) == pytest.approx(np.array(list(TABLE.values())), abs=0.0051)
 
 
 def test_the_papers_means_follow_too():
@@ -88,7 +89,7 @@ def test_a_film_without_shots_has_no_events():
 
 
 def targets(*rows: dict) -> dict[str, list]:
-    found = beats.targets(spans(beats.LABELS, *rows), shots(4), BEATS)
+    found = MODEL.targets(spans(MODEL.labels, *rows), shots(4), BEATS)
     return {name: values.tolist() for name, values in found.items()}
 
 
@@ -112,18 +113,18 @@ def test_difficult_and_unlabelled_shots_do_not_count():
 
 
 def test_the_default_categories_are_the_papers_eleven():
-    assert len(beats.Config().categories) == 11
-    assert len([sub for c in beats.CATEGORIES.values() for sub in c.subcategories]) == 11
+    assert len(Config().categories) == 11
+    assert len([sub for c in CATEGORIES.values() for sub in c.subcategories]) == 11
 
 
 def test_a_first_class_that_is_another_category_is_refused():
     with pytest.raises(ValueError, match="'first' of 'b' is the name of another category"):
-        beats.Config.model_validate({"categories": {"a": {}, "b": {"first": "a"}, "c": {}}})
+        Config.model_validate({"categories": {"a": {}, "b": {"first": "a"}, "c": {}}})
 
 
 def test_subtitles_are_read_only_where_asked_for():
-    assert "subtitles" not in beats.reads(beats.Config())
-    assert "subtitles" in beats.reads(beats.Config(use=("place", "subtitles")))
+    assert "subtitles" not in MODEL.reads(Config())
+    assert "subtitles" in MODEL.reads(Config(use=("place", "subtitles")))
 
 
 def film(number: int, count: int = 24) -> Example:
@@ -144,22 +145,22 @@ def film(number: int, count: int = 24) -> Example:
         {"start_shot": i, "end_shot": i + 1, "category": names[k][0], "subcategory": names[k][1]}
         for i, k in enumerate(kind)
     ]
-    labels = spans(beats.LABELS, *rows)
-    return Example(f"film_{number}", f"film_{number}", features, beats.targets(labels, features, BEATS))
+    labels = spans(MODEL.labels, *rows)
+    return Example(f"film_{number}", f"film_{number}", features, MODEL.targets(labels, features, BEATS))
 
 
 WITH_FACES = BEATS.model_copy(update={"use": ("picture", "faces")})
 
 
-def trained(folder: Path, config: beats.Config) -> Artefact:
-    found = beats.train([film(n) for n in range(4)], [film(4)], config, Training(folder / "work"))
+def trained(folder: Path, config: Config) -> Artefact:
+    found = MODEL.train([film(n) for n in range(4)], [film(4)], config, Training(folder / "work"))
     return write_artefact(folder / "model", "beats", config, found)
 
 
-def scores(artefact: Artefact, config: beats.Config) -> dict[str, float]:
+def scores(artefact: Artefact, config: Config) -> dict[str, float]:
     films = [film(n) for n in range(10, 13)]
-    judged = [beats.judge(f.features, f.targets, beats.predict(artefact, f.features), config) for f in films]
-    return beats.summarise(judged)
+    judged = [MODEL.judge(f.features, f.targets, MODEL.predict(artefact, f.features), config) for f in films]
+    return MODEL.summarise(judged)
 
 
 def test_the_faces_of_an_event_tell_categories_of_one_first_class_apart(tmp_path: Path):
@@ -176,7 +177,7 @@ def test_one_kind_of_beat_teaches_nothing(tmp_path: Path):
     example = film(0)
     example.targets["leaf"][:] = 1
     with pytest.raises(CannotTrain, match="one kind of beat only"):
-        beats.train([example], [], BEATS, Training(tmp_path))
+        MODEL.train([example], [], BEATS, Training(tmp_path))
 
 
 def test_an_event_ends_where_its_class_does():

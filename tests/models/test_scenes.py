@@ -12,7 +12,9 @@ from cinelake.errors import CannotTrain, ModelUnusable
 from cinelake.lake.artefact import write_artefact
 from cinelake.spec.model import Artefact
 from cinelake.spec.training import Training
-from models.scenes import MODEL, Config, calibrated
+from models.scenes import MODEL
+from models.scenes.config import Config
+from models.scenes.predict import calibrated
 
 QUICK = Config(epochs=25, members=2, batch_shots=64, learning_rate=1e-2)
 

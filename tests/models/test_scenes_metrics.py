@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.scenes.scores import average_precision, best_threshold, found_near, mean_iou, scene_ranges
+from models.scenes.scores import best_threshold, film_average_precision, found_near, mean_iou, scene_ranges
 
 ENDS = np.array([9, 19, 29, 39])  # four shots of ten frames
 
@@ -44,11 +44,11 @@ def test_a_boundary_one_shot_late() -> None:
 
 def test_average_precision_is_the_mean_precision_at_each_hit() -> None:
     truth, probability = np.array([True, False, True, False]), np.array([0.9, 0.8, 0.7, 0.1])
-    assert average_precision(truth, probability) == pytest.approx((1 + 2 / 3) / 2)
+    assert film_average_precision(truth, probability) == pytest.approx((1 + 2 / 3) / 2)
 
 
-def test_a_film_without_a_boundary_has_no_average_precision() -> None:
-    assert np.isnan(average_precision(np.zeros(3, bool), np.ones(3)))
+def test_a_film_without_a_boundary_has_no_film_average_precision() -> None:
+    assert np.isnan(film_average_precision(np.zeros(3, bool), np.ones(3)))
 
 
 def test_a_boundary_is_recalled_within_three_seconds() -> None:

@@ -7,9 +7,9 @@ import pytest
 from _made_scenes import made_features, made_films
 
 from cinelake.lake.spill import is_on_disk
-from models.scenes import Config
-from models.scenes.features import learn_inputs, padded_batch, step_weights
-from models.scenes.fitting import parts_of
+from models.scenes.config import Config
+from models.scenes.features import learn_inputs
+from models.scenes.fitting import padded_batch, parts_of, step_weights
 from models.scenes.networks import BUILDERS, beside_linear, cross_entropy_over
 from models.scenes.similarity import boundary_features, fit_whitening
 

@@ -11,9 +11,10 @@ from cinelake.errors import CannotTrain, ModelUnusable
 from cinelake.learning.images import MemoryTable
 from cinelake.spec.model import Artefact
 from cinelake.spec.training import Training
-from models import tags
 from models.heads.networks import best_thresholds, shifted
 from models.shots.scaling import alike
+from models.tags import MODEL
+from models.tags.config import Config
 
 KERNEL = TAGS.model_copy(update={"head": "kernel"})
 KNOWN = TAGS.model_copy(update={"absence": "unknown"})
@@ -25,9 +26,9 @@ def artefact(tmp_path_factory: pytest.TempPathFactory) -> Artefact:
     return trained_tags(tmp_path_factory.mktemp("tags"))
 
 
-def targets(*rows: dict, config: tags.Config = TAGS, kept: list[int] | None = None) -> dict[str, np.ndarray]:
+def targets(*rows: dict, config: Config = TAGS, kept: list[int] | None = None) -> dict[str, np.ndarray]:
     features = shots(4, kept)
-    return tags.targets(spans(tags.LABELS, *rows), features, config)
+    return MODEL.targets(spans(MODEL.labels, *rows), features, config)
 
 
 def test_a_span_by_time_tags_the_shots_it_covers_by_half():
@@ -60,7 +61,7 @@ def test_shots_that_say_too_little_are_neither_learned_nor_scored():
 
 def test_the_middle_picture_stands_for_its_shot_if_its_entropy_suffices():
     tables = tables_of_a_film(np.array([[1.0, 2.0], [3.0, 4.0]]), [7.0, 1.0])
-    found = tags.features(tables, TAGS.model_copy(update={"min_entropy": 2.0}))
+    found = MODEL.features(tables, TAGS.model_copy(update={"min_entropy": 2.0}))
     assert found["picture"].tolist() == [[1, 2], [3, 4]]
     assert found["kept"].tolist() == [True, False]
 
@@ -69,87 +70,88 @@ def test_embeddings_of_other_pictures_than_the_middle_ones_are_refused():
     tables = tables_of_a_film(np.ones((2, 2)), [7.0, 7.0])
     tables["embeddings"] = MemoryTable(tables["embeddings"].read().slice(0, 3))
     with pytest.raises(ModelUnusable, match="1 of 2 middle pictures are missing"):
-        tags.features(tables, TAGS)
+        MODEL.features(tables, TAGS)
 
 
 def test_only_the_tables_of_the_inputs_in_use_are_read():
-    assert tags.reads(TAGS) == ["shots", "frames", "embeddings"]
-    assert tags.reads(TAGS.model_copy(update={"use": ("motion", "faces")})) == ["shot_features", "faces"]
+    assert MODEL.reads(TAGS) == ["shots", "frames", "embeddings"]
+    assert MODEL.reads(TAGS.model_copy(update={"use": ("motion", "faces")})) == ["shot_features", "faces"]
 
 
 def test_what_is_looked_at_follows_from_the_tables_that_are_there():
     there = {"shot_features", "sound"}
-    assert tags.settle(tags.Config(), there.__contains__).use == ("place", "motion", "sound")
-    assert tags.settle(tags.Config(), {"frames"}.__contains__).use == ("picture",)
+    assert MODEL.settle(Config(), there.__contains__).use == ("place", "motion", "sound")
+    assert MODEL.settle(Config(), {"frames"}.__contains__).use == ("picture",)
 
 
 def test_what_the_configuration_names_is_looked_at_whatever_is_there():
-    assert tags.settle(tags.Config(use=("motion",)), lambda table: True).use == ("motion",)
+    assert MODEL.settle(Config(use=("motion",)), lambda table: True).use == ("motion",)
 
 
 def test_the_kernel_learns_overlapping_tags_and_survives_the_way_through_disk(tmp_path: Path):
     artefact, example = trained_tags(tmp_path, KERNEL), tagged(9, KERNEL)
-    found = tags.predict(artefact, example.features)
-    scores = tags.summarise([tags.judge(example.features, example.targets, found, KERNEL)])
+    found = MODEL.predict(artefact, example.features)
+    scores = MODEL.summarise([MODEL.judge(example.features, example.targets, found, KERNEL)])
     assert scores["macro_f1"] > 0.9
 
 
 def test_overlapping_tags_are_learned_and_survive_the_way_through_disk(artefact: Artefact):
     example = tagged(9)
-    found = tags.predict(artefact, example.features)
-    scores = tags.summarise([tags.judge(example.features, example.targets, found, TAGS)])
+    found = MODEL.predict(artefact, example.features)
+    scores = MODEL.summarise([MODEL.judge(example.features, example.targets, found, TAGS)])
     assert scores["macro_f1"] > 0.95
 
 
 def test_the_same_seed_gives_the_same_tags(artefact: Artefact, tmp_path: Path):
     features = tagged(9).features
-    again = tags.predict(trained_tags(tmp_path), features)["probability"]
-    assert np.array_equal(tags.predict(artefact, features)["probability"], again)
+    again = MODEL.predict(trained_tags(tmp_path), features)["probability"]
+    assert np.array_equal(MODEL.predict(artefact, features)["probability"], again)
 
 
 def test_the_seeds_head_shares_one_probability_among_the_tags(tmp_path: Path):
     config = TAGS.model_copy(update={"head": "seed", "multi_label": False, "epochs": 10})
-    found = tags.predict(trained_tags(tmp_path, config), tagged(9, config).features)
+    found = MODEL.predict(trained_tags(tmp_path, config), tagged(9, config).features)
     assert np.allclose(found["probability"].sum(axis=1), 1, atol=1e-5)
 
 
 def test_the_seeds_head_cannot_be_asked_for_overlapping_tags():
     with pytest.raises(ValueError, match="needs multi_label: false"):
-        tags.Config(head="seed", multi_label=True)
+        Config(head="seed", multi_label=True)
 
 
 def test_the_default_vocabulary_is_the_papers_fifty():
-    assert len(set(tags.Config().vocabulary)) == 50
+    assert len(set(Config().vocabulary)) == 50
 
 
 def test_shots_without_enough_entropy_get_no_tag(artefact: Artefact):
     features = tagged(9).features
     features["kept"][:] = False
-    assert not tags.predict(artefact, features)["probability"].any()
+    assert not MODEL.predict(artefact, features)["probability"].any()
 
 
 def test_tags_that_are_on_all_shots_teach_nothing(tmp_path: Path):
     example = tagged(0)
     example.targets["tags"][:] = 1
     with pytest.raises(CannotTrain, match="label other films"):
-        tags.train([example], [], TAGS, Training(tmp_path))
+        MODEL.train([example], [], TAGS, Training(tmp_path))
 
 
 def test_the_baseline_says_the_most_frequent_tag_of_every_shot():
     example = tagged(0)
     example.targets["tags"][:] = [0, 1, 0]
-    guess = tags.baseline([example], TAGS)(shots(2))["probability"]
+    guess = MODEL.baseline([example], TAGS)(shots(2))["probability"]
     assert (guess >= 0.5).tolist() == [[False, True, False]] * 2
 
 
 def test_figures_show_each_tag_and_how_tags_go_together():
     example = tagged(0)
     said = {"probability": example.targets["tags"]}
-    assert set(tags.figures([example], [said], TAGS)) == {"f1_per_tag", "correlation_labelled", "correlation_predicted"}
+    names = set(MODEL.figures([example], [said], TAGS))
+    assert names == {"f1_per_tag", "correlation_labelled", "correlation_predicted"}
 
 
 def test_labels_are_held_to_the_vocabulary():
-    assert tags.MODEL.vocabularies(TAGS) == {"tag": VOCABULARY}
+    assert MODEL.vocabularies(TAGS) == {"tag": VOCABULARY}
 
 
 def test_a_threshold_is_where_the_tag_is_told_best():
@@ -174,7 +176,7 @@ def test_context_comes_from_shots_that_look_alike_and_are_near():
 
 def test_early_stopping_and_thresholds_come_from_films_left_out(tmp_path: Path):
     config = TAGS.model_copy(update={"calibration_folds": 2, "epochs": 15, "patience": 5})
-    found = tags.train([tagged(n, config) for n in range(4)], [tagged(4, config)], config, Training(tmp_path))
+    found = MODEL.train([tagged(n, config) for n in range(4)], [tagged(4, config)], config, Training(tmp_path))
     assert found.facts["epochs"] <= 15
     assert set(found.facts["thresholds"]) == set(VOCABULARY)
 
@@ -184,7 +186,7 @@ def test_known_steps_alone_are_learned_from(tmp_path: Path):
     spoilt.targets["known"][10:] = clean.targets["known"][10:] = False
     spoilt = replace(spoilt, targets={**spoilt.targets, "tags": spoilt.targets["tags"].copy()})
     spoilt.targets["tags"][10:] = 1
-    one, other = (tags.train([e], [], TAGS, Training(tmp_path / str(i))) for i, e in enumerate((clean, spoilt)))
+    one, other = (MODEL.train([e], [], TAGS, Training(tmp_path / str(i))) for i, e in enumerate((clean, spoilt)))
     assert all(
         np.array_equal(a, b) for a, b in zip(one.network.get_weights(), other.network.get_weights(), strict=True)
     )

@@ -14,16 +14,17 @@ from cinelake.lake.onnx import import_tensorflow
 from cinelake.learning.images import MemoryTable
 from cinelake.spec.model import Example
 from cinelake.spec.training import Training
-from models import tags
-from models.tags.fine_tuning import build_fine_tuned
+from models.tags import MODEL
+from models.tags.config import Config
+from models.tags.fitting import build_fine_tuned
 
 SIDE = 16
 COLOURS = {"red": (200, 30, 30), "blue": (30, 30, 200)}
 
 
-def config_for(file: Path, **given: object) -> tags.Config:
+def config_for(file: Path, **given: object) -> Config:
     settings = {"backbone": file, "side": SIDE, "layers": 1, "learning_rate": 0.02, "epochs": 30, **given}
-    return tags.Config.model_validate({"vocabulary": list(COLOURS), "min_entropy": 0, "fine_tune": settings})
+    return Config.model_validate({"vocabulary": list(COLOURS), "min_entropy": 0, "fine_tune": settings})
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def film(number: int, config: tags.Config, count: int = 12) -> Example:
+def film(number: int, config: Config, count: int = 12) -> Example:
     """Shots whose middle pictures are red or blue, with noise, in the tables that the model reads."""
     rng = np.random.default_rng(number)
     names = [list(COLOURS)[n] for n in rng.integers(0, 2, count)]
@@ -51,9 +52,9 @@ def film(number: int, config: tags.Config, count: int = 12) -> Example:
         "shots": pa.table({"shot": own["shot"], "start_s": own["time_s"], "end_s": own["end_s"]}),
         "frames": pa.table({"shot": own["shot"], "is_middle": [True] * count, "jpeg": jpegs}),
     }
-    features = tags.features({name: MemoryTable(table) for name, table in tables.items()}, config)
-    labels = spans(tags.LABELS, *({"start_shot": s, "end_shot": s + 1, "tag": n} for s, n in enumerate(names)))
-    return Example(f"film_{number}", f"film_{number}", features, tags.targets(labels, features, config))
+    features = MODEL.features({name: MemoryTable(table) for name, table in tables.items()}, config)
+    labels = spans(MODEL.labels, *({"start_shot": s, "end_shot": s + 1, "tag": n} for s, n in enumerate(names)))
+    return Example(f"film_{number}", f"film_{number}", features, MODEL.targets(labels, features, config))
 
 
 def test_pictures_that_a_backbone_is_to_learn_from_come_from_the_frames(backbone: Path):
@@ -66,9 +67,9 @@ def test_pictures_that_a_backbone_is_to_learn_from_come_from_the_frames(backbone
 @pytest.mark.slow
 def test_the_top_learns_and_the_export_tells_the_tags_of_another_film(backbone: Path, tmp_path: Path):
     config = config_for(backbone)
-    found = tags.train([film(n, config) for n in range(3)], [film(3, config)], config, Training(tmp_path / "work"))
+    found = MODEL.train([film(n, config) for n in range(3)], [film(3, config)], config, Training(tmp_path / "work"))
     artefact, example = write_artefact(tmp_path / "model", "tags", config, found), film(9, config)
-    said = tags.predict(artefact, example.features)["probability"] >= 0.5
+    said = MODEL.predict(artefact, example.features)["probability"] >= 0.5
     assert (said == (example.targets["tags"] > 0)).mean() > 0.9
 
 
@@ -77,7 +78,7 @@ def test_only_the_last_layers_change(backbone: Path, tmp_path: Path):
     config = config_for(backbone, epochs=2)
     before, after = (
         build_fine_tuned(config.fine_tune, config.as_head(), 2, 0),
-        tags.train([film(0, config)], [], config, Training(tmp_path)).network,
+        MODEL.train([film(0, config)], [], config, Training(tmp_path)).network,
     )
     changed = {name: bool(np.abs(weights(before, name) - weights(after, name)).max() > 1e-4) for name in ("low", "top")}
     assert changed == {"low": False, "top": True}
@@ -91,16 +92,16 @@ def weights(network: object, layer: str) -> np.ndarray:
 def test_a_backbone_that_is_not_there_is_named_before_anything_is_learned(tmp_path: Path):
     config = config_for(tmp_path / "gone.keras")
     with pytest.raises(WeightsMissing, match="nothing is downloaded"):
-        tags.train([film(0, config)], [], config, Training(tmp_path))
+        MODEL.train([film(0, config)], [], config, Training(tmp_path))
 
 
 def test_a_backbone_for_other_pictures_is_refused(backbone: Path, tmp_path: Path):
     config = config_for(backbone, side=20)
     with pytest.raises(CannotTrain, match="set `side`"):
-        tags.train([film(0, config)], [], config, Training(tmp_path))
+        MODEL.train([film(0, config)], [], config, Training(tmp_path))
 
 
 def test_fine_tuning_reads_pictures_and_nothing_else(tmp_path: Path):
-    assert tags.reads(config_for(tmp_path / "any.keras")) == ["shots", "frames"]
+    assert MODEL.reads(config_for(tmp_path / "any.keras")) == ["shots", "frames"]
     with pytest.raises(ValueError, match="leave out 'use'"):
-        tags.Config.model_validate({"use": ["picture"], "fine_tune": {"backbone": "a.keras"}})
+        Config.model_validate({"use": ["picture"], "fine_tune": {"backbone": "a.keras"}})

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from cinelake.errors import UsageError
+from models.tags.predict import relevance, tag_weights
 from models.tags.ratings import (
     chosen_tags,
     found_tags,
@@ -17,7 +18,6 @@ from models.tags.ratings import (
     weighted_opinion_score,
 )
 from models.tags.scores import counts_of, summary, tag_correlation, tag_f1
-from models.tags.weights import relevance, tag_weights
 
 TRUTH = np.array([[1, 0, 0], [1, 1, 0], [0, 1, 0], [1, 0, 0]], bool)
 SAID = np.array([[1, 0, 0], [1, 0, 1], [1, 1, 0], [0, 0, 0]], bool)

@@ -9,11 +9,12 @@ from cinelake.learning.images import MemoryTable
 from cinelake.spec.model import Artefact, Example
 from cinelake.spec.task import Film, find_task
 from cinelake.spec.training import Training
-from models import tags
+from models.tags import MODEL
+from models.tags.config import Config
 
 FILM = Film("film")
 VOCABULARY = ("wet", "calm")
-CONFIG = tags.Config(vocabulary=VOCABULARY, epochs=60, learning_rate=0.05, calibration_folds=0, min_entropy=1)
+CONFIG = Config(vocabulary=VOCABULARY, epochs=60, learning_rate=0.05, calibration_folds=0, min_entropy=1)
 
 
 def film_of(vectors: np.ndarray, entropy: list[float]) -> dict[str, MemoryTable]:
@@ -33,9 +34,9 @@ def artefact(tmp_path_factory: pytest.TempPathFactory) -> Artefact:
     """A model that says wet where the first number is high, and calm where the second is."""
     folder, rng = tmp_path_factory.mktemp("tags"), np.random.default_rng(0)
     there = rng.random((40, 2)) < 0.5
-    features = tags.features(film_of(there * 2.0 - 1, [5.0] * 40), CONFIG)
+    features = MODEL.features(film_of(there * 2.0 - 1, [5.0] * 40), CONFIG)
     targets = {"tags": there.astype(np.float32), "known": np.ones(40, bool)}
-    found = tags.train([Example("a", "a", features, targets)], [], CONFIG, Training(folder / "work"))
+    found = MODEL.train([Example("a", "a", features, targets)], [], CONFIG, Training(folder / "work"))
     return write_artefact(folder / "model", "tags", CONFIG, found)
 
 
@@ -93,17 +94,18 @@ def test_a_film_whose_shots_carry_nothing_has_no_tags():
 def beats_artefact(tmp_path_factory: pytest.TempPathFactory) -> Artefact:
     """A model of two categories that looks at the first number."""
     from models import beats
+    from models.beats.config import Config as BeatsConfig
 
-    config = beats.Config.model_validate(
+    config = BeatsConfig.model_validate(
         {"categories": {"rest": {}, "fight": {}}, "use": ["picture"], "context": 0, "hidden": 0, "dropout": 0,
          "epochs": 40, "learning_rate": 0.05}
     )  # fmt: skip
     folder, kinds = tmp_path_factory.mktemp("beats"), np.arange(40) % 2
-    features = beats.features(film_of(np.stack([kinds * 2.0 - 1, kinds * 0.0], 1), [5.0] * 40), config)
+    features = beats.MODEL.features(film_of(np.stack([kinds * 2.0 - 1, kinds * 0.0], 1), [5.0] * 40), config)
     leaf = np.where(kinds == 1, config.leaves.index(("fight", "")), config.leaves.index(("rest", "")))
     category = np.where(kinds == 1, list(config.ordered).index("fight"), list(config.ordered).index("rest"))
     targets = {"category": category, "leaf": leaf, "known": np.ones(40, bool)}
-    found = beats.train([Example("a", "a", features, targets)], [], config, Training(folder / "work"))
+    found = beats.MODEL.train([Example("a", "a", features, targets)], [], config, Training(folder / "work"))
     return write_artefact(folder / "model", "beats", config, found)
 
 
