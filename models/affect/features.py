@@ -77,7 +77,7 @@ def _length_s(tables: Mapping[str, TableReader], use: Sequence[str]) -> float:
 def targets(labels: pa.Table, features: Arrays, config: Config) -> Arrays:
     """line (T, targets), the labels' mean within each clip; there (T, targets), 1 where a clip has labels; known (T,).
 
-    Gaps between labels are not filled. Of classes, those that no label of a clip names do not hold there.
+    Gaps between labels are not filled. A class that no label of a clip names has share 0 where another is named.
     """
     starts, ends = features["time_s"], features["end_s"]
     line, present = np.zeros((len(starts), len(config.targets))), np.zeros((len(starts), len(config.targets)))
