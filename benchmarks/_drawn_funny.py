@@ -12,7 +12,8 @@ from benchmarks._drawn_shots import read_side
 from cinelake.lake.cells import Lake
 from cinelake.spec.arrays import Array
 from cinelake.spec.model import Example
-from models.funny import MODEL, Config
+from models.funny import MODEL
+from models.funny.config import Config
 
 
 def read_watched(folder: Path, side: str, lake: Lake, config: Config) -> list[Example]:

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from cinelake.lake.onnx import import_tensorflow
-from models.funny import Config
-from models.funny.agent import Scenes
-from models.funny.environment import UNDECIDED, next_affect, next_vote, q_targets, reward
-from models.funny.network import build_network
+from models.funny.agent import build_network
+from models.funny.config import Config
+from models.funny.environment import UNDECIDED, Scenes, next_affect, next_vote, q_targets, reward
 
 Transition = tuple[Any, ...]
 NAMES = ("state", "action", "reward", "next_state", "discount", "other_reward", "other_next_state")

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 
 from cinelake.spec.arrays import Array
 from cinelake.spec.model import Example
-from models.funny import Config
-from models.funny.turns import turn_features
+from models.funny.config import Config
+from models.funny.steps import turn_features
 
 EMOTIONS = ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")
 """Of MELD (Poria et al., ACL 2019)."""

@@ -15,10 +15,11 @@ from benchmarks._plain_networks import fit_plain, margins
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.model import Example, Judgement
 from cinelake.spec.training import Training
-from models.funny import Config
+from models.funny.config import Config
+from models.funny.environment import make_scenes
+from models.funny.features import embeddings
 from models.funny.fitting import learn
 from models.funny.predict import act
-from models.funny.scenes import embeddings, make_scenes
 from models.funny.scores import best_threshold
 
 LEARNERS = ("agent", "logistic regression", "MLP", "LSTM")

@@ -13,9 +13,8 @@ from cinelake.learning.fitting import fit, over_batches
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.model import Example, Scores
 from cinelake.spec.training import Training
-from models.funny import Config
-from models.funny.agent import Scenes
-from models.funny.scenes import make_scenes
+from models.funny.config import Config
+from models.funny.environment import Scenes, make_scenes
 
 Kind = Literal["MLP", "LSTM"]
 BATCH = 32

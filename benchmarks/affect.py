@@ -33,8 +33,9 @@ from benchmarks.figures import Figure, Report, run
 from cinelake.learning.gate import Interval, draws
 from cinelake.spec.arrays import Array
 from cinelake.spec.model import Example, Judgement
-from models.affect import MODEL, WIDE, Config
-from models.affect.scores import concordance, pearson, summarise_lines
+from models.affect import MODEL
+from models.affect.config import WIDE, Config
+from models.affect.scores import concordance, pearson, summarise
 
 LEARNERS = ["mean", "ridge", "memory_clips", "lstm", "transformer", "memory_tbptt", "memory"]
 MEASURES: dict[str, Callable[[Array, Array], float]] = {
@@ -96,7 +97,7 @@ def _learned(config: Config, folder: Path, seed: int, read: Callable[[], Any]) -
 
 def _figures(name: str, seeds: Sequence[Sequence[Judgement]], ablation: str | None) -> list[Figure]:
     promised = {"pcc": 0.8} if name == "memory" and ablation is None else {}
-    scores = [summarise_lines(films) for films in seeds]
+    scores = [summarise(films) for films in seeds]
     return [
         Figure(f"{name}: {of} {target}", [found[f"{of}_{target}"] for found in scores], at_least=promised.get(of))
         for target in WIDE for of in MEASURES

@@ -21,7 +21,7 @@ from benchmarks.delayed_cue import settings_for, sizes_for
 from benchmarks.figures import Figure, Report, run
 from cinelake.lake.onnx import import_tensorflow
 from cinelake.spec.arrays import Arrays
-from models.affect.acting import MemoryLearner
+from models.affect.agent import MemoryLearner
 from models.affect.films import Film, kept_clips, learning_rows
 
 CLIPS, PLAIN_FILMS, PLAIN_UPDATES = 200, 2, 2

@@ -35,12 +35,12 @@ from benchmarks._cued_films import FEATURES, correlation, draw_cued
 from benchmarks._kept import Kept, code_of
 from benchmarks.figures import Figure, Report, run
 from cinelake.spec.training import Training
-from models.affect.acting import MemoryLearner
+from models.affect.agent import MemoryLearner
+from models.affect.baselines import TruncatedLearner, clip_rows
 from models.affect.config import MemorySettings
 from models.affect.films import Film, kept_clips
-from models.affect.memory import Sizes, follow
-from models.affect.simple import clip_rows, learn_sequence
-from models.affect.truncated import TruncatedLearner
+from models.affect.fitting import learn_sequence
+from models.affect.network import Sizes, follow
 
 TESTED = 100
 WINDOW = 16

@@ -19,8 +19,9 @@ import numpy as np
 from benchmarks._eager_dqn import EagerAgent
 from benchmarks.figures import Figure, Report, run, say
 from cinelake.lake.onnx import import_tensorflow
-from models.funny import Config
-from models.funny.agent import Agent, Scenes, draw_scenes
+from models.funny.agent import Agent
+from models.funny.config import Config
+from models.funny.environment import Scenes, draw_scenes
 
 STEPS, NUMBERS = 4096, 320
 """Size of the made films: steps, and numbers of each."""

@@ -29,8 +29,9 @@ from cinelake.learning.gate import bootstrap, compare
 from cinelake.spec.model import Example, Judgement
 from cinelake.spec.training import Training
 from cinelake.storage.content import digest
-from models.funny import MODEL, Config
-from models.funny.scenes import learn_scaling
+from models.funny import MODEL
+from models.funny.config import Config
+from models.funny.features import learn_scaling
 
 VALIDATION = 0.15
 """Share of the episodes to learn from that give the threshold (and are learned from afterwards)."""

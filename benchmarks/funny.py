@@ -24,8 +24,9 @@ from benchmarks._funny_learners import LEARNERS, judged, learner
 from benchmarks.figures import Figure, Report, run, say
 from cinelake.learning.split import place
 from cinelake.spec.model import Example, Scores
-from models.funny import MODEL, Config
-from models.funny.scenes import learn_scaling
+from models.funny import MODEL
+from models.funny.config import Config
+from models.funny.features import learn_scaling
 
 
 def measure(given: argparse.Namespace) -> Report:

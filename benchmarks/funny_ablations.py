@@ -26,8 +26,9 @@ from benchmarks._kept import code_of, kept_for
 from benchmarks.figures import Figure, Report, run
 from benchmarks.sparse_labels import drawn_sides, friends_sides
 from cinelake.spec.model import Example, Scores
-from models.funny import MODEL, Config
-from models.funny.scenes import learn_scaling
+from models.funny import MODEL
+from models.funny.config import Config
+from models.funny.features import learn_scaling
 
 PUBLISHED = {
     "both_actions": False, "vote_weight": 1.0, "show_labels": 1.0, "dropout": 0.0, "double": False, "context": 0,

@@ -31,8 +31,9 @@ from benchmarks.figures import Figure, Report, run
 from cinelake.learning.split import place
 from cinelake.spec.arrays import Arrays
 from cinelake.spec.model import Example, Scores
-from models.funny import MODEL, Config
-from models.funny.scenes import learn_scaling
+from models.funny import MODEL
+from models.funny.config import Config
+from models.funny.features import learn_scaling
 
 SCENES = 600
 """Scenes that the agent plays each time: with few labels more only teach it these by heart."""

@@ -31,7 +31,9 @@ from cinelake.lake.artefact import write_artefact
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.model import Example
 from cinelake.spec.training import Training
-from models.affect import Config, predict, smoothed, train
+from models.affect.config import Config
+from models.affect.fitting import train
+from models.affect.predict import predict, smoothed
 from models.affect.scores import pearson
 
 SHOWN = ("brmean", "brlr", "brud", "normdiff")

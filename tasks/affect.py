@@ -19,7 +19,7 @@ from cinelake.errors import ModelUnusable
 from cinelake.spec.contract import Column, Contract
 from cinelake.spec.model import Artefact
 from cinelake.spec.task import Field, Film, Params, TableReader, task
-from models.affect import WIDE
+from models.affect.config import WIDE
 from tasks.shared.line_moments import line_moments
 
 AFFECT = Contract(

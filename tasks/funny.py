@@ -20,8 +20,8 @@ from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.contract import Column, Contract, Rule
 from cinelake.spec.model import Artefact
 from cinelake.spec.task import Film, Params, TableReader, task
-from models.funny import features, predict
-from models.funny.spans import merge_shots, merge_steps
+from models.funny.features import features
+from models.funny.predict import merge_shots, merge_steps, predict
 
 FUNNY = Contract(
     table="funny",

@@ -1,9 +1,38 @@
-"""How the memory network is built and learns; what the paper leaves open is ours and says so."""
+"""What is predicted from what, and how the memory network is built and learns; what the paper leaves open is ours and
+says so."""
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
+import pyarrow as pa
+from pydantic import StringConstraints, field_validator, model_validator
+
+from cinelake.spec.contract import Column
+from cinelake.spec.labels import LabelContract
 from cinelake.spec.task import Field, Params
-from models.affect.critic import Kind
+
+WIDE = ("valence", "arousal")
+"""Targets that are columns of the labels; all others are rows of `name` and `value`."""
+NOT_FOR_CLASSES = ("lstm", "transformer", "ridge")
+"""Learners that cannot predict classes."""
+Learner = Literal["memory", "memory_clips", "memory_tbptt", "lstm", "transformer", "ridge", "mean"]
+CriticName = Literal["line", "value"]
+Kind = Literal["sound", "place", "motion", "faces", "expressions", "subtitles"]
+Vectors = Annotated[str, StringConstraints(pattern=r"^embeddings_[a-z0-9_]+$")]
+"""A table that the manifest makes with the task `embeddings` under a name of its own."""
+
+LABELS = LabelContract(
+    doc="A line over time: valence and arousal of moments, or any other quantity as a name and its value. Moments that "
+    "no row names, and null values, are neither trained on nor scored.",
+    shape="moments",
+    columns=(
+        Column("valence", pa.float64(), "How pleasant, −1 to 1.", True),
+        Column("arousal", pa.float64(), "How exciting, −1 to 1.", True),
+        Column("name", pa.string(), "Another quantity's name, as in the configuration's `targets`.", True),
+        Column("value", pa.float64(), "Its value, in any unit.", True),
+    ),
+)
 
 
 class MemorySettings(Params):
@@ -19,7 +48,7 @@ class MemorySettings(Params):
     """Units of the policy's hidden layer."""
     longest: float = Field(100.0, ge=1)
     """Clips that the slowest slot holds what it has, before anything is learned; the fastest holds one."""
-    critic: Kind = "line"
+    critic: CriticName = "line"
     """line: a critic with hindsight, ours. value: Q({e, m}) with one-step targets, as in the paper."""
     discount: float = Field(0.95, gt=0, le=1)
     """λ: what a clip weighs beside the one before it. Long delays need 0.999."""
@@ -60,3 +89,57 @@ class MemorySettings(Params):
     """Whether playing is compiled with XLA: worth its half a minute for films of many clips."""
     window: int = Field(32, ge=1)
     """Clips that truncated backpropagation looks back (learner `memory_tbptt`)."""
+
+
+class Config(Params):
+    """What is predicted from what, and how it is learned."""
+
+    targets: tuple[str, ...] = WIDE
+    """The lines to predict: valence, arousal, or names in the labels' column `name`."""
+    classes: bool = False
+    """Whether the targets are classes, one of which holds (labels: its name, value 1): lines are then shares, the
+    reward is the log-likelihood. Learned by the memory network, without the linear part."""
+    use: tuple[Kind | Vectors, ...] = ("sound", "place", "motion", "faces")
+    """What is heard and looked at: sound, place, motion, faces, expressions, subtitles, or a table `embeddings_…` that
+    another network makes (`embeddings_sound: {task: embeddings, backbone: {file: yamnet.tflite}, source: sound}`)."""
+    clip_s: float = Field(2.0, gt=0, le=60)
+    """Seconds of a clip."""
+    steps: int = Field(4, ge=1, le=64)
+    """Feature steps in a clip: K."""
+    components: int = Field(12, ge=1, le=512)
+    """Modalities of more numbers than this are given by so many principal components."""
+    learner: Learner = "memory"
+    """memory: learns by acting. The others are what it is compared with, on the same clips."""
+    memory: MemorySettings = MemorySettings.model_validate({})
+    """How the memory network is built and learns."""
+    linear: bool = True
+    """Whether a ridge regression on the clip alone gives a first line, and the learner what is left of it."""
+    members: int = Field(3, ge=1, le=20)
+    """So many memory networks are trained, and their lines averaged."""
+    epochs: int = Field(60, ge=1)
+    """Passes over the films: lstm, transformer. The memory network has its own, `memory.epochs`."""
+    patience: int = Field(12, ge=1)
+    """Stop these after so many epochs without a smaller error on the validation part."""
+    smooth_s: float = Field(2.0, ge=0)
+    """Predicted lines are smoothed by a Gaussian of this standard deviation in seconds."""
+
+    @model_validator(mode="after")
+    def _check_classes(self) -> Config:
+        if self.classes and (len(self.targets) < 2 or self.learner in NOT_FOR_CLASSES or self.memory.critic == "value"):
+            raise ValueError(
+                "classes: at least two targets, the critic `line`, and none of the learners "
+                f"{', '.join(NOT_FOR_CLASSES)}. Received: {len(self.targets)}, {self.memory.critic!r}, {self.learner!r}"
+            )
+        return self
+
+    @property
+    def planned_epochs(self) -> int:
+        """How many epochs are reported at most: those of all members, one after another."""
+        return self.members * self.memory.epochs if self.learner.startswith("memory") else self.epochs
+
+    @field_validator("targets", "use")
+    @classmethod
+    def _check_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not names or len(set(names)) < len(names):
+            raise ValueError(f"name at least one, and each once. Received: {list(names)}")
+        return names

@@ -1,4 +1,4 @@
-"""What is heard and seen in each clip of a film, in K steps: one array per modality and whether it is there.
+"""What is heard and seen in each clip of a film, in K steps: one array per modality and whether it is present.
 
     sound         log-mel bands, their change and loudness; a proxy of the music's mood (brightness, pulse, roughness)
     place         embeddings of pictures
@@ -8,26 +8,23 @@
     subtitles     how much is spoken
     embeddings_X  vectors of the table of that name: an audio model in a file, a network of places, of bodies
 
-A film without sound, or without faces, has zeros there and `NAME_there` says so.
+A film without sound, or without faces, has zeros there and `NAME_there` is 0. `targets`: the labels of the same clips.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from pydantic import StringConstraints
 
 from cinelake.errors import ModelUnusable
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.task import TableReader
+from models.affect.config import WIDE, Config
 
-Kind = Literal["sound", "place", "motion", "faces", "expressions", "subtitles"]
-Vectors = Annotated[str, StringConstraints(pattern=r"^embeddings_[a-z0-9_]+$")]
-"""A table that the manifest makes with the task `embeddings` under a name of its own."""
 TABLES: dict[str, tuple[str, ...]] = {
     "sound": ("sound",),
     "place": ("embeddings",),
@@ -36,38 +33,73 @@ TABLES: dict[str, tuple[str, ...]] = {
     "expressions": ("expressions",),
     "subtitles": ("subtitles",),
 }
+
+
 MEL_FRAMES, MELS, FRAME_S = 96, 64, 0.01
 BANDS = 16
 """The 64 mel bands in fours."""
+
+
 PATCH, FREQUENCIES = 48, 8
 """Side of a face's picture; how many frequencies each way are kept of it."""
 Steps = Array
 """(steps + 1,) when each feature step begins, and when the last one ends."""
 
 
-def tables_of(use: Sequence[str]) -> list[str]:
-    """The tables that modalities need; shots say how long the film is."""
-    return list(dict.fromkeys(["shots", *(table for kind in use for table in TABLES.get(kind, (kind,)))]))
+def reads(config: Config) -> list[str]:
+    """The tables that the modalities in use need, and shots for the film's length."""
+    return list(dict.fromkeys(["shots", *(table for kind in config.use for table in TABLES.get(kind, (kind,)))]))
 
 
-def clip_inputs(tables: Mapping[str, TableReader], use: Sequence[str], clip_s: float, steps: int) -> Arrays:
-    """time_s and end_s (T,) of the clips that tile the film, and for each modality NAME (T, K, numbers), NAME_there
-    (T, K). The last clip may be shorter; a film shorter than a clip is one clip."""
-    end_s = _length_s(tables, use)
+def features(tables: Mapping[str, TableReader], config: Config) -> Arrays:
+    """One film's clips: time_s, end_s (T,), and for each modality NAME (T, K, numbers) and NAME_there (T, K), 1 or 0.
+
+    Clips of `clip_s` tile the film. The last one may be shorter; a film shorter than a clip is one clip.
+    """
+    clip_s, steps = config.clip_s, config.steps
+    end_s = _length_s(tables, config.use)
     count = int(np.ceil(end_s / clip_s - 1e-6)) if end_s > 0 else 0
     edges = np.arange(count * steps + 1) * (clip_s / steps)
     starts = np.arange(count) * clip_s
-    found: Arrays = {"time_s": starts, "end_s": np.minimum(starts + clip_s, end_s)}
-    for kind in use:
-        values, there = (READERS.get(kind) or partial(_vectors, kind))(tables, edges)
-        found[kind] = values.reshape(count, steps, values.shape[1]).astype(np.float32)
-        found[f"{kind}_there"] = there.reshape(count, steps).astype(np.float32)
-    return found
+    result: Arrays = {"time_s": starts, "end_s": np.minimum(starts + clip_s, end_s)}
+    for kind in config.use:
+        values, present = (READERS.get(kind) or partial(_vectors, kind))(tables, edges)
+        result[kind] = values.reshape(count, steps, values.shape[1]).astype(np.float32)
+        result[f"{kind}_there"] = present.reshape(count, steps).astype(np.float32)
+    return result
 
 
 def _length_s(tables: Mapping[str, TableReader], use: Sequence[str]) -> float:
     ends = [tables[name].read(["end_s"])["end_s"] for name in ("shots", *(["sound"] if "sound" in use else []))]
     return max((float(np.max(column.to_numpy())) for column in ends if len(column)), default=0.0)
+
+
+def targets(labels: pa.Table, features: Arrays, config: Config) -> Arrays:
+    """line (T, targets), the labels' mean within each clip; there (T, targets), 1 where a clip has labels; known (T,).
+
+    Gaps between labels are not filled. A class that no label of a clip names has share 0 where another is named.
+    """
+    starts, ends = features["time_s"], features["end_s"]
+    line, present = np.zeros((len(starts), len(config.targets))), np.zeros((len(starts), len(config.targets)))
+    times_s = labels["time_s"].to_numpy()
+    for i, name in enumerate(config.targets):
+        values = _values(labels, name)
+        for t in range(len(starts)):
+            inside = (times_s >= starts[t]) & (times_s < ends[t]) & np.isfinite(values)
+            line[t, i], present[t, i] = (values[inside].mean(), 1.0) if inside.any() else (0.0, 0.0)
+    if config.classes:
+        total = np.maximum(line, 0).sum(axis=1, keepdims=True)
+        line = np.divide(np.maximum(line, 0), total, out=np.zeros_like(line), where=total > 0)
+        present = np.repeat((total > 0).astype(float), line.shape[1], axis=1)
+    return {"line": line, "there": present, "known": np.asarray(present.any(axis=1))}
+
+
+def _values(labels: pa.Table, name: str) -> Array:
+    """(rows,) the labels of one line, NaN where a row has no value for it."""
+    long = labels["value"].to_numpy().astype(float)
+    named = np.array([label == name for label in labels["name"].to_pylist()], bool)
+    wide = labels[name].to_numpy().astype(float) if name in WIDE else np.full(len(labels), np.nan)
+    return np.where(named, long, wide)
 
 
 # --- pooling over steps
@@ -83,18 +115,18 @@ def means(times_s: Array, values: Array, edges: Steps) -> tuple[Array, Array]:
     return total / np.maximum(count, 1)[:, None], count > 0
 
 
-def held(times_s: Array, values: Array, edges: Steps, longest_s: float = 2.0) -> tuple[Array, Array]:
-    """The same, and steps without a row take the nearest one's within `longest_s`."""
-    found, there = means(times_s, values, edges)
+def held(times_s: Array, values: Array, edges: Steps, max_gap_s: float = 2.0) -> tuple[Array, Array]:
+    """As `means`, and steps without a row take the nearest row within `max_gap_s`."""
+    result, present = means(times_s, values, edges)
     if not len(times_s):
-        return found, there
+        return result, present
     middles = (edges[:-1] + edges[1:]) / 2
     after = np.clip(np.searchsorted(times_s, middles), 1, max(len(times_s) - 1, 1))
     left, right = times_s[after - 1], times_s[np.minimum(after, len(times_s) - 1)]
     nearest = np.where(middles - left <= right - middles, after - 1, np.minimum(after, len(times_s) - 1))
-    near = ~there & (abs(times_s[nearest] - middles) <= longest_s)
-    found[near] = values[nearest[near]]
-    return found, there | near
+    near = ~present & (abs(times_s[nearest] - middles) <= max_gap_s)
+    result[near] = values[nearest[near]]
+    return result, present | near
 
 
 def matrix(column: pa.ChunkedArray, size: int | None = None) -> Array:
@@ -156,7 +188,7 @@ def _faces(tables: Mapping[str, TableReader], edges: Steps) -> tuple[Array, Arra
     times_s = table["time_s"].to_numpy()
     count = np.bincount(np.searchsorted(times_s[main], times_s), minlength=main.sum())[: main.sum()]
     rows = np.hstack([boxes[main], np.minimum(count, 8)[:, None], looks])
-    return held(times_s[main], rows, edges, longest_s=0.6)
+    return held(times_s[main], rows, edges, max_gap_s=0.6)
 
 
 def looks_of(patches: Array) -> Array:
@@ -196,16 +228,16 @@ READERS: dict[str, Reader] = {
 }  # fmt: skip
 
 
-# --- what normalises them
+# --- scaling
 
 
 def learn_scaling(examples: Sequence[Arrays], use: Sequence[str], components: int) -> Arrays:
-    """Mean and deviation of every number where it is there; principal components of modalities of more numbers."""
+    """Mean and deviation of every number where it is present, and principal components of larger modalities."""
     from sklearn.decomposition import PCA
 
     learned: Arrays = {}
     for kind in use:
-        rows = np.concatenate([found[kind][found[f"{kind}_there"] > 0] for found in examples])
+        rows = np.concatenate([film[kind][film[f"{kind}_there"] > 0] for film in examples])
         rows = rows if len(rows) else np.zeros((1, examples[0][kind].shape[2]), np.float32)
         mean, deviation = rows.mean(axis=0), rows.std(axis=0) + 1e-6
         if rows.shape[1] > components and len(rows) > components:
@@ -216,15 +248,15 @@ def learn_scaling(examples: Sequence[Arrays], use: Sequence[str], components: in
 
 
 def scaled_clips(features: Arrays, learned: Arrays, use: Sequence[str]) -> Array:
-    """(T, K, F): all modalities on end, each with whether it is there; within −4…4.
+    """(T, K, F): all modalities concatenated, each with whether it is present; within −4…4.
 
     Raises `ModelUnusable` where a modality has another size than in training.
     """
     parts: list[Any] = []
     for kind in use:
-        values, there = features[kind], features[f"{kind}_there"][:, :, None]
-        if not there.any():  # an empty table does not know the size of its vectors
-            values = np.zeros((*there.shape[:2], len(learned[f"{kind}_mean"])), np.float32)
+        values, present = features[kind], features[f"{kind}_there"][:, :, None]
+        if not present.any():  # an empty table does not know the size of its vectors
+            values = np.zeros((*present.shape[:2], len(learned[f"{kind}_mean"])), np.float32)
         if values.shape[2] != len(learned[f"{kind}_mean"]):
             raise ModelUnusable(
                 f"affect: {kind} has {values.shape[2]} numbers, the model learned from "
@@ -233,5 +265,5 @@ def scaled_clips(features: Arrays, learned: Arrays, use: Sequence[str]) -> Array
         even = (values - learned[f"{kind}_mean"]) / learned[f"{kind}_deviation"]
         axes = learned.get(f"{kind}_axes")
         even = even if axes is None else even @ axes
-        parts += [np.clip(even, -4, 4) * there, there]
+        parts += [np.clip(even, -4, 4) * present, present]
     return np.concatenate(parts, axis=2).astype(np.float32)

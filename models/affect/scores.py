@@ -2,12 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
-from cinelake.spec.arrays import Array
-from cinelake.spec.model import Judgement, Scores
+from cinelake.spec.arrays import Array, Arrays
+from cinelake.spec.model import Example, Judgement, Scores
+from models.affect.config import Config
+from models.affect.films import label_scale
+
+
+def judge(_features: Arrays, targets: Arrays, prediction: Arrays, config: Config) -> Judgement:
+    """For each target its labels and its predictions (clips,), of the clips that have labels."""
+    judged: Judgement = {}
+    for i, name in enumerate(config.targets):
+        known = targets["there"][:, i] > 0
+        judged[f"true_{name}"], judged[f"said_{name}"] = targets["line"][known, i], prediction["line"][known, i]
+    return judged
+
+
+def summarise(judgements: Sequence[Judgement]) -> Scores:
+    """mse, pcc, ccc over all films' clips, and rank, for each target (`pcc_valence`) and their mean (`pcc`).
+
+    rank: Spearman's correlation within a film, the mean over films whose labels are not all equal, as TVSum is scored.
+    """
+    targets = [name.removeprefix("true_") for name in judgements[0] if name.startswith("true_")]
+    scores: Scores = {}
+    for target in targets:
+        line, predicted = (np.concatenate([j[f"{side}_{target}"] for j in judgements]) for side in ("true", "said"))
+        known = len(line) > 1
+        scores[f"mse_{target}"] = float(np.square(predicted - line).mean()) if len(line) else 0.0
+        for name, measure in (("pcc", pearson), ("ccc", concordance)):
+            scores[f"{name}_{target}"] = measure(predicted.astype(float), line.astype(float)) if known else 0.0
+        scores[f"rank_{target}"] = _rank_within_films([(j[f"said_{target}"], j[f"true_{target}"]) for j in judgements])
+    for name in ("mse", "pcc", "ccc", "rank"):
+        scores[name] = float(np.mean([scores[f"{name}_{target}"] for target in targets]))
+    return scores
 
 
 def pearson(one: Array, other: Array) -> float:
@@ -25,7 +56,7 @@ def concordance(one: Array, other: Array) -> float:
 
 
 def spearman(one: Array, other: Array) -> float:
-    """Spearman's rank correlation, ties at their mean rank: what importance of shots is scored by.
+    """Spearman's rank correlation, ties at their mean rank: the usual score of shot importance.
 
     Otani et al., Rethinking the Evaluation of Video Summaries (CVPR 2019).
     """
@@ -34,34 +65,81 @@ def spearman(one: Array, other: Array) -> float:
     return pearson(rankdata(one), rankdata(other))
 
 
-def judge_lines(line: Array, said: Array, known: Array, targets: Sequence[str]) -> Judgement:
-    """For each target its labels and predictions where there are labels; line, said, known (T, targets)."""
-    judged: Judgement = {}
-    for i, name in enumerate(targets):
-        there = known[:, i] > 0
-        judged[f"true_{name}"], judged[f"said_{name}"] = line[there, i], said[there, i]
-    return judged
-
-
-def summarise_lines(judgements: Sequence[Judgement]) -> Scores:
-    """mse, pcc, ccc over all films' clips, and rank, for each target (`pcc_valence`) and their mean (`pcc`).
-
-    rank: Spearman's correlation within a film, the mean over films whose labels are not all one, as TVSum is scored.
-    """
-    targets = [name.removeprefix("true_") for name in judgements[0] if name.startswith("true_")]
-    scores: Scores = {}
-    for target in targets:
-        line, said = (np.concatenate([j[f"{side}_{target}"] for j in judgements]) for side in ("true", "said"))
-        known = len(line) > 1
-        scores[f"mse_{target}"] = float(np.square(said - line).mean()) if len(line) else 0.0
-        for name, measure in (("pcc", pearson), ("ccc", concordance)):
-            scores[f"{name}_{target}"] = measure(said.astype(float), line.astype(float)) if known else 0.0
-        scores[f"rank_{target}"] = _rank_within_films([(j[f"said_{target}"], j[f"true_{target}"]) for j in judgements])
-    for name in ("mse", "pcc", "ccc", "rank"):
-        scores[name] = float(np.mean([scores[f"{name}_{target}"] for target in targets]))
-    return scores
-
-
 def _rank_within_films(films: Sequence[tuple[Array, Array]]) -> float:
-    found = [spearman(said, line) for said, line in films if len(line) and np.ptp(line) > 0]
-    return float(np.mean(found)) if found else 0.0
+    correlations = [spearman(predicted, line) for predicted, line in films if len(line) and np.ptp(line) > 0]
+    return float(np.mean(correlations)) if correlations else 0.0
+
+
+def baseline(examples: Sequence[Example], config: Config) -> Callable[[Arrays], Arrays]:
+    """The mean of the labels everywhere."""
+    middle = label_scale(examples, config.model_copy(update={"classes": False}))["middle"]
+
+    def guess(features: Arrays) -> Arrays:
+        return {"line": np.tile(middle, (len(features["time_s"]), 1))}
+
+    return guess
+
+
+# --- figures
+
+
+MAX_FILMS_SHOWN = 8
+
+
+def figures(examples: Sequence[Example], predictions: Sequence[Arrays], config: Config) -> dict[str, Any]:
+    """Each film's predicted and true line; which slots were written when, and the slot that goes most with a line."""
+    drawn = {"lines": lines_of_films(examples, predictions, config.targets)}
+    if config.learner.startswith("memory"):
+        longest = int(np.argmax([len(example) for example in examples]))
+        drawn["memory"] = memory_in_time(examples[longest], predictions[longest], config.targets)
+    return drawn
+
+
+def lines_of_films(examples: Sequence[Example], predictions: Sequence[Arrays], targets: Sequence[str]) -> Any:
+    """Predicted against true line of up to eight films, a row each, a column for each target."""
+    from matplotlib.figure import Figure
+
+    rows = min(len(examples), MAX_FILMS_SHOWN)
+    figure = Figure(figsize=(5 * len(targets), 1.8 * rows), layout="constrained")
+    axes = figure.subplots(rows, len(targets), squeeze=False)
+    for row, (example, prediction) in enumerate(zip(examples[:rows], predictions[:rows], strict=True)):
+        for column, target in enumerate(targets):
+            _line(axes[row, column], example, prediction["line"][:, column], column)
+            axes[row, column].set_title(f"{example.movie_id}: {target}", fontsize=8)
+    axes[0, 0].legend(fontsize=8)
+    return figure
+
+
+def _line(axes: Any, example: Example, predicted: Array, target: int) -> None:
+    times_s, known = example.features["time_s"], example.targets["there"][:, target] > 0
+    axes.plot(times_s, np.where(known, example.targets["line"][:, target], np.nan), color="grey", label="labelled")
+    axes.plot(times_s, predicted, label="predicted")
+    axes.set_xlabel("seconds", fontsize=8)
+
+
+def memory_in_time(example: Example, prediction: Arrays, targets: Sequence[str]) -> Any:
+    """Which slots were written when, and below for each target the slot whose activity goes most with its labels."""
+    from matplotlib.figure import Figure
+
+    written, times_s = prediction["written"], example.features["time_s"]
+    figure = Figure(figsize=(10, 2.5 * (1 + len(targets))), layout="constrained")
+    above, *below = figure.subplots(1 + len(targets), 1)
+    above.pcolormesh(written.T, cmap="viridis")
+    above.set(title=f"{example.movie_id}: how much each slot is written", xlabel="clip", ylabel="slot")
+    for column, (axes, target) in enumerate(zip(below, targets, strict=True)):
+        known = example.targets["there"][:, column] > 0
+        line = example.targets["line"][known, column]
+        slot, r = best_slot(written[known], line)
+        axes.plot(times_s[known], line, color="grey", label=target)
+        axes.set(title=f"slot {slot} against {target}: r = {r:.2f}", xlabel="seconds", ylabel=target)
+        other = axes.twinx()
+        other.plot(times_s, written[:, slot], color="tab:orange")
+        other.set_ylabel("written", color="tab:orange")
+    return figure
+
+
+def best_slot(written: Array, line: Array) -> tuple[int, float]:
+    """The slot whose activity, (T, slots), correlates most with a line (T,), and its correlation; 0 without labels."""
+    correlations = [pearson(activity, line) if len(line) else 0.0 for activity in written.T]
+    best = int(np.argmax(np.abs(correlations)))
+    return best, correlations[best]

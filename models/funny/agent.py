@@ -1,34 +1,101 @@
-"""The agent of `funny`: it plays scenes side by side and learns from what it remembers, both in compiled steps."""
+"""The agent of `funny`: a Q-network, its replay memory, and an agent that plays scenes side by side and learns from
+what it remembers, both in compiled steps."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from cinelake.lake.onnx import import_tensorflow
-from cinelake.spec.arrays import Array
-from models.funny.environment import ACTIONS, UNDECIDED, n_step_returns, next_affect, next_vote, q_targets, reward
-from models.funny.network import build_network
-from models.funny.replay import Replay
+from models.funny.config import Config
+from models.funny.environment import (
+    ACTIONS,
+    UNDECIDED,
+    Scenes,
+    n_step_returns,
+    next_affect,
+    next_vote,
+    q_targets,
+    reward,
+)
 
-if TYPE_CHECKING:
-    from models.funny import Config
 
+def build_network(size: int, dropout: float = 0.0) -> Any:
+    """A Keras network (batch, size + 2) → (batch, 2): embedding and affective vector concatenated → Q-values.
 
-@dataclass(frozen=True)
-class Scenes:
-    """What there is to play. x: (S + 1, d) embeddings, the last row zeros, for steps behind a scene's end.
+    The affective vector passes layers of 64 and 32 units, is joined to the embedding, and both pass 64 and 32 more.
 
-    label: (S + 1,) 1 funny. worth: (S + 1,) what a right answer is worth, 0 without a label. rows: (N, T) each scene's
-    steps as rows of x, S behind its end.
+    dropout: share of the embedding's numbers, and of the joined hidden units, that are dropped while it learns; the
+    publication drops none.
     """
+    import_tensorflow()
+    import keras
 
-    x: Array
-    label: Array
-    worth: Array
-    rows: Array
+    dense = keras.layers.Dense
+    state = keras.Input((size + len(ACTIONS),), name="state")
+    embedding, affect = state[:, :size], state[:, size:]
+    if dropout:
+        embedding = keras.layers.Dropout(dropout)(embedding)
+    affect_hidden = dense(32, activation="relu")(dense(64, activation="relu")(affect))
+    joined = keras.layers.Concatenate()([affect_hidden, embedding])
+    hidden = joined
+    for units in (64, 32):
+        hidden = dense(units, activation="relu")(hidden)
+        hidden = keras.layers.Dropout(dropout)(hidden) if dropout else hidden
+    return keras.Model(state, dense(len(ACTIONS), name="q")(hidden), name="q_network")
+
+
+COLUMNS = {
+    "row": "int32",
+    "affect": "float32",
+    "action": "int32",
+    "returns": "float32",
+    "next_row": "int32",
+    "next_affect": "float32",
+    "discount": "float32",
+    "other_reward": "float32",
+    "other_affect": "float32",
+}
+"""A transition: the step and the affective vector, the action, its returns, the next step and affective vector.
+
+discount: what the next state's value is multiplied by: γ^n, 0 where the scene ended. other_reward, other_affect: what
+the other action would have paid and led to.
+"""
+
+
+class Replay:
+    """A ring of transitions in variables: part of compiled steps, and of checkpoints."""
+
+    def __init__(self, capacity: int):
+        tf = import_tensorflow()
+        self._tf, self.capacity = tf, capacity
+        shapes = {name: [capacity, 2] if "affect" in name else [capacity] for name in COLUMNS}
+        self._columns = {n: tf.Variable(tf.zeros(shapes[n], kind), trainable=False) for n, kind in COLUMNS.items()}
+        self._pushed = tf.Variable(0, dtype=tf.int64, trainable=False)
+
+    @property
+    def variables(self) -> list[Any]:
+        """Its state."""
+        return [*self._columns.values(), self._pushed]
+
+    @property
+    def filled(self) -> Any:
+        """How many transitions there are, a tensor."""
+        return self._tf.cast(self._tf.minimum(self._pushed, self.capacity), self._tf.int32)
+
+    def push(self, transitions: dict[str, Any]) -> None:
+        """Remember (m, …) transitions, m at most the capacity, in place of the oldest."""
+        tf = self._tf
+        count = tf.shape(transitions["row"], out_type=tf.int64)[0]
+        places = ((self._pushed + tf.range(count)) % self.capacity)[:, None]
+        for name, column in self._columns.items():
+            column.assign(tf.tensor_scatter_nd_update(column, places, transitions[name]))
+        self._pushed.assign_add(count)
+
+    def sample(self, size: int, seed: Any) -> dict[str, Any]:
+        """`size` transitions drawn evenly, with replacement."""
+        tf = self._tf
+        chosen = tf.random.stateless_uniform([size], seed, 0, self.filled, tf.int32)
+        return {name: tf.gather(column, chosen) for name, column in self._columns.items()}
 
 
 class Agent:
@@ -68,9 +135,9 @@ class Agent:
         return self._tf.concat([self._tf.gather(self._x, rows), affect], axis=1)
 
     def _play(self, chosen: Any, epsilon: Any, number: Any) -> tuple[Any, Any]:
-        """Play the scenes `chosen` (P,) and remember them; gives each scene's mean reward a label, and how many.
+        """Play the scenes `chosen` (P,) and remember them; returns each scene's mean reward, and how many labels.
 
-        epsilon: the share of actions drawn at random. number: of this call, for the seed.
+        epsilon: the share of actions drawn at random. number: the number of this call, for the seed.
         """
         tf, config = self._tf, self._config
         rows = tf.gather(self._rows, chosen)
@@ -80,17 +147,17 @@ class Agent:
         for t in range(self._length):  # unrolled when it is compiled
             q = self.network(self._state(rows[:, t], affect), training=False)
             action = self._explore(q, epsilon, [self._seed, number * self._length + t])
-            said, label = (
+            acted, label = (
                 tf.one_hot(a, len(ACTIONS)) for a in (action, tf.cast(tf.gather(self._label, rows[:, t]), tf.int32))
             )
             worth = tf.gather(self._worth, rows[:, t])
             shown = self._shown(worth, number, t)
-            other_vote = next_vote(vote, 1.0 - said, config.alpha)
-            others["other_reward"].append(reward(1.0 - said, other_vote, label, worth, config.vote_weight))
-            others["other_affect"].append(next_affect(affect, 1.0 - said, label, shown, config.alpha))
-            vote = next_vote(vote, said, config.alpha)
-            affect = next_affect(affect, said, label, shown, config.alpha)
-            rewards.append(reward(said, vote, label, worth, config.vote_weight))
+            other_vote = next_vote(vote, 1.0 - acted, config.alpha)
+            others["other_reward"].append(reward(1.0 - acted, other_vote, label, worth, config.vote_weight))
+            others["other_affect"].append(next_affect(affect, 1.0 - acted, label, shown, config.alpha))
+            vote = next_vote(vote, acted, config.alpha)
+            affect = next_affect(affect, acted, label, shown, config.alpha)
+            rewards.append(reward(acted, vote, label, worth, config.vote_weight))
             affects.append(affect)
             actions.append(action)
             worths.append(worth)
@@ -111,12 +178,12 @@ class Agent:
         return tf.where(drawn[:, 0] < epsilon, any_of_them, best)
 
     def _remember(self, rows: Any, affects: Any, rewards: Any, worths: Any, more: dict[str, list[Any]]) -> None:
-        """Transitions over `n_step` steps; those that begin behind a scene's end, or without a label, are left out."""
+        """Transitions over `n_step` steps; those that begin beyond a scene's end, or without a label, are left out."""
         tf, config, length = self._tf, self._config, self._length
         ended = tf.fill([tf.shape(rows)[0]], self._outside)
         after = [min(t + config.n_step, length) for t in range(length)]
         next_rows = [rows[:, t] if t < length else ended for t in after]
-        going_on = [tf.cast(row < self._outside, tf.float32) for row in next_rows]
+        continuing = [tf.cast(row < self._outside, tf.float32) for row in next_rows]
         columns = {
             "row": [rows[:, t] for t in range(length)],
             "affect": affects[:-1],
@@ -124,7 +191,7 @@ class Agent:
             "returns": n_step_returns(rewards, config.gamma, config.n_step),
             "next_row": next_rows,
             "next_affect": [affects[t] for t in after],
-            "discount": [config.gamma**config.n_step * flag for flag in going_on],
+            "discount": [config.gamma**config.n_step * flag for flag in continuing],
         }
         kept = tf.concat(columns["row"], 0) < self._outside
         if not config.remember_unlabelled:
@@ -132,7 +199,7 @@ class Agent:
         self._memory.push({name: tf.boolean_mask(tf.concat(parts, 0), kept) for name, parts in columns.items()})
 
     def _learn(self, updates: Any) -> tuple[Any, Any]:
-        """So many updates from memory; gives their mean loss, and the largest |Q| that was met."""
+        """So many updates from memory; returns their mean loss, and the largest |Q|."""
         tf, config = self._tf, self._config
         total, largest = tf.constant(0.0), tf.constant(0.0)
         for _ in tf.range(updates):
@@ -141,8 +208,8 @@ class Agent:
             total, largest = total + loss, tf.maximum(largest, q)
             self.updates.assign_add(1)
             if self.updates % config.target_every == 0:
-                for theirs, ours in zip(self._target.weights, self.network.weights, strict=True):
-                    theirs.assign(ours)
+                for target, source in zip(self._target.weights, self.network.weights, strict=True):
+                    target.assign(source)
         return total / tf.cast(updates, tf.float32), largest
 
     def _update(self, batch: dict[str, Any]) -> tuple[Any, Any]:
@@ -155,28 +222,19 @@ class Agent:
             loss = tf.reduce_mean(tf.square(targets - tf.gather(q, batch["action"], batch_dims=1)))
             if others is not None:
                 loss += tf.reduce_mean(tf.square(others - tf.gather(q, 1 - batch["action"], batch_dims=1)))
-            loss += config.supervision * self._misjudged(q, batch["row"])
+            loss += config.supervision * self._cross_entropy(q, batch["row"])
         self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
         return loss, tf.reduce_max(tf.abs(q))
 
     def _targets(self, batch: dict[str, Any], returns: Any, affect: Any) -> Any:
-        """(B,) what Q should be of an action that paid `returns` and led to `affect`."""
+        """(B,) the target of Q for an action that paid `returns` and led to `affect`."""
         after = self._state(batch["next_row"], affect)
         online, target = self.network(after, training=False), self._target(after, training=False)
         return q_targets(returns, batch["discount"], online, target, double=self._config.double)
 
-    def _misjudged(self, q: Any, rows: Any) -> Any:
-        """The cross-entropy of softmax(Q) where a label is known: what tells good actions from bad without acting."""
+    def _cross_entropy(self, q: Any, rows: Any) -> Any:
+        """The cross-entropy of softmax(Q) where a label is known: it teaches the better action without playing."""
         tf = self._tf
         worth, label = tf.gather(self._worth, rows), tf.gather(self._label, rows)
         each = tf.nn.sparse_softmax_cross_entropy_with_logits(label, q)
         return tf.reduce_sum(worth * each) / tf.maximum(tf.reduce_sum(worth), 1e-6)
-
-
-def draw_scenes(scenes: Scenes, count: int, seed: int, number: int) -> Array:
-    """`count` scenes that hold a label, the `number`-th draw: all of them once before any comes again."""
-    labelled = np.flatnonzero((scenes.worth[scenes.rows] > 0).any(axis=1))
-    places = np.arange(number * count, (number + 1) * count)
-    rounds = [np.random.default_rng((seed, r)).permutation(labelled) for r in np.unique(places // len(labelled))]
-    first = places[0] // len(labelled) * len(labelled)
-    return np.asarray(np.concatenate(rounds)[places - first])

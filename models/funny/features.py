@@ -8,35 +8,37 @@ expressions  emotions and look of the main face, how many faces           expres
 turns        when lines begin and end, who goes on speaking               subtitles
 words        the words that are said, hashed                              subtitles
 embeddings_X vectors of a network in a file: of sound, places, bodies     embeddings_X
+
+What laughter and speech sound like is read from the log-mel pictures of the table `sound`; this is ours, no trained
+detector. An audience's laughter is noise-like and pulses four to five times a second (Bachorowski, Smoski and Owren,
+"The acoustic features of human laughter", JASA 2001); speech pulses with its syllables, about as fast, but pauses, and
+its energy is in harmonics. So each window is described by how its bands pulse, how noise-like it is, and by pauses.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
-from pydantic import StringConstraints
+import pyarrow as pa
 
+from cinelake.errors import ModelUnusable
+from cinelake.lake.spill import joined
 from cinelake.spec.arrays import Array, Arrays
+from cinelake.spec.model import Example
 from cinelake.spec.task import TableReader
-from models.funny.sound import band_statistics, laughter_features, rhythm_features
-from models.funny.steps import as_features, clips, conversations, film_end_s, pooled, read_lines, shots_of
-from models.funny.turns import line_turns, turn_features
+from models.funny.config import Config
+from models.funny.steps import clips, conversations, film_end_s, line_turns, pooled, read_lines, shots_of, turn_features
 from models.shots.inputs import matrix
+from models.shots.labels import covered_shots
 
-if TYPE_CHECKING:
-    from models.funny import Config
-
-Kind = Literal["sound", "laughter", "rhythm", "picture", "expressions", "turns", "words"]
-Vectors = Annotated[str, StringConstraints(pattern=r"^embeddings_[a-z0-9_]+$")]
-"""A table that the manifest makes with the task `embeddings` under a name of its own."""
 WORDS = 256
 """Words are hashed into this many numbers."""
 LOGMEL = (96, 64)
 EXPRESSION_NUMBERS = 7 + 512 + 2
-"""Probabilities, look, presence and count: what a film without any face has none of, at each step."""
-_TABLES: dict[str, str] = {
+"""Probabilities, look, presence and count: the size of the zeros of a film without any face."""
+TABLES: dict[str, str] = {
     "sound": "sound",
     "laughter": "sound",
     "rhythm": "sound",
@@ -45,18 +47,29 @@ _TABLES: dict[str, str] = {
     "turns": "subtitles",
     "words": "subtitles",
 }
+BANDS = 8
+"""The 64 mel bands are averaged to so many."""
+PULSES_HZ = ((1.0, 2.5), (2.5, 4.0), (4.0, 5.5), (5.5, 7.5), (7.5, 11.0), (11.0, 16.0))
+"""Bands of the modulation spectrum."""
+WINDOW_S = 0.96
+QUIET = 1.5
+"""A frame is a pause when it is so far below the window's loudest, in natural logarithms of mel energy."""
+MIN_DEVIATION = 1e-3
+MAX_DEVIATIONS = 5.0
+"""Scaled numbers are clipped to so many deviations: one strange step should not outweigh all others."""
 
 
-def tables_of(kinds: Sequence[str], step: str) -> list[str]:
-    """Names of the tables that these kinds need; shots say where a film ends and what is merged."""
-    lines = ["subtitles"] if step == "line" else []
-    return list(dict.fromkeys(["shots", *(_TABLES.get(kind, kind) for kind in kinds), *lines]))
+def reads(config: Config) -> list[str]:
+    """The tables that the kinds in use need; shots define where a film ends, and what spans are merged to."""
+    lines = ["subtitles"] if config.step == "line" else []
+    return list(dict.fromkeys(["shots", *(TABLES.get(kind, kind) for kind in config.use), *lines]))
 
 
-def step_inputs(tables: Mapping[str, TableReader], config: Config) -> Arrays:
+def features(tables: Mapping[str, TableReader], config: Config) -> Arrays:
     """One film's steps: time_s, end_s, shot, piece and seen, each (T,), and (T, numbers) for each kind in use.
 
-    seen: whether any kind has something of the step: a picture, sound, a face, a line.
+    piece: numbers of conversations, over whose borders no scene goes. seen: whether any kind has something of the step:
+    a picture, sound, a face, a line.
     """
     lines = read_lines(tables["subtitles"], config.language) if "subtitles" in tables else {}
     if config.step == "line":
@@ -65,12 +78,13 @@ def step_inputs(tables: Mapping[str, TableReader], config: Config) -> Arrays:
     else:
         starts, ends = clips(film_end_s(tables), config.step_s)
         pieces = np.zeros(len(starts), int)
-    features = as_features(starts, ends, shots_of(starts, ends, tables["shots"]), pieces)
+    shots = shots_of(starts, ends, tables["shots"])
+    result: Arrays = {"time_s": starts, "end_s": ends, "shot": shots, "piece": pieces}
     seen = np.zeros(len(starts), bool)
     for kind in config.use:
-        features[kind], there = _kind(kind, tables, lines, starts, ends, config.step == "line")
-        seen |= there
-    return {**features, "seen": seen}
+        result[kind], seen_by_kind = _kind(kind, tables, lines, starts, ends, config.step == "line")
+        seen |= seen_by_kind
+    return {**result, "seen": seen}
 
 
 def _kind(
@@ -80,23 +94,25 @@ def _kind(
         return _heard(kind, tables["sound"], starts, ends)
     if kind == "picture":
         return _pictures(tables["embeddings"], starts, ends)
-    if kind not in _TABLES:
-        return _vectors(tables[kind], starts, ends)
+    if kind not in TABLES:
+        return _means(tables[kind].read(["time_s", "embedding"]), starts, ends)
     if kind == "expressions":
         return _expressions(tables["expressions"], starts, ends)
     rows = _turns(lines) if kind == "turns" else _words(lines["text"])
     return (rows, np.ones(len(rows), bool)) if by_line else _pooled_lines(rows, lines, starts, ends)
 
 
-def _heard(kind: str, reader: TableReader, starts: Array, ends: Array) -> tuple[Array, Array]:
-    table = reader.read(["start_s", "end_s", "loudness_lufs", "logmel"])
-    logmel = matrix(table["logmel"]).reshape(-1, *LOGMEL)
-    loudness = table["loudness_lufs"].to_numpy()
-    if kind == "sound":
-        rows = np.concatenate([band_statistics(logmel), loudness[:, None]], axis=1)
-    else:
-        rows = laughter_features(logmel) if kind == "laughter" else rhythm_features(logmel, loudness)
-    return pooled(starts, ends, table["start_s"].to_numpy(), table["end_s"].to_numpy(), rows)
+def targets(labels: pa.Table, features: Arrays, config: Config) -> Arrays:
+    """funny (T,) and known (T,): see `LABELS`. Steps of which nothing is seen are unknown."""
+    funny = np.zeros(len(features["time_s"]), bool)
+    values = labels["is_funny"].to_pylist()
+    known = np.full(len(funny), len(values) > 0 and all(value is None for value in values))
+    for steps, value in zip(covered_shots(labels, features), values, strict=True):
+        funny[steps], known[steps] = value is not False, True
+    return {"funny": funny, "known": known & features["seen"]}
+
+
+# --- pictures and lines
 
 
 def _pictures(reader: TableReader, starts: Array, ends: Array) -> tuple[Array, Array]:
@@ -105,12 +121,8 @@ def _pictures(reader: TableReader, starts: Array, ends: Array) -> tuple[Array, A
     return _means(table, starts, ends)
 
 
-def _vectors(reader: TableReader, starts: Array, ends: Array) -> tuple[Array, Array]:
-    """The mean of the vectors that begin in each step, of several faces at a moment too."""
-    return _means(reader.read(["time_s", "embedding"]), starts, ends)
-
-
 def _means(table: Any, starts: Array, ends: Array) -> tuple[Array, Array]:
+    """The mean of the vectors that begin in each step, of several faces at a moment too."""
     times = table["time_s"].to_numpy()
     return pooled(starts, ends, times, times, matrix(table["embedding"]))
 
@@ -145,6 +157,124 @@ def _words(texts: Sequence[str]) -> Array:
 
 
 def _pooled_lines(rows: Array, lines: dict[str, Any], starts: Array, ends: Array) -> tuple[Array, Array]:
-    """The mean of the lines that are said in each clip. A film that has lines is seen where it is silent, too."""
+    """The mean of the lines that are said in each clip. Silent clips of a film that has lines count as seen too."""
     means, _ = pooled(starts, ends, lines["start_s"], lines["end_s"], rows)
     return means, np.full(len(starts), len(rows) > 0)
+
+
+# --- sound
+
+
+def _heard(kind: str, reader: TableReader, starts: Array, ends: Array) -> tuple[Array, Array]:
+    table = reader.read(["start_s", "end_s", "loudness_lufs", "logmel"])
+    logmel = matrix(table["logmel"]).reshape(-1, *LOGMEL)
+    loudness = table["loudness_lufs"].to_numpy()
+    if kind == "sound":
+        rows = np.concatenate([band_statistics(logmel), loudness[:, None]], axis=1)
+    else:
+        rows = laughter_features(logmel) if kind == "laughter" else rhythm_features(logmel, loudness)
+    return pooled(starts, ends, table["start_s"].to_numpy(), table["end_s"].to_numpy(), rows)
+
+
+def band_statistics(logmel: Array) -> Array:
+    """(n, 128) mean and deviation over time of each of the 64 mel bands of (n, 96, 64) windows."""
+    return np.concatenate([logmel.mean(axis=1), logmel.std(axis=1)], axis=1).astype(np.float32)
+
+
+def laughter_features(logmel: Array) -> Array:
+    """(n, 8 · 7 + 2): of each band its level and how it pulses, then flatness over frequency and flux over time."""
+    energy = np.exp(logmel.astype(np.float32))
+    bands = np.log(energy.reshape(*energy.shape[:2], BANDS, energy.shape[2] // BANDS).mean(axis=3) + 1e-6)
+    pulsing = modulation(bands)
+    flatness = logmel.mean(axis=2) - np.log(energy.mean(axis=2) + 1e-6)
+    flux = np.abs(np.diff(logmel, axis=1)).mean(axis=(1, 2))
+    pulses = pulsing.reshape(len(bands), len(PULSES_HZ) * BANDS)
+    columns = [bands.mean(axis=1), pulses, flatness.mean(axis=1)[:, None], flux[:, None]]
+    return np.concatenate(columns, axis=1).astype(np.float32)
+
+
+def modulation(bands: Array) -> Array:
+    """(n, pulses, bands): log of the share of each band's changes that is within each range of `PULSES_HZ`.
+
+    bands: (n, frames, bands) log energies of windows of 0.96 s.
+    """
+    window = np.hanning(bands.shape[1])[None, :, None]
+    changing = (bands - bands.mean(axis=1, keepdims=True)) * window
+    power = np.abs(np.fft.rfft(changing, axis=1)) ** 2
+    hz = np.arange(power.shape[1]) / WINDOW_S
+    parts = [power[:, (hz >= low) & (hz < high)].sum(axis=1) for low, high in PULSES_HZ]
+    return np.asarray(np.log(np.stack(parts, axis=1) + 1e-3), np.float32)
+
+
+def rhythm_features(logmel: Array, loudness_lufs: Array) -> Array:
+    """(n, 6): loudness, its change from the window before and to the next, onsets a second, pauses, longest pause.
+
+    Pauses are shares of the window; an onset is a frame that is louder than the one before by a tenth of the range.
+    """
+    level = np.log(np.exp(logmel.astype(np.float32)).mean(axis=2) + 1e-6)
+    top, low = level.max(axis=1, keepdims=True), level.min(axis=1, keepdims=True)
+    rising = np.diff(level, axis=1) > 0.1 * (top - low)
+    onsets = (rising[:, 1:] & ~rising[:, :-1]).sum(axis=1) / WINDOW_S
+    quiet = level < top - QUIET
+    change = np.diff(loudness_lufs, prepend=loudness_lufs[:1], append=loudness_lufs[-1:])
+    columns = [loudness_lufs, change[:-1], change[1:], onsets, quiet.mean(axis=1), longest_run(quiet) / quiet.shape[1]]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def longest_run(flags: Array) -> Array:
+    """(n,) the longest run of true values in each row."""
+    longest = run = np.zeros(len(flags), int)
+    for column in flags.T:
+        run = np.where(column, run + 1, 0)
+        longest = np.maximum(longest, run)
+    return np.asarray(longest)
+
+
+# --- scaling
+
+
+def learn_scaling(examples: Sequence[Example], config: Config) -> Arrays:
+    """Centre (d,), axes (d, c) and scale (c,) of each kind of input, over all steps of the examples.
+
+    A kind of more than `components` numbers is reduced to its first principal components, without the labels.
+    """
+    scaling: Arrays = {}
+    for kind in config.use:
+        rows = joined(examples, kind, known=False).astype(np.float64)
+        centre, axes = rows.mean(axis=0), np.eye(rows.shape[1])
+        if rows.shape[1] > config.components:
+            values, vectors = np.linalg.eigh(np.cov(rows, rowvar=False))
+            axes = vectors[:, np.argsort(-values)[: config.components]]
+        scale = ((rows - centre) @ axes).std(axis=0)
+        parts = {"centre": centre, "axes": axes, "scale": np.where(scale < MIN_DEVIATION, 1.0, scale)}
+        scaling |= {f"{kind}_{name}": values.astype(np.float32) for name, values in parts.items()}
+    return scaling
+
+
+def embeddings(features: Arrays, scaling: Arrays, config: Config) -> Array:
+    """(T, D) e(t): all kinds scaled and concatenated, with those of `context` steps before and after.
+
+    Beyond the end of a film (or a conversation) are zeros, which is the mean. Raises `ModelUnusable` on features of
+    another size than in training.
+    """
+    parts = [_scaled(features[kind], scaling, kind) for kind in config.use]
+    own = np.concatenate(parts, axis=1).astype(np.float32)
+    pieces = features.get("piece", np.zeros(len(own), int))
+    return np.concatenate([_shifted(own, pieces, by) for by in range(-config.context, config.context + 1)], axis=1)
+
+
+def _scaled(rows: Array, scaling: Arrays, kind: str) -> Array:
+    centre = scaling[f"{kind}_centre"]
+    if rows.shape[1] != len(centre):
+        raise ModelUnusable(f"funny: {kind} has {rows.shape[1]} numbers a step, the model learned from {len(centre)}")
+    turned = (rows - centre) @ scaling[f"{kind}_axes"] / scaling[f"{kind}_scale"]
+    return np.asarray(np.clip(turned, -MAX_DEVIATIONS, MAX_DEVIATIONS))
+
+
+def _shifted(rows: Array, pieces: Array, by: int) -> Array:
+    """Each step's neighbour `by` steps later, zeros where that is of another piece."""
+    shifted = np.zeros_like(rows)
+    inside = np.arange(max(0, -by), min(len(rows), len(rows) - by))
+    inside = inside[pieces[inside] == pieces[inside + by]]
+    shifted[inside] = rows[inside + by]
+    return shifted

@@ -1,35 +1,110 @@
-"""How the agent of `funny` learns: rounds of scenes played and updates made, until the scenes are used up."""
+"""How the agent of `funny` is fitted: rounds of scenes played and updates made, then the threshold of its margin."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from cinelake.errors import CannotTrain, TrainingFailed
 from cinelake.lake.onnx import import_tensorflow
+from cinelake.lake.spill import joined
 from cinelake.learning.fitting import fit
-from cinelake.spec.model import Scores
+from cinelake.spec.arrays import Arrays
+from cinelake.spec.model import Artefact, Example, Scores, Trained
 from cinelake.spec.training import Training
-from models.funny.agent import Agent, Scenes, draw_scenes
-from models.funny.environment import decayed
+from models.funny.agent import Agent
+from models.funny.config import Config
+from models.funny.environment import Scenes, decayed, draw_scenes, make_scenes
+from models.funny.features import embeddings, learn_scaling
+from models.funny.predict import act
+from models.funny.scores import best_threshold
 
-if TYPE_CHECKING:
-    from cinelake.spec.model import Artefact
-    from models.funny import Config
-
-MOST_FILLING = 50
-"""So many rounds at most fill the memory, however few labels there are."""
-OUT_OF_REACH = 10.0
-"""Q-values so many times larger than any return can be are taken for a divergence."""
+MIN_OF_A_KIND = 10
+"""Known steps of each kind that a threshold is chosen by."""
+MAX_FILLING_ROUNDS = 50
+"""The memory is filled by at most so many rounds, however few labels there are."""
+MAX_Q_PER_RETURN = 10.0
+"""Q-values so many times larger than any possible return count as divergence."""
 LAST_SCENES = 100
 """Scenes over which the moving average of the score runs."""
+FIXED = ("use", "step", "step_s", "language", "components", "context", "scene_steps", "alpha")
+"""What a champion saw and how it acted: it can only continue with the same."""
+
+
+def train(
+    train_examples: Sequence[Example], validation_examples: Sequence[Example], config: Config, training: Training
+) -> Trained:
+    """Let the agent play; the threshold is chosen on the validation films, which are learned from afterwards.
+
+    From a champion (`training.from_champion`) it continues with the champion's weights, scaling and few scenes.
+    Raises `CannotTrain` where all known steps are of one kind.
+    """
+    _check_labels(train_examples)
+    validation = [example for example in validation_examples if example.targets["known"].any()]
+    start = continued(training, config)
+    scaling = dict(start.arrays) if start else learn_scaling(train_examples, config)
+    network = learn(make_scenes(train_examples, scaling, config), config, training, start)
+    threshold = _threshold(network, validation or train_examples, scaling, config)
+    if config.refit and validation:
+        everything = [*train_examples, *validation]
+        again = Training(training.folder / "refit", training.seed, resume=training.resume)
+        network = learn(make_scenes(everything, scaling, config), config, again, start)
+    return Trained(network, scaling, {"threshold": threshold, "from_champion": start is not None})
+
+
+def _check_labels(examples: Sequence[Example]) -> None:
+    labels = joined(examples, "funny", of="targets") if examples else np.zeros(0, bool)
+    if not len(labels):
+        raise CannotTrain("funny: no labelled step of the films to learn from shows or sounds anything")
+    if labels.all() or not labels.any():
+        kind = "funny" if labels.all() else "not funny"
+        raise CannotTrain(
+            f"funny: all {len(labels)} labelled steps of the films to learn from are {kind}: label spans of the other "
+            "kind too (`is_funny`)"
+        )
+
+
+def _threshold(network: Any, examples: Sequence[Example], scaling: Arrays, config: Config) -> float:
+    """The margin that is best by F1; 0, as the agent itself decides, where there is too little to choose by."""
+    truth = joined(examples, "funny", of="targets")
+    if min(truth.sum(), (~truth).sum()) < MIN_OF_A_KIND:
+        return 0.0
+    margins = []
+    for example in examples:
+        x = embeddings(example.features, scaling, config)
+        q = act(lambda states: np.asarray(network(states, training=False)), x, example.features, config)
+        margins.append((q[:, 1] - q[:, 0])[example.targets["known"]])
+    return best_threshold(truth, np.concatenate(margins))
+
+
+def continued(training: Training, config: Config) -> Artefact | None:
+    """The champion to continue from, if requested. Raises `CannotTrain` when its inputs or steps are others."""
+    start = training.champion if training.from_champion else None
+    if start is None:
+        return None
+    changed = [name for name in FIXED if getattr(start.config, name) != getattr(config, name)]
+    if changed:
+        raise CannotTrain(f"funny: the champion was trained with another {', '.join(changed)}: train anew")
+    return start
+
+
+def load_network(start: Artefact) -> Any:
+    """The Q-network of a trained model, from its Keras file, in safe mode."""
+    import_tensorflow()
+    import keras
+
+    return keras.models.load_model(start.folder / "network.keras", compile=False, safe_mode=True)
+
+
+# --- learning
 
 
 @dataclass
 class Played:
-    """What a checkpoint keeps: the agent's variables and the last scenes' scores, worst before they are played."""
+    """What a checkpoint keeps: the agent's variables and the last scenes' scores, at first the worst possible."""
 
     agent: Agent
     last: Any
@@ -47,9 +122,8 @@ class Played:
 def learn(scenes: Scenes, config: Config, training: Training, start: Artefact | None = None) -> Any:
     """The Q-network after `config.scenes` scenes, best by the moving average of its scores.
 
-    start: a champion to go on from, for `config.update_scenes` scenes, exploring as little as at the end of a training.
-    Raises `TrainingFailed` with
-    the round and the numbers when Q-values leave all bounds; the checkpoint before stays where it is.
+    start: a champion to continue from, for `config.update_scenes` scenes, exploring as little as at the end of a
+    training. Raises `TrainingFailed` with the round and the numbers when Q-values diverge; the checkpoint before stays.
     """
     tf = import_tensorflow()
     agent = Agent(scenes, config, training.seed, load_network(start) if start else None)
@@ -91,7 +165,7 @@ def _play(agent: Agent, scenes: Scenes, config: Config, seed: int, number: int, 
 
 def _fill(agent: Agent, scenes: Scenes, config: Config, seed: int, epsilon: float) -> None:
     """Play without learning until the memory is full."""
-    for number in range(MOST_FILLING):
+    for number in range(MAX_FILLING_ROUNDS):
         if agent.remembered >= config.memory:
             return
         _play(agent, scenes, config, seed + 1, number, epsilon)
@@ -100,36 +174,13 @@ def _fill(agent: Agent, scenes: Scenes, config: Config, seed: int, epsilon: floa
 def _check_bounds(
     number: int, updates: int, score: float, loss: float, largest: float, scenes: Scenes, config: Config
 ) -> None:
-    """Raise `TrainingFailed` when a reward or loss is no number, or |Q| is larger than any return could make it."""
+    """Raise `TrainingFailed` when a reward or loss is NaN or infinite, or |Q| is larger than any return explains."""
     length = scenes.rows.shape[1]
     returns = float(scenes.worth.max()) * sum(config.gamma**k for k in range(length))
-    if np.isfinite([score, loss, largest]).all() and largest <= OUT_OF_REACH * returns:
+    if np.isfinite([score, loss, largest]).all() and largest <= MAX_Q_PER_RETURN * returns:
         return
     raise TrainingFailed(
         f"funny: round {number}, update {updates}: the mean reward is {score:.4g}, the loss {loss:.4g}, the largest "
         f"|Q| {largest:.4g}, where no return is above {returns:.4g}: the Q-values diverge; lower the learning rate, "
         "renew the target network less often, or look for features that are far out of range"
     )
-
-
-FIXED = ("use", "step", "step_s", "language", "components", "context", "scene_steps", "alpha")
-"""What a champion saw and how it acted: it can only go on with the same."""
-
-
-def continued(training: Training, config: Config) -> Artefact | None:
-    """The champion to go on from, if that was asked for. Raises `CannotTrain` when it saw something else."""
-    start = training.champion if training.from_champion else None
-    if start is None:
-        return None
-    changed = [name for name in FIXED if getattr(start.config, name) != getattr(config, name)]
-    if changed:
-        raise CannotTrain(f"funny: the champion was trained with another {', '.join(changed)}: train anew")
-    return start
-
-
-def load_network(start: Artefact) -> Any:
-    """The Q-network of a trained model, from its Keras file, in safe mode."""
-    import_tensorflow()
-    import keras
-
-    return keras.models.load_model(start.folder / "network.keras", compile=False, safe_mode=True)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.model import Example, Judgement, Scores
-
-if TYPE_CHECKING:
-    from models.funny import Config
+from models.funny.config import Config
 
 
 def judge(_features: Arrays, targets: Arrays, prediction: Arrays, _config: Config) -> Judgement:
@@ -27,14 +25,14 @@ def summarise(judgements: Sequence[Judgement]) -> Scores:
     """
     truth = np.concatenate([judgement["truth"] for judgement in judgements])
     margin = np.concatenate([judgement["margin"] for judgement in judgements])
-    said = margin > 0
-    hits = float((said & truth).sum())
+    predicted = margin > 0
+    hits = float((predicted & truth).sum())
     auc, precision = ranking(truth, margin)
     return {
-        "f1": f_score(hits, float(said.sum()), float(truth.sum())),
-        "precision": hits / max(1.0, float(said.sum())),
+        "f1": f_score(hits, float(predicted.sum()), float(truth.sum())),
+        "precision": hits / max(1.0, float(predicted.sum())),
         "recall": hits / max(1.0, float(truth.sum())),
-        "accuracy": float((said == truth).mean()) if len(truth) else 0.0,
+        "accuracy": float((predicted == truth).mean()) if len(truth) else 0.0,
         "auc": auc,
         "ap": precision,
         "share_funny": float(truth.mean()) if len(truth) else 0.0,
@@ -42,24 +40,24 @@ def summarise(judgements: Sequence[Judgement]) -> Scores:
     }
 
 
-def f_score(hits: float, said: float, there: float) -> float:
-    """F1 of counts; 1 where nothing is there and nothing was said: that is all there was to find."""
-    return 2 * hits / (said + there) if said + there else 1.0
+def f_score(hits: float, predicted: float, positive: float) -> float:
+    """F1 of counts; 1 where nothing is funny and nothing was predicted, which is right."""
+    return 2 * hits / (predicted + positive) if predicted + positive else 1.0
 
 
 def ranking(truth: Array, margin: Array) -> tuple[float, float]:
     """Area under the ROC curve, and average precision; steps of one margin count as one.
 
-    As scikit-learn has them, in one sort: the gate asks thousands of times, where its checks would take minutes.
+    As scikit-learn has them, in one sort: the gate calls this thousands of times, where its checks would take minutes.
     """
     if truth.all() or not truth.any():
         return 0.5, float(truth.mean()) if len(truth) else 0.0
     order = np.argsort(-margin, kind="stable")
     last = np.append(np.diff(margin[order]) != 0, True)
     hits = np.append(0, np.cumsum(truth[order])[last])
-    said = np.append(0, 1 + np.flatnonzero(last))
-    area = np.trapezoid(hits, said - hits) / (truth.sum() * (~truth).sum())
-    return float(area), float((np.diff(hits) * hits[1:] / said[1:]).sum() / truth.sum())
+    predicted = np.append(0, 1 + np.flatnonzero(last))
+    area = np.trapezoid(hits, predicted - hits) / (truth.sum() * (~truth).sum())
+    return float(area), float((np.diff(hits) * hits[1:] / predicted[1:]).sum() / truth.sum())
 
 
 def best_threshold(truth: Array, margin: Array) -> float:
@@ -73,6 +71,27 @@ def best_threshold(truth: Array, margin: Array) -> float:
     best = int(np.where(last, f1, -1).argmax())
     below = sorted_margin[best + 1] if best + 1 < len(truth) else sorted_margin[best] - 1.0
     return float((sorted_margin[best] + below) / 2)
+
+
+def baseline(_examples: Sequence[Example], _config: Config) -> Callable[[Arrays], Arrays]:
+    """Everything is funny: the constant prediction with the best F1."""
+
+    def guess(features: Arrays) -> Arrays:
+        ones = np.ones(len(features["time_s"]), np.float32)
+        return {"q": np.stack([0 * ones, ones], axis=1), "margin": ones}
+
+    return guess
+
+
+# --- figures
+
+
+def figures(examples: Sequence[Example], predictions: Sequence[Arrays], config: Config) -> dict[str, Any]:
+    """The ROC curve of the held-out films, and the margin over the time of the one with most that is funny."""
+    pairs = zip(examples, predictions, strict=True)
+    judged: list[Judgement] = [judge(e.features, e.targets, p, config) for e, p in pairs]
+    most = int(np.argmax([judgement["truth"].sum() for judgement in judged]))
+    return {"roc": roc_figure(judged), "margin": line_figure(examples[most], predictions[most])}
 
 
 def roc_figure(judgements: Sequence[Judgement]) -> Any:

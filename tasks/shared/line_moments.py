@@ -10,7 +10,8 @@ import numpy as np
 from cinelake.spec.arrays import Array
 from cinelake.spec.model import Artefact
 from cinelake.spec.task import TableReader
-from models.affect import features, predict
+from models.affect.features import features
+from models.affect.predict import predict
 
 
 @dataclass(frozen=True)

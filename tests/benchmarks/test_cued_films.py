@@ -5,8 +5,8 @@ import pytest
 
 from benchmarks._cued_films import ANSWERS, correlation, draw_cued
 from benchmarks.delayed_cue import settings_for, sizes_for
-from models.affect.acting import MemoryLearner
-from models.affect.memory import follow
+from models.affect.agent import MemoryLearner
+from models.affect.network import follow
 
 
 def test_the_cues_level_is_the_valence_so_many_clips_later() -> None:

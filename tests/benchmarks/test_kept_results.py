@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks._kept import kept_for
-from models.funny import Config
+from models.funny.config import Config
 
 
 def test_what_was_measured_is_not_measured_again(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from cinelake.learning.session import epochs_of
 from cli.training import TrainingProgress
-from models.affect import Config
+from models.affect.config import Config
 
 
 @pytest.mark.parametrize(("learner", "shown"), [("memory", "epoch 1/120: loss 0.5000"), ("lstm", "epoch 1/60: loss")])

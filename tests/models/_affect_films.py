@@ -5,8 +5,7 @@ import pyarrow as pa
 
 from cinelake.spec.arrays import Arrays
 from cinelake.spec.model import Example
-from models.affect import LABELS, Config
-from models.affect.config import MemorySettings
+from models.affect.config import LABELS, Config, MemorySettings
 
 QUICK = Config(
     use=("sound", "motion"), steps=2, components=8, members=1, smooth_s=0, epochs=10,

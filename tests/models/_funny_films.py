@@ -8,7 +8,8 @@ import pyarrow as pa
 
 from cinelake.spec.arrays import Arrays
 from cinelake.spec.model import Example
-from models.funny import MODEL, Config
+from models.funny import MODEL
+from models.funny.config import Config
 
 QUICK = Config(
     use=("sound",), context=0, scene_steps=5, scenes=400, memory=512, refit=False, dropout=0, learning_rate=3e-3

@@ -10,12 +10,14 @@ from cinelake.errors import CannotTrain, ModelUnusable, TrainingFailed
 from cinelake.lake.artefact import write_artefact
 from cinelake.spec.model import Artefact, Example
 from cinelake.spec.training import Training
-from models.affect import MODEL, Config, members_of, smoothed
-from models.affect.acting import MemoryLearner, learn_memory
-from models.affect.figures import best_slot
+from models.affect import MODEL
+from models.affect.agent import MemoryLearner
+from models.affect.config import Config
 from models.affect.films import Film
-from models.affect.memory import Sizes, follow
-from models.affect.truncated import learn_truncated
+from models.affect.fitting import learn_memory, learn_truncated
+from models.affect.network import Sizes, follow, start_weights
+from models.affect.predict import members_of, smoothed
+from models.affect.scores import best_slot
 
 
 def taught(folder: Path, learner: str, films: int = 8, **others: object) -> Artefact:
@@ -184,8 +186,6 @@ def test_epochs_of_all_members_are_reported_one_after_another(tmp_path: Path) ->
 
 
 def test_following_a_film_of_one_clip_is_possible() -> None:
-    from models.affect.memory import start_weights
-
     assert follow(start_weights(Sizes(3, 2), 0), np.zeros((1, 2, 3), np.float32))[0].shape == (1, 2)
 
 

@@ -11,8 +11,9 @@ from cinelake.errors import CannotTrain
 from cinelake.lake.artefact import write_artefact
 from cinelake.spec.model import Example
 from cinelake.spec.training import Training
-from models.affect import MODEL, Config
-from models.affect.returns import log_likelihood
+from models.affect import MODEL
+from models.affect.config import Config
+from models.affect.network import log_likelihood
 
 CLASSES = Config.model_validate({**QUICK.model_dump(), "targets": ("joy", "fear"), "classes": True})
 

@@ -9,7 +9,9 @@ import pytest
 from cinelake.learning.images import MemoryTable
 from cinelake.manifest.document import load_manifest
 from cinelake.spec.task import Film, find_task
-from models.affect.features import clip_inputs, held, learn_scaling, means, scaled_clips, tables_of
+from models.affect.config import Config
+from models.affect.features import features as clip_features
+from models.affect.features import held, learn_scaling, means, reads, scaled_clips
 
 
 def table(**columns: object) -> MemoryTable:
@@ -35,30 +37,30 @@ def test_rows_are_averaged_within_their_step() -> None:
 
 
 def test_a_step_without_a_row_takes_the_nearest_one_that_is_not_far() -> None:
-    found, there = held(np.array([0.5, 5.5]), np.array([[1.0], [2.0]]), np.arange(7.0), longest_s=1.5)
+    found, there = held(np.array([0.5, 5.5]), np.array([[1.0], [2.0]]), np.arange(7.0), max_gap_s=1.5)
     assert there.tolist() == [True, True, False, False, True, True]
     assert found[[1, 4], 0].tolist() == [1, 2]
 
 
 def test_clips_tile_the_film_and_the_last_one_ends_with_it() -> None:
-    found = clip_inputs({"shots": SHOTS}, ("motion",), 2.0, 4)
+    found = clip_features({"shots": SHOTS}, Config(use=("motion",), clip_s=2.0, steps=4))
     assert (found["time_s"].tolist(), found["end_s"].tolist()) == ([0, 2, 4], [2, 4, 5])
     assert found["motion"].shape == (3, 4, 5)
 
 
 def test_a_film_shorter_than_a_clip_is_one_clip() -> None:
-    assert len(clip_inputs({"shots": SHOTS}, ("motion",), 60.0, 2)["time_s"]) == 1
+    assert len(clip_features({"shots": SHOTS}, Config(use=("motion",), clip_s=60.0, steps=2))["time_s"]) == 1
 
 
 def test_a_film_without_faces_says_that_none_are_there() -> None:
-    found = clip_inputs({"shots": SHOTS, "faces": no_faces()}, ("faces",), 2.0, 2)
+    found = clip_features({"shots": SHOTS, "faces": no_faces()}, Config(use=("faces",), clip_s=2.0, steps=2))
     assert not found["faces_there"].any() and not found["faces"].any()
 
 
 def test_a_film_without_sound_says_that_it_is_silent() -> None:
     empty = pa.array([], pa.float64())
     sound = table(start_s=empty, end_s=empty, loudness_lufs=empty, logmel=pa.array([], pa.list_(pa.float16(), 6144)))
-    found = clip_inputs({"shots": SHOTS, "sound": sound}, ("sound",), 2.0, 2)
+    found = clip_features({"shots": SHOTS, "sound": sound}, Config(use=("sound",), clip_s=2.0, steps=2))
     assert not found["sound_there"].any() and found["sound"].shape[:2] == (3, 2)
 
 
@@ -76,19 +78,21 @@ def test_modalities_of_many_numbers_become_principal_components() -> None:
 
 
 def test_each_modality_asks_for_its_table() -> None:
-    assert tables_of(["sound", "faces", "embeddings_sound"]) == ["shots", "sound", "faces", "embeddings_sound"]
+    assert reads(Config(use=("sound", "faces", "embeddings_sound"))) == ["shots", "sound", "faces", "embeddings_sound"]
 
 
 def test_the_main_faces_emotions_are_what_is_expressed() -> None:
     shown = vectors(np.eye(7, dtype=np.float32)[[3, 5]])
     expressions = table(time_s=[0.5, 0.5], is_main=[False, True], probabilities=shown)
-    found = clip_inputs({"shots": SHOTS, "expressions": expressions}, ("expressions",), 2.0, 1)
+    found = clip_features(
+        {"shots": SHOTS, "expressions": expressions}, Config(use=("expressions",), clip_s=2.0, steps=1)
+    )
     assert found["expressions"][0, 0].tolist() == [0, 0, 0, 0, 0, 1, 0]
 
 
 def test_subtitles_tell_whether_and_how_fast_is_spoken() -> None:
     subtitles = table(start_s=[2.0], end_s=[4.0], text=["Where are you?"])
-    found = clip_inputs({"shots": SHOTS, "subtitles": subtitles}, ("subtitles",), 2.0, 1)
+    found = clip_features({"shots": SHOTS, "subtitles": subtitles}, Config(use=("subtitles",), clip_s=2.0, steps=1))
     assert found["subtitles"][:, 0].tolist() == [[0, 0, 0], [1, 1.5, 1], [0, 0, 0]]
 
 
@@ -98,7 +102,9 @@ def test_a_network_for_sound_in_a_file_is_a_modality(tmp_path: Path) -> None:
     made = find_task("embeddings")
     params = made.params(source="sound", backbone={"file": loudest_band(tmp_path / "sound.onnx")})
     heard = MemoryTable(pa.Table.from_batches(list(made.make(params, Film("film")).run({"sound": sound}))))
-    found = clip_inputs({"shots": SHOTS, "embeddings_sound": heard}, ("embeddings_sound",), 0.96, 1)
+    found = clip_features(
+        {"shots": SHOTS, "embeddings_sound": heard}, Config(use=("embeddings_sound",), clip_s=0.96, steps=1)
+    )
     assert found["embeddings_sound"][:3, 0, 0].tolist() == [0, 1, 2]
 
 

@@ -4,9 +4,21 @@ import numpy as np
 import pytest
 
 from cinelake.lake.onnx import import_tensorflow
-from models.affect.critic import start_critic, value
 from models.affect.films import Film, kept_clips, learning_rows, segments
-from models.affect.memory import Actions, Sizes, act, encode, follow, numpy_ops, read, start_weights, tensor_ops, write
+from models.affect.network import (
+    Actions,
+    Sizes,
+    act,
+    after_state_value,
+    encode,
+    follow,
+    numpy_ops,
+    read,
+    start_critic,
+    start_weights,
+    tensor_ops,
+    write,
+)
 
 SIZES = Sizes(features=3, targets=2, clip=4, slots=3, width=2, hidden=5)
 
@@ -56,7 +68,7 @@ def test_the_critic_with_hindsight_is_worth_the_distance_to_the_line_that_came()
     weights = {name: 0 * array for name, array in start_critic(SIZES, "line", 0).items()}
     weights["out_b"] = np.array([0.5, 0.0])
     e, m, ahead = np.zeros((1, 4)), np.zeros((1, 3, 2)), np.array([[1.0, -0.2]])
-    assert value(numpy_ops(), weights, "line", e, m, ahead, np.ones((1, 2))) == pytest.approx([-0.35])
+    assert after_state_value(numpy_ops(), weights, "line", e, m, ahead, np.ones((1, 2))) == pytest.approx([-0.35])
 
 
 # --- films

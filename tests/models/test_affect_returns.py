@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from models.affect.returns import line_ahead, moved_towards, one_step_target, renormalised, reward
+from models.affect.agent import moved_towards, one_step_target, renormalised
+from models.affect.films import line_ahead
+from models.affect.network import reward
 
 
 def test_the_reward_is_the_negative_mean_error_of_what_is_known() -> None:

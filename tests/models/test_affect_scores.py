@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from models.affect.scores import concordance, judge_lines, pearson, spearman, summarise_lines
+from models.affect.config import Config
+from models.affect.scores import concordance, judge, pearson, spearman, summarise
 
 LINE = np.array([0.0, 1.0, 2.0])
 SIDES = ((1, 1), (5, -1), (0, 1))
@@ -26,12 +27,12 @@ def test_ranks_count_where_values_do_not() -> None:
 def test_only_labelled_clips_are_scored_each_target_by_itself() -> None:
     line, said = np.array([[0.0, 5.0], [1.0, 0.0], [2.0, 1.0]]), np.array([[0.0, 0.0], [1.0, 0.0], [9.0, 1.0]])
     known = np.array([[1, 0], [1, 1], [0, 1]])
-    found = summarise_lines([judge_lines(line, said, known, ("valence", "arousal"))])
+    found = summarise([judge({}, {"line": line, "there": known}, {"line": said}, Config())])
     assert (found["mse"], found["pcc_valence"]) == (0, pytest.approx(1))
 
 
 def test_ranks_are_compared_within_each_film_and_films_of_one_label_do_not_count() -> None:
     right, wrong, flat = ({"true_importance": LINE * k, "said_importance": way * LINE} for k, way in SIDES)
     # 1 in the first film, −1 in the second, the third is left out: (1 − 1) / 2
-    assert summarise_lines([right, wrong, flat])["rank_importance"] == pytest.approx(0)
-    assert summarise_lines([right, flat])["rank_importance"] == pytest.approx(1)
+    assert summarise([right, wrong, flat])["rank_importance"] == pytest.approx(0)
+    assert summarise([right, flat])["rank_importance"] == pytest.approx(1)

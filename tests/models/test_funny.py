@@ -13,10 +13,11 @@ from cinelake.errors import CannotTrain, ModelUnusable, TrainingFailed
 from cinelake.lake.artefact import write_artefact
 from cinelake.spec.model import Artefact, Example
 from cinelake.spec.training import StopTraining, Training
-from models.funny import MODEL, Config
+from models.funny import MODEL
+from models.funny.config import Config
+from models.funny.features import embeddings
 from models.funny.fitting import load_network
 from models.funny.predict import act
-from models.funny.scenes import embeddings
 from models.funny.scores import best_threshold, f_score, ranking
 
 

@@ -4,14 +4,12 @@ import numpy as np
 import pyarrow as pa
 
 from cinelake.learning.images import MemoryTable
-from models.funny import Config
-from models.funny.agent import Scenes, draw_scenes
-from models.funny.features import step_inputs, tables_of
-from models.funny.scenes import class_worth, cut_scenes, embeddings, learn_scaling
-from models.funny.sound import longest_run, modulation
-from models.funny.spans import merge_shots, merge_steps
-from models.funny.steps import clips, pooled
-from models.funny.turns import line_turns, turn_features
+from models.funny.config import Config
+from models.funny.environment import Scenes, class_worth, cut_scenes, draw_scenes
+from models.funny.features import embeddings, learn_scaling, longest_run, modulation, reads
+from models.funny.features import features as step_features
+from models.funny.predict import merge_shots, merge_steps
+from models.funny.steps import clips, line_turns, pooled, turn_features
 
 
 def table(**columns: object) -> MemoryTable:
@@ -59,12 +57,12 @@ def test_pictures_count_at_their_moment() -> None:
 
 
 def test_a_film_without_sound_is_not_seen_by_ears() -> None:
-    found = step_inputs({"shots": SHOTS, "sound": sound(0)}, Config(use=("sound", "laughter", "rhythm")))
+    found = step_features({"shots": SHOTS, "sound": sound(0)}, Config(use=("sound", "laughter", "rhythm")))
     assert len(found["time_s"]) == 4 and not found["seen"].any()
 
 
 def test_each_kind_is_there_for_every_step() -> None:
-    found = step_inputs({"shots": SHOTS, "sound": sound(4)}, Config(use=("sound", "laughter", "rhythm")))
+    found = step_features({"shots": SHOTS, "sound": sound(4)}, Config(use=("sound", "laughter", "rhythm")))
     assert [found[kind].shape for kind in ("sound", "laughter", "rhythm")] == [(4, 129), (4, 58), (4, 6)]
     assert found["shot"].tolist() == [0, 0, 1, 1]
 
@@ -77,7 +75,7 @@ def test_expressions_are_those_of_the_main_face() -> None:
         frame=[0, 0, 50], time_s=[0.0, 0.0, 2.5], is_main=[False, True, True],
         probabilities=flat([[1, 0], [0, 1], [1, 0]]), embedding=flat([[1], [2], [3]]),
     )  # fmt: skip
-    found = step_inputs({"shots": SHOTS, "expressions": faces}, Config(use=("expressions",)))
+    found = step_features({"shots": SHOTS, "expressions": faces}, Config(use=("expressions",)))
     assert found["expressions"][[0, 2]].tolist() == [[0, 1, 2, 1, 2], [1, 0, 3, 1, 1]]
     assert found["seen"].tolist() == [True, False, True, False]
 
@@ -180,26 +178,26 @@ LINES = table(
 
 
 def test_a_step_may_be_a_line_of_the_subtitles_with_most_lines() -> None:
-    found = step_inputs({"shots": SHOTS, "subtitles": LINES}, Config(use=("turns", "words"), step="line"))
+    found = step_features({"shots": SHOTS, "subtitles": LINES}, Config(use=("turns", "words"), step="line"))
     assert found["time_s"].tolist() == [0, 2, 50] and found["piece"].tolist() == [0, 0, 1]
     assert [found[kind].shape for kind in ("turns", "words")] == [(3, 26), (3, 256)]
 
 
 def test_lines_count_for_the_clips_in_which_they_are_said() -> None:
-    found = step_inputs({"shots": SHOTS, "subtitles": LINES}, Config(use=("turns",), language="de"))
+    found = step_features({"shots": SHOTS, "subtitles": LINES}, Config(use=("turns",), language="de"))
     assert found["turns"][:, 0].tolist() == [1, 0, 0, 0] and found["seen"].all()
 
 
 def test_a_film_without_a_face_shows_no_expressions_in_vectors_of_the_usual_size() -> None:
     nothing = pa.table({name: [] for name in ("frame", "time_s", "is_main", "probabilities", "embedding")})
-    found = step_inputs({"shots": SHOTS, "expressions": MemoryTable(nothing)}, Config(use=("expressions",)))
+    found = step_features({"shots": SHOTS, "expressions": MemoryTable(nothing)}, Config(use=("expressions",)))
     assert found["expressions"].shape == (4, 521) and not found["seen"].any()
 
 
 def test_pictures_are_whole_ones_not_faces() -> None:
     vectors = pa.FixedSizeListArray.from_arrays(pa.array([1.0, 2.0, 9.0], pa.float32()), 1)
     pictures = table(time_s=[0.0, 1.0, 1.0], face=pa.array([None, None, 0], pa.int32()), embedding=vectors)
-    found = step_inputs({"shots": SHOTS, "embeddings": pictures}, Config(use=("picture",)))
+    found = step_features({"shots": SHOTS, "embeddings": pictures}, Config(use=("picture",)))
     assert found["picture"].ravel().tolist() == [1, 2, 0, 0]
 
 
@@ -207,7 +205,7 @@ def test_a_table_of_vectors_of_a_name_of_its_own_is_seen_where_its_vectors_begin
     vectors = pa.FixedSizeListArray.from_arrays(pa.array([1.0, 2.0, 9.0], pa.float32()), 1)
     spoken = table(time_s=[0.0, 0.5, 2.0], embedding=vectors)
     config = Config(use=("embeddings_text",))
-    found = step_inputs({"shots": SHOTS, "embeddings_text": spoken}, config)
-    assert tables_of(config.use, config.step) == ["shots", "embeddings_text"]
+    found = step_features({"shots": SHOTS, "embeddings_text": spoken}, config)
+    assert reads(config) == ["shots", "embeddings_text"]
     assert found["embeddings_text"].ravel().tolist() == [1.5, 0, 9, 0]
     assert found["seen"].tolist() == [True, False, True, False]

@@ -12,7 +12,7 @@ from cinelake.lake.artefact import write_artefact
 from cinelake.learning.images import MemoryTable
 from cinelake.spec.model import Artefact, Trained
 from cinelake.spec.task import Film, find_task
-from models.affect import Config
+from models.affect.config import Config
 from tasks.affect_arcs import ARCS, nearest_arc, peaks
 
 FILM, LOGMEL = Film("film"), pa.float16()

@@ -10,9 +10,10 @@ from cinelake.learning.images import MemoryTable
 from cinelake.spec.model import Artefact, Example
 from cinelake.spec.task import Film, find_task
 from cinelake.spec.training import Training
-from models import funny
+from models.funny import MODEL
+from models.funny.config import Config
 
-CONFIG = funny.Config(use=("rhythm",), context=0, scene_steps=8, scenes=400, memory=512, refit=False, dropout=0)
+CONFIG = Config(use=("rhythm",), context=0, scene_steps=8, scenes=400, memory=512, refit=False, dropout=0)
 
 
 def film_of(loud: np.ndarray) -> dict[str, MemoryTable]:
@@ -34,9 +35,9 @@ def artefact(tmp_path_factory: pytest.TempPathFactory) -> Artefact:
     """A model to which loud is funny."""
     folder, rng = tmp_path_factory.mktemp("funny"), np.random.default_rng(0)
     loud = rng.random(80) < 0.4
-    features = funny.features(film_of(loud), CONFIG)
+    features = MODEL.features(film_of(loud), CONFIG)
     targets = {"funny": loud, "known": np.ones(80, bool)}
-    found = funny.train([Example("a", "a", features, targets)], [], CONFIG, Training(folder / "work"))
+    found = MODEL.train([Example("a", "a", features, targets)], [], CONFIG, Training(folder / "work"))
     return write_artefact(folder / "model", "funny", CONFIG, found)
 
 

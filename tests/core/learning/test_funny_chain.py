@@ -20,7 +20,8 @@ from cinelake.spec.training import Training
 from examples.draw import draw_catalogue
 from models.expressions import Config as Faces
 from models.expressions.networks import build
-from models.funny import MODEL, Config
+from models.funny import MODEL
+from models.funny.config import Config
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 LINES = ("- Knock, knock.", "- Who is there?", "- A film.", "A film who?", "- A film that was drawn.", "- Ha ha ha!")
