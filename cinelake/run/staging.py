@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 from cinelake.catalogue.sidecars import sidecar_name
 from cinelake.errors import DiskFull, FilmError, InputChanged, StagingFull, StorageError, StoreUnavailable
 from cinelake.spec.task import Film
+from cinelake.storage.atomic import written_whole
 from cinelake.storage.locks import alone
 from cinelake.storage.objects import FilmStore, Version, is_remote
 from cinelake.storage.store import Place, is_disk_full, storage_errors
@@ -185,15 +186,18 @@ def _copy(store: FilmStore, uri: str, to: Path, size: int, on_bytes: OnBytes) ->
     before = store.version(uri)
     if before.size != size:
         raise InputChanged(f"{uri} was replaced after the run was planned: {size} bytes then, {before.size} now")
-    part = to.with_name(f"{to.name}.part")
-    try:
-        with _disk_errors(f"copying {uri} to {to.parent}"), store.open(uri) as source, part.open("wb") as copy:
-            _copy_ranges(store, uri, source, copy.fileno(), size, on_bytes)
-    except StoreUnavailable as error:
-        raise _why_broken(store, uri, before, error) from error
-    if store.version(uri) != before or part.stat().st_size != size:
-        raise InputChanged(f"{uri} changed while it was copied")
-    part.rename(to)
+    with written_whole(to) as unfinished:
+        try:
+            with (
+                _disk_errors(f"copying {uri} to {to.parent}"),
+                store.open(uri) as source,
+                unfinished.open("wb") as copy,
+            ):
+                _copy_ranges(store, uri, source, copy.fileno(), size, on_bytes)
+        except StoreUnavailable as error:
+            raise _why_broken(store, uri, before, error) from error
+        if store.version(uri) != before or unfinished.stat().st_size != size:
+            raise InputChanged(f"{uri} changed while it was copied")
 
 
 def _copy_ranges(store: FilmStore, uri: str, source: Any, copy: int, size: int, on_bytes: OnBytes) -> None:

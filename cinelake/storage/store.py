@@ -10,9 +10,7 @@ import datetime
 import errno
 import os
 import shutil
-import socket
 import tempfile
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +21,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from cinelake.errors import StorageError
+from cinelake.storage.atomic import is_abandoned, owner_name, replace_durably
 
 GS_RETRIES = datetime.timedelta(seconds=15)
 """How long Google's client tries again; left to itself, a quarter of an hour."""
@@ -151,9 +150,7 @@ class Storage:
                 return
             target = self.local.joinpath(*parts)
             target.parent.mkdir(parents=True, exist_ok=True)
-            _fsync(finished)
-            finished.replace(target)
-            _fsync(target.parent)
+            replace_durably(finished, target)
 
     def _upload(self, finished: Path, path: str) -> None:
         """One upload, closed by ourselves: `fs.copy_files` keeps what a store says at the end to itself."""
@@ -172,7 +169,7 @@ class Storage:
     def scratch(self) -> Iterator[Path]:
         """A private local folder for unfinished files: below `_tmp` on a local lake, so that renaming is atomic."""
         with storage_errors(f"making a scratch folder for {self.uri}"):
-            folder = self._scratch_root() / f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+            folder = self._scratch_root() / owner_name()
             folder.mkdir(parents=True)
         try:
             yield folder
@@ -187,8 +184,7 @@ class Storage:
         swept = 0
         root = self._scratch_root()
         for folder in root.iterdir() if root.is_dir() else ():
-            host, pid, _ = [*folder.name.rsplit("-", 2), "", ""][:3]
-            if host == socket.gethostname() and pid.isdigit() and not _is_running(pid):
+            if is_abandoned(folder.name):
                 shutil.rmtree(folder, ignore_errors=True)
                 swept += 1
         return swept
@@ -200,22 +196,6 @@ class Storage:
             if self.local is None:
                 self.publish(folder / "probe", "_tmp", folder.name)
                 self.delete("_tmp", folder.name)
-
-
-def _is_running(pid: str) -> bool:
-    """Whether a process of this host runs; one that was killed and that nobody has waited for does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 ADVICE = {
