@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cinelake.errors import EngineUnavailable
+from cinelake.storage.environment import environment_variables
 from cinelake.storage.interrupts import interrupts_held
 
 QUIET = {
@@ -141,22 +142,8 @@ def kept_server(folder: Path) -> Iterator[str]:
             "or name a server of your own"
         )
     server.wait()
-    with environment_variable("PREFECT_API_URL", server.url):
+    with environment_variables({"PREFECT_API_URL": server.url}):
         yield server.url
-
-
-@contextmanager
-def environment_variable(name: str, value: str) -> Iterator[None]:
-    """Set an environment variable for a while."""
-    before = os.environ.get(name)
-    os.environ[name] = value
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
 
 
 def start_prefect(folder: Path, port: int, *, services: bool = False) -> PrefectServer:
