@@ -11,7 +11,6 @@ A copy has its film's name only when it is whole, and is compared with the store
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import re
 import shutil
@@ -19,13 +18,13 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cinelake.catalogue.sidecars import sidecar_name
-from cinelake.errors import DiskFull, FilmError, InputChanged, StagingFull, StorageError, StoreUnavailable
+from cinelake.errors import DiskFull, FilmError, InputChanged, StagingFull, StorageError, StoreUnavailable, UsageError
 from cinelake.spec.task import Film
 from cinelake.storage.atomic import written_whole
 from cinelake.storage.locks import alone
@@ -136,17 +135,17 @@ def _room(folder: Path, size: int, max_bytes: int, on_bytes: OnBytes) -> Iterato
     finally:
         with alone(folder):
             shutil.rmtree(mine, ignore_errors=True)
-        os.close(held)
+        held.close()
 
 
-def _ask(folder: Path, size: int) -> tuple[int, Path, int]:
+def _ask(folder: Path, size: int) -> tuple[int, Path, ExitStack]:
     """Take the next number: its folder, and the lock that is held as long as this process lives."""
     with alone(folder):
         number = 1 + max(_asked(folder), default=0)
         mine = folder / f"staged-{number:08d}-{size}"
         mine.mkdir()
-        held = os.open(mine / HELD, os.O_RDWR | os.O_CREAT, 0o600)
-        fcntl.flock(held, fcntl.LOCK_EX)
+        held = ExitStack()
+        held.enter_context(alone(mine / HELD))
     return number, mine, held
 
 
@@ -169,13 +168,12 @@ def _asked(folder: Path) -> dict[int, int]:
 
 def _is_held(entry: Path) -> bool:
     try:
-        with closing(os.fdopen(os.open(entry / HELD, os.O_RDWR))) as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        with alone(entry / HELD, "held"):
+            return False
+    except UsageError:
         return True
     except OSError:
         return False
-    return False
 
 
 # --- copying
