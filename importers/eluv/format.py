@@ -62,7 +62,7 @@ class EluvFilm:
 
 
 def read_eluv(path: Path) -> tuple[EluvFilm | None, list[Problem]]:
-    """The film in a file, or all that is wrong with it. Nothing in the file is executed: see `importers.eluv.pickles`."""
+    """The film in a file, or all that is wrong with it. Nothing in the file is executed (see `eluv.pickles`)."""
     try:
         found = read_pickle(path)
     except ModelUnusable as error:

@@ -3,8 +3,8 @@
     pickle.dump of dicts of tensors or arrays     every protocol; tensors hold `torch.save` files inside
     torch.save                                    the zip form (since 1.6) and the one before it
 
-They are read in a process of their own, with little memory and a deadline (`importers.eluv.pickle_child` says how);
-what comes back is JSON and the numbers of arrays. One process reads all files; one that a file killed is replaced.
+They are read in a process of their own, with little memory and a deadline (`importers.eluv.pickle_child`). What comes
+back is JSON and the numbers of arrays. One process reads all files; one that a file killed is replaced.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ import numpy as np
 from cinelake.errors import ModelUnusable
 from importers.eluv import pickle_child
 from importers.eluv.pickle_child import HEADER
+from importers.eluv.unpickler import TOO_MUCH
 
 MAX_FILE_BYTES = 4 << 30
 DEADLINE_S = 60
@@ -65,6 +66,13 @@ def _refusal(where: str, why: str) -> ModelUnusable:
     return ModelUnusable(f"{where}: {why}. Only plain data, tensors and arrays are read from pickles; nothing was run")
 
 
+_ENVIRONMENT = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, sys.path)]),
+}
+"""The process finds the modules that this one finds; threads of its own would take memory, used or not."""
+
+
 class _Reader:
     """The process that reads, started when it is first needed and whenever it has died."""
 
@@ -96,14 +104,14 @@ class _Reader:
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
-            command = [sys.executable, "-P", pickle_child.__file__, str(theirs.fileno())]
+            command = [sys.executable, "-P", "-m", pickle_child.__name__, str(theirs.fileno())]
             self._process = subprocess.Popen(
                 command,
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # a thread's memory counts too, used or not
+                env={**os.environ, **_ENVIRONMENT},
                 start_new_session=True,
             )
         self._owner = os.getpid()
@@ -135,7 +143,7 @@ def _why_died(code: int, deadline_s: int) -> str:
     if code == -signal.SIGALRM:
         return f"it is not read within {deadline_s} s"
     if code == pickle_child.OUT_OF_MEMORY:
-        return pickle_child.TOO_MUCH
+        return TOO_MUCH
     return f"the process that read it died ({signal.Signals(-code).name if code < 0 else f'exit code {code}'})"
 
 
