@@ -32,6 +32,7 @@ from importers.eluv.unpickler import (
     SLACK_BYTES,
     Budget,
     DataUnpickler,
+    NumpyArray,
     Refused,
     Storage,
     Tensor,
@@ -147,7 +148,7 @@ class Answer:
             return ["dict", *([self._key(key), self.encode(part, depth + 1)] for key, part in value.items())]
         if isinstance(value, list | tuple):
             return [type(value).__name__, *(self.encode(part, depth + 1) for part in value)]
-        array = value.read() if isinstance(value, Tensor) else getattr(value, "array", None)
+        array = value.read() if isinstance(value, Tensor) else value.array if isinstance(value, NumpyArray) else None
         if array is None:
             raise Refused(f"it holds a {type(value).__name__.lower()} where data should be")
         self._budget.take(array.nbytes)
