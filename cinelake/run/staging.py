@@ -43,7 +43,7 @@ HELD = "held"
 _FOLDER = re.compile(r"staged-(\d{8,})-(\d+)")
 _PLAIN_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,16}")
 OnBytes = Callable[[int], None]
-"""Told how much of a film has been copied; 0 while it waits for room."""
+"""Called with how much of a film has been copied; 0 while it waits for room."""
 
 
 @dataclass(frozen=True)
@@ -156,14 +156,14 @@ def _has_room(folder: Path, number: int, max_bytes: int) -> bool:
 
 def _asked(folder: Path) -> dict[int, int]:
     """Number → bytes of all who hold or wait; what nobody holds any more is removed. The folder's lock is held."""
-    found = {}
+    held = {}
     for entry in folder.iterdir():
         name = _FOLDER.fullmatch(entry.name)
         if name and _is_held(entry):
-            found[int(name[1])] = int(name[2])
+            held[int(name[1])] = int(name[2])
         elif name:
             shutil.rmtree(entry, ignore_errors=True)
-    return found
+    return held
 
 
 def _is_held(entry: Path) -> bool:
@@ -180,7 +180,7 @@ def _is_held(entry: Path) -> bool:
 
 
 def _copy(store: FilmStore, uri: str, to: Path, size: int, on_bytes: OnBytes) -> None:
-    """Copy one object whole; `to` is there only when it is as the store has it. `size`: as it was planned."""
+    """Copy one object whole; `to` exists only when it is as the store has it. `size`: as it was planned."""
     before = store.version(uri)
     if before.size != size:
         raise InputChanged(f"{uri} was replaced after the run was planned: {size} bytes then, {before.size} now")

@@ -32,7 +32,7 @@ _AWAY = ("NETWORK_CONNECTION", "Unavailable", "CURL error")
 
 
 class Version(NamedTuple):
-    """What tells whether an object is still the one that was begun. `etag`: empty where the store gives none."""
+    """Size, time and ETag of an object: equal while it is the same one. `etag`: empty where the store has none."""
 
     size: int
     mtime_ns: int
@@ -62,17 +62,17 @@ class FilmStore:
         self._away: dict[str, str] = {}
 
     def in_folder(self, folder: str) -> dict[str, Stamp]:
-        """Address → stamp of the files directly in a folder; empty where there is none. Raises as `open` does."""
+        """Address → stamp of the files directly in a folder; empty without such a folder. Raises as `open` does."""
         if folder not in self._listed:
             self._listed[folder] = self._list(folder, recursive=False)
         return self._listed[folder]
 
     def below(self, folder: str) -> dict[str, Stamp]:
         """Address → stamp of the files in a folder and in all folders below. Raises as `open` does."""
-        found = self._list(folder, recursive=True)
-        for uri, stamp in found.items():
+        listed = self._list(folder, recursive=True)
+        for uri, stamp in listed.items():
             self._listed.setdefault(folder_of(uri), {})[uri] = stamp
-        return found
+        return listed
 
     def look(self, uris: Iterable[str]) -> dict[str, Stamp | FilmError]:
         """Address → its stamp, or why it cannot be had. Folders of which several films are wanted are listed."""
@@ -80,8 +80,8 @@ class FilmStore:
         for uri in uris:
             wanted.setdefault(folder_of(uri), []).append(uri)
         with ThreadPoolExecutor(ASKED_TOGETHER) as pool:
-            found = pool.map(lambda item: self._look(*item), wanted.items())
-            return {uri: stamp for part in found for uri, stamp in part.items()}
+            stamps = pool.map(lambda item: self._look(*item), wanted.items())
+            return {uri: stamp for part in stamps for uri, stamp in part.items()}
 
     def fingerprint(self, uri: str) -> str:
         """The fingerprint of a film's content, the same as of the same file here; reads 18 ranges of it."""
@@ -138,11 +138,11 @@ class FilmStore:
 
     def _list(self, folder: str, *, recursive: bool) -> dict[str, Stamp]:
         filesystem, path = self._at(folder)
-        selector, found = fs.FileSelector(path, recursive=recursive, allow_not_found=True), []
+        selector, infos = fs.FileSelector(path, recursive=recursive, allow_not_found=True), []
         with suppress(FilmMissing), self.errors(folder), suppress(NotADirectoryError):
-            found = filesystem.get_file_info(selector)
+            infos = filesystem.get_file_info(selector)
         start = _scheme(folder)
-        return {f"{start}{i.path}": Stamp(i.size, i.mtime_ns or 0) for i in found if i.type == fs.FileType.File}
+        return {f"{start}{i.path}": Stamp(i.size, i.mtime_ns or 0) for i in infos if i.type == fs.FileType.File}
 
     def _at(self, uri: str) -> tuple[fs.FileSystem, str]:
         """The file system and the path in it. Raises `StorageError` where the store's options are wrong."""

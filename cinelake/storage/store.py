@@ -24,11 +24,11 @@ from cinelake.errors import StorageError
 from cinelake.storage.atomic import is_abandoned, owner_name, replace_durably
 
 GS_RETRIES = datetime.timedelta(seconds=15)
-"""How long Google's client tries again; left to itself, a quarter of an hour."""
+"""How long Google's client tries again; its default is a quarter of an hour."""
 
 
 class Stamp(NamedTuple):
-    """What tells whether a file is still the one that was indexed: its size and modification time (ns)."""
+    """Size and modification time (ns) of a file: equal while it is the one that was indexed."""
 
     size: int
     mtime_ns: int
@@ -107,8 +107,8 @@ class Storage:
     def folders(self) -> list[str]:
         """Names of the folders directly below the root."""
         with storage_errors(f"listing {self.uri}"):
-            found = self.filesystem.get_file_info(fs.FileSelector(self.root, allow_not_found=True))
-        return sorted(info.base_name for info in found if info.type == fs.FileType.Directory)
+            infos = self.filesystem.get_file_info(fs.FileSelector(self.root, allow_not_found=True))
+        return sorted(info.base_name for info in infos if info.type == fs.FileType.Directory)
 
     def files(self, folder: str) -> dict[str, Stamp]:
         """Name → stamp of the Parquet files directly in a folder; empty when there is no such folder."""
@@ -134,7 +134,7 @@ class Storage:
                 yield info.base_name, Stamp(info.size, info.mtime_ns or 0)
 
     def stamp(self, *parts: str) -> Stamp | None:
-        """The stamp of one file; None when it is not there."""
+        """The stamp of one file; None when it does not exist."""
         info = self.filesystem.get_file_info(self.path(*parts))
         return None if info.type == fs.FileType.NotFound else Stamp(info.size, info.mtime_ns or 0)
 
@@ -153,12 +153,12 @@ class Storage:
             replace_durably(finished, target)
 
     def _upload(self, finished: Path, path: str) -> None:
-        """One upload, closed by ourselves: `fs.copy_files` keeps what a store says at the end to itself."""
+        """One upload, closed by ourselves: `fs.copy_files` swallows an error that a store reports at the end."""
         with pa.memory_map(str(finished)) as file, self.filesystem.open_output_stream(path) as upload:
             upload.write(file.read_buffer())
 
     def delete(self, *parts: str) -> None:
-        """Remove one file; nothing happens when it is not there."""
+        """Remove one file, if it exists."""
         with storage_errors(f"deleting {'/'.join(parts)} in {self.uri}"):
             try:
                 self.filesystem.delete_file(self.path(*parts))
@@ -180,7 +180,7 @@ class Storage:
         return self.local / "_tmp" if self.local else Path(tempfile.gettempdir()) / "cinelake"
 
     def sweep(self) -> int:
-        """Remove scratch folders whose process on this host is gone; gives how many."""
+        """Remove scratch folders whose process on this host is gone; returns how many."""
         swept = 0
         root = self._scratch_root()
         for folder in root.iterdir() if root.is_dir() else ():
@@ -208,7 +208,7 @@ ADVICE = {
 
 
 def is_disk_full(error: BaseException | None) -> bool:
-    """Whether an error says that a disk, or what one may use of it, is full."""
+    """Whether an error means that a disk, or a quota of it, is full."""
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
