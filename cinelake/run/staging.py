@@ -29,7 +29,7 @@ from cinelake.spec.task import Film
 from cinelake.storage.atomic import written_whole
 from cinelake.storage.locks import alone
 from cinelake.storage.objects import FilmStore, Version, is_remote
-from cinelake.storage.store import Place, is_disk_full, storage_errors
+from cinelake.storage.store import StorageLocation, is_disk_full, storage_errors
 
 if TYPE_CHECKING:
     from cinelake.catalogue.films import CatalogueFilm
@@ -52,7 +52,7 @@ class Staging:
 
     folder: str
     max_bytes: int
-    place: Place
+    place: StorageLocation
 
 
 def staging_of(manifest: Manifest, path: str) -> Staging | None:

@@ -27,7 +27,7 @@ GS_RETRIES = datetime.timedelta(seconds=15)
 """How long Google's client tries again; its default is a quarter of an hour."""
 
 
-class Stamp(NamedTuple):
+class FileStat(NamedTuple):
     """Size and modification time (ns) of a file: equal while it is the one that was indexed."""
 
     size: int
@@ -35,7 +35,7 @@ class Stamp(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Place:
+class StorageLocation:
     """Where a lake is: a path or URI and, for a bucket, how to reach it.
 
     Credentials are named by environment variables; their values are read where they are used and kept nowhere.
@@ -90,8 +90,8 @@ def _secret(variable: str | None) -> str | None:
 class Storage:
     """A root folder, local or on an object store."""
 
-    def __init__(self, place: str | Place):
-        self.place = Place(place) if isinstance(place, str) else place
+    def __init__(self, place: str | StorageLocation):
+        self.place = StorageLocation(place) if isinstance(place, str) else place
         self.uri = uri = self.place.uri
         self.local: Path | None = None
         if "://" in uri and not uri.startswith("file://"):
@@ -110,12 +110,12 @@ class Storage:
             infos = self.filesystem.get_file_info(fs.FileSelector(self.root, allow_not_found=True))
         return sorted(info.base_name for info in infos if info.type == fs.FileType.Directory)
 
-    def files(self, folder: str) -> dict[str, Stamp]:
+    def files(self, folder: str) -> dict[str, FileStat]:
         """Name → stamp of the Parquet files directly in a folder; empty when there is no such folder."""
         with storage_errors(f"listing {folder} in {self.uri}"):
             return dict(self._scan_local(folder) if self.local else self._scan_remote(folder))
 
-    def _scan_local(self, folder: str) -> Iterator[tuple[str, Stamp]]:
+    def _scan_local(self, folder: str) -> Iterator[tuple[str, FileStat]]:
         assert self.local is not None
         try:
             entries = os.scandir(self.local / folder)
@@ -125,18 +125,18 @@ class Storage:
             for entry in entries:
                 if entry.name.endswith(".parquet") and entry.is_file():
                     stat = entry.stat()
-                    yield entry.name, Stamp(stat.st_size, stat.st_mtime_ns)
+                    yield entry.name, FileStat(stat.st_size, stat.st_mtime_ns)
 
-    def _scan_remote(self, folder: str) -> Iterator[tuple[str, Stamp]]:
+    def _scan_remote(self, folder: str) -> Iterator[tuple[str, FileStat]]:
         selector = fs.FileSelector(self.path(folder), allow_not_found=True)
         for info in self.filesystem.get_file_info(selector):
             if info.base_name.endswith(".parquet"):
-                yield info.base_name, Stamp(info.size, info.mtime_ns or 0)
+                yield info.base_name, FileStat(info.size, info.mtime_ns or 0)
 
-    def stamp(self, *parts: str) -> Stamp | None:
+    def stamp(self, *parts: str) -> FileStat | None:
         """The stamp of one file; None when it does not exist."""
         info = self.filesystem.get_file_info(self.path(*parts))
-        return None if info.type == fs.FileType.NotFound else Stamp(info.size, info.mtime_ns or 0)
+        return None if info.type == fs.FileType.NotFound else FileStat(info.size, info.mtime_ns or 0)
 
     def publish(self, finished: Path, *parts: str) -> None:
         """Put a finished local file in place in one atomic operation. Raises `StorageError`.
