@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks._clusters import end_tree
-from flows.server import QUIET, answers, die_with_parent, environment_variable, free_port, start_prefect
+from cinelake.storage.environment import environment_variables
+from flows.server import QUIET, answers, die_with_parent, free_port, start_prefect
 
 START_TIMEOUT_S = 120.0
 
@@ -20,7 +21,7 @@ START_TIMEOUT_S = 120.0
 @contextmanager
 def prefect_on(database: str, folder: Path) -> Iterator[str]:
     """A Prefect server with all its services on `postgresql+asyncpg://…`; gives the address of its interface."""
-    with environment_variable("PREFECT_SERVER_DATABASE_CONNECTION_URL", database):
+    with environment_variables({"PREFECT_SERVER_DATABASE_CONNECTION_URL": database}):
         server = start_prefect(folder, free_port(), services=True)
     try:
         server.wait()

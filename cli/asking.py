@@ -19,6 +19,7 @@ from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.plan.build import plan_manifest
 from cinelake.query.views import ask, cell_rows, open_query, shown_value, views_sql
 from cinelake.spec.contract import Contract
+from cinelake.storage.atomic import written_whole
 from cli.screen import err, table
 
 FORMATS = ("table", "csv", "json", "parquet")
@@ -120,10 +121,6 @@ def _sink(output: Path | None, *, binary: bool = False) -> Iterator[IO[Any]]:
     if output is None:
         yield sys.stdout.buffer if binary else sys.stdout
         return
-    part = output.with_name(output.name + ".part")
-    try:
-        with part.open("wb") if binary else part.open("w", encoding="utf-8", newline="") as file:
-            yield file
-        part.replace(output)
-    finally:
-        part.unlink(missing_ok=True)
+    form: dict[str, Any] = {"mode": "wb"} if binary else {"mode": "w", "encoding": "utf-8", "newline": ""}
+    with written_whole(output) as unfinished, unfinished.open(**form) as file:
+        yield file

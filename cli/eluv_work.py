@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from cinelake.spec.contract import Contract
 from cinelake.spec.labels import LabelContract
 from cinelake.spec.names import TABLE_NAME
 from cinelake.spec.task import find_task
+from cinelake.storage.atomic import write_whole
 from cinelake.storage.content import digest
 from cli.screen import out, print_json
 from importers.eluv.format import commit_features, label_rows, prediction_bytes, read_eluv
@@ -150,11 +150,7 @@ def _boundaries(starts: Sequence[int] | None, shots: int) -> Any:
 
 
 def _write(path: Path, data: bytes) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        part.write_bytes(data)
-        part.replace(path)
+        write_whole(path, data)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}") from error
-    finally:
-        part.unlink(missing_ok=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from cinelake.lake.cells import Lake
 from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.run.staging import at_hand
 from cinelake.search.spans import Span, combined, merged, within
+from cinelake.storage.atomic import write_whole
 from cinelake.storage.content import fingerprint
 from cinelake.storage.objects import FilmStore, is_remote
 from cli.screen import duration, out, print_json, table
@@ -234,14 +234,10 @@ def _timelines(
 
 def write_text(path: Path, text: str) -> None:
     """Write a file that appears whole or not at all. Raises `UsageError`."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
+        write_whole(path, text)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _tell(made: dict[str, Any]) -> None:

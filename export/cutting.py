@@ -29,6 +29,7 @@ from cinelake.media.decode_check import last_words
 from cinelake.media.ffmpeg import Ffmpeg, safe_input, start_ffmpeg
 from cinelake.media.probe import open_film
 from cinelake.spec.film import Probe, VideoInfo
+from cinelake.storage.atomic import written_whole
 from export.joining import LAYOUTS, NUT, Copier, Joiner, Piece, lay_out, sound_bit_rate
 
 SUFFIXES = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
@@ -69,16 +70,12 @@ def cut_film(
     form = output_format(output)
     if copy:
         check_copy(path, clock, cuts)
-    part = output.with_name(f".{output.stem}.{os.getpid()}.part{output.suffix}")
     try:
-        part.touch()
-        report = _Cutting(path, probe, clock, cuts, copy, deadline_s).write(part, form)
-        part.replace(output)
+        with written_whole(output) as unfinished:
+            unfinished.touch()
+            return _Cutting(path, probe, clock, cuts, copy, deadline_s).write(unfinished, form)
     except OSError as error:
         raise UsageError(f"{output} cannot be written: {error.strerror or error}") from error
-    finally:
-        part.unlink(missing_ok=True)
-    return report
 
 
 def output_format(output: Path) -> str:

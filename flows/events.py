@@ -22,9 +22,10 @@ from cinelake.labels.store import LabelVersion, label_versions
 from cinelake.lake.cells import Lake
 from cinelake.lake.index import Index
 from cinelake.manifest.document import Manifest, TriggerSettings
+from cinelake.storage.environment import environment_variables
 from cinelake.storage.store import storage_errors
 from flows.deployments import DUE, TOO_MUCH_FAILED, project_of, project_resource, trigger_resource
-from flows.server import answers, configured_server, environment_variable, state_folder
+from flows.server import answers, configured_server, state_folder
 
 FOLDER = "_triggers"
 Say = Callable[[str], None]
@@ -187,7 +188,7 @@ def _emit(manifest: Manifest, happenings: list[Happening], waiting: str, say: Sa
     """Send events to the configured server; where somebody waits for them and it does not answer, say so."""
     server = configured_server(state_folder(manifest.folder))
     if server is not None and answers(f"{server.url}/health"):
-        with environment_variable("PREFECT_API_URL", server.url):
+        with environment_variables({"PREFECT_API_URL": server.url}):
             _send(happenings)
     elif waiting:
         where = f"no Prefect server answers at {server.url}" if server else "no Prefect server is configured or up"

@@ -16,13 +16,13 @@ from prefect.concurrency.sync import concurrency
 from prefect.exceptions import ObjectNotFound
 
 from cinelake.storage.content import digest
-from cinelake.storage.store import Place
+from cinelake.storage.store import StorageLocation
 
 PATIENCE_S = 6 * 3600.0
 
 
 @contextmanager
-def turn(lake: Place, say: Callable[[str], None]) -> Iterator[None]:
+def turn(lake: StorageLocation, say: Callable[[str], None]) -> Iterator[None]:
     """Wait until no other deployed run works on the lake, and keep others waiting within."""
     name = turn_of(lake)
     with get_client(sync_client=True) as client:
@@ -40,7 +40,7 @@ def turn(lake: Place, say: Callable[[str], None]) -> Iterator[None]:
         yield
 
 
-def turn_of(lake: Place) -> str:
+def turn_of(lake: StorageLocation) -> str:
     """The name of the limit, the same for all projects on one lake."""
     return f"cinelake-lake-{digest([lake.uri, lake.endpoint])[:16]}"
 

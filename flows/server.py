@@ -7,7 +7,6 @@ is started for this run alone, while the run already plans and probes, and ended
 from __future__ import annotations
 
 import ctypes
-import fcntl
 import json
 import os
 import signal
@@ -18,12 +17,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from cinelake.errors import EngineUnavailable
+from cinelake.storage.environment import environment_variables
 from cinelake.storage.interrupts import interrupts_held
+from cinelake.storage.locks import alone
 
 QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -62,8 +63,8 @@ class PrefectServer:
     url: str
     own: subprocess.Popen[bytes] | None = None
     log: Path | None = None
-    starting: int | None = None
-    """Its folder, locked while its database is being made, which two servers cannot do at once."""
+    starting: ExitStack | None = None
+    """Holds the lock of its folder while its database is being made, which two servers cannot do at once."""
 
     def wait(self) -> None:
         """Wait until it answers. Raises `EngineUnavailable` with its own words."""
@@ -82,7 +83,7 @@ class PrefectServer:
 
     def _started(self) -> None:
         if self.starting is not None:
-            os.close(self.starting)
+            self.starting.close()
             self.starting = None
 
     def _last_words(self) -> str:
@@ -141,22 +142,8 @@ def kept_server(folder: Path) -> Iterator[str]:
             "or name a server of your own"
         )
     server.wait()
-    with environment_variable("PREFECT_API_URL", server.url):
+    with environment_variables({"PREFECT_API_URL": server.url}):
         yield server.url
-
-
-@contextmanager
-def environment_variable(name: str, value: str) -> Iterator[None]:
-    """Set an environment variable for a while."""
-    before = os.environ.get(name)
-    os.environ[name] = value
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
 
 
 def start_prefect(folder: Path, port: int, *, services: bool = False) -> PrefectServer:
@@ -166,31 +153,25 @@ def start_prefect(folder: Path, port: int, *, services: bool = False) -> Prefect
     """
     home = folder / "prefect"
     home.mkdir(parents=True, exist_ok=True)
-    starting = os.open(home, os.O_RDONLY)
-    fcntl.flock(starting, fcntl.LOCK_EX)
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     url = f"http://127.0.0.1:{port}/api"
     off = () if services else NOT_NEEDED
     switched_off = {f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false" for name in off}
     log = home / "server.log"
-    with log.open("wb") as output, interrupts_held():
-        process = subprocess.Popen(
-            command,
-            env={
-                **KEPT_LEASES,
-                **os.environ,
-                **QUIET,
-                **switched_off,
-                "PREFECT_HOME": str(home),
-                "PREFECT_API_URL": url,
-            },
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            preexec_fn=die_with_parent,
-        )
-    return PrefectServer(url, process, log, starting)
+    own = {**switched_off, "PREFECT_HOME": str(home), "PREFECT_API_URL": url}
+    with ExitStack() as starting:
+        starting.enter_context(alone(home))
+        with log.open("wb") as output, interrupts_held():
+            process = subprocess.Popen(
+                command,
+                env={**KEPT_LEASES, **os.environ, **QUIET, **own},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=die_with_parent,
+            )
+        return PrefectServer(url, process, log, starting.pop_all())
 
 
 def die_with_parent(by: signal.Signals = signal.SIGTERM) -> None:

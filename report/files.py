@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from cinelake.errors import UsageError
+from cinelake.storage.atomic import write_whole
 from report.templates import STATIC
 
 MARK = "cinelake-report.json"
@@ -43,12 +44,7 @@ def write_bytes(path: Path, content: bytes) -> bool:
     """Write a file atomically unless it has this content already; says whether it was written."""
     if path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content:
         return False
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(content)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_whole(path, content)
     return True
 
 

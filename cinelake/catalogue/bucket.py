@@ -9,10 +9,10 @@ from collections.abc import Callable
 from cinelake.catalogue.sidecars import SIDECARS, suffix_of, without_sidecars
 from cinelake.errors import ManifestError, Problem
 from cinelake.storage.objects import FilmStore, folder_of
-from cinelake.storage.store import Stamp
+from cinelake.storage.store import FileStat
 
 
-def films_at(place: str, store: FilmStore) -> tuple[dict[str, Stamp], int]:
+def films_at(place: str, store: FilmStore) -> tuple[dict[str, FileStat], int]:
     """Address → stamp of the films at a place, and how many other files were left aside.
 
     Raises `ManifestError` where there is nothing at all, and what the store raises where it cannot be listed.
@@ -36,7 +36,7 @@ def _before_magic(place: str) -> str:
     return place if first is None else "/".join(parts[:first])
 
 
-def _folder_or_film(place: str, store: FilmStore) -> tuple[dict[str, Stamp], int]:
+def _folder_or_film(place: str, store: FilmStore) -> tuple[dict[str, FileStat], int]:
     listed = store.in_folder(place)
     if not listed:
         alone = store.in_folder(folder_of(place)).get(place)

@@ -23,7 +23,7 @@ from cinelake.catalogue.sidecars import SIDECARS, suffix_of, without_sidecars
 from cinelake.errors import FilmError, ManifestError, Problem, StorageError
 from cinelake.storage.content import printable
 from cinelake.storage.objects import FilmStore, holds_credentials, is_remote
-from cinelake.storage.store import Stamp
+from cinelake.storage.store import FileStat
 
 if TYPE_CHECKING:
     from cinelake.manifest.places import CatalogueSettings
@@ -49,22 +49,22 @@ class CatalogueFilm:
     title: str
     group: str = ""
     line: int = 0
-    stamp: Stamp | None = None
+    stamp: FileStat | None = None
 
     @property
     def place(self) -> str:
         """Where the film lies, whatever copy of it is at `path`."""
         return self.uri if self.stamp else self.path
 
-    def look(self) -> Stamp:
+    def look(self) -> FileStat:
         """Size and time: as the store listed them, or as the file has them now; zeros where there is no file."""
         if self.stamp:
             return self.stamp
         try:
             stat = os.stat(self.path)  # noqa: PTH116 (10,000 of them)
         except OSError:
-            return Stamp(0, 0)
-        return Stamp(stat.st_size, stat.st_mtime_ns)
+            return FileStat(0, 0)
+        return FileStat(stat.st_size, stat.st_mtime_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,7 @@ def _catalogue(
     clashes = [_clash(movie_id, group) for movie_id, group in by_id.items() if len(group) > 1]
     alone = [group[0] for group in by_id.values() if len(group) == 1]
     asked = store.look(film.path for film in alone if is_remote(film.path) and film.stamp is None)
-    alone = [replace(f, stamp=found) if isinstance(found := asked.get(f.path), Stamp) else f for f in alone]
+    alone = [replace(f, stamp=found) if isinstance(found := asked.get(f.path), FileStat) else f for f in alone]
     absent = [problem for film in alone if (problem := _absence(film, asked.get(film.path)))]
     out = {problem.movie_id for problem in absent}
     return Catalogue(
@@ -204,7 +204,7 @@ def _of_list(line: int, form: str) -> str:
     return form.format(f"line {line} of the list") if line else ""
 
 
-def _absence(film: CatalogueFilm, asked: Stamp | FilmError | None) -> CatalogueProblem | None:
+def _absence(film: CatalogueFilm, asked: FileStat | FilmError | None) -> CatalogueProblem | None:
     """What keeps the step from reading the film, if anything does. `asked`: what its store said, where it has one."""
     line = _of_list(film.line, "{}: ")
     if isinstance(asked, FilmError):

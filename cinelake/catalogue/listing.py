@@ -15,7 +15,7 @@ from cinelake.errors import FilmError
 from cinelake.lake.index import Index
 from cinelake.storage.content import fingerprint
 from cinelake.storage.objects import FilmStore, is_remote
-from cinelake.storage.store import Stamp
+from cinelake.storage.store import FileStat
 
 Beside = Mapping[str, list[str]]
 """Film's path → paths of the files beside it that its tables read."""
@@ -50,7 +50,7 @@ def list_films(catalogue: Catalogue, index: Index, suffixes: Sequence[str]) -> L
 
 
 def _fingerprints(
-    store: FilmStore, index: Index, paths: Iterable[str], stamps: Mapping[str, Stamp], why: dict[str, FilmError]
+    store: FilmStore, index: Index, paths: Iterable[str], stamps: Mapping[str, FileStat], why: dict[str, FilmError]
 ) -> dict[str, str]:
     """Path → fingerprint; what could not be read is in `why`."""
     kept = list(paths)

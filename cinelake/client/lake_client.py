@@ -27,7 +27,7 @@ from cinelake.search.moments import Moment
 from cinelake.search.searcher import Search, Searcher
 from cinelake.spec.contract import Column, Contract
 from cinelake.spec.task import Params, find_task, known_tasks
-from cinelake.storage.store import Place
+from cinelake.storage.store import StorageLocation
 
 if TYPE_CHECKING:
     import duckdb
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def open_lake(place: str | Place, published: bool | int | str = False) -> OpenLake:
+def open_lake(place: str | StorageLocation, published: bool | int | str = False) -> OpenLake:
     """The lake at a path or URI; `published`: its published copy, the present version (True) or one by its number.
 
     Raises `StorageError` when there is none, `UsageError` where nothing is published, `UnknownName` for a version.

@@ -16,9 +16,8 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +40,7 @@ from cinelake.engines.versions import check_joined, check_same, compared_with, o
 from cinelake.errors import CinelakeError, EngineUnavailable
 from cinelake.run.step import OnEvent
 from cinelake.spec.task import Resources
+from cinelake.storage.environment import environment_variables
 
 if TYPE_CHECKING:
     from cinelake.manifest.sections import EngineSettings
@@ -70,7 +70,7 @@ class RayCluster:
     def start(self, events: str) -> None:
         """Start or connect. Raises `EngineUnavailable`."""
         self._events = events
-        with _environment({} if self._address else {**QUIET, "RAY_AUTH_TOKEN": ray_token()}):
+        with environment_variables({} if self._address else {**QUIET, "RAY_AUTH_TOKEN": ray_token()}):
             import ray
 
             logging.getLogger("ray").setLevel(logging.CRITICAL)
@@ -182,21 +182,6 @@ def _translate(error: BaseException) -> BaseException:
 
 def _place(address: str | None) -> str:
     return f"the Ray cluster at {address}" if address else "Ray on this machine"
-
-
-@contextmanager
-def _environment(more: dict[str, str]) -> Iterator[None]:
-    """Settings for Ray while it starts; its processes keep them."""
-    before = {name: os.environ.get(name) for name in more}
-    os.environ.update(more)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def _work(job: Job[Result], events: str, versions: Mapping[str, str]) -> Result | CinelakeError:

@@ -8,7 +8,6 @@ number for good: what is imported later gets higher ones.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -25,6 +24,7 @@ from cinelake.errors import Problem, StorageError
 from cinelake.labels.checks import FILE, LINE, FilmFacts
 from cinelake.labels.readers import Reading
 from cinelake.spec.labels import LabelContract
+from cinelake.storage.atomic import written_whole
 from cinelake.storage.content import digest
 from cinelake.storage.locks import alone
 from cinelake.storage.store import storage_errors
@@ -259,12 +259,8 @@ def keep_images(root: Path, name: str, pictures: Iterable[Picture], numbers: Map
 def replace_images(path: Path, table: pa.Table) -> None:
     """Put an image film's file in its place, written whole before."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    with part.open("wb") as file:
+    with written_whole(path, durable=True) as unfinished, unfinished.open("wb") as file:
         pq.write_table(table, file, compression="none", row_group_size=256)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
 
 
 def _row(number: int, picture: Picture) -> dict[str, Any]:

@@ -14,11 +14,8 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
 import re
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +27,7 @@ import pyarrow.parquet as pq
 from cinelake.errors import BadLabels, CannotTrain, Problem, StorageError, UnknownName, UsageError
 from cinelake.labels.checks import FILE, LINE, FilmFacts, check_labels, sort_labels
 from cinelake.spec.labels import LabelContract
+from cinelake.storage.atomic import flush_to_disk, unfinished_file
 from cinelake.storage.content import digest
 from cinelake.storage.store import storage_errors
 
@@ -222,41 +220,28 @@ def _number(file: Path) -> int:
 
 def _write(folder: Path, number: int, table: pa.Table, made: LabelVersion) -> Path:
     """Write under a temporary name, then link under the first number that is free. Raises `StorageError`."""
-    with storage_errors(f"writing labels to {folder}"), _temporary(folder) as temporary:
-        footer = {**(table.schema.metadata or {}), FOOTER_KEY: _footer(made)}
-        with temporary.open("wb") as file:
-            pq.write_table(table.replace_schema_metadata(footer), file, compression="zstd")
-            file.flush()
-            os.fsync(file.fileno())
-        while True:
-            target = folder / _file_name(number)
-            try:
-                target.hardlink_to(temporary)
-            except FileExistsError:
-                number += 1
-                continue
-            _sync(folder)
-            return target
+    footer = {**(table.schema.metadata or {}), FOOTER_KEY: _footer(made)}
+    with storage_errors(f"writing labels to {folder}"):
+        folder.mkdir(parents=True, exist_ok=True)
+        with unfinished_file(folder / "import") as unfinished:
+            with unfinished.open("wb") as file:
+                pq.write_table(table.replace_schema_metadata(footer), file, compression="zstd")
+            unfinished.chmod(0o644)
+            flush_to_disk(unfinished)
+            return _link(unfinished, number)
 
 
-@contextmanager
-def _temporary(folder: Path) -> Iterator[Path]:
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(".part", "import-", folder)
-    os.close(descriptor)
-    Path(name).chmod(0o644)
-    try:
-        yield Path(name)
-    finally:
-        Path(name).unlink(missing_ok=True)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _link(unfinished: Path, number: int) -> Path:
+    """Give a finished file the first number that is free: a version is never replaced."""
+    while True:
+        target = unfinished.with_name(_file_name(number))
+        try:
+            target.hardlink_to(unfinished)
+        except FileExistsError:
+            number += 1
+            continue
+        flush_to_disk(target.parent)
+        return target
 
 
 def _footer(made: LabelVersion) -> bytes:

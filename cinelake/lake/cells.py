@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from cinelake.errors import ContractViolation, FilmError, InputChanged, UsageError
 from cinelake.spec.contract import ENUM, Column, Contract
 from cinelake.spec.names import MOVIE_ID, RESERVED, TABLE_NAME
-from cinelake.storage.store import Place, Storage, storage_errors
+from cinelake.storage.store import Storage, StorageLocation, storage_errors
 
 FOOTER_KEY = b"cinelake"
 ROWS_PER_GROUP = 65_536
@@ -216,7 +216,7 @@ def _is_float_vector(found: pa.DataType) -> bool:
 class Lake:
     """A lake at a path or URI. Cheap to make; touches nothing until asked."""
 
-    def __init__(self, place: str | Place):
+    def __init__(self, place: str | StorageLocation):
         self.storage = Storage(place)
 
     def cell_path(self, table: str, movie_id: str) -> str:

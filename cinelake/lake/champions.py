@@ -20,6 +20,7 @@ from cinelake.errors import ModelUnusable, StorageError, UnknownName
 from cinelake.lake.artefact import FILES, artefact_digest, read_artefact
 from cinelake.lake.cells import Lake
 from cinelake.spec.model import Artefact
+from cinelake.storage.atomic import write_whole
 from cinelake.storage.environment import cache_folder
 from cinelake.storage.store import Storage, storage_errors
 
@@ -158,8 +159,6 @@ def _download(storage: Storage, parts: tuple[str, ...], target: Path) -> None:
             source = storage.path(*parts, file)
             if storage.filesystem.get_file_info(source).type == fs.FileType.File:
                 with storage.filesystem.open_input_file(source) as stream:
-                    unfinished = target / f"{file}.part"
-                    unfinished.write_bytes(stream.read())
-                    unfinished.replace(target / file)
+                    write_whole(target / file, stream.read())
     if not (target / "model.json").is_file():
         raise ModelUnusable(f"{'/'.join(parts)} in {storage.uri} holds no model")

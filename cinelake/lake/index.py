@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from cinelake.errors import FilmError
 from cinelake.lake.cells import Footer, Lake, read_footer
 from cinelake.storage.objects import ASKED_TOGETHER
-from cinelake.storage.store import Stamp
+from cinelake.storage.store import FileStat
 
 VERSION = 1
 SCHEMA = f"""
@@ -32,7 +32,7 @@ pragma user_version = {VERSION};
 RACY_NS = 2_000_000_000
 READ_TOGETHER = 2000
 """Footers that are read and written to the cache at a time: bounds the memory of a first plan."""
-Reading = tuple[str, Stamp, "Footer | None"]
+Reading = tuple[str, FileStat, "Footer | None"]
 
 
 class Entry(NamedTuple):
@@ -100,7 +100,7 @@ class Index:
             entries |= {name: Entry(footer.key, footer.meaning) for name, _, footer in readings if footer}
         return {name.removesuffix(".parquet"): entry for name, entry in entries.items()}
 
-    def _read(self, folder: str, names: list[str], stamps: dict[str, Stamp]) -> Iterable[Reading]:
+    def _read(self, folder: str, names: list[str], stamps: dict[str, FileStat]) -> Iterable[Reading]:
         parts = folder.split("/")
         with ThreadPoolExecutor(8) as pool:
             footers = pool.map(lambda name: read_footer(self.lake.storage, *parts, name), names)
@@ -121,16 +121,16 @@ class Index:
         self._write("delete from cells where folder = ? and name = ?", [(folder, name) for name in gone])
 
     def fingerprints(
-        self, paths: Iterable[str], make: Callable[[str], str], stamps: Mapping[str, Stamp] | None = None
+        self, paths: Iterable[str], make: Callable[[str], str], stamps: Mapping[str, FileStat] | None = None
     ) -> dict[str, str]:
         """path → fingerprint; `make` runs only for files whose size or time changed. Missing files are left out.
 
         stamps: of files that are not on this machine, as they were listed; these are read several at a time.
         """
         rows = self._ask("select path, size, mtime, fingerprint from films where settled")
-        known = {os.fsdecode(path): (Stamp(size, mtime), text) for path, size, mtime, text in rows}
+        known = {os.fsdecode(path): (FileStat(size, mtime), text) for path, size, mtime, text in rows}
         result: dict[str, str] = {}
-        seen: dict[str, tuple[Stamp, int]] = {}
+        seen: dict[str, tuple[FileStat, int]] = {}
         for path in paths:
             looked_ns, stamp = time.time_ns(), _stat(path) if stamps is None else stamps.get(path)
             if stamp and known.get(path, (None,))[0] == stamp:
@@ -201,17 +201,17 @@ def _connect(path: Path) -> sqlite3.Connection | None:
     return None
 
 
-def _settled(stamp: Stamp, seen_ns: int) -> bool:
+def _settled(stamp: FileStat, seen_ns: int) -> bool:
     """Whether a file that is written after it was seen gets another time: clocks of file systems are coarse."""
     return seen_ns - stamp.mtime_ns > RACY_NS
 
 
-def _stat(path: str) -> Stamp | None:
+def _stat(path: str) -> FileStat | None:
     try:
         stat = Path(path).stat()
     except OSError:
         return None
-    return Stamp(stat.st_size, stat.st_mtime_ns)
+    return FileStat(stat.st_size, stat.st_mtime_ns)
 
 
 def _try_make(make: Callable[[str], str], path: str) -> str | None:

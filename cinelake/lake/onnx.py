@@ -23,6 +23,7 @@ from blake3 import blake3
 
 from cinelake.errors import EngineUnavailable, ModelUnusable, did_you_mean
 from cinelake.spec.arrays import Device
+from cinelake.storage.atomic import written_whole
 from cinelake.storage.content import file_digest
 from cinelake.storage.environment import cache_folder
 
@@ -183,13 +184,9 @@ def export_keras(model: Any, target: Path, where: str, tolerance: float = 1e-3) 
     except Exception as error:
         raise ModelUnusable(f"{where} cannot be exported to ONNX: {error}") from error
     target.parent.mkdir(parents=True, exist_ok=True)
-    unchecked = target.with_name(f"{target.name}.{os.getpid()}.part")
-    unchecked.write_bytes(exported.SerializeToString())
-    try:
+    with written_whole(target) as unchecked:
+        unchecked.write_bytes(exported.SerializeToString())
         _compare(first_output, unchecked, spec, where, tolerance)
-        unchecked.replace(target)
-    finally:
-        unchecked.unlink(missing_ok=True)
 
 
 def _compare(keras_output: Any, exported: Path, spec: Any, where: str, tolerance: float) -> None:

@@ -28,7 +28,7 @@ from cinelake.lake.published import (
 )
 from cinelake.spec.contract import Contract
 from cinelake.storage.content import digest
-from cinelake.storage.store import Place, storage_errors
+from cinelake.storage.store import StorageLocation, storage_errors
 
 FORMAT = 1
 """Raised when the same cells are to be published in another way."""
@@ -68,7 +68,7 @@ class Job:
     inputs: view → the files below it, each with the name of its table.
     """
 
-    place: str | Place
+    place: str | StorageLocation
     table: str
     bucket: int
     digest: str

@@ -21,6 +21,7 @@ from cinelake.lake.spill import is_on_disk
 from cinelake.spec.arrays import Array
 from cinelake.spec.model import Scores
 from cinelake.spec.training import Training
+from cinelake.storage.atomic import written_whole
 
 Loss = Callable[[Any, Any, Any], Any]
 """loss(target, output, weight) → a scalar tensor."""
@@ -199,10 +200,9 @@ class Checkpoint:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         arrays: dict[str, Any] = {f"now_{i}": variable.numpy() for i, variable in enumerate(self._variables)}
         arrays |= {f"best_{i}": value for i, value in enumerate(self._best)}
-        unfinished = self._path.with_suffix(".part.npz")
         arrays["progress"] = np.array(json.dumps(asdict(progress)))
-        np.savez(unfinished, allow_pickle=False, **arrays)
-        unfinished.replace(self._path)
+        with written_whole(self._path) as unfinished, unfinished.open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
 
     def load(self) -> Progress:
         """Take up a state that was left; a fresh start without one, or when it fits another network."""

@@ -8,8 +8,6 @@ they give is cached by what went into it, so a second training does not embed ag
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +26,7 @@ from cinelake.media.luma import measure
 from cinelake.plan.keys import Recipe, key_params
 from cinelake.spec.contract import Column, Contract
 from cinelake.spec.task import Film, TableReader, find_task
+from cinelake.storage.atomic import written_whole
 from cinelake.storage.content import file_digest
 from cinelake.storage.store import storage_errors
 
@@ -281,11 +280,6 @@ def _appearing(target: Path) -> Iterator[Path]:
     """A file to write that takes its place when all of it is there."""
     with storage_errors(f"writing {target}"):
         target.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(".part", dir=target.parent)
-        os.close(descriptor)
-    part = Path(name)
-    try:
-        yield part
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
+    with written_whole(target) as unfinished:
+        unfinished.touch(0o600)  # people's pictures: for their owner alone
+        yield unfinished

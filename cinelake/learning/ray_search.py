@@ -17,6 +17,7 @@ from typing import Any
 
 from cinelake.engines.shipping import CLUSTER, QUIET, ray_token, shipped_folders
 from cinelake.learning.trial import WORST, Trial, TrialWork, read_trial, write_trial
+from cinelake.storage.environment import environment_variables
 
 QUIET_TUNE = {
     "RAY_AIR_NEW_OUTPUT": "0",
@@ -152,21 +153,17 @@ def _ray(workers: int, gpus: float) -> Iterator[float]:
     gpus: what it asks for; without that, trials share what GPUs this machine has. The token of a Ray of our own is in
     memory only.
     """
-    before = dict(os.environ)
-    os.environ.update(QUIET_TUNE)
-    try:
-        if CLUSTER in os.environ:
-            _join(os.environ[CLUSTER])
-            yield gpus
-        else:
-            yield _own(workers, gpus)
-    finally:
-        import ray
+    with environment_variables(QUIET_TUNE, restore_all=True):
+        try:
+            if CLUSTER in os.environ:
+                _join(os.environ[CLUSTER])
+                yield gpus
+            else:
+                yield _own(workers, gpus)
+        finally:
+            import ray
 
-        ray.shutdown()
-        for name in set(os.environ) - set(before):
-            del os.environ[name]
-        os.environ.update(before)
+            ray.shutdown()
 
 
 def _own(workers: int, gpus: float) -> float:

@@ -25,6 +25,7 @@ from cinelake.learning.split import folds
 from cinelake.manifest.document import Manifest, ModelEntry
 from cinelake.spec.model import Example, Scores
 from cinelake.spec.training import Training
+from cinelake.storage.atomic import write_whole
 from cinelake.storage.content import digest
 from cinelake.storage.locks import alone
 
@@ -81,10 +82,7 @@ def read_trial(folder: Path, drawn: Mapping[str, Any]) -> Trial:
 def write_trial(folder: Path, trial: Trial) -> None:
     """Write what is known of a trial, whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
-    target = folder / f"{trial_key(trial.drawn)}.json"
-    unfinished = target.with_suffix(".part")
-    unfinished.write_text(json.dumps(asdict(trial)))
-    unfinished.replace(target)
+    write_whole(folder / f"{trial_key(trial.drawn)}.json", json.dumps(asdict(trial)))
 
 
 @dataclass(frozen=True)

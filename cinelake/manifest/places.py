@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from cinelake.storage.objects import holds_credentials
-from cinelake.storage.store import Place
+from cinelake.storage.store import StorageLocation
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
@@ -42,9 +42,9 @@ class BucketSettings(BaseModel):
     session_token_env: VariableName | None = None
     """Name of the environment variable that holds a session token."""
 
-    def place_at(self, uri: str) -> Place:
+    def place_at(self, uri: str) -> StorageLocation:
         """A place in the bucket, as storage takes it."""
-        return Place(uri, **{name: getattr(self, name) for name in BucketSettings.model_fields})
+        return StorageLocation(uri, **{name: getattr(self, name) for name in BucketSettings.model_fields})
 
 
 class LakeSettings(BucketSettings):
@@ -54,7 +54,7 @@ class LakeSettings(BucketSettings):
     """A folder (relative to the manifest), or `s3://bucket/prefix`, `gs://bucket/prefix`."""
 
     @property
-    def place(self) -> Place:
+    def place(self) -> StorageLocation:
         """The place, as storage takes it."""
         return self.place_at(self.uri)
 
@@ -72,7 +72,7 @@ class CatalogueSettings(BucketSettings):
     """A CSV or Parquet file with a column uri and, if wanted, movie_id, title and group (the film's series)."""
 
     @property
-    def place(self) -> Place:
+    def place(self) -> StorageLocation:
         """How the films' buckets are reached."""
         return self.place_at("")
 

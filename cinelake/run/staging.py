@@ -11,7 +11,6 @@ A copy has its film's name only when it is whole, and is compared with the store
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import re
 import shutil
@@ -19,17 +18,18 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cinelake.catalogue.sidecars import sidecar_name
-from cinelake.errors import DiskFull, FilmError, InputChanged, StagingFull, StorageError, StoreUnavailable
+from cinelake.errors import DiskFull, FilmError, InputChanged, StagingFull, StorageError, StoreUnavailable, UsageError
 from cinelake.spec.task import Film
+from cinelake.storage.atomic import written_whole
 from cinelake.storage.locks import alone
 from cinelake.storage.objects import FilmStore, Version, is_remote
-from cinelake.storage.store import Place, is_disk_full, storage_errors
+from cinelake.storage.store import StorageLocation, is_disk_full, storage_errors
 
 if TYPE_CHECKING:
     from cinelake.catalogue.films import CatalogueFilm
@@ -43,7 +43,7 @@ HELD = "held"
 _FOLDER = re.compile(r"staged-(\d{8,})-(\d+)")
 _PLAIN_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,16}")
 OnBytes = Callable[[int], None]
-"""Told how much of a film has been copied; 0 while it waits for room."""
+"""Called with how much of a film has been copied; 0 while it waits for room."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Staging:
 
     folder: str
     max_bytes: int
-    place: Place
+    place: StorageLocation
 
 
 def staging_of(manifest: Manifest, path: str) -> Staging | None:
@@ -135,17 +135,17 @@ def _room(folder: Path, size: int, max_bytes: int, on_bytes: OnBytes) -> Iterato
     finally:
         with alone(folder):
             shutil.rmtree(mine, ignore_errors=True)
-        os.close(held)
+        held.close()
 
 
-def _ask(folder: Path, size: int) -> tuple[int, Path, int]:
+def _ask(folder: Path, size: int) -> tuple[int, Path, ExitStack]:
     """Take the next number: its folder, and the lock that is held as long as this process lives."""
     with alone(folder):
         number = 1 + max(_asked(folder), default=0)
         mine = folder / f"staged-{number:08d}-{size}"
         mine.mkdir()
-        held = os.open(mine / HELD, os.O_RDWR | os.O_CREAT, 0o600)
-        fcntl.flock(held, fcntl.LOCK_EX)
+        held = ExitStack()
+        held.enter_context(alone(mine / HELD))
     return number, mine, held
 
 
@@ -156,44 +156,46 @@ def _has_room(folder: Path, number: int, max_bytes: int) -> bool:
 
 def _asked(folder: Path) -> dict[int, int]:
     """Number → bytes of all who hold or wait; what nobody holds any more is removed. The folder's lock is held."""
-    found = {}
+    held = {}
     for entry in folder.iterdir():
         name = _FOLDER.fullmatch(entry.name)
         if name and _is_held(entry):
-            found[int(name[1])] = int(name[2])
+            held[int(name[1])] = int(name[2])
         elif name:
             shutil.rmtree(entry, ignore_errors=True)
-    return found
+    return held
 
 
 def _is_held(entry: Path) -> bool:
     try:
-        with closing(os.fdopen(os.open(entry / HELD, os.O_RDWR))) as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        with alone(entry / HELD, "held"):
+            return False
+    except UsageError:
         return True
     except OSError:
         return False
-    return False
 
 
 # --- copying
 
 
 def _copy(store: FilmStore, uri: str, to: Path, size: int, on_bytes: OnBytes) -> None:
-    """Copy one object whole; `to` is there only when it is as the store has it. `size`: as it was planned."""
+    """Copy one object whole; `to` exists only when it is as the store has it. `size`: as it was planned."""
     before = store.version(uri)
     if before.size != size:
         raise InputChanged(f"{uri} was replaced after the run was planned: {size} bytes then, {before.size} now")
-    part = to.with_name(f"{to.name}.part")
-    try:
-        with _disk_errors(f"copying {uri} to {to.parent}"), store.open(uri) as source, part.open("wb") as copy:
-            _copy_ranges(store, uri, source, copy.fileno(), size, on_bytes)
-    except StoreUnavailable as error:
-        raise _why_broken(store, uri, before, error) from error
-    if store.version(uri) != before or part.stat().st_size != size:
-        raise InputChanged(f"{uri} changed while it was copied")
-    part.rename(to)
+    with written_whole(to) as unfinished:
+        try:
+            with (
+                _disk_errors(f"copying {uri} to {to.parent}"),
+                store.open(uri) as source,
+                unfinished.open("wb") as copy,
+            ):
+                _copy_ranges(store, uri, source, copy.fileno(), size, on_bytes)
+        except StoreUnavailable as error:
+            raise _why_broken(store, uri, before, error) from error
+        if store.version(uri) != before or unfinished.stat().st_size != size:
+            raise InputChanged(f"{uri} changed while it was copied")
 
 
 def _copy_ranges(store: FilmStore, uri: str, source: Any, copy: int, size: int, on_bytes: OnBytes) -> None:

@@ -25,7 +25,7 @@ from cinelake.run.film_guard import check_as_planned
 from cinelake.run.isolation import disk_full, typed_failures
 from cinelake.run.staging import Staging, as_listed, staged, sweep_staged
 from cinelake.spec.task import Film, Params, Resources, find_task
-from cinelake.storage.store import Place, is_disk_full
+from cinelake.storage.store import StorageLocation, is_disk_full
 
 Outcome = Literal["made", "failed", "skipped"]
 Event = dict[str, Any]
@@ -70,7 +70,7 @@ class Step:
     None where it is read where it lies.
     """
 
-    lake: str | Place
+    lake: str | StorageLocation
     film: Film
     cells: tuple[StepCell, ...]
     deadline_s: float = 600.0

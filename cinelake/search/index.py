@@ -11,7 +11,6 @@ the cells that it looks into (Jégou et al. 2011, "Product quantization for near
 from __future__ import annotations
 
 import json
-import tempfile
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
@@ -26,6 +25,7 @@ from cinelake.lake.cells import Lake
 from cinelake.lake.onnx import inference_threads
 from cinelake.search.moments import Hit, Samples, best, hit_at
 from cinelake.search.vectors import Floats, read_samples
+from cinelake.storage.atomic import write_whole, written_whole
 from cinelake.storage.environment import cache_folder
 
 FORMAT = 1
@@ -133,12 +133,9 @@ def put_index(index: Any, about: About, folder: Path) -> None:
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="_", dir=folder) as unfinished:
-            vectors, words = Path(unfinished) / "index", Path(unfinished) / "about"
+        with written_whole(folder / about.file) as vectors:
             faiss.write_index(index, str(vectors))
-            words.write_text(json.dumps(asdict(about)), encoding="utf-8")
-            vectors.replace(folder / about.file)
-            words.replace(folder / "about.json")
+        write_whole(folder / "about.json", json.dumps(asdict(about)))
         for old in folder.glob("*.faiss"):
             if old.name != about.file:
                 old.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What tells a film's content from another's, wherever the film lies: its size and sampled blocks."""
+"""Identities of contents: a film's by its size and sampled blocks, wherever it lies; data's and files' by all bytes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BLOCKS = 18
 
 
 def fingerprint(path: str | Path) -> str:
-    """What tells a film's content from another's: its size and 18 blocks of 64 KiB, spread from first to last.
+    """The identity of a film's content: a hash of its size and 18 blocks of 64 KiB, spread from first to last.
 
     Independent of name and modification time; a file of up to 18 blocks is read whole. Raises `FilmMissing`.
     """
@@ -37,7 +37,7 @@ def fingerprint(path: str | Path) -> str:
 
 
 def sampled_digest(size: int, read: Callable[[int], bytes]) -> str:
-    """The fingerprint of `size` bytes, of which `read(offset)` gives up to one block."""
+    """The fingerprint of `size` bytes, of which `read(offset)` returns up to one block."""
     digest = hashlib.blake2b(digest_size=16)
     digest.update(str(size).encode() + b"\n")
     for offset in _block_offsets(size):
@@ -53,7 +53,7 @@ def _block_offsets(size: int) -> list[int]:
 
 
 def printable(path: str | Path) -> str:
-    """A path as text that UTF-8 can hold: bytes of a name that are no UTF-8 become replacement signs."""
+    """A path as text that UTF-8 can hold: bytes of a name that are not UTF-8 become replacement characters."""
     return os.fsencode(path).decode("utf-8", "replace")
 
 

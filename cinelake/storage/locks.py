@@ -1,32 +1,36 @@
-"""One process at a time, by a lock of the file system that goes with the process that held it (flock)."""
+"""One holder at a time, among processes and threads, by a lock that ends with the process that held it (flock)."""
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from cinelake.errors import UsageError
 
+FOLDER_LOCK = ".lock"
+"""The file in a folder that is locked; it exists while somebody holds or waits for the lock."""
+
 
 @contextmanager
-def alone(place: Path, busy: str | None = None) -> Iterator[None]:
-    """Hold the lock of a folder, or of a file that is made for it in a folder that is there.
+def alone(path: Path, busy: str | None = None) -> Iterator[None]:
+    """Hold the lock of a folder, or of a file that is made for it in a folder that exists.
 
-    Waits for whoever holds it; with `busy` raises `UsageError` with these words instead.
+    Waits for whoever holds it; with `busy` raises `UsageError` with these words instead. The lock may be released by
+    another thread than the one that took it.
     """
-    lock = os.open(place, os.O_RDONLY if place.is_dir() else os.O_RDWR | os.O_CREAT, 0o644)
+    from filelock import FileLock, Timeout
+
+    is_folder = path.is_dir()
+    file = path / FOLDER_LOCK if is_folder else path
+    lock = FileLock(file, blocking=busy is None, thread_local=False, fallback_to_soft=False)
     try:
-        _take(lock, busy)
+        lock.acquire()
+    except Timeout as error:
+        raise UsageError(str(busy)) from error
+    try:
         yield
     finally:
-        os.close(lock)
-
-
-def _take(lock: int, busy: str | None) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))
-    except BlockingIOError as error:
-        raise UsageError(str(busy)) from error
+        if is_folder:
+            file.unlink(missing_ok=True)  # who waits for a lock file that was removed makes a new one
+        lock.release()

@@ -17,7 +17,7 @@ from pyarrow import fs
 
 from cinelake.errors import FilmError, FilmMissing, FilmRefused, StoreUnavailable
 from cinelake.storage.content import BLOCK_BYTES, sampled_digest
-from cinelake.storage.store import Place, Stamp
+from cinelake.storage.store import FileStat, StorageLocation
 
 ASKED_TOGETHER = 32
 """Requests that planning has under way at a time: a store answers each in tens of milliseconds."""
@@ -32,7 +32,7 @@ _AWAY = ("NETWORK_CONNECTION", "Unavailable", "CURL error")
 
 
 class Version(NamedTuple):
-    """What tells whether an object is still the one that was begun. `etag`: empty where the store gives none."""
+    """Size, time and ETag of an object: equal while it is the same one. `etag`: empty where the store has none."""
 
     size: int
     mtime_ns: int
@@ -55,33 +55,33 @@ class FilmStore:
     place: how to reach them (its `uri` does not matter); without one only paths of this machine can be read.
     """
 
-    def __init__(self, place: Place | None = None):
+    def __init__(self, place: StorageLocation | None = None):
         self._place = place
         self._opened: dict[str, fs.FileSystem] = {}
-        self._listed: dict[str, dict[str, Stamp]] = {}
+        self._listed: dict[str, dict[str, FileStat]] = {}
         self._away: dict[str, str] = {}
 
-    def in_folder(self, folder: str) -> dict[str, Stamp]:
-        """Address → stamp of the files directly in a folder; empty where there is none. Raises as `open` does."""
+    def in_folder(self, folder: str) -> dict[str, FileStat]:
+        """Address → stamp of the files directly in a folder; empty without such a folder. Raises as `open` does."""
         if folder not in self._listed:
             self._listed[folder] = self._list(folder, recursive=False)
         return self._listed[folder]
 
-    def below(self, folder: str) -> dict[str, Stamp]:
+    def below(self, folder: str) -> dict[str, FileStat]:
         """Address → stamp of the files in a folder and in all folders below. Raises as `open` does."""
-        found = self._list(folder, recursive=True)
-        for uri, stamp in found.items():
+        listed = self._list(folder, recursive=True)
+        for uri, stamp in listed.items():
             self._listed.setdefault(folder_of(uri), {})[uri] = stamp
-        return found
+        return listed
 
-    def look(self, uris: Iterable[str]) -> dict[str, Stamp | FilmError]:
+    def look(self, uris: Iterable[str]) -> dict[str, FileStat | FilmError]:
         """Address → its stamp, or why it cannot be had. Folders of which several films are wanted are listed."""
         wanted: dict[str, list[str]] = {}
         for uri in uris:
             wanted.setdefault(folder_of(uri), []).append(uri)
         with ThreadPoolExecutor(ASKED_TOGETHER) as pool:
-            found = pool.map(lambda item: self._look(*item), wanted.items())
-            return {uri: stamp for part in found for uri, stamp in part.items()}
+            stamps = pool.map(lambda item: self._look(*item), wanted.items())
+            return {uri: stamp for part in stamps for uri, stamp in part.items()}
 
     def fingerprint(self, uri: str) -> str:
         """The fingerprint of a film's content, the same as of the same file here; reads 18 ranges of it."""
@@ -95,13 +95,13 @@ class FilmStore:
             etag: bytes = file.metadata().get("ETag", b"")
         return Version(stamp.size, stamp.mtime_ns, etag.decode("ascii", "replace"))
 
-    def _stamp(self, uri: str) -> Stamp:
+    def _stamp(self, uri: str) -> FileStat:
         filesystem, path = self._at(uri)
         with self.errors(uri):
             info = filesystem.get_file_info(path)
         if info.type != fs.FileType.File:
             raise FilmMissing(f"{uri} is not there: was it moved?")
-        return Stamp(info.size, info.mtime_ns or 0)
+        return FileStat(info.size, info.mtime_ns or 0)
 
     def open(self, uri: str) -> Any:
         """The film as a file that is read by ranges. Raises `FilmMissing`, `FilmRefused`, `StoreUnavailable`."""
@@ -127,7 +127,7 @@ class FilmStore:
                 self._away[store] = words
             raise StoreUnavailable(f"{uri} cannot be read now: {words}") from error
 
-    def _look(self, folder: str, uris: list[str]) -> dict[str, Stamp | FilmError]:
+    def _look(self, folder: str, uris: list[str]) -> dict[str, FileStat | FilmError]:
         try:
             if len(uris) > 1 or folder in self._listed:
                 listed = self.in_folder(folder)
@@ -136,20 +136,20 @@ class FilmStore:
         except FilmError as error:
             return dict.fromkeys(uris, error)
 
-    def _list(self, folder: str, *, recursive: bool) -> dict[str, Stamp]:
+    def _list(self, folder: str, *, recursive: bool) -> dict[str, FileStat]:
         filesystem, path = self._at(folder)
-        selector, found = fs.FileSelector(path, recursive=recursive, allow_not_found=True), []
+        selector, infos = fs.FileSelector(path, recursive=recursive, allow_not_found=True), []
         with suppress(FilmMissing), self.errors(folder), suppress(NotADirectoryError):
-            found = filesystem.get_file_info(selector)
+            infos = filesystem.get_file_info(selector)
         start = _scheme(folder)
-        return {f"{start}{i.path}": Stamp(i.size, i.mtime_ns or 0) for i in found if i.type == fs.FileType.File}
+        return {f"{start}{i.path}": FileStat(i.size, i.mtime_ns or 0) for i in infos if i.type == fs.FileType.File}
 
     def _at(self, uri: str) -> tuple[fs.FileSystem, str]:
         """The file system and the path in it. Raises `StorageError` where the store's options are wrong."""
         store = _scheme(uri)
         if store not in self._opened:
             bucket = uri.removeprefix(store).partition("/")[0]
-            place = replace(self._place or Place(""), uri=f"{store}{bucket}")
+            place = replace(self._place or StorageLocation(""), uri=f"{store}{bucket}")
             self._opened[store] = place.open()[0] if store else fs.LocalFileSystem()
         return self._opened[store], uri.removeprefix(store).rstrip("/") if store else uri
 

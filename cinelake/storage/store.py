@@ -10,9 +10,7 @@ import datetime
 import errno
 import os
 import shutil
-import socket
 import tempfile
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,20 +21,21 @@ import pyarrow as pa
 from pyarrow import fs
 
 from cinelake.errors import StorageError
+from cinelake.storage.atomic import is_abandoned, owner_name, replace_durably
 
 GS_RETRIES = datetime.timedelta(seconds=15)
-"""How long Google's client tries again; left to itself, a quarter of an hour."""
+"""How long Google's client tries again; its default is a quarter of an hour."""
 
 
-class Stamp(NamedTuple):
-    """What tells whether a file is still the one that was indexed: its size and modification time (ns)."""
+class FileStat(NamedTuple):
+    """Size and modification time (ns) of a file: equal while it is the one that was indexed."""
 
     size: int
     mtime_ns: int
 
 
 @dataclass(frozen=True)
-class Place:
+class StorageLocation:
     """Where a lake is: a path or URI and, for a bucket, how to reach it.
 
     Credentials are named by environment variables; their values are read where they are used and kept nowhere.
@@ -91,8 +90,8 @@ def _secret(variable: str | None) -> str | None:
 class Storage:
     """A root folder, local or on an object store."""
 
-    def __init__(self, place: str | Place):
-        self.place = Place(place) if isinstance(place, str) else place
+    def __init__(self, place: str | StorageLocation):
+        self.place = StorageLocation(place) if isinstance(place, str) else place
         self.uri = uri = self.place.uri
         self.local: Path | None = None
         if "://" in uri and not uri.startswith("file://"):
@@ -108,15 +107,15 @@ class Storage:
     def folders(self) -> list[str]:
         """Names of the folders directly below the root."""
         with storage_errors(f"listing {self.uri}"):
-            found = self.filesystem.get_file_info(fs.FileSelector(self.root, allow_not_found=True))
-        return sorted(info.base_name for info in found if info.type == fs.FileType.Directory)
+            infos = self.filesystem.get_file_info(fs.FileSelector(self.root, allow_not_found=True))
+        return sorted(info.base_name for info in infos if info.type == fs.FileType.Directory)
 
-    def files(self, folder: str) -> dict[str, Stamp]:
+    def files(self, folder: str) -> dict[str, FileStat]:
         """Name → stamp of the Parquet files directly in a folder; empty when there is no such folder."""
         with storage_errors(f"listing {folder} in {self.uri}"):
             return dict(self._scan_local(folder) if self.local else self._scan_remote(folder))
 
-    def _scan_local(self, folder: str) -> Iterator[tuple[str, Stamp]]:
+    def _scan_local(self, folder: str) -> Iterator[tuple[str, FileStat]]:
         assert self.local is not None
         try:
             entries = os.scandir(self.local / folder)
@@ -126,18 +125,18 @@ class Storage:
             for entry in entries:
                 if entry.name.endswith(".parquet") and entry.is_file():
                     stat = entry.stat()
-                    yield entry.name, Stamp(stat.st_size, stat.st_mtime_ns)
+                    yield entry.name, FileStat(stat.st_size, stat.st_mtime_ns)
 
-    def _scan_remote(self, folder: str) -> Iterator[tuple[str, Stamp]]:
+    def _scan_remote(self, folder: str) -> Iterator[tuple[str, FileStat]]:
         selector = fs.FileSelector(self.path(folder), allow_not_found=True)
         for info in self.filesystem.get_file_info(selector):
             if info.base_name.endswith(".parquet"):
-                yield info.base_name, Stamp(info.size, info.mtime_ns or 0)
+                yield info.base_name, FileStat(info.size, info.mtime_ns or 0)
 
-    def stamp(self, *parts: str) -> Stamp | None:
-        """The stamp of one file; None when it is not there."""
+    def stamp(self, *parts: str) -> FileStat | None:
+        """The stamp of one file; None when it does not exist."""
         info = self.filesystem.get_file_info(self.path(*parts))
-        return None if info.type == fs.FileType.NotFound else Stamp(info.size, info.mtime_ns or 0)
+        return None if info.type == fs.FileType.NotFound else FileStat(info.size, info.mtime_ns or 0)
 
     def publish(self, finished: Path, *parts: str) -> None:
         """Put a finished local file in place in one atomic operation. Raises `StorageError`.
@@ -151,17 +150,15 @@ class Storage:
                 return
             target = self.local.joinpath(*parts)
             target.parent.mkdir(parents=True, exist_ok=True)
-            _fsync(finished)
-            finished.replace(target)
-            _fsync(target.parent)
+            replace_durably(finished, target)
 
     def _upload(self, finished: Path, path: str) -> None:
-        """One upload, closed by ourselves: `fs.copy_files` keeps what a store says at the end to itself."""
+        """One upload, closed by ourselves: `fs.copy_files` swallows an error that a store reports at the end."""
         with pa.memory_map(str(finished)) as file, self.filesystem.open_output_stream(path) as upload:
             upload.write(file.read_buffer())
 
     def delete(self, *parts: str) -> None:
-        """Remove one file; nothing happens when it is not there."""
+        """Remove one file, if it exists."""
         with storage_errors(f"deleting {'/'.join(parts)} in {self.uri}"):
             try:
                 self.filesystem.delete_file(self.path(*parts))
@@ -172,7 +169,7 @@ class Storage:
     def scratch(self) -> Iterator[Path]:
         """A private local folder for unfinished files: below `_tmp` on a local lake, so that renaming is atomic."""
         with storage_errors(f"making a scratch folder for {self.uri}"):
-            folder = self._scratch_root() / f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+            folder = self._scratch_root() / owner_name()
             folder.mkdir(parents=True)
         try:
             yield folder
@@ -183,12 +180,11 @@ class Storage:
         return self.local / "_tmp" if self.local else Path(tempfile.gettempdir()) / "cinelake"
 
     def sweep(self) -> int:
-        """Remove scratch folders whose process on this host is gone; gives how many."""
+        """Remove scratch folders whose process on this host is gone; returns how many."""
         swept = 0
         root = self._scratch_root()
         for folder in root.iterdir() if root.is_dir() else ():
-            host, pid, _ = [*folder.name.rsplit("-", 2), "", ""][:3]
-            if host == socket.gethostname() and pid.isdigit() and not _is_running(pid):
+            if is_abandoned(folder.name):
                 shutil.rmtree(folder, ignore_errors=True)
                 swept += 1
         return swept
@@ -202,22 +198,6 @@ class Storage:
                 self.delete("_tmp", folder.name)
 
 
-def _is_running(pid: str) -> bool:
-    """Whether a process of this host runs; one that was killed and that nobody has waited for does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 ADVICE = {
     errno.ENOSPC: "the disk is full: free space and run the same command again",
     errno.EDQUOT: "the disk quota is used up: free space and run the same command again",
@@ -228,7 +208,7 @@ ADVICE = {
 
 
 def is_disk_full(error: BaseException | None) -> bool:
-    """Whether an error says that a disk, or what one may use of it, is full."""
+    """Whether an error means that a disk, or a quota of it, is full."""
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 

@@ -62,23 +62,23 @@ class EluvFilm:
 
 
 def read_eluv(path: Path) -> tuple[EluvFilm | None, list[Problem]]:
-    """The film in a file, or all that is wrong with it. Nothing in the file is executed (see `safe_pickle`)."""
+    """The film in a file, or all that is wrong with it. Nothing in the file is executed (see `eluv.pickles`)."""
     try:
-        found = read_pickle(path)
+        content = read_pickle(path)
     except ModelUnusable as error:
         return None, [Problem(path.name, 0, "", str(error))]
-    if not isinstance(found, dict):
-        return None, [Problem(path.name, 0, "", f"expected a dict, received a {type(found).__name__}")]
-    problems = [Problem(path.name, 0, where, why) for where, why in _wrong(found)]
-    return (None, problems) if problems else (_film(found, path), [])
+    if not isinstance(content, dict):
+        return None, [Problem(path.name, 0, "", f"expected a dict, received a {type(content).__name__}")]
+    problems = [Problem(path.name, 0, where, why) for where, why in _wrong(content)]
+    return (None, problems) if problems else (_film(content, path), [])
 
 
-def _film(found: Mapping[str, Any], path: Path) -> EluvFilm:
-    truth, prediction = found.get(TRUTH), found.get(PREDICTION)
+def _film(content: Mapping[str, Any], path: Path) -> EluvFilm:
+    truth, prediction = content.get(TRUTH), content.get(PREDICTION)
     return EluvFilm(
-        movie_id=found["imdb_id"],
-        features={kind: found[kind].astype(np.float32) for kind in KINDS},
-        end_frames=found[ENDS].astype(np.int64),
+        movie_id=content["imdb_id"],
+        features={kind: content[kind].astype(np.float32) for kind in KINDS},
+        end_frames=content[ENDS].astype(np.int64),
         truth=None if truth is None else truth.astype(bool),
         prediction=None if prediction is None else prediction.astype(np.float64),
         file=path.name,
@@ -86,23 +86,23 @@ def _film(found: Mapping[str, Any], path: Path) -> EluvFilm:
     )
 
 
-def _wrong(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _wrong(content: Mapping[str, Any]) -> list[tuple[str, str]]:
     """All that is wrong: where, why."""
-    missing = [(name, "is missing") for name in ("imdb_id", *KINDS, ENDS) if name not in found]
+    missing = [(name, "is missing") for name in ("imdb_id", *KINDS, ENDS) if name not in content]
     if missing:
         return missing
-    ends = found[ENDS]
+    ends = content[ENDS]
     if not isinstance(ends, np.ndarray) or ends.ndim != 1 or not len(ends) or ends.dtype.kind not in "iu":
         return [(ENDS, f"expected whole numbers, one a shot, received {_about(ends)}")]
     wrong = (
         []
-        if _is_id(found["imdb_id"])
-        else [("imdb_id", f"expected an id as in tt0000001, received {_about(found['imdb_id'])}")]
+        if _is_id(content["imdb_id"])
+        else [("imdb_id", f"expected an id as in tt0000001, received {_about(content['imdb_id'])}")]
     )
     if int(ends[0]) < 0 or (np.diff(ends.astype(np.int64)) <= 0).any():
         wrong.append((ENDS, "expected each shot to end after the one before"))
     for kind in KINDS:
-        values = found[kind]
+        values = content[kind]
         if not isinstance(values, np.ndarray) or values.ndim != 2 or values.dtype.kind != "f" or not values.shape[-1]:
             wrong.append((kind, f"expected a matrix of numbers, one row a shot, received {_about(values)}"))
         elif len(values) != len(ends):
@@ -111,7 +111,7 @@ def _wrong(found: Mapping[str, Any]) -> list[tuple[str, str]]:
             wrong.append((kind, f"{int((~np.isfinite(values)).any(axis=1).sum())} rows hold numbers that are none"))
     return [
         *wrong,
-        *(part for name in (TRUTH, PREDICTION) for part in _wrong_boundaries(name, found.get(name), len(ends))),
+        *(part for name in (TRUTH, PREDICTION) for part in _wrong_boundaries(name, content.get(name), len(ends))),
     ]
 
 

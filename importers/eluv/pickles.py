@@ -1,36 +1,41 @@
 """Reads pickles of plain data and arrays without executing anything, and without PyTorch.
 
-A pickle is a program for a stack machine. This machine knows the instructions that build data and the few names that
-tensors and arrays need, each replaced by a harmless function of this file; whatever else a pickle names is refused,
-and nothing is ever imported or called on its behalf. It reads
-
     pickle.dump of dicts of tensors or arrays     every protocol; tensors hold `torch.save` files inside
     torch.save                                    the zip form (since 1.6) and the one before it
 
-What it builds is bounded: instructions, bytes, dimensions, pickles within pickles.
+They are read in a process of their own, with little memory and a deadline (`importers.eluv.pickle_child`). What comes
+back is JSON and the numbers of arrays. One process reads all files; one that a file killed is replaced.
 """
 
 from __future__ import annotations
 
+import atexit
+import base64
+import contextlib
 import io
+import json
 import math
+import os
+import signal
+import socket
 import struct
-import zipfile
-from collections.abc import Callable
+import subprocess
+import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from cinelake.errors import ModelUnusable
-from importers.eluv.pickle_machine import Budget, Machine, NumpyPart, Storage, Tensor, refusal
+from importers.eluv import pickle_child
+from importers.eluv.pickle_child import HEADER
+from importers.eluv.unpickler import TOO_MUCH
 
 MAX_FILE_BYTES = 4 << 30
-NESTED = 2
-"""Pickles within pickles: a tensor's storage in a plain pickle is one."""
-MAGIC = 0x1950A86A20F9469CFC6C
-"""How a file of `torch.save` begins in the form before the zip (torch/serialization.py)."""
+DEADLINE_S = 60
+BYTES_PER_S = 10_000_000
+"""A pickle has a minute, and a second more for each of so many bytes."""
 
 
 def read_pickle(path: Path) -> Any:
@@ -41,7 +46,7 @@ def read_pickle(path: Path) -> Any:
     try:
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:
-            raise refusal(str(path), f"it has {size} bytes, more than {MAX_FILE_BYTES}")
+            raise _refusal(str(path), f"it has {size} bytes, more than {MAX_FILE_BYTES}")
         data = path.read_bytes()
     except OSError as error:
         raise ModelUnusable(f"{path} cannot be read: {error.strerror or error}") from error
@@ -50,99 +55,114 @@ def read_pickle(path: Path) -> Any:
 
 def read_pickle_bytes(data: bytes, where: str = "the pickle") -> Any:
     """The same from bytes."""
-    budget = Budget(where, len(data))
-    try:
-        return _plain(_read(data, budget, 0), budget, 0)
-    except (zipfile.BadZipFile, ValueError, IndexError, TypeError, KeyError, struct.error, OverflowError) as error:
-        raise refusal(where, f"it is damaged or no pickle ({type(error).__name__}: {str(error)[:200]})") from error
+    about, numbers = _READER.ask(data, where)
+    if "refused" in about:
+        raise _refusal(where, about["refused"])
+    return _decoded(about["value"], io.BytesIO(numbers))
 
 
-def _read(data: bytes, budget: Budget, depth: int) -> Any:
-    if depth > NESTED:
-        raise refusal(budget.where, f"pickles are nested more than {NESTED} deep")
-    if data[:4] == b"PK\x03\x04":
-        return _read_zip(data, budget, depth)
-    source = io.BytesIO(data)
-
-    def nested(part: bytes) -> Any:
-        return _read(part, budget, depth + 1)
-
-    first = Machine(source, budget, nested).run()
-    return _read_legacy(source, budget, nested) if type(first) is int and first == MAGIC else first
+def _refusal(where: str, why: str) -> ModelUnusable:
+    """The error for a pickle that is not read."""
+    return ModelUnusable(f"{where}: {why}. Only plain data, tensors and arrays are read from pickles; nothing was run")
 
 
-def _read_zip(data: bytes, budget: Budget, depth: int) -> Any:
-    """`torch.save` since 1.6: `NAME/data.pkl` beside `NAME/data/KEY`, never compressed."""
-
-    def nested(part: bytes) -> Any:
-        return _read(part, budget, depth + 1)
-
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        entries = {info.filename.split("/", 1)[-1]: info for info in archive.infolist()}
-        if any(info.compress_type != zipfile.ZIP_STORED or info.file_size > len(data) for info in entries.values()):
-            raise refusal(budget.where, "its parts are compressed, as torch.save never does")
-        if "byteorder" in entries and archive.read(entries["byteorder"]) != b"little":
-            raise refusal(budget.where, "its numbers are big-endian")
-
-        def stored(key: str, storage: Storage) -> None:
-            info = entries[f"data/{key}"]
-            budget.take(info.file_size)
-            storage.data = _numbers(archive.read(info), storage, budget)
-
-        return Machine(io.BytesIO(archive.read(entries["data.pkl"])), budget, nested, stored).run()
+_ENVIRONMENT = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, sys.path)]),
+}
+"""The process finds the modules that this one finds; threads of its own would take memory, used or not."""
 
 
-def _read_legacy(source: io.BytesIO, budget: Budget, nested: Callable[[bytes], Any]) -> Any:
-    """`torch.save` before the zip: magic, protocol, system, the object, the storages' keys, their numbers."""
-    storages: dict[str, Storage] = {}
-    Machine(source, budget, nested).run()
-    system = Machine(source, budget, nested).run()
-    if not isinstance(system, dict) or system.get("little_endian") is not True:
-        raise refusal(budget.where, "its numbers are big-endian")
-    found = Machine(source, budget, nested, storages.__setitem__).run()
-    for key in Machine(source, budget, nested).run():
-        storage = storages[key]
-        (count,) = struct.unpack("<q", source.read(8))
-        if count != storage.count:
-            raise refusal(budget.where, f"a storage has {count} numbers, its header says {storage.count}")
-        budget.take(count * storage.dtype.itemsize)
-        storage.data = _numbers(source.read(count * storage.dtype.itemsize), storage, budget)
-    return found
+class _Reader:
+    """The process that reads, started when it is first needed and whenever it has died."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._owner = 0
+        """Who started it: after a fork, the child starts one of its own."""
+
+    def ask(self, data: bytes, where: str) -> tuple[dict[str, Any], bytes]:
+        """The answer about one pickle: what it says, and the numbers of all arrays. Raises `ModelUnusable`."""
+        deadline_s = DEADLINE_S + len(data) // BYTES_PER_S
+        with self._lock:
+            if self._process is None or self._owner != os.getpid():
+                self._start()
+            try:
+                self._stream.write(HEADER.pack(len(data), deadline_s))
+                self._stream.write(data)
+                self._stream.flush()
+                text_bytes, number_bytes = HEADER.unpack(self._stream.read(HEADER.size))
+                about: dict[str, Any] = json.loads(self._read(text_bytes))
+                return about, self._read(number_bytes)
+            except (OSError, EOFError, struct.error) as error:
+                raise _refusal(where, _why_died(self.stop(), deadline_s)) from error
+            except BaseException:  # half an answer is no place to go on from
+                self.stop()
+                raise
+
+    def _start(self) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            command = [sys.executable, "-P", "-m", pickle_child.__name__, str(theirs.fileno())]
+            self._process = subprocess.Popen(
+                command,
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={**os.environ, **_ENVIRONMENT},
+                start_new_session=True,
+            )
+        self._owner = os.getpid()
+        with ours:
+            self._stream = ours.makefile("rwb")
+
+    def _read(self, size: int) -> bytes:
+        content: bytes = self._stream.read(size)
+        if len(content) < size:
+            raise EOFError
+        return content
+
+    def stop(self) -> int:
+        """End the process; returns its exit code, below zero the signal that ended it."""
+        if self._process is None or self._owner != os.getpid():
+            return 0
+        with contextlib.suppress(OSError):
+            self._stream.close()
+        try:
+            code = self._process.wait(1)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            code = self._process.wait()
+        self._process = None
+        return code
 
 
-def _numbers(data: bytes, storage: Storage, budget: Budget) -> npt.NDArray[Any]:
-    if len(data) != storage.count * storage.dtype.itemsize:
-        raise refusal(budget.where, f"a storage of {storage.count} {storage.dtype} has {len(data)} bytes")
-    return np.frombuffer(data, storage.dtype)
+def _why_died(code: int, deadline_s: int) -> str:
+    if code == -signal.SIGALRM:
+        return f"it is not read within {deadline_s} s"
+    if code == pickle_child.OUT_OF_MEMORY:
+        return TOO_MUCH
+    return f"the process that read it died ({signal.Signals(-code).name if code < 0 else f'exit code {code}'})"
 
 
-def _plain(value: Any, budget: Budget, depth: int) -> Any:
-    """Tensors as arrays, in dicts, lists and tuples that are not too deep."""
-    budget.step()
-    if depth > 8:
-        raise refusal(budget.where, "its data are nested more than 8 deep")
-    if isinstance(value, Tensor):
-        return _array(value, budget)
-    if isinstance(value, dict):
-        return {key: _plain(part, budget, depth + 1) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(_plain(part, budget, depth + 1) for part in value)
-    if isinstance(value, NumpyPart) and value.array is not None:
-        return value.array
-    if value is None or isinstance(value, bool | int | float | str | bytes):
+_READER = _Reader()
+atexit.register(_READER.stop)
+
+
+def _decoded(value: Any, numbers: io.BytesIO) -> Any:
+    """A value as `pickle_child.Answer` encoded it; the numbers of its arrays come one after another."""
+    if not isinstance(value, list):
         return value
-    raise refusal(budget.where, f"it holds a {type(value).__name__.strip('_').lower()} where data should be")
-
-
-def _array(tensor: Tensor, budget: Budget) -> npt.NDArray[Any]:
-    """A tensor's view of its storage, copied. Raises where it reaches beyond the storage."""
-    storage, numbers = tensor.storage, math.prod(tensor.size)
-    if storage.data is None:
-        raise refusal(budget.where, "a tensor's numbers are not in the file")
-    last = tensor.offset + sum((size - 1) * step for size, step in zip(tensor.size, tensor.stride, strict=True))
-    if numbers and last >= storage.count:
-        raise refusal(budget.where, f"a tensor reaches to number {last} of a storage of {storage.count}")
-    budget.take(numbers * storage.dtype.itemsize)
-    strides = [step * storage.dtype.itemsize for step in tensor.stride]
-    start = storage.data[tensor.offset :] if numbers else storage.data[:0]
-    return np.lib.stride_tricks.as_strided(start, tensor.size, strides, writeable=False).copy()
+    kind, *parts = value
+    if kind == "bytes":
+        return base64.b64decode(parts[0])
+    if kind == "array":
+        dtype, *shape = parts
+        size = math.prod(shape) * np.dtype(dtype).itemsize
+        return np.frombuffer(numbers.read(size), dtype).reshape(shape).copy()
+    if kind == "dict":
+        return {key: _decoded(part, numbers) for key, part in parts}
+    items = [_decoded(part, numbers) for part in parts]
+    return tuple(items) if kind == "tuple" else items

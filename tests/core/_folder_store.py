@@ -15,7 +15,7 @@ from fsspec.implementations.dirfs import DirFileSystem
 from fsspec.implementations.local import LocalFileSystem
 from pyarrow import fs
 
-from cinelake.storage.store import Place
+from cinelake.storage.store import StorageLocation
 
 Hook = Callable[[str], None]
 
@@ -54,7 +54,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FolderStore:
     store = FolderStore(tmp_path / "store")
     store.folder.mkdir()
     opened = fs.PyFileSystem(store)
-    monkeypatch.setattr(Place, "open", lambda place: (opened, place.uri.partition("://")[2]))
+    monkeypatch.setattr(StorageLocation, "open", lambda place: (opened, place.uri.partition("://")[2]))
     return store
 
 

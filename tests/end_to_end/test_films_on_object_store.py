@@ -21,7 +21,7 @@ from benchmarks._object_store import ObjectStore
 from cinelake.errors import InputChanged, StoreUnavailable
 from cinelake.run.staging import COPY_BYTES, Staging, staged
 from cinelake.spec.task import Film
-from cinelake.storage.store import Place
+from cinelake.storage.store import StorageLocation
 
 pytestmark = pytest.mark.slow
 BUCKET = "films"
@@ -156,7 +156,7 @@ def upload(store: ObjectStore, content: bytes) -> None:
 
 def copied_while(store: ObjectStore, film: Film, folder: Path, happens: Callable[[], None]) -> None:
     """Copy a film; something happens once a part of it is there."""
-    place = Place("", "us-east-1", store.endpoint, False, *store.env)
+    place = StorageLocation("", "us-east-1", store.endpoint, False, *store.env)
     left = [happens]
     with staged(
         Staging(str(folder), 2 * LONG_BYTES, place), film, lambda done: left.pop()() if done and left else None

@@ -17,7 +17,7 @@ from pyarrow import fs
 from benchmarks._object_store import ObjectStore
 from cinelake.errors import StorageError
 from cinelake.lake.cells import FOOTER_KEY, Footer
-from cinelake.storage.store import Place, Storage
+from cinelake.storage.store import Storage, StorageLocation
 
 pytestmark = pytest.mark.slow
 
@@ -111,7 +111,7 @@ def test_what_a_store_refuses_at_the_end_of_an_upload_is_not_taken_for_written(f
     monkeypatch.setenv("LAKE_SECRET", full.secret)
     full.files("small")
     keys = {"access_key_env": "LAKE_KEY", "secret_key_env": "LAKE_SECRET"}
-    place = Place("s3://small/lake", "us-east-1", full.endpoint, **keys)
+    place = StorageLocation("s3://small/lake", "us-east-1", full.endpoint, **keys)
     (tmp_path / "cell").write_bytes(b"rows")
     with pytest.raises(StorageError, match="INTERNAL_FAILURE"):
         Storage(place).publish(tmp_path / "cell", "shots", "film.parquet")

@@ -11,7 +11,7 @@ from end_to_end._command import ROOT, answer_of, asked, end_started, environment
 from end_to_end._lakes import change
 
 from benchmarks._clusters import end_tree
-from cinelake.storage.store import Place
+from cinelake.storage.store import StorageLocation
 from flows.server import free_port, start_prefect
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -63,9 +63,9 @@ def test_the_second_run_waits_with_a_word_and_finds_nothing_left_to_make(deploye
 
 HOLDS = """\
 import sys
-from cinelake.storage.store import Place
+from cinelake.storage.store import StorageLocation
 from flows.lake_lock import turn
-with turn(Place(sys.argv[1]), print):
+with turn(StorageLocation(sys.argv[1]), print):
     print("mine", flush=True)
     input()
 """
@@ -74,7 +74,7 @@ with turn(Place(sys.argv[1]), print):
 def test_a_server_that_is_started_again_still_gets_the_turn_back(tmp_path):
     from flows.lake_lock import turn_of
 
-    port, lake = free_port(), Place(str(tmp_path / "lake"))
+    port, lake = free_port(), StorageLocation(str(tmp_path / "lake"))
     server = start_prefect(tmp_path, port, services=True)
     server.wait()
     env, pipes = environment(PREFECT_API_URL=server.url), {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}

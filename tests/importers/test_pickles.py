@@ -1,15 +1,18 @@
 """Pickles of tensors are read without PyTorch, and nothing in a pickle is ever executed."""
 
+import os
 import pickle
 import struct
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
 from core._eluv_films import FILES, FILM, film_bytes, harmful, tensor_bytes
 
 from cinelake.errors import ModelUnusable
+from importers.eluv import pickles
 from importers.eluv.pickles import read_pickle, read_pickle_bytes
 
 
@@ -116,3 +119,114 @@ def test_arrays_of_objects_are_refused():
 def test_a_file_that_is_not_there_is_a_typed_error(tmp_path):
     with pytest.raises(ModelUnusable, match="cannot be read: No such file"):
         read_pickle(tmp_path / "absent.pkl")
+
+
+def text(value):
+    return b"X" + struct.pack("<I", len(value)) + value.encode()
+
+
+def whole(value):
+    return b"\x8a" + bytes([len(data := value.to_bytes(value.bit_length() // 8 + 1, "little", signed=True))]) + data
+
+
+ATTRIBUTES = b"N}" + text("stand_in") + text("name") + b"s\x86b"
+"""BUILD with (None, {attribute: value}), by which the attributes of any object are set."""
+
+
+@pytest.mark.parametrize(
+    ("attack", "why"),
+    {
+        "attributes of a name": (b"cnumpy\ndtype\n" + ATTRIBUTES, "sets the state of something"),
+        "attributes of a storage's name": (b"ctorch\nFloatStorage\n" + ATTRIBUTES, "sets the state of something"),
+        "attributes of an array": (b"cnumpy.core.multiarray\n_reconstruct\n)R" + ATTRIBUTES, "damaged"),
+        "attributes of a dict": (b"}" + ATTRIBUTES, "damaged"),
+        "a call of a text": (text("x") + b")R", "not callable"),
+        "a call of a name that is only passed on": (b"cnumpy\nndarray\n)R", "calls something that is not known"),
+        "a call of what was made": (b"cnumpy\ndtype\n" + text("<f4") + b"\x85R)R", "not callable"),
+        "arguments that are no tuple": (b"cnumpy\ndtype\n]R", "damaged"),
+        "a name as a value": (b"cnumpy\nndarray\n", "holds a known where data should be"),
+        "a reference outside": (text("key") + b"Q", "refers to something outside"),
+        "a reference outside, in text": (b"Pkey\n", "instruction PERSID"),
+        "a buffer outside": (b"\x97", "instruction NEXT_BUFFER"),
+        "a new object with names": (b"cnumpy\nndarray\n)}\x92", "instruction NEWOBJ_EX"),
+        "a name of a module of ours": (b"cimporters.eluv.pickle_child\nread\n", "asks for 'importers.eluv"),
+        "the unpickler itself": (b"cpickle\nloads\n", "asks for 'pickle.loads'"),
+        "a key that is a tuple": (b"}(K\x01K\x02tNs", "a key of a dict is a tuple"),
+    }.values(),
+)
+def test_what_would_reach_beyond_data_is_refused(attack, why):
+    with pytest.raises(ModelUnusable, match=why):
+        read_pickle_bytes(b"\x80\x04" + attack + b".")
+
+
+def reader():
+    """The process that reads."""
+    read_pickle_bytes(pickle.dumps(1))
+    return pickles._READER._process.pid
+
+
+def test_one_process_reads_all_files():
+    first = reader()
+    for way in harmful("x").values():
+        with pytest.raises(ModelUnusable):
+            read_pickle_bytes(way)
+    assert reader() == first != os.getpid()
+
+
+@pytest.mark.parametrize(
+    ("bomb", "why"),
+    {
+        "a memo of gigabytes": (b"Nr\xff\xff\xff\x7f.", "more memory than a file of its size can need"),
+        "bytes of terabytes": (b"\x8e" + struct.pack("<Q", 1 << 42) + b"x.", "damaged|more memory"),
+        "a hash of nested tuples": (b"}" + b")" + b"\x85" * 1_000_000 + b"Ns.", r"died \(SIGSEGV\)|more memory"),
+    }.values(),
+)
+def test_what_ends_the_reading_process_is_refused_and_the_next_file_is_read(bomb, why):
+    with pytest.raises(ModelUnusable, match=why):
+        read_pickle_bytes(b"\x80\x04" + bomb)
+    assert read_pickle_bytes(pickle.dumps([1])) == [1]
+
+
+def test_a_pickle_that_takes_too_long_is_refused(monkeypatch):
+    monkeypatch.setattr(pickles, "DEADLINE_S", 1)
+    modulus = sys.hash_info.modulus
+    same_hash = b"".join(whole(number * modulus) + b"N" for number in range(1, 200_000))
+    with pytest.raises(ModelUnusable, match="is not read within 1 s"):
+        read_pickle_bytes(b"\x80\x04}(" + same_hash + b"u.")
+    assert read_pickle_bytes(pickle.dumps([1])) == [1]
+
+
+def test_threads_may_read_at_the_same_time():
+    values = [np.full(1000 * number, number) for number in range(1, 9)]
+    results = {}
+
+    def work(number):
+        results[number] = read_pickle_bytes(pickle.dumps(values[number]))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert all((results[number] == values[number]).all() for number in range(8))
+
+
+def test_a_forked_process_reads_with_a_process_of_its_own():
+    before = reader()
+    ours, theirs = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            os.write(theirs, str(reader()).encode())
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    assert int(os.read(ours, 20)) != before == reader()
+
+
+@pytest.mark.parametrize(
+    "value", [2.5, float("inf"), -(10**30), "\ud800", "", [], (), {}, {1: {"a": ((),)}}, b"\xff", True, None]
+)
+def test_plain_values_come_back_as_they_are(value):
+    found = read_pickle_bytes(pickle.dumps(value))
+    assert found == value and type(found) is type(value)

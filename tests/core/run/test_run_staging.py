@@ -19,7 +19,7 @@ from cinelake.errors import DiskFull, InputChanged, StagingFull, StorageError, S
 from cinelake.run.staging import Staging, staged, sweep_staged
 from cinelake.run.step import StepReport
 from cinelake.spec.task import Film
-from cinelake.storage.store import Place
+from cinelake.storage.store import StorageLocation
 
 __all__ = ["store"]
 GB = 10**9
@@ -165,7 +165,7 @@ def film(store: FolderStore) -> Film:
 
 
 def staging(tmp_path: Path, max_bytes: int) -> Staging:
-    return Staging(str(tmp_path / "copies"), max_bytes, Place(""))
+    return Staging(str(tmp_path / "copies"), max_bytes, StorageLocation(""))
 
 
 def test_a_film_larger_than_the_bound_is_refused_before_it_is_opened(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cinelake.errors import StorageError
-from cinelake.storage.store import Stamp, Storage, storage_errors
+from cinelake.storage.store import FileStat, Storage, storage_errors
 
 
 @pytest.fixture
@@ -69,7 +69,8 @@ def test_a_stamp_tells_a_file_from_the_one_before(storage: Storage) -> None:
     publish(storage, "one", "marks", "film.parquet")
     before = storage.stamp("marks", "film.parquet")
     os.utime(root(storage) / "marks/film.parquet", ns=(0, 7))
-    assert (before != storage.stamp("marks", "film.parquet")) and storage.stamp("marks", "film.parquet") == Stamp(3, 7)
+    after = storage.stamp("marks", "film.parquet")
+    assert before != after and after == FileStat(3, 7)
     assert storage.stamp("marks", "other.parquet") is None
 
 
