@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from cinelake.errors import ModelUnusable
 from cinelake.spec.task import TableReader
-from tasks.shared.pictures import Jpeg, Pixels, chunks, decode, pictures_in, square_crop
+from tasks.shared.pictures import PATCH_SIDE, Jpeg, Pixels, chunks, decode, pictures_in, square_crop
 
 Source = Literal["frames", "clips", "faces", "sound", "lines"]
 Wants = Literal["picture", "half-size picture", "grey picture", "clip", "sound", "text"]
@@ -20,8 +20,6 @@ Wants = Literal["picture", "half-size picture", "grey picture", "clip", "sound",
 TAKES: dict[str, str] = {"clips": "clip", "sound": "sound", "lines": "text"}
 """What a backbone must take for a source; for the others: a picture."""
 IN_WORDS = {"clip": "clips of pictures", "sound": "log-mel windows of sound", "text": "texts"}
-
-PATCH_SIDE = 48
 
 
 @dataclass(frozen=True)
