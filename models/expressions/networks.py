@@ -118,8 +118,8 @@ def _fused() -> Any:
             return layers.BatchNormalization.call(self, x, training=False)
         scales = {"scale": self.gamma, "offset": self.beta, "epsilon": self.epsilon}
         y, mean, variance = tf.compat.v1.nn.fused_batch_norm(x, is_training=True, **scales)
-        for kept, found in ((self.moving_mean, mean), (self.moving_variance, variance)):
-            kept.assign(kept * (1 - FORGETTING) + found * FORGETTING)
+        for running, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            running.assign(running * (1 - FORGETTING) + batch * FORGETTING)
         return y
 
     return type("FusedNormalisation", (layers.BatchNormalization,), {"call": call})

@@ -21,7 +21,7 @@ NO_VECTORS = (
 
 
 def reads(config: Config) -> list[str]:
-    """`faces`, and `embeddings` where the vectors stand there."""
+    """`faces`, and `embeddings` where the vectors are there."""
     return ["faces", "embeddings"] if config.vectors == "embeddings" else ["faces"]
 
 

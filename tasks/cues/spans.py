@@ -33,8 +33,8 @@ def runs(flags: Array) -> list[tuple[int, int]]:
 def bridged(flags: Array, times: Array, gap_s: float) -> Array:
     """The flags with gaps of at most so many seconds between stretches filled."""
     filled = np.array(flags, bool)
-    found = runs(flags)
-    for (_, end), (start, _) in pairwise(found):
+    stretches = runs(flags)
+    for (_, end), (start, _) in pairwise(stretches):
         if times[start] - times[end - 1] <= gap_s:
             filled[end:start] = True
     return filled
@@ -51,11 +51,11 @@ def letterboxed(edges: Array, lit: Array, apart: Array, min_share: float) -> lis
     if not len(known):
         return []
     nearest = known[np.clip(np.searchsorted(known, np.arange(len(edges))), 0, len(known) - 1)]
-    found = []
+    stretches = []
     for start, end in runs(has[nearest] & ~apart):
         within = np.flatnonzero(lit[start:end])
-        found += [(start + int(within[0]), start + int(within[-1]) + 1)] if len(within) else []
-    return found
+        stretches += [(start + int(within[0]), start + int(within[-1]) + 1)] if len(within) else []
+    return stretches
 
 
 def steady_size(edges: Array, lit: Array) -> tuple[float, float]:
@@ -77,12 +77,12 @@ def credit_spans(
     credits the first, and begin in its first tenth: at most 5 min after its begin, and 10 s are always allowed.
     """
     stretches = [(a, b) for a, b in _written(text, dark, times) if times[b - 1] - times[a] >= min_s]
-    found = []
+    credits = []
     if stretches and end_s - times[stretches[-1][1] - 1] <= 10 + _black_after(dark, times, stretches[-1][1], end_s):
-        found.append(("end_credits", *stretches.pop()))
+        credits.append(("end_credits", *stretches.pop()))
     if stretches and times[stretches[0][0]] - begin_s <= max(10.0, min(300.0, end_s / 10)):
-        found.insert(0, ("opening_credits", *stretches[0]))
-    return found
+        credits.insert(0, ("opening_credits", *stretches[0]))
+    return credits
 
 
 def _written(text: Array, dark: Array, times: Array) -> list[tuple[int, int]]:

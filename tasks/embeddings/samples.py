@@ -57,7 +57,7 @@ def _pixels(picture: Jpeg, wants: Wants) -> Pixels:
 
 
 def _clips(frames: TableReader, count: int) -> Iterator[Sample]:
-    """So many pictures of `frames` on end; the last one stands where the film has no more. At the first one's time."""
+    """Clips of consecutive pictures, at the time of the first; at the film's end the last picture is repeated."""
     for pictures in chunks(pictures_in(frames), count):
         pixels = [_pixels(picture, "clip") for picture in pictures]
         pixels += pixels[-1:] * (count - len(pixels))
@@ -71,7 +71,7 @@ def _lines(subtitles: TableReader) -> Iterator[Sample]:
     kept = table.filter(table["track"].to_numpy() == (tracks[counts.argmax()] if len(tracks) else -1))
     rows = sorted(zip(kept["start_s"].to_pylist(), kept["text"].to_pylist(), strict=True), key=lambda row: row[0])
     for start_s, together in groupby(rows, key=lambda row: row[0]):
-        text = "\n".join(said or "" for _, said in together)
+        text = "\n".join(line or "" for _, line in together)
         yield Sample(None, start_s, None, None, np.array(text))
 
 

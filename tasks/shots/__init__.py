@@ -151,8 +151,8 @@ class DetectShots:
         """Decide the frames before `until`; returns the rows of shots that ended."""
         rows = []
         times = self.seen.pictures.times_s
-        for found in find_boundaries(self.seen, self.decided - self.base, until - self.base, self.params.gradual):
-            rows += self._take(replace(found, frame=found.frame + self.base), float(times[found.frame]))
+        for boundary in find_boundaries(self.seen, self.decided - self.base, until - self.base, self.params.gradual):
+            rows += self._take(replace(boundary, frame=boundary.frame + self.base), float(times[boundary.frame]))
         self.decided = until
         if self.held and not self._too_close(until, float(times[until - 1 - self.base]), gradual=True):
             rows += self._settle()
@@ -170,14 +170,14 @@ class DetectShots:
         short = frame - last.frame < self.params.min_shot_s * COUNTED_FPS
         return (short and time_s - start_s < self.params.min_shot_s - 1e-6) or (gradual and last.is_gradual)
 
-    def _take(self, found: Boundary, start_s: float) -> list[pa.RecordBatch]:
+    def _take(self, boundary: Boundary, start_s: float) -> list[pa.RecordBatch]:
         """Hold a boundary until no clearer one can come within the shortest shot."""
-        if not self._too_close(found.frame, start_s, found.is_gradual):
+        if not self._too_close(boundary.frame, start_s, boundary.is_gradual):
             rows = self._settle()
-            self.held = (found, start_s)
+            self.held = (boundary, start_s)
             return rows
-        if self.held and found.score > self.held[0].score:
-            self.held = (found, start_s)
+        if self.held and boundary.score > self.held[0].score:
+            self.held = (boundary, start_s)
         return []
 
     def _settle(self) -> list[pa.RecordBatch]:

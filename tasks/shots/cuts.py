@@ -34,7 +34,7 @@ SAME_PIXELS, CLEAR_PIXELS = 1.5, 5.0
 STEP_S = 0.13
 """How long before and after a cut the pictures must not go the same way: at least 4 frames."""
 MAX_SPREAD = 1.2
-"""Steps beside a cut that go the same way, added up: more than this share of the cut itself, and it is none."""
+"""Steps beside a cut that go the same way, added up: more than this share of the cut itself, and it is not a cut."""
 BLEND_ERROR = 0.1
 """How far the middle of a blend may be from the mean of its ends, in squared differences of these."""
 EQUAL_ERROR = 0.01
@@ -157,11 +157,11 @@ def pixel_difference(a: Pictures, b: Pictures) -> Floats:
 def find_boundaries(film: Window, first: int, last: int, gradual: bool) -> list[Boundary]:
     """Boundaries with first ≤ frame < last, in order. Cuts must be judged as far as anything is known."""
     sure = np.array(film.cut)
-    found = [Boundary(at, "cut", film.cut[at]) for at in range(first, last) if sure[at] >= 0.5]
+    boundaries = [Boundary(at, "cut", film.cut[at]) for at in range(first, last) if sure[at] >= 0.5]
     if gradual:
-        found += find_fades(film, first, last)
-        found += find_dissolves(film, first, last)
-    return sorted(found)
+        boundaries += find_fades(film, first, last)
+        boundaries += find_dissolves(film, first, last)
+    return sorted(boundaries)
 
 
 def _cut_at(film: Window, at: int) -> float:
@@ -261,14 +261,14 @@ def find_fades(film: Window, first: int, last: int) -> list[Boundary]:
     """Plain pictures between two shots, entered and left gradually: a shot begins where they are plainest."""
     kind = np.concatenate([[-1], film.kind, [-1]])
     turns = np.flatnonzero(np.diff(kind)).tolist()
-    found = []
+    boundaries = []
     for start, end in pairwise(turns):
         if film.kind[start] == SHOWS or end == len(film) or (start == 0 and film.begins):
             continue
         middle = _plainest(film, max(start, end - PLAIN_FRAMES), end)
         if first <= middle < last and _is_nothing(film, start, end, middle) and not _abrupt(film, start, end):
-            found.append(Boundary(middle, "fade", 1.0))
-    return found
+            boundaries.append(Boundary(middle, "fade", 1.0))
+    return boundaries
 
 
 def _plainest(film: Window, start: int, end: int) -> int:
@@ -322,15 +322,15 @@ def find_dissolves(film: Window, first: int, last: int) -> list[Boundary]:
         for at, error in _blends(film, first, last, half):
             if at not in best or error < best[at][0] + EQUAL_ERROR:
                 best[at] = (error, half)
-    found = []
+    boundaries = []
     for at, (error, half) in best.items():
         across, within = contrast(film, at - half, at + half)
         sure = sureness(across, within, 1.0, film.sensitivity)
         least = COLOUR_CHANGE if film.kind[at] == COLOUR else DISSOLVE_CHANGE
         if sure >= 0.5 and across * film.sensitivity >= least:
             score = sure * (1 - error) * min(1.0, across) * (0.9 + 0.1 * half / MAX_HALF)
-            found.append(Boundary(at, "dissolve", score))
-    return found
+            boundaries.append(Boundary(at, "dissolve", score))
+    return boundaries
 
 
 def _half_lengths(film: Window, at: int) -> list[int]:
@@ -353,13 +353,13 @@ def _blends(film: Window, first: int, last: int, half: int) -> list[tuple[int, f
     middle = at[apart]
     off = tiny[middle] - (tiny[middle - half] + tiny[middle + half]) / 2
     error[apart] = np.square(off).mean((1, 2, 3)) / whole[apart]
-    found = []
+    middles = []
     for index in np.flatnonzero(error < BLEND_ERROR):
         frame = int(at[index])
         least = error[max(0, index - 1) : index + 2].min()
         if first <= frame < last and error[index] == least and _steady_blend(film, frame, half):
-            found.append((frame, float(error[index])))
-    return found
+            middles.append((frame, float(error[index])))
+    return middles
 
 
 def _steady_blend(film: Window, at: int, half: int) -> bool:
