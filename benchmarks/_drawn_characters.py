@@ -11,7 +11,8 @@ import pyarrow.csv as pa_csv
 
 from cinelake.lake.cells import Lake
 from cinelake.spec.model import Example
-from models import characters
+from models.characters import MODEL
+from models.characters.config import Config
 
 
 @dataclass(frozen=True)
@@ -22,18 +23,18 @@ class Drawn:
     true_s: dict[str, dict[str, float]]
 
 
-def read_side(folder: Path, side: str, lake: Lake, count: int, seed: int, config: characters.Config) -> Drawn:
+def read_side(folder: Path, side: str, lake: Lake, count: int, seed: int, config: Config) -> Drawn:
     """The films of one side, with labels once a second, and the true seconds."""
     labels = pa_csv.read_csv(folder / side / "labels" / "characters.csv")
     true_s = dict(true_seconds(seed, number) for number in range(count))
     return Drawn(tuple(_example(movie_id, lake, labels, config) for movie_id in sorted(true_s)), true_s)
 
 
-def _example(movie_id: str, lake: Lake, labels: pa.Table, config: characters.Config) -> Example:
-    tables = {name: lake.reader(name, movie_id) for name in characters.reads(config)}
-    features = characters.features(tables, config)
+def _example(movie_id: str, lake: Lake, labels: pa.Table, config: Config) -> Example:
+    tables = {name: lake.reader(name, movie_id) for name in MODEL.reads(config)}
+    features = MODEL.features(tables, config)
     own = labels.filter(pc.equal(labels["movie_id"], movie_id))
-    return Example(movie_id, movie_id, features, characters.targets(own, features, config))
+    return Example(movie_id, movie_id, features, MODEL.targets(own, features, config))
 
 
 def true_seconds(seed: int, number: int) -> tuple[str, dict[str, float]]:

@@ -27,7 +27,8 @@ from benchmarks.figures import Figure, Report, load, run, say
 from cinelake.lake.artefact import write_artefact
 from cinelake.spec.model import Example
 from cinelake.spec.training import Training
-from models.expressions import MODEL, Config
+from models.expressions import MODEL
+from models.expressions.config import Config
 from models.expressions.fitting import Faces, seconds_a_face
 from models.expressions.networks import EMOTIONS, SIDE
 

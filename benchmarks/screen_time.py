@@ -2,7 +2,7 @@
 
   python -m benchmarks.screen_time                       24 films to learn from, 12 others to be scored on
   python -m benchmarks.screen_time --folder DIR          keeps films and lake in DIR for the next time
-  python -m benchmarks.screen_time --head linear         another head, see `models/characters.py`
+  python -m benchmarks.screen_time --head linear         another head, see `models/characters`
 
 Screen time is what the tables say: `characters` trained on labels once a second, `appearances` with its spans,
 `screen_time` with its sums. The error is |found − true| / true; the true seconds are counted by frames while drawing.
@@ -31,7 +31,8 @@ from cinelake.learning.split import place
 from cinelake.spec.model import Artefact, Example
 from cinelake.spec.task import Film, TableReader, find_task
 from cinelake.spec.training import Training
-from models.characters import MODEL, Config
+from models.characters import MODEL
+from models.characters.config import Config
 
 VALIDATION = 4
 """Films that the checkpoint is chosen by."""

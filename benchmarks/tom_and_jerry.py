@@ -35,7 +35,9 @@ from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.model import Example
 from cinelake.spec.task import Film
 from cinelake.spec.training import Training
-from models.characters import MODEL, Config, targets, vectors_of
+from models.characters import MODEL
+from models.characters.config import Config
+from models.characters.features import vectors_of
 
 FILM = "tom_and_jerry_train"
 CARTOONS = (slice(0, 104), slice(123, 285))
@@ -74,7 +76,9 @@ def read_film(lake: Lake, table: str, movie_id: str, labels: Path) -> Example:
     """A film's vectors and who is there."""
     features = vectors_of(lake.reader(table, movie_id))
     rows = pa_csv.read_csv(labels)
-    return Example(movie_id, movie_id, features, targets(rows.select(["time_s", "character"]), features, Config()))
+    return Example(
+        movie_id, movie_id, features, MODEL.targets(rows.select(["time_s", "character"]), features, Config())
+    )
 
 
 def part(example: Example, chosen: Array) -> Example:

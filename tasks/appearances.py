@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from cinelake.spec.model import Artefact
 from cinelake.spec.task import Film, Resources, TableReader, task
-from models.characters import MODEL, is_there
+from models.characters import MODEL
+from models.characters.predict import is_there
 from tasks.shared.appearance_spans import Sightings, SpanParams, appearances_contract, as_batch, spans_of
 
 APPEARANCES = appearances_contract(

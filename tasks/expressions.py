@@ -19,7 +19,7 @@ import pyarrow as pa
 from cinelake.spec.contract import ENUM, Column, Contract, vector
 from cinelake.spec.model import Artefact
 from cinelake.spec.task import Film, Params, Resources, TableReader, task
-from models.expressions import features, predict
+from models.expressions import MODEL
 from models.expressions.networks import EMBEDDING, EMOTIONS
 
 EXPRESSIONS = Contract(
@@ -68,15 +68,15 @@ class TellExpressions:
 
     def run(self, tables: Mapping[str, TableReader]) -> Iterator[pa.RecordBatch]:
         """One row per face, by picture and face."""
-        faces = features(tables, self._artefact.config)
+        faces = MODEL.features(tables, self._artefact.config)
         kept = np.flatnonzero(faces["is_main"]) if self._params.only_main else np.arange(len(faces["time_s"]))
         for start in range(0, len(kept), ROWS_AT_ONCE):
             rows = {name: values[kept[start : start + ROWS_AT_ONCE]] for name, values in faces.items()}
-            found = predict(self._artefact, rows)
+            predicted = MODEL.predict(self._artefact, rows)
             yield EXPRESSIONS.batch(
                 self._film.movie_id,
                 **{name: rows[name] for name in ("frame", "time_s", "face", "is_main")},
-                emotion=[EMOTIONS[place] for place in found["emotion"]],
-                probabilities=found["probabilities"],
-                embedding=found["embedding"],
+                emotion=[EMOTIONS[index] for index in predicted["emotion"]],
+                probabilities=predicted["probabilities"],
+                embedding=predicted["embedding"],
             )

@@ -1,4 +1,4 @@
-"""The heads of `characters`: what turns a frame's picture or embedding into one logit per character.
+"""The heads: what turns a frame's picture or embedding into one logit per character, and logits into probabilities.
 
 | head | sees | network |
 | --- | --- | --- |
@@ -20,30 +20,19 @@ from typing import Any
 import numpy as np
 
 from cinelake.lake.onnx import import_tensorflow
-from cinelake.learning.fitting import Progress, fit, over_batches, over_rows
 from cinelake.spec.arrays import Array, Arrays
-from cinelake.spec.training import Training
-from models.characters.pictures import HEIGHT, WIDTH, drawn_batches
+from models.characters.features import HEIGHT, WIDTH
 
 FILTERS = ((16, 2), (32, 2), (48, 1), (64, 2))
 """Filters and stride of each convolution."""
 PLACES = 20.0
 """About how many places must agree weakly to weigh as much as one that is sure."""
 SEED_UNITS = (1024, 512, 256)
-ROWS_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """What a head learns from, or stops by. x: (n, …); present: (n, C), 1 where that character is there."""
-
-    x: Array
-    present: Array
-
-
-@dataclass(frozen=True)
-class Question:
-    """How the answers hang together.
+class Objective:
+    """Whether characters exclude each other, and how much frames weigh in training.
 
     exclusive: at most one character a frame. positive: (C,) weight of a frame with the character against one without;
     frame: (1 + C,) weight of a frame by who is in it, nobody first, where they exclude each other.
@@ -60,37 +49,19 @@ class Question:
         return self.frame[np.where(present.any(axis=1), 1 + present.argmax(axis=1), 0)].astype(np.float32)
 
 
-def question(present: Array, exclusive: bool, weighted: bool) -> Question:
+def objective_of(present: Array, exclusive: bool, weighted: bool) -> Objective:
     """Balanced weights (as scikit-learn has them: frames / (classes · frames of the class)), or all 1.
 
-    Where characters are asked one by one, the weight of presence is bounded to 10, and `probabilities` takes it out
-    again: it steers what is learned, never how much screen time comes out.
+    Where characters are independent, the weight of presence is bounded to 10, and `probabilities` takes it out again:
+    it steers what is learned, never how much screen time comes out.
     """
     count, classes = len(present), present.shape[1] + 1
     if not weighted:
-        return Question(exclusive, np.ones(classes - 1), np.ones(classes))
-    there = np.maximum(present.sum(axis=0), 1)
-    positive = np.clip((count - there) / there, 1, 10)
-    by_class = np.maximum([count - present.any(axis=1).sum(), *there], 1)
-    return Question(exclusive, positive, count / (classes * by_class))
-
-
-def probabilities(logits: Array, asked: Question) -> Array:
-    """(n, C) in [0, 1]: calibrated to how often the characters are there (Elkan 2001), or the softmax's share."""
-    from scipy.special import expit, softmax
-
-    if asked.exclusive:
-        return np.asarray(softmax(np.pad(logits, ((0, 0), (1, 0))), axis=1)[:, 1:])
-    return np.asarray(expit(logits - np.log(asked.positive)))
-
-
-def log_loss(probability: Array, present: Array, exclusive: bool) -> float:
-    """Mean negative log likelihood of what is there, per frame."""
-    p = np.clip(probability, 1e-6, 1 - 1e-6)
-    if exclusive:
-        nobody = np.clip(1 - p.sum(axis=1), 1e-6, 1)
-        return float(-np.log(np.where(present.any(axis=1), (p * present).sum(axis=1), nobody)).mean())
-    return float(-(present * np.log(p) + (1 - present) * np.log(1 - p)).sum(axis=1).mean())
+        return Objective(exclusive, np.ones(classes - 1), np.ones(classes))
+    frames = np.maximum(present.sum(axis=0), 1)
+    positive = np.clip((count - frames) / frames, 1, 10)
+    by_class = np.maximum([count - present.any(axis=1).sum(), *frames], 1)
+    return Objective(exclusive, positive, count / (classes * by_class))
 
 
 def build_regions(characters: int) -> Any:
@@ -117,115 +88,23 @@ def build_seed(size: int, characters: int) -> Any:
     return Sequential([layers.Input((size,)), *hidden, layers.Dense(characters)])
 
 
-def weighted_loss(asked: Question) -> Any:
-    """The loss of `cinelake.learning.fitting`: softmax with `nobody`, or a sigmoid per character."""
-    tf = import_tensorflow()
-
-    def exclusive(present: Any, logits: Any, weight: Any) -> Any:
-        nobody = 1 - tf.reduce_max(present, axis=1, keepdims=True)
-        full = tf.concat([tf.zeros_like(logits[:, :1]), logits], axis=1)
-        each = tf.nn.softmax_cross_entropy_with_logits(tf.concat([nobody, present], axis=1), full)
-        return tf.reduce_sum(weight * each) / tf.maximum(tf.reduce_sum(weight), 1e-6)
-
-    def together(present: Any, logits: Any, weight: Any) -> Any:
-        positive = tf.constant(asked.positive, tf.float32)
-        each = tf.reduce_mean(tf.nn.weighted_cross_entropy_with_logits(present, logits, positive), axis=1)
-        return tf.reduce_sum(weight * each) / tf.maximum(tf.reduce_sum(weight), 1e-6)
-
-    return exclusive if asked.exclusive else together
+def linear_logits(x: Array, arrays: Arrays) -> Array:
+    """(n, C) of logistic regression; x: (n, d) standardised; arrays: coefficients (d, C) and intercepts (C,)."""
+    return np.asarray(x @ arrays["coefficients"] + arrays["intercepts"])
 
 
-def logits_of(network: Any, x: Array) -> Array:
-    """The network's logits, a few rows at a time."""
-    parts = [x[i : i + ROWS_AT_ONCE].astype(np.float32) for i in range(0, len(x), ROWS_AT_ONCE)]
-    return np.concatenate([np.asarray(network(part, training=False)) for part in parts])
+def standardised(x: Array, scale: Arrays) -> Array:
+    """(n, d) float32."""
+    return np.asarray((x - scale["mean"]) / scale["scale"], np.float32)
 
 
-def fit_regions(
-    learn: Lesson, stop: Lesson, asked: Question, training: Training, *, epochs: int, batch_size: int, varied: float
-) -> tuple[Any, Progress]:
-    """Train the regions head; the weights are those of the least validation loss."""
-    network = _seeded(training.seed, lambda: build_regions(learn.present.shape[1]))
-    steps = max(1, epochs * -(-len(learn.x) // batch_size))
-    weights = asked.weights(learn.present)
-    batches = drawn_batches(learn.x, learn.present, weights, batch_size=batch_size, seed=training.seed, varied=varied)
-    optimizer = _cosine(2e-3, steps)
-    epoch = over_batches(network, optimizer, weighted_loss(asked), batches)
-    return network, fit(network, optimizer, epoch, _watch(network, stop, asked), training, epochs=epochs)
+def probabilities(logits: Array, objective: Objective) -> Array:
+    """(n, C) in [0, 1]: calibrated to how often the characters are there (Elkan 2001), or the softmax's share."""
+    from scipy.special import expit, softmax
 
-
-def fit_seed(learn: Lesson, stop: Lesson, asked: Question, training: Training, epochs: int) -> tuple[Any, Progress]:
-    """Train the tutorial's network: Adam, the checkpoint of the least validation loss."""
-    from keras.optimizers import Adam
-
-    network = _seeded(training.seed, lambda: build_seed(learn.x.shape[1], learn.present.shape[1]))
-    optimizer, weights = Adam(), asked.weights(learn.present)
-    epoch = over_rows(
-        network, optimizer, weighted_loss(asked), learn.x, learn.present, weights, batch_size=32, seed=training.seed
-    )
-    return network, fit(network, optimizer, epoch, _watch(network, stop, asked), training, epochs=epochs)
-
-
-def _watch(network: Any, stop: Lesson, asked: Question) -> Any:
-    """Validation loss after an epoch."""
-
-    def validate() -> dict[str, float]:
-        found = probabilities(logits_of(network, stop.x), asked)
-        return {"loss": log_loss(found, stop.present, asked.exclusive)}
-
-    return validate
-
-
-def _seeded(seed: int, build: Any) -> Any:
-    import_tensorflow()
-    import keras
-
-    keras.utils.set_random_seed(seed)
-    return build()
-
-
-def _cosine(rate: float, steps: int) -> Any:
-    from keras.optimizers import AdamW
-    from keras.optimizers.schedules import CosineDecay
-
-    return AdamW(CosineDecay(rate, steps), weight_decay=1e-4)
-
-
-def fit_linear(learn: Lesson, asked: Question, strength: float) -> Arrays:
-    """coefficients (d, C) and intercepts (C,) of logistic regression; strength: the inverse of regularisation."""
-    if asked.exclusive:
-        return _multinomial(learn, asked, strength)
-    columns = [_one(learn.x, learn.present[:, c], float(asked.positive[c]), strength) for c in range(_wide(learn))]
-    coefficients, intercepts = zip(*columns, strict=True)
-    return {"coefficients": np.stack(coefficients, axis=1), "intercepts": np.array(intercepts)}
-
-
-def _wide(learn: Lesson) -> int:
-    return int(learn.present.shape[1])
-
-
-def _one(x: Array, there: Array, positive: float, strength: float) -> tuple[Array, float]:
-    """One character against its absence; a character that is always or never there has no coefficients."""
-    from sklearn.linear_model import LogisticRegression
-
-    if there.min() == there.max():
-        return np.zeros(x.shape[1]), 10.0 if there.max() else -10.0
-    fitted = LogisticRegression(C=strength, max_iter=500).fit(x, there, np.where(there > 0, positive, 1.0))
-    return fitted.coef_[0], float(fitted.intercept_[0])
-
-
-def _multinomial(learn: Lesson, asked: Question, strength: float) -> Arrays:
-    """Softmax over nobody and the characters; nobody's logit is taken off the others'."""
-    from sklearn.linear_model import LogisticRegression
-
-    classes = np.where(learn.present.any(axis=1), 1 + learn.present.argmax(axis=1), 0)
-    fitted = LogisticRegression(C=strength, max_iter=500).fit(learn.x, classes, asked.weights(learn.present))
-    full = np.zeros((1 + _wide(learn), learn.x.shape[1] + 1))
-    full[:, -1] = -10.0  # who never came up in training
-    found = np.column_stack([fitted.coef_, fitted.intercept_])
-    full[fitted.classes_] = found if len(fitted.classes_) > 2 else np.concatenate([-found / 2, found / 2])
-    relative = full[1:] - full[0]
-    return {"coefficients": relative[:, :-1].T, "intercepts": relative[:, -1]}
+    if objective.exclusive:
+        return np.asarray(softmax(np.pad(logits, ((0, 0), (1, 0))), axis=1)[:, 1:])
+    return np.asarray(expit(logits - np.log(objective.positive)))
 
 
 def blend(probability: Sequence[Array], share: Sequence[float]) -> Array:

@@ -11,9 +11,10 @@ import numpy as np
 import pyarrow as pa
 
 from cinelake.spec.arrays import Array, Arrays
+from models.characters.config import Config
 
 BETWEEN = "\n"
-NOT_MORE = 1e-6
+TOLERANCE_S = 1e-6
 """Seconds by which times that are meant to be equal may differ."""
 
 
@@ -44,7 +45,7 @@ def as_columns(who: Array, cast: Sequence[str]) -> Array:
 
 def as_strings(present: Array, cast: Sequence[str]) -> Array:
     """(T,) strings of a (T, C) mask."""
-    frames = [joined_names(name for name, there in zip(cast, row, strict=True) if there) for row in present]
+    frames = [joined_names(name for name, is_there in zip(cast, row, strict=True) if is_there) for row in present]
     return np.array(frames, dtype=np.str_)
 
 
@@ -53,15 +54,22 @@ def sampling_step_s(time_s: Array) -> float:
     return float(np.median(np.diff(time_s))) if len(time_s) > 1 else 1.0
 
 
-def labelled(labels: pa.Table, time_s: Array, nobody: Sequence[str]) -> Arrays:
-    """character (T,) and known (T,): each label goes to the frame nearest in time, within half a sampling step."""
+def targets(labels: pa.Table, features: Arrays, config: Config) -> Arrays:
+    """character (T,) strings as above, and known (T,): frames with a label within half a sampling step.
+
+    Each label goes to the frame nearest in time; where characters are listed, others are left out.
+    """
+    time_s = features["time_s"]
     moments: dict[float, set[str]] = {}
     for at, name in zip(labels["time_s"].to_pylist(), labels["character"].to_pylist(), strict=True):
-        moments.setdefault(at, set()).update([name] if name not in nobody else [])
+        moments.setdefault(at, set()).update([name] if name not in config.nobody else [])
     who: list[str] = [""] * len(time_s)
-    known, reach = np.zeros(len(time_s), bool), sampling_step_s(time_s) / 2 + NOT_MORE
+    known, reach = np.zeros(len(time_s), bool), sampling_step_s(time_s) / 2 + TOLERANCE_S
     for at, names in sorted(moments.items()):
         near = int(np.abs(time_s - at).argmin()) if len(time_s) else 0
         if len(time_s) and abs(time_s[near] - at) <= reach:
             who[near], known[near] = joined_names(names), True
-    return {"character": np.array(who, dtype=np.str_), "known": known}
+    character = np.array(who, dtype=np.str_)
+    if config.characters:
+        character = as_strings(as_columns(character, config.characters) > 0, config.characters)
+    return {"character": character, "known": known}

@@ -1,7 +1,7 @@
-"""Networks that tell the expression of a face from its patch: a reference, and one that costs a quarter of it.
+"""Networks that classify the expression of a face by its patch: a reference, and one that costs a quarter of it.
 
-Both take patches (B, 48, 48, 1) of 0 … 255 as they lie in table `faces` and give (B, 7 + 512): the logits of the
-expressions, and behind them the embedding that they are told from.
+Both take patches (B, 48, 48, 1) of 0 … 255 as they lie in table `faces` and return (B, 7 + 512): the logits of the
+expressions, and behind them the embedding that they are computed from.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NetworkName = Literal["light", "seed"]
 SEED_FILTERS = ((64, 64), (128, 128), (256,))
 STEM, PLAIN, SEPARABLE = 32, ((64, 2), (128, 2)), (256, 3)
 """Of `light`: filters of the stem; of the residual blocks and of the separable ones, and how many these are."""
-LEAST_DEVIATION = 8.0
+MIN_DEVIATION = 8.0
 """Grey levels: below this a patch counts as flat and is not stretched further."""
 FORGETTING = 0.1
 """Share of a batch in the running mean and variance."""
@@ -45,7 +45,7 @@ def build(name: NetworkName, dropout: float, *, learns: bool = False) -> Any:
 
 
 def parted(output: Array) -> Arrays:
-    """What a network gave, (T, 519), as probabilities (T, 7) and embedding (T, 512)."""
+    """The output of a network, (T, 519), as probabilities (T, 7) and embedding (T, 512)."""
     logits = output[:, : len(EMOTIONS)].astype(np.float64)
     shares = np.exp(logits - logits.max(axis=1, keepdims=True)) if len(logits) else logits
     shares = shares / shares.sum(axis=1, keepdims=True)
@@ -73,7 +73,7 @@ def _light(patch: Any, normalise: Callable[..., Any]) -> Any:
 
     middle = patch - ops.mean(patch, axis=(1, 2, 3), keepdims=True)
     deviation = ops.sqrt(ops.mean(ops.square(middle), axis=(1, 2, 3), keepdims=True))
-    x = layers.ReLU()(_convolved(middle / (deviation + LEAST_DEVIATION), STEM, 5, 2, normalise))
+    x = layers.ReLU()(_convolved(middle / (deviation + MIN_DEVIATION), STEM, 5, 2, normalise))
     for filters, blocks in PLAIN:
         for block in range(blocks):
             x = _residual(x, filters, normalise, halves=block == 0)
@@ -118,8 +118,8 @@ def _fused() -> Any:
             return layers.BatchNormalization.call(self, x, training=False)
         scales = {"scale": self.gamma, "offset": self.beta, "epsilon": self.epsilon}
         y, mean, variance = tf.compat.v1.nn.fused_batch_norm(x, is_training=True, **scales)
-        for kept, found in ((self.moving_mean, mean), (self.moving_variance, variance)):
-            kept.assign(kept * (1 - FORGETTING) + found * FORGETTING)
+        for running, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            running.assign(running * (1 - FORGETTING) + batch * FORGETTING)
         return y
 
     return type("FusedNormalisation", (layers.BatchNormalization,), {"call": call})

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from cinelake.spec.arrays import Array
-from models.identities.faces import unit
+from models.identities.features import unit
 
 NUMBERED = re.compile(r"person_([1-9]\d*)")
-AT_MOST = 8000
+MAX_TRACKS = 8000
 """Tracks that are clustered together: their distances are 0.25 GB."""
 
 
@@ -53,21 +53,21 @@ def assign(vectors: Array, people: People, likeness: float) -> tuple[Array, Arra
         return np.full(len(vectors), "", dtype=np.str_), np.zeros(len(vectors))
     alike = vectors @ people.centroids.T
     best = alike.argmax(axis=1)
-    found = alike[np.arange(len(best)), best]
-    names = [people.names[i] if value >= likeness else "" for i, value in zip(best, found, strict=True)]
-    return np.array(names, dtype=np.str_), found
+    cosine = alike[np.arange(len(best)), best]
+    names = [people.names[i] if value >= likeness else "" for i, value in zip(best, cosine, strict=True)]
+    return np.array(names, dtype=np.str_), cosine
 
 
-def groups_of(vectors: Array, likeness: float, at_least: int, weights: Array) -> Array:
+def groups_of(vectors: Array, likeness: float, min_faces: int, weights: Array) -> Array:
     """(k, d) centroids of groups of vectors that are alike: average linkage on cosine distance.
 
-    weights (n,): faces of each vector's track; groups with fewer than `at_least` faces are strangers and left out.
-    Of more than `AT_MOST` tracks, those with the most faces are grouped. The largest group comes first.
+    weights (n,): faces of each vector's track; groups with fewer than `min_faces` faces are strangers and left out.
+    Of more than `MAX_TRACKS` tracks, those with the most faces are grouped. The largest group comes first.
     """
     from sklearn.cluster import AgglomerativeClustering
 
-    if len(vectors) > AT_MOST:
-        most = np.sort(np.argsort(-weights, kind="stable")[:AT_MOST])
+    if len(vectors) > MAX_TRACKS:
+        most = np.sort(np.argsort(-weights, kind="stable")[:MAX_TRACKS])
         vectors, weights = vectors[most], weights[most]
     if len(vectors) < 2:
         group = np.zeros(len(vectors), int)
@@ -75,7 +75,7 @@ def groups_of(vectors: Array, likeness: float, at_least: int, weights: Array) ->
         settings = {"n_clusters": None, "metric": "cosine", "linkage": "average"}
         group = AgglomerativeClustering(**settings, distance_threshold=1 - likeness).fit_predict(vectors)
     sizes = np.bincount(group, weights) if len(group) else np.zeros(0)
-    kept = [g for g in np.argsort(-sizes, kind="stable") if sizes[g] >= at_least]
+    kept = [g for g in np.argsort(-sizes, kind="stable") if sizes[g] >= min_faces]
     means = [np.average(vectors[group == g], axis=0, weights=weights[group == g]) for g in kept]
     return unit(np.stack(means)) if means else np.zeros((0, vectors.shape[1]), np.float32)
 
@@ -93,7 +93,7 @@ def inherit(centroids: Array, before: People, likeness: float) -> People:
         alike = centroids @ before.centroids.T
         for new, old in zip(*linear_sum_assignment(alike, maximize=True), strict=True):
             names[new] = before.names[old] if alike[new, old] >= likeness else ""
-    number = max([int(found[1]) for name in before.names if (found := NUMBERED.fullmatch(name))], default=0)
+    number = max([int(match[1]) for name in before.names if (match := NUMBERED.fullmatch(name))], default=0)
     for place, name in enumerate(names):
         if not name:
             number += 1

@@ -130,7 +130,7 @@ def _faces(reader: TableReader, starts: Array, ends: Array) -> Arrays:
 
 
 def _face_vectors(table: pa.Table) -> Floats:
-    """(faces, d): the detector's embeddings, or where it gives none low frequencies of the grey patches."""
+    """(faces, d): the detector's embeddings, or where they are missing low frequencies of the grey patches."""
     embedding = table["embedding"].combine_chunks()
     if len(table) and not embedding.flatten().null_count and embedding.type.list_size > 1:
         return matrix(table["embedding"])
@@ -158,8 +158,8 @@ def describe_gradients(patches: Array) -> Floats:
 
     histogram = cv2.HOGDescriptor((PATCH_SIDE, PATCH_SIDE), (16, 16), (8, 8), (8, 8), 9)
     pictures = np.asarray(patches, np.uint8).reshape(-1, PATCH_SIDE, PATCH_SIDE)
-    found = [np.ravel(histogram.compute(cv2.equalizeHist(picture))) for picture in pictures]
-    return np.asarray(found, np.float32).reshape(len(pictures), histogram.getDescriptorSize())
+    gradients = [np.ravel(histogram.compute(cv2.equalizeHist(picture))) for picture in pictures]
+    return np.asarray(gradients, np.float32).reshape(len(pictures), histogram.getDescriptorSize())
 
 
 def _words(reader: TableReader, starts: Array, ends: Array) -> Floats:

@@ -17,7 +17,7 @@ from models.shots.inputs import Kind, arrays_of
 
 AS_THEY_ARE = ("picture", "place", "subtitles")
 """Kinds whose numbers have one unit."""
-LEAST_DEVIATION = 1e-3
+MIN_DEVIATION = 1e-3
 LENGTH = 10.0
 """The mean length of each kind's vectors: their numbers are then of a size that networks learn from."""
 SIMILARITY = 0.3
@@ -31,9 +31,9 @@ def learn_scaling(examples: Sequence[Example], kinds: Sequence[Kind]) -> Arrays:
         rows = joined(examples, kind)
         centre, spread = rows.mean(axis=0), rows.std(axis=0)
         if kind in AS_THEY_ARE:
-            scale = np.full(rows.shape[1], max(float(np.sqrt((spread**2).sum())), LEAST_DEVIATION))
+            scale = np.full(rows.shape[1], max(float(np.sqrt((spread**2).sum())), MIN_DEVIATION))
         else:
-            scale = (spread + LEAST_DEVIATION) * np.sqrt(rows.shape[1])
+            scale = (spread + MIN_DEVIATION) * np.sqrt(rows.shape[1])
         scaling |= {f"{kind}_centre": centre.astype(np.float32), f"{kind}_scale": scale.astype(np.float32)}
     return scaling
 

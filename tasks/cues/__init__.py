@@ -1,7 +1,7 @@
 """cues: black, colour bars, letterbox, opening and end credits, silence: what a cutter or a broadcaster looks for.
 
-Every picture is looked at once, small; silence comes from `sound`, in the same pass over the film. Black is told as
-ffmpeg's `blackdetect` tells it, but a picture in which something shines is not black. Credits are grey writing on a
+Every picture is looked at once, small; silence comes from `sound`, in the same pass over the film. Black is what
+ffmpeg's `blackdetect` finds, but a picture in which something shines is not black. Credits are grey writing on a
 plain ground at the film's ends: coloured titles, and those that lie on moving pictures, are not found.
 """
 
@@ -167,16 +167,14 @@ class FindCues:
                 if reached >= 0.5 and lit[first:end].sum() * SAMPLE_S >= params.min_letterbox_s / 2:
                     yield from self._sampled_cue(kind, first, end, params.min_letterbox_s, size)
 
-    def _sampled_cue(
-        self, kind: str, first: int, end: int, least_s: float, detail: float | None = None
-    ) -> Iterator[Cue]:
+    def _sampled_cue(self, kind: str, first: int, end: int, min_s: float, detail: float | None = None) -> Iterator[Cue]:
         """A cue from one sample to another, if it lasts."""
         last = self.sampled[end] if end < len(self.sampled) else len(self.frames)
-        if self._lasts((self.sampled[first], last), least_s):
+        if self._lasts((self.sampled[first], last), min_s):
             yield self._cue(kind, self.sampled[first], last, detail)
 
-    def _lasts(self, run: tuple[int, int], least_s: float) -> bool:
-        return self._time(run[1]) - self._time(run[0]) >= least_s - 1e-6
+    def _lasts(self, run: tuple[int, int], min_s: float) -> bool:
+        return self._time(run[1]) - self._time(run[0]) >= min_s - 1e-6
 
     def _cue(self, kind: str, first: int, end: int, detail: float | None = None) -> Cue:
         span = (self._time(first), self._time(end))

@@ -1,6 +1,6 @@
 """What a small picture shows of the cues that media companies look for: black, colour bars, letterbox, credits.
 
-All functions take (n, height, width, 3) or (n, height, width) arrays and give one value a picture.
+All functions take (n, height, width, 3) or (n, height, width) arrays and return one value a picture.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 DARK = 0.10
 """A pixel with less luma is black, as in ffmpeg's `blackdetect` (`pixel_black_th`)."""
-SHINING, FEW = 0.3, 4
+SHINING, MAX_SHINING = 0.3, 4
 """More than so many pixels with more luma, of 128 × 72, are something to see."""
-LONGEST_STROKE, MOST_SATURATED = 6.0, 0.4
+MAX_STROKE, MAX_SATURATION = 6.0, 0.4
 """Strokes of writing are at most this wide on average, in pixels of 128, and hardly coloured."""
 BAR_ORDER = (6, 3, 2, 5, 4, 1)
 """Yellow, cyan, green, magenta, red, blue; red is 4, green 2, blue 1 (SMPTE EG 1, SMPTE RP 219, EBU Tech 3325)."""
-LEAST_BAR = 0.06
+MIN_BAR = 0.06
 """A bar is at least this wide; they are a seventh or an eighth of the picture, in RP 219 a little over a tenth."""
 
 
@@ -30,7 +30,7 @@ def luma(pixels: Array) -> Array:
 
 def is_black(y: Array, share: float) -> Array:
     """(n,) whether this share of the pixels is black and nothing shines: white words on black are no black picture."""
-    return np.asarray(((y < DARK).mean(axis=(1, 2)) >= share) & ((y > SHINING).sum(axis=(1, 2)) <= FEW))
+    return np.asarray(((y < DARK).mean(axis=(1, 2)) >= share) & ((y > SHINING).sum(axis=(1, 2)) <= MAX_SHINING))
 
 
 def dark_edges(y: Array) -> Array:
@@ -57,7 +57,7 @@ def _has_bars(columns: Array) -> bool:
     """(w, 3) colours of the columns."""
     bright = columns > columns.max() / 2
     codes = bright @ np.array([4, 2, 1])
-    wide = max(2, int(LEAST_BAR * len(codes)))
+    wide = max(2, int(MIN_BAR * len(codes)))
     starts = np.flatnonzero(np.diff(codes, prepend=-1))
     lengths = np.diff(starts, append=len(codes))
     order = [int(codes[start]) for start, length in zip(starts, lengths, strict=True) if length >= wide]
@@ -78,7 +78,7 @@ def shows_text(pixels: Array, y: Array) -> Array:
     stray = (strokes.sum(axis=2) * ~written).sum(axis=1)
     width = 2 * count / np.maximum(changes.sum(axis=1), 1)
     looks = (plain > 0.6) & (count / y[0].size < 0.3) & (written.sum(axis=1) >= 2) & (stray <= 0.5 * count)
-    return np.asarray(looks & (width <= LONGEST_STROKE) & (_saturation(pixels, strokes) <= MOST_SATURATED))
+    return np.asarray(looks & (width <= MAX_STROKE) & (_saturation(pixels, strokes) <= MAX_SATURATION))
 
 
 def _saturation(pixels: Array, strokes: Array) -> Array:

@@ -33,29 +33,29 @@ def runs(flags: Array) -> list[tuple[int, int]]:
 def bridged(flags: Array, times: Array, gap_s: float) -> Array:
     """The flags with gaps of at most so many seconds between stretches filled."""
     filled = np.array(flags, bool)
-    found = runs(flags)
-    for (_, end), (start, _) in pairwise(found):
+    stretches = runs(flags)
+    for (_, end), (start, _) in pairwise(stretches):
         if times[start] - times[end - 1] <= gap_s:
             filled[end:start] = True
     return filled
 
 
-def letterboxed(edges: Array, lit: Array, apart: Array, least: float) -> list[tuple[int, int]]:
+def letterboxed(edges: Array, lit: Array, apart: Array, min_share: float) -> list[tuple[int, int]]:
     """Stretches whose pictures have bars of at least this share at two opposite sides, of about one size.
 
     edges: (n, 2) shares of the two sides. lit: pictures that say so; what is dark between them belongs to both, and a
     stretch begins and ends with one of them. apart: pictures that belong to no stretch (colour bars, credits).
     """
-    has = (edges.min(axis=1) >= least) & (np.abs(edges[:, 0] - edges[:, 1]) <= 0.03) & (edges.max(axis=1) < 0.45)
+    has = (edges.min(axis=1) >= min_share) & (np.abs(edges[:, 0] - edges[:, 1]) <= 0.03) & (edges.max(axis=1) < 0.45)
     known = np.flatnonzero(lit)
     if not len(known):
         return []
     nearest = known[np.clip(np.searchsorted(known, np.arange(len(edges))), 0, len(known) - 1)]
-    found = []
+    stretches = []
     for start, end in runs(has[nearest] & ~apart):
         within = np.flatnonzero(lit[start:end])
-        found += [(start + int(within[0]), start + int(within[-1]) + 1)] if len(within) else []
-    return found
+        stretches += [(start + int(within[0]), start + int(within[-1]) + 1)] if len(within) else []
+    return stretches
 
 
 def steady_size(edges: Array, lit: Array) -> tuple[float, float]:
@@ -68,7 +68,7 @@ def steady_size(edges: Array, lit: Array) -> tuple[float, float]:
 
 
 def credit_spans(
-    text: Array, dark: Array, times: Array, end_s: float, least_s: float, begin_s: float = 0.0
+    text: Array, dark: Array, times: Array, end_s: float, min_s: float, begin_s: float = 0.0
 ) -> list[tuple[str, int, int]]:
     """Opening and end credits: kind, first sample and last + 1.
 
@@ -76,13 +76,13 @@ def credit_spans(
     and bars before the film end. End credits are the last stretch, and end within 10 s of the film's end; opening
     credits the first, and begin in its first tenth: at most 5 min after its begin, and 10 s are always allowed.
     """
-    stretches = [(a, b) for a, b in _written(text, dark, times) if times[b - 1] - times[a] >= least_s]
-    found = []
+    stretches = [(a, b) for a, b in _written(text, dark, times) if times[b - 1] - times[a] >= min_s]
+    credits = []
     if stretches and end_s - times[stretches[-1][1] - 1] <= 10 + _black_after(dark, times, stretches[-1][1], end_s):
-        found.append(("end_credits", *stretches.pop()))
+        credits.append(("end_credits", *stretches.pop()))
     if stretches and times[stretches[0][0]] - begin_s <= max(10.0, min(300.0, end_s / 10)):
-        found.insert(0, ("opening_credits", *stretches[0]))
-    return found
+        credits.insert(0, ("opening_credits", *stretches[0]))
+    return credits
 
 
 def _written(text: Array, dark: Array, times: Array) -> list[tuple[int, int]]:

@@ -45,7 +45,7 @@ class Backbone(Protocol):
 
 @dataclass(frozen=True)
 class Request:
-    """What a backbone is asked for; see `EmbeddingsParams`. Without network and file: the descriptor."""
+    """What is requested of a backbone; see `EmbeddingsParams`. Without network and file: the descriptor."""
 
     network: ImageNetwork | None
     file: Path | None
@@ -100,7 +100,7 @@ class FrozenNetwork:
         self.facts: Mapping[str, str] = {"provider": network.provider, "preprocess": self._scaling}
 
     def embed(self, values: list[Array]) -> Floats:
-        """(n, d + features); raises `ModelUnusable` when the output is no vector and `pooling` is none."""
+        """(n, d + features); raises `ModelUnusable` when the output is not a vector and `pooling` is none."""
         rows = np.stack([self._form.arrange(self._fitted(value)) for value in values])
         outputs = run_in_batches(self._network.run, rows, self._batch_size)
         if len(outputs) != len(values):

@@ -168,7 +168,7 @@ def _loads(model: Any, weights: Path) -> bool:
 
 
 def _has(model: Any, layer: str) -> bool:
-    return any(found.name == layer for found in model.layers)
+    return any(each.name == layer for each in model.layers)
 
 
 def cut(model: Any, layer: str, where: str) -> Any:
@@ -176,6 +176,6 @@ def cut(model: Any, layer: str, where: str) -> Any:
     import keras
 
     if not _has(model, layer):
-        names = [found.name for found in model.layers]
+        names = [each.name for each in model.layers]
         raise ModelUnusable(f"{where} has no layer {layer!r}{did_you_mean(layer, names)}")
     return keras.Model(model.inputs, model.get_layer(layer).output)

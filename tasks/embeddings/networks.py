@@ -171,7 +171,7 @@ class OnnxNetwork:
 class TfliteNetwork:
     """A TensorFlow Lite file; quantised inputs and outputs are converted from and to real numbers.
 
-    A network that names classes gives what its last layer was told beside them: a softmax in eight bits keeps little.
+    A network that names classes returns the input of its last layer beside them: a softmax in eight bits keeps little.
     """
 
     provider = "tflite"
@@ -191,8 +191,8 @@ class TfliteNetwork:
         tensors = {tensor["name"]: tensor for tensor in self._interpreter.get_tensor_details()}
         if layer not in tensors:
             raise ModelUnusable(f"{where} has no tensor {layer!r}{did_you_mean(layer, list(tensors))}")
-        found: dict[str, Any] = tensors[layer]
-        return found
+        tensor: dict[str, Any] = tensors[layer]
+        return tensor
 
     def run(self, rows: Array) -> Array:
         with self._one_at_a_time:
@@ -220,7 +220,7 @@ def _interpreter(file: Path, keep_all: bool) -> Any:
 
 
 def before_classes(tensors: Sequence[dict[str, Any]], output: dict[str, Any]) -> dict[str, Any] | None:
-    """The vector that the layer of classes is told; none where the output is no vector of classes.
+    """The vector that the layer of classes takes; None where the output is no vector of classes.
 
     That layer has the weights (classes, d) or (classes, 1, 1, d): the last vector of d numbers is what it sees.
     """
@@ -228,10 +228,10 @@ def before_classes(tensors: Sequence[dict[str, Any]], output: dict[str, Any]) ->
     if len(rest) != 1:
         return None
     shapes = [(tensor, tensor["shape"].tolist()) for tensor in tensors]
-    told = [shape[-1] for _, shape in shapes if shape[:-1] in (rest, [*rest, 1, 1]) and shape[-1] > 1]
-    found = [t for t, shape in shapes if told and shape in ([rows, told[-1]], [rows, 1, 1, told[-1]])]
-    found = [tensor for tensor in found if tensor["index"] != output["index"]]
-    return max(found, key=lambda tensor: tensor["index"]) if found else None
+    widths = [shape[-1] for _, shape in shapes if shape[:-1] in (rest, [*rest, 1, 1]) and shape[-1] > 1]
+    vectors = [t for t, shape in shapes if widths and shape in ([rows, widths[-1]], [rows, 1, 1, widths[-1]])]
+    vectors = [tensor for tensor in vectors if tensor["index"] != output["index"]]
+    return max(vectors, key=lambda tensor: tensor["index"]) if vectors else None
 
 
 def _quantised(rows: Array, tensor: dict[str, Any]) -> Array:

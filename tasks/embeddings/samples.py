@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from cinelake.errors import ModelUnusable
 from cinelake.spec.task import TableReader
-from tasks.shared.pictures import Jpeg, Pixels, chunks, decode, pictures_in, square_crop
+from tasks.shared.pictures import PATCH_SIDE, Jpeg, Pixels, chunks, decode, pictures_in, square_crop
 
 Source = Literal["frames", "clips", "faces", "sound", "lines"]
 Wants = Literal["picture", "half-size picture", "grey picture", "clip", "sound", "text"]
@@ -20,8 +20,6 @@ Wants = Literal["picture", "half-size picture", "grey picture", "clip", "sound",
 TAKES: dict[str, str] = {"clips": "clip", "sound": "sound", "lines": "text"}
 """What a backbone must take for a source; for the others: a picture."""
 IN_WORDS = {"clip": "clips of pictures", "sound": "log-mel windows of sound", "text": "texts"}
-
-PATCH_SIDE = 48
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ def _pixels(picture: Jpeg, wants: Wants) -> Pixels:
 
 
 def _clips(frames: TableReader, count: int) -> Iterator[Sample]:
-    """So many pictures of `frames` on end; the last one stands where the film has no more. At the first one's time."""
+    """Clips of consecutive pictures, at the time of the first; at the film's end the last picture is repeated."""
     for pictures in chunks(pictures_in(frames), count):
         pixels = [_pixels(picture, "clip") for picture in pictures]
         pixels += pixels[-1:] * (count - len(pixels))
@@ -73,7 +71,7 @@ def _lines(subtitles: TableReader) -> Iterator[Sample]:
     kept = table.filter(table["track"].to_numpy() == (tracks[counts.argmax()] if len(tracks) else -1))
     rows = sorted(zip(kept["start_s"].to_pylist(), kept["text"].to_pylist(), strict=True), key=lambda row: row[0])
     for start_s, together in groupby(rows, key=lambda row: row[0]):
-        text = "\n".join(said or "" for _, said in together)
+        text = "\n".join(line or "" for _, line in together)
         yield Sample(None, start_s, None, None, np.array(text))
 
 

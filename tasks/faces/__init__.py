@@ -6,6 +6,8 @@ In the manifest:
     faces: {detector: insightface, pack: buffalo_l}          # a name under ~/.insightface/models, or a folder
     faces: {detector: onnx, file: face_detection_yunet.onnx} # YuNet or UltraFace
     faces: {detector: dlib, fps: 5}                          # own sampling instead of the pictures of `frames`
+
+Reading order: detectors, onnx, rows, and the task below.
 """
 
 from __future__ import annotations
@@ -26,11 +28,10 @@ from cinelake.spec.arrays import Device
 from cinelake.spec.contract import Column, Contract, Measure, vector
 from cinelake.spec.task import Field, Film, ManifestPath, Params, Resources, Stream, TableReader, VideoStream, task
 from cinelake.storage.content import file_digest, files_digest
-from tasks.faces.detectors import DlibFaces, Face, FaceDetector, InsightFaces, pack_folder
+from tasks.faces.detectors import DlibFaces, FaceDetector, InsightFaces, pack_folder
 from tasks.faces.onnx import OnnxFaces
-from tasks.shared.pictures import Jpeg, PictureSpool, chunks, decode, grey, pictures_in, resize, square_crop
-
-PATCH_SIDE = 48
+from tasks.faces.rows import Row, embedding_column, face_rows
+from tasks.shared.pictures import PATCH_SIDE, Jpeg, PictureSpool, chunks, pictures_in
 
 FACES = Contract(
     table="faces",
@@ -173,30 +174,8 @@ def _detector(params: FacesParams, digests: tuple[str, ...]) -> FaceDetector:
     return OnnxFaces(params.file, 0.6 if score is None else score, params.device)
 
 
-Row = tuple[Jpeg, int, Face, bool, np.ndarray]
-
-
-def face_rows(picture: Jpeg, detector: FaceDetector, max_width: int) -> list[Row]:
-    """The faces of one picture from left to right, each with its number, whether it is the main one, and its patch."""
-    pixels = decode(picture.jpeg, max_width)
-    faces = sorted(detector.faces(pixels), key=lambda face: (*face.box, -face.score))
-    if not faces:
-        return []
-    luma, main = grey(pixels), nearest_to_centre(faces)
-    return [
-        (picture, number, face, number == main, resize(square_crop(luma, face.box), PATCH_SIDE, PATCH_SIDE))
-        for number, face in enumerate(faces)
-    ]
-
-
-def nearest_to_centre(faces: list[Face]) -> int:
-    """Index of the face whose centre is nearest to the picture's (in fractions of it); the first of equals."""
-    centres = [(f.box[0] + f.box[2] / 2 - 0.5, f.box[1] + f.box[3] / 2 - 0.5) for f in faces]
-    return min(range(len(faces)), key=lambda i: centres[i][0] ** 2 + centres[i][1] ** 2)
-
-
 def as_batch(movie_id: str, rows: list[Row], embedding_size: int) -> pa.RecordBatch:
-    """Rows as a batch of the table. Parquet cannot hold a null vector of fixed size, hence vectors of nulls."""
+    """Rows as a batch of the table."""
     pictures, numbers, faces, mains, patches = zip(*rows, strict=True)
     boxes = np.array([face.box for face in faces], np.float32)
     return FACES.batch(
@@ -211,12 +190,6 @@ def as_batch(movie_id: str, rows: list[Row], embedding_size: int) -> pa.RecordBa
         score=[face.score for face in faces],
         is_main=list(mains),
         patch=np.stack(patches),
-        embedding=_embeddings(faces, embedding_size),
+        embedding=embedding_column(faces, embedding_size),
         shot=[p.shot for p in pictures],
     )
-
-
-def _embeddings(faces: tuple[Face, ...], size: int) -> pa.Array:
-    vectors = [face.embedding for face in faces]
-    flat = [pa.nulls(size, pa.float32()) if v is None else pa.array(v, pa.float32()) for v in vectors]
-    return pa.FixedSizeListArray.from_arrays(pa.concat_arrays(flat), size)

@@ -17,7 +17,7 @@ from cinelake.spec.arrays import Device
 from tasks.shared.pictures import Box, Pixels, grey
 
 EMBEDDING_SIZE = 512
-"""Size of the embedding column where a detector gives none."""
+"""Size of the embedding column where a detector has no embedding."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ def clipped(corners: Sequence[float], width: int, height: int) -> Box | None:
     return x, y, min(x1 / width - x, 1 - x), min(y1 / height - y, 1 - y)
 
 
-def kept(found: Iterable[tuple[Box | None, float, Any]]) -> list[Face]:
+def kept(detected: Iterable[tuple[Box | None, float, Any]]) -> list[Face]:
     """Faces of (box or None, score, embedding or None); those without a box are left out."""
-    return [Face(box, float(score), embedding) for box, score, embedding in found if box is not None]
+    return [Face(box, float(score), embedding) for box, score, embedding in detected if box is not None]
 
 
 class DlibFaces:

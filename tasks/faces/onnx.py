@@ -1,7 +1,7 @@
-"""Face detectors in one ONNX file, run by ONNX Runtime: YuNet and UltraFace, told apart by their outputs.
+r"""Face detectors in one ONNX file, run by ONNX Runtime: YuNet and UltraFace, distinguished by their outputs.
 
-YuNet (Wu et al. 2023, "YuNet: A Tiny Millisecond-level Face Detector") gives for each stride a class score, an
-objectness and a box per anchor; UltraFace (Linzaer's Ultra-Light-Fast-Generic-Face-Detector-1MB) gives scores and
+YuNet (Wu et al. 2023, "YuNet: A Tiny Millisecond-level Face Detector") returns for each stride a class score, an
+objectness and a box per anchor; UltraFace (Linzaer's Ultra-Light-Fast-Generic-Face-Detector-1MB) returns scores and
 corner boxes of all anchors at once.
 """
 
@@ -63,8 +63,8 @@ class OnnxFaces:
         )
 
     def _run(self, rows: Floats) -> dict[str, Any]:
-        found = self._session.run(self._outputs, {self._session.get_inputs()[0].name: rows})
-        return dict(zip(self._outputs, found, strict=True))
+        outputs = self._session.run(self._outputs, {self._session.get_inputs()[0].name: rows})
+        return dict(zip(self._outputs, outputs, strict=True))
 
     def _ultraface(self, pixels: Pixels) -> Decoded:
         """RGB squeezed to the network's size, (x - 127) / 128; boxes are fractions of the picture."""

@@ -2,21 +2,19 @@
 
 The task follows `shots`. Its output is a pure function of the film and of the table of shots, so that it is the
 same whether shots arrive live, while the film is decoded, or all before the first picture: a live run keeps
-candidates for the middle of the shots that are not yet decided (`MiddleCandidates`), and a row waits until its
-shot is known (its JPEG in memory, or on disk when many wait).
+candidates for the middle of the shots that are not yet decided, and a row waits until its shot is known (its JPEG
+in memory, or on disk when many wait).
+
+Reading order: colours, middles, waiting, and the task below.
 """
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from cinelake.errors import InputChanged
@@ -24,19 +22,12 @@ from cinelake.media.batches import FrameBatch
 from cinelake.media.luma import measure
 from cinelake.spec.contract import Column, Contract, Measure
 from cinelake.spec.task import Field, Film, Params, VideoStream, task
-from tasks.frames.colours import bgr_of, colours_of, luma_of
-from tasks.shots import MAX_LAG_FRAMES
+from tasks.frames.colours import Picture, bgr_of, colours_of, luma_of
+from tasks.frames.middles import MiddleCandidates, exact_length, middle_frame
+from tasks.frames.waiting import JpegStore, Sample, jpeg_of
 
 ROWS_TOGETHER = 64
 """Rows of a record batch: a few megabytes of JPEG."""
-CANDIDATE_BYTES = 88 << 20
-"""What candidates for the middle of a long shot may take, beside the pictures that are not yet decided."""
-WAITING_BYTES = 32 << 20
-"""JPEGs of rows that wait for their shot go to disk beyond this."""
-
-Picture = npt.NDArray[np.uint8]
-Place = bytes | tuple[int, int]
-"""A JPEG, or where it lies on disk: offset and length."""
 
 FRAMES = Contract(
     table="frames",
@@ -71,104 +62,6 @@ class FramesParams(Params):
     """Pictures are made no wider than this; memory of a run grows with its square."""
     jpeg_quality: int = Field(85, ge=1, le=100)
     """Quality of the JPEG, 1 to 100."""
-
-
-def exact_length(picture_bytes: int) -> int:
-    """Shots up to this many frames get their exact middle; a power of two, at least 64 (512 at 640 × 360).
-
-    Half as many pictures fit into `CANDIDATE_BYTES`: only the second half of an open shot can be its middle.
-    """
-    fitting = max(64, 2 * CANDIDATE_BYTES // max(1, picture_bytes))
-    return 1 << (fitting.bit_length() - 1)
-
-
-def middle_frame(start: int, end: int, exact: int) -> int:
-    """The frame that stands for the shot [start, end): its middle, in long shots on a grid from its start.
-
-    Up to `exact` frames it is (start + end) // 2; above, the distance from the start is rounded down to
-    a multiple of 2, above 2 · exact of 4 and so on: off by less than one part in `exact` / 2 of the shot.
-    It never moves back when the shot grows, so pictures before it can be dropped while the shot is open.
-    """
-    length = end - start
-    return start + length // 2 // (grid := _grid(length, exact)) * grid
-
-
-def _grid(length: int, exact: int) -> int:
-    return 1 << max(0, (max(1, length) - 1) // exact).bit_length()
-
-
-class MiddleCandidates:
-    """The pictures among which the middle of every undecided shot will be.
-
-    The last `MAX_LAG_FRAMES` are all kept, since a shot may have ended among them; older ones belong to the
-    open shot, and of those only what `middle_frame` can still choose: at most `exact` / 2.
-    """
-
-    def __init__(self, exact: int) -> None:
-        self.exact = exact
-        self.pictures: dict[int, tuple[float, Picture]] = {}
-
-    def add(self, frame: int, time_s: float, picture: Picture) -> None:
-        """Keep a compact picture."""
-        self.pictures[frame] = (time_s, picture)
-
-    def forget(self, before: int) -> None:
-        """Drop the pictures of shots that have ended."""
-        for frame in [f for f in self.pictures if f < before]:
-            del self.pictures[frame]
-
-    def thin(self, start: int, head: int) -> None:
-        """Drop what cannot be the middle of the shot open since `start`, when `head` is the newest frame."""
-        decided = head - MAX_LAG_FRAMES
-        if decided <= start:
-            return
-        first, grid = middle_frame(start, decided, self.exact), _grid(decided - start, self.exact)
-        dropped = [f for f in self.pictures if f < decided and (f < first or (f - start) % grid)]
-        for frame in dropped:
-            del self.pictures[frame]
-
-
-@dataclass
-class Sample:
-    """A row that waits for its shot; `place` is where its JPEG lies in the store."""
-
-    frame: int
-    time_s: float
-    measures: dict[str, float]
-    size: tuple[int, int]
-    place: Place
-
-
-class JpegStore:
-    """JPEGs that wait: in memory, and those beyond a bound in a temporary file until none of them waits."""
-
-    def __init__(self) -> None:
-        self.in_memory = self.on_disk = 0
-        self.file: IO[bytes] | None = None
-
-    def put(self, jpeg: bytes) -> Place:
-        """Store; gives the JPEG itself, or where it lies on disk."""
-        if self.in_memory + len(jpeg) <= WAITING_BYTES:
-            self.in_memory += len(jpeg)
-            return jpeg
-        self.file = self.file or tempfile.TemporaryFile()  # noqa: SIM115
-        at = self.file.seek(0, os.SEEK_END)
-        self.file.write(jpeg)
-        self.on_disk += 1
-        return at, len(jpeg)
-
-    def take(self, place: Place) -> bytes:
-        """Give back what `put` stored, once."""
-        if isinstance(place, bytes):
-            self.in_memory -= len(place)
-            return place
-        assert self.file is not None
-        self.file.seek(place[0])
-        jpeg = self.file.read(place[1])
-        self.on_disk -= 1
-        if not self.on_disk:
-            self.file.truncate(0)
-        return jpeg
 
 
 def reads(params: FramesParams) -> VideoStream:
@@ -291,12 +184,3 @@ class SampleFrames:
 
     def _batch(self, rows: list[dict[str, Any]]) -> pa.RecordBatch:
         return FRAMES.batch(self.film.movie_id, **{name: [row[name] for row in rows] for name in rows[0]})
-
-
-def jpeg_of(bgr: Picture, quality: int) -> bytes:
-    """A BGR picture as JPEG."""
-    import cv2
-
-    encoded, jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    assert encoded
-    return bytes(jpeg.data)

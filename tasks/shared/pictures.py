@@ -14,6 +14,9 @@ import numpy.typing as npt
 from cinelake.media.batches import FrameBatch
 from cinelake.spec.task import TableReader
 
+PATCH_SIDE = 48
+"""Height and width of the grey picture of a face, in pixels."""
+
 Pixels = npt.NDArray[np.uint8]
 Box = tuple[float, float, float, float]
 Item = TypeVar("Item")

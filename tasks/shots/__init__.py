@@ -1,8 +1,10 @@
 """shots: the uninterrupted runs of a film's camera, found by cuts, fades and dissolves.
 
-One pass with bounded memory: pictures are reduced batch by batch (`_shot_pictures`), boundaries are decided
-with `CONTEXT` pictures on both sides (`_cuts`), and a shot's row is emitted when its end is decided, at most
-`MAX_LAG_FRAMES` later. The output does not depend on the size of batches.
+One pass with bounded memory: pictures are reduced batch by batch (`pictures`), boundaries are decided with `CONTEXT`
+pictures on both sides (`cuts`), and a shot's row is emitted when its end is decided, at most `MAX_LAG_FRAMES` later.
+The output does not depend on the size of batches.
+
+Reading order: pictures, cuts, motion, and the task below.
 """
 
 from __future__ import annotations
@@ -27,6 +29,12 @@ COUNTED_FPS = 32
 """A film with more frames a second may have shorter shots: these many frames count as a second."""
 MAX_LAG_FRAMES = 128
 """When frame n has been seen, every shot that ends at n − 128 or before has been emitted."""
+
+
+def _gaps(batch: pa.RecordBatch) -> pa.Array:
+    starts, ends = (batch[name].to_numpy() for name in ("start_frame", "end_frame"))
+    return pa.array(np.concatenate([[False], starts[1:] != ends[:-1]])[: len(starts)])
+
 
 SHOTS = Contract(
     table="shots",
@@ -69,14 +77,9 @@ SHOTS = Contract(
     rules=[
         Rule("must end after it starts", "end_frame", lambda b: pc.less_equal(b["end_frame"], b["start_frame"])),
         Rule("must end after it starts", "end_s", lambda b: pc.less_equal(b["end_s"], b["start_s"])),
-        Rule("must begin where the one before ends", "start_frame", lambda b: _gaps(b)),
+        Rule("must begin where the one before ends", "start_frame", _gaps),
     ],
 )
-
-
-def _gaps(batch: pa.RecordBatch) -> pa.Array:
-    starts, ends = (batch[name].to_numpy() for name in ("start_frame", "end_frame"))
-    return pa.array(np.concatenate([[False], starts[1:] != ends[:-1]])[: len(starts)])
 
 
 class ShotsParams(Params):
@@ -90,6 +93,14 @@ class ShotsParams(Params):
     Above 32 frames a second the frames count: 0.25 s are at most 8, and never more than 24."""
     gradual: bool = True
     """Whether fades and dissolves are sought too, not only cuts."""
+
+
+@dataclass
+class OpenShot:
+    """A shot whose end is not yet decided."""
+
+    begins: Boundary
+    start_s: float
 
 
 @task(
@@ -137,11 +148,11 @@ class DetectShots:
         yield self._row(self.waiting, end, max(self.end_s, self.waiting.start_s + 1e-3))
 
     def _decide(self, until: int) -> list[pa.RecordBatch]:
-        """Decide the frames before `until`; gives the rows of shots that ended."""
+        """Decide the frames before `until`; returns the rows of shots that ended."""
         rows = []
         times = self.seen.pictures.times_s
-        for found in find_boundaries(self.seen, self.decided - self.base, until - self.base, self.params.gradual):
-            rows += self._take(replace(found, frame=found.frame + self.base), float(times[found.frame]))
+        for boundary in find_boundaries(self.seen, self.decided - self.base, until - self.base, self.params.gradual):
+            rows += self._take(replace(boundary, frame=boundary.frame + self.base), float(times[boundary.frame]))
         self.decided = until
         if self.held and not self._too_close(until, float(times[until - 1 - self.base]), gradual=True):
             rows += self._settle()
@@ -159,14 +170,14 @@ class DetectShots:
         short = frame - last.frame < self.params.min_shot_s * COUNTED_FPS
         return (short and time_s - start_s < self.params.min_shot_s - 1e-6) or (gradual and last.is_gradual)
 
-    def _take(self, found: Boundary, start_s: float) -> list[pa.RecordBatch]:
+    def _take(self, boundary: Boundary, start_s: float) -> list[pa.RecordBatch]:
         """Hold a boundary until no clearer one can come within the shortest shot."""
-        if not self._too_close(found.frame, start_s, found.is_gradual):
+        if not self._too_close(boundary.frame, start_s, boundary.is_gradual):
             rows = self._settle()
-            self.held = (found, start_s)
+            self.held = (boundary, start_s)
             return rows
-        if self.held and found.score > self.held[0].score:
-            self.held = (found, start_s)
+        if self.held and boundary.score > self.held[0].score:
+            self.held = (boundary, start_s)
         return []
 
     def _settle(self) -> list[pa.RecordBatch]:
@@ -192,11 +203,3 @@ class DetectShots:
             score=[shot.begins.score],
             motion=self.motion.take(shot.start_s, end_s)[None],
         )
-
-
-@dataclass
-class OpenShot:
-    """A shot whose end is not yet decided."""
-
-    begins: Boundary
-    start_s: float

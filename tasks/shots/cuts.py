@@ -23,7 +23,7 @@ NEAR_FRAMES = 24
 """Of these, frames that the decision about a cut may look at."""
 SIDE_S = 0.29
 """How long before and after a change pictures are compared: 7 frames at 24 and 25 a second."""
-LEAST_CHANGE = 0.1
+MIN_CHANGE = 0.1
 """A smaller distance between two pictures is never a cut."""
 ACROSS, WITHIN, JUMP, OFFSET = 5.9, 4.4, 2.4, -1.1
 """Weights of `sureness`."""
@@ -33,15 +33,15 @@ SAME_PIXELS, CLEAR_PIXELS = 1.5, 5.0
 """Mean difference of pixels (0 to 255) below which pictures are the same, and above which it counts in full."""
 STEP_S = 0.13
 """How long before and after a cut the pictures must not go the same way: at least 4 frames."""
-MOST_SPREAD = 1.2
-"""Steps beside a cut that go the same way, added up: more than this share of the cut itself, and it is none."""
+MAX_SPREAD = 1.2
+"""Steps beside a cut that go the same way, added up: more than this share of the cut itself, and it is not a cut."""
 BLEND_ERROR = 0.1
 """How far the middle of a blend may be from the mean of its ends, in squared differences of these."""
 EQUAL_ERROR = 0.01
 """A longer blend whose error is larger by less than this is preferred: a part of a blend is a blend too."""
 DISSOLVE_S = (0.15, 0.3, 0.6, 1.0)
 """Half lengths of the dissolves that are sought."""
-MOST_HALF = 40
+MAX_HALF = 40
 """Most frames of half a dissolve."""
 DISSOLVE_CHANGE, COLOUR_CHANGE = 0.4, 0.2
 """Ends of a dissolve are at least this far apart: a title that fades in over a picture is not a new shot. Plain
@@ -157,11 +157,11 @@ def pixel_difference(a: Pictures, b: Pictures) -> Floats:
 def find_boundaries(film: Window, first: int, last: int, gradual: bool) -> list[Boundary]:
     """Boundaries with first ≤ frame < last, in order. Cuts must be judged as far as anything is known."""
     sure = np.array(film.cut)
-    found = [Boundary(at, "cut", film.cut[at]) for at in range(first, last) if sure[at] >= 0.5]
+    boundaries = [Boundary(at, "cut", film.cut[at]) for at in range(first, last) if sure[at] >= 0.5]
     if gradual:
-        found += find_fades(film, first, last)
-        found += find_dissolves(film, first, last)
-    return sorted(found)
+        boundaries += find_fades(film, first, last)
+        boundaries += find_dissolves(film, first, last)
+    return sorted(boundaries)
 
 
 def _cut_at(film: Window, at: int) -> float:
@@ -169,7 +169,7 @@ def _cut_at(film: Window, at: int) -> float:
     change = film.change[at]
     if at > 0 and film.pictures.times_s[at] - film.pictures.times_s[at - 1] > SIDE_S:
         return sureness(float(change), STILLS_WITHIN, STILLS_JUMP, film.sensitivity)
-    if at == 0 or change * film.sensitivity < LEAST_CHANGE or change < film.change[at - 1 : at + 2].max():
+    if at == 0 or change * film.sensitivity < MIN_CHANGE or change < film.change[at - 1 : at + 2].max():
         return 0.0
     jump = _jump(film, at, at)
     sides = film.change[max(1, at - 3) : at], film.change[at + 1 : at + 4]
@@ -184,7 +184,7 @@ def _cut_at(film: Window, at: int) -> float:
 def _blended_cut_at(film: Window, at: int) -> float:
     """The same for a cut whose frame is a blend of both shots (interlaced or converted films)."""
     steps = film.change[at : at + 2]
-    if at < 2 or at + 2 >= len(film) or steps.min() * film.sensitivity < LEAST_CHANGE:
+    if at < 2 or at + 2 >= len(film) or steps.min() * film.sensitivity < MIN_CHANGE:
         return 0.0
     if steps.min() < 2 * max(film.change[at - 1], film.change[at + 2]):
         return 0.0
@@ -206,7 +206,7 @@ def _is_gradual(film: Window, first: int, last: int) -> bool:
     whole = steps[here].sum(0)
     share = steps @ whole / (whole @ whole + 1e-6)
     share[here] = 0
-    return bool(np.maximum(share, 0).sum() > MOST_SPREAD)
+    return bool(np.maximum(share, 0).sum() > MAX_SPREAD)
 
 
 def _jump(film: Window, first: int, last: int) -> float:
@@ -224,7 +224,7 @@ def sureness(across: float, within: float, jump: float, sensitivity: float = 1.0
 
     A logistic regression on logarithms; `benchmarks/shots.py` measures what it is worth.
     """
-    if across * sensitivity < LEAST_CHANGE:
+    if across * sensitivity < MIN_CHANGE:
         return 0.0
     logit = ACROSS * np.log(across * sensitivity + 0.02) - WITHIN * np.log(within + 0.02) + JUMP * jump + OFFSET
     return float(1 / (1 + np.exp(-logit)))
@@ -261,14 +261,14 @@ def find_fades(film: Window, first: int, last: int) -> list[Boundary]:
     """Plain pictures between two shots, entered and left gradually: a shot begins where they are plainest."""
     kind = np.concatenate([[-1], film.kind, [-1]])
     turns = np.flatnonzero(np.diff(kind)).tolist()
-    found = []
+    boundaries = []
     for start, end in pairwise(turns):
         if film.kind[start] == SHOWS or end == len(film) or (start == 0 and film.begins):
             continue
         middle = _plainest(film, max(start, end - PLAIN_FRAMES), end)
         if first <= middle < last and _is_nothing(film, start, end, middle) and not _abrupt(film, start, end):
-            found.append(Boundary(middle, "fade", 1.0))
-    return found
+            boundaries.append(Boundary(middle, "fade", 1.0))
+    return boundaries
 
 
 def _plainest(film: Window, start: int, end: int) -> int:
@@ -302,7 +302,7 @@ def _abrupt(film: Window, start: int, end: int) -> bool:
     before, after = min(_clearest(film, start, -1), max(0, start - 5)), _clearest(film, end - 1, 1)
     after = min(len(film) - 1, max(after, end + 4))
     across = distance(film.pictures[before : before + 1], film.pictures[after : after + 1])[0]
-    return bool(shown_s < BLINK_S and across < 2 * LEAST_CHANGE)
+    return bool(shown_s < BLINK_S and across < 2 * MIN_CHANGE)
 
 
 def _clearest(film: Window, at: int, step: int) -> int:
@@ -322,22 +322,22 @@ def find_dissolves(film: Window, first: int, last: int) -> list[Boundary]:
         for at, error in _blends(film, first, last, half):
             if at not in best or error < best[at][0] + EQUAL_ERROR:
                 best[at] = (error, half)
-    found = []
+    boundaries = []
     for at, (error, half) in best.items():
         across, within = contrast(film, at - half, at + half)
         sure = sureness(across, within, 1.0, film.sensitivity)
         least = COLOUR_CHANGE if film.kind[at] == COLOUR else DISSOLVE_CHANGE
         if sure >= 0.5 and across * film.sensitivity >= least:
-            score = sure * (1 - error) * min(1.0, across) * (0.9 + 0.1 * half / MOST_HALF)
-            found.append(Boundary(at, "dissolve", score))
-    return found
+            score = sure * (1 - error) * min(1.0, across) * (0.9 + 0.1 * half / MAX_HALF)
+            boundaries.append(Boundary(at, "dissolve", score))
+    return boundaries
 
 
 def _half_lengths(film: Window, at: int) -> list[int]:
     """`DISSOLVE_S` in frames, at the rate around frame `at`."""
     times = film.pictures.times_s[max(0, at - 12) : at + 12]
     step_s = float(np.median(np.diff(times))) if len(times) > 1 else 1.0
-    halves = {min(MOST_HALF, round(seconds / max(step_s, 1e-3))) for seconds in DISSOLVE_S}
+    halves = {min(MAX_HALF, round(seconds / max(step_s, 1e-3))) for seconds in DISSOLVE_S}
     return sorted(half for half in halves if half >= 2)
 
 
@@ -353,13 +353,13 @@ def _blends(film: Window, first: int, last: int, half: int) -> list[tuple[int, f
     middle = at[apart]
     off = tiny[middle] - (tiny[middle - half] + tiny[middle + half]) / 2
     error[apart] = np.square(off).mean((1, 2, 3)) / whole[apart]
-    found = []
+    middles = []
     for index in np.flatnonzero(error < BLEND_ERROR):
         frame = int(at[index])
         least = error[max(0, index - 1) : index + 2].min()
         if first <= frame < last and error[index] == least and _steady_blend(film, frame, half):
-            found.append((frame, float(error[index])))
-    return found
+            middles.append((frame, float(error[index])))
+    return middles
 
 
 def _steady_blend(film: Window, at: int, half: int) -> bool:

@@ -23,7 +23,7 @@ SHIFT_X, SHIFT_Y = 5, 3
 BLOCK_X, BLOCK_Y = 8, 6
 LIT = 24
 """Luma above which a pixel is not black (0 to 255)."""
-LEAST_INSIDE = 0.25
+MIN_INSIDE = 0.25
 """Share of the picture that must be left between black bars for them to be bars."""
 NOISE = 9.0
 """Variance below which the structure of a block is taken for noise (luma, 0 to 255)."""
@@ -89,7 +89,7 @@ def _between_bars(tiny: Floats) -> tuple[Floats, Floats]:
     count = len(tiny)
     lit = np.asarray(tiny[..., 0] > LIT)
     inside = _span(np.asarray(lit.any(2)))[:, :, None] & _span(np.asarray(lit.any(1)))[:, None, :]
-    inside[inside.mean((1, 2)) < LEAST_INSIDE] = True
+    inside[inside.mean((1, 2)) < MIN_INSIDE] = True
     share = inside.reshape(count, 1, -1).astype(np.float32)
     share /= share.sum(2, keepdims=True)
     flat = tiny.reshape(count, -1, 3)

@@ -85,14 +85,14 @@ class ReadSubtitles:
 
     def run(self, _tables: Mapping[str, TableReader]) -> Iterator[pa.RecordBatch]:
         """The lines, set by set. Raises `BadSubtitles`, `DamagedFilm`, `DecodeTimeout`."""
-        found = [
+        tracks = [
             *(self._embedded() if self._params.embedded else ()),
             *(self._beside() if self._params.sidecars else ()),
         ]
-        dropped = sum(track.lines.dropped for track in found)
+        dropped = sum(track.lines.dropped for track in tracks)
         if dropped:
             self.facts["dropped"] = f"{dropped} lines without text, or that end before they begin"
-        for number, track in enumerate(track for track in found if track.lines.lines):
+        for number, track in enumerate(track for track in tracks if track.lines.lines):
             yield self._batch(number, track)
 
     def _wanted(self, language: str | None) -> bool:

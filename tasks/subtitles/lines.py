@@ -73,12 +73,12 @@ def _mark(data: bytes) -> str:
 def _guessed(data: bytes, file: Path) -> str:
     from charset_normalizer import from_bytes
 
-    found = None if b"\0" in data else from_bytes(data[: 1 << 18]).best()
-    if found is None:
+    match = None if b"\0" in data else from_bytes(data[: 1 << 18]).best()
+    if match is None:
         raise BadSubtitles(
             f"{file.name} is no text: neither UTF-8 nor anything like another encoding. Convert it to UTF-8"
         )
-    return data.decode(found.encoding, errors="replace")
+    return data.decode(match.encoding, errors="replace")
 
 
 def _tidy(text: str, file: Path) -> str:
@@ -104,10 +104,10 @@ def _events(text: str, file: Path) -> list[Line]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = pysubs2.SSAFile.from_string(text)
+            events = pysubs2.SSAFile.from_string(text)
     except (pysubs2.exceptions.Pysubs2Error, ValueError, OverflowError, IndexError, KeyError) as error:
         raise BadSubtitles(f"{file.name} has no subtitles of {', '.join(SUFFIXES)} in it: {error}") from error
-    shown = [event for event in found if not event.is_comment and not event.is_drawing]
+    shown = [event for event in events if not event.is_comment and not event.is_drawing]
     return [Line(event.start / 1000, event.end / 1000, _plain(event.plaintext)) for event in shown]
 
 

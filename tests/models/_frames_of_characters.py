@@ -13,8 +13,8 @@ from cinelake.lake.artefact import write_artefact
 from cinelake.spec.arrays import Arrays
 from cinelake.spec.model import Artefact, Example
 from cinelake.spec.training import Training
-from models import characters
-from models.characters import Config
+from models.characters import MODEL
+from models.characters.config import Config
 
 CAST = ("ada", "bo")
 
@@ -43,7 +43,7 @@ def example(number: int, config: Config, *, frames: int = 40, exclusive: bool = 
         "picture": pictures(rng, present),
     }
     moments = [(float(at), name) for at, names in enumerate(who) for name in names or ["nobody"]]
-    return Example(f"film_{number}", f"film_{number}", features, characters.targets(labels(moments), features, config))
+    return Example(f"film_{number}", f"film_{number}", features, MODEL.targets(labels(moments), features, config))
 
 
 def pictures(rng: np.random.Generator, present: np.ndarray) -> np.ndarray:
@@ -60,5 +60,5 @@ def pictures(rng: np.random.Generator, present: np.ndarray) -> np.ndarray:
 def trained(folder: Path, config: Config, films: int = 6, **settings: Any) -> tuple[Artefact, list[Example]]:
     """A model trained on all films but the last two: one to stop by, one to look at."""
     examples = [example(number, config, **settings) for number in range(films)]
-    found = characters.train(examples[:-2], examples[-2:-1], config, Training(folder / "training"))
+    found = MODEL.train(examples[:-2], examples[-2:-1], config, Training(folder / "training"))
     return write_artefact(folder / "artefact", "characters", config, found), examples

@@ -11,10 +11,12 @@ from cinelake.errors import CannotTrain, ModelUnusable
 from cinelake.learning.images import MemoryTable
 from cinelake.spec.model import Example
 from cinelake.spec.training import Training
-from models import characters
-from models.characters import Config
+from models.characters import MODEL
+from models.characters.config import Config
+from models.characters.features import vectors_of
+from models.characters.fitting import heads_of
+from models.characters.predict import smooth
 from models.characters.scores import judge_film, summarise_films
-from models.characters.smoothing import smooth
 
 HALF_SECONDS = {"time_s": np.arange(0, 4, 0.5)}
 LINEAR = Config(head="linear", regularisation=1.0, smoothing_s=0)
@@ -29,32 +31,32 @@ SCHEMA = {
 
 
 def test_a_label_goes_to_the_nearest_frame_within_half_a_sampling_step():
-    found = characters.targets(labels([(1.1, "ada"), (2.0, "bo"), (4.2, "ada")]), HALF_SECONDS, LINEAR)
+    found = MODEL.targets(labels([(1.1, "ada"), (2.0, "bo"), (4.2, "ada")]), HALF_SECONDS, LINEAR)
     assert list(np.flatnonzero(found["known"])) == [2, 4]
     assert list(found["character"][[2, 4]]) == ["ada", "bo"]
 
 
 def test_several_may_be_there_at_one_moment():
-    found = characters.targets(labels([(1, "bo"), (1, "ada")]), HALF_SECONDS, LINEAR)
+    found = MODEL.targets(labels([(1, "bo"), (1, "ada")]), HALF_SECONDS, LINEAR)
     assert found["character"][2] == "ada\nbo"
 
 
 @pytest.mark.parametrize("nobody", ["nobody", "neither"])
 def test_a_moment_without_anybody_is_known_and_empty(nobody):
-    found = characters.targets(labels([(1, nobody)]), HALF_SECONDS, LINEAR)
+    found = MODEL.targets(labels([(1, nobody)]), HALF_SECONDS, LINEAR)
     assert found["known"][2]
     assert found["character"][2] == ""
 
 
 def test_only_listed_characters_count():
-    found = characters.targets(labels([(1, "bo"), (1, "ada")]), HALF_SECONDS, Config(characters=("ada",)))
+    found = MODEL.targets(labels([(1, "bo"), (1, "ada")]), HALF_SECONDS, Config(characters=("ada",)))
     assert found["character"][2] == "ada"
 
 
 @pytest.mark.parametrize("exclusive", [False, True])
 def test_a_linear_head_finds_who_is_there(tmp_path: Path, exclusive: bool):
     artefact, examples = trained(tmp_path, LINEAR, exclusive=exclusive)
-    found = characters.predict(artefact, examples[-1].features)
+    found = MODEL.predict(artefact, examples[-1].features)
     assert artefact.facts["exclusive"] is exclusive
     assert (found["character"] == examples[-1].targets["character"]).mean() > 0.9
 
@@ -62,7 +64,7 @@ def test_a_linear_head_finds_who_is_there(tmp_path: Path, exclusive: bool):
 @pytest.mark.slow
 def test_the_same_training_gives_the_same_model(tmp_path: Path):
     runs = [trained(tmp_path / name, Config(head="seed", seed_epochs=2), films=3) for name in ("one", "other")]
-    first, second = (characters.predict(artefact, films[-1].features)["probability"] for artefact, films in runs)
+    first, second = (MODEL.predict(artefact, films[-1].features)["probability"] for artefact, films in runs)
     assert np.array_equal(first, second)
 
 
@@ -70,26 +72,26 @@ def test_the_same_training_gives_the_same_model(tmp_path: Path):
 def test_a_head_on_pictures_finds_a_small_figure_anywhere(tmp_path: Path):
     config = Config(head="regions", epochs=15, smoothing_s=0)
     artefact, examples = trained(tmp_path, config, films=5, frames=80)
-    found = characters.predict(artefact, examples[-1].features)
+    found = MODEL.predict(artefact, examples[-1].features)
     assert (found["character"] == examples[-1].targets["character"]).mean() > 0.8
 
 
 def test_few_films_teach_no_network_to_see():
-    assert characters.heads_of(Config(), [example(number, LINEAR, frames=2) for number in range(3)]) == ["linear"]
+    assert heads_of(Config(), [example(number, LINEAR, frames=2) for number in range(3)]) == ["linear"]
 
 
 def test_labels_without_any_character_cannot_be_learned_from(tmp_path: Path):
     films = [example(0, LINEAR)]
     films[0].targets["character"][:] = ""
     with pytest.raises(CannotTrain, match="holds a character"):
-        characters.train(films, films, LINEAR, Training(tmp_path))
+        MODEL.train(films, films, LINEAR, Training(tmp_path))
 
 
 def test_vectors_of_another_backbone_are_refused(tmp_path: Path):
     artefact, examples = trained(tmp_path, LINEAR, films=3)
     other = {**examples[0].features, "embedding": np.zeros((40, 5), np.float32)}
     with pytest.raises(ModelUnusable, match="8 numbers, these have 5"):
-        characters.predict(artefact, other)
+        MODEL.predict(artefact, other)
 
 
 def test_smoothing_stays_within_the_shot():
@@ -120,14 +122,14 @@ def test_accuracy_counts_frames_with_exactly_those_who_are_there():
 def test_the_trivial_predictor_says_who_is_there_most_often():
     film = example(0, LINEAR)
     one = Example("film", "film", film.features, {**film.targets, "character": np.array(["bo"] * 30 + [""] * 10)})
-    assert set(characters.baseline([one], LINEAR)(film.features)["character"]) == {"bo"}
+    assert set(MODEL.baseline([one], LINEAR)(film.features)["character"]) == {"bo"}
 
 
 def test_the_linear_head_learns_from_the_validation_films_too(tmp_path: Path):
     config = Config(head="linear")
     learn, watch = [example(0, config)], [example(1, config)]
     found = [
-        characters.train(*sides, config.model_copy(update={"refit": refit}), Training(tmp_path / name)).arrays["mean"]
+        MODEL.train(*sides, config.model_copy(update={"refit": refit}), Training(tmp_path / name)).arrays["mean"]
         for name, refit, sides in (("refit", True, (learn, watch)), ("both", False, (learn + watch, watch)))
     ]
     assert np.array_equal(*found)
@@ -137,4 +139,4 @@ def test_of_a_network_that_names_classes_what_it_saw_before_is_learned_from():
     row = {"time_s": 0.0, "frame": 0, "shot": 0, "face": None, "embedding": [1.0], "features": [2.0, 3.0]}
     vector = pa.list_(pa.float32(), 2)
     rows = pa.Table.from_pylist([row], pa.schema({**SCHEMA, "features": vector}))
-    assert characters.vectors_of(MemoryTable(rows))["embedding"].tolist() == [[2.0, 3.0]]
+    assert vectors_of(MemoryTable(rows))["embedding"].tolist() == [[2.0, 3.0]]

@@ -14,10 +14,11 @@ from cinelake.lake.artefact import StoredArtefact, write_artefact
 from cinelake.learning.images import MemoryTable
 from cinelake.spec.model import Artefact, Example
 from cinelake.spec.training import StopTraining, Training
-from models.expressions import LABELS, MODEL, Config
-from models.expressions.fitting import class_weights, optimizer_of
+from models.expressions import MODEL
+from models.expressions.config import LABELS, Config
+from models.expressions.features import mirrored
+from models.expressions.fitting import class_weights, optimizer_of, vary
 from models.expressions.networks import EMBEDDING, EMOTIONS, build, parted
-from models.expressions.patches import mirrored, vary
 from models.expressions.scores import confusion, scores_of
 
 MOUTHS = {"happy": 1, "sad": -1, "surprise": 0}

@@ -12,9 +12,9 @@ from cinelake.spec.arrays import Arrays
 from cinelake.spec.model import Artefact, Example
 from cinelake.spec.task import find_task
 from cinelake.spec.training import Training
-from models import identities
-from models.identities import Config
-from models.identities.faces import NO_VECTORS, overlaps, track, unit
+from models.identities import MODEL
+from models.identities.config import Config
+from models.identities.features import NO_VECTORS, overlaps, track, unit
 from models.identities.people import People, inherit
 from models.identities.scores import judge_faces, summarise_people
 
@@ -32,7 +32,7 @@ def film(number: int, people: list[int], names: dict[float, str], *, shots: int 
     features = rows(np.concatenate([face_of(person, rng, 5) for person in people]))
     features["shot"] = np.arange(len(features["time_s"])) // 5
     table = pa.table({"time_s": list(names) or [0.0], "person": pa.array(list(names.values()) or [None], pa.string())})
-    return Example(f"film_{number}", f"film_{number}", features, identities.targets(table, features, Config()))
+    return Example(f"film_{number}", f"film_{number}", features, MODEL.targets(table, features, Config()))
 
 
 def rows(embedding: np.ndarray, box: tuple[float, ...] = (0.4, 0.4, 0.2, 0.2)) -> Arrays:
@@ -52,28 +52,28 @@ GALLERY = [film(1, [0], {0.0: "ada"}), film(2, [1], {0.0: "bo"})]
 
 def learned(folder: Path, films: list[Example], champion: Artefact | None = None) -> Artefact:
     training = Training(folder, champion=champion)
-    return write_artefact(folder, "identities", Config(), identities.train([*GALLERY, *films], [], Config(), training))
+    return write_artefact(folder, "identities", Config(), MODEL.train([*GALLERY, *films], [], Config(), training))
 
 
 def test_persons_of_the_gallery_are_known_again(tmp_path: Path):
-    found = identities.predict(learned(tmp_path, []), film(9, [1, 0], {}).features)
+    found = MODEL.predict(learned(tmp_path, []), film(9, [1, 0], {}).features)
     assert found["character"].tolist() == ["bo"] * 5 + ["ada"] * 5
 
 
 def test_others_who_recur_get_numbers_across_films(tmp_path: Path):
     artefact = learned(tmp_path, [film(3, [5, 6], {}), film(4, [5], {})])
-    found = identities.predict(artefact, film(9, [6, 5], {}).features)
+    found = MODEL.predict(artefact, film(9, [6, 5], {}).features)
     assert found["character"].tolist() == ["person_2"] * 5 + ["person_1"] * 5
 
 
 def test_who_never_came_up_is_a_stranger(tmp_path: Path):
-    assert set(identities.predict(learned(tmp_path, []), film(9, [8], {}).features)["character"]) == {""}
+    assert set(MODEL.predict(learned(tmp_path, []), film(9, [8], {}).features)["character"]) == {""}
 
 
 def test_a_retraining_keeps_the_numbers(tmp_path: Path):
     before = learned(tmp_path / "1", [film(3, [5], {}), film(4, [6, 6], {})])
     after = learned(tmp_path / "2", [film(5, [5, 5, 5], {}), film(6, [7], {})], champion=before)
-    names = {person: identities.predict(after, film(9, [person], {}).features)["character"][0] for person in (5, 6, 7)}
+    names = {person: MODEL.predict(after, film(9, [person], {}).features)["character"][0] for person in (5, 6, 7)}
     assert names == {5: "person_2", 6: "person_1", 7: "person_3"}
 
 
@@ -106,24 +106,24 @@ def test_overlap_is_intersection_over_union():
 
 def test_a_moment_with_two_names_tells_nothing_of_the_main_face():
     table = pa.table({"time_s": [0.0, 0.0, 2.0], "person": ["ada", "bo", "bo"]})
-    found = identities.targets(table, rows(np.eye(SIZE)[:4]), Config())
+    found = MODEL.targets(table, rows(np.eye(SIZE)[:4]), Config())
     assert found["character"].tolist() == ["", "", "bo", ""]
 
 
 def test_a_gallery_without_faces_cannot_be_learned_from(tmp_path: Path):
     photo = film(3, [0], {9.0: "ada"})
     with pytest.raises(CannotTrain, match="shows a face"):
-        identities.train([photo], [], Config(), Training(tmp_path))
+        MODEL.train([photo], [], Config(), Training(tmp_path))
 
 
 def test_films_without_names_are_learned_from_alone(tmp_path: Path):
-    found = identities.train([film(3, [5, 6], {}), film(4, [5], {})], [], Config(), Training(tmp_path))
+    found = MODEL.train([film(3, [5, 6], {}), film(4, [5], {})], [], Config(), Training(tmp_path))
     assert found.facts["people"] == ["person_1", "person_2"]
 
 
 def test_films_in_which_nobody_recurs_teach_nobody(tmp_path: Path):
     with pytest.raises(CannotTrain, match="nobody has 20 faces"):
-        identities.train([film(3, [5, 6], {})], [], Config(at_least=20), Training(tmp_path))
+        MODEL.train([film(3, [5, 6], {})], [], Config(at_least=20), Training(tmp_path))
 
 
 def test_unnamed_faces_of_one_picture_should_be_two_persons():
@@ -141,10 +141,10 @@ def test_named_films_are_judged_by_their_names_alone():
 
 
 def test_without_two_faces_in_a_picture_nothing_speaks_against_one_person():
-    trivial = identities.baseline([film(3, [5], {})], Config())(film(4, [5, 6], {}).features)
+    trivial = MODEL.baseline([film(3, [5], {})], Config())(film(4, [5, 6], {}).features)
     example = film(4, [5, 6], {})
-    counts = identities.judge(example.features, example.targets, trivial, Config())
-    assert identities.summarise([counts]) == {"f1": 1.0, "recognised": 1.0}
+    counts = MODEL.judge(example.features, example.targets, trivial, Config())
+    assert MODEL.summarise([counts]) == {"f1": 1.0, "recognised": 1.0}
 
 
 class Faces:
@@ -160,5 +160,5 @@ class Faces:
 
 def test_faces_without_vectors_are_refused_with_what_to_do():
     with pytest.raises(ModelUnusable) as error:
-        identities.features({"faces": Faces()}, Config())
+        MODEL.features({"faces": Faces()}, Config())
     assert str(error.value) == NO_VECTORS

@@ -14,8 +14,8 @@ from cinelake.spec.arrays import Arrays
 from cinelake.spec.model import Artefact, Example
 from cinelake.spec.task import Film, find_task
 from cinelake.spec.training import Training
-from models import identities
-from models.identities import Config
+from models.identities import MODEL
+from models.identities.config import Config
 
 pytestmark = [
     pytest.mark.real,
@@ -38,11 +38,11 @@ def faces(film: str, every: int) -> Arrays:
                 pixels = frame.to_ndarray(format="rgb24", width=640, height=360)[None]
                 when = np.array([float(frame.time or 0)])
                 worker.on_batch(FrameBatch(np.array([number]), when, np.array([0.04]), pixels))
-    return identities.features({"faces": MemoryTable(pa.Table.from_batches(list(worker.finish())))}, Config())
+    return MODEL.features({"faces": MemoryTable(pa.Table.from_batches(list(worker.finish())))}, Config())
 
 
 def example(name: str, features: Arrays, labels: pa.Table) -> Example:
-    return Example(name, name, features, identities.targets(labels, features, Config()))
+    return Example(name, name, features, MODEL.targets(labels, features, Config()))
 
 
 @pytest.fixture(scope="module")
@@ -53,23 +53,23 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Artefact, Arrays,
     named = pa.table({"time_s": photos["time_s"], "person": ["her"] * len(photos["time_s"])})
     films = [example("photos", photos, named), example("chaplin", chaplin, NOBODY_NAMED)]
     folder = tmp_path_factory.mktemp("identities")
-    found = identities.train(films, [], Config(), Training(folder))
+    found = MODEL.train(films, [], Config(), Training(folder))
     return write_artefact(folder / "artefact", "identities", Config(), found), woman, chaplin
 
 
 def test_she_is_known_in_her_film(learned: tuple[Artefact, Arrays, Arrays]):
     artefact, woman, _ = learned
-    assert (identities.predict(artefact, woman)["character"] == "her").mean() > 0.9
+    assert (MODEL.predict(artefact, woman)["character"] == "her").mean() > 0.9
 
 
 def test_she_is_not_found_in_another_film(learned: tuple[Artefact, Arrays, Arrays]):
     artefact, _, chaplin = learned
-    assert "her" not in identities.predict(artefact, chaplin)["character"]
+    assert "her" not in MODEL.predict(artefact, chaplin)["character"]
 
 
 def test_who_recurs_there_is_a_numbered_person(learned: tuple[Artefact, Arrays, Arrays]):
     artefact, _, chaplin = learned
-    assert "person_1" in identities.predict(artefact, chaplin)["character"]
+    assert "person_1" in MODEL.predict(artefact, chaplin)["character"]
 
 
 def test_without_any_names_a_person_keeps_the_number_in_the_next_version(
@@ -80,10 +80,10 @@ def test_without_any_names_a_person_keeps_the_number_in_the_next_version(
     both = [example("chaplin", chaplin, NOBODY_NAMED), example("woman", woman, NOBODY_NAMED)]
     second = taught(tmp_path / "2", both, first)
     number = first.facts["people"][0]
-    assert (identities.predict(second, woman)["character"] == number).mean() > 0.9
-    assert number not in identities.predict(second, chaplin)["character"]
+    assert (MODEL.predict(second, woman)["character"] == number).mean() > 0.9
+    assert number not in MODEL.predict(second, chaplin)["character"]
 
 
 def taught(folder: Path, films: list[Example], champion: Artefact | None = None) -> Artefact:
-    found = identities.train(films, [], Config(), Training(folder, champion=champion))
+    found = MODEL.train(films, [], Config(), Training(folder, champion=champion))
     return write_artefact(folder / "artefact", "identities", Config(), found)

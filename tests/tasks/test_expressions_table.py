@@ -12,7 +12,7 @@ from cinelake.lake.artefact import write_artefact
 from cinelake.learning.images import MemoryTable
 from cinelake.spec.model import Artefact, Trained
 from cinelake.spec.task import Film
-from models.expressions import Config
+from models.expressions.config import Config
 from models.expressions.networks import EMBEDDING, EMOTIONS, build
 from tasks.expressions import EXPRESSIONS, ExpressionsParams, TellExpressions
 

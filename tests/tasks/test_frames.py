@@ -22,16 +22,11 @@ from cinelake.media.luma import measure
 from cinelake.plan.build import plan_manifest
 from cinelake.run.step import run_step
 from cinelake.spec.task import Film
-from tasks import frames
-from tasks.frames import (
-    FRAMES,
-    FramesParams,
-    SampleFrames,
-    exact_length,
-    jpeg_of,
-    middle_frame,
-)
+from tasks.frames import FRAMES, ROWS_TOGETHER, FramesParams, SampleFrames, waiting
+from tasks.frames import middles as middles_module
 from tasks.frames.colours import Colours, bgr_of, luma_of
+from tasks.frames.middles import exact_length, middle_frame
+from tasks.frames.waiting import jpeg_of
 from tasks.shots import MAX_LAG_FRAMES, SHOTS
 
 WIDTH, HEIGHT = 32, 18
@@ -43,8 +38,8 @@ no_films = pytest.mark.skipif(not REAL.is_dir(), reason=f"no real data in {REAL}
 @pytest.fixture
 def little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Candidates for long shots are thinned as early as can be, and waiting JPEGs go to disk."""
-    monkeypatch.setattr(frames, "CANDIDATE_BYTES", 1)
-    monkeypatch.setattr(frames, "WAITING_BYTES", 5000)
+    monkeypatch.setattr(middles_module, "CANDIDATE_BYTES", 1)
+    monkeypatch.setattr(waiting, "WAITING_BYTES", 5000)
 
 
 def picture(grey: int) -> np.ndarray:
@@ -143,8 +138,8 @@ def middles(table: pa.Table) -> list[int]:
 )
 def test_live_and_replayed_shots_give_the_same_table(lengths: list[int], lag: int, size: int, fps: float) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(frames, "CANDIDATE_BYTES", 1)
-        patch.setattr(frames, "WAITING_BYTES", 5000)
+        patch.setattr(middles_module, "CANDIDATE_BYTES", 1)
+        patch.setattr(waiting, "WAITING_BYTES", 5000)
         count = sum(lengths)
         rows = shot_rows(np.cumsum(lengths)[:-1].tolist(), count)
         table = live(Run(count, size=size, fps=fps), rows, lag)
@@ -218,7 +213,7 @@ def test_samples_that_wait_on_disk_come_back_whole() -> None:
 def test_rows_come_in_batches_of_bounded_size() -> None:
     run = Run(1000, fps=25)
     live(run, shot_rows([500], 1000))
-    assert max(batch.num_rows for batch in run.rows) <= frames.ROWS_TOGETHER
+    assert max(batch.num_rows for batch in run.rows) <= ROWS_TOGETHER
 
 
 def test_pictures_beyond_the_last_shot_are_an_error() -> None:

@@ -16,7 +16,7 @@ from cinelake.labels.images import IMAGES, image_file, numbered
 from cinelake.labels.patches import PatchScan, holds_patches, keep_patches, patch_rows, scan_patches
 from cinelake.learning.images import image_features, patch_bytes
 from cinelake.manifest.document import load_manifest
-from models.expressions import LABELS
+from models.expressions.config import LABELS
 
 SIZE = 48 * 48
 

@@ -18,7 +18,7 @@ from cinelake.spec.model import Example, Trained, find_model
 from cinelake.spec.task import Params
 from cinelake.spec.training import Training
 from examples.draw import draw_catalogue
-from models.expressions import Config as Faces
+from models.expressions.config import Config as Faces
 from models.expressions.networks import build
 from models.funny import MODEL
 from models.funny.config import Config

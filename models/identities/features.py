@@ -1,4 +1,4 @@
-"""Faces as the model of identities takes them: one row a face, with its vector, and linked to tracks within shots."""
+"""What the model sees of a film: one row a face, with its vector; and faces linked to tracks within shots."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pyarrow as pa
 from cinelake.errors import ModelUnusable
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.task import TableReader
+from models.identities.config import Config
 
 BOX = ("x", "y", "width", "height")
 NO_VECTORS = (
@@ -19,18 +20,23 @@ NO_VECTORS = (
 )
 
 
-def faces_of(tables: Mapping[str, TableReader], vectors: str) -> Arrays:
-    """time_s, frame, shot, is_main (T,), box (T, 4) and embedding (T, d) of length 1, in the order of pictures.
+def reads(config: Config) -> list[str]:
+    """`faces`, and `embeddings` where the vectors are there."""
+    return ["faces", "embeddings"] if config.vectors == "embeddings" else ["faces"]
+
+
+def features(tables: Mapping[str, TableReader], config: Config) -> Arrays:
+    """One row a face: time_s, frame, shot, is_main (T,), box (T, 4), embedding (T, d) of length 1; by pictures.
 
     Raises `ModelUnusable` where faces have no vectors, or not each of them has one.
     """
     columns = ["time_s", "frame", "face", "shot", "is_main", *BOX]
-    rows = tables["faces"].read([*columns, "embedding"] if vectors == "faces" else columns)
-    found = {name: rows[name].to_numpy() for name in ("time_s", "frame", "is_main")}
+    rows = tables["faces"].read([*columns, "embedding"] if config.vectors == "faces" else columns)
+    arrays = {name: rows[name].to_numpy() for name in ("time_s", "frame", "is_main")}
     shot = rows["shot"].fill_null(-1).to_numpy() if rows["shot"].null_count else rows["shot"].to_numpy()
     boxes = np.column_stack([rows[name].to_numpy() for name in BOX]).astype(np.float64)
-    table = rows if vectors == "faces" else _joined(rows, tables["embeddings"])
-    return {**found, "shot": shot, "box": boxes.reshape(-1, 4), "embedding": unit(_matrix(table["embedding"]))}
+    table = rows if config.vectors == "faces" else _joined(rows, tables["embeddings"])
+    return {**arrays, "shot": shot, "box": boxes.reshape(-1, 4), "embedding": unit(_matrix(table["embedding"]))}
 
 
 def _joined(faces: pa.Table, vectors: TableReader) -> pa.Table:
@@ -56,6 +62,31 @@ def unit(vectors: Array) -> Array:
     """Vectors at length 1; zeros stay zeros."""
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return np.asarray(vectors / np.maximum(length, 1e-9), np.float32)
+
+
+def targets(labels: pa.Table, features: Arrays, config: Config) -> Arrays:
+    """character (T,) the person's name, and known (T,): main faces of pictures whose label names one person.
+
+    Where no label of a film has a name, all faces are known, as faces of somebody: '' each.
+    """
+    who: list[str] = [""] * len(features["time_s"])
+    main, moments = np.flatnonzero(features["is_main"]), _moments(labels)
+    for at, names in moments.items():
+        distance = np.abs(features["time_s"][main] - at)
+        if len(names) == 1 and len(main) and distance.min() <= config.near_s:
+            who[main[distance.argmin()]] = next(iter(names))
+    named = any(moments.values())
+    return {
+        "character": np.array(who, dtype=np.str_),
+        "known": np.array([not named or name != "" for name in who], bool),
+    }
+
+
+def _moments(labels: pa.Table) -> dict[float, set[str]]:
+    moments: dict[float, set[str]] = {}
+    for at, name in zip(labels["time_s"].to_pylist(), labels["person"].to_pylist(), strict=True):
+        moments.setdefault(at, set()).update([name] if name else [])
+    return moments
 
 
 def track(features: Arrays, likeness: float) -> Array:

@@ -1,0 +1,31 @@
+"""What can be set of the model, and what its labels must hold."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pyarrow as pa
+
+from cinelake.spec.contract import Column
+from cinelake.spec.labels import LabelContract
+from cinelake.spec.task import Field, Params
+
+LABELS = LabelContract(
+    doc="Whose face is the picture's main one; without a name: a film whose unknown people get numbers.",
+    shape="moments",
+    columns=(Column("person", pa.string(), "The person's name; empty: somebody.", nullable=True),),
+    class_column="person",
+)
+
+
+class Config(Params):
+    """How alike faces of one person are."""
+
+    vectors: Literal["faces", "embeddings"] = "faces"
+    """Where faces' vectors stand: `faces.embedding` (insightface), or a table `embeddings` of `source: faces`."""
+    likeness: float = Field(0.4, gt=0, lt=1)
+    """Cosine from which two faces are one person; recognisers differ: 0.3 to 0.5 for ArcFace networks."""
+    at_least: int = Field(3, ge=1)
+    """People outside the gallery get a number when they have so many faces."""
+    near_s: float = Field(0.75, gt=0)
+    """A label speaks of the picture nearest in time, no farther than this."""

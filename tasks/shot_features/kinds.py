@@ -1,0 +1,95 @@
+"""The four kinds of vectors of a shot, each pooled from the table that it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from cinelake.spec.task import TableReader
+from tasks.shared.pictures import PATCH_SIDE
+from tasks.shot_features.pooling import Pool
+from tasks.sound import FRAMES, MELS
+
+Kind = Literal["place", "cast", "action", "audio"]
+KINDS: tuple[Kind, ...] = ("place", "cast", "action", "audio")
+DCT_SIDE = 12
+"""A face without an embedding is described by this many frequencies each way."""
+
+Floats = npt.NDArray[np.float32]
+
+
+def pooled(
+    shots: pa.Table, tables: Mapping[str, TableReader], use: Sequence[Kind], *, main_only: bool
+) -> dict[str, npt.NDArray[Any]]:
+    """The columns of the table, one row per shot; at least one shot.
+
+    main_only: whether only the main face of each picture counts for the cast.
+    """
+    columns = {name: shots[name].to_numpy() for name in ("shot", "start_s", "end_s", "start_frame", "end_frame")}
+    nothing, never = np.zeros((len(shots), 1), np.float32), np.zeros(len(shots), bool)
+    columns |= dict.fromkeys(KINDS, nothing) | {"has_face": never, "has_sound": never}
+    starts, end_s = columns["start_s"], float(columns["end_s"][-1])
+    if "place" in use:
+        middles = (starts + columns["end_s"]) / 2
+        columns["place"] = _pictures(tables["embeddings"], Pool(starts, end_s)).mean_or_nearest(middles)
+    if "cast" in use:
+        faces = _faces(tables["faces"], Pool(starts, end_s), main_only)
+        columns |= {"cast": faces.mean(), "has_face": faces.filled}
+    if "action" in use:
+        columns["action"] = _matrix(shots["motion"].combine_chunks())
+    if "audio" in use:
+        sound = _sound(tables["sound"], Pool(starts, end_s))
+        columns |= {"audio": np.hstack([sound.mean(), sound.deviation()]), "has_sound": sound.filled}
+    return columns
+
+
+def _pictures(embeddings: TableReader, pool: Pool) -> Pool:
+    for batch in embeddings.batches(["time_s", "embedding"]):
+        if len(batch):
+            pool.add(batch["time_s"].to_numpy(), _matrix(batch["embedding"]))
+    return pool
+
+
+def _faces(faces: TableReader, pool: Pool, main_only: bool) -> Pool:
+    for batch in faces.batches(["time_s", "is_main", "patch", "embedding"]):
+        if main_only:
+            batch = batch.filter(batch["is_main"])
+        if len(batch):
+            nameless = batch["embedding"].flatten().null_count > 0
+            vectors = describe_patches(_matrix(batch["patch"])) if nameless else _matrix(batch["embedding"])
+            pool.add(batch["time_s"].to_numpy(), vectors)
+    return pool
+
+
+def describe_patches(patches: npt.NDArray[Any]) -> Floats:
+    """(n, 2304) grey bytes → (n, 143) vectors of length 1: low frequencies of the cosine transform, without the mean.
+
+    The low-frequency DCT is a compact description of faces (Hafed and Levine, "Face Recognition Using the Discrete
+    Cosine Transform", IJCV 2001).
+    """
+    from scipy.fft import dctn
+
+    pictures = patches.reshape(-1, PATCH_SIDE, PATCH_SIDE).astype(np.float32)
+    low = dctn(pictures, axes=(1, 2), norm="ortho")[:, :DCT_SIDE, :DCT_SIDE].reshape(len(pictures), -1)[:, 1:]
+    lengths = np.linalg.norm(low, axis=1, keepdims=True)
+    return np.asarray(low / np.maximum(lengths, 1e-6), np.float32)
+
+
+def _sound(sound: TableReader, pool: Pool) -> Pool:
+    """Each 10 ms of sound counts for the shot that it is heard in; the padding of the last window does not count."""
+    pool.add(np.zeros(0), np.zeros((0, MELS)))
+    for batch in sound.batches(["start_s", "end_s", "logmel"]):
+        times_s = batch["start_s"].to_numpy()[:, None] + np.arange(FRAMES) / 100
+        heard = times_s < batch["end_s"].to_numpy()[:, None]
+        pool.add(times_s[heard], _matrix(batch["logmel"]).reshape(len(batch), FRAMES, MELS)[heard])
+    return pool
+
+
+def _matrix(vectors: pa.Array) -> Floats:
+    """A column of vectors as (rows, size)."""
+    flat = vectors.flatten().to_numpy(zero_copy_only=False)
+    return np.asarray(flat, np.float32).reshape(len(vectors), vectors.type.list_size)
