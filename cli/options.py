@@ -21,6 +21,25 @@ ManifestOption = Annotated[
 MovieOption = Annotated[list[str] | None, typer.Option("--movie", help="Only this film (repeat for more).")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
+SelectOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-s",
+        "--select",
+        help="Tables, as in dbt: [cyan]faces[/], [cyan]+faces[/], [cyan]shots+[/], [cyan]state:failed[/].",
+    ),
+]
+FilmsFromOption = Annotated[
+    Path | None, typer.Option("--films-from", help="Only films that this file names, one a line, by id or file name.")
+]
+SinceOption = Annotated[
+    str | None,
+    typer.Option("--since", help="Only films that arrived since this day or time (their files' change time: ctime)."),
+]
+FailedOption = Annotated[bool, typer.Option("--failed", help="Try again what is known to be bad.")]
+StrictOption = Annotated[bool, typer.Option("--strict", help="Exit 1 for known failures too.")]
+VectorsOption = Annotated[str, typer.Option(help="The table of vectors.")]
+
 Values = list[str] | None
 """An option that may be given several times."""
 
