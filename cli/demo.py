@@ -17,7 +17,6 @@ from cli.screen import duration, err, out
 
 app = typer.Typer(add_completion=False)
 
-
 MANIFEST = """\
 # The example catalogue's manifest. `pipeline.yaml` at the project's root explains every option.
 lake: lake

@@ -16,7 +16,6 @@ from flows.server import kept_server, state_folder
 
 app = typer.Typer(add_completion=False)
 
-
 STYLES = {"new": "green", "changed": "yellow", "unwanted": "red"}
 WORDS = {"unwanted": "no longer wanted"}
 

@@ -20,7 +20,6 @@ from report.templates import told
 
 app = typer.Typer(add_completion=False)
 
-
 TEMPLATES = Path(__file__).parent / "templates"
 
 

@@ -15,7 +15,6 @@ from cli.screen import print_json
 
 app = typer.Typer(add_completion=False)
 
-
 HEAD = """# Data dictionary
 
 Generated from the contracts by `cinelake docs`. Frames are 0-based; ends are exclusive; `_s` is seconds of presentation

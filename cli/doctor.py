@@ -18,7 +18,6 @@ from cli.screen import out, print_json, table
 
 app = typer.Typer(add_completion=False)
 
-
 PACKAGES = ("prefect", "mlflow", "pyarrow", "duckdb", "av", "opencv-python-headless", "dlib-bin", "onnxruntime",
             "insightface", "keras", "tensorflow-cpu")  # fmt: skip  # fmt: skip
 Finding = tuple[str, bool, str]

@@ -10,7 +10,7 @@ import typer
 from cinelake.manifest.document import load_manifest
 from cli.options import HERE, JsonOption, ManifestOption, example
 from cli.screen import out, print_json
-from export.film_files import export_film
+from export.film_files import check_form, export_film
 from importers.eluv.work import write_predictions
 
 app = typer.Typer(
@@ -52,6 +52,7 @@ def film(
     json: JsonOption = False,
 ) -> None:
     """Write a film's table for editing programs (EDL, OpenTimelineIO, FCPXML), players (WebVTT) or sheets (CSV)."""
+    check_form(form, timecode)
     written = export_film(
         load_manifest(manifest),
         movie_id,

@@ -8,13 +8,7 @@ from cinelake.client.lake_client import lake_contracts
 from cinelake.lake.cells import Lake
 from cinelake.manifest.document import load_manifest
 from cinelake.search.searcher import index_lake
-from cli.options import (
-    HERE,
-    JsonOption,
-    ManifestOption,
-    VectorsOption,
-    example,
-)
+from cli.options import HERE, JsonOption, ManifestOption, VectorsOption, example
 from cli.screen import out, print_json
 
 app = typer.Typer(add_completion=False)

@@ -14,13 +14,9 @@ from cinelake.labels.films import KnownFilms
 from cinelake.labels.images import Scan, image_facts, image_rows, images_lock, keep_images, numbered, scan_images
 from cinelake.labels.patches import PatchScan, holds_patches, keep_patches, patch_rows, scan_patches
 from cinelake.labels.readers import Reading, at_a_rate, in_class_folders, read_files
-from cinelake.labels.store import (
-    FilmFacts,
-    LabelVersion,
-    import_labels,
-)
+from cinelake.labels.store import FilmFacts, LabelVersion, import_labels
 from cinelake.learning.images import patch_bytes
-from cinelake.manifest.document import Manifest, ModelEntry
+from cinelake.manifest.document import Manifest, ModelEntry, load_manifest
 from cinelake.spec.labels import LabelContract
 from cli.screen import err, out, plain, print_json, warn
 from flows.events import labels_imported
@@ -63,23 +59,24 @@ class Target:
     model: str
 
 
-def import_files(manifest: Manifest, request: ImportRequest, *, as_json: bool) -> None:
+def import_files(manifest: Path, request: ImportRequest, *, as_json: bool) -> None:
     """Import labels and print what came of it. Raises `UsageError`, `UnknownName`, `BadLabels`."""
     _check(request)
-    target = find_target(manifest, request)
+    loaded = load_manifest(manifest)
+    target = find_target(loaded, request)
     if is_eluv(request.files):
-        reading, version = _import_eluv(manifest, target, request)
+        reading, version = _import_eluv(loaded, target, request)
     elif any(path.is_dir() for path in request.files):
         reading, version = _import_images(target, request)
     elif any(holds_patches(path) for path in request.files):
         reading, version = _import_patches(target, request)
     else:
-        films = KnownFilms(manifest, image_facts(target.root, target.name))
+        films = KnownFilms(loaded, image_facts(target.root, target.name))
         reading = _read(request, target.contract, films)
         version = _import(target, request, reading, films)
     _print(target, request, reading, version, as_json=as_json)
     if not (request.dry_run or request.kind or version.unchanged):
-        labels_imported(manifest, target.name, version, warn)
+        labels_imported(loaded, target.name, version, warn)
 
 
 def _import_eluv(manifest: Manifest, target: Target, request: ImportRequest) -> tuple[Reading, LabelVersion]:

@@ -111,7 +111,7 @@ def import_(
         dry_run=dry_run,
         table=table,
     )
-    import_files(load_manifest(manifest), request, as_json=json)
+    import_files(manifest, request, as_json=json)
 
 
 @app.command("list", epilog=example("cinelake labels list", "cinelake labels list scenes --json"))

@@ -61,7 +61,7 @@ def finish(code: int) -> None:
 
 @dataclass(frozen=True)
 class Films:
-    """What a plan or run is asked for: tables, films by id, by file or by arrival, known failures too."""
+    """What a plan or run is limited to: tables, films by id, by file or by arrival; failed: known failures too."""
 
     select: Sequence[str] = ()
     movies: Sequence[str] = ()
@@ -70,7 +70,7 @@ class Films:
     failed: bool = False
 
     def planned(self, manifest: Manifest) -> Planning:
-        """The part of the manifest's plan that is asked for. Raises `UsageError`, `UnknownName`."""
+        """The part of the manifest's plan for them. Raises `UsageError`, `UnknownName`."""
         from cinelake.plan.build import plan_manifest
         from cinelake.plan.scope import chosen, parse_since
 

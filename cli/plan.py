@@ -33,7 +33,6 @@ from cli.simulation import Simulation, print_simulation, simulation_json
 
 app = typer.Typer(add_completion=False)
 
-
 SHOWN_ROWS = 200
 """How many cells `--why` lists on a screen; `--json` lists all."""
 SIMULATE = (

@@ -18,7 +18,6 @@ from cli.screen import duration, err, out, print_json, table
 
 app = typer.Typer(add_completion=False)
 
-
 LINE_EVERY_S = 5.0
 
 

@@ -19,7 +19,6 @@ from report.site import Outcome, write_site
 
 app = typer.Typer(add_completion=False)
 
-
 NAMED = 20
 """Of pages that are written or removed so many are named; `--json` names all."""
 

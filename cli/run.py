@@ -34,7 +34,6 @@ from flows.run import RunSummary, run_catalogue
 
 app = typer.Typer(add_completion=False)
 
-
 SHOWN_FAILURES = 12
 
 

@@ -13,7 +13,7 @@ Scores = Mapping[str, float]
 
 
 def split_by_class(scores: Scores) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
-    """Scores of the whole, and class → measure → score: `f1_CLASS` where `precision_` and `recall_` are there too."""
+    """Scores of the whole, and class → measure → score: `f1_CLASS` where `precision_` and `recall_` exist too."""
     parted = {name: name.partition("_") for name in scores}
     classes = [rest for first, _, rest in parted.values() if first == "recall" and f"precision_{rest}" in scores]
     each: dict[str, dict[str, float]] = {name: {} for name in classes}

@@ -14,16 +14,7 @@ from cinelake.manifest.document import load_manifest
 from cinelake.search.conditions import Conditions
 from cinelake.search.searcher import Answer, Search, Searcher
 from cinelake.search.thumbnails import write_thumbnails
-from cli.options import (
-    HERE,
-    JsonOption,
-    ManifestOption,
-    MovieOption,
-    Values,
-    VectorsOption,
-    example,
-    several,
-)
+from cli.options import HERE, JsonOption, ManifestOption, MovieOption, Values, VectorsOption, example, several
 from cli.screen import err, out, print_json, table
 
 app = typer.Typer(add_completion=False)

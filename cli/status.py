@@ -11,19 +11,11 @@ import typer
 from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import CATALOGUE, Planning, plan_manifest
 from cinelake.query.quality import Broken, Drift, Outlier, broken_bounds, drifts, outliers
-from cli.options import (
-    HERE,
-    JsonOption,
-    ManifestOption,
-    StrictOption,
-    example,
-    finish,
-)
+from cli.options import HERE, JsonOption, ManifestOption, StrictOption, example, finish
 from cli.plan import SHOWN_ROWS, listed_films, plan_json, print_counts, print_problems
 from cli.screen import first_line, out, print_json, table
 
 app = typer.Typer(add_completion=False)
-
 
 SHOWN_OUTLIERS = 20
 

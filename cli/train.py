@@ -19,7 +19,6 @@ from flows.training import run_training
 
 app = typer.Typer(add_completion=False)
 
-
 LINE_EVERY_S = 5.0
 
 

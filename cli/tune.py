@@ -18,7 +18,6 @@ from flows.tuning import run_tuning
 
 app = typer.Typer(add_completion=False)
 
-
 SHOWN_SCORES = 4
 
 

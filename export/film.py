@@ -36,7 +36,7 @@ class FilmTables:
         self.fingerprint = fingerprint_of(manifest, film)
 
     def read(self, task: str) -> pa.Table:
-        """The table that a task makes. Raises `UsageError` where it is not there, or was made of another file."""
+        """The table that a task makes. Raises `UsageError` where it is missing, or was made of another file."""
         for name in dict.fromkeys([task, *(n for n, entry in self.manifest.tasks.items() if entry.task == task)]):
             footer = self.lake.footer(name, self.film.movie_id)
             if footer is None:
@@ -61,7 +61,7 @@ class FilmTables:
 
 
 def fingerprint_of(manifest: Manifest, film: CatalogueFilm) -> str:
-    """The film's fingerprint as it is now. Raises `FilmMissing`, and what a store that cannot be asked does."""
+    """The film's fingerprint as it is now. Raises `FilmMissing`, and what a store that does not answer raises."""
     if is_remote(film.path):
         return FilmStore(manifest.catalogue.place).fingerprint(film.path)
     return fingerprint(film.path)

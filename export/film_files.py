@@ -24,6 +24,14 @@ FORMS = {
 }
 
 
+def check_form(form: str, timecode: str) -> None:
+    """Raises `UnknownName` for what is not in `FORMS` and `TIMECODES`."""
+    if form not in FORMS:
+        raise UnknownName("form", form, FORMS)
+    if timecode not in TIMECODES:
+        raise UnknownName("time code", timecode, TIMECODES)
+
+
 def export_film(
     manifest: Manifest,
     movie_id: str,
@@ -38,13 +46,9 @@ def export_film(
 ) -> dict[str, Any]:
     """Write a table of a film in one of `FORMS`; returns what was written as plain data.
 
-    output: the file, by default `FILM_TABLE` in the working folder. Raises `UsageError`, `UnknownName`, and what
-    reading the film raises.
+    form, timecode: as `check_form` lets them pass. output: the file, by default `FILM_TABLE` in the working folder.
+    Raises `UsageError`, `UnknownName`, and what reading the film raises.
     """
-    if form not in FORMS:
-        raise UnknownName("form", form, FORMS)
-    if timecode not in TIMECODES:
-        raise UnknownName("time code", timecode, TIMECODES)
     film = find_film(manifest, movie_id)
     target = output or Path(f"{movie_id}_{table}{FORMS[form]}")
     if target.exists() and not force:

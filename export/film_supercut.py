@@ -55,7 +55,7 @@ def make_supercut(manifest: Manifest, selection: Selection) -> dict[str, Any]:
 
 
 def _check(selection: Selection, film: CatalogueFilm) -> None:
-    """Everything that can be said before the lake is read."""
+    """Raises `UsageError` and `UnknownName` for what is wrong before the lake is read."""
     from export.cutting import output_format
 
     if not (selection.tags or selection.scenes or selection.beats or selection.characters or selection.affect):
