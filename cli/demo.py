@@ -1,15 +1,21 @@
-"""`demo`: draws the example catalogue, runs the manifest on it, and says what to look at."""
+"""`cinelake demo`: draws the example catalogue, runs the manifest on it, and says what to look at."""
 
 from __future__ import annotations
 
 import shlex
 import time
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import plan_manifest
-from cli.running import print_summary, run_planned
+from cli.options import example, finish
+from cli.run import print_summary, run_planned
 from cli.screen import duration, err, out
+
+app = typer.Typer(add_completion=False)
 
 MANIFEST = """\
 # The example catalogue's manifest. `pipeline.yaml` at the project's root explains every option.
@@ -24,14 +30,21 @@ tasks:
   faces: {detector: dlib}
   embeddings: {backbone: descriptor}
 """
+
+
 QUESTION = (
     "select movie_id, count(*) shots, round(avg(end_s - start_s), 2) average_s, count_if(transition = 'dissolve') "
     "dissolves from shots group by movie_id order by movie_id"
 )
 
 
-def run_demo(folder: Path, films: int, seed: int) -> int:
-    """Draw and run; gives the exit code."""
+@app.command(epilog=example("cinelake demo", "cinelake demo --folder /tmp/try --films 3"))
+def demo(
+    folder: Annotated[Path, typer.Option(help="Where the example catalogue is drawn.")] = Path("demo"),
+    films: Annotated[int, typer.Option(help="How many films.", min=1, max=100)] = 4,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same films.")] = 0,
+) -> None:
+    """Draw the example catalogue, run everything on it, say what to look at."""
     began = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
     manifest = folder / "pipeline.yaml"
@@ -42,7 +55,7 @@ def run_demo(folder: Path, films: int, seed: int) -> int:
     summary = run_planned(planning)
     print_summary(summary)
     _say_what_to_look_at(manifest, time.monotonic() - began)
-    return summary.exit_code()
+    finish(summary.exit_code())
 
 
 def _draw(folder: Path, films: int, seed: int) -> None:

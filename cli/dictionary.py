@@ -1,77 +1,123 @@
-"""`docs`: the data dictionary, from the contracts of all tasks."""
+"""`cinelake dictionary`: the data dictionary of a given lake, as one page of HTML and one of Markdown."""
 
 from __future__ import annotations
 
-from typing import Any
+import datetime
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
 
-from cinelake.errors import UnknownName
-from cinelake.lake.cells import RECORDS
-from cinelake.spec.contract import Contract
-from cinelake.spec.task import find_task, known_tasks
-from cli.screen import print_json
+import typer
 
-HEAD = """# Data dictionary
+from cinelake.errors import UsageError
+from cinelake.manifest.document import load_manifest
+from cinelake.query.dictionary import Described, allowed, describe, unit_of
+from cli.docs import type_name
+from cli.lineage_picture import picture_of
+from cli.options import HERE, JsonOption, ManifestOption, example
+from cli.screen import out, print_json
+from report.templates import told
 
-Generated from the contracts by `cinelake docs`. Frames are 0-based; ends are exclusive; `_s` is seconds of presentation
-time.
-"""
+app = typer.Typer(add_completion=False)
+
+TEMPLATES = Path(__file__).parent / "templates"
 
 
-def print_dictionary(table: str | None, form: str) -> int:
-    """Print the dictionary of one table or all; gives the exit code."""
-    contracts = all_contracts()
-    if table is not None:
-        if table not in contracts:
-            raise UnknownName("table", table, contracts)
-        contracts = {table: contracts[table]}
-    if form == "json":
-        print_json({"tables": [as_data(contract) for contract in contracts.values()]})
-    elif form == "markdown":
-        print(as_markdown(contracts), end="")
+@app.command(epilog=example("cinelake dictionary -o dictionary"))
+def dictionary(
+    folder: Annotated[Path, typer.Option("-o", "--out", help="The folder of both pages.")] = Path("dictionary"),
+    manifest: ManifestOption = HERE,
+    json: JsonOption = False,
+) -> None:
+    """Write this lake's data dictionary, HTML and Markdown: columns, lineage, freshness, measures, licences."""
+    loaded = load_manifest(manifest)
+    tables, lake = describe(loaded), str(loaded.lake.uri)
+    written = {"dictionary.html": as_html(tables, lake), "dictionary.md": as_markdown(tables, lake)}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in written.items():
+            (folder / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"the dictionary cannot be written to {folder}: {error.strerror or error}") from error
+    paths = [str(folder / name) for name in written]
+    if json:
+        print_json({"pages": paths, "tables": [table.name for table in tables]})
     else:
-        raise UnknownName("format", form, ("markdown", "json"))
-    return 0
+        out.print(f"{len(tables)} tables: {' and '.join(paths)}", markup=False)
 
 
-def all_contracts() -> dict[str, Contract]:
-    """Table → contract of every known task, and of what the lake keeps of itself."""
-    found = {name: find_task(name).contract for name in known_tasks()}
-    return {**found, **RECORDS}
+def as_html(tables: Sequence[Described], lake: str) -> str:
+    """One page, light and dark, that needs neither scripts nor the network. Every value is escaped."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+    )
+    page: str = environment.get_template("dictionary.html").render(
+        tables=tables,
+        lake=lake,
+        at=when(datetime.datetime.now(datetime.UTC)),
+        graph=picture_of({table.name: table.reads for table in tables}),
+        when=when,
+        states=states,
+        type_name=type_name,
+        unit_of=unit_of,
+        allowed=allowed,
+        told=told,
+    )
+    return page
 
 
-def as_data(contract: Contract) -> dict[str, Any]:
-    """A contract as plain data."""
-    return {
-        "table": contract.table,
-        "doc": contract.doc,
-        "key": ["movie_id", *contract.key],
-        "columns": [
-            {"name": c.name, "type": type_name(c.type), "nullable": c.nullable, "doc": c.doc, "one_of": list(c.one_of)}
-            for c in contract.all_columns
-        ],
-    }
+def as_markdown(tables: Sequence[Described], lake: str) -> str:
+    """The same for repositories and wikis; the graph is Mermaid's."""
+    parts = [f"# Data dictionary\n\nThe lake `{lake}`: {len(tables)} tables.\n\n```mermaid\ngraph LR\n"]
+    parts += [f"  {name} --> {table.name}\n" for table in tables for name in table.reads]
+    parts.append("```\n\n| table | films | rows | last made | state |\n| --- | ---: | ---: | --- | --- |\n")
+    parts += [f"| {t.name} | {t.films:,} | {t.rows:,} | {when(t.newest)} | {states(t)} |\n" for t in tables]
+    return "".join([*parts, *map(_section, tables)])
 
 
-def as_markdown(contracts: dict[str, Contract]) -> str:
-    """The dictionary as a page."""
-    parts = [HEAD]
-    for table, contract in contracts.items():
-        parts.append(f"\n## {table}\n\n{contract.doc} Key: {', '.join(['movie_id', *contract.key])}.\n\n")
-        parts.append("| column | type | what it says |\n| --- | --- | --- |\n")
-        for column in contract.all_columns:
-            null = ", may be null" if column.nullable else ""
-            parts.append(f"| `{column.name}` | {type_name(column.type)}{null} | {column.doc.replace('|', '/')} |\n")
-    return "".join(parts)
+def _section(table: Described) -> str:
+    key = ", ".join(["movie_id", *table.contract.key])
+    lines = [f"\n## {table.name}\n\n{table.doc} Key: {key}."]
+    lines += [f"Made from {', '.join(table.reads)}."] if table.reads else []
+    lines += ["\n", *(f"\nBy `{text}`.\n" for text in table.made_by)]
+    lines += [f"\nLicence: {what}: {terms}.\n" for what, terms in table.licences]
+    head = "\n| column | type | unit | values | what it says |\n| --- | --- | --- | --- | --- |\n"
+    rows = [
+        f"| `{c.name}` | {type_name(c.type)} | {unit_of(c)} | {allowed(c)} | {_cell(c.doc)} |\n"
+        for c in table.contract.all_columns
+    ]
+    return " ".join(lines[:2]) + "".join(lines[2:]) + head + "".join(rows) + _measured(table)
 
 
-def type_name(found: Any) -> str:
-    """An Arrow type in a few words."""
-    import pyarrow as pa
+def _measured(table: Described) -> str:
+    if not table.checks:
+        return ""
+    head = "\n| measured | films | least | median | greatest | films that stand out |\n"
+    rows = [
+        f"| {c.measure} {c.unit} | {c.films} | {c.least:.4g} | {c.median:.4g} | {c.greatest:.4g} "
+        f"| {', '.join(c.outliers) or 'none'} |\n"
+        for c in table.checks
+    ]
+    return head + "| --- | ---: | ---: | ---: | ---: | --- |\n" + "".join(rows)
 
-    if pa.types.is_dictionary(found):
-        return "text (enum)"
-    if pa.types.is_fixed_size_list(found):
-        return f"{found.value_type} × {found.list_size}"
-    if pa.types.is_list(found):
-        return f"{found.value_type} × n"
-    return "text" if pa.types.is_string(found) else str(found)
+
+def _cell(text: str) -> str:
+    return text.replace("|", "/").replace("\n", " ")
+
+
+def when(at: datetime.datetime | None) -> str:
+    """A time for people, in UTC; nothing where it is not known."""
+    return f"{at.astimezone(datetime.UTC):%Y-%m-%d %H:%M} UTC" if at else ""
+
+
+def states(table: Described) -> str:
+    """How many of its cells are fresh, stale, blocked or failed."""
+    return (
+        ", ".join(f"{count:,} {state}" for state, count in sorted(table.states.items()))
+        or "in no film of the catalogue"
+    )

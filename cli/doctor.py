@@ -1,4 +1,4 @@
-"""`doctor`: what this machine has of what a manifest needs, with what to do about the rest."""
+"""`cinelake doctor`: what this machine has of what a manifest needs, with what to do about the rest."""
 
 from __future__ import annotations
 
@@ -9,25 +9,32 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
+import typer
+
 from cinelake.errors import CinelakeError
 from cinelake.manifest.document import load_manifest
+from cli.options import HERE, JsonOption, ManifestOption, example, finish
 from cli.screen import out, print_json, table
 
+app = typer.Typer(add_completion=False)
+
 PACKAGES = ("prefect", "mlflow", "pyarrow", "duckdb", "av", "opencv-python-headless", "dlib-bin", "onnxruntime",
-            "insightface", "keras", "tensorflow-cpu")  # fmt: skip
+            "insightface", "keras", "tensorflow-cpu")  # fmt: skip  # fmt: skip
 Finding = tuple[str, bool, str]
+"""What was checked, whether it is well, and what was found."""
 
 
-def examine(manifest: Path, *, as_json: bool) -> int:
-    """Print what was found; exit code 0 when all is well, 1 otherwise."""
+@app.command(epilog=example("cinelake doctor", "cinelake doctor -m pipeline.yaml --json"))
+def doctor(manifest: ManifestOption = HERE, json: JsonOption = False) -> None:
+    """Check this machine and the manifest: ffmpeg, engine, weights, lake, disk."""
     findings = [*_machine(), *_manifest(manifest)]
-    if as_json:
-        print_json({"checks": [{"check": name, "ok": ok, "found": found} for name, ok, found in findings]})
+    bad = sum(not ok for _, ok, _ in findings)
+    if json:
+        print_json({"checks": [{"check": name, "ok": ok, "found": fact} for name, ok, fact in findings]})
     else:
-        table(["", "check", "found"], [["ok" if ok else "!!", name, found] for name, ok, found in findings])
-        bad = sum(not ok for _, ok, _ in findings)
+        table(["", "check", "found"], [["ok" if ok else "!!", name, fact] for name, ok, fact in findings])
         out.print("\nall is well" if not bad else f"\n{bad} to look at")
-    return int(any(not ok for _, ok, _ in findings))
+    finish(int(bad > 0))
 
 
 def _machine() -> Iterator[Finding]:
@@ -97,10 +104,10 @@ def _staging(manifest: Path) -> str:
 
 def _writable(folder: Path) -> Path:
     """The folder, or the nearest one above that is there. Raises `CinelakeError` when it cannot be written."""
-    there = next(place for place in [folder, *folder.parents] if place.exists())
-    if not os.access(there, os.W_OK):
-        raise CinelakeError(f"{there} cannot be written")
-    return there
+    nearest = next(place for place in [folder, *folder.parents] if place.exists())
+    if not os.access(nearest, os.W_OK):
+        raise CinelakeError(f"{nearest} cannot be written")
+    return nearest
 
 
 def _checked(name: str, look: Callable[[], str]) -> Finding:

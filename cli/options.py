@@ -21,6 +21,25 @@ ManifestOption = Annotated[
 MovieOption = Annotated[list[str] | None, typer.Option("--movie", help="Only this film (repeat for more).")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
+SelectOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-s",
+        "--select",
+        help="Tables, as in dbt: [cyan]faces[/], [cyan]+faces[/], [cyan]shots+[/], [cyan]state:failed[/].",
+    ),
+]
+FilmsFromOption = Annotated[
+    Path | None, typer.Option("--films-from", help="Only films that this file names, one a line, by id or file name.")
+]
+SinceOption = Annotated[
+    str | None,
+    typer.Option("--since", help="Only films that arrived since this day or time (their files' change time: ctime)."),
+]
+FailedOption = Annotated[bool, typer.Option("--failed", help="Try again what is known to be bad.")]
+StrictOption = Annotated[bool, typer.Option("--strict", help="Exit 1 for known failures too.")]
+VectorsOption = Annotated[str, typer.Option(help="The table of vectors.")]
+
 Values = list[str] | None
 """An option that may be given several times."""
 
@@ -42,7 +61,7 @@ def finish(code: int) -> None:
 
 @dataclass(frozen=True)
 class Films:
-    """What a plan or run is asked for: tables, films by id, by file or by arrival, known failures too."""
+    """What a plan or run is limited to: tables, films by id, by file or by arrival; failed: known failures too."""
 
     select: Sequence[str] = ()
     movies: Sequence[str] = ()
@@ -51,7 +70,7 @@ class Films:
     failed: bool = False
 
     def planned(self, manifest: Manifest) -> Planning:
-        """The part of the manifest's plan that is asked for. Raises `UsageError`, `UnknownName`."""
+        """The part of the manifest's plan for them. Raises `UsageError`, `UnknownName`."""
         from cinelake.plan.build import plan_manifest
         from cinelake.plan.scope import chosen, parse_since
 

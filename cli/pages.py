@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import typer
-
+from cinelake.lake.cells import Lake
 from cinelake.manifest.document import manifest_schema
-from cli.dictionary import all_contracts, as_markdown
-from cli.main import app
-from cli.questions import questions_page
+from cinelake.query.questions import Question, known_questions
+from cinelake.query.views import ask, open_query
+from cli.docs import all_contracts, as_markdown
+from cli.main import COMMANDS, load_command
 
 DOCS = Path(__file__).parents[1] / "docs"
+
+QUESTIONS_HEAD = """# Worked questions
+
+Twenty questions and their SQL, generated from `cinelake/query/questions/`; each is asked of a drawn lake in the tests.
+`cinelake questions` lists them, `cinelake query --question pace` asks one, `--set film=ID` sets a variable of it. In
+the plain DuckDB shell: `cinelake views -o views.sql`, `duckdb -init views.sql`, `SET VARIABLE film = 'ID'`, and the
+SQL; in Python: `cinelake.open("lake").sql(...)`.
+"""
 
 
 def pages() -> dict[str, str]:
@@ -30,14 +40,12 @@ def pages() -> dict[str, str]:
 
 def commands_page() -> str:
     """Every command with its arguments, options and examples."""
-    group: Any = typer.main.get_command(app)
     parts = ["# Commands\n\nGenerated from the code. `-m FILE` names the manifest (`pipeline.yaml` by default).\n"]
-    context = typer.Context(group, info_name="cinelake")
-    for name in sorted(group.list_commands(context)):
-        command = group.get_command(context, name)
+    for name in sorted(COMMANDS):
+        command = load_command(name)
         parts.append(_command_text(name, command))
-        for below, found in getattr(command, "commands", {}).items():
-            parts.append(_command_text(f"{name} {below}", found))
+        for below, subcommand in getattr(command, "commands", {}).items():
+            parts.append(_command_text(f"{name} {below}", subcommand))
     return "".join(parts)
 
 
@@ -95,6 +103,27 @@ def _spelling(parameter: object) -> str:
 
 def _plain(text: str) -> str:
     return re.sub(r"\[/?(?:dim|cyan|bold)?\]", "", text)
+
+
+def questions_page() -> str:
+    """The page of the docs: each question with its SQL and the columns of its answer."""
+    with tempfile.TemporaryDirectory() as folder:
+        connection = open_query(Lake(folder), all_contracts())
+        parts = [QUESTIONS_HEAD]
+        for question in known_questions().values():
+            shape = ask(connection, f"DESCRIBE {question.sql}").to_pylist()
+            parts.append(_question_text(question, [(column["column_name"], column["column_type"]) for column in shape]))
+    return "".join(parts)
+
+
+def _question_text(question: Question, shape: Sequence[tuple[str, str]]) -> str:
+    reads = ", ".join(f"`{name}`" for name in question.tables(all_contracts()))
+    may_set = "".join(f" Set `{name}`: {about}." for name, about in question.variables.items())
+    columns = ", ".join(f"`{name}` {kind}" for name, kind in shape)
+    return (
+        f"\n## {question.name}\n\n{question.asks} Reads {reads}.{may_set}\n\n"
+        f"```sql\n{question.sql}\n```\n\nAnswers {columns}.\n"
+    )
 
 
 def main() -> None:

@@ -1,21 +1,27 @@
-"""`cinelake supercut`: the options; what it does is in `cli.supercut_work`."""
+"""`cinelake supercut`: cuts the spans of a film that carry something."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from cli.options import HERE, JsonOption, ManifestOption, Values, example, finish, several
+from cinelake.manifest.document import load_manifest
+from cli.options import HERE, JsonOption, ManifestOption, Values, example, several
+from cli.screen import duration, out, print_json, table
+from export.film_supercut import Selection, make_supercut
 
-EPILOG = example(
-    'cinelake supercut my_film --tags "chase,explosion" -o out.mp4',
-    "cinelake supercut my_film --character tom --affect 'arousal>0.5' --max-length 90 --order relevance -o tom.mp4",
-    "cinelake supercut my_film --scenes 3,5 --dry-run",
+app = typer.Typer(add_completion=False)
+
+
+@app.command(
+    epilog=example(
+        'cinelake supercut my_film --tags "chase,explosion" -o out.mp4',
+        "cinelake supercut my_film --character tom --affect 'arousal>0.5' --max-length 90 --order relevance -o tom.mp4",
+        "cinelake supercut my_film --scenes 3,5 --dry-run",
+    )
 )
-
-
 def supercut(
     film: Annotated[str, typer.Argument(help="The film's movie_id.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="mp4, m4v, mov or mkv.")] = None,
@@ -42,9 +48,7 @@ def supercut(
     same time (or one of them, with --either). Beside the output come an edit decision list (.edl) and an
     OpenTimelineIO file (.otio). With --copy pictures are not encoded anew; sound always is.
     """
-    from cli.supercut_work import Wish, make_supercut
-
-    wish = Wish(
+    selection = Selection(
         film=film,
         output=output,
         tags=several(tags),
@@ -62,4 +66,27 @@ def supercut(
         force=force,
         dry_run=dry_run,
     )
-    finish(make_supercut(manifest, wish, as_json=json))
+    made = make_supercut(load_manifest(manifest), selection)
+    if json:
+        print_json(made)
+    else:
+        _print(made)
+
+
+def _print(made: dict[str, Any]) -> None:
+    rows = [
+        [
+            f"{s['start_s']:.3f}",
+            f"{s['end_s']:.3f}",
+            s["end_frame"] - s["start_frame"],
+            f"{s['relevance']:.3f}",
+            s["what"],
+        ]
+        for s in made["spans"]
+    ]
+    table(["from (s)", "to (s)", "frames", "relevance", "what"], rows)
+    total = f"{len(rows)} spans, {made['frames']} frames, {duration(made['seconds'])}"
+    done = (
+        "nothing was written (--dry-run)" if "edl" not in made else f"{made['output']}, {made['edl']}, {made['otio']}"
+    )
+    out.print(f"{total}: {done}", markup=False)

@@ -11,7 +11,8 @@ import typer
 import yaml
 
 from cinelake.manifest.document import load_manifest
-from cli.main import app
+from cli.main import COMMANDS as LINES
+from cli.main import app, load_command
 from cli.pages import DOCS, pages
 
 ROOT = Path(__file__).parents[1]
@@ -19,7 +20,7 @@ WRITTEN = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md
 
 GROUP = typer.main.get_command(app)
 CONTEXT = typer.Context(GROUP, info_name="cinelake")
-COMMANDS = {name: GROUP.get_command(CONTEXT, name) for name in GROUP.list_commands(CONTEXT)}
+COMMANDS = {name: load_command(name) for name in GROUP.list_commands(CONTEXT)}
 
 
 def shown_commands() -> list[tuple[str, str]]:
@@ -55,9 +56,14 @@ def test_a_command_has_a_sentence_and_examples(name):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_of_commands_says_of_one_what_its_own_help_begins_with(name):
+    assert LINES[name] == " ".join(COMMANDS[name].help.partition("\n\n")[0].split())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_says_what_it_does(name):
     silent = [p.name for p in COMMANDS[name].params if p.opts[0].startswith("-") and not getattr(p, "help", "")]
-    assert not silent, f"options of `cinelake {name}` without a help text in cli/main.py: {silent}"
+    assert not silent, f"options of `cinelake {name}` without a help text in cli/{name}.py: {silent}"
 
 
 @pytest.mark.parametrize(("file", "line"), shown_commands())

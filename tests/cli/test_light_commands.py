@@ -7,6 +7,8 @@ import sys
 import pytest
 from end_to_end._command import ROOT, environment
 
+from cli.main import COMMANDS
+
 NO_HELP_NEEDS = {"tensorflow", "prefect", "mlflow", "pyarrow", "duckdb"}
 NO_PLAN_NEEDS = {"tensorflow", "keras", "prefect", "mlflow", "insightface", "onnxruntime", "cv2", "dlib", "av"}
 
@@ -18,7 +20,7 @@ try:
     runpy.run_module("cli.main", run_name="__main__")
 except SystemExit as end:
     assert not end.code, end.code
-print(json.dumps([started, sorted({name.split(".")[0] for name in sys.modules})]), file=sys.stderr)
+print(json.dumps([started, sorted(sys.modules)]), file=sys.stderr)
 """.replace("WATCHED", '("subprocess.Popen", "os.posix_spawn", "os.fork", "os.exec", "os.system", "socket.connect")')
 
 
@@ -35,6 +37,12 @@ def run_watched(*words: str) -> tuple[list[str], set[str]]:
 def test_help_imports_nothing_heavy():
     _, imported = run_watched("--help")
     assert not imported & NO_HELP_NEEDS
+
+
+@pytest.mark.parametrize("words", [("--help",), ("plan", "--help")])
+def test_help_imports_the_modules_of_no_other_command(words):
+    _, imported = run_watched(*words)
+    assert {name for name in COMMANDS if f"cli.{name}" in imported} == set(words) - {"--help"}
 
 
 @pytest.mark.parametrize("words", [("--why",), ("--estimate",), ("--json",)])

@@ -1,0 +1,95 @@
+"""Answers of queries and labels: rows written as a table, CSV, JSON or Parquet."""
+
+from __future__ import annotations
+
+import base64
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+
+from cinelake.errors import UsageError
+from cinelake.manifest.document import Manifest
+from cinelake.query.views import shown_value
+from cinelake.spec.contract import Contract
+from cinelake.storage.atomic import written_whole
+from cli.screen import err, table
+
+FORMATS = ("table", "csv", "json", "parquet")
+SHOWN_ROWS = 500
+
+
+def manifest_contracts(loaded: Manifest) -> dict[str, Contract]:
+    """Table → contract of the manifest's tasks."""
+    return {name: entry.spec.contract for name, entry in loaded.tasks.items()}
+
+
+def write_answer(rows: pa.Table, form: str, output: Path | None) -> None:
+    """Write rows in one of `FORMATS`, to standard output or a file. Raises `UsageError` when it cannot be written."""
+    writer = {"table": _as_table, "csv": _as_csv, "json": _as_json, "parquet": _as_parquet}[form]
+    try:
+        writer(rows, output)
+    except BrokenPipeError:
+        raise  # whoever reads standard output has seen enough
+    except OSError as error:
+        raise UsageError(f"{output or 'standard output'} cannot be written: {error.strerror or error}") from error
+
+
+def _as_table(rows: pa.Table, output: Path | None) -> None:
+    shown = rows if output else rows.slice(0, SHOWN_ROWS)
+    with open_sink(output) as sink:
+        texts = [[shown_value(value) for value in row] for row in _rows(shown)]
+        table(rows.column_names, texts, file=sink if output else None)
+    if shown.num_rows < rows.num_rows:
+        err.print(f"… and {rows.num_rows - SHOWN_ROWS} more rows (`--format csv` gives all)")
+
+
+def _rows(rows: pa.Table) -> Iterator[tuple[Any, ...]]:
+    """The rows as values in the columns' order (two columns may have one name)."""
+    for batch in rows.to_batches():
+        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+
+
+def _as_csv(rows: pa.Table, output: Path | None) -> None:
+    import csv
+
+    with open_sink(output) as sink:
+        writer = csv.writer(sink)
+        writer.writerow(rows.column_names)
+        for row in _rows(rows):
+            writer.writerow(["" if value is None else _plain(value) for value in row])
+
+
+def _as_json(rows: pa.Table, output: Path | None) -> None:
+    import json
+
+    with open_sink(output) as sink:
+        names = rows.column_names
+        objects = [dict(zip(names, map(_plain, row), strict=True)) for row in _rows(rows)]
+        sink.write(json.dumps(objects, ensure_ascii=False, default=str, indent=1) + "\n")
+
+
+def _as_parquet(rows: pa.Table, output: Path | None) -> None:
+    import pyarrow.parquet as pq
+
+    with open_sink(output, binary=True) as sink, pa.PythonFile(sink, "w") as file:
+        pq.write_table(rows, file)
+
+
+def _plain(value: Any) -> Any:
+    """A value that CSV and JSON can hold; bytes as base64."""
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else value
+
+
+@contextmanager
+def open_sink(output: Path | None, *, binary: bool = False) -> Iterator[IO[Any]]:
+    """Standard output, or a file that appears whole or not at all."""
+    if output is None:
+        yield sys.stdout.buffer if binary else sys.stdout
+        return
+    form: dict[str, Any] = {"mode": "wb"} if binary else {"mode": "w", "encoding": "utf-8", "newline": ""}
+    with written_whole(output) as unfinished, unfinished.open(**form) as file:
+        yield file

@@ -1,0 +1,73 @@
+"""`cinelake evaluate`: scores a version of a model on held-out films, other labels or people's ratings."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cinelake.errors import UsageError
+from cinelake.learning.evaluation import Evaluation, evaluate_version
+from cinelake.learning.evaluation import as_json as evaluation_json
+from cinelake.learning.opinions import judged_by_people
+from cinelake.manifest.document import Manifest, load_manifest
+from cli.options import HERE, JsonOption, ManifestOption, example
+from cli.scores import number, print_left_out, print_opinions, print_scores
+from cli.screen import err, out, print_json, table
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(
+    epilog=example(
+        "cinelake evaluate scenes",
+        "cinelake evaluate scenes --version 2 --on scenes_checked",
+        "cinelake evaluate tags --on ratings",
+    )
+)
+def evaluate(
+    name: Annotated[str, typer.Argument(help="The model.", metavar="NAME")],
+    version: Annotated[str, typer.Option(help="A version's number, or `champion`.")] = "champion",
+    on: Annotated[
+        str | None, typer.Option("--on", help="Another label set; or [cyan]ratings[/] of a model's table.")
+    ] = None,
+    manifest: ManifestOption = HERE,
+    json: JsonOption = False,
+) -> None:
+    """Score any version of a model on any labels, beside the trivial baseline."""
+    loaded = load_manifest(manifest)
+    if on is not None and on in loaded.model(name).spec.opinions:
+        _evaluate_by_people(loaded, name, version, on, as_json=json)
+        return
+    with err.status(f"scoring {name}"):
+        evaluation = evaluate_version(loaded, name, version, on)
+    if json:
+        print_json(evaluation_json(evaluation))
+    else:
+        print_evaluation(evaluation)
+
+
+def _evaluate_by_people(manifest: Manifest, name: str, version: str, kind: str, *, as_json: bool) -> None:
+    if version != "champion":
+        raise UsageError(
+            f"{kind} judge the table in the lake, which `cinelake run` makes by the champion: no --version"
+        )
+    opinions = judged_by_people(manifest, name, kind)
+    if as_json:
+        print_json(opinions.to_json())
+    else:
+        print_opinions(opinions)
+
+
+def print_evaluation(evaluation: Evaluation) -> None:
+    """Scores beside the baseline's, film by film too."""
+    metric = evaluation.metric
+    candidate = f"{evaluation.model} {evaluation.version}"
+    print_scores({candidate: evaluation.scores, "baseline": evaluation.baseline}, metric)
+    out.print(
+        f"{metric} {evaluation.interval}; beyond the baseline {evaluation.gain} (95% of draws of films)", markup=False
+    )
+    table(("film", metric), [(film, number(scores.get(metric))) for film, scores in evaluation.by_film.items()])
+    print_left_out(evaluation.left_out)
+    if evaluation.warning:
+        out.print(f"[yellow]{evaluation.warning}[/]")

@@ -1,0 +1,94 @@
+"""`cinelake export`: what the tables and models say, in forms that others read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cinelake.manifest.document import load_manifest
+from cli.options import HERE, JsonOption, ManifestOption, example
+from cli.screen import out, print_json
+from export.film_files import check_form, export_film
+from importers.eluv.work import write_predictions
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Write what the tables say in forms that others read.",
+    epilog=example(
+        "cinelake export film sintel_trailer --as edl --of shots", "cinelake export eluv --model scenes -o predictions"
+    ),
+)
+
+
+@app.callback()
+def _group() -> None:
+    """Write what the tables say in forms that others read."""
+
+
+@app.command(
+    epilog=example(
+        "cinelake export film sintel_trailer --as edl --of shots -o shots.edl",
+        "cinelake export film sintel_trailer --as fcpxml --of tag_shots",
+        "cinelake export film sintel_trailer --as vtt-chapters --of scenes",
+        "cinelake export film sintel_trailer --as vtt-thumbnails --of frames",
+        "cinelake export film sintel_trailer --as csv --of faces",
+    )
+)
+def film(
+    movie_id: Annotated[str, typer.Argument(help="The film.")],
+    form: Annotated[str, typer.Option("--as", help="edl, otio, fcpxml, vtt-chapters, vtt-thumbnails or csv.")],
+    table: Annotated[str, typer.Option("--of", help="The table: shots, scenes, beats, tag_shots …")] = "shots",
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="The file; by default FILM_TABLE here.")] = None,
+    manifest: ManifestOption = HERE,
+    timecode: Annotated[str, typer.Option(help="auto, drop or non-drop: frame numbers at 29.97 and 59.94.")] = "auto",
+    markers: Annotated[
+        bool, typer.Option("--markers", help="Markers on the whole film; so are, in any case, spans that overlap.")
+    ] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="CSV: leave text that a sheet would take for a formula.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Write a film's table for editing programs (EDL, OpenTimelineIO, FCPXML), players (WebVTT) or sheets (CSV)."""
+    check_form(form, timecode)
+    written = export_film(
+        load_manifest(manifest),
+        movie_id,
+        form,
+        table,
+        output,
+        timecode=timecode,
+        markers=markers,
+        raw=raw,
+        force=force,
+    )
+    if json:
+        print_json(written)
+    else:
+        counts = [f"{written[name]} {name}" for name in ("rows", "spans", "pictures", "strips") if name in written]
+        out.print(f"{written['output']}: {', '.join(counts)}", markup=False)
+
+
+@app.command(epilog=example("cinelake export eluv --model scenes -o predictions"))
+def eluv(
+    model: Annotated[str, typer.Option(help="The model, as in section `models`.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="A folder: one `tt….pkl` for each film.")],
+    manifest: ManifestOption = HERE,
+    table: Annotated[str, typer.Option(help="The table of the films' features.")] = "shot_features_eluv",
+    version: Annotated[str, typer.Option(help="A version's number, or `champion`.")] = "champion",
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Predict the scenes of all imported films, in the form of the eluv.io challenge.
+
+    Each file is a pickle of a dict of plain NumPy arrays: scene_transition_boundary_prediction (one less than shots),
+    shot_end_frame, imdb_id, and scene_transition_boundary_ground_truth where labels tell it.
+    """
+    written = write_predictions(load_manifest(manifest), model, output, table=table, version=version, force=force)
+    if json:
+        print_json(written)
+    else:
+        films = len(written["files"])
+        out.print(f"{films} films' predictions by {model} version {written['version']} in {output}", markup=False)

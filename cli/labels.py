@@ -1,0 +1,206 @@
+"""`cinelake labels`: people's labels in, listed, shown and out again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cinelake.errors import UnknownName
+from cinelake.labels.store import label_kinds, label_sets, label_versions, stored_labels
+from cinelake.manifest.document import load_manifest
+from cli.answers import write_answer
+from cli.label_import import ImportRequest, import_files, version_data
+from cli.options import HERE, JsonOption, ManifestOption, example
+from cli.screen import out, print_json
+from cli.screen import table as print_table
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Import, list, show and export people's labels.",
+    epilog=example(
+        "cinelake labels import scenes.csv --model scenes", "cinelake labels list", "cinelake labels show scenes"
+    ),
+)
+
+SetArgument = Annotated[str, typer.Argument(help="The set: a model's name, unless another was given.", metavar="NAME")]
+KindOption = Annotated[
+    str, typer.Option("--kind", help="A further kind of labels that the model takes, as in [cyan]ratings[/].")
+]
+VersionOption = Annotated[
+    int | None, typer.Option("--version", min=1, help="One import, by its number; else what counts.")
+]
+
+
+@app.command(
+    "import",
+    epilog=example(
+        "cinelake labels import scenes.csv --model scenes --annotator maria",
+        "cinelake labels import ratings.csv --model tags --kind ratings",
+        "cinelake labels import pictures/ --model tags --source-pattern '/(\\w+)-shot'",
+        "cinelake labels import mapping.csv --model characters --rate 1 --movie cartoon --classes 0=nobody,1=tom",
+        "cinelake labels import --clips scenes/ --model beats --dry-run",
+    ),
+)
+def import_(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="CSV or Parquet files (one with a column `patch` holds faces), or a folder with one folder of images "
+            "for each class."
+        ),
+    ] = None,
+    model: Annotated[
+        str, typer.Option("--model", help="The model whose labels these are: one of the manifest's, or a kind.")
+    ] = "",
+    into: Annotated[str, typer.Option("--set", help="The set to put them into, instead of the model's own.")] = "",
+    kind: KindOption = "",
+    annotator: Annotated[str, typer.Option("--annotator", help="Who labelled; by default who is logged in.")] = "",
+    clips: Annotated[
+        Path | None, typer.Option("--clips", help="A folder with one folder of the catalogue's films for each class.")
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option("--rate", help="Image_ID,Class files: pictures a second; the number in the name gives the time."),
+    ] = None,
+    movie: Annotated[str, typer.Option("--movie", help="With --rate: the film that the pictures are of.")] = "",
+    classes: Annotated[
+        str,
+        typer.Option("--classes", help="With --rate: what classes in the file mean, as in [cyan]0=nobody,1=tom[/]."),
+    ] = "",
+    source_pattern: Annotated[
+        str,
+        typer.Option(
+            "--source-pattern",
+            help="Images: a regular expression on `class/name` whose first group is the image's source; by default "
+            "what stands before the last number of the name.",
+        ),
+    ] = "",
+    ignore_extra_columns: Annotated[
+        bool, typer.Option("--ignore-extra-columns", help="Leave columns aside that these labels do not have.")
+    ] = False,
+    before_run: Annotated[
+        bool, typer.Option("--before-run", help="Take films of the catalogue that are not in the lake yet, unchecked.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything and write nothing.")] = False,
+    table: Annotated[
+        str, typer.Option(help="Films of eluv.io (tt*.pkl): the table of their features, [cyan]shot_features_eluv[/].")
+    ] = "",
+    manifest: ManifestOption = HERE,
+    json: JsonOption = False,
+) -> None:
+    """Check labels against the model's contract and the films, and keep them as a new version.
+
+    All problems are told at once, and then nothing is imported. Of each film the newest version that holds it counts.
+    """
+    request = ImportRequest(
+        files=tuple(files or ()),
+        model=model,
+        into=into,
+        kind=kind,
+        annotator=annotator,
+        clips=clips,
+        rate=rate,
+        movie=movie,
+        classes=classes,
+        source_pattern=source_pattern,
+        ignore_extra_columns=ignore_extra_columns,
+        before_run=before_run,
+        dry_run=dry_run,
+        table=table,
+    )
+    import_files(manifest, request, as_json=json)
+
+
+@app.command("list", epilog=example("cinelake labels list", "cinelake labels list scenes --json"))
+def list_(
+    name: Annotated[
+        str, typer.Argument(help="Only this set, with each of its versions.", metavar="NAME", show_default=False)
+    ] = "",
+    manifest: ManifestOption = HERE,
+    json: JsonOption = False,
+) -> None:
+    """List the sets of labels, or the versions of one: who labelled what, from which file, when."""
+    root = Path(load_manifest(manifest).labels)
+    if name:
+        _list_versions(root, name, as_json=json)
+    else:
+        _list_sets(root, as_json=json)
+
+
+def _list_sets(root: Path, *, as_json: bool) -> None:
+    """All sets and kinds, with what counts in them."""
+    sets = [_set_data(root, name, kind) for name in label_sets(root) for kind in label_kinds(root, name)]
+    if as_json:
+        print_json({"labels": sets})
+    elif not sets:
+        out.print("There are no labels yet: import some with `cinelake labels import FILE --model NAME`.")
+    else:
+        print_table(list(sets[0]), [list(row.values()) for row in sets])
+
+
+def _set_data(root: Path, name: str, kind: str) -> dict[str, Any]:
+    versions = label_versions(root, name, kind)
+    newest = {film: version.number for version in versions for film in version.films}
+    return {
+        "set": name,
+        "kind": kind,
+        "films": len(newest),
+        "rows": len(stored_labels(root, name, kind)),
+        "versions": len(versions),
+        "annotators": ", ".join(sorted({version.annotator for version in versions})),
+        "newest": versions[-1].at.isoformat(timespec="seconds"),
+    }
+
+
+def _list_versions(root: Path, name: str, *, as_json: bool) -> None:
+    """All versions of one set, of every kind."""
+    if name not in label_sets(root):
+        raise UnknownName("set of labels", name, label_sets(root))
+    rows = [
+        {"kind": kind, **version_data(version)}
+        for kind in label_kinds(root, name)
+        for version in label_versions(root, name, kind)
+    ]
+    if as_json:
+        print_json({"set": name, "versions": rows})
+    else:
+        shown = [{**row, "films": len(row["films"]), "source_digest": row["source_digest"][:12]} for row in rows]
+        print_table(list(shown[0]), [list(row.values()) for row in shown])
+
+
+@app.command(epilog=example("cinelake labels show scenes", "cinelake labels show tags --kind ratings --version 2"))
+def show(
+    name: SetArgument,
+    kind: KindOption = "",
+    version: VersionOption = None,
+    manifest: ManifestOption = HERE,
+    json: JsonOption = False,
+) -> None:
+    """Show the labels that count, or those of one version."""
+    rows = stored_labels(Path(load_manifest(manifest).labels), name, kind, version)
+    if json:
+        print_json({"set": name, "kind": kind, "version": version, "labels": rows.to_pylist()})
+    else:
+        write_answer(rows, "table", None)
+
+
+@app.command(
+    epilog=example(
+        "cinelake labels export scenes > scenes.csv", "cinelake labels export scenes --format parquet -o scenes.parquet"
+    )
+)
+def export(
+    name: SetArgument,
+    kind: KindOption = "",
+    version: VersionOption = None,
+    format: Annotated[str, typer.Option("-f", "--format", help="csv or parquet.")] = "csv",
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write to a file instead.")] = None,
+    manifest: ManifestOption = HERE,
+) -> None:
+    """Write the labels that count, or those of one version, as they can be imported again."""
+    if format not in ("csv", "parquet"):
+        raise UnknownName("format", format, ("csv", "parquet"))
+    write_answer(stored_labels(Path(load_manifest(manifest).labels), name, kind, version), format, output)

@@ -1,0 +1,92 @@
+"""`cinelake models`: versions listed, promoted by hand, rolled back, fetched again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cinelake.learning import versions
+from cinelake.manifest.document import load_manifest
+from cli.options import HERE, JsonOption, ManifestOption, example
+from cli.screen import out, print_json, table, warn
+from flows.events import champion_changed
+
+app = typer.Typer(
+    add_completion=False,
+    invoke_without_command=True,
+    help="List models with their scores; choose the champion by hand.",
+    epilog=example("cinelake models", "cinelake models --json", "cinelake models promote scenes 3"),
+)
+
+NameArgument = Annotated[str, typer.Argument(help="The model.", metavar="NAME")]
+
+
+@app.callback()
+def models(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Option("--model", help="Only this model.")] = None,
+    manifest: ManifestOption = HERE,
+    json: JsonOption = False,
+) -> None:
+    """List models: versions, scores beside baselines, who is champion."""
+    if context.invoked_subcommand is None:
+        _list(manifest, name, as_json=json)
+
+
+def _list(manifest: Path, name: str | None, *, as_json: bool) -> None:
+    rows = versions.list_versions(load_manifest(manifest), name)
+    if as_json:
+        print_json({"models": rows})
+    elif not rows:
+        out.print("no models yet: `cinelake train NAME` makes the first")
+    else:
+        table(
+            ("model", "version", "champion", "scores", "baseline", "made"),
+            [
+                (
+                    row["name"],
+                    row["version"],
+                    ("champion" if row["champion"] else "")
+                    + ("" if row["champion"] == row["in_lake"] else " (lake differs)"),
+                    _scores_line(row["metrics"]),
+                    _scores_line(row["baseline"]),
+                    row["created"],
+                )
+                for row in rows
+            ],
+        )
+
+
+def _scores_line(scores: Mapping[str, float]) -> str:
+    return " ".join(f"{name} {value:.3f}" for name, value in list(scores.items())[:4])
+
+
+@app.command(epilog=example("cinelake models promote scenes 3"))
+def promote(
+    name: NameArgument,
+    version: Annotated[int, typer.Argument(help="Its version.", min=1)],
+    manifest: ManifestOption = HERE,
+) -> None:
+    """Make a version the champion, whatever the gate said."""
+    loaded = load_manifest(manifest)
+    versions.promote(loaded, name, version)
+    out.print(f"{name} {version} is champion: `cinelake plan --why` shows the tables that this makes stale")
+    champion_changed(loaded, name, version, warn)
+
+
+@app.command(epilog=example("cinelake models rollback scenes"))
+def rollback(name: NameArgument, manifest: ManifestOption = HERE) -> None:
+    """Make the champion before the present one champion again."""
+    loaded = load_manifest(manifest)
+    number = versions.rollback(loaded, name)
+    out.print(f"{name} {number} is champion again: `cinelake plan --why` shows the tables that this makes stale")
+    champion_changed(loaded, name, number, warn)
+
+
+@app.command(epilog=example("cinelake models restore scenes"))
+def restore(name: NameArgument, manifest: ManifestOption = HERE) -> None:
+    """Fetch the champion's files from MLflow into the lake again."""
+    out.print(f"{name} {versions.restore(load_manifest(manifest), name)} is in the lake again")

@@ -1,0 +1,196 @@
+"""`cinelake plan`: what a run would do, and why."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cinelake.catalogue.films import duplicates
+from cinelake.errors import UsageError
+from cinelake.manifest.document import load_manifest
+from cinelake.plan.build import Planning
+from cinelake.plan.forecast.estimate import Estimate
+from cinelake.plan.forecast.estimate import estimate as estimate_cost
+from cinelake.plan.plan import STATES, Plan
+from cli.options import (
+    HERE,
+    FailedOption,
+    Films,
+    FilmsFromOption,
+    JsonOption,
+    ManifestOption,
+    MovieOption,
+    SelectOption,
+    SinceOption,
+    example,
+)
+from cli.screen import duration, out, print_json, state, table
+from cli.simulation import Simulation, print_simulation, simulation_json
+
+app = typer.Typer(add_completion=False)
+
+SHOWN_ROWS = 200
+"""How many cells `--why` lists on a screen; `--json` lists all."""
+SIMULATE = (
+    "Simulate the run on a cluster, from measured costs, as in [cyan]nodes=64,cpus=16,gpus=1[/]. More settings: "
+    "decoders (nodes without GPUs, 128x32), store_gbit (of each node), gpu_speedup (over a processor), engine, "
+    "driver_ms (per film), window, film_minutes (scales costs), price and decoder_price (per hour), seed."
+)
+
+
+@app.command(
+    epilog=example(
+        "cinelake plan",
+        "cinelake plan --why -s +faces",
+        "cinelake plan --estimate",
+        "cinelake plan --estimate --simulate nodes=2,cpus=8",
+        "cinelake plan --estimate --simulate nodes=64,cpus=16,gpus=1,decoders=128x32,gpu_speedup=20 --films 1000000",
+    )
+)
+def plan(
+    manifest: ManifestOption = HERE,
+    select: SelectOption = None,
+    movie: MovieOption = None,
+    failed: FailedOption = False,
+    films_from: FilmsFromOption = None,
+    since: SinceOption = None,
+    why: Annotated[bool, typer.Option("--why", help="List every cell that would run, with its reason.")] = False,
+    estimate: Annotated[bool, typer.Option("--estimate", help="Predict the time from earlier runs.")] = False,
+    simulate: Annotated[str | None, typer.Option("--simulate", help=SIMULATE, metavar="CLUSTER")] = None,
+    films: Annotated[
+        int | None,
+        typer.Option(
+            "--films", help="Simulate so many films like those of the lake (or of --movie), all tables.", min=1
+        ),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Say what a run would do, and why; nothing runs."""
+    if simulate is None and films is not None:
+        raise UsageError("--films is of a simulation: it wants --simulate nodes=…")
+    selected = Films(select or [], movie or [], films_from, since, failed=failed)
+    simulation = None if simulate is None else Simulation(simulate, films)
+    show_plan(manifest, selected, why=why, with_estimate=estimate, simulation=simulation, as_json=json)
+
+
+def show_plan(
+    manifest: Path,
+    films: Films,
+    *,
+    why: bool = False,
+    with_estimate: bool = False,
+    simulation: Simulation | None = None,
+    as_json: bool = False,
+) -> None:
+    """Print the plan of these films."""
+    planning = films.planned(load_manifest(manifest))
+    predicted = _estimate(planning) if with_estimate else None
+    forecast = simulation.forecast(planning) if simulation else None
+    if as_json:
+        simulated = {"simulation": simulation_json(forecast)} if forecast else {}
+        print_json({**plan_json(planning, predicted), **simulated})
+        return
+    print_counts(planning.plan)
+    if why:
+        _print_reasons(planning.plan)
+    print_problems(planning)
+    if predicted:
+        _print_estimate(predicted)
+    if forecast:
+        print_simulation(forecast)
+    _print_verdict(planning)
+
+
+def _estimate(planning: Planning) -> Estimate:
+    sizes = {film.movie_id: film.look().size for film in planning.catalogue.films}
+    workers = planning.manifest.engine.workers or len(os.sched_getaffinity(0))
+    return estimate_cost(planning.index, planning.plan.stale, sizes, workers)
+
+
+def plan_json(planning: Planning, predicted: Estimate | None = None) -> dict[str, Any]:
+    """A plan as plain data, with its estimate where there is one."""
+    cells = [
+        {"movie_id": cell.movie_id, "task": cell.table, "state": cell.state, "reason": cell.reason}
+        for cell in planning.plan.cells
+    ]
+    result: dict[str, Any] = {
+        "cells": cells,
+        "counts": planning.plan.counts(),
+        "orphans": list(planning.plan.orphans),
+        "problems": [
+            {"movie_id": problem.movie_id, "reason": problem.reason, "message": problem.message}
+            for problem in planning.catalogue.problems
+        ],
+    }
+    if predicted:
+        result["estimate"] = {
+            "wall_s": predicted.wall_s,
+            "by_table": predicted.by_table,
+            "unknown": list(predicted.unknown),
+            "workers": predicted.workers,
+        }
+    return result
+
+
+def print_counts(plan: Plan) -> None:
+    """Each table's cells by state, and why they are stale."""
+    counts: dict[str, Counter[str]] = {planned.name: Counter() for planned in plan.tables}
+    for cell in plan.cells:
+        counts[cell.table][cell.state] += 1
+    rows = [
+        [name, *(by_state[s] or "" for s in STATES), _reasons(plan, name)]
+        for name, by_state in counts.items()
+        if by_state
+    ]
+    table(["table", *STATES, "why"], rows)
+
+
+def _reasons(plan: Plan, name: str) -> str:
+    reasons = Counter(c.reason for c in plan.cells if c.table == name and c.state in ("stale", "blocked"))
+    shown = [f"{reason} ({count})" for reason, count in reasons.most_common(3)]
+    return ", ".join(shown) + (", …" if len(reasons) > 3 else "")
+
+
+def _print_reasons(plan: Plan) -> None:
+    cells = [cell for cell in plan.cells if cell.state != "fresh"]
+    if cells:
+        out.print()
+        rows = [[cell.movie_id, cell.table, state(cell.state), cell.reason] for cell in cells[:SHOWN_ROWS]]
+        table(["film", "table", "state", "reason"], rows)
+    if len(cells) > SHOWN_ROWS:
+        out.print(f"… and {len(cells) - SHOWN_ROWS} more (`--json` lists all)")
+
+
+def print_problems(planning: Planning) -> None:
+    """What is wrong with the catalogue's films, and which films left it."""
+    for problem in planning.catalogue.problems:
+        out.print(f"! {problem.movie_id}: {problem.message}", style="red", markup=False)
+    for same in duplicates(planning.catalogue.films, planning.whole.fingerprints):
+        out.print(f"! {same.message}", style="yellow", markup=False)
+    if planning.plan.orphans:
+        out.print(f"{len(planning.plan.orphans)} films left the catalogue: `cinelake gc` lists their tables")
+
+
+def _print_estimate(predicted: Estimate) -> None:
+    out.print()
+    table(["table", "predicted"], [[name, duration(s)] for name, s in predicted.by_table.items()])
+    out.print(f"about {duration(predicted.wall_s)} on {predicted.workers} workers, from earlier runs' recorded costs")
+    if predicted.unknown:
+        out.print(f"no run has recorded a cost yet of: {', '.join(predicted.unknown)}")
+
+
+def _print_verdict(planning: Planning) -> None:
+    stale, films = len(planning.plan.stale), len(planning.plan.by_film())
+    if not stale:
+        out.print("\nnothing to do: everything that can be made is fresh")
+    else:
+        out.print(f"\n{stale} cells of {films} films to make: `cinelake run`")
+
+
+def listed_films(planning: Planning) -> set[str]:
+    """The ids of all films that the catalogue lists, of those with problems too."""
+    return {film.movie_id for film in planning.catalogue.films} | {p.movie_id for p in planning.catalogue.problems}

@@ -1,0 +1,96 @@
+"""`cinelake query`: SQL over the lake, or a worked question, answered as a table, CSV, JSON or Parquet."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cinelake.client.lake_client import lake_contracts, open_lake
+from cinelake.errors import UnknownName, UsageError
+from cinelake.lake.cells import Lake
+from cinelake.manifest.document import Manifest, load_manifest
+from cinelake.plan.build import plan_manifest
+from cinelake.query.questions import find_question
+from cinelake.query.views import ask, cell_rows, open_query, quoted
+from cli.answers import FORMATS, manifest_contracts, write_answer
+from cli.docs import all_contracts
+from cli.options import HERE, ManifestOption, example
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(
+    epilog=example(
+        'cinelake query "select movie_id, count(*) shots from shots group by all"',
+        'cinelake query --format csv "select * from cells" > cells.csv',
+        "cinelake query --question films_like --set film=my_film",
+        'cinelake query --published latest "select * from shot_statistics"',
+    )
+)
+def query(
+    sql: Annotated[str | None, typer.Argument(help="One SELECT over the lake's tables.")] = None,
+    question: Annotated[str | None, typer.Option(help="A worked question instead: see `cinelake questions`.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="A variable of the question.", metavar="NAME=VALUE")
+    ] = None,
+    manifest: ManifestOption = HERE,
+    format: Annotated[str, typer.Option("-f", "--format", help="table, csv, json or parquet.")] = "table",
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write to a file instead.")] = None,
+    published: Annotated[
+        str | None, typer.Option("--published", help="Ask a published version: its number, or `latest`.")
+    ] = None,
+) -> None:
+    """Ask the lake in SQL (DuckDB); reads the lake, writes nothing."""
+    if (sql is None) == (question is None):
+        raise UsageError("one question is asked: in SQL, or a worked one with --question")
+    if question is not None:
+        ask_question(manifest, question, set_ or [], format, output)
+    else:
+        _ask_sql(manifest, str(sql), format, output, published)
+
+
+def _ask_sql(manifest: Path, sql: str, form: str, output: Path | None, published: str | None) -> None:
+    """Answer SQL over the lake, or over a published version of it."""
+    if form not in FORMATS:
+        raise UnknownName("format", form, FORMATS)
+    loaded = load_manifest(manifest)
+    if published:
+        write_answer(open_lake(loaded.lake.place, published).sql(sql).arrow(), form, output)
+        return
+    cells = _cells(loaded) if re.search(r"\bcells\b", sql, re.IGNORECASE) else []
+    write_answer(ask(open_query(Lake(loaded.lake.place), manifest_contracts(loaded), cells), sql), form, output)
+
+
+def _cells(loaded: Manifest) -> list[dict[str, Any]]:
+    """The rows of the view `cells`. They need a plan, so it is made only for SQL that names the view."""
+    planning = plan_manifest(loaded)
+    return list(cell_rows(planning.plan, planning.index))
+
+
+def ask_question(manifest: Path, name: str, settings: Sequence[str], form: str, output: Path | None) -> None:
+    """Answer one worked question from a manifest's lake. Raises `UsageError`, `UnknownName`."""
+    question, lake = find_question(name), Lake(load_manifest(manifest).lake.place)
+    values = dict(_setting(text) for text in settings)
+    question.check_variables(values)
+    contracts = lake_contracts(lake)
+    missing = [wanted for wanted in question.tables(all_contracts()) if wanted not in (*contracts, "failures")]
+    if missing:
+        raise UsageError(
+            f"question {name!r} reads {', '.join(missing)}, which no film has yet: name the tasks in the manifest and "
+            "`cinelake run`"
+        )
+    connection = open_query(lake, {wanted: contracts[wanted] for wanted in question.tables(contracts)})
+    for variable, value in values.items():
+        connection.execute(f"SET VARIABLE {variable} = {quoted(value)}")
+    write_answer(ask(connection, question.sql), form, output)
+
+
+def _setting(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"--set takes NAME=VALUE, as in film=sintel. Received: {text!r}")
+    return name.strip(), value

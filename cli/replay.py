@@ -1,0 +1,45 @@
+"""`cinelake replay`: whether a cell comes out the same again."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cinelake.manifest.document import load_manifest
+from cinelake.plan.build import plan_film
+from cinelake.plan.replay import Replay
+from cinelake.plan.replay import replay as replay_cell
+from cli.options import HERE, JsonOption, ManifestOption, example, finish
+from cli.screen import out, print_json, table
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(epilog=example("cinelake replay shots sintel_trailer", "cinelake replay tags sintel_trailer --json"))
+def replay(
+    table: str,
+    movie_id: str,
+    manifest: ManifestOption = HERE,
+    tolerance: Annotated[
+        float, typer.Option(help="The largest difference of numbers that is none, as on a GPU.", min=0)
+    ] = 0.0,
+    json: JsonOption = False,
+) -> None:
+    """Make a cell again beside the lake and compare: the same to the last bit, or how each column differs."""
+    comparison = replay_cell(plan_film(load_manifest(manifest), movie_id), table, movie_id)
+    if json:
+        print_json(comparison.to_json())
+    else:
+        _print(comparison, table, movie_id)
+    finish(int(not comparison.within(tolerance)))
+
+
+def _print(comparison: Replay, name: str, movie_id: str) -> None:
+    before, now = comparison.rows
+    if comparison.identical:
+        out.print(f"{name} of {movie_id} came out the same, to the last bit ({before} rows)", markup=False)
+        return
+    out.print(f"{name} of {movie_id} differs: {before} rows in the lake, {now} now", markup=False)
+    rows = [[d.column, d.rows, "" if d.largest is None else f"{d.largest:.3g}"] for d in comparison.differences]
+    table(["column", "rows that differ", "largest difference"], rows)

@@ -1,0 +1,141 @@
+"""`cinelake run`: makes what is stale, shows progress and a summary; after failures the command that resumes."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cinelake.errors import transient_reasons
+from cinelake.manifest.document import Manifest, load_manifest
+from cinelake.plan.build import Planning
+from cli.options import (
+    HERE,
+    FailedOption,
+    Films,
+    FilmsFromOption,
+    JsonOption,
+    ManifestOption,
+    MovieOption,
+    SelectOption,
+    SinceOption,
+    StrictOption,
+    example,
+    finish,
+)
+from cli.plan import show_plan
+from cli.progress import RunProgress
+from cli.screen import duration, err, first_line, out, print_json, table
+from flows.run import RunSummary, run_catalogue
+
+app = typer.Typer(add_completion=False)
+
+SHOWN_FAILURES = 12
+
+
+@app.command(
+    epilog=example(
+        "cinelake run",
+        "cinelake run -s faces --movie sintel",
+        "cinelake run --failed",
+        "cinelake run --since 2026-11-01",
+    )
+)
+def run(
+    manifest: ManifestOption = HERE,
+    select: SelectOption = None,
+    movie: MovieOption = None,
+    failed: FailedOption = False,
+    films_from: FilmsFromOption = None,
+    since: SinceOption = None,
+    strict: StrictOption = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="The same as `plan --why`.")] = False,
+    log_json: Annotated[Path | None, typer.Option(help="Add every event to this file, as a line of JSON.")] = None,
+    metrics_port: Annotated[
+        int | None, typer.Option(help="Serve metrics for Prometheus on this port of loopback.", min=0, max=65535)
+    ] = None,
+    metrics_file: Annotated[Path | None, typer.Option(help="Write metrics for node_exporter to this file.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Make everything that is stale; run it again to resume."""
+    films = Films(select or [], movie or [], films_from, since, failed=failed)
+    if dry_run:
+        show_plan(manifest, films, why=True, as_json=json)
+        return
+    monitoring = {"log_json": log_json, "metrics_port": metrics_port, "metrics_file": metrics_file}
+    planning = films.planned(watched_by(load_manifest(manifest), monitoring))
+    summary = run_planned(planning, quiet=json)
+    if json:
+        print_json(summary.to_json())
+    else:
+        print_summary(summary)
+        if summary.interrupted or summary.failures:
+            print_resume(summary, ["cinelake", "run", "-m", str(manifest), *films.words()])
+    finish(summary.exit_code(strict=strict))
+
+
+def watched_by(manifest: Manifest, monitoring: Mapping[str, Any]) -> Manifest:
+    """The manifest with these settings of its section `monitoring`; None keeps the manifest's.
+
+    Paths are relative to the working folder.
+    """
+    given = {name: value for name, value in monitoring.items() if value is not None}
+    absolute = {name: str(value.absolute()) if isinstance(value, Path) else value for name, value in given.items()}
+    return replace(manifest, monitoring=manifest.monitoring.model_copy(update=absolute))
+
+
+def run_planned(planning: Planning, *, quiet: bool = False) -> RunSummary:
+    """Run a plan under a progress display."""
+    stale = planning.plan.stale
+    if stale and not quiet:
+        err.print(f"  {len(stale)} cells of {len(planning.plan.by_film())} films to make")
+    with RunProgress(planning.plan, quiet=quiet) as progress:
+        return run_catalogue(planning, progress.on_event)
+
+
+def print_summary(summary: RunSummary) -> None:
+    """The run in a few lines: what was made, what failed, how fast."""
+    if not summary.made and not summary.failures and not summary.interrupted:
+        known = f" ({summary.known} cells known to be bad: `cinelake status`)" if summary.known else ""
+        out.print(f"nothing to do: {summary.fresh} cells are fresh{known}")
+        return
+    head = "interrupted" if summary.interrupted else "done"
+    made = sum(summary.made.values())
+    speed = f" · {summary.times_real:.1f} × real time" if summary.film_s else ""
+    out.print(
+        f"{head}: {made} cells made in {duration(summary.work_s)} (with servers {duration(summary.wall_s)}) · "
+        f"{duration(summary.film_s)} of film{speed}"
+    )
+    if made:
+        out.print("  " + " · ".join(f"{name} {count}" for name, count in summary.made.items()), style="green")
+    rest = [("fresh before", summary.fresh), ("failed", len(summary.failures)), ("waiting on them", summary.skipped)]
+    rest += [("known bad", summary.known), ("blocked", summary.blocked), ("orphaned films", summary.orphans)]
+    shown = " · ".join(f"{count} {what}" for what, count in rest if count)
+    if shown:
+        out.print("  " + shown)
+    if summary.failures:
+        rows = [[f["movie_id"], f["task"], f["reason"], first_line(f["message"])[:140]] for f in summary.failures]
+        table(["film", "task", "reason", "message"], rows[:SHOWN_FAILURES])
+        if len(rows) > SHOWN_FAILURES:
+            out.print(f"… and {len(rows) - SHOWN_FAILURES} more: `cinelake status`")
+    if summary.mlflow.startswith("not recorded"):
+        err.print(f"! MLflow: {summary.mlflow}", style="yellow", markup=False)
+    elif summary.mlflow:
+        out.print(f"  recorded in MLflow as run {summary.mlflow} (`cinelake up` shows it)")
+
+
+def print_resume(summary: RunSummary, command: Sequence[str]) -> None:
+    """The command that goes on from here, for what failed in passing and for what will fail again."""
+    if summary.interrupted:
+        out.print(f"to resume: {shlex.join(command)}", markup=False)
+        return
+    passing = {failure["reason"] in transient_reasons() for failure in summary.failures}
+    if True in passing:
+        out.print(f"failures that may pass are tried again by: {shlex.join(command)}", markup=False)
+    if False in passing:
+        again = shlex.join([*command, "--failed"])
+        out.print(f"permanent failures wait for another file or parameter; to try now: {again}", markup=False)

@@ -1,0 +1,95 @@
+"""`cinelake status`: what the lake holds, what failed, and what stands out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import typer
+
+from cinelake.manifest.document import load_manifest
+from cinelake.plan.build import CATALOGUE, Planning, plan_manifest
+from cinelake.query.quality import Broken, Drift, Outlier, broken_bounds, drifts, outliers
+from cli.options import HERE, JsonOption, ManifestOption, StrictOption, example, finish
+from cli.plan import SHOWN_ROWS, listed_films, plan_json, print_counts, print_problems
+from cli.screen import first_line, out, print_json, table
+
+app = typer.Typer(add_completion=False)
+
+SHOWN_OUTLIERS = 20
+
+
+@app.command(epilog=example("cinelake status", "cinelake status --json"))
+def status(manifest: ManifestOption = HERE, strict: StrictOption = False, json: JsonOption = False) -> None:
+    """Show tables, failures, orphans and duplicates."""
+    planning = plan_manifest(load_manifest(manifest))
+    failures, unusual = failure_rows(planning), find_unusual(planning)
+    if json:
+        facts = {"failures": failures, **asdict(unusual), "lake": planning.manifest.lake.uri}
+        print_json({**plan_json(planning), **facts})
+    else:
+        _print(planning, failures, unusual)
+    finish(int(strict and bool(failures)))
+
+
+def _print(planning: Planning, failures: Sequence[Mapping[str, Any]], unusual: Unusual) -> None:
+    films = len(planning.catalogue.films)
+    out.print(f"lake {planning.manifest.lake.uri} · {films} films in the catalogue", markup=False)
+    print_counts(planning.plan)
+    if failures:
+        out.print()
+        columns = ["film", "task", "reason", "attempt", "message"]
+        keys = ["movie_id", "task", "reason", "attempt", "message"]
+        table(columns, [[first_line(str(row[key]))[:160] for key in keys] for row in failures[:SHOWN_ROWS]])
+    print_problems(planning)
+    _print_unusual(unusual)
+
+
+def failure_rows(planning: Planning) -> list[dict[str, Any]]:
+    """Every recorded failure of the manifest's tables and of its catalogue; films that left it are left out."""
+    tables, known = [CATALOGUE, *(planned.name for planned in planning.whole.tables)], listed_films(planning)
+    return [
+        {"movie_id": movie_id, **facts}
+        for name in tables
+        for movie_id, facts in sorted(planning.index.failures(name).items())
+        if movie_id in known
+    ]
+
+
+@dataclass(frozen=True)
+class Unusual:
+    """Films unlike the catalogue, measures unlike their past, and what is out of the manifest's bounds."""
+
+    outliers: list[Outlier]
+    drifts: list[Drift]
+    broken_bounds: list[Broken]
+
+
+def find_unusual(planning: Planning) -> Unusual:
+    """The measures of the catalogue's films that are unusual, by the settings of the manifest's section `quality`."""
+    settings, films, lake = planning.manifest.quality, sorted(planning.films), planning.lake
+    beyond, fewest = settings.outlier_score, settings.fewest_films
+    return Unusual(
+        outliers(lake, beyond=beyond, fewest=fewest, films=films),
+        drifts(lake, beyond=beyond, fewest=fewest),
+        broken_bounds(lake, settings.bounds, films),
+    )
+
+
+def _print_unusual(unusual: Unusual) -> None:
+    for bound in unusual.broken_bounds:
+        out.print(f"! {bound.message}", style="red", markup=False)
+    for drift in unusual.drifts:
+        shift = f"{drift.before:.4g} → {drift.median:.4g} ({drift.films} films, {drift.score:.1f} standard errors)"
+        out.print(f"! {drift.table}.{drift.measure} has drifted: {shift}", style="yellow", markup=False)
+    unlike = unusual.outliers
+    if unlike:
+        out.print()
+        rows = [
+            [o.movie_id, f"{o.table}.{o.measure}", f"{o.value:.4g} {o.unit}", f"{o.median:.4g}", f"{o.score:.1f}"]
+            for o in unlike[:SHOWN_OUTLIERS]
+        ]
+        table(["stands out", "measure", "value", "usual", "score"], rows)
+    if len(unlike) > SHOWN_OUTLIERS:
+        out.print(f"… and {len(unlike) - SHOWN_OUTLIERS} more (`--json` lists all)")

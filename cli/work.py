@@ -1,0 +1,26 @@
+"""`cinelake work`: becomes a worker for deployments."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from cinelake.manifest.document import load_manifest
+from cli.options import HERE, ManifestOption, example
+from cli.screen import out
+from flows.server import kept_server, state_folder, worker_command, worker_environment
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(epilog=example("PREFECT_API_URL=http://prefect:4200/api cinelake work"))
+def work(manifest: ManifestOption = HERE) -> None:
+    """Run deployments that are due, on this machine, until Ctrl-C (`cinelake up` does it too)."""
+    loaded = load_manifest(manifest)
+    with kept_server(state_folder(loaded.folder)) as url:
+        out.print(f"working for pool {loaded.deploy.work_pool} of {url}, until Ctrl-C", markup=False)
+        command = worker_command(loaded.deploy.work_pool)
+        sys.stdout.flush()
+        os.execve(command[0], command, worker_environment(url))

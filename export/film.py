@@ -1,0 +1,80 @@
+"""What exports of one film share: finding it, reading its tables and its pictures' times, writing a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from cinelake.catalogue.films import CatalogueFilm, read_catalogue
+from cinelake.errors import UnknownName, UsageError
+from cinelake.lake.cells import Lake
+from cinelake.manifest.document import Manifest
+from cinelake.spec.film import Probe
+from cinelake.storage.atomic import write_whole
+from cinelake.storage.content import fingerprint
+from cinelake.storage.objects import FilmStore, is_remote
+
+TIMECODES = {"auto": None, "drop": True, "non-drop": False}
+MIN_DEADLINE_S, DEADLINE_PER_SECOND = 600.0, 60.0
+
+
+def find_film(manifest: Manifest, movie_id: str) -> CatalogueFilm:
+    """A film of the catalogue. Raises `UnknownName` with close matches."""
+    films = {film.movie_id: film for film in read_catalogue(manifest.catalogue, manifest.folder).films}
+    if movie_id not in films:
+        raise UnknownName("film", movie_id, films)
+    return films[movie_id]
+
+
+class FilmTables:
+    """The lake's tables of one film."""
+
+    def __init__(self, manifest: Manifest, film: CatalogueFilm):
+        self.manifest, self.film = manifest, film
+        self.lake = Lake(manifest.lake.place)
+        self.fingerprint = fingerprint_of(manifest, film)
+
+    def read(self, task: str) -> pa.Table:
+        """The table that a task makes. Raises `UsageError` where it is missing, or was made of another file."""
+        for name in dict.fromkeys([task, *(n for n, entry in self.manifest.tasks.items() if entry.task == task)]):
+            footer = self.lake.footer(name, self.film.movie_id)
+            if footer is None:
+                continue
+            made_of = footer.ingredients.get("fingerprint", self.fingerprint)
+            if made_of != self.fingerprint:
+                raise UsageError(f"{name} of {self.film.movie_id} was made of another file: `cinelake run` renews it")
+            return self.lake.reader(name, self.film.movie_id).read()
+        raise UsageError(
+            f"the lake has no table {task!r} of {self.film.movie_id}: name the task {task!r} in the manifest and "
+            f"`cinelake run --movie {self.film.movie_id}`"
+        )
+
+    def labels(self, name: str) -> pa.Table:
+        """The rows of a set of people's labels that are this film's."""
+        import pyarrow.compute as pc
+
+        from cinelake.labels.store import stored_labels
+
+        rows = stored_labels(Path(self.manifest.labels), name)
+        return rows.filter(pc.equal(rows["movie_id"], self.film.movie_id))
+
+
+def fingerprint_of(manifest: Manifest, film: CatalogueFilm) -> str:
+    """The film's fingerprint as it is now. Raises `FilmMissing`, and what a store that does not answer raises."""
+    if is_remote(film.path):
+        return FilmStore(manifest.catalogue.place).fingerprint(film.path)
+    return fingerprint(film.path)
+
+
+def deadline_of(probed: Probe) -> float:
+    """After how many seconds reading or cutting a film counts as stuck: so many for each second of it."""
+    return max(MIN_DEADLINE_S, DEADLINE_PER_SECOND * probed.duration_s)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file that appears whole or not at all. Raises `UsageError`."""
+    try:
+        write_whole(path, text)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror or error}") from error

@@ -1,0 +1,129 @@
+"""A film's table in the form that an editing program, a player or a sheet reads."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+from cinelake.catalogue.films import CatalogueFilm
+from cinelake.errors import UnknownName, UsageError
+from cinelake.manifest.document import Manifest
+from cinelake.run.staging import at_hand
+from export.csv import csv_text
+from export.film import TIMECODES, FilmTables, deadline_of, find_film, write_text
+from export.spans import Mark, disjoint, marks_of
+
+FORMS = {
+    "edl": ".edl",
+    "otio": ".otio",
+    "fcpxml": ".fcpxml",
+    "vtt-chapters": ".vtt",
+    "vtt-thumbnails": ".vtt",
+    "csv": ".csv",
+}
+
+
+def check_form(form: str, timecode: str) -> None:
+    """Raises `UnknownName` for what is not in `FORMS` and `TIMECODES`."""
+    if form not in FORMS:
+        raise UnknownName("form", form, FORMS)
+    if timecode not in TIMECODES:
+        raise UnknownName("time code", timecode, TIMECODES)
+
+
+def export_film(
+    manifest: Manifest,
+    movie_id: str,
+    form: str,
+    table: str,
+    output: Path | None,
+    *,
+    timecode: str,
+    markers: bool,
+    raw: bool,
+    force: bool,
+) -> dict[str, Any]:
+    """Write a table of a film in one of `FORMS`; returns what was written as plain data.
+
+    form, timecode: as `check_form` lets them pass. output: the file, by default `FILM_TABLE` in the working folder.
+    Raises `UsageError`, `UnknownName`, and what reading the film raises.
+    """
+    film = find_film(manifest, movie_id)
+    target = output or Path(f"{movie_id}_{table}{FORMS[form]}")
+    if target.exists() and not force:
+        raise UsageError(f"{target} is there already: another name, or --force to replace it")
+    tables = FilmTables(manifest, film)
+    if form == "csv":
+        rows = tables.read(table)
+        write_text(target, csv_text(rows, raw=raw))
+        made = {"rows": rows.num_rows}
+    elif form == "vtt-thumbnails":
+        made = _thumbnails(tables, target)
+    else:
+        marks = _marks(tables, table)
+        with nullcontext(film) if form == "vtt-chapters" else at_hand(manifest, film) as local_film:
+            text = _text(form, local_film, marks, target.stem, TIMECODES[timecode], markers=markers)
+        write_text(target, text)
+        made = {"spans": len(marks)}
+    return {"movie_id": movie_id, "table": table, "as": form, "output": str(target), **made}
+
+
+def _marks(tables: FilmTables, table: str) -> list[Mark]:
+    rows = tables.read(table)
+    by_shot = "start_s" not in rows.column_names and "shot" in rows.column_names
+    marks = marks_of(table, rows, tables.read("shots") if by_shot else None)
+    if not marks:
+        raise UsageError(f"{table} of {tables.film.movie_id} has no row: there is nothing to export")
+    return marks
+
+
+def _text(form: str, film: CatalogueFilm, marks: list[Mark], title: str, drop: bool | None, *, markers: bool) -> str:
+    from export.captions import vtt_text
+
+    return vtt_text(marks) if form == "vtt-chapters" else _timeline(form, film, marks, title, drop, markers=markers)
+
+
+def _timeline(
+    form: str, film: CatalogueFilm, marks: list[Mark], title: str, drop: bool | None, *, markers: bool
+) -> str:
+    from cinelake.media.clock import read_clock
+    from cinelake.media.probe import probe
+    from export.fcpxml import fcpxml_text
+    from export.timeline import EVENTS, Event, Source, build_in_place, drops_frames, edl_text, timecode_rate
+
+    probed = probe(film.path)
+    clock = read_clock(film.path, probed, deadline_s=deadline_of(probed))
+    source = Source.of(film.place, clock, has_sound=probed.audio is not None)
+    pieces = [(mark, clock.cut(mark.start_s, mark.end_s)) for mark in marks]
+    events = [Event(cut.start_frame, cut.end_frame, m.start_s, m.end_s, m.name, 1.0) for m, cut in pieces if cut.frames]
+    if not events:
+        raise UsageError(f"no picture of {film.movie_id} begins in the {len(marks)} spans")
+    as_clips = disjoint(marks) and not markers
+    if form == "edl" and as_clips and len(events) > EVENTS:
+        raise UsageError(
+            f"{len(events)} spans are more than an edit decision list numbers ({EVENTS}): --markers, or --as otio"
+        )
+    timeline = build_in_place(title, source, events, as_clips=as_clips)
+    dropped = drops_frames(source, timecode_rate(source)[0], drop)
+    if form == "edl":
+        return edl_text(timeline, reel=film.movie_id, drop=dropped)
+    size = (probed.video.width, probed.video.height) if probed.video else None
+    return fcpxml_text(timeline, drop=dropped, size=size) if form == "fcpxml" else str(timeline.to_json_string())
+
+
+def _thumbnails(tables: FilmTables, target: Path) -> dict[str, int]:
+    """Write the strips beside the file of cues."""
+    from export.captions import thumbnails, vtt_text
+
+    frames = tables.read("frames").select(["time_s", "jpeg"])
+    pairs = ((row["time_s"], row["jpeg"]) for batch in frames.to_batches() for row in batch.to_pylist())
+    end_s = float(tables.read("shots")["end_s"].to_pylist()[-1])
+    cues: list[Mark] = []
+    strips = 0
+    for name, strip, strip_cues in thumbnails(pairs, end_s, target.stem):
+        target.with_name(name).write_bytes(strip)
+        cues += strip_cues
+        strips += 1
+    write_text(target, vtt_text(cues))
+    return {"pictures": len(cues), "strips": strips}
