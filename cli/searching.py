@@ -42,7 +42,8 @@ def search(
     from cinelake.search.searcher import Search
     from cli.searching_work import search_lake
 
-    conditions = Conditions(several(tag), several(character), tuple(affect or ()), min_probability)
+    selectors = {"tags": several(tag), "characters": several(character), "affect": [(one,) for one in affect or ()]}
+    conditions = Conditions(selectors, min_probability)
     wish = Search(image, like, conditions, tuple(movie or ()), limit, table, how)
     finish(search_lake(manifest, wish, thumbnails, as_json=json))
 

@@ -24,9 +24,10 @@ from cinelake.lake.published import PublishedVersion, find_version, published_co
 from cinelake.query.views import open_query, question
 from cinelake.search.conditions import Conditions
 from cinelake.search.moments import Moment
-from cinelake.search.searcher import Search, Searcher
+from cinelake.search.searcher import Search, Searcher, default_table
 from cinelake.spec.contract import Column, Contract
-from cinelake.spec.task import Params, find_task, known_tasks
+from cinelake.spec.roles import FilmLength
+from cinelake.spec.task import Params, find_task, known_tasks, tasks_with
 from cinelake.storage.store import Place
 
 if TYPE_CHECKING:
@@ -82,8 +83,9 @@ class OpenLake:
         """Names of the tables that have a file."""
         return tuple(sorted(self.contracts))
 
-    def films(self, table: str = "films") -> tuple[str, ...]:
-        """The movie_ids of a table's films."""
+    def films(self, table: str | None = None) -> tuple[str, ...]:
+        """The movie_ids of a table's films; without a table of that which describes the films, `films`."""
+        table = table or next(iter(tasks_with(FilmLength)))
         self._check(table)
         if self.version:
             return tuple(
@@ -110,22 +112,26 @@ class OpenLake:
         affect: Sequence[str] = (),
         films: Sequence[str] = (),
         limit: int = 10,
-        table: str = "embeddings",
+        table: str | None = None,
         how: str = "auto",
         manifest: str | Path | None = None,
+        **conditions: Sequence[str | Sequence[str]],
     ) -> list[Moment]:
         """Moments that look like a picture or a moment (`FILM@00:12:31`) and meet all conditions, the best first.
 
-        A condition of several values asks for any of them. manifest: where the network of the vectors is in a file.
+        A condition of several values asks for any of them. table: of vectors; `embeddings` unless another is named.
+        manifest: where the network of the vectors is in a file. conditions: further ones that tasks declare, by name.
         Vectors stay in memory for the next search where they fit into 4 GiB. See `cinelake.search.searcher.Search`.
         Raises `UsageError` for what cannot be searched, with close matches of unknown names.
         """
         if self.version:
             raise UsageError("a published version is asked in SQL: to search, open the lake without `published`")
-        conditions = Conditions(_selectors(tags), _selectors(characters), tuple(affect))
+        given = dict(tags=tags, characters=characters, affect=affect, **conditions)
+        selectors = Conditions({name: _selectors(several) for name, several in given.items()})
+        table = table or default_table()
         params = None if manifest is None else _params(Path(manifest), table)
         picture = None if image is None else Path(image)
-        wish = Search(picture, like, conditions, tuple(films), limit, table, how, params)
+        wish = Search(picture, like, selectors, tuple(films), limit, table, how, params)
         return self._searcher.search(wish).moments
 
     def _check(self, table: str) -> None:

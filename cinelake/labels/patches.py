@@ -1,10 +1,10 @@
 """A Parquet of small pictures with labels, one row each, as labels of *image films*: one film a source.
 
-    patch      side × side grey bytes, row by row (a binary or a list), as table `faces` has them
+    patch      side × side grey bytes, row by row (a binary or a list): as many as in the table that is made of patches
     emotion    or what else the model's labels call the class
     source     what a patch was taken from (or `split`); without either the whole file is one source
 
-Each source becomes a film of its own, `images_<source>`, whose patches are faces, one a second. The patches lie beside
+Each source becomes a film of its own, `images_<source>`, with one patch a second. The patches lie beside
 the labels, in `labels/<set>/images/<movie_id>.parquet`, and a patch keeps its number for good (see
 `cinelake.labels.images`).
 """

@@ -15,15 +15,22 @@ from cinelake.search.index import About, about_index, open_index
 from cinelake.search.indexing import build_index
 from cinelake.search.likeness import like_moment, like_picture, making
 from cinelake.search.moments import Hit, Moment, best
+from cinelake.search.tables import table_of
 from cinelake.search.vectors import Allowed, Floats, Held, counted, coverage, film_vectors, hold, scan
 from cinelake.spec.contract import Contract
-from cinelake.spec.task import Params
+from cinelake.spec.roles import Shots, Vectors
+from cinelake.spec.task import Params, tasks_with
 
 LARGE = 5_000_000
 """From so many vectors on, a search without an index says that there is one to be had."""
 HELD_BYTES = 4 << 30
 """Vectors up to this size are kept in memory between searches, where they are asked to be."""
 HOW = ("auto", "exact", "index")
+
+
+def default_table() -> str:
+    """The table of vectors that is searched unless another is named."""
+    return next(iter(tasks_with(Vectors)))
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,7 @@ class Search:
     conditions: Conditions = field(default_factory=Conditions)
     films: Sequence[str] = ()
     limit: int = 10
-    table: str = "embeddings"
+    table: str = field(default_factory=default_table)
     how: str = "auto"
     params: Params | None = None
 
@@ -160,14 +167,16 @@ def cells_of(contracts: Mapping[str, Contract], table: str, index: Index) -> dic
     """movie_id → key of the films that have vectors. Raises `UsageError`, `UnknownName` for a table that is none."""
     known = tables_of_vectors(contracts)
     if not known:
-        raise UsageError("the lake has no table of embeddings: name `embeddings` in the manifest and `cinelake run`")
+        raise UsageError(
+            f"the lake has no table of embeddings: name `{default_table()}` in the manifest and `cinelake run`"
+        )
     if table not in known:
         raise UnknownName("table of vectors", table, known)
     return {movie_id: entry.key for movie_id, entry in index.cells(table).items()}
 
 
 def tables_of_vectors(contracts: Mapping[str, Contract]) -> list[str]:
-    """The tables in which each row is a vector with its place: those of task `embeddings`, whatever their names."""
+    """The tables in which each row is a vector with its place: whatever their names and tasks."""
     wanted = {"time_s", "frame", "shot", "backbone", "embedding"}
     return [name for name, contract in contracts.items() if wanted <= {c.name for c in contract.all_columns}]
 
@@ -201,9 +210,11 @@ def _usable(lake: Lake, wish: Search, cells: dict[str, str]) -> tuple[About | No
 
 def _shot_times(lake: Lake, movie_id: str) -> dict[int | None, tuple[float, float]]:
     """Shot → when it begins and ends; nothing where the lake has no shots of the film."""
-    if lake.footer("shots", movie_id) is None:
+    table = table_of(lake, movie_id, Shots)
+    if table is None:
         return {}
-    rows = lake.reader("shots", movie_id).read(["shot", "start_s", "end_s"])
+    name, shots = table
+    rows = lake.reader(name, movie_id).read([shots.number, shots.start_s, shots.end_s])
     return {shot: (start, end) for shot, start, end in zip(*(c.to_pylist() for c in rows.columns), strict=True)}
 
 

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from cinelake.errors import UsageError
-
 TOUCH_S = 1e-4
 """Spans with no more than this between them are adjacent."""
-
-
-_CONDITION = re.compile(r"\s*(valence|arousal)\s*(<=|>=|<|>)\s*([-+]?\d*\.?\d+)\s*")
 
 
 @dataclass(frozen=True)
@@ -29,14 +23,6 @@ class Span:
     def length_s(self) -> float:
         """How long it is."""
         return self.end_s - self.start_s
-
-
-def affect_condition(condition: str) -> tuple[str, str, float]:
-    """Which line, how it is compared, and with what: `arousal>0.5` is ('arousal', '>', 0.5). Raises `UsageError`."""
-    found = _CONDITION.fullmatch(condition)
-    if not found:
-        raise UsageError(f"affect is asked for as in 'arousal>0.5' or 'valence<=-0.2'. Received: {condition!r}")
-    return found[1], found[2], float(found[3])
 
 
 def combined(selectors: Sequence[Sequence[Span]], *, either: bool = False) -> list[Span]:

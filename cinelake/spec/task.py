@@ -20,7 +20,7 @@ comes before `finish`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -31,6 +31,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from cinelake.errors import UnknownName
 from cinelake.spec.contract import Contract
 from cinelake.spec.discovery import load, names_in
+from cinelake.spec.roles import Role, RoleT
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -150,7 +151,12 @@ class TaskSpec:
     catalogued: bool = False
     applies: str = ""
     beside: tuple[str, ...] = ()
+    roles: tuple[Role, ...] = ()
     doc: str = ""
+
+    def role(self, kind: type[RoleT]) -> RoleT | None:
+        """What the task declares of this kind; None where it declares nothing."""
+        return next((role for role in self.roles if isinstance(role, kind)), None)
 
     def stream(self, params: Params) -> Stream | None:
         """The stream the task reads with these parameters; None for a table task."""
@@ -183,6 +189,7 @@ def task(
     catalogued: bool = False,
     applies: str = "",
     beside: tuple[str, ...] = (),
+    roles: Sequence[Role] = (),
 ) -> Callable[[type[Made]], type[Made]]:
     """Declare a class as the task that writes a table.
 
@@ -197,6 +204,7 @@ def task(
         that model's tables beside its own.
     beside: suffixes of files that lie beside the film and are read too (`.srt`): their contents enter the key, their
         paths are the film's `beside`. A task that reads these and the film's file, and no table, has `reads=[]`.
+    roles: what the core may use the table for, one of a kind (see `cinelake.spec.roles`).
     """
 
     def declare(cls: type[Made]) -> type[Made]:
@@ -214,6 +222,7 @@ def task(
             catalogued=catalogued,
             applies=applies,
             beside=beside,
+            roles=tuple(roles),
             doc=(cls.__doc__ or "").strip(),
         )
         return cls
@@ -243,6 +252,12 @@ def find_task(name: str) -> TaskSpec:
     if name not in known_tasks():
         raise UnknownName("task", name, known_tasks())
     return _spec_in(load("tasks", name), name)
+
+
+def tasks_with(kind: type[RoleT]) -> dict[str, RoleT]:
+    """Task → its role, of all tasks that declare one of this kind, by name."""
+    roles = {name: find_task(name).role(kind) for name in known_tasks()}
+    return {name: role for name, role in roles.items() if role is not None}
 
 
 def _spec_in(found: Any, name: str) -> TaskSpec:
@@ -312,4 +327,5 @@ __all__ = [
     "names_path",
     "resolve_paths",
     "task",
+    "tasks_with",
 ]

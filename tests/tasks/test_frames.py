@@ -18,7 +18,6 @@ from cinelake.errors import InputChanged
 from cinelake.manifest.document import load_manifest
 from cinelake.media.batches import FrameBatch
 from cinelake.media.ffmpeg import run_ffmpeg
-from cinelake.media.luma import measure
 from cinelake.plan.build import plan_manifest
 from cinelake.run.step import run_step
 from cinelake.spec.task import Film
@@ -32,6 +31,7 @@ from tasks.frames import (
     middle_frame,
 )
 from tasks.frames.colours import Colours, bgr_of, luma_of
+from tasks.frames.luma import measure
 from tasks.shots import MAX_LAG_FRAMES, SHOTS
 
 WIDTH, HEIGHT = 32, 18

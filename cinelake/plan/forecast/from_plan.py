@@ -16,6 +16,8 @@ from cinelake.plan.forecast.costs import FilmCost, measured_films
 from cinelake.plan.forecast.simulation import Film, Leg
 from cinelake.run.stages import legs
 from cinelake.run.step import Step
+from cinelake.spec.roles import FilmLength
+from cinelake.spec.task import tasks_with
 
 
 @dataclass(frozen=True)
@@ -106,18 +108,20 @@ def _check_fits(steps: Sequence[Sequence[Step]], settings: Settings) -> None:
 
 
 def _lengths_s(planning: Planning, measured: Sequence[FilmCost]) -> dict[str, float]:
-    """movie_id → seconds of film, from the table that the task `films` makes. Raises `NotMeasured`."""
-    table = next((name for name, entry in planning.manifest.tasks.items() if entry.task == "films"), "films")
-    found = {film.movie_id: _length_s(planning.lake, table, film.movie_id) for film in measured}
-    if not all(found.values()):
+    """movie_id → seconds of film, from the table that has them. Raises `NotMeasured`."""
+    columns = {task: role.column for task, role in tasks_with(FilmLength).items()}
+    task = next(iter(columns))
+    table = next((name for name, entry in planning.manifest.tasks.items() if entry.task == task), task)
+    lengths = {film.movie_id: _length_s(planning.lake, table, columns[task], film.movie_id) for film in measured}
+    if not all(lengths.values()):
         raise NotMeasured([f"{table} (film_minutes wants the films' lengths)"])
-    return found
+    return lengths
 
 
-def _length_s(lake: Lake, table: str, movie_id: str) -> float:
+def _length_s(lake: Lake, table: str, column: str, movie_id: str) -> float:
     if lake.footer(table, movie_id) is None:
         return 0.0
-    rows = lake.reader(table, movie_id).read(["duration_s"]).column("duration_s").to_pylist()
+    rows = lake.reader(table, movie_id).read([column]).column(column).to_pylist()
     return float(rows[0] or 0.0) if rows else 0.0
 
 

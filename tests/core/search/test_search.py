@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import itertools
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from _moods import MOODS, FindMoods
 from _search_lake import FILMS, PER_SHOT, SHOTS_OF_FILM, commit, pattern, searched_lake
 from PIL import Image
 
@@ -142,6 +144,15 @@ def test_affect_is_a_name_and_a_comparison_and_nothing_else(opened: OpenLake, te
         opened.search(affect=[text])
 
 
+def test_a_task_that_declares_a_condition_can_be_searched(tmp_path: Path, own_tasks: Callable[..., None]) -> None:
+    own_tasks(FindMoods)
+    lake = searched_lake(tmp_path)
+    moods = MOODS.batch("alien", start_s=[6.0], end_s=[9.0], mood=["dark"])
+    commit(lake, MOODS, "alien", [moods])
+    (found,) = cinelake.open(lake.storage.uri).search(tags=["chase"], moods=["dark"])
+    assert (found.movie_id, found.start_s, found.end_s, found.what) == ("alien", 6, 9, "chase, dark")
+
+
 # --- what cannot be searched
 
 
@@ -158,8 +169,9 @@ def test_affect_is_a_name_and_a_comparison_and_nothing_else(opened: OpenLake, te
         (Search(like="alien@0", table="embedings"), "did you mean 'embeddings'"),
         (Search(like="alien@0", limit=0), "at least one moment"),
         (Search(like="alien@0", how="fast"), "unknown way to search"),
-        (Search(conditions=Conditions(tags=[["chas"]])), "did you mean 'chase'"),
-        (Search(conditions=Conditions(characters=[["Ana"]])), "did you mean 'Anna'"),
+        (Search(conditions=Conditions({"tags": [["chas"]]})), "did you mean 'chase'"),
+        (Search(conditions=Conditions({"characters": [["Ana"]]})), "did you mean 'Anna'"),
+        (Search(conditions=Conditions({"tag": [["chase"]]})), "unknown condition 'tag': did you mean 'tags'"),
         (Search(image=Path("nowhere.png")), "nowhere.png cannot be read: No such file"),
     ],
 )
@@ -190,7 +202,7 @@ def test_without_vectors_the_task_to_add_is_named(tmp_path: Path) -> None:
 
 def test_without_the_table_of_a_condition_the_task_to_add_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="name the task 'affect'"):
-        search(searched_lake(tmp_path, conditions=False), Search(conditions=Conditions(affect=["arousal>0"])))
+        search(searched_lake(tmp_path, conditions=False), Search(conditions=Conditions({"affect": [["arousal>0"]]})))
 
 
 # --- vectors that cannot be compared
