@@ -39,13 +39,13 @@ def search(
     one shot are one moment. The search is exact unless there is an index of the table as it is (`cinelake index`).
     """
     from cinelake.search.conditions import Conditions
-    from cinelake.search.searcher import Search
+    from cinelake.search.searcher import Query
     from cli.searching_work import search_lake
 
     selectors = {"tags": several(tag), "characters": several(character), "affect": [(one,) for one in affect or ()]}
     conditions = Conditions(selectors, min_probability)
-    wish = Search(image, like, conditions, tuple(movie or ()), limit, table, how)
-    finish(search_lake(manifest, wish, thumbnails, as_json=json))
+    query = Query(image, like, conditions, tuple(movie or ()), limit, table, how)
+    finish(search_lake(manifest, query, thumbnails, as_json=json))
 
 
 def index(table: TableOption = "embeddings", manifest: ManifestOption = HERE, json: JsonOption = False) -> None:

@@ -8,17 +8,17 @@ from pathlib import Path
 from cinelake.client.lake_client import lake_contracts
 from cinelake.lake.cells import Lake
 from cinelake.manifest.document import load_manifest
-from cinelake.search.searcher import Answer, Search, Searcher, index_lake
+from cinelake.search.searcher import Answer, Query, Searcher, index_lake
 from cinelake.search.thumbnails import write_thumbnails
 from cli.screen import err, out, print_json, table
 
 
-def search_lake(manifest: Path, wish: Search, thumbnails: Path | None, *, as_json: bool) -> int:
+def search_lake(manifest: Path, query: Query, thumbnails: Path | None, *, as_json: bool) -> int:
     """Search, write the thumbnails, tell; gives the exit code."""
     loaded = load_manifest(manifest)
     lake = Lake(loaded.lake.place)
-    entry = loaded.tasks.get(wish.table)
-    answer = Searcher(lake, lake_contracts(lake)).search(replace(wish, params=entry.params if entry else None))
+    entry = loaded.tasks.get(query.table)
+    answer = Searcher(lake, lake_contracts(lake)).search(replace(query, params=entry.params if entry else None))
     if thumbnails is not None:
         answer = replace(answer, moments=write_thumbnails(lake, answer.moments, thumbnails))
     for note in answer.notes:

@@ -24,7 +24,7 @@ from cinelake.lake.published import PublishedVersion, find_version, published_co
 from cinelake.query.views import open_query, question
 from cinelake.search.conditions import Conditions
 from cinelake.search.moments import Moment
-from cinelake.search.searcher import Search, Searcher, default_table
+from cinelake.search.searcher import Query, Searcher, default_table
 from cinelake.spec.contract import Column, Contract
 from cinelake.spec.roles import FilmLength
 from cinelake.spec.task import Params, find_task, known_tasks, tasks_with
@@ -37,16 +37,16 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def open_lake(place: str | Place, published: bool | int | str = False) -> OpenLake:
+def open_lake(place: str | Place, published: bool | int | str = False) -> LakeClient:
     """The lake at a path or URI; `published`: its published copy, the present version (True) or one by its number.
 
     Raises `StorageError` when there is none, `UsageError` where nothing is published, `UnknownName` for a version.
     """
     lake = Lake(place)
     if published is False:
-        return OpenLake(lake, lake_contracts(lake))
+        return LakeClient(lake, lake_contracts(lake))
     version = find_version(lake, published)
-    return OpenLake(lake, published_contracts(lake, version), version)
+    return LakeClient(lake, published_contracts(lake, version), version)
 
 
 def lake_contracts(lake: Lake) -> dict[str, Contract]:
@@ -68,7 +68,7 @@ def _contract(lake: Lake, table: str) -> Contract | None:
     return Contract(table=table, doc="Made by a task that is not known here.", columns=columns, key=())
 
 
-class OpenLake:
+class LakeClient:
     """A lake to ask questions of. Read-only: see `cinelake.query.views`."""
 
     def __init__(self, lake: Lake, contracts: Mapping[str, Contract], version: PublishedVersion | None = None):
@@ -121,7 +121,7 @@ class OpenLake:
 
         A condition of several values asks for any of them. table: of vectors; `embeddings` unless another is named.
         manifest: where the network of the vectors is in a file. conditions: further ones that tasks declare, by name.
-        Vectors stay in memory for the next search where they fit into 4 GiB. See `cinelake.search.searcher.Search`.
+        Vectors stay in memory for the next search where they fit into 4 GiB. See `cinelake.search.searcher.Query`.
         Raises `UsageError` for what cannot be searched, with close matches of unknown names.
         """
         if self.version:
@@ -131,15 +131,15 @@ class OpenLake:
         table = table or default_table()
         params = None if manifest is None else _params(Path(manifest), table)
         picture = None if image is None else Path(image)
-        wish = Search(picture, like, selectors, tuple(films), limit, table, how, params)
-        return self._searcher.search(wish).moments
+        query = Query(picture, like, selectors, tuple(films), limit, table, how, params)
+        return self._searcher.search(query).moments
 
     def _check(self, table: str) -> None:
         if table not in (*self.contracts, *RECORDS):
             raise UnknownName("table", table, [*self.contracts, *RECORDS])
 
     def __repr__(self) -> str:
-        return f"OpenLake({self._lake.storage.root!r}: {', '.join(self.tables)})"
+        return f"LakeClient({self._lake.storage.root!r}: {', '.join(self.tables)})"
 
 
 def _selectors(given: Sequence[str | Sequence[str]]) -> tuple[tuple[str, ...], ...]:

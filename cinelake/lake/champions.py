@@ -49,7 +49,7 @@ class AppliedModel:
 
 
 @dataclass(frozen=True)
-class Mirror:
+class ChampionRecord:
     """What the lake knows of one model: the champion's number, the versions, and the champions before."""
 
     name: str
@@ -62,7 +62,7 @@ class Mirror:
         return self.versions.get(number) if number is not None else None
 
 
-def read_mirror(lake: Lake, name: str) -> Mirror:
+def read_champion_record(lake: Lake, name: str) -> ChampionRecord:
     """The mirror of a model; empty without one. Raises `StorageError` when the file cannot be understood."""
     storage = lake.storage
     with storage_errors(f"reading {FOLDER}/{name}.json in {storage.uri}"):
@@ -70,18 +70,18 @@ def read_mirror(lake: Lake, name: str) -> Mirror:
             with storage.filesystem.open_input_file(storage.path(FOLDER, f"{name}.json")) as source:
                 text = source.read()
         except FileNotFoundError:
-            return Mirror(name)
+            return ChampionRecord(name)
     try:
         about = json.loads(text)
         versions = {int(number): AppliedModel(**known) for number, known in about["versions"].items()}
-        return Mirror(name, about["champion"], versions)
+        return ChampionRecord(name, about["champion"], versions)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StorageError(
             f"{storage.path(FOLDER, name)}.json is damaged ({error}): `cinelake models restore {name}` writes it anew"
         ) from error
 
 
-def mirror_version(
+def record_version(
     lake: Lake, name: str, number: int, artefact: Artefact, *, champion: bool, origin: dict[str, Any] | None = None
 ) -> AppliedModel:
     """Copy a version's files into the lake and name it there; `champion`: the tables are made with it from now on.
@@ -102,7 +102,7 @@ def mirror_version(
 def _origin(lake: Lake, name: str, number: int) -> dict[str, Any]:
     """What is known of a version's training; nothing where the mirror is damaged."""
     try:
-        known = read_mirror(lake, name).versions.get(number)
+        known = read_champion_record(lake, name).versions.get(number)
     except StorageError:
         return {}
     return known.origin if known else {}
@@ -110,9 +110,9 @@ def _origin(lake: Lake, name: str, number: int) -> dict[str, Any]:
 
 def _write(lake: Lake, name: str, applied: AppliedModel, *, champion: bool) -> None:
     try:
-        known = read_mirror(lake, name)
+        known = read_champion_record(lake, name)
     except StorageError:
-        known = Mirror(name)
+        known = ChampionRecord(name)
     versions = {**known.versions, applied.version: applied}
     about = {
         "name": name,
@@ -127,7 +127,7 @@ def _write(lake: Lake, name: str, applied: AppliedModel, *, champion: bool) -> N
 def find_applied(lake: Lake, reference: str) -> AppliedModel | None:
     """The version that `NAME@champion` or `NAME@3` names; None when the lake has none."""
     name, _, alias = reference.partition("@")
-    mirror = read_mirror(lake, name)
+    mirror = read_champion_record(lake, name)
     if alias != "champion" and not alias.isdigit():
         raise UnknownName("alias", alias, ["champion", *map(str, mirror.versions)])
     return mirror.find(alias)

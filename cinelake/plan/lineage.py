@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cinelake.errors import UnknownName, UsageError
-from cinelake.lake.champions import read_mirror
+from cinelake.lake.champions import read_champion_record
 from cinelake.manifest.document import TaskEntry
 from cinelake.plan.build import Planning
 from cinelake.spec.code_stamp import ROOT, Stamped
@@ -100,7 +100,7 @@ def _model(planning: Planning, made: Mapping[str, Any] | None) -> dict[str, Any]
     """What made a table: the version, and what the lake's mirror knows of its training."""
     if not made:
         return {}
-    known = read_mirror(planning.lake, made["name"]).versions.get(made["version"])
+    known = read_champion_record(planning.lake, made["name"]).versions.get(made["version"])
     more = {"kind": known.kind, "code": known.code, "inputs": known.inputs, "origin": known.origin} if known else {}
     return {**made, **more}
 

@@ -20,7 +20,7 @@ from cinelake.plan.build import Planning
 SHOWN = 10
 
 
-def chosen(
+def restrict(
     planning: Planning,
     selectors: Sequence[str] = (),
     movies: Sequence[str] = (),

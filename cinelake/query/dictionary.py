@@ -33,7 +33,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Described:
+class TableFacts:
     """One table. reads: the tables that it is made from. states: of its cells, as the plan has them now.
 
     oldest, newest: when its files were made; None without files. made_by: task, parameters, models, each once, as the
@@ -55,19 +55,19 @@ class Described:
     checks: tuple[Check, ...]
 
 
-def describe(manifest: Manifest) -> list[Described]:
+def describe(manifest: Manifest) -> list[TableFacts]:
     """Every enabled table of a manifest, in its order, with what the lake and the plan say of it."""
     planning = plan_manifest(manifest)
     checks = _checks(planning.lake)
     entries = [entry for entry in manifest.tasks.values() if entry.enabled]
-    return [_described(entry, planning, checks.get(entry.name, ())) for entry in entries]
+    return [_table_facts(entry, planning, checks.get(entry.name, ())) for entry in entries]
 
 
-def _described(entry: TaskEntry, planning: Planning, checks: tuple[Check, ...]) -> Described:
+def _table_facts(entry: TaskEntry, planning: Planning, checks: tuple[Check, ...]) -> TableFacts:
     runs = [run for *_, run in planning.index.runs(entry.name)]
     times = sorted(datetime.datetime.fromisoformat(run["at"]) for run in runs if run.get("at"))
     made = _made_of(planning.index, entry.name)
-    return Described(
+    return TableFacts(
         name=entry.name,
         doc=entry.spec.contract.doc,
         how=entry.spec.doc.partition("\n\n")[0],

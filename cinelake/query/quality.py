@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 FOLDER = "quality"
 OUTLIER_SCORE = 3.5
 """How far a film may be from the catalogue's median, as a modified z-score (Iglewicz and Hoaglin)."""
-FEWEST_FILMS = 8
+MIN_FILMS = 8
 """With fewer films nothing is said to stand out."""
 TOLERANCE = 1e-9
 """Values this near to the median, relatively, are the median: the rest is rounding."""
@@ -196,7 +196,7 @@ def _latest(values: pa.Table) -> pa.Table:
 
 
 def outliers(
-    lake: Lake, *, beyond: float = OUTLIER_SCORE, fewest: int = FEWEST_FILMS, films: Iterable[str] | None = None
+    lake: Lake, *, beyond: float = OUTLIER_SCORE, fewest: int = MIN_FILMS, films: Iterable[str] | None = None
 ) -> list[Outlier]:
     """The films that stand out from the catalogue, the farthest first.
 
@@ -229,7 +229,7 @@ def robust_deviation(values: Floats) -> float:
     return float(np.median(away) / 0.6745 or 1.253314 * np.mean(away))
 
 
-def drifts(lake: Lake, *, beyond: float = OUTLIER_SCORE, fewest: int = FEWEST_FILMS) -> list[Drift]:
+def drifts(lake: Lake, *, beyond: float = OUTLIER_SCORE, fewest: int = MIN_FILMS) -> list[Drift]:
     """The measures whose last films differ from the catalogue's past, the farthest first.
 
     The shift of the median is told in standard errors of a median of so many films, 1.2533 σ / √n (asymptotically, for

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cinelake.lake.onnx import import_tensorflow
-from cinelake.lake.spill import Shelf
+from cinelake.lake.spill import SpillBuffer
 from cinelake.learning.fitting import Epoch, fit, over_batches, over_rows
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.model import Example, Scores
@@ -36,7 +36,7 @@ class Fitted:
 
 def parts_of(examples: Sequence[Example], learned: Arrays, config: Config) -> list[Part]:
     """What the network is given of each film; on disk where that does not fit memory."""
-    shelf = Shelf()
+    shelf = SpillBuffer()
     weights = step_weights(examples, config.balance)
     inputs = [shelf.keep({"x": network_inputs(example.features, learned, config)})["x"] for example in examples]
     targets = [example.targets["boundary"] for example in examples]
