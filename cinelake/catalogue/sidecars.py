@@ -31,13 +31,13 @@ def sidecars_of(
     for path in paths:
         folder, _, name = path.rpartition("/")
         stems.setdefault(folder, {}).setdefault(os.path.splitext(name)[0], []).append(path)  # noqa: PTH122 (10,000 of them)
-    found: dict[str, list[str]] = {}
+    by_film: dict[str, list[str]] = {}
     for folder, by_stem in stems.items():
         for name in sorted(names_in(folder)):
             if name.lower().endswith(tuple(suffixes)):
                 for path in _films_of(name, by_stem):
-                    found.setdefault(path, []).append(f"{folder}/{name}")
-    return found
+                    by_film.setdefault(path, []).append(f"{folder}/{name}")
+    return by_film
 
 
 def sidecar_name(path: str, sidecar: str | Path) -> str:

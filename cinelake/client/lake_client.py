@@ -182,8 +182,8 @@ class Rows:
 
     def arrow(self) -> pa.Table:
         """As an Arrow table."""
-        found: pa.Table = _asked(self.relation.to_arrow_table)
-        return found
+        table: pa.Table = _asked(self.relation.to_arrow_table)
+        return table
 
     def batches(self, rows: int = 10_000) -> Iterator[pa.RecordBatch]:
         """As Arrow batches, one after the other, for what does not fit memory."""
@@ -199,13 +199,13 @@ class Rows:
             importlib.import_module("polars")
         except ImportError as error:
             raise UsageError("Polars is not installed: `pip install polars`, or take `.arrow()`") from error
-        found: polars.DataFrame | polars.LazyFrame = _asked(lambda: self.relation.pl(lazy=lazy))
-        return found
+        frame: polars.DataFrame | polars.LazyFrame = _asked(lambda: self.relation.pl(lazy=lazy))
+        return frame
 
     def rows(self) -> list[dict[str, Any]]:
         """As dictionaries."""
-        found: list[dict[str, Any]] = self.arrow().to_pylist()
-        return found
+        rows: list[dict[str, Any]] = self.arrow().to_pylist()
+        return rows
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         return self.arrow().__arrow_c_stream__(requested_schema)

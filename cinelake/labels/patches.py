@@ -81,14 +81,14 @@ def scan_patches(file: Path, contract: LabelContract, patch_bytes: int) -> Patch
         why = f"the column is missing: it names each patch's class. The file has {has}"
         scan.problems.append(Problem(str(file), 1, contract.class_column, why))
         return scan
-    found = list(_rows(table, contract.class_column, patch_bytes, scan))
+    usable = list(_rows(table, contract.class_column, patch_bytes, scan))
     labels: dict[str, set[str]] = {}
-    for patch in found:
+    for patch in usable:
         labels.setdefault(patch.sha, set()).add(patch.label)
     torn = {sha for sha, several in labels.items() if len(several) > 1}
-    once = {patch.sha: patch for patch in reversed(found) if patch.sha not in torn}
+    once = {patch.sha: patch for patch in reversed(usable) if patch.sha not in torn}
     scan.patches = sorted(once.values(), key=lambda patch: patch.line)
-    twice = sum(count - 1 for sha, count in Counter(p.sha for p in found).items() if sha not in torn)
+    twice = sum(count - 1 for sha, count in Counter(p.sha for p in usable).items() if sha not in torn)
     scan.notes += [f"{twice} patches are dropped: they are in the file already, with the same label"] if twice else []
     scan.notes += [f"{len(torn)} patches are left out: the file gives them two labels"] if torn else []
     return scan

@@ -166,7 +166,7 @@ def import_labels(
     """
     if problems and not set(rows.column_names) - {LINE, FILE}:
         raise BadLabels(problems)  # nothing could be read that might be checked
-    table, found = check_labels(
+    table, problems_of_rows = check_labels(
         contract,
         rows,
         films,
@@ -175,8 +175,8 @@ def import_labels(
         ignore_extra_columns=ignore_extra_columns,
         before_run=before_run,
     )
-    if problems or found:
-        raise BadLabels(dict.fromkeys([*problems, *found]))
+    if problems or problems_of_rows:
+        raise BadLabels(dict.fromkeys([*problems, *problems_of_rows]))
     now = datetime.datetime.now(datetime.UTC)
     digests = _film_digests(table)
     made = LabelVersion(0, Path(), annotator, source, source_digest, now, digests, table.num_rows, model)
@@ -216,8 +216,8 @@ def _file_name(number: int) -> str:
 
 
 def _number(file: Path) -> int:
-    found = _VERSION.fullmatch(file.name)
-    return int(found[1]) if found else 0
+    match = _VERSION.fullmatch(file.name)
+    return int(match[1]) if match else 0
 
 
 def _write(folder: Path, number: int, table: pa.Table, made: LabelVersion) -> Path:
@@ -326,7 +326,7 @@ def _film_digests(table: pa.Table) -> dict[str, str]:
     rows: dict[str, list[dict[str, Any]]] = {}
     for row in table.to_pylist():
         rows.setdefault(row["movie_id"], []).append({k: v for k, v in row.items() if v is not None})
-    return {movie_id: digest(found) for movie_id, found in rows.items()}
+    return {movie_id: digest(of_film) for movie_id, of_film in rows.items()}
 
 
 def _names(root: Path) -> list[str]:
@@ -336,9 +336,9 @@ def _names(root: Path) -> list[str]:
 def _there_are_none(root: Path, name: str, kind: str) -> str:
     called = f"{name}/{kind}" if kind else name
     option = f" --kind {kind}" if kind else ""
-    there = ", ".join(_names(root)) or "none"
+    present = ", ".join(_names(root)) or "none"
     return (
-        f"there are no labels {called!r} in {root} (there: {there}): import some with "
+        f"there are no labels {called!r} in {root} (there: {present}): import some with "
         f"`cinelake labels import FILE --model NAME --set {name}{option}`"
     )
 

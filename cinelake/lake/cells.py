@@ -209,8 +209,8 @@ def _leaf(field: pa.Field) -> str:
     return f"{field.name}.list.element" if is_list else str(field.name)
 
 
-def _is_float_vector(found: pa.DataType) -> bool:
-    return bool(pa.types.is_fixed_size_list(found) and found.value_type in (pa.float32(), pa.float64()))
+def _is_float_vector(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_fixed_size_list(kind) and kind.value_type in (pa.float32(), pa.float64()))
 
 
 class Lake:
@@ -265,8 +265,8 @@ class Lake:
 
     def failure(self, table: str, movie_id: str) -> dict[str, Any] | None:
         """The recorded failure of a cell: key, reason, transient, message, attempt; None without one."""
-        found = read_footer(self.storage, *_failure_parts(table, movie_id))
-        return found.ingredients if found else None
+        footer = read_footer(self.storage, *_failure_parts(table, movie_id))
+        return footer.ingredients if footer else None
 
     def forget_failure(self, table: str, movie_id: str) -> None:
         """Delete the row of `failures` for a cell that was made."""

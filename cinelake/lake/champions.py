@@ -88,8 +88,8 @@ def record_version(
 
     origin: see `AppliedModel`; where it is not given, what is known stays.
     """
-    told = _origin(lake, name, number) if origin is None else origin
-    applied = AppliedModel(name, number, artefact.digest, artefact.kind, artefact.code, artefact.inputs, told)
+    reported = _origin(lake, name, number) if origin is None else origin
+    applied = AppliedModel(name, number, artefact.digest, artefact.kind, artefact.code, artefact.inputs, reported)
     with lake.scratch() as scratch:
         for file in FILES:
             if (artefact.folder / file).is_file():

@@ -83,19 +83,19 @@ class Index:
     def _refresh(self, folder: str) -> dict[str, Entry]:
         """movie_id → entry of each file of a folder; reads only footers of files that changed."""
         listed_ns = time.time_ns()
-        found = self.lake.storage.files(folder)
+        files = self.lake.storage.files(folder)
         rows = self._ask("select name, size, mtime, settled, key, meaning from cells where folder = ?", folder)
         self._cached.pop(folder, None)
         self._uncached.pop(folder, None)
-        self._drop(folder, [row[0] for row in rows if row[0] not in found])
+        self._drop(folder, [row[0] for row in rows if row[0] not in files])
         entries = {
             name: Entry(key, meaning)
             for name, size, mtime, settled, key, meaning in rows
-            if settled and found.get(name) == (size, mtime)
+            if settled and files.get(name) == (size, mtime)
         }
-        changed = [name for name in found if name not in entries]
+        changed = [name for name in files if name not in entries]
         for start in range(0, len(changed), READ_TOGETHER):
-            readings = list(self._read(folder, changed[start : start + READ_TOGETHER], found))
+            readings = list(self._read(folder, changed[start : start + READ_TOGETHER], files))
             self._store(folder, readings, listed_ns)
             entries |= {name: Entry(footer.key, footer.meaning) for name, _, footer in readings if footer}
         return {name.removesuffix(".parquet"): entry for name, entry in entries.items()}

@@ -200,7 +200,7 @@ def _compare(keras_output: Any, exported: Path, spec: Any, where: str, tolerance
     rows = np.random.default_rng(0).uniform(-1, 1, shape).astype(spec.dtype.as_numpy_dtype)
     expected = np.asarray(keras_output(rows))
     session = onnxruntime.InferenceSession(str(exported), session_options(), providers=["CPUExecutionProvider"])
-    found = np.asarray(session.run(None, {session.get_inputs()[0].name: rows})[0])
-    difference = float(np.abs(expected - found).max()) / max(1.0, float(np.abs(expected).max()))
+    received = np.asarray(session.run(None, {session.get_inputs()[0].name: rows})[0])
+    difference = float(np.abs(expected - received).max()) / max(1.0, float(np.abs(expected).max()))
     if not difference <= tolerance:
         raise ModelUnusable(f"{where}: the ONNX export differs from Keras by {difference:.2g}, more than {tolerance}")

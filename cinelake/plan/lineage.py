@@ -126,7 +126,7 @@ def find_row(planning: Planning, table: str, movie_id: str, wanted: str) -> tupl
     tables = {
         name: planning.lake.reader(name, movie_id).read() for name in inputs if planning.lake.footer(name, movie_id)
     }
-    return row, {name: _below(row, found) for name, found in tables.items()}
+    return row, {name: _below(row, lineage) for name, lineage in tables.items()}
 
 
 def _place(rows: pa.Table, table: str, wanted: str) -> int:
@@ -140,10 +140,10 @@ def _place(rows: pa.Table, table: str, wanted: str) -> int:
         if name not in rows.column_names:
             raise UnknownName(f"column of {table}", name, rows.column_names)
         fits = pc.and_(fits, pc.equal(rows[name].cast(pa.string()), value))
-    found = pc.indices_nonzero(fits).to_pylist()
-    if not found:
+    places = pc.indices_nonzero(fits).to_pylist()
+    if not places:
         raise UsageError(f"no row of {table} has {wanted}")
-    return int(found[0])
+    return int(places[0])
 
 
 def _below(row: Mapping[str, Any], rows: pa.Table) -> pa.Table:
@@ -167,7 +167,7 @@ def _span(row: Mapping[str, Any]) -> tuple[float, float] | None:
 
 def chain(lineage: Lineage) -> Sequence[Lineage]:
     """A cell and all that it was made from, each once, inputs first."""
-    found: dict[str, Lineage] = {}
+    by_table: dict[str, Lineage] = {}
     for one in (*(below for source in lineage.inputs for below in chain(source)), lineage):
-        found.setdefault(one.table, one)
-    return tuple(found.values())
+        by_table.setdefault(one.table, one)
+    return tuple(by_table.values())

@@ -99,15 +99,15 @@ def _told(made: Mapping[str, Any]) -> str:
 
 def _licences(entry: TaskEntry, made: Mapping[str, Any]) -> list[tuple[str, str]]:
     """(what, terms) of what made a cell: trained models, and files of weights, which others publish."""
-    params, model, found = made.get("params") or {}, made.get("model") or {}, []
+    params, model, licences = made.get("params") or {}, made.get("model") or {}, []
     if model:
-        found.append((f"model {model.get('name')} version {model.get('version')}", "trained here, from your labels"))
+        licences.append((f"model {model.get('name')} version {model.get('version')}", "trained here, from your labels"))
     if params.get("weights"):
         what = params.get("file") or params.get("backbone") or params.get("detector") or entry.name
-        found.append((f"weights of {what or entry.name}", THEIR_TERMS))
+        licences.append((f"weights of {what or entry.name}", THEIR_TERMS))
     if params.get("detector") == "dlib":
-        found.append(("dlib's own face detector", "Boost Software License 1.0"))
-    return found
+        licences.append(("dlib's own face detector", "Boost Software License 1.0"))
+    return licences
 
 
 THEIR_TERMS = "as their publisher says; packs of face recognition are often for non-commercial use only"
@@ -122,12 +122,12 @@ def _checks(lake: Lake) -> dict[str, tuple[Check, ...]]:
     out: dict[tuple[str, str], list[str]] = {}
     for outlier in outliers(lake):
         out.setdefault((outlier.table, outlier.measure), []).append(outlier.movie_id)
-    found: dict[str, list[Check]] = {}
+    by_table: dict[str, list[Check]] = {}
     for (table, measure, unit), some in sorted(values.items()):
         films = tuple(sorted(out.get((table, measure), [])))
         span = (min(some), statistics.median(some), max(some))
-        found.setdefault(table, []).append(Check(measure, unit, len(some), *span, films))
-    return {table: tuple(checks) for table, checks in found.items()}
+        by_table.setdefault(table, []).append(Check(measure, unit, len(some), *span, films))
+    return {table: tuple(checks) for table, checks in by_table.items()}
 
 
 def unit_of(column: Column) -> str:

@@ -121,13 +121,13 @@ def arrow_source(lake: Lake, contract: Contract | None, cells: Iterable[tuple[st
     return ds.dataset(files, schema=schema, filesystem=lake.storage.filesystem, format="parquet")
 
 
-def _known_to_duckdb(found: pa.DataType) -> pa.DataType:
+def _known_to_duckdb(kind: pa.DataType) -> pa.DataType:
     """The type as which pyarrow hands a column to DuckDB, which takes no half floats and one list size per column."""
-    if pa.types.is_dictionary(found):
-        return found.value_type
-    if pa.types.is_fixed_size_list(found) or pa.types.is_list(found):
-        return pa.list_(_known_to_duckdb(found.value_type))
-    return pa.float32() if pa.types.is_float16(found) else found
+    if pa.types.is_dictionary(kind):
+        return kind.value_type
+    if pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind):
+        return pa.list_(_known_to_duckdb(kind.value_type))
+    return pa.float32() if pa.types.is_float16(kind) else kind
 
 
 def _as_pattern(path: str) -> str:
@@ -188,17 +188,17 @@ def failed_tasks(lake: Lake) -> list[str]:
     return sorted(info.base_name for info in lake.storage.filesystem.get_file_info(selector))
 
 
-def duckdb_type(found: pa.DataType) -> str:
+def duckdb_type(kind: pa.DataType) -> str:
     """DuckDB's name of an Arrow type."""
-    if pa.types.is_dictionary(found):
-        return duckdb_type(found.value_type)
-    if pa.types.is_fixed_size_list(found):
-        return f"{duckdb_type(found.value_type)}[{found.list_size}]"
-    if pa.types.is_list(found):
-        return f"{duckdb_type(found.value_type)}[]"
-    if pa.types.is_timestamp(found):
+    if pa.types.is_dictionary(kind):
+        return duckdb_type(kind.value_type)
+    if pa.types.is_fixed_size_list(kind):
+        return f"{duckdb_type(kind.value_type)}[{kind.list_size}]"
+    if pa.types.is_list(kind):
+        return f"{duckdb_type(kind.value_type)}[]"
+    if pa.types.is_timestamp(kind):
         return "TIMESTAMPTZ"
-    return DUCKDB_TYPES[str(found)]
+    return DUCKDB_TYPES[str(kind)]
 
 
 DUCKDB_TYPES = {

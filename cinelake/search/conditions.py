@@ -54,8 +54,8 @@ def spans_where(lake: Lake, contracts: Mapping[str, Contract], conditions: Condi
         if name not in declared:
             raise UnknownName("condition", name, declared)
         declared[name][1].check(values)
-    asked = _Conditions(lake, contracts, {name: declared[name] for name, _ in conditions})
-    selectors = [asked.spans(name, values, conditions.min_probability) for name, values in conditions]
+    questions = _Conditions(lake, contracts, {name: declared[name] for name, _ in conditions})
+    selectors = [questions.spans(name, values, conditions.min_probability) for name, values in conditions]
     films = set.intersection(*(set(spans) for spans in selectors))
     held = {film: merged(combined([spans[film] for spans in selectors])) for film in sorted(films)}
     return {film: spans for film, spans in held.items() if spans}
@@ -102,9 +102,9 @@ class _Conditions:
                 raise UnknownName(column, name, known)
 
     def _spans(self, sql: str, values: Any) -> SpansOfFilms:
-        found: SpansOfFilms = {}
+        spans: SpansOfFilms = {}
         rows = self._connection.execute(sql, values)
         while some := rows.fetchmany(10_000):
             for movie_id, start_s, end_s, relevance, what in some:
-                found.setdefault(movie_id, []).append(Span(start_s, end_s, float(relevance), what))
-        return found
+                spans.setdefault(movie_id, []).append(Span(start_s, end_s, float(relevance), what))
+        return spans

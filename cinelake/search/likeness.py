@@ -77,10 +77,10 @@ def _which(task: str, params: Mapping[str, Any]) -> str:
 
 def parse_like(text: str) -> tuple[str, float]:
     """FILM@HH:MM:SS.mmm (or MM:SS, or seconds) as movie_id and seconds. Raises `UsageError`."""
-    found = _LIKE.fullmatch(text.strip())
-    if not found:
+    match = _LIKE.fullmatch(text.strip())
+    if not match:
         raise UsageError(f"a moment is FILM@HH:MM:SS, as in big_buck_bunny@00:12:31. Received: {text!r}")
-    return found["film"], int(found["h"] or 0) * 3600 + int(found["m"] or 0) * 60 + float(found["s"])
+    return match["film"], int(match["h"] or 0) * 3600 + int(match["m"] or 0) * 60 + float(match["s"])
 
 
 def like_moment(index: Index, table: str, text: str, films: Mapping[str, str]) -> tuple[Floats, Hit]:

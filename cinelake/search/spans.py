@@ -33,7 +33,7 @@ def combined(selectors: Sequence[Sequence[Span]], *, either: bool = False) -> li
     edges = sorted({edge for spans in selectors for span in spans for edge in (span.start_s, span.end_s)})
     starts = sorted((span.start_s, number, k) for number, spans in enumerate(selectors) for k, span in enumerate(spans))
     active: set[tuple[int, int]] = set()
-    found: list[tuple[frozenset[tuple[int, int]], Span]] = []
+    pieces: list[tuple[frozenset[tuple[int, int]], Span]] = []
     at = 0
     for begin, end in pairwise(edges):
         while at < len(starts) and starts[at][0] <= begin:
@@ -43,11 +43,11 @@ def combined(selectors: Sequence[Sequence[Span]], *, either: bool = False) -> li
         span = _held(selectors, active, begin, end, either=either)
         if span is None:
             continue
-        if found and found[-1][0] == active and found[-1][1].end_s == begin:
-            found[-1] = (found[-1][0], replace(found[-1][1], end_s=end))
+        if pieces and pieces[-1][0] == active and pieces[-1][1].end_s == begin:
+            pieces[-1] = (pieces[-1][0], replace(pieces[-1][1], end_s=end))
         else:
-            found.append((frozenset(active), span))
-    return [span for _, span in found]
+            pieces.append((frozenset(active), span))
+    return [span for _, span in pieces]
 
 
 def _held(

@@ -136,14 +136,14 @@ def _stamps(folder: Path) -> dict[str, Any]:
 
 def _imported(room: Path, path: Path) -> set[Path]:
     """The file and, transitively, what it imports of its room but for other tasks or models themselves."""
-    found: set[Path] = set()
+    files: set[Path] = set()
     waiting = [path]
     while waiting:
         file = waiting.pop()
-        if file not in found:
-            found.add(file)
+        if file not in files:
+            files.add(file)
             waiting += _imports(room, file)
-    return found
+    return files
 
 
 def _imports(room: Path, path: Path) -> Iterator[Path]:
@@ -184,12 +184,12 @@ def _is_docstring(node: ast.stmt) -> bool:
 def stamped(root: Path = ROOT) -> dict[str, Stamped]:
     """Name as `--stamp` takes it → task or model, of this checkout's rooms (what packages add is theirs to stamp)."""
     rooms: tuple[Room, ...] = get_args(Room)
-    found = [
+    declared = [
         Stamped(root / room, name, find_task(name) if room == "tasks" else find_model(name))
         for room in rooms
         for name in names_in(room)
     ]
-    return {one.known_as: one for one in found if one.path.is_file()}
+    return {one.known_as: one for one in declared if one.path.is_file()}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

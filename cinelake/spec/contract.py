@@ -45,11 +45,11 @@ class Column:
         """A vector whose size the contract leaves open."""
         return bool(pa.types.is_list(self.type))
 
-    def accepts(self, found: pa.DataType) -> bool:
-        """Whether a batch's column of type `found` keeps the promise."""
+    def accepts(self, received: pa.DataType) -> bool:
+        """Whether a batch's column of type `received` keeps the promise."""
         if self.any_size:
-            return bool(pa.types.is_fixed_size_list(found) and found.value_type == self.type.value_type)
-        return bool(found == self.type)
+            return bool(pa.types.is_fixed_size_list(received) and received.value_type == self.type.value_type)
+        return bool(received == self.type)
 
 
 @dataclass(frozen=True)
@@ -153,9 +153,9 @@ class Contract:
             rule = f"columns are {batch.schema.names}, the contract says {names}"
             raise ContractViolation(self.table, rule, "*", batch.num_rows, [])
         for column in self.all_columns:
-            found = batch.schema.field(column.name).type
-            if not column.accepts(found):
-                rule = f"has type {found}, the contract says {column.type}"
+            received = batch.schema.field(column.name).type
+            if not column.accepts(received):
+                rule = f"has type {received}, the contract says {column.type}"
                 raise ContractViolation(self.table, rule, column.name, batch.num_rows, [])
 
     def _check_column(self, column: Column, batch: pa.RecordBatch) -> None:

@@ -206,8 +206,8 @@ def find_model(name: str) -> Model:
     return _declared(load("models", name), name)
 
 
-def _declared(found: Any, name: str) -> Model:
-    declared = found if isinstance(found, Model) else getattr(found, "MODEL", None)
+def _declared(loaded: Any, name: str) -> Model:
+    declared = loaded if isinstance(loaded, Model) else getattr(loaded, "MODEL", None)
     if not isinstance(declared, Model):
         raise UnknownName("model", name, [n for n in known_models() if n != name])
     return declared

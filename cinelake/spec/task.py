@@ -234,8 +234,8 @@ def _reads_of(reads: Any) -> Callable[[Any], Reads]:
     given = reads if callable(reads) else (lambda _: reads)
 
     def resolved(params: Any) -> Reads:
-        found = given(params)
-        return tuple(found) if isinstance(found, list) else found
+        streams_or_tables = given(params)
+        return tuple(streams_or_tables) if isinstance(streams_or_tables, list) else streams_or_tables
 
     return resolved
 
@@ -260,10 +260,10 @@ def tasks_with(kind: type[RoleT]) -> dict[str, RoleT]:
     return {name: role for name, role in roles.items() if role is not None}
 
 
-def _spec_in(found: Any, name: str) -> TaskSpec:
-    if hasattr(found, "spec") and isinstance(found.spec, TaskSpec):
-        return found.spec
-    for value in vars(found).values():
+def _spec_in(loaded: Any, name: str) -> TaskSpec:
+    if hasattr(loaded, "spec") and isinstance(loaded.spec, TaskSpec):
+        return loaded.spec
+    for value in vars(loaded).values():
         spec = getattr(value, "spec", None)
         if isinstance(spec, TaskSpec) and spec.name == name:
             return spec
@@ -280,9 +280,9 @@ def _resolve_model(model: Any, base: Path) -> Any:
     update = {}
     for name, info in type(model).model_fields.items():
         value = getattr(model, name)
-        found = _resolve(value, base, names_path(info))
-        if found is not value:
-            update[name] = found
+        resolved = _resolve(value, base, names_path(info))
+        if resolved is not value:
+            update[name] = resolved
     return model.model_copy(update=update) if update else model
 
 

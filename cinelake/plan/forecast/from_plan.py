@@ -47,19 +47,19 @@ def forecast_of(planning: Planning, settings: Settings, films: int | None = None
     kinds = [[_film(film, parts, known, lengths_s) for film in measured] for parts in steps]
     of = np.repeat(np.arange(len(kinds), dtype=np.int32), list(wanted.values()))
     np.random.default_rng(settings.seed).shuffle(of)
-    found = Forecast(known, Films(kinds, of, settings.seed))
-    return Forecasted(found, tables, tuple(measured), tuple(_assumed(settings, known, steps, measured)))
+    forecast = Forecast(known, Films(kinds, of, settings.seed))
+    return Forecasted(forecast, tables, tuple(measured), tuple(_assumed(settings, known, steps, measured)))
 
 
 def _stale(planning: Planning) -> dict[tuple[str, ...], int]:
     """Which tables are stale together → of how many films."""
-    found: dict[tuple[str, ...], int] = {}
+    films: dict[tuple[str, ...], int] = {}
     for cells in planning.plan.by_film().values():
         kind = tuple(cell.table for cell in cells)
-        found[kind] = found.get(kind, 0) + 1
-    if not found:
+        films[kind] = films.get(kind, 0) + 1
+    if not films:
         raise UsageError("nothing is stale, so there is no run to simulate. Name a number of films: `--films 1000000`")
-    return found
+    return films
 
 
 def _all(planning: Planning) -> tuple[str, ...]:

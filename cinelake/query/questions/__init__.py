@@ -56,6 +56,6 @@ def _read(path: Path) -> Question:
     lines = path.read_text(encoding="utf-8").splitlines()
     notes = [line.removeprefix("--").strip() for line in lines if line.startswith("--")]
     sql = "\n".join(line for line in lines if not line.startswith("--"))
-    said = next((note.removeprefix("set:") for note in notes if note.startswith("set:")), "")
-    variables = dict(re.findall(r"(\w+), ([^;]+)", said))
+    declared = next((note.removeprefix("set:") for note in notes if note.startswith("set:")), "")
+    variables = dict(re.findall(r"(\w+), ([^;]+)", declared))
     return Question(path.stem, notes[0], sql, variables)
