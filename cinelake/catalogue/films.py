@@ -1,6 +1,6 @@
 """The catalogue: which films there are, and what is wrong with the rest.
 
-A folder, a glob or a list gives films with a `movie_id` each; a film that cannot run is a `CatalogueProblem`
+A folder, a glob or a list yields films with a `movie_id` each; a film that cannot run is a `CatalogueProblem`
 and the others go on. Reading asks the file system for names and kinds only: no film is opened, and the
 fingerprint of a film's content is a matter of its own. On an object store, that is a request per thousand films.
 """
@@ -40,7 +40,7 @@ class CatalogueFilm:
     """A film that can run. `uri`: as the catalogue shows it; `group`: its series.
 
     path: local and absolute, or the address of a film on an object store, which then has a `stamp`: its size and time
-    as the store lists them. line: the film's line in the list; 0 where there is none.
+    as the store lists them. line: the film's line in the list; 0 without a list.
     """
 
     movie_id: str

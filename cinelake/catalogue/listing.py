@@ -1,6 +1,6 @@
 """What a plan knows of the films before any is opened by a step: their fingerprints, and the files beside them.
 
-Films and files of an object store are told by what a listing says (size and time), so that an unchanged catalogue is
+Films and files of an object store are identified by their size and time in a listing, so that an unchanged catalogue is
 planned without a request per film; those that are new or changed are read by ranges, several at a time.
 """
 
@@ -56,21 +56,21 @@ def _fingerprints(
     kept = list(paths)
     remote = [path for path in kept if is_remote(path)]
     here = kept if not remote else [path for path in kept if not is_remote(path)]
-    local = index.fingerprints(here, _telling(fingerprint, why)) if here else {}
-    return local | index.fingerprints(remote, _telling(store.fingerprint, why), stamps) if remote else local
+    local = index.fingerprints(here, _keeping_errors(fingerprint, why)) if here else {}
+    return local | index.fingerprints(remote, _keeping_errors(store.fingerprint, why), stamps) if remote else local
 
 
-def _telling(make: Callable[[str], str], why: dict[str, FilmError]) -> Callable[[str], str]:
-    """The same function, which keeps what it raises."""
+def _keeping_errors(make: Callable[[str], str], why: dict[str, FilmError]) -> Callable[[str], str]:
+    """The same function; the errors that it raises are kept in `why` too."""
 
-    def told(path: str) -> str:
+    def fingerprint_of(path: str) -> str:
         try:
             return make(path)
         except FilmError as error:
             why[path] = error
             raise
 
-    return told
+    return fingerprint_of
 
 
 def _without_vanished(catalogue: Catalogue, fingerprints: Mapping[str, str], why: Mapping[str, FilmError]) -> Catalogue:

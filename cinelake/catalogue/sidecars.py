@@ -16,7 +16,7 @@ SIDECARS = (
     *(".yaml", ".yml", ".jpg", ".jpeg", ".png", ".webp", ".pdf", ".sha1", ".sha256", ".md5", ".torrent"),
     *(".part", ".crdownload", ".download", ".tmp", ".aria2", ".ytdl"),
 )
-"""What lies beside films and is none: subtitles, notes, pictures, unfinished downloads."""
+"""Files beside films that are not films: subtitles, notes, pictures, unfinished downloads."""
 _TAGS = re.compile(r"(\.[A-Za-z][A-Za-z0-9-]*)*")
 
 

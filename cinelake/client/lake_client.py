@@ -7,7 +7,7 @@
     lake.sql("select movie_id, count(*) shots from shots group by all").pandas()
     lake.table("shots").filter("end_s - start_s > 10").select("movie_id", "shot").arrow()
 
-Nothing is read before rows are asked for, and then only the columns and row groups that the question needs. What a
+Nothing is read before rows are requested, and then only the columns and row groups that the question needs. What a
 table means is known by the task that its files name; a table of an unknown task has the types that its files have.
 """
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 def open_lake(place: str | Place, published: bool | int | str = False) -> LakeClient:
     """The lake at a path or URI; `published`: its published copy, the present version (True) or one by its number.
 
-    Raises `StorageError` when there is none, `UsageError` where nothing is published, `UnknownName` for a version.
+    Raises `StorageError` without a lake, `UsageError` where nothing is published, `UnknownName` for a version.
     """
     lake = Lake(place)
     if published is False:
@@ -94,7 +94,7 @@ class LakeClient:
         return tuple(sorted(name.removesuffix(".parquet") for name in self._lake.storage.files(table)))
 
     def sql(self, sql: str) -> Rows:
-        """The answer to one question. Raises `UsageError` for what is none, with the close names of a wrong one."""
+        """The answer to one query. Raises `UsageError` for invalid SQL, with close matches of unknown names."""
         return Rows(question(self._connection, sql))
 
     def table(self, name: str) -> Rows:
@@ -154,7 +154,7 @@ def _params(manifest: Path, table: str) -> Params | None:
 
 
 class Rows:
-    """Rows that are read when they are asked for: as Arrow, pandas, Polars, dictionaries or a DuckDB relation."""
+    """Rows that are read on request: as Arrow, pandas, Polars, dictionaries or a DuckDB relation."""
 
     def __init__(self, relation: duckdb.DuckDBPyRelation):
         self.relation = relation

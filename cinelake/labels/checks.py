@@ -32,7 +32,7 @@ TOUCH_S = 1e-3
 class FilmFacts:
     """What is known of a film that may be labelled.
 
-    duration_s: its length; None where nothing tells. shots: how many shots it has in the lake; None where there is no
+    duration_s: its length; None where it is unknown. shots: how many shots it has in the lake; None where there is no
     such table. in_lake: whether the lake holds anything of it.
     """
 
@@ -149,7 +149,7 @@ def _with_shots(contract: LabelContract, rows: pa.Table) -> pa.Table:
     if SHOT in contract.schema.names:
         return rows
     numbers, wrong = cast_column(SHOT, rows[SHOT].combine_chunks(), pa.int64())
-    if wrong:  # said of the column as it was given
+    if wrong:  # reported by the name that the file has
         return rows.append_column("start_shot", rows[SHOT])
     return rows.append_column("start_shot", numbers).append_column("end_shot", pc.add(numbers, 1))
 
@@ -230,7 +230,7 @@ def _times_are_in_the_film(rows: Rows) -> Found:
 
 
 def _shots_are_in_the_film(rows: Rows) -> Found:
-    """Only where no time is given: a labeller who gives both counts shots of their own."""
+    """Only where times are missing: a labeller who has both numbers shots in another way."""
     for row, (movie_id, start_s, end) in enumerate(_columns_of(rows, "movie_id", "start_s", "end_shot")):
         shots = rows.films[movie_id].shots if movie_id in rows.films and end is not None and start_s is None else None
         if shots is not None and end > shots:

@@ -16,7 +16,7 @@ from cinelake.spec.task import tasks_with
 
 
 class KnownFilms(Mapping[str, FilmFacts]):
-    """movie_id → facts. What the lake holds is listed at once; a film's facts are read when they are asked for.
+    """movie_id → facts. What the lake holds is listed at once; a film's facts are read on first access.
 
     others: films that neither the catalogue nor the lake knows (imported images), and their facts.
     """

@@ -1,6 +1,6 @@
 """Folders of images, one a class (`class/*.jpg`), as labels of *image films*.
 
-A trailer cut into pictures gives many that look alike; they must not stand on both sides of a split. So images are
+The pictures of one trailer look alike; they must not stand on both sides of a split. So images are
 grouped by source, and each source becomes a film of its own, `images_<source>`, of one shot per image: the split is by
 film as ever. The pictures lie beside the labels, in `labels/<set>/images/<movie_id>.parquet`, and an image keeps its
 number for good: what is imported later gets higher ones.
@@ -35,7 +35,7 @@ MAX_BYTES = 64 << 20
 KEPT_WIDTH = 1280
 """Wider images are kept shrunk: nothing here looks at more."""
 BEFORE_NUMBER = r"^(.+)[_-]\d+$"
-"""What tells an image's source from its name without folder and suffix: the part before the last number."""
+"""An image's source in its name without folder and suffix: the part before the last number."""
 
 IMAGES = pa.schema(
     [
@@ -74,7 +74,7 @@ class Numbered(Protocol):
 
 @dataclass
 class Scan:
-    """What a folder of images holds."""
+    """The images of a folder, and what is wrong with the rest."""
 
     pictures: list[Picture] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -232,7 +232,7 @@ def image_rows(folder: Path, scan: Scan, contract: LabelContract, numbers: Mappi
 
 @contextmanager
 def images_lock(root: Path, name: str) -> Iterator[None]:
-    """One import of images into a set at a time: two must not give one number to two pictures."""
+    """One import of images into a set at a time: two must not assign one number to two pictures."""
     folder = image_file(root, name, "_").parent
     with ExitStack() as stack:
         with storage_errors(f"writing images to {folder}"):

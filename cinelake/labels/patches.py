@@ -33,7 +33,7 @@ from cinelake.storage.store import storage_errors
 
 PATCH = "patch"
 SOURCES = ("source", "split")
-"""Columns that tell the source, the first that is there."""
+"""Columns that name the source; the first that is present counts."""
 KEPT = pa.schema([("image", pa.int32()), (PATCH, pa.binary()), ("sha", pa.string()), ("name", pa.string())])
 """A patch film's file: number, bytes, digest of the bytes, and where it was imported from."""
 

@@ -1,6 +1,6 @@
 """Files of labels as rows for `import_labels`: CSV, Parquet, and forms that others use.
 
-A reader gives what it could read and all that is wrong with the rest, each with its line; nothing is raised.
+A reader returns what it could read and all problems of the rest, each with its line; nothing is raised.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def _names(paths: Sequence[Path]) -> str:
 
 
 def _joined(tables: list[pa.Table]) -> pa.Table:
-    """One table; columns that files give in different types as texts."""
+    """One table; columns whose type differs between files as texts."""
     types: dict[str, set[pa.DataType]] = {}
     for table in tables:
         for column in table.schema:

@@ -159,9 +159,9 @@ def import_labels(
     ignore_extra_columns: bool = False,
     before_run: bool = False,
 ) -> LabelVersion:
-    """Check rows (texts or typed, see `cinelake.labels.checks`) and keep them as a new version; gives it.
+    """Check rows (texts or typed, see `cinelake.labels.checks`) and store them as a new version, which is returned.
 
-    problems: what a reader found already. dry_run: checks all and writes nothing. Raises `BadLabels` with everything
+    problems: those that a reader reported. dry_run: checks all and writes nothing. Raises `BadLabels` with everything
     that is wrong, and then nothing is written.
     """
     if problems and not set(rows.column_names) - {LINE, FILE}:

@@ -251,7 +251,7 @@ class Lake:
         return [name for name in self.storage.folders() if TABLE_NAME.fullmatch(name) and name not in RESERVED]
 
     def record_failure(self, table: str, movie_id: str, key: str, error: FilmError) -> dict[str, Any]:
-        """Write the row of `failures` for a cell; gives it. The attempt counts up while the key stays."""
+        """Write and return the row of `failures` for a cell. The attempt counts up while the key stays."""
         before = read_footer(self.storage, *_failure_parts(table, movie_id))
         attempt = before.ingredients["attempt"] + 1 if before and before.key == key else 1
         row = _failure_row(table, key, error, attempt)
@@ -306,7 +306,7 @@ def _failure_row(table: str, key: str, error: FilmError, attempt: int) -> dict[s
 
 
 def _printable(text: str) -> str:
-    """Text that UTF-8 can hold: a file's name may have bytes that are none."""
+    """Text that UTF-8 can hold: a file's name may have bytes that are not."""
     return text.encode(errors="backslashreplace").decode()
 
 

@@ -48,7 +48,7 @@ class Index:
     def __init__(self, lake: Lake, *, use_cache: bool = True):
         self.lake = lake
         self._path = _cache_path(lake) if use_cache else None
-        self._cached: dict[str, dict[str, str]] = {}  # folder → name → footer in the cache, once one is asked for
+        self._cached: dict[str, dict[str, str]] = {}  # folder → name → footer in the cache, after its first request
         self._uncached: dict[str, dict[str, str]] = {}  # the same of footers that the cache could not take
 
     def cells(self, table: str) -> dict[str, Entry]:
@@ -183,7 +183,7 @@ def _cache_path(lake: Lake) -> Path:
 
 
 def _connect(path: Path) -> sqlite3.Connection | None:
-    """Open the cache, making it anew when it is damaged; read-only or absent folders go without."""
+    """Open the cache, recreating it when it is damaged; read-only or absent folders have none."""
     for attempt in range(2):
         try:
             if not path.parent.is_dir():

@@ -1,9 +1,9 @@
 """Making a published version: which files it needs, which of them are there, and how one is written.
 
-What a file holds is told by its digest before it is written: the keys of its films' cells, its schema, and for a
-summary its SQL and the digests of the files that it reads. A file that is there is not written again, so the work of a
-version is that of the buckets whose cells changed. Films are told apart by the hash of their id; within a file rows are
-sorted by film and then by the table's key, so that a question about one film reads one row group of one file.
+A file is identified by a digest that is known before it is written: of the keys of its films' cells, its schema, and
+for a summary its SQL and the digests of the files that it reads. An existing file is not written again, so the work of
+a version is that of the buckets whose cells changed. Films are distributed by the hash of their id; within a file rows
+are sorted by film and then by the table's key, so that a query about one film reads one row group of one file.
 """
 
 from __future__ import annotations
@@ -207,7 +207,7 @@ def _files_of(
 
 
 def make_file(job: Job) -> PublishedFile:
-    """Make one file and put it in place; gives what the version says of it.
+    """Make one file and put it in place; returns its entry in the version.
 
     Raises `InputChanged` when a cell is no longer the one that was planned with, `StorageError`.
     """

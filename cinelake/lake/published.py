@@ -153,7 +153,10 @@ def forget_version(lake: Lake, number: int) -> None:
 
 
 def forget_versions(lake: Lake, keep: int) -> list[int]:
-    """Delete all but the last `keep` versions and the present one, with the files that no other has; gives which."""
+    """Delete all but the last `keep` versions and the present one, with the files that no other has.
+
+    Returns the numbers of the deleted versions.
+    """
     numbers, present = version_numbers(lake), latest_number(lake)
     kept = {*numbers[-keep:], present}
     gone = [number for number in numbers if number not in kept]

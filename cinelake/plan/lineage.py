@@ -1,7 +1,7 @@
 """Where a cell came from: the film's file, the stream, parameters, code, model and what that learned from; and what
 its inputs came from, down to the film.
 
-Everything is read from footers and from the lake's mirror of models: no table is opened unless a row is asked for, and
+Everything is read from footers and from the lake's champion records: no table is opened unless a row is requested, and
 MLflow is not started.
 """
 
@@ -97,7 +97,7 @@ def _stream(entry: TaskEntry) -> str:
 
 
 def _model(planning: Planning, made: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What made a table: the version, and what the lake's mirror knows of its training."""
+    """What made a table: the version, and what the champion record holds of its training."""
     if not made:
         return {}
     known = read_champion_record(planning.lake, made["name"]).versions.get(made["version"])

@@ -36,8 +36,8 @@ class Check:
 class TableFacts:
     """One table. reads: the tables that it is made from. states: of its cells, as the plan has them now.
 
-    oldest, newest: when its files were made; None without files. made_by: task, parameters, models, each once, as the
-    files' footers tell. licences: (what, terms) of the models and weights involved.
+    oldest, newest: when its files were made; None without files. made_by: task, parameters, models, each once, from the
+    files' footers. licences: (what, terms) of the models and weights involved.
     """
 
     name: str

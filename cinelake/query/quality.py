@@ -39,7 +39,7 @@ FOLDER = "quality"
 OUTLIER_SCORE = 3.5
 """How far a film may be from the catalogue's median, as a modified z-score (Iglewicz and Hoaglin)."""
 MIN_FILMS = 8
-"""With fewer films nothing is said to stand out."""
+"""With fewer films no outlier is reported."""
 TOLERANCE = 1e-9
 """Values this near to the median, relatively, are the median: the rest is rounding."""
 
@@ -90,7 +90,7 @@ def watched_tables(manifest: Manifest) -> dict[str, Watched]:
 
 
 def measure_new(lake: Lake, index: Index, tables: Mapping[str, Watched]) -> int:
-    """Measure every cell that has a key not measured yet; gives the number of values that were added.
+    """Measure every cell that has a key not measured yet; returns the number of values that were added.
 
     Raises `InputChanged` for a file that is damaged.
     """
@@ -136,7 +136,7 @@ def _values(
 def _asked(
     connection: duckdb.DuckDBPyConnection, lake: Lake, table: str, watched: Watched, films: Sequence[str]
 ) -> list[tuple[Any, ...]]:
-    """The answer; where rows cannot be read, reading them film by film says which file is damaged (`InputChanged`)."""
+    """The answer; where rows cannot be read, reading them film by film finds the damaged file (`InputChanged`)."""
     import duckdb
 
     try:
@@ -200,7 +200,7 @@ def outliers(
 ) -> list[Outlier]:
     """The films that stand out from the catalogue, the farthest first.
 
-    beyond: as a modified z-score. fewest: with fewer films a measure says nothing. films: only these are compared.
+    beyond: as a modified z-score. fewest: measures of fewer films are left out. films: only these are compared.
     """
     result: list[Outlier] = []
     for (table, measure, unit), ids, values in _by_measure(latest(lake), films):
@@ -232,7 +232,7 @@ def robust_deviation(values: Floats) -> float:
 def drifts(lake: Lake, *, beyond: float = OUTLIER_SCORE, fewest: int = MIN_FILMS) -> list[Drift]:
     """The measures whose last films differ from the catalogue's past, the farthest first.
 
-    The shift of the median is told in standard errors of a median of so many films, 1.2533 σ / √n (asymptotically, for
+    The shift of the median is in standard errors of a median of so many films, 1.2533 σ / √n (asymptotically, for
     normal values), with σ from the past's MAD.
     """
     values, result = history(lake), []

@@ -64,7 +64,7 @@ def index_folder(lake: Lake, table: str) -> Path:
 
 
 def about_index(lake: Lake, table: str) -> About | None:
-    """What the table's index says of itself; None where there is none that this version can read."""
+    """The description of the table's index; None without an index that this version can read."""
     try:
         text = (index_folder(lake, table) / "about.json").read_text(encoding="utf-8")
         about = About(**json.loads(text))
@@ -112,7 +112,7 @@ class VectorIndex:
             is_all = requested == self._index.ntotal and probes == self._index.nlist
             if len(hits) == most or is_all:
                 return hits
-            if (numbers < 0).any():  # fewer vectors than asked for in so few cells
+            if (numbers < 0).any():  # these cells hold fewer vectors than requested
                 probes = min(2 * probes, self._index.nlist)
             else:
                 requested = min(4 * requested, self._index.ntotal)

@@ -26,7 +26,7 @@ Rows = Sequence[tuple[str, int]]
 
 
 def build_index(lake: Lake, table: str, cells: dict[str, str], rows: dict[str, int], size: int) -> About:
-    """Make the index of a table's present state in place of the old one; gives what it covers.
+    """Make the index of a table's present state in place of the old one; returns what it covers.
 
     cells: movie_id → key. rows: movie_id → rows. Memory: the vectors in half precision, and the sample. Raises
     `UsageError` for a table that is too small to gain anything.

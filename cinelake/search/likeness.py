@@ -46,7 +46,7 @@ class Making:
 
 
 def _vectors(task: str) -> Vectors:
-    """What the task says of its vectors; vectors of a task that is not known here are taken to be of pictures."""
+    """What the task declares of its vectors; vectors of an unknown task are taken to be of pictures."""
     declared = find_task(task).role(Vectors) if task in known_tasks() else None
     return declared or Vectors()
 
@@ -138,7 +138,7 @@ def _params_of(index: Index, table: str, movie_id: str) -> Mapping[str, Any]:
 
 
 def _params(spec: TaskSpec, table: str, made: Making, given: Params | None) -> Params:
-    """The parameters that make the same vectors. Raises `UsageError` where they are not to be had."""
+    """The parameters that make the same vectors. Raises `UsageError` where they cannot be reconstructed."""
     known = json.loads(made.params)
     subject = _vectors(made.task).subject(known)
     if subject != "pictures":

@@ -55,7 +55,7 @@ class Samples:
 
 @dataclass(frozen=True)
 class Hit:
-    """One picture with its similarity. moment: what tells its moment from others: film and shot, or itself."""
+    """One picture with its similarity. moment: identifies its moment: film and shot, or itself."""
 
     score: float
     movie_id: str

@@ -166,7 +166,7 @@ class Searcher:
 
 
 def cells_of(contracts: Mapping[str, Contract], table: str, index: Index) -> dict[str, str]:
-    """movie_id → key of the films that have vectors. Raises `UsageError`, `UnknownName` for a table that is none."""
+    """movie_id → key of the films with vectors. Raises `UsageError` without any, `UnknownName` for another table."""
     known = tables_of_vectors(contracts)
     if not known:
         raise UsageError(

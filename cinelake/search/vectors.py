@@ -35,7 +35,7 @@ def unit(vectors: Floats) -> Floats:
 
 
 def coverage(cells: dict[str, str]) -> str:
-    """What tells one state of a table from another: a digest of its films and their keys."""
+    """Identifies a state of a table: a digest of its films and their keys."""
     return digest(sorted(cells.items()))
 
 
@@ -50,7 +50,7 @@ def _samples(movie_id: str, rows: pa.Table) -> Samples:
 
 
 def matrix(column: pa.Array, movie_id: str, size: int | None = None) -> Floats:
-    """(n, d) of a column of vectors; raises `UsageError` where a film's vectors are of another size than asked for."""
+    """(n, d) of a column of vectors; raises `UsageError` where a film's vectors have another size than `size`."""
     received = column.type.list_size
     if size is not None and received != size and len(column):
         raise UsageError(f"vectors of {movie_id} have {received} numbers, the searched one has {size}: {MIXED}")

@@ -1,4 +1,4 @@
-"""Stamps of tasks' and models' code: whoever changes what one does raises its version, or says why not.
+"""Stamps of tasks' and models' code: a change of what one does needs a raised version, or a reason why not.
 
     python -m cinelake.spec.code_stamp                                    list those whose stamp does not fit
     python -m cinelake.spec.code_stamp --stamp shots models/scenes        stamp those whose version was raised
@@ -49,7 +49,7 @@ versions that the old code trained would pass as fitting. Do one of two things:
 
 @dataclass(frozen=True)
 class CodeStamp:
-    """What was said of a task's or model's code: its version and revision, a digest, why the output is the same."""
+    """A record of a task's or model's code: version and revision, a digest, why the output is the same."""
 
     declared: str
     code: str
@@ -85,7 +85,7 @@ class Stamped:
         return version if isinstance(self.declaration, Model) else f"{version}.r{self.declaration.revision}"
 
     def stamp(self) -> CodeStamp | None:
-        """The stamp in the room's file; None where there is none."""
+        """The stamp in the room's file; None without one."""
         kept = _stamps(self.folder).get(self.name)
         return CodeStamp(**kept) if kept else None
 
@@ -193,7 +193,7 @@ def stamped(root: Path = ROOT) -> dict[str, Stamped]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """List or stamp; gives the exit status."""
+    """List or write stamps; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m cinelake.spec.code_stamp", description="Stamps of code.")
     parser.add_argument("--stamp", nargs="+", metavar="NAME", default=[], help="write the stamps of these")
     parser.add_argument("--same-output", metavar="WORDS", default="", help="why the changed code gives the same output")

@@ -54,7 +54,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Rule:
-    """A check over several columns: `broken(batch)` gives a boolean mask of the rows that break it."""
+    """A check over several columns: `broken(batch)` returns a boolean mask of the rows that break it."""
 
     name: str
     column: str
@@ -66,7 +66,7 @@ class Measure:
     """What is measured of a film's rows and watched over the catalogue (see `cinelake.query.quality`).
 
     sql: an aggregate in SQL over the film's rows. unit: of its value. per: a table that the task reads; the value is
-    divided by the number of its rows. of_nothing: the value of a film without a row; None: there is none.
+    divided by the number of its rows. of_nothing: the value of a film without a row; None: it has no value.
     """
 
     name: str
@@ -82,7 +82,7 @@ class Contract:
     """The contract of one table. Every table begins with `movie_id`, which is added here; not so where `of_films` is
     false: a published table over the whole catalogue.
 
-    key: columns that tell a film's rows apart; rows are sorted by it. measures: what is watched over the catalogue.
+    key: columns that identify a row within a film; rows are sorted by it. measures: what is watched over the catalogue.
     """
 
     table: str

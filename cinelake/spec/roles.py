@@ -41,7 +41,7 @@ class Pictures:
     """The rows are pictures of the film: columns of frame number, time, and the picture as JPEG.
 
     of_still(picture, params): a table of one row, the picture as the task keeps those of films. params: those in the
-    footer of such a table; empty where there is none.
+    footer of such a table; empty without such a table.
     """
 
     frame: str

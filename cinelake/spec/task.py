@@ -193,13 +193,13 @@ def task(
 ) -> Callable[[type[Made]], type[Made]]:
     """Declare a class as the task that writes a table.
 
-    reads: the stream, or the names of the tables, it reads; or a function of the parameters that gives either.
+    reads: the stream, or the names of the tables, it reads; or a function of the parameters that returns either.
     version: raise it when the meaning of the output changes (reaches descendants).
     revision: raise it when only this table changes (a column added).
     preflight: called with the parameters before any film is touched; raises `WeightsMissing` or
-        `ModelUnusable`, and gives what enters the key beside the parameters (digests of model files). It must
+        `ModelUnusable`, and returns what enters the key beside the parameters (digests of model files). It must
         be cheap and import nothing heavy: planning calls it.
-    catalogued: the film's title and uri, as the catalogue gives them, enter the key.
+    catalogued: the film's title and uri, as the catalogue has them, enter the key.
     applies: the kind of learned model that the task applies: it is made as `Task(params, film, artefact)` and reads
         that model's tables beside its own.
     beside: suffixes of files that lie beside the film and are read too (`.srt`): their contents enter the key, their

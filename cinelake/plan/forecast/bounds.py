@@ -121,7 +121,7 @@ class Forecast:
 
 
 def sample_size(cluster: Cluster) -> int:
-    """How many films tell the rate of many."""
+    """How many films the rate of many is estimated from."""
     return max(SAMPLED_FILMS, SAMPLED_WINDOWS * cluster.window)
 
 
