@@ -16,7 +16,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from cinelake.errors import UnknownName, UsageError
 from cinelake.lake.cells import RECORDS, Lake
@@ -161,15 +161,15 @@ class Rows:
 
     def filter(self, condition: str) -> Rows:
         """The rows for which a condition in SQL holds."""
-        return Rows(_asked(lambda: self.relation.filter(condition)))
+        return Rows(_evaluated(lambda: self.relation.filter(condition)))
 
     def select(self, *columns: str) -> Rows:
         """These columns, or expressions in SQL."""
-        return Rows(_asked(lambda: self.relation.project(", ".join(columns))))
+        return Rows(_evaluated(lambda: self.relation.project(", ".join(columns))))
 
     def order(self, by: str) -> Rows:
         """The rows in an order, as in SQL's ORDER BY."""
-        return Rows(_asked(lambda: self.relation.order(by)))
+        return Rows(_evaluated(lambda: self.relation.order(by)))
 
     def limit(self, rows: int) -> Rows:
         """At most so many rows."""
@@ -182,16 +182,16 @@ class Rows:
 
     def arrow(self) -> pa.Table:
         """As an Arrow table."""
-        table: pa.Table = _asked(self.relation.to_arrow_table)
+        table: pa.Table = _evaluated(self.relation.to_arrow_table)
         return table
 
     def batches(self, rows: int = 10_000) -> Iterator[pa.RecordBatch]:
         """As Arrow batches, one after the other, for what does not fit memory."""
-        yield from _asked(lambda: self.relation.to_arrow_reader(rows))
+        yield from _evaluated(lambda: self.relation.to_arrow_reader(rows))
 
     def pandas(self) -> pandas.DataFrame:
         """As a pandas DataFrame."""
-        return _asked(self.relation.df)
+        return _evaluated(self.relation.df)
 
     def polars(self, *, lazy: bool = False) -> polars.DataFrame | polars.LazyFrame:
         """As a Polars DataFrame; `lazy`: a LazyFrame that reads only what its query needs. Polars must be installed."""
@@ -199,7 +199,7 @@ class Rows:
             importlib.import_module("polars")
         except ImportError as error:
             raise UsageError("Polars is not installed: `pip install polars`, or take `.arrow()`") from error
-        frame: polars.DataFrame | polars.LazyFrame = _asked(lambda: self.relation.pl(lazy=lazy))
+        frame: polars.DataFrame | polars.LazyFrame = _evaluated(lambda: self.relation.pl(lazy=lazy))
         return frame
 
     def rows(self) -> list[dict[str, Any]]:
@@ -214,14 +214,10 @@ class Rows:
         return str(self.relation)
 
 
-def _asked(read: Callable[[], Any]) -> Any:
+def _evaluated(read: Callable[[], Any]) -> Any:
     import duckdb
 
     try:
         return read()
     except duckdb.Error as error:
-        _say(error)
-
-
-def _say(error: Exception) -> NoReturn:
-    raise UsageError(str(error)) from error
+        raise UsageError(str(error)) from error

@@ -110,7 +110,7 @@ def read_labels(root: Path, name: str, contract: LabelContract, kind: str = "") 
     """The labels of a set that count. Raises `CannotTrain` where there are none, or none that fit the contract."""
     versions = label_versions(root, name, kind)
     if not versions:
-        raise CannotTrain(_there_are_none(root, name, kind))
+        raise CannotTrain(_no_labels_message(root, name, kind))
     counting = _counting(versions)
     tables = [_fitted(_rows_of(version, films), contract, version) for version, films in counting]
     key = digest({film: version.films[film] for version, films in counting for film in films})
@@ -333,7 +333,7 @@ def _names(root: Path) -> list[str]:
     return [f"{name}/{kind}" if kind else name for name in label_sets(root) for kind in label_kinds(root, name)]
 
 
-def _there_are_none(root: Path, name: str, kind: str) -> str:
+def _no_labels_message(root: Path, name: str, kind: str) -> str:
     called = f"{name}/{kind}" if kind else name
     option = f" --kind {kind}" if kind else ""
     present = ", ".join(_names(root)) or "none"

@@ -78,7 +78,7 @@ def _table_facts(entry: TaskEntry, planning: Planning, checks: tuple[Check, ...]
         oldest=times[0] if times else None,
         newest=times[-1] if times else None,
         states=dict(Counter(cell.state for cell in planning.whole.cells if cell.table == entry.name)),
-        made_by=tuple(dict.fromkeys(_told(ingredients) for ingredients in made)),
+        made_by=tuple(dict.fromkeys(_provenance(ingredients) for ingredients in made)),
         licences=tuple(dict.fromkeys(pair for ingredients in made for pair in _licences(entry, ingredients))),
         checks=checks,
     )
@@ -90,7 +90,7 @@ def _made_of(index: Index, table: str) -> list[dict[str, Any]]:
     return [footer.ingredients for footer in footers if footer]
 
 
-def _told(made: Mapping[str, Any]) -> str:
+def _provenance(made: Mapping[str, Any]) -> str:
     params = ", ".join(f"{name} {value}" for name, value in (made.get("params") or {}).items() if value is not None)
     model = made.get("model") or {}
     applied = f"; model {model.get('name')} version {model.get('version')}" if model else ""

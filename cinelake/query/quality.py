@@ -125,7 +125,7 @@ def _values(
             entry = watched.inputs[name]
             present = [(entry, film) for film in films if f"{film}.parquet" in lake.storage.files(entry)]
             connection.register(f"_{name}", arrow_source(lake, None, present))
-        measured = _asked(connection, lake, table, watched, films) if watched.measures else []
+        measured = _measured_rows(connection, lake, table, watched, films) if watched.measures else []
     by_film = {row[0]: row[1:] for row in measured}
     nothing = tuple(measure.of_nothing for measure in watched.measures)
     for film in films:
@@ -133,7 +133,7 @@ def _values(
             yield film, measure, None if value is None or not np.isfinite(value) else float(value)
 
 
-def _asked(
+def _measured_rows(
     connection: duckdb.DuckDBPyConnection, lake: Lake, table: str, watched: Watched, films: Sequence[str]
 ) -> list[tuple[Any, ...]]:
     """The answer; where rows cannot be read, reading them film by film finds the damaged file (`InputChanged`)."""

@@ -15,13 +15,13 @@ from cinelake.search.index import About, VectorIndex, index_folder, put_index
 from cinelake.search.moments import Samples
 from cinelake.search.vectors import Floats, coverage, film_vectors, read_samples, unit
 
-LEAST = 1000
-"""Below so many vectors there is nothing to gain."""
+MIN_VECTORS = 1000
+"""With fewer vectors there is nothing to gain."""
 PER_CELL, ROUNDS = 40, 20
 """Vectors of the sample for each cell's centre (faiss asks for 39), and rounds of k-means."""
 PROBES = (4, 8, 16, 32, 64, 128, 256, 512)
-ASKED, NEAREST, WANTED_RECALL = 100, 10, 0.98
-"""The index asks itself so many of the table's vectors; of the ten best moments it should find so much."""
+SAMPLED, NEAREST, WANTED_RECALL = 100, 10, 0.98
+"""The index is tested with so many of the table's vectors; it should find this share of the ten best moments."""
 Rows = Sequence[tuple[str, int]]
 
 
@@ -34,8 +34,10 @@ def build_index(lake: Lake, table: str, cells: dict[str, str], rows: dict[str, i
     import faiss
 
     films, total = sorted(rows.items()), sum(rows.values())
-    if total < LEAST:
-        raise UsageError(f"{table} has {total} vectors: an index begins to help at a million, and is made from {LEAST}")
+    if total < MIN_VECTORS:
+        raise UsageError(
+            f"{table} has {total} vectors: an index begins to help at a million, and is made from {MIN_VECTORS}"
+        )
     faiss.omp_set_num_threads(inference_threads())
     count = min(round(2 * total**0.5), total // PER_CELL)
     index: Any = faiss.index_factory(size, f"IVF{count},SQfp16", faiss.METRIC_INNER_PRODUCT)
@@ -44,7 +46,7 @@ def build_index(lake: Lake, table: str, cells: dict[str, str], rows: dict[str, i
     for movie_id, _ in films:
         for vectors in film_vectors(lake, table, movie_id, size):
             index.add(unit(vectors))
-    sample = _sample(lake, table, films, size, ASKED, seed=1)
+    sample = _sample(lake, table, films, size, SAMPLED, seed=1)
     probes, recall = _tuned(VectorIndex(lake, table, films, index), count, sample, _best(lake, table, films, sample))
     about = About(coverage(cells), size, total, count, probes, recall, films)
     put_index(index, about, index_folder(lake, table))
