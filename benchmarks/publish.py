@@ -28,7 +28,7 @@ from benchmarks.big_lake import make_big_lake, make_stale, template_of
 from benchmarks.children import Cost, Peak, cost_of, peak_of
 from benchmarks.children import cinelake as command
 from benchmarks.figures import Figure, Report, run, say
-from cinelake.client.lake_client import OpenLake
+from cinelake.client.lake_client import LakeClient
 
 MANIFEST = """\
 lake: lake
@@ -91,7 +91,7 @@ def _asked(lake: Path, repeat: int) -> Turns:
     }
 
 
-def _ask(lake: OpenLake, question: str) -> Asked:
+def _ask(lake: LakeClient, question: str) -> Asked:
     started, used = time.perf_counter(), time.process_time()
     lake.sql(question).arrow()
     return Asked(time.perf_counter() - started, time.process_time() - used)

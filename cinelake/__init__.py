@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cinelake.client.lake_client import OpenLake
+    from cinelake.client.lake_client import LakeClient
 
 __all__ = ["open"]
 
 
-def open(place: str, published: bool | int | str = False) -> OpenLake:
+def open(place: str, published: bool | int | str = False) -> LakeClient:
     """The lake at a path or URI (`s3://bucket/lake`); `published`: its published copy, or a version of it by number.
 
     Raises `StorageError` when there is none, `UsageError` where nothing is published.

@@ -11,7 +11,7 @@ import typer
 
 from cinelake.errors import UsageError
 from cinelake.manifest.document import load_manifest
-from cinelake.query.dictionary import Described, allowed, describe, unit_of
+from cinelake.query.dictionary import TableFacts, allowed, describe, unit_of
 from cli.docs import type_name
 from cli.lineage_picture import picture_of
 from cli.options import HERE, JsonOption, ManifestOption, example
@@ -46,7 +46,7 @@ def dictionary(
         out.print(f"{len(tables)} tables: {' and '.join(paths)}", markup=False)
 
 
-def as_html(tables: Sequence[Described], lake: str) -> str:
+def as_html(tables: Sequence[TableFacts], lake: str) -> str:
     """One page, light and dark, that needs neither scripts nor the network. Every value is escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -71,7 +71,7 @@ def as_html(tables: Sequence[Described], lake: str) -> str:
     return page
 
 
-def as_markdown(tables: Sequence[Described], lake: str) -> str:
+def as_markdown(tables: Sequence[TableFacts], lake: str) -> str:
     """The same for repositories and wikis; the graph is Mermaid's."""
     parts = [f"# Data dictionary\n\nThe lake `{lake}`: {len(tables)} tables.\n\n```mermaid\ngraph LR\n"]
     parts += [f"  {name} --> {table.name}\n" for table in tables for name in table.reads]
@@ -80,7 +80,7 @@ def as_markdown(tables: Sequence[Described], lake: str) -> str:
     return "".join([*parts, *map(_section, tables)])
 
 
-def _section(table: Described) -> str:
+def _section(table: TableFacts) -> str:
     key = ", ".join(["movie_id", *table.contract.key])
     lines = [f"\n## {table.name}\n\n{table.doc} Key: {key}."]
     lines += [f"Made from {', '.join(table.reads)}."] if table.reads else []
@@ -94,7 +94,7 @@ def _section(table: Described) -> str:
     return " ".join(lines[:2]) + "".join(lines[2:]) + head + "".join(rows) + _measured(table)
 
 
-def _measured(table: Described) -> str:
+def _measured(table: TableFacts) -> str:
     if not table.checks:
         return ""
     head = "\n| measured | films | least | median | greatest | films that stand out |\n"
@@ -115,7 +115,7 @@ def when(at: datetime.datetime | None) -> str:
     return f"{at.astimezone(datetime.UTC):%Y-%m-%d %H:%M} UTC" if at else ""
 
 
-def states(table: Described) -> str:
+def states(table: TableFacts) -> str:
     """How many of its cells are fresh, stale, blocked or failed."""
     return (
         ", ".join(f"{count:,} {state}" for state, count in sorted(table.states.items()))

@@ -72,11 +72,11 @@ class Films:
     def planned(self, manifest: Manifest) -> Planning:
         """The part of the manifest's plan for them. Raises `UsageError`, `UnknownName`."""
         from cinelake.plan.build import plan_manifest
-        from cinelake.plan.scope import chosen, parse_since
+        from cinelake.plan.scope import parse_since, restrict
 
         since = parse_since(self.since) if self.since else None
         planning = plan_manifest(manifest, retry_failed=self.failed)
-        return chosen(planning, self.select, self.movies, self.films_from, since)
+        return restrict(planning, self.select, self.movies, self.films_from, since)
 
     def words(self) -> list[str]:
         """The options as they are typed, without `--failed`."""

@@ -12,7 +12,7 @@ from cinelake.client.lake_client import lake_contracts
 from cinelake.lake.cells import Lake
 from cinelake.manifest.document import load_manifest
 from cinelake.search.conditions import Conditions
-from cinelake.search.searcher import Answer, Search, Searcher
+from cinelake.search.searcher import Answer, Query, Searcher
 from cinelake.search.thumbnails import write_thumbnails
 from cli.options import HERE, JsonOption, ManifestOption, MovieOption, Values, VectorsOption, example, several
 from cli.screen import err, out, print_json, table
@@ -47,12 +47,13 @@ def search(
     An option given twice is two conditions; all must hold at once. Of several values of one any will do. Pictures of
     one shot are one moment. The search is exact unless there is an index of the table as it is (`cinelake index`).
     """
-    conditions = Conditions(several(tag), several(character), tuple(affect or ()), min_probability)
-    query = Search(image, like, conditions, tuple(movie or ()), limit, table, how)
+    selectors = {"tags": several(tag), "characters": several(character), "affect": [(one,) for one in affect or ()]}
+    conditions = Conditions(selectors, min_probability)
+    query = Query(image, like, conditions, tuple(movie or ()), limit, table, how)
     _search(manifest, query, thumbnails, as_json=json)
 
 
-def _search(manifest: Path, query: Search, thumbnails: Path | None, *, as_json: bool) -> None:
+def _search(manifest: Path, query: Query, thumbnails: Path | None, *, as_json: bool) -> None:
     """Search, write the thumbnails, print the moments."""
     loaded = load_manifest(manifest)
     lake = Lake(loaded.lake.place)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from export.spans import Mark
+from export.spans import NamedSpan
 
 TILES = 10
 """Pictures beside and below one another in one strip: browsers fetch few files, each of some hundred kilobytes."""
@@ -19,12 +19,12 @@ WIDTH = 160
 QUALITY = 75
 
 
-def vtt_text(marks: Sequence[Mark]) -> str:
+def vtt_text(spans: Sequence[NamedSpan]) -> str:
     """Cues with these texts, in milliseconds."""
     from pysubs2 import SSAEvent, SSAFile
 
     file = SSAFile()
-    file.events = [SSAEvent(round(m.start_s * 1000), round(m.end_s * 1000), _escaped(m.name)) for m in marks]
+    file.events = [SSAEvent(round(m.start_s * 1000), round(m.end_s * 1000), _escaped(m.name)) for m in spans]
     return str(file.to_string("vtt"))
 
 
@@ -36,7 +36,7 @@ def _escaped(text: str) -> str:
 
 def thumbnails(
     frames: Iterator[tuple[float, bytes]], end_s: float, name: str
-) -> Iterator[tuple[str, bytes, list[Mark]]]:
+) -> Iterator[tuple[str, bytes, list[NamedSpan]]]:
     """Strips of a film's pictures: file name, JPEG, and the cues that point into it.
 
     frames: time and JPEG of each picture, in order. end_s: the film's end. name: what file names begin with.
@@ -50,7 +50,7 @@ def thumbnails(
         file = f"{name}_{number:03d}.jpg"
         strip, size = _strip([jpeg for _, jpeg in together])
         cues = [
-            Mark(
+            NamedSpan(
                 times[i], times[i + 1], f"{file}#xywh={i % TILES * size[0]},{i // TILES * size[1]},{size[0]},{size[1]}"
             )
             for i in range(len(together))

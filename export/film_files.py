@@ -12,7 +12,7 @@ from cinelake.manifest.document import Manifest
 from cinelake.run.staging import at_hand
 from export.csv import csv_text
 from export.film import TIMECODES, FilmTables, deadline_of, find_film, write_text
-from export.spans import Mark, disjoint, marks_of
+from export.spans import NamedSpan, disjoint, named_spans
 
 FORMS = {
     "edl": ".edl",
@@ -69,23 +69,25 @@ def export_film(
     return {"movie_id": movie_id, "table": table, "as": form, "output": str(target), **made}
 
 
-def _marks(tables: FilmTables, table: str) -> list[Mark]:
+def _marks(tables: FilmTables, table: str) -> list[NamedSpan]:
     rows = tables.read(table)
     by_shot = "start_s" not in rows.column_names and "shot" in rows.column_names
-    marks = marks_of(table, rows, tables.read("shots") if by_shot else None)
+    marks = named_spans(table, rows, tables.read("shots") if by_shot else None)
     if not marks:
         raise UsageError(f"{table} of {tables.film.movie_id} has no row: there is nothing to export")
     return marks
 
 
-def _text(form: str, film: CatalogueFilm, marks: list[Mark], title: str, drop: bool | None, *, markers: bool) -> str:
+def _text(
+    form: str, film: CatalogueFilm, marks: list[NamedSpan], title: str, drop: bool | None, *, markers: bool
+) -> str:
     from export.captions import vtt_text
 
     return vtt_text(marks) if form == "vtt-chapters" else _timeline(form, film, marks, title, drop, markers=markers)
 
 
 def _timeline(
-    form: str, film: CatalogueFilm, marks: list[Mark], title: str, drop: bool | None, *, markers: bool
+    form: str, film: CatalogueFilm, marks: list[NamedSpan], title: str, drop: bool | None, *, markers: bool
 ) -> str:
     from cinelake.media.clock import read_clock
     from cinelake.media.probe import probe
@@ -119,7 +121,7 @@ def _thumbnails(tables: FilmTables, target: Path) -> dict[str, int]:
     frames = tables.read("frames").select(["time_s", "jpeg"])
     pairs = ((row["time_s"], row["jpeg"]) for batch in frames.to_batches() for row in batch.to_pylist())
     end_s = float(tables.read("shots")["end_s"].to_pylist()[-1])
-    cues: list[Mark] = []
+    cues: list[NamedSpan] = []
     strips = 0
     for name, strip, strip_cues in thumbnails(pairs, end_s, target.stem):
         target.with_name(name).write_bytes(strip)

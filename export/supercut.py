@@ -15,7 +15,8 @@ import numpy as np
 import pyarrow as pa
 
 from cinelake.errors import UnknownName, UsageError
-from cinelake.search.spans import TOUCH_S, Span, affect_condition
+from cinelake.search.spans import TOUCH_S, Span
+from tasks.affect import parse_condition
 
 _COMPARE = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}
 
@@ -81,7 +82,7 @@ def felt(affect: pa.Table, condition: str) -> list[Span]:
 
     The relevance is how far the value is beyond the bound, as a part of what is possible. Raises `UsageError`.
     """
-    name, comparison, bound = affect_condition(condition)
+    name, comparison, bound = parse_condition(condition)
     times, values = affect["time_s"].to_numpy(), affect[name].to_numpy(zero_copy_only=False)
     step = float(np.median(np.diff(times))) if len(times) > 1 else 1.0
     ends = np.append(times[1:], times[-1:] + step)

@@ -30,7 +30,7 @@ from cinelake.lake.cells import Lake
 from cinelake.lake.control import LOOK_EVERY_S, Gate
 from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.plan.build import Planning, plan_manifest
-from cinelake.plan.scope import chosen
+from cinelake.plan.scope import restrict
 from cinelake.run.stages import walk
 from cinelake.run.step import CellReport, OnEvent, Step, StepReport
 from cinelake.tracking.runs import mlflow_page
@@ -113,7 +113,7 @@ def _deployed(
     files = Path(films_from) if films_from else None
     with turn(loaded.lake.place, log.warning):
         flow_started(loaded, "catalogue")
-        planning = chosen(plan_manifest(loaded, retry_failed=failed), select, movies, files, since)
+        planning = restrict(plan_manifest(loaded, retry_failed=failed), select, movies, files, since)
         if not planning.plan.stale:
             show_plan(planning)
         summary = run_catalogue(planning, FlowLog(log).on_event, make_films)

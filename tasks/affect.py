@@ -10,14 +10,16 @@ The model says one value a clip, in one pass over the film; between the middles 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 
-from cinelake.errors import ModelUnusable
+from cinelake.errors import ModelUnusable, UsageError
 from cinelake.spec.contract import Column, Contract
 from cinelake.spec.model import Artefact
+from cinelake.spec.roles import Question, SearchCondition
 from cinelake.spec.task import Field, Film, Params, TableReader, task
 from models.affect.config import WIDE
 from tasks.shared.line_moments import line_moments
@@ -41,7 +43,60 @@ class AffectParams(Params):
     """Moments a second."""
 
 
-@task(writes=AFFECT, reads=[], params=AffectParams, version=1, revision=2, applies="affect")
+_CONDITION = re.compile(r"\s*(valence|arousal)\s*(<=|>=|<|>)\s*([-+]?\d*\.?\d+)\s*")
+_MEDIAN_STEP = "median(next_s - time_s) OVER (PARTITION BY movie_id)"
+
+
+def parse_condition(condition: str) -> tuple[str, str, float]:
+    """Which line, how it is compared, and with what: `arousal>0.5` is ('arousal', '>', 0.5). Raises `UsageError`."""
+    match = _CONDITION.fullmatch(condition)
+    if not match:
+        raise UsageError(f"affect is asked for as in 'arousal>0.5' or 'valence<=-0.2'. Received: {condition!r}")
+    return match[1], match[2], float(match[3])
+
+
+def check_conditions(conditions: Sequence[str]) -> None:
+    """Raise `UsageError` unless it is one condition that can be asked for."""
+    if len(conditions) != 1:
+        raise UsageError(f"affect is asked for one condition at a time. Received: {', '.join(conditions)}")
+    parse_condition(conditions[0])
+
+
+def felt(tables: Mapping[str, str], conditions: Sequence[str], _min_probability: float) -> Question:
+    """When a line is beyond a bound; each value holds until the next (see `export.supercut.felt`).
+
+    Neighbouring values are one span, as relevant as they are on average: a film has hundreds, not thousands.
+    """
+    (condition,) = conditions
+    line, comparison, bound = parse_condition(condition)
+    room = max(1e-9, 1 - bound if comparison.startswith(">") else 1 + bound)
+    return Question(
+        f"""WITH later AS (
+            SELECT movie_id, time_s, "{line}" AS value,
+                   lead(time_s) OVER (PARTITION BY movie_id ORDER BY time_s) AS next_s,
+                   row_number() OVER (PARTITION BY movie_id ORDER BY time_s) AS number
+            FROM "{tables["affect"]}"),
+        spans AS (SELECT *, coalesce(next_s, time_s + coalesce({_MEDIAN_STEP}, 1)) - time_s AS length_s FROM later),
+        held AS (
+            SELECT *, least(1, abs(value - $bound) / $room) AS relevance,
+                   number - row_number() OVER (PARTITION BY movie_id ORDER BY time_s) AS run
+            FROM spans WHERE value {comparison} $bound)
+        SELECT movie_id, min(time_s), max(time_s + length_s),
+               sum(relevance * length_s) / sum(length_s), $condition
+        FROM held GROUP BY movie_id, run ORDER BY movie_id, min(time_s)""",
+        {"bound": bound, "room": room, "condition": condition.strip()},
+    )
+
+
+@task(
+    writes=AFFECT,
+    reads=[],
+    params=AffectParams,
+    version=1,
+    revision=2,
+    applies="affect",
+    roles=[SearchCondition("affect", felt, check=check_conditions)],
+)
 class DrawAffect:
     """The model's line at regular moments."""
 

@@ -8,11 +8,12 @@ What actors' faces say goes into `actor_appearances`, which has the same columns
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import pyarrow as pa
 
 from cinelake.spec.model import Artefact
+from cinelake.spec.roles import Question, SearchCondition
 from cinelake.spec.task import Film, Resources, TableReader, task
 from models.characters import MODEL
 from models.characters.predict import is_there
@@ -29,6 +30,15 @@ class AppearancesParams(SpanParams):
     """How frames become appearances."""
 
 
+def seen(tables: Mapping[str, str], characters: Sequence[str], _min_probability: float) -> Question:
+    """When any of the characters is to be seen."""
+    return Question(
+        f'SELECT movie_id, start_s, end_s, 1.0, character FROM "{tables["appearances"]}" '
+        "WHERE list_contains(?, character)",
+        [list(characters)],
+    )
+
+
 @task(
     writes=APPEARANCES,
     reads=["shots"],
@@ -36,6 +46,7 @@ class AppearancesParams(SpanParams):
     version=1,
     resources=Resources(memory_gb=2.0),
     applies="characters",
+    roles=[SearchCondition("characters", seen, column="character")],
 )
 class FindAppearances:
     """Spans of time in which a character is to be seen; smoothing never crosses a cut."""

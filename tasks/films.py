@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from cinelake.media.batches import FrameBatch
 from cinelake.spec.contract import Column, Contract, Measure
+from cinelake.spec.roles import FilmLength
 from cinelake.spec.task import Film, NoParams, VideoClock, task
 
 if TYPE_CHECKING:
@@ -82,7 +83,14 @@ class PictureClock:
         return self.count > 2 and self.longest_s - self.shortest_s > STEADY_S
 
 
-@task(writes=FILMS, reads=VideoClock(), params=NoParams, version=1, catalogued=True)
+@task(
+    writes=FILMS,
+    reads=VideoClock(),
+    params=NoParams,
+    version=1,
+    catalogued=True,
+    roles=[FilmLength("duration_s")],
+)
 class DescribeFilm:
     """Describe the file: container, picture, sound, exact number of pictures."""
 

@@ -9,13 +9,14 @@ In the manifest:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 
 from cinelake.spec.contract import Column, Contract
 from cinelake.spec.model import Artefact
+from cinelake.spec.roles import Question, SearchCondition
 from cinelake.spec.task import Field, Film, Params, TableReader, task
 from models.tags.features import features
 from models.tags.predict import predict
@@ -41,7 +42,23 @@ class TagShotsParams(Params):
     """At most so many tags of a shot, the most probable; none: all."""
 
 
-@task(writes=TAG_SHOTS, reads=[], params=TagShotsParams, version=1, applies="tags")
+def shots_with(tables: Mapping[str, str], tags: Sequence[str], min_probability: float) -> Question:
+    """The shots that carry any of the tags with at least this probability, which is their relevance."""
+    return Question(
+        f'SELECT movie_id, start_s, end_s, probability, tag FROM "{tables["tag_shots"]}" '
+        f'JOIN "{tables["shots"]}" USING (movie_id, shot) WHERE list_contains(?, tag) AND probability >= ?',
+        [list(tags), min_probability],
+    )
+
+
+@task(
+    writes=TAG_SHOTS,
+    reads=[],
+    params=TagShotsParams,
+    version=1,
+    applies="tags",
+    roles=[SearchCondition("tags", shots_with, joins=("shots",), column="tag")],
+)
 class TagShots:
     """Tags of each shot whose middle picture says enough."""
 

@@ -1,4 +1,4 @@
-"""The films that a folder, a glob or an address on an object store gives; the same rules as for folders here."""
+"""The films that a folder, a glob or an address on an object store yields; the same rules as for folders here."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The catalogue: which films there are, and what is wrong with the rest.
 
-A folder, a glob or a list gives films with a `movie_id` each; a film that cannot run is a `CatalogueProblem`
+A folder, a glob or a list yields films with a `movie_id` each; a film that cannot run is a `CatalogueProblem`
 and the others go on. Reading asks the file system for names and kinds only: no film is opened, and the
 fingerprint of a film's content is a matter of its own. On an object store, that is a request per thousand films.
 """
@@ -40,7 +40,7 @@ class CatalogueFilm:
     """A film that can run. `uri`: as the catalogue shows it; `group`: its series.
 
     path: local and absolute, or the address of a film on an object store, which then has a `stamp`: its size and time
-    as the store lists them. line: the film's line in the list; 0 where there is none.
+    as the store lists them. line: the film's line in the list; 0 without a list.
     """
 
     movie_id: str
@@ -111,15 +111,15 @@ def read_catalogue(settings: CatalogueSettings, base: Path, only: str | None = N
     place = settings.films or ""
     if _SCHEME.match(place):
         return _on_store(place, store)
-    found = base / place
-    if found.is_dir():
-        paths, skipped = _in_folder(found)
-    elif glob.has_magic(place) and not os.path.lexists(found):
+    location = base / place
+    if location.is_dir():
+        paths, skipped = _in_folder(location)
+    elif glob.has_magic(place) and not os.path.lexists(location):
         paths, skipped = _matching(place, base, only)
-    elif os.path.lexists(found):
-        paths, skipped = [str(found.absolute())], 0
+    elif os.path.lexists(location):
+        paths, skipped = [str(location.absolute())], 0
     else:
-        raise _no_place(place, found)
+        raise _no_place(place, location)
     shown_from = f"{base.absolute()}/"
     films = [_film_at(path, shown_from) for path in paths]
     warnings = [] if films else [f"no film in {place!r} (from {base}), {skipped} other files"]
@@ -316,9 +316,9 @@ def _matching(pattern: str, base: Path, only: str | None) -> tuple[list[str], in
     fixed = _folder_before_magic(pattern, base)
     if not fixed.is_dir():
         raise _no_place(pattern, fixed)
-    found = sorted(set(glob.glob(pattern, root_dir=base, recursive=True)))  # noqa: PTH207 (Path.glob: hidden files)
-    found = [name for name in found if movie_id_of(name.rpartition("/")[2]) == only] or found if only else found
-    paths = [os.path.join(base.absolute(), name) for name in found]  # noqa: PTH118 (10,000 of them)
+    names = sorted(set(glob.glob(pattern, root_dir=base, recursive=True)))  # noqa: PTH207 (Path.glob: hidden files)
+    names = [name for name in names if movie_id_of(name.rpartition("/")[2]) == only] or names if only else names
+    paths = [os.path.join(base.absolute(), name) for name in names]  # noqa: PTH118 (10,000 of them)
     files = [path for path in _each_folder_once(paths) if not _is_other_kind(path)]
     kept = without_sidecars(files)
     return kept, len(files) - len(kept)

@@ -1,4 +1,4 @@
-"""A list of films, CSV or Parquet, as rows with their line; what is wrong with a row is said in the row.
+"""A list of films, CSV or Parquet, as rows with their line; problems of a row are kept with it.
 
 A list that cannot be read at all, or has no column `uri`, is a `ManifestError`.
 """

@@ -1,6 +1,6 @@
 """What a plan knows of the films before any is opened by a step: their fingerprints, and the files beside them.
 
-Films and files of an object store are told by what a listing says (size and time), so that an unchanged catalogue is
+Films and files of an object store are identified by their size and time in a listing, so that an unchanged catalogue is
 planned without a request per film; those that are new or changed are read by ranges, several at a time.
 """
 
@@ -38,12 +38,12 @@ def list_films(catalogue: Catalogue, index: Index, suffixes: Sequence[str]) -> L
     """Fingerprint a catalogue's films, and the files beside them that end with one of these suffixes."""
     why: dict[str, FilmError] = {}
     stamps = {film.path: film.stamp for film in catalogue.films if film.stamp}
-    found = _fingerprints(catalogue.store, index, (film.path for film in catalogue.films), stamps, why)
-    readable = _without_vanished(catalogue, found, why)
+    fingerprints = _fingerprints(catalogue.store, index, (film.path for film in catalogue.films), stamps, why)
+    readable = _without_vanished(catalogue, fingerprints, why)
     beside = _beside(readable, suffixes) if suffixes else {}
     return Listing(
         readable,
-        {film.movie_id: found[film.path] for film in readable.films},
+        {film.movie_id: fingerprints[film.path] for film in readable.films},
         beside,
         _sidecars(readable, beside, index),
     )
@@ -56,29 +56,29 @@ def _fingerprints(
     kept = list(paths)
     remote = [path for path in kept if is_remote(path)]
     here = kept if not remote else [path for path in kept if not is_remote(path)]
-    found = index.fingerprints(here, _telling(fingerprint, why)) if here else {}
-    return found | index.fingerprints(remote, _telling(store.fingerprint, why), stamps) if remote else found
+    local = index.fingerprints(here, _keeping_errors(fingerprint, why)) if here else {}
+    return local | index.fingerprints(remote, _keeping_errors(store.fingerprint, why), stamps) if remote else local
 
 
-def _telling(make: Callable[[str], str], why: dict[str, FilmError]) -> Callable[[str], str]:
-    """The same function, which keeps what it raises."""
+def _keeping_errors(make: Callable[[str], str], why: dict[str, FilmError]) -> Callable[[str], str]:
+    """The same function; the errors that it raises are kept in `why` too."""
 
-    def told(path: str) -> str:
+    def fingerprint_of(path: str) -> str:
         try:
             return make(path)
         except FilmError as error:
             why[path] = error
             raise
 
-    return told
+    return fingerprint_of
 
 
-def _without_vanished(catalogue: Catalogue, found: Mapping[str, str], why: Mapping[str, FilmError]) -> Catalogue:
+def _without_vanished(catalogue: Catalogue, fingerprints: Mapping[str, str], why: Mapping[str, FilmError]) -> Catalogue:
     """A film that could be listed but not read becomes a problem of the catalogue."""
-    films = tuple(film for film in catalogue.films if film.path in found)
+    films = tuple(film for film in catalogue.films if film.path in fingerprints)
     problems = []
     for film in catalogue.films:
-        if film.path not in found:
+        if film.path not in fingerprints:
             reason = why[film.path].reason if film.path in why else "film_missing"
             words = str(why[film.path]) if is_remote(film.path) and film.path in why else f"{film.uri} cannot be read"
             problems.append(CatalogueProblem(film.movie_id, reason, words, (film.uri,)))
@@ -95,15 +95,17 @@ def _beside(catalogue: Catalogue, suffixes: Sequence[str]) -> Beside:
 
 
 def _sidecars(catalogue: Catalogue, beside: Beside, index: Index) -> dict[str, dict[str, str]]:
-    files = [file for found in beside.values() for file in found]
+    files = [file for files_of_film in beside.values() for file in files_of_film]
     stamps = {
         uri: stamp
         for folder in {file.rpartition("/")[0] for file in files if is_remote(file)}
         for uri, stamp in catalogue.store.in_folder(folder).items()
     }
-    found = _fingerprints(catalogue.store, index, files, stamps, {})
+    fingerprints = _fingerprints(catalogue.store, index, files, stamps, {})
     return {
-        film.movie_id: {sidecar_name(film.path, file): found[file] for file in beside[film.path] if file in found}
+        film.movie_id: {
+            sidecar_name(film.path, file): fingerprints[file] for file in beside[film.path] if file in fingerprints
+        }
         for film in catalogue.films
         if film.path in beside
     }

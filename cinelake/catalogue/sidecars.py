@@ -16,7 +16,7 @@ SIDECARS = (
     *(".yaml", ".yml", ".jpg", ".jpeg", ".png", ".webp", ".pdf", ".sha1", ".sha256", ".md5", ".torrent"),
     *(".part", ".crdownload", ".download", ".tmp", ".aria2", ".ytdl"),
 )
-"""What lies beside films and is none: subtitles, notes, pictures, unfinished downloads."""
+"""Files beside films that are not films: subtitles, notes, pictures, unfinished downloads."""
 _TAGS = re.compile(r"(\.[A-Za-z][A-Za-z0-9-]*)*")
 
 
@@ -31,13 +31,13 @@ def sidecars_of(
     for path in paths:
         folder, _, name = path.rpartition("/")
         stems.setdefault(folder, {}).setdefault(os.path.splitext(name)[0], []).append(path)  # noqa: PTH122 (10,000 of them)
-    found: dict[str, list[str]] = {}
+    by_film: dict[str, list[str]] = {}
     for folder, by_stem in stems.items():
         for name in sorted(names_in(folder)):
             if name.lower().endswith(tuple(suffixes)):
                 for path in _films_of(name, by_stem):
-                    found.setdefault(path, []).append(f"{folder}/{name}")
-    return found
+                    by_film.setdefault(path, []).append(f"{folder}/{name}")
+    return by_film
 
 
 def sidecar_name(path: str, sidecar: str | Path) -> str:

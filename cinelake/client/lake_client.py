@@ -7,7 +7,7 @@
     lake.sql("select movie_id, count(*) shots from shots group by all").pandas()
     lake.table("shots").filter("end_s - start_s > 10").select("movie_id", "shot").arrow()
 
-Nothing is read before rows are asked for, and then only the columns and row groups that the question needs. What a
+Nothing is read before rows are requested, and then only the columns and row groups that the question needs. What a
 table means is known by the task that its files name; a table of an unknown task has the types that its files have.
 """
 
@@ -16,7 +16,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from cinelake.errors import UnknownName, UsageError
 from cinelake.lake.cells import RECORDS, Lake
@@ -24,9 +24,10 @@ from cinelake.lake.published import PublishedVersion, find_version, published_co
 from cinelake.query.views import open_query, question
 from cinelake.search.conditions import Conditions
 from cinelake.search.moments import Moment
-from cinelake.search.searcher import Search, Searcher
+from cinelake.search.searcher import Query, Searcher, default_table
 from cinelake.spec.contract import Column, Contract
-from cinelake.spec.task import Params, find_task, known_tasks
+from cinelake.spec.roles import FilmLength
+from cinelake.spec.task import Params, find_task, known_tasks, tasks_with
 from cinelake.storage.store import StorageLocation
 
 if TYPE_CHECKING:
@@ -36,16 +37,16 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def open_lake(place: str | StorageLocation, published: bool | int | str = False) -> OpenLake:
+def open_lake(place: str | StorageLocation, published: bool | int | str = False) -> LakeClient:
     """The lake at a path or URI; `published`: its published copy, the present version (True) or one by its number.
 
-    Raises `StorageError` when there is none, `UsageError` where nothing is published, `UnknownName` for a version.
+    Raises `StorageError` without a lake, `UsageError` where nothing is published, `UnknownName` for a version.
     """
     lake = Lake(place)
     if published is False:
-        return OpenLake(lake, lake_contracts(lake))
+        return LakeClient(lake, lake_contracts(lake))
     version = find_version(lake, published)
-    return OpenLake(lake, published_contracts(lake, version), version)
+    return LakeClient(lake, published_contracts(lake, version), version)
 
 
 def lake_contracts(lake: Lake) -> dict[str, Contract]:
@@ -67,7 +68,7 @@ def _contract(lake: Lake, table: str) -> Contract | None:
     return Contract(table=table, doc="Made by a task that is not known here.", columns=columns, key=())
 
 
-class OpenLake:
+class LakeClient:
     """A lake to ask questions of. Read-only: see `cinelake.query.views`."""
 
     def __init__(self, lake: Lake, contracts: Mapping[str, Contract], version: PublishedVersion | None = None):
@@ -82,8 +83,9 @@ class OpenLake:
         """Names of the tables that have a file."""
         return tuple(sorted(self.contracts))
 
-    def films(self, table: str = "films") -> tuple[str, ...]:
-        """The movie_ids of a table's films."""
+    def films(self, table: str | None = None) -> tuple[str, ...]:
+        """The movie_ids of a table's films; without a table of that which describes the films, `films`."""
+        table = table or next(iter(tasks_with(FilmLength)))
         self._check(table)
         if self.version:
             return tuple(
@@ -92,7 +94,7 @@ class OpenLake:
         return tuple(sorted(name.removesuffix(".parquet") for name in self._lake.storage.files(table)))
 
     def sql(self, sql: str) -> Rows:
-        """The answer to one question. Raises `UsageError` for what is none, with the close names of a wrong one."""
+        """The answer to one query. Raises `UsageError` for invalid SQL, with close matches of unknown names."""
         return Rows(question(self._connection, sql))
 
     def table(self, name: str) -> Rows:
@@ -110,30 +112,34 @@ class OpenLake:
         affect: Sequence[str] = (),
         films: Sequence[str] = (),
         limit: int = 10,
-        table: str = "embeddings",
+        table: str | None = None,
         how: str = "auto",
         manifest: str | Path | None = None,
+        **conditions: Sequence[str | Sequence[str]],
     ) -> list[Moment]:
         """Moments that look like a picture or a moment (`FILM@00:12:31`) and meet all conditions, the best first.
 
-        A condition of several values asks for any of them. manifest: where the network of the vectors is in a file.
-        Vectors stay in memory for the next search where they fit into 4 GiB. See `cinelake.search.searcher.Search`.
+        A condition of several values asks for any of them. table: of vectors; `embeddings` unless another is named.
+        manifest: where the network of the vectors is in a file. conditions: further ones that tasks declare, by name.
+        Vectors stay in memory for the next search where they fit into 4 GiB. See `cinelake.search.searcher.Query`.
         Raises `UsageError` for what cannot be searched, with close matches of unknown names.
         """
         if self.version:
             raise UsageError("a published version is asked in SQL: to search, open the lake without `published`")
-        conditions = Conditions(_selectors(tags), _selectors(characters), tuple(affect))
+        given = dict(tags=tags, characters=characters, affect=affect, **conditions)
+        selectors = Conditions({name: _selectors(several) for name, several in given.items()})
+        table = table or default_table()
         params = None if manifest is None else _params(Path(manifest), table)
         picture = None if image is None else Path(image)
-        wish = Search(picture, like, conditions, tuple(films), limit, table, how, params)
-        return self._searcher.search(wish).moments
+        query = Query(picture, like, selectors, tuple(films), limit, table, how, params)
+        return self._searcher.search(query).moments
 
     def _check(self, table: str) -> None:
         if table not in (*self.contracts, *RECORDS):
             raise UnknownName("table", table, [*self.contracts, *RECORDS])
 
     def __repr__(self) -> str:
-        return f"OpenLake({self._lake.storage.root!r}: {', '.join(self.tables)})"
+        return f"LakeClient({self._lake.storage.root!r}: {', '.join(self.tables)})"
 
 
 def _selectors(given: Sequence[str | Sequence[str]]) -> tuple[tuple[str, ...], ...]:
@@ -148,22 +154,22 @@ def _params(manifest: Path, table: str) -> Params | None:
 
 
 class Rows:
-    """Rows that are read when they are asked for: as Arrow, pandas, Polars, dictionaries or a DuckDB relation."""
+    """Rows that are read on request: as Arrow, pandas, Polars, dictionaries or a DuckDB relation."""
 
     def __init__(self, relation: duckdb.DuckDBPyRelation):
         self.relation = relation
 
     def filter(self, condition: str) -> Rows:
         """The rows for which a condition in SQL holds."""
-        return Rows(_asked(lambda: self.relation.filter(condition)))
+        return Rows(_evaluated(lambda: self.relation.filter(condition)))
 
     def select(self, *columns: str) -> Rows:
         """These columns, or expressions in SQL."""
-        return Rows(_asked(lambda: self.relation.project(", ".join(columns))))
+        return Rows(_evaluated(lambda: self.relation.project(", ".join(columns))))
 
     def order(self, by: str) -> Rows:
         """The rows in an order, as in SQL's ORDER BY."""
-        return Rows(_asked(lambda: self.relation.order(by)))
+        return Rows(_evaluated(lambda: self.relation.order(by)))
 
     def limit(self, rows: int) -> Rows:
         """At most so many rows."""
@@ -176,16 +182,16 @@ class Rows:
 
     def arrow(self) -> pa.Table:
         """As an Arrow table."""
-        found: pa.Table = _asked(self.relation.to_arrow_table)
-        return found
+        table: pa.Table = _evaluated(self.relation.to_arrow_table)
+        return table
 
     def batches(self, rows: int = 10_000) -> Iterator[pa.RecordBatch]:
         """As Arrow batches, one after the other, for what does not fit memory."""
-        yield from _asked(lambda: self.relation.to_arrow_reader(rows))
+        yield from _evaluated(lambda: self.relation.to_arrow_reader(rows))
 
     def pandas(self) -> pandas.DataFrame:
         """As a pandas DataFrame."""
-        return _asked(self.relation.df)
+        return _evaluated(self.relation.df)
 
     def polars(self, *, lazy: bool = False) -> polars.DataFrame | polars.LazyFrame:
         """As a Polars DataFrame; `lazy`: a LazyFrame that reads only what its query needs. Polars must be installed."""
@@ -193,13 +199,13 @@ class Rows:
             importlib.import_module("polars")
         except ImportError as error:
             raise UsageError("Polars is not installed: `pip install polars`, or take `.arrow()`") from error
-        found: polars.DataFrame | polars.LazyFrame = _asked(lambda: self.relation.pl(lazy=lazy))
-        return found
+        frame: polars.DataFrame | polars.LazyFrame = _evaluated(lambda: self.relation.pl(lazy=lazy))
+        return frame
 
     def rows(self) -> list[dict[str, Any]]:
         """As dictionaries."""
-        found: list[dict[str, Any]] = self.arrow().to_pylist()
-        return found
+        rows: list[dict[str, Any]] = self.arrow().to_pylist()
+        return rows
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         return self.arrow().__arrow_c_stream__(requested_schema)
@@ -208,14 +214,10 @@ class Rows:
         return str(self.relation)
 
 
-def _asked(read: Callable[[], Any]) -> Any:
+def _evaluated(read: Callable[[], Any]) -> Any:
     import duckdb
 
     try:
         return read()
     except duckdb.Error as error:
-        _say(error)
-
-
-def _say(error: Exception) -> NoReturn:
-    raise UsageError(str(error)) from error
+        raise UsageError(str(error)) from error

@@ -32,7 +32,7 @@ TOUCH_S = 1e-3
 class FilmFacts:
     """What is known of a film that may be labelled.
 
-    duration_s: its length; None where nothing tells. shots: how many shots it has in the lake; None where there is no
+    duration_s: its length; None where it is unknown. shots: how many shots it has in the lake; None where there is no
     such table. in_lake: whether the lake holds anything of it.
     """
 
@@ -97,7 +97,7 @@ def check_labels(
     given = {name: values for name, values in typed.to_pydict().items() if name in rows.column_names}
     lost = {(name, row) for row, name, _ in unread}
     read = Rows(contract, given, lines, files, films, vocabularies, before_run, lost)
-    for row, column, message in (*unread, *(found for rule in RULES for found in rule(read))):
+    for row, column, message in (*unread, *(problem for rule in RULES for problem in rule(read))):
         problems.append(Problem(files[row], lines[row], column, message))
     return sort_labels(contract, typed), list(dict.fromkeys(problems))
 
@@ -115,17 +115,17 @@ def sort_labels(contract: LabelContract, table: pa.Table) -> pa.Table:
 def _columns(contract: LabelContract, rows: pa.Table, ignore_extra: bool) -> Iterator[tuple[str, str]]:
     """Columns that lack, columns that nobody knows, and half an extent."""
     known = [c.name for c in contract.all_columns] + ([SHOT] if contract.shape == "spans" else [])
-    found = [name for name in rows.column_names if name not in (LINE, FILE)]
+    names = [name for name in rows.column_names if name not in (LINE, FILE)]
     for column in contract.all_columns:
-        if not column.nullable and column.name not in found:
-            yield column.name, f"the column is missing. {column.doc} The labels have {', '.join(found) or 'no columns'}"
-    for name in found if not ignore_extra else ():
+        if not column.nullable and column.name not in names:
+            yield column.name, f"the column is missing. {column.doc} The labels have {', '.join(names) or 'no columns'}"
+    for name in names if not ignore_extra else ():
         if name not in known:
-            hint = did_you_mean(name, [k for k in known if k not in found])
+            hint = did_you_mean(name, [k for k in known if k not in names])
             yield name, f"these labels have no such column{hint} (or leave it aside with --ignore-extra-columns)"
     for first, second in (("start_s", "end_s"), ("start_shot", "end_shot")) if contract.shape == "spans" else ():
         for given, lacking in ((first, second), (second, first)):
-            if given in found and lacking not in found:
+            if given in names and lacking not in names:
                 yield lacking, f"the column is missing: {given} is given, and a span has both"
 
 
@@ -149,7 +149,7 @@ def _with_shots(contract: LabelContract, rows: pa.Table) -> pa.Table:
     if SHOT in contract.schema.names:
         return rows
     numbers, wrong = cast_column(SHOT, rows[SHOT].combine_chunks(), pa.int64())
-    if wrong:  # said of the column as it was given
+    if wrong:  # reported by the name that the file has
         return rows.append_column("start_shot", rows[SHOT])
     return rows.append_column("start_shot", numbers).append_column("end_shot", pc.add(numbers, 1))
 
@@ -210,11 +210,11 @@ def _films_are_in_the_lake(rows: Rows) -> Found:
 
 def _first_of_each(rows: Rows, column: str, wrong: Callable[[Any], bool]) -> Iterator[tuple[int, Any, str]]:
     """The first row of every wrong value, and which other lines hold it."""
-    found: dict[Any, list[int]] = {}
+    by_value: dict[Any, list[int]] = {}
     for row, value in enumerate(rows.of(column)):
         if value is not None:
-            found.setdefault(value, []).append(row)
-    for value, at in found.items():
+            by_value.setdefault(value, []).append(row)
+    for value, at in by_value.items():
         if wrong(value):
             named = ", ".join(str(rows.lines[row] or row + 1) for row in at[1:6])
             rest = f" and {len(at) - 6} more" if len(at) > 6 else ""
@@ -230,7 +230,7 @@ def _times_are_in_the_film(rows: Rows) -> Found:
 
 
 def _shots_are_in_the_film(rows: Rows) -> Found:
-    """Only where no time is given: a labeller who gives both counts shots of their own."""
+    """Only where times are missing: a labeller who has both numbers shots in another way."""
     for row, (movie_id, start_s, end) in enumerate(_columns_of(rows, "movie_id", "start_s", "end_shot")):
         shots = rows.films[movie_id].shots if movie_id in rows.films and end is not None and start_s is None else None
         if shots is not None and end > shots:

@@ -11,10 +11,12 @@ from cinelake.errors import InputChanged
 from cinelake.labels.checks import FilmFacts
 from cinelake.lake.cells import Lake
 from cinelake.manifest.document import Manifest
+from cinelake.spec.roles import FilmLength, Shots
+from cinelake.spec.task import tasks_with
 
 
 class KnownFilms(Mapping[str, FilmFacts]):
-    """movie_id → facts. What the lake holds is listed at once; a film's facts are read when they are asked for.
+    """movie_id → facts. What the lake holds is listed at once; a film's facts are read on first access.
 
     others: films that neither the catalogue nor the lake knows (imported images), and their facts.
     """
@@ -22,7 +24,8 @@ class KnownFilms(Mapping[str, FilmFacts]):
     def __init__(self, manifest: Manifest, others: Mapping[str, FilmFacts] | None = None):
         self.lake = Lake(manifest.lake.place)
         self.catalogue: tuple[CatalogueFilm, ...] = read_catalogue(manifest.catalogue, manifest.folder).films
-        self._films, self._shots = (_entries(manifest, task) for task in ("films", "shots"))
+        self._lengths = _columns(manifest, {task: role.column for task, role in tasks_with(FilmLength).items()})
+        self._shot_ends = _columns(manifest, {task: role.end_s for task, role in tasks_with(Shots).items()})
         self._cells = {
             table: {name.removesuffix(".parquet") for name in self.lake.storage.files(table)}
             for table in self.lake.tables()
@@ -48,8 +51,8 @@ class KnownFilms(Mapping[str, FilmFacts]):
 
     def _read(self, movie_id: str) -> FilmFacts:
         """Its length is what the file says, or the end of its last shot where that is later or the file says none."""
-        lengths = self._column(self._films, movie_id, "duration_s")
-        ends = self._column(self._shots, movie_id, "end_s")
+        lengths = self._column(self._lengths, movie_id)
+        ends = self._column(self._shot_ends, movie_id)
         known = [length for length in (*lengths, *ends) if length is not None]
         return FilmFacts(
             duration_s=max(known, default=None),
@@ -57,19 +60,21 @@ class KnownFilms(Mapping[str, FilmFacts]):
             in_lake=any(movie_id in cells for cells in self._cells.values()),
         )
 
-    def _column(self, tables: list[str], movie_id: str, column: str) -> list[float | None]:
-        """A column of the first of these tables that holds the film; nothing where none does."""
-        for table in tables:
+    def _column(self, columns: Mapping[str, str], movie_id: str) -> list[float | None]:
+        """The column of the first of these tables that holds the film; nothing where none does."""
+        for table, column in columns.items():
             if movie_id in self._cells.get(table, ()):
                 try:
-                    found = self.lake.reader(table, movie_id).read([column])[column]
+                    stored = self.lake.reader(table, movie_id).read([column])[column]
                 except InputChanged:
                     return []  # a damaged cell: the next run makes it again
-                values: list[float | None] = pc.cast(found, "float64").to_pylist()
+                values: list[float | None] = pc.cast(stored, "float64").to_pylist()
                 return values
         return []
 
 
-def _entries(manifest: Manifest, task: str) -> list[str]:
-    """The tables that a task makes, that of its own name first: it may have come from elsewhere than the manifest."""
-    return list(dict.fromkeys([task, *(name for name, entry in manifest.tasks.items() if entry.task == task)]))
+def _columns(manifest: Manifest, of_tasks: Mapping[str, str]) -> dict[str, str]:
+    """Table → column, for the column of each task: first the table of the task's own name, which may have come from
+    elsewhere than the manifest, then those of the manifest's entries."""
+    entries = {name: of_tasks[entry.task] for name, entry in manifest.tasks.items() if entry.task in of_tasks}
+    return {**of_tasks, **entries}

@@ -1,6 +1,6 @@
 """Folders of images, one a class (`class/*.jpg`), as labels of *image films*.
 
-A trailer cut into pictures gives many that look alike; they must not stand on both sides of a split. So images are
+The pictures of one trailer look alike; they must not stand on both sides of a split. So images are
 grouped by source, and each source becomes a film of its own, `images_<source>`, of one shot per image: the split is by
 film as ever. The pictures lie beside the labels, in `labels/<set>/images/<movie_id>.parquet`, and an image keeps its
 number for good: what is imported later gets higher ones.
@@ -35,7 +35,7 @@ MAX_BYTES = 64 << 20
 KEPT_WIDTH = 1280
 """Wider images are kept shrunk: nothing here looks at more."""
 BEFORE_NUMBER = r"^(.+)[_-]\d+$"
-"""What tells an image's source from its name without folder and suffix: the part before the last number."""
+"""An image's source in its name without folder and suffix: the part before the last number."""
 
 IMAGES = pa.schema(
     [
@@ -74,7 +74,7 @@ class Numbered(Protocol):
 
 @dataclass
 class Scan:
-    """What a folder of images holds."""
+    """The images of a folder, and what is wrong with the rest."""
 
     pictures: list[Picture] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -88,15 +88,15 @@ def scan_images(folder: Path, contract: LabelContract, source_pattern: str | Non
     elsewhere that is a problem.
     """
     scan = Scan()
-    found: dict[str, list[Path]] = {}
+    by_content: dict[str, list[Path]] = {}
     for path in _files(folder, scan):
         why = _why_unusable(path)
         if why:
             scan.problems.append(Problem(str(path), 0, "", why))
         else:
-            found.setdefault(_sha(path), []).append(path)
-    sources = _sources(folder, [paths[0] for paths in found.values()], source_pattern, scan)
-    for sha, paths in found.items():
+            by_content.setdefault(_sha(path), []).append(path)
+    sources = _sources(folder, [paths[0] for paths in by_content.values()], source_pattern, scan)
+    for sha, paths in by_content.items():
         classes = tuple(dict.fromkeys(path.parent.name for path in paths))
         if len(classes) > 1 and not contract.overlap:
             why = f"the same picture as {paths[0]}, in another class: these labels may not overlap"
@@ -149,23 +149,23 @@ def _sha(path: Path) -> str:
 
 def _sources(folder: Path, paths: list[Path], pattern: str | None, scan: Scan) -> dict[Path, str]:
     """Path → movie_id of its source's film. With a pattern every name must match (its first group, if it has one)."""
-    found = {}
+    sources = {}
     for path in paths:
         subject = str(path.relative_to(folder)) if pattern else path.stem
         match = re.search(pattern or BEFORE_NUMBER, subject)
         if match:
             name = match[1] if match.re.groups else match[0]
-            found[path] = movie_id_of(f"images_{name}.jpg")
+            sources[path] = movie_id_of(f"images_{name}.jpg")
         elif pattern:
             scan.problems.append(Problem(str(path), 0, "", f"--source-pattern {pattern!r} does not match {subject!r}"))
         else:
-            found[path] = movie_id_of(f"images_{path.stem}.jpg")
-    if not pattern and len(paths) > 1 and len(set(found.values())) == len(paths):
+            sources[path] = movie_id_of(f"images_{path.stem}.jpg")
+    if not pattern and len(paths) > 1 and len(set(sources.values())) == len(paths):
         scan.notes.append(
             f"each of the {len(paths)} images counts as a source of its own, so that images of one film may stand on "
             "both sides of a split: if their names tell the source, say how with --source-pattern"
         )
-    return found
+    return sources
 
 
 # --- image films
@@ -181,19 +181,19 @@ def image_facts(root: Path, name: str, numbers: Mapping[str, Mapping[str, int]] 
     counts = {
         path.stem: pq.read_metadata(path).num_rows for path in image_file(root, name, "_").parent.glob("*.parquet")
     }
-    counts |= {movie_id: len(found) for movie_id, found in (numbers or {}).items()}
+    counts |= {movie_id: len(of_film) for movie_id, of_film in (numbers or {}).items()}
     return {movie_id: FilmFacts(duration_s=float(count), shots=count) for movie_id, count in counts.items()}
 
 
 def numbered(root: Path, name: str, pictures: Iterable[Numbered]) -> dict[str, dict[str, int]]:
     """movie_id → digest of a picture → its number: those that are kept already keep theirs."""
-    found: dict[str, dict[str, int]] = {}
+    by_film: dict[str, dict[str, int]] = {}
     for picture in pictures:
-        if picture.movie_id not in found:
-            found[picture.movie_id] = {sha: at for at, sha in enumerate(_kept(root, name, picture.movie_id, "sha"))}
-        numbers = found[picture.movie_id]
+        if picture.movie_id not in by_film:
+            by_film[picture.movie_id] = {sha: at for at, sha in enumerate(_kept(root, name, picture.movie_id, "sha"))}
+        numbers = by_film[picture.movie_id]
         numbers.setdefault(picture.sha, len(numbers))
-    return found
+    return by_film
 
 
 def _kept(root: Path, name: str, movie_id: str, column: str) -> list[Any]:
@@ -232,7 +232,7 @@ def image_rows(folder: Path, scan: Scan, contract: LabelContract, numbers: Mappi
 
 @contextmanager
 def images_lock(root: Path, name: str) -> Iterator[None]:
-    """One import of images into a set at a time: two must not give one number to two pictures."""
+    """One import of images into a set at a time: two must not assign one number to two pictures."""
     folder = image_file(root, name, "_").parent
     with ExitStack() as stack:
         with storage_errors(f"writing images to {folder}"):
@@ -244,10 +244,10 @@ def images_lock(root: Path, name: str) -> Iterator[None]:
 def keep_images(root: Path, name: str, pictures: Iterable[Picture], numbers: Mapping[str, Mapping[str, int]]) -> None:
     """Add the pictures that are new to their films' files, each file in one replacement. Raises `StorageError`."""
     by_sha = {picture.sha: picture for picture in pictures}
-    for movie_id, found in numbers.items():
+    for movie_id, of_film in numbers.items():
         path = image_file(root, name, movie_id)
         before = pq.read_table(path, partitioning=None) if path.exists() else IMAGES.empty_table()
-        fresh = [by_sha[sha] for sha, number in found.items() if number >= len(before)]
+        fresh = [by_sha[sha] for sha, number in of_film.items() if number >= len(before)]
         if not fresh:
             continue
         rows = [_row(number, picture) for number, picture in enumerate(fresh, start=len(before))]

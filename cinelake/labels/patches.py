@@ -1,10 +1,10 @@
 """A Parquet of small pictures with labels, one row each, as labels of *image films*: one film a source.
 
-    patch      side × side grey bytes, row by row (a binary or a list), as table `faces` has them
+    patch      side × side grey bytes, row by row (a binary or a list): as many as in the table that is made of patches
     emotion    or what else the model's labels call the class
     source     what a patch was taken from (or `split`); without either the whole file is one source
 
-Each source becomes a film of its own, `images_<source>`, whose patches are faces, one a second. The patches lie beside
+Each source becomes a film of its own, `images_<source>`, with one patch a second. The patches lie beside
 the labels, in `labels/<set>/images/<movie_id>.parquet`, and a patch keeps its number for good (see
 `cinelake.labels.images`).
 """
@@ -33,7 +33,7 @@ from cinelake.storage.store import storage_errors
 
 PATCH = "patch"
 SOURCES = ("source", "split")
-"""Columns that tell the source, the first that is there."""
+"""Columns that name the source; the first that is present counts."""
 KEPT = pa.schema([("image", pa.int32()), (PATCH, pa.binary()), ("sha", pa.string()), ("name", pa.string())])
 """A patch film's file: number, bytes, digest of the bytes, and where it was imported from."""
 
@@ -81,14 +81,14 @@ def scan_patches(file: Path, contract: LabelContract, patch_bytes: int) -> Patch
         why = f"the column is missing: it names each patch's class. The file has {has}"
         scan.problems.append(Problem(str(file), 1, contract.class_column, why))
         return scan
-    found = list(_rows(table, contract.class_column, patch_bytes, scan))
+    usable = list(_rows(table, contract.class_column, patch_bytes, scan))
     labels: dict[str, set[str]] = {}
-    for patch in found:
+    for patch in usable:
         labels.setdefault(patch.sha, set()).add(patch.label)
     torn = {sha for sha, several in labels.items() if len(several) > 1}
-    once = {patch.sha: patch for patch in reversed(found) if patch.sha not in torn}
+    once = {patch.sha: patch for patch in reversed(usable) if patch.sha not in torn}
     scan.patches = sorted(once.values(), key=lambda patch: patch.line)
-    twice = sum(count - 1 for sha, count in Counter(p.sha for p in found).items() if sha not in torn)
+    twice = sum(count - 1 for sha, count in Counter(p.sha for p in usable).items() if sha not in torn)
     scan.notes += [f"{twice} patches are dropped: they are in the file already, with the same label"] if twice else []
     scan.notes += [f"{len(torn)} patches are left out: the file gives them two labels"] if torn else []
     return scan

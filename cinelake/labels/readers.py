@@ -1,6 +1,6 @@
 """Files of labels as rows for `import_labels`: CSV, Parquet, and forms that others use.
 
-A reader gives what it could read and all that is wrong with the rest, each with its line; nothing is raised.
+A reader returns what it could read and all problems of the rest, each with its line; nothing is raised.
 """
 
 from __future__ import annotations
@@ -64,15 +64,15 @@ def at_a_rate(
         return Reading(reading.rows, reading.source, reading.digest, problems)
     rows = []
     for row in reading.rows.to_pylist():
-        found, label = _LAST_NUMBER.search(Path(row["Image_ID"]).stem), str(row["Class"]).strip()
-        if not found:
+        match, label = _LAST_NUMBER.search(Path(row["Image_ID"]).stem), str(row["Class"]).strip()
+        if not match:
             why = f"expected a number in the picture's name, as in frame12.jpg, received {row['Image_ID']!r}"
             problems.append(Problem(row[FILE], row[LINE], "Image_ID", why))
         elif classes and label not in classes:
             why = f"class {label!r} is not in --classes{did_you_mean(label, list(classes))}"
             problems.append(Problem(row[FILE], row[LINE], "Class", why))
         else:
-            start_s = int(found[1]) / rate
+            start_s = int(match[1]) / rate
             when = _extent(contract, start_s, start_s + 1 / rate)
             label = classes.get(label, label)
             rows.append({"movie_id": movie_id, **when, _class_of(contract): label, LINE: row[LINE], FILE: row[FILE]})
@@ -80,9 +80,9 @@ def at_a_rate(
 
 
 def _lacking(reading: Reading, columns: Sequence[str]) -> list[Problem]:
-    found = [name for name in reading.rows.column_names if name not in (LINE, FILE)]
+    present = [name for name in reading.rows.column_names if name not in (LINE, FILE)]
     why = "the column is missing: --rate is for files with Image_ID and Class"
-    return [Problem(reading.source, 1, n, why + did_you_mean(n, found)) for n in columns if n not in found]
+    return [Problem(reading.source, 1, n, why + did_you_mean(n, present)) for n in columns if n not in present]
 
 
 def _extent(contract: LabelContract, start_s: float, end_s: float) -> dict[str, float]:
@@ -132,12 +132,12 @@ def _names(paths: Sequence[Path]) -> str:
 
 
 def _joined(tables: list[pa.Table]) -> pa.Table:
-    """One table; columns that files give in different types as texts."""
+    """One table; columns whose type differs between files as texts."""
     types: dict[str, set[pa.DataType]] = {}
     for table in tables:
         for column in table.schema:
             types.setdefault(column.name, set()).add(column.type)
-    texts = {name for name, found in types.items() if len(found) > 1}
+    texts = {name for name, kinds in types.items() if len(kinds) > 1}
     same = [table.cast(pa.schema([_as_text(c) if c.name in texts else c for c in table.schema])) for table in tables]
     return pa.concat_tables(same, promote_options="default")
 

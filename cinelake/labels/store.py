@@ -108,7 +108,7 @@ def read_labels(root: Path, name: str, contract: LabelContract, kind: str = "") 
     """The labels of a set that count. Raises `CannotTrain` where there are none, or none that fit the contract."""
     versions = label_versions(root, name, kind)
     if not versions:
-        raise CannotTrain(_there_are_none(root, name, kind))
+        raise CannotTrain(_no_labels_message(root, name, kind))
     counting = _counting(versions)
     tables = [_fitted(_rows_of(version, films), contract, version) for version, films in counting]
     key = digest({film: version.films[film] for version, films in counting for film in films})
@@ -157,14 +157,14 @@ def import_labels(
     ignore_extra_columns: bool = False,
     before_run: bool = False,
 ) -> LabelVersion:
-    """Check rows (texts or typed, see `cinelake.labels.checks`) and keep them as a new version; gives it.
+    """Check rows (texts or typed, see `cinelake.labels.checks`) and store them as a new version, which is returned.
 
-    problems: what a reader found already. dry_run: checks all and writes nothing. Raises `BadLabels` with everything
+    problems: those that a reader reported. dry_run: checks all and writes nothing. Raises `BadLabels` with everything
     that is wrong, and then nothing is written.
     """
     if problems and not set(rows.column_names) - {LINE, FILE}:
         raise BadLabels(problems)  # nothing could be read that might be checked
-    table, found = check_labels(
+    table, problems_of_rows = check_labels(
         contract,
         rows,
         films,
@@ -173,8 +173,8 @@ def import_labels(
         ignore_extra_columns=ignore_extra_columns,
         before_run=before_run,
     )
-    if problems or found:
-        raise BadLabels(dict.fromkeys([*problems, *found]))
+    if problems or problems_of_rows:
+        raise BadLabels(dict.fromkeys([*problems, *problems_of_rows]))
     now = datetime.datetime.now(datetime.UTC)
     digests = _film_digests(table)
     made = LabelVersion(0, Path(), annotator, source, source_digest, now, digests, table.num_rows, model)
@@ -214,8 +214,8 @@ def _file_name(number: int) -> str:
 
 
 def _number(file: Path) -> int:
-    found = _VERSION.fullmatch(file.name)
-    return int(found[1]) if found else 0
+    match = _VERSION.fullmatch(file.name)
+    return int(match[1]) if match else 0
 
 
 def _write(folder: Path, number: int, table: pa.Table, made: LabelVersion) -> Path:
@@ -311,19 +311,19 @@ def _film_digests(table: pa.Table) -> dict[str, str]:
     rows: dict[str, list[dict[str, Any]]] = {}
     for row in table.to_pylist():
         rows.setdefault(row["movie_id"], []).append({k: v for k, v in row.items() if v is not None})
-    return {movie_id: digest(found) for movie_id, found in rows.items()}
+    return {movie_id: digest(of_film) for movie_id, of_film in rows.items()}
 
 
 def _names(root: Path) -> list[str]:
     return [f"{name}/{kind}" if kind else name for name in label_sets(root) for kind in label_kinds(root, name)]
 
 
-def _there_are_none(root: Path, name: str, kind: str) -> str:
+def _no_labels_message(root: Path, name: str, kind: str) -> str:
     called = f"{name}/{kind}" if kind else name
     option = f" --kind {kind}" if kind else ""
-    there = ", ".join(_names(root)) or "none"
+    present = ", ".join(_names(root)) or "none"
     return (
-        f"there are no labels {called!r} in {root} (there: {there}): import some with "
+        f"there are no labels {called!r} in {root} (there: {present}): import some with "
         f"`cinelake labels import FILE --model NAME --set {name}{option}`"
     )
 

@@ -12,22 +12,22 @@ _CLOCK = re.compile(r"(\d+):([0-5]?\d):([0-5]?\d(?:\.\d*)?)")
 _YES, _NO = ("true", "yes", "1"), ("false", "no", "0")
 
 
-def cast_column(name: str, found: pa.Array, wanted: pa.DataType) -> tuple[pa.Array, list[tuple[int, str]]]:
+def cast_column(name: str, values: pa.Array, wanted: pa.DataType) -> tuple[pa.Array, list[tuple[int, str]]]:
     """A column in the wanted type, null where a value cannot be read, and which rows those are and why.
 
     Texts lose their blanks, and an empty one is null. A column of seconds (`…_s`) takes H:MM:SS.mmm too.
     """
-    if pa.types.is_dictionary(found.type):
-        found = found.dictionary_decode()
-    if pa.types.is_string(found.type) or pa.types.is_large_string(found.type):
-        trimmed = pc.utf8_trim_whitespace(found)
-        found = pc.if_else(pc.equal(trimmed, ""), None, trimmed)
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        trimmed = pc.utf8_trim_whitespace(values)
+        values = pc.if_else(pc.equal(trimmed, ""), None, trimmed)
     try:
         if not pa.types.is_boolean(wanted):
-            return found.cast(wanted), []
+            return values.cast(wanted), []
     except pa.ArrowException:
         pass  # one by one, to say which
-    return _one_by_one(name, found.to_pylist(), wanted)
+    return _one_by_one(name, values.to_pylist(), wanted)
 
 
 def _one_by_one(name: str, values: list[Any], wanted: pa.DataType) -> tuple[pa.Array, list[tuple[int, str]]]:
@@ -58,10 +58,10 @@ def _truth(value: Any) -> bool:
 
 
 def _seconds(text: str) -> float:
-    found = _CLOCK.fullmatch(text)
-    if not found:
+    match = _CLOCK.fullmatch(text)
+    if not match:
         raise ValueError(text)
-    return int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3])
+    return int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3])
 
 
 def _words(name: str, wanted: pa.DataType) -> str:

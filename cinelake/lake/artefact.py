@@ -86,13 +86,13 @@ def read_artefact(folder: Path, digest: str | None = None) -> StoredArtefact:
 
     digest: what its files must add up to.
     """
-    found = artefact_digest(folder)
-    if digest is not None and found != digest:
+    actual = artefact_digest(folder)
+    if digest is not None and actual != digest:
         raise ModelUnusable(
-            f"{folder}: the model's files have digest {found}, expected {digest}: they are damaged or from elsewhere; "
+            f"{folder}: the model's files have digest {actual}, expected {digest}: they are damaged or from elsewhere; "
             "`cinelake models restore NAME` fetches them again from MLflow"
         )
-    return _read(folder, found)
+    return _read(folder, actual)
 
 
 def artefact_digest(folder: Path) -> str:

@@ -209,8 +209,8 @@ def _leaf(field: pa.Field) -> str:
     return f"{field.name}.list.element" if is_list else str(field.name)
 
 
-def _is_float_vector(found: pa.DataType) -> bool:
-    return bool(pa.types.is_fixed_size_list(found) and found.value_type in (pa.float32(), pa.float64()))
+def _is_float_vector(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_fixed_size_list(kind) and kind.value_type in (pa.float32(), pa.float64()))
 
 
 class Lake:
@@ -251,7 +251,7 @@ class Lake:
         return [name for name in self.storage.folders() if TABLE_NAME.fullmatch(name) and name not in RESERVED]
 
     def record_failure(self, table: str, movie_id: str, key: str, error: FilmError) -> dict[str, Any]:
-        """Write the row of `failures` for a cell; gives it. The attempt counts up while the key stays."""
+        """Write and return the row of `failures` for a cell. The attempt counts up while the key stays."""
         before = read_footer(self.storage, *_failure_parts(table, movie_id))
         attempt = before.ingredients["attempt"] + 1 if before and before.key == key else 1
         row = _failure_row(table, key, error, attempt)
@@ -265,8 +265,8 @@ class Lake:
 
     def failure(self, table: str, movie_id: str) -> dict[str, Any] | None:
         """The recorded failure of a cell: key, reason, transient, message, attempt; None without one."""
-        found = read_footer(self.storage, *_failure_parts(table, movie_id))
-        return found.ingredients if found else None
+        footer = read_footer(self.storage, *_failure_parts(table, movie_id))
+        return footer.ingredients if footer else None
 
     def forget_failure(self, table: str, movie_id: str) -> None:
         """Delete the row of `failures` for a cell that was made."""
@@ -306,7 +306,7 @@ def _failure_row(table: str, key: str, error: FilmError, attempt: int) -> dict[s
 
 
 def _printable(text: str) -> str:
-    """Text that UTF-8 can hold: a file's name may have bytes that are none."""
+    """Text that UTF-8 can hold: a file's name may have bytes that are not."""
     return text.encode(errors="backslashreplace").decode()
 
 

@@ -1,10 +1,10 @@
 """Which models the lake's tables are made with: `lake/_models/NAME.json`, and the models' files beside it.
 
-    _models/scenes.json              the champion's number, and every version that was ever mirrored
+    _models/scenes.json              the champion's number, and every version that was ever recorded
     _models/scenes/3/model.json …    version 3's files, as workers load them
 
-MLflow's registry is where versions are kept; this mirror is all that a plan and a worker read. It is written by
-whoever moves the champion, files first, so that a version that is named is there.
+MLflow's registry is where versions are kept; this record is all that a plan and a worker read. It is written when
+the champion changes, files first, so that every version it names is complete.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class AppliedModel:
 
     digest: of its files. kind, code: which model's code applies it, and that code's version when it was trained.
     inputs: table → identity of what made it for the training. origin: of its training: run_id in MLflow, labels (set,
-    key, imports), seed, created; empty for versions that were mirrored before this was kept.
+    key, imports), seed, created; empty for versions recorded before this was kept.
     """
 
     name: str
@@ -50,8 +50,8 @@ class AppliedModel:
 
 
 @dataclass(frozen=True)
-class Mirror:
-    """What the lake knows of one model: the champion's number, the versions, and the champions before."""
+class ChampionRecord:
+    """What the lake knows of one model: the number of its champion, and the versions with their files in the lake."""
 
     name: str
     champion: int | None = None
@@ -63,34 +63,34 @@ class Mirror:
         return self.versions.get(number) if number is not None else None
 
 
-def read_mirror(lake: Lake, name: str) -> Mirror:
-    """The mirror of a model; empty without one. Raises `StorageError` when the file cannot be understood."""
+def read_champion_record(lake: Lake, name: str) -> ChampionRecord:
+    """The record of a model; empty without one. Raises `StorageError` when the file cannot be understood."""
     storage = lake.storage
     with storage_errors(f"reading {FOLDER}/{name}.json in {storage.uri}"):
         try:
             with storage.filesystem.open_input_file(storage.path(FOLDER, f"{name}.json")) as source:
                 text = source.read()
         except FileNotFoundError:
-            return Mirror(name)
+            return ChampionRecord(name)
     try:
         about = json.loads(text)
         versions = {int(number): AppliedModel(**known) for number, known in about["versions"].items()}
-        return Mirror(name, about["champion"], versions)
+        return ChampionRecord(name, about["champion"], versions)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StorageError(
             f"{storage.path(FOLDER, name)}.json is damaged ({error}): `cinelake models restore {name}` writes it anew"
         ) from error
 
 
-def mirror_version(
+def record_version(
     lake: Lake, name: str, number: int, artefact: Artefact, *, champion: bool, origin: dict[str, Any] | None = None
 ) -> AppliedModel:
     """Copy a version's files into the lake and name it there; `champion`: the tables are made with it from now on.
 
-    origin: see `AppliedModel`; where it is not given, what is known stays.
+    origin: see `AppliedModel`; None keeps what is recorded.
     """
-    told = _origin(lake, name, number) if origin is None else origin
-    applied = AppliedModel(name, number, artefact.digest, artefact.kind, artefact.code, artefact.inputs, told)
+    reported = _origin(lake, name, number) if origin is None else origin
+    applied = AppliedModel(name, number, artefact.digest, artefact.kind, artefact.code, artefact.inputs, reported)
     with lake.scratch() as scratch:
         for file in FILES:
             if (artefact.folder / file).is_file():
@@ -101,9 +101,9 @@ def mirror_version(
 
 
 def _origin(lake: Lake, name: str, number: int) -> dict[str, Any]:
-    """What is known of a version's training; nothing where the mirror is damaged."""
+    """What is recorded of a version's training; empty where the record is damaged."""
     try:
-        known = read_mirror(lake, name).versions.get(number)
+        known = read_champion_record(lake, name).versions.get(number)
     except StorageError:
         return {}
     return known.origin if known else {}
@@ -111,9 +111,9 @@ def _origin(lake: Lake, name: str, number: int) -> dict[str, Any]:
 
 def _write(lake: Lake, name: str, applied: AppliedModel, *, champion: bool) -> None:
     try:
-        known = read_mirror(lake, name)
+        known = read_champion_record(lake, name)
     except StorageError:
-        known = Mirror(name)
+        known = ChampionRecord(name)
     versions = {**known.versions, applied.version: applied}
     about = {
         "name": name,
@@ -128,10 +128,10 @@ def _write(lake: Lake, name: str, applied: AppliedModel, *, champion: bool) -> N
 def find_applied(lake: Lake, reference: str) -> AppliedModel | None:
     """The version that `NAME@champion` or `NAME@3` names; None when the lake has none."""
     name, _, alias = reference.partition("@")
-    mirror = read_mirror(lake, name)
+    record = read_champion_record(lake, name)
     if alias != "champion" and not alias.isdigit():
-        raise UnknownName("alias", alias, ["champion", *map(str, mirror.versions)])
-    return mirror.find(alias)
+        raise UnknownName("alias", alias, ["champion", *map(str, record.versions)])
+    return record.find(alias)
 
 
 def open_applied(lake: Lake, applied: AppliedModel) -> Artefact:

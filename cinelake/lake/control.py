@@ -1,6 +1,6 @@
 """Runs that are paused: one small file in the lake, so that every run on it obeys, whichever machine it is on.
 
-Films that are worked on end; nothing new starts until the file is gone.
+Films in progress are finished; nothing new starts until the file is gone.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ class Index:
     def __init__(self, lake: Lake, *, use_cache: bool = True):
         self.lake = lake
         self._path = _cache_path(lake) if use_cache else None
-        self._cached: dict[str, dict[str, str]] = {}  # folder → name → footer in the cache, once one is asked for
+        self._cached: dict[str, dict[str, str]] = {}  # folder → name → footer in the cache, after its first request
         self._uncached: dict[str, dict[str, str]] = {}  # the same of footers that the cache could not take
 
     def cells(self, table: str) -> dict[str, Entry]:
@@ -83,19 +83,19 @@ class Index:
     def _refresh(self, folder: str) -> dict[str, Entry]:
         """movie_id → entry of each file of a folder; reads only footers of files that changed."""
         listed_ns = time.time_ns()
-        found = self.lake.storage.files(folder)
+        files = self.lake.storage.files(folder)
         rows = self._ask("select name, size, mtime, settled, key, meaning from cells where folder = ?", folder)
         self._cached.pop(folder, None)
         self._uncached.pop(folder, None)
-        self._drop(folder, [row[0] for row in rows if row[0] not in found])
+        self._drop(folder, [row[0] for row in rows if row[0] not in files])
         entries = {
             name: Entry(key, meaning)
             for name, size, mtime, settled, key, meaning in rows
-            if settled and found.get(name) == (size, mtime)
+            if settled and files.get(name) == (size, mtime)
         }
-        changed = [name for name in found if name not in entries]
+        changed = [name for name in files if name not in entries]
         for start in range(0, len(changed), READ_TOGETHER):
-            readings = list(self._read(folder, changed[start : start + READ_TOGETHER], found))
+            readings = list(self._read(folder, changed[start : start + READ_TOGETHER], files))
             self._store(folder, readings, listed_ns)
             entries |= {name: Entry(footer.key, footer.meaning) for name, _, footer in readings if footer}
         return {name.removesuffix(".parquet"): entry for name, entry in entries.items()}
@@ -183,7 +183,7 @@ def _cache_path(lake: Lake) -> Path:
 
 
 def _connect(path: Path) -> sqlite3.Connection | None:
-    """Open the cache, making it anew when it is damaged; read-only or absent folders go without."""
+    """Open the cache, recreating it when it is damaged; read-only or absent folders have none."""
     for attempt in range(2):
         try:
             if not path.parent.is_dir():

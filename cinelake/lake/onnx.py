@@ -76,7 +76,7 @@ def session_options() -> Any:
 
 
 def onnx_session(path: Path, device: Device = "cpu", layer: str | None = None) -> Any:
-    """The session of an ONNX file, loaded once per process; `layer` names a tensor (or node) to give instead.
+    """The session of an ONNX file, loaded once per process; `layer` names a tensor (or node) to return instead.
 
     Raises `ModelUnusable` when the file is no ONNX network or has no such layer, `EngineUnavailable` when the
     provider did not start (its libraries are missing, say).
@@ -100,7 +100,7 @@ def _session(digest: str, path: str, device: Device, layer: str | None, threads:
 
 
 def check_provider(session: Any, provider: str) -> None:
-    """Raise `EngineUnavailable` when ONNX Runtime fell back to another provider than the one asked for."""
+    """Raise `EngineUnavailable` when ONNX Runtime fell back to another provider than the requested one."""
     running = session.get_providers()
     if running[0] != provider:
         raise EngineUnavailable(
@@ -133,7 +133,7 @@ def with_output(path: Path, layer: str) -> bytes:
 def run_in_batches(run: Callable[[Array], Array], rows: Array, size: int) -> Array:
     """`run` over rows in batches of exactly `size`; the last is padded with zeros, whose results are dropped.
 
-    A fixed batch size gives the same bits whatever the engine and however the rows arrive.
+    With a fixed batch size the bits are the same whatever the engine and however the rows arrive.
     """
     results = []
     for start in range(0, len(rows), size):
@@ -190,14 +190,14 @@ def export_keras(model: Any, target: Path, where: str, tolerance: float = 1e-3) 
 
 
 def _compare(keras_output: Any, exported: Path, spec: Any, where: str, tolerance: float) -> None:
-    """Raise `ModelUnusable` unless the export gives what Keras gives, on fixed random input."""
+    """Raise `ModelUnusable` unless the export returns what Keras does, on fixed random input."""
     import onnxruntime
 
     shape = [2 if i == 0 and size is None else size or 64 for i, size in enumerate(spec.shape)]
     rows = np.random.default_rng(0).uniform(-1, 1, shape).astype(spec.dtype.as_numpy_dtype)
     expected = np.asarray(keras_output(rows))
     session = onnxruntime.InferenceSession(str(exported), session_options(), providers=["CPUExecutionProvider"])
-    found = np.asarray(session.run(None, {session.get_inputs()[0].name: rows})[0])
-    difference = float(np.abs(expected - found).max()) / max(1.0, float(np.abs(expected).max()))
+    received = np.asarray(session.run(None, {session.get_inputs()[0].name: rows})[0])
+    difference = float(np.abs(expected - received).max()) / max(1.0, float(np.abs(expected).max()))
     if not difference <= tolerance:
         raise ModelUnusable(f"{where}: the ONNX export differs from Keras by {difference:.2g}, more than {tolerance}")

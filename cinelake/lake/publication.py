@@ -1,9 +1,9 @@
 """Making a published version: which files it needs, which of them are there, and how one is written.
 
-What a file holds is told by its digest before it is written: the keys of its films' cells, its schema, and for a
-summary its SQL and the digests of the files that it reads. A file that is there is not written again, so the work of a
-version is that of the buckets whose cells changed. Films are told apart by the hash of their id; within a file rows are
-sorted by film and then by the table's key, so that a question about one film reads one row group of one file.
+A file is identified by a digest that is known before it is written: of the keys of its films' cells, its schema, and
+for a summary its SQL and the digests of the files that it reads. An existing file is not written again, so the work of
+a version is that of the buckets whose cells changed. Films are distributed by the hash of their id; within a file rows
+are sorted by film and then by the table's key, so that a query about one film reads one row group of one file.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class Publication:
 
     def version(self, made: Iterable[tuple[Job, PublishedFile]], number: int, at: str, stale: int) -> PublishedVersion:
         """The version, once its jobs are done."""
-        files = {name: list(found) for name, found in self.there.items()}
+        files = {name: list(files_of_table) for name, files_of_table in self.there.items()}
         for job, file in made:
             files.setdefault(job.table, []).append(file)
         tables = {
@@ -141,30 +141,30 @@ def prepare(
 ) -> Publication:
     """Which files the next version has, and which of them are to be made. known: versions whose files are there."""
     publication = Publication(buckets, films)
-    there = {(name, file.digest): file for version in known for name, table in version.tables.items()
+    present = {(name, file.digest): file for version in known for name, table in version.tables.items()
              for file in table.files}  # fmt: skip
     digests: dict[str, dict[int, str]] = {}
     for name, source in sources.items():
         for job in _jobs_of(lake, name, source, buckets, blobs):
             digests.setdefault(name, {})[job.bucket] = job.digest
-            _place(publication, job, source.contract, there, publication.jobs)
+            _place(publication, job, source.contract, present, publication.jobs)
     tasks = {name: source.task for name, source in sources.items()}
     for summary in summaries:
         kind = publication.summaries if summary.by_film else publication.totals
         for job in _summaries_of(lake, summary, tasks, digests):
             digests.setdefault(job.table, {})[job.bucket] = job.digest
             tasks[job.table] = job.table
-            _place(publication, job, summary.contract, there, kind)
+            _place(publication, job, summary.contract, present, kind)
     return publication
 
 
 def _place(
-    publication: Publication, job: Job, contract: Contract, there: Mapping[Any, PublishedFile], jobs: list[Job]
+    publication: Publication, job: Job, contract: Contract, present: Mapping[Any, PublishedFile], jobs: list[Job]
 ) -> None:
     publication.contracts[job.table] = contract
-    found = there.get((job.table, job.digest))
-    if found:
-        publication.there.setdefault(job.table, []).append(found)
+    file = present.get((job.table, job.digest))
+    if file:
+        publication.there.setdefault(job.table, []).append(file)
     else:
         jobs.append(job)
 
@@ -176,8 +176,8 @@ def _jobs_of(lake: Lake, name: str, source: Source, buckets: int, blobs: bool) -
         films.setdefault(bucket_of(movie_id, buckets), []).append((movie_id, key))
     about = [FORMAT, buckets, [str(column) for column in schema]]
     return [
-        Job(lake.storage.place, name, bucket, digest([*about, found]), schema, tuple(source.contract.key), tuple(found))
-        for bucket, found in sorted(films.items())
+        Job(lake.storage.place, name, bucket, digest([*about, cells]), schema, tuple(source.contract.key), tuple(cells))
+        for bucket, cells in sorted(films.items())
     ]
 
 
@@ -202,12 +202,12 @@ def _summaries_of(
 def _files_of(
     names: Iterable[str], buckets: Iterable[int], digests: Mapping[str, Mapping[int, str]]
 ) -> list[tuple[str, tuple[str, ...]]]:
-    found = ((name, bucket, digests.get(name, {}).get(bucket)) for name in names for bucket in buckets)
-    return [(name, file_parts(name, bucket, about)) for name, bucket, about in found if about]
+    files = ((name, bucket, digests.get(name, {}).get(bucket)) for name in names for bucket in buckets)
+    return [(name, file_parts(name, bucket, about)) for name, bucket, about in files if about]
 
 
 def make_file(job: Job) -> PublishedFile:
-    """Make one file and put it in place; gives what the version says of it.
+    """Make one file and put it in place; returns its entry in the version.
 
     Raises `InputChanged` when a cell is no longer the one that was planned with, `StorageError`.
     """
@@ -250,8 +250,8 @@ def _write_cells(lake: Lake, job: Job, writer: pq.ParquetWriter) -> int:
 
 
 def _check_key(file: pq.ParquetFile, table: str, movie_id: str, key: str) -> None:
-    found = (file.metadata.metadata or {}).get(FOOTER_KEY)
-    if found is None or Footer.from_json(found).key != key:
+    footer = (file.metadata.metadata or {}).get(FOOTER_KEY)
+    if footer is None or Footer.from_json(footer).key != key:
         raise InputChanged(f"{table} of {movie_id} changed while it was published: publish again")
 
 
@@ -273,9 +273,9 @@ def _write_answer(lake: Lake, job: Job, writer: pq.ParquetWriter) -> int:
         connection.execute("SET threads = 1")
         for view, files in job.inputs.items():
             connection.register(view, _united(lake, files))
-        found = connection.sql(job.sql).to_arrow_table()
-    order = [(name, "ascending") for name in ("movie_id", *job.key) if name in found.column_names]
-    table = pa.table([found[column.name].cast(column.type) for column in job.schema], schema=job.schema)
+        answer = connection.sql(job.sql).to_arrow_table()
+    order = [(name, "ascending") for name in ("movie_id", *job.key) if name in answer.column_names]
+    table = pa.table([answer[column.name].cast(column.type) for column in job.schema], schema=job.schema)
     writer.write_table(table.sort_by(order) if order else table)
     return int(table.num_rows)
 

@@ -92,12 +92,12 @@ class PublishedVersion:
     def from_json(cls, text: str | bytes) -> PublishedVersion:
         """What was kept."""
         about = json.loads(text)
-        return cls(**{**about, "tables": {name: _table(found) for name, found in about["tables"].items()}})
+        return cls(**{**about, "tables": {name: _table(table) for name, table in about["tables"].items()}})
 
 
-def _table(found: Mapping[str, Any]) -> PublishedTable:
-    files = tuple(PublishedFile(**file) for file in found["files"])
-    return PublishedTable(found["doc"], tuple(found["key"]), files, tuple(found["columns"]))
+def _table(about: Mapping[str, Any]) -> PublishedTable:
+    files = tuple(PublishedFile(**file) for file in about["files"])
+    return PublishedTable(about["doc"], tuple(about["key"]), files, tuple(about["columns"]))
 
 
 def version_numbers(lake: Lake) -> list[int]:
@@ -153,7 +153,10 @@ def forget_version(lake: Lake, number: int) -> None:
 
 
 def forget_versions(lake: Lake, keep: int) -> list[int]:
-    """Delete all but the last `keep` versions and the present one, with the files that no other has; gives which."""
+    """Delete all but the last `keep` versions and the present one, with the files that no other has.
+
+    Returns the numbers of the deleted versions.
+    """
     numbers, present = version_numbers(lake), latest_number(lake)
     kept = {*numbers[-keep:], present}
     gone = [number for number in numbers if number not in kept]
@@ -221,5 +224,5 @@ def published_schema(contract: Contract, *, blobs: bool) -> pa.Schema:
     return pa.schema([pa.field(c.name, _plain_type(c.type)) for c in kept])
 
 
-def _plain_type(found: pa.DataType) -> pa.DataType:
-    return found.value_type if pa.types.is_dictionary(found) else found
+def _plain_type(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind

@@ -37,7 +37,7 @@ def bytes_in_memory() -> int:
         raise UsageError(f"CINELAKE_TRAINING_GB is {given!r}: give a number of 10⁹ bytes, such as 4") from error
 
 
-class Shelf:
+class SpillBuffer:
     """Keeps films' arrays: in memory up to a bound, on disk beyond it."""
 
     def __init__(self, bound: int | None = None):
@@ -48,11 +48,11 @@ class Shelf:
         self._left -= sum(values.nbytes for values in arrays.values())
         if self._left >= 0:
             return arrays
-        return {name: stacked([values], bound=0) for name, values in arrays.items()}
+        return {name: concatenate([values], bound=0) for name, values in arrays.items()}
 
 
-def stacked(parts: Sequence[Array], known: Sequence[Array] | None = None, *, bound: int | None = None) -> Array:
-    """The parts on end along their first axis: on disk when one of them is, or when they exceed the bound.
+def concatenate(parts: Sequence[Array], known: Sequence[Array] | None = None, *, bound: int | None = None) -> Array:
+    """The parts concatenated along their first axis: on disk when one of them is, or when they exceed the bound.
 
     known: (T,) bool for each part, which of its rows to take; all unless given.
     """
@@ -82,9 +82,9 @@ def _on_disk(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
 
 
 def joined(examples: Sequence[Example], name: str, *, of: str = "features", known: bool = True) -> Array:
-    """One array of all examples on end, first axis steps; only the known steps unless told otherwise.
+    """The examples concatenated along their steps, the first axis; only the known steps unless `known` is False.
 
     What does not fit memory is on disk (`cinelake.lake.spill`).
     """
     parts = [(example.features if of == "features" else example.targets)[name] for example in examples]
-    return stacked(parts, [example.targets["known"] for example in examples] if known else None)
+    return concatenate(parts, [example.targets["known"] for example in examples] if known else None)

@@ -29,14 +29,14 @@ class _Gathered:
     def add(self, chunk: Any) -> None:
         """Take one column chunk's metadata in."""
         self.bytes += chunk.total_compressed_size
-        found = chunk.statistics
-        if found is None or not found.has_null_count or self.nulls is None:
+        statistics = chunk.statistics
+        if statistics is None or not statistics.has_null_count or self.nulls is None:
             self.nulls = None
         else:
-            self.nulls += found.null_count
-        if found is not None and found.has_min_max and isinstance(found.min, (int, float, str)):
-            self.least = found.min if self.least is None else min(self.least, found.min)
-            self.greatest = found.max if self.greatest is None else max(self.greatest, found.max)
+            self.nulls += statistics.null_count
+        if statistics is not None and statistics.has_min_max and isinstance(statistics.min, (int, float, str)):
+            self.least = statistics.min if self.least is None else min(self.least, statistics.min)
+            self.greatest = statistics.max if self.greatest is None else max(self.greatest, statistics.max)
 
 
 def with_statistics(lake: Lake, version: PublishedVersion, contracts: Mapping[str, Contract]) -> PublishedVersion:
@@ -61,11 +61,11 @@ def _described(lake: Lake, name: str, table: PublishedTable, contract: Contract)
 
 
 def _gather(footers: Iterable[Any]) -> dict[str, _Gathered]:
-    found: dict[str, _Gathered] = {}
+    by_column: dict[str, _Gathered] = {}
     for footer in footers:
         for group in range(footer.num_row_groups):
             for column in range(footer.num_columns):
                 chunk = footer.row_group(group).column(column)
                 name = chunk.path_in_schema.partition(".")[0]
-                found.setdefault(name, _Gathered()).add(chunk)
-    return found
+                by_column.setdefault(name, _Gathered()).add(chunk)
+    return by_column

@@ -13,7 +13,7 @@ import pyarrow as pa
 from cinelake.errors import CannotTrain, CinelakeError
 from cinelake.labels.store import LabelSet, label_versions, no_labels, read_labels
 from cinelake.lake.cells import Lake
-from cinelake.lake.spill import Shelf
+from cinelake.lake.spill import SpillBuffer
 from cinelake.manifest.document import Manifest, ModelEntry
 from cinelake.plan.build import Planning, plan_manifest
 from cinelake.spec.arrays import Arrays
@@ -80,11 +80,11 @@ def gather(
     if not usable:
         raise CannotTrain(_nothing_usable(entry, labels, left_out))
     inputs = _identities(source, usable)
-    groups, examples, tables, shelf = source.films(), [], {}, Shelf()
+    groups, examples, tables, buffer = source.films(), [], {}, SpillBuffer()
     for number, movie_id in enumerate(usable):
         on_film(number, len(usable), movie_id)
         features, keys = _features_of(source, movie_id)
-        group, kept = _group(groups, movie_id), shelf.keep(features)
+        group, kept = _group(groups, movie_id), buffer.keep(features)
         examples.append(_example(entry, movie_id, group, kept, labels.of(movie_id)))
         tables[movie_id] = keys
     _check_sizes(examples)

@@ -1,9 +1,9 @@
 """Features of imported images: the lake's own tasks, run over images as if they were a film of one shot each.
 
-So that pictures in folders can be learned from, tables `frames` and `shots` are made of an image film (see
-`cinelake.labels.images`), and the table tasks that a model needs (`embeddings`, `faces`) run on them in memory. What
-they give is cached by what went into it, so a second training does not embed again. Of a film of patches (see
-`cinelake.labels.patches`) table `faces` is made, and nothing else.
+A task whose table needs a decoded film can declare how it is made of labelled stills instead
+(`cinelake.spec.roles.FromStills`): of the pictures of `cinelake.labels.images`, or of the patches of
+`cinelake.labels.patches`. The table tasks that a model needs then run on these tables in memory. What they return is
+cached by what went into it, so a second training does not embed again.
 """
 
 from __future__ import annotations
@@ -11,10 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -22,15 +20,13 @@ from cinelake.errors import CannotTrain, FilmError, StorageError
 from cinelake.labels.patches import PATCH, holds_patches
 from cinelake.lake.cells import CellWriter, Footer
 from cinelake.manifest.tasks import TaskEntry
-from cinelake.media.luma import measure
 from cinelake.plan.keys import Recipe, key_params
-from cinelake.spec.contract import Column, Contract
-from cinelake.spec.task import Film, TableReader, find_task
+from cinelake.spec.contract import Column
+from cinelake.spec.roles import FromStills, Stills
+from cinelake.spec.task import Film, TableReader, find_task, tasks_with
 from cinelake.storage.atomic import written_whole
 from cinelake.storage.content import file_digest
 from cinelake.storage.store import storage_errors
-
-ROWS_TOGETHER = 64
 
 
 class MemoryTable:
@@ -65,103 +61,34 @@ class FileTable:
         return pq.read_table(self.path, columns=columns, partitioning=None)
 
 
+def stills_in(path: Path) -> Stills:
+    """Which kind of stills a file holds."""
+    return "patches" if holds_patches(path) else "pictures"
+
+
 def image_tables(path: Path) -> dict[str, pa.Table]:
-    """Tables `frames` and `shots` of an image film: each image is frame n, shot n, from second n to n + 1.
+    """Every table that can be made of an image film: still n is shot n, from second n to n + 1."""
+    kind = stills_in(path)
+    return {task: image_table(path, task) for task, role in tasks_with(FromStills).items() if role.stills == kind}
 
-    Raises `StorageError` when the file is damaged.
+
+def image_table(path: Path, task: str) -> pa.Table:
+    """The table of a task that declares how it is made of stills (`cinelake.spec.roles.FromStills`), checked.
+
+    Columns that the declaration leaves out are null or zero. Raises `StorageError` when the file is damaged.
     """
+    spec = find_task(task)
+    role = spec.role(FromStills)
+    assert role is not None
     with storage_errors(f"reading {path}"):
         try:
-            images = pq.read_table(path, partitioning=None)
+            stills = pq.read_table(path, columns=list(role.reads), partitioning=None)
         except pa.ArrowException as error:
             raise StorageError(f"{path} is damaged ({error}): bring it back from a copy, or import again") from error
-    return {"frames": _frames(path.stem, images), "shots": _shots(path.stem, len(images))}
-
-
-def patch_bytes() -> int:
-    """How many bytes a patch of table `faces` has."""
-    return int(next(c.type.list_size for c in find_task("faces").contract.columns if c.name == PATCH))
-
-
-def patch_table(path: Path) -> pa.Table:
-    """Table `faces` of a patch film (`cinelake.labels.patches`): patch n is the only face of picture n, at second n.
-
-    Raises `StorageError` when the file is damaged.
-    """
-    with storage_errors(f"reading {path}"):
-        try:
-            kept = pq.read_table(path, columns=[PATCH], partitioning=None)[PATCH].combine_chunks()
-        except pa.ArrowException as error:
-            raise StorageError(f"{path} is damaged ({error}): bring it back from a copy, or import again") from error
-    contract, numbers = find_task("faces").contract, np.arange(len(kept))
-    flat = np.frombuffer(b"".join(kept.to_pylist()), np.uint8)
-    columns = {
-        "frame": numbers,
-        "time_s": numbers.astype(np.float64),
-        "face": np.zeros(len(kept), np.int32),
-        **{name: np.ones(len(kept), np.float32) for name in ("width", "height", "score")},
-        "is_main": np.ones(len(kept), bool),
-        PATCH: flat.reshape(len(kept), -1),
-        "embedding": pa.FixedSizeListArray.from_arrays(pa.nulls(len(kept), pa.float32()), 1),
-        "shot": numbers.astype(np.int32),
-    }
-    return _table(contract, path.stem, columns)
-
-
-def _frames(movie_id: str, images: pa.Table) -> pa.Table:
-    numbers = np.arange(len(images))
-    measures = [_measure(movie_id, jpeg.as_py()) for jpeg in images["jpeg"]]
-    columns = {
-        "frame": numbers,
-        "time_s": numbers.astype(np.float64),
-        "shot": numbers.astype(np.int32),
-        "is_middle": np.ones(len(images), bool),
-        **{name: images[name] for name in ("width", "height", "jpeg")},
-        **{name: [measure[name] for measure in measures] for name in ("entropy", "brightness", "sharpness")},
-    }
-    return _table(find_task("frames").contract, movie_id, columns)
-
-
-def _measure(movie_id: str, jpeg: bytes) -> dict[str, float]:
-    """Entropy (bits), brightness (0…1) and sharpness of a picture's luma, as the table `frames` defines them."""
-    import cv2
-
-    luma = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
-    if luma is None:
-        raise StorageError(f"the images of {movie_id} are damaged: one is no JPEG. Bring the file back from a copy")
-    return measure(luma)
-
-
-def _shots(movie_id: str, count: int) -> pa.Table:
-    contract = find_task("shots").contract
-    numbers = np.arange(count)
-    columns: dict[str, Any] = {
-        "shot": numbers.astype(np.int32),
-        "start_frame": numbers,
-        "end_frame": numbers + 1,
-        "start_s": numbers.astype(np.float64),
-        "end_s": numbers + 1.0,
-        "transition": ["start" if number == 0 else "cut" for number in numbers],
-        "score": np.ones(count, np.float32),
-        "motion": _standing_still(contract, count),
-    }
-    return _table(contract, movie_id, columns)
-
-
-def _standing_still(contract: Contract, count: int) -> npt.NDArray[np.float32]:
-    """Motion of a still: all of the picture stands, which is the last number but one; its speed is 0."""
-    size = next(column.type.list_size for column in contract.columns if column.name == "motion")
-    motion = np.zeros((count, size), np.float32)
-    motion[:, -2] = 1.0
-    return motion
-
-
-def _table(contract: Contract, movie_id: str, columns: Mapping[str, Any]) -> pa.Table:
-    """A checked table of the contract; columns that it has beyond these are null or zero."""
-    count = len(columns["shot"])
-    given = {c.name: columns[c.name] if c.name in columns else _nothing(c, count) for c in contract.columns}
-    batch = contract.batch(movie_id, **given)
-    contract.check(batch, movie_id)
+    columns = role.columns(path.stem, stills)
+    filled = {c.name: columns[c.name] if c.name in columns else _nothing(c, len(stills)) for c in spec.contract.columns}
+    batch = spec.contract.batch(path.stem, **filled)
+    spec.contract.check(batch, path.stem)
     return pa.Table.from_batches([batch])
 
 
@@ -169,6 +96,12 @@ def _nothing(column: Column, count: int) -> pa.Array:
     if column.nullable:
         return pa.nulls(count, column.type)
     return pa.array(np.zeros(count)).cast(column.type)
+
+
+def patch_bytes() -> int:
+    """How many bytes a patch has, as the contract of the table that is made of patches says."""
+    task = next(task for task, role in tasks_with(FromStills).items() if role.stills == "patches")
+    return int(next(c.type.list_size for c in find_task(task).contract.columns if c.name == PATCH))
 
 
 # --- features
@@ -195,14 +128,14 @@ class _Maker:
         self.path, self.entries, self.cache = path, entries, cache
         self.fingerprint = file_digest(path)
         self.film = Film(movie_id=path.stem)
-        self._given = ("faces",) if holds_patches(path) else ("frames", "shots")
+        self._stills = stills_in(path)
         self._own: dict[str, pa.Table] = {}
         self._meanings: dict[str, str] = {}
 
     def reader(self, name: str) -> TableReader:
         """The table that an entry makes."""
         entry = self._entry(name)
-        if entry.task in self._given:
+        if self._is_of_stills(entry):
             return _Late(lambda: self._image_table(entry.task))
         made = self.cache / name / f"{self.meaning(name)}.parquet"
         if not made.exists():
@@ -216,8 +149,8 @@ class _Maker:
         return self._meanings[name]
 
     def _meaning_of(self, entry: TaskEntry) -> str:
-        if entry.task in self._given:
-            return f"{entry.task} {find_task(entry.task).version}"
+        if self._is_of_stills(entry):
+            return f"{entry.task} {entry.spec.version}"
         spec = entry.spec
         try:
             params = key_params(entry.params, spec.preflight(entry.params))
@@ -232,7 +165,7 @@ class _Maker:
             raise CannotTrain(f"labels of images need the table {name!r}, which no entry of `tasks` makes: add it")
         entry = self.entries[name]
         advice = f"leave {name!r} out of the model's inputs, or train on labels of films"
-        if entry.task in self._given:
+        if self._is_of_stills(entry):
             return entry
         if entry.spec.stream(entry.params) is not None:
             raise CannotTrain(
@@ -242,11 +175,15 @@ class _Maker:
             raise CannotTrain(f"table {name!r} is made by the model {entry.model!r}, not made of images: {advice}")
         return entry
 
-    def _image_table(self, table: str) -> pa.Table:
-        if not self._own:
-            is_patches = self._given == ("faces",)
-            self._own = {"faces": patch_table(self.path)} if is_patches else image_tables(self.path)
-        return self._own[table]
+    def _is_of_stills(self, entry: TaskEntry) -> bool:
+        """Whether the task declares how its table is made of stills of this kind."""
+        role = entry.spec.role(FromStills)
+        return role is not None and role.stills == self._stills
+
+    def _image_table(self, task: str) -> pa.Table:
+        if task not in self._own:
+            self._own[task] = image_table(self.path, task)
+        return self._own[task]
 
     def _make(self, entry: TaskEntry, target: Path) -> None:
         tables = {table: self.reader(entry.inputs[table]) for table in entry.spec.inputs(entry.params)}

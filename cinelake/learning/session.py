@@ -17,7 +17,7 @@ from typing import Any
 
 from cinelake.errors import CannotTrain, ModelUnusable
 from cinelake.lake.cells import Lake
-from cinelake.lake.champions import mirror_version, open_applied, read_mirror
+from cinelake.lake.champions import open_applied, read_champion_record, record_version
 from cinelake.learning.candidate import Candidate, Prepared, evaluate, judge_champion, prepare, scored, train_artefact
 from cinelake.learning.card import model_card
 from cinelake.learning.gate import Interval, Verdict, decide
@@ -137,7 +137,7 @@ def _alone_in(folder: Path, name: str, *, from_scratch: bool) -> Iterator[None]:
 
 def present_champion(lake: Lake, name: str) -> Artefact | None:
     """Today's champion, where its files can be read."""
-    applied = read_mirror(lake, name).find("champion")
+    applied = read_champion_record(lake, name).find("champion")
     try:
         return open_applied(lake, applied) if applied else None
     except ModelUnusable:
@@ -268,14 +268,14 @@ class _TrainingSession:
             tags={"split": split.by, "promote_by_hand": "true" if self._by_hand() else "false"},
         )
         origin = {"run_id": record.run_id, "labels": self._labels(), "seed": self.seed}
-        mirror_version(lake, entry.name, version, artefact, champion=verdict.moves, origin=origin)
+        record_version(lake, entry.name, version, artefact, champion=verdict.moves, origin=origin)
         if verdict.moves:
             set_champion(self.request.manifest.tracking, entry.name, version)
         return self._summary(record.run_id, version, candidate, scores, verdict, why, number)
 
     def _champion(self, lake: Lake) -> tuple[int | None, tuple[Judgement, ...] | None, str]:
         """Today's champion's number and its judgements on the held-out side, or why it has none."""
-        applied = read_mirror(lake, self.prepared.entry.name).find("champion")
+        applied = read_champion_record(lake, self.prepared.entry.name).find("champion")
         if applied is None:
             return None, None, ""
         try:

@@ -9,7 +9,7 @@ from typing import Any
 from cinelake.errors import StorageError, UsageError
 from cinelake.lake.artefact import read_artefact
 from cinelake.lake.cells import Lake
-from cinelake.lake.champions import mirror_version, read_mirror
+from cinelake.lake.champions import read_champion_record, record_version
 from cinelake.manifest.document import Manifest
 
 
@@ -44,7 +44,7 @@ def list_versions(manifest: Manifest, name: str | None = None) -> list[dict[str,
 
 def _champion_in_lake(lake: Lake, name: str) -> int | None:
     try:
-        return read_mirror(lake, name).champion
+        return read_champion_record(lake, name).champion
     except StorageError:
         return None
 
@@ -85,4 +85,4 @@ def _mirror(manifest: Manifest, name: str, number: int) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = fetch(manifest.tracking, name, number, Path(scratch) / "artefact")
         lake, origin = Lake(manifest.lake.place), origin_of(manifest.tracking, name, number)
-        mirror_version(lake, name, number, read_artefact(folder), champion=True, origin=origin)
+        record_version(lake, name, number, read_artefact(folder), champion=True, origin=origin)

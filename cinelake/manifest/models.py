@@ -41,8 +41,8 @@ def read_models(
     document: Document, models: Mapping[str, ModelSettings], base: Path, tables: Collection[str]
 ) -> dict[str, ModelEntry]:
     """The models by name; what is wrong is added to the document. tables: those that the manifest makes."""
-    found = {name: _read_model(document, name, settings, base, tables) for name, settings in models.items()}
-    return {name: entry for name, entry in found.items() if entry}
+    entries = {name: _read_model(document, name, settings, base, tables) for name, settings in models.items()}
+    return {name: entry for name, entry in entries.items() if entry}
 
 
 def _read_model(

@@ -107,12 +107,12 @@ def _by_setting(errors: list[ErrorDetails], document: Document, at: Where) -> di
 
 def _setting(error: ErrorDetails, document: Document, at: Where) -> Where:
     """An error's path without the names of union branches, which are not in the file."""
-    found: Where = ()
+    where: Where = ()
     for part in error["loc"]:
-        if (*at, *found, part) in document.lines:
-            found = (*found, part)
+        if (*at, *where, part) in document.lines:
+            where = (*where, part)
     missing = error["type"] == "missing" and error["loc"]
-    return (*found, error["loc"][-1]) if missing else found
+    return (*where, error["loc"][-1]) if missing else where
 
 
 def _is_other_branch(where: Where, groups: dict[Where, list[ErrorDetails]]) -> bool:
@@ -206,7 +206,7 @@ def known_settings(model: type[BaseModel], path: Iterable[str | int]) -> list[st
         inside = {m for parent in models if part in parent.model_fields for m in _models_of(parent, str(part))}
         named = {m for m in models if m.__name__ == part}
         models = inside or named or models
-    return sorted({name for found in models for name in found.model_fields})
+    return sorted({name for settings in models for name in settings.model_fields})
 
 
 def _models_of(parent: type[BaseModel], name: str) -> set[type[BaseModel]]:

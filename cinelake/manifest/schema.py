@@ -131,14 +131,14 @@ def _or_nothing(schema: Schema) -> Schema:
 
 def _used(root: Schema, defs: Schema) -> Schema:
     """The definitions that the root reaches, in the order of their names."""
-    found: dict[str, Schema] = {}
+    used: dict[str, Schema] = {}
     waiting: list[Any] = [root]
     while waiting:
         part = waiting.pop()
         if isinstance(part, dict):
             ref = part.get("$ref")
-            if isinstance(ref, str) and _key(part) not in found:
-                found[_key(part)] = defs[_key(part)]
-                waiting.append(found[_key(part)])
+            if isinstance(ref, str) and _key(part) not in used:
+                used[_key(part)] = defs[_key(part)]
+                waiting.append(used[_key(part)])
         waiting += part.values() if isinstance(part, dict) else part if isinstance(part, list) else []
-    return dict(sorted(found.items()))
+    return dict(sorted(used.items()))

@@ -56,16 +56,16 @@ def read_entries(
     document: Document, tasks: dict[str, Any], models: Mapping[str, ModelEntry], base: Path
 ) -> dict[str, TaskEntry]:
     """The entries of section `tasks` in dependency order; what is wrong is added to the document."""
-    found: dict[str, TaskEntry] = {}
+    entries: dict[str, TaskEntry] = {}
     for name, settings in tasks.items():
         entry = _read_entry(document, name, settings, models, base)
         if entry:
-            found[name] = entry
-    for entry in found.values():
+            entries[name] = entry
+    for entry in entries.values():
         for rule in (_inputs_are_declared, _inputs_fit, _inputs_are_there):
-            for where, message in rule(entry, found, tasks):
+            for where, message in rule(entry, entries, tasks):
                 document.problem(document.nearest(where), message)
-    return _ordered(found, document)
+    return _ordered(entries, document)
 
 
 def _read_entry(
@@ -200,10 +200,10 @@ def _inputs_are_declared(entry: TaskEntry, entries: dict[str, TaskEntry], tasks:
 def _inputs_fit(entry: TaskEntry, entries: dict[str, TaskEntry], tasks: dict[str, Any]) -> Found:
     """What provides a table is made by that table's task; `embeddings_sound`, which no task writes, by `embeddings`."""
     for table, provider in entry.inputs.items():
-        found, task = entries.get(provider), table if table in known_tasks() else table.partition("_")[0]
-        if found and table in entry.reads and found.task != task:
+        input_entry, task = entries.get(provider), table if table in known_tasks() else table.partition("_")[0]
+        if input_entry and table in entry.reads and input_entry.task != task:
             where = ("tasks", entry.name, "inputs", table)
-            yield where, f"expected a table made by task {task!r}, received {provider!r} made by {found.task!r}"
+            yield where, f"expected a table made by task {task!r}, received {provider!r} made by {input_entry.task!r}"
 
 
 def _inputs_are_there(entry: TaskEntry, entries: dict[str, TaskEntry], tasks: dict[str, Any]) -> Found:

@@ -27,9 +27,9 @@ def measures_of(entries: Mapping[str, TaskEntry]) -> list[str]:
     """`TABLE.MEASURE` of everything that a bound may be set on."""
     from cinelake.spec.measures import COVERAGE, Watched
 
-    found = [
+    measures = [
         f"{name}.{measure.name}"
         for name, e in entries.items()
         for measure in Watched(e.spec.contract, e.inputs).measures
     ]
-    return sorted([*found, *(f"{name}.{COVERAGE}" for name in entries)])
+    return sorted([*measures, *(f"{name}.{COVERAGE}" for name in entries)])

@@ -149,17 +149,17 @@ class _Reader:
             raise ManifestError([Problem(self.document.file, line, "", message)])
 
     def _mapping(self, node: MappingNode, where: Where, inside: tuple[int, ...]) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        mapping: dict[str, Any] = {}
         for key, item in node.value:
             line = key.start_mark.line + 1
             if not isinstance(key, ScalarNode) or str(key.tag) == f"{_TAG}merge":
                 self.document.problem(where, "a key must be a plain word (`<<` and `?` are not read)", line)
-            elif key.value in found:
+            elif key.value in mapping:
                 self._twice((*where, key.value), line)
             else:
                 self.document.lines[(*where, key.value)] = line
-                found[key.value] = self.value(item, (*where, key.value), inside)
-        return found
+                mapping[key.value] = self.value(item, (*where, key.value), inside)
+        return mapping
 
     def _twice(self, where: Where, line: int) -> None:
         first, name = self.document.line(where), where[-1]
@@ -184,15 +184,15 @@ class _Reader:
             return self.document.fault(where, str(error))
 
     def _with_environment(self, text: str, where: Where) -> str:
-        def replaced(found: re.Match[str]) -> str:
-            name, default = found[1], found[2]
-            if found[0] == "$${":
+        def replaced(match: re.Match[str]) -> str:
+            name, default = match[1], match[2]
+            if match[0] == "$${":
                 return "${"
             if name is None:
                 self.document.fault(where, f"`${{` is not closed or names no variable, received {text!r}")
                 return ""
             if self.document.environment is None:
-                return found[0]
+                return match[0]
             value = self.document.environment.get(name)
             if value or default is not None:
                 return value or default

@@ -43,7 +43,7 @@ class Recipe:
         return blake2b(text.encode(), digest_size=16).hexdigest()
 
     def key(self, meaning: str) -> str:
-        """The hash that tells whether a cell is fresh."""
+        """The hash that decides whether a cell is fresh."""
         return blake2b(f"{meaning}\0{self.revision}".encode(), digest_size=16).hexdigest()
 
     def identity(self, inputs: Mapping[str, str]) -> str:

@@ -1,7 +1,7 @@
 """Where a cell came from: the film's file, the stream, parameters, code, model and what that learned from; and what
 its inputs came from, down to the film.
 
-Everything is read from footers and from the lake's mirror of models: no table is opened unless a row is asked for, and
+Everything is read from footers and from the lake's champion records: no table is opened unless a row is requested, and
 MLflow is not started.
 """
 
@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cinelake.errors import UnknownName, UsageError
-from cinelake.lake.champions import read_mirror
+from cinelake.lake.champions import read_champion_record
 from cinelake.manifest.document import TaskEntry
 from cinelake.plan.build import Planning
 from cinelake.spec.code_stamp import ROOT, Stamped
@@ -97,10 +97,10 @@ def _stream(entry: TaskEntry) -> str:
 
 
 def _model(planning: Planning, made: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What made a table: the version, and what the lake's mirror knows of its training."""
+    """What made a table: the version, and what the champion record holds of its training."""
     if not made:
         return {}
-    known = read_mirror(planning.lake, made["name"]).versions.get(made["version"])
+    known = read_champion_record(planning.lake, made["name"]).versions.get(made["version"])
     more = {"kind": known.kind, "code": known.code, "inputs": known.inputs, "origin": known.origin} if known else {}
     return {**made, **more}
 
@@ -126,7 +126,7 @@ def find_row(planning: Planning, table: str, movie_id: str, wanted: str) -> tupl
     tables = {
         name: planning.lake.reader(name, movie_id).read() for name in inputs if planning.lake.footer(name, movie_id)
     }
-    return row, {name: _below(row, found) for name, found in tables.items()}
+    return row, {name: _below(row, lineage) for name, lineage in tables.items()}
 
 
 def _place(rows: pa.Table, table: str, wanted: str) -> int:
@@ -140,10 +140,10 @@ def _place(rows: pa.Table, table: str, wanted: str) -> int:
         if name not in rows.column_names:
             raise UnknownName(f"column of {table}", name, rows.column_names)
         fits = pc.and_(fits, pc.equal(rows[name].cast(pa.string()), value))
-    found = pc.indices_nonzero(fits).to_pylist()
-    if not found:
+    places = pc.indices_nonzero(fits).to_pylist()
+    if not places:
         raise UsageError(f"no row of {table} has {wanted}")
-    return int(found[0])
+    return int(places[0])
 
 
 def _below(row: Mapping[str, Any], rows: pa.Table) -> pa.Table:
@@ -167,7 +167,7 @@ def _span(row: Mapping[str, Any]) -> tuple[float, float] | None:
 
 def chain(lineage: Lineage) -> Sequence[Lineage]:
     """A cell and all that it was made from, each once, inputs first."""
-    found: dict[str, Lineage] = {}
+    by_table: dict[str, Lineage] = {}
     for one in (*(below for source in lineage.inputs for below in chain(source)), lineage):
-        found.setdefault(one.table, one)
-    return tuple(found.values())
+        by_table.setdefault(one.table, one)
+    return tuple(by_table.values())

@@ -92,8 +92,8 @@ class Plan:
 
     def counts(self) -> dict[str, int]:
         """State → number of cells."""
-        found = Counter(cell.state for cell in self.cells)
-        return {state: found[state] for state in STATES}
+        by_state = Counter(cell.state for cell in self.cells)
+        return {state: by_state[state] for state in STATES}
 
     def by_film(self) -> dict[str, list[Cell]]:
         """movie_id → its stale cells, tables in dependency order; films without any are left out."""
@@ -136,11 +136,11 @@ def make_plan(
         if unusable and movie_id in unusable:
             cells += [Cell(movie_id, planned.name, "failed", unusable[movie_id]) for planned in tables]
         else:
-            found = (sidecars or {}).get(movie_id, {})
-            film = _Film(movie_id, fingerprints[movie_id], (listings or {}).get(movie_id, ""), found)
+            of_film = (sidecars or {}).get(movie_id, {})
+            film = _Film(movie_id, fingerprints[movie_id], (listings or {}).get(movie_id, ""), of_film)
             cells += _plan_film(film, tables, snapshot, retry_failed)
     known = {*fingerprints, *(unusable or {})}
-    orphans = sorted({movie_id for found in snapshot.cells.values() for movie_id in found} - known)
+    orphans = sorted({movie_id for of_film in snapshot.cells.values() for movie_id in of_film} - known)
     return Plan(tuple(cells), tuple(tables), fingerprints, listings or {}, sidecars or {}, tuple(orphans))
 
 
@@ -159,12 +159,12 @@ def _plan_film(film: _Film, tables: Sequence[Planned], snapshot: Snapshot, retry
         inputs = _inputs(planned, meanings, film)
         meaning = planned.recipe.meaning(film.fingerprint, inputs)
         key = planned.recipe.key(meaning)
-        found = snapshot.cells.get(planned.name, {}).get(film.movie_id)
+        present = snapshot.cells.get(planned.name, {}).get(film.movie_id)
         verdict: tuple[State, str] = (
-            (("fresh", "") if found and found.key == key else None)
+            (("fresh", "") if present and present.key == key else None)
             or _why_blocked(planned, done)
             or _why_failed(snapshot.failures.get(planned.name, {}).get(film.movie_id), key, retry_failed)
-            or ("stale", _why_stale(film, planned, inputs, snapshot, found))
+            or ("stale", _why_stale(film, planned, inputs, snapshot, present))
         )
         meanings[planned.name] = meaning
         done[planned.name] = Cell(film.movie_id, planned.name, *verdict, key, meaning)
@@ -201,9 +201,9 @@ def _why_failed(failure: Mapping[str, Any] | None, key: str, retry_failed: bool)
 
 
 def _why_stale(
-    film: _Film, planned: Planned, inputs: Mapping[str, str], snapshot: Snapshot, found: Entry | None
+    film: _Film, planned: Planned, inputs: Mapping[str, str], snapshot: Snapshot, present: Entry | None
 ) -> str:
-    if found is None:
+    if present is None:
         new_film = not any(film.movie_id in cells for cells in snapshot.cells.values())
         return "new film" if new_film else "missing"
     footer = snapshot.footer(planned.name, film.movie_id)
@@ -264,12 +264,12 @@ def _tables_of(plan: Plan, text: str) -> set[str]:
         raise UnknownName("table", name, plan.by_table)
     if text.count("+") > text.startswith("+") + text.endswith("+"):
         raise UsageError(f"a selector has at most one + on each side, received {text!r}")
-    found = {name}
+    names = {name}
     if text.startswith("+"):
-        found |= ancestors(plan, name)
+        names |= ancestors(plan, name)
     if text.endswith("+"):
-        found |= descendants(plan, name)
-    return found
+        names |= descendants(plan, name)
+    return names
 
 
 def ancestors(plan: Plan, table: str) -> set[str]:

@@ -46,7 +46,7 @@ class Replay:
     def within(self, tolerance: float) -> bool:
         """Whether the rows are as many, and numbers differ by at most this."""
         known = [difference.largest for difference in self.differences]
-        return self.rows[0] == self.rows[1] and all(found is not None and found <= tolerance for found in known)
+        return self.rows[0] == self.rows[1] and all(most is not None and most <= tolerance for most in known)
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
@@ -86,8 +86,8 @@ def _copy(source: Lake, target: Lake, *parts: str) -> None:
 def compare(table: str, movie_id: str, kept: pa.Table, again: pa.Table) -> Replay:
     """Two cells side by side."""
     counts = (kept.num_rows, again.num_rows)
-    found = list(_differences(kept, again)) if counts[0] == counts[1] else []
-    return Replay(table, movie_id, counts, tuple(found))
+    differences = list(_differences(kept, again)) if counts[0] == counts[1] else []
+    return Replay(table, movie_id, counts, tuple(differences))
 
 
 def _differences(kept: pa.Table, again: pa.Table) -> Iterator[Difference]:

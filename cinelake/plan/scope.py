@@ -20,14 +20,14 @@ from cinelake.plan.build import Planning
 SHOWN = 10
 
 
-def chosen(
+def restrict(
     planning: Planning,
     selectors: Sequence[str] = (),
     movies: Sequence[str] = (),
     films_from: Path | None = None,
     since: datetime.datetime | None = None,
 ) -> Planning:
-    """The part of a plan that is asked for: these tables, of these films, of those that arrived since a time.
+    """The requested part of a plan: these tables, of these films, of those that arrived since a time.
 
     A time without a zone is meant in this machine's. Raises `UnknownName`, and `UsageError` with every film of the file
     that the catalogue does not have.

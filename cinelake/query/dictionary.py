@@ -33,11 +33,11 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Described:
+class TableFacts:
     """One table. reads: the tables that it is made from. states: of its cells, as the plan has them now.
 
-    oldest, newest: when its files were made; None without files. made_by: task, parameters, models, each once, as the
-    files' footers tell. licences: (what, terms) of the models and weights involved.
+    oldest, newest: when its files were made; None without files. made_by: task, parameters, models, each once, from the
+    files' footers. licences: (what, terms) of the models and weights involved.
     """
 
     name: str
@@ -55,19 +55,19 @@ class Described:
     checks: tuple[Check, ...]
 
 
-def describe(manifest: Manifest) -> list[Described]:
+def describe(manifest: Manifest) -> list[TableFacts]:
     """Every enabled table of a manifest, in its order, with what the lake and the plan say of it."""
     planning = plan_manifest(manifest)
     checks = _checks(planning.lake)
     entries = [entry for entry in manifest.tasks.values() if entry.enabled]
-    return [_described(entry, planning, checks.get(entry.name, ())) for entry in entries]
+    return [_table_facts(entry, planning, checks.get(entry.name, ())) for entry in entries]
 
 
-def _described(entry: TaskEntry, planning: Planning, checks: tuple[Check, ...]) -> Described:
+def _table_facts(entry: TaskEntry, planning: Planning, checks: tuple[Check, ...]) -> TableFacts:
     runs = [run for *_, run in planning.index.runs(entry.name)]
     times = sorted(datetime.datetime.fromisoformat(run["at"]) for run in runs if run.get("at"))
     made = _made_of(planning.index, entry.name)
-    return Described(
+    return TableFacts(
         name=entry.name,
         doc=entry.spec.contract.doc,
         how=entry.spec.doc.partition("\n\n")[0],
@@ -78,7 +78,7 @@ def _described(entry: TaskEntry, planning: Planning, checks: tuple[Check, ...]) 
         oldest=times[0] if times else None,
         newest=times[-1] if times else None,
         states=dict(Counter(cell.state for cell in planning.whole.cells if cell.table == entry.name)),
-        made_by=tuple(dict.fromkeys(_told(ingredients) for ingredients in made)),
+        made_by=tuple(dict.fromkeys(_provenance(ingredients) for ingredients in made)),
         licences=tuple(dict.fromkeys(pair for ingredients in made for pair in _licences(entry, ingredients))),
         checks=checks,
     )
@@ -90,7 +90,7 @@ def _made_of(index: Index, table: str) -> list[dict[str, Any]]:
     return [footer.ingredients for footer in footers if footer]
 
 
-def _told(made: Mapping[str, Any]) -> str:
+def _provenance(made: Mapping[str, Any]) -> str:
     params = ", ".join(f"{name} {value}" for name, value in (made.get("params") or {}).items() if value is not None)
     model = made.get("model") or {}
     applied = f"; model {model.get('name')} version {model.get('version')}" if model else ""
@@ -99,15 +99,15 @@ def _told(made: Mapping[str, Any]) -> str:
 
 def _licences(entry: TaskEntry, made: Mapping[str, Any]) -> list[tuple[str, str]]:
     """(what, terms) of what made a cell: trained models, and files of weights, which others publish."""
-    params, model, found = made.get("params") or {}, made.get("model") or {}, []
+    params, model, licences = made.get("params") or {}, made.get("model") or {}, []
     if model:
-        found.append((f"model {model.get('name')} version {model.get('version')}", "trained here, from your labels"))
+        licences.append((f"model {model.get('name')} version {model.get('version')}", "trained here, from your labels"))
     if params.get("weights"):
         what = params.get("file") or params.get("backbone") or params.get("detector") or entry.name
-        found.append((f"weights of {what or entry.name}", THEIR_TERMS))
+        licences.append((f"weights of {what or entry.name}", THEIR_TERMS))
     if params.get("detector") == "dlib":
-        found.append(("dlib's own face detector", "Boost Software License 1.0"))
-    return found
+        licences.append(("dlib's own face detector", "Boost Software License 1.0"))
+    return licences
 
 
 THEIR_TERMS = "as their publisher says; packs of face recognition are often for non-commercial use only"
@@ -122,12 +122,12 @@ def _checks(lake: Lake) -> dict[str, tuple[Check, ...]]:
     out: dict[tuple[str, str], list[str]] = {}
     for outlier in outliers(lake):
         out.setdefault((outlier.table, outlier.measure), []).append(outlier.movie_id)
-    found: dict[str, list[Check]] = {}
+    by_table: dict[str, list[Check]] = {}
     for (table, measure, unit), some in sorted(values.items()):
         films = tuple(sorted(out.get((table, measure), [])))
         span = (min(some), statistics.median(some), max(some))
-        found.setdefault(table, []).append(Check(measure, unit, len(some), *span, films))
-    return {table: tuple(checks) for table, checks in found.items()}
+        by_table.setdefault(table, []).append(Check(measure, unit, len(some), *span, films))
+    return {table: tuple(checks) for table, checks in by_table.items()}
 
 
 def unit_of(column: Column) -> str:

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 FOLDER = "quality"
 OUTLIER_SCORE = 3.5
 """How far a film may be from the catalogue's median, as a modified z-score (Iglewicz and Hoaglin)."""
-FEWEST_FILMS = 8
-"""With fewer films nothing is said to stand out."""
+MIN_FILMS = 8
+"""With fewer films no outlier is reported."""
 TOLERANCE = 1e-9
 """Values this near to the median, relatively, are the median: the rest is rounding."""
 
@@ -90,7 +90,7 @@ def watched_tables(manifest: Manifest) -> dict[str, Watched]:
 
 
 def measure_new(lake: Lake, index: Index, tables: Mapping[str, Watched]) -> int:
-    """Measure every cell that has a key not measured yet; gives the number of values that were added.
+    """Measure every cell that has a key not measured yet; returns the number of values that were added.
 
     Raises `InputChanged` for a file that is damaged.
     """
@@ -123,29 +123,29 @@ def _values(
         connection.register("_rows", arrow_source(lake, watched.contract, [(table, film) for film in films]))
         for name in _counted(watched.measures):
             entry = watched.inputs[name]
-            there = [(entry, film) for film in films if f"{film}.parquet" in lake.storage.files(entry)]
-            connection.register(f"_{name}", arrow_source(lake, None, there))
-        found = _asked(connection, lake, table, watched, films) if watched.measures else []
-    by_film = {row[0]: row[1:] for row in found}
+            present = [(entry, film) for film in films if f"{film}.parquet" in lake.storage.files(entry)]
+            connection.register(f"_{name}", arrow_source(lake, None, present))
+        measured = _measured_rows(connection, lake, table, watched, films) if watched.measures else []
+    by_film = {row[0]: row[1:] for row in measured}
     nothing = tuple(measure.of_nothing for measure in watched.measures)
     for film in films:
         for measure, value in zip(watched.measures, by_film.get(film, nothing), strict=True):
             yield film, measure, None if value is None or not np.isfinite(value) else float(value)
 
 
-def _asked(
+def _measured_rows(
     connection: duckdb.DuckDBPyConnection, lake: Lake, table: str, watched: Watched, films: Sequence[str]
 ) -> list[tuple[Any, ...]]:
-    """The answer; where rows cannot be read, reading them film by film says which file is damaged (`InputChanged`)."""
+    """The answer; where rows cannot be read, reading them film by film finds the damaged file (`InputChanged`)."""
     import duckdb
 
     try:
-        found: list[tuple[Any, ...]] = connection.execute(_question(watched.measures)).fetchall()
+        rows: list[tuple[Any, ...]] = connection.execute(_question(watched.measures)).fetchall()
     except duckdb.Error:
         for film in films:
             lake.reader(table, film).read()
         raise
-    return found
+    return rows
 
 
 def _question(measures: Sequence[Measure]) -> str:
@@ -196,21 +196,21 @@ def _latest(values: pa.Table) -> pa.Table:
 
 
 def outliers(
-    lake: Lake, *, beyond: float = OUTLIER_SCORE, fewest: int = FEWEST_FILMS, films: Iterable[str] | None = None
+    lake: Lake, *, beyond: float = OUTLIER_SCORE, fewest: int = MIN_FILMS, films: Iterable[str] | None = None
 ) -> list[Outlier]:
     """The films that stand out from the catalogue, the farthest first.
 
-    beyond: as a modified z-score. fewest: with fewer films a measure says nothing. films: only these are compared.
+    beyond: as a modified z-score. fewest: measures of fewer films are left out. films: only these are compared.
     """
-    found: list[Outlier] = []
+    result: list[Outlier] = []
     for (table, measure, unit), ids, values in _by_measure(latest(lake), films):
         if len(values) < fewest:
             continue
         scores, usual = robust_scores(values), float(np.median(values))
         for place in np.flatnonzero(np.abs(scores) > beyond):
             about = (float(values[place]), usual, float(scores[place]), unit)
-            found.append(Outlier(ids[place], table, measure, *about))
-    return sorted(found, key=lambda outlier: (-abs(outlier.score), outlier.movie_id, outlier.table, outlier.measure))
+            result.append(Outlier(ids[place], table, measure, *about))
+    return sorted(result, key=lambda outlier: (-abs(outlier.score), outlier.movie_id, outlier.table, outlier.measure))
 
 
 def robust_scores(values: Floats) -> Floats:
@@ -229,13 +229,13 @@ def robust_deviation(values: Floats) -> float:
     return float(np.median(away) / 0.6745 or 1.253314 * np.mean(away))
 
 
-def drifts(lake: Lake, *, beyond: float = OUTLIER_SCORE, fewest: int = FEWEST_FILMS) -> list[Drift]:
+def drifts(lake: Lake, *, beyond: float = OUTLIER_SCORE, fewest: int = MIN_FILMS) -> list[Drift]:
     """The measures whose last films differ from the catalogue's past, the farthest first.
 
-    The shift of the median is told in standard errors of a median of so many films, 1.2533 σ / √n (asymptotically, for
+    The shift of the median is in standard errors of a median of so many films, 1.2533 σ / √n (asymptotically, for
     normal values), with σ from the past's MAD.
     """
-    values, found = history(lake), []
+    values, result = history(lake), []
     for (table, measure, _), part in _groups(values):
         newest = pc.equal(part["at"], pc.max(part["at"]))
         last, past = _finite(part.filter(newest)), _finite(_latest(part.filter(pc.invert(newest))))
@@ -246,8 +246,8 @@ def drifts(lake: Lake, *, beyond: float = OUTLIER_SCORE, fewest: int = FEWEST_FI
         score = shift / (1.2533 * spread / np.sqrt(len(last))) if spread else 0.0 if not shift else np.inf
         if abs(score) > beyond:
             medians = float(np.median(last)), float(np.median(past))
-            found.append(Drift(table, measure, len(last), *medians, float(score)))
-    return sorted(found, key=lambda drift: -abs(drift.score))
+            result.append(Drift(table, measure, len(last), *medians, float(score)))
+    return sorted(result, key=lambda drift: -abs(drift.score))
 
 
 def _groups(values: pa.Table) -> Iterator[tuple[tuple[str, str, str], pa.Table]]:
@@ -276,18 +276,18 @@ def broken_bounds(lake: Lake, bounds: Mapping[str, BoundSettings], films: Sequen
 
     bounds: `TABLE.MEASURE` → bound. films: the catalogue's; `TABLE.coverage` is the share of them that has the table.
     """
-    values = {f"{name[0]}.{name[1]}": (ids, found) for name, ids, found in _by_measure(latest(lake), films)}
+    values = {f"{name[0]}.{name[1]}": (ids, measured) for name, ids, measured in _by_measure(latest(lake), films)}
     broken = []
     for name, bound in bounds.items():
         table, _, measure = name.partition(".")
         if measure == COVERAGE:
             have = {file.removesuffix(".parquet") for file in lake.storage.files(table)}
-            ids, found = ["the catalogue"], np.array([len(have.intersection(films)) / max(1, len(films))])
+            ids, measured = ["the catalogue"], np.array([len(have.intersection(films)) / max(1, len(films))])
         else:
-            ids, found = values.get(name, ([], np.empty(0)))
-        out = [place for place, value in enumerate(found) if not bound.holds(float(value))]
-        if len(out) > bound.allowed_share * len(found):
-            broken.append(_broken(name, bound, [(ids[place], float(found[place])) for place in out], len(found)))
+            ids, measured = values.get(name, ([], np.empty(0)))
+        out = [place for place, value in enumerate(measured) if not bound.holds(float(value))]
+        if len(out) > bound.allowed_share * len(measured):
+            broken.append(_broken(name, bound, [(ids[place], float(measured[place])) for place in out], len(measured)))
     return broken
 
 

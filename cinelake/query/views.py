@@ -1,7 +1,7 @@
 """Questions in SQL over a lake: DuckDB with one view per table, read-only and without the network.
 
-Views unite the films' files by column name and give columns the contract's types; a table that has no file yet is an
-empty view. `cells` tells which cells there are or should be: film, table, state, key, model version, when, how long.
+Views unite the films' files by column name and cast columns to the contract's types; a table that has no file yet is an
+empty view. `cells` lists the cells that exist or should: film, table, state, key, model version, when, how long.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def open_query(
     """A DuckDB connection with the lake's views, that can read the lake and nothing else.
 
     contracts: table → contract, for the tables of a manifest. cells: rows of the view `cells` (see `cell_rows`).
-    version: its files are read, in place of the films'; the view `published_columns` tells of its columns.
+    version: its files are read, in place of the films'; the view `published_columns` describes its columns.
     Raises `StorageError` when there is no lake.
     """
     import duckdb
@@ -60,7 +60,7 @@ def open_query(
 
 
 def _create_view(connection: duckdb.DuckDBPyConnection, table: str, contract: Contract, source: str | None) -> str:
-    """Make a table's view; gives the statement. A column that no film has yet is null for all."""
+    """Create a table's view; returns the statement. A column that no film has yet is null everywhere."""
     import duckdb
 
     statement = view_sql(table, contract, source)
@@ -79,7 +79,7 @@ def _source(
     contract: Contract,
     version: PublishedVersion | None,
 ) -> str | None:
-    """What a table's view selects from; None when no file is there.
+    """What a table's view selects from; None without files.
 
     A local lake is read by DuckDB itself; for a bucket, pyarrow reads (DuckDB would fetch an extension first).
     """
@@ -109,7 +109,7 @@ def _local_source(lake: Lake, table: str) -> str:
 
 
 def arrow_source(lake: Lake, contract: Contract | None, cells: Iterable[tuple[str, str]]) -> Any:
-    """A pyarrow dataset over these cells (table, movie_id), with types that DuckDB takes; it reads what is asked for.
+    """A pyarrow dataset over these cells (table, movie_id), with types that DuckDB takes; it is read lazily.
 
     Without a contract it has only `movie_id`.
     """
@@ -121,13 +121,13 @@ def arrow_source(lake: Lake, contract: Contract | None, cells: Iterable[tuple[st
     return ds.dataset(files, schema=schema, filesystem=lake.storage.filesystem, format="parquet")
 
 
-def _known_to_duckdb(found: pa.DataType) -> pa.DataType:
+def _known_to_duckdb(kind: pa.DataType) -> pa.DataType:
     """The type as which pyarrow hands a column to DuckDB, which takes no half floats and one list size per column."""
-    if pa.types.is_dictionary(found):
-        return found.value_type
-    if pa.types.is_fixed_size_list(found) or pa.types.is_list(found):
-        return pa.list_(_known_to_duckdb(found.value_type))
-    return pa.float32() if pa.types.is_float16(found) else found
+    if pa.types.is_dictionary(kind):
+        return kind.value_type
+    if pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind):
+        return pa.list_(_known_to_duckdb(kind.value_type))
+    return pa.float32() if pa.types.is_float16(kind) else kind
 
 
 def _as_pattern(path: str) -> str:
@@ -188,17 +188,17 @@ def failed_tasks(lake: Lake) -> list[str]:
     return sorted(info.base_name for info in lake.storage.filesystem.get_file_info(selector))
 
 
-def duckdb_type(found: pa.DataType) -> str:
+def duckdb_type(kind: pa.DataType) -> str:
     """DuckDB's name of an Arrow type."""
-    if pa.types.is_dictionary(found):
-        return duckdb_type(found.value_type)
-    if pa.types.is_fixed_size_list(found):
-        return f"{duckdb_type(found.value_type)}[{found.list_size}]"
-    if pa.types.is_list(found):
-        return f"{duckdb_type(found.value_type)}[]"
-    if pa.types.is_timestamp(found):
+    if pa.types.is_dictionary(kind):
+        return duckdb_type(kind.value_type)
+    if pa.types.is_fixed_size_list(kind):
+        return f"{duckdb_type(kind.value_type)}[{kind.list_size}]"
+    if pa.types.is_list(kind):
+        return f"{duckdb_type(kind.value_type)}[]"
+    if pa.types.is_timestamp(kind):
         return "TIMESTAMPTZ"
-    return DUCKDB_TYPES[str(found)]
+    return DUCKDB_TYPES[str(kind)]
 
 
 DUCKDB_TYPES = {
@@ -247,7 +247,7 @@ def _register_columns(connection: duckdb.DuckDBPyConnection, version: PublishedV
 
 
 def cell_rows(plan: Plan, index: Index) -> Iterator[dict[str, Any]]:
-    """One row per cell of a plan, with what is known of those that are in the lake."""
+    """One row per cell of a plan, with the provenance of those in the lake."""
     made = {(table.name, movie_id): (key, model, run) for table in plan.tables
             for movie_id, key, model, run in index.runs(table.name)}  # fmt: skip
     for cell in plan.cells:
@@ -273,7 +273,7 @@ TABLE_FUNCTIONS = re.compile(
     r"unnest|range|generate_series|repeat|repeat_row|summary|glob|json_(each|tree)|parquet_\w+|(read|sniff)_\w+|"
     r"(duckdb|pragma)_\w+"
 )
-"""What may stand in a FROM beside tables: what makes rows, tells of the database, or reads files (only the lake's)."""
+"""Allowed in a FROM beside tables: functions that make rows, describe the database, or read files (the lake's)."""
 _EXPLAIN = re.compile(r"\s*explain\s+(analyze\s+|\([^)]*\)\s*)?", re.IGNORECASE)
 
 
@@ -288,7 +288,7 @@ def ask(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
 
 
 def question(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyRelation:
-    """One question, not answered yet. Raises `UsageError` for what is none and for names that are wrong."""
+    """One query, not executed yet. Raises `UsageError` for invalid SQL and for unknown names."""
     import duckdb
 
     try:

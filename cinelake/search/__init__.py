@@ -1,5 +1,5 @@
 """Search: moments of films that look like a picture, or carry tags, characters or an affect.
 
-`cinelake search` and `cinelake.open(...).search(...)`; see `cinelake.search.moments` for what is found, `.vectors` for
+`cinelake search` and `cinelake.open(...).search(...)`; see `cinelake.search.moments` for the results, `.vectors` for
 the exact search over the lake's files, `.index` for the approximate one over a large lake.
 """

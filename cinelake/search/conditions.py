@@ -1,11 +1,11 @@
-"""Where in a lake's films conditions hold: tags, characters, affect. One question to DuckDB each, whatever the films.
+"""Where in a lake's films conditions hold. One question to DuckDB each, whatever the films.
 
-The spans themselves, and how several conditions meet, are `export.supercut`'s.
+Which conditions there are, tasks declare (`cinelake.spec.roles.SearchCondition`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,45 +15,50 @@ import numpy.typing as npt
 from cinelake.errors import UnknownName, UsageError
 from cinelake.lake.cells import Lake
 from cinelake.query.views import open_query
-from cinelake.search.spans import Span, affect_condition, combined, merged
+from cinelake.search.spans import Span, combined, merged
 from cinelake.spec.contract import Contract
+from cinelake.spec.roles import SearchCondition
+from cinelake.spec.task import tasks_with
 
 SpansOfFilms = dict[str, list[Span]]
-ASKED = ("tag_shots", "shots", "appearances", "affect")
-"""The tasks whose tables are asked: only their views are made."""
-MIDDLE_STEP = "median(next_s - time_s) OVER (PARTITION BY movie_id)"
+_Declared = tuple[str, SearchCondition]
+"""A task, and the condition that it declares."""
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """What must hold at once. tags, characters: any of a selector's values will do. affect: as in `arousal>0.5`."""
+    """What must hold at once.
 
-    tags: Sequence[Sequence[str]] = field(default=())
-    characters: Sequence[Sequence[str]] = field(default=())
-    affect: Sequence[str] = field(default=())
+    selectors: name of a condition → its selectors; of the values of one selector any will do.
+    """
+
+    selectors: Mapping[str, Sequence[Sequence[str]]] = field(default_factory=dict)
     min_probability: float = 0.5
 
     def __bool__(self) -> bool:
-        return bool(self.tags or self.characters or self.affect)
+        return any(self.selectors.values())
+
+    def __iter__(self) -> Iterator[tuple[str, Sequence[str]]]:
+        """Each selector with the name of its condition."""
+        return ((name, values) for name, several in self.selectors.items() for values in several)
 
 
 def spans_where(lake: Lake, contracts: Mapping[str, Contract], conditions: Conditions) -> SpansOfFilms:
     """movie_id → the spans in which all conditions hold, in film order; films without any are left out.
 
     contracts: table → contract, of the lake's tables. Raises `UsageError` for a table that the lake lacks,
-    `UnknownName` for a tag or character that nothing has.
+    `UnknownName` for a condition that no task declares, and for a tag or character that nothing has.
     """
-    for condition in conditions.affect:
-        affect_condition(condition)
-    known = _Known(lake, contracts)
-    selectors = [
-        *(known.tagged(tags, conditions.min_probability) for tags in conditions.tags),
-        *(known.appearing(names) for names in conditions.characters),
-        *(known.felt(condition) for condition in conditions.affect),
-    ]
+    declared = {role.name: (task, role) for task, role in tasks_with(SearchCondition).items()}
+    for name, values in conditions:
+        if name not in declared:
+            raise UnknownName("condition", name, declared)
+        declared[name][1].check(values)
+    questions = _Conditions(lake, contracts, {name: declared[name] for name, _ in conditions})
+    selectors = [questions.spans(name, values, conditions.min_probability) for name, values in conditions]
     films = set.intersection(*(set(spans) for spans in selectors))
-    found = {film: merged(combined([spans[film] for spans in selectors])) for film in sorted(films)}
-    return {film: spans for film, spans in found.items() if spans}
+    held = {film: merged(combined([spans[film] for spans in selectors])) for film in sorted(films)}
+    return {film: spans for film, spans in held.items() if spans}
 
 
 def allowed_by(spans: SpansOfFilms, movie_id: str, times_s: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
@@ -64,55 +69,23 @@ def allowed_by(spans: SpansOfFilms, movie_id: str, times_s: npt.NDArray[np.float
     return np.asarray((before >= 0) & (times_s < ends[before]) if mine else np.zeros(len(times_s), bool), np.bool_)
 
 
-class _Known:
-    """The conditions' tables in the lake, whatever they are named there."""
+class _Conditions:
+    """The questions that conditions ask, over the tables that they need, whatever these are named in the lake."""
 
-    def __init__(self, lake: Lake, contracts: Mapping[str, Contract]):
-        self._contracts = {name: found for name, found in contracts.items() if found.table in ASKED}
+    def __init__(self, lake: Lake, contracts: Mapping[str, Contract], declared: Mapping[str, _Declared]):
+        tasks = {task for task, role in declared.values() for task in (task, *role.joins)}
+        self._declared = declared
+        self._contracts = {name: contract for name, contract in contracts.items() if contract.table in tasks}
         self._connection = open_query(lake, self._contracts)
 
-    def tagged(self, tags: Sequence[str], least: float) -> SpansOfFilms:
-        """The shots that carry any of the tags with this probability."""
-        table, shots = self._table("tag_shots"), self._table("shots")
-        self._check("tag", tags, table)
-        return self._spans(
-            f'SELECT movie_id, start_s, end_s, probability, tag FROM "{table}" JOIN "{shots}" USING (movie_id, shot) '
-            "WHERE list_contains(?, tag) AND probability >= ?",
-            [list(tags), least],
-        )
-
-    def appearing(self, names: Sequence[str]) -> SpansOfFilms:
-        """When any of the characters is to be seen."""
-        table = self._table("appearances")
-        self._check("character", names, table)
-        return self._spans(
-            f'SELECT movie_id, start_s, end_s, 1.0, character FROM "{table}" WHERE list_contains(?, character)',
-            [list(names)],
-        )
-
-    def felt(self, condition: str) -> SpansOfFilms:
-        """When a line of affect is beyond a bound; each value holds until the next (see `supercut.felt`).
-
-        Neighbouring values are one span, as relevant as they are on average: a film has hundreds, not thousands.
-        """
-        line, comparison, bound = affect_condition(condition)
-        room = max(1e-9, 1 - bound if comparison.startswith(">") else 1 + bound)
-        return self._spans(
-            f"""WITH later AS (
-                SELECT movie_id, time_s, "{line}" AS value,
-                       lead(time_s) OVER (PARTITION BY movie_id ORDER BY time_s) AS next_s,
-                       row_number() OVER (PARTITION BY movie_id ORDER BY time_s) AS number
-                FROM "{self._table("affect")}"),
-            spans AS (SELECT *, coalesce(next_s, time_s + coalesce({MIDDLE_STEP}, 1)) - time_s AS length_s FROM later),
-            held AS (
-                SELECT *, least(1, abs(value - $bound) / $room) AS relevance,
-                       number - row_number() OVER (PARTITION BY movie_id ORDER BY time_s) AS run
-                FROM spans WHERE value {comparison} $bound)
-            SELECT movie_id, min(time_s), max(time_s + length_s),
-                   sum(relevance * length_s) / sum(length_s), $condition
-            FROM held GROUP BY movie_id, run ORDER BY movie_id, min(time_s)""",
-            {"bound": bound, "room": room, "condition": condition.strip()},
-        )
+    def spans(self, name: str, values: Sequence[str], min_probability: float) -> SpansOfFilms:
+        """The spans in which any of the values of a condition holds."""
+        task, role = self._declared[name]
+        tables = {needed: self._table(needed) for needed in (task, *role.joins)}
+        if role.column:
+            self._check(role.column, values, tables[task])
+        question = role.ask(tables, values, min_probability)
+        return self._spans(question.sql, question.parameters)
 
     def _table(self, task: str) -> str:
         """The table that a task made. Raises `UsageError` where no film has it."""
@@ -121,17 +94,17 @@ class _Known:
                 return name
         raise UsageError(f"the lake has no table {task!r}: name the task {task!r} in the manifest and `cinelake run`")
 
-    def _check(self, column: str, wanted: Sequence[str], table: str) -> None:
-        found = self._connection.execute(f'SELECT DISTINCT "{column}" FROM "{table}"').fetchall()
-        known = [name for (name,) in found]
-        for name in wanted:
+    def _check(self, column: str, values: Sequence[str], table: str) -> None:
+        rows = self._connection.execute(f'SELECT DISTINCT "{column}" FROM "{table}"').fetchall()
+        known = [name for (name,) in rows]
+        for name in values:
             if name not in known:
                 raise UnknownName(column, name, known)
 
     def _spans(self, sql: str, values: Any) -> SpansOfFilms:
-        found: SpansOfFilms = {}
+        spans: SpansOfFilms = {}
         rows = self._connection.execute(sql, values)
         while some := rows.fetchmany(10_000):
             for movie_id, start_s, end_s, relevance, what in some:
-                found.setdefault(movie_id, []).append(Span(start_s, end_s, float(relevance), what))
-        return found
+                spans.setdefault(movie_id, []).append(Span(start_s, end_s, float(relevance), what))
+        return spans

@@ -64,13 +64,13 @@ def index_folder(lake: Lake, table: str) -> Path:
 
 
 def about_index(lake: Lake, table: str) -> About | None:
-    """What the table's index says of itself; None where there is none that this version can read."""
+    """The description of the table's index; None without an index that this version can read."""
     try:
         text = (index_folder(lake, table) / "about.json").read_text(encoding="utf-8")
-        found = About(**json.loads(text))
+        about = About(**json.loads(text))
     except (OSError, ValueError, TypeError):
         return None
-    return found if found.format == FORMAT else None
+    return about if about.format == FORMAT else None
 
 
 def open_index(lake: Lake, table: str, about: About) -> VectorIndex:
@@ -103,19 +103,19 @@ class VectorIndex:
         import faiss
 
         faiss.omp_set_num_threads(inference_threads())
-        asked, probes = min(4 * most, self._index.ntotal), min(probes, self._index.nlist)
+        requested, probes = min(4 * most, self._index.ntotal), min(probes, self._index.nlist)
         while True:
             depth: Any = faiss.SearchParametersIVF()
             depth.nprobe = probes
-            scores, numbers = self._index.search(query[None], asked, params=depth)
-            found = self._as_moments(scores[0], numbers[0], most)
-            is_all = asked == self._index.ntotal and probes == self._index.nlist
-            if len(found) == most or is_all:
-                return found
-            if (numbers < 0).any():  # fewer vectors than asked for in so few cells
+            scores, numbers = self._index.search(query[None], requested, params=depth)
+            hits = self._as_moments(scores[0], numbers[0], most)
+            is_all = requested == self._index.ntotal and probes == self._index.nlist
+            if len(hits) == most or is_all:
+                return hits
+            if (numbers < 0).any():  # these cells hold fewer vectors than requested
                 probes = min(2 * probes, self._index.nlist)
             else:
-                asked = min(4 * asked, self._index.ntotal)
+                requested = min(4 * requested, self._index.ntotal)
 
     def _as_moments(self, scores: Floats, numbers: npt.NDArray[np.int64], most: int) -> list[Hit]:
         hits = []

@@ -15,18 +15,18 @@ from cinelake.search.index import About, VectorIndex, index_folder, put_index
 from cinelake.search.moments import Samples
 from cinelake.search.vectors import Floats, coverage, film_vectors, read_samples, unit
 
-LEAST = 1000
-"""Below so many vectors there is nothing to gain."""
+MIN_VECTORS = 1000
+"""With fewer vectors there is nothing to gain."""
 PER_CELL, ROUNDS = 40, 20
 """Vectors of the sample for each cell's centre (faiss asks for 39), and rounds of k-means."""
 PROBES = (4, 8, 16, 32, 64, 128, 256, 512)
-ASKED, NEAREST, WANTED_RECALL = 100, 10, 0.98
-"""The index asks itself so many of the table's vectors; of the ten best moments it should find so much."""
+SAMPLED, NEAREST, WANTED_RECALL = 100, 10, 0.98
+"""The index is tested with so many of the table's vectors; it should find this share of the ten best moments."""
 Rows = Sequence[tuple[str, int]]
 
 
 def build_index(lake: Lake, table: str, cells: dict[str, str], rows: dict[str, int], size: int) -> About:
-    """Make the index of a table's present state in place of the old one; gives what it covers.
+    """Make the index of a table's present state in place of the old one; returns what it covers.
 
     cells: movie_id → key. rows: movie_id → rows. Memory: the vectors in half precision, and the sample. Raises
     `UsageError` for a table that is too small to gain anything.
@@ -34,8 +34,10 @@ def build_index(lake: Lake, table: str, cells: dict[str, str], rows: dict[str, i
     import faiss
 
     films, total = sorted(rows.items()), sum(rows.values())
-    if total < LEAST:
-        raise UsageError(f"{table} has {total} vectors: an index begins to help at a million, and is made from {LEAST}")
+    if total < MIN_VECTORS:
+        raise UsageError(
+            f"{table} has {total} vectors: an index begins to help at a million, and is made from {MIN_VECTORS}"
+        )
     faiss.omp_set_num_threads(inference_threads())
     count = min(round(2 * total**0.5), total // PER_CELL)
     index: Any = faiss.index_factory(size, f"IVF{count},SQfp16", faiss.METRIC_INNER_PRODUCT)
@@ -44,8 +46,8 @@ def build_index(lake: Lake, table: str, cells: dict[str, str], rows: dict[str, i
     for movie_id, _ in films:
         for vectors in film_vectors(lake, table, movie_id, size):
             index.add(unit(vectors))
-    asked = _sample(lake, table, films, size, ASKED, seed=1)
-    probes, recall = _tuned(VectorIndex(lake, table, films, index), count, asked, _best(lake, table, films, asked))
+    sample = _sample(lake, table, films, size, SAMPLED, seed=1)
+    probes, recall = _tuned(VectorIndex(lake, table, films, index), count, sample, _best(lake, table, films, sample))
     about = About(coverage(cells), size, total, count, probes, recall, films)
     put_index(index, about, index_folder(lake, table))
     return about
@@ -67,27 +69,27 @@ def _sample(lake: Lake, table: str, films: Rows, size: int, wanted: int, seed: i
 Moments = set[tuple[str, int | float]]
 
 
-def _tuned(index: VectorIndex, cells: int, asked: Floats, truth: Sequence[Moments]) -> tuple[int, float]:
+def _tuned(index: VectorIndex, cells: int, sample: Floats, truth: Sequence[Moments]) -> tuple[int, float]:
     """The least number of cells to look into that finds the best moments, and the recall that it has."""
     for probes in PROBES:
-        found = [{hit.moment for hit in index.moments(query, NEAREST, probes)} for query in asked]
-        recall = float(np.mean([len(mine & true) / len(true) for mine, true in zip(found, truth, strict=True)]))
+        results = [{hit.moment for hit in index.moments(query, NEAREST, probes)} for query in sample]
+        recall = float(np.mean([len(mine & true) / len(true) for mine, true in zip(results, truth, strict=True)]))
         if recall >= WANTED_RECALL or probes >= cells:
             break
     return min(probes, cells), round(recall, 4)
 
 
-def _best(lake: Lake, table: str, films: Rows, asked: Floats) -> list[Moments]:
+def _best(lake: Lake, table: str, films: Rows, sample: Floats) -> list[Moments]:
     """The ten best moments for each of `asked`, (n, d), by comparing all."""
-    scores = np.full((len(asked), NEAREST), -np.inf, np.float32)
-    moments = np.full((len(asked), NEAREST), None, object)
+    scores = np.full((len(sample), NEAREST), -np.inf, np.float32)
+    moments = np.full((len(sample), NEAREST), None, object)
     for movie_id, _ in films:
         samples = read_samples(lake, table, movie_id)
         if not len(samples):
             continue
         first = _first_of_moments(samples)
-        vectors = unit(np.concatenate(list(film_vectors(lake, table, movie_id, asked.shape[1]))))
-        of_film = np.maximum.reduceat(asked @ vectors.T, first, axis=1)
+        vectors = unit(np.concatenate(list(film_vectors(lake, table, movie_id, sample.shape[1]))))
+        of_film = np.maximum.reduceat(sample @ vectors.T, first, axis=1)
         names = np.empty(len(first), object)
         names[:] = [_name(samples, int(at)) for at in first]
         scores = np.concatenate([scores, of_film], axis=1)

@@ -1,18 +1,17 @@
 """The vector that is searched for: a moment's of the lake, or a picture's by the very task that made the lake's.
 
-A picture is made like one of the table `frames` (JPEG of the same width and quality) and goes through the task with
-the parameters of the lake's vectors: the same backbone, scaling and version, or a clear error.
+A picture is made like those of the lake's films (JPEG of the same width and quality) and goes through the task with the
+parameters of the lake's vectors: the same backbone, scaling and version, or a clear error.
 """
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,12 +21,14 @@ from cinelake.lake.index import Index
 from cinelake.plan.keys import key_params
 from cinelake.search.moments import Hit, hit_at, timecode
 from cinelake.search.vectors import Floats, film_vectors, read_samples, unit
-from cinelake.spec.task import Film, Params, TaskSpec, find_task
+from cinelake.spec.roles import FilmLength, Pictures, Shots, Vectors
+from cinelake.spec.task import Film, Params, TaskSpec, find_task, known_tasks, names_path, tasks_with
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 MAX_BYTES, MAX_PIXELS = 256 << 20, 200_000_000
 """What a picture may have; a still of 16K has 133 million pixels."""
-HOW_FAST = ("batch_size", "device")
-"""Parameters that say how fast vectors are made, not which."""
 _LIKE = re.compile(r"(?P<film>.+)@(?:(?:(?P<h>\d+):)?(?P<m>\d+):)?(?P<s>\d+(?:\.\d+)?)")
 
 
@@ -41,8 +42,13 @@ class Making:
 
     def __str__(self) -> str:
         params = json.loads(self.params)
-        backbone = params.get("backbone") or params.get("file")
-        return f"{backbone or self.task} ({self.task} version {self.version})"
+        return f"{_vectors(self.task).network(params) or self.task} ({self.task} version {self.version})"
+
+
+def _vectors(task: str) -> Vectors:
+    """What the task declares of its vectors; vectors of an unknown task are taken to be of pictures."""
+    declared = find_task(task).role(Vectors) if task in known_tasks() else None
+    return declared or Vectors()
 
 
 def making(index: Index, table: str, films: Iterable[str]) -> Making:
@@ -51,8 +57,9 @@ def making(index: Index, table: str, films: Iterable[str]) -> Making:
     for movie_id in films:
         footer = index.footer(table, movie_id)
         made = footer.ingredients if footer else {}
-        params = _which(made.get("params") or {})
-        groups.setdefault(Making(made.get("task", table), made.get("version", 0), params), []).append(movie_id)
+        task = made.get("task", table)
+        params = _which(task, made.get("params") or {})
+        groups.setdefault(Making(task, made.get("version", 0), params), []).append(movie_id)
     if len(groups) > 1:
         ways = "; ".join(f"{way}: {len(names)} films, as {names[0]}, {way.params}" for way, names in groups.items())
         raise UsageError(
@@ -62,16 +69,18 @@ def making(index: Index, table: str, films: Iterable[str]) -> Making:
     return next(iter(groups))
 
 
-def _which(params: Mapping[str, Any]) -> str:
-    return json.dumps({name: value for name, value in params.items() if name not in HOW_FAST}, sort_keys=True)
+def _which(task: str, params: Mapping[str, Any]) -> str:
+    """The parameters that say which vectors are made, without those of speed."""
+    speed = _vectors(task).speed
+    return json.dumps({name: value for name, value in params.items() if name not in speed}, sort_keys=True)
 
 
 def parse_like(text: str) -> tuple[str, float]:
     """FILM@HH:MM:SS.mmm (or MM:SS, or seconds) as movie_id and seconds. Raises `UsageError`."""
-    found = _LIKE.fullmatch(text.strip())
-    if not found:
+    match = _LIKE.fullmatch(text.strip())
+    if not match:
         raise UsageError(f"a moment is FILM@HH:MM:SS, as in big_buck_bunny@00:12:31. Received: {text!r}")
-    return found["film"], int(found["h"] or 0) * 3600 + int(found["m"] or 0) * 60 + float(found["s"])
+    return match["film"], int(match["h"] or 0) * 3600 + int(match["m"] or 0) * 60 + float(match["s"])
 
 
 def like_moment(index: Index, table: str, text: str, films: Mapping[str, str]) -> tuple[Floats, Hit]:
@@ -93,7 +102,10 @@ def like_moment(index: Index, table: str, text: str, films: Mapping[str, str]) -
 
 def _end_s(index: Index, movie_id: str, times_s: Any) -> float:
     """When a film ends: as its shots say, else its container, else its last vector."""
-    for table, column in (("shots", "end_s"), ("films", "duration_s")):
+    shots, lengths = tasks_with(Shots), tasks_with(FilmLength)
+    columns = [(task, role.end_s) for task, role in shots.items()]
+    columns += [(task, role.column) for task, role in lengths.items()]
+    for table, column in columns:
         if movie_id in index.cells(table):
             ends = [end for end in index.lake.reader(table, movie_id).read([column])[column].to_pylist() if end]
             if ends:
@@ -108,28 +120,36 @@ def like_picture(index: Index, table: str, made: Making, path: Path, film: str, 
     and where vectors cannot be made here as the lake's were.
     """
     spec = find_task(made.task)
-    frames = index.footer("frames", film)
-    jpeg = _as_frame(path, frames.ingredients.get("params") or {} if frames else {})
-    task = spec.make(_params(spec, table, made, params), Film("searched"))
-    for batch in task.run({"frames": _OnePicture(jpeg)}):
+    picture = _read_picture(path)
+    settings = _params(spec, table, made, params)
+    pictures = {name: role for name, role in tasks_with(Pictures).items() if name in spec.inputs(settings)}
+    tables = {name: _OneRow(role.of_still(picture, _params_of(index, name, film))) for name, role in pictures.items()}
+    for batch in spec.make(settings, Film("searched")).run(tables):
         vectors = batch["embedding"].flatten().to_numpy(zero_copy_only=False)
         vector: Floats = unit(np.asarray(vectors, np.float32)[None])[0]
         return vector
     raise UsageError(f"{table} gives no vector for a picture: search with --like")
 
 
+def _params_of(index: Index, table: str, movie_id: str) -> Mapping[str, Any]:
+    """The parameters that a film's table was made with; none where the lake has no such table of it."""
+    footer = index.footer(table, movie_id)
+    return (footer.ingredients.get("params") or {}) if footer else {}
+
+
 def _params(spec: TaskSpec, table: str, made: Making, given: Params | None) -> Params:
-    """The parameters that make the same vectors. Raises `UsageError` where they are not to be had."""
+    """The parameters that make the same vectors. Raises `UsageError` where they cannot be reconstructed."""
     known = json.loads(made.params)
-    if known.get("source", "frames") != "frames":
-        raise UsageError(f"{table} holds vectors of {known['source']}, not of pictures: search with --like")
+    subject = _vectors(made.task).subject(known)
+    if subject != "pictures":
+        raise UsageError(f"{table} holds vectors of {subject}, not of pictures: search with --like")
     if spec.version != made.version:
         raise UsageError(
             f"{table} was made by version {made.version} of its task, this is version {spec.version}: "
             "`cinelake run` renews it"
         )
     params = given or _without_files(spec, table, known)
-    if _which(key_params(params, spec.preflight(params))) != made.params:
+    if _which(made.task, key_params(params, spec.preflight(params))) != made.params:
         raise UsageError(
             f"{table} was made with other settings than those here ({made.params}): `cinelake run` renews it"
         )
@@ -137,16 +157,16 @@ def _params(spec: TaskSpec, table: str, made: Making, given: Params | None) -> P
 
 
 def _without_files(spec: TaskSpec, table: str, known: Mapping[str, Any]) -> Params:
-    """Parameters as the lake's footers tell them: paths of files they do not."""
-    if known.get("backbone") == {}:
+    """Parameters as the lake's footers have them: without paths of files, so that a network in a file is empty."""
+    if {} in known.values():
         raise UsageError(f"{table} was made by a network in a file: say where with the manifest (`manifest=`, or -m)")
     fields = spec.params.model_fields
-    told = {name: value for name, value in known.items() if name in fields and name != "weights"}
-    return spec.params.model_validate(told)
+    stored = {name: value for name, value in known.items() if name in fields and not names_path(fields[name])}
+    return spec.params.model_validate(stored)
 
 
-def _as_frame(path: Path, frames: Mapping[str, Any]) -> bytes:
-    """A picture as `frames` would keep it: upright, RGB, no wider than its pictures, JPEG of its quality."""
+def _read_picture(path: Path) -> Image.Image:
+    """The picture in a file, upright, RGB. Raises `UsageError` where it is huge or cannot be read."""
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
@@ -155,26 +175,17 @@ def _as_frame(path: Path, frames: Mapping[str, Any]) -> bytes:
         with Image.open(path, formats=("JPEG", "PNG", "WEBP", "TIFF", "BMP")) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise UsageError(f"{path} is huge: {image.width} × {image.height} pixels")
-            picture = ImageOps.exif_transpose(image).convert("RGB")
+            return ImageOps.exif_transpose(image).convert("RGB")
     except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         why = getattr(error, "strerror", None) or "it is no JPEG, PNG, WebP, TIFF or BMP, or it is damaged"
         raise UsageError(f"the picture {path} cannot be read: {why}") from error
-    width = int(frames.get("max_width", picture.width))
-    if picture.width > width:
-        height = max(1, round(picture.height * width / picture.width))
-        picture = picture.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=int(frames.get("jpeg_quality", 95)))
-    return buffer.getvalue()
 
 
-class _OnePicture:
-    """A table `frames` of one picture; satisfies `cinelake.spec.task.TableReader`."""
+class _OneRow:
+    """A table of one picture; satisfies `cinelake.spec.task.TableReader`."""
 
-    def __init__(self, jpeg: bytes):
-        shot, number = pa.array([None], pa.int32()), pa.array([0], pa.int64())
-        columns = {"movie_id": ["searched"], "frame": number, "time_s": [0.0], "shot": shot, "jpeg": [jpeg]}
-        self._rows = pa.table(columns)
+    def __init__(self, rows: pa.Table):
+        self._rows = rows
 
     def batches(self, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
         """Its row."""

@@ -55,7 +55,7 @@ class Samples:
 
 @dataclass(frozen=True)
 class Hit:
-    """One picture with its similarity. moment: what tells its moment from others: film and shot, or itself."""
+    """One picture with its similarity. moment: identifies its moment: film and shot, or itself."""
 
     score: float
     movie_id: str
@@ -79,14 +79,14 @@ def hits_of(samples: Samples, scores: npt.NDArray[np.float32], most: int, least:
 
     scores: (n,), −∞ for what is left out.
     """
-    found: dict[tuple[str, int | float], Hit] = {}
+    by_moment: dict[tuple[str, int | float], Hit] = {}
     candidates = np.flatnonzero(np.isfinite(scores) & (scores >= least))
     for at in candidates[np.argsort(-scores[candidates], kind="stable")]:
-        if len(found) == most:
+        if len(by_moment) == most:
             break
         hit = hit_at(samples, int(at), float(scores[at]))
-        found.setdefault(hit.moment, hit)
-    return list(found.values())
+        by_moment.setdefault(hit.moment, hit)
+    return list(by_moment.values())
 
 
 def hit_at(samples: Samples, at: int, score: float) -> Hit:
@@ -98,10 +98,10 @@ def hit_at(samples: Samples, at: int, score: float) -> Hit:
 
 def best(hits: Iterable[Hit], most: int) -> list[Hit]:
     """The best `most` moments' best pictures, the best first."""
-    found: dict[tuple[str, int | float], Hit] = {}
+    by_moment: dict[tuple[str, int | float], Hit] = {}
     for hit in sorted(hits, key=lambda hit: hit.rank):
-        found.setdefault(hit.moment, hit)
-    return heapq.nsmallest(most, found.values(), key=lambda hit: hit.rank)
+        by_moment.setdefault(hit.moment, hit)
+    return heapq.nsmallest(most, by_moment.values(), key=lambda hit: hit.rank)
 
 
 def timecode(time_s: float) -> str:

@@ -1,4 +1,4 @@
-"""One search, from what is asked for to ranked moments."""
+"""One search, from a query to ranked moments."""
 
 from __future__ import annotations
 
@@ -15,20 +15,27 @@ from cinelake.search.index import About, about_index, open_index
 from cinelake.search.indexing import build_index
 from cinelake.search.likeness import like_moment, like_picture, making
 from cinelake.search.moments import Hit, Moment, best
+from cinelake.search.tables import table_of
 from cinelake.search.vectors import Allowed, Floats, Held, counted, coverage, film_vectors, hold, scan
 from cinelake.spec.contract import Contract
-from cinelake.spec.task import Params
+from cinelake.spec.roles import Shots, Vectors
+from cinelake.spec.task import Params, tasks_with
 
 LARGE = 5_000_000
-"""From so many vectors on, a search without an index says that there is one to be had."""
+"""From this number of vectors on, a search without an index recommends one."""
 HELD_BYTES = 4 << 30
-"""Vectors up to this size are kept in memory between searches, where they are asked to be."""
+"""Vectors up to this size are kept in memory between searches, where `keep` says so."""
 HOW = ("auto", "exact", "index")
 
 
+def default_table() -> str:
+    """The table of vectors that is searched unless another is named."""
+    return next(iter(tasks_with(Vectors)))
+
+
 @dataclass(frozen=True)
-class Search:
-    """What is asked for: a picture or a moment to look like, conditions, or both.
+class Query:
+    """What a search looks for: a picture or a moment to look like, conditions, or both.
 
     films: only these (none: all). table: which vectors. how: `exact`, by the `index`, or `auto`: by the index where it
     covers the table as it is. params: the manifest's for the table, where they name files.
@@ -39,14 +46,14 @@ class Search:
     conditions: Conditions = field(default_factory=Conditions)
     films: Sequence[str] = ()
     limit: int = 10
-    table: str = "embeddings"
+    table: str = field(default_factory=default_table)
     how: str = "auto"
     params: Params | None = None
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What was found, and how. how: `exact`, `index`, or `conditions`. notes: what the asker should know."""
+    """The moments of a search. how: `exact`, `index`, or `conditions`. notes: what the user should know."""
 
     moments: list[Moment]
     how: str
@@ -68,61 +75,61 @@ class Searcher:
         self._lake, self._contracts, self._keep = lake, contracts, keep
         self._held: dict[str, Held] = {}
 
-    def search(self, wish: Search) -> Answer:
-        """The best moments. Raises `UsageError` for what cannot be searched, `UnknownName` with close matches."""
-        _check(wish)
-        spans = spans_where(self._lake, self._contracts, wish.conditions) if wish.conditions else None
-        if wish.image is None and wish.like is None:
-            return self._by_conditions(wish, spans or {})
-        return self._by_likeness(wish, spans)
+    def search(self, query: Query) -> Answer:
+        """The best moments. Raises `UsageError` for an invalid query, `UnknownName` with close matches."""
+        _check(query)
+        spans = spans_where(self._lake, self._contracts, query.conditions) if query.conditions else None
+        if query.image is None and query.like is None:
+            return self._by_conditions(query, spans or {})
+        return self._by_likeness(query, spans)
 
-    def _by_conditions(self, wish: Search, spans: SpansOfFilms) -> Answer:
+    def _by_conditions(self, query: Query, spans: SpansOfFilms) -> Answer:
         """Without a picture: the spans themselves, the most relevant first."""
-        self._check_films(wish, self._films_of_lake())
-        found = [
+        self._check_films(query, self._films_of_lake())
+        moments = [
             Moment(film, span.relevance, span.start_s, span.start_s, span.end_s, what=span.what)
             for film, some in spans.items()
-            if not wish.films or film in wish.films
+            if not query.films or film in query.films
             for span in some
         ]
-        found.sort(key=lambda moment: (-moment.score, moment.movie_id, moment.start_s))
-        return Answer(found[: wish.limit], "conditions", len(spans))
+        moments.sort(key=lambda moment: (-moment.score, moment.movie_id, moment.start_s))
+        return Answer(moments[: query.limit], "conditions", len(spans))
 
-    def _by_likeness(self, wish: Search, spans: SpansOfFilms | None) -> Answer:
+    def _by_likeness(self, query: Query, spans: SpansOfFilms | None) -> Answer:
         index = Index(self._lake)
-        cells = cells_of(self._contracts, wish.table, index)
-        self._check_films(wish, cells)
-        films = [film for film in sorted(cells) if not wish.films or film in wish.films]
-        made = making(index, wish.table, films)
+        cells = cells_of(self._contracts, query.table, index)
+        self._check_films(query, cells)
+        films = [film for film in sorted(cells) if not query.films or film in query.films]
+        made = making(index, query.table, films)
         start: Hit | None = None
-        if wish.like is not None:
-            query, start = like_moment(index, wish.table, wish.like, cells)
-            making(index, wish.table, {*films, start.movie_id})
+        if query.like is not None:
+            vector, start = like_moment(index, query.table, query.like, cells)
+            making(index, query.table, {*films, start.movie_id})
         else:
-            assert wish.image is not None
-            query = like_picture(index, wish.table, made, wish.image, films[0], wish.params)
+            assert query.image is not None
+            vector = like_picture(index, query.table, made, query.image, films[0], query.params)
         films = films if spans is None else [film for film in films if film in spans]
-        asked = replace(wish, limit=wish.limit + 1) if start else wish
-        hits, answer = self._nearest(asked, query, films, cells, spans)
+        widened = replace(query, limit=query.limit + 1) if start else query  # the moment itself is among the nearest
+        hits, answer = self._nearest(widened, vector, films, cells, spans)
         hits = [hit for hit in hits if start is None or hit.moment != start.moment]
-        return replace(answer, moments=self._moments(hits[: wish.limit], spans or {}))
+        return replace(answer, moments=self._moments(hits[: query.limit], spans or {}))
 
     def _nearest(
-        self, wish: Search, query: Floats, films: list[str], cells: dict[str, str], spans: SpansOfFilms | None
+        self, query: Query, vector: Floats, films: list[str], cells: dict[str, str], spans: SpansOfFilms | None
     ) -> tuple[list[Hit], Answer]:
         """The nearest moments' best pictures, and how they were found."""
-        about, notes = _usable(self._lake, wish, cells)
+        about, notes = _usable(self._lake, query, cells)
         if about and len(films) == len(cells) and spans is None:
-            hits = open_index(self._lake, wish.table, about).moments(query, wish.limit, about.probes)
+            hits = open_index(self._lake, query.table, about).moments(vector, query.limit, about.probes)
             return hits, Answer([], "index", len(films), about.vectors, notes)
         allowed: Allowed | None = None if spans is None else partial(allowed_by, spans)
-        if self._keep and (held := self._in_memory(wish.table, cells, len(query))):
-            hits = held.search(query, films, wish.limit, allowed)
+        if self._keep and (held := self._in_memory(query.table, cells, len(vector))):
+            hits = held.search(vector, films, query.limit, allowed)
             return hits, Answer([], "exact", len(films), len(held.vectors), notes)
-        rows = counted(self._lake, wish.table, films)
+        rows = counted(self._lake, query.table, films)
         if rows >= LARGE and about is None and not notes:
             notes = [f"{rows:,} vectors were compared one by one: `cinelake index` makes that quick"]
-        hits = scan(self._lake, wish.table, films, query, wish.limit, allowed)
+        hits = scan(self._lake, query.table, films, vector, query.limit, allowed)
         return hits, Answer([], "exact", len(films), rows, notes)
 
     def _in_memory(self, table: str, cells: dict[str, str], size: int) -> Held | None:
@@ -139,61 +146,65 @@ class Searcher:
     def _moments(self, hits: list[Hit], spans: SpansOfFilms) -> list[Moment]:
         """Hits with where their shots begin and end, and which conditions hold there."""
         shots = {hit.movie_id: _shot_times(self._lake, hit.movie_id) for hit in hits}
-        found = []
+        moments = []
         for hit in best(hits, len(hits)):
             start_s, end_s = shots[hit.movie_id].get(hit.shot, (hit.time_s, hit.time_s))
             what = [span.what for span in spans.get(hit.movie_id, []) if span.start_s <= hit.time_s < span.end_s]
             score = min(1.0, max(-1.0, hit.score))
-            found.append(Moment(hit.movie_id, score, hit.time_s, start_s, end_s, hit.shot, hit.frame, ", ".join(what)))
-        return found
+            moments.append(
+                Moment(hit.movie_id, score, hit.time_s, start_s, end_s, hit.shot, hit.frame, ", ".join(what))
+            )
+        return moments
 
     def _films_of_lake(self) -> set[str]:
         return {name.removesuffix(".parquet") for table in self._contracts for name in self._lake.storage.files(table)}
 
-    def _check_films(self, wish: Search, known: Mapping[str, str] | set[str]) -> None:
-        for film in wish.films:
+    def _check_films(self, query: Query, known: Mapping[str, str] | set[str]) -> None:
+        for film in query.films:
             if film not in known:
                 raise UnknownName("film", film, known)
 
 
 def cells_of(contracts: Mapping[str, Contract], table: str, index: Index) -> dict[str, str]:
-    """movie_id → key of the films that have vectors. Raises `UsageError`, `UnknownName` for a table that is none."""
+    """movie_id → key of the films with vectors. Raises `UsageError` without any, `UnknownName` for another table."""
     known = tables_of_vectors(contracts)
     if not known:
-        raise UsageError("the lake has no table of embeddings: name `embeddings` in the manifest and `cinelake run`")
+        raise UsageError(
+            f"the lake has no table of embeddings: name `{default_table()}` in the manifest and `cinelake run`"
+        )
     if table not in known:
         raise UnknownName("table of vectors", table, known)
     return {movie_id: entry.key for movie_id, entry in index.cells(table).items()}
 
 
 def tables_of_vectors(contracts: Mapping[str, Contract]) -> list[str]:
-    """The tables in which each row is a vector with its place: those of task `embeddings`, whatever their names."""
+    """The tables in which each row is a vector with its place: whatever their names and tasks."""
     wanted = {"time_s", "frame", "shot", "backbone", "embedding"}
     return [name for name, contract in contracts.items() if wanted <= {c.name for c in contract.all_columns}]
 
 
-def _check(wish: Search) -> None:
-    if wish.image is not None and wish.like is not None:
+def _check(query: Query) -> None:
+    if query.image is not None and query.like is not None:
         raise UsageError("either a picture or a moment is searched for: --image or --like, not both")
-    if wish.image is None and wish.like is None and not wish.conditions:
+    if query.image is None and query.like is None and not query.conditions:
         raise UsageError("what is searched for? Give --image, --like, --tag, --character or --affect")
-    if wish.limit < 1:
-        raise UsageError(f"at least one moment is asked for. Received: {wish.limit}")
-    if wish.how not in HOW:
-        raise UnknownName("way to search", wish.how, HOW)
-    if wish.how == "index" and (wish.films or wish.conditions):
+    if query.limit < 1:
+        raise UsageError(f"at least one moment is asked for. Received: {query.limit}")
+    if query.how not in HOW:
+        raise UnknownName("way to search", query.how, HOW)
+    if query.how == "index" and (query.films or query.conditions):
         raise UsageError("the index answers for all films without conditions: leave `how` out, or the conditions")
 
 
-def _usable(lake: Lake, wish: Search, cells: dict[str, str]) -> tuple[About | None, list[str]]:
-    """The index, where it may be used, and what is to be said. Raises `StorageError` where it must be and cannot."""
-    if wish.how == "exact" or wish.films or wish.conditions:
+def _usable(lake: Lake, query: Query, cells: dict[str, str]) -> tuple[About | None, list[str]]:
+    """The index, where it may be used, and notes for the user. Raises `StorageError` where it must be and cannot."""
+    if query.how == "exact" or query.films or query.conditions:
         return None, []
-    about = about_index(lake, wish.table)
+    about = about_index(lake, query.table)
     if about is not None and about.covers == coverage(cells):
         return about, []
-    renew = f"`cinelake index --table {wish.table}`"
-    if wish.how == "index":
+    renew = f"`cinelake index --table {query.table}`"
+    if query.how == "index":
         why = "there is no index" if about is None else "the index is of another state of the table"
         raise StorageError(f"{why}: {renew} makes it")
     return None, [f"the index is of another state of the table, all were compared: {renew} renews it"] if about else []
@@ -201,9 +212,11 @@ def _usable(lake: Lake, wish: Search, cells: dict[str, str]) -> tuple[About | No
 
 def _shot_times(lake: Lake, movie_id: str) -> dict[int | None, tuple[float, float]]:
     """Shot → when it begins and ends; nothing where the lake has no shots of the film."""
-    if lake.footer("shots", movie_id) is None:
+    table = table_of(lake, movie_id, Shots)
+    if table is None:
         return {}
-    rows = lake.reader("shots", movie_id).read(["shot", "start_s", "end_s"])
+    name, shots = table
+    rows = lake.reader(name, movie_id).read([shots.number, shots.start_s, shots.end_s])
     return {shot: (start, end) for shot, start, end in zip(*(c.to_pylist() for c in rows.columns), strict=True)}
 
 

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from cinelake.errors import UsageError
-
 TOUCH_S = 1e-4
 """Spans with no more than this between them are adjacent."""
-
-
-_CONDITION = re.compile(r"\s*(valence|arousal)\s*(<=|>=|<|>)\s*([-+]?\d*\.?\d+)\s*")
 
 
 @dataclass(frozen=True)
@@ -31,14 +25,6 @@ class Span:
         return self.end_s - self.start_s
 
 
-def affect_condition(condition: str) -> tuple[str, str, float]:
-    """Which line, how it is compared, and with what: `arousal>0.5` is ('arousal', '>', 0.5). Raises `UsageError`."""
-    found = _CONDITION.fullmatch(condition)
-    if not found:
-        raise UsageError(f"affect is asked for as in 'arousal>0.5' or 'valence<=-0.2'. Received: {condition!r}")
-    return found[1], found[2], float(found[3])
-
-
 def combined(selectors: Sequence[Sequence[Span]], *, either: bool = False) -> list[Span]:
     """The spans, disjoint and in film order, in which every selector holds (`either`: at least one).
 
@@ -47,7 +33,7 @@ def combined(selectors: Sequence[Sequence[Span]], *, either: bool = False) -> li
     edges = sorted({edge for spans in selectors for span in spans for edge in (span.start_s, span.end_s)})
     starts = sorted((span.start_s, number, k) for number, spans in enumerate(selectors) for k, span in enumerate(spans))
     active: set[tuple[int, int]] = set()
-    found: list[tuple[frozenset[tuple[int, int]], Span]] = []
+    pieces: list[tuple[frozenset[tuple[int, int]], Span]] = []
     at = 0
     for begin, end in pairwise(edges):
         while at < len(starts) and starts[at][0] <= begin:
@@ -57,11 +43,11 @@ def combined(selectors: Sequence[Sequence[Span]], *, either: bool = False) -> li
         span = _held(selectors, active, begin, end, either=either)
         if span is None:
             continue
-        if found and found[-1][0] == active and found[-1][1].end_s == begin:
-            found[-1] = (found[-1][0], replace(found[-1][1], end_s=end))
+        if pieces and pieces[-1][0] == active and pieces[-1][1].end_s == begin:
+            pieces[-1] = (pieces[-1][0], replace(pieces[-1][1], end_s=end))
         else:
-            found.append((frozenset(active), span))
-    return [span for _, span in found]
+            pieces.append((frozenset(active), span))
+    return [span for _, span in pieces]
 
 
 def _held(

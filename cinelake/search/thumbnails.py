@@ -1,4 +1,4 @@
-"""The pictures of moments, out of the lake's table `frames` into a folder."""
+"""The pictures of moments, out of the lake into a folder."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ import pyarrow.compute as pc
 from cinelake.errors import UsageError
 from cinelake.lake.cells import Lake
 from cinelake.search.moments import Moment
+from cinelake.search.tables import table_of
+from cinelake.spec.roles import Pictures
 
 
 def write_thumbnails(lake: Lake, moments: Sequence[Moment], folder: Path) -> list[Moment]:
-    """Write each moment's picture of `frames` into a folder, as `01-MOVIE-00h12m31s.jpg`; gives moments with files.
+    """Write each moment's picture into a folder, as `01-MOVIE-00h12m31s.jpg`; returns the moments with their files.
 
-    A moment whose film has no `frames` gets none. Raises `UsageError` where the folder cannot be written to.
+    A moment of a film without pictures gets none. Raises `UsageError` where the folder cannot be written to.
     """
     made = []
     try:
@@ -35,16 +37,18 @@ def write_thumbnails(lake: Lake, moments: Sequence[Moment], folder: Path) -> lis
 
 def _picture(lake: Lake, moment: Moment) -> bytes | None:
     """The JPEG of the moment's frame; of a span without one, the first picture in it or the nearest to it."""
-    if lake.footer("frames", moment.movie_id) is None:
+    table = table_of(lake, moment.movie_id, Pictures)
+    if table is None:
         return None
-    reader = lake.reader("frames", moment.movie_id)
-    times = reader.read(["frame", "time_s"])
-    distance = pc.abs(pc.subtract(times["time_s"], max(moment.time_s, moment.start_s)))
+    name, pictures = table
+    reader = lake.reader(name, moment.movie_id)
+    times = reader.read([pictures.frame, pictures.time_s])
+    distance = pc.abs(pc.subtract(times[pictures.time_s], max(moment.time_s, moment.start_s)))
     if not len(distance):
         return None
-    wanted = times["frame"][int(pc.index(distance, pc.min(distance)).as_py())]
-    for batch in reader.batches(["frame", "jpeg"]):
-        found = batch.filter(pc.equal(batch["frame"], wanted))
-        if found.num_rows:
-            return bytes(found["jpeg"][0].as_py())
+    frame = times[pictures.frame][int(pc.index(distance, pc.min(distance)).as_py())]
+    for batch in reader.batches([pictures.frame, pictures.jpeg]):
+        rows = batch.filter(pc.equal(batch[pictures.frame], frame))
+        if rows.num_rows:
+            return bytes(rows[pictures.jpeg][0].as_py())
     return None

@@ -35,7 +35,7 @@ def unit(vectors: Floats) -> Floats:
 
 
 def coverage(cells: dict[str, str]) -> str:
-    """What tells one state of a table from another: a digest of its films and their keys."""
+    """Identifies a state of a table: a digest of its films and their keys."""
     return digest(sorted(cells.items()))
 
 
@@ -50,10 +50,10 @@ def _samples(movie_id: str, rows: pa.Table) -> Samples:
 
 
 def matrix(column: pa.Array, movie_id: str, size: int | None = None) -> Floats:
-    """(n, d) of a column of vectors; raises `UsageError` where a film's vectors are of another size than asked for."""
-    found = column.type.list_size
-    if size is not None and found != size and len(column):
-        raise UsageError(f"vectors of {movie_id} have {found} numbers, the searched one has {size}: {MIXED}")
+    """(n, d) of a column of vectors; raises `UsageError` where a film's vectors have another size than `size`."""
+    received = column.type.list_size
+    if size is not None and received != size and len(column):
+        raise UsageError(f"vectors of {movie_id} have {received} numbers, the searched one has {size}: {MIXED}")
     flat = column.flatten().to_numpy(zero_copy_only=False)
     return np.asarray(flat, np.float32).reshape(len(column), -1)
 
@@ -73,21 +73,21 @@ def scan(lake: Lake, table: str, films: Iterable[str], query: Floats, most: int,
     def of_film(movie_id: str) -> list[Hit]:
         parts = [_cosines(vectors, query) for vectors in film_vectors(lake, table, movie_id, len(query))]
         scores = np.concatenate(parts) if parts else np.empty(0, np.float32)
-        if scores.max(initial=-np.inf) < _floor(found, most):
+        if scores.max(initial=-np.inf) < _floor(hits_so_far, most):
             return []
         samples = read_samples(lake, table, movie_id)
-        return hits_of(samples, _masked(scores, samples, allowed), most, _floor(found, most))
+        return hits_of(samples, _masked(scores, samples, allowed), most, _floor(hits_so_far, most))
 
-    found: list[Hit] = []
+    hits_so_far: list[Hit] = []
     with ThreadPoolExecutor(inference_threads()) as pool:
         for hits in pool.map(of_film, films):
-            found = best([*found, *hits], most)
-    return found
+            hits_so_far = best([*hits_so_far, *hits], most)
+    return hits_so_far
 
 
-def _floor(found: Sequence[Hit], most: int) -> float:
+def _floor(hits: Sequence[Hit], most: int) -> float:
     """The score below which nothing is wanted any more."""
-    return found[-1].score if len(found) == most else -np.inf
+    return hits[-1].score if len(hits) == most else -np.inf
 
 
 def _cosines(vectors: Floats, query: Floats) -> Floats:
@@ -113,13 +113,13 @@ class Held:
     def search(self, query: Floats, films: Iterable[str], most: int, allowed: Allowed | None) -> list[Hit]:
         """The best `most` moments among films. query: (d,) of length 1."""
         scores, wanted, at = self.vectors @ query, set(films), 0
-        found: list[Hit] = []
+        hits: list[Hit] = []
         for samples in self.films:
             part = scores[at : at + len(samples)]
             at += len(samples)
-            if samples.movie_id in wanted and part.max(initial=-1) >= _floor(found, most):
-                found = best([*found, *hits_of(samples, _masked(part, samples, allowed), most)], most)
-        return found
+            if samples.movie_id in wanted and part.max(initial=-1) >= _floor(hits, most):
+                hits = best([*hits, *hits_of(samples, _masked(part, samples, allowed), most)], most)
+        return hits
 
 
 def hold(lake: Lake, table: str, cells: dict[str, str], rows: int, size: int) -> Held:
@@ -139,8 +139,8 @@ def counted(lake: Lake, table: str, films: Iterable[str]) -> int:
 
     def rows(movie_id: str) -> int:
         with lake.storage.filesystem.open_input_file(lake.cell_path(table, movie_id)) as source:
-            found: Any = pq.read_metadata(source).num_rows
-        return int(found)
+            count: Any = pq.read_metadata(source).num_rows
+        return int(count)
 
     with ThreadPoolExecutor(inference_threads()) as pool:
         return sum(pool.map(rows, films))

@@ -1,4 +1,4 @@
-"""Stamps of tasks' and models' code: whoever changes what one does raises its version, or says why not.
+"""Stamps of tasks' and models' code: a change of what one does needs a raised version, or a reason why not.
 
     python -m cinelake.spec.code_stamp                                    list those whose stamp does not fit
     python -m cinelake.spec.code_stamp --stamp shots models/scenes        stamp those whose version was raised
@@ -49,7 +49,7 @@ versions that the old code trained would pass as fitting. Do one of two things:
 
 @dataclass(frozen=True)
 class CodeStamp:
-    """What was said of a task's or model's code: its version and revision, a digest, why the output is the same."""
+    """A record of a task's or model's code: version and revision, a digest, why the output is the same."""
 
     declared: str
     code: str
@@ -85,7 +85,7 @@ class Stamped:
         return version if isinstance(self.declaration, Model) else f"{version}.r{self.declaration.revision}"
 
     def stamp(self) -> CodeStamp | None:
-        """The stamp in the room's file; None where there is none."""
+        """The stamp in the room's file; None without one."""
         kept = _stamps(self.folder).get(self.name)
         return CodeStamp(**kept) if kept else None
 
@@ -136,14 +136,14 @@ def _stamps(folder: Path) -> dict[str, Any]:
 
 def _imported(room: Path, path: Path) -> set[Path]:
     """The file and, transitively, what it imports of its room but for other tasks or models themselves."""
-    found: set[Path] = set()
+    files: set[Path] = set()
     waiting = [path]
     while waiting:
         file = waiting.pop()
-        if file not in found:
-            found.add(file)
+        if file not in files:
+            files.add(file)
             waiting += _imports(room, file)
-    return found
+    return files
 
 
 def _imports(room: Path, path: Path) -> Iterator[Path]:
@@ -184,16 +184,16 @@ def _is_docstring(node: ast.stmt) -> bool:
 def stamped(root: Path = ROOT) -> dict[str, Stamped]:
     """Name as `--stamp` takes it → task or model, of this checkout's rooms (what packages add is theirs to stamp)."""
     rooms: tuple[Room, ...] = get_args(Room)
-    found = [
+    declared = [
         Stamped(root / room, name, find_task(name) if room == "tasks" else find_model(name))
         for room in rooms
         for name in names_in(room)
     ]
-    return {one.known_as: one for one in found if one.path.is_file()}
+    return {one.known_as: one for one in declared if one.path.is_file()}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """List or stamp; gives the exit status."""
+    """List or write stamps; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m cinelake.spec.code_stamp", description="Stamps of code.")
     parser.add_argument("--stamp", nargs="+", metavar="NAME", default=[], help="write the stamps of these")
     parser.add_argument("--same-output", metavar="WORDS", default="", help="why the changed code gives the same output")

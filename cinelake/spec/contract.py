@@ -45,16 +45,16 @@ class Column:
         """A vector whose size the contract leaves open."""
         return bool(pa.types.is_list(self.type))
 
-    def accepts(self, found: pa.DataType) -> bool:
-        """Whether a batch's column of type `found` keeps the promise."""
+    def accepts(self, received: pa.DataType) -> bool:
+        """Whether a batch's column of type `received` keeps the promise."""
         if self.any_size:
-            return bool(pa.types.is_fixed_size_list(found) and found.value_type == self.type.value_type)
-        return bool(found == self.type)
+            return bool(pa.types.is_fixed_size_list(received) and received.value_type == self.type.value_type)
+        return bool(received == self.type)
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A check over several columns: `broken(batch)` gives a boolean mask of the rows that break it."""
+    """A check over several columns: `broken(batch)` returns a boolean mask of the rows that break it."""
 
     name: str
     column: str
@@ -66,7 +66,7 @@ class Measure:
     """What is measured of a film's rows and watched over the catalogue (see `cinelake.query.quality`).
 
     sql: an aggregate in SQL over the film's rows. unit: of its value. per: a table that the task reads; the value is
-    divided by the number of its rows. of_nothing: the value of a film without a row; None: there is none.
+    divided by the number of its rows. of_nothing: the value of a film without a row; None: it has no value.
     """
 
     name: str
@@ -82,7 +82,7 @@ class Contract:
     """The contract of one table. Every table begins with `movie_id`, which is added here; not so where `of_films` is
     false: a published table over the whole catalogue.
 
-    key: columns that tell a film's rows apart; rows are sorted by it. measures: what is watched over the catalogue.
+    key: columns that identify a row within a film; rows are sorted by it. measures: what is watched over the catalogue.
     """
 
     table: str
@@ -153,9 +153,9 @@ class Contract:
             rule = f"columns are {batch.schema.names}, the contract says {names}"
             raise ContractViolation(self.table, rule, "*", batch.num_rows, [])
         for column in self.all_columns:
-            found = batch.schema.field(column.name).type
-            if not column.accepts(found):
-                rule = f"has type {found}, the contract says {column.type}"
+            received = batch.schema.field(column.name).type
+            if not column.accepts(received):
+                rule = f"has type {received}, the contract says {column.type}"
                 raise ContractViolation(self.table, rule, column.name, batch.num_rows, [])
 
     def _check_column(self, column: Column, batch: pa.RecordBatch) -> None:

@@ -1,4 +1,4 @@
-"""What a film is, as its probe tells it: container, pictures, sound, subtitles."""
+"""What a film is, as its probe reports it: container, pictures, sound, subtitles."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class Example:
 
     features, targets: arrays of one length T along the first axis, one step each (a shot, a frame, a clip).
     features has `time_s` (T,), when each step begins, in order. targets has `known` (T,) bool: the steps that are
-    trained on and scored. group: what must not be torn apart by a split (the series; else the film itself).
+    trained on and scored. group: what must stay on one side of a split (the series; else the film itself).
     """
 
     movie_id: str
@@ -87,7 +87,7 @@ class Artefact(Protocol):
     def digest(self) -> str: ...
 
     def run(self, x: Array, device: Device = "cpu") -> Array:
-        """The network's output for an input (batch, …), as ONNX Runtime gives it."""
+        """The network's output for an input (batch, …), from ONNX Runtime."""
 
     def run_rows(self, x: Array, batch_size: int = 256, device: Device = "cpu") -> Array:
         """The network's output for rows (rows, …), in padded batches of one size: the same bits on every engine."""
@@ -95,7 +95,7 @@ class Artefact(Protocol):
 
 @dataclass
 class Trained:
-    """What a training gives: a Keras network (or None), arrays (what normalises the input, coefficients) and facts.
+    """The result of a training: a Keras network (or None), arrays (what normalises the input, coefficients) and facts.
 
     network: one input (batch, …), one output; its ONNX export is what `predict` runs, as `artefact.run(x)`.
     facts: JSON-like: classes in order, the best epoch, thresholds.
@@ -160,7 +160,7 @@ class Model:
         (a film may come several times: bootstrap). baseline(training examples, config): the trivial predictor.
     metric: the score the gate compares; greater is better. space: what `tune` searches, by default.
     figures(examples, predictions, config): name → Matplotlib figure, of the held-out films.
-    continues: whether `train` can go on from the champion (`Training.from_champion`) instead of learning anew.
+    continues: whether `train` can go on from the champion (`Training.from_champion`) instead of starting from scratch.
     least_classes: how many classes the labels must hold; 0: films teach without labels too, and where the manifest
         names none and none were imported, all films of the catalogue do.
     about: one paragraph for the model card: what it is, after which paper, its limits.
@@ -206,8 +206,8 @@ def find_model(name: str) -> Model:
     return _declared(load("models", name), name)
 
 
-def _declared(found: Any, name: str) -> Model:
-    declared = found if isinstance(found, Model) else getattr(found, "MODEL", None)
+def _declared(loaded: Any, name: str) -> Model:
+    declared = loaded if isinstance(loaded, Model) else getattr(loaded, "MODEL", None)
     if not isinstance(declared, Model):
         raise UnknownName("model", name, [n for n in known_models() if n != name])
     return declared

@@ -55,8 +55,8 @@ def samples(kind: str, values: list[Any]) -> list[Any]:
 
 def space_problems(config: Params, space: Mapping[str, Any]) -> dict[str, str]:
     """Setting → what is wrong with its range: no such setting, no such range, a value that is not accepted."""
-    found = {name: _problem(config, name, given) for name, given in as_ranges(space).items()}
-    return {name: problem for name, problem in found.items() if problem}
+    problems = {name: _problem(config, name, given) for name, given in as_ranges(space).items()}
+    return {name: problem for name, problem in problems.items() if problem}
 
 
 def _problem(config: Params, name: str, given: dict[str, Any]) -> str:

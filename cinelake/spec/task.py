@@ -20,7 +20,7 @@ comes before `finish`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -31,6 +31,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from cinelake.errors import UnknownName
 from cinelake.spec.contract import Contract
 from cinelake.spec.discovery import load, names_in
+from cinelake.spec.roles import Role, RoleT
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -150,7 +151,12 @@ class TaskSpec:
     catalogued: bool = False
     applies: str = ""
     beside: tuple[str, ...] = ()
+    roles: tuple[Role, ...] = ()
     doc: str = ""
+
+    def role(self, kind: type[RoleT]) -> RoleT | None:
+        """What the task declares of this kind; None where it declares nothing."""
+        return next((role for role in self.roles if isinstance(role, kind)), None)
 
     def stream(self, params: Params) -> Stream | None:
         """The stream the task reads with these parameters; None for a table task."""
@@ -183,20 +189,22 @@ def task(
     catalogued: bool = False,
     applies: str = "",
     beside: tuple[str, ...] = (),
+    roles: Sequence[Role] = (),
 ) -> Callable[[type[Made]], type[Made]]:
     """Declare a class as the task that writes a table.
 
-    reads: the stream, or the names of the tables, it reads; or a function of the parameters that gives either.
+    reads: the stream, or the names of the tables, it reads; or a function of the parameters that returns either.
     version: raise it when the meaning of the output changes (reaches descendants).
     revision: raise it when only this table changes (a column added).
     preflight: called with the parameters before any film is touched; raises `WeightsMissing` or
-        `ModelUnusable`, and gives what enters the key beside the parameters (digests of model files). It must
+        `ModelUnusable`, and returns what enters the key beside the parameters (digests of model files). It must
         be cheap and import nothing heavy: planning calls it.
-    catalogued: the film's title and uri, as the catalogue gives them, enter the key.
+    catalogued: the film's title and uri, as the catalogue has them, enter the key.
     applies: the kind of learned model that the task applies: it is made as `Task(params, film, artefact)` and reads
         that model's tables beside its own.
     beside: suffixes of files that lie beside the film and are read too (`.srt`): their contents enter the key, their
         paths are the film's `beside`. A task that reads these and the film's file, and no table, has `reads=[]`.
+    roles: what the core may use the table for, one of a kind (see `cinelake.spec.roles`).
     """
 
     def declare(cls: type[Made]) -> type[Made]:
@@ -214,6 +222,7 @@ def task(
             catalogued=catalogued,
             applies=applies,
             beside=beside,
+            roles=tuple(roles),
             doc=(cls.__doc__ or "").strip(),
         )
         return cls
@@ -225,8 +234,8 @@ def _reads_of(reads: Any) -> Callable[[Any], Reads]:
     given = reads if callable(reads) else (lambda _: reads)
 
     def resolved(params: Any) -> Reads:
-        found = given(params)
-        return tuple(found) if isinstance(found, list) else found
+        streams_or_tables = given(params)
+        return tuple(streams_or_tables) if isinstance(streams_or_tables, list) else streams_or_tables
 
     return resolved
 
@@ -245,10 +254,16 @@ def find_task(name: str) -> TaskSpec:
     return _spec_in(load("tasks", name), name)
 
 
-def _spec_in(found: Any, name: str) -> TaskSpec:
-    if hasattr(found, "spec") and isinstance(found.spec, TaskSpec):
-        return found.spec
-    for value in vars(found).values():
+def tasks_with(kind: type[RoleT]) -> dict[str, RoleT]:
+    """Task → its role, of all tasks that declare one of this kind, by name."""
+    roles = {name: find_task(name).role(kind) for name in known_tasks()}
+    return {name: role for name, role in roles.items() if role is not None}
+
+
+def _spec_in(loaded: Any, name: str) -> TaskSpec:
+    if hasattr(loaded, "spec") and isinstance(loaded.spec, TaskSpec):
+        return loaded.spec
+    for value in vars(loaded).values():
         spec = getattr(value, "spec", None)
         if isinstance(spec, TaskSpec) and spec.name == name:
             return spec
@@ -265,9 +280,9 @@ def _resolve_model(model: Any, base: Path) -> Any:
     update = {}
     for name, info in type(model).model_fields.items():
         value = getattr(model, name)
-        found = _resolve(value, base, names_path(info))
-        if found is not value:
-            update[name] = found
+        resolved = _resolve(value, base, names_path(info))
+        if resolved is not value:
+            update[name] = resolved
     return model.model_copy(update=update) if update else model
 
 
@@ -312,4 +327,5 @@ __all__ = [
     "names_path",
     "resolve_paths",
     "task",
+    "tasks_with",
 ]

@@ -23,7 +23,7 @@ class Training:
         so what lies there after a kill may be resumed. report(epoch, metrics): to MLflow, the progress line, the tuner
         (who may end the training by raising `StopTraining`). champion: the present one, for models whose versions take
         something over from each other (numbers of persons). from_champion: whether to go on from its weights for a
-        short while, with the labels of today, instead of learning anew.
+        short while, with the labels of today, instead of starting from scratch.
     """
 
     folder: Path

@@ -10,7 +10,7 @@ import numpy as np
 
 from cinelake.errors import CannotTrain
 from cinelake.lake.onnx import import_tensorflow
-from cinelake.lake.spill import Shelf
+from cinelake.lake.spill import SpillBuffer
 from cinelake.learning.fitting import Epoch, fit, over_batches, over_rows
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.model import Example, Scores, Trained
@@ -78,7 +78,7 @@ def _predicted(network: Any, x: Array, config: Config) -> Array:
 
 def parts_of(examples: Sequence[Example], learned: Arrays, config: Config) -> list[Part]:
     """What the network is given of each film; on disk where that does not fit memory."""
-    shelf = Shelf()
+    shelf = SpillBuffer()
     weights = step_weights(examples, config.balance)
     inputs = [shelf.keep({"x": network_inputs(example.features, learned, config)})["x"] for example in examples]
     targets = [example.targets["boundary"] for example in examples]

@@ -24,6 +24,7 @@ from cinelake.errors import UnknownName, WeightsMissing
 from cinelake.lake.onnx import require_device
 from cinelake.spec.arrays import Device
 from cinelake.spec.contract import Column, Contract, vector
+from cinelake.spec.roles import Vectors
 from cinelake.spec.task import Field, Film, ManifestPath, Params, Resources, TableReader, task
 from tasks.embeddings.backbones import Backbone, Pooling, Preprocess, Request, open_backbone
 from tasks.embeddings.keras_networks import find_network, find_weights
@@ -153,6 +154,17 @@ SOURCES = {
 }
 
 
+def subject(params: Mapping[str, Any]) -> str:
+    """What vectors are of, as a footer's parameters have it."""
+    source = str(params.get("source", "frames"))
+    return "pictures" if source == "frames" else source
+
+
+def network_of(params: Mapping[str, Any]) -> str:
+    """What made vectors, for messages; empty where a footer's parameters do not say it."""
+    return str(params.get("backbone") or params.get("file") or "")
+
+
 @task(
     writes=EMBEDDINGS,
     reads=lambda params: SOURCES[params.source],
@@ -161,6 +173,7 @@ SOURCES = {
     revision=2,
     resources=Resources(memory_gb=2.0),
     preflight=preflight,
+    roles=[Vectors(subject, network_of, speed=("batch_size", "device"))],
 )
 class Embed:
     """A vector per picture, face or window of sound, by a weight-free descriptor or a frozen network."""

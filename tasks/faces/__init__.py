@@ -26,11 +26,13 @@ from cinelake.lake.onnx import require_device
 from cinelake.media.batches import FrameBatch
 from cinelake.spec.arrays import Device
 from cinelake.spec.contract import Column, Contract, Measure, vector
+from cinelake.spec.roles import FromStills
 from cinelake.spec.task import Field, Film, ManifestPath, Params, Resources, Stream, TableReader, VideoStream, task
 from cinelake.storage.content import file_digest, files_digest
 from tasks.faces.detectors import DlibFaces, FaceDetector, InsightFaces, pack_folder
 from tasks.faces.onnx import OnnxFaces
 from tasks.faces.rows import Row, embedding_column, face_rows
+from tasks.faces.stills import READS, labelled_faces
 from tasks.shared.pictures import PATCH_SIDE, Jpeg, PictureSpool, chunks, pictures_in
 
 FACES = Contract(
@@ -126,6 +128,7 @@ def stream_or_frames(params: FacesParams) -> Stream | list[str]:
     version=1,
     resources=Resources(memory_gb=1.5),
     preflight=preflight,
+    roles=[FromStills("patches", READS, labelled_faces)],
 )
 class DetectFaces:
     """Faces with box, score, 48 × 48 grey patch and embedding, in the pictures of `frames` or at an own rate."""

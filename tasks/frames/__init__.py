@@ -19,11 +19,13 @@ import pyarrow as pa
 
 from cinelake.errors import InputChanged
 from cinelake.media.batches import FrameBatch
-from cinelake.media.luma import measure
 from cinelake.spec.contract import Column, Contract, Measure
+from cinelake.spec.roles import FromStills, Pictures
 from cinelake.spec.task import Field, Film, Params, VideoStream, task
 from tasks.frames.colours import Picture, bgr_of, colours_of, luma_of
+from tasks.frames.luma import measure
 from tasks.frames.middles import MiddleCandidates, exact_length, middle_frame
+from tasks.frames.stills import READS, labelled_pictures, of_still
 from tasks.frames.waiting import JpegStore, Sample, jpeg_of
 
 ROWS_TOGETHER = 64
@@ -69,7 +71,14 @@ def reads(params: FramesParams) -> VideoStream:
     return VideoStream(max_width=params.max_width, pixel_format="yuv420p")
 
 
-@task(writes=FRAMES, reads=reads, params=FramesParams, version=1, follows=("shots",))
+@task(
+    writes=FRAMES,
+    reads=reads,
+    params=FramesParams,
+    version=1,
+    follows=("shots",),
+    roles=[Pictures("frame", "time_s", "jpeg", of_still), FromStills("pictures", READS, labelled_pictures)],
+)
 class SampleFrames:
     """Sample pictures regularly and in the middle of every shot; measure and compress them."""
 

@@ -18,10 +18,12 @@ import pyarrow.compute as pc
 
 from cinelake.media.batches import FrameBatch
 from cinelake.spec.contract import ENUM, Column, Contract, Measure, Rule, vector
+from cinelake.spec.roles import FromStills, Shots
 from cinelake.spec.task import Field, Film, Params, VideoStream, task
 from tasks.shots.cuts import CONTEXT, NEAR_FRAMES, Boundary, Window, find_boundaries
 from tasks.shots.motion import MOTION_SIZE, Motion
 from tasks.shots.pictures import HEIGHT, WIDTH, reduce
+from tasks.shots.stills import READS, still_shots
 
 STRIDE = 24
 """Frames that are decided at once."""
@@ -108,6 +110,7 @@ class OpenShot:
     reads=VideoStream(width=WIDTH, height=HEIGHT, pixel_format="rgb24"),
     params=ShotsParams,
     version=1,
+    roles=[Shots("shot", "start_s", "end_s"), FromStills("pictures", READS, still_shots)],
 )
 class DetectShots:
     """Find the shots of a film and the motion in each."""

@@ -14,7 +14,7 @@ from _answerable_lake import fill
 from end_to_end._command import cinelake
 from typer.testing import CliRunner
 
-from cinelake.client.lake_client import OpenLake, lake_contracts, open_lake
+from cinelake.client.lake_client import LakeClient, lake_contracts, open_lake
 from cinelake.errors import DamagedFilm, UnknownName, UsageError
 from cinelake.lake.cells import Lake
 from cinelake.query.questions import find_question, known_questions
@@ -37,7 +37,7 @@ def lake(made: Path, drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> L
 
 
 @pytest.fixture(scope="module")
-def opened(lake: Lake) -> OpenLake:
+def opened(lake: Lake) -> LakeClient:
     return open_lake(lake.storage.uri)
 
 
@@ -51,12 +51,12 @@ def test_there_are_twenty() -> None:
 
 
 @pytest.mark.parametrize("name", known_questions())
-def test_a_question_is_answered_on_the_drawn_lake(opened: OpenLake, name: str) -> None:
+def test_a_question_is_answered_on_the_drawn_lake(opened: LakeClient, name: str) -> None:
     assert opened.sql(find_question(name).sql).rows()
 
 
 @pytest.mark.parametrize("name", known_questions())
-def test_a_question_has_the_same_answer_in_a_plain_duckdb(lake: Lake, opened: OpenLake, name: str) -> None:
+def test_a_question_has_the_same_answer_in_a_plain_duckdb(lake: Lake, opened: LakeClient, name: str) -> None:
     plain = duckdb.connect()
     plain.execute(views_sql(lake, lake_contracts(lake)))
     question = find_question(name)

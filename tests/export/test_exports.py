@@ -18,7 +18,7 @@ from cinelake.errors import UsageError
 from export.captions import thumbnails, vtt_text
 from export.csv import csv_text, safe_text
 from export.fcpxml import fcpxml_text
-from export.spans import Mark, disjoint, joined, marks_of
+from export.spans import NamedSpan, disjoint, joined, named_spans
 from export.timeline import Event, Source, build_in_place, drops_frames, edl_text, timecode_rate
 
 FILM = Source("/films/a film.mp4", fps=25.0, steady=True, frames=250_000, end_s=10_000.0)
@@ -98,29 +98,35 @@ SHOTS = pa.table({"shot": [0, 1, 2, 3], "start_s": [0.0, 2.0, 4.0, 6.0], "end_s"
 
 def test_rows_that_name_a_shot_get_its_times_and_neighbours_are_one():
     tags = pa.table({"shot": [0, 1, 3, 1], "tag": ["rain", "rain", "rain", "war"]})
-    assert marks_of("tag_shots", tags, SHOTS) == [Mark(0, 4, "rain"), Mark(2, 4, "war"), Mark(6, 8, "rain")]
+    assert named_spans("tag_shots", tags, SHOTS) == [
+        NamedSpan(0, 4, "rain"),
+        NamedSpan(2, 4, "war"),
+        NamedSpan(6, 8, "rain"),
+    ]
 
 
 def test_rows_without_a_name_are_numbered():
-    assert [mark.name for mark in marks_of("shots", SHOTS)] == ["shot 0", "shot 1", "shot 2", "shot 3"]
+    assert [mark.name for mark in named_spans("shots", SHOTS)] == ["shot 0", "shot 1", "shot 2", "shot 3"]
 
 
 def test_a_table_without_spans_is_told():
     with pytest.raises(UsageError, match="no spans of the film"):
-        marks_of("tags", pa.table({"tag": ["rain"]}))
+        named_spans("tags", pa.table({"tag": ["rain"]}))
 
 
 def test_marks_that_overlap_are_seen():
-    assert disjoint([Mark(0, 1, "a"), Mark(1, 2, "b")]) and not disjoint([Mark(0, 2, "a"), Mark(1, 3, "b")])
-    assert joined([Mark(1, 2, "a"), Mark(0, 1, "a")]) == [Mark(0, 2, "a")]
+    assert disjoint([NamedSpan(0, 1, "a"), NamedSpan(1, 2, "b")]) and not disjoint(
+        [NamedSpan(0, 2, "a"), NamedSpan(1, 3, "b")]
+    )
+    assert joined([NamedSpan(1, 2, "a"), NamedSpan(0, 1, "a")]) == [NamedSpan(0, 2, "a")]
 
 
 def test_chapters_are_read_back_with_their_titles():
     found = SSAFile.from_string(
-        vtt_text([Mark(0, 61.5, "Rain & <wind>"), Mark(61.5, 4000, "two\n\nlines")]), format_="vtt"
+        vtt_text([NamedSpan(0, 61.5, "Rain & <wind>"), NamedSpan(61.5, 4000, "two\n\nlines")]), format_="vtt"
     )
     assert [(e.start, e.end) for e in found] == [(0, 61_500), (61_500, 4_000_000)]
-    assert "Rain &amp; &lt;wind&gt;" in vtt_text([Mark(0, 61.5, "Rain & <wind>")])
+    assert "Rain &amp; &lt;wind&gt;" in vtt_text([NamedSpan(0, 61.5, "Rain & <wind>")])
 
 
 def test_thumbnails_point_at_their_part_of_a_strip():
@@ -131,7 +137,9 @@ def test_thumbnails_point_at_their_part_of_a_strip():
         shade.save(jpegs[-1], "JPEG")
     strips = list(thumbnails(iter([(float(i), j.getvalue()) for i, j in enumerate(jpegs)]), 120.0, "film"))
     assert [len(cues) for _, _, cues in strips] == [100, 20]
-    assert strips[0][2][13] == Mark(13.0, 14.0, "film_000.jpg#xywh=480,90,160,90") and strips[1][2][-1].end_s == 120.0
+    assert (
+        strips[0][2][13] == NamedSpan(13.0, 14.0, "film_000.jpg#xywh=480,90,160,90") and strips[1][2][-1].end_s == 120.0
+    )
     assert abs(Image.open(io.BytesIO(strips[0][1])).getpixel((480 + 80, 90 + 45))[0] - 26) <= 2
 
 

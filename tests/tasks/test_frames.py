@@ -18,13 +18,13 @@ from cinelake.errors import InputChanged
 from cinelake.manifest.document import load_manifest
 from cinelake.media.batches import FrameBatch
 from cinelake.media.ffmpeg import run_ffmpeg
-from cinelake.media.luma import measure
 from cinelake.plan.build import plan_manifest
 from cinelake.run.step import run_step
 from cinelake.spec.task import Film
 from tasks.frames import FRAMES, ROWS_TOGETHER, FramesParams, SampleFrames, waiting
 from tasks.frames import middles as middles_module
 from tasks.frames.colours import Colours, bgr_of, luma_of
+from tasks.frames.luma import measure
 from tasks.frames.middles import exact_length, middle_frame
 from tasks.frames.waiting import jpeg_of
 from tasks.shots import MAX_LAG_FRAMES, SHOTS

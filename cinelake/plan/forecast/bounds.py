@@ -92,11 +92,11 @@ class Forecast:
         """What twice as much of each part that may bound it would bring, the most helpful first."""
         busy = self.run.busy()
         tried: list[Part] = [part for part in PARTS if part != "window" and busy[part] >= WORTH_DOUBLING]
-        found = []
+        changes = []
         for part in [*tried, *self._window()]:
             words, settings = self.settings.twice(part, self.cluster.window)
-            found.append(Change(part, words, Forecast(settings, self.films).run.wall_s))
-        return sorted(found, key=lambda change: change.wall_s)
+            changes.append(Change(part, words, Forecast(settings, self.films).run.wall_s))
+        return sorted(changes, key=lambda change: change.wall_s)
 
     def _window(self) -> list[Part]:
         """The window can only bound what no part does."""
@@ -111,8 +111,8 @@ class Forecast:
     def node_hours(self) -> dict[str, float]:
         """By pool: its nodes, kept for the whole run."""
         hours = self.run.wall_s / 3600
-        found = {"nodes": self.settings.nodes * hours}
-        return found | ({"decoders": self.settings.decoders[0] * hours} if self.settings.decoders else {})
+        by_kind = {"nodes": self.settings.nodes * hours}
+        return by_kind | ({"decoders": self.settings.decoders[0] * hours} if self.settings.decoders else {})
 
     def cost(self) -> dict[str, float]:
         """By pool that has a price."""
@@ -121,7 +121,7 @@ class Forecast:
 
 
 def sample_size(cluster: Cluster) -> int:
-    """How many films tell the rate of many."""
+    """How many films the rate of many is estimated from."""
     return max(SAMPLED_FILMS, SAMPLED_WINDOWS * cluster.window)
 
 

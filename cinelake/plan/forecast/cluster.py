@@ -21,8 +21,8 @@ BYTES_PER_S_PER_GBIT = 125_000_000
 
 
 def _pool(given: Any) -> Any:
-    found = re.fullmatch(r"(\d+)x(\d+)", str(given))
-    return tuple(map(int, found.groups())) if found else given
+    match = re.fullmatch(r"(\d+)x(\d+)", str(given))
+    return tuple(map(int, match.groups())) if match else given
 
 
 class Settings(BaseModel):

@@ -54,10 +54,10 @@ def measured_films(
     Raises `NotMeasured` with the tables that no run has recorded, or where no film has them all.
     """
     recorded = {table: _Recorded(index, table, among) for table in tables}
-    whole = sorted(set.intersection(*(set(found.bytes) for found in recorded.values()))) if recorded else []
+    whole = sorted(set.intersection(*(set(costs.bytes) for costs in recorded.values()))) if recorded else []
     films = [film for movie_id in _some(whole, seed) if (film := _film(movie_id, recorded))]
     if not films:
-        raise NotMeasured([table for table, found in recorded.items() if not found.anything(seed)])
+        raise NotMeasured([table for table, costs in recorded.items() if not costs.anything(seed)])
     return films
 
 
@@ -72,8 +72,8 @@ class _Recorded:
 
     def __init__(self, index: Index, table: str, among: Collection[str] | None):
         self._index, self._table = index, table
-        found = {name.removesuffix(".parquet"): s.size for name, s in index.lake.storage.files(table).items()}
-        self.bytes = {movie_id: size for movie_id, size in found.items() if among is None or movie_id in among}
+        sizes = {name.removesuffix(".parquet"): s.size for name, s in index.lake.storage.files(table).items()}
+        self.bytes = {movie_id: size for movie_id, size in sizes.items() if among is None or movie_id in among}
 
     def run(self, movie_id: str) -> dict[str, Any]:
         """The facts of the run that made a film's cell; nothing where it recorded no seconds."""
@@ -90,7 +90,7 @@ class _Recorded:
 
 
 def _film(movie_id: str, recorded: Mapping[str, _Recorded]) -> FilmCost | None:
-    runs = {table: found.run(movie_id) for table, found in recorded.items()}
+    runs = {table: costs.run(movie_id) for table, costs in recorded.items()}
     if not all(runs.values()):
         return None
     decode_cpu_s = max(run.get("decode", {}).get("cpu_s", 0.0) for run in runs.values())

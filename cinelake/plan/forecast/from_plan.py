@@ -16,6 +16,8 @@ from cinelake.plan.forecast.costs import FilmCost, measured_films
 from cinelake.plan.forecast.simulation import Film, Leg
 from cinelake.run.stages import legs
 from cinelake.run.step import Step
+from cinelake.spec.roles import FilmLength
+from cinelake.spec.task import tasks_with
 
 
 @dataclass(frozen=True)
@@ -45,19 +47,19 @@ def forecast_of(planning: Planning, settings: Settings, films: int | None = None
     kinds = [[_film(film, parts, known, lengths_s) for film in measured] for parts in steps]
     of = np.repeat(np.arange(len(kinds), dtype=np.int32), list(wanted.values()))
     np.random.default_rng(settings.seed).shuffle(of)
-    found = Forecast(known, Films(kinds, of, settings.seed))
-    return Forecasted(found, tables, tuple(measured), tuple(_assumed(settings, known, steps, measured)))
+    forecast = Forecast(known, Films(kinds, of, settings.seed))
+    return Forecasted(forecast, tables, tuple(measured), tuple(_assumed(settings, known, steps, measured)))
 
 
 def _stale(planning: Planning) -> dict[tuple[str, ...], int]:
     """Which tables are stale together → of how many films."""
-    found: dict[tuple[str, ...], int] = {}
+    films: dict[tuple[str, ...], int] = {}
     for cells in planning.plan.by_film().values():
         kind = tuple(cell.table for cell in cells)
-        found[kind] = found.get(kind, 0) + 1
-    if not found:
+        films[kind] = films.get(kind, 0) + 1
+    if not films:
         raise UsageError("nothing is stale, so there is no run to simulate. Name a number of films: `--films 1000000`")
-    return found
+    return films
 
 
 def _all(planning: Planning) -> tuple[str, ...]:
@@ -106,18 +108,20 @@ def _check_fits(steps: Sequence[Sequence[Step]], settings: Settings) -> None:
 
 
 def _lengths_s(planning: Planning, measured: Sequence[FilmCost]) -> dict[str, float]:
-    """movie_id → seconds of film, from the table that the task `films` makes. Raises `NotMeasured`."""
-    table = next((name for name, entry in planning.manifest.tasks.items() if entry.task == "films"), "films")
-    found = {film.movie_id: _length_s(planning.lake, table, film.movie_id) for film in measured}
-    if not all(found.values()):
+    """movie_id → seconds of film, from the table that has them. Raises `NotMeasured`."""
+    columns = {task: role.column for task, role in tasks_with(FilmLength).items()}
+    task = next(iter(columns))
+    table = next((name for name, entry in planning.manifest.tasks.items() if entry.task == task), task)
+    lengths = {film.movie_id: _length_s(planning.lake, table, columns[task], film.movie_id) for film in measured}
+    if not all(lengths.values()):
         raise NotMeasured([f"{table} (film_minutes wants the films' lengths)"])
-    return found
+    return lengths
 
 
-def _length_s(lake: Lake, table: str, movie_id: str) -> float:
+def _length_s(lake: Lake, table: str, column: str, movie_id: str) -> float:
     if lake.footer(table, movie_id) is None:
         return 0.0
-    rows = lake.reader(table, movie_id).read(["duration_s"]).column("duration_s").to_pylist()
+    rows = lake.reader(table, movie_id).read([column]).column(column).to_pylist()
     return float(rows[0] or 0.0) if rows else 0.0
 
 

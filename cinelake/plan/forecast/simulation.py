@@ -2,7 +2,7 @@
 
 A film waits for a place in the window, then for the driver, which hands out one film at a time. Its legs follow one
 another (`cinelake.run.stages`): each waits for its processors and GPUs, moves its bytes over one of the links to the
-store, works, and gives them back. Whoever came first is served first.
+store, works, and releases them; first come, first served.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Worked questions: a file of SQL each, `NAME.sql`, that `cinelake query --question NAME` asks.
 
-The first line says what is asked, a line `-- set:` which variables may be set. In the plain DuckDB shell: `.read
-views.sql`, `SET VARIABLE film = '…'` where a question has one, then `.read cinelake/questions/NAME.sql`.
+The first line is the question in words, a line `-- set:` lists the variables that may be set. In the plain DuckDB
+shell: `.read views.sql`, `SET VARIABLE film = '…'` where a question has one, then `.read cinelake/questions/NAME.sql`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Question:
-    """One question. asks: in words. sql: what is asked. variables: name → what it is."""
+    """One question. asks: in words. sql: its query. variables: name → meaning."""
 
     name: str
     asks: str
@@ -56,6 +56,6 @@ def _read(path: Path) -> Question:
     lines = path.read_text(encoding="utf-8").splitlines()
     notes = [line.removeprefix("--").strip() for line in lines if line.startswith("--")]
     sql = "\n".join(line for line in lines if not line.startswith("--"))
-    said = next((note.removeprefix("set:") for note in notes if note.startswith("set:")), "")
-    variables = dict(re.findall(r"(\w+), ([^;]+)", said))
+    declared = next((note.removeprefix("set:") for note in notes if note.startswith("set:")), "")
+    variables = dict(re.findall(r"(\w+), ([^;]+)", declared))
     return Question(path.stem, notes[0], sql, variables)

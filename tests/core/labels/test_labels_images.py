@@ -158,7 +158,7 @@ def test_images_are_frames_and_shots_that_keep_their_contracts(pictures):
 
 
 def test_images_are_measured_as_the_frames_of_films_are(pictures):
-    from cinelake.media.luma import measure
+    from tasks.frames.luma import measure
 
     row = image_tables(pictures)["frames"].to_pylist()[0]
     luma = cv2.imdecode(np.frombuffer(row["jpeg"], np.uint8), cv2.IMREAD_GRAYSCALE)

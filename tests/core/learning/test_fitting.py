@@ -10,7 +10,7 @@ import pytest
 
 from cinelake.errors import TrainingFailed
 from cinelake.lake.onnx import import_tensorflow
-from cinelake.lake.spill import stacked
+from cinelake.lake.spill import concatenate
 from cinelake.learning.fitting import Progress, fit, over_batches, over_rows
 from cinelake.spec.training import StopTraining, Training
 
@@ -74,7 +74,7 @@ def test_a_fitting_that_was_cut_off_ends_as_one_that_was_not(tmp_path):
 
 def test_rows_on_disk_teach_what_rows_in_memory_teach(tmp_path):
     in_memory, _ = fitted(tmp_path / "memory", 3)
-    on_disk, _ = fitted(tmp_path / "disk", 3, rows=stacked([ROWS], bound=0))
+    on_disk, _ = fitted(tmp_path / "disk", 3, rows=concatenate([ROWS], bound=0))
     pairs = zip(in_memory.get_weights(), on_disk.get_weights(), strict=True)
     assert all(np.allclose(a, b, atol=1e-6) for a, b in pairs)
 

@@ -8,7 +8,7 @@ from core.learning._taught import Project
 
 from cinelake.errors import CannotTrain
 from cinelake.lake.cells import Lake
-from cinelake.lake.champions import open_applied, read_mirror
+from cinelake.lake.champions import open_applied, read_champion_record
 from cinelake.spec.model import Artefact
 
 
@@ -21,7 +21,7 @@ def continuing(labelled: Project, own_models) -> Project:
 
 def version(project: Project, number: int) -> Artefact:
     lake = Lake(project.load().lake.place)
-    applied = read_mirror(lake, "loud").find(str(number))
+    applied = read_champion_record(lake, "loud").find(str(number))
     assert applied is not None
     return open_applied(lake, applied)
 

@@ -12,7 +12,7 @@ from core.learning._taught import Project
 
 from cinelake.lake.artefact import write_artefact
 from cinelake.lake.cells import Lake
-from cinelake.lake.champions import mirror_version
+from cinelake.lake.champions import record_version
 from cinelake.spec.arrays import Arrays
 from cinelake.spec.model import Example, Trained, find_model
 from cinelake.spec.task import Params
@@ -54,7 +54,7 @@ def make_champion(project: Project, name: str, config: Params, trained: Trained)
     planning = project.plan()
     inputs = {table: planning.whole.by_table[table].identity for table in find_model(name).reads(config)}
     artefact = write_artefact(project.folder / name, name, config, trained, inputs)
-    mirror_version(planning.lake, name, 1, artefact, champion=True)
+    record_version(planning.lake, name, 1, artefact, champion=True)
 
 
 def seen(project: Project, film: str) -> Arrays:

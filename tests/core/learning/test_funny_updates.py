@@ -6,7 +6,7 @@ import pytest
 from core.learning._funny_project import TONE, WHISTLE, FunnyProject
 
 from cinelake.lake.cells import Lake
-from cinelake.lake.champions import read_mirror
+from cinelake.lake.champions import read_champion_record
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -23,7 +23,7 @@ def laughed(tmp_path_factory: pytest.TempPathFactory) -> FunnyProject:
 
 
 def champion(project: FunnyProject) -> int:
-    found = read_mirror(Lake(project.load().lake.place), "funny").find("champion")
+    found = read_champion_record(Lake(project.load().lake.place), "funny").find("champion")
     return int(found.version) if found else 0
 
 

@@ -10,12 +10,12 @@ from core.learning._taught import Project
 
 from cinelake.errors import CannotTrain
 from cinelake.lake.cells import Lake
-from cinelake.lake.champions import read_mirror
+from cinelake.lake.champions import read_champion_record
 from cinelake.learning.versions import list_versions, promote, restore, rollback
 
 
 def champion(project: Project) -> int | None:
-    return read_mirror(Lake(project.load().lake.place), "loud").champion
+    return read_champion_record(Lake(project.load().lake.place), "loud").champion
 
 
 def test_without_a_champion_the_tables_of_a_model_are_blocked(project):

@@ -9,7 +9,7 @@ import pytest
 from cinelake.errors import UsageError
 from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import plan_manifest
-from cinelake.plan.scope import chosen, parse_since
+from cinelake.plan.scope import parse_since, restrict
 
 
 @pytest.fixture
@@ -27,13 +27,13 @@ def films(planning):
 
 def test_a_list_names_films_by_id_or_by_file(planning, tmp_path):
     (tmp_path / "list.txt").write_text("one\n\n# a comment\narchive/Two.mp4  # by its file\n")
-    assert films(chosen(planning, films_from=tmp_path / "list.txt")) == ["one", "two"]
+    assert films(restrict(planning, films_from=tmp_path / "list.txt")) == ["one", "two"]
 
 
 def test_every_film_of_a_list_that_is_unknown_is_told_with_its_line(planning, tmp_path):
     (tmp_path / "list.txt").write_text("one\nthre\nfour\n")
     with pytest.raises(UsageError, match=r"(?s)2 films.*list.txt:2: unknown film 'thre'.*'three'.*list.txt:3"):
-        chosen(planning, films_from=tmp_path / "list.txt")
+        restrict(planning, films_from=tmp_path / "list.txt")
 
 
 @pytest.mark.parametrize("text", [None, "# nobody\n"])
@@ -41,23 +41,23 @@ def test_a_list_that_is_missing_or_names_none_is_refused(planning, tmp_path, tex
     if text:
         (tmp_path / "list.txt").write_text(text)
     with pytest.raises(UsageError, match=r"list\.txt"):
-        chosen(planning, films_from=tmp_path / "list.txt")
+        restrict(planning, films_from=tmp_path / "list.txt")
 
 
 def test_a_film_that_was_copied_with_its_old_time_has_arrived_today(planning, tmp_path):
     before = datetime.datetime.now(datetime.UTC)
     time.sleep(0.05)
     os.utime(tmp_path / "films" / "one.mp4", (0, 0))  # as `cp -p` and `rsync -a` do
-    assert films(chosen(planning, since=before)) == ["one"]
+    assert films(restrict(planning, since=before)) == ["one"]
 
 
 def test_nothing_that_arrived_means_nothing_to_do_and_not_everything(planning):
     tomorrow = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=1)
-    assert films(chosen(planning, since=tomorrow)) == []
+    assert films(restrict(planning, since=tomorrow)) == []
 
 
 def test_tables_and_arrival_are_asked_for_together(planning):
-    part = chosen(planning, ["films"], since=parse_since("2020-01-01"))
+    part = restrict(planning, ["films"], since=parse_since("2020-01-01"))
     assert {cell.table for cell in part.plan.stale} == {"films"} and len(films(part)) == 3
 
 

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import io
 import itertools
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from _moods import MOODS, FindMoods
 from _search_lake import FILMS, PER_SHOT, SHOTS_OF_FILM, commit, pattern, searched_lake
 from PIL import Image
 
 import cinelake
-from cinelake.client.lake_client import OpenLake, lake_contracts
+from cinelake.client.lake_client import LakeClient, lake_contracts
 from cinelake.errors import UsageError
 from cinelake.lake.cells import Lake
 from cinelake.search.conditions import Conditions
 from cinelake.search.moments import Moment, best, hits_of, timecode
-from cinelake.search.searcher import Answer, Search, Searcher
+from cinelake.search.searcher import Answer, Query, Searcher
 from cinelake.search.thumbnails import write_thumbnails
 from cinelake.search.vectors import film_vectors, read_samples, unit
 from tasks.embeddings import EMBEDDINGS
@@ -31,12 +33,12 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 
 
 @pytest.fixture(scope="module")
-def opened(lake: Lake) -> OpenLake:
+def opened(lake: Lake) -> LakeClient:
     return cinelake.open(lake.storage.uri)
 
 
-def search(lake: Lake, wish: Search) -> Answer:
-    return Searcher(lake, lake_contracts(lake)).search(wish)
+def search(lake: Lake, query: Query) -> Answer:
+    return Searcher(lake, lake_contracts(lake)).search(query)
 
 
 def still(folder: Path, film: int, shot: int, name: str = "still.png", size: tuple[int, int] = (160, 90)) -> Path:
@@ -50,28 +52,28 @@ def still(folder: Path, film: int, shot: int, name: str = "still.png", size: tup
 
 
 @pytest.mark.parametrize("name", ["still.png", "still.jpg", "still.webp", "still.bmp", "still.tiff"])
-def test_a_still_finds_its_moment(opened: OpenLake, tmp_path: Path, name: str) -> None:
+def test_a_still_finds_its_moment(opened: LakeClient, tmp_path: Path, name: str) -> None:
     (first, *_) = opened.search(still(tmp_path, 1, 2, name))
     assert (first.movie_id, first.shot, first.start_s, first.end_s) == ("brazil", 2, 10, 15)
     assert first.score > 0.9 and first.time_s == 11
 
 
-def test_a_still_of_another_size_finds_its_moment(opened: OpenLake, tmp_path: Path) -> None:
+def test_a_still_of_another_size_finds_its_moment(opened: LakeClient, tmp_path: Path) -> None:
     (first, *_) = opened.search(still(tmp_path, 2, 0, size=(1920, 1080)))
     assert (first.movie_id, first.shot) == ("clue", 0)
 
 
-def test_a_moment_finds_others_but_not_itself(opened: OpenLake) -> None:
+def test_a_moment_finds_others_but_not_itself(opened: LakeClient) -> None:
     found = opened.search(like="alien@00:00:06", limit=100)
     assert len(found) == 11 and ("alien", 1) not in {(moment.movie_id, moment.shot) for moment in found}
 
 
-def test_pictures_of_one_shot_are_one_moment(opened: OpenLake, tmp_path: Path) -> None:
+def test_pictures_of_one_shot_are_one_moment(opened: LakeClient, tmp_path: Path) -> None:
     found = opened.search(still(tmp_path, 0, 0), limit=100)
     assert len({(moment.movie_id, moment.shot) for moment in found}) == len(found) == 12
 
 
-def test_the_score_is_the_cosine_of_the_best_picture(lake: Lake, opened: OpenLake) -> None:
+def test_the_score_is_the_cosine_of_the_best_picture(lake: Lake, opened: LakeClient) -> None:
     vectors = {film: unit(np.concatenate(list(film_vectors(lake, "embeddings", film)))) for film in FILMS}
     (first, *_) = opened.search(like="alien@0")
     cosines = {film: found @ vectors["alien"][0] for film, found in vectors.items()}
@@ -79,8 +81,8 @@ def test_the_score_is_the_cosine_of_the_best_picture(lake: Lake, opened: OpenLak
     assert first.score == pytest.approx(max(float(found.max()) for found in cosines.values()), abs=1e-6)
 
 
-def test_vectors_in_memory_and_files_give_the_same_answer(lake: Lake, opened: OpenLake) -> None:
-    over_files = search(lake, Search(like="clue@7", limit=5)).moments
+def test_vectors_in_memory_and_files_give_the_same_answer(lake: Lake, opened: LakeClient) -> None:
+    over_files = search(lake, Query(like="clue@7", limit=5)).moments
     assert [(m.movie_id, m.shot) for m in opened.search(like="clue@7", limit=5)] == [
         (m.movie_id, m.shot) for m in over_files
     ]
@@ -98,81 +100,91 @@ def test_a_film_that_comes_later_is_found(tmp_path: Path) -> None:
     assert opened.search(like="alien@0")[0].movie_id == "dune"
 
 
-def test_only_the_films_asked_for_are_searched(opened: OpenLake) -> None:
+def test_only_the_films_asked_for_are_searched(opened: LakeClient) -> None:
     assert {moment.movie_id for moment in opened.search(like="alien@0", films=["clue"])} == {"clue"}
 
 
 # --- by conditions
 
 
-def test_conditions_alone_give_the_spans_in_which_all_hold(opened: OpenLake) -> None:
+def test_conditions_alone_give_the_spans_in_which_all_hold(opened: LakeClient) -> None:
     found = opened.search(tags=["chase"], affect=["arousal>0.31"])
     assert [(m.movie_id, m.start_s, m.end_s, m.what) for m in found] == [
         (film, 7, 10, "chase, arousal>0.31") for film in FILMS
     ]
 
 
-def test_of_the_values_of_one_condition_any_will_do(opened: OpenLake) -> None:
+def test_of_the_values_of_one_condition_any_will_do(opened: LakeClient) -> None:
     spans = {(m.movie_id, m.start_s) for m in opened.search(tags=[("chase", "dinner")])}
     assert spans == {("alien", 5), ("brazil", 5), ("clue", 5), ("brazil", 15), ("clue", 15)}
 
 
-def test_the_most_relevant_span_comes_first(opened: OpenLake) -> None:
+def test_the_most_relevant_span_comes_first(opened: LakeClient) -> None:
     assert [round(m.score, 2) for m in opened.search(tags=["dinner"])] == [0.8, 0.6]
 
 
-def test_neighbouring_values_of_affect_are_one_span_with_their_mean_relevance(opened: OpenLake) -> None:
+def test_neighbouring_values_of_affect_are_one_span_with_their_mean_relevance(opened: LakeClient) -> None:
     (span,) = opened.search(affect=["arousal>0.81"], films=["alien"])
     beyond = [(0.05 * second - 0.81) / 0.19 for second in (17, 18, 19)]
     assert (span.start_s, span.end_s) == (17, 20) and span.score == pytest.approx(sum(beyond) / 3, abs=1e-4)
 
 
-def test_likeness_is_searched_where_conditions_hold(opened: OpenLake) -> None:
+def test_likeness_is_searched_where_conditions_hold(opened: LakeClient) -> None:
     found = opened.search(like="alien@0", characters=["Anna"], limit=100)
     assert {moment.shot for moment in found} == {2, 3} and {moment.what for moment in found} == {"Anna"}
 
 
-def test_nothing_may_be_found(opened: OpenLake) -> None:
+def test_nothing_may_be_found(opened: LakeClient) -> None:
     assert opened.search(tags=["chase"], characters=["Anna"]) == []
 
 
 @pytest.mark.parametrize("text", ["arousal", "arousal>x", "__import__('os')>0", "joy>0.5", "arousal>0.5 or 1=1"])
-def test_affect_is_a_name_and_a_comparison_and_nothing_else(opened: OpenLake, text: str) -> None:
+def test_affect_is_a_name_and_a_comparison_and_nothing_else(opened: LakeClient, text: str) -> None:
     with pytest.raises(UsageError, match="affect is asked for as in"):
         opened.search(affect=[text])
+
+
+def test_a_task_that_declares_a_condition_can_be_searched(tmp_path: Path, own_tasks: Callable[..., None]) -> None:
+    own_tasks(FindMoods)
+    lake = searched_lake(tmp_path)
+    moods = MOODS.batch("alien", start_s=[6.0], end_s=[9.0], mood=["dark"])
+    commit(lake, MOODS, "alien", [moods])
+    (found,) = cinelake.open(lake.storage.uri).search(tags=["chase"], moods=["dark"])
+    assert (found.movie_id, found.start_s, found.end_s, found.what) == ("alien", 6, 9, "chase, dark")
 
 
 # --- what cannot be searched
 
 
 @pytest.mark.parametrize(
-    ("wish", "says"),
+    ("query", "says"),
     [
-        (Search(), "what is searched for"),
-        (Search(image=Path("a.png"), like="alien@0"), "not both"),
-        (Search(like="alien"), "FILM@HH:MM:SS"),
-        (Search(like="alien@soon"), "FILM@HH:MM:SS"),
-        (Search(like="alein@0"), "did you mean 'alien'"),
-        (Search(like="alien@00:00:21"), "alien ends at 00:00:20.000. Received: 00:00:21.000"),
-        (Search(like="alien@0", films=["brasil"]), "did you mean 'brazil'"),
-        (Search(like="alien@0", table="embedings"), "did you mean 'embeddings'"),
-        (Search(like="alien@0", limit=0), "at least one moment"),
-        (Search(like="alien@0", how="fast"), "unknown way to search"),
-        (Search(conditions=Conditions(tags=[["chas"]])), "did you mean 'chase'"),
-        (Search(conditions=Conditions(characters=[["Ana"]])), "did you mean 'Anna'"),
-        (Search(image=Path("nowhere.png")), "nowhere.png cannot be read: No such file"),
+        (Query(), "what is searched for"),
+        (Query(image=Path("a.png"), like="alien@0"), "not both"),
+        (Query(like="alien"), "FILM@HH:MM:SS"),
+        (Query(like="alien@soon"), "FILM@HH:MM:SS"),
+        (Query(like="alein@0"), "did you mean 'alien'"),
+        (Query(like="alien@00:00:21"), "alien ends at 00:00:20.000. Received: 00:00:21.000"),
+        (Query(like="alien@0", films=["brasil"]), "did you mean 'brazil'"),
+        (Query(like="alien@0", table="embedings"), "did you mean 'embeddings'"),
+        (Query(like="alien@0", limit=0), "at least one moment"),
+        (Query(like="alien@0", how="fast"), "unknown way to search"),
+        (Query(conditions=Conditions({"tags": [["chas"]]})), "did you mean 'chase'"),
+        (Query(conditions=Conditions({"characters": [["Ana"]]})), "did you mean 'Anna'"),
+        (Query(conditions=Conditions({"tag": [["chase"]]})), "unknown condition 'tag': did you mean 'tags'"),
+        (Query(image=Path("nowhere.png")), "nowhere.png cannot be read: No such file"),
     ],
 )
-def test_what_cannot_be_searched_is_said(lake: Lake, wish: Search, says: str) -> None:
+def test_what_cannot_be_searched_is_said(lake: Lake, query: Query, says: str) -> None:
     with pytest.raises(UsageError, match=says):
-        search(lake, wish)
+        search(lake, query)
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n and then nothing"])
 def test_a_picture_that_cannot_be_read_is_said(lake: Lake, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "bad.png").write_bytes(content)
     with pytest.raises(UsageError, match=r"bad\.png cannot be read: it is no JPEG"):
-        search(lake, Search(image=tmp_path / "bad.png"))
+        search(lake, Query(image=tmp_path / "bad.png"))
 
 
 def test_a_picture_that_ends_early_is_said(lake: Lake, tmp_path: Path) -> None:
@@ -180,17 +192,17 @@ def test_a_picture_that_ends_early_is_said(lake: Lake, tmp_path: Path) -> None:
     Image.fromarray(pattern(0, 0)).save(buffer, "JPEG")
     (tmp_path / "half.jpg").write_bytes(buffer.getvalue()[: buffer.tell() // 2])
     with pytest.raises(UsageError, match="damaged"):
-        search(lake, Search(image=tmp_path / "half.jpg"))
+        search(lake, Query(image=tmp_path / "half.jpg"))
 
 
 def test_without_vectors_the_task_to_add_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="name `embeddings` in the manifest"):
-        search(Lake(str(tmp_path)), Search(like="alien@0"))
+        search(Lake(str(tmp_path)), Query(like="alien@0"))
 
 
 def test_without_the_table_of_a_condition_the_task_to_add_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="name the task 'affect'"):
-        search(searched_lake(tmp_path, conditions=False), Search(conditions=Conditions(affect=["arousal>0"])))
+        search(searched_lake(tmp_path, conditions=False), Query(conditions=Conditions({"affect": [["arousal>0"]]})))
 
 
 # --- vectors that cannot be compared
@@ -211,34 +223,34 @@ def remade(folder: Path, **changed: object) -> Lake:
 @pytest.mark.parametrize("changed", [{"backbone": "inception_v3"}, {"version": 7}])
 def test_vectors_of_several_backbones_or_versions_are_not_mixed(tmp_path: Path, changed: dict[str, object]) -> None:
     with pytest.raises(UsageError, match="cannot be compared, they were made in 2 ways"):
-        search(remade(tmp_path, **changed), Search(like="alien@0"))
+        search(remade(tmp_path, **changed), Query(like="alien@0"))
 
 
 def test_films_whose_vectors_were_made_alike_can_still_be_searched(tmp_path: Path) -> None:
     lake = remade(tmp_path, backbone="inception_v3")
-    assert search(lake, Search(like="alien@0", films=("alien", "brazil"))).moments
+    assert search(lake, Query(like="alien@0", films=("alien", "brazil"))).moments
 
 
 def test_another_batch_size_makes_the_same_vectors(tmp_path: Path) -> None:
-    assert search(remade(tmp_path, batch_size=1), Search(like="alien@0")).moments
+    assert search(remade(tmp_path, batch_size=1), Query(like="alien@0")).moments
 
 
 def test_a_picture_is_not_compared_with_vectors_of_another_version(tmp_path: Path) -> None:
     lake = remade(tmp_path, version=7)
     with pytest.raises(UsageError, match="made by version 7 of its task"):
-        search(lake, Search(image=still(tmp_path, 0, 0), films=("clue",)))
+        search(lake, Query(image=still(tmp_path, 0, 0), films=("clue",)))
 
 
 def test_a_network_in_a_file_needs_the_manifest(tmp_path: Path) -> None:
     lake = remade(tmp_path, backbone={}, weights="0123", file="places.onnx")
     with pytest.raises(UsageError, match="say where with the manifest"):
-        search(lake, Search(image=still(tmp_path, 0, 0), films=("clue",)))
+        search(lake, Query(image=still(tmp_path, 0, 0), films=("clue",)))
 
 
 def test_a_picture_is_not_compared_with_vectors_of_faces(tmp_path: Path) -> None:
     lake = remade(tmp_path, source="faces")
     with pytest.raises(UsageError, match="holds vectors of faces"):
-        search(lake, Search(image=still(tmp_path, 0, 0), films=("clue",)))
+        search(lake, Query(image=still(tmp_path, 0, 0), films=("clue",)))
 
 
 # --- thumbnails and parts
@@ -251,18 +263,18 @@ def shown(moment: Moment) -> tuple[int, int, int]:
     return min(places, key=lambda place: float(np.abs(picture - pattern(*place)).mean()))
 
 
-def test_thumbnails_are_the_moments_pictures(lake: Lake, opened: OpenLake, tmp_path: Path) -> None:
+def test_thumbnails_are_the_moments_pictures(lake: Lake, opened: LakeClient, tmp_path: Path) -> None:
     (moment,) = write_thumbnails(lake, opened.search(still(tmp_path, 1, 2), limit=1), tmp_path / "found")
     assert moment.thumbnail == str(tmp_path / "found" / "01-brazil-00h00m11s.jpg")
     assert shown(moment) == (1, 2, 1)
 
 
-def test_a_span_has_the_picture_nearest_to_its_beginning(lake: Lake, opened: OpenLake, tmp_path: Path) -> None:
+def test_a_span_has_the_picture_nearest_to_its_beginning(lake: Lake, opened: LakeClient, tmp_path: Path) -> None:
     (moment,) = write_thumbnails(lake, opened.search(tags=["chase"], films=["alien"]), tmp_path)
     assert shown(moment) == (0, 1, 0)
 
 
-def test_a_folder_that_cannot_be_written_to_is_said(lake: Lake, opened: OpenLake, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_to_is_said(lake: Lake, opened: LakeClient, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="thumbnails cannot be written"):
         write_thumbnails(lake, opened.search(like="alien@0"), tmp_path / "file" / "found")

@@ -12,7 +12,7 @@ from cinelake.client.lake_client import lake_contracts
 from cinelake.errors import StorageError, UsageError
 from cinelake.lake.cells import Lake
 from cinelake.search.index import about_index, index_folder
-from cinelake.search.searcher import Answer, Search, Searcher, index_lake
+from cinelake.search.searcher import Answer, Query, Searcher, index_lake
 from tasks.embeddings import EMBEDDINGS
 
 ROWS, SIZE = 400, 16
@@ -44,7 +44,7 @@ def lake(tmp_path: Path) -> Lake:
 
 
 def search(lake: Lake, how: str, time_s: int = 15, limit: int = 5) -> Answer:
-    return Searcher(lake, lake_contracts(lake)).search(Search(like=f"film_1@{time_s}", limit=limit, how=how))
+    return Searcher(lake, lake_contracts(lake)).search(Query(like=f"film_1@{time_s}", limit=limit, how=how))
 
 
 def found(answer: Answer) -> list[tuple[str, int | None]]:
@@ -118,8 +118,8 @@ def test_a_small_table_needs_no_index(tmp_path: Path) -> None:
 
 def test_conditions_are_answered_without_the_index(lake: Lake) -> None:
     index_lake(lake, lake_contracts(lake), "embeddings")
-    wish = Search(like="film_1@15", films=("film_0",))
-    assert Searcher(lake, lake_contracts(lake)).search(wish).how == "exact"
+    query = Query(like="film_1@15", films=("film_0",))
+    assert Searcher(lake, lake_contracts(lake)).search(query).how == "exact"
 
 
 def test_a_lake_in_a_bucket_has_its_index_in_the_cache(

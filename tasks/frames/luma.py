@@ -1,4 +1,4 @@
-"""What the table `frames` says of a picture, from its luma alone: of films' frames and of people's images alike."""
+"""What the table says of a picture, from its luma alone: of films' pictures and of labelled stills alike."""
 
 from __future__ import annotations
 
