@@ -20,7 +20,7 @@ def deploy_manifest(manifest: Path, *, dry_run: bool, prune: bool, as_json: bool
     """Deploy, or with `dry_run` say what that would change; gives the exit code."""
     loaded = load_manifest(manifest)
     with kept_server(state_folder(loaded.folder)) as url:
-        from flows.deploying import deploy
+        from flows.deploy import deploy
 
         differences = deploy(loaded, dry_run=dry_run, prune=prune)
     if as_json:

@@ -18,7 +18,7 @@ LINE_EVERY_S = 5.0
 
 def publish_manifest(manifest: Path, *, keep: int | None, dry_run: bool, as_json: bool) -> int:
     """Publish, or say what would be done; gives the exit code."""
-    from flows.publishing import prepare_publication, publish_planned
+    from flows.lake_versions import prepare_publication, publish_planned
 
     planning = _planned(manifest, keep)
     if dry_run:
@@ -108,7 +108,7 @@ def _facts(version: PublishedVersion, *, present: int | None) -> dict[str, Any]:
 
 def go_back(manifest: Path, number: int | None, *, as_json: bool) -> int:
     """Make an earlier version the present one; gives the exit code."""
-    from flows.publishing import roll_back
+    from flows.lake_versions import roll_back
 
     version = roll_back(_lake(manifest), number)
     if as_json:

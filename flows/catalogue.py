@@ -25,6 +25,7 @@ from prefect.states import Completed, Failed, State
 from prefect.utilities.annotations import quote
 
 from cinelake.engines import Engine
+from cinelake.engines.dispatch import RETRY_DELAY_S, worth_retrying
 from cinelake.errors import FilmError, TaskFailed
 from cinelake.lake.cells import Lake
 from cinelake.lake.control import LOOK_EVERY_S, Gate
@@ -37,7 +38,6 @@ from cinelake.tracking.runs import mlflow_page
 from flows.artifacts import Progress, show_end, show_plan
 from flows.events import failed_too_much, flow_started
 from flows.lake_lock import make_limit, turn
-from flows.placing import RETRY_DELAY_S, worth_retrying
 from flows.run import FlowLog, RunSummary, run_catalogue
 
 

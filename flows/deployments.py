@@ -1,6 +1,6 @@
 """What a manifest wants of a Prefect server, and how that differs from what is there. Pure: nothing is changed.
 
-    wanted(manifest) → items → compare(items, what the server has) → differences → flows.deploying applies them
+    wanted(manifest) → items → compare(items, what the server has) → differences → flows.deploy applies them
 
 An item is one thing on the server, with plain settings: a deployment (with the event that starts it, if any), a
 notification, a limit. Two items with the same settings are the same thing.

@@ -11,17 +11,16 @@ from typing import Any
 from prefect import flow, get_run_logger
 from prefect.states import Completed, State
 
+from cinelake.engines.dispatch import Dispatcher, dispatch
 from cinelake.learning.candidate import Prepared
 from cinelake.learning.jobs import TrainingJob
 from cinelake.learning.session import Event, OnEvent, Request, TrainingSummary
-from cinelake.learning.tuning import Place
 from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.tracking.runs import mlflow_page
 from flows.artifacts import show_end
+from flows.command import needs_of
 from flows.events import champion_changed, flow_started
-from flows.placing import placing
 from flows.server import state_folder
-from flows.training import needs_of
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class Handed:
 
     request: Request
     prepared: Prepared | None
-    place: Place
+    place: Dispatcher
     on_event: OnEvent
     on_summary: Callable[[TrainingSummary], None]
 
@@ -58,7 +57,7 @@ def train(model: str, manifest: str = "pipeline.yaml", seed: int | None = None, 
         handed.on_summary(summary)
         return summary.to_json()
     request = Request(loaded, model, seed, from_champion=from_champion)
-    with placing(loaded, needs_of(request), ignore) as place:
+    with dispatch(loaded, needs_of(request), ignore) as place:
         return trained(loaded, place(TrainingJob(request, folder)))
 
 

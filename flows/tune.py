@@ -11,12 +11,12 @@ from typing import Any
 from prefect import flow
 from prefect.states import Completed
 
+from cinelake.engines.dispatch import Dispatcher, dispatch
 from cinelake.learning.candidate import Prepared
 from cinelake.learning.session import OnEvent
-from cinelake.learning.tuning import Place, TuningRequest, TuningSummary, prepare_tuning, tune_model
+from cinelake.learning.tuning import TuningRequest, TuningSummary, prepare_tuning, tune_model
 from cinelake.manifest.document import load_manifest
 from flows.events import flow_started
-from flows.placing import placing
 from flows.server import state_folder
 from flows.train import ignore, trained
 from flows.tuning import needs_of
@@ -28,7 +28,7 @@ class Handed:
 
     request: TuningRequest
     prepared: Prepared
-    place: Place
+    place: Dispatcher
     on_event: OnEvent
     on_summary: Callable[[TuningSummary], None]
 
@@ -54,7 +54,7 @@ def tune(model: str, manifest: str = "pipeline.yaml", trials: int | None = None)
         handed.on_summary(found)
         return found.to_json()
     request = TuningRequest(loaded, model, trials)
-    with placing(loaded, needs_of(request), ignore) as place:
+    with dispatch(loaded, needs_of(request), ignore) as place:
         summary = tune_model(request, prepare_tuning(request, ignore), folder, ignore, place)
     if summary.training is not None:
         return trained(loaded, summary.training)

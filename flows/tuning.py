@@ -5,13 +5,13 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
+from cinelake.engines.dispatch import dispatch
 from cinelake.learning.session import OnEvent
 from cinelake.learning.tuning import SearchJob, TuningRequest, TuningSummary, prepare_tuning
 from cinelake.spec.task import Resources
 from cinelake.storage.interrupts import interrupts_held
-from flows.placing import placing
+from flows.command import check_tracking, tell_champion
 from flows.server import prefect_server, state_folder
-from flows.training import check_tracking, tell_champion
 
 
 def run_tuning(request: TuningRequest, on_event: OnEvent) -> TuningSummary:
@@ -24,7 +24,7 @@ def run_tuning(request: TuningRequest, on_event: OnEvent) -> TuningSummary:
     kept: list[TuningSummary] = []
     try:
         with ExitStack() as stack:
-            place = stack.enter_context(placing(request.manifest, needs_of(request), on_event))
+            place = stack.enter_context(dispatch(request.manifest, needs_of(request), on_event))
             prepared = prepare_tuning(request, on_event)
             server = stack.enter_context(prefect_server(state_folder(request.manifest.folder)))
             on_event({"kind": "server", "url": server.url, "own": server.own is not None})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
+from cinelake.engines.dispatch import dispatch
 from cinelake.errors import UsageError
 from cinelake.learning.candidate import Prepared
 from cinelake.learning.session import OnEvent, Request, TrainingSummary, prepare_request
@@ -11,7 +12,6 @@ from cinelake.manifest.document import Manifest
 from cinelake.spec.task import Resources
 from cinelake.storage.interrupts import interrupts_held
 from flows.events import champion_changed
-from flows.placing import placing
 from flows.server import prefect_server, state_folder
 
 
@@ -25,7 +25,7 @@ def run_training(request: Request, on_event: OnEvent) -> TrainingSummary:
     kept: list[TrainingSummary] = []
     try:
         with ExitStack() as stack:
-            place = stack.enter_context(placing(request.manifest, needs_of(request), on_event))
+            place = stack.enter_context(dispatch(request.manifest, needs_of(request), on_event))
             prepared = prepare_here(request, on_event)
             server = stack.enter_context(prefect_server(state_folder(request.manifest.folder)))
             on_event({"kind": "server", "url": server.url, "own": server.own is not None})
