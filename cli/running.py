@@ -16,7 +16,8 @@ from cinelake.plan.build import Planning
 from cli.options import Films
 from cli.progress import RunProgress
 from cli.screen import duration, err, first_line, out, print_json, table
-from flows.run import RunSummary, run_catalogue
+from flows.run_summary import RunSummary
+from flows.start_catalogue import run_catalogue
 
 SHOWN_FAILURES = 12
 

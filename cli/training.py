@@ -16,7 +16,7 @@ from cinelake.learning.session import Event, Request, TrainingSummary
 from cinelake.manifest.document import Manifest, load_manifest
 from cli.class_scores import MEASURES, print_classes, print_opinions, split_by_class
 from cli.screen import duration, err, out, print_json, table, warn
-from flows.command import run_training
+from flows.start_learning import run_training
 
 LINE_EVERY_S = 5.0
 SHOWN = 8

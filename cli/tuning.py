@@ -10,7 +10,7 @@ from cinelake.learning.tuning import TuningRequest, TuningSummary, cell
 from cinelake.manifest.document import load_manifest
 from cli.screen import duration, out, print_json, table
 from cli.training import TrainingProgress, print_training
-from flows.tuning import run_tuning
+from flows.start_learning import run_tuning
 
 SHOWN_SCORES = 4
 

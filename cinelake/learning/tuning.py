@@ -51,6 +51,12 @@ class TuningRequest:
         """How many trials there will be."""
         return self.trials or self.entry.settings.trials
 
+    @property
+    def needs(self) -> dict[str, Resources]:
+        """What an engine must be able to carry, by name: one training, and the trials that share a worker."""
+        search = SearchJob(self, Path(), "")
+        return {f"model {self.model}": self.entry.resources, f"the tuning of {self.model}": search.resources}
+
 
 @dataclass
 class TuningSummary:
