@@ -21,7 +21,7 @@ from cinelake.run.step import run_step
 
 def by_engine(planning: Planning) -> list[float]:
     """As `cinelake run` does it."""
-    from flows.run import run_catalogue
+    from flows.start_catalogue import run_catalogue
 
     ends: list[float] = []
     run_catalogue(planning, lambda event: ends.append(time.monotonic()) if event["kind"] == "done" else None)

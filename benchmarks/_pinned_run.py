@@ -10,6 +10,7 @@ import os
 import sys
 import tempfile
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,21 +39,17 @@ class PinnedEngine:
 
 def main() -> int:
     """The command."""
-    from flows.run import run_catalogue
-    from flows.server import prefect_server, state_folder
+    from flows.run import FilmWork, run_plan
+    from flows.start_catalogue import run_flow, server_of
 
     planning = plan_manifest(load_manifest(Path(sys.argv[1])))
     told: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory() as claims, prefect_server(state_folder(planning.manifest.folder)) as server:
+    with tempfile.TemporaryDirectory() as claims:
 
-        def work(handed: Any) -> None:
-            from flows.catalogue import HANDED, catalogue  # Prefect is imported when its server is known
+        def pinned(work: FilmWork) -> None:
+            run_flow(replace(work, engine=PinnedEngine(work.engine, claims)))
 
-            server.wait()
-            HANDED.set(replace(handed, engine=PinnedEngine(handed.engine, claims)))
-            catalogue.with_options(task_runner=handed.engine.task_runner())(manifest=sys.argv[1])
-
-        run_catalogue(planning, told.append, work)
+        run_plan(planning, told.append, partial(server_of, planning), pinned)
     print(json.dumps([event for event in told if event["kind"] == "pinned"]))
     return 0
 

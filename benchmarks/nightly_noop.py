@@ -88,7 +88,7 @@ def _night(manifest: Path) -> dict[str, Any]:
     from prefect.deployments import run_deployment
 
     from cinelake.manifest.document import load_manifest
-    from flows.deploying import deploy
+    from flows.deploy import deploy
 
     deploy(load_manifest(manifest))
     due = datetime.datetime.now(datetime.UTC)

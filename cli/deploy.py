@@ -30,7 +30,7 @@ def deploy(
     """Make the manifest's schedules, triggers, limits and notifications be on the Prefect server."""
     loaded = load_manifest(manifest)
     with kept_server(state_folder(loaded.folder)) as url:
-        from flows.deploying import deploy
+        from flows.deploy import deploy
 
         differences = deploy(loaded, dry_run=dry_run, prune=prune)
     if json:

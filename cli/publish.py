@@ -52,7 +52,7 @@ def publish(
 
 def _print_work(planning: Planning, *, as_json: bool) -> None:
     """What publishing would make."""
-    from flows.publishing import prepare_publication
+    from flows.lake_versions import prepare_publication
 
     publication = prepare_publication(planning)
     reused = sum(map(len, publication.there.values()))
@@ -65,7 +65,7 @@ def _print_work(planning: Planning, *, as_json: bool) -> None:
 
 
 def _publish(planning: Planning, *, as_json: bool) -> None:
-    from flows.publishing import publish_planned
+    from flows.lake_versions import publish_planned
 
     began = time.monotonic()
     done = publish_planned(planning, _Progress(quiet=as_json))
@@ -137,7 +137,7 @@ def _facts(version: PublishedVersion, *, present: int | None) -> dict[str, Any]:
 
 def _go_back(manifest: Path, number: int | None, *, as_json: bool) -> None:
     """Make an earlier version the present one."""
-    from flows.publishing import roll_back
+    from flows.lake_versions import roll_back
 
     version = roll_back(Lake(load_manifest(manifest).lake.place), number)
     if as_json:

@@ -30,7 +30,8 @@ from cli.options import (
 from cli.plan import show_plan
 from cli.progress import RunProgress
 from cli.screen import duration, err, first_line, out, print_json, table
-from flows.run import RunSummary, run_catalogue
+from flows.run_summary import RunSummary
+from flows.start_catalogue import run_catalogue
 
 app = typer.Typer(add_completion=False)
 

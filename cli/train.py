@@ -15,7 +15,7 @@ from cinelake.manifest.document import load_manifest
 from cli.options import HERE, JsonOption, ManifestOption, example, finish
 from cli.scores import print_left_out, print_scores
 from cli.screen import duration, err, out, print_json, table, warn
-from flows.training import run_training
+from flows.start_learning import run_training
 
 app = typer.Typer(add_completion=False)
 

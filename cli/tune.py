@@ -14,7 +14,7 @@ from cinelake.manifest.document import load_manifest
 from cli.options import HERE, JsonOption, ManifestOption, example, finish
 from cli.screen import duration, out, print_json, table
 from cli.train import TrainingProgress, print_training
-from flows.tuning import run_tuning
+from flows.start_learning import run_tuning
 
 app = typer.Typer(add_completion=False)
 

@@ -10,14 +10,13 @@ import datetime
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
-from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from prefect import flow, get_run_logger, task
+from prefect import Flow, flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
 from prefect.concurrency.sync import concurrency
@@ -25,6 +24,7 @@ from prefect.states import Completed, Failed, State
 from prefect.utilities.annotations import quote
 
 from cinelake.engines import Engine
+from cinelake.engines.dispatch import RETRY_DELAY_S, worth_retrying
 from cinelake.errors import FilmError, TaskFailed
 from cinelake.lake.cells import Lake
 from cinelake.lake.control import LOOK_EVERY_S, Gate
@@ -37,88 +37,82 @@ from cinelake.tracking.runs import mlflow_page
 from flows.artifacts import Progress, show_end, show_plan
 from flows.events import failed_too_much, flow_started
 from flows.lake_lock import make_limit, turn
-from flows.placing import RETRY_DELAY_S, worth_retrying
-from flows.run import FlowLog, RunSummary, run_catalogue
+from flows.run import FilmWork, FlowLog, run_plan
+from flows.run_summary import RunSummary
+
+Selected = Callable[[Path, Sequence[str], Sequence[str], bool, Path | None, datetime.datetime | None], Any]
 
 
-@dataclass(frozen=True)
-class Handed:
-    """What a caller in the same process has ready: its plan, its engine, and who is told of what happens."""
+def catalogue_flow(work: Selected) -> Flow[..., Any]:
+    """The flow `catalogue` around what it does. work: takes the flow's parameters in order; returns its result."""
 
-    planning: Planning
-    engine: Engine
-    on_report: Callable[[StepReport], None]
-    on_event: OnEvent
+    @flow(name="catalogue", validate_parameters=True)
+    def catalogue(
+        manifest: str = "pipeline.yaml",
+        select: Sequence[str] = (),
+        movies: Sequence[str] = (),
+        failed: bool = False,
+        films_from: str | None = None,
+        since: datetime.datetime | None = None,
+    ) -> Any:
+        """Make what is stale of a manifest's catalogue.
 
+        Args:
+            manifest: The manifest's file, on the worker's machine.
+            select: Only these tables, as in `cinelake run --select`; empty: all.
+            movies: Only these films, by id; empty: all.
+            failed: Try again what is known to be bad.
+            films_from: Only the films that this file names, one a line.
+            since: Only films that arrived since then.
+        """
+        return work(Path(manifest), select, movies, failed, Path(films_from) if films_from else None, since)
 
-HANDED: ContextVar[Handed | None] = ContextVar("handed", default=None)
-
-
-@flow(name="catalogue", validate_parameters=True)
-def catalogue(
-    manifest: str = "pipeline.yaml",
-    select: Sequence[str] = (),
-    movies: Sequence[str] = (),
-    failed: bool = False,
-    films_from: str | None = None,
-    since: datetime.datetime | None = None,
-) -> Any:
-    """Make what is stale of a manifest's catalogue.
-
-    Args:
-        manifest: The manifest's file, on the worker's machine.
-        select: Only these tables, as in `cinelake run --select`; empty: all.
-        movies: Only these films, by id; empty: all.
-        failed: Try again what is known to be bad.
-        films_from: Only the films that this file names, one a line.
-        since: Only films that arrived since then.
-    """
-    handed = HANDED.get()
-    if handed:
-        flow_started(handed.planning.manifest, "catalogue")
-        return make_films(handed)
-    return _deployed(Path(manifest), select, movies, failed, films_from, since)
+    return catalogue
 
 
-def make_films(handed: Handed) -> dict[str, int]:
-    """Make the films of a plan, with what Prefect's UI shows; gives the number of cells by outcome."""
+def make_films(work: FilmWork) -> dict[str, int]:
+    """Make the films of a plan within a flow, shown in Prefect's UI; returns the number of cells by outcome."""
     counts: dict[str, int] = {"made": 0, "failed": 0, "skipped": 0}
-    make_limits(handed.planning.manifest)
-    shown = Progress(handed.planning)
+    make_limits(work.planning.manifest)
+    shown = Progress(work.planning)
     try:
-        for report in fan_out(handed.planning, handed.engine, handed.on_event):
-            handed.on_report(report)
+        for report in fan_out(work.planning, work.engine, work.on_event):
+            work.on_report(report)
             shown.on_report(report)
             for cell in report.cells:
                 counts[cell.outcome] += 1
     except BaseException:  # Ctrl-C too: no worker goes on
-        handed.engine.stop(now=True)
+        work.engine.stop(now=True)
         raise
     finally:
         shown.end()
     return counts
 
 
-def _deployed(
+def _make_deployed(
     manifest: Path,
     select: Sequence[str],
     movies: Sequence[str],
     failed: bool,
-    films_from: str | None,
+    films_from: Path | None,
     since: datetime.datetime | None,
 ) -> State[Any]:
-    """A run of a deployment: what `cinelake run` does, told in Prefect's log, with a state that says what failed."""
+    """A run of a deployment: what `cinelake run` does, written to Prefect's log, with a state that says what failed."""
     log = get_run_logger()
     loaded = load_manifest(manifest)
-    files = Path(films_from) if films_from else None
     with turn(loaded.lake.place, log.warning):
         flow_started(loaded, "catalogue")
-        planning = restrict(plan_manifest(loaded, retry_failed=failed), select, movies, files, since)
+        planning = restrict(plan_manifest(loaded, retry_failed=failed), select, movies, films_from, since)
         if not planning.plan.stale:
             show_plan(planning)
-        summary = run_catalogue(planning, FlowLog(log).on_event, make_films)
+        summary = run_plan(planning, FlowLog(log).on_event, _running_server, make_films)
     show_end(loaded, _facts(summary), mlflow_page(loaded.tracking, summary.mlflow))
     return _end(planning, summary)
+
+
+def _running_server(_: OnEvent) -> AbstractContextManager[Callable[[], None]]:
+    """The server that runs this flow: it answers."""
+    return nullcontext(lambda: None)
 
 
 def _facts(summary: RunSummary) -> dict[str, Any]:
@@ -146,7 +140,7 @@ def make_limits(manifest: Manifest) -> None:
 
 
 def fan_out(planning: Planning, engine: Engine, on_event: OnEvent) -> Iterator[StepReport]:
-    """Hand films to the engine, never more than its window at once, and give each film's report as it ends.
+    """Hand films to the engine, never more than its window at once, and yield each film's report as it ends.
 
     While runs on the lake are paused, the films in flight end and no other starts.
     """
@@ -212,7 +206,7 @@ def limits_of(manifest: Manifest, step: Step) -> list[str]:
 
 
 def _slots(limits: list[str]) -> Any:
-    """A slot of each limit, waited for; nothing is asked of the server where there is none."""
+    """A slot of each limit, waited for; without limits the server is not called."""
     return concurrency(limits, strict=True) if limits else nullcontext()
 
 
@@ -240,3 +234,7 @@ def _report_of(future: Any, step: Step) -> StepReport:
         lake.record_failure(cell.table, step.film.movie_id, cell.key, result)
         report.cells.append(CellReport(cell.table, "failed", result.reason, str(result)))
     return report
+
+
+catalogue = catalogue_flow(_make_deployed)
+"""What a deployment runs: entrypoint `flows.catalogue.catalogue`."""

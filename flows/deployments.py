@@ -1,6 +1,6 @@
-"""What a manifest wants of a Prefect server, and how that differs from what is there. Pure: nothing is changed.
+"""What a manifest wants of a Prefect server, and how that differs from what it has. Pure: nothing is changed.
 
-    wanted(manifest) → items → compare(items, what the server has) → differences → flows.deploying applies them
+    wanted(manifest) → items → compare(items, what the server has) → differences → flows.deploy applies them
 
 An item is one thing on the server, with plain settings: a deployment (with the event that starts it, if any), a
 notification, a limit. Two items with the same settings are the same thing.
@@ -145,9 +145,9 @@ def compare(wanted: Sequence[Item], present: Iterable[Item]) -> list[Difference]
 
     Limits are shared with others, so one that is not wanted is not ours to speak of.
     """
-    there = {(item.kind, item.name): item for item in present}
-    differences = [_difference(item, there.pop((item.kind, item.name), None)) for item in wanted]
-    rest = [item for item in there.values() if item.kind != "limit"]
+    unclaimed = {(item.kind, item.name): item for item in present}
+    differences = [_difference(item, unclaimed.pop((item.kind, item.name), None)) for item in wanted]
+    rest = [item for item in unclaimed.values() if item.kind != "limit"]
     return differences + [Difference("unwanted", item) for item in rest]
 
 

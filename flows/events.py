@@ -1,4 +1,4 @@
-"""What happens to a project, told to its Prefect server as events: labels came, films came, a champion changed.
+"""Events of a project, sent to its Prefect server: labels were imported, films were made, a champion changed.
 
     cinelake.labels.imported      resource cinelake.labels.PROJECT.SET
     cinelake.catalogue.ran        resource cinelake.project.PROJECT
@@ -33,10 +33,10 @@ Concerns = Callable[[TriggerSettings], bool]
 
 
 @dataclass(frozen=True)
-class Happening:
-    """One thing that happened. resource: of what. payload: facts."""
+class ProjectEvent:
+    """One event of a project. resource: what it is about. payload: facts, as JSON."""
 
-    event: str
+    name: str
     resource: str
     payload: dict[str, Any] = field(default_factory=dict)
 
@@ -50,7 +50,7 @@ class Mark:
 
 
 def labels_imported(manifest: Manifest, label_set: str, version: LabelVersion, say: Say) -> None:
-    """Tell that labels were imported, and the triggers that this makes due."""
+    """Emit that labels were imported, with the triggers that this makes due."""
     resource = f"cinelake.labels.{project_of(manifest)}.{label_set}"
     payload = {"labels": version.rows, "films": sorted(version.films), "version": version.number}
 
@@ -58,30 +58,32 @@ def labels_imported(manifest: Manifest, label_set: str, version: LabelVersion, s
         counted = trigger.when in ("new_labels", "new_films") and trigger.model is not None
         return counted and manifest.model(str(trigger.model)).labels == label_set
 
-    _tell(manifest, Happening("cinelake.labels.imported", resource, payload), concerns, say)
+    emit(manifest, ProjectEvent("cinelake.labels.imported", resource, payload), concerns, say)
 
 
 def champion_changed(manifest: Manifest, model: str, version: int, say: Say) -> None:
-    """Tell that a model has another champion, and the triggers that wait for it."""
+    """Emit that a model has another champion, with the triggers that wait for it."""
     resource = f"cinelake.model.{project_of(manifest)}.{model}"
-    happening = Happening("cinelake.champion.changed", resource, {"model": model, "version": version})
-    _tell(manifest, happening, lambda each: each.when == "new_champion" and each.model in (None, model), say)
+    event = ProjectEvent("cinelake.champion.changed", resource, {"model": model, "version": version})
+    emit(manifest, event, lambda each: each.when == "new_champion" and each.model in (None, model), say)
 
 
 def catalogue_ran(manifest: Manifest, made: int, failures: Iterable[str], say: Say) -> None:
-    """Tell that a run of the catalogue ended, the triggers that its films make due, and if too much failed.
+    """Emit that a run of the catalogue ended, with the triggers that its films make due, and if too much failed.
 
     failures: the reason of each cell that failed.
     """
     reasons = list(failures)
     resource = project_resource(project_of(manifest))
     facts: dict[str, Any] = {"made": made, "failed": len(reasons)}
-    ran = Happening("cinelake.catalogue.ran", resource, dict(facts))
-    _tell(manifest, ran, lambda trigger: trigger.when == "new_films", say)
+    ran = ProjectEvent("cinelake.catalogue.ran", resource, dict(facts))
+    emit(manifest, ran, lambda trigger: trigger.when == "new_films", say)
     if failed_too_much(manifest, made, len(reasons)):
         facts["message"] = _failure_words(manifest, made, reasons)
         waited_for = bool(manifest.notifications.blocks)
-        _emit(manifest, [Happening(TOO_MUCH_FAILED, resource, facts)], "notifications" if waited_for else "", say)
+        _send_all(
+            manifest, [ProjectEvent(TOO_MUCH_FAILED, resource, facts)], "notifications" if waited_for else "", say
+        )
 
 
 def failed_too_much(manifest: Manifest, made: int, failed: int) -> bool:
@@ -135,8 +137,8 @@ def _films(manifest: Manifest, trigger: TriggerSettings) -> set[str]:
         return set()
     index = Index(Lake(manifest.lake.place))
     if trigger.model is None:
-        there = Lake(manifest.lake.place).tables()
-        made = [set(index.cells(table)) for table in manifest.enabled if table in there]
+        present = Lake(manifest.lake.place).tables()
+        made = [set(index.cells(table)) for table in manifest.enabled if table in present]
         return set.intersection(*made) if made else set()
     entry = manifest.model(trigger.model)
     labelled = {film for version in _versions(manifest, trigger) for film in version.films}
@@ -144,7 +146,7 @@ def _films(manifest: Manifest, trigger: TriggerSettings) -> set[str]:
 
 
 def read_mark(lake: Lake, name: str) -> Mark:
-    """A trigger's mark; the beginning where there is none, or where it cannot be read."""
+    """A trigger's mark; an empty one where it is missing or cannot be read."""
     storage = lake.storage
     if storage.stamp(FOLDER, f"{name}.json") is None:
         return Mark()
@@ -164,44 +166,43 @@ def _write_mark(lake: Lake, name: str, mark: Mark) -> None:
         lake.storage.publish(scratch / "mark.json", FOLDER, f"{name}.json")
 
 
-def _due(manifest: Manifest, name: str, trigger: TriggerSettings) -> Happening | None:
+def _due(manifest: Manifest, name: str, trigger: TriggerSettings) -> ProjectEvent | None:
     resource = trigger_resource(project_of(manifest), name)
     if trigger.when == "new_champion":
-        return Happening(DUE, resource, {"when": trigger.when})
-    found = count(manifest, name)
-    facts = {"when": trigger.when, "count": found, "at_least": trigger.at_least}
-    return Happening(DUE, resource, facts) if found >= trigger.at_least else None
+        return ProjectEvent(DUE, resource, {"when": trigger.when})
+    counted = count(manifest, name)
+    facts = {"when": trigger.when, "count": counted, "at_least": trigger.at_least}
+    return ProjectEvent(DUE, resource, facts) if counted >= trigger.at_least else None
 
 
-# --- telling
+# --- sending
 
 
-def _tell(manifest: Manifest, happening: Happening, concerns: Concerns, say: Say) -> None:
-    """Tell what happened, with the triggers that it concerns and makes due."""
+def emit(manifest: Manifest, event: ProjectEvent, concerns: Concerns, say: Say) -> None:
+    """Send an event, with those of the triggers that it concerns and makes due."""
     triggers = {name: trigger for name, trigger in manifest.triggers.items() if concerns(trigger)}
-    due = [found for name, trigger in triggers.items() if (found := _due(manifest, name, trigger))]
+    due = [one for name, trigger in triggers.items() if (one := _due(manifest, name, trigger))]
     waiting = f"trigger{'s' if len(triggers) > 1 else ''} {', '.join(triggers)}" if triggers else ""
-    _emit(manifest, [happening, *due], waiting, say)
+    _send_all(manifest, [event, *due], waiting, say)
 
 
-def _emit(manifest: Manifest, happenings: list[Happening], waiting: str, say: Say) -> None:
-    """Send events to the configured server; where somebody waits for them and it does not answer, say so."""
+def _send_all(manifest: Manifest, events: list[ProjectEvent], waiting: str, say: Say) -> None:
+    """Send events to the configured server; where a trigger waits for them and no server answers, say so."""
     server = configured_server(state_folder(manifest.folder))
     if server is not None and answers(f"{server.url}/health"):
         with environment_variables({"PREFECT_API_URL": server.url}):
-            _send(happenings)
+            _send(events)
     elif waiting:
         where = f"no Prefect server answers at {server.url}" if server else "no Prefect server is configured or up"
         say(f"{where}, so {waiting} of the manifest did not hear of this (PREFECT_API_URL, or `cinelake up`)")
 
 
-def _send(happenings: list[Happening]) -> None:
+def _send(events: list[ProjectEvent]) -> None:
     from prefect.client.orchestration import get_client
     from prefect.events import Event
 
-    events = [
-        Event(event=each.event, resource={"prefect.resource.id": each.resource}, payload=each.payload)
-        for each in happenings
+    messages = [
+        Event(event=each.name, resource={"prefect.resource.id": each.resource}, payload=each.payload) for each in events
     ]
     with get_client(sync_client=True) as client:
-        client.request("POST", "/events", json=[event.model_dump(mode="json") for event in events])
+        client.request("POST", "/events", json=[message.model_dump(mode="json") for message in messages])

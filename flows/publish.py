@@ -9,7 +9,7 @@ from prefect import flow
 from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import plan_manifest
 from flows.events import flow_started
-from flows.publishing import publish_planned
+from flows.lake_versions import publish_planned
 
 
 @flow(name="publish", validate_parameters=True)

@@ -23,7 +23,7 @@ from cinelake.learning.card import model_card
 from cinelake.learning.gate import Interval, Verdict, decide
 from cinelake.manifest.document import Manifest
 from cinelake.spec.model import Artefact, Judgement, Scores
-from cinelake.spec.task import Params
+from cinelake.spec.task import Params, Resources
 from cinelake.spec.training import Training
 from cinelake.storage.content import digest
 from cinelake.storage.locks import alone
@@ -49,6 +49,11 @@ class Request:
     config: Params | None = None
     parent_run: str | None = None
     from_champion: bool = False
+
+    @property
+    def needs(self) -> dict[str, Resources]:
+        """What an engine must be able to carry, by name."""
+        return {f"model {self.model}": self.manifest.model(self.model).resources}
 
 
 @dataclass

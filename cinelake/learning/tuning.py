@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cinelake.engines.dispatch import Dispatcher, in_process
 from cinelake.errors import TrainingFailed
 from cinelake.learning.candidate import Prepared, prepare
 from cinelake.learning.jobs import TrainingJob
@@ -23,9 +24,6 @@ from cinelake.spec.space import as_ranges, check_space
 from cinelake.spec.task import Resources
 from cinelake.storage.content import digest
 from cinelake.tracking.runs import TrainingRecord
-
-Place = Callable[[Any], Any]
-"""Does a job (`cinelake.engines.job.Job`) where its resources are, and gives what it gives."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +50,12 @@ class TuningRequest:
     def trial_count(self) -> int:
         """How many trials there will be."""
         return self.trials or self.entry.settings.trials
+
+    @property
+    def needs(self) -> dict[str, Resources]:
+        """What an engine must be able to carry, by name: one training, and the trials that share a worker."""
+        search = SearchJob(self, Path(), "")
+        return {f"model {self.model}": self.entry.resources, f"the tuning of {self.model}": search.resources}
 
 
 @dataclass
@@ -85,14 +89,14 @@ def prepare_tuning(request: TuningRequest, on_event: OnEvent) -> Prepared:
 
 
 def tune_model(
-    request: TuningRequest, prepared: Prepared, state: Path, on_event: OnEvent, place: Place | None = None
+    request: TuningRequest, prepared: Prepared, state: Path, on_event: OnEvent, dispatcher: Dispatcher | None = None
 ) -> TuningSummary:
     """Search, record every trial as a child of the tuning's run, train the best and let the gate decide.
 
-    state: the folder of what trainings and tunings remember. place: where search and training are done; by default in
+    state: the folder of what trainings and tunings remember. dispatcher: where search and training run; by default in
     this process. Raises `TrainingFailed` when no trial could be finished.
     """
-    place = place or (lambda job: job.run(on_event))
+    dispatcher = dispatcher or in_process(on_event)
     began, entry = time.monotonic(), request.entry
     folder = state / "tuning" / f"{entry.name}-{_key(request, prepared)}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -104,7 +108,7 @@ def tune_model(
         on_event({"kind": "tuning", "run_id": record.run_id, "trials": request.trial_count, "resumed": bool(resumed)})
         record.params({f"space.{setting}": json.dumps(dict(given)) for setting, given in request.space.items()})
         record.params({"trials": request.trial_count, "folds": FOLDS, "seed": entry.settings.seed})
-        trials = place(SearchJob(request, folder, record.run_id))
+        trials = dispatcher(SearchJob(request, folder, record.run_id))
         summary = TuningSummary(entry.name, entry.spec.metric, record.run_id, rows(trials, entry.spec.metric))
         record.table("trials.csv", summary.trials)
         record.text("trials.md", markdown(summary.trials))
@@ -112,7 +116,7 @@ def tune_model(
         summary.best, summary.best_score = best.drawn, best.scores()[entry.spec.metric]
         record.metrics({f"best_{name}": value for name, value in best.scores().items()})
         on_event({"kind": "searched"})
-        summary.training = place(_training_of(request, best, record.run_id, state))
+        summary.training = dispatcher(_training_of(request, best, record.run_id, state))
     (folder / "tuning.json").unlink(missing_ok=True)
     summary.wall_s = time.monotonic() - began
     return summary

@@ -3,7 +3,7 @@
 import pytest
 
 from cli.run import print_resume
-from flows.run import RunSummary
+from flows.run_summary import RunSummary
 
 
 def said(capsys: pytest.CaptureFixture[str], *reasons: str, interrupted: bool = False) -> str:

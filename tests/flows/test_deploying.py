@@ -34,7 +34,7 @@ def server(prefect, monkeypatch):
 @pytest.fixture
 def write(tmp_path, server):
     """Writes a project's manifest and gives it; its deployments are deleted in the end."""
-    from flows.deploying import deploy
+    from flows.deploy import deploy
 
     written = {}
 
@@ -53,7 +53,7 @@ def write(tmp_path, server):
 
 def deployed(manifest, **options):
     """`name: change` of each difference."""
-    from flows.deploying import deploy
+    from flows.deploy import deploy
 
     return {found.item.name: found.change for found in deploy(manifest, **options)}
 
@@ -71,7 +71,7 @@ def test_a_dry_run_changes_nothing(write):
 
 
 def test_a_changed_time_is_told_from_what_to_what_and_then_kept(write):
-    from flows.deploying import deploy
+    from flows.deploy import deploy
 
     deployed(write("changed"))
     manifest = write("changed", NIGHT.replace("0 2", "30 3"))

@@ -13,7 +13,7 @@ import cinelake
 from cinelake.errors import InputChanged, PublishRefused, UnknownName, UsageError
 from cinelake.lake.publication import bucket_count, bucket_of
 from cinelake.lake.published import latest_number, version_numbers
-from flows.publishing import publish_planned, roll_back
+from flows.lake_versions import publish_planned, roll_back
 
 BUCKETS = "publish: {buckets: 4, keep: 2, workers: 1}\n"
 

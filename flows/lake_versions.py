@@ -58,7 +58,7 @@ def prepare_publication(planning: Planning) -> Publication:
     for name, entry in planning.manifest.enabled.items():
         if settings.tables and name not in settings.tables:
             continue
-        keys = {m: found.key for m, found in planning.index.cells(name).items() if m in films}
+        keys = {m: footer.key for m, footer in planning.index.cells(name).items() if m in films}
         sources[name] = Source(entry.spec.contract, entry.task, keys)
     buckets = settings.buckets or bucket_count(len(films), known[-1].buckets if known else None)
     return prepare(lake, sources, SUMMARIES, films=len(films), buckets=buckets, blobs=settings.blobs, known=known)

@@ -1,4 +1,4 @@
-"""The items of `flows.deployments` on a Prefect server: what is there, and how a difference is applied.
+"""The items of `flows.deployments` on a Prefect server: what it has, and how a difference is applied.
 
 A project knows its deployments and automations by its tag and touches no others. An automation belongs to its
 deployment, has its name, and goes with it.
@@ -51,8 +51,8 @@ def server_errors(url: str) -> Iterator[None]:
     try:
         yield
     except PrefectHTTPStatusError as error:
-        said = error.response.text[:300]
-        raise EngineUnavailable(f"the Prefect server at {url} refused {error.request.url.path}: {said}") from error
+        reply = error.response.text[:300]
+        raise EngineUnavailable(f"the Prefect server at {url} refused {error.request.url.path}: {reply}") from error
     except httpx.HTTPError as error:
         raise EngineUnavailable(
             f"no Prefect server answers at {url} ({error or type(error).__name__}). Check PREFECT_API_URL, or start "
@@ -61,22 +61,22 @@ def server_errors(url: str) -> Iterator[None]:
 
 
 def deploy(manifest: Manifest, *, dry_run: bool = False, prune: bool = False) -> list[Difference]:
-    """Make the server have what the manifest wants; gives what was, or with `dry_run` would be, changed.
+    """Make the server have what the manifest wants; returns what was, or with `dry_run` would be, changed.
 
-    prune: what the project deployed before and no longer wants is deleted; otherwise it is only told.
-    Raises `UsageError` where another project has a deployment of that name, `UnknownName` for blocks that are not
-    there, both before anything is changed; `EngineUnavailable`.
+    prune: what the project deployed before and no longer wants is deleted; otherwise it is only reported.
+    Raises `UsageError` where another project has a deployment of that name, `UnknownName` for blocks that do not
+    exist, both before anything is changed; `EngineUnavailable`.
     """
     project = project_of(manifest)
     with get_client(sync_client=True) as client, server_errors(str(client.api_url)):
-        there = present(client, project)
+        deployed = present(client, project)
         items = [_with_form(item) for item in wanted(manifest)]
-        _check_names(client, items, there, tag_of(project))
+        _check_names(client, items, deployed, tag_of(project))
         blocks = _blocks(client, items)
-        differences = compare(items, there.items)
+        differences = compare(items, deployed.items)
         if not dry_run:
             _make_pool(client, manifest.deploy.work_pool)
-            _Applying(client, tag_of(project), dict(there.ids), blocks).apply(differences, prune=prune)
+            _Applying(client, tag_of(project), dict(deployed.ids), blocks).apply(differences, prune=prune)
     return differences
 
 
@@ -93,7 +93,7 @@ def _schema(entrypoint: str) -> dict[str, Any]:
     return schema
 
 
-# --- what is there
+# --- what the server has
 
 
 def present(client: SyncPrefectClient, project: str) -> Present:
@@ -122,24 +122,24 @@ def present(client: SyncPrefectClient, project: str) -> Present:
 def _deployments(client: SyncPrefectClient, tag: str) -> Iterator[Any]:
     offset = 0
     wanted_tag = DeploymentFilter(tags=DeploymentFilterTags(all_=[tag]))
-    while found := client.read_deployments(deployment_filter=wanted_tag, limit=PAGE, offset=offset):
-        yield from found
-        offset += len(found)
+    while page := client.read_deployments(deployment_filter=wanted_tag, limit=PAGE, offset=offset):
+        yield from page
+        offset += len(page)
 
 
 def _automations(client: SyncPrefectClient, tag: str) -> Iterator[Any]:
     offset = 0
     wanted_tag = AutomationFilter(tags=AutomationFilterTags(all_=[tag]))
-    while found := client.read_automations(automations=wanted_tag, limit=PAGE, offset=offset):
-        yield from found
-        offset += len(found)
+    while page := client.read_automations(automations=wanted_tag, limit=PAGE, offset=offset):
+        yield from page
+        offset += len(page)
 
 
 def _limits(client: SyncPrefectClient) -> Iterator[Any]:
     offset = 0
-    while found := client.read_global_concurrency_limits(limit=PAGE, offset=offset):
-        yield from found
-        offset += len(found)
+    while page := client.read_global_concurrency_limits(limit=PAGE, offset=offset):
+        yield from page
+        offset += len(page)
 
 
 def _automation_name(tag: str, of: str) -> str:
@@ -175,22 +175,22 @@ def _starts_on(trigger: Any, names: Mapping[Any, str]) -> str:
         return f"{expected.pop()} of {trigger.match.root.get('prefect.resource.id')}"
     related = trigger.match_related
     of = (related[0] if isinstance(related, list) else related).root.get("prefect.resource.id", "")
-    return next((f"end of {name}" for found, name in names.items() if _resource(found) == of), "something else")
+    return next((f"end of {name}" for known, name in names.items() if _resource(known) == of), "something else")
 
 
 # --- before anything is changed
 
 
-def _check_names(client: SyncPrefectClient, items: Iterable[Item], there: Present, tag: str) -> None:
+def _check_names(client: SyncPrefectClient, items: Iterable[Item], deployed: Present, tag: str) -> None:
     """Raise `UsageError` where deployments of these names belong to another project."""
     taken = []
     for item in items:
-        if item.kind == "deployment" and ("deployment", item.name) not in there.ids:
+        if item.kind == "deployment" and ("deployment", item.name) not in deployed.ids:
             try:
-                found = client.read_deployment_by_name(item.name)
+                other = client.read_deployment_by_name(item.name)
             except ObjectNotFound:
                 continue
-            owner = [each.removeprefix("cinelake:") for each in found.tags if each.startswith("cinelake:")]
+            owner = [each.removeprefix("cinelake:") for each in other.tags if each.startswith("cinelake:")]
             taken.append(f"{item.name} (of {owner[0] if owner else 'somebody who does not use cinelake'})")
     if taken:
         raise UsageError(
@@ -212,7 +212,7 @@ def _blocks(client: SyncPrefectClient, items: Iterable[Item]) -> dict[str, Any]:
 
 
 def _make_pool(client: SyncPrefectClient, name: str) -> None:
-    """The work pool, made for processes if it is not there."""
+    """The work pool, made for processes if it is missing."""
     try:
         client.read_work_pool(name)
     except ObjectNotFound:

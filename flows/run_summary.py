@@ -1,0 +1,114 @@
+"""What a catalogue run did, as numbers for people and machines, and its record in MLflow."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from cinelake.plan.build import Planning
+from cinelake.tracking.runs import RunRecord
+
+
+@dataclass
+class RunSummary:
+    """What a run did. `failures` are the new ones; `known` counts cells that were already known to be bad."""
+
+    films: int = 0
+    made: Counter[str] = field(default_factory=Counter)
+    failures: list[dict[str, str]] = field(default_factory=list)
+    skipped: int = 0
+    fresh: int = 0
+    known: int = 0
+    blocked: int = 0
+    orphans: int = 0
+    film_s: float = 0.0
+    wall_s: float = 0.0
+    work_s: float = 0.0
+    frames_decoded: int = 0
+    mlflow: str = ""
+    measured: int = 0
+    run: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    interrupted: bool = False
+
+    @property
+    def times_real(self) -> float:
+        """Seconds of film per second of work (start of servers not counted)."""
+        return self.film_s / self.work_s if self.work_s else 0.0
+
+    def exit_code(self, *, strict: bool = False) -> int:
+        """0 done; 1 new failures, or with `strict` any; 130 interrupted."""
+        if self.interrupted:
+            return 130
+        return int(bool(self.failures) or (strict and bool(self.known)))
+
+    def to_json(self) -> dict[str, Any]:
+        """The summary for machines."""
+        return {**asdict(self), "made": dict(self.made), "cells_made": sum(self.made.values()),
+                "times_real": round(self.times_real, 2)}  # fmt: skip
+
+
+def start_summary(planning: Planning) -> RunSummary:
+    """The summary of a run that has not made anything yet: what its plan counts."""
+    counts = planning.plan.counts()
+    return RunSummary(
+        films=len(planning.catalogue.films),
+        fresh=counts["fresh"],
+        known=counts["failed"],
+        blocked=counts["blocked"],
+        orphans=len(planning.plan.orphans),
+    )
+
+
+def made_so_far(planning: Planning) -> Counter[str]:
+    """The cells of the plan that are in the lake by now, by table."""
+    stale = planning.plan.stale
+    footers = ((cell, planning.lake.footer(cell.table, cell.movie_id)) for cell in stale)
+    return Counter(cell.table for cell, footer in footers if footer and footer.key == cell.key)
+
+
+def failure_row(movie_id: str, table: str, reason: str, message: str) -> dict[str, str]:
+    """One of `RunSummary.failures`."""
+    return {"movie_id": movie_id, "task": table, "reason": reason, "message": message}
+
+
+def start_record(planning: Planning) -> RunRecord | None:
+    """The run's record in MLflow with its manifest and plan; None where tracking is switched off."""
+    tracking = planning.manifest.tracking
+    if not tracking.enabled:
+        return None
+    counts = planning.plan.counts()
+    plan = [
+        {"movie_id": c.movie_id, "task": c.table, "state": c.state, "reason": c.reason} for c in planning.plan.stale
+    ]
+    return RunRecord(
+        tracking=tracking,
+        name=time.strftime("catalogue %Y-%m-%d %H:%M:%S"),
+        texts={"pipeline.yaml": planning.manifest.text, "plan.json": json.dumps({"cells": plan}, indent=1)},
+        params={
+            "manifest_digest": planning.manifest.digest,
+            "engine": planning.manifest.engine.kind,
+            "selection": planning.plan.selection or "everything",
+            "films": str(len(planning.catalogue.films)),
+            **{f"cells_{state}": str(count) for state, count in counts.items()},
+        },
+    ).start()
+
+
+def finish_record(record: RunRecord, summary: RunSummary, clean: bool) -> str:
+    """End the record with the summary's counts and failures; returns what `RunRecord.finish` does."""
+    metrics = {
+        "cells_made": sum(summary.made.values()),
+        "cells_failed": len(summary.failures),
+        "cells_skipped": summary.skipped,
+        "film_s": summary.film_s,
+        "work_s": summary.work_s,
+        "times_real": summary.times_real,
+        "frames_decoded": summary.frames_decoded,
+        **{f"made_{table}": count for table, count in summary.made.items()},
+    }
+    status = "FINISHED" if clean else "KILLED" if summary.interrupted else "FAILED"
+    return record.finish(status, metrics, summary.failures, {"summary.json": json.dumps(summary.to_json(), indent=1)})

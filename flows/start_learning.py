@@ -1,0 +1,110 @@
+"""`train` and `tune` as the command starts them, in its own process: checked first, then run under a Prefect server.
+
+The flow gets the objects that the command holds by closure; its name and parameters are those of its deployments.
+Prefect is imported once the server's settings are known, while the server starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from cinelake.engines.dispatch import dispatch
+from cinelake.errors import UsageError
+from cinelake.learning.candidate import Prepared
+from cinelake.learning.jobs import TrainingJob
+from cinelake.learning.session import OnEvent, Request, TrainingSummary, prepare_request
+from cinelake.learning.tuning import TuningRequest, TuningSummary, prepare_tuning, tune_model
+from cinelake.manifest.document import Manifest
+from cinelake.storage.interrupts import interrupts_held
+from flows.events import champion_changed, flow_started
+from flows.server import PrefectServer, prefect_server, state_folder
+
+
+def run_training(request: Request, on_event: OnEvent) -> TrainingSummary:
+    """Train a model under a Prefect server. After Ctrl-C the summary says so; the same call resumes the training.
+
+    Raises `CannotTrain`, `UsageError` and `EngineUnavailable` before anything is started, `TrainingFailed` for a loss
+    that is NaN or infinite. On a cluster the data are gathered there, and their faults are reported from there.
+    """
+    _check_tracking(request.manifest)
+    kept: list[TrainingSummary] = []
+    try:
+        with ExitStack() as stack:
+            dispatcher = stack.enter_context(dispatch(request.manifest, request.needs, on_event))
+            prepared = _prepare_here(request, on_event)
+            server = stack.enter_context(_server(request.manifest, on_event))
+            with interrupts_held():
+                from flows.train import train_flow
+
+            def work(*_: object) -> dict[str, Any]:
+                flow_started(request.manifest, "train", request.model)
+                folder = state_folder(request.manifest.folder) / "training"
+                kept.append(dispatcher(TrainingJob(request, folder, prepared)))
+                return kept[0].to_json()
+
+            server.wait()
+            train_flow(work)(model=request.model, manifest=str(request.manifest.path), seed=request.seed)
+    except KeyboardInterrupt:
+        return TrainingSummary(request.model, interrupted=True)
+    _report_champion(request.manifest, kept[0], on_event)
+    return kept[0]
+
+
+def run_tuning(request: TuningRequest, on_event: OnEvent) -> TuningSummary:
+    """Tune a model under a Prefect server. After Ctrl-C the summary says so; the same call resumes the tuning.
+
+    Raises `CannotTrain`, `UsageError` and `EngineUnavailable` before anything is started, `TrainingFailed` when no
+    trial could be finished.
+    """
+    _check_tracking(request.manifest)
+    kept: list[TuningSummary] = []
+    try:
+        with ExitStack() as stack:
+            dispatcher = stack.enter_context(dispatch(request.manifest, request.needs, on_event))
+            prepared = prepare_tuning(request, on_event)
+            server = stack.enter_context(_server(request.manifest, on_event))
+            with interrupts_held():
+                from flows.tune import tune_flow
+
+            def work(*_: object) -> dict[str, Any]:
+                flow_started(request.manifest, "tune", request.model)
+                folder = state_folder(request.manifest.folder)
+                kept.append(tune_model(request, prepared, folder, on_event, dispatcher))
+                return kept[0].to_json()
+
+            server.wait()
+            tune_flow(work)(model=request.model, manifest=str(request.manifest.path), trials=request.trials)
+    except KeyboardInterrupt:
+        return TuningSummary(request.model, interrupted=True)
+    if kept[0].training:
+        _report_champion(request.manifest, kept[0].training, on_event)
+    return kept[0]
+
+
+def _check_tracking(manifest: Manifest) -> None:
+    """Raise `UsageError` where MLflow is switched off: a model that nobody can trace is not made."""
+    if not manifest.tracking.enabled:
+        raise UsageError("training needs MLflow: set `tracking: {enabled: true}` in the manifest")
+
+
+def _prepare_here(request: Request, on_event: OnEvent) -> Prepared | None:
+    """The data, where the training runs in this process: their faults are known before a server is started."""
+    if request.manifest.engine.kind != "local":
+        return None
+    on_event({"kind": "preparing"})
+    return prepare_request(request, on_event)
+
+
+@contextmanager
+def _server(manifest: Manifest, on_event: OnEvent) -> Iterator[PrefectServer]:
+    with prefect_server(state_folder(manifest.folder)) as server:
+        on_event({"kind": "server", "url": server.url, "own": server.own is not None})
+        yield server
+
+
+def _report_champion(manifest: Manifest, summary: TrainingSummary, on_event: OnEvent) -> None:
+    """Send the event of a new champion, if there is one; once the server that served this run alone is gone."""
+    if summary.moved:
+        champion_changed(manifest, summary.model, summary.version, lambda text: on_event({"kind": "say", "text": text}))
