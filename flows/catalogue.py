@@ -31,7 +31,7 @@ from cinelake.lake.control import LOOK_EVERY_S, Gate
 from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.plan.build import Planning, plan_manifest
 from cinelake.plan.scope import chosen
-from cinelake.run.stages import walk
+from cinelake.run.stages import run_stages
 from cinelake.run.step import CellReport, OnEvent, Step, StepReport
 from cinelake.tracking.runs import mlflow_page
 from flows.artifacts import Progress, show_end, show_plan
@@ -181,9 +181,9 @@ def _next_of(ended: SimpleQueue[Any], timeout_s: float | None) -> Any | None:
 def _film_task(engine: Engine, manifest: Manifest) -> Any:
     """The Prefect task of one film: retried when its worker died, for what is not yet in the lake."""
 
-    def place(leg: Step) -> StepReport:
-        with _slots(limits_of(manifest, leg)):
-            return engine.place(leg)
+    def place(stage: Step) -> StepReport:
+        with _slots(limits_of(manifest, stage)):
+            return engine.place(stage)
 
     @task(
         name="film",
@@ -197,7 +197,7 @@ def _film_task(engine: Engine, manifest: Manifest) -> Any:
     def film(movie_id: str, step: Any) -> StepReport:
         wanted = step.value if isinstance(step, quote) else step
         left = not_yet_made(wanted)
-        report = walk(left, place)
+        report = run_stages(left, place)
         done = {cell.table for cell in left.cells}
         report.cells += [CellReport(cell.table, "made") for cell in wanted.cells if cell.table not in done]
         return report

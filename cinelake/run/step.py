@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,8 +21,9 @@ from cinelake.lake.cells import CellWriter, Footer, Lake, write_all
 from cinelake.lake.champions import AppliedModel, open_applied
 from cinelake.lake.onnx import device_of
 from cinelake.run.film_guard import check_as_planned
-from cinelake.run.isolation import disk_full, typed_failures
+from cinelake.run.isolation import as_film_errors, disk_full
 from cinelake.run.staging import Staging, as_listed, staged, sweep_staged
+from cinelake.spec.installed import RECORDED_VERSIONS, installed_versions
 from cinelake.spec.task import Film, Params, Resources, find_task
 from cinelake.storage.store import Place, is_disk_full
 
@@ -32,17 +32,6 @@ Event = dict[str, Any]
 OnEvent = Callable[[Event], None]
 SLOWEST_BYTES_PER_S = 2500
 """A film of fewer bytes a second is not expected: bounds a step's time before the film's length is known."""
-RECORDED_VERSIONS = (
-    "cinelake",
-    "numpy",
-    "pyarrow",
-    "av",
-    "opencv-python-headless",
-    "dlib-bin",
-    "onnxruntime",
-    "onnxruntime-gpu",
-    "keras",
-)
 
 
 @dataclass(frozen=True)
@@ -189,7 +178,7 @@ class StepRun:
         started, beside = time.perf_counter(), any(find_task(cell.task).beside for cell in readers)
         with ExitStack() as stack:
             try:
-                with typed_failures("copying the film"):
+                with as_film_errors("copying the film"):
                     copy = staged(self.step.staging, self.film, self._tell_staged, with_beside=beside)
                     self.film = stack.enter_context(copy)
                     check_as_planned(self.film)
@@ -220,7 +209,7 @@ class StepRun:
 
         done: set[str] = set()
         try:
-            with typed_failures("decoding"):
+            with as_film_errors("decoding"):
                 decode_for(self, cells, scratch, done)
         except FilmError as error:
             for cell in cells:
@@ -239,7 +228,7 @@ class StepRun:
         writer = CellWriter(spec.contract, self.film.movie_id, scratch / f"{cell.table}.parquet")
         tables = {name: self.lake.reader(entry, self.film.movie_id) for name, entry in cell.inputs.items()}
         try:
-            with typed_failures(cell.table):
+            with as_film_errors(cell.table):
                 learned = [open_applied(self.lake, cell.model)] if cell.model else []
                 worker = spec.make(cell.params, self.film, *learned)
                 write_all(writer, worker.run(tables))
@@ -304,11 +293,4 @@ def _run_facts(wall_s: float, rows: int, film: Film) -> dict[str, Any]:
 
 @cache
 def _versions() -> dict[str, str]:
-    return {name: found for name in RECORDED_VERSIONS if (found := _version(name))}
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return ""
+    return installed_versions(RECORDED_VERSIONS)

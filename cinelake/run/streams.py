@@ -22,7 +22,7 @@ from cinelake.media.batches import Batch
 from cinelake.media.probe import probe
 from cinelake.media.reader import DecodeReport, read_film
 from cinelake.run.film_guard import FileStamp, check_as_planned, check_unchanged, stamp_film
-from cinelake.run.isolation import typed_failures
+from cinelake.run.isolation import as_film_errors
 from cinelake.spec.task import Stream, find_task
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class Group:
         if member not in self.members:
             return
         try:
-            with typed_failures(member.cell.table):
+            with as_film_errors(member.cell.table):
                 act()
         except FilmError as error:
             self._leave(member)
@@ -192,7 +192,7 @@ def _members(run: StepRun, cells: Sequence[StepCell], scratch: Path, done: set[s
             done.add(cell.table)
             continue
         try:
-            with typed_failures(cell.table):
+            with as_film_errors(cell.table):
                 member = StreamCell(run, cell, scratch)
                 _follow(run, member, members)
                 members[cell.table] = member
