@@ -13,12 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks._pinned_step import Pinned
+from benchmarks._pinned_step import Pinned, StepPinned
 from cinelake.engines import Engine
 from cinelake.engines.job import Job
+from cinelake.events import Event
 from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import plan_manifest
-from cinelake.run.step import StepReport
+from cinelake.run.cells import StepReport
 
 
 class PinnedEngine:
@@ -42,7 +43,7 @@ def main() -> int:
     from flows.server import prefect_server, state_folder
 
     planning = plan_manifest(load_manifest(Path(sys.argv[1])))
-    told: list[dict[str, Any]] = []
+    events: list[Event] = []
     with tempfile.TemporaryDirectory() as claims, prefect_server(state_folder(planning.manifest.folder)) as server:
 
         def work(handed: Any) -> None:
@@ -52,8 +53,8 @@ def main() -> int:
             HANDED.set(replace(handed, engine=PinnedEngine(handed.engine, claims)))
             catalogue.with_options(task_runner=handed.engine.task_runner())(manifest=sys.argv[1])
 
-        run_catalogue(planning, told.append, work)
-    print(json.dumps([event for event in told if event["kind"] == "pinned"]))
+        run_catalogue(planning, events.append, work)
+    print(json.dumps([event.as_json() for event in events if isinstance(event, StepPinned)]))
     return 0
 
 

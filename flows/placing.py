@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from cinelake.engines import Engine, make_engine
 from cinelake.engines.gpus import check_gpus
 from cinelake.errors import DiskFull, NodeDiffers, WorkerLost
+from cinelake.events import OnEvent
 from cinelake.learning.tuning import Place
 from cinelake.manifest.document import Manifest
-from cinelake.run.step import OnEvent
 from cinelake.spec.task import Resources
 
 if TYPE_CHECKING:

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from cinelake.engines import Engine, make_engine
 from cinelake.errors import FilmError
+from cinelake.events import Event, Note, OnEvent, RecordBegan, RunBegan, RunEnded, RunPaused, RunResumed, ServerFound
 from cinelake.plan.build import CATALOGUE, Planning
 from cinelake.query.quality import measure_new, watched_tables
+from cinelake.run.cells import FilmEnded, StepReport
 from cinelake.run.staging import sweep_staged
-from cinelake.run.step import Event, StepReport
 from cinelake.storage.content import digest
 from cinelake.storage.interrupts import interrupts_held
 from cinelake.storage.objects import is_remote
@@ -32,7 +33,6 @@ from flows.server import prefect_server, state_folder
 if TYPE_CHECKING:
     from flows.catalogue import Handed
 
-OnEvent = Callable[[Event], None]
 Work = Callable[["Handed"], object]
 """Hands out a plan's films, within a flow."""
 LOG_EVERY_S = 30.0
@@ -100,12 +100,12 @@ def run_catalogue(planning: Planning, on_event: OnEvent, work: Work | None = Non
         if (summary.made or summary.failures) and not summary.interrupted:
             reasons = [failure["reason"] for failure in summary.failures]
             catalogue_ran(planning.manifest, sum(summary.made.values()), reasons, partial(_say, tell))
-        tell({"kind": "end", "summary": summary.to_json()})
+        tell(RunEnded(summary.to_json()))
     return summary
 
 
 def _say(tell: OnEvent, text: str) -> None:
-    tell({"kind": "say", "text": text})
+    tell(Note(text))
 
 
 def _make_stale(planning: Planning, work: Work | None, summary: RunSummary, on_event: OnEvent) -> None:
@@ -128,7 +128,7 @@ def _server(planning: Planning, work: Work | None, on_event: OnEvent) -> Iterato
         yield lambda: None
         return
     with prefect_server(state_folder(planning.manifest.folder)) as server:
-        on_event({"kind": "server", "url": server.url, "own": server.own is not None})
+        on_event(ServerFound(server.url, server.own is not None))
         yield server.wait
 
 
@@ -168,7 +168,7 @@ def _run_flow(
             from flows.catalogue import Handed
 
         wait()
-        on_event({"kind": "begin", "films": len(films), "cells": len(planning.plan.stale)})
+        on_event(RunBegan(len(films), len(planning.plan.stale)))
         began = time.monotonic()
         handed = Handed(planning, engine, lambda report: _add(summary, report, on_event), on_event)
         try:
@@ -183,7 +183,7 @@ def _run_flow(
         engine.stop(now=not clean)
         _sweep(planning)
         if record:
-            on_event({"kind": "record"})
+            on_event(RecordBegan())
             summary.mlflow = _finish(record, summary, clean)
 
 
@@ -216,15 +216,15 @@ class FlowLog:
 
     def on_event(self, event: Event) -> None:
         """Take one event of the run."""
-        kind = event["kind"]
-        if kind == "begin":
-            self._log.info("%d cells of %d films to make", event["cells"], event["films"])
-        elif kind == "say":
-            self._log.warning("%s", event["text"])
-        elif kind in ("paused", "resumed"):
-            self._log.warning("%s", PAUSE_WORDS[kind])
-        elif kind == "done":
-            self._film_ended(event["report"])
+        match event:
+            case RunBegan():
+                self._log.info("%d cells of %d films to make", event.cells, event.films)
+            case Note():
+                self._log.warning("%s", event.text)
+            case RunPaused() | RunResumed():
+                self._log.warning("%s", PAUSE_WORDS[event.kind])
+            case FilmEnded():
+                self._film_ended(event.report)
 
     def _film_ended(self, report: StepReport) -> None:
         self._ended += 1
@@ -252,7 +252,7 @@ def _add(summary: RunSummary, report: StepReport, on_event: OnEvent) -> None:
             summary.failures.append(_failure(report.movie_id, cell.table, cell.reason, cell.message))
         else:
             summary.skipped += 1
-    on_event({"kind": "done", "movie_id": report.movie_id, "failed": len(report.failed()), "report": report})
+    on_event(FilmEnded(report.movie_id, len(report.failed()), report))
 
 
 def _failure(movie_id: str, table: str, reason: str, message: str) -> dict[str, str]:

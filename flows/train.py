@@ -11,9 +11,10 @@ from typing import Any
 from prefect import flow, get_run_logger
 from prefect.states import Completed, State
 
+from cinelake.events import Event, OnEvent
 from cinelake.learning.candidate import Prepared
 from cinelake.learning.jobs import TrainingJob
-from cinelake.learning.session import Event, OnEvent, Request, TrainingSummary
+from cinelake.learning.session import Request, TrainingSummary
 from cinelake.learning.tuning import Place
 from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.tracking.runs import mlflow_page

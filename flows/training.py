@@ -5,8 +5,9 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from cinelake.errors import UsageError
+from cinelake.events import DataBegan, Note, OnEvent, ServerFound
 from cinelake.learning.candidate import Prepared
-from cinelake.learning.session import OnEvent, Request, TrainingSummary, prepare_request
+from cinelake.learning.session import Request, TrainingSummary, prepare_request
 from cinelake.manifest.document import Manifest
 from cinelake.spec.task import Resources
 from cinelake.storage.interrupts import interrupts_held
@@ -28,7 +29,7 @@ def run_training(request: Request, on_event: OnEvent) -> TrainingSummary:
             place = stack.enter_context(placing(request.manifest, needs_of(request), on_event))
             prepared = prepare_here(request, on_event)
             server = stack.enter_context(prefect_server(state_folder(request.manifest.folder)))
-            on_event({"kind": "server", "url": server.url, "own": server.own is not None})
+            on_event(ServerFound(server.url, server.own is not None))
             with interrupts_held():
                 from flows.train import HANDED, Handed, train
             server.wait()
@@ -52,14 +53,14 @@ def prepare_here(request: Request, on_event: OnEvent) -> Prepared | None:
     """The data, where the training is done in this process; its faults are known before a server is started."""
     if request.manifest.engine.kind != "local":
         return None
-    on_event({"kind": "preparing"})
+    on_event(DataBegan())
     return prepare_request(request, on_event)
 
 
 def tell_champion(manifest: Manifest, summary: TrainingSummary, on_event: OnEvent) -> None:
     """Tell who waits for it that the champion moved, if it did; once the server of the run alone is gone."""
     if summary.moved:
-        champion_changed(manifest, summary.model, summary.version, lambda text: on_event({"kind": "say", "text": text}))
+        champion_changed(manifest, summary.model, summary.version, lambda text: on_event(Note(text)))
 
 
 def check_tracking(manifest: Manifest) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 from prefect import flow
 from prefect.states import Completed
 
+from cinelake.events import OnEvent
 from cinelake.learning.candidate import Prepared
-from cinelake.learning.session import OnEvent
 from cinelake.learning.tuning import Place, TuningRequest, TuningSummary, prepare_tuning, tune_model
 from cinelake.manifest.document import load_manifest
 from flows.events import flow_started

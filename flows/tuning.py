@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
-from cinelake.learning.session import OnEvent
+from cinelake.events import OnEvent, ServerFound
 from cinelake.learning.tuning import SearchJob, TuningRequest, TuningSummary, prepare_tuning
 from cinelake.spec.task import Resources
 from cinelake.storage.interrupts import interrupts_held
@@ -27,7 +27,7 @@ def run_tuning(request: TuningRequest, on_event: OnEvent) -> TuningSummary:
             place = stack.enter_context(placing(request.manifest, needs_of(request), on_event))
             prepared = prepare_tuning(request, on_event)
             server = stack.enter_context(prefect_server(state_folder(request.manifest.folder)))
-            on_event({"kind": "server", "url": server.url, "own": server.own is not None})
+            on_event(ServerFound(server.url, server.own is not None))
             with interrupts_held():
                 from flows.tune import HANDED, Handed, tune
             server.wait()

@@ -51,7 +51,7 @@ from cinelake.engines.process_tree import await_end, process_tree
 from cinelake.engines.shipping import SHIPPED
 from cinelake.engines.versions import check_joined, check_same, compared_with, versions_of
 from cinelake.errors import CinelakeError, EngineUnavailable
-from cinelake.run.step import OnEvent
+from cinelake.events import OnEvent
 from cinelake.spec.task import Resources
 
 if TYPE_CHECKING:

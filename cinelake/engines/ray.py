@@ -39,7 +39,7 @@ from cinelake.engines.processes import StepProcesses
 from cinelake.engines.shipping import CLUSTER, QUIET, ray_token, shipped_folders
 from cinelake.engines.versions import check_joined, check_same, compared_with, of_ray_nodes, versions_of
 from cinelake.errors import CinelakeError, EngineUnavailable
-from cinelake.run.step import OnEvent
+from cinelake.events import OnEvent
 from cinelake.spec.task import Resources
 
 if TYPE_CHECKING:

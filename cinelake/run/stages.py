@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Literal
 
-from cinelake.run.step import Step, StepCell, StepReport
+from cinelake.run.cells import StepCell, StepReport
+from cinelake.run.step import Step
 from cinelake.spec.task import Resources, find_task
 
 Side = Literal["processors", "gpus"]
