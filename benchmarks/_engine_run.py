@@ -16,6 +16,7 @@ from typing import Any
 from cinelake.engines.shipping import QUIET, ray_token
 from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import Planning, plan_manifest
+from cinelake.run.cells import FilmEnded
 from cinelake.run.step import run_step
 
 
@@ -24,7 +25,7 @@ def by_engine(planning: Planning) -> list[float]:
     from flows.start_catalogue import run_catalogue
 
     ends: list[float] = []
-    run_catalogue(planning, lambda event: ends.append(time.monotonic()) if event["kind"] == "done" else None)
+    run_catalogue(planning, lambda event: ends.append(time.monotonic()) if isinstance(event, FilmEnded) else None)
     return ends
 
 

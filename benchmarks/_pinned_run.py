@@ -14,12 +14,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks._pinned_step import Pinned
+from benchmarks._pinned_step import Pinned, StepPinned
 from cinelake.engines import Engine
 from cinelake.engines.job import Job
+from cinelake.events import Event
 from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import plan_manifest
-from cinelake.run.step import StepReport
+from cinelake.run.cells import StepReport
 
 
 class PinnedEngine:
@@ -43,14 +44,14 @@ def main() -> int:
     from flows.start_catalogue import run_flow, server_of
 
     planning = plan_manifest(load_manifest(Path(sys.argv[1])))
-    told: list[dict[str, Any]] = []
+    events: list[Event] = []
     with tempfile.TemporaryDirectory() as claims:
 
         def pinned(work: FilmWork) -> None:
             run_flow(replace(work, engine=PinnedEngine(work.engine, claims)))
 
-        run_plan(planning, told.append, partial(server_of, planning), pinned)
-    print(json.dumps([event for event in told if event["kind"] == "pinned"]))
+        run_plan(planning, events.append, partial(server_of, planning), pinned)
+    print(json.dumps([event.as_json() for event in events if isinstance(event, StepPinned)]))
     return 0
 
 

@@ -11,10 +11,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cinelake.engines.job import Job
-from cinelake.run.step import OnEvent, StepReport
+from cinelake.events import Event, OnEvent
+from cinelake.run.cells import StepReport
 from cinelake.spec.task import Resources
 
 LOOKED_EVERY_S = 0.005
+
+
+@dataclass(frozen=True)
+class StepPinned(Event):
+    """Where and when a step ran (CLOCK_MONOTONIC, one for the whole machine)."""
+
+    kind = "pinned"
+    processor: int
+    began: float
+    ended: float
 
 
 @dataclass(frozen=True)
@@ -40,11 +51,11 @@ class Pinned:
         return self.step.limit_s()
 
     def run(self, on_event: OnEvent) -> StepReport:
-        """The step, with an event that tells where and when it ran (CLOCK_MONOTONIC, one for the whole machine)."""
+        """The step, then an event that says where and when it ran."""
         with one_of(self.processors, self.claims) as processor:
             began = time.monotonic()
             report = self.step.run(on_event)
-            on_event({"kind": "pinned", "processor": processor, "began": began, "ended": time.monotonic()})
+            on_event(StepPinned(processor, began, time.monotonic()))
         return report
 
     def sweep(self) -> None:

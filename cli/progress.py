@@ -9,8 +9,24 @@ from types import TracebackType
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from cinelake.events import (
+    CellEnded,
+    DecodingMoved,
+    Event,
+    FilmBegan,
+    LengthProbed,
+    MetricsServed,
+    Note,
+    RecordBegan,
+    RunBegan,
+    RunPaused,
+    RunResumed,
+    ServerFound,
+    StagingMoved,
+    TaskBegan,
+)
 from cinelake.plan.plan import Plan
-from cinelake.run.step import Event
+from cinelake.run.cells import FilmEnded
 from cli.screen import duration, err, warn
 
 LINE_EVERY_S = 10.0
@@ -53,61 +69,61 @@ class RunProgress:
     def on_event(self, event: Event) -> None:
         """Take one event of the run."""
         with self._lock:
-            handler = getattr(self, f"_on_{event['kind']}", None)
+            handler = getattr(self, f"_on_{event.kind}", None)
             if handler:
                 handler(event)
             self._show()
 
-    def _on_server(self, event: Event) -> None:
-        self._doing = "starting a Prefect server" if event["own"] else "asking the Prefect server"
-        what = "starting a Prefect server on loopback for this run" if event["own"] else "using the Prefect server at"
-        self._say(f"{what} {event['url']}" + (" (`cinelake up` keeps one running)" if event["own"] else ""))
+    def _on_server(self, event: ServerFound) -> None:
+        self._doing = "starting a Prefect server" if event.own else "asking the Prefect server"
+        what = "starting a Prefect server on loopback for this run" if event.own else "using the Prefect server at"
+        self._say(f"{what} {event.url}" + (" (`cinelake up` keeps one running)" if event.own else ""))
 
-    def _on_begin(self, _: Event) -> None:
+    def _on_begin(self, _: RunBegan) -> None:
         self._doing, self._began = "working", time.monotonic()
 
-    def _on_paused(self, _: Event) -> None:
+    def _on_paused(self, _: RunPaused) -> None:
         self._doing = "paused (`cinelake resume`)"
         self._say("paused: films that are worked on end, nothing new starts (`cinelake resume`)")
 
-    def _on_resumed(self, _: Event) -> None:
+    def _on_resumed(self, _: RunResumed) -> None:
         self._doing = "working"
         self._say("resumed")
 
-    def _on_say(self, event: Event) -> None:
-        warn(event["text"])
+    def _on_say(self, event: Note) -> None:
+        warn(event.text)
 
-    def _on_metrics(self, event: Event) -> None:
-        self._say(f"metrics at {event['url']} while the run lasts")
+    def _on_metrics(self, event: MetricsServed) -> None:
+        self._say(f"metrics at {event.url} while the run lasts")
 
-    def _on_record(self, _: Event) -> None:
+    def _on_record(self, _: RecordBegan) -> None:
         self._doing = "recording the run in MLflow"
 
-    def _on_film(self, event: Event) -> None:
-        self._length_s[event["movie_id"]] = event["film_s"]
+    def _on_film(self, event: FilmBegan) -> None:
+        self._length_s[event.movie_id] = event.film_s
 
-    def _on_length(self, event: Event) -> None:
-        self._length_s[event["movie_id"]] = event["film_s"] or 0.0
+    def _on_length(self, event: LengthProbed) -> None:
+        self._length_s[event.movie_id] = event.film_s or 0.0
 
-    def _on_staging(self, event: Event) -> None:
-        share = event["staged_bytes"] / event["bytes"] if event["bytes"] else 1.0
-        self._doing = f"copying {share:.0%} {event['movie_id']}" if share else f"no room yet: {event['movie_id']}"
+    def _on_staging(self, event: StagingMoved) -> None:
+        share = event.staged_bytes / event.bytes if event.bytes else 1.0
+        self._doing = f"copying {share:.0%} {event.movie_id}" if share else f"no room yet: {event.movie_id}"
 
-    def _on_decode(self, event: Event) -> None:
-        self._decoded_s[event["movie_id"]] = event["decoded_s"]
+    def _on_decode(self, event: DecodingMoved) -> None:
+        self._decoded_s[event.movie_id] = event.decoded_s
 
-    def _on_task(self, event: Event) -> None:
-        self._doing = f"{event['table']} of {event['movie_id']}"
+    def _on_task(self, event: TaskBegan) -> None:
+        self._doing = f"{event.table} of {event.movie_id}"
 
-    def _on_cell(self, event: Event) -> None:
-        movie_id = event["movie_id"]
+    def _on_cell(self, event: CellEnded) -> None:
+        movie_id = event.movie_id
         self._done_cells[movie_id] = min(self._done_cells.get(movie_id, 0) + 1, self._cells.get(movie_id, 0))
 
-    def _on_done(self, event: Event) -> None:
-        self._ended.add(event["movie_id"])
-        self._done_cells[event["movie_id"]] = self._cells.get(event["movie_id"], 0)
-        if event["failed"]:
-            self._say(f"{event['movie_id']}: {event['failed']} failed (see `cinelake status`)")
+    def _on_done(self, event: FilmEnded) -> None:
+        self._ended.add(event.movie_id)
+        self._done_cells[event.movie_id] = self._cells.get(event.movie_id, 0)
+        if event.failed:
+            self._say(f"{event.movie_id}: {event.failed} failed (see `cinelake status`)")
 
     def _show(self) -> None:
         self._bar.update(self._task, completed=self._share(), description=self._doing[:32].ljust(32))

@@ -10,7 +10,17 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from cinelake.learning.session import Event, Request, TrainingSummary
+from cinelake.events import (
+    DataPrepared,
+    EpochEnded,
+    EvaluationBegan,
+    Event,
+    FilmGathered,
+    Note,
+    ServerFound,
+    TrainingBegan,
+)
+from cinelake.learning.session import Request, TrainingSummary
 from cinelake.manifest.document import load_manifest
 from cli.options import HERE, JsonOption, ManifestOption, example, finish
 from cli.scores import print_left_out, print_scores
@@ -100,7 +110,7 @@ class TrainingProgress:
 
     def on_event(self, event: Event) -> None:
         """Take one event of the training."""
-        handler = getattr(self, f"_on_{event['kind']}", None)
+        handler = getattr(self, f"_on_{event.kind}", None)
         if handler:
             handler(event)
 
@@ -110,33 +120,33 @@ class TrainingProgress:
             shown = ", ".join(value) if isinstance(value, tuple) else value
             self._say(f"{name}: {shown} (by the tables that are there; `config: {{{name}: …}}` pins it)")
 
-    def _on_film(self, event: Event) -> None:
-        self._bar.update(self._task, completed=event["done"], total=event["films"], facts=event["is"])
+    def _on_gathered(self, event: FilmGathered) -> None:
+        self._bar.update(self._task, completed=event.done, total=event.films, facts=event.movie_id)
 
-    def _on_say(self, event: Event) -> None:
-        warn(event["text"])
+    def _on_say(self, event: Note) -> None:
+        warn(event.text)
 
-    def _on_server(self, event: Event) -> None:
-        self._say(f"starting a Prefect server on loopback {event['url']}" if event["own"] else f"using {event['url']}")
+    def _on_server(self, event: ServerFound) -> None:
+        self._say(f"starting a Prefect server on loopback {event.url}" if event.own else f"using {event.url}")
 
-    def _on_prepared(self, event: Event) -> None:
-        counts = " · ".join(f"{side} {films}" for side, films in event["films"].items())
-        self._say(f"films: {counts}" + (f" · left out {event['left_out']}" if event["left_out"] else ""))
-        if event["warning"]:
-            self._say(event["warning"])
+    def _on_prepared(self, event: DataPrepared) -> None:
+        counts = " · ".join(f"{side} {films}" for side, films in event.films.items())
+        self._say(f"films: {counts}" + (f" · left out {event.left_out}" if event.left_out else ""))
+        if event.warning:
+            self._say(event.warning)
 
-    def _on_training(self, event: Event) -> None:
-        self._say(f"MLflow run {event['run_id']}" + (", going on where it was cut off" if event["resumed"] else ""))
+    def _on_training(self, event: TrainingBegan) -> None:
+        self._say(f"MLflow run {event.run_id}" + (", going on where it was cut off" if event.resumed else ""))
 
-    def _on_epoch(self, event: Event) -> None:
-        total = event["of"]
-        facts = " · ".join(f"{name} {value:.4f}" for name, value in list(event["metrics"].items())[:4])
-        self._bar.update(self._task, description="training", completed=event["number"] + 1, total=total, facts=facts)
+    def _on_epoch(self, event: EpochEnded) -> None:
+        total = event.of
+        facts = " · ".join(f"{name} {value:.4f}" for name, value in list(event.metrics.items())[:4])
+        self._bar.update(self._task, description="training", completed=event.number + 1, total=total, facts=facts)
         if time.monotonic() - self._last_line > LINE_EVERY_S and not err.is_terminal:
             self._last_line = time.monotonic()
-            self._say(f"epoch {event['number'] + 1}{f'/{total}' if total else ''}: {facts}")
+            self._say(f"epoch {event.number + 1}{f'/{total}' if total else ''}: {facts}")
 
-    def _on_judging(self, _: Event) -> None:
+    def _on_judging(self, _: EvaluationBegan) -> None:
         self._bar.update(self._task, description="judging", total=None, facts="")
 
     def _say(self, text: str) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cinelake.learning.session import Event
+from cinelake.events import TrialMoved, TuningBegan
 from cinelake.learning.trial import FOLDS
 from cinelake.learning.tuning import TuningRequest, TuningSummary, cell
 from cinelake.manifest.document import load_manifest
@@ -48,21 +48,21 @@ class TuningProgress(TrainingProgress):
         self._ended: set[int] = set()
         self._best: float | None = None
 
-    def _on_tuning(self, event: Event) -> None:
-        where = f"MLflow run {event['run_id']}" + (", going on where it was cut off" if event["resumed"] else "")
-        self._say(f"{event['trials']} trials of {FOLDS} folds by film · {where}")
-        self._bar.update(self._task, description="tuning", completed=0, total=event["trials"], facts="")
+    def _on_tuning(self, event: TuningBegan) -> None:
+        where = f"MLflow run {event.run_id}" + (", going on where it was cut off" if event.resumed else "")
+        self._say(f"{event.trials} trials of {FOLDS} folds by film · {where}")
+        self._bar.update(self._task, description="tuning", completed=0, total=event.trials, facts="")
 
-    def _on_trial(self, event: Event) -> None:
-        if event["status"] == "running" or event["number"] in self._ended:
+    def _on_trial(self, event: TrialMoved) -> None:
+        if event.status == "running" or event.number in self._ended:
             return
-        self._ended.add(event["number"])
-        score = event["score"]
-        if event["status"] == "finished" and score is not None:
+        self._ended.add(event.number)
+        score = event.score
+        if event.status == "finished" and score is not None:
             self._best = score if self._best is None else max(self._best, score)
-        drawn = " ".join(f"{name}={cell(value)}" for name, value in event["drawn"].items())
-        told = event["error"] or ("" if score is None else f"{score:.4f}")
-        self._say(f"trial {event['number'] + 1}/{event['of']} {event['status']} · {drawn} · {told}")
+        drawn = " ".join(f"{name}={cell(value)}" for name, value in event.drawn.items())
+        told = event.error or ("" if score is None else f"{score:.4f}")
+        self._say(f"trial {event.number + 1}/{event.of} {event.status} · {drawn} · {told}")
         best = "" if self._best is None else f"best {self._best:.4f}"
         self._bar.update(self._task, completed=len(self._ended), facts=best)
 

@@ -22,7 +22,7 @@ from prefect.exceptions import PrefectException
 
 from cinelake.manifest.document import Manifest
 from cinelake.plan.build import Planning
-from cinelake.run.step import StepReport
+from cinelake.run.cells import StepReport
 from cinelake.tracking.addresses import shown
 from flows.server import read_up, state_folder
 

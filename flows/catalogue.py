@@ -26,13 +26,15 @@ from prefect.utilities.annotations import quote
 from cinelake.engines import Engine
 from cinelake.engines.dispatch import RETRY_DELAY_S, worth_retrying
 from cinelake.errors import FilmError, TaskFailed
+from cinelake.events import OnEvent, QueueMoved, RunPaused, RunResumed
 from cinelake.lake.cells import Lake
 from cinelake.lake.control import LOOK_EVERY_S, Gate
 from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.plan.build import Planning, plan_manifest
 from cinelake.plan.scope import restrict
-from cinelake.run.stages import walk
-from cinelake.run.step import CellReport, OnEvent, Step, StepReport
+from cinelake.run.cells import CellReport, StepReport
+from cinelake.run.stages import run_stages
+from cinelake.run.step import Step
 from cinelake.tracking.runs import mlflow_page
 from flows.artifacts import Progress, show_end, show_plan
 from flows.events import failed_too_much, flow_started
@@ -148,7 +150,7 @@ def fan_out(planning: Planning, engine: Engine, on_event: OnEvent) -> Iterator[S
     waiting = deque(planning.plan.by_film().items())
     in_flight: dict[Any, Step] = {}
     ended: SimpleQueue[Any] = SimpleQueue()
-    gate = Gate(planning.lake, lambda paused: on_event({"kind": "paused" if paused else "resumed"}))
+    gate = Gate(planning.lake, lambda paused: on_event(RunPaused() if paused else RunResumed()))
     while waiting or in_flight:
         while waiting and len(in_flight) < engine.window and gate.is_open():
             movie_id, cells = waiting.popleft()
@@ -156,12 +158,12 @@ def fan_out(planning: Planning, engine: Engine, on_event: OnEvent) -> Iterator[S
             film = film_task.submit(movie_id, quote(step))
             in_flight[film] = step
             film.add_done_callback(ended.put)
-        on_event({"kind": "queue", "waiting": len(waiting), "in_flight": len(in_flight)})
+        on_event(QueueMoved(len(waiting), len(in_flight)))
         if not in_flight:
             time.sleep(LOOK_EVERY_S)
         elif done := _next_of(ended, None if gate.is_open() else LOOK_EVERY_S):
             yield _report_of(done, in_flight.pop(done))
-    on_event({"kind": "queue", "waiting": 0, "in_flight": 0})
+    on_event(QueueMoved(waiting=0, in_flight=0))
 
 
 def _next_of(ended: SimpleQueue[Any], timeout_s: float | None) -> Any | None:
@@ -175,9 +177,9 @@ def _next_of(ended: SimpleQueue[Any], timeout_s: float | None) -> Any | None:
 def _film_task(engine: Engine, manifest: Manifest) -> Any:
     """The Prefect task of one film: retried when its worker died, for what is not yet in the lake."""
 
-    def place(leg: Step) -> StepReport:
-        with _slots(limits_of(manifest, leg)):
-            return engine.place(leg)
+    def place(stage: Step) -> StepReport:
+        with _slots(limits_of(manifest, stage)):
+            return engine.place(stage)
 
     @task(
         name="film",
@@ -191,7 +193,7 @@ def _film_task(engine: Engine, manifest: Manifest) -> Any:
     def film(movie_id: str, step: Any) -> StepReport:
         wanted = step.value if isinstance(step, quote) else step
         left = not_yet_made(wanted)
-        report = walk(left, place)
+        report = run_stages(left, place)
         done = {cell.table for cell in left.cells}
         report.cells += [CellReport(cell.table, "made") for cell in wanted.cells if cell.table not in done]
         return report

@@ -13,9 +13,22 @@ from pathlib import Path
 from typing import Any
 
 from cinelake.errors import UsageError
+from cinelake.events import (
+    Event,
+    FilmBegan,
+    MetricsServed,
+    Note,
+    OnEvent,
+    QueueMoved,
+    RunBegan,
+    RunEnded,
+    RunPaused,
+    RunResumed,
+    TaskBegan,
+)
 from cinelake.manifest.document import MonitoringSettings
 from cinelake.plan.build import Planning
-from cinelake.run.step import CellReport, Event, OnEvent, StepReport
+from cinelake.run.cells import CellReport, FilmEnded, StepReport
 
 WRITE_EVERY_S = 5.0
 LEVELS = {"made": logging.INFO, "skipped": logging.WARNING, "failed": logging.ERROR}
@@ -76,21 +89,21 @@ class JsonLog:
 
     def on_event(self, event: Event) -> None:
         """Take one event of the run."""
-        kind = event["kind"]
-        if kind == "done":
-            self._film_ended(event["report"])
-        elif kind == "task":
-            self._say("task begins", film=event["movie_id"], task=event["table"])
-        elif kind == "film":
-            self._say("film begins", film=event["movie_id"], film_s=event["film_s"])
-        elif kind == "begin":
-            self._say("run begins", films=event["films"], cells=event["cells"])
-        elif kind == "end":
-            self._say("run ends", **event["summary"])
-        elif kind in ("paused", "resumed"):
-            self._say(f"run {kind}", level=logging.WARNING)
-        elif kind == "say":
-            self._say("note", level=logging.WARNING, text=event["text"])
+        match event:
+            case FilmEnded():
+                self._film_ended(event.report)
+            case TaskBegan():
+                self._say("task begins", film=event.movie_id, task=event.table)
+            case FilmBegan():
+                self._say("film begins", film=event.movie_id, film_s=event.film_s)
+            case RunBegan():
+                self._say("run begins", films=event.films, cells=event.cells)
+            case RunEnded():
+                self._say("run ends", **event.summary)
+            case RunPaused() | RunResumed():
+                self._say(f"run {event.kind}", level=logging.WARNING)
+            case Note():
+                self._say("note", level=logging.WARNING, text=event.text)
 
     def _film_ended(self, report: StepReport) -> None:
         for cell in report.cells:
@@ -128,7 +141,7 @@ def served_metrics(settings: MonitoringSettings, planning: Planning, on_event: O
         server, thread = start_http_server(settings.metrics_port, "127.0.0.1", metrics.registry)
     except OSError as error:
         raise UsageError(f"metrics cannot be served on port {settings.metrics_port}: {error.strerror}") from error
-    on_event({"kind": "metrics", "url": f"http://127.0.0.1:{server.server_port}/metrics"})
+    on_event(MetricsServed(f"http://127.0.0.1:{server.server_port}/metrics"))
     try:
         yield metrics
     finally:
@@ -171,14 +184,14 @@ class RunMetrics:
 
     def on_event(self, event: Event) -> None:
         """Take one event of the run."""
-        kind = event["kind"]
-        if kind == "queue":
-            self._waiting.set(event["waiting"])
-            self._in_flight.set(event["in_flight"])
-        elif kind in ("paused", "resumed"):
-            self._paused.set(kind == "paused")
-        elif kind == "done":
-            self._film_ended(event["report"])
+        match event:
+            case QueueMoved():
+                self._waiting.set(event.waiting)
+                self._in_flight.set(event.in_flight)
+            case RunPaused() | RunResumed():
+                self._paused.set(isinstance(event, RunPaused))
+            case FilmEnded():
+                self._film_ended(event.report)
         if time.monotonic() - self._written > WRITE_EVERY_S:
             self.write()
 

@@ -14,17 +14,17 @@ from typing import Any
 
 from cinelake.engines import Engine, make_engine
 from cinelake.errors import FilmError
+from cinelake.events import Event, Note, OnEvent, RecordBegan, RunBegan, RunEnded, RunPaused, RunResumed
 from cinelake.plan.build import CATALOGUE, Planning
 from cinelake.query.quality import measure_new, watched_tables
+from cinelake.run.cells import FilmEnded, StepReport
 from cinelake.run.staging import sweep_staged
-from cinelake.run.step import Event, StepReport
 from cinelake.storage.content import digest
 from cinelake.storage.objects import is_remote
 from flows.events import catalogue_ran
 from flows.monitoring import monitored
 from flows.run_summary import RunSummary, failure_row, finish_record, made_so_far, start_record, start_summary
 
-OnEvent = Callable[[Event], None]
 Server = Callable[[OnEvent], AbstractContextManager[Callable[[], None]]]
 """Provides a Prefect server while it is entered; what it yields waits until that server answers."""
 LOG_EVERY_S = 30.0
@@ -66,12 +66,12 @@ def run_plan(
         if (summary.made or summary.failures) and not summary.interrupted:
             reasons = [failure["reason"] for failure in summary.failures]
             catalogue_ran(planning.manifest, sum(summary.made.values()), reasons, partial(_say, tell))
-        tell({"kind": "end", "summary": summary.to_json()})
+        tell(RunEnded(summary.to_json()))
     return summary
 
 
 def _say(tell: OnEvent, text: str) -> None:
-    tell({"kind": "say", "text": text})
+    tell(Note(text))
 
 
 def _make_stale(
@@ -112,7 +112,7 @@ def _make_films(
         films = planning.plan.by_film()
         engine.warm({m: path for m in films if not is_remote(path := planning.films[m].path)})
         wait()
-        on_event({"kind": "begin", "films": len(films), "cells": len(planning.plan.stale)})
+        on_event(RunBegan(len(films), len(planning.plan.stale)))
         began = time.monotonic()
         try:
             hand_out(work)
@@ -126,7 +126,7 @@ def _make_films(
         engine.stop(now=not clean)
         _sweep(planning)
         if record:
-            on_event({"kind": "record"})
+            on_event(RecordBegan())
             summary.mlflow = finish_record(record, summary, clean)
 
 
@@ -146,15 +146,15 @@ class FlowLog:
 
     def on_event(self, event: Event) -> None:
         """Take one event of the run."""
-        kind = event["kind"]
-        if kind == "begin":
-            self._log.info("%d cells of %d films to make", event["cells"], event["films"])
-        elif kind == "say":
-            self._log.warning("%s", event["text"])
-        elif kind in ("paused", "resumed"):
-            self._log.warning("%s", PAUSE_WORDS[kind])
-        elif kind == "done":
-            self._film_ended(event["report"])
+        match event:
+            case RunBegan():
+                self._log.info("%d cells of %d films to make", event.cells, event.films)
+            case Note():
+                self._log.warning("%s", event.text)
+            case RunPaused() | RunResumed():
+                self._log.warning("%s", PAUSE_WORDS[event.kind])
+            case FilmEnded():
+                self._film_ended(event.report)
 
     def _film_ended(self, report: StepReport) -> None:
         self._ended += 1
@@ -175,7 +175,7 @@ def _add(summary: RunSummary, report: StepReport, on_event: OnEvent) -> None:
             summary.failures.append(failure_row(report.movie_id, cell.table, cell.reason, cell.message))
         else:
             summary.skipped += 1
-    on_event({"kind": "done", "movie_id": report.movie_id, "failed": len(report.failed()), "report": report})
+    on_event(FilmEnded(report.movie_id, len(report.failed()), report))
 
 
 def record_catalogue_problems(planning: Planning) -> list[dict[str, str]]:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
+from cinelake.events import OnEvent, ServerFound
 from cinelake.plan.build import Planning
-from cinelake.run.step import OnEvent
 from cinelake.storage.interrupts import interrupts_held
 from flows.run import FilmWork, run_plan
 from flows.run_summary import RunSummary
@@ -27,7 +27,7 @@ def run_catalogue(planning: Planning, on_event: OnEvent) -> RunSummary:
 def server_of(planning: Planning, on_event: OnEvent) -> Iterator[Callable[[], None]]:
     """A Prefect server, and how to wait until it answers."""
     with prefect_server(state_folder(planning.manifest.folder)) as server:
-        on_event({"kind": "server", "url": server.url, "own": server.own is not None})
+        on_event(ServerFound(server.url, server.own is not None))
 
         def wait() -> None:
             with interrupts_held():

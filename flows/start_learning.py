@@ -12,9 +12,10 @@ from typing import Any
 
 from cinelake.engines.dispatch import dispatch
 from cinelake.errors import UsageError
+from cinelake.events import DataBegan, Note, OnEvent, ServerFound
 from cinelake.learning.candidate import Prepared
 from cinelake.learning.jobs import TrainingJob
-from cinelake.learning.session import OnEvent, Request, TrainingSummary, prepare_request
+from cinelake.learning.session import Request, TrainingSummary, prepare_request
 from cinelake.learning.tuning import TuningRequest, TuningSummary, prepare_tuning, tune_model
 from cinelake.manifest.document import Manifest
 from cinelake.storage.interrupts import interrupts_held
@@ -93,18 +94,18 @@ def _prepare_here(request: Request, on_event: OnEvent) -> Prepared | None:
     """The data, where the training runs in this process: their faults are known before a server is started."""
     if request.manifest.engine.kind != "local":
         return None
-    on_event({"kind": "preparing"})
+    on_event(DataBegan())
     return prepare_request(request, on_event)
 
 
 @contextmanager
 def _server(manifest: Manifest, on_event: OnEvent) -> Iterator[PrefectServer]:
     with prefect_server(state_folder(manifest.folder)) as server:
-        on_event({"kind": "server", "url": server.url, "own": server.own is not None})
+        on_event(ServerFound(server.url, server.own is not None))
         yield server
 
 
 def _report_champion(manifest: Manifest, summary: TrainingSummary, on_event: OnEvent) -> None:
     """Send the event of a new champion, if there is one; once the server that served this run alone is gone."""
     if summary.moved:
-        champion_changed(manifest, summary.model, summary.version, lambda text: on_event({"kind": "say", "text": text}))
+        champion_changed(manifest, summary.model, summary.version, lambda text: on_event(Note(text)))

@@ -10,8 +10,9 @@ from prefect import Flow, flow, get_run_logger
 from prefect.states import Completed, State
 
 from cinelake.engines.dispatch import dispatch
+from cinelake.events import Event
 from cinelake.learning.jobs import TrainingJob
-from cinelake.learning.session import Event, Request, TrainingSummary
+from cinelake.learning.session import Request, TrainingSummary
 from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.tracking.runs import mlflow_page
 from flows.artifacts import show_end

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cinelake.engines.job import Job, Result
-from cinelake.run.step import OnEvent
+from cinelake.events import OnEvent
 from cinelake.spec.task import Resources
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ from cinelake.engines.gpus import check_gpus, gpus_here
 from cinelake.engines.job import Job, Result
 from cinelake.engines.processes import STOP_NOTICED_S
 from cinelake.errors import CinelakeError, DiskFull, EngineUnavailable, NodeDiffers, WorkerLost
-from cinelake.run.step import OnEvent
+from cinelake.events import OnEvent
 from cinelake.spec.task import Resources
 
 if TYPE_CHECKING:

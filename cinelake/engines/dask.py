@@ -47,11 +47,11 @@ from cinelake.engines.cluster import (
 from cinelake.engines.gpus import shares, visible
 from cinelake.engines.job import Job, Result
 from cinelake.engines.pools import Pools
-from cinelake.engines.process_tree import await_end, family
+from cinelake.engines.process_tree import await_end, process_tree
 from cinelake.engines.shipping import SHIPPED
 from cinelake.engines.versions import check_joined, check_same, compared_with, versions_of
 from cinelake.errors import CinelakeError, EngineUnavailable
-from cinelake.run.step import OnEvent
+from cinelake.events import OnEvent
 from cinelake.spec.task import Resources
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ class DaskCluster:
         with suppress(OSError, RuntimeError, ValueError, TimeoutError):
             if self._client is not None:
                 self._client.unregister_worker_plugin(self._pools)
-        ours = family(nanny.pid for nanny in self._cluster.workers.values() if nanny.pid) if self._cluster else []
+        ours = process_tree(nanny.pid for nanny in self._cluster.workers.values() if nanny.pid) if self._cluster else []
         for one in (self._client, self._cluster):
             if one is not None:
                 with suppress(OSError, RuntimeError, TimeoutError):

@@ -11,8 +11,8 @@ from cinelake.engines import Engine, make_engine
 from cinelake.engines.gpus import check_gpus
 from cinelake.engines.job import Job, Result
 from cinelake.errors import DiskFull, NodeDiffers, WorkerLost
+from cinelake.events import OnEvent
 from cinelake.manifest.document import Manifest
-from cinelake.run.step import OnEvent
 from cinelake.spec.task import Resources
 
 RETRY_DELAY_S = 1.0

@@ -1,25 +1,29 @@
-"""What workers of this machine tell while they work: progress, one line of JSON an event, through a named pipe."""
+"""Events of workers on this machine reach the driver through a named pipe, each as one line of JSON."""
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import tempfile
 import threading
 from functools import cache
 from pathlib import Path
 
-from cinelake.run.step import Event, OnEvent
+from cinelake.events import Event, OnEvent
 
 ATOMIC_BYTES = 4096
 """PIPE_BUF of Linux: lines shorter than this are written whole or not at all."""
+END = "\n"
+"""The line after which the driver no longer listens."""
+log = logging.getLogger(__name__)
 
 
 class EventPipe:
     """A named pipe from the workers to the driver.
 
     No lock is held, so that a killed worker cannot block the others; a full pipe drops events, which only progress
-    bars see.
+    bars see. A line that is no event known here is logged.
     """
 
     def __init__(self, on_event: OnEvent):
@@ -33,14 +37,18 @@ class EventPipe:
     def _read(self, on_event: OnEvent) -> None:
         with self.path.open() as lines:
             for line in lines:
-                event = json.loads(line)
-                if event.get("kind") == "closed":
+                if line == END:
                     return
-                on_event(event)
+                try:
+                    event = from_line(line)
+                except UnknownEvent as error:
+                    log.warning("%s", error)
+                else:
+                    on_event(event)
 
     def close(self) -> None:
         """Stop listening and remove the pipe."""
-        os.write(self._keep_open, b'{"kind": "closed"}\n')
+        os.write(self._keep_open, END.encode())
         self._thread.join(timeout=5)
         os.close(self._keep_open)
         self._folder.cleanup()
@@ -55,7 +63,7 @@ def event_writer(events: str) -> OnEvent:
         return lambda _: None
 
     def write(event: Event) -> None:
-        line = (json.dumps(event) + "\n").encode()
+        line = to_line(event).encode()
         if len(line) < ATOMIC_BYTES:
             try:
                 os.write(pipe, line)
@@ -63,3 +71,23 @@ def event_writer(events: str) -> OnEvent:
                 return
 
     return write
+
+
+class UnknownEvent(Exception):
+    """A line of the pipe that is no event of a class known in this process."""
+
+
+def to_line(event: Event) -> str:
+    """An event as a line of JSON."""
+    return json.dumps(event.as_json()) + "\n"
+
+
+def from_line(line: str) -> Event:
+    """The event that `to_line` wrote. Raises `UnknownEvent`."""
+    kinds = {known.kind: known for known in Event.__subclasses__()}
+    try:
+        fields = json.loads(line)
+        event: Event = kinds[fields.pop("kind")](**fields)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UnknownEvent(f"a worker reported what is no event here: {line.strip()[:200]} ({error!r})") from error
+    return event

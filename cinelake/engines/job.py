@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, TypeVar
 
-from cinelake.run.step import OnEvent
+from cinelake.events import OnEvent
 from cinelake.spec.task import Resources
 
 Result = TypeVar("Result")
@@ -12,7 +12,7 @@ Gives = TypeVar("Gives", covariant=True)
 
 
 class Job(Protocol[Gives]):
-    """Work for one worker. Picklable; so is what `run` gives. Events that `run` tells are JSON."""
+    """Work for one worker. Picklable; so is what `run` returns. Events that it reports hold what JSON can hold."""
 
     @property
     def what(self) -> str:
@@ -23,7 +23,7 @@ class Job(Protocol[Gives]):
         """What is kept for it."""
 
     def limit_s(self) -> float:
-        """How long it may take; 0: as long as it likes. An event `film` with `limit_s` gives it another limit."""
+        """How long it may take; 0: as long as it likes. The event `Deadline` sets another limit."""
 
     def run(self, on_event: OnEvent) -> Gives:
         """Do it."""

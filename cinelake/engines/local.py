@@ -10,7 +10,7 @@ from cinelake.engines.event_pipe import EventPipe
 from cinelake.engines.gpus import Shares, check_gpus, gpus_here, shares, visible
 from cinelake.engines.job import Job, Result
 from cinelake.engines.pools import Pools
-from cinelake.run.step import OnEvent
+from cinelake.events import OnEvent
 from cinelake.spec.task import Resources
 
 if TYPE_CHECKING:

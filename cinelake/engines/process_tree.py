@@ -1,4 +1,4 @@
-"""Processes with all that they started: a cluster of one's own is over when the last of its family is."""
+"""Processes with all that they started: a cluster of one's own is over when the last process of its tree is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import psutil
 LOOKED_EVERY_S = 0.02
 
 
-def family(processes: Iterable[int]) -> list[psutil.Process]:
+def process_tree(processes: Iterable[int]) -> list[psutil.Process]:
     """The processes of these numbers that still run, with their children and children's children."""
     found: list[psutil.Process] = []
     for number in processes:

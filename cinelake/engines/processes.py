@@ -19,7 +19,7 @@ from typing import Any
 from cinelake.engines.event_pipe import event_writer
 from cinelake.engines.job import Job, Result
 from cinelake.errors import DecodeTimeout, EngineUnavailable, FilmError, WorkerLost
-from cinelake.run.step import Event
+from cinelake.events import Deadline, Event, LengthProbed
 
 GRACE_S = 30.0
 """How much longer than its deadline a step may take before the kernel kills its process (SIGALRM)."""
@@ -131,9 +131,10 @@ def _work(job: Job[Result], events: str) -> Result:
     write = event_writer(events)
 
     def on_event(event: Event) -> None:
-        if "limit_s" in event:
-            signal.setitimer(signal.ITIMER_REAL, event["limit_s"] + GRACE_S)
-        write(event)
+        if isinstance(event, Deadline):
+            signal.setitimer(signal.ITIMER_REAL, event.limit_s + GRACE_S)
+        else:
+            write(event)
 
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     limit_s = job.limit_s()
@@ -149,4 +150,4 @@ def _look(movie_id: str, path: str, events: str) -> None:
     from cinelake.media.probe import probe
 
     with contextlib.suppress(FilmError):
-        event_writer(events)({"kind": "length", "movie_id": movie_id, "film_s": probe(path).duration_s})
+        event_writer(events)(LengthProbed(movie_id, probe(path).duration_s))

@@ -33,12 +33,12 @@ from cinelake.engines.cluster import (
     this_machine,
 )
 from cinelake.engines.job import Job, Result
-from cinelake.engines.process_tree import await_end, children_with, family
+from cinelake.engines.process_tree import await_end, children_with, process_tree
 from cinelake.engines.processes import StepProcesses
 from cinelake.engines.shipping import CLUSTER, QUIET, ray_token, shipped_folders
 from cinelake.engines.versions import check_joined, check_same, compared_with, of_ray_nodes, versions_of
 from cinelake.errors import CinelakeError, EngineUnavailable
-from cinelake.run.step import OnEvent
+from cinelake.events import OnEvent
 from cinelake.spec.task import Resources
 from cinelake.storage.environment import environment_variables
 
@@ -146,7 +146,7 @@ class RayCluster:
         if self._address:
             for ref in running:
                 ray.cancel(ref, force=True)
-        ours = family(children_with(self._folder)) if self._folder else []
+        ours = process_tree(children_with(self._folder)) if self._folder else []
         ray.shutdown()
         await_end(ours, ENDS_WITHIN_S)
         self._drop_folder()

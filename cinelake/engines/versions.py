@@ -10,11 +10,10 @@ import platform
 import socket
 from collections.abc import Iterable, Mapping
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from cinelake.errors import EngineUnavailable, NodeDiffers
-from cinelake.run.step import RECORDED_VERSIONS
+from cinelake.spec.installed import RECORDED_VERSIONS, installed_versions
 
 PYTHON = "Python"
 TRAVELS = "cinelake"
@@ -29,16 +28,8 @@ ANSWER_WITHIN_S = 60.0
 def versions_of(packages: Iterable[str]) -> dict[str, str]:
     """What is installed in this process: Python's major and minor, each package; one that is not there is left out."""
     named = [name for package in packages for name in (package, STANDS_IN.get(package)) if name]
-    found = {name: _installed(name) for name in named}
     minor = ".".join(platform.python_version_tuple()[:2])
-    return {PYTHON: minor, **{name: given for name, given in found.items() if given}}
-
-
-def _installed(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ""
+    return {PYTHON: minor, **installed_versions(named)}
 
 
 def compared_with(runner: str) -> tuple[str, ...]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from cinelake.events import OnEvent
 from cinelake.learning.candidate import Prepared
-from cinelake.learning.session import OnEvent, Request, TrainingSummary, prepare_request, train_model
+from cinelake.learning.session import Request, TrainingSummary, prepare_request, train_model
 from cinelake.spec.task import Resources
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from cinelake.errors import CannotTrain, ModelUnusable
+from cinelake.events import DataPrepared, EpochEnded, EvaluationBegan, FilmGathered, OnEvent, TrainingBegan
 from cinelake.lake.cells import Lake
 from cinelake.lake.champions import open_applied, read_champion_record, record_version
 from cinelake.learning.candidate import Candidate, Prepared, evaluate, judge_champion, prepare, scored, train_artefact
@@ -27,9 +28,6 @@ from cinelake.spec.task import Params, Resources
 from cinelake.spec.training import Training
 from cinelake.storage.content import digest
 from cinelake.storage.locks import alone
-
-Event = dict[str, Any]
-OnEvent = Callable[[Event], None]
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,7 @@ def prepare_request(request: Request, on_event: OnEvent) -> Prepared:
         request.manifest,
         entry,
         all_films=request.all_films,
-        on_film=lambda done, films, movie_id: on_event({"kind": "film", "done": done, "films": films, "is": movie_id}),
+        on_film=lambda done, films, movie_id: on_event(FilmGathered(done, films, movie_id)),
     )
 
 
@@ -114,8 +112,7 @@ def train_model(request: Request, prepared: Prepared, folder: Path, on_event: On
     config = request.config or entry.config
     seed = entry.settings.seed if request.seed is None else request.seed
     sides = {side: len(films) for side, films in prepared.split.films().items()}
-    told = {"films": sides, "left_out": len(prepared.dataset.left_out), "warning": prepared.split.warning}
-    on_event({"kind": "prepared", **told})
+    on_event(DataPrepared(sides, len(prepared.dataset.left_out), prepared.split.warning))
     present = present_champion(Lake(request.manifest.lake.place), entry.name)
     what = [prepared.key(config, seed), request.all_films]
     if request.from_champion:
@@ -191,10 +188,10 @@ class _TrainingSession:
         resumed = self._run_of_before()
         with TrainingRecord(tracking, name, tags=tags, parent=self.request.parent_run, resume_run_id=resumed) as record:
             (self.folder / "run.json").write_text(json.dumps({"run_id": record.run_id}))
-            self.on_event({"kind": "training", "run_id": record.run_id, "resumed": resumed is not None})
+            self.on_event(TrainingBegan(record.run_id, resumed is not None))
             self._record_origin(record)
             artefact = self._train(record)
-            self.on_event({"kind": "judging"})
+            self.on_event(EvaluationBegan())
             return self._judge(record, artefact)
 
     def _run_of_before(self) -> str | None:
@@ -230,7 +227,7 @@ class _TrainingSession:
         def report(number: int, metrics: Any) -> None:
             record.epoch(number, metrics)
             figures = {name: float(value) for name, value in metrics.items()}
-            self.on_event({"kind": "epoch", "number": number, "of": epochs_of(self.config), "metrics": figures})
+            self.on_event(EpochEnded(number, epochs_of(self.config), figures))
 
         goes_on = self.request.from_champion
         training = Training(self.folder, self.seed, report, champion=self.present, from_champion=goes_on)

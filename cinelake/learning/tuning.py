@@ -15,9 +15,10 @@ from typing import Any
 
 from cinelake.engines.dispatch import Dispatcher, in_process
 from cinelake.errors import TrainingFailed
+from cinelake.events import FilmGathered, OnEvent, SearchEnded, TrialMoved, TuningBegan
 from cinelake.learning.candidate import Prepared, prepare
 from cinelake.learning.jobs import TrainingJob
-from cinelake.learning.session import OnEvent, Request, TrainingSummary
+from cinelake.learning.session import Request, TrainingSummary
 from cinelake.learning.trial import FOLDS, Trial, TrialWork, trial_key, write_trial
 from cinelake.manifest.document import Manifest, ModelEntry
 from cinelake.spec.space import as_ranges, check_space
@@ -84,7 +85,7 @@ def prepare_tuning(request: TuningRequest, on_event: OnEvent) -> Prepared:
     return prepare(
         request.manifest,
         entry,
-        on_film=lambda done, films, movie_id: on_event({"kind": "film", "done": done, "films": films, "is": movie_id}),
+        on_film=lambda done, films, movie_id: on_event(FilmGathered(done, films, movie_id)),
     )
 
 
@@ -105,7 +106,7 @@ def tune_model(
     resumed = _run_of_before(folder)
     with TrainingRecord(request.manifest.tracking, name, tags=tags, resume_run_id=resumed) as record:
         (folder / "tuning.json").write_text(json.dumps({"run_id": record.run_id}))
-        on_event({"kind": "tuning", "run_id": record.run_id, "trials": request.trial_count, "resumed": bool(resumed)})
+        on_event(TuningBegan(record.run_id, request.trial_count, bool(resumed)))
         record.params({f"space.{setting}": json.dumps(dict(given)) for setting, given in request.space.items()})
         record.params({"trials": request.trial_count, "folds": FOLDS, "seed": entry.settings.seed})
         trials = dispatcher(SearchJob(request, folder, record.run_id))
@@ -115,7 +116,7 @@ def tune_model(
         best = best_trial(trials, entry.spec.metric)
         summary.best, summary.best_score = best.drawn, best.scores()[entry.spec.metric]
         record.metrics({f"best_{name}": value for name, value in best.scores().items()})
-        on_event({"kind": "searched"})
+        on_event(SearchEnded())
         summary.training = dispatcher(_training_of(request, best, record.run_id, state))
     (folder / "tuning.json").unlink(missing_ok=True)
     summary.wall_s = time.monotonic() - began
@@ -189,7 +190,8 @@ class SearchJob:
         def hear(number: int, trial: Trial) -> None:
             if trial.ended and not trial.run_id:
                 _record(request, work, number, trial, parent)
-            on_event({"kind": "trial", "number": number, "of": request.trial_count, **_told(entry, trial)})
+            score = trial.scores().get(entry.spec.metric)
+            on_event(TrialMoved(number, request.trial_count, trial.status, trial.drawn, trial.error[:500], score))
 
         trials = search(work, request.space, request.trial_count, self.at_once, hear)
         for number, trial in enumerate(trials):
@@ -199,12 +201,6 @@ class SearchJob:
 
     def sweep(self) -> None:
         """Trials that ended are kept; the next attempt goes on from there."""
-
-
-def _told(entry: ModelEntry, trial: Trial) -> dict[str, Any]:
-    """What listeners hear of a trial."""
-    score = trial.scores().get(entry.spec.metric)
-    return {"status": trial.status, "drawn": trial.drawn, "error": trial.error[:500], "score": score}
 
 
 def _record(request: TuningRequest, work: TrialWork, number: int, trial: Trial, parent: TrainingRecord) -> None:

@@ -32,8 +32,9 @@ from cinelake.lake.index import Entry, Index
 from cinelake.manifest.document import Manifest, TaskEntry
 from cinelake.plan.keys import Recipe, key_params
 from cinelake.plan.plan import Cell, Plan, Planned, Snapshot, make_plan, select
+from cinelake.run.cells import StepCell
 from cinelake.run.staging import staging_of
-from cinelake.run.step import Step, StepCell
+from cinelake.run.step import Step
 from cinelake.spec.task import Film, Resources
 from cinelake.storage.content import digest
 

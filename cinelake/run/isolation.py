@@ -17,7 +17,7 @@ NO_MEMORY = re.compile(r"bad_alloc|(out of|insufficient) memory|(failed to|canno
 
 
 @contextmanager
-def typed_failures(doing: str) -> Iterator[None]:
+def as_film_errors(doing: str) -> Iterator[None]:
     """Let `FilmError` and `StorageError` pass; turn everything else that a task raises into `TaskFailed`."""
     try:
         yield

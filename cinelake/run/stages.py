@@ -1,8 +1,8 @@
-"""The legs of a film's step: its cells on processors, then those on GPUs, each placed where its resources are.
+"""The stages of a film's step: its cells on processors, then those on GPUs, each placed where its resources are.
 
 A film that is decoded needs no GPU, and one whose pictures wait for a network no decoder. Placed apart, a GPU works on
 one film while processors decode the next; as one step, it would stand idle through every decoding. So a step is cut
-wherever its cells change sides, and nowhere else: a film without GPU tasks has one leg, and one decode in any case.
+wherever its cells change sides, and nowhere else: a film without GPU tasks has one stage, and one decode in any case.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Literal
 
-from cinelake.run.step import Step, StepCell, StepReport
+from cinelake.run.cells import StepCell, StepReport
+from cinelake.run.step import Step
 from cinelake.spec.task import Resources, find_task
 
 Side = Literal["processors", "gpus"]
 
 
-def legs(step: Step) -> list[Step]:
-    """The step's legs in order; together they have its cells, each after all that it needs."""
+def stages(step: Step) -> list[Step]:
+    """The step's stages in order; together they have its cells, each after all that it needs."""
     sides = _sides(step)
     first: Side = "processors"
     levels: dict[str, int] = {}
@@ -32,7 +33,7 @@ def legs(step: Step) -> list[Step]:
     by_level: defaultdict[int, list[StepCell]] = defaultdict(list)
     for cell in step.cells:
         by_level[levels[cell.table]].append(cell)
-    return [_leg(step, by_level[level]) for level in sorted(by_level)]
+    return [_stage(step, by_level[level]) for level in sorted(by_level)]
 
 
 def _sides(step: Step) -> Mapping[str, Side]:
@@ -44,14 +45,14 @@ def _sides(step: Step) -> Mapping[str, Side]:
     return {cell.table: "gpus" if cell.table in asking else "processors" for cell in step.cells}
 
 
-def _leg(step: Step, cells: list[StepCell]) -> Step:
+def _stage(step: Step, cells: list[StepCell]) -> Step:
     return replace(step, cells=tuple(cells), resources=Resources.most(cell.resources for cell in cells))
 
 
-def walk(step: Step, place: Callable[[Step], StepReport]) -> StepReport:
-    """Place a step leg by leg; what one could not make, the next ones know. Gives the report of all."""
+def run_stages(step: Step, place: Callable[[Step], StepReport]) -> StepReport:
+    """Place a step stage by stage; tables that one could not make are lost to the next. Returns the report of all."""
     report, lost = StepReport(step.film.movie_id), frozenset(step.lost)
-    for leg in legs(step):
-        report.add(place(replace(leg, lost=tuple(sorted(lost)))))
+    for stage in stages(step):
+        report.add(place(replace(stage, lost=tuple(sorted(lost)))))
         lost |= {cell.table for cell in report.cells if cell.outcome != "made"}
     return report

@@ -1,64 +1,31 @@
 """One film's step: every stale cell of a film, with one decode for all that read pictures or sound.
 
 This is what an engine places on a worker. It knows no orchestrator: it reads the lake and the film, commits cells,
-records failures, and gives a report. A failing cell stops only what depends on it, for this film; a `StorageError`
+records failures, and returns a report. A failing cell stops only what depends on it, for this film; a `StorageError`
 (the lake cannot be written) leaves the step and stops the run.
 """
 
 from __future__ import annotations
 
-import datetime
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
 
-from cinelake.errors import FilmError, InputChanged, StorageError
-from cinelake.lake.cells import CellWriter, Footer, Lake, write_all
-from cinelake.lake.champions import AppliedModel, open_applied
-from cinelake.lake.onnx import device_of
+from cinelake.errors import FilmError, StorageError
+from cinelake.events import Deadline, OnEvent, StagingMoved, TaskBegan
+from cinelake.lake.cells import CellWriter, Lake, write_all
+from cinelake.lake.champions import open_applied
+from cinelake.run.cells import FilmCells, StepCell, StepReport
 from cinelake.run.film_guard import check_as_planned
-from cinelake.run.isolation import disk_full, typed_failures
-from cinelake.run.staging import Staging, as_listed, staged, sweep_staged
-from cinelake.spec.task import Film, Params, Resources, find_task
+from cinelake.run.isolation import as_film_errors, disk_full
+from cinelake.run.staging import Staging, staged, sweep_staged
+from cinelake.spec.task import Film, Resources, find_task
 from cinelake.storage.store import StorageLocation, is_disk_full
 
-Outcome = Literal["made", "failed", "skipped"]
-Event = dict[str, Any]
-OnEvent = Callable[[Event], None]
 SLOWEST_BYTES_PER_S = 2500
 """A film of fewer bytes a second is not expected: bounds a step's time before the film's length is known."""
-RECORDED_VERSIONS = (
-    "cinelake",
-    "numpy",
-    "pyarrow",
-    "av",
-    "opencv-python-headless",
-    "dlib-bin",
-    "onnxruntime",
-    "onnxruntime-gpu",
-    "keras",
-)
-
-
-@dataclass(frozen=True)
-class StepCell:
-    """One cell to make. `inputs`: input name → entry of the manifest; `input_keys`: entry → key it must have."""
-
-    table: str
-    task: str
-    params: Params
-    key: str
-    meaning: str
-    ingredients: dict[str, Any]
-    inputs: dict[str, str]
-    input_keys: dict[str, str]
-    model: AppliedModel | None = None
-    resources: Resources = field(default_factory=Resources)
 
 
 @dataclass(frozen=True)
@@ -100,46 +67,6 @@ class Step:
         return self.deadline_s + self.deadline_per_film_second * (longest_s if film_s is None else film_s)
 
 
-@dataclass
-class CellReport:
-    """How one cell ended."""
-
-    table: str
-    outcome: Outcome
-    reason: str = ""
-    message: str = ""
-    rows: int = 0
-    wall_s: float = 0.0
-
-
-@dataclass
-class StepReport:
-    """How a step ended: its cells, and what decoding cost."""
-
-    movie_id: str
-    cells: list[CellReport] = field(default_factory=list)
-    film_s: float = 0.0
-    wall_s: float = 0.0
-    frames_decoded: int = 0
-    decode: dict[str, Any] = field(default_factory=dict)
-    staged_bytes: int = 0
-    staged_s: float = 0.0
-
-    def add(self, more: StepReport) -> None:
-        """Take in how a further part of the same step ended."""
-        self.cells += more.cells
-        self.film_s = self.film_s or more.film_s
-        self.wall_s += more.wall_s
-        self.frames_decoded += more.frames_decoded
-        self.decode = self.decode or more.decode
-        self.staged_bytes += more.staged_bytes
-        self.staged_s += more.staged_s
-
-    def failed(self) -> list[CellReport]:
-        """Cells that got a row in `failures`."""
-        return [cell for cell in self.cells if cell.outcome == "failed"]
-
-
 def run_step(step: Step, on_event: OnEvent | None = None) -> StepReport:
     """Make the step's cells. Raises `StorageError`, and `DiskFull` where only this machine has no room.
 
@@ -158,14 +85,12 @@ def run_step(step: Step, on_event: OnEvent | None = None) -> StepReport:
         raise
 
 
-class StepRun:
+class StepRun(FilmCells):
     """The state of one running step."""
 
     def __init__(self, step: Step, on_event: OnEvent):
-        self.step, self.film, self.on_event = step, step.film, on_event
-        self.lake = Lake(step.lake)
-        self.report = StepReport(step.film.movie_id)
-        self.not_made: set[str] = set(step.lost)
+        super().__init__(Lake(step.lake), step.film, step.lost, step.limit_s, on_event)
+        self.step = step
 
     def run(self) -> StepReport:
         """Make all cells: those that read the film first, in one decode, then those that read tables."""
@@ -189,7 +114,7 @@ class StepRun:
         started, beside = time.perf_counter(), any(find_task(cell.task).beside for cell in readers)
         with ExitStack() as stack:
             try:
-                with typed_failures("copying the film"):
+                with as_film_errors("copying the film"):
                     copy = staged(self.step.staging, self.film, self._tell_staged, with_beside=beside)
                     self.film = stack.enter_context(copy)
                     check_as_planned(self.film)
@@ -202,8 +127,8 @@ class StepRun:
 
     def _tell_staged(self, staged_bytes: int) -> None:
         """Progress of the copy; the deadline begins anew, as neither waiting nor a slow store is the film's fault."""
-        facts = {"staged_bytes": staged_bytes, "bytes": self.film.size_bytes, "limit_s": self.step.limit_s()}
-        self.on_event({"kind": "staging", "movie_id": self.film.movie_id, **facts})
+        self.on_event(Deadline(self.film.movie_id, self.step.limit_s()))
+        self.on_event(StagingMoved(self.film.movie_id, staged_bytes, self.film.size_bytes))
 
     def _read_film(self, cells: Sequence[StepCell], scratch: Path) -> None:
         """Make the cells that read the film's file: all of its streams in one decode, then the others."""
@@ -216,11 +141,11 @@ class StepRun:
 
     def _run_streams(self, cells: Sequence[StepCell], scratch: Path) -> None:
         """Decode the film once for all stream cells."""
-        from cinelake.run.streams import decode_for
+        from cinelake.run.streams import decode_for  # only here: a plan, which holds steps, loads no decoder
 
         done: set[str] = set()
         try:
-            with typed_failures("decoding"):
+            with as_film_errors("decoding"):
                 decode_for(self, cells, scratch, done)
         except FilmError as error:
             for cell in cells:
@@ -234,12 +159,12 @@ class StepRun:
             self.skip(cell, f"needs {missing[0]}, which failed")
             return
         started = time.perf_counter()
-        self.on_event({"kind": "task", "movie_id": self.film.movie_id, "table": cell.table})
+        self.on_event(TaskBegan(self.film.movie_id, cell.table))
         spec = find_task(cell.task)
         writer = CellWriter(spec.contract, self.film.movie_id, scratch / f"{cell.table}.parquet")
         tables = {name: self.lake.reader(entry, self.film.movie_id) for name, entry in cell.inputs.items()}
         try:
-            with typed_failures(cell.table):
+            with as_film_errors(cell.table):
                 learned = [open_applied(self.lake, cell.model)] if cell.model else []
                 worker = spec.make(cell.params, self.film, *learned)
                 write_all(writer, worker.run(tables))
@@ -248,67 +173,7 @@ class StepRun:
             writer.abandon()
             self.fail(cell, error)
 
-    def know_length(self, film_s: float) -> None:
-        """The film's length is known now: the report, the progress and the deadline use it."""
-        self.report.film_s = film_s
-        limit_s = self.step.limit_s(film_s)
-        self.on_event({"kind": "film", "movie_id": self.film.movie_id, "film_s": film_s, "limit_s": limit_s})
-
-    def commit(self, cell: StepCell, writer: CellWriter, worker: Any, wall_s: float, facts: Mapping[str, Any]) -> None:
-        """Finish and publish a cell, unless one of its inputs changed meanwhile (`InputChanged`)."""
-        for entry, key in cell.input_keys.items():
-            found = self.lake.footer(entry, self.film.movie_id)
-            if found is None or found.key != key:
-                raise InputChanged(f"{entry} of {self.film.movie_id} changed while {cell.table} was made from it")
-        told = dict(getattr(worker, "facts", {}) or {})
-        run = {
-            **_run_facts(wall_s, writer.rows, self.film),
-            **facts,
-            "device": device_of(told.get("provider", "")),
-            **told,
-        }
-        writer.close(Footer(cell.key, cell.meaning, cell.ingredients, run))
-        self.lake.commit(writer, cell.table)
-        self.report.cells.append(CellReport(cell.table, "made", rows=writer.rows, wall_s=wall_s))
-        self.on_event({"kind": "cell", "movie_id": self.film.movie_id, "table": cell.table, "outcome": "made"})
-
-    def fail(self, cell: StepCell, error: FilmError) -> None:
-        """Record a cell's failure as a row."""
-        error = as_listed(error, self.film, self.step.film)
-        self.not_made.add(cell.table)
-        self.lake.record_failure(cell.table, self.film.movie_id, cell.key, error)
-        self.report.cells.append(CellReport(cell.table, "failed", error.reason, str(error)))
-        self.on_event({"kind": "cell", "movie_id": self.film.movie_id, "table": cell.table, "outcome": "failed"})
-
-    def skip(self, cell: StepCell, why: str) -> None:
-        """Leave a cell out because what it needs was not made."""
-        self.not_made.add(cell.table)
-        self.report.cells.append(CellReport(cell.table, "skipped", "blocked", why))
-        self.on_event({"kind": "cell", "movie_id": self.film.movie_id, "table": cell.table, "outcome": "skipped"})
-
 
 def _reads_film(cell: StepCell) -> bool:
     """Whether a task opens the film's file: for a stream, or because it reads no table."""
     return not cell.inputs or find_task(cell.task).stream(cell.params) is not None
-
-
-def _run_facts(wall_s: float, rows: int, film: Film) -> dict[str, Any]:
-    return {
-        "at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "wall_s": round(wall_s, 4),
-        "rows": rows,
-        "film_bytes": film.size_bytes,
-        "versions": _versions(),
-    }
-
-
-@cache
-def _versions() -> dict[str, str]:
-    return {name: found for name in RECORDED_VERSIONS if (found := _version(name))}
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return ""

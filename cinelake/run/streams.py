@@ -11,28 +11,27 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 
 from cinelake.errors import FilmError, StorageError, TaskFailed
+from cinelake.events import DecodingMoved
 from cinelake.lake.cells import CellWriter
 from cinelake.media import ffmpeg
 from cinelake.media.batches import Batch
 from cinelake.media.probe import probe
 from cinelake.media.reader import DecodeReport, read_film
+from cinelake.run.cells import FilmCells, StepCell
 from cinelake.run.film_guard import FileStamp, check_as_planned, check_unchanged, stamp_film
-from cinelake.run.isolation import typed_failures
+from cinelake.run.isolation import as_film_errors
 from cinelake.spec.task import Stream, find_task
-
-if TYPE_CHECKING:
-    from cinelake.run.step import StepCell, StepRun
 
 
 class StreamCell:
     """One stream task at work on one film."""
 
-    def __init__(self, run: StepRun, cell: StepCell, scratch: Path):
+    def __init__(self, run: FilmCells, cell: StepCell, scratch: Path):
         self.run, self.cell = run, cell
         self.spec = find_task(cell.task)
         self.worker = self.spec.make(cell.params, run.film)
@@ -122,7 +121,7 @@ class Group:
         if member not in self.members:
             return
         try:
-            with typed_failures(member.cell.table):
+            with as_film_errors(member.cell.table):
                 act()
         except FilmError as error:
             self._leave(member)
@@ -142,7 +141,7 @@ class Group:
         self._done.add(member.cell.table)
 
 
-def decode_for(run: StepRun, cells: Sequence[StepCell], scratch: Path, done: set[str]) -> None:
+def decode_for(run: FilmCells, cells: Sequence[StepCell], scratch: Path, done: set[str]) -> None:
     """Decode the film once for all these cells. Raises `FilmError` for what concerns the whole film.
 
     `done` collects the tables that have ended, well or not; what is not in it when this raises failed with the film.
@@ -151,7 +150,7 @@ def decode_for(run: StepRun, cells: Sequence[StepCell], scratch: Path, done: set
     check_as_planned(run.film)
     about = probe(run.film.path)
     run.film = replace(run.film, probe=about)
-    run.know_length(about.duration_s or 0.0)
+    limit_s = run.know_length(about.duration_s or 0.0)
     members = _members(run, cells, scratch, done)
     groups = [Group(group, stamp, len(cells), done) for group in _grouped(members)]
     if not groups:
@@ -160,10 +159,8 @@ def decode_for(run: StepRun, cells: Sequence[StepCell], scratch: Path, done: set
         run.film.path,
         about,
         groups,
-        deadline_s=run.step.limit_s(run.report.film_s),
-        on_progress=lambda seconds: run.on_event(
-            {"kind": "decode", "movie_id": run.film.movie_id, "decoded_s": seconds, "film_s": run.report.film_s}
-        ),
+        deadline_s=limit_s,
+        on_progress=lambda seconds: run.on_event(DecodingMoved(run.film.movie_id, seconds, run.report.film_s)),
     )
     run.report.frames_decoded = reading.frames_decoded
     run.report.decode = _decode_facts(reading)
@@ -171,7 +168,7 @@ def decode_for(run: StepRun, cells: Sequence[StepCell], scratch: Path, done: set
         _settle(run, group, reading.errors.get(group.name), done)
 
 
-def _settle(run: StepRun, group: Group, error: BaseException | None, done: set[str]) -> None:
+def _settle(run: FilmCells, group: Group, error: BaseException | None, done: set[str]) -> None:
     """A consumer that the reader dropped: its remaining cells have failed."""
     if isinstance(error, StorageError):
         raise error
@@ -182,7 +179,7 @@ def _settle(run: StepRun, group: Group, error: BaseException | None, done: set[s
             done.add(member.cell.table)
 
 
-def _members(run: StepRun, cells: Sequence[StepCell], scratch: Path, done: set[str]) -> list[StreamCell]:
+def _members(run: FilmCells, cells: Sequence[StepCell], scratch: Path, done: set[str]) -> list[StreamCell]:
     """The tasks, made; one that cannot be made fails alone. Followed tables that are fresh are replayed."""
     members: dict[str, StreamCell] = {}
     for cell in cells:
@@ -192,7 +189,7 @@ def _members(run: StepRun, cells: Sequence[StepCell], scratch: Path, done: set[s
             done.add(cell.table)
             continue
         try:
-            with typed_failures(cell.table):
+            with as_film_errors(cell.table):
                 member = StreamCell(run, cell, scratch)
                 _follow(run, member, members)
                 members[cell.table] = member
@@ -202,7 +199,7 @@ def _members(run: StepRun, cells: Sequence[StepCell], scratch: Path, done: set[s
     return list(members.values())
 
 
-def _follow(run: StepRun, member: StreamCell, members: Mapping[str, StreamCell]) -> None:
+def _follow(run: FilmCells, member: StreamCell, members: Mapping[str, StreamCell]) -> None:
     for name in member.spec.follows:
         entry = member.cell.inputs[name]
         if entry in members:

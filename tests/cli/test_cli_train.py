@@ -2,6 +2,7 @@
 
 import pytest
 
+from cinelake.events import EpochEnded
 from cinelake.learning.session import epochs_of
 from cli.train import TrainingProgress
 from models.affect.config import Config
@@ -12,5 +13,5 @@ def test_epochs_are_counted_out_of_those_that_are_planned(
     learner: str, shown: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = Config.model_validate({"learner": learner, "members": 3, "epochs": 60, "memory": {"epochs": 40}})
-    TrainingProgress().on_event({"kind": "epoch", "number": 0, "metrics": {"loss": 0.5}, "of": epochs_of(config)})
+    TrainingProgress().on_event(EpochEnded(0, epochs_of(config), {"loss": 0.5}))
     assert shown in capsys.readouterr().err

@@ -16,11 +16,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from cinelake.events import Event
 from cinelake.lake.cells import Lake
 from cinelake.manifest.document import load_manifest
 from cinelake.media.batches import FrameBatch, SoundBatch
 from cinelake.plan.build import Planning, plan_manifest
-from cinelake.run.step import Event, Step, StepReport, run_step
+from cinelake.run.cells import StepReport
+from cinelake.run.step import Step, run_step
 from cinelake.spec.contract import ENUM, Column, Contract
 from cinelake.spec.task import Film, NoParams, Params, SoundStream, TableReader, VideoClock, VideoStream, task
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from cinelake.errors import UsageError
+from cinelake.events import MetricsServed, QueueMoved, RunBegan, RunEnded, TaskBegan
 from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import plan_manifest
-from cinelake.run.step import CellReport, StepReport
+from cinelake.run.cells import CellReport, FilmEnded, StepReport
 from flows.monitoring import monitored
 
 ROOT = Path(__file__).parents[2]
@@ -22,11 +23,11 @@ REPORT = StepReport(
     frames_decoded=1500,
 )
 EVENTS = [
-    {"kind": "begin", "films": 1, "cells": 2},
-    {"kind": "queue", "waiting": 0, "in_flight": 1},
-    {"kind": "task", "movie_id": "one", "table": "films"},
-    {"kind": "done", "movie_id": "one", "failed": 1, "report": REPORT},
-    {"kind": "end", "summary": {"films": 1, "made": {"films": 1}}},
+    RunBegan(films=1, cells=2),
+    QueueMoved(waiting=0, in_flight=1),
+    TaskBegan("one", "films"),
+    FilmEnded("one", 1, REPORT),
+    RunEnded({"films": 1, "made": {"films": 1}}),
 ]
 
 
@@ -78,9 +79,9 @@ def test_metrics_are_served_while_the_run_lasts(run):
     found = {}
 
     def look(event):
-        if event["kind"] == "metrics":
-            found["url"] = event["url"]
-        elif event["kind"] == "end":
+        if isinstance(event, MetricsServed):
+            found["url"] = event.url
+        elif isinstance(event, RunEnded):
             with urllib.request.urlopen(found["url"], timeout=10) as reply:
                 found["text"] = reply.read().decode()
 

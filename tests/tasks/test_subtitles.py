@@ -15,7 +15,8 @@ from cinelake.lake.cells import Lake
 from cinelake.manifest.document import load_manifest
 from cinelake.media.ffmpeg import binary
 from cinelake.plan.build import Planning, plan_manifest
-from cinelake.run.step import StepReport, run_step
+from cinelake.run.cells import StepReport
+from cinelake.run.step import run_step
 from cinelake.spec.task import Film
 from tasks.subtitles import SUBTITLES, ReadSubtitles, SubtitlesParams, language_of
 from tasks.subtitles.lines import MAX_BYTES, MAX_LINE, read_lines

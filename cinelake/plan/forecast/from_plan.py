@@ -14,7 +14,7 @@ from cinelake.plan.forecast.bounds import Films, Forecast
 from cinelake.plan.forecast.cluster import Settings
 from cinelake.plan.forecast.costs import FilmCost, measured_films
 from cinelake.plan.forecast.simulation import Film, Leg
-from cinelake.run.stages import legs
+from cinelake.run.stages import stages
 from cinelake.run.step import Step
 from cinelake.spec.roles import FilmLength
 from cinelake.spec.task import tasks_with
@@ -42,7 +42,7 @@ def forecast_of(planning: Planning, settings: Settings, films: int | None = None
     like = None if films is None else {cell.movie_id for cell in planning.plan.cells}
     measured = measured_films(planning.index, tables, settings.seed, like)
     lengths_s = _lengths_s(planning, measured) if settings.film_minutes else {}
-    steps = [legs(_step(planning, kind)) for kind in wanted]
+    steps = [stages(_step(planning, kind)) for kind in wanted]
     _check_fits(steps, known)
     kinds = [[_film(film, parts, known, lengths_s) for film in measured] for parts in steps]
     of = np.repeat(np.arange(len(kinds), dtype=np.int32), list(wanted.values()))

@@ -1,12 +1,14 @@
-"""Jobs for processes of steps: one whose process ends as it is told to, one that says how soon it would be killed."""
+"""Jobs for processes of steps: one whose process is ended by a signal, one without end, one that says how soon it would
+be killed where memory is short."""
 
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from cinelake.run.step import OnEvent
+from cinelake.events import Event, OnEvent
 from cinelake.spec.task import Resources
 
 
@@ -39,3 +41,39 @@ class Scored(Deadly):
     def run(self, on_event: OnEvent) -> int:
         """The kernel's figure."""
         return int(Path("/proc/self/oom_score_adj").read_text())
+
+
+@dataclass(frozen=True)
+class LimitShown(Event):
+    """Progress whose data happen to be named as a deadline's."""
+
+    kind = "limit shown"
+    movie_id: str
+    limit_s: float
+
+
+@dataclass(frozen=True)
+class Endless:
+    """Reports these events, then works on in Python for longer than a test may take, or for so many seconds."""
+
+    first_limit_s: float
+    events: tuple[Event, ...] = ()
+    ends_after_s: float = 3600.0
+    what = "the step of heidi"
+    resources = Resources()
+
+    def limit_s(self) -> float:
+        """As it was made."""
+        return self.first_limit_s
+
+    def run(self, on_event: OnEvent) -> str:
+        """Report, then work."""
+        for event in self.events:
+            on_event(event)
+        ends = time.monotonic() + self.ends_after_s
+        while time.monotonic() < ends:
+            time.sleep(0.01)
+        return "ended"
+
+    def sweep(self) -> None:
+        """Nothing is left."""

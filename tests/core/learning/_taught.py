@@ -15,9 +15,10 @@ import pyarrow as pa
 from core._mlflow_store import store_in
 from core._toy_model import MODEL, predict
 
+from cinelake.events import Event
 from cinelake.labels.checks import FilmFacts
 from cinelake.labels.store import LabelVersion, import_labels
-from cinelake.learning.session import Event, Request, TrainingSummary, prepare_request, train_model
+from cinelake.learning.session import Request, TrainingSummary, prepare_request, train_model
 from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.media.ffmpeg import binary
 from cinelake.plan.build import Planning, plan_manifest

@@ -19,6 +19,7 @@ import pytest
 from core.learning._taught import Project
 
 from cinelake.errors import TrainingFailed
+from cinelake.events import Event
 from cinelake.learning.trial import FOLDS, Trial, TrialWork, read_trial, write_trial
 from cinelake.learning.tuning import (
     TuningRequest,
@@ -102,10 +103,10 @@ def test_the_table_is_markdown_with_four_digits() -> None:
     assert markdown([{"n": 3, "map": 0.123456}]) == "| n | map |\n| --- | --- |\n| 3 | 0.1235 |\n"
 
 
-def tune(project: Project, trials: int, events: list[dict[str, Any]]) -> TuningSummary:
+def tune(project: Project, trials: int, events: list[Event]) -> TuningSummary:
     lock = threading.RLock()  # as a progress bar has one
 
-    def hear(event: dict[str, Any]) -> None:
+    def hear(event: Event) -> None:
         with lock:
             events.append(event)
 

@@ -16,8 +16,9 @@ from _folder_store import FolderStore, raising, store
 from _toy_tasks import HOOKS, TASKS, Night, outcomes
 
 from cinelake.errors import DiskFull, InputChanged, StagingFull, StorageError, StoreUnavailable
+from cinelake.events import Deadline, StagingMoved
+from cinelake.run.cells import StepReport
 from cinelake.run.staging import Staging, staged, sweep_staged
-from cinelake.run.step import StepReport
 from cinelake.spec.task import Film
 from cinelake.storage.store import StorageLocation
 
@@ -79,8 +80,15 @@ def test_nothing_is_copied_for_cells_that_read_tables(night: Night, store: Folde
 def test_progress_is_told_in_bytes(night: Night, store: FolderStore) -> None:
     night.run("clock")
     size = (store.folder / "b/films/film.mp4").stat().st_size
-    told = [(event["staged_bytes"], event["bytes"]) for event in night.events if event["kind"] == "staging"]
-    assert told == [(size, size)]
+    assert [event for event in night.events if isinstance(event, StagingMoved)] == [StagingMoved("film", size, size)]
+
+
+def test_a_copy_that_goes_on_puts_the_deadline_off(night: Night, store: FolderStore) -> None:
+    (step,) = night.steps("clock")
+    step.run(night.events.append)
+    size = step.film.size_bytes
+    place = night.events.index(StagingMoved("film", size, size))
+    assert night.events[place - 1] == Deadline("film", step.limit_s()) and step.limit_s() > 600
 
 
 def test_a_share_s_films_are_copied_where_the_manifest_says_so(night: Night, draw_film: Callable[..., Path]) -> None:

@@ -1,0 +1,160 @@
+"""The cells of one film while they are made: what is to be made, how each one is committed, failed or skipped.
+
+Knows neither the step nor the decoding: `cinelake.run.streams` and `cinelake.run.step` end their cells here.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from cinelake.errors import FilmError, InputChanged
+from cinelake.events import CellEnded, Deadline, Event, FilmBegan, OnEvent, Outcome
+from cinelake.lake.cells import CellWriter, Footer, Lake
+from cinelake.lake.champions import AppliedModel
+from cinelake.lake.onnx import device_of
+from cinelake.run.staging import as_listed
+from cinelake.spec.installed import RECORDED_VERSIONS, installed_versions
+from cinelake.spec.task import Film, Params, Resources
+
+
+@dataclass(frozen=True)
+class StepCell:
+    """One cell to make. `inputs`: input name → entry of the manifest; `input_keys`: entry → key it must have."""
+
+    table: str
+    task: str
+    params: Params
+    key: str
+    meaning: str
+    ingredients: dict[str, Any]
+    inputs: dict[str, str]
+    input_keys: dict[str, str]
+    model: AppliedModel | None = None
+    resources: Resources = field(default_factory=Resources)
+
+
+@dataclass
+class CellReport:
+    """How one cell ended."""
+
+    table: str
+    outcome: Outcome
+    reason: str = ""
+    message: str = ""
+    rows: int = 0
+    wall_s: float = 0.0
+
+
+@dataclass
+class StepReport:
+    """How a step ended: its cells, and what decoding cost."""
+
+    movie_id: str
+    cells: list[CellReport] = field(default_factory=list)
+    film_s: float = 0.0
+    wall_s: float = 0.0
+    frames_decoded: int = 0
+    decode: dict[str, Any] = field(default_factory=dict)
+    staged_bytes: int = 0
+    staged_s: float = 0.0
+
+    def add(self, more: StepReport) -> None:
+        """Take in how a further part of the same step ended."""
+        self.cells += more.cells
+        self.film_s = self.film_s or more.film_s
+        self.wall_s += more.wall_s
+        self.frames_decoded += more.frames_decoded
+        self.decode = self.decode or more.decode
+        self.staged_bytes += more.staged_bytes
+        self.staged_s += more.staged_s
+
+    def failed(self) -> list[CellReport]:
+        """Cells that got a row in `failures`."""
+        return [cell for cell in self.cells if cell.outcome == "failed"]
+
+
+@dataclass(frozen=True)
+class FilmEnded(Event):
+    """A film's step ended, with so many cells failed; only in the driver."""
+
+    kind = "done"
+    movie_id: str
+    failed: int
+    report: StepReport
+
+
+class FilmCells:
+    """The state of a film's cells while they are made.
+
+    `film`: as it is read, which for a staged film is a copy of `listed`. `report`: how the cells ended so far.
+    `not_made`: tables whose cell failed or was skipped, here or (`lost`) in an earlier part of the step. `limit_s`: how
+    long the step may take with a film of this length.
+    """
+
+    def __init__(
+        self, lake: Lake, film: Film, lost: Iterable[str], limit_s: Callable[[float], float], on_event: OnEvent
+    ):
+        self.lake, self.listed, self.film = lake, film, film
+        self.on_event = on_event
+        self.report = StepReport(film.movie_id)
+        self.not_made: set[str] = set(lost)
+        self._limit_s = limit_s
+
+    def know_length(self, film_s: float) -> float:
+        """The film's length is known now: report, progress and deadline use it. Returns the new limit in seconds."""
+        self.report.film_s = film_s
+        limit_s = self._limit_s(film_s)
+        self.on_event(Deadline(self.film.movie_id, limit_s))
+        self.on_event(FilmBegan(self.film.movie_id, film_s))
+        return limit_s
+
+    def commit(self, cell: StepCell, writer: CellWriter, worker: Any, wall_s: float, facts: Mapping[str, Any]) -> None:
+        """Finish and publish a cell, unless one of its inputs changed meanwhile (`InputChanged`)."""
+        for entry, key in cell.input_keys.items():
+            found = self.lake.footer(entry, self.film.movie_id)
+            if found is None or found.key != key:
+                raise InputChanged(f"{entry} of {self.film.movie_id} changed while {cell.table} was made from it")
+        told = dict(getattr(worker, "facts", {}) or {})
+        run = {
+            **_run_facts(wall_s, writer.rows, self.film),
+            **facts,
+            "device": device_of(told.get("provider", "")),
+            **told,
+        }
+        writer.close(Footer(cell.key, cell.meaning, cell.ingredients, run))
+        self.lake.commit(writer, cell.table)
+        self.report.cells.append(CellReport(cell.table, "made", rows=writer.rows, wall_s=wall_s))
+        self.on_event(CellEnded(self.film.movie_id, cell.table, "made"))
+
+    def fail(self, cell: StepCell, error: FilmError) -> None:
+        """Record a cell's failure as a row."""
+        error = as_listed(error, self.film, self.listed)
+        self.not_made.add(cell.table)
+        self.lake.record_failure(cell.table, self.film.movie_id, cell.key, error)
+        self.report.cells.append(CellReport(cell.table, "failed", error.reason, str(error)))
+        self.on_event(CellEnded(self.film.movie_id, cell.table, "failed"))
+
+    def skip(self, cell: StepCell, why: str) -> None:
+        """Leave a cell out because what it needs was not made."""
+        self.not_made.add(cell.table)
+        self.report.cells.append(CellReport(cell.table, "skipped", "blocked", why))
+        self.on_event(CellEnded(self.film.movie_id, cell.table, "skipped"))
+
+
+def _run_facts(wall_s: float, rows: int, film: Film) -> dict[str, Any]:
+    return {
+        "at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "wall_s": round(wall_s, 4),
+        "rows": rows,
+        "film_bytes": film.size_bytes,
+        "versions": _versions(),
+    }
+
+
+@cache
+def _versions() -> dict[str, str]:
+    return installed_versions(RECORDED_VERSIONS)

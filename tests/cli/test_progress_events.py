@@ -1,0 +1,21 @@
+"""Progress on the terminal hears the events that it has a method for: its name and its argument are one kind's."""
+
+from __future__ import annotations
+
+import inspect
+from typing import get_type_hints
+
+import pytest
+
+from cinelake.events import Event
+from cli.progress import RunProgress
+from cli.training import TrainingProgress
+from cli.tuning import TuningProgress
+
+
+@pytest.mark.parametrize("progress", [RunProgress, TrainingProgress, TuningProgress])
+def test_a_method_named_for_a_kind_takes_the_class_of_that_kind(progress: type) -> None:
+    methods = {name: method for name, method in inspect.getmembers(progress) if name.startswith("_on_")}
+    taken = {name: next(iter(get_type_hints(method).values())) for name, method in methods.items()}
+    assert taken and all(issubclass(event, Event) for event in taken.values())
+    assert {name: f"_on_{event.kind}" for name, event in taken.items()} == {name: name for name in taken}
