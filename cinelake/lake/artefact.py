@@ -33,7 +33,7 @@ FILES = ("arrays.npz", "model.json", "network.keras", "network.onnx")
 
 @dataclass(frozen=True)
 class StoredArtefact:
-    """An artefact loaded from its folder: `cinelake.spec.model.Artefact`."""
+    """An artefact loaded from its folder: `cinelake.spec.artefact.Artefact`."""
 
     folder: Path
     kind: str

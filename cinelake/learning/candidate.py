@@ -15,7 +15,8 @@ from cinelake.learning.dataset import Dataset, OnFilm, gather, known_steps
 from cinelake.learning.split import Split, split
 from cinelake.manifest.document import Manifest, ModelEntry
 from cinelake.spec.arrays import Arrays
-from cinelake.spec.model import Artefact, Example, Judgement, Model, Scores
+from cinelake.spec.artefact import Artefact
+from cinelake.spec.model import Example, Judgement, Model, Scores
 from cinelake.spec.task import Params
 from cinelake.spec.training import Training
 from cinelake.storage.content import digest

@@ -14,7 +14,8 @@ from cinelake.learning.dataset import Dataset, gather
 from cinelake.learning.gate import Interval, bootstrap, compare
 from cinelake.learning.split import split
 from cinelake.manifest.document import Manifest, ModelEntry
-from cinelake.spec.model import Artefact, Example, Scores
+from cinelake.spec.artefact import Artefact
+from cinelake.spec.model import Example, Scores
 
 
 @dataclass(frozen=True)

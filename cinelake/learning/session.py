@@ -23,7 +23,8 @@ from cinelake.learning.candidate import Candidate, Prepared, evaluate, judge_cha
 from cinelake.learning.card import model_card
 from cinelake.learning.gate import Interval, Verdict, decide
 from cinelake.manifest.document import Manifest
-from cinelake.spec.model import Artefact, Judgement, Scores
+from cinelake.spec.artefact import Artefact
+from cinelake.spec.model import Judgement, Scores
 from cinelake.spec.task import Params, Resources
 from cinelake.spec.training import Training
 from cinelake.storage.content import digest

@@ -22,7 +22,7 @@ from cinelake.errors import ModelUnusable, UnknownName
 from cinelake.lake.artefact import FILES, artefact_digest
 from cinelake.manifest.sections import TrackingSettings
 from cinelake.spec.arrays import Arrays
-from cinelake.spec.model import Artefact
+from cinelake.spec.artefact import Artefact
 from cinelake.tracking.addresses import shown
 from cinelake.tracking.runs import TrainingRecord
 from cinelake.tracking.store import connect, tracking_errors
