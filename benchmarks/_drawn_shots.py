@@ -16,7 +16,8 @@ from cinelake.learning.gate import Interval, bootstrap, compare
 from cinelake.learning.images import MemoryTable
 from cinelake.learning.split import place
 from cinelake.spec.arrays import Arrays
-from cinelake.spec.model import Artefact, Example, Judgement, Model, Scores
+from cinelake.spec.artefact import Artefact
+from cinelake.spec.model import Example, Judgement, Model, Scores
 from cinelake.spec.task import Film, Params, TableReader, find_task
 from cinelake.spec.training import Training
 

@@ -28,7 +28,8 @@ from cinelake.lake.artefact import write_artefact
 from cinelake.lake.cells import Lake
 from cinelake.learning.images import MemoryTable
 from cinelake.learning.split import place
-from cinelake.spec.model import Artefact, Example
+from cinelake.spec.artefact import Artefact
+from cinelake.spec.model import Example
 from cinelake.spec.task import Film, TableReader, find_task
 from cinelake.spec.training import Training
 from models.characters import MODEL

@@ -28,7 +28,7 @@ from cinelake.lake.artefact import write_artefact
 from cinelake.lake.cells import Lake
 from cinelake.learning.images import MemoryTable
 from cinelake.media.ffmpeg import binary
-from cinelake.spec.model import Artefact
+from cinelake.spec.artefact import Artefact
 from cinelake.spec.task import Film, TableReader, find_task
 from cinelake.spec.training import Training
 from models.tags import MODEL

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from cinelake.spec.arrays import Arrays
-from cinelake.spec.model import Artefact
+from cinelake.spec.artefact import Artefact
 from cinelake.spec.task import Film, Resources, TableReader, task
 from models.identities import MODEL
 from tasks.shared.appearance_spans import Array, Sightings, SpanParams, appearances_contract, as_batch, spans_of

@@ -17,8 +17,8 @@ import numpy as np
 import pyarrow as pa
 
 from cinelake.errors import ModelUnusable, UsageError
+from cinelake.spec.artefact import Artefact
 from cinelake.spec.contract import Column, Contract
-from cinelake.spec.model import Artefact
 from cinelake.spec.roles import Question, SearchCondition
 from cinelake.spec.task import Field, Film, Params, TableReader, task
 from models.affect.config import WIDE

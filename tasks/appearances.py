@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pyarrow as pa
 
-from cinelake.spec.model import Artefact
+from cinelake.spec.artefact import Artefact
 from cinelake.spec.roles import Question, SearchCondition
 from cinelake.spec.task import Film, Resources, TableReader, task
 from models.characters import MODEL

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cinelake.spec.artefact import Artefact
 from cinelake.spec.contract import ENUM, Column, Contract, Rule
-from cinelake.spec.model import Artefact
 from cinelake.spec.task import Field, Film, Params, TableReader, task
 from models.beats.features import features
 from models.beats.predict import find_events, predict

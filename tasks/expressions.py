@@ -16,8 +16,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pyarrow as pa
 
+from cinelake.spec.artefact import Artefact
 from cinelake.spec.contract import ENUM, Column, Contract, vector
-from cinelake.spec.model import Artefact
 from cinelake.spec.task import Film, Params, Resources, TableReader, task
 from models.expressions import MODEL
 from models.expressions.networks import EMBEDDING, EMOTIONS

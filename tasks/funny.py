@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 
 from cinelake.errors import ModelUnusable
 from cinelake.spec.arrays import Array, Arrays
+from cinelake.spec.artefact import Artefact
 from cinelake.spec.contract import Column, Contract, Rule
-from cinelake.spec.model import Artefact
 from cinelake.spec.task import Film, Params, TableReader, task
 from models.funny.features import features
 from models.funny.predict import merge_shots, merge_steps, predict

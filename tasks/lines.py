@@ -18,8 +18,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pyarrow as pa
 
+from cinelake.spec.artefact import Artefact
 from cinelake.spec.contract import Column, Contract
-from cinelake.spec.model import Artefact
 from cinelake.spec.task import Field, Film, Params, TableReader, task
 from tasks.shared.line_moments import line_moments
 

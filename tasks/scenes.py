@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cinelake.spec.artefact import Artefact
 from cinelake.spec.contract import Column, Contract, Rule
-from cinelake.spec.model import Artefact
 from cinelake.spec.task import Film, NoParams, TableReader, task
 from models.scenes.features import features
 from models.scenes.predict import predict

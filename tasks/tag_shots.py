@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
+from cinelake.spec.artefact import Artefact
 from cinelake.spec.contract import Column, Contract
-from cinelake.spec.model import Artefact
 from cinelake.spec.roles import Question, SearchCondition
 from cinelake.spec.task import Field, Film, Params, TableReader, task
 from models.tags.features import features

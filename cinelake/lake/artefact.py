@@ -33,7 +33,7 @@ FILES = ("arrays.npz", "model.json", "network.keras", "network.onnx")
 
 @dataclass(frozen=True)
 class StoredArtefact:
-    """An artefact loaded from its folder: `cinelake.spec.model.Artefact`."""
+    """An artefact loaded from its folder: `cinelake.spec.artefact.Artefact`."""
 
     folder: Path
     kind: str
@@ -46,7 +46,7 @@ class StoredArtefact:
     digest: str = ""
 
     def run(self, x: Array, device: Device = "cpu") -> Array:
-        """The network's output for an input (batch, …), as ONNX Runtime gives it."""
+        """The network's output for an input (batch, …), as ONNX Runtime returns it."""
         session = onnx_session(self.folder / "network.onnx", device)
         return np.asarray(session.run(None, {session.get_inputs()[0].name: x.astype(np.float32)})[0])
 
@@ -63,7 +63,7 @@ def write_artefact(
     inputs: Mapping[str, str] | None = None,
     trained_on: Iterable[str] = (),
 ) -> StoredArtefact:
-    """Write what a training gave and load it back. Raises `ModelUnusable` when the network cannot be exported."""
+    """Write the result of a training and load it back. Raises `ModelUnusable` when the network cannot be exported."""
     folder.mkdir(parents=True, exist_ok=True)
     about = {
         "kind": kind,

@@ -142,7 +142,10 @@ class CellWriter:
             return
         self.contract.check(batch, self.movie_id)
         self._check_order(batch)
-        self._check_same_schema(batch)
+        self._schema = self._schema or batch.schema
+        if not batch.schema.equals(self._schema):
+            check = f"batches differ: {batch.schema.types} after {self._schema.types}"
+            raise ContractViolation(self.contract.table, check, "*", batch.num_rows, [])
         self.rows += batch.num_rows
         self._waiting.append(batch)
         waiting = sum(b.num_rows for b in self._waiting), sum(b.nbytes for b in self._waiting)
@@ -187,34 +190,23 @@ class CellWriter:
                 raise ContractViolation(self.contract.table, check, ",".join(self.contract.key), 1, [str(row)])
             self._last = now
 
-    def _check_same_schema(self, batch: pa.RecordBatch) -> None:
-        self._schema = self._schema or batch.schema
-        if not batch.schema.equals(self._schema):
-            check = f"batches differ: {batch.schema.types} after {self._schema.types}"
-            raise ContractViolation(self.contract.table, check, "*", batch.num_rows, [])
-
 
 def _encoding(schema: pa.Schema) -> dict[str, Any]:
     """How columns are written: zstd, but vectors of floats by LZ4 and without a dictionary.
 
     These hardly repeat: so they are a little smaller and are read in six tenths of the time.
     """
-    codecs = {_leaf(field): "lz4" if _is_float_vector(field.type) else "zstd" for field in schema}
-    return {"compression": codecs, "use_dictionary": [leaf for leaf, codec in codecs.items() if codec == "zstd"]}
-
-
-def _leaf(field: pa.Field) -> str:
-    """A column's path in Parquet."""
-    is_list = pa.types.is_fixed_size_list(field.type) or pa.types.is_list(field.type)
-    return f"{field.name}.list.element" if is_list else str(field.name)
-
-
-def _is_float_vector(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_fixed_size_list(kind) and kind.value_type in (pa.float32(), pa.float64()))
+    codecs = {}
+    for field in schema:
+        is_vector = pa.types.is_fixed_size_list(field.type)
+        path = f"{field.name}.list.element" if is_vector or pa.types.is_list(field.type) else str(field.name)
+        of_floats = is_vector and field.type.value_type in (pa.float32(), pa.float64())
+        codecs[path] = "lz4" if of_floats else "zstd"
+    return {"compression": codecs, "use_dictionary": [path for path, codec in codecs.items() if codec == "zstd"]}
 
 
 class Lake:
-    """A lake at a path or URI. Cheap to make; touches nothing until asked."""
+    """A lake at a path or URI. Cheap to make; touches nothing until it is used."""
 
     def __init__(self, place: str | StorageLocation):
         self.storage = Storage(place)
@@ -243,7 +235,7 @@ class Lake:
         self.forget_failure(table, writer.movie_id)
 
     def delete_cell(self, table: str, movie_id: str) -> None:
-        """Remove one cell; nothing happens when it is not there."""
+        """Remove one cell; nothing happens when it is missing."""
         self.storage.delete(*cell_parts(table, movie_id))
 
     def tables(self) -> list[str]:
@@ -320,7 +312,7 @@ def read_footer(storage: Storage, *parts: str) -> Footer | None:
     try:
         metadata = pq.read_metadata(pa.BufferReader(tail)).metadata or {}
         return Footer.from_json(metadata[FOOTER_KEY])
-    except (KeyError, TypeError, ValueError, OSError, pa.ArrowException):  # Arrow's words for bytes it cannot read
+    except (KeyError, TypeError, ValueError, OSError, pa.ArrowException):  # what Arrow raises for bytes it cannot read
         return None
 
 

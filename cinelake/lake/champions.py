@@ -19,7 +19,7 @@ from pyarrow import fs
 from cinelake.errors import ModelUnusable, StorageError, UnknownName
 from cinelake.lake.artefact import FILES, artefact_digest, read_artefact
 from cinelake.lake.cells import Lake
-from cinelake.spec.model import Artefact
+from cinelake.spec.artefact import Artefact
 from cinelake.storage.atomic import write_whole
 from cinelake.storage.environment import cache_folder
 from cinelake.storage.store import Storage, storage_errors
@@ -29,7 +29,7 @@ FOLDER = "_models"
 
 @dataclass(frozen=True)
 class AppliedModel:
-    """One version of a model as a plan sees it, and as a step is given it.
+    """One version of a model as a plan sees it, and as a step receives it.
 
     digest: of its files. kind, code: which model's code applies it, and that code's version when it was trained.
     inputs: table → identity of what made it for the training. origin: of its training: run_id in MLflow, labels (set,
@@ -142,15 +142,11 @@ def open_applied(lake: Lake, applied: AppliedModel) -> Artefact:
     local = lake.storage.local
     if local is not None:
         return read_artefact(local / FOLDER / applied.name / str(applied.version), applied.digest)
-    return read_artefact(_copied(lake.storage, applied), applied.digest)
-
-
-def _copied(storage: Storage, applied: AppliedModel) -> Path:
     target = cache_folder() / "models" / applied.digest
     if not (target / "model.json").is_file() or artefact_digest(target) != applied.digest:
         target.mkdir(parents=True, exist_ok=True)
-        _download(storage, (FOLDER, applied.name, str(applied.version)), target)
-    return target
+        _download(lake.storage, (FOLDER, applied.name, str(applied.version)), target)
+    return read_artefact(target, applied.digest)
 
 
 def _download(storage: Storage, parts: tuple[str, ...], target: Path) -> None:

@@ -25,7 +25,7 @@ def pause(lake: Lake) -> bool:
 
 
 def resume(lake: Lake) -> bool:
-    """Let runs go on; False where they were not paused."""
+    """Let runs continue; False where they were not paused."""
     if not is_paused(lake):
         return False
     lake.storage.delete(*PARTS)

@@ -1,4 +1,4 @@
-"""Making a published version: which files it needs, which of them are there, and how one is written.
+"""Making a published version: which files it needs, which of them exist, and how one is written.
 
 A file is identified by a digest that is known before it is written: of the keys of its films' cells, its schema, and
 for a summary its SQL and the digests of the files that it reads. An existing file is not written again, so the work of
@@ -63,7 +63,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Job:
-    """A file to make, as a worker is given it: rows of cells (`films` with their keys), or the answer of `sql`.
+    """A file to make, as a worker receives it: rows of cells (`films` with their keys), or the answer of `sql`.
 
     inputs: view → the files below it, each with the name of its table.
     """
@@ -86,7 +86,7 @@ class Job:
 
 @dataclass
 class Publication:
-    """What a version is to be made of: the files that are there already, and the jobs for those that are not."""
+    """What a version is to be made of: the files that exist already, and the jobs for those that do not."""
 
     buckets: int
     films: int
@@ -139,7 +139,7 @@ def prepare(
     blobs: bool,
     known: Iterable[PublishedVersion],
 ) -> Publication:
-    """Which files the next version has, and which of them are to be made. known: versions whose files are there."""
+    """Which files the next version has, and which of them are to be made. known: versions whose files exist."""
     publication = Publication(buckets, films)
     present = {(name, file.digest): file for version in known for name, table in version.tables.items()
              for file in table.files}  # fmt: skip
@@ -226,8 +226,8 @@ def _writer(path: Any, job: Job) -> pq.ParquetWriter:
     """Pages have an index, and the order is written down: readers skip what a question cannot need."""
     names = [name for name in ("movie_id", *job.key) if name in job.schema.names]
     order = [pq.SortingColumn(job.schema.get_field_index(name)) for name in names]
-    words = [column.name for column in job.schema if pa.types.is_string(column.type)]
-    how = {"compression": COMPRESSION, "use_dictionary": words, "write_page_index": True, "sorting_columns": order}
+    texts = [column.name for column in job.schema if pa.types.is_string(column.type)]
+    how = {"compression": COMPRESSION, "use_dictionary": texts, "write_page_index": True, "sorting_columns": order}
     return pq.ParquetWriter(path, job.schema, **how)
 
 
@@ -236,7 +236,9 @@ def _write_cells(lake: Lake, job: Job, writer: pq.ParquetWriter) -> int:
     rows = held = size = 0
     for movie_id, key in job.films:
         with lake.reader(job.table, movie_id).open() as file:
-            _check_key(file, job.table, movie_id, key)
+            footer = (file.metadata.metadata or {}).get(FOOTER_KEY)
+            if footer is None or Footer.from_json(footer).key != key:
+                raise InputChanged(f"{job.table} of {movie_id} changed while it was published: publish again")
             names = [name for name in job.schema.names if name in file.schema_arrow.names]
             for batch in file.iter_batches(ROWS_PER_GROUP, columns=names):
                 waiting.append(_fitted(batch, job.schema))
@@ -247,12 +249,6 @@ def _write_cells(lake: Lake, job: Job, writer: pq.ParquetWriter) -> int:
     if held:
         writer.write_table(pa.Table.from_batches(waiting, job.schema), row_group_size=held)
     return rows
-
-
-def _check_key(file: pq.ParquetFile, table: str, movie_id: str, key: str) -> None:
-    footer = (file.metadata.metadata or {}).get(FOOTER_KEY)
-    if footer is None or Footer.from_json(footer).key != key:
-        raise InputChanged(f"{table} of {movie_id} changed while it was published: publish again")
 
 
 def _fitted(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
@@ -284,14 +280,14 @@ def _united(lake: Lake, files: Sequence[tuple[str, tuple[str, ...]]]) -> pa.Tabl
     """The rows of published files, without their vectors, with the column `entry` for the table that each is of."""
     import pyarrow.dataset as ds
 
-    tables: dict[str, list[str]] = {}
+    paths: dict[str, list[str]] = {}
     for name, parts in files:
-        tables.setdefault(name, []).append(lake.storage.path(*parts))
-    opened = {name: ds.dataset(p, filesystem=lake.storage.filesystem, format="parquet") for name, p in tables.items()}
-    return pa.concat_tables([_named(dataset, name) for name, dataset in opened.items()])
-
-
-def _named(dataset: Any, name: str) -> pa.Table:
-    """Its columns that are no vectors, and the table's name."""
-    table = dataset.to_table([column.name for column in dataset.schema if not pa.types.is_nested(column.type)])
-    return table if "entry" in table.column_names else table.append_column("entry", pa.repeat(name, table.num_rows))
+        paths.setdefault(name, []).append(lake.storage.path(*parts))
+    tables = []
+    for name, own in paths.items():
+        dataset = ds.dataset(own, filesystem=lake.storage.filesystem, format="parquet")
+        table = dataset.to_table([column.name for column in dataset.schema if not pa.types.is_nested(column.type)])
+        if "entry" not in table.column_names:
+            table = table.append_column("entry", pa.repeat(name, table.num_rows))
+        tables.append(table)
+    return pa.concat_tables(tables)

@@ -68,6 +68,12 @@ class PublishedTable:
         """Its size."""
         return sum(file.bytes for file in self.files)
 
+    @classmethod
+    def from_json(cls, about: Mapping[str, Any]) -> PublishedTable:
+        """The table as its version keeps it."""
+        files = tuple(PublishedFile(**file) for file in about["files"])
+        return cls(about["doc"], tuple(about["key"]), files, tuple(about["columns"]))
+
 
 @dataclass(frozen=True)
 class PublishedVersion:
@@ -92,12 +98,8 @@ class PublishedVersion:
     def from_json(cls, text: str | bytes) -> PublishedVersion:
         """What was kept."""
         about = json.loads(text)
-        return cls(**{**about, "tables": {name: _table(table) for name, table in about["tables"].items()}})
-
-
-def _table(about: Mapping[str, Any]) -> PublishedTable:
-    files = tuple(PublishedFile(**file) for file in about["files"])
-    return PublishedTable(about["doc"], tuple(about["key"]), files, tuple(about["columns"]))
+        tables = {name: PublishedTable.from_json(table) for name, table in about["tables"].items()}
+        return cls(**{**about, "tables": tables})
 
 
 def version_numbers(lake: Lake) -> list[int]:
@@ -148,7 +150,7 @@ def keep_version(lake: Lake, version: PublishedVersion) -> None:
 
 
 def forget_version(lake: Lake, number: int) -> None:
-    """Delete the words on one version; its files stay."""
+    """Delete the record of one version; its files stay."""
     lake.storage.delete(FOLDER, "versions", f"{number}.json")
 
 
@@ -221,8 +223,5 @@ def _write(lake: Lake, text: str, *parts: str) -> None:
 def published_schema(contract: Contract, *, blobs: bool) -> pa.Schema:
     """The schema of a published table: as the contract says, enums as text (values may be added), all nullable."""
     kept = [c for c in contract.all_columns if blobs or not pa.types.is_binary(c.type)]
-    return pa.schema([pa.field(c.name, _plain_type(c.type)) for c in kept])
-
-
-def _plain_type(kind: pa.DataType) -> pa.DataType:
-    return kind.value_type if pa.types.is_dictionary(kind) else kind
+    types = {c.name: c.type.value_type if pa.types.is_dictionary(c.type) else c.type for c in kept}
+    return pa.schema([pa.field(name, plain) for name, plain in types.items()])

@@ -44,7 +44,7 @@ class SpillBuffer:
         self._left = bytes_in_memory() if bound is None else bound
 
     def keep(self, arrays: dict[str, Array]) -> dict[str, Array]:
-        """The same arrays; those for which there is no room in memory are on disk."""
+        """The same arrays; those that do not fit memory are on disk."""
         self._left -= sum(values.nbytes for values in arrays.values())
         if self._left >= 0:
             return arrays

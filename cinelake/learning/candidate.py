@@ -15,7 +15,8 @@ from cinelake.learning.dataset import Dataset, OnFilm, gather, known_steps
 from cinelake.learning.split import Split, split
 from cinelake.manifest.document import Manifest, ModelEntry
 from cinelake.spec.arrays import Arrays
-from cinelake.spec.model import Artefact, Example, Judgement, Model, Scores
+from cinelake.spec.artefact import Artefact
+from cinelake.spec.model import Example, Judgement, Model, Scores
 from cinelake.spec.task import Params
 from cinelake.spec.training import Training
 from cinelake.storage.content import digest
@@ -30,7 +31,7 @@ class Prepared:
     split: Split
 
     def key(self, config: Params, seed: int) -> str:
-        """A hash of all that decides what a training gives: code, configuration, seed, data."""
+        """A hash of all that decides a training's result: code, configuration, seed, data."""
         spec = self.entry.spec
         return digest(
             [spec.name, spec.version, config.model_dump(mode="json"), seed, self.dataset.key, self.split.films()]
@@ -73,8 +74,8 @@ def check_labels(entry: ModelEntry, dataset: Dataset) -> None:
     if column:
         classes = [name for name in pc.unique(dataset.labels.table[column]).to_pylist() if name is not None]
         if len(classes) < entry.spec.least_classes:
-            found = f"only {classes[0]!r}" if classes else "none"
-            raise CannotTrain(f"{entry.name}: labels {dataset.labels.name!r} hold {found}: two classes are needed")
+            present = f"only {classes[0]!r}" if classes else "none"
+            raise CannotTrain(f"{entry.name}: labels {dataset.labels.name!r} hold {present}: two classes are needed")
     if not known_steps(dataset.examples):
         raise CannotTrain(f"{entry.name}: no label of {dataset.labels.name!r} falls on a step of a film that counts")
 
@@ -98,12 +99,12 @@ def train_artefact(
 
 
 def predict_all(spec: Model, artefact: Artefact, examples: Sequence[Example]) -> tuple[Arrays, ...]:
-    """Each example's prediction. Raises `TrainingFailed` where one holds numbers that are none."""
+    """Each example's prediction. Raises `TrainingFailed` where one holds NaN or infinite values."""
     predictions = tuple(spec.predict(artefact, example.features) for example in examples)
     for example, prediction in zip(examples, predictions, strict=True):
         for name, values in prediction.items():
             if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
-                raise TrainingFailed(f"{spec.name} predicts numbers that are none ({name} of {example.movie_id})")
+                raise TrainingFailed(f"{spec.name} predicts NaN or infinite values ({name} of {example.movie_id})")
     return predictions
 
 

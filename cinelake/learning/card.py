@@ -15,6 +15,10 @@ from cinelake.spec.model import Scores
 from cinelake.spec.task import Params
 
 SHOWN_FILMS = 40
+LIMITS = (
+    "- It is applied only to tables made as those that it learned from; otherwise the plan blocks it.",
+    "- The interval is over films of this catalogue; other kinds of films may score differently.",
+)
 
 
 def model_card(
@@ -22,6 +26,7 @@ def model_card(
 ) -> str:
     """The card as Markdown. scores: predictor (`candidate`, `baseline`, `champion`) → its scores."""
     spec, entry = prepared.entry.spec, prepared.entry
+    warning = [f"- {prepared.split.warning}"] if prepared.split.warning else []
     parts = [
         f"# {entry.name}",
         spec.about or f"A model of kind `{spec.name}`.",
@@ -38,7 +43,7 @@ def model_card(
         "## What training found",
         "```json\n" + json.dumps(dict(facts), indent=1, default=str)[:4000] + "\n```",
         "## Limits",
-        _limits(prepared),
+        "\n".join([*warning, *LIMITS]),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -51,10 +56,10 @@ def _held_out(prepared: Prepared) -> str:
 
 
 def _scores(scores: Mapping[str, Scores], metric: str) -> str:
-    names = sorted({name for found in scores.values() for name in found}, key=lambda name: (name != metric, name))
+    names = sorted({name for own in scores.values() for name in own}, key=lambda name: (name != metric, name))
     head = "| score | " + " | ".join(scores) + " |\n|---|" + "---|" * len(scores)
     rows = [
-        f"| {name} | " + " | ".join(f"{found[name]:.3f}" if name in found else "" for found in scores.values()) + " |"
+        f"| {name} | " + " | ".join(f"{own[name]:.3f}" if name in own else "" for own in scores.values()) + " |"
         for name in names
     ]
     return "\n".join([head, *rows])
@@ -72,12 +77,4 @@ def _data(prepared: Prepared) -> str:
         lines.append(f"- {side}: {len(films)} films: {', '.join(films[:SHOWN_FILMS])}{more}")
     lines += [f"- left out: {movie_id}: {why}" for movie_id, why in list(dataset.left_out.items())[:SHOWN_FILMS]]
     lines += [f"- table `{table}`, made by `{identity}`" for table, identity in dataset.inputs.items()]
-    return "\n".join(lines)
-
-
-def _limits(prepared: Prepared) -> str:
-    sides = prepared.split
-    lines = [f"- {sides.warning}"] if sides.warning else []
-    lines.append("- It is applied only to tables made as those that it learned from; otherwise the plan blocks it.")
-    lines.append("- The interval is over films of this catalogue; other kinds of films may score differently.")
     return "\n".join(lines)

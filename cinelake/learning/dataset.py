@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from cinelake.errors import CannotTrain, CinelakeError
 from cinelake.labels.store import LabelSet, label_versions, no_labels, read_labels
@@ -23,7 +22,7 @@ from cinelake.storage.content import digest
 from cinelake.storage.environment import cache_folder
 
 OnFilm = Callable[[int, int, str], None]
-"""Told before each film: how many are done, how many there are, which one comes."""
+"""Called before each film with how many are done, how many there are, and which one comes."""
 SHOWN_LEFT_OUT = 8
 
 
@@ -58,9 +57,11 @@ class _Source:
     lake: Lake
     labels: LabelSet
 
-    def films(self) -> dict[str, str]:
-        """movie_id → group of the catalogue's films."""
-        return {movie_id: film.group or movie_id for movie_id, film in self.planning.films.items()}
+    def group(self, movie_id: str) -> str:
+        """What a film must not be parted from: its series; images cut from a film stay with the film."""
+        films = self.planning.films
+        known = next((name for name in (movie_id, movie_id.removeprefix("images_")) if name in films), None)
+        return films[known].group or known if known else movie_id
 
 
 def gather(
@@ -77,16 +78,14 @@ def gather(
     labels = _labels_of(manifest, entry, label_set, planning)
     source = _Source(manifest, entry, planning, planning.lake, labels)
     usable, left_out = _usable(source, labels)
-    if not usable:
-        raise CannotTrain(_nothing_usable(entry, labels, left_out))
     inputs = _identities(source, usable)
-    groups, examples, tables, buffer = source.films(), [], {}, SpillBuffer()
+    examples, tables, buffer = [], {}, SpillBuffer()
     for number, movie_id in enumerate(usable):
         on_film(number, len(usable), movie_id)
-        features, keys = _features_of(source, movie_id)
-        group, kept = _group(groups, movie_id), buffer.keep(features)
-        examples.append(_example(entry, movie_id, group, kept, labels.of(movie_id)))
-        tables[movie_id] = keys
+        features, tables[movie_id] = _features_of(source, movie_id)
+        kept = buffer.keep(features)
+        targets = entry.spec.targets(labels.of(movie_id), kept, entry.config)
+        examples.append(Example(movie_id, source.group(movie_id), kept, targets))
     _check_sizes(examples)
     return Dataset(tuple(examples), labels, left_out, inputs, tables)
 
@@ -100,14 +99,8 @@ def _labels_of(manifest: Manifest, entry: ModelEntry, label_set: str | None, pla
     return read_labels(root, name, contract)
 
 
-def _group(groups: Mapping[str, str], movie_id: str) -> str:
-    """What a film must not be parted from: its series; images cut from a film stay with the film."""
-    film = movie_id.removeprefix("images_")
-    return groups.get(movie_id) or groups.get(film, movie_id)
-
-
 def _usable(source: _Source, labels: LabelSet) -> tuple[list[str], dict[str, str]]:
-    """Labelled films whose inputs are there, and the others with the reason."""
+    """Labelled films whose inputs are present, and the others with the reason. Raises `CannotTrain` without any."""
     states = {(cell.movie_id, cell.table): cell.state for cell in source.planning.whole.cells}
     usable, left_out = [], {}
     for movie_id in labels.films():
@@ -116,6 +109,11 @@ def _usable(source: _Source, labels: LabelSet) -> tuple[list[str], dict[str, str
             left_out[movie_id] = why
         else:
             usable.append(movie_id)
+    if not usable:
+        shown = [f"  {movie_id}: {why}" for movie_id, why in list(left_out.items())[:SHOWN_LEFT_OUT]]
+        more = [f"  and {len(left_out) - SHOWN_LEFT_OUT} more"] if len(left_out) > SHOWN_LEFT_OUT else []
+        head = f"none of the {len(left_out)} films with labels {labels.name!r} can teach {source.entry.name!r}:"
+        raise CannotTrain("\n".join([head, *shown, *more]))
     return usable, left_out
 
 
@@ -133,13 +131,6 @@ def _why_not(source: _Source, movie_id: str, states: Mapping[tuple[str, str], st
     return ""
 
 
-def _nothing_usable(entry: ModelEntry, labels: LabelSet, left_out: Mapping[str, str]) -> str:
-    shown = [f"  {movie_id}: {why}" for movie_id, why in list(left_out.items())[:SHOWN_LEFT_OUT]]
-    more = [f"  and {len(left_out) - SHOWN_LEFT_OUT} more"] if len(left_out) > SHOWN_LEFT_OUT else []
-    head = f"none of the {len(left_out)} films with labels {labels.name!r} can teach {entry.name!r}:"
-    return "\n".join([head, *shown, *more])
-
-
 def image_file(manifest: Manifest, labels: LabelSet, movie_id: str) -> Path:
     """Where the pictures of an imported folder lie, if `movie_id` is one."""
     return Path(manifest.labels) / labels.name / "images" / f"{movie_id}.parquet"
@@ -147,22 +138,19 @@ def image_file(manifest: Manifest, labels: LabelSet, movie_id: str) -> Path:
 
 def _features_of(source: _Source, movie_id: str) -> tuple[Arrays, dict[str, str]]:
     """One film's features, and the keys of the cells that they come from."""
+    from cinelake.learning.images import image_features
+
     entry, pictures = source.entry, image_file(source.manifest, source.labels, movie_id)
     if pictures.is_file():
-        return _checked(entry, movie_id, _image_tables(source, pictures)), {"images": movie_id}
+        made = image_features(pictures, entry.inputs, source.manifest.tasks, cache_folder() / "images")
+        return _checked(entry, movie_id, made), {"images": movie_id}
     tables: dict[str, TableReader] = {t: source.lake.reader(p, movie_id) for t, p in entry.inputs.items()}
     footers = {table: source.lake.footer(provider, movie_id) for table, provider in entry.inputs.items()}
     return _checked(entry, movie_id, tables), {table: footer.key for table, footer in footers.items() if footer}
 
 
-def _image_tables(source: _Source, pictures: Path) -> Mapping[str, TableReader]:
-    from cinelake.learning.images import image_features
-
-    return image_features(pictures, source.entry.inputs, source.manifest.tasks, cache_folder() / "images")
-
-
 def _checked(entry: ModelEntry, movie_id: str, tables: Mapping[str, TableReader]) -> Arrays:
-    """The model's features of a film. Raises `CannotTrain` for numbers that are none and for arrays that do not fit."""
+    """The model's features of a film. Raises `CannotTrain` for NaN or infinite values and unequal lengths."""
     try:
         features = entry.spec.features(tables, entry.config)
     except CinelakeError as error:
@@ -173,22 +161,17 @@ def _checked(entry: ModelEntry, movie_id: str, tables: Mapping[str, TableReader]
             raise CannotTrain(f"{entry.name}: {name} of {movie_id} has {len(values)} steps, time_s has {steps}")
         if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
             bad = int((~np.isfinite(values)).reshape(steps, -1).any(axis=1).sum())
-            raise CannotTrain(f"{entry.name}: {name} of {movie_id} holds numbers that are none (NaN) in {bad} steps")
+            raise CannotTrain(f"{entry.name}: {name} of {movie_id} holds NaN or infinite values in {bad} steps")
     return features
-
-
-def _example(entry: ModelEntry, movie_id: str, group: str, features: Arrays, labels: pa.Table) -> Example:
-    targets = entry.spec.targets(labels, features, entry.config)
-    return Example(movie_id, group, features, targets)
 
 
 def _identities(source: _Source, films: Sequence[str]) -> dict[str, str]:
     """Table → identity of what makes it. Raises `CannotTrain` when imported films disagree."""
-    found = {}
+    identities = {}
     for table, provider in source.entry.inputs.items():
         planned = source.planning.whole.by_table.get(provider)
-        found[table] = planned.identity if planned else _imported_identity(source.lake, provider, films)
-    return found
+        identities[table] = planned.identity if planned else _imported_identity(source.lake, provider, films)
+    return identities
 
 
 def _imported_identity(lake: Lake, provider: str, films: Sequence[str]) -> str:

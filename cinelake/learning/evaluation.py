@@ -14,7 +14,8 @@ from cinelake.learning.dataset import Dataset, gather
 from cinelake.learning.gate import Interval, bootstrap, compare
 from cinelake.learning.split import split
 from cinelake.manifest.document import Manifest, ModelEntry
-from cinelake.spec.model import Artefact, Example, Scores
+from cinelake.spec.artefact import Artefact
+from cinelake.spec.model import Example, Scores
 
 
 @dataclass(frozen=True)
@@ -53,19 +54,19 @@ def evaluate_version(
     _check_inputs(name, applied.version, artefact, dataset)
     train, test, left_out, warning = _sides(entry, dataset, label_set, artefact.trained_on)
     spec = entry.spec
-    found = score_on(spec, artefact, artefact.config, train, test)
+    result = score_on(spec, artefact, artefact.config, train, test)
     return Evaluation(
         model=name,
         version=applied.version,
         on=dataset.labels.name,
         metric=spec.metric,
-        scores=found.scores,
-        baseline=found.baseline_scores,
-        interval=bootstrap(found.judgements, spec.summarise, spec.metric),
-        gain=compare(found.judgements, found.baseline, spec.summarise, spec.metric),
+        scores=result.scores,
+        baseline=result.baseline_scores,
+        interval=bootstrap(result.judgements, spec.summarise, spec.metric),
+        gain=compare(result.judgements, result.baseline, spec.summarise, spec.metric),
         by_film={
             example.movie_id: dict(spec.summarise([judgement]))
-            for example, judgement in zip(test, found.judgements, strict=True)
+            for example, judgement in zip(test, result.judgements, strict=True)
         },
         left_out={**dataset.left_out, **left_out},
         warning=warning,

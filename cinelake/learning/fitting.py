@@ -26,7 +26,7 @@ from cinelake.storage.atomic import written_whole
 Loss = Callable[[Any, Any, Any], Any]
 """loss(target, output, weight) → a scalar tensor."""
 Epoch = Callable[[int], float]
-"""One pass over the training part; gives its mean loss."""
+"""One pass over the training part; returns its mean loss."""
 Batches = Callable[[int], Iterable[tuple[Array, Array, Array]]]
 """batches(epoch) → (input, target, weight) of each step, in the order of that epoch."""
 
@@ -58,7 +58,7 @@ def over_rows(
 ) -> Epoch:
     """Epochs over rows; those that fit memory in one compiled loop an epoch, so that a step costs no Python.
 
-    x: (rows, …) float32; y: (rows, …); weight: (rows,). The order is drawn anew each epoch from the seed; the last
+    x: (rows, …) float32; y: (rows, …); weight: (rows,). The order is redrawn each epoch from the seed; the last
     batch of an epoch is filled up with the epoch's first rows at weight 0, so that all have one size. Rows on disk
     (`cinelake.lake.spill`) are read batch by batch, the next while one is learned from, in the same order.
     """
@@ -145,7 +145,7 @@ def fit(
     """Run up to `epochs` epochs; the network ends with the weights of the best one by `validate()[monitor]`.
 
     patience: stop after this many epochs without a better one. Each `checkpoint_every` epochs the state goes to
-    `training.folder`; a fitting that was killed goes on from there. Raises `TrainingFailed` when the loss is no number.
+    `training.folder`; a fitting that was killed resumes from there. Raises `TrainingFailed` for a NaN or infinite loss.
     """
     state = Checkpoint(training.folder / "fitting.npz", network, optimizer)
     progress = state.load() if training.resume else Progress()

@@ -8,6 +8,7 @@ cached by what went into it, so a second training does not embed again.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -129,14 +130,14 @@ class _Maker:
         self.fingerprint = file_digest(path)
         self.film = Film(movie_id=path.stem)
         self._stills = stills_in(path)
-        self._own: dict[str, pa.Table] = {}
+        self._table_of_stills = functools.cache(functools.partial(image_table, path))
         self._meanings: dict[str, str] = {}
 
     def reader(self, name: str) -> TableReader:
         """The table that an entry makes."""
         entry = self._entry(name)
         if self._is_of_stills(entry):
-            return _Late(lambda: self._image_table(entry.task))
+            return _Late(lambda: self._table_of_stills(entry.task))
         made = self.cache / name / f"{self.meaning(name)}.parquet"
         if not made.exists():
             self._make(entry, made)
@@ -179,11 +180,6 @@ class _Maker:
         """Whether the task declares how its table is made of stills of this kind."""
         role = entry.spec.role(FromStills)
         return role is not None and role.stills == self._stills
-
-    def _image_table(self, task: str) -> pa.Table:
-        if task not in self._own:
-            self._own[task] = image_table(self.path, task)
-        return self._own[task]
 
     def _make(self, entry: TaskEntry, target: Path) -> None:
         tables = {table: self.reader(entry.inputs[table]) for table in entry.spec.inputs(entry.params)}

@@ -43,4 +43,4 @@ class TrainingJob:
         return train_model(self.request, prepared, self.folder, on_event)
 
     def sweep(self) -> None:
-        """What was left is what the next attempt goes on from."""
+        """What was left is what the next attempt resumes from."""

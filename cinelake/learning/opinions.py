@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,19 +44,16 @@ def judged_by_people(manifest: Manifest, name: str, kind: str) -> Opinions:
     labels = read_labels(Path(manifest.labels), entry.labels, contract, kind)
     lake = Lake(manifest.lake.place)
     footers = {movie_id: lake.footer(opinion.table, movie_id) for movie_id in labels.films()}
-    there = [movie_id for movie_id, footer in footers.items() if footer]
-    if not there:
+    present = [movie_id for movie_id, footer in footers.items() if footer]
+    if not present:
         raise UsageError(
             f"the lake has no {opinion.table} of the {len(footers)} films with {kind}: `cinelake run --select "
             f"+{opinion.table}` makes them"
         )
-    rated = labels.table.filter(pc.is_in(labels.table["movie_id"], pa.array(there)))
-    judged = opinion.judge(rated, _rows(lake, opinion.table, there), entry.config)
+    rated = labels.table.filter(pc.is_in(labels.table["movie_id"], pa.array(present)))
+    rows = [lake.reader(opinion.table, movie_id).read() for movie_id in present]
+    judged = opinion.judge(rated, pa.concat_tables(rows, promote_options="permissive"), entry.config)
     return Opinions(
-        entry.name, kind, opinion.table, tuple(there), judged.scores, judged.baseline, judged.by_class,
+        entry.name, kind, opinion.table, tuple(present), judged.scores, judged.baseline, judged.by_class,
         {movie_id: f"the lake has no {opinion.table} of it" for movie_id, footer in footers.items() if not footer},
     )  # fmt: skip
-
-
-def _rows(lake: Lake, table: str, films: Sequence[str]) -> pa.Table:
-    return pa.concat_tables([lake.reader(table, movie_id).read() for movie_id in films], promote_options="permissive")

@@ -1,6 +1,6 @@
 """Random search with Ray Tune: trials side by side, bad ones stopped early, nothing left running.
 
-Ray is this process's own, on this machine, unless the process works for a Ray cluster (the engine tells it by
+Ray is this process's own, on this machine, unless the process works for a Ray cluster (the engine sets
 `CLUSTER`): then the trials are placed on that cluster's nodes, each with the model's resources.
 """
 
@@ -30,21 +30,21 @@ QUIET_TUNE = {
 COMPARED_FROM = 4
 """Trials before the first is stopped by the median rule."""
 OnTrial = Callable[[int, Trial], None]
-"""Told of a trial's number and of what is known of it, after each fold and at its end."""
+"""Called with a trial's number and what is known of it, after each fold and at its end."""
 
 
 def search(
     work: TrialWork, space: Mapping[str, Mapping[str, Any]], trials: int, workers: int | None, on_trial: OnTrial
 ) -> list[Trial]:
-    """Draw and make `trials` trials, `workers` at a time (by default what Ray carries); gives them in that order.
+    """Draw and make `trials` trials, `workers` at a time (by default what Ray carries); returns them in that order.
 
     The draws depend on the space and the seed alone: a search that was killed draws the same again, and trials that
     ended are read from their files. So are the first n of a longer search those of a shorter one. A trial is stopped
     after a fold when it is worse than the median of the others' running means there (the median rule of Golovin et
     al., Google Vizier, 2017).
     """
-    asked = work.entry.resources
-    with _ray(min(trials, workers or os.cpu_count() or 1), asked.gpus) as gpus_each:
+    requested = work.entry.resources
+    with _ray(min(trials, workers or os.cpu_count() or 1), requested.gpus) as gpus_each:
         from ray import tune
         from ray.tune.schedulers import MedianStoppingRule
         from ray.tune.search.basic_variant import BasicVariantGenerator
@@ -52,9 +52,9 @@ def search(
         scratch = work.folder / "ray"
         shutil.rmtree(scratch, ignore_errors=True)
         listener = _listener(work.folder, on_trial)
-        resources = {"cpu": asked.processors, "gpu": gpus_each}
+        resources = {"cpu": requested.processors, "gpu": gpus_each}
         if CLUSTER in os.environ:
-            resources["memory"] = asked.memory_gb * 1e9
+            resources["memory"] = requested.memory_gb * 1e9
         tuner = tune.Tuner(
             tune.with_resources(tune.with_parameters(_trainable, work=work), resources),
             param_space=_domains(space),
@@ -88,7 +88,7 @@ def _closed(work: TrialWork, trial: Trial) -> Trial:
 
 
 def _trainable(drawn: dict[str, Any], work: TrialWork) -> None:
-    """What a worker does: one trial; Ray hears the mean of the folds so far."""
+    """What a worker does: one trial; the mean of the folds so far is reported to Ray."""
     from ray import tune
 
     metric = work.entry.spec.metric
@@ -108,31 +108,32 @@ def _domains(space: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _listener(folder: Path, on_trial: OnTrial) -> Any:
-    """Hears of trials in the searching process, and writes down what their own processes could not."""
+    """Receives trials' results in the searching process, and records what their own processes could not."""
     from ray.tune import Callback
 
     class Listener(Callback):  # type: ignore[misc]  # Ray is not type-checked here
-        def __init__(self, told: OnTrial) -> None:
-            self.told = told
+        def __init__(self, on_trial: OnTrial) -> None:
+            self.on_trial = on_trial
 
         def __getstate__(self) -> dict[str, Any]:
-            return {}  # Ray writes its search down; who listens here is no part of it
+            return {}  # Ray saves its search; the callback here is no part of it
 
         def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: Any, **_: Any) -> None:
-            self.told(_number(trial), read_trial(folder, trial.config))
+            self.on_trial(_number(trial), read_trial(folder, trial.config))
 
         def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
             known = read_trial(folder, trial.config)
             if not known.ended:
                 known.status = "stopped"
                 write_trial(folder, known)
-            self.told(_number(trial), known)
+            self.on_trial(_number(trial), known)
 
         def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
             known = read_trial(folder, trial.config)
-            known.status, known.error = "lost", _last_line(trial)
+            lines = str(trial.get_error() or "").strip().splitlines()
+            known.status, known.error = "lost", lines[-1] if lines else "its process died"
             write_trial(folder, known)
-            self.told(_number(trial), known)
+            self.on_trial(_number(trial), known)
 
     return Listener(on_trial)
 
@@ -141,14 +142,9 @@ def _number(trial: Any) -> int:
     return int(str(trial.trial_id).rpartition("_")[2])
 
 
-def _last_line(trial: Any) -> str:
-    error = trial.get_error()
-    return (str(error).strip().splitlines() or ["its process died"])[-1] if error else "its process died"
-
-
 @contextmanager
 def _ray(workers: int, gpus: float) -> Iterator[float]:
-    """Ray, left or ended with the search; gives how many GPUs (or what part of one) each trial may have.
+    """Ray, left or ended with the search; yields how many GPUs (or what part of one) each trial may have.
 
     gpus: what it asks for; without that, trials share what GPUs this machine has. The token of a Ray of our own is in
     memory only.

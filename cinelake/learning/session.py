@@ -1,7 +1,7 @@
 """A training from data to a judged version in the registry; the champion moves if the gate opens.
 
-A training that was killed leaves its checkpoints in its folder; asked again with the same data, configuration and seed
-it goes on from there, in the same MLflow run.
+A training that was killed leaves its checkpoints in its folder; requested again with the same data, configuration and
+seed it resumes from there, in the same MLflow run.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from cinelake.learning.candidate import Candidate, Prepared, evaluate, judge_cha
 from cinelake.learning.card import model_card
 from cinelake.learning.gate import Interval, Verdict, decide
 from cinelake.manifest.document import Manifest
-from cinelake.spec.model import Artefact, Judgement, Scores
+from cinelake.spec.artefact import Artefact
+from cinelake.spec.model import Judgement, Scores
 from cinelake.spec.task import Params, Resources
 from cinelake.spec.training import Training
 from cinelake.storage.content import digest
@@ -32,7 +33,7 @@ from cinelake.storage.locks import alone
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked of a training.
+    """What a training is to do.
 
     all_films: the held-out films are learned from too; nothing is scored, and only a person can promote it.
     from_scratch: what an earlier attempt left is thrown away. config: in place of the manifest's (a tuning's best).
@@ -56,7 +57,7 @@ class Request:
 
 @dataclass
 class TrainingSummary:
-    """What a training gave. `moved`: the champion is this version now; `why`: what the gate says.
+    """The result of a training. `moved`: the champion is this version now; `why`: what the gate says.
 
     intervals: of the score, of the gain over the baseline and over the champion.
     """
@@ -105,7 +106,7 @@ def train_model(request: Request, prepared: Prepared, folder: Path, on_event: On
     """Train, judge, register, and move the champion if the gate opens.
 
     folder: for the checkpoints of all trainings. Raises `UsageError` when another process trains the very
-    same, `TrainingFailed` for a loss that is no number; the present champion stays in every case.
+    same, `TrainingFailed` for a NaN or infinite loss; the present champion stays in every case.
     """
     started = time.monotonic()
     entry = prepared.entry
@@ -167,6 +168,14 @@ def check_start(prepared: Prepared, champion: Artefact | None) -> Artefact:
     return champion
 
 
+def recorded_run(file: Path) -> str | None:
+    """The MLflow run that an earlier attempt recorded in a file; None without one."""
+    try:
+        return str(json.loads(file.read_text())["run_id"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
 @dataclass
 class _TrainingSession:
     """The steps of one training, in order."""
@@ -185,7 +194,7 @@ class _TrainingSession:
         entry, tracking = self.prepared.entry, self.request.manifest.tracking
         name = time.strftime(f"train {entry.name} %Y-%m-%d %H:%M:%S")
         tags = {"cinelake.model": entry.name, "cinelake.kind": entry.spec.name}
-        resumed = self._run_of_before()
+        resumed = recorded_run(self.folder / "run.json")
         with TrainingRecord(tracking, name, tags=tags, parent=self.request.parent_run, resume_run_id=resumed) as record:
             (self.folder / "run.json").write_text(json.dumps({"run_id": record.run_id}))
             self.on_event(TrainingBegan(record.run_id, resumed is not None))
@@ -193,12 +202,6 @@ class _TrainingSession:
             artefact = self._train(record)
             self.on_event(EvaluationBegan())
             return self._judge(record, artefact)
-
-    def _run_of_before(self) -> str | None:
-        try:
-            return str(json.loads((self.folder / "run.json").read_text())["run_id"])
-        except (OSError, ValueError, KeyError):
-            return None
 
     def _record_origin(self, record: Any) -> None:
         """What the training begins with: parameters, split, keys of labels and tables, the manifest."""
@@ -297,7 +300,7 @@ class _TrainingSession:
         return f"`promote: hand` says that {by_hand}" if entry.settings.promote == "hand" else ""
 
     def _record_scores(self, record: Any, candidate: Candidate, scores: dict[str, Scores], card: str) -> None:
-        record.metrics({f"{who}_{name}": value for who, found in scores.items() for name, value in found.items()})
+        record.metrics({f"{who}_{name}": value for who, result in scores.items() for name, value in result.items()})
         record.text("card.md", card)
         examples = scored(self.prepared.split.test)
         for name, figure in self.prepared.entry.spec.figures(examples, candidate.predictions, self.config).items():
@@ -335,5 +338,5 @@ def environment() -> str:
     """The installed distributions, as `name==version` lines."""
     from importlib.metadata import distributions
 
-    found = {f"{dist.metadata['Name']}=={dist.version}" for dist in distributions()}
-    return "\n".join(sorted(found, key=str.lower)) + "\n"
+    lines = {f"{dist.metadata['Name']}=={dist.version}" for dist in distributions()}
+    return "\n".join(sorted(lines, key=str.lower)) + "\n"

@@ -28,7 +28,7 @@ By = Literal["film", "time"]
 class Split:
     """The sides: `train` is learned from, `validation` decides when to stop, `test` is held out and scored.
 
-    by: whether whole films or blocks of time were held out. warning: what to tell people; empty when all is well.
+    by: whether whole films or blocks of time were held out. warning: what to show people; empty when all is well.
     """
 
     train: tuple[Example, ...]

@@ -1,7 +1,7 @@
 """One trial of a tuning: a configuration scored by cross-validation by film, on the films that are learned from.
 
 The held-out films are never seen. What is known of a trial lies in one file, written after each fold: a trial that was
-killed goes on with its next fold, one that ended is not made again.
+killed resumes with its next fold, one that ended is not made again.
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -62,8 +61,8 @@ class Trial:
     def scores(self) -> Scores:
         """Mean of each score over the folds so far that have it as a number (a class may be absent from a fold)."""
         names = dict.fromkeys(name for fold in self.folds for name in fold)
-        found = {name: [fold[name] for fold in self.folds if np.isfinite(fold.get(name, np.nan))] for name in names}
-        return {name: float(np.mean(values)) for name, values in found.items() if values}
+        values = {name: [fold[name] for fold in self.folds if np.isfinite(fold.get(name, np.nan))] for name in names}
+        return {name: float(np.mean(scores)) for name, scores in values.items() if scores}
 
 
 def trial_key(drawn: Mapping[str, Any]) -> str:
@@ -95,11 +94,13 @@ class TrialWork:
     folder: Path
 
     def run(self, drawn: Mapping[str, Any], report: Callable[[Trial], None]) -> Trial:
-        """Make a trial, or what is left of it; `report` is told after each fold (earlier ones are told again).
+        """Make a trial, or what is left of it; `report` is called after each fold (for earlier ones again).
 
         What a training or a configuration raises on purpose ends the trial as failed.
         """
-        with self._alone(drawn):
+        self.folder.mkdir(parents=True, exist_ok=True)
+        # The same settings drawn twice wait for one another, and the second reads what the first has written
+        with alone(self.folder / f"{trial_key(drawn)}.lock"):
             trial = read_trial(self.folder, drawn)
             for done in range(len(trial.folds)):
                 report(replace(trial, folds=trial.folds[: done + 1]))
@@ -144,10 +145,3 @@ class TrialWork:
 
     def _checkpoints(self, drawn: Mapping[str, Any]) -> Path:
         return self.folder / f"{trial_key(drawn)}.folds"
-
-    @contextmanager
-    def _alone(self, drawn: Mapping[str, Any]) -> Iterator[None]:
-        """The same settings drawn twice wait for one another, and the second finds what the first has written."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with alone(self.folder / f"{trial_key(drawn)}.lock"):
-            yield

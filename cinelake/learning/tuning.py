@@ -1,6 +1,6 @@
 """A tuning from a space to a judged version: trials searched and recorded, the best trained and put through the gate.
 
-A tuning that was killed goes on in its own MLflow run; trials that ended are read from their files, also by a later
+A tuning that was killed resumes in its own MLflow run; trials that ended are read from their files, also by a later
 tuning of the same data with more trials.
 """
 
@@ -18,7 +18,7 @@ from cinelake.errors import TrainingFailed
 from cinelake.events import FilmGathered, OnEvent, SearchEnded, TrialMoved, TuningBegan
 from cinelake.learning.candidate import Prepared, prepare
 from cinelake.learning.jobs import TrainingJob
-from cinelake.learning.session import Request, TrainingSummary
+from cinelake.learning.session import Request, TrainingSummary, recorded_run
 from cinelake.learning.trial import FOLDS, Trial, TrialWork, trial_key, write_trial
 from cinelake.manifest.document import Manifest, ModelEntry
 from cinelake.spec.space import as_ranges, check_space
@@ -29,7 +29,7 @@ from cinelake.tracking.runs import TrainingRecord
 
 @dataclass(frozen=True)
 class TuningRequest:
-    """What is asked of a tuning. trials: instead of the manifest's. workers: trials at a time; by default as many as
+    """What a tuning is to do. trials: instead of the manifest's. workers: trials at a time; by default as many as
     the processors, or the Ray cluster, carry; elsewhere with GPUs, and on Dask, one."""
 
     manifest: Manifest
@@ -58,10 +58,15 @@ class TuningRequest:
         search = SearchJob(self, Path(), "")
         return {f"model {self.model}": self.entry.resources, f"the tuning of {self.model}": search.resources}
 
+    def key(self, prepared: Prepared) -> str:
+        """A hash of what decides how a trial does; how many there are does not."""
+        space = {name: dict(given) for name, given in self.space.items()}
+        return digest([prepared.key(self.entry.config, self.entry.settings.seed), space])[:16]
+
 
 @dataclass
 class TuningSummary:
-    """What a tuning gave. trials: rows of settings, folds and mean scores, best first; those cut short come last."""
+    """A tuning's result. trials: rows of settings, folds and mean scores, best first; those cut short come last."""
 
     model: str
     metric: str = ""
@@ -99,11 +104,11 @@ def tune_model(
     """
     dispatcher = dispatcher or in_process(on_event)
     began, entry = time.monotonic(), request.entry
-    folder = state / "tuning" / f"{entry.name}-{_key(request, prepared)}"
+    folder = state / "tuning" / f"{entry.name}-{request.key(prepared)}"
     folder.mkdir(parents=True, exist_ok=True)
     name = time.strftime(f"tune {entry.name} %Y-%m-%d %H:%M:%S")
     tags = {"cinelake.model": entry.name, "cinelake.kind": entry.spec.name}
-    resumed = _run_of_before(folder)
+    resumed = recorded_run(folder / "tuning.json")
     with TrainingRecord(request.manifest.tracking, name, tags=tags, resume_run_id=resumed) as record:
         (folder / "tuning.json").write_text(json.dumps({"run_id": record.run_id}))
         on_event(TuningBegan(record.run_id, request.trial_count, bool(resumed)))
@@ -126,22 +131,8 @@ def tune_model(
 def _training_of(request: TuningRequest, best: Trial, run_id: str, state: Path) -> TrainingJob:
     """Train the best settings on all but the held-out films, as `train` does."""
     config = type(request.entry.config).model_validate({**request.entry.config.model_dump(), **best.drawn})
-    asked = Request(request.manifest, request.model, config=config, parent_run=run_id)
-    return TrainingJob(asked, state / "training")
-
-
-def _key(request: TuningRequest, prepared: Prepared) -> str:
-    """What decides how a trial does; how many there are does not."""
-    entry = request.entry
-    space = {name: dict(given) for name, given in request.space.items()}
-    return digest([prepared.key(entry.config, entry.settings.seed), space])[:16]
-
-
-def _run_of_before(folder: Path) -> str | None:
-    try:
-        return str(json.loads((folder / "tuning.json").read_text())["run_id"])
-    except (OSError, ValueError, KeyError):
-        return None
+    training = Request(request.manifest, request.model, config=config, parent_run=run_id)
+    return TrainingJob(training, state / "training")
 
 
 @dataclass(frozen=True)
@@ -187,20 +178,20 @@ class SearchJob:
         work = TrialWork(request.manifest, entry, entry.settings.seed, self.folder)
         parent = TrainingRecord(request.manifest.tracking, "", resume_run_id=self.run_id)
 
-        def hear(number: int, trial: Trial) -> None:
+        def record_and_emit(number: int, trial: Trial) -> None:
             if trial.ended and not trial.run_id:
                 _record(request, work, number, trial, parent)
             score = trial.scores().get(entry.spec.metric)
             on_event(TrialMoved(number, request.trial_count, trial.status, trial.drawn, trial.error[:500], score))
 
-        trials = search(work, request.space, request.trial_count, self.at_once, hear)
+        trials = search(work, request.space, request.trial_count, self.at_once, record_and_emit)
         for number, trial in enumerate(trials):
             if trial.ended and not trial.run_id:
                 _record(request, work, number, trial, parent)
         return trials
 
     def sweep(self) -> None:
-        """Trials that ended are kept; the next attempt goes on from there."""
+        """Trials that ended are kept; the next attempt resumes from there."""
 
 
 def _record(request: TuningRequest, work: TrialWork, number: int, trial: Trial, parent: TrainingRecord) -> None:
@@ -228,7 +219,7 @@ def _record(request: TuningRequest, work: TrialWork, number: int, trial: Trial, 
 
 
 def best_trial(trials: Sequence[Trial], metric: str) -> Trial:
-    """The finished trial with the greatest mean score. Raises `TrainingFailed`, with a trial's words, without one."""
+    """The finished trial with the greatest mean score. Raises `TrainingFailed`, with a trial's error, without one."""
     finished = [trial for trial in trials if trial.status == "finished" and metric in trial.scores()]
     if not finished:
         errors = [trial.error for trial in trials if trial.error]
@@ -238,12 +229,12 @@ def best_trial(trials: Sequence[Trial], metric: str) -> Trial:
 
 def rows(trials: Sequence[Trial], metric: str) -> list[dict[str, Any]]:
     """One row a trial: its number, settings, state, folds and mean scores, the metric first; the best trial first."""
-    found = []
+    table = []
     for number, trial in enumerate(trials):
         scores = trial.scores()
         ordered = {metric: scores.get(metric), **{k: v for k, v in scores.items() if k != metric}}
-        found.append({"trial": number + 1, **trial.drawn, **ordered, "folds": len(trial.folds), "state": trial.status})
-    return sorted(found, key=lambda row: (row["state"] != "finished", -(row[metric] or 0.0)))
+        table.append({"trial": number + 1, **trial.drawn, **ordered, "folds": len(trial.folds), "state": trial.status})
+    return sorted(table, key=lambda row: (row["state"] != "finished", -(row[metric] or 0.0)))
 
 
 def markdown(table: Sequence[Mapping[str, Any]]) -> str:

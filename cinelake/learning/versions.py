@@ -16,13 +16,13 @@ from cinelake.manifest.document import Manifest
 def list_versions(manifest: Manifest, name: str | None = None) -> list[dict[str, Any]]:
     """Every version as `models --json` prints it; `in_lake`: the lake's tables are made with it.
 
-    champion: as the registry says. Where the two differ, `cinelake models restore NAME` writes the lake's side anew.
+    champion: as the registry says. Where the two differ, `cinelake models restore NAME` rewrites the lake's side.
     """
     from cinelake.tracking.registry import versions
 
     lake = Lake(manifest.lake.place)
-    found = versions(manifest.tracking, name)
-    made_with = {each: _champion_in_lake(lake, each) for each in {version.name for version in found}}
+    registered = versions(manifest.tracking, name)
+    made_with = {each: _champion_in_lake(lake, each) for each in {version.name for version in registered}}
     return [
         {
             "name": version.name,
@@ -38,7 +38,7 @@ def list_versions(manifest: Manifest, name: str | None = None) -> list[dict[str,
             "promote_by_hand": version.promote_by_hand,
             "in_lake": made_with[version.name] == version.number,
         }
-        for version in found
+        for version in registered
     ]
 
 
@@ -58,7 +58,7 @@ def promote(manifest: Manifest, name: str, number: int) -> None:
 
 
 def rollback(manifest: Manifest, name: str) -> int:
-    """Make the champion before the present one champion again; gives its number."""
+    """Make the champion before the present one champion again; returns its number."""
     from cinelake.tracking.registry import previous_champion
 
     number = previous_champion(manifest.tracking, name)
@@ -69,14 +69,14 @@ def rollback(manifest: Manifest, name: str) -> int:
 
 
 def restore(manifest: Manifest, name: str) -> int:
-    """Fetch the champion's files from the registry into the lake again; gives its number."""
+    """Fetch the champion's files from the registry into the lake again; returns its number."""
     from cinelake.tracking.registry import champion
 
-    found = champion(manifest.tracking, name)
-    if found is None:
+    present = champion(manifest.tracking, name)
+    if present is None:
         raise UsageError(f"the registry has no champion of {name}: `cinelake models` lists what there is")
-    _mirror(manifest, name, found.number)
-    return found.number
+    _mirror(manifest, name, present.number)
+    return present.number
 
 
 def _mirror(manifest: Manifest, name: str, number: int) -> None:

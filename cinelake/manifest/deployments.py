@@ -1,6 +1,6 @@
 """What schedules, triggers and limits say of one another, of models and of tables. One function a rule.
 
-They look at the file's own data, so that these problems are told together with those of the settings' types.
+They look at the file's own data, so that these problems are reported together with those of the settings' types.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Settings = Mapping[str, Any]
 
 def check_deployments(document: Document) -> None:
     """Add what does not fit to the document."""
-    tables = sorted(_section(document, "tasks"))
+    tables = sorted(document.section("tasks"))
     _models(document)
     _after(document)
     for section in ("schedules", "triggers"):
@@ -27,14 +27,9 @@ def check_deployments(document: Document) -> None:
         _tables(document, ("limits", name, "tasks"), _texts(settings, "tasks"), tables)
 
 
-def _section(document: Document, name: str) -> dict[str, Any]:
-    section = document.data.get(name) if isinstance(document.data, dict) else None
-    return section if isinstance(section, dict) else {}
-
-
 def _entries(document: Document, section: str) -> Iterator[tuple[str, Settings]]:
-    """The section's entries that are mappings; what the others are is said elsewhere."""
-    return ((name, each) for name, each in _section(document, section).items() if isinstance(each, dict))
+    """The section's entries that are mappings; what is wrong with the others is reported elsewhere."""
+    return ((name, each) for name, each in document.section(section).items() if isinstance(each, dict))
 
 
 def _texts(settings: Settings, name: str) -> list[str]:
@@ -43,7 +38,7 @@ def _texts(settings: Settings, name: str) -> list[str]:
 
 
 def _models(document: Document) -> None:
-    configured = _section(document, "models")
+    configured = document.section("models")
     for section in ("schedules", "triggers"):
         for name, settings in _entries(document, section):
             model = settings.get("model")

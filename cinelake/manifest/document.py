@@ -1,6 +1,6 @@
 """The manifest: `pipeline.yaml`, validated whole.
 
-`load_manifest` gives a `Manifest` or raises `ManifestError` with every problem, each with its line, the
+`load_manifest` returns a `Manifest` or raises `ManifestError` with every problem, each with its line, the
 setting, what was expected and what was received. Nothing is touched beyond the file: no film, no lake, no
 model file. `python -m cinelake.manifest --schema` prints the JSON Schema that editors complete from.
 """
@@ -109,7 +109,7 @@ def read_manifest(file: Path, text: str, *, check_only: bool = False) -> Manifes
     document = read_yaml(text, str(file), None if check_only else os.environ)
     sections = _check_sections(document)
     base = file.absolute().parent
-    tasks = _tasks_of(document)
+    tasks = document.section("tasks")
     models = read_models(document, sections.models if sections else {}, base, enabled_tables(tasks))
     entries = read_entries(document, tasks, models, base)
     check_deployments(document)
@@ -145,11 +145,6 @@ def _check_sections(document: Document) -> Sections | None:
         if isinstance(data.get(name), dict):
             data[name] = {key: {} if value is None else value for key, value in data[name].items()}
     return check(Sections, data, document, ())
-
-
-def _tasks_of(document: Document) -> dict[str, Any]:
-    tasks = document.data.get("tasks") if isinstance(document.data, dict) else None
-    return tasks if isinstance(tasks, dict) else {}
 
 
 def _manifest(

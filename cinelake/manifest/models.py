@@ -53,7 +53,12 @@ def _read_model(
     if spec is None:
         return None
     config = _check_config(spec, settings.config, document, (*where, "config"))
-    if config is None or not _space_fits(spec, settings.space, config, document, (*where, "space")):
+    if config is None:
+        return None
+    problems = space_problems(config, settings.space)
+    for setting, problem in problems.items():
+        document.problem((*where, "space", setting), f"model {spec.name!r}: {problem}")
+    if problems:
         return None
     entry = model_entry(name, spec, resolve_paths(config, base), settings, tables, document.line(where))
     for table in set(settings.inputs) - set(entry.inputs):
@@ -99,11 +104,3 @@ def _check_config(spec: Model, given: dict[str, Any], document: Document, where:
     for name in strangers:
         document.problem((*where, name), f"model {spec.name!r} has no setting {name!r}{did_you_mean(name, known)}")
     return check(spec.config, {k: v for k, v in given.items() if k not in strangers}, document, where)
-
-
-def _space_fits(spec: Model, space: Mapping[str, Any], config: Params, document: Document, where: Where) -> bool:
-    """What `tune` searches names settings of the model, each value of which its configuration accepts."""
-    problems = space_problems(config, space)
-    for name, message in problems.items():
-        document.problem((*where, name), f"model {spec.name!r}: {message}")
-    return not problems

@@ -57,8 +57,12 @@ def check(model: type[Checked], data: Any, document: Document, at: Where) -> Che
     try:
         return _checked(model, _with_numbers(data, errors, document, at))
     except ValidationError as error:
-        _add_problems(model, error.errors(include_url=False), document, at)
-        return None
+        groups = _by_setting(error.errors(include_url=False), document, at)
+    for where, group in groups.items():
+        if not _has_fault(where, document):
+            for message in dict.fromkeys(_messages(model, group, document, where)):
+                document.problem(where, message)
+    return None
 
 
 def _checked(model: type[Checked], data: Any) -> Checked:
@@ -82,13 +86,6 @@ def _with_numbers(data: Any, errors: list[ErrorDetails], document: Document, at:
             if isinstance(parent[where[-1]], str):
                 parent[where[-1]] = number_or_truth(parent[where[-1]])
     return data
-
-
-def _add_problems(model: type[BaseModel], errors: list[ErrorDetails], document: Document, at: Where) -> None:
-    for where, group in _by_setting(errors, document, at).items():
-        if not _has_fault(where, document):
-            for message in dict.fromkeys(_messages(model, group, document, where)):
-                document.problem(where, message)
 
 
 def _has_fault(where: Where, document: Document) -> bool:
@@ -122,7 +119,7 @@ def _is_other_branch(where: Where, groups: dict[Where, list[ErrorDetails]]) -> b
 
 
 def _messages(model: type[BaseModel], group: list[ErrorDetails], document: Document, where: Where) -> Iterator[str]:
-    """The words for all errors at one setting; alternatives of a union become one sentence."""
+    """The messages for all errors at one setting; alternatives of a union become one sentence."""
     expected: list[str] = []
     options: list[str] = []
     for error in group:
@@ -137,14 +134,10 @@ def _messages(model: type[BaseModel], group: list[ErrorDetails], document: Docum
             expected.append(_expected(error))
             options += re.findall(r"'([^']*)'", error.get("ctx", {}).get("expected", ""))
     if expected:
-        yield _expectation(expected, options, group[0]["input"], document, where)
-
-
-def _expectation(expected: list[str], options: list[str], value: Any, document: Document, where: Where) -> str:
-    received = document.written.get(where, value)
-    wanted = " or ".join(dict.fromkeys(expected))
-    hint = did_you_mean(received, options) if isinstance(received, str) and options else ""
-    return f"expected {wanted}, received {shown(received)}{hint if 'did you mean' in hint else ''}"
+        received = document.written.get(where, group[0]["input"])
+        hint = did_you_mean(received, options) if isinstance(received, str) and options else ""
+        wanted = " or ".join(dict.fromkeys(expected))
+        yield f"expected {wanted}, received {shown(received)}{hint if 'did you mean' in hint else ''}"
 
 
 def _expected(error: ErrorDetails) -> str:
@@ -203,14 +196,11 @@ def known_settings(model: type[BaseModel], path: Iterable[str | int]) -> list[st
     """Names of the settings that may stand at a path of a model, through unions, lists and mappings."""
     models = {model}
     for part in path:
-        inside = {m for parent in models if part in parent.model_fields for m in _models_of(parent, str(part))}
+        fields = [parent.model_fields[str(part)] for parent in models if part in parent.model_fields]
+        inside = {m for field in fields for m in _models_in(field.annotation)}
         named = {m for m in models if m.__name__ == part}
         models = inside or named or models
     return sorted({name for settings in models for name in settings.model_fields})
-
-
-def _models_of(parent: type[BaseModel], name: str) -> set[type[BaseModel]]:
-    return set(_models_in(parent.model_fields[name].annotation))
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:

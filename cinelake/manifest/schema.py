@@ -46,12 +46,14 @@ def _key(ref: Schema) -> str:
 
 def _task(name: str, params: Schema, options: Schema) -> Schema:
     """One task's entry: its parameters and the options of every entry."""
-    spec = find_task(name)
+    spec, own = find_task(name), params.get("properties", {})
+    options_left = [option for option in options["properties"] if option not in own]
+    shared = {option: {"$ref": f"#/$defs/EntryOptions/properties/{option}"} for option in options_left}
     return {
         "title": name,
         "description": spec.doc.split("\n\n")[0].replace("\n", " ") or spec.contract.doc,
         "type": ["object", "null"],
-        "properties": {**params.get("properties", {}), **_unshadowed(params, options)},
+        "properties": {**own, **shared},
         **({"required": params["required"]} if params.get("required") else {}),
         "additionalProperties": False,
     }
@@ -85,13 +87,6 @@ def _models(section: Schema, kinds: tuple[str, ...]) -> Schema:
         "propertyNames": {"pattern": "^[a-z][a-z0-9_]{0,63}$"},
         "properties": {name: {"$ref": f"#/$defs/model_{name}"} for name in kinds},
         "additionalProperties": {**own, "allOf": chosen},
-    }
-
-
-def _unshadowed(params: Schema, options: Schema) -> Schema:
-    own = params.get("properties", {})
-    return {
-        name: {"$ref": f"#/$defs/EntryOptions/properties/{name}"} for name in options["properties"] if name not in own
     }
 
 

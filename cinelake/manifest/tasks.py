@@ -75,7 +75,8 @@ def _read_entry(
     settings = {} if settings is None else settings
     if where in document.faulty or not _name_is_free(name, document) or not isinstance(settings, dict):
         return None
-    options = check(EntryOptions, _only(settings, set(EntryOptions.model_fields)), document, where)
+    given = {name: value for name, value in settings.items() if name in EntryOptions.model_fields}
+    options = check(EntryOptions, given, document, where)
     spec = _find(name, settings, document)
     if spec is None:
         return None
@@ -87,10 +88,6 @@ def _read_entry(
     if (options.model or spec.applies) and learned is None:
         return None
     return _entry(name, spec, resolve_paths(params, base), options, learned, document.line(where))
-
-
-def _only(settings: dict[str, Any], names: set[str]) -> dict[str, Any]:
-    return {name: value for name, value in settings.items() if name in names}
 
 
 def _learned(

@@ -51,6 +51,11 @@ class Document:
     faulty: set[Where] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
 
+    def section(self, name: str) -> dict[str, Any]:
+        """A section of the file; empty where it is missing or no mapping."""
+        section = self.data.get(name) if isinstance(self.data, dict) else None
+        return section if isinstance(section, dict) else {}
+
     def nearest(self, where: Where) -> Where:
         """The setting, or the nearest one around it that the file has."""
         while where and where not in self.lines:
@@ -98,7 +103,8 @@ def _compose(text: str, file: str) -> Node | None:
     except MarkedYAMLError as error:
         raise ManifestError([_syntax_problem(error, file)]) from error
     except YAMLError as error:
-        raise ManifestError([Problem(file, 0, "", f"this is not YAML: {_first_line(error)}")]) from error
+        first = str(error).strip().splitlines()[0]
+        raise ManifestError([Problem(file, 0, "", f"this is not YAML: {first}")]) from error
     except RecursionError as error:
         raise ManifestError([Problem(file, 0, "", f"nested deeper than {MAX_DEPTH} levels")]) from error
 
@@ -109,10 +115,6 @@ def _syntax_problem(error: MarkedYAMLError, file: str) -> Problem:
     hint = " (indent with spaces, not tabs)" if "'\\t'" in words else ""
     hint = ' (inside {…}, a variable needs quotes: "${NAME}")' if "got '{'" in words else hint
     return Problem(file, mark.line + 1 if mark else 0, "", f"this is not YAML: {words}{hint}")
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
 
 
 class _Reader:
@@ -127,7 +129,8 @@ class _Reader:
         self._count(node, above)
         self.document.lines.setdefault(where, node.start_mark.line + 1)
         if str(node.tag) not in _PLAIN:
-            return self.document.fault(where, f"tags are not read, received {_short_tag(node)}: write plain YAML")
+            tag = str(node.tag).replace(_TAG, "!!", 1) if str(node.tag).startswith(_TAG) else str(node.tag)
+            return self.document.fault(where, f"tags are not read, received {tag}: write plain YAML")
         if isinstance(node, MappingNode):
             return self._mapping(node, where, (*above, id(node)))
         if isinstance(node, SequenceNode):
@@ -203,10 +206,6 @@ class _Reader:
         return _VARIABLE.sub(replaced, text)
 
 
-def _short_tag(node: Node) -> str:
-    return "!!" + str(node.tag).removeprefix(_TAG) if str(node.tag).startswith(_TAG) else str(node.tag)
-
-
 @lru_cache(maxsize=1)
 def _resolver() -> Any:
     return YAML(typ="safe", pure=True).resolver
@@ -221,27 +220,20 @@ def number_or_truth(text: str) -> Any:
 
 
 def _plain_value(tag: str, text: str) -> Any:
-    """A scalar's value; raises `ValueError` with the problem's words."""
+    """A scalar's value; raises `ValueError` with the problem's message."""
     kind = tag.removeprefix(_TAG)
     if kind == "null":
         return None
     if kind == "bool":
-        return _truth(text)
+        if text.lower() not in {"true", "false"}:  # a `%YAML 1.1` line makes `yes` and `on` truths
+            raise ValueError(f"expected true or false, received {text}")
+        return text.lower() == "true"
     if kind in {"int", "float"}:
         return _number(kind, text)
-    if "\0" in text or _has_surrogates(text):
+    has_surrogates = not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)
+    if "\0" in text or has_surrogates:
         raise ValueError("expected text in UTF-8 without NUL characters")
     return text
-
-
-def _truth(text: str) -> bool:
-    if text.lower() not in {"true", "false"}:  # a `%YAML 1.1` line makes `yes` and `on` truths
-        raise ValueError(f"expected true or false, received {text}")
-    return text.lower() == "true"
-
-
-def _has_surrogates(text: str) -> bool:
-    return any("\ud800" <= character <= "\udfff" for character in text) if not text.isascii() else False
 
 
 def _number(kind: str, text: str) -> int | float:

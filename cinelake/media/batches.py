@@ -1,4 +1,4 @@
-"""What a stream task is given: pictures with exact times, or sound."""
+"""What a stream task receives: pictures with exact times, or sound."""
 
 from __future__ import annotations
 
@@ -28,6 +28,11 @@ class FrameBatch:
     def __len__(self) -> int:
         return len(self.frames)
 
+    @property
+    def nbytes(self) -> int:
+        """Size of frames and pixels in bytes."""
+        return self.frames.nbytes + (0 if self.pixels is None else self.pixels.nbytes)
+
 
 @dataclass(frozen=True)
 class SoundBatch:
@@ -40,6 +45,11 @@ class SoundBatch:
 
     def __len__(self) -> int:
         return len(self.samples)
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the samples in bytes."""
+        return self.samples.nbytes
 
 
 Batch = FrameBatch | SoundBatch

@@ -1,4 +1,4 @@
-"""When each picture of a film is shown, and before which ones it can be cut without encoding anew.
+"""When each picture of a film is shown, and before which ones it can be cut without encoding again.
 
 Ticks are the film's own: whole numbers in units of its picture stream's time base, 0 at the container's start. They
 are what `time_s` of every table is made from, so a cut found in a table falls on the very picture it names.
@@ -97,15 +97,13 @@ class FilmClock:
 
     def cut(self, start_s: float, end_s: float) -> Cut:
         """The pictures that begin in [start_s, end_s); none where no picture begins in it."""
-        first, end = (self._first_at(value) for value in (start_s, end_s))
+        tick_s = float(self.time_base)
+        first, end = (bisect.bisect_left(self.ticks, (at_s - SLACK_S) / tick_s) for at_s in (start_s, end_s))
         return Cut(first, max(first, end), self._tick(first), self._tick(max(first, end)))
 
     def is_clean(self, frame: int) -> bool:
         """Whether a copy may begin with picture `frame`, or end before it; the film's end is clean."""
         return frame >= len(self.ticks) or bool(self.clean[frame])
-
-    def _first_at(self, seconds: float) -> int:
-        return bisect.bisect_left(self.ticks, (seconds - SLACK_S) / float(self.time_base))
 
     def _tick(self, frame: int) -> int:
         return int(self.ticks[frame]) if frame < len(self.ticks) else self.end_tick
@@ -149,7 +147,8 @@ def _from_packets(path: str, probe: Probe, video: VideoInfo, until: float) -> Fi
     offset = -_rescaled(round(probe.start_time_s * av.time_base), video.time_base)
     ticks = np.array(stamps, np.int64) + offset
     order = np.argsort(ticks, kind="stable")
-    end_tick = int(ticks[order[-1]]) + _last_duration(video, duration)
+    last = duration or round(1 / (video.fps or 25) / video.time_base) or 1
+    end_tick = int(ticks[order[-1]]) + last
     return FilmClock(video.time_base, ticks[order], end_tick, True, offset, _clean(ticks, keys)[order], timecode)
 
 
@@ -172,10 +171,6 @@ def _rescaled(microseconds: int, time_base: Fraction) -> int:
     return size if exact >= 0 else -size
 
 
-def _last_duration(video: VideoInfo, duration: int) -> int:
-    return duration or round(1 / (video.fps or 25) / video.time_base) or 1
-
-
 def _clean(ticks: npt.NDArray[np.int64], keys: list[bool]) -> npt.NDArray[np.bool_]:
     """Keyframes, in the order of the file, after which no picture comes that is shown before them (a closed group)."""
     latest = np.minimum.accumulate(ticks[::-1])[::-1]
@@ -184,7 +179,7 @@ def _clean(ticks: npt.NDArray[np.int64], keys: list[bool]) -> npt.NDArray[np.boo
 
 
 def _key_test(stream: Any) -> Any:
-    """Whether a keyframe's packet begins anew: of H.264 a recovery point is marked as a keyframe too, and is none."""
+    """Whether a copy may begin at a keyframe's packet; not at H.264's recovery points, though marked as keyframes."""
     codec, extra = stream.codec_context.name, stream.codec_context.extradata or b""
     if codec == "h264" and len(extra) > 4 and extra[0] == 1:
         return lambda data: H264_IDR in {head & 0x1F for head in _nal_heads(data, (extra[4] & 3) + 1)}

@@ -1,4 +1,4 @@
-"""Was the film read whole? Judged when ffmpeg has ended, with its own words and counters."""
+"""Was the film read whole? Judged when ffmpeg has ended, with its own messages and counters."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class DecodeReport:
         return max(self.picture_end_s, self.sound_end_s)
 
 
-def judge(path: str, probe: Probe, report: DecodeReport, returncode: int) -> None:
+def raise_if_damaged(path: str, probe: Probe, report: DecodeReport, returncode: int) -> None:
     """Raise the typed error of a film that was not read whole; a few damaged packets are concealed by ffmpeg."""
     error = (
         _failed(path, report, returncode)

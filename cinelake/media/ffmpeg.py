@@ -4,7 +4,7 @@ Every run has a process group of its own, a drained stderr, a deadline, and ends
 that is left. If our own process dies, ffmpeg follows at its next write: its pipes have no reader any more
 (a parent-death signal is no option: Linux sends it when the *thread* that forked ends).
 
-A film is given to ffmpeg as an open file descriptor (`fd:`), and `fd` is the only protocol that is allowed:
+A film is passed to ffmpeg as an open file descriptor (`fd:`), and `fd` is the only protocol that is allowed:
 so no name can be taken for an option, a pattern or a protocol, and nothing inside the film (a playlist, a
 reference of a QuickTime track) can open another file or the network.
 """
@@ -37,7 +37,7 @@ DEMUXERS = (
 """Containers that carry their own pictures and sound: no playlists, scripts, image sequences or devices."""
 
 _LEVEL = re.compile(r"\[(verbose|info|warning|error|fatal|panic)\] ?")
-_UNTOLD = re.compile(r"\[(verbose|info)\]|bitrate parameter is set too low|ignoring invalid SAR")
+_NOT_REPORTED = re.compile(r"\[(verbose|info)\]|bitrate parameter is set too low|ignoring invalid SAR")
 _DECODED = re.compile(r"Input stream #\d+:(\d+) \((\w+)\).* (\d+) frames decoded.*?; (\d+) decode errors")
 
 
@@ -56,8 +56,8 @@ def binary() -> str:
 def version() -> str:
     """ffmpeg's version as it names itself, for provenance: `n9.0.2-17-g2a571b6068-20260930`."""
     first = run_ffmpeg(["-version"], deadline_s=30).stdout.decode(errors="replace").split("\n", 1)[0]
-    found = re.match(r"ffmpeg version (\S+)", first)
-    return found.group(1) if found else first
+    match = re.match(r"ffmpeg version (\S+)", first)
+    return match.group(1) if match else first
 
 
 def safe_input(fd: int) -> dict[str, str]:
@@ -72,7 +72,7 @@ class Counters:
     decoded: dict[int, int] = field(default_factory=dict)
     errors: dict[int, int] = field(default_factory=dict)
     damaged: int = 0
-    """Pictures that were given although part of them is lost."""
+    """Pictures that were returned although part of them is lost."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class Ffmpeg:
 
     @property
     def log_tail(self) -> str:
-        """The end of ffmpeg's warnings and errors, in its own words."""
+        """The end of ffmpeg's warnings and errors, as it wrote them."""
         return "\n".join(self._tail)
 
     @property
@@ -125,10 +125,10 @@ class Ffmpeg:
         return True
 
     def note_memory(self) -> None:
-        """Read ffmpeg's peak memory so far (what `wait4` tells includes our own size before the exec)."""
+        """Read ffmpeg's peak memory so far (what `wait4` reports includes our own size before the exec)."""
         with contextlib.suppress(OSError), open(f"/proc/{self.process.pid}/status") as status:  # noqa: PTH123
-            found = re.search(r"VmHWM:\s+(\d+) kB", status.read())
-            self._peak_rss_bytes = int(found[1]) * 1024 if found else self._peak_rss_bytes
+            match = re.search(r"VmHWM:\s+(\d+) kB", status.read())
+            self._peak_rss_bytes = int(match[1]) * 1024 if match else self._peak_rss_bytes
 
     def kill(self) -> None:
         """End ffmpeg and whatever it started, at once."""
@@ -149,7 +149,7 @@ class Ffmpeg:
             while raw := stderr.readline(2000):
                 line = raw.decode(errors="replace").strip()
                 self._count(line)
-                if not line or _UNTOLD.search(line):
+                if not line or _NOT_REPORTED.search(line):
                     continue
                 self._tail.append(_LEVEL.sub("", line))
                 size += len(self._tail[-1])
@@ -159,10 +159,10 @@ class Ffmpeg:
     def _count(self, line: str) -> None:
         if "corrupt decoded frame" in line:
             self.counters.damaged += 1
-        elif found := _DECODED.search(line):
+        elif match := _DECODED.search(line):
             self.note_memory()
-            self.counters.decoded[int(found[1])] = int(found[3])
-            self.counters.errors[int(found[1])] = int(found[4])
+            self.counters.decoded[int(match[1])] = int(match[3])
+            self.counters.errors[int(match[1])] = int(match[4])
 
 
 @contextlib.contextmanager
@@ -189,7 +189,7 @@ class Finished:
 
 
 def run_ffmpeg(arguments: Sequence[str], *, deadline_s: float, pass_fds: Sequence[int] = ()) -> Finished:
-    """Run ffmpeg to its end and give what it wrote to stdout; raises `DecodeTimeout` after `deadline_s`."""
+    """Run ffmpeg to its end and return what it wrote to stdout; raises `DecodeTimeout` after `deadline_s`."""
     read_end, write_end = os.pipe()
     chunks: list[bytes] = []
     reader = threading.Thread(target=_drain_into, args=(read_end, chunks.append), daemon=True)

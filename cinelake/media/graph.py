@@ -10,7 +10,7 @@ steps from the source, and chains that begin alike share their beginning. Small 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,13 +72,16 @@ def build_graph(
         outputs.append(_picture_output(film, probe.video, pictures, picture_fd))
     for sound, fd in zip(sounds, sound_fds, strict=True):
         assert probe.audio is not None
-        outputs.append(_sound_output(film[str(probe.audio.index)], sound, fd))
+        layout, source = {1: "mono", 2: "stereo"}[sound.channels], film[str(probe.audio.index)]
+        samples = source.filter("aresample", sound.sample_rate, ochl=layout, osf="flt")
+        options = {"format": "nut", "acodec": "pcm_f32le", "write_index": "0", **NO_SYNCPOINTS}
+        outputs.append(ffmpeg.output(samples, f"pipe:{fd}", **options))
     arguments = ffmpeg.get_args(ffmpeg.merge_outputs(*outputs))
     return Graph(["-filter_complex_threads", "1", *arguments], pictures, sounds)
 
 
 def picture_size(video: VideoInfo, wish: VideoStream) -> tuple[int, int]:
-    """Width and height of the pictures a wish gives for this film."""
+    """Width and height of the pictures of a wish for this film."""
     if wish.width and wish.height:
         return wish.width, wish.height
     return _fitted(video, wish.max_width or wish.width or video.width)
@@ -106,7 +109,7 @@ class _Node:
     wishes: list[int] = field(default_factory=list)
 
 
-def _chain(video: VideoInfo, wish: VideoClock | VideoStream, middle_is_there: bool) -> list[Step]:
+def _chain(video: VideoInfo, wish: VideoClock | VideoStream, middle_is_made: bool) -> list[Step]:
     if isinstance(wish, VideoClock):
         # The scaler keeps the wish for grey from reaching back through the split, where it would be that of all.
         return [_step("crop", w="1", h="1", x="0", y="0", exact="1"), _scaled((1, 1), "gray", "fast_bilinear")]
@@ -114,7 +117,7 @@ def _chain(video: VideoInfo, wish: VideoClock | VideoStream, middle_is_there: bo
     chain = [_thinned(wish.fps)] if wish.fps else []
     if not _through_middle(size, middle):
         return [*chain, _scaled(size, wish.pixel_format, "fast_bilinear")]
-    chain.insert(0 if middle_is_there else len(chain), _scaled(middle, "yuv420p", "fast_bilinear"))
+    chain.insert(0 if middle_is_made else len(chain), _scaled(middle, "yuv420p", "fast_bilinear"))
     if (size, wish.pixel_format) != (middle, "yuv420p"):
         chain.append(_scaled(size, wish.pixel_format, "area"))
     return chain
@@ -131,7 +134,7 @@ def _scaled(size: tuple[int, int], pixel_format: str, flags: str) -> Step:
 def _thinned(fps: float) -> Step:
     """Keep the first picture at or after each multiple of 1/fps s, and the one after it.
 
-    The scaler gives a picture only when the next one comes: the second saves a wait of 1/fps seconds. The
+    The scaler returns a picture only when the next one comes: the second saves a wait of 1/fps seconds. The
     reader, which knows every picture's time, keeps the right ones.
     """
     now, before = (f"floor({t}*{fps!r}+{THINNING_SLACK})" for t in ("t", "prev_t"))
@@ -146,11 +149,11 @@ def _step(name: str, **options: str) -> Step:
 def _tree(video: VideoInfo, wishes: Sequence[VideoClock | VideoStream]) -> _Node:
     middle = _fitted(video, MIDDLE_WIDTH)
     whole = [wish for wish in wishes if isinstance(wish, VideoStream) and not wish.fps]
-    middle_is_there = any(_through_middle(picture_size(video, wish), middle) for wish in whole)
+    middle_is_made = any(_through_middle(picture_size(video, wish), middle) for wish in whole)
     root = _Node()
     for number, wish in enumerate(wishes):
         node = root
-        for step in _chain(video, wish, middle_is_there):
+        for step in _chain(video, wish, middle_is_made):
             node = node.children.setdefault(step, _Node())
         node.wishes.append(number)
     return root
@@ -182,17 +185,7 @@ def _grow(stream: Any, node: _Node, leaves: dict[int, Any]) -> None:
     for number in node.wishes:
         leaves[number] = parts.pop()
     for (name, options), child in node.children.items():
-        _grow(_applied(parts.pop(), name, dict(options)), child, leaves)
-
-
-def _applied(stream: Any, name: str, options: Mapping[str, str]) -> Any:
-    options = dict(options)
-    pixel_format = options.pop("format", None)
-    scaled = stream.filter(name, **options)
-    return scaled.filter("format", pix_fmts=pixel_format) if pixel_format else scaled
-
-
-def _sound_output(stream: Any, wish: SoundStream, fd: int) -> Any:
-    layout = {1: "mono", 2: "stereo"}[wish.channels]
-    sound = stream.filter("aresample", wish.sample_rate, ochl=layout, osf="flt")
-    return ffmpeg.output(sound, f"pipe:{fd}", format="nut", acodec="pcm_f32le", write_index="0", **NO_SYNCPOINTS)
+        named = dict(options)
+        pixel_format = named.pop("format", None)
+        filtered = parts.pop().filter(name, **named)
+        _grow(filtered.filter("format", pix_fmts=pixel_format) if pixel_format else filtered, child, leaves)

@@ -1,6 +1,6 @@
 """What a film is, read from its headers and its first picture; nothing is decoded beyond that.
 
-The file is opened by us and given to libav as a descriptor, with `fd` the only protocol and real containers
+The file is opened by us and passed to libav as a descriptor, with `fd` the only protocol and real containers
 the only formats (see `cinelake.media.ffmpeg`): a playlist, however it is named, is never followed.
 """
 
@@ -23,7 +23,7 @@ from cinelake.media.sniff import pointer_kind
 from cinelake.spec.film import Probe, SoundInfo, SubtitleInfo, VideoInfo
 
 PROBE_TIMEOUT_S = 60.0
-"""How long libav may take to open a film or to give its next packet."""
+"""How long libav may take to open a film or to return its next packet."""
 
 FIRST_PICTURE_PACKETS = 4000
 """How many packets are read in search of the first picture."""
@@ -41,7 +41,7 @@ def probe(path: str) -> Probe:
     """Look into the film at `path`.
 
     Raises `FilmMissing`, `ForbiddenInput` (a playlist, a script, a format that is not on the list) or
-    `NotAFilm` with libav's words.
+    `NotAFilm` with libav's message.
     """
     with open_film(path) as fd:
         kind = pointer_kind(os.pread(fd, 4096, 0))
@@ -87,15 +87,15 @@ def _opened(path: str, fd: int) -> Iterator[Any]:
 
 
 def _refusal(path: str, fd: int, error: FFmpegError) -> FilmError:
-    """The typed error for a file that libav will not open, with ffmpeg's own words about it."""
+    """The typed error for a file that libav will not open, with ffmpeg's own messages about it."""
     options = [word for name, value in safe_input(fd).items() for word in (f"-{name}", value)]
-    said = run_ffmpeg([*options, "-i", "fd:", "-f", "null", "-"], deadline_s=60, pass_fds=[fd]).log_tail
-    if "not on whitelist" in said:
+    reported = run_ffmpeg([*options, "-i", "fd:", "-f", "null", "-"], deadline_s=60, pass_fds=[fd]).log_tail
+    if "not on whitelist" in reported:
         message = f"{path!r} is in a format that is not read (only containers with pictures and sound of their own are)"
-        return ForbiddenInput(message, log_tail=said)
-    if "moov atom not found" in said:
-        return DamagedFilm(f"{path!r} has no index (moov): it was cut off or never finished", log_tail=said)
-    return NotAFilm(f"{path!r} is not a film: {error.strerror}", log_tail=said)
+        return ForbiddenInput(message, log_tail=reported)
+    if "moov atom not found" in reported:
+        return DamagedFilm(f"{path!r} has no index (moov): it was cut off or never finished", log_tail=reported)
+    return NotAFilm(f"{path!r} is not a film: {error.strerror}", log_tail=reported)
 
 
 def _describe(path: str, container: Any) -> Probe:
@@ -148,7 +148,10 @@ def _duration_s(container: Any, *streams: Any) -> float:
 def _video_info(container: Any, stream: Any) -> VideoInfo:
     codec = stream.codec_context
     sar, rotation, form, colours = _first_picture(container, stream)
-    width, height = _shown_size(codec.width, codec.height, sar, rotation)
+    width = max(1, round(codec.width * sar)) if sar > 0 else codec.width
+    height = codec.height
+    if rotation in (90, 270):
+        width, height = height, width
     return VideoInfo(
         index=stream.index,
         codec=codec.codec.canonical_name,
@@ -182,12 +185,6 @@ def _first_picture(container: Any, stream: Any) -> tuple[Fraction, int, Any, tup
     return sar, 0, stream.codec_context.format, (0, 0)
 
 
-def _shown_size(width: int, height: int, sar: Fraction, rotation: int) -> tuple[int, int]:
-    if sar > 0:
-        width = max(1, round(width * sar))
-    return (height, width) if rotation in (90, 270) else (width, height)
-
-
 def _sound_info(stream: Any, start_s: float) -> SoundInfo:
     codec = stream.codec_context
     own_start_s = float(stream.start_time * stream.time_base) if stream.start_time is not None else start_s
@@ -205,8 +202,8 @@ def _own_duration_s(stream: Any) -> float | None:
     """A stream's duration as its container declares it: a field, or Matroska's tag `01:02:03.456`."""
     if stream.duration:
         return float(stream.duration * stream.time_base)
-    found = re.fullmatch(r"(\d+):(\d+):([\d.]+)", stream.metadata.get("DURATION", ""))
-    return int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3]) if found else None
+    tag = re.fullmatch(r"(\d+):(\d+):([\d.]+)", stream.metadata.get("DURATION", ""))
+    return int(tag[1]) * 3600 + int(tag[2]) * 60 + float(tag[3]) if tag else None
 
 
 def _subtitle(stream: Any) -> SubtitleInfo:

@@ -16,19 +16,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from cinelake.errors import UnknownName
-from cinelake.spec.arrays import Array, Arrays, Device
+from cinelake.spec.arrays import Array, Arrays
+from cinelake.spec.artefact import Artefact
 from cinelake.spec.discovery import load, names_in
 from cinelake.spec.labels import LabelContract
 from cinelake.spec.task import Params, Resources, TableReader
+from cinelake.spec.training import Training
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-    from cinelake.spec.training import Training
 
 Judgement = dict[str, Array]
 """What one film (or block) contributes to the scores: counts, or labels beside predictions; small arrays."""
@@ -57,40 +56,6 @@ class Example:
         features = {name: values[start:end] for name, values in self.features.items()}
         targets = {name: values[start:end] for name, values in self.targets.items()}
         return Example(self.movie_id, self.group, features, targets)
-
-
-class Artefact(Protocol):
-    """A trained model as the code of its kind sees it; `cinelake.lake.artefact` loads one from its folder.
-
-    kind: the model in `models/` whose code applies it. code: the `version` of that code when it was trained.
-    inputs: table → identity of what makes it, as it was for training (see `cinelake.plan.plan.Planned.identity`).
-    trained_on: films that it has learned from, those it was stopped by included. digest: of its files.
-    """
-
-    @property
-    def folder(self) -> Path: ...
-    @property
-    def kind(self) -> str: ...
-    @property
-    def code(self) -> int: ...
-    @property
-    def config(self) -> Any: ...
-    @property
-    def facts(self) -> dict[str, Any]: ...
-    @property
-    def arrays(self) -> Arrays: ...
-    @property
-    def inputs(self) -> dict[str, str]: ...
-    @property
-    def trained_on(self) -> tuple[str, ...]: ...
-    @property
-    def digest(self) -> str: ...
-
-    def run(self, x: Array, device: Device = "cpu") -> Array:
-        """The network's output for an input (batch, …), from ONNX Runtime."""
-
-    def run_rows(self, x: Array, batch_size: int = 256, device: Device = "cpu") -> Array:
-        """The network's output for rows (rows, …), in padded batches of one size: the same bits on every engine."""
 
 
 @dataclass

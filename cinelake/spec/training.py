@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from cinelake.spec.model import Artefact
+from cinelake.spec.artefact import Artefact
 
 
 def say_nothing(_epoch: int, _metrics: Mapping[str, float]) -> None:

@@ -54,14 +54,11 @@ class StorageLocation:
         with storage_errors(f"opening {self.uri}"):
             if self.uri.startswith("s3://"):
                 return fs.S3FileSystem(**self._s3_options()), self.uri.removeprefix("s3://").rstrip("/")
-            if self.uri.startswith("gs://"):
-                return fs.GcsFileSystem(**self._gs_options()), self.uri.removeprefix("gs://").rstrip("/")
+            if self.uri.startswith("gs://"):  # credentials are those that the machine has for Google's services
+                options = {**self._options(), "retry_time_limit": GS_RETRIES}
+                return fs.GcsFileSystem(**options), self.uri.removeprefix("gs://").rstrip("/")
             filesystem, root = fs.FileSystem.from_uri(self.uri)
             return filesystem, str(root).rstrip("/")
-
-    def _gs_options(self) -> dict[str, Any]:
-        """Credentials are those that the machine has for Google's services."""
-        return {**self._options(), "retry_time_limit": GS_RETRIES}
 
     def _options(self) -> dict[str, Any]:
         secure = not (self.endpoint or "").startswith("http://")
@@ -145,17 +142,15 @@ class Storage:
         """
         with storage_errors(f"writing {'/'.join(parts)} in {self.uri}"):
             if self.local is None:
-                self._upload(finished, self.path(*parts))
+                # Closed by ourselves: `fs.copy_files` swallows an error that a store reports at the end
+                path = self.path(*parts)
+                with pa.memory_map(str(finished)) as file, self.filesystem.open_output_stream(path) as upload:
+                    upload.write(file.read_buffer())
                 finished.unlink()
                 return
             target = self.local.joinpath(*parts)
             target.parent.mkdir(parents=True, exist_ok=True)
             replace_durably(finished, target)
-
-    def _upload(self, finished: Path, path: str) -> None:
-        """One upload, closed by ourselves: `fs.copy_files` swallows an error that a store reports at the end."""
-        with pa.memory_map(str(finished)) as file, self.filesystem.open_output_stream(path) as upload:
-            upload.write(file.read_buffer())
 
     def delete(self, *parts: str) -> None:
         """Remove one file, if it exists."""

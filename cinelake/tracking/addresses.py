@@ -17,7 +17,7 @@ def shown(uri: str) -> str:
 
 
 def cleaned(text: str, uri: str) -> str:
-    """Somebody else's words about the address, without what is secret in it."""
+    """Somebody else's message about the address, without what is secret in it."""
     for secret in sorted(_secrets(uri), key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     return text

@@ -22,7 +22,7 @@ from cinelake.errors import ModelUnusable, UnknownName
 from cinelake.lake.artefact import FILES, artefact_digest
 from cinelake.manifest.sections import TrackingSettings
 from cinelake.spec.arrays import Arrays
-from cinelake.spec.model import Artefact
+from cinelake.spec.artefact import Artefact
 from cinelake.tracking.addresses import shown
 from cinelake.tracking.runs import TrainingRecord
 from cinelake.tracking.store import connect, tracking_errors
@@ -74,7 +74,7 @@ def register(
     card: str,
     tags: Mapping[str, str] | None = None,
 ) -> int:
-    """Keep a trained model as the next version of `name`; gives its number.
+    """Keep a trained model as the next version of `name`; returns its number.
 
     example, prediction: one film's features and what the model says of them, for the signature. tags: more of them;
     `promote_by_hand: "true"` is read back. Two trainings that register at once get two numbers.
@@ -131,8 +131,8 @@ def versions(tracking: TrackingSettings, name: str | None = None) -> list[Versio
     """All versions of one model or of all, by name and number; versions that others registered are left out."""
     with tracking_errors(tracking.uri, "listing models"):
         client = connect(tracking.uri)
-        found = [v for model in _models(client, name) for v in _versions(client, model)]
-    return sorted(found, key=lambda version: (version.name, version.number))
+        result = [v for model in _models(client, name) for v in _versions(client, model)]
+    return sorted(result, key=lambda version: (version.name, version.number))
 
 
 def _models(client: Any, name: str | None) -> list[Any]:
@@ -144,23 +144,23 @@ def _models(client: Any, name: str | None) -> list[Any]:
 
 
 def _versions(client: Any, model: Any) -> list[Version]:
-    """Aliases come from the model: MLflow's search gives versions without theirs."""
+    """Aliases come from the model: MLflow's search returns versions without theirs."""
     wanted = f"name = '{model.name}'"
     pages = [client.search_model_versions(wanted)]
     while pages[-1].token:
         pages.append(client.search_model_versions(wanted, page_token=pages[-1].token))
-    return [_version(found, model.aliases) for page in pages for found in page if "digest" in found.tags]
+    return [_version(each, model.aliases) for page in pages for each in page if "digest" in each.tags]
 
 
-def _version(found: Any, aliases: Mapping[str, Any]) -> Version:
-    tags, number = found.tags, int(found.version)
+def _version(registered: Any, aliases: Mapping[str, Any]) -> Version:
+    tags, number = registered.tags, int(registered.version)
     return Version(
-        name=found.name,
+        name=registered.name,
         number=number,
-        run_id=found.run_id,
+        run_id=registered.run_id,
         digest=tags["digest"],
-        created=datetime.fromtimestamp(found.creation_timestamp / 1000, UTC).isoformat(timespec="seconds"),
-        kind=tags.get("kind", found.name),
+        created=datetime.fromtimestamp(registered.creation_timestamp / 1000, UTC).isoformat(timespec="seconds"),
+        kind=tags.get("kind", registered.name),
         scores=json.loads(tags.get("scores", "{}")),
         baseline=json.loads(tags.get("baseline", "{}")),
         interval=json.loads(tags.get("interval", "{}")),
@@ -170,16 +170,16 @@ def _version(found: Any, aliases: Mapping[str, Any]) -> Version:
 
 
 def champion(tracking: TrackingSettings, name: str) -> Version | None:
-    """The version that tables are made with; None when there is none."""
+    """The version that tables are made with; None when it is missing."""
     return next((version for version in versions(tracking, name) if version.is_champion), None)
 
 
 def find_version(tracking: TrackingSettings, name: str, number: int) -> Version:
     """One version. Raises `UnknownName` with what there is."""
-    found = {version.number: version for version in versions(tracking, name)}
-    if number not in found:
-        raise UnknownName(f"version of model {name!r}:", str(number), map(str, found))
-    return found[number]
+    known = {version.number: version for version in versions(tracking, name)}
+    if number not in known:
+        raise UnknownName(f"version of model {name!r}:", str(number), map(str, known))
+    return known[number]
 
 
 def set_champion(tracking: TrackingSettings, name: str, number: int) -> None:
@@ -198,15 +198,11 @@ def set_champion(tracking: TrackingSettings, name: str, number: int) -> None:
 
 def previous_champion(tracking: TrackingSettings, name: str) -> int | None:
     """The number of the champion before the present one: where a rollback goes."""
-    if not _known(tracking, name):
-        return None
+    with tracking_errors(tracking.uri, f"looking for model {name!r}"):
+        if not _models(connect(tracking.uri), name):
+            return None
     with tracking_errors(tracking.uri, f"reading the champions of {name!r}"):
         return next(iter(_history(connect(tracking.uri), name)[-2:-1]), None)
-
-
-def _known(tracking: TrackingSettings, name: str) -> bool:
-    with tracking_errors(tracking.uri, f"looking for model {name!r}"):
-        return bool(_models(connect(tracking.uri), name))
 
 
 def _history(client: Any, name: str) -> list[int]:
@@ -225,22 +221,22 @@ def origin_of(tracking: TrackingSettings, name: str, number: int) -> dict[str, A
         params = client.get_run(version.run_id).data.params
         files = {file.path for file in client.list_artifacts(version.run_id)}
         with tempfile.TemporaryDirectory() as scratch:
-            found = client.download_artifacts(version.run_id, "data.json", scratch) if "data.json" in files else None
-            labels = json.loads(Path(found).read_text())["labels"] if found else {}
+            data = client.download_artifacts(version.run_id, "data.json", scratch) if "data.json" in files else None
+            labels = json.loads(Path(data).read_text())["labels"] if data else {}
     return {"run_id": version.run_id, "labels": labels, "seed": int(params.get("seed", 0))}
 
 
 def fetch(tracking: TrackingSettings, name: str, number: int, target: Path) -> Path:
-    """Copy a version's artefact into the folder `target` and give it. Raises `ModelUnusable` when it is damaged."""
+    """Copy a version's artefact into the folder `target` and return it. Raises `ModelUnusable` when it is damaged."""
     version = find_version(tracking, name, number)
     with tempfile.TemporaryDirectory() as scratch:
         with tracking_errors(tracking.uri, f"fetching {name} version {number}"):
             client = connect(tracking.uri)
             folder = Path(client.download_artifacts(version.run_id, "model/artifacts/artefact", scratch))
-        found = artefact_digest(folder)
-        if found != version.digest:
+        received = artefact_digest(folder)
+        if received != version.digest:
             raise ModelUnusable(
-                f"{name} version {number} in MLflow at {shown(tracking.uri)} has digest {found}, registered was "
+                f"{name} version {number} in MLflow at {shown(tracking.uri)} has digest {received}, registered was "
                 f"{version.digest}: its files are damaged; train again, or roll back with `cinelake models`"
             )
         shutil.copytree(folder, target, dirs_exist_ok=True)

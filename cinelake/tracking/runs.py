@@ -32,7 +32,7 @@ SECONDS_AT_ONCE = 1.0
 
 @dataclass
 class RunRecord:
-    """One MLflow run of a catalogue run. `start` returns at once; `finish` waits and gives what to tell the user."""
+    """One MLflow run of a catalogue run. `start` returns at once; `finish` waits and returns what to show the user."""
 
     tracking: TrackingSettings
     name: str
@@ -65,7 +65,7 @@ class RunRecord:
     def finish(
         self, status: str, metrics: Mapping[str, float], failures: Sequence[Mapping[str, Any]], texts: Mapping[str, str]
     ) -> str:
-        """Close the run; gives its id, or a sentence beginning with `not recorded`."""
+        """Close the run; returns its id, or a sentence beginning with `not recorded`."""
         if self._thread:
             self._thread.join(timeout=60)
         if not self._error and not self._run_id:
@@ -108,7 +108,7 @@ class TrainingRecord:
     """One MLflow run of a training, or of a tuning whose trials are its children; used as a context manager.
 
     It ends FINISHED (or as `status` says), FAILED when an exception leaves the block, KILLED for Ctrl-C.
-    `resume_run_id` goes on with the run of a training that was killed. Raises `StorageError` when MLflow cannot be
+    `resume_run_id` resumes the run of a training that was killed. Raises `StorageError` when MLflow cannot be
     written, `UsageError` when tracking is switched off.
     """
 
@@ -136,7 +136,7 @@ class TrainingRecord:
         return tracking_errors(self.tracking.uri, self._doing)
 
     def _resumed(self, run_id: str | None) -> str | None:
-        """The run to go on with, if MLflow still has it."""
+        """The run to resume, if MLflow still has it."""
         from mlflow.exceptions import MlflowException
 
         if run_id is None:
@@ -161,8 +161,8 @@ class TrainingRecord:
         with self._errors():
             experiment = self.client.get_run(self.run_id).info.experiment_id
             wanted = f"tags.`mlflow.parentRunId` = '{self.run_id}' and tags.`{tag}` = '{value}'"
-            found = self.client.search_runs([experiment], wanted, max_results=1)
-        return str(found[0].info.run_id) if found else None
+            runs = self.client.search_runs([experiment], wanted, max_results=1)
+        return str(runs[0].info.run_id) if runs else None
 
     def __enter__(self) -> TrainingRecord:
         return self
@@ -174,8 +174,8 @@ class TrainingRecord:
         with self._errors():
             self._write_epochs()
             if error is not None:
-                words = cleaned(f"{type(error).__name__}: {error}", self.tracking.uri)
-                self.client.set_tag(self.run_id, "error", words[:5000])
+                message = cleaned(f"{type(error).__name__}: {error}", self.tracking.uri)
+                self.client.set_tag(self.run_id, "error", message[:5000])
             self.client.set_terminated(self.run_id, status)
 
     def params(self, params: Mapping[str, Any]) -> None:
@@ -208,9 +208,9 @@ class TrainingRecord:
     def _log(self, rows: Sequence[tuple[int, Mapping[str, float], int]]) -> None:
         from mlflow.entities import Metric
 
-        found = [Metric(metric_name(k), float(v), at_ms, step) for step, all_, at_ms in rows for k, v in all_.items()]
-        for first in range(0, len(found), 1000):
-            self.client.log_batch(self.run_id, metrics=found[first : first + 1000])
+        result = [Metric(metric_name(k), float(v), at_ms, step) for step, all_, at_ms in rows for k, v in all_.items()]
+        for first in range(0, len(result), 1000):
+            self.client.log_batch(self.run_id, metrics=result[first : first + 1000])
 
     def text(self, file: str, text: str) -> None:
         """Keep a text file beside the run."""

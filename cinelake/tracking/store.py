@@ -68,9 +68,9 @@ def experiment_id(client: Any, tracking: TrackingSettings) -> str:
     from mlflow.exceptions import MlflowException
 
     name = tracking.experiment
-    found = client.get_experiment_by_name(name)
-    if found:
-        return str(found.experiment_id)
+    experiment = client.get_experiment_by_name(name)
+    if experiment:
+        return str(experiment.experiment_id)
     where = artifact_folder(tracking)
     try:
         return str(client.create_experiment(name, artifact_location=where.as_uri() if where else None))
@@ -104,7 +104,7 @@ def tracking_errors(uri: str, doing: str) -> Iterator[None]:
     except (MlflowException, SQLAlchemyError, RequestException, OSError) as error:
         words = cleaned((str(error).splitlines() or [type(error).__name__])[0], uri)
         what = "its disk, and whether the file is an MLflow database" if sqlite_file(uri) else "whether it runs there"
-        # A cause is shown by tracebacks, in its own words
+        # A cause is shown by tracebacks, with its own message
         cause = None if has_secrets(uri) else error
-        said = f"{doing} in MLflow at {shown(uri)}: {words}. Check {what} (`tracking.uri` names it)"
-        raise StorageError(said) from cause
+        message = f"{doing} in MLflow at {shown(uri)}: {words}. Check {what} (`tracking.uri` names it)"
+        raise StorageError(message) from cause

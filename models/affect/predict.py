@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cinelake.spec.arrays import Array, Arrays
-from cinelake.spec.model import Artefact
+from cinelake.spec.artefact import Artefact
 from models.affect.baselines import ridge_line
 from models.affect.features import scaled_clips
 from models.affect.network import follow, numpy_ops

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cinelake.spec.arrays import Array, Arrays
-from cinelake.spec.model import Artefact
+from cinelake.spec.artefact import Artefact
 from models.beats.config import Config
 from models.shots.scaling import shot_vectors
 

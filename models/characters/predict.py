@@ -18,7 +18,7 @@ from models.characters.heads import Objective, blend, linear_logits, probabiliti
 from models.characters.labels import as_strings
 
 if TYPE_CHECKING:
-    from cinelake.spec.model import Artefact
+    from cinelake.spec.artefact import Artefact
 
 ROWS_AT_ONCE = 64
 

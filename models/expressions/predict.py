@@ -15,7 +15,7 @@ from models.expressions.features import mirrored
 from models.expressions.networks import EMBEDDING, EMOTIONS, parted
 
 if TYPE_CHECKING:
-    from cinelake.spec.model import Artefact
+    from cinelake.spec.artefact import Artefact
 
 ROWS_AT_ONCE = 1024
 

@@ -13,7 +13,8 @@ from cinelake.lake.onnx import import_tensorflow
 from cinelake.lake.spill import joined
 from cinelake.learning.fitting import fit
 from cinelake.spec.arrays import Arrays
-from cinelake.spec.model import Artefact, Example, Scores, Trained
+from cinelake.spec.artefact import Artefact
+from cinelake.spec.model import Example, Scores, Trained
 from cinelake.spec.training import Training
 from models.funny.agent import Agent
 from models.funny.config import Config

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from cinelake.spec.arrays import Array, Arrays
-from cinelake.spec.model import Artefact
+from cinelake.spec.artefact import Artefact
 from models.funny.config import Config
 from models.funny.environment import ACTIONS, UNDECIDED, cut_scenes, next_vote, pieces_of
 from models.funny.features import embeddings

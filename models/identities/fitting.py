@@ -16,7 +16,7 @@ from models.identities.features import track, track_means
 from models.identities.people import People, assign, gallery_of, groups_of, inherit, nobody
 
 if TYPE_CHECKING:
-    from cinelake.spec.model import Artefact
+    from cinelake.spec.artefact import Artefact
     from cinelake.spec.training import Training
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cinelake.spec.arrays import Array, Arrays
-from cinelake.spec.model import Artefact
+from cinelake.spec.artefact import Artefact
 from models.scenes.features import network_inputs
 
 

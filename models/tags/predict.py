@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cinelake.spec.arrays import Array, Arrays
-from cinelake.spec.model import Artefact
+from cinelake.spec.artefact import Artefact
 from models.heads.networks import shifted
 from models.shots.scaling import shot_vectors
 from models.tags.features import PICTURES_TOGETHER

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cinelake.spec.arrays import Array
-from cinelake.spec.model import Artefact
+from cinelake.spec.artefact import Artefact
 from cinelake.spec.task import TableReader
 from models.affect.features import features
 from models.affect.predict import predict

@@ -10,9 +10,10 @@ import pyarrow as pa
 
 from cinelake.lake.spill import joined
 from cinelake.spec.arrays import Arrays
+from cinelake.spec.artefact import Artefact
 from cinelake.spec.contract import Column
 from cinelake.spec.labels import LabelContract
-from cinelake.spec.model import Artefact, Example, Judgement, Model, Scores, Trained
+from cinelake.spec.model import Example, Judgement, Model, Scores, Trained
 from cinelake.spec.task import Params, TableReader
 from cinelake.spec.training import Training
 

@@ -16,10 +16,8 @@ CORE = Path(cinelake.__file__).parent
 WORDS = {
     ("labels/checks.py", "shots"): "a unit: spans given by shots, not by seconds",
     ("labels/store.py", "films"): "a field of a label version: rows of each film",
-    ("learning/session.py", "films"): "a count in events and in what a training records",
-    ("learning/tuning.py", "films"): "a count in events",
     ("manifest/places.py", "films"): "a key of the manifest's `catalogue`",
-    ("media/pumps.py", "sound"): "the name of a pipe",
+    ("media/pipe_readers.py", "sound"): "the name of a pipe",
     ("run/streams.py", "frames"): "a count in footers: frames that were decoded",
     ("spec/labels.py", "films"): "a shape of labels: one of a whole film",
 }

@@ -11,7 +11,8 @@ import pyarrow as pa
 from cinelake.lake.artefact import write_artefact
 from cinelake.learning.images import MemoryTable
 from cinelake.spec.arrays import Arrays
-from cinelake.spec.model import Artefact, Example
+from cinelake.spec.artefact import Artefact
+from cinelake.spec.model import Example
 from cinelake.spec.task import TableReader
 from cinelake.spec.training import Training
 from models.beats.config import Config as BeatsConfig

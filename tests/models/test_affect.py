@@ -8,7 +8,8 @@ from _affect_films import QUICK, made_features, made_film, made_films, moments
 
 from cinelake.errors import CannotTrain, ModelUnusable, TrainingFailed
 from cinelake.lake.artefact import write_artefact
-from cinelake.spec.model import Artefact, Example
+from cinelake.spec.artefact import Artefact
+from cinelake.spec.model import Example
 from cinelake.spec.training import Training
 from models.affect import MODEL
 from models.affect.agent import MemoryLearner

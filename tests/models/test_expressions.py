@@ -12,7 +12,8 @@ import pytest
 from cinelake.errors import CannotTrain
 from cinelake.lake.artefact import StoredArtefact, write_artefact
 from cinelake.learning.images import MemoryTable
-from cinelake.spec.model import Artefact, Example
+from cinelake.spec.artefact import Artefact
+from cinelake.spec.model import Example
 from cinelake.spec.training import StopTraining, Training
 from models.expressions import MODEL
 from models.expressions.config import LABELS, Config

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from cinelake.errors import CannotTrain, ModelUnusable, TrainingFailed
 from cinelake.lake.artefact import write_artefact
-from cinelake.spec.model import Artefact, Example
+from cinelake.spec.artefact import Artefact
+from cinelake.spec.model import Example
 from cinelake.spec.training import StopTraining, Training
 from models.funny import MODEL
 from models.funny.config import Config

@@ -9,7 +9,8 @@ import pytest
 from cinelake.errors import CannotTrain, ModelUnusable
 from cinelake.lake.artefact import write_artefact
 from cinelake.spec.arrays import Arrays
-from cinelake.spec.model import Artefact, Example
+from cinelake.spec.artefact import Artefact
+from cinelake.spec.model import Example
 from cinelake.spec.task import find_task
 from cinelake.spec.training import Training
 from models.identities import MODEL

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from cinelake.errors import CannotTrain, ModelUnusable
 from cinelake.lake.artefact import write_artefact
-from cinelake.spec.model import Artefact
+from cinelake.spec.artefact import Artefact
 from cinelake.spec.training import Training
 from models.scenes import MODEL
 from models.scenes.config import Config

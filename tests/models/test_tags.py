@@ -9,7 +9,7 @@ from _tagged_films import TAGS, VOCABULARY, shots, spans, tables_of_a_film, tagg
 
 from cinelake.errors import CannotTrain, ModelUnusable
 from cinelake.learning.images import MemoryTable
-from cinelake.spec.model import Artefact
+from cinelake.spec.artefact import Artefact
 from cinelake.spec.training import Training
 from models.heads.networks import best_thresholds, shifted
 from models.shots.scaling import alike

@@ -10,7 +10,8 @@ import pytest
 from cinelake.errors import ModelUnusable
 from cinelake.lake.artefact import write_artefact
 from cinelake.learning.images import MemoryTable
-from cinelake.spec.model import Artefact, Trained
+from cinelake.spec.artefact import Artefact
+from cinelake.spec.model import Trained
 from cinelake.spec.task import Film, find_task
 from models.affect.config import Config
 from tasks.affect_arcs import ARCS, nearest_arc, peaks

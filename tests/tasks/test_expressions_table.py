@@ -10,7 +10,8 @@ import pytest
 
 from cinelake.lake.artefact import write_artefact
 from cinelake.learning.images import MemoryTable
-from cinelake.spec.model import Artefact, Trained
+from cinelake.spec.artefact import Artefact
+from cinelake.spec.model import Trained
 from cinelake.spec.task import Film
 from models.expressions.config import Config
 from models.expressions.networks import EMBEDDING, EMOTIONS, build

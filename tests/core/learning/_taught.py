@@ -23,8 +23,8 @@ from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.media.ffmpeg import binary
 from cinelake.plan.build import Planning, plan_manifest
 from cinelake.run.step import run_step
+from cinelake.spec.artefact import Artefact
 from cinelake.spec.contract import Column, Contract
-from cinelake.spec.model import Artefact
 from cinelake.spec.task import Film, NoParams, TableReader, task
 
 LENGTH_S = 6

@@ -38,7 +38,7 @@ def sizes_differ(tables: Any, config: Any) -> Arrays:
 
 
 def test_features_that_are_no_numbers_are_said_with_film_and_name(labelled):
-    with pytest.raises(CannotTrain, match=r"level of film_00 holds numbers that are none \(NaN\) in 1 steps"):
+    with pytest.raises(CannotTrain, match=r"level of film_00 holds NaN or infinite values in 1 steps"):
         gathered(labelled, features=with_nan)
 
 

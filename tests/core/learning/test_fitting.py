@@ -1,4 +1,4 @@
-"""Fitting networks: the same result after a kill, early stopping, numbers that are none."""
+"""Fitting networks: the same result after a kill, early stopping, NaN or infinite losses."""
 
 from __future__ import annotations
 

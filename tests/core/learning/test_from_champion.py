@@ -9,7 +9,7 @@ from core.learning._taught import Project
 from cinelake.errors import CannotTrain
 from cinelake.lake.cells import Lake
 from cinelake.lake.champions import open_applied, read_champion_record
-from cinelake.spec.model import Artefact
+from cinelake.spec.artefact import Artefact
 
 
 @pytest.fixture

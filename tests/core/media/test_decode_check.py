@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from cinelake.errors import DamagedFilm
-from cinelake.media.decode_check import DecodeReport, judge
+from cinelake.media.decode_check import DecodeReport, raise_if_damaged
 from cinelake.spec.film import Probe
 
 PROBE = Probe("mov,mp4", 4.0, 0.0, None, None, (), video_streams=0, audio_streams=0)
@@ -25,6 +25,6 @@ def sound(bad: int) -> DecodeReport:
 
 @pytest.mark.parametrize("damaged", [pictures, concealed, sound])
 def test_a_film_fails_when_more_than_a_tenth_of_it_is_damaged(damaged: Any) -> None:
-    judge("film.mp4", PROBE, damaged(10), returncode=0)
+    raise_if_damaged("film.mp4", PROBE, damaged(10), returncode=0)
     with pytest.raises(DamagedFilm, match=r"'film.mp4': 11 of 100 .* cannot be decoded"):
-        judge("film.mp4", PROBE, damaged(11), returncode=0)
+        raise_if_damaged("film.mp4", PROBE, damaged(11), returncode=0)

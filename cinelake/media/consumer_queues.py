@@ -35,7 +35,7 @@ class Consumer(Protocol):
         """Take the report; called only when the film was decoded to its end."""
 
 
-class Lane:
+class ConsumerQueue:
     """The queue and the thread of one consumer."""
 
     def __init__(self, consumer: Consumer, stall_s: float):

@@ -40,7 +40,7 @@ Deliver = Callable[[Mapping[Stream, Batch]], None]
 """Takes batches by wish; waits while there is no room."""
 
 
-class Pump(threading.Thread):
+class PipeReader(threading.Thread):
     """A thread that reads one NUT pipe to its end. `error` is what stopped it, other than the pipe's end."""
 
     def __init__(self, name: str, fd: int, deliver: Deliver):
@@ -52,7 +52,7 @@ class Pump(threading.Thread):
             fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
     def run(self) -> None:
-        """Read packets until the pipe ends, then give what is left."""
+        """Read packets until the pipe ends, then deliver what is left."""
         try:
             for packet in self._packets():
                 self.beat = time.monotonic()
@@ -83,11 +83,11 @@ class Pump(threading.Thread):
         raise NotImplementedError
 
     def end(self) -> None:
-        """Give what is left when the pipe has ended."""
+        """Deliver what is left when the pipe has ended."""
         raise NotImplementedError
 
 
-class PicturePump(Pump):
+class PicturePipeReader(PipeReader):
     """Reads all pictures: packet n of the clock and of a whole stream is frame n."""
 
     def __init__(self, fd: int, video: VideoInfo, wishes: Sequence[VideoClock | VideoStream], deliver: Deliver):
@@ -106,7 +106,7 @@ class PicturePump(Pump):
 
     @property
     def in_step(self) -> bool:
-        """Did every whole stream give as many pictures as the clock counted?"""
+        """Did every whole stream have as many pictures as the clock counted?"""
         return all(track.count == self.frames for track in self.tracks if not track.fps)
 
     @property
@@ -115,7 +115,7 @@ class PicturePump(Pump):
         return self._seconds(self.times[-1]) + self.last_duration_s if self.times else 0.0
 
     def take(self, packet: Any) -> None:
-        """Take a picture or a tick of the clock, and give the batches that are whole."""
+        """Take a picture or a tick of the clock, and deliver the batches that are whole."""
         number = packet.stream.index
         if number:
             self.tracks[number - 1].take(packet)
@@ -125,22 +125,27 @@ class PicturePump(Pump):
             if packet.duration:
                 self.last_duration_s = float(packet.duration * packet.time_base)
         while self.frames > (self.batch + 1) * FRAMES and self._whole((self.batch + 1) * FRAMES):
-            self._give((self.batch + 1) * FRAMES)
+            self._deliver_batch((self.batch + 1) * FRAMES)
 
     def end(self) -> None:
-        """Give the last pictures: those that every stream has."""
+        """Deliver the last pictures: those that every stream has."""
         whole = min([self.frames, *(track.count for track in self.tracks if not track.fps)])
         while self.batch * FRAMES < whole:
-            self._give(min((self.batch + 1) * FRAMES, whole))
+            self._deliver_batch(min((self.batch + 1) * FRAMES, whole))
 
     def _whole(self, end: int) -> bool:
-        return all(self._thinned_whole(track, end) if track.fps else track.count >= end for track in self.tracks)
+        """Has every stream all its pictures before frame `end`?"""
+        for track in self.tracks:
+            if track.fps:
+                wanted = self._wanted(track, (end - FRAMES, end))
+                is_whole = not wanted or track.newest >= self.times[wanted[-1]]
+            else:
+                is_whole = track.count >= end
+            if not is_whole:
+                return False
+        return True
 
-    def _thinned_whole(self, track: _Track, end: int) -> bool:
-        wanted = self._wanted(track, (end - FRAMES, end))
-        return not wanted or track.newest >= self.times[wanted[-1]]
-
-    def _give(self, end: int) -> None:
+    def _deliver_batch(self, end: int) -> None:
         first = self.batch * FRAMES
         stamps = np.array([*self.times[first : end + 1]], dtype=np.int64)
         seconds = stamps * self.time_base.numerator / self.time_base.denominator
@@ -158,21 +163,19 @@ class PicturePump(Pump):
         if not track.fps:
             pixels = track.whole_batch(self.batch, span[1] - span[0])
             return FrameBatch(clock.frames, clock.times_s, clock.durations_s, pixels)
-        found = track.thinned_batch(self.times, self._wanted(track, span), self.times[span[1] - 1])
-        rows = [frame - span[0] for frame in found]
-        pixels = np.stack(list(found.values())) if found else np.empty((0, *track.shape), np.uint8)
+        pictures = track.thinned_batch(self.times, self._wanted(track, span), self.times[span[1] - 1])
+        rows = [frame - span[0] for frame in pictures]
+        pixels = np.stack(list(pictures.values())) if pictures else np.empty((0, *track.shape), np.uint8)
         pixels.flags.writeable = False
         return FrameBatch(clock.frames[rows], clock.times_s[rows], clock.durations_s[rows], pixels)
 
     def _wanted(self, track: _Track, span: tuple[int, int]) -> list[int]:
         """Frames in the span that are the first at or after a multiple of 1/fps seconds."""
-        first, end = span
-        slots = [self._slot(track, frame) for frame in range(max(first - 1, 0), end)]
-        found = [first + 1 + number for number, (a, b) in enumerate(itertools.pairwise(slots)) if b > a]
-        return [0, *found] if first == 0 else [frame - 1 for frame in found]
-
-    def _slot(self, track: _Track, frame: int) -> int:
-        return math.floor(self._seconds(self.times[frame]) * (track.fps or 0) + THINNING_SLACK)
+        first, end, fps = *span, track.fps or 0
+        seconds = [self._seconds(stamp) for stamp in self.times[max(first - 1, 0) : end]]
+        slots = [math.floor(time_s * fps + THINNING_SLACK) for time_s in seconds]
+        wanted = [first + 1 + number for number, (a, b) in enumerate(itertools.pairwise(slots)) if b > a]
+        return [0, *wanted] if first == 0 else [frame - 1 for frame in wanted]
 
     def _seconds(self, stamp: int) -> float:
         return stamp * self.time_base.numerator / self.time_base.denominator
@@ -206,34 +209,34 @@ class _Track:
         return pixels
 
     def thinned_batch(self, times: array[int], wanted: list[int], last: int) -> dict[int, npt.NDArray[np.uint8]]:
-        found = {frame: self._thinned[times[frame]] for frame in wanted if times[frame] in self._thinned}
+        pictures = {frame: self._thinned[times[frame]] for frame in wanted if times[frame] in self._thinned}
         self._thinned = {stamp: picture for stamp, picture in self._thinned.items() if stamp > last}
-        return found
+        return pictures
 
 
-class SoundPump(Pump):
-    """Reads one sound and gives it in batches of one second, silence where packets lack."""
+class SoundPipeReader(PipeReader):
+    """Reads one sound and delivers it in batches of one second, silence where packets lack."""
 
     def __init__(self, fd: int, wish: SoundStream, longest_s: float, deliver: Deliver):
         super().__init__("sound", fd, deliver)
         self.wish = wish
         self.longest = longest_s * wish.sample_rate
-        self.given = 0
+        self.delivered = 0
         self.filled = 0
         self.buffer = np.zeros((wish.sample_rate, wish.channels), np.float32)
 
     @property
     def end_s(self) -> float:
         """When the sound ends."""
-        return (self.given + self.filled) / self.wish.sample_rate
+        return (self.delivered + self.filled) / self.wish.sample_rate
 
     def take(self, packet: Any) -> None:
         """Place a packet at its time: silence before it, or less of it, where its time stamp says so."""
         samples = np.frombuffer(packet, dtype="<f4").reshape(-1, self.wish.channels)
         at = round(packet.pts * packet.time_base * self.wish.sample_rate)
-        here = self.given + self.filled
-        gap = at - here
-        if abs(gap) > SOUND_GAP_S * self.wish.sample_rate or here == 0:
+        position = self.delivered + self.filled
+        gap = at - position
+        if abs(gap) > SOUND_GAP_S * self.wish.sample_rate or position == 0:
             if gap > 0 and at <= self.longest:
                 self._fill(None, gap)
             elif gap < 0:
@@ -241,9 +244,9 @@ class SoundPump(Pump):
         self._fill(samples, len(samples))
 
     def end(self) -> None:
-        """Give the last part of a second."""
+        """Deliver the last part of a second."""
         if self.filled:
-            self._give()
+            self._deliver_batch()
 
     def _fill(self, samples: npt.NDArray[np.float32] | None, count: int) -> None:
         done = 0
@@ -254,13 +257,13 @@ class SoundPump(Pump):
             self.filled += part
             done += part
             if self.filled == len(self.buffer):
-                self._give()
+                self._deliver_batch()
 
-    def _give(self) -> None:
+    def _deliver_batch(self) -> None:
         samples = self.buffer[: self.filled]
         samples.flags.writeable = False
-        batch = SoundBatch(self.given, self.given / self.wish.sample_rate, self.wish.sample_rate, samples)
-        self.given += self.filled
+        batch = SoundBatch(self.delivered, self.delivered / self.wish.sample_rate, self.wish.sample_rate, samples)
+        self.delivered += self.filled
         self.filled = 0
         self.buffer = np.zeros_like(self.buffer)
         self.deliver({self.wish: batch})

@@ -9,23 +9,23 @@ import numpy as np
 import pytest
 from av import Packet
 
-from cinelake.media.pumps import SoundPump
+from cinelake.media.pipe_readers import SoundPipeReader
 from cinelake.spec.task import SoundStream
 
 RATE = 1000
 
 
 def placed(*packets: tuple[int, range]) -> list[int]:
-    """What the pump gives of packets: each the sample that its time names, and its samples."""
+    """What the reader gives of packets: each the sample that its time names, and its samples."""
     given: list[Any] = []
     wish = SoundStream(sample_rate=RATE, channels=1)
     with Path(os.devnull).open() as nothing:
-        pump = SoundPump(nothing.fileno(), wish, 10.0, lambda batches: given.append(batches[wish]))
+        reader = SoundPipeReader(nothing.fileno(), wish, 10.0, lambda batches: given.append(batches[wish]))
         for at, samples in packets:
             packet = Packet(np.array(samples, "<f4").tobytes())
             packet.pts, packet.time_base = at, Fraction(1, RATE)
-            pump.take(packet)
-        pump.end()
+            reader.take(packet)
+        reader.end()
     return [int(sample) for sample in np.concatenate([batch.samples for batch in given])[:, 0]]
 
 
