@@ -2,9 +2,9 @@
 
     CinelakeError
     ├── ManifestError            the manifest has problems: all of them, with their lines      exit 2
-    ├── UsageError               a command was asked for something that cannot be              exit 2
+    ├── UsageError               a command was requested to do something impossible            exit 2
     │   ├── UnknownName          no such task, model, table, film: with close matches
-    │   ├── EngineUnavailable    the engine or a device that was asked for is not there
+    │   ├── EngineUnavailable    the engine or a requested device is not available
     │   ├── NotMeasured          a simulation without a run that recorded what its tables cost
     │   ├── BadLabels            labels that cannot be imported: all problems at once, nothing imported
     │   └── CannotTrain          no labels, one class, too few films, features that do not fit
