@@ -2,9 +2,9 @@
 
     CinelakeError
     ├── ManifestError            the manifest has problems: all of them, with their lines      exit 2
-    ├── UsageError               a command was asked for something that cannot be              exit 2
+    ├── UsageError               a command was requested to do something impossible            exit 2
     │   ├── UnknownName          no such task, model, table, film: with close matches
-    │   ├── EngineUnavailable    the engine or a device that was asked for is not there
+    │   ├── EngineUnavailable    the engine or a requested device is not available
     │   ├── NotMeasured          a simulation without a run that recorded what its tables cost
     │   ├── BadLabels            labels that cannot be imported: all problems at once, nothing imported
     │   └── CannotTrain          no labels, one class, too few films, features that do not fit
@@ -79,7 +79,7 @@ class ManifestError(CinelakeError):
 
 
 class UsageError(CinelakeError):
-    """A command was asked for something that cannot be."""
+    """A command was requested to do something impossible."""
 
     exit_code = 2
 
@@ -93,7 +93,7 @@ class UnknownName(UsageError):
 
 
 class EngineUnavailable(UsageError):
-    """The engine, or a device it was asked for, is not there. Nothing falls back to another in silence."""
+    """The engine, or a requested device, is not available. Nothing falls back to another silently."""
 
 
 class NotMeasured(UsageError):
@@ -124,7 +124,7 @@ class CannotTrain(UsageError):
 
 
 class TrainingFailed(CinelakeError):
-    """A training that went wrong (a loss that is no number, say); the present champion stays."""
+    """A training that went wrong (a NaN or infinite loss, say); the present champion stays."""
 
 
 class PublishRefused(CinelakeError):
@@ -141,7 +141,7 @@ class StorageError(CinelakeError):
 
 
 class FilmError(CinelakeError):
-    """Something about one film. Becomes a row of `failures`; other films go on."""
+    """Something about one film. Becomes a row of `failures`; other films continue."""
 
     transient: ClassVar[bool] = False
 
@@ -172,7 +172,7 @@ def transient_reasons() -> frozenset[str]:
 
 
 class FilmMissing(FilmError):
-    """The film's file is not (or no longer) there."""
+    """The film's file is missing (or was removed)."""
 
     transient = True
 
@@ -250,7 +250,7 @@ class NodeDiffers(FilmError):
 
 
 class WeightsMissing(FilmError):
-    """A model file is not where it was sought; the message says where, and how to get it."""
+    """A model file is missing; the message says where it was looked for, and how to get it."""
 
 
 class ModelUnusable(FilmError):

@@ -219,7 +219,7 @@ class DataPrepared(Event):
 
 @dataclass(frozen=True)
 class TrainingBegan(Event):
-    """Training begins in this run of MLflow, or is taken up again there."""
+    """Training begins in this run of MLflow, or is resumed there."""
 
     kind = "training"
     run_id: str
@@ -245,7 +245,7 @@ class EvaluationBegan(Event):
 
 @dataclass(frozen=True)
 class TuningBegan(Event):
-    """A search for so many trials begins in this run of MLflow, or is taken up again there."""
+    """A search for so many trials begins in this run of MLflow, or is resumed there."""
 
     kind = "tuning"
     run_id: str

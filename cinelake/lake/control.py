@@ -38,7 +38,7 @@ def is_paused(lake: Lake) -> bool:
 
 
 class Gate:
-    """Tells a run whether it may start another film; looks once a second, and says when that changes."""
+    """Whether a run may start another film: looks once a second, and reports when that changes."""
 
     def __init__(self, lake: Lake, on_change: Callable[[bool], None]):
         self._lake, self._on_change = lake, on_change

@@ -152,7 +152,7 @@ class Index:
         return rows
 
     def _write(self, statement: str, rows: list[tuple[Any, ...]]) -> bool:
-        """Write to the cache; one that cannot be written (full disk, read-only) costs only time. Was it written?"""
+        """Write to the cache; one that cannot be written (full disk, read-only) costs only time. True: written."""
         written = not rows
         with self._open() if rows else nullcontext() as connection:
             if connection:
@@ -163,7 +163,7 @@ class Index:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection | None]:
-        """The cache's database; None where it cannot be used. One that proves to be damaged is removed."""
+        """The cache's database; None where it cannot be used. A damaged one is removed."""
         connection = _connect(self._path) if self._path else None
         try:
             with closing(connection) if connection else nullcontext():

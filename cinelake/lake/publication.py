@@ -119,7 +119,7 @@ def _bucket(file: PublishedFile) -> int:
 
 
 def bucket_of(movie_id: str, buckets: int) -> int:
-    """Which bucket a film is in: the same for ever, on every machine."""
+    """Which bucket a film is in: always the same, on every machine."""
     return int.from_bytes(blake2b(movie_id.encode(), digest_size=8).digest(), "big") % buckets
 
 
@@ -223,7 +223,7 @@ def make_file(job: Job) -> PublishedFile:
 
 
 def _writer(path: Any, job: Job) -> pq.ParquetWriter:
-    """Pages have an index, and the order is written down: readers skip what a question cannot need."""
+    """Pages have an index, and the order is recorded: readers skip what a question cannot need."""
     names = [name for name in ("movie_id", *job.key) if name in job.schema.names]
     order = [pq.SortingColumn(job.schema.get_field_index(name)) for name in names]
     texts = [column.name for column in job.schema if pa.types.is_string(column.type)]

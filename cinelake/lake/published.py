@@ -60,17 +60,17 @@ class PublishedTable:
 
     @property
     def rows(self) -> int:
-        """Its rows."""
+        """Number of rows."""
         return sum(file.rows for file in self.files)
 
     @property
     def bytes(self) -> int:
-        """Its size."""
+        """Size in bytes."""
         return sum(file.bytes for file in self.files)
 
     @classmethod
     def from_json(cls, about: Mapping[str, Any]) -> PublishedTable:
-        """The table as its version keeps it."""
+        """Read a table of a stored version."""
         files = tuple(PublishedFile(**file) for file in about["files"])
         return cls(about["doc"], tuple(about["key"]), files, tuple(about["columns"]))
 
@@ -91,12 +91,12 @@ class PublishedVersion:
         return {file.parts(name) for name, table in self.tables.items() for file in table.files}
 
     def to_json(self) -> str:
-        """As it is kept."""
+        """The version as it is stored."""
         return json.dumps(asdict(self), indent=1)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> PublishedVersion:
-        """What was kept."""
+        """Read a stored version."""
         about = json.loads(text)
         tables = {name: PublishedTable.from_json(table) for name, table in about["tables"].items()}
         return cls(**{**about, "tables": tables})
@@ -145,7 +145,7 @@ def switch(lake: Lake, number: int) -> None:
 
 
 def keep_version(lake: Lake, version: PublishedVersion) -> None:
-    """Write a version down; readers see it once it is switched to."""
+    """Save a version; readers see it once it is switched to."""
     _write(lake, version.to_json(), FOLDER, "versions", f"{version.number}.json")
 
 

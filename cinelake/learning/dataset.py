@@ -91,10 +91,10 @@ def gather(
 
 
 def _labels_of(manifest: Manifest, entry: ModelEntry, label_set: str | None, planning: Planning) -> LabelSet:
-    """The labels; the films alone where these may teach, and nobody speaks of labels."""
+    """The labels; the films alone where these may teach, and no labels are named or imported."""
     root, name, contract = Path(manifest.labels), label_set or entry.labels, entry.spec.labels
-    unspoken = label_set is None and entry.settings.labels is None and not label_versions(root, name)
-    if entry.spec.least_classes == 0 and unspoken:
+    unnamed = label_set is None and entry.settings.labels is None and not label_versions(root, name)
+    if entry.spec.least_classes == 0 and unnamed:
         return no_labels(name, contract, sorted(planning.films))
     return read_labels(root, name, contract)
 

@@ -33,7 +33,7 @@ Batches = Callable[[int], Iterable[tuple[Array, Array, Array]]]
 
 @dataclass
 class Progress:
-    """Where a fitting stands: the last whole epoch, the best one and its score, how long it has not got better."""
+    """The state of a fitting: the last whole epoch, the best one and its score, how long it has not improved."""
 
     epoch: int = -1
     best_epoch: int = -1
@@ -42,7 +42,7 @@ class Progress:
 
 
 def over_batches(network: Any, optimizer: Any, loss: Loss, batches: Batches) -> Epoch:
-    """Epochs whose steps are given one by one (films of different lengths); one compiled step for all shapes."""
+    """Epochs whose steps come one by one (films of different lengths); one compiled step for all shapes."""
     tf = import_tensorflow()
     step = tf.function(_step(tf, network, optimizer, loss), input_signature=_signature(tf, network))
 
@@ -191,7 +191,7 @@ class Checkpoint:
         self._best = [variable.numpy() for variable in self._weights]
 
     def restore_best(self) -> None:
-        """Put the best weights back into the network."""
+        """Restore the best weights of the network."""
         for variable, value in zip(self._weights, self._best, strict=True):
             variable.assign(value)
 
@@ -205,7 +205,7 @@ class Checkpoint:
             np.savez(file, allow_pickle=False, **arrays)
 
     def load(self) -> Progress:
-        """Take up a state that was left; a fresh start without one, or when it fits another network."""
+        """Load a saved state; a fresh start without one, or when it fits another network."""
         if not self._path.is_file():
             return Progress()
         with np.load(self._path, allow_pickle=False) as saved:

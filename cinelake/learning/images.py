@@ -210,7 +210,7 @@ class _Late:
 
 @contextmanager
 def _appearing(target: Path) -> Iterator[Path]:
-    """A file to write that takes its place when all of it is there."""
+    """A file to write that takes its place when it is complete."""
     with storage_errors(f"writing {target}"):
         target.parent.mkdir(parents=True, exist_ok=True)
     with written_whole(target) as unfinished:

@@ -34,7 +34,7 @@ class TrainingJob:
         return self.request.manifest.model(self.request.model).resources
 
     def limit_s(self) -> float:
-        """As long as it likes."""
+        """No limit."""
         return 0.0
 
     def run(self, on_event: OnEvent) -> TrainingSummary:

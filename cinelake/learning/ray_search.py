@@ -78,7 +78,7 @@ def search(
 
 
 def _closed(work: TrialWork, trial: Trial) -> Trial:
-    """A trial that still runs when all is over was stopped while its process wrote; what it left is thrown away."""
+    """A trial that still runs after the search was stopped while its process wrote; what it left is deleted."""
     if trial.status == "running":
         trial.status = "stopped"
         write_trial(work.folder, trial)

@@ -85,7 +85,7 @@ class TrainingSummary:
 
 
 def prepare_request(request: Request, on_event: OnEvent) -> Prepared:
-    """The data of a request, gathered and split. Raises `CannotTrain` before any time is spent."""
+    """A request's data, gathered and split. Raises `CannotTrain` before any time is spent."""
     entry = request.manifest.model(request.model)
     if request.config is not None:
         entry = replace(entry, config=request.config)
@@ -148,7 +148,7 @@ def present_champion(lake: Lake, name: str) -> Artefact | None:
 
 
 def check_start(prepared: Prepared, champion: Artefact | None) -> Artefact:
-    """The champion to go on from. Raises `CannotTrain` when there is none, or it does not fit today's data."""
+    """The champion to continue from. Raises `CannotTrain` when it is missing or does not fit today's data."""
     name, spec = prepared.entry.name, prepared.entry.spec
     if not spec.continues:
         raise CannotTrain(f"{name}: a model of kind {spec.name} learns anew each time: leave out --from-champion")

@@ -117,7 +117,7 @@ class TrialWork:
             return trial
 
     def forget(self, trial: Trial) -> None:
-        """Throw away the checkpoints of a trial that ended."""
+        """Delete the checkpoints of a trial that ended."""
         shutil.rmtree(self._checkpoints(trial.drawn), ignore_errors=True)
 
     def _folds(self, trial: Trial, report: Callable[[Trial], None]) -> None:

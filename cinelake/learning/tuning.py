@@ -167,7 +167,7 @@ class SearchJob:
         return self.request.workers or (1 if kind == "dask" or (gpus and kind != "ray") else None)
 
     def limit_s(self) -> float:
-        """As long as it likes."""
+        """No limit."""
         return 0.0
 
     def run(self, on_event: OnEvent) -> list[Trial]:

@@ -20,7 +20,7 @@ from cinelake.spec.task import Params, Resources, resolve_paths
 class ModelEntry:
     """One named model. `spec`: its code; `config`: validated; `labels`: the label set's name; `inputs`: a table that
     it reads → the manifest's entry (or imported table of the lake) that provides it; `chosen`: what the configuration
-    left open and the tables that are there decided."""
+    left open and the available tables decided."""
 
     name: str
     spec: Model
@@ -33,7 +33,7 @@ class ModelEntry:
 
     @property
     def resources(self) -> Resources:
-        """What one training needs: the model's own word, with the manifest's in its place where given."""
+        """What one training needs: the model's own declaration, replaced by the manifest's where given."""
         return self.settings.resources.over(self.spec.resources)
 
 

@@ -31,7 +31,7 @@ INDEXED = ("mov,", "matroska")
 """Containers that hold every picture's time and an index of keyframes: sought in, and read without decoding."""
 
 HIDDEN_PICTURES = ("vp8", "vp6f", "vp6a")
-"""Codecs whose packets may show nothing: only decoding tells."""
+"""Codecs whose packets may show nothing: only decoding shows it."""
 
 SLACK_S = 1e-4
 """A time this little after a picture's still counts as that picture's."""

@@ -72,7 +72,7 @@ class Counters:
     decoded: dict[int, int] = field(default_factory=dict)
     errors: dict[int, int] = field(default_factory=dict)
     damaged: int = 0
-    """Pictures that were returned although part of them is lost."""
+    """Pictures that were decoded although part of them is lost."""
 
 
 @dataclass(frozen=True)

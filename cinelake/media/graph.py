@@ -111,7 +111,7 @@ class _Node:
 
 def _chain(video: VideoInfo, wish: VideoClock | VideoStream, middle_is_made: bool) -> list[Step]:
     if isinstance(wish, VideoClock):
-        # The scaler keeps the wish for grey from reaching back through the split, where it would be that of all.
+        # The scaler keeps the request for grey from reaching back through the split, where it would apply to all.
         return [_step("crop", w="1", h="1", x="0", y="0", exact="1"), _scaled((1, 1), "gray", "fast_bilinear")]
     size, middle = picture_size(video, wish), _fitted(video, MIDDLE_WIDTH)
     chain = [_thinned(wish.fps)] if wish.fps else []

@@ -47,7 +47,7 @@ def read_film(
     stall_s: float = 60.0,
     on_progress: Callable[[float], None] | None = None,
 ) -> Reading:
-    """Decode the film at `path` once and give every consumer the streams it wants, each in a thread of its own.
+    """Decode the film at `path` once and deliver to every consumer the streams it wants, each in a thread of its own.
 
     A consumer that raises, or that hangs for `stall_s`, is dropped and named in `Reading.errors`; the others
     continue. `on_progress` is called twice a second with how many seconds of the film are decoded.

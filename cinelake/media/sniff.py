@@ -1,4 +1,4 @@
-"""Does a file only point at other files? Told by its first bytes, whatever its name says."""
+"""Does a file only point at other files? Decided by its first bytes, whatever its name."""
 
 from __future__ import annotations
 

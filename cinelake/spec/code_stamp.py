@@ -169,7 +169,7 @@ def _code(path: Path) -> str:
 
 
 def _dump(node: Any) -> str:
-    """A syntax tree as text that every version of Python writes alike: what is empty is left out."""
+    """A syntax tree as text that every version of Python writes alike: empty fields are left out."""
     if isinstance(node, ast.AST):
         parts = [f"{name}={_dump(part)}" for name, part in ast.iter_fields(node) if part is not None and part != []]
         return f"{type(node).__name__}({','.join(parts)})"

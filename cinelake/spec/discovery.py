@@ -14,7 +14,7 @@ Room = Literal["tasks", "models"]
 
 @cache
 def installed(group: str) -> dict[str, EntryPoint]:
-    """Name → entry point, of a group such as `cinelake.tasks`; looked for once, since each look reads every package."""
+    """Name → entry point, of a group such as `cinelake.tasks`; looked up once, since that reads every package."""
     return {point.name: point for point in entry_points(group=group)}
 
 

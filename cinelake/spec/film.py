@@ -28,7 +28,7 @@ class VideoInfo:
     duration_s: float | None
     """Of this stream, as the container declares it; None when it does not."""
     color_matrix: str = "bt601"
-    """How its YUV is meant: bt601, bt709 or bt2020; what is not said is bt601, as in ffmpeg."""
+    """How its YUV is meant: bt601, bt709 or bt2020; bt601 where it is not declared, as in ffmpeg."""
     full_range: bool = False
     """Whether luma goes from 0 to 255 rather than from 16 to 235."""
 

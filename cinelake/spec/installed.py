@@ -21,10 +21,10 @@ RECORDED_VERSIONS = (
 
 def installed_versions(packages: Iterable[str]) -> dict[str, str]:
     """The version of each of these packages, in their order; one that is not installed is left out."""
-    found: dict[str, str] = {}
+    versions: dict[str, str] = {}
     for package in packages:
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return versions

@@ -10,7 +10,7 @@ import pyarrow as pa
 from cinelake.spec.contract import Column
 
 Shape = Literal["spans", "moments", "films"]
-"""What a label speaks of: a span of a film, a moment of it, or the whole film."""
+"""What a label refers to: a span of a film, a moment of it, or the whole film."""
 
 SPAN = (
     Column("start_s", pa.float64(), "Where the span begins, in seconds; null when it is given by shots.", True, 0),

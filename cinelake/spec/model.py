@@ -88,7 +88,7 @@ def as_it_is(config: Any, _has: Callable[[str], bool]) -> Any:
 
 @dataclass(frozen=True)
 class Judged:
-    """How people judge what a model made. by_class: class (a tag) → its own scores."""
+    """How people rate what a model made. by_class: class (a tag) → its own scores."""
 
     scores: Scores
     baseline: Scores
@@ -125,7 +125,7 @@ class Model:
         (a film may come several times: bootstrap). baseline(training examples, config): the trivial predictor.
     metric: the score the gate compares; greater is better. space: what `tune` searches, by default.
     figures(examples, predictions, config): name → Matplotlib figure, of the held-out films.
-    continues: whether `train` can go on from the champion (`Training.from_champion`) instead of starting from scratch.
+    continues: whether `train` can continue from the champion (`Training.from_champion`) instead of from scratch.
     least_classes: how many classes the labels must hold; 0: films teach without labels too, and where the manifest
         names none and none were imported, all films of the catalogue do.
     about: one paragraph for the model card: what it is, after which paper, its limits.
@@ -168,11 +168,8 @@ def find_model(name: str) -> Model:
     """The declaration of the kind of model called `name`; raises `UnknownName` with close matches."""
     if name not in known_models():
         raise UnknownName("model", name, known_models())
-    return _declared(load("models", name), name)
-
-
-def _declared(loaded: Any, name: str) -> Model:
+    loaded = load("models", name)
     declared = loaded if isinstance(loaded, Model) else getattr(loaded, "MODEL", None)
     if not isinstance(declared, Model):
-        raise UnknownName("model", name, [n for n in known_models() if n != name])
+        raise UnknownName("model", name, [other for other in known_models() if other != name])
     return declared

@@ -47,7 +47,7 @@ def _are_two(values: Any, number: Any) -> bool:
 
 
 def samples(kind: str, values: list[Any]) -> list[Any]:
-    """Values of a sound range that show whether a setting takes what is drawn from it: its ends and one between."""
+    """Values of a valid range that show whether a setting takes what is drawn from it: its ends and one between."""
     if kind in ("choice", "int"):
         return list(values)
     return [*values, values[0] + (values[1] - values[0]) * 0.3819660113]
@@ -79,7 +79,7 @@ def _refused(config: Params, name: str, values: list[Any]) -> str:
 
 
 def check_space(model: str, config: Params, space: Mapping[str, Mapping[str, Any]]) -> None:
-    """Raise `UsageError` with all problems of a space, or when there is none to search."""
+    """Raise `UsageError` with all problems of a space, or when the space is empty."""
     if not space:
         raise UsageError(
             f"{model} has nothing to tune: write ranges under `models.{model}.space`, as in "

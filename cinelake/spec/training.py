@@ -1,4 +1,4 @@
-"""What a model's `train` is given by the platform: seed, a folder for checkpoints, a place to report epochs."""
+"""What the platform passes to a model's `train`: seed, a folder for checkpoints, a place to report epochs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cinelake.spec.artefact import Artefact
 
 
 def say_nothing(_epoch: int, _metrics: Mapping[str, float]) -> None:
-    """Reports of epochs go nowhere."""
+    """Epochs are not reported."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Training:
     folder: for checkpoints; it belongs to this very training (same model, configuration, seed, labels and features),
         so what lies there after a kill may be resumed. report(epoch, metrics): to MLflow, the progress line, the tuner
         (who may end the training by raising `StopTraining`). champion: the present one, for models whose versions take
-        something over from each other (numbers of persons). from_champion: whether to go on from its weights for a
+        something over from each other (numbers of persons). from_champion: whether to continue from its weights for a
         short while, with the labels of today, instead of starting from scratch.
     """
 
@@ -33,4 +33,4 @@ class Training:
 
 
 class StopTraining(Exception):
-    """Raised out of `report`: this training is not worth going on with (a tuner's early stopping)."""
+    """Raised out of `report`: this training is not worth continuing (a tuner's early stopping)."""

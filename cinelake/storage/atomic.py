@@ -41,7 +41,7 @@ def written_whole(path: Path, *, durable: bool = False) -> Iterator[Path]:
 
 @contextmanager
 def unfinished_file(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`, removed at the end if it is still there, as are those of killed writers."""
+    """A temporary path beside `path`, removed at the end if it still exists, as are those of killed writers."""
     stem = f".{path.name[:NAME_CHARS]}."
     _remove_abandoned(path.parent, stem)
     unfinished = path.with_name(f"{stem}{owner_name()}.part")
@@ -55,7 +55,7 @@ def _remove_abandoned(folder: Path, stem: str) -> None:
     try:
         entries = os.scandir(folder)
     except OSError:
-        return  # whoever writes there says why that is not possible
+        return  # the writer reports why that is not possible
     with entries:
         for entry in entries:
             is_unfinished = entry.name.startswith(stem) and entry.name.endswith(".part")

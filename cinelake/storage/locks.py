@@ -9,7 +9,7 @@ from pathlib import Path
 from cinelake.errors import UsageError
 
 FOLDER_LOCK = ".lock"
-"""The file in a folder that is locked; it exists while somebody holds or waits for the lock."""
+"""The file in a folder that is locked; it exists while a process holds or waits for the lock."""
 
 
 @contextmanager
@@ -32,5 +32,5 @@ def alone(path: Path, busy: str | None = None) -> Iterator[None]:
         yield
     finally:
         if is_folder:
-            file.unlink(missing_ok=True)  # who waits for a lock file that was removed makes a new one
+            file.unlink(missing_ok=True)  # a process that waits for a removed lock file makes a new one
         lock.release()

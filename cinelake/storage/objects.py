@@ -50,7 +50,7 @@ def holds_credentials(uri: str) -> bool:
 
 
 class FilmStore:
-    """The stores that one catalogue's films are on. Folders are listed once; a store that went away is not asked again.
+    """The stores that one catalogue's films are on. Folders are listed once; a store that went away is not tried again.
 
     place: how to reach them (its `uri` does not matter); without one only paths of this machine can be read.
     """
@@ -75,7 +75,7 @@ class FilmStore:
         return listed
 
     def look(self, uris: Iterable[str]) -> dict[str, FileStat | FilmError]:
-        """Address → its stamp, or why it cannot be had. Folders of which several films are wanted are listed."""
+        """Address → its stamp, or why it cannot be read. Folders of which several films are wanted are listed."""
         wanted: dict[str, list[str]] = {}
         for uri in uris:
             wanted.setdefault(folder_of(uri), []).append(uri)

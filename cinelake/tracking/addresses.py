@@ -17,7 +17,7 @@ def shown(uri: str) -> str:
 
 
 def cleaned(text: str, uri: str) -> str:
-    """Somebody else's message about the address, without what is secret in it."""
+    """A message that quotes the address, without what is secret in it."""
     for secret in sorted(_secrets(uri), key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     return text

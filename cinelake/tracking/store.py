@@ -30,7 +30,7 @@ MAKING_TABLES = 0x63696E656C616B65
 
 
 def connect(uri: str) -> Any:
-    """An `MlflowClient` for this tracking store; an SQLite file that is not there yet is made, with its folder."""
+    """An `MlflowClient` for this tracking store; a missing SQLite file is made, with its folder."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     path = sqlite_file(uri)
@@ -40,7 +40,7 @@ def connect(uri: str) -> Any:
 
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    # Whoever comes first makes the tables of a new database; two at once would fail
+    # The first process makes the tables of a new database; two at once would fail
     with _alone_at(uri):
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
@@ -81,7 +81,7 @@ def experiment_id(client: Any, tracking: TrackingSettings) -> str:
 
 
 def artifact_folder(tracking: TrackingSettings) -> Path | None:
-    """Where files of runs and models are kept; None for a server, which knows by itself."""
+    """Where files of runs and models are kept; None for a server, which decides itself."""
     path = sqlite_file(tracking.uri)
     if path and tracking.artifacts is None:
         return path.parent / "mlruns"
