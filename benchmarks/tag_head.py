@@ -24,7 +24,8 @@ import numpy as np
 from benchmarks.figures import Figure, Report, run, say
 from cinelake.lake.onnx import import_tensorflow
 from cinelake.spec.training import Training
-from models.heads.networks import Head, Rows, build_head, fit_head, predicted
+from models.heads.config import Head, Rows
+from models.heads.networks import build_head, fit_head, predicted
 
 SIZE, TAGS, BATCH = 2048, 50, 256
 

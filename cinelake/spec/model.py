@@ -4,8 +4,12 @@ A model is one module of the room `models` (or an entry point of group `cinelake
 
     MODEL = Model(
         name="scenes", version=1, config=Config, labels=LABELS, reads=reads, features=features, targets=targets,
-        train=train, predict=predict, judge=judge, summarise=summarise, baseline=baseline, metric="ap",
+        train=Late("models.scenes.fitting:train"), predict=predict, judge=Late("models.scenes.scores:judge"),
+        summarise=Late("models.scenes.scores:summarise"), baseline=Late("models.scenes.scores:baseline"), metric="ap",
     )
+
+Functions that only a training or an evaluation calls may be named as text (`Late`): a run that makes tables imports no
+module of training then.
 
 The platform owns the data, the split, the evaluation, the gate and the cards; the model owns what it learns from
 (`features`, used by training and inference alike), how it learns (`train`) and how it is scored.
@@ -17,6 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cinelake.errors import UnknownName
@@ -119,6 +124,17 @@ def no_figures(_examples: Sequence[Example], _predictions: Sequence[Arrays], _co
 def as_it_is(config: Any, _has: Callable[[str], bool]) -> Any:
     """The configuration leaves nothing open."""
     return config
+
+
+@dataclass(frozen=True)
+class Late:
+    """A function that is imported when it is first called. name: `module:function`."""
+
+    name: str
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        """Call the function with these arguments; raises `ImportError` or `AttributeError` where there is none."""
+        return resolve_name(self.name)(*arguments, **named)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from cinelake.spec.arrays import Array, Arrays
 from models.affect.config import MemorySettings
 from models.affect.films import Film
 from models.affect.network import Sizes, act, encode, read, rewarded, start_weights, tensor_ops, write
+from models.affect.predict import ridge_line
 
 Sequential = Literal["lstm", "transformer"]
 
@@ -53,12 +54,6 @@ def fit_ridge(films: Sequence[Film]) -> Arrays:
         "coefficients": np.stack(coefficients, 1).astype(np.float32),
         "intercepts": np.array(intercepts, np.float32),
     }
-
-
-def ridge_line(fitted: Arrays, clips: Array) -> Array:
-    """(T, targets) the regression's prediction for clips (T, K, F)."""
-    rows = clips.reshape(len(clips), clips.shape[1] * clips.shape[2])
-    return np.asarray(rows @ fitted["coefficients"] + fitted["intercepts"])
 
 
 def ridge_residuals(films: Sequence[Film], folds: int = FOLDS) -> list[Film]:

@@ -10,7 +10,7 @@ from pydantic import model_validator
 from cinelake.spec.contract import Column
 from cinelake.spec.labels import LabelContract
 from cinelake.spec.task import Field, Params
-from models.heads.networks import Head
+from models.heads.config import Head
 from models.shots.inputs import Kind
 
 LABELS = LabelContract(

@@ -18,7 +18,8 @@ from cinelake.spec.model import Example, Trained
 from cinelake.spec.training import Training
 from models.beats.config import Config
 from models.beats.features import UNKNOWN
-from models.heads.networks import Rows, fit_head
+from models.heads.config import Rows
+from models.heads.networks import fit_head
 from models.shots.scaling import learn_scaling, shot_vectors
 
 MIN_ROWS = 10

@@ -9,9 +9,16 @@ import numpy as np
 from cinelake.learning.metrics import precision_recall_f1, ratio, totals
 from cinelake.spec.arrays import Arrays
 from cinelake.spec.model import Judgement, Scores
-from models.characters.labels import as_columns, cast_of
+from models.characters.config import Config
+from models.characters.labels import as_columns, cast_of, sampling_step_s
 
 COUNTS = ("true", "predicted", "both")
+
+
+def judge(features: Arrays, targets: Arrays, prediction: Arrays, _config: Config) -> Judgement:
+    """The film's counts over its labelled frames; each stands for the median time between labels."""
+    step_s = sampling_step_s(features["time_s"][targets["known"]])
+    return judge_film(targets, prediction, step_s)
 
 
 def judge_film(targets: Arrays, prediction: Arrays, seconds: float) -> Judgement:

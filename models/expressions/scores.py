@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from cinelake.learning import metrics
-from cinelake.spec.arrays import Array
-from cinelake.spec.model import Scores
+from cinelake.spec.arrays import Array, Arrays
+from cinelake.spec.model import Example, Judgement, Scores
+from models.expressions.config import Config
 from models.expressions.networks import EMOTIONS
+
+
+def judge(_features: Arrays, targets: Arrays, prediction: Arrays, _config: Config) -> Judgement:
+    """confusion (7, 7): labelled faces by true and predicted emotion."""
+    known = targets["known"]
+    return {"confusion": confusion(targets["emotion"][known], prediction["emotion"][known])}
+
+
+def summarise(judgements: Sequence[Judgement]) -> Scores:
+    """accuracy, balanced_accuracy, macro_f1, and recall_EMOTION of those that occur."""
+    return scores_of(np.sum([judgement["confusion"] for judgement in judgements], axis=0))
+
+
+def figures(examples: Sequence[Example], predictions: Sequence[Arrays], config: Config) -> dict[str, Any]:
+    """Which emotions are taken for which."""
+    counts = [judge(e.features, e.targets, p, config)["confusion"] for e, p in zip(examples, predictions, strict=True)]
+    return {"confusion": confusion_figure(np.sum(counts, axis=0))}
 
 
 def confusion(truth: Array, predicted: Array) -> Array:

@@ -13,7 +13,7 @@ from cinelake.spec.arrays import Arrays
 from cinelake.spec.contract import Column
 from cinelake.spec.labels import LabelContract
 from cinelake.spec.task import Field, ManifestPath, Params
-from models.heads.networks import Head, HeadName
+from models.heads.config import Head, HeadName
 from models.shots.inputs import Kind, arrays_of
 from models.tags.kernel import Kernel
 

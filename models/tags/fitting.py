@@ -24,7 +24,8 @@ from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.model import Example, Scores, Trained
 from cinelake.spec.training import Training
 from cinelake.storage.content import file_digest
-from models.heads.networks import Head, Rows, best_thresholds, cross_entropy, fit_head, left_out_predictions
+from models.heads.config import Head, Rows
+from models.heads.networks import best_thresholds, cross_entropy, fit_head, left_out_predictions
 from models.shots.scaling import learn_scaling, shot_vectors
 from models.tags.config import Config, FineTune
 from models.tags.features import PICTURES_TOGETHER

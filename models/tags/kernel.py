@@ -16,7 +16,7 @@ import numpy as np
 
 from cinelake.lake.onnx import run_in_batches
 from cinelake.spec.arrays import Array, Arrays
-from models.heads.networks import Rows
+from models.heads.config import Rows
 from models.shots.scaling import LENGTH
 
 LANDMARKS = 2000

@@ -11,7 +11,8 @@ from cinelake.errors import CannotTrain, ModelUnusable
 from cinelake.learning.images import MemoryTable
 from cinelake.spec.model import Artefact
 from cinelake.spec.training import Training
-from models.heads.networks import best_thresholds, shifted
+from models.heads.config import shifted
+from models.heads.networks import best_thresholds
 from models.shots.scaling import alike
 from models.tags import MODEL
 from models.tags.config import Config

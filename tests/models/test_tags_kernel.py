@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.heads.networks import Rows
+from models.heads.config import Rows
 from models.shots.scaling import LENGTH
 from models.tags import kernel as _tag_kernel
 from models.tags.kernel import Kernel, fit_kernel, kernel_predicted
