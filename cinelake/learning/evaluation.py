@@ -61,11 +61,11 @@ def evaluate_version(
         metric=spec.metric,
         scores=found.scores,
         baseline=found.baseline_scores,
-        interval=bootstrap(found.judgements, spec.summarise, spec.metric),
-        gain=compare(found.judgements, found.baseline, spec.summarise, spec.metric),
+        interval=bootstrap(found.film_scores, spec.summarise, spec.metric),
+        gain=compare(found.film_scores, found.baseline, spec.summarise, spec.metric),
         by_film={
-            example.movie_id: dict(spec.summarise([judgement]))
-            for example, judgement in zip(test, found.judgements, strict=True)
+            example.movie_id: dict(spec.summarise([scores]))
+            for example, scores in zip(test, found.film_scores, strict=True)
         },
         left_out={**dataset.left_out, **left_out},
         warning=warning,

@@ -4,7 +4,7 @@ A model is one module of the room `models` (or an entry point of group `cinelake
 
     MODEL = Model(
         name="scenes", version=1, config=Config, labels=LABELS, reads=reads, features=features, targets=targets,
-        train=Late("models.scenes.fitting:train"), predict=predict, judge=Late("models.scenes.scores:judge"),
+        train=Late("models.scenes.fitting:train"), predict=predict, score_film=Late("models.scenes.scores:score_film"),
         summarise=Late("models.scenes.scores:summarise"), baseline=Late("models.scenes.scores:baseline"), metric="ap",
     )
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from cinelake.spec.training import Training
 
-Judgement = dict[str, Array]
+FilmScores = dict[str, Array]
 """What one film (or block) contributes to the scores: counts, or labels beside predictions; small arrays."""
 Scores = dict[str, float]
 
@@ -172,7 +172,7 @@ class Model:
     targets(labels, features, config): arrays of the same length, with `known`; `labels` are the film's rows.
     train(training examples, validation examples, config, training): raises nothing about single films.
     predict(artefact, features): arrays of the same length.
-    judge(features, targets, prediction, config), summarise(judgements): a film's contribution, and the scores of many
+    score_film(features, targets, prediction, config): a film's contribution. summarise(film_scores): the scores of many
         (a film may come several times: bootstrap). baseline(training examples, config): the trivial predictor.
     metric: the score the gate compares; greater is better. space: what `tune` searches, by default.
     figures(examples, predictions, config): name → Matplotlib figure, of the held-out films.
@@ -192,8 +192,8 @@ class Model:
     targets: Callable[[pa.Table, Arrays, Any], Arrays]
     train: Callable[[Sequence[Example], Sequence[Example], Any, Training], Trained]
     predict: Callable[[Artefact, Arrays], Arrays]
-    judge: Callable[[Arrays, Arrays, Arrays, Any], Judgement]
-    summarise: Callable[[Sequence[Judgement]], Scores]
+    score_film: Callable[[Arrays, Arrays, Arrays, Any], FilmScores]
+    summarise: Callable[[Sequence[FilmScores]], Scores]
     baseline: Callable[[Sequence[Example], Any], Callable[[Arrays], Arrays]]
     metric: str
     about: str = ""

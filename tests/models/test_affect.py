@@ -35,8 +35,10 @@ def acted(tmp_path_factory: pytest.TempPathFactory) -> Artefact:
 
 def pcc(artefact: Artefact) -> float:
     films = made_films(4, first_seed=100)
-    judged = [MODEL.judge(f.features, f.targets, MODEL.predict(artefact, f.features), artefact.config) for f in films]
-    return MODEL.summarise(judged)["pcc"]
+    film_scores = [
+        MODEL.score_film(f.features, f.targets, MODEL.predict(artefact, f.features), artefact.config) for f in films
+    ]
+    return MODEL.summarise(film_scores)["pcc"]
 
 
 # --- targets
@@ -92,9 +94,9 @@ def test_the_papers_critic_does_not_spoil_what_the_ridge_tells(tmp_path: Path) -
 def test_the_mean_has_no_correlation_and_the_error_of_the_variance(tmp_path: Path) -> None:
     films = made_films(3)
     guess = MODEL.baseline(films, QUICK)
-    judged = [MODEL.judge(f.features, f.targets, guess(f.features), QUICK) for f in films]
+    film_scores = [MODEL.score_film(f.features, f.targets, guess(f.features), QUICK) for f in films]
     line = np.concatenate([f.targets["line"] for f in films])
-    found = MODEL.summarise(judged)
+    found = MODEL.summarise(film_scores)
     assert (found["pcc"], found["mse"]) == (0, pytest.approx(line.var(axis=0).mean(), rel=1e-5))
 
 

@@ -159,8 +159,8 @@ def trained(folder: Path, config: Config) -> Artefact:
 
 def scores(artefact: Artefact, config: Config) -> dict[str, float]:
     films = [film(n) for n in range(10, 13)]
-    judged = [MODEL.judge(f.features, f.targets, MODEL.predict(artefact, f.features), config) for f in films]
-    return MODEL.summarise(judged)
+    film_scores = [MODEL.score_film(f.features, f.targets, MODEL.predict(artefact, f.features), config) for f in films]
+    return MODEL.summarise(film_scores)
 
 
 def test_the_faces_of_an_event_tell_categories_of_one_first_class_apart(tmp_path: Path):

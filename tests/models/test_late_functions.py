@@ -44,7 +44,7 @@ def test_a_late_function_takes_and_returns_what_the_declaration_says(late: Late,
 @pytest.mark.parametrize("name", known_models())
 def test_training_and_scores_are_late_in_every_model(name: str) -> None:
     declared = find_model(name)
-    assert {type(function) for function in (declared.train, declared.judge, declared.summarise)} == {Late}
+    assert {type(function) for function in (declared.train, declared.score_film, declared.summarise)} == {Late}
 
 
 def test_a_late_function_that_is_not_there_is_missed_when_it_is_called() -> None:
