@@ -30,7 +30,7 @@ class Head:
 
 
 @dataclass(frozen=True)
-class Rows:
+class LabelledRows:
     """Rows to learn from: x (rows, d), y (rows, tags), 0…1."""
 
     x: Array

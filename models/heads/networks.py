@@ -14,7 +14,7 @@ from cinelake.learning.metrics import precision_recall_f1
 from cinelake.spec.arrays import Array
 from cinelake.spec.model import Scores
 from cinelake.spec.training import Training, say_nothing
-from models.heads.config import MIN_PROBABILITY, Head, Rows
+from models.heads.config import MIN_PROBABILITY, Head, LabelledRows
 
 MAX_WEIGHT = 30.0
 """No answer counts more than this many times, however rare it is."""
@@ -71,7 +71,7 @@ def cross_entropy(head: Head, y: Array) -> Loss:
     return loss
 
 
-def fit_head(head: Head, rows: Rows, validation: Rows | None, training: Training) -> tuple[Any, int]:
+def fit_head(head: Head, rows: LabelledRows, validation: LabelledRows | None, training: Training) -> tuple[Any, int]:
     """A head fitted on rows, stopped early by its loss on validation rows; returns it and how many epochs were best."""
     import keras
 
@@ -105,7 +105,9 @@ def predicted(network: Any, x: Array) -> Array:
     )
 
 
-def left_out_predictions(head: Head, folds: Sequence[tuple[Rows, Rows]], training: Training) -> tuple[Array, Array]:
+def left_out_predictions(
+    head: Head, folds: Sequence[tuple[LabelledRows, LabelledRows]], training: Training
+) -> tuple[Array, Array]:
     """Targets and predictions of rows that were left out of a fitting each; folds: (learned from, left out)."""
     targets, predictions = [], []
     for number, (learned, left) in enumerate(folds):
