@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from models.affect.films import Film
+from models.affect.films import AffectFilm
 
 FEATURES = 6
 """What a clip shows: whether this is the cue, a level, whether valence is to be told, and three numbers of noise."""
@@ -15,12 +15,12 @@ EARLY, ANSWERS, DISTRACTORS = 5, 10, 4
 NOISE = 0.1
 
 
-def draw_cued(count: int, delay: int, rng: np.random.Generator) -> list[Film]:
+def draw_cued(count: int, delay: int, rng: np.random.Generator) -> list[AffectFilm]:
     """Films of `delay` + 15 clips; valence is the cue's level, −1…1 evenly, at 10 clips from `delay` after the cue."""
     return [_draw(delay, rng) for _ in range(count)]
 
 
-def _draw(delay: int, rng: np.random.Generator) -> Film:
+def _draw(delay: int, rng: np.random.Generator) -> AffectFilm:
     length, cue, level = delay + ANSWERS + EARLY, int(rng.integers(EARLY)), rng.uniform(-1, 1)
     shown = np.zeros((length, FEATURES), np.float32)
     shown[:, 3:] = NOISE * rng.normal(size=(length, 3))
@@ -30,10 +30,10 @@ def _draw(delay: int, rng: np.random.Generator) -> Film:
     line, known = np.zeros((length, 1), np.float32), np.zeros((length, 1), np.float32)
     told = slice(cue + delay, cue + delay + ANSWERS)
     shown[told, 2], line[told], known[told] = 1, level, 1
-    return Film(shown[:, None], line, known)
+    return AffectFilm(shown[:, None], line, known)
 
 
-def correlation(said: Sequence[np.ndarray], films: Sequence[Film]) -> float:
+def correlation(said: Sequence[np.ndarray], films: Sequence[AffectFilm]) -> float:
     """PCC over the labelled clips of all films; 0 where all answers are one."""
     there = [film.known[:, 0] > 0 for film in films]
     ours = np.concatenate([y[k, 0] for y, k in zip(said, there, strict=True)])

@@ -17,7 +17,7 @@ from cinelake.learning.images import MemoryTable
 from cinelake.learning.split import place
 from cinelake.spec.arrays import Arrays
 from cinelake.spec.artefact import Artefact
-from cinelake.spec.model import Example, Judgement, Model, Scores
+from cinelake.spec.model import Example, FilmScores, Model, Scores
 from cinelake.spec.task import Film, Params, TableReader, find_task
 from cinelake.spec.training import Training
 
@@ -31,7 +31,7 @@ class Outcome:
 
     artefact: Artefact
     predictions: tuple[Arrays, ...]
-    judgements: tuple[Judgement, ...]
+    film_scores: tuple[FilmScores, ...]
     scores: Scores
     baseline: Scores
     interval: Interval
@@ -65,10 +65,10 @@ def read_side(folder: Path, side: str, lake: Lake, model: Model, config: Params,
     return examples
 
 
-def learn_and_judge(
+def learn_and_score(
     model: Model, config: Params, train: Sequence[Example], test: Sequence[Example], folder: Path, seed: int
 ) -> Outcome:
-    """Train on one side, judge on the other."""
+    """Train on one side, score the other."""
     ordered = sorted(train, key=lambda example: place(example.group))
     training = Training(folder / "training", seed, resume=False)
     trained = model.train(ordered[VALIDATION:], ordered[:VALIDATION], config, training)
@@ -77,7 +77,7 @@ def learn_and_judge(
     predictions = tuple(model.predict(artefact, example.features) for example in scored)
     guess = model.baseline(train, config)
     ours, theirs = (
-        tuple(model.judge(e.features, e.targets, p, config) for e, p in zip(scored, said, strict=True))
+        tuple(model.score_film(e.features, e.targets, p, config) for e, p in zip(scored, said, strict=True))
         for said in (predictions, [guess(e.features) for e in scored])
     )
     return Outcome(

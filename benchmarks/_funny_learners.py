@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks._drawn_funny import known_rows
 from benchmarks._plain_networks import fit_plain, margins
 from cinelake.spec.arrays import Array, Arrays
-from cinelake.spec.model import Example, Judgement
+from cinelake.spec.model import Example, FilmScores
 from cinelake.spec.training import Training
 from models.funny.config import Config
 from models.funny.environment import make_scenes
@@ -78,8 +78,8 @@ def _by_network(network: Any, scaling: Arrays, config: Config, example: Example)
     return margins(network, example, scaling, config)
 
 
-def judged(learned: Learned, sides: Sides) -> list[Judgement]:
-    """Judgements of the last side; the threshold by what was known of the second before it was learned from."""
+def score_last_side(learned: Learned, sides: Sides) -> list[FilmScores]:
+    """Each film's scores of the last side; the threshold by what was known of the second before it was learned from."""
     train, validation, test = sides
     held = [example for example in validation if example.targets["known"].any()] or train
     margin, truth = known_rows(held, [learned.first(example)[:, None] for example in held])

@@ -27,12 +27,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks._drawn_lake import SIDES, make_lake
-from benchmarks._drawn_shots import learn_and_judge, read_side
+from benchmarks._drawn_shots import learn_and_score, read_side
 from benchmarks._kept import Kept, code_of
 from benchmarks.figures import Figure, Report, run
 from cinelake.learning.gate import Interval, draws
 from cinelake.spec.arrays import Array
-from cinelake.spec.model import Example, Judgement
+from cinelake.spec.model import Example, FilmScores
 from models.affect import MODEL
 from models.affect.config import WIDE, Config
 from models.affect.scores import concordance, pearson, summarise
@@ -63,7 +63,9 @@ def measure(given: argparse.Namespace) -> Report:
     cells = Kept(given.folder / "affect.json", code_of("affect"))
     settings: Settings = ABLATIONS.get(given.ablation, {name: {"learner": name} for name in given.learners})
     read = cache(partial(_read, given.folder))
-    found = {name: _judged(cells, Config.model_validate(changes), given, read) for name, changes in settings.items()}
+    found = {
+        name: _film_scores(cells, Config.model_validate(changes), given, read) for name, changes in settings.items()
+    }
     found = {name: seeds for name, seeds in found.items() if seeds}
     reference = REFERENCE.get(given.ablation, "ridge")
     figures = [figure for name, seeds in found.items() for figure in _figures(name, seeds, given.ablation)]
@@ -79,7 +81,9 @@ def _read(folder: Path) -> dict[str, list[Example]]:
     return {side: read_side(folder, side, lake, MODEL, Config(), "affect") for side in SIDES}
 
 
-def _judged(cells: Kept, config: Config, given: argparse.Namespace, read: Callable[[], Any]) -> list[list[Judgement]]:
+def _film_scores(
+    cells: Kept, config: Config, given: argparse.Namespace, read: Callable[[], Any]
+) -> list[list[FilmScores]]:
     """What each film contributes to the scores, with each seed."""
     settings = json.dumps(config.model_dump(mode="json", exclude_defaults=True))
     certain = config.learner in ("mean", "ridge")
@@ -91,11 +95,11 @@ def _judged(cells: Kept, config: Config, given: argparse.Namespace, read: Callab
 
 def _learned(config: Config, folder: Path, seed: int, read: Callable[[], Any]) -> list[dict[str, list[float]]]:
     sides = read()
-    outcome = learn_and_judge(MODEL, config, sides["train"], sides["test"], folder / "affect_training", seed)
-    return [{name: np.round(line, 5).tolist() for name, line in film.items()} for film in outcome.judgements]
+    outcome = learn_and_score(MODEL, config, sides["train"], sides["test"], folder / "affect_training", seed)
+    return [{name: np.round(line, 5).tolist() for name, line in film.items()} for film in outcome.film_scores]
 
 
-def _figures(name: str, seeds: Sequence[Sequence[Judgement]], ablation: str | None) -> list[Figure]:
+def _figures(name: str, seeds: Sequence[Sequence[FilmScores]], ablation: str | None) -> list[Figure]:
     promised = {"pcc": 0.8} if name == "memory" and ablation is None else {}
     scores = [summarise(films) for films in seeds]
     return [
@@ -107,7 +111,7 @@ def _figures(name: str, seeds: Sequence[Sequence[Judgement]], ablation: str | No
 # --- intervals
 
 
-def _intervals(found: Mapping[str, Sequence[Sequence[Judgement]]], reference: str) -> list[str]:
+def _intervals(found: Mapping[str, Sequence[Sequence[FilmScores]]], reference: str) -> list[str]:
     """A sentence for each name and target: the measures with their intervals over films, and the difference of PCC."""
     drawn, rows = {name: scores_of_draws(seeds) for name, seeds in found.items()}, []
     for name, scores in drawn.items():
@@ -120,21 +124,23 @@ def _intervals(found: Mapping[str, Sequence[Sequence[Judgement]]], reference: st
     return rows
 
 
-def scores_of_draws(seeds: Sequence[Sequence[Judgement]]) -> dict[str, Array]:
+def scores_of_draws(seeds: Sequence[Sequence[FilmScores]]) -> dict[str, Array]:
     """Measure and target → the mean over the seeds, of all films and then of each draw of films."""
     films = len(seeds[0])
     rows, found = [np.arange(films), *draws(films, 0)], {}
     for target in WIDE:
         for of, measure in MEASURES.items():
-            each = [[_measured(judged, row, target, measure) for judged in seeds] for row in rows]
+            each = [[_measured(film_scores, row, target, measure) for film_scores in seeds] for row in rows]
             found[f"{of}_{target}"] = np.mean(each, axis=1)
     return found
 
 
 def _measured(
-    judged: Sequence[Judgement], films: Array, target: str, measure: Callable[[Array, Array], float]
+    film_scores: Sequence[FilmScores], films: Array, target: str, measure: Callable[[Array, Array], float]
 ) -> float:
-    line, said = (np.concatenate([judged[film][f"{side}_{target}"] for film in films]) for side in ("true", "said"))
+    line, said = (
+        np.concatenate([film_scores[film][f"{side}_{target}"] for film in films]) for side in ("true", "said")
+    )
     return measure(said, line)
 
 

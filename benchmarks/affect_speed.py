@@ -22,7 +22,7 @@ from benchmarks.figures import Figure, Report, run
 from cinelake.lake.onnx import import_tensorflow
 from cinelake.spec.arrays import Arrays
 from models.affect.agent import MemoryLearner
-from models.affect.films import Film, kept_clips, learning_rows
+from models.affect.films import AffectFilm, kept_clips, learning_rows
 
 CLIPS, PLAIN_FILMS, PLAIN_UPDATES = 200, 2, 2
 
@@ -48,12 +48,12 @@ def measure(given: argparse.Namespace) -> Report:
     ])  # fmt: skip
 
 
-def _rows(learner: MemoryLearner, films: Sequence[Film]) -> Arrays:
+def _rows(learner: MemoryLearner, films: Sequence[AffectFilm]) -> Arrays:
     kept = np.stack([kept_clips(film, 16, np.random.default_rng(0)) for film in films])
     return {**learning_rows(films, kept, 0.999), "memory": learner.play(films, kept, 0).numpy()}
 
 
-def _ours(learner: MemoryLearner, films: Sequence[Film], rows: Arrays) -> tuple[float, float]:
+def _ours(learner: MemoryLearner, films: Sequence[AffectFilm], rows: Arrays) -> tuple[float, float]:
     kept = np.tile(np.arange(16), (len(films), 1))
     order = np.random.default_rng(0).integers(0, len(rows["clip"]), (24, 256)).astype(np.int32)
     played = _seconds(lambda: learner.play(films, kept, 0).numpy())
@@ -61,7 +61,7 @@ def _ours(learner: MemoryLearner, films: Sequence[Film], rows: Arrays) -> tuple[
     return len(films) * CLIPS / played, len(order) / updated
 
 
-def _plain(learner: MemoryLearner, films: Sequence[Film], rows: Arrays) -> tuple[float, float]:
+def _plain(learner: MemoryLearner, films: Sequence[AffectFilm], rows: Arrays) -> tuple[float, float]:
     tf = import_tensorflow()
     kept, order = (
         np.arange(16)[None],

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks._drawn_lake import SIDES, make_lake
-from benchmarks._drawn_shots import learn_and_judge, read_side
+from benchmarks._drawn_shots import learn_and_score, read_side
 from benchmarks.figures import Figure, Report, run, say
 from models.beats import MODEL
 from models.beats.config import Config
@@ -52,13 +52,13 @@ CONFIG: dict[str, Any] = {
 
 
 def measure(given: argparse.Namespace) -> Report:
-    """Train and judge, once for each seed."""
+    """Train and score, once for each seed."""
     lake, config = make_lake(given.folder), Config.model_validate(CONFIG)
     sides = {side: read_side(given.folder, side, lake, MODEL, config, "beats") for side in SIDES}
     outcomes, seconds = [], []
     for seed in range(given.repeat):
         began, folder = time.perf_counter(), Path(given.folder) / f"beats_{seed}"
-        outcomes.append(learn_and_judge(MODEL, config, sides["train"], sides["test"], folder, seed))
+        outcomes.append(learn_and_score(MODEL, config, sides["train"], sides["test"], folder, seed))
         seconds.append(time.perf_counter() - began)
         say(f"seed {seed}: mean F {outcomes[-1].interval}, over the baseline {outcomes[-1].gain}")
     if given.each:
@@ -79,7 +79,7 @@ def measure(given: argparse.Namespace) -> Report:
 
 def _say_each(outcome: Any, config: Config) -> None:
     """Rows: what it is; columns: what was said, in the same order."""
-    counts = np.sum([judgement["events"] for judgement in outcome.judgements], axis=0)
+    counts = np.sum([scores["events"] for scores in outcome.film_scores], axis=0)
     for name, row in zip(config.ordered, counts, strict=True):
         f = outcome.scores.get(f"f_{name}")
         say(f"  {name:<20}" + "".join(f"{count:4d}" for count in row) + ("" if f is None else f"   F {f:.2f}"))

@@ -38,7 +38,7 @@ from cinelake.spec.training import Training
 from models.affect.agent import MemoryLearner
 from models.affect.baselines import TruncatedLearner, clip_rows
 from models.affect.config import MemorySettings
-from models.affect.films import Film, kept_clips
+from models.affect.films import AffectFilm, kept_clips
 from models.affect.fitting import learn_sequence
 from models.affect.network import Sizes, follow
 
@@ -138,8 +138,8 @@ def draw_states(ours: Sequence[int], theirs: Sequence[int], file: Path) -> None:
 # --- learners: each gives the valence of the tested films
 
 
-def _by_acting(critic: str) -> Callable[[int, argparse.Namespace, int, Sequence[Film]], list[np.ndarray]]:
-    def taught(delay: int, given: argparse.Namespace, seed: int, test: Sequence[Film]) -> list[np.ndarray]:
+def _by_acting(critic: str) -> Callable[[int, argparse.Namespace, int, Sequence[AffectFilm]], list[np.ndarray]]:
+    def taught(delay: int, given: argparse.Namespace, seed: int, test: Sequence[AffectFilm]) -> list[np.ndarray]:
         settings = settings_for(delay, critic=critic, rounds=given.rounds, epochs=1)
         learner, rng = MemoryLearner(sizes_for(settings), settings, seed), np.random.default_rng(seed)
         for _ in range(given.rounds):
@@ -149,7 +149,7 @@ def _by_acting(critic: str) -> Callable[[int, argparse.Namespace, int, Sequence[
     return taught
 
 
-def _truncated(delay: int, given: argparse.Namespace, seed: int, test: Sequence[Film]) -> list[np.ndarray]:
+def _truncated(delay: int, given: argparse.Namespace, seed: int, test: Sequence[AffectFilm]) -> list[np.ndarray]:
     settings, rng = settings_for(delay), np.random.default_rng(seed)
     learner = TruncatedLearner(sizes_for(settings), settings, seed)
     for _ in range(given.rounds):
@@ -157,7 +157,7 @@ def _truncated(delay: int, given: argparse.Namespace, seed: int, test: Sequence[
     return [follow(learner.weights(), film.clips)[0] for film in test]
 
 
-def _lstm(delay: int, given: argparse.Namespace, seed: int, test: Sequence[Film]) -> list[np.ndarray]:
+def _lstm(delay: int, given: argparse.Namespace, seed: int, test: Sequence[AffectFilm]) -> list[np.ndarray]:
     rng = np.random.default_rng(seed)
     films = draw_cued(32 * given.rounds, delay, rng)
     training = Training(given.folder / f"lstm_{delay}_{seed}", seed, resume=False)

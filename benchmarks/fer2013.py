@@ -83,7 +83,7 @@ class Diary:
 
 
 def measure(given: argparse.Namespace) -> Report:
-    """Train the default (or go on), judge it, and time the reference network."""
+    """Train the default (or go on), score it, and time the reference network."""
     file = given.real / "features" / "fer2013.parquet" if given.real.is_dir() else given.real
     learn, stop = (read_faces(file, split) for split in ("Training", "PublicTest"))
     scored = [read_faces(file, split) for split in given.score]
@@ -95,13 +95,13 @@ def measure(given: argparse.Namespace) -> Report:
         faces = Faces(learn.features["patch"], learn.targets["emotion"])
         figures.append(_epoch_of_seed(faces, given.seed_batches))
     most = MODEL.baseline([learn], Config())(stop.features)
-    scores = MODEL.summarise([MODEL.judge(stop.features, stop.targets, most, Config())])
+    scores = MODEL.summarise([MODEL.score_film(stop.features, stop.targets, most, Config())])
     figures.append(Figure("PublicTest accuracy, always the most frequent", [scores["accuracy"]]))
     return Report("fer2013", figures, [f"{len(learn)} faces to learn from, {len(stop)} to choose the epoch by"])
 
 
 def train(folder: Path, config: Config, learn: Example, scored: list[Example]) -> list[Figure]:
-    """Train a network, or go on with it, and judge the exported artefact; the first of `scored` chooses the epoch."""
+    """Train a network, or go on with it, and score the exported artefact; the first of `scored` chooses the epoch."""
     network, epochs = config.network, config.epochs + config.again
     folder = folder / (f"{network}_{config.epochs}" + (f"_{config.again}" if config.again else ""))
     folder.mkdir(exist_ok=True)
@@ -110,8 +110,10 @@ def train(folder: Path, config: Config, learn: Example, scored: list[Example]) -
     artefact = write_artefact(folder / "artefact", "expressions", config, trained, {}, ["Training", "PublicTest"])
     figures = []
     for example in scored:
-        judged = MODEL.judge(example.features, example.targets, MODEL.predict(artefact, example.features), config)
-        found = MODEL.summarise([judged])
+        film_scores = MODEL.score_film(
+            example.features, example.targets, MODEL.predict(artefact, example.features), config
+        )
+        found = MODEL.summarise([film_scores])
         target = TARGET if network == "light" else None
         name = f"{example.movie_id} accuracy, {network}, {epochs} epochs"
         figures.append(Figure(name, [found["accuracy"]], at_least=target))

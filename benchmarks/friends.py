@@ -22,11 +22,11 @@ import numpy as np
 
 from benchmarks._drawn_funny import known_rows
 from benchmarks._friends import first_features, friends_config, read_episodes
-from benchmarks._funny_learners import LEARNERS, Sides, judged, learner
+from benchmarks._funny_learners import LEARNERS, Sides, learner, score_last_side
 from benchmarks.figures import Figure, Report, run, say
 from cinelake.lake.artefact import write_artefact
 from cinelake.learning.gate import bootstrap, compare
-from cinelake.spec.model import Example, Judgement
+from cinelake.spec.model import Example, FilmScores
 from cinelake.spec.training import Training
 from cinelake.storage.content import digest
 from models.funny import MODEL
@@ -36,7 +36,7 @@ from models.funny.features import learn_scaling
 VALIDATION = 0.15
 """Share of the episodes to learn from that give the threshold (and are learned from afterwards)."""
 FIRST = "logistic, emotion and duration"
-JUDGED = ("truth", "margin")
+SCORED = ("truth", "margin")
 Fold = tuple[list[Example], list[Example]]
 
 
@@ -59,14 +59,14 @@ def sides_of(fold: Fold, seed: int) -> Sides:
     return [learned[i] for i in order[held:]], [learned[i] for i in order[:held]], left_out
 
 
-def agent(config: Config, sides: Sides, folder: Path, seed: int) -> list[Judgement]:
-    """Judgements of the left-out episodes by an agent that learned from the others, as it would be deployed."""
+def agent(config: Config, sides: Sides, folder: Path, seed: int) -> list[FilmScores]:
+    """Scores of the left-out episodes, one each, by an agent that learned from the others, as it would be deployed."""
     trained = MODEL.train(sides[0], sides[1], config, Training(folder / "fitting", seed, resume=False))
     artefact = write_artefact(folder / "artefact", "funny", config, trained)
-    return [MODEL.judge(e.features, e.targets, MODEL.predict(artefact, e.features), config) for e in sides[2]]
+    return [MODEL.score_film(e.features, e.targets, MODEL.predict(artefact, e.features), config) for e in sides[2]]
 
 
-def first_logistic(fold: Fold) -> list[Judgement]:
+def first_logistic(fold: Fold) -> list[FilmScores]:
     """The same by logistic regression on emotion and duration."""
     from sklearn.linear_model import LogisticRegression
 
@@ -76,32 +76,34 @@ def first_logistic(fold: Fold) -> list[Judgement]:
     return [{"truth": e.targets["funny"], "margin": fitted.decision_function(first_features(e))} for e in left_out]
 
 
-def beside(config: Config, folds: Sequence[Fold], folder: Path, seed: int) -> dict[str, list[Judgement]]:
-    """All episodes' judgements by the plain learners."""
-    found = {FIRST: [judgement for fold in folds for judgement in first_logistic(fold)]}
+def beside(config: Config, folds: Sequence[Fold], folder: Path, seed: int) -> dict[str, list[FilmScores]]:
+    """All episodes' scores by the plain learners."""
+    found = {FIRST: [scores for fold in folds for scores in first_logistic(fold)]}
     for name in LEARNERS[1:]:
         found[name] = [one for fold in folds for one in kept(name, config, sides_of(fold, seed), folder, seed)]
     return found
 
 
-def kept(name: str, config: Config, sides: Sides, folder: Path, seed: int) -> list[Judgement]:
+def kept(name: str, config: Config, sides: Sides, folder: Path, seed: int) -> list[FilmScores]:
     """What a learner said in an earlier run on the same episodes; else it learns now, and what it says is kept."""
     episodes = [[episode.movie_id for episode in side] for side in sides]
     file = folder / f"{name}_{digest([config.model_dump(mode='json'), episodes, seed])[:12]}.npz"
     if not file.is_file():
         made = agent(config, sides, folder, seed) if name == "agent" else beside_one(name, config, sides, folder, seed)
-        arrays = {f"{part}_{number}": judgement[part] for number, judgement in enumerate(made) for part in JUDGED}
+        arrays = {f"{part}_{number}": scores[part] for number, scores in enumerate(made) for part in SCORED}
         unfinished = file.with_suffix(".part.npz")
         np.savez(unfinished, allow_pickle=False, **arrays)
         unfinished.replace(file)
         say(f"{file.stem}: AUC {MODEL.summarise(made)['auc']:.4f}")
     with np.load(file) as arrays:
-        return [{part: arrays[f"{part}_{number}"] for part in JUDGED} for number in range(len(sides[2]))]
+        return [{part: arrays[f"{part}_{number}"] for part in SCORED} for number in range(len(sides[2]))]
 
 
-def beside_one(name: str, config: Config, sides: Sides, folder: Path, seed: int) -> list[Judgement]:
-    """Judgements of the left-out episodes by a plain learner, on the agent's own embeddings."""
-    return judged(learner(name, sides, learn_scaling(sides[0], config), config, folder / "fitting", seed), sides)
+def beside_one(name: str, config: Config, sides: Sides, folder: Path, seed: int) -> list[FilmScores]:
+    """Scores of the left-out episodes, one each, by a plain learner, on the agent's own embeddings."""
+    return score_last_side(
+        learner(name, sides, learn_scaling(sides[0], config), config, folder / "fitting", seed), sides
+    )
 
 
 def measure(given: argparse.Namespace) -> Report:
@@ -120,10 +122,10 @@ def measure(given: argparse.Namespace) -> Report:
         )
         say(f"seed {seed}: AUC {MODEL.summarise(rounds[-1])['auc']:.4f}")
     others = beside(config, folds, given.folder, 0)
-    scores = [MODEL.summarise(judged) for judged in rounds]
+    scores = [MODEL.summarise(film_scores) for film_scores in rounds]
     first = others[FIRST]
     figures = [Figure("AUC", [found["auc"] for found in scores], at_least=0.72)]
-    figures += [Figure(f"AUC, {name}", [MODEL.summarise(judged)["auc"]]) for name, judged in others.items()]
+    figures += [Figure(f"AUC, {name}", [MODEL.summarise(film_scores)["auc"]]) for name, film_scores in others.items()]
     figures += [
         Figure(name, [found[name] for found in scores]) for name in ("f1", "precision", "recall", "share_funny")
     ]

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from benchmarks._drawn_funny import read_watched
 from benchmarks._drawn_lake import SIDES, make_lake
-from benchmarks._drawn_shots import VALIDATION, learn_and_judge
-from benchmarks._funny_learners import LEARNERS, judged, learner
+from benchmarks._drawn_shots import VALIDATION, learn_and_score
+from benchmarks._funny_learners import LEARNERS, learner, score_last_side
 from benchmarks.figures import Figure, Report, run, say
 from cinelake.learning.split import place
 from cinelake.spec.model import Example, Scores
@@ -30,13 +30,13 @@ from models.funny.features import learn_scaling
 
 
 def measure(given: argparse.Namespace) -> Report:
-    """Train and judge, once for each seed."""
+    """Train and score, once for each seed."""
     lake, config = make_lake(given.folder), Config()
     sides = {side: read_watched(given.folder, side, lake, config) for side in SIDES}
     outcomes, seconds = [], []
     for seed in range(given.repeat):
         began, folder = time.perf_counter(), Path(given.folder) / f"funny_{seed}"
-        outcomes.append(learn_and_judge(MODEL, config, sides["train"], sides["test"], folder, seed))
+        outcomes.append(learn_and_score(MODEL, config, sides["train"], sides["test"], folder, seed))
         seconds.append(time.perf_counter() - began)
         say(f"seed {seed}: F1 {outcomes[-1].interval}, over the baseline {outcomes[-1].gain}")
     others = {name: beside(name, config, sides["train"], sides["test"], given) for name in LEARNERS[1:]}
@@ -62,7 +62,7 @@ def beside(
     sides = (ordered[VALIDATION:], ordered[:VALIDATION], list(test))
     scaling, folder = learn_scaling(sides[0], config), Path(given.folder) / "beside"
     return [
-        MODEL.summarise(judged(learner(name, sides, scaling, config, folder, seed), sides))
+        MODEL.summarise(score_last_side(learner(name, sides, scaling, config, folder, seed), sides))
         for seed in range(given.repeat)
     ]
 

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks._friends import friends_config
-from benchmarks._funny_learners import Sides, agent_alone, judged
+from benchmarks._funny_learners import Sides, agent_alone, score_last_side
 from benchmarks._kept import code_of, kept_for
 from benchmarks.figures import Figure, Report, run
 from benchmarks.sparse_labels import drawn_sides, friends_sides
@@ -79,7 +79,7 @@ def measure(given: argparse.Namespace) -> Report:
 def trained(sides: Sides, config: Config, folder: Path, seed: int) -> Scores:
     """Scores of an agent that has learned from the first side, on the third."""
     scaling = learn_scaling(sides[0], config)
-    return MODEL.summarise(judged(agent_alone(sides, scaling, config, folder, seed), sides))
+    return MODEL.summarise(score_last_side(agent_alone(sides, scaling, config, folder, seed), sides))
 
 
 def blinded(sides: Sides, config: Config) -> Sides:

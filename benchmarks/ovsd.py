@@ -26,7 +26,7 @@ from benchmarks.figures import Figure, Report, run, say
 from cinelake.lake.artefact import write_artefact
 from cinelake.learning.gate import bootstrap, compare
 from cinelake.spec.arrays import Array, Arrays
-from cinelake.spec.model import Example, Judgement
+from cinelake.spec.model import Example, FilmScores
 from cinelake.spec.training import Training
 from models.scenes import MODEL
 from models.scenes.config import Config
@@ -69,9 +69,9 @@ def folds_of(films: Sequence[Example], count: int) -> list[list[int]]:
 
 def cross_validate(
     films: Sequence[Example], folds: Sequence[Sequence[int]], folder: Path, seed: int, config: Config
-) -> list[Judgement]:
-    """Each film's judgement by a network that was trained on the films of the other folds."""
-    judged: dict[int, Judgement] = {}
+) -> list[FilmScores]:
+    """Each film's scores by a network that was trained on the films of the other folds."""
+    film_scores: dict[int, FilmScores] = {}
     for number, left_out in enumerate(folds):
         say(f"fold {number + 1} of {len(folds)}")
         train = [film for place, film in enumerate(films) if place not in left_out]
@@ -79,21 +79,21 @@ def cross_validate(
         trained = MODEL.train(train, [], config, training)
         artefact = write_artefact(folder / f"artefact-{seed}-{number}", "scenes", config, trained)
         for place in left_out:
-            judged[place] = _judged(films[place], MODEL.predict(artefact, films[place].features))
-    return [judged[place] for place in range(len(films))]
+            film_scores[place] = _scored(films[place], MODEL.predict(artefact, films[place].features))
+    return [film_scores[place] for place in range(len(films))]
 
 
-def _judged(film: Example, prediction: Arrays) -> Judgement:
-    return MODEL.judge(film.features, film.targets, prediction, CONFIG)
+def _scored(film: Example, prediction: Arrays) -> FilmScores:
+    return MODEL.score_film(film.features, film.targets, prediction, CONFIG)
 
 
-def logistic(films: Sequence[Example], folds: Sequence[Sequence[int]]) -> list[Judgement]:
+def logistic(films: Sequence[Example], folds: Sequence[Sequence[int]]) -> list[FilmScores]:
     """The same by logistic regression."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    judged: dict[int, Judgement] = {}
+    film_scores: dict[int, FilmScores] = {}
     inputs = [_plain_inputs(film) for film in films]
     for left_out in folds:
         learned = [place for place in range(len(films)) if place not in left_out]
@@ -103,8 +103,8 @@ def logistic(films: Sequence[Example], folds: Sequence[Sequence[int]]) -> list[J
         model.fit(x, y)
         for place in left_out:
             probability = model.predict_proba(inputs[place])[:, 1].astype(np.float32)
-            judged[place] = _judged(films[place], {"probability": probability})
-    return [judged[place] for place in range(len(films))]
+            film_scores[place] = _scored(films[place], {"probability": probability})
+    return [film_scores[place] for place in range(len(films))]
 
 
 def _plain_inputs(film: Example) -> Array:
@@ -128,17 +128,17 @@ def measure(given: argparse.Namespace) -> Report:
     rounds = [cross_validate(films, folds, given.folder, seed, config) for seed in range(given.repeat)]
     plain = logistic(films, folds)
     guess = MODEL.baseline(films, CONFIG)
-    chance = [_judged(film, guess(film.features)) for film in films]
-    scores = [MODEL.summarise(judged) for judged in rounds]
+    chance = [_scored(film, guess(film.features)) for film in films]
+    scores = [MODEL.summarise(film_scores) for film_scores in rounds]
     others = [("logistic regression", plain), ("chance, no boundary", chance)]
     interval, gain = bootstrap(rounds[0], MODEL.summarise, "map"), compare(rounds[0], chance, MODEL.summarise, "map")
     figures = [Figure("mAP", [found["map"] for found in scores], at_least=0.5)]
-    figures += [Figure(f"mAP, {name}", [MODEL.summarise(judged)["map"]]) for name, judged in others]
+    figures += [Figure(f"mAP, {name}", [MODEL.summarise(film_scores)["map"]]) for name, film_scores in others]
     for name in ("miou", "f1", "recall_3s"):
         figures.append(Figure(name, [found[name] for found in scores]))
         figures.append(Figure(f"{name}, no boundary", [MODEL.summarise(chance)[name]]))
     shots = sum(len(film) for film in films)
-    by_film = [MODEL.summarise([judged])["map"] for judged in rounds[0]]
+    by_film = [MODEL.summarise([film_scores])["map"] for film_scores in rounds[0]]
     material = [
         f"{len(films)} films, {shots} shots, {len(folds)} folds by film; network {given.network}",
         f"mAP of seed 0 with 95% interval over films: {interval}; gain over chance: {gain}",

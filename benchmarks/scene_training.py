@@ -25,7 +25,7 @@ from cinelake.lake.onnx import import_tensorflow
 from cinelake.spec.arrays import Array
 from cinelake.spec.training import Training
 from models.scenes.config import Config
-from models.scenes.fitting import Part, fit_network
+from models.scenes.fitting import FilmPart, fit_network
 from models.scenes.networks import build_optimizer, build_wavenet
 
 PADDED, SIZE, EPOCHS, TARGET = 3100, 3584, 20, 1.7
@@ -34,7 +34,7 @@ BOUNDARIES = 0.083
 CONFIG = Config(network="wavenet", optimizer="rmsprop", learning_rate=2e-5, epochs=EPOCHS, patience=None)
 
 
-def draw_films(count: int, seed: int = 0) -> list[Part]:
+def draw_films(count: int, seed: int = 0) -> list[FilmPart]:
     """Features, boundaries and weights of films of several lengths."""
     rng = np.random.default_rng(seed)
     return [_film(rng, length) for length in film_lengths(count, rng)]
@@ -48,7 +48,7 @@ def film_lengths(count: int, rng: np.random.Generator) -> list[int]:
     return [int(length) for length in lengths]
 
 
-def _film(rng: np.random.Generator, shots: int) -> Part:
+def _film(rng: np.random.Generator, shots: int) -> FilmPart:
     boundary = rng.random(shots) < BOUNDARIES
     x = rng.standard_normal((shots, SIZE), np.float32)
     x[boundary, :64] += 1.0
@@ -57,7 +57,7 @@ def _film(rng: np.random.Generator, shots: int) -> Part:
     return x, boundary, known
 
 
-def pad(films: Sequence[Part]) -> tuple[Array, Array]:
+def pad(films: Sequence[FilmPart]) -> tuple[Array, Array]:
     """Features (films, 3100, 3584) and boundaries (films, 3100, 1): zeros where a film is over."""
     import keras
 
@@ -66,7 +66,7 @@ def pad(films: Sequence[Part]) -> tuple[Array, Array]:
     return x, y[..., None]
 
 
-def loss_of(network: Any, films: Sequence[Part]) -> float:
+def loss_of(network: Any, films: Sequence[FilmPart]) -> float:
     """Cross-entropy over the shots that there are, but the first of each film."""
     total = shots = 0.0
     for x, boundary, known in films:

@@ -15,24 +15,24 @@ import argparse
 import time
 
 from benchmarks._drawn_lake import SIDES, make_lake
-from benchmarks._drawn_shots import Outcome, learn_and_judge, read_side
+from benchmarks._drawn_shots import Outcome, learn_and_score, read_side
 from benchmarks.figures import Figure, Report, run, say
 from models.scenes import MODEL
 from models.scenes.config import Config
 
 
 def measure(given: argparse.Namespace) -> Report:
-    """Train and judge, once for each seed."""
+    """Train and score, once for each seed."""
     lake, config = make_lake(given.folder), Config(network=given.network)
     sides = {side: read_side(given.folder, side, lake, MODEL, config, "scenes") for side in SIDES}
     outcomes, seconds = [], []
     for seed in range(given.repeat):
         began = time.perf_counter()
         folder = given.folder / f"scenes_{given.network}_{seed}"
-        outcomes.append(learn_and_judge(MODEL, config, sides["train"], sides["test"], folder, seed))
+        outcomes.append(learn_and_score(MODEL, config, sides["train"], sides["test"], folder, seed))
         seconds.append(time.perf_counter() - began)
         say(f"seed {seed}: mAP {outcomes[-1].interval}, over chance {outcomes[-1].gain}")
-    boundaries = sum(int(judged["true"]) for judged in outcomes[0].judgements)
+    boundaries = sum(int(film_scores["true"]) for film_scores in outcomes[0].film_scores)
     material = [f"{len(sides['test'])} films with {boundaries} boundaries between scenes; network {given.network}"]
     return Report("scenes", [*_figures(outcomes), Figure("training and judging", seconds, "s")], material)
 

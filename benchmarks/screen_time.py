@@ -102,8 +102,10 @@ def interval(
 def frame_scores(artefact: Artefact, test: Drawn) -> dict[str, float]:
     """Accuracy and F1 over frames with a label."""
     config = artefact.config
-    judged = [MODEL.judge(e.features, e.targets, MODEL.predict(artefact, e.features), config) for e in test.examples]
-    return MODEL.summarise(judged)
+    film_scores = [
+        MODEL.score_film(e.features, e.targets, MODEL.predict(artefact, e.features), config) for e in test.examples
+    ]
+    return MODEL.summarise(film_scores)
 
 
 def measure(given: argparse.Namespace) -> Report:

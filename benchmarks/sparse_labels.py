@@ -25,7 +25,7 @@ from benchmarks._drawn_funny import read_watched, some_labels
 from benchmarks._drawn_lake import SIDES, make_lake
 from benchmarks._drawn_shots import VALIDATION
 from benchmarks._friends import friends_config, read_episodes
-from benchmarks._funny_learners import LEARNERS, Sides, judged, learner
+from benchmarks._funny_learners import LEARNERS, Sides, learner, score_last_side
 from benchmarks._kept import code_of, kept_for
 from benchmarks.figures import Figure, Report, run
 from cinelake.learning.split import place
@@ -66,7 +66,7 @@ def measure(given: argparse.Namespace) -> Report:
 
 
 def _measured(name: str, visible: Sides, scaling: Arrays, config: Config, folder: Path, seed: int) -> Scores:
-    return MODEL.summarise(judged(learner(name, visible, scaling, config, folder, seed), visible))
+    return MODEL.summarise(score_last_side(learner(name, visible, scaling, config, folder, seed), visible))
 
 
 def drawn_sides(folder: Path, config: Config) -> Sides:

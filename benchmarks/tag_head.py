@@ -24,33 +24,34 @@ import numpy as np
 from benchmarks.figures import Figure, Report, run, say
 from cinelake.lake.onnx import import_tensorflow
 from cinelake.spec.training import Training
-from models.heads.networks import Head, Rows, build_head, fit_head, predicted
+from models.heads.config import Head, LabelledRows
+from models.heads.networks import build_head, fit_head, predicted
 
 SIZE, TAGS, BATCH = 2048, 50, 256
 
 
-def made_up(frames: int) -> Rows:
+def made_up(frames: int) -> LabelledRows:
     """Embeddings as a network's last pooling gives them, with one of the tags each."""
     rng = np.random.default_rng(0)
     tag = rng.integers(TAGS, size=frames)
     directions = rng.random((TAGS, SIZE), dtype=np.float32)
     x = np.maximum(0.4 * directions[tag] + rng.normal(0, 0.5, (frames, SIZE)).astype(np.float32), 0)
-    return Rows(x, np.eye(TAGS, dtype=np.float32)[tag])
+    return LabelledRows(x, np.eye(TAGS, dtype=np.float32)[tag])
 
 
-def ours(rows: Rows, head: Head, folder: Path) -> tuple[float, Any]:
+def ours(rows: LabelledRows, head: Head, folder: Path) -> tuple[float, Any]:
     """Seconds, and the network."""
     began = time.perf_counter()
     network, _ = fit_head(head, rows, _few(rows), Training(folder, resume=False))
     return time.perf_counter() - began, network
 
 
-def _few(rows: Rows) -> Rows:
+def _few(rows: LabelledRows) -> LabelledRows:
     """What each epoch is judged by: the first thousand."""
-    return Rows(rows.x[:1000], rows.y[:1000])
+    return LabelledRows(rows.x[:1000], rows.y[:1000])
 
 
-def default_fit(rows: Rows, head: Head) -> tuple[float, Any]:
+def default_fit(rows: LabelledRows, head: Head) -> tuple[float, Any]:
     """Seconds, and the network, by Keras' own way."""
     import_tensorflow()
     import keras
@@ -63,7 +64,7 @@ def default_fit(rows: Rows, head: Head) -> tuple[float, Any]:
     return time.perf_counter() - began, network
 
 
-def loss_of(network: Any, rows: Rows) -> float:
+def loss_of(network: Any, rows: LabelledRows) -> float:
     """Mean cross-entropy on the rows, without dropout."""
     p = np.clip(predicted(network, rows.x), 1e-7, 1)
     return float(-(rows.y * np.log(p)).sum(axis=1).mean())

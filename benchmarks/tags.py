@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks._drawn_lake import SIDES, make_lake
-from benchmarks._drawn_shots import learn_and_judge, read_side
+from benchmarks._drawn_shots import learn_and_score, read_side
 from benchmarks.figures import Figure, Report, run, say
 from models.tags import MODEL
 from models.tags.config import Config
@@ -46,7 +46,7 @@ def drawn_vocabulary() -> list[str]:
 
 
 def measure(given: argparse.Namespace) -> Report:
-    """Train and judge, once for each seed."""
+    """Train and score, once for each seed."""
     lake = make_lake(given.folder)
     config, network, alone = default_config(), default_config(**MLP), default_config(use=("picture",), context=0)
     sides = {side: read_side(given.folder, side, lake, MODEL, config, "tags") for side in SIDES}
@@ -54,10 +54,10 @@ def measure(given: argparse.Namespace) -> Report:
     outcomes, networks, pictures, seconds = [], [], [], []
     for seed in range(given.repeat):
         began, folder = time.perf_counter(), Path(given.folder) / f"tags_{seed}"
-        outcomes.append(learn_and_judge(MODEL, config, sides["train"], sides["test"], folder, seed))
+        outcomes.append(learn_and_score(MODEL, config, sides["train"], sides["test"], folder, seed))
         seconds.append(time.perf_counter() - began)
-        networks.append(learn_and_judge(MODEL, network, sides["train"], sides["test"], folder / "network", seed))
-        pictures.append(learn_and_judge(MODEL, alone, plain["train"], plain["test"], folder / "picture", seed))
+        networks.append(learn_and_score(MODEL, network, sides["train"], sides["test"], folder / "network", seed))
+        pictures.append(learn_and_score(MODEL, alone, plain["train"], plain["test"], folder / "picture", seed))
         say(f"seed {seed}: macro-F1 {outcomes[-1].interval}, over the baseline {outcomes[-1].gain}")
     if given.each:
         _say_each(outcomes[0])
@@ -80,7 +80,7 @@ def measure(given: argparse.Namespace) -> Report:
 def _say_each(outcome: Any) -> None:
     from models.tags.scores import tag_f1
 
-    for tag, (precision, recall, f1) in zip(drawn_vocabulary(), tag_f1(outcome.judgements), strict=True):
+    for tag, (precision, recall, f1) in zip(drawn_vocabulary(), tag_f1(outcome.film_scores), strict=True):
         if f"f1_{tag}" in outcome.scores:
             say(f"  {tag:<16} precision {precision:.2f}  recall {recall:.2f}  F1 {f1:.2f}")
 

@@ -13,11 +13,11 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pyarrow as pa
 
-from cinelake.spec.arrays import Arrays
+from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.artefact import Artefact
 from cinelake.spec.task import Film, Resources, TableReader, task
 from models.identities import MODEL
-from tasks.shared.appearance_spans import Array, Sightings, SpanParams, appearances_contract, as_batch, spans_of
+from tasks.shared.appearance_spans import Sightings, SpanParams, appearances_contract, as_batch, spans_of
 
 ACTOR_APPEARANCES = appearances_contract(
     "actor_appearances",

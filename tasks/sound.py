@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cinelake.media.batches import SoundBatch
+from cinelake.spec.arrays import Floats
 from cinelake.spec.contract import Column, Contract, Measure, Rule, vector
 from cinelake.spec.task import Film, Params, SoundStream, task
 
@@ -31,7 +32,6 @@ FLOOR_LUFS = -70.0
 TOGETHER = 16
 """Windows analysed at once: enough to vectorise, small enough to stay in the cache."""
 
-Floats = npt.NDArray[np.float32]
 
 SOUND = Contract(
     table="sound",

@@ -16,7 +16,7 @@ from cinelake.learning.split import Split, split
 from cinelake.manifest.document import Manifest, ModelEntry
 from cinelake.spec.arrays import Arrays
 from cinelake.spec.artefact import Artefact
-from cinelake.spec.model import Example, Judgement, Model, Scores
+from cinelake.spec.model import Example, FilmScores, Model, Scores
 from cinelake.spec.task import Params
 from cinelake.spec.training import Training
 from cinelake.storage.content import digest
@@ -40,12 +40,12 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A trained model and how it does on held-out films (or blocks), one prediction and judgement each."""
+    """A trained model and how it does on held-out films (or blocks), one prediction and one `FilmScores` each."""
 
     artefact: Artefact
     predictions: tuple[Arrays, ...]
-    judgements: tuple[Judgement, ...]
-    baseline: tuple[Judgement, ...]
+    film_scores: tuple[FilmScores, ...]
+    baseline: tuple[FilmScores, ...]
     scores: Scores
     baseline_scores: Scores
 
@@ -108,12 +108,12 @@ def predict_all(spec: Model, artefact: Artefact, examples: Sequence[Example]) ->
     return predictions
 
 
-def judge_all(
+def score_films(
     spec: Model, examples: Sequence[Example], predictions: Sequence[Arrays], config: Params
-) -> tuple[Judgement, ...]:
-    """Each example's judgement; one without a labelled step that counts is left out by `scored`."""
+) -> tuple[FilmScores, ...]:
+    """Each example's scores; one without a labelled step that counts is left out by `scored`."""
     return tuple(
-        spec.judge(example.features, example.targets, prediction, config)
+        spec.score_film(example.features, example.targets, prediction, config)
         for example, prediction in zip(examples, predictions, strict=True)
     )
 
@@ -135,16 +135,16 @@ def score_on(
     predictions = predict_all(spec, artefact, test)
     guess = spec.baseline(train, config)
     guesses = [guess(example.features) for example in test]
-    judgements = judge_all(spec, test, predictions, config)
-    baseline = judge_all(spec, test, guesses, config)
+    film_scores = score_films(spec, test, predictions, config)
+    baseline = score_films(spec, test, guesses, config)
     return Candidate(
-        artefact, predictions, judgements, baseline, dict(spec.summarise(judgements)), dict(spec.summarise(baseline))
+        artefact, predictions, film_scores, baseline, dict(spec.summarise(film_scores)), dict(spec.summarise(baseline))
     )
 
 
-def judge_champion(
+def score_champion(
     manifest: Manifest, prepared: Prepared, champion: Artefact
-) -> tuple[tuple[Judgement, ...] | None, str]:
+) -> tuple[tuple[FilmScores, ...] | None, str]:
     """The champion on today's held-out side; or None and why it cannot be scored there."""
     entry, spec = prepared.entry, prepared.entry.spec
     if champion.code != spec.version:
@@ -157,7 +157,7 @@ def judge_champion(
         test = _as_seen_by(manifest, replace(entry, config=champion.config), prepared.split)
     try:
         predictions = predict_all(spec, champion, scored(test))
-        return judge_all(spec, scored(test), predictions, champion.config), ""
+        return score_films(spec, scored(test), predictions, champion.config), ""
     except (ModelUnusable, TrainingFailed) as error:
         return None, str(error)
 

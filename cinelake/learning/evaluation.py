@@ -62,11 +62,11 @@ def evaluate_version(
         metric=spec.metric,
         scores=result.scores,
         baseline=result.baseline_scores,
-        interval=bootstrap(result.judgements, spec.summarise, spec.metric),
-        gain=compare(result.judgements, result.baseline, spec.summarise, spec.metric),
+        interval=bootstrap(result.film_scores, spec.summarise, spec.metric),
+        gain=compare(result.film_scores, result.baseline, spec.summarise, spec.metric),
         by_film={
-            example.movie_id: dict(spec.summarise([judgement]))
-            for example, judgement in zip(test, result.judgements, strict=True)
+            example.movie_id: dict(spec.summarise([scores]))
+            for example, scores in zip(test, result.film_scores, strict=True)
         },
         left_out={**dataset.left_out, **left_out},
         warning=warning,

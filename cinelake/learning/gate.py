@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from cinelake.spec.arrays import Array
-from cinelake.spec.model import Judgement, Scores
+from cinelake.spec.model import FilmScores, Scores
 
 ROUNDS = 1000
 CONFIDENCE = 0.95
-Summarise = Callable[[Sequence[Judgement]], Scores]
+Summarise = Callable[[Sequence[FilmScores]], Scores]
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,14 @@ def draws(films: int, seed: int = 0, rounds: int = ROUNDS) -> Array:
     return np.random.default_rng(seed).integers(0, films, (rounds, films))
 
 
-def bootstrap(judgements: Sequence[Judgement], summarise: Summarise, metric: str, seed: int = 0) -> Interval:
+def bootstrap(film_scores: Sequence[FilmScores], summarise: Summarise, metric: str, seed: int = 0) -> Interval:
     """A score with its interval over films."""
-    values = _scores(judgements, summarise, metric, draws(len(judgements), seed))
-    return _interval(summarise(judgements)[metric], values)
+    values = _scores(film_scores, summarise, metric, draws(len(film_scores), seed))
+    return _interval(summarise(film_scores)[metric], values)
 
 
 def compare(
-    ours: Sequence[Judgement], theirs: Sequence[Judgement], summarise: Summarise, metric: str, seed: int = 0
+    ours: Sequence[FilmScores], theirs: Sequence[FilmScores], summarise: Summarise, metric: str, seed: int = 0
 ) -> Interval:
     """Our score minus theirs, both on the same films in every draw."""
     chosen = draws(len(ours), seed)
@@ -66,8 +66,8 @@ def compare(
     return _interval(summarise(ours)[metric] - summarise(theirs)[metric], difference)
 
 
-def _scores(judgements: Sequence[Judgement], summarise: Summarise, metric: str, chosen: Array) -> Array:
-    return np.array([summarise([judgements[i] for i in row])[metric] for row in chosen])
+def _scores(film_scores: Sequence[FilmScores], summarise: Summarise, metric: str, chosen: Array) -> Array:
+    return np.array([summarise([film_scores[i] for i in row])[metric] for row in chosen])
 
 
 def _interval(mean: float, values: Array) -> Interval:
@@ -77,9 +77,9 @@ def _interval(mean: float, values: Array) -> Interval:
 
 
 def decide(
-    candidate: Sequence[Judgement],
-    baseline: Sequence[Judgement],
-    champion: Sequence[Judgement] | None,
+    candidate: Sequence[FilmScores],
+    baseline: Sequence[FilmScores],
+    champion: Sequence[FilmScores] | None,
     summarise: Summarise,
     metric: str,
     *,

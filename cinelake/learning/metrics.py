@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from cinelake.spec.arrays import Array
-from cinelake.spec.model import Judgement, Scores
+from cinelake.spec.model import FilmScores, Scores
 
 
-def totals(judgements: Sequence[Judgement], names: Sequence[str]) -> list[Array]:
+def totals(film_scores: Sequence[FilmScores], names: Sequence[str]) -> list[Array]:
     """The sums over films of counts by name, each of the shape that one film has."""
-    return [np.sum([judgement[name] for judgement in judgements], axis=0) for name in names]
+    return [np.sum([scores[name] for scores in film_scores], axis=0) for name in names]
 
 
 def ratio(part: Any, whole: Any, zero_division: float = 0.0) -> Array:

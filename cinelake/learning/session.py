@@ -19,12 +19,12 @@ from cinelake.errors import CannotTrain, ModelUnusable
 from cinelake.events import DataPrepared, EpochEnded, EvaluationBegan, FilmGathered, OnEvent, TrainingBegan
 from cinelake.lake.cells import Lake
 from cinelake.lake.champions import open_applied, read_champion_record, record_version
-from cinelake.learning.candidate import Candidate, Prepared, evaluate, judge_champion, prepare, scored, train_artefact
+from cinelake.learning.candidate import Candidate, Prepared, evaluate, prepare, score_champion, scored, train_artefact
 from cinelake.learning.card import model_card
 from cinelake.learning.gate import Interval, Verdict, decide
 from cinelake.manifest.document import Manifest
 from cinelake.spec.artefact import Artefact
-from cinelake.spec.model import Judgement, Scores
+from cinelake.spec.model import FilmScores, Scores
 from cinelake.spec.task import Params, Resources
 from cinelake.spec.training import Training
 from cinelake.storage.content import digest
@@ -242,19 +242,19 @@ class _TrainingSession:
         entry, spec, split = self.prepared.entry, self.prepared.entry.spec, self.prepared.split
         candidate = evaluate(self.prepared, artefact, self.config)
         lake = Lake(self.request.manifest.lake.place)
-        number, judged, note = self._champion(lake)
+        number, of_champion, note = self._champion(lake)
         verdict = decide(
-            candidate.judgements,
+            candidate.film_scores,
             candidate.baseline,
-            judged,
+            of_champion,
             spec.summarise,
             spec.metric,
             epsilon=entry.settings.epsilon,
             by_hand=self._by_hand(),
         )
         scores = {"candidate": candidate.scores, "baseline": candidate.baseline_scores}
-        if judged is not None:
-            scores["champion"] = dict(spec.summarise(judged))
+        if of_champion is not None:
+            scores["champion"] = dict(spec.summarise(of_champion))
         why = f"{verdict.why} (champion {number} was not compared: {note})" if note else verdict.why
         card = model_card(self.prepared, self.config, scores, verdict, artefact.facts)
         self._record_scores(record, candidate, scores, card)
@@ -278,16 +278,16 @@ class _TrainingSession:
             set_champion(self.request.manifest.tracking, entry.name, version)
         return self._summary(record.run_id, version, candidate, scores, verdict, why, number)
 
-    def _champion(self, lake: Lake) -> tuple[int | None, tuple[Judgement, ...] | None, str]:
-        """Today's champion's number and its judgements on the held-out side, or why it has none."""
+    def _champion(self, lake: Lake) -> tuple[int | None, tuple[FilmScores, ...] | None, str]:
+        """Today's champion's number and its scores of each film of the held-out side, or why it has none."""
         applied = read_champion_record(lake, self.prepared.entry.name).find("champion")
         if applied is None:
             return None, None, ""
         try:
-            judged, note = judge_champion(self.request.manifest, self.prepared, open_applied(lake, applied))
+            film_scores, note = score_champion(self.request.manifest, self.prepared, open_applied(lake, applied))
         except (ModelUnusable, CannotTrain) as error:
-            judged, note = None, str(error)
-        return applied.version, judged, note
+            film_scores, note = None, str(error)
+        return applied.version, film_scores, note
 
     def _by_hand(self) -> str:
         """Why only a person may promote; empty when the gate may."""

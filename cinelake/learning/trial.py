@@ -17,8 +17,7 @@ from typing import Any
 import numpy as np
 
 from cinelake.errors import CinelakeError
-from cinelake.learning.candidate import Prepared, prepare, scored, train_artefact
-from cinelake.learning.candidate import judge_all as judge
+from cinelake.learning.candidate import Prepared, prepare, score_films, scored, train_artefact
 from cinelake.learning.candidate import predict_all as predict
 from cinelake.learning.split import folds
 from cinelake.manifest.document import Manifest, ModelEntry
@@ -141,7 +140,7 @@ class TrialWork:
         train, stop_by = folds(learned, STOPPING_PARTS)[0]
         artefact = train_artefact(prepared, config, training, own / "artefact", train, stop_by)
         trial.epochs += [(number, epoch, metrics) for epoch, metrics in seen.items()]
-        return dict(spec.summarise(judge(spec, judged, predict(spec, artefact, judged), config)))
+        return dict(spec.summarise(score_films(spec, judged, predict(spec, artefact, judged), config)))
 
     def _checkpoints(self, drawn: Mapping[str, Any]) -> Path:
         return self.folder / f"{trial_key(drawn)}.folds"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import numpy as np
 import numpy.typing as npt
 
 Device = Literal["cpu", "cuda"]
-
-
 Array = npt.NDArray[Any]
-
-
 Arrays = dict[str, Array]
+Floats = npt.NDArray[np.float32]
+PixelArray = npt.NDArray[np.uint8]
+"""Pictures, or one of them: 0 … 255."""

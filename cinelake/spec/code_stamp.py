@@ -24,7 +24,7 @@ from typing import Any, get_args
 
 from cinelake.errors import UnknownName, UsageError
 from cinelake.spec.discovery import Room, names_in
-from cinelake.spec.model import Model, find_model
+from cinelake.spec.model import Late, Model, find_model
 from cinelake.spec.task import TaskSpec, find_task
 
 ROOT = Path(__file__).parents[2]
@@ -147,12 +147,14 @@ def _imported(room: Path, path: Path) -> set[Path]:
 
 
 def _imports(room: Path, path: Path) -> Iterator[Path]:
-    """Files inside the folders of the room that a file imports, on top or inside functions."""
+    """Files inside the folders of the room that a file imports: on top, inside functions, or by `Late`."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
             names = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
         else:
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == Late.__name__:
+            names = [str(ast.literal_eval(node.args[0])).partition(":")[0]]
         for parts in (name.split(".") for name in names):
             file = room.joinpath(*parts[1:]).with_suffix(".py")
             if parts[0] == room.name and len(parts) > 2 and file.is_file():

@@ -4,8 +4,12 @@ A model is one module of the room `models` (or an entry point of group `cinelake
 
     MODEL = Model(
         name="scenes", version=1, config=Config, labels=LABELS, reads=reads, features=features, targets=targets,
-        train=train, predict=predict, judge=judge, summarise=summarise, baseline=baseline, metric="ap",
+        train=Late("models.scenes.fitting:train"), predict=predict, score_film=Late("models.scenes.scores:score_film"),
+        summarise=Late("models.scenes.scores:summarise"), baseline=Late("models.scenes.scores:baseline"), metric="ap",
     )
+
+Functions that only a training or an evaluation calls may be named as text (`Late`): a run that makes tables imports no
+module of training then.
 
 The platform owns the data, the split, the evaluation, the gate and the cards; the model owns what it learns from
 (`features`, used by training and inference alike), how it learns (`train`) and how it is scored.
@@ -16,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 from cinelake.errors import UnknownName
@@ -29,7 +34,8 @@ from cinelake.spec.training import Training
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Judgement = dict[str, Array]
+
+FilmScores = dict[str, Array]
 """What one film (or block) contributes to the scores: counts, or labels beside predictions; small arrays."""
 Scores = dict[str, float]
 
@@ -87,6 +93,17 @@ def as_it_is(config: Any, _has: Callable[[str], bool]) -> Any:
 
 
 @dataclass(frozen=True)
+class Late:
+    """A function that is imported when it is first called. name: `module:function`."""
+
+    name: str
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        """Call the function with these arguments; raises `ImportError` or `AttributeError` where there is none."""
+        return resolve_name(self.name)(*arguments, **named)
+
+
+@dataclass(frozen=True)
 class Judged:
     """How people rate what a model made. by_class: class (a tag) → its own scores."""
 
@@ -121,7 +138,7 @@ class Model:
     targets(labels, features, config): arrays of the same length, with `known`; `labels` are the film's rows.
     train(training examples, validation examples, config, training): raises nothing about single films.
     predict(artefact, features): arrays of the same length.
-    judge(features, targets, prediction, config), summarise(judgements): a film's contribution, and the scores of many
+    score_film(features, targets, prediction, config): a film's contribution. summarise(film_scores): the scores of many
         (a film may come several times: bootstrap). baseline(training examples, config): the trivial predictor.
     metric: the score the gate compares; greater is better. space: what `tune` searches, by default.
     figures(examples, predictions, config): name → Matplotlib figure, of the held-out films.
@@ -141,8 +158,8 @@ class Model:
     targets: Callable[[pa.Table, Arrays, Any], Arrays]
     train: Callable[[Sequence[Example], Sequence[Example], Any, Training], Trained]
     predict: Callable[[Artefact, Arrays], Arrays]
-    judge: Callable[[Arrays, Arrays, Arrays, Any], Judgement]
-    summarise: Callable[[Sequence[Judgement]], Scores]
+    score_film: Callable[[Arrays, Arrays, Arrays, Any], FilmScores]
+    summarise: Callable[[Sequence[FilmScores]], Scores]
     baseline: Callable[[Sequence[Example], Any], Callable[[Arrays], Arrays]]
     metric: str
     about: str = ""

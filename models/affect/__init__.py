@@ -18,8 +18,8 @@ compared with), `fitting` (what trains them all), `predict`, `scores`.
 
 from __future__ import annotations
 
-from cinelake.spec.model import Model
-from models.affect import features, fitting, predict, scores
+from cinelake.spec.model import Late, Model
+from models.affect import features, predict
 from models.affect.config import LABELS, Config
 
 MODEL = Model(
@@ -30,13 +30,13 @@ MODEL = Model(
     reads=features.reads,
     features=features.features,
     targets=features.targets,
-    train=fitting.train,
+    train=Late("models.affect.fitting:train"),
     predict=predict.predict,
-    judge=scores.judge,
-    summarise=scores.summarise,
-    baseline=scores.baseline,
+    score_film=Late("models.affect.scores:score_film"),
+    summarise=Late("models.affect.scores:summarise"),
+    baseline=Late("models.affect.scores:baseline"),
     metric="pcc",
-    figures=scores.figures,
+    figures=Late("models.affect.scores:figures"),
     space={
         "clip_s": {"choice": [1.0, 2.0, 4.0]},
         "components": {"int": [8, 48]},

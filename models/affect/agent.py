@@ -24,7 +24,7 @@ from cinelake.errors import TrainingFailed
 from cinelake.lake.onnx import import_tensorflow
 from cinelake.spec.arrays import Array, Arrays
 from models.affect.config import MemorySettings
-from models.affect.films import Film, kept_clips, learning_rows, segments
+from models.affect.films import AffectFilm, kept_clips, learning_rows, segments
 from models.affect.network import (
     READ_OUT,
     Actions,
@@ -132,7 +132,7 @@ class MemoryLearner:
         """The memory network's weights as arrays."""
         return {name: variable.numpy() for name, variable in self._network.items()}
 
-    def round(self, films: Sequence[Film], rng: np.random.Generator) -> float:
+    def round(self, films: Sequence[AffectFilm], rng: np.random.Generator) -> float:
         """Play the films once and update; returns the policy's loss. Raises `TrainingFailed` on divergence."""
         settings = self._settings
         kept = np.full((len(films), settings.kept), -1)
@@ -159,7 +159,7 @@ class MemoryLearner:
 
     # --- play
 
-    def play(self, films: Sequence[Film], kept: Array, seed: int) -> Any:
+    def play(self, films: Sequence[AffectFilm], kept: Array, seed: int) -> Any:
         """(films × R, N, d): the memory before each kept clip, as the policy with its noise leaves it."""
         tf, sizes, settings = self._tf, self._sizes, self._settings
         m = tf.tile(self._network["memory"][None], [len(films), 1, 1])

@@ -11,8 +11,9 @@ import numpy as np
 from cinelake.lake.onnx import import_tensorflow
 from cinelake.spec.arrays import Array, Arrays
 from models.affect.config import MemorySettings
-from models.affect.films import Film
+from models.affect.films import AffectFilm
 from models.affect.network import Sizes, act, encode, read, rewarded, start_weights, tensor_ops, write
+from models.affect.predict import ridge_line
 
 Sequential = Literal["lstm", "transformer"]
 
@@ -25,12 +26,12 @@ FOLDS = 5
 # --- ridge regression
 
 
-def clip_rows(film: Film) -> Array:
+def clip_rows(film: AffectFilm) -> Array:
     """(T, K·F): each clip's steps concatenated."""
     return film.clips.reshape(len(film), film.clips.shape[1] * film.clips.shape[2])
 
 
-def fit_ridge(films: Sequence[Film]) -> Arrays:
+def fit_ridge(films: Sequence[AffectFilm]) -> Arrays:
     """Coefficients of a ridge regression for each target (Hoerl & Kennard 1970), α by cross-validation over films.
 
     Clips of one film are alike: folds of clips, not films, would choose α far too small.
@@ -55,13 +56,7 @@ def fit_ridge(films: Sequence[Film]) -> Arrays:
     }
 
 
-def ridge_line(fitted: Arrays, clips: Array) -> Array:
-    """(T, targets) the regression's prediction for clips (T, K, F)."""
-    rows = clips.reshape(len(clips), clips.shape[1] * clips.shape[2])
-    return np.asarray(rows @ fitted["coefficients"] + fitted["intercepts"])
-
-
-def ridge_residuals(films: Sequence[Film], folds: int = FOLDS) -> list[Film]:
+def ridge_residuals(films: Sequence[AffectFilm], folds: int = FOLDS) -> list[AffectFilm]:
     """The films with their lines' residuals after ridge regressions that were fitted to other films."""
     folds = min(folds, len(films))
     if folds < 2:
@@ -70,7 +65,7 @@ def ridge_residuals(films: Sequence[Film], folds: int = FOLDS) -> list[Film]:
     residuals = []
     for number, film in enumerate(films):
         line = film.known * (film.line - ridge_line(fitted[number % folds], film.clips))
-        residuals.append(Film(film.clips, line.astype(np.float32), film.known))
+        residuals.append(AffectFilm(film.clips, line.astype(np.float32), film.known))
     return residuals
 
 
@@ -101,7 +96,7 @@ def _block(x: Any) -> Any:
     return x + layers.Dense(UNITS)(layers.Dropout(DROPOUT)(wide))
 
 
-def padded(films: Sequence[Film]) -> tuple[Array, Array, Array]:
+def padded(films: Sequence[AffectFilm]) -> tuple[Array, Array, Array]:
     """(B, T, K·F), (B, T, targets), (B, T): films padded with zeros, which count for nothing."""
     longest = max(len(film) for film in films)
     x = np.zeros((len(films), longest, clip_rows(films[0]).shape[1]), np.float32)
@@ -143,7 +138,7 @@ class TruncatedLearner:
         """The memory network's weights as arrays."""
         return {name: variable.numpy() for name, variable in self._network.items()}
 
-    def round(self, films: Sequence[Film]) -> float:
+    def round(self, films: Sequence[AffectFilm]) -> float:
         """Go over the films once, window by window; returns the mean loss of windows with labels."""
         window, longest = self._settings.window, max(len(film) for film in films)
         m = self._tf.tile(self._network["memory"][None], [len(films), 1, 1])
@@ -183,7 +178,7 @@ class TruncatedLearner:
         return tf.stack(predicted, axis=1), m
 
 
-def _window_of(films: Sequence[Film], name: str, start: int, window: int) -> Array:
+def _window_of(films: Sequence[AffectFilm], name: str, start: int, window: int) -> Array:
     """(films, window, …) `clips`, `line` or `known` of the films from `start` on, padded with zeros."""
     first = getattr(films[0], name)
     part = np.zeros((len(films), window, *first.shape[1:]), np.float32)

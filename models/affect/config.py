@@ -3,14 +3,15 @@ says so."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 import pyarrow as pa
-from pydantic import StringConstraints, field_validator, model_validator
+from pydantic import field_validator, model_validator
 
 from cinelake.spec.contract import Column
 from cinelake.spec.labels import LabelContract
 from cinelake.spec.task import Field, Params
+from models.shots.tables import EmbeddingsTable
 
 WIDE = ("valence", "arousal")
 """Targets that are columns of the labels; all others are rows of `name` and `value`."""
@@ -18,9 +19,7 @@ NOT_FOR_CLASSES = ("lstm", "transformer", "ridge")
 """Learners that cannot predict classes."""
 Learner = Literal["memory", "memory_clips", "memory_tbptt", "lstm", "transformer", "ridge", "mean"]
 CriticName = Literal["line", "value"]
-Kind = Literal["sound", "place", "motion", "faces", "expressions", "subtitles"]
-Vectors = Annotated[str, StringConstraints(pattern=r"^embeddings_[a-z0-9_]+$")]
-"""A table that the manifest makes with the task `embeddings` under a name of its own."""
+ClipInput = Literal["sound", "place", "motion", "faces", "expressions", "subtitles"]
 
 LABELS = LabelContract(
     doc="A line over time: valence and arousal of moments, or any other quantity as a name and its value. Moments that "
@@ -99,7 +98,7 @@ class Config(Params):
     classes: bool = False
     """Whether the targets are classes, one of which holds (labels: its name, value 1): lines are then shares, the
     reward is the log-likelihood. Learned by the memory network, without the linear part."""
-    use: tuple[Kind | Vectors, ...] = ("sound", "place", "motion", "faces")
+    use: tuple[ClipInput | EmbeddingsTable, ...] = ("sound", "place", "motion", "faces")
     """What is heard and looked at: sound, place, motion, faces, expressions, subtitles, or a table `embeddings_…` that
     another network makes (`embeddings_sound: {task: embeddings, backbone: {file: yamnet.tflite}, source: sound}`)."""
     clip_s: float = Field(2.0, gt=0, le=60)

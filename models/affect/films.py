@@ -15,7 +15,7 @@ from models.affect.features import scaled_clips
 
 
 @dataclass(frozen=True)
-class Film:
+class AffectFilm:
     """clips (T, K, F) scaled features; line (T, targets) scaled labels; known (T, targets), 1 or 0."""
 
     clips: Array
@@ -26,14 +26,14 @@ class Film:
         return len(self.clips)
 
 
-def films_of(examples: Sequence[Example], learned: Arrays, config: Config) -> list[Film]:
+def films_of(examples: Sequence[Example], learned: Arrays, config: Config) -> list[AffectFilm]:
     """Scaled films, without those that have no clip or no label. learned: `learn_scaling` and `label_scale`."""
     films = []
     for example in examples:
         line = (example.targets["line"] - learned["middle"]) / learned["reach"]
         clips, present = scaled_clips(example.features, learned, config.use), example.targets["there"]
         if len(clips) and present.any():
-            films.append(Film(clips, (line * present).astype(np.float32), present.astype(np.float32)))
+            films.append(AffectFilm(clips, (line * present).astype(np.float32), present.astype(np.float32)))
     return films
 
 
@@ -59,7 +59,7 @@ def label_scale(examples: Sequence[Example], config: Config) -> Arrays:
     return {"middle": np.array(middles, np.float32), "reach": np.array(reaches, np.float32)}
 
 
-def kept_clips(film: Film, count: int, rng: np.random.Generator) -> Array:
+def kept_clips(film: AffectFilm, count: int, rng: np.random.Generator) -> Array:
     """Indices of up to `count` clips in order, drawn without replacement; unusual ones are drawn more often.
 
     The weight of a clip is the mean square of its features (they are scaled), and the clip's labels count like a
@@ -71,7 +71,7 @@ def kept_clips(film: Film, count: int, rng: np.random.Generator) -> Array:
     return np.sort(np.argsort(-keys)[:count])
 
 
-def learning_rows(films: Sequence[Film], kept: Array, discount: float) -> Arrays:
+def learning_rows(films: Sequence[AffectFilm], kept: Array, discount: float) -> Arrays:
     """What is learned from at each kept clip, (films × kept, …): the clip, the next one, labels, the line to come.
 
     kept: (films, R), −1 where a film has fewer clips. `count` is 0 for these.
@@ -106,7 +106,7 @@ def line_ahead(line: Array, known: Array, discount: float) -> tuple[Array, Array
     return np.divide(total, count, out=np.zeros_like(total), where=count > 0), count
 
 
-def segments(films: Sequence[Film], kept: Array, length: int) -> Iterator[tuple[Array, Array]]:
+def segments(films: Sequence[AffectFilm], kept: Array, length: int) -> Iterator[tuple[Array, Array]]:
     """(clips (B, S, K, F), place (B, S)) of the films from start to end, S = `length` clips at a time.
 
     place: which of the kept after-states the clip's memory goes to, −1 if to none. Films that have ended are

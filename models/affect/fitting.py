@@ -26,7 +26,7 @@ from models.affect.baselines import (
 )
 from models.affect.config import Config, MemorySettings
 from models.affect.features import learn_scaling
-from models.affect.films import Film, films_of, label_scale
+from models.affect.films import AffectFilm, films_of, label_scale
 from models.affect.network import Sizes, follow, numpy_ops, rewarded
 
 MAX_VALIDATED_CLIPS = 20_000
@@ -63,7 +63,11 @@ def train(
 
 
 def _train_memory(
-    films: Sequence[Film], validation_films: Sequence[Film], learned: Arrays, config: Config, training: Training
+    films: Sequence[AffectFilm],
+    validation_films: Sequence[AffectFilm],
+    learned: Arrays,
+    config: Config,
+    training: Training,
 ) -> Trained:
     """The arrays of all members, each member's epochs reported after those of the members before it."""
     settings, film = config.memory, films[0]
@@ -91,7 +95,11 @@ def _report_after(report: Callable[[int, Mapping[str, float]], None], before: in
 
 
 def learn_memory(
-    films: Sequence[Film], validation: Sequence[Film], sizes: Sizes, settings: MemorySettings, training: Training
+    films: Sequence[AffectFilm],
+    validation: Sequence[AffectFilm],
+    sizes: Sizes,
+    settings: MemorySettings,
+    training: Training,
 ) -> tuple[Arrays, int]:
     """Weights of the memory network from the epoch that is best by the validation films, and how many epochs that is.
 
@@ -118,8 +126,8 @@ def learn_memory(
 
 
 def learn_truncated(
-    films: Sequence[Film],
-    validation: Sequence[Film],
+    films: Sequence[AffectFilm],
+    validation: Sequence[AffectFilm],
     sizes: Sizes,
     settings: MemorySettings,
     training: Training,
@@ -147,8 +155,8 @@ def learn_truncated(
 
 def learn_sequence(
     kind: Sequential,
-    films: Sequence[Film],
-    validation: Sequence[Film],
+    films: Sequence[AffectFilm],
+    validation: Sequence[AffectFilm],
     training: Training,
     *,
     epochs: int,
@@ -188,7 +196,7 @@ def loss_name(sizes: Sizes) -> str:
     return "cross_entropy" if sizes.classes else "mae"
 
 
-def mean_loss(weights: Arrays, films: Sequence[Film], sizes: Sizes, forgetful: bool = False) -> float:
+def mean_loss(weights: Arrays, films: Sequence[AffectFilm], sizes: Sizes, forgetful: bool = False) -> float:
     """The mean negative reward over the known labels of the films: MAE, or the cross-entropy of classes."""
     predicted, ops = [follow(weights, film.clips[:MAX_VALIDATED_CLIPS], forgetful)[0] for film in films], numpy_ops()
     loss = -sum(
@@ -198,7 +206,7 @@ def mean_loss(weights: Arrays, films: Sequence[Film], sizes: Sizes, forgetful: b
     return loss * sizes.targets / max(1.0, sum(float(film.known.sum()) for film in films))
 
 
-def some_films(films: Sequence[Film], count: int, rng: np.random.Generator) -> list[Film]:
+def some_films(films: Sequence[AffectFilm], count: int, rng: np.random.Generator) -> list[AffectFilm]:
     """`count` films at random; where there are fewer, each comes equally often (up to one)."""
     order = np.concatenate([rng.permutation(len(films)) for _ in range(-(-count // len(films)))])
     return [films[i] for i in order[:count]]

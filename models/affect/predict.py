@@ -6,7 +6,6 @@ import numpy as np
 
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.artefact import Artefact
-from models.affect.baselines import ridge_line
 from models.affect.features import scaled_clips
 from models.affect.network import follow, numpy_ops
 
@@ -33,6 +32,12 @@ def members_of(arrays: Arrays) -> list[Arrays]:
     """The weights of each memory network among a model's arrays."""
     names = sorted({name.split("/")[0] for name in arrays if "/" in name})
     return [{n.split("/")[1]: a for n, a in arrays.items() if n.startswith(f"{member}/")} for member in names]
+
+
+def ridge_line(fitted: Arrays, clips: Array) -> Array:
+    """(T, targets) the regression's prediction for clips (T, K, F)."""
+    rows = clips.reshape(len(clips), clips.shape[1] * clips.shape[2])
+    return np.asarray(rows @ fitted["coefficients"] + fitted["intercepts"])
 
 
 def smoothed(line: Array, deviation: float) -> Array:

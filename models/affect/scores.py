@@ -8,34 +8,34 @@ from typing import Any
 import numpy as np
 
 from cinelake.spec.arrays import Array, Arrays
-from cinelake.spec.model import Example, Judgement, Scores
+from cinelake.spec.model import Example, FilmScores, Scores
 from models.affect.config import Config
 from models.affect.films import label_scale
 
 
-def judge(_features: Arrays, targets: Arrays, prediction: Arrays, config: Config) -> Judgement:
+def score_film(_features: Arrays, targets: Arrays, prediction: Arrays, config: Config) -> FilmScores:
     """For each target its labels and its predictions (clips,), of the clips that have labels."""
-    judged: Judgement = {}
+    scores: FilmScores = {}
     for i, name in enumerate(config.targets):
         known = targets["there"][:, i] > 0
-        judged[f"true_{name}"], judged[f"said_{name}"] = targets["line"][known, i], prediction["line"][known, i]
-    return judged
+        scores[f"true_{name}"], scores[f"said_{name}"] = targets["line"][known, i], prediction["line"][known, i]
+    return scores
 
 
-def summarise(judgements: Sequence[Judgement]) -> Scores:
+def summarise(film_scores: Sequence[FilmScores]) -> Scores:
     """mse, pcc, ccc over all films' clips, and rank, for each target (`pcc_valence`) and their mean (`pcc`).
 
     rank: Spearman's correlation within a film, the mean over films whose labels are not all equal, as TVSum is scored.
     """
-    targets = [name.removeprefix("true_") for name in judgements[0] if name.startswith("true_")]
+    targets = [name.removeprefix("true_") for name in film_scores[0] if name.startswith("true_")]
     scores: Scores = {}
     for target in targets:
-        line, predicted = (np.concatenate([j[f"{side}_{target}"] for j in judgements]) for side in ("true", "said"))
+        line, predicted = (np.concatenate([j[f"{side}_{target}"] for j in film_scores]) for side in ("true", "said"))
         known = len(line) > 1
         scores[f"mse_{target}"] = float(np.square(predicted - line).mean()) if len(line) else 0.0
         for name, measure in (("pcc", pearson), ("ccc", concordance)):
             scores[f"{name}_{target}"] = measure(predicted.astype(float), line.astype(float)) if known else 0.0
-        scores[f"rank_{target}"] = _rank_within_films([(j[f"said_{target}"], j[f"true_{target}"]) for j in judgements])
+        scores[f"rank_{target}"] = _rank_within_films([(j[f"said_{target}"], j[f"true_{target}"]) for j in film_scores])
     for name in ("mse", "pcc", "ccc", "rank"):
         scores[name] = float(np.mean([scores[f"{name}_{target}"] for target in targets]))
     return scores

@@ -11,8 +11,8 @@ stage by the faces of the whole event. A linear SVM on the same features stands 
 
 from __future__ import annotations
 
-from cinelake.spec.model import Model
-from models.beats import features, fitting, predict, scores
+from cinelake.spec.model import Late, Model
+from models.beats import features, predict
 from models.beats.config import LABELS, Config, vocabularies
 
 MODEL = Model(
@@ -24,13 +24,13 @@ MODEL = Model(
     reads=features.reads,
     features=features.features,
     targets=features.targets,
-    train=fitting.train,
+    train=Late("models.beats.fitting:train"),
     predict=predict.predict,
-    judge=scores.judge,
-    summarise=scores.summarise,
-    baseline=scores.baseline,
+    score_film=Late("models.beats.scores:score_film"),
+    summarise=Late("models.beats.scores:summarise"),
+    baseline=Late("models.beats.scores:baseline"),
     metric="mean_f",
-    figures=scores.figures,
+    figures=Late("models.beats.scores:figures"),
     space={"l2": [1e-4, 1e-3, 1e-2], "hidden": [0, 64, 128, 256], "context": [0, 2, 4, 8]},
     about="Beat events of shots in two stages, after Ejaz et al., Deep Learning based Beat Event Detection in Action "
     "Movie Franchises (ICMV 2017). It gives every shot a category, also where a film has no beat: read the confidence. "

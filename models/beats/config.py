@@ -10,8 +10,8 @@ from pydantic import model_validator
 from cinelake.spec.contract import Column
 from cinelake.spec.labels import LabelContract
 from cinelake.spec.task import Field, Params
-from models.heads.networks import Head
-from models.shots.inputs import Kind
+from models.heads.config import Head
+from models.shots.inputs import ShotInput
 
 LABELS = LabelContract(
     doc="Beat events by spans, shots or whole clips. Shots that no row covers, and those marked difficult, are neither "
@@ -62,7 +62,7 @@ class Config(Params):
 
     categories: dict[str, Category] = CATEGORIES
     """Category → its sub-categories, its class in the first stage, and whose faces it shows."""
-    use: tuple[Kind, ...] = ("place", "faces", "motion")
+    use: tuple[ShotInput, ...] = ("place", "faces", "motion")
     """What is looked at: picture, place, faces, motion, sound, subtitles (needs a table `subtitles`)."""
     context: int = Field(4, ge=0, le=100)
     """So many shots before and after are looked at too, as far as they look like the shot; 0: none."""

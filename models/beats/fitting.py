@@ -18,7 +18,8 @@ from cinelake.spec.model import Example, Trained
 from cinelake.spec.training import Training
 from models.beats.config import Config
 from models.beats.features import UNKNOWN
-from models.heads.networks import Rows, fit_head
+from models.heads.config import LabelledRows
+from models.heads.networks import fit_head
 from models.shots.scaling import learn_scaling, shot_vectors
 
 MIN_ROWS = 10
@@ -62,13 +63,13 @@ def _vectors(examples: Sequence[Example], scaling: Arrays, config: Config) -> Ar
     return np.concatenate(parts)
 
 
-def _rows(examples: Sequence[Example], scaling: Arrays, config: Config, leaves: Array) -> Rows:
+def _rows(examples: Sequence[Example], scaling: Arrays, config: Config, leaves: Array) -> LabelledRows:
     """Known shots of the leaves that are trained."""
     if not examples:
-        return Rows(np.zeros((0, 1), np.float32), np.zeros((0, len(leaves)), np.float32))
+        return LabelledRows(np.zeros((0, 1), np.float32), np.zeros((0, len(leaves)), np.float32))
     y = (joined(examples, "leaf", of="targets")[:, None] == leaves).astype(np.float32)
     trained = y.any(axis=1)
-    return Rows(_vectors(examples, scaling, config)[trained], y[trained])
+    return LabelledRows(_vectors(examples, scaling, config)[trained], y[trained])
 
 
 def _second_stage(examples: Sequence[Example], config: Config) -> Arrays:

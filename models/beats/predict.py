@@ -135,7 +135,7 @@ def windowed(labels: Sequence[int] | Array) -> Array:
 
 
 @dataclass(frozen=True)
-class Event:
+class BeatEvent:
     """Shots `start` … `end` (exclusive) of one label, and how sure it is: the mean of its shots' probabilities."""
 
     start: int
@@ -144,7 +144,7 @@ class Event:
     confidence: float
 
 
-def find_events(probabilities: Array) -> list[Event]:
+def find_events(probabilities: Array) -> list[BeatEvent]:
     """Events of a film, one after another, of (T, categories) probabilities of its shots.
 
     Each shot's label is the most probable; the window decides; an event is extended while the label stays.
@@ -155,6 +155,6 @@ def find_events(probabilities: Array) -> list[Event]:
     starts = np.concatenate([[0], np.flatnonzero(labels[1:] != labels[:-1]) + 1])
     ends = np.concatenate([starts[1:], [len(labels)]])
     return [
-        Event(int(start), int(end), int(labels[start]), float(probabilities[start:end, labels[start]].mean()))
+        BeatEvent(int(start), int(end), int(labels[start]), float(probabilities[start:end, labels[start]].mean()))
         for start, end in zip(starts, ends, strict=True)
     ]

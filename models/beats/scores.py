@@ -10,11 +10,11 @@ import numpy as np
 from cinelake.lake.spill import joined
 from cinelake.learning.metrics import accuracy, by_class, by_confusion, confusion, macro, totals
 from cinelake.spec.arrays import Array, Arrays
-from cinelake.spec.model import Example, Judgement, Scores
+from cinelake.spec.model import Example, FilmScores, Scores
 from models.beats.config import Config
 
 
-def judge(features: Arrays, targets: Arrays, prediction: Arrays, config: Config) -> Judgement:
+def score_film(features: Arrays, targets: Arrays, prediction: Arrays, config: Config) -> FilmScores:
     """Confusion matrices over the known shots: after the window, of the shots alone, and of the linear SVM."""
     known = targets["known"]
     truth, count = targets["category"][known], len(config.categories)
@@ -27,10 +27,10 @@ def judge(features: Arrays, targets: Arrays, prediction: Arrays, config: Config)
     return {**counts, "categories": np.array(list(config.ordered))}
 
 
-def summarise(judgements: Sequence[Judgement]) -> Scores:
+def summarise(film_scores: Sequence[FilmScores]) -> Scores:
     """See `summary`; shots_mean_f is without the sliding window, svm_mean_f that of the linear SVM."""
-    names = [str(name) for name in judgements[0]["categories"]]
-    events, shots, svm = totals(judgements, ("events", "shots", "svm"))
+    names = [str(name) for name in film_scores[0]["categories"]]
+    events, shots, svm = totals(film_scores, ("events", "shots", "svm"))
     beside = {f"{name}_mean_f": summary(c, names)["mean_f"] for name, c in (("shots", shots), ("svm", svm))}
     return summary(events, names) | beside
 
@@ -65,12 +65,12 @@ def baseline(examples: Sequence[Example], config: Config) -> Callable[[Arrays], 
 
 def figures(examples: Sequence[Example], predictions: Sequence[Arrays], config: Config) -> dict[str, Any]:
     """The confusion matrix of the held-out films, and the linear SVM's beside it."""
-    judged = [judge(e.features, e.targets, p, config) for e, p in zip(examples, predictions, strict=True)]
+    film_scores = [score_film(e.features, e.targets, p, config) for e, p in zip(examples, predictions, strict=True)]
     names = list(config.ordered)
     titles = {"events": "Beats, held-out films", "svm": "Linear SVM on the same features"}
     return {
         f"confusion_{name}": confusion_figure(counts, names, title)
-        for (name, title), counts in zip(titles.items(), totals(judged, list(titles)), strict=True)
+        for (name, title), counts in zip(titles.items(), totals(film_scores, list(titles)), strict=True)
     }
 
 

@@ -10,17 +10,9 @@ Reading order: config, features, labels, heads, fitting, counts (how many at onc
 
 from __future__ import annotations
 
-from cinelake.spec.arrays import Arrays
-from cinelake.spec.model import Judgement, Model
-from models.characters import features, fitting, labels, predict, scores
+from cinelake.spec.model import Late, Model
+from models.characters import features, labels, predict
 from models.characters.config import LABELS, SPACE, Config, vocabularies
-
-
-def judge(features: Arrays, targets: Arrays, prediction: Arrays, _config: Config) -> Judgement:
-    """The film's counts over its labelled frames; each stands for the median time between labels."""
-    step_s = labels.sampling_step_s(features["time_s"][targets["known"]])
-    return scores.judge_film(targets, prediction, step_s)
-
 
 MODEL = Model(
     name="characters",
@@ -31,10 +23,10 @@ MODEL = Model(
     reads=features.reads,
     features=features.features,
     targets=labels.targets,
-    train=fitting.train,
+    train=Late("models.characters.fitting:train"),
     predict=predict.predict,
-    judge=judge,
-    summarise=scores.summarise_films,
+    score_film=Late("models.characters.scores:score_film"),
+    summarise=Late("models.characters.scores:summarise_films"),
     baseline=predict.baseline,
     metric="f1",
     space=SPACE,

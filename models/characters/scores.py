@@ -8,13 +8,20 @@ import numpy as np
 
 from cinelake.learning.metrics import precision_recall_f1, ratio, totals
 from cinelake.spec.arrays import Arrays
-from cinelake.spec.model import Judgement, Scores
-from models.characters.labels import as_columns, cast_of
+from cinelake.spec.model import FilmScores, Scores
+from models.characters.config import Config
+from models.characters.labels import as_columns, cast_of, sampling_step_s
 
 COUNTS = ("true", "predicted", "both")
 
 
-def judge_film(targets: Arrays, prediction: Arrays, seconds: float) -> Judgement:
+def score_film(features: Arrays, targets: Arrays, prediction: Arrays, _config: Config) -> FilmScores:
+    """The film's counts over its labelled frames; each stands for the median time between labels."""
+    step_s = sampling_step_s(features["time_s"][targets["known"]])
+    return film_counts(targets, prediction, step_s)
+
+
+def film_counts(targets: Arrays, prediction: Arrays, seconds: float) -> FilmScores:
     """One film's counts over its labelled frames, each of which stands for `seconds`.
 
     cast (C,) names; true, predicted, both (C,): frames with that character by the labels, by the model, by both;
@@ -35,26 +42,26 @@ def judge_film(targets: Arrays, prediction: Arrays, seconds: float) -> Judgement
     }
 
 
-def summarise_films(judgements: Sequence[Judgement]) -> Scores:
+def summarise_films(film_scores: Sequence[FilmScores]) -> Scores:
     """Scores over films.
 
     accuracy: share of frames in which exactly those who are there are predicted. f1: mean over characters.
     f1_NAME. screen_time_error_median, _worst: |predicted − true| / true over every character of every film;
     screen_time_error_NAME: the same of the character's sum over the films.
     """
-    cast = sorted({str(name) for judgement in judgements for name in judgement["cast"]})
+    cast = sorted({str(name) for scores in film_scores for name in scores["cast"]})
     sums = {name: np.zeros(3) for name in cast}
     errors = []
-    for judgement in judgements:
-        counts = np.stack([judgement[name] for name in COUNTS], axis=1)
-        for name, row in zip(judgement["cast"], counts, strict=True):
+    for scores in film_scores:
+        counts = np.stack([scores[name] for name in COUNTS], axis=1)
+        for name, row in zip(scores["cast"], counts, strict=True):
             sums[str(name)] += row
             errors += [abs(row[1] - row[0]) / row[0]] if row[0] else []
     true, predicted, both = np.array([sums[name] for name in cast]).reshape(-1, 3).T
     # who is neither labelled nor predicted is recognised wholly: 1
     f1 = precision_recall_f1(both, predicted, true, zero_division=1.0)[:, 2]
     error = ratio(np.abs(predicted - true), true)
-    right, frames = totals(judgements, ("right", "frames"))
+    right, frames = totals(film_scores, ("right", "frames"))
     return {
         "accuracy": float(ratio(right, frames).item()),
         "f1": float(f1.mean()) if cast else 1.0,

@@ -13,33 +13,9 @@ Reading order: networks, config, features, fitting, predict, scores.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
-
-from cinelake.spec.arrays import Arrays
-from cinelake.spec.model import Example, Judgement, Model, Scores
-from models.expressions import features, fitting, predict, scores
+from cinelake.spec.model import Late, Model
+from models.expressions import features, predict
 from models.expressions.config import LABELS, SPACE, Config, vocabularies
-
-
-def judge(_features: Arrays, targets: Arrays, prediction: Arrays, _config: Config) -> Judgement:
-    """confusion (7, 7): labelled faces by true and predicted emotion."""
-    known = targets["known"]
-    return {"confusion": scores.confusion(targets["emotion"][known], prediction["emotion"][known])}
-
-
-def summarise(judgements: Sequence[Judgement]) -> Scores:
-    """accuracy, balanced_accuracy, macro_f1, and recall_EMOTION of those that occur."""
-    return scores.scores_of(np.sum([judgement["confusion"] for judgement in judgements], axis=0))
-
-
-def figures(examples: Sequence[Example], predictions: Sequence[Arrays], config: Config) -> dict[str, Any]:
-    """Which emotions are taken for which."""
-    counts = [judge(e.features, e.targets, p, config)["confusion"] for e, p in zip(examples, predictions, strict=True)]
-    return {"confusion": scores.confusion_figure(np.sum(counts, axis=0))}
-
 
 MODEL = Model(
     name="expressions",
@@ -50,13 +26,13 @@ MODEL = Model(
     reads=features.reads,
     features=features.features,
     targets=features.targets,
-    train=fitting.train,
+    train=Late("models.expressions.fitting:train"),
     predict=predict.predict,
-    judge=judge,
-    summarise=summarise,
+    score_film=Late("models.expressions.scores:score_film"),
+    summarise=Late("models.expressions.scores:summarise"),
     baseline=predict.baseline,
     metric="accuracy",
-    figures=figures,
+    figures=Late("models.expressions.scores:figures"),
     space=SPACE,
     about="Which of seven emotions a face shows (after the funny-scene agent's network, and lighter), from a "
     "grey patch of 48 × 48. Trained on FER2013 it tells about two faces of three as its labellers did, "

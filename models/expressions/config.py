@@ -10,7 +10,7 @@ import pyarrow as pa
 from cinelake.spec.contract import Column
 from cinelake.spec.labels import LabelContract
 from cinelake.spec.task import Field, Params
-from models.expressions.networks import EMOTIONS, NetworkName
+from models.expressions.networks import EMOTIONS, ExpressionNetworkName
 
 RATES = {"light": 2e-3, "seed": 1e-3}
 DROPOUTS = {"light": 0.3, "seed": 0.0}
@@ -31,7 +31,7 @@ LABELS = LabelContract(
 class Config(Params):
     """The network and how it is fitted."""
 
-    network: NetworkName = "light"
+    network: ExpressionNetworkName = "light"
     """`light`: an epoch of FER2013 takes about 90 s of one processor's time. `seed`: the reference, four times that."""
     epochs: int = Field(24, ge=1)
     """Passes over the faces, while the learning rate falls to almost nothing. The best one is kept."""

@@ -17,7 +17,7 @@ from cinelake.spec.arrays import Array, Arrays
 EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """The seven expressions, in the order of FER2013."""
 SIDE, EMBEDDING = 48, 512
-NetworkName = Literal["light", "seed"]
+ExpressionNetworkName = Literal["light", "seed"]
 
 SEED_FILTERS = ((64, 64), (128, 128), (256,))
 STEM, PLAIN, SEPARABLE = 32, ((64, 2), (128, 2)), (256, 3)
@@ -28,7 +28,7 @@ FORGETTING = 0.1
 """Share of a batch in the running mean and variance."""
 
 
-def build(name: NetworkName, dropout: float, *, learns: bool = False) -> Any:
+def build(name: ExpressionNetworkName, dropout: float, *, learns: bool = False) -> Any:
     """A network, (B, 48, 48, 1) → (B, 519). learns: with normalisation in one fused operation, for training only.
 
     TensorFlow's fused operation saves a quarter of a training step on a processor; the weights are the same and in

@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from cinelake.learning import metrics
-from cinelake.spec.arrays import Array
-from cinelake.spec.model import Scores
+from cinelake.spec.arrays import Array, Arrays
+from cinelake.spec.model import Example, FilmScores, Scores
+from models.expressions.config import Config
 from models.expressions.networks import EMOTIONS
+
+
+def score_film(_features: Arrays, targets: Arrays, prediction: Arrays, _config: Config) -> FilmScores:
+    """confusion (7, 7): labelled faces by true and predicted emotion."""
+    known = targets["known"]
+    return {"confusion": confusion(targets["emotion"][known], prediction["emotion"][known])}
+
+
+def summarise(film_scores: Sequence[FilmScores]) -> Scores:
+    """accuracy, balanced_accuracy, macro_f1, and recall_EMOTION of those that occur."""
+    return scores_of(np.sum([scores["confusion"] for scores in film_scores], axis=0))
+
+
+def figures(examples: Sequence[Example], predictions: Sequence[Arrays], config: Config) -> dict[str, Any]:
+    """Which emotions are taken for which."""
+    counts = [
+        score_film(e.features, e.targets, p, config)["confusion"] for e, p in zip(examples, predictions, strict=True)
+    ]
+    return {"confusion": confusion_figure(np.sum(counts, axis=0))}
 
 
 def confusion(truth: Array, predicted: Array) -> Array:

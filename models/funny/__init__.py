@@ -15,8 +15,8 @@ state and reward), `agent` (the Q-network, its memory, playing and learning), `f
 
 from __future__ import annotations
 
-from cinelake.spec.model import Model
-from models.funny import features, fitting, predict, scores
+from cinelake.spec.model import Late, Model
+from models.funny import features, predict
 from models.funny.config import LABELS, Config
 
 MODEL = Model(
@@ -27,13 +27,13 @@ MODEL = Model(
     reads=features.reads,
     features=features.features,
     targets=features.targets,
-    train=fitting.train,
+    train=Late("models.funny.fitting:train"),
     predict=predict.predict,
-    judge=scores.judge,
-    summarise=scores.summarise,
-    baseline=scores.baseline,
+    score_film=Late("models.funny.scores:score_film"),
+    summarise=Late("models.funny.scores:summarise"),
+    baseline=Late("models.funny.scores:baseline"),
     metric="f1",
-    figures=scores.figures,
+    figures=Late("models.funny.scores:figures"),
     continues=True,
     space={"context": [1, 2, 4], "gamma": [0.0, 0.7, 0.99], "dropout": [0.0, 0.3, 0.5]},
     about="Funny moments, found by a Q-learning agent that says of each step of a scene whether it is funny and hears "

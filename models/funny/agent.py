@@ -62,7 +62,7 @@ the other action would have paid and led to.
 """
 
 
-class Replay:
+class ReplayMemory:
     """A ring of transitions in variables: part of compiled steps, and of checkpoints."""
 
     def __init__(self, capacity: int):
@@ -112,7 +112,7 @@ class Agent:
         self._target.set_weights(self.network.get_weights())
         self.optimizer = keras.optimizers.AdamW(config.learning_rate, weight_decay=config.weight_decay)
         self.optimizer.build(self.network.trainable_variables)
-        self._memory = Replay(config.memory)
+        self._memory = ReplayMemory(config.memory)
         self._config, self._seed = config, seed
         self._x, self._worth = tf.constant(scenes.x, tf.float32), tf.constant(scenes.worth, tf.float32)
         self._rows, self._label = tf.constant(scenes.rows, tf.int32), tf.constant(scenes.label, tf.int32)

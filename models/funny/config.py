@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 import pyarrow as pa
-from pydantic import StringConstraints, field_validator, model_validator
+from pydantic import field_validator, model_validator
 
 from cinelake.spec.contract import Column
 from cinelake.spec.labels import LabelContract
 from cinelake.spec.task import Field, Params
+from models.shots.tables import EmbeddingsTable
 
-Kind = Literal["sound", "laughter", "rhythm", "picture", "expressions", "turns", "words"]
-Vectors = Annotated[str, StringConstraints(pattern=r"^embeddings_[a-z0-9_]+$")]
-"""A table that the manifest makes with the task `embeddings` under a name of its own."""
-Step = Literal["clip", "line"]
+StepInput = Literal["sound", "laughter", "rhythm", "picture", "expressions", "turns", "words"]
+StepKind = Literal["clip", "line"]
 
 LABELS = LabelContract(
     doc="What is funny, by spans or shots. Where every row of a film leaves is_funny empty, or there is no such "
@@ -29,10 +28,10 @@ LABELS = LabelContract(
 class Config(Params):
     """What the agent sees, how it is paid, and how it learns."""
 
-    use: tuple[Kind | Vectors, ...] = ("sound", "laughter")
+    use: tuple[StepInput | EmbeddingsTable, ...] = ("sound", "laughter")
     """What is seen of a step: sound, laughter, rhythm, picture, expressions, turns, words (the last two: subtitles), or
     a table `embeddings_…` that another network makes (`embeddings_text: {task: embeddings, source: lines, …}`)."""
-    step: Step = "clip"
+    step: StepKind = "clip"
     """What a step is: a clip of `step_s`, or a line that is said (needs a table `subtitles`)."""
     step_s: float = Field(1.0, ge=0.2, le=60)
     """Length of a clip, in seconds."""

@@ -8,23 +8,23 @@ from typing import Any
 import numpy as np
 
 from cinelake.spec.arrays import Array, Arrays
-from cinelake.spec.model import Example, Judgement, Scores
+from cinelake.spec.model import Example, FilmScores, Scores
 from models.funny.config import Config
 
 
-def judge(_features: Arrays, targets: Arrays, prediction: Arrays, _config: Config) -> Judgement:
+def score_film(_features: Arrays, targets: Arrays, prediction: Arrays, _config: Config) -> FilmScores:
     """Truth and margin of the known steps."""
     known = targets["known"]
     return {"truth": targets["funny"][known].astype(bool), "margin": prediction["margin"][known]}
 
 
-def summarise(judgements: Sequence[Judgement]) -> Scores:
+def summarise(film_scores: Sequence[FilmScores]) -> Scores:
     """f1, precision, recall and accuracy of `margin` > 0; auc and ap of its order; share of funny steps, steps.
 
     auc is 0.5 and ap the share where all known steps are of one kind: there is nothing to rank.
     """
-    truth = np.concatenate([judgement["truth"] for judgement in judgements])
-    margin = np.concatenate([judgement["margin"] for judgement in judgements])
+    truth = np.concatenate([scores["truth"] for scores in film_scores])
+    margin = np.concatenate([scores["margin"] for scores in film_scores])
     predicted = margin > 0
     hits = float((predicted & truth).sum())
     auc, precision = ranking(truth, margin)
@@ -89,18 +89,18 @@ def baseline(_examples: Sequence[Example], _config: Config) -> Callable[[Arrays]
 def figures(examples: Sequence[Example], predictions: Sequence[Arrays], config: Config) -> dict[str, Any]:
     """The ROC curve of the held-out films, and the margin over the time of the one with most that is funny."""
     pairs = zip(examples, predictions, strict=True)
-    judged: list[Judgement] = [judge(e.features, e.targets, p, config) for e, p in pairs]
-    most = int(np.argmax([judgement["truth"].sum() for judgement in judged]))
-    return {"roc": roc_figure(judged), "margin": line_figure(examples[most], predictions[most])}
+    film_scores: list[FilmScores] = [score_film(e.features, e.targets, p, config) for e, p in pairs]
+    most = int(np.argmax([scores["truth"].sum() for scores in film_scores]))
+    return {"roc": roc_figure(film_scores), "margin": line_figure(examples[most], predictions[most])}
 
 
-def roc_figure(judgements: Sequence[Judgement]) -> Any:
+def roc_figure(film_scores: Sequence[FilmScores]) -> Any:
     """A Matplotlib figure: the ROC curve of all judged steps."""
     from matplotlib.figure import Figure
     from sklearn.metrics import roc_curve
 
-    truth = np.concatenate([judgement["truth"] for judgement in judgements])
-    margin = np.concatenate([judgement["margin"] for judgement in judgements])
+    truth = np.concatenate([scores["truth"] for scores in film_scores])
+    margin = np.concatenate([scores["margin"] for scores in film_scores])
     figure = Figure(figsize=(4.5, 4), layout="constrained")
     axes = figure.add_subplot(xlabel="false positive rate", ylabel="true positive rate", title="Funny, held-out films")
     if truth.any() and not truth.all():

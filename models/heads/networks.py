@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -14,40 +14,12 @@ from cinelake.learning.metrics import precision_recall_f1
 from cinelake.spec.arrays import Array
 from cinelake.spec.model import Scores
 from cinelake.spec.training import Training, say_nothing
+from models.heads.config import MIN_PROBABILITY, Head, LabelledRows
 
-HeadName = Literal["seed", "linear", "mlp"]
 MAX_WEIGHT = 30.0
 """No answer counts more than this many times, however rare it is."""
 MIN_EXAMPLES = 4
 """A tag with fewer examples keeps the threshold 0.5."""
-MIN_PROBABILITY = 1e-7
-
-
-@dataclass(frozen=True)
-class Head:
-    """How a head is built and fitted; see `models.tags.config.Config` for the fields."""
-
-    name: HeadName
-    multi_label: bool
-    dropout: float
-    hidden: int
-    l2: float
-    learning_rate: float
-    epochs: int
-    patience: int | None
-    batch_size: int
-    balance: bool
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Rows to learn from: x (rows, d), y (rows, tags), 0…1."""
-
-    x: Array
-    y: Array
-
-    def __len__(self) -> int:
-        return len(self.x)
 
 
 def build_head(head: Head, inputs: int, outputs: int, seed: int) -> Any:
@@ -99,7 +71,7 @@ def cross_entropy(head: Head, y: Array) -> Loss:
     return loss
 
 
-def fit_head(head: Head, rows: Rows, validation: Rows | None, training: Training) -> tuple[Any, int]:
+def fit_head(head: Head, rows: LabelledRows, validation: LabelledRows | None, training: Training) -> tuple[Any, int]:
     """A head fitted on rows, stopped early by its loss on validation rows; returns it and how many epochs were best."""
     import keras
 
@@ -133,7 +105,9 @@ def predicted(network: Any, x: Array) -> Array:
     )
 
 
-def left_out_predictions(head: Head, folds: Sequence[tuple[Rows, Rows]], training: Training) -> tuple[Array, Array]:
+def left_out_predictions(
+    head: Head, folds: Sequence[tuple[LabelledRows, LabelledRows]], training: Training
+) -> tuple[Array, Array]:
     """Targets and predictions of rows that were left out of a fitting each; folds: (learned from, left out)."""
     targets, predictions = [], []
     for number, (learned, left) in enumerate(folds):
@@ -159,9 +133,3 @@ def best_thresholds(targets: Array, probabilities: Array) -> Array:
         smooth = np.convolve(np.pad(f1, 2, mode="edge"), np.ones(5) / 5, mode="valid")
         thresholds[tag] = np.mean(grid[smooth >= smooth.max() - 1e-9])
     return thresholds.astype(np.float32)
-
-
-def shifted(probabilities: Array, thresholds: Array) -> Array:
-    """Probabilities whose log-odds are shifted so that each tag's threshold becomes 0.5."""
-    for_it, against = probabilities * (1 - thresholds), (1 - probabilities) * thresholds
-    return np.asarray(for_it / np.maximum(for_it + against, MIN_PROBABILITY), np.float32)

@@ -15,16 +15,9 @@ Reading order: config, features, people, fitting, predict, scores.
 
 from __future__ import annotations
 
-from cinelake.spec.arrays import Arrays
-from cinelake.spec.model import Judgement, Model
-from models.identities import features, fitting, predict, scores
+from cinelake.spec.model import Late, Model
+from models.identities import features, predict
 from models.identities.config import LABELS, Config
-
-
-def judge(features: Arrays, targets: Arrays, prediction: Arrays, _config: Config) -> Judgement:
-    """Counts over the faces with a name; of a film without names over all faces."""
-    return scores.judge_faces(features["frame"], targets, prediction)
-
 
 MODEL = Model(
     name="identities",
@@ -34,10 +27,10 @@ MODEL = Model(
     reads=features.reads,
     features=features.features,
     targets=features.targets,
-    train=fitting.train,
+    train=Late("models.identities.fitting:train"),
     predict=predict.predict,
-    judge=judge,
-    summarise=scores.summarise_people,
+    score_film=Late("models.identities.scores:score_film"),
+    summarise=Late("models.identities.scores:summarise_people"),
     baseline=predict.baseline,
     metric="f1",
     least_classes=0,

@@ -15,20 +15,26 @@ import numpy as np
 
 from cinelake.learning.metrics import harmonic_mean, totals
 from cinelake.spec.arrays import Array, Arrays
-from cinelake.spec.model import Judgement, Scores
-from models.characters.scores import judge_film, summarise_films
+from cinelake.spec.model import FilmScores, Scores
+from models.characters.scores import film_counts, summarise_films
+from models.identities.config import Config
 
 UNNAMED = ("faces", "recognised", "pairs", "apart")
 
 
-def judge_faces(frame: Array, targets: Arrays, prediction: Arrays) -> Judgement:
-    """One film's counts: those of `models.characters.scores.judge_film` over named faces,
+def score_film(features: Arrays, targets: Arrays, prediction: Arrays, _config: Config) -> FilmScores:
+    """Counts over the faces with a name; of a film without names over all faces."""
+    return face_counts(features["frame"], targets, prediction)
+
+
+def face_counts(frame: Array, targets: Arrays, prediction: Arrays) -> FilmScores:
+    """One film's counts: those of `models.characters.scores.film_counts` over named faces,
     and `UNNAMED` over a film without.
 
     frame: (T,) the picture of each face. A film's named faces stand for one second each.
     """
     named = targets["known"] & (targets["character"] != "")
-    counts = judge_film({**targets, "known": named}, prediction, 1.0)
+    counts = film_counts({**targets, "known": named}, prediction, 1.0)
     others = np.zeros(4, np.int64) if named.any() else _unnamed(frame, targets["known"], prediction["character"])
     return {**counts, **{name: others[i : i + 1] for i, name in enumerate(UNNAMED)}}
 
@@ -43,16 +49,16 @@ def _unnamed(frame: Array, known: Array, who: Array) -> Array:
     return np.array([len(who), (who != "").sum(), pairs, apart])
 
 
-def summarise_people(judgements: Sequence[Judgement]) -> Scores:
+def summarise_people(film_scores: Sequence[FilmScores]) -> Scores:
     """accuracy, f1_NAME of named faces; recognised, apart of films without names; f1 the mean over people.
 
     f1_unnamed: harmonic mean of recognised and apart, where a picture has two faces; in `f1` it counts as one person.
     """
-    named = summarise_films(judgements)
+    named = summarise_films(film_scores)
     f1 = {name: value for name, value in named.items() if name.startswith("f1_")}
     scores = {"accuracy": named["accuracy"], **f1} if f1 else {}
     people = list(f1.values())
-    faces, recognised, pairs, apart = (int(count.item()) for count in totals(judgements, UNNAMED))
+    faces, recognised, pairs, apart = (int(count.item()) for count in totals(film_scores, UNNAMED))
     if faces:
         scores["recognised"] = recognised / faces
     if pairs:

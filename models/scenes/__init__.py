@@ -18,8 +18,8 @@ after it, and the first shot has none. Three networks:
 
 from __future__ import annotations
 
-from cinelake.spec.model import Model
-from models.scenes import features, fitting, predict, scores
+from cinelake.spec.model import Late, Model
+from models.scenes import features, predict
 from models.scenes.config import LABELS, SPACE, Config
 
 MODEL = Model(
@@ -30,13 +30,13 @@ MODEL = Model(
     reads=features.reads,
     features=features.features,
     targets=features.targets,
-    train=fitting.train,
+    train=Late("models.scenes.fitting:train"),
     predict=predict.predict,
-    judge=scores.judge,
-    summarise=scores.summarise,
-    baseline=scores.baseline,
+    score_film=Late("models.scenes.scores:score_film"),
+    summarise=Late("models.scenes.scores:summarise"),
+    baseline=Late("models.scenes.scores:baseline"),
     metric="map",
-    figures=scores.figures,
+    figures=Late("models.scenes.scores:figures"),
     space=SPACE,
     about="Says at which shots a scene begins, from place, cast, action and sound of each shot. The network "
     "`similarity` compares the shots before and after each boundary in windows up to ten shots wide, in the spirit of "

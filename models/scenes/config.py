@@ -11,7 +11,7 @@ from cinelake.spec.contract import Column
 from cinelake.spec.labels import LabelContract
 from cinelake.spec.task import Field, Params
 
-NetworkName = Literal["similarity", "bilstm", "wavenet"]
+SceneNetworkName = Literal["similarity", "bilstm", "wavenet"]
 OptimizerName = Literal["rmsprop", "adam", "adamw"]
 DEFAULTS: dict[str, tuple[OptimizerName, float, int]] = {
     "similarity": ("adamw", 1e-2, 60),
@@ -35,7 +35,7 @@ LABELS = LabelContract(
 class Config(Params):
     """Which network looks at which kinds of features, and how it is fitted."""
 
-    network: NetworkName = "similarity"
+    network: SceneNetworkName = "similarity"
     """similarity, bilstm or wavenet."""
     use: tuple[str, ...] = ("place", "cast", "action", "audio")
     """Kinds of features: columns of vectors in `shot_features`."""

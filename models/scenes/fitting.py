@@ -20,7 +20,7 @@ from models.scenes.features import learn_inputs, network_inputs
 from models.scenes.networks import BUILDERS, beside_linear, build_optimizer, cross_entropy_over
 from models.scenes.scores import best_threshold
 
-Part = tuple[Array, Array, Array]
+FilmPart = tuple[Array, Array, Array]
 """Inputs (T, n), whether a scene begins (T,), weights (T,) of one film."""
 LINEAR_C = 0.01
 """Inverse strength of the logistic regression's L2 penalty: chosen by cross-validation over films."""
@@ -76,7 +76,7 @@ def _predicted(network: Any, x: Array, config: Config) -> Array:
     return np.asarray(network(batch, training=False)).reshape(-1)
 
 
-def parts_of(examples: Sequence[Example], learned: Arrays, config: Config) -> list[Part]:
+def parts_of(examples: Sequence[Example], learned: Arrays, config: Config) -> list[FilmPart]:
     """What the network is given of each film; on disk where that does not fit memory."""
     shelf = SpillBuffer()
     weights = step_weights(examples, config.balance)
@@ -94,7 +94,11 @@ def step_weights(examples: Sequence[Example], balance: float) -> list[Array]:
 
 
 def fit_network(
-    parts: Sequence[Part], validation: Sequence[Part], config: Config, training: Training, epochs: int | None = None
+    parts: Sequence[FilmPart],
+    validation: Sequence[FilmPart],
+    config: Config,
+    training: Training,
+    epochs: int | None = None,
 ) -> Fitted:
     """Fit a network to films. validation: films to stop by. epochs: exactly so many instead, without stopping."""
     tf = import_tensorflow()
@@ -123,7 +127,7 @@ def fit_network(
     return Fitted(network, progress.best_epoch + 1)
 
 
-def _fit_linear(parts: Sequence[Part]) -> tuple[Array, float]:
+def _fit_linear(parts: Sequence[FilmPart]) -> tuple[Array, float]:
     """Coefficients (n,) and bias of a logistic regression on the same rows: few films do not mislead it."""
     from sklearn.linear_model import LogisticRegression
 
@@ -132,13 +136,13 @@ def _fit_linear(parts: Sequence[Part]) -> tuple[Array, float]:
     return fitted.coef_[0], float(fitted.intercept_[0])
 
 
-def _known_rows(parts: Sequence[Part]) -> tuple[Array, Array, Array]:
+def _known_rows(parts: Sequence[FilmPart]) -> tuple[Array, Array, Array]:
     x, y, weight = (np.concatenate([part[place] for part in parts]) for place in range(3))
     known = weight > 0
     return x[known], y[known], weight[known]
 
 
-def _row_epoch(network: Any, parts: Sequence[Part], config: Config, seed: int, epochs: int) -> tuple[Epoch, Any]:
+def _row_epoch(network: Any, parts: Sequence[FilmPart], config: Config, seed: int, epochs: int) -> tuple[Epoch, Any]:
     x, y, weight = _known_rows(parts)
     optimizer = build_optimizer(config, epochs * -(-len(x) // min(config.batch_shots, len(x))))
     epoch = over_rows(
@@ -147,7 +151,7 @@ def _row_epoch(network: Any, parts: Sequence[Part], config: Config, seed: int, e
     return epoch, optimizer
 
 
-def _film_epoch(network: Any, parts: Sequence[Part], config: Config, seed: int, epochs: int) -> tuple[Epoch, Any]:
+def _film_epoch(network: Any, parts: Sequence[FilmPart], config: Config, seed: int, epochs: int) -> tuple[Epoch, Any]:
     """Films of like length go together, so that little is padded; the batches' order is drawn anew each epoch."""
     by_length = sorted(parts, key=lambda part: len(part[0]))
     groups = [by_length[i : i + config.batch_films] for i in range(0, len(by_length), config.batch_films)]
@@ -170,7 +174,7 @@ def padded_batch(parts: Sequence[tuple[Array, Array, Array]]) -> tuple[Any, ...]
     return x, y, weight
 
 
-def _validate(tf: Any, network: Any, optimizer: Any, parts: Sequence[Part], in_rows: bool) -> Callable[[], Scores]:
+def _validate(tf: Any, network: Any, optimizer: Any, parts: Sequence[FilmPart], in_rows: bool) -> Callable[[], Scores]:
     """The loss on the validation films, and how many steps there were: without stopping the last epoch is the best."""
     cross_entropy = cross_entropy_over("sum")
 

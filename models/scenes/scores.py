@@ -10,14 +10,14 @@ import numpy as np
 from cinelake.lake.spill import joined
 from cinelake.learning.metrics import average_precision, mean_of_defined, precision_recall_f1, ratio, totals
 from cinelake.spec.arrays import Array, Arrays
-from cinelake.spec.model import Example, Judgement, Scores
+from cinelake.spec.model import Example, FilmScores, Scores
 from models.scenes.config import Config
 
 NEAR_S = 3.0
 """A boundary counts as recalled when one is predicted so near to it (Rao et al., CVPR 2020: Recall@3s)."""
 
 
-def judge(features: Arrays, targets: Arrays, prediction: Arrays, config: Config) -> Judgement:
+def score_film(features: Arrays, targets: Arrays, prediction: Arrays, config: Config) -> FilmScores:
     """truth and probability of the known shots; counts at the threshold; mIoU of the scenes they are cut into."""
     known, truth, probability = targets["known"], targets["boundary"], prediction["probability"]
     predicted = (probability >= config.threshold) & known
@@ -89,16 +89,16 @@ def best_threshold(truth: Sequence[Array], probability: Sequence[Array]) -> floa
     return float(np.clip((ranked[best] + following) / 2, 1e-4, 1 - 1e-4))
 
 
-def summarise(judgements: Sequence[Judgement]) -> Scores:
-    """map and ap, miou, f1, precision, recall and recall_3s of several films: see `judge` for what each contributes."""
-    truth = [judgement["truth"] for judgement in judgements]
-    probability = [judgement["probability"] for judgement in judgements]
-    hits, predicted, true, near = totals(judgements, ("hits", "predicted", "true", "near"))
+def summarise(film_scores: Sequence[FilmScores]) -> Scores:
+    """map and ap, miou, f1, precision, recall and recall_3s of several films; what each contributes: `score_film`."""
+    truth = [scores["truth"] for scores in film_scores]
+    probability = [scores["probability"] for scores in film_scores]
+    hits, predicted, true, near = totals(film_scores, ("hits", "predicted", "true", "near"))
     precision, recall, f1 = precision_recall_f1(hits, predicted, true)
     return {
         "map": mean_of_defined([film_average_precision(t, p) for t, p in zip(truth, probability, strict=True)]),
         "ap": average_precision(np.concatenate(truth), np.concatenate(probability)),
-        "miou": float(np.mean([judgement["miou"] for judgement in judgements])),
+        "miou": float(np.mean([scores["miou"] for scores in film_scores])),
         "f1": float(f1),
         "precision": float(precision),
         "recall": float(recall),
@@ -123,20 +123,20 @@ def baseline(examples: Sequence[Example], config: Config) -> Callable[[Arrays], 
 
 def figures(examples: Sequence[Example], predictions: Sequence[Arrays], config: Config) -> dict[str, Any]:
     """The precision-recall curve, and the line of probabilities of the film with the median score."""
-    judged = [judge(e.features, e.targets, p, config) for e, p in zip(examples, predictions, strict=True)]
-    order = np.argsort([summarise([judgement])["map"] for judgement in judged], kind="stable")
+    film_scores = [score_film(e.features, e.targets, p, config) for e, p in zip(examples, predictions, strict=True)]
+    order = np.argsort([summarise([scores])["map"] for scores in film_scores], kind="stable")
     middle = int(order[len(order) // 2])
     line = probability_line(examples[middle], predictions[middle]["probability"], config.threshold)
-    return {"precision_recall": precision_recall(judged), "probability_line": line}
+    return {"precision_recall": precision_recall(film_scores), "probability_line": line}
 
 
-def precision_recall(judgements: Sequence[Judgement]) -> Any:
+def precision_recall(film_scores: Sequence[FilmScores]) -> Any:
     """The precision-recall curve over all films' shots, and that of chance."""
     from matplotlib.figure import Figure
     from sklearn.metrics import precision_recall_curve
 
-    truth = np.concatenate([judgement["truth"] for judgement in judgements])
-    probability = np.concatenate([judgement["probability"] for judgement in judgements])
+    truth = np.concatenate([scores["truth"] for scores in film_scores])
+    probability = np.concatenate([scores["probability"] for scores in film_scores])
     figure = Figure(figsize=(5, 5), layout="constrained")
     axes = figure.add_subplot(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
     if truth.any():

@@ -1,1 +1,1 @@
-"""Inputs, labels and scaling of models that look at shots. No model by itself."""
+"""Inputs, labels and scaling of models that look at shots, and names of tables to look at. No model by itself."""

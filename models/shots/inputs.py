@@ -14,14 +14,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from cinelake.errors import ModelUnusable
-from cinelake.spec.arrays import Array, Arrays
+from cinelake.spec.arrays import Array, Arrays, Floats
 from cinelake.spec.task import TableReader
 
-Kind = Literal["picture", "place", "motion", "sound", "faces", "subtitles"]
+ShotInput = Literal["picture", "place", "motion", "sound", "faces", "subtitles"]
 FACES_KEPT = 8
 """So many faces of a shot are kept one by one, spread over it; all of them are counted."""
 DCT_SIDE = 12
@@ -30,7 +29,6 @@ PATCH_SIDE = 48
 WORDS = 256
 """Words of subtitles are hashed into this many numbers."""
 
-Floats = npt.NDArray[np.float32]
 _POOLED: dict[str, str] = {"place": "place", "motion": "action", "sound": "audio"}
 _TABLES: dict[str, tuple[str, ...]] = {
     "picture": ("shots", "frames", "embeddings"),
@@ -39,18 +37,18 @@ _TABLES: dict[str, tuple[str, ...]] = {
 }
 
 
-def arrays_of(kinds: Sequence[Kind]) -> list[str]:
+def arrays_of(kinds: Sequence[ShotInput]) -> list[str]:
     """Names of the arrays that these kinds of input are: faces are two, where they are and what they look like."""
     return [name for kind in kinds for name in (("faces", "looks") if kind == "faces" else (kind,))]
 
 
-def tables_of(kinds: Sequence[Kind], min_entropy: float = 0.0) -> list[str]:
+def tables_of(kinds: Sequence[ShotInput], min_entropy: float = 0.0) -> list[str]:
     """Names of the tables that these kinds of input need; the entropy of middle pictures needs `frames`."""
     needed = [table for kind in kinds for table in _TABLES.get(kind, ("shot_features",))]
     return list(dict.fromkeys([*needed, *(["frames"] if min_entropy > 0 else [])]))
 
 
-def shot_inputs(tables: Mapping[str, TableReader], kinds: Sequence[Kind], min_entropy: float = 0.0) -> Arrays:
+def shot_inputs(tables: Mapping[str, TableReader], kinds: Sequence[ShotInput], min_entropy: float = 0.0) -> Arrays:
     """One film's inputs: time_s, end_s, shot and kept, each (T,), and (T, numbers) for each kind.
 
     kept: whether the middle picture has at least `min_entropy` bits. With faces also `looks` (T, 900), the mean of

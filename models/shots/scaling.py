@@ -13,7 +13,7 @@ import numpy as np
 from cinelake.lake.spill import joined
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.model import Example
-from models.shots.inputs import Kind, arrays_of
+from models.shots.inputs import ShotInput, arrays_of
 
 AS_THEY_ARE = ("picture", "place", "subtitles")
 """Kinds whose numbers have one unit."""
@@ -24,7 +24,7 @@ SIMILARITY = 0.3
 """How alike two shots must be to lend each other their features: squared distance in units of the spread."""
 
 
-def learn_scaling(examples: Sequence[Example], kinds: Sequence[Kind]) -> Arrays:
+def learn_scaling(examples: Sequence[Example], kinds: Sequence[ShotInput]) -> Arrays:
     """Centre and scale of each kind over the examples' known shots, as `KIND_centre` and `KIND_scale`, each (d,)."""
     scaling: Arrays = {}
     for kind in arrays_of(kinds):
@@ -38,7 +38,7 @@ def learn_scaling(examples: Sequence[Example], kinds: Sequence[Kind]) -> Arrays:
     return scaling
 
 
-def shot_vectors(features: Arrays, scaling: Arrays, kinds: Sequence[Kind], context: int) -> Array:
+def shot_vectors(features: Arrays, scaling: Arrays, kinds: Sequence[ShotInput], context: int) -> Array:
     """(T, D) the scaled kinds side by side; with `context` > 0 twice: the shot's own, and those of shots like it.
 
     context: how many shots before and after may count; they do as far as their pictures resemble the shot's.

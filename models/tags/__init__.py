@@ -13,8 +13,8 @@ are trained as many yes-or-no questions (`multi_label`).
 
 from __future__ import annotations
 
-from cinelake.spec.model import Model, Opinion
-from models.tags import features, fitting, predict, ratings, scores
+from cinelake.spec.model import Late, Model, Opinion
+from models.tags import features, predict
 from models.tags.config import LABELS, RATINGS, Config, vocabularies
 
 MODEL = Model(
@@ -23,19 +23,19 @@ MODEL = Model(
     config=Config,
     labels=LABELS,
     more_labels={"ratings": RATINGS},
-    opinions={"ratings": Opinion("tags", ratings.judge_ratings)},
+    opinions={"ratings": Opinion("tags", Late("models.tags.ratings:judge_ratings"))},
     vocabularies=vocabularies,
     settle=features.settle,
     reads=features.reads,
     features=features.features,
     targets=features.targets,
-    train=fitting.train,
+    train=Late("models.tags.fitting:train"),
     predict=predict.predict,
-    judge=scores.judge,
-    summarise=scores.summarise,
-    baseline=scores.baseline,
+    score_film=Late("models.tags.scores:score_film"),
+    summarise=Late("models.tags.scores:summarise"),
+    baseline=Late("models.tags.scores:baseline"),
     metric="macro_f1",
-    figures=scores.figures,
+    figures=Late("models.tags.scores:figures"),
     space={"gamma": [0.1, 0.3, 0.5, 1.0], "ridge": [0.01, 0.03, 0.1, 0.3], "context": [0, 2, 4, 8]},
     about="Tags of shots by a head on a frozen backbone's embeddings, after Khan et al., Movies Tags Extraction Using "
     "Deep Learning (AVSS 2017). It knows the tags it was shown and says how likely each is, not why; tags that few "

@@ -13,8 +13,8 @@ from cinelake.spec.arrays import Arrays
 from cinelake.spec.contract import Column
 from cinelake.spec.labels import LabelContract
 from cinelake.spec.task import Field, ManifestPath, Params
-from models.heads.networks import Head, HeadName
-from models.shots.inputs import Kind, arrays_of
+from models.heads.config import Head, HeadName
+from models.shots.inputs import ShotInput, arrays_of
 from models.tags.kernel import Kernel
 
 VOCABULARY = (
@@ -85,7 +85,7 @@ class Config(Params):
     """Whether a shot may have several tags. If not, tags share one probability (softmax)."""
     absence: str = Field("negative", pattern="^(negative|unknown)$")
     """What a labelled film's shot without any label says: that no tag fits (negative), or nothing (unknown)."""
-    use: tuple[Kind, ...] | None = None
+    use: tuple[ShotInput, ...] | None = None
     """What is looked at: picture, place, motion, sound, faces, subtitles; see `models/shots/inputs.py`. Left out: place
     and motion, sound and faces where the manifest makes shot_features, sound and faces; picture where it makes no
     shot_features. The training says what it chose."""
@@ -147,7 +147,7 @@ class Config(Params):
         return self
 
     @property
-    def kinds(self) -> tuple[Kind, ...]:
+    def kinds(self) -> tuple[ShotInput, ...]:
         """What is looked at; where nothing chose, the picture alone."""
         return ("picture",) if self.use is None else self.use
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.task import TableReader
-from models.shots.inputs import Kind, shot_inputs, tables_of
+from models.shots.inputs import ShotInput, shot_inputs, tables_of
 from models.shots.labels import covered_shots
 from models.tags.config import Config
 
@@ -24,7 +24,7 @@ def settle(config: Config, has: Callable[[str], bool]) -> Config:
         return config
     if not has("shot_features"):
         return config.model_copy(update={"use": ("picture",)})
-    others: tuple[Kind, ...] = ("sound", "faces")
+    others: tuple[ShotInput, ...] = ("sound", "faces")
     use = ("place", "motion", *(kind for kind in others if has(kind)))
     return config.model_copy(update={"use": use})
 

@@ -24,7 +24,8 @@ from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.model import Example, Scores, Trained
 from cinelake.spec.training import Training
 from cinelake.storage.content import file_digest
-from models.heads.networks import Head, Rows, best_thresholds, cross_entropy, fit_head, left_out_predictions
+from models.heads.config import Head, LabelledRows
+from models.heads.networks import best_thresholds, cross_entropy, fit_head, left_out_predictions
 from models.shots.scaling import learn_scaling, shot_vectors
 from models.tags.config import Config, FineTune
 from models.tags.features import PICTURES_TOGETHER
@@ -33,7 +34,7 @@ from models.tags.kernel import Kernel, fit_kernel, kernel_predicted, left_out_by
 MIN_ROWS = 10
 SCALINGS = {"raw": (1.0, 0.0), "0-1": (1 / 255, 0.0), "-1-1": (1 / 127.5, -1.0)}
 """What bytes are multiplied by, and what is added then, for each way in which a backbone takes them."""
-LeftOut = Callable[[Sequence[tuple[Rows, Rows]]], tuple[Array, Array]]
+LeftOut = Callable[[Sequence[tuple[LabelledRows, LabelledRows]]], tuple[Array, Array]]
 """Pairs of rows (learned from, left out) to targets and predictions of all that were left out."""
 
 
@@ -65,15 +66,15 @@ def _check_rows(examples: Sequence[Example], config: Config) -> None:
         raise CannotTrain("tags: every tag is on all shots of the films to learn from or on none: label other films")
 
 
-def _rows(examples: Sequence[Example], scaling: Arrays, config: Config) -> Rows:
+def _rows(examples: Sequence[Example], scaling: Arrays, config: Config) -> LabelledRows:
     """The known shots; where a shot has one tag, several labels share its probability (the paper's q)."""
     if not examples:
-        return Rows(np.zeros((0, 1), np.float32), np.zeros((0, len(config.vocabulary)), np.float32))
+        return LabelledRows(np.zeros((0, 1), np.float32), np.zeros((0, len(config.vocabulary)), np.float32))
     x = [shot_vectors(e.features, scaling, config.kinds, config.context)[e.targets["known"]] for e in examples]
     y = joined(examples, "tags", of="targets")
     if not config.multi_label:
         y = y / np.maximum(y.sum(axis=1, keepdims=True), 1)
-    return Rows(np.concatenate(x), y)
+    return LabelledRows(np.concatenate(x), y)
 
 
 def _by_likeness(
@@ -142,12 +143,12 @@ def _by_fine_tuning(
     return Trained(fitted.network, {"thresholds": thresholds}, facts)
 
 
-def _picture_rows(examples: Sequence[Example], config: Config) -> Rows:
+def _picture_rows(examples: Sequence[Example], config: Config) -> LabelledRows:
     if not examples:
-        return Rows(np.zeros((0, 1), np.uint8), np.zeros((0, len(config.vocabulary)), np.float32))
+        return LabelledRows(np.zeros((0, 1), np.uint8), np.zeros((0, len(config.vocabulary)), np.float32))
     y = joined(examples, "tags", of="targets")
     y = y if config.multi_label else y / np.maximum(y.sum(axis=1, keepdims=True), 1)
-    return Rows(joined(examples, "pixels"), y)
+    return LabelledRows(joined(examples, "pixels"), y)
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,9 @@ class FineTuned:
     validation: Array
 
 
-def fine_tune(settings: FineTune, head: Head, rows: Rows, validation: Rows, training: Training) -> FineTuned:
+def fine_tune(
+    settings: FineTune, head: Head, rows: LabelledRows, validation: LabelledRows, training: Training
+) -> FineTuned:
     """Fit the top of the backbone and a head on pictures, stopped early by the validation pictures, if any."""
     import keras
 

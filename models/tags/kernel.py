@@ -16,7 +16,7 @@ import numpy as np
 
 from cinelake.lake.onnx import run_in_batches
 from cinelake.spec.arrays import Array, Arrays
-from models.heads.networks import Rows
+from models.heads.config import LabelledRows
 from models.shots.scaling import LENGTH
 
 LANDMARKS = 2000
@@ -52,7 +52,7 @@ def squared_distances(one: Array, other: Array) -> Array:
     return np.asarray(np.maximum(squares, 0))
 
 
-def fit_kernel(kernel: Kernel, rows: Rows, seed: int) -> Arrays:
+def fit_kernel(kernel: Kernel, rows: LabelledRows, seed: int) -> Arrays:
     """landmarks (m, d), coefficients (m, tags) and share (tags,): the least squares with a ridge on the weights.
 
     With all rows as landmarks (K + ridge · I) A = Y − share; with some of them (K'K + ridge · K_m) A = K'(Y − share).
@@ -72,7 +72,7 @@ def fit_kernel(kernel: Kernel, rows: Rows, seed: int) -> Arrays:
     }
 
 
-def _from_some(kernel: Kernel, rows: Rows, landmarks: Array, share: Array) -> Array:
+def _from_some(kernel: Kernel, rows: LabelledRows, landmarks: Array, share: Array) -> Array:
     """The coefficients of landmarks, summed over the rows part by part."""
     left = kernel.ridge * kernel.likeness(landmarks, landmarks) + JITTER * np.eye(len(landmarks))
     right = np.zeros((len(landmarks), rows.y.shape[1]))
@@ -98,7 +98,9 @@ def kernel_predicted(kernel: Kernel, arrays: Arrays, x: Array) -> Array:
     return probabilities.astype(np.float32)
 
 
-def left_out_by_kernel(kernel: Kernel, folds: Sequence[tuple[Rows, Rows]], seed: int) -> tuple[Array, Array]:
+def left_out_by_kernel(
+    kernel: Kernel, folds: Sequence[tuple[LabelledRows, LabelledRows]], seed: int
+) -> tuple[Array, Array]:
     """Targets and predictions of rows that were left out of a fitting each; folds: (learned from, left out)."""
     predictions = [kernel_predicted(kernel, fit_kernel(kernel, learned, seed), left.x) for learned, left in folds]
     return np.concatenate([left.y for _, left in folds]), np.concatenate(predictions)

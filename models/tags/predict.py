@@ -6,7 +6,7 @@ import numpy as np
 
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.artefact import Artefact
-from models.heads.networks import shifted
+from models.heads.config import shifted
 from models.shots.scaling import shot_vectors
 from models.tags.features import PICTURES_TOGETHER
 from models.tags.kernel import kernel_predicted

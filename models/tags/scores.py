@@ -18,18 +18,18 @@ from cinelake.learning.metrics import (
     totals,
 )
 from cinelake.spec.arrays import Array, Arrays
-from cinelake.spec.model import Example, Judgement, Scores
+from cinelake.spec.model import Example, FilmScores, Scores
 from models.tags.config import Config
 
 
-def judge(features: Arrays, targets: Arrays, prediction: Arrays, config: Config) -> Judgement:
+def score_film(features: Arrays, targets: Arrays, prediction: Arrays, config: Config) -> FilmScores:
     """Hits, false ones and misses per tag over the known shots, and the film's precision and recall."""
     known = targets["known"]
-    judgement = counts_of(targets["tags"][known] > 0, prediction["probability"][known] >= config.threshold)
-    return {**judgement, "vocabulary": np.array(config.vocabulary)}
+    scores = counts_of(targets["tags"][known] > 0, prediction["probability"][known] >= config.threshold)
+    return {**scores, "vocabulary": np.array(config.vocabulary)}
 
 
-def counts_of(truth: Array, carried: Array) -> Judgement:
+def counts_of(truth: Array, carried: Array) -> FilmScores:
     """One film's hits, false ones and misses, each (tags,), and precision and recall of the film's tags.
 
     After Khan et al., "Movies Tags Extraction Using Deep Learning" (AVSS 2017).
@@ -56,22 +56,22 @@ def film_precision(hits: float, predicted: float, actual: float) -> float:
     return 0.0 if actual and not predicted else float(ratio(hits, predicted, np.nan))
 
 
-def summarise(judgements: Sequence[Judgement]) -> Scores:
+def summarise(film_scores: Sequence[FilmScores]) -> Scores:
     """See `summary`."""
-    return summary(judgements, [str(tag) for tag in judgements[0]["vocabulary"]])
+    return summary(film_scores, [str(tag) for tag in film_scores[0]["vocabulary"]])
 
 
-def summary(judgements: Sequence[Judgement], vocabulary: Sequence[str]) -> Scores:
+def summary(film_scores: Sequence[FilmScores], vocabulary: Sequence[str]) -> Scores:
     """macro_f1, macro_precision and macro_recall over tags that occur; micro_f1; map, mar and their f1 over films;
     precision, recall and f1 of each tag that occurs, as `f1_TAG`.
 
     map alone is easily high: one sure tag for every film has a map of 1, and a mar near 0. Read both, or map_mar_f1.
     Tags that no shot has are not averaged in, though a tag that is predicted and never there costs micro_f1 and map.
     """
-    hits, predicted, actual = _counts(judgements)
+    hits, predicted, actual = _counts(film_scores)
     each, occurs = precision_recall_f1(hits, predicted, actual), actual > 0
     means = macro(each, occurs)
-    films = np.array([j["film"] for j in judgements])
+    films = np.array([j["film"] for j in film_scores])
     mean_precision, mean_recall = (mean_of_defined(films[:, side]) for side in (0, 1))
     scores = {
         "macro_f1": float(means[2]),
@@ -86,14 +86,14 @@ def summary(judgements: Sequence[Judgement], vocabulary: Sequence[str]) -> Score
     return scores | by_class(each, ("precision", "recall", "f1"), vocabulary, occurs)
 
 
-def tag_f1(judgements: Sequence[Judgement]) -> Array:
+def tag_f1(film_scores: Sequence[FilmScores]) -> Array:
     """(tags, 3) precision, recall and F1 of each tag over all shots; 0 where they are undefined."""
-    return precision_recall_f1(*_counts(judgements))
+    return precision_recall_f1(*_counts(film_scores))
 
 
-def _counts(judgements: Sequence[Judgement]) -> tuple[Array, Array, Array]:
+def _counts(film_scores: Sequence[FilmScores]) -> tuple[Array, Array, Array]:
     """(tags,) hits, predicted and actual shots of each tag over all films."""
-    hits, wrong, missed = totals(judgements, ("hits", "false", "misses"))
+    hits, wrong, missed = totals(film_scores, ("hits", "false", "misses"))
     return hits, hits + wrong, hits + missed
 
 
@@ -110,12 +110,12 @@ def baseline(examples: Sequence[Example], config: Config) -> Callable[[Arrays], 
 
 def figures(examples: Sequence[Example], predictions: Sequence[Arrays], config: Config) -> dict[str, Any]:
     """F1 per tag, and the correlation between tags as labelled and as predicted."""
-    judged = [judge(e.features, e.targets, p, config) for e, p in zip(examples, predictions, strict=True)]
+    film_scores = [score_film(e.features, e.targets, p, config) for e, p in zip(examples, predictions, strict=True)]
     known = [e.targets["known"] for e in examples]
     labelled = np.concatenate([e.targets["tags"][k] for e, k in zip(examples, known, strict=True)])
     probability = np.concatenate([p["probability"][k] for p, k in zip(predictions, known, strict=True)])
     return {
-        "f1_per_tag": f1_figure(judged, config.vocabulary),
+        "f1_per_tag": f1_figure(film_scores, config.vocabulary),
         "correlation_labelled": correlation_figure(labelled, config.vocabulary),
         "correlation_predicted": correlation_figure(probability >= config.threshold, config.vocabulary),
     }
@@ -155,12 +155,12 @@ def correlation_figure(carried: Array, vocabulary: Sequence[str]) -> Any:
     return figure
 
 
-def f1_figure(judgements: Sequence[Judgement], vocabulary: Sequence[str]) -> Any:
+def f1_figure(film_scores: Sequence[FilmScores], vocabulary: Sequence[str]) -> Any:
     """A Matplotlib figure of F1 per tag that occurs, from best to worst."""
     from matplotlib.figure import Figure
 
-    each = tag_f1(judgements)[:, 2]
-    occurs = np.flatnonzero(_counts(judgements)[2])
+    each = tag_f1(film_scores)[:, 2]
+    occurs = np.flatnonzero(_counts(film_scores)[2])
     order = occurs[np.argsort(each[occurs])]
     figure = Figure(figsize=(7, 1.5 + 0.22 * len(order)), layout="constrained")
     axes = figure.add_subplot(title="F1 per tag, held-out films", xlim=(0, 1))

@@ -8,15 +8,14 @@ plain ground at the film's ends: coloured titles, and those that lie on moving p
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
 from cinelake.media.batches import FrameBatch
+from cinelake.spec.arrays import Array
 from cinelake.spec.contract import ENUM, Column, Contract, Measure, Rule
 from cinelake.spec.task import Film, Params, VideoStream, task
 from tasks.cues.pictures import dark_edges, is_black, luma, shows_bars, shows_text
@@ -49,8 +48,6 @@ CUES = Contract(
         ),
     ],
 )
-
-Array = npt.NDArray[Any]
 
 
 class CuesParams(Params):

@@ -5,12 +5,10 @@ All functions take (n, height, width, 3) or (n, height, width) arrays and return
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from cinelake.spec.arrays import Array
+
 DARK = 0.10
 """A pixel with less luma is black, as in ffmpeg's `blackdetect` (`pixel_black_th`)."""
 SHINING, MAX_SHINING = 0.3, 4

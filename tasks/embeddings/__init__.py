@@ -26,7 +26,7 @@ from cinelake.spec.arrays import Device
 from cinelake.spec.contract import Column, Contract, vector
 from cinelake.spec.roles import Vectors
 from cinelake.spec.task import Field, Film, ManifestPath, Params, Resources, TableReader, task
-from tasks.embeddings.backbones import Backbone, Pooling, Preprocess, Request, open_backbone
+from tasks.embeddings.backbones import Backbone, BackboneRequest, Pooling, Preprocess, open_backbone
 from tasks.embeddings.keras_networks import find_network, find_weights
 from tasks.embeddings.samples import TAKES, Sample, samples_of
 from tasks.shared.pictures import chunks
@@ -118,7 +118,7 @@ class EmbeddingsParams(Params):
         return self
 
 
-def requested(params: EmbeddingsParams) -> Request:
+def requested(params: EmbeddingsParams) -> BackboneRequest:
     """What the parameters ask of a backbone; raises `WeightsMissing` when its file is not where it is sought."""
     file = params.backbone.file if isinstance(params.backbone, ModelFile) else None
     network = None
@@ -127,7 +127,7 @@ def requested(params: EmbeddingsParams) -> Request:
     if isinstance(params.backbone, str) and params.backbone != "descriptor":
         network = find_network(params.backbone)
         file = find_weights(network, params.weights, params.layer)
-    return Request(
+    return BackboneRequest(
         network=network,
         file=file,
         layer=params.layer,

@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from cinelake.errors import ModelUnusable
 from cinelake.lake.onnx import run_in_batches
-from cinelake.spec.arrays import Device
+from cinelake.spec.arrays import Array, Device, Floats
 from cinelake.storage.content import file_digest
 from tasks.embeddings.descriptor import describe
 from tasks.embeddings.keras_networks import ImageNetwork
@@ -24,8 +23,6 @@ from tasks.shared.pictures import resize
 
 Pooling = Literal["avg", "flatten", "none"]
 Preprocess = Literal["auto", "tf", "torch", "caffe", "0-1", "-1-1", "raw"]
-Array = npt.NDArray[Any]
-Floats = npt.NDArray[np.float32]
 
 
 class Backbone(Protocol):
@@ -44,7 +41,7 @@ class Backbone(Protocol):
 
 
 @dataclass(frozen=True)
-class Request:
+class BackboneRequest:
     """What is requested of a backbone; see `EmbeddingsParams`. Without network and file: the descriptor."""
 
     network: ImageNetwork | None
@@ -61,13 +58,13 @@ class Request:
         return file_digest(self.file) if self.file else ""
 
 
-def open_backbone(request: Request) -> Backbone:
+def open_backbone(request: BackboneRequest) -> Backbone:
     """The backbone, loaded once per worker process. Raises `ModelUnusable` when its file does not fit."""
     return _open(request, request.digest(), os.getpid())
 
 
 @lru_cache(maxsize=4)
-def _open(request: Request, digest: str, process: int) -> Backbone:
+def _open(request: BackboneRequest, digest: str, process: int) -> Backbone:
     if request.file is None:
         return Descriptor()
     network = open_network(request.network, request.file, request.layer, request.input_size, request.device)
@@ -89,7 +86,7 @@ class Descriptor:
 class FrozenNetwork:
     """A network with what stands before it (size, scaling) and after it (pooling)."""
 
-    def __init__(self, network: Network, request: Request):
+    def __init__(self, network: Network, request: BackboneRequest):
         self._network, self._request = network, request
         self._form = network.form.sized(request.input_size)
         self._scaling = scaling_of(request, self._form)
@@ -120,7 +117,7 @@ class FrozenNetwork:
         return pixels if self._form.takes_bytes and self._scaling == "raw" else scaled(pixels, self._scaling)
 
 
-def scaling_of(request: Request, form: InputForm) -> str:
+def scaling_of(request: BackboneRequest, form: InputForm) -> str:
     """How pixels are scaled. auto: as the ImageNet network was trained; of a file: `raw` where it takes bytes,
     `torch` where channels come first (torchvision's custom), else `tf`."""
     if request.preprocess != "auto":

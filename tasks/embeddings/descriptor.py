@@ -22,7 +22,8 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from tasks.shared.pictures import Pixels, resize
+from cinelake.spec.arrays import Floats, PixelArray
+from tasks.shared.pictures import resize
 
 SIZE = 512
 _WIDTH, _HEIGHT, _GRID = 96, 72, 3
@@ -34,13 +35,12 @@ _LAB_STRETCH = np.array([1, 3, 3], np.float32)
 _SHARES = {"colours": 0.50, "grid": 0.17, "moments": 0.08, "edges": 0.17, "thumbnail": 0.05, "scalars": 0.03}
 """Share of each block in the squared length."""
 
-Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.intp]
 Soft = list[tuple[Ints, Floats]]
 """Soft bins of every pixel: pairs of bin numbers and the weights with which the pixel counts there."""
 
 
-def describe(pixels: Pixels) -> Floats:
+def describe(pixels: PixelArray) -> Floats:
     """(512,) float32 of length 1, of an RGB picture of any size."""
     import cv2
 

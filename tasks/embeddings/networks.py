@@ -10,15 +10,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from cinelake.errors import ModelUnusable, did_you_mean
 from cinelake.lake.onnx import exported_keras, import_tensorflow, onnx_session
-from cinelake.spec.arrays import Device
+from cinelake.spec.arrays import Array, Device
 from tasks.embeddings.keras_networks import ImageNetwork, build, cut
 from tasks.embeddings.samples import Wants
 
-Array = npt.NDArray[Any]
 _ANY_SIZE = 224
 _ANY_CLIP = 16
 _SOUND = (96, 64)

@@ -8,13 +8,13 @@ from itertools import groupby
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from cinelake.errors import ModelUnusable
+from cinelake.spec.arrays import Array, PixelArray
 from cinelake.spec.task import TableReader
-from tasks.shared.pictures import PATCH_SIDE, Jpeg, Pixels, chunks, decode, pictures_in, square_crop
+from tasks.shared.pictures import PATCH_SIDE, Jpeg, chunks, decode, pictures_in, square_crop
 
-Source = Literal["frames", "clips", "faces", "sound", "lines"]
+SampleSource = Literal["frames", "clips", "faces", "sound", "lines"]
 Wants = Literal["picture", "half-size picture", "grey picture", "clip", "sound", "text"]
 """What a backbone takes: RGB, RGB that may be decoded at half size, grey, several RGB, log-mel windows, or text."""
 TAKES: dict[str, str] = {"clips": "clip", "sound": "sound", "lines": "text"}
@@ -31,10 +31,12 @@ class Sample:
     time_s: float
     shot: int | None
     face: int | None
-    values: npt.NDArray[Any]
+    values: Array
 
 
-def samples_of(source: Source, tables: Mapping[str, TableReader], wants: Wants, clip: int = 0) -> Iterator[Sample]:
+def samples_of(
+    source: SampleSource, tables: Mapping[str, TableReader], wants: Wants, clip: int = 0
+) -> Iterator[Sample]:
     """The samples of a source, in order, few in memory at a time. clip: pictures of a clip.
 
     Raises `ModelUnusable` when the backbone takes sound and the source is pictures, and the like.
@@ -52,7 +54,7 @@ def samples_of(source: Source, tables: Mapping[str, TableReader], wants: Wants, 
     return _patches(tables["faces"]) if wants == "grey picture" else _crops(tables["faces"], tables["frames"])
 
 
-def _pixels(picture: Jpeg, wants: Wants) -> Pixels:
+def _pixels(picture: Jpeg, wants: Wants) -> PixelArray:
     return decode(picture.jpeg, half=wants == "half-size picture", in_grey=wants == "grey picture")
 
 

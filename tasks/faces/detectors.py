@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from cinelake.errors import ModelUnusable, WeightsMissing
 from cinelake.lake.onnx import check_provider, require_device, session_options
-from cinelake.spec.arrays import Device
-from tasks.shared.pictures import Box, Pixels, grey
+from cinelake.spec.arrays import Device, Floats, PixelArray
+from tasks.shared.pictures import RelativeBox, grey
 
 EMBEDDING_SIZE = 512
 """Size of the embedding column where a detector has no embedding."""
@@ -24,9 +23,9 @@ EMBEDDING_SIZE = 512
 class Face:
     """A face in a picture: box as fractions of the picture (left, top, width, height), inside it."""
 
-    box: Box
+    box: RelativeBox
     score: float
-    embedding: npt.NDArray[np.float32] | None = None
+    embedding: Floats | None = None
 
 
 class FaceDetector(Protocol):
@@ -35,11 +34,11 @@ class FaceDetector(Protocol):
     provider: str
     embedding_size: int
 
-    def faces(self, pixels: Pixels) -> list[Face]:
+    def faces(self, pixels: PixelArray) -> list[Face]:
         """The faces whose box has an area inside the picture, in no particular order."""
 
 
-def clipped(corners: Sequence[float], width: int, height: int) -> Box | None:
+def clipped(corners: Sequence[float], width: int, height: int) -> RelativeBox | None:
     """A box (left, top, right, bottom in pixels) as fractions, cut to the picture; None if no pixel is left."""
     left, top, right, bottom = map(float, corners)
     x0, x1 = (min(max(v, 0.0), width) for v in (left, right))
@@ -50,7 +49,7 @@ def clipped(corners: Sequence[float], width: int, height: int) -> Box | None:
     return x, y, min(x1 / width - x, 1 - x), min(y1 / height - y, 1 - y)
 
 
-def kept(detected: Iterable[tuple[Box | None, float, Any]]) -> list[Face]:
+def kept(detected: Iterable[tuple[RelativeBox | None, float, Any]]) -> list[Face]:
     """Faces of (box or None, score, embedding or None); those without a box are left out."""
     return [Face(box, float(score), embedding) for box, score, embedding in detected if box is not None]
 
@@ -71,7 +70,7 @@ class DlibFaces:
         self._detector = dlib.get_frontal_face_detector()
         self._upsample, self._min_score = upsample, min_score
 
-    def faces(self, pixels: Pixels) -> list[Face]:
+    def faces(self, pixels: PixelArray) -> list[Face]:
         height, width = pixels.shape[:2]
         boxes, scores, _ = self._detector.run(grey(pixels), self._upsample, self._min_score)
         return kept(
@@ -119,7 +118,7 @@ class InsightFaces:
         recogniser = self._analysis.models.get("recognition")
         self.embedding_size = int(recogniser.output_shape[-1]) if recogniser else EMBEDDING_SIZE
 
-    def faces(self, pixels: Pixels) -> list[Face]:
+    def faces(self, pixels: PixelArray) -> list[Face]:
         height, width = pixels.shape[:2]
         bgr = np.ascontiguousarray(pixels[..., ::-1])
         return kept(

@@ -12,15 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from cinelake.errors import ModelUnusable
 from cinelake.lake.onnx import onnx_session
-from cinelake.spec.arrays import Device
+from cinelake.spec.arrays import Device, Floats, PixelArray
 from tasks.faces.detectors import EMBEDDING_SIZE, Face, clipped, kept
-from tasks.shared.pictures import Pixels, resize
+from tasks.shared.pictures import resize
 
-Floats = npt.NDArray[np.float32]
 Decoded = tuple[Floats, Floats]
 """Scores (n,) and boxes (n, 4) as left, top, right, bottom in pixels of the picture."""
 
@@ -41,7 +39,7 @@ class OnnxFaces:
         self._detect = self._recognised(file)
         self.provider = self._session.get_providers()[0]
 
-    def faces(self, pixels: Pixels) -> list[Face]:
+    def faces(self, pixels: PixelArray) -> list[Face]:
         """Faces with a score of at least `min_score`, overlapping ones merged to the best."""
         height, width = pixels.shape[:2]
         scores, boxes = self._detect(pixels)
@@ -49,7 +47,7 @@ class OnnxFaces:
         scores, boxes = scores[sure], boxes[sure]
         return kept((clipped(boxes[i], width, height), scores[i], None) for i in best_boxes(scores, boxes))
 
-    def _recognised(self, file: Path) -> Callable[[Pixels], Decoded]:
+    def _recognised(self, file: Path) -> Callable[[PixelArray], Decoded]:
         names, last = set(self._outputs), [(o.shape or [None])[-1] for o in self._session.get_outputs()]
         if {f"{kind}_{stride}" for kind in ("cls", "obj", "bbox") for stride in _STRIDES} <= names:
             return self._yunet
@@ -66,7 +64,7 @@ class OnnxFaces:
         outputs = self._session.run(self._outputs, {self._session.get_inputs()[0].name: rows})
         return dict(zip(self._outputs, outputs, strict=True))
 
-    def _ultraface(self, pixels: Pixels) -> Decoded:
+    def _ultraface(self, pixels: PixelArray) -> Decoded:
         """RGB squeezed to the network's size, (x - 127) / 128; boxes are fractions of the picture."""
         height, width = self._session.get_inputs()[0].shape[2:]
         small = resize(pixels, width if isinstance(width, int) else 320, height if isinstance(height, int) else 240)
@@ -75,7 +73,7 @@ class OnnxFaces:
         size = np.array([pixels.shape[1], pixels.shape[0]] * 2, np.float32)
         return by_size[2][:, 1], by_size[4] * size
 
-    def _yunet(self, pixels: Pixels) -> Decoded:
+    def _yunet(self, pixels: PixelArray) -> Decoded:
         """BGR bytes as they are, in the upper left of a black canvas whose sides are multiples of 32."""
         canvas, scale = _on_canvas(pixels[..., ::-1], self._session.get_inputs()[0].shape[2:])
         outputs = self._run(canvas.astype(np.float32).transpose(2, 0, 1)[None])
@@ -94,7 +92,7 @@ def _yunet_stride(outputs: dict[str, Any], stride: int, columns: int) -> Decoded
     return np.sqrt(classes * objects), np.concatenate([centre - half, centre + half], axis=1).astype(np.float32)
 
 
-def _on_canvas(pixels: Pixels, size: list[Any]) -> tuple[Pixels, float]:
+def _on_canvas(pixels: PixelArray, size: list[Any]) -> tuple[PixelArray, float]:
     """The picture on a canvas that the network takes, and by how much it was scaled to fit there."""
     height, width = pixels.shape[:2]
     rows, columns = (

@@ -19,14 +19,15 @@ import pyarrow as pa
 
 from cinelake.errors import InputChanged
 from cinelake.media.batches import FrameBatch
+from cinelake.spec.arrays import PixelArray
 from cinelake.spec.contract import Column, Contract, Measure
 from cinelake.spec.roles import FromStills, Pictures
 from cinelake.spec.task import Field, Film, Params, VideoStream, task
-from tasks.frames.colours import Picture, bgr_of, colours_of, luma_of
+from tasks.frames.colours import bgr_of, colours_of, luma_of
 from tasks.frames.luma import measure
 from tasks.frames.middles import MiddleCandidates, exact_length, middle_frame
 from tasks.frames.stills import READS, labelled_pictures, of_still
-from tasks.frames.waiting import JpegStore, Sample, jpeg_of
+from tasks.frames.waiting import JpegStore, WaitingRow, jpeg_of
 
 ROWS_TOGETHER = 64
 """Rows of a record batch: a few megabytes of JPEG."""
@@ -91,7 +92,7 @@ class SampleFrames:
         self.last_tick = -1
         self.candidates: MiddleCandidates | None = None
         self.middles: set[int] = set()  # of shots that are decided but whose pictures are still to come
-        self.samples: dict[int, Sample] = {}
+        self.samples: dict[int, WaitingRow] = {}
         self.store = JpegStore()
 
     def on_rows(self, table: str, batch: pa.RecordBatch | None) -> None:
@@ -133,7 +134,7 @@ class SampleFrames:
         for _, start, end in self.shots:
             self._settle(start, end)
 
-    def _see(self, frame: int, time_s: float, seen: Picture) -> None:
+    def _see(self, frame: int, time_s: float, seen: PixelArray) -> None:
         assert self.candidates is not None
         self.head = frame
         tick = int(np.floor(time_s * self.params.fps + 1e-6))
@@ -147,11 +148,11 @@ class SampleFrames:
             if is_candidate:
                 self.candidates.add(frame, time_s, picture)
 
-    def _sample(self, frame: int, time_s: float, picture: Picture) -> None:
+    def _sample(self, frame: int, time_s: float, picture: PixelArray) -> None:
         luma = luma_of(picture, self.colours)
         place = self.store.put(jpeg_of(bgr_of(picture, self.colours), self.params.jpeg_quality))
         size = (luma.shape[1], luma.shape[0])
-        self.samples[frame] = Sample(frame, time_s, measure(luma), size, place)
+        self.samples[frame] = WaitingRow(frame, time_s, measure(luma), size, place)
 
     def finish(self) -> Iterator[pa.RecordBatch]:
         """The rows that still wait."""
@@ -175,7 +176,7 @@ class SampleFrames:
         if ready:
             yield self._batch(ready)
 
-    def _row(self, sample: Sample) -> dict[str, Any]:
+    def _row(self, sample: WaitingRow) -> dict[str, Any]:
         assert self.candidates is not None
         while self.shots[0][2] <= sample.frame:
             self.shots.popleft()

@@ -7,9 +7,8 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Picture = npt.NDArray[np.uint8]
+from cinelake.spec.arrays import Floats, PixelArray
 
 WEIGHTS = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593)}
 """Shares of red and blue in luma (ITU-R BT.601, BT.709, BT.2020)."""
@@ -28,7 +27,7 @@ def colours_of(video: Any) -> Colours:
     return Colours(video.color_matrix, video.full_range) if video is not None else Colours()
 
 
-def luma_of(picture: Picture, colours: Colours) -> Picture:
+def luma_of(picture: PixelArray, colours: Colours) -> PixelArray:
     """(h · 3/2, w) I420 picture → (h, w) luma from 0 to 255."""
     import cv2
 
@@ -37,12 +36,12 @@ def luma_of(picture: Picture, colours: Colours) -> Picture:
 
 
 @cache
-def _spread() -> Picture:
+def _spread() -> PixelArray:
     """Luma of 16…235 spread to 0…255, as a table."""
     return np.clip((np.arange(256) - 16.0) * (255.0 / 219.0) + 0.5, 0, 255).astype(np.uint8)
 
 
-def bgr_of(picture: Picture, colours: Colours) -> Picture:
+def bgr_of(picture: PixelArray, colours: Colours) -> PixelArray:
     """(h · 3/2, w) I420 picture → (h, w, 3) BGR."""
     import cv2
 
@@ -53,7 +52,7 @@ def bgr_of(picture: Picture, colours: Colours) -> Picture:
 
 
 @cache
-def to_bgr(colours: Colours) -> npt.NDArray[np.float32]:
+def to_bgr(colours: Colours) -> Floats:
     """The (3, 4) matrix that takes (Y, U, V, 1) in 0…255 to (B, G, R) in 0…255."""
     red, blue = WEIGHTS[colours.matrix]
     green = 1 - red - blue

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
+
+from cinelake.spec.arrays import Array
 
 SHARPNESS_SIZE = (320, 180)
 """Sharpness is measured at this size, so that pictures of several sizes compare."""
 
 
-def measure(luma: npt.NDArray[Any]) -> dict[str, float]:
+def measure(luma: Array) -> dict[str, float]:
     """Entropy in bits, brightness 0…1 and sharpness of a (h, w) luma picture."""
     import cv2
 

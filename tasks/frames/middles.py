@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks.frames.colours import Picture
+from cinelake.spec.arrays import PixelArray
 from tasks.shots import MAX_LAG_FRAMES
 
 CANDIDATE_BYTES = 88 << 20
@@ -42,9 +42,9 @@ class MiddleCandidates:
 
     def __init__(self, exact: int) -> None:
         self.exact = exact
-        self.pictures: dict[int, tuple[float, Picture]] = {}
+        self.pictures: dict[int, tuple[float, PixelArray]] = {}
 
-    def add(self, frame: int, time_s: float, picture: Picture) -> None:
+    def add(self, frame: int, time_s: float, picture: PixelArray) -> None:
         """Keep a compact picture."""
         self.pictures[frame] = (time_s, picture)
 

@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from typing import IO
 
-from tasks.frames.colours import Picture
+from cinelake.spec.arrays import PixelArray
 
 WAITING_BYTES = 32 << 20
 """JPEGs of rows that wait for their shot go to disk beyond this."""
@@ -16,7 +16,7 @@ Place = bytes | tuple[int, int]
 """A JPEG, or where it lies on disk: offset and length."""
 
 
-def jpeg_of(bgr: Picture, quality: int) -> bytes:
+def jpeg_of(bgr: PixelArray, quality: int) -> bytes:
     """A BGR picture as JPEG."""
     import cv2
 
@@ -26,7 +26,7 @@ def jpeg_of(bgr: Picture, quality: int) -> bytes:
 
 
 @dataclass
-class Sample:
+class WaitingRow:
     """A row that waits for its shot; `place` is where its JPEG lies in the store."""
 
     frame: int

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from cinelake.spec.arrays import Array
 from cinelake.spec.contract import Column, Contract
 from cinelake.spec.task import Field, Params
 
-Array = npt.NDArray[Any]
 TOUCH_S = 1e-6
 
 
@@ -37,7 +35,7 @@ class Sightings:
 
 
 @dataclass(frozen=True)
-class Span:
+class AppearanceSpan:
     """One stretch of one character within one shot."""
 
     character: str
@@ -78,7 +76,7 @@ def cells(time_s: Array, starts_s: Array, ends_s: Array) -> tuple[Array, Array, 
     return shot, np.maximum(begin, time_s - step), np.minimum(end, time_s + step)
 
 
-def spans_of(seen: Sightings, starts_s: Array, ends_s: Array, params: SpanParams) -> list[Span]:
+def spans_of(seen: Sightings, starts_s: Array, ends_s: Array, params: SpanParams) -> list[AppearanceSpan]:
     """The spans of every character, by character and time. starts_s, ends_s: of the film's shots, in order."""
     if not len(seen.time_s) or not len(starts_s):
         return []
@@ -92,17 +90,19 @@ def spans_of(seen: Sightings, starts_s: Array, ends_s: Array, params: SpanParams
     return found
 
 
-def _of_one(seen: Sightings, column: int, bounds: tuple[Array, Array, Array], params: SpanParams) -> Iterator[Span]:
+def _of_one(
+    seen: Sightings, column: int, bounds: tuple[Array, Array, Array], params: SpanParams
+) -> Iterator[AppearanceSpan]:
     shot, begin, end = bounds
     rows = np.flatnonzero(seen.present[:, column])
     apart = (np.diff(shot[rows]) != 0) | (begin[rows[1:]] - end[rows[:-1]] > params.bridge_s + TOUCH_S)
     for group in np.split(rows, np.flatnonzero(apart) + 1) if len(rows) else []:
         confidence = float(np.clip(seen.confidence[group, column].mean(), 0, 1))
         first, last = group[0], group[-1]
-        yield Span(seen.cast[column], float(begin[first]), float(end[last]), int(shot[first]), confidence)
+        yield AppearanceSpan(seen.cast[column], float(begin[first]), float(end[last]), int(shot[first]), confidence)
 
 
-def as_batch(contract: Contract, movie_id: str, spans: Sequence[Span]) -> pa.RecordBatch:
+def as_batch(contract: Contract, movie_id: str, spans: Sequence[AppearanceSpan]) -> pa.RecordBatch:
     """Spans as rows of a table of appearances."""
     names = ("character", "start_s", "end_s", "shot", "confidence")
     return contract.batch(movie_id, **{name: [getattr(span, name) for span in spans] for name in names})

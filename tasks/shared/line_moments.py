@@ -15,7 +15,7 @@ from models.affect.predict import predict
 
 
 @dataclass(frozen=True)
-class Moments:
+class LineMoments:
     """times_s (M,), from 0 to the film's end; lines: target → (M,), straight between clips' middles; facts: of how much
     of the film each modality was there, for the table's provenance."""
 
@@ -24,15 +24,15 @@ class Moments:
     facts: dict[str, str]
 
 
-def line_moments(artefact: Artefact, tables: Mapping[str, TableReader], hz: float) -> Moments:
+def line_moments(artefact: Artefact, tables: Mapping[str, TableReader], hz: float) -> LineMoments:
     """The lines of one film; without any moment where there is nothing to see and hear: no line is made of nothing."""
     config = artefact.config
     clips = features(tables, config)
     shares = {kind: float(np.mean(clips[f"{kind}_there"])) if len(clips["time_s"]) else 0.0 for kind in config.use}
     facts = {"there": ", ".join(f"{kind} {share:.0%}" for kind, share in shares.items())}
     if not any(shares.values()):
-        return Moments(np.zeros(0), {target: np.zeros(0) for target in config.targets}, facts)
+        return LineMoments(np.zeros(0), {target: np.zeros(0) for target in config.targets}, facts)
     line = predict(artefact, clips)["line"]
     times_s, middles = np.arange(0, clips["end_s"][-1], 1 / hz), (clips["time_s"] + clips["end_s"]) / 2
     lines = {target: np.interp(times_s, middles, line[:, i]) for i, target in enumerate(config.targets)}
-    return Moments(times_s, lines, facts)
+    return LineMoments(times_s, lines, facts)

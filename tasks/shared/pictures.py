@@ -9,16 +9,16 @@ from itertools import islice
 from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from cinelake.media.batches import FrameBatch
+from cinelake.spec.arrays import PixelArray
 from cinelake.spec.task import TableReader
 
 PATCH_SIDE = 48
 """Height and width of the grey picture of a face, in pixels."""
 
-Pixels = npt.NDArray[np.uint8]
-Box = tuple[float, float, float, float]
+RelativeBox = tuple[float, float, float, float]
+"""Left, top, width and height, as fractions of the picture."""
 Item = TypeVar("Item")
 
 _IN_MEMORY = 16 << 20
@@ -67,7 +67,7 @@ class PictureSpool:
                 yield Jpeg(frame, time_s, None, file.read(size))
 
 
-def encode(pixels: Pixels) -> bytes:
+def encode(pixels: PixelArray) -> bytes:
     """An RGB picture as JPEG, quality 95."""
     import cv2
 
@@ -76,7 +76,7 @@ def encode(pixels: Pixels) -> bytes:
     return bytes(jpeg)
 
 
-def decode(jpeg: bytes, max_width: int | None = None, *, half: bool = False, in_grey: bool = False) -> Pixels:
+def decode(jpeg: bytes, max_width: int | None = None, *, half: bool = False, in_grey: bool = False) -> PixelArray:
     """(height, width, 3) RGB of a JPEG, grey ones too, or (height, width) luma; shrunk to `max_width` if wider.
 
     half: decoded at half its size, which takes half the time.
@@ -96,7 +96,7 @@ def decode(jpeg: bytes, max_width: int | None = None, *, half: bool = False, in_
     return np.ascontiguousarray(pixels if in_grey else pixels[..., ::-1])
 
 
-def resize(pixels: Pixels, width: int, height: int) -> Pixels:
+def resize(pixels: PixelArray, width: int, height: int) -> PixelArray:
     """The picture squeezed to a size: averaged where it shrinks, bilinear where it grows."""
     import cv2
 
@@ -105,14 +105,14 @@ def resize(pixels: Pixels, width: int, height: int) -> Pixels:
     return np.asarray(resized, np.uint8)
 
 
-def grey(pixels: Pixels) -> Pixels:
+def grey(pixels: PixelArray) -> PixelArray:
     """(height, width) luma of an RGB picture."""
     import cv2
 
     return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-def square_crop(pixels: Pixels, box: Box) -> Pixels:
+def square_crop(pixels: PixelArray, box: RelativeBox) -> PixelArray:
     """The square around a box (left, top, width, height as fractions), its side the box's longer one.
 
     What lies outside the picture repeats the picture's edge, so that a face at the border keeps its proportions.

@@ -24,7 +24,7 @@ from pydantic import field_validator
 
 from cinelake.spec.contract import Column, Contract, Rule, vector
 from cinelake.spec.task import Film, Params, TableReader, task
-from tasks.shot_features.kinds import KINDS, Kind, pooled
+from tasks.shot_features.kinds import KINDS, FeatureKind, pooled
 
 TABLES = {"place": "embeddings", "cast": "faces", "audio": "sound"}
 SHOTS_TOGETHER = 512
@@ -57,14 +57,14 @@ SHOT_FEATURES = Contract(
 class ShotFeaturesParams(Params):
     """Which kinds of features are pooled."""
 
-    use: tuple[Kind, ...] = KINDS
+    use: tuple[FeatureKind, ...] = KINDS
     """Kinds that are pooled, of place (reads embeddings), cast (faces), action (shots) and audio (sound)."""
     faces: Literal["all", "main"] = "all"
     """Which faces make up the cast: all, or of each picture the one nearest to its centre."""
 
     @field_validator("use")
     @classmethod
-    def _some_and_each_once(cls, use: tuple[Kind, ...]) -> tuple[Kind, ...]:
+    def _some_and_each_once(cls, use: tuple[FeatureKind, ...]) -> tuple[FeatureKind, ...]:
         if not use or len(set(use)) < len(use):
             raise ValueError(f"'use' needs at least one of {', '.join(KINDS)}, each once. Received: {list(use)}")
         return tuple(kind for kind in KINDS if kind in use)

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from cinelake.spec.arrays import Array, Floats
 from cinelake.spec.task import TableReader
 from tasks.shared.pictures import PATCH_SIDE
-from tasks.shot_features.pooling import Pool
+from tasks.shot_features.pooling import ShotPool
 from tasks.sound import FRAMES, MELS
 
-Kind = Literal["place", "cast", "action", "audio"]
-KINDS: tuple[Kind, ...] = ("place", "cast", "action", "audio")
+FeatureKind = Literal["place", "cast", "action", "audio"]
+KINDS: tuple[FeatureKind, ...] = ("place", "cast", "action", "audio")
 DCT_SIDE = 12
 """A face without an embedding is described by this many frequencies each way."""
 
-Floats = npt.NDArray[np.float32]
-
 
 def pooled(
-    shots: pa.Table, tables: Mapping[str, TableReader], use: Sequence[Kind], *, main_only: bool
-) -> dict[str, npt.NDArray[Any]]:
+    shots: pa.Table, tables: Mapping[str, TableReader], use: Sequence[FeatureKind], *, main_only: bool
+) -> dict[str, Array]:
     """The columns of the table, one row per shot; at least one shot.
 
     main_only: whether only the main face of each picture counts for the cast.
@@ -35,26 +33,26 @@ def pooled(
     starts, end_s = columns["start_s"], float(columns["end_s"][-1])
     if "place" in use:
         middles = (starts + columns["end_s"]) / 2
-        columns["place"] = _pictures(tables["embeddings"], Pool(starts, end_s)).mean_or_nearest(middles)
+        columns["place"] = _pictures(tables["embeddings"], ShotPool(starts, end_s)).mean_or_nearest(middles)
     if "cast" in use:
-        faces = _faces(tables["faces"], Pool(starts, end_s), main_only)
+        faces = _faces(tables["faces"], ShotPool(starts, end_s), main_only)
         columns |= {"cast": faces.mean(), "has_face": faces.filled}
     if "action" in use:
         columns["action"] = _matrix(shots["motion"].combine_chunks())
     if "audio" in use:
-        sound = _sound(tables["sound"], Pool(starts, end_s))
+        sound = _sound(tables["sound"], ShotPool(starts, end_s))
         columns |= {"audio": np.hstack([sound.mean(), sound.deviation()]), "has_sound": sound.filled}
     return columns
 
 
-def _pictures(embeddings: TableReader, pool: Pool) -> Pool:
+def _pictures(embeddings: TableReader, pool: ShotPool) -> ShotPool:
     for batch in embeddings.batches(["time_s", "embedding"]):
         if len(batch):
             pool.add(batch["time_s"].to_numpy(), _matrix(batch["embedding"]))
     return pool
 
 
-def _faces(faces: TableReader, pool: Pool, main_only: bool) -> Pool:
+def _faces(faces: TableReader, pool: ShotPool, main_only: bool) -> ShotPool:
     for batch in faces.batches(["time_s", "is_main", "patch", "embedding"]):
         if main_only:
             batch = batch.filter(batch["is_main"])
@@ -65,7 +63,7 @@ def _faces(faces: TableReader, pool: Pool, main_only: bool) -> Pool:
     return pool
 
 
-def describe_patches(patches: npt.NDArray[Any]) -> Floats:
+def describe_patches(patches: Array) -> Floats:
     """(n, 2304) grey bytes → (n, 143) vectors of length 1: low frequencies of the cosine transform, without the mean.
 
     The low-frequency DCT is a compact description of faces (Hafed and Levine, "Face Recognition Using the Discrete
@@ -79,7 +77,7 @@ def describe_patches(patches: npt.NDArray[Any]) -> Floats:
     return np.asarray(low / np.maximum(lengths, 1e-6), np.float32)
 
 
-def _sound(sound: TableReader, pool: Pool) -> Pool:
+def _sound(sound: TableReader, pool: ShotPool) -> ShotPool:
     """Each 10 ms of sound counts for the shot that it is heard in; the padding of the last window does not count."""
     pool.add(np.zeros(0), np.zeros((0, MELS)))
     for batch in sound.batches(["start_s", "end_s", "logmel"]):

@@ -15,7 +15,8 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from tasks.shots.pictures import Pictures, colour_distance, no_pictures, structure_distance
+from cinelake.spec.arrays import Floats
+from tasks.shots.pictures import ReducedPictures, colour_distance, no_pictures, structure_distance
 
 CONTEXT = 72
 """Frames on both sides that a decision may look at."""
@@ -61,8 +62,6 @@ PLAIN_FRAMES = 40
 BLINK_S = 0.2
 """A plain run shorter than this after which the same picture comes back is a flash or a blink, not a fade."""
 
-Floats = npt.NDArray[np.float32]
-
 
 @dataclass(frozen=True, order=True)
 class Boundary:
@@ -98,7 +97,7 @@ class Window:
     def __len__(self) -> int:
         return len(self.pictures)
 
-    def add(self, more: Pictures) -> None:
+    def add(self, more: ReducedPictures) -> None:
         """Append pictures, and judge the cuts for which enough is known."""
         known = self.pictures[-1:] if len(self) else more[:1]
         both = known.joined(more if len(self) else more[1:])
@@ -121,7 +120,7 @@ class Window:
         self.change, self.pixels = self.change[count:], self.pixels[count:]
 
 
-def kinds(pictures: Pictures) -> npt.NDArray[np.int64]:
+def kinds(pictures: ReducedPictures) -> npt.NDArray[np.int64]:
     """(n,) what each picture is: SHOWS, BLACK, WHITE or COLOUR."""
     plain = [_from_black(pictures.colour) < NEAR_BLACK, _from_white(pictures.colour) < NEAR_BLACK]
     return np.where(pictures.spread < PLAIN_SPREAD, np.select(plain, [BLACK, WHITE], COLOUR), SHOWS)
@@ -136,7 +135,7 @@ def _from_white(colour: Floats) -> Floats:
     return np.asarray(255 - colour[:, 0] + np.abs(colour[:, 1:] - 128).sum(1))
 
 
-def distance(a: Pictures, b: Pictures) -> Floats:
+def distance(a: ReducedPictures, b: ReducedPictures) -> Floats:
     """(m) and (m) pictures → (m,) how much they look like different places, 0 to 1.5.
 
     Colour and structure together, and less where hardly any pixel differs (noise in the dark moves histograms).
@@ -149,7 +148,7 @@ def distance(a: Pictures, b: Pictures) -> Floats:
     return np.asarray((colour + 0.5 * structure) * np.minimum(1.0, pixels / CLEAR_PIXELS), np.float32)
 
 
-def pixel_difference(a: Pictures, b: Pictures) -> Floats:
+def pixel_difference(a: ReducedPictures, b: ReducedPictures) -> Floats:
     """(m) and (m) pictures → (m,) mean difference of pixels, 0 to 255."""
     return np.asarray(np.abs(a.tiny - b.tiny).mean((1, 2, 3)), np.float32)
 

@@ -7,9 +7,9 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from cinelake.media.batches import FrameBatch
+from cinelake.spec.arrays import Floats, PixelArray
 from tasks.shots.pictures import WIDTH
 
 PAIRS_A_SECOND = 4.0
@@ -19,15 +19,13 @@ SPEEDS = (0.02, 0.1, 0.4)
 """Speeds in picture widths a second: below the first is still; then slow, medium and fast."""
 MOTION_SIZE = DIRECTIONS * len(SPEEDS) + 2
 
-Floats = npt.NDArray[np.float32]
-
 
 class Motion:
     """Flow histograms by time, until the shot that they belong to has ended."""
 
     def __init__(self) -> None:
         self.measured: deque[tuple[float, Floats]] = deque()
-        self.before: tuple[float, npt.NDArray[np.uint8]] | None = None
+        self.before: tuple[float, PixelArray] | None = None
         self.next_s = -np.inf
 
     def add(self, batch: FrameBatch) -> None:
@@ -71,13 +69,13 @@ def flow_histogram(flow: Floats, step_s: float) -> Floats:
     return np.append(shares, speed.mean()).astype(np.float32)
 
 
-def _grey(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+def _grey(picture: PixelArray) -> PixelArray:
     import cv2
 
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))
 
 
-def _flow(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8]) -> Floats:
+def _flow(before: PixelArray, after: PixelArray) -> Floats:
     return np.asarray(_dis().calc(before, after, None))
 
 

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cinelake.spec.arrays import Floats, PixelArray
+
 WIDTH, HEIGHT = 64, 36
 """Size of the pictures that detection reads."""
 COLUMNS, ROWS = 32, 18
@@ -28,12 +30,9 @@ MIN_INSIDE = 0.25
 NOISE = 9.0
 """Variance below which the structure of a block is taken for noise (luma, 0 to 255)."""
 
-Floats = npt.NDArray[np.float32]
-Bytes = npt.NDArray[np.uint8]
-
 
 @dataclass
-class Pictures:
+class ReducedPictures:
     """Successive pictures, reduced.
 
     tiny: (n, 18, 32, 3) Y, Cr, Cb; histogram: (n, 56), sums to 3. Between black bars, if there are any:
@@ -49,12 +48,14 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.times_s)
 
-    def __getitem__(self, part: Any) -> Pictures:
-        return Pictures(self.times_s[part], self.tiny[part], self.histogram[part], self.spread[part], self.colour[part])
+    def __getitem__(self, part: Any) -> ReducedPictures:
+        return ReducedPictures(
+            self.times_s[part], self.tiny[part], self.histogram[part], self.spread[part], self.colour[part]
+        )
 
-    def joined(self, more: Pictures) -> Pictures:
+    def joined(self, more: ReducedPictures) -> ReducedPictures:
         """These pictures and then those."""
-        return Pictures(
+        return ReducedPictures(
             np.concatenate([self.times_s, more.times_s]),
             np.concatenate([self.tiny, more.tiny]),
             np.concatenate([self.histogram, more.histogram]),
@@ -63,16 +64,16 @@ class Pictures:
         )
 
 
-def no_pictures() -> Pictures:
+def no_pictures() -> ReducedPictures:
     """No pictures yet."""
     bins = LUMA_BINS + 2 * CHROMA_BINS
     tiny = np.zeros((0, ROWS, COLUMNS, 3), np.float32)
-    return Pictures(
+    return ReducedPictures(
         np.zeros(0), tiny, np.zeros((0, bins), np.float32), np.zeros(0, np.float32), np.zeros((0, 3), np.float32)
     )
 
 
-def reduce(pixels: Bytes, times_s: npt.NDArray[np.float64]) -> Pictures:
+def reduce(pixels: PixelArray, times_s: npt.NDArray[np.float64]) -> ReducedPictures:
     """(n, 36, 64, 3) RGB → tiny pictures and histograms."""
     import cv2
 
@@ -81,7 +82,7 @@ def reduce(pixels: Bytes, times_s: npt.NDArray[np.float64]) -> Pictures:
     ycc = ycc.reshape(count, HEIGHT, WIDTH, 3)
     tiny = cv2.resize(ycc.reshape(-1, WIDTH, 3), (COLUMNS, count * ROWS), interpolation=cv2.INTER_AREA)
     tiny = tiny.reshape(count, ROWS, COLUMNS, 3).astype(np.float32)
-    return Pictures(times_s, tiny, _histograms(ycc), *_between_bars(tiny))
+    return ReducedPictures(times_s, tiny, _histograms(ycc), *_between_bars(tiny))
 
 
 def _between_bars(tiny: Floats) -> tuple[Floats, Floats]:
@@ -105,7 +106,7 @@ def _span(lit: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     return np.asarray(within & padded[:, :-2] & padded[:, 2:])
 
 
-def _histograms(ycc: Bytes) -> Floats:
+def _histograms(ycc: PixelArray) -> Floats:
     """(n, 36, 64, 3) → (n, 56): shares of luma, Cr and Cb, each smoothed so that slight changes stay slight."""
     ycc = ycc.reshape(len(ycc), -1, 3)
     luma = _counts(_luma_bin()[ycc[..., 0]], LUMA_BINS)

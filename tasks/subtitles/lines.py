@@ -17,7 +17,7 @@ MAX_LINE = 5_000
 
 
 @dataclass(frozen=True)
-class Line:
+class SubtitleLine:
     """What is shown from `start_s` until before `end_s`, in seconds of the film. text: plain, several lines by \\n."""
 
     start_s: float
@@ -29,7 +29,7 @@ class Line:
 class Lines:
     """The lines of one file, by time. dropped: how many were none: without text, or that end before they begin."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[SubtitleLine, ...]
     dropped: int = 0
 
 
@@ -98,7 +98,7 @@ def _tidy(text: str, file: Path) -> str:
     return "\n\n".join(["WEBVTT", *("\n".join(cue) for cue in cues)])
 
 
-def _events(text: str, file: Path) -> list[Line]:
+def _events(text: str, file: Path) -> list[SubtitleLine]:
     import pysubs2
 
     try:
@@ -108,7 +108,7 @@ def _events(text: str, file: Path) -> list[Line]:
     except (pysubs2.exceptions.Pysubs2Error, ValueError, OverflowError, IndexError, KeyError) as error:
         raise BadSubtitles(f"{file.name} has no subtitles of {', '.join(SUFFIXES)} in it: {error}") from error
     shown = [event for event in events if not event.is_comment and not event.is_drawing]
-    return [Line(event.start / 1000, event.end / 1000, _plain(event.plaintext)) for event in shown]
+    return [SubtitleLine(event.start / 1000, event.end / 1000, _plain(event.plaintext)) for event in shown]
 
 
 def _plain(text: str) -> str:
@@ -117,6 +117,6 @@ def _plain(text: str) -> str:
     return "\n".join(line for line in (" ".join(part.split()) for part in seen.split("\n")) if line)
 
 
-def _in_order(events: list[Line]) -> Lines:
+def _in_order(events: list[SubtitleLine]) -> Lines:
     kept = [line for line in events if line.text and 0 <= line.start_s < line.end_s]
     return Lines(tuple(sorted(kept, key=lambda line: (line.start_s, line.end_s))), len(events) - len(kept))

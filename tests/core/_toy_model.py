@@ -13,7 +13,7 @@ from cinelake.spec.arrays import Arrays
 from cinelake.spec.artefact import Artefact
 from cinelake.spec.contract import Column
 from cinelake.spec.labels import LabelContract
-from cinelake.spec.model import Example, Judgement, Model, Scores, Trained
+from cinelake.spec.model import Example, FilmScores, Model, Scores, Trained
 from cinelake.spec.task import Params, TableReader
 from cinelake.spec.training import Training
 
@@ -61,15 +61,15 @@ def targets(labels: pa.Table, given: Arrays, _config: Config) -> Arrays:
     return {"loud": loud, "known": np.ones(len(loud), bool)}
 
 
-def judge(_features: Arrays, wanted: Arrays, prediction: Arrays, _config: Config) -> Judgement:
+def score_film(_features: Arrays, wanted: Arrays, prediction: Arrays, _config: Config) -> FilmScores:
     """How many are right, of how many."""
     right = (prediction["loud"] == wanted["loud"])[wanted["known"]]
     return {"right": right.sum(), "all": np.array(len(right))}
 
 
-def summarise(judgements: Sequence[Judgement]) -> Scores:
+def summarise(film_scores: Sequence[FilmScores]) -> Scores:
     """The share that is right."""
-    return {"accuracy": float(sum(j["right"] for j in judgements) / sum(j["all"] for j in judgements))}
+    return {"accuracy": float(sum(j["right"] for j in film_scores) / sum(j["all"] for j in film_scores))}
 
 
 def reads(_config: Config) -> list[str]:
@@ -92,7 +92,7 @@ MODEL = Model(
     targets=targets,
     train=train,
     predict=predict,
-    judge=judge,
+    score_film=score_film,
     summarise=summarise,
     baseline=baseline,
     metric="accuracy",

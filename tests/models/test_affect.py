@@ -14,7 +14,7 @@ from cinelake.spec.training import Training
 from models.affect import MODEL
 from models.affect.agent import MemoryLearner
 from models.affect.config import Config
-from models.affect.films import Film
+from models.affect.films import AffectFilm
 from models.affect.fitting import learn_memory, learn_truncated
 from models.affect.network import Sizes, follow, start_weights
 from models.affect.predict import members_of, smoothed
@@ -36,8 +36,10 @@ def acted(tmp_path_factory: pytest.TempPathFactory) -> Artefact:
 
 def pcc(artefact: Artefact) -> float:
     films = made_films(4, first_seed=100)
-    judged = [MODEL.judge(f.features, f.targets, MODEL.predict(artefact, f.features), artefact.config) for f in films]
-    return MODEL.summarise(judged)["pcc"]
+    film_scores = [
+        MODEL.score_film(f.features, f.targets, MODEL.predict(artefact, f.features), artefact.config) for f in films
+    ]
+    return MODEL.summarise(film_scores)["pcc"]
 
 
 # --- targets
@@ -93,9 +95,9 @@ def test_the_papers_critic_does_not_spoil_what_the_ridge_tells(tmp_path: Path) -
 def test_the_mean_has_no_correlation_and_the_error_of_the_variance(tmp_path: Path) -> None:
     films = made_films(3)
     guess = MODEL.baseline(films, QUICK)
-    judged = [MODEL.judge(f.features, f.targets, guess(f.features), QUICK) for f in films]
+    film_scores = [MODEL.score_film(f.features, f.targets, guess(f.features), QUICK) for f in films]
     line = np.concatenate([f.targets["line"] for f in films])
-    found = MODEL.summarise(judged)
+    found = MODEL.summarise(film_scores)
     assert (found["pcc"], found["mse"]) == (0, pytest.approx(line.var(axis=0).mean(), rel=1e-5))
 
 
@@ -108,7 +110,7 @@ def test_the_same_seed_gives_the_same_model(acted: Artefact, tmp_path: Path) -> 
 def test_the_memory_kept_for_learning_does_not_grow_with_the_film() -> None:
     learner, sizes = MemoryLearner(Sizes(3, 1, 4, 3, 2, 5), QUICK.memory, 0), []
     for length in (20, 200):
-        film = Film(np.zeros((length, 1, 3), np.float32), np.zeros((length, 1)), np.ones((length, 1)))
+        film = AffectFilm(np.zeros((length, 1, 3), np.float32), np.zeros((length, 1)), np.ones((length, 1)))
         sizes.append(learner.play([film], np.arange(8)[None], 0).numpy().nbytes)
     assert sizes[0] == sizes[1]
 
@@ -190,10 +192,10 @@ def test_following_a_film_of_one_clip_is_possible() -> None:
     assert follow(start_weights(Sizes(3, 2), 0), np.zeros((1, 2, 3), np.float32))[0].shape == (1, 2)
 
 
-def odd_films() -> tuple[Film, Film]:
+def odd_films() -> tuple[AffectFilm, AffectFilm]:
     """A film, and the same with labels that are no numbers: every reward is NaN."""
-    film = Film(np.ones((12, 1, 3), np.float32), np.ones((12, 1)) / 2, np.ones((12, 1)))
-    return film, Film(film.clips, film.line * np.nan, film.known)
+    film = AffectFilm(np.ones((12, 1, 3), np.float32), np.ones((12, 1)) / 2, np.ones((12, 1)))
+    return film, AffectFilm(film.clips, film.line * np.nan, film.known)
 
 
 def test_after_a_reward_that_is_no_number_the_last_good_checkpoint_is_still_there(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cinelake.lake.onnx import import_tensorflow
-from models.affect.films import Film, kept_clips, learning_rows, segments
+from models.affect.films import AffectFilm, kept_clips, learning_rows, segments
 from models.affect.network import (
     Actions,
     Sizes,
@@ -74,9 +74,9 @@ def test_the_critic_with_hindsight_is_worth_the_distance_to_the_line_that_came()
 # --- films
 
 
-def film(length: int = 9) -> Film:
+def film(length: int = 9) -> AffectFilm:
     line = np.linspace(-1, 1, length)[:, None]
-    return Film(
+    return AffectFilm(
         np.arange(length, dtype=np.float32)[:, None, None] * np.ones((1, 1, 2), np.float32), line, np.ones((length, 1))
     )
 
@@ -89,7 +89,7 @@ def test_kept_clips_are_each_kept_once_and_in_order() -> None:
 def test_an_unusual_clip_is_kept_nearly_always() -> None:
     clips = np.full((100, 1, 2), 0.1, np.float32)
     clips[50] = 3.0
-    strange, rng = Film(clips, np.zeros((100, 1)), np.zeros((100, 1))), np.random.default_rng(0)
+    strange, rng = AffectFilm(clips, np.zeros((100, 1)), np.zeros((100, 1))), np.random.default_rng(0)
     assert sum(50 in kept_clips(strange, 10, rng) for _ in range(50)) >= 48
 
 

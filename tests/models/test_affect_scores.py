@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.affect.config import Config
-from models.affect.scores import concordance, judge, pearson, spearman, summarise
+from models.affect.scores import concordance, pearson, score_film, spearman, summarise
 
 LINE = np.array([0.0, 1.0, 2.0])
 SIDES = ((1, 1), (5, -1), (0, 1))
@@ -27,7 +27,7 @@ def test_ranks_count_where_values_do_not() -> None:
 def test_only_labelled_clips_are_scored_each_target_by_itself() -> None:
     line, said = np.array([[0.0, 5.0], [1.0, 0.0], [2.0, 1.0]]), np.array([[0.0, 0.0], [1.0, 0.0], [9.0, 1.0]])
     known = np.array([[1, 0], [1, 1], [0, 1]])
-    found = summarise([judge({}, {"line": line, "there": known}, {"line": said}, Config())])
+    found = summarise([score_film({}, {"line": line, "there": known}, {"line": said}, Config())])
     assert (found["mse"], found["pcc_valence"]) == (0, pytest.approx(1))
 
 

@@ -14,7 +14,7 @@ from cinelake.spec.model import Example
 from cinelake.spec.training import Training
 from models.beats import MODEL
 from models.beats.config import CATEGORIES, Config
-from models.beats.predict import Event, belonging, composition, face_evidence, find_events, windowed
+from models.beats.predict import BeatEvent, belonging, composition, face_evidence, find_events, windowed
 from models.beats.scores import summary
 
 PRINTED = np.array(
@@ -82,7 +82,10 @@ def test_the_window_of_three_decides(labels, decided):
 def test_an_event_lasts_while_the_label_stays():
     """The second shot is the window's; the last two follow each other."""
     probabilities = np.array([[0.9, 0.1], [0.4, 0.6], [0.8, 0.2], [0.7, 0.3], [0.3, 0.7], [0.1, 0.9]])
-    assert find_events(probabilities) == [Event(0, 4, 0, pytest.approx(0.7)), Event(4, 6, 1, pytest.approx(0.8))]
+    assert find_events(probabilities) == [
+        BeatEvent(0, 4, 0, pytest.approx(0.7)),
+        BeatEvent(4, 6, 1, pytest.approx(0.8)),
+    ]
 
 
 def test_a_film_without_shots_has_no_events():
@@ -160,8 +163,8 @@ def trained(folder: Path, config: Config) -> Artefact:
 
 def scores(artefact: Artefact, config: Config) -> dict[str, float]:
     films = [film(n) for n in range(10, 13)]
-    judged = [MODEL.judge(f.features, f.targets, MODEL.predict(artefact, f.features), config) for f in films]
-    return MODEL.summarise(judged)
+    film_scores = [MODEL.score_film(f.features, f.targets, MODEL.predict(artefact, f.features), config) for f in films]
+    return MODEL.summarise(film_scores)
 
 
 def test_the_faces_of_an_event_tell_categories_of_one_first_class_apart(tmp_path: Path):

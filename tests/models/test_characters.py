@@ -16,7 +16,7 @@ from models.characters.config import Config
 from models.characters.features import vectors_of
 from models.characters.fitting import heads_of
 from models.characters.predict import smooth
-from models.characters.scores import judge_film, summarise_films
+from models.characters.scores import film_counts, summarise_films
 
 HALF_SECONDS = {"time_s": np.arange(0, 4, 0.5)}
 LINEAR = Config(head="linear", regularisation=1.0, smoothing_s=0)
@@ -106,7 +106,7 @@ def test_smoothing_takes_the_mean_of_its_window():
 
 def judged(said: list[str], found: list[str]) -> dict[str, float]:
     targets = {"character": np.array(said), "known": np.ones(len(said), bool)}
-    return summarise_films([judge_film(targets, {"character": np.array(found)}, 0.5)])
+    return summarise_films([film_counts(targets, {"character": np.array(found)}, 0.5)])
 
 
 def test_screen_time_error_is_relative_to_the_true_time():

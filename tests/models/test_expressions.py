@@ -68,8 +68,8 @@ def artefact(tmp_path_factory: pytest.TempPathFactory) -> Artefact:
 
 def accuracy(artefact: Artefact, example: Example) -> float:
     prediction = MODEL.predict(artefact, example.features)
-    judged = MODEL.judge(example.features, example.targets, prediction, artefact.config)
-    return float(MODEL.summarise([judged])["accuracy"])
+    film_scores = MODEL.score_film(example.features, example.targets, prediction, artefact.config)
+    return float(MODEL.summarise([film_scores])["accuracy"])
 
 
 @pytest.mark.slow

@@ -36,7 +36,7 @@ def artefact(tmp_path_factory: pytest.TempPathFactory) -> Artefact:
 def scores(artefact: Artefact) -> dict[str, float]:
     films = made_films(6, first_seed=100)
     return MODEL.summarise(
-        [MODEL.judge(f.features, f.targets, MODEL.predict(artefact, f.features), artefact.config) for f in films]
+        [MODEL.score_film(f.features, f.targets, MODEL.predict(artefact, f.features), artefact.config) for f in films]
     )
 
 

@@ -17,7 +17,7 @@ from models.identities import MODEL
 from models.identities.config import Config
 from models.identities.features import NO_VECTORS, overlaps, track, unit
 from models.identities.people import People, inherit
-from models.identities.scores import judge_faces, summarise_people
+from models.identities.scores import face_counts, summarise_people
 
 SIZE = 16
 
@@ -131,20 +131,20 @@ def test_unnamed_faces_of_one_picture_should_be_two_persons():
     """Of four faces three are somebody; of two pictures with two faces one has two persons: 2 · 3/4 · 1/2 / (5/4)."""
     frame, known = np.array([0, 0, 1, 1]), np.ones(4, bool)
     who = {"character": np.array(["person_1", "person_2", "person_1", ""])}
-    counts = judge_faces(frame, {"character": np.array([""] * 4), "known": known}, who)
+    counts = face_counts(frame, {"character": np.array([""] * 4), "known": known}, who)
     assert summarise_people([counts]) == {"f1": 0.6, "recognised": 0.75, "apart": 0.5, "f1_unnamed": 0.6}
 
 
 def test_named_films_are_judged_by_their_names_alone():
     given = {"character": np.array(["ada", ""]), "known": np.array([True, False])}
-    counts = judge_faces(np.array([0, 0]), given, {"character": np.array(["ada", "bo"])})
+    counts = face_counts(np.array([0, 0]), given, {"character": np.array(["ada", "bo"])})
     assert summarise_people([counts]) == {"f1": 1.0, "accuracy": 1.0, "f1_ada": 1.0}
 
 
 def test_without_two_faces_in_a_picture_nothing_speaks_against_one_person():
     trivial = MODEL.baseline([film(3, [5], {})], Config())(film(4, [5, 6], {}).features)
     example = film(4, [5, 6], {})
-    counts = MODEL.judge(example.features, example.targets, trivial, Config())
+    counts = MODEL.score_film(example.features, example.targets, trivial, Config())
     assert MODEL.summarise([counts]) == {"f1": 1.0, "recognised": 1.0}
 
 

@@ -31,11 +31,11 @@ def artefact(tmp_path_factory: pytest.TempPathFactory) -> Artefact:
 
 
 def scores(artefact: Artefact) -> dict[str, float]:
-    judged = [
-        MODEL.judge(film.features, film.targets, MODEL.predict(artefact, film.features), artefact.config)
+    film_scores = [
+        MODEL.score_film(film.features, film.targets, MODEL.predict(artefact, film.features), artefact.config)
         for film in made_films(4, first_seed=100)
     ]
-    return MODEL.summarise(judged)
+    return MODEL.summarise(film_scores)
 
 
 # --- targets
@@ -77,7 +77,7 @@ def test_scenes_of_other_films_are_found(artefact: Artefact) -> None:
 def test_chance_ranks_at_the_rate_of_boundaries_and_finds_no_scene() -> None:
     films = made_films(4)
     guess = MODEL.baseline(films, Config())
-    found = MODEL.summarise([MODEL.judge(f.features, f.targets, guess(f.features), Config()) for f in films])
+    found = MODEL.summarise([MODEL.score_film(f.features, f.targets, guess(f.features), Config()) for f in films])
     rates = [f.targets["boundary"][f.targets["known"]].mean() for f in films]
     assert (found["map"], found["f1"]) == (pytest.approx(np.mean(rates)), 0)
 

@@ -11,7 +11,8 @@ from cinelake.errors import CannotTrain, ModelUnusable
 from cinelake.learning.images import MemoryTable
 from cinelake.spec.artefact import Artefact
 from cinelake.spec.training import Training
-from models.heads.networks import best_thresholds, shifted
+from models.heads.config import shifted
+from models.heads.networks import best_thresholds
 from models.shots.scaling import alike
 from models.tags import MODEL
 from models.tags.config import Config
@@ -91,14 +92,14 @@ def test_what_the_configuration_names_is_looked_at_whatever_is_there():
 def test_the_kernel_learns_overlapping_tags_and_survives_the_way_through_disk(tmp_path: Path):
     artefact, example = trained_tags(tmp_path, KERNEL), tagged(9, KERNEL)
     found = MODEL.predict(artefact, example.features)
-    scores = MODEL.summarise([MODEL.judge(example.features, example.targets, found, KERNEL)])
+    scores = MODEL.summarise([MODEL.score_film(example.features, example.targets, found, KERNEL)])
     assert scores["macro_f1"] > 0.9
 
 
 def test_overlapping_tags_are_learned_and_survive_the_way_through_disk(artefact: Artefact):
     example = tagged(9)
     found = MODEL.predict(artefact, example.features)
-    scores = MODEL.summarise([MODEL.judge(example.features, example.targets, found, TAGS)])
+    scores = MODEL.summarise([MODEL.score_film(example.features, example.targets, found, TAGS)])
     assert scores["macro_f1"] > 0.95
 
 

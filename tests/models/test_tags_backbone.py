@@ -10,7 +10,8 @@ import pytest
 from cinelake.lake.onnx import import_tensorflow
 from cinelake.learning.fitting import fit, over_rows
 from cinelake.spec.training import Training
-from models.heads.networks import Head, build_head, cross_entropy
+from models.heads.config import Head
+from models.heads.networks import build_head, cross_entropy
 
 ROWS, SIDE, TAGS = 48, 12, 3
 HEAD = Head("linear", True, 0.0, 1, 0.0, 0.05, 6, None, 16, True)

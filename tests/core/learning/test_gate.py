@@ -9,27 +9,27 @@ import numpy as np
 import pytest
 
 from cinelake.learning.gate import Verdict, bootstrap, compare, decide
-from cinelake.spec.model import Judgement, Scores
+from cinelake.spec.model import FilmScores, Scores
 
 GOOD, FAIR, POOR = ([0.9, 0.8, 0.85, 0.9, 0.95, 0.8], [0.6, 0.7, 0.65, 0.6, 0.7, 0.6], [0.1, 0.2, 0.1, 0.0, 0.2, 0.1])
 
 
-def films(scores: Sequence[float]) -> list[Judgement]:
-    """One judgement a film."""
+def films(scores: Sequence[float]) -> list[FilmScores]:
+    """The scores of one film each."""
     return [{"score": np.array(score)} for score in scores]
 
 
-def mean(judgements: Sequence[Judgement]) -> Scores:
+def mean(film_scores: Sequence[FilmScores]) -> Scores:
     """The mean of the films' scores."""
-    return {"score": float(np.mean([judgement["score"] for judgement in judgements]))}
+    return {"score": float(np.mean([scores["score"] for scores in film_scores]))}
 
 
 def gate(
     candidate: Sequence[float], baseline: Sequence[float], champion: Sequence[float] | None = None, **rest: Any
 ) -> Verdict:
     """The verdict on films' scores."""
-    judged = films(champion) if champion is not None else None
-    return decide(films(candidate), films(baseline), judged, mean, "score", **{"epsilon": 0.01, **rest})
+    film_scores = films(champion) if champion is not None else None
+    return decide(films(candidate), films(baseline), film_scores, mean, "score", **{"epsilon": 0.01, **rest})
 
 
 def test_an_interval_of_equal_films_is_a_point():

@@ -112,6 +112,13 @@ def test_files_count_as_far_as_they_are_imported_but_other_tasks_do_not(
     assert (clock.digest() != before) == counts
 
 
+def test_a_file_counts_that_a_late_function_is_in(clock: Stamped) -> None:
+    rewrite(clock, "SIZE = 64", 'HOUR = Late("tasks.clock.unused:X")')
+    before = clock.digest()
+    (clock.folder / "clock/unused.py").write_text("X = 2\n")
+    assert clock.digest() != before
+
+
 def test_a_digest_is_the_same_in_every_version_of_python(clock: Stamped) -> None:
     assert clock.digest() == "7e949a183af95d4c"
 
