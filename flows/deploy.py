@@ -27,7 +27,7 @@ from prefect.workers.process import ProcessWorker
 from cinelake.errors import EngineUnavailable, UnknownName, UsageError
 from cinelake.manifest.document import Manifest
 from cinelake.storage.content import digest
-from flows.deployments import DUE, ENDED, TOO_MUCH_FAILED, Difference, Item, compare, project_of, tag_of, wanted
+from flows.deployments import DUE, ENDED, TOO_MUCH_FAILED, Item, ItemDifference, compare, project_of, tag_of, wanted
 
 FORM = "form of its parameters"
 PAGE = 200
@@ -45,7 +45,7 @@ class Present:
 
 @contextmanager
 def server_errors(url: str) -> Iterator[None]:
-    """Turn what the server refuses, or its silence, into `EngineUnavailable`."""
+    """Raise `EngineUnavailable` where the server refuses a request or does not answer."""
     import httpx
 
     try:
@@ -60,7 +60,7 @@ def server_errors(url: str) -> Iterator[None]:
         ) from error
 
 
-def deploy(manifest: Manifest, *, dry_run: bool = False, prune: bool = False) -> list[Difference]:
+def deploy(manifest: Manifest, *, dry_run: bool = False, prune: bool = False) -> list[ItemDifference]:
     """Make the server have what the manifest wants; returns what was, or with `dry_run` would be, changed.
 
     prune: what the project deployed before and no longer wants is deleted; otherwise it is only reported.
@@ -81,7 +81,7 @@ def deploy(manifest: Manifest, *, dry_run: bool = False, prune: bool = False) ->
 
 
 def _with_form(item: Item) -> Item:
-    """A deployment with a digest of the form that Prefect's UI shows for its parameters: it changes with the code."""
+    """A deployment with a digest of its parameters' form in Prefect's UI, which changes with the code."""
     if item.kind != "deployment":
         return item
     return replace(item, settings={**item.settings, FORM: digest(_schema(item.settings["entrypoint"]))[:12]})
@@ -232,7 +232,7 @@ class _Applying:
     ids: dict[tuple[str, str], Any]
     blocks: Mapping[str, Any]
 
-    def apply(self, differences: Sequence[Difference], *, prune: bool) -> None:
+    def apply(self, differences: Sequence[ItemDifference], *, prune: bool) -> None:
         """Apply all of them, in their order."""
         for difference in differences:
             item = difference.item
