@@ -1,4 +1,4 @@
-"""How well beat events are told on drawn films that the model never saw: the mean F of the categories that occur.
+"""How well beat events are detected on drawn films that the model never saw: the mean F of the categories that occur.
 
   python -m benchmarks.beats                       24 films to learn from, 12 others to be scored on
   python -m benchmarks.beats --folder DIR          keeps films and lake in DIR for the next time
@@ -78,7 +78,7 @@ def measure(given: argparse.Namespace) -> Report:
 
 
 def _say_each(outcome: Any, config: Config) -> None:
-    """Rows: what it is; columns: what was said, in the same order."""
+    """Rows: what it is; columns: what was predicted, in the same order."""
     counts = np.sum([judgement["events"] for judgement in outcome.judgements], axis=0)
     for name, row in zip(config.ordered, counts, strict=True):
         f = outcome.scores.get(f"f_{name}")
