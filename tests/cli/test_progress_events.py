@@ -9,8 +9,8 @@ import pytest
 
 from cinelake.events import Event
 from cli.progress import RunProgress
-from cli.training import TrainingProgress
-from cli.tuning import TuningProgress
+from cli.train import TrainingProgress
+from cli.tune import TuningProgress
 
 
 @pytest.mark.parametrize("progress", [RunProgress, TrainingProgress, TuningProgress])
