@@ -7,7 +7,7 @@ deployment, has its name, and goes with it.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -99,10 +99,12 @@ def _schema(entrypoint: str) -> dict[str, Any]:
 def present(client: SyncPrefectClient, project: str) -> Present:
     """What the server has of a project, and all its limits."""
     tag = tag_of(project)
-    deployments = list(_deployments(client, tag))
+    with_tag = DeploymentFilter(tags=DeploymentFilterTags(all_=[tag]))
+    deployments = list(_all_pages(client.read_deployments, deployment_filter=with_tag))
     flows = {flow_id: client.read_flow(flow_id).name for flow_id in {each.flow_id for each in deployments}}
     names = {each.id: f"{flows[each.flow_id]}/{each.name}" for each in deployments}
-    automations = list(_automations(client, tag))
+    tagged = AutomationFilter(tags=AutomationFilterTags(all_=[tag]))
+    automations = list(_all_pages(client.read_automations, automations=tagged))
     starts = {each.name: _starts_on(each.trigger, names) for each in automations}
     items, ids = [], {}
     for each in deployments:
@@ -114,30 +116,15 @@ def present(client: SyncPrefectClient, project: str) -> Present:
         if any(isinstance(action, SendNotification) for action in each.actions):
             block = each.name.partition(": ")[2]
             items.append(Item("notification", block, {"starts on": _starts_on(each.trigger, names)}))
-    for limit in _limits(client):
+    for limit in _all_pages(client.read_global_concurrency_limits):
         items.append(Item("limit", limit.name, {"slots": limit.limit}))
     return Present(items, ids)
 
 
-def _deployments(client: SyncPrefectClient, tag: str) -> Iterator[Any]:
+def _all_pages(read: Callable[..., Sequence[Any]], **filters: Any) -> Iterator[Any]:
+    """All that one of the client's methods returns, page by page."""
     offset = 0
-    wanted_tag = DeploymentFilter(tags=DeploymentFilterTags(all_=[tag]))
-    while page := client.read_deployments(deployment_filter=wanted_tag, limit=PAGE, offset=offset):
-        yield from page
-        offset += len(page)
-
-
-def _automations(client: SyncPrefectClient, tag: str) -> Iterator[Any]:
-    offset = 0
-    wanted_tag = AutomationFilter(tags=AutomationFilterTags(all_=[tag]))
-    while page := client.read_automations(automations=wanted_tag, limit=PAGE, offset=offset):
-        yield from page
-        offset += len(page)
-
-
-def _limits(client: SyncPrefectClient) -> Iterator[Any]:
-    offset = 0
-    while page := client.read_global_concurrency_limits(limit=PAGE, offset=offset):
+    while page := read(**filters, limit=PAGE, offset=offset):
         yield from page
         offset += len(page)
 

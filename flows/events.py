@@ -110,9 +110,9 @@ def flow_started(manifest: Manifest, flow: str, model: str | None = None) -> Non
     for name, trigger in manifest.triggers.items():
         is_its = trigger.flow == flow and (model is None or trigger.model == model)
         if is_its and trigger.when != "new_champion":
-            _write_trigger_state(
-                lake, name, TriggerState(_last_version(manifest, trigger), frozenset(_films(manifest, trigger)))
-            )
+            last_version = max((version.number for version in _versions(manifest, trigger)), default=0)
+            films = frozenset(_films(manifest, trigger))
+            _write_trigger_state(lake, name, TriggerState(last_version, films))
 
 
 def count(manifest: Manifest, name: str) -> int:
@@ -128,10 +128,6 @@ def _versions(manifest: Manifest, trigger: TriggerSettings) -> tuple[LabelVersio
     if trigger.model is None:
         return ()
     return label_versions(Path(manifest.labels), manifest.model(trigger.model).labels)
-
-
-def _last_version(manifest: Manifest, trigger: TriggerSettings) -> int:
-    return max((version.number for version in _versions(manifest, trigger)), default=0)
 
 
 def _films(manifest: Manifest, trigger: TriggerSettings) -> set[str]:

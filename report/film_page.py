@@ -9,7 +9,7 @@ from typing import Any
 
 from cinelake.storage.content import digest
 from report.details import duration_s, figures, film_row, model_name, origin, page_tables, provenance, technical
-from report.film_pictures import FilmPictures, make_pictures
+from report.film_pictures import make_pictures
 from report.lanes import build_lanes
 from report.scores import ModelScores
 from report.summary import METHOD
@@ -57,12 +57,14 @@ def write_film(folder: Path, tables: FilmTables, scores: ModelScores, key: str, 
         method=METHOD,
         lanes=lanes,
         provenance=origins,
-        models=_models(tables, scores),
+        models=[{"name": name, **scores[name]} for name in models_of(tables)],
         data={**data, "thumbnails": pictures.thumbnails.to_json()},
         key=key,
     )
     (folder / "index.html").write_text(page, encoding="utf-8")
-    card = {"key": key, "movie_id": tables.movie_id, "title": tables.title, **counted, **_states(origins, pictures)}
+    missing = [row["table"] for row in origins if row["why"] and row["state"] != "absent"]
+    head = {"key": key, "movie_id": tables.movie_id, "title": tables.title}
+    card = {**head, **counted, "missing": missing, "poster": pictures.has_poster}
     (folder / CARD).write_text(json.dumps(card, ensure_ascii=False), encoding="utf-8")
     return card
 
@@ -74,15 +76,6 @@ def read_card(folder: Path) -> Card | None:
     except (OSError, ValueError):
         return None
     return card if isinstance(card, dict) and "key" in card and (folder / "index.html").is_file() else None
-
-
-def _states(origins: list[dict[str, Any]], pictures: FilmPictures) -> Card:
-    missing = [row["table"] for row in origins if row["why"] and row["state"] != "absent"]
-    return {"missing": missing, "poster": pictures.has_poster}
-
-
-def _models(tables: FilmTables, scores: ModelScores) -> list[dict[str, Any]]:
-    return [{"name": name, **scores[name]} for name in models_of(tables)]
 
 
 def _tiles(counted: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -45,7 +45,8 @@ def _times(table: pa.Table) -> tuple[list[float], list[float]]:
 
 
 def _shots(table: pa.Table, _: FilmTables) -> TimelineLane:
-    labels = [f"shot {n} ({how})" for n, how in _pairs(table, "shot", "transition")]
+    columns = (table[name].to_pylist() for name in ("shot", "transition"))
+    labels = [f"shot {n} ({how})" for n, how in zip(*columns, strict=True)]
     return spans(*_times(table), labels, colour="alternate")
 
 
@@ -114,10 +115,6 @@ def _loudness(table: pa.Table, _: FilmTables) -> TimelineLane:
     series = [{"name": "loudness", "y": [max(value, QUIETEST_LUFS) for value in plain(table["loudness_lufs"], 1)]}]
     lane = {"kind": "lines", "x": plain(table["start_s"]), "series": series, "low": QUIETEST_LUFS, "high": 0}
     return {**lane, "unit": "LUFS", "filled": True}
-
-
-def _pairs(table: pa.Table, *names: str) -> Any:
-    return zip(*(table[name].to_pylist() for name in names), strict=True)
 
 
 SPAN = ("start_s", "end_s")

@@ -94,11 +94,9 @@ def _problems_of(content: Mapping[str, Any]) -> list[tuple[str, str]]:
     ends = content[ENDS]
     if not isinstance(ends, np.ndarray) or ends.ndim != 1 or not len(ends) or ends.dtype.kind not in "iu":
         return [(ENDS, f"expected whole numbers, one a shot, received {_described(ends)}")]
-    wrong = (
-        []
-        if _is_id(content["imdb_id"])
-        else [("imdb_id", f"expected an id as in tt0000001, received {_described(content['imdb_id'])}")]
-    )
+    imdb_id = content["imdb_id"]
+    is_id = isinstance(imdb_id, str) and is_movie_id(imdb_id)
+    wrong = [] if is_id else [("imdb_id", f"expected an id as in tt0000001, received {_described(imdb_id)}")]
     if int(ends[0]) < 0 or (np.diff(ends.astype(np.int64)) <= 0).any():
         wrong.append((ENDS, "expected each shot to end after the one before"))
     for kind in KINDS:
@@ -123,10 +121,6 @@ def _problems_of_boundaries(name: str, values: Any, shots: int) -> list[tuple[st
     if name == TRUTH and not np.isin(values, (0, 1)).all():
         return [(name, "expected true or false")]
     return []
-
-
-def _is_id(value: Any) -> bool:
-    return isinstance(value, str) and is_movie_id(value)
 
 
 def _described(value: Any) -> str:
