@@ -9,7 +9,7 @@ import numpy as np
 from models.affect.films import AffectFilm
 
 FEATURES = 6
-"""What a clip shows: whether this is the cue, a level, whether valence is to be told, and three numbers of noise."""
+"""What a clip shows: whether this is the cue, a level, whether valence is predicted, and three numbers of noise."""
 EARLY, ANSWERS, DISTRACTORS = 5, 10, 4
 """The cue is among the first 5 clips; 10 clips are labelled; 4 clips on the way show a level that is no cue."""
 NOISE = 0.1
@@ -28,14 +28,14 @@ def _draw(delay: int, rng: np.random.Generator) -> AffectFilm:
     shown[lures, 1] = rng.uniform(-1, 1, DISTRACTORS)
     shown[cue, :2] = 1, level
     line, known = np.zeros((length, 1), np.float32), np.zeros((length, 1), np.float32)
-    told = slice(cue + delay, cue + delay + ANSWERS)
-    shown[told, 2], line[told], known[told] = 1, level, 1
+    answered = slice(cue + delay, cue + delay + ANSWERS)
+    shown[answered, 2], line[answered], known[answered] = 1, level, 1
     return AffectFilm(shown[:, None], line, known)
 
 
-def correlation(said: Sequence[np.ndarray], films: Sequence[AffectFilm]) -> float:
+def correlation(predicted: Sequence[np.ndarray], films: Sequence[AffectFilm]) -> float:
     """PCC over the labelled clips of all films; 0 where all answers are one."""
-    there = [film.known[:, 0] > 0 for film in films]
-    ours = np.concatenate([y[k, 0] for y, k in zip(said, there, strict=True)])
-    line = np.concatenate([film.line[k, 0] for film, k in zip(films, there, strict=True)])
+    is_known = [film.known[:, 0] > 0 for film in films]
+    ours = np.concatenate([y[k, 0] for y, k in zip(predicted, is_known, strict=True)])
+    line = np.concatenate([film.line[k, 0] for film, k in zip(films, is_known, strict=True)])
     return float(np.corrcoef(ours, line)[0, 1]) if ours.std() > 1e-9 else 0.0

@@ -60,7 +60,7 @@ class _Film:
 
 
 def draw_cues(folder: Path, films: int, seed: int) -> list[DrawnCues]:
-    """Draw the films; what is there is not drawn again."""
+    """Draw the films; what exists is not drawn again."""
     folder.mkdir(parents=True, exist_ok=True)
     return [_draw(folder / f"cues_{seed}_{number:02d}.mp4", seed * 1000 + number) for number in range(films)]
 

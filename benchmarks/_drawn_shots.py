@@ -26,7 +26,7 @@ VALIDATION = 4
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainingOutcome:
     """A trained model on films it never saw. interval: of its score; gain: over the baseline."""
 
     artefact: Artefact
@@ -53,8 +53,8 @@ def tables_of(lake: Lake, movie_id: str, names: Sequence[str]) -> dict[str, Tabl
 def read_side(folder: Path, side: str, lake: Lake, model: Model, config: Params, labels: str) -> list[Example]:
     """The films of one side with their labels."""
     contract, path = model.labels, folder / side / "labels"
-    found = pa_csv.read_csv(path / f"{labels}.csv", convert_options=pa_csv.ConvertOptions(strings_can_be_null=True))
-    columns = [found[f.name].cast(f.type) if f.name in found.column_names else pa.nulls(len(found), f.type)
+    table = pa_csv.read_csv(path / f"{labels}.csv", convert_options=pa_csv.ConvertOptions(strings_can_be_null=True))
+    columns = [table[f.name].cast(f.type) if f.name in table.column_names else pa.nulls(len(table), f.type)
                for f in contract.schema]  # fmt: skip
     table = pa.table(columns, schema=contract.schema)
     examples = []
@@ -67,8 +67,8 @@ def read_side(folder: Path, side: str, lake: Lake, model: Model, config: Params,
 
 def learn_and_score(
     model: Model, config: Params, train: Sequence[Example], test: Sequence[Example], folder: Path, seed: int
-) -> Outcome:
-    """Train on one side, score the other."""
+) -> TrainingOutcome:
+    """Train on one side, judge on the other."""
     ordered = sorted(train, key=lambda example: place(example.group))
     training = Training(folder / "training", seed, resume=False)
     trained = model.train(ordered[VALIDATION:], ordered[:VALIDATION], config, training)
@@ -77,10 +77,10 @@ def learn_and_score(
     predictions = tuple(model.predict(artefact, example.features) for example in scored)
     guess = model.baseline(train, config)
     ours, theirs = (
-        tuple(model.score_film(e.features, e.targets, p, config) for e, p in zip(scored, said, strict=True))
-        for said in (predictions, [guess(e.features) for e in scored])
+        tuple(model.score_film(e.features, e.targets, p, config) for e, p in zip(scored, predicted, strict=True))
+        for predicted in (predictions, [guess(e.features) for e in scored])
     )
-    return Outcome(
+    return TrainingOutcome(
         artefact,
         predictions,
         ours,

@@ -30,7 +30,7 @@ def films(count: int, seed: int = 0) -> Iterator[Vectors]:
 
 
 def make_vectors(folder: Path, vectors: int) -> Lake:
-    """A lake whose table `embeddings` holds so many vectors, unless it is there."""
+    """A lake whose table `embeddings` holds so many vectors, unless it exists."""
     lake = Lake(str(folder / f"vectors-{vectors}"))
     count = max(1, vectors // ROWS)
     if len(lake.storage.files("embeddings")) == count:

@@ -48,11 +48,12 @@ class EagerAgent:
         state = self._state(row, self._affect)
         q = self.network(state[None], training=False).numpy()[0]
         action = int(self._rng.integers(2)) if self._rng.random() < epsilon else int(q.argmax())
-        said, label = np.eye(2, dtype=np.float32)[[action]], np.eye(2, dtype=np.float32)[[int(self._scenes.label[row])]]
+        chosen = np.eye(2, dtype=np.float32)[[action]]
+        label = np.eye(2, dtype=np.float32)[[int(self._scenes.label[row])]]
         worth = self._scenes.worth[[row]]
         shown = np.array([[float(worth[0] > 0 and self._rng.random() < config.show_labels)]], np.float32)
-        paid, affect, vote = self._outcome(said, label, worth, shown)
-        other_paid, other_affect, _ = self._outcome(1 - said, label, worth, shown)
+        paid, affect, vote = self._outcome(chosen, label, worth, shown)
+        other_paid, other_affect, _ = self._outcome(1 - chosen, label, worth, shown)
         after = self._rows[0] if self._rows else len(self._scenes.x) - 1
         discount = config.gamma if self._rows else 0.0
         states = [self._state(after, a) for a in (affect, other_affect)]
@@ -62,10 +63,10 @@ class EagerAgent:
         if not self._rows:
             self._reset()
 
-    def _outcome(self, said: Any, label: Any, worth: Any, shown: Any) -> tuple[float, Any, Any]:
-        vote = next_vote(self._vote, said, self._config.alpha)
-        paid = reward(said, vote, label, worth, self._config.vote_weight)
-        return float(paid[0]), next_affect(self._affect, said, label, shown, self._config.alpha), vote
+    def _outcome(self, chosen: Any, label: Any, worth: Any, shown: Any) -> tuple[float, Any, Any]:
+        vote = next_vote(self._vote, chosen, self._config.alpha)
+        paid = reward(chosen, vote, label, worth, self._config.vote_weight)
+        return float(paid[0]), next_affect(self._affect, chosen, label, shown, self._config.alpha), vote
 
     def _state(self, row: int, affect: Any) -> Any:
         return np.concatenate([self._scenes.x[row], affect[0]]).astype(np.float32)

@@ -33,7 +33,8 @@ def read_episodes(real: Path, split: str | None = None) -> list[Example]:
     file = real if real.is_file() else real / "features" / "friends_utterances.parquet"
     rows = [row for row in pq.read_table(file).to_pylist() if split is None or row["split"] == split]
     rows.sort(key=lambda row: (row["episode_id"], row["split"], row["dialogue"], row["utterance"]))
-    return [_episode(name, list(found)) for name, found in groupby(rows, key=lambda row: str(row["episode_id"]))]
+    episodes = groupby(rows, key=lambda row: str(row["episode_id"]))
+    return [_episode(name, list(utterances)) for name, utterances in episodes]
 
 
 def _episode(name: str, rows: list[dict[str, Any]]) -> Example:

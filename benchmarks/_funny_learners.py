@@ -53,8 +53,8 @@ def learner(name: str, sides: Sides, scaling: Arrays, config: Config, folder: Pa
 def agent_alone(sides: Sides, scaling: Arrays, config: Config, folder: Path, seed: int) -> Learned:
     """The agent that has seen the labels of the first side only: half the time."""
     agent = learn(make_scenes(sides[0], scaling, config), config, Training(folder, seed, resume=False))
-    said = partial(_by_agent, agent, scaling, config)
-    return Learned(said, said)
+    predict = partial(_by_agent, agent, scaling, config)
+    return Learned(predict, predict)
 
 
 def _logistic(examples: Sequence[Example], scaling: Arrays, config: Config) -> Any:

@@ -1,4 +1,4 @@
-"""What has been measured of a table, kept one by one: a benchmark of hours goes on where it was cut off."""
+"""What has been measured of a table, kept one by one: a benchmark of hours resumes where it was interrupted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cinelake.storage.content import digest
 class Kept:
     """The values of one benchmark in one file, with what they cost. code: the stamp of the code that is measured.
 
-    A value that other code has given is used as it is, and said: remove the file to measure all anew.
+    A value measured with other code is used as it is, and this is reported: remove the file to measure all anew.
     """
 
     def __init__(self, file: Path, code: str):
@@ -28,13 +28,13 @@ class Kept:
         return name in self._kept
 
     def value(self, name: str, measure: Callable[[], Any]) -> Any:
-        """What is kept under the name, or what `measure` gives now (JSON), which is kept."""
+        """What is kept under the name, or the result of `measure` (JSON), which is kept."""
         if name not in self._kept:
             began = time.perf_counter()
-            found = {"value": measure(), "seconds": time.perf_counter() - began, "load": load(), "code": self._code}
-            self._kept[name] = found
+            entry = {"value": measure(), "seconds": time.perf_counter() - began, "load": load(), "code": self._code}
+            self._kept[name] = entry
             self._save()
-            say(f"{name}: {_in_words(found['value'])} after {found['seconds']:.0f} s")
+            say(f"{name}: {_in_words(entry['value'])} after {entry['seconds']:.0f} s")
         elif self._kept[name]["code"] != self._code:
             say(f"{name}: measured with other code, {self._kept[name]['code']}; remove {self._file} to measure anew")
         return self._kept[name]["value"]

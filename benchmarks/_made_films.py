@@ -39,7 +39,7 @@ def make_films(
     tables: Sequence[str] | None = None,
     others: Mapping[str, Columns] | None = None,
 ) -> Path:
-    """Films (movie_id → title) of one length in a project of their own; gives the manifest.
+    """Films (movie_id → title) of one length in a project of their own; returns the manifest.
 
     tables: those that are in the lake; by default all that can be made up. The manifest names all of them.
     others: tables that take the place of those made up here.

@@ -60,15 +60,15 @@ class ObjectStore:
     def files(self, bucket: str = "") -> fs.FileSystem:
         """A file system on it; makes the bucket where one is named."""
         options = {"access_key": self.key, "secret_key": self.secret, "region": "us-east-1", "scheme": "http"}
-        found = fs.S3FileSystem(
+        filesystem = fs.S3FileSystem(
             endpoint_override=f"127.0.0.1:{self.port}", allow_bucket_creation=True, request_timeout=5, **options
         )
         if bucket:
-            found.create_dir(bucket)
-        return found
+            filesystem.create_dir(bucket)
+        return filesystem
 
     def start(self) -> ObjectStore:
-        """Start it and wait until it takes an object and gives it back."""
+        """Start it and wait until it stores an object and returns it."""
         self.folder.mkdir(parents=True, exist_ok=True)
         program = shutil.which("weed", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
         if program is None:

@@ -1,4 +1,4 @@
-"""What the funny agent is held against on few labels: networks that are simply told the labels that are visible."""
+"""What the funny agent is compared to on few labels: networks that simply learn the labels that are visible."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from cinelake.spec.training import Training
 from models.funny.config import Config
 from models.funny.environment import Scenes, make_scenes
 
-Kind = Literal["MLP", "LSTM"]
+NetworkKind = Literal["MLP", "LSTM"]
 BATCH = 32
-"""Scenes of an update; those without a visible label are not asked for."""
-LEAST_UPDATES = 30
-"""Of an epoch: where few labels are visible its scenes come again, so that a network is not stopped half learned."""
+"""Scenes of an update; those without a visible label are left out."""
+MIN_UPDATES = 30
+"""Of an epoch: where few labels are visible its scenes are repeated, so that a network is not stopped too early."""
 
 
 def fit_plain(
-    kind: Kind, train: Sequence[Example], validation: Sequence[Example], scaling: Arrays, config: Config, folder: Path,
-    seed: int,
+    kind: NetworkKind, train: Sequence[Example], validation: Sequence[Example], scaling: Arrays, config: Config,
+    folder: Path, seed: int,
 ) -> tuple[Any, Any]:  # fmt: skip
     """Two networks (scenes, steps, d) → (scenes, steps, 1) fitted by cross-entropy on the visible labels.
 
@@ -41,8 +41,8 @@ def fit_plain(
 
 
 def _fit(
-    kind: Kind, train: Sequence[Example], held: Sequence[Example], scaling: Arrays, config: Config, training: Training,
-    epochs: int,
+    kind: NetworkKind, train: Sequence[Example], held: Sequence[Example], scaling: Arrays, config: Config,
+    training: Training, epochs: int,
 ) -> tuple[Any, int]:  # fmt: skip
     """The network, and after how many epochs it was best on `held`; without these films, after all of them."""
     keras = _keras()
@@ -66,13 +66,13 @@ def _fit(
 def margins(network: Any, example: Example, scaling: Arrays, config: Config) -> Array:
     """(T,) log-odds of a film's steps, scene by scene as it was learned."""
     alone = make_scenes([example], scaling, config)
-    said = np.asarray(network(alone.x[alone.rows], training=False))[..., 0]
-    found = np.zeros(len(alone.x), np.float32)
-    found[alone.rows] = said
-    return found[:-1]
+    logits = np.asarray(network(alone.x[alone.rows], training=False))[..., 0]
+    values = np.zeros(len(alone.x), np.float32)
+    values[alone.rows] = logits
+    return values[:-1]
 
 
-def _network(kind: Kind, size: int, dropout: float) -> Any:
+def _network(kind: NetworkKind, size: int, dropout: float) -> Any:
     layers = _keras().layers
     given = _keras().Input((None, size))
     x = layers.Dropout(dropout)(given)
@@ -92,10 +92,10 @@ def _keras() -> Any:
     return keras
 
 
-def _cross_entropy(y: Any, said: Any, weight: Any) -> Any:
+def _cross_entropy(y: Any, logits: Any, weight: Any) -> Any:
     import tensorflow as tf
 
-    each = tf.nn.sigmoid_cross_entropy_with_logits(labels=tf.cast(y, tf.float32), logits=said)[..., 0]
+    each = tf.nn.sigmoid_cross_entropy_with_logits(labels=tf.cast(y, tf.float32), logits=logits)[..., 0]
     return tf.reduce_sum(each * weight) / tf.maximum(tf.reduce_sum(weight), 1e-6)
 
 
@@ -110,7 +110,7 @@ def _arrays(scenes: Scenes, chosen: Array) -> tuple[Array, Array, Array]:
 
 def _batches(scenes: Scenes, seed: int, number: int) -> Any:
     rng, labelled = np.random.default_rng((seed, number)), _labelled(scenes)
-    rounds = -(-LEAST_UPDATES * BATCH // len(labelled))
+    rounds = -(-MIN_UPDATES * BATCH // len(labelled))
     order = np.concatenate([rng.permutation(labelled) for _ in range(rounds)])
     for start in range(0, len(order), BATCH):
         yield _arrays(scenes, order[start : start + BATCH])

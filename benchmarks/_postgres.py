@@ -1,6 +1,6 @@
 """A PostgreSQL server on loopback, from Debian's package `postgresql`: made in a folder of its own, gone at the end.
 
-It refuses to run as root, so root runs it as the package's user. A password is asked of everybody, as anywhere else, so
+It refuses to run as root, so root runs it as the package's user. A password is required of everybody, as elsewhere, so
 that what is shown or kept of it can be looked for. Nothing is flushed to disk (`fsync=off`): these data are nobody's.
 """
 
@@ -54,7 +54,7 @@ class Postgres:
         return self
 
     def ask(self, sql: str, database: str = "postgres") -> list[tuple[object, ...]]:
-        """The rows that a statement gives; none for those that give none."""
+        """The rows that a statement returns; empty for statements without rows."""
         import psycopg
 
         with psycopg.connect(self.url(database), autocommit=True) as connection:
@@ -64,8 +64,8 @@ class Postgres:
 
 def programs() -> Path | None:
     """The folder of the server's programs, of the newest version that is installed; Debian keeps them off the path."""
-    found = shutil.which("postgres")
-    folders = [Path(found).resolve().parent] if found else []
+    binary = shutil.which("postgres")
+    folders = [Path(binary).resolve().parent] if binary else []
     folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: -int(path.parent.name))
     return next((folder for folder in folders if (folder / "initdb").exists()), None)
 

@@ -20,7 +20,7 @@ START_TIMEOUT_S = 120.0
 
 @contextmanager
 def prefect_on(database: str, folder: Path) -> Iterator[str]:
-    """A Prefect server with all its services on `postgresql+asyncpg://…`; gives the address of its interface."""
+    """A Prefect server with all its services on `postgresql+asyncpg://…`; returns the address of its interface."""
     with environment_variables({"PREFECT_SERVER_DATABASE_CONNECTION_URL": database}):
         server = start_prefect(folder, free_port(), services=True)
     try:
@@ -32,7 +32,7 @@ def prefect_on(database: str, folder: Path) -> Iterator[str]:
 
 @contextmanager
 def mlflow_on(database: str, folder: Path) -> Iterator[str]:
-    """An MLflow server on `postgresql://…` that keeps files in `folder/artifacts`; gives `HOST:PORT`."""
+    """An MLflow server on `postgresql://…` that keeps files in `folder/artifacts`; returns `HOST:PORT`."""
     folder.mkdir(parents=True, exist_ok=True)
     address = f"127.0.0.1:{free_port()}"
     host, port = address.split(":")

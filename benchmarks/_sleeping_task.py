@@ -45,7 +45,7 @@ ASKING = Contract(
 
 @task(writes=ASKING, reads=["sleeping"], params=SleepingParams, version=1)
 class Asking:
-    """Sleeps again, where a network would be asked about what was decoded."""
+    """Sleeps again, where a network would run on what was decoded."""
 
     def __init__(self, params: SleepingParams, film: Film) -> None:
         self.seconds, self.film = params.seconds, film

@@ -1,4 +1,4 @@
-"""How well valence and arousal of drawn films are told that were never learned from, beside all simple methods.
+"""How well valence and arousal of drawn films never learned from are predicted, beside all simple methods.
 
   python -m benchmarks.affect --folder DIR                 24 films to learn from, 12 others to be scored on; five seeds
   python -m benchmarks.affect --learners memory ridge      some of the learners
@@ -6,8 +6,8 @@
   python -m benchmarks.affect --ablation slots             memories of 1 … 20 slots
   python -m benchmarks.affect --ablation linear            without the ridge regression that carries the first line
 
-DIR keeps films, lake and what each learner said with each seed: cut off and called again, the command goes on, and with
-other options it adds to the table. `--told` prints what is kept there and measures nothing.
+DIR keeps films, lake and what each learner predicted with each seed: an interrupted command is resumed by the same
+command, and with other options it adds to the table. `--told` prints what is kept there and measures nothing.
 
 Four of the 24 films say when to stop. Every learner but `mean` and `ridge` learns what a ridge regression of other
 films leaves to learn, and is added to it; `--ablation linear` takes that away. Learners that know no chance (mean,
@@ -41,7 +41,7 @@ LEARNERS = ["mean", "ridge", "memory_clips", "lstm", "transformer", "memory_tbpt
 MEASURES: dict[str, Callable[[Array, Array], float]] = {
     "pcc": pearson,
     "ccc": concordance,
-    "mse": lambda said, line: float(np.square(said - line).mean()),
+    "mse": lambda predicted, line: float(np.square(predicted - line).mean()),
 }
 KINDS = ("sound", "place", "motion", "faces")
 Settings = Mapping[str, Mapping[str, Any]]
@@ -63,16 +63,16 @@ def measure(given: argparse.Namespace) -> Report:
     cells = Kept(given.folder / "affect.json", code_of("affect"))
     settings: Settings = ABLATIONS.get(given.ablation, {name: {"learner": name} for name in given.learners})
     read = cache(partial(_read, given.folder))
-    found = {
+    results = {
         name: _film_scores(cells, Config.model_validate(changes), given, read) for name, changes in settings.items()
     }
-    found = {name: seeds for name, seeds in found.items() if seeds}
+    results = {name: seeds for name, seeds in results.items() if seeds}
     reference = REFERENCE.get(given.ablation, "ridge")
-    figures = [figure for name, seeds in found.items() for figure in _figures(name, seeds, given.ablation)]
+    figures = [figure for name, seeds in results.items() for figure in _figures(name, seeds, given.ablation)]
     return Report(
         "affect",
         figures,
-        [f"{SIDES['test'][0]} films scored, {SIDES['train'][0]} learned from", *_intervals(found, reference)],
+        [f"{SIDES['test'][0]} films scored, {SIDES['train'][0]} learned from", *_intervals(results, reference)],
     )
 
 
@@ -88,8 +88,8 @@ def _film_scores(
     settings = json.dumps(config.model_dump(mode="json", exclude_defaults=True))
     certain = config.learner in ("mean", "ridge")
     names = {seed: f"{settings}, seed {seed}" for seed in range(1 if certain else given.repeat)}
-    asked = {seed: name for seed, name in names.items() if name in cells or not given.told}
-    kept = [cells.value(name, partial(_learned, config, given.folder, seed, read)) for seed, name in asked.items()]
+    requested = {seed: name for seed, name in names.items() if name in cells or not given.told}
+    kept = [cells.value(name, partial(_learned, config, given.folder, seed, read)) for seed, name in requested.items()]
     return [[{name: np.array(line) for name, line in film.items()} for film in films] for films in kept]
 
 
@@ -103,7 +103,7 @@ def _figures(name: str, seeds: Sequence[Sequence[FilmScores]], ablation: str | N
     promised = {"pcc": 0.8} if name == "memory" and ablation is None else {}
     scores = [summarise(films) for films in seeds]
     return [
-        Figure(f"{name}: {of} {target}", [found[f"{of}_{target}"] for found in scores], at_least=promised.get(of))
+        Figure(f"{name}: {of} {target}", [of_seed[f"{of}_{target}"] for of_seed in scores], at_least=promised.get(of))
         for target in WIDE for of in MEASURES
     ]  # fmt: skip
 
@@ -111,37 +111,37 @@ def _figures(name: str, seeds: Sequence[Sequence[FilmScores]], ablation: str | N
 # --- intervals
 
 
-def _intervals(found: Mapping[str, Sequence[Sequence[FilmScores]]], reference: str) -> list[str]:
+def _intervals(results: Mapping[str, Sequence[Sequence[FilmScores]]], reference: str) -> list[str]:
     """A sentence for each name and target: the measures with their intervals over films, and the difference of PCC."""
-    drawn, rows = {name: scores_of_draws(seeds) for name, seeds in found.items()}, []
+    drawn, rows = {name: scores_of_draws(seeds) for name, seeds in results.items()}, []
     for name, scores in drawn.items():
         for target in WIDE:
             parts = [f"{of.upper()} {_interval(scores[f'{of}_{target}'])}" for of in MEASURES]
-            if reference in found and reference != name:
+            if reference in results and reference != name:
                 gain = scores[f"pcc_{target}"] - drawn[reference][f"pcc_{target}"]
                 parts.append(f"PCC − {reference} {_interval(gain)}")
-            rows.append(f"{name}, {target}, seeds {len(found[name])}: " + ", ".join(parts))
+            rows.append(f"{name}, {target}, seeds {len(results[name])}: " + ", ".join(parts))
     return rows
 
 
 def scores_of_draws(seeds: Sequence[Sequence[FilmScores]]) -> dict[str, Array]:
     """Measure and target → the mean over the seeds, of all films and then of each draw of films."""
     films = len(seeds[0])
-    rows, found = [np.arange(films), *draws(films, 0)], {}
+    rows, intervals = [np.arange(films), *draws(films, 0)], {}
     for target in WIDE:
         for of, measure in MEASURES.items():
-            each = [[_measured(film_scores, row, target, measure) for film_scores in seeds] for row in rows]
-            found[f"{of}_{target}"] = np.mean(each, axis=1)
-    return found
+            each = [[_measured(judged, row, target, measure) for judged in seeds] for row in rows]
+            intervals[f"{of}_{target}"] = np.mean(each, axis=1)
+    return intervals
 
 
 def _measured(
     film_scores: Sequence[FilmScores], films: Array, target: str, measure: Callable[[Array, Array], float]
 ) -> float:
-    line, said = (
+    line, predicted = (
         np.concatenate([film_scores[film][f"{side}_{target}"] for film in films]) for side in ("true", "said")
     )
-    return measure(said, line)
+    return measure(predicted, line)
 
 
 def _interval(scores: Array) -> Interval:

@@ -35,16 +35,16 @@ def measure(given: argparse.Namespace) -> Report:
     films = draw_cued(settings.films_at_once, CLIPS - 15, np.random.default_rng(0))
     rows = _rows(ours, films)
     _ours(ours, films, rows), _plain(theirs, films, rows)  # compiled, warmed up
-    found: dict[str, list[float]] = {}
+    speeds: dict[str, list[float]] = {}
     for _ in range(given.repeat):
         fast, slow = _ours(ours, films, rows), _plain(theirs, films, rows)
         for name, value in (("steps", 0), ("updates", 1)):
-            found.setdefault(f"{name}, compiled", []).append(fast[value])
-            found.setdefault(f"{name}, plain", []).append(slow[value])
-            found.setdefault(f"{name}, compiled / plain", []).append(fast[value] / slow[value])
+            speeds.setdefault(f"{name}, compiled", []).append(fast[value])
+            speeds.setdefault(f"{name}, plain", []).append(slow[value])
+            speeds.setdefault(f"{name}, compiled / plain", []).append(fast[value] / slow[value])
     return Report("affect_speed", [
         Figure(name, values, "" if "/" in name else "a second", at_least=10 if "/" in name else None)
-        for name, values in found.items()
+        for name, values in speeds.items()
     ])  # fmt: skip
 
 

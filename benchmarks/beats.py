@@ -1,4 +1,4 @@
-"""How well beat events are told on drawn films that the model never saw: the mean F of the categories that occur.
+"""How well beat events are detected on drawn films that the model never saw: the mean F of the categories that occur.
 
   python -m benchmarks.beats                       24 films to learn from, 12 others to be scored on
   python -m benchmarks.beats --folder DIR          keeps films and lake in DIR for the next time
@@ -78,8 +78,8 @@ def measure(given: argparse.Namespace) -> Report:
 
 
 def _say_each(outcome: Any, config: Config) -> None:
-    """Rows: what it is; columns: what was said, in the same order."""
-    counts = np.sum([scores["events"] for scores in outcome.film_scores], axis=0)
+    """Rows: what it is; columns: what was predicted, in the same order."""
+    counts = np.sum([judgement["events"] for judgement in outcome.film_scores], axis=0)
     for name, row in zip(config.ordered, counts, strict=True):
         f = outcome.scores.get(f"f_{name}")
         say(f"  {name:<20}" + "".join(f"{count:4d}" for count in row) + ("" if f is None else f"   F {f:.2f}"))

@@ -45,7 +45,7 @@ Template = tuple[pa.Table, Footer]
 
 
 def make_big_lake(folder: Path, films: int, text: str = MANIFEST, shots: int = 1) -> Path:
-    """Make the lake; gives the manifest. text: what the manifest says. shots: rows of each film's `shots`."""
+    """Make the lake; returns the manifest. text: what the manifest says. shots: rows of each film's `shots`."""
     manifest = _manifest(folder, text)
     done = folder / "complete"
     if done.exists() and done.read_text() == str(films):

@@ -59,10 +59,10 @@ def cost_of(command: Sequence[str]) -> Cost:
         _, status, used = os.wait4(process.pid, 0)
         wall_s = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)
-        said, complained = _text(stdout), _text(stderr)
+        output, errors = _text(stdout), _text(stderr)
     if process.returncode:
-        raise CommandFailed(f"{' '.join(command[:6])} gave {process.returncode}: {complained[-2000:] or said[-2000:]}")
-    return Cost(wall_s, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, said, complained)
+        raise CommandFailed(f"{' '.join(command[:6])} gave {process.returncode}: {errors[-2000:] or output[-2000:]}")
+    return Cost(wall_s, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, output, errors)
 
 
 def _text(file: Any) -> str:
@@ -84,13 +84,13 @@ def peak_of(command: Sequence[str], times_a_second: float = 20) -> Peak:
     import psutil
 
     started, parts = time.perf_counter(), (0.0, 0.0)
-    with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, cwd=ROOT)
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=ROOT)
         watched = psutil.Process(process.pid)
         while process.poll() is None:
             parts = max(parts, _resident(watched), key=sum)
             time.sleep(1 / times_a_second)
-        words = _text(said)
+        words = _text(output)
     if process.returncode:
         raise CommandFailed(f"{' '.join(command[:6])} gave {process.returncode}: {words[-2000:]}")
     return Peak(sum(parts), parts, time.perf_counter() - started)
@@ -100,9 +100,9 @@ def _resident(process: Any) -> tuple[float, float]:
     """MiB of a process and of all below it; nothing of those that have just ended."""
     import psutil
 
-    found = [0.0, 0.0]
+    rss_mib = [0.0, 0.0]
     with contextlib.suppress(psutil.NoSuchProcess):
         for place, one in enumerate([process, *process.children(recursive=True)]):
             with contextlib.suppress(psutil.NoSuchProcess):
-                found[min(place, 1)] += one.memory_info().rss / MIB
-    return found[0], found[1]
+                rss_mib[min(place, 1)] += one.memory_info().rss / MIB
+    return rss_mib[0], rss_mib[1]

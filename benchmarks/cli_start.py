@@ -41,15 +41,15 @@ def measure(given: argparse.Namespace) -> Report:
         for name, arguments in commands.items():
             costs[name].append(cost_of(cinelake(*arguments)))
     imported = {name: _imported(arguments) for name, arguments in commands.items()}
-    tensorflow = [float("tensorflow" in found) for found in imported.values()]
+    tensorflow = [float("tensorflow" in libraries) for libraries in imported.values()]
     figures = [
         *(Figure(name, [cost.wall_s for cost in costs[name]], "s", at_most=limit) for name, limit in LIMITS.items()),
         *(Figure(f"{name}, processor time", [cost.cpu_s for cost in costs[name]], "s CPU") for name in commands),
         Figure("commands that import TensorFlow", [sum(tensorflow)], at_most=0, at_least=0),
     ]
-    heavy = {name: [library for library in HEAVY if library in found] for name, found in imported.items()}
+    heavy = {name: [library for library in HEAVY if library in libraries] for name, libraries in imported.items()}
     sentences = [
-        f"{name} imports of the heavy libraries: {', '.join(found) or 'none'}" for name, found in heavy.items()
+        f"{name} imports of the heavy libraries: {', '.join(libraries) or 'none'}" for name, libraries in heavy.items()
     ]
     return Report("cli_start", figures, sentences)
 

@@ -34,9 +34,9 @@ def measure(given: argparse.Namespace) -> Report:
     say(f"drawing {given.films} films in {folder}")
     drawn = draw_cues(folder / "films", given.films, given.seed)
     (folder / "pipeline.yaml").write_text(MANIFEST)
-    found, times_real = _found(folder / "pipeline.yaml")
-    figures = [figure for kind in KINDS for figure in _figures(kind, drawn, found)]
-    figures.append(Figure("black: distance of its ends", _distances(drawn, found), "s", at_most=0.084))
+    detected, times_real = _found(folder / "pipeline.yaml")
+    figures = [figure for kind in KINDS for figure in _figures(kind, drawn, detected)]
+    figures.append(Figure("black: distance of its ends", _distances(drawn, detected), "s", at_most=0.084))
     figures.append(Figure("sound and cues, times real time", times_real))
     return Report("cues", figures, [f"{given.films} films of seed {given.seed}; seconds of all films together"])
 
@@ -48,35 +48,35 @@ def _found(manifest: Path) -> tuple[dict[str, dict[str, Spans]], list[float]]:
         began = time.perf_counter()
         report = run_step(planning.step(movie_id, stale))
         speeds.append(report.film_s / (time.perf_counter() - began))
-    found: dict[str, dict[str, Spans]] = {}
+    detected: dict[str, dict[str, Spans]] = {}
     for movie_id in planning.films:
         for row in planning.lake.reader("cues", movie_id).read().to_pylist():
-            spans = found.setdefault(movie_id, {}).setdefault(row["kind"], [])
+            spans = detected.setdefault(movie_id, {}).setdefault(row["kind"], [])
             spans.append((row["start_s"], row["end_s"]))
-    return found, speeds or [0.0]
+    return detected, speeds or [0.0]
 
 
-def _figures(kind: str, drawn: list[DrawnCues], found: dict[str, dict[str, Spans]]) -> list[Figure]:
-    right = told = true = 0.0
+def _figures(kind: str, drawn: list[DrawnCues], detected: dict[str, dict[str, Spans]]) -> list[Figure]:
+    right_s = detected_s = true_s = 0.0
     for film in drawn:
-        spans, truth = found.get(film.path.stem, {}).get(kind, []), film.spans.get(kind, [])
-        right += sum(max(0.0, min(a[1], b[1]) - max(a[0], b[0])) for a in spans for b in truth)
-        told += sum(end - start for start, end in spans)
-        true += sum(end - start for start, end in truth)
-    precision, recall = right / told if told else 0.0, right / true if true else 0.0
-    about = f" ({true:.0f} s)"
+        spans, truth = detected.get(film.path.stem, {}).get(kind, []), film.spans.get(kind, [])
+        right_s += sum(max(0.0, min(a[1], b[1]) - max(a[0], b[0])) for a in spans for b in truth)
+        detected_s += sum(end - start for start, end in spans)
+        true_s += sum(end - start for start, end in truth)
+    precision, recall = right_s / detected_s if detected_s else 0.0, right_s / true_s if true_s else 0.0
+    about = f" ({true_s:.0f} s)"
     return [
         Figure(f"{kind}: precision", [precision], at_least=0.9),
         Figure(f"{kind}: recall{about}", [recall], at_least=0.9),
     ]
 
 
-def _distances(drawn: list[DrawnCues], found: dict[str, dict[str, Spans]]) -> list[float]:
+def _distances(drawn: list[DrawnCues], detected: dict[str, dict[str, Spans]]) -> list[float]:
     """Of each true black that something overlaps: how far the farther end is from its own."""
     distances = [0.0]
     for film in drawn:
         for start, end in film.spans.get("black", []):
-            near = [s for s in found.get(film.path.stem, {}).get("black", []) if s[0] < end and s[1] > start]
+            near = [s for s in detected.get(film.path.stem, {}).get("black", []) if s[0] < end and s[1] > start]
             distances += [max(abs(near[0][0] - start), abs(near[-1][1] - end))] if near else []
     return distances[1:] or distances
 

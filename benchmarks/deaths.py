@@ -121,7 +121,7 @@ def world(folder: Path, engine: str, films: int, seconds: float = 3.0) -> Iterat
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunOutcome:
     """What came of a death: how many runs were needed after it, and what was lost or done twice."""
 
     victim: str
@@ -141,7 +141,7 @@ def undisturbed(place: World) -> Cells:
     return {name: cell for name, (cell, _) in cells_of(place, "undisturbed").items()}
 
 
-def disturbed(place: World, victim: str, number: int, wanted: Cells, after: int) -> Outcome:
+def disturbed(place: World, victim: str, number: int, wanted: Cells, after: int) -> RunOutcome:
     """A run in which the victim dies when `after` cells are in the lake."""
     began, bucket = time.monotonic(), f"{victim}-{number}"
     project, dice = place.project(bucket), random.Random(f"{victim} {number}")
@@ -160,19 +160,19 @@ def disturbed(place: World, victim: str, number: int, wanted: Cells, after: int)
     now = cells_of(place, bucket)
     same = {name: cell for name, (cell, _) in now.items()} == wanted
     again = sum(now[name][1] != stamp for name, (_, stamp) in kept.items())
-    return Outcome(victim, runs - 1, same, len(kept), again, time.monotonic() - began)
+    return RunOutcome(victim, runs - 1, same, len(kept), again, time.monotonic() - began)
 
 
 def cells_of(place: World, bucket: str) -> dict[str, tuple[tuple[str, pa.Table], str]]:
     """`table/movie_id` → (key, rows) and when it was written, of every cell in a bucket's lake."""
-    files, found = place.store.files(), {}
+    files, cells = place.store.files(), {}
     for info in _files(place, bucket):
         known = pq.read_metadata(info.path, filesystem=files).metadata or {}
         if FOOTER_KEY in known:
             rows = pq.read_table(info.path, filesystem=files, partitioning=None).replace_schema_metadata(None)
             key = Footer.from_json(known[FOOTER_KEY]).key
-            found[info.path.removeprefix(f"{bucket}/lake/")] = ((key, rows), str(info.mtime_ns))
-    return found
+            cells[info.path.removeprefix(f"{bucket}/lake/")] = ((key, rows), str(info.mtime_ns))
+    return cells
 
 
 def _files(place: World, bucket: str) -> list[fs.FileInfo]:
@@ -200,7 +200,7 @@ def words_of(project: Path) -> str:
 
 def measure(given: argparse.Namespace) -> Report:
     """Every victim so many times, at moments drawn by a seed."""
-    outcomes: list[Outcome] = []
+    outcomes: list[RunOutcome] = []
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
     with world(given.folder, given.engine, given.films) as place:
         wanted = undisturbed(place)
@@ -214,7 +214,7 @@ def measure(given: argparse.Namespace) -> Report:
     ])  # fmt: skip
 
 
-def _figures(victim: str, outcomes: list[Outcome]) -> list[Figure]:
+def _figures(victim: str, outcomes: list[RunOutcome]) -> list[Figure]:
     of_it = [outcome for outcome in outcomes if outcome.victim == victim]
     return [
         Figure(f"{victim}: lakes identical", [sum(o.same for o in of_it) / len(of_it)], at_least=1.0),

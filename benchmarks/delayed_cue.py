@@ -70,10 +70,10 @@ def measure(given: argparse.Namespace) -> Report:
     cells = Kept(given.folder / f"delayed_cue_{given.rounds}.json", code_of("affect"))
     figures: list[Figure] = []
     for delay in given.delay:
-        found = {name: _scores(cells, name, delay, given) for name in LEARNERS if name in given.only}
-        figures += _figures(delay, found)
-        if found.get("memory"):
-            seconds = [cells.seconds(_cell("memory", delay, seed)) for seed in found["memory"]]
+        results = {name: _scores(cells, name, delay, given) for name in LEARNERS if name in given.only}
+        figures += _figures(delay, results)
+        if results.get("memory"):
+            seconds = [cells.seconds(_cell("memory", delay, seed)) for seed in results["memory"]]
             figures.append(Figure(f"{delay} clips, teaching the memory network", seconds, "s"))
     states = _states(given.figure) if "state" in given.only else []
     return Report("delayed_cue", figures + states, [
@@ -84,8 +84,8 @@ def measure(given: argparse.Namespace) -> Report:
 def _scores(cells: Kept, name: str, delay: int, given: argparse.Namespace) -> dict[int, float]:
     """Seed → PCC."""
     seeds = range(given.first_seed, given.first_seed + given.repeat)
-    asked = [seed for seed in seeds if not given.told or _cell(name, delay, seed) in cells]
-    return {seed: cells.value(_cell(name, delay, seed), partial(_pcc, name, delay, seed, given)) for seed in asked}
+    requested = [seed for seed in seeds if not given.told or _cell(name, delay, seed) in cells]
+    return {seed: cells.value(_cell(name, delay, seed), partial(_pcc, name, delay, seed, given)) for seed in requested}
 
 
 def _cell(name: str, delay: int, seed: int) -> str:
@@ -97,13 +97,13 @@ def _pcc(name: str, delay: int, seed: int, given: argparse.Namespace) -> float:
     return correlation(_TAUGHT[name](delay, given, seed, test), test)
 
 
-def _figures(delay: int, found: dict[str, dict[int, float]]) -> list[Figure]:
+def _figures(delay: int, results: dict[str, dict[int, float]]) -> list[Figure]:
     """PCC of each learner, and how far ours is above truncated backpropagation with the seeds that both have."""
     figures = [
         Figure(f"{delay} clips, {name}: PCC", list(scores.values()), at_least=0.8 if name == "memory" else None)
-        for name, scores in found.items() if scores
+        for name, scores in results.items() if scores
     ]  # fmt: skip
-    ours, theirs = found.get("memory", {}), found.get("truncated", {})
+    ours, theirs = results.get("memory", {}), results.get("truncated", {})
     gain = [ours[seed] - theirs[seed] for seed in ours if seed in theirs]
     promised = 0.15 if delay > WINDOW else None  # within the window truncated backpropagation sees the cue
     return figures + ([Figure(f"{delay} clips, memory − truncated", gain, at_least=promised)] if gain else [])
@@ -135,7 +135,7 @@ def draw_states(ours: Sequence[int], theirs: Sequence[int], file: Path) -> None:
     picture.savefig(file, dpi=120)
 
 
-# --- learners: each gives the valence of the tested films
+# --- learners: each predicts the valence of the tested films
 
 
 def _by_acting(critic: str) -> Callable[[int, argparse.Namespace, int, Sequence[AffectFilm]], list[np.ndarray]]:

@@ -4,7 +4,7 @@
 
 Steps of the environment a second (acting, reward, memory) and updates a second (a batch of 64 from memory, both
 actions, Double DQN, Adam), first each alone and then together: one update for every four steps, as the agent learns.
-Both have the same network, and 320 numbers a step. Compiling is not counted in the turns; it is told beside.
+Both have the same network, and 320 numbers a step. Compiling is not counted in the turns; it is reported beside.
 """
 
 from __future__ import annotations
@@ -63,23 +63,23 @@ def measure(given: argparse.Namespace) -> Report:
     began = time.perf_counter()
     play(), learn()
     compiling_s = time.perf_counter() - began
-    found: dict[str, list[float]] = {"steps": [], "updates": [], "plain steps": [], "plain updates": []}
+    rates: dict[str, list[float]] = {"steps": [], "updates": [], "plain steps": [], "plain updates": []}
     for turn in range(given.repeat):
-        found["steps"].append(timed(play, ROUNDS * per_round))
-        found["updates"].append(timed(learn, ROUNDS * updates))
-        found["plain steps"].append(timed(lambda: [plain.step() for _ in range(EAGER_STEPS)], EAGER_STEPS))
-        found["plain updates"].append(timed(lambda: [plain.update() for _ in range(EAGER_UPDATES)], EAGER_UPDATES))
-        say(f"turn {turn}: " + ", ".join(f"{name} {values[-1]:,.0f}/s" for name, values in found.items()))
+        rates["steps"].append(timed(play, ROUNDS * per_round))
+        rates["updates"].append(timed(learn, ROUNDS * updates))
+        rates["plain steps"].append(timed(lambda: [plain.step() for _ in range(EAGER_STEPS)], EAGER_STEPS))
+        rates["plain updates"].append(timed(lambda: [plain.update() for _ in range(EAGER_UPDATES)], EAGER_UPDATES))
+        say(f"turn {turn}: " + ", ".join(f"{name} {values[-1]:,.0f}/s" for name, values in rates.items()))
     ours, theirs = (
-        _together(found[a], found[b], config) for a, b in (("steps", "updates"), ("plain steps", "plain updates"))
+        _together(rates[a], rates[b], config) for a, b in (("steps", "updates"), ("plain steps", "plain updates"))
     )
     figures = [
-        Figure("steps a second, times the plain agent", _ratio(found["steps"], found["plain steps"]), at_least=10),
+        Figure("steps a second, times the plain agent", _ratio(rates["steps"], rates["plain steps"]), at_least=10),
         Figure(
-            "updates a second, times the plain agent", _ratio(found["updates"], found["plain updates"]), at_least=10
+            "updates a second, times the plain agent", _ratio(rates["updates"], rates["plain updates"]), at_least=10
         ),
         Figure("steps with their updates a second, times it", _ratio(ours, theirs), at_least=10),
-        *(Figure(f"{name} a second", values) for name, values in found.items()),
+        *(Figure(f"{name} a second", values) for name, values in rates.items()),
         Figure("the first turn, with compiling", [compiling_s], "s"),
     ]
     return Report("dqn_speed", figures, [f"{NUMBERS} numbers a step, {config.scenes_at_once} scenes at once"])

@@ -1,4 +1,4 @@
-"""How well expressions of faces are told: FER2013, trained on Training, chosen on PublicTest.
+"""How well expressions of faces are classified: FER2013, trained on Training, chosen on PublicTest.
 
   python -m benchmarks.fer2013 --real DIR --folder STATE     DIR/features/fer2013.parquet; goes on after a kill
   python -m benchmarks.fer2013 --real FILE --epochs 20       shorter
@@ -60,7 +60,7 @@ class Diary:
     def __init__(self, file: Path):
         self.file = file
         kept = json.loads(file.read_text()) if file.is_file() else {}
-        self.epochs: dict[int, dict[str, float]] = {int(number): found for number, found in kept.items()}
+        self.epochs: dict[int, dict[str, float]] = {int(number): scores for number, scores in kept.items()}
         self._began, self._used = time.perf_counter(), time.process_time()
 
     def note(self, number: int, metrics: Mapping[str, float]) -> None:
@@ -74,12 +74,12 @@ class Diary:
         unfinished.replace(self.file)
         say(f"epoch {number + 1}: {self._line(self.epochs[number])}")
 
-    def _line(self, found: Mapping[str, float]) -> str:
-        return ", ".join(f"{name} {value:.4g}" for name, value in found.items())
+    def _line(self, scores: Mapping[str, float]) -> str:
+        return ", ".join(f"{name} {value:.4g}" for name, value in scores.items())
 
     def values(self, name: str) -> list[float]:
         """One figure of all epochs, in order."""
-        return [found[name] for _, found in sorted(self.epochs.items())]
+        return [scores[name] for _, scores in sorted(self.epochs.items())]
 
 
 def measure(given: argparse.Namespace) -> Report:
@@ -110,15 +110,13 @@ def train(folder: Path, config: Config, learn: Example, scored: list[Example]) -
     artefact = write_artefact(folder / "artefact", "expressions", config, trained, {}, ["Training", "PublicTest"])
     figures = []
     for example in scored:
-        film_scores = MODEL.score_film(
-            example.features, example.targets, MODEL.predict(artefact, example.features), config
-        )
-        found = MODEL.summarise([film_scores])
+        judged = MODEL.score_film(example.features, example.targets, MODEL.predict(artefact, example.features), config)
+        scores = MODEL.summarise([judged])
         target = TARGET if network == "light" else None
         name = f"{example.movie_id} accuracy, {network}, {epochs} epochs"
-        figures.append(Figure(name, [found["accuracy"]], at_least=target))
-        figures.append(Figure(f"{example.movie_id} macro F1, {network}", [found["macro_f1"]]))
-        say(f"{example.movie_id}: {json.dumps({name: round(value, 4) for name, value in found.items()})}")
+        figures.append(Figure(name, [scores["accuracy"]], at_least=target))
+        figures.append(Figure(f"{example.movie_id} macro F1, {network}", [scores["macro_f1"]]))
+        say(f"{example.movie_id}: {json.dumps({name: round(value, 4) for name, value in scores.items()})}")
     limit = EPOCH_S if network == "light" else None
     figures.append(Figure(f"an epoch, {network}", diary.values("wall_s"), "s", at_most=limit))
     figures.append(Figure(f"an epoch's processor time, {network}", diary.values("processor_s"), "s"))

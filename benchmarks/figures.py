@@ -32,7 +32,7 @@ class Figure:
 
     @property
     def target(self) -> str:
-        """The target in words; nothing for a figure that is only told."""
+        """The target in words; empty for a figure that is only reported."""
         if self.at_most is not None and self.at_most == self.at_least:
             return f"exactly {_plain(self.at_most)}"
         if self.at_most is not None:

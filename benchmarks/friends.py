@@ -1,4 +1,4 @@
-"""How well the funny agent tells at which utterances of FRIENDS the audience laughs: AUC, cross-validated by episode.
+"""How well the funny agent predicts the utterances of FRIENDS at which people laugh: AUC, cross-validated by episode.
 
   python -m benchmarks.friends --real DIR              DIR/features/friends_utterances.parquet
   python -m benchmarks.friends --real FILE --folds 5
@@ -34,7 +34,7 @@ from models.funny.config import Config
 from models.funny.features import learn_scaling
 
 VALIDATION = 0.15
-"""Share of the episodes to learn from that give the threshold (and are learned from afterwards)."""
+"""Share of the episodes to learn from that set the threshold (and are learned from afterwards)."""
 FIRST = "logistic, emotion and duration"
 SCORED = ("truth", "margin")
 Fold = tuple[list[Example], list[Example]]
@@ -77,15 +77,15 @@ def first_logistic(fold: Fold) -> list[FilmScores]:
 
 
 def beside(config: Config, folds: Sequence[Fold], folder: Path, seed: int) -> dict[str, list[FilmScores]]:
-    """All episodes' scores by the plain learners."""
-    found = {FIRST: [scores for fold in folds for scores in first_logistic(fold)]}
+    """All episodes' judgements by the plain learners."""
+    results = {FIRST: [judgement for fold in folds for judgement in first_logistic(fold)]}
     for name in LEARNERS[1:]:
-        found[name] = [one for fold in folds for one in kept(name, config, sides_of(fold, seed), folder, seed)]
-    return found
+        results[name] = [one for fold in folds for one in kept(name, config, sides_of(fold, seed), folder, seed)]
+    return results
 
 
 def kept(name: str, config: Config, sides: Sides, folder: Path, seed: int) -> list[FilmScores]:
-    """What a learner said in an earlier run on the same episodes; else it learns now, and what it says is kept."""
+    """A learner's predictions of an earlier run on the same episodes; else it learns now, and they are kept."""
     episodes = [[episode.movie_id for episode in side] for side in sides]
     file = folder / f"{name}_{digest([config.model_dump(mode='json'), episodes, seed])[:12]}.npz"
     if not file.is_file():
@@ -124,10 +124,10 @@ def measure(given: argparse.Namespace) -> Report:
     others = beside(config, folds, given.folder, 0)
     scores = [MODEL.summarise(film_scores) for film_scores in rounds]
     first = others[FIRST]
-    figures = [Figure("AUC", [found["auc"] for found in scores], at_least=0.72)]
-    figures += [Figure(f"AUC, {name}", [MODEL.summarise(film_scores)["auc"]]) for name, film_scores in others.items()]
+    figures = [Figure("AUC", [result["auc"] for result in scores], at_least=0.72)]
+    figures += [Figure(f"AUC, {name}", [MODEL.summarise(judged)["auc"]]) for name, judged in others.items()]
     figures += [
-        Figure(name, [found[name] for found in scores]) for name in ("f1", "precision", "recall", "share_funny")
+        Figure(name, [result[name] for result in scores]) for name in ("f1", "precision", "recall", "share_funny")
     ]
     material = [
         f"{sum(map(len, episodes))} utterances, {len(episodes)} episodes, {len(folds)} folds by episode",

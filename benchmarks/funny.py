@@ -47,8 +47,8 @@ def measure(given: argparse.Namespace) -> Report:
         *(Figure(name, [o.scores[name] for o in outcomes]) for name in ("precision", "recall", "auc", "share_funny")),
         Figure("F1, everything is funny", [o.baseline["f1"] for o in outcomes]),
         Figure("gain over it, lower bound", [o.gain.low for o in outcomes]),
-        *(Figure(f"F1, {name}", [found["f1"] for found in each]) for name, each in others.items()),
-        *(Figure(f"auc, {name}", [found["auc"] for found in each]) for name, each in others.items()),
+        *(Figure(f"F1, {name}", [result["f1"] for result in each]) for name, each in others.items()),
+        *(Figure(f"auc, {name}", [result["auc"] for result in each]) for name, each in others.items()),
         Figure("training and judging", seconds, "s"),
     ]
     return Report("funny", figures, [f"drawn films, seeds {SIDES['train'][1]} and {SIDES['test'][1]}: 24 and 12"])

@@ -6,7 +6,7 @@
 
 F1 at the threshold that is best on the validation films, and AUC, of films never seen; the validation films are not
 learned from. α, G and H are explained in `models/funny/environment.py`. DIR keeps what was measured, cell by cell, and
-a run that was cut off goes on. The drawn films are easy (AUC near 1), so that differences there are mostly chance,
+an interrupted run is resumed. The drawn films are easy (AUC near 1), so that differences there are mostly chance,
 which `--repeat` shows; FRIENDS tells more.
 """
 
@@ -64,14 +64,14 @@ def measure(given: argparse.Namespace) -> Report:
     base = friends_config() if given.real else Config()
     cells = kept_for(given.folder, f"ablations_{'friends' if given.real else 'drawn'}", base, code_of("funny"))
     folder = given.folder / "ablation"
-    found: dict[str, list[Scores]] = {}
+    results: dict[str, list[Scores]] = {}
     sides = friends_sides(given.real) if given.real else drawn_sides(given.folder, base)
     for seed in range(given.repeat):
         for name in given.only:
             config = base.model_copy(update=ABLATIONS[name])
             one = partial(trained, blinded(sides, config) if name == BLIND else sides, config, folder, seed)
-            found.setdefault(name, []).append(cells.value(f"{name}, seed {seed}", one))
-    figures = [Figure(f"{score}: {name}", [s[score] for s in each]) for name, each in found.items()
+            results.setdefault(name, []).append(cells.value(f"{name}, seed {seed}", one))
+    figures = [Figure(f"{score}: {name}", [s[score] for s in each]) for name, each in results.items()
                for score in ("f1", "auc")]  # fmt: skip
     return Report("funny_ablations", figures, [f"{given.repeat} seeds; least and most are over these"])
 

@@ -61,9 +61,9 @@ def _busy(folder: Path, engine: dict[str, str], decoding: dict[str, int], films:
     project = sleeping_project(folder, engine, films, 0.0, tasks)
     cost_of(python("-m", "benchmarks._engine_run", str(project / "pipeline.yaml"), engine["kind"]))
     lake = Lake(str(project / "lake"))
-    asked = [lake.reader("asking", f"film_{number:05}").read().to_pylist()[0] for number in range(films)]
-    whole_s = max(row["ended_s"] for row in asked) - min(row["began_s"] for row in asked)
-    return float(sum(row["ended_s"] - row["began_s"] for row in asked) / whole_s)
+    rows = [lake.reader("asking", f"film_{number:05}").read().to_pylist()[0] for number in range(films)]
+    whole_s = max(row["ended_s"] for row in rows) - min(row["began_s"] for row in rows)
+    return float(sum(row["ended_s"] - row["began_s"] for row in rows) / whole_s)
 
 
 OPTIONS = (

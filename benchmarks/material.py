@@ -44,11 +44,11 @@ def in_words(film: Path, what: str) -> str:
     """A sentence on a film: what it is, and what a second of it weighs."""
     from cinelake.media.probe import probe
 
-    found = probe(str(film))
-    assert found.video is not None
-    rate = film.stat().st_size * 8 / found.duration_s / 1e6
-    size = f"{found.video.width}×{found.video.height} {found.video.codec}"
-    return f"{film.name}: {what}; {size}, {found.duration_s:.0f} s, {rate:.1f} Mb/s with sound"
+    probed = probe(str(film))
+    assert probed.video is not None
+    rate = film.stat().st_size * 8 / probed.duration_s / 1e6
+    size = f"{probed.video.width}×{probed.video.height} {probed.video.codec}"
+    return f"{film.name}: {what}; {size}, {probed.duration_s:.0f} s, {rate:.1f} Mb/s with sound"
 
 
 def _reel(folder: Path) -> Path:

@@ -26,9 +26,9 @@ def measure(given: argparse.Namespace) -> Report:
     films = [film_loop(given.folder, minutes) for minutes in (given.short_minutes, given.minutes)]
     peaks: list[list[Peak]] = [[], []]
     for turn in range(given.repeat):
-        for film, found in zip(films, peaks, strict=True):
+        for film, measured in zip(films, peaks, strict=True):
             say(f"turn {turn + 1} of {given.repeat}: {film.name}")
-            found.append(_peak(film, given.folder))
+            measured.append(_peak(film, given.folder))
     short, long = peaks
     more = [one.rss_mib - other.rss_mib for one, other in zip(long, short, strict=True)]
     figures = [

@@ -55,11 +55,11 @@ def measure(given: argparse.Namespace) -> Report:
     for name, cluster in CLUSTERS.items():
         for speedup in dict.fromkeys((given.gpu_speedup, 1.0)):
             say(f"{given.films} films on {name}, GPUs {speedup:g} times as fast")
-            found = _forecast(project, given, {**cluster, "gpu_speedup": speedup})
-            figures += _figures(f"{name}, GPU × {speedup:g}", found.forecast)
-            words.append(_words(f"{name}, GPU × {speedup:g}", found.forecast))
-    words += [f"taken for granted: {sentence}" for sentence in found.assumed]
-    figures.append(_sample_beside_one_by_one(found.forecast))
+            predicted = _forecast(project, given, {**cluster, "gpu_speedup": speedup})
+            figures += _figures(f"{name}, GPU × {speedup:g}", predicted.forecast)
+            words.append(_words(f"{name}, GPU × {speedup:g}", predicted.forecast))
+    words += [f"taken for granted: {sentence}" for sentence in predicted.assumed]
+    figures.append(_sample_beside_one_by_one(predicted.forecast))
     make_known(given.folder / "site")
     figures += [_beside_reality(engine, given) for engine in given.engines]
     return Report("million_films", figures, words)
@@ -76,11 +76,11 @@ def _made_project(given: argparse.Namespace) -> tuple[Path, list[str]]:
         films = [film_1080p(given.folder, seconds) for seconds in given.seconds]
         words = [f"measured: {in_words(film, 'drawn, with grain')}" for film in films]
     folder = given.folder / f"chain of {len(films)}{' real' if given.real else ''}"
-    manifest, engine, asked = folder / "pipeline.yaml", {"kind": "local", "workers": 1}, {"faces": faces}
+    manifest, engine, settings = folder / "pipeline.yaml", {"kind": "local", "workers": 1}, {"faces": faces}
     if not manifest.exists():
         links = {f"{FIRST}{films[0].suffix}": films[0], **{film.name: film for film in films}}
-        chain_project(folder, links, engine, asked)
-    write_manifest(manifest, engine, asked)
+        chain_project(folder, links, engine, settings)
+    write_manifest(manifest, engine, settings)
     say(f"the whole chain on {len(films)} films, one processor")
     cost_of(["taskset", "-c", str(min(os.sched_getaffinity(0))), *python("-m", "cli.main", "run", "-m", str(manifest))])
     return write_manifest(manifest, engine, {**ON_GPUS, "faces": {**faces, **ON_GPUS["faces"]}}), words
@@ -93,30 +93,30 @@ def _forecast(manifest: Path, given: argparse.Namespace, cluster: dict[str, Any]
     return forecast_of(planning.selected([], counted), settings, given.films)
 
 
-def _figures(name: str, found: Forecast) -> list[Figure]:
-    busy = found.run.busy()
-    hours = {f"node-hours of {pool}": amount for pool, amount in found.node_hours().items()}
+def _figures(name: str, predicted: Forecast) -> list[Figure]:
+    busy = predicted.run.busy()
+    hours = {f"node-hours of {pool}": amount for pool, amount in predicted.node_hours().items()}
     shares = {f"{part} busy": 100 * busy[part] for part in ("cpus", "gpus", "driver", "store")}
     return [
-        Figure(f"{name}: hours", [found.run.wall_s / 3600], "h"),
+        Figure(f"{name}: hours", [predicted.run.wall_s / 3600], "h"),
         *(Figure(f"{name}: {what}", [value], "h") for what, value in hours.items()),
         *(Figure(f"{name}: {what}", [value], "%") for what, value in shares.items()),
     ]
 
 
-def _words(name: str, found: Forecast) -> str:
-    on_cpus = found.films.mean(lambda leg: 0.0 if leg.gpus else leg.seconds)
-    on_gpus = found.films.mean(lambda leg: leg.seconds if leg.gpus else 0.0)
-    changes = "; ".join(f"{change.words}: {change.wall_s / 3600:,.1f} h" for change in found.changes)
+def _words(name: str, predicted: Forecast) -> str:
+    on_cpus = predicted.films.mean(lambda stage: 0.0 if stage.gpus else stage.seconds)
+    on_gpus = predicted.films.mean(lambda stage: stage.seconds if stage.gpus else 0.0)
+    changes = "; ".join(f"{change.words}: {change.wall_s / 3600:,.1f} h" for change in predicted.changes)
     each = f"each film {on_cpus:,.0f} s of a processor, {on_gpus:,.1f} s of a quarter of a GPU"
-    return f"{name}: bound by {found.bound_by or 'nothing'}; {changes}; {each}"
+    return f"{name}: bound by {predicted.bound_by or 'nothing'}; {changes}; {each}"
 
 
-def _sample_beside_one_by_one(found: Forecast) -> Figure:
+def _sample_beside_one_by_one(predicted: Forecast) -> Figure:
     say("every film one by one")
-    exact = simulate(found.cluster, found.films.first(len(found.films)))
-    ratio = found.run.wall_s / exact.wall_s
-    return Figure(f"sample of {found.simulated:,} / one by one", [ratio], at_least=0.97, at_most=1.03)
+    exact = simulate(predicted.cluster, predicted.films.first(len(predicted.films)))
+    ratio = predicted.run.wall_s / exact.wall_s
+    return Figure(f"sample of {predicted.simulated:,} / one by one", [ratio], at_least=0.97, at_most=1.03)
 
 
 def _beside_reality(engine: str, given: argparse.Namespace) -> Figure:
@@ -132,8 +132,8 @@ def _beside_reality(engine: str, given: argparse.Namespace) -> Figure:
         driver_ms = 1000 * median(after - before for before, after in pairwise(none))
         cluster = f"cpus={WORKERS},engine={engine},driver_ms={driver_ms}"
         later = [word for number in range(2 * WORKERS, SLEEPING) for word in ("--movie", f"film_{number:05}")]
-        asked = ("--json", "--simulate", cluster, "--films", str(SLEEPING), *later)
-        simulated = cost_of(python("-m", "cli.main", "plan", "-m", str(manifest), *asked)).answer["simulation"]
+        options = ("--json", "--simulate", cluster, "--films", str(SLEEPING), *later)
+        simulated = cost_of(python("-m", "cli.main", "plan", "-m", str(manifest), *options)).answer["simulation"]
         ratios.append((simulated["wall_s"] - simulated["first_end_s"]) / (ends[-1] - ends[0]))
     return Figure(f"simulated / real, {engine}, {WORKERS} workers", ratios, at_least=0.9, at_most=1.1)
 

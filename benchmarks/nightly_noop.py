@@ -54,10 +54,10 @@ def measure(given: argparse.Namespace) -> Report:
         runs = [_night(manifest) for _ in range(given.repeat + 1)][1:]
     alone = [cost_of(cinelake("run", "-m", str(manifest))) for _ in range(given.repeat)]
     figures = [
-        Figure("from the flow's start to its end", [found["total_s"] for found in runs], "s", at_most=10),
-        Figure("from when it was due to its end", [found["due_s"] for found in runs], "s"),
+        Figure("from the flow's start to its end", [result["total_s"] for result in runs], "s", at_most=10),
+        Figure("from when it was due to its end", [result["due_s"] for result in runs], "s"),
         Figure("processor time of `cinelake run` on the same lake", [cost.cpu_s for cost in alone], "s CPU"),
-        Figure("cells made", [found["made"] for found in runs], at_most=0, at_least=0),
+        Figure("cells made", [result["made"] for result in runs], at_most=0, at_least=0),
     ]
     return Report("nightly_noop", figures, [f"{given.films:,} films × 8 tables of a row each, all fresh"])
 
@@ -92,13 +92,13 @@ def _night(manifest: Path) -> dict[str, Any]:
 
     deploy(load_manifest(manifest))
     due = datetime.datetime.now(datetime.UTC)
-    found = run_deployment("catalogue/nightly", timeout=600, poll_interval=1, as_subflow=False)
-    if not found.state.is_completed():
-        raise SystemExit(f"the run ended with {found.state.name}: {found.state.message}")
-    made = re.match(r"(\d+) cells made", found.state.message or "")
-    total_s = (found.end_time - found.start_time).total_seconds()
+    ended = run_deployment("catalogue/nightly", timeout=600, poll_interval=1, as_subflow=False)
+    if not ended.state.is_completed():
+        raise SystemExit(f"the run ended with {ended.state.name}: {ended.state.message}")
+    made = re.match(r"(\d+) cells made", ended.state.message or "")
+    total_s = (ended.end_time - ended.start_time).total_seconds()
     say(f"  {total_s:.1f} s")
-    return {"total_s": total_s, "due_s": (found.end_time - due).total_seconds(), "made": int(made[1]) if made else -1}
+    return {"total_s": total_s, "due_s": (ended.end_time - due).total_seconds(), "made": int(made[1]) if made else -1}
 
 
 OPTIONS = (("--films", {"type": int, "default": 10_000, "help": "how many films (default: %(default)s)"}),)

@@ -132,10 +132,10 @@ def measure(given: argparse.Namespace) -> Report:
     scores = [MODEL.summarise(film_scores) for film_scores in rounds]
     others = [("logistic regression", plain), ("chance, no boundary", chance)]
     interval, gain = bootstrap(rounds[0], MODEL.summarise, "map"), compare(rounds[0], chance, MODEL.summarise, "map")
-    figures = [Figure("mAP", [found["map"] for found in scores], at_least=0.5)]
-    figures += [Figure(f"mAP, {name}", [MODEL.summarise(film_scores)["map"]]) for name, film_scores in others]
+    figures = [Figure("mAP", [result["map"] for result in scores], at_least=0.5)]
+    figures += [Figure(f"mAP, {name}", [MODEL.summarise(judged)["map"]]) for name, judged in others]
     for name in ("miou", "f1", "recall_3s"):
-        figures.append(Figure(name, [found[name] for found in scores]))
+        figures.append(Figure(name, [result[name] for result in scores]))
         figures.append(Figure(f"{name}, no boundary", [MODEL.summarise(chance)[name]]))
     shots = sum(len(film) for film in films)
     by_film = [MODEL.summarise([film_scores])["map"] for film_scores in rounds[0]]

@@ -66,8 +66,8 @@ def measure(given: argparse.Namespace) -> Report:
     cpu_s = _children_cpu_s() - before
     say(f"published in {whole.wall_s:.1f} s; changing one film")
     changes = [_after_a_change(manifest, given.shots) for _ in range(given.changes)]
-    asked = _asked(folder / "lake", given.repeat)
-    return Report("publish", _figures(whole, cpu_s, changes, asked), [
+    answers = _asked(folder / "lake", given.repeat)
+    return Report("publish", _figures(whole, cpu_s, changes, answers), [
         f"{given.films:,} films × {given.shots:,} shots; questions in open lakes, in turn: small files, published"
     ])  # fmt: skip
 
@@ -103,8 +103,8 @@ def _children_cpu_s() -> float:
     return used.children_user + used.children_system
 
 
-def _figures(whole: Peak, cpu_s: float, changes: list[Cost], asked: Turns) -> list[Figure]:
-    told = [
+def _figures(whole: Peak, cpu_s: float, changes: list[Cost], answers: Turns) -> list[Figure]:
+    figures = [
         Figure("everything: wall time", [whole.wall_s], "s", at_most=60),
         Figure("everything: processor time", [cpu_s], "s CPU"),
         Figure("everything: most memory, all processes", [whole.rss_mib], "MiB", at_most=2048),
@@ -113,14 +113,14 @@ def _figures(whole: Peak, cpu_s: float, changes: list[Cost], asked: Turns) -> li
         Figure("one film changed: files made", [cost.answer["made"] for cost in changes], at_most=3),
     ]
     for name, least in (("one film", 10.0), ("scan", 4.0)):
-        turns = asked[name]
-        told.append(Figure(f"{name}: small files", [small.wall_s for small, _ in turns], "s"))
-        told.append(Figure(f"{name}: published", [published.wall_s for _, published in turns], "s"))
+        turns = answers[name]
+        figures.append(Figure(f"{name}: small files", [small.wall_s for small, _ in turns], "s"))
+        figures.append(Figure(f"{name}: published", [published.wall_s for _, published in turns], "s"))
         ratios = [small.wall_s / published.wall_s for small, published in turns]
-        told.append(Figure(f"{name}: times as fast", ratios, at_least=least))
+        figures.append(Figure(f"{name}: times as fast", ratios, at_least=least))
         ratios = [small.cpu_s / published.cpu_s for small, published in turns]
-        told.append(Figure(f"{name}: times as fast, by processor time", ratios, at_least=least))
-    return told
+        figures.append(Figure(f"{name}: times as fast, by processor time", ratios, at_least=least))
+    return figures
 
 
 OPTIONS = (

@@ -128,8 +128,8 @@ def _zoom_ms(browser: Any) -> float:
 
 def _busy_s(browser: Any) -> float:
     """Processor seconds of the page's main thread."""
-    found = {m["name"]: m["value"] for m in browser.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]}
-    return float(found["TaskDuration"])
+    values = {m["name"]: m["value"] for m in browser.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]}
+    return float(values["TaskDuration"])
 
 
 def _many_films(folder: Path, films: int) -> list[Figure]:

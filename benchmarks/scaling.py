@@ -48,13 +48,13 @@ def measure(given: argparse.Namespace) -> Report:
     """One worker and two, engine by engine, in turn."""
     os.environ["PYTHONPATH"] = str(ROOT)
     films, words = _films(given)
-    found: dict[tuple[str, int], list[Timed]] = defaultdict(list)
+    times: dict[tuple[str, int], list[Timed]] = defaultdict(list)
     for number in range(given.repeat):
         for engine in given.engines:
             for workers in (1, 2) if number % 2 == 0 else (2, 1):
                 say(f"{engine}, {workers} workers, {number + 1} of {given.repeat}")
-                found[engine, workers].append(_timed(given.folder / "run", engine, workers, films))
-    figures = [figure for engine in given.engines for figure in _figures(engine, found[engine, 1], found[engine, 2])]
+                times[engine, workers].append(_timed(given.folder / "run", engine, workers, films))
+    figures = [figure for engine in given.engines for figure in _figures(engine, times[engine, 1], times[engine, 2])]
     return Report("scaling", figures, [words])
 
 
@@ -73,10 +73,10 @@ def _timed(folder: Path, engine: str, workers: int, films: Sequence[Path]) -> Ti
     manifest = chain_project(folder, numbered, {"kind": engine, "workers": workers})
     allowed = ",".join(map(str, sorted(os.sched_getaffinity(0))[:workers]))
     cost = cost_of(["taskset", "-c", allowed, *python("-m", "benchmarks._pinned_run", str(manifest))])
-    told = sorted(cost.answer, key=lambda film: float(film["began"]))
-    if len(told) != len(films):
-        raise SystemExit(f"{engine}: {len(told)} of {len(films)} films ended")
-    counted = told[2:]
+    ended = sorted(cost.answer, key=lambda film: float(film["began"]))
+    if len(ended) != len(films):
+        raise SystemExit(f"{engine}: {len(ended)} of {len(films)} films ended")
+    counted = ended[2:]
     by_processor: dict[int, float] = defaultdict(float)
     for film in counted:
         by_processor[film["processor"]] += film["ended"] - film["began"]

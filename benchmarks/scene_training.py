@@ -5,7 +5,7 @@
 
 The padded way: every film padded to 3,100 shots, Keras' `fit` with its defaults. Ours: films of like length together,
 compiled steps, padding without weight. Both train the same network from the same start with the same optimiser on the
-same features; both are judged by the same loss: the cross-entropy of the shots that there are. Features are random
+same features; both are judged by the same loss: the cross-entropy of the shots that exist. Features are random
 with a trace of the boundary in them; lengths run from 607 to 3,096 shots as in the eluv.io films.
 """
 
@@ -67,11 +67,11 @@ def pad(films: Sequence[FilmPart]) -> tuple[Array, Array]:
 
 
 def loss_of(network: Any, films: Sequence[FilmPart]) -> float:
-    """Cross-entropy over the shots that there are, but the first of each film."""
+    """Cross-entropy over the shots that exist, but the first of each film."""
     total = shots = 0.0
     for x, boundary, known in films:
-        said = np.clip(np.asarray(network(x[None], training=False))[0, :, 0], 1e-6, 1 - 1e-6)
-        total -= float(np.log(np.where(boundary, said, 1 - said))[known > 0].sum())
+        predicted = np.clip(np.asarray(network(x[None], training=False))[0, :, 0], 1e-6, 1 - 1e-6)
+        total -= float(np.log(np.where(boundary, predicted, 1 - predicted))[known > 0].sum())
         shots += float(known.sum())
     return total / shots
 
@@ -119,7 +119,7 @@ def train_padded(count: int, seed: int) -> tuple[float, float]:
 
 
 def measure(given: argparse.Namespace) -> Report:
-    """Both ways in turn, as often as asked for."""
+    """Both ways in turn, as often as requested."""
     import_tensorflow()
     ours, padded = [], []
     for seed in range(given.repeat):

@@ -15,7 +15,7 @@ import argparse
 import time
 
 from benchmarks._drawn_lake import SIDES, make_lake
-from benchmarks._drawn_shots import Outcome, learn_and_score, read_side
+from benchmarks._drawn_shots import TrainingOutcome, learn_and_score, read_side
 from benchmarks.figures import Figure, Report, run, say
 from models.scenes import MODEL
 from models.scenes.config import Config
@@ -37,7 +37,7 @@ def measure(given: argparse.Namespace) -> Report:
     return Report("scenes", [*_figures(outcomes), Figure("training and judging", seconds, "s")], material)
 
 
-def _figures(outcomes: list[Outcome]) -> list[Figure]:
+def _figures(outcomes: list[TrainingOutcome]) -> list[Figure]:
     figures = [
         Figure("mAP", [o.scores["map"] for o in outcomes], at_least=0.9),
         Figure("mAP, lower bound", [o.interval.low for o in outcomes]),

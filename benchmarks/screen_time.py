@@ -1,14 +1,14 @@
-"""How well screen time is told on drawn films that the model never saw, at two pictures a second.
+"""How well screen time is measured on drawn films that the model never saw, at two pictures a second.
 
   python -m benchmarks.screen_time                       24 films to learn from, 12 others to be scored on
   python -m benchmarks.screen_time --folder DIR          keeps films and lake in DIR for the next time
   python -m benchmarks.screen_time --head linear         another head, see `models/characters`
 
 Screen time is what the tables say: `characters` trained on labels once a second, `appearances` with its spans,
-`screen_time` with its sums. The error is |found − true| / true; the true seconds are counted by frames while drawing.
-It is given for every character over all films that were scored, and beside it for every character of every film: there
-a single shot of three seconds may be half of what there is. Beside it stands the trivial predictor: who is most often
-there, in every frame. The intervals are bootstraps over films (1,000 draws, 95 %).
+`screen_time` with its sums. The error is |predicted − true| / true; the true seconds are counted by frames while
+drawing. It is reported for every character over all films that were scored, and beside it for every character of every
+film: there a single shot of three seconds may be half of the total. Beside it stands the trivial predictor: who is most
+often seen, in every frame. The intervals are bootstraps over films (1,000 draws, 95 %).
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ def trained(examples: Sequence[Example], config: Config, folder: Path, seed: int
             say(f"epoch {epoch}: " + ", ".join(f"{name} {value:.3f}" for name, value in metrics.items()))
 
     training = Training(folder / "training", seed, report, resume=False)
-    found = MODEL.train(ordered[VALIDATION:], ordered[:VALIDATION], config, training)
-    return write_artefact(folder / "artefact", MODEL.name, config, found)
+    weights = MODEL.train(ordered[VALIDATION:], ordered[:VALIDATION], config, training)
+    return write_artefact(folder / "artefact", MODEL.name, config, weights)
 
 
 def seconds_found(artefact: Artefact, lake: Lake, movie_id: str) -> Seconds:
@@ -74,19 +74,19 @@ def always(who: str, true_s: Mapping[str, Seconds], durations_s: Mapping[str, fl
     return {movie_id: dict.fromkeys(who.split("\n") if who else [], durations_s[movie_id]) for movie_id in true_s}
 
 
-def errors(found: Mapping[str, Seconds], true_s: Mapping[str, Seconds], films: Sequence[str]) -> list[float]:
-    """|found − true| / true of every character of these films."""
+def errors(predicted: Mapping[str, Seconds], true_s: Mapping[str, Seconds], films: Sequence[str]) -> list[float]:
+    """|predicted − true| / true of every character of these films."""
     return [
-        abs(found[movie_id].get(name, 0.0) - true) / true
+        abs(predicted[movie_id].get(name, 0.0) - true) / true
         for movie_id in films
         for name, true in true_s[movie_id].items()
     ]
 
 
-def errors_of_cast(found: Mapping[str, Seconds], true_s: Mapping[str, Seconds], films: Sequence[str]) -> Seconds:
+def errors_of_cast(predicted: Mapping[str, Seconds], true_s: Mapping[str, Seconds], films: Sequence[str]) -> Seconds:
     """The same of every character's sum over these films."""
     cast = sorted({name for movie_id in films for name in true_s[movie_id]})
-    sums = {name: [sum(side[film].get(name, 0.0) for film in films) for side in (found, true_s)] for name in cast}
+    sums = {name: [sum(side[film].get(name, 0.0) for film in films) for side in (predicted, true_s)] for name in cast}
     return {name: abs(one - true) / true for name, (one, true) in sums.items()}
 
 
@@ -95,8 +95,8 @@ def interval(
 ) -> tuple[float, float]:
     """95 % of a figure over films drawn with replacement."""
     rng = np.random.default_rng(seed)
-    found = [value([films[i] for i in rng.integers(len(films), size=len(films))]) for _ in range(draws)]
-    return float(np.quantile(found, 0.025)), float(np.quantile(found, 0.975))
+    drawn_values = [value([films[i] for i in rng.integers(len(films), size=len(films))]) for _ in range(draws)]
+    return float(np.quantile(drawn_values, 0.025)), float(np.quantile(drawn_values, 0.975))
 
 
 def frame_scores(artefact: Artefact, test: Drawn) -> dict[str, float]:
@@ -109,26 +109,28 @@ def frame_scores(artefact: Artefact, test: Drawn) -> dict[str, float]:
 
 
 def measure(given: argparse.Namespace) -> Report:
-    """Draw, train, tell the screen time of the others."""
+    """Draw, train, measure the screen time of the others."""
     drawn = {"train": (given.train, SIDES["train"][1]), "test": (given.test, given.seed)}
     lake, config = make_lake(given.folder, drawn, PICTURES), Config(head=given.head)
     sides = {side: read_side(given.folder, side, lake, *drawn[side], config) for side in drawn}
     test, started = sides["test"], time.perf_counter()
     artefact = trained(sides["train"].examples, config, given.folder / f"model-{given.head}", given.model_seed)
     minutes = (time.perf_counter() - started) / 60
-    found = {movie_id: seconds_found(artefact, lake, movie_id) for movie_id in test.true_s}
+    predicted = {movie_id: seconds_found(artefact, lake, movie_id) for movie_id in test.true_s}
     durations_s = {m: lake.reader("films", m).read(["duration_s"])["duration_s"][0].as_py() for m in test.true_s}
     who = str(MODEL.baseline(sides["train"].examples, config)({"time_s": np.zeros(1)})["character"][0])
     trivial = always(who, test.true_s, durations_s)
-    return Report("screen_time", *told(found, trivial, test, {**frame_scores(artefact, test), "minutes": minutes}))
+    return Report(
+        "screen_time", *summary(predicted, trivial, test, {**frame_scores(artefact, test), "minutes": minutes})
+    )
 
 
-def told(
-    found: Mapping[str, Seconds], trivial: Mapping[str, Seconds], test: Drawn, scores: Mapping[str, float]
+def summary(
+    predicted: Mapping[str, Seconds], trivial: Mapping[str, Seconds], test: Drawn, scores: Mapping[str, float]
 ) -> tuple[list[Figure], list[str]]:
     """Figures and sentences."""
     films = sorted(test.true_s)
-    each, of_cast = errors(found, test.true_s, films), errors_of_cast(found, test.true_s, films)
+    each, of_cast = errors(predicted, test.true_s, films), errors_of_cast(predicted, test.true_s, films)
     alone, alone_of_cast = errors(trivial, test.true_s, films), errors_of_cast(trivial, test.true_s, films)
     figures = [
         Figure("screen time, median error of a character", [float(np.median([*of_cast.values()]))], at_most=0.05),
@@ -144,9 +146,11 @@ def told(
         Figure("training", [scores["minutes"]], "min"),
     ]
     bounds = {
-        "median error of a character": lambda drawn: np.median([*errors_of_cast(found, test.true_s, drawn).values()]),
-        "worst error of a character": lambda drawn: max(errors_of_cast(found, test.true_s, drawn).values()),
-        "median error of a character in one film": lambda drawn: np.median(errors(found, test.true_s, drawn)),
+        "median error of a character": lambda drawn: np.median(
+            [*errors_of_cast(predicted, test.true_s, drawn).values()]
+        ),
+        "worst error of a character": lambda drawn: max(errors_of_cast(predicted, test.true_s, drawn).values()),
+        "median error of a character in one film": lambda drawn: np.median(errors(predicted, test.true_s, drawn)),
     }
     intervals = {name: interval(value, films) for name, value in bounds.items()}
     cast = ", ".join(f"{name} {value:.3f}" for name, value in of_cast.items())

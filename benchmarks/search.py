@@ -82,13 +82,13 @@ def _on_paper(small: Measured, large: Measured) -> list[str]:
         return high + (high - low) / (large.vectors - small.vectors) * (TEN_MILLIONS - large.vectors)
 
     exact = line(min(small.command_cpu_s), min(large.command_cpu_s))
-    said = f"On paper, 10,000,000: exact {exact:.0f} s of processor time and {large.command_mb:.0f} MB, "
-    said += f"{TEN_MILLIONS * SIZE * 4 / 1e9:.0f} GB in memory, "
-    said += f"an index of {line(small.index_mb, large.index_mb) / 1e3:.1f} GB"
+    sentence = f"On paper, 10,000,000: exact {exact:.0f} s of processor time and {large.command_mb:.0f} MB, "
+    sentence += f"{TEN_MILLIONS * SIZE * 4 / 1e9:.0f} GB in memory, "
+    sentence += f"an index of {line(small.index_mb, large.index_mb) / 1e3:.1f} GB"
     if small.build_cpu_s and large.build_cpu_s:
         cells = (TEN_MILLIONS / large.vectors) ** 1.5  # vectors × cells, and cells grow with the root of vectors
-        said += f" made in {large.build_cpu_s * cells / 3600:.1f} h of processor time"
-    return [said + "."]
+        sentence += f" made in {large.build_cpu_s * cells / 3600:.1f} h of processor time"
+    return [sentence + "."]
 
 
 def _measured(folder: Path, vectors: int, repeat: int) -> Measured:
@@ -102,10 +102,10 @@ def _measured(folder: Path, vectors: int, repeat: int) -> Measured:
     about = about_index(lake, "embeddings")
     assert about
     index = open_index(lake, "embeddings", about)
-    found = [index.moments(query, NEAREST, about.probes) for query in queries]
+    results = [index.moments(query, NEAREST, about.probes) for query in queries]
     index_ms = [1000 * _timed(lambda query=query: index.moments(query, NEAREST, about.probes)) for query in queries]
     true = [held.search(query, cells, NEAREST, None) for query in queries]
-    pairs = zip(found, true, strict=True)
+    pairs = zip(results, true, strict=True)
     of_moments = np.mean([len({h.moment for h in a} & {h.moment for h in b}) / NEAREST for a, b in pairs])
     return Measured(
         vectors=vectors,
@@ -152,7 +152,7 @@ def _queries(held: Held) -> Floats:
 
 
 def _build(lake: Lake, cells: dict[str, str]) -> float | None:
-    """Make the index unless it is there; processor seconds."""
+    """Make the index unless it exists; processor seconds."""
     about = about_index(lake, "embeddings")
     if about and about.covers == coverage(cells):
         return None
@@ -169,8 +169,8 @@ def _recall(lake: Lake, file: str, held: Held, queries: Floats, probes: int) -> 
     true = faiss.knn(queries, held.vectors, NEAREST, metric=faiss.METRIC_INNER_PRODUCT)[1]
     index: Any = faiss.read_index(str(index_folder(lake, "embeddings") / file), faiss.IO_FLAG_MMAP)
     index.nprobe = probes
-    found = index.search(queries, NEAREST)[1]
-    return float(np.mean([len(set(a) & set(b)) / NEAREST for a, b in zip(found, true, strict=True)]))
+    results = index.search(queries, NEAREST)[1]
+    return float(np.mean([len(set(a) & set(b)) / NEAREST for a, b in zip(results, true, strict=True)]))
 
 
 def _timed(work: Any) -> float:

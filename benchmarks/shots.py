@@ -49,7 +49,7 @@ class Tally:
     false: int = 0
 
     def add(self, cuts: Sequence[int], marked: Marked) -> tuple[list[int], list[int]]:
-        """Count the cuts found in a film; gives the missed and the false ones."""
+        """Count the cuts found in a film; returns the missed and the false ones."""
         missed, false = list(marked.cuts), []
         for cut in cuts:
             near = [known for known in missed if abs(known - cut) <= 1]
@@ -109,9 +109,9 @@ def detect(path: Path) -> Detection:
     return detection
 
 
-def cuts_of(found: Found) -> list[int]:
+def cuts_of(begins: Found) -> list[int]:
     """First frames of the shots that begin with a cut."""
-    return [frame for frame, transition in found if transition == "cut"]
+    return [frame for frame, transition in begins if transition == "cut"]
 
 
 def drawn_labels(folder: Path) -> dict[str, Marked]:
@@ -204,8 +204,8 @@ def measure(given: argparse.Namespace) -> Report:
     sentences: list[str] = []
     for wanted, part in ((given.films, measure_drawn), (given.real, measure_real)):
         if wanted:
-            more, told = part(given)
-            figures, sentences = figures + more, sentences + told
+            more, material = part(given)
+            figures, sentences = figures + more, sentences + material
     return Report("shots", figures, sentences)
 
 

@@ -48,8 +48,8 @@ def measure(given: argparse.Namespace) -> Report:
         Figure("shots alone, processor time", [cost.cpu_s for cost in costs["shots"]], "s CPU"),
     ]
     theirs, ours = costs["peer"][0].answer, costs["shots"][0].answer
-    found = f"PySceneDetect {theirs['version']} found {theirs['scenes']} scenes, shots {ours['rows']['shots']}"
-    return Report("shots_speed", figures, [in_words(film, "drawn films scaled up, with grain"), found])
+    sentence = f"PySceneDetect {theirs['version']} found {theirs['scenes']} scenes, shots {ours['rows']['shots']}"
+    return Report("shots_speed", figures, [in_words(film, "drawn films scaled up, with grain"), sentence])
 
 
 def _ratios(above: list[float], below: list[float]) -> list[float]:

@@ -6,9 +6,9 @@
   python -m benchmarks.sparse_labels --figure curve.png    draws the curves
   python -m benchmarks.sparse_labels --folder DIR          keeps films and what was measured; goes on after a kill
 
-Labels are made invisible in stretches of eight steps, on the films that say when to stop and give the threshold, too.
+Labels are made invisible in stretches of eight steps, on the films that decide when to stop and set the threshold, too.
 The others learn from the very labels that the agent is shown: logistic regression; an MLP, which is the Q-network's
-layers told the label by cross-entropy; an LSTM in both directions. The scaling of the inputs, which asks no label, is
+layers trained by cross-entropy; an LSTM in both directions. The scaling of the inputs, which needs no label, is
 that of all films. Bars in the figure, and least and most in the table, are over the draws.
 """
 
@@ -46,19 +46,19 @@ def measure(given: argparse.Namespace) -> Report:
     sides = friends_sides(given.real) if given.real else drawn_sides(given.folder, config)
     scaling = learn_scaling([*sides[0], *sides[1]], config)
     cells = kept_for(given.folder, f"sparse_{'friends' if given.real else 'drawn'}", config, code_of("funny"))
-    found: dict[tuple[str, float], list[Scores]] = {}
+    results: dict[tuple[str, float], list[Scores]] = {}
     for seed in range(given.repeat):
         for share in given.shares:
             visible = (some_labels(sides[0], share, seed), some_labels(sides[1], share, seed + 1000), sides[2])
             for name in LEARNERS:
                 measure_one = partial(_measured, name, visible, scaling, config, given.folder / f"sparse_{name}", seed)
-                found.setdefault((name, share), []).append(
+                results.setdefault((name, share), []).append(
                     cells.value(f"{share:.0%}, {name}, draw {seed}", measure_one)
                 )
     if given.figure:
-        draw(found, given.shares, given.figure, "FRIENDS, other episodes" if given.real else "Drawn films never seen")
+        draw(results, given.shares, given.figure, "FRIENDS, other episodes" if given.real else "Drawn films never seen")
     figures = [
-        Figure(f"{metric} with {share:.0%}: {name}", [scores[metric] for scores in found[name, share]])
+        Figure(f"{metric} with {share:.0%}: {name}", [scores[metric] for scores in results[name, share]])
         for metric in ("auc", "f1") for share in given.shares for name in LEARNERS
     ]  # fmt: skip
     steps = [int(sum(e.targets["known"].sum() for e in side)) for side in sides]
@@ -84,14 +84,14 @@ def friends_sides(real: Path) -> Sides:
     return [e for fold in by_fold[:3] for e in fold], by_fold[3], by_fold[4]
 
 
-def draw(found: dict[tuple[str, float], list[Scores]], shares: Sequence[float], file: Path, title: str) -> None:
+def draw(results: dict[tuple[str, float], list[Scores]], shares: Sequence[float], file: Path, title: str) -> None:
     """The curves as a picture: medians over the draws, bars from least to most."""
     from matplotlib.figure import Figure as Picture
 
     picture = Picture(figsize=(9, 3.6), layout="constrained")
     for metric, axes in zip(("auc", "f1"), picture.subplots(1, 2), strict=True):
         for name in LEARNERS:
-            values = np.array([[scores[metric] for scores in found[name, share]] for share in shares])
+            values = np.array([[scores[metric] for scores in results[name, share]] for share in shares])
             middle = np.median(values, axis=1)
             bars = np.abs(np.stack([values.min(axis=1), values.max(axis=1)]) - middle)
             axes.errorbar([100 * share for share in shares], middle, yerr=bars, label=name, marker="o", capsize=3)

@@ -1,4 +1,4 @@
-"""How well the emotional line of a real film is told: Forrest Gump (studyforrest), one run left out at a time.
+"""How well the emotional line of a real film is predicted: Forrest Gump (studyforrest), one run left out at a time.
 
   python -m benchmarks.studyforrest --real                     two ridges, the memory network, others
   python -m benchmarks.studyforrest --real --learners ridge    one of them
@@ -65,9 +65,9 @@ def _example(rows: pa.Table, name: str) -> Example:
     values = np.stack([rows[t].to_numpy().astype(float) for t in TARGETS], axis=1)[: count * CLIP].reshape(
         count, CLIP, -1
     )
-    there = np.isfinite(values).all(axis=1)
-    line = np.where(there, np.nan_to_num(values).mean(axis=1), 0.0)
-    return Example(name, name, features, {"line": line, "there": there.astype(float), "known": there.any(axis=1)})
+    is_rated = np.isfinite(values).all(axis=1)
+    line = np.where(is_rated, np.nan_to_num(values).mean(axis=1), 0.0)
+    return Example(name, name, features, {"line": line, "there": is_rated.astype(float), "known": is_rated.any(axis=1)})
 
 
 def _with_context(values: Array, contexts_s: Sequence[float] = CONTEXTS_S) -> Array:
@@ -83,18 +83,18 @@ def measure(given: argparse.Namespace) -> Report:
         raise UsageError("studyforrest is measured on real data only: add --real")
     file = given.real / "features" / "studyforrest_1hz.parquet"
     runs, cells = read_runs(file), Kept(given.folder / "studyforrest.json", code_of("affect"))
-    found: dict[str, Array] = {"plain": plain_ridge(file)[None]}
+    results: dict[str, Array] = {"plain": plain_ridge(file)[None]}
     for name in given.learners:
         seeds = range(1 if name == "ridge" else given.repeat)
         kept = [_of_seed(cells, runs, name, given, seed) for seed in seeds]
         if whole := [scores for scores in kept if scores is not None]:
-            found[name] = np.stack(whole)  # (seeds, runs, targets)
-    return Report("studyforrest", _figures(found), [f"{len(runs)} runs, {sum(map(len, runs))} clips of {CLIP} s"])
+            results[name] = np.stack(whole)  # (seeds, runs, targets)
+    return Report("studyforrest", _figures(results), [f"{len(runs)} runs, {sum(map(len, runs))} clips of {CLIP} s"])
 
 
 def _of_seed(cells: Kept, runs: Sequence[Example], learner: str, given: argparse.Namespace, seed: int) -> Array | None:
-    """(runs, targets) PCC of each run, told by a model that learned from the others; None where only what is kept is
-    asked for, and that is not all."""
+    """(runs, targets) PCC of each run, by a model that learned from the others; None where only kept results are
+    requested, and one is missing."""
     names = [f"{learner}, seed {seed}, {run.movie_id}" for run in runs]
     if given.told and not all(name in cells for name in names):
         return None
@@ -114,17 +114,17 @@ def plain_ridge(path: Path) -> Array:
     for name in sorted(rows["movie_id"].unique()):
         learned, test = rows[rows["movie_id"] != name], rows[rows["movie_id"] == name]
         mean, deviation = learned[shown].mean(), learned[shown].std()
-        found = []
+        results = []
         for target in TARGETS:
-            known, asked = learned[learned[target].notna()], test[test[target].notna()]
+            known, tested = learned[learned[target].notna()], test[test[target].notna()]
             fitted = RidgeCV(np.logspace(0, 5, 11)).fit((known[shown] - mean) / deviation, known[target])
-            found.append(pearson(fitted.predict((asked[shown] - mean) / deviation), asked[target].to_numpy()))
-        scores.append(found)
+            results.append(pearson(fitted.predict((tested[shown] - mean) / deviation), tested[target].to_numpy()))
+        scores.append(results)
     return np.array(scores)
 
 
 def _left_out(runs: Sequence[Example], number: int, learner: str, folder: Path, seed: int) -> list[float]:
-    """PCC of each target in run `number`, told by a model that learned from the others."""
+    """PCC of each target in run `number`, by a model that learned from the others."""
     config, test, validation = config_for(learner), runs[number], runs[(number + 1) % len(runs)]
     others = [example for example in runs if example not in (test, validation)]
     own = folder / f"{learner}_{seed}_{number}"
@@ -144,21 +144,21 @@ def config_for(learner: str) -> Config:
 
 
 def _pcc(test: Example, line: Array, target: int) -> float:
-    there = test.targets["there"][:, target] > 0
-    return pearson(line[there, target].astype(float), test.targets["line"][there, target])
+    is_rated = test.targets["there"][:, target] > 0
+    return pearson(line[is_rated, target].astype(float), test.targets["line"][is_rated, target])
 
 
-def _figures(found: dict[str, Array]) -> list[Figure]:
+def _figures(results: dict[str, Array]) -> list[Figure]:
     figures = []
     for target, name in enumerate(TARGETS):
-        for learner, scores in found.items():
+        for learner, scores in results.items():
             means = scores[:, :, target].mean(axis=1)
             beats = 0.33 if learner == "memory" and name == "arousal" else None
             figures.append(Figure(f"{name}, {learner}: PCC", means.tolist(), at_least=beats))
             figures += _interval_figures(f"{name}, {learner}", scores.mean(axis=0)[:, target])
             for other in ("plain", "ridge"):
-                if other in found and learner not in ("plain", other):
-                    more = (scores.mean(axis=0) - found[other][0])[:, target]
+                if other in results and learner not in ("plain", other):
+                    more = (scores.mean(axis=0) - results[other][0])[:, target]
                     figures += _interval_figures(f"{name}, {learner} − {other}", more)
     return figures
 

@@ -31,7 +31,7 @@ SIZE, TAGS, BATCH = 2048, 50, 256
 
 
 def made_up(frames: int) -> LabelledRows:
-    """Embeddings as a network's last pooling gives them, with one of the tags each."""
+    """Embeddings as a network's last pooling returns them, with one of the tags each."""
     rng = np.random.default_rng(0)
     tag = rng.integers(TAGS, size=frames)
     directions = rng.random((TAGS, SIZE), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""How well tags of shots are told on drawn films that the model never saw: macro-F1 over the tags that occur.
+"""How well tags of shots are predicted on drawn films that the model never saw: macro-F1 over the tags that occur.
 
   python -m benchmarks.tags                        24 films to learn from, 12 others to be scored on
   python -m benchmarks.tags --folder DIR           keeps films and lake in DIR for the next time
@@ -31,7 +31,7 @@ MLP: dict[str, Any] = {"head": "mlp", "hidden": 512, "l2": 1e-3, "learning_rate"
 
 
 def default_config(**given: Any) -> Config:
-    """The defaults with the drawn films' vocabulary, where every table is there."""
+    """The defaults with the drawn films' vocabulary, where every table is present."""
     return MODEL.settle(Config(vocabulary=tuple(drawn_vocabulary()), **given), lambda table: True)
 
 

@@ -48,7 +48,7 @@ Predict = Callable[[Example, Arrays], Array]
 
 
 def make_lake(given: argparse.Namespace) -> Path:
-    """A lake with the film's pictures and their embeddings by every backbone; gives the manifest."""
+    """A lake with the film's pictures and their embeddings by every backbone; returns the manifest."""
     films = given.folder / "films"
     films.mkdir(parents=True, exist_ok=True)
     for film in (given.real / "films" / f"{FILM}.mp4", given.film):
@@ -67,13 +67,13 @@ def make_lake(given: argparse.Namespace) -> Path:
 
 
 def networks(real: Path) -> dict[str, Path]:
-    """Table → file, of the networks that are there."""
+    """Table → file, of the networks that are present."""
     files = {stem: real / "models" / "permissive" / f"{stem}.tflite" for stem in NETWORKS}
     return {f"embeddings_{movie_id_of(stem)}": file for stem, file in files.items() if file.is_file()}
 
 
 def read_film(lake: Lake, table: str, movie_id: str, labels: Path) -> Example:
-    """A film's vectors and who is there."""
+    """A film's vectors and who is seen."""
     features = vectors_of(lake.reader(table, movie_id))
     rows = pa_csv.read_csv(labels)
     return Example(
@@ -102,7 +102,7 @@ def by_model(folder: Path, config: Config) -> Predict:
 
 
 def by_majority(learn: Example, features: Arrays) -> Array:
-    """Who is most often there."""
+    """Who is seen most often."""
     return MODEL.baseline([learn], Config())(features)["character"]
 
 
@@ -118,12 +118,12 @@ def histograms(lake: Lake, movie_id: str) -> Array:
     """(T, 512) shares of 8 × 8 × 8 colours of every picture."""
     import cv2
 
-    found = []
+    distributions = []
     for jpeg in lake.reader("frames", movie_id).read(["jpeg"])["jpeg"]:
         picture = cv2.imdecode(np.frombuffer(jpeg.as_py(), np.uint8), cv2.IMREAD_COLOR)
         counts = cv2.calcHist([picture], [0, 1, 2], None, [8, 8, 8], [0, 256] * 3).ravel()
-        found.append(counts / counts.sum())
-    return np.stack(found)
+        distributions.append(counts / counts.sum())
+    return np.stack(distributions)
 
 
 def splits(frames: int) -> dict[str, list[tuple[Array, Array]]]:
@@ -151,8 +151,8 @@ def seconds_in(film: Example, predict: Predict, pair: tuple[Array, Array]) -> st
     """Seconds of each character in the scored part: found / true."""
     learn, score = pair
     test = part(film, score)
-    found, true = predict(part(film, learn), test.features), test.targets["character"]
-    return ", ".join(f"{name} {(found == name).sum()} / {(true == name).sum()} s" for name in ("Tom", "Jerry"))
+    predicted, true = predict(part(film, learn), test.features), test.targets["character"]
+    return ", ".join(f"{name} {(predicted == name).sum()} / {(true == name).sum()} s" for name in ("Tom", "Jerry"))
 
 
 SHIFTS: Mapping[str, Callable[[Array], Array]] = {
@@ -183,11 +183,11 @@ def under_shifts(film: Example, predict: Predict, alter: Callable[[Callable[[Arr
     """Accuracy on the last 30 % under every shift."""
     learn, score = splits(len(film))["last 30 %"][0]
     true = film.targets["character"][score]
-    found = [
+    predictions = [
         predict(part(film, learn), {name: values[score] for name, values in alter(shift).items()})
         for shift in SHIFTS.values()
     ]
-    return [float((names == true).mean()) for names in found]
+    return [float((names == true).mean()) for names in predictions]
 
 
 def measure(given: argparse.Namespace) -> Report:
@@ -203,20 +203,20 @@ def measure(given: argparse.Namespace) -> Report:
         "histogram": ("embeddings", by_histogram),
         **{table.removeprefix("embeddings_") or table: (table, ours) for table in tables},
     }
-    figures, told = [], []
+    figures, sentences = [], []
     for name, (table, predict) in ways.items():
         say(name)
         pairs = splits(len(films[table]))
         figures += [Figure(f"{name}: {split}", [accuracy(films[table], predict, own)]) for split, own in pairs.items()]
-        told.append(f"{name}, last 30 %, found / true: {seconds_in(films[table], predict, pairs['last 30 %'][0])}")
+        sentences.append(f"{name}, last 30 %, found / true: {seconds_in(films[table], predict, pairs['last 30 %'][0])}")
     for table in tables if given.shifts else []:
         say(f"{table} under shifts")
         shares = under_shifts(films[table], ours, lambda shift, table=table: shifted(lake, manifest, table, shift))
         words = ", ".join(f"{name} {share:.2f}" for name, share in zip(SHIFTS, shares, strict=True))
-        told.append(f"{table}, last 30 % shifted: {words}")
+        sentences.append(f"{table}, last 30 % shifted: {words}")
     if given.film:
         figures += on_another(given, lake, ways, films)
-    return Report("tom_and_jerry", figures, told)
+    return Report("tom_and_jerry", figures, sentences)
 
 
 def on_another(

@@ -79,7 +79,7 @@ def agreement(one: Weights, other: Weights) -> tuple[float, float]:
     from scipy.stats import spearmanr
 
     names = sorted({*one, *other})
-    weights = [[found.get(name, 0.0) for name in names] for found in (one, other)]
+    weights = [[each.get(name, 0.0) for name in names] for each in (one, other)]
     return len({*one} & {*other}) / max(1, len(names)), float(spearmanr(*weights).statistic)
 
 
@@ -90,8 +90,8 @@ def measure(given: argparse.Namespace) -> Report:
     lake = make_lake(given.folder)
     config = default_config()
     train = read_side(given.folder, "train", lake, MODEL, config, "tags")
-    found = MODEL.train(train, [], config, Training(Path(given.folder) / "trailer_training", resume=False))
-    artefact = write_artefact(Path(given.folder) / "trailer_model", MODEL.name, config, found)
+    trained = MODEL.train(train, [], config, Training(Path(given.folder) / "trailer_training", resume=False))
+    artefact = write_artefact(Path(given.folder) / "trailer_model", MODEL.name, config, trained)
     columns: list[list[float]] = [[] for _ in range(6)]
     jaccard, spearman, ratios, film_s, trailer_s, shares = columns
     films = sorted((given.folder / "test" / "films").glob("*.mp4"))[: given.repeat]

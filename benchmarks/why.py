@@ -26,10 +26,10 @@ def measure(given: argparse.Namespace) -> Report:
     costs = [cost_of(cinelake("why", "faces", movie_id, "--json", "-m", manifest)) for movie_id in ids]
     if any(cost.answer["state"] != "fresh" for cost in costs):
         raise SystemExit("a cell of the lake is not fresh")
-    asked = costs[1:]  # the first one warms the disk's cache
+    measured = costs[1:]  # the first one warms the disk's cache
     figures = [
-        Figure("why: wall time", [cost.wall_s for cost in asked], "s", at_most=1),
-        Figure("why: processor time", [cost.cpu_s for cost in asked], "s CPU"),
+        Figure("why: wall time", [cost.wall_s for cost in measured], "s", at_most=1),
+        Figure("why: processor time", [cost.cpu_s for cost in measured], "s CPU"),
     ]
     return Report("why", figures, [f"{given.films:,} films × 8 tables; `why faces FILM`, down to shots and the film"])
 

@@ -33,7 +33,7 @@ def write_answer(rows: pa.Table, form: str, output: Path | None) -> None:
     try:
         writer(rows, output)
     except BrokenPipeError:
-        raise  # whoever reads standard output has seen enough
+        raise  # the reader of standard output has closed it
     except OSError as error:
         raise UsageError(f"{output or 'standard output'} cannot be written: {error.strerror or error}") from error
 
@@ -48,7 +48,7 @@ def _as_table(rows: pa.Table, output: Path | None) -> None:
 
 
 def _rows(rows: pa.Table) -> Iterator[tuple[Any, ...]]:
-    """The rows as values in the columns' order (two columns may have one name)."""
+    """The rows as values in the columns' order (column names may repeat)."""
     for batch in rows.to_batches():
         yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
 

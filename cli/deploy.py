@@ -11,7 +11,7 @@ from rich.text import Text
 from cinelake.manifest.document import load_manifest
 from cli.options import HERE, JsonOption, ManifestOption, example
 from cli.screen import out, plain, print_json, table
-from flows.deployments import Difference, project_of
+from flows.deployments import ItemDifference, project_of
 from flows.server import kept_server, state_folder
 
 app = typer.Typer(add_completion=False)
@@ -42,7 +42,7 @@ def deploy(
     _print_verdict(differences, dry_run, prune)
 
 
-def _print(differences: Sequence[Difference]) -> None:
+def _print(differences: Sequence[ItemDifference]) -> None:
     rows = [
         (
             Text(WORDS.get(each.change, each.change), style=STYLES.get(each.change, "")),
@@ -56,7 +56,7 @@ def _print(differences: Sequence[Difference]) -> None:
         table(("", "what", "name", "settings"), rows)
 
 
-def _settings(difference: Difference) -> Text:
+def _settings(difference: ItemDifference) -> Text:
     """The settings that changed, from what to what; of something new those that say something."""
     if difference.change == "changed":
         return plain("\n".join(f"{name}: {a!r} → {b!r}" for name, (a, b) in difference.changes.items()))
@@ -65,7 +65,7 @@ def _settings(difference: Difference) -> Text:
     return plain("")
 
 
-def _print_verdict(differences: Sequence[Difference], dry_run: bool, prune: bool) -> None:
+def _print_verdict(differences: Sequence[ItemDifference], dry_run: bool, prune: bool) -> None:
     changed = sum(each.change in ("new", "changed") for each in differences)
     unwanted = sum(each.change == "unwanted" for each in differences)
     done = "would be deployed: `cinelake deploy`" if dry_run else "deployed"

@@ -16,7 +16,7 @@ from cli.docs import type_name
 from cli.lineage_picture import picture_of
 from cli.options import HERE, JsonOption, ManifestOption, example
 from cli.screen import out, print_json
-from report.templates import told
+from report.templates import text_html
 
 app = typer.Typer(add_completion=False)
 
@@ -66,7 +66,7 @@ def as_html(tables: Sequence[TableFacts], lake: str) -> str:
         type_name=type_name,
         unit_of=unit_of,
         allowed=allowed,
-        told=told,
+        text_html=text_html,
     )
     return page
 
@@ -111,7 +111,7 @@ def _cell(text: str) -> str:
 
 
 def when(at: datetime.datetime | None) -> str:
-    """A time for people, in UTC; nothing where it is not known."""
+    """A time for people, in UTC; empty where it is unknown."""
     return f"{at.astimezone(datetime.UTC):%Y-%m-%d %H:%M} UTC" if at else ""
 
 

@@ -21,7 +21,7 @@ app = typer.Typer(add_completion=False)
 PACKAGES = ("prefect", "mlflow", "pyarrow", "duckdb", "av", "opencv-python-headless", "dlib-bin", "onnxruntime",
             "insightface", "keras", "tensorflow-cpu")  # fmt: skip  # fmt: skip
 Finding = tuple[str, bool, str]
-"""What was checked, whether it is well, and what was found."""
+"""What was checked, whether it passed, and the result."""
 
 
 @app.command(epilog=example("cinelake doctor", "cinelake doctor -m pipeline.yaml --json"))
@@ -84,7 +84,7 @@ def _lake(manifest: Path) -> str:
 
 
 def _staging(manifest: Path) -> str:
-    """Whether the disk has what `staging` may take, where films are not read where they lie."""
+    """Whether the disk has the space that `staging` may take, unless films are read in place."""
     from cinelake.catalogue.films import read_catalogue
     from cinelake.storage.objects import is_remote
 
@@ -96,14 +96,16 @@ def _staging(manifest: Path) -> str:
     folder = Path(str(loaded.staging.folder))
     free_bytes = shutil.disk_usage(_writable(folder)).free
     if free_bytes < loaded.staging.max_bytes:
-        free, most = free_bytes / 1e9, loaded.staging.max_gb
-        raise CinelakeError(f"{folder} has {free:.3g} GB free, and staging.max_gb is {most:g}: lower it, or free space")
+        free, limit = free_bytes / 1e9, loaded.staging.max_gb
+        raise CinelakeError(
+            f"{folder} has {free:.3g} GB free, and staging.max_gb is {limit:g}: lower it, or free space"
+        )
     what = "all films" if loaded.staging.always else f"{remote} of {len(films)} films, on object stores"
     return f"{what}: up to {loaded.staging.max_gb:g} GB in {folder}"
 
 
 def _writable(folder: Path) -> Path:
-    """The folder, or the nearest one above that is there. Raises `CinelakeError` when it cannot be written."""
+    """The folder, or the nearest one above that exists. Raises `CinelakeError` when it cannot be written."""
     nearest = next(place for place in [folder, *folder.parents] if place.exists())
     if not os.access(nearest, os.W_OK):
         raise CinelakeError(f"{nearest} cannot be written")

@@ -1,4 +1,4 @@
-"""`cinelake export`: what the tables and models say, in forms that others read."""
+"""`cinelake export`: tables and predictions in the formats of other programs."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def eluv(
     """Predict the scenes of all imported films, in the form of the eluv.io challenge.
 
     Each file is a pickle of a dict of plain NumPy arrays: scene_transition_boundary_prediction (one less than shots),
-    shot_end_frame, imdb_id, and scene_transition_boundary_ground_truth where labels tell it.
+    shot_end_frame, imdb_id, and scene_transition_boundary_ground_truth where labels have it.
     """
     written = write_predictions(load_manifest(manifest), model, output, table=table, version=version, force=force)
     if json:

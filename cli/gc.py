@@ -47,7 +47,7 @@ def gc(
 
 
 def _check_not_everything(planning: Planning, cells: Sequence[tuple[str, str]]) -> None:
-    """An empty catalogue is more likely a share that is not mounted than a wish to delete the lake."""
+    """An empty catalogue is more likely a share that is not mounted than an intention to delete the lake."""
     if cells and not listed_films(planning):
         raise UsageError(
             f"the catalogue names no film, so all {len(cells)} cells of the lake would be deleted. Is the folder of "

@@ -50,7 +50,7 @@ class ImportRequest:
 
 @dataclass(frozen=True)
 class Target:
-    """Where labels go, and what they must be like."""
+    """The set that labels are imported into, and their contract."""
 
     root: Path
     name: str
@@ -60,7 +60,7 @@ class Target:
 
 
 def import_files(manifest: Path, request: ImportRequest, *, as_json: bool) -> None:
-    """Import labels and print what came of it. Raises `UsageError`, `UnknownName`, `BadLabels`."""
+    """Import labels and print the result. Raises `UsageError`, `UnknownName`, `BadLabels`."""
     _check(request)
     loaded = load_manifest(manifest)
     target = find_target(loaded, request)
@@ -91,7 +91,7 @@ def _import_eluv(manifest: Manifest, target: Target, request: ImportRequest) -> 
 
 
 def _check(request: ImportRequest) -> None:
-    """Options that need or exclude one another."""
+    """Raise `UsageError` for options that need or exclude one another."""
     if not request.model:
         raise UsageError("which model are these labels for? Say `--model NAME`")
     if bool(request.files) == bool(request.clips):
@@ -137,10 +137,10 @@ def _classes(text: str) -> dict[str, str]:
     """`0=nobody,1=jerry` as a mapping. Raises `UsageError`."""
     meanings: dict[str, str] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
-        given, equals, meant = (word.strip() for word in part.partition("="))
-        if not (given and equals and meant) or given in meanings:
+        label, equals, meaning = (word.strip() for word in part.partition("="))
+        if not (label and equals and meaning) or label in meanings:
             raise UsageError(f"--classes takes each class once, as in 0=nobody,1=jerry. Received: {part!r}")
-        meanings[given] = meant
+        meanings[label] = meaning
     return meanings
 
 
@@ -206,7 +206,7 @@ def _import(
         target.contract,
         reading.rows,
         films,
-        annotator=request.annotator or _whoever(),
+        annotator=request.annotator or _login_name(),
         source=reading.source,
         source_digest=reading.digest,
         vocabularies=target.vocabularies,
@@ -219,7 +219,7 @@ def _import(
     )
 
 
-def _whoever() -> str:
+def _login_name() -> str:
     """The login name; machines without a user have none."""
     try:
         return getpass.getuser()

@@ -93,7 +93,7 @@ def import_(
 ) -> None:
     """Check labels against the model's contract and the films, and keep them as a new version.
 
-    All problems are told at once, and then nothing is imported. Of each film the newest version that holds it counts.
+    All problems are listed at once, and then nothing is imported. Of each film the newest version that holds it counts.
     """
     request = ImportRequest(
         files=tuple(files or ()),

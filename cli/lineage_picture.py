@@ -10,8 +10,8 @@ BOX_HEIGHT, GAP_X, GAP_Y, LETTER, MARGIN = 30.0, 60.0, 12.0, 7.5, 10.0
 
 
 @dataclass(frozen=True)
-class Box:
-    """A table's box: its left upper corner and size."""
+class TableBox:
+    """A table's box: its upper left corner and size."""
 
     name: str
     x: float
@@ -21,7 +21,7 @@ class Box:
 
 
 @dataclass(frozen=True)
-class Line:
+class EdgeLine:
     """From the right edge of one box to the left edge of another; `middle` is between."""
 
     x1: float
@@ -36,16 +36,16 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Picture:
+class LineagePicture:
     """The whole picture and its size."""
 
-    boxes: Sequence[Box]
-    lines: Sequence[Line]
+    boxes: Sequence[TableBox]
+    lines: Sequence[EdgeLine]
     width: float
     height: float
 
 
-def picture_of(reads: Mapping[str, Sequence[str]]) -> Picture:
+def picture_of(reads: Mapping[str, Sequence[str]]) -> LineagePicture:
     """Tables by layers: each to the right of all that it reads. reads: table → tables that it is made from."""
     import networkx
 
@@ -55,20 +55,19 @@ def picture_of(reads: Mapping[str, Sequence[str]]) -> Picture:
     layers = dict(enumerate(networkx.topological_generations(graph)))
     places = networkx.multipartite_layout(graph, subset_key=layers)
     rows = {name: float(y) for name, (_, y) in places.items()}
-    most = max((len(names) for names in layers.values()), default=1)
+    max_rows = max((len(names) for names in layers.values()), default=1)
     span = max(rows.values(), default=0) - min(rows.values(), default=0)
-    step = (most - 1) * (BOX_HEIGHT + GAP_Y) / span if span else 0
-    boxes: dict[str, Box] = {}
+    step = (max_rows - 1) * (BOX_HEIGHT + GAP_Y) / span if span else 0
+    boxes: dict[str, TableBox] = {}
     left = MARGIN
     for names in layers.values():
         width = LETTER * max(map(len, names)) + 2 * MARGIN
         tops = {name: MARGIN + step * (rows[name] - min(rows.values())) for name in names}
-        boxes |= {name: Box(name, left, round(tops[name], 1), width) for name in names}
+        boxes |= {name: TableBox(name, left, round(tops[name], 1), width) for name in names}
         left += width + GAP_X
-    lines = [_line(boxes[start], boxes[end]) for start, end in graph.edges]
-    height = most * (BOX_HEIGHT + GAP_Y) + 2 * MARGIN
-    return Picture(list(boxes.values()), lines, left - GAP_X + MARGIN, height)
-
-
-def _line(start: Box, end: Box) -> Line:
-    return Line(start.x + start.width, start.y + BOX_HEIGHT / 2, end.x, end.y + BOX_HEIGHT / 2)
+    lines = [
+        EdgeLine(start.x + start.width, start.y + BOX_HEIGHT / 2, end.x, end.y + BOX_HEIGHT / 2)
+        for start, end in ((boxes[start], boxes[end]) for start, end in graph.edges)
+    ]
+    height = max_rows * (BOX_HEIGHT + GAP_Y) + 2 * MARGIN
+    return LineagePicture(list(boxes.values()), lines, left - GAP_X + MARGIN, height)

@@ -45,7 +45,7 @@ Values = list[str] | None
 
 
 def several(given: Values) -> tuple[tuple[str, ...], ...]:
-    """Each occurrence of an option as the list of its values, which commas part."""
+    """Each occurrence of an option as the list of its values, which are separated by commas."""
     return tuple(tuple(word.strip() for word in text.split(",") if word.strip()) for text in given or ())
 
 
@@ -60,7 +60,7 @@ def finish(code: int) -> None:
 
 
 @dataclass(frozen=True)
-class Films:
+class FilmSelection:
     """What a plan or run is limited to: tables, films by id, by file or by arrival; failed: known failures too."""
 
     select: Sequence[str] = ()
@@ -80,7 +80,7 @@ class Films:
 
     def words(self) -> list[str]:
         """The options as they are typed, without `--failed`."""
-        given = [word for selector in self.select for word in ("-s", selector)]
-        given += [word for movie in self.movies for word in ("--movie", movie)]
-        given += ["--films-from", str(self.films_from)] if self.films_from else []
-        return given + (["--since", self.since] if self.since else [])
+        words = [word for selector in self.select for word in ("-s", selector)]
+        words += [word for movie in self.movies for word in ("--movie", movie)]
+        words += ["--films-from", str(self.films_from)] if self.films_from else []
+        return words + (["--since", self.since] if self.since else [])

@@ -74,7 +74,7 @@ def manifest_page(schema: dict[str, Any]) -> str:
 
 
 def _configuration(kind: str, definition: dict[str, Any]) -> str:
-    """What may stand in the `config` of one kind of model."""
+    """The options of `config` of one kind of model."""
     config = {**definition["properties"]["config"], "description": definition["description"]}
     config["description"] += "\n\nIn its `config`, beside the other settings of every model (ModelSettings):"
     return _options(f"Model {kind}", config)

@@ -19,7 +19,7 @@ from cinelake.plan.plan import STATES, Plan
 from cli.options import (
     HERE,
     FailedOption,
-    Films,
+    FilmSelection,
     FilmsFromOption,
     JsonOption,
     ManifestOption,
@@ -72,14 +72,14 @@ def plan(
     """Say what a run would do, and why; nothing runs."""
     if simulate is None and films is not None:
         raise UsageError("--films is of a simulation: it wants --simulate nodes=…")
-    selected = Films(select or [], movie or [], films_from, since, failed=failed)
+    selected = FilmSelection(select or [], movie or [], films_from, since, failed=failed)
     simulation = None if simulate is None else Simulation(simulate, films)
     show_plan(manifest, selected, why=why, with_estimate=estimate, simulation=simulation, as_json=json)
 
 
 def show_plan(
     manifest: Path,
-    films: Films,
+    films: FilmSelection,
     *,
     why: bool = False,
     with_estimate: bool = False,

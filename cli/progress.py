@@ -31,7 +31,7 @@ from cli.screen import duration, err, warn
 
 LINE_EVERY_S = 10.0
 DECODE_SHARE = 0.5
-"""What part of a film's work its decoding is taken for until its cells tell more."""
+"""The share of a film's work that its decoding counts as, until its cells report more."""
 
 
 class RunProgress:
@@ -67,7 +67,7 @@ class RunProgress:
         self._bar.stop()
 
     def on_event(self, event: Event) -> None:
-        """Take one event of the run."""
+        """Handle one event of the run."""
         with self._lock:
             handler = getattr(self, f"_on_{event.kind}", None)
             if handler:
@@ -132,7 +132,7 @@ class RunProgress:
             err.print(f"  {self._share():4.0%}  {self.facts()}")
 
     def _share(self) -> float:
-        """What part of the work is done; films count by their steps."""
+        """The share of the work that is done; films count by their steps."""
         total = sum(self._cells.values())
         done = sum(self._film_share(movie_id) * cells for movie_id, cells in self._cells.items())
         return done / total if total else 1.0
@@ -160,7 +160,7 @@ class RunProgress:
 
 
 class _Facts(ProgressColumn):
-    """The facts as they are at each redraw, so that the time left does not stand still between events."""
+    """The facts as they are at each redraw, so that the time left is updated between events."""
 
     max_refresh = 0.5
 

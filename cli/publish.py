@@ -51,7 +51,7 @@ def publish(
 
 
 def _print_work(planning: Planning, *, as_json: bool) -> None:
-    """What publishing would make."""
+    """Print what publishing would make."""
     from flows.lake_versions import prepare_publication
 
     publication = prepare_publication(planning)
@@ -84,7 +84,7 @@ def _planned(manifest: Path, keep: int | None) -> Planning:
 
 
 class _Progress:
-    """Says every few seconds how many files are done."""
+    """Prints every few seconds how many files are done."""
 
     def __init__(self, *, quiet: bool):
         self._quiet, self._last = quiet, time.monotonic()

@@ -1,4 +1,4 @@
-"""`cinelake replay`: whether a cell comes out the same again."""
+"""`cinelake replay`: makes a cell again and compares it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def replay(
     movie_id: str,
     manifest: ManifestOption = HERE,
     tolerance: Annotated[
-        float, typer.Option(help="The largest difference of numbers that is none, as on a GPU.", min=0)
+        float, typer.Option(help="Numbers that differ by at most this count as equal, as on a GPU.", min=0)
     ] = 0.0,
     json: JsonOption = False,
 ) -> None:

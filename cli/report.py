@@ -1,4 +1,4 @@
-"""`cinelake report`: writes the site, shows how far it is, says what it did."""
+"""`cinelake report`: writes the site, shows its progress and what was written."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from cinelake.plan.build import plan_manifest
 from cli.options import HERE, JsonOption, ManifestOption, example
 from cli.progress import LINE_EVERY_S
 from cli.screen import err, out, print_json
-from report.site import Outcome, write_site
+from report.site import SiteOutcome, write_site
 
 app = typer.Typer(add_completion=False)
 
-NAMED = 20
-"""Of pages that are written or removed so many are named; `--json` names all."""
+MAX_NAMED = 20
+"""Pages written or removed that are named; `--json` names all."""
 
 
 @app.command(
@@ -69,7 +69,7 @@ def _bar(*, quiet: bool) -> Progress:
 
 
 def _listener(bar: Progress, *, quiet: bool) -> Callable[[int, int, str], None]:
-    """Shows pages that are done, of all, and the one in work: by the bar, without a terminal by a line at times."""
+    """Shows how many pages are done, and the present one: by the bar, or by lines where there is no terminal."""
     task, last_line = bar.add_task("pages", total=None), time.monotonic()
 
     def on_progress(done: int, pages: int, page: str) -> None:
@@ -82,12 +82,12 @@ def _listener(bar: Progress, *, quiet: bool) -> Callable[[int, int, str], None]:
     return on_progress
 
 
-def _print(outcome: Outcome, *, dry_run: bool) -> None:
-    for movie_id, why in list(outcome.written.items())[:NAMED]:
+def _print(outcome: SiteOutcome, *, dry_run: bool) -> None:
+    for movie_id, why in list(outcome.written.items())[:MAX_NAMED]:
         out.print(f"  {movie_id}: {why}", markup=False)
-    for movie_id in outcome.removed[:NAMED]:
+    for movie_id in outcome.removed[:MAX_NAMED]:
         out.print(f"  {movie_id}: left the catalogue, its page {'would go' if dry_run else 'is gone'}", markup=False)
-    named = min(len(outcome.written), NAMED) + min(len(outcome.removed), NAMED)
+    named = min(len(outcome.written), MAX_NAMED) + min(len(outcome.removed), MAX_NAMED)
     if (more := len(outcome.written) + len(outcome.removed) - named) > 0:
         out.print(f"  … and {more} more")
     counts = f"{len(outcome.written)} written, {len(outcome.unchanged)} unchanged, {len(outcome.removed)} removed"

@@ -16,7 +16,7 @@ from cinelake.plan.build import Planning
 from cli.options import (
     HERE,
     FailedOption,
-    Films,
+    FilmSelection,
     FilmsFromOption,
     JsonOption,
     ManifestOption,
@@ -63,7 +63,7 @@ def run(
     json: JsonOption = False,
 ) -> None:
     """Make everything that is stale; run it again to resume."""
-    films = Films(select or [], movie or [], films_from, since, failed=failed)
+    films = FilmSelection(select or [], movie or [], films_from, since, failed=failed)
     if dry_run:
         show_plan(manifest, films, why=True, as_json=json)
         return
@@ -84,8 +84,8 @@ def watched_by(manifest: Manifest, monitoring: Mapping[str, Any]) -> Manifest:
 
     Paths are relative to the working folder.
     """
-    given = {name: value for name, value in monitoring.items() if value is not None}
-    absolute = {name: str(value.absolute()) if isinstance(value, Path) else value for name, value in given.items()}
+    overrides = {name: value for name, value in monitoring.items() if value is not None}
+    absolute = {name: str(value.absolute()) if isinstance(value, Path) else value for name, value in overrides.items()}
     return replace(manifest, monitoring=manifest.monitoring.model_copy(update=absolute))
 
 
@@ -99,7 +99,7 @@ def run_planned(planning: Planning, *, quiet: bool = False) -> RunSummary:
 
 
 def print_summary(summary: RunSummary) -> None:
-    """The run in a few lines: what was made, what failed, how fast."""
+    """Print the run in a few lines: what was made, what failed, how fast."""
     if not summary.made and not summary.failures and not summary.interrupted:
         known = f" ({summary.known} cells known to be bad: `cinelake status`)" if summary.known else ""
         out.print(f"nothing to do: {summary.fresh} cells are fresh{known}")
@@ -130,13 +130,13 @@ def print_summary(summary: RunSummary) -> None:
 
 
 def print_resume(summary: RunSummary, command: Sequence[str]) -> None:
-    """The command that goes on from here, for what failed in passing and for what will fail again."""
+    """Print the command that resumes, for transient failures and for permanent ones."""
     if summary.interrupted:
         out.print(f"to resume: {shlex.join(command)}", markup=False)
         return
-    passing = {failure["reason"] in transient_reasons() for failure in summary.failures}
-    if True in passing:
+    is_transient = {failure["reason"] in transient_reasons() for failure in summary.failures}
+    if True in is_transient:
         out.print(f"failures that may pass are tried again by: {shlex.join(command)}", markup=False)
-    if False in passing:
+    if False in is_transient:
         again = shlex.join([*command, "--failed"])
         out.print(f"permanent failures wait for another file or parameter; to try now: {again}", markup=False)

@@ -1,19 +1,19 @@
-"""Scores on the screen: those of the whole, those of each class (a tag, a category), and films left out."""
+"""Scores on the screen: overall, of each class (a tag, a category), and films left out."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from cinelake.learning.opinions import Opinions
+from cinelake.spec.model import Scores
 from cli.screen import out, table
 
 MEASURES = ("precision", "recall", "f1", "f")
 SHOWN_FILMS = 8
-Scores = Mapping[str, float]
 
 
 def split_by_class(scores: Scores) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
-    """Scores of the whole, and class → measure → score: `f1_CLASS` where `precision_` and `recall_` exist too."""
+    """Overall scores, and class → measure → score: `f1_CLASS` where `precision_` and `recall_` exist too."""
     parted = {name: name.partition("_") for name in scores}
     classes = [rest for first, _, rest in parted.values() if first == "recall" and f"precision_{rest}" in scores]
     each: dict[str, dict[str, float]] = {name: {} for name in classes}
@@ -33,7 +33,7 @@ def print_classes(each: Mapping[str, Scores], measures: Sequence[str]) -> None:
 
 
 def print_opinions(opinions: Opinions) -> None:
-    """What people say of a table: all together beside the trivial baseline, then class by class."""
+    """Print people's ratings of a table: overall beside the trivial baseline, then class by class."""
     rows = [(name, number(value), number(opinions.baseline.get(name))) for name, value in opinions.scores.items()]
     table(("score", f"table {opinions.table}", "baseline"), rows)
     print_classes(opinions.by_class, list(dict.fromkeys(m for scores in opinions.by_class.values() for m in scores)))

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 PIPE_WIDTH = 220
-"""Columns of text where there is no terminal to ask."""
+"""Columns of text where the output is no terminal."""
 
 
 def _console(*, stderr: bool = False, file: IO[str] | None = None) -> Console:
@@ -26,7 +26,7 @@ err = _console(stderr=True)
 
 
 def warn(text: str) -> None:
-    """A line that must be read, on standard error: whatever is printed for machines stays whole."""
+    """A line that must be read, on standard error: standard output stays valid for machines."""
     err.print(f"! {text}", style="yellow", markup=False)
 
 
@@ -49,13 +49,13 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, file: IO[str
 
 
 def plain(value: Any) -> Text:
-    """Any value as text without markup, and with control characters spelled out: a title may hold a terminal's."""
+    """Any value as text without markup, and with control characters escaped: a title may hold those of a terminal."""
     text = str(value)
     return Text("".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text))
 
 
 def first_line(text: str) -> str:
-    """The first line of a message; nothing where it is empty."""
+    """The first line of a message; empty for an empty message."""
     return next(iter(text.splitlines()), "")
 
 

@@ -21,12 +21,12 @@ PART_WORDS = {
 }
 
 FULL = 0.9
-"""What works for at least this share of the run leaves no room."""
+"""A resource that is busy for at least this share of the run is saturated."""
 
 
 @dataclass(frozen=True)
 class Simulation:
-    """What is to be simulated: a cluster in words, and how many films; None: the plan's stale cells."""
+    """What is to be simulated: a described cluster, and how many films; None: the plan's stale cells."""
 
     cluster: str
     films: int | None = None
@@ -40,7 +40,7 @@ class Simulation:
 
 
 def simulation_json(forecasted: Forecasted) -> dict[str, Any]:
-    """A forecast for machines."""
+    """A forecast as plain data."""
     forecast = forecasted.forecast
     return {
         "films": len(forecast.films),
@@ -62,7 +62,7 @@ def simulation_json(forecasted: Forecasted) -> dict[str, Any]:
 
 
 def print_simulation(forecasted: Forecasted) -> None:
-    """A forecast for people."""
+    """Print a forecast for people."""
     forecast = forecasted.forecast
     out.print()
     rows = [
@@ -93,9 +93,9 @@ def _cluster_words(forecasted: Forecasted) -> str:
 
 def _mean_film(films: Films) -> dict[str, float]:
     return {
-        "cpu_s": films.mean(lambda leg: 0.0 if leg.gpus else leg.seconds),
-        "gpu_s": films.mean(lambda leg: leg.seconds if leg.gpus else 0.0),
-        "moved_bytes": films.mean(lambda leg: leg.moved_bytes),
+        "cpu_s": films.mean(lambda stage: 0.0 if stage.gpus else stage.seconds),
+        "gpu_s": films.mean(lambda stage: stage.seconds if stage.gpus else 0.0),
+        "moved_bytes": films.mean(lambda stage: stage.moved_bytes),
     }
 
 

@@ -1,4 +1,4 @@
-"""`cinelake supercut`: cuts the spans of a film that carry something."""
+"""`cinelake supercut`: cuts the spans of a film that selectors choose."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`cinelake train`: teaches a model, shows how far it is and what came out."""
+"""`cinelake train`: trains a model, shows its progress and the result."""
 
 from __future__ import annotations
 
@@ -109,13 +109,13 @@ class TrainingProgress:
         self._bar.stop()
 
     def on_event(self, event: Event) -> None:
-        """Take one event of the training."""
+        """Handle one event of the training."""
         handler = getattr(self, f"_on_{event.kind}", None)
         if handler:
             handler(event)
 
     def say_chosen(self, chosen: Mapping[str, Any]) -> None:
-        """What the configuration left open, and the tables that are there decided."""
+        """Report the options that the configuration left open and the present tables decided."""
         for name, value in chosen.items():
             shown = ", ".join(value) if isinstance(value, tuple) else value
             self._say(f"{name}: {shown} (by the tables that are there; `config: {{{name}: …}}` pins it)")

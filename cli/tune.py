@@ -61,8 +61,8 @@ class TuningProgress(TrainingProgress):
         if event.status == "finished" and score is not None:
             self._best = score if self._best is None else max(self._best, score)
         drawn = " ".join(f"{name}={cell(value)}" for name, value in event.drawn.items())
-        told = event.error or ("" if score is None else f"{score:.4f}")
-        self._say(f"trial {event.number + 1}/{event.of} {event.status} · {drawn} · {told}")
+        result = event.error or ("" if score is None else f"{score:.4f}")
+        self._say(f"trial {event.number + 1}/{event.of} {event.status} · {drawn} · {result}")
         best = "" if self._best is None else f"best {self._best:.4f}"
         self._bar.update(self._task, completed=len(self._ended), facts=best)
 

@@ -1,4 +1,4 @@
-"""WebVTT for players: chapters, and thumbnails for the bar that one drags.
+"""WebVTT for players: chapters, and thumbnails for the seek bar.
 
 Chapters are cues with a title (W3C, WebVTT: The Web Video Text Tracks Format). Thumbnails are cues whose text is a
 picture's address with the part of it to show, `strip_000.jpg#xywh=0,0,160,90` (W3C Media Fragments URI 1.0).
@@ -29,7 +29,7 @@ def vtt_text(spans: Sequence[NamedSpan]) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text that is no markup and no end of a cue."""
+    """Text without markup and without an end of a cue."""
     plain = " ".join(text.split())
     return plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("{", "(").replace("}", ")")
 
@@ -44,16 +44,16 @@ def thumbnails(
     number = 0
     waiting = next(frames, None)
     while waiting is not None:
-        together = [waiting, *islice(frames, TILES * TILES - 1)]
+        tiles = [waiting, *islice(frames, TILES * TILES - 1)]
         waiting = next(frames, None)
-        times = [time_s for time_s, _ in together] + [waiting[0] if waiting else end_s]
+        times = [time_s for time_s, _ in tiles] + [waiting[0] if waiting else end_s]
         file = f"{name}_{number:03d}.jpg"
-        strip, size = _strip([jpeg for _, jpeg in together])
+        strip, size = _strip([jpeg for _, jpeg in tiles])
         cues = [
             NamedSpan(
                 times[i], times[i + 1], f"{file}#xywh={i % TILES * size[0]},{i // TILES * size[1]},{size[0]},{size[1]}"
             )
-            for i in range(len(together))
+            for i in range(len(tiles))
         ]
         yield file, strip, cues
         number += 1

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 
 def csv_text(rows: pa.Table, *, raw: bool = False) -> str:
-    """A table as CSV: vectors as JSON, bytes as base64; text that looks like a formula is disarmed unless `raw`."""
+    """A table as CSV: vectors as JSON, bytes as base64; text that looks like a formula is escaped unless `raw`."""
 
     def cell(value: Any) -> Any:
         if isinstance(value, bytes):

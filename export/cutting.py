@@ -3,7 +3,7 @@
     film ─► ffmpeg: decodes around a run of pieces ─► here: new times, piece by piece ─► ffmpeg: encodes ─► output
 
 Pictures leave the first ffmpeg raw (or, in a copy, as they are in the film) with their own times; here each gets the
-time it has in the output. Sound goes along as samples: what lacks is silence, what is too much is left out, so that
+time it has in the output. Sound goes along as samples: gaps are filled with silence, overlaps are dropped, so that
 the sound of piece k begins at the very sample that belongs to its first picture. Variable frame rate stays as it is.
 """
 
@@ -33,19 +33,19 @@ from cinelake.storage.atomic import written_whole
 from export.joining import LAYOUTS, NUT, Copier, Joiner, Piece, lay_out, sound_bit_rate
 
 SUFFIXES = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
-"""What can be written, by the output's suffix."""
+"""Suffix of the output → its container format."""
 
 NEAR_S = 20.0
 """Pieces with less than this between them are read in one go rather than sought one by one."""
 
 LEAD_S = 2.0
-"""Reading begins this much before a piece, so that the sound's decoder is in swing."""
+"""Reading begins this much before a piece, so that the sound's decoder has settled."""
 
-TOGETHER = 200
-"""Pieces in one reading at most: a command has its length."""
+MAX_PIECES = 200
+"""Pieces in one reading: the length of a command is limited."""
 
 UNSPECIFIED = 2
-"""libav's number for what a film does not say of its colours."""
+"""libav's number for a colour property that a film does not state."""
 
 _QUALITY = ["-c:v", "libx264", "-preset", "fast", "-crf", "18", "-pix_fmt", "yuv420p"]
 
@@ -108,12 +108,12 @@ def _clean_around(clock: FilmClock, frame: int) -> tuple[str, str]:
 
 
 def readings(clock: FilmClock, pieces: Sequence[Piece]) -> list[list[Piece]]:
-    """Runs of pieces that one decoding gives: they follow each other in the film, and are near where it can seek."""
+    """Runs of pieces that are decoded together: in the film's order, and near one another where it can seek."""
     runs: list[list[Piece]] = []
     for piece in pieces:
         last = runs[-1][-1].cut.end_tick if runs else None
         gap = (piece.cut.start_tick - last) * clock.time_base if last is not None else None
-        if gap is not None and gap >= 0 and (gap < NEAR_S or not clock.indexed) and len(runs[-1]) < TOGETHER:
+        if gap is not None and gap >= 0 and (gap < NEAR_S or not clock.indexed) and len(runs[-1]) < MAX_PIECES:
             runs[-1].append(piece)
         else:
             runs.append([piece])
@@ -121,7 +121,7 @@ def readings(clock: FilmClock, pieces: Sequence[Piece]) -> list[list[Piece]]:
 
 
 class _Cutting:
-    """One output under way."""
+    """One output while it is written."""
 
     def __init__(self, path: str, probe: Probe, clock: FilmClock, cuts: Sequence[Cut], copy: bool, deadline_s: float):
         self.path, self.clock, self.copy, self.deadline_s = path, clock, copy, deadline_s
@@ -209,7 +209,7 @@ class _Cutting:
             raise DamagedFilm(f"the cut of {self.path!r} cannot be encoded: {words}", log_tail=encoder.log_tail)
 
     def _read(self, run: Sequence[Piece], joiner: Joiner) -> None:
-        """Read one run: from a keyframe before it, or from the film's beginning where that gave another picture."""
+        """Read one run: from a keyframe before it, or from the film's beginning where seeking misses it."""
         first = self.pieces.index(run[0])
         if not (self.clock.indexed and self._join(run, joiner, seek=True)):
             self._join(run, joiner, seek=False)
@@ -219,7 +219,7 @@ class _Cutting:
                 raise DamagedFilm(f"no picture of {self.path!r} from {at_s:.3f} s on could be decoded")
 
     def _join(self, run: Sequence[Piece], joiner: Joiner, *, seek: bool, pictures: bool = True) -> bool:
-        """Whether the first picture was the right one; where it was not, nothing was given on."""
+        """Whether the first picture was the right one; where it was not, nothing was passed on."""
         joiner.begin(run, self.clock.offset if seek else 0, self.probe.start_time_s if seek else 0.0)
         with self._packets(run, seek, pictures) as packets:
             head = []
@@ -235,7 +235,7 @@ class _Cutting:
 
     @contextlib.contextmanager
     def _packets(self, run: Sequence[Piece], seek: bool, pictures: bool) -> Iterator[Iterator[Any]]:
-        """The packets of a run as one decoder gives them."""
+        """The packets of a run as one decoder returns them."""
         with open_film(self.path) as film, contextlib.ExitStack() as stack:
             read_end, write_end = os.pipe()
             stack.callback(os.close, read_end)
@@ -254,13 +254,20 @@ class _Cutting:
         fps = Fraction(self.video.fps or 25).limit_denominator(1001)
         arguments = ["-protocol_whitelist", "fd", "-format_whitelist", "nut", "-fd", str(source)]
         arguments += ["-fpsprobesize", "0", "-probesize", "32", "-analyzeduration", "0", "-i", "fd:"]
-        arguments += ["-map", "0:v:0", "-vf", _marked(self.path, self.video), "-max_muxing_queue_size", "100000"]
+        arguments += [
+            "-map",
+            "0:v:0",
+            "-vf",
+            _metadata_filters(self.path, self.video),
+            "-max_muxing_queue_size",
+            "100000",
+        ]
         arguments += ["-fps_mode", "passthrough", "-enc_time_base:v", "filter", *_QUALITY]
         arguments += ["-x264-params", f"fps={fps.numerator}/{fps.denominator}"]
         arguments += [
             "-bsf:v",
             f"setts=pts=PTS:dts=DTS:duration={self._last_s():.9f}/TB",
-        ]  # of the last picture nothing else tells
+        ]  # nothing else sets how long the last picture is shown
         if self.sound:
             arguments += ["-map", "0:a:0", "-c:a", "aac", "-b:a", str(sound_bit_rate(self.sound))]
         if form in ("mp4", "mov"):
@@ -273,7 +280,7 @@ class _Cutting:
 def decoder_command(
     probe: Probe, clock: FilmClock, run: Sequence[Piece], film: int, pipe: int, *, seek: bool, pictures: bool = True
 ) -> list[str]:
-    """The command that gives the pictures and the sound of a run of pieces as NUT, with their own times."""
+    """The command that writes the pictures and the sound of a run of pieces as NUT, with their own times."""
     assert probe.video is not None
     zero_s, offset = (probe.start_time_s, clock.offset) if seek else (0.0, 0)
     spans = [(piece.cut.start_tick, piece.cut.end_tick) for piece in run]
@@ -314,12 +321,12 @@ def _chosen_sound(spans: Sequence[tuple[float, float]]) -> str:
     return f"atrim=end={spans[-1][1]:.6f},aselect='{wanted}'"
 
 
-def _marked(path: str, video: VideoInfo) -> str:
-    """Filters that say again what raw pictures do not carry: the shape of a pixel and what the colours mean."""
+def _metadata_filters(path: str, video: VideoInfo) -> str:
+    """Filters that set what raw pictures do not carry: the pixels' aspect ratio and the colour description."""
     sar = video.sar if video.sar > 0 else Fraction(1)
     if video.rotation in (90, 270):
         sar = 1 / sar
-    marks = [f"setsar={sar.numerator}/{sar.denominator}"]
+    filters = [f"setsar={sar.numerator}/{sar.denominator}"]
     with opened_film(path) as container:
         codec: Any = container.streams[video.index].codec_context
         known = {
@@ -327,5 +334,5 @@ def _marked(path: str, video: VideoInfo) -> str:
             "color_primaries": int(codec.color_primaries),
             "color_trc": int(codec.color_trc),
         }
-    said = [f"{name}={value}" for name, value in known.items() if value not in (0, UNSPECIFIED)]
-    return ",".join([*marks, ":".join(["setparams=range=limited", *said])])
+    colours = [f"{name}={value}" for name, value in known.items() if value not in (0, UNSPECIFIED)]
+    return ",".join([*filters, ":".join(["setparams=range=limited", *colours])])

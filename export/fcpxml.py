@@ -1,7 +1,8 @@
 """A timeline as FCPXML 1.8, Final Cut Pro's exchange format, with exact times at every rate.
 
-OpenTimelineIO's own writer gives 23.976, 29.97 and 59.94 pictures a second no frame duration, or times between
-pictures; here each time is a whole number of pictures over the rate's fraction, as Apple's document of the format asks.
+OpenTimelineIO's own writer leaves out the frame duration at 23.976, 29.97 and 59.94 pictures a second, or writes times
+between pictures; here each time is a whole number of pictures over the rate's fraction, as Apple's document of the
+format asks.
 """
 
 from __future__ import annotations

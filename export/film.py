@@ -27,8 +27,8 @@ def find_film(manifest: Manifest, movie_id: str) -> CatalogueFilm:
     return films[movie_id]
 
 
-class FilmTables:
-    """The lake's tables of one film."""
+class FilmReader:
+    """Reads the lake's tables of one film, each checked to be made from the film's present file."""
 
     def __init__(self, manifest: Manifest, film: CatalogueFilm):
         self.manifest, self.film = manifest, film
@@ -68,7 +68,7 @@ def fingerprint_of(manifest: Manifest, film: CatalogueFilm) -> str:
 
 
 def deadline_of(probed: Probe) -> float:
-    """After how many seconds reading or cutting a film counts as stuck: so many for each second of it."""
+    """Seconds after which reading or cutting a film counts as stuck, by the film's length."""
     return max(MIN_DEADLINE_S, DEADLINE_PER_SECOND * probed.duration_s)
 
 

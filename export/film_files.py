@@ -1,4 +1,4 @@
-"""A film's table in the form that an editing program, a player or a sheet reads."""
+"""A film's table in the form that an editing program, a player or a spreadsheet reads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cinelake.errors import UnknownName, UsageError
 from cinelake.manifest.document import Manifest
 from cinelake.run.staging import at_hand
 from export.csv import csv_text
-from export.film import TIMECODES, FilmTables, deadline_of, find_film, write_text
+from export.film import TIMECODES, FilmReader, deadline_of, find_film, write_text
 from export.spans import NamedSpan, disjoint, named_spans
 
 FORMS = {
@@ -53,7 +53,7 @@ def export_film(
     target = output or Path(f"{movie_id}_{table}{FORMS[form]}")
     if target.exists() and not force:
         raise UsageError(f"{target} is there already: another name, or --force to replace it")
-    tables = FilmTables(manifest, film)
+    tables = FilmReader(manifest, film)
     if form == "csv":
         rows = tables.read(table)
         write_text(target, csv_text(rows, raw=raw))
@@ -61,50 +61,50 @@ def export_film(
     elif form == "vtt-thumbnails":
         made = _thumbnails(tables, target)
     else:
-        marks = _marks(tables, table)
+        spans = _spans(tables, table)
         with nullcontext(film) if form == "vtt-chapters" else at_hand(manifest, film) as local_film:
-            text = _text(form, local_film, marks, target.stem, TIMECODES[timecode], markers=markers)
+            text = _text(form, local_film, spans, target.stem, TIMECODES[timecode], markers=markers)
         write_text(target, text)
-        made = {"spans": len(marks)}
+        made = {"spans": len(spans)}
     return {"movie_id": movie_id, "table": table, "as": form, "output": str(target), **made}
 
 
-def _marks(tables: FilmTables, table: str) -> list[NamedSpan]:
+def _spans(tables: FilmReader, table: str) -> list[NamedSpan]:
     rows = tables.read(table)
     by_shot = "start_s" not in rows.column_names and "shot" in rows.column_names
-    marks = named_spans(table, rows, tables.read("shots") if by_shot else None)
-    if not marks:
+    spans = named_spans(table, rows, tables.read("shots") if by_shot else None)
+    if not spans:
         raise UsageError(f"{table} of {tables.film.movie_id} has no row: there is nothing to export")
-    return marks
+    return spans
 
 
 def _text(
-    form: str, film: CatalogueFilm, marks: list[NamedSpan], title: str, drop: bool | None, *, markers: bool
+    form: str, film: CatalogueFilm, spans: list[NamedSpan], title: str, drop: bool | None, *, markers: bool
 ) -> str:
     from export.captions import vtt_text
 
-    return vtt_text(marks) if form == "vtt-chapters" else _timeline(form, film, marks, title, drop, markers=markers)
+    return vtt_text(spans) if form == "vtt-chapters" else _timeline(form, film, spans, title, drop, markers=markers)
 
 
 def _timeline(
-    form: str, film: CatalogueFilm, marks: list[NamedSpan], title: str, drop: bool | None, *, markers: bool
+    form: str, film: CatalogueFilm, spans: list[NamedSpan], title: str, drop: bool | None, *, markers: bool
 ) -> str:
     from cinelake.media.clock import read_clock
     from cinelake.media.probe import probe
     from export.fcpxml import fcpxml_text
-    from export.timeline import EVENTS, Event, Source, build_in_place, drops_frames, edl_text, timecode_rate
+    from export.timeline import MAX_EVENTS, ClipSource, EditEvent, build_in_place, drops_frames, edl_text, timecode_rate
 
     probed = probe(film.path)
     clock = read_clock(film.path, probed, deadline_s=deadline_of(probed))
-    source = Source.of(film.place, clock, has_sound=probed.audio is not None)
-    pieces = [(mark, clock.cut(mark.start_s, mark.end_s)) for mark in marks]
-    events = [Event(cut.start_frame, cut.end_frame, m.start_s, m.end_s, m.name, 1.0) for m, cut in pieces if cut.frames]
+    source = ClipSource.of(film.place, clock, has_sound=probed.audio is not None)
+    pieces = [(span, clock.cut(span.start_s, span.end_s)) for span in spans]
+    events = [EditEvent(c.start_frame, c.end_frame, s.start_s, s.end_s, s.name, 1.0) for s, c in pieces if c.frames]
     if not events:
-        raise UsageError(f"no picture of {film.movie_id} begins in the {len(marks)} spans")
-    as_clips = disjoint(marks) and not markers
-    if form == "edl" and as_clips and len(events) > EVENTS:
+        raise UsageError(f"no picture of {film.movie_id} begins in the {len(spans)} spans")
+    as_clips = disjoint(spans) and not markers
+    if form == "edl" and as_clips and len(events) > MAX_EVENTS:
         raise UsageError(
-            f"{len(events)} spans are more than an edit decision list numbers ({EVENTS}): --markers, or --as otio"
+            f"{len(events)} spans are more than an edit decision list numbers ({MAX_EVENTS}): --markers, or --as otio"
         )
     timeline = build_in_place(title, source, events, as_clips=as_clips)
     dropped = drops_frames(source, timecode_rate(source)[0], drop)
@@ -114,7 +114,7 @@ def _timeline(
     return fcpxml_text(timeline, drop=dropped, size=size) if form == "fcpxml" else str(timeline.to_json_string())
 
 
-def _thumbnails(tables: FilmTables, target: Path) -> dict[str, int]:
+def _thumbnails(tables: FilmReader, target: Path) -> dict[str, int]:
     """Write the strips beside the file of cues."""
     from export.captions import thumbnails, vtt_text
 

@@ -14,7 +14,7 @@ from cinelake.run.staging import at_hand
 from cinelake.search.spans import Span, combined, merged, within
 from cinelake.spec.film import Probe
 from cinelake.storage.objects import is_remote
-from export.film import TIMECODES, FilmTables, deadline_of, find_film, write_text
+from export.film import TIMECODES, FilmReader, deadline_of, find_film, write_text
 from export.supercut import appearing, chosen, felt, labelled, numbered, of_beats, ordered, tagged
 
 Lists = tuple[tuple[str, ...], ...]
@@ -49,7 +49,7 @@ def make_supercut(manifest: Manifest, selection: Selection) -> dict[str, Any]:
     """
     film = find_film(manifest, selection.film)
     _check(selection, film)
-    spans = _spans(selection, FilmTables(manifest, film))
+    spans = _spans(selection, FilmReader(manifest, film))
     with at_hand(manifest, film) as local_film:
         return _make(selection, local_film, spans)
 
@@ -81,7 +81,7 @@ def _beside(output: Path) -> tuple[Path, Path]:
     return output.with_suffix(".edl"), output.with_suffix(".otio")
 
 
-def _spans(selection: Selection, tables: FilmTables) -> list[Span]:
+def _spans(selection: Selection, tables: FilmReader) -> list[Span]:
     """The spans that the selectors choose, in film order. Raises `UsageError` where there are none."""
     spans = combined([select() for select in _selectors(selection, tables)], either=selection.either)
     if not spans:
@@ -93,7 +93,7 @@ def _spans(selection: Selection, tables: FilmTables) -> list[Span]:
     return spans
 
 
-def _selectors(selection: Selection, tables: FilmTables) -> list[Callable[[], list[Span]]]:
+def _selectors(selection: Selection, tables: FilmReader) -> list[Callable[[], list[Span]]]:
     minimum = selection.min_probability
     return [
         *(lambda tags=tags: _tagged(selection, tables, tags) for tags in selection.tags),
@@ -104,7 +104,7 @@ def _selectors(selection: Selection, tables: FilmTables) -> list[Callable[[], li
     ]
 
 
-def _tagged(selection: Selection, tables: FilmTables, tags: Sequence[str]) -> list[Span]:
+def _tagged(selection: Selection, tables: FilmReader, tags: Sequence[str]) -> list[Span]:
     if not selection.labels:
         return tagged(tables.read("tag_shots"), tables.read("shots"), tags, selection.min_probability)
     labels = tables.labels(selection.labels)
@@ -164,12 +164,14 @@ def _timelines(
     selection: Selection, film: CatalogueFilm, probed: Probe, clock: Any, pieces: Sequence[tuple[Span, Any]]
 ) -> tuple[str, str]:
     """The texts of the edit decision list and of the OpenTimelineIO file."""
-    from export.timeline import EVENTS, Event, Source, build_timeline, drops_frames, edl_text, timecode_rate
+    from export.timeline import MAX_EVENTS, ClipSource, EditEvent, build_timeline, drops_frames, edl_text, timecode_rate
 
-    source = Source.of(film.place, clock, has_sound=probed.audio is not None)
-    events = [Event(c.start_frame, c.end_frame, s.start_s, s.end_s, s.what, s.relevance) for s, c in pieces]
-    if len(events) > EVENTS:
-        raise UsageError(f"{len(events)} spans are more than an edit decision list holds ({EVENTS}): use --max-length")
+    source = ClipSource.of(film.place, clock, has_sound=probed.audio is not None)
+    events = [EditEvent(c.start_frame, c.end_frame, s.start_s, s.end_s, s.what, s.relevance) for s, c in pieces]
+    if len(events) > MAX_EVENTS:
+        raise UsageError(
+            f"{len(events)} spans are more than an edit decision list holds ({MAX_EVENTS}): use --max-length"
+        )
     drop = drops_frames(source, timecode_rate(source)[0], TIMECODES[selection.timecode])
     timeline = build_timeline(selection.output.stem if selection.output else film.movie_id, source, events)
     return edl_text(timeline, reel=film.movie_id, drop=drop), timeline.to_json_string()

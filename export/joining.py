@@ -1,4 +1,4 @@
-"""Gives decoded pictures and sound the times they have in the output, and passes them to the encoder."""
+"""Assigns decoded pictures and sound their times in the output, and passes them to the encoder."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def lay_out(clock: FilmClock, cuts: Sequence[Cut], sample_rate: int) -> list[Pie
 
 
 class Joiner:
-    """Gives each packet its time in the output and writes it to the encoder's pipe."""
+    """Assigns each packet its time in the output and writes it to the encoder's pipe."""
 
     def __init__(self, fd: int, pieces: Sequence[Piece], clock: FilmClock, sound: SoundInfo | None):
         self.fd, self.pieces, self.clock, self.sound = fd, pieces, clock, sound
@@ -63,7 +63,7 @@ class Joiner:
         return last.at_tick + last.cut.end_tick - last.cut.start_tick
 
     def begin(self, run: Sequence[Piece], offset: int, zero_s: float) -> None:
-        """Another decoder follows: its run of pieces, what its time stamps lack to be the film's."""
+        """Begin another decoder's packets: its run of pieces, and the offset from its time stamps to the film's."""
         self.run = list(run)
         self.first = self.pieces.index(run[0])
         self.offset, self.zero_s = offset, zero_s
@@ -83,7 +83,7 @@ class Joiner:
             self._take_sound(packet)
 
     def end(self) -> None:
-        """Fill the sound up to the end and finish the pipe."""
+        """Fill the sound up to the end with silence, and close the pipe."""
         if self.container is None:
             raise DamagedFilm("nothing could be decoded")
         if self.sound:
@@ -92,10 +92,10 @@ class Joiner:
         self.close()
 
     def close(self) -> None:
-        """End the pipe to the encoder."""
+        """Close the pipe to the encoder."""
         if self.container is not None:
             self.container, container = None, self.container
-            with contextlib.suppress(FFmpegError):  # the encoder has ended: its own words say why
+            with contextlib.suppress(FFmpegError):  # the encoder has ended: its log says why
                 container.close()
         if self.fd >= 0:
             self.fd, fd = -1, self.fd
@@ -168,11 +168,11 @@ class Joiner:
 
 
 LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}
-"""Channels of sound → how they lie, as AAC knows them; other numbers become stereo in a copy."""
+"""Channels of sound → their layout in AAC; other numbers become stereo in a copy."""
 
 
 def sound_bit_rate(sound: SoundInfo) -> int:
-    """Bits a second for AAC that nobody hears."""
+    """Bits a second at which AAC is transparent."""
     return 96_000 * max(1, min(sound.channels, 6))
 
 
@@ -191,7 +191,7 @@ class Copier(Joiner):
             track.layout, track.bit_rate = LAYOUTS[sound.channels], sound_bit_rate(sound)
 
     def close(self) -> None:
-        """Write what the encoder of the sound still holds; the container is its owner's."""
+        """Flush the encoder of the sound; the container is closed by its owner."""
         if self.sound:
             self.container.mux(self.tracks["audio"].encode(None))
 

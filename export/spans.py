@@ -1,4 +1,4 @@
-"""Spans of a film's tables with a name each, as editors and players are given them."""
+"""Named spans of a film's tables, as written for editors and players."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NUMBERS = ("scene", "beat", "shot", "window")
 
 @dataclass(frozen=True)
 class NamedSpan:
-    """Seconds of a film (end exclusive) and what is there."""
+    """A span of a film in seconds (end exclusive), and its name."""
 
     start_s: float
     end_s: float

@@ -1,6 +1,6 @@
 """Which spans of a film a supercut shows: pure functions over the lake's tables.
 
-A *selector* (tags, scenes, beats, a character, a range of affect) gives spans with a relevance from 0 to 1. Of the
+A *selector* (tags, scenes, beats, a character, a range of affect) returns spans with a relevance from 0 to 1. Of the
 values of one selector any will do; several selectors must hold at the same time (`either=True`: one of them is
 enough). Where all must hold the relevance is the least of theirs, else the greatest.
 """
@@ -21,17 +21,17 @@ from tasks.affect import parse_condition
 _COMPARE = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}
 
 
-def tagged(tag_shots: pa.Table, shots: pa.Table, tags: Sequence[str], least: float = 0.0) -> list[Span]:
+def tagged(tag_shots: pa.Table, shots: pa.Table, tags: Sequence[str], min_probability: float = 0.0) -> list[Span]:
     """The shots that carry any of the tags with at least this probability, which is their relevance.
 
     Raises `UnknownName` for a tag that no shot of the film has.
     """
-    _known("tag", tags, tag_shots["tag"].to_pylist())
+    _check_known("tag", tags, tag_shots["tag"].to_pylist())
     times = {shot: (start, end) for shot, start, end in _rows(shots, "shot", "start_s", "end_s")}
     return [
         Span(*times[shot], probability, tag)
         for shot, tag, probability in _rows(tag_shots, "shot", "tag", "probability")
-        if tag in tags and probability >= least and shot in times
+        if tag in tags and probability >= min_probability and shot in times
     ]
 
 
@@ -39,7 +39,7 @@ def labelled(labels: pa.Table, shots: pa.Table | None, tags: Sequence[str]) -> l
     """The spans that people labelled with any of the tags. Raises `UnknownName`, `UsageError`."""
     if "tag" not in labels.column_names:
         raise UsageError(f"these labels have no column 'tag'. They have: {', '.join(labels.column_names)}")
-    _known("tag", tags, labels["tag"].to_pylist())
+    _check_known("tag", tags, labels["tag"].to_pylist())
     starts, ends = ([], []) if shots is None else (shots["start_s"].to_pylist(), shots["end_s"].to_pylist())
     spans = []
     for row in labels.to_pylist():
@@ -58,21 +58,25 @@ def labelled(labels: pa.Table, shots: pa.Table | None, tags: Sequence[str]) -> l
 
 def numbered(scenes: pa.Table, numbers: Sequence[int]) -> list[Span]:
     """The scenes with these numbers. Raises `UnknownName`."""
-    _known("scene", [str(number) for number in numbers], [str(number) for number in scenes["scene"].to_pylist()])
+    _check_known("scene", [str(number) for number in numbers], [str(number) for number in scenes["scene"].to_pylist()])
     rows = _rows(scenes, "scene", "start_s", "end_s")
     return [Span(start, end, 1.0, f"scene {scene}") for scene, start, end in rows if scene in numbers]
 
 
-def of_beats(beats: pa.Table, names: Sequence[str], least: float = 0.0) -> list[Span]:
+def of_beats(beats: pa.Table, names: Sequence[str], min_confidence: float = 0.0) -> list[Span]:
     """The beat events of these categories with at least this confidence. Raises `UnknownName`."""
-    _known("beat", names, beats["category"].to_pylist())
+    _check_known("beat", names, beats["category"].to_pylist())
     rows = _rows(beats, "category", "start_s", "end_s", "confidence")
-    return [Span(start, end, sure, name) for name, start, end, sure in rows if name in names and sure >= least]
+    return [
+        Span(start, end, confidence, name)
+        for name, start, end, confidence in rows
+        if name in names and confidence >= min_confidence
+    ]
 
 
 def appearing(appearances: pa.Table, characters: Sequence[str]) -> list[Span]:
     """When any of these characters is to be seen. Raises `UnknownName`."""
-    _known("character", characters, appearances["character"].to_pylist())
+    _check_known("character", characters, appearances["character"].to_pylist())
     rows = _rows(appearances, "character", "start_s", "end_s")
     return [Span(start, end, 1.0, name) for name, start, end in rows if name in characters]
 
@@ -92,20 +96,20 @@ def felt(affect: pa.Table, condition: str) -> list[Span]:
     return [Span(float(times[i]), float(ends[i]), float(relevance[i]), condition) for i in chosen]
 
 
-def chosen(spans: Sequence[Span], most_s: float | None) -> list[Span]:
-    """The most relevant spans that together last at most `most_s`, in film order.
+def chosen(spans: Sequence[Span], max_s: float | None) -> list[Span]:
+    """The most relevant spans that together last at most `max_s`, in film order.
 
-    A span that does not fit any more is passed over for the next; the most relevant one alone is shortened if it is
-    longer than all that may be.
+    A span that does not fit any more is skipped; the most relevant one is returned alone and shortened if it
+    is longer than `max_s` by itself.
     """
-    if most_s is None:
+    if max_s is None:
         return list(spans)
     ranked = sorted(spans, key=lambda span: (-span.relevance, span.start_s))
-    if ranked and ranked[0].length_s > most_s:
-        return [replace(ranked[0], end_s=ranked[0].start_s + most_s)]
+    if ranked and ranked[0].length_s > max_s:
+        return [replace(ranked[0], end_s=ranked[0].start_s + max_s)]
     kept, used = [], 0.0
     for span in ranked:
-        if used + span.length_s <= most_s + TOUCH_S:
+        if used + span.length_s <= max_s + TOUCH_S:
             kept.append(span)
             used += span.length_s
     return sorted(kept, key=lambda span: span.start_s)
@@ -120,8 +124,8 @@ def ordered(spans: Iterable[Span], order: str) -> list[Span]:
     raise UnknownName("order", order, ["film", "relevance"])
 
 
-def _known(kind: str, wanted: Sequence[str], there: Iterable[str]) -> None:
-    known = sorted(set(there))
+def _check_known(kind: str, wanted: Sequence[str], present: Iterable[str]) -> None:
+    known = sorted(set(present))
     for name in wanted:
         if name not in known:
             raise UnknownName(kind, name, known)

@@ -2,7 +2,7 @@
 
 Time codes count pictures at a rate of SMPTE ST 12-1: at 23.976 as at 24 (no drop); at 29.97 and 59.94 with drop frames,
 unless the film's own time code or the caller says otherwise. The film's first picture has the film's own time code, or
-00:00:00:00. A film whose rate varies, or is none of these, is told in pictures of the nearest rate.
+00:00:00:00. A film whose rate varies, or is none of these, is expressed in pictures of the nearest rate.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from cinelake.media.clock import FilmClock
 
 NEAR = 1e-3
-"""A rate this near (relatively) to a standard one is that one, written with fewer digits."""
-EVENTS = 999
+"""A rate this near (relatively) to a standard one counts as it, written with fewer digits."""
+MAX_EVENTS = 999
 """Events that the numbering of a CMX 3600 list has room for."""
 
 
 @dataclass(frozen=True)
-class Source:
+class ClipSource:
     """The film a timeline refers to.
 
     place: its path, or its address on an object store. fps: its rate; steady: whether it is constant; frames, end_s:
@@ -47,14 +47,14 @@ class Source:
         return self.place if is_remote(self.place) else Path(self.place).absolute().as_uri()
 
     @classmethod
-    def of(cls, place: str, clock: FilmClock, *, has_sound: bool) -> Source:
+    def of(cls, place: str, clock: FilmClock, *, has_sound: bool) -> ClipSource:
         """A film whose clock was read."""
         frames = len(clock.ticks)
         return cls(place, clock.fps, clock.is_steady, frames, clock.end_s, clock.timecode, has_sound)
 
 
 @dataclass(frozen=True)
-class Event:
+class EditEvent:
     """One piece: pictures `start_frame` … `end_frame` (exclusive), the same in seconds, what it shows, how relevant."""
 
     start_frame: int
@@ -65,15 +65,15 @@ class Event:
     relevance: float
 
 
-def timecode_rate(source: Source) -> tuple[float, bool]:
+def timecode_rate(source: ClipSource) -> tuple[float, bool]:
     """The rate of SMPTE ST 12-1 nearest to the film's, and whether the film's pictures are counted by it one by one."""
     from opentimelineio.opentime import RationalTime
 
-    rate = float(RationalTime.nearest_smpte_timecode_rate(source.fps)) or 24.0  # it gives 0 below 2
+    rate = float(RationalTime.nearest_smpte_timecode_rate(source.fps)) or 24.0  # it returns 0 below 2
     return rate, source.steady and abs(rate / source.fps - 1) < NEAR
 
 
-def drops_frames(source: Source, rate: float, wanted: bool | None = None) -> bool:
+def drops_frames(source: ClipSource, rate: float, wanted: bool | None = None) -> bool:
     """Whether numbers of pictures are dropped (SMPTE ST 12-1): as wanted, else as the film has it, else by the rate.
 
     Raises `UsageError` where drop frames are wanted at a rate that has none.
@@ -86,7 +86,7 @@ def drops_frames(source: Source, rate: float, wanted: bool | None = None) -> boo
     return ";" in source.timecode if source.timecode else True
 
 
-def build_timeline(title: str, source: Source, events: Sequence[Event]) -> Any:
+def build_timeline(title: str, source: ClipSource, events: Sequence[EditEvent]) -> Any:
     """An `opentimelineio.schema.Timeline` with a track of pictures and, where the film has sound, one of sound."""
     import opentimelineio as otio
 
@@ -100,7 +100,7 @@ def build_timeline(title: str, source: Source, events: Sequence[Event]) -> Any:
     return timeline
 
 
-def build_in_place(title: str, source: Source, events: Sequence[Event], *, as_clips: bool) -> Any:
+def build_in_place(title: str, source: ClipSource, events: Sequence[EditEvent], *, as_clips: bool) -> Any:
     """An `opentimelineio.schema.Timeline` as long as the film, in which every event is where the film has it.
 
     as_clips: events, which must not overlap, are clips with gaps between them; else they are markers on the whole film.
@@ -116,7 +116,7 @@ def build_in_place(title: str, source: Source, events: Sequence[Event], *, as_cl
     return timeline
 
 
-def _in_place(source: Source, events: Sequence[Event], rate: float, counted: bool) -> list[Any]:
+def _in_place(source: ClipSource, events: Sequence[EditEvent], rate: float, counted: bool) -> list[Any]:
     import opentimelineio as otio
 
     children: list[Any] = []
@@ -130,10 +130,10 @@ def _in_place(source: Source, events: Sequence[Event], rate: float, counted: boo
     return children
 
 
-def _marked(source: Source, events: Sequence[Event], rate: float, counted: bool) -> Any:
+def _marked(source: ClipSource, events: Sequence[EditEvent], rate: float, counted: bool) -> Any:
     import opentimelineio as otio
 
-    whole = _clip(source, Event(0, source.frames, 0.0, source.end_s, "", 1.0), rate, counted)
+    whole = _clip(source, EditEvent(0, source.frames, 0.0, source.end_s, "", 1.0), rate, counted)
     zero = _zero(source, rate)
     for event in events:
         begin, end = (event.start_frame, event.end_frame) if counted else _by_time(event, rate)
@@ -141,7 +141,7 @@ def _marked(source: Source, events: Sequence[Event], rate: float, counted: bool)
     return whole
 
 
-def _clip(source: Source, event: Event, rate: float, counted: bool, name: str = "") -> Any:
+def _clip(source: ClipSource, event: EditEvent, rate: float, counted: bool, name: str = "") -> Any:
     import opentimelineio as otio
 
     zero, length = _zero(source, rate), source.frames if counted else round(source.end_s * rate)
@@ -156,7 +156,7 @@ def _clip(source: Source, event: Event, rate: float, counted: bool, name: str = 
     )
 
 
-def _by_time(event: Event, rate: float) -> tuple[int, int]:
+def _by_time(event: EditEvent, rate: float) -> tuple[int, int]:
     begin = round(event.start_s * rate)
     return begin, max(begin + 1, round(event.end_s * rate))
 
@@ -167,8 +167,8 @@ def _range(start: int, length: int, rate: float) -> Any:
     return TimeRange(RationalTime(start, rate), RationalTime(length, rate))
 
 
-def _zero(source: Source, rate: float) -> int:
-    """The number that the film's time code gives its first picture."""
+def _zero(source: ClipSource, rate: float) -> int:
+    """The number of the film's first picture, by its time code; 0 without one."""
     from opentimelineio.opentime import from_timecode
 
     if not re.fullmatch(r"\d\d:\d\d:\d\d[:;]\d\d", source.timecode):
@@ -182,7 +182,7 @@ def _zero(source: Source, rate: float) -> int:
 def edl_text(timeline: Any, *, reel: str, drop: bool) -> str:
     """The timeline as a CMX 3600 list.
 
-    OpenTimelineIO gives the time codes. (Its own adapter writes no `FCM`, no sound, and only its guess of drop frames.)
+    The time codes are OpenTimelineIO's. (Its own adapter writes no `FCM`, no sound, and only its guess of drop frames.)
     """
     video = timeline.video_tracks()[0]
     channels = "AA/V" if timeline.audio_tracks() else "V"

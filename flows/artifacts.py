@@ -1,6 +1,6 @@
 """What a flow run shows in Prefect's UI: its plan, its progress, its failures, and where to look further.
 
-They are for people to look at: where the server does not take one, the work goes on without it.
+Artifacts are for people to look at: where the server refuses one, the run continues without it.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ SHOWN_FAILURES = 500
 
 
 @contextlib.contextmanager
-def not_needed() -> Iterator[None]:
-    """For artifacts: what the server does not take is left out."""
+def refusals_ignored() -> Iterator[None]:
+    """Continue without an artifact that the server refuses or cannot take."""
     with contextlib.suppress(httpx.HTTPError, PrefectException):
         yield
 
 
-class Progress:
+class ProgressArtifact:
     """The progress bar of a catalogue run, by cells, and its failures."""
 
     def __init__(self, planning: Planning):
@@ -47,12 +47,12 @@ class Progress:
         self._updated = time.monotonic()
         self._artifact: Any = None
         show_plan(planning)
-        with not_needed():
+        with refusals_ignored():
             words = f"{self._total} cells of {len(planning.plan.by_film())} films"
             self._artifact = create_progress_artifact(0.0, key="cinelake-progress", description=words)
 
     def on_report(self, report: StepReport) -> None:
-        """A film ended."""
+        """Count a film that has ended."""
         self._done += len(report.cells)
         self._failures += [
             {"film": report.movie_id, "task": cell.table, "reason": cell.reason, "message": cell.message}
@@ -62,34 +62,34 @@ class Progress:
             self._update()
 
     def end(self) -> None:
-        """Show where it ended, and what failed."""
+        """Show the final progress, and what failed."""
         self._update()
         if self._failures:
-            with not_needed():
+            with refusals_ignored():
                 words = f"{len(self._failures)} cells failed; `cinelake status` lists all that are known"
                 create_table_artifact(self._failures[:SHOWN_FAILURES], key="cinelake-failures", description=words)
 
     def _update(self) -> None:
         self._updated = time.monotonic()
         if self._artifact is not None:
-            with not_needed():
+            with refusals_ignored():
                 update_progress_artifact(self._artifact, 100.0 * self._done / max(self._total, 1))
 
 
 def show_plan(planning: Planning) -> None:
-    """The plan as a table: how many cells of each table, in which state, and why."""
+    """Show the plan as a table: how many cells of each table, in which state, and why."""
     counts = Counter((cell.table, cell.state, cell.reason) for cell in planning.plan.cells if cell.state != "fresh")
     rows = [
         {"table": table, "state": state, "why": reason, "films": films}
         for (table, state, reason), films in counts.items()
     ]
     words = ", ".join(f"{count} {state}" for state, count in planning.plan.counts().items())
-    with not_needed():
+    with refusals_ignored():
         create_table_artifact(rows or [{"table": "all", "state": "fresh"}], key="cinelake-plan", description=words)
 
 
 def show_end(manifest: Manifest, facts: Mapping[str, Any], mlflow_page: str, failures: Sequence[str] = ()) -> None:
-    """The end of a run in words, with links to its record in MLflow and to reports."""
+    """Show the outcome of a run in words, with links to its record in MLflow and to reports."""
     lines = [f"- {name}: {value}" for name, value in facts.items() if value not in ("", None, [], {})]
     up = read_up(state_folder(manifest.folder)).get("mlflow", "")
     uri = shown(manifest.tracking.uri)
@@ -98,5 +98,5 @@ def show_end(manifest: Manifest, facts: Mapping[str, Any], mlflow_page: str, fai
     lines += [f"- MLflow: {record}"] if mlflow_page else []
     lines += [f"- lake: `{manifest.lake.uri}`", f"- report: `{manifest.folder / 'report'}`"]
     lines += [f"- failed: {failure}" for failure in failures]
-    with not_needed():
+    with refusals_ignored():
         create_markdown_artifact("\n".join(lines), key="cinelake-summary", description="What the run did")

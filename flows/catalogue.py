@@ -1,6 +1,6 @@
-"""The catalogue flow: makes every stale cell, film by film, in a bounded window.
+"""The catalogue flow: makes every stale cell, film by film, with a bounded number of films in flight.
 
-Prefect sees one task a film, never a frame. What is done is on disk, in the lake; a run that ends in the middle is
+Prefect sees one task a film, never a frame. What is done is on disk, in the lake; an interrupted run is
 resumed by the same command.
 """
 
@@ -36,16 +36,16 @@ from cinelake.run.cells import CellReport, StepReport
 from cinelake.run.stages import run_stages
 from cinelake.run.step import Step
 from cinelake.tracking.runs import mlflow_page
-from flows.artifacts import Progress, show_end, show_plan
+from flows.artifacts import ProgressArtifact, show_end, show_plan
 from flows.events import failed_too_much, flow_started
-from flows.lake_lock import make_limit, turn
+from flows.lake_lock import lake_lock, make_limit
 from flows.run import FilmWork, FlowLog, run_plan
 from flows.run_summary import RunSummary
 
-Selected = Callable[[Path, Sequence[str], Sequence[str], bool, Path | None, datetime.datetime | None], Any]
+CatalogueWork = Callable[[Path, Sequence[str], Sequence[str], bool, Path | None, datetime.datetime | None], Any]
 
 
-def catalogue_flow(work: Selected) -> Flow[..., Any]:
+def catalogue_flow(work: CatalogueWork) -> Flow[..., Any]:
     """The flow `catalogue` around what it does. work: takes the flow's parameters in order; returns its result."""
 
     @flow(name="catalogue", validate_parameters=True)
@@ -76,7 +76,7 @@ def make_films(work: FilmWork) -> dict[str, int]:
     """Make the films of a plan within a flow, shown in Prefect's UI; returns the number of cells by outcome."""
     counts: dict[str, int] = {"made": 0, "failed": 0, "skipped": 0}
     make_limits(work.planning.manifest)
-    shown = Progress(work.planning)
+    shown = ProgressArtifact(work.planning)
     try:
         for report in fan_out(work.planning, work.engine, work.on_event):
             work.on_report(report)
@@ -102,7 +102,7 @@ def _make_deployed(
     """A run of a deployment: what `cinelake run` does, written to Prefect's log, with a state that says what failed."""
     log = get_run_logger()
     loaded = load_manifest(manifest)
-    with turn(loaded.lake.place, log.warning):
+    with lake_lock(loaded.lake.place, log.warning):
         flow_started(loaded, "catalogue")
         planning = restrict(plan_manifest(loaded, retry_failed=failed), select, movies, films_from, since)
         if not planning.plan.stale:
@@ -113,7 +113,7 @@ def _make_deployed(
 
 
 def _running_server(_: OnEvent) -> AbstractContextManager[Callable[[], None]]:
-    """The server that runs this flow: it answers."""
+    """The server that runs this flow: it is running already."""
     return nullcontext(lambda: None)
 
 
@@ -167,7 +167,7 @@ def fan_out(planning: Planning, engine: Engine, on_event: OnEvent) -> Iterator[S
 
 
 def _next_of(ended: SimpleQueue[Any], timeout_s: float | None) -> Any | None:
-    """The next film's future that ends; None when none did in time."""
+    """The next film's future that ends; None on timeout."""
     try:
         return ended.get(timeout=timeout_s)
     except Empty:
@@ -208,7 +208,7 @@ def limits_of(manifest: Manifest, step: Step) -> list[str]:
 
 
 def _slots(limits: list[str]) -> Any:
-    """A slot of each limit, waited for; without limits the server is not called."""
+    """Acquire a slot of each limit; without limits the server is not called."""
     return concurrency(limits, strict=True) if limits else nullcontext()
 
 

@@ -7,7 +7,7 @@ deployment, has its name, and goes with it.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -27,7 +27,7 @@ from prefect.workers.process import ProcessWorker
 from cinelake.errors import EngineUnavailable, UnknownName, UsageError
 from cinelake.manifest.document import Manifest
 from cinelake.storage.content import digest
-from flows.deployments import DUE, ENDED, TOO_MUCH_FAILED, Difference, Item, compare, project_of, tag_of, wanted
+from flows.deployments import DUE, ENDED, TOO_MUCH_FAILED, Item, ItemDifference, compare, project_of, tag_of, wanted
 
 FORM = "form of its parameters"
 PAGE = 200
@@ -45,7 +45,7 @@ class Present:
 
 @contextmanager
 def server_errors(url: str) -> Iterator[None]:
-    """Turn what the server refuses, or its silence, into `EngineUnavailable`."""
+    """Raise `EngineUnavailable` where the server refuses a request or does not answer."""
     import httpx
 
     try:
@@ -60,7 +60,7 @@ def server_errors(url: str) -> Iterator[None]:
         ) from error
 
 
-def deploy(manifest: Manifest, *, dry_run: bool = False, prune: bool = False) -> list[Difference]:
+def deploy(manifest: Manifest, *, dry_run: bool = False, prune: bool = False) -> list[ItemDifference]:
     """Make the server have what the manifest wants; returns what was, or with `dry_run` would be, changed.
 
     prune: what the project deployed before and no longer wants is deleted; otherwise it is only reported.
@@ -81,7 +81,7 @@ def deploy(manifest: Manifest, *, dry_run: bool = False, prune: bool = False) ->
 
 
 def _with_form(item: Item) -> Item:
-    """A deployment with a digest of the form that Prefect's UI shows for its parameters: it changes with the code."""
+    """A deployment with a digest of its parameters' form in Prefect's UI, which changes with the code."""
     if item.kind != "deployment":
         return item
     return replace(item, settings={**item.settings, FORM: digest(_schema(item.settings["entrypoint"]))[:12]})
@@ -99,10 +99,12 @@ def _schema(entrypoint: str) -> dict[str, Any]:
 def present(client: SyncPrefectClient, project: str) -> Present:
     """What the server has of a project, and all its limits."""
     tag = tag_of(project)
-    deployments = list(_deployments(client, tag))
+    with_tag = DeploymentFilter(tags=DeploymentFilterTags(all_=[tag]))
+    deployments = list(_all_pages(client.read_deployments, deployment_filter=with_tag))
     flows = {flow_id: client.read_flow(flow_id).name for flow_id in {each.flow_id for each in deployments}}
     names = {each.id: f"{flows[each.flow_id]}/{each.name}" for each in deployments}
-    automations = list(_automations(client, tag))
+    tagged = AutomationFilter(tags=AutomationFilterTags(all_=[tag]))
+    automations = list(_all_pages(client.read_automations, automations=tagged))
     starts = {each.name: _starts_on(each.trigger, names) for each in automations}
     items, ids = [], {}
     for each in deployments:
@@ -114,30 +116,15 @@ def present(client: SyncPrefectClient, project: str) -> Present:
         if any(isinstance(action, SendNotification) for action in each.actions):
             block = each.name.partition(": ")[2]
             items.append(Item("notification", block, {"starts on": _starts_on(each.trigger, names)}))
-    for limit in _limits(client):
+    for limit in _all_pages(client.read_global_concurrency_limits):
         items.append(Item("limit", limit.name, {"slots": limit.limit}))
     return Present(items, ids)
 
 
-def _deployments(client: SyncPrefectClient, tag: str) -> Iterator[Any]:
+def _all_pages(read: Callable[..., Sequence[Any]], **filters: Any) -> Iterator[Any]:
+    """All that one of the client's methods returns, page by page."""
     offset = 0
-    wanted_tag = DeploymentFilter(tags=DeploymentFilterTags(all_=[tag]))
-    while page := client.read_deployments(deployment_filter=wanted_tag, limit=PAGE, offset=offset):
-        yield from page
-        offset += len(page)
-
-
-def _automations(client: SyncPrefectClient, tag: str) -> Iterator[Any]:
-    offset = 0
-    wanted_tag = AutomationFilter(tags=AutomationFilterTags(all_=[tag]))
-    while page := client.read_automations(automations=wanted_tag, limit=PAGE, offset=offset):
-        yield from page
-        offset += len(page)
-
-
-def _limits(client: SyncPrefectClient) -> Iterator[Any]:
-    offset = 0
-    while page := client.read_global_concurrency_limits(limit=PAGE, offset=offset):
+    while page := read(**filters, limit=PAGE, offset=offset):
         yield from page
         offset += len(page)
 
@@ -232,7 +219,7 @@ class _Applying:
     ids: dict[tuple[str, str], Any]
     blocks: Mapping[str, Any]
 
-    def apply(self, differences: Sequence[Difference], *, prune: bool) -> None:
+    def apply(self, differences: Sequence[ItemDifference], *, prune: bool) -> None:
         """Apply all of them, in their order."""
         for difference in differences:
             item = difference.item

@@ -1,4 +1,4 @@
-"""What a manifest wants of a Prefect server, and how that differs from what it has. Pure: nothing is changed.
+"""What a manifest wants on a Prefect server, and how that differs from what the server has. Pure: changes nothing.
 
     wanted(manifest) → items → compare(items, what the server has) → differences → flows.deploy applies them
 
@@ -15,8 +15,8 @@ from typing import Any, Literal
 
 from cinelake.manifest.document import Manifest, ScheduleSettings, TriggerSettings
 
-Kind = Literal["deployment", "notification", "limit"]
-Change = Literal["new", "changed", "unchanged", "unwanted"]
+ItemKind = Literal["deployment", "notification", "limit"]
+ItemChange = Literal["new", "changed", "unchanged", "unwanted"]
 ENTRYPOINTS = {
     "catalogue": "flows.catalogue.catalogue",
     "train": "flows.train.train",
@@ -37,34 +37,34 @@ STRATEGIES = {"skip": "CANCEL_NEW", "queue": "ENQUEUE"}
 class Item:
     """One thing on the server. name: unique among its kind."""
 
-    kind: Kind
+    kind: ItemKind
     name: str
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Difference:
-    """What becomes of one item. changes: setting → (what the server has, what is wanted)."""
+class ItemDifference:
+    """How an item on the server differs from the wanted one. changes: setting → (value on the server, wanted value)."""
 
-    change: Change
+    change: ItemChange
     item: Item
     changes: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """For machines."""
+        """The difference as plain data."""
         changes = {name: {"from": before, "to": after} for name, (before, after) in self.changes.items()}
         return {"change": self.change, "kind": self.item.kind, "name": self.item.name, "changes": changes}
 
 
 def project_of(manifest: Manifest) -> str:
-    """Whose deployments these are: the manifest's word, or its folder's name and a digest of its path."""
+    """The project that owns the deployments: the manifest's name for it, or its folder's and a digest of its path."""
     path = str(manifest.path)
     folder = "".join(c if c.isascii() and c.isalnum() else "-" for c in manifest.folder.name.lower()).strip("-")
     return manifest.deploy.project or f"{folder or 'films'}-{hashlib.blake2b(path.encode(), digest_size=3).hexdigest()}"
 
 
 def tag_of(project: str) -> str:
-    """The tag by which a project knows what is its own."""
+    """The tag that marks what belongs to a project."""
     return f"cinelake:{project}"
 
 
@@ -83,7 +83,10 @@ def wanted(manifest: Manifest) -> list[Item]:
     limits = [Item("limit", name, {"slots": limit.slots}) for name, limit in manifest.limits.items()]
     project = project_of(manifest)
     schedules = [_schedule(manifest, name, manifest.schedules[name]) for name in _in_order(manifest.schedules)]
-    triggers = [_trigger(manifest, project, name, trigger) for name, trigger in manifest.triggers.items()]
+    triggers = [
+        _deployment(manifest, name, trigger, "", f"{DUE} of {trigger_resource(project, name)}", "queue")
+        for name, trigger in manifest.triggers.items()
+    ]
     notes = [
         Item("notification", block, {"starts on": f"{TOO_MUCH_FAILED} of {project_resource(project)}"})
         for block in manifest.notifications.blocks
@@ -92,7 +95,7 @@ def wanted(manifest: Manifest) -> list[Item]:
 
 
 def _in_order(schedules: Mapping[str, ScheduleSettings]) -> list[str]:
-    """Names, each after the one it waits for; the manifest was checked for circles."""
+    """Names, each after the one it waits for; the manifest was checked for cycles."""
     ordered: list[str] = []
 
     def add(name: str) -> None:
@@ -112,10 +115,6 @@ def _schedule(manifest: Manifest, name: str, schedule: ScheduleSettings) -> Item
     if schedule.after:
         starts_on = f"end of {manifest.schedules[schedule.after].flow}/{schedule.after}"
     return _deployment(manifest, name, schedule, cron, starts_on, schedule.late)
-
-
-def _trigger(manifest: Manifest, project: str, name: str, trigger: TriggerSettings) -> Item:
-    return _deployment(manifest, name, trigger, "", f"{DUE} of {trigger_resource(project, name)}", "queue")
 
 
 def _deployment(
@@ -140,23 +139,23 @@ def _deployment(
     )
 
 
-def compare(wanted: Sequence[Item], present: Iterable[Item]) -> list[Difference]:
-    """What becomes of each item: of those wanted in their order, then of those that are no longer wanted.
+def compare(wanted: Sequence[Item], present: Iterable[Item]) -> list[ItemDifference]:
+    """The difference of each item: those wanted in their order, then those that are no longer wanted.
 
-    Limits are shared with others, so one that is not wanted is not ours to speak of.
+    Limits are shared with other projects, so one that the manifest does not name is not reported.
     """
     unclaimed = {(item.kind, item.name): item for item in present}
     differences = [_difference(item, unclaimed.pop((item.kind, item.name), None)) for item in wanted]
     rest = [item for item in unclaimed.values() if item.kind != "limit"]
-    return differences + [Difference("unwanted", item) for item in rest]
+    return differences + [ItemDifference("unwanted", item) for item in rest]
 
 
-def _difference(item: Item, present: Item | None) -> Difference:
+def _difference(item: Item, present: Item | None) -> ItemDifference:
     if present is None:
-        return Difference("new", item)
+        return ItemDifference("new", item)
     changes = {
         name: (present.settings.get(name), value)
         for name, value in item.settings.items()
         if present.settings.get(name) != value
     }
-    return Difference("changed" if changes else "unchanged", item, changes)
+    return ItemDifference("changed" if changes else "unchanged", item, changes)

@@ -6,8 +6,9 @@
     cinelake.run.failed-too-much  resource cinelake.project.PROJECT
     cinelake.trigger.due          resource cinelake.trigger.PROJECT.TRIGGER
 
-The first three are for automations of one's own. A trigger of the manifest counts labels or films since its flow last
-started, by a mark in the lake, and is due when enough have come; its automation starts the flow on that event.
+The first three are for automations that users define. A trigger of the manifest counts labels or films since its flow
+last started, by a state kept in the lake, and is due when enough have come; its automation starts the flow on that
+event.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class ProjectEvent:
 
 
 @dataclass(frozen=True)
-class Mark:
+class TriggerState:
     """What a trigger had counted when its flow last started: the last version of labels, and the films."""
 
     labels: int = 0
@@ -104,31 +105,29 @@ def _failure_words(manifest: Manifest, made: int, reasons: list[str]) -> str:
 
 
 def flow_started(manifest: Manifest, flow: str, model: str | None = None) -> None:
-    """A flow starts: its triggers count from here."""
+    """Record that a flow starts: its triggers count from here."""
     lake = Lake(manifest.lake.place)
     for name, trigger in manifest.triggers.items():
         is_its = trigger.flow == flow and (model is None or trigger.model == model)
         if is_its and trigger.when != "new_champion":
-            _write_mark(lake, name, Mark(_last_version(manifest, trigger), frozenset(_films(manifest, trigger))))
+            last_version = max((version.number for version in _versions(manifest, trigger)), default=0)
+            films = frozenset(_films(manifest, trigger))
+            _write_trigger_state(lake, name, TriggerState(last_version, films))
 
 
 def count(manifest: Manifest, name: str) -> int:
     """How many labels or films have come since a trigger's flow last started."""
     trigger = manifest.triggers[name]
-    mark = read_mark(Lake(manifest.lake.place), name)
+    state = read_trigger_state(Lake(manifest.lake.place), name)
     if trigger.when == "new_labels":
-        return sum(version.rows for version in _versions(manifest, trigger) if version.number > mark.labels)
-    return len(_films(manifest, trigger) - mark.films)
+        return sum(version.rows for version in _versions(manifest, trigger) if version.number > state.labels)
+    return len(_films(manifest, trigger) - state.films)
 
 
 def _versions(manifest: Manifest, trigger: TriggerSettings) -> tuple[LabelVersion, ...]:
     if trigger.model is None:
         return ()
     return label_versions(Path(manifest.labels), manifest.model(trigger.model).labels)
-
-
-def _last_version(manifest: Manifest, trigger: TriggerSettings) -> int:
-    return max((version.number for version in _versions(manifest, trigger)), default=0)
 
 
 def _films(manifest: Manifest, trigger: TriggerSettings) -> set[str]:
@@ -145,25 +144,25 @@ def _films(manifest: Manifest, trigger: TriggerSettings) -> set[str]:
     return labelled.intersection(*(set(index.cells(table)) for table in entry.inputs.values()))
 
 
-def read_mark(lake: Lake, name: str) -> Mark:
-    """A trigger's mark; an empty one where it is missing or cannot be read."""
+def read_trigger_state(lake: Lake, name: str) -> TriggerState:
+    """A trigger's saved state; an empty one where it is missing or cannot be read."""
     storage = lake.storage
     if storage.stamp(FOLDER, f"{name}.json") is None:
-        return Mark()
+        return TriggerState()
     doing = f"reading {FOLDER}/{name}.json in {storage.uri}"
     with storage_errors(doing), storage.filesystem.open_input_file(storage.path(FOLDER, f"{name}.json")) as source:
         text = source.read()
     try:
-        about = json.loads(text)
-        return Mark(int(about["labels"]), frozenset(about["films"]))
+        saved = json.loads(text)
+        return TriggerState(int(saved["labels"]), frozenset(saved["films"]))
     except (ValueError, KeyError, TypeError):
-        return Mark()
+        return TriggerState()
 
 
-def _write_mark(lake: Lake, name: str, mark: Mark) -> None:
+def _write_trigger_state(lake: Lake, name: str, state: TriggerState) -> None:
     with lake.scratch() as scratch:
-        (scratch / "mark.json").write_text(json.dumps({"labels": mark.labels, "films": sorted(mark.films)}))
-        lake.storage.publish(scratch / "mark.json", FOLDER, f"{name}.json")
+        (scratch / "state.json").write_text(json.dumps({"labels": state.labels, "films": sorted(state.films)}))
+        lake.storage.publish(scratch / "state.json", FOLDER, f"{name}.json")
 
 
 def _due(manifest: Manifest, name: str, trigger: TriggerSettings) -> ProjectEvent | None:
@@ -187,7 +186,7 @@ def emit(manifest: Manifest, event: ProjectEvent, concerns: Concerns, say: Say) 
 
 
 def _send_all(manifest: Manifest, events: list[ProjectEvent], waiting: str, say: Say) -> None:
-    """Send events to the configured server; where a trigger waits for them and no server answers, say so."""
+    """Send events to the configured server; where a trigger waits for them and no server answers, report it."""
     server = configured_server(state_folder(manifest.folder))
     if server is not None and answers(f"{server.url}/health"):
         with environment_variables({"PREFECT_API_URL": server.url}):

@@ -1,7 +1,7 @@
 """Publishing a lake: the files of the next version are made by Dask, then the pointer is moved.
 
-Dask runs here on processes of this machine, or on the cluster of `engine: {kind: dask, address: …}`. Whatever fails
-before the pointer is moved leaves the last version the present one, and what was written for the new one is removed.
+Dask runs here on processes of this machine, or on the cluster of `engine: {kind: dask, address: …}`. A failure
+before the pointer is moved leaves the last version current, and the files written for the new one are removed.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from cinelake.plan.build import Planning
 from cinelake.query.quality import broken_bounds, measure_new, watched_tables
 from flows.summaries import SUMMARIES
 
-FEW_JOBS = 4
-"""So few are made in this process: starting others takes longer."""
+MAX_JOBS_HERE = 4
+"""Up to this many files are made in this process: starting others takes longer."""
 OnFile = Callable[[int, int], None]
 
 
@@ -82,7 +82,7 @@ def publish_planned(planning: Planning, on_file: OnFile = lambda _done, _all: No
             version = _complete(planning, publication, made, number)
             keep_version(planning.lake, version)
             switch(planning.lake, number)
-        except BaseException:  # Ctrl-C too: nothing half-made is left
+        except BaseException:  # Ctrl-C too: no partial version is left
             _remove(planning, publication, number)
             raise
         forgotten = forget_versions(planning.lake, planning.manifest.publish.keep)
@@ -119,7 +119,7 @@ def _complete(
 
 
 def _remove(planning: Planning, publication: Publication, number: int) -> None:
-    """Delete what a version that came to nothing has written."""
+    """Delete the files of a version whose publication failed."""
     forget_version(planning.lake, number)
     needed: set[Any] = set().union(*(find_version(planning.lake, n).files() for n in version_numbers(planning.lake)))
     for job in publication.work:
@@ -137,8 +137,8 @@ def _make(planning: Planning, publication: Publication, on_file: OnFile) -> list
         tasks[job.parts] = dask.delayed(_after, pure=False)(job, before)
     if not tasks:
         return []
-    with _scheduled(planning, len(tasks), on_file) as how:
-        files = dask.compute(*tasks.values(), **how)
+    with _scheduled(planning, len(tasks), on_file) as options:
+        files = dask.compute(*tasks.values(), **options)
     return list(zip(publication.work, files, strict=True))
 
 
@@ -148,7 +148,7 @@ def _after(job: Job, _before: Iterable[PublishedFile]) -> PublishedFile:
 
 @contextmanager
 def _scheduled(planning: Planning, jobs: int, on_file: OnFile) -> Iterator[dict[str, Any]]:
-    """How Dask is to compute: here, on processes of this machine, or on the manifest's cluster."""
+    """Options of `dask.compute`: to run here, on processes of this machine, or on the manifest's cluster."""
     engine, workers = planning.manifest.engine, planning.manifest.publish.workers or len(os.sched_getaffinity(0))
     if engine.kind == "dask" and engine.address:
         from distributed import Client
@@ -167,7 +167,7 @@ def _scheduled(planning: Planning, jobs: int, on_file: OnFile) -> Iterator[dict[
     few = {"scheduler": "synchronous"}
     many = {"scheduler": "processes", "num_workers": workers, "chunksize": 1}
     with Callback(posttask=count):
-        yield few if jobs <= FEW_JOBS or workers == 1 else many
+        yield few if jobs <= MAX_JOBS_HERE or workers == 1 else many
 
 
 def roll_back(lake: Lake, number: int | None = None) -> PublishedVersion:

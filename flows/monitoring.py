@@ -1,6 +1,7 @@
-"""What machines are told of a run: a line of JSON for every event, and metrics for Prometheus.
+"""What a run reports to machines: a line of JSON for every event, and metrics for Prometheus.
 
-Both listen to the run's events; neither can stop it: a log or a port that cannot be opened is said before work starts.
+Both listen to the run's events; neither can stop it: a log or a port that cannot be opened is reported before
+work starts.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ LEVELS = {"made": logging.INFO, "skipped": logging.WARNING, "failed": logging.ER
 
 @contextmanager
 def monitored(planning: Planning, run: str, on_event: OnEvent) -> Iterator[OnEvent]:
-    """`on_event`, with the manifest's log and metrics listening too. Raises `UsageError` where one cannot be opened."""
+    """`on_event`, extended by the manifest's log and metrics. Raises `UsageError` where one cannot be opened."""
     settings = planning.manifest.monitoring
     with ExitStack() as stack:
         listeners = [on_event]
@@ -45,11 +46,11 @@ def monitored(planning: Planning, run: str, on_event: OnEvent) -> Iterator[OnEve
         if settings.metrics_port is not None or settings.metrics_file:
             listeners.append(stack.enter_context(served_metrics(settings, planning, on_event)).on_event)
 
-        def tell(event: Event) -> None:
+        def emit(event: Event) -> None:
             for listener in listeners:
                 listener(event)
 
-        yield tell
+        yield emit
 
 
 # --- a line of JSON an event
@@ -57,7 +58,7 @@ def monitored(planning: Planning, run: str, on_event: OnEvent) -> Iterator[OnEve
 
 @contextmanager
 def json_log(file: Path, run: str) -> Iterator[JsonLog]:
-    """A log that is added to `file`. Raises `UsageError`."""
+    """A log that appends to `file`. Raises `UsageError`."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         handler = logging.FileHandler(file, encoding="utf-8")
@@ -70,7 +71,7 @@ def json_log(file: Path, run: str) -> Iterator[JsonLog]:
 
 
 class JsonLog:
-    """One JSON object a line, each with time, level, event, run, film and task (null where there is none)."""
+    """One JSON object a line, each with time, level, event, run, film and task (null where it does not apply)."""
 
     def __init__(self, handler: logging.Handler, run: str):
         from pythonjsonlogger.json import JsonFormatter
@@ -88,35 +89,35 @@ class JsonLog:
         self._run = run
 
     def on_event(self, event: Event) -> None:
-        """Take one event of the run."""
+        """Handle one event of the run."""
         match event:
             case FilmEnded():
                 self._film_ended(event.report)
             case TaskBegan():
-                self._say("task begins", film=event.movie_id, task=event.table)
+                self._log("task begins", film=event.movie_id, task=event.table)
             case FilmBegan():
-                self._say("film begins", film=event.movie_id, film_s=event.film_s)
+                self._log("film begins", film=event.movie_id, film_s=event.film_s)
             case RunBegan():
-                self._say("run begins", films=event.films, cells=event.cells)
+                self._log("run begins", films=event.films, cells=event.cells)
             case RunEnded():
-                self._say("run ends", **event.summary)
+                self._log("run ends", **event.summary)
             case RunPaused() | RunResumed():
-                self._say(f"run {event.kind}", level=logging.WARNING)
+                self._log(f"run {event.kind}", level=logging.WARNING)
             case Note():
-                self._say("note", level=logging.WARNING, text=event.text)
+                self._log("note", level=logging.WARNING, text=event.text)
 
     def _film_ended(self, report: StepReport) -> None:
         for cell in report.cells:
             facts: dict[str, Any] = {"outcome": cell.outcome, "seconds": round(cell.wall_s, 3), "rows": cell.rows}
             if cell.outcome != "made":
                 facts |= {"reason": cell.reason, "text": cell.message}
-            self._say("cell ends", film=report.movie_id, task=cell.table, level=LEVELS[cell.outcome], **facts)
+            self._log("cell ends", film=report.movie_id, task=cell.table, level=LEVELS[cell.outcome], **facts)
         facts = {"film_s": report.film_s, "seconds": round(report.wall_s, 3), "frames_decoded": report.frames_decoded}
         if report.staged_bytes:
             facts |= {"staged_bytes": report.staged_bytes, "staged_seconds": round(report.staged_s, 3)}
-        self._say("film ends", film=report.movie_id, **facts)
+        self._log("film ends", film=report.movie_id, **facts)
 
-    def _say(
+    def _log(
         self, event: str, *, film: str | None = None, task: str | None = None, level: int = logging.INFO, **facts: Any
     ) -> None:
         self._logger.log(level, event, extra={**facts, "run": self._run, "film": film, "task": task})
@@ -183,7 +184,7 @@ class RunMetrics:
         self._waiting.set(len(planning.plan.by_film()))
 
     def on_event(self, event: Event) -> None:
-        """Take one event of the run."""
+        """Handle one event of the run."""
         match event:
             case QueueMoved():
                 self._waiting.set(event.waiting)
@@ -208,16 +209,13 @@ class RunMetrics:
         if report.frames_decoded or report.film_s:
             self._film_seconds.inc(report.film_s)
             self._frames.inc(report.frames_decoded)
-            self._film_bytes.inc(self._size(report.movie_id))
+            self._film_bytes.inc(self._planning.films[report.movie_id].look().size)
 
     def _cell_made(self, movie_id: str, cell: CellReport) -> None:
         self._seconds.labels(cell.table).inc(cell.wall_s)
         self._rows.labels(cell.table).inc(cell.rows)
         stamp = self._planning.lake.storage.stamp(cell.table, f"{movie_id}.parquet")
         self._bytes.labels(cell.table).inc(stamp.size if stamp else 0)
-
-    def _size(self, movie_id: str) -> int:
-        return self._planning.films[movie_id].look().size
 
     def write(self) -> None:
         """Write the file of the textfile collector, if there is one, in one atomic operation. Raises `UsageError`."""

@@ -14,7 +14,7 @@ from flows.lake_versions import publish_planned
 
 @flow(name="publish", validate_parameters=True)
 def publish(manifest: str = "pipeline.yaml") -> dict[str, int]:
-    """Publish a manifest's lake; gives the version's number, and how many files were made and taken over.
+    """Publish a manifest's lake; returns the version's number, and how many files were made and taken over.
 
     Args:
         manifest: The manifest's file, on the worker's machine.

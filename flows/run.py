@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from cinelake.engines import Engine, make_engine
@@ -36,7 +35,7 @@ PAUSE_WORDS = {
 
 @dataclass(frozen=True)
 class FilmWork:
-    """What a flow hands films out with. on_report: called with each film's report as it ends."""
+    """What a flow needs to make the films of a plan. on_report: called with each film's report as it ends."""
 
     planning: Planning
     engine: Engine
@@ -49,29 +48,25 @@ def run_plan(
 ) -> RunSummary:
     """Make what is stale in the plan.
 
-    server: entered if anything is stale. hand_out: hands out the plan's films by Prefect tasks, to the last one's end.
+    server: entered if anything is stale. hand_out: submits the plan's films as Prefect tasks and waits for all of them.
     Raises `StorageError` when the lake cannot be written, `EngineUnavailable` when the engine or server is missing
     (the engine before anything is started).
     An interrupt (Ctrl-C) stops the running steps and returns the summary of what was done.
     """
     summary = start_summary(planning)
     started = time.monotonic()
-    with monitored(planning, summary.run, on_event) as tell:
+    with monitored(planning, summary.run, on_event) as emit:
         summary.failures += record_catalogue_problems(planning)
         _sweep(planning)
         if planning.plan.stale:
             planning.lake.storage.check_writable()
-            _make_stale(planning, server, hand_out, summary, tell)
+            _make_stale(planning, server, hand_out, summary, emit)
         summary.wall_s = time.monotonic() - started
         if (summary.made or summary.failures) and not summary.interrupted:
             reasons = [failure["reason"] for failure in summary.failures]
-            catalogue_ran(planning.manifest, sum(summary.made.values()), reasons, partial(_say, tell))
-        tell(RunEnded(summary.to_json()))
+            catalogue_ran(planning.manifest, sum(summary.made.values()), reasons, lambda text: emit(Note(text)))
+        emit(RunEnded(summary.to_json()))
     return summary
-
-
-def _say(tell: OnEvent, text: str) -> None:
-    tell(Note(text))
 
 
 def _make_stale(
@@ -86,7 +81,7 @@ def _make_stale(
         with server(on_event) as wait:
             work = FilmWork(planning, engine, lambda report: _add(summary, report, on_event), on_event)
             _make_films(work, wait, hand_out, summary)
-    except KeyboardInterrupt:  # before the flow began, or a second one while the first was obeyed
+    except KeyboardInterrupt:  # before the flow began, or a second one while the first was handled
         summary.interrupted = True
     finally:
         engine.stop(now=True)
@@ -137,7 +132,7 @@ def _sweep(planning: Planning) -> None:
 
 
 class FlowLog:
-    """Writes a run into a log of few lines, as Prefect's UI shows it: failures at once, progress now and then."""
+    """Writes a run into a short log, as Prefect's UI shows it: failures at once, progress periodically."""
 
     def __init__(self, log: Any):
         self._log = log
@@ -145,7 +140,7 @@ class FlowLog:
         self._ended = 0
 
     def on_event(self, event: Event) -> None:
-        """Take one event of the run."""
+        """Handle one event of the run."""
         match event:
             case RunBegan():
                 self._log.info("%d cells of %d films to make", event.cells, event.films)
@@ -181,7 +176,7 @@ def _add(summary: RunSummary, report: StepReport, on_event: OnEvent) -> None:
 def record_catalogue_problems(planning: Planning) -> list[dict[str, str]]:
     """Write films that the catalogue cannot provide as rows of `failures`; returns those not known before.
 
-    Rows of films that are all right again, or are no longer listed, are deleted.
+    Rows of films that are readable again, or no longer listed, are deleted.
     """
     problems, known = planning.problems(), planning.index.failures(CATALOGUE)
     for movie_id in known.keys() - problems.keys():

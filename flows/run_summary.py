@@ -46,7 +46,7 @@ class RunSummary:
         return int(bool(self.failures) or (strict and bool(self.known)))
 
     def to_json(self) -> dict[str, Any]:
-        """The summary for machines."""
+        """The summary as plain data."""
         return {**asdict(self), "made": dict(self.made), "cells_made": sum(self.made.values()),
                 "times_real": round(self.times_real, 2)}  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""A Prefect server on loopback for runs that were given none, and the settings that keep Prefect quiet.
+"""A Prefect server on loopback for runs that have none configured, and the settings that keep Prefect quiet.
 
 `PREFECT_API_URL` names a server of your own. Without it, the server that `cinelake up` keeps is used; without that, one
 is started for this run alone, while the run already plans and probes, and ended with it.
@@ -43,11 +43,11 @@ NOT_NEEDED = (
     "TRIGGERS",
     "REPOSSESSOR",
 )
-"""Services that a server of one run does without; those that record its task runs stay."""
+"""Services that the server of one run does not need; those that record its task runs stay."""
 KEPT_LEASES = {
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
 }
-"""A server that is started again still knows who holds which slot; in memory, a slot would stay taken for ever."""
+"""A restarted server still knows who holds which slot; with leases in memory, a slot would stay taken for ever."""
 START_TIMEOUT_S = 120.0
 
 
@@ -67,16 +67,16 @@ class PrefectServer:
     """Holds the lock of its folder while its database is being made, which two servers cannot do at once."""
 
     def wait(self) -> None:
-        """Wait until it answers. Raises `EngineUnavailable` with its own words."""
+        """Wait until it answers. Raises `EngineUnavailable` with the end of its log."""
         limit_s = START_TIMEOUT_S if self.own else 10.0
         deadline = time.monotonic() + limit_s
         while not answers(f"{self.url}/health"):
             if self.own and self.own.poll() is not None:
-                raise EngineUnavailable(f"the Prefect server ended with {self.own.returncode}: {self._last_words()}")
+                raise EngineUnavailable(f"the Prefect server ended with {self.own.returncode}: {self._log_tail()}")
             if time.monotonic() > deadline:
                 raise EngineUnavailable(
                     f"no Prefect server answers at {self.url} after {limit_s:.0f} s. Check PREFECT_API_URL, start one "
-                    f"with `cinelake up`, or unset it to let a run bring its own. {self._last_words()}"
+                    f"with `cinelake up`, or unset it to let a run bring its own. {self._log_tail()}"
                 )
             time.sleep(0.1)
         self._started()
@@ -86,7 +86,7 @@ class PrefectServer:
             self.starting.close()
             self.starting = None
 
-    def _last_words(self) -> str:
+    def _log_tail(self) -> str:
         return self.log.read_text(errors="replace")[-500:] if self.log and self.log.exists() else ""
 
     def stop(self) -> None:
@@ -129,7 +129,7 @@ def configured_server(folder: Path) -> PrefectServer | None:
 
 @contextmanager
 def kept_server(folder: Path) -> Iterator[str]:
-    """The address of a server that stays, for what is to be there after this; Prefect is imported within.
+    """The address of a server that outlives this process, for what is deployed on it; Prefect is imported within.
 
     Raises `EngineUnavailable` where there is none or it does not answer.
     """
@@ -175,12 +175,12 @@ def start_prefect(folder: Path, port: int, *, services: bool = False) -> Prefect
 
 
 def die_with_parent(by: signal.Signals = signal.SIGTERM) -> None:
-    """For `preexec_fn`: the process is asked to end when the one that started it is gone, however that ended."""
+    """For `preexec_fn`: the process receives this signal when its parent has ended, however that ended."""
     ctypes.CDLL(None).prctl(1, by)
 
 
 def read_up(folder: Path) -> dict[str, str]:
-    """The addresses that a running `cinelake up` wrote down; empty without one."""
+    """The addresses that a running `cinelake up` has recorded; empty without one."""
     try:
         return dict(json.loads((folder / "up.json").read_text()))
     except (OSError, ValueError):
@@ -209,5 +209,5 @@ def worker_command(pool: str) -> list[str]:
 
 
 def worker_environment(url: str) -> dict[str, str]:
-    """What a worker is told; unlike a command, a deployed run writes its words into Prefect's UI."""
+    """A worker's environment variables; unlike a command, a deployed run writes its log into Prefect's UI."""
     return {**os.environ, **QUIET, "PREFECT_API_URL": url, "PREFECT_LOGGING_LEVEL": "INFO"}

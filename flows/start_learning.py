@@ -85,7 +85,7 @@ def run_tuning(request: TuningRequest, on_event: OnEvent) -> TuningSummary:
 
 
 def _check_tracking(manifest: Manifest) -> None:
-    """Raise `UsageError` where MLflow is switched off: a model that nobody can trace is not made."""
+    """Raise `UsageError` where MLflow is switched off: no model is made that cannot be traced."""
     if not manifest.tracking.enabled:
         raise UsageError("training needs MLflow: set `tracking: {enabled: true}` in the manifest")
 

@@ -47,7 +47,7 @@ def _train_deployed(model: str, manifest: Path, seed: int | None, from_champion:
 
 
 def ignore(_: Event) -> None:
-    """Drop the events of a deployed training: it reports only its end."""
+    """Discard the events of a deployed training: it reports only its end."""
 
 
 def trained(manifest: Manifest, summary: TrainingSummary) -> State[Any]:

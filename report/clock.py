@@ -1,4 +1,4 @@
-"""Seconds as a clock shows them."""
+"""Seconds as clock time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands beside a film's timeline: figures at a glance, the tables beneath, provenance, models with scores."""
+"""What a film's page shows besides its timeline: key figures, tables, provenance, models with scores."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from report.values import plain
 
 
 @dataclass(frozen=True)
-class Listing:
+class PageTable:
     """A table beneath the timeline: its task and the columns that a reader wants."""
 
     title: str
@@ -23,35 +23,35 @@ class Listing:
     columns: tuple[str, ...]
 
 
-LISTINGS = (
-    Listing("Shots", "shots", ("shot", "start_s", "end_s", "start_frame", "end_frame", "transition", "score")),
-    Listing("Scenes", "scenes", ("scene", "start_s", "end_s", "start_shot", "end_shot", "score")),
-    Listing("Beats", "beats", ("beat", "category", "start_s", "end_s", "start_shot", "end_shot", "confidence")),
-    Listing("Tags", "tags", ("tag", "weight", "relevance", "shots")),
-    Listing("Screen time", "screen_time", ("character", "seconds", "share", "appearances")),
-    Listing("Funny moments", "funny", ("start_s", "end_s", "is_funny", "q_funny", "q_not_funny")),
-    Listing("Cues", "cues", ("kind", "start_s", "end_s")),
-    Listing("Subtitles", "subtitles", ("start_s", "end_s", "language", "text")),
+PAGE_TABLES = (
+    PageTable("Shots", "shots", ("shot", "start_s", "end_s", "start_frame", "end_frame", "transition", "score")),
+    PageTable("Scenes", "scenes", ("scene", "start_s", "end_s", "start_shot", "end_shot", "score")),
+    PageTable("Beats", "beats", ("beat", "category", "start_s", "end_s", "start_shot", "end_shot", "confidence")),
+    PageTable("Tags", "tags", ("tag", "weight", "relevance", "shots")),
+    PageTable("Screen time", "screen_time", ("character", "seconds", "share", "appearances")),
+    PageTable("Funny moments", "funny", ("start_s", "end_s", "is_funny", "q_funny", "q_not_funny")),
+    PageTable("Cues", "cues", ("kind", "start_s", "end_s")),
+    PageTable("Subtitles", "subtitles", ("start_s", "end_s", "language", "text")),
 )
 
 
-def listings(tables: FilmTables) -> list[dict[str, Any]]:
+def page_tables(tables: FilmTables) -> list[dict[str, Any]]:
     """The tables that the film has, by columns; numbers rounded for reading."""
     made = []
-    for listing in LISTINGS:
-        found = tables.read(listing.task, list(listing.columns))
-        if found is not None:
-            columns = [plain(found[name]) for name in listing.columns]
-            note = tables.of_task(listing.task).note
-            made.append({"title": listing.title, "names": listing.columns, "columns": columns, "note": note})
+    for page_table in PAGE_TABLES:
+        rows = tables.read(page_table.task, list(page_table.columns))
+        if rows is not None:
+            columns = [plain(rows[name]) for name in page_table.columns]
+            note = tables.of_task(page_table.task).note
+            made.append({"title": page_table.title, "names": page_table.columns, "columns": columns, "note": note})
     return made
 
 
 def film_row(tables: FilmTables) -> dict[str, Any]:
-    """What `films` tells of the film; empty where it has not been made."""
+    """The film's row of `films`; empty where it has not been made."""
     columns = ["uri", "duration_s", "width", "height", "fps", "video_codec", "audio_codec", "size_bytes"]
-    found = tables.read("films", columns)
-    return dict(found.to_pylist()[0]) if found is not None and found.num_rows else {}
+    films = tables.read("films", columns)
+    return dict(films.to_pylist()[0]) if films is not None and films.num_rows else {}
 
 
 def duration_s(film: Mapping[str, Any], lanes: list[dict[str, Any]]) -> float:
@@ -63,38 +63,38 @@ def duration_s(film: Mapping[str, Any], lanes: list[dict[str, Any]]) -> float:
 
 def technical(film: Mapping[str, Any]) -> list[str]:
     """The line beneath the title: length, picture, sound, size."""
-    told = [clock(film["duration_s"])] if film.get("duration_s") else []
-    told += [f"{film['width']} × {film['height']}"] if film.get("width") else []
-    told += [f"{film['fps']:.3f}".rstrip("0").rstrip(".") + " fps"] if film.get("fps") else []
-    told += [str(film[name]) for name in ("video_codec", "audio_codec") if film.get(name)]
-    return [*told, *([f"{film['size_bytes'] / 1e6:,.1f} MB"] if film.get("size_bytes") else [])]
+    parts = [clock(film["duration_s"])] if film.get("duration_s") else []
+    parts += [f"{film['width']} × {film['height']}"] if film.get("width") else []
+    parts += [f"{film['fps']:.3f}".rstrip("0").rstrip(".") + " fps"] if film.get("fps") else []
+    parts += [str(film[name]) for name in ("video_codec", "audio_codec") if film.get(name)]
+    return [*parts, *([f"{film['size_bytes'] / 1e6:,.1f} MB"] if film.get("size_bytes") else [])]
 
 
 def figures(tables: FilmTables, length_s: float) -> dict[str, Any]:
-    """What is counted of a film, for its page and its card in the catalogue; what is not known is left out."""
-    found: dict[str, Any] = {"duration_s": length_s} if length_s else {}
+    """What is counted of a film, for its page and its card in the catalogue; unknown figures are left out."""
+    result: dict[str, Any] = {"duration_s": length_s} if length_s else {}
     shots = tables.read("shots", ["start_s", "end_s"])
     if shots is not None and shots.num_rows:
-        found["shots"] = shots.num_rows
-        found["average_shot_s"] = round(pc.mean(pc.subtract(shots["end_s"], shots["start_s"])).as_py(), 2)
+        result["shots"] = shots.num_rows
+        result["average_shot_s"] = round(pc.mean(pc.subtract(shots["end_s"], shots["start_s"])).as_py(), 2)
     for task, column, name in (("scenes", "scene", "scenes"), ("beats", "beat", "beats")):
         counted = tables.read(task, [column])
-        found |= {} if counted is None else {name: counted.num_rows}
-    found["tags"] = _first(tables, "tags", "tag", "weight")
-    found["characters"] = _first(tables, "screen_time", "character", "seconds")
-    return found
+        result |= {} if counted is None else {name: counted.num_rows}
+    result["tags"] = _first(tables, "tags", "tag", "weight")
+    result["characters"] = _first(tables, "screen_time", "character", "seconds")
+    return result
 
 
-def _first(tables: FilmTables, task: str, name: str, by: str, most: int = 5) -> list[str]:
-    found = tables.read(task, [name, by])
-    if found is None:
+def _first(tables: FilmTables, task: str, name: str, by: str, limit: int = 5) -> list[str]:
+    table = tables.read(task, [name, by])
+    if table is None:
         return []
-    rows: list[str] = found.sort_by([(by, "descending"), (name, "ascending")])[name].to_pylist()
-    return rows[:most]
+    rows: list[str] = table.sort_by([(by, "descending"), (name, "ascending")])[name].to_pylist()
+    return rows[:limit]
 
 
 def provenance(tables: FilmTables, scores: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Where each table comes from, or why it is not there."""
+    """Where each table comes from, or why it is missing."""
     return [_origin(state, tables.why(state.task), scores) for state in tables.states.values()]
 
 
@@ -104,12 +104,12 @@ def _origin(state: TableState, why: str, scores: Mapping[str, Any]) -> dict[str,
 
 
 def _made(footer: Footer, scores: Mapping[str, Any]) -> dict[str, Any]:
-    went_in, run = footer.ingredients, footer.run
-    params = went_in.get("params") or {}
+    ingredients, run = footer.ingredients, footer.run
+    params = ingredients.get("params") or {}
     return {
-        "version": f"{went_in.get('version')}.{went_in.get('revision')}",
+        "version": f"{ingredients.get('version')}.{ingredients.get('revision')}",
         "params": ", ".join(f"{name} = {value}" for name, value in params.items()) or "none",
-        "inputs": ", ".join(went_in.get("inputs") or {}) or "the film",
+        "inputs": ", ".join(ingredients.get("inputs") or {}) or "the film",
         "model": model_name(footer),
         "score": scores.get(model_name(footer), {}).get("main", ""),
         "at": str(run.get("at", "")),

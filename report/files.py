@@ -14,13 +14,13 @@ from cinelake.storage.atomic import write_whole
 from report.templates import STATIC
 
 MARK = "cinelake-report.json"
-"""The file that tells a site of ours from any other folder."""
+"""The file that marks a folder as a site written by Cinelake."""
 LIBRARY = ("bokeh.min.js", "bokeh-api.min.js")
 
 
 @contextmanager
 def site_errors(out: Path) -> Iterator[None]:
-    """Turn an `OSError` of the site's folder into a `UsageError`."""
+    """Raise `UsageError` for an `OSError` of the site's folder."""
     try:
         yield
     except OSError as error:
@@ -36,12 +36,12 @@ def check_place(out: Path, *, force: bool) -> None:
 
 
 def write_text(path: Path, text: str) -> bool:
-    """Write a file atomically unless it has this text already; says whether it was written."""
+    """Write a file atomically unless it has this text already; returns whether it was written."""
     return write_bytes(path, text.encode("utf-8"))
 
 
 def write_bytes(path: Path, content: bytes) -> bool:
-    """Write a file atomically unless it has this content already; says whether it was written."""
+    """Write a file atomically unless it has this content already; returns whether it was written."""
     if path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content:
         return False
     write_whole(path, content)
@@ -50,7 +50,7 @@ def write_bytes(path: Path, content: bytes) -> bool:
 
 @contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
-    """A folder beside its place, which takes the place of what was there when all is written."""
+    """A temporary folder that replaces `folder` when everything in it is written."""
     part, old = (folder.with_name(f".{folder.name}.{os.getpid()}.{end}") for end in ("part", "old"))
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)

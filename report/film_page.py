@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from cinelake.storage.content import digest
-from report.details import duration_s, figures, film_row, listings, model_name, origin, provenance, technical
-from report.film_pictures import FilmPictures, make_pictures
+from report.details import duration_s, figures, film_row, model_name, origin, page_tables, provenance, technical
+from report.film_pictures import make_pictures
 from report.lanes import build_lanes
-from report.scores import Scores
+from report.scores import ModelScores
 from report.summary import METHOD
 from report.tables import FilmTables
 from report.templates import code_digest, rendered
@@ -23,9 +23,9 @@ Card = dict[str, Any]
 
 def page_key(tables: FilmTables, scores: Mapping[str, Any]) -> str:
     """What a page is made from: the cells it shows, their states, the scores, the title, the code."""
-    told = {name: scores.get(name) for name in models_of(tables)}
+    shown_models = {name: scores.get(name) for name in models_of(tables)}
     states = [state.facts() for state in tables.states.values()]
-    return digest([code_digest(), tables.movie_id, tables.title, states, told])
+    return digest([code_digest(), tables.movie_id, tables.title, states, shown_models])
 
 
 def models_of(tables: FilmTables) -> list[str]:
@@ -34,17 +34,17 @@ def models_of(tables: FilmTables) -> list[str]:
     return sorted({name for name in names if name})
 
 
-def write_film(folder: Path, tables: FilmTables, scores: Scores, key: str, problem: str = "") -> Card:
-    """Write a film's page and pictures into a folder; gives its card."""
+def write_film(folder: Path, tables: FilmTables, scores: ModelScores, key: str, problem: str = "") -> Card:
+    """Write a film's page and pictures into a folder; returns its card."""
     lanes = build_lanes(tables)
     film = film_row(tables)
     length_s = duration_s(film, lanes)
     pictures = make_pictures(tables, length_s, folder)
-    told = provenance(tables, scores)
-    origins = {row["table"]: origin(row) for row in told}
-    lanes = [{**lane, "origin": origins.get(lane["table"], "")} for lane in lanes]
+    origins = provenance(tables, scores)
+    origin_lines = {row["table"]: origin(row) for row in origins}
+    lanes = [{**lane, "origin": origin_lines.get(lane["table"], "")} for lane in lanes]
     counted = figures(tables, length_s)
-    data = {"movie_id": tables.movie_id, "duration_s": length_s, "lanes": lanes, "tables": listings(tables)}
+    data = {"movie_id": tables.movie_id, "duration_s": length_s, "lanes": lanes, "tables": page_tables(tables)}
     page = rendered(
         "film.html",
         title=tables.title,
@@ -56,13 +56,15 @@ def write_film(folder: Path, tables: FilmTables, scores: Scores, key: str, probl
         pictures=pictures,
         method=METHOD,
         lanes=lanes,
-        provenance=told,
-        models=_models(tables, scores),
+        provenance=origins,
+        models=[{"name": name, **scores[name]} for name in models_of(tables)],
         data={**data, "thumbnails": pictures.thumbnails.to_json()},
         key=key,
     )
     (folder / "index.html").write_text(page, encoding="utf-8")
-    card = {"key": key, "movie_id": tables.movie_id, "title": tables.title, **counted, **_states(told, pictures)}
+    missing = [row["table"] for row in origins if row["why"] and row["state"] != "absent"]
+    head = {"key": key, "movie_id": tables.movie_id, "title": tables.title}
+    card = {**head, **counted, "missing": missing, "poster": pictures.has_poster}
     (folder / CARD).write_text(json.dumps(card, ensure_ascii=False), encoding="utf-8")
     return card
 
@@ -70,19 +72,10 @@ def write_film(folder: Path, tables: FilmTables, scores: Scores, key: str, probl
 def read_card(folder: Path) -> Card | None:
     """The card of a page that was written whole; None without one."""
     try:
-        found: Card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        card: Card = json.loads((folder / CARD).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return found if isinstance(found, dict) and "key" in found and (folder / "index.html").is_file() else None
-
-
-def _states(told: list[dict[str, Any]], pictures: FilmPictures) -> Card:
-    missing = [row["table"] for row in told if row["why"] and row["state"] != "absent"]
-    return {"missing": missing, "poster": pictures.has_poster}
-
-
-def _models(tables: FilmTables, scores: Scores) -> list[dict[str, Any]]:
-    return [{"name": name, **scores[name]} for name in models_of(tables)]
+    return card if isinstance(card, dict) and "key" in card and (folder / "index.html").is_file() else None
 
 
 def _tiles(counted: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -23,7 +23,7 @@ from report.pictures import (
     poster,
     save,
 )
-from report.summary import Telling, keyframe_count, telling_rows
+from report.summary import SummaryRow, keyframe_count, summary_rows
 from report.tables import FilmTables
 from report.values import rows_of
 
@@ -40,12 +40,12 @@ class Keyframe:
 
 @dataclass(frozen=True)
 class FilmPictures:
-    """What pictures a film has, and why it lacks those that it lacks."""
+    """The pictures of a film, and the reasons for those that are missing."""
 
     thumbnails: Thumbnails = field(default_factory=Thumbnails)
     keyframes: list[Keyframe] = field(default_factory=list)
     has_poster: bool = False
-    why_none: str = ""
+    why_missing: str = ""
     why_no_summary: str = ""
 
 
@@ -54,11 +54,11 @@ def make_pictures(tables: FilmTables, duration_s: float, folder: Path) -> FilmPi
     frames = tables.read("frames", ["frame", "time_s", "shot", "is_middle", "width", "height"])
     if frames is None or not frames.num_rows:
         why = tables.why("frames") or "the film has no pictures"
-        return FilmPictures(why_none=f"frames: {why}", why_no_summary=f"frames: {why}")
+        return FilmPictures(why_missing=f"frames: {why}", why_no_summary=f"frames: {why}")
     try:
         return _made(tables, frames, duration_s, folder)
     except (CinelakeError, pa.ArrowException) as error:
-        return FilmPictures(why_none=f"frames: cannot be read: {error}", why_no_summary=f"frames: {error}")
+        return FilmPictures(why_missing=f"frames: cannot be read: {error}", why_no_summary=f"frames: {error}")
 
 
 def _made(tables: FilmTables, frames: pa.Table, duration_s: float, folder: Path) -> FilmPictures:
@@ -70,7 +70,7 @@ def _made(tables: FilmTables, frames: pa.Table, duration_s: float, folder: Path)
     large = _write(tables, writer, dict(zip(chosen, places, strict=True)), {t.row for t in summary} | {chosen[0]})
     times = frames["time_s"]
     thumbnails = Thumbnails(*size, [round(times[r].as_py(), 3) for r in chosen], places, writer.names)
-    keyframes = [_keyframe(frames, telling, large, folder) for telling in summary if large.get(telling.row)]
+    keyframes = [_keyframe(frames, row, large, folder) for row in summary if large.get(row.row)]
     best = [large[t.row] for t in sorted(summary, key=lambda t: -t.share) if large.get(t.row)]
     posters = best or [picture for picture in large.values() if picture]
     if posters:
@@ -79,7 +79,7 @@ def _made(tables: FilmTables, frames: pa.Table, duration_s: float, folder: Path)
 
 
 def _write(tables: FilmTables, writer: SheetWriter, places: dict[int, int], large: set[int]) -> dict[int, Any]:
-    """Fill the sheets; gives the large pictures by row."""
+    """Fill the sheets; returns the large pictures by row."""
     kept: dict[int, Any] = {}
     boxes = dict.fromkeys(places, BOX) | dict.fromkeys(large, KEYFRAME_BOX)
     for row, picture in pictures_at(tables.batches("frames", ["jpeg"]), boxes):
@@ -90,27 +90,27 @@ def _write(tables: FilmTables, writer: SheetWriter, places: dict[int, int], larg
     return kept
 
 
-def _keyframe(frames: pa.Table, telling: Telling, large: dict[int, Any], folder: Path) -> Keyframe:
-    name = f"keyframe_{frames['frame'][telling.row].as_py():07d}.jpg"
-    save(large[telling.row], folder / name)
-    shot = frames["shot"][telling.row].as_py()
-    return Keyframe(name, frames["time_s"][telling.row].as_py(), shot, telling.share)
+def _keyframe(frames: pa.Table, chosen: SummaryRow, large: dict[int, Any], folder: Path) -> Keyframe:
+    name = f"keyframe_{frames['frame'][chosen.row].as_py():07d}.jpg"
+    save(large[chosen.row], folder / name)
+    shot = frames["shot"][chosen.row].as_py()
+    return Keyframe(name, frames["time_s"][chosen.row].as_py(), shot, chosen.share)
 
 
-def _summary(tables: FilmTables, frames: pa.Table, duration_s: float) -> tuple[list[Telling], str]:
-    """The telling rows of the table of frames, or why there are none."""
-    found = tables.read("embeddings", ["frame", "face", "embedding"])
-    if found is None:
+def _summary(tables: FilmTables, frames: pa.Table, duration_s: float) -> tuple[list[SummaryRow], str]:
+    """The rows of the table of frames that summarise the film, or the reason why there are none."""
+    embeddings = tables.read("embeddings", ["frame", "face", "embedding"])
+    if embeddings is None:
         return [], f"embeddings: {tables.why('embeddings')}"
-    whole = rows_of(found, [row for row, face in enumerate(found["face"].to_pylist()) if face is None])
+    whole = rows_of(embeddings, [row for row, face in enumerate(embeddings["face"].to_pylist()) if face is None])
     rows = _one_row_a_shot(frames, set(whole["frame"].to_pylist()))
     if not rows:
         return [], "embeddings: none is of a whole picture"
     by_frame = {frame: at for at, frame in enumerate(whole["frame"].to_pylist())}
     order = [by_frame[frames["frame"][row].as_py()] for row in rows]
     vectors = np.nan_to_num(np.stack(rows_of(whole["embedding"], order).to_pylist()))
-    told = telling_rows(vectors, _seconds(frames, rows, duration_s), keyframe_count(duration_s, len(rows)))
-    return [Telling(rows[t.row], t.share) for t in told], ""
+    chosen = summary_rows(vectors, _seconds(frames, rows, duration_s), keyframe_count(duration_s, len(rows)))
+    return [SummaryRow(rows[t.row], t.share) for t in chosen], ""
 
 
 def _one_row_a_shot(frames: pa.Table, embedded: set[int]) -> list[int]:

@@ -1,4 +1,4 @@
-"""What the timeline of a film shows: lanes of spans and of lines, one table each, all over the same seconds."""
+"""The timeline of a film: lanes of spans and of lines, one table each, over the same time axis."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import pyarrow as pa
 from report.tables import FilmTables
 from report.values import plain
 
-Lane = dict[str, Any]
-Builder = Callable[[pa.Table, FilmTables], Lane]
-MOST_ROWS = 8
-"""Of tags and characters the timeline shows so many; the tables beneath have all."""
-LEAST_PROBABILITY = 0.5
+TimelineLane = dict[str, Any]
+LaneBuilder = Callable[[pa.Table, FilmTables], TimelineLane]
+MAX_ROWS = 8
+"""Rows of tags or characters on the timeline; the tables below it have all."""
+MIN_PROBABILITY = 0.5
 QUIETEST_LUFS = -70.0
 """The absolute gate of ITU-R BS.1770: below it there is silence."""
 
@@ -31,11 +31,11 @@ class LaneKind:
     title: str
     task: str
     columns: tuple[str, ...]
-    build: Builder = field(repr=False)
+    build: LaneBuilder = field(repr=False)
     optional: bool = False
 
 
-def spans(start: list[float], end: list[float], labels: list[str], **more: Any) -> Lane:
+def spans(start: list[float], end: list[float], labels: list[str], **more: Any) -> TimelineLane:
     """Spans of seconds with their words; one row unless `row` and `rows` say otherwise."""
     return {"kind": "spans", "start": start, "end": end, "label": labels, "rows": [""], **more}
 
@@ -44,80 +44,77 @@ def _times(table: pa.Table) -> tuple[list[float], list[float]]:
     return plain(table["start_s"]), plain(table["end_s"])
 
 
-def _shots(table: pa.Table, _: FilmTables) -> Lane:
-    labels = [f"shot {n} ({how})" for n, how in _pairs(table, "shot", "transition")]
+def _shots(table: pa.Table, _: FilmTables) -> TimelineLane:
+    columns = (table[name].to_pylist() for name in ("shot", "transition"))
+    labels = [f"shot {n} ({how})" for n, how in zip(*columns, strict=True)]
     return spans(*_times(table), labels, colour="alternate")
 
 
-def _scenes(table: pa.Table, _: FilmTables) -> Lane:
+def _scenes(table: pa.Table, _: FilmTables) -> TimelineLane:
     return spans(*_times(table), [f"scene {n}" for n in table["scene"].to_pylist()], colour="alternate", written=True)
 
 
-def _beats(table: pa.Table, _: FilmTables) -> Lane:
+def _beats(table: pa.Table, _: FilmTables) -> TimelineLane:
     return spans(*_times(table), table["category"].to_pylist(), colour="category", written=True)
 
 
-def _funny(table: pa.Table, _: FilmTables) -> Lane:
-    found = table.filter(table["is_funny"])
-    return spans(*_times(found), ["funny"] * found.num_rows, colour="category")
+def _funny(table: pa.Table, _: FilmTables) -> TimelineLane:
+    funny = table.filter(table["is_funny"])
+    return spans(*_times(funny), ["funny"] * funny.num_rows, colour="category")
 
 
-def _subtitles(table: pa.Table, _: FilmTables) -> Lane:
+def _subtitles(table: pa.Table, _: FilmTables) -> TimelineLane:
     return spans(*_times(table), table["text"].to_pylist(), colour="plain", written=True)
 
 
-def _cues(table: pa.Table, _: FilmTables) -> Lane:
+def _cues(table: pa.Table, _: FilmTables) -> TimelineLane:
     return _in_rows(*_times(table), table["kind"].to_pylist(), table["kind"].to_pylist())
 
 
-def _characters(table: pa.Table, _: FilmTables) -> Lane:
+def _characters(table: pa.Table, _: FilmTables) -> TimelineLane:
     return _in_rows(*_times(table), table["character"].to_pylist(), table["character"].to_pylist(), colour="category")
 
 
-def _tags(table: pa.Table, tables: FilmTables) -> Lane:
+def _tags(table: pa.Table, tables: FilmTables) -> TimelineLane:
     shots = tables.read("shots", ["shot", "start_s", "end_s"])
     if shots is None:
         return {"why": f"needs shots: {tables.why('shots')}"}
     times = dict(zip(shots["shot"].to_pylist(), zip(*_times(shots), strict=True), strict=True))
-    sure = zip(*(table[name].to_pylist() for name in ("shot", "tag", "probability")), strict=True)
+    probabilities = zip(*(table[name].to_pylist() for name in ("shot", "tag", "probability")), strict=True)
     kept = sorted(
-        (*times[shot], tag, value) for shot, tag, value in sure if value >= LEAST_PROBABILITY and shot in times
+        (*times[shot], tag, value) for shot, tag, value in probabilities if value >= MIN_PROBABILITY and shot in times
     )
     start, end, tags, values = ([row[n] for row in kept] for n in range(4))
     labels = [f"{tag} {value:.2f}" for tag, value in zip(tags, values, strict=True)]
     return _in_rows(start, end, tags, labels, value=[round(value, 2) for value in values])
 
 
-def _in_rows(start: list[float], end: list[float], names: list[str], labels: list[str], **more: Any) -> Lane:
-    """A row for each name, the longest in all first, at most `MOST_ROWS`."""
+def _in_rows(start: list[float], end: list[float], names: list[str], labels: list[str], **more: Any) -> TimelineLane:
+    """A row for each name, the longest in all first, at most `MAX_ROWS`."""
     seconds: dict[str, float] = {}
     for name, begin, stop in zip(names, start, end, strict=True):
         seconds[name] = seconds.get(name, 0.0) + stop - begin
-    rows = sorted(seconds, key=lambda name: (-round(seconds[name], 6), name))[:MOST_ROWS]
+    rows = sorted(seconds, key=lambda name: (-round(seconds[name], 6), name))[:MAX_ROWS]
     number = {name: at for at, name in enumerate(rows)}
     kept = [at for at, name in enumerate(names) if name in number]
 
-    def those(values: Any) -> Any:
+    def kept_of(values: Any) -> Any:
         return [values[at] for at in kept] if isinstance(values, list) else values
 
-    more = {name: those(values) for name, values in more.items()}
-    lane = spans(those(start), those(end), those(labels), rows=rows, row=[number[names[at]] for at in kept])
+    more = {name: kept_of(values) for name, values in more.items()}
+    lane = spans(kept_of(start), kept_of(end), kept_of(labels), rows=rows, row=[number[names[at]] for at in kept])
     return {**lane, **more, "left_out": len(seconds) - len(rows)}
 
 
-def _affect(table: pa.Table, _: FilmTables) -> Lane:
+def _affect(table: pa.Table, _: FilmTables) -> TimelineLane:
     series = [{"name": name, "y": plain(table[name], 3)} for name in ("valence", "arousal")]
     return {"kind": "lines", "x": plain(table["time_s"]), "series": series, "low": -1, "high": 1, "unit": ""}
 
 
-def _loudness(table: pa.Table, _: FilmTables) -> Lane:
+def _loudness(table: pa.Table, _: FilmTables) -> TimelineLane:
     series = [{"name": "loudness", "y": [max(value, QUIETEST_LUFS) for value in plain(table["loudness_lufs"], 1)]}]
     lane = {"kind": "lines", "x": plain(table["start_s"]), "series": series, "low": QUIETEST_LUFS, "high": 0}
     return {**lane, "unit": "LUFS", "filled": True}
-
-
-def _pairs(table: pa.Table, *names: str) -> Any:
-    return zip(*(table[name].to_pylist() for name in names), strict=True)
 
 
 SPAN = ("start_s", "end_s")
@@ -136,23 +133,23 @@ LANES = (
 )
 
 
-def build_lanes(tables: FilmTables) -> list[Lane]:
-    """Every lane of a film: with its rows, or with `why` there are none."""
+def build_lanes(tables: FilmTables) -> list[TimelineLane]:
+    """Every lane of a film: with its rows, or with the reason (`why`) that it has none."""
     wanted = [kind for kind in LANES if not (kind.optional and tables.of_task(kind.task).state == "absent")]
     return [_lane(kind, tables) for kind in wanted]
 
 
-def _lane(kind: LaneKind, tables: FilmTables) -> Lane:
+def _lane(kind: LaneKind, tables: FilmTables) -> TimelineLane:
     head = {"id": kind.id, "title": kind.title, "table": tables.of_task(kind.task).name}
     table = tables.read(kind.task, list(kind.columns))
     if table is None:
         return {**head, "note": "", "why": tables.why(kind.task)}
     lane = {**head, "note": tables.of_task(kind.task).note, "why": "", **kind.build(table, tables)}
-    return {**lane, "told": _told(lane)}
+    return {**lane, "told": _in_words(lane)}
 
 
-def _told(lane: Lane) -> str:
-    """A lane in words, for who does not see it."""
+def _in_words(lane: TimelineLane) -> str:
+    """A lane in words, for screen readers."""
     if lane.get("kind") == "lines":
         return f"{' and '.join(series['name'] for series in lane['series'])}, {len(lane['x'])} values"
     names = [name for name in lane.get("rows", []) if name]

@@ -25,8 +25,8 @@ KEYFRAME_BOX = (384, 288)
 COLUMNS, ROWS = 8, 6
 SHEET = COLUMNS * ROWS
 EVERY_S = 8.0
-"""In a shot longer than this, there is a thumbnail about so often."""
-MOST = 5000
+"""Seconds between the thumbnails of a shot that is longer than this."""
+MAX_THUMBNAILS = 5000
 POSTER = (480, 270)
 QUALITY = 78
 
@@ -57,7 +57,7 @@ def choose_frames(frames: pa.Table) -> list[int]:
         if middle[row] or (far and shots[row] == last_shot) or (far and not is_middle_known):
             chosen.append(row)
             last_s, last_shot = times[row], shots[row]
-    step = max(1, -(-len(chosen) // MOST))
+    step = max(1, -(-len(chosen) // MAX_THUMBNAILS))
     return chosen[::step] or list(range(min(1, len(times))))
 
 
@@ -102,7 +102,7 @@ def fitted(width: int, height: int, box: tuple[int, int]) -> tuple[int, int]:
 
 
 def opened(jpeg: bytes, box: tuple[int, int]) -> Any:
-    """A decoded picture that fits into a box; None for bytes that are none."""
+    """A decoded picture that fits into a box; None for bytes that cannot be decoded."""
     from PIL import Image
 
     try:
@@ -110,7 +110,7 @@ def opened(jpeg: bytes, box: tuple[int, int]) -> Any:
         size = fitted(*picture.size, box)
         picture.draft("RGB", size)
         return picture.convert("RGB").resize(size, Image.Resampling.BILINEAR)
-    except (OSError, ValueError, SyntaxError):  # what Pillow raises for bytes that are no picture
+    except (OSError, ValueError, SyntaxError):  # what Pillow raises for bytes that it cannot decode
         return None
 
 

@@ -25,13 +25,13 @@ from report.scores import known_scores, scores_file, scores_of
 from report.tables import FilmTables, LakeTables
 from report.templates import code_digest, rendered
 
-MOST_UNLIKE = 20
-"""Of films that stand out the catalogue names so many; `cinelake status --json` names all."""
-Progress = Callable[[int, int, str], None]
+MAX_OUTLIERS = 20
+"""Films that stand out which the catalogue names; `cinelake status --json` names all."""
+OnProgress = Callable[[int, int, str], None]
 
 
 @dataclass
-class Outcome:
+class SiteOutcome:
     """What a report did, or would do: movie_id → why its page is written; pages that stay; pages that go."""
 
     out: Path
@@ -48,11 +48,12 @@ def write_site(
     movies: Sequence[str] = (),
     force: bool = False,
     dry_run: bool = False,
-    on_progress: Progress = lambda _done, _all, _what: None,
-) -> Outcome:
-    """Write the report of a lake. Raises `UnknownName` for films that are not there, `UsageError` for a bad place.
+    on_progress: OnProgress = lambda _done, _all, _what: None,
+) -> SiteOutcome:
+    """Write the report of a lake. Raises `UnknownName` for films that are missing, `UsageError` for a bad folder.
 
-    movies: only these films' pages. force: every page, and into a folder that holds something else. dry_run: only say.
+    movies: only these films' pages. force: every page, and into a folder that holds something else. dry_run: write
+    nothing.
     """
     lake = LakeTables(planning)
     for movie_id in movies:
@@ -64,7 +65,7 @@ def write_site(
         site.write_films(list(movies) or lake.movie_ids, on_progress, force=force)
         site.remove_gone()
         if not dry_run:
-            site.write_rest()
+            site.write_catalogue()
     return site.outcome
 
 
@@ -74,9 +75,9 @@ class _Site:
     def __init__(self, lake: LakeTables, out: Path, *, dry_run: bool):
         self.lake, self.out, self.films, self.dry_run = lake, out, out / "films", dry_run
         self.scores = known_scores(out)
-        self.outcome = Outcome(out)
+        self.outcome = SiteOutcome(out)
 
-    def write_films(self, movie_ids: Sequence[str], on_progress: Progress, *, force: bool) -> None:
+    def write_films(self, movie_ids: Sequence[str], on_progress: OnProgress, *, force: bool) -> None:
         """Write the pages that have changed."""
         if not self.dry_run:
             self.films.mkdir(parents=True, exist_ok=True)
@@ -117,19 +118,19 @@ class _Site:
         beyond, fewest = settings.outlier_score, settings.fewest_films
         return outliers(self.lake.lake, beyond=beyond, fewest=fewest, films=self.lake.movie_ids)
 
-    def write_rest(self) -> None:
-        """Write the catalogue and what is known of scores."""
+    def write_catalogue(self) -> None:
+        """Write the catalogue page and the cached scores."""
         cards = [card for path in self._folders() if (card := read_card(path))]
         problems = {name: why for name, why in self.lake.problems.items() if name not in self.lake.movie_ids}
         named = {card["movie_id"] for card in cards}
-        unlike = [found for found in self._outliers() if found.movie_id in named]
+        unlike = [outlier for outlier in self._outliers() if outlier.movie_id in named]
         write_text(self.out / SCORES, scores_file(self.scores))
         self.outcome.index_written = write_text(self.out / "index.html", catalogue_page(cards, problems, unlike))
 
 
 def catalogue_page(cards: Sequence[Card], problems: dict[str, str], unlike: Sequence[Outlier]) -> str:
     """The catalogue of these films; unlike: those that stand out from it."""
-    key = digest([code_digest(), [card["key"] for card in cards], problems, [str(found) for found in unlike]])
+    key = digest([code_digest(), [card["key"] for card in cards], problems, [str(outlier) for outlier in unlike]])
     tags = sorted({tag for card in cards for tag in card["tags"]})
     hours = sum(card.get("duration_s", 0.0) for card in cards) / 3600
     shots = sum(card.get("shots", 0) for card in cards)
@@ -139,7 +140,7 @@ def catalogue_page(cards: Sequence[Card], problems: dict[str, str], unlike: Sequ
         title="Films",
         films=ordered,
         problems=problems,
-        unlike=unlike[:MOST_UNLIKE],
+        unlike=unlike[:MAX_OUTLIERS],
         tags=tags,
         hours=hours,
         shots=shots,

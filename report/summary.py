@@ -1,4 +1,4 @@
-"""A film in its most telling keyframes: facility location over embeddings, weighted by length.
+"""A film summarised by keyframes: facility location over embeddings, weighted by length.
 
     f(S) = Σ_i w_i · max_{j ∈ S} (1 + cos(x_i, x_j)) / 2         i: shots, w_i: seconds, S: the keyframes
 
@@ -17,42 +17,39 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 METHOD = "facility location over the shots’ embeddings, weighted by length (Lin and Bilmes 2011; Gygli et al. 2015)"
-MOST_SHOTS = 3000
-"""Of a film with more shots only the longest are looked at: the similarities need this many squared."""
-SECONDS_EACH, FEWEST, MOST = 40.0, 4, 12
+MAX_SHOTS = 3000
+"""Of a film with more shots only the longest are considered: the similarities need memory for its square."""
+SECONDS_EACH, MIN_KEYFRAMES, MAX_KEYFRAMES = 40.0, 4, 12
 """One keyframe for so many seconds of film, within bounds that a glance can take in."""
 
 
 @dataclass(frozen=True)
-class Telling:
-    """One chosen row, and the share of the film (0 … 1) that it stands for: what is nearest to it."""
+class SummaryRow:
+    """A chosen row, and the share of the film (0 … 1) that it represents: all rows nearest to it."""
 
     row: int
     share: float
 
 
 def keyframe_count(duration_s: float, shots: int) -> int:
-    """How many keyframes tell a film of this length."""
-    return min(shots, max(FEWEST, min(MOST, round(duration_s / SECONDS_EACH))))
+    """How many keyframes summarise a film of this length."""
+    return min(shots, max(MIN_KEYFRAMES, min(MAX_KEYFRAMES, round(duration_s / SECONDS_EACH))))
 
 
-def telling_rows(embeddings: ArrayLike, seconds: ArrayLike, count: int) -> list[Telling]:
+def summary_rows(embeddings: ArrayLike, seconds: ArrayLike, count: int) -> list[SummaryRow]:
     """The `count` rows that represent all rows best, in the order of the rows.
 
-    embeddings: (rows, d), any scale; seconds: (rows,), the weight of each. Fewer come back where rows are equal.
+    embeddings: (rows, d), any scale; seconds: (rows,), the weight of each. Returns fewer where rows are equal.
     """
     weights = np.asarray(seconds, float)
-    kept = np.sort(np.argsort(-weights, kind="stable")[:MOST_SHOTS])
+    kept = np.sort(np.argsort(-weights, kind="stable")[:MAX_SHOTS])
     similar = _similarities(np.asarray(embeddings, float)[kept])
     chosen = _greedy(similar, weights[kept], count)
     nearest = np.argmax(similar[:, chosen], axis=1) if chosen else np.zeros(0, int)
     total = float(weights[kept].sum()) or 1.0
     shares = [float(weights[kept][nearest == k].sum()) / total for k in range(len(chosen))]
-    return sorted((Telling(int(kept[row]), share) for row, share in zip(chosen, shares, strict=True)), key=_by_row)
-
-
-def _by_row(telling: Telling) -> int:
-    return telling.row
+    rows = [SummaryRow(int(kept[row]), share) for row, share in zip(chosen, shares, strict=True)]
+    return sorted(rows, key=lambda each: each.row)
 
 
 def _similarities(rows: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""What the lake holds of a film, and why it holds no more: the one view of a plan that the pages are made from."""
+"""The lake's tables of a film, or why one is missing: the view of a plan that the pages are made from."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SWITCHED_OFF = "switched off in the manifest (enabled: false)"
 class TableState:
     """One table of one film. name: the manifest's entry; task: what makes it; key: of the cell in the lake, or ''.
 
-    note: what is to be known of it when it is shown (stale, say); why: why there is nothing to show.
+    note: shown beside the table (that it is stale, say); why: the reason why it cannot be shown.
     """
 
     name: str
@@ -34,24 +34,24 @@ class TableState:
     footer: Footer | None = None
 
     @property
-    def is_there(self) -> bool:
+    def is_present(self) -> bool:
         """Whether the lake has the cell, fresh or not."""
         return bool(self.key)
 
     @property
     def note(self) -> str:
         """Empty for a fresh cell."""
-        return f"{self.state}: {self.reason}" if self.is_there and self.state != "fresh" else ""
+        return f"{self.state}: {self.reason}" if self.is_present and self.state != "fresh" else ""
 
     @property
     def why(self) -> str:
         """Why the table cannot be shown; empty where it can."""
-        if self.is_there:
+        if self.is_present:
             return ""
         return self.reason if self.state == "absent" else f"{self.state}: {self.reason}"
 
     def facts(self) -> list[str]:
-        """What a page's key is made from."""
+        """The table's part of a page's key."""
         return [self.name, self.key, self.state, self.reason]
 
 
@@ -72,9 +72,9 @@ class FilmTables:
         return self._damaged.get(state.name) or state.why
 
     def read(self, task: str, columns: list[str]) -> pa.Table | None:
-        """These columns of a table; None where there is none, and `why` says why."""
+        """These columns of a table; None where it is missing or cannot be read, with the reason in `why`."""
         state = self.of_task(task)
-        if not state.is_there:
+        if not state.is_present:
             return None
         try:
             return self.lake.reader(state.name, self.movie_id).read(columns)
@@ -85,7 +85,7 @@ class FilmTables:
     def batches(self, task: str, columns: list[str]) -> Iterable[pa.RecordBatch]:
         """The same in batches, for large tables."""
         state = self.of_task(task)
-        return self.lake.reader(state.name, self.movie_id).batches(columns) if state.is_there else ()
+        return self.lake.reader(state.name, self.movie_id).batches(columns) if state.is_present else ()
 
 
 class LakeTables:
@@ -101,7 +101,7 @@ class LakeTables:
 
     @cached_property
     def problems(self) -> dict[str, str]:
-        """movie_id → what is wrong with a film that the catalogue cannot give."""
+        """movie_id → what is wrong with a film that the catalogue cannot provide."""
         return {movie_id: f"{error.reason}: {error}" for movie_id, error in self.planning.problems().items()}
 
     @cached_property

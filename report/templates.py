@@ -25,7 +25,7 @@ def _environment() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"clock": clock, "told": told}
+    environment.filters |= {"clock": clock, "text_html": text_html}
     environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":"), "allow_nan": False}
     return environment
 
@@ -36,8 +36,8 @@ def rendered(template: str, **values: Any) -> str:
     return page
 
 
-def told(text: str) -> Any:
-    """A reason as HTML: escaped, with what stands in backticks as code."""
+def text_html(text: str) -> Any:
+    """Plain text as HTML: escaped, with text in backticks as code."""
     from markupsafe import Markup
 
     parts = text.split("`")

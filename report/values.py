@@ -13,7 +13,7 @@ import pyarrow as pa
 
 
 def plain(column: pa.ChunkedArray, digits: int = 3) -> list[Any]:
-    """Values for JSON: numbers rounded, null for what is none or endless; all else as it is."""
+    """Values for JSON: numbers rounded, null for NaN and infinity; other values unchanged."""
     if not pa.types.is_floating(column.type):
         return list(column.to_pylist())
     return [round(value, digits) if value is not None and isfinite(value) else None for value in column.to_pylist()]

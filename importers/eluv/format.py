@@ -22,6 +22,7 @@ from cinelake.catalogue.films import is_movie_id
 from cinelake.errors import ModelUnusable, Problem
 from cinelake.labels.checks import FILE, LINE
 from cinelake.lake.cells import CellWriter, Footer, Lake
+from cinelake.spec.arrays import Array
 from cinelake.spec.contract import Contract
 from cinelake.storage.content import digest, file_digest
 from importers.eluv.pickles import read_pickle
@@ -33,7 +34,6 @@ TRUTH, PREDICTION, ENDS = (
     "scene_transition_boundary_prediction",
     "shot_end_frame",
 )
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class EluvFilm:
     """One film of the challenge.
 
     features: kind → (N, d) float32. end_frames: (N,) int64, each shot's last frame. truth: (N − 1,) bool, whether a
-    scene ends with the shot; None where it is kept back. prediction: (N − 1,) float64 or None. digest: of the file.
+    scene ends with the shot; None where it is withheld. prediction: (N − 1,) float64 or None. digest: of the file.
     """
 
     movie_id: str
@@ -62,14 +62,14 @@ class EluvFilm:
 
 
 def read_eluv(path: Path) -> tuple[EluvFilm | None, list[Problem]]:
-    """The film in a file, or all that is wrong with it. Nothing in the file is executed (see `eluv.pickles`)."""
+    """The film in a file, or all its problems. Nothing in the file is executed (see `eluv.pickles`)."""
     try:
         content = read_pickle(path)
     except ModelUnusable as error:
         return None, [Problem(path.name, 0, "", str(error))]
     if not isinstance(content, dict):
         return None, [Problem(path.name, 0, "", f"expected a dict, received a {type(content).__name__}")]
-    problems = [Problem(path.name, 0, where, why) for where, why in _wrong(content)]
+    problems = [Problem(path.name, 0, where, why) for where, why in _problems_of(content)]
     return (None, problems) if problems else (_film(content, path), [])
 
 
@@ -86,50 +86,44 @@ def _film(content: Mapping[str, Any], path: Path) -> EluvFilm:
     )
 
 
-def _wrong(content: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """All that is wrong: where, why."""
+def _problems_of(content: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """All problems of a file's content: where, why."""
     missing = [(name, "is missing") for name in ("imdb_id", *KINDS, ENDS) if name not in content]
     if missing:
         return missing
     ends = content[ENDS]
     if not isinstance(ends, np.ndarray) or ends.ndim != 1 or not len(ends) or ends.dtype.kind not in "iu":
-        return [(ENDS, f"expected whole numbers, one a shot, received {_about(ends)}")]
-    wrong = (
-        []
-        if _is_id(content["imdb_id"])
-        else [("imdb_id", f"expected an id as in tt0000001, received {_about(content['imdb_id'])}")]
-    )
+        return [(ENDS, f"expected whole numbers, one a shot, received {_described(ends)}")]
+    imdb_id = content["imdb_id"]
+    is_id = isinstance(imdb_id, str) and is_movie_id(imdb_id)
+    wrong = [] if is_id else [("imdb_id", f"expected an id as in tt0000001, received {_described(imdb_id)}")]
     if int(ends[0]) < 0 or (np.diff(ends.astype(np.int64)) <= 0).any():
         wrong.append((ENDS, "expected each shot to end after the one before"))
     for kind in KINDS:
         values = content[kind]
         if not isinstance(values, np.ndarray) or values.ndim != 2 or values.dtype.kind != "f" or not values.shape[-1]:
-            wrong.append((kind, f"expected a matrix of numbers, one row a shot, received {_about(values)}"))
+            wrong.append((kind, f"expected a matrix of numbers, one row a shot, received {_described(values)}"))
         elif len(values) != len(ends):
             wrong.append((kind, f"expected {len(ends)} rows, as there are shots, received {len(values)}"))
         elif not np.isfinite(values).all():
-            wrong.append((kind, f"{int((~np.isfinite(values)).any(axis=1).sum())} rows hold numbers that are none"))
+            wrong.append((kind, f"{int((~np.isfinite(values)).any(axis=1).sum())} rows hold NaN or infinite numbers"))
     return [
         *wrong,
-        *(part for name in (TRUTH, PREDICTION) for part in _wrong_boundaries(name, content.get(name), len(ends))),
+        *(part for name in (TRUTH, PREDICTION) for part in _problems_of_boundaries(name, content.get(name), len(ends))),
     ]
 
 
-def _wrong_boundaries(name: str, values: Any, shots: int) -> list[tuple[str, str]]:
+def _problems_of_boundaries(name: str, values: Any, shots: int) -> list[tuple[str, str]]:
     if values is None:
         return []
     if not isinstance(values, np.ndarray) or values.shape != (shots - 1,):
-        return [(name, f"expected {shots - 1} values, one less than shots, received {_about(values)}")]
+        return [(name, f"expected {shots - 1} values, one less than shots, received {_described(values)}")]
     if name == TRUTH and not np.isin(values, (0, 1)).all():
         return [(name, "expected true or false")]
     return []
 
 
-def _is_id(value: Any) -> bool:
-    return isinstance(value, str) and is_movie_id(value)
-
-
-def _about(value: Any) -> str:
+def _described(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"{value.dtype} of shape {value.shape}"
     return repr(value)[:60] if isinstance(value, str | int | float) else f"a {type(value).__name__}"
@@ -168,13 +162,13 @@ def feature_batch(film: EluvFilm, contract: Contract) -> pa.RecordBatch:
 def commit_features(lake: Lake, table: str, film: EluvFilm, contract: Contract) -> None:
     """Put the film's features into the lake, with the file's digest in the footer. Raises `ContractViolation`."""
     maker = {"task": "imported", "form": "eluv", "table": contract.table, "fps": NOMINAL_FPS}
-    meaning = digest([maker, film.digest])
+    key = digest([maker, film.digest])
     ingredients = {**maker, "source": film.file, "source_digest": film.digest}
     with lake.scratch() as scratch:
         writer = CellWriter(contract, film.movie_id, scratch / "features.parquet")
         try:
             writer.write(feature_batch(film, contract))
-            writer.close(Footer(meaning, meaning, ingredients, {"rows": writer.rows}))
+            writer.close(Footer(key, key, ingredients, {"rows": writer.rows}))
         finally:
             writer.abandon()
         lake.commit(writer, table)
@@ -187,12 +181,12 @@ def prediction_bytes(movie_id: str, probability: Array, end_frames: Array, truth
     scene_transition_boundary_prediction (N − 1, float32: entry i is whether a scene ends with shot i, that is whether
     one begins at i + 1), shot_end_frame (N, int64) and, where it is known, scene_transition_boundary_ground_truth.
     """
-    about: dict[str, Any] = {
+    content: dict[str, Any] = {
         "imdb_id": movie_id,
         PREDICTION: np.ascontiguousarray(probability[1:], np.float32),
         ENDS: np.ascontiguousarray(end_frames, np.int64),
     }
     if truth is not None:
-        about[TRUTH] = np.ascontiguousarray(truth, bool)
+        content[TRUTH] = np.ascontiguousarray(truth, bool)
     # NumPy 2 names itself `numpy._core`, which NumPy before 1.26 does not know; both know the older name.
-    return pickle.dumps(about, protocol=2).replace(b"cnumpy._core.multiarray\n", b"cnumpy.core.multiarray\n")
+    return pickle.dumps(content, protocol=2).replace(b"cnumpy._core.multiarray\n", b"cnumpy.core.multiarray\n")

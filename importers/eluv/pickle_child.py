@@ -1,7 +1,7 @@
-"""The process in which pickles are read: it answers each with what it holds, as JSON and raw arrays.
+"""The process in which pickles are read: it replies to each with its content, as JSON and raw arrays.
 
-Nothing in a pickle is executed (see `importers.eluv.unpickler`), and should what is bounded there not hold, the system
-bounds the process's memory and its time. `importers.eluv.pickles` starts it. It imports nothing but NumPy.
+Nothing in a pickle is executed (see `importers.eluv.unpickler`), and should the bounds there fail, the system limits
+the process's memory and time. `importers.eluv.pickles` starts it. It imports nothing but NumPy.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from importers.eluv.unpickler import (
     DataUnpickler,
     NumpyArray,
     Refused,
-    Storage,
     Tensor,
+    TensorStorage,
 )
 
 MAX_DEPTH = 8
@@ -44,10 +44,10 @@ NESTED = 2
 MAGIC = 0x1950A86A20F9469CFC6C
 """How a file of `torch.save` begins in the form before the zip (torch/serialization.py)."""
 HEADER = struct.Struct("<QQ")
-"""Before a request: the pickle's bytes and the deadline in seconds. Before an answer: bytes of JSON and of arrays."""
+"""Before a request: the pickle's bytes and the deadline in seconds. Before a reply: bytes of JSON and of arrays."""
 
 OUT_OF_MEMORY = 12
-"""The exit code of this process for want of memory (ENOMEM)."""
+"""The exit code of this process when it is out of memory (ENOMEM)."""
 _DAMAGED = (pickle.UnpicklingError, zipfile.BadZipFile, struct.error, ValueError, TypeError, LookupError, EOFError,
             AttributeError, ArithmeticError, RuntimeError, OSError)  # fmt: skip
 """What the readers of the standard library raise for files that are damaged."""
@@ -59,7 +59,7 @@ class Stream:
     def __init__(self, data: bytes, budget: Budget, nested: Callable[[bytes], Any]):
         self._source, self._budget, self._nested = io.BytesIO(data), budget, nested
 
-    def load(self, stored: Callable[[str, Storage], None] | None = None) -> Any:
+    def load(self, stored: Callable[[str, TensorStorage], None] | None = None) -> Any:
         """The next pickle. Raises `Refused` and what `pickle.Unpickler` raises."""
         start = self._source.tell()
         end = self._end_of_pickle()
@@ -103,7 +103,7 @@ def _read_zip(data: bytes, budget: Budget, nested: Callable[[bytes], Any]) -> An
         if "byteorder" in entries and archive.read(entries["byteorder"]) != b"little":
             raise Refused("its numbers are big-endian")
 
-        def stored(key: str, storage: Storage) -> None:
+        def stored(key: str, storage: TensorStorage) -> None:
             info = entries[f"data/{key}"]
             budget.take(info.file_size)
             storage.fill(archive.read(info))
@@ -113,7 +113,7 @@ def _read_zip(data: bytes, budget: Budget, nested: Callable[[bytes], Any]) -> An
 
 def _read_legacy(stream: Stream) -> Any:
     """`torch.save` before the zip: magic, protocol, system, the object, the storages' keys, their numbers."""
-    storages: dict[str, Storage] = {}
+    storages: dict[str, TensorStorage] = {}
     stream.load()
     system = stream.load()
     if not isinstance(system, dict) or system.get("little_endian") is not True:
@@ -128,8 +128,8 @@ def _read_legacy(stream: Stream) -> Any:
     return value
 
 
-class Answer:
-    """A value as JSON, with its arrays beside it: `[kind, …]` for all that JSON itself does not have."""
+class ValueEncoder:
+    """Encodes a value as JSON, with its arrays beside it: `[kind, …]` for all that JSON itself does not have."""
 
     def __init__(self, budget: Budget):
         self._budget = budget
@@ -150,7 +150,8 @@ class Answer:
             return [type(value).__name__, *(self.encode(part, depth + 1) for part in value)]
         array = value.read() if isinstance(value, Tensor) else value.array if isinstance(value, NumpyArray) else None
         if array is None:
-            raise Refused(f"it holds a {type(value).__name__.lower()} where data should be")
+            kind = "storage" if isinstance(value, TensorStorage) else type(value).__name__.lower()
+            raise Refused(f"it holds a {kind} where data should be")
         self._budget.take(array.nbytes)
         self.arrays.append(np.array(array, order="C"))
         return ["array", array.dtype.str, *array.shape]
@@ -161,12 +162,12 @@ class Answer:
         return key
 
 
-def answer(data: bytes) -> tuple[dict[str, Any], list[npt.NDArray[Any]]]:
-    """What is in a pickle, or why it is refused."""
+def reply(data: bytes) -> tuple[dict[str, Any], list[npt.NDArray[Any]]]:
+    """The content of a pickle and its arrays, or why it is refused."""
     budget = Budget(len(data))
-    built = Answer(budget)
+    encoder = ValueEncoder(budget)
     try:
-        return {"value": built.encode(read(data, budget))}, built.arrays
+        return {"value": encoder.encode(read(data, budget))}, encoder.arrays
     except Refused as refused:
         return {"refused": str(refused)}, []
     except _DAMAGED as error:
@@ -174,13 +175,13 @@ def answer(data: bytes) -> tuple[dict[str, Any], list[npt.NDArray[Any]]]:
 
 
 def serve(connection: socket.socket) -> None:
-    """Answer until the other end is closed; the process's memory and time are limited anew for each pickle."""
+    """Reply until the other end is closed; the process's memory and time are limited anew for each pickle."""
     with connection.makefile("rwb") as stream:
         while header := stream.read(HEADER.size):
             size, deadline_s = HEADER.unpack(header)
             signal.alarm(deadline_s)
             _limit_memory(2 * (size * COPIES + SLACK_BYTES))
-            about, arrays = answer(stream.read(size))
+            about, arrays = reply(stream.read(size))
             text = json.dumps(about).encode()
             stream.write(HEADER.pack(len(text), sum(array.nbytes for array in arrays)) + text)
             for array in arrays:
@@ -191,12 +192,14 @@ def serve(connection: socket.socket) -> None:
             gc.collect()  # an unpickler and its stand-ins refer to one another
 
 
-def _limit_memory(more: int) -> None:
-    """Let this process take so many bytes more than it has: beyond, it gets a `MemoryError`."""
+def _limit_memory(extra_bytes: int) -> None:
+    """Limit this process to so many bytes more than it has now; beyond, it gets a `MemoryError`."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
-    _, most = resource.getrlimit(resource.RLIMIT_AS)
-    limit = pages * os.sysconf("SC_PAGE_SIZE") + more
-    resource.setrlimit(resource.RLIMIT_AS, (limit if most == resource.RLIM_INFINITY else min(limit, most), most))
+    _, maximum = resource.getrlimit(resource.RLIMIT_AS)
+    limit = pages * os.sysconf("SC_PAGE_SIZE") + extra_bytes
+    resource.setrlimit(
+        resource.RLIMIT_AS, (limit if maximum == resource.RLIM_INFINITY else min(limit, maximum), maximum)
+    )
 
 
 if __name__ == "__main__":

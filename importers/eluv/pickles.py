@@ -35,7 +35,7 @@ from importers.eluv.unpickler import TOO_MUCH
 MAX_FILE_BYTES = 4 << 30
 DEADLINE_S = 60
 BYTES_PER_S = 10_000_000
-"""A pickle has a minute, and a second more for each of so many bytes."""
+"""The deadline of a pickle: `DEADLINE_S`, and a second more for each of so many bytes."""
 
 
 def read_pickle(path: Path) -> Any:
@@ -46,7 +46,7 @@ def read_pickle(path: Path) -> Any:
     try:
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:
-            raise _refusal(str(path), f"it has {size} bytes, more than {MAX_FILE_BYTES}")
+            raise _refused(str(path), f"it has {size} bytes, more than {MAX_FILE_BYTES}")
         data = path.read_bytes()
     except OSError as error:
         raise ModelUnusable(f"{path} cannot be read: {error.strerror or error}") from error
@@ -55,13 +55,13 @@ def read_pickle(path: Path) -> Any:
 
 def read_pickle_bytes(data: bytes, where: str = "the pickle") -> Any:
     """The same from bytes."""
-    about, numbers = _READER.ask(data, where)
+    about, numbers = _READER.request(data, where)
     if "refused" in about:
-        raise _refusal(where, about["refused"])
+        raise _refused(where, about["refused"])
     return _decoded(about["value"], io.BytesIO(numbers))
 
 
-def _refusal(where: str, why: str) -> ModelUnusable:
+def _refused(where: str, why: str) -> ModelUnusable:
     """The error for a pickle that is not read."""
     return ModelUnusable(f"{where}: {why}. Only plain data, tensors and arrays are read from pickles; nothing was run")
 
@@ -82,8 +82,8 @@ class _Reader:
         self._owner = 0
         """Who started it: after a fork, the child starts one of its own."""
 
-    def ask(self, data: bytes, where: str) -> tuple[dict[str, Any], bytes]:
-        """The answer about one pickle: what it says, and the numbers of all arrays. Raises `ModelUnusable`."""
+    def request(self, data: bytes, where: str) -> tuple[dict[str, Any], bytes]:
+        """The reply for one pickle: its content as JSON, and the numbers of all arrays. Raises `ModelUnusable`."""
         deadline_s = DEADLINE_S + len(data) // BYTES_PER_S
         with self._lock:
             if self._process is None or self._owner != os.getpid():
@@ -96,8 +96,8 @@ class _Reader:
                 about: dict[str, Any] = json.loads(self._read(text_bytes))
                 return about, self._read(number_bytes)
             except (OSError, EOFError, struct.error) as error:
-                raise _refusal(where, _why_died(self.stop(), deadline_s)) from error
-            except BaseException:  # half an answer is no place to go on from
+                raise _refused(where, _why_died(self.stop(), deadline_s)) from error
+            except BaseException:  # the rest of a half-read reply cannot be skipped
                 self.stop()
                 raise
 
@@ -152,7 +152,7 @@ atexit.register(_READER.stop)
 
 
 def _decoded(value: Any, numbers: io.BytesIO) -> Any:
-    """A value as `pickle_child.Answer` encoded it; the numbers of its arrays come one after another."""
+    """A value as `pickle_child.ValueEncoder` encoded it; the numbers of its arrays come one after another."""
     if not isinstance(value, list):
         return value
     kind, *parts = value

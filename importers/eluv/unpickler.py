@@ -56,7 +56,7 @@ class Refused(Exception):
 
 
 class Inert:
-    """What stands on a pickle's stack for an object of elsewhere; BUILD cannot change it."""
+    """What represents a foreign object on a pickle's stack; BUILD cannot change it."""
 
     __slots__ = ()
 
@@ -64,7 +64,7 @@ class Inert:
         raise Refused("it sets the state of something that is not known")
 
 
-class Storage(Inert):
+class TensorStorage(Inert):
     """Numbers that tensors are views of; `data` comes later in files of `torch.save`."""
 
     __slots__ = ("count", "data", "dtype")
@@ -85,7 +85,7 @@ class Tensor(Inert):
 
     __slots__ = ("offset", "size", "storage", "stride")
 
-    def __init__(self, storage: Storage, offset: int, size: tuple[int, ...], stride: tuple[int, ...]):
+    def __init__(self, storage: TensorStorage, offset: int, size: tuple[int, ...], stride: tuple[int, ...]):
         self.storage, self.offset, self.size, self.stride = storage, offset, size, stride
 
     def read(self) -> npt.NDArray[Any]:
@@ -114,7 +114,7 @@ class NumpyType(Inert):
 
 
 class NumpyArray(Inert):
-    """An array whose numbers come with its state, or did."""
+    """An array whose numbers come with its state or are already present."""
 
     __slots__ = ("array", "budget")
 
@@ -147,13 +147,13 @@ class Budget:
         self.bytes_left, self.instructions_left = size * COPIES + SLACK_BYTES, MAX_INSTRUCTIONS
 
     def take(self, size: int) -> None:
-        """So many bytes more. Raises `Refused` where that is too much."""
+        """Spend bytes. Raises `Refused` where that is too much."""
         self.bytes_left -= size
         if size < 0 or self.bytes_left < 0:
             raise Refused(TOO_MUCH)
 
     def step(self) -> None:
-        """One instruction or value more. Raises `Refused` where that is too much."""
+        """Spend one instruction or value. Raises `Refused` where that is too much."""
         self.instructions_left -= 1
         if self.instructions_left < 0:
             raise Refused(f"it has more than {MAX_INSTRUCTIONS} instructions")
@@ -163,11 +163,15 @@ class DataUnpickler(pickle.Unpickler):
     """Builds data; `nested` reads a pickle within it, `stored` is called for every storage that it refers to."""
 
     def __init__(
-        self, data: bytes, budget: Budget, nested: Callable[[bytes], Any], stored: Callable[[str, Storage], None] | None
+        self,
+        data: bytes,
+        budget: Budget,
+        nested: Callable[[bytes], Any],
+        stored: Callable[[str, TensorStorage], None] | None,
     ):
         super().__init__(io.BytesIO(data), fix_imports=False, encoding="latin1")
         self._budget, self._nested, self._stored = budget, nested, stored
-        self._storages: dict[str, Storage] = {}
+        self._storages: dict[str, TensorStorage] = {}
         numpy_cores = ("numpy.core", "numpy._core")
         self._stand_ins: dict[str, Callable[..., Any] | None] = {
             "collections.OrderedDict": self._ordered,
@@ -190,17 +194,17 @@ class DataUnpickler(pickle.Unpickler):
             raise Refused(f"it asks for {full[:200]!r}")
         return Known(full, self._stand_ins[full])
 
-    def persistent_load(self, about: Any) -> Storage:
+    def persistent_load(self, pid: Any) -> TensorStorage:
         """`('storage', type, key, device, count[, view])`, as `torch.save` names a storage."""
-        if self._stored is None or not isinstance(about, tuple) or len(about) < 5 or about[0] != "storage":
+        if self._stored is None or not isinstance(pid, tuple) or len(pid) < 5 or pid[0] != "storage":
             raise Refused("it refers to something outside of itself")
-        _, kind, key, _, count, *view = about
+        _, kind, key, _, count, *view = pid
         if not isinstance(kind, Known) or kind.name.removeprefix("torch.") not in STORAGES or (view and view[0]):
             raise Refused("it has a storage of a kind that is not read")
         if not isinstance(key, str) or type(count) is not int or count < 0:
             raise Refused("a storage's name or length is invalid")
         if key not in self._storages:
-            self._storages[key] = Storage(STORAGES[kind.name.removeprefix("torch.")], count)
+            self._storages[key] = TensorStorage(STORAGES[kind.name.removeprefix("torch.")], count)
             self._stored(key, self._storages[key])
         return self._storages[key]
 
@@ -210,7 +214,7 @@ class DataUnpickler(pickle.Unpickler):
         return {}
 
     def _no_bytes(self, *arguments: Any) -> bytes:
-        """How the first protocols write bytes of which there are none."""
+        """How the first protocols write empty bytes."""
         if arguments:
             raise Refused("bytes are made from something")
         return b""
@@ -226,18 +230,18 @@ class DataUnpickler(pickle.Unpickler):
         self._budget.take(len(text))
         return text.encode("latin1")
 
-    def _loaded(self, data: Any) -> Storage:
+    def _loaded(self, data: Any) -> TensorStorage:
         if not isinstance(data, bytes):
             raise Refused("a storage is made from something other than bytes")
         storage = self._nested(data)
-        if not isinstance(storage, Storage):
+        if not isinstance(storage, TensorStorage):
             raise Refused("a tensor's storage holds something else")
         return storage
 
     def _tensor(self, storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> Tensor:
         is_view = isinstance(size, tuple) and isinstance(stride, tuple) and len(size) == len(stride) <= MAX_DIMENSIONS
         numbers = [offset, *size, *stride] if is_view else [-1]
-        if not isinstance(storage, Storage) or not all(type(n) is int and 0 <= n < 1 << 40 for n in numbers):
+        if not isinstance(storage, TensorStorage) or not all(type(n) is int and 0 <= n < 1 << 40 for n in numbers):
             raise Refused("a tensor's storage, size or stride is invalid")
         return Tensor(storage, offset, size, stride)
 

@@ -86,7 +86,7 @@ def commit_films(paths: Sequence[Path], manifest: Manifest, table: str) -> None:
 
 
 def notes(table: str, model: str) -> list[str]:
-    """What the importer should know."""
+    """Notes for whoever imports the films."""
     return [
         f"features are in table {table}; times are nominal, at 24 frames a second",
         f"to learn from them: `models: {{{model}: {{inputs: {{{FEATURES}: {table}}}}}}}` in the manifest",

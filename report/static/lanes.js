@@ -15,7 +15,7 @@ const Lanes = (() => {
   const fill = (plot) => { plot.background_fill_color = plot.border_fill_color = css("--card"); };
   const range = (start, end) => new Bokeh.Range1d({ start, end });
 
-  /** The kinds of a lane whose colours tell them apart, in the order of their names; more than eight are told twice. */
+  /** The kinds of a lane, which colours distinguish, in the order of their names; more than eight share colours. */
   function kinds(lane) {
     return lane.row ? lane.rows : [...new Set(lane.label)].sort();
   }

@@ -1,12 +1,12 @@
 "use strict";
-// The tables beneath: made when they are opened, so that a long film's page is quick. Values are text, never markup.
+// The tables below the timeline: made when they are opened, so that a long film's page is quick. Values are text, never markup.
 const Tables = (() => {
   const STEP = 500;
   const clock = (seconds) => {
     const whole = Math.floor(seconds + 1e-6), two = (n) => String(n).padStart(2, "0");
     return `${Math.floor(whole / 3600)}:${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}`;
   };
-  const told = (name, value) => {
+  const formatted = (name, value) => {
     if (value === null) return "";
     if (name.endsWith("_s")) return `${clock(value)}.${String(Math.floor((value % 1) * 1000 + 0.5) % 1000).padStart(3, "0")}`;
     return typeof value === "boolean" ? (value ? "yes" : "no") : String(value);
@@ -16,7 +16,7 @@ const Tables = (() => {
   function row(table, at, goTo) {
     const made = document.createElement("tr"), start = table.names.indexOf("start_s");
     table.columns.forEach((column, n) => {
-      const cell = element("td", told(table.names[n], column[at]), { className: typeof column[at] === "number" ? "number" : "" });
+      const cell = element("td", formatted(table.names[n], column[at]), { className: typeof column[at] === "number" ? "number" : "" });
       if (n === start) {
         const button = element("button", cell.textContent, { type: "button", className: "link" });
         button.addEventListener("click", () => goTo(column[at]));

@@ -43,8 +43,8 @@
     });
   }
 
-  /** What each lane says at a time: [title, words]. */
-  function told(seconds) {
+  /** The text of each lane at a time: [title, words]. */
+  function laneTexts(seconds) {
     return lanes.map((lane) => [lane.title, lane.kind === "lines" ? valuesAt(lane, seconds) : labelsAt(lane, seconds)])
       .filter(([, words]) => words);
   }
@@ -79,7 +79,7 @@
       const half = (view.end - view.start) / 2;
       look(position - half, position + half);
     }
-    const rows = [["Time", Tables.clock(position)], ...told(position)];
+    const rows = [["Time", Tables.clock(position)], ...laneTexts(position)];
     playhead.setAttribute("aria-valuenow", String(Math.round(position)));
     playhead.setAttribute("aria-valuetext", rows.map(([title, text]) => `${title} ${text}`).join("; "));
     const frame = Object.assign(document.createElement("div"), { className: "picture" });
@@ -98,7 +98,7 @@
     pointer.style.left = `${leftOf(seconds)}px`;
     const picture = preview.querySelector(".picture");
     if (strip) strip.show(picture, seconds);
-    preview.querySelector(".words").replaceChildren(...words([["Time", Tables.clock(seconds)], ...told(seconds)]));
+    preview.querySelector(".words").replaceChildren(...words([["Time", Tables.clock(seconds)], ...laneTexts(seconds)]));
     const size = preview.getBoundingClientRect();
     preview.style.left = `${Math.min(innerWidth - size.width - 8, Math.max(8, event.clientX + 16))}px`;
     const below = event.clientY + 20;

@@ -19,16 +19,16 @@ from export.captions import thumbnails, vtt_text
 from export.csv import csv_text, safe_text
 from export.fcpxml import fcpxml_text
 from export.spans import NamedSpan, disjoint, joined, named_spans
-from export.timeline import Event, Source, build_in_place, drops_frames, edl_text, timecode_rate
+from export.timeline import ClipSource, EditEvent, build_in_place, drops_frames, edl_text, timecode_rate
 
-FILM = Source("/films/a film.mp4", fps=25.0, steady=True, frames=250_000, end_s=10_000.0)
+FILM = ClipSource("/films/a film.mp4", fps=25.0, steady=True, frames=250_000, end_s=10_000.0)
 SPANS = [(0, 100), (150, 1801), (17_982, 17_990)]
 RATES = ["24", "25", "30", "24000/1001", "30000/1001", "60000/1001"]
 NAMES = ["dawn", 'rain <&> "wind"', "end"]
 
 
 def timeline(source, *, as_clips=True):
-    events = [Event(a, b, a / source.fps, b / source.fps, n, 1.0) for (a, b), n in zip(SPANS, NAMES, strict=True)]
+    events = [EditEvent(a, b, a / source.fps, b / source.fps, n, 1.0) for (a, b), n in zip(SPANS, NAMES, strict=True)]
     return build_in_place("film", source, events, as_clips=as_clips)
 
 

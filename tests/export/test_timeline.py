@@ -7,13 +7,13 @@ import opentimelineio as otio
 import pytest
 
 from cinelake.errors import UsageError
-from export.timeline import Event, Source, build_timeline, drops_frames, edl_text, timecode_rate
+from export.timeline import ClipSource, EditEvent, build_timeline, drops_frames, edl_text, timecode_rate
 
-FILM = Source("/films/a film.mp4", fps=25.0, steady=True, frames=250_000, end_s=10_000.0)
+FILM = ClipSource("/films/a film.mp4", fps=25.0, steady=True, frames=250_000, end_s=10_000.0)
 
 
 def events(source, *spans):
-    return [Event(a, b, a / source.fps, b / source.fps, "chase", 0.75) for a, b in spans]
+    return [EditEvent(a, b, a / source.fps, b / source.fps, "chase", 0.75) for a, b in spans]
 
 
 def lines(source, *spans, drop=None):
@@ -22,7 +22,7 @@ def lines(source, *spans, drop=None):
 
 
 def codes(source, *spans, drop=None):
-    """Source in and out, record in and out of every event."""
+    """ClipSource in and out, record in and out of every event."""
     return [line.split()[4:] for line in lines(source, *spans, drop=drop) if line[:3].isdecimal()]
 
 
@@ -79,7 +79,7 @@ def test_a_film_without_sound_has_events_of_pictures_alone():
 
 @pytest.mark.parametrize("uneven", [replace(FILM, steady=False), replace(FILM, fps=15.0, end_s=250_000 / 15)])
 def test_a_film_whose_pictures_no_time_code_counts_is_told_by_its_times(uneven):
-    event = Event(30, 60, 2.0, 4.0, "", 1.0)
+    event = EditEvent(30, 60, 2.0, 4.0, "", 1.0)
     clip = build_timeline("cut", uneven, [event]).video_tracks()[0][0]
     assert clip.source_range.start_time.to_seconds() == pytest.approx(2.0, abs=0.03)
     assert clip.duration().to_seconds() == pytest.approx(2.0, abs=0.05)

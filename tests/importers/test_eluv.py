@@ -46,7 +46,7 @@ def test_a_film_whose_scenes_are_kept_back_is_read_too(read):
     [
         ({"place": None}, "place: is missing"),
         ({"place": np.zeros((2, 4))}, "place: expected 3 rows, as there are shots, received 2"),
-        ({"cast": np.array([[np.nan], [0], [0]])}, "cast: 1 rows hold numbers that are none"),
+        ({"cast": np.array([[np.nan], [0], [0]])}, "cast: 1 rows hold NaN or infinite numbers"),
         ({"audio": "loud"}, "audio: expected a matrix of numbers, one row a shot, received 'loud'"),
         ({"shot_end_frame": np.array([5, 5, 9])}, "shot_end_frame: expected each shot to end after the one before"),
         ({"shot_end_frame": np.array([0.5])}, r"shot_end_frame: expected whole numbers.*float64 of shape \(1,\)"),

@@ -1,4 +1,4 @@
-"""Scores of the models that made a film's tables: told once, kept, and never guessed."""
+"""ModelScores of the models that made a film's tables: told once, kept, and never guessed."""
 
 import json
 
@@ -7,7 +7,7 @@ import pytest
 from _report_sites import page, write
 
 from cinelake.lake.cells import FOOTER_KEY
-from report.scores import FORMAT, known_scores, told_scores
+from report.scores import FORMAT, known_scores, shown_scores
 
 VERSION = {
     "metrics": {"f1": 0.84159, "map": 0.7},
@@ -33,12 +33,12 @@ def keep(project, scores):
     (project / "site" / "scores.json").write_text(json.dumps({"format": FORMAT, "scores": scores}))
 
 
-def test_a_score_istold_scores_with_its_interval_and_its_baseline():
-    assert told_scores(VERSION)["main"] == "f1 0.842 (0.800 … 0.880), trivial baseline 0.310"
+def test_a_score_is_shown_with_its_interval_and_its_baseline():
+    assert shown_scores(VERSION)["main"] == "f1 0.842 (0.800 … 0.880), trivial baseline 0.310"
 
 
 def test_scores_that_are_known_are_shown_without_asking_again(learned):
-    keep(learned, {"scenes 3": told_scores(VERSION)})
+    keep(learned, {"scenes 3": shown_scores(VERSION)})
     write(learned)
     assert "f1 0.842 (0.800 … 0.880)" in page(learned)
 

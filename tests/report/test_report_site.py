@@ -14,7 +14,7 @@ from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import plan_manifest
 from cinelake.query.quality import Outlier
 from report.site import catalogue_page
-from report.templates import told
+from report.templates import text_html
 
 ALERT = "<script>alert(1)</script>"
 SCRIPT = re.compile(r"<script[^>]*>")
@@ -52,7 +52,7 @@ def test_data_cannot_end_its_script_element(project):
 
 
 def test_a_reason_is_escaped_and_its_commands_are_code():
-    assert told("<b>: `cinelake run`") == "&lt;b&gt;: <code>cinelake run</code>"
+    assert text_html("<b>: `cinelake run`") == "&lt;b&gt;: <code>cinelake run</code>"
 
 
 def test_a_second_report_writes_nothing(project):

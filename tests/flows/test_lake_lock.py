@@ -64,15 +64,15 @@ def test_the_second_run_waits_with_a_word_and_finds_nothing_left_to_make(deploye
 HOLDS = """\
 import sys
 from cinelake.storage.store import StorageLocation
-from flows.lake_lock import turn
-with turn(StorageLocation(sys.argv[1]), print):
+from flows.lake_lock import lake_lock
+with lake_lock(StorageLocation(sys.argv[1]), print):
     print("mine", flush=True)
     input()
 """
 
 
 def test_a_server_that_is_started_again_still_gets_the_turn_back(tmp_path):
-    from flows.lake_lock import turn_of
+    from flows.lake_lock import lock_name
 
     port, lake = free_port(), StorageLocation(str(tmp_path / "lake"))
     server = start_prefect(tmp_path, port, services=True)
@@ -87,7 +87,7 @@ def test_a_server_that_is_started_again_still_gets_the_turn_back(tmp_path):
         holder.communicate("\n", timeout=100)
     given_back = slots(server.url)
     server.stop()
-    assert (held, given_back) == ({turn_of(lake): 1}, {turn_of(lake): 0})
+    assert (held, given_back) == ({lock_name(lake): 1}, {lock_name(lake): 0})
 
 
 def slots(url):
