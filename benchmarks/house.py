@@ -23,7 +23,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import networkx as nx
@@ -33,7 +33,7 @@ from cinelake.media.ffmpeg import binary
 
 PRODUCT = ("cinelake", "models", "tasks", "report", "export", "importers", "flows", "cli")
 SHORT_LINES = 6
-MANIFEST = "lake: lake\ncatalogue: {films: films/*.mp4}\ntracking: {enabled: false}\ntasks:\n  films: {}\n"
+MANIFEST = "lake: lake\ncatalogue: {films: films/*.mp4}\ntracking: {enabled: false}\ntasks:\n"
 TRACER = """
 import os, sys, threading
 opened = open
@@ -57,7 +57,7 @@ def measure(given: argparse.Namespace) -> Report:
     trees = {name: ast.parse(path.read_text()) for name, path in modules.items()}
     circles = _circles(trees, {name for name, path in modules.items() if path.name == "__init__.py"})
     core = {name: tree for name, tree in trees.items() if name.split(".")[0] == "cinelake"}
-    ran, functions = _ran(root, given.folder)
+    ran, functions = run_one_film(root, given.folder)
     counts: dict[str, tuple[float, float | None]] = {
         "files flat in the core": (len(list((root / "cinelake").glob("*.py"))), 3),
         "product files": (len(modules), None),
@@ -67,7 +67,7 @@ def measure(given: argparse.Namespace) -> Report:
         "public type names with several meanings": (len(_several(trees)), 10),
         "files run for one row": (len(ran), 60),
         "functions run for one row": (functions, None),
-        "files to read for one row": (_to_read(root), 30),
+        "files to read for one row": (len(named_files(root)), 30),
     }
     material = [f"circle: {', '.join(sorted(circle))}" for circle in circles]
     material += [f"several meanings: {name} in {', '.join(where)}" for name, where in sorted(_several(trees).items())]
@@ -140,14 +140,17 @@ def _is_type(value: ast.expr) -> bool:
     return isinstance(value, ast.Subscript) and generic.match(ast.unparse(value)) is not None
 
 
-def _ran(root: Path, folder: Path) -> tuple[set[str], int]:
-    """Files and functions of the project that run in a `cinelake run` that makes one row."""
+def run_one_film(root: Path, folder: Path, tasks: Sequence[str] = ("films",)) -> tuple[set[str], int]:
+    """The files, and how many functions of them, that run in a `cinelake run` that makes these tables of one film.
+
+    Files are paths below `root`; class bodies count as functions. folder: where the film and its lake are made.
+    """
     project, hook, log = folder / "project", folder / "hook", folder / "ran"
     (project / "films").mkdir(parents=True, exist_ok=True)
     hook.mkdir(exist_ok=True)
     log.write_text("")
     (hook / "sitecustomize.py").write_text(TRACER)
-    (project / "pipeline.yaml").write_text(MANIFEST)
+    (project / "pipeline.yaml").write_text(MANIFEST + "".join(f"  {task}: {{}}\n" for task in tasks))
     source = ("-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=3", "-pix_fmt", "yuv420p")
     subprocess.run([binary(), "-v", "error", "-y", *source, str(project / "films/drawn.mp4")], check=True)
     roots = ":".join(f"{root / room}/" for room in PRODUCT)
@@ -156,14 +159,14 @@ def _ran(root: Path, folder: Path) -> tuple[set[str], int]:
     say("running one film")
     subprocess.run(command, check=True, cwd=root, env={**os.environ, **paths}, stdout=subprocess.DEVNULL)
     lines = set(log.read_text().splitlines())
-    return {line.split(" ")[0] for line in lines}, len(lines)
+    return {str(Path(line.split(" ")[0]).relative_to(root)) for line in lines}, len(lines)
 
 
-def _to_read(root: Path) -> int:
-    """Files that the page "The way of one film" names; 0 where there is no such page."""
+def named_files(root: Path) -> list[str]:
+    """Files that the page "The way of one film" names, in its order, each once; none where there is no such page."""
     text = (root / "CONTRIBUTING.md").read_text()
     page = re.search(r"^## The way of one film$(.*?)(?=^## |\Z)", text, re.M | re.S)
-    return len(set(re.findall(r"`([\w/]+\.py)`", page[1]))) if page else 0
+    return list(dict.fromkeys(re.findall(r"`([\w/]+\.py)`", page[1]))) if page else []
 
 
 if __name__ == "__main__":

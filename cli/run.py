@@ -27,7 +27,6 @@ from cli.options import (
     example,
     finish,
 )
-from cli.plan import show_plan
 from cli.progress import RunProgress
 from cli.screen import duration, err, first_line, out, print_json, table
 from flows.run_summary import RunSummary
@@ -65,6 +64,8 @@ def run(
     """Make everything that is stale; run it again to resume."""
     films = FilmSelection(select or [], movie or [], films_from, since, failed=failed)
     if dry_run:
+        from cli.plan import show_plan
+
         show_plan(manifest, films, why=True, as_json=json)
         return
     monitoring = {"log_json": log_json, "metrics_port": metrics_port, "metrics_file": metrics_file}

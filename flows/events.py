@@ -17,9 +17,8 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cinelake.labels.store import LabelVersion, label_versions
 from cinelake.lake.cells import Lake
 from cinelake.lake.index import Index
 from cinelake.manifest.document import Manifest, TriggerSettings
@@ -27,6 +26,9 @@ from cinelake.storage.environment import environment_variables
 from cinelake.storage.store import storage_errors
 from flows.deployments import DUE, TOO_MUCH_FAILED, project_of, project_resource, trigger_resource
 from flows.server import answers, configured_server, state_folder
+
+if TYPE_CHECKING:
+    from cinelake.labels.store import LabelVersion
 
 FOLDER = "_triggers"
 Say = Callable[[str], None]
@@ -127,6 +129,8 @@ def count(manifest: Manifest, name: str) -> int:
 def _versions(manifest: Manifest, trigger: TriggerSettings) -> tuple[LabelVersion, ...]:
     if trigger.model is None:
         return ()
+    from cinelake.labels.store import label_versions
+
     return label_versions(Path(manifest.labels), manifest.model(trigger.model).labels)
 
 

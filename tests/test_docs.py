@@ -10,6 +10,7 @@ import pytest
 import typer
 import yaml
 
+from benchmarks.house import named_files, run_one_film
 from cinelake.manifest.document import load_manifest
 from cli.main import COMMANDS as LINES
 from cli.main import app, load_command
@@ -105,3 +106,27 @@ def test_every_make_target_that_is_shown_exists():
     shown = set(re.findall(r"(?:`| {4})make (\w[\w-]*)", "".join(path.read_text() for path in WRITTEN[:2])))
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.M))
     assert shown and shown <= targets
+
+
+def test_every_path_that_contributing_names_exists():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    named = re.findall(r"`(\w[\w.*]*/[\w./*]*)`", text)
+    assert named
+    missing = [path for path in named if not any(ROOT.glob(path.replace("NAME", "*"))) and not _is_module(path)]
+    assert not missing, f"CONTRIBUTING.md names what does not exist: {missing}"
+
+
+def _is_module(path: str) -> bool:
+    """Whether it is a module's path without its ending."""
+    return (ROOT / f"{path}.py").is_file()
+
+
+def test_the_way_of_one_film_is_short_enough_to_be_read():
+    assert 0 < len(named_files(ROOT)) <= 30
+
+
+@pytest.mark.slow
+def test_the_way_of_one_film_names_what_runs_when_a_film_is_made(tmp_path):
+    files, _ = run_one_film(ROOT, tmp_path, ["films", "shots"])
+    elsewhere = [path for path in named_files(ROOT) if path not in files]
+    assert not elsewhere, f"CONTRIBUTING.md leads one by files that do not run for a film: {elsewhere}"

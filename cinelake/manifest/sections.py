@@ -59,10 +59,14 @@ class NodeKind(Section):
     """As many of them there may be."""
 
 
+EngineKind = Literal["local", "dask", "ray"]
+"""Modules of `cinelake.engines` that make an engine."""
+
+
 class EngineSettings(Section):
     """Where the work runs; nothing else in the manifest changes with it."""
 
-    kind: Literal["local", "dask", "ray"] = "local"
+    kind: EngineKind = "local"
     """`local`: processes on this machine. `dask`, `ray`: a cluster."""
     workers: PositiveInt | None = None
     """Films worked on at the same time; by default what the machine's (or cluster's) processors carry."""

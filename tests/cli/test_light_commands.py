@@ -39,7 +39,7 @@ def test_help_imports_nothing_heavy():
     assert not imported & NO_HELP_NEEDS
 
 
-@pytest.mark.parametrize("words", [("--help",), ("plan", "--help")])
+@pytest.mark.parametrize("words", [("--help",), ("plan", "--help"), ("run", "--help")])
 def test_help_imports_the_modules_of_no_other_command(words):
     _, imported = run_watched(*words)
     assert {name for name in COMMANDS if f"cli.{name}" in imported} == set(words) - {"--help"}
@@ -61,5 +61,6 @@ def test_planning_new_films_imports_nothing_heavy_and_starts_nothing(drawn):
 def test_a_run_with_nothing_to_do_imports_neither_prefect_nor_mlflow_and_starts_nothing(project):
     started, imported = run_watched("run", "-m", str(project / "pipeline.yaml"))
     assert not imported & {"prefect", "mlflow", "tensorflow", "pebble"}
+    assert not {name for name in imported if name.startswith(("cinelake.labels.", "cinelake.plan.forecast."))}
     assert not started
     assert not (project / ".cinelake").exists()

@@ -11,12 +11,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, NonNegativeF
 from pydantic import ValidationError as Invalid
 
 from cinelake.errors import UsageError, did_you_mean
+from cinelake.manifest.sections import EngineKind
 from cinelake.plan.forecast.simulation import Cluster, Pool
 
-EngineKind = Literal["local", "dask", "ray"]
 Part = Literal["cpus", "gpus", "driver", "store", "window"]
 DRIVER_MS: dict[EngineKind, float] = {"local": 7.0, "dask": 23.0, "ray": 16.0}
-"""Per film beyond the work, as `python -m benchmarks.engines` found it on two processors."""
+"""Per film beyond the work, as `python -m benchmarks.engines` found it on two processors; an engine that it did not
+measure counts as the slowest of these."""
 BYTES_PER_S_PER_GBIT = 125_000_000
 
 
@@ -61,7 +62,7 @@ class Settings(BaseModel):
         """With the manifest's engine and window where none are given."""
         several = self.nodes > 1 or self.decoders
         kind = self.engine or ("ray" if engine == "local" and several else engine)
-        driver_ms = DRIVER_MS[kind] if self.driver_ms is None else self.driver_ms
+        driver_ms = DRIVER_MS.get(kind, max(DRIVER_MS.values())) if self.driver_ms is None else self.driver_ms
         return self.model_copy(update={"engine": kind, "driver_ms": driver_ms, "window": self.window or window})
 
     def cluster(self, gpu_share: float = 1.0) -> Cluster:

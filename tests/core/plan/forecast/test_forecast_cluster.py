@@ -26,6 +26,11 @@ def test_several_nodes_are_no_work_for_the_local_engine() -> None:
     assert kinds == ["local", "ray", "ray"]
 
 
+def test_an_engine_that_was_never_measured_counts_as_the_slowest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(DRIVER_MS, "local")
+    assert parse_settings("cpus=4").known("local", None).driver_ms == max(DRIVER_MS.values())
+
+
 def test_films_wait_for_every_place_on_a_gpu() -> None:
     assert parse_settings("cpus=2,gpus=1").cluster(gpu_share=0.25).window == 2 * (2 + 4)
 
