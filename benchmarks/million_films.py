@@ -105,8 +105,8 @@ def _figures(name: str, found: Forecast) -> list[Figure]:
 
 
 def _words(name: str, found: Forecast) -> str:
-    on_cpus = found.films.mean(lambda leg: 0.0 if leg.gpus else leg.seconds)
-    on_gpus = found.films.mean(lambda leg: leg.seconds if leg.gpus else 0.0)
+    on_cpus = found.films.mean(lambda stage: 0.0 if stage.gpus else stage.seconds)
+    on_gpus = found.films.mean(lambda stage: stage.seconds if stage.gpus else 0.0)
     changes = "; ".join(f"{change.words}: {change.wall_s / 3600:,.1f} h" for change in found.changes)
     each = f"each film {on_cpus:,.0f} s of a processor, {on_gpus:,.1f} s of a quarter of a GPU"
     return f"{name}: bound by {found.bound_by or 'nothing'}; {changes}; {each}"

@@ -93,9 +93,9 @@ def _cluster_words(forecasted: Forecasted) -> str:
 
 def _mean_film(films: Films) -> dict[str, float]:
     return {
-        "cpu_s": films.mean(lambda leg: 0.0 if leg.gpus else leg.seconds),
-        "gpu_s": films.mean(lambda leg: leg.seconds if leg.gpus else 0.0),
-        "moved_bytes": films.mean(lambda leg: leg.moved_bytes),
+        "cpu_s": films.mean(lambda stage: 0.0 if stage.gpus else stage.seconds),
+        "gpu_s": films.mean(lambda stage: stage.seconds if stage.gpus else 0.0),
+        "moved_bytes": films.mean(lambda stage: stage.moved_bytes),
     }
 
 
