@@ -1,7 +1,7 @@
 """The catalogue: which films there are, and what is wrong with the rest.
 
 A folder, a glob or a list yields films with a `movie_id` each; a film that cannot run is a `CatalogueProblem`
-and the others go on. Reading asks the file system for names and kinds only: no film is opened, and the
+and the others go on. Reading queries the file system for names and kinds only: no film is opened, and the
 fingerprint of a film's content is a matter of its own. On an object store, that is a request per thousand films.
 """
 
@@ -54,7 +54,7 @@ class CatalogueFilm:
 
     @property
     def place(self) -> str:
-        """Where the film lies, whatever copy of it is at `path`."""
+        """Where the film is stored, whatever copy of it is at `path`."""
         return self.uri if self.stamp else self.path
 
     def look(self) -> FileStat:

@@ -22,7 +22,7 @@ def process_tree(processes: Iterable[int]) -> list[psutil.Process]:
 
 
 def children_with(word: str) -> list[int]:
-    """The numbers of this process's own children whose command has this word in it."""
+    """The numbers of this process's own children whose command contains this word."""
     numbers: list[int] = []
     for child in psutil.Process().children():
         with suppress(psutil.Error):

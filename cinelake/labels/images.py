@@ -1,6 +1,6 @@
 """Folders of images, one a class (`class/*.jpg`), as labels of *image films*.
 
-The pictures of one trailer look alike; they must not stand on both sides of a split. So images are
+The pictures of one trailer look alike; they must not be on both sides of a split. So images are
 grouped by source, and each source becomes a film of its own, `images_<source>`, of one shot per image: the split is by
 film as ever. The pictures lie beside the labels, in `labels/<set>/images/<movie_id>.parquet`, and an image keeps its
 number for good: what is imported later gets higher ones.

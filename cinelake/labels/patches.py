@@ -115,7 +115,7 @@ def _rows(table: pa.Table, class_column: str, patch_bytes: int, scan: PatchScan)
 
 
 def _bytes(data: Any) -> bytes | None:
-    """A patch's bytes; None where it holds anything but whole numbers of 0 … 255."""
+    """A patch's bytes; None where it holds anything other than whole numbers of 0 … 255."""
     if isinstance(data, bytes):
         return data
     values = np.asarray(data if data is not None else [None], dtype=object)

@@ -106,7 +106,7 @@ def _local_source(lake: Lake, table: str) -> str:
 
 
 def arrow_source(lake: Lake, contract: Contract | None, cells: Iterable[tuple[str, str]]) -> Any:
-    """A pyarrow dataset over these cells (table, movie_id), with types that DuckDB takes; it is read lazily.
+    """A pyarrow dataset over these cells (table, movie_id), with types that DuckDB accepts; it is read lazily.
 
     Without a contract it has only `movie_id`.
     """
@@ -119,7 +119,7 @@ def arrow_source(lake: Lake, contract: Contract | None, cells: Iterable[tuple[st
 
 
 def _known_to_duckdb(kind: pa.DataType) -> pa.DataType:
-    """The type as which pyarrow hands a column to DuckDB, which takes no half floats and one list size per column."""
+    """The type in which pyarrow passes a column to DuckDB, which takes no half floats and one list size per column."""
     if pa.types.is_dictionary(kind):
         return kind.value_type
     if pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind):

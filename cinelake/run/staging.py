@@ -56,7 +56,7 @@ class Staging:
 
 
 def staging_of(manifest: Manifest, path: str) -> Staging | None:
-    """How the film at this path is copied; None where it is read where it lies."""
+    """How the film at this path is copied; None where it is read in place."""
     settings = manifest.staging
     if not (settings.always or is_remote(path)):
         return None

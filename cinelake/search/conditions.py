@@ -47,7 +47,7 @@ def spans_where(lake: Lake, contracts: Mapping[str, Contract], conditions: Condi
     """movie_id → the spans in which all conditions hold, in film order; films without any are left out.
 
     contracts: table → contract, of the lake's tables. Raises `UsageError` for a table missing in the lake,
-    `UnknownName` for a condition that no task declares, and for a tag or character that nothing has.
+    `UnknownName` for a condition that no task declares, and for a tag or character that does not occur.
     """
     declared = {role.name: (task, role) for task, role in tasks_with(SearchCondition).items()}
     for name, values in conditions:

@@ -83,7 +83,7 @@ def scan(lake: Lake, table: str, films: Iterable[str], query: Floats, most: int,
 
 
 def _floor(hits: Sequence[Hit], most: int) -> float:
-    """The score below which nothing is wanted any more."""
+    """The score below which a hit cannot be among the best `most`."""
     return hits[-1].score if len(hits) == most else -np.inf
 
 

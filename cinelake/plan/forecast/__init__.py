@@ -1,1 +1,1 @@
-"""How long a run would take and what bounds it, from measured costs. A real run uses nothing of this."""
+"""How long a run would take and what bounds it, from measured costs. Real runs do not use it."""

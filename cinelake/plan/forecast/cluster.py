@@ -58,7 +58,7 @@ class Settings(BaseModel):
     """The same seed draws the same films."""
 
     def known(self, engine: EngineKind, window: int | None) -> Settings:
-        """With the manifest's engine and window where none are given."""
+        """The settings with the manifest's engine and window where they have none."""
         several = self.nodes > 1 or self.decoders
         kind = self.engine or ("ray" if engine == "local" and several else engine)
         driver_ms = DRIVER_MS[kind] if self.driver_ms is None else self.driver_ms

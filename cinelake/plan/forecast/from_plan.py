@@ -32,7 +32,7 @@ class Forecasted:
 def forecast_of(planning: Planning, settings: Settings, films: int | None = None) -> Forecasted:
     """What a run would take: of the plan's stale cells, or of so many films like those selected, with all its tables.
 
-    Raises `NotMeasured`, `EngineUnavailable` (no node has what a table asks for) and `UsageError` (nothing to make).
+    Raises `NotMeasured`, `EngineUnavailable` (no node has what a table needs) and `UsageError` (nothing to make).
     """
     engine = planning.manifest.engine
     known = settings.known(engine.kind, engine.window)
