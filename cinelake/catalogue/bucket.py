@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Callable
+from itertools import takewhile
 
 from cinelake.catalogue.sidecars import SIDECARS, suffix_of, without_sidecars
 from cinelake.errors import ManifestError, Problem
@@ -13,27 +13,22 @@ from cinelake.storage.store import FileStat
 
 
 def films_at(place: str, store: FilmStore) -> tuple[dict[str, FileStat], int]:
-    """Address → stamp of the films at a place, and how many other files were left aside.
+    """Address → stamp of the films at a place, and how many other files were left out.
 
-    Raises `ManifestError` where there is nothing at all, and what the store raises where it cannot be listed.
+    Raises `ManifestError` where the place holds no file, and what the store raises where it cannot be listed.
     """
-    fixed = _before_magic(place)
+    fixed = "/".join(takewhile(lambda part: not glob.has_magic(part), place.split("/")))
     if fixed == place:
         return _folder_or_film(place.rstrip("/"), store)
     listed = store.below(fixed) if "/" in place[len(fixed) + 1 :] else store.in_folder(fixed)
     if not listed:
         raise _nothing(place, fixed)
-    matches = _matcher(place)
-    found = {uri: stamp for uri, stamp in sorted(listed.items()) if "/." not in uri[len(fixed) :] and matches(uri)}
-    kept = without_sidecars(found)
-    return {uri: found[uri] for uri in kept}, len(found) - len(kept)
+    from fsspec.utils import glob_translate
 
-
-def _before_magic(place: str) -> str:
-    """The folder before the first part that has `*`, `?` or `[`; the whole place where none has."""
-    parts = place.split("/")
-    first = next((i for i, part in enumerate(parts) if glob.has_magic(part)), None)
-    return place if first is None else "/".join(parts[:first])
+    matches = re.compile(glob_translate(place)).match
+    present = {uri: stamp for uri, stamp in sorted(listed.items()) if "/." not in uri[len(fixed) :] and matches(uri)}
+    kept = without_sidecars(present)
+    return {uri: present[uri] for uri in kept}, len(present) - len(kept)
 
 
 def _folder_or_film(place: str, store: FilmStore) -> tuple[dict[str, FileStat], int]:
@@ -46,12 +41,6 @@ def _folder_or_film(place: str, store: FilmStore) -> tuple[dict[str, FileStat], 
     shown = {uri: stamp for uri, stamp in sorted(listed.items()) if not uri[len(place) + 1 :].startswith(".")}
     films = {uri: stamp for uri, stamp in shown.items() if suffix_of(uri) not in SIDECARS}
     return films, len(shown) - len(films)
-
-
-def _matcher(pattern: str) -> Callable[[str], object]:
-    from fsspec.utils import glob_translate
-
-    return re.compile(glob_translate(pattern)).match
 
 
 def _nothing(place: str, folder: str) -> ManifestError:

@@ -1,7 +1,7 @@
 """The catalogue: which films there are, and what is wrong with the rest.
 
 A folder, a glob or a list yields films with a `movie_id` each; a film that cannot run is a `CatalogueProblem`
-and the others go on. Reading asks the file system for names and kinds only: no film is opened, and the
+and the others go on. Reading queries the file system for names and kinds only: no film is opened, and the
 fingerprint of a film's content is a matter of its own. On an object store, that is a request per thousand films.
 """
 
@@ -13,6 +13,7 @@ import re
 import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -53,7 +54,7 @@ class CatalogueFilm:
 
     @property
     def place(self) -> str:
-        """Where the film lies, whatever copy of it is at `path`."""
+        """Where the film is stored, whatever copy of it is at `path`."""
         return self.uri if self.stamp else self.path
 
     def look(self) -> FileStat:
@@ -71,9 +72,9 @@ class CatalogueFilm:
 class CatalogueProblem:
     """What keeps films from running.
 
-    reason: `movie_id_clash`, `bad_row`; that a film cannot be had: `film_missing`, and of a store `film_refused`,
+    reason: `movie_id_clash`, `bad_row`; where a film cannot be read: `film_missing`, and of a store `film_refused`,
     `store_unavailable`; of `duplicates`: `same_content`.
-    movie_id: the film's; `list_row_7` for a row of a list (line 7) that gives none. line: of the list; 0 elsewhere.
+    movie_id: the film's; `list_row_7` for a row of a list (line 7) that has none. line: of the list; 0 elsewhere.
     """
 
     movie_id: str
@@ -87,7 +88,7 @@ class CatalogueProblem:
 class Catalogue:
     """The films that can run, by `movie_id`, and the problems of the others.
 
-    warnings: sentences about the whole catalogue. skipped: sidecars (subtitles, notes, pictures) left aside.
+    warnings: sentences about the whole catalogue. skipped: sidecars (subtitles, notes, pictures) left out.
     store: the object stores that its films are on, with what they have listed.
     """
 
@@ -101,8 +102,8 @@ class Catalogue:
 def read_catalogue(settings: CatalogueSettings, base: Path, only: str | None = None) -> Catalogue:
     """The catalogue that a manifest in the folder `base` describes.
 
-    only: of a glob, nothing but the files that have this `movie_id` is looked at, unless there is none.
-    Raises `ManifestError` if the folder is not there or the list cannot be read.
+    only: of a glob, only the files with this `movie_id` are examined, unless there are none.
+    Raises `ManifestError` if the folder is missing or the list cannot be read.
     """
     store = FilmStore(settings.place)
     if settings.list is not None:
@@ -132,10 +133,10 @@ def _on_store(place: str, store: FilmStore) -> Catalogue:
         message = f"expected a folder, a glob, s3://BUCKET/… or gs://BUCKET/…, received {place!r}"
         raise ManifestError([Problem("", 0, "catalogue.films", message)])
     try:
-        found, skipped = films_at(place, store)
+        present, skipped = films_at(place, store)
     except FilmError as error:
         raise StorageError(f"the films at {place} cannot be listed: {error}") from error
-    films = [replace(_film_at(uri, ""), stamp=stamp) for uri, stamp in found.items()]
+    films = [replace(_film_at(uri, ""), stamp=stamp) for uri, stamp in present.items()]
     return _catalogue(films, [], [] if films else [f"no film in {place!r}, {skipped} other files"], store, skipped)
 
 
@@ -152,19 +153,18 @@ def is_movie_id(text: str) -> bool:
 def duplicates(films: Iterable[CatalogueFilm], fingerprints: Mapping[str, str]) -> tuple[CatalogueProblem, ...]:
     """Warnings about films with the same content under several ids (all of them run).
 
-    fingerprints: by `movie_id`; films without one are left aside.
+    fingerprints: by `movie_id`; films without one are left out.
     """
     groups: dict[str, list[CatalogueFilm]] = {}
     for film in films:
         if film.movie_id in fingerprints:
             groups.setdefault(fingerprints[film.movie_id], []).append(film)
-    return tuple(_same_content(group) for group in groups.values() if len(group) > 1)
-
-
-def _same_content(films: list[CatalogueFilm]) -> CatalogueProblem:
-    names = ", ".join(film.movie_id for film in films)
-    message = f"the same content under {len(films)} ids: {names}. Each runs; drop all but one to save the work"
-    return CatalogueProblem(films[0].movie_id, "same_content", message, tuple(film.uri for film in films))
+    problems = []
+    for same in (group for group in groups.values() if len(group) > 1):
+        names, uris = ", ".join(film.movie_id for film in same), tuple(film.uri for film in same)
+        message = f"the same content under {len(same)} ids: {names}. Each runs; drop all but one to save the work"
+        problems.append(CatalogueProblem(same[0].movie_id, "same_content", message, uris))
+    return tuple(problems)
 
 
 def _catalogue(
@@ -180,9 +180,9 @@ def _catalogue(
         by_id.setdefault(film.movie_id, []).append(film)
     clashes = [_clash(movie_id, group) for movie_id, group in by_id.items() if len(group) > 1]
     alone = [group[0] for group in by_id.values() if len(group) == 1]
-    asked = store.look(film.path for film in alone if is_remote(film.path) and film.stamp is None)
-    alone = [replace(f, stamp=found) if isinstance(found := asked.get(f.path), FileStat) else f for f in alone]
-    absent = [problem for film in alone if (problem := _absence(film, asked.get(film.path)))]
+    answers = store.look(film.path for film in alone if is_remote(film.path) and film.stamp is None)
+    alone = [replace(f, stamp=stamp) if isinstance(stamp := answers.get(f.path), FileStat) else f for f in alone]
+    absent = [problem for film in alone if (problem := _absence(film, answers.get(film.path)))]
     out = {problem.movie_id for problem in absent}
     return Catalogue(
         films=tuple(sorted((f for f in alone if f.movie_id not in out), key=lambda film: film.movie_id)),
@@ -204,18 +204,18 @@ def _of_list(line: int, form: str) -> str:
     return form.format(f"line {line} of the list") if line else ""
 
 
-def _absence(film: CatalogueFilm, asked: FileStat | FilmError | None) -> CatalogueProblem | None:
-    """What keeps the step from reading the film, if anything does. `asked`: what its store said, where it has one."""
+def _absence(film: CatalogueFilm, answer: FileStat | FilmError | None) -> CatalogueProblem | None:
+    """What keeps the step from reading the film, or None. `answer`: its store's, for a film on an object store."""
     line = _of_list(film.line, "{}: ")
-    if isinstance(asked, FilmError):
-        return CatalogueProblem(film.movie_id, asked.reason, f"{line}{asked}", (film.uri,), film.line)
+    if isinstance(answer, FilmError):
+        return CatalogueProblem(film.movie_id, answer.reason, f"{line}{answer}", (film.uri,), film.line)
     why = "" if is_remote(film.path) else _why_missing(film.path)
     message = f"{line}{film.uri!r}: {why}"
     return CatalogueProblem(film.movie_id, "film_missing", message, (film.uri,), film.line) if why else None
 
 
 def _why_missing(path: str) -> str:
-    """Why a film's file cannot be worked on; nothing if it can."""
+    """Why a film's file cannot be worked on; empty if it can."""
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116 (10,000 of them)
     except OSError as error:
@@ -271,7 +271,7 @@ def _bad_row(row: ListRow, why: str) -> CatalogueProblem:
 
 
 def _path_of(uri: str, base: Path) -> str:
-    """The local path of a film's URI, or its address on an object store; nothing if it is elsewhere."""
+    """The local path of a film's URI, or its address on an object store; empty if it is elsewhere."""
     scheme = _SCHEME.match(uri)
     if not scheme:
         return str((base / uri).absolute())
@@ -289,7 +289,9 @@ def _in_folder(folder: Path) -> tuple[list[str], int]:
     """Files of a folder that may be films (broken links too: they are reported), and how many were skipped."""
     paths, skipped = [], 0
     for entry in _scan(folder):
-        if entry.name.startswith(".") or not _is_file_or_broken(entry):
+        if entry.name.startswith("."):
+            continue
+        if not entry.is_file() and not (entry.is_symlink() and not Path(entry.path).exists()):
             continue
         if suffix_of(entry.name) in SIDECARS:
             skipped += 1
@@ -307,13 +309,9 @@ def _scan(folder: Path) -> list[os.DirEntry[str]]:
         raise ManifestError([Problem(str(folder), 0, "catalogue.films", message)]) from error
 
 
-def _is_file_or_broken(entry: os.DirEntry[str]) -> bool:
-    return entry.is_file() or (entry.is_symlink() and not Path(entry.path).exists())
-
-
 def _matching(pattern: str, base: Path, only: str | None) -> tuple[list[str], int]:
     """Files that a glob matches; a sidecar of another match (`night.srt` of `night.mp4`) is skipped."""
-    fixed = _folder_before_magic(pattern, base)
+    fixed = base.joinpath(*takewhile(lambda part: not glob.has_magic(part), PurePosixPath(pattern).parts))
     if not fixed.is_dir():
         raise _no_place(pattern, fixed)
     names = sorted(set(glob.glob(pattern, root_dir=base, recursive=True)))  # noqa: PTH207 (Path.glob: hidden files)
@@ -322,12 +320,6 @@ def _matching(pattern: str, base: Path, only: str | None) -> tuple[list[str], in
     files = [path for path in _each_folder_once(paths) if not _is_other_kind(path)]
     kept = without_sidecars(files)
     return kept, len(files) - len(kept)
-
-
-def _folder_before_magic(pattern: str, base: Path) -> Path:
-    parts = PurePosixPath(pattern).parts
-    first = next(i for i, part in enumerate(parts) if glob.has_magic(part))
-    return base.joinpath(*parts[:first])
 
 
 def _each_folder_once(paths: list[str]) -> list[str]:
@@ -340,7 +332,7 @@ def _each_folder_once(paths: list[str]) -> list[str]:
 
 
 def _is_other_kind(path: str) -> bool:
-    """A folder, a pipe, a device: no film. What is not there may be one that is missing."""
+    """A folder, a pipe, a device: no film. A path that does not exist may be a missing film."""
     try:
         return not stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116 (10,000 of them)
     except OSError:

@@ -18,7 +18,7 @@ COLUMNS = ("movie_id", "uri", "title", "group")
 
 @dataclass(frozen=True, slots=True)
 class ListRow:
-    """One film of a list. `line`: of the CSV file, or the row of the Parquet file, from 1. `wrong`: or nothing."""
+    """One film of a list. `line`: of the CSV file, or the row of the Parquet file, from 1. `wrong`: its problem."""
 
     line: int
     movie_id: str = ""
@@ -29,7 +29,7 @@ class ListRow:
 
 
 def read_list(path: Path) -> list[ListRow]:
-    """The rows of a list of films; raises `ManifestError` if it is not there, not readable or has no `uri`."""
+    """The rows of a list of films; raises `ManifestError` if it is missing, not readable or has no `uri`."""
     try:
         with path.open("rb") as file:
             is_parquet = file.read(4) == b"PAR1"
@@ -46,27 +46,21 @@ def _unreadable(path: Path, why: str, line: int = 0) -> ManifestError:
 
 def _csv_rows(path: Path) -> Iterator[ListRow]:
     with path.open(encoding="utf-8-sig", newline="") as file:
-        delimiter = _delimiter(file.readline())
+        first_line = file.readline()
         file.seek(0)
+        delimiter = max(",;\t", key=first_line.count)  # spreadsheets write `;` or tabs in some countries
         reader = csv.reader(file, delimiter=delimiter, strict=True)
         header = [name.strip() for name in next(reader, [])]
         _check_header(path, header)
         last = reader.line_num
         for values in reader:
             line, last = last + 1, reader.line_num
-            if any(value.strip() for value in values):
-                yield _csv_row(line, header, values)
-
-
-def _delimiter(header: str) -> str:
-    """Spreadsheets write `;` or tabs in some countries; the header has no other reason to hold one."""
-    return max(",;\t", key=header.count)
-
-
-def _csv_row(line: int, header: list[str], values: list[str]) -> ListRow:
-    if len(values) != len(header):
-        return ListRow(line, wrong=f"expected {len(header)} fields, received {len(values)}")
-    return _row(line, dict(zip(header, values, strict=True)))
+            if not any(value.strip() for value in values):
+                continue
+            if len(values) == len(header):
+                yield _row(line, dict(zip(header, values, strict=True)))
+            else:
+                yield ListRow(line, wrong=f"expected {len(header)} fields, received {len(values)}")
 
 
 def _check_header(path: Path, header: list[str]) -> None:

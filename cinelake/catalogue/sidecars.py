@@ -63,7 +63,7 @@ def _belongs_to(sidecar: str, stems: set[str]) -> bool:
 
 
 def names_here(folder: str) -> list[str]:
-    """Names of the files in a folder of this machine; none where it is not there."""
+    """Names of the files in a folder of this machine; empty where it does not exist."""
     try:
         with os.scandir(folder or ".") as entries:
             return [entry.name for entry in entries if entry.is_file()]

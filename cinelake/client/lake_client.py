@@ -27,7 +27,7 @@ from cinelake.search.moments import Moment
 from cinelake.search.searcher import Query, Searcher, default_table
 from cinelake.spec.contract import Column, Contract
 from cinelake.spec.roles import FilmLength
-from cinelake.spec.task import Params, find_task, known_tasks, tasks_with
+from cinelake.spec.task import find_task, known_tasks, tasks_with
 from cinelake.storage.store import StorageLocation
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class LakeClient:
         """Moments that look like a picture or a moment (`FILM@00:12:31`) and meet all conditions, the best first.
 
         A condition of several values asks for any of them. table: of vectors; `embeddings` unless another is named.
-        manifest: where the network of the vectors is in a file. conditions: further ones that tasks declare, by name.
+        manifest: needed where the network of the vectors is a file. conditions: more that tasks declare, by name.
         Vectors stay in memory for the next search where they fit into 4 GiB. See `cinelake.search.searcher.Query`.
         Raises `UsageError` for what cannot be searched, with close matches of unknown names.
         """
@@ -129,7 +129,12 @@ class LakeClient:
         given = dict(tags=tags, characters=characters, affect=affect, **conditions)
         selectors = Conditions({name: _selectors(several) for name, several in given.items()})
         table = table or default_table()
-        params = None if manifest is None else _params(Path(manifest), table)
+        params = None
+        if manifest is not None:
+            from cinelake.manifest.document import load_manifest
+
+            entry = load_manifest(Path(manifest)).tasks.get(table)
+            params = entry.params if entry else None
         picture = None if image is None else Path(image)
         query = Query(picture, like, selectors, tuple(films), limit, table, how, params)
         return self._searcher.search(query).moments
@@ -144,13 +149,6 @@ class LakeClient:
 
 def _selectors(given: Sequence[str | Sequence[str]]) -> tuple[tuple[str, ...], ...]:
     return tuple((values,) if isinstance(values, str) else tuple(values) for values in given)
-
-
-def _params(manifest: Path, table: str) -> Params | None:
-    from cinelake.manifest.document import load_manifest
-
-    entry = load_manifest(manifest).tasks.get(table)
-    return entry.params if entry else None
 
 
 class Rows:

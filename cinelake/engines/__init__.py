@@ -3,8 +3,8 @@
 | kind  | what runs a step                                          | module                   |
 | ----- | --------------------------------------------------------- | ------------------------ |
 | local | processes of this machine, killed at their deadline       | `cinelake.engines.local` |
-| dask  | the same on the workers of a Dask cluster, ours or yours  | `cinelake.engines.dask`  |
-| ray   | the same on the nodes of a Ray cluster, ours or yours     | `cinelake.engines.ray`   |
+| dask  | the same on workers of Dask, started here or existing     | `cinelake.engines.dask`  |
+| ray   | the same on nodes of Ray, started here or existing        | `cinelake.engines.ray`   |
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ class Engine(Protocol):
     """What a flow needs of an engine."""
 
     window: int
-    """Films handed out and not yet finished."""
+    """Films submitted and not yet finished."""
 
     def warm(self, films: Mapping[str, str]) -> None:
-        """Use the time until the server answers: start workers, look how long these films (movie_id → path) are."""
+        """Use the time until the server answers: start workers, probe these films' lengths (movie_id → path)."""
 
     def task_runner(self) -> Any:
         """The Prefect task runner whose tasks call `place`."""
 
     def place(self, job: Job[Result]) -> Result:
-        """Run a job, a film's step say, to its end. Raises `WorkerLost`, `DecodeTimeout`, and what the job raises."""
+        """Run a job, such as a film's step, to its end. Raises `WorkerLost`, `DecodeTimeout`, and what it raises."""
 
     def stop(self, *, now: bool = False) -> None:
         """Let running steps finish, or end them now."""
@@ -43,7 +43,7 @@ class Engine(Protocol):
 def make_engine(manifest: Manifest, on_event: OnEvent, needs: Mapping[str, Resources] | None = None) -> Engine:
     """The engine that the manifest's `engine` section names. Raises `EngineUnavailable` before any work starts.
 
-    needs: what it must be able to carry, by name; by default what the entries of `tasks` ask for.
+    needs: the resources that it must be able to provide, by name; by default those of the entries of `tasks`.
     """
     if needs is None:
         needs = {name: entry.resources for name, entry in manifest.enabled.items()}

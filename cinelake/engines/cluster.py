@@ -1,9 +1,9 @@
-"""What the engines `dask` and `ray` have in common: a job is handed to a cluster, and its end is waited for.
+"""What the engines `dask` and `ray` have in common: a job is submitted to a cluster, and its end is awaited.
 
-A Prefect task stays in a thread of the driver and hands its step to plain Dask or plain Ray. Prefect's own runners
+A Prefect task stays in a thread of the driver and submits its step to plain Dask or plain Ray. Prefect's own runners
 (prefect-dask, prefect-ray) take the whole Prefect task to the worker; that costs four to seven times as much a film
 (`python -m benchmarks.engines` prints both), every worker then talks to the Prefect server, and retries that follow a
-worker's death would be told of in two places. So `engine.kind` picks what a thread waits for, and nothing else.
+worker's death would be configured in two places. So `engine.kind` picks what a thread waits for, and nothing else.
 
 On the worker, a job runs in a process of its own (`cinelake.engines.processes`), as with the local engine: a step past
 its deadline is killed without ending a worker that others may share, and fails with the same errors everywhere.
@@ -43,34 +43,34 @@ ADVICE = "Check `engine: {address: …}`, or leave it out to let a run bring its
 
 
 class WorkerDied(Exception):
-    """A cluster's word that the worker of a job is gone."""
+    """A cluster reports that the worker of a job died."""
 
 
 class Cluster(Protocol):
     """A cluster of one kind. All but `nodes` and `submit` may block for seconds."""
 
     def start(self, events: str) -> None:
-        """Connect, or start one of our own; `events`: where its workers on this machine tell of progress."""
+        """Connect, or start a cluster; `events`: the pipe to which its workers on this machine report progress."""
 
     def nodes(self) -> Sequence[Resources]:
-        """What each node or worker has in all."""
+        """The total resources of each node or worker."""
 
     def submit(self, job: Job[Result]) -> Future[Result | CinelakeError]:
-        """Hand a job to a worker that has room for what it needs. The future raises `WorkerDied` when it dies."""
+        """Submit a job to a worker with the resources that it needs. The future raises `WorkerDied` when it dies."""
 
     def close(self, *, now: bool) -> None:
-        """End what was started here; on a cluster of others: what still runs of ours."""
+        """End what was started here; on an existing cluster, only the jobs of this run that are still running."""
 
 
 def make_cluster_engine(
     cluster: Cluster, settings: EngineSettings, needs: Mapping[str, Resources], on_event: OnEvent
 ) -> ClusterEngine:
-    """The engine on this cluster; one with an address is connected, and what is asked for is compared with what it has.
+    """The engine on this cluster; with an address it is connected, and its resources are compared with the needs.
 
     Raises `EngineUnavailable`. Nodes that a cluster adds by itself are counted where the manifest names them.
     """
     if settings.address is None:
-        check_gpus(max((asked.gpus for asked in needs.values()), default=0.0))
+        check_gpus(max((required.gpus for required in needs.values()), default=0.0))
         check_fits(needs, [this_machine(settings.workers)], "this machine (`engine: {workers: …}` counts as cpus)")
     engine = ClusterEngine(cluster, settings, needs, on_event)
     if settings.address is not None:
@@ -95,28 +95,33 @@ def check_answers(kind: str, address: str, default_port: int) -> None:
 
 
 def check_fits(needs: Mapping[str, Resources], nodes: Sequence[Resources], where: str) -> None:
-    """Raise `EngineUnavailable` when an entry asks for what no node has."""
-    for entry, asked in needs.items():
-        if not any(_fits(asked, node) for node in nodes):
+    """Raise `EngineUnavailable` when an entry requires more than any node has."""
+    for entry, required in needs.items():
+        if not any(
+            required.gpus <= node.gpus
+            and required.memory_gb <= node.memory_gb
+            and required.processors <= node.processors
+            for node in nodes
+        ):
             raise EngineUnavailable(
-                f"{entry} asks for {_words(asked)}, and no node of {where} has that: "
+                f"{entry} asks for {_words(required)}, and no node of {where} has that: "
                 f"{'; '.join(dict.fromkeys(map(_words, nodes))) or 'it has no workers'}. "
                 "Change its resources, or the engine; nodes that it adds by itself belong into `engine.autoscaling`."
             )
 
 
 def at_once(settings: EngineSettings, needs: Mapping[str, Resources], nodes: Sequence[Resources]) -> tuple[int, int]:
-    """How many films are worked on at the same time, and how many are handed out.
+    """How many films are worked on at the same time, and how many are submitted.
 
     As many as there are processors, and as many waiting; more where GPUs work on some of them. A cluster that adds
-    nodes by itself adds them for what waits: it is given as much as all of them would carry.
+    nodes by itself adds them for what waits: it is sent as much as all of them could run.
     """
     whole = [nodes, _added(settings)]
     processors, gpus = (
         max(sum(getattr(node, what) for node in some) for some in whole) for what in ("processors", "gpus")
     )
     workers = settings.workers or max(1, int(processors))
-    least = min((asked.gpus for asked in needs.values() if asked.gpus), default=0.0)
+    least = min((required.gpus for required in needs.values() if required.gpus), default=0.0)
     return workers, max(settings.window or 2 * (workers + (int(gpus / least) if least else 0)), workers)
 
 
@@ -124,11 +129,6 @@ def _added(settings: EngineSettings) -> list[Resources]:
     """All nodes that the cluster adds by itself when steps wait for them."""
     kinds = settings.autoscaling
     return [node for kind in kinds for node in [Resources(kind.cpus, kind.gpus, kind.memory_gb)] * kind.most]
-
-
-def _fits(asked: Resources, node: Resources) -> bool:
-    enough = asked.gpus <= node.gpus and asked.memory_gb <= node.memory_gb
-    return enough and asked.processors <= node.processors
 
 
 def _words(resources: Resources) -> str:
@@ -165,7 +165,7 @@ class ClusterEngine:
         self._size(nodes)
 
     def warm(self, films: Mapping[str, str]) -> None:
-        """Start the cluster."""
+        """Start the cluster; the films are not probed."""
         self.start()
 
     def task_runner(self) -> Any:
@@ -178,7 +178,7 @@ class ClusterEngine:
     def place(self, job: Job[Result]) -> Result:
         """Run a job on a worker that has what it needs."""
         try:
-            with self._turn(job):
+            with self._working_slot(job):
                 outcome = self._outcome(job)
         except WorkerDied as error:
             raise WorkerLost(f"the worker of {job.what} died ({error})") from error
@@ -187,8 +187,8 @@ class ClusterEngine:
         return outcome
 
     @contextmanager
-    def _turn(self, job: Job[Result]) -> Iterator[None]:
-        """One of the films at work; what runs on a GPU waits for that alone."""
+    def _working_slot(self, job: Job[Result]) -> Iterator[None]:
+        """A slot for one of the films that are worked on; what runs on a GPU waits for the GPU alone."""
         if job.resources.gpus:
             yield
             return
@@ -224,9 +224,9 @@ def _stopped_before(job: Job[Result]) -> EngineUnavailable:
 
 
 def ended(work: Callable[[], Result]) -> Result | CinelakeError:
-    """A result, or the error in its place: errors of ours travel as values, so that no cluster wraps them.
+    """A result, or the error in its place: a `CinelakeError` travels as a value, so that no cluster wraps it.
 
-    A machine that is unfit for work fails at once, and so would be given every film that waits: it answers late.
+    A machine that is unfit for work fails at once, and so would be sent every film that waits: it answers late.
     """
     try:
         return work()

@@ -1,14 +1,14 @@
-"""The engine on Dask: of its own on this machine, or the cluster at `engine.address` (`tcp://HOST:8786`).
+"""The engine on Dask: a cluster started on this machine, or the one at `engine.address` (`tcp://HOST:8786`).
 
 | manifest             | Dask                                                                                  |
 | -------------------- | ------------------------------------------------------------------------------------- |
 | cpus, memory_gb      | worker resources of these names; a worker that declares none gets its threads and memory |
 | gpus                 | the worker resource `gpus`, as in `dask worker --resources "gpus=1"`; a thread for each job |
-| a worker's death     | the run itself tries again what is not made                                           |
+| a worker's death     | the run itself retries what is not made                                               |
 
-A cluster of one's own has no dashboard, and its files go with it. To workers of another cluster this checkout's
-packages are uploaded; what they import beyond must be in their image. A scheduler of yours may itself try a step again
-after a worker's death, as often as its `distributed.scheduler.allowed-failures` says.
+A cluster that is started here has no dashboard, and its files are removed with it. To workers of an existing cluster
+this checkout's packages are uploaded; what they import beyond must be in their image. The scheduler of an existing
+cluster may itself retry a step after a worker's death, up to its `distributed.scheduler.allowed-failures` times.
 """
 
 from __future__ import annotations
@@ -63,17 +63,17 @@ SETTINGS = {
     "distributed.nanny.pre-spawn-environ": {},
     "distributed.worker.daemon": False,
 }
-"""Of a cluster of one's own: deaths are told at once, and steps see the environment that local ones see."""
+"""Of a cluster that is started here: deaths are reported at once, and steps see the environment of local ones."""
 
 
 def make(settings: EngineSettings, needs: Mapping[str, Resources], on_event: OnEvent) -> ClusterEngine:
-    """The engine; an address that does not answer or lacks what is asked for raises `EngineUnavailable`."""
-    asked = [resources.gpus for resources in needs.values()]
-    return make_cluster_engine(DaskCluster(settings.address, settings.workers, asked), settings, needs, on_event)
+    """The engine. Raises `EngineUnavailable` where the address does not answer or has less than what is needed."""
+    gpus = [resources.gpus for resources in needs.values()]
+    return make_cluster_engine(DaskCluster(settings.address, settings.workers, gpus), settings, needs, on_event)
 
 
 class DaskCluster:
-    """Dask, started here or connected to. `gpus`: what jobs will ask for."""
+    """Dask, started here or connected to. `gpus`: how many GPUs each kind of job needs."""
 
     def __init__(self, address: str | None, workers: int | None, gpus: Sequence[float]):
         self._address, self._workers, self._gpus = address, workers, gpus
@@ -82,7 +82,7 @@ class DaskCluster:
         self._cluster: Any = None
         self._client: Any = None
         self._versions: dict[str, str] = {}
-        """What machines of another's cluster must have too."""
+        """Versions that the machines of an existing cluster must have too."""
 
     def start(self, events: str) -> None:
         """Start or connect, and start the processes for steps on every worker. Raises `EngineUnavailable`."""
@@ -126,15 +126,15 @@ class DaskCluster:
             check_same(self._address, self._versions, self._client.run(versions_of, packages))
 
     def nodes(self) -> Sequence[Resources]:
-        """What each worker has."""
+        """The resources of each worker."""
         workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
         has = [worker["resources"] for worker in workers]
         return [Resources(r.get("cpus", 0.0), r.get("gpus", 0.0), r.get("memory_gb", 0.0)) for r in has]
 
     def submit(self, job: Job[Result]) -> Future[Result | CinelakeError]:
-        """Hand a job to Dask."""
-        asked = job.resources
-        needs = {"cpus": asked.processors, "gpus": asked.gpus, "memory_gb": asked.memory_gb}
+        """Submit a job to Dask."""
+        required = job.resources
+        needs = {"cpus": required.processors, "gpus": required.gpus, "memory_gb": required.memory_gb}
         running = self._client.submit(
             _work,
             job,
@@ -149,7 +149,7 @@ class DaskCluster:
         return future
 
     def close(self, *, now: bool) -> None:
-        """End our cluster, or our jobs on another."""
+        """End the cluster that was started here, or this run's jobs on an existing one."""
         with suppress(OSError, RuntimeError, ValueError, TimeoutError):
             if self._client is not None:
                 self._client.unregister_worker_plugin(self._pools)
@@ -164,7 +164,7 @@ class DaskCluster:
 
 
 def _pass_on(done: Any, future: Future[Any]) -> None:
-    """Dask's future as Python's own, with our errors."""
+    """Copy the outcome of Dask's future to Python's own, with errors of this project."""
     if done.status == "finished":
         future.set_result(done.result())
         return
@@ -201,13 +201,13 @@ def _deaf_to_interrupts() -> Iterator[None]:
 
 
 class WorkerPools(WorkerPlugin):  # type: ignore[misc]  # Dask brings no types
-    """Keeps processes for jobs on each worker, and says what a worker has that declares nothing itself."""
+    """Keeps processes for jobs on each worker, and declares the resources of a worker that declares none itself."""
 
     def __init__(self, name: str, events: str, gpus: Sequence[float]):
         self.name, self._events, self._gpus = name, events, gpus
 
     async def setup(self, worker: Any) -> None:
-        """Start them; until then, the worker is paused: what waits for it is looked at again when it goes on."""
+        """Start them; until then the worker is paused: what waits for it is scheduled again when it resumes."""
         before, worker.status = worker.status, Status.paused
         try:
             await self._start(worker)
@@ -226,7 +226,7 @@ class WorkerPools(WorkerPlugin):  # type: ignore[misc]  # Dask brings no types
         self.pools = Pools(int(has.get("cpus", threads)), on_gpus, self._events)
 
     def teardown(self, worker: Any) -> None:
-        """End them with what they do."""
+        """Kill them with their running jobs."""
         self.pools.stop(now=True)
 
 

@@ -28,7 +28,8 @@ class Dispatcher(Protocol):
 def dispatch(manifest: Manifest, needs: Mapping[str, Resources], on_event: OnEvent) -> Iterator[Dispatcher]:
     """A dispatcher of the manifest's engine; with the engine `local`, jobs run in this process.
 
-    needs: what the engine must be able to carry, by name. Raises `EngineUnavailable` before any job starts.
+    needs: the resources that the engine must be able to provide, by name. Raises `EngineUnavailable` before any job
+    starts.
     """
     if manifest.engine.kind == "local":
         check_gpus(max((required.gpus for required in needs.values()), default=0.0))

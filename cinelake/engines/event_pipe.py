@@ -56,7 +56,7 @@ class EventPipe:
 
 @cache
 def event_writer(events: str) -> OnEvent:
-    """Writes events into the pipe at this path; where there is none (another machine), events are dropped."""
+    """Writes events into the pipe at this path; where it does not exist (another machine), events are dropped."""
     try:
         pipe = os.open(events, os.O_WRONLY | os.O_NONBLOCK)
     except OSError:

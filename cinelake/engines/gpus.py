@@ -1,4 +1,4 @@
-"""GPUs: which this machine shows, and how they are divided among processes."""
+"""GPUs: which this machine has, and how they are divided among processes."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from cinelake.errors import EngineUnavailable
 
 
 def gpus_here() -> int:
-    """How many NVIDIA devices this machine shows."""
+    """How many NVIDIA devices this machine has."""
     return len(list(Path("/dev").glob("nvidia[0-9]*")))
 
 
 def check_gpus(gpus: float) -> None:
-    """Raise `EngineUnavailable` when GPUs are asked for on a machine without any."""
+    """Raise `EngineUnavailable` when GPUs are required on a machine without any."""
     if gpus and not gpus_here():
         raise EngineUnavailable(
             f"a task asks for {gpus:g} GPU, and this machine has no NVIDIA device (/dev/nvidia0 is not there). "
@@ -39,16 +39,16 @@ class Shares:
     each: int = 0
 
 
-def shares(gpus: float, asked: Iterable[float], devices: Sequence[str]) -> Shares:
-    """Divide `gpus` GPUs among processes that ask for as many, or as small a part of one, as `asked` says.
+def shares(gpus: float, requested: Iterable[float], devices: Sequence[str]) -> Shares:
+    """Divide `gpus` GPUs among processes; `requested`: how many, or which part of one, each kind of job needs.
 
-    Where the machine does not show that many devices, since its operator declared what stands for them, none is named.
+    Where the machine has fewer devices than that (its operator declared a resource of this name), no device is named.
     """
-    wanted = [one for one in asked if one]
-    if not wanted or not gpus:
+    needed = [one for one in requested if one]
+    if not needed or not gpus:
         return Shares()
-    at_once = math.ceil(max(wanted))
+    at_once = math.ceil(max(needed))
     groups = int(gpus) // at_once
     joined = (",".join(devices[at_once * n : at_once * (n + 1)]) for n in range(groups))
     named = tuple(joined) if len(devices) >= gpus else (None,) * groups
-    return Shares(named, math.floor(1 / min(wanted)) if max(wanted) <= 1 else 1)
+    return Shares(named, math.floor(1 / min(needed)) if max(needed) <= 1 else 1)

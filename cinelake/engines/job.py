@@ -8,10 +8,10 @@ from cinelake.events import OnEvent
 from cinelake.spec.task import Resources
 
 Result = TypeVar("Result")
-Gives = TypeVar("Gives", covariant=True)
+Result_co = TypeVar("Result_co", covariant=True)
 
 
-class Job(Protocol[Gives]):
+class Job(Protocol[Result_co]):
     """Work for one worker. Picklable; so is what `run` returns. Events that it reports hold what JSON can hold."""
 
     @property
@@ -20,13 +20,13 @@ class Job(Protocol[Gives]):
 
     @property
     def resources(self) -> Resources:
-        """What is kept for it."""
+        """What an engine reserves for it."""
 
     def limit_s(self) -> float:
-        """How long it may take; 0: as long as it likes. The event `Deadline` sets another limit."""
+        """How long it may take; 0: no limit. The event `Deadline` sets another limit."""
 
-    def run(self, on_event: OnEvent) -> Gives:
+    def run(self, on_event: OnEvent) -> Result_co:
         """Do it."""
 
     def sweep(self) -> None:
-        """Remove what a process left that was killed in the middle."""
+        """Remove the unfinished files of a process that was killed."""

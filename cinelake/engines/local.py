@@ -21,10 +21,10 @@ PROBED_AHEAD = 2000
 
 def make(settings: EngineSettings, needs: Mapping[str, Resources], on_event: OnEvent) -> LocalEngine:
     """The engine with the manifest's number of workers; by default one per processor."""
-    asked = [resources.gpus for resources in needs.values()]
-    check_gpus(max(asked, default=0.0))
+    requested = [resources.gpus for resources in needs.values()]
+    check_gpus(max(requested, default=0.0))
     workers = settings.workers or len(os.sched_getaffinity(0))
-    gpus = shares(gpus_here(), asked, visible())
+    gpus = shares(gpus_here(), requested, visible())
     window = settings.window or 2 * (workers + gpus.each * len(gpus.groups))
     return LocalEngine(workers, gpus, window, on_event)
 
@@ -45,7 +45,7 @@ class LocalEngine:
         return ThreadPoolTaskRunner(max_workers=self.window)
 
     def warm(self, films: Mapping[str, str]) -> None:
-        """Start the workers; they probe the films, so that the progress knows how much there is."""
+        """Start the workers; they probe the films, so that the progress has a total."""
         for movie_id, path in list(films.items())[:PROBED_AHEAD]:
             self._pools.look(movie_id, path)
 

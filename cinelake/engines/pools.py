@@ -15,7 +15,7 @@ from cinelake.errors import EngineUnavailable
 
 
 class Pools:
-    """Places jobs by what they ask for. `events`: the named pipe that hears of progress. Use `stop` at the end."""
+    """Places jobs by the resources that they need. `events`: the named pipe for progress. Use `stop` at the end."""
 
     def __init__(self, processors: int, gpus: Shares, events: str):
         self._stopped = False
@@ -27,11 +27,11 @@ class Pools:
                 self._free.put(processes)
 
     def look(self, movie_id: str, path: str) -> None:
-        """Have a film's length told as an event, some time."""
+        """Have a film's length reported as an event, asynchronously."""
         self._processors.look(movie_id, path)
 
     def place(self, job: Job[Result]) -> Result:
-        """Run a job to its end, once a GPU is free if it asks for one."""
+        """Run a job to its end, once a GPU is free if it needs one."""
         if not (job.resources.gpus and self._gpus):
             return self._processors.place(job)
         processes = self._next_gpu(job)

@@ -25,7 +25,7 @@ GRACE_S = 30.0
 """How much longer than its deadline a step may take before the kernel kills its process (SIGALRM)."""
 STOP_NOTICED_S = 0.5
 STEPS_PER_PROCESS = 1000
-"""A process is replaced after this many steps, so that a library's leak cannot grow for ever."""
+"""A process is replaced after this many steps, so that a library's leak stays bounded."""
 PR_SET_PDEATHSIG = 1
 GOES_FIRST = 500
 """Of -1000 (never) to 1000 (first): how soon the system kills a process when memory is short."""
@@ -34,8 +34,8 @@ GOES_FIRST = 500
 class StepProcesses:
     """A pool of processes. Use `stop` at the end.
 
-    events: the named pipe that hears of progress. devices: the GPUs that they see, as CUDA names them; by default those
-    that this process sees.
+    events: the named pipe for progress. devices: the GPUs that they see, as CUDA names them; by default those that this
+    process sees.
     """
 
     def __init__(self, count: int, events: str, devices: str | None = None):
@@ -53,8 +53,8 @@ class StepProcesses:
         )
 
     def look(self, movie_id: str, path: str) -> None:
-        """Have a film's length told as an event, some time."""
-        self._schedule(_look, args=(movie_id, path, self._events))
+        """Have a film's length reported as an event, asynchronously."""
+        self._schedule(_report_length, args=(movie_id, path, self._events))
 
     def place(self, job: Job[Result]) -> Result:
         """Run a job to its end. Raises `DecodeTimeout`, `WorkerLost`, `EngineUnavailable`, and what the job raises."""
@@ -72,7 +72,7 @@ class StepProcesses:
             raise EngineUnavailable(f"the engine was stopped before {job.what} ended") from error
 
     def _schedule(self, work: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-        """Hand work to the pool; processes that this starts never see Ctrl-C, not even before `start_worker`."""
+        """Submit work to the pool; processes that this starts never see Ctrl-C, not even before `start_worker`."""
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             return self._pool.schedule(work, args=args)
@@ -80,7 +80,7 @@ class StepProcesses:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def _result(self, future: Any) -> Any:
-        """Wait for a job; a pool that was stopped never tells those that it was running."""
+        """Wait for a job; a pool that was stopped never resolves the futures of jobs that were running."""
         while True:
             try:
                 return future.result(timeout=STOP_NOTICED_S)
@@ -127,7 +127,7 @@ def start_worker(parent: int, devices: str | None) -> None:
 
 
 def _work(job: Job[Result], events: str) -> Result:
-    """Do a job under the kernel's alarm clock, which also ends code that never gives the interpreter back."""
+    """Do a job under the kernel's timer, which also ends code that never returns to the interpreter."""
     write = event_writer(events)
 
     def on_event(event: Event) -> None:
@@ -145,8 +145,8 @@ def _work(job: Job[Result], events: str) -> Result:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def _look(movie_id: str, path: str, events: str) -> None:
-    """Tell how long a film is; what is wrong with it will be said by its step."""
+def _report_length(movie_id: str, path: str, events: str) -> None:
+    """Report how long a film is; its errors are reported by its step."""
     from cinelake.media.probe import probe
 
     with contextlib.suppress(FilmError):

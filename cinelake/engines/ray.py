@@ -1,13 +1,14 @@
-"""The engine on Ray: of its own on this machine, or the cluster at `engine.address` (`ray://HOST:10001`).
+"""The engine on Ray: a cluster started on this machine, or the one at `engine.address` (`ray://HOST:10001`).
 
 | manifest             | Ray                                                           |
 | -------------------- | ------------------------------------------------------------- |
 | cpus, gpus           | `num_cpus`, `num_gpus`                                        |
 | memory_gb            | `memory`                                                      |
-| a worker's death     | `max_retries=0`: the run itself tries again what is not made  |
+| a worker's death     | `max_retries=0`: the run itself retries what is not made      |
 
-A cluster of one's own has no dashboard, no telemetry and no token file, and its logs go with it. To workers of another
-cluster this checkout's packages travel in Ray's runtime environment; what they import beyond must be in their image.
+A cluster that is started here has no dashboard, no telemetry and no token file, and its logs are removed with it. To
+workers of an existing cluster this checkout's packages travel in Ray's runtime environment; what they import beyond
+must be in their image.
 """
 
 from __future__ import annotations
@@ -46,13 +47,13 @@ if TYPE_CHECKING:
     from cinelake.manifest.sections import EngineSettings
 
 PORT = 10001
-SERVED_AT_LATEST = 3
+MAX_CONNECT_ATTEMPTS = 3
 OBJECT_STORE_BYTES = 100_000_000
 """Steps and reports are small; films and tables never pass through Ray."""
 
 
 def make(settings: EngineSettings, needs: Mapping[str, Resources], on_event: OnEvent) -> ClusterEngine:
-    """The engine; an address that does not answer or lacks what is asked for raises `EngineUnavailable`."""
+    """The engine. Raises `EngineUnavailable` where the address does not answer or has less than what is needed."""
     return make_cluster_engine(RayCluster(settings.address, settings.workers), settings, needs, on_event)
 
 
@@ -63,26 +64,31 @@ class RayCluster:
         self._address, self._workers = address, workers
         self._folder = ""
         self._running: dict[object, Any] = {}
-        """What Ray works on, unhashed: a reference's hash may wait for the thread that tells of an end."""
+        """What Ray works on, unhashed: a reference's hash may wait for the thread that reports an end."""
         self._versions: dict[str, str] = {}
-        """What machines of another's cluster must have too."""
+        """Versions that the machines of an existing cluster must have too."""
 
     def start(self, events: str) -> None:
         """Start or connect. Raises `EngineUnavailable`."""
         self._events = events
+        place = f"the Ray cluster at {self._address}" if self._address else "Ray on this machine"
         with environment_variables({} if self._address else {**QUIET, "RAY_AUTH_TOKEN": ray_token()}):
             import ray
 
             logging.getLogger("ray").setLevel(logging.CRITICAL)
             try:
-                _connect(self._theirs(self._address) if self._address else self._own())
                 if self._address:
+                    check_answers("Ray", self._address, PORT)
+                    runtime_env = {"py_modules": shipped_folders()}
+                    _connect({**_QUIET_INIT, "address": self._address, "runtime_env": runtime_env})
                     packages = compared_with("ray")
                     self._versions = versions_of(packages)
                     check_same(self._address, self._versions, of_ray_nodes(packages))
+                else:
+                    _connect(self._own())
             except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
                 self._drop_folder()
-                raise EngineUnavailable(f"{_place(self._address)} cannot be used: {error}. {ADVICE}") from error
+                raise EngineUnavailable(f"{place} cannot be used: {error}. {ADVICE}") from error
         self._work = ray.remote(_work)
 
     def _own(self) -> dict[str, Any]:
@@ -98,19 +104,15 @@ class RayCluster:
             "_temp_dir": self._folder,
         }
 
-    def _theirs(self, address: str) -> dict[str, Any]:
-        check_answers("Ray", address, PORT)
-        return {**_QUIET_INIT, "address": address, "runtime_env": {"py_modules": shipped_folders()}}
-
     def nodes(self) -> Sequence[Resources]:
-        """What each living node has."""
+        """The resources of each living node."""
         import ray
 
         has = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         return [Resources(r.get("CPU", 0.0), r.get("GPU", 0.0), r.get("memory", 0.0) / BYTES_PER_GB) for r in has]
 
     def submit(self, job: Job[Result]) -> Future[Result | CinelakeError]:
-        """Hand a job to Ray."""
+        """Submit a job to Ray."""
         needs = job.resources
         ref = self._work.options(
             name=job.what,
@@ -124,7 +126,11 @@ class RayCluster:
         return self._translated(ref, number)
 
     def _translated(self, ref: Any, number: object) -> Future[Any]:
-        """Ray's future with our errors; threads wait for it outside of Ray, so that Ray can be ended under them."""
+        """Ray's future with this project's errors; threads wait for it outside of Ray, which can be ended meanwhile."""
+        from ray import exceptions
+
+        died = (exceptions.WorkerCrashedError, exceptions.NodeDiedError, exceptions.OutOfMemoryError,
+                exceptions.ObjectLostError, exceptions.LocalRayletDiedError)  # fmt: skip
         future: Future[Any] = Future()
 
         def pass_on(done: Future[Any]) -> None:
@@ -132,14 +138,16 @@ class RayCluster:
             error = done.exception()
             if error is None:
                 future.set_result(done.result())
+            elif isinstance(error, died):
+                future.set_exception(WorkerDied(str(error).strip().splitlines()[0]))
             else:
-                future.set_exception(_translate(error))
+                future.set_exception(error)
 
         ref.future().add_done_callback(pass_on)
         return future
 
     def close(self, *, now: bool) -> None:
-        """End our cluster, or our jobs on another."""
+        """End the cluster that was started here, or this run's jobs on an existing one."""
         import ray
 
         running = list(self._running.values())
@@ -160,28 +168,16 @@ _QUIET_INIT = {"log_to_driver": False, "logging_level": logging.CRITICAL}
 
 
 def _connect(options: dict[str, Any]) -> None:
-    """`ray.init`, tried again where a cluster's head had no time to start the process that serves this driver."""
+    """`ray.init`, retried where a cluster's head had no time to start the process that serves this driver."""
     import ray
 
-    for _ in range(SERVED_AT_LATEST):
+    for _ in range(MAX_CONNECT_ATTEMPTS):
         try:
             ray.init(**options)
             return
         except ConnectionAbortedError as error:
             aborted = error
     raise aborted
-
-
-def _translate(error: BaseException) -> BaseException:
-    from ray import exceptions
-
-    died = (exceptions.WorkerCrashedError, exceptions.NodeDiedError, exceptions.OutOfMemoryError,
-            exceptions.ObjectLostError, exceptions.LocalRayletDiedError)  # fmt: skip
-    return WorkerDied(str(error).strip().splitlines()[0]) if isinstance(error, died) else error
-
-
-def _place(address: str | None) -> str:
-    return f"the Ray cluster at {address}" if address else "Ray on this machine"
 
 
 def _work(job: Job[Result], events: str, versions: Mapping[str, str]) -> Result | CinelakeError:
@@ -196,7 +192,7 @@ def _work(job: Job[Result], events: str, versions: Mapping[str, str]) -> Result 
 
 @cache
 def _processes(events: str, gpus: str) -> StepProcesses:
-    """This worker's process for jobs; one for each GPU that Ray may give it. Ray keeps workers of GPUs apart."""
+    """This worker's process for jobs; one for each GPU that Ray may assign. Ray keeps workers of GPUs apart."""
     import ray
 
     os.environ[CLUSTER] = ray.get_runtime_context().gcs_address

@@ -1,4 +1,4 @@
-"""How a Ray of our own is started (no telemetry, a token in memory, not in the home folder), and what one is given."""
+"""How Ray is started here (no telemetry, a token in memory, not in the home folder), and what is shipped to workers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ QUIET = {
 SHIPPED = ("cinelake", "tasks", "models")
 """The packages that a worker of any cluster needs of this checkout."""
 CLUSTER = "CINELAKE_RAY_CLUSTER"
-"""The environment variable that tells processes of a Ray worker which cluster they work for."""
+"""The environment variable that names, for processes of a Ray worker, the cluster that they work for."""
 
 
 @cache
@@ -25,5 +25,5 @@ def ray_token() -> str:
 
 
 def shipped_folders() -> list[str]:
-    """The folders of the packages that workers are given."""
+    """The folders of the packages that are shipped to workers."""
     return [str(Path(spec.origin).parent) for name in SHIPPED if (spec := find_spec(name)) and spec.origin]

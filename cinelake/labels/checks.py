@@ -1,7 +1,7 @@
 """What is wrong with labels before they are imported: values, films, extents; every problem with its line.
 
-Rows come as a table of texts (CSV) or of typed columns (Parquet, readers of foreign forms), with two columns more that
-say where a row was written: `LINE` and `FILE`. One small function a rule.
+Rows come as a table of texts (CSV) or of typed columns (Parquet, readers of foreign formats), with two more columns
+for a row's origin: `LINE` and `FILE`. One small function a rule.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from cinelake.labels.values import cast_column
 from cinelake.spec.labels import LabelContract
 
 LINE, FILE = "#line", "#file"
-"""Columns of rows that are checked: the line of the source that a row stood on (0: none), and the source's name."""
+"""Columns of rows that are checked: a row's line in the source (0: it has none), and the source's name."""
 SHOT = "shot"
 """Short for start_shot = shot and end_shot = shot + 1, in labels by spans."""
 SLACK_S = 0.05
@@ -43,7 +43,7 @@ class FilmFacts:
 
 @dataclass
 class Rows:
-    """Typed columns of rows that are being checked; a value that could not be read is None and stands in `unread`."""
+    """Typed columns of rows that are being checked; a value that could not be read is None and listed in `unread`."""
 
     contract: LabelContract
     values: dict[str, list[Any]]
@@ -69,7 +69,7 @@ class Rows:
 
 
 Found = Iterator[tuple[int, str, str]]
-"""Row, column, what is wrong."""
+"""Row, column, problem."""
 
 
 def check_labels(
@@ -82,7 +82,7 @@ def check_labels(
     ignore_extra_columns: bool = False,
     before_run: bool = False,
 ) -> tuple[pa.Table, list[Problem]]:
-    """The rows as the contract's table, sorted by film and extent, and all that is wrong with them.
+    """The rows as the contract's table, sorted by film and extent, and all their problems.
 
     The table is to be used only when there is no problem.
     """
@@ -113,7 +113,7 @@ def sort_labels(contract: LabelContract, table: pa.Table) -> pa.Table:
 
 
 def _columns(contract: LabelContract, rows: pa.Table, ignore_extra: bool) -> Iterator[tuple[str, str]]:
-    """Columns that lack, columns that nobody knows, and half an extent."""
+    """Missing columns, unknown columns, and half an extent."""
     known = [c.name for c in contract.all_columns] + ([SHOT] if contract.shape == "spans" else [])
     names = [name for name in rows.column_names if name not in (LINE, FILE)]
     for column in contract.all_columns:
@@ -130,7 +130,7 @@ def _columns(contract: LabelContract, rows: pa.Table, ignore_extra: bool) -> Ite
 
 
 def _typed(contract: LabelContract, rows: pa.Table) -> tuple[pa.Table, list[tuple[int, str, str]]]:
-    """The contract's columns in its types, null where lacking or unreadable, and what could not be read."""
+    """The contract's columns in its types, null where missing or unreadable, and what could not be read."""
     arrays, unread = [], []
     for wanted in contract.schema:
         if wanted.name not in rows.column_names:
@@ -230,7 +230,7 @@ def _times_are_in_the_film(rows: Rows) -> Found:
 
 
 def _shots_are_in_the_film(rows: Rows) -> Found:
-    """Only where times are missing: a labeller who has both numbers shots in another way."""
+    """Only where times are missing: a labeller who has both may number shots in another way."""
     for row, (movie_id, start_s, end) in enumerate(_columns_of(rows, "movie_id", "start_s", "end_shot")):
         shots = rows.films[movie_id].shots if movie_id in rows.films and end is not None and start_s is None else None
         if shots is not None and end > shots:
@@ -276,17 +276,13 @@ def _spans_do_not_overlap(rows: Rows) -> Found:
 
 
 def _overlaps(rows: Rows, spans: list[tuple[float, float, int]]) -> Found:
-    """Each span that begins before one that began earlier has ended."""
+    """Each span that begins before one that began earlier has ended; a row that repeats another has its own rule."""
     reach, last = -math.inf, -1
     for start, end, row in spans:
-        if start < min(end, reach) and not _is_same(rows, row, last):
+        if start < min(end, reach) and any(values[row] != values[last] for values in rows.values.values()):
             yield row, "", f"this span overlaps that of {rows.where(last, row)}, and these labels may not overlap"
         if end > reach:
             reach, last = end, row
-
-
-def _is_same(rows: Rows, one: int, other: int) -> bool:
-    return all(values[one] == values[other] for values in rows.values.values())
 
 
 def _rows_stand_once(rows: Rows) -> Found:

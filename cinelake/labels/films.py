@@ -50,7 +50,7 @@ class KnownFilms(Mapping[str, FilmFacts]):
         return self._facts[movie_id]
 
     def _read(self, movie_id: str) -> FilmFacts:
-        """Its length is what the file says, or the end of its last shot where that is later or the file says none."""
+        """Its length is that of the file, or the end of its last shot where that is later or the file has none."""
         lengths = self._column(self._lengths, movie_id)
         ends = self._column(self._shot_ends, movie_id)
         known = [length for length in (*lengths, *ends) if length is not None]
@@ -61,7 +61,7 @@ class KnownFilms(Mapping[str, FilmFacts]):
         )
 
     def _column(self, columns: Mapping[str, str], movie_id: str) -> list[float | None]:
-        """The column of the first of these tables that holds the film; nothing where none does."""
+        """The column of the first of these tables that holds the film; empty where none does."""
         for table, column in columns.items():
             if movie_id in self._cells.get(table, ()):
                 try:

@@ -1,6 +1,6 @@
 """Folders of images, one a class (`class/*.jpg`), as labels of *image films*.
 
-The pictures of one trailer look alike; they must not stand on both sides of a split. So images are
+The pictures of one trailer look alike; they must not be on both sides of a split. So images are
 grouped by source, and each source becomes a film of its own, `images_<source>`, of one shot per image: the split is by
 film as ever. The pictures lie beside the labels, in `labels/<set>/images/<movie_id>.parquet`, and an image keeps its
 number for good: what is imported later gets higher ones.
@@ -33,7 +33,7 @@ SUFFIXES = (".jpg", ".jpeg", ".png")
 MAX_PIXELS = 50_000_000
 MAX_BYTES = 64 << 20
 KEPT_WIDTH = 1280
-"""Wider images are kept shrunk: nothing here looks at more."""
+"""Wider images are kept shrunk: no model here uses more."""
 BEFORE_NUMBER = r"^(.+)[_-]\d+$"
 """An image's source in its name without folder and suffix: the part before the last number."""
 
@@ -61,7 +61,7 @@ class Picture:
 
 
 class Numbered(Protocol):
-    """What has a place in an image film: a picture, or a patch of a face."""
+    """What has a number in an image film: a picture, or a patch of a face."""
 
     @property
     def movie_id(self) -> str:
@@ -74,7 +74,7 @@ class Numbered(Protocol):
 
 @dataclass
 class Scan:
-    """The images of a folder, and what is wrong with the rest."""
+    """The images of a folder, and the problems of the rest."""
 
     pictures: list[Picture] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -82,7 +82,7 @@ class Scan:
 
 
 def scan_images(folder: Path, contract: LabelContract, source_pattern: str | None = None) -> Scan:
-    """The images of `folder/<class>/`, each content once, and what is wrong with the rest.
+    """The images of `folder/<class>/`, each content once, and the problems of the rest.
 
     The same content twice in a class is dropped, and noted. In two classes it has both, where labels may overlap;
     elsewhere that is a problem.
@@ -94,7 +94,7 @@ def scan_images(folder: Path, contract: LabelContract, source_pattern: str | Non
         if why:
             scan.problems.append(Problem(str(path), 0, "", why))
         else:
-            by_content.setdefault(_sha(path), []).append(path)
+            by_content.setdefault(blake3(path.read_bytes()).hexdigest(length=16), []).append(path)
     sources = _sources(folder, [paths[0] for paths in by_content.values()], source_pattern, scan)
     for sha, paths in by_content.items():
         classes = tuple(dict.fromkeys(path.parent.name for path in paths))
@@ -103,13 +103,9 @@ def scan_images(folder: Path, contract: LabelContract, source_pattern: str | Non
             scan.problems.append(Problem(str(paths[-1]), 0, "", why))
         elif paths[0] in sources:
             scan.pictures.append(Picture(paths[0], sha, sources[paths[0]], classes))
-        scan.notes += [f"{path} is dropped: the same picture as {paths[0]}" for path in _again(paths)]
+        again = [path for at, path in enumerate(paths) if path.parent in {before.parent for before in paths[:at]}]
+        scan.notes += [f"{path} is dropped: the same picture as {paths[0]}" for path in again]
     return scan
-
-
-def _again(paths: list[Path]) -> list[Path]:
-    """All but the first of each folder."""
-    return [path for at, path in enumerate(paths) if path.parent in {before.parent for before in paths[:at]}]
 
 
 def _files(folder: Path, scan: Scan) -> Iterator[Path]:
@@ -125,7 +121,7 @@ def _files(folder: Path, scan: Scan) -> Iterator[Path]:
 
 
 def _why_unusable(path: Path) -> str:
-    """Why an image cannot be imported; nothing if it can. Its size is known before it is decoded."""
+    """Why an image cannot be imported; empty if it can. Its size is known before it is decoded."""
     from PIL import Image
 
     try:
@@ -141,10 +137,6 @@ def _why_unusable(path: Path) -> str:
     except (OSError, SyntaxError, ValueError) as error:
         return f"the image is damaged, or neither JPEG nor PNG: {error}"
     return ""
-
-
-def _sha(path: Path) -> str:
-    return blake3(path.read_bytes()).hexdigest(length=16)
 
 
 def _sources(folder: Path, paths: list[Path], pattern: str | None, scan: Scan) -> dict[Path, str]:
@@ -172,7 +164,7 @@ def _sources(folder: Path, paths: list[Path], pattern: str | None, scan: Scan) -
 
 
 def image_file(root: Path, name: str, movie_id: str) -> Path:
-    """Where an image film of a set lies (there may be none)."""
+    """The path of an image film of a set (it may not exist)."""
     return Path(root) / name / "images" / f"{movie_id}.parquet"
 
 
@@ -250,7 +242,11 @@ def keep_images(root: Path, name: str, pictures: Iterable[Picture], numbers: Map
         fresh = [by_sha[sha] for sha, number in of_film.items() if number >= len(before)]
         if not fresh:
             continue
-        rows = [_row(number, picture) for number, picture in enumerate(fresh, start=len(before))]
+        rows = []
+        for number, picture in enumerate(fresh, start=len(before)):
+            jpeg, width, height = _kept_picture(picture.path)
+            origin = {"sha": picture.sha, "name": "/".join(picture.path.parts[-2:])}
+            rows.append({"image": number, "jpeg": jpeg, "width": width, "height": height, **origin})
         after = pa.concat_tables([before, pa.Table.from_pylist(rows, IMAGES)])
         with storage_errors(f"writing {path}"):
             replace_images(path, after)
@@ -261,12 +257,6 @@ def replace_images(path: Path, table: pa.Table) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with written_whole(path, durable=True) as unfinished, unfinished.open("wb") as file:
         pq.write_table(table, file, compression="none", row_group_size=256)
-
-
-def _row(number: int, picture: Picture) -> dict[str, Any]:
-    jpeg, width, height = _kept_picture(picture.path)
-    sizes = {"width": width, "height": height}
-    return {"image": number, "jpeg": jpeg, **sizes, "sha": picture.sha, "name": "/".join(picture.path.parts[-2:])}
 
 
 def _kept_picture(path: Path) -> tuple[bytes, int, int]:

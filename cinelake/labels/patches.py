@@ -12,7 +12,7 @@ the labels, in `labels/<set>/images/<movie_id>.parquet`, and a patch keeps its n
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,7 @@ def holds_patches(path: Path) -> bool:
 
 
 def scan_patches(file: Path, contract: LabelContract, patch_bytes: int) -> PatchScan:
-    """The patches of a file, each content once, and what is wrong with the rest.
+    """The patches of a file, each content once, and the problems of the rest.
 
     patch_bytes: how many a patch has. The same content again with the same label is dropped; content with two labels is
     left out altogether. Both are noted, not refused: such sets have them by the hundred.
@@ -115,7 +115,7 @@ def _rows(table: pa.Table, class_column: str, patch_bytes: int, scan: PatchScan)
 
 
 def _bytes(data: Any) -> bytes | None:
-    """A patch's bytes; None where it holds anything but whole numbers of 0 … 255."""
+    """A patch's bytes; None where it holds anything other than whole numbers of 0 … 255."""
     if isinstance(data, bytes):
         return data
     values = np.asarray(data if data is not None else [None], dtype=object)
@@ -146,7 +146,10 @@ def keep_patches(root: Path, name: str, scan: PatchScan, numbers: Mapping[str, M
 
     Raises `StorageError`; `UsageError` when a film of that name holds pictures.
     """
-    for movie_id, patches in _by_film(scan.patches).items():
+    by_film: dict[str, list[Patch]] = {}
+    for patch in scan.patches:
+        by_film.setdefault(patch.movie_id, []).append(patch)
+    for movie_id, patches in by_film.items():
         path = image_file(root, name, movie_id)
         if path.exists() and not holds_patches(path):
             raise UsageError(
@@ -165,10 +168,3 @@ def keep_patches(root: Path, name: str, scan: PatchScan, numbers: Mapping[str, M
             ]
             arrays = [pa.array(values, kind.type) for values, kind in zip(columns, KEPT, strict=True)]
             replace_images(path, pa.concat_tables([before, pa.table(arrays, schema=KEPT)]))
-
-
-def _by_film(patches: Iterable[Patch]) -> dict[str, list[Patch]]:
-    films: dict[str, list[Patch]] = {}
-    for patch in patches:
-        films.setdefault(patch.movie_id, []).append(patch)
-    return films

@@ -1,4 +1,4 @@
-"""Files of labels as rows for `import_labels`: CSV, Parquet, and forms that others use.
+"""Files of labels as rows for `import_labels`: CSV, Parquet, and formats that others use.
 
 A reader returns what it could read and all problems of the rest, each with its line; nothing is raised.
 """
@@ -27,10 +27,10 @@ _LAST_NUMBER = re.compile(r"(\d+)\D*$")
 
 @dataclass
 class Reading:
-    """What a reader found.
+    """What a reader read.
 
-    rows: columns as they stand, with `LINE` and `FILE`. problems: what cannot be imported. notes: what the labeller
-    should know (what was dropped). source: the names of the files, without folders. digest: of their contents.
+    rows: columns unchanged, with `LINE` and `FILE`. problems: what cannot be imported. notes: what the labeller should
+    know (what was dropped). source: the names of the files, without folders. digest: of their contents.
     """
 
     rows: pa.Table
@@ -48,7 +48,8 @@ def read_files(paths: Sequence[Path]) -> Reading:
         tables.append(table)
         problems += wrong
         digests.append(file_digest(path) if path.is_file() else "")
-    return Reading(_joined(tables), _names(paths), digest(digests), problems)
+    source = ", ".join(path.name for path in paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
+    return Reading(_joined(tables), source, digest(digests), problems)
 
 
 def at_a_rate(
@@ -56,8 +57,8 @@ def at_a_rate(
 ) -> Reading:
     """Rows of `Image_ID,Class` (names of pictures taken `rate` times a second) as moments or spans of one film.
 
-    The last number in a picture's name by the rate is its time: `frame12.jpg` at 2 a second is 6 s. classes: what
-    stands in the file → the class that is meant; without any they stay as they are.
+    The last number in a picture's name, divided by the rate, is its time: `frame12.jpg` at 2 a second is 6 s. classes:
+    class in the file → class of the labels; without any they stay as they are.
     """
     problems = [*reading.problems, *_lacking(reading, ("Image_ID", "Class"))]
     if problems:
@@ -73,7 +74,8 @@ def at_a_rate(
             problems.append(Problem(row[FILE], row[LINE], "Class", why))
         else:
             start_s = int(match[1]) / rate
-            when = _extent(contract, start_s, start_s + 1 / rate)
+            span = {"start_s": start_s, "end_s": start_s + 1 / rate}
+            when = {"time_s": start_s} if contract.shape == "moments" else span
             label = classes.get(label, label)
             rows.append({"movie_id": movie_id, **when, _class_of(contract): label, LINE: row[LINE], FILE: row[FILE]})
     return Reading(_as_table(rows), reading.source, reading.digest, problems)
@@ -85,12 +87,8 @@ def _lacking(reading: Reading, columns: Sequence[str]) -> list[Problem]:
     return [Problem(reading.source, 1, n, why + did_you_mean(n, present)) for n in columns if n not in present]
 
 
-def _extent(contract: LabelContract, start_s: float, end_s: float) -> dict[str, float]:
-    return {"time_s": start_s} if contract.shape == "moments" else {"start_s": start_s, "end_s": end_s}
-
-
 def _class_of(contract: LabelContract) -> str:
-    """The class's column; who calls has made sure that there is one."""
+    """The class's column; callers have checked that there is one."""
     assert contract.class_column is not None
     return contract.class_column
 
@@ -105,11 +103,11 @@ def in_class_folders(folder: Path, films: Iterable[CatalogueFilm], contract: Lab
             filled.add(path.parent.name)
             label = {_class_of(contract): path.parent.name}
             rows.append({"movie_id": film.movie_id, **label, LINE: 0, FILE: str(folder / path.parent.name / path.name)})
-    problems = [
-        Problem(str(folder / name), 0, "", f"the folder holds no film of the catalogue: is {CATALOGUE_OF_CLIPS} in it?")
-        for name in sorted(_folders(place) - filled)
-    ]
-    if not place.is_dir():
+    if place.is_dir():
+        empty = {path.name for path in place.iterdir() if path.is_dir()} - filled
+        why = f"the folder holds no film of the catalogue: is {CATALOGUE_OF_CLIPS} in it?"
+        problems = [Problem(str(folder / name), 0, "", why) for name in sorted(empty)]
+    else:
         problems = [Problem(str(folder), 0, "", "there is no such folder")]
     return Reading(_as_table(rows), folder.name, digest(sorted(map(str, rows))), problems)
 
@@ -117,18 +115,9 @@ def in_class_folders(folder: Path, films: Iterable[CatalogueFilm], contract: Lab
 CATALOGUE_OF_CLIPS = '`catalogue: {films: "scenes/*/*.mkv"}`'
 
 
-def _folders(place: Path) -> set[str]:
-    return {path.name for path in place.iterdir() if path.is_dir()} if place.is_dir() else set()
-
-
 def _as_table(rows: list[dict[str, Any]]) -> pa.Table:
     names = list(rows[0]) if rows else [LINE, FILE]
     return pa.table({name: [row[name] for row in rows] for name in names})
-
-
-def _names(paths: Sequence[Path]) -> str:
-    shown = ", ".join(path.name for path in paths[:3])
-    return f"{shown} and {len(paths) - 3} more" if len(paths) > 3 else shown
 
 
 def _joined(tables: list[pa.Table]) -> pa.Table:
@@ -138,12 +127,11 @@ def _joined(tables: list[pa.Table]) -> pa.Table:
         for column in table.schema:
             types.setdefault(column.name, set()).add(column.type)
     texts = {name for name, kinds in types.items() if len(kinds) > 1}
-    same = [table.cast(pa.schema([_as_text(c) if c.name in texts else c for c in table.schema])) for table in tables]
+    same = []
+    for table in tables:
+        columns = [pa.field(c.name, pa.string()) if c.name in texts else c for c in table.schema]
+        same.append(table.cast(pa.schema(columns)))
     return pa.concat_tables(same, promote_options="default")
-
-
-def _as_text(column: pa.Field) -> pa.Field:
-    return pa.field(column.name, pa.string())
 
 
 def _read_file(path: Path) -> tuple[pa.Table, list[Problem]]:
@@ -187,7 +175,7 @@ def _read_csv(path: Path) -> tuple[pa.Table, list[Problem]]:
 
 
 def _delimiter(header: str) -> str:
-    """What parts the columns; a header of one column has none."""
+    """What separates the columns; a header of one column has no delimiter."""
     try:
         return csv.Sniffer().sniff(header, DELIMITERS).delimiter
     except csv.Error:

@@ -42,7 +42,7 @@ IMAGES = "images"
 class LabelVersion:
     """One import.
 
-    number: from 1. file: where it lies. annotator, source (a file's name), source_digest, at: where it came from.
+    number: from 1. file: its path. annotator, source (a file's name), source_digest, at: where it came from.
     films: movie_id → digest of its rows. rows: how many. model: for which kind of model it was checked.
     unchanged: nothing was written, since these very labels count already.
     """
@@ -97,7 +97,7 @@ def label_kinds(root: Path, name: str) -> list[str]:
 
 
 def label_versions(root: Path, name: str, kind: str = "") -> tuple[LabelVersion, ...]:
-    """All imports of a set, oldest first; none where there is no such set. Raises `StorageError`."""
+    """All imports of a set, oldest first; empty where there is no such set. Raises `StorageError`."""
     folder = _folder(root, name, kind)
     with storage_errors(f"listing {folder}"):
         files = [path for path in folder.iterdir() if _VERSION.fullmatch(path.name)] if folder.is_dir() else []
@@ -105,7 +105,7 @@ def label_versions(root: Path, name: str, kind: str = "") -> tuple[LabelVersion,
 
 
 def read_labels(root: Path, name: str, contract: LabelContract, kind: str = "") -> LabelSet:
-    """The labels of a set that count. Raises `CannotTrain` where there are none, or none that fit the contract."""
+    """The labels of a set that count. Raises `CannotTrain` where it has none, or none that fit the contract."""
     versions = label_versions(root, name, kind)
     if not versions:
         raise CannotTrain(_no_labels_message(root, name, kind))
@@ -116,7 +116,7 @@ def read_labels(root: Path, name: str, contract: LabelContract, kind: str = "") 
 
 
 def no_labels(name: str, contract: LabelContract, films: Sequence[str]) -> LabelSet:
-    """Each film with one row that says nothing: the extent's numbers are 0, the other columns empty."""
+    """Each film with one empty row: the extent's numbers are 0, the other columns null."""
     extent = {"time_s", "start_s", "end_s", "start_shot", "end_shot"}
     given = {"movie_id": list(films), **{name: [0] * len(films) for name in contract.schema.names if name in extent}}
     columns = [pa.array(given.get(column.name, [None] * len(films)), column.type) for column in contract.schema]
@@ -124,7 +124,7 @@ def no_labels(name: str, contract: LabelContract, films: Sequence[str]) -> Label
 
 
 def stored_labels(root: Path, name: str, kind: str = "", number: int | None = None) -> pa.Table:
-    """The rows that count, or those of one version, as they were stored: for looking at and exporting.
+    """The rows that count, or those of one version, as they were stored: to be shown and exported.
 
     Raises `UnknownName` where there is no such set or version.
     """
@@ -159,8 +159,8 @@ def import_labels(
 ) -> LabelVersion:
     """Check rows (texts or typed, see `cinelake.labels.checks`) and store them as a new version, which is returned.
 
-    problems: those that a reader reported. dry_run: checks all and writes nothing. Raises `BadLabels` with everything
-    that is wrong, and then nothing is written.
+    problems: those that a reader reported. dry_run: checks all and writes nothing. Raises `BadLabels` with every
+    problem, and then nothing is written.
     """
     if problems and not set(rows.column_names) - {LINE, FILE}:
         raise BadLabels(problems)  # nothing could be read that might be checked
@@ -232,7 +232,7 @@ def _write(folder: Path, number: int, table: pa.Table, made: LabelVersion) -> Pa
 
 
 def _link(unfinished: Path, number: int) -> Path:
-    """Give a finished file the first number that is free: a version is never replaced."""
+    """Link a finished file under the first number that is free: a version is never replaced."""
     while True:
         target = unfinished.with_name(_file_name(number))
         try:
@@ -275,7 +275,7 @@ def _damaged(file: Path, error: Exception) -> str:
 
 
 def _counting(versions: Sequence[LabelVersion]) -> list[tuple[LabelVersion, list[str]]]:
-    """The versions of which something counts, and the films of which it does: each film's newest."""
+    """The versions that are the newest of some film, with those films."""
     newest = {film: version for version in versions for film in version.films}
     counting = [(v, sorted(film for film in v.films if newest[film] is v)) for v in versions]
     return [(version, films) for version, films in counting if films]
@@ -293,7 +293,7 @@ def _rows_of(version: LabelVersion, films: Sequence[str]) -> pa.Table:
 
 
 def _fitted(table: pa.Table, contract: LabelContract, version: LabelVersion) -> pa.Table:
-    """A version's rows in today's contract. Raises `CannotTrain` when a column that it needs is not there."""
+    """A version's rows in today's contract. Raises `CannotTrain` when a column that it needs is missing."""
     arrays = []
     for column, wanted in zip(contract.all_columns, contract.schema, strict=True):
         if column.name not in table.column_names and not column.nullable:
@@ -301,8 +301,8 @@ def _fitted(table: pa.Table, contract: LabelContract, version: LabelVersion) -> 
                 f"version {version.number} of the labels ({version.file}) has no column {column.name!r}, which these "
                 f"labels now have: import {version.source!r} again with it. It has {', '.join(table.column_names)}"
             )
-        is_there = column.name in table.column_names
-        arrays.append(table[column.name].cast(wanted.type) if is_there else pa.nulls(len(table), wanted.type))
+        is_present = column.name in table.column_names
+        arrays.append(table[column.name].cast(wanted.type) if is_present else pa.nulls(len(table), wanted.type))
     return pa.table(arrays, schema=contract.schema)
 
 

@@ -1,4 +1,4 @@
-"""Values of labels as people write them, in the types that a contract wants."""
+"""Values of labels as people write them, in the types that a contract requires."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _YES, _NO = ("true", "yes", "1"), ("false", "no", "0")
 def cast_column(name: str, values: pa.Array, wanted: pa.DataType) -> tuple[pa.Array, list[tuple[int, str]]]:
     """A column in the wanted type, null where a value cannot be read, and which rows those are and why.
 
-    Texts lose their blanks, and an empty one is null. A column of seconds (`…_s`) takes H:MM:SS.mmm too.
+    Texts are trimmed, and an empty one is null. A column of seconds (`…_s`) takes H:MM:SS.mmm too.
     """
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
@@ -26,7 +26,7 @@ def cast_column(name: str, values: pa.Array, wanted: pa.DataType) -> tuple[pa.Ar
         if not pa.types.is_boolean(wanted):
             return values.cast(wanted), []
     except pa.ArrowException:
-        pass  # one by one, to say which
+        pass  # one by one, to report which
     return _one_by_one(name, values.to_pylist(), wanted)
 
 
@@ -44,24 +44,16 @@ def _one_by_one(name: str, values: list[Any], wanted: pa.DataType) -> tuple[pa.A
 def _value(name: str, value: Any, wanted: pa.DataType) -> Any:
     """One value; raises what `_one_by_one` catches."""
     if pa.types.is_boolean(wanted):
-        return _truth(value)
+        text = str(value).lower().removesuffix(".0")
+        if text not in (*_YES, *_NO):
+            raise ValueError(text)
+        return text in _YES
     if isinstance(value, str) and pa.types.is_floating(wanted) and name.endswith("_s") and ":" in value:
-        return _seconds(value)
+        match = _CLOCK.fullmatch(value)
+        if not match:
+            raise ValueError(value)
+        return int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3])
     return pa.scalar(value).cast(wanted).as_py()
-
-
-def _truth(value: Any) -> bool:
-    text = str(value).lower().removesuffix(".0")
-    if text not in (*_YES, *_NO):
-        raise ValueError(text)
-    return text in _YES
-
-
-def _seconds(text: str) -> float:
-    match = _CLOCK.fullmatch(text)
-    if not match:
-        raise ValueError(text)
-    return int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3])
 
 
 def _words(name: str, wanted: pa.DataType) -> str:

@@ -47,7 +47,7 @@ PROBLEMS: dict[str, type[FilmError]] = {
 }
 """The typed error of each problem that a catalogue reports of a film."""
 CATALOGUE = "catalogue"
-"""The name under which `failures` keeps films that the catalogue cannot give."""
+"""The name under which `failures` keeps films that the catalogue cannot provide."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Planning:
         return replace(self, plan=select(self.whole, selectors, movies))
 
     def problems(self) -> dict[str, FilmError]:
-        """movie_id → why the catalogue cannot give the film."""
+        """movie_id → why the catalogue cannot provide the film."""
         return {p.movie_id: PROBLEMS[p.reason](p.message) for p in self.catalogue.problems}
 
     def step(self, movie_id: str, stale: Sequence[Cell]) -> Step:
@@ -90,10 +90,10 @@ class Planning:
         cells = tuple(self._step_cell(cell) for cell in stale)
         defaults = self.manifest.defaults
         own = [self.manifest.tasks[cell.table].deadline_s for cell in stale]
-        longest = max([given for given in own if given is not None], default=0.0)
+        longest = max([deadline for deadline in own if deadline is not None], default=0.0)
         staging = staging_of(self.manifest, film.path)
         needs = Resources.most(self.manifest.tasks[cell.table].resources for cell in stale)
-        if longest and all(given is not None for given in own):
+        if longest and all(deadline is not None for deadline in own):
             return Step(self.manifest.lake.place, about, cells, longest, 0.0, needs, staging=staging)
         deadline_s = max(defaults.deadline_s, longest)
         per_second = defaults.deadline_per_film_second
@@ -108,7 +108,7 @@ class Planning:
             params=entry.params,
             key=cell.key,
             meaning=cell.meaning,
-            ingredients=self.whole.ingredients(cell, {name: found.meaning for name, found in known.items()}),
+            ingredients=self.whole.ingredients(cell, {name: made.meaning for name, made in known.items()}),
             inputs=dict(planned.inputs),
             input_keys={name: known[name].key for name in planned.inputs.values()},
             model=planned.applied,
@@ -165,7 +165,7 @@ def _planned_with(
 
 
 def plan_film(manifest: Manifest, movie_id: str) -> Planning:
-    """The plan of one film of a manifest's catalogue; of the lake only its cells are looked at.
+    """The plan of one film of a manifest's catalogue; of the lake only its cells are read.
 
     Raises as `plan_manifest` does, and `UnknownName` with close matches.
     """
@@ -192,8 +192,8 @@ def snapshot_of_film(lake: Lake, planned: Sequence[Planned], movie_id: str) -> S
     cells = {table.name: lake.footer(table.name, movie_id) for table in planned}
     failures = {table.name: lake.failure(table.name, movie_id) for table in planned}
     return Snapshot(
-        cells={name: {movie_id: Entry(found.key, found.meaning)} if found else {} for name, found in cells.items()},
-        failures={name: {movie_id: found} if found else {} for name, found in failures.items()},
+        cells={name: {movie_id: Entry(footer.key, footer.meaning)} if footer else {} for name, footer in cells.items()},
+        failures={name: {movie_id: failure} if failure else {} for name, failure in failures.items()},
         footer=lake.footer,
     )
 

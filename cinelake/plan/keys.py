@@ -96,9 +96,12 @@ def first_difference(entry: str, old: Mapping[str, Any], new: Mapping[str, Any])
     if old.get("version") != new["version"]:
         return f"task version {old.get('version')}→{new['version']}"
     if old.get("params") != new["params"]:
-        return _parameter_difference(old.get("params") or {}, new["params"])
+        before, now = old.get("params") or {}, new["params"]
+        name = _changed_names(before, now)[0]
+        return f"parameter {name} {_short(before.get(name))}→{_short(now.get(name))}"
     if old.get("model") != new["model"]:
-        return _model_difference(old.get("model") or {}, new["model"] or {})
+        before, now = old.get("model") or {}, new["model"] or {}
+        return f"model {now.get('name') or before.get('name')} {before.get('version', '–')}→{now.get('version', '–')}"
     if old.get("inputs") != new["inputs"]:
         name = _changed_names(old.get("inputs") or {}, new["inputs"])[0]
         return f"file …{name} beside the film" if name.startswith(".") else f"upstream {name}"
@@ -109,15 +112,6 @@ def first_difference(entry: str, old: Mapping[str, Any], new: Mapping[str, Any])
 
 def _changed_names(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     return [name for name in dict.fromkeys([*new, *old]) if old.get(name) != new.get(name)]
-
-
-def _parameter_difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    name = _changed_names(old, new)[0]
-    return f"parameter {name} {_short(old.get(name))}→{_short(new.get(name))}"
-
-
-def _model_difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    return f"model {new.get('name') or old.get('name')} {old.get('version', '–')}→{new.get('version', '–')}"
 
 
 def _short(value: Any) -> str:

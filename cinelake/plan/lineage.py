@@ -19,7 +19,6 @@ from cinelake.lake.champions import read_champion_record
 from cinelake.manifest.document import TaskEntry
 from cinelake.plan.build import Planning
 from cinelake.spec.code_stamp import ROOT, Stamped
-from cinelake.spec.task import TaskSpec
 
 SHARED = ("frame", "shot", "scene", "beat", "track")
 """Columns by which rows of one table are those of another."""
@@ -64,6 +63,7 @@ def trace(planning: Planning, table: str, movie_id: str) -> Lineage:
     if footer is None:
         return Lineage(table, movie_id, cell.state, cell.reason, task=entry.task, inputs=inputs)
     made = footer.ingredients
+    stamp = Stamped(ROOT / "tasks", entry.spec.name, entry.spec).stamp()  # None for tasks from elsewhere
     return Lineage(
         table,
         movie_id,
@@ -73,19 +73,13 @@ def trace(planning: Planning, table: str, movie_id: str) -> Lineage:
         task=made["task"],
         version=made["version"],
         revision=made["revision"],
-        code=_code(entry.spec),
+        code=stamp.code if stamp else "",
         stream=_stream(entry),
         params=made["params"],
         model=_model(planning, made.get("model")),
         run=footer.run,
         inputs=inputs,
     )
-
-
-def _code(spec: TaskSpec) -> str:
-    """The stamp of a task's code; nothing for tasks from elsewhere."""
-    stamp = Stamped(ROOT / "tasks", spec.name, spec).stamp()
-    return stamp.code if stamp else ""
 
 
 def _stream(entry: TaskEntry) -> str:
@@ -118,7 +112,7 @@ def find_row(planning: Planning, table: str, movie_id: str, wanted: str) -> tupl
     """A row of a table, by its number or by columns as in `shot=3,tag=rain`; and the rows below it of each input.
 
     The rows below are those of the same frame, shot, scene, beat or track, else those of the same time.
-    Raises `UsageError` for a row that is not there.
+    Raises `UsageError` for a row that does not exist.
     """
     rows = planning.lake.reader(table, movie_id).read()
     row = rows.slice(_place(rows, table, wanted), 1).to_pylist()[0]
@@ -150,19 +144,13 @@ def _below(row: Mapping[str, Any], rows: pa.Table) -> pa.Table:
     by = next((name for name in SHARED if row.get(name) is not None and name in rows.column_names), None)
     if by:
         return rows.filter(pc.equal(rows[by], row[by]))
-    span = _span(row)
-    if span is None:
+    span = ("start_s", "end_s") if row.get("start_s") is not None else ("time_s", "time_s")
+    if row.get(span[0]) is None:
         return rows
     begin, end = ("start_s", "end_s") if "start_s" in rows.column_names else ("time_s", "time_s")
     if begin not in rows.column_names:
         return rows
-    return rows.filter(pc.and_(pc.less_equal(rows[begin], span[1]), pc.greater_equal(rows[end], span[0])))
-
-
-def _span(row: Mapping[str, Any]) -> tuple[float, float] | None:
-    if row.get("start_s") is not None:
-        return row["start_s"], row["end_s"]
-    return (row["time_s"], row["time_s"]) if row.get("time_s") is not None else None
+    return rows.filter(pc.and_(pc.less_equal(rows[begin], row[span[1]]), pc.greater_equal(rows[end], row[span[0]])))
 
 
 def chain(lineage: Lineage) -> Sequence[Lineage]:

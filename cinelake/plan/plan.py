@@ -6,8 +6,8 @@ A cell is one table of one film. It is
 
     fresh    the key in its footer is the planned key
     stale    it is to be made, for the one reason given
-    blocked  it needs something that is not there: an input that failed, an input that was not selected, a champion
-    failed   it failed before with this very key and would fail again (or the catalogue cannot give the film)
+    blocked  it needs something that is missing: an input that failed, an input that was not selected, a champion
+    failed   it failed before with this very key and would fail again (or the catalogue cannot provide the film)
 """
 
 from __future__ import annotations
@@ -127,9 +127,9 @@ def make_plan(
 ) -> Plan:
     """Plan every table of every film.
 
-    tables: in dependency order. fingerprints: movie_id → film's fingerprint. listings: movie_id → digest of what the
-    catalogue says of it. sidecars: movie_id → file beside it → its fingerprint. unusable: movie_id → why the catalogue
-    cannot give the film. retry_failed: cells known to be bad are stale again.
+    tables: in dependency order. fingerprints: movie_id → film's fingerprint. listings: movie_id → digest of its entry
+    in the catalogue. sidecars: movie_id → file beside it → its fingerprint. unusable: movie_id → why the catalogue
+    cannot provide the film. retry_failed: cells known to be bad are stale again.
     """
     cells: list[Cell] = []
     for movie_id in sorted({*fingerprints, *(unusable or {})}):
@@ -172,14 +172,14 @@ def _plan_film(film: _Film, tables: Sequence[Planned], snapshot: Snapshot, retry
 
 
 def _inputs(planned: Planned, meanings: Mapping[str, str], film: _Film) -> dict[str, str]:
-    """Input name → meaning, with what the catalogue says of the film, and the files beside it, where they are read."""
+    """Input name → meaning, with the film's catalogue entry, and the files beside it, where the task reads them."""
     inputs = {name: meanings[entry] for name, entry in planned.inputs.items()}
-    inputs |= {name: found for name, found in film.sidecars.items() if name.lower().endswith(planned.beside)}
+    inputs |= {name: content for name, content in film.sidecars.items() if name.lower().endswith(planned.beside)}
     return {**inputs, "catalogue": film.listing} if planned.catalogued else inputs
 
 
 def _why_blocked(planned: Planned, done: Mapping[str, Cell]) -> tuple[State, str] | None:
-    """A champion that is not there, or an input that failed or is itself blocked."""
+    """A missing champion, or an input that failed or is itself blocked."""
     if planned.blocked:
         return "blocked", planned.blocked
     for entry in planned.inputs.values():
@@ -189,7 +189,7 @@ def _why_blocked(planned: Planned, done: Mapping[str, Cell]) -> tuple[State, str
 
 
 def _why_failed(failure: Mapping[str, Any] | None, key: str, retry_failed: bool) -> tuple[State, str] | None:
-    """A failure recorded for this very key: permanent ones stay, transient ones are tried again."""
+    """A failure recorded for this very key: permanent ones stay, transient ones are retried."""
     if failure is None or failure["key"] != key:
         return None
     if failure["transient"]:
@@ -222,7 +222,7 @@ def select(plan: Plan, selectors: Sequence[str] = (), movies: Sequence[str] = ()
     if not selectors and not movies:
         return replace(plan, selection="")
     _check_movies(plan, movies)
-    terms = [_terms(plan, selector) for part in selectors for selector in part.split()]
+    terms = [[_term(plan, text) for text in words.split(",")] for part in selectors for words in part.split()]
     kept = [cell for cell in plan.cells if _wanted(cell, terms) and (not movies or cell.movie_id in movies)]
     wanted = {(cell.movie_id, cell.table) for cell in kept}
     waiting = {(cell.movie_id, cell.table) for cell in plan.cells if cell.state == "stale"} - wanted
@@ -242,10 +242,6 @@ Term = Callable[[Cell], bool]
 
 def _wanted(cell: Cell, terms: Sequence[Sequence[Term]]) -> bool:
     return not terms or any(all(term(cell) for term in all_of) for all_of in terms)
-
-
-def _terms(plan: Plan, selector: str) -> list[Term]:
-    return [_term(plan, part) for part in selector.split(",")]
 
 
 def _term(plan: Plan, text: str) -> Term:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -86,16 +85,13 @@ def _copy(source: Lake, target: Lake, *parts: str) -> None:
 def compare(table: str, movie_id: str, kept: pa.Table, again: pa.Table) -> Replay:
     """Two cells side by side."""
     counts = (kept.num_rows, again.num_rows)
-    differences = list(_differences(kept, again)) if counts[0] == counts[1] else []
-    return Replay(table, movie_id, counts, tuple(differences))
-
-
-def _differences(kept: pa.Table, again: pa.Table) -> Iterator[Difference]:
-    for name in dict.fromkeys([*kept.column_names, *again.column_names]):
+    differences: list[Difference] = []
+    for name in dict.fromkeys([*kept.column_names, *again.column_names]) if counts[0] == counts[1] else ():
         if name not in kept.column_names or name not in again.column_names:
-            yield Difference(name, kept.num_rows)
+            differences.append(Difference(name, kept.num_rows))
         elif not kept[name].combine_chunks().equals(again[name].combine_chunks()):
-            yield _difference(name, kept[name].combine_chunks(), again[name].combine_chunks())
+            differences.append(_difference(name, kept[name].combine_chunks(), again[name].combine_chunks()))
+    return Replay(table, movie_id, counts, tuple(differences))
 
 
 def _difference(name: str, kept: pa.Array, again: pa.Array) -> Difference:
@@ -105,12 +101,9 @@ def _difference(name: str, kept: pa.Array, again: pa.Array) -> Difference:
     if pa.types.is_floating(kept.type) or pa.types.is_integer(kept.type):
         apart = np.abs(_numbers(kept) - _numbers(again))
         return Difference(name, int((apart > 0).sum()), float(np.nanmax(apart)))
-    same = pc.fill_null(pc.equal(kept.cast(pa.string()), again.cast(pa.string())), False) if _textual(kept) else None
+    is_textual = not pa.types.is_nested(kept.type) and not pa.types.is_binary(kept.type)
+    same = pc.fill_null(pc.equal(kept.cast(pa.string()), again.cast(pa.string())), False) if is_textual else None
     return Difference(name, len(kept) if same is None else len(kept) - int(pc.sum(same).as_py() or 0))
-
-
-def _textual(values: pa.Array) -> bool:
-    return not pa.types.is_nested(values.type) and not pa.types.is_binary(values.type)
 
 
 def _numbers(values: pa.Array) -> Any:

@@ -9,7 +9,7 @@ object store it is the time at which the object was written.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def restrict(
 
 
 def arrived(film: CatalogueFilm) -> datetime.datetime:
-    """When a film arrived; the beginning of time where its file is gone."""
+    """When a film arrived; `datetime.min` where its file is missing."""
     if film.stamp:
         return datetime.datetime.fromtimestamp(film.stamp.mtime_ns / 1e9, datetime.UTC)
     try:
@@ -61,18 +61,15 @@ def films_of(file: Path, known: Mapping[str, object]) -> list[str]:
         raise UsageError(f"the list of films {file} cannot be read: {error}") from error
     words = [(number, line.partition("#")[0].strip()) for number, line in enumerate(lines, 1)]
     named = [(number, word, word if word in known else movie_id_of(Path(word).name)) for number, word in words if word]
-    _check_known(file, [(number, word) for number, word, movie_id in named if movie_id not in known], known)
-    if not named:
-        raise UsageError(f"the list of films {file} names none")
-    return list(dict.fromkeys(movie_id for _, _, movie_id in named))
-
-
-def _check_known(file: Path, unknown: Sequence[tuple[int, str]], known: Iterable[str]) -> None:
+    unknown = [(number, word) for number, word, movie_id in named if movie_id not in known]
     if unknown:
         ids = sorted(known)
         shown = [f"  {file}:{line}: unknown film {word!r}{did_you_mean(word, ids)}" for line, word in unknown[:SHOWN]]
         more = [f"  and {len(unknown) - SHOWN} more"] if len(unknown) > SHOWN else []
         raise UsageError("\n".join([f"{len(unknown)} films of the list are not in the catalogue:", *shown, *more]))
+    if not named:
+        raise UsageError(f"the list of films {file} names none")
+    return list(dict.fromkeys(movie_id for _, _, movie_id in named))
 
 
 def parse_since(text: str) -> datetime.datetime:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from cinelake.lake.cells import Lake
-from cinelake.lake.index import Index
 from cinelake.manifest.document import Manifest, TaskEntry
 from cinelake.plan.build import Planning, plan_manifest
 from cinelake.query.quality import latest, outliers
@@ -21,7 +20,7 @@ UNITS = {"_s": "seconds", "_lufs": "LUFS", "_bytes": "bytes", "fps": "a second",
 
 @dataclass(frozen=True)
 class Check:
-    """One measure over the films when each was last measured. outliers: films that stand out."""
+    """One measure over the films, as each was last measured. outliers: films that stand out."""
 
     measure: str
     unit: str
@@ -56,7 +55,7 @@ class TableFacts:
 
 
 def describe(manifest: Manifest) -> list[TableFacts]:
-    """Every enabled table of a manifest, in its order, with what the lake and the plan say of it."""
+    """Every enabled table of a manifest, in its order, with what the lake and the plan know of it."""
     planning = plan_manifest(manifest)
     checks = _checks(planning.lake)
     entries = [entry for entry in manifest.tasks.values() if entry.enabled]
@@ -66,7 +65,8 @@ def describe(manifest: Manifest) -> list[TableFacts]:
 def _table_facts(entry: TaskEntry, planning: Planning, checks: tuple[Check, ...]) -> TableFacts:
     runs = [run for *_, run in planning.index.runs(entry.name)]
     times = sorted(datetime.datetime.fromisoformat(run["at"]) for run in runs if run.get("at"))
-    made = _made_of(planning.index, entry.name)
+    footers = (planning.index.footer(entry.name, movie_id) for movie_id in sorted(planning.index.cells(entry.name)))
+    made = [footer.ingredients for footer in footers if footer]
     return TableFacts(
         name=entry.name,
         doc=entry.spec.contract.doc,
@@ -82,12 +82,6 @@ def _table_facts(entry: TaskEntry, planning: Planning, checks: tuple[Check, ...]
         licences=tuple(dict.fromkeys(pair for ingredients in made for pair in _licences(entry, ingredients))),
         checks=checks,
     )
-
-
-def _made_of(index: Index, table: str) -> list[dict[str, Any]]:
-    """The ingredients of every cell, in the order of films."""
-    footers = (index.footer(table, movie_id) for movie_id in sorted(index.cells(table)))
-    return [footer.ingredients for footer in footers if footer]
 
 
 def _provenance(made: Mapping[str, Any]) -> str:
@@ -131,7 +125,7 @@ def _checks(lake: Lake) -> dict[str, tuple[Check, ...]]:
 
 
 def unit_of(column: Column) -> str:
-    """The unit that a column's name ends in; nothing where it has none."""
+    """The unit that a column's name ends in; empty where it has none."""
     return next((unit for ending, unit in UNITS.items() if column.name.endswith(ending)), "")
 
 

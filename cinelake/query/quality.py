@@ -1,8 +1,8 @@
 """Quality as data: what is measured of every new cell, its history, and what stands out from the catalogue.
 
-A contract says what is measured of its table (`measures`: shots per minute, share of black, loudness …); of every table
-with a key the number of rows is measured too. Values are rows of `quality`, one file for each time that something new
-was measured; nothing is measured twice, and nothing is overwritten: a film's earlier values are its history.
+A contract declares what is measured of its table (`measures`: shots per minute, share of black, loudness …); of every
+table with a key the number of rows is measured too. Values are rows of `quality`, one file for each time that something
+new was measured; nothing is measured twice, and nothing is overwritten: a film's earlier values are its history.
 
 A film stands out where its modified z-score 0.6745 (x − median) / MAD over the catalogue's films is beyond 3.5
 (B. Iglewicz and D. Hoaglin, How to Detect and Handle Outliers, 1993). Where half the films have one value the MAD is 0,
@@ -41,7 +41,7 @@ OUTLIER_SCORE = 3.5
 MIN_FILMS = 8
 """With fewer films no outlier is reported."""
 TOLERANCE = 1e-9
-"""Values this near to the median, relatively, are the median: the rest is rounding."""
+"""Values that are relatively this close to the median count as the median: the rest is rounding."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -77,7 +77,7 @@ class Drift:
 
 @dataclass(frozen=True)
 class Broken:
-    """A bound of the manifest that the lake does not keep, and at most five of the films that break it."""
+    """A bound of the manifest that the lake violates, and at most five of the films that violate it."""
 
     name: str
     message: str
@@ -94,7 +94,9 @@ def measure_new(lake: Lake, index: Index, tables: Mapping[str, Watched]) -> int:
 
     Raises `InputChanged` for a file that is damaged.
     """
-    known = _known_keys(latest(lake))
+    measured = latest(lake)
+    columns = (measured[name].to_pylist() for name in ("table", "movie_id", "key"))
+    known = {(table, movie_id): key for table, movie_id, key in zip(*columns, strict=True)}
     at = datetime.datetime.now(datetime.UTC)
     rows: list[dict[str, Any]] = []
     for name, watched in tables.items():
@@ -104,13 +106,11 @@ def measure_new(lake: Lake, index: Index, tables: Mapping[str, Watched]) -> int:
             about = {"table": name, "measure": measure.name, "unit": measure.unit, "key": keys[movie_id], "at": at}
             rows.append({"movie_id": movie_id, "value": value, **about})
     if rows:
-        _append(lake, rows, at)
+        with lake.scratch() as scratch, storage_errors("writing what was measured"):
+            path = scratch / "quality.parquet"
+            pq.write_table(pa.Table.from_pylist(rows, QUALITY.schema), path, compression="zstd")
+            lake.storage.publish(path, FOLDER, f"{at:%Y%m%dT%H%M%S%f}.parquet")
     return len(rows)
-
-
-def _known_keys(values: pa.Table) -> dict[tuple[str, str], str]:
-    columns = (values[name].to_pylist() for name in ("table", "movie_id", "key"))
-    return {(table, movie_id): key for table, movie_id, key in zip(*columns, strict=True)}
 
 
 def _values(
@@ -162,24 +162,15 @@ def _counted(measures: Iterable[Measure]) -> list[str]:
     return sorted({measure.per for measure in measures if measure.per})
 
 
-def _append(lake: Lake, rows: list[dict[str, Any]], at: datetime.datetime) -> None:
-    with lake.scratch() as scratch, storage_errors("writing what was measured"):
-        path = scratch / "quality.parquet"
-        pq.write_table(pa.Table.from_pylist(rows, QUALITY.schema), path, compression="zstd")
-        lake.storage.publish(path, FOLDER, f"{at:%Y%m%dT%H%M%S%f}.parquet")
-
-
 def history(lake: Lake) -> pa.Table:
     """Every value that was ever measured, oldest first; see the contract `cinelake.lake.cells.QUALITY`."""
+    parts = [QUALITY.schema.empty_table()]
     files = sorted(lake.storage.files(FOLDER))
     with storage_errors("reading what was measured"):
-        parts = [_read(lake, name) for name in files]
-    return pa.concat_tables([QUALITY.schema.empty_table(), *parts])
-
-
-def _read(lake: Lake, name: str) -> pa.Table:
-    with lake.storage.filesystem.open_input_file(lake.storage.path(FOLDER, name)) as source:
-        return pq.read_table(source, schema=QUALITY.schema)
+        for name in files:
+            with lake.storage.filesystem.open_input_file(lake.storage.path(FOLDER, name)) as source:
+                parts.append(pq.read_table(source, schema=QUALITY.schema))
+    return pa.concat_tables(parts)
 
 
 def latest(lake: Lake) -> pa.Table:
@@ -221,8 +212,8 @@ def robust_scores(values: Floats) -> Floats:
 
 
 def robust_deviation(values: Floats) -> float:
-    """The standard deviation of normal values by their MAD, or by the mean deviation where that is nothing; 0 for one
-    value many times."""
+    """The standard deviation of normal values by their MAD, or by the mean deviation where the MAD is 0; 0 where all
+    values are the same."""
     usual = np.median(values)
     away = np.abs(values - usual)
     away[away < TOLERANCE * max(1.0, abs(usual))] = 0.0
@@ -287,12 +278,9 @@ def broken_bounds(lake: Lake, bounds: Mapping[str, BoundSettings], films: Sequen
             ids, measured = values.get(name, ([], np.empty(0)))
         out = [place for place, value in enumerate(measured) if not bound.holds(float(value))]
         if len(out) > bound.allowed_share * len(measured):
-            broken.append(_broken(name, bound, [(ids[place], float(measured[place])) for place in out], len(measured)))
+            examples = ", ".join(f"{ids[place]} {measured[place]:.4g}" for place in out[:5])
+            shown = examples + (" …" if len(out) > 5 else "")
+            share = f" for all but {bound.allowed_share:.0%}" if bound.allowed_share else ""
+            message = f"{name} is to be {bound.words()}{share}; {len(out)} of {len(measured)} break it: {shown}"
+            broken.append(Broken(name, message, tuple(ids[place] for place in out[:5])))
     return broken
-
-
-def _broken(name: str, bound: BoundSettings, out: Sequence[tuple[str, float]], films: int) -> Broken:
-    shown = ", ".join(f"{movie_id} {value:.4g}" for movie_id, value in out[:5]) + (" …" if len(out) > 5 else "")
-    share = f" for all but {bound.allowed_share:.0%}" if bound.allowed_share else ""
-    message = f"{name} is to be {bound.words()}{share}; {len(out)} of {films} break it: {shown}"
-    return Broken(name, message, tuple(movie_id for movie_id, _ in out[:5]))

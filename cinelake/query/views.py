@@ -81,25 +81,22 @@ def _source(
 ) -> str | None:
     """What a table's view selects from; None without files.
 
-    A local lake is read by DuckDB itself; for a bucket, pyarrow reads (DuckDB would fetch an extension first).
+    A local lake is read by DuckDB itself, a bucket by pyarrow (DuckDB would download an extension first).
     """
     published = version.tables.get(table) if version else None
     files = file_paths(lake, table, published) if published else _files(lake, table)
     if not files:
         return None
+    if lake.storage.local and published:  # its files have one schema
+        return f"read_parquet([{', '.join(quoted(_as_pattern(file)) for file in files)}])"
     if lake.storage.local:
-        return _listed_source(files) if published else _local_source(lake, table)
+        return _local_source(lake, table)
     import pyarrow.dataset as ds
 
     schema = pa.schema([(column.name, _known_to_duckdb(column.type)) for column in contract.all_columns])
     dataset = ds.dataset(files, schema=schema, filesystem=lake.storage.filesystem, format="parquet")
     connection.register(f"_{table}", dataset)
     return f'"_{table}"'
-
-
-def _listed_source(files: Iterable[str]) -> str:
-    """Files that all have one schema."""
-    return f"read_parquet([{', '.join(quoted(_as_pattern(file)) for file in files)}])"
 
 
 def _local_source(lake: Lake, table: str) -> str:
@@ -109,7 +106,7 @@ def _local_source(lake: Lake, table: str) -> str:
 
 
 def arrow_source(lake: Lake, contract: Contract | None, cells: Iterable[tuple[str, str]]) -> Any:
-    """A pyarrow dataset over these cells (table, movie_id), with types that DuckDB takes; it is read lazily.
+    """A pyarrow dataset over these cells (table, movie_id), with types that DuckDB accepts; it is read lazily.
 
     Without a contract it has only `movie_id`.
     """
@@ -122,7 +119,7 @@ def arrow_source(lake: Lake, contract: Contract | None, cells: Iterable[tuple[st
 
 
 def _known_to_duckdb(kind: pa.DataType) -> pa.DataType:
-    """The type as which pyarrow hands a column to DuckDB, which takes no half floats and one list size per column."""
+    """The type in which pyarrow passes a column to DuckDB, which takes no half floats and one list size per column."""
     if pa.types.is_dictionary(kind):
         return kind.value_type
     if pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind):
@@ -228,7 +225,7 @@ def _register_cells(connection: duckdb.DuckDBPyConnection, rows: list[Mapping[st
 
 
 def _register_columns(connection: duckdb.DuckDBPyConnection, version: PublishedVersion) -> None:
-    """The view `published_columns`: table, rows; each column's type, nulls, bytes, least and greatest value."""
+    """The view `published_columns`: table, rows; each column's type, nulls, bytes, smallest and greatest value."""
     texts = {"least", "greatest"}
     rows = [
         {"table": name, "rows": table.rows}
@@ -304,7 +301,7 @@ def question(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPy
 
 
 def _check_question(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
-    """Raise `UsageError` where a statement that writes stands inside: in a WITH, behind EXPLAIN, in a function."""
+    """Raise `UsageError` for a nested statement that writes: in a WITH, behind EXPLAIN, in a function."""
     ((text,),) = connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchall()
     parsed = json.loads(text)
     if parsed.get("error"):

@@ -115,15 +115,15 @@ class FilmCells:
     def commit(self, cell: StepCell, writer: CellWriter, worker: Any, wall_s: float, facts: Mapping[str, Any]) -> None:
         """Finish and publish a cell, unless one of its inputs changed meanwhile (`InputChanged`)."""
         for entry, key in cell.input_keys.items():
-            found = self.lake.footer(entry, self.film.movie_id)
-            if found is None or found.key != key:
+            present = self.lake.footer(entry, self.film.movie_id)
+            if present is None or present.key != key:
                 raise InputChanged(f"{entry} of {self.film.movie_id} changed while {cell.table} was made from it")
-        told = dict(getattr(worker, "facts", {}) or {})
+        reported = dict(getattr(worker, "facts", {}) or {})
         run = {
             **_run_facts(wall_s, writer.rows, self.film),
             **facts,
-            "device": device_of(told.get("provider", "")),
-            **told,
+            "device": device_of(reported.get("provider", "")),
+            **reported,
         }
         writer.close(Footer(cell.key, cell.meaning, cell.ingredients, run))
         self.lake.commit(writer, cell.table)

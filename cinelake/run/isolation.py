@@ -13,7 +13,7 @@ from cinelake.errors import CinelakeError, DiskFull, FilmError, StorageError, Ta
 from cinelake.storage.store import is_disk_full
 
 NO_MEMORY = re.compile(r"bad_alloc|(out of|insufficient) memory|(failed to|cannot|unable to) allocate", re.IGNORECASE)
-"""How libraries written in C++ tell that there was no memory; Python itself has an exception for it."""
+"""How libraries written in C++ report that memory ran out; Python itself has an exception for it."""
 
 
 @contextmanager
@@ -43,5 +43,5 @@ def disk_full(doing: str, error: Exception) -> DiskFull:
 
 
 def _out_of_memory(doing: str, error: Exception) -> WorkerLost:
-    said = f" ({error})" if str(error) else ""
-    return WorkerLost(f"{doing}: out of memory{said}. Give the engine fewer workers, or the entry more `memory_gb`.")
+    detail = f" ({error})" if str(error) else ""
+    return WorkerLost(f"{doing}: out of memory{detail}. Give the engine fewer workers, or the entry more `memory_gb`.")

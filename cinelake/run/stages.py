@@ -1,7 +1,7 @@
 """The stages of a film's step: its cells on processors, then those on GPUs, each placed where its resources are.
 
 A film that is decoded needs no GPU, and one whose pictures wait for a network no decoder. Placed apart, a GPU works on
-one film while processors decode the next; as one step, it would stand idle through every decoding. So a step is cut
+one film while processors decode the next; as one step, it would be idle during every decoding. So a step is cut
 wherever its cells change sides, and nowhere else: a film without GPU tasks has one stage, and one decode in any case.
 """
 
@@ -33,20 +33,19 @@ def stages(step: Step) -> list[Step]:
     by_level: defaultdict[int, list[StepCell]] = defaultdict(list)
     for cell in step.cells:
         by_level[levels[cell.table]].append(cell)
-    return [_stage(step, by_level[level]) for level in sorted(by_level)]
+    parts = [by_level[level] for level in sorted(by_level)]
+    return [
+        replace(step, cells=tuple(cells), resources=Resources.most(cell.resources for cell in cells)) for cells in parts
+    ]
 
 
 def _sides(step: Step) -> Mapping[str, Side]:
-    """Where each cell is at home; what shares the film's one decode stays together."""
+    """Where each cell runs; those that share the film's one decode stay together."""
     asking = {cell.table for cell in step.cells if cell.resources.gpus}
     streams = {cell.table for cell in step.cells if find_task(cell.task).stream(cell.params) is not None}
     if asking & streams:
         asking |= streams
     return {cell.table: "gpus" if cell.table in asking else "processors" for cell in step.cells}
-
-
-def _stage(step: Step, cells: list[StepCell]) -> Step:
-    return replace(step, cells=tuple(cells), resources=Resources.most(cell.resources for cell in cells))
 
 
 def run_stages(step: Step, place: Callable[[Step], StepReport]) -> StepReport:

@@ -1,9 +1,9 @@
 """Films that are not on this machine's disk are copied there while a step works on them, within a bound.
 
 One folder holds the copies of all steps of a machine, of all runs. Each copy has a folder `staged-NUMBER-BYTES` of its
-own, made in the order in which steps ask; a step has room when it and all that asked before it fit into the bound
-together, so that nobody is overtaken for ever. Whoever holds a folder holds a lock in it, which ends with the process:
-a folder without one is what a killed process left, and the next who asks, or the next run, removes it.
+own, made in the order of the steps' requests; a step has room when it and all that requested room before it fit into
+the bound together, so that none starves. The owner of a folder holds a lock in it, which ends with the process: a
+folder without one was left by a killed process, and the next request, or the next run, removes it.
 
 A copy has its film's name only when it is whole, and is compared with the store's size and ETag before it is used.
 """
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 LOOK_EVERY_S = 0.5
 COPY_BYTES = 8 * 2**20
 COPIED_TOGETHER = 4
-"""Ranges of one film that are under way at a time: a store gives one connection less than a disk can take."""
+"""Ranges of one film that are copied at a time: a store serves one connection more slowly than a disk can write."""
 HELD = "held"
 _FOLDER = re.compile(r"staged-(\d{8,})-(\d+)")
 _PLAIN_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,16}")
@@ -56,7 +56,7 @@ class Staging:
 
 
 def staging_of(manifest: Manifest, path: str) -> Staging | None:
-    """How the film at this path is copied; None where it is read where it lies."""
+    """How the film at this path is copied; None where it is read in place."""
     settings = manifest.staging
     if not (settings.always or is_remote(path)):
         return None
@@ -65,7 +65,7 @@ def staging_of(manifest: Manifest, path: str) -> Staging | None:
 
 @contextmanager
 def staged(staging: Staging, film: Film, on_bytes: OnBytes, *, with_beside: bool = False) -> Iterator[Film]:
-    """The film as a file of this machine, while the context lasts; with the files beside it where these are wanted.
+    """The film as a file of this machine, while the context lasts; with the files beside it where these are needed.
 
     Raises `StagingFull`, `DiskFull`, `FilmMissing`, `FilmRefused`, `StoreUnavailable`, `InputChanged`; `StorageError`
     when the folder cannot be used or the store's options are wrong.
@@ -111,11 +111,11 @@ def as_listed(error: FilmError, copy: Film, film: Film) -> FilmError:
 
 
 def sweep_staged(folder: str) -> None:
-    """Remove copies that a killed process left. Raises `StorageError`."""
+    """Remove the copies of killed processes. Raises `StorageError`."""
     place = Path(folder)
     if place.is_dir():
         with storage_errors(f"sweeping {folder}"), alone(place):
-            _asked(place)
+            _reserved(place)
 
 
 # --- room
@@ -123,10 +123,10 @@ def sweep_staged(folder: str) -> None:
 
 @contextmanager
 def _room(folder: Path, size: int, max_bytes: int, on_bytes: OnBytes) -> Iterator[Path]:
-    """A folder of one's own with room for `size` bytes; waits until there is some."""
+    """A new folder with room for `size` bytes; waits until there is room."""
     with _disk_errors(f"copying a film to {folder} (`staging: {{folder: …}}`)"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        number, mine, held = _ask(folder, size)
+        number, mine, held = _reserve(folder, size)
     try:
         while not _has_room(folder, number, max_bytes):
             on_bytes(0)
@@ -138,10 +138,10 @@ def _room(folder: Path, size: int, max_bytes: int, on_bytes: OnBytes) -> Iterato
         held.close()
 
 
-def _ask(folder: Path, size: int) -> tuple[int, Path, ExitStack]:
+def _reserve(folder: Path, size: int) -> tuple[int, Path, ExitStack]:
     """Take the next number: its folder, and the lock that is held as long as this process lives."""
     with alone(folder):
-        number = 1 + max(_asked(folder), default=0)
+        number = 1 + max(_reserved(folder), default=0)
         mine = folder / f"staged-{number:08d}-{size}"
         mine.mkdir()
         held = ExitStack()
@@ -151,11 +151,14 @@ def _ask(folder: Path, size: int) -> tuple[int, Path, ExitStack]:
 
 def _has_room(folder: Path, number: int, max_bytes: int) -> bool:
     with alone(folder):
-        return sum(size for other, size in _asked(folder).items() if other <= number) <= max_bytes
+        return sum(size for other, size in _reserved(folder).items() if other <= number) <= max_bytes
 
 
-def _asked(folder: Path) -> dict[int, int]:
-    """Number → bytes of all who hold or wait; what nobody holds any more is removed. The folder's lock is held."""
+def _reserved(folder: Path) -> dict[int, int]:
+    """Number → bytes of all copies and of those that wait; folders without an owner are removed.
+
+    The caller holds the folder's lock.
+    """
     held = {}
     for entry in folder.iterdir():
         name = _FOLDER.fullmatch(entry.name)
@@ -202,20 +205,16 @@ def _copy_ranges(store: FilmStore, uri: str, source: Any, copy: int, size: int, 
     def move(offset: int) -> int:
         with store.errors(uri):
             data = source.read_at(min(COPY_BYTES, size - offset), offset)
-        return _write(copy, data, offset)
+        written = os.pwrite(copy, data, offset)
+        if written != len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return written
 
     done = 0
     with ThreadPoolExecutor(COPIED_TOGETHER) as pool:
         for written in pool.map(move, range(0, size, COPY_BYTES)):
             done += written
             on_bytes(done)
-
-
-def _write(copy: int, data: bytes, offset: int) -> int:
-    written = os.pwrite(copy, data, offset)
-    if written != len(data):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    return written
 
 
 @contextmanager
@@ -232,7 +231,7 @@ def _disk_errors(doing: str) -> Iterator[None]:
 
 
 def _why_broken(store: FilmStore, uri: str, before: Version, error: StoreUnavailable) -> FilmError:
-    """A range that is no longer there means another object, not a store that went away."""
+    """A range that no longer exists means another object, not an unavailable store."""
     try:
         return error if store.version(uri) == before else InputChanged(f"{uri} changed while it was copied")
     except FilmError as now:

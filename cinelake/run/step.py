@@ -32,9 +32,9 @@ SLOWEST_BYTES_PER_S = 2500
 class Step:
     """All stale cells of one film, in dependency order, and where the lake is. Picklable.
 
-    `resources`: what an engine that counts resources keeps for it. `lost`: tables of the film that an earlier part of
-    the step could not make; what needs them is skipped. `staging`: how the film is copied to the machine that reads it;
-    None where it is read where it lies.
+    `resources`: what an engine that counts resources reserves for it. `lost`: tables of the film that an earlier part
+    of the step could not make; what needs them is skipped. `staging`: how the film is copied to the machine that reads
+    it; None where it is read in place.
     """
 
     lake: str | StorageLocation
@@ -56,7 +56,7 @@ class Step:
         return run_step(self, on_event)
 
     def sweep(self) -> None:
-        """Remove what a process left of it that was killed in the middle."""
+        """Remove the unfinished files of a process that was killed."""
         Lake(self.lake).storage.sweep()
         if self.staging:
             sweep_staged(self.staging.folder)
@@ -107,7 +107,7 @@ class StepRun(FilmCells):
 
     @contextmanager
     def _film_at_hand(self, readers: Sequence[StepCell]) -> Iterator[None]:
-        """Have the film on this machine for these cells, which fail if it cannot be had."""
+        """Have the film on this machine for these cells, which fail if it cannot be copied."""
         if not readers or self.step.staging is None:
             yield
             return
@@ -115,7 +115,7 @@ class StepRun(FilmCells):
         with ExitStack() as stack:
             try:
                 with as_film_errors("copying the film"):
-                    copy = staged(self.step.staging, self.film, self._tell_staged, with_beside=beside)
+                    copy = staged(self.step.staging, self.film, self._report_staged, with_beside=beside)
                     self.film = stack.enter_context(copy)
                     check_as_planned(self.film)
                 self.report.staged_bytes, self.report.staged_s = self.film.size_bytes, time.perf_counter() - started
@@ -125,8 +125,8 @@ class StepRun(FilmCells):
             yield
         self.film = replace(self.step.film, probe=self.film.probe)
 
-    def _tell_staged(self, staged_bytes: int) -> None:
-        """Progress of the copy; the deadline begins anew, as neither waiting nor a slow store is the film's fault."""
+    def _report_staged(self, staged_bytes: int) -> None:
+        """Report the copy's progress; the deadline starts again, as a slow store is not the film's fault."""
         self.on_event(Deadline(self.film.movie_id, self.step.limit_s()))
         self.on_event(StagingMoved(self.film.movie_id, staged_bytes, self.film.size_bytes))
 

@@ -48,33 +48,33 @@ class StreamCell:
         return stream
 
     def on_batch(self, batch: Batch) -> None:
-        """Give a batch to the task; rows it emits are written and passed on to its followers."""
+        """Pass a batch to the task; rows that it emits are written and passed on to its followers."""
         started = time.perf_counter()
         rows = list(self.worker.on_batch(batch) or ())
         self.busy_s += time.perf_counter() - started
         self._emit(rows)
 
     def on_rows(self, table: str, rows: pa.RecordBatch | None) -> None:
-        """Give rows of a followed table to the task."""
+        """Pass rows of a followed table to the task."""
         started = time.perf_counter()
         emitted = list(self.worker.on_rows(table, rows) or ())
         self.busy_s += time.perf_counter() - started
         self._emit(emitted)
 
     def finish(self) -> None:
-        """Take the task's last rows; the followers learn that no more will come."""
+        """Take the task's last rows; the followers are notified that no more will come."""
         started = time.perf_counter()
         for batch in self.worker.finish() or ():
             self._emit([batch])
         self.busy_s += time.perf_counter() - started
-        self._tell(None)
+        self._pass_on(None)
 
     def _emit(self, rows: Sequence[pa.RecordBatch]) -> None:
         for batch in rows:
             self.writer.write(batch)
-            self._tell(batch)
+            self._pass_on(batch)
 
-    def _tell(self, rows: pa.RecordBatch | None) -> None:
+    def _pass_on(self, rows: pa.RecordBatch | None) -> None:
         """Pass rows on; what a follower makes of them is no failure of this task."""
         for follower in list(self.followers):
             self.guard(follower, partial(follower.on_rows, self.spec.name, rows))

@@ -46,8 +46,8 @@ class Conditions:
 def spans_where(lake: Lake, contracts: Mapping[str, Contract], conditions: Conditions) -> SpansOfFilms:
     """movie_id → the spans in which all conditions hold, in film order; films without any are left out.
 
-    contracts: table → contract, of the lake's tables. Raises `UsageError` for a table that the lake lacks,
-    `UnknownName` for a condition that no task declares, and for a tag or character that nothing has.
+    contracts: table → contract, of the lake's tables. Raises `UsageError` for a table missing in the lake,
+    `UnknownName` for a condition that no task declares, and for a tag or character that does not occur.
     """
     declared = {role.name: (task, role) for task, role in tasks_with(SearchCondition).items()}
     for name, values in conditions:
@@ -83,7 +83,11 @@ class _Conditions:
         task, role = self._declared[name]
         tables = {needed: self._table(needed) for needed in (task, *role.joins)}
         if role.column:
-            self._check(role.column, values, tables[task])
+            rows = self._connection.execute(f'SELECT DISTINCT "{role.column}" FROM "{tables[task]}"').fetchall()
+            known = [present for (present,) in rows]
+            for value in values:
+                if value not in known:
+                    raise UnknownName(role.column, value, known)
         question = role.ask(tables, values, min_probability)
         return self._spans(question.sql, question.parameters)
 
@@ -93,13 +97,6 @@ class _Conditions:
             if contract.table == task:
                 return name
         raise UsageError(f"the lake has no table {task!r}: name the task {task!r} in the manifest and `cinelake run`")
-
-    def _check(self, column: str, values: Sequence[str], table: str) -> None:
-        rows = self._connection.execute(f'SELECT DISTINCT "{column}" FROM "{table}"').fetchall()
-        known = [name for (name,) in rows]
-        for name in values:
-            if name not in known:
-                raise UnknownName(column, name, known)
 
     def _spans(self, sql: str, values: Any) -> SpansOfFilms:
         spans: SpansOfFilms = {}

@@ -5,7 +5,7 @@
 
 It is a cache beside the lake: delete it and nothing is lost. It is never used for another state of the table than the
 one it covers. A lake in a bucket has its index in `CINELAKE_CACHE`. The file is mapped, not read: a search touches only
-the cells that it looks into (Jégou et al. 2011, "Product quantization for nearest neighbor search": IVF).
+the cells that it probes (Jégou et al. 2011, "Product quantization for nearest neighbor search": IVF).
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def about_index(lake: Lake, table: str) -> About | None:
 
 
 def open_index(lake: Lake, table: str, about: About) -> VectorIndex:
-    """The index, mapped. Raises `StorageError` where its file is gone or damaged."""
+    """The index, mapped. Raises `StorageError` where its file is missing or damaged."""
     import faiss
 
     path = index_folder(lake, table) / about.file

@@ -1,4 +1,4 @@
-"""How the index of a table's vectors is made: cells learned from a sample, then as many looked into as are needed."""
+"""How the index of a table's vectors is made: cells learned from a sample, and how many of them a search probes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cinelake.errors import UsageError
 from cinelake.lake.cells import Lake
 from cinelake.lake.onnx import inference_threads
 from cinelake.search.index import About, VectorIndex, index_folder, put_index
-from cinelake.search.moments import Samples
+from cinelake.search.moments import Samples, hit_at
 from cinelake.search.vectors import Floats, coverage, film_vectors, read_samples, unit
 
 MIN_VECTORS = 1000
@@ -70,7 +70,7 @@ Moments = set[tuple[str, int | float]]
 
 
 def _tuned(index: VectorIndex, cells: int, sample: Floats, truth: Sequence[Moments]) -> tuple[int, float]:
-    """The least number of cells to look into that finds the best moments, and the recall that it has."""
+    """The least number of cells to probe that finds the best moments, and its recall."""
     for probes in PROBES:
         results = [{hit.moment for hit in index.moments(query, NEAREST, probes)} for query in sample]
         recall = float(np.mean([len(mine & true) / len(true) for mine, true in zip(results, truth, strict=True)]))
@@ -80,7 +80,7 @@ def _tuned(index: VectorIndex, cells: int, sample: Floats, truth: Sequence[Momen
 
 
 def _best(lake: Lake, table: str, films: Rows, sample: Floats) -> list[Moments]:
-    """The ten best moments for each of `asked`, (n, d), by comparing all."""
+    """The ten best moments for each vector of `sample`, (n, d), by comparing all."""
     scores = np.full((len(sample), NEAREST), -np.inf, np.float32)
     moments = np.full((len(sample), NEAREST), None, object)
     for movie_id, _ in films:
@@ -91,7 +91,7 @@ def _best(lake: Lake, table: str, films: Rows, sample: Floats) -> list[Moments]:
         vectors = unit(np.concatenate(list(film_vectors(lake, table, movie_id, sample.shape[1]))))
         of_film = np.maximum.reduceat(sample @ vectors.T, first, axis=1)
         names = np.empty(len(first), object)
-        names[:] = [_name(samples, int(at)) for at in first]
+        names[:] = [hit_at(samples, int(at), 0.0).moment for at in first]
         scores = np.concatenate([scores, of_film], axis=1)
         moments = np.concatenate([moments, np.broadcast_to(names, of_film.shape)], axis=1)
         kept = np.argsort(-scores, axis=1)[:, :NEAREST]
@@ -103,8 +103,3 @@ def _first_of_moments(samples: Samples) -> npt.NDArray[np.int64]:
     """Where each moment begins: pictures of a shot follow each other; those without a shot stand alone."""
     shots = samples.shots.fill_null(-1).to_numpy()
     return np.flatnonzero(np.concatenate([[True], (shots[1:] != shots[:-1]) | (shots[1:] < 0)]))
-
-
-def _name(samples: Samples, at: int) -> tuple[str, int | float]:
-    shot = samples.shots[at].as_py()
-    return samples.movie_id, float(samples.times_s[at]) if shot is None else shot

@@ -46,7 +46,7 @@ class Making:
 
 
 def _vectors(task: str) -> Vectors:
-    """What the task declares of its vectors; vectors of an unknown task are taken to be of pictures."""
+    """What the task declares of its vectors; vectors of an unknown task are assumed to be of pictures."""
     declared = find_task(task).role(Vectors) if task in known_tasks() else None
     return declared or Vectors()
 
@@ -70,7 +70,7 @@ def making(index: Index, table: str, films: Iterable[str]) -> Making:
 
 
 def _which(task: str, params: Mapping[str, Any]) -> str:
-    """The parameters that say which vectors are made, without those of speed."""
+    """The parameters that determine the vectors, without those of speed."""
     speed = _vectors(task).speed
     return json.dumps({name: value for name, value in params.items() if name not in speed}, sort_keys=True)
 
@@ -101,7 +101,7 @@ def like_moment(index: Index, table: str, text: str, films: Mapping[str, str]) -
 
 
 def _end_s(index: Index, movie_id: str, times_s: Any) -> float:
-    """When a film ends: as its shots say, else its container, else its last vector."""
+    """When a film ends: by its shots, else by its container, else by its last vector."""
     shots, lengths = tasks_with(Shots), tasks_with(FilmLength)
     columns = [(task, role.end_s) for task, role in shots.items()]
     columns += [(task, role.column) for task, role in lengths.items()]
@@ -132,7 +132,7 @@ def like_picture(index: Index, table: str, made: Making, path: Path, film: str, 
 
 
 def _params_of(index: Index, table: str, movie_id: str) -> Mapping[str, Any]:
-    """The parameters that a film's table was made with; none where the lake has no such table of it."""
+    """The parameters that a film's table was made with; empty where the lake has no such table of it."""
     footer = index.footer(table, movie_id)
     return (footer.ingredients.get("params") or {}) if footer else {}
 

@@ -24,7 +24,7 @@ from cinelake.spec.task import Params, tasks_with
 LARGE = 5_000_000
 """From this number of vectors on, a search without an index recommends one."""
 HELD_BYTES = 4 << 30
-"""Vectors up to this size are kept in memory between searches, where `keep` says so."""
+"""Vectors up to this size are kept in memory between searches, with `keep`."""
 HOW = ("auto", "exact", "index")
 
 
@@ -37,7 +37,7 @@ def default_table() -> str:
 class Query:
     """What a search looks for: a picture or a moment to look like, conditions, or both.
 
-    films: only these (none: all). table: which vectors. how: `exact`, by the `index`, or `auto`: by the index where it
+    films: only these (empty: all). table: which vectors. how: `exact`, by the `index`, or `auto`: by the index where it
     covers the table as it is. params: the manifest's for the table, where they name files.
     """
 
@@ -63,7 +63,7 @@ class Answer:
 
 
 class Searcher:
-    """Searches one lake; keeps vectors in memory between searches where `keep` says so."""
+    """Searches one lake. keep: vectors stay in memory between searches."""
 
     def __init__(
         self,
@@ -85,7 +85,8 @@ class Searcher:
 
     def _by_conditions(self, query: Query, spans: SpansOfFilms) -> Answer:
         """Without a picture: the spans themselves, the most relevant first."""
-        self._check_films(query, self._films_of_lake())
+        files = {name for table in self._contracts for name in self._lake.storage.files(table)}
+        self._check_films(query, {name.removesuffix(".parquet") for name in files})
         moments = [
             Moment(film, span.relevance, span.start_s, span.start_s, span.end_s, what=span.what)
             for film, some in spans.items()
@@ -156,9 +157,6 @@ class Searcher:
             )
         return moments
 
-    def _films_of_lake(self) -> set[str]:
-        return {name.removesuffix(".parquet") for table in self._contracts for name in self._lake.storage.files(table)}
-
     def _check_films(self, query: Query, known: Mapping[str, str] | set[str]) -> None:
         for film in query.films:
             if film not in known:
@@ -211,7 +209,7 @@ def _usable(lake: Lake, query: Query, cells: dict[str, str]) -> tuple[About | No
 
 
 def _shot_times(lake: Lake, movie_id: str) -> dict[int | None, tuple[float, float]]:
-    """Shot → when it begins and ends; nothing where the lake has no shots of the film."""
+    """Shot → when it begins and ends; empty where the lake has no shots of the film."""
     table = table_of(lake, movie_id, Shots)
     if table is None:
         return {}

@@ -76,15 +76,12 @@ def merged(spans: Iterable[Span]) -> list[Span]:
     """Spans in film order, overlapping and adjacent ones as one; its relevance is their mean, weighted by length."""
     whole: list[Span] = []
     for span in sorted(spans, key=lambda span: span.start_s):
-        if whole and span.start_s <= whole[-1].end_s + TOUCH_S:
-            whole[-1] = _one(whole[-1], span)
-        else:
+        if not whole or span.start_s > whole[-1].end_s + TOUCH_S:
             whole.append(span)
+            continue
+        last = whole[-1]
+        lengths = last.length_s, span.length_s
+        relevance = (last.relevance * lengths[0] + span.relevance * lengths[1]) / max(sum(lengths), 1e-9)
+        what = ", ".join(dict.fromkeys([*last.what.split(", "), *span.what.split(", ")]))
+        whole[-1] = Span(last.start_s, max(last.end_s, span.end_s), relevance, what)
     return whole
-
-
-def _one(first: Span, second: Span) -> Span:
-    lengths = first.length_s, second.length_s
-    relevance = (first.relevance * lengths[0] + second.relevance * lengths[1]) / max(sum(lengths), 1e-9)
-    what = ", ".join(dict.fromkeys([*first.what.split(", "), *second.what.split(", ")]))
-    return Span(first.start_s, max(first.end_s, second.end_s), relevance, what)

@@ -22,7 +22,7 @@ from cinelake.search.moments import Hit, Samples, best, hits_of
 from cinelake.storage.content import digest
 
 PLACES = ("frame", "time_s", "shot")
-"""Columns of a table of vectors that say where a vector is from."""
+"""Columns of a table of vectors that locate a vector in its film."""
 Floats = npt.NDArray[np.float32]
 Allowed = Callable[[str, npt.NDArray[np.float64]], npt.NDArray[np.bool_]]
 """Which of a film's times may be found: (movie_id, times) → (n,) booleans."""
@@ -41,10 +41,7 @@ def coverage(cells: dict[str, str]) -> str:
 
 def read_samples(lake: Lake, table: str, movie_id: str) -> Samples:
     """Where a film's vectors are from, without the vectors."""
-    return _samples(movie_id, lake.reader(table, movie_id).read(list(PLACES)))
-
-
-def _samples(movie_id: str, rows: pa.Table) -> Samples:
+    rows = lake.reader(table, movie_id).read(list(PLACES))
     times = np.asarray(rows["time_s"].to_numpy(), np.float64)
     return Samples(movie_id, times, rows["frame"], rows["shot"])
 
@@ -86,12 +83,12 @@ def scan(lake: Lake, table: str, films: Iterable[str], query: Floats, most: int,
 
 
 def _floor(hits: Sequence[Hit], most: int) -> float:
-    """The score below which nothing is wanted any more."""
+    """The score below which a hit cannot be among the best `most`."""
     return hits[-1].score if len(hits) == most else -np.inf
 
 
 def _cosines(vectors: Floats, query: Floats) -> Floats:
-    """By `einsum`: BLAS would start threads of its own in each of ours."""
+    """By `einsum`: BLAS would start threads of its own in each thread of the pool."""
     lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
     return np.asarray(np.einsum("ij,j->i", vectors, query) / np.where(lengths > 0, lengths, 1), np.float32)
 

@@ -1,1 +1,1 @@
-"""How long a run would take and what bounds it, from measured costs. Nothing here is asked when a run really runs."""
+"""How long a run would take and what bounds it, from measured costs. Real runs do not use it."""

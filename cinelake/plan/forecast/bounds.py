@@ -1,4 +1,4 @@
-"""A run on a cluster that is not there: how long, what bounds it, and what would help, from measured costs.
+"""A run on a hypothetical cluster: how long, what bounds it, and what would help, from measured costs.
 
 Few films are simulated one by one; of many, a sample, and the rest at the sample's own rate: what its second half took.
 Filling and emptying the cluster is in the whole sample and in its first half alike, and cancels out.
@@ -14,15 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from cinelake.plan.forecast.cluster import Part, Settings
-from cinelake.plan.forecast.simulation import Cluster, Film, Leg, Run, simulate
+from cinelake.plan.forecast.simulation import Cluster, Film, Run, Stage, simulate
 
 SAMPLED_FILMS = 20_000
 SAMPLED_WINDOWS = 8
 """A sample is at least so many windows of films, so that filling and emptying are little of it."""
 WORTH_DOUBLING = 0.25
-"""What works for less of the run than this bounds it nowhere."""
+"""A part that is busy for less of the run than this does not bound it."""
 HELPS = 0.97
-"""A change helps that takes at least three hundredths off the run."""
+"""A change helps if it shortens the run by at least three per cent."""
 PARTS: tuple[Part, ...] = ("cpus", "gpus", "driver", "store")
 
 
@@ -30,7 +30,7 @@ PARTS: tuple[Part, ...] = ("cpus", "gpus", "driver", "store")
 class Films:
     """Films to make. kinds: for each kind of film, what each of the measured ones would cost; of: every film's kind.
 
-    Which measured film stands for which film is drawn with replacement, by the seed.
+    Which measured film represents which film is drawn with replacement, by the seed.
     """
 
     kinds: Sequence[Sequence[Film]]
@@ -46,13 +46,13 @@ class Films:
         return (self.kinds[kind][which] for kind, which in zip(self.of[:count].tolist(), drawn.tolist(), strict=True))
 
     def least_gpu(self) -> float:
-        """The least share of a GPU that a leg asks for; 1 where none asks for any."""
-        return min((leg.gpus for kind in self.kinds for film in kind for leg in film if leg.gpus), default=1.0)
+        """The least share of a GPU that a stage needs; 1 where no stage needs any."""
+        return min((stage.gpus for kind in self.kinds for film in kind for stage in film if stage.gpus), default=1.0)
 
-    def mean(self, of_leg: Callable[[Leg], float]) -> float:
-        """The mean over films of a sum over their legs, as drawn often enough."""
+    def mean(self, of_stage: Callable[[Stage], float]) -> float:
+        """The mean over films of a sum over their stages: the expected value of the drawing."""
         counts = np.bincount(self.of, minlength=len(self.kinds))
-        sums = [sum(of_leg(leg) for film in kind for leg in film) / len(kind) for kind in self.kinds]
+        sums = [sum(of_stage(stage) for film in kind for stage in film) / len(kind) for kind in self.kinds]
         return float(np.average(sums, weights=counts))
 
 
@@ -89,22 +89,20 @@ class Forecast:
 
     @cached_property
     def changes(self) -> list[Change]:
-        """What twice as much of each part that may bound it would bring, the most helpful first."""
+        """The effect of doubling each part that may bound the run, the most helpful first."""
         busy = self.run.busy()
         tried: list[Part] = [part for part in PARTS if part != "window" and busy[part] >= WORTH_DOUBLING]
+        if max(busy.values()) < HELPS:  # the window can only bound what no part does
+            tried.append("window")
         changes = []
-        for part in [*tried, *self._window()]:
+        for part in tried:
             words, settings = self.settings.twice(part, self.cluster.window)
             changes.append(Change(part, words, Forecast(settings, self.films).run.wall_s))
         return sorted(changes, key=lambda change: change.wall_s)
 
-    def _window(self) -> list[Part]:
-        """The window can only bound what no part does."""
-        return ["window"] if max(self.run.busy().values()) < HELPS else []
-
     @property
     def bound_by(self) -> Part | None:
-        """The part of which more would help most; None where none helps: the films end to end take that long."""
+        """The part of which more would help most; None where none helps: the films themselves take that long."""
         best = next(iter(self.changes), None)
         return best.part if best and best.wall_s <= HELPS * self.run.wall_s else None
 

@@ -1,4 +1,4 @@
-"""The cluster that `cinelake plan --simulate` is given, as words: `nodes=64,cpus=16,gpus=1,decoders=128x32`."""
+"""The cluster of `cinelake plan --simulate`, written as `nodes=64,cpus=16,gpus=1,decoders=128x32`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _pool(given: Any) -> Any:
 
 
 class Settings(BaseModel):
-    """What may stand in `--simulate`."""
+    """The settings of `--simulate`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
@@ -59,14 +59,14 @@ class Settings(BaseModel):
     """The same seed draws the same films."""
 
     def known(self, engine: EngineKind, window: int | None) -> Settings:
-        """With the manifest's engine and window where none are given."""
+        """The settings with the manifest's engine and window where they have none."""
         several = self.nodes > 1 or self.decoders
         kind = self.engine or ("ray" if engine == "local" and several else engine)
         driver_ms = DRIVER_MS.get(kind, max(DRIVER_MS.values())) if self.driver_ms is None else self.driver_ms
         return self.model_copy(update={"engine": kind, "driver_ms": driver_ms, "window": self.window or window})
 
     def cluster(self, gpu_share: float = 1.0) -> Cluster:
-        """The cluster that the words describe; after `known`. gpu_share: the least that a leg asks of a GPU."""
+        """The cluster that the settings describe; after `known`. gpu_share: the least that a stage needs of a GPU."""
         pools = [Pool(self.nodes, self.cpus, self.gpus)]
         if self.decoders:
             pools.append(Pool(*self.decoders))
@@ -75,7 +75,7 @@ class Settings(BaseModel):
         return Cluster(tuple(pools), self.window or max(2 * int(places), 1), (self.driver_ms or 0.0) / 1000, link)
 
     def twice(self, part: Part, window: int) -> tuple[str, Settings]:
-        """With twice as much of one part, and the words for it. window: films in flight until now."""
+        """The settings with one part doubled, and the change in words. window: films in flight until now."""
         words, changed = self._twice(part, window)
         return words, self.model_copy(update=changed)
 
@@ -105,14 +105,10 @@ def parse_settings(text: str) -> Settings:
     try:
         settings = Settings.model_validate(given)
     except Invalid as error:
-        problems += [_said(one) for one in error.errors()]
+        for one in error.errors():
+            name = str(one["loc"][0])
+            why = "expected NODESxCPUS, as in 128x32" if name == "decoders" else one["msg"].lower()
+            problems.append(f"{name}: {why}. Received: {one['input']}")
     if problems:
         raise UsageError("\n".join([f"--simulate {text!r} cannot be:", *(f"  {problem}" for problem in problems)]))
     return settings
-
-
-def _said(error: Any) -> str:
-    name = str(error["loc"][0])
-    if name == "decoders":
-        return f"decoders: expected NODESxCPUS, as in 128x32. Received: {error['input']}"
-    return f"{name}: {error['msg'].lower()}. Received: {error['input']}"

@@ -10,8 +10,8 @@ from typing import Any
 from cinelake.errors import NotMeasured
 from cinelake.lake.index import Index
 
-FILMS_AT_MOST = 1000
-"""More measured films than this are drawn from, by the seed: their footers are read one by one."""
+MAX_FILMS = 1000
+"""Of more measured films so many are drawn, by the seed: their footers are read one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,9 @@ def measured_films(
 
 
 def _some(movie_ids: Sequence[str], seed: int) -> Sequence[str]:
-    if len(movie_ids) <= FILMS_AT_MOST:
+    if len(movie_ids) <= MAX_FILMS:
         return movie_ids
-    return sorted(random.Random(seed).sample(movie_ids, FILMS_AT_MOST))
+    return sorted(random.Random(seed).sample(movie_ids, MAX_FILMS))
 
 
 class _Recorded:
@@ -76,7 +76,7 @@ class _Recorded:
         self.bytes = {movie_id: size for movie_id, size in sizes.items() if among is None or movie_id in among}
 
     def run(self, movie_id: str) -> dict[str, Any]:
-        """The facts of the run that made a film's cell; nothing where it recorded no seconds."""
+        """The facts of the run that made a film's cell; empty where it recorded no seconds."""
         footer = self._index.footer(self._table, movie_id)
         return footer.run if footer and "wall_s" in footer.run else {}
 

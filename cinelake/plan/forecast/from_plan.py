@@ -8,12 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from cinelake.errors import EngineUnavailable, NotMeasured, UsageError
-from cinelake.lake.cells import Lake
 from cinelake.plan.build import Planning
 from cinelake.plan.forecast.bounds import Films, Forecast
 from cinelake.plan.forecast.cluster import Settings
 from cinelake.plan.forecast.costs import FilmCost, measured_films
-from cinelake.plan.forecast.simulation import Film, Leg
+from cinelake.plan.forecast.simulation import Film, Stage
 from cinelake.run.stages import stages
 from cinelake.run.step import Step
 from cinelake.spec.roles import FilmLength
@@ -22,7 +21,7 @@ from cinelake.spec.task import tasks_with
 
 @dataclass(frozen=True)
 class Forecasted:
-    """A forecast, what it was measured on, and what it takes for granted, in sentences."""
+    """A forecast, what it was measured on, and what it assumes, in sentences."""
 
     forecast: Forecast
     tables: tuple[str, ...]
@@ -33,7 +32,7 @@ class Forecasted:
 def forecast_of(planning: Planning, settings: Settings, films: int | None = None) -> Forecasted:
     """What a run would take: of the plan's stale cells, or of so many films like those selected, with all its tables.
 
-    Raises `NotMeasured`, `EngineUnavailable` (no node has what a table asks for) and `UsageError` (nothing to make).
+    Raises `NotMeasured`, `EngineUnavailable` (no node has what a table needs) and `UsageError` (nothing to make).
     """
     engine = planning.manifest.engine
     known = settings.known(engine.kind, engine.window)
@@ -79,22 +78,22 @@ def _step(planning: Planning, tables: Sequence[str]) -> Step:
 
 def _film(film: FilmCost, parts: Sequence[Step], settings: Settings, lengths_s: Mapping[str, float]) -> Film:
     scale = 60 * settings.film_minutes / lengths_s[film.movie_id] if settings.film_minutes else 1.0
-    return tuple(_leg(film, part, settings, scale) for part in parts)
+    return tuple(_stage(film, part, settings, scale) for part in parts)
 
 
-def _leg(film: FilmCost, part: Step, settings: Settings, scale: float) -> Leg:
-    """A leg's cost. It reads the film where it decodes, and the tables that it stands on, from the store."""
+def _stage(film: FilmCost, part: Step, settings: Settings, scale: float) -> Stage:
+    """A stage's cost. It reads the film where it decodes, and the tables that are its inputs, from the store."""
     made = [cell.table for cell in part.cells]
     read = {entry for cell in part.cells for entry in cell.inputs.values()} & set(film.cells)
     decodes = any(film.cells[table].decoded for table in made)
     moved = sum(film.cells[table].written_bytes for table in (*made, *read)) + decodes * film.film_bytes
     seconds = film.seconds(made) / (settings.gpu_speedup if _by_guess(film, part) else 1.0)
     needs = part.resources
-    return Leg(needs.processors, needs.gpus, scale * seconds, scale * moved)
+    return Stage(needs.processors, needs.gpus, scale * seconds, scale * moved)
 
 
 def _by_guess(film: FilmCost, part: Step) -> bool:
-    """Whether a leg asks for a GPU and was measured without one."""
+    """Whether a stage needs a GPU and was measured without one."""
     return bool(part.resources.gpus) and all(film.cells[cell.table].device == "cpu" for cell in part.cells)
 
 
@@ -109,26 +108,22 @@ def _check_fits(steps: Sequence[Sequence[Step]], settings: Settings) -> None:
 
 def _lengths_s(planning: Planning, measured: Sequence[FilmCost]) -> dict[str, float]:
     """movie_id → seconds of film, from the table that has them. Raises `NotMeasured`."""
-    columns = {task: role.column for task, role in tasks_with(FilmLength).items()}
-    task = next(iter(columns))
+    task, column = next((task, role.column) for task, role in tasks_with(FilmLength).items())
     table = next((name for name, entry in planning.manifest.tasks.items() if entry.task == task), task)
-    lengths = {film.movie_id: _length_s(planning.lake, table, columns[task], film.movie_id) for film in measured}
+    lengths: dict[str, float] = {}
+    for film in measured:
+        is_made = planning.lake.footer(table, film.movie_id) is not None
+        rows = planning.lake.reader(table, film.movie_id).read([column])[column].to_pylist() if is_made else []
+        lengths[film.movie_id] = float(rows[0] or 0.0) if rows else 0.0
     if not all(lengths.values()):
         raise NotMeasured([f"{table} (film_minutes wants the films' lengths)"])
     return lengths
 
 
-def _length_s(lake: Lake, table: str, column: str, movie_id: str) -> float:
-    if lake.footer(table, movie_id) is None:
-        return 0.0
-    rows = lake.reader(table, movie_id).read([column]).column(column).to_pylist()
-    return float(rows[0] or 0.0) if rows else 0.0
-
-
 def _assumed(
     given: Settings, known: Settings, steps: Sequence[Sequence[Step]], measured: Sequence[FilmCost]
 ) -> Iterator[str]:
-    """What the forecast takes for granted and did not measure."""
+    """What the forecast assumes and did not measure."""
     yield "a step takes as long on a full node as it took where it was measured; no worker dies and no film fails"
     guessed = [part for parts in steps for part in parts if any(_by_guess(film, part) for film in measured)]
     if guessed:

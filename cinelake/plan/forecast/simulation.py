@@ -1,6 +1,6 @@
 """Many films on a described cluster, simulated event by event (SimPy).
 
-A film waits for a place in the window, then for the driver, which hands out one film at a time. Its legs follow one
+A film waits for a place in the window, then for the driver, which submits one film at a time. Its stages follow one
 another (`cinelake.run.stages`): each waits for its processors and GPUs, moves its bytes over one of the links to the
 store, works, and releases them; first come, first served.
 """
@@ -22,8 +22,8 @@ shares n fit and not one more, for any n below a thousand million."""
 
 
 @dataclass(frozen=True, slots=True)
-class Leg:
-    """One leg of a film: what is kept for it, its seconds of work, and the bytes it reads and writes."""
+class Stage:
+    """One stage of a film: what is reserved for it, its seconds of work, and the bytes that it reads and writes."""
 
     cpus: float
     gpus: float
@@ -31,7 +31,7 @@ class Leg:
     moved_bytes: float = 0.0
 
 
-Film = Sequence[Leg]
+Film = Sequence[Stage]
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,9 @@ class Pool:
 
 @dataclass(frozen=True)
 class Cluster:
-    """What a run has.
+    """The resources of a run.
 
-    driver_s: how long the driver is busy with each film. window: films handed out and not yet finished.
+    driver_s: how long the driver is busy with each film. window: films submitted and not yet finished.
     link_bytes_per_s: of each node's link to the store.
     """
 
@@ -57,7 +57,7 @@ class Cluster:
     link_bytes_per_s: float = math.inf
 
     def at_once(self, kind: Literal["cpus", "gpus"], need: float) -> int:
-        """How many legs that need so much of a node run at the same time; a leg never spans nodes."""
+        """How many stages that need so much of a node run at the same time; a stage never spans nodes."""
         return sum(pool.nodes * int(getattr(pool, kind) / need + 1e-9) for pool in self.pools)
 
     @property
@@ -81,7 +81,7 @@ class Run:
 
 
 def simulate(cluster: Cluster, films: Iterable[Film]) -> Run:
-    """Run the films, in their order, to the last one's end. Every leg must fit on some node."""
+    """Run the films, in their order, to the last one's end. Every stage must fit on some node."""
     return _Simulation(cluster).run(films)
 
 
@@ -103,7 +103,7 @@ class _Simulation:
         return self._run
 
     def _driver(self, films: Iterable[Film]) -> Generator[simpy.Event, None, None]:
-        """Hands out one film after another while there is room in the window."""
+        """Submits one film after another while there is room in the window."""
         for film in films:
             yield self._window.get(1)
             yield self._env.timeout(self._cluster.driver_s)
@@ -111,36 +111,33 @@ class _Simulation:
             self._env.process(self._film(film))
 
     def _film(self, film: Film) -> Generator[simpy.Event, None, None]:
-        for leg in film:
-            yield from self._leg(leg)
+        for stage in film:
+            yield from self._stage(stage)
         self._run.films += 1
         self._run.first_end_s = self._run.first_end_s or self._env.now
         self._window.put(1)
 
-    def _leg(self, leg: Leg) -> Generator[simpy.Event, None, None]:
-        gpu_share, cpu_share = self._share("gpus", leg.gpus), self._share("cpus", leg.cpus)
+    def _stage(self, stage: Stage) -> Generator[simpy.Event, None, None]:
+        gpu_share, cpu_share = self._share("gpus", stage.gpus), self._share("cpus", stage.cpus)
         if gpu_share:
             yield self._gpus.get(gpu_share)
         if cpu_share:
             yield self._cpus.get(cpu_share)
-        moving_s = leg.moved_bytes / self._cluster.link_bytes_per_s
+        moving_s = stage.moved_bytes / self._cluster.link_bytes_per_s
         if moving_s:
             yield self._links.get(1)
             yield self._env.timeout(moving_s)
             self._links.put(1)
-        yield self._env.timeout(leg.seconds)
-        self._count(leg, gpu_share, cpu_share, moving_s)
+        yield self._env.timeout(stage.seconds)
+        busy = self._run.busy_s
+        busy["gpus"] += stage.seconds * gpu_share / UNITS
+        busy["cpus"] += stage.seconds * cpu_share / UNITS
+        busy["store"] += moving_s / self._cluster.nodes
         if gpu_share:
             self._gpus.put(gpu_share)
         if cpu_share:
             self._cpus.put(cpu_share)
 
     def _share(self, kind: Literal["cpus", "gpus"], need: float) -> int:
-        """Units of all processors or GPUs that a leg keeps: as many such legs run at once as nodes have room for."""
+        """Units of all processors or GPUs that a stage takes: as many such stages run at once as fit on the nodes."""
         return UNITS // self._cluster.at_once(kind, need) if need else 0
-
-    def _count(self, leg: Leg, gpu_share: int, cpu_share: int, moving_s: float) -> None:
-        busy = self._run.busy_s
-        busy["gpus"] += leg.seconds * gpu_share / UNITS
-        busy["cpus"] += leg.seconds * cpu_share / UNITS
-        busy["store"] += moving_s / self._cluster.nodes

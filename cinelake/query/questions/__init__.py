@@ -31,7 +31,7 @@ class Question:
         return sorted(set(re.findall(r"(?:FROM|JOIN)\s+(\w+)", self.sql)) & set(known))
 
     def check_variables(self, given: Collection[str]) -> None:
-        """Raise `UnknownName` for a variable that the question has not."""
+        """Raise `UnknownName` for a variable that the question does not have."""
         for name in given:
             if not self.variables:
                 raise UsageError(f"question {self.name!r} has nothing to set. Received: {name!r}")

@@ -8,13 +8,13 @@ import pytest
 from cinelake.plan.forecast import bounds as forecast
 from cinelake.plan.forecast.bounds import Films, Forecast, run_of
 from cinelake.plan.forecast.cluster import Settings
-from cinelake.plan.forecast.simulation import Leg, simulate
+from cinelake.plan.forecast.simulation import Stage, simulate
 
-VARIED = [[Leg(1, 0, 5.3), Leg(0, 0.5, 1.1)], [Leg(1, 0, 15.7), Leg(0, 0.5, 3.2)], [Leg(1, 0, 10.9)]]
+VARIED = [[Stage(1, 0, 5.3), Stage(0, 0.5, 1.1)], [Stage(1, 0, 15.7), Stage(0, 0.5, 3.2)], [Stage(1, 0, 10.9)]]
 FOUR_NODES = Settings(nodes=4, cpus=8, gpus=1, engine="ray", driver_ms=0)
 
 
-def films(count: int, *costs: list[Leg], seed: int = 0) -> Films:
+def films(count: int, *costs: list[Stage], seed: int = 0) -> Films:
     return Films([costs or VARIED], np.zeros(count, np.int32), seed)
 
 
@@ -35,33 +35,33 @@ def test_the_same_seed_draws_the_same_run_and_another_another() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "legs", "bound"),
+    ("settings", "stages", "bound"),
     [
-        (Settings(cpus=2, engine="ray", driver_ms=0), [Leg(1, 0, 10.0)], "cpus"),
-        (Settings(cpus=40, gpus=1, engine="ray", driver_ms=0), [Leg(1, 0, 1.0), Leg(0, 1, 1.0)], "gpus"),
-        (Settings(cpus=40, engine="ray", driver_ms=500), [Leg(1, 0, 10.0)], "driver"),
-        (Settings(cpus=40, engine="ray", driver_ms=0, store_gbit=8), [Leg(1, 0, 1.0, 10**9)], "store"),
-        (Settings(cpus=40, engine="ray", driver_ms=0, window=5), [Leg(1, 0, 10.0)], "window"),
+        (Settings(cpus=2, engine="ray", driver_ms=0), [Stage(1, 0, 10.0)], "cpus"),
+        (Settings(cpus=40, gpus=1, engine="ray", driver_ms=0), [Stage(1, 0, 1.0), Stage(0, 1, 1.0)], "gpus"),
+        (Settings(cpus=40, engine="ray", driver_ms=500), [Stage(1, 0, 10.0)], "driver"),
+        (Settings(cpus=40, engine="ray", driver_ms=0, store_gbit=8), [Stage(1, 0, 1.0, 10**9)], "store"),
+        (Settings(cpus=40, engine="ray", driver_ms=0, window=5), [Stage(1, 0, 10.0)], "window"),
     ],
 )
-def test_what_bounds_a_run_is_what_would_shorten_it(settings: Settings, legs: list[Leg], bound: str) -> None:
-    found = Forecast(settings, films(400, legs))
+def test_what_bounds_a_run_is_what_would_shorten_it(settings: Settings, stages: list[Stage], bound: str) -> None:
+    found = Forecast(settings, films(400, stages))
     assert found.bound_by == bound
     assert found.changes[0].wall_s == pytest.approx(found.run.wall_s / 2, rel=0.1)
 
 
 def test_a_cluster_larger_than_its_films_is_bound_by_nothing() -> None:
-    assert Forecast(FOUR_NODES, films(3, [Leg(1, 0, 10.0)])).bound_by is None
+    assert Forecast(FOUR_NODES, films(3, [Stage(1, 0, 10.0)])).bound_by is None
 
 
 def test_twice_the_decoders_are_proposed_where_there_are_decoders() -> None:
     settings = Settings(cpus=0, gpus=1, decoders=(2, 4), engine="ray", driver_ms=0)
-    change = Forecast(settings, films(80, [Leg(1, 0, 10.0)])).changes[0]
+    change = Forecast(settings, films(80, [Stage(1, 0, 10.0)])).changes[0]
     assert (change.words, change.wall_s) == ("twice the decoders", pytest.approx(50))
 
 
 def test_every_pool_is_paid_for_the_whole_run() -> None:
     settings = Settings(nodes=2, cpus=0, decoders=(3, 1), price=2, decoder_price=0.5, engine="ray", driver_ms=0)
-    found = Forecast(settings, films(3, [Leg(1, 0, 3600.0)]))
+    found = Forecast(settings, films(3, [Stage(1, 0, 3600.0)]))
     assert found.node_hours() == pytest.approx({"nodes": 2, "decoders": 3})
     assert found.cost() == pytest.approx({"nodes": 4, "decoders": 1.5})

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from cinelake.plan.forecast.simulation import Cluster, Leg, Pool, simulate
+from cinelake.plan.forecast.simulation import Cluster, Pool, Stage, simulate
 
-DECODING, WITH_GPU = Leg(1, 0, 10.0), Leg(0, 1, 4.0)
+DECODING, WITH_GPU = Stage(1, 0, 10.0), Stage(0, 1, 4.0)
 
 
 def cluster(*pools: Pool, window: int = 1000, driver_s: float = 0.0, link: float = 1e9) -> Cluster:
     return Cluster(pools or (Pool(1, 1),), window, driver_s, link)
 
 
-def seconds(of: Cluster, count: int, *legs: Leg) -> float:
-    return simulate(of, [legs] * count).wall_s
+def seconds(of: Cluster, count: int, *stages: Stage) -> float:
+    return simulate(of, [stages] * count).wall_s
 
 
 def test_one_film_takes_the_driver_its_transfer_and_its_work() -> None:
-    film = Leg(1, 0, 10.0, moved_bytes=3e9)
+    film = Stage(1, 0, 10.0, moved_bytes=3e9)
     assert seconds(cluster(driver_s=0.5), 1, film) == pytest.approx(0.5 + 3 + 10)
 
 
@@ -28,12 +28,12 @@ def test_like_films_run_in_rounds_of_as_many_as_there_are_processors(count: int,
 
 
 def test_a_leg_never_spans_nodes() -> None:
-    """Two nodes of three processors run two legs that want two each, not three."""
-    assert seconds(cluster(Pool(2, 3)), 3, Leg(2, 0, 10.0)) == pytest.approx(20)
+    """Two nodes of three processors run two stages that want two each, not three."""
+    assert seconds(cluster(Pool(2, 3)), 3, Stage(2, 0, 10.0)) == pytest.approx(20)
 
 
 def test_quarters_of_a_gpu_share_it() -> None:
-    assert seconds(cluster(Pool(1, 1, 1)), 5, Leg(0, 0.25, 10.0)) == pytest.approx(20)
+    assert seconds(cluster(Pool(1, 1, 1)), 5, Stage(0, 0.25, 10.0)) == pytest.approx(20)
 
 
 def test_the_driver_hands_out_one_film_after_another() -> None:
@@ -61,5 +61,5 @@ def test_no_more_films_are_in_flight_than_the_window_holds(window: int, wall_s: 
 
 def test_films_that_come_over_one_link_wait_for_each_other_and_keep_their_processors() -> None:
     """Ten seconds of transfer each, one second of work, two processors: the link is never idle."""
-    run = simulate(cluster(Pool(1, 2), link=1.0), [[Leg(1, 0, 1.0, moved_bytes=10)]] * 5)
+    run = simulate(cluster(Pool(1, 2), link=1.0), [[Stage(1, 0, 1.0, moved_bytes=10)]] * 5)
     assert run.wall_s == pytest.approx(5 * 10 + 1) and run.busy()["store"] == pytest.approx(50 / 51)
