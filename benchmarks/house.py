@@ -42,7 +42,7 @@ def note(frame, event, argument):
     code = frame.f_code
     if event == "call" and code not in seen:
         seen.add(code)
-        if code.co_filename.startswith(roots) and code.co_name != "<module>":
+        if code.co_filename.startswith(roots) and code.co_flags & 1:  # neither a module nor the body of a class
             with opened(log, "a") as file:
                 file.write(f"{code.co_filename} {code.co_name} {code.co_firstlineno}\\n")
 sys.setprofile(note)

@@ -34,7 +34,7 @@ from benchmarks.material import film_1080p, in_words
 from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import plan_manifest
 from cinelake.plan.forecast.bounds import Forecast
-from cinelake.plan.forecast.cluster import Settings
+from cinelake.plan.forecast.cluster import ClusterSettings
 from cinelake.plan.forecast.from_plan import Forecasted, forecast_of
 from cinelake.plan.forecast.simulation import simulate
 
@@ -87,7 +87,7 @@ def _made_project(given: argparse.Namespace) -> tuple[Path, list[str]]:
 
 
 def _forecast(manifest: Path, given: argparse.Namespace, cluster: dict[str, Any]) -> Forecasted:
-    settings = Settings(**cluster, film_minutes=given.film_minutes)
+    settings = ClusterSettings(**cluster, film_minutes=given.film_minutes)
     planning = plan_manifest(load_manifest(manifest))
     counted = [movie_id for movie_id in planning.films if movie_id != FIRST]
     return forecast_of(planning.selected([], counted), settings, given.films)

@@ -13,7 +13,7 @@ from cinelake.errors import UnknownName, UsageError
 from cinelake.labels.films import KnownFilms
 from cinelake.labels.images import Scan, image_facts, image_rows, images_lock, keep_images, numbered, scan_images
 from cinelake.labels.patches import PatchScan, holds_patches, keep_patches, patch_rows, scan_patches
-from cinelake.labels.readers import Reading, at_a_rate, in_class_folders, read_files
+from cinelake.labels.readers import ReadLabels, at_a_rate, in_class_folders, read_files
 from cinelake.labels.store import FilmFacts, LabelVersion, import_labels
 from cinelake.learning.images import patch_bytes
 from cinelake.manifest.document import Manifest, ModelEntry, load_manifest
@@ -79,7 +79,7 @@ def import_files(manifest: Path, request: ImportRequest, *, as_json: bool) -> No
         labels_imported(loaded, target.name, version, warn)
 
 
-def _import_eluv(manifest: Manifest, target: Target, request: ImportRequest) -> tuple[Reading, LabelVersion]:
+def _import_eluv(manifest: Manifest, target: Target, request: ImportRequest) -> tuple[ReadLabels, LabelVersion]:
     """Films of the eluv.io challenge: their scenes as labels, their features into a table of the lake."""
     table = request.table or TABLE
     reading, films = read_films(request.files, target.contract, manifest, table)
@@ -116,7 +116,7 @@ def find_target(manifest: Manifest, request: ImportRequest) -> Target:
     return Target(Path(manifest.labels), request.into or entry.labels, contract, vocabularies, entry.spec.name)
 
 
-def _read(request: ImportRequest, contract: LabelContract, films: KnownFilms) -> Reading:
+def _read(request: ImportRequest, contract: LabelContract, films: KnownFilms) -> ReadLabels:
     if request.clips is not None:
         _needs_classes(contract, "--clips", ("spans", "films"))
         return in_class_folders(request.clips, films.catalogue, contract)
@@ -144,7 +144,7 @@ def _classes(text: str) -> dict[str, str]:
     return meanings
 
 
-def _import_images(target: Target, request: ImportRequest) -> tuple[Reading, LabelVersion]:
+def _import_images(target: Target, request: ImportRequest) -> tuple[ReadLabels, LabelVersion]:
     """Check and keep the labels of a folder of images, and the images that are new."""
     _needs_classes(target.contract, "a folder of images", ("spans", "moments"))
     pattern = _pattern(request.source_pattern)
@@ -160,14 +160,14 @@ def _import_images(target: Target, request: ImportRequest) -> tuple[Reading, Lab
 
 def _import_numbered(
     target: Target, request: ImportRequest, folder: Path, scan: Scan, *, dry_run: bool = False
-) -> tuple[Reading, LabelVersion]:
+) -> tuple[ReadLabels, LabelVersion]:
     numbers = numbered(target.root, target.name, scan.pictures)
     reading = image_rows(folder, scan, target.contract, numbers)
     films = image_facts(target.root, target.name, numbers)
     return reading, _import(target, request, reading, films, dry_run=dry_run)
 
 
-def _import_patches(target: Target, request: ImportRequest) -> tuple[Reading, LabelVersion]:
+def _import_patches(target: Target, request: ImportRequest) -> tuple[ReadLabels, LabelVersion]:
     """Check and keep the labels of a Parquet of patches, and the patches that are new."""
     if len(request.files) > 1:
         raise UsageError("expected one Parquet of patches and nothing beside it: import others by themselves")
@@ -183,7 +183,7 @@ def _import_patches(target: Target, request: ImportRequest) -> tuple[Reading, La
 
 def _import_numbered_patches(
     target: Target, request: ImportRequest, scan: PatchScan, *, dry_run: bool = False
-) -> tuple[Reading, LabelVersion]:
+) -> tuple[ReadLabels, LabelVersion]:
     numbers = numbered(target.root, target.name, scan.patches)
     reading = patch_rows(scan, target.contract, numbers)
     films = image_facts(target.root, target.name, numbers)
@@ -198,7 +198,12 @@ def _pattern(text: str) -> str | None:
 
 
 def _import(
-    target: Target, request: ImportRequest, reading: Reading, films: Mapping[str, FilmFacts], *, dry_run: bool = False
+    target: Target,
+    request: ImportRequest,
+    reading: ReadLabels,
+    films: Mapping[str, FilmFacts],
+    *,
+    dry_run: bool = False,
 ) -> LabelVersion:
     return import_labels(
         target.root,
@@ -227,7 +232,9 @@ def _login_name() -> str:
         return "unknown"
 
 
-def _print(target: Target, request: ImportRequest, reading: Reading, version: LabelVersion, *, as_json: bool) -> None:
+def _print(
+    target: Target, request: ImportRequest, reading: ReadLabels, version: LabelVersion, *, as_json: bool
+) -> None:
     if as_json:
         facts = {"set": target.name, "kind": request.kind, **version_data(version)}
         print_json({**facts, "dry_run": request.dry_run, "unchanged": version.unchanged, "notes": reading.notes})

@@ -8,7 +8,7 @@ import typer
 
 from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import plan_film
-from cinelake.plan.replay import Replay
+from cinelake.plan.replay import ReplayResult
 from cinelake.plan.replay import replay as replay_cell
 from cli.options import HERE, JsonOption, ManifestOption, example, finish
 from cli.screen import out, print_json, table
@@ -35,7 +35,7 @@ def replay(
     finish(int(not comparison.within(tolerance)))
 
 
-def _print(comparison: Replay, name: str, movie_id: str) -> None:
+def _print(comparison: ReplayResult, name: str, movie_id: str) -> None:
     before, now = comparison.rows
     if comparison.identical:
         out.print(f"{name} of {movie_id} came out the same, to the last bit ({before} rows)", markup=False)

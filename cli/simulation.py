@@ -9,7 +9,7 @@ from cinelake.plan.build import Planning
 from cli.screen import duration, out, table
 
 if TYPE_CHECKING:
-    from cinelake.plan.forecast.bounds import Films
+    from cinelake.plan.forecast.bounds import FilmMix
     from cinelake.plan.forecast.from_plan import Forecasted
 
 PART_WORDS = {
@@ -91,7 +91,7 @@ def _cluster_words(forecasted: Forecasted) -> str:
     return f"{words}; {settings.engine}, {forecasted.forecast.cluster.window:,} films in flight at most"
 
 
-def _mean_film(films: Films) -> dict[str, float]:
+def _mean_film(films: FilmMix) -> dict[str, float]:
     return {
         "cpu_s": films.mean(lambda stage: 0.0 if stage.gpus else stage.seconds),
         "gpu_s": films.mean(lambda stage: stage.seconds if stage.gpus else 0.0),
@@ -99,7 +99,7 @@ def _mean_film(films: Films) -> dict[str, float]:
     }
 
 
-def _film_words(films: Films) -> str:
+def _film_words(films: FilmMix) -> str:
     mean = _mean_film(films)
     with_gpu = f"{duration(mean['gpu_s'])} with a GPU, " if mean["gpu_s"] else ""
     moved = f"{mean['moved_bytes'] / 1e6:,.1f} MB read and written"

@@ -20,7 +20,7 @@ from cinelake.events import (
     ServerFound,
     TrainingBegan,
 )
-from cinelake.learning.session import Request, TrainingSummary
+from cinelake.learning.session import TrainingRequest, TrainingSummary
 from cinelake.manifest.document import load_manifest
 from cli.options import HERE, JsonOption, ManifestOption, example, finish
 from cli.scores import print_left_out, print_scores
@@ -50,7 +50,7 @@ def train(
     json: JsonOption = False,
 ) -> None:
     """Train a model, score it on films it never saw, and make it champion if it is better."""
-    request = Request(load_manifest(manifest), name, seed, all_films, from_scratch, from_champion=from_champion)
+    request = TrainingRequest(load_manifest(manifest), name, seed, all_films, from_scratch, from_champion=from_champion)
     if dry_run:
         _print_split(request, as_json=json)
         return
@@ -64,7 +64,7 @@ def train(
     finish(130 if summary.interrupted else 0)
 
 
-def _print_split(request: Request, *, as_json: bool) -> None:
+def _print_split(request: TrainingRequest, *, as_json: bool) -> None:
     """Which films a training would learn from and be scored on."""
     from cinelake.learning.dataset import known_steps
     from cinelake.learning.session import prepare_request

@@ -15,7 +15,7 @@ from typing import Any
 
 from cinelake.errors import PublishRefused, UsageError
 from cinelake.lake.cells import Lake
-from cinelake.lake.publication import Job, Publication, Source, bucket_count, make_file, prepare
+from cinelake.lake.publication import Publication, PublishJob, TableToPublish, bucket_count, make_file, prepare
 from cinelake.lake.published import (
     PublishedFile,
     PublishedVersion,
@@ -59,7 +59,7 @@ def prepare_publication(planning: Planning) -> Publication:
         if settings.tables and name not in settings.tables:
             continue
         keys = {m: footer.key for m, footer in planning.index.cells(name).items() if m in films}
-        sources[name] = Source(entry.spec.contract, entry.task, keys)
+        sources[name] = TableToPublish(entry.spec.contract, entry.task, keys)
     buckets = settings.buckets or bucket_count(len(films), known[-1].buckets if known else None)
     return prepare(lake, sources, SUMMARIES, films=len(films), buckets=buckets, blobs=settings.blobs, known=known)
 
@@ -109,7 +109,7 @@ def _up_to_date(planning: Planning, publication: Publication) -> PublishedVersio
 
 
 def _complete(
-    planning: Planning, publication: Publication, made: Sequence[tuple[Job, PublishedFile]], number: int
+    planning: Planning, publication: Publication, made: Sequence[tuple[PublishJob, PublishedFile]], number: int
 ) -> PublishedVersion:
     at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     published = {job.table for job, _ in made} | set(publication.there)
@@ -127,7 +127,7 @@ def _remove(planning: Planning, publication: Publication, number: int) -> None:
             planning.lake.storage.delete(*job.parts)
 
 
-def _make(planning: Planning, publication: Publication, on_file: OnFile) -> list[tuple[Job, PublishedFile]]:
+def _make(planning: Planning, publication: Publication, on_file: OnFile) -> list[tuple[PublishJob, PublishedFile]]:
     """Do the jobs with Dask: a summary waits for the files that it reads."""
     import dask
 
@@ -142,7 +142,7 @@ def _make(planning: Planning, publication: Publication, on_file: OnFile) -> list
     return list(zip(publication.work, files, strict=True))
 
 
-def _after(job: Job, _before: Iterable[PublishedFile]) -> PublishedFile:
+def _after(job: PublishJob, _before: Iterable[PublishedFile]) -> PublishedFile:
     return make_file(job)
 
 

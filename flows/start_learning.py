@@ -15,7 +15,7 @@ from cinelake.errors import UsageError
 from cinelake.events import DataBegan, Note, OnEvent, ServerFound
 from cinelake.learning.candidate import Prepared
 from cinelake.learning.jobs import TrainingJob
-from cinelake.learning.session import Request, TrainingSummary, prepare_request
+from cinelake.learning.session import TrainingRequest, TrainingSummary, prepare_request
 from cinelake.learning.tuning import TuningRequest, TuningSummary, prepare_tuning, tune_model
 from cinelake.manifest.document import Manifest
 from cinelake.storage.interrupts import interrupts_held
@@ -23,7 +23,7 @@ from flows.events import champion_changed, flow_started
 from flows.server import PrefectServer, prefect_server, state_folder
 
 
-def run_training(request: Request, on_event: OnEvent) -> TrainingSummary:
+def run_training(request: TrainingRequest, on_event: OnEvent) -> TrainingSummary:
     """Train a model under a Prefect server. After Ctrl-C the summary says so; the same call resumes the training.
 
     Raises `CannotTrain`, `UsageError` and `EngineUnavailable` before anything is started, `TrainingFailed` for a loss
@@ -90,7 +90,7 @@ def _check_tracking(manifest: Manifest) -> None:
         raise UsageError("training needs MLflow: set `tracking: {enabled: true}` in the manifest")
 
 
-def _prepare_here(request: Request, on_event: OnEvent) -> Prepared | None:
+def _prepare_here(request: TrainingRequest, on_event: OnEvent) -> Prepared | None:
     """The data, where the training runs in this process: their faults are known before a server is started."""
     if request.manifest.engine.kind != "local":
         return None

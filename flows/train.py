@@ -12,7 +12,7 @@ from prefect.states import Completed, State
 from cinelake.engines.dispatch import dispatch
 from cinelake.events import Event
 from cinelake.learning.jobs import TrainingJob
-from cinelake.learning.session import Request, TrainingSummary
+from cinelake.learning.session import TrainingRequest, TrainingSummary
 from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.tracking.runs import mlflow_page
 from flows.artifacts import show_end
@@ -41,7 +41,7 @@ def train_flow(work: Callable[[str, Path, int | None, bool], Any]) -> Flow[..., 
 def _train_deployed(model: str, manifest: Path, seed: int | None, from_champion: bool) -> State[Any]:
     loaded = load_manifest(manifest)
     flow_started(loaded, "train", model)
-    request = Request(loaded, model, seed, from_champion=from_champion)
+    request = TrainingRequest(loaded, model, seed, from_champion=from_champion)
     with dispatch(loaded, request.needs, ignore) as dispatcher:
         return trained(loaded, dispatcher(TrainingJob(request, state_folder(loaded.folder) / "training")))
 

@@ -19,7 +19,7 @@ import pyarrow as pa
 from cinelake.errors import ModelUnusable, UsageError
 from cinelake.spec.artefact import Artefact
 from cinelake.spec.contract import Column, Contract
-from cinelake.spec.roles import Question, SearchCondition
+from cinelake.spec.roles import SearchCondition, SearchQuestion
 from cinelake.spec.task import Field, Film, Params, TableReader, task
 from models.affect.config import WIDE
 from tasks.shared.line_moments import line_moments
@@ -62,7 +62,7 @@ def check_conditions(conditions: Sequence[str]) -> None:
     parse_condition(conditions[0])
 
 
-def felt(tables: Mapping[str, str], conditions: Sequence[str], _min_probability: float) -> Question:
+def felt(tables: Mapping[str, str], conditions: Sequence[str], _min_probability: float) -> SearchQuestion:
     """When a line is beyond a bound; each value holds until the next (see `export.supercut.felt`).
 
     Neighbouring values are one span, as relevant as they are on average: a film has hundreds, not thousands.
@@ -70,7 +70,7 @@ def felt(tables: Mapping[str, str], conditions: Sequence[str], _min_probability:
     (condition,) = conditions
     line, comparison, bound = parse_condition(condition)
     room = max(1e-9, 1 - bound if comparison.startswith(">") else 1 + bound)
-    return Question(
+    return SearchQuestion(
         f"""WITH later AS (
             SELECT movie_id, time_s, "{line}" AS value,
                    lead(time_s) OVER (PARTITION BY movie_id ORDER BY time_s) AS next_s,

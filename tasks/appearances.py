@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import pyarrow as pa
 
 from cinelake.spec.artefact import Artefact
-from cinelake.spec.roles import Question, SearchCondition
+from cinelake.spec.roles import SearchCondition, SearchQuestion
 from cinelake.spec.task import Film, Resources, TableReader, task
 from models.characters import MODEL
 from models.characters.predict import is_there
@@ -30,9 +30,9 @@ class AppearancesParams(SpanParams):
     """How frames become appearances."""
 
 
-def seen(tables: Mapping[str, str], characters: Sequence[str], _min_probability: float) -> Question:
+def seen(tables: Mapping[str, str], characters: Sequence[str], _min_probability: float) -> SearchQuestion:
     """When any of the characters is to be seen."""
-    return Question(
+    return SearchQuestion(
         f'SELECT movie_id, start_s, end_s, 1.0, character FROM "{tables["appearances"]}" '
         "WHERE list_contains(?, character)",
         [list(characters)],

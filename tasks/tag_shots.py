@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from cinelake.spec.artefact import Artefact
 from cinelake.spec.contract import Column, Contract
-from cinelake.spec.roles import Question, SearchCondition
+from cinelake.spec.roles import SearchCondition, SearchQuestion
 from cinelake.spec.task import Field, Film, Params, TableReader, task
 from models.tags.features import features
 from models.tags.predict import predict
@@ -42,9 +42,9 @@ class TagShotsParams(Params):
     """At most so many tags of a shot, the most probable; none: all."""
 
 
-def shots_with(tables: Mapping[str, str], tags: Sequence[str], min_probability: float) -> Question:
+def shots_with(tables: Mapping[str, str], tags: Sequence[str], min_probability: float) -> SearchQuestion:
     """The shots that carry any of the tags with at least this probability, which is their relevance."""
-    return Question(
+    return SearchQuestion(
         f'SELECT movie_id, start_s, end_s, probability, tag FROM "{tables["tag_shots"]}" '
         f'JOIN "{tables["shots"]}" USING (movie_id, shot) WHERE list_contains(?, tag) AND probability >= ?',
         [list(tags), min_probability],

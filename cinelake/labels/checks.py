@@ -42,7 +42,7 @@ class FilmFacts:
 
 
 @dataclass
-class Rows:
+class CheckedRows:
     """Typed columns of rows that are being checked; a value that could not be read is None and listed in `unread`."""
 
     contract: LabelContract
@@ -68,7 +68,7 @@ class Rows:
         return f"line {self.lines[row]}" if self.lines[row] else f"row {row + 1}"
 
 
-Found = Iterator[tuple[int, str, str]]
+RowProblems = Iterator[tuple[int, str, str]]
 """Row, column, problem."""
 
 
@@ -96,7 +96,7 @@ def check_labels(
     typed, unread = _typed(contract, rows)
     given = {name: values for name, values in typed.to_pydict().items() if name in rows.column_names}
     lost = {(name, row) for row, name, _ in unread}
-    read = Rows(contract, given, lines, files, films, vocabularies, before_run, lost)
+    read = CheckedRows(contract, given, lines, files, films, vocabularies, before_run, lost)
     for row, column, message in (*unread, *(problem for rule in RULES for problem in rule(read))):
         problems.append(Problem(files[row], lines[row], column, message))
     return sort_labels(contract, typed), list(dict.fromkeys(problems))
@@ -157,7 +157,7 @@ def _with_shots(contract: LabelContract, rows: pa.Table) -> pa.Table:
 # --- rules
 
 
-def _nothing_is_missing(rows: Rows) -> Found:
+def _nothing_is_missing(rows: CheckedRows) -> RowProblems:
     for column in rows.contract.all_columns:
         if column.nullable or column.name not in rows.values:
             continue
@@ -166,7 +166,7 @@ def _nothing_is_missing(rows: Rows) -> Found:
                 yield row, column.name, f"there is no value. {column.doc}"
 
 
-def _numbers_fit(rows: Rows) -> Found:
+def _numbers_fit(rows: CheckedRows) -> RowProblems:
     """Finite, and within what the contract allows."""
     for column in rows.contract.all_columns:
         for row, value in enumerate(rows.of(column.name)):
@@ -180,7 +180,7 @@ def _numbers_fit(rows: Rows) -> Found:
                 yield row, column.name, f"must be ≤ {column.at_most:g}, received {value:g}"
 
 
-def _classes_are_known(rows: Rows) -> Found:
+def _classes_are_known(rows: CheckedRows) -> RowProblems:
     for column in rows.contract.all_columns:
         known = list(rows.vocabularies.get(column.name) or column.one_of)
         strange = set(rows.of(column.name)) - set(known) if known else set()
@@ -190,13 +190,13 @@ def _classes_are_known(rows: Rows) -> Found:
             yield row, column.name, f"unknown {column.name} {value!r}{hint}{own}{more}"
 
 
-def _films_are_known(rows: Rows) -> Found:
+def _films_are_known(rows: CheckedRows) -> RowProblems:
     names = sorted(rows.films)
     for row, value, more in _first_of_each(rows, "movie_id", lambda value: value not in rows.films):
         yield row, "movie_id", f"unknown film {value!r}{did_you_mean(value, names) or ': there are no films'}{more}"
 
 
-def _films_are_in_the_lake(rows: Rows) -> Found:
+def _films_are_in_the_lake(rows: CheckedRows) -> RowProblems:
     if rows.before_run:
         return
     absent = {m for m in set(rows.of("movie_id")) if m in rows.films and not rows.films[m].in_lake}
@@ -208,7 +208,7 @@ def _films_are_in_the_lake(rows: Rows) -> Found:
         )
 
 
-def _first_of_each(rows: Rows, column: str, wrong: Callable[[Any], bool]) -> Iterator[tuple[int, Any, str]]:
+def _first_of_each(rows: CheckedRows, column: str, wrong: Callable[[Any], bool]) -> Iterator[tuple[int, Any, str]]:
     """The first row of every wrong value, and which other lines hold it."""
     by_value: dict[Any, list[int]] = {}
     for row, value in enumerate(rows.of(column)):
@@ -221,7 +221,7 @@ def _first_of_each(rows: Rows, column: str, wrong: Callable[[Any], bool]) -> Ite
             yield at[0], value, f" (also on {named}{rest})" if named else ""
 
 
-def _times_are_in_the_film(rows: Rows) -> Found:
+def _times_are_in_the_film(rows: CheckedRows) -> RowProblems:
     for column in ("time_s", "start_s", "end_s"):
         for row, (movie_id, time_s) in enumerate(zip(rows.of("movie_id"), rows.of(column), strict=True)):
             end_s = rows.films[movie_id].duration_s if time_s is not None and movie_id in rows.films else None
@@ -229,7 +229,7 @@ def _times_are_in_the_film(rows: Rows) -> Found:
                 yield row, column, f"{time_s:g} s is past the end of {movie_id!r}, which lasts {end_s:g} s"
 
 
-def _shots_are_in_the_film(rows: Rows) -> Found:
+def _shots_are_in_the_film(rows: CheckedRows) -> RowProblems:
     """Only where times are missing: a labeller who has both may number shots in another way."""
     for row, (movie_id, start_s, end) in enumerate(_columns_of(rows, "movie_id", "start_s", "end_shot")):
         shots = rows.films[movie_id].shots if movie_id in rows.films and end is not None and start_s is None else None
@@ -237,7 +237,7 @@ def _shots_are_in_the_film(rows: Rows) -> Found:
             yield row, "end_shot", f"shot {end - 1} is past the last: {movie_id!r} has {shots} shots, the first is 0"
 
 
-def _spans_have_two_ends(rows: Rows) -> Found:
+def _spans_have_two_ends(rows: CheckedRows) -> RowProblems:
     for first, second in (("start_s", "end_s"), ("start_shot", "end_shot")):
         if first not in rows.values:
             continue
@@ -248,7 +248,7 @@ def _spans_have_two_ends(rows: Rows) -> Found:
                     yield row, lacking, f"there is no value, and {name} is {given:g}: a span has both"
 
 
-def _spans_start_before_they_end(rows: Rows) -> Found:
+def _spans_start_before_they_end(rows: CheckedRows) -> RowProblems:
     for first, second, unit in (("start_s", "end_s", " s"), ("start_shot", "end_shot", "")):
         for row, (start, end) in enumerate(_columns_of(rows, first, second)):
             if start is not None and end is not None and start >= end:
@@ -259,7 +259,7 @@ def _spans_start_before_they_end(rows: Rows) -> Found:
                 )
 
 
-def _spans_do_not_overlap(rows: Rows) -> Found:
+def _spans_do_not_overlap(rows: CheckedRows) -> RowProblems:
     if rows.contract.shape != "spans" or rows.contract.overlap:
         return
     by_kind: dict[tuple[str, str], list[tuple[float, float, int]]] = {}
@@ -275,7 +275,7 @@ def _spans_do_not_overlap(rows: Rows) -> Found:
         yield from _overlaps(rows, sorted(spans))
 
 
-def _overlaps(rows: Rows, spans: list[tuple[float, float, int]]) -> Found:
+def _overlaps(rows: CheckedRows, spans: list[tuple[float, float, int]]) -> RowProblems:
     """Each span that begins before one that began earlier has ended; a row that repeats another has its own rule."""
     reach, last = -math.inf, -1
     for start, end, row in spans:
@@ -285,7 +285,7 @@ def _overlaps(rows: Rows, spans: list[tuple[float, float, int]]) -> Found:
             reach, last = end, row
 
 
-def _rows_stand_once(rows: Rows) -> Found:
+def _rows_stand_once(rows: CheckedRows) -> RowProblems:
     seen: dict[tuple[Any, ...], int] = {}
     for row, values in enumerate(_columns_of(rows, *rows.values)):
         if values in seen and not any((name, row) in rows.unread for name in rows.values):
@@ -293,11 +293,11 @@ def _rows_stand_once(rows: Rows) -> Found:
         seen.setdefault(values, row)
 
 
-def _columns_of(rows: Rows, *names: str) -> Iterable[tuple[Any, ...]]:
+def _columns_of(rows: CheckedRows, *names: str) -> Iterable[tuple[Any, ...]]:
     return zip(*(rows.of(name) for name in names), strict=True)
 
 
-RULES: tuple[Callable[[Rows], Found], ...] = (
+RULES: tuple[Callable[[CheckedRows], RowProblems], ...] = (
     _nothing_is_missing,
     _numbers_fit,
     _classes_are_known,

@@ -22,7 +22,7 @@ from blake3 import blake3
 from cinelake.catalogue.films import movie_id_of
 from cinelake.errors import Problem, StorageError
 from cinelake.labels.checks import FILE, LINE, FilmFacts
-from cinelake.labels.readers import Reading
+from cinelake.labels.readers import ReadLabels
 from cinelake.spec.labels import LabelContract
 from cinelake.storage.atomic import written_whole
 from cinelake.storage.content import digest
@@ -51,7 +51,7 @@ IMAGES = pa.schema(
 
 
 @dataclass(frozen=True)
-class Picture:
+class LabelImage:
     """One image that will be imported. classes: the folders that hold it."""
 
     path: Path
@@ -76,7 +76,7 @@ class Numbered(Protocol):
 class Scan:
     """The images of a folder, and the problems of the rest."""
 
-    pictures: list[Picture] = field(default_factory=list)
+    pictures: list[LabelImage] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -102,7 +102,7 @@ def scan_images(folder: Path, contract: LabelContract, source_pattern: str | Non
             why = f"the same picture as {paths[0]}, in another class: these labels may not overlap"
             scan.problems.append(Problem(str(paths[-1]), 0, "", why))
         elif paths[0] in sources:
-            scan.pictures.append(Picture(paths[0], sha, sources[paths[0]], classes))
+            scan.pictures.append(LabelImage(paths[0], sha, sources[paths[0]], classes))
         again = [path for at, path in enumerate(paths) if path.parent in {before.parent for before in paths[:at]}]
         scan.notes += [f"{path} is dropped: the same picture as {paths[0]}" for path in again]
     return scan
@@ -198,7 +198,9 @@ def _kept(root: Path, name: str, movie_id: str, column: str) -> list[Any]:
     return values
 
 
-def image_rows(folder: Path, scan: Scan, contract: LabelContract, numbers: Mapping[str, Mapping[str, int]]) -> Reading:
+def image_rows(
+    folder: Path, scan: Scan, contract: LabelContract, numbers: Mapping[str, Mapping[str, int]]
+) -> ReadLabels:
     """Label rows: each image is the shot of its number (at that second), with its folder's name as class."""
     assert contract.class_column is not None
     rows = [
@@ -219,7 +221,7 @@ def image_rows(folder: Path, scan: Scan, contract: LabelContract, numbers: Mappi
         }
     )
     content = digest(sorted([picture.sha, *picture.classes] for picture in scan.pictures))
-    return Reading(table, folder.name, content, scan.problems, scan.notes)
+    return ReadLabels(table, folder.name, content, scan.problems, scan.notes)
 
 
 @contextmanager
@@ -233,7 +235,9 @@ def images_lock(root: Path, name: str) -> Iterator[None]:
         yield
 
 
-def keep_images(root: Path, name: str, pictures: Iterable[Picture], numbers: Mapping[str, Mapping[str, int]]) -> None:
+def keep_images(
+    root: Path, name: str, pictures: Iterable[LabelImage], numbers: Mapping[str, Mapping[str, int]]
+) -> None:
     """Add the pictures that are new to their films' files, each file in one replacement. Raises `StorageError`."""
     by_sha = {picture.sha: picture for picture in pictures}
     for movie_id, of_film in numbers.items():

@@ -26,7 +26,7 @@ from cinelake.catalogue.films import movie_id_of
 from cinelake.errors import Problem, UsageError
 from cinelake.labels.checks import FILE, LINE
 from cinelake.labels.images import image_file, replace_images
-from cinelake.labels.readers import Reading
+from cinelake.labels.readers import ReadLabels
 from cinelake.spec.labels import LabelContract
 from cinelake.storage.content import file_digest
 from cinelake.storage.store import storage_errors
@@ -124,7 +124,7 @@ def _bytes(data: Any) -> bytes | None:
     return values.astype(np.uint8).tobytes()
 
 
-def patch_rows(scan: PatchScan, contract: LabelContract, numbers: Mapping[str, Mapping[str, int]]) -> Reading:
+def patch_rows(scan: PatchScan, contract: LabelContract, numbers: Mapping[str, Mapping[str, int]]) -> ReadLabels:
     """Label rows: each patch is a moment of its film, at the second of its number (or the shot of that number)."""
     assert contract.class_column is not None
     at = [numbers[patch.movie_id][patch.sha] for patch in scan.patches]
@@ -138,7 +138,7 @@ def patch_rows(scan: PatchScan, contract: LabelContract, numbers: Mapping[str, M
             FILE: pa.array([str(scan.file)] * len(scan.patches), pa.string()),
         }
     )
-    return Reading(table, scan.file.name, file_digest(scan.file), scan.problems, scan.notes)
+    return ReadLabels(table, scan.file.name, file_digest(scan.file), scan.problems, scan.notes)
 
 
 def keep_patches(root: Path, name: str, scan: PatchScan, numbers: Mapping[str, Mapping[str, int]]) -> None:

@@ -26,7 +26,7 @@ _LAST_NUMBER = re.compile(r"(\d+)\D*$")
 
 
 @dataclass
-class Reading:
+class ReadLabels:
     """What a reader read.
 
     rows: columns unchanged, with `LINE` and `FILE`. problems: what cannot be imported. notes: what the labeller should
@@ -40,7 +40,7 @@ class Reading:
     notes: list[str] = field(default_factory=list)
 
 
-def read_files(paths: Sequence[Path]) -> Reading:
+def read_files(paths: Sequence[Path]) -> ReadLabels:
     """The rows of CSV and Parquet files, one after the other."""
     tables, problems, digests = [], [], []
     for path in paths:
@@ -49,12 +49,12 @@ def read_files(paths: Sequence[Path]) -> Reading:
         problems += wrong
         digests.append(file_digest(path) if path.is_file() else "")
     source = ", ".join(path.name for path in paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
-    return Reading(_joined(tables), source, digest(digests), problems)
+    return ReadLabels(_joined(tables), source, digest(digests), problems)
 
 
 def at_a_rate(
-    reading: Reading, contract: LabelContract, movie_id: str, rate: float, classes: Mapping[str, str]
-) -> Reading:
+    reading: ReadLabels, contract: LabelContract, movie_id: str, rate: float, classes: Mapping[str, str]
+) -> ReadLabels:
     """Rows of `Image_ID,Class` (names of pictures taken `rate` times a second) as moments or spans of one film.
 
     The last number in a picture's name, divided by the rate, is its time: `frame12.jpg` at 2 a second is 6 s. classes:
@@ -62,7 +62,7 @@ def at_a_rate(
     """
     problems = [*reading.problems, *_lacking(reading, ("Image_ID", "Class"))]
     if problems:
-        return Reading(reading.rows, reading.source, reading.digest, problems)
+        return ReadLabels(reading.rows, reading.source, reading.digest, problems)
     rows = []
     for row in reading.rows.to_pylist():
         match, label = _LAST_NUMBER.search(Path(row["Image_ID"]).stem), str(row["Class"]).strip()
@@ -78,10 +78,10 @@ def at_a_rate(
             when = {"time_s": start_s} if contract.shape == "moments" else span
             label = classes.get(label, label)
             rows.append({"movie_id": movie_id, **when, _class_of(contract): label, LINE: row[LINE], FILE: row[FILE]})
-    return Reading(_as_table(rows), reading.source, reading.digest, problems)
+    return ReadLabels(_as_table(rows), reading.source, reading.digest, problems)
 
 
-def _lacking(reading: Reading, columns: Sequence[str]) -> list[Problem]:
+def _lacking(reading: ReadLabels, columns: Sequence[str]) -> list[Problem]:
     present = [name for name in reading.rows.column_names if name not in (LINE, FILE)]
     why = "the column is missing: --rate is for files with Image_ID and Class"
     return [Problem(reading.source, 1, n, why + did_you_mean(n, present)) for n in columns if n not in present]
@@ -93,7 +93,7 @@ def _class_of(contract: LabelContract) -> str:
     return contract.class_column
 
 
-def in_class_folders(folder: Path, films: Iterable[CatalogueFilm], contract: LabelContract) -> Reading:
+def in_class_folders(folder: Path, films: Iterable[CatalogueFilm], contract: LabelContract) -> ReadLabels:
     """Films of the catalogue that lie in `folder/<class>/` as labels of whole films."""
     place = folder.absolute()
     rows, filled = [], set()
@@ -109,7 +109,7 @@ def in_class_folders(folder: Path, films: Iterable[CatalogueFilm], contract: Lab
         problems = [Problem(str(folder / name), 0, "", why) for name in sorted(empty)]
     else:
         problems = [Problem(str(folder), 0, "", "there is no such folder")]
-    return Reading(_as_table(rows), folder.name, digest(sorted(map(str, rows))), problems)
+    return ReadLabels(_as_table(rows), folder.name, digest(sorted(map(str, rows))), problems)
 
 
 CATALOGUE_OF_CLIPS = '`catalogue: {films: "scenes/*/*.mkv"}`'

@@ -32,7 +32,7 @@ pragma user_version = {VERSION};
 RACY_NS = 2_000_000_000
 READ_TOGETHER = 2000
 """Footers that are read and written to the cache at a time: bounds the memory of a first plan."""
-Reading = tuple[str, FileStat, "Footer | None"]
+FooterEntry = tuple[str, FileStat, "Footer | None"]
 
 
 class Entry(NamedTuple):
@@ -100,13 +100,13 @@ class Index:
             entries |= {name: Entry(footer.key, footer.meaning) for name, _, footer in readings if footer}
         return {name.removesuffix(".parquet"): entry for name, entry in entries.items()}
 
-    def _read(self, folder: str, names: list[str], stamps: dict[str, FileStat]) -> Iterable[Reading]:
+    def _read(self, folder: str, names: list[str], stamps: dict[str, FileStat]) -> Iterable[FooterEntry]:
         parts = folder.split("/")
         with ThreadPoolExecutor(8) as pool:
             footers = pool.map(lambda name: read_footer(self.lake.storage, *parts, name), names)
             yield from zip(names, (stamps[name] for name in names), footers, strict=True)
 
-    def _store(self, folder: str, readings: list[Reading], listed_ns: int) -> None:
+    def _store(self, folder: str, readings: list[FooterEntry], listed_ns: int) -> None:
         """Keep footers in the cache, and here those that it cannot take."""
         rows = [
             (folder, name, stamp.size, stamp.mtime_ns, _settled(stamp, listed_ns), footer.key, footer.meaning, text)

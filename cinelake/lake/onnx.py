@@ -18,16 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from blake3 import blake3
 
 from cinelake.errors import EngineUnavailable, ModelUnusable, did_you_mean
-from cinelake.spec.arrays import Device
+from cinelake.spec.arrays import Array, Device
 from cinelake.storage.atomic import written_whole
 from cinelake.storage.content import file_digest
 from cinelake.storage.environment import cache_folder
-
-Array = npt.NDArray[Any]
 
 _PROVIDERS: dict[Device, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 _LOADING = threading.Lock()

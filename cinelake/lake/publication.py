@@ -53,7 +53,7 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class Source:
+class TableToPublish:
     """A table to publish: its contract, the task that makes it, and movie_id → key of its cells."""
 
     contract: Contract
@@ -62,7 +62,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Job:
+class PublishJob:
     """A file to make, as a worker receives it: rows of cells (`films` with their keys), or the answer of `sql`.
 
     inputs: view → the files below it, each with the name of its table.
@@ -92,16 +92,18 @@ class Publication:
     films: int
     contracts: dict[str, Contract] = field(default_factory=dict)
     there: dict[str, list[PublishedFile]] = field(default_factory=dict)
-    jobs: list[Job] = field(default_factory=list)
-    summaries: list[Job] = field(default_factory=list)
-    totals: list[Job] = field(default_factory=list)
+    jobs: list[PublishJob] = field(default_factory=list)
+    summaries: list[PublishJob] = field(default_factory=list)
+    totals: list[PublishJob] = field(default_factory=list)
 
     @property
-    def work(self) -> list[Job]:
+    def work(self) -> list[PublishJob]:
         """All jobs, those that others need first."""
         return [*self.jobs, *self.summaries, *self.totals]
 
-    def version(self, made: Iterable[tuple[Job, PublishedFile]], number: int, at: str, stale: int) -> PublishedVersion:
+    def version(
+        self, made: Iterable[tuple[PublishJob, PublishedFile]], number: int, at: str, stale: int
+    ) -> PublishedVersion:
         """The version, once its jobs are done."""
         files = {name: list(files_of_table) for name, files_of_table in self.there.items()}
         for job, file in made:
@@ -131,7 +133,7 @@ def bucket_count(films: int, before: int | None) -> int:
 
 def prepare(
     lake: Lake,
-    sources: Mapping[str, Source],
+    sources: Mapping[str, TableToPublish],
     summaries: Sequence[Summary],
     *,
     films: int,
@@ -159,7 +161,11 @@ def prepare(
 
 
 def _place(
-    publication: Publication, job: Job, contract: Contract, present: Mapping[Any, PublishedFile], jobs: list[Job]
+    publication: Publication,
+    job: PublishJob,
+    contract: Contract,
+    present: Mapping[Any, PublishedFile],
+    jobs: list[PublishJob],
 ) -> None:
     publication.contracts[job.table] = contract
     file = present.get((job.table, job.digest))
@@ -169,21 +175,23 @@ def _place(
         jobs.append(job)
 
 
-def _jobs_of(lake: Lake, name: str, source: Source, buckets: int, blobs: bool) -> list[Job]:
+def _jobs_of(lake: Lake, name: str, source: TableToPublish, buckets: int, blobs: bool) -> list[PublishJob]:
     schema = published_schema(source.contract, blobs=blobs)
     films: dict[int, list[tuple[str, str]]] = {}
     for movie_id, key in sorted(source.keys.items()):
         films.setdefault(bucket_of(movie_id, buckets), []).append((movie_id, key))
     about = [FORMAT, buckets, [str(column) for column in schema]]
     return [
-        Job(lake.storage.place, name, bucket, digest([*about, cells]), schema, tuple(source.contract.key), tuple(cells))
+        PublishJob(
+            lake.storage.place, name, bucket, digest([*about, cells]), schema, tuple(source.contract.key), tuple(cells)
+        )
         for bucket, cells in sorted(films.items())
     ]
 
 
 def _summaries_of(
     lake: Lake, summary: Summary, tasks: Mapping[str, str], digests: Mapping[str, Mapping[int, str]]
-) -> list[Job]:
+) -> list[PublishJob]:
     """One job for each bucket that has all that is needed, or one for the whole catalogue."""
     made_by = {need: [name for name, task in tasks.items() if task == need] for need in summary.needs}
     all_buckets = sorted({bucket for names in made_by.values() for name in names for bucket in digests.get(name, {})})
@@ -194,7 +202,9 @@ def _summaries_of(
         if all(inputs[need] for need in summary.needs if need not in summary.or_nothing):
             schema = published_schema(summary.contract, blobs=True)
             about = digest([FORMAT, summary.sql, [str(column) for column in schema], inputs])
-            job = Job(lake.storage.place, summary.contract.table, group[0] if summary.by_film else 0, about, schema, ())
+            job = PublishJob(
+                lake.storage.place, summary.contract.table, group[0] if summary.by_film else 0, about, schema, ()
+            )
             jobs.append(replace(job, key=tuple(summary.contract.key), sql=summary.sql, inputs=inputs))
     return jobs
 
@@ -206,7 +216,7 @@ def _files_of(
     return [(name, file_parts(name, bucket, about)) for name, bucket, about in files if about]
 
 
-def make_file(job: Job) -> PublishedFile:
+def make_file(job: PublishJob) -> PublishedFile:
     """Make one file and put it in place; returns its entry in the version.
 
     Raises `InputChanged` when a cell is no longer the one that was planned with, `StorageError`.
@@ -222,7 +232,7 @@ def make_file(job: Job) -> PublishedFile:
     return PublishedFile(job.bucket, job.digest, rows, size)
 
 
-def _writer(path: Any, job: Job) -> pq.ParquetWriter:
+def _writer(path: Any, job: PublishJob) -> pq.ParquetWriter:
     """Pages have an index, and the order is recorded: readers skip what a question cannot need."""
     names = [name for name in ("movie_id", *job.key) if name in job.schema.names]
     order = [pq.SortingColumn(job.schema.get_field_index(name)) for name in names]
@@ -231,7 +241,7 @@ def _writer(path: Any, job: Job) -> pq.ParquetWriter:
     return pq.ParquetWriter(path, job.schema, **how)
 
 
-def _write_cells(lake: Lake, job: Job, writer: pq.ParquetWriter) -> int:
+def _write_cells(lake: Lake, job: PublishJob, writer: pq.ParquetWriter) -> int:
     waiting: list[pa.RecordBatch] = []
     rows = held = size = 0
     for movie_id, key in job.films:
@@ -261,7 +271,7 @@ def _fitted(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _write_answer(lake: Lake, job: Job, writer: pq.ParquetWriter) -> int:
+def _write_answer(lake: Lake, job: PublishJob, writer: pq.ParquetWriter) -> int:
     """The rows of a summary, in the order of its key."""
     import duckdb
 

@@ -32,7 +32,7 @@ Batches = Callable[[int], Iterable[tuple[Array, Array, Array]]]
 
 
 @dataclass
-class Progress:
+class FitProgress:
     """The state of a fitting: the last whole epoch, the best one and its score, how long it has not improved."""
 
     epoch: int = -1
@@ -141,14 +141,14 @@ def fit(
     monitor: str = "loss",
     greater_is_better: bool = False,
     checkpoint_every: int = 1,
-) -> Progress:
+) -> FitProgress:
     """Run up to `epochs` epochs; the network ends with the weights of the best one by `validate()[monitor]`.
 
     patience: stop after this many epochs without a better one. Each `checkpoint_every` epochs the state goes to
     `training.folder`; a fitting that was killed resumes from there. Raises `TrainingFailed` for a NaN or infinite loss.
     """
     state = Checkpoint(training.folder / "fitting.npz", network, optimizer)
-    progress = state.load() if training.resume else Progress()
+    progress = state.load() if training.resume else FitProgress()
     for number in range(progress.epoch + 1, epochs):
         if patience is not None and progress.waited >= patience:
             break
@@ -195,7 +195,7 @@ class Checkpoint:
         for variable, value in zip(self._weights, self._best, strict=True):
             variable.assign(value)
 
-    def save(self, progress: Progress) -> None:
+    def save(self, progress: FitProgress) -> None:
         """Write the state beside the old one and put it in its place."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         arrays: dict[str, Any] = {f"now_{i}": variable.numpy() for i, variable in enumerate(self._variables)}
@@ -204,15 +204,15 @@ class Checkpoint:
         with written_whole(self._path) as unfinished, unfinished.open("wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
 
-    def load(self) -> Progress:
+    def load(self) -> FitProgress:
         """Load a saved state; a fresh start without one, or when it fits another network."""
         if not self._path.is_file():
-            return Progress()
+            return FitProgress()
         with np.load(self._path, allow_pickle=False) as saved:
             now = [saved[f"now_{i}"] for i in range(len(self._variables)) if f"now_{i}" in saved]
             if [value.shape for value in now] != [tuple(variable.shape) for variable in self._variables]:
-                return Progress()
+                return FitProgress()
             for variable, value in zip(self._variables, now, strict=True):
                 variable.assign(value)
             self._best = [saved[f"best_{i}"] for i in range(len(self._weights))]
-            return Progress(**json.loads(str(saved["progress"])))
+            return FitProgress(**json.loads(str(saved["progress"])))

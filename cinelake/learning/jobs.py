@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cinelake.events import OnEvent
 from cinelake.learning.candidate import Prepared
-from cinelake.learning.session import Request, TrainingSummary, prepare_request, train_model
+from cinelake.learning.session import TrainingRequest, TrainingSummary, prepare_request, train_model
 from cinelake.spec.task import Resources
 
 
@@ -19,7 +19,7 @@ from cinelake.spec.task import Resources
 class TrainingJob:
     """Train, judge, register. `folder`: for the checkpoints of all trainings; `prepared`: the data, where at hand."""
 
-    request: Request
+    request: TrainingRequest
     folder: Path
     prepared: Prepared | None = None
 

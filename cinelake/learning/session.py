@@ -32,7 +32,7 @@ from cinelake.storage.locks import alone
 
 
 @dataclass(frozen=True)
-class Request:
+class TrainingRequest:
     """What a training is to do.
 
     all_films: the held-out films are learned from too; nothing is scored, and only a person can promote it.
@@ -84,7 +84,7 @@ class TrainingSummary:
         return asdict(self)
 
 
-def prepare_request(request: Request, on_event: OnEvent) -> Prepared:
+def prepare_request(request: TrainingRequest, on_event: OnEvent) -> Prepared:
     """A request's data, gathered and split. Raises `CannotTrain` before any time is spent."""
     entry = request.manifest.model(request.model)
     if request.config is not None:
@@ -102,7 +102,7 @@ def epochs_of(config: Any) -> int | None:
     return getattr(config, "planned_epochs", None) or getattr(config, "epochs", None)
 
 
-def train_model(request: Request, prepared: Prepared, folder: Path, on_event: OnEvent) -> TrainingSummary:
+def train_model(request: TrainingRequest, prepared: Prepared, folder: Path, on_event: OnEvent) -> TrainingSummary:
     """Train, judge, register, and move the champion if the gate opens.
 
     folder: for the checkpoints of all trainings. Raises `UsageError` when another process trains the very
@@ -180,7 +180,7 @@ def recorded_run(file: Path) -> str | None:
 class _TrainingSession:
     """The steps of one training, in order."""
 
-    request: Request
+    request: TrainingRequest
     prepared: Prepared
     config: Params
     seed: int

@@ -18,7 +18,7 @@ from cinelake.errors import TrainingFailed
 from cinelake.events import FilmGathered, OnEvent, SearchEnded, TrialMoved, TuningBegan
 from cinelake.learning.candidate import Prepared, prepare
 from cinelake.learning.jobs import TrainingJob
-from cinelake.learning.session import Request, TrainingSummary, recorded_run
+from cinelake.learning.session import TrainingRequest, TrainingSummary, recorded_run
 from cinelake.learning.trial import FOLDS, Trial, TrialWork, trial_key, write_trial
 from cinelake.manifest.document import Manifest, ModelEntry
 from cinelake.spec.space import as_ranges, check_space
@@ -131,7 +131,7 @@ def tune_model(
 def _training_of(request: TuningRequest, best: Trial, run_id: str, state: Path) -> TrainingJob:
     """Train the best settings on all but the held-out films, as `train` does."""
     config = type(request.entry.config).model_validate({**request.entry.config.model_dump(), **best.drawn})
-    training = Request(request.manifest, request.model, config=config, parent_run=run_id)
+    training = TrainingRequest(request.manifest, request.model, config=config, parent_run=run_id)
     return TrainingJob(training, state / "training")
 
 

@@ -12,7 +12,7 @@ from cinelake.errors import did_you_mean
 from cinelake.manifest.yaml import Document, Where
 from cinelake.spec.model import known_models
 
-Settings = Mapping[str, Any]
+DeploymentSettings = Mapping[str, Any]
 
 
 def check_deployments(document: Document) -> None:
@@ -27,12 +27,12 @@ def check_deployments(document: Document) -> None:
         _tables(document, ("limits", name, "tasks"), _texts(settings, "tasks"), tables)
 
 
-def _entries(document: Document, section: str) -> Iterator[tuple[str, Settings]]:
+def _entries(document: Document, section: str) -> Iterator[tuple[str, DeploymentSettings]]:
     """The section's entries that are mappings; what is wrong with the others is reported elsewhere."""
     return ((name, each) for name, each in document.section(section).items() if isinstance(each, dict))
 
 
-def _texts(settings: Settings, name: str) -> list[str]:
+def _texts(settings: DeploymentSettings, name: str) -> list[str]:
     given = settings.get(name)
     return [text for text in given if isinstance(text, str)] if isinstance(given, list) else []
 

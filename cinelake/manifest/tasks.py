@@ -182,10 +182,10 @@ def _check_params(spec: TaskSpec, given: dict[str, Any], document: Document, whe
     return check(spec.params, {k: v for k, v in given.items() if k not in strangers}, document, where)
 
 
-Found = Iterator[tuple[Where, str]]
+TaskProblems = Iterator[tuple[Where, str]]
 
 
-def _inputs_are_declared(entry: TaskEntry, entries: dict[str, TaskEntry], tasks: dict[str, Any]) -> Found:
+def _inputs_are_declared(entry: TaskEntry, entries: dict[str, TaskEntry], tasks: dict[str, Any]) -> TaskProblems:
     """`inputs` names only tables that the task reads."""
     known = entry.reads
     for table in entry.inputs:
@@ -194,7 +194,7 @@ def _inputs_are_declared(entry: TaskEntry, entries: dict[str, TaskEntry], tasks:
             yield ("tasks", entry.name, "inputs", table), f"task {entry.task!r} reads no table {table!r}{hint}"
 
 
-def _inputs_fit(entry: TaskEntry, entries: dict[str, TaskEntry], tasks: dict[str, Any]) -> Found:
+def _inputs_fit(entry: TaskEntry, entries: dict[str, TaskEntry], tasks: dict[str, Any]) -> TaskProblems:
     """What provides a table is made by that table's task; `embeddings_sound`, which no task writes, by `embeddings`."""
     for table, provider in entry.inputs.items():
         input_entry, task = entries.get(provider), table if table in known_tasks() else table.partition("_")[0]
@@ -203,7 +203,7 @@ def _inputs_fit(entry: TaskEntry, entries: dict[str, TaskEntry], tasks: dict[str
             yield where, f"expected a table made by task {task!r}, received {provider!r} made by {input_entry.task!r}"
 
 
-def _inputs_are_there(entry: TaskEntry, entries: dict[str, TaskEntry], tasks: dict[str, Any]) -> Found:
+def _inputs_are_there(entry: TaskEntry, entries: dict[str, TaskEntry], tasks: dict[str, Any]) -> TaskProblems:
     """What an enabled entry reads is made by the same manifest."""
     for table, provider in entry.inputs.items():
         if not entry.enabled or table not in entry.reads:

@@ -28,7 +28,7 @@ MIDDLE_WIDTH = 640
 THINNING_SLACK = 1e-6
 """A picture this near (as a part of 1/fps) below a multiple of 1/fps counts as on it: times are rounded."""
 
-Step = tuple[str, tuple[tuple[str, str], ...]]
+FilterStep = tuple[str, tuple[tuple[str, str], ...]]
 """One filter and its options."""
 
 
@@ -105,11 +105,11 @@ def picture_shape(video: VideoInfo, wish: VideoStream) -> tuple[int, ...]:
 
 @dataclass
 class _Node:
-    children: dict[Step, _Node] = field(default_factory=dict)
+    children: dict[FilterStep, _Node] = field(default_factory=dict)
     wishes: list[int] = field(default_factory=list)
 
 
-def _chain(video: VideoInfo, wish: VideoClock | VideoStream, middle_is_made: bool) -> list[Step]:
+def _chain(video: VideoInfo, wish: VideoClock | VideoStream, middle_is_made: bool) -> list[FilterStep]:
     if isinstance(wish, VideoClock):
         # The scaler keeps the request for grey from reaching back through the split, where it would apply to all.
         return [_step("crop", w="1", h="1", x="0", y="0", exact="1"), _scaled((1, 1), "gray", "fast_bilinear")]
@@ -127,11 +127,11 @@ def _through_middle(size: tuple[int, int], middle: tuple[int, int]) -> bool:
     return size == middle or (size[0] * 2 <= middle[0] and size[1] * 2 <= middle[1])
 
 
-def _scaled(size: tuple[int, int], pixel_format: str, flags: str) -> Step:
+def _scaled(size: tuple[int, int], pixel_format: str, flags: str) -> FilterStep:
     return _step("scale", w=str(size[0]), h=str(size[1]), flags=flags, format=pixel_format)
 
 
-def _thinned(fps: float) -> Step:
+def _thinned(fps: float) -> FilterStep:
     """Keep the first picture at or after each multiple of 1/fps s, and the one after it.
 
     The scaler returns a picture only when the next one comes: the second saves a wait of 1/fps seconds. The
@@ -142,7 +142,7 @@ def _thinned(fps: float) -> Step:
     return _step("select", expr=f"st(1,ld(0))*0+st(0,{wanted})+ld(1)")
 
 
-def _step(name: str, **options: str) -> Step:
+def _step(name: str, **options: str) -> FilterStep:
     return name, tuple(options.items())
 
 

@@ -20,7 +20,7 @@ from cinelake.run.step import run_step
 
 
 @dataclass(frozen=True)
-class Difference:
+class ColumnDifference:
     """How a column differs: in how many rows, and by how much at most (numbers only)."""
 
     column: str
@@ -29,13 +29,13 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Replay:
+class ReplayResult:
     """Both cells side by side. differences: of the columns that are not equal to the last bit; empty: identical."""
 
     table: str
     movie_id: str
     rows: tuple[int, int]
-    differences: tuple[Difference, ...]
+    differences: tuple[ColumnDifference, ...]
 
     @property
     def identical(self) -> bool:
@@ -52,7 +52,7 @@ class Replay:
         return {**asdict(self), "identical": self.identical}
 
 
-def replay(planning: Planning, table: str, movie_id: str) -> Replay:
+def replay(planning: Planning, table: str, movie_id: str) -> ReplayResult:
     """Make a fresh cell again, from the lake's tables that it reads, and compare.
 
     Raises `UsageError` where the manifest would make another cell today, `UnknownName`, `FilmError` as the task does.
@@ -82,28 +82,28 @@ def _copy(source: Lake, target: Lake, *parts: str) -> None:
     fs.copy_files(source.storage.path(*parts), str(path), source.storage.filesystem, target.storage.filesystem)
 
 
-def compare(table: str, movie_id: str, kept: pa.Table, again: pa.Table) -> Replay:
+def compare(table: str, movie_id: str, kept: pa.Table, again: pa.Table) -> ReplayResult:
     """Two cells side by side."""
     counts = (kept.num_rows, again.num_rows)
-    differences: list[Difference] = []
+    differences: list[ColumnDifference] = []
     for name in dict.fromkeys([*kept.column_names, *again.column_names]) if counts[0] == counts[1] else ():
         if name not in kept.column_names or name not in again.column_names:
-            differences.append(Difference(name, kept.num_rows))
+            differences.append(ColumnDifference(name, kept.num_rows))
         elif not kept[name].combine_chunks().equals(again[name].combine_chunks()):
             differences.append(_difference(name, kept[name].combine_chunks(), again[name].combine_chunks()))
-    return Replay(table, movie_id, counts, tuple(differences))
+    return ReplayResult(table, movie_id, counts, tuple(differences))
 
 
-def _difference(name: str, kept: pa.Array, again: pa.Array) -> Difference:
+def _difference(name: str, kept: pa.Array, again: pa.Array) -> ColumnDifference:
     if pa.types.is_fixed_size_list(kept.type) and kept.type == again.type:
         apart = np.abs(_numbers(kept.flatten()) - _numbers(again.flatten())).reshape(len(kept), -1)
-        return Difference(name, int((apart > 0).any(axis=1).sum()), float(np.nanmax(apart)))
+        return ColumnDifference(name, int((apart > 0).any(axis=1).sum()), float(np.nanmax(apart)))
     if pa.types.is_floating(kept.type) or pa.types.is_integer(kept.type):
         apart = np.abs(_numbers(kept) - _numbers(again))
-        return Difference(name, int((apart > 0).sum()), float(np.nanmax(apart)))
+        return ColumnDifference(name, int((apart > 0).sum()), float(np.nanmax(apart)))
     is_textual = not pa.types.is_nested(kept.type) and not pa.types.is_binary(kept.type)
     same = pc.fill_null(pc.equal(kept.cast(pa.string()), again.cast(pa.string())), False) if is_textual else None
-    return Difference(name, len(kept) if same is None else len(kept) - int(pc.sum(same).as_py() or 0))
+    return ColumnDifference(name, len(kept) if same is None else len(kept) - int(pc.sum(same).as_py() or 0))
 
 
 def _numbers(values: pa.Array) -> Any:

@@ -43,7 +43,7 @@ MIN_FILMS = 8
 TOLERANCE = 1e-9
 """Values that are relatively this close to the median count as the median: the rest is rounding."""
 
-Floats = npt.NDArray[np.float64]
+Doubles = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -204,14 +204,14 @@ def outliers(
     return sorted(result, key=lambda outlier: (-abs(outlier.score), outlier.movie_id, outlier.table, outlier.measure))
 
 
-def robust_scores(values: Floats) -> Floats:
+def robust_scores(values: Doubles) -> Doubles:
     """(n,) values → (n,) modified z-scores; zeros where all are the same."""
     away = values - np.median(values)
     scale = robust_deviation(values)
     return np.asarray(away / scale if scale else np.zeros_like(away), np.float64)
 
 
-def robust_deviation(values: Floats) -> float:
+def robust_deviation(values: Doubles) -> float:
     """The standard deviation of normal values by their MAD, or by the mean deviation where the MAD is 0; 0 where all
     values are the same."""
     usual = np.median(values)
@@ -248,13 +248,13 @@ def _groups(values: pa.Table) -> Iterator[tuple[tuple[str, str, str], pa.Table]]
         yield (group["table"], group["measure"], group["unit"]), values.filter(wanted)
 
 
-def _finite(part: pa.Table) -> Floats:
+def _finite(part: pa.Table) -> Doubles:
     return np.asarray(part["value"].drop_null().to_numpy(), np.float64)
 
 
 def _by_measure(
     values: pa.Table, films: Iterable[str] | None
-) -> Iterator[tuple[tuple[str, str, str], list[str], Floats]]:
+) -> Iterator[tuple[tuple[str, str, str], list[str], Doubles]]:
     """Table, measure and unit, with the films that have a value and their values."""
     if films is not None:
         values = values.filter(pc.is_in(values["movie_id"], pa.array(sorted(films), pa.string())))

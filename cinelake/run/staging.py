@@ -28,7 +28,7 @@ from cinelake.errors import DiskFull, FilmError, InputChanged, StagingFull, Stor
 from cinelake.spec.task import Film
 from cinelake.storage.atomic import written_whole
 from cinelake.storage.locks import alone
-from cinelake.storage.objects import FilmStore, Version, is_remote
+from cinelake.storage.objects import FilmStore, ObjectVersion, is_remote
 from cinelake.storage.store import StorageLocation, is_disk_full, storage_errors
 
 if TYPE_CHECKING:
@@ -230,7 +230,7 @@ def _disk_errors(doing: str) -> Iterator[None]:
         raise
 
 
-def _why_broken(store: FilmStore, uri: str, before: Version, error: StoreUnavailable) -> FilmError:
+def _why_broken(store: FilmStore, uri: str, before: ObjectVersion, error: StoreUnavailable) -> FilmError:
     """A range that no longer exists means another object, not an unavailable store."""
     try:
         return error if store.version(uri) == before else InputChanged(f"{uri} changed while it was copied")

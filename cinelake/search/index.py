@@ -24,7 +24,8 @@ from cinelake.errors import StorageError
 from cinelake.lake.cells import Lake
 from cinelake.lake.onnx import inference_threads
 from cinelake.search.moments import Hit, Samples, best, hit_at
-from cinelake.search.vectors import Floats, read_samples
+from cinelake.search.vectors import read_samples
+from cinelake.spec.arrays import Floats
 from cinelake.storage.atomic import write_whole, written_whole
 from cinelake.storage.environment import cache_folder
 

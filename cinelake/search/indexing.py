@@ -13,7 +13,8 @@ from cinelake.lake.cells import Lake
 from cinelake.lake.onnx import inference_threads
 from cinelake.search.index import About, VectorIndex, index_folder, put_index
 from cinelake.search.moments import Samples, hit_at
-from cinelake.search.vectors import Floats, coverage, film_vectors, read_samples, unit
+from cinelake.search.vectors import coverage, film_vectors, read_samples, unit
+from cinelake.spec.arrays import Floats
 
 MIN_VECTORS = 1000
 """With fewer vectors there is nothing to gain."""
@@ -22,7 +23,7 @@ PER_CELL, ROUNDS = 40, 20
 PROBES = (4, 8, 16, 32, 64, 128, 256, 512)
 SAMPLED, NEAREST, WANTED_RECALL = 100, 10, 0.98
 """The index is tested with so many of the table's vectors; it should find this share of the ten best moments."""
-Rows = Sequence[tuple[str, int]]
+VectorRows = Sequence[tuple[str, int]]
 
 
 def build_index(lake: Lake, table: str, cells: dict[str, str], rows: dict[str, int], size: int) -> About:
@@ -53,7 +54,7 @@ def build_index(lake: Lake, table: str, cells: dict[str, str], rows: dict[str, i
     return about
 
 
-def _sample(lake: Lake, table: str, films: Rows, size: int, wanted: int, seed: int = 0) -> Floats:
+def _sample(lake: Lake, table: str, films: VectorRows, size: int, wanted: int, seed: int = 0) -> Floats:
     """(≤ wanted, size) of length 1: vectors drawn evenly from the table."""
     total = sum(rows for _, rows in films)
     drawn = np.sort(np.random.default_rng(seed).choice(total, min(wanted, total), replace=False))
@@ -66,10 +67,10 @@ def _sample(lake: Lake, table: str, films: Rows, size: int, wanted: int, seed: i
     return unit(np.concatenate(parts))
 
 
-Moments = set[tuple[str, int | float]]
+MomentKeys = set[tuple[str, int | float]]
 
 
-def _tuned(index: VectorIndex, cells: int, sample: Floats, truth: Sequence[Moments]) -> tuple[int, float]:
+def _tuned(index: VectorIndex, cells: int, sample: Floats, truth: Sequence[MomentKeys]) -> tuple[int, float]:
     """The least number of cells to probe that finds the best moments, and its recall."""
     for probes in PROBES:
         results = [{hit.moment for hit in index.moments(query, NEAREST, probes)} for query in sample]
@@ -79,7 +80,7 @@ def _tuned(index: VectorIndex, cells: int, sample: Floats, truth: Sequence[Momen
     return min(probes, cells), round(recall, 4)
 
 
-def _best(lake: Lake, table: str, films: Rows, sample: Floats) -> list[Moments]:
+def _best(lake: Lake, table: str, films: VectorRows, sample: Floats) -> list[MomentKeys]:
     """The ten best moments for each vector of `sample`, (n, d), by comparing all."""
     scores = np.full((len(sample), NEAREST), -np.inf, np.float32)
     moments = np.full((len(sample), NEAREST), None, object)

@@ -20,7 +20,8 @@ from cinelake.errors import UnknownName, UsageError
 from cinelake.lake.index import Index
 from cinelake.plan.keys import key_params
 from cinelake.search.moments import Hit, hit_at, timecode
-from cinelake.search.vectors import Floats, film_vectors, read_samples, unit
+from cinelake.search.vectors import film_vectors, read_samples, unit
+from cinelake.spec.arrays import Floats
 from cinelake.spec.roles import FilmLength, Pictures, Shots, Vectors
 from cinelake.spec.task import Film, Params, TaskSpec, find_task, known_tasks, names_path, tasks_with
 

@@ -16,7 +16,8 @@ from cinelake.search.indexing import build_index
 from cinelake.search.likeness import like_moment, like_picture, making
 from cinelake.search.moments import Hit, Moment, best
 from cinelake.search.tables import table_of
-from cinelake.search.vectors import Allowed, Floats, Held, counted, coverage, film_vectors, hold, scan
+from cinelake.search.vectors import Allowed, Held, counted, coverage, film_vectors, hold, scan
+from cinelake.spec.arrays import Floats
 from cinelake.spec.contract import Contract
 from cinelake.spec.roles import Shots, Vectors
 from cinelake.spec.task import Params, tasks_with

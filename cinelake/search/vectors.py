@@ -19,11 +19,11 @@ from cinelake.errors import UsageError
 from cinelake.lake.cells import Lake
 from cinelake.lake.onnx import inference_threads
 from cinelake.search.moments import Hit, Samples, best, hits_of
+from cinelake.spec.arrays import Floats
 from cinelake.storage.content import digest
 
 PLACES = ("frame", "time_s", "shot")
 """Columns of a table of vectors that locate a vector in its film."""
-Floats = npt.NDArray[np.float32]
 Allowed = Callable[[str, npt.NDArray[np.float64]], npt.NDArray[np.bool_]]
 """Which of a film's times may be found: (movie_id, times) → (n,) booleans."""
 

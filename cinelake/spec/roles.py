@@ -77,7 +77,7 @@ class FromStills:
 
 
 @dataclass(frozen=True)
-class Question:
+class SearchQuestion:
     """A question in SQL. Columns of the answer: movie_id, start_s, end_s, relevance (0 to 1), what holds there."""
 
     sql: str
@@ -94,7 +94,7 @@ class SearchCondition:
     """
 
     name: str
-    ask: Callable[[Mapping[str, str], Sequence[str], float], Question]
+    ask: Callable[[Mapping[str, str], Sequence[str], float], SearchQuestion]
     joins: tuple[str, ...] = ()
     column: str = ""
     check: Callable[[Sequence[str]], object] = lambda _values: None

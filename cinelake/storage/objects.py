@@ -31,7 +31,7 @@ _REFUSED = (
 _AWAY = ("NETWORK_CONNECTION", "Unavailable", "CURL error")
 
 
-class Version(NamedTuple):
+class ObjectVersion(NamedTuple):
     """Size, time and ETag of an object: equal while it is the same one. `etag`: empty where the store has none."""
 
     size: int
@@ -88,12 +88,12 @@ class FilmStore:
         with self.errors(uri), self.open(uri) as file:
             return sampled_digest(file.size(), lambda offset: bytes(file.read_at(BLOCK_BYTES, offset)))
 
-    def version(self, uri: str) -> Version:
+    def version(self, uri: str) -> ObjectVersion:
         """What the film is now. Raises as `open` does."""
         stamp = self._stamp(uri)
         with self.open(uri) as file, self.errors(uri):
             etag: bytes = file.metadata().get("ETag", b"")
-        return Version(stamp.size, stamp.mtime_ns, etag.decode("ascii", "replace"))
+        return ObjectVersion(stamp.size, stamp.mtime_ns, etag.decode("ascii", "replace"))
 
     def _stamp(self, uri: str) -> FileStat:
         filesystem, path = self._at(uri)

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from cinelake.errors import BadLabels, CannotTrain, Problem, UsageError
 from cinelake.labels.checks import FilmFacts
-from cinelake.labels.readers import Reading
+from cinelake.labels.readers import ReadLabels
 from cinelake.labels.store import read_labels
 from cinelake.lake.cells import Lake
 from cinelake.lake.champions import find_applied, open_applied
@@ -35,7 +35,7 @@ def is_eluv(paths: Sequence[Path]) -> bool:
 
 def read_films(
     paths: Sequence[Path], contract: LabelContract, manifest: Manifest, table: str
-) -> tuple[Reading, dict[str, FilmFacts]]:
+) -> tuple[ReadLabels, dict[str, FilmFacts]]:
     """The scenes of all films as rows to import, what is known of the films, and all problems; writes nothing."""
     _check_table(manifest, table)
     if contract.shape != "spans":
@@ -58,7 +58,7 @@ def read_films(
     if problems:
         raise BadLabels(problems)
     names = ", ".join(path.name for path in paths[:5]) + (" …" if len(paths) > 5 else "")
-    return Reading(pa.concat_tables(rows), names, digest(digests)), facts
+    return ReadLabels(pa.concat_tables(rows), names, digest(digests)), facts
 
 
 def _check_table(manifest: Manifest, table: str) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from cinelake.errors import CannotTrain
 from cinelake.lake.onnx import import_tensorflow
 from cinelake.lake.spill import joined
-from cinelake.learning.fitting import Batches, Progress, fit, over_batches, over_rows
+from cinelake.learning.fitting import Batches, FitProgress, fit, over_batches, over_rows
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.model import Example, Scores, Trained
 from models.characters.config import Config
@@ -153,7 +153,7 @@ def _multinomial(learn: Frames, objective: Objective, strength: float) -> Arrays
 
 def fit_seed(
     learn: Frames, stop: Frames, objective: Objective, training: Training, epochs: int
-) -> tuple[Any, Progress]:
+) -> tuple[Any, FitProgress]:
     """Train the tutorial's network: Adam, the checkpoint of the least validation loss."""
     network = _seeded(training.seed, lambda: build_seed(learn.x.shape[1], learn.present.shape[1]))
     from keras.optimizers import Adam
@@ -167,7 +167,7 @@ def fit_seed(
 
 def fit_regions(
     learn: Frames, stop: Frames, objective: Objective, training: Training, config: Config
-) -> tuple[Any, Progress]:
+) -> tuple[Any, FitProgress]:
     """Train the regions head; the weights are those of the least validation loss."""
     network = _seeded(training.seed, lambda: build_regions(learn.present.shape[1]))
     from keras.optimizers import AdamW

@@ -11,7 +11,7 @@ import numpy as np
 from cinelake.errors import CannotTrain
 from cinelake.lake.onnx import import_tensorflow
 from cinelake.lake.spill import joined
-from cinelake.learning.fitting import Epoch, Progress, fit
+from cinelake.learning.fitting import Epoch, FitProgress, fit
 from cinelake.spec.arrays import Array
 from cinelake.spec.model import Example, Scores, Trained
 from models.expressions.config import Config
@@ -76,7 +76,7 @@ def _faces(examples: Sequence[Example]) -> Faces:
     return Faces(joined(examples, "patch"), joined(examples, "emotion", of="targets"))
 
 
-def fit_network(learn: Faces, stop: Faces, config: Config, training: Training) -> tuple[Any, Progress]:
+def fit_network(learn: Faces, stop: Faces, config: Config, training: Training) -> tuple[Any, FitProgress]:
     """Fit to `learn`; returns the average of the weights at the epoch with the greatest accuracy on `stop`."""
     import_tensorflow()
     import keras

@@ -13,8 +13,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from cinelake.plan.forecast.cluster import Part, Settings
-from cinelake.plan.forecast.simulation import Cluster, Film, Run, Stage, simulate
+from cinelake.plan.forecast.cluster import BoundBy, ClusterSettings
+from cinelake.plan.forecast.simulation import FilmStages, Run, SimulatedCluster, Stage, simulate
 
 SAMPLED_FILMS = 20_000
 SAMPLED_WINDOWS = 8
@@ -23,24 +23,24 @@ WORTH_DOUBLING = 0.25
 """A part that is busy for less of the run than this does not bound it."""
 HELPS = 0.97
 """A change helps if it shortens the run by at least three per cent."""
-PARTS: tuple[Part, ...] = ("cpus", "gpus", "driver", "store")
+PARTS: tuple[BoundBy, ...] = ("cpus", "gpus", "driver", "store")
 
 
 @dataclass(frozen=True)
-class Films:
+class FilmMix:
     """Films to make. kinds: for each kind of film, what each of the measured ones would cost; of: every film's kind.
 
     Which measured film represents which film is drawn with replacement, by the seed.
     """
 
-    kinds: Sequence[Sequence[Film]]
+    kinds: Sequence[Sequence[FilmStages]]
     of: npt.NDArray[np.int32]
     seed: int = 0
 
     def __len__(self) -> int:
         return len(self.of)
 
-    def first(self, count: int) -> Iterator[Film]:
+    def first(self, count: int) -> Iterator[FilmStages]:
         """The first so many films."""
         drawn = np.random.default_rng(self.seed).integers(len(self.kinds[0]), size=count)
         return (self.kinds[kind][which] for kind, which in zip(self.of[:count].tolist(), drawn.tolist(), strict=True))
@@ -57,10 +57,10 @@ class Films:
 
 
 @dataclass(frozen=True)
-class Change:
+class WhatIf:
     """A change of the cluster, in words, and how long the run takes with it."""
 
-    part: Part
+    part: BoundBy
     words: str
     wall_s: float
 
@@ -69,11 +69,11 @@ class Change:
 class Forecast:
     """A simulated run of films; `settings` with every default known."""
 
-    settings: Settings
-    films: Films
+    settings: ClusterSettings
+    films: FilmMix
 
     @cached_property
-    def cluster(self) -> Cluster:
+    def cluster(self) -> SimulatedCluster:
         """The cluster of the settings."""
         return self.settings.cluster(self.films.least_gpu())
 
@@ -88,20 +88,20 @@ class Forecast:
         return run_of(self.cluster, self.films)
 
     @cached_property
-    def changes(self) -> list[Change]:
+    def changes(self) -> list[WhatIf]:
         """The effect of doubling each part that may bound the run, the most helpful first."""
         busy = self.run.busy()
-        tried: list[Part] = [part for part in PARTS if part != "window" and busy[part] >= WORTH_DOUBLING]
+        tried: list[BoundBy] = [part for part in PARTS if part != "window" and busy[part] >= WORTH_DOUBLING]
         if max(busy.values()) < HELPS:  # the window can only bound what no part does
             tried.append("window")
         changes = []
         for part in tried:
             words, settings = self.settings.twice(part, self.cluster.window)
-            changes.append(Change(part, words, Forecast(settings, self.films).run.wall_s))
+            changes.append(WhatIf(part, words, Forecast(settings, self.films).run.wall_s))
         return sorted(changes, key=lambda change: change.wall_s)
 
     @property
-    def bound_by(self) -> Part | None:
+    def bound_by(self) -> BoundBy | None:
         """The part of which more would help most; None where none helps: the films themselves take that long."""
         best = next(iter(self.changes), None)
         return best.part if best and best.wall_s <= HELPS * self.run.wall_s else None
@@ -118,12 +118,12 @@ class Forecast:
         return {pool: hours * price for pool, hours in self.node_hours().items() if (price := prices[pool]) is not None}
 
 
-def sample_size(cluster: Cluster) -> int:
+def sample_size(cluster: SimulatedCluster) -> int:
     """How many films the rate of many is estimated from."""
     return max(SAMPLED_FILMS, SAMPLED_WINDOWS * cluster.window)
 
 
-def run_of(cluster: Cluster, films: Films) -> Run:
+def run_of(cluster: SimulatedCluster, films: FilmMix) -> Run:
     """The run of all films: simulated one by one, or a sample of them, continued at its own rate."""
     sample = sample_size(cluster)
     if len(films) <= sample:

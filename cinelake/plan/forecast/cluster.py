@@ -12,9 +12,9 @@ from pydantic import ValidationError as Invalid
 
 from cinelake.errors import UsageError, did_you_mean
 from cinelake.manifest.sections import EngineKind
-from cinelake.plan.forecast.simulation import Cluster, Pool
+from cinelake.plan.forecast.simulation import NodePool, SimulatedCluster
 
-Part = Literal["cpus", "gpus", "driver", "store", "window"]
+BoundBy = Literal["cpus", "gpus", "driver", "store", "window"]
 DRIVER_MS: dict[EngineKind, float] = {"local": 7.0, "dask": 23.0, "ray": 16.0}
 """Per film beyond the work, as `python -m benchmarks.engines` found it on two processors; an engine that it did not
 measure counts as the slowest of these."""
@@ -26,7 +26,7 @@ def _pool(given: Any) -> Any:
     return tuple(map(int, match.groups())) if match else given
 
 
-class Settings(BaseModel):
+class ClusterSettings(BaseModel):
     """The settings of `--simulate`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
@@ -58,32 +58,34 @@ class Settings(BaseModel):
     seed: int = 0
     """The same seed draws the same films."""
 
-    def known(self, engine: EngineKind, window: int | None) -> Settings:
+    def known(self, engine: EngineKind, window: int | None) -> ClusterSettings:
         """The settings with the manifest's engine and window where they have none."""
         several = self.nodes > 1 or self.decoders
         kind = self.engine or ("ray" if engine == "local" and several else engine)
         driver_ms = DRIVER_MS.get(kind, max(DRIVER_MS.values())) if self.driver_ms is None else self.driver_ms
         return self.model_copy(update={"engine": kind, "driver_ms": driver_ms, "window": self.window or window})
 
-    def cluster(self, gpu_share: float = 1.0) -> Cluster:
+    def cluster(self, gpu_share: float = 1.0) -> SimulatedCluster:
         """The cluster that the settings describe; after `known`. gpu_share: the least that a stage needs of a GPU."""
-        pools = [Pool(self.nodes, self.cpus, self.gpus)]
+        pools = [NodePool(self.nodes, self.cpus, self.gpus)]
         if self.decoders:
-            pools.append(Pool(*self.decoders))
+            pools.append(NodePool(*self.decoders))
         places = sum(pool.nodes * (pool.cpus + int(pool.gpus / gpu_share + 1e-9)) for pool in pools)
         link = self.store_gbit * BYTES_PER_S_PER_GBIT if self.store_gbit else math.inf
-        return Cluster(tuple(pools), self.window or max(2 * int(places), 1), (self.driver_ms or 0.0) / 1000, link)
+        return SimulatedCluster(
+            tuple(pools), self.window or max(2 * int(places), 1), (self.driver_ms or 0.0) / 1000, link
+        )
 
-    def twice(self, part: Part, window: int) -> tuple[str, Settings]:
+    def twice(self, part: BoundBy, window: int) -> tuple[str, ClusterSettings]:
         """The settings with one part doubled, and the change in words. window: films in flight until now."""
         words, changed = self._twice(part, window)
         return words, self.model_copy(update=changed)
 
-    def _twice(self, part: Part, window: int) -> tuple[str, dict[str, Any]]:
+    def _twice(self, part: BoundBy, window: int) -> tuple[str, dict[str, Any]]:
         if part == "cpus" and self.decoders:
             nodes, cpus = self.decoders
             return "twice the decoders", {"decoders": (2 * nodes, cpus)}
-        changes: dict[Part, tuple[str, dict[str, Any]]] = {
+        changes: dict[BoundBy, tuple[str, dict[str, Any]]] = {
             "cpus": ("twice the processors", {"cpus": 2 * self.cpus}),
             "gpus": ("twice the GPUs", {"gpus": 2 * self.gpus}),
             "driver": ("a driver twice as fast", {"driver_ms": (self.driver_ms or 0.0) / 2}),
@@ -93,17 +95,17 @@ class Settings(BaseModel):
         return changes[part]
 
 
-def parse_settings(text: str) -> Settings:
+def parse_settings(text: str) -> ClusterSettings:
     """Read `nodes=64,cpus=16`. Raises `UsageError` with all problems at once."""
     pairs = [word.strip().partition("=") for word in text.split(",") if word.strip()]
     names = [name.strip() for name, _, _ in pairs]
     problems = [f"{name} has no value: {name}=…" for name, equals, _ in pairs if not equals]
     problems += [f"{name} is given {count} times" for name, count in Counter(names).items() if count > 1]
-    known = sorted(Settings.model_fields)
+    known = sorted(ClusterSettings.model_fields)
     problems += [f"unknown setting {name!r}{did_you_mean(name, known)}" for name in names if name not in known]
     given = {name.strip(): value.strip() for name, equals, value in pairs if equals and name.strip() in known}
     try:
-        settings = Settings.model_validate(given)
+        settings = ClusterSettings.model_validate(given)
     except Invalid as error:
         for one in error.errors():
             name = str(one["loc"][0])

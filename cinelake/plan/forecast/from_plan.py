@@ -9,10 +9,10 @@ import numpy as np
 
 from cinelake.errors import EngineUnavailable, NotMeasured, UsageError
 from cinelake.plan.build import Planning
-from cinelake.plan.forecast.bounds import Films, Forecast
-from cinelake.plan.forecast.cluster import Settings
+from cinelake.plan.forecast.bounds import FilmMix, Forecast
+from cinelake.plan.forecast.cluster import ClusterSettings
 from cinelake.plan.forecast.costs import FilmCost, measured_films
-from cinelake.plan.forecast.simulation import Film, Stage
+from cinelake.plan.forecast.simulation import FilmStages, Stage
 from cinelake.run.stages import stages
 from cinelake.run.step import Step
 from cinelake.spec.roles import FilmLength
@@ -29,7 +29,7 @@ class Forecasted:
     assumed: tuple[str, ...]
 
 
-def forecast_of(planning: Planning, settings: Settings, films: int | None = None) -> Forecasted:
+def forecast_of(planning: Planning, settings: ClusterSettings, films: int | None = None) -> Forecasted:
     """What a run would take: of the plan's stale cells, or of so many films like those selected, with all its tables.
 
     Raises `NotMeasured`, `EngineUnavailable` (no node has what a table needs) and `UsageError` (nothing to make).
@@ -46,7 +46,7 @@ def forecast_of(planning: Planning, settings: Settings, films: int | None = None
     kinds = [[_film(film, parts, known, lengths_s) for film in measured] for parts in steps]
     of = np.repeat(np.arange(len(kinds), dtype=np.int32), list(wanted.values()))
     np.random.default_rng(settings.seed).shuffle(of)
-    forecast = Forecast(known, Films(kinds, of, settings.seed))
+    forecast = Forecast(known, FilmMix(kinds, of, settings.seed))
     return Forecasted(forecast, tables, tuple(measured), tuple(_assumed(settings, known, steps, measured)))
 
 
@@ -76,12 +76,14 @@ def _step(planning: Planning, tables: Sequence[str]) -> Step:
     return planning.step(movie_id, [cells[table] for table in tables])
 
 
-def _film(film: FilmCost, parts: Sequence[Step], settings: Settings, lengths_s: Mapping[str, float]) -> Film:
+def _film(
+    film: FilmCost, parts: Sequence[Step], settings: ClusterSettings, lengths_s: Mapping[str, float]
+) -> FilmStages:
     scale = 60 * settings.film_minutes / lengths_s[film.movie_id] if settings.film_minutes else 1.0
     return tuple(_stage(film, part, settings, scale) for part in parts)
 
 
-def _stage(film: FilmCost, part: Step, settings: Settings, scale: float) -> Stage:
+def _stage(film: FilmCost, part: Step, settings: ClusterSettings, scale: float) -> Stage:
     """A stage's cost. It reads the film where it decodes, and the tables that are its inputs, from the store."""
     made = [cell.table for cell in part.cells]
     read = {entry for cell in part.cells for entry in cell.inputs.values()} & set(film.cells)
@@ -97,7 +99,7 @@ def _by_guess(film: FilmCost, part: Step) -> bool:
     return bool(part.resources.gpus) and all(film.cells[cell.table].device == "cpu" for cell in part.cells)
 
 
-def _check_fits(steps: Sequence[Sequence[Step]], settings: Settings) -> None:
+def _check_fits(steps: Sequence[Sequence[Step]], settings: ClusterSettings) -> None:
     cluster = settings.cluster()
     for part in (part for parts in steps for part in parts):
         needs, names = part.resources, ", ".join(cell.table for cell in part.cells)
@@ -121,7 +123,7 @@ def _lengths_s(planning: Planning, measured: Sequence[FilmCost]) -> dict[str, fl
 
 
 def _assumed(
-    given: Settings, known: Settings, steps: Sequence[Sequence[Step]], measured: Sequence[FilmCost]
+    given: ClusterSettings, known: ClusterSettings, steps: Sequence[Sequence[Step]], measured: Sequence[FilmCost]
 ) -> Iterator[str]:
     """What the forecast assumes and did not measure."""
     yield "a step takes as long on a full node as it took where it was measured; no worker dies and no film fails"

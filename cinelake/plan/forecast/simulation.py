@@ -14,8 +14,8 @@ from typing import Literal
 
 import simpy
 
-Kind = Literal["cpus", "gpus", "driver", "store"]
-KINDS: tuple[Kind, ...] = ("cpus", "gpus", "driver", "store")
+ResourceKind = Literal["cpus", "gpus", "driver", "store"]
+KINDS: tuple[ResourceKind, ...] = ("cpus", "gpus", "driver", "store")
 UNITS = 10**18
 """Into how many parts all processors (or all GPUs) of a cluster are cut: shares are whole numbers, and of n equal
 shares n fit and not one more, for any n below a thousand million."""
@@ -31,11 +31,11 @@ class Stage:
     moved_bytes: float = 0.0
 
 
-Film = Sequence[Stage]
+FilmStages = Sequence[Stage]
 
 
 @dataclass(frozen=True)
-class Pool:
+class NodePool:
     """Nodes of one kind; cpus and gpus of each."""
 
     nodes: int
@@ -44,14 +44,14 @@ class Pool:
 
 
 @dataclass(frozen=True)
-class Cluster:
+class SimulatedCluster:
     """The resources of a run.
 
     driver_s: how long the driver is busy with each film. window: films submitted and not yet finished.
     link_bytes_per_s: of each node's link to the store.
     """
 
-    pools: tuple[Pool, ...]
+    pools: tuple[NodePool, ...]
     window: int
     driver_s: float = 0.0
     link_bytes_per_s: float = math.inf
@@ -73,14 +73,14 @@ class Run:
     films: int = 0
     wall_s: float = 0.0
     first_end_s: float = 0.0
-    busy_s: dict[Kind, float] = field(default_factory=lambda: dict.fromkeys(KINDS, 0.0))
+    busy_s: dict[ResourceKind, float] = field(default_factory=lambda: dict.fromkeys(KINDS, 0.0))
 
-    def busy(self) -> dict[Kind, float]:
+    def busy(self) -> dict[ResourceKind, float]:
         """By kind, the share of the run in which it worked, 0 … 1."""
         return {kind: self.busy_s[kind] / self.wall_s if self.wall_s else 0.0 for kind in KINDS}
 
 
-def simulate(cluster: Cluster, films: Iterable[Film]) -> Run:
+def simulate(cluster: SimulatedCluster, films: Iterable[FilmStages]) -> Run:
     """Run the films, in their order, to the last one's end. Every stage must fit on some node."""
     return _Simulation(cluster).run(films)
 
@@ -88,7 +88,7 @@ def simulate(cluster: Cluster, films: Iterable[Film]) -> Run:
 class _Simulation:
     """The state of a simulated run. A `Container` keeps no list of its users: a release costs the same at any size."""
 
-    def __init__(self, cluster: Cluster):
+    def __init__(self, cluster: SimulatedCluster):
         self._cluster, self._run = cluster, Run()
         self._env = simpy.Environment()
         self._window = simpy.Container(self._env, cluster.window, cluster.window)
@@ -96,13 +96,13 @@ class _Simulation:
         self._gpus = simpy.Container(self._env, UNITS, UNITS)
         self._links = simpy.Container(self._env, cluster.nodes, cluster.nodes)
 
-    def run(self, films: Iterable[Film]) -> Run:
+    def run(self, films: Iterable[FilmStages]) -> Run:
         self._env.process(self._driver(films))
         self._env.run()
         self._run.wall_s = self._env.now
         return self._run
 
-    def _driver(self, films: Iterable[Film]) -> Generator[simpy.Event, None, None]:
+    def _driver(self, films: Iterable[FilmStages]) -> Generator[simpy.Event, None, None]:
         """Submits one film after another while there is room in the window."""
         for film in films:
             yield self._window.get(1)
@@ -110,7 +110,7 @@ class _Simulation:
             self._run.busy_s["driver"] += self._cluster.driver_s
             self._env.process(self._film(film))
 
-    def _film(self, film: Film) -> Generator[simpy.Event, None, None]:
+    def _film(self, film: FilmStages) -> Generator[simpy.Event, None, None]:
         for stage in film:
             yield from self._stage(stage)
         self._run.films += 1

@@ -14,7 +14,7 @@ from core.learning._taught import Project
 
 from cinelake.labels.checks import FilmFacts
 from cinelake.labels.store import import_labels
-from cinelake.learning.session import Request, TrainingSummary, prepare_request, train_model
+from cinelake.learning.session import TrainingRequest, TrainingSummary, prepare_request, train_model
 from cinelake.media.ffmpeg import binary
 from models.funny import MODEL
 
@@ -76,6 +76,6 @@ class FunnyProject(Project):
 
     def learn(self, *, from_champion: bool = False) -> TrainingSummary:
         """Train the agent, without an orchestrator."""
-        request = Request(self.load(), "funny", from_champion=from_champion)
+        request = TrainingRequest(self.load(), "funny", from_champion=from_champion)
         prepared = prepare_request(request, lambda _: None)
         return train_model(request, prepared, self.folder / ".cinelake" / "training", lambda _: None)

@@ -18,7 +18,7 @@ from core._toy_model import MODEL, predict
 from cinelake.events import Event
 from cinelake.labels.checks import FilmFacts
 from cinelake.labels.store import LabelVersion, import_labels
-from cinelake.learning.session import Request, TrainingSummary, prepare_request, train_model
+from cinelake.learning.session import TrainingRequest, TrainingSummary, prepare_request, train_model
 from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.media.ffmpeg import binary
 from cinelake.plan.build import Planning, plan_manifest
@@ -144,7 +144,7 @@ class Project:
 
     def train(self, events: list[Event] | None = None, **wishes: Any) -> TrainingSummary:
         """Train without an orchestrator."""
-        request = Request(self.load(), "loud", **wishes)
+        request = TrainingRequest(self.load(), "loud", **wishes)
         prepared = prepare_request(request, lambda _: None)
         told = events if events is not None else []
         return train_model(request, prepared, self.folder / ".cinelake" / "training", told.append)

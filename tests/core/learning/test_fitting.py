@@ -11,7 +11,7 @@ import pytest
 from cinelake.errors import TrainingFailed
 from cinelake.lake.onnx import import_tensorflow
 from cinelake.lake.spill import concatenate
-from cinelake.learning.fitting import Progress, fit, over_batches, over_rows
+from cinelake.learning.fitting import FitProgress, fit, over_batches, over_rows
 from cinelake.spec.training import StopTraining, Training
 
 ROWS = np.random.default_rng(0).normal(size=(200, 6)).astype(np.float32)
@@ -39,7 +39,7 @@ def network() -> Any:
 
 def fitted(
     folder: Path, epochs: int, report: Any = None, patience: int | None = None, rows: Any = ROWS
-) -> tuple[Any, Progress]:
+) -> tuple[Any, FitProgress]:
     """The network after some epochs."""
     import keras
 

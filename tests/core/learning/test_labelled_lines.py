@@ -7,7 +7,7 @@ import pytest
 from core.learning._taught import Project
 from typer.testing import CliRunner
 
-from cinelake.learning.session import Request, TrainingSummary, prepare_request, train_model
+from cinelake.learning.session import TrainingRequest, TrainingSummary, prepare_request, train_model
 from cinelake.tracking.store import connect
 from cli.main import app
 
@@ -39,7 +39,7 @@ def told(project: Project) -> Project:
 
 
 def taught(project: Project) -> TrainingSummary:
-    request = Request(project.load(), "importance")
+    request = TrainingRequest(project.load(), "importance")
     prepared = prepare_request(request, lambda _: None)
     return train_model(request, prepared, project.folder / ".cinelake" / "training", lambda _: None)
 

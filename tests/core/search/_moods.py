@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import pyarrow as pa
 
 from cinelake.spec.contract import Column, Contract
-from cinelake.spec.roles import Question, SearchCondition
+from cinelake.spec.roles import SearchCondition, SearchQuestion
 from cinelake.spec.task import Film, NoParams, TableReader, task
 
 MOODS = Contract(
@@ -22,8 +22,8 @@ MOODS = Contract(
 )
 
 
-def in_mood(tables: Mapping[str, str], moods: Sequence[str], _min_probability: float) -> Question:
-    return Question(
+def in_mood(tables: Mapping[str, str], moods: Sequence[str], _min_probability: float) -> SearchQuestion:
+    return SearchQuestion(
         f'SELECT movie_id, start_s, end_s, 1.0, mood FROM "{tables["moods"]}" WHERE list_contains(?, mood)',
         [list(moods)],
     )

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from cinelake.errors import UsageError
-from cinelake.plan.forecast.cluster import DRIVER_MS, Settings, parse_settings
-from cinelake.plan.forecast.simulation import Pool
+from cinelake.plan.forecast.cluster import DRIVER_MS, ClusterSettings, parse_settings
+from cinelake.plan.forecast.simulation import NodePool
 
 
 def test_words_become_pools_a_link_and_a_driver() -> None:
     settings = parse_settings("nodes=64, cpus=16,gpus=1,decoders=128x32,store_gbit=10,driver_ms=20,engine=ray")
     cluster = settings.known("local", None).cluster()
-    assert cluster.pools == (Pool(64, 16, 1), Pool(128, 32))
+    assert cluster.pools == (NodePool(64, 16, 1), NodePool(128, 32))
     assert (cluster.window, cluster.driver_s, cluster.link_bytes_per_s) == (2 * (1024 + 64 + 4096), 0.02, 1.25e9)
 
 
@@ -62,7 +62,7 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
 
 
 def test_twice_of_each_part_changes_that_part_alone() -> None:
-    settings = Settings(cpus=4, gpus=1, driver_ms=10, store_gbit=1)
+    settings = ClusterSettings(cpus=4, gpus=1, driver_ms=10, store_gbit=1)
     changed = {part: settings.twice(part, 10)[1] for part in ("cpus", "gpus", "driver", "store", "window")}
     assert (changed["cpus"].cpus, changed["gpus"].gpus, changed["driver"].driver_ms) == (8, 2, 5)
     assert (changed["store"].store_gbit, changed["window"].window) == (2, 20)
