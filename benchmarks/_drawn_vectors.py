@@ -57,5 +57,5 @@ def _commit(lake: Lake, movie_id: str, vectors: Vectors) -> None:
     with lake.scratch() as scratch:
         writer = CellWriter(EMBEDDINGS, movie_id, scratch / "cell.parquet")
         writer.write(batch)
-        writer.close(Footer(key=f"drawn {movie_id}", meaning=movie_id, ingredients=made_of, run={}))
+        writer.close(Footer(key=f"drawn {movie_id}", content_hash=movie_id, ingredients=made_of, run={}))
         lake.commit(writer, "embeddings")

@@ -57,22 +57,22 @@ def make_films(
     manifest.write_text(f"{head}models:\n{models}tasks:\n{tasks}", encoding="utf-8")
     made = {table: _MAKE[table](seconds, shots) for table in tables or _MAKE} | dict(others or {})
     planning = plan_manifest(load_manifest(manifest))
-    meanings: dict[str, str] = {}
+    content_hashes: dict[str, str] = {}
     for cell in planning.whole.cells:  # film by film, tables in dependency order
-        meanings[cell.table] = cell.meaning
+        content_hashes[cell.table] = cell.content_hash
         if cell.table in made:
-            _commit(planning, cell, meanings, made[cell.table])
+            _commit(planning, cell, content_hashes, made[cell.table])
     return manifest
 
 
-def _commit(planning: Planning, cell: Cell, meanings: Mapping[str, str], columns: Columns) -> None:
+def _commit(planning: Planning, cell: Cell, content_hashes: Mapping[str, str], columns: Columns) -> None:
     """One cell, with the key and the ingredients that the plan asks for."""
     table, movie_id = cell.table, cell.movie_id
-    went_in, contract = planning.whole.ingredients(cell, meanings), find_task(table).contract
+    went_in, contract = planning.whole.ingredients(cell, content_hashes), find_task(table).contract
     with planning.lake.scratch() as scratch:
         writer = CellWriter(contract, movie_id, scratch / "cell.parquet")
         writer.write(contract.batch(movie_id, **columns))
-        writer.close(Footer(cell.key, cell.meaning, went_in, {"at": "2026-11-21T12:00:00+00:00", "wall_s": 0.1}))
+        writer.close(Footer(cell.key, cell.content_hash, went_in, {"at": "2026-11-21T12:00:00+00:00", "wall_s": 0.1}))
         planning.lake.commit(writer, table)
 
 

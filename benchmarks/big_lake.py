@@ -114,12 +114,12 @@ def _prepare(lake: Path, template: dict[str, Template], planning: Planning, shot
 
 def _write_film(movie_id: str, cells: list[Cell]) -> None:
     lake, template, planning, shots = _work
-    meanings = {cell.table: cell.meaning for cell in cells}
+    content_hashes = {cell.table: cell.content_hash for cell in cells}
     for cell in cells:
         table, footer = template[cell.table]
         if cell.table == "shots" and shots > 1:
             table = many_shots(table, shots, cell.key)
-        provenance = Footer(cell.key, cell.meaning, planning.plan.ingredients(cell, meanings), footer.run)
+        provenance = Footer(cell.key, cell.content_hash, planning.plan.ingredients(cell, content_hashes), footer.run)
         _write(lake / cell.table / f"{movie_id}.parquet", _renamed(table, movie_id), provenance)
 
 

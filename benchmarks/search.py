@@ -31,7 +31,8 @@ from cinelake.lake.cells import Lake
 from cinelake.lake.index import Index
 from cinelake.search.index import about_index, index_folder, open_index
 from cinelake.search.searcher import index_lake
-from cinelake.search.vectors import Floats, Held, coverage, hold, unit
+from cinelake.search.vectors import Held, coverage, hold, unit
+from cinelake.spec.arrays import Floats
 
 TEN_MILLIONS = 10_000_000
 ASKED, NEAREST = 100, 10

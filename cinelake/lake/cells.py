@@ -27,6 +27,8 @@ from cinelake.spec.names import MOVIE_ID, RESERVED, TABLE_NAME
 from cinelake.storage.store import Storage, StorageLocation, storage_errors
 
 FOOTER_KEY = b"cinelake"
+STORED_HASH = "meaning"
+"""The name that footers on disk have for `content_hash`."""
 ROWS_PER_GROUP = 65_536
 BYTES_PER_GROUP = 8 << 20
 TAIL_BYTES = 64 << 10
@@ -70,23 +72,26 @@ RECORDS = {"failures": FAILURES, "quality": QUALITY}
 class Footer:
     """The provenance in a cell's footer.
 
-    key: the cell's key. meaning: what descendants' keys are made from. ingredients: what went into the key.
+    key: the cell's key. content_hash: what descendants' keys are made from. ingredients: what went into the key.
     run: facts of the run (versions, device, costs, time), which never enter a comparison of data.
     """
 
     key: str
-    meaning: str
+    content_hash: str
     ingredients: dict[str, Any]
     run: dict[str, Any]
 
     def to_json(self) -> str:
         """The footer as stored, with sorted keys."""
-        return json.dumps(vars(self), sort_keys=True, separators=(",", ":"))
+        stored = {**vars(self), STORED_HASH: self.content_hash}
+        del stored["content_hash"]
+        return json.dumps(stored, sort_keys=True, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Footer:
         """Read a stored footer."""
-        return cls(**json.loads(text))
+        stored = json.loads(text)
+        return cls(content_hash=stored.pop(STORED_HASH), **stored)
 
 
 class CellReader:
@@ -251,7 +256,7 @@ class Lake:
             writer = CellWriter(FAILURES, movie_id, folder / "failure.parquet")
             writer.write(FAILURES.batch(movie_id, **{name: [value] for name, value in row.items()}))
             facts = {k: v for k, v in row.items() if k not in ("at", "log_tail")}
-            writer.close(Footer(key=key, meaning="", ingredients=facts, run={"at": row["at"].isoformat()}))
+            writer.close(Footer(key=key, content_hash="", ingredients=facts, run={"at": row["at"].isoformat()}))
             self.storage.publish(writer.path, *_failure_parts(table, movie_id))
         return row
 

@@ -39,7 +39,7 @@ class Entry(NamedTuple):
     """One indexed cell: its key and what its descendants' keys are made from."""
 
     key: str
-    meaning: str
+    content_hash: str
 
 
 class Index:
@@ -89,15 +89,15 @@ class Index:
         self._uncached.pop(folder, None)
         self._drop(folder, [row[0] for row in rows if row[0] not in files])
         entries = {
-            name: Entry(key, meaning)
-            for name, size, mtime, settled, key, meaning in rows
+            name: Entry(key, content_hash)
+            for name, size, mtime, settled, key, content_hash in rows
             if settled and files.get(name) == (size, mtime)
         }
         changed = [name for name in files if name not in entries]
         for start in range(0, len(changed), READ_TOGETHER):
             readings = list(self._read(folder, changed[start : start + READ_TOGETHER], files))
             self._store(folder, readings, listed_ns)
-            entries |= {name: Entry(footer.key, footer.meaning) for name, _, footer in readings if footer}
+            entries |= {name: Entry(footer.key, footer.content_hash) for name, _, footer in readings if footer}
         return {name.removesuffix(".parquet"): entry for name, entry in entries.items()}
 
     def _read(self, folder: str, names: list[str], stamps: dict[str, FileStat]) -> Iterable[FooterEntry]:
@@ -109,7 +109,16 @@ class Index:
     def _store(self, folder: str, readings: list[FooterEntry], listed_ns: int) -> None:
         """Keep footers in the cache, and here those that it cannot take."""
         rows = [
-            (folder, name, stamp.size, stamp.mtime_ns, _settled(stamp, listed_ns), footer.key, footer.meaning, text)
+            (
+                folder,
+                name,
+                stamp.size,
+                stamp.mtime_ns,
+                _settled(stamp, listed_ns),
+                footer.key,
+                footer.content_hash,
+                text,
+            )
             for name, stamp, footer in readings
             if footer and (text := footer.to_json())
         ]

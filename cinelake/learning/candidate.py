@@ -149,8 +149,8 @@ def score_champion(
     entry, spec = prepared.entry, prepared.entry.spec
     if champion.code != spec.version:
         return None, f"it was trained by version {champion.code} of the model's code, which is now {spec.version}"
-    for table, identity in prepared.dataset.inputs.items():
-        if champion.inputs.get(table) != identity:
+    for table, recipe_hash in prepared.dataset.inputs.items():
+        if champion.inputs.get(table) != recipe_hash:
             return None, f"it was trained on another version of {table}"
     test = prepared.split.test
     if champion.config != entry.config:

@@ -76,5 +76,5 @@ def _data(prepared: Prepared) -> str:
         more = f" and {len(films) - SHOWN_FILMS} more" if len(films) > SHOWN_FILMS else ""
         lines.append(f"- {side}: {len(films)} films: {', '.join(films[:SHOWN_FILMS])}{more}")
     lines += [f"- left out: {movie_id}: {why}" for movie_id, why in list(dataset.left_out.items())[:SHOWN_FILMS]]
-    lines += [f"- table `{table}`, made by `{identity}`" for table, identity in dataset.inputs.items()]
+    lines += [f"- table `{table}`, made by `{recipe_hash}`" for table, recipe_hash in dataset.inputs.items()]
     return "\n".join(lines)

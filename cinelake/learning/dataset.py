@@ -30,7 +30,7 @@ SHOWN_LEFT_OUT = 8
 class Dataset:
     """What a model learns from.
 
-    examples: one a film. left_out: labelled films that are not among them, and why. inputs: table → identity of what
+    examples: one a film. left_out: labelled films that are not among them, and why. inputs: table → recipe hash of what
     makes it. tables: film → table → key of its cell. labels: the label set they come from. key: changes when
     anything of this does.
     """
@@ -166,15 +166,15 @@ def _checked(entry: ModelEntry, movie_id: str, tables: Mapping[str, TableReader]
 
 
 def _identities(source: _Source, films: Sequence[str]) -> dict[str, str]:
-    """Table → identity of what makes it. Raises `CannotTrain` when imported films disagree."""
-    identities = {}
+    """Table → recipe hash of what makes it. Raises `CannotTrain` when imported films disagree."""
+    recipe_hashes = {}
     for table, provider in source.entry.inputs.items():
         planned = source.planning.whole.by_table.get(provider)
-        identities[table] = planned.identity if planned else _imported_identity(source.lake, provider, films)
-    return identities
+        recipe_hashes[table] = planned.recipe_hash if planned else _imported_recipe_hash(source.lake, provider, films)
+    return recipe_hashes
 
 
-def _imported_identity(lake: Lake, provider: str, films: Sequence[str]) -> str:
+def _imported_recipe_hash(lake: Lake, provider: str, films: Sequence[str]) -> str:
     makers: dict[str, str] = {}
     for movie_id in films:
         footer = lake.footer(provider, movie_id)

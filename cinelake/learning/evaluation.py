@@ -74,8 +74,8 @@ def evaluate_version(
 
 
 def _check_inputs(name: str, version: int, artefact: Artefact, dataset: Dataset) -> None:
-    for table, identity in dataset.inputs.items():
-        if artefact.inputs.get(table) != identity:
+    for table, recipe_hash in dataset.inputs.items():
+        if artefact.inputs.get(table) != recipe_hash:
             raise CannotTrain(
                 f"{name} {version} was trained on another version of {table}: its scores on this one would say "
                 f"nothing; `cinelake train {name}`"

@@ -138,12 +138,12 @@ class _Maker:
         entry = self._entry(name)
         if self._is_of_stills(entry):
             return _Late(lambda: self._table_of_stills(entry.task))
-        made = self.cache / name / f"{self.meaning(name)}.parquet"
+        made = self.cache / name / f"{self.content_hash(name)}.parquet"
         if not made.exists():
             self._make(entry, made)
         return FileTable(made)
 
-    def meaning(self, name: str) -> str:
+    def content_hash(self, name: str) -> str:
         """The digest of what a table is made from: images, task, version, parameters, inputs."""
         if name not in self._meanings:
             self._meanings[name] = self._meaning_of(self._entry(name))
@@ -157,8 +157,8 @@ class _Maker:
             params = key_params(entry.params, spec.preflight(entry.params))
         except FilmError as error:
             raise CannotTrain(f"table {entry.name!r}: {error}") from error
-        inputs = {table: self.meaning(entry.inputs[table]) for table in spec.inputs(entry.params)}
-        return Recipe(spec.name, spec.version, spec.revision, params).meaning(self.fingerprint, inputs)
+        inputs = {table: self.content_hash(entry.inputs[table]) for table in spec.inputs(entry.params)}
+        return Recipe(spec.name, spec.version, spec.revision, params).content_hash(self.fingerprint, inputs)
 
     def _entry(self, name: str) -> TaskEntry:
         """An entry that can be made of images."""
@@ -190,7 +190,7 @@ class _Maker:
                     writer.write(batch)
             except FilmError as error:
                 raise CannotTrain(f"{entry.name!r} of the images {self.path.name}: {error}") from error
-            writer.close(Footer(self.meaning(entry.name), "", {"task": entry.task}, {}))
+            writer.close(Footer(self.content_hash(entry.name), "", {"task": entry.task}, {}))
 
 
 class _Late:

@@ -107,8 +107,8 @@ class Planning:
             task=entry.task,
             params=entry.params,
             key=cell.key,
-            meaning=cell.meaning,
-            ingredients=self.whole.ingredients(cell, {name: made.meaning for name, made in known.items()}),
+            content_hash=cell.content_hash,
+            ingredients=self.whole.ingredients(cell, {name: made.content_hash for name, made in known.items()}),
             inputs=dict(planned.inputs),
             input_keys={name: known[name].key for name in planned.inputs.values()},
             model=planned.applied,
@@ -192,7 +192,9 @@ def snapshot_of_film(lake: Lake, planned: Sequence[Planned], movie_id: str) -> S
     cells = {table.name: lake.footer(table.name, movie_id) for table in planned}
     failures = {table.name: lake.failure(table.name, movie_id) for table in planned}
     return Snapshot(
-        cells={name: {movie_id: Entry(footer.key, footer.meaning)} if footer else {} for name, footer in cells.items()},
+        cells={
+            name: {movie_id: Entry(footer.key, footer.content_hash)} if footer else {} for name, footer in cells.items()
+        },
         failures={name: {movie_id: failure} if failure else {} for name, failure in failures.items()},
         footer=lake.footer,
     )
@@ -217,15 +219,15 @@ def planned_tables(manifest: Manifest) -> list[Planned]:
 def _planned(entry: TaskEntry, before: Mapping[str, Planned], lake: Lake) -> Planned:
     spec = entry.spec
     params = key_params(entry.params, spec.preflight(entry.params))
-    identities = {table: before[name].identity for table, name in entry.inputs.items() if name in before}
+    recipe_hashes = {table: before[name].recipe_hash for table, name in entry.inputs.items() if name in before}
     applied = find_applied(lake, entry.model) if entry.model else None
     recipe = Recipe(entry.task, spec.version, spec.revision, params, applied.ingredient() if applied else None)
-    blocked = why_not_applied(entry, applied, identities)
-    identity = recipe.identity(identities)
-    return Planned(entry.name, recipe, dict(entry.inputs), blocked, spec.catalogued, identity, applied, spec.beside)
+    blocked = why_not_applied(entry, applied, recipe_hashes)
+    recipe_hash = recipe.recipe_hash(recipe_hashes)
+    return Planned(entry.name, recipe, dict(entry.inputs), blocked, spec.catalogued, recipe_hash, applied, spec.beside)
 
 
-def why_not_applied(entry: TaskEntry, applied: AppliedModel | None, identities: Mapping[str, str]) -> str:
+def why_not_applied(entry: TaskEntry, applied: AppliedModel | None, recipe_hashes: Mapping[str, str]) -> str:
     """Why an entry's model cannot make its table; empty when it can, or when it applies none."""
     if entry.learned is None or entry.model is None:
         return ""
@@ -241,6 +243,6 @@ def why_not_applied(entry: TaskEntry, applied: AppliedModel | None, identities: 
         was, now = applied.code, entry.learned.spec.version
         return f"{name} {applied.version} was trained by version {was} of its code, which is now {now}: {again}"
     for table in dict.fromkeys([*entry.learned.inputs, *applied.inputs]):
-        if applied.inputs.get(table) != identities.get(table):
+        if applied.inputs.get(table) != recipe_hashes.get(table):
             return f"{name} {applied.version} was trained on another version of {table}: {again}"
     return ""

@@ -1,10 +1,10 @@
 """What a cell's key is made of: the input-addressed identity of one table of one film.
 
-    meaning = H(task, version, parameters, what the task's preflight adds, model, film's fingerprint, inputs' meanings)
-    key     = H(meaning, revision)
+    content hash = H(task, version, parameters, what preflight adds, model, film's fingerprint, inputs' content hashes)
+    key          = H(content hash, revision)
 
-A cell is fresh when the key in its footer equals the planned key. Descendants take the *meaning* of their inputs, so
-that a raised `revision` restales its own table alone (as in Nix and Nextflow, the whole plan is known before anything
+A cell is fresh when the key in its footer equals the planned key. Descendants take the *content hash* of their inputs,
+so that a raised `revision` restales its own table alone (as in Nix and Nextflow, the whole plan is known before anything
 runs).
 """
 
@@ -34,21 +34,21 @@ class Recipe:
     model: dict[str, Any] | None = None
 
     @cached_property
-    def _meaning_head(self) -> str:
+    def _head(self) -> str:
         return digest([self.task, self.version, self.params, self.model])
 
-    def meaning(self, fingerprint: str, inputs: Mapping[str, str]) -> str:
-        """The hash that descendants take; `inputs` is input name → its meaning."""
-        text = "\0".join([self._meaning_head, fingerprint, *(f"{k}={v}" for k, v in sorted(inputs.items()))])
+    def content_hash(self, fingerprint: str, inputs: Mapping[str, str]) -> str:
+        """The hash that descendants take; `inputs` is input name → its content hash."""
+        text = "\0".join([self._head, fingerprint, *(f"{k}={v}" for k, v in sorted(inputs.items()))])
         return blake2b(text.encode(), digest_size=16).hexdigest()
 
-    def key(self, meaning: str) -> str:
+    def key(self, content_hash: str) -> str:
         """The hash that decides whether a cell is fresh."""
-        return blake2b(f"{meaning}\0{self.revision}".encode(), digest_size=16).hexdigest()
+        return blake2b(f"{content_hash}\0{self.revision}".encode(), digest_size=16).hexdigest()
 
-    def identity(self, inputs: Mapping[str, str]) -> str:
-        """The hash of the recipe and of its inputs' recipes, whatever the film; `inputs` is input name → identity."""
-        return digest([self._meaning_head, dict(inputs)])
+    def recipe_hash(self, inputs: Mapping[str, str]) -> str:
+        """The hash of the recipe and of its inputs' recipes, whatever the film; `inputs`: input name → recipe hash."""
+        return digest([self._head, dict(inputs)])
 
     def ingredients(self, fingerprint: str, inputs: Mapping[str, str]) -> dict[str, Any]:
         """What went into the key, as the footer keeps it."""

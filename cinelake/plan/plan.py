@@ -33,8 +33,8 @@ STATES: tuple[State, ...] = ("fresh", "stale", "blocked", "failed")
 class Planned:
     """One entry of the manifest as the plan sees it: its recipe, its inputs (input name → entry), what blocks it.
 
-    catalogued: the film's title and uri enter its key. identity: a hash of everything that makes the table but the
-    film: its recipe and those of all it needs; two tables of one identity may feed the same model. applied: the version
+    catalogued: the film's title and uri enter its key. recipe_hash: a hash of everything that makes the table but the
+    film: its recipe and those of all it needs; two tables of one may feed the same model. applied: the version
     of a model that makes it. beside: suffixes of the files beside the film that enter its key.
     """
 
@@ -43,7 +43,7 @@ class Planned:
     inputs: dict[str, str]
     blocked: str = ""
     catalogued: bool = False
-    identity: str = ""
+    recipe_hash: str = ""
     applied: AppliedModel | None = None
     beside: tuple[str, ...] = ()
 
@@ -66,7 +66,7 @@ class Cell:
     state: State
     reason: str
     key: str = ""
-    meaning: str = ""
+    content_hash: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,8 +102,8 @@ class Plan:
             films.setdefault(cell.movie_id, []).append(cell)
         return films
 
-    def ingredients(self, cell: Cell, meanings: Mapping[str, str]) -> dict[str, Any]:
-        """What goes into a cell's key; `meanings` is the film's entry name → meaning."""
+    def ingredients(self, cell: Cell, content_hashes: Mapping[str, str]) -> dict[str, Any]:
+        """What goes into a cell's key; `content_hashes` is the film's entry name → content hash."""
         planned = self.by_table[cell.table]
         film = _Film(
             cell.movie_id,
@@ -111,7 +111,7 @@ class Plan:
             self.listings.get(cell.movie_id, ""),
             self.sidecars.get(cell.movie_id, {}),
         )
-        inputs = _inputs(planned, meanings, film)
+        inputs = _inputs(planned, content_hashes, film)
         return planned.recipe.ingredients(film.fingerprint, inputs)
 
 
@@ -154,11 +154,11 @@ class _Film:
 
 def _plan_film(film: _Film, tables: Sequence[Planned], snapshot: Snapshot, retry_failed: bool) -> list[Cell]:
     done: dict[str, Cell] = {}
-    meanings: dict[str, str] = {}
+    content_hashes: dict[str, str] = {}
     for planned in tables:
-        inputs = _inputs(planned, meanings, film)
-        meaning = planned.recipe.meaning(film.fingerprint, inputs)
-        key = planned.recipe.key(meaning)
+        inputs = _inputs(planned, content_hashes, film)
+        content_hash = planned.recipe.content_hash(film.fingerprint, inputs)
+        key = planned.recipe.key(content_hash)
         present = snapshot.cells.get(planned.name, {}).get(film.movie_id)
         verdict: tuple[State, str] = (
             (("fresh", "") if present and present.key == key else None)
@@ -166,14 +166,14 @@ def _plan_film(film: _Film, tables: Sequence[Planned], snapshot: Snapshot, retry
             or _why_failed(snapshot.failures.get(planned.name, {}).get(film.movie_id), key, retry_failed)
             or ("stale", _why_stale(film, planned, inputs, snapshot, present))
         )
-        meanings[planned.name] = meaning
-        done[planned.name] = Cell(film.movie_id, planned.name, *verdict, key, meaning)
+        content_hashes[planned.name] = content_hash
+        done[planned.name] = Cell(film.movie_id, planned.name, *verdict, key, content_hash)
     return list(done.values())
 
 
-def _inputs(planned: Planned, meanings: Mapping[str, str], film: _Film) -> dict[str, str]:
-    """Input name → meaning, with the film's catalogue entry, and the files beside it, where the task reads them."""
-    inputs = {name: meanings[entry] for name, entry in planned.inputs.items()}
+def _inputs(planned: Planned, content_hashes: Mapping[str, str], film: _Film) -> dict[str, str]:
+    """Input name → content hash, with the film's catalogue entry and the files beside it where the task reads them."""
+    inputs = {name: content_hashes[entry] for name, entry in planned.inputs.items()}
     inputs |= {name: content for name, content in film.sidecars.items() if name.lower().endswith(planned.beside)}
     return {**inputs, "catalogue": film.listing} if planned.catalogued else inputs
 

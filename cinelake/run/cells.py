@@ -29,7 +29,7 @@ class StepCell:
     task: str
     params: Params
     key: str
-    meaning: str
+    content_hash: str
     ingredients: dict[str, Any]
     inputs: dict[str, str]
     input_keys: dict[str, str]
@@ -125,7 +125,7 @@ class FilmCells:
             "device": device_of(reported.get("provider", "")),
             **reported,
         }
-        writer.close(Footer(cell.key, cell.meaning, cell.ingredients, run))
+        writer.close(Footer(cell.key, cell.content_hash, cell.ingredients, run))
         self.lake.commit(writer, cell.table)
         self.report.cells.append(CellReport(cell.table, "made", rows=writer.rows, wall_s=wall_s))
         self.on_event(CellEnded(self.film.movie_id, cell.table, "made"))

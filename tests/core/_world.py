@@ -61,7 +61,7 @@ class World:
     def plan(self, **options: Any) -> Plan:
         """What `make_plan` says of this world."""
         snapshot = Snapshot(
-            cells=_by_table({at: Entry(found.key, found.meaning) for at, found in self.footers.items()}),
+            cells=_by_table({at: Entry(found.key, found.content_hash) for at, found in self.footers.items()}),
             failures=_by_table(self.failures),
             footer=lambda table, movie_id: self.footers.get((table, movie_id)),
         )
@@ -83,8 +83,8 @@ class World:
                 continue
             ended[at] = ending(cell)
             if ended[at] == "made":
-                meanings = {found.table: found.meaning for found in plan.cells if found.movie_id == cell.movie_id}
-                self.footers[at] = Footer(cell.key, cell.meaning, plan.ingredients(cell, meanings), {})
+                meanings = {found.table: found.content_hash for found in plan.cells if found.movie_id == cell.movie_id}
+                self.footers[at] = Footer(cell.key, cell.content_hash, plan.ingredients(cell, meanings), {})
                 self.made[at] = self.identity(*at)
                 self.failures.pop(at, None)
                 self.failed.pop(at, None)

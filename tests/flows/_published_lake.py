@@ -39,7 +39,9 @@ def write_shots(planning: Planning, length_s: float = 2.0) -> Planning:
             with planning.lake.scratch() as scratch:
                 writer = CellWriter(find_task("shots").contract, movie_id, scratch / "shots.parquet")
                 writer.write(_shots(movie_id, length_s))
-                writer.close(Footer(cell.key, cell.meaning, planning.step(movie_id, [cell]).cells[0].ingredients, {}))
+                writer.close(
+                    Footer(cell.key, cell.content_hash, planning.step(movie_id, [cell]).cells[0].ingredients, {})
+                )
                 planning.lake.commit(writer, "shots")
     return planned(planning.manifest.folder)
 

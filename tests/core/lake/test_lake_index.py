@@ -69,7 +69,7 @@ BOTH = {"alien": "key of alien", "brazil": "key of brazil"}
 
 def test_the_index_knows_every_cell_s_key_and_meaning(lake: Lake) -> None:
     assert keys(lake) == BOTH
-    assert Index(lake).cells("marks")["alien"].meaning == "meaning of key of alien"
+    assert Index(lake).cells("marks")["alien"].content_hash == "meaning of key of alien"
 
 
 def test_a_second_look_reads_no_footer(lake: Lake, reads: list[str]) -> None:

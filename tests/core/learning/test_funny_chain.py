@@ -52,7 +52,7 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def make_champion(project: Project, name: str, config: Params, trained: Trained) -> None:
     """The version by which the tables of `name` are made, as a training leaves it."""
     planning = project.plan()
-    inputs = {table: planning.whole.by_table[table].identity for table in find_model(name).reads(config)}
+    inputs = {table: planning.whole.by_table[table].recipe_hash for table in find_model(name).reads(config)}
     artefact = write_artefact(project.folder / name, name, config, trained, inputs)
     record_version(planning.lake, name, 1, artefact, champion=True)
 

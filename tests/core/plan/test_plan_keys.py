@@ -26,8 +26,8 @@ json_values = st.recursive(
 
 
 def identity(recipe: Recipe = RECIPE, fingerprint: str = "f", inputs: dict[str, str] = INPUTS) -> tuple[str, str]:
-    meaning = recipe.meaning(fingerprint, inputs)
-    return meaning, recipe.key(meaning)
+    content_hash = recipe.content_hash(fingerprint, inputs)
+    return content_hash, recipe.key(content_hash)
 
 
 OTHERS = {

@@ -75,7 +75,7 @@ def test_the_footer_tells_what_went_into_the_key(night: Night) -> None:
     cards, sums = (night.lake.footer(table, "film") for table in ("cards", "sums"))
     assert cards and sums
     assert cards.ingredients["params"] == {"every": 10, "sign": 1}
-    assert sums.ingredients["inputs"] == {"cards": cards.meaning}
+    assert sums.ingredients["inputs"] == {"cards": cards.content_hash}
 
 
 def test_progress_is_told_as_it_happens(night: Night) -> None:
