@@ -4,8 +4,8 @@
     key          = H(content hash, revision)
 
 A cell is fresh when the key in its footer equals the planned key. Descendants take the *content hash* of their inputs,
-so that a raised `revision` restales its own table alone (as in Nix and Nextflow, the whole plan is known before anything
-runs).
+so that a raised `revision` restales its own table alone (as in Nix and Nextflow, the whole plan is known before
+anything runs).
 """
 
 from __future__ import annotations

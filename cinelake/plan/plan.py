@@ -34,7 +34,7 @@ class Planned:
     """One entry of the manifest as the plan sees it: its recipe, its inputs (input name → entry), what blocks it.
 
     catalogued: the film's title and uri enter its key. recipe_hash: a hash of everything that makes the table but the
-    film: its recipe and those of all it needs; two tables of one may feed the same model. applied: the version
+    film: its recipe and those of all it needs; tables of one recipe hash may feed one model. applied: the version
     of a model that makes it. beside: suffixes of the files beside the film that enter its key.
     """
 
