@@ -24,7 +24,7 @@ def totals(film_scores: Sequence[FilmScores], names: Sequence[str]) -> list[Arra
 def ratio(part: Any, whole: Any, zero_division: float = 0.0) -> Array:
     """part / whole, elementwise float64; `zero_division` where the whole is 0."""
     part, whole = np.broadcast_arrays(np.asarray(part, np.float64), np.asarray(whole, np.float64))
-    return np.asarray(np.divide(part, whole, out=np.full(part.shape, zero_division), where=whole != 0))
+    return np.asarray(np.divide(part, whole, out=np.full(part.shape, zero_division, np.float64), where=whole != 0))
 
 
 def precision_recall_f1(hits: Any, predicted: Any, actual: Any, zero_division: float = 0.0) -> Array:

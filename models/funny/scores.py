@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from cinelake.learning.metrics import average_precision, precision_recall_f1, roc_auc
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.model import Example, FilmScores, Scores
 from models.funny.config import Config
@@ -21,43 +23,24 @@ def score_film(_features: Arrays, targets: Arrays, prediction: Arrays, _config: 
 def summarise(film_scores: Sequence[FilmScores]) -> Scores:
     """f1, precision, recall and accuracy of `margin` > 0; auc and ap of its order; share of funny steps, steps.
 
-    auc is 0.5 and ap the share where all known steps are of one kind: there is nothing to rank.
+    f1 is 1 where nothing is funny and nothing was predicted, which is right; auc is 0.5 where all known steps are of
+    one kind: there is nothing to rank.
     """
     truth = np.concatenate([scores["truth"] for scores in film_scores])
     margin = np.concatenate([scores["margin"] for scores in film_scores])
     predicted = margin > 0
-    hits = float((predicted & truth).sum())
-    auc, precision = ranking(truth, margin)
+    counts = ((predicted & truth).sum(), predicted.sum(), truth.sum())
+    precision, recall, _ = precision_recall_f1(*counts)
     return {
-        "f1": f_score(hits, float(predicted.sum()), float(truth.sum())),
-        "precision": hits / max(1.0, float(predicted.sum())),
-        "recall": hits / max(1.0, float(truth.sum())),
+        "f1": float(precision_recall_f1(*counts, zero_division=1)[2]),
+        "precision": float(precision),
+        "recall": float(recall),
         "accuracy": float((predicted == truth).mean()) if len(truth) else 0.0,
-        "auc": auc,
-        "ap": precision,
+        "auc": 0.5 if math.isnan(auc := roc_auc(truth, margin)) else auc,
+        "ap": average_precision(truth, margin),
         "share_funny": float(truth.mean()) if len(truth) else 0.0,
         "steps": float(len(truth)),
     }
-
-
-def f_score(hits: float, predicted: float, positive: float) -> float:
-    """F1 of counts; 1 where nothing is funny and nothing was predicted, which is right."""
-    return 2 * hits / (predicted + positive) if predicted + positive else 1.0
-
-
-def ranking(truth: Array, margin: Array) -> tuple[float, float]:
-    """Area under the ROC curve, and average precision; steps of one margin count as one.
-
-    As scikit-learn has them, in one sort: the gate calls this thousands of times, where its checks would take minutes.
-    """
-    if truth.all() or not truth.any():
-        return 0.5, float(truth.mean()) if len(truth) else 0.0
-    order = np.argsort(-margin, kind="stable")
-    last = np.append(np.diff(margin[order]) != 0, True)
-    hits = np.append(0, np.cumsum(truth[order])[last])
-    predicted = np.append(0, 1 + np.flatnonzero(last))
-    area = np.trapezoid(hits, predicted - hits) / (truth.sum() * (~truth).sum())
-    return float(area), float((np.diff(hits) * hits[1:] / predicted[1:]).sum() / truth.sum())
 
 
 def best_threshold(truth: Array, margin: Array) -> float:
@@ -105,7 +88,7 @@ def roc_figure(film_scores: Sequence[FilmScores]) -> Any:
     axes = figure.add_subplot(xlabel="false positive rate", ylabel="true positive rate", title="Funny, held-out films")
     if truth.any() and not truth.all():
         false_rate, true_rate, _ = roc_curve(truth, margin)
-        axes.plot(false_rate, true_rate, label=f"AUC {ranking(truth, margin)[0]:.3f}")
+        axes.plot(false_rate, true_rate, label=f"AUC {roc_auc(truth, margin):.3f}")
         axes.legend(loc="lower right")
     axes.plot([0, 1], [0, 1], color="0.7", linestyle=":")
     return figure

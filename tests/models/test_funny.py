@@ -12,14 +12,14 @@ from pydantic import ValidationError
 from cinelake.errors import CannotTrain, ModelUnusable, TrainingFailed
 from cinelake.lake.artefact import write_artefact
 from cinelake.spec.artefact import Artefact
-from cinelake.spec.model import Example
+from cinelake.spec.model import Example, Scores
 from cinelake.spec.training import StopTraining, Training
 from models.funny import MODEL
 from models.funny.config import Config
 from models.funny.features import embeddings
 from models.funny.fitting import load_network
 from models.funny.predict import act
-from models.funny.scores import best_threshold, f_score, ranking
+from models.funny.scores import best_threshold, summarise
 
 
 def train(folder: Path, config: Config = QUICK, films: list[Example] | None = None, **more: Any) -> Artefact:
@@ -122,9 +122,14 @@ def test_a_champion_that_saw_something_else_cannot_go_on(artefact: Artefact, tmp
 # --- scores
 
 
+def summary(truth: object, margin: object) -> Scores:
+    return summarise([{"truth": np.asarray(truth, bool), "margin": np.asarray(margin, np.float32)}])
+
+
 def test_f1_is_by_counts_and_nothing_found_where_nothing_is_is_right() -> None:
-    # 3 right of 4 said, 6 there: 2 · 3 / (4 + 6)
-    assert (f_score(3, 4, 6), f_score(0, 2, 0), f_score(0, 0, 0)) == (0.6, 0.0, 1.0)
+    # 3 right of 4 predicted, 6 true: 2 · 3 / (4 + 6)
+    cases = [([1] * 6 + [0], [1, 1, 1, -1, -1, -1, 1]), ([0, 0], [1, 1]), ([0, 0], [-1, -1])]
+    assert [summary(*case)["f1"] for case in cases] == [0.6, 0.0, 1.0]
 
 
 def test_the_order_is_scored_as_scikit_learn_does_ties_included() -> None:
@@ -133,7 +138,13 @@ def test_the_order_is_scored_as_scikit_learn_does_ties_included() -> None:
     rng = np.random.default_rng(0)
     truth, margin = rng.random(200) < 0.3, rng.integers(0, 20, 200).astype(np.float32)
     expected = roc_auc_score(truth, margin), average_precision_score(truth, margin)
-    assert ranking(truth, margin) == pytest.approx(expected)
+    assert (summary(truth, margin)["auc"], summary(truth, margin)["ap"]) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("truth", "auc", "ap"), [([1, 1], 0.5, 1.0), ([0, 0], 0.5, 0.0), ([], 0.5, 0.0)])
+def test_an_order_of_one_kind_of_steps_has_no_worth(truth: list[int], auc: float, ap: float) -> None:
+    scores = summary(truth, np.arange(len(truth)))
+    assert (scores["auc"], scores["ap"]) == (auc, ap)
 
 
 def test_the_threshold_is_halfway_below_the_last_step_that_is_worth_taking() -> None:
