@@ -69,7 +69,7 @@ def fingerprint_of(manifest: Manifest, film: CatalogueFilm) -> str:
 
 def deadline_of(probed: Probe) -> float:
     """Seconds after which reading or cutting a film counts as stuck, by the film's length."""
-    return max(MIN_DEADLINE_S, DEADLINE_PER_SECOND * probed.duration_s)
+    return max(MIN_DEADLINE_S, DEADLINE_PER_SECOND * (probed.duration_s or 0.0))
 
 
 def write_text(path: Path, text: str) -> None:

@@ -16,13 +16,13 @@ from cinelake.media.ffmpeg import Ffmpeg, start_ffmpeg, version
 from cinelake.media.graph import build_graph, picture_wishes, sound_wishes
 from cinelake.media.pipe_readers import PicturePipeReader, PipeReader, SoundPipeReader
 from cinelake.media.probe import open_film
-from cinelake.spec.film import Probe
+from cinelake.spec.film import Probe, longest_s
 from cinelake.spec.task import Stream
 
 __all__ = ["Consumer", "DecodeReport", "Reading", "read_film"]
 
 SOUND_SLACK_S = 60.0
-"""Time stamps of sound this far beyond the film's end are taken as broken."""
+"""Time stamps of sound this far beyond the film's end, or beyond what its size could hold, are taken as broken."""
 
 PROGRESS_S = 0.5
 """How often `on_progress` is called."""
@@ -103,7 +103,7 @@ class _Reading:
 
     def _decode(self, film_fd: int) -> DecodeReport:
         with contextlib.ExitStack() as stack:
-            writes = self._lay_pipes(stack)
+            writes = self._lay_pipes(stack, os.fstat(film_fd).st_size)
             pictures = 1 if picture_wishes(self.probe, self.streams) else 0
             graph = build_graph(
                 self.probe,
@@ -125,7 +125,7 @@ class _Reading:
                     reader.join(10)
         return self._judged(running)
 
-    def _lay_pipes(self, stack: contextlib.ExitStack) -> list[int]:
+    def _lay_pipes(self, stack: contextlib.ExitStack, film_bytes: int) -> list[int]:
         """Make a pipe and its reader for all pictures and for each sound; returns the ends for ffmpeg."""
         writes: list[int] = []
         stack.callback(_close_all, writes)
@@ -134,11 +134,11 @@ class _Reading:
             read, write = os.pipe()
             writes.append(write)
             self.readers.append(PicturePipeReader(read, self.probe.video, pictures, self._deliver))
-        longest_s = self.probe.duration_s + SOUND_SLACK_S if self.probe.duration_s else float("inf")
+        end_s = (self.probe.duration_s or longest_s(film_bytes)) + SOUND_SLACK_S
         for sound in sound_wishes(self.probe, self.streams):
             read, write = os.pipe()
             writes.append(write)
-            self.readers.append(SoundPipeReader(read, sound, longest_s, self._deliver))
+            self.readers.append(SoundPipeReader(read, sound, end_s, self._deliver))
         return writes
 
     def _deliver(self, batches: Mapping[Stream, Batch]) -> None:
