@@ -8,8 +8,16 @@ from fractions import Fraction
 MAX_FILM_S = 1000 * 3600.0
 """A longer film is not expected: what declares more states no length."""
 
+MAX_DEADLINE_S = 7 * 86_400.0
+"""No film's length, declared or guessed from its size, lets work on it last longer than a week."""
+
 MIN_BYTES_PER_S = 10
 """A film of fewer bytes a second (a tenth of speech in the leanest codec) does not have the length that it declares."""
+
+
+def limit_deadline(wanted_s: float, fixed_s: float) -> float:
+    """A deadline that a film's own length makes no longer than `MAX_DEADLINE_S`; `fixed_s` of it is no film's word."""
+    return max(fixed_s, min(wanted_s, MAX_DEADLINE_S))
 
 
 def longest_s(size_bytes: int) -> float:
