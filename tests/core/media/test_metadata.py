@@ -4,14 +4,16 @@ import time
 from pathlib import Path
 
 import pytest
-from _films import X264, make_film, titled
+from _films import MARK, X264, make_film, titled
 from _recorder import Recorder
 
 from cinelake.errors import TaskFailed
 from cinelake.media.clock import read_clock
+from cinelake.media.ffmpeg import run_ffmpeg
 from cinelake.media.pipe_readers import PicturePipeReader, SoundPipeReader
 from cinelake.media.probe import probe
 from cinelake.media.reader import read_film
+from cinelake.media.subtitles import extract_subtitles
 from cinelake.spec.task import SoundStream, VideoClock, VideoStream
 
 CONTAINERS = ["avi", "mp4", "mkv", "flv", "mov", "nut"]
@@ -69,3 +71,23 @@ def test_a_packet_of_another_length_in_the_middle_of_a_pipe_is_an_error(film: Pa
     monkeypatch.setattr("cinelake.media.pipe_readers.picture_shape", lambda *_: (7, 7))
     with pytest.raises(TaskFailed, match="in the middle of the pipe"):
         read_film(str(film), probe(str(film)), [Recorder(a=SMALL)], deadline_s=60)
+
+
+def test_subtitles_and_attachments_with_names_that_are_no_utf8_are_read(base: Path, tmp_path: Path):
+    lines, font, path = tmp_path / "lines.srt", tmp_path / "font.txt", tmp_path / "film.mkv"
+    lines.write_text("1\n00:00:00,500 --> 00:00:01,000\nhello\n")
+    font.write_text("a font")
+    inputs = ["-y", "-i", str(base), "-i", str(lines), "-attach", str(font), "-map", "0", "-map", "1", "-c", "copy"]
+    names = [f"{part}={MARK.decode()}" for part in ("title", "filename", "mimetype")]
+    tags = ["-metadata:s:s", names[0], "-metadata:s:s", "language=fre"]
+    tags += [word for name in names for word in ("-metadata:s:t", name)]
+    done = run_ffmpeg([*inputs, *tags, str(path)], deadline_s=20)
+    assert done.returncode == 0, done.log_tail
+    data = path.read_bytes()
+    assert data.count(MARK) >= 3 and b"fre" in data
+    path.write_bytes(data.replace(MARK, MARK[:5] + b"\xe9" + MARK[6:]).replace(b"fre", b"fr\xe9"))
+    about = probe(str(path))
+    assert [(stream.codec, stream.language) for stream in about.subtitles] == [("subrip", "fr\ufffd")]
+    (written,) = extract_subtitles(str(path), about.subtitles, tmp_path)
+    assert "hello" in written.read_text()
+    assert read(path)[0] == read(base)[0]

@@ -6,6 +6,7 @@ import pickle
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from cinelake.errors import DamagedFilm, FilmError, InputChanged, StorageError, 
 from cinelake.events import CellEnded, Deadline, DecodingMoved, FilmBegan, TaskBegan
 from cinelake.lake.cells import Lake
 from cinelake.media.ffmpeg import run_ffmpeg
+from cinelake.media.pipe_readers import PicturePipeReader, SoundPipeReader
 from cinelake.run.step import SLOWEST_BYTES_PER_S, Step, run_step
 from cinelake.spec.task import Film
 
@@ -100,6 +102,18 @@ def test_a_task_that_raises_fails_alone_with_the_tail_of_its_traceback(night: Ni
     failure = night.failure("clock") or {}
     assert "ZeroDivisionError: by nothing" in failure["message"] and not failure["transient"]
     assert "in on_batch" in failure["log_tail"]
+
+
+@pytest.mark.parametrize("reader", [PicturePipeReader, SoundPipeReader])
+def test_a_pipe_s_reader_that_raises_ends_the_step_at_once_with_its_words(
+    night: Night, monkeypatch: pytest.MonkeyPatch, reader: type
+) -> None:
+    monkeypatch.setattr(reader, "take", lambda *_: raising(UnicodeError("no such letter"))())
+    began = time.monotonic()
+    assert outcomes(night.run("clock", "tones")) == {"clock": "task_failed", "tones": "task_failed"}
+    assert time.monotonic() - began < 5
+    failure = night.failure("clock") or {}
+    assert "UnicodeError: no such letter" in failure["message"] and not failure["transient"]
 
 
 MOMENTS = ["cards.init", "cards.on_batch", "cards.finish"]
