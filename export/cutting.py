@@ -27,6 +27,8 @@ from cinelake.errors import DamagedFilm, DecodeTimeout, FilmError, UsageError
 from cinelake.media.clock import Cut, FilmClock, opened_film
 from cinelake.media.decode_check import last_words
 from cinelake.media.ffmpeg import Ffmpeg, safe_input, start_ffmpeg
+from cinelake.media.graph import NO_METADATA
+from cinelake.media.pipe_readers import open_pipe
 from cinelake.media.probe import open_film
 from cinelake.spec.film import Probe, VideoInfo
 from cinelake.storage.atomic import written_whole
@@ -245,8 +247,7 @@ class _Cutting:
             finally:
                 os.close(write_end)
             self.running.insert(0, running)
-            options = {"fd": str(read_end), "probesize": "32", "fpsprobesize": "0", "analyzeduration": "0"}
-            container = stack.enter_context(av.open("fd:", format="nut", options=options))
+            container = stack.enter_context(open_pipe(read_end))
             yield (packet for packet in container.demux() if packet.pts is not None and packet.size)
             self.running.remove(running)
 
@@ -297,7 +298,8 @@ def decoder_command(
         seconds = [(clock.seconds(a) + zero_s, clock.seconds(b) + zero_s) for a, b in spans]
         arguments += ["-map", f"0:{probe.audio.index}", "-af", _chosen_sound(seconds), "-c:a", "pcm_f32le"]
         arguments += ["-ar", str(probe.audio.sample_rate), "-ac", str(probe.audio.channels)]
-    return [*arguments, *(w for name, value in NUT.items() for w in (f"-{name}", value)), "-f", "nut", f"pipe:{pipe}"]
+    arguments += [word for name, value in {**NUT, **NO_METADATA}.items() for word in (f"-{name}", value)]
+    return [*arguments, "-f", "nut", f"pipe:{pipe}"]
 
 
 def _chosen_pictures(video: VideoInfo, spans: Sequence[tuple[int, int]]) -> str:

@@ -10,7 +10,7 @@ from cinelake.catalogue.films import CatalogueFilm, read_catalogue
 from cinelake.errors import UnknownName, UsageError
 from cinelake.lake.cells import Lake
 from cinelake.manifest.document import Manifest
-from cinelake.spec.film import Probe
+from cinelake.spec.film import Probe, limit_deadline
 from cinelake.storage.atomic import write_whole
 from cinelake.storage.content import fingerprint
 from cinelake.storage.objects import FilmStore, is_remote
@@ -69,7 +69,7 @@ def fingerprint_of(manifest: Manifest, film: CatalogueFilm) -> str:
 
 def deadline_of(probed: Probe) -> float:
     """Seconds after which reading or cutting a film counts as stuck, by the film's length."""
-    return max(MIN_DEADLINE_S, DEADLINE_PER_SECOND * probed.duration_s)
+    return limit_deadline(DEADLINE_PER_SECOND * (probed.duration_s or 0.0), MIN_DEADLINE_S)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -92,7 +92,7 @@ class DefaultSettings(Section):
     deadline_s: PositiveFloat = 600.0
     """A step may take this long …"""
     deadline_per_film_second: Annotated[float, Field(ge=0)] = 10.0
-    """… and this much longer per second of film; then it is killed and counts as a transient failure."""
+    """… and this much longer per second of film, a week at most; then it is killed, which is a transient failure."""
     retries: Annotated[int, Field(ge=0, le=10)] = 2
     """How often a step is tried again in the same run after its worker died; a deadline is left to the next run."""
 

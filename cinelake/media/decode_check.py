@@ -123,9 +123,10 @@ def _declared_and_end_s(probe: Probe, report: DecodeReport) -> tuple[float, floa
     info, end_s = (probe.video, report.picture_end_s) if report.pictures_read else (probe.audio, report.sound_end_s)
     if info is None:
         return 0.0, 0.0
+    declared_s = probe.duration_s or probe.declared_s or 0.0
     if info.duration_s is not None:
-        return min(info.duration_s, probe.duration_s or info.duration_s), end_s
+        return min(info.duration_s, declared_s or info.duration_s), end_s
     everything = (probe.video is None or report.pictures_read) and (probe.audio is None or report.sound_read)
     if everything or "ended prematurely" in report.log_tail:
-        return probe.duration_s, report.duration_s
+        return declared_s, report.duration_s
     return 0.0, 0.0

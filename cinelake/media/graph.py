@@ -22,6 +22,8 @@ from cinelake.spec.task import SoundStream, Stream, VideoClock, VideoStream
 
 NO_SYNCPOINTS = {"syncpoints": "none", "strict": "experimental"}
 """A pipe is never sought in, and the reader's libav would remember every such point: 200 bytes a picture."""
+NO_METADATA = {"map_metadata": "-1", "map_chapters": "-1"}
+"""A film's title, tags and chapters stay out of its pipes: they may be in any encoding, and nobody reads them there."""
 MIDDLE_WIDTH = 640
 """Width of the picture from which small ones are scaled."""
 
@@ -74,7 +76,7 @@ def build_graph(
         assert probe.audio is not None
         layout, source = {1: "mono", 2: "stereo"}[sound.channels], film[str(probe.audio.index)]
         samples = source.filter("aresample", sound.sample_rate, ochl=layout, osf="flt")
-        options = {"format": "nut", "acodec": "pcm_f32le", "write_index": "0", **NO_SYNCPOINTS}
+        options = {"format": "nut", "acodec": "pcm_f32le", "write_index": "0", **NO_SYNCPOINTS, **NO_METADATA}
         outputs.append(ffmpeg.output(samples, f"pipe:{fd}", **options))
     arguments = ffmpeg.get_args(ffmpeg.merge_outputs(*outputs))
     return Graph(["-filter_complex_threads", "1", *arguments], pictures, sounds)
@@ -172,6 +174,7 @@ def _picture_output(film: Any, video: VideoInfo, wishes: Sequence[VideoClock | V
         "max_interleave_delta": "1",
         "write_index": "0",
         **NO_SYNCPOINTS,
+        **NO_METADATA,
     }
     return ffmpeg.output(*(leaves[number] for number in range(len(wishes))), f"pipe:{fd}", **options)
 

@@ -40,6 +40,12 @@ Deliver = Callable[[Mapping[Stream, Batch]], None]
 """Takes batches by wish; waits while there is no room."""
 
 
+def open_pipe(fd: int) -> Any:
+    """The NUT pipe whose reading end is `fd`, as a PyAV container. Raises `av.error.FFmpegError`."""
+    options = {"fd": str(fd), "probesize": "32", "fpsprobesize": "0", "analyzeduration": "0"}
+    return av.open("fd:", format="nut", options=options, metadata_errors="replace")
+
+
 class PipeReader(threading.Thread):
     """A thread that reads one NUT pipe to its end. `error` is what stopped it, other than the pipe's end."""
 
@@ -64,14 +70,23 @@ class PipeReader(threading.Thread):
             os.close(self.fd)
 
     def _packets(self) -> Iterator[Any]:
-        options = {"fd": str(self.fd), "probesize": "32", "fpsprobesize": "0", "analyzeduration": "0"}
         with (
             contextlib.suppress(FFmpegError),  # the pipe ended within a packet: ffmpeg's end says why
-            av.open("fd:", format="nut", options=options) as container,
+            open_pipe(self.fd) as container,
         ):
+            cut_off = False
             for packet in container.demux():
-                if packet.pts is not None and packet.size:
+                if packet.pts is None or not packet.size:
+                    continue
+                if cut_off:
+                    raise ValueError(f"a packet of {packet.size} bytes in the middle of the pipe is not whole")
+                cut_off = not self.is_whole(packet)  # as the last one is when ffmpeg is killed: its end says why
+                if not cut_off:
                     yield packet
+
+    def is_whole(self, packet: Any) -> bool:
+        """Whether a packet is as long as its pixels or samples."""
+        raise NotImplementedError
 
     @property
     def end_s(self) -> float:
@@ -113,6 +128,11 @@ class PicturePipeReader(PipeReader):
     def end_s(self) -> float:
         """When the last picture ends."""
         return self._seconds(self.times[-1]) + self.last_duration_s if self.times else 0.0
+
+    def is_whole(self, packet: Any) -> bool:
+        """Whether the packet holds a whole picture, or the one pixel of the clock."""
+        number = packet.stream.index
+        return bool(packet.size == (math.prod(self.tracks[number - 1].shape) if number else 1))
 
     def take(self, packet: Any) -> None:
         """Take a picture or a tick of the clock, and deliver the batches that are whole."""
@@ -229,6 +249,10 @@ class SoundPipeReader(PipeReader):
     def end_s(self) -> float:
         """When the sound ends."""
         return (self.delivered + self.filled) / self.wish.sample_rate
+
+    def is_whole(self, packet: Any) -> bool:
+        """Whether the packet holds whole samples of every channel."""
+        return bool(packet.size % (4 * self.wish.channels) == 0)
 
     def take(self, packet: Any) -> None:
         """Place a packet at its time: silence before it, or less of it, where its time stamp says so."""

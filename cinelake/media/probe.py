@@ -20,13 +20,16 @@ from av.stream import Disposition
 from cinelake.errors import DamagedFilm, FilmError, FilmMissing, ForbiddenInput, NotAFilm
 from cinelake.media.ffmpeg import run_ffmpeg, safe_input
 from cinelake.media.sniff import pointer_kind
-from cinelake.spec.film import Probe, SoundInfo, SubtitleInfo, VideoInfo
+from cinelake.spec.film import MAX_FILM_S, Probe, SoundInfo, SubtitleInfo, VideoInfo, longest_s
 
 PROBE_TIMEOUT_S = 60.0
 """How long libav may take to open a film or to return its next packet."""
 
 FIRST_PICTURE_PACKETS = 4000
 """How many packets are read in search of the first picture."""
+
+_TAG = re.compile(r"(\d{1,9}):(\d{1,9}):(\d{1,9}(?:\.\d{1,12})?)", re.ASCII)
+"""A duration as Matroska's tag holds it: `01:02:03.456000000`."""
 
 _NO_FILM_PICTURE = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
 
@@ -48,7 +51,7 @@ def probe(path: str) -> Probe:
         if kind:
             raise ForbiddenInput(f"{path!r} is {kind}: it points at other files, which are never followed")
         with _opened(path, fd) as container:
-            return _describe(path, container)
+            return _describe(path, container, os.fstat(fd).st_size)
 
 
 @contextlib.contextmanager
@@ -98,21 +101,23 @@ def _refusal(path: str, fd: int, error: FFmpegError) -> FilmError:
     return NotAFilm(f"{path!r} is not a film: {error.strerror}", log_tail=reported)
 
 
-def _describe(path: str, container: Any) -> Probe:
+def _describe(path: str, container: Any, size_bytes: int) -> Probe:
     video, audio = _video_stream(container), _audio_stream(container)
     if video is None and audio is None:
         kinds = ", ".join(stream.type for stream in container.streams) or "no streams"
         raise NotAFilm(f"{path!r} has neither pictures nor sound that can be decoded ({kinds})")
     start_s = (container.start_time or 0) / av.time_base
+    declared_s = _declared_s(container, video, audio)
     return Probe(
         container=container.format.name,
-        duration_s=_duration_s(container, video, audio),
+        duration_s=declared_s if declared_s and declared_s <= longest_s(size_bytes) else None,
         start_time_s=start_s,
         video=_video_info(container, video) if video is not None else None,
         audio=_sound_info(audio, start_s) if audio is not None else None,
         subtitles=tuple(_subtitle(stream) for stream in container.streams.subtitles),
         video_streams=len(container.streams.video),
         audio_streams=len(container.streams.audio),
+        declared_s=declared_s,
     )
 
 
@@ -138,11 +143,17 @@ def _audio_stream(container: Any) -> Any:
     return max(streams, key=lambda stream: stream.codec_context.channels, default=None)
 
 
-def _duration_s(container: Any, *streams: Any) -> float:
-    if container.duration:
-        return float(container.duration / av.time_base)
-    known = [float(s.duration * s.time_base) for s in streams if s is not None and s.duration]
-    return max(known, default=0.0)
+def _declared_s(container: Any, *streams: Any) -> float | None:
+    """The film's duration as its container declares it, else that of its longest stream."""
+    own = _as_length((container.duration or 0) / av.time_base)
+    if own is not None:
+        return own
+    return max(filter(None, (_own_duration_s(stream) for stream in streams if stream is not None)), default=None)
+
+
+def _as_length(declared_s: float) -> float | None:
+    """A declared duration that a film can have; None for one that is negative, zero or absurd."""
+    return declared_s if 0 < declared_s <= MAX_FILM_S else None
 
 
 def _video_info(container: Any, stream: Any) -> VideoInfo:
@@ -200,10 +211,10 @@ def _sound_info(stream: Any, start_s: float) -> SoundInfo:
 
 def _own_duration_s(stream: Any) -> float | None:
     """A stream's duration as its container declares it: a field, or Matroska's tag `01:02:03.456`."""
-    if stream.duration:
-        return float(stream.duration * stream.time_base)
-    tag = re.fullmatch(r"(\d+):(\d+):([\d.]+)", stream.metadata.get("DURATION", ""))
-    return int(tag[1]) * 3600 + int(tag[2]) * 60 + float(tag[3]) if tag else None
+    if stream.duration and stream.time_base:
+        return _as_length(float(stream.duration * stream.time_base))
+    tag = _TAG.fullmatch(stream.metadata.get("DURATION", ""))
+    return _as_length(int(tag[1]) * 3600 + int(tag[2]) * 60 + float(tag[3])) if tag else None
 
 
 def _subtitle(stream: Any) -> SubtitleInfo:

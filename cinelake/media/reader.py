@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
-from cinelake.errors import DamagedFilm, DecodeTimeout
+from cinelake.errors import DamagedFilm, DecodeTimeout, FilmError, TaskFailed
 from cinelake.media.batches import Batch
 from cinelake.media.consumer_queues import Consumer, ConsumerQueue
 from cinelake.media.decode_check import DecodeReport, raise_if_damaged
@@ -16,13 +16,13 @@ from cinelake.media.ffmpeg import Ffmpeg, start_ffmpeg, version
 from cinelake.media.graph import build_graph, picture_wishes, sound_wishes
 from cinelake.media.pipe_readers import PicturePipeReader, PipeReader, SoundPipeReader
 from cinelake.media.probe import open_film
-from cinelake.spec.film import Probe
+from cinelake.spec.film import Probe, longest_s
 from cinelake.spec.task import Stream
 
 __all__ = ["Consumer", "DecodeReport", "Reading", "read_film"]
 
 SOUND_SLACK_S = 60.0
-"""Time stamps of sound this far beyond the film's end are taken as broken."""
+"""Time stamps of sound this far beyond the film's end, or beyond what its size could hold, are taken as broken."""
 
 PROGRESS_S = 0.5
 """How often `on_progress` is called."""
@@ -53,8 +53,8 @@ def read_film(
     continue. `on_progress` is called twice a second with how many seconds of the film are decoded.
 
     Raises a `FilmError` when the film itself cannot be read (`FilmMissing`, `NotAFilm`, `DamagedFilm`), or
-    `DecodeTimeout` after `deadline_s` seconds or when ffmpeg writes nothing for `stall_s`; then no consumer's
-    `finish` has been called.
+    `DecodeTimeout` after `deadline_s` seconds or when ffmpeg writes nothing for `stall_s`, or `TaskFailed` as soon as
+    what ffmpeg decoded cannot be taken from its pipe; then no consumer's `finish` has been called.
     """
     with open_film(path) as fd, _queues(consumers, stall_s) as queues:
         return _Reading(path, probe, queues, time.monotonic() + deadline_s, stall_s, on_progress).read(fd)
@@ -103,7 +103,7 @@ class _Reading:
 
     def _decode(self, film_fd: int) -> DecodeReport:
         with contextlib.ExitStack() as stack:
-            writes = self._lay_pipes(stack)
+            writes = self._lay_pipes(stack, os.fstat(film_fd).st_size)
             pictures = 1 if picture_wishes(self.probe, self.streams) else 0
             graph = build_graph(
                 self.probe,
@@ -125,7 +125,7 @@ class _Reading:
                     reader.join(10)
         return self._judged(running)
 
-    def _lay_pipes(self, stack: contextlib.ExitStack) -> list[int]:
+    def _lay_pipes(self, stack: contextlib.ExitStack, film_bytes: int) -> list[int]:
         """Make a pipe and its reader for all pictures and for each sound; returns the ends for ffmpeg."""
         writes: list[int] = []
         stack.callback(_close_all, writes)
@@ -134,11 +134,11 @@ class _Reading:
             read, write = os.pipe()
             writes.append(write)
             self.readers.append(PicturePipeReader(read, self.probe.video, pictures, self._deliver))
-        longest_s = self.probe.duration_s + SOUND_SLACK_S if self.probe.duration_s else float("inf")
+        end_s = (self.probe.duration_s or longest_s(film_bytes)) + SOUND_SLACK_S
         for sound in sound_wishes(self.probe, self.streams):
             read, write = os.pipe()
             writes.append(write)
-            self.readers.append(SoundPipeReader(read, sound, longest_s, self._deliver))
+            self.readers.append(SoundPipeReader(read, sound, end_s, self._deliver))
         return writes
 
     def _deliver(self, batches: Mapping[Stream, Batch]) -> None:
@@ -159,6 +159,7 @@ class _Reading:
         while any(reader.is_alive() for reader in self.readers) or not running.wait(WATCH_S):
             now = time.monotonic()
             running.note_memory()
+            self._raise_reader_error(running)
             if not any(queue.open for queue in self.queues):
                 return
             if now > self.until:
@@ -172,13 +173,22 @@ class _Reading:
             for reader in self.readers:
                 reader.join(WATCH_S / len(self.readers))
 
+    def _raise_reader_error(self, running: Ffmpeg) -> None:
+        """Raise what stopped a reader of a pipe: ffmpeg would wait for ever for it to read on."""
+        for reader in self.readers:
+            if isinstance(reader.error, FilmError | MemoryError):
+                raise reader.error
+            if reader.error:
+                words = f"{type(reader.error).__name__}: {reader.error}"
+                message = f"what ffmpeg decoded of {self.path!r} ({reader.name}) cannot be read: {words}"
+                raise TaskFailed(message, log_tail=running.log_tail) from reader.error
+
     def _judged(self, running: Ffmpeg) -> DecodeReport:
         report = self._report(running)
         if any(queue.open for queue in self.queues):
+            self._raise_reader_error(running)
             raise_if_damaged(self.path, self.probe, report, running.returncode or 0)
             for reader in self.readers:
-                if reader.error:
-                    raise reader.error
                 if isinstance(reader, PicturePipeReader) and not reader.in_step:
                     raise DamagedFilm(f"the streams of {self.path!r} left ffmpeg with different numbers of pictures")
         return report

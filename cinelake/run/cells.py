@@ -92,11 +92,11 @@ class FilmCells:
 
     `film`: as it is read, which for a staged film is a copy of `listed`. `report`: how the cells ended so far.
     `not_made`: tables whose cell failed or was skipped, here or (`lost`) in an earlier part of the step. `limit_s`: how
-    long the step may take with a film of this length.
+    long the step may take with a film of this length, or of unknown length.
     """
 
     def __init__(
-        self, lake: Lake, film: Film, lost: Iterable[str], limit_s: Callable[[float], float], on_event: OnEvent
+        self, lake: Lake, film: Film, lost: Iterable[str], limit_s: Callable[[float | None], float], on_event: OnEvent
     ):
         self.lake, self.listed, self.film = lake, film, film
         self.on_event = on_event
@@ -104,12 +104,15 @@ class FilmCells:
         self.not_made: set[str] = set(lost)
         self._limit_s = limit_s
 
-    def know_length(self, film_s: float) -> float:
-        """The film's length is known now: report, progress and deadline use it. Returns the new limit in seconds."""
-        self.report.film_s = film_s
+    def know_length(self, film_s: float | None) -> float:
+        """The film was probed: report, progress and deadline use its length. Returns the new limit in seconds.
+
+        film_s: None where the film states no length; the deadline is then what its size could hold at most.
+        """
+        self.report.film_s = film_s or 0.0
         limit_s = self._limit_s(film_s)
         self.on_event(Deadline(self.film.movie_id, limit_s))
-        self.on_event(FilmBegan(self.film.movie_id, film_s))
+        self.on_event(FilmBegan(self.film.movie_id, self.report.film_s))
         return limit_s
 
     def commit(self, cell: StepCell, writer: CellWriter, worker: Any, wall_s: float, facts: Mapping[str, Any]) -> None:

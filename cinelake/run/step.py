@@ -21,11 +21,12 @@ from cinelake.run.cells import FilmCells, StepCell, StepReport
 from cinelake.run.film_guard import check_as_planned
 from cinelake.run.isolation import as_film_errors, disk_full
 from cinelake.run.staging import Staging, staged, sweep_staged
+from cinelake.spec.film import limit_deadline
 from cinelake.spec.task import Film, Resources, find_task
 from cinelake.storage.store import StorageLocation, is_disk_full
 
 SLOWEST_BYTES_PER_S = 2500
-"""A film of fewer bytes a second is not expected: bounds a step's time before the film's length is known."""
+"""A film of fewer bytes a second is not expected: bounds a step's time while the film's length is unknown."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,10 @@ class Step:
             sweep_staged(self.staging.folder)
 
     def limit_s(self, film_s: float | None = None) -> float:
-        """How long the step may take. Until the film's length is known: what its size could hold at most."""
+        """How long the step may take. Where the film's length is unknown: what its size could hold at most."""
         longest_s = self.film.size_bytes / SLOWEST_BYTES_PER_S
-        return self.deadline_s + self.deadline_per_film_second * (longest_s if film_s is None else film_s)
+        wanted_s = self.deadline_s + self.deadline_per_film_second * (longest_s if film_s is None else film_s)
+        return limit_deadline(wanted_s, self.deadline_s)
 
 
 def run_step(step: Step, on_event: OnEvent | None = None) -> StepReport:

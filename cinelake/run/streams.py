@@ -150,7 +150,7 @@ def decode_for(run: FilmCells, cells: Sequence[StepCell], scratch: Path, done: s
     check_as_planned(run.film)
     about = probe(run.film.path)
     run.film = replace(run.film, probe=about)
-    limit_s = run.know_length(about.duration_s or 0.0)
+    limit_s = run.know_length(about.duration_s)
     members = _members(run, cells, scratch, done)
     groups = [Group(group, stamp, len(cells), done) for group in _grouped(members)]
     if not groups:

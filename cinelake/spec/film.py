@@ -5,6 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+MAX_FILM_S = 1000 * 3600.0
+"""A longer film is not expected: what declares more states no length."""
+
+MAX_DEADLINE_S = 7 * 86_400.0
+"""No film's length, declared or guessed from its size, lets work on it last longer than a week."""
+
+MIN_BYTES_PER_S = 10
+"""A film of fewer bytes a second (a tenth of speech in the leanest codec) does not have the length that it declares."""
+
+
+def limit_deadline(wanted_s: float, fixed_s: float) -> float:
+    """A deadline that a film's own length makes no longer than `MAX_DEADLINE_S`; `fixed_s` of it is no film's word."""
+    return max(fixed_s, min(wanted_s, MAX_DEADLINE_S))
+
+
+def longest_s(size_bytes: int) -> float:
+    """How long a film of this size can be at most, in seconds."""
+    return min(MAX_FILM_S, size_bytes / MIN_BYTES_PER_S)
+
 
 @dataclass(frozen=True)
 class VideoInfo:
@@ -26,7 +45,7 @@ class VideoInfo:
     frame_count: int | None
     """As the container declares it; None when it does not."""
     duration_s: float | None
-    """Of this stream, as the container declares it; None when it does not."""
+    """Of this stream, as the container declares it; None when it does not, or declares what no film is."""
     color_matrix: str = "bt601"
     """How its YUV is meant: bt601, bt709 or bt2020; bt601 where it is not declared, as in ffmpeg."""
     full_range: bool = False
@@ -56,13 +75,18 @@ class SubtitleInfo:
 
 @dataclass(frozen=True)
 class Probe:
-    """What a film is. Time zero is the container's start: `start_time_s` in the file's own time."""
+    """What a film is. Time zero is the container's start: `start_time_s` in the file's own time.
+
+    duration_s: as the container declares it; None where it does not, or declares what no film is, or more than so small
+    a file can hold. declared_s: the same, also where the file is too small for it: a film that was cut off is.
+    """
 
     container: str
-    duration_s: float
+    duration_s: float | None
     start_time_s: float
     video: VideoInfo | None
     audio: SoundInfo | None
     subtitles: tuple[SubtitleInfo, ...]
     video_streams: int
     audio_streams: int
+    declared_s: float | None = None

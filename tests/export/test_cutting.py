@@ -4,7 +4,7 @@ import itertools
 from pathlib import Path
 
 import pytest
-from core.media._films import remux
+from core.media._films import remux, titled
 from core.media._numbered import click_times_s, numbered_film, picture_times_s, shown_numbers
 
 from cinelake.errors import DecodeTimeout, UsageError
@@ -49,6 +49,13 @@ def test_every_kind_of_container_is_cut_at_the_same_pictures(numbered, tmp_path,
     film = numbered_film(film, options=options) if suffix == ".avi" else remux(numbered, film)
     wanted = cut(film, OUT_OF_ORDER, tmp_path / "out.mp4")
     assert shown_numbers(tmp_path / "out.mp4") == wanted
+
+
+@pytest.mark.parametrize(("suffix", "copy"), [(".mkv", False), (".mp4", False), (".mp4", True)])
+def test_a_film_whose_titles_are_no_utf8_is_cut(numbered, tmp_path, suffix, copy):
+    film = titled(numbered, tmp_path / f"film{suffix}", b"\xe9")
+    wanted = cut(film, [(1.0, 2.0), (3.0, 4.0)], tmp_path / "out.mkv", copy=copy)
+    assert shown_numbers(tmp_path / "out.mkv") == wanted == [*range(25, 50), *range(75, 100)]
 
 
 @pytest.mark.parametrize("rate", ["24000/1001", "30000/1001"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -77,3 +78,7 @@ def test_a_film_of_one_picture_has_a_rate() -> None:
 
 def test_without_a_title_the_movie_id_stands_in() -> None:
     assert row_of([0.0, 0.04], title="")["title"] == "a_film"
+
+
+def test_a_film_that_states_no_length_has_null_for_it() -> None:
+    assert row_of([0.0, 0.04], replace(probed(), duration_s=None, declared_s=36_000.0))["duration_s"] is None

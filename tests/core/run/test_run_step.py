@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pickle
+import struct
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,9 @@ from _toy_tasks import HOOKS, Night, outcomes
 from cinelake.errors import DamagedFilm, FilmError, InputChanged, StorageError, UsageError, WeightsMissing
 from cinelake.events import CellEnded, Deadline, DecodingMoved, FilmBegan, TaskBegan
 from cinelake.lake.cells import Lake
-from cinelake.run.step import Step, run_step
+from cinelake.media.ffmpeg import run_ffmpeg
+from cinelake.media.pipe_readers import PicturePipeReader, SoundPipeReader
+from cinelake.run.step import SLOWEST_BYTES_PER_S, Step, run_step
 from cinelake.spec.task import Film
 
 
@@ -98,6 +102,18 @@ def test_a_task_that_raises_fails_alone_with_the_tail_of_its_traceback(night: Ni
     failure = night.failure("clock") or {}
     assert "ZeroDivisionError: by nothing" in failure["message"] and not failure["transient"]
     assert "in on_batch" in failure["log_tail"]
+
+
+@pytest.mark.parametrize("reader", [PicturePipeReader, SoundPipeReader])
+def test_a_pipe_s_reader_that_raises_ends_the_step_at_once_with_its_words(
+    night: Night, monkeypatch: pytest.MonkeyPatch, reader: type
+) -> None:
+    monkeypatch.setattr(reader, "take", lambda *_: raising(UnicodeError("no such letter"))())
+    began = time.monotonic()
+    assert outcomes(night.run("clock", "tones")) == {"clock": "task_failed", "tones": "task_failed"}
+    assert time.monotonic() - began < 5
+    failure = night.failure("clock") or {}
+    assert "UnicodeError: no such letter" in failure["message"] and not failure["transient"]
 
 
 MOMENTS = ["cards.init", "cards.on_batch", "cards.finish"]
@@ -243,6 +259,53 @@ def test_a_lake_that_cannot_be_written_ends_the_step(night: Night, moment: str) 
 def test_a_step_s_deadline_grows_with_its_film(film_s: float | None, limit_s: float) -> None:
     step = Step("lake", Film("film", size_bytes=10_000), (), deadline_s=60, deadline_per_film_second=2)
     assert step.limit_s(film_s) == limit_s
+
+
+DAY_S = 86_400
+
+
+@pytest.mark.parametrize(
+    ("film_s", "size_bytes", "deadline_s", "limit_s"),
+    [
+        (5771 * 3600.0, 330_000, 600.0, 7 * DAY_S),
+        (9e12, 330_000, 600.0, 7 * DAY_S),
+        (None, 10**12, 600.0, 7 * DAY_S),
+        (5771 * 3600.0, 330_000, 30.0 * DAY_S, 30 * DAY_S),
+        (3 * 3600.0, 10**9, 600.0, 600 + 10 * 3 * 3600),
+    ],
+)
+def test_no_film_s_own_word_gives_it_more_than_a_week(
+    film_s: float | None, size_bytes: int, deadline_s: float, limit_s: float
+) -> None:
+    assert Step("lake", Film("film", size_bytes=size_bytes), (), deadline_s).limit_s(film_s) == limit_s
+
+
+@pytest.mark.parametrize("declared_s", [36_000.0, 5771 * 3600.0, 9e12, -1e4, float("nan")])
+def test_a_length_that_a_film_cannot_have_sets_no_deadline(night: Night, declared_s: float) -> None:
+    film = night.film.with_suffix(".mkv")
+    done = run_ffmpeg(["-i", str(night.film), "-c", "copy", str(film)], deadline_s=20)
+    assert done.returncode == 0, done.log_tail
+    data = bytearray(film.read_bytes())
+    at = data.index(b"\x44\x89\x88") + 3
+    data[at : at + 8] = struct.pack(">d", declared_s * 1000)
+    film.write_bytes(data)
+    night.film.unlink()
+    assert outcomes(night.run("clock", "tones")) == {"clock": "made", "tones": "made"}
+    by_size_s = 600 + 10 * len(data) / SLOWEST_BYTES_PER_S
+    (limit,) = (event.limit_s for event in night.events if isinstance(event, Deadline))
+    assert limit <= max(by_size_s, 600 + 10 * 3)
+    assert night.numbers("clock") == [20]
+
+
+def test_a_film_that_states_no_length_has_the_deadline_of_its_size(night: Night) -> None:
+    film = night.film.with_suffix(".h264")
+    run_ffmpeg(["-i", str(night.film), "-c", "copy", "-an", "-bsf:v", "h264_mp4toannexb", str(film)], deadline_s=20)
+    night.film.unlink()
+    assert outcomes(night.run("clock")) == {"clock": "made"}
+    assert [event for event in night.events if isinstance(event, Deadline | FilmBegan)] == [
+        Deadline("film", 600 + 10 * film.stat().st_size / SLOWEST_BYTES_PER_S),
+        FilmBegan("film", 0.0),
+    ]
 
 
 def test_a_step_sweeps_what_a_dead_process_left_and_nothing_of_a_living_one(tmp_path: Path) -> None:
