@@ -1,7 +1,7 @@
 """Processes that run jobs, on the machine where they are started: the local engine's, and those of a cluster's worker.
 
-A job past its deadline is killed with everything it started; a process that dies costs the job it worked on and is
-replaced (pebble's `ProcessPool` does both). Models are loaded once per process and kept.
+A job past its deadline is killed with everything it started; a process that dies costs the job it worked on, none if
+it idled, and is replaced. Models are loaded once per process and kept.
 """
 
 from __future__ import annotations
@@ -11,21 +11,28 @@ import ctypes
 import os
 import signal
 from collections.abc import Callable
-from concurrent.futures import CancelledError, TimeoutError
+from concurrent.futures import CancelledError, Future, TimeoutError
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context, resource_tracker
 from pathlib import Path
-from typing import Any
+from threading import Lock
+from typing import TYPE_CHECKING, Any
 
 from cinelake.engines.event_pipe import event_writer
 from cinelake.engines.job import Job, Result
 from cinelake.errors import DecodeTimeout, EngineUnavailable, FilmError, WorkerLost
 from cinelake.events import Deadline, Event, LengthProbed
 
+if TYPE_CHECKING:
+    from pebble import ProcessPool
+
 GRACE_S = 30.0
 """How much longer than its deadline a step may take before the kernel kills its process (SIGALRM)."""
 STOP_NOTICED_S = 0.5
 STEPS_PER_PROCESS = 1000
 """A process is replaced after this many steps, so that a library's leak stays bounded."""
+MAX_BROKEN_IN_A_ROW = 5
+"""So many pools that break, and no job ended in between: where no process can live, the run ends."""
 PR_SET_PDEATHSIG = 1
 GOES_FIRST = 500
 """Of -1000 (never) to 1000 (first): how soon the system kills a process when memory is short."""
@@ -36,68 +43,130 @@ class StepProcesses:
 
     events: the named pipe for progress. devices: the GPUs that they see, as CUDA names them; by default those that this
     process sees.
+
+    pebble gives up a pool when a process dies while none of them works (an initializer that fails would end so), or
+    when one cannot be started. Processes that idle are the first that the system kills where memory is short: the pool
+    is made anew then, and jobs that it had not begun are placed again.
     """
 
     def __init__(self, count: int, events: str, devices: str | None = None):
-        from pebble import ProcessPool
-
         resource_tracker.ensure_running()  # its own start would let Ctrl-C through again (see `_schedule`)
         self._stopped = False
-        self._events = events
-        self._pool = ProcessPool(
-            max_workers=count,
+        self._events, self._count, self._devices = events, count, devices
+        self._lock = Lock()
+        self._broken_in_a_row = 0
+        self._pool = self._new_pool()
+
+    def _new_pool(self) -> ProcessPool:
+        from pebble import ProcessPool
+
+        return ProcessPool(
+            max_workers=self._count,
             max_tasks=STEPS_PER_PROCESS,
             initializer=start_worker,
-            initargs=(os.getpid(), devices),
+            initargs=(os.getpid(), self._devices),
             context=get_context("spawn"),
         )
 
     def look(self, movie_id: str, path: str) -> None:
         """Have a film's length reported as an event, asynchronously."""
-        self._schedule(_report_length, args=(movie_id, path, self._events))
+        with contextlib.suppress(PoolBroke):  # the film's length is only missing in the progress
+            self._schedule(_report_length, args=(movie_id, path, self._events))
 
     def place(self, job: Job[Result]) -> Result:
         """Run a job to its end. Raises `DecodeTimeout`, `WorkerLost`, `EngineUnavailable`, and what the job raises."""
         from pebble import ProcessExpired
 
-        try:
-            result: Result = self._result(self._schedule(_work, args=(job, self._events)))
-            return result
-        except ProcessExpired as error:
-            job.sweep()
-            if error.exitcode == -signal.SIGALRM:
-                raise DecodeTimeout(f"{job.what} ran past its deadline and was killed") from error
-            raise WorkerLost(f"the process of {job.what} died: {_why_died(error.exitcode)}") from error
-        except (CancelledError, RuntimeError) as error:
-            raise EngineUnavailable(f"the engine was stopped before {job.what} ended") from error
+        for _ in range(MAX_BROKEN_IN_A_ROW + 1):
+            try:
+                result: Result = self._result(*self._schedule(_work, args=(job, self._events)))
+                return result
+            except ProcessExpired as error:
+                job.sweep()
+                if error.exitcode == -signal.SIGALRM:
+                    raise DecodeTimeout(f"{job.what} ran past its deadline and was killed") from error
+                raise WorkerLost(f"the process of {job.what} died: {_why_died(error.exitcode)}") from error
+            except PoolBroke as error:
+                job.sweep()
+                if error.job_had_begun:
+                    raise WorkerLost(f"the processes broke while one was at work on {job.what}: {error}") from error
+            except CancelledError as error:
+                raise EngineUnavailable(f"the engine was stopped before {job.what} ended") from error
+        raise WorkerLost(f"the processes died again and again before one of them began {job.what}")
 
-    def _schedule(self, work: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-        """Submit work to the pool; processes that this starts never see Ctrl-C, not even before `start_worker`."""
+    def _schedule(self, work: Callable[..., Any], args: tuple[Any, ...]) -> tuple[ProcessPool, Future[Any]]:
+        """Submit work to the pool; processes that this starts never see Ctrl-C, not even before `start_worker`.
+
+        Raises `CancelledError` after `stop`, `PoolBroke`, and `EngineUnavailable` where no process lives long enough.
+        """
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            return self._pool.schedule(work, args=args)
+            with self._lock:
+                if self._stopped:
+                    raise CancelledError
+                if not self._pool.active:
+                    self._renew()
+                return self._pool, self._pool.schedule(work, args=args)
+        except RuntimeError as error:
+            raise PoolBroke(str(error), job_had_begun=False) from error
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
-    def _result(self, future: Any) -> Any:
-        """Wait for a job; a pool that was stopped never resolves the futures of jobs that were running."""
+    def _renew(self) -> None:
+        """End what is left of a pool that broke, and make another."""
+        self._broken_in_a_row += 1
+        if self._broken_in_a_row >= MAX_BROKEN_IN_A_ROW:
+            raise EngineUnavailable(
+                f"{MAX_BROKEN_IN_A_ROW} times in a row the engine's processes died before one of them ended a job. "
+                "They are killed from outside, most likely for want of memory, or cannot start: see the log above"
+            )
+        self._pool.stop()
+        self._pool.join()
+        self._pool = self._new_pool()
+
+    def _result(self, pool: ProcessPool, future: Future[Any]) -> Any:
+        """Wait for a job. Raises `PoolBroke`, and `CancelledError` after `stop`.
+
+        A pool never resolves the futures of jobs that were running when it was stopped, nor of those that it received
+        while it broke.
+        """
+        had_begun = False
         while True:
             try:
-                return future.result(timeout=STOP_NOTICED_S)
+                error = future.exception(timeout=STOP_NOTICED_S)
+                break
             except TimeoutError:
                 if self._stopped:
                     raise CancelledError from None
+                if not pool.active:
+                    raise PoolBroke("it took no more work", had_begun) from None
+                had_begun = future.running()
+        if isinstance(error, BrokenProcessPool):
+            if self._stopped:
+                raise CancelledError from error
+            raise PoolBroke(f"{error.__cause__ or error}", had_begun) from error
+        self._broken_in_a_row = 0
+        return future.result()
 
     def stop(self, *, now: bool = False) -> None:
         """Let running jobs finish, or kill them now."""
-        if self._stopped:
-            return
-        self._stopped = True
+        with self._lock:
+            if self._stopped:
+                return
+            self._stopped = True
         if now:
             self._pool.stop()
         else:
             self._pool.close()
         self._pool.join()
+
+
+class PoolBroke(Exception):
+    """A pool of processes gave up before a job ended. job_had_begun: whether the job was seen at work."""
+
+    def __init__(self, why: str, job_had_begun: bool):
+        super().__init__(why)
+        self.job_had_begun = job_had_begun
 
 
 def _why_died(exitcode: int) -> str:

@@ -139,6 +139,7 @@ class CellWriter:
         self._schema: pa.Schema | None = None
         self._writer: pq.ParquetWriter | None = None
         self._waiting: list[pa.RecordBatch] = []
+        self._waiting_rows = self._waiting_bytes = 0
         self._last: tuple[Any, ...] | None = None
 
     def write(self, batch: pa.RecordBatch) -> None:
@@ -153,8 +154,9 @@ class CellWriter:
             raise ContractViolation(self.contract.table, check, "*", batch.num_rows, [])
         self.rows += batch.num_rows
         self._waiting.append(batch)
-        waiting = sum(b.num_rows for b in self._waiting), sum(b.nbytes for b in self._waiting)
-        if waiting[0] >= ROWS_PER_GROUP or waiting[1] >= BYTES_PER_GROUP:
+        self._waiting_rows += batch.num_rows
+        self._waiting_bytes += batch.nbytes
+        if self._waiting_rows >= ROWS_PER_GROUP or self._waiting_bytes >= BYTES_PER_GROUP:
             self._flush()
 
     def close(self, footer: Footer) -> None:
@@ -182,6 +184,7 @@ class CellWriter:
                 self._writer = pq.ParquetWriter(self.path, table.schema, **_encoding(table.schema))
             self._writer.write_table(table, row_group_size=len(table) or 1)
         self._waiting.clear()
+        self._waiting_rows = self._waiting_bytes = 0
         del table
         pa.default_memory_pool().release_unused()
 

@@ -167,18 +167,28 @@ class Contract:
             raise ContractViolation(self.table, "must hold no null", column.name, flat.null_count, [])
         flat = flat.cast(pa.float32()) if pa.types.is_float16(flat.type) else flat
         if pa.types.is_floating(flat.type):
-            self._fail("must be finite", column.name, batch, pc.invert(pc.is_finite(flat)))
-        if column.at_least is not None:
-            self._fail(f"must be ≥ {column.at_least}", column.name, batch, pc.less(flat, column.at_least))
-        if column.at_most is not None:
-            self._fail(f"must be ≤ {column.at_most}", column.name, batch, pc.greater(flat, column.at_most))
-        if column.one_of:
+            finite = pc.is_finite(flat)
+            if finite.true_count + flat.null_count < len(flat):
+                self._fail("must be finite", column.name, batch, pc.invert(finite))
+        if column.at_least is not None or column.at_most is not None:
+            self._check_range(column, flat, batch)
+        if column.one_of and not _is_among(values, column.one_of):
             strange = pc.invert(pc.is_in(values.cast(pa.string()), pa.array(column.one_of)))
             strange = pc.and_(strange, pc.is_valid(values))
             self._fail(f"must be one of {', '.join(column.one_of)}", column.name, batch, strange)
 
+    def _check_range(self, column: Column, flat: pa.Array, batch: pa.RecordBatch) -> None:
+        """Compare the extremes first: which rows are out of range is found only where there are any."""
+        least, most = pc.min_max(flat).as_py().values()
+        if least is None:
+            return
+        if column.at_least is not None and least < column.at_least:
+            self._fail(f"must be ≥ {column.at_least}", column.name, batch, pc.less(flat, column.at_least))
+        if column.at_most is not None and most > column.at_most:
+            self._fail(f"must be ≤ {column.at_most}", column.name, batch, pc.greater(flat, column.at_most))
+
     def _fail(self, check: str, column: str, batch: pa.RecordBatch, broken: Any) -> None:
-        if not pc.any(broken).as_py():
+        if not (broken.true_count if isinstance(broken, pa.BooleanArray) else pc.any(broken).as_py()):
             return
         if len(broken) != batch.num_rows:
             raise ContractViolation(self.table, check, column, pc.sum(broken).as_py(), [])
@@ -186,6 +196,11 @@ class Contract:
         rows = batch.select(keys).filter(pc.fill_null(broken, False))
         examples = [str(row)[:160] for row in rows.slice(0, 5).to_pylist()]
         raise ContractViolation(self.table, check, column, rows.num_rows, examples)
+
+
+def _is_among(values: pa.Array, accepted: tuple[str, ...]) -> bool:
+    """Whether the few words of a dictionary already show that no value is another one."""
+    return bool(pa.types.is_dictionary(values.type)) and set(values.dictionary.to_pylist()) <= {*accepted}
 
 
 def _to_arrow(column: Column, values: Any) -> pa.Array:

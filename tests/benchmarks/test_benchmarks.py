@@ -10,7 +10,10 @@ from _benchmark_command import call, figures
 
 from benchmarks.figures import Figure
 
-BENCHMARKS = ("one_decode", "shots_speed", "memory", "plan_scale", "cli_start", "search", "million_films", "scaling")
+BENCHMARKS = (
+    *("one_decode", "shots_speed", "memory", "plan_scale", "cli_start", "search", "million_films", "scaling"),
+    "written_rows",
+)
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +52,11 @@ def test_a_plan_over_a_fresh_lake_selects_nothing_and_one_change_selects_one_fil
     found = figures("plan_scale", "--folder", str(tmp_path), "--films", "20")
     decided = [figure for name, figure in found.items() if "selected" in name]
     assert len(decided) == 3 and all(figure["met"] for figure in decided)
+
+
+def test_written_rows_are_measured_in_every_number(tmp_path: Path) -> None:
+    found = figures("written_rows", "--folder", str(tmp_path), "--rows", "5", "10")
+    assert found["10 rows"]["median"] > 0 and "a row among 10 / among 5" in found
 
 
 def test_the_command_starts_without_tensorflow(tmp_path: Path) -> None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import pysubs2
 import pytest
 from _real_data import REAL
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from cinelake.errors import BadSubtitles
 from cinelake.lake.cells import Lake
@@ -19,7 +24,7 @@ from cinelake.run.cells import StepReport
 from cinelake.run.step import run_step
 from cinelake.spec.task import Film
 from tasks.subtitles import SUBTITLES, ReadSubtitles, SubtitlesParams, language_of
-from tasks.subtitles.lines import MAX_BYTES, MAX_LINE, read_lines
+from tasks.subtitles.lines import MAX_BYTES, MAX_EVENT, MAX_LINE, MAX_OTHER_BYTES, read_lines
 
 HELLO = "1\n00:00:00,500 --> 00:00:01,250\nHello\n\n2\n00:00:01,300 --> 00:00:01,900\nGoodbye\n"
 HALLO = "WEBVTT\n\n00:00.500 --> 00:01.250\nHallo\n"
@@ -148,6 +153,9 @@ def test_an_empty_file_has_no_lines(tmp_path: Path) -> None:
         (bytes(range(256)) * 9, "is no text"),
         (b"Dear diary,\n" * 9, "has no subtitles of .srt, .vtt"),
         (cue("x" * (MAX_LINE + 1)).encode(), "one line has 5,001 characters"),
+        (cue(("x" * 4000 + "\n") * 6).encode(), "at 1 s it shows 24,010 characters at once, at most 20,000"),
+        (cue(f"&#{'9' * 4500};").encode(), "has no subtitles of .srt, .vtt"),
+        (b"{1}{1}25\n" + b"{25}{50}Hi\n" * (MAX_OTHER_BYTES // 10), "holds microdvd, of which at most 512 KiB"),
     ],
 )
 def test_a_file_that_is_no_subtitles_says_so(tmp_path: Path, data: bytes, why: str) -> None:
@@ -162,6 +170,85 @@ def test_an_encoding_that_does_not_fit_says_so(tmp_path: Path) -> None:
 
 def test_a_hundred_thousand_empty_lines_cost_nothing(tmp_path: Path) -> None:
     assert texts(tmp_path, cue("Hi") + "\n \n" * 100_000 + cue("Bye")) == ["Hi", "Bye"]
+
+
+HOSTILE = {
+    "braces": "{",
+    "tags": "<i ",
+    "tags that close at last": "< ",
+    "overrides": "{}",
+    "drawings that end": r"{\p0}",
+    "digits": "1",
+    "entities": "&#",
+    "times": "00:00:00,",
+}
+"""What a regular expression may follow to the end of an event, again for each place where it begins."""
+HEAD = "[Script Info]\n\n[V4+ Styles]\n\n[Events]\n"
+SAID = "Dialogue: 0,0:00:01.00,0:00:02.00,D,,0,0,0,,"
+
+
+def full_lines(part: str, count: int, begin: str = "") -> str:
+    """So many lines of nearly the longest kind, all of one part."""
+    return f"{begin}{part * ((MAX_LINE - 100) // len(part))}\n" * count
+
+
+def hostile_files() -> dict[str, str]:
+    """About a megabyte each."""
+    cues = {
+        f"{kind} in {suffix}": head + "".join(cue(full_lines(part, 4)[:-1], times) for _ in range(50))
+        for kind, part in HOSTILE.items()
+        for suffix, head, times in [
+            (".srt", "", "00:00:01,000 --> 00:00:02,500"),
+            (".vtt", "WEBVTT\n\n", "00:01.000 --> 00:02.500"),
+        ]
+    }
+    dialogues = {f"{kind} in .ass": HEAD + full_lines(part, 200, SAID) for kind, part in HOSTILE.items()}
+    headings = {f"heading {begin}": HEAD + full_lines("a", 200, begin) for begin in ("[", "[[[[", "][", "[][")}
+    return {**cues, **dialogues, **headings, "as one event": cue(full_lines("{", 200))}
+
+
+@pytest.mark.parametrize("text", hostile_files().values(), ids=hostile_files())
+def test_no_text_takes_more_than_linear_time(tmp_path: Path, text: str) -> None:
+    """A second a megabyte would be slow; the quadratic ways took a minute and more."""
+    (tmp_path / "film.srt").write_text(text)
+    began = time.process_time()
+    with suppress(BadSubtitles):
+        read_lines(tmp_path / "film.srt")
+    assert time.process_time() - began < 5
+
+
+def test_an_event_may_be_long(tmp_path: Path) -> None:
+    said = "word " * 900
+    assert len(texts(tmp_path, cue("\n".join([said] * 4)))[0]) > MAX_EVENT * 0.8
+
+
+def test_a_heading_that_is_never_closed_costs_no_line_after_it(tmp_path: Path) -> None:
+    assert texts(tmp_path, f"{HEAD}[broken\n{SAID}Hi\n", "film.ass") == ["Hi"]
+
+
+PARTS = (
+    *("{", "}", "<", ">", "/", "\\", " ", "\n", "1", "a", "word", "<i>", "</b>", "< u >", "<font x='1'>"),
+    *(r"\p1", r"\p0", r"\r", r"\rStyle", r"\i1", r"\N", r"\h", r"{\p1}", r"{\p0}", r"{\r}", r"{\fnp1 r}"),
+)
+"""Text, markup, and parts of markup."""
+MARKUP = st.lists(st.sampled_from(PARTS), max_size=12).map("".join)
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(MARKUP, min_size=1, max_size=3), st.sampled_from(["srt", "vtt", "ass"]))
+def test_lines_are_those_that_pysubs2_shows(tmp_path: Path, said: list[str], kind: str) -> None:
+    said = ["\n".join(line for line in text.split("\n") if line.strip()) for text in said]
+    file = tmp_path / f"film.{kind}"
+    if kind == "ass":
+        file.write_text(HEAD + "".join(f"{SAID}{text.replace(chr(10), ' ')}\n" for text in said))
+    elif kind == "vtt":
+        file.write_text("WEBVTT\n\n" + "".join(f"00:01.000 --> 00:02.500\n{text}\n\n" for text in said))
+    else:
+        file.write_text("".join(map(cue, said)))
+    tidied = "\n".join(" ".join(line.split()) for line in file.read_text().splitlines())
+    shown = [event.plaintext for event in pysubs2.SSAFile.from_string(tidied, kind) if event.is_text]
+    plain = ["\n".join(" ".join(line.split()) for line in text.split("\n") if line.split()) for text in shown]
+    assert [line.text for line in read_lines(file).lines] == [text for text in plain if text]
 
 
 def test_a_changed_file_beside_the_film_makes_its_subtitles_stale(film: Path, tmp_path: Path) -> None:

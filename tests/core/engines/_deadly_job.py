@@ -44,6 +44,23 @@ class Scored(Deadly):
 
 
 @dataclass(frozen=True)
+class Located(Deadly):
+    """Tells its process's number: into `folder`, where there is one, and then waits there for `open`."""
+
+    number: int = 0
+    folder: Path | None = None
+
+    def run(self, on_event: OnEvent) -> int:
+        """The process's number."""
+        if self.folder:
+            (self.folder / "started").write_text(str(os.getpid()))
+            ends = time.monotonic() + 60
+            while not (self.folder / "open").exists() and time.monotonic() < ends:
+                time.sleep(0.01)
+        return os.getpid()
+
+
+@dataclass(frozen=True)
 class LimitShown(Event):
     """Progress whose data happen to be named as a deadline's."""
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -175,6 +176,40 @@ def test_memory_does_not_grow_with_a_film_s_length(lake: Lake, monkeypatch: pyte
         writer.close(FOOTER)
         assert pq.read_metadata(writer.path).num_row_groups == 20
     assert max(allocated[10:]) < max(allocated[:10]) + (3 << 20)
+
+
+class MeasuredBatch:
+    """A record batch that counts how often its bytes are asked for."""
+
+    def __init__(self, batch: pa.RecordBatch, asked: list[int]):
+        self._batch, self._asked = batch, asked
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "nbytes":
+            self._asked.append(1)
+        return getattr(self._batch, name)
+
+    def __getitem__(self, column: str) -> pa.Array:
+        return self._batch[column]
+
+
+def test_each_batch_is_measured_once_however_many_wait(tmp_path: Path) -> None:
+    asked: list[int] = []
+    writer = CellWriter(MARKS, "film", tmp_path / "cell.parquet")
+    for number in range(200):
+        batch: Any = MeasuredBatch(marks(numbers=[number]), asked)
+        writer.write(batch)
+    assert len(asked) == 200
+
+
+def test_rows_that_come_one_by_one_fill_groups_of_their_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lake_module, "ROWS_PER_GROUP", 10)
+    writer = CellWriter(MARKS, "film", tmp_path / "cell.parquet")
+    for number in range(35):
+        writer.write(marks(numbers=[number]))
+    writer.close(FOOTER)
+    metadata = pq.read_metadata(writer.path)
+    assert [metadata.row_group(n).num_rows for n in range(metadata.num_row_groups)] == [10, 10, 10, 5]
 
 
 # --- names

@@ -67,6 +67,11 @@ def test_exactly_the_rows_out_of_bounds_are_counted_and_five_shown(weights: list
         MARKS.check(batch, "film")
 
 
+def test_an_enum_s_word_that_no_row_has_breaks_no_promise() -> None:
+    unused = pa.DictionaryArray.from_arrays(pa.array([0, 0, 2], pa.int8()), ["start", "middle", "end"])
+    MARKS.check(replaced(marks(), "kind", unused), "film")
+
+
 def test_null_is_no_broken_promise_where_it_is_allowed() -> None:
     MARKS.check(marks(weight=[None, 0.5, None]), "film")
 
