@@ -34,7 +34,7 @@ class LakeFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec is not type
         """A file to read. Raises `PermissionError` for any other mode, and for what lies outside the folder."""
         if mode != "rb":
             raise PermissionError("questions write nothing")
-        return _File(self._below_root(path))
+        return _File(io.FileIO(self._below_root(path)))
 
     def glob(self, path: str, **_: Any) -> list[str]:
         """The files that a pattern fits, in order of their names."""
@@ -66,9 +66,8 @@ class _File:
     holds for its own next `read`, whatever others do in between. A `read` without one goes on where the last ended.
     """
 
-    def __init__(self, path: Path):
-        self._file = io.FileIO(path)
-        self._number = self._file.fileno()
+    def __init__(self, file: io.FileIO):
+        self._file = file
         self._cursor = [0]
         self._own = threading.local()
         self._lock = threading.Lock()
@@ -97,13 +96,13 @@ class _File:
         return getattr(self._own, "cursor", None) or self._cursor
 
     def _read_at(self, start: int, size: int) -> bytes:
-        data = os.pread(self._number, size, start)
-        while len(data) < size and (more := os.pread(self._number, size - len(data), start + len(data))):
+        data = os.pread(self._file.fileno(), size, start)
+        while len(data) < size and (more := os.pread(self._file.fileno(), size - len(data), start + len(data))):
             data += more
         return data
 
     def _size(self) -> int:
-        return os.fstat(self._number).st_size
+        return os.fstat(self._file.fileno()).st_size
 
     def seekable(self) -> bool:
         """Always."""
