@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from cinelake.errors import UnknownName, UsageError
 from cinelake.lake.cells import RECORDS, Lake
 from cinelake.lake.published import PublishedVersion, find_version, published_contracts
-from cinelake.query.views import open_query, question
+from cinelake.query.views import open_query, question, reason
 from cinelake.search.conditions import Conditions
 from cinelake.search.moments import Moment
 from cinelake.search.searcher import Query, Searcher, default_table
@@ -218,4 +218,4 @@ def _evaluated(read: Callable[[], Any]) -> Any:
     try:
         return read()
     except duckdb.Error as error:
-        raise UsageError(str(error)) from error
+        raise UsageError(reason(error)) from error

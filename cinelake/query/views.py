@@ -7,8 +7,12 @@ empty view. `cells` lists the cells that exist or should: film, table, state, ke
 from __future__ import annotations
 
 import json
-import re
+import shutil
+import tempfile
+import uuid
+import weakref
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -18,6 +22,7 @@ from cinelake.lake.cells import RECORDS, Lake
 from cinelake.lake.index import Index
 from cinelake.lake.published import PublishedVersion, file_paths
 from cinelake.plan.plan import Plan
+from cinelake.query.guard import PREFIX, as_pattern, checked
 from cinelake.spec.contract import Column, Contract
 
 if TYPE_CHECKING:
@@ -27,6 +32,8 @@ CELLS_COLUMNS = (
     'movie_id VARCHAR, "table" VARCHAR, state VARCHAR, reason VARCHAR, key VARCHAR, model_version VARCHAR, '
     "made_at TIMESTAMPTZ, wall_s DOUBLE, rows BIGINT"
 )
+ROOT = "cinelake_root"
+"""The variable of a connection that holds the lake's folder; null for a lake in a bucket."""
 
 
 def open_query(
@@ -47,16 +54,37 @@ def open_query(
     if lake.storage.local and not lake.storage.local.is_dir():
         raise StorageError(f"there is no lake at {root}: run `cinelake run` first")
     connection = duckdb.connect()
-    allowed = ", ".join(quoted(f"{folder}/") for folder in (root, _as_pattern(root)))
-    connection.execute(f"SET allowed_directories = [{allowed}]")
+    if lake.storage.local:
+        _give_files(connection, root)
     for table, contract in {**contracts, **RECORDS}.items():
         _create_view(connection, table, contract, _source(connection, lake, table, contract, version))
     _register_cells(connection, list(cells))
     if version:
         _register_columns(connection, version)
+    _set_spill_folder(connection)
+    connection.execute("SET python_enable_replacements = false")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection
+
+
+def _give_files(connection: duckdb.DuckDBPyConnection, root: str) -> None:
+    """Let a connection read the files of a lake's folder, through a file system that cannot write."""
+    from cinelake.query.lake_files import LakeFiles
+
+    connection.register_filesystem(LakeFiles(root))
+    connection.execute(f"SET allowed_directories = [{quoted(PREFIX)}]")
+    connection.execute(f"SET VARIABLE {ROOT} = {quoted(root)}")
+
+
+def _set_spill_folder(connection: duckdb.DuckDBPyConnection) -> None:
+    """Choose where DuckDB puts what does not fit memory: a folder that it makes then, removed with the connection.
+
+    It lies among temporary files (`TMPDIR`); DuckDB's default is `.tmp` in the working folder, which may be the lake.
+    """
+    folder = Path(tempfile.gettempdir()) / f"cinelake-query-{uuid.uuid4().hex}"
+    connection.execute(f"SET temp_directory = {quoted(str(folder))}")
+    weakref.finalize(connection, shutil.rmtree, folder, ignore_errors=True)
 
 
 def _create_view(connection: duckdb.DuckDBPyConnection, table: str, contract: Contract, source: str | None) -> str:
@@ -88,9 +116,10 @@ def _source(
     if not files:
         return None
     if lake.storage.local and published:  # its files have one schema
-        return f"read_parquet([{', '.join(quoted(_as_pattern(file)) for file in files)}])"
+        below = [as_pattern(file.removeprefix(f"{lake.storage.root}/")) for file in files]
+        return f"read_parquet([{', '.join(quoted(PREFIX + file) for file in below)}])"
     if lake.storage.local:
-        return _local_source(lake, table)
+        return _local_source(PREFIX, table)
     import pyarrow.dataset as ds
 
     schema = pa.schema([(column.name, _known_to_duckdb(column.type)) for column in contract.all_columns])
@@ -99,10 +128,10 @@ def _source(
     return f'"_{table}"'
 
 
-def _local_source(lake: Lake, table: str) -> str:
-    folder = f"{table}/*" if table != "failures" else "failures/*/*"
-    pattern = f"{_as_pattern(lake.storage.root)}/{folder}.parquet"
-    return f"read_parquet({quoted(pattern)}, union_by_name = true)"
+def _local_source(folder: str, table: str) -> str:
+    """What reads a table's files. folder: `lake://`, or the lake's as a pattern with its last slash."""
+    below = f"{table}/*" if table != "failures" else "failures/*/*"
+    return f"read_parquet({quoted(f'{folder}{below}.parquet')}, union_by_name = true)"
 
 
 def arrow_source(lake: Lake, contract: Contract | None, cells: Iterable[tuple[str, str]]) -> Any:
@@ -125,11 +154,6 @@ def _known_to_duckdb(kind: pa.DataType) -> pa.DataType:
     if pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind):
         return pa.list_(_known_to_duckdb(kind.value_type))
     return pa.float32() if pa.types.is_float16(kind) else kind
-
-
-def _as_pattern(path: str) -> str:
-    """A path as a pattern that only this path fits."""
-    return re.sub(r"([*?\[])", r"[\1]", path)
 
 
 def quoted(text: str) -> str:
@@ -168,7 +192,7 @@ def views_sql(lake: Lake, contracts: Mapping[str, Contract]) -> str:
     made = {table: contract for table, contract in {**contracts, **RECORDS}.items() if _files(lake, table)}
     parts = [f"-- The tables of the lake at {lake.storage.root}: duckdb -init FILE"]
     for table, contract in sorted(made.items()):
-        statement = _create_view(connection, table, contract, _local_source(lake, table))
+        statement = _create_view(connection, table, contract, _local_source(f"{as_pattern(lake.storage.root)}/", table))
         parts.append(
             statement.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1).replace(" FROM ", "\nFROM ", 1) + ";"
         )
@@ -262,18 +286,6 @@ def cell_rows(plan: Plan, index: Index) -> Iterator[dict[str, Any]]:
         }
 
 
-QUESTIONS = ("SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE")
-"""What DuckDB's parser makes of a question; `WITH x AS (COPY …) SELECT …` has nodes of other kinds."""
-HIDING_PLACES = ("query", "json_execute_serialized_sql")
-"""Functions whose argument is a statement that the parser does not see."""
-TABLE_FUNCTIONS = re.compile(
-    r"unnest|range|generate_series|repeat|repeat_row|summary|glob|json_(each|tree)|parquet_\w+|(read|sniff)_\w+|"
-    r"(duckdb|pragma)_\w+"
-)
-"""Allowed in a FROM beside tables: functions that make rows, describe the database, or read files (the lake's)."""
-_EXPLAIN = re.compile(r"\s*explain\s+(analyze\s+|\([^)]*\)\s*)?", re.IGNORECASE)
-
-
 def ask(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
     """The answer to one question. Raises `UsageError` for statements that are not questions and for SQL errors."""
     import duckdb
@@ -281,7 +293,7 @@ def ask(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
     try:
         return question(connection, sql).to_arrow_table()
     except duckdb.Error as error:
-        raise UsageError(str(error)) from error
+        raise UsageError(reason(error)) from error
 
 
 def question(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyRelation:
@@ -289,41 +301,16 @@ def question(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPy
     import duckdb
 
     try:
-        statements = connection.extract_statements(sql)
-        questions = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
-        if len(statements) != 1 or statements[0].type not in questions:
-            kinds = ", ".join(str(s.type).rsplit(".", 1)[-1] for s in statements) or "nothing"
-            raise UsageError(f"one SELECT (or WITH, DESCRIBE, SUMMARIZE, EXPLAIN) is answered, received {kinds}")
-        _check_question(connection, _EXPLAIN.sub("", statements[0].query, count=1))
-        return connection.sql(statements[0])
+        ((root,),) = connection.execute(f"SELECT getvariable('{ROOT}')").fetchall()
+        return connection.sql(checked(connection, sql, root))
     except duckdb.Error as error:
-        raise UsageError(str(error)) from error
+        raise UsageError(reason(error)) from error
 
 
-def _check_question(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
-    """Raise `UsageError` for a nested statement that writes: in a WITH, behind EXPLAIN, in a function."""
-    ((text,),) = connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchall()
-    parsed = json.loads(text)
-    if parsed.get("error"):
-        raise UsageError(f"only questions are answered: {parsed.get('error_message')}")
-    for node in _nodes(parsed):
-        kind = str(node.get("type", ""))
-        if kind.endswith("_NODE") and kind not in QUESTIONS:
-            raise UsageError(f"only questions are answered, received {kind.split('_')[0]} inside one")
-        if node.get("function_name") in HIDING_PLACES:
-            raise UsageError(f"{node['function_name']}() is not answered: ask the question itself")
-        function = node.get("function", {}).get("function_name", "") if kind == "TABLE_FUNCTION" else "unnest"
-        if not TABLE_FUNCTIONS.fullmatch(function) and function not in HIDING_PLACES:
-            raise UsageError(f"{function}() is no part of a question: tables are, unnest, range, and files of the lake")
-
-
-def _nodes(parsed: Any) -> Iterator[dict[str, Any]]:
-    """Every node of a parsed statement."""
-    if isinstance(parsed, dict):
-        yield parsed
-    if isinstance(parsed, (dict, list)):
-        for part in parsed.values() if isinstance(parsed, dict) else parsed:
-            yield from _nodes(part)
+def reason(error: duckdb.Error) -> str:
+    """What DuckDB reports; of what Python raised under it, such as a refused file, the last line."""
+    text = str(error)
+    return text.strip().splitlines()[-1] if text.startswith("Traceback") else text
 
 
 def shown_value(value: Any) -> str:

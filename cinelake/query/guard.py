@@ -1,0 +1,173 @@
+"""What is a question: decided on what DuckDB itself parses, of the whole text that is executed.
+
+No text is stripped to be looked at, so comments and quotes hide nothing. `EXPLAIN` is written anew from the parsed
+SELECT. This refuses with a reason; that nothing is written is also in the connection (`cinelake.query.lake_files`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cinelake.errors import UsageError
+
+if TYPE_CHECKING:
+    import duckdb
+
+PREFIX = "lake://"
+"""What paths of the lake's files begin with, as `cinelake.query.lake_files` gives them to DuckDB."""
+QUESTIONS = ("SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE")
+"""What DuckDB's parser makes of a question; `WITH x AS (COPY …) SELECT …` has nodes of other kinds."""
+HIDING_PLACES = ("query", "json_execute_serialized_sql")
+"""Functions whose argument is a statement that the parser does not see."""
+FILE_FUNCTIONS = re.compile(r"glob|parquet_\w+|(read|sniff)_\w+")
+"""Functions whose first argument names files."""
+TABLE_FUNCTIONS = re.compile(
+    rf"unnest|range|generate_series|repeat|repeat_row|summary|json_(each|tree)|{FILE_FUNCTIONS.pattern}|"
+    r"(duckdb|pragma)_\w+"
+)
+"""Allowed in a FROM beside tables: functions that make rows, describe the database, or read files (the lake's)."""
+EXPLAIN_FORMATS = ("text", "json", "html", "graphviz", "yaml", "mermaid")
+
+
+def checked(connection: duckdb.DuckDBPyConnection, sql: str, root: str | None = None) -> str:
+    """The statement to execute for a text: one question, or the EXPLAIN of one.
+
+    root: of a lake in a folder; paths of its files become those of `LakeFiles`. Raises `UsageError` for whatever is not
+    one question, `duckdb.Error` for a text that DuckDB does not parse.
+    """
+    import duckdb
+
+    statements = connection.extract_statements(sql)
+    kinds = [statement.type for statement in statements]
+    if kinds == [duckdb.StatementType.EXPLAIN]:
+        words, question = _split_explain(statements[0].query)
+        tree = _parsed(connection, _with_lake_paths(connection, question, root))
+        ((rebuilt,),) = connection.execute("SELECT json_deserialize_sql(?)", [json.dumps(tree)]).fetchall()
+        return f"EXPLAIN {words}{rebuilt}"
+    if kinds != [duckdb.StatementType.SELECT]:
+        received = ", ".join(str(kind).rsplit(".", 1)[-1] for kind in kinds) or "nothing"
+        raise UsageError(f"one SELECT (or WITH, DESCRIBE, SUMMARIZE, EXPLAIN) is answered, received {received}")
+    return _with_lake_paths(connection, statements[0].query, root)
+
+
+def _split_explain(sql: str) -> tuple[str, str]:
+    """The words of an EXPLAIN, written anew, and the text behind them, which is yet to be parsed."""
+    tokens = _tokens(sql)
+    position, analyze, chosen = 1, False, ""
+    if tokens[position:] and tokens[position][1] == "analyze":
+        position, analyze = position + 1, True
+    elif [word for _, word in tokens[position : position + 2]] in (["(", "analyze"], ["(", "format"]):
+        end = next((at for at, (_, word) in enumerate(tokens) if word == ")"), len(tokens))
+        for option in " ".join(word for _, word in tokens[position + 1 : end]).split(","):
+            name, _, value = option.strip().partition(" ")
+            if (name, value) == ("analyze", ""):
+                analyze = True
+            elif name == "format" and value in EXPLAIN_FORMATS:
+                chosen = f"FORMAT {value}"
+            else:
+                known = ", ".join(EXPLAIN_FORMATS)
+                raise UsageError(f"EXPLAIN takes ANALYZE and FORMAT with one of {known}. Received: {option.strip()!r}")
+        position = end + 1
+    if position >= len(tokens) or tokens[0][1] != "explain":
+        raise UsageError("EXPLAIN is answered for one SELECT, received something else")
+    if chosen:
+        return f"({'ANALYZE, ' if analyze else ''}{chosen}) ", sql[tokens[position][0] :]
+    return "ANALYZE " if analyze else "", sql[tokens[position][0] :]
+
+
+def _tokens(sql: str) -> list[tuple[int, str]]:
+    """Position and lower-case word of each token of DuckDB's lexer, without comments and without quotes around words.
+
+    The lexer counts bytes and knows no space of Unicode, which the parser takes for a space.
+    """
+    import duckdb
+
+    plain = "".join(char if char.isascii() else " " if char.isspace() else "_" for char in sql)
+    found = duckdb.tokenize(plain)
+    ends = [start for start, _ in found[1:]] + [len(plain)]
+    return [
+        (start, plain[start:end].strip().strip("\"'").lower())
+        for (start, kind), end in zip(found, ends, strict=True)
+        if kind != duckdb.token_type.comment
+    ]
+
+
+def _parsed(connection: duckdb.DuckDBPyConnection, sql: str) -> dict[str, Any]:
+    """DuckDB's tree of one question. Raises `UsageError` for any other text, and for what a question may not hold."""
+    ((text,),) = connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchall()
+    parsed: dict[str, Any] = json.loads(text)
+    if parsed.get("error") or len(parsed["statements"]) != 1:
+        raise UsageError(f"only questions are answered: {parsed.get('error_message', 'one at a time')}")
+    for node in _nodes(parsed):
+        kind = str(node.get("type", ""))
+        if kind.endswith("_NODE") and kind not in QUESTIONS:
+            raise UsageError(f"only questions are answered, received {kind.split('_')[0]} inside one")
+        if node.get("function_name") in HIDING_PLACES:
+            raise UsageError(f"{node['function_name']}() is not answered: ask the question itself")
+        function = node.get("function", {}).get("function_name", "") if kind == "TABLE_FUNCTION" else "unnest"
+        if not TABLE_FUNCTIONS.fullmatch(function) and function not in HIDING_PLACES:
+            raise UsageError(f"{function}() is no part of a question: tables are, unnest, range, and files of the lake")
+    return parsed
+
+
+def _with_lake_paths(connection: duckdb.DuckDBPyConnection, sql: str, root: str | None) -> str:
+    """The question, checked, with the paths of the lake's files as `LakeFiles` has them."""
+    parsed = _parsed(connection, sql)
+    if root is None:
+        return sql
+    text = sql.encode()
+    for start, path in sorted(_paths(parsed), reverse=True):
+        inside = _path_in_lake(path, root)
+        quote = text[start : start + 1].decode(errors="replace")
+        written = (quote + path.replace(quote, 2 * quote) + quote).encode()
+        if inside is not None and quote in ("'", '"') and text[start:].startswith(written):
+            new = quote + inside.replace(quote, 2 * quote) + quote
+            text = text[:start] + new.encode() + text[start + len(written) :]
+    changed = text.decode()
+    if changed != sql:
+        _parsed(connection, changed)
+    return changed
+
+
+def _paths(parsed: dict[str, Any]) -> Iterator[tuple[int, str]]:
+    """Where in the text (bytes) files may be named, and by what."""
+    for node in _nodes(parsed):
+        if node.get("type") == "BASE_TABLE" and "/" in node.get("table_name", ""):
+            yield node["query_location"], node["table_name"]
+        if node.get("type") == "TABLE_FUNCTION":
+            function = node["function"]
+            if FILE_FUNCTIONS.fullmatch(function["function_name"]):
+                for part in _nodes(function["arguments"][:1]):
+                    if part.get("type") == "VALUE_CONSTANT" and part["literal"]["kind"] == "STRING":
+                        yield part["query_location"], part["literal"]["text"]
+
+
+def _path_in_lake(path: str, root: str) -> str | None:
+    """The path or pattern below the lake's folder; None outside it."""
+    path = path.removeprefix("file://")
+    if "://" in path:
+        return None
+    absolute = os.path.normpath(Path(path).absolute())
+    for folder in (root, as_pattern(root)):
+        if absolute.startswith(f"{folder}/"):
+            return PREFIX + absolute.removeprefix(f"{folder}/")
+    return None
+
+
+def as_pattern(path: str) -> str:
+    """A path as a pattern that only this path fits."""
+    return re.sub(r"([*?\[])", r"[\1]", path)
+
+
+def _nodes(parsed: Any) -> Iterator[dict[str, Any]]:
+    """Every node of a parsed statement."""
+    if isinstance(parsed, dict):
+        yield parsed
+    if isinstance(parsed, (dict, list)):
+        for part in parsed.values() if isinstance(parsed, dict) else parsed:
+            yield from _nodes(part)
