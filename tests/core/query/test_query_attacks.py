@@ -367,6 +367,7 @@ def test_no_statement_put_together_at_random_changes_a_file(around: Surroundings
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(0)
 def test_none_of_many_statements_changes_a_file(around: Surroundings) -> None:
     """`CINELAKE_ATTACKS` is how many."""
     attack(around, int(os.environ.get("CINELAKE_ATTACKS", "10000")))
