@@ -127,8 +127,13 @@ def _several(trees: Mapping[str, ast.Module]) -> dict[str, list[str]]:
     where: dict[str, list[str]] = {}
     for name, tree in trees.items():
         for node in tree.body:
-            alias = isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and _is_type(node.value)
-            defined = node.name if isinstance(node, ast.ClassDef) else node.targets[0].id if alias else "_"  # type: ignore[attr-defined]
+            match node:
+                case ast.ClassDef(name=defined):
+                    pass
+                case ast.Assign(targets=[ast.Name(id=defined), *_], value=value) if _is_type(value):
+                    pass
+                case _:
+                    continue
             if not defined.startswith("_"):
                 where.setdefault(defined, []).append(name)
     return {name: modules for name, modules in where.items() if len(modules) > 1}
