@@ -46,6 +46,7 @@ def _machine() -> Iterator[Finding]:
         "yes" if list(Path("/dev").glob("nvidia[0-9]*")) else "none (CPU is used where `device: cpu` says so)",
     )
     yield _checked("ffmpeg", _ffmpeg)
+    yield "confinement of ffmpeg", *_confinement()
     for name in PACKAGES:
         yield _checked(name, lambda name=name: version(name))  # type: ignore[misc]
 
@@ -54,6 +55,16 @@ def _ffmpeg() -> str:
     from cinelake.media import ffmpeg
 
     return f"{ffmpeg.version()} ({Path(ffmpeg.binary()).name})"
+
+
+def _confinement() -> tuple[bool, str]:
+    from cinelake.media.confinement import landlock_version
+
+    version = landlock_version()
+    if not version:
+        return False, "this kernel has no Landlock (5.13, `lsm=landlock`): limits and no new privileges, but all files"
+    also = ", TCP" * (version >= 4) + ", signals" * (version >= 6)
+    return True, f"Landlock {version}: files{also}; memory, open files, no new privileges"
 
 
 def _manifest(manifest: Path) -> Iterator[Finding]:

@@ -158,7 +158,7 @@ class _Cutting:
 
     def _written(self, part: Path, form: str) -> CutReport:
         read_end, write_end = os.pipe()
-        with start_ffmpeg(self._encoder(read_end, part, form), pass_fds=[read_end]) as encoder:
+        with start_ffmpeg(self._encoder(read_end, part, form), pass_fds=[read_end], makes=[part]) as encoder:
             self.running.append(encoder)
             os.close(read_end)
             joiner = Joiner(write_end, self.pieces, self.clock, self.sound)

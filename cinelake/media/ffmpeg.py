@@ -6,7 +6,8 @@ that is left. If our own process dies, ffmpeg follows at its next write: its pip
 
 A film is passed to ffmpeg as an open file descriptor (`fd:`), and `fd` is the only protocol that is allowed:
 so no name can be taken for an option, a pattern or a protocol, and nothing inside the film (a playlist, a
-reference of a QuickTime track) can open another file or the network.
+reference of a QuickTime track) can open another file or the network. What is given a descriptor runs under the
+kernel's limits besides (`cinelake.media.confinement`), so that a flaw of ffmpeg opens none either.
 """
 
 from __future__ import annotations
@@ -21,10 +22,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
+from pathlib import Path
 from typing import IO
 
 from cinelake.errors import DecodeTimeout
+from cinelake.media.confinement import start_confined
 
 TAIL_BYTES = 8192
 """How much of ffmpeg's warnings and errors is kept."""
@@ -87,7 +90,9 @@ class Usage:
 class Ffmpeg:
     """A running ffmpeg; made by `start_ffmpeg`."""
 
-    def __init__(self, arguments: Sequence[str], pass_fds: Sequence[int], stdout: int | IO[bytes]):
+    def __init__(
+        self, arguments: Sequence[str], pass_fds: Sequence[int], stdout: int | IO[bytes], makes: Sequence[Path] = ()
+    ):
         self.counters = Counters()
         self.usage = Usage()
         self.returncode: int | None = None
@@ -95,7 +100,8 @@ class Ffmpeg:
         self._tail: deque[str] = deque()
         self._ended = threading.Event()
         command = [binary(), "-hide_banner", "-nostdin", "-nostats", "-loglevel", "repeat+level+verbose", *arguments]
-        self.process = subprocess.Popen(
+        start = partial(start_confined, makes=makes) if pass_fds else subprocess.Popen
+        self.process: subprocess.Popen[bytes] = start(
             command,
             stdin=subprocess.DEVNULL,
             stdout=stdout,
@@ -167,10 +173,17 @@ class Ffmpeg:
 
 @contextlib.contextmanager
 def start_ffmpeg(
-    arguments: Sequence[str], *, pass_fds: Sequence[int] = (), stdout: int | IO[bytes] = subprocess.DEVNULL
+    arguments: Sequence[str],
+    *,
+    pass_fds: Sequence[int] = (),
+    stdout: int | IO[bytes] = subprocess.DEVNULL,
+    makes: Sequence[Path] = (),
 ) -> Iterator[Ffmpeg]:
-    """Start ffmpeg with pipes in `pass_fds`; it is dead when the block is left, by whatever way."""
-    running = Ffmpeg(arguments, pass_fds, stdout)
+    """Start ffmpeg with films and pipes in `pass_fds`; it is dead when the block is left, by whatever way.
+
+    One that is given descriptors is confined: it can open no file by name but those of `makes`.
+    """
+    running = Ffmpeg(arguments, pass_fds, stdout, makes)
     try:
         yield running
     finally:
@@ -188,13 +201,18 @@ class Finished:
     usage: Usage
 
 
-def run_ffmpeg(arguments: Sequence[str], *, deadline_s: float, pass_fds: Sequence[int] = ()) -> Finished:
-    """Run ffmpeg to its end and return what it wrote to stdout; raises `DecodeTimeout` after `deadline_s`."""
+def run_ffmpeg(
+    arguments: Sequence[str], *, deadline_s: float, pass_fds: Sequence[int] = (), makes: Sequence[Path] = ()
+) -> Finished:
+    """Run ffmpeg to its end and return what it wrote to stdout; raises `DecodeTimeout` after `deadline_s`.
+
+    With `pass_fds` it is confined, as `start_ffmpeg` says.
+    """
     read_end, write_end = os.pipe()
     chunks: list[bytes] = []
     reader = threading.Thread(target=_drain_into, args=(read_end, chunks.append), daemon=True)
     try:
-        with start_ffmpeg(arguments, pass_fds=pass_fds, stdout=write_end) as running:
+        with start_ffmpeg(arguments, pass_fds=pass_fds, stdout=write_end, makes=makes) as running:
             os.close(write_end)
             reader.start()
             started = time.monotonic()

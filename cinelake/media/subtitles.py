@@ -31,14 +31,14 @@ def extract_subtitles(path: str, streams: Sequence[SubtitleInfo], folder: Path) 
     """
     files = [folder / f"{stream.index}.srt" for stream in streams]
     with open_film(path) as fd:
-        arguments = [word for name, value in safe_input(fd).items() for word in (f"-{name}", value)] + ["-i", "fd:"]
+        arguments = [word for name, value in safe_input(fd).items() for word in (f"-{name}", value)]
+        arguments += ["-y", "-i", "fd:"]
         for stream, file in zip(streams, files, strict=True):
             arguments += ["-map", f"0:{stream.index}", "-c:s", "subrip", "-f", "srt", f"file:{file}"]
         deadline_s = DEADLINE_S + Path(path).stat().st_size / SLOWEST_BYTES_PER_S
-        finished = run_ffmpeg(arguments, deadline_s=deadline_s, pass_fds=[fd])
-    absent = [str(stream.index) for stream, file in zip(streams, files, strict=True) if not file.is_file()]
-    if finished.returncode or absent:
-        names = ", ".join(absent or [str(stream.index) for stream in streams])
+        finished = run_ffmpeg(arguments, deadline_s=deadline_s, pass_fds=[fd], makes=files)
+    if finished.returncode:
+        names = ", ".join(str(stream.index) for stream in streams)
         raise DamagedFilm(
             f"the subtitles of {path!r} (streams {names}) cannot be read: ffmpeg ended with {finished.returncode}",
             log_tail=finished.log_tail,
