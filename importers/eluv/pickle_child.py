@@ -1,7 +1,8 @@
 """The process in which pickles are read: it replies to each with its content, as JSON and raw arrays.
 
 Nothing in a pickle is executed (see `importers.eluv.unpickler`), and should the bounds there fail, the system limits
-the process's memory and time. `importers.eluv.pickles` starts it. It imports nothing but NumPy.
+the process's memory and time, and lets it write no file, run no program and connect nowhere. `importers.eluv.pickles`
+starts it. It imports nothing but NumPy.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cinelake.media.confinement import confine_this_process
 from importers.eluv.unpickler import (
     COPIES,
     DATA_INSTRUCTIONS,
@@ -204,6 +206,7 @@ def _limit_memory(extra_bytes: int) -> None:
 
 if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    confine_this_process([sys.prefix, sys.base_prefix, "/proc/self"])
     gc.freeze()  # what is imported stays, and need not be looked at after each pickle
     try:
         serve(socket.socket(fileno=int(sys.argv[1])))

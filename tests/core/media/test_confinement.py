@@ -3,6 +3,7 @@
 import os
 import socket
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -77,3 +78,31 @@ def test_a_running_ffmpeg_that_reads_a_film_gains_no_privileges(draw):
     os.close(film)
     assert "NoNewPrivs:\t1" in status
     assert "NoNewPrivs:\t0" in Path("/proc/self/status").read_text(), "we keep our own"
+
+
+ATTACKS = """
+import socket, sys
+from pathlib import Path
+from cinelake.media.confinement import confine_this_process
+here = Path(sys.argv[1])
+confine_this_process([here / "may.txt"])
+attacks = [lambda: (here / "new.txt").write_text("taken"), lambda: (here / "may.txt").write_text("taken"),
+           lambda: (here / "secret.txt").read_text(), lambda: socket.create_connection(("127.0.0.1", int(sys.argv[2])))]
+for attack in attacks:
+    try:
+        attack()
+        print("reached")
+    except PermissionError:
+        print("refused")
+print((here / "may.txt").read_text())
+"""
+
+
+@landlock
+def test_a_process_that_confined_itself_only_reads_what_it_named(tmp_path):
+    for name in ("may.txt", "secret.txt"):
+        (tmp_path / name).write_text(name)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        command = [sys.executable, "-c", ATTACKS, str(tmp_path), str(server.getsockname()[1])]
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert said.split() == ["refused"] * 4 + ["may.txt"]
