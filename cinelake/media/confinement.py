@@ -67,13 +67,17 @@ def start_confined(command: Sequence[str], makes: Sequence[Path], **popen: Any) 
 
 def confine_this_process(readable: Sequence[str | Path]) -> None:
     """Keep this process, which has one thread, from all but reading `readable` (files and folders), for good."""
-    from py_landlock import Landlock
+    from py_landlock import AccessFs, Landlock
     from py_landlock.prctl import set_no_new_privs
 
-    if landlock_version():
-        Landlock(strict=False).allow_read(*readable).apply()
-    else:
+    if not landlock_version():
         set_no_new_privs()
+        return
+    rules = Landlock(strict=False)
+    for place in readable:
+        listed = AccessFs.READ_DIR if Path(place).is_dir() else AccessFs(0)
+        rules.add_path_rule(place, access=AccessFs.READ_FILE | listed)
+    rules.apply()
 
 
 def _start(command: Sequence[str], makes: Sequence[Path], popen: dict[str, Any]) -> subprocess.Popen[bytes]:

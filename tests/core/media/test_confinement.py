@@ -87,7 +87,7 @@ from cinelake.media.confinement import confine_this_process
 here = Path(sys.argv[1])
 confine_this_process([here / "may.txt"])
 attacks = [lambda: (here / "new.txt").write_text("taken"), lambda: (here / "may.txt").write_text("taken"),
-           lambda: (here / "secret.txt").read_text(), lambda: socket.create_connection(("127.0.0.1", int(sys.argv[2])))]
+           lambda: (here / "secret.txt").read_text(), lambda: socket.socket().connect(("127.0.0.1", int(sys.argv[2])))]
 for attack in attacks:
     try:
         attack()
