@@ -92,6 +92,10 @@ class UnknownName(UsageError):
         super().__init__(f"unknown {kind} {name!r}{did_you_mean(name, self.known)}")
 
 
+class NewerFormat(UsageError):
+    """A lake, labels or a model that a newer Cinelake wrote: nothing of it is read, remade or replaced."""
+
+
 class EngineUnavailable(UsageError):
     """The engine, or a requested device, is not available. Nothing falls back to another silently."""
 

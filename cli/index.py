@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from cinelake.client.lake_client import lake_contracts
-from cinelake.lake.cells import Lake
+from cinelake.lake.format import open_known
 from cinelake.manifest.document import load_manifest
 from cinelake.search.searcher import index_lake
 from cli.options import HERE, JsonOption, ManifestOption, VectorsOption, example
@@ -20,7 +20,7 @@ def index(table: VectorsOption = "embeddings", manifest: ManifestOption = HERE, 
 
     It lies beside the lake with the keys of what it covers, and is never used for another state of the table.
     """
-    lake = Lake(load_manifest(manifest).lake.place)
+    lake = open_known(load_manifest(manifest).lake.place)
     made = index_lake(lake, lake_contracts(lake), table)
     facts = {"table": table, "vectors": made.vectors, "films": len(made.films), "cells": made.cells,
              "probes": made.probes, "recall_at_10": made.recall}  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cinelake.lake.cells import Lake
+from cinelake.lake.format import open_known
 from cinelake.lake.published import PublishedVersion, find_version, latest_number, version_numbers
 from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import Planning, plan_manifest
@@ -111,7 +111,7 @@ def _print(version: PublishedVersion, facts: dict[str, Any], wall_s: float) -> N
 
 def _list_versions(manifest: Path, *, as_json: bool) -> None:
     """Print the versions that are kept."""
-    lake = Lake(load_manifest(manifest).lake.place)
+    lake = open_known(load_manifest(manifest).lake.place)
     present, versions = latest_number(lake), [find_version(lake, number) for number in version_numbers(lake)]
     if as_json:
         print_json({"versions": [_facts(version, present=present) for version in versions]})
@@ -139,7 +139,7 @@ def _go_back(manifest: Path, number: int | None, *, as_json: bool) -> None:
     """Make an earlier version the present one."""
     from flows.lake_versions import roll_back
 
-    version = roll_back(Lake(load_manifest(manifest).lake.place), number)
+    version = roll_back(open_known(load_manifest(manifest).lake.place), number)
     if as_json:
         print_json(_facts(version, present=version.number))
     else:

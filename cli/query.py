@@ -11,7 +11,7 @@ import typer
 
 from cinelake.client.lake_client import lake_contracts, open_lake
 from cinelake.errors import UnknownName, UsageError
-from cinelake.lake.cells import Lake
+from cinelake.lake.format import open_known
 from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.plan.build import plan_manifest
 from cinelake.query.questions import find_question
@@ -62,7 +62,7 @@ def _ask_sql(manifest: Path, sql: str, form: str, output: Path | None, published
         write_answer(open_lake(loaded.lake.place, published).sql(sql).arrow(), form, output)
         return
     cells = _cells(loaded) if re.search(r"\bcells\b", sql, re.IGNORECASE) else []
-    write_answer(ask(open_query(Lake(loaded.lake.place), manifest_contracts(loaded), cells), sql), form, output)
+    write_answer(ask(open_query(open_known(loaded.lake.place), manifest_contracts(loaded), cells), sql), form, output)
 
 
 def _cells(loaded: Manifest) -> list[dict[str, Any]]:
@@ -73,7 +73,7 @@ def _cells(loaded: Manifest) -> list[dict[str, Any]]:
 
 def ask_question(manifest: Path, name: str, settings: Sequence[str], form: str, output: Path | None) -> None:
     """Answer one worked question from a manifest's lake. Raises `UsageError`, `UnknownName`."""
-    question, lake = find_question(name), Lake(load_manifest(manifest).lake.place)
+    question, lake = find_question(name), open_known(load_manifest(manifest).lake.place)
     values = dict(_setting(text) for text in settings)
     question.check_variables(values)
     contracts = lake_contracts(lake)

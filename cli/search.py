@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from cinelake.client.lake_client import lake_contracts
-from cinelake.lake.cells import Lake
+from cinelake.lake.format import open_known
 from cinelake.manifest.document import load_manifest
 from cinelake.search.conditions import Conditions
 from cinelake.search.searcher import Answer, Query, Searcher
@@ -56,7 +56,7 @@ def search(
 def _search(manifest: Path, query: Query, thumbnails: Path | None, *, as_json: bool) -> None:
     """Search, write the thumbnails, print the moments."""
     loaded = load_manifest(manifest)
-    lake = Lake(loaded.lake.place)
+    lake = open_known(loaded.lake.place)
     entry = loaded.tasks.get(query.table)
     answer = Searcher(lake, lake_contracts(lake)).search(replace(query, params=entry.params if entry else None))
     if thumbnails is not None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cinelake.lake.cells import Lake
+from cinelake.lake.format import open_known
 from cinelake.manifest.document import load_manifest
 from cinelake.query.views import views_sql
 from cli.answers import manifest_contracts, open_sink
@@ -23,6 +23,6 @@ def views(
 ) -> None:
     """Print the lake's views as SQL, for the plain DuckDB shell."""
     loaded = load_manifest(manifest)
-    statements = views_sql(Lake(loaded.lake.place), manifest_contracts(loaded))
+    statements = views_sql(open_known(loaded.lake.place), manifest_contracts(loaded))
     with open_sink(output) as sink:
         sink.write(statements)

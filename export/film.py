@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from cinelake.catalogue.films import CatalogueFilm, read_catalogue
 from cinelake.errors import UnknownName, UsageError
-from cinelake.lake.cells import Lake
+from cinelake.lake.format import open_known
 from cinelake.manifest.document import Manifest
 from cinelake.spec.film import Probe, limit_deadline
 from cinelake.storage.atomic import write_whole
@@ -32,7 +32,7 @@ class FilmReader:
 
     def __init__(self, manifest: Manifest, film: CatalogueFilm):
         self.manifest, self.film = manifest, film
-        self.lake = Lake(manifest.lake.place)
+        self.lake = open_known(manifest.lake.place)
         self.fingerprint = fingerprint_of(manifest, film)
 
     def read(self, task: str) -> pa.Table:

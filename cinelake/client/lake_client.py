@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from cinelake.errors import UnknownName, UsageError
 from cinelake.lake.cells import RECORDS, Lake
+from cinelake.lake.format import open_known
 from cinelake.lake.published import PublishedVersion, find_version, published_contracts
 from cinelake.query.views import open_query, question, reason
 from cinelake.search.conditions import Conditions
@@ -42,7 +43,7 @@ def open_lake(place: str | StorageLocation, published: bool | int | str = False)
 
     Raises `StorageError` without a lake, `UsageError` where nothing is published, `UnknownName` for a version.
     """
-    lake = Lake(place)
+    lake = open_known(place)
     if published is False:
         return LakeClient(lake, lake_contracts(lake))
     version = find_version(lake, published)

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from cinelake.catalogue.films import CatalogueFilm, read_catalogue
 from cinelake.errors import InputChanged
 from cinelake.labels.checks import FilmFacts
-from cinelake.lake.cells import Lake
+from cinelake.lake.format import open_known
 from cinelake.manifest.document import Manifest
 from cinelake.spec.roles import FilmLength, Shots
 from cinelake.spec.task import tasks_with
@@ -22,7 +22,7 @@ class KnownFilms(Mapping[str, FilmFacts]):
     """
 
     def __init__(self, manifest: Manifest, others: Mapping[str, FilmFacts] | None = None):
-        self.lake = Lake(manifest.lake.place)
+        self.lake = open_known(manifest.lake.place)
         self.catalogue: tuple[CatalogueFilm, ...] = read_catalogue(manifest.catalogue, manifest.folder).films
         self._lengths = _columns(manifest, {task: role.column for task, role in tasks_with(FilmLength).items()})
         self._shot_ends = _columns(manifest, {task: role.end_s for task, role in tasks_with(Shots).items()})

@@ -26,6 +26,7 @@ import pyarrow.parquet as pq
 
 from cinelake.errors import BadLabels, CannotTrain, Problem, StorageError, UnknownName, UsageError
 from cinelake.labels.checks import FILE, LINE, FilmFacts, check_labels, sort_labels
+from cinelake.spec.formats import LABELS, check_format
 from cinelake.spec.labels import LabelContract
 from cinelake.storage.atomic import flush_to_disk, unfinished_file
 from cinelake.storage.content import digest
@@ -246,6 +247,7 @@ def _link(unfinished: Path, number: int) -> Path:
 
 def _footer(made: LabelVersion) -> bytes:
     facts = {
+        "format": LABELS,
         "annotator": made.annotator,
         "source": made.source,
         "source_digest": made.source_digest,
@@ -261,6 +263,7 @@ def _read_version(file: Path) -> LabelVersion:
         try:
             metadata = pq.read_metadata(file)
             facts = json.loads((metadata.metadata or {})[FOOTER_KEY])
+            check_format(str(file), facts.pop("format", LABELS), LABELS)
             at = datetime.datetime.fromisoformat(facts.pop("at"))
             return LabelVersion(number=_number(file), file=file, at=at, rows=metadata.num_rows, **facts)
         except (KeyError, TypeError, ValueError, pa.ArrowException) as error:

@@ -24,6 +24,7 @@ from pydantic import ValidationError
 from cinelake.errors import ModelUnusable, UnknownName
 from cinelake.lake.onnx import export_keras, onnx_session, run_in_batches
 from cinelake.spec.arrays import Array, Arrays, Device
+from cinelake.spec.formats import MODEL, check_format
 from cinelake.spec.model import Trained, find_model
 from cinelake.spec.task import Params
 from cinelake.storage.content import files_digest
@@ -66,6 +67,7 @@ def write_artefact(
     """Write the result of a training and load it back. Raises `ModelUnusable` when the network cannot be exported."""
     folder.mkdir(parents=True, exist_ok=True)
     about = {
+        "format": MODEL,
         "kind": kind,
         "code": find_model(kind).version,
         "config": config.model_dump(mode="json"),
@@ -106,6 +108,7 @@ def artefact_digest(folder: Path) -> str:
 def _read(folder: Path, digest: str) -> StoredArtefact:
     try:
         about = json.loads((folder / "model.json").read_text())
+        check_format(str(folder), about.get("format", MODEL), MODEL)
         with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
             loaded = {name: arrays[name] for name in arrays.files}
         config = find_model(about["kind"]).config.model_validate(about["config"])

@@ -21,8 +21,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cinelake.errors import ContractViolation, FilmError, InputChanged, UsageError
+from cinelake.errors import ContractViolation, FilmError, InputChanged, NewerFormat, UsageError
 from cinelake.spec.contract import ENUM, Column, Contract
+from cinelake.spec.formats import LAKE, check_format
 from cinelake.spec.names import MOVIE_ID, RESERVED, TABLE_NAME
 from cinelake.storage.store import Storage, StorageLocation, storage_errors
 
@@ -89,8 +90,10 @@ class Footer:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Footer:
-        """Read a stored footer."""
+        """Read a stored footer. Raises `NewerFormat` for one that a newer Cinelake wrote, `ValueError`, `TypeError`."""
         stored = json.loads(text)
+        unknown = stored.keys() - {"key", STORED_HASH, "ingredients", "run", "format"}
+        check_format("a cell's footer", stored.pop("format", LAKE), LAKE, unknown)
         return cls(content_hash=stored.pop(STORED_HASH), **stored)
 
 
@@ -311,7 +314,10 @@ def _printable(text: str) -> str:
 
 
 def read_footer(storage: Storage, *parts: str) -> Footer | None:
-    """The provenance in a file's footer; None when the file is absent, torn, damaged or not one of ours."""
+    """The provenance in a file's footer; None when the file is absent, torn, damaged or not one of ours.
+
+    Raises `NewerFormat`, so that a newer Cinelake's cell is never taken for a missing one and made again.
+    """
     with storage_errors(f"reading {'/'.join(parts)} in {storage.uri}"):
         try:
             tail = _tail(storage.path(*parts), storage)
@@ -320,6 +326,8 @@ def read_footer(storage: Storage, *parts: str) -> Footer | None:
     try:
         metadata = pq.read_metadata(pa.BufferReader(tail)).metadata or {}
         return Footer.from_json(metadata[FOOTER_KEY])
+    except NewerFormat as error:
+        raise NewerFormat(f"{storage.path(*parts)}: {error}") from error
     except (KeyError, TypeError, ValueError, OSError, pa.ArrowException):  # what Arrow raises for bytes it cannot read
         return None
 

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from cinelake.errors import StorageError, UnknownName, UsageError
 from cinelake.lake.cells import Lake
 from cinelake.spec.contract import Column, Contract
+from cinelake.spec.formats import LAKE, check_format
 from cinelake.storage.locks import alone
 from cinelake.storage.store import Storage, storage_errors
 
@@ -96,8 +97,9 @@ class PublishedVersion:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> PublishedVersion:
-        """Read a stored version."""
+        """Read a stored version. Raises `NewerFormat`, and what damaged ones raise."""
         about = json.loads(text)
+        check_format("the published version", about.pop("format", LAKE), LAKE)
         tables = {name: PublishedTable.from_json(table) for name, table in about["tables"].items()}
         return cls(**{**about, "tables": tables})
 

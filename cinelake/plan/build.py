@@ -28,6 +28,7 @@ from cinelake.errors import (
 )
 from cinelake.lake.cells import Lake
 from cinelake.lake.champions import AppliedModel, find_applied
+from cinelake.lake.format import open_known
 from cinelake.lake.index import Entry, Index
 from cinelake.manifest.document import Manifest, TaskEntry
 from cinelake.plan.keys import Recipe, key_params
@@ -136,7 +137,7 @@ def plan_manifest(manifest: Manifest, *, retry_failed: bool = False) -> Planning
     film is touched; `StorageError` when the lake cannot be read.
     """
     catalogue = read_catalogue(manifest.catalogue, manifest.path.parent)
-    index = Index(Lake(manifest.lake.place))
+    index = Index(open_known(manifest.lake.place))
     return _planned_with(manifest, planned_tables(manifest), catalogue, index, retry_failed=retry_failed)
 
 
@@ -174,7 +175,7 @@ def plan_film(manifest: Manifest, movie_id: str) -> Planning:
     problems = tuple(problem for problem in catalogue.problems if problem.movie_id == movie_id)
     if not films and not problems:
         raise UnknownName("film", movie_id, (film.movie_id for film in catalogue.films))
-    lake = Lake(manifest.lake.place)
+    lake = open_known(manifest.lake.place)
     return _planned_with(manifest, planned, replace(catalogue, films=films, problems=problems), Index(lake), movie_id)
 
 
