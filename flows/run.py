@@ -14,6 +14,7 @@ from typing import Any
 from cinelake.engines import Engine, make_engine
 from cinelake.errors import FilmError
 from cinelake.events import Event, Note, OnEvent, RecordBegan, RunBegan, RunEnded, RunPaused, RunResumed
+from cinelake.lake.format import note_format
 from cinelake.plan.build import CATALOGUE, Planning
 from cinelake.query.quality import measure_new, watched_tables
 from cinelake.run.cells import FilmEnded, StepReport
@@ -60,6 +61,7 @@ def run_plan(
         _sweep(planning)
         if planning.plan.stale:
             planning.lake.storage.check_writable()
+            note_format(planning.lake)
             _make_stale(planning, server, hand_out, summary, emit)
         summary.wall_s = time.monotonic() - started
         if (summary.made or summary.failures) and not summary.interrupted:

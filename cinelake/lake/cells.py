@@ -5,6 +5,7 @@ lake/failures/<task>/<movie_id>.parquet      why a cell could not be made
 lake/quality/<time>.parquet                  what was measured of new cells (see `cinelake.query.quality`)
 lake/published/…                             compacted copies (see `cinelake.lake.published`)
 lake/_tmp/…                                  unfinished files; nothing reads them
+lake/_format.json                            the format of all this (see `cinelake.lake.format`)
 lake/_index.sqlite                           a cache of footers (see `cinelake.lake.index`)
 """
 

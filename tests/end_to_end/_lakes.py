@@ -131,7 +131,7 @@ def footer(path: Path) -> Footer:
 
 
 def other_files(lake: Path) -> set[str]:
-    """Files of a lake that are no cells, no measures of them, and not the index."""
+    """Files of a lake that are no cells, no measures of them, and neither its index nor its format."""
     found = {str(path.relative_to(lake)) for path in lake.rglob("*") if not path.is_dir()}
     known = {os.path.relpath(path, lake) for path in cells(lake).values()}
-    return {name for name in found - known if not name.startswith(("_index.sqlite", "quality/"))}
+    return {name for name in found - known if not name.startswith(("_index.sqlite", "_format.json", "quality/"))}

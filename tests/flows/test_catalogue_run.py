@@ -39,7 +39,8 @@ def test_the_first_run_makes_every_table_of_every_film(made):
     assert "done: 12 cells made" in (made / "first.txt").read_text()
 
 
-def test_a_run_leaves_nothing_but_cells_and_an_index(made):
+def test_a_run_leaves_nothing_but_cells_an_index_and_the_lakes_format(made):
+    assert json.loads((made / "lake" / "_format.json").read_text()) == {"format": 1}
     assert other_files(made / "lake") == set()
     assert not list((made / "lake" / "_tmp").glob("*"))
 
