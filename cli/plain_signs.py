@@ -1,4 +1,4 @@
-"""Output in any locale: where a terminal or pipe has no sign for a character, a plain one stands, and nothing breaks."""
+"""Output in any locale: where it has no sign for a character, a plain one stands, and nothing breaks."""
 
 from __future__ import annotations
 
