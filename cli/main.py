@@ -17,6 +17,7 @@ from cli.plain_signs import write_in_any_locale
 COMMANDS: Mapping[str, str] = {
     "demo": "Draw the example catalogue, run everything on it, say what to look at.",
     "look": "Look at films of your own: shots, frames, sound, faces, and a page with a player; no manifest, no server.",
+    "init": "Write a commented manifest for a folder of films, which `cinelake plan` takes at once.",
     "plan": "Say what a run would do, and why; nothing runs.",
     "run": "Make everything that is stale; run it again to resume.",
     "status": "Show tables, failures, orphans and duplicates.",
