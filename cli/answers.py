@@ -16,6 +16,7 @@ from cinelake.manifest.document import Manifest
 from cinelake.query.views import shown_value
 from cinelake.spec.contract import Contract
 from cinelake.storage.atomic import written_whole
+from cli.plain_signs import is_plain
 from cli.screen import err, table
 
 FORMATS = ("table", "csv", "json", "parquet")
@@ -57,7 +58,7 @@ def _as_csv(rows: pa.Table, output: Path | None) -> None:
     import csv
 
     with open_sink(output) as sink:
-        writer = csv.writer(sink)
+        writer = csv.writer(sink, lineterminator="\n")
         writer.writerow(rows.column_names)
         for row in _rows(rows):
             writer.writerow(["" if value is None else _plain(value) for value in row])
@@ -69,12 +70,14 @@ def _as_json(rows: pa.Table, output: Path | None) -> None:
     with open_sink(output) as sink:
         names = rows.column_names
         objects = [dict(zip(names, map(_plain, row), strict=True)) for row in _rows(rows)]
-        sink.write(json.dumps(objects, ensure_ascii=False, default=str, indent=1) + "\n")
+        sink.write(json.dumps(objects, ensure_ascii=is_plain(sink), default=str, indent=1) + "\n")
 
 
 def _as_parquet(rows: pa.Table, output: Path | None) -> None:
     import pyarrow.parquet as pq
 
+    if output is None and sys.stdout.isatty():
+        raise UsageError("Parquet is binary, nothing for a terminal: name a file (`-o rows.parquet`) or send it to one")
     with open_sink(output, binary=True) as sink, pa.PythonFile(sink, "w") as file:
         pq.write_table(rows, file)
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import getpass
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
 
 from cinelake.errors import UnknownName, UsageError
 from cinelake.labels.films import KnownFilms
@@ -25,6 +28,7 @@ from importers.eluv.work import TABLE, commit_films, is_eluv, notes, read_films
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+SHOWN_CLASSES = 40
 SHOWN_NOTES = 20
 
 
@@ -243,6 +247,8 @@ def _print(
         err.print(plain(note))
     if len(reading.notes) > SHOWN_NOTES:
         err.print(f"… and {len(reading.notes) - SHOWN_NOTES} more")
+    if classes := classes_in_words(target, reading.rows):
+        err.print(plain(classes))
     films = f"{len(version.films)} film{'s' if len(version.films) != 1 else ''}"
     called = f"{target.name}/{request.kind}" if request.kind else target.name
     if version.unchanged:
@@ -253,6 +259,17 @@ def _print(
         )
     else:
         out.print(f"Imported {version.rows} labels of {films} as version {version.number} of {called}.")
+
+
+def classes_in_words(target: Target, rows: pa.Table) -> str:
+    """The classes that labels name and how often, to see slips of the pen; empty where a list limits them."""
+    column = target.contract.class_column
+    if column is None or column in target.vocabularies or column not in rows.column_names:
+        return ""
+    counts = Counter(str(value) for value in rows[column].to_pylist() if value is not None)
+    shown = ", ".join(f"{name} {count}" for name, count in sorted(counts.items())[:SHOWN_CLASSES])
+    more = f" and {len(counts) - SHOWN_CLASSES} more" if len(counts) > SHOWN_CLASSES else ""
+    return f"{column}: {shown}{more}"
 
 
 def version_data(version: LabelVersion) -> dict[str, Any]:

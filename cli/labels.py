@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,16 +13,20 @@ from cinelake.labels.store import label_kinds, label_sets, label_versions, store
 from cinelake.manifest.document import load_manifest
 from cli.answers import write_answer
 from cli.label_import import ImportRequest, import_files, version_data
+from cli.label_template import SPANS, column_rows, find_contract, header
 from cli.options import HERE, JsonOption, ManifestOption, example
-from cli.screen import out, print_json
+from cli.screen import err, out, plain, print_json
 from cli.screen import table as print_table
 
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
-    help="Import, list, show and export people's labels.",
+    help="Show the columns of people's labels, import, list, show and export them.",
     epilog=example(
-        "cinelake labels import scenes.csv --model scenes", "cinelake labels list", "cinelake labels show scenes"
+        "cinelake labels template scenes > scenes.csv",
+        "cinelake labels import scenes.csv --model scenes",
+        "cinelake labels list",
+        "cinelake labels show scenes",
     ),
 )
 
@@ -112,6 +117,31 @@ def import_(
         table=table,
     )
     import_files(manifest, request, as_json=json)
+
+
+@app.command(
+    epilog=example(
+        "cinelake labels template scenes > scenes.csv", "cinelake labels template tags --kind ratings --json"
+    )
+)
+def template(
+    model: Annotated[str, typer.Argument(help="A model: one of the manifest's, or a kind.", metavar="MODEL")],
+    kind: KindOption = "",
+    manifest: ManifestOption = HERE,
+    json: JsonOption = False,
+) -> None:
+    """Show the columns of a model's labels: a CSV with its header to fill in, and beside it what each column means."""
+    contract, vocabularies = find_contract(model, kind, manifest)
+    columns = column_rows(contract, vocabularies)
+    if json:
+        print_json({"model": model, "kind": kind, "shape": contract.shape, "doc": contract.doc, "columns": columns})
+        return
+    err.print(plain(f"{contract.doc}\n"))
+    rows = [[c["column"], c["type"], "yes" if c["needed"] else "", c["doc"], ", ".join(c["values"])] for c in columns]
+    print_table(["column", "type", "needed", "what it says", "values"], rows, file=sys.stderr)
+    if contract.shape == "spans":
+        err.print(plain(f"\n{SPANS}"))
+    out.print(header(contract), markup=False, soft_wrap=True)
 
 
 @app.command("list", epilog=example("cinelake labels list", "cinelake labels list scenes --json"))

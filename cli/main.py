@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from cinelake.errors import CinelakeError
+from cli.plain_signs import write_in_any_locale
 
 COMMANDS: Mapping[str, str] = {
     "demo": "Draw the example catalogue, run everything on it, say what to look at.",
+    "look": "Look at films of your own: shots, frames, sound, faces, and a page with a player; no manifest, no server.",
+    "init": "Write a commented manifest for a folder of films, which `cinelake plan` takes at once.",
     "plan": "Say what a run would do, and why; nothing runs.",
     "run": "Make everything that is stale; run it again to resume.",
     "status": "Show tables, failures, orphans and duplicates.",
@@ -35,7 +39,7 @@ COMMANDS: Mapping[str, str] = {
     "train": "Train a model, score it on films it never saw, and make it champion if it is better.",
     "tune": "Search a model's settings, train the best, and make it champion if it is better; run it again to resume.",
     "evaluate": "Score any version of a model on any labels, beside the trivial baseline.",
-    "labels": "Import, list, show and export people's labels.",
+    "labels": "Show the columns of people's labels, import, list, show and export them.",
     "pause": "Let runs on this lake end the films that they work on and start no others, until `cinelake resume`.",
     "resume": "Let paused runs go on.",
     "up": "Keep Prefect, MLflow and a worker for deployments running, until Ctrl-C.",
@@ -47,6 +51,17 @@ COMMANDS: Mapping[str, str] = {
     "export": "Write what the tables say in forms that others read.",
 }
 """Command → its line in the list of commands, the first of its own help. Its module is `cli.COMMAND`."""
+PURPOSES: Mapping[str, tuple[str, ...]] = {
+    "Begin": ("demo", "look", "init", "doctor"),
+    "Make tables": ("plan", "run", "status", "why", "replay", "gc"),
+    "Look and ask": ("report", "query", "questions", "views", "search", "index", "docs", "dictionary"),
+    "Teach": ("labels", "train", "evaluate", "tune", "models"),
+    "Give on": ("export", "supercut", "publish"),
+    "Run by itself": ("up", "down", "deploy", "work", "pause", "resume"),
+}
+"""Purpose → the commands that serve it, in the order in which `cinelake --help` shows them."""
+QUIET: Mapping[str, str] = {"TF_CPP_MIN_LOG_LEVEL": "3", "GRPC_VERBOSITY": "ERROR", "ABSL_MIN_LOG_LEVEL": "3"}
+"""What keeps the notices of libraries' C++ (oneDNN, AVX, XLA, absl) out of every command; who sets them, sees them."""
 
 
 class LazyGroup(TyperGroup):
@@ -57,7 +72,11 @@ class LazyGroup(TyperGroup):
 
     def __init__(self, **attributes: Any):
         super().__init__(**attributes)
-        self.commands = {name: TyperCommand(name, help=line) for name, line in COMMANDS.items()}
+        purposes = {name: purpose for purpose, names in PURPOSES.items() for name in names if name in COMMANDS}
+        in_order = [*purposes, *(name for name in COMMANDS if name not in purposes)]
+        self.commands = {
+            name: TyperCommand(name, help=COMMANDS[name], rich_help_panel=purposes.get(name)) for name in in_order
+        }
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """The name, the command with its options, and the arguments that are left."""
@@ -83,13 +102,34 @@ app = typer.Typer(
 )
 
 
+def show_version(wanted: bool) -> None:
+    """Print the versions of Cinelake, Python and ffmpeg, and end; ffmpeg is not started unless they are asked for."""
+    if not wanted:
+        return
+    import platform
+    from importlib.metadata import version
+
+    from cinelake.media import ffmpeg
+
+    typer.echo(f"cinelake {version('cinelake')} (Python {platform.python_version()}, ffmpeg {ffmpeg.version()})")
+    raise typer.Exit
+
+
 @app.callback()
-def cinelake() -> None:
-    """The group has no options of its own."""
+def cinelake(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=show_version, is_eager=True, help="Show the versions and exit."),
+    ] = False,
+) -> None:
+    """Options of the group itself."""
 
 
 def main() -> None:
     """Run the command; an error of Cinelake is one message and its exit code."""
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    write_in_any_locale()
     try:
         app()
     except CinelakeError as error:

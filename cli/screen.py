@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cli.plain_signs import is_plain
+
 PIPE_WIDTH = 220
 """Columns of text where the output is no terminal."""
 
@@ -35,7 +37,7 @@ STATE_STYLE = {"fresh": "green", "stale": "yellow", "blocked": "magenta", "faile
 
 def print_json(value: Any) -> None:
     """JSON on standard output, for machines: never wrapped or coloured."""
-    sys.stdout.write(json.dumps(value, indent=1, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.write(json.dumps(value, indent=1, ensure_ascii=is_plain(sys.stdout), default=str) + "\n")
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, file: IO[str] | None = None) -> None:

@@ -11,7 +11,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -27,12 +26,12 @@ from cinelake.engines import Engine
 from cinelake.engines.dispatch import RETRY_DELAY_S, worth_retrying
 from cinelake.errors import FilmError, TaskFailed
 from cinelake.events import OnEvent, QueueMoved, RunPaused, RunResumed
-from cinelake.lake.cells import Lake
 from cinelake.lake.control import LOOK_EVERY_S, Gate
 from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.plan.build import Planning, plan_manifest
 from cinelake.plan.scope import restrict
 from cinelake.run.cells import CellReport, StepReport
+from cinelake.run.lost import not_yet_made, report_lost
 from cinelake.run.stages import run_stages
 from cinelake.run.step import Step
 from cinelake.tracking.runs import mlflow_page
@@ -212,18 +211,6 @@ def _slots(limits: list[str]) -> Any:
     return concurrency(limits, strict=True) if limits else nullcontext()
 
 
-def not_yet_made(step: Step) -> Step:
-    """The step without the cells that the lake already has (a worker died after committing them)."""
-    lake = Lake(step.lake)
-    left = [cell for cell in step.cells if not _is_made(lake, step, cell.table, cell.key)]
-    return replace(step, cells=tuple(left))
-
-
-def _is_made(lake: Lake, step: Step, table: str, key: str) -> bool:
-    footer = lake.footer(table, step.film.movie_id)
-    return footer is not None and footer.key == key
-
-
 def _report_of(future: Any, step: Step) -> StepReport:
     """A film's report; when its process was lost or killed, its unmade cells become rows of `failures`."""
     result = future.result(raise_on_failure=False)
@@ -231,11 +218,7 @@ def _report_of(future: Any, step: Step) -> StepReport:
         return result
     if not isinstance(result, FilmError):
         raise result if isinstance(result, BaseException) else TaskFailed(f"{step.film.movie_id}: {result!r}")
-    lake, report = Lake(step.lake), StepReport(step.film.movie_id)
-    for cell in not_yet_made(step).cells:
-        lake.record_failure(cell.table, step.film.movie_id, cell.key, result)
-        report.cells.append(CellReport(cell.table, "failed", result.reason, str(result)))
-    return report
+    return report_lost(step, result)
 
 
 catalogue = catalogue_flow(_make_deployed)

@@ -23,7 +23,15 @@ from cinelake.storage.content import digest
 from cinelake.storage.objects import is_remote
 from flows.events import catalogue_ran
 from flows.monitoring import monitored
-from flows.run_summary import RunSummary, failure_row, finish_record, made_so_far, start_record, start_summary
+from flows.run_summary import (
+    RunSummary,
+    count_film,
+    failure_row,
+    finish_record,
+    made_so_far,
+    start_record,
+    start_summary,
+)
 
 Server = Callable[[OnEvent], AbstractContextManager[Callable[[], None]]]
 """Provides a Prefect server while it is entered; what it yields waits until that server answers."""
@@ -163,15 +171,7 @@ class FlowLog:
 
 
 def _add(summary: RunSummary, report: StepReport, on_event: OnEvent) -> None:
-    summary.film_s += report.film_s
-    summary.frames_decoded += report.frames_decoded
-    for cell in report.cells:
-        if cell.outcome == "made":
-            summary.made[cell.table] += 1
-        elif cell.outcome == "failed":
-            summary.failures.append(failure_row(report.movie_id, cell.table, cell.reason, cell.message))
-        else:
-            summary.skipped += 1
+    count_film(summary, report)
     on_event(FilmEnded(report.movie_id, len(report.failed()), report))
 
 

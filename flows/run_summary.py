@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from cinelake.plan.build import Planning
+from cinelake.run.cells import StepReport
 from cinelake.tracking.runs import RunRecord
 
 
@@ -68,6 +69,19 @@ def made_so_far(planning: Planning) -> Counter[str]:
     stale = planning.plan.stale
     footers = ((cell, planning.lake.footer(cell.table, cell.movie_id)) for cell in stale)
     return Counter(cell.table for cell, footer in footers if footer and footer.key == cell.key)
+
+
+def count_film(summary: RunSummary, report: StepReport) -> None:
+    """Add what became of a film's cells."""
+    summary.film_s += report.film_s
+    summary.frames_decoded += report.frames_decoded
+    for cell in report.cells:
+        if cell.outcome == "made":
+            summary.made[cell.table] += 1
+        elif cell.outcome == "failed":
+            summary.failures.append(failure_row(report.movie_id, cell.table, cell.reason, cell.message))
+        else:
+            summary.skipped += 1
 
 
 def failure_row(movie_id: str, table: str, reason: str, message: str) -> dict[str, str]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from cinelake.storage.content import digest
 from report.details import duration_s, figures, film_row, model_name, origin, page_tables, provenance, technical
@@ -21,11 +23,20 @@ CARD = "card.json"
 Card = dict[str, Any]
 
 
-def page_key(tables: FilmTables, scores: Mapping[str, Any]) -> str:
-    """What a page is made from: the cells it shows, their states, the scores, the title, the code."""
+def page_key(tables: FilmTables, scores: Mapping[str, Any], source: str) -> str:
+    """What a page is made from: the cells it shows, their states, the scores, the title, the film's place, the code."""
     shown_models = {name: scores.get(name) for name in models_of(tables)}
     states = [state.facts() for state in tables.states.values()]
-    return digest([code_digest(), tables.movie_id, tables.title, states, shown_models])
+    return digest([code_digest(), tables.movie_id, tables.title, states, shown_models, source])
+
+
+def film_source(path: str, folder: Path) -> str:
+    """The address of a film's file as a page in this folder knows it: relative, so that both can be moved together.
+
+    path: of the file; empty for a film that is not on this machine, which has no address.
+    """
+    relative = os.path.relpath(os.path.realpath(path), os.path.realpath(folder)) if path else ""
+    return quote(os.fsencode(relative))
 
 
 def models_of(tables: FilmTables) -> list[str]:
@@ -34,8 +45,10 @@ def models_of(tables: FilmTables) -> list[str]:
     return sorted({name for name in names if name})
 
 
-def write_film(folder: Path, tables: FilmTables, scores: ModelScores, key: str, problem: str = "") -> Card:
-    """Write a film's page and pictures into a folder; returns its card."""
+def write_film(
+    folder: Path, tables: FilmTables, scores: ModelScores, key: str, problem: str = "", source: str = ""
+) -> Card:
+    """Write a film's page and pictures into a folder; returns its card. source: what the player plays, if anything."""
     lanes = build_lanes(tables)
     film = film_row(tables)
     length_s = duration_s(film, lanes)
@@ -51,6 +64,7 @@ def write_film(folder: Path, tables: FilmTables, scores: ModelScores, key: str, 
         movie_id=tables.movie_id,
         problem=problem,
         uri=film.get("uri", ""),
+        source="" if problem else source,
         technical=technical(film),
         figures=_tiles(counted),
         pictures=pictures,

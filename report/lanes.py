@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
-from report.tables import FilmTables
+from report.tables import NOT_IN_MANIFEST, FilmTables
 from report.values import plain
 
 TimelineLane = dict[str, Any]
@@ -16,6 +18,8 @@ LaneBuilder = Callable[[pa.Table, FilmTables], TimelineLane]
 MAX_ROWS = 8
 """Rows of tags or characters on the timeline; the tables below it have all."""
 MIN_PROBABILITY = 0.5
+FACE_S = 2.0
+"""A face that was seen is not shown longer than this, where no other picture was looked at."""
 QUIETEST_LUFS = -70.0
 """The absolute gate of ITU-R BS.1770: below it there is silence."""
 
@@ -111,6 +115,21 @@ def _affect(table: pa.Table, _: FilmTables) -> TimelineLane:
     return {"kind": "lines", "x": plain(table["time_s"]), "series": series, "low": -1, "high": 1, "unit": ""}
 
 
+def _faces(table: pa.Table, tables: FilmTables) -> TimelineLane:
+    """How many faces are seen: from a picture until the next one that was looked at, at most `FACE_S`."""
+    count = Counter(plain(table["time_s"]))
+    looked = tables.read("frames", ["time_s"])
+    times = sorted(count.keys() | set(plain(looked["time_s"]) if looked is not None else ()))
+    until = {time: min(after, time + FACE_S) for time, after in zip(times, [*times[1:], np.inf], strict=True)}
+    found: list[tuple[float, float, int]] = []
+    for time in sorted(count):
+        goes_on = bool(found) and found[-1][1:] == (time, count[time])
+        start = found.pop()[0] if goes_on else time
+        found.append((start, until[time], count[time]))
+    start_s, end_s, seen = ([span[n] for span in found] for n in range(3))
+    return spans(start_s, end_s, [f"{n} face{'s' if n > 1 else ''}" for n in seen], colour="category", written=True)
+
+
 def _loudness(table: pa.Table, _: FilmTables) -> TimelineLane:
     series = [{"name": "loudness", "y": [max(value, QUIETEST_LUFS) for value in plain(table["loudness_lufs"], 1)]}]
     lane = {"kind": "lines", "x": plain(table["start_s"]), "series": series, "low": QUIETEST_LUFS, "high": 0}
@@ -125,6 +144,7 @@ LANES = (
     LaneKind("tags", "Tags", "tag_shots", ("shot", "tag", "probability"), _tags),
     LaneKind("characters", "Characters", "appearances", ("character", *SPAN), _characters),
     LaneKind("people", "Actors", "actor_appearances", ("character", *SPAN), _characters, optional=True),
+    LaneKind("faces", "Faces", "faces", ("time_s",), _faces, optional=True),
     LaneKind("affect", "Valence and arousal", "affect", ("time_s", "valence", "arousal"), _affect),
     LaneKind("loudness", "Loudness", "sound", ("start_s", "loudness_lufs"), _loudness),
     LaneKind("funny", "Funny", "funny", (*SPAN, "is_funny"), _funny),
@@ -143,8 +163,14 @@ def _lane(kind: LaneKind, tables: FilmTables) -> TimelineLane:
     head = {"id": kind.id, "title": kind.title, "table": tables.of_task(kind.task).name}
     table = tables.read(kind.task, list(kind.columns))
     if table is None:
-        return {**head, "note": "", "why": tables.why(kind.task)}
-    lane = {**head, "note": tables.of_task(kind.task).note, "why": "", **kind.build(table, tables)}
+        return {
+            **head,
+            "note": "",
+            "why": tables.why(kind.task),
+            "is_unnamed": tables.why(kind.task) == NOT_IN_MANIFEST,
+        }
+    note = tables.of_task(kind.task).note
+    lane = {**head, "note": note, "why": "", "is_unnamed": False, **kind.build(table, tables)}
     return {**lane, "told": _in_words(lane)}
 
 

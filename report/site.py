@@ -19,7 +19,7 @@ from cinelake.plan.build import Planning
 from cinelake.query.quality import FOLDER, Outlier, outliers
 from cinelake.storage.content import digest
 from report.files import MARK, check_place, new_folder, site_errors, write_assets, write_text
-from report.film_page import Card, models_of, page_key, read_card, write_film
+from report.film_page import Card, film_source, models_of, page_key, read_card, write_film
 from report.scores import FILE as SCORES
 from report.scores import known_scores, scores_file, scores_of
 from report.tables import FilmTables, LakeTables
@@ -91,14 +91,15 @@ class _Site:
     def _write_film(self, tables: FilmTables, *, force: bool) -> None:
         movie_id, folder = tables.movie_id, self.films / tables.movie_id
         self.scores |= scores_of(self.lake.planning.manifest, models_of(tables), self.scores)
-        key, card = page_key(tables, self.scores), read_card(folder)
+        source = film_source(tables.path, folder)
+        key, card = page_key(tables, self.scores, source), read_card(folder)
         if card and card["key"] == key and not force:
             self.outcome.unchanged.append(movie_id)
             return
         self.outcome.written[movie_id] = "new" if card is None else "changed" if card["key"] != key else "--force"
         if not self.dry_run:
             with new_folder(folder) as part:
-                write_film(part, tables, self.scores, key, self.lake.problems.get(movie_id, ""))
+                write_film(part, tables, self.scores, key, self.lake.problems.get(movie_id, ""), source)
 
     def remove_gone(self) -> None:
         """Remove the pages of films that have left the catalogue."""

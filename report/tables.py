@@ -14,6 +14,7 @@ from cinelake.lake.cells import Footer, Lake
 from cinelake.plan.build import Planning
 from cinelake.plan.plan import Cell
 from cinelake.spec.names import MOVIE_ID
+from cinelake.storage.objects import is_remote
 
 NOT_IN_MANIFEST = "not in the manifest: name it under `tasks` and run `cinelake run`"
 SWITCHED_OFF = "switched off in the manifest (enabled: false)"
@@ -56,10 +57,10 @@ class TableState:
 
 
 class FilmTables:
-    """The tables of one film."""
+    """The tables of one film. path: of its file, where it lies on this machine; else empty."""
 
-    def __init__(self, lake: Lake, movie_id: str, title: str, states: Mapping[str, TableState]):
-        self.lake, self.movie_id, self.title, self.states = lake, movie_id, title, states
+    def __init__(self, lake: Lake, movie_id: str, title: str, states: Mapping[str, TableState], path: str = ""):
+        self.lake, self.movie_id, self.title, self.states, self.path = lake, movie_id, title, states, path
         self._damaged: dict[str, str] = {}
 
     def of_task(self, task: str) -> TableState:
@@ -125,7 +126,8 @@ class LakeTables:
         states = {cell.table: self._state(cell) for cell in self._cells[movie_id]}
         known = self.planning.films.get(movie_id)
         title = known.title if known and known.title else movie_id
-        return FilmTables(self.lake, movie_id, title, {**states, **self._switched_off})
+        path = known.path if known and not is_remote(known.path) else ""
+        return FilmTables(self.lake, movie_id, title, {**states, **self._switched_off}, path)
 
     def _state(self, cell: Cell) -> TableState:
         entry = self._in_lake[cell.table].get(cell.movie_id)

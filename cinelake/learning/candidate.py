@@ -65,7 +65,7 @@ def prepare(
             raise CannotTrain(f"{entry.name}: the films to {name} have no labelled step that counts: label more films")
     if all_films:
         sides = replace(sides, train=dataset.examples)
-    return Prepared(entry, dataset, sides)
+    return Prepared(replace(entry, config=dataset.config), dataset, sides)
 
 
 def check_labels(entry: ModelEntry, dataset: Dataset) -> None:
@@ -153,9 +153,9 @@ def score_champion(
         if champion.inputs.get(table) != recipe_hash:
             return None, f"it was trained on another version of {table}"
     test = prepared.split.test
-    if champion.config != entry.config:
-        test = _as_seen_by(manifest, replace(entry, config=champion.config), prepared.split)
     try:
+        if champion.config != entry.config:
+            test = _as_seen_by(manifest, replace(entry, config=champion.config), prepared.split)
         predictions = predict_all(spec, champion, scored(test))
         return score_films(spec, scored(test), predictions, champion.config), ""
     except (ModelUnusable, TrainingFailed) as error:

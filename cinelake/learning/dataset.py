@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from cinelake.manifest.document import Manifest, ModelEntry
 from cinelake.plan.build import Planning, plan_manifest
 from cinelake.spec.arrays import Arrays
 from cinelake.spec.model import Example
-from cinelake.spec.task import TableReader
+from cinelake.spec.task import Params, TableReader
 from cinelake.storage.content import digest
 from cinelake.storage.environment import cache_folder
 
@@ -31,12 +31,13 @@ class Dataset:
     """What a model learns from.
 
     examples: one a film. left_out: labelled films that are not among them, and why. inputs: table → recipe hash of what
-    makes it. tables: film → table → key of its cell. labels: the label set they come from. key: changes when
-    anything of this does.
+    makes it. tables: film → table → key of its cell. labels: the label set they come from. config: the model's, with
+    what it leaves to the labels chosen by them. key: changes when anything of this but `config` does.
     """
 
     examples: tuple[Example, ...]
     labels: LabelSet
+    config: Params
     left_out: Mapping[str, str] = field(default_factory=dict)
     inputs: Mapping[str, str] = field(default_factory=dict)
     tables: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -76,6 +77,7 @@ def gather(
     """
     planning = plan_manifest(manifest)
     labels = _labels_of(manifest, entry, label_set, planning)
+    entry = replace(entry, config=entry.spec.settle_by_labels(entry.config, labels.table))
     source = _Source(manifest, entry, planning, planning.lake, labels)
     usable, left_out = _usable(source, labels)
     inputs = _identities(source, usable)
@@ -87,7 +89,7 @@ def gather(
         targets = entry.spec.targets(labels.of(movie_id), kept, entry.config)
         examples.append(Example(movie_id, source.group(movie_id), kept, targets))
     _check_sizes(examples)
-    return Dataset(tuple(examples), labels, left_out, inputs, tables)
+    return Dataset(tuple(examples), labels, entry.config, left_out, inputs, tables)
 
 
 def _labels_of(manifest: Manifest, entry: ModelEntry, label_set: str | None, planning: Planning) -> LabelSet:

@@ -110,7 +110,7 @@ def train_model(request: TrainingRequest, prepared: Prepared, folder: Path, on_e
     """
     started = time.monotonic()
     entry = prepared.entry
-    config = request.config or entry.config
+    config = entry.config
     seed = entry.settings.seed if request.seed is None else request.seed
     sides = {side: len(films) for side, films in prepared.split.films().items()}
     on_event(DataPrepared(sides, len(prepared.dataset.left_out), prepared.split.warning))

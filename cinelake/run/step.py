@@ -97,7 +97,7 @@ class StepRun(FilmCells):
     def run(self) -> StepReport:
         """Make all cells: those that read the film first, in one decode, then those that read tables."""
         started = time.perf_counter()
-        readers = [cell for cell in self.step.cells if _reads_film(cell)]
+        readers = [cell for cell in self.step.cells if reads_film(cell)]
         with self.lake.scratch() as scratch:
             with self._film_at_hand(readers):
                 self._read_film([cell for cell in readers if cell.table not in self.not_made], scratch)
@@ -176,6 +176,6 @@ class StepRun(FilmCells):
             self.fail(cell, error)
 
 
-def _reads_film(cell: StepCell) -> bool:
+def reads_film(cell: StepCell) -> bool:
     """Whether a task opens the film's file: for a stream, or because it reads no table."""
     return not cell.inputs or find_task(cell.task).stream(cell.params) is not None

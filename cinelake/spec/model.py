@@ -87,7 +87,7 @@ def no_figures(_examples: Sequence[Example], _predictions: Sequence[Arrays], _co
     return {}
 
 
-def as_it_is(config: Any, _has: Callable[[str], bool]) -> Any:
+def as_it_is(config: Any, _known: Any) -> Any:
     """The configuration leaves nothing open."""
     return config
 
@@ -133,6 +133,7 @@ class Model:
         opinions: how such a kind judges the table that the model made.
     settle(config, has): the configuration with what it leaves open chosen by the tables that the manifest makes
         (`has("faces")`); what was chosen is shown when the model is trained, and stored with it.
+    settle_by_labels(config, labels): the same by all labels that count, once these are known.
     vocabularies(config): column of the labels → the values it may have.
     reads(config): names of the tables it needs. features(tables, config): one film's arrays.
     targets(labels, features, config): arrays of the same length, with `known`; `labels` are the film's rows.
@@ -167,6 +168,7 @@ class Model:
     opinions: Mapping[str, Opinion] = field(default_factory=dict)
     vocabularies: Callable[[Any], Mapping[str, Sequence[str]]] = no_vocabularies
     settle: Callable[[Any, Callable[[str], bool]], Any] = as_it_is
+    settle_by_labels: Callable[[Any, pa.Table], Any] = as_it_is
     figures: Callable[[Sequence[Example], Sequence[Arrays], Any], dict[str, Any]] = no_figures
     space: Mapping[str, Any] = field(default_factory=dict)
     continues: bool = False

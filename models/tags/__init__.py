@@ -6,8 +6,8 @@ predicts a probability for each tag of the vocabulary. The paper's head and voca
 are trained as many yes-or-no questions (`multi_label`).
 
     models:
-      tags: {labels: tags}                                                        # 50 tags, of all there is
-      tags: {config: {use: [picture], context: 0, head: seed, multi_label: false, epochs: 500}} # as the paper trained
+      tags: {labels: tags}                                                        # the labels' tags, of all there is
+      tags: {config: {vocabulary: khan2017, use: [picture], context: 0, head: seed, multi_label: false, epochs: 500}}
       tags: {config: {fine_tune: {backbone: net.keras, layers: 4}}}               # the top of a network learns too
 """
 
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from cinelake.spec.model import Late, Model, Opinion
 from models.tags import features, predict
-from models.tags.config import LABELS, RATINGS, Config, vocabularies
+from models.tags.config import LABELS, RATINGS, Config, settle_by_labels, vocabularies
 
 MODEL = Model(
     name="tags",
@@ -26,6 +26,7 @@ MODEL = Model(
     opinions={"ratings": Opinion("tags", Late("models.tags.ratings:judge_ratings"))},
     vocabularies=vocabularies,
     settle=features.settle,
+    settle_by_labels=settle_by_labels,
     reads=features.reads,
     features=features.features,
     targets=features.targets,

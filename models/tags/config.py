@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import pyarrow as pa
-from pydantic import field_validator, model_validator
+from pydantic import BeforeValidator, WithJsonSchema, field_validator, model_validator
 
 from cinelake.spec.arrays import Arrays
 from cinelake.spec.contract import Column
@@ -26,7 +26,13 @@ VOCABULARY = (
     "animation", "drama",
 )  # fmt: skip
 """The 50 tags of Khan et al., "Movies Tags Extraction Using Deep Learning" (AVSS 2017)."""
-
+KHAN = "khan2017"
+Vocabulary = Annotated[
+    tuple[str, ...],
+    BeforeValidator(lambda value: VOCABULARY if value == KHAN else value),
+    WithJsonSchema({"anyOf": [{"const": KHAN}, {"type": "array", "items": {"type": "string"}}]}),
+]
+"""Tags in order; `khan2017` is short for `VOCABULARY`."""
 
 LABELS = LabelContract(
     doc="Tags of spans, shots or whole films; several may overlap. A film that has labels at all is labelled whole: "
@@ -79,8 +85,9 @@ class FineTune(Params):
 class Config(Params):
     """The vocabulary, what is looked at, the head and how it is fitted."""
 
-    vocabulary: tuple[str, ...] = VOCABULARY
-    """The tags, in order; any list."""
+    vocabulary: Vocabulary = ()
+    """The tags, in order, to which labels are held; or `khan2017`, the 50 of its publication. None: all that the labels
+    name."""
     multi_label: bool = True
     """Whether a shot may have several tags. If not, tags share one probability (softmax)."""
     absence: str = Field("negative", pattern="^(negative|unknown)$")
@@ -132,7 +139,7 @@ class Config(Params):
     @classmethod
     def _several_and_each_once(cls, vocabulary: tuple[str, ...]) -> tuple[str, ...]:
         twice = sorted({tag for tag in vocabulary if vocabulary.count(tag) > 1})
-        if len(vocabulary) < 2 or twice:
+        if len(vocabulary) == 1 or twice:
             raise ValueError(f"a vocabulary has two or more tags, each once. Received: {twice or list(vocabulary)}")
         return vocabulary
 
@@ -169,5 +176,12 @@ class Config(Params):
 
 
 def vocabularies(config: Config) -> dict[str, Sequence[str]]:
-    """Labels' tags are those of the vocabulary."""
-    return {"tag": config.vocabulary}
+    """Labels' tags are those of the vocabulary, where one is given."""
+    return {"tag": config.vocabulary} if config.vocabulary else {}
+
+
+def settle_by_labels(config: Config, labels: pa.Table) -> Config:
+    """The configuration with the labels' own tags, in alphabetical order, where it gives no vocabulary."""
+    if config.vocabulary:
+        return config
+    return config.model_copy(update={"vocabulary": tuple(sorted(set(labels["tag"].to_pylist())))})

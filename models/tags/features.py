@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from cinelake.errors import ModelUnusable
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.task import TableReader
 from models.shots.inputs import ShotInput, shot_inputs, tables_of
@@ -63,9 +64,11 @@ def targets(labels: pa.Table, features: Arrays, config: Config) -> Arrays:
     """tags (T, vocabulary) 0 or 1, and known (T,): the kept shots of a labelled film.
 
     A label of the whole film (a clip in a folder) is one of each of its shots. With `absence: unknown`, and where a
-    shot has one tag, only shots with a label are known.
+    shot has one tag, only shots with a label are known. Raises `ModelUnusable` for tags that the vocabulary lacks.
     """
     places = {tag: place for place, tag in enumerate(config.vocabulary)}
+    if unknown := sorted(set(labels["tag"].to_pylist()) - places.keys()):
+        raise ModelUnusable(f"the labels have tags that its vocabulary lacks: {', '.join(unknown[:8])}")
     covered = covered_shots(labels, features)
     tags = np.zeros((len(features["time_s"]), len(places)), np.float32)
     for shots, tag in zip(covered, labels["tag"].to_pylist(), strict=True):

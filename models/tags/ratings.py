@@ -92,8 +92,9 @@ def precision_and_recall(
 
 
 def judge_ratings(ratings: pa.Table, tags: pa.Table, config: Config) -> Judged:
-    """Viewers' ratings of the films' tags; see `judge_by_ratings`."""
-    return judge_by_ratings(ratings, tags, config.vocabulary, config.best_rating)
+    """Viewers' ratings of the films' tags; see `judge_by_ratings`. Without a vocabulary: of all tags that are rated."""
+    vocabulary = config.vocabulary or sorted(set(ratings["tag"].to_pylist()))
+    return judge_by_ratings(ratings, tags, vocabulary, config.best_rating)
 
 
 def judge_by_ratings(ratings: pa.Table, tags: pa.Table, vocabulary: Sequence[str], best: float = 1.0) -> Judged:

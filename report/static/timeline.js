@@ -10,7 +10,7 @@
   const view = Lanes.range(0, duration);
   const strip = byId("strip") && new Filmstrip(data.thumbnails, byId("strip"), () => refresh());
   const drawn = [];
-  let position = 0, waiting = false;
+  let position = 0, waiting = false, player = null;
 
   const plotBox = () => byId("axis").getBoundingClientRect();
   const secondsAt = (x) => { const box = plotBox(); return view.start + (x - box.left) / box.width * (view.end - view.start); };
@@ -73,9 +73,11 @@
     playhead.style.left = `${left}px`;
     playhead.classList.toggle("away", !inView);
   }
-  function goTo(seconds, { visible = true } = {}) {
+  /** Go to a time; `played`: the player is there already. */
+  function goTo(seconds, { played = false } = {}) {
     position = Math.min(Math.max(0, seconds), duration);
-    if (visible && (position < view.start || position > view.end)) {
+    if (player && !played) player.seek(position);
+    if (position < view.start || position > view.end) {
       const half = (view.end - view.start) / 2;
       look(position - half, position + half);
     }
@@ -141,6 +143,7 @@
   const KEYS = {
     "+": () => zoom(0.5, position), "=": () => zoom(0.5, position), "-": () => zoom(2, position), 0: () => look(0, duration),
     ArrowLeft: () => goTo(neighbour(-1)), ArrowRight: () => goTo(neighbour(1)), Home: () => goTo(0), End: () => goTo(duration),
+    " ": () => { if (player) player.toggle(); },
     PageUp: () => goTo(position - (view.end - view.start) / 10), PageDown: () => goTo(position + (view.end - view.start) / 10),
   };
   function attachKeys() {
@@ -155,7 +158,7 @@
     for (const button of document.querySelectorAll("[data-time]")) {
       button.addEventListener("click", () => {
         goTo(Number(button.dataset.time));
-        byId("timeline").scrollIntoView({ behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+        (player ? byId("player") : byId("timeline")).scrollIntoView({ behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
         playhead.focus({ preventScroll: true });
       });
     }
@@ -212,7 +215,8 @@
     attachPointer();
     attachKeys();
     Tables.attach(data.tables, goTo);
-    goTo(0);
+    player = Player.attach({ shots, thumbnails: data.thumbnails, goTo, neighbour });
+    goTo(0, { played: true });
     document.documentElement.dataset.ready = "true";
   }
   start();

@@ -238,3 +238,20 @@ def test_an_unknown_set_gets_close_matches(project):
     for words in (("show", "toi"), ("list", "toi"), ("export", "toi")):
         with pytest.raises(UnknownName, match="did you mean 'toy'"):
             labels(project, *words)
+
+
+def test_a_template_is_a_csv_to_fill_in_and_its_words_stand_apart(tmp_path):
+    shown = CliRunner().invoke(app, ["labels", "template", "tags", "-m", str(tmp_path / "none.yaml")])
+    assert shown.stdout == "movie_id,start_s,end_s,tag\n"
+    assert "start_shot and end_shot" in shown.stderr and "The tag." in shown.stderr
+
+
+def test_a_template_tells_the_values_of_a_limited_column(project):
+    columns = {column["column"]: column for column in told(project, "template", "beats")["columns"]}
+    assert "romance" in columns["category"]["values"] and columns["category"]["needed"]
+
+
+def test_tags_need_no_vocabulary_and_are_counted_for_whoever_imports_them(project):
+    (project / "tags.csv").write_text("movie_id,start_s,end_s,tag\ndawn,0,1,unheard of\ndawn,1,2,night\n")
+    words = ["labels", "import", str(project / "tags.csv"), "--model", "tags", "-m", str(project / "pipeline.yaml")]
+    assert "tag: night 1, unheard of 1" in CliRunner().invoke(app, words).stderr

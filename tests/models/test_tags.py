@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from _tagged_films import TAGS, VOCABULARY, shots, spans, tables_of_a_film, tagged, trained_tags
 
@@ -120,8 +121,24 @@ def test_the_seeds_head_cannot_be_asked_for_overlapping_tags():
         Config(head="seed", multi_label=True)
 
 
-def test_the_default_vocabulary_is_the_papers_fifty():
-    assert len(set(Config().vocabulary)) == 50
+def test_the_vocabulary_is_the_labels_own_unless_one_is_given():
+    labels = pa.table({"tag": ["night", "day", "night"]})
+    assert MODEL.settle_by_labels(Config(), labels).vocabulary == ("day", "night")
+    assert MODEL.settle_by_labels(TAGS, labels).vocabulary == VOCABULARY
+
+
+def test_the_publications_fifty_tags_have_a_name():
+    assert len(set(Config(vocabulary="khan2017").vocabulary)) == 50
+
+
+def test_labels_of_any_tag_are_taken_where_no_vocabulary_is_given():
+    assert MODEL.vocabularies(Config()) == {}
+
+
+def test_a_model_that_lacks_a_tag_of_the_labels_says_so():
+    labels = pa.table({"movie_id": ["a"], "tag": ["unheard of"]})
+    with pytest.raises(ModelUnusable, match="unheard of"):
+        MODEL.targets(labels, tagged(9).features, TAGS)
 
 
 def test_shots_without_enough_entropy_get_no_tag(artefact: Artefact):

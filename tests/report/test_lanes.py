@@ -1,11 +1,14 @@
 """Lanes of the timeline, and the figures beside it, from small tables."""
 
 import shutil
+from types import SimpleNamespace
 
+import pyarrow as pa
 import pytest
 from _report_sites import lane, page, replace, write
 
 from report.clock import clock
+from report.lanes import _faces
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +67,12 @@ def test_an_entry_of_another_name_is_found_by_its_task(project):
     replace(project, "  affect: {}\n", "  feeling: {task: affect}\n")
     write(project)
     assert lane(project, "affect")["why"].startswith(("stale", "blocked"))
+
+
+def test_faces_are_seen_from_a_picture_until_the_next_one():
+    looked = SimpleNamespace(read=lambda *_: pa.table({"time_s": [0.0, 1.0, 2.0, 3.0]}))
+    faces = _faces(pa.table({"time_s": [0.0, 1.0, 2.0, 2.0]}), looked)
+    assert list(zip(faces["start"], faces["end"], faces["label"], strict=True)) == [
+        (0.0, 2.0, "1 face"),
+        (2.0, 3.0, "2 faces"),
+    ]

@@ -1,0 +1,103 @@
+"""The folder of films that were looked at: a small project of its own, with a manifest that a person may go on with.
+
+FOLDER/pipeline.yaml    the manifest; written once, and then the person's
+FOLDER/films.csv        the films that were looked at so far, with paths relative to the folder
+FOLDER/lake/            the tables
+FOLDER/site/            the pages
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from cinelake.catalogue.films import movie_id_of
+from cinelake.catalogue.list import read_list
+from cinelake.errors import UsageError
+from cinelake.manifest.document import Manifest, load_manifest
+from cinelake.storage.atomic import write_whole
+
+MANIFEST = """\
+# Written by `cinelake look`, which leaves it as it is from now on: add tables, and `cinelake run` here makes them too.
+# `pipeline.yaml` in Cinelake's own folder explains every option.
+lake: lake
+catalogue: {list: films.csv}
+tracking: {enabled: false}              # nothing is recorded in MLflow; a training needs it
+tasks:
+  films: {}
+  shots: {}
+  frames: {fps: 1}                      # a picture a second, and the middle of every shot
+  sound: {}
+  faces: {detector: dlib}
+  embeddings: {backbone: descriptor}
+"""
+LIST = "films.csv"
+
+
+class FilmFolder:
+    """A folder of films that are looked at, which need not exist yet."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    @property
+    def manifest(self) -> Path:
+        """The manifest's file."""
+        return self.folder / "pipeline.yaml"
+
+    @property
+    def site(self) -> Path:
+        """Where the pages are."""
+        return self.folder / "site"
+
+    def add(self, films: Sequence[Path]) -> tuple[Manifest, list[str]]:
+        """Have the films in the folder's list; returns its manifest, and their ids in the same order.
+
+        Raises `UsageError` where the folder cannot be written, or holds a project with films of its own.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if not self.manifest.exists():
+                if any(self.folder.iterdir()):
+                    raise UsageError(f"{self.folder} holds something else: name another folder with --out")
+                write_whole(self.manifest, MANIFEST.encode())
+            manifest = load_manifest(self.manifest)
+            if manifest.catalogue.list is None or Path(manifest.catalogue.list) != Path(LIST):
+                raise UsageError(f"{self.manifest} has films of its own: name another folder with --out")
+            return manifest, self._listed(films)
+        except OSError as error:
+            raise UsageError(f"{self.folder} cannot be written: {error.strerror}. Name another with --out") from error
+
+    def _listed(self, films: Sequence[Path]) -> list[str]:
+        """The films' ids, once all of them are in the list."""
+        place = self.folder / LIST
+        rows = {row.uri: row.movie_id for row in read_list(place)} if place.exists() else {}
+        known = dict(rows)
+        for film in films:
+            if self._uri(film) not in rows:
+                rows[self._uri(film)] = _free_id(movie_id_of(film.name), set(rows.values()))
+        if rows != known:
+            write_whole(place, _csv(rows).encode())
+        return [rows[self._uri(film)] for film in films]
+
+    def _uri(self, film: Path) -> str:
+        """A film's path as it stands in the list: relative, so that film and folder can be moved together."""
+        path = os.path.relpath(film.absolute(), self.folder.absolute())
+        return path if path == path.strip() and path.isprintable() else film.absolute().as_uri()
+
+
+def _free_id(wanted: str, taken: set[str]) -> str:
+    """The wanted id, or with a number behind it where films of other folders have it."""
+    if wanted not in taken:
+        return wanted
+    return next(f"{wanted[:90]}_{n}" for n in range(2, len(taken) + 3) if f"{wanted[:90]}_{n}" not in taken)
+
+
+def _csv(rows: dict[str, str]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows([("uri", "movie_id"), *rows.items()])
+    return text.getvalue()
