@@ -10,6 +10,7 @@
     │   └── CannotTrain          no labels, one class, too few films, features that do not fit
     ├── TrainingFailed           a training that went wrong: the champion stays                exit 1
     ├── PublishRefused           the manifest's bounds are broken: the last version stays       exit 1
+    ├── LakeBusy                 another run has the lake's turn, and nobody is to wait         exit 75
     ├── StorageError             the lake cannot be written or read: the run stops             exit 1
     └── FilmError                something about one film: becomes a row of `failures`
         ├── FilmMissing          the file is not (or no longer) there            transient
@@ -138,6 +139,12 @@ class PublishRefused(CinelakeError):
 
 class StorageError(CinelakeError):
     """The lake cannot be read or written (full disk, read-only, no such bucket): the run stops."""
+
+
+class LakeBusy(CinelakeError):
+    """Another run works on the lake, and this one is not to wait; the same command may succeed later (EX_TEMPFAIL)."""
+
+    exit_code = 75
 
 
 class FilmError(CinelakeError):

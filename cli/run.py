@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from cinelake.errors import transient_reasons
+from cinelake.errors import LakeBusy, transient_reasons
+from cinelake.lake.cells import Lake
+from cinelake.lake.turns import refuse, turn
 from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.plan.build import Planning
 from cli.options import (
@@ -28,7 +31,7 @@ from cli.options import (
     finish,
 )
 from cli.progress import RunProgress
-from cli.screen import duration, err, first_line, out, print_json, table
+from cli.screen import duration, err, first_line, out, print_json, table, warn
 from flows.run_summary import RunSummary
 from flows.start_catalogue import run_catalogue
 
@@ -43,6 +46,7 @@ SHOWN_FAILURES = 12
         "cinelake run -s faces --movie sintel",
         "cinelake run --failed",
         "cinelake run --since 2026-11-01",
+        "cinelake run --no-wait",
     )
 )
 def run(
@@ -59,6 +63,9 @@ def run(
         int | None, typer.Option(help="Serve metrics for Prometheus on this port of loopback.", min=0, max=65535)
     ] = None,
     metrics_file: Annotated[Path | None, typer.Option(help="Write metrics for node_exporter to this file.")] = None,
+    wait: Annotated[
+        bool, typer.Option(help="Wait while another run works on the lake, or end at once with exit code 75.")
+    ] = True,
     json: JsonOption = False,
 ) -> None:
     """Make everything that is stale; run it again to resume."""
@@ -69,8 +76,8 @@ def run(
         show_plan(manifest, films, why=True, as_json=json)
         return
     monitoring = {"log_json": log_json, "metrics_port": metrics_port, "metrics_file": metrics_file}
-    planning = films.planned(watched_by(load_manifest(manifest), monitoring))
-    summary = run_planned(planning, quiet=json)
+    loaded = watched_by(load_manifest(manifest), monitoring)
+    summary = run_in_turn(Lake(loaded.lake.place), lambda: films.planned(loaded), wait=wait, quiet=json)
     if json:
         print_json(summary.to_json())
     else:
@@ -88,6 +95,28 @@ def watched_by(manifest: Manifest, monitoring: Mapping[str, Any]) -> Manifest:
     overrides = {name: value for name, value in monitoring.items() if value is not None}
     absolute = {name: str(value.absolute()) if isinstance(value, Path) else value for name, value in overrides.items()}
     return replace(manifest, monitoring=manifest.monitoring.model_copy(update=absolute))
+
+
+def run_in_turn(lake: Lake, plan: Callable[[], Planning], *, wait: bool = True, quiet: bool = False) -> RunSummary:
+    """Plan and run while no other run works on the lake. A run that finds nothing to make does not wait for another.
+
+    Raises `LakeBusy` where there is something to make, another run is at work and this one is not to wait.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(turn(lake, "cinelake run", refuse(lake)))
+        except LakeBusy as busy:
+            planning = plan()
+            if not planning.plan.stale:
+                return run_planned(planning, quiet=quiet)
+            if not wait:
+                raise
+            warn(f"{busy}. This one begins when it has ended, with what it left (`--no-wait` would end at once)")
+            try:
+                stack.enter_context(turn(lake, "cinelake run", lambda _: None))
+            except KeyboardInterrupt:
+                return RunSummary(interrupted=True)
+        return run_planned(plan(), quiet=quiet)
 
 
 def run_planned(planning: Planning, *, quiet: bool = False) -> RunSummary:
