@@ -239,9 +239,20 @@ class InputChanged(FilmError):
 
 
 class WorkerLost(FilmError):
-    """The process that worked on the film died (killed, out of memory)."""
+    """The process that worked on the film died (killed, out of memory); `memory_gb`: what it held, if that is known."""
 
     transient = True
+
+    def __init__(self, message: str, *, log_tail: str = "", memory_gb: float | None = None):
+        super().__init__(message, log_tail=log_tail)
+        self.memory_gb = memory_gb
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_revive_lost, (str(self), self.log_tail, self.memory_gb))
+
+
+def _revive_lost(message: str, log_tail: str, memory_gb: float | None) -> WorkerLost:
+    return WorkerLost(message, log_tail=log_tail, memory_gb=memory_gb)
 
 
 class DiskFull(FilmError):

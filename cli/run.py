@@ -16,6 +16,7 @@ from cinelake.lake.cells import Lake
 from cinelake.lake.turns import refuse, turn
 from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.plan.build import Planning
+from cinelake.storage.interrupts import interrupts_answered
 from cli.options import (
     HERE,
     FailedOption,
@@ -31,8 +32,8 @@ from cli.options import (
     finish,
 )
 from cli.progress import RunProgress
-from cli.screen import duration, err, first_line, out, print_json, table, warn
-from flows.run_summary import RunSummary
+from cli.screen import duration, err, first_line, out, print_json, say_stopping, table, warn
+from flows.run_summary import RunSummary, group_failures
 from flows.start_catalogue import run_catalogue
 
 app = typer.Typer(add_completion=False)
@@ -124,7 +125,8 @@ def run_planned(planning: Planning, *, quiet: bool = False) -> RunSummary:
     stale = planning.plan.stale
     if stale and not quiet:
         err.print(f"  {len(stale)} cells of {len(planning.plan.by_film())} films to make")
-    with RunProgress(planning.plan, quiet=quiet) as progress:
+    say = say_stopping("films that are being made are given up, finished tables stay")
+    with interrupts_answered(say), RunProgress(planning.plan, quiet=quiet) as progress:
         return run_catalogue(planning, progress.on_event)
 
 
@@ -134,7 +136,7 @@ def print_summary(summary: RunSummary) -> None:
         known = f" ({summary.known} cells known to be bad: `cinelake status`)" if summary.known else ""
         out.print(f"nothing to do: {summary.fresh} cells are fresh{known}")
         return
-    head = "interrupted" if summary.interrupted else "done"
+    head = f"interrupted ({summary.stopped_by})" if summary.interrupted else "done"
     made = sum(summary.made.values())
     speed = f" · {summary.times_real:.1f} × real time" if summary.film_s else ""
     out.print(
@@ -145,12 +147,14 @@ def print_summary(summary: RunSummary) -> None:
         out.print("  " + " · ".join(f"{name} {count}" for name, count in summary.made.items()), style="green")
     rest = [("fresh before", summary.fresh), ("failed", len(summary.failures)), ("waiting on them", summary.skipped)]
     rest += [("known bad", summary.known), ("blocked", summary.blocked), ("orphaned films", summary.orphans)]
+    rest += [("deaths of workers", len(summary.worker_deaths)), ("retries", len(summary.retries))]
     shown = " · ".join(f"{count} {what}" for what, count in rest if count)
     if shown:
         out.print("  " + shown)
     if summary.failures:
-        rows = [[f["movie_id"], f["task"], f["reason"], first_line(f["message"])[:140]] for f in summary.failures]
-        table(["film", "task", "reason", "message"], rows[:SHOWN_FAILURES])
+        failures = group_failures((f["movie_id"], f["task"], f["reason"], f["message"]) for f in summary.failures)
+        rows = [[f.movie_id, ", ".join(f.tables), f.reason, first_line(f.message)[:140]] for f in failures]
+        table(["film", "tables", "reason", "message"], rows[:SHOWN_FAILURES])
         if len(rows) > SHOWN_FAILURES:
             out.print(f"… and {len(rows) - SHOWN_FAILURES} more: `cinelake status`")
     if summary.mlflow.startswith("not recorded"):
