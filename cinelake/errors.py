@@ -5,6 +5,7 @@
     ├── UsageError               a command was requested to do something impossible            exit 2
     │   ├── UnknownName          no such task, model, table, film: with close matches
     │   ├── EngineUnavailable    the engine or a requested device is not available
+    │   │   └── EngineStopped    the run was stopped before a job of its engine ended
     │   ├── NotMeasured          a simulation without a run that recorded what its tables cost
     │   ├── BadLabels            labels that cannot be imported: all problems at once, nothing imported
     │   └── CannotTrain          no labels, one class, too few films, features that do not fit
@@ -95,6 +96,10 @@ class UnknownName(UsageError):
 
 class EngineUnavailable(UsageError):
     """The engine, or a requested device, is not available. Nothing falls back to another silently."""
+
+
+class EngineStopped(EngineUnavailable):
+    """The engine was stopped, with its run, before this job ended."""
 
 
 class NotMeasured(UsageError):

@@ -20,12 +20,12 @@ from prefect import Flow, flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
 from prefect.concurrency.sync import concurrency
-from prefect.states import Completed, Failed, State
+from prefect.states import Cancelled, Completed, Failed, State
 from prefect.utilities.annotations import quote
 
 from cinelake.engines import Engine
 from cinelake.engines.dispatch import RETRY_DELAY_S, place_watched, worth_retrying
-from cinelake.errors import FilmError, TaskFailed
+from cinelake.errors import EngineStopped, FilmError, TaskFailed
 from cinelake.events import FilmRetried, OnEvent, QueueMoved, RunPaused, RunResumed
 from cinelake.lake.cells import Lake
 from cinelake.lake.control import LOOK_EVERY_S, Gate
@@ -210,7 +210,10 @@ def _film_task(engine: Engine, manifest: Manifest, reports: dict[str, StepReport
         tries[movie_id] += 1
         if tries[movie_id] > 1:
             on_event(FilmRetried(movie_id, tries[movie_id], len(left.cells)))
-        report = run_stages(left, place)
+        try:
+            report = run_stages(left, place)
+        except EngineStopped:
+            return Cancelled(message="the run was stopped: the film's tables that were made stay")
         write_log(get_run_logger(), film_log(report))
         state = film_state(report)
         done = {cell.table for cell in left.cells}
