@@ -5,11 +5,13 @@
     ├── UsageError               a command was requested to do something impossible            exit 2
     │   ├── UnknownName          no such task, model, table, film: with close matches
     │   ├── EngineUnavailable    the engine or a requested device is not available
+    │   │   └── EngineStopped    the run was stopped before a job of its engine ended
     │   ├── NotMeasured          a simulation without a run that recorded what its tables cost
     │   ├── BadLabels            labels that cannot be imported: all problems at once, nothing imported
     │   └── CannotTrain          no labels, one class, too few films, features that do not fit
     ├── TrainingFailed           a training that went wrong: the champion stays                exit 1
     ├── PublishRefused           the manifest's bounds are broken: the last version stays       exit 1
+    ├── LakeBusy                 another run has the lake's turn, and nobody is to wait         exit 75
     ├── StorageError             the lake cannot be written or read: the run stops             exit 1
     └── FilmError                something about one film: becomes a row of `failures`
         ├── FilmMissing          the file is not (or no longer) there            transient
@@ -100,6 +102,10 @@ class EngineUnavailable(UsageError):
     """The engine, or a requested device, is not available. Nothing falls back to another silently."""
 
 
+class EngineStopped(EngineUnavailable):
+    """The engine was stopped, with its run, before this job ended."""
+
+
 class NotMeasured(UsageError):
     """A simulation wants the costs of tables that no run has recorded; `tables` names them."""
 
@@ -142,6 +148,12 @@ class PublishRefused(CinelakeError):
 
 class StorageError(CinelakeError):
     """The lake cannot be read or written (full disk, read-only, no such bucket): the run stops."""
+
+
+class LakeBusy(CinelakeError):
+    """Another run works on the lake, and this one is not to wait; the same command may succeed later (EX_TEMPFAIL)."""
+
+    exit_code = 75
 
 
 class FilmError(CinelakeError):
@@ -236,9 +248,20 @@ class InputChanged(FilmError):
 
 
 class WorkerLost(FilmError):
-    """The process that worked on the film died (killed, out of memory)."""
+    """The process that worked on the film died (killed, out of memory); `memory_gb`: what it held, if that is known."""
 
     transient = True
+
+    def __init__(self, message: str, *, log_tail: str = "", memory_gb: float | None = None):
+        super().__init__(message, log_tail=log_tail)
+        self.memory_gb = memory_gb
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_revive_lost, (str(self), self.log_tail, self.memory_gb))
+
+
+def _revive_lost(message: str, log_tail: str, memory_gb: float | None) -> WorkerLost:
+    return WorkerLost(message, log_tail=log_tail, memory_gb=memory_gb)
 
 
 class DiskFull(FilmError):

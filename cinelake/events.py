@@ -112,6 +112,20 @@ class CellEnded(Event):
     outcome: Outcome
 
 
+@dataclass(frozen=True)
+class WorkerDied(Event):
+    """A process that makes tables died: killed from outside, or by a crash of a library.
+
+    what: the job that it worked on, empty where it idled. memory_gb: what it held when it was last looked at, with what
+    it had started; None where that is not known.
+    """
+
+    kind = "died"
+    what: str
+    why: str
+    memory_gb: float | None
+
+
 # --- a run, in the driver
 
 
@@ -162,6 +176,19 @@ class RunResumed(Event):
     """Films are handed out again."""
 
     kind = "resumed"
+
+
+@dataclass(frozen=True)
+class FilmRetried(Event):
+    """A film is worked on again, after its worker or machine failed, for so many tables that are not in the lake yet.
+
+    attempt: 2 for the first time.
+    """
+
+    kind = "retried"
+    movie_id: str
+    attempt: int
+    tables: int
 
 
 @dataclass(frozen=True)
@@ -274,3 +301,17 @@ class SearchEnded(Event):
     """All trials ended; the best one's settings are trained next."""
 
     kind = "searched"
+
+
+# --- in words, the same on a terminal and in a log
+
+
+def death_words(event: WorkerDied) -> str:
+    """A worker's death, as people are told of it."""
+    held = "" if event.memory_gb is None else f"; it held {event.memory_gb:.2f} GB"
+    return f"a worker died {f'during {event.what}' if event.what else 'while it idled'}: {event.why}{held}"
+
+
+def retry_words(event: FilmRetried) -> str:
+    """A retry, as people are told of it."""
+    return f"{event.movie_id} is tried again (attempt {event.attempt}) for {event.tables} tables not yet made"

@@ -9,10 +9,11 @@ from typing import Annotated
 
 import typer
 
+from cinelake.lake.cells import Lake
 from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import plan_manifest
 from cli.options import example, finish
-from cli.run import print_summary, run_planned
+from cli.run import print_summary, run_in_turn
 from cli.screen import duration, err, out
 
 app = typer.Typer(add_completion=False)
@@ -51,8 +52,8 @@ def demo(
     if not manifest.exists():
         manifest.write_text(MANIFEST, encoding="utf-8")
     _draw(folder, films, seed)
-    planning = plan_manifest(load_manifest(manifest))
-    summary = run_planned(planning)
+    loaded = load_manifest(manifest)
+    summary = run_in_turn(Lake(loaded.lake.place), lambda: plan_manifest(loaded))
     print_summary(summary)
     _say_what_to_look_at(manifest, time.monotonic() - began)
     finish(summary.exit_code())

@@ -14,6 +14,7 @@ from cinelake.events import (
     DecodingMoved,
     Event,
     FilmBegan,
+    FilmRetried,
     LengthProbed,
     MetricsServed,
     Note,
@@ -24,6 +25,9 @@ from cinelake.events import (
     ServerFound,
     StagingMoved,
     TaskBegan,
+    WorkerDied,
+    death_words,
+    retry_words,
 )
 from cinelake.plan.plan import Plan
 from cinelake.run.cells import FilmEnded
@@ -43,6 +47,7 @@ class RunProgress:
         self._length_s: dict[str, float] = {}
         self._decoded_s: dict[str, float] = {}
         self._ended: set[str] = set()
+        self.stopping = False
         self._doing = "planning"
         self._began = 0.0
         self._last_line = time.monotonic()
@@ -93,11 +98,19 @@ class RunProgress:
     def _on_say(self, event: Note) -> None:
         warn(event.text)
 
+    def _on_died(self, event: WorkerDied) -> None:
+        warn(death_words(event))
+
+    def _on_retried(self, event: FilmRetried) -> None:
+        self._say(retry_words(event))
+
     def _on_metrics(self, event: MetricsServed) -> None:
         self._say(f"metrics at {event.url} while the run lasts")
 
     def _on_record(self, _: RecordBegan) -> None:
         self._doing = "recording the run in MLflow"
+        if self.stopping:
+            self._say("films have stopped; recording the run in MLflow")
 
     def _on_film(self, event: FilmBegan) -> None:
         self._length_s[event.movie_id] = event.film_s

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from cinelake.errors import transient_reasons
+from cinelake.errors import LakeBusy, transient_reasons
+from cinelake.lake.cells import Lake
+from cinelake.lake.turns import refuse, turn
 from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.plan.build import Planning
+from cinelake.storage.interrupts import interrupts_answered
 from cli.options import (
     HERE,
     FailedOption,
@@ -28,8 +32,8 @@ from cli.options import (
     finish,
 )
 from cli.progress import RunProgress
-from cli.screen import duration, err, first_line, out, print_json, table
-from flows.run_summary import RunSummary
+from cli.screen import duration, err, first_line, out, print_json, say_stopping, table, warn
+from flows.run_summary import RunSummary, group_failures
 from flows.start_catalogue import run_catalogue
 
 app = typer.Typer(add_completion=False)
@@ -43,6 +47,7 @@ SHOWN_FAILURES = 12
         "cinelake run -s faces --movie sintel",
         "cinelake run --failed",
         "cinelake run --since 2026-11-01",
+        "cinelake run --no-wait",
     )
 )
 def run(
@@ -59,6 +64,9 @@ def run(
         int | None, typer.Option(help="Serve metrics for Prometheus on this port of loopback.", min=0, max=65535)
     ] = None,
     metrics_file: Annotated[Path | None, typer.Option(help="Write metrics for node_exporter to this file.")] = None,
+    wait: Annotated[
+        bool, typer.Option(help="Wait while another run works on the lake, or end at once with exit code 75.")
+    ] = True,
     json: JsonOption = False,
 ) -> None:
     """Make everything that is stale; run it again to resume."""
@@ -69,8 +77,8 @@ def run(
         show_plan(manifest, films, why=True, as_json=json)
         return
     monitoring = {"log_json": log_json, "metrics_port": metrics_port, "metrics_file": metrics_file}
-    planning = films.planned(watched_by(load_manifest(manifest), monitoring))
-    summary = run_planned(planning, quiet=json)
+    loaded = watched_by(load_manifest(manifest), monitoring)
+    summary = run_in_turn(Lake(loaded.lake.place), lambda: films.planned(loaded), wait=wait, quiet=json)
     if json:
         print_json(summary.to_json())
     else:
@@ -90,12 +98,35 @@ def watched_by(manifest: Manifest, monitoring: Mapping[str, Any]) -> Manifest:
     return replace(manifest, monitoring=manifest.monitoring.model_copy(update=absolute))
 
 
+def run_in_turn(lake: Lake, plan: Callable[[], Planning], *, wait: bool = True, quiet: bool = False) -> RunSummary:
+    """Plan and run while no other run works on the lake. A run that finds nothing to make does not wait for another.
+
+    Raises `LakeBusy` where there is something to make, another run is at work and this one is not to wait.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(turn(lake, "cinelake run", refuse(lake)))
+        except LakeBusy as busy:
+            planning = plan()
+            if not planning.plan.stale:
+                return run_planned(planning, quiet=quiet)
+            if not wait:
+                raise
+            warn(f"{busy}. This one begins when it has ended, with what it left (`--no-wait` would end at once)")
+            try:
+                stack.enter_context(turn(lake, "cinelake run", lambda _: None))
+            except KeyboardInterrupt:
+                return RunSummary(interrupted=True)
+        return run_planned(plan(), quiet=quiet)
+
+
 def run_planned(planning: Planning, *, quiet: bool = False) -> RunSummary:
     """Run a plan under a progress display."""
     stale = planning.plan.stale
     if stale and not quiet:
         err.print(f"  {len(stale)} cells of {len(planning.plan.by_film())} films to make")
-    with RunProgress(planning.plan, quiet=quiet) as progress:
+    say = say_stopping("films that are being made are given up, finished tables stay")
+    with interrupts_answered(say), RunProgress(planning.plan, quiet=quiet) as progress:
         return run_catalogue(planning, progress.on_event)
 
 
@@ -105,7 +136,7 @@ def print_summary(summary: RunSummary) -> None:
         known = f" ({summary.known} cells known to be bad: `cinelake status`)" if summary.known else ""
         out.print(f"nothing to do: {summary.fresh} cells are fresh{known}")
         return
-    head = "interrupted" if summary.interrupted else "done"
+    head = f"interrupted ({summary.stopped_by})" if summary.interrupted else "done"
     made = sum(summary.made.values())
     speed = f" · {summary.times_real:.1f} × real time" if summary.film_s else ""
     out.print(
@@ -116,12 +147,14 @@ def print_summary(summary: RunSummary) -> None:
         out.print("  " + " · ".join(f"{name} {count}" for name, count in summary.made.items()), style="green")
     rest = [("fresh before", summary.fresh), ("failed", len(summary.failures)), ("waiting on them", summary.skipped)]
     rest += [("known bad", summary.known), ("blocked", summary.blocked), ("orphaned films", summary.orphans)]
+    rest += [("deaths of workers", len(summary.worker_deaths)), ("retries", len(summary.retries))]
     shown = " · ".join(f"{count} {what}" for what, count in rest if count)
     if shown:
         out.print("  " + shown)
     if summary.failures:
-        rows = [[f["movie_id"], f["task"], f["reason"], first_line(f["message"])[:140]] for f in summary.failures]
-        table(["film", "task", "reason", "message"], rows[:SHOWN_FAILURES])
+        failures = group_failures((f["movie_id"], f["task"], f["reason"], f["message"]) for f in summary.failures)
+        rows = [[f.movie_id, ", ".join(f.tables), f.reason, first_line(f.message)[:140]] for f in failures]
+        table(["film", "tables", "reason", "message"], rows[:SHOWN_FAILURES])
         if len(rows) > SHOWN_FAILURES:
             out.print(f"… and {len(rows) - SHOWN_FAILURES} more: `cinelake status`")
     if summary.mlflow.startswith("not recorded"):

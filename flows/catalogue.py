@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -19,13 +19,13 @@ from prefect import Flow, flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
 from prefect.concurrency.sync import concurrency
-from prefect.states import Completed, Failed, State
+from prefect.states import Cancelled, Completed, Failed, State
 from prefect.utilities.annotations import quote
 
 from cinelake.engines import Engine
-from cinelake.engines.dispatch import RETRY_DELAY_S, worth_retrying
-from cinelake.errors import FilmError, TaskFailed
-from cinelake.events import OnEvent, QueueMoved, RunPaused, RunResumed
+from cinelake.engines.dispatch import RETRY_DELAY_S, place_watched, worth_retrying
+from cinelake.errors import EngineStopped, FilmError, TaskFailed
+from cinelake.events import FilmRetried, OnEvent, QueueMoved, RunPaused, RunResumed
 from cinelake.lake.control import LOOK_EVERY_S, Gate
 from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.plan.build import Planning, plan_manifest
@@ -38,6 +38,7 @@ from cinelake.tracking.runs import mlflow_page
 from flows.artifacts import ProgressArtifact, show_end, show_plan
 from flows.events import failed_too_much, flow_started
 from flows.lake_lock import lake_lock, make_limit
+from flows.prefect_runs import catalogue_run_name, film_log, film_run_name, film_state, name_run, write_log
 from flows.run import FilmWork, FlowLog, run_plan
 from flows.run_summary import RunSummary
 
@@ -104,6 +105,7 @@ def _make_deployed(
     with lake_lock(loaded.lake.place, log.warning):
         flow_started(loaded, "catalogue")
         planning = restrict(plan_manifest(loaded, retry_failed=failed), select, movies, films_from, since)
+        name_run(catalogue_run_name(planning.plan))
         if not planning.plan.stale:
             show_plan(planning)
         summary = run_plan(planning, FlowLog(log).on_event, _running_server, make_films)
@@ -122,12 +124,17 @@ def _facts(summary: RunSummary) -> dict[str, Any]:
 
 
 def _end(planning: Planning, summary: RunSummary) -> State[Any]:
-    """Completed; completed with failures, by another name; failed, when more failed than the manifest allows."""
+    """Completed, or failed when more failed than the manifest allows."""
     made, failed = sum(summary.made.values()), len(summary.failures)
-    words = f"{made} cells made, {failed} failed, {summary.fresh} were fresh"
-    data = summary.to_json()
+    ended = completed(made, failed, summary.fresh, data=summary.to_json())
     if failed_too_much(planning.manifest, made, failed):
-        return Failed(message=f"{words}: more than notifications.failure_rate allows")
+        return Failed(message=f"{ended.message}: more than notifications.failure_rate allows")
+    return ended
+
+
+def completed(made: int, failed: int, fresh: int, data: Any = None) -> State[Any]:
+    """The final state of a run that came to its end; named otherwise where cells failed."""
+    words = f"{made} cells made, {failed} failed, {fresh} were fresh"
     return Completed(name="CompletedWithFailures" if failed else "Completed", message=words, data=data)
 
 
@@ -145,7 +152,8 @@ def fan_out(planning: Planning, engine: Engine, on_event: OnEvent) -> Iterator[S
 
     While runs on the lake are paused, the films in flight end and no other starts.
     """
-    film_task = _film_task(engine, planning.manifest)
+    reports: dict[str, StepReport] = {}
+    film_task = _film_task(engine, planning.manifest, reports, on_event)
     waiting = deque(planning.plan.by_film().items())
     in_flight: dict[Any, Step] = {}
     ended: SimpleQueue[Any] = SimpleQueue()
@@ -154,14 +162,16 @@ def fan_out(planning: Planning, engine: Engine, on_event: OnEvent) -> Iterator[S
         while waiting and len(in_flight) < engine.window and gate.is_open():
             movie_id, cells = waiting.popleft()
             step = planning.step(movie_id, cells)
-            film = film_task.submit(movie_id, quote(step))
+            film = film_task.submit(film_run_name(movie_id, [cell.table for cell in cells]), quote(step))
             in_flight[film] = step
             film.add_done_callback(ended.put)
         on_event(QueueMoved(len(waiting), len(in_flight)))
         if not in_flight:
             time.sleep(LOOK_EVERY_S)
         elif done := _next_of(ended, None if gate.is_open() else LOOK_EVERY_S):
-            yield _report_of(done, in_flight.pop(done))
+            step = in_flight.pop(done)
+            movie_id = step.film.movie_id
+            yield reports.pop(movie_id) if movie_id in reports else _report_of_lost(done, step)
     on_event(QueueMoved(waiting=0, in_flight=0))
 
 
@@ -173,29 +183,42 @@ def _next_of(ended: SimpleQueue[Any], timeout_s: float | None) -> Any | None:
         return None
 
 
-def _film_task(engine: Engine, manifest: Manifest) -> Any:
-    """The Prefect task of one film: retried when its worker died, for what is not yet in the lake."""
+def _film_task(engine: Engine, manifest: Manifest, reports: dict[str, StepReport], on_event: OnEvent) -> Any:
+    """The Prefect task of one film: retried when its worker died, for what is not yet in the lake.
+
+    reports: where the film's report is put; the task itself returns the state that Prefect shows.
+    """
+    tries: Counter[str] = Counter()
 
     def place(stage: Step) -> StepReport:
         with _slots(limits_of(manifest, stage)):
-            return engine.place(stage)
+            return place_watched(engine, stage, on_event)
 
     @task(
         name="film",
-        task_run_name="{movie_id}",
+        task_run_name="{name}",
         retries=manifest.defaults.retries,
         retry_delay_seconds=RETRY_DELAY_S,
         retry_condition_fn=worth_retrying,
         cache_policy=NO_CACHE,
         persist_result=False,
     )
-    def film(movie_id: str, step: Any) -> StepReport:
+    def film(name: str, step: Any) -> State[Any]:
         wanted = step.value if isinstance(step, quote) else step
-        left = not_yet_made(wanted)
-        report = run_stages(left, place)
+        movie_id, left = wanted.film.movie_id, not_yet_made(wanted)
+        tries[movie_id] += 1
+        if tries[movie_id] > 1:
+            on_event(FilmRetried(movie_id, tries[movie_id], len(left.cells)))
+        try:
+            report = run_stages(left, place)
+        except EngineStopped:
+            return Cancelled(message="the run was stopped: the film's tables that were made stay")
+        write_log(get_run_logger(), film_log(report))
+        state = film_state(report)
         done = {cell.table for cell in left.cells}
         report.cells += [CellReport(cell.table, "made") for cell in wanted.cells if cell.table not in done]
-        return report
+        reports[movie_id] = report
+        return state
 
     return film
 
@@ -211,14 +234,12 @@ def _slots(limits: list[str]) -> Any:
     return concurrency(limits, strict=True) if limits else nullcontext()
 
 
-def _report_of(future: Any, step: Step) -> StepReport:
-    """A film's report; when its process was lost or killed, its unmade cells become rows of `failures`."""
-    result = future.result(raise_on_failure=False)
-    if isinstance(result, StepReport):
-        return result
-    if not isinstance(result, FilmError):
-        raise result if isinstance(result, BaseException) else TaskFailed(f"{step.film.movie_id}: {result!r}")
-    return report_lost(step, result)
+def _report_of_lost(future: Any, step: Step) -> StepReport:
+    """The report of a film whose process was lost or killed: its unmade cells become rows of `failures`."""
+    error = future.result(raise_on_failure=False)
+    if not isinstance(error, FilmError):
+        raise error if isinstance(error, BaseException) else TaskFailed(f"{step.film.movie_id}: {error!r}")
+    return report_lost(step, error)
 
 
 catalogue = catalogue_flow(_make_deployed)

@@ -1,9 +1,13 @@
 """The lock on a lake: deployed catalogue runs hold it one after the other, and each plans what the one before has left.
 
-Two runs at once would damage nothing, but make the same cells twice. The lock is a global concurrency limit of one on
-the Prefect server, held under a lease that is renewed while a run lives: when its machine dies, the next run begins
-minutes later. The server must keep its leases on disk for that (`KEPT_LEASES`): one that keeps them in memory, as
-Prefect does by default, loses the holders at a restart, and no run acquires the lock until `ACQUIRE_TIMEOUT_S` is over.
+Two runs at once would damage nothing, but make the same cells twice. Within the lock a deployed run takes the lake's
+turn (`cinelake.lake.turns`), as `cinelake run` does; in a folder that alone would do. In a bucket, where the turn is no
+lock, this one keeps the deployed runs of a server apart for certain, however soon they begin after each other.
+
+It is a global concurrency limit of one on the Prefect server, held under a lease that is renewed while a run lives:
+when its machine dies, the next run begins minutes later. The server must keep its leases on disk for that
+(`KEPT_LEASES`): one that keeps them in memory, as Prefect does by default, loses the holders at a restart, and no run
+acquires the lock until `ACQUIRE_TIMEOUT_S` is over.
 """
 
 from __future__ import annotations
@@ -15,6 +19,8 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.concurrency.sync import concurrency
 from prefect.exceptions import ObjectNotFound
 
+from cinelake.lake.cells import Lake
+from cinelake.lake.turns import Holder, turn
 from cinelake.storage.content import digest
 from cinelake.storage.store import StorageLocation
 
@@ -23,7 +29,15 @@ ACQUIRE_TIMEOUT_S = 6 * 3600.0
 
 @contextmanager
 def lake_lock(lake: StorageLocation, say: Callable[[str], None]) -> Iterator[None]:
-    """Acquire the lock of a lake, and hold it within; after `ACQUIRE_TIMEOUT_S` the run begins without it."""
+    """Acquire the lock of a lake and its turn, and hold both within.
+
+    After `ACQUIRE_TIMEOUT_S` the run begins without the lock, never without the turn.
+    """
+
+    def on_wait(holder: Holder | None) -> None:
+        say(f"another run works on {lake.uri} ({holder or 'unnamed'}): this one begins when it has ended, with what "
+            "it left")  # fmt: skip
+
     name = lock_name(lake)
     with get_client(sync_client=True) as client:
         make_limit(client, name, 1)
@@ -37,6 +51,7 @@ def lake_lock(lake: StorageLocation, say: Callable[[str], None]) -> Iterator[Non
         except TimeoutError:
             hours = f"{ACQUIRE_TIMEOUT_S / 3600:g} hours"
             say(f"the lock on {lake.uri} was not released in {hours} (limit {name}): this run begins beside it")
+        stack.enter_context(turn(Lake(lake), "a deployed run", on_wait))
         yield
 
 

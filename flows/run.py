@@ -5,6 +5,7 @@ The flow stands above this: `flows.catalogue` for deployed runs, `flows.start_ca
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -13,7 +14,20 @@ from typing import Any
 
 from cinelake.engines import Engine, make_engine
 from cinelake.errors import FilmError
-from cinelake.events import Event, Note, OnEvent, RecordBegan, RunBegan, RunEnded, RunPaused, RunResumed
+from cinelake.events import (
+    Event,
+    FilmRetried,
+    Note,
+    OnEvent,
+    RecordBegan,
+    RunBegan,
+    RunEnded,
+    RunPaused,
+    RunResumed,
+    WorkerDied,
+    death_words,
+    retry_words,
+)
 from cinelake.lake.format import note_format
 from cinelake.plan.build import CATALOGUE, Planning
 from cinelake.query.quality import measure_new, watched_tables
@@ -28,6 +42,7 @@ from flows.run_summary import (
     count_film,
     failure_row,
     finish_record,
+    group_failures,
     made_so_far,
     start_record,
     start_summary,
@@ -64,7 +79,7 @@ def run_plan(
     """
     summary = start_summary(planning)
     started = time.monotonic()
-    with monitored(planning, summary.run, on_event) as emit:
+    with monitored(planning, summary.run, counting(summary, on_event)) as emit:
         summary.failures += record_catalogue_problems(planning)
         _sweep(planning)
         if planning.plan.stale:
@@ -79,6 +94,19 @@ def run_plan(
     return summary
 
 
+def counting(summary: RunSummary, on_event: OnEvent) -> OnEvent:
+    """`on_event`, which also counts deaths of workers and retries in the summary."""
+
+    def count(event: Event) -> None:
+        if isinstance(event, WorkerDied):
+            summary.worker_deaths.append(event.as_json())
+        elif isinstance(event, FilmRetried):
+            summary.retries.append(event.as_json())
+        on_event(event)
+
+    return count
+
+
 def _make_stale(
     planning: Planning,
     server: Server,
@@ -91,8 +119,8 @@ def _make_stale(
         with server(on_event) as wait:
             work = FilmWork(planning, engine, lambda report: _add(summary, report, on_event), on_event)
             _make_films(work, wait, hand_out, summary)
-    except KeyboardInterrupt:  # before the flow began, or a second one while the first was handled
-        summary.interrupted = True
+    except KeyboardInterrupt as stopped:  # before the flow began
+        summary.stop(stopped)
     finally:
         engine.stop(now=True)
     if not summary.interrupted:
@@ -124,9 +152,14 @@ def _make_films(
             clean = True
         finally:
             summary.work_s = time.monotonic() - began
-    except KeyboardInterrupt:
-        summary.interrupted = True
+    except KeyboardInterrupt as stopped:
+        summary.stop(stopped)
         summary.made = made_so_far(planning)
+    except BaseException as error:
+        if not isinstance(error, Exception):  # what Prefect raises in a deployed run that is cancelled
+            summary.stop(error)
+            summary.made = made_so_far(planning)
+        raise
     finally:
         engine.stop(now=not clean)
         _sweep(planning)
@@ -142,32 +175,54 @@ def _sweep(planning: Planning) -> None:
 
 
 class FlowLog:
-    """Writes a run into a short log, as Prefect's UI shows it: failures at once, progress periodically."""
+    """Writes a run into a short log, as Prefect's UI shows it: failures at once, progress periodically.
 
-    def __init__(self, log: Any):
+    log: a flow run's logger; without one, lines are kept until `attach` brings it.
+    """
+
+    def __init__(self, log: Any = None):
         self._log = log
+        self._kept: list[tuple[int, str]] = []
         self._logged = time.monotonic()
         self._ended = 0
+
+    def attach(self, log: Any) -> None:
+        """Write to this logger from now on, first what was kept."""
+        self._log, kept = log, self._kept
+        for level, text in kept:
+            log.log(level, "%s", text)
+
+    def _write(self, level: int, text: str) -> None:
+        if self._log is None:
+            self._kept.append((level, text))
+        else:
+            self._log.log(level, "%s", text)
 
     def on_event(self, event: Event) -> None:
         """Handle one event of the run."""
         match event:
             case RunBegan():
-                self._log.info("%d cells of %d films to make", event.cells, event.films)
+                self._write(logging.INFO, f"{event.cells} cells of {event.films} films to make")
             case Note():
-                self._log.warning("%s", event.text)
+                self._write(logging.WARNING, event.text)
             case RunPaused() | RunResumed():
-                self._log.warning("%s", PAUSE_WORDS[event.kind])
+                self._write(logging.WARNING, PAUSE_WORDS[event.kind])
+            case WorkerDied():
+                self._write(logging.WARNING, death_words(event))
+            case FilmRetried():
+                self._write(logging.WARNING, retry_words(event))
             case FilmEnded():
                 self._film_ended(event.report)
 
     def _film_ended(self, report: StepReport) -> None:
         self._ended += 1
-        for cell in report.failed():
-            self._log.error("%s of %s: %s: %s", cell.table, report.movie_id, cell.reason, cell.message)
+        rows = [(report.movie_id, cell.table, cell.reason, cell.message) for cell in report.failed()]
+        for failure in group_failures(rows):
+            tables = ", ".join(failure.tables)
+            self._write(logging.ERROR, f"{tables} of {report.movie_id}: {failure.reason}: {failure.message}")
         if time.monotonic() - self._logged > LOG_EVERY_S:
             self._logged = time.monotonic()
-            self._log.info("%d films ended", self._ended)
+            self._write(logging.INFO, f"{self._ended} films ended")
 
 
 def _add(summary: RunSummary, report: StepReport, on_event: OnEvent) -> None:

@@ -6,6 +6,7 @@ import json
 import time
 import uuid
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -16,7 +17,10 @@ from cinelake.tracking.runs import RunRecord
 
 @dataclass
 class RunSummary:
-    """What a run did. `failures` are the new ones; `known` counts cells that were already known to be bad."""
+    """What a run did. `failures` are the new ones; `known` counts cells that were already known to be bad.
+
+    `stopped_by`: why an interrupted run was stopped. `worker_deaths`, `retries`: each as its event has it.
+    """
 
     films: int = 0
     made: Counter[str] = field(default_factory=Counter)
@@ -34,6 +38,13 @@ class RunSummary:
     measured: int = 0
     run: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     interrupted: bool = False
+    stopped_by: str = ""
+    worker_deaths: list[dict[str, Any]] = field(default_factory=list)
+    retries: list[dict[str, Any]] = field(default_factory=list)
+
+    def stop(self, why: BaseException) -> None:
+        """Note that the run was stopped; a `KeyboardInterrupt` without words is Ctrl-C."""
+        self.interrupted, self.stopped_by = True, str(why) or "Ctrl-C"
 
     @property
     def times_real(self) -> float:
@@ -89,6 +100,24 @@ def failure_row(movie_id: str, table: str, reason: str, message: str) -> dict[st
     return {"movie_id": movie_id, "task": table, "reason": reason, "message": message}
 
 
+@dataclass(frozen=True)
+class GroupedFailure:
+    """One thing that went wrong with a film, and the tables that it cost."""
+
+    movie_id: str
+    tables: tuple[str, ...]
+    reason: str
+    message: str
+
+
+def group_failures(rows: Iterable[tuple[str, str, str, str]]) -> list[GroupedFailure]:
+    """Failures that say the same of a film as one. rows: movie_id, table, reason, message; in the order of the rows."""
+    tables: dict[tuple[str, str, str], list[str]] = {}
+    for movie_id, table, reason, message in rows:
+        tables.setdefault((movie_id, reason, message), []).append(table)
+    return [GroupedFailure(m, tuple(named), reason, message) for (m, reason, message), named in tables.items()]
+
+
 def start_record(planning: Planning) -> RunRecord | None:
     """The run's record in MLflow with its manifest and plan; None where tracking is switched off."""
     tracking = planning.manifest.tracking
@@ -122,6 +151,8 @@ def finish_record(record: RunRecord, summary: RunSummary, clean: bool) -> str:
         "work_s": summary.work_s,
         "times_real": summary.times_real,
         "frames_decoded": summary.frames_decoded,
+        "worker_deaths": len(summary.worker_deaths),
+        "retries": len(summary.retries),
         **{f"made_{table}": count for table, count in summary.made.items()},
     }
     status = "FINISHED" if clean else "KILLED" if summary.interrupted else "FAILED"

@@ -9,18 +9,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
-from cinelake.events import OnEvent, ServerFound
+from cinelake.events import Event, OnEvent, ServerFound
 from cinelake.plan.build import Planning
 from cinelake.storage.interrupts import interrupts_held
-from flows.run import FilmWork, run_plan
+from flows.cancelling import cancellable, stopped_state, stops_as_interrupts
+from flows.prefect_runs import catalogue_run_name, keep_logs_off_the_terminal, send_what_waits
+from flows.run import FilmWork, FlowLog, run_plan
 from flows.run_summary import RunSummary
 from flows.server import prefect_server, state_folder
 
 
 def run_catalogue(planning: Planning, on_event: OnEvent) -> RunSummary:
     """Make what is stale in the plan by a flow of this process. Raises what `run_plan` does."""
-    return run_plan(planning, on_event, partial(server_of, planning), run_flow)
+    log = FlowLog()
+
+    def listen(event: Event) -> None:
+        on_event(event)
+        log.on_event(event)
+
+    return run_plan(planning, listen, partial(server_of, planning), partial(run_flow, log=log))
 
 
 @contextmanager
@@ -37,16 +46,36 @@ def server_of(planning: Planning, on_event: OnEvent) -> Iterator[Callable[[], No
         yield wait
 
 
-def run_flow(work: FilmWork) -> None:
-    """Run the flow around objects of this process; its name and parameters are those of its deployments."""
-    from flows.catalogue import catalogue_flow, make_films
+def run_flow(work: FilmWork, log: FlowLog | None = None) -> None:
+    """Run the flow around objects of this process; its name and parameters are those of its deployments.
+
+    log: what it writes, from before the flow began too, becomes the flow run's log. Raises `KeyboardInterrupt`, with
+    the reason, after Ctrl-C and after the run was cancelled in Prefect's UI; both end the flow run as cancelled.
+    """
+    from prefect import get_run_logger
+    from prefect.runtime import flow_run
+
+    from flows.catalogue import catalogue_flow, completed, make_films
     from flows.events import flow_started
 
-    manifest = work.planning.manifest
+    manifest, plan = work.planning.manifest, work.planning.plan
 
-    def make(*_: object) -> dict[str, int]:
+    def make(*_: object) -> Any:
+        if log:
+            log.attach(get_run_logger())
         flow_started(manifest, "catalogue")
-        return make_films(work)
+        with cancellable(flow_run.id) as cancelled:
+            try:
+                counts = make_films(work)
+            except KeyboardInterrupt:
+                return stopped_state(cancelled)
+        return completed(counts["made"], counts["failed"], plan.counts()["fresh"], data=counts)
 
-    run = catalogue_flow(make).with_options(task_runner=work.engine.task_runner())
-    run(manifest=str(manifest.path), select=work.planning.plan.selection.split())
+    keep_logs_off_the_terminal()
+    name = catalogue_run_name(plan)
+    run = catalogue_flow(make).with_options(task_runner=work.engine.task_runner(), flow_run_name=name)
+    try:
+        with stops_as_interrupts():
+            run(manifest=str(manifest.path), select=plan.selection.split())
+    finally:
+        send_what_waits()

@@ -28,7 +28,7 @@ from cinelake.engines.event_pipe import EventPipe
 from cinelake.engines.gpus import check_gpus, gpus_here
 from cinelake.engines.job import Job, Result
 from cinelake.engines.processes import STOP_NOTICED_S
-from cinelake.errors import CinelakeError, DiskFull, EngineUnavailable, NodeDiffers, WorkerLost
+from cinelake.errors import CinelakeError, DiskFull, EngineStopped, EngineUnavailable, NodeDiffers, WorkerLost
 from cinelake.events import OnEvent
 from cinelake.spec.task import Resources
 
@@ -219,8 +219,8 @@ class ClusterEngine:
             self._events.close()
 
 
-def _stopped_before(job: Job[Result]) -> EngineUnavailable:
-    return EngineUnavailable(f"the engine was stopped before {job.what} ended")
+def _stopped_before(job: Job[Result]) -> EngineStopped:
+    return EngineStopped(f"the engine was stopped before {job.what} ended")
 
 
 def ended(work: Callable[[], Result]) -> Result | CinelakeError:

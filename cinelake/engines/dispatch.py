@@ -11,7 +11,7 @@ from cinelake.engines import Engine, make_engine
 from cinelake.engines.gpus import check_gpus
 from cinelake.engines.job import Job, Result
 from cinelake.errors import DiskFull, NodeDiffers, WorkerLost
-from cinelake.events import OnEvent
+from cinelake.events import OnEvent, WorkerDied
 from cinelake.manifest.document import Manifest
 from cinelake.spec.task import Resources
 
@@ -38,7 +38,7 @@ def dispatch(manifest: Manifest, needs: Mapping[str, Resources], on_event: OnEve
     engine, completed = make_engine(manifest, on_event, needs), False
     try:
         engine.warm({})
-        yield partial(_run_as_task, engine, manifest.defaults.retries)
+        yield partial(_run_as_task, engine, manifest.defaults.retries, on_event)
         completed = True
     finally:
         engine.stop(now=not completed)
@@ -53,13 +53,22 @@ def in_process(on_event: OnEvent) -> Dispatcher:
     return run
 
 
-def _run_as_task(engine: Engine, retries: int, job: Job[Result]) -> Result:
+def place_watched(engine: Engine, job: Job[Result], on_event: OnEvent) -> Result:
+    """`engine.place`; the death of the process that worked on the job is reported, and raised as it was."""
+    try:
+        return engine.place(job)
+    except WorkerLost as error:
+        on_event(WorkerDied(job.what, str(error), error.memory_gb))
+        raise
+
+
+def _run_as_task(engine: Engine, retries: int, on_event: OnEvent, job: Job[Result]) -> Result:
     """Run a job as a Prefect task of the current flow, which shows it in Prefect's UI and retries it."""
     from prefect import task
     from prefect.cache_policies import NO_CACHE
 
     placed: Callable[[], Result] = task(
-        partial(engine.place, job),
+        partial(place_watched, engine, job, on_event),
         name=job.what,
         retries=retries,
         retry_delay_seconds=RETRY_DELAY_S,

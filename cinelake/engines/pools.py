@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 from cinelake.engines.gpus import Shares
 from cinelake.engines.job import Job, Result
 from cinelake.engines.processes import STOP_NOTICED_S, StepProcesses
-from cinelake.errors import EngineUnavailable
+from cinelake.errors import EngineStopped
 
 
 class Pools:
@@ -46,7 +46,7 @@ class Pools:
                 return self._free.get(timeout=STOP_NOTICED_S)
             except Empty:
                 continue
-        raise EngineUnavailable(f"the engine was stopped before {job.what} ended")
+        raise EngineStopped(f"the engine was stopped before {job.what} ended")
 
     def stop(self, *, now: bool = False) -> None:
         """Let running jobs finish, or kill them now."""

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from cinelake.engines.event_pipe import event_writer
 from cinelake.engines.job import Job, Result
-from cinelake.errors import DecodeTimeout, EngineUnavailable, FilmError, WorkerLost
+from cinelake.errors import DecodeTimeout, EngineStopped, EngineUnavailable, FilmError, WorkerLost
 from cinelake.events import Deadline, Event, LengthProbed
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class StepProcesses:
                 if error.job_had_begun:
                     raise WorkerLost(f"the processes broke while one was at work on {job.what}: {error}") from error
             except CancelledError as error:
-                raise EngineUnavailable(f"the engine was stopped before {job.what} ended") from error
+                raise EngineStopped(f"the engine was stopped before {job.what} ended") from error
         raise WorkerLost(f"the processes died again and again before one of them began {job.what}")
 
     def _schedule(self, work: Callable[..., Any], args: tuple[Any, ...]) -> tuple[ProcessPool, Future[Any]]:

@@ -1,12 +1,63 @@
-"""Ctrl-C, where it must not come in the middle."""
+"""Ctrl-C: where it must not come in the middle, and how it is answered at once."""
 
 from __future__ import annotations
 
+import os
 import signal
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import current_thread, main_thread
 from types import FrameType
+
+KILLED = 130
+"""The exit code of a command that was interrupted."""
+
+
+class Answering:
+    """A handler of SIGINT: the first says at once what happens and raises, the second ends the process at once.
+
+    say: called with why the process stops, empty for Ctrl-C, then with None when it is killed; may only write.
+    """
+
+    def __init__(self, say: Callable[[str | None], None]):
+        self._say = say
+        self._came = 0
+        self.reason = ""
+
+    def note(self) -> None:
+        """Answer, without raising."""
+        self._came += 1
+        self._say(self.reason if self._came == 1 else None)
+        if self._came > 1:
+            os._exit(KILLED)  # as any kill: the kernel ends what this process started, the next run goes on
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Called by Python when the signal has come."""
+        self.note()
+        raise KeyboardInterrupt(self.reason)
+
+
+@contextmanager
+def interrupts_answered(say: Callable[[str | None], None]) -> Iterator[None]:
+    """A Ctrl-C inside is answered at once, and then raised; a second one ends the process (see `Answering`)."""
+    if not _is_ours(signal.getsignal(signal.SIGINT)):
+        yield
+        return
+    before = signal.signal(signal.SIGINT, Answering(say))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def interrupt(reason: str) -> None:
+    """Do to the main thread what Ctrl-C does, for this reason; called from another thread."""
+    handler = signal.getsignal(signal.SIGINT)
+    answering = getattr(handler, "answering", handler)
+    if isinstance(answering, Answering):
+        answering.reason = reason
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
 
 @contextmanager
@@ -17,20 +68,37 @@ def interrupts_held() -> Iterator[None]:
     a lock held for ever: Python's of imports ("Exception ignored in _get_module_lock"), that of logging, which a fork
     takes ("… in _releaseLock"), or SQLite's, by a session that nobody closes. The run would then never end.
     """
-    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler or current_thread() is not main_thread():
+    before = signal.getsignal(signal.SIGINT)
+    if not _is_ours(before):
         yield
         return
-    came: list[int] = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        came.append(number)
-        if len(came) > 1:
-            signal.default_int_handler(number, frame)
-
-    signal.signal(signal.SIGINT, note)
+    holding = _Holding(before if isinstance(before, Answering) else None)
+    signal.signal(signal.SIGINT, holding)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    if came:
-        raise KeyboardInterrupt
+        signal.signal(signal.SIGINT, before)
+    if holding.came:
+        raise KeyboardInterrupt(holding.answering.reason if holding.answering else "")
+
+
+class _Holding:
+    """The handler of `interrupts_held`; it answers, where Ctrl-C is answered."""
+
+    def __init__(self, answering: Answering | None):
+        self.answering = answering
+        self.came = 0
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        self.came += 1
+        if self.answering:
+            self.answering.note()
+        elif self.came > 1:
+            signal.default_int_handler(number, frame)
+
+
+def _is_ours(handler: object) -> bool:
+    """Whether SIGINT is handled as Python or this module does, in the thread that receives it."""
+    return (
+        handler is signal.default_int_handler or isinstance(handler, Answering)
+    ) and current_thread() is main_thread()

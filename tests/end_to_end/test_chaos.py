@@ -129,12 +129,15 @@ def test_a_terminated_run_leaves_no_process(fresh_start):
     assert left_running(fresh_start) == []
 
 
-def test_two_runs_at_once_end_with_one_valid_lake(fresh_start, made):
+def test_of_two_runs_at_once_the_second_waits_says_for_whom_and_makes_nothing_again(fresh_start, made):
     first = start("run", cwd=fresh_start)
+    wait_for(lambda: (fresh_start / "lake" / "_control" / "run.json").exists(), first)
     (fresh_start / "command.log").rename(fresh_start / "first.log")
+    busy = cinelake("run", "--no-wait", cwd=fresh_start)
+    assert busy.returncode == 75 and f"process {first.pid} on" in busy.stderr
     second = start("run", cwd=fresh_start)
-    codes = first.wait(250), second.wait(250)
-    assert codes == (0, 0), (fresh_start / "first.log").read_text() + said(fresh_start)
+    assert (first.wait(250), second.wait(250)) == (0, 0), (fresh_start / "first.log").read_text() + said(fresh_start)
+    assert f"process {first.pid} on" in said(fresh_start) and "12 cells are fresh" in said(fresh_start)
     is_whole(fresh_start, made)
 
 
