@@ -22,6 +22,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from cinelake.errors import ModelUnusable, UnknownName
+from cinelake.lake.network_files import weight_files
 from cinelake.lake.onnx import export_keras, onnx_session, run_in_batches
 from cinelake.spec.arrays import Array, Arrays, Device
 from cinelake.spec.model import Trained, find_model
@@ -109,6 +110,9 @@ def _read(folder: Path, digest: str) -> StoredArtefact:
         with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
             loaded = {name: arrays[name] for name in arrays.files}
         config = find_model(about["kind"]).config.model_validate(about["config"])
+        network = folder / "network.onnx"
+        if network.is_file() and weight_files(network):
+            raise ValueError("network.onnx keeps weights in other files, which no digest of a trained model covers")
         return StoredArtefact(
             folder,
             about["kind"],
