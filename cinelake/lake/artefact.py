@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -30,6 +31,10 @@ from cinelake.spec.task import Params
 from cinelake.storage.content import files_digest
 
 FILES = ("arrays.npz", "model.json", "network.keras", "network.onnx")
+
+
+_DAMAGED = (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+"""What JSON and zip files raise that are torn, encrypted or something else."""
 
 
 @dataclass(frozen=True)
@@ -124,5 +129,5 @@ def _read(folder: Path, digest: str) -> StoredArtefact:
             tuple(about["trained_on"]),
             digest,
         )
-    except (OSError, ValueError, KeyError, TypeError, UnknownName, ValidationError, zipfile.BadZipFile) as error:
+    except (*_DAMAGED, UnknownName, ValidationError) as error:
         raise ModelUnusable(f"{folder} is no trained model of Cinelake, or is damaged: {error}") from error
