@@ -44,7 +44,7 @@ def _list(manifest: Path, name: str | None, *, as_json: bool) -> None:
         out.print("no models yet: `cinelake train NAME` makes the first")
     else:
         table(
-            ("model", "version", "champion", "scores", "baseline", "made"),
+            ("model", "version", "champion", "scores, the gate's first", "baseline", "made"),
             [
                 (
                     row["name"],

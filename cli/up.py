@@ -16,7 +16,7 @@ import typer
 from cinelake.errors import EngineUnavailable, UsageError
 from cinelake.manifest.document import load_manifest
 from cinelake.manifest.sections import TrackingSettings
-from cinelake.tracking.store import artifact_folder
+from cinelake.tracking.experiments import artifact_folder
 from cli.options import HERE, ManifestOption, example
 from cli.screen import err, out
 from flows.server import (

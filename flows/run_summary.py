@@ -6,13 +6,16 @@ import json
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from cinelake.plan.build import Planning
 from cinelake.run.cells import StepReport
-from cinelake.tracking.runs import RunRecord
+from cinelake.storage.content import digest
+from cinelake.tracking.runs import DatasetNote, RunRecord
+
+SHOWN_FILMS = 10_000
 
 
 @dataclass
@@ -138,7 +141,20 @@ def start_record(planning: Planning) -> RunRecord | None:
             "films": str(len(planning.catalogue.films)),
             **{f"cells_{state}": str(count) for state, count in counts.items()},
         },
+        note=f"To make: {_by_table(Counter(cell.table for cell in planning.plan.stale))}.",
+        films=_films_of(planning),
     ).start()
+
+
+def _films_of(planning: Planning) -> DatasetNote:
+    """The films that the run makes something of, identified by their contents."""
+    prints = {movie_id: planning.whole.fingerprints[movie_id] for movie_id in sorted(planning.plan.by_film())}
+    profile = {"films": len(prints), "num_rows": len(prints), "movie_ids": list(prints)[:SHOWN_FILMS]}
+    return DatasetNote("films", digest(prints), "catalogue", str(planning.manifest.path), profile)
+
+
+def _by_table(cells: Mapping[str, int]) -> str:
+    return " · ".join(f"{table} {count}" for table, count in cells.items()) or "nothing"
 
 
 def finish_record(record: RunRecord, summary: RunSummary, clean: bool) -> str:
@@ -156,4 +172,7 @@ def finish_record(record: RunRecord, summary: RunSummary, clean: bool) -> str:
         **{f"made_{table}": count for table, count in summary.made.items()},
     }
     status = "FINISHED" if clean else "KILLED" if summary.interrupted else "FAILED"
-    return record.finish(status, metrics, summary.failures, {"summary.json": json.dumps(summary.to_json(), indent=1)})
+    note = f"Made {sum(summary.made.values())} cells ({_by_table(summary.made)}), {len(summary.failures)} failed"
+    note += f", {summary.skipped} skipped; {summary.film_s:.0f} s of film in {summary.work_s:.0f} s."
+    texts = {"summary.json": json.dumps(summary.to_json(), indent=1)}
+    return record.finish(status, metrics, summary.failures, texts, note)

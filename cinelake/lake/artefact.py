@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -22,6 +23,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from cinelake.errors import ModelUnusable, UnknownName
+from cinelake.lake.network_files import weight_files
 from cinelake.lake.onnx import export_keras, onnx_session, run_in_batches
 from cinelake.spec.arrays import Array, Arrays, Device
 from cinelake.spec.formats import MODEL, check_format
@@ -30,6 +32,10 @@ from cinelake.spec.task import Params
 from cinelake.storage.content import files_digest
 
 FILES = ("arrays.npz", "model.json", "network.keras", "network.onnx")
+
+
+_DAMAGED = (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+"""What JSON and zip files raise that are torn, encrypted or something else."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +118,9 @@ def _read(folder: Path, digest: str) -> StoredArtefact:
         with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
             loaded = {name: arrays[name] for name in arrays.files}
         config = find_model(about["kind"]).config.model_validate(about["config"])
+        network = folder / "network.onnx"
+        if network.is_file() and weight_files(network):
+            raise ValueError("network.onnx keeps weights in other files, which no digest of a trained model covers")
         return StoredArtefact(
             folder,
             about["kind"],
@@ -123,5 +132,5 @@ def _read(folder: Path, digest: str) -> StoredArtefact:
             tuple(about["trained_on"]),
             digest,
         )
-    except (OSError, ValueError, KeyError, TypeError, UnknownName, ValidationError, zipfile.BadZipFile) as error:
+    except (*_DAMAGED, UnknownName, ValidationError) as error:
         raise ModelUnusable(f"{folder} is no trained model of Cinelake, or is damaged: {error}") from error

@@ -1,6 +1,6 @@
 """Running frozen networks: ONNX Runtime sessions, loaded once per worker process.
 
-A session is cached by the digest of its file, so that two films, or two tasks, that use one network load it once.
+A session is cached by the digest of its files, so that two films, or two tasks, that use one network load it once.
 Nothing falls back in silence: a device that is not there raises `EngineUnavailable` with the reason.
 
 `CINELAKE_CACHE` names the folder of exported networks (else `~/.cache/cinelake`), `CINELAKE_THREADS` the threads
@@ -21,6 +21,7 @@ import numpy as np
 from blake3 import blake3
 
 from cinelake.errors import EngineUnavailable, ModelUnusable, did_you_mean
+from cinelake.lake.network_files import network_digest
 from cinelake.spec.arrays import Array, Device
 from cinelake.storage.atomic import written_whole
 from cinelake.storage.content import file_digest
@@ -75,11 +76,11 @@ def session_options() -> Any:
 def onnx_session(path: Path, device: Device = "cpu", layer: str | None = None) -> Any:
     """The session of an ONNX file, loaded once per process; `layer` names a tensor (or node) to return instead.
 
-    Raises `ModelUnusable` when the file is no ONNX network or has no such layer, `EngineUnavailable` when the
-    provider did not start (its libraries are missing, say).
+    Raises `ModelUnusable` when the file is no ONNX network or has no such layer, `WeightsMissing` when a file that it
+    keeps weights in is not there, `EngineUnavailable` when the provider did not start (its libraries are missing, say).
     """
     with _LOADING:
-        return _session(file_digest(path), str(path), device, layer, inference_threads())
+        return _session(network_digest(path), str(path), device, layer, inference_threads())
 
 
 @lru_cache(maxsize=8)
@@ -124,7 +125,10 @@ def with_output(path: Path, layer: str) -> bytes:
         raise ModelUnusable(f"{path} has no layer {layer!r}{did_you_mean(layer, [*nodes, *tensors])}")
     del model.graph.output[:]
     model.graph.output.append(onnx.ValueInfoProto(name=wanted))
-    return bytes(onnx.shape_inference.infer_shapes(model).SerializeToString())
+    try:
+        return bytes(onnx.shape_inference.infer_shapes(model).SerializeToString())
+    except ValueError as error:  # protobuf's limit of 2 GB, weights in other files counted
+        raise ModelUnusable(f"{path} cannot be cut at {layer!r}: {error}") from error
 
 
 def run_in_batches(run: Callable[[Array], Array], rows: Array, size: int) -> Array:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -22,11 +22,12 @@ from cinelake.lake.champions import open_applied, read_champion_record, record_v
 from cinelake.learning.candidate import Candidate, Prepared, evaluate, prepare, score_champion, scored, train_artefact
 from cinelake.learning.card import model_card
 from cinelake.learning.gate import Interval, Verdict, decide
+from cinelake.learning.recorded import class_rows, datasets_of, label_words
 from cinelake.manifest.document import Manifest
 from cinelake.spec.artefact import Artefact
 from cinelake.spec.model import FilmScores, Scores
 from cinelake.spec.task import Params, Resources
-from cinelake.spec.training import Training
+from cinelake.spec.training import Member, Training
 from cinelake.storage.content import digest
 from cinelake.storage.locks import alone
 
@@ -189,13 +190,17 @@ class _TrainingSession:
     present: Artefact | None
 
     def run(self) -> TrainingSummary:
+        from cinelake.tracking.experiments import Experiment
         from cinelake.tracking.runs import TrainingRecord
 
         entry, tracking = self.prepared.entry, self.request.manifest.tracking
         name = time.strftime(f"train {entry.name} %Y-%m-%d %H:%M:%S")
         tags = {"cinelake.model": entry.name, "cinelake.kind": entry.spec.name}
-        resumed = recorded_run(self.folder / "run.json")
-        with TrainingRecord(tracking, name, tags=tags, parent=self.request.parent_run, resume_run_id=resumed) as record:
+        resumed, parent = recorded_run(self.folder / "run.json"), self.request.parent_run
+        kept_in = Experiment(entry.name, entry.spec.metric)
+        with TrainingRecord(
+            tracking, name, experiment=kept_in, tags=tags, parent=parent, resume_run_id=resumed
+        ) as record:
             (self.folder / "run.json").write_text(json.dumps({"run_id": record.run_id}))
             self.on_event(TrainingBegan(record.run_id, resumed is not None))
             self._record_origin(record)
@@ -211,6 +216,8 @@ class _TrainingSession:
         record.params({**params, **films, "seed": self.seed, "split": split.by, "data_key": dataset.key})
         if self.request.from_champion and self.present:
             record.params({"from_champion": self.present.digest})
+        record.describe(self._beginning())
+        record.datasets(datasets_of(self.prepared, str(self.request.manifest.labels)))
         record.text("split.json", json.dumps(split.films(), indent=1))
         origin = {
             "labels": self._labels(),
@@ -222,13 +229,22 @@ class _TrainingSession:
         record.text("pipeline.yaml", self.request.manifest.text)
         record.text("environment.txt", environment())
 
+    def _beginning(self) -> str:
+        """The run's description until its scores are known."""
+        entry, labels = self.prepared.entry, self.prepared.dataset.labels
+        counts = " · ".join(f"{side} {len(films)}" for side, films in self.prepared.split.films().items())
+        return f"Learns `{entry.name}` from {label_words(labels)}. Films: {counts}. Seed {self.seed}."
+
     def _labels(self) -> dict[str, Any]:
         labels = self.prepared.dataset.labels
         return {"set": labels.name, "key": labels.key, "imports": len(labels.versions)}
 
     def _train(self, record: Any) -> Artefact:
-        def report(number: int, metrics: Any) -> None:
-            record.epoch(number, metrics)
+        def report(number: int, metrics: Mapping[str, float], member: Member | None = None, /) -> None:
+            if member is None:
+                record.epoch(number, metrics)
+            else:
+                record.epoch(member.epoch, {f"{n}/member_{member.number}": value for n, value in metrics.items()})
             figures = {name: float(value) for name, value in metrics.items()}
             self.on_event(EpochEnded(number, epochs_of(self.config), figures))
 
@@ -266,6 +282,7 @@ class _TrainingSession:
             artefact,
             example=test[0].features,
             prediction=candidate.predictions[0],
+            metric=spec.metric,
             scores=candidate.scores,
             baseline=candidate.baseline_scores,
             interval={spec.metric: [verdict.score.low, verdict.score.high]},
@@ -276,6 +293,9 @@ class _TrainingSession:
         record_version(lake, entry.name, version, artefact, champion=verdict.moves, origin=origin)
         if verdict.moves:
             set_champion(self.request.manifest.tracking, entry.name, version)
+        state = "is champion now" if verdict.moves else "is not champion"
+        page = f"#/models/{entry.name}/versions/{version}"
+        record.describe(f"[{entry.name} {version}]({page}) {state}: {why}.\n\n{self._beginning()}")
         return self._summary(record.run_id, version, candidate, scores, verdict, why, number)
 
     def _champion(self, lake: Lake) -> tuple[int | None, tuple[FilmScores, ...] | None, str]:
@@ -300,7 +320,14 @@ class _TrainingSession:
         return f"`promote: hand` says that {by_hand}" if entry.settings.promote == "hand" else ""
 
     def _record_scores(self, record: Any, candidate: Candidate, scores: dict[str, Scores], card: str) -> None:
-        record.metrics({f"{who}_{name}": value for who, result in scores.items() for name, value in result.items()})
+        from cinelake.tracking.experiments import gate_metric
+
+        spec = self.prepared.entry.spec
+        own = {who: result[spec.metric] for who, result in scores.items() if spec.metric in result}
+        record.metrics({gate_metric(spec.metric, "" if who == "candidate" else who): v for who, v in own.items()})
+        record.metrics({f"{who}/{name}": value for who, result in scores.items() for name, value in result.items()})
+        if classes := class_rows(spec.support(candidate.film_scores), scores):
+            record.table("classes.json", classes)
         record.text("card.md", card)
         examples = scored(self.prepared.split.test)
         for name, figure in self.prepared.entry.spec.figures(examples, candidate.predictions, self.config).items():

@@ -18,12 +18,14 @@ from cinelake.errors import TrainingFailed
 from cinelake.events import FilmGathered, OnEvent, SearchEnded, TrialMoved, TuningBegan
 from cinelake.learning.candidate import Prepared, prepare
 from cinelake.learning.jobs import TrainingJob
+from cinelake.learning.recorded import datasets_of
 from cinelake.learning.session import TrainingRequest, TrainingSummary, recorded_run
 from cinelake.learning.trial import FOLDS, Trial, TrialWork, trial_key, write_trial
 from cinelake.manifest.document import Manifest, ModelEntry
 from cinelake.spec.space import as_ranges, check_space
 from cinelake.spec.task import Resources
 from cinelake.storage.content import digest
+from cinelake.tracking.experiments import Experiment, gate_metric
 from cinelake.tracking.runs import TrainingRecord
 
 
@@ -109,10 +111,15 @@ def tune_model(
     name = time.strftime(f"tune {entry.name} %Y-%m-%d %H:%M:%S")
     tags = {"cinelake.model": entry.name, "cinelake.kind": entry.spec.name}
     resumed = recorded_run(folder / "tuning.json")
-    with TrainingRecord(request.manifest.tracking, name, tags=tags, resume_run_id=resumed) as record:
+    kept_in = Experiment(entry.name, entry.spec.metric)
+    tracking = request.manifest.tracking
+    with TrainingRecord(tracking, name, experiment=kept_in, tags=tags, resume_run_id=resumed) as record:
         (folder / "tuning.json").write_text(json.dumps({"run_id": record.run_id}))
         on_event(TuningBegan(record.run_id, request.trial_count, bool(resumed)))
         record.params({f"space.{setting}": json.dumps(dict(given)) for setting, given in request.space.items()})
+        words = f"Searches the best configuration of `{entry.name}` in {request.trial_count} trials, each scored by"
+        record.describe(f"{words} {FOLDS} folds of films; the best is trained and put through the gate.")
+        record.datasets(datasets_of(prepared, str(request.manifest.labels)))
         record.params({"trials": request.trial_count, "folds": FOLDS, "seed": entry.settings.seed})
         trials = dispatcher(SearchJob(request, folder, record.run_id))
         summary = TuningSummary(entry.name, entry.spec.metric, record.run_id, rows(trials, entry.spec.metric))
@@ -120,7 +127,10 @@ def tune_model(
         record.text("trials.md", markdown(summary.trials))
         best = best_trial(trials, entry.spec.metric)
         summary.best, summary.best_score = best.drawn, best.scores()[entry.spec.metric]
-        record.metrics({f"best_{name}": value for name, value in best.scores().items()})
+        record.metrics({gate_metric(entry.spec.metric): summary.best_score})
+        record.metrics({f"best/{name}": value for name, value in best.scores().items()})
+        drawn = json.dumps(best.drawn)
+        record.describe(f"{words} {FOLDS} folds of films. Best {entry.spec.metric} {summary.best_score:.3f}: {drawn}.")
         on_event(SearchEnded())
         summary.training = dispatcher(_training_of(request, best, record.run_id, state))
     (folder / "tuning.json").unlink(missing_ok=True)
@@ -210,7 +220,11 @@ def _record(request: TuningRequest, work: TrialWork, number: int, trial: Trial, 
             record.epoch(epoch, {f"fold_{fold + 1}_{metric}": value for metric, value in metrics.items()})
         for fold, scores in enumerate(trial.folds):
             record.epoch(fold, {f"fold_{score}": value for score, value in scores.items()})
-        record.metrics({**trial.scores(), "wall_s": trial.wall_s})
+        scores, metric = trial.scores(), work.entry.spec.metric
+        if metric in scores:
+            record.metrics({gate_metric(metric): scores[metric]})
+            record.describe(f"{metric} {scores[metric]:.3f} over {len(trial.folds)} folds: {json.dumps(trial.drawn)}")
+        record.metrics({**scores, "wall_s": trial.wall_s})
         if trial.status == "failed":
             record.text("error.txt", trial.error)
             record.status = "FAILED"

@@ -16,6 +16,7 @@ from cinelake.manifest.document import Manifest
 def list_versions(manifest: Manifest, name: str | None = None) -> list[dict[str, Any]]:
     """Every version as `models --json` prints it; `in_lake`: the lake's tables are made with it.
 
+    metric: the score that the gate looked at, the first of `metrics` and `baseline`.
     champion: as the registry says. Where the two differ, `cinelake models restore NAME` rewrites the lake's side.
     """
     from cinelake.tracking.registry import versions
@@ -28,6 +29,7 @@ def list_versions(manifest: Manifest, name: str | None = None) -> list[dict[str,
             "name": version.name,
             "version": version.number,
             "champion": version.is_champion,
+            "metric": version.metric,
             "metrics": version.scores,
             "baseline": version.baseline,
             "interval": version.interval,

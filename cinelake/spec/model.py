@@ -87,6 +87,11 @@ def no_figures(_examples: Sequence[Example], _predictions: Sequence[Arrays], _co
     return {}
 
 
+def no_classes(_film_scores: Sequence[FilmScores]) -> dict[str, float]:
+    """No score is of a class alone."""
+    return {}
+
+
 def as_it_is(config: Any, _known: Any) -> Any:
     """The configuration leaves nothing open."""
     return config
@@ -143,6 +148,8 @@ class Model:
         (a film may come several times: bootstrap). baseline(training examples, config): the trivial predictor.
     metric: the score the gate compares; greater is better. space: what `tune` searches, by default.
     figures(examples, predictions, config): name → Matplotlib figure, of the held-out films.
+    support(film_scores): class (a tag, a person) → how many labelled steps of it these films have, of the classes whose
+        scores `summarise` names `MEASURE_CLASS`.
     continues: whether `train` can continue from the champion (`Training.from_champion`) instead of from scratch.
     least_classes: how many classes the labels must hold; 0: films teach without labels too, and where the manifest
         names none and none were imported, all films of the catalogue do.
@@ -170,6 +177,7 @@ class Model:
     settle: Callable[[Any, Callable[[str], bool]], Any] = as_it_is
     settle_by_labels: Callable[[Any, pa.Table], Any] = as_it_is
     figures: Callable[[Sequence[Example], Sequence[Arrays], Any], dict[str, Any]] = no_figures
+    support: Callable[[Sequence[FilmScores]], Mapping[str, float]] = no_classes
     space: Mapping[str, Any] = field(default_factory=dict)
     continues: bool = False
     least_classes: int = 2

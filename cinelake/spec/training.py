@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from cinelake.spec.artefact import Artefact
 
 
-def say_nothing(_epoch: int, _metrics: Mapping[str, float]) -> None:
+@dataclass(frozen=True)
+class Member:
+    """One of several networks that are trained one after another. number: from 1; epoch: its own, from 0."""
+
+    number: int
+    epoch: int
+
+
+class Report(Protocol):
+    """Where epochs go: to MLflow, the progress line, the tuner (who may end the training by raising `StopTraining`).
+
+    epoch: of the whole training, from 0. member: whose epoch it is, where several networks are trained.
+    """
+
+    def __call__(self, epoch: int, metrics: Mapping[str, float], member: Member | None = None, /) -> None:
+        """One epoch has ended."""
+
+
+def say_nothing(_epoch: int, _metrics: Mapping[str, float], _member: Member | None = None, /) -> None:
     """Epochs are not reported."""
 
 
@@ -18,15 +37,14 @@ class Training:
     """One training of one model.
 
     folder: for checkpoints; it belongs to this very training (same model, configuration, seed, labels and features),
-        so what lies there after a kill may be resumed. report(epoch, metrics): to MLflow, the progress line, the tuner
-        (who may end the training by raising `StopTraining`). champion: the present one, for models whose versions take
-        something over from each other (numbers of persons). from_champion: whether to continue from its weights for a
-        short while, with the labels of today, instead of starting from scratch.
+        so what lies there after a kill may be resumed. report: called after each epoch. champion: the present one,
+        for models whose versions take something over from each other (numbers of persons). from_champion: whether to
+        continue from its weights for a short while, with the labels of today, instead of starting from scratch.
     """
 
     folder: Path
     seed: int = 0
-    report: Callable[[int, Mapping[str, float]], None] = say_nothing
+    report: Report = say_nothing
     resume: bool = True
     champion: Artefact | None = None
     from_champion: bool = False

@@ -39,7 +39,8 @@ class Version:
     """One version of a model.
 
     digest: of its files (`artefact_digest`). created: UTC, ISO 8601. scores, baseline: of the held-out films; interval:
-    name → [low, high]. promote_by_hand: the gate may not make it champion by itself.
+    name → [low, high]. promote_by_hand: the gate may not make it champion by itself. metric: the score that the gate
+    looked at, which comes first in `scores` and `baseline`.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Version:
     baseline: dict[str, float]
     interval: dict[str, Any]
     promote_by_hand: bool
+    metric: str = ""
     aliases: tuple[str, ...] = ()
 
     @property
@@ -68,6 +70,7 @@ def register(
     *,
     example: Arrays,
     prediction: Arrays,
+    metric: str,
     scores: Mapping[str, float],
     baseline: Mapping[str, float],
     interval: Mapping[str, Any],
@@ -76,11 +79,13 @@ def register(
 ) -> int:
     """Keep a trained model as the next version of `name`; returns its number.
 
-    example, prediction: one film's features and what the model says of them, for the signature. tags: more of them;
+    example, prediction: one film's features and what the model says of them, for the signature. metric: the score that
+    the gate looks at; it stands first wherever the version's scores are listed. tags: more of them;
     `promote_by_hand: "true"` is read back. Two trainings that register at once get two numbers.
     """
-    known = {"digest": artefact.digest, "kind": artefact.kind, "scores": json.dumps(dict(scores))}
-    known |= {"baseline": json.dumps(dict(baseline)), "interval": json.dumps(dict(interval))}
+    known = {"digest": artefact.digest, "kind": artefact.kind, "metric": metric}
+    known |= {"scores": _as_tag(scores, metric), "baseline": _as_tag(baseline, metric)}
+    known["interval"] = json.dumps(dict(interval))
     with tracking_errors(tracking.uri, f"registering {name!r}"), tempfile.TemporaryDirectory() as scratch:
         _save(Path(scratch) / "model", artefact, example, prediction)
         client = record.client
@@ -91,6 +96,15 @@ def register(
             name, source, record.run_id, tags={**known, **(tags or {})}, description=card[:100_000]
         )
         return int(made.version)
+
+
+def metric_first(scores: Mapping[str, Any], metric: str) -> dict[str, Any]:
+    """The scores with the gate's before all others."""
+    return {**{name: scores[name] for name in (metric,) if name in scores}, **scores}
+
+
+def _as_tag(scores: Mapping[str, float], metric: str) -> str:
+    return json.dumps(metric_first(scores, metric))
 
 
 def _save(folder: Path, artefact: Artefact, example: Arrays, prediction: Arrays) -> None:
@@ -154,6 +168,8 @@ def _versions(client: Any, model: Any) -> list[Version]:
 
 def _version(registered: Any, aliases: Mapping[str, Any]) -> Version:
     tags, number = registered.tags, int(registered.version)
+    interval = json.loads(tags.get("interval", "{}"))
+    metric = tags.get("metric") or next(iter(interval), "")  # versions of the first releases have the interval alone
     return Version(
         name=registered.name,
         number=number,
@@ -161,10 +177,11 @@ def _version(registered: Any, aliases: Mapping[str, Any]) -> Version:
         digest=tags["digest"],
         created=datetime.fromtimestamp(registered.creation_timestamp / 1000, UTC).isoformat(timespec="seconds"),
         kind=tags.get("kind", registered.name),
-        scores=json.loads(tags.get("scores", "{}")),
-        baseline=json.loads(tags.get("baseline", "{}")),
-        interval=json.loads(tags.get("interval", "{}")),
+        scores=metric_first(json.loads(tags.get("scores", "{}")), metric),
+        baseline=metric_first(json.loads(tags.get("baseline", "{}")), metric),
+        interval=interval,
         promote_by_hand=tags.get("promote_by_hand") == "true",
+        metric=metric,
         aliases=tuple(sorted(alias for alias, of in aliases.items() if int(of) == number)),
     )
 

@@ -8,8 +8,9 @@ needs its record, since its model is kept there: what goes wrong with it is rais
 from __future__ import annotations
 
 import csv
+import getpass
 import io
-import re
+import json
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -20,14 +21,65 @@ from typing import Any
 from cinelake.errors import UsageError
 from cinelake.manifest.sections import TrackingSettings
 from cinelake.tracking.addresses import cleaned, shown
-from cinelake.tracking.store import connect, experiment_id, tracking_errors
+from cinelake.tracking.experiments import (
+    CATALOGUE,
+    NOTE,
+    Experiment,
+    experiment_id,
+    metric_name,
+    training_view,
+)
+from cinelake.tracking.store import connect, tracking_errors
 
 PARAM_CHARACTERS = 6000
 """MLflow's limit for the value of a parameter."""
 BATCH = 100
 """MLflow's limit for parameters in one call."""
+NOTE_CHARACTERS = 5000
+"""What every release of MLflow takes as the value of a tag."""
 EPOCHS_AT_ONCE = 50
 SECONDS_AT_ONCE = 1.0
+
+
+@dataclass(frozen=True)
+class DatasetNote:
+    """What a run worked on, as MLflow's UI shows it beside the run.
+
+    digest: changes when its content does. context: what for (`train`, `test`). source: where it comes from.
+    profile: counts and lists, as JSON. columns: name → type.
+    """
+
+    name: str
+    digest: str
+    context: str
+    source: str
+    profile: Mapping[str, Any]
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+    def entity(self) -> Any:
+        """As MLflow's client takes it."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        schema = {"mlflow_colspec": [{"name": name, "type": kind} for name, kind in self.columns.items()]}
+        dataset = Dataset(
+            name=self.name[:500],
+            digest=self.digest[:36],
+            source_type="local",
+            source=json.dumps({"uri": self.source}),
+            schema=json.dumps(schema),
+            profile=json.dumps(dict(self.profile), ensure_ascii=False),
+        )
+        return DatasetInput(dataset, tags=[InputTag("mlflow.data.context", self.context)])
+
+
+def run_tags(source: str, note: str = "") -> dict[str, str]:
+    """What a run begins with: the command it comes from, who ran it, a description."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a container whose user has no name
+        user = ""
+    tags = {"mlflow.source.name": source, "mlflow.source.type": "LOCAL", "mlflow.user": user}
+    return {name: value for name, value in {**tags, NOTE: note[:NOTE_CHARACTERS]}.items() if value}
 
 
 @dataclass
@@ -38,6 +90,8 @@ class RunRecord:
     name: str
     texts: Mapping[str, str]
     params: Mapping[str, str]
+    note: str = ""
+    films: DatasetNote | None = None
     _thread: threading.Thread | None = None
     _client: Any = None
     _run_id: str = ""
@@ -52,27 +106,35 @@ class RunRecord:
     def _open(self) -> None:
         try:
             self._client = connect(self.tracking.uri)
-            experiment = experiment_id(self._client, self.tracking)
-            run = self._client.create_run(experiment, run_name=self.name, tags={"mlflow.source.name": "cinelake run"})
+            from mlflow.entities import Param
+
+            experiment = experiment_id(self._client, self.tracking, CATALOGUE)
+            run = self._client.create_run(experiment, run_name=self.name, tags=run_tags("cinelake run", self.note))
             self._run_id = run.info.run_id
-            for key, value in self.params.items():
-                self._client.log_param(self._run_id, key, value)
+            self._client.log_batch(self._run_id, params=[Param(key, value) for key, value in self.params.items()])
+            if self.films:
+                self._client.log_inputs(self._run_id, datasets=[self.films.entity()])
             for file, text in self.texts.items():
                 self._client.log_text(self._run_id, text, file)
         except Exception as error:  # noqa: BLE001 - MLflow raises many kinds; none may stop the work
             self._error = self._words(error)
 
     def finish(
-        self, status: str, metrics: Mapping[str, float], failures: Sequence[Mapping[str, Any]], texts: Mapping[str, str]
+        self,
+        status: str,
+        metrics: Mapping[str, float],
+        failures: Sequence[Mapping[str, Any]],
+        texts: Mapping[str, str],
+        note: str = "",
     ) -> str:
-        """Close the run; returns its id, or a sentence beginning with `not recorded`."""
+        """Close the run; returns its id, or a sentence beginning with `not recorded`. note: its description now."""
         if self._thread:
             self._thread.join(timeout=60)
         if not self._error and not self._run_id:
             self._error = f"{shown(self.tracking.uri)} did not answer"
         try:
             if not self._error:
-                self._close(status, metrics, failures, texts)
+                self._close(status, metrics, failures, texts, note)
         except Exception as error:  # noqa: BLE001 - as above
             self._error = self._words(error)
         return f"not recorded: {self._error}" if self._error else self._run_id
@@ -81,7 +143,12 @@ class RunRecord:
         return cleaned(f"{type(error).__name__}: {error}".splitlines()[0], self.tracking.uri)
 
     def _close(
-        self, status: str, metrics: Mapping[str, float], failures: Sequence[Mapping[str, Any]], texts: Mapping[str, str]
+        self,
+        status: str,
+        metrics: Mapping[str, float],
+        failures: Sequence[Mapping[str, Any]],
+        texts: Mapping[str, str],
+        note: str,
     ) -> None:
         from mlflow.entities import Metric
 
@@ -92,6 +159,8 @@ class RunRecord:
             self._client.log_table(self._run_id, columns, "failures.json")
         for file, text in texts.items():
             self._client.log_text(self._run_id, text, file)
+        if note:
+            self._client.set_tag(self._run_id, NOTE, note[:NOTE_CHARACTERS])
         self._client.set_terminated(self._run_id, status)
 
 
@@ -101,7 +170,7 @@ def mlflow_page(tracking: TrackingSettings, run_id: str) -> str:
         return ""
     with tracking_errors(tracking.uri, "looking for the run"):
         run = connect(tracking.uri).get_run(run_id)
-    return f"experiments/{run.info.experiment_id}/runs/{run_id}"
+    return training_view(f"experiments/{run.info.experiment_id}/runs/{run_id}")
 
 
 class TrainingRecord:
@@ -117,6 +186,7 @@ class TrainingRecord:
         tracking: TrackingSettings,
         name: str,
         *,
+        experiment: Experiment = CATALOGUE,
         tags: Mapping[str, str] | None = None,
         parent: str | None = None,
         resume_run_id: str | None = None,
@@ -130,7 +200,7 @@ class TrainingRecord:
         self._doing = f"recording {name!r}"
         with self._errors():
             self.client = connect(tracking.uri)
-            self.run_id = self._resumed(resume_run_id) or self._created(name, tags or {}, parent)
+            self.run_id = self._resumed(resume_run_id) or self._created(name, experiment, tags or {}, parent)
 
     def _errors(self) -> Any:
         return tracking_errors(self.tracking.uri, self._doing)
@@ -149,12 +219,15 @@ class TrainingRecord:
             return None
         return run_id
 
-    def _created(self, name: str, tags: Mapping[str, str], parent: str | None) -> str:
-        experiment = experiment_id(self.client, self.tracking)
-        all_tags = {"mlflow.source.name": "cinelake", **tags}
+    def _created(self, name: str, experiment: Experiment, tags: Mapping[str, str], parent: str | None) -> str:
+        """A new run; one below another is in that one's experiment, which an earlier release may have chosen."""
+        all_tags = {**run_tags("cinelake"), **tags}
         if parent:
             all_tags["mlflow.parentRunId"] = parent
-        return str(self.client.create_run(experiment, run_name=name, tags=all_tags).info.run_id)
+            where = self.client.get_run(parent).info.experiment_id
+        else:
+            where = experiment_id(self.client, self.tracking, experiment)
+        return str(self.client.create_run(where, run_name=name, tags=all_tags).info.run_id)
 
     def child(self, tag: str, value: str) -> str | None:
         """The id of a run below this one whose tag has this value; None without one."""
@@ -177,6 +250,16 @@ class TrainingRecord:
                 message = cleaned(f"{type(error).__name__}: {error}", self.tracking.uri)
                 self.client.set_tag(self.run_id, "error", message[:5000])
             self.client.set_terminated(self.run_id, status)
+
+    def describe(self, note: str) -> None:
+        """The run's description from now on, as Markdown; MLflow's UI shows it on the run's page."""
+        with self._errors():
+            self.client.set_tag(self.run_id, NOTE, note[:NOTE_CHARACTERS])
+
+    def datasets(self, datasets: Sequence[DatasetNote]) -> None:
+        """What the run works on; said twice it is kept once."""
+        with self._errors():
+            self.client.log_inputs(self.run_id, datasets=[dataset.entity() for dataset in datasets])
 
     def params(self, params: Mapping[str, Any]) -> None:
         """Write parameters that the run does not have yet; long values are cut to MLflow's limit."""
@@ -239,11 +322,6 @@ def csv_text(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return stream.getvalue()
-
-
-def metric_name(name: str) -> str:
-    """The name with what MLflow does not take in names (`recall@3s`) as underscores."""
-    return re.sub(r"[^\w\-. :/]", "_", name)
 
 
 def _now_ms() -> int:

@@ -1,4 +1,4 @@
-"""The connection to MLflow: a quiet client, the experiment, and MLflow's many errors as one of ours."""
+"""The connection to MLflow: a quiet client, and MLflow's many errors as one of ours."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from cinelake.errors import StorageError
-from cinelake.manifest.sections import TrackingSettings
 from cinelake.storage.interrupts import interrupts_held
 from cinelake.storage.locks import alone
 from cinelake.tracking.addresses import cleaned, has_secrets, shown, sqlite_file
@@ -61,31 +59,6 @@ def _alone_at(uri: str) -> Iterator[None]:
             yield
     else:
         yield
-
-
-def experiment_id(client: Any, tracking: TrackingSettings) -> str:
-    """The id of the experiment, made if need be; its files go where the manifest says, or the server."""
-    from mlflow.exceptions import MlflowException
-
-    name = tracking.experiment
-    experiment = client.get_experiment_by_name(name)
-    if experiment:
-        return str(experiment.experiment_id)
-    where = artifact_folder(tracking)
-    try:
-        return str(client.create_experiment(name, artifact_location=where.as_uri() if where else None))
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
-        return str(client.get_experiment_by_name(name).experiment_id)
-
-
-def artifact_folder(tracking: TrackingSettings) -> Path | None:
-    """Where files of runs and models are kept; None for a server, which decides itself."""
-    path = sqlite_file(tracking.uri)
-    if path and tracking.artifacts is None:
-        return path.parent / "mlruns"
-    return Path(tracking.artifacts) if tracking.artifacts and not tracking.uri.startswith("http") else None
 
 
 @contextmanager

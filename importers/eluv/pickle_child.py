@@ -20,6 +20,7 @@ import socket
 import struct
 import sys
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -48,10 +49,12 @@ MAGIC = 0x1950A86A20F9469CFC6C
 HEADER = struct.Struct("<QQ")
 """Before a request: the pickle's bytes and the deadline in seconds. Before a reply: bytes of JSON and of arrays."""
 
+ENCRYPTED = 0x1
+"""The flag of a zip file's encrypted part (APPNOTE.TXT, 4.4.4)."""
 OUT_OF_MEMORY = 12
 """The exit code of this process when it is out of memory (ENOMEM)."""
 _DAMAGED = (pickle.UnpicklingError, zipfile.BadZipFile, struct.error, ValueError, TypeError, LookupError, EOFError,
-            AttributeError, ArithmeticError, RuntimeError, OSError)  # fmt: skip
+            AttributeError, ArithmeticError, RuntimeError, OSError, zlib.error)  # fmt: skip
 """What the readers of the standard library raise for files that are damaged."""
 
 
@@ -100,6 +103,10 @@ def _read_zip(data: bytes, budget: Budget, nested: Callable[[bytes], Any]) -> An
     """`torch.save` since 1.6: `NAME/data.pkl` beside `NAME/data/KEY`, never compressed."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         entries = {info.filename.split("/", 1)[-1]: info for info in archive.infolist()}
+        if any(info.flag_bits & ENCRYPTED for info in entries.values()):
+            raise Refused("its parts are encrypted, as torch.save never does")
+        if "data.pkl" not in entries:
+            raise Refused("it is a zip file without a data.pkl, which torch.save writes into each")
         if any(info.compress_type != zipfile.ZIP_STORED or info.file_size > len(data) for info in entries.values()):
             raise Refused("its parts are compressed, as torch.save never does")
         if "byteorder" in entries and archive.read(entries["byteorder"]) != b"little":

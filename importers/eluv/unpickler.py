@@ -126,6 +126,16 @@ class NumpyArray(Inert):
         self.array = _from_buffer(self.budget, data, dtype, shape, "F" if is_fortran else "C").array
 
 
+class Ordered(dict[Any, Any]):
+    """An `OrderedDict`. Its attribute `_metadata`, versions of layers in a `state_dict` of PyTorch, is left out."""
+
+    __slots__ = ()
+
+    def __setstate__(self, state: Any) -> None:
+        if not isinstance(state, dict) or set(state) != {"_metadata"}:
+            raise Refused("it sets attributes of an OrderedDict that are not known")
+
+
 class Known(Inert):
     """A global that is known; `stand_in` is called in its place, None where it is only passed on."""
 
@@ -208,10 +218,10 @@ class DataUnpickler(pickle.Unpickler):
             self._stored(key, self._storages[key])
         return self._storages[key]
 
-    def _ordered(self, *arguments: Any) -> dict[str, Any]:
+    def _ordered(self, *arguments: Any) -> Ordered:
         if arguments:
             raise Refused("an OrderedDict is made from something")
-        return {}
+        return Ordered()
 
     def _no_bytes(self, *arguments: Any) -> bytes:
         """How the first protocols write empty bytes."""

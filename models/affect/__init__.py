@@ -34,6 +34,7 @@ MODEL = Model(
     predict=predict.predict,
     score_film=Late("models.affect.scores:score_film"),
     summarise=Late("models.affect.scores:summarise"),
+    support=Late("models.affect.scores:support"),
     baseline=Late("models.affect.scores:baseline"),
     metric="pcc",
     figures=Late("models.affect.scores:figures"),

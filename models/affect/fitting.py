@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,7 +13,7 @@ from cinelake.lake.onnx import import_tensorflow
 from cinelake.learning.fitting import fit, over_batches
 from cinelake.spec.arrays import Arrays
 from cinelake.spec.model import Example, Scores, Trained
-from cinelake.spec.training import Training
+from cinelake.spec.training import Member, Report, Training
 from models.affect.agent import MemoryLearner
 from models.affect.baselines import (
     Sequential,
@@ -77,7 +77,7 @@ def _train_memory(
     )  # fmt: skip
     arrays, epochs = dict(learned), []
     for member in range(config.members):
-        report = partial(_report_after, training.report, member * settings.epochs)
+        report = partial(_report_member, training.report, member, settings.epochs)
         own = Training(training.folder / f"member_{member}", 1000 * training.seed + member, report, training.resume)
         if config.learner == "memory":
             weights, best = learn_memory(films, validation_films, sizes, settings, own)
@@ -89,9 +89,11 @@ def _train_memory(
     return Trained(None, arrays, {"epochs": epochs})
 
 
-def _report_after(report: Callable[[int, Mapping[str, float]], None], before: int, epoch: int, metrics: Scores) -> None:
-    """Report a member's epoch after those of the members before it."""
-    report(before + epoch, metrics)
+def _report_member(
+    report: Report, member: int, epochs: int, epoch: int, metrics: Mapping[str, float], _: Member | None = None, /
+) -> None:
+    """Report a member's epoch after those of the members before it, each of which has so many."""
+    report(member * epochs + epoch, metrics, Member(member + 1, epoch))
 
 
 def learn_memory(

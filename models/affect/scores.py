@@ -41,6 +41,12 @@ def summarise(film_scores: Sequence[FilmScores]) -> Scores:
     return scores
 
 
+def support(film_scores: Sequence[FilmScores]) -> dict[str, float]:
+    """Target → clips that have labels of it."""
+    targets = [name for name in film_scores[0] if name.startswith("true_")]
+    return {name.removeprefix("true_"): float(sum(len(scores[name]) for scores in film_scores)) for name in targets}
+
+
 def pearson(one: Array, other: Array) -> float:
     """Pearson's correlation coefficient (PCC); 0 where one of the two is constant."""
     a, b = one - one.mean(), other - other.mean()

@@ -28,6 +28,7 @@ MODEL = Model(
     predict=predict.predict,
     score_film=Late("models.beats.scores:score_film"),
     summarise=Late("models.beats.scores:summarise"),
+    support=Late("models.beats.scores:support"),
     baseline=Late("models.beats.scores:baseline"),
     metric="mean_f",
     figures=Late("models.beats.scores:figures"),

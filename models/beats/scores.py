@@ -35,6 +35,13 @@ def summarise(film_scores: Sequence[FilmScores]) -> Scores:
     return summary(events, names) | beside
 
 
+def support(film_scores: Sequence[FilmScores]) -> dict[str, float]:
+    """Category → shots of it, of the categories that occur."""
+    (events,) = totals(film_scores, ("events",))
+    counts = zip(film_scores[0]["categories"], events.sum(axis=1), strict=True)
+    return {str(category): float(count) for category, count in counts if count}
+
+
 def summary(counts: Array, categories: Sequence[str]) -> Scores:
     """mean_precision, mean_recall and mean_f over categories that occur; accuracy; precision, recall and f of each of
     them, as f_CATEGORY."""

@@ -27,6 +27,7 @@ MODEL = Model(
     predict=predict.predict,
     score_film=Late("models.characters.scores:score_film"),
     summarise=Late("models.characters.scores:summarise_films"),
+    support=Late("models.characters.scores:support"),
     baseline=predict.baseline,
     metric="f1",
     space=SPACE,

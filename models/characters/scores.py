@@ -70,3 +70,12 @@ def summarise_films(film_scores: Sequence[FilmScores]) -> Scores:
         **{f"f1_{name}": float(value) for name, value in zip(cast, f1, strict=True)},
         **{f"screen_time_error_{name}": float(error[i]) for i, name in enumerate(cast) if true[i]},
     }
+
+
+def support(film_scores: Sequence[FilmScores]) -> dict[str, float]:
+    """Character → labelled frames with it, by name."""
+    counts: dict[str, float] = {}
+    for scores in film_scores:
+        for name, frames in zip(scores["cast"], scores["true"], strict=True):
+            counts[str(name)] = counts.get(str(name), 0.0) + float(frames)
+    return dict(sorted(counts.items()))

@@ -30,6 +30,7 @@ MODEL = Model(
     predict=predict.predict,
     score_film=Late("models.expressions.scores:score_film"),
     summarise=Late("models.expressions.scores:summarise"),
+    support=Late("models.expressions.scores:support"),
     baseline=predict.baseline,
     metric="accuracy",
     figures=Late("models.expressions.scores:figures"),

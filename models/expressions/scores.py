@@ -25,6 +25,12 @@ def summarise(film_scores: Sequence[FilmScores]) -> Scores:
     return scores_of(np.sum([scores["confusion"] for scores in film_scores], axis=0))
 
 
+def support(film_scores: Sequence[FilmScores]) -> dict[str, float]:
+    """Emotion → faces that show it, of the emotions that occur."""
+    counts = np.sum([scores["confusion"] for scores in film_scores], axis=0).sum(axis=1)
+    return {emotion: float(count) for emotion, count in zip(EMOTIONS, counts, strict=True) if count}
+
+
 def figures(examples: Sequence[Example], predictions: Sequence[Arrays], config: Config) -> dict[str, Any]:
     """Which emotions are taken for which."""
     counts = [

@@ -31,6 +31,7 @@ MODEL = Model(
     predict=predict.predict,
     score_film=Late("models.identities.scores:score_film"),
     summarise=Late("models.identities.scores:summarise_people"),
+    support=Late("models.characters.scores:support"),
     baseline=predict.baseline,
     metric="f1",
     least_classes=0,

@@ -175,21 +175,33 @@ def padded_batch(parts: Sequence[tuple[Array, Array, Array]]) -> tuple[Any, ...]
 
 
 def _validate(tf: Any, network: Any, optimizer: Any, parts: Sequence[FilmPart], in_rows: bool) -> Callable[[], Scores]:
-    """The loss on the validation films, and how many steps there were: without stopping the last epoch is the best."""
+    """The loss on the validation films, also of each member of a network that has some, and how many steps there were:
+    without stopping the last epoch is the best."""
     cross_entropy = cross_entropy_over("sum")
 
     def loss(x: Any, y: Any, weight: Any) -> Any:
         return cross_entropy(y, network(x, training=False), weight)
 
+    def member_losses(x: Any, y: Any, weight: Any) -> list[Any]:
+        output = network(x, training=False)
+        return [cross_entropy(y, output[:, member : member + 1], weight) for member in range(output.shape[-1])]
+
     shape = list(network.inputs[0].shape)
     more = [None] * (len(shape) - 1)
-    compiled = tf.function(loss, input_signature=[tf.TensorSpec(s, tf.float32) for s in (shape, [*more, 1], more)])
+    signature = [tf.TensorSpec(s, tf.float32) for s in (shape, [*more, 1], more)]
+    compiled = tf.function(loss, input_signature=signature)
+    of_members = tf.function(member_losses, input_signature=signature)
     given = [(x, y[:, None], weight) if in_rows else padded_batch([(x, y, weight)]) for x, y, weight in parts]
 
     def validate() -> Scores:
-        losses = [float(compiled(*(tf.convert_to_tensor(a, tf.float32) for a in part))) for part in given]
-        shots = [float(part[2].sum()) for part in given]
-        loss_now = {"loss": float(np.average(losses, weights=shots))} if sum(shots) else {}
-        return {"steps": float(optimizer.iterations), **loss_now}
+        tensors = [[tf.convert_to_tensor(values, tf.float32) for values in part] for part in given]
+        shots, steps = [float(part[2].sum()) for part in given], {"steps": float(optimizer.iterations)}
+        if not sum(shots):
+            return steps
+        loss_now = {"loss": float(np.average([float(compiled(*part)) for part in tensors], weights=shots))}
+        if in_rows and network.outputs[0].shape[-1] > 1:
+            members = np.average([of_members(*part) for part in tensors], axis=0, weights=shots)
+            loss_now |= {f"loss/member_{number}": float(value) for number, value in enumerate(members, start=1)}
+        return steps | loss_now
 
     return validate

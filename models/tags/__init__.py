@@ -34,6 +34,7 @@ MODEL = Model(
     predict=predict.predict,
     score_film=Late("models.tags.scores:score_film"),
     summarise=Late("models.tags.scores:summarise"),
+    support=Late("models.tags.scores:support"),
     baseline=Late("models.tags.scores:baseline"),
     metric="macro_f1",
     figures=Late("models.tags.scores:figures"),

@@ -86,6 +86,12 @@ def summary(film_scores: Sequence[FilmScores], vocabulary: Sequence[str]) -> Sco
     return scores | by_class(each, ("precision", "recall", "f1"), vocabulary, occurs)
 
 
+def support(film_scores: Sequence[FilmScores]) -> dict[str, float]:
+    """Tag → shots that have it, of the tags that occur."""
+    names, counts = film_scores[0]["vocabulary"], _counts(film_scores)[2]
+    return {str(tag): float(count) for tag, count in zip(names, counts, strict=True) if count}
+
+
 def tag_f1(film_scores: Sequence[FilmScores]) -> Array:
     """(tags, 3) precision, recall and F1 of each tag over all shots; 0 where they are undefined."""
     return precision_recall_f1(*_counts(film_scores))

@@ -58,7 +58,7 @@ class ModelFile(Params):
     """A network in a file."""
 
     file: ManifestPath
-    """A .onnx, .tflite, .keras, .h5 or .hdf5 file."""
+    """A .onnx, .tflite, .keras, .h5 or .hdf5 file. Files that an ONNX file keeps its weights in belong to it."""
 
     @field_validator("file")
     @classmethod

@@ -12,9 +12,9 @@ from typing import Literal, Protocol
 import numpy as np
 
 from cinelake.errors import ModelUnusable
+from cinelake.lake.network_files import network_digest
 from cinelake.lake.onnx import run_in_batches
 from cinelake.spec.arrays import Array, Device, Floats
-from cinelake.storage.content import file_digest
 from tasks.embeddings.descriptor import describe
 from tasks.embeddings.keras_networks import ImageNetwork
 from tasks.embeddings.networks import InputForm, Network, open_network
@@ -54,8 +54,8 @@ class BackboneRequest:
     device: Device
 
     def digest(self) -> str:
-        """Digest of the file's content; empty for the descriptor."""
-        return file_digest(self.file) if self.file else ""
+        """Digest of the network's files; empty for the descriptor. Raises `WeightsMissing`, `ModelUnusable`."""
+        return network_digest(self.file) if self.file else ""
 
 
 def open_backbone(request: BackboneRequest) -> Backbone:

@@ -22,13 +22,13 @@ import pyarrow as pa
 from pydantic import field_validator, model_validator
 
 from cinelake.errors import WeightsMissing
+from cinelake.lake.network_files import network_digest, networks_digest
 from cinelake.lake.onnx import require_device
 from cinelake.media.batches import FrameBatch
 from cinelake.spec.arrays import Device
 from cinelake.spec.contract import Column, Contract, Measure, vector
 from cinelake.spec.roles import FromStills
 from cinelake.spec.task import Field, Film, ManifestPath, Params, Resources, Stream, TableReader, VideoStream, task
-from cinelake.storage.content import file_digest, files_digest
 from tasks.faces.detectors import DlibFaces, FaceDetector, InsightFaces, pack_folder
 from tasks.faces.onnx import OnnxFaces
 from tasks.faces.rows import Row, embedding_column, face_rows
@@ -106,14 +106,14 @@ class FacesParams(Params):
 
 
 def preflight(params: FacesParams) -> dict[str, str]:
-    """Digest of the detector's files; raises `WeightsMissing` when they are not there."""
+    """Digest of the detector's files; raises `WeightsMissing` where one is not there."""
     if params.pack is not None:
-        return {"weights": files_digest(list(pack_folder(params.pack).glob("*.onnx")))}
+        return {"weights": networks_digest(pack_folder(params.pack).glob("*.onnx"))}
     if params.file is None:
         return {}
     if not params.file.is_file():
         raise WeightsMissing(f"there is no face detector {params.file}: put the .onnx file there, or correct `file:`")
-    return {"weights": file_digest(params.file)}
+    return {"weights": network_digest(params.file)}
 
 
 def stream_or_frames(params: FacesParams) -> Stream | list[str]:

@@ -9,6 +9,7 @@ import io
 import os
 import pickle
 import struct
+import zipfile
 import zlib
 from typing import Any
 
@@ -125,4 +126,31 @@ def tensor_bytes(offset: int, size: tuple[int, ...], stride: tuple[int, ...], co
         file.write(pickle.dumps(part, 2))
     file.write(b"\x80\x02" + tensor + b"." + pickle.dumps(["0"], 2))
     file.write(struct.pack("<q", count) + np.arange(count, dtype="<f4").tobytes())
+    return file.getvalue()
+
+
+def state_dict_pickle(attribute: str = "_metadata") -> bytes:
+    """The pickle in a `torch.save` file of `Linear(2, 2).state_dict()` with its weights alone: an OrderedDict that
+    carries an attribute with another one."""
+
+    def text(value: str) -> bytes:
+        return b"X" + struct.pack("<I", len(value)) + value.encode()
+
+    ordered = b"ccollections\nOrderedDict\n)R"
+    storage = b"(" + text("storage") + b"ctorch\nFloatStorage\n" + text("0") + text("cpu") + b"K\x04tQ"
+    tensor = b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + b"K\x00K\x02K\x02\x86K\x02K\x01\x86\x89" + ordered
+    weights = b"(" + text("weight") + tensor + b"tRu"
+    layers = ordered + b"(" + text("") + b"}" + text("version") + b"K\x01su"
+    return b"\x80\x02" + ordered + weights + b"}" + text(attribute) + layers + b"sb."
+
+
+def torch_zip(pickled: bytes, **change: Any) -> bytes:
+    """A `torch.save` file with this pickle over four numbers; change: attributes of the zip's parts."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in (("data.pkl", pickled), ("byteorder", b"little"), ("data/0", NUMBERS[:4].tobytes())):
+            archive.writestr(f"archive/{name}", content)
+        for info in archive.infolist():
+            for attribute, value in change.items():
+                setattr(info, attribute, value)
     return file.getvalue()

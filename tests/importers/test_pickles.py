@@ -9,7 +9,15 @@ import threading
 
 import numpy as np
 import pytest
-from core._eluv_films import FILES, FILM, film_bytes, harmful, tensor_bytes
+from core._eluv_films import (
+    FILES,
+    FILM,
+    film_bytes,
+    harmful,
+    state_dict_pickle,
+    tensor_bytes,
+    torch_zip,
+)
 
 from cinelake.errors import ModelUnusable
 from importers.eluv import pickles
@@ -109,6 +117,25 @@ def bombs():
 def test_bombs_and_damaged_files_are_refused(kind):
     with pytest.raises(ModelUnusable):
         read_pickle_bytes(bombs()[kind])
+
+
+def test_the_weights_of_a_network_are_read_as_pytorch_saves_them():
+    found = read_pickle_bytes(torch_zip(state_dict_pickle()))
+    assert list(found) == ["weight"] and found["weight"].tolist() == [[0, 1], [2, 3]]
+
+
+@pytest.mark.parametrize(
+    ("file", "why"),
+    {
+        "encrypted": (torch_zip(state_dict_pickle(), flag_bits=1), "its parts are encrypted"),
+        "of an unknown compression": (torch_zip(state_dict_pickle(), compress_type=99), "damaged|compressed"),
+        "of something else": (torch_zip(b"").replace(b"data.pkl", b"data.txt"), "without a data.pkl"),
+        "with an attribute of its own": (torch_zip(state_dict_pickle("keys")), "attributes of an OrderedDict"),
+    }.values(),
+)
+def test_zip_files_that_pytorch_does_not_write_are_refused_in_words(file, why):
+    with pytest.raises(ModelUnusable, match=why):
+        read_pickle_bytes(file)
 
 
 def test_arrays_of_objects_are_refused():

@@ -184,7 +184,7 @@ def test_the_slot_that_goes_most_with_a_line_is_found_and_its_sign_too() -> None
 def test_epochs_of_all_members_are_reported_one_after_another(tmp_path: Path) -> None:
     reported: list[int] = []
     config = QUICK.model_copy(update={"members": 2, "memory": QUICK.memory.model_copy(update={"epochs": 2})})
-    MODEL.train(made_films(3), [], config, Training(tmp_path, report=lambda number, _: reported.append(number)))
+    MODEL.train(made_films(3), [], config, Training(tmp_path, report=lambda number, *_: reported.append(number)))
     assert (reported, config.planned_epochs) == ([0, 1, 2, 3], 4)
 
 

@@ -27,6 +27,13 @@ def save(path: Path, nodes: list, inputs: list, outputs: list, constants: dict[s
     return path
 
 
+def weights_beside(path: Path) -> Path:
+    """Write an ONNX file anew, with its weights in a file beside it as PyTorch does; gives that file."""
+    beside = path.with_name(f"{path.name}.data")
+    onnx.save(onnx.load(str(path)), str(path), save_as_external_data=True, location=beside.name, size_threshold=0)
+    return beside
+
+
 def mean_colour(path: Path, batch: int | str = "n", side: int | str = 16) -> Path:
     """Channels first; tensor `doubled` (n, 3, h, w), output `mean` (n, 3) of what comes in."""
     nodes = [

@@ -6,7 +6,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from _drawn_face import Rows, draw_face, frames_table
-from _made_networks import counted_words, grey_bytes, mean_colour, mean_of_clip, mean_of_sound
+from _made_networks import (
+    counted_words,
+    face_pack,
+    grey_bytes,
+    mean_colour,
+    mean_of_clip,
+    mean_of_sound,
+    weights_beside,
+)
 from pydantic import ValidationError
 
 from cinelake.errors import ModelUnusable, UnknownName, WeightsMissing
@@ -169,6 +177,14 @@ def test_pictures_do_not_go_into_a_network_for_sound(tmp_path: Path) -> None:
 def test_a_missing_model_file_is_told_before_any_film_is_touched(tmp_path: Path) -> None:
     with pytest.raises(WeightsMissing, match=r"nowhere\.onnx"):
         EMBEDDINGS.preflight(EMBEDDINGS.params(backbone={"file": tmp_path / "nowhere.onnx"}))
+
+
+def test_weights_beside_a_network_are_part_of_the_key(tmp_path: Path) -> None:
+    params = EMBEDDINGS.params(backbone={"file": face_pack(tmp_path) / "recogniser.onnx"})
+    weights = weights_beside(tmp_path / "recogniser.onnx")
+    before = EMBEDDINGS.preflight(params)
+    weights.write_bytes(bytes(weights.stat().st_size))
+    assert EMBEDDINGS.preflight(params) != before
 
 
 def test_the_descriptor_names_no_classes_and_so_has_no_features_beside_its_vector() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from _drawn_face import draw_face, frames_table
-from _made_networks import FACE_BOX, FLOAT, face_pack, mean_colour, save
+from _made_networks import FACE_BOX, FLOAT, face_pack, mean_colour, save, weights_beside
 from onnx import helper
 from pydantic import ValidationError
 
@@ -159,6 +159,14 @@ def test_a_changed_pack_changes_the_key(tmp_path: Path) -> None:
     params = FACES.params(detector="insightface", pack=str(face_pack(tmp_path / "pack")))
     before = FACES.preflight(params)
     (tmp_path / "pack" / "recogniser.onnx").unlink()
+    assert FACES.preflight(params) != before
+
+
+def test_weights_beside_the_networks_of_a_pack_are_part_of_the_key(tmp_path: Path) -> None:
+    params = FACES.params(detector="insightface", pack=str(face_pack(tmp_path / "pack")))
+    weights = weights_beside(tmp_path / "pack" / "recogniser.onnx")
+    before = FACES.preflight(params)
+    weights.write_bytes(bytes(weights.stat().st_size))
     assert FACES.preflight(params) != before
 
 

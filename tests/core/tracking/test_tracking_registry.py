@@ -50,8 +50,8 @@ def register(tracking: TrackingSettings, tmp_path: Path, own_models: Callable[..
         with TrainingRecord(tracking, "loud") as record:
             return registry.register(
                 tracking, record, "loud", artefact, example=FILM, prediction=MODEL.predict(artefact, FILM),
-                scores={"accuracy": 0.75}, baseline={"accuracy": 0.5}, interval={"accuracy": [0.6, 0.9]},
-                card="# loud", tags=tags,
+                metric="accuracy", scores={"loudness": 0.5, "accuracy": 0.75}, baseline={"accuracy": 0.5},
+                interval={"accuracy": [0.6, 0.9]}, card="# loud", tags=tags,
             )  # fmt: skip
 
     return make
@@ -61,7 +61,13 @@ def test_a_version_is_listed_with_what_is_known_of_it(tracking: TrackingSettings
     register(promote_by_hand="true")
     (version,) = registry.versions(tracking)
     assert (version.name, version.number, version.kind, version.promote_by_hand) == ("loud", 1, "loud", True)
-    assert (version.scores, version.interval) == ({"accuracy": 0.75}, {"accuracy": [0.6, 0.9]})
+    assert (version.scores["accuracy"], version.interval) == (0.75, {"accuracy": [0.6, 0.9]})
+
+
+def test_the_score_that_the_gate_looks_at_comes_first(tracking: TrackingSettings, register: Register) -> None:
+    register()
+    (version,) = registry.versions(tracking)
+    assert (version.metric, list(version.scores)) == ("accuracy", ["accuracy", "loudness"])
 
 
 def test_a_version_comes_back_as_the_very_files_that_were_registered(
@@ -167,7 +173,8 @@ film = {"time_s": np.arange(4.0), "level": np.arange(4.0)}
 print("ready", flush=True); sys.stdin.readline()
 with TrainingRecord(tracking, "loud") as record:
     print(registry.register(tracking, record, "loud", artefact, example=film,
-          prediction=find_model("loud").predict(artefact, film), scores={}, baseline={}, interval={}, card=""))
+          prediction=find_model("loud").predict(artefact, film), metric="accuracy", scores={}, baseline={},
+          interval={}, card=""))
 """
 
 

@@ -1,0 +1,64 @@
+"""What a training's record shows people: its data, and the scores of each class beside how often it occurs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cinelake.labels.store import LabelSet
+from cinelake.learning.candidate import Prepared
+from cinelake.learning.dataset import known_steps
+from cinelake.spec.model import Scores
+from cinelake.storage.content import digest
+from cinelake.tracking.runs import DatasetNote
+
+
+def label_words(labels: LabelSet) -> str:
+    """Which labels count, in words: the set, and its last import."""
+    if not labels.versions:
+        return "all films of the catalogue, without labels"
+    return f"the labels `{labels.name}` up to import {labels.versions[-1].number}"
+
+
+def datasets_of(prepared: Prepared, source: str) -> list[DatasetNote]:
+    """The films of each side of the split with their labels. source: where the labels lie."""
+    labels, split = prepared.dataset.labels, prepared.split
+    sides = {"train": split.train, "validation": split.validation, "test": split.test}
+    version = f" v{labels.versions[-1].number}" if labels.versions else ""
+    return [
+        DatasetNote(
+            name=f"{labels.name}{version} {side}",
+            digest=digest([prepared.dataset.key, side, split.films()[side]]),
+            context=side,
+            source=f"{source}/{labels.name}",
+            profile={
+                "films": len(films := split.films()[side]),
+                "labelled_steps": known_steps(examples),
+                "num_rows": sum(len(example) for example in examples),
+                "split": f"by {split.by}",
+                "labels_key": labels.key,
+                "movie_ids": films,
+            },
+            columns={name: str(values.dtype) for name, values in examples[0].features.items()} if examples else {},
+        )
+        for side, examples in sides.items()
+    ]
+
+
+def class_rows(support: Mapping[str, float], scores: Mapping[str, Scores]) -> list[dict[str, Any]]:
+    """A row a class: how often it occurs (`support`), then its scores, those of the baseline and the champion beside.
+
+    support: class → labelled steps of it. scores: predictor (`candidate` first) → its scores, a class's as
+    `MEASURE_CLASS`. The classes that occur most come first.
+    """
+    rows: dict[str, dict[str, Any]] = {
+        name: {"class": name, "support": count} for name, count in sorted(support.items(), key=lambda item: -item[1])
+    }
+    longest_first = sorted(support, key=len, reverse=True)
+    for who, result in scores.items():
+        for score, value in result.items():
+            owner = next((name for name in longest_first if score.endswith(f"_{name}")), None)
+            if owner is not None:
+                measure = score.removesuffix(f"_{owner}")
+                rows[owner][measure if who == "candidate" else f"{measure} ({who})"] = value
+    return list(rows.values())
