@@ -15,7 +15,8 @@ from cinelake.plan.build import Planning
 from cinelake.storage.interrupts import interrupts_held
 from flows.run import FilmWork, run_plan
 from flows.run_summary import RunSummary
-from flows.server import prefect_server, state_folder
+from flows.server import prefect_server
+from flows.server_record import state_folder
 
 
 def run_catalogue(planning: Planning, on_event: OnEvent) -> RunSummary:
