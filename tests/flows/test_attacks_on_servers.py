@@ -10,15 +10,15 @@ import uuid
 from contextlib import contextmanager
 
 import pytest
+from _browser import open_browser, wait, why_not
 from _needed import need
+from _replies import reply_of
 from end_to_end._command import end_started, start
 
 from benchmarks._clusters import await_that
 from flows.prefect_api import PrefectApi
 from flows.server import free_port
 from flows.server_record import UP, password_of, read_json, state_folder
-from flows.test_closed_servers import reply_of
-from report._browser import open_browser, wait, why_not
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 WORKS_WITHIN_S = 90

@@ -16,23 +16,13 @@ from pathlib import Path
 import psutil
 import pytest
 from _needed import need
+from _replies import reply_of
 from end_to_end._command import asked
 
 from flows.prefect_api import PrefectApi
 from flows.server_record import password_file, password_of, private_folder, write_private
 
 ELSEWHERE = "http://elsewhere.example"
-
-
-def reply_of(url, path="/flows/filter", body: object = None, **headers):
-    """The status and the headers of a reply; with a body it is a POST."""
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url + path, data, {"Content-Type": "application/json", **headers})
-    try:
-        with urllib.request.urlopen(request, timeout=30) as reply:
-            return reply.status, dict(reply.headers)
-    except urllib.error.HTTPError as error:
-        return error.code, dict(error.headers)
 
 
 @pytest.fixture
