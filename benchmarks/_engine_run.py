@@ -42,7 +42,8 @@ def by_runner(runner: Callable[[], Any]) -> Callable[[Planning], list[float]]:
     """With one of Prefect's own task runners, in the same window of two films in flight."""
 
     def measured(planning: Planning) -> list[float]:
-        from flows.server import prefect_server, state_folder
+        from flows.server import prefect_server
+        from flows.server_record import state_folder
 
         with prefect_server(state_folder(planning.manifest.folder)) as server:
             server.wait()

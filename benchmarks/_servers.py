@@ -13,19 +13,19 @@ from pathlib import Path
 
 from benchmarks._clusters import end_tree
 from cinelake.storage.environment import environment_variables
-from flows.server import QUIET, answers, die_with_parent, free_port, start_prefect
+from flows.server import QUIET, PrefectServer, answers, die_with_parent, free_port, start_prefect
 
 START_TIMEOUT_S = 120.0
 
 
 @contextmanager
-def prefect_on(database: str, folder: Path) -> Iterator[str]:
-    """A Prefect server with all its services on `postgresql+asyncpg://…`; returns the address of its interface."""
+def prefect_on(database: str, folder: Path) -> Iterator[PrefectServer]:
+    """A Prefect server with all its services on `postgresql+asyncpg://…`."""
     with environment_variables({"PREFECT_SERVER_DATABASE_CONNECTION_URL": database}):
         server = start_prefect(folder, free_port(), services=True)
     try:
         server.wait()
-        yield server.url
+        yield server
     finally:
         server.stop()
 

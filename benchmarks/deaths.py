@@ -77,7 +77,7 @@ class World:
 
     def start(self, project: Path) -> subprocess.Popen[bytes]:
         """Start a run."""
-        env = {**self.env, "PREFECT_API_URL": self.prefect.url}
+        env = {**self.env, **self.prefect.environment()}
         return started(project, env, "python", "-m", "cli.main", "run")
 
     def kill(self, victim: str, dice: random.Random) -> None:

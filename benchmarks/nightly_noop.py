@@ -70,10 +70,10 @@ def _server_and_worker(folder: Path) -> Iterator[None]:
     worker = None
     try:
         server.wait()
-        os.environ["PREFECT_API_URL"] = server.url
+        os.environ.update(server.environment())
         with (folder / "worker.log").open("wb") as log:
             worker = subprocess.Popen(
-                worker_command("cinelake"), env=worker_environment(server.url), stdout=log, stderr=log
+                worker_command("cinelake"), env=worker_environment(server), stdout=log, stderr=log
             )
         yield
     finally:

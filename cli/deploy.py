@@ -12,7 +12,8 @@ from cinelake.manifest.document import load_manifest
 from cli.options import HERE, JsonOption, ManifestOption, example
 from cli.screen import out, plain, print_json, table
 from flows.deployments import ItemDifference, project_of
-from flows.server import kept_server, state_folder
+from flows.server import kept_server
+from flows.server_record import state_folder
 
 app = typer.Typer(add_completion=False)
 
@@ -29,15 +30,16 @@ def deploy(
 ) -> None:
     """Make the manifest's schedules, triggers, limits and notifications be on the Prefect server."""
     loaded = load_manifest(manifest)
-    with kept_server(state_folder(loaded.folder)) as url:
+    with kept_server(state_folder(loaded.folder)) as server:
         from flows.deploy import deploy
 
         differences = deploy(loaded, dry_run=dry_run, prune=prune)
     if json:
-        facts = {"project": project_of(loaded), "server": url, "applied": not dry_run, "pruned": prune and not dry_run}
+        done = {"applied": not dry_run, "pruned": prune and not dry_run}
+        facts = {"project": project_of(loaded), "server": server.url, **done}
         print_json({**facts, "differences": [difference.to_json() for difference in differences]})
         return
-    out.print(f"project {project_of(loaded)} on {url}", markup=False)
+    out.print(f"project {project_of(loaded)} on {server.url}", markup=False)
     _print(differences)
     _print_verdict(differences, dry_run, prune)
 

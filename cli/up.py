@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -21,13 +20,14 @@ from cli.options import HERE, ManifestOption, example
 from cli.screen import err, out
 from flows.server import (
     QUIET,
+    PrefectServer,
     answers,
     die_with_parent,
     start_prefect,
-    state_folder,
     worker_command,
     worker_environment,
 )
+from flows.server_record import UP, password_file, private_folder, record_of, state_folder
 
 app = typer.Typer(add_completion=False)
 
@@ -40,22 +40,24 @@ def up(
 ) -> None:
     """Keep Prefect, MLflow and a worker for deployments running, until Ctrl-C."""
     loaded = load_manifest(manifest)
-    folder = state_folder(loaded.folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = private_folder(state_folder(loaded.folder))
     for port in (prefect_port, mlflow_port):
         _check_free(port)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     prefect = start_prefect(folder, prefect_port, services=True)
     mlflow = _start_mlflow(folder, loaded.tracking, mlflow_port)
-    note = folder / "up.json"
+    note = folder / UP
     worker: subprocess.Popen[bytes] | None = None
     try:
         with err.status("starting Prefect and MLflow"):
             prefect.wait()
             _wait(mlflow, f"http://127.0.0.1:{mlflow_port}/health", folder / "mlflow.log")
-        note.write_text(json.dumps({"prefect": prefect.url, "mlflow": f"http://127.0.0.1:{mlflow_port}"}))
-        worker = _start_worker(folder, prefect.url, loaded.deploy.work_pool)
+        at = {"prefect": prefect.url, "mlflow": f"http://127.0.0.1:{mlflow_port}"}
+        record_of(os.getpid(), prefect.url).write(note, **at)
+        worker = _start_worker(folder, prefect, loaded.deploy.work_pool)
         out.print(f"Prefect  http://127.0.0.1:{prefect_port}\nMLflow   http://127.0.0.1:{mlflow_port}")
+        out.print(f"Prefect asks for a password: the line in {password_file(folder)}, which only you can read",
+                  markup=False, soft_wrap=True)  # fmt: skip
         out.print(f"runs of this manifest use them, a worker runs what `cinelake deploy` deploys to pool "
                   f"{loaded.deploy.work_pool}; Ctrl-C ends all three", markup=False)  # fmt: skip
         while prefect.own and prefect.own.poll() is None and mlflow.poll() is None and worker.poll() is None:
@@ -101,11 +103,11 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
         time.sleep(0.2)
 
 
-def _start_worker(folder: Path, url: str, pool: str) -> subprocess.Popen[bytes]:
+def _start_worker(folder: Path, server: PrefectServer, pool: str) -> subprocess.Popen[bytes]:
     with (folder / "worker.log").open("wb") as log:
         return subprocess.Popen(
             worker_command(pool),
-            env=worker_environment(url),
+            env=worker_environment(server),
             stdout=log,
             stderr=log,
             start_new_session=True,

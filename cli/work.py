@@ -10,7 +10,8 @@ import typer
 from cinelake.manifest.document import load_manifest
 from cli.options import HERE, ManifestOption, example
 from cli.screen import out
-from flows.server import kept_server, state_folder, worker_command, worker_environment
+from flows.server import kept_server, worker_command, worker_environment
+from flows.server_record import state_folder
 
 app = typer.Typer(add_completion=False)
 
@@ -19,8 +20,8 @@ app = typer.Typer(add_completion=False)
 def work(manifest: ManifestOption = HERE) -> None:
     """Run deployments that are due, on this machine, until Ctrl-C (`cinelake up` does it too)."""
     loaded = load_manifest(manifest)
-    with kept_server(state_folder(loaded.folder)) as url:
-        out.print(f"working for pool {loaded.deploy.work_pool} of {url}, until Ctrl-C", markup=False)
+    with kept_server(state_folder(loaded.folder)) as server:
+        out.print(f"working for pool {loaded.deploy.work_pool} of {server.url}, until Ctrl-C", markup=False)
         command = worker_command(loaded.deploy.work_pool)
         sys.stdout.flush()
-        os.execve(command[0], command, worker_environment(url))
+        os.execve(command[0], command, worker_environment(server))

@@ -24,7 +24,7 @@ from cinelake.manifest.document import Manifest
 from cinelake.plan.build import Planning
 from cinelake.run.cells import StepReport
 from cinelake.tracking.addresses import shown
-from flows.server import read_up, state_folder
+from flows.server_record import read_up, state_folder
 
 UPDATE_EVERY_S = 5.0
 SHOWN_FAILURES = 500

@@ -13,7 +13,9 @@ event.
 
 from __future__ import annotations
 
+import datetime
 import json
+import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,10 +24,11 @@ from typing import TYPE_CHECKING, Any
 from cinelake.lake.cells import Lake
 from cinelake.lake.index import Index
 from cinelake.manifest.document import Manifest, TriggerSettings
-from cinelake.storage.environment import environment_variables
 from cinelake.storage.store import storage_errors
 from flows.deployments import DUE, TOO_MUCH_FAILED, project_of, project_resource, trigger_resource
-from flows.server import answers, configured_server, state_folder
+from flows.prefect_api import PrefectApi
+from flows.server import configured_server
+from flows.server_record import state_folder
 
 if TYPE_CHECKING:
     from cinelake.labels.store import LabelVersion
@@ -42,6 +45,13 @@ class ProjectEvent:
     name: str
     resource: str
     payload: dict[str, Any] = field(default_factory=dict)
+
+    def as_sent(self) -> dict[str, Any]:
+        """The event as Prefect's interface takes it; it happens now."""
+        resource = {"prefect.resource.id": self.resource}
+        when = datetime.datetime.now(datetime.UTC).isoformat()
+        return {"id": str(uuid.uuid4()), "occurred": when, "event": self.name, "resource": resource,
+                "payload": self.payload}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -192,20 +202,11 @@ def emit(manifest: Manifest, event: ProjectEvent, concerns: Concerns, say: Say) 
 def _send_all(manifest: Manifest, events: list[ProjectEvent], waiting: str, say: Say) -> None:
     """Send events to the configured server; where a trigger waits for them and no server answers, report it."""
     server = configured_server(state_folder(manifest.folder))
-    if server is not None and answers(f"{server.url}/health"):
-        with environment_variables({"PREFECT_API_URL": server.url}):
-            _send(events)
-    elif waiting:
+    if server is not None:
+        with PrefectApi(server.url, server.password) as api:
+            if api.is_healthy():
+                api.post("/events", [each.as_sent() for each in events])
+                return
+    if waiting:
         where = f"no Prefect server answers at {server.url}" if server else "no Prefect server is configured or up"
         say(f"{where}, so {waiting} of the manifest did not hear of this (PREFECT_API_URL, or `cinelake up`)")
-
-
-def _send(events: list[ProjectEvent]) -> None:
-    from prefect.client.orchestration import get_client
-    from prefect.events import Event
-
-    messages = [
-        Event(event=each.name, resource={"prefect.resource.id": each.resource}, payload=each.payload) for each in events
-    ]
-    with get_client(sync_client=True) as client:
-        client.request("POST", "/events", json=[message.model_dump(mode="json") for message in messages])

@@ -1,13 +1,13 @@
-"""A Prefect server on loopback for runs that have none configured, and the settings that keep Prefect quiet.
+"""The Prefect server of a run: the one that is configured, that of `cinelake up`, or one of the project's own.
 
-`PREFECT_API_URL` names a server of your own. Without it, the server that `cinelake up` keeps is used; without that, one
-is started for this run alone, while the run already plans and probes, and ended with it.
+`PREFECT_API_URL` names a server of your own. Without it, the server that `cinelake up` keeps is used; without that, a
+run starts one on loopback while it already plans and probes. That one stays for a while after the run, so that the next
+one finds it; `server: {keep_s: 0}` in the manifest lets it end with the run, `cinelake down` ends it.
 """
 
 from __future__ import annotations
 
 import ctypes
-import json
 import os
 import signal
 import socket
@@ -18,13 +18,26 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from cinelake.errors import EngineUnavailable
+from cinelake.errors import EngineUnavailable, UsageError
 from cinelake.storage.environment import environment_variables
 from cinelake.storage.interrupts import interrupts_held
 from cinelake.storage.locks import alone
+from flows.prefect_api import server_answers
+from flows.server_record import (
+    RECORD,
+    ServerRecord,
+    in_use,
+    is_unused,
+    password_of,
+    private_folder,
+    process_mark,
+    read_record,
+    read_up,
+    server_version,
+)
 
 QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -45,17 +58,14 @@ NOT_NEEDED = (
     "TRIGGERS",
     "REPOSSESSOR",
 )
-"""Services that the server of one run does not need; those that record its task runs stay."""
+"""Services that the server of one project's runs does not need; those that record its task runs stay."""
 KEPT_LEASES = {
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
 }
 """A restarted server still knows who holds which slot; with leases in memory, a slot would stay taken for ever."""
 START_TIMEOUT_S = 120.0
-
-
-def state_folder(manifest_folder: Path) -> Path:
-    """Where the servers beside a manifest keep their state; nothing in it is needed to read the lake."""
-    return manifest_folder / ".cinelake"
+END_TIMEOUT_S = 5.0
+LOOPBACK = "127.0.0.1"
 
 
 @dataclass
@@ -63,25 +73,49 @@ class PrefectServer:
     """The server that a run talks to; `own` when it was started for this run."""
 
     url: str
+    password: str = field(default="", repr=False)
+    """Empty for a configured server: Prefect's client takes `PREFECT_API_AUTH_STRING` from the environment."""
     own: subprocess.Popen[bytes] | None = None
     log: Path | None = None
+    keep: bool = False
+    """It stays when the run has ended, and ends by itself once nobody has used it for a while."""
+    record: ServerRecord | None = None
+    """Of a server that another run has started, and that stays for a while."""
     starting: ExitStack | None = None
     """Holds the lock of its folder while its database is being made, which two servers cannot do at once."""
+    using: ExitStack = field(default_factory=ExitStack)
+    """Says that it is used: it does not end by itself as long as this is open."""
+
+    def environment(self) -> dict[str, str]:
+        """What Prefect's client needs in its environment to talk to this server."""
+        word = {"PREFECT_API_AUTH_STRING": self.password} if self.password else {}
+        return {"PREFECT_API_URL": self.url, **word}
 
     def wait(self) -> None:
         """Wait until it answers. Raises `EngineUnavailable` with the end of its log."""
-        limit_s = START_TIMEOUT_S if self.own else 10.0
+        limit_s = START_TIMEOUT_S if self.own or self.record else 10.0
         deadline = time.monotonic() + limit_s
-        while not answers(f"{self.url}/health"):
-            if self.own and self.own.poll() is not None:
-                raise EngineUnavailable(f"the Prefect server ended with {self.own.returncode}: {self._log_tail()}")
-            if time.monotonic() > deadline:
-                raise EngineUnavailable(
-                    f"no Prefect server answers at {self.url} after {limit_s:.0f} s. Check PREFECT_API_URL, start one "
-                    f"with `cinelake up`, or unset it to let a run bring its own. {self._log_tail()}"
-                )
-            time.sleep(0.1)
+        try:
+            while not server_answers(self.url, self.password):
+                if self.has_died():
+                    ended = f" with {self.own.returncode}" if self.own else ""
+                    raise EngineUnavailable(f"the Prefect server ended{ended}: {self._log_tail()}")
+                if time.monotonic() > deadline:
+                    raise EngineUnavailable(
+                        f"no Prefect server answers at {self.url} after {limit_s:.0f} s. Check PREFECT_API_URL, start "
+                        f"one with `cinelake up`, or unset it to let a run bring its own. {self._log_tail()}"
+                    )
+                time.sleep(0.1)
+        except BaseException:
+            self.keep = False
+            raise
         self._started()
+
+    def has_died(self) -> bool:
+        """Whether it is known that its process has ended."""
+        if self.own:
+            return self.own.poll() is not None
+        return self.record is not None and not self.record.lives()
 
     def _started(self) -> None:
         if self.starting is not None:
@@ -92,32 +126,32 @@ class PrefectServer:
         return self.log.read_text(errors="replace")[-500:] if self.log and self.log.exists() else ""
 
     def stop(self) -> None:
-        """End the server, if it is ours."""
+        """End the server if it is ours and does not stay; one that stays is no longer used by us."""
         self._started()
-        if self.own and self.own.poll() is None:
+        self.using.close()
+        if self.own and not self.keep and self.own.poll() is None:
             os.killpg(self.own.pid, signal.SIGTERM)
             try:
-                self.own.wait(5)
+                self.own.wait(END_TIMEOUT_S)
             except subprocess.TimeoutExpired:
                 os.killpg(self.own.pid, signal.SIGKILL)
                 self.own.wait()
 
 
 @contextmanager
-def prefect_server(folder: Path) -> Iterator[PrefectServer]:
-    """The configured server, the one of `cinelake up`, or one of our own: starting when this yields, so `wait` for it.
+def prefect_server(folder: Path, keep_s: float = 0.0) -> Iterator[PrefectServer]:
+    """The configured server, the one of `cinelake up`, or the project's own: perhaps starting, so `wait` for it.
 
-    Sets `PREFECT_API_URL` and what keeps Prefect quiet; so Prefect is imported after this.
+    Sets `PREFECT_API_URL` and what keeps Prefect quiet; so Prefect is imported after this. keep_s: how long a server of
+    the project's own stays after its last use.
     """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    server = configured_server(folder) or start_prefect(folder, free_port())
-    os.environ["PREFECT_API_URL"] = server.url
+    server = configured_server(folder) or project_server(folder, keep_s)
     try:
-        yield server
+        with environment_variables(server.environment()):
+            yield server
     finally:
-        if server.own:
-            del os.environ["PREFECT_API_URL"]
         server.stop()
 
 
@@ -126,12 +160,12 @@ def configured_server(folder: Path) -> PrefectServer | None:
     if os.environ.get("PREFECT_API_URL"):
         return PrefectServer(os.environ["PREFECT_API_URL"].rstrip("/"))
     kept = read_up(folder).get("prefect")
-    return PrefectServer(kept) if kept and answers(f"{kept}/health") else None
+    return PrefectServer(kept, password_of(folder)) if kept and server_answers(kept, password_of(folder)) else None
 
 
 @contextmanager
-def kept_server(folder: Path) -> Iterator[str]:
-    """The address of a server that outlives this process, for what is deployed on it; Prefect is imported within.
+def kept_server(folder: Path) -> Iterator[PrefectServer]:
+    """A server that outlives this process, for what is deployed on it; Prefect is imported within.
 
     Raises `EngineUnavailable` where there is none or it does not answer.
     """
@@ -144,49 +178,142 @@ def kept_server(folder: Path) -> Iterator[str]:
             "or name a server of your own"
         )
     server.wait()
-    with environment_variables({"PREFECT_API_URL": server.url}):
-        yield server.url
+    with environment_variables(server.environment()):
+        yield server
 
 
-def start_prefect(folder: Path, port: int, *, services: bool = False) -> PrefectServer:
-    """Start a server process on loopback; its database and log are below `folder`.
+def project_server(folder: Path, keep_s: float) -> PrefectServer:
+    """The server that an earlier run has left, or a new one, which stays for `keep_s` after its last use.
 
-    Where another run's server is starting, this waits until that one answers.
+    Where another run's server is starting, this waits until that one answers. Raises `EngineUnavailable` where others
+    still use one of another version.
     """
-    home = folder / "prefect"
-    home.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    url = f"http://127.0.0.1:{port}/api"
-    off = () if services else NOT_NEEDED
-    switched_off = {f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false" for name in off}
-    log = home / "server.log"
-    own = {**switched_off, "PREFECT_HOME": str(home), "PREFECT_API_URL": url}
+    home = _home(folder)
     with ExitStack() as starting:
         starting.enter_context(alone(home))
+        record = read_record(home / RECORD)
+        if record and record.version != server_version():
+            _end_other_version(home, record)
+        elif record and not keep_s:
+            end_if_unused(home, record)
+        elif record:
+            found = PrefectServer(record.url, password_of(folder), record=record, log=home / "server.log")
+            found.using.enter_context(in_use(home))
+            return found
+        return _started(folder, 0, starting.pop_all(), keep_s=keep_s)
+
+
+def _end_other_version(home: Path, record: ServerRecord) -> None:
+    """End the server of another version. Raises `EngineUnavailable` where runs still use it."""
+    if not end_if_unused(home, record):
+        raise EngineUnavailable(
+            f"the Prefect server in {home} (process {record.pid}) is of version {record.version}, not "
+            f"{server_version()}, and is used by a run that has not ended"
+        )
+
+
+def end_if_unused(home: Path, record: ServerRecord) -> bool:
+    """End a server that stayed; False where a run uses it. Others are kept from using it by the lock of its folder."""
+    if not is_unused(home):
+        return False
+    end_process(record)
+    (home / RECORD).unlink(missing_ok=True)
+    return True
+
+
+def end_process(record: ServerRecord) -> None:
+    """Tell a process to end, and kill it where it does not; a later process of its id is left alone."""
+    deadline = time.monotonic() + END_TIMEOUT_S
+    for told in (signal.SIGTERM, signal.SIGKILL):
+        if process_mark(record.pid) == record.started:
+            os.kill(record.pid, told)
+        while process_mark(record.pid) == record.started and time.monotonic() < deadline:
+            time.sleep(0.05)
+        deadline += END_TIMEOUT_S
+
+
+def start_prefect(folder: Path, port: int = 0, *, services: bool = False) -> PrefectServer:
+    """Start a server process on loopback that ends with this one; its database and log are below `folder`.
+
+    Port 0 is any that is free. Where another run's server is starting, this waits until that one answers. Raises
+    `UsageError` where the port is taken.
+    """
+    with ExitStack() as starting:
+        starting.enter_context(alone(_home(folder)))
+        return _started(folder, port, starting.pop_all(), services=services)
+
+
+def _home(folder: Path) -> Path:
+    return private_folder(private_folder(folder) / "prefect")
+
+
+def _started(
+    folder: Path, port: int, starting: ExitStack, *, services: bool = False, keep_s: float = 0.0
+) -> PrefectServer:
+    home, log = _home(folder), _home(folder) / "server.log"
+    stays = ["--home", str(home), "--keep-s", str(keep_s)] if keep_s else []
+    with ExitStack() as on_error, listening(port) as found:
+        on_error.push(starting)
+        url = f"http://{LOOPBACK}:{found.getsockname()[1]}/api"
+        command = [sys.executable, "-m", "flows.own_prefect", "server", "--socket", str(found.fileno()), *stays]
         with log.open("wb") as output, interrupts_held():
             process = subprocess.Popen(
                 command,
-                env={**KEPT_LEASES, **os.environ, **QUIET, **own},
+                env=_server_environment(home, url, password_of(folder), services=services),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=die_with_parent,
+                pass_fds=[found.fileno()],
+                preexec_fn=None if keep_s else die_with_parent,
             )
-        return PrefectServer(url, process, log, starting.pop_all())
+        on_error.pop_all()
+    server = PrefectServer(url, password_of(folder), process, log, keep=keep_s > 0, starting=starting)
+    if keep_s:
+        server.using.enter_context(in_use(home))
+    return server
+
+
+@contextmanager
+def listening(port: int) -> Iterator[socket.socket]:
+    """A socket that listens on loopback, to be inherited: nobody else can take the port before the server has it.
+
+    Raises `UsageError` where it is taken.
+    """
+    with socket.socket() as found:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            found.bind((LOOPBACK, port))
+            found.listen(128)
+        except OSError as error:
+            raise UsageError(f"port {port} of {LOOPBACK} cannot be used ({error.strerror}): name another") from error
+        yield found
+
+
+def _server_environment(home: Path, url: str, password: str, *, services: bool) -> dict[str, str]:
+    """The environment of a server. Passwords are in no command: everybody on the machine sees commands."""
+    off = {} if services else {f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false" for name in NOT_NEEDED}
+    origin = url.removesuffix("/api")
+    doors = {
+        "PREFECT_SERVER_API_AUTH_STRING": password,
+        "PREFECT_API_AUTH_STRING": password,
+        "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true",
+        "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": f"{origin},{origin.replace(LOOPBACK, 'localhost')}",
+        "PREFECT_UI_API_URL": url,
+    }
+    places = {"PREFECT_HOME": str(home), "PREFECT_API_URL": url, "PYTHONPATH": _import_path()}
+    return {**KEPT_LEASES, **os.environ, **QUIET, **off, **doors, **places}
+
+
+def _import_path() -> str:
+    """Where the server's process finds this code, whatever folder it starts in."""
+    here = str(Path(__file__).parents[1])
+    return os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 def die_with_parent(by: signal.Signals = signal.SIGTERM) -> None:
     """For `preexec_fn`: the process receives this signal when its parent has ended, however that ended."""
     ctypes.CDLL(None).prctl(1, by)
-
-
-def read_up(folder: Path) -> dict[str, str]:
-    """The addresses that a running `cinelake up` has recorded; empty without one."""
-    try:
-        return dict(json.loads((folder / "up.json").read_text()))
-    except (OSError, ValueError):
-        return {}
 
 
 def answers(url: str) -> bool:
@@ -201,7 +328,7 @@ def answers(url: str) -> bool:
 def free_port() -> int:
     """A port of loopback that nothing listens on."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])
 
 
@@ -210,6 +337,6 @@ def worker_command(pool: str) -> list[str]:
     return [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, "--type", "process"]
 
 
-def worker_environment(url: str) -> dict[str, str]:
+def worker_environment(server: PrefectServer) -> dict[str, str]:
     """A worker's environment variables; unlike a command, a deployed run writes its log into Prefect's UI."""
-    return {**os.environ, **QUIET, "PREFECT_API_URL": url, "PREFECT_LOGGING_LEVEL": "INFO"}
+    return {**os.environ, **QUIET, **server.environment(), "PREFECT_LOGGING_LEVEL": "INFO"}

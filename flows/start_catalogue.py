@@ -18,7 +18,8 @@ from flows.cancelling import cancellable, stopped_state, stops_as_interrupts
 from flows.prefect_runs import catalogue_run_name, keep_logs_off_the_terminal, send_what_waits
 from flows.run import FilmWork, FlowLog, run_plan
 from flows.run_summary import RunSummary
-from flows.server import prefect_server, state_folder
+from flows.server import prefect_server
+from flows.server_record import state_folder
 
 
 def run_catalogue(planning: Planning, on_event: OnEvent) -> RunSummary:

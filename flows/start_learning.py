@@ -20,7 +20,8 @@ from cinelake.learning.tuning import TuningRequest, TuningSummary, prepare_tunin
 from cinelake.manifest.document import Manifest
 from cinelake.storage.interrupts import interrupts_held
 from flows.events import champion_changed, flow_started
-from flows.server import PrefectServer, prefect_server, state_folder
+from flows.server import PrefectServer, prefect_server
+from flows.server_record import state_folder
 
 
 def run_training(request: TrainingRequest, on_event: OnEvent) -> TrainingSummary:

@@ -17,7 +17,7 @@ from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.tracking.runs import mlflow_page
 from flows.artifacts import show_end
 from flows.events import champion_changed, flow_started
-from flows.server import state_folder
+from flows.server_record import state_folder
 
 
 def train_flow(work: Callable[[str, Path, int | None, bool], Any]) -> Flow[..., Any]:

@@ -13,7 +13,7 @@ from cinelake.engines.dispatch import dispatch
 from cinelake.learning.tuning import TuningRequest, prepare_tuning, tune_model
 from cinelake.manifest.document import load_manifest
 from flows.events import flow_started
-from flows.server import state_folder
+from flows.server_record import state_folder
 from flows.train import ignore, trained
 
 

@@ -33,6 +33,7 @@ from cinelake.manifest.sections import (
     QualitySettings,
     ScheduleSettings,
     Sections,
+    ServerSettings,
     TrackingSettings,
     TriggerSettings,
 )
@@ -71,6 +72,7 @@ class Manifest:
     limits: dict[str, LimitSettings]
     notifications: NotificationSettings
     monitoring: MonitoringSettings
+    server: ServerSettings
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travels as its text: a worker reads it with its own code and its own environment's variables."""
@@ -172,6 +174,7 @@ def _manifest(
         limits=sections.limits,
         notifications=sections.notifications,
         monitoring=sections.monitoring.in_folder(path.parent),
+        server=sections.server,
     )
 
 

@@ -217,6 +217,13 @@ class TriggerSettings(Section):
         return self
 
 
+class ServerSettings(Section):
+    """The Prefect server that a run starts on this machine where none is configured and no `cinelake up` runs."""
+
+    keep_s: Annotated[float, Field(ge=0, le=604_800)] = 600.0
+    """Seconds that it stays after its last use, so that the next run finds it; 0: it ends with its run."""
+
+
 class DeploySettings(Section):
     """What `cinelake deploy` calls things on a Prefect server that several projects may share."""
 
@@ -366,6 +373,8 @@ class Sections(Section):
     """Who is told when too much fails."""
     monitoring: MonitoringSettings = MonitoringSettings()
     """Logs for machines, and metrics."""
+    server: ServerSettings = ServerSettings()
+    """How long a run's own Prefect server stays."""
 
 
 def _check_flow(flow: str, model: str | None) -> None:

@@ -8,16 +8,19 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from flows.prefect_api import PrefectApi
+
 COMMAND = [sys.executable, "-m", "cli.main"]
 ROOT = Path(__file__).parents[2]
 STARTED: list[subprocess.Popen[str]] = []
+PASSWORDS: dict[str, str] = {}
+"""Address of a Prefect server that a test has started → its password."""
 OURS = ("PREFECT_", "MLFLOW_", "CINELAKE_MANIFEST")
 """Settings of whoever runs the tests that must not reach the command."""
 
@@ -106,8 +109,6 @@ def _knows(process: psutil.Process, folder: Path) -> bool:
 
 
 def asked(url: str, kind: str, **question: Any) -> Any:
-    """What Prefect's API knows: `asked(url, "flow_runs")`."""
-    body = json.dumps(question).encode()
-    request = urllib.request.Request(f"{url}/{kind}/filter", body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as reply:
-        return json.load(reply)
+    """What Prefect's API knows: `asked(url, "flow_runs")`; its password is one of `PASSWORDS`."""
+    with PrefectApi(url, PASSWORDS.get(url, ""), timeout_s=30) as api:
+        return api.post(f"/{kind}/filter", question)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from end_to_end._command import cinelake, end_started
+from end_to_end._command import PASSWORDS, cinelake, end_started
 
 from cinelake.lake.cells import FOOTER_KEY, Footer
 from examples.draw import draw_catalogue
@@ -22,6 +22,7 @@ MANIFEST = """\
 lake: lake
 catalogue: {films: "films/*"}
 engine: {kind: local, workers: 2}
+server: {keep_s: 0}
 tasks:
   films: {}
   shots: {}
@@ -55,7 +56,7 @@ def project(made: Path, tmp_path: Path) -> Path:
 def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The environment that names one Prefect server, as an operator runs it, for all that need none of their own."""
     server = _server(tmp_path_factory.getbasetemp() / "server")
-    yield {"PREFECT_API_URL": server.url}
+    yield server.environment()
     server.stop()
     _server.cache_clear()
 
@@ -93,6 +94,7 @@ def _made(drawn: Path) -> Path:
 def _server(folder: Path) -> PrefectServer:
     server = start_prefect(folder, free_port(), services=True)
     server.wait()
+    PASSWORDS[server.url] = server.password
     return server
 
 

@@ -10,10 +10,11 @@ from pathlib import Path
 from subprocess import Popen
 
 import pytest
-from end_to_end._command import asked, below, cinelake, left_running, start
+from end_to_end._command import PASSWORDS, asked, below, cinelake, left_running, start
 from end_to_end._lakes import change
 
 from flows.server import answers, free_port
+from flows.server_record import password_of, state_folder
 
 pytestmark = pytest.mark.slow
 STARTS_WITHIN_S = 200
@@ -40,6 +41,7 @@ def up(project: Path) -> Up:
     while not (project / "command.log").read_text().count("Ctrl-C ends all three"):
         assert time.monotonic() < deadline and running.process.poll() is None, (project / "command.log").read_text()
         time.sleep(0.2)
+    PASSWORDS[running.addresses["prefect"]] = password_of(state_folder(project))
     return running
 
 

@@ -24,10 +24,12 @@ START = "lake: lake\ncatalogue: {films: films}\ntasks: {films: , shots: }\n"
 @pytest.fixture
 def server(prefect, monkeypatch):
     """The shared server, as this process's."""
-    from prefect.settings import PREFECT_API_URL, temporary_settings
+    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
-    monkeypatch.setenv("PREFECT_API_URL", prefect["PREFECT_API_URL"])
-    with temporary_settings({PREFECT_API_URL: prefect["PREFECT_API_URL"]}):
+    for name, value in prefect.items():
+        monkeypatch.setenv(name, value)
+    url, word = prefect["PREFECT_API_URL"], prefect["PREFECT_API_AUTH_STRING"]
+    with temporary_settings({PREFECT_API_URL: url, PREFECT_API_AUTH_STRING: word}):
         yield
 
 

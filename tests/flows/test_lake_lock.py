@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from core.engines._waiting import await_that, waiting_project
-from end_to_end._command import ROOT, answer_of, asked, end_started, environment, start
+from end_to_end._command import PASSWORDS, ROOT, answer_of, asked, end_started, environment, start
 from end_to_end._lakes import change
 
 from benchmarks._clusters import end_tree
@@ -77,7 +77,8 @@ def test_a_server_that_is_started_again_still_gets_the_turn_back(tmp_path):
     port, lake = free_port(), StorageLocation(str(tmp_path / "lake"))
     server = start_prefect(tmp_path, port, services=True)
     server.wait()
-    env, pipes = environment(PREFECT_API_URL=server.url), {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    PASSWORDS[server.url] = server.password
+    env, pipes = environment(**server.environment()), {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen([sys.executable, "-c", HOLDS, lake.uri], env=env, cwd=ROOT, text=True, **pipes) as holder:
         assert holder.stdout.readline() == "mine\n"
         end_tree(server.own)

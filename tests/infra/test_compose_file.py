@@ -10,7 +10,7 @@ from infra._files import INFRA, below, loaded, schema_of_compose
 
 PATH = INFRA / "compose" / "compose.yaml"
 CONDITIONS = {"service_healthy", "service_completed_successfully"}
-SECRET = re.compile(r"PASSWORD|TOKEN|SECRET|KEY")
+SECRET = re.compile(r"PASSWORD|TOKEN|SECRET|KEY|AUTH_STRING")
 MANIFEST = "compose/pipeline.yaml"
 
 

@@ -7,7 +7,7 @@ import urllib.request
 import pytest
 from _folders import files_holding
 from _needed import need
-from end_to_end._command import asked
+from end_to_end._command import PASSWORDS, asked
 from infra._files import INFRA
 from infra._processes import Composition, composed
 from pyarrow import fs
@@ -18,6 +18,7 @@ from benchmarks._postgres import postgres, why_not
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 RUN_WITHIN_S = 300
 SECRETS = {"CINELAKE_LAKE_KEY": "key-of-the-lake", "CINELAKE_LAKE_SECRET": "s3cret-of-the-lake"}
+WORD = "cinelake:word-of-prefect"
 TOKEN = "0123456789abcdef" * 4
 
 
@@ -37,11 +38,12 @@ def services(database, draw_film, tmp_path_factory):
     project, folder = tmp_path_factory.mktemp("project"), tmp_path_factory.mktemp("services")
     for name in ("one", "two"):
         draw_film(project / "films" / f"{name}.mp4", sound=True)
-    passwords = {"CINELAKE_DB_PASSWORD": database.password, "CINELAKE_RAY_TOKEN": TOKEN}
+    passwords = {"CINELAKE_DB_PASSWORD": database.password, "CINELAKE_RAY_TOKEN": TOKEN, "CINELAKE_PREFECT_AUTH": WORD}
     given = {**SECRETS, **passwords, "CINELAKE_PROJECT": str(project)}
     composition = Composition(given, project, folder, {("postgres", "5432"): str(database.port)})
     manifest = (INFRA / "compose" / "pipeline.yaml").read_text().splitlines(keepends=True)
     (project / "pipeline.yaml").write_text("".join(composition.here(line) for line in manifest))
+    PASSWORDS[f"{composition.url('prefect', '4200')}/api"] = WORD
     with composed(composition):
         yield composition
 
@@ -89,6 +91,14 @@ def test_the_work_pool_is_the_one_of_the_file(services, ran):
     assert "No passwords here" in str(pool["base_job_template"])
 
 
+def test_prefect_wants_its_password_and_answers_to_the_names_it_has_in_the_file(services):
+    address = f"{services.url('prefect', '4200')}/api/version"
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(address, timeout=30)
+    with pytest.raises(urllib.error.HTTPError, match="400"):
+        urllib.request.urlopen(urllib.request.Request(address, headers={"Host": "elsewhere.example"}), timeout=30)
+
+
 def test_mlflow_answers_to_the_names_it_has_in_the_file_and_to_no_others(services):
     address = f"{services.url('mlflow', '5000')}/api/2.0/mlflow/experiments/search?max_results=1"
     with urllib.request.urlopen(urllib.request.Request(address, headers={"Host": "mlflow:5000"}), timeout=30) as reply:
@@ -98,7 +108,7 @@ def test_mlflow_answers_to_the_names_it_has_in_the_file_and_to_no_others(service
 
 
 def test_nothing_that_a_service_said_or_kept_holds_a_secret(services, ran, database):
-    words = (SECRETS["CINELAKE_LAKE_SECRET"], TOKEN, *database.secrets)
+    words = (SECRETS["CINELAKE_LAKE_SECRET"], TOKEN, WORD, *database.secrets)
     # Prefect hands a run its environment in a file that only its owner reads, and takes it away at the run's end
     await_that(lambda: not list(services.folder.glob("worker/prefect-workspace-*")))
     assert files_holding(words, services.folder, services.project) == []

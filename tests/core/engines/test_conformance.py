@@ -52,12 +52,12 @@ def made_by(drawn: Path, made: Path, tmp_path_factory: pytest.TempPathFactory) -
     """Makes the project with an engine, once; the local engine's is there already."""
 
     @cache
-    def make(engine: str, address: str) -> Path:
+    def make(engine: str, server: tuple[tuple[str, str], ...]) -> Path:
         if engine == "local":
             return made
         project = copied(drawn, tmp_path_factory.mktemp(engine) / "project")
         change(project, "kind: local", f"kind: {engine}")
-        answer_of("run", "-m", project / "pipeline.yaml", env={"PREFECT_API_URL": address})
+        answer_of("run", "-m", project / "pipeline.yaml", env=dict(server))
         return project
 
     return make
@@ -66,7 +66,7 @@ def made_by(drawn: Path, made: Path, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture
 def project_made(engine: str, made_by: Callable[..., Path], prefect: dict[str, str]) -> Path:
     """The project after a run with the engine."""
-    return made_by(engine, prefect["PREFECT_API_URL"])
+    return made_by(engine, tuple(prefect.items()))
 
 
 @pytest.fixture

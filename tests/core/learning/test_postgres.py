@@ -11,7 +11,7 @@ import pytest
 from _folders import files_holding
 from _needed import need
 from core.learning._by_events import TRIGGERS, ended, import_labels
-from end_to_end._command import answer_of, cinelake, end_started, start
+from end_to_end._command import PASSWORDS, answer_of, cinelake, end_started, start
 
 from benchmarks._postgres import postgres, programs, why_not
 from benchmarks._servers import mlflow_on, prefect_on
@@ -39,6 +39,7 @@ def servers(database, tmp_path_factory):
         prefect_on(database.url("prefect", "asyncpg"), folder) as prefect,
         mlflow_on(database.url("mlflow"), folder / "mlflow") as mlflow,
     ):
+        PASSWORDS[prefect.url] = prefect.password
         yield folder, prefect, mlflow
 
 
@@ -47,7 +48,7 @@ def env(project, servers, database, tmp_path):
     """The environment of commands: the server's address, what is secret, models and tasks of the test."""
     places = os.pathsep.join([os.environ["PYTHONPATH"], str(tmp_path / "site")])
     secrets = {"MLFLOW_WORD": PASSWORD.replace(" ", "%20"), "DATABASE": database.url("runs")}
-    return {**secrets, "PREFECT_API_URL": servers[1], "PYTHONPATH": places, "PREFECT_WORKER_QUERY_SECONDS": "1"}
+    return {**secrets, **servers[1].environment(), "PYTHONPATH": places, "PREFECT_WORKER_QUERY_SECONDS": "1"}
 
 
 @pytest.fixture
@@ -102,8 +103,8 @@ def test_a_deployed_training_and_the_run_after_it_are_recorded_by_servers_on_pos
     start("work", cwd=project.folder, env=env)
     answer_of("deploy", "-m", project.folder / "pipeline.yaml", env=env)
     import_labels(project, FILMS, env)
-    assert "loud 1 is champion" in ended(servers[1], "train", 1)[0]["message"]
-    assert "24 cells made" in ended(servers[1], "catalogue", 1)[0]["message"]
+    assert "loud 1 is champion" in ended(servers[1].url, "train", 1)[0]["message"]
+    assert "24 cells made" in ended(servers[1].url, "catalogue", 1)[0]["message"]
     assert champion(f"http://{servers[2]}") == 1
     assert names_of_runs(f"http://{servers[2]}") == [("catalogue", "FINISHED"), ("train", "FINISHED")]
 

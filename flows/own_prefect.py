@@ -1,0 +1,114 @@
+"""The process of a Prefect server: Prefect's own application, behind a check of the name that it is called by.
+
+    python -m flows.own_prefect server [--socket DESCRIPTOR] [--home FOLDER --keep-s SECONDS]
+
+Prefect asks for a password and a token of its pages (`PREFECT_SERVER_API_AUTH_STRING` and more, which are read from the
+environment alone), but serves any `Host`: a page of a foreign name that is made to point at loopback would be served
+too. `CINELAKE_PREFECT_HOSTS` has the names that are served, by default loopback's. Without a socket that the process
+inherits, it listens at `PREFECT_SERVER_API_HOST` and `PREFECT_SERVER_API_PORT`.
+
+With a folder it belongs to no process: it writes there where it is found, and ends once it was not used for so long, or
+once that folder is gone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cinelake.errors import UsageError
+from cinelake.storage.locks import alone
+from flows.server_record import RECORD, is_unused, read_record, record_of
+
+HOSTS = "127.0.0.1,localhost"
+LOOK_EVERY_S = 1.0
+FINISH_REQUESTS_S = 3
+
+
+class LastAsked:
+    """Prefect's application, and when it was last asked for something: somebody may look at its pages."""
+
+    def __init__(self, app: Any):
+        self._app = app
+        self.at_s = time.monotonic()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Pass a request on."""
+        self.at_s = time.monotonic()
+        await self._app(scope, receive, send)
+
+
+def serve(listening: socket.socket | None, home: Path | None, keep_s: float) -> None:
+    """Serve until the process is told to end, or with a folder until nobody used it for `keep_s`."""
+    import uvicorn
+    from prefect.server.api.server import create_app
+    from prefect.settings import get_current_settings
+    from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+    hosts = os.environ.get("CINELAKE_PREFECT_HOSTS", HOSTS).split(",")
+    settings = get_current_settings().server
+    app = LastAsked(TrustedHostMiddleware(create_app(final=True), allowed_hosts=hosts, www_redirect=False))
+    config = uvicorn.Config(
+        app,
+        host=settings.api.host,
+        port=settings.api.port,
+        timeout_keep_alive=settings.api.keepalive_timeout,
+        timeout_graceful_shutdown=FINISH_REQUESTS_S,
+        log_level=settings.logging_level.lower(),
+    )
+    server = uvicorn.Server(config)
+    if home:
+        watch = threading.Thread(target=_end_when_unused, args=(server, app, home, keep_s), daemon=True)
+        watch.start()
+    server.run(sockets=[listening] if listening else None)
+
+
+def _end_when_unused(server: Any, app: LastAsked, home: Path, keep_s: float) -> None:
+    used_s = time.monotonic()
+    while home.is_dir():
+        time.sleep(LOOK_EVERY_S)
+        if not is_unused(home):
+            used_s = time.monotonic()
+        elif time.monotonic() - max(used_s, app.at_s) > keep_s and _is_given_up(home):
+            break
+    server.should_exit = True
+    time.sleep(2 * FINISH_REQUESTS_S)
+    os._exit(0)  # a request or a service that does not end
+
+
+def _is_given_up(home: Path) -> bool:
+    """Whether no run has found the server in the meantime; from here on none will."""
+    try:
+        with alone(home, busy="a run looks for a server"):
+            if not is_unused(home):
+                return False
+            record = read_record(home / RECORD)
+            if record and record.pid == os.getpid():
+                (home / RECORD).unlink(missing_ok=True)
+            return True
+    except UsageError:
+        return False
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Serve as the command line says."""
+    parser = argparse.ArgumentParser(prog="python -m flows.own_prefect")
+    parser.add_argument("what", choices=["server"], help="what is started, as `ps` shows it")
+    parser.add_argument("--socket", type=int, help="a listening socket that this process inherits")
+    parser.add_argument("--home", type=Path, help="where it is found, for a server that belongs to no process")
+    parser.add_argument("--keep-s", type=float, default=0.0, help="how long it stays after its last use")
+    chosen = parser.parse_args(words)
+    listening = None if chosen.socket is None else socket.socket(fileno=chosen.socket)
+    if listening and chosen.home:
+        record_of(os.getpid(), f"http://127.0.0.1:{listening.getsockname()[1]}/api").write(chosen.home / RECORD)
+    serve(listening, chosen.home, chosen.keep_s)
+
+
+if __name__ == "__main__":
+    main()
