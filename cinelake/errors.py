@@ -4,6 +4,7 @@
     ├── ManifestError            the manifest has problems: all of them, with their lines      exit 2
     ├── UsageError               a command was requested to do something impossible            exit 2
     │   ├── UnknownName          no such task, model, table, film: with close matches
+    │   ├── CatalogueShrunk      fewer films than the manifest expects: a share that is not mounted?
     │   ├── EngineUnavailable    the engine or a requested device is not available
     │   ├── NotMeasured          a simulation without a run that recorded what its tables cost
     │   ├── BadLabels            labels that cannot be imported: all problems at once, nothing imported
@@ -90,6 +91,10 @@ class UnknownName(UsageError):
     def __init__(self, kind: str, name: str, known: Iterable[str]):
         self.kind, self.name, self.known = kind, name, sorted(known)
         super().__init__(f"unknown {kind} {name!r}{did_you_mean(name, self.known)}")
+
+
+class CatalogueShrunk(UsageError):
+    """The catalogue has fewer films than the manifest expects, or lost too many of those that the lake has."""
 
 
 class EngineUnavailable(UsageError):

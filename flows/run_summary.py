@@ -15,7 +15,10 @@ from cinelake.tracking.runs import RunRecord
 
 @dataclass
 class RunSummary:
-    """What a run did. `failures` are the new ones; `known` counts cells that were already known to be bad."""
+    """What a run did. `failures` are the new ones; `known` counts cells that were already known to be bad.
+
+    warnings: of the catalogue. files_skipped: why files of its place are no films, and how many.
+    """
 
     films: int = 0
     made: Counter[str] = field(default_factory=Counter)
@@ -33,6 +36,8 @@ class RunSummary:
     measured: int = 0
     run: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     interrupted: bool = False
+    warnings: list[str] = field(default_factory=list)
+    files_skipped: dict[str, int] = field(default_factory=dict)
 
     @property
     def times_real(self) -> float:
@@ -60,6 +65,8 @@ def start_summary(planning: Planning) -> RunSummary:
         known=counts["failed"],
         blocked=counts["blocked"],
         orphans=len(planning.plan.orphans),
+        warnings=list(planning.catalogue.warnings),
+        files_skipped=planning.catalogue.skipped_counts(),
     )
 
 
