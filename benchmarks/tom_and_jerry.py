@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from benchmarks.figures import Figure, Report, run, say
-from cinelake.catalogue.films import movie_id_of
+from cinelake.catalogue.names import movie_id_of
 from cinelake.lake.artefact import write_artefact
 from cinelake.lake.cells import Lake
 from cinelake.learning.images import MemoryTable

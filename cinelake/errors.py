@@ -4,6 +4,7 @@
     ├── ManifestError            the manifest has problems: all of them, with their lines      exit 2
     ├── UsageError               a command was requested to do something impossible            exit 2
     │   ├── UnknownName          no such task, model, table, film: with close matches
+    │   ├── CatalogueShrunk      fewer films than the manifest expects: a share that is not mounted?
     │   ├── EngineUnavailable    the engine or a requested device is not available
     │   │   └── EngineStopped    the run was stopped before a job of its engine ended
     │   ├── NotMeasured          a simulation without a run that recorded what its tables cost
@@ -96,6 +97,10 @@ class UnknownName(UsageError):
 
 class NewerFormat(UsageError):
     """A lake, labels or a model that a newer Cinelake wrote: nothing of it is read, remade or replaced."""
+
+
+class CatalogueShrunk(UsageError):
+    """The catalogue has fewer films than the manifest expects, or lost too many of those that the lake has."""
 
 
 class EngineUnavailable(UsageError):

@@ -14,8 +14,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from cinelake.catalogue.films import movie_id_of
 from cinelake.catalogue.list import read_list
+from cinelake.catalogue.names import movie_id_of
 from cinelake.errors import UsageError
 from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.storage.atomic import write_whole

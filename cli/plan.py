@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from cinelake.catalogue.films import duplicates
+from cinelake.catalogue.sidecars import Skipped
 from cinelake.errors import UsageError
 from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import Planning
@@ -35,6 +38,18 @@ app = typer.Typer(add_completion=False)
 
 SHOWN_ROWS = 200
 """How many cells `--why` lists on a screen; `--json` lists all."""
+SHOWN_FILES = 3
+"""How many of the files that are no films are named for each reason; `--json` names all."""
+SKIPPED = {
+    "companion": "beside a film of their name",
+    "no_film": "with a suffix that no film has",
+    "unfinished": "unfinished downloads",
+    "hidden": "whose name begins with a dot",
+    "folder": "folders (`**/*` takes the films in them)",
+    "no_file": "pipes or devices",
+    "seen_before": "reached a second time through a link",
+}
+"""Reason → how the number of such files goes on."""
 SIMULATE = (
     "Simulate the run on a cluster, from measured costs, as in [cyan]nodes=64,cpus=16,gpus=1[/]. More settings: "
     "decoders (nodes without GPUs, 128x32), store_gbit (of each node), gpu_speedup (over a processor), engine, "
@@ -125,6 +140,9 @@ def plan_json(planning: Planning, predicted: Estimate | None = None) -> dict[str
             {"movie_id": problem.movie_id, "reason": problem.reason, "message": problem.message}
             for problem in planning.catalogue.problems
         ],
+        "warnings": list(planning.catalogue.warnings),
+        "skipped": planning.catalogue.skipped_counts(),
+        "skipped_files": [asdict(file) for file in planning.catalogue.skipped if file.reason != "companion"],
     }
     if predicted:
         result["estimate"] = {
@@ -166,13 +184,31 @@ def _print_reasons(plan: Plan) -> None:
 
 
 def print_problems(planning: Planning) -> None:
-    """What is wrong with the catalogue's films, and which films left it."""
+    """What is wrong with the catalogue's films, which films left it, and which files are none."""
+    for warning in planning.catalogue.warnings:
+        out.print(f"! {warning}", style="yellow", markup=False)
     for problem in planning.catalogue.problems:
         out.print(f"! {problem.movie_id}: {problem.message}", style="red", markup=False)
     for same in duplicates(planning.catalogue.films, planning.whole.fingerprints):
         out.print(f"! {same.message}", style="yellow", markup=False)
     if planning.plan.orphans:
         out.print(f"{len(planning.plan.orphans)} films left the catalogue: `cinelake gc` lists their tables")
+    print_skipped(planning.catalogue.skipped)
+
+
+def print_skipped(skipped: Sequence[Skipped]) -> None:
+    """How many files are no films, and why; some of those that belong to no film by name."""
+    if not skipped:
+        return
+    by_reason: dict[str, list[str]] = {}
+    for file in skipped:
+        by_reason.setdefault(file.reason, []).append(file.uri)
+    parts = []
+    for reason, uris in sorted(by_reason.items()):
+        more = ", …" if len(uris) > SHOWN_FILES else ""
+        named = "" if reason == "companion" else ", ".join(uris[:SHOWN_FILES]) + more
+        parts.append(f"{len(uris)} {SKIPPED[reason]}{f' ({named})' if named else ''}")
+    out.print(f"{len(skipped)} files are no films: {', '.join(parts)}", markup=False)
 
 
 def _print_estimate(predicted: Estimate) -> None:

@@ -133,8 +133,10 @@ def run_planned(planning: Planning, *, quiet: bool = False) -> RunSummary:
 def print_summary(summary: RunSummary) -> None:
     """Print the run in a few lines: what was made, what failed, how fast."""
     if not summary.made and not summary.failures and not summary.interrupted:
+        skipped = sum(summary.files_skipped.values())
+        beside = f"; {skipped} files are no films (`cinelake status`)" if skipped else ""
         known = f" ({summary.known} cells known to be bad: `cinelake status`)" if summary.known else ""
-        out.print(f"nothing to do: {summary.fresh} cells are fresh{known}")
+        out.print(f"nothing to do: {summary.fresh} cells are fresh{known}{beside}")
         return
     head = f"interrupted ({summary.stopped_by})" if summary.interrupted else "done"
     made = sum(summary.made.values())
@@ -148,6 +150,7 @@ def print_summary(summary: RunSummary) -> None:
     rest = [("fresh before", summary.fresh), ("failed", len(summary.failures)), ("waiting on them", summary.skipped)]
     rest += [("known bad", summary.known), ("blocked", summary.blocked), ("orphaned films", summary.orphans)]
     rest += [("deaths of workers", len(summary.worker_deaths)), ("retries", len(summary.retries))]
+    rest += [("files that are no films", sum(summary.files_skipped.values()))]
     shown = " · ".join(f"{count} {what}" for what, count in rest if count)
     if shown:
         out.print("  " + shown)

@@ -21,7 +21,8 @@ MIN_DEADLINE_S, DEADLINE_PER_SECOND = 600.0, 60.0
 
 def find_film(manifest: Manifest, movie_id: str) -> CatalogueFilm:
     """A film of the catalogue. Raises `UnknownName` with close matches."""
-    films = {film.movie_id: film for film in read_catalogue(manifest.catalogue, manifest.folder).films}
+    catalogue = read_catalogue(manifest.catalogue, manifest.folder, lake=open_known(manifest.lake.place))
+    films = {film.movie_id: film for film in catalogue.films}
     if movie_id not in films:
         raise UnknownName("film", movie_id, films)
     return films[movie_id]

@@ -80,6 +80,8 @@ def run_plan(
     summary = start_summary(planning)
     started = time.monotonic()
     with monitored(planning, summary.run, counting(summary, on_event)) as emit:
+        for warning in summary.warnings:
+            emit(Note(warning))
         summary.failures += record_catalogue_problems(planning)
         _sweep(planning)
         if planning.plan.stale:

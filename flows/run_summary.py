@@ -23,6 +23,7 @@ class RunSummary:
     """What a run did. `failures` are the new ones; `known` counts cells that were already known to be bad.
 
     `stopped_by`: why an interrupted run was stopped. `worker_deaths`, `retries`: each as its event has it.
+    warnings: of the catalogue. files_skipped: why files of its place are no films, and how many.
     """
 
     films: int = 0
@@ -41,6 +42,8 @@ class RunSummary:
     measured: int = 0
     run: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     interrupted: bool = False
+    warnings: list[str] = field(default_factory=list)
+    files_skipped: dict[str, int] = field(default_factory=dict)
     stopped_by: str = ""
     worker_deaths: list[dict[str, Any]] = field(default_factory=list)
     retries: list[dict[str, Any]] = field(default_factory=list)
@@ -75,6 +78,8 @@ def start_summary(planning: Planning) -> RunSummary:
         known=counts["failed"],
         blocked=counts["blocked"],
         orphans=len(planning.plan.orphans),
+        warnings=list(planning.catalogue.warnings),
+        files_skipped=planning.catalogue.skipped_counts(),
     )
 
 

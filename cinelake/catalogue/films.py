@@ -7,21 +7,24 @@ fingerprint of a film's content is a matter of its own. On an object store, that
 
 from __future__ import annotations
 
-import glob
 import os
 import re
 import stat
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import takewhile
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from cinelake.catalogue.bucket import films_at
+from cinelake.catalogue.folder import files_at
 from cinelake.catalogue.list import ListRow, read_list
-from cinelake.catalogue.sidecars import SIDECARS, suffix_of, without_sidecars
+from cinelake.catalogue.names import ID_LENGTH, Named, is_movie_id, name_films, title_of
+from cinelake.catalogue.owners import Owners
+from cinelake.catalogue.sidecars import Skipped
 from cinelake.errors import FilmError, ManifestError, Problem, StorageError
+from cinelake.lake.cells import Lake
 from cinelake.storage.content import printable
 from cinelake.storage.objects import FilmStore, holds_credentials, is_remote
 from cinelake.storage.store import FileStat
@@ -29,10 +32,6 @@ from cinelake.storage.store import FileStat
 if TYPE_CHECKING:
     from cinelake.manifest.places import CatalogueSettings
 
-ID_LENGTH = 96
-
-_NOT_IN_ID = re.compile(r"[^a-z0-9]+")
-_ID = re.compile(rf"[a-z0-9_]{{1,{ID_LENGTH}}}")
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 
 
@@ -88,66 +87,74 @@ class CatalogueProblem:
 class Catalogue:
     """The films that can run, by `movie_id`, and the problems of the others.
 
-    warnings: sentences about the whole catalogue. skipped: sidecars (subtitles, notes, pictures) left out.
+    warnings: sentences about the whole catalogue. skipped: every other file of the place, with its reason.
     store: the object stores that its films are on, with what they have listed.
     """
 
     films: tuple[CatalogueFilm, ...]
     problems: tuple[CatalogueProblem, ...] = ()
     warnings: tuple[str, ...] = ()
-    skipped: int = 0
+    skipped: tuple[Skipped, ...] = ()
     store: FilmStore = field(default_factory=FilmStore, compare=False, repr=False)
 
+    def skipped_counts(self) -> dict[str, int]:
+        """Reason → number of files that were skipped for it."""
+        return dict(sorted(Counter(file.reason for file in self.skipped).items()))
 
-def read_catalogue(settings: CatalogueSettings, base: Path, only: str | None = None) -> Catalogue:
+
+def read_catalogue(
+    settings: CatalogueSettings, base: Path, only: str | None = None, lake: Lake | None = None
+) -> Catalogue:
     """The catalogue that a manifest in the folder `base` describes.
 
-    only: of a glob, only the files with this `movie_id` are examined, unless there are none.
+    only: of a glob, only the files with this `movie_id` are examined, unless there are none. lake: asked whose tables
+    it has where a film's name could give it several ids: it keeps the one that it has.
     Raises `ManifestError` if the folder is missing or the list cannot be read.
     """
     store = FilmStore(settings.place)
+    owners = Owners(lake, store) if lake else None
     if settings.list is not None:
         films, problems = _in_list(base / settings.list)
-        return _catalogue(films, problems, [], store)
+        named, told = _named(films, owners)
+        return _catalogue(named, problems, told, store)
     place = settings.films or ""
     if _SCHEME.match(place):
-        return _on_store(place, store)
-    location = base / place
-    if location.is_dir():
-        paths, skipped = _in_folder(location)
-    elif glob.has_magic(place) and not os.path.lexists(location):
-        paths, skipped = _matching(place, base, only)
-    elif os.path.lexists(location):
-        paths, skipped = [str(location.absolute())], 0
+        shown_from, (stamps, skipped) = "", _on_store(place, store)
+        films = [replace(_film_at(uri, ""), stamp=stamp) for uri, stamp in stamps.items()]
     else:
-        raise _no_place(place, location)
-    shown_from = f"{base.absolute()}/"
-    films = [_film_at(path, shown_from) for path in paths]
-    warnings = [] if films else [f"no film in {place!r} (from {base}), {skipped} other files"]
-    return _catalogue(films, [], warnings, store, skipped)
+        paths, skipped = files_at(place, base, only)
+        shown_from = f"{base.absolute()}/"
+        films = [_film_at(path, shown_from) for path in paths]
+    named, told = _named(films, owners)
+    shown = sorted(replace(s, uri=printable(s.uri.removeprefix(shown_from))) for s in skipped)
+    empty = [] if films else [f"no film in {place!r} (from {base}), {len(shown)} other files"]
+    return _catalogue(named, [], [*empty, *told], store, tuple(shown))
 
 
-def _on_store(place: str, store: FilmStore) -> Catalogue:
+def _on_store(place: str, store: FilmStore) -> tuple[dict[str, FileStat], list[Skipped]]:
     """The films at an address. Raises `ManifestError`; `StorageError` when the store cannot be listed."""
     if not is_remote(place):
         message = f"expected a folder, a glob, s3://BUCKET/… or gs://BUCKET/…, received {place!r}"
         raise ManifestError([Problem("", 0, "catalogue.films", message)])
     try:
-        present, skipped = films_at(place, store)
+        return films_at(place, store)
     except FilmError as error:
         raise StorageError(f"the films at {place} cannot be listed: {error}") from error
-    films = [replace(_film_at(uri, ""), stamp=stamp) for uri, stamp in present.items()]
-    return _catalogue(films, [], [] if films else [f"no film in {place!r}, {skipped} other files"], store, skipped)
 
 
-def movie_id_of(name: str) -> str:
-    """The `movie_id` of a file's name: its stem in lower case, all but a-z and 0-9 as `_`, at most 96 characters."""
-    return _NOT_IN_ID.sub("_", _stem(name).lower())[:ID_LENGTH] or "_"
+def _named(films: list[CatalogueFilm], owners: Owners | None) -> tuple[list[CatalogueFilm], list[str]]:
+    """The films with their ids, those of a list unchanged, and sentences about films that were told apart."""
+    unnamed = [film for film in films if not film.movie_id]
+    taken = frozenset(film.movie_id for film in films if film.movie_id)
+    wanted = [Named(_name_of(film), film.path, film.uri, film.title) for film in unnamed]
+    names = name_films(wanted, taken, owners.owns if owners else None)
+    ids = iter(names.ids)
+    return [film if film.movie_id else replace(film, movie_id=next(ids)) for film in films], names.told
 
 
-def is_movie_id(text: str) -> bool:
-    """Whether `text` has the form of a `movie_id`: it is then also a file name that stays in its folder."""
-    return _ID.fullmatch(text) is not None
+def _name_of(film: CatalogueFilm) -> str:
+    """The name of a film's file as it is on disk: bytes that are not UTF-8 are not replaced."""
+    return film.path.rpartition("/")[2] or film.path
 
 
 def duplicates(films: Iterable[CatalogueFilm], fingerprints: Mapping[str, str]) -> tuple[CatalogueProblem, ...]:
@@ -172,7 +179,7 @@ def _catalogue(
     problems: list[CatalogueProblem],
     warnings: list[str],
     store: FilmStore,
-    skipped: int = 0,
+    skipped: tuple[Skipped, ...] = (),
 ) -> Catalogue:
     """The films that can run; clashes of ids and missing files become problems."""
     by_id: dict[str, list[CatalogueFilm]] = {}
@@ -255,10 +262,10 @@ def _film_of_row(row: ListRow, base: Path) -> CatalogueFilm | CatalogueProblem:
         return _bad_row(row, f"expected a path, file://, s3:// or gs://, received {row.uri[:120]!r}")
     name = path if _SCHEME.match(row.uri) else row.uri
     return CatalogueFilm(
-        movie_id=row.movie_id or movie_id_of(name),
+        movie_id=row.movie_id,
         path=path,
         uri=row.uri,
-        title=row.title or printable(_stem(name)),
+        title=row.title or title_of(name),
         group=row.group,
         line=row.line,
     )
@@ -282,75 +289,6 @@ def _path_of(uri: str, base: Path) -> str:
     return unquote(parts.path) if is_local else ""
 
 
-# --- folders and globs
-
-
-def _in_folder(folder: Path) -> tuple[list[str], int]:
-    """Files of a folder that may be films (broken links too: they are reported), and how many were skipped."""
-    paths, skipped = [], 0
-    for entry in _scan(folder):
-        if entry.name.startswith("."):
-            continue
-        if not entry.is_file() and not (entry.is_symlink() and not Path(entry.path).exists()):
-            continue
-        if suffix_of(entry.name) in SIDECARS:
-            skipped += 1
-        else:
-            paths.append(entry.path)
-    return sorted(paths), skipped
-
-
-def _scan(folder: Path) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder.absolute()) as entries:
-            return list(entries)
-    except OSError as error:
-        message = f"the folder cannot be read: {error.strerror or error}"
-        raise ManifestError([Problem(str(folder), 0, "catalogue.films", message)]) from error
-
-
-def _matching(pattern: str, base: Path, only: str | None) -> tuple[list[str], int]:
-    """Files that a glob matches; a sidecar of another match (`night.srt` of `night.mp4`) is skipped."""
-    fixed = base.joinpath(*takewhile(lambda part: not glob.has_magic(part), PurePosixPath(pattern).parts))
-    if not fixed.is_dir():
-        raise _no_place(pattern, fixed)
-    names = sorted(set(glob.glob(pattern, root_dir=base, recursive=True)))  # noqa: PTH207 (Path.glob: hidden files)
-    names = [name for name in names if movie_id_of(name.rpartition("/")[2]) == only] or names if only else names
-    paths = [os.path.join(base.absolute(), name) for name in names]  # noqa: PTH118 (10,000 of them)
-    files = [path for path in _each_folder_once(paths) if not _is_other_kind(path)]
-    kept = without_sidecars(files)
-    return kept, len(files) - len(kept)
-
-
-def _each_folder_once(paths: list[str]) -> list[str]:
-    """The paths without those that reach a folder a second time, through a link (`**` follows links)."""
-    reached: dict[str, str] = {}
-    for folder in sorted({path.rpartition("/")[0] for path in paths}, key=lambda name: (len(name), name)):
-        reached.setdefault(os.path.realpath(folder), folder)
-    kept = set(reached.values())
-    return [path for path in paths if path.rpartition("/")[0] in kept]
-
-
-def _is_other_kind(path: str) -> bool:
-    """A folder, a pipe, a device: no film. A path that does not exist may be a missing film."""
-    try:
-        return not stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116 (10,000 of them)
-    except OSError:
-        return False
-
-
-def _no_place(place: str, folder: Path) -> ManifestError:
-    message = f"expected a folder, a file or a glob, received {place!r}: there is no {folder}"
-    return ManifestError([Problem(str(folder), 0, "catalogue.films", message)])
-
-
 def _film_at(path: str, base: str) -> CatalogueFilm:
-    name = path.rpartition("/")[2]
-    return CatalogueFilm(movie_id_of(name), path, printable(path.removeprefix(base)), printable(_stem(name)))
-
-
-def _stem(name: str) -> str:
-    """A name without its suffix, as `PurePosixPath` has it; 10,000 of those would take a fifth of a second."""
-    last = name.rstrip("/").rpartition("/")[2]
-    dot = last.rfind(".")
-    return last[:dot] if 0 < dot < len(last) - 1 else last
+    """A film that has no id yet."""
+    return CatalogueFilm("", path, printable(path.removeprefix(base)), title_of(path.rpartition("/")[2]))

@@ -87,8 +87,17 @@ def _parquet_rows(path: Path) -> Iterator[ListRow]:
         yield _row(line, row)
 
 
+def _text_of(name: str, value: Any) -> str:
+    """A value as text: NaN, which pandas writes for an empty one, is ''; 7.0 of a column of ids with gaps is 7."""
+    if value != value:
+        return ""
+    if name == "movie_id" and isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value).strip()
+
+
 def _row(line: int, values: dict[str, Any]) -> ListRow:
-    texts = {name: str(values[name]).strip() for name in COLUMNS if values.get(name) is not None}
+    texts = {name: _text_of(name, values[name]) for name in COLUMNS if values.get(name) is not None}
     wrong = "" if texts.get("uri") else "has no uri"
     if "\0" in "".join(texts.values()):
         wrong = "holds a NUL character"

@@ -8,15 +8,54 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+UNFINISHED = (".part", ".crdownload", ".download", ".tmp", ".aria2", ".ytdl", ".filepart", ".!qb", ".!ut")
+"""Of downloads that have not ended."""
 SIDECARS = (
-    *(".srt", ".vtt", ".ass", ".ssa", ".sub", ".idx", ".nfo", ".json", ".csv", ".txt", ".xml", ".md", ".parquet"),
-    *(".yaml", ".yml", ".jpg", ".jpeg", ".png", ".webp", ".pdf", ".sha1", ".sha256", ".md5", ".torrent"),
-    *(".part", ".crdownload", ".download", ".tmp", ".aria2", ".ytdl"),
+    *(".srt", ".vtt", ".ass", ".ssa", ".sub", ".idx", ".sup", ".smi", ".sami", ".lrc", ".ttml", ".dfxp", ".stl"),
+    *(".scc", ".usf", ".sbv", ".mpl", ".mks", ".bif", ".nfo", ".json", ".csv", ".tsv", ".txt", ".xml", ".md"),
+    *(".parquet", ".yaml", ".yml", ".log", ".ini", ".db", ".html", ".htm", ".rtf", ".doc", ".docx", ".pdf", ".url"),
+    *(".lnk", ".webloc", ".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic", ".bmp", ".tif", ".tiff", ".tbn", ".svg"),
+    *(".xmp", ".thm", ".lrv", ".cube", ".sha1", ".sha256", ".sha512", ".md5", ".crc", ".sfv", ".par2", ".torrent"),
+    *(".nzb", ".zip", ".rar", ".7z", ".gz", ".exe", ".edl", ".otio", ".fcpxml", ".aaf", ".ale", ".cue", ".ifo"),
+    ".bup",
+    *UNFINISHED,
 )
-"""Files beside films that are not films: subtitles, notes, pictures, unfinished downloads."""
+"""Files beside films that are not films: subtitles, notes, pictures, lists of cuts, archives, unfinished downloads."""
+SOUND = (
+    *(".aac", ".ac3", ".ac4", ".aif", ".aiff", ".amr", ".ape", ".dts", ".dtshd", ".eac3", ".ec3", ".flac", ".m4a"),
+    *(".mka", ".mlp", ".mp2", ".mp3", ".oga", ".ogg", ".opus", ".pcm", ".tak", ".thd", ".truehd", ".wav", ".wma"),
+    ".wv",
+)
+"""Sound: beside a film of its name one of its tracks, else a film without pictures."""
+FILMS = (
+    *(".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".gif", ".gxf", ".h264", ".hevc", ".ivf"),
+    *(".m1v", ".m2t", ".m2ts", ".m2v", ".m4v", ".mj2", ".mjpeg", ".mkv", ".mod", ".mov", ".mp4", ".mpe", ".mpeg"),
+    *(".mpg", ".mpv", ".mts", ".mxf", ".nut", ".ogm", ".ogv", ".qt", ".rm", ".rmvb", ".tod", ".ts", ".vob", ".webm"),
+    *(".wmv", ".y4m"),
+)
+"""Of containers of pictures: what else has such a file's whole name is a companion, whatever its suffix."""
+SYSTEM = ("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "autorun.inf")
+"""What operating systems leave in folders."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Skipped:
+    """A file of the catalogue's place that is no film. uri: as the catalogue shows it.
+
+    reason: `companion` (of a film of its name), `no_film` (a suffix that no film has), `unfinished` (a download),
+    `hidden` (its name or a folder's begins with a dot), `folder` (its films are not asked for), `no_file` (a pipe, a
+    device), `seen_before` (its folder is reached a second time, through a link).
+    """
+
+    uri: str
+    reason: str
+
+
 _TAGS = re.compile(r"(\.[A-Za-z][A-Za-z0-9-]*)*")
 
 
@@ -30,7 +69,7 @@ def sidecars_of(
     stems: dict[str, dict[str, list[str]]] = {}
     for path in paths:
         folder, _, name = path.rpartition("/")
-        stems.setdefault(folder, {}).setdefault(os.path.splitext(name)[0], []).append(path)  # noqa: PTH122 (10,000 of them)
+        stems.setdefault(folder, {}).setdefault(_split(name)[0], []).append(path)
     by_film: dict[str, list[str]] = {}
     for folder, by_stem in stems.items():
         for name in sorted(names_in(folder)):
@@ -42,13 +81,64 @@ def sidecars_of(
 
 def sidecar_name(path: str, sidecar: str | Path) -> str:
     """What a sidecar's name adds to the film's stem: `.en.srt`."""
-    return str(sidecar).rpartition("/")[2].removeprefix(Path(path).stem)
+    return _composed(str(sidecar).rpartition("/")[2]).removeprefix(_composed(Path(path).stem))
 
 
-def without_sidecars(paths: Collection[str]) -> list[str]:
-    """The paths without those that belong to another of them: `night.srt` to `night.mp4`."""
-    films = {os.path.splitext(path)[0] for path in paths if suffix_of(path) not in SIDECARS}  # noqa: PTH122 (10,000 of them)
-    return [path for path in paths if suffix_of(path) not in SIDECARS or not _belongs_to(path, films)]
+def sort_out(paths: Collection[str], asked: str = "") -> tuple[list[str], list[Skipped]]:
+    """The films among the files of a catalogue's place, and the others, each with its reason, in the order given.
+
+    asked: a suffix that the catalogue names (`films/*.ac3`): such files are films whatever lies beside them.
+    """
+    pictured, any_film = set(), set()
+    for path in paths:
+        stem, suffix = _split(path)
+        if suffix in FILMS:
+            pictured.add(stem)
+        if suffix not in SIDECARS:
+            any_film.add(stem)
+    films, skipped = [], []
+    for path in paths:
+        reason = "" if asked and suffix_of(path) == asked else _why_skipped(path, pictured, any_film)
+        if reason:
+            skipped.append(Skipped(path, reason))
+        else:
+            films.append(path)
+    return films, skipped
+
+
+def _why_skipped(path: str, pictured: set[str], any_film: set[str]) -> str:
+    """Why a file is no film; empty where it is one. pictured, any_film: stems of files that are surely, or may be."""
+    stem, suffix = _split(path)
+    if suffix in FILMS:
+        return ""
+    if suffix in UNFINISHED:
+        return "unfinished"
+    if suffix in SIDECARS or path.rpartition("/")[2].lower() in SYSTEM:
+        return "companion" if _belongs_to(_composed(path), any_film) else "no_film"
+    if stem in pictured or (suffix in SOUND and _is_tagged(stem, pictured)):
+        return "companion"
+    return ""
+
+
+def _split(path: str) -> tuple[str, str]:
+    """A path without its suffix, and the suffix in lower case."""
+    stem, suffix = os.path.splitext(path)  # noqa: PTH122 (10,000 of them)
+    return _composed(stem), suffix.lower()
+
+
+def _composed(name: str) -> str:
+    """A name with its accents composed, as the same name is written by another system."""
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
+
+
+def _is_tagged(stem: str, stems: set[str]) -> bool:
+    """Whether a stem is one of `stems` with tags behind it: `night.eng` of `night`."""
+    at = stem.find(".", stem.rfind("/") + 1)
+    while at > 0:
+        if stem[:at] in stems and _TAGS.fullmatch(stem[at:]):
+            return True
+        at = stem.find(".", at + 1)
+    return False
 
 
 def suffix_of(path: str) -> str:
@@ -73,7 +163,7 @@ def names_here(folder: str) -> list[str]:
 
 def _films_of(name: str, by_stem: dict[str, list[str]]) -> list[str]:
     """The films with the longest stem that the name continues with tags: `a.b.srt` is of `a.b.mp4`, not of `a.mp4`."""
-    rest = os.path.splitext(name)[0]  # noqa: PTH122 (10,000 of them)
+    rest = _split(name)[0]
     tags = ""
     while rest:
         if rest in by_stem and _TAGS.fullmatch(tags):

@@ -23,7 +23,8 @@ class KnownFilms(Mapping[str, FilmFacts]):
 
     def __init__(self, manifest: Manifest, others: Mapping[str, FilmFacts] | None = None):
         self.lake = open_known(manifest.lake.place)
-        self.catalogue: tuple[CatalogueFilm, ...] = read_catalogue(manifest.catalogue, manifest.folder).films
+        listed = read_catalogue(manifest.catalogue, manifest.folder, lake=self.lake)
+        self.catalogue: tuple[CatalogueFilm, ...] = listed.films
         self._lengths = _columns(manifest, {task: role.column for task, role in tasks_with(FilmLength).items()})
         self._shot_ends = _columns(manifest, {task: role.end_s for task, role in tasks_with(Shots).items()})
         self._cells = {

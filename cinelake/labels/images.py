@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from blake3 import blake3
 
-from cinelake.catalogue.films import movie_id_of
+from cinelake.catalogue.names import movie_id_of
 from cinelake.errors import Problem, StorageError
 from cinelake.labels.checks import FILE, LINE, FilmFacts
 from cinelake.labels.readers import ReadLabels

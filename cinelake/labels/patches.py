@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from blake3 import blake3
 
-from cinelake.catalogue.films import movie_id_of
+from cinelake.catalogue.names import movie_id_of
 from cinelake.errors import Problem, UsageError
 from cinelake.labels.checks import FILE, LINE
 from cinelake.labels.images import image_file, replace_images

@@ -13,6 +13,7 @@ from functools import cached_property
 
 from cinelake.catalogue.films import Catalogue, CatalogueFilm, read_catalogue
 from cinelake.catalogue.listing import Beside, list_films
+from cinelake.catalogue.shrinking import check_enough, loss_of
 from cinelake.errors import (
     BadListing,
     FilmError,
@@ -47,13 +48,18 @@ PROBLEMS: dict[str, type[FilmError]] = {
     "bad_row": BadListing,
 }
 """The typed error of each problem that a catalogue reports of a film."""
+ABSENT = (FilmMissing, FilmRefused, StoreUnavailable)
+"""What films have that are where a folder or share is no longer mounted."""
 CATALOGUE = "catalogue"
 """The name under which `failures` keeps films that the catalogue cannot provide."""
 
 
 @dataclass(frozen=True)
 class Planning:
-    """A manifest with its catalogue, its lake, the whole plan, and the part of it that was selected."""
+    """A manifest with its catalogue, its lake, the whole plan, and the part of it that was selected.
+
+    in_lake: the films that have any of the plan's tables.
+    """
 
     manifest: Manifest
     catalogue: Catalogue
@@ -62,6 +68,7 @@ class Planning:
     whole: Plan
     plan: Plan
     beside: Beside = field(default_factory=dict)
+    in_lake: frozenset[str] = frozenset()
 
     @cached_property
     def films(self) -> dict[str, CatalogueFilm]:
@@ -134,11 +141,14 @@ def plan_manifest(manifest: Manifest, *, retry_failed: bool = False) -> Planning
     """Plan a manifest's whole catalogue.
 
     Raises `ManifestError` for lists that cannot be read and for weights that are missing (all at once), before any
-    film is touched; `StorageError` when the lake cannot be read.
+    film is touched; `CatalogueShrunk` where it has fewer films than the manifest allows, or lost too many of those that
+    the lake has; `StorageError` when the lake cannot be read.
     """
-    catalogue = read_catalogue(manifest.catalogue, manifest.path.parent)
-    index = Index(open_known(manifest.lake.place))
-    return _planned_with(manifest, planned_tables(manifest), catalogue, index, retry_failed=retry_failed)
+    lake = open_known(manifest.lake.place)
+    catalogue = read_catalogue(manifest.catalogue, manifest.path.parent, lake=lake)
+    check_enough(manifest.catalogue, len(catalogue.films))
+    planning = _planned_with(manifest, planned_tables(manifest), catalogue, Index(lake), retry_failed=retry_failed)
+    return with_loss_told(planning)
 
 
 def _planned_with(
@@ -153,16 +163,29 @@ def _planned_with(
     suffixes = sorted({suffix for table in planned for suffix in table.beside})
     listing = list_films(catalogue, index, suffixes)
     catalogue = listing.catalogue
+    snapshot = snapshot_of_film(index.lake, planned, movie_id) if movie_id else take_snapshot(index, planned)
     plan = make_plan(
         planned,
         listing.fingerprints,
-        snapshot_of_film(index.lake, planned, movie_id) if movie_id else take_snapshot(index, planned),
+        snapshot,
         listings={film.movie_id: digest([film.title, film.uri]) for film in catalogue.films},
         sidecars=listing.sidecars,
         unusable={problem.movie_id: f"{problem.reason}: {problem.message}" for problem in catalogue.problems},
         retry_failed=retry_failed,
     )
-    return Planning(manifest, catalogue, index.lake, index, plan, plan, listing.beside)
+    in_lake = frozenset(movie_id for of_film in snapshot.cells.values() for movie_id in of_film)
+    return Planning(manifest, catalogue, index.lake, index, plan, plan, listing.beside, in_lake)
+
+
+def with_loss_told(planning: Planning) -> Planning:
+    """The planning with a warning where many films of the lake have left the catalogue. Raises `CatalogueShrunk`."""
+    plan, catalogue = planning.whole, planning.catalogue
+    missing = {problem.movie_id for problem in catalogue.problems if PROBLEMS[problem.reason] in ABSENT}
+    lost = planning.in_lake & {*plan.orphans, *missing}
+    warning = loss_of(planning.manifest.catalogue, planning.in_lake, lost)
+    if not warning:
+        return planning
+    return replace(planning, catalogue=replace(catalogue, warnings=(*catalogue.warnings, warning)))
 
 
 def plan_film(manifest: Manifest, movie_id: str) -> Planning:
@@ -170,12 +193,12 @@ def plan_film(manifest: Manifest, movie_id: str) -> Planning:
 
     Raises as `plan_manifest` does, and `UnknownName` with close matches.
     """
-    planned, catalogue = planned_tables(manifest), read_catalogue(manifest.catalogue, manifest.path.parent, movie_id)
+    planned, lake = planned_tables(manifest), Lake(manifest.lake.place)
+    catalogue = read_catalogue(manifest.catalogue, manifest.path.parent, movie_id, lake)
     films = tuple(film for film in catalogue.films if film.movie_id == movie_id)
     problems = tuple(problem for problem in catalogue.problems if problem.movie_id == movie_id)
     if not films and not problems:
         raise UnknownName("film", movie_id, (film.movie_id for film in catalogue.films))
-    lake = open_known(manifest.lake.place)
     return _planned_with(manifest, planned, replace(catalogue, films=films, problems=problems), Index(lake), movie_id)
 
 

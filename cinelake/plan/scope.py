@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from cinelake.catalogue.films import CatalogueFilm, movie_id_of
+from cinelake.catalogue.films import CatalogueFilm
+from cinelake.catalogue.names import movie_id_of
 from cinelake.errors import UsageError, did_you_mean
 from cinelake.plan.build import Planning
 
@@ -53,14 +54,16 @@ def arrived(film: CatalogueFilm) -> datetime.datetime:
         return datetime.datetime.min.replace(tzinfo=datetime.UTC)
 
 
-def films_of(file: Path, known: Mapping[str, object]) -> list[str]:
-    """The films that a file names: one a line, by id or by file name; empty lines and `#` are left out."""
+def films_of(file: Path, known: Mapping[str, CatalogueFilm]) -> list[str]:
+    """The films that a file names: one a line, by id, by address or by file name; empty lines and `#` are left out."""
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"the list of films {file} cannot be read: {error}") from error
     words = [(number, line.partition("#")[0].strip()) for number, line in enumerate(lines, 1)]
-    named = [(number, word, word if word in known else movie_id_of(Path(word).name)) for number, word in words if word]
+    by_uri = {film.uri: movie_id for movie_id, film in known.items()}
+    ids_of = {word: word if word in known else by_uri.get(word, movie_id_of(Path(word).name)) for _, word in words}
+    named = [(number, word, ids_of[word]) for number, word in words if word]
     unknown = [(number, word) for number, word, movie_id in named if movie_id not in known]
     if unknown:
         ids = sorted(known)

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from cinelake.catalogue.films import is_movie_id
+from cinelake.catalogue.names import is_movie_id
 from cinelake.errors import ModelUnusable, Problem
 from cinelake.labels.checks import FILE, LINE
 from cinelake.lake.cells import CellWriter, Footer, Lake

@@ -6,26 +6,29 @@ In the manifest:
     subtitles: {languages: [eng, en]}    # of those that name a language only these
     subtitles: {embedded: false}         # the files beside it alone
 
-A film without any has no rows. Subtitles that are pictures (DVD, Blu-ray, DVB) are left aside, and the cell's facts say
-so; a file beside the film that cannot be read is a failure, not an empty table. The files' contents are part of the
-table's key: a new or changed one makes it stale.
+A film without any has no rows. Captions within the pictures (CEA-608) are a set of their own; what rolls is said once.
+Subtitles that are pictures (DVD, Blu-ray, DVB) are left aside, as are files and captions that cannot be read, and the
+cell's facts say so; where nothing but files that cannot be read is there, that is a failure, not an empty table. The
+files' contents are part of the table's key: a new or changed one makes it stale.
 """
 
 from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cinelake.catalogue.sidecars import sidecar_name
+from cinelake.errors import BadSubtitles
 from cinelake.media.probe import probe
-from cinelake.media.subtitles import extract_subtitles, text_streams
+from cinelake.media.subtitles import extract_captions, extract_subtitles, has_captions, text_streams
 from cinelake.spec.contract import Column, Contract, Rule
+from cinelake.spec.film import Probe
 from cinelake.spec.task import Film, Params, TableReader, task
 from tasks.subtitles.lines import SUFFIXES, Lines, read_lines
 
@@ -41,7 +44,9 @@ SUBTITLES = Contract(
             "track", pa.int32(), "Number of the set among the film's: streams first, then files by name.", at_least=0
         ),
         Column("line", pa.int32(), "Number of the line within its set, by time.", at_least=0),
-        Column("source", pa.string(), "`stream 3`, or what the file's name adds to the film's: `.en.srt`."),
+        Column(
+            "source", pa.string(), "`stream 3`, `captions` within the pictures, or what a file's name adds: `.en.srt`."
+        ),
     ],
     key=["track", "line"],
     rules=[Rule("must be after start_s", "end_s", lambda batch: pc.less_equal(batch["end_s"], batch["start_s"]))],
@@ -57,7 +62,7 @@ class SubtitlesParams(Params):
     """Which subtitles are read."""
 
     embedded: bool = True
-    """Whether the film's own text streams are read."""
+    """Whether the film's own text streams are read, and the captions within its pictures."""
     sidecars: bool = True
     """Whether files beside the film are read: .srt, .vtt, .ass and .ssa of its name."""
     languages: tuple[str, ...] = ()
@@ -75,12 +80,13 @@ class Track:
     lines: Lines
 
 
-@task(writes=SUBTITLES, reads=[], params=SubtitlesParams, version=1, beside=SUFFIXES)
+@task(writes=SUBTITLES, reads=[], params=SubtitlesParams, version=2, beside=SUFFIXES)
 class ReadSubtitles:
     """Subtitles from the film's text streams and from the files beside it."""
 
     def __init__(self, params: SubtitlesParams, film: Film):
         self._params, self._film = params, film
+        self._unreadable: list[BadSubtitles] = []
         self.facts: dict[str, str] = {}
 
     def run(self, _tables: Mapping[str, TableReader]) -> Iterator[pa.RecordBatch]:
@@ -89,39 +95,64 @@ class ReadSubtitles:
             *(self._embedded() if self._params.embedded else ()),
             *(self._beside() if self._params.sidecars else ()),
         ]
-        dropped = sum(track.lines.dropped for track in tracks)
-        if dropped:
-            self.facts["dropped"] = f"{dropped} lines without text, or that end before they begin"
+        if self._unreadable and not any(track.lines.lines for track in tracks):
+            raise self._unreadable[0]
+        self._tell(tracks)
         for number, track in enumerate(track for track in tracks if track.lines.lines):
             yield self._batch(number, track)
+
+    def _tell(self, tracks: Sequence[Track]) -> None:
+        """What was left out becomes facts of the cell."""
+        if dropped := sum(track.lines.dropped for track in tracks):
+            self.facts["dropped"] = f"{dropped} lines without text or times, or that end before they begin"
+        if damaged := [f"{track.source} ({track.lines.bad_bytes})" for track in tracks if track.lines.bad_bytes]:
+            self.facts["bad_bytes"] = f"bytes that are no text are shown as \ufffd: {', '.join(damaged)}"
+        if self._unreadable:
+            self.facts["unreadable"] = "; ".join(map(str, self._unreadable))
+
+    def _read(self, source: str, language: str | None, file: Path, encoding: str | None) -> list[Track]:
+        """The set of lines of one file; none where it cannot be read, so that the others are not lost with it."""
+        try:
+            return [Track(source, language, read_lines(file, encoding))]
+        except BadSubtitles as error:
+            self._unreadable.append(error)
+            return []
 
     def _wanted(self, language: str | None) -> bool:
         return not self._params.languages or language is None or language in self._params.languages
 
     def _embedded(self) -> list[Track]:
-        streams = probe(self._film.path).subtitles
-        texts = text_streams(streams)
-        pictures = [f"stream {stream.index} ({stream.codec})" for stream in streams if stream not in texts]
+        film = probe(self._film.path)
+        texts = text_streams(film.subtitles)
+        pictures = [f"stream {stream.index} ({stream.codec})" for stream in film.subtitles if stream not in texts]
         if pictures:
             self.facts["left_aside"] = f"pictures of text, not text: {', '.join(pictures)}"
         wanted = [stream for stream in texts if self._wanted(_known(stream.language))]
-        if not wanted:
-            return []
+        tracks: list[Track] = []
         with tempfile.TemporaryDirectory(prefix="cinelake-subtitles-") as folder:
-            files = extract_subtitles(self._film.path, wanted, Path(folder))
-            return [
-                Track(f"stream {stream.index}", _known(stream.language), read_lines(file, "utf-8"))
-                for stream, file in zip(wanted, files, strict=True)
-            ]
+            files = extract_subtitles(self._film.path, wanted, Path(folder)) if wanted else []
+            for stream, file in zip(wanted, files, strict=True):
+                tracks += self._read(f"stream {stream.index}", _known(stream.language), file, None)
+            if film.video and has_captions(self._film.path, film.video):
+                tracks += self._captions(film, Path(folder))
+        return tracks
+
+    def _captions(self, film: Probe, folder: Path) -> list[Track]:
+        """The captions within the pictures, whose times count from the film's start as all others do."""
+        file = extract_captions(self._film.path, film, folder)
+        tracks = self._read("captions", None, file, "utf-8") if file else []
+        if not any(track.lines.lines for track in tracks):
+            self.facts["captions"] = "the pictures carry data of captions (CEA-608, CEA-708) of which no text was read"
+        return [replace(track, lines=track.lines.moved(-film.start_time_s)) for track in tracks]
 
     def _beside(self) -> list[Track]:
         names = {file: sidecar_name(self._film.path, Path(file)) for file in self._film.beside}
         named = {file: name for file, name in names.items() if name.lower().endswith(SUFFIXES)}
-        return [
-            Track(name, language, read_lines(Path(file), self._params.encoding))
-            for file, name in named.items()
-            if self._wanted(language := language_of(name))
-        ]
+        tracks: list[Track] = []
+        for file, name in named.items():
+            if self._wanted(language := language_of(name)):
+                tracks += self._read(name, language, Path(file), self._params.encoding)
+        return tracks
 
     def _batch(self, number: int, track: Track) -> pa.RecordBatch:
         lines = track.lines.lines

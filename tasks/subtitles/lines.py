@@ -5,11 +5,12 @@ from __future__ import annotations
 import html
 import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cinelake.errors import BadSubtitles
+from tasks.subtitles.cues import Cues, well_written, without_repeats
 
 if TYPE_CHECKING:
     import pysubs2
@@ -23,9 +24,25 @@ MAX_EVENT = 20_000
 """Characters, markup included, of what is shown at once."""
 FORMATS = ("srt", "vtt", "ass", "ssa")
 """The formats that `SUFFIXES` stand for; such a file may also hold another one that pysubs2 knows (MicroDVD, SAMI)."""
+PARSERS_RAISE = (
+    *(ValueError, ArithmeticError, LookupError, AttributeError, TypeError, NameError, SyntaxError, RuntimeError),
+)
+"""What parsers of XML and JSON, and those that pysubs2 has of other formats, raise for what is none."""
 MAX_OTHER_BYTES = 512 << 10
 """Of a file in another format: pysubs2 reads some of them in quadratic time."""
-_TAG, _STYLE_TAG = re.compile(r"< */? *[a-zA-Z][^>]*>"), re.compile(r"< */? *[isub] *>")
+MOST_DAMAGED, SOME_TEXT, MORE_GOOD = 0.01, 40, 4
+"""Of a damaged file at most this share cannot be read, one sign of more than so many, and so many times more can."""
+LETTERS = range(0xA1, 0xFE)
+"""Bytes beyond ASCII that are letters in one or another of the usual encodings of one byte a sign."""
+_STYLE_TAG = re.compile(r"< ?/? ?[isub] ?>", re.IGNORECASE)
+_TAG = re.compile(
+    r"< ?/? ?(?:[bciuspq]|em|strong|big|small|sub|sup|tt|ruby|rt|rp|br|center)(?:\.[^<>]*)? ?/? ?>"
+    r"|< ?/? ?(?:font|span|div|p|a|img)(?: [^<>]*)? ?>|<\d[\d:.,]{4,}>",
+    re.IGNORECASE,
+)
+"""Tags of HTML that subtitles have, and word times (`<00:00:00.560>`). Other angle brackets are text."""
+_VOICE_TAG = re.compile(r"</?(?:v|lang)(?:[. ][^<>]*)?>")
+"""Who speaks, in which language: in WebVTT alone."""
 _OVERRIDES = re.compile(r"{[^}]*}")
 _DRAWING = re.compile(r"\\p[0-9]|\\r(?![a-zA-Z_0-9 ])")
 """Overrides that begin (`p1`) and end (`p0`, a bare `r`) a drawing."""
@@ -42,10 +59,21 @@ class SubtitleLine:
 
 @dataclass(frozen=True)
 class Lines:
-    """The lines of one file, by time. dropped: how many were none: without text, or that end before they begin."""
+    """The lines of one file, by time.
+
+    dropped: how many were none: without text or times, or that end before they begin. bad_bytes: how many bytes of the
+    file are no text.
+    """
 
     lines: tuple[SubtitleLine, ...]
     dropped: int = 0
+    bad_bytes: int = 0
+
+    def moved(self, by_s: float) -> Lines:
+        """The same lines this much later; those that would end before the film begins are dropped."""
+        later = [replace(line, start_s=max(0.0, line.start_s + by_s), end_s=line.end_s + by_s) for line in self.lines]
+        kept = tuple(line for line in later if line.start_s < line.end_s)
+        return replace(self, lines=kept, dropped=self.dropped + len(later) - len(kept))
 
 
 def read_lines(file: Path, encoding: str | None = None) -> Lines:
@@ -54,13 +82,16 @@ def read_lines(file: Path, encoding: str | None = None) -> Lines:
     encoding: of the file; None: UTF-8 or UTF-16 by its mark, else UTF-8, else what its bytes look like most.
     Raises `BadSubtitles` when it is too large, is no text, has no line of subtitles in it, or one that is too long.
     """
-    text = _tidy(_text_of(file, encoding), file)
-    if not text.strip():
-        return Lines(())
-    return _in_order(_events(text, file))
+    text, bad_bytes = _text_of(file, encoding)
+    cues = _tidy(text, file)
+    if not cues.text.strip():
+        return Lines((), cues.broken, bad_bytes)
+    lines = _in_order(_events(cues.text, file))
+    return Lines(lines.lines, lines.dropped + cues.broken, bad_bytes)
 
 
-def _text_of(file: Path, encoding: str | None) -> str:
+def _text_of(file: Path, encoding: str | None) -> tuple[str, int]:
+    """The file's text, and how many of its bytes are no text and shown as `\ufffd`."""
     try:
         size = file.stat().st_size
         if size > MAX_BYTES:
@@ -70,19 +101,37 @@ def _text_of(file: Path, encoding: str | None) -> str:
         raise BadSubtitles(f"{file.name} cannot be read: {error.strerror or error}") from error
     named = encoding or _mark(data)
     try:
-        return data.decode(named or "utf-8")
-    except (UnicodeError, LookupError) as error:
-        if named:
+        return data.decode(named or "utf-8"), 0
+    except UnicodeError as error:
+        damaged = _damaged(data, named)
+        if damaged is None and named:
             raise BadSubtitles(
                 f"{file.name} is no text in {named}: {error}. Say its `encoding`, or convert it"
             ) from error
-    return _guessed(data, file)
+        return damaged or (_guessed(data, file), 0)
+    except LookupError as error:
+        raise BadSubtitles(f"{file.name} cannot be read: there is no encoding {named!r}") from error
 
 
 def _mark(data: bytes) -> str:
     """The encoding that a file's first bytes name, if they do."""
     marks = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
     return next((name for mark, name in marks.items() if data.startswith(mark)), "")
+
+
+def _damaged(data: bytes, named: str) -> tuple[str, int] | None:
+    """The text of a file with a few bytes that its encoding does not have; None where it is in another encoding.
+
+    Without a name, UTF-8 is meant where far more signs beyond ASCII can be read than not, or where no byte is one that
+    the usual encodings have for a letter.
+    """
+    text = data.decode(named or "utf-8", errors="replace")
+    bad = text.count("\ufffd")
+    if bad > max(len(text) > SOME_TEXT, MOST_DAMAGED * len(text)):
+        return None
+    good = sum(1 for sign in text if not sign.isascii()) - bad
+    no_letters = not any(byte in LETTERS for byte in data if byte > 0x7F)
+    return (text, bad) if named or no_letters or good >= MORE_GOOD * bad else None
 
 
 def _guessed(data: bytes, file: Path) -> str:
@@ -96,21 +145,16 @@ def _guessed(data: bytes, file: Path) -> str:
     return data.decode(match.encoding, errors="replace")
 
 
-def _tidy(text: str, file: Path) -> str:
-    """Lines without blanks around them and runs of empty lines as one; of WebVTT only the cues.
+def _tidy(text: str, file: Path) -> Cues:
+    """Lines without blanks around them; of SubRip and WebVTT only the cues, well written.
 
-    Notes, styles and names of cues are no subtitles. Raises `BadSubtitles` for lines that no subtitles have.
+    Raises `BadSubtitles` for lines that no subtitles have.
     """
-    lines = [" ".join(line.split()) for line in text.replace("\0", "").splitlines()]
+    lines = [" ".join(line.split()) or line[:1] for line in text.replace("\0", "").splitlines()]
     longest = max(map(len, lines), default=0)
     if longest > MAX_LINE:
         raise BadSubtitles(f"{file.name} is no file of subtitles: one line has {longest:,} characters")
-    kept = [line for line, before in zip(lines, ["", *lines], strict=False) if line or before]
-    if not (kept and kept[0].startswith("WEBVTT")):
-        return "\n".join(kept)
-    blocks = [block.split("\n") for block in "\n".join(kept).split("\n\n")]
-    cues = [block[i:] for block in blocks for i in (0, 1) if len(block) > i and "-->" in block[i]]
-    return "\n\n".join(["WEBVTT", *("\n".join(cue) for cue in cues)])
+    return well_written(lines) or Cues("\n".join(line for line in lines if line.strip()), 0)
 
 
 def _events(text: str, file: Path) -> list[SubtitleLine]:
@@ -120,7 +164,7 @@ def _events(text: str, file: Path) -> list[SubtitleLine]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return _shown(_parsed(text, file), file)
-    except (pysubs2.exceptions.Pysubs2Error, ValueError, OverflowError, IndexError, KeyError) as error:
+    except (pysubs2.exceptions.Pysubs2Error, *PARSERS_RAISE) as error:
         raise BadSubtitles(f"{file.name} has no subtitles of {', '.join(SUFFIXES)} in it: {error}") from error
 
 
@@ -133,6 +177,11 @@ def _parsed(text: str, file: Path) -> pysubs2.SSAFile:
         raise BadSubtitles(
             f"{file.name} holds {detected}, of which at most {MAX_OTHER_BYTES >> 10} KiB are read: convert it to .srt"
         )
+    if detected not in FORMATS:
+        other = pysubs2.SSAFile.from_string(text, detected)
+        if not other.events:
+            raise BadSubtitles(f"{file.name} holds {detected} without a line of subtitles: is it whole?")
+        return other
     if detected in ("ass", "ssa"):
         text = "\n".join(line for line in text.split("\n") if not _is_torn_heading(line))
     return pysubs2.SSAFile.from_string(text, detected, keep_html_tags=True)
@@ -154,38 +203,40 @@ def _shown(parsed: pysubs2.SSAFile, file: Path) -> list[SubtitleLine]:
                 f"characters at once, at most {MAX_EVENT:,} are read"
             )
         with_tags = parsed.format in ("srt", "vtt")
-        text, overrides = _without_overrides(_without_tags(event.text) if with_tags else event.text)
-        if not event.is_comment and not _is_drawing(overrides):
-            lines.append(SubtitleLine(event.start / 1000, event.end / 1000, _plain(text)))
+        text = _plain(_without_overrides(_without_tags(event.text, parsed.format) if with_tags else event.text))
+        if not event.is_comment and (text or not _draws(event.text)):
+            lines.append(SubtitleLine(event.start / 1000, event.end / 1000, text))
     return lines
 
 
-def _without_tags(text: str) -> str:
-    """Text without tags of HTML; an empty override stands where a tag of style was, as it does for pysubs2.
+def _draws(text: str) -> bool:
+    """Whether an event has a drawing in it: one that is nothing else is no line that lost its text."""
+    return r"\p" in text
 
-    Only a `<` with a `>` after it opens a tag: those after the last `>` are not looked at, each of which would be
-    followed to the end of the text. `_without_overrides` does the same with braces.
+
+def _without_tags(text: str, form: str | None) -> str:
+    """Text without tags of HTML; an empty override stands where a tag of style was, as it does for pysubs2."""
+    without = _TAG.sub("", _STYLE_TAG.sub("{}", text))
+    return _VOICE_TAG.sub("", without) if form == "vtt" else without
+
+
+def _without_overrides(text: str) -> str:
+    """Text as it is shown, with \\n between its lines: without override sequences, and without drawings.
+
+    Only a `{` with a `}` after it opens a sequence: those after the last `}` are not looked at, each of which would be
+    followed to the end of the text.
     """
-    end = text.rfind(">") + 1
-    return _TAG.sub("", _STYLE_TAG.sub("{}", text[:end])) + text[end:]
-
-
-def _without_overrides(text: str) -> tuple[str, list[str]]:
-    """Text as it is shown, with \\n between its lines, and the override sequences that were in it."""
     end = text.rfind("}") + 1
-    shown = _OVERRIDES.sub("", text[:end]) + text[end:]
+    parts, at, draws = [], 0, False
+    for override in _OVERRIDES.finditer(text, 0, end):
+        parts += [] if draws else [text[at : override.start()]]
+        codes = _DRAWING.findall(override[0])
+        draws = codes[-1] not in (r"\r", r"\p0") if codes else draws
+        at = override.end()
+    shown = "".join(parts) + ("" if draws else text[at:])
     for code, sign in ((r"\h", " "), (r"\n", "\n"), (r"\N", "\n")):
         shown = shown.replace(code, sign)
-    return shown, _OVERRIDES.findall(text[:end])
-
-
-def _is_drawing(overrides: list[str]) -> bool:
-    """Whether any part of an event is a drawing: the state after each sequence of overrides counts."""
-    for override in overrides:
-        codes = _DRAWING.findall(override)
-        if codes and codes[-1] not in (r"\r", r"\p0"):
-            return True
-    return False
+    return shown
 
 
 def _plain(text: str) -> str:
@@ -195,5 +246,9 @@ def _plain(text: str) -> str:
 
 
 def _in_order(events: list[SubtitleLine]) -> Lines:
+    """By time; of captions that roll each line once."""
     kept = [line for line in events if line.text and 0 <= line.start_s < line.end_s]
-    return Lines(tuple(sorted(kept, key=lambda line: (line.start_s, line.end_s))), len(events) - len(kept))
+    ordered = sorted(kept, key=lambda line: (line.start_s, line.end_s))
+    said = without_repeats([(line.start_s, line.end_s, line.text) for line in ordered])
+    lines = ordered if said is None else [SubtitleLine(*cue) for cue in said]
+    return Lines(tuple(lines), len(events) - len(kept))

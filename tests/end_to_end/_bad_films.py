@@ -100,7 +100,7 @@ ODD = [
     Odd("with space.mp4", _good, frames=50),
     Odd('it\'s "quoted".mp4', _good, movie_id="it_s_quoted_", frames=50),
     Odd("new\nline.mp4", _good, frames=50),
-    Odd("фильм 映画 7.mp4", _good, movie_id="_7", frames=50),
+    Odd("фильм 映画 7.mp4", _good, movie_id="film_yinghua_7", frames=50),
     Odd("-dash.mp4", _good, movie_id="_dash", frames=50),
     Odd("[red]markup <script>.mp4", _good, movie_id="_red_markup_script_", frames=50),
     Odd("broken_link.mp4", _link, "film_missing"),

@@ -16,7 +16,7 @@ from end_to_end._bad_films import ODD, Odd, draw, pointers
 from end_to_end._command import answer_of, cinelake, start
 from end_to_end._lakes import MANIFEST, TABLES, change, contents, identities, read
 
-from cinelake.catalogue.films import movie_id_of
+from cinelake.catalogue.names import movie_id_of
 from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import plan_manifest
 from cinelake.run.step import run_step

@@ -227,10 +227,10 @@ def test_a_heading_that_is_never_closed_costs_no_line_after_it(tmp_path: Path) -
 
 
 PARTS = (
-    *("{", "}", "<", ">", "/", "\\", " ", "\n", "1", "a", "word", "<i>", "</b>", "< u >", "<font x='1'>"),
-    *(r"\p1", r"\p0", r"\r", r"\rStyle", r"\i1", r"\N", r"\h", r"{\p1}", r"{\p0}", r"{\r}", r"{\fnp1 r}"),
+    *("{", "}", ">", "/", "\\", " ", "\n", "1", "a", "word", "<i>", "</b>", "< u >", "<font x='1'>"),
+    *(r"\r", r"\rStyle", r"\i1", r"\N", r"\h", r"{\p0}", r"{\r}", r"{\fnp1 r}"),
 )
-"""Text, markup, and parts of markup."""
+"""Text, markup, and parts of markup. Drawings and brackets that are text differ: pysubs2 drops what is beside them."""
 MARKUP = st.lists(st.sampled_from(PARTS), max_size=12).map("".join)
 
 

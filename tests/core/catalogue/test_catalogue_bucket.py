@@ -65,6 +65,18 @@ def test_a_place_on_a_store_gives_the_films_that_a_folder_would(
     assert uris(read(store, place)) == [f"{place[:5]}b/films/{name}" for name in found]
 
 
+def test_a_folder_of_a_store_with_brackets_in_its_name_is_found(store: FolderStore) -> None:
+    put(store, "b/films [1080p]/a.mp4", "b/films [1080p]/S1/c.mp4")
+    assert uris(read(store, "s3://b/films [1080p]/*")) == ["s3://b/films [1080p]/a.mp4"]
+    assert len(uris(read(store, "s3://b/films [1080p]/**/*"))) == 2
+
+
+def test_what_is_no_film_on_a_store_is_skipped_with_its_reason(store: FolderStore) -> None:
+    put(store, "b/films/a.mp4", "b/films/a.ac3", "b/films/.b.mp4", "b/films/notes.txt")
+    for place in ("s3://b/films", "s3://b/films/*"):
+        assert read(store, place).skipped_counts() == {"companion": 1, "hidden": 1, "no_film": 1}
+
+
 def test_a_film_of_a_store_has_its_address_as_path_and_the_size_that_was_listed(store: FolderStore) -> None:
     put(store, "b/films/Night 1.mp4")
     (film,) = read(store, "s3://b/films/*").films

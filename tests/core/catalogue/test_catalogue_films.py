@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cinelake.catalogue.films import Catalogue, CatalogueFilm, duplicates, is_movie_id, movie_id_of, read_catalogue
+from cinelake.catalogue.films import Catalogue, CatalogueFilm, duplicates, read_catalogue
+from cinelake.catalogue.names import is_movie_id, movie_id_of
 from cinelake.errors import FilmMissing, ManifestError
 from cinelake.manifest.document import CatalogueSettings
 from cinelake.storage.content import BLOCK_BYTES, fingerprint
@@ -61,7 +62,7 @@ def reasons(catalogue: Catalogue) -> list[tuple[str, str]]:
         ("film.2019.1080p.mp4", "film_2019_1080p"),
         ("../../etc/passwd", "passwd"),
         ("..", "_"),
-        ("千と千尋.mp4", "_"),
+        ("千と千尋.mp4", "qiantoqianxun"),
         ("a" * 200 + ".mp4", "a" * 96),
     ],
 )
@@ -91,13 +92,14 @@ def test_a_folder_gives_its_films_in_the_order_of_their_ids(films: Path) -> None
 def test_hidden_files_folders_and_sidecars_are_no_films(films: Path) -> None:
     add(films, "a.mp4", ".a.mp4", "a.srt", "poster.JPG", "b.mp4.part", "extras/c.mp4")
     catalogue = read(films)
-    assert (ids(catalogue), catalogue.skipped, catalogue.problems) == (["a"], 3, ())
+    assert (ids(catalogue), catalogue.problems) == (["a"], ())
+    assert catalogue.skipped_counts() == {"companion": 1, "folder": 1, "hidden": 1, "no_film": 1, "unfinished": 1}
 
 
 @pytest.mark.parametrize("name", ["two\nlines.mp4", 'it\'s "quoted".mp4', "-rf.mp4", "ünï 🎬.mp4", "[brackets]*.mp4"])
 def test_any_name_of_a_file_works(films: Path, name: str) -> None:
     add(films, name)
-    for pattern in ("films", "films/*"):
+    for pattern in ("films", "films/*", "films/**"):
         assert [film.path for film in read(films, pattern).films] == [str(films / name)]
 
 
@@ -111,7 +113,7 @@ def test_a_name_that_is_no_utf8_can_be_shown_and_opened(films: Path) -> None:
 def test_a_glob_takes_every_file_but_the_sidecars_of_its_films(films: Path) -> None:
     add(films, "a.mp4", "a.srt", "a.en.srt", "a-poster.jpg", ".b.mp4", "notes.txt")
     catalogue = read(films, "films/*")
-    assert (ids(catalogue), catalogue.skipped) == (["a", "notes"], 3)
+    assert (ids(catalogue), catalogue.skipped_counts()) == (["a"], {"companion": 3, "hidden": 1, "no_film": 1})
 
 
 def test_a_glob_goes_into_folders_once_though_links_go_round(films: Path) -> None:
@@ -124,6 +126,21 @@ def test_an_existing_place_is_no_glob(films: Path) -> None:
     add(films, "[1999]/a.mp4", "9/b.mp4")
     assert ids(read(films, "films/[1999]")) == ["a"]
     assert ids(read(films, "films/[1999]/a.mp4")) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "place"),
+    [
+        ("films [1080p]", "films [1080p]/*"),
+        ("films [1080p]", "films [1080p]"),
+        ("films [1080p]/S1", "films [1080p]/**/*"),
+        ("films [1080p]/what?", "films [1080p]/what?/*.mp4"),
+        ("films 1", "films [12]/*"),
+    ],
+)
+def test_a_name_with_brackets_is_found_where_it_is_there(tmp_path: Path, folder: str, place: str) -> None:
+    add(tmp_path / folder, "a.mp4")
+    assert ids(read_catalogue(CatalogueSettings(films=place), tmp_path)) == ["a"]
 
 
 def test_two_films_with_one_id_are_both_kept_out_and_the_others_go_on(films: Path) -> None:
@@ -221,6 +238,14 @@ def test_a_parquet_list_is_read_like_a_csv(films: Path) -> None:
     pq.write_table(table, films.parent / "films.parquet")
     catalogue = read_catalogue(CatalogueSettings(list="films.parquet"), films.parent)
     assert (ids(catalogue), reasons(catalogue)) == (["7"], [("list_row_2", "bad_row")])
+
+
+def test_what_pandas_writes_for_an_empty_value_is_empty(films: Path) -> None:
+    add(films, "a.mp4")
+    table = {"movie_id": [7.0], "uri": ["films/a.mp4"], "title": [float("nan")], "group": [float("nan")]}
+    pq.write_table(pa.table(table), films.parent / "films.parquet")
+    (film,) = read_catalogue(CatalogueSettings(list="films.parquet"), films.parent).films
+    assert (film.movie_id, film.title, film.group) == ("7", "a", "")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,139 @@
+"""The files of a folder or a glob on this machine: each of them is a film, or skipped with the reason."""
+
+from __future__ import annotations
+
+import glob
+import os
+import stat
+from collections.abc import Callable
+from itertools import takewhile
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from cinelake.catalogue.names import movie_id_of
+from cinelake.catalogue.sidecars import Skipped, sort_out, suffix_of
+from cinelake.errors import ManifestError, Problem
+
+ANYTHING = ("*", "**")
+"""Parts of a glob that are never taken for the name of something that is there."""
+
+
+class Part(NamedTuple):
+    """One part of a place, and whether it is a pattern."""
+
+    text: str
+    is_pattern: bool
+
+
+def files_at(place: str, base: Path, only: str | None) -> tuple[list[str], list[Skipped]]:
+    """Paths of the files that may be films (broken links too: they are reported), and what was skipped.
+
+    place: a folder, a file or a glob. only: of a glob, only the files with this `movie_id`, unless there are none.
+    Raises `ManifestError` where there is no such place, or it cannot be read.
+    """
+    parts = parts_of(PurePosixPath(place).parts, lambda *names: os.path.lexists(base.joinpath(*names)))
+    fixed = base.joinpath(*(part.text for part in takewhile(lambda part: not part.is_pattern, parts)))
+    if any(part.is_pattern for part in parts):
+        if not fixed.is_dir():
+            raise _no_place(place, fixed)
+        return _matching(parts, base, only)
+    if fixed.is_dir():
+        return _in_folder(fixed)
+    if not os.path.lexists(fixed):
+        raise _no_place(place, fixed)
+    return [str(fixed.absolute())], []
+
+
+def parts_of(names: tuple[str, ...], is_there: Callable[..., bool]) -> list[Part]:
+    """The parts of a place; `films [1080p]` is the folder of that name where there is one, else a pattern.
+
+    is_there: whether something has the name that these parts make.
+    """
+    parts: list[Part] = []
+    for number, name in enumerate(names):
+        open_before = any(part.is_pattern for part in parts)
+        is_name = not open_before and name not in ANYTHING and glob.has_magic(name) and is_there(*names[: number + 1])
+        parts.append(Part(name, glob.has_magic(name) and not is_name))
+    return parts
+
+
+def pattern_of(parts: list[Part]) -> str:
+    """The parts as one glob, in which names that are no patterns are escaped."""
+    first, *rest = [part.text if part.is_pattern else glob.escape(part.text) for part in parts]
+    return "/".join(["" if first == "/" else first, *rest])
+
+
+def suffix_asked(parts: list[Part]) -> str:
+    """The suffix that a glob's last part names (`*.ac3`), in lower case; '' where it is part of the pattern."""
+    suffix = suffix_of(parts[-1].text)
+    return "" if glob.has_magic(suffix) else suffix
+
+
+def _in_folder(folder: Path) -> tuple[list[str], list[Skipped]]:
+    files, skipped = [], []
+    for entry in _scan(folder):
+        if entry.name.startswith("."):
+            skipped.append(Skipped(entry.path, "hidden"))
+        elif entry.is_file() or (entry.is_symlink() and not Path(entry.path).exists()):
+            files.append(entry.path)
+        else:
+            skipped.append(Skipped(entry.path, "folder" if entry.is_dir() else "no_file"))
+    films, others = sort_out(sorted(files))
+    return films, [*skipped, *others]
+
+
+def _scan(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder.absolute()) as entries:
+            return list(entries)
+    except OSError as error:
+        message = f"the folder cannot be read: {error.strerror or error}"
+        raise ManifestError([Problem(str(folder), 0, "catalogue.films", message)]) from error
+
+
+def _matching(parts: list[Part], base: Path, only: str | None) -> tuple[list[str], list[Skipped]]:
+    """Files that a glob matches; `**` goes into folders, so that only without it a folder is something skipped."""
+    pattern = pattern_of(parts)
+    shown = set(glob.glob(pattern, root_dir=base, recursive=True))  # noqa: PTH207 (Path.glob: hidden files)
+    every = glob.glob(pattern, root_dir=base, recursive=True, include_hidden=True)  # noqa: PTH207
+    start = base.absolute()
+    skipped = [Skipped(os.path.join(start, name), "hidden") for name in {*every} - shown]  # noqa: PTH118
+    names = sorted(shown)
+    names = [name for name in names if movie_id_of(name.rpartition("/")[2]) == only] or names if only else names
+    paths = [os.path.join(start, name) for name in names]  # noqa: PTH118 (10,000 of them)
+    once = _each_folder_once(paths)
+    skipped += [Skipped(path, "seen_before") for path in set(paths) - set(once)]
+    files, goes_in = [], any(part.text == "**" for part in parts)
+    for path in once:
+        reason = _other_kind(path)
+        if not reason:
+            files.append(path)
+        elif reason == "no_file" or not goes_in:
+            skipped.append(Skipped(path, reason))
+    films, others = sort_out(files, suffix_asked(parts))
+    return films, [*skipped, *others]
+
+
+def _each_folder_once(paths: list[str]) -> list[str]:
+    """The paths without those that reach a folder a second time, through a link (`**` follows links)."""
+    reached: dict[str, str] = {}
+    for folder in sorted({path.rpartition("/")[0] for path in paths}, key=lambda name: (len(name), name)):
+        reached.setdefault(os.path.realpath(folder), folder)
+    kept = set(reached.values())
+    return [path for path in paths if path.rpartition("/")[0] in kept]
+
+
+def _other_kind(path: str) -> str:
+    """`folder`, or `no_file` for a pipe or device; empty for a file, also one that is not there (a missing film)."""
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116 (10,000 of them)
+    except OSError:
+        return ""
+    if stat.S_ISREG(mode):
+        return ""
+    return "folder" if stat.S_ISDIR(mode) else "no_file"
+
+
+def _no_place(place: str, folder: Path) -> ManifestError:
+    message = f"expected a folder, a file or a glob, received {place!r}: there is no {folder}"
+    return ManifestError([Problem(str(folder), 0, "catalogue.films", message)])

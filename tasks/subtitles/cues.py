@@ -1,0 +1,131 @@
+"""SubRip and WebVTT as people write them, turned into SubRip and WebVTT as the parser reads them.
+
+Cues without a fraction of a second, hours or a blank line before them, numbers of cues, notes, styles: what stands
+between a cue's times and the next cue's is its text, and nothing else is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+_TIME = r"(?:(\d{1,2}):)?(\d{1,2}):(\d{1,2})(?:[.,:;](\d{1,3}))?"
+_TIMES = re.compile(rf"{_TIME} ?-{{1,3}} ?> ?{_TIME}(?![\d:.,])")
+_BROKEN_TIMES = re.compile(r"[\d\ufffd] ?-->|--> ?[\d\ufffd]")
+_NUMBER = re.compile(r"[\d\ufffd]{1,8}")
+_NOT_TEXT = re.compile(r"(NOTE|STYLE|REGION|X-TIMESTAMP-MAP)(?![a-z])")
+"""How blocks of WebVTT begin that are no cues."""
+
+
+@dataclass
+class Cue:
+    """times: as the parser reads them, or '' where they could not be read. is_over: whether its text has ended."""
+
+    times: str
+    text: list[str] = field(default_factory=list)
+    is_over: bool = False
+
+
+@dataclass(frozen=True)
+class Cues:
+    """text: the cues alone, well written. broken: how many were left out, since their times cannot be read."""
+
+    text: str
+    broken: int
+
+
+def well_written(lines: Sequence[str]) -> Cues | None:
+    """The cues of SubRip or WebVTT; None where the text is neither.
+
+    lines: with blanks around them and runs of blanks made one; a line of blanks alone is one blank, an empty one ''.
+    """
+    is_vtt = next((line for line in lines if line.strip()), "").startswith("WEBVTT")
+    if not is_vtt and not any(_TIMES.match(line) for line in lines):
+        return None
+    cues: list[Cue] = []
+    for number, line in enumerate(lines):
+        times = _times_of(line, "." if is_vtt else ",")
+        if times is not None:
+            _end(cues, is_over=False)
+            cues.append(Cue(times))
+        elif cues and not cues[-1].is_over:
+            _add(cues[-1], line, lines[number + 1 : number + 3], is_vtt)
+    _end(cues, is_over=True)
+    whole = [cue for cue in cues if cue.times]
+    head = ["WEBVTT", ""] if is_vtt else []
+    blocks = ["\n".join([*([] if is_vtt else [str(n)]), cue.times, *cue.text]) for n, cue in enumerate(whole, 1)]
+    # The parser takes a number at the end of a text for the next cue's: the last cue has one behind it too.
+    end = [] if is_vtt else [str(len(whole) + 1)]
+    return Cues("\n".join([*head, "\n\n".join([*blocks, *end])]), len(cues) - len(whole))
+
+
+def _times_of(line: str, point: str = ",") -> str | None:
+    """A cue's times as the parser reads them, '' for times that are broken, None for a line of text."""
+    found = _TIMES.match(line)
+    if found is None:
+        return "" if _BROKEN_TIMES.search(line) else None
+    parts = [part or "0" for part in found.groups()]
+    begin, end = (
+        f"{int(hours):02d}:{int(minutes):02d}:{int(seconds):02d}{point}{fraction.ljust(3, '0')}"
+        for hours, minutes, seconds, fraction in (parts[:4], parts[4:])
+    )
+    return f"{begin} --> {end}"
+
+
+def _add(cue: Cue, line: str, after: Sequence[str], is_vtt: bool) -> None:
+    """Add a line of text to a cue. WebVTT ends a cue at an empty line; SubRip knows no end but the next cue."""
+    if line.strip():
+        cue.text.append(line)
+    elif is_vtt and (cue.text or _is_another_block(after)):
+        cue.is_over = True
+    elif cue.text:
+        cue.text.append("")
+
+
+def _is_another_block(after: Sequence[str]) -> bool:
+    """Whether what follows an empty line is another cue or a note, not the text that a cue's times wait for."""
+    first, second = [*after, "", ""][:2]
+    is_cue = _times_of(first) is not None or _times_of(second) is not None
+    return is_cue or not first.strip() or bool(_NOT_TEXT.match(first))
+
+
+def _end(cues: list[Cue], *, is_over: bool) -> None:
+    """Take the next cue's number, where there is a next one, and empty lines off the last cue's text."""
+    if not cues:
+        return
+    text = cues[-1].text
+    if not is_over and not cues[-1].is_over and text and _NUMBER.fullmatch(text[-1]):
+        text.pop()
+    cues[-1].text = [line for line in text if line]
+
+
+def without_repeats(shown: Sequence[tuple[float, float, str]]) -> list[tuple[float, float, str]] | None:
+    """What rolling captions say, each line once, when it first appears; None where captions do not roll.
+
+    shown: start, end and text of each cue, in order of time. Captions roll where most cues begin, as the one before
+    ends, with the lines that it ended with: YouTube's, and those of live television.
+    """
+    kept: list[tuple[float, float, str]] = []
+    repeats = rolls = 0
+    for number, (start, end, text) in enumerate(shown):
+        before = shown[number - 1] if number else None
+        lines = text.split("\n")
+        again = _repeated(before[2].split("\n"), lines) if before and abs(start - before[1]) <= NEAR_S else 0
+        repeats += bool(again)
+        rolls += 0 < again < len(lines)
+        if again < len(lines):
+            kept.append((start, end, "\n".join(lines[again:])))
+        elif kept and lines[-1] == kept[-1][2].split("\n")[-1] and abs(start - kept[-1][1]) <= NEAR_S:
+            kept[-1] = (kept[-1][0], end, kept[-1][2])
+    return kept if rolls and repeats * 2 >= len(shown) - 1 else None
+
+
+NEAR_S = 0.05
+"""A cue that begins this near to another's end follows it at once."""
+
+
+def _repeated(before: Sequence[str], lines: Sequence[str]) -> int:
+    """How many lines at a cue's beginning are those at the end of the one before."""
+    most = min(len(before), len(lines))
+    return next((count for count in range(most, 0, -1) if list(before[-count:]) == list(lines[:count])), 0)

@@ -1,0 +1,76 @@
+"""Every file of a catalogue's place is a film, a companion of one, or skipped with its reason."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from cinelake.catalogue.films import Catalogue, read_catalogue
+from cinelake.manifest.places import CatalogueSettings
+
+COMPANIONS = (
+    *("night.smi", "night.edl", "night.ac3", "night.eng.dts", "night.srt", "night.en.vtt", "night.nfo", "night.jpg"),
+    *("night-poster.png", "night.mks", "night.xyz", "night", "night.SRT", "night.mp3", "night.chapters.xml"),
+)
+STRAYS = {
+    "readme.txt": "no_film",
+    "lone.srt": "no_film",
+    "Thumbs.db": "no_film",
+    "desktop.ini": "no_film",
+    "day.mkv.part": "unfinished",
+    "day.crdownload": "unfinished",
+    "...And God Created Woman.mkv": "hidden",
+    "._night.mkv": "hidden",
+    "extras": "folder",
+    "pipe": "no_file",
+}
+"""What lies in a folder → why it is skipped."""
+
+
+@pytest.fixture
+def films(tmp_path: Path) -> Path:
+    (tmp_path / "films").mkdir()
+    (tmp_path / "films" / "night.mkv").touch()
+    return tmp_path / "films"
+
+
+def read(films: Path, place: str) -> Catalogue:
+    return read_catalogue(CatalogueSettings(films=place), films.parent)
+
+
+@pytest.mark.parametrize("place", ["films", "films/*", "films/**/*"])
+@pytest.mark.parametrize("name", COMPANIONS)
+def test_what_has_the_name_of_a_film_is_its_companion(films: Path, place: str, name: str) -> None:
+    (films / name).touch()
+    found = read(films, place)
+    assert ([film.movie_id for film in found.films], found.problems) == (["night"], ())
+    assert found.skipped_counts() == {"companion": 1}
+
+
+@pytest.mark.parametrize("place", ["films", "films/*", "films/**/*"])
+@pytest.mark.parametrize("name", STRAYS)
+def test_what_is_no_film_is_skipped_with_its_reason(films: Path, place: str, name: str) -> None:
+    path = films / name
+    path.mkdir() if name == "extras" else os.mkfifo(path) if name == "pipe" else path.touch()
+    found = read(films, place)
+    assert [film.movie_id for film in found.films] == ["night"]
+    expected = {} if "**" in place and name == "extras" else {f"films/{name}": STRAYS[name]}
+    assert {file.uri: file.reason for file in found.skipped} == expected
+
+
+@pytest.mark.parametrize("name", ["night 2.mkv", "alone.ac3", "night-2.wav", "night 2.xyz", "x.zzz", "no suffix"])
+def test_what_may_be_a_film_of_its_own_is_one(films: Path, name: str) -> None:
+    (films / name).touch()
+    assert len(read(films, "films").films) == len(read(films, "films/*").films) == 2
+
+
+def test_what_the_place_asks_for_by_its_suffix_is_a_film(films: Path) -> None:
+    (films / "night.ac3").touch()
+    assert [film.uri for film in read(films, "films/*.ac3").films] == ["films/night.ac3"]
+
+
+def test_a_folder_that_a_link_reaches_again_is_skipped_and_counted(films: Path) -> None:
+    (films / "again").symlink_to(".")
+    assert read(films, "films/**/*").skipped_counts()["seen_before"] > 0

@@ -1,0 +1,241 @@
+"""Subtitles as they are found: what YouTube, televisions, fan groups and broken disks make of them."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from _drawn_captions import FPS, captioned
+
+from cinelake.errors import BadSubtitles
+from cinelake.media.ffmpeg import binary
+from cinelake.spec.task import Film
+from tasks.subtitles import ReadSubtitles, SubtitlesParams
+from tasks.subtitles.lines import read_lines
+
+ROLLING_VTT = """WEBVTT
+Kind: captions
+Language: en
+
+00:00:00.160 --> 00:00:02.310 align:start position:0%
+ 
+welcome<00:00:00.560><c> to</c><00:00:00.800><c> the</c><00:00:01.000><c> show</c>
+
+00:00:02.310 --> 00:00:02.320 align:start position:0%
+welcome to the show
+ 
+
+00:00:02.320 --> 00:00:04.309 align:start position:0%
+welcome to the show
+my<00:00:02.560><c> friends</c>
+
+00:00:04.309 --> 00:00:04.319 align:start position:0%
+my friends
+ 
+"""  # noqa: W293 (blanks are part of the form)
+ROLLING_SRT = """1
+00:00:00,160 --> 00:00:02,310
+welcome to the show
+
+2
+00:00:02,310 --> 00:00:02,320
+welcome to the show
+
+3
+00:00:02,320 --> 00:00:04,309
+welcome to the show
+my friends
+
+4
+00:00:04,309 --> 00:00:06,000
+my friends
+and everybody
+"""
+THREE_ROWS = "".join(
+    f"{n}\n00:00:0{n},000 --> 00:00:0{n + 1},000\n{rows}\n\n"
+    for n, rows in enumerate(["one", "one\ntwo", "one\ntwo\nthree", "two\nthree\nfour"], 1)
+)
+CHORUS = "".join(f"{n}\n00:00:0{n},000 --> 00:00:0{n + 1},000\nNo.\n\n" for n in range(1, 5))
+ASS = "[Script Info]\n\n[V4+ Styles]\n\n[Events]\n" + "".join(
+    f"Dialogue: 0,0:00:0{n}.00,0:00:0{n + 1}.00,D,,0,0,0,,{text}\n"
+    for n, text in enumerate(["hello", r"{\an7\p1}m 0 0 l 9 9{\p0}", r"{\p1}m 0 0 l 9 9{\p0}a sign", r"be{\p2}m 1 1"])
+)
+
+
+def cue(text: str, times: str = "00:00:01,000 --> 00:00:02,500", number: str = "1") -> str:
+    return f"{number}\n{times}\n{text}\n\n"
+
+
+FOUND: dict[str, tuple[str, list[str]]] = {
+    "captions that roll, with the time of each word": (ROLLING_VTT, ["welcome to the show", "my friends"]),
+    "the same with its blanks taken off": (
+        "\n".join(map(str.strip, ROLLING_VTT.splitlines())),
+        ["welcome to the show", "my friends"],
+    ),
+    "the same, converted": (ROLLING_SRT, ["welcome to the show", "my friends", "and everybody"]),
+    "three rows that roll": (THREE_ROWS, ["one", "two", "three", "four"]),
+    "a word that is said again and again": (CHORUS, ["No."] * 4),
+    "drawings, and text beside them": (ASS, ["hello", "a sign", "be"]),
+    "times without a fraction": (cue("a") + cue("b", "00:00:03 --> 00:00:04") + cue("c"), ["a", "c", "b"]),
+    "times without hours": (cue("a", "00:01,5 --> 00:02,5"), ["a"]),
+    "times with points, blanks and places": (cue("a", " 0:00:01.500-->0:00:02.500  X1:201 Y1:30"), ["a"]),
+    "no blank line between cues": (cue("a")[:-1] + cue("b", number="2"), ["a", "b"]),
+    "an empty line within a text": (cue("a\n\nb") + cue("c", number="2"), ["a\nb", "c"]),
+    "no numbers": (cue("a")[2:] + cue("b")[2:], ["a", "b"]),
+    "a text that ends in a number": (cue("a\n42") + cue("b\n7", number="2"), ["a\n42", "b\n7"]),
+    "brackets that are text": (
+        cue("I <3 you, a < b and c > d, <- <<so>>, <laughs>, x<y>z"),
+        ["I <3 you, a < b and c > d, <- <<so>>, <laughs>, x<y>z"],
+    ),
+    "tags of every kind": (cue("<I>a</i> < b >b</ b> <font color=\"#fff\" size='1'>c</font><br/><u>d</u>"), ["a b cd"]),
+    "tags of WebVTT": (
+        "WEBVTT\n\n00:01.0 --> 00:02.0\n<v.loud Ada L.><i.x>a</i> <c.red.big>b</c> <lang en>c</lang> <00:01.500>d\n",
+        ["a b c d"],
+    ),
+    "brackets that WebVTT writes as entities": ("WEBVTT\n\n00:01.000 --> 00:02.000\na &lt;b&gt; c\n", ["a <b> c"]),
+    "notes after a cue": (
+        "WEBVTT\n\n1\n00:01.000 --> 00:02.000\na\n\nNOTE b\n\nx\n00:03.000 --> 00:04.000\nc\n",
+        ["a", "c"],
+    ),
+    "times that cannot be read": (
+        cue("a") + cue("lost", "00:00:x3,000 --> 00:00:04,000", "2") + cue("c", number="3"),
+        ["a", "c"],
+    ),
+}
+"""What is found in a file → what it says."""
+
+
+@pytest.mark.parametrize(("text", "said"), FOUND.values(), ids=FOUND)
+def test_a_file_says_what_a_player_shows(tmp_path: Path, text: str, said: list[str]) -> None:
+    (tmp_path / "film.srt").write_text(text)
+    assert [line.text for line in read_lines(tmp_path / "film.srt").lines] == said
+
+
+def test_a_line_that_rolls_has_the_time_when_it_first_appears(tmp_path: Path) -> None:
+    (tmp_path / "film.vtt").write_text(ROLLING_VTT)
+    lines = read_lines(tmp_path / "film.vtt").lines
+    assert [(line.start_s, line.end_s) for line in lines] == [(0.16, 2.32), (2.32, 4.319)]
+
+
+def test_cues_whose_times_cannot_be_read_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "film.srt").write_text(FOUND["times that cannot be read"][0])
+    assert read_lines(tmp_path / "film.srt").dropped == 1
+
+
+LONG = [f"line {n} is said" for n in range(20)]
+PLAIN = "".join(cue(text, number=str(n)) for n, text in enumerate(LONG, 1)).encode()
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (PLAIN.replace(b"line 7", b"line \xff7"), [*LONG[:7], "line \ufffd7 is said", *LONG[8:]]),
+        (PLAIN.replace(b"said", b"sa\xc3\xaed").replace(b"line 7", b"line \x807", 1), None),
+        (b"\xef\xbb\xbf" + PLAIN.replace(b"line 7", b"line \xff7"), None),
+        (PLAIN.decode().encode("utf-16") + b"\n", None),
+        (PLAIN.replace(b"\n8\n", b"\n\xff\n"), LONG),
+        (PLAIN.replace(b"line 7", b"line \x007", 1), LONG),
+    ],
+)
+def test_a_bad_byte_costs_its_own_sign_and_no_more(tmp_path: Path, data: bytes, said: list[str] | None) -> None:
+    (tmp_path / "film.srt").write_bytes(data)
+    found = [line.text for line in read_lines(tmp_path / "film.srt").lines]
+    assert len(found) == 20 if said is None else found == said
+
+
+def test_a_file_in_another_encoding_is_not_taken_for_a_damaged_one(tmp_path: Path) -> None:
+    said = ["Привет, как дела? Хорошо ли ты спал сегодня ночью?", *LONG]
+    (tmp_path / "film.srt").write_bytes("".join(map(cue, said)).encode("cp1251"))
+    assert [line.text for line in read_lines(tmp_path / "film.srt").lines] == said
+
+
+XML = '<tt xmlns="http://www.w3.org/ns/ttml">'
+OTHERS = {
+    "deep XML": XML + "<p>\n" * 30_000 + "</p>\n" * 30_000 + "</tt>",
+    "XML that ends early": XML + "<body><div><p begin='1s'",
+    "XML with times that are none": XML + "<body><div><p begin='x' end='y'>a</p></div></body></tt>",
+    "entities within entities": f'<!DOCTYPE t [<!ENTITY a "aa"><!ENTITY b "{"&a;" * 99}">]>{XML}<p>&b;</p></tt>',
+    "deep JSON": "[\n" * 100_000,
+    "JSON": '{"segments": [{"start": "x"}], "text": 1}',
+    "JSON of another program": '{"info": {}, "styles": {}, "events": [{"start": []}]}',
+    "a page": "<html><body><p>Not found</p></body></html>",
+    "a letter": "Dear diary,\n" * 9,
+}
+
+
+@pytest.mark.parametrize("text", OTHERS.values(), ids=OTHERS)
+def test_what_is_no_subtitles_is_a_typed_failure(tmp_path: Path, text: str) -> None:
+    (tmp_path / "film.srt").write_text(text)
+    with pytest.raises(BadSubtitles):
+        read_lines(tmp_path / "film.srt")
+
+
+# --- films
+
+
+def read(film: Path, *beside: Path) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    task = ReadSubtitles(SubtitlesParams(), Film("film", str(film), beside=tuple(map(str, beside))))
+    return [row for batch in task.run({}) for row in batch.to_pylist()], task.facts
+
+
+def with_stream(film: Path, data: bytes | str, suffix: str) -> Path:
+    """The film with a stream of subtitles, as a Matroska file."""
+    words = film.with_name(f"words{suffix}")
+    words.write_bytes(data if isinstance(data, bytes) else data.encode())
+    inputs = ["-i", str(film), "-f", suffix[1:], "-i", str(words)]
+    streams = ["-map", "0", "-map", "1", "-c", "copy", str(film.with_suffix(".mkv"))]
+    subprocess.run([binary(), "-loglevel", "error", *inputs, *streams], check=True)
+    return film.with_suffix(".mkv")
+
+
+@pytest.fixture
+def film(tmp_path: Path, draw_film: Callable[..., Path]) -> Path:
+    return draw_film(tmp_path / "films" / "film.mp4", seconds=6)
+
+
+def test_drawings_of_a_stream_are_no_text(film: Path) -> None:
+    rows, facts = read(with_stream(film, ASS, ".ass"))
+    assert [(row["start_s"], row["text"]) for row in rows] == [(0.0, "hello"), (2.0, "a sign"), (3.0, "be")]
+    assert not facts
+
+
+def test_a_bad_byte_in_a_stream_costs_its_own_sign(film: Path) -> None:
+    rows, facts = read(with_stream(film, PLAIN.replace(b"line 7", b"line \xff7"), ".srt"))
+    assert len(rows) == 20 and facts["bad_bytes"].endswith("stream 1 (1)")
+
+
+def test_a_file_that_cannot_be_read_loses_none_of_the_others(film: Path) -> None:
+    bad = film.with_name("film.de.srt")
+    bad.write_text(OTHERS["a letter"])
+    rows, facts = read(with_stream(film, cue("Hi"), ".srt"), bad)
+    assert [row["text"] for row in rows] == ["Hi"]
+    assert "film.de.srt has no subtitles" in facts["unreadable"]
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".ts", ".mpg"])
+def test_captions_within_the_pictures_are_rows(tmp_path: Path, suffix: str) -> None:
+    drawn = captioned(tmp_path / "drawn.mkv", [(25, 40, "HELLO"), (70, 90, "GOODBYE")])
+    film = tmp_path / f"film{suffix}"
+    subprocess.run([binary(), "-loglevel", "error", "-i", str(drawn), "-c", "copy", str(film)], check=True)
+    rows, facts = read(film)
+    assert [(row["text"], row["source"], row["language"]) for row in rows] == [
+        ("HELLO", "captions", None),
+        ("GOODBYE", "captions", None),
+    ]
+    assert [row["start_s"] for row in rows] == pytest.approx([25 / FPS, 70 / FPS], abs=1 / FPS) and not facts
+
+
+@pytest.mark.parametrize(("said", "cea_708"), [([], False), ([(25, 40, "HELLO")], True)])
+def test_captions_of_which_no_text_was_read_are_a_fact(
+    tmp_path: Path, said: list[tuple[int, int, str]], cea_708: bool
+) -> None:
+    rows, facts = read(captioned(tmp_path / "film.mkv", said, cea_708=cea_708))
+    assert not rows and "captions (CEA-608, CEA-708) of which no text was read" in facts["captions"]
+
+
+def test_a_film_without_captions_is_not_decoded_for_them(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.subtitles.extract_captions", lambda *_: pytest.fail("its pictures were decoded"))
+    assert read(film) == ([], {})
