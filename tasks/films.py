@@ -94,7 +94,8 @@ FILMS = Contract(
             "streams",
             pa.list_(STREAM),
             "All streams of the file: which is `taken`, and `why` it is or is not (a cover, of another programme, "
-            "chosen by language); `programme`: of a broadcast.",
+            "chosen by language); `programme`: of a broadcast. Null for films that were imported.",
+            nullable=True,
         ),
     ],
     key=(),

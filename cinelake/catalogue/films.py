@@ -22,6 +22,7 @@ from cinelake.catalogue.bucket import films_at
 from cinelake.catalogue.list import ListRow, read_list
 from cinelake.catalogue.sidecars import SIDECARS, suffix_of, without_sidecars
 from cinelake.errors import FilmError, ManifestError, Problem, StorageError
+from cinelake.spec.streams import NO_CHOICES, StreamChoices
 from cinelake.storage.content import printable
 from cinelake.storage.objects import FilmStore, holds_credentials, is_remote
 from cinelake.storage.store import FileStat
@@ -41,7 +42,7 @@ class CatalogueFilm:
     """A film that can run. `uri`: as the catalogue shows it; `group`: its series.
 
     path: local and absolute, or the address of a film on an object store, which then has a `stamp`: its size and time
-    as the store lists them. line: the film's line in the list; 0 without a list.
+    as the store lists them. line: the film's line in the list; 0 without a list. choices: the list's, of its streams.
     """
 
     movie_id: str
@@ -51,6 +52,7 @@ class CatalogueFilm:
     group: str = ""
     line: int = 0
     stamp: FileStat | None = None
+    choices: StreamChoices = NO_CHOICES
 
     @property
     def place(self) -> str:
@@ -261,6 +263,7 @@ def _film_of_row(row: ListRow, base: Path) -> CatalogueFilm | CatalogueProblem:
         title=row.title or printable(_stem(name)),
         group=row.group,
         line=row.line,
+        choices=row.choices(),
     )
 
 

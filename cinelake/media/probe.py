@@ -26,7 +26,7 @@ from cinelake.media.scan import Fields, find_scan
 from cinelake.media.sniff import pointer_kind
 from cinelake.media.taken import take_streams
 from cinelake.spec.film import MAX_FILM_S, Probe, SoundInfo, SubtitleInfo, VideoInfo, longest_s
-from cinelake.spec.streams import StreamChoices
+from cinelake.spec.streams import NO_CHOICES, StreamChoices
 
 PROBE_TIMEOUT_S = 60.0
 """How long libav may take to open a film or to return its next packet."""
@@ -39,7 +39,6 @@ _TAG = re.compile(r"(\d{1,9}):(\d{1,9}):(\d{1,9}(?:\.\d{1,12})?)", re.ASCII)
 
 COLOR_MATRICES = {1: "bt709", 9: "bt2020", 10: "bt2020"}
 """libav's numbers of matrix coefficients (ITU-T H.273)."""
-NO_CHOICES = StreamChoices()
 
 
 def probe(path: str, choices: StreamChoices = NO_CHOICES) -> Probe:

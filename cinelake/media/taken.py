@@ -68,8 +68,9 @@ def take_streams(
     why |= dict.fromkeys(_stills([s for s in pictures if s.index not in why], sounds, reopened), "one picture only")
     picture = _chosen([s for s in pictures if s.index not in why], choices.pictures, _area)
     sound_why = {s.index: "of another programme" for s in sounds if picture.stream and _apart(s, picture.stream)}
-    sound = _chosen_sound([s for s in sounds if s.index not in sound_why], _side_sounds(container), choices.sound)
-    why |= sound_why
+    side = _side_sounds(container)
+    sound = _chosen_sound([s for s in sounds if s.index not in sound_why], side, choices.sound)
+    why |= side | sound_why
     taken = {pick.stream.index: pick.why for pick in (picture, sound) if pick.stream is not None}
     refused = [(kind, pick.why) for kind, pick in ((PICTURES, picture), (SOUND, sound)) if pick.is_refused]
     return Taken(
@@ -103,10 +104,9 @@ def _chosen(streams: Sequence[StreamInfo], choice: StreamChoice, size: Callable[
 
 def _chosen_sound(streams: Sequence[StreamInfo], side: Mapping[int, str], choice: StreamChoice) -> _Pick:
     """Commentary and the like come after all others: also where both fit a choice."""
-    main = [stream for stream in streams if stream.index not in side]
-    if choice and not choice.best(main) and choice.best(streams):
-        return _chosen(streams, choice, _channels)
-    return _chosen(main or streams, choice, _channels)
+    main = [stream for stream in streams if stream.index not in side] or streams
+    beyond = choice and not choice.best(main) and (choice.must or choice.best(streams))
+    return _chosen(streams if beyond else main, choice, _channels)
 
 
 def _usual(streams: Sequence[StreamInfo], size: Callable[[StreamInfo], int]) -> tuple[StreamInfo, str]:

@@ -87,3 +87,6 @@ class StreamChoices:
         programme with them. Empty where nothing is chosen."""
         choices = [self.pictures, self.sound] if kind == SOUND else [self.pictures]
         return [choice.plain() for choice in choices] if any(choices) else []
+
+
+NO_CHOICES = StreamChoices()
