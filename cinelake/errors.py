@@ -23,6 +23,7 @@
         ├── BadListing           a row of the catalogue's list that cannot be used
         ├── NotAFilm             no picture and no sound that ffmpeg may read
         ├── ForbiddenInput       a playlist, script or protocol that points elsewhere
+        ├── NoSuchStream         no stream of the kind that is chosen
         ├── DamagedFilm          too much of the film cannot be decoded, or it ends early
         ├── BadSubtitles         a file of subtitles beside the film that cannot be read
         ├── DecodeTimeout        ffmpeg or a step ran past its deadline            transient
@@ -234,6 +235,10 @@ class ForbiddenInput(FilmError):
 
 class DamagedFilm(FilmError):
     """The film ends early, or too much of it cannot be decoded."""
+
+
+class NoSuchStream(FilmError):
+    """The film has no stream of the kind that the manifest or the list chooses, and the choice wants no other."""
 
 
 class BadSubtitles(FilmError):

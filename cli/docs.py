@@ -80,6 +80,8 @@ def type_name(kind: Any) -> str:
         return "text (enum)"
     if pa.types.is_fixed_size_list(kind):
         return f"{kind.value_type} × {kind.list_size}"
+    if pa.types.is_struct(kind):
+        return f"({', '.join(f'{field.name} {type_name(field.type)}' for field in kind)})"
     if pa.types.is_list(kind):
-        return f"{kind.value_type} × n"
+        return f"{type_name(kind.value_type)} × n"
     return "text" if pa.types.is_string(kind) else str(kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,12 +21,13 @@ MIN_DEADLINE_S, DEADLINE_PER_SECOND = 600.0, 60.0
 
 
 def find_film(manifest: Manifest, movie_id: str) -> CatalogueFilm:
-    """A film of the catalogue. Raises `UnknownName` with close matches."""
+    """A film of the catalogue, with the manifest's choice of streams. Raises `UnknownName` with close matches."""
     catalogue = read_catalogue(manifest.catalogue, manifest.folder, lake=open_known(manifest.lake.place))
     films = {film.movie_id: film for film in catalogue.films}
     if movie_id not in films:
         raise UnknownName("film", movie_id, films)
-    return films[movie_id]
+    film = films[movie_id]
+    return replace(film, choices=film.choices.over(manifest.streams.choices()))
 
 
 class FilmReader:

@@ -94,7 +94,7 @@ def _timeline(
     from export.fcpxml import fcpxml_text
     from export.timeline import MAX_EVENTS, ClipSource, EditEvent, build_in_place, drops_frames, edl_text, timecode_rate
 
-    probed = probe(film.path)
+    probed = probe(film.path, film.choices)
     clock = read_clock(film.path, probed, deadline_s=deadline_of(probed))
     source = ClipSource.of(film.place, clock, has_sound=probed.audio is not None)
     pieces = [(span, clock.cut(span.start_s, span.end_s)) for span in spans]

@@ -124,7 +124,7 @@ def _make(selection: Selection, film: CatalogueFilm, spans: Sequence[Span]) -> d
     from cinelake.media.probe import probe
     from export.cutting import check_copy, cut_film
 
-    probed = probe(film.path)
+    probed = probe(film.path, film.choices)
     deadline_s = deadline_of(probed)
     clock = read_clock(film.path, probed, deadline_s=deadline_s)
     snapped = [

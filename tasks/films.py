@@ -14,11 +14,35 @@ from cinelake.spec.roles import FilmLength
 from cinelake.spec.task import Film, NoParams, VideoClock, task
 
 if TYPE_CHECKING:
-    from cinelake.spec.film import SoundInfo, VideoInfo
+    from cinelake.spec.film import Probe, SoundInfo, VideoInfo
 
 
 STEADY_S = 0.0025
 """Times rounded to a millisecond differ by one or two between pictures of a constant rate; more is variable."""
+
+LIGHT = (
+    *("transfer", "primaries", "matrix", "range", "bit_depth", "dolby_vision", "conversion", "scan", "field_order"),
+    "crop",
+)
+"""Columns of colours and geometry."""
+CROP = pa.struct([pa.field(side, pa.int32(), False) for side in ("left", "right", "top", "bottom")])
+STREAM = pa.struct(
+    [
+        pa.field("index", pa.int32(), False),
+        pa.field("kind", pa.string(), False),
+        pa.field("codec", pa.string()),
+        pa.field("language", pa.string()),
+        pa.field("title", pa.string()),
+        pa.field("width", pa.int32()),
+        pa.field("height", pa.int32()),
+        pa.field("channels", pa.int32()),
+        pa.field("layout", pa.string()),
+        pa.field("programme", pa.int32()),
+        pa.field("is_default", pa.bool_(), False),
+        pa.field("taken", pa.bool_(), False),
+        pa.field("why", pa.string()),
+    ]
+)
 
 FILMS = Contract(
     table="films",
@@ -42,6 +66,37 @@ FILMS = Contract(
         Column("audio_codec", pa.string(), "Codec of the sound; null without sound.", nullable=True),
         Column("sample_rate", pa.int32(), "Samples of sound a second.", nullable=True, at_least=1),
         Column("channels", pa.int32(), "Channels of sound.", nullable=True, at_least=1),
+        Column("transfer", pa.string(), "Transfer of light: smpte2084 is PQ, arib-std-b67 HLG; null: not said.", True),
+        Column("primaries", pa.string(), "Primaries (bt709, bt2020, smpte432 …); null: not said.", nullable=True),
+        Column("matrix", pa.string(), "Matrix (bt709, bt2020nc, gbr …); null: not said.", nullable=True),
+        Column("range", pa.string(), "limited or full; null: not said.", nullable=True, one_of=("limited", "full")),
+        Column("bit_depth", pa.int32(), "Bits of each component; null without pictures.", nullable=True, at_least=1),
+        Column("dolby_vision", pa.int32(), "Profile of Dolby Vision; null without. Its metadata is not applied.", True),
+        Column(
+            "conversion",
+            pa.string(),
+            "How pictures became those of an ordinary screen (BT.709) for all other tables: `light` from HDR or wide "
+            "gamut, `rgb`, `grey`, `xyz`; null: they are as they are.",
+            nullable=True,
+            one_of=("light", "rgb", "grey", "xyz"),
+        ),
+        Column(
+            "scan",
+            pa.string(),
+            "`progressive`, `interlaced` (all other tables see it deinterlaced) or `telecine`, film spread over fields "
+            "(put together again, every picture kept); null without pictures.",
+            nullable=True,
+            one_of=("progressive", "interlaced", "telecine"),
+        ),
+        Column("field_order", pa.string(), "Which field is earlier: top or bottom; null of whole pictures.", True),
+        Column("crop", CROP, "Pixels that the container hides at each side, before rotation.", nullable=True),
+        Column(
+            "streams",
+            pa.list_(STREAM),
+            "All streams of the file: which is `taken`, and `why` it is or is not (a cover, of another programme, "
+            "chosen by language); `programme`: of a broadcast. Null for films that were imported.",
+            nullable=True,
+        ),
     ],
     key=(),
     measures=[Measure("minutes", "max(duration_s) / 60", "Length of the film.", "min")],
@@ -88,6 +143,7 @@ class PictureClock:
     reads=VideoClock(),
     params=NoParams,
     version=1,
+    revision=2,
     catalogued=True,
     roles=[FilmLength("duration_s")],
 )
@@ -118,6 +174,8 @@ class DescribeFilm:
             "is_vfr": self.clock.is_vfr,
             **_picture(probe.video if probe else None),
             **_sound(probe.audio if probe else None),
+            **_light(probe.video if probe else None),
+            "streams": _streams(probe),
         }
         yield FILMS.batch(self.film.movie_id, **{name: [value] for name, value in row.items()})
 
@@ -139,3 +197,30 @@ def _sound(audio: SoundInfo | None) -> dict[str, Any]:
         "sample_rate": audio.sample_rate if audio else None,
         "channels": audio.channels if audio else None,
     }
+
+
+def _light(video: VideoInfo | None) -> dict[str, Any]:
+    """Colours and geometry; null where the film does not say, or has no pictures."""
+    if video is None:
+        return dict.fromkeys(LIGHT)
+    return {
+        "transfer": video.transfer or None,
+        "primaries": video.primaries or None,
+        "matrix": video.matrix or None,
+        "range": video.declared_range or None,
+        "bit_depth": video.bit_depth,
+        "dolby_vision": video.dolby_vision,
+        "conversion": video.conversion or None,
+        "scan": video.scan,
+        "field_order": {True: "top", False: "bottom", None: None}[video.top_first],
+        "crop": dict(zip(("left", "right", "top", "bottom"), video.crop, strict=True)),
+    }
+
+
+def _streams(probe: Probe | None) -> list[dict[str, Any]]:
+    """Rows of the nested column."""
+    rows = []
+    for stream in probe.streams if probe else ():
+        row = {name: value if value != "" else None for name, value in vars(stream).items() if name != "programmes"}
+        rows.append({**row, "programme": next(iter(stream.programmes), None)})
+    return rows

@@ -25,6 +25,7 @@ from cinelake.catalogue.owners import Owners
 from cinelake.catalogue.sidecars import Skipped
 from cinelake.errors import FilmError, ManifestError, Problem, StorageError
 from cinelake.lake.cells import Lake
+from cinelake.spec.streams import NO_CHOICES, StreamChoices
 from cinelake.storage.content import printable
 from cinelake.storage.objects import FilmStore, holds_credentials, is_remote
 from cinelake.storage.store import FileStat
@@ -40,7 +41,7 @@ class CatalogueFilm:
     """A film that can run. `uri`: as the catalogue shows it; `group`: its series.
 
     path: local and absolute, or the address of a film on an object store, which then has a `stamp`: its size and time
-    as the store lists them. line: the film's line in the list; 0 without a list.
+    as the store lists them. line: the film's line in the list; 0 without a list. choices: the list's, of its streams.
     """
 
     movie_id: str
@@ -50,6 +51,7 @@ class CatalogueFilm:
     group: str = ""
     line: int = 0
     stamp: FileStat | None = None
+    choices: StreamChoices = NO_CHOICES
 
     @property
     def place(self) -> str:
@@ -268,6 +270,7 @@ def _film_of_row(row: ListRow, base: Path) -> CatalogueFilm | CatalogueProblem:
         title=row.title or title_of(name),
         group=row.group,
         line=row.line,
+        choices=row.choices(),
     )
 
 

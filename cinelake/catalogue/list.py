@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from cinelake.errors import ManifestError, Problem, did_you_mean
+from cinelake.spec.streams import StreamChoice, StreamChoices
 
-COLUMNS = ("movie_id", "uri", "title", "group")
+CHOICES = ("pictures_language", "pictures_title", "sound_language", "sound_title", "sound_layout")
+"""Columns that choose among a film's streams; several languages or layouts are parted by spaces, `|` or `/`."""
+COLUMNS = ("movie_id", "uri", "title", "group", *CHOICES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,22 @@ class ListRow:
     uri: str = ""
     title: str = ""
     group: str = ""
+    pictures_language: str = ""
+    pictures_title: str = ""
+    sound_language: str = ""
+    sound_title: str = ""
+    sound_layout: str = ""
     wrong: str = ""
+
+    def choices(self) -> StreamChoices:
+        """The row's choice of streams."""
+        pictures = StreamChoice(_words(self.pictures_language), self.pictures_title)
+        sound = StreamChoice(_words(self.sound_language), self.sound_title, _words(self.sound_layout))
+        return StreamChoices(pictures, sound)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.replace("|", " ").replace("/", " ").split())
 
 
 def read_list(path: Path) -> list[ListRow]:

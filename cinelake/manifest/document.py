@@ -37,6 +37,7 @@ from cinelake.manifest.sections import (
     TrackingSettings,
     TriggerSettings,
 )
+from cinelake.manifest.streams import StreamSettings
 from cinelake.manifest.tasks import TaskEntry, enabled_tables, read_entries
 from cinelake.manifest.watched import check_watched
 from cinelake.manifest.yaml import MAX_BYTES, Document, read_yaml
@@ -57,6 +58,7 @@ class Manifest:
     digest: str
     lake: LakeSettings
     catalogue: CatalogueSettings
+    streams: StreamSettings
     staging: StagingSettings
     labels: str
     engine: EngineSettings
@@ -159,6 +161,7 @@ def _manifest(
         digest=hashlib.blake2b(text.encode(), digest_size=16).hexdigest(),
         lake=lake.in_folder(path.parent),
         catalogue=sections.catalogue,
+        streams=sections.streams,
         staging=sections.staging.in_folder(path.parent),
         labels=absolute(sections.labels, path.parent),
         engine=sections.engine,

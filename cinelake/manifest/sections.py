@@ -22,6 +22,7 @@ from cinelake.manifest.places import (
     Text,
     absolute,
 )
+from cinelake.manifest.streams import StreamSettings
 
 if TYPE_CHECKING:
     from cinelake.spec import task
@@ -343,6 +344,8 @@ class Sections(Section):
     """Where the tables are written: a folder, or a mapping with `uri` and the bucket's options."""
     catalogue: CatalogueSettings
     """The films."""
+    streams: StreamSettings = StreamSettings()
+    """Which streams of films are read, where they have several."""
     staging: StagingSettings = StagingSettings()
     """Where films that are not on this machine's disk are copied to while they are worked on."""
     labels: Text = "labels"

@@ -41,6 +41,12 @@ DEMUXERS = (
 
 _LEVEL = re.compile(r"\[(verbose|info|warning|error|fatal|panic)\] ?")
 _NOT_REPORTED = re.compile(r"\[(verbose|info)\]|bitrate parameter is set too low|ignoring invalid SAR")
+_FACT = re.compile(
+    r"\[info\] {3}(No Program|Program \d|Stream #0:)|\[info\] {7}(Frame Cropping|DOVI configuration record): "
+    r"|(frame detection|Repeated Fields): "
+)
+"""What ffmpeg tells of a film's programmes, streams and fields (`Ffmpeg.facts`)."""
+MAX_FACTS = 2000
 _DECODED = re.compile(r"Input stream #\d+:(\d+) \((\w+)\).* (\d+) frames decoded.*?; (\d+) decode errors")
 
 
@@ -98,6 +104,8 @@ class Ffmpeg:
         self.returncode: int | None = None
         self._peak_rss_bytes = 0
         self._tail: deque[str] = deque()
+        self.facts: list[str] = []
+        """Lines that `_FACT` matches, at most `MAX_FACTS`."""
         self._ended = threading.Event()
         command = [binary(), "-hide_banner", "-nostdin", "-nostats", "-loglevel", "repeat+level+verbose", *arguments]
         start = partial(start_confined, makes=makes) if pass_fds else subprocess.Popen
@@ -153,7 +161,10 @@ class Ffmpeg:
         size = 0
         with self.process.stderr as stderr:
             while raw := stderr.readline(2000):
-                line = raw.decode(errors="replace").strip()
+                line = raw.decode(errors="replace").rstrip()
+                if _FACT.search(line) and len(self.facts) < MAX_FACTS:
+                    self.facts.append(line)
+                line = line.strip()
                 self._count(line)
                 if not line or _NOT_REPORTED.search(line):
                     continue
@@ -199,6 +210,8 @@ class Finished:
     stdout: bytes
     log_tail: str
     usage: Usage
+    facts: tuple[str, ...] = ()
+    """What it told of programmes, streams and fields, line by line."""
 
 
 def run_ffmpeg(
@@ -224,7 +237,7 @@ def run_ffmpeg(
             reader.join()
         else:
             os.close(read_end)
-    return Finished(running.returncode or 0, b"".join(chunks), running.log_tail, running.usage)
+    return Finished(running.returncode or 0, b"".join(chunks), running.log_tail, running.usage, tuple(running.facts))
 
 
 def _drain_into(fd: int, take: Callable[[bytes], None]) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import ffmpeg
 
 from cinelake.media.ffmpeg import safe_input
+from cinelake.media.light import FilterStep, as_seen, filter_step, renamed, scaled_format, spread, whole_pictures
 from cinelake.spec.film import Probe, VideoInfo
 from cinelake.spec.task import SoundStream, Stream, VideoClock, VideoStream
 
@@ -29,9 +30,6 @@ MIDDLE_WIDTH = 640
 
 THINNING_SLACK = 1e-6
 """A picture this near (as a part of 1/fps) below a multiple of 1/fps counts as on it: times are rounded."""
-
-FilterStep = tuple[str, tuple[tuple[str, str], ...]]
-"""One filter and its options."""
 
 
 @dataclass(frozen=True)
@@ -114,15 +112,31 @@ class _Node:
 def _chain(video: VideoInfo, wish: VideoClock | VideoStream, middle_is_made: bool) -> list[FilterStep]:
     if isinstance(wish, VideoClock):
         # The scaler keeps the request for grey from reaching back through the split, where it would apply to all.
-        return [_step("crop", w="1", h="1", x="0", y="0", exact="1"), _scaled((1, 1), "gray", "fast_bilinear")]
+        return [filter_step("crop", w="1", h="1", x="0", y="0", exact="1"), _scaled((1, 1), "gray", "fast_bilinear")]
     size, middle = picture_size(video, wish), _fitted(video, MIDDLE_WIDTH)
     chain = [_thinned(wish.fps)] if wish.fps else []
     if not _through_middle(size, middle):
-        return [*chain, _scaled(size, wish.pixel_format, "fast_bilinear")]
-    chain.insert(0 if middle_is_made else len(chain), _scaled(middle, "yuv420p", "fast_bilinear"))
+        return [*chain, *_from_source(video, size, wish.pixel_format)]
+    at = 0 if middle_is_made else len(chain)
+    chain[at:at] = _from_source(video, middle, "yuv420p")
     if (size, wish.pixel_format) != (middle, "yuv420p"):
         chain.append(_scaled(size, wish.pixel_format, "area"))
     return chain
+
+
+def _from_source(video: VideoInfo, size: tuple[int, int], pixel_format: str) -> list[FilterStep]:
+    """The film's own pictures made smaller, and what they are converted to where the film's light needs it."""
+    if not video.conversion:
+        return [_scaled(size, pixel_format, "fast_bilinear")]
+    last = [] if pixel_format == "yuv420p" else [_scaled(size, pixel_format, "fast_bilinear")]
+    if video.conversion == "light":
+        small = _scaled(size, scaled_format(video), "fast_bilinear")
+        return [small, *spread(video), *as_seen(video), *last]
+    _, scale = _scaled(size, "yuv420p", "fast_bilinear")
+    seen = filter_step("scale", **dict(scale), out_color_matrix="bt709", out_range="limited")
+    if spread(video):
+        return [_scaled(size, "gbrp", "fast_bilinear"), *spread(video), seen, *last]
+    return [seen] if pixel_format == "yuv420p" else last
 
 
 def _through_middle(size: tuple[int, int], middle: tuple[int, int]) -> bool:
@@ -130,7 +144,7 @@ def _through_middle(size: tuple[int, int], middle: tuple[int, int]) -> bool:
 
 
 def _scaled(size: tuple[int, int], pixel_format: str, flags: str) -> FilterStep:
-    return _step("scale", w=str(size[0]), h=str(size[1]), flags=flags, format=pixel_format)
+    return filter_step("scale", w=str(size[0]), h=str(size[1]), flags=flags, format=pixel_format)
 
 
 def _thinned(fps: float) -> FilterStep:
@@ -141,11 +155,7 @@ def _thinned(fps: float) -> FilterStep:
     """
     now, before = (f"floor({t}*{fps!r}+{THINNING_SLACK})" for t in ("t", "prev_t"))
     wanted = f"isnan(prev_t)+gt({now},{before})"
-    return _step("select", expr=f"st(1,ld(0))*0+st(0,{wanted})+ld(1)")
-
-
-def _step(name: str, **options: str) -> FilterStep:
-    return name, tuple(options.items())
+    return filter_step("select", expr=f"st(1,ld(0))*0+st(0,{wanted})+ld(1)")
 
 
 def _tree(video: VideoInfo, wishes: Sequence[VideoClock | VideoStream]) -> _Node:
@@ -164,6 +174,9 @@ def _tree(video: VideoInfo, wishes: Sequence[VideoClock | VideoStream]) -> _Node
 def _picture_output(film: Any, video: VideoInfo, wishes: Sequence[VideoClock | VideoStream], fd: int) -> Any:
     # Times that repeat or go back are moved to one tick after the picture before: each picture keeps its place.
     source = film[str(video.index)].filter("setpts", "if(isnan(PREV_OUTPTS),PTS,max(PTS,PREV_OUTPTS+1))")
+    looked_at = any(isinstance(wish, VideoStream) for wish in wishes)
+    for name, step_options in [*renamed(video), *(whole_pictures(video) if looked_at else [])]:
+        source = source.filter(name, **dict(step_options))
     leaves: dict[int, Any] = {}
     _grow(source, _tree(video, wishes), leaves)
     options = {

@@ -10,17 +10,23 @@ import contextlib
 import os
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 import av
 from av.error import FFmpegError
-from av.stream import Disposition
 
 from cinelake.errors import DamagedFilm, FilmError, FilmMissing, ForbiddenInput, NotAFilm
+from cinelake.media.described import Description, describe
 from cinelake.media.ffmpeg import run_ffmpeg, safe_input
+from cinelake.media.light import FULL_RANGE, MATRICES, PRIMARIES, RANGES, TRANSFERS, UNNAMED
+from cinelake.media.scan import Fields, find_scan
 from cinelake.media.sniff import pointer_kind
+from cinelake.media.taken import take_streams
 from cinelake.spec.film import MAX_FILM_S, Probe, SoundInfo, SubtitleInfo, VideoInfo, longest_s
+from cinelake.spec.streams import NO_CHOICES, StreamChoices
 
 PROBE_TIMEOUT_S = 60.0
 """How long libav may take to open a film or to return its next packet."""
@@ -31,17 +37,12 @@ FIRST_PICTURE_PACKETS = 4000
 _TAG = re.compile(r"(\d{1,9}):(\d{1,9}):(\d{1,9}(?:\.\d{1,12})?)", re.ASCII)
 """A duration as Matroska's tag holds it: `01:02:03.456000000`."""
 
-_NO_FILM_PICTURE = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
-
-
 COLOR_MATRICES = {1: "bt709", 9: "bt2020", 10: "bt2020"}
 """libav's numbers of matrix coefficients (ITU-T H.273)."""
-FULL_RANGE = 2
-"""libav's number of the full range."""
 
 
-def probe(path: str) -> Probe:
-    """Look into the film at `path`.
+def probe(path: str, choices: StreamChoices = NO_CHOICES) -> Probe:
+    """Look into the film at `path`; `choices` say which of its streams are wanted.
 
     Raises `FilmMissing`, `ForbiddenInput` (a playlist, a script, a format that is not on the list) or
     `NotAFilm` with libav's message.
@@ -50,8 +51,10 @@ def probe(path: str) -> Probe:
         kind = pointer_kind(os.pread(fd, 4096, 0))
         if kind:
             raise ForbiddenInput(f"{path!r} is {kind}: it points at other files, which are never followed")
-        with _opened(path, fd) as container:
-            return _describe(path, container, os.fstat(fd).st_size)
+        with ThreadPoolExecutor(1) as beside, open_film(path) as own_fd:
+            described = beside.submit(describe, own_fd)  # takes as long as opening does, and meanwhile
+            with _opened(path, fd) as container:
+                return _describe(path, container, os.fstat(fd).st_size, described.result(), choices)
 
 
 @contextlib.contextmanager
@@ -101,9 +104,18 @@ def _refusal(path: str, fd: int, error: FFmpegError) -> FilmError:
     return NotAFilm(f"{path!r} is not a film: {error.strerror}", log_tail=reported)
 
 
-def _describe(path: str, container: Any, size_bytes: int) -> Probe:
-    video, audio = _video_stream(container), _audio_stream(container)
-    if video is None and audio is None:
+@contextlib.contextmanager
+def _reopened(path: str) -> Iterator[Any]:
+    """The film opened once more, for its packets."""
+    with open_film(path) as fd, _opened(path, fd) as container:
+        yield container
+
+
+def _describe(path: str, container: Any, size_bytes: int, described: Description, choices: StreamChoices) -> Probe:
+    taken = take_streams(container, described.programmes, choices, lambda: _reopened(path))
+    video = None if taken.pictures is None else container.streams[taken.pictures]
+    audio = None if taken.sound is None else container.streams[taken.sound]
+    if video is None and audio is None and not taken.refused:
         kinds = ", ".join(stream.type for stream in container.streams) or "no streams"
         raise NotAFilm(f"{path!r} has neither pictures nor sound that can be decoded ({kinds})")
     start_s = (container.start_time or 0) / av.time_base
@@ -112,35 +124,15 @@ def _describe(path: str, container: Any, size_bytes: int) -> Probe:
         container=container.format.name,
         duration_s=declared_s if declared_s and declared_s <= longest_s(size_bytes) else None,
         start_time_s=start_s,
-        video=_video_info(container, video) if video is not None else None,
+        video=_video_info(path, container, video, described) if video is not None else None,
         audio=_sound_info(audio, start_s) if audio is not None else None,
         subtitles=tuple(_subtitle(stream) for stream in container.streams.subtitles),
         video_streams=len(container.streams.video),
         audio_streams=len(container.streams.audio),
         declared_s=declared_s,
+        streams=taken.streams,
+        refused=taken.refused,
     )
-
-
-def _video_stream(container: Any) -> Any:
-    """The first default stream, else the largest picture; cover art and thumbnails are no film pictures."""
-    streams = [
-        stream
-        for stream in container.streams.video
-        if stream.codec_context is not None and not stream.disposition & _NO_FILM_PICTURE
-    ]
-    default = [stream for stream in streams if stream.disposition & Disposition.default]
-    if default:
-        return default[0]
-    return max(streams, key=lambda s: s.codec_context.width * s.codec_context.height, default=None)
-
-
-def _audio_stream(container: Any) -> Any:
-    """The first default stream, else the one with most channels."""
-    streams = [stream for stream in container.streams.audio if stream.codec_context is not None]
-    default = [stream for stream in streams if stream.disposition & Disposition.default]
-    if default:
-        return default[0]
-    return max(streams, key=lambda stream: stream.codec_context.channels, default=None)
 
 
 def _declared_s(container: Any, *streams: Any) -> float | None:
@@ -156,44 +148,89 @@ def _as_length(declared_s: float) -> float | None:
     return declared_s if 0 < declared_s <= MAX_FILM_S else None
 
 
-def _video_info(container: Any, stream: Any) -> VideoInfo:
+def _video_info(path: str, container: Any, stream: Any, described: Description) -> VideoInfo:
     codec = stream.codec_context
-    sar, rotation, form, colours = _first_picture(container, stream)
-    width = max(1, round(codec.width * sar)) if sar > 0 else codec.width
-    height = codec.height
-    if rotation in (90, 270):
+    field_order = int(codec.field_order)
+    first = _first_picture(container, stream)
+    crop = described.crops.get(stream.index, (0, 0, 0, 0))
+    shown = codec.width - crop[0] - crop[1], codec.height - crop[2] - crop[3]
+    if min(shown) < 1:
+        crop, shown = (0, 0, 0, 0), (codec.width, codec.height)
+    width, height = max(1, round(shown[0] * first.sar)) if first.sar > 0 else shown[0], shown[1]
+    if first.rotation in (90, 270):
         width, height = height, width
+    fps = float(stream.average_rate or stream.guessed_rate or 0)
+    fields = Fields(field_order, first.is_interlaced, codec.codec.canonical_name, shown[1], fps)
+    scan = find_scan(
+        lambda: open_film(path),
+        stream.index,
+        fields,
+        _own_duration_s(stream) or _as_length((container.duration or 0) / av.time_base) or 0.0,
+    )
     return VideoInfo(
         index=stream.index,
         codec=codec.codec.canonical_name,
-        coded_width=codec.width,
-        coded_height=codec.height,
+        coded_width=shown[0],
+        coded_height=shown[1],
         width=width,
         height=height,
-        rotation=rotation,
-        sar=sar,
-        fps=float(stream.average_rate or stream.guessed_rate or 0),
+        rotation=first.rotation,
+        sar=first.sar,
+        fps=fps,
         time_base=Fraction(stream.time_base),
-        pixel_format=form.name if form else "",
-        bit_depth=max((part.bits for part in form.components), default=8) if form else 8,
+        pixel_format=first.form.name if first.form else "",
+        bit_depth=max((part.bits for part in first.form.components), default=8) if first.form else 8,
         frame_count=stream.frames or None,
         duration_s=_own_duration_s(stream),
-        color_matrix=COLOR_MATRICES.get(colours[0], "bt601"),
-        full_range=colours[1] == FULL_RANGE or (form is not None and form.name.startswith("yuvj")),
+        color_matrix=COLOR_MATRICES.get(first.matrix, "bt601"),
+        full_range=first.range == FULL_RANGE or (first.form is not None and first.form.name.startswith("yuvj")),
+        transfer=TRANSFERS.get(first.transfer, ""),
+        primaries=PRIMARIES.get(first.primaries, ""),
+        matrix=MATRICES.get(first.matrix, ""),
+        declared_range=RANGES.get(first.range, ""),
+        scan=scan.scan,
+        top_first=scan.top_first,
+        fields_flagged=scan.is_flagged,
+        crop=crop,
+        dolby_vision=described.dolby_vision.get(stream.index),
     )
 
 
-def _first_picture(container: Any, stream: Any) -> tuple[Fraction, int, Any, tuple[int, int]]:
-    """Pixel aspect, rotation, pixel format, matrix and range of the first picture; of the header where none decodes."""
-    sar = Fraction(stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or 1)
+@dataclass(frozen=True)
+class _FirstPicture:
+    """Shape and colours of the first picture, as libav numbers them; of the header where none decodes."""
+
+    sar: Fraction
+    rotation: int
+    form: Any
+    matrix: int
+    range: int
+    transfer: int
+    primaries: int
+    is_interlaced: bool
+
+
+def _first_picture(container: Any, stream: Any) -> _FirstPicture:
+    codec = stream.codec_context
+    sar = Fraction(stream.sample_aspect_ratio or codec.sample_aspect_ratio or 1)
+    header = {"transfer": int(codec.color_trc), "primaries": int(codec.color_primaries)}
     with contextlib.suppress(FFmpegError):
         for count, packet in enumerate(container.demux(stream)):
             for picture in packet.decode():
-                colours = int(picture.colorspace), int(picture.color_range)
-                return sar, -picture.rotation % 360, picture.format, colours
+                own = {"transfer": int(picture.color_trc), "primaries": int(picture.color_primaries)}
+                colours = {name: own[name] if own[name] not in UNNAMED else header[name] for name in own}
+                return _FirstPicture(
+                    sar,
+                    -picture.rotation % 360,
+                    picture.format,
+                    int(picture.colorspace),
+                    int(picture.color_range),
+                    is_interlaced=bool(picture.interlaced_frame),
+                    **colours,
+                )
             if count > FIRST_PICTURE_PACKETS:
                 break
-    return sar, 0, stream.codec_context.format, (0, 0)
+    return _FirstPicture(sar, 0, codec.format, 0, 0, is_interlaced=False, **header)
 
 
 def _sound_info(stream: Any, start_s: float) -> SoundInfo:

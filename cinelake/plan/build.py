@@ -37,6 +37,7 @@ from cinelake.plan.plan import Cell, Plan, Planned, Snapshot, make_plan, select
 from cinelake.run.cells import StepCell
 from cinelake.run.staging import staging_of
 from cinelake.run.step import Step
+from cinelake.spec.streams import SOUND, StreamChoices
 from cinelake.spec.task import Film, Resources
 from cinelake.storage.content import digest
 
@@ -94,7 +95,10 @@ class Planning:
         """The step that makes these stale cells of one film."""
         film = self.films[movie_id]
         fingerprint, beside = self.whole.fingerprints[movie_id], tuple(self.beside.get(film.path, ()))
-        about = Film(movie_id, film.path, film.uri, film.title, film.look().size, fingerprint, beside=beside)
+        choices = film.choices.over(self.manifest.streams.choices())
+        about = Film(
+            movie_id, film.path, film.uri, film.title, film.look().size, fingerprint, beside=beside, choices=choices
+        )
         cells = tuple(self._step_cell(cell) for cell in stale)
         defaults = self.manifest.defaults
         own = [self.manifest.tasks[cell.table].deadline_s for cell in stale]
@@ -163,12 +167,15 @@ def _planned_with(
     suffixes = sorted({suffix for table in planned for suffix in table.beside})
     listing = list_films(catalogue, index, suffixes)
     catalogue = listing.catalogue
+    usual = manifest.streams.choices()
     snapshot = snapshot_of_film(index.lake, planned, movie_id) if movie_id else take_snapshot(index, planned)
+    choices = {film.movie_id: film.choices.over(usual) for film in catalogue.films if usual or film.choices}
     plan = make_plan(
         planned,
         listing.fingerprints,
         snapshot,
-        listings={film.movie_id: digest([film.title, film.uri]) for film in catalogue.films},
+        listings={film.movie_id: _listed(film, choices.get(film.movie_id)) for film in catalogue.films},
+        choices=choices,
         sidecars=listing.sidecars,
         unusable={problem.movie_id: f"{problem.reason}: {problem.message}" for problem in catalogue.problems},
         retry_failed=retry_failed,
@@ -186,6 +193,11 @@ def with_loss_told(planning: Planning) -> Planning:
     if not warning:
         return planning
     return replace(planning, catalogue=replace(catalogue, warnings=(*catalogue.warnings, warning)))
+
+
+def _listed(film: CatalogueFilm, choices: StreamChoices | None) -> str:
+    """What the catalogue says of a film; of its streams only where it says something."""
+    return digest([film.title, film.uri, *([choices.that_matter_for(SOUND)] if choices else [])])
 
 
 def plan_film(manifest: Manifest, movie_id: str) -> Planning:
@@ -248,7 +260,17 @@ def _planned(entry: TaskEntry, before: Mapping[str, Planned], lake: Lake) -> Pla
     recipe = Recipe(entry.task, spec.version, spec.revision, params, applied.ingredient() if applied else None)
     blocked = why_not_applied(entry, applied, recipe_hashes)
     recipe_hash = recipe.recipe_hash(recipe_hashes)
-    return Planned(entry.name, recipe, dict(entry.inputs), blocked, spec.catalogued, recipe_hash, applied, spec.beside)
+    return Planned(
+        name=entry.name,
+        recipe=recipe,
+        inputs=dict(entry.inputs),
+        blocked=blocked,
+        catalogued=spec.catalogued,
+        recipe_hash=recipe_hash,
+        applied=applied,
+        beside=spec.beside,
+        kind=spec.kind(entry.params),
+    )
 
 
 def why_not_applied(entry: TaskEntry, applied: AppliedModel | None, recipe_hashes: Mapping[str, str]) -> str:

@@ -104,6 +104,8 @@ def first_difference(entry: str, old: Mapping[str, Any], new: Mapping[str, Any])
         return f"model {now.get('name') or before.get('name')} {before.get('version', '–')}→{now.get('version', '–')}"
     if old.get("inputs") != new["inputs"]:
         name = _changed_names(old.get("inputs") or {}, new["inputs"])[0]
+        if name.startswith("streams."):
+            return f"choice of {name.removeprefix('streams.')}"
         return f"file …{name} beside the film" if name.startswith(".") else f"upstream {name}"
     if old.get("revision") != new["revision"]:
         return f"task revision {old.get('revision')}→{new['revision']}"

@@ -21,6 +21,8 @@ from cinelake.errors import UnknownName, UsageError
 from cinelake.lake.cells import Footer
 from cinelake.lake.index import Entry
 from cinelake.plan.keys import Recipe, first_difference
+from cinelake.spec.streams import NO_CHOICES, StreamChoices
+from cinelake.storage.content import digest
 
 if TYPE_CHECKING:
     from cinelake.lake.champions import AppliedModel
@@ -35,7 +37,8 @@ class Planned:
 
     catalogued: the film's title and uri enter its key. recipe_hash: a hash of everything that makes the table but the
     film: its recipe and those of all it needs; tables of one recipe hash may feed one model. applied: the version
-    of a model that makes it. beside: suffixes of the files beside the film that enter its key.
+    of a model that makes it. beside: suffixes of the files beside the film that enter its key. kind: of the film's
+    streams that it reads; what chooses among those enters its key.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Planned:
     recipe_hash: str = ""
     applied: AppliedModel | None = None
     beside: tuple[str, ...] = ()
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,7 @@ class Plan:
     fingerprints: Mapping[str, str]
     listings: Mapping[str, str] = field(default_factory=dict)
     sidecars: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    choices: Mapping[str, StreamChoices] = field(default_factory=dict)
     orphans: tuple[str, ...] = ()
     selection: str = ""
     by_table: dict[str, Planned] = field(init=False)
@@ -110,6 +115,7 @@ class Plan:
             self.fingerprints[cell.movie_id],
             self.listings.get(cell.movie_id, ""),
             self.sidecars.get(cell.movie_id, {}),
+            self.choices.get(cell.movie_id, NO_CHOICES),
         )
         inputs = _inputs(planned, content_hashes, film)
         return planned.recipe.ingredients(film.fingerprint, inputs)
@@ -122,13 +128,15 @@ def make_plan(
     *,
     listings: Mapping[str, str] | None = None,
     sidecars: Mapping[str, Mapping[str, str]] | None = None,
+    choices: Mapping[str, StreamChoices] | None = None,
     unusable: Mapping[str, str] | None = None,
     retry_failed: bool = False,
 ) -> Plan:
     """Plan every table of every film.
 
     tables: in dependency order. fingerprints: movie_id → film's fingerprint. listings: movie_id → digest of its entry
-    in the catalogue. sidecars: movie_id → file beside it → its fingerprint. unusable: movie_id → why the catalogue
+    in the catalogue. sidecars: movie_id → file beside it → its fingerprint. choices: movie_id → what chooses among its
+    streams. unusable: movie_id → why the catalogue
     cannot provide the film. retry_failed: cells known to be bad are stale again.
     """
     cells: list[Cell] = []
@@ -137,11 +145,14 @@ def make_plan(
             cells += [Cell(movie_id, planned.name, "failed", unusable[movie_id]) for planned in tables]
         else:
             of_film = (sidecars or {}).get(movie_id, {})
-            film = _Film(movie_id, fingerprints[movie_id], (listings or {}).get(movie_id, ""), of_film)
+            chosen = (choices or {}).get(movie_id, NO_CHOICES)
+            film = _Film(movie_id, fingerprints[movie_id], (listings or {}).get(movie_id, ""), of_film, chosen)
             cells += _plan_film(film, tables, snapshot, retry_failed)
     known = {*fingerprints, *(unusable or {})}
     orphans = sorted({movie_id for of_film in snapshot.cells.values() for movie_id in of_film} - known)
-    return Plan(tuple(cells), tuple(tables), fingerprints, listings or {}, sidecars or {}, tuple(orphans))
+    return Plan(
+        tuple(cells), tuple(tables), fingerprints, listings or {}, sidecars or {}, choices or {}, tuple(orphans)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +161,7 @@ class _Film:
     fingerprint: str
     listing: str
     sidecars: Mapping[str, str]
+    choices: StreamChoices
 
 
 def _plan_film(film: _Film, tables: Sequence[Planned], snapshot: Snapshot, retry_failed: bool) -> list[Cell]:
@@ -175,6 +187,8 @@ def _inputs(planned: Planned, content_hashes: Mapping[str, str], film: _Film) ->
     """Input name → content hash, with the film's catalogue entry and the files beside it where the task reads them."""
     inputs = {name: content_hashes[entry] for name, entry in planned.inputs.items()}
     inputs |= {name: content for name, content in film.sidecars.items() if name.lower().endswith(planned.beside)}
+    if planned.kind and film.choices and (choices := film.choices.that_matter_for(planned.kind)):
+        inputs[f"streams.{planned.kind}"] = digest(choices)
     return {**inputs, "catalogue": film.listing} if planned.catalogued else inputs
 
 

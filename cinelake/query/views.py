@@ -217,6 +217,8 @@ def duckdb_type(kind: pa.DataType) -> str:
         return f"{duckdb_type(kind.value_type)}[{kind.list_size}]"
     if pa.types.is_list(kind):
         return f"{duckdb_type(kind.value_type)}[]"
+    if pa.types.is_struct(kind):
+        return "STRUCT(" + ", ".join(f'"{field.name}" {duckdb_type(field.type)}' for field in kind) + ")"
     if pa.types.is_timestamp(kind):
         return "TIMESTAMPTZ"
     return DUCKDB_TYPES[str(kind)]

@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from cinelake.errors import FilmError, StorageError, TaskFailed
+from cinelake.errors import FilmError, NoSuchStream, StorageError, TaskFailed
 from cinelake.events import DecodingMoved
 from cinelake.lake.cells import CellWriter
 from cinelake.media import ffmpeg
@@ -25,7 +25,7 @@ from cinelake.media.reader import DecodeReport, read_film
 from cinelake.run.cells import FilmCells, StepCell
 from cinelake.run.film_guard import FileStamp, check_as_planned, check_unchanged, stamp_film
 from cinelake.run.isolation import as_film_errors
-from cinelake.spec.task import Stream, find_task
+from cinelake.spec.task import Stream, VideoClock, find_task
 
 
 class StreamCell:
@@ -148,7 +148,7 @@ def decode_for(run: FilmCells, cells: Sequence[StepCell], scratch: Path, done: s
     """
     stamp = stamp_film(run.film)
     check_as_planned(run.film)
-    about = probe(run.film.path)
+    about = probe(run.film.path, run.film.choices)
     run.film = replace(run.film, probe=about)
     limit_s = run.know_length(about.duration_s)
     members = _members(run, cells, scratch, done)
@@ -190,6 +190,7 @@ def _members(run: FilmCells, cells: Sequence[StepCell], scratch: Path, done: set
             continue
         try:
             with as_film_errors(cell.table):
+                _check_streams(run, cell)
                 member = StreamCell(run, cell, scratch)
                 _follow(run, member, members)
                 members[cell.table] = member
@@ -197,6 +198,14 @@ def _members(run: FilmCells, cells: Sequence[StepCell], scratch: Path, done: set
             run.fail(cell, error)
             done.add(cell.table)
     return list(members.values())
+
+
+def _check_streams(run: FilmCells, cell: StepCell) -> None:
+    """Raise `NoSuchStream` where the film's choice finds nothing for what the task looks at or listens to."""
+    spec = find_task(cell.task)
+    refused = dict(run.film.probe.refused) if run.film.probe else {}
+    if spec.kind(cell.params) in refused and not isinstance(spec.stream(cell.params), VideoClock):
+        raise NoSuchStream(f"{run.film.uri or run.film.path}: {refused[spec.kind(cell.params)]}")
 
 
 def _follow(run: FilmCells, member: StreamCell, members: Mapping[str, StreamCell]) -> None:

@@ -42,8 +42,8 @@ class Column:
 
     @property
     def any_size(self) -> bool:
-        """A vector whose size the contract leaves open."""
-        return bool(pa.types.is_list(self.type))
+        """A vector whose size the contract leaves open; a list of structs is no vector."""
+        return bool(pa.types.is_list(self.type)) and not pa.types.is_struct(self.type.value_type)
 
     def accepts(self, received: pa.DataType) -> bool:
         """Whether a batch's column of type `received` keeps the promise."""
@@ -207,7 +207,7 @@ def _to_arrow(column: Column, values: Any) -> pa.Array:
     """Values as an Arrow array of the column's type; 2-D (or deeper) NumPy arrays become fixed-size lists."""
     if isinstance(values, pa.ChunkedArray):
         values = values.combine_chunks()
-    if pa.types.is_list(column.type) or pa.types.is_fixed_size_list(column.type):
+    if column.any_size or pa.types.is_fixed_size_list(column.type):
         return _to_vectors(column, values)
     if isinstance(values, pa.Array):
         return values.cast(column.type)

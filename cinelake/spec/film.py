@@ -4,6 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Literal
+
+HIGH_DYNAMIC_RANGE = ("smpte2084", "arib-std-b67")
+"""Transfers whose brightest is far above the white of paper: PQ and HLG."""
+
+SEEN_OTHERWISE = {
+    "transfer": (*HIGH_DYNAMIC_RANGE, "linear", "log100", "log316"),
+    "primaries": ("bt2020", "smpte431", "smpte432"),
+    "matrix": ("fcc", "smpte240m", "ycgco", "bt2020c", "chroma-derived-nc", "chroma-derived-c", "ictcp"),
+}
+"""Transfers, primaries and matrices whose pictures a screen of BT.709 would show wrong, so that they are converted."""
+
+Scan = Literal["progressive", "interlaced", "telecine"]
+"""Whole pictures, pictures of two moments, or film of 24 pictures a second spread over 60 fields (hard telecine)."""
+
+Conversion = Literal["", "rgb", "grey", "xyz", "light"]
 
 MAX_FILM_S = 1000 * 3600.0
 """A longer film is not expected: what declares more states no length."""
@@ -27,7 +43,10 @@ def longest_s(size_bytes: int) -> float:
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """The video stream that is read. `width` × `height`: as shown, upright and with square pixels."""
+    """The video stream that is read. `width` × `height`: as shown, upright and with square pixels.
+
+    coded_width, coded_height: of the decoded pictures, to which the container's cropping is applied.
+    """
 
     index: int
     codec: str
@@ -50,6 +69,49 @@ class VideoInfo:
     """How its YUV is meant: bt601, bt709 or bt2020; bt601 where it is not declared, as in ffmpeg."""
     full_range: bool = False
     """Whether luma goes from 0 to 255 rather than from 16 to 235."""
+    transfer: str = ""
+    """As ITU-T H.273 and ffmpeg name it: bt709, smpte2084 (PQ), arib-std-b67 (HLG) …; '' where it is not declared."""
+    primaries: str = ""
+    """As ffmpeg names them: bt709, bt2020, smpte432 …; '' where they are not declared."""
+    matrix: str = ""
+    """As ffmpeg names it: gbr, bt709, smpte170m, bt2020nc …; '' where it is not declared."""
+    declared_range: str = ""
+    """limited or full; '' where it is not declared."""
+    scan: Scan = "progressive"
+    top_first: bool | None = None
+    """Which field is the earlier one; None for whole pictures."""
+    fields_flagged: bool = False
+    """Whether the film says of each picture whether it is interlaced."""
+    crop: tuple[int, int, int, int] = (0, 0, 0, 0)
+    """Pixels that the container hides: left, right, top, bottom."""
+    dolby_vision: int | None = None
+    """Dolby Vision profile; None without."""
+
+    @property
+    def conversion(self) -> Conversion:
+        """How colours become those of BT.709 that a person sees; '' where they are as they are."""
+        if self.pixel_format.startswith("xyz"):
+            return "xyz"
+        if self.pixel_format.startswith(("gray", "ya", "mono")):
+            return "grey"
+        if any(getattr(self, name) in values for name, values in SEEN_OTHERWISE.items()):
+            return "light"
+        return "rgb" if self.is_rgb else ""
+
+    @property
+    def is_rgb(self) -> bool:
+        """Whether pictures are RGB rather than YUV or grey."""
+        return self.pixel_format.removeprefix("0").startswith(("rgb", "bgr", "gbr", "argb", "abgr", "x2", "pal8"))
+
+    @property
+    def read_matrix(self) -> str:
+        """The matrix of the YUV that tasks receive: the film's own, or BT.709 where its colours are converted."""
+        return "bt709" if self.conversion else self.color_matrix
+
+    @property
+    def read_full_range(self) -> bool:
+        """Whether luma that tasks receive goes from 0 to 255; converted colours are of the limited range."""
+        return self.full_range and not self.conversion
 
 
 @dataclass(frozen=True)
@@ -74,6 +136,29 @@ class SubtitleInfo:
 
 
 @dataclass(frozen=True)
+class StreamInfo:
+    """One stream of the file. kind: pictures, sound, subtitles, data. language, title, layout: '' where not named.
+
+    programmes: numbers of the broadcast's programmes that it belongs to; none elsewhere. taken: whether it is
+    read. why: in a few words, why it is or is not.
+    """
+
+    index: int
+    kind: str
+    codec: str
+    language: str = ""
+    title: str = ""
+    width: int | None = None
+    height: int | None = None
+    channels: int | None = None
+    layout: str = ""
+    programmes: tuple[int, ...] = ()
+    is_default: bool = False
+    taken: bool = False
+    why: str = ""
+
+
+@dataclass(frozen=True)
 class Probe:
     """What a film is. Time zero is the container's start: `start_time_s` in the file's own time.
 
@@ -90,3 +175,7 @@ class Probe:
     video_streams: int
     audio_streams: int
     declared_s: float | None = None
+    streams: tuple[StreamInfo, ...] = ()
+    """All of them, in the order of the file."""
+    refused: tuple[tuple[str, str], ...] = ()
+    """Kinds of streams (`pictures`, `sound`) of which the choice finds none and wants no other, each with the words."""

@@ -32,6 +32,7 @@ from cinelake.errors import UnknownName
 from cinelake.spec.contract import Contract
 from cinelake.spec.discovery import load, names_in
 from cinelake.spec.roles import Role, RoleT
+from cinelake.spec.streams import NO_CHOICES, PICTURES, SOUND, StreamChoices
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -119,6 +120,8 @@ class Film:
     probe: Probe | None = None
     beside: tuple[str, ...] = ()
     """Files that lie beside it and belong to it, of the kinds that tasks of the manifest declare."""
+    choices: StreamChoices = NO_CHOICES
+    """Which of its streams are wanted."""
 
 
 class TableReader(Protocol):
@@ -162,6 +165,11 @@ class TaskSpec:
         """The stream the task reads with these parameters; None for a table task."""
         reads = self.reads(params)
         return None if isinstance(reads, tuple) else reads
+
+    def kind(self, params: Params) -> str:
+        """Which kind of the film's streams the task reads with these parameters; '' for a table task."""
+        stream = self.stream(params)
+        return "" if stream is None else SOUND if isinstance(stream, SoundStream) else PICTURES
 
     def inputs(self, params: Params) -> tuple[str, ...]:
         """Names of the tables the task needs with these parameters: those it reads and those it follows."""

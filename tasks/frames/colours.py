@@ -24,7 +24,7 @@ class Colours:
 
 def colours_of(video: Any) -> Colours:
     """The colours of a film's video stream (`cinelake.media.probe.VideoInfo`); of BT.601 without one."""
-    return Colours(video.color_matrix, video.full_range) if video is not None else Colours()
+    return Colours(video.read_matrix, video.read_full_range) if video is not None else Colours()
 
 
 def luma_of(picture: PixelArray, colours: Colours) -> PixelArray:

@@ -1,0 +1,54 @@
+"""What ffmpeg says of a file and PyAV does not pass on: programmes, cropping by the container, Dolby Vision."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from cinelake.media.ffmpeg import run_ffmpeg, safe_input
+
+DEADLINE_S = 60.0
+
+_PROGRAMME = re.compile(r"\[info\] {3}(?:Program (\d+)|No Program)")
+_STREAM = re.compile(r"\[info\] {3}Stream #0:(\d+)")
+_CROPPING = re.compile(r"Frame Cropping: (\d+)/(\d+)/(\d+)/(\d+)$")
+_DOLBY_VISION = re.compile(r"DOVI configuration record: .*\bprofile: (\d+)")
+
+Crop = tuple[int, int, int, int]
+"""Pixels that are hidden: left, right, top, bottom."""
+
+
+@dataclass(frozen=True)
+class Description:
+    """By stream: the numbers of its programmes, what the container hides, Dolby Vision's profile."""
+
+    programmes: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    crops: dict[int, Crop] = field(default_factory=dict)
+    dolby_vision: dict[int, int] = field(default_factory=dict)
+
+
+def describe(fd: int) -> Description:
+    """What ffmpeg says of the file behind a descriptor of its own. Raises `DecodeTimeout`."""
+    options = [word for name, value in safe_input(fd).items() for word in (f"-{name}", value)]
+    return description_of(run_ffmpeg([*options, "-i", "fd:"], deadline_s=DEADLINE_S, pass_fds=[fd]).facts)
+
+
+def description_of(lines: Iterable[str]) -> Description:
+    """The same from ffmpeg's lines."""
+    found = Description()
+    programme: int | None = None
+    stream = -1
+    for line in lines:
+        if match := _PROGRAMME.match(line):
+            programme = int(match[1]) if match[1] else None
+        elif match := _STREAM.match(line):
+            stream = int(match[1])
+            if programme is not None:
+                found.programmes[stream] = (*found.programmes.get(stream, ()), programme)
+        elif match := _CROPPING.search(line):
+            left, right, top, bottom = (int(size) for size in match.groups())
+            found.crops[stream] = (left, right, top, bottom)
+        elif match := _DOLBY_VISION.search(line):
+            found.dolby_vision[stream] = int(match[1])
+    return found

@@ -1,0 +1,190 @@
+"""Which streams of a file are the film: its pictures, and the sound that belongs to them.
+
+Covers, posters and thumbnails are never the film, however they are flagged; sound is of one programme with the
+pictures; commentary and descriptions for the blind are taken only where a person asks for them, or nothing else is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from av.error import FFmpegError
+from av.stream import Disposition
+
+from cinelake.spec.film import StreamInfo
+from cinelake.spec.streams import PICTURES, SOUND, StreamChoice, StreamChoices
+
+KINDS = {"video": PICTURES, "audio": SOUND, "subtitle": "subtitles"}
+"""libav's kinds of streams, as Cinelake names them; all others are data."""
+
+STILL_PICTURE_CODECS = ("mjpeg", "png", "bmp", "gif", "webp", "tiff", "jpegls", "jpegxl", "svg", "jpeg2000", "targa")
+"""Codecs of pictures by themselves, of which posters are made; films too."""
+
+SEARCHED_PACKETS = 300
+"""A stream with one picture while another has this many packets is a still."""
+
+_NO_FILM_PICTURE = {
+    Disposition.attached_pic: "a cover",
+    Disposition.still_image: "a still",
+    Disposition.timed_thumbnails: "thumbnails",
+}
+_SIDE_SOUND = {
+    Disposition.comment: "a commentary",
+    Disposition.visual_impaired: "a description for the blind",
+    Disposition.descriptions: "a description for the blind",
+    Disposition.karaoke: "karaoke",
+}
+
+
+@dataclass(frozen=True)
+class Taken:
+    """streams: all of the file, with what is taken. pictures, sound: index of what is read; None: nothing is.
+
+    refused: kinds of which the choice finds none and wants no other, with the words.
+    """
+
+    streams: tuple[StreamInfo, ...]
+    pictures: int | None
+    sound: int | None
+    refused: tuple[tuple[str, str], ...] = ()
+
+
+def take_streams(
+    container: Any, programmes: Mapping[int, tuple[int, ...]], choices: StreamChoices, reopened: Callable[[], Any]
+) -> Taken:
+    """Decide which streams of an opened container are the film.
+
+    programmes: stream → numbers of its programmes. reopened: opens the same file once more (a context), for its
+    packets; called only where one of several candidates could be a still.
+    """
+    streams = [_described(stream, programmes) for stream in container.streams]
+    pictures = [s for s in streams if s.kind == PICTURES and s.codec]
+    sounds = [s for s in streams if s.kind == SOUND and s.codec]
+    why = _unfit(container)
+    why |= dict.fromkeys(_stills([s for s in pictures if s.index not in why], sounds, reopened), "one picture only")
+    picture = _chosen([s for s in pictures if s.index not in why], choices.pictures, _area)
+    sound_why = {s.index: "of another programme" for s in sounds if picture.stream and _apart(s, picture.stream)}
+    side = _side_sounds(container)
+    sound = _chosen_sound([s for s in sounds if s.index not in sound_why], side, choices.sound)
+    why |= side | sound_why
+    taken = {pick.stream.index: pick.why for pick in (picture, sound) if pick.stream is not None}
+    refused = [(kind, pick.why) for kind, pick in ((PICTURES, picture), (SOUND, sound)) if pick.is_refused]
+    return Taken(
+        tuple(replace(s, taken=s.index in taken, why=taken.get(s.index, why.get(s.index, ""))) for s in streams),
+        picture.stream.index if picture.stream else None,
+        sound.stream.index if sound.stream else None,
+        tuple(refused),
+    )
+
+
+@dataclass(frozen=True)
+class _Pick:
+    stream: StreamInfo | None
+    why: str = ""
+    is_refused: bool = False
+
+
+def _chosen(streams: Sequence[StreamInfo], choice: StreamChoice, size: Callable[[StreamInfo], int]) -> _Pick:
+    """By the choice; without one, or where it finds none, the first default stream, else the largest."""
+    if not streams:
+        return _Pick(None)
+    if choice:
+        best = choice.best(streams)
+        if best:
+            return _Pick(_usual(best, size)[0], f"chosen by {choice.words()}")
+        if choice.must:
+            return _Pick(None, f"none of {len(streams)} streams is of {choice.words()}", is_refused=True)
+    stream, why = _usual(streams, size)
+    return _Pick(stream, f"{why}, as none is of {choice.words()}" if choice else why)
+
+
+def _chosen_sound(streams: Sequence[StreamInfo], side: Mapping[int, str], choice: StreamChoice) -> _Pick:
+    """Commentary and the like come after all others: also where both fit a choice."""
+    main = [stream for stream in streams if stream.index not in side] or streams
+    beyond = choice and not choice.best(main) and (choice.must or choice.best(streams))
+    return _chosen(streams if beyond else main, choice, _channels)
+
+
+def _usual(streams: Sequence[StreamInfo], size: Callable[[StreamInfo], int]) -> tuple[StreamInfo, str]:
+    default = [stream for stream in streams if stream.is_default]
+    if len(streams) == 1:
+        return streams[0], "the only one"
+    return (default[0], "the first default one") if default else (max(streams, key=size), "the largest one")
+
+
+def _area(stream: StreamInfo) -> int:
+    return (stream.width or 0) * (stream.height or 0)
+
+
+def _channels(stream: StreamInfo) -> int:
+    return stream.channels or 0
+
+
+def _apart(sound: StreamInfo, picture: StreamInfo) -> bool:
+    """Whether a sound belongs to another programme than the pictures."""
+    both = set(sound.programmes), set(picture.programmes)
+    return all(both) and both[0].isdisjoint(both[1])
+
+
+def _described(stream: Any, programmes: Mapping[int, tuple[int, ...]]) -> StreamInfo:
+    codec = stream.codec_context
+    layout = codec.layout if codec and stream.type == "audio" else None
+    return StreamInfo(
+        index=stream.index,
+        kind=KINDS.get(stream.type, "data"),
+        codec=codec.codec.canonical_name if codec else "",
+        language="" if (stream.language or "und") == "und" else stream.language,
+        title=stream.metadata.get("title", ""),
+        width=codec.width or None if codec and stream.type == "video" else None,
+        height=codec.height or None if codec and stream.type == "video" else None,
+        channels=codec.channels or None if codec and stream.type == "audio" else None,
+        layout=_named_layout(layout.name, codec.channels) if layout else "",
+        programmes=programmes.get(stream.index, ()),
+        is_default=bool(stream.disposition & Disposition.default),
+    )
+
+
+def _named_layout(name: str, channels: int) -> str:
+    """The layout's name; of one or two channels in no stated order the usual one, as players take it."""
+    return {1: "mono", 2: "stereo"}.get(channels, "") if "channels" in name else name
+
+
+def _unfit(container: Any) -> dict[int, str]:
+    """Picture streams that the container itself says are no film."""
+    return {
+        stream.index: words
+        for stream in container.streams.video
+        for flag, words in _NO_FILM_PICTURE.items()
+        if stream.disposition & flag
+    }
+
+
+def _side_sounds(container: Any) -> dict[int, str]:
+    return {
+        stream.index: words
+        for stream in container.streams.audio
+        for flag, words in _SIDE_SOUND.items()
+        if stream.disposition & flag
+    }
+
+
+def _stills(pictures: Sequence[StreamInfo], sounds: Sequence[StreamInfo], reopened: Callable[[], Any]) -> list[int]:
+    """Picture streams of one picture beside a film's, or beside the sound of a file that is nothing but sound."""
+    beside = pictures if len(pictures) > 1 else [*pictures, *sounds[:1]]
+    is_poster = len(pictures) == 1 and pictures[0].codec in STILL_PICTURE_CODECS
+    if len(beside) < 2 or (len(pictures) == 1 and not is_poster):
+        return []
+    watched = {stream.index for stream in beside}
+    counts: Counter[int] = Counter()
+    with reopened() as container, contextlib.suppress(FFmpegError):
+        for packet in container.demux([container.streams[index] for index in sorted(watched)]):
+            counts[packet.stream.index] += bool(packet.size)
+            if all(counts[index] > 1 for index in watched) or max(counts.values()) >= SEARCHED_PACKETS:
+                break
+    if max(counts.values(), default=0) < 2:
+        return []
+    return [stream.index for stream in pictures if counts[stream.index] <= 1]
