@@ -16,7 +16,7 @@ from cinelake.errors import ManifestError, UsageError
 from cinelake.manifest.document import CatalogueSettings, read_manifest
 from cinelake.storage.atomic import write_whole
 from cli.options import example
-from cli.screen import out
+from cli.screen import out, warn
 
 app = typer.Typer(add_completion=False)
 
@@ -118,9 +118,7 @@ def choose_pattern(folder: Path, films: Sequence[str]) -> str:
     for pattern in patterns:
         if _matched(folder, pattern) == wanted:
             return pattern
-    err.print(
-        f"! no pattern gives these films alone: look at what {patterns[-1]!r} gives", style="yellow", markup=False
-    )
+    warn(f"no pattern gives these films alone: look at what {patterns[-1]!r} gives")
     return patterns[-1]
 
 

@@ -83,11 +83,12 @@ def test_the_manifest_in_the_readme_is_valid(tmp_path):
     assert list(load_manifest(tmp_path / "pipeline.yaml").enabled)[:2] == ["films", "shots"]
 
 
-def test_the_stronger_components_of_the_readme_fit_into_it(tmp_path):
+@pytest.mark.parametrize(("number", "table"), [(1, "scenes"), (2, "embeddings_place")])
+def test_what_the_readme_adds_to_its_manifest_fits_into_it(tmp_path, number, table):
     manifest = yaml.safe_load(snippets("yaml")[0])
-    manifest["tasks"] |= yaml.safe_load(snippets("yaml")[1])
+    manifest["tasks"] |= yaml.safe_load(snippets("yaml")[number])
     (tmp_path / "pipeline.yaml").write_text(yaml.safe_dump(manifest, sort_keys=False))
-    assert "embeddings_place" in load_manifest(tmp_path / "pipeline.yaml").enabled
+    assert table in load_manifest(tmp_path / "pipeline.yaml").enabled
 
 
 def test_the_manifest_that_explains_every_option_is_valid():
