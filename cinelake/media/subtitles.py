@@ -7,8 +7,9 @@ from pathlib import Path
 
 from cinelake.errors import DamagedFilm
 from cinelake.media.ffmpeg import run_ffmpeg, safe_input
+from cinelake.media.graph import unread_streams
 from cinelake.media.probe import open_film
-from cinelake.spec.film import SubtitleInfo
+from cinelake.spec.film import Probe, SubtitleInfo
 
 TEXT_CODECS = (
     *("ass", "ssa", "subrip", "srt", "webvtt", "mov_text", "text", "eia_608", "hdmv_text_subtitle", "jacosub"),
@@ -23,7 +24,7 @@ def text_streams(streams: Sequence[SubtitleInfo]) -> list[SubtitleInfo]:
     return [stream for stream in streams if stream.codec in TEXT_CODECS]
 
 
-def extract_subtitles(path: str, streams: Sequence[SubtitleInfo], folder: Path) -> list[Path]:
+def extract_subtitles(path: str, probe: Probe, streams: Sequence[SubtitleInfo], folder: Path) -> list[Path]:
     """The streams' lines as SubRip files in UTF-8 in `folder`, in their order; times count from the film's start.
 
     The film is read once, its pictures and sound are not decoded. Raises `DamagedFilm` with ffmpeg's words,
@@ -34,6 +35,7 @@ def extract_subtitles(path: str, streams: Sequence[SubtitleInfo], folder: Path) 
         arguments = [word for name, value in safe_input(fd).items() for word in (f"-{name}", value)] + ["-i", "fd:"]
         for stream, file in zip(streams, files, strict=True):
             arguments += ["-map", f"0:{stream.index}", "-c:s", "subrip", "-f", "srt", f"file:{file}"]
+        arguments += unread_streams(probe, ())
         deadline_s = DEADLINE_S + Path(path).stat().st_size / SLOWEST_BYTES_PER_S
         finished = run_ffmpeg(arguments, deadline_s=deadline_s, pass_fds=[fd])
     absent = [str(stream.index) for stream, file in zip(streams, files, strict=True) if not file.is_file()]

@@ -99,7 +99,8 @@ class ReadSubtitles:
         return not self._params.languages or language is None or language in self._params.languages
 
     def _embedded(self) -> list[Track]:
-        streams = probe(self._film.path).subtitles
+        about = probe(self._film.path)
+        streams = about.subtitles
         texts = text_streams(streams)
         pictures = [f"stream {stream.index} ({stream.codec})" for stream in streams if stream not in texts]
         if pictures:
@@ -108,7 +109,7 @@ class ReadSubtitles:
         if not wanted:
             return []
         with tempfile.TemporaryDirectory(prefix="cinelake-subtitles-") as folder:
-            files = extract_subtitles(self._film.path, wanted, Path(folder))
+            files = extract_subtitles(self._film.path, about, wanted, Path(folder))
             return [
                 Track(f"stream {stream.index}", _known(stream.language), read_lines(file, "utf-8"))
                 for stream, file in zip(wanted, files, strict=True)
