@@ -13,6 +13,9 @@ from cli.screen import out, print_json
 from export.film_files import check_form, export_film
 from importers.eluv.work import write_predictions
 
+COUNTS = ("rows", "spans", "spans_without_a_picture", "pictures", "strips")
+"""What an export may say that it has written, or had to leave out."""
+
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
@@ -67,7 +70,7 @@ def film(
     if json:
         print_json(written)
     else:
-        counts = [f"{written[name]} {name}" for name in ("rows", "spans", "pictures", "strips") if name in written]
+        counts = [f"{written[name]} {name.replace('_', ' ')}" for name in COUNTS if name in written]
         out.print(f"{written['output']}: {', '.join(counts)}", markup=False)
 
 

@@ -27,7 +27,7 @@ from cinelake.errors import DamagedFilm, DecodeTimeout, FilmError, UsageError
 from cinelake.media.clock import Cut, FilmClock, opened_film
 from cinelake.media.decode_check import last_words
 from cinelake.media.ffmpeg import Ffmpeg, safe_input, start_ffmpeg
-from cinelake.media.graph import NO_METADATA
+from cinelake.media.graph import NO_METADATA, unread_streams
 from cinelake.media.pipe_readers import open_pipe
 from cinelake.media.probe import open_film
 from cinelake.spec.film import Probe, VideoInfo
@@ -299,7 +299,8 @@ def decoder_command(
         arguments += ["-map", f"0:{probe.audio.index}", "-af", _chosen_sound(seconds), "-c:a", "pcm_f32le"]
         arguments += ["-ar", str(probe.audio.sample_rate), "-ac", str(probe.audio.channels)]
     arguments += [word for name, value in {**NUT, **NO_METADATA}.items() for word in (f"-{name}", value)]
-    return [*arguments, "-f", "nut", f"pipe:{pipe}"]
+    read = {info.index for info in (probe.video if pictures else None, probe.audio) if info}
+    return [*arguments, "-f", "nut", f"pipe:{pipe}", *unread_streams(probe, read)]
 
 
 def _chosen_pictures(video: VideoInfo, spans: Sequence[tuple[int, int]]) -> str:

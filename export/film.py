@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from cinelake.catalogue.films import CatalogueFilm, read_catalogue
 from cinelake.errors import UnknownName, UsageError
 from cinelake.lake.format import open_known
 from cinelake.manifest.document import Manifest
-from cinelake.spec.film import Probe, limit_deadline
+from cinelake.spec.film import SLOWEST_BYTES_PER_S, Probe, limit_deadline
 from cinelake.storage.atomic import write_whole
 from cinelake.storage.content import fingerprint
 from cinelake.storage.objects import FilmStore, is_remote
@@ -53,6 +54,13 @@ class FilmReader:
             f"`cinelake run --movie {self.film.movie_id}`"
         )
 
+    def frame_count(self) -> int | None:
+        """How many pictures of the film the lake's tables count; None where no table of this file does."""
+        for task, column in (("films", "frame_count"), ("shots", "end_frame")):
+            with contextlib.suppress(UsageError, KeyError):
+                return max(self.read(task)[column].to_pylist(), default=0) or None
+        return None
+
     def labels(self, name: str) -> pa.Table:
         """The rows of a set of people's labels that are this film's."""
         import pyarrow.compute as pc
@@ -70,9 +78,10 @@ def fingerprint_of(manifest: Manifest, film: CatalogueFilm) -> str:
     return fingerprint(film.path)
 
 
-def deadline_of(probed: Probe) -> float:
-    """Seconds after which reading or cutting a film counts as stuck, by the film's length."""
-    return limit_deadline(DEADLINE_PER_SECOND * (probed.duration_s or 0.0), MIN_DEADLINE_S)
+def deadline_of(probed: Probe, size_bytes: int) -> float:
+    """Seconds after which reading or cutting a film counts as stuck, by its length, or by what its size could hold."""
+    length_s = probed.duration_s if probed.duration_s is not None else size_bytes / SLOWEST_BYTES_PER_S
+    return limit_deadline(DEADLINE_PER_SECOND * length_s, MIN_DEADLINE_S)
 
 
 def write_text(path: Path, text: str) -> None:

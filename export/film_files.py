@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +48,8 @@ def export_film(
     form, timecode: as `check_form` lets them pass. output: the file, by default `FILM_TABLE` in the working folder.
     Raises `UsageError`, `UnknownName`, and what reading the film raises.
     """
+    from export.captions import vtt_text
+
     film = find_film(manifest, movie_id)
     target = output or Path(f"{movie_id}_{table}{FORMS[form]}")
     if target.exists() and not force:
@@ -62,10 +63,16 @@ def export_film(
         made = _thumbnails(tables, target)
     else:
         spans = _spans(tables, table)
-        with nullcontext(film) if form == "vtt-chapters" else at_hand(manifest, film) as local_film:
-            text = _text(form, local_film, spans, target.stem, TIMECODES[timecode], markers=markers)
+        if form == "vtt-chapters":
+            text, written = vtt_text(spans), len(spans)
+        else:
+            with at_hand(manifest, film) as local_film:
+                drop, frames = TIMECODES[timecode], tables.frame_count()
+                text, written = _timeline(form, local_film, spans, frames, target.stem, drop, markers=markers)
         write_text(target, text)
-        made = {"spans": len(spans)}
+        made = {"spans": written}
+        if written < len(spans):
+            made["spans_without_a_picture"] = len(spans) - written
     return {"movie_id": movie_id, "table": table, "as": form, "output": str(target), **made}
 
 
@@ -78,24 +85,25 @@ def _spans(tables: FilmReader, table: str) -> list[NamedSpan]:
     return spans
 
 
-def _text(
-    form: str, film: CatalogueFilm, spans: list[NamedSpan], title: str, drop: bool | None, *, markers: bool
-) -> str:
-    from export.captions import vtt_text
-
-    return vtt_text(spans) if form == "vtt-chapters" else _timeline(form, film, spans, title, drop, markers=markers)
-
-
 def _timeline(
-    form: str, film: CatalogueFilm, spans: list[NamedSpan], title: str, drop: bool | None, *, markers: bool
-) -> str:
+    form: str,
+    film: CatalogueFilm,
+    spans: list[NamedSpan],
+    frame_count: int | None,
+    title: str,
+    drop: bool | None,
+    *,
+    markers: bool,
+) -> tuple[str, int]:
+    """The text of a form that names pictures, and how many of the spans are in it: those in which a picture begins."""
     from cinelake.media.clock import read_clock
     from cinelake.media.probe import probe
     from export.fcpxml import fcpxml_text
     from export.timeline import MAX_EVENTS, ClipSource, EditEvent, build_in_place, drops_frames, edl_text, timecode_rate
 
     probed = probe(film.path, film.choices)
-    clock = read_clock(film.path, probed, deadline_s=deadline_of(probed))
+    deadline_s = deadline_of(probed, Path(film.path).stat().st_size)
+    clock = read_clock(film.path, probed, deadline_s=deadline_s, frames=frame_count)
     source = ClipSource.of(film.place, clock, has_sound=probed.audio is not None)
     pieces = [(span, clock.cut(span.start_s, span.end_s)) for span in spans]
     events = [EditEvent(c.start_frame, c.end_frame, s.start_s, s.end_s, s.name, 1.0) for s, c in pieces if c.frames]
@@ -109,9 +117,10 @@ def _timeline(
     timeline = build_in_place(title, source, events, as_clips=as_clips)
     dropped = drops_frames(source, timecode_rate(source)[0], drop)
     if form == "edl":
-        return edl_text(timeline, reel=film.movie_id, drop=dropped)
+        return edl_text(timeline, reel=film.movie_id, drop=dropped), len(events)
     size = (probed.video.width, probed.video.height) if probed.video else None
-    return fcpxml_text(timeline, drop=dropped, size=size) if form == "fcpxml" else str(timeline.to_json_string())
+    text = fcpxml_text(timeline, drop=dropped, size=size) if form == "fcpxml" else str(timeline.to_json_string())
+    return text, len(events)
 
 
 def _thumbnails(tables: FilmReader, target: Path) -> dict[str, int]:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 STEADY_S = 0.0025
 """Times rounded to a millisecond differ by one or two between pictures of a constant rate; more is variable."""
+BEYOND_S = 0.5
+"""Pictures that go on this much longer than the container says: its length is a guess (two recordings joined, say)."""
+
 
 LIGHT = (
     *("transfer", "primaries", "matrix", "range", "bit_depth", "dolby_vision", "conversion", "scan", "field_order"),
@@ -53,7 +56,7 @@ FILMS = Contract(
         Column("size_bytes", pa.int64(), "Size of the file.", at_least=0),
         Column("fingerprint", pa.string(), "Digest of the file's size and sampled content."),
         Column("container", pa.string(), "Container format, as ffmpeg names it.", nullable=True),
-        Column("duration_s", pa.float64(), "Length in seconds, as the container says.", True, at_least=0),
+        Column("duration_s", pa.float64(), "Length in seconds, as declared (counted if it is more).", True, 0),
         Column("video_codec", pa.string(), "Codec of the pictures; null without pictures.", nullable=True),
         Column("width", pa.int32(), "Width in pixels as shown (rotation and pixel shape applied).", True, 1),
         Column("height", pa.int32(), "Height in pixels as shown.", nullable=True, at_least=1),
@@ -168,7 +171,7 @@ class DescribeFilm:
             "size_bytes": self.film.size_bytes,
             "fingerprint": self.film.fingerprint,
             "container": probe.container if probe else None,
-            "duration_s": probe.duration_s if probe else None,
+            "duration_s": self._length_s(probe.duration_s if probe else None),
             "fps": self.clock.fps,
             "frame_count": self.clock.count,
             "is_vfr": self.clock.is_vfr,
@@ -178,6 +181,11 @@ class DescribeFilm:
             "streams": _streams(probe),
         }
         yield FILMS.batch(self.film.movie_id, **{name: [value] for name, value in row.items()})
+
+    def _length_s(self, declared_s: float | None) -> float | None:
+        """As the container says; as counted where pictures go on beyond what it guesses; None where it says nothing."""
+        end_s = self.clock.last_s + self.clock.last_duration_s
+        return end_s if declared_s is not None and end_s > declared_s + BEYOND_S else declared_s
 
 
 def _picture(video: VideoInfo | None) -> dict[str, Any]:

@@ -21,8 +21,9 @@ from cinelake.lake.cells import Footer, Lake, read_footer
 from cinelake.storage.objects import ASKED_TOGETHER
 from cinelake.storage.store import FileStat
 
-VERSION = 1
+VERSION = 2
 SCHEMA = f"""
+drop table if exists films;
 create table if not exists cells (folder text, name text, size integer, mtime integer, settled integer,
     key text, meaning text, footer text, primary key (folder, name)) without rowid;
 create table if not exists films (path blob primary key, size integer, mtime integer, settled integer,

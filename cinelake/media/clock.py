@@ -10,7 +10,7 @@ import bisect
 import contextlib
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -22,13 +22,10 @@ from av.error import FFmpegError
 from cinelake.errors import DamagedFilm, DecodeTimeout, NotAFilm
 from cinelake.media.batches import Batch, FrameBatch
 from cinelake.media.ffmpeg import safe_input
-from cinelake.media.probe import PROBE_TIMEOUT_S, open_film
+from cinelake.media.probe import INDEXED, LONG_PICTURE_S, PROBE_TIMEOUT_S, open_film
 from cinelake.media.reader import DecodeReport, read_film
 from cinelake.spec.film import Probe, VideoInfo
 from cinelake.spec.task import Stream, VideoClock
-
-INDEXED = ("mov,", "matroska")
-"""Containers that hold every picture's time and an index of keyframes: sought in, and read without decoding."""
 
 HIDDEN_PICTURES = ("vp8", "vp6f", "vp6a")
 """Codecs whose packets may show nothing: only decoding shows it."""
@@ -109,25 +106,43 @@ class FilmClock:
         return int(self.ticks[frame]) if frame < len(self.ticks) else self.end_tick
 
 
-def read_clock(path: str, probe: Probe, *, deadline_s: float) -> FilmClock:
+def read_clock(path: str, probe: Probe, *, deadline_s: float, frames: int | None = None) -> FilmClock:
     """The clock of the film at `path`: from its index where it has one, else by decoding it once.
 
+    frames: how many pictures a decode counted before, where that is known. An index that holds another number, or
+    pictures that no decoder can begin with, is compared with what is decoded.
     Raises `NotAFilm` for a film without pictures, `DamagedFilm`, `FilmMissing`, `DecodeTimeout`.
     """
     if probe.video is None:
         raise NotAFilm(f"{path!r} has no pictures")
     if probe.container.startswith(INDEXED) and probe.video.codec not in HIDDEN_PICTURES:
-        clock = _from_packets(path, probe, probe.video, time.monotonic() + deadline_s)
-        if clock is not None:
-            return clock
+        found = _from_packets(path, probe, probe.video, time.monotonic() + deadline_s)
+        if found is not None:
+            clock, begins_anew = found
+            if begins_anew and frames in (None, len(clock.ticks)):
+                return clock
+            return _shown_of(clock, _from_pictures(path, probe, probe.video, deadline_s))
     return _from_pictures(path, probe, probe.video, deadline_s)
 
 
-def _from_packets(path: str, probe: Probe, video: VideoInfo, until: float) -> FilmClock | None:
-    """From the packets' time stamps; None where one has none."""
+def _shown_of(clock: FilmClock, shown: FilmClock) -> FilmClock:
+    """The pictures of an index that a decoder shows; only the decoder's where it shows others."""
+    places = np.searchsorted(clock.ticks, shown.ticks)
+    if not np.array_equal(clock.ticks[np.minimum(places, len(clock.ticks) - 1)], shown.ticks):
+        return replace(shown, timecode=clock.timecode)
+    return replace(clock, ticks=shown.ticks, end_tick=shown.end_tick, clean=clock.clean[places])
+
+
+def _from_packets(path: str, probe: Probe, video: VideoInfo, until: float) -> tuple[FilmClock, bool] | None:
+    """From the packets' time stamps, and whether the film begins with a picture that nothing is shown before.
+
+    None where a packet has no time stamp.
+    """
     stamps: list[int] = []
     keys: list[bool] = []
-    duration = 0
+    duration, latest, end = 0, None, 0
+    first: Any = None
+    begins_anew = True
     with opened_film(path) as container:
         stream = container.streams[video.index]
         timecode = stream.metadata.get("timecode") or container.metadata.get("timecode") or ""
@@ -135,13 +150,19 @@ def _from_packets(path: str, probe: Probe, video: VideoInfo, until: float) -> Fi
         for packet in container.demux(stream):
             if time.monotonic() > until:
                 raise DecodeTimeout(f"the index of {path!r} was not read within its deadline")
-            if not packet.size or packet.is_discard:
+            if not packet.size:
+                continue
+            first = first or packet
+            begins_anew &= first.is_keyframe and (None in (packet.pts, first.pts) or packet.pts >= first.pts)
+            if packet.is_discard:
                 continue
             if packet.pts is None:
                 return None
             stamps.append(packet.pts)
             keys.append(bool(packet.is_keyframe) and begins(bytes(packet)))
-            duration = packet.duration or duration
+            if latest is None or packet.pts >= latest:
+                latest, duration = packet.pts, packet.duration or duration
+            end = max(end, packet.pts + (packet.duration or 0))
     if not stamps:
         raise DamagedFilm(f"no picture of {path!r} could be read")
     offset = -_rescaled(round(probe.start_time_s * av.time_base), video.time_base)
@@ -149,7 +170,10 @@ def _from_packets(path: str, probe: Probe, video: VideoInfo, until: float) -> Fi
     order = np.argsort(ticks, kind="stable")
     last = duration or round(1 / (video.fps or 25) / video.time_base) or 1
     end_tick = int(ticks[order[-1]]) + last
-    return FilmClock(video.time_base, ticks[order], end_tick, True, offset, _clean(ticks, keys)[order], timecode)
+    if float((end + offset - end_tick) * video.time_base) > LONG_PICTURE_S:
+        end_tick = end + offset
+    clean = _clean(ticks, keys)[order]
+    return FilmClock(video.time_base, ticks[order], end_tick, True, offset, clean, timecode), begins_anew
 
 
 @contextlib.contextmanager

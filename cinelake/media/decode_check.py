@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cinelake.errors import DamagedFilm, FilmError, FilmMissing, ForbiddenInput, NotAFilm, WorkerLost
+from cinelake.media.probe import INDEXED
 from cinelake.spec.film import Probe
 
 MAX_DAMAGE = 0.10
@@ -123,7 +124,9 @@ def _declared_and_end_s(probe: Probe, report: DecodeReport) -> tuple[float, floa
     info, end_s = (probe.video, report.picture_end_s) if report.pictures_read else (probe.audio, report.sound_end_s)
     if info is None:
         return 0.0, 0.0
-    declared_s = probe.duration_s or probe.declared_s or 0.0
+    # Of an index it is known whether it counts from the film's start; others may count from zero of the file.
+    late_s = 0.0 if probe.container.startswith(INDEXED) else max(0.0, probe.start_time_s)
+    declared_s = max(0.0, (probe.duration_s or probe.declared_s or 0.0) - late_s)
     if info.duration_s is not None:
         return min(info.duration_s, declared_s or info.duration_s), end_s
     everything = (probe.video is None or report.pictures_read) and (probe.audio is None or report.sound_read)

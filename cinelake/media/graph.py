@@ -6,11 +6,14 @@ of every picture, which costs a crop and carries the time). Each distinct sound 
 What a wish gets depends on the film and on the wish alone, never on what else is wanted: it is a fixed chain of
 steps from the source, and chains that begin alike share their beginning. Small pictures are averaged
 (`area`) from a middle-sized one, since `fast_bilinear` straight from a large picture skips most of its pixels.
+
+Where ffmpeg makes a film's clock of the streams that it reads (MPEG-TS and PS, Ogg: from the earliest, and on from one
+jump to the next), it reads all of them always; those that nobody wants go nowhere, undecoded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,8 +79,15 @@ def build_graph(
         samples = source.filter("aresample", sound.sample_rate, ochl=layout, osf="flt")
         options = {"format": "nut", "acodec": "pcm_f32le", "write_index": "0", **NO_SYNCPOINTS, **NO_METADATA}
         outputs.append(ffmpeg.output(samples, f"pipe:{fd}", **options))
-    arguments = ffmpeg.get_args(ffmpeg.merge_outputs(*outputs))
+    read = {info.index for info, wishes in ((probe.video, pictures), (probe.audio, sounds)) if info and wishes}
+    arguments = [*ffmpeg.get_args(ffmpeg.merge_outputs(*outputs)), *unread_streams(probe, read)]
     return Graph(["-filter_complex_threads", "1", *arguments], pictures, sounds)
+
+
+def unread_streams(probe: Probe, read: Collection[int]) -> list[str]:
+    """An output that goes nowhere, undecoded, of the streams that the film's clock depends on and that are not read."""
+    maps = [word for index in probe.clock_streams if index not in read for word in ("-map", f"0:{index}")]
+    return [*maps, "-c", "copy", "-f", "null", "-"] if maps else []
 
 
 def picture_size(video: VideoInfo, wish: VideoStream) -> tuple[int, int]:

@@ -39,6 +39,9 @@ PIPE_BYTES = 1 << 20
 Deliver = Callable[[Mapping[Stream, Batch]], None]
 """Takes batches by wish; waits while there is no room."""
 
+LastPicture = Callable[[float, float], float]
+"""How long the last picture is shown, by its time and by how long the pipe has it, which knows no long ones."""
+
 
 def open_pipe(fd: int) -> Any:
     """The NUT pipe whose reading end is `fd`, as a PyAV container. Raises `av.error.FFmpegError`."""
@@ -105,9 +108,16 @@ class PipeReader(threading.Thread):
 class PicturePipeReader(PipeReader):
     """Reads all pictures: packet n of the clock and of a whole stream is frame n."""
 
-    def __init__(self, fd: int, video: VideoInfo, wishes: Sequence[VideoClock | VideoStream], deliver: Deliver):
+    def __init__(
+        self,
+        fd: int,
+        video: VideoInfo,
+        wishes: Sequence[VideoClock | VideoStream],
+        deliver: Deliver,
+        last_picture_s: LastPicture = lambda _time_s, shown_s: shown_s,
+    ):
         super().__init__("pictures", fd, deliver)
-        self.video = video
+        self.video, self.last_picture_s = video, last_picture_s
         self.times = array("q")
         self.time_base = Fraction(1)
         self.last_duration_s = 1 / video.fps if video.fps else 0.0
@@ -149,6 +159,8 @@ class PicturePipeReader(PipeReader):
 
     def end(self) -> None:
         """Deliver the last pictures: those that every stream has."""
+        if self.times:
+            self.last_duration_s = self.last_picture_s(self._seconds(self.times[-1]), self.last_duration_s)
         whole = min([self.frames, *(track.count for track in self.tracks if not track.fps)])
         while self.batch * FRAMES < whole:
             self._deliver_batch(min((self.batch + 1) * FRAMES, whole))

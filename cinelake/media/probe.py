@@ -7,13 +7,14 @@ the only formats (see `cinelake.media.ffmpeg`): a playlist, however it is named,
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
 import av
 from av.error import FFmpegError
@@ -36,6 +37,27 @@ FIRST_PICTURE_PACKETS = 4000
 
 _TAG = re.compile(r"(\d{1,9}):(\d{1,9}):(\d{1,9}(?:\.\d{1,12})?)", re.ASCII)
 """A duration as Matroska's tag holds it: `01:02:03.456000000`."""
+
+INDEXED = ("mov,", "matroska")
+"""Containers that hold every picture's time and an index of keyframes: they can be sought in."""
+
+LATE_S = 0.1
+"""A film that begins this long after zero of its file may declare when it ends rather than how long it is."""
+
+LONG_PICTURE_S = 0.5
+"""A last picture that the container shows this much longer than the others is as long as the container says."""
+
+SUBTITLE_SLACK_S = 0.5
+"""Subtitles that outlast the film by less do not change its length."""
+
+PICTURE_SLACK_S = 0.002
+"""Two times of one picture differ by less: containers round to a millisecond."""
+
+LAST_PACKETS = 20_000
+"""How many packets are read at most in search of a film's end."""
+
+TS_DISCONT = 0x0200
+"""libav's flag of formats whose clocks may jump (AVFMT_TS_DISCONT): MPEG-TS and PS, Ogg."""
 
 COLOR_MATRICES = {1: "bt709", 9: "bt2020", 10: "bt2020"}
 """libav's numbers of matrix coefficients (ITU-T H.273)."""
@@ -119,20 +141,36 @@ def _describe(path: str, container: Any, size_bytes: int, described: Description
         kinds = ", ".join(stream.type for stream in container.streams) or "no streams"
         raise NotAFilm(f"{path!r} has neither pictures nor sound that can be decoded ({kinds})")
     start_s = (container.start_time or 0) / av.time_base
+    pictures = _video_info(path, container, video, described) if video is not None else None
+    sound = _sound_info(audio, start_s) if audio is not None else None
     declared_s = _declared_s(container, video, audio)
+    if declared_s and container.format.name.startswith(INDEXED):
+        late_s = start_s if start_s >= LATE_S and _declares_end(container, video or audio, declared_s, start_s) else 0.0
+        pictures, sound = _earlier(pictures, late_s), _earlier(sound, late_s)
+        declared_s = _without_subtitles(container, declared_s - late_s, [pictures, sound], video or audio)
     return Probe(
         container=container.format.name,
         duration_s=declared_s if declared_s and declared_s <= longest_s(size_bytes) else None,
         start_time_s=start_s,
-        video=_video_info(path, container, video, described) if video is not None else None,
-        audio=_sound_info(audio, start_s) if audio is not None else None,
+        video=pictures,
+        audio=sound,
         subtitles=tuple(_subtitle(stream) for stream in container.streams.subtitles),
         video_streams=len(container.streams.video),
         audio_streams=len(container.streams.audio),
         declared_s=declared_s,
         streams=taken.streams,
         refused=taken.refused,
+        clock_streams=_clock_streams(container),
     )
+
+
+def _clock_streams(container: Any) -> tuple[int, ...]:
+    """All streams of pictures and sound, where the film's clock depends on which ones are read."""
+    if not container.format.flags & TS_DISCONT:
+        return ()
+    pictures = [stream for stream in container.streams.video if stream.codec_context and stream.codec_context.width]
+    sounds = [stream for stream in container.streams.audio if stream.codec_context and stream.codec_context.sample_rate]
+    return tuple(sorted(stream.index for stream in [*pictures, *sounds]))
 
 
 def _declared_s(container: Any, *streams: Any) -> float | None:
@@ -141,6 +179,77 @@ def _declared_s(container: Any, *streams: Any) -> float | None:
     if own is not None:
         return own
     return max(filter(None, (_own_duration_s(stream) for stream in streams if stream is not None)), default=None)
+
+
+def _declares_end(container: Any, stream: Any, declared_s: float, start_s: float) -> bool:
+    """Whether a film that begins at `start_s` declares the time at which it ends, not how long it lasts.
+
+    Some writers count a Matroska file's length from zero, some from its first packet: its last packet shows which.
+    """
+    end_s = _last_packet_end_s(container, stream, declared_s + start_s)
+    return end_s is not None and abs(end_s - declared_s) <= abs(end_s - declared_s - start_s)
+
+
+_Info = TypeVar("_Info", VideoInfo | None, SoundInfo | None)
+
+
+def _earlier(info: _Info, late_s: float) -> _Info:
+    """A stream whose declared duration loses the time before the film begins."""
+    if info is None or info.duration_s is None or not late_s:
+        return info
+    return replace(info, duration_s=_as_length(info.duration_s - late_s))
+
+
+def _without_subtitles(
+    container: Any, declared_s: float, streams: Sequence[VideoInfo | SoundInfo | None], seek_in: Any
+) -> float | None:
+    """The film's length where subtitles are shown after its pictures and its sound have ended."""
+    if not container.streams.subtitles:
+        return _as_length(declared_s)
+    own = [info.duration_s for info in streams if info is not None]
+    known = [length for length in own if length is not None]
+    if len(known) == len(own):
+        end_s: float | None = max(known)
+    else:
+        start_s = (container.start_time or 0) / av.time_base
+        last_s = _last_packet_end_s(container, seek_in, declared_s + start_s)
+        end_s = None if last_s is None else last_s - start_s
+    return _as_length(end_s if end_s is not None and end_s < declared_s - SUBTITLE_SLACK_S else declared_s)
+
+
+def _last_packet_end_s(container: Any, stream: Any, near_s: float) -> float | None:
+    """When the last packet of pictures or sound ends, in the file's own time, from the keyframe before `near_s` on."""
+    latest: float | None = None
+    with contextlib.suppress(FFmpegError, OverflowError):
+        container.seek(int(near_s / stream.time_base), stream=stream)
+        kept = [other for other in container.streams if other.type in ("video", "audio")]
+        for packet in itertools.islice(container.demux(kept), LAST_PACKETS):
+            if packet.pts is not None and packet.size:
+                end_s = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+                latest = end_s if latest is None else max(latest, end_s)
+    return latest
+
+
+def last_picture_s(path: str, about: Probe, time_s: float) -> float | None:
+    """How long the container shows the last picture, which is at `time_s` of the film; None where it does not say.
+
+    The packet that is shown last need not be the one whose duration reaches the end: pictures are stored as they are
+    decoded.
+    """
+    if about.video is None or not about.container.startswith(INDEXED):
+        return None
+    last = end = None
+    with open_film(path) as fd, _opened(path, fd) as container, contextlib.suppress(FFmpegError, OverflowError):
+        stream = container.streams[about.video.index]
+        at = round((time_s + about.start_time_s) / stream.time_base)
+        container.seek(at, stream=stream)
+        for packet in itertools.islice(container.demux(stream), LAST_PACKETS):
+            if packet.pts is not None and packet.size:
+                last = max(packet.pts, packet.pts if last is None else last)
+                end = max(packet.pts + (packet.duration or 0), packet.pts if end is None else end)
+        if last is not None and end is not None and abs(last - at) * stream.time_base <= PICTURE_SLACK_S:
+            return float((end - last) * stream.time_base) or None
+    return None
 
 
 def _as_length(declared_s: float) -> float | None:

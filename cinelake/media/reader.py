@@ -15,7 +15,7 @@ from cinelake.media.decode_check import DecodeReport, raise_if_damaged
 from cinelake.media.ffmpeg import Ffmpeg, start_ffmpeg, version
 from cinelake.media.graph import build_graph, picture_wishes, sound_wishes
 from cinelake.media.pipe_readers import PicturePipeReader, PipeReader, SoundPipeReader
-from cinelake.media.probe import open_film
+from cinelake.media.probe import LONG_PICTURE_S, last_picture_s, open_film
 from cinelake.spec.film import Probe, longest_s
 from cinelake.spec.task import Stream
 
@@ -133,13 +133,24 @@ class _Reading:
         if pictures and self.probe.video:
             read, write = os.pipe()
             writes.append(write)
-            self.readers.append(PicturePipeReader(read, self.probe.video, pictures, self._deliver))
+            self.readers.append(
+                PicturePipeReader(read, self.probe.video, pictures, self._deliver, self._last_picture_s)
+            )
         end_s = (self.probe.duration_s or longest_s(film_bytes)) + SOUND_SLACK_S
         for sound in sound_wishes(self.probe, self.streams):
             read, write = os.pipe()
             writes.append(write)
             self.readers.append(SoundPipeReader(read, sound, end_s, self._deliver))
         return writes
+
+    def _last_picture_s(self, time_s: float, shown_s: float) -> float:
+        """How long the last picture is shown: as the container has it, where its pictures end before they ought to."""
+        assert self.probe.video is not None
+        declared_s = self.probe.video.duration_s or self.probe.declared_s
+        if declared_s is None or declared_s <= time_s + shown_s + LONG_PICTURE_S:
+            return shown_s
+        own_s = last_picture_s(self.path, self.probe, time_s)
+        return own_s if own_s is not None and own_s > shown_s + LONG_PICTURE_S else shown_s
 
     def _deliver(self, batches: Mapping[Stream, Batch]) -> None:
         """Queue for each consumer what it wants of `batches`; called by the readers of the pipes."""

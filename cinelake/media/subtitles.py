@@ -11,6 +11,7 @@ from av.error import FFmpegError
 from cinelake.errors import DamagedFilm
 from cinelake.media.clock import opened_film
 from cinelake.media.ffmpeg import run_ffmpeg, safe_input
+from cinelake.media.graph import unread_streams
 from cinelake.media.probe import open_film
 from cinelake.spec.film import Probe, SubtitleInfo, VideoInfo, limit_deadline
 
@@ -35,7 +36,7 @@ def text_streams(streams: Sequence[SubtitleInfo]) -> list[SubtitleInfo]:
     return [stream for stream in streams if stream.codec in TEXT_CODECS]
 
 
-def extract_subtitles(path: str, streams: Sequence[SubtitleInfo], folder: Path) -> list[Path]:
+def extract_subtitles(path: str, probe: Probe, streams: Sequence[SubtitleInfo], folder: Path) -> list[Path]:
     """The streams' lines as files in UTF-8 in `folder`, in their order; times count from the film's start.
 
     SubRip, but of streams of Advanced SubStation Alpha the same.
@@ -50,6 +51,7 @@ def extract_subtitles(path: str, streams: Sequence[SubtitleInfo], folder: Path) 
         for stream, file in zip(streams, files, strict=True):
             codec = "copy" if stream.codec in AS_THEY_ARE else "subrip"
             arguments += ["-map", f"0:{stream.index}", "-c:s", codec, "-f", file.suffix[1:], f"file:{file}"]
+        arguments += unread_streams(probe, ())
         deadline_s = DEADLINE_S + Path(path).stat().st_size / SLOWEST_BYTES_PER_S
         finished = run_ffmpeg(arguments, deadline_s=deadline_s, pass_fds=[fd], makes=files)
     if finished.returncode:

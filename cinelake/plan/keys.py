@@ -20,7 +20,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from cinelake.spec.task import Params, names_path
-from cinelake.storage.content import digest
+from cinelake.storage.content import CLOCK_RULE, digest
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,8 @@ def first_difference(entry: str, old: Mapping[str, Any], new: Mapping[str, Any])
     if old.get("task") != new["task"]:
         return f"task {old.get('task')}→{new['task']}"
     if old.get("fingerprint") != new["fingerprint"]:
-        return "film changed"
+        same = str(old.get("fingerprint")) + CLOCK_RULE == new["fingerprint"]
+        return "the film's time zero is that of its earliest stream" if same else "film changed"
     if old.get("version") != new["version"]:
         return f"task version {old.get('version')}→{new['version']}"
     if old.get("params") != new["params"]:

@@ -21,12 +21,9 @@ from cinelake.run.cells import FilmCells, StepCell, StepReport
 from cinelake.run.film_guard import check_as_planned
 from cinelake.run.isolation import as_film_errors, disk_full
 from cinelake.run.staging import Staging, staged, sweep_staged
-from cinelake.spec.film import limit_deadline
+from cinelake.spec.film import SLOWEST_BYTES_PER_S, limit_deadline
 from cinelake.spec.task import Film, Resources, find_task
 from cinelake.storage.store import StorageLocation, is_disk_full
-
-SLOWEST_BYTES_PER_S = 2500
-"""A film of fewer bytes a second is not expected: bounds a step's time while the film's length is unknown."""
 
 
 @dataclass(frozen=True)

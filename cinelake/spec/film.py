@@ -27,6 +27,9 @@ MAX_FILM_S = 1000 * 3600.0
 MAX_DEADLINE_S = 7 * 86_400.0
 """No film's length, declared or guessed from its size, lets work on it last longer than a week."""
 
+SLOWEST_BYTES_PER_S = 2500
+"""A film of fewer bytes a second is not expected: bounds the time of work on it while its length is unknown."""
+
 MIN_BYTES_PER_S = 10
 """A film of fewer bytes a second (a tenth of speech in the leanest codec) does not have the length that it declares."""
 
@@ -160,10 +163,12 @@ class StreamInfo:
 
 @dataclass(frozen=True)
 class Probe:
-    """What a film is. Time zero is the container's start: `start_time_s` in the file's own time.
+    """What a film is. Time zero is the start of its earliest stream: `start_time_s` in the file's own time.
 
     duration_s: as the container declares it; None where it does not, or declares what no film is, or more than so small
     a file can hold. declared_s: the same, also where the file is too small for it: a film that was cut off is.
+    clock_streams: the streams that every pass must read, as ffmpeg makes the film's clock of those that are read: in
+    broadcast streams and Ogg, whose clocks may begin anywhere and jump; empty for others.
     """
 
     container: str
@@ -179,3 +184,4 @@ class Probe:
     """All of them, in the order of the file."""
     refused: tuple[tuple[str, str], ...] = ()
     """Kinds of streams (`pictures`, `sound`) of which the choice finds none and wants no other, each with the words."""
+    clock_streams: tuple[int, ...] = ()

@@ -18,6 +18,15 @@ from cinelake.errors import FilmMissing
 BLOCK_BYTES = 64 * 1024
 BLOCKS = 18
 
+TRANSPORT_PACKETS = 188, 192, 204
+"""Bytes of a packet of an MPEG transport stream, which begins with `G`: broadcast, Blu-ray, with error correction."""
+
+CLOCK_RULE = "-clock2"
+"""Ends the fingerprint of a film whose clock may begin anywhere: changes of the rule for its zero concern it alone.
+
+2: zero is the start of the earliest stream; before, of the earliest among those that were read together.
+"""
+
 
 def fingerprint(path: str | Path) -> str:
     """The identity of a film's content: a hash of its size and 18 blocks of 64 KiB, spread from first to last.
@@ -40,9 +49,20 @@ def sampled_digest(size: int, read: Callable[[int], bytes]) -> str:
     """The fingerprint of `size` bytes, of which `read(offset)` returns up to one block."""
     digest = hashlib.blake2b(digest_size=16)
     digest.update(str(size).encode() + b"\n")
+    rule = ""
     for offset in _block_offsets(size):
-        digest.update(read(offset))
-    return digest.hexdigest()
+        block = read(offset)
+        digest.update(block)
+        rule = rule or (CLOCK_RULE if offset == 0 and has_free_clock(block) else "")
+    return digest.hexdigest() + rule
+
+
+def has_free_clock(head: bytes) -> bool:
+    """Whether a film that begins so is an MPEG transport or program stream or Ogg: their clocks may begin anywhere."""
+    if head.startswith((b"OggS", b"\0\0\1\xba")):
+        return True
+    starts = ((start, size) for size in TRANSPORT_PACKETS for start in range(min(size, len(head) - 4 * size)))
+    return any(head[start : start + 5 * size : size] == b"G" * 5 for start, size in starts)
 
 
 def _block_offsets(size: int) -> list[int]:

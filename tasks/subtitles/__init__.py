@@ -130,7 +130,7 @@ class ReadSubtitles:
         wanted = [stream for stream in texts if self._wanted(_known(stream.language))]
         tracks: list[Track] = []
         with tempfile.TemporaryDirectory(prefix="cinelake-subtitles-") as folder:
-            files = extract_subtitles(self._film.path, wanted, Path(folder)) if wanted else []
+            files = extract_subtitles(self._film.path, film, wanted, Path(folder)) if wanted else []
             for stream, file in zip(wanted, files, strict=True):
                 tracks += self._read(f"stream {stream.index}", _known(stream.language), file, None)
             if film.video and has_captions(self._film.path, film.video):

@@ -88,6 +88,6 @@ def test_subtitles_and_attachments_with_names_that_are_no_utf8_are_read(base: Pa
     path.write_bytes(data.replace(MARK, MARK[:5] + b"\xe9" + MARK[6:]).replace(b"fre", b"fr\xe9"))
     about = probe(str(path))
     assert [(stream.codec, stream.language) for stream in about.subtitles] == [("subrip", "fr\ufffd")]
-    (written,) = extract_subtitles(str(path), about.subtitles, tmp_path)
+    (written,) = extract_subtitles(str(path), about, about.subtitles, tmp_path)
     assert "hello" in written.read_text()
     assert read(path)[0] == read(base)[0]

@@ -1,0 +1,205 @@
+"""Masters of one drawn film: whatever contains it, its pictures, its clock and its length are those that were drawn.
+
+The film has 100 pictures, 25 a second, and four seconds of sound. Each row draws another master of it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from _films import X264, make_film
+from _recorder import Recorder
+
+from cinelake.media.clock import read_clock
+from cinelake.media.ffmpeg import run_ffmpeg
+from cinelake.media.probe import probe
+from cinelake.media.reader import read_film
+from cinelake.spec.task import SoundStream, VideoClock
+
+PASSES = {
+    "pictures": {"clock": VideoClock()},
+    "both": {"clock": VideoClock(), "sound": SoundStream(8000)},
+    "sound": {"sound": SoundStream(8000)},
+}
+"""What tables read: one alone, or together."""
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    options = [*X264, "-bf", "2", "-pix_fmt", "yuv420p", "-c:a", "aac", "-ar", "48000"]
+    place = tmp_path_factory.mktemp("masters") / "base.mp4"
+    return make_film(place, "testsrc2=d=4:s=64x48:r=25", "sine=d=4:r=48000", options=options)
+
+
+def muxed(target: Path, *words: str) -> Path:
+    """What ffmpeg makes of these words."""
+    done = run_ffmpeg(["-y", *words, str(target)], deadline_s=60)
+    assert done.returncode == 0, done.log_tail
+    return target
+
+
+def copied(base: Path, target: Path, *options: str) -> Path:
+    return muxed(target, "-i", str(base), "-map", "0", "-c", "copy", *options)
+
+
+def sound_first(base: Path, target: Path, *options: str) -> Path:
+    """The sound begins two seconds before the pictures."""
+    inputs = ["-itsoffset", "2", "-i", str(base), "-i", str(base), "-map", "0:v", "-map", "1:a"]
+    return muxed(target, *inputs, *(options or ("-c", "copy")))
+
+
+def sound_late(base: Path, target: Path, *options: str) -> Path:
+    """The sound begins two seconds after the pictures."""
+    inputs = ["-itsoffset", "2", "-i", str(base), "-i", str(base), "-map", "1:v", "-map", "0:a"]
+    return muxed(target, *inputs, *(options or ("-c", "copy")))
+
+
+def joined(base: Path, target: Path) -> Path:
+    """Two recordings, one behind the other, each with a clock of its own."""
+    parts = [copied(base, target.with_name(f"{n}{target.suffix}"), "-output_ts_offset", str(9 * n)) for n in (1, 0)]
+    target.write_bytes(b"".join(part.read_bytes() for part in parts))
+    return target
+
+
+def beheaded(base: Path, target: Path) -> Path:
+    """A recording that begins in the middle of a group of pictures."""
+    whole = copied(base, target.with_name("whole.ts"))
+    packets = whole.stat().st_size // 188
+    target.write_bytes(whole.read_bytes()[packets // 5 * 188 :])
+    return target
+
+
+def open_group(base: Path, target: Path) -> Path:
+    """A copy from the middle of a film whose groups refer back: its first pictures cannot be decoded."""
+    x265 = "log-level=error:open-gop=1:keyint=25:min-keyint=25:scenecut=0:bframes=4:b-adapt=0"
+    whole = muxed(target.with_name("open.mp4"), "-i", str(base), "-an", "-c:v", "libx265", "-x265-params", x265)
+    with av.open(str(whole)) as source, av.open(str(target), "w") as copy:
+        track = copy.add_stream_from_template(source.streams.video[0])
+        begun = False
+        for packet in source.demux(source.streams.video[0]):
+            begun = begun or (packet.is_keyframe and packet.pts * packet.time_base > 1)
+            if begun and packet.size:
+                packet.stream = track
+                copy.mux(packet)
+    return target
+
+
+def held(which: str) -> tuple[str, ...]:
+    """A packet is shown for a minute: the one that is shown last, or the last in the file."""
+    duration = rf"if({which}\,60/TB\,DURATION)"
+    return "-map", "-0:a", "-bsf:v", f"setts=pts=PTS:dts=DTS:duration={duration}"
+
+
+def subtitled(base: Path, target: Path, *options: str) -> Path:
+    """The subtitles outlast the film."""
+    lines = target.with_name("long.srt")
+    lines.write_text("1\n00:00:01,000 --> 00:00:02,000\none\n\n2\n00:00:14,000 --> 00:00:16,000\nlate\n")
+    return muxed(target, "-i", str(base), "-i", str(lines), "-map", "0", "-map", "1", "-c", "copy", *options)
+
+
+@dataclass(frozen=True)
+class Master:
+    """What is drawn, and what is right of it. last_s: how long the last picture is shown. duration_s: of the probe."""
+
+    name: str
+    draw: Callable[[Path, Path], Path]
+    pictures: int = 100
+    first_s: float = 0.0
+    sound_s: float | None = 4.0
+    last_s: float = 0.04
+    duration_s: float | None = 4.0
+    near: float = 0.09
+
+
+def copy(*options: str) -> Callable[[Path, Path], Path]:
+    return lambda base, target: copied(base, target, *options)
+
+
+def plain(draw: Callable[..., Path], *options: str) -> Callable[[Path, Path], Path]:
+    return lambda base, target: draw(base, target, *options)
+
+
+MPEG2 = ("-c:v", "mpeg2video", "-c:a", "mp2", "-fps_mode", "passthrough")
+MASTERS = [
+    Master("plain.mp4", copy()),
+    Master("plain.mkv", copy()),
+    Master("plain.ts", copy()),
+    Master("plain.m2ts", copy("-mpegts_m2ts_mode", "1")),
+    Master("plain.mpg", copy(*MPEG2)),
+    Master("plain.flv", copy()),
+    Master("later.mkv", copy("-output_ts_offset", "5")),
+    Master("later.mp4", copy("-output_ts_offset", "5")),
+    Master("later.ts", copy("-output_ts_offset", "5000")),
+    Master("later.flv", copy("-output_ts_offset", "5")),
+    Master("later.nut", copy("-output_ts_offset", "5"), duration_s=9.0),
+    Master("later.wmv", copy("-c:v", "wmv2", "-c:a", "wmav2", "-output_ts_offset", "5"), duration_s=9.0, near=0.11),
+    Master("sound_first.ts", plain(sound_first), first_s=2.0, duration_s=6.0),
+    Master("sound_first.m2ts", plain(sound_first, "-c", "copy", "-mpegts_m2ts_mode", "1"), first_s=2.0, duration_s=6.0),
+    Master("sound_first.mpg", plain(sound_first, *MPEG2), first_s=2.0, duration_s=6.0),
+    Master("sound_first.mkv", plain(sound_first), first_s=2.0, duration_s=6.0),
+    Master("sound_late.ts", plain(sound_late), sound_s=6.0, duration_s=6.0, near=0.25),
+    Master("sound_late.mpg", plain(sound_late, *MPEG2), sound_s=6.0, duration_s=6.0),
+    Master("joined.ts", joined, pictures=200, sound_s=8.0, duration_s=None),
+    Master("beheaded.ts", beheaded, pictures=75, first_s=0.42, sound_s=3.43, duration_s=3.42),
+    Master("open_group.mkv", open_group, pictures=50, sound_s=None, duration_s=2.0, near=0.21),
+    Master("last_60s.mp4", copy(*held(r"eq(N\,99)")), sound_s=None, last_s=59.96, duration_s=63.92),
+    Master("last_60s.mkv", copy(*held(r"gt(PTS*TB\,3.94)")), sound_s=None, last_s=60, duration_s=63.96),
+    Master("subtitled.mkv", plain(subtitled, "-c:s", "srt")),
+    Master("subtitled.mp4", plain(subtitled, "-c:s", "mov_text")),
+    Master("live.mkv", copy("-live", "1"), duration_s=None),
+    Master("raw.h264", copy("-map", "-0:a", "-bsf:v", "h264_mp4toannexb"), sound_s=None, duration_s=None),
+]
+"""Masters of the film, and what is right of each."""
+
+
+@pytest.fixture(scope="session", params=MASTERS, ids=[master.name for master in MASTERS])
+def drawn(request: pytest.FixtureRequest, base: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Master, Path]:
+    """A master and its file."""
+    master: Master = request.param
+    return master, master.draw(base, tmp_path_factory.mktemp("master") / master.name)
+
+
+def read(path: Path, kind: str) -> Recorder:
+    seen = Recorder(**PASSES[kind])
+    assert not read_film(str(path), probe(str(path)), [seen], deadline_s=60).errors
+    return seen
+
+
+def test_its_pictures_are_all_there_and_begin_and_end_when_they_are_shown(drawn):
+    master, path = drawn
+    times, lengths = (read(path, "pictures").column("clock", name) for name in ("times_s", "durations_s"))
+    assert len(times) == master.pictures
+    assert times[0] == pytest.approx(master.first_s, abs=master.near)
+    assert lengths[-1] == pytest.approx(master.last_s, abs=0.002)
+    assert np.diff(times) == pytest.approx(0.04, abs=0.03)
+
+
+def test_the_clock_is_the_same_whichever_tables_are_made_together(drawn):
+    master, path = drawn
+    both = read(path, "both")
+    alone = read(path, "pictures").column("clock", "times_s")
+    assert both.column("clock", "times_s").tolist() == alone.tolist()
+    if master.sound_s is not None:
+        heard = read(path, "sound").samples("sound")
+        assert len(heard) / 8000 == pytest.approx(master.sound_s, abs=master.near)
+        assert np.array_equal(both.samples("sound"), heard)
+
+
+def test_what_exports_take_for_the_clock_is_that_of_the_tables(drawn):
+    _master, path = drawn
+    times = read(path, "pictures").column("clock", "times_s")
+    clock = read_clock(str(path), probe(str(path)), deadline_s=60)
+    assert [clock.seconds(int(tick)) for tick in clock.ticks] == pytest.approx(times.tolist(), abs=1e-3)
+    assert [clock.cut(float(at), float(at) + 1e-3).start_frame for at in times[::10]] == [*range(0, len(times), 10)]
+
+
+def test_its_length_is_the_film_s_or_unknown(drawn):
+    master, path = drawn
+    known = probe(str(path)).duration_s
+    if master.duration_s is None:
+        assert known is None or master.name == "joined.ts"
+    else:
+        assert known == pytest.approx(master.duration_s, abs=master.near)
