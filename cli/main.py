@@ -13,7 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 from cinelake.errors import CinelakeError
 
 COMMANDS: Mapping[str, str] = {
-    "demo": "Draw the example catalogue, run everything on it, say what to look at.",
+    "demo": "Draw films with labels, extract, train, infer, report, publish; say what to look at.",
     "plan": "Say what a run would do, and why; nothing runs.",
     "run": "Make everything that is stale; run it again to resume.",
     "status": "Show tables, failures, orphans and duplicates.",
