@@ -1,4 +1,4 @@
-"""Projects whose films go through the whole chain of the demo's manifest."""
+"""Projects whose films go through the chain of features that models learn from."""
 
 from __future__ import annotations
 
@@ -7,8 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cinelake.manifest.yaml import read_yaml
-from cli.demo import MANIFEST
+CHAIN: Mapping[str, Mapping[str, Any]] = {
+    "films": {},
+    "shots": {},
+    "frames": {"fps": 1},
+    "sound": {},
+    "faces": {"detector": "dlib"},
+    "embeddings": {"backbone": "descriptor"},
+}
+"""Table → its parameters."""
 
 
 def chain_project(
@@ -19,7 +26,7 @@ def chain_project(
 ) -> Path:
     """A project with links to these films (by the name of the link); returns its manifest.
 
-    settings: beside the demo's, by table.
+    settings: beside those of the chain, by table.
     """
     (folder / "films").mkdir(parents=True)
     for name, film in films.items():
@@ -28,9 +35,8 @@ def chain_project(
 
 
 def write_manifest(path: Path, engine: Mapping[str, Any], settings: Mapping[str, Mapping[str, Any]]) -> Path:
-    """The demo's manifest with another engine, and settings beside its own."""
-    entries = read_yaml(MANIFEST, "demo").data
-    tasks = {name: {**given, **settings.get(name, {})} for name, given in entries["tasks"].items()}
-    more = {"engine": dict(engine), "tracking": {"enabled": False}, "tasks": tasks}
-    path.write_text(json.dumps({**entries, **more}))
+    """The manifest of the chain on an engine, with settings beside the chain's."""
+    tasks = {name: {**given, **settings.get(name, {})} for name, given in CHAIN.items()}
+    places = {"lake": "lake", "catalogue": {"films": "films/*"}, "tracking": {"enabled": False}}
+    path.write_text(json.dumps({**places, "engine": dict(engine), "tasks": tasks}))
     return path

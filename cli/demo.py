@@ -1,89 +1,142 @@
-"""`cinelake demo`: draws the example catalogue, runs the manifest on it, and says what to look at."""
+"""`cinelake demo`: the whole way on drawn films, from films to models, tables and a report; ends with one screen."""
 
 from __future__ import annotations
 
 import shlex
+import shutil
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from cinelake.lake.cells import Lake
-from cinelake.manifest.document import load_manifest
-from cinelake.plan.build import plan_manifest
-from cli.options import example, finish
-from cli.run import print_summary, run_in_turn
-from cli.screen import duration, err, out
+from cinelake.manifest.sections import EngineKind
+from cli.demo_folder import DemoFolder, claim_folder
+from cli.demo_steps import DemoOutcome, DemoRequest, make_demo
+from cli.options import JsonOption, example, finish
+from cli.scores import number
+from cli.screen import duration, err, out, print_json, table
 
 app = typer.Typer(add_completion=False)
 
-MANIFEST = """\
-# The example catalogue's manifest. `pipeline.yaml` at the project's root explains every option.
-lake: lake
-catalogue: {films: "films/*"}
-engine: {kind: local}
-tasks:
-  films: {}
-  shots: {}
-  frames: {fps: 1}
-  sound: {}
-  faces: {detector: dlib}
-  embeddings: {backbone: descriptor}
-"""
-
-
+HERE = Path("demo")
 QUESTION = (
-    "select movie_id, count(*) shots, round(avg(end_s - start_s), 2) average_s, count_if(transition = 'dissolve') "
-    "dissolves from shots group by movie_id order by movie_id"
+    "select character, round(sum(seconds), 1) seconds, count(*) films from screen_time group by character "
+    "order by seconds desc"
 )
 
 
-@app.command(epilog=example("cinelake demo", "cinelake demo --folder /tmp/try --films 3"))
+@app.command(
+    epilog=example(
+        "cinelake demo",
+        "cinelake demo --films 24 --seed 7 /tmp/try",
+        "cinelake demo --all",
+        "cinelake demo --engine ray",
+    )
+)
 def demo(
-    folder: Annotated[Path, typer.Option(help="Where the example catalogue is drawn.")] = Path("demo"),
-    films: Annotated[int, typer.Option(help="How many films.", min=1, max=100)] = 4,
-    seed: Annotated[int, typer.Option(help="The same seed draws the same films.")] = 0,
+    folder: Annotated[Path | None, typer.Argument(help="Where it is drawn and made.", show_default="demo")] = None,
+    films: Annotated[
+        int, typer.Option(help="How many films; with fewer than 8 no film is held out.", min=1, max=1000)
+    ] = 16,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same films; another adds others.", min=0)] = 0,
+    seconds: Annotated[float, typer.Option(help="How long a film is.", min=4, max=600)] = 18.0,
+    all_: Annotated[bool, typer.Option("--all", help="Beats, expressions and funny moments too.")] = False,
+    engine: Annotated[
+        EngineKind | None, typer.Option(help="Where the work runs; of ray and dask, a cluster is started here.")
+    ] = None,
+    old_folder: Annotated[Path | None, typer.Option("--folder", help="As the argument.", hidden=True)] = None,
+    json: JsonOption = False,
 ) -> None:
-    """Draw the example catalogue, run everything on it, say what to look at."""
+    """Draw films with labels, extract, train, infer, report, publish; say what to look at."""
     began = time.monotonic()
-    folder.mkdir(parents=True, exist_ok=True)
-    manifest = folder / "pipeline.yaml"
-    if not manifest.exists():
-        manifest.write_text(MANIFEST, encoding="utf-8")
-    _draw(folder, films, seed)
-    loaded = load_manifest(manifest)
-    summary = run_in_turn(Lake(loaded.lake.place), lambda: plan_manifest(loaded))
-    print_summary(summary)
-    _say_what_to_look_at(manifest, time.monotonic() - began)
-    finish(summary.exit_code())
+    place = claim_folder(folder or old_folder or HERE, everything=all_, engine=engine)
+    try:
+        done = make_demo(place, DemoRequest(films, seed, seconds), quiet=json)
+    except KeyboardInterrupt:
+        err.print("interrupted: the same command goes on where it was")
+        finish(130)
+    took_s = time.monotonic() - began
+    if json:
+        print_json(_facts(place, done, took_s))
+    else:
+        _print_screen(place, done, took_s)
+    finish(done.exit_code)
 
 
-def _draw(folder: Path, films: int, seed: int) -> None:
-    from examples.draw import draw_catalogue
+def _facts(folder: DemoFolder, done: DemoOutcome, took_s: float) -> dict[str, Any]:
+    """The outcome for machines."""
+    return {
+        "folder": str(folder.path),
+        "manifest": str(folder.manifest),
+        "nothing_done": done.did_nothing,
+        "films": list(done.films),
+        "drawn": done.drawn,
+        "made": dict(done.made),
+        "fresh": done.fresh,
+        "trained": done.trained,
+        "models": done.models,
+        "report": str(folder.site / "index.html"),
+        "published": done.published.number if done.published else None,
+        "seconds": {**{name: round(took, 2) for name, took in done.parts.items()}, "all": round(took_s, 2)},
+        "next": _next_commands(folder),
+    }
 
-    began = time.monotonic()
-    with err.status(f"drawing {films} films with sound and labels"):
-        drawn = draw_catalogue(folder, films, seed)
-    new = sum(film.was_drawn for film in drawn)
-    how = f"drew {new} in {duration(time.monotonic() - began)}" if new else "all drawn before"
-    err.print(f"  {len(drawn)} films in {folder / 'films'}, labels beside them: {how}", markup=False)
 
-
-def _say_what_to_look_at(manifest: Path, seconds: float) -> None:
-    named = shlex.quote(str(manifest))
-    command = "cinelake" if _on_path() else ".venv/bin/cinelake"
-    film = next((path.stem for path in sorted((manifest.parent / "films").iterdir())), "FILM")
-    out.print(f"\nthe demo took {duration(seconds)}. Worth typing next:\n", markup=False)
-    for line in (
-        f'{command} query -m {named} "{QUESTION}"',
-        f"{command} report -m {named}",
-        f"{command} why shots {film} -m {named}",
-    ):
+def _print_screen(folder: DemoFolder, done: DemoOutcome, took_s: float) -> None:
+    out.print()
+    out.print(_headline(done), markup=False)
+    if done.models:
+        out.print()
+        columns = ("model", "learned from", "scored on", "metric", "score", "95 % of draws", "baseline", "")
+        table(columns, [_row(name, result) for name, result in done.models.items()])
+    for name, result in done.models.items():
+        if "problem" in result or not result["moved"]:
+            out.print(f"  {name}: {result.get('problem') or result['why']}", markup=False)
+    out.print()
+    if not done.did_nothing:
+        parts = " · ".join(f"{name} {duration(took)}" for name, took in done.parts.items())
+        out.print(f"took {duration(took_s)}: {parts}", markup=False)
+    out.print(f"report: {folder.site / 'index.html'} (no server needed)", markup=False, soft_wrap=True)
+    out.print("next:")
+    for line in _next_commands(folder):
         out.print(f"  {line}", markup=False, soft_wrap=True)
 
 
-def _on_path() -> bool:
-    import shutil
+def _headline(done: DemoOutcome) -> str:
+    if done.did_nothing:
+        return (
+            f"nothing to do: {len(done.films)} films are drawn, {done.fresh} cells fresh, {len(done.models)} models "
+            "trained on these labels, report and publication up to date"
+        )
+    cells = sum(done.made.values())
+    head = f"{len(done.films)} films" + (f", {done.drawn} drawn now" if done.drawn else "")
+    head += f": {cells} cells made in {len(done.made)} tables" if cells else ": no cell made"
+    if done.published:
+        rows = sum(published.rows for published in done.published.tables.values())
+        head += f" · version {done.published.number} published: {rows:,} rows in {len(done.published.tables)} tables"
+    return head
 
-    return shutil.which("cinelake") is not None
+
+def _row(name: str, result: dict[str, Any]) -> list[str]:
+    """A model's row: score beside baseline, on films it never saw, and what the gate said."""
+    if "problem" in result:
+        return [name, "", "", "", "", "", "", "not trained"]
+    metric, films = result["metric"], {side: len(ids) for side, ids in result["films"].items()}
+    interval = result["intervals"].get("score") or {}
+    draws = f"{interval['low']:.3f} … {interval['high']:.3f}" if interval else ""
+    learned, held_out = f"{films['train'] + films['validation']} films", f"{films['test']} others"
+    state = f"champion (version {result['version']})" if result["moved"] else "refused by the gate"
+    scores = [number(result[which].get(metric)) for which in ("scores", "baseline")]
+    return [name, learned, held_out, metric, scores[0], draws, scores[1], state]
+
+
+def _next_commands(folder: DemoFolder) -> list[str]:
+    """Three commands worth typing."""
+    command = "cinelake" if shutil.which("cinelake") else ".venv/bin/cinelake"
+    manifest = shlex.quote(str(folder.manifest))
+    return [
+        f'{command} query -m {manifest} "{QUESTION}"',
+        f"{command} search -m {manifest} --tag action",
+        f"{command} up -m {manifest}",
+    ]

@@ -63,7 +63,7 @@ class Target:
     model: str
 
 
-def import_files(manifest: Path, request: ImportRequest, *, as_json: bool) -> None:
+def import_files(manifest: Path, request: ImportRequest, *, as_json: bool, quiet: bool = False) -> None:
     """Import labels and print the result. Raises `UsageError`, `UnknownName`, `BadLabels`."""
     _check(request)
     loaded = load_manifest(manifest)
@@ -78,7 +78,8 @@ def import_files(manifest: Path, request: ImportRequest, *, as_json: bool) -> No
         films = KnownFilms(loaded, image_facts(target.root, target.name))
         reading = _read(request, target.contract, films)
         version = _import(target, request, reading, films)
-    _print(target, request, reading, version, as_json=as_json)
+    if not quiet:
+        _print(target, request, reading, version, as_json=as_json)
     if not (request.dry_run or request.kind or version.unchanged):
         labels_imported(loaded, target.name, version, warn)
 

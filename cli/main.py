@@ -15,7 +15,7 @@ from cinelake.errors import CinelakeError
 from cli.plain_signs import write_in_any_locale
 
 COMMANDS: Mapping[str, str] = {
-    "demo": "Draw the example catalogue, run everything on it, say what to look at.",
+    "demo": "Draw films with labels, extract, train, infer, report, publish; say what to look at.",
     "look": "Look at films of your own: shots, frames, sound, faces, and a page with a player; no manifest, no server.",
     "init": "Write a commented manifest for a folder of films, which `cinelake plan` takes at once.",
     "plan": "Say what a run would do, and why; nothing runs.",

@@ -74,6 +74,12 @@ def draw_catalogue(
     return [drawn[script.movie_id] for script in scripts]
 
 
+def undrawn_films(out: Path, films: int, seed: int, seconds: float | None = None) -> list[str]:
+    """Ids of the first films of a seed that are not in the folder as this version of the program draws them."""
+    scripts = [write_script(seed, index, seconds) for index in range(films)]
+    return [script.movie_id for script in scripts if not _is_drawn(Path(out), script, seconds)]
+
+
 def catalogue_films(out: Path) -> list[Film]:
     """The screenplays of all films that this version of the program has drawn into a folder."""
     films = []

@@ -192,6 +192,16 @@ SUBCATEGORIES = {
 }
 
 
+WEATHER_TAGS = ("night", "rain")
+
+
+def all_tags() -> tuple[str, ...]:
+    """Every tag that a drawn shot may carry, in the order of the alphabet."""
+    of_kinds = {tag for kind in KINDS.values() for tag in kind.tags}
+    of_actions = {tag for tags in ACTION_TAGS.values() for tag in tags}
+    return tuple(sorted({"dialogue", *of_kinds, *PLACE_TAGS.values(), *of_actions, *WEATHER_TAGS}))
+
+
 def beat_category(kind: str, sides: tuple[str, ...]) -> str | None:
     """The beat event of a scene (the eleven of the Action Movie Franchise data set), or None for everyday scenes.
 

@@ -4,6 +4,7 @@ import csv
 import io
 import os
 from collections.abc import Iterable
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from examples.cast import NOBODY
 from examples.closeups import face_boxes
 from examples.kinds import ACTION_TAGS, KINDS, PLACE_TAGS, beat_category, beat_subcategory
 from examples.longshots import STAYING
+from examples.pixels import HEIGHT, WIDTH
 from examples.script import Film, Scene, Shot, sides
 
 Row = dict[str, Any]
@@ -35,6 +37,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     "scenes": ("movie_id", "scene", "start_shot", "end_shot", "start_s", "end_s", "place", "kind"),
     "characters": ("movie_id", "time_s", "character"),
     "faces": ("movie_id", "frame", "time_s", "character", "x", "y", "width", "height", "expression"),
+    "expressions": ("movie_id", "time_s", "emotion"),
     "tags": ("movie_id", "shot", "start_s", "end_s", "tag"),
     "beats": ("movie_id", "shot", "start_s", "end_s", "category", "subcategory", "difficult"),
     "affect": ("movie_id", "time_s", "valence", "arousal"),
@@ -43,16 +46,22 @@ TABLES: dict[str, tuple[str, ...]] = {
 """The columns of each table; a movie_id's rows stand together, in the order of time."""
 
 _FACES_PER_SECOND = 2
+_CLEARLY_NEARER = 0.05
+"""By so much of the picture's width a face must be nearer to its centre than the next, to count as the main one."""
+_EMOTIONS = {"surprised": "surprise"}
+"""Drawn expressions that the seven emotions have another word for."""
 
 
 def film_labels(film: Film) -> dict[str, list[Row]]:
     """All rows of one film, by table."""
+    faces = list(_face_rows(film))
     tables = {
         "films": [_film_row(film)],
         "shots": [_shot_row(film, shot) for shot in film.shots],
         "scenes": [_scene_row(film, scene) for scene in film.scenes],
         "characters": list(_character_rows(film)),
-        "faces": list(_face_rows(film)),
+        "faces": faces,
+        "expressions": list(_expression_rows(faces)),
         "tags": [
             {**_span(film, shot), "tag": tag}
             for scene, shot in film.scenes_with_shots()
@@ -146,6 +155,20 @@ def _face_rows(film: Film) -> Iterable[Row]:
                         "height": round(face.height, 4),
                         "expression": face.expression,
                     }
+
+
+def _expression_rows(faces: list[Row]) -> Iterable[Row]:
+    """What the main face of each picture shows; pictures whose main face is not clear are left out."""
+    for time_s, group in groupby(faces, key=lambda row: row["time_s"]):
+        ranked = sorted((_from_centre(face), face["expression"]) for face in group)
+        if len(ranked) == 1 or ranked[1][0] - ranked[0][0] >= _CLEARLY_NEARER:
+            yield {"time_s": time_s, "emotion": _EMOTIONS.get(ranked[0][1], ranked[0][1])}
+
+
+def _from_centre(face: Row) -> float:
+    """How far a face's middle is from the picture's, in widths of the picture."""
+    x, y = face["x"] + face["width"] / 2 - 0.5, face["y"] + face["height"] / 2 - 0.5
+    return float(np.hypot(x, y * HEIGHT / WIDTH))
 
 
 def tags_of(scene: Scene, shot: Shot) -> list[str]:
