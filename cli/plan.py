@@ -14,6 +14,8 @@ import typer
 from cinelake.catalogue.films import duplicates
 from cinelake.catalogue.sidecars import Skipped
 from cinelake.errors import UsageError
+from cinelake.lake.cells import Lake
+from cinelake.lake.control import paused_since
 from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import Planning
 from cinelake.plan.forecast.estimate import Estimate
@@ -136,6 +138,7 @@ def plan_json(planning: Planning, predicted: Estimate | None = None) -> dict[str
         "cells": cells,
         "counts": planning.plan.counts(),
         "orphans": list(planning.plan.orphans),
+        "paused_since": paused_since(planning.lake),
         "problems": [
             {"movie_id": problem.movie_id, "reason": problem.reason, "message": problem.message}
             for problem in planning.catalogue.problems
@@ -225,6 +228,13 @@ def _print_verdict(planning: Planning) -> None:
         out.print("\nnothing to do: everything that can be made is fresh")
     else:
         out.print(f"\n{stale} cells of {films} films to make: `cinelake run`")
+    print_paused(planning.lake)
+
+
+def print_paused(lake: Lake) -> None:
+    """Say that runs on the lake are paused, if they are."""
+    if since := paused_since(lake):
+        out.print(f"! runs on this lake are paused since {since}: `cinelake resume` lets them go on", style="yellow")
 
 
 def listed_films(planning: Planning) -> set[str]:

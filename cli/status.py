@@ -12,8 +12,9 @@ from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import CATALOGUE, Planning, plan_manifest
 from cinelake.query.quality import Broken, Drift, Outlier, broken_bounds, drifts, outliers
 from cli.options import HERE, JsonOption, ManifestOption, StrictOption, example, finish
-from cli.plan import SHOWN_ROWS, listed_films, plan_json, print_counts, print_problems
+from cli.plan import SHOWN_ROWS, listed_films, plan_json, print_counts, print_paused, print_problems
 from cli.screen import first_line, out, print_json, table
+from flows.run_summary import group_failures
 
 app = typer.Typer(add_completion=False)
 
@@ -39,11 +40,20 @@ def _print(planning: Planning, failures: Sequence[Mapping[str, Any]], unusual: U
     print_counts(planning.plan)
     if failures:
         out.print()
-        columns = ["film", "task", "reason", "attempt", "message"]
-        keys = ["movie_id", "task", "reason", "attempt", "message"]
-        table(columns, [[first_line(str(row[key]))[:160] for key in keys] for row in failures[:SHOWN_ROWS]])
+        table(["film", "tables", "reason", "attempt", "message"], grouped_failures(failures)[:SHOWN_ROWS])
     print_problems(planning)
     _print_unusual(unusual)
+    print_paused(planning.lake)
+
+
+def grouped_failures(failures: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """Rows for a screen, one for all tables of a film that say the same: film, tables, reason, attempts, message."""
+    attempts = {(row["movie_id"], row["task"]): int(row["attempt"]) for row in failures}
+    rows = []
+    for same in group_failures((row["movie_id"], row["task"], row["reason"], row["message"]) for row in failures):
+        attempt = max(attempts[same.movie_id, table] for table in same.tables)
+        rows.append([same.movie_id, ", ".join(same.tables), same.reason, str(attempt), first_line(same.message)[:160]])
+    return sorted(rows)
 
 
 def failure_rows(planning: Planning) -> list[dict[str, Any]]:

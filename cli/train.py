@@ -19,12 +19,15 @@ from cinelake.events import (
     Note,
     ServerFound,
     TrainingBegan,
+    WorkerDied,
+    death_words,
 )
 from cinelake.learning.session import TrainingRequest, TrainingSummary
 from cinelake.manifest.document import load_manifest
+from cinelake.storage.interrupts import interrupts_answered
 from cli.options import HERE, JsonOption, ManifestOption, example, finish
 from cli.scores import print_left_out, print_scores
-from cli.screen import duration, err, out, print_json, table, warn
+from cli.screen import duration, err, out, print_json, say_stopping, table, warn
 from flows.start_learning import run_training
 
 app = typer.Typer(add_completion=False)
@@ -54,7 +57,8 @@ def train(
     if dry_run:
         _print_split(request, as_json=json)
         return
-    with TrainingProgress(quiet=json) as progress:
+    say = say_stopping("what is learned up to the last epoch stays")
+    with interrupts_answered(say), TrainingProgress(quiet=json) as progress:
         progress.say_chosen(request.manifest.model(name).chosen)
         summary = run_training(request, progress.on_event)
     if json:
@@ -125,6 +129,9 @@ class TrainingProgress:
 
     def _on_say(self, event: Note) -> None:
         warn(event.text)
+
+    def _on_died(self, event: WorkerDied) -> None:
+        warn(death_words(event))
 
     def _on_server(self, event: ServerFound) -> None:
         self._say(f"starting a Prefect server on loopback {event.url}" if event.own else f"using {event.url}")

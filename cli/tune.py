@@ -11,8 +11,9 @@ from cinelake.events import TrialMoved, TuningBegan
 from cinelake.learning.trial import FOLDS
 from cinelake.learning.tuning import TuningRequest, TuningSummary, cell
 from cinelake.manifest.document import load_manifest
+from cinelake.storage.interrupts import interrupts_answered
 from cli.options import HERE, JsonOption, ManifestOption, example, finish
-from cli.screen import duration, out, print_json, table
+from cli.screen import duration, out, print_json, say_stopping, table
 from cli.train import TrainingProgress, print_training
 from flows.start_learning import run_tuning
 
@@ -31,7 +32,8 @@ def tune(
 ) -> None:
     """Search a model's settings, train the best, and make it champion if it is better; run it again to resume."""
     request = TuningRequest(load_manifest(manifest), name, trials, workers)
-    with TuningProgress(quiet=json) as progress:
+    say = say_stopping("trials that ended stay")
+    with interrupts_answered(say), TuningProgress(quiet=json) as progress:
         summary = run_tuning(request, progress.on_event)
     if json:
         print_json(summary.to_json())

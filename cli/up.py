@@ -13,16 +13,18 @@ from typing import Annotated
 import typer
 
 from cinelake.errors import EngineUnavailable, UsageError
-from cinelake.manifest.document import load_manifest
+from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.manifest.sections import TrackingSettings
 from cinelake.tracking.experiments import artifact_folder
 from cli.options import HERE, ManifestOption, example
-from cli.screen import err, out
+from cli.screen import err, out, table
+from flows.deployments import Item
 from flows.server import (
     QUIET,
     PrefectServer,
     answers,
     die_with_parent,
+    kept_server,
     start_prefect,
     worker_command,
     worker_environment,
@@ -55,11 +57,7 @@ def up(
         at = {"prefect": prefect.url, "mlflow": f"http://127.0.0.1:{mlflow_port}"}
         record_of(os.getpid(), prefect.url).write(note, **at)
         worker = _start_worker(folder, prefect, loaded.deploy.work_pool)
-        out.print(f"Prefect  http://127.0.0.1:{prefect_port}\nMLflow   http://127.0.0.1:{mlflow_port}")
-        out.print(f"Prefect asks for a password: the line in {password_file(folder)}, which only you can read",
-                  markup=False, soft_wrap=True)  # fmt: skip
-        out.print(f"runs of this manifest use them, a worker runs what `cinelake deploy` deploys to pool "
-                  f"{loaded.deploy.work_pool}; Ctrl-C ends all three", markup=False)  # fmt: skip
+        _say_what_it_does(loaded, folder, prefect_port, mlflow_port)
         while prefect.own and prefect.own.poll() is None and mlflow.poll() is None and worker.poll() is None:
             time.sleep(0.5)
         raise EngineUnavailable(f"a server or the worker ended by itself: see the logs in {folder}")
@@ -124,3 +122,44 @@ def _end(process: subprocess.Popen[bytes] | None) -> None:
         process.wait(15)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
+
+
+def _say_what_it_does(manifest: Manifest, folder: Path, prefect_port: int, mlflow_port: int) -> None:
+    """Print what serves where and keeps which log, what is deployed, and how to end it."""
+    serves = [
+        ("Prefect", f"http://127.0.0.1:{prefect_port}", "runs, their films and logs, schedules", "prefect/server.log"),
+        ("MLflow", f"http://127.0.0.1:{mlflow_port}", "experiments, models, scores", "mlflow.log"),
+        ("worker", f"pool {manifest.deploy.work_pool}", "runs what is deployed, when it is due", "worker.log"),
+    ]
+    table(["", "where", "what for", "log"], [(*words, folder / log) for *words, log in serves])
+    out.print("commands with this manifest use both servers while they run: `cinelake run`, `train`, `tune`")
+    out.print(f"Prefect asks for a password: the line in {password_file(folder)}, which only you can read",
+              markup=False, soft_wrap=True)  # fmt: skip
+    for line in _deployments(manifest, folder):
+        out.print(line, markup=False)
+    out.print("Ctrl-C ends all three; what is deployed stays, and runs when `cinelake up` is started again")
+
+
+def _deployments(manifest: Manifest, folder: Path) -> list[str]:
+    """Lines on what of the manifest is deployed on the server, and what is not, or not as the manifest has it."""
+    try:
+        with kept_server(folder):
+            from flows.deploy import deploy
+
+            differences = [each for each in deploy(manifest, dry_run=True) if each.item.kind == "deployment"]
+    except EngineUnavailable as error:
+        return [f"what is deployed is not known: {error}"]
+    deployed = [_when(each.item) for each in differences if each.change == "unchanged"]
+    missing = [each.item.name for each in differences if each.change in ("new", "changed")]
+    old = [each.item.name for each in differences if each.change == "unwanted"]
+    lines = [f"deployed: {'; '.join(deployed)}"] if deployed else []
+    lines += (
+        [f"not deployed, or not as the manifest has it: {', '.join(missing)} (`cinelake deploy`)"] if missing else []
+    )
+    lines += [f"deployed and no longer in the manifest: {', '.join(old)} (`cinelake deploy --prune`)"] if old else []
+    return lines or ["nothing is deployed, and the manifest has no `schedules` and no `triggers`"]
+
+
+def _when(item: Item) -> str:
+    cron, event = item.settings["cron"], item.settings["starts on"]
+    return f"{item.name} ({f'cron {cron}' if cron else f'on {event}'})"

@@ -214,11 +214,11 @@ def _film_task(engine: Engine, manifest: Manifest, reports: dict[str, StepReport
         except EngineStopped:
             return Cancelled(message="the run was stopped: the film's tables that were made stay")
         write_log(get_run_logger(), film_log(report))
-        state = film_state(report)
+        kind, message = film_state(report)
         done = {cell.table for cell in left.cells}
         report.cells += [CellReport(cell.table, "made") for cell in wanted.cells if cell.table not in done]
         reports[movie_id] = report
-        return state
+        return Failed(message=message) if kind == "FAILED" else Completed(message=message)
 
     return film
 

@@ -17,6 +17,7 @@ from cinelake.errors import UsageError
 from cinelake.events import (
     Event,
     FilmBegan,
+    FilmRetried,
     MetricsServed,
     Note,
     OnEvent,
@@ -26,6 +27,7 @@ from cinelake.events import (
     RunPaused,
     RunResumed,
     TaskBegan,
+    WorkerDied,
 )
 from cinelake.manifest.document import MonitoringSettings
 from cinelake.plan.build import Planning
@@ -103,6 +105,12 @@ class JsonLog:
                 self._log("run ends", **event.summary)
             case RunPaused() | RunResumed():
                 self._log(f"run {event.kind}", level=logging.WARNING)
+            case WorkerDied():
+                died: dict[str, Any] = {"what": event.what, "text": event.why, "memory_gb": event.memory_gb}
+                self._log("worker died", level=logging.WARNING, **died)
+            case FilmRetried():
+                again: dict[str, Any] = {"attempt": event.attempt, "tables": event.tables}
+                self._log("film retried", film=event.movie_id, level=logging.WARNING, **again)
             case Note():
                 self._log("note", level=logging.WARNING, text=event.text)
 
@@ -176,6 +184,15 @@ class RunMetrics:
         self._staged_bytes = counter("staged_bytes", "Bytes of films that were copied to this machine to be read.")
         self._staged_seconds = counter("staged_seconds", "Seconds of waiting for such copies, and for room for them.")
         self._frames = counter("frames_decoded", "Frames that were decoded.")
+        self._deaths = counter(
+            "worker_deaths", "Processes of workers that died, by whether they were at work.", "at_work"
+        )
+        for at_work in ("yes", "no"):
+            self._deaths.labels(at_work)
+        self._retries = counter("film_retries", "Films that were worked on again after their worker or machine failed.")
+        self._held = Gauge(
+            "cinelake_worker_death_memory_bytes", "What the worker that died last held in memory.", registry=registry
+        )
         self._waiting = Gauge("cinelake_films_waiting", "Films that are not yet handed out.", registry=registry)
         self._in_flight = Gauge("cinelake_films_in_flight", "Films handed out and not yet ended.", registry=registry)
         self._paused = Gauge("cinelake_paused", "1 while the run is paused.", registry=registry)
@@ -191,6 +208,11 @@ class RunMetrics:
                 self._in_flight.set(event.in_flight)
             case RunPaused() | RunResumed():
                 self._paused.set(isinstance(event, RunPaused))
+            case WorkerDied():
+                self._deaths.labels("yes" if event.what else "no").inc()
+                self._held.set((event.memory_gb or 0.0) * 1e9)
+            case FilmRetried():
+                self._retries.inc()
             case FilmEnded():
                 self._film_ended(event.report)
         if time.monotonic() - self._written > WRITE_EVERY_S:

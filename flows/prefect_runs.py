@@ -9,15 +9,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 from cinelake.plan.plan import Plan
 from cinelake.run.cells import StepReport
 from flows.run_summary import group_failures
 
-if TYPE_CHECKING:
-    from prefect.states import State
-
+Outcome = Literal["COMPLETED", "FAILED"]
+"""A type of state, as Prefect spells it."""
 NAMED_TABLES = 3
 """A task run's name lists so many tables at most; its log and state list all."""
 SHOWN_CHARS = 300
@@ -51,16 +50,13 @@ def film_run_name(movie_id: str, tables: Sequence[str]) -> str:
     return f"{movie_id}: {', '.join(tables) if len(tables) <= NAMED_TABLES else counted(len(tables), 'table')}"
 
 
-def film_state(report: StepReport) -> State[Any]:
-    """The final state of a film's task run: failed where a table of it failed, so that its bar is red.
+def film_state(report: StepReport) -> tuple[Outcome, str]:
+    """The type of a film's final state, and its message: failed where a table failed, so that its bar is red.
 
     The message names all tables with their seconds, and what was wrong.
     """
-    from prefect.states import Completed, Failed
-
-    if report.failed():
-        return Failed(message="; ".join([*_failures(report), _made(report)]))
-    return Completed(message=_made(report))
+    failed = _failures(report)
+    return "FAILED" if failed else "COMPLETED", "; ".join([*failed, _made(report)])
 
 
 def film_log(report: StepReport) -> list[LogLine]:

@@ -10,6 +10,7 @@ from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import plan_manifest
 from flows.events import flow_started
 from flows.lake_versions import publish_planned
+from flows.prefect_runs import counted, name_run
 
 
 @flow(name="publish", validate_parameters=True)
@@ -21,5 +22,8 @@ def publish(manifest: str = "pipeline.yaml") -> dict[str, int]:
     """
     loaded = load_manifest(Path(manifest))
     flow_started(loaded, "publish")
-    done = publish_planned(plan_manifest(loaded))
+    planning = plan_manifest(loaded)
+    films, tables = len(planning.catalogue.films), len(planning.whole.tables)
+    name_run(f"publish: {counted(tables, 'table')} of {counted(films, 'film')}")
+    done = publish_planned(planning)
     return {"version": done.version.number, "made": done.made, "reused": done.reused}

@@ -6,7 +6,7 @@ Prefect is imported once the server's settings are known, while the server start
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -19,7 +19,9 @@ from cinelake.learning.session import TrainingRequest, TrainingSummary, prepare_
 from cinelake.learning.tuning import TuningRequest, TuningSummary, prepare_tuning, tune_model
 from cinelake.manifest.document import Manifest
 from cinelake.storage.interrupts import interrupts_held
+from flows.cancelling import cancellable, stopped_state, stops_as_interrupts
 from flows.events import champion_changed, flow_started
+from flows.prefect_runs import keep_logs_off_the_terminal, send_what_waits
 from flows.server import PrefectServer, prefect_server
 from flows.server_record import state_folder
 
@@ -38,16 +40,20 @@ def run_training(request: TrainingRequest, on_event: OnEvent) -> TrainingSummary
             prepared = _prepare_here(request, on_event)
             server = stack.enter_context(_server(request.manifest, on_event))
             with interrupts_held():
-                from flows.train import train_flow
+                from prefect import get_run_logger
 
-            def work(*_: object) -> dict[str, Any]:
+                from flows.train import outcome_words, train_flow
+
+            def work() -> dict[str, Any]:
                 flow_started(request.manifest, "train", request.model)
                 folder = state_folder(request.manifest.folder) / "training"
                 kept.append(dispatcher(TrainingJob(request, folder, prepared)))
+                get_run_logger().info("%s", outcome_words(kept[0]))
                 return kept[0].to_json()
 
             server.wait()
-            train_flow(work)(model=request.model, manifest=str(request.manifest.path), seed=request.seed)
+            flow = train_flow(lambda *_: _stoppable(work))
+            _run_flow(flow, model=request.model, manifest=str(request.manifest.path), seed=request.seed)
     except KeyboardInterrupt:
         return TrainingSummary(request.model, interrupted=True)
     _report_champion(request.manifest, kept[0], on_event)
@@ -68,21 +74,48 @@ def run_tuning(request: TuningRequest, on_event: OnEvent) -> TuningSummary:
             prepared = prepare_tuning(request, on_event)
             server = stack.enter_context(_server(request.manifest, on_event))
             with interrupts_held():
+                from prefect import get_run_logger
+
+                from flows.train import outcome_words
                 from flows.tune import tune_flow
 
-            def work(*_: object) -> dict[str, Any]:
+            def work() -> dict[str, Any]:
                 flow_started(request.manifest, "tune", request.model)
                 folder = state_folder(request.manifest.folder)
                 kept.append(tune_model(request, prepared, folder, on_event, dispatcher))
+                if kept[0].training:
+                    get_run_logger().info("%s", outcome_words(kept[0].training))
                 return kept[0].to_json()
 
             server.wait()
-            tune_flow(work)(model=request.model, manifest=str(request.manifest.path), trials=request.trials)
+            flow = tune_flow(lambda *_: _stoppable(work))
+            _run_flow(flow, model=request.model, manifest=str(request.manifest.path), trials=request.trials)
     except KeyboardInterrupt:
         return TuningSummary(request.model, interrupted=True)
     if kept[0].training:
         _report_champion(request.manifest, kept[0].training, on_event)
     return kept[0]
+
+
+def _stoppable(work: Callable[[], dict[str, Any]]) -> Any:
+    """What the work returns; after Ctrl-C, or when the run was cancelled in Prefect's UI, the state that says so."""
+    from prefect.runtime import flow_run
+
+    with cancellable(flow_run.id) as cancelled:
+        try:
+            return work()
+        except KeyboardInterrupt:
+            return stopped_state(cancelled)
+
+
+def _run_flow(flow: Callable[..., Any], **parameters: Any) -> None:
+    """Run a flow, its log sent to the server alone. Raises `KeyboardInterrupt` where it was stopped."""
+    keep_logs_off_the_terminal()
+    try:
+        with stops_as_interrupts():
+            flow(**parameters)
+    finally:
+        send_what_waits()
 
 
 def _check_tracking(manifest: Manifest) -> None:

@@ -23,7 +23,7 @@ from flows.server_record import state_folder
 def train_flow(work: Callable[[str, Path, int | None, bool], Any]) -> Flow[..., Any]:
     """The flow `train` around what it does. work: takes model, manifest, seed and from_champion; returns its result."""
 
-    @flow(name="train", validate_parameters=True)
+    @flow(name="train", flow_run_name="train: {model}", validate_parameters=True)
     def train(model: str, manifest: str = "pipeline.yaml", seed: int | None = None, from_champion: bool = False) -> Any:
         """Train a model of a manifest. The champion moves if the gate opens.
 
@@ -50,9 +50,16 @@ def ignore(_: Event) -> None:
     """Discard the events of a deployed training: it reports only its end."""
 
 
+def outcome_words(summary: TrainingSummary) -> str:
+    """What came of a training, in a line."""
+    state = "is champion" if summary.moved else "is not champion"
+    return f"{summary.model} {summary.version} {state}: {summary.why}"
+
+
 def trained(manifest: Manifest, summary: TrainingSummary) -> State[Any]:
     """The final state of a deployed training; shown in Prefect's UI, and sent to triggers that wait for a champion."""
-    words = f"{summary.model} {summary.version} {'is champion' if summary.moved else 'is not champion'}: {summary.why}"
+    words = outcome_words(summary)
+    get_run_logger().info("%s", words)
     facts = {summary.metric: summary.scores.get(summary.metric), "baseline": summary.baseline.get(summary.metric)}
     show_end(manifest, {"outcome": words, **facts}, mlflow_page(manifest.tracking, summary.run_id))
     if summary.moved:

@@ -20,7 +20,7 @@ from flows.train import ignore, trained
 def tune_flow(work: Callable[[str, Path, int | None], Any]) -> Flow[..., Any]:
     """The flow `tune` around what it does. work: takes model, manifest and number of trials; returns its result."""
 
-    @flow(name="tune", validate_parameters=True)
+    @flow(name="tune", flow_run_name="tune: {model}", validate_parameters=True)
     def tune(model: str, manifest: str = "pipeline.yaml", trials: int | None = None) -> Any:
         """Search a model's settings and train the best. The champion moves if the gate opens.
 

@@ -20,10 +20,13 @@ from typing import TYPE_CHECKING, Any
 
 from cinelake.engines.event_pipe import event_writer
 from cinelake.engines.job import Job, Result
+from cinelake.engines.worker_watch import WorkerWatch
 from cinelake.errors import DecodeTimeout, EngineStopped, EngineUnavailable, FilmError, WorkerLost
-from cinelake.events import Deadline, Event, LengthProbed
+from cinelake.events import Deadline, Event, LengthProbed, WorkerDied
 
 if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
+
     from pebble import ProcessPool
 
 GRACE_S = 30.0
@@ -56,6 +59,7 @@ class StepProcesses:
         self._lock = Lock()
         self._broken_in_a_row = 0
         self._pool = self._new_pool()
+        self._watch = WorkerWatch(lambda: workers_of(self._pool), self._report_idle_death)
 
     def _new_pool(self) -> ProcessPool:
         from pebble import ProcessPool
@@ -82,10 +86,12 @@ class StepProcesses:
                 result: Result = self._result(*self._schedule(_work, args=(job, self._events)))
                 return result
             except ProcessExpired as error:
+                held_gb = self._watch.lost_at_work(error.pid)
                 job.sweep()
                 if error.exitcode == -signal.SIGALRM:
                     raise DecodeTimeout(f"{job.what} ran past its deadline and was killed") from error
-                raise WorkerLost(f"the process of {job.what} died: {_why_died(error.exitcode)}") from error
+                words = f"the process of {job.what} died: {why_died(error.exitcode)}"
+                raise WorkerLost(words, memory_gb=held_gb) from error
             except PoolBroke as error:
                 job.sweep()
                 if error.job_had_begun:
@@ -93,6 +99,11 @@ class StepProcesses:
             except CancelledError as error:
                 raise EngineStopped(f"the engine was stopped before {job.what} ended") from error
         raise WorkerLost(f"the processes died again and again before one of them began {job.what}")
+
+    def _report_idle_death(self, exitcode: int, memory_gb: float | None) -> None:
+        """Tell the driver of a process that died without a job; the death of one at work is told by its job."""
+        if not self._stopped:
+            event_writer(self._events)(WorkerDied("", why_died(exitcode), memory_gb))
 
     def _schedule(self, work: Callable[..., Any], args: tuple[Any, ...]) -> tuple[ProcessPool, Future[Any]]:
         """Submit work to the pool; processes that this starts never see Ctrl-C, not even before `start_worker`.
@@ -120,6 +131,7 @@ class StepProcesses:
                 f"{MAX_BROKEN_IN_A_ROW} times in a row the engine's processes died before one of them ended a job. "
                 "They are killed from outside, most likely for want of memory, or cannot start: see the log above"
             )
+        self._watch.expect_end(workers_of(self._pool))
         self._pool.stop()
         self._pool.join()
         self._pool = self._new_pool()
@@ -154,11 +166,20 @@ class StepProcesses:
             if self._stopped:
                 return
             self._stopped = True
+        self._watch.stop()
         if now:
             self._pool.stop()
         else:
             self._pool.close()
         self._pool.join()
+
+
+def workers_of(pool: ProcessPool) -> dict[int, BaseProcess]:
+    """The pool's processes by their numbers, those that died a moment ago included.
+
+    pebble has no public name for them; it forgets one that idled when it died without a word.
+    """
+    return dict(pool._pool_manager.worker_manager.workers)
 
 
 class PoolBroke(Exception):
@@ -169,7 +190,7 @@ class PoolBroke(Exception):
         self.job_had_begun = job_had_begun
 
 
-def _why_died(exitcode: int) -> str:
+def why_died(exitcode: int) -> str:
     """What a process's end most likely means; below zero it is the signal that ended it."""
     if exitcode == -signal.SIGKILL:
         advice = "Give the engine fewer workers, or the entry more `memory_gb`"

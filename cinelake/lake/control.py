@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 from cinelake.lake.cells import Lake
+from cinelake.storage.store import storage_errors
 
 PARTS = ("_control", "paused")
 LOOK_EVERY_S = 1.0
@@ -35,6 +36,16 @@ def resume(lake: Lake) -> bool:
 def is_paused(lake: Lake) -> bool:
     """Whether runs on this lake are paused."""
     return lake.storage.stamp(*PARTS) is not None
+
+
+def paused_since(lake: Lake) -> str | None:
+    """When runs on this lake were paused, as `2026-11-29 13:05:00+0100`; None where they are not."""
+    if not is_paused(lake):
+        return None
+    storage = lake.storage
+    doing = f"reading {'/'.join(PARTS)} in {storage.uri}"
+    with storage_errors(doing), storage.filesystem.open_input_file(storage.path(*PARTS)) as file:
+        return bytes(file.read()).decode(errors="replace").strip().replace("T", " ")
 
 
 class Gate:

@@ -1,8 +1,10 @@
 """What a run says at its end of how to go on."""
 
+from collections import Counter
+
 import pytest
 
-from cli.run import print_resume
+from cli.run import print_resume, print_summary
 from flows.run_summary import RunSummary
 
 
@@ -27,3 +29,14 @@ def test_of_each_kind_its_own_command(capsys):
 
 def test_an_interrupted_run_is_resumed_by_the_same_command(capsys):
     assert said(capsys, "damaged_film", interrupted=True) == "to resume: cinelake run\n"
+
+
+def test_what_went_wrong_with_a_film_is_one_row_for_all_its_tables(capsys):
+    rows = [{"movie_id": "bad", "task": name, "reason": "not_a_film", "message": "no"} for name in ("shots", "sound")]
+    print_summary(RunSummary(failures=rows))
+    assert "shots, sound" in (said := capsys.readouterr().out) and said.count("not_a_film") == 1
+
+
+def test_deaths_of_workers_and_retries_are_counted(capsys):
+    print_summary(RunSummary(made=Counter(shots=1), worker_deaths=[{}, {}], retries=[{}]))
+    assert "2 deaths of workers · 1 retries" in capsys.readouterr().out

@@ -7,6 +7,7 @@ from end_to_end._lakes import TABLES, cells, other_files
 
 from cinelake.errors import NotAFilm
 from cinelake.lake.cells import Lake
+from cinelake.lake.control import pause
 
 FILM = "the_golden_road_001"
 
@@ -22,6 +23,20 @@ def test_status_lists_failures_with_their_reason_and_strict_counts_them(project)
     done = cinelake("status", "-m", project / "pipeline.yaml")
     assert done.returncode == 0 and "not_a_film" in done.stdout and "[red]not[/red] a film" in done.stdout
     assert cinelake("status", "-m", project / "pipeline.yaml", "--strict").returncode == 1
+
+
+def test_what_went_wrong_with_a_film_is_one_row_for_all_its_tables(project):
+    for table in ("shots", "sound"):
+        Lake(str(project / "lake")).record_failure(table, FILM, "key", NotAFilm("no film at all"))
+    assert cinelake("status", "-m", project / "pipeline.yaml").stdout.count("no film at all") == 1
+    assert len(answer_of("status", "-m", project / "pipeline.yaml")["failures"]) == 2
+
+
+def test_status_and_plan_say_that_a_lake_is_paused(project):
+    pause(Lake(str(project / "lake")))
+    for command in ("status", "plan"):
+        assert "paused since 20" in cinelake(command, "-m", project / "pipeline.yaml").stdout
+        assert answer_of(command, "-m", project / "pipeline.yaml")["paused_since"].startswith("20")
 
 
 def test_a_failure_without_words_can_be_listed(project):

@@ -45,6 +45,12 @@ def up(project: Path) -> Up:
     return running
 
 
+def test_it_says_what_serves_where_and_that_nothing_is_deployed(up):
+    said = (up.folder / "command.log").read_text()
+    assert all(address.removesuffix("/api") in said for address in up.addresses.values())
+    assert "nothing is deployed" in said and "worker.log" in said
+
+
 def test_runs_of_the_manifest_use_its_servers_until_ctrl_c(up, project):
     change(project, "fps: 1", "fps: 2")
     assert cinelake("run", cwd=project).returncode == 0 and answers(f"{up.addresses['mlflow']}/health")

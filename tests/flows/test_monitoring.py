@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cinelake.errors import UsageError
-from cinelake.events import MetricsServed, QueueMoved, RunBegan, RunEnded, TaskBegan
+from cinelake.events import FilmRetried, MetricsServed, QueueMoved, RunBegan, RunEnded, TaskBegan, WorkerDied
 from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import plan_manifest
 from cinelake.run.cells import CellReport, FilmEnded, StepReport
@@ -26,6 +26,8 @@ EVENTS = [
     RunBegan(films=1, cells=2),
     QueueMoved(waiting=0, in_flight=1),
     TaskBegan("one", "films"),
+    WorkerDied("the step of one", "it was killed from outside", 1.5),
+    FilmRetried("one", 2, 1),
     FilmEnded("one", 1, REPORT),
     RunEnded({"films": 1, "made": {"films": 1}}),
 ]
@@ -52,7 +54,7 @@ def run(tmp_path):
 
 def test_every_line_is_an_object_with_time_run_film_and_task(run):
     lines = run("{log_json: log.jsonl}")
-    assert len(lines) == 6 and all({"time", "level", "event", "film", "task"} <= set(line) for line in lines)
+    assert len(lines) == 8 and all({"time", "level", "event", "film", "task"} <= set(line) for line in lines)
     assert {line["run"] for line in lines} == {"run1"}
 
 
@@ -61,9 +63,15 @@ def test_a_failed_cell_is_an_error_with_its_reason(run):
     assert (line["film"], line["task"], line["reason"]) == ("one", "shots", "damaged_film")
 
 
+def test_a_workers_death_and_the_retry_are_lines_with_the_memory_that_it_held(run):
+    died, again = [line for line in run("{log_json: log.jsonl}") if line["level"] == "WARNING"]
+    assert (died["event"], died["what"], died["memory_gb"]) == ("worker died", "the step of one", 1.5)
+    assert (again["event"], again["film"], again["attempt"]) == ("film retried", "one", 2)
+
+
 def test_a_log_is_added_to(run):
     run("{log_json: log.jsonl}")
-    assert len(run("{log_json: log.jsonl}")) == 12
+    assert len(run("{log_json: log.jsonl}")) == 16
 
 
 def test_metrics_count_cells_seconds_bytes_frames_and_failures_by_reason(run, tmp_path):
@@ -72,6 +80,8 @@ def test_metrics_count_cells_seconds_bytes_frames_and_failures_by_reason(run, tm
     assert values['cinelake_cells_total{outcome="made",task="films"}'] == "1.0"
     assert values['cinelake_failures_total{reason="damaged_film",task="shots"}'] == "1.0"
     assert float(values["cinelake_film_bytes_total"]) == 1000 and float(values["cinelake_frames_decoded_total"]) == 1500
+    assert values['cinelake_worker_deaths_total{at_work="yes"}'] == values["cinelake_film_retries_total"] == "1.0"
+    assert float(values["cinelake_worker_death_memory_bytes"]) == 1.5e9
     assert values["cinelake_films_in_flight"] == "1.0" and values["cinelake_films_waiting"] == "0.0"
 
 

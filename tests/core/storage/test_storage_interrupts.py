@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
+import threading
+import time
 
 import pytest
 
-from cinelake.storage.interrupts import interrupts_held
+from cinelake.storage.interrupts import interrupt, interrupts_answered, interrupts_held
 
 
 @pytest.fixture(autouse=True)
@@ -38,3 +42,38 @@ def test_afterwards_ctrl_c_is_as_before():
     with interrupts_held():
         pass
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_an_interrupt_is_answered_at_once_even_where_it_is_held():
+    said = []
+    with pytest.raises(KeyboardInterrupt), interrupts_answered(said.append), interrupts_held():
+        signal.raise_signal(signal.SIGINT)
+        said.append("written")
+    assert said == ["", "written"] and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_run_that_is_stopped_by_another_thread_says_why():
+    said = []
+    with pytest.raises(KeyboardInterrupt, match="cancelled in the UI"), interrupts_answered(said.append):
+        thread = threading.Thread(target=interrupt, args=("cancelled in the UI",))
+        thread.start()
+        thread.join()
+        time.sleep(5)
+    assert said == ["cancelled in the UI"]
+
+
+KILLED = """
+import os, signal, time
+from cinelake.storage.interrupts import interrupts_answered
+with interrupts_answered(lambda why: print("killed" if why is None else "stopping", flush=True)):
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(60)
+"""
+
+
+def test_a_second_interrupt_ends_a_process_that_is_stopping():
+    done = subprocess.run([sys.executable, "-c", KILLED], capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stdout) == (130, "stopping\nkilled\n")
