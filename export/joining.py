@@ -184,11 +184,47 @@ class Copier(Joiner):
     ):
         super().__init__(-1, pieces, clock, sound)
         self.container = container
+        self.waiting: list[Any] = []
+        rate = pictures.average_rate or Fraction(25)
+        self.step = max(1, int(1 / (rate * pictures.time_base)))
         self.tracks["video"] = container.add_stream_from_template(pictures)
         self.tracks["video"].time_base = clock.time_base
         if sound:
             self.tracks["audio"] = track = container.add_stream("aac", rate=sound.sample_rate)
             track.layout, track.bit_rate = LAYOUTS[sound.channels], sound_bit_rate(sound)
+
+    def begin(self, run: Sequence[Piece], offset: int, zero_s: float) -> None:
+        """Begin another run of packets."""
+        self._pass_on(None)
+        super().begin(run, offset, zero_s)
+
+    def end(self) -> None:
+        """Write what still waits, and the sound up to the end."""
+        self._pass_on(None)
+        super().end()
+
+    def _take_picture(self, packet: Any) -> None:
+        """Write a packet; those without a decoding time wait for one that has it.
+
+        Matroska has no decoding times: libav tells them from the order of the pictures, but of none of the first.
+        """
+        if packet.dts is None:
+            self.waiting.append(packet)
+            return
+        self._pass_on(int(packet.dts))
+        super()._take_picture(packet)
+
+    def _pass_on(self, dts: int | None) -> None:
+        """Write the packets that wait, a picture's length from one to the next up to `dts`, that of the packet behind.
+
+        None: none follows; each is then decoded as late as the order of the pictures allows.
+        """
+        waiting, self.waiting = self.waiting, []
+        shown = sorted(int(packet.pts) for packet in waiting)
+        late = max((at - int(packet.pts) for at, packet in zip(shown, waiting, strict=True)), default=0)
+        for place, packet in enumerate(waiting):
+            packet.dts = shown[place] - late if dts is None else dts - (len(waiting) - place) * self.step
+            super()._take_picture(packet)
 
     def close(self) -> None:
         """Flush the encoder of the sound; the container is closed by its owner."""

@@ -117,6 +117,17 @@ def test_a_copy_at_keyframes_holds_the_very_pictures_and_sound(tmp_path, codec):
     assert click_times_s(tmp_path / "out.mp4") == pytest.approx([0.0, 1.0, 2.0], abs=0.002)
 
 
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_copy_of_matroska_whose_pictures_refer_back_and_forth(tmp_path, codec, suffix):
+    closed = ["-x265-params", "open-gop=0:log-level=none"] if codec == "libx265" else []
+    film = numbered_film(tmp_path / "film.mkv", options=["-c:v", codec, *B_FRAMES[2:], *closed, *AAC])
+    wanted = cut(film, [(2.0, 3.0), (0.0, 1.0), (3.0, 9.0)], tmp_path / f"out{suffix}", copy=True)
+    assert shown_numbers(tmp_path / f"out{suffix}") == wanted
+    assert picture_times_s(tmp_path / f"out{suffix}") == pytest.approx([n / 25 for n in range(75)], abs=0.002)
+    assert click_times_s(tmp_path / f"out{suffix}") == pytest.approx([0.0, 1.0, 2.0], abs=0.002)
+
+
 def test_a_copy_elsewhere_names_the_first_cut_that_is_at_no_keyframe(numbered, tmp_path):
     with pytest.raises(UsageError, match=r"cut at 3\.200 s \(picture 80\).*nearest are 3\.000 s and the film's end"):
         cut(numbered, [(2.0, 3.2)], tmp_path / "out.mp4", copy=True)

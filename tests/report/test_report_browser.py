@@ -11,8 +11,10 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def site(made_once, tmp_path_factory):
+def site(made_once, draw_film, tmp_path_factory):
+    """The film `plain` can be played, the other one is a few letters."""
     folder = shutil.copytree(made_once, tmp_path_factory.mktemp("browser") / "project")
+    draw_film(folder / "films" / "plain.mp4", seconds=60)
     (folder / "lake" / "beats" / "plain.parquet").unlink()
     write(folder)
     return folder / "site"
@@ -76,7 +78,8 @@ def test_every_lane_is_drawn(film):
     drawn = (
         "return [...document.querySelectorAll('.lane-plot')].filter(e => e.querySelector('.bk-Figure, canvas')).length"
     )
-    assert film.execute_script(drawn) == len(film.find_elements("css selector", ".lane")) - 1
+    lanes = "return [...document.querySelectorAll('.lane-plot')].filter(e => !e.querySelector('.missing')).length"
+    assert film.execute_script(drawn) == film.execute_script(lanes) >= 10
 
 
 def test_a_lane_without_its_table_says_why(film):
@@ -164,6 +167,44 @@ def test_nothing_is_wider_than_a_phone(film):
         assert film.execute_script("return document.documentElement.scrollWidth") <= 390
     finally:
         film.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def seconds_played(browser):
+    return browser.execute_script("return document.getElementById('video').currentTime")
+
+
+def test_a_click_on_a_shot_of_the_list_seeks_and_marks_it(film):
+    shot = film.find_elements("css selector", "#shot-list button")[4]
+    shot.click()
+    assert seconds_played(film) == pytest.approx(12, abs=0.01) and position(film) == 12
+    assert find(film, "#shot-list [aria-current]").text.splitlines()[0] == "0:00:12"
+
+
+def test_a_click_on_the_timeline_seeks(film):
+    find(film, "#lane-loudness .lane-plot").click()
+    assert seconds_played(film) == pytest.approx(30, abs=2)
+
+
+def test_the_timeline_follows_what_is_played(film):
+    film.execute_script("const v = document.getElementById('video'); v.muted = true; v.currentTime = 44.5; v.play()")
+    wait(film, "return Number(document.getElementById('playhead').getAttribute('aria-valuenow')) >= 45")
+    film.execute_script("document.getElementById('video').pause()")
+    assert find(film, "#shot-list [aria-current]").text.splitlines()[0] == "0:00:45"
+
+
+def test_buttons_go_by_shot(film):
+    find(film, "#shot-after").click()
+    find(film, "#shot-after").click()
+    find(film, "#shot-before").click()
+    assert position(film) == 3 and find(film, "#now").text == "0:00:03"
+
+
+def test_a_film_that_cannot_be_played_says_so_and_the_rest_works(browser, site):
+    visit(browser, site / "films" / "evil" / "index.html")
+    wait(browser, "return !document.getElementById('cannot-play').hidden")
+    assert "cannot play evil.mp4" in find(browser, "#cannot-play").text
+    browser.find_elements("css selector", "#shot-list button")[2].click()
+    assert position(browser) == 6
 
 
 def test_a_title_that_is_a_script_is_shown_and_not_run(browser, site):
