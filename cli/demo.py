@@ -15,7 +15,7 @@ from cli.demo_folder import DemoFolder, claim_folder
 from cli.demo_steps import DemoOutcome, DemoRequest, make_demo
 from cli.options import JsonOption, example, finish
 from cli.scores import number
-from cli.screen import duration, out, print_json, table
+from cli.screen import duration, err, out, print_json, table
 
 app = typer.Typer(add_completion=False)
 
@@ -51,7 +51,11 @@ def demo(
     """Draw films with labels, extract, train, infer, report, publish; say what to look at."""
     began = time.monotonic()
     place = claim_folder(folder or old_folder or HERE, everything=all_, engine=engine)
-    done = make_demo(place, DemoRequest(films, seed, seconds), quiet=json)
+    try:
+        done = make_demo(place, DemoRequest(films, seed, seconds), quiet=json)
+    except KeyboardInterrupt:
+        err.print("interrupted: the same command goes on where it was")
+        finish(130)
     took_s = time.monotonic() - began
     if json:
         print_json(_facts(place, done, took_s))
