@@ -8,7 +8,7 @@ COMPILE = $(BIN)/python -m uv pip compile --quiet --universal --python-version 3
 .PHONY: help demo test test-slow test-gpu check lock clean
 
 help:
-	@echo "make demo       draw the example catalogue, run everything on it, say what to look at"
+	@echo "make demo       films drawn, features, models, report: the whole way, on examples"
 	@echo "make test       the everyday tests and quality gates (under ten minutes)"
 	@echo "make test-slow  chaos, whole runs, long films"
 	@echo "make test-gpu   what needs an NVIDIA device, in an environment of its own (VENV=.venv-cuda)"
@@ -20,9 +20,9 @@ $(READY): requirements/lock.txt pyproject.toml
 	    $$p -c 'import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null \
 	    && echo $$p && break; done); \
 	 test -n "$$python" || { echo "Python 3.11 or 3.12 with its venv module is needed" >&2; exit 2; }; \
-	 echo "making $(VENV) with $$python: about two minutes, 3 GB"; \
+	 echo "making $(VENV) with $$python: about a minute, 3.5 GB"; \
 	 $$python -m venv --clear $(VENV)
-	@$(BIN)/python -m pip install --quiet --no-deps --disable-pip-version-check -r requirements/lock.txt
+	@$(BIN)/python requirements/install.py requirements/lock.txt
 	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --no-deps --disable-pip-version-check --no-build-isolation -e .
 	@touch $(READY)
 

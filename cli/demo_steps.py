@@ -94,7 +94,8 @@ class DemoOutcome:
 def make_demo(folder: DemoFolder, request: DemoRequest, *, quiet: bool = False) -> DemoOutcome:
     """Do what is not done. A model that the gate refuses, or that cannot be trained, stops nothing but its own tables.
 
-    Raises `StorageError` where a film cannot be drawn, and what runs, imports, the report and the publication raise.
+    Raises `StorageError` where a film cannot be drawn, `KeyboardInterrupt` on Ctrl-C (the same call goes on), and what
+    runs, imports, the report and the publication raise.
     """
     with ExitStack() as servers:
         return _Demo(folder, request, quiet, servers).make()
@@ -180,6 +181,8 @@ class _Demo:
         if planning.plan.stale:
             self._start_server(planning)()
             summary = run_planned(planning, quiet=self.quiet)
+            if summary.interrupted:
+                raise KeyboardInterrupt
             done.made += summary.made
             done.film_s += summary.film_s
             done.exit_code = max(done.exit_code, summary.exit_code())

@@ -1,0 +1,108 @@
+"""The demo's folder and manifest, what a second demo does, and its screen."""
+
+from pathlib import Path
+
+import pytest
+
+from cinelake.errors import UsageError
+from cinelake.manifest.document import load_manifest
+from cli.demo import _print_screen
+from cli.demo_folder import FIRST_RELEASE, DemoRecord, claim_folder, manifest_text
+from cli.demo_steps import DemoOutcome, train_models
+from examples.kinds import all_tags
+from examples.labels import film_labels
+from examples.script import write_script
+
+
+def claimed(path: Path, **options):
+    return claim_folder(path, **{"everything": False, "engine": None, **options})
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_the_manifest_is_valid_and_names_every_drawn_tag(tmp_path: Path, everything: bool) -> None:
+    manifest = load_manifest(claimed(tmp_path, everything=everything).manifest)
+    assert tuple(manifest.model("tags").config.vocabulary) == all_tags()
+    assert ("funny" in manifest.enabled) is everything
+
+
+def test_every_drawn_tag_is_listed() -> None:
+    drawn = {row["tag"] for index in range(40) for row in film_labels(write_script(3, index))["tags"]}
+    assert drawn <= set(all_tags()) and len(drawn) > 20
+
+
+def test_a_new_or_empty_folder_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert claimed(tmp_path / "new" / "demo").manifest.exists()
+    assert claimed(tmp_path / "empty").manifest.exists()
+
+
+def test_what_an_earlier_demo_had_stays_in(tmp_path: Path) -> None:
+    claimed(tmp_path, everything=True, engine="ray")
+    later = claimed(tmp_path)
+    assert later.everything and later.engine == "ray"
+    assert claimed(tmp_path, engine="local").manifest.read_text() == manifest_text(everything=True)
+
+
+def test_the_folder_of_an_earlier_release_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pipeline.yaml").write_text("lake: lake\n")
+    monkeypatch.setattr("cli.demo_folder.digest", lambda _: FIRST_RELEASE)
+    assert claimed(tmp_path).manifest.read_text() == manifest_text()
+
+
+def test_a_folder_with_something_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(UsageError, match=r"holds something else \(thesis.tex\).*cinelake demo FOLDER"):
+        claimed(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+@pytest.mark.parametrize(("text", "why"), [("lake: lake\n", "is not a demo's"), (manifest_text() + "#", "been edited")])
+def test_a_manifest_that_is_someones_work_is_not_overwritten(tmp_path: Path, text: str, why: str) -> None:
+    (tmp_path / "pipeline.yaml").write_text(text)
+    with pytest.raises(UsageError, match=why):
+        claimed(tmp_path)
+    assert (tmp_path / "pipeline.yaml").read_text() == text
+
+
+def test_a_file_in_place_of_a_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="is a file: name a folder"):
+        claimed(tmp_path / "file")
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_anything_is_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("cli.demo_folder.tempfile.mkstemp", refuse)
+    with pytest.raises(UsageError, match=r"cannot be drawn into .*: Permission denied. Name a folder"):
+        claimed(tmp_path / "new")
+
+
+def test_a_damaged_record_counts_as_none(tmp_path: Path) -> None:
+    folder = claimed(tmp_path)
+    folder.write_record(DemoRecord(trained={"scenes": "1"}))
+    assert folder.read_record().trained == {"scenes": "1"}
+    (tmp_path / ".cinelake" / "demo.json").write_text("{")
+    assert folder.read_record() == DemoRecord()
+
+
+def test_a_model_that_cannot_be_trained_says_why(tmp_path: Path) -> None:
+    manifest = claimed(tmp_path).manifest
+    (tmp_path / "films").mkdir()
+    ((name, result),) = train_models(manifest, ["scenes"], 2)
+    assert name == "scenes" and "there are no labels 'scenes'" in result["problem"]
+
+
+def test_a_refused_model_is_shown_with_the_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    result = {
+        "metric": "map", "films": {"train": ["a"], "validation": ["b"], "test": ["c"]}, "moved": False, "version": 2,
+        "scores": {"map": 0.31}, "baseline": {"map": 0.25}, "intervals": {}, "why": "map 0.31 is not surely better",
+    }  # fmt: skip
+    done = DemoOutcome(drawn=1, models={"scenes": result, "tags": {"problem": "tags: too few films"}}, exit_code=1)
+    _print_screen(claimed(tmp_path), done, 3.0)
+    screen = capsys.readouterr().out
+    assert "refused by the gate" in screen and "scenes: map 0.31 is not surely better" in screen
+    assert "not trained" in screen and "tags: too few films" in screen
