@@ -1,0 +1,219 @@
+"""Does any master of a film give the same tables? Twelve masters of each of 20 drawn films, against the SDR one.
+
+  python -m benchmarks.masters                     20 films × 12 masters, kept nowhere
+  python -m benchmarks.masters --films 4 --folder DIR
+  python -m benchmarks.masters --films 2 --only pq hlg
+
+The masters: SDR, PQ, HLG, 25i, 29.97 telecine, pillarbox, anamorphic, 10-bit AV1, ProRes, JPEG 2000 in MXF, variable
+rate, 4 % faster. Measured: shots (F1 of their starts within one picture, times mapped); the cosine of descriptors of
+the same picture, the weakest and the median over all, beside that of unrelated pictures; faces (F1 of the pictures
+in which dlib finds as many); tags (macro-F1 of a model that learned from the SDR masters of other films).
+Target: shots the same, every median cosine at least .98, faces and tags within .02 of the SDR master's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks._drawn_lake import SHOTS, manifest_of
+from benchmarks._masters import MASTERS, RATE, Master, make_master
+from benchmarks.figures import Figure, Report, run, say
+from cinelake.lake.cells import Lake
+from cinelake.manifest.document import load_manifest
+from cinelake.plan.build import plan_manifest
+from cinelake.run.step import run_step
+
+SEED, SECONDS = 77, 16.0
+LEARNED, LEARNED_SEED = 12, 78
+"""Films that tags are learned from, and the seed that they are drawn with."""
+SAME_S = 0.6 / RATE
+"""Pictures whose mapped times are this near are one picture."""
+REFERENCE = "sdr"
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass
+class Compared:
+    """What one master of the films gave. cosines: of each same picture; the others: one value a film."""
+
+    cosines: list[float] = field(default_factory=list)
+    shots: list[float] = field(default_factory=list)
+    faces: list[float] = field(default_factory=list)
+    pictures: int = 0
+
+
+def measure(given: argparse.Namespace) -> Report:
+    """Draw, make the masters, fill the lake, compare."""
+    from examples.draw import draw_catalogue
+
+    wanted = [master for master in MASTERS if not given.only or master.name in (*given.only, REFERENCE)]
+    films = [film.path for film in draw_catalogue(given.folder / "drawn", given.films, SEED, seconds=SECONDS)]
+    (given.folder / "masters").mkdir(exist_ok=True)
+    for film in films:
+        for master in wanted:
+            make_master(film, master, given.folder / "masters")
+    lake = fill(given.folder, "masters/*__*")
+    figures, unrelated = [], []
+    for master in wanted:
+        found = Compared()
+        for film in films:
+            _compare(lake, film.stem, master, found)
+        figures += _figures(master, found)
+    for first, second in zip(films, [*films[1:], films[0]], strict=True):
+        unrelated += _unrelated(lake, first.stem, second.stem)
+    if len(films) > 1:
+        figures.append(Figure("unrelated pictures, cosine", unrelated))
+    if given.tags:
+        figures += _tag_figures(given, lake, films, wanted)
+    return Report("masters", figures, [f"{len(films)} drawn films of {SECONDS:g} s, seed {SEED}; dlib; descriptor"])
+
+
+def fill(folder: Path, films: str) -> Lake:
+    """The lake of the films that the pattern names, made in this process."""
+    manifest = folder / "pipeline.yaml"
+    manifest.write_text(manifest_of(films, SHOTS))
+    planning = plan_manifest(load_manifest(manifest))
+    for movie_id, cells in planning.plan.by_film().items():
+        say(f"reading {movie_id}")
+        failed = run_step(planning.step(movie_id, cells)).failed()
+        for cell in failed:
+            raise RuntimeError(f"{cell.table} of {movie_id}: {cell.message}")
+    return planning.lake
+
+
+def cell(lake: Lake, table: str, film: str, master: str) -> dict[str, Any]:
+    """Columns of one table of one master as arrays."""
+    read = lake.reader(table, f"{film}_{master.lower()}").read()
+    return {name: np.array(read[name].to_pylist()) for name in read.column_names if name not in ("jpeg", "patch")}
+
+
+def _compare(lake: Lake, film: str, master: Master, found: Compared) -> None:
+    theirs, ours = (cell(lake, "embeddings", film, name) for name in (REFERENCE, master.name))
+    pairs = same_pictures(theirs["time_s"], ours["time_s"] / master.slower)
+    found.cosines += [float(theirs["embedding"][a] @ ours["embedding"][b]) for a, b in pairs]
+    starts = [cell(lake, "shots", film, name)["start_s"] for name in (REFERENCE, master.name)]
+    found.shots.append(f1(starts[0], starts[1] / master.slower, 1.6 / RATE))
+    counts = [_faces(lake, film, name) for name in (REFERENCE, master.name)]
+    agree = [counts[0](theirs["frame"][a]) == counts[1](ours["frame"][b]) for a, b in pairs]
+    found.faces.append(float(np.mean(agree)) if agree else 1.0)
+    found.pictures += len(pairs)
+
+
+def _faces(lake: Lake, film: str, master: str) -> Any:
+    frames = cell(lake, "faces", film, master)["frame"].tolist()
+    return frames.count
+
+
+def same_pictures(theirs_s: Floats, ours_s: Floats) -> list[tuple[int, int]]:
+    """Pairs of rows, one of each, that show one picture."""
+    pairs = []
+    for a, time_s in enumerate(theirs_s):
+        b = int(np.abs(ours_s - time_s).argmin())
+        if abs(ours_s[b] - time_s) <= SAME_S:
+            pairs.append((a, b))
+    return pairs
+
+
+def f1(theirs: Sequence[float], ours: Sequence[float], within_s: float) -> float:
+    """How many of two lists of times are the same: 1 where all are."""
+    left = list(ours)
+    hits = 0
+    for time_s in theirs:
+        near = [other for other in left if abs(other - time_s) <= within_s]
+        if near:
+            left.remove(min(near, key=lambda other: abs(other - time_s)))
+            hits += 1
+    return 2 * hits / (len(theirs) + len(ours))
+
+
+def _unrelated(lake: Lake, film: str, other: str) -> list[float]:
+    ours, theirs = (cell(lake, "embeddings", name, REFERENCE)["embedding"] for name in (film, other))
+    count = min(len(ours), len(theirs))
+    return [float(ours[n] @ theirs[n]) for n in range(count)]
+
+
+def _figures(master: Master, found: Compared) -> list[Figure]:
+    return [
+        Figure(f"{master.name}: shots, F1", found.shots, at_least=1.0),
+        Figure(f"{master.name}: same picture, cosine", found.cosines, at_least=0.98),
+        Figure(f"{master.name}: the weakest of {found.pictures}", [min(found.cosines, default=1.0)]),
+        Figure(f"{master.name}: pictures with as many faces", found.faces, at_least=0.98),
+    ]
+
+
+def _tag_figures(
+    given: argparse.Namespace, lake: Lake, films: Sequence[Path], masters: Sequence[Master]
+) -> list[Figure]:
+    """Macro-F1 of tags of each master, by a model that learned from other films."""
+    from examples.draw import draw_catalogue
+
+    folder = given.folder / "learned"
+    draw_catalogue(folder / "train", LEARNED, LEARNED_SEED)
+    scores = tag_scores(folder, fill(folder, "train/films/*.mp4"), lake, given.folder / "drawn", films, masters)
+    least = scores[REFERENCE] - 0.02
+    return [Figure(f"{name}: tags, macro-F1", [score], at_least=round(least, 3)) for name, score in scores.items()]
+
+
+def tag_scores(
+    folder: Path, learned: Lake, lake: Lake, drawn: Path, films: Sequence[Path], masters: Sequence[Master]
+) -> Mapping[str, float]:
+    """Master → macro-F1 of the tags of its shots against what was drawn."""
+    from benchmarks._drawn_shots import learn_and_score, read_side
+    from benchmarks.tags import default_config
+    from models.tags import MODEL
+
+    config = default_config()
+    train = read_side(folder, "train", learned, MODEL, config, "tags")
+    scores = {}
+    for master in masters:
+        test = _examples(lake, drawn, films, master, MODEL, config)
+        scores[master.name] = learn_and_score(MODEL, config, train, test, folder / master.name, 0).scores["macro_f1"]
+    return scores
+
+
+def _examples(lake: Lake, drawn: Path, films: Sequence[Path], master: Master, model: Any, config: Any) -> list[Any]:
+    """The films of one master with the labels of what was drawn, their times mapped."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.csv as pa_csv
+
+    from benchmarks._drawn_shots import tables_of
+    from cinelake.spec.model import Example
+
+    read = pa_csv.read_csv(
+        drawn / "labels" / "tags.csv", convert_options=pa_csv.ConvertOptions(strings_can_be_null=True)
+    )
+    columns = [
+        read[f.name].cast(f.type) if f.name in read.column_names else pa.nulls(len(read), f.type)
+        for f in model.labels.schema
+    ]
+    labels = pa.table(columns, schema=model.labels.schema)
+    for name in ("start_s", "end_s"):
+        if name in labels.column_names:
+            at = labels.schema.get_field_index(name)
+            labels = labels.set_column(at, labels.schema.field(at), pc.multiply(labels[name], master.slower))
+    examples = []
+    for film in films:
+        features = model.features(tables_of(lake, f"{film.stem}_{master.name}", model.reads(config)), config)
+        own = labels.filter(pc.equal(labels["movie_id"], film.stem))
+        examples.append(Example(film.stem, film.stem, features, model.targets(own, features, config)))
+    return examples
+
+
+OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("--films", {"type": int, "default": 20, "help": "films (default: %(default)s)"}),
+    ("--only", {"nargs": "*", "default": [], "choices": [m.name for m in MASTERS], "help": "only these masters"}),
+    ("--tags", {"action": argparse.BooleanOptionalAction, "default": True, "help": "learn tags too"}),
+)
+
+if __name__ == "__main__":
+    sys.exit(run(__doc__ or "", measure, *OPTIONS, repeat=1))
