@@ -4,7 +4,8 @@
     ├── ManifestError            the manifest has problems: all of them, with their lines      exit 2
     ├── UsageError               a command was requested to do something impossible            exit 2
     │   ├── UnknownName          no such task, model, table, film: with close matches
-    │   ├── EngineUnavailable    the engine or a requested device is not available
+    │   ├── EngineUnavailable    the engine, a requested device or a server is not available
+    │   │   └── ServerRefused    a server that answers does not take a request
     │   ├── NotMeasured          a simulation without a run that recorded what its tables cost
     │   ├── BadLabels            labels that cannot be imported: all problems at once, nothing imported
     │   └── CannotTrain          no labels, one class, too few films, features that do not fit
@@ -94,6 +95,10 @@ class UnknownName(UsageError):
 
 class EngineUnavailable(UsageError):
     """The engine, or a requested device, is not available. Nothing falls back to another silently."""
+
+
+class ServerRefused(EngineUnavailable):
+    """A server that answers does not take a request: it wants another password, or it is of another version."""
 
 
 class NotMeasured(UsageError):

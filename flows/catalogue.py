@@ -7,13 +7,9 @@ resumed by the same command.
 from __future__ import annotations
 
 import datetime
-import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import Any
 
 from prefect import Flow, flow, get_run_logger, task
@@ -25,19 +21,16 @@ from prefect.utilities.annotations import quote
 
 from cinelake.engines import Engine
 from cinelake.engines.dispatch import RETRY_DELAY_S, worth_retrying
-from cinelake.errors import FilmError, TaskFailed
-from cinelake.events import OnEvent, QueueMoved, RunPaused, RunResumed
-from cinelake.lake.cells import Lake
-from cinelake.lake.control import LOOK_EVERY_S, Gate
+from cinelake.events import OnEvent
 from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.plan.build import Planning, plan_manifest
 from cinelake.plan.scope import restrict
-from cinelake.run.cells import CellReport, StepReport
-from cinelake.run.stages import run_stages
+from cinelake.run.cells import StepReport
 from cinelake.run.step import Step
 from cinelake.tracking.runs import mlflow_page
 from flows.artifacts import ProgressArtifact, show_end, show_plan
 from flows.events import failed_too_much, flow_started
+from flows.fan_out import fan_out, limits_of, make_film
 from flows.lake_lock import lake_lock, make_limit
 from flows.run import FilmWork, FlowLog, run_plan
 from flows.run_summary import RunSummary
@@ -77,8 +70,16 @@ def make_films(work: FilmWork) -> dict[str, int]:
     counts: dict[str, int] = {"made": 0, "failed": 0, "skipped": 0}
     make_limits(work.planning.manifest)
     shown = ProgressArtifact(work.planning)
+    film = _film_task(work.engine, work.planning.manifest)
+
+    def hand_out(step: Step) -> Any:
+        return film.submit(step.film.movie_id, quote(step))
+
+    def outcome(future: Any) -> object:
+        return future.result(raise_on_failure=False)
+
     try:
-        for report in fan_out(work.planning, work.engine, work.on_event):
+        for report in fan_out(work.planning, work.engine.window, work.on_event, hand_out, outcome):
             work.on_report(report)
             shown.on_report(report)
             for cell in report.cells:
@@ -141,39 +142,6 @@ def make_limits(manifest: Manifest) -> None:
             make_limit(client, name, limit.slots)
 
 
-def fan_out(planning: Planning, engine: Engine, on_event: OnEvent) -> Iterator[StepReport]:
-    """Hand films to the engine, never more than its window at once, and yield each film's report as it ends.
-
-    While runs on the lake are paused, the films in flight end and no other starts.
-    """
-    film_task = _film_task(engine, planning.manifest)
-    waiting = deque(planning.plan.by_film().items())
-    in_flight: dict[Any, Step] = {}
-    ended: SimpleQueue[Any] = SimpleQueue()
-    gate = Gate(planning.lake, lambda paused: on_event(RunPaused() if paused else RunResumed()))
-    while waiting or in_flight:
-        while waiting and len(in_flight) < engine.window and gate.is_open():
-            movie_id, cells = waiting.popleft()
-            step = planning.step(movie_id, cells)
-            film = film_task.submit(movie_id, quote(step))
-            in_flight[film] = step
-            film.add_done_callback(ended.put)
-        on_event(QueueMoved(len(waiting), len(in_flight)))
-        if not in_flight:
-            time.sleep(LOOK_EVERY_S)
-        elif done := _next_of(ended, None if gate.is_open() else LOOK_EVERY_S):
-            yield _report_of(done, in_flight.pop(done))
-    on_event(QueueMoved(waiting=0, in_flight=0))
-
-
-def _next_of(ended: SimpleQueue[Any], timeout_s: float | None) -> Any | None:
-    """The next film's future that ends; None on timeout."""
-    try:
-        return ended.get(timeout=timeout_s)
-    except Empty:
-        return None
-
-
 def _film_task(engine: Engine, manifest: Manifest) -> Any:
     """The Prefect task of one film: retried when its worker died, for what is not yet in the lake."""
 
@@ -191,51 +159,14 @@ def _film_task(engine: Engine, manifest: Manifest) -> Any:
         persist_result=False,
     )
     def film(movie_id: str, step: Any) -> StepReport:
-        wanted = step.value if isinstance(step, quote) else step
-        left = not_yet_made(wanted)
-        report = run_stages(left, place)
-        done = {cell.table for cell in left.cells}
-        report.cells += [CellReport(cell.table, "made") for cell in wanted.cells if cell.table not in done]
-        return report
+        return make_film(step.value if isinstance(step, quote) else step, place)
 
     return film
-
-
-def limits_of(manifest: Manifest, step: Step) -> list[str]:
-    """The shared limits of which a step takes a slot."""
-    tables = {cell.table for cell in step.cells}
-    return [name for name, limit in manifest.limits.items() if not limit.tasks or tables & set(limit.tasks)]
 
 
 def _slots(limits: list[str]) -> Any:
     """Acquire a slot of each limit; without limits the server is not called."""
     return concurrency(limits, strict=True) if limits else nullcontext()
-
-
-def not_yet_made(step: Step) -> Step:
-    """The step without the cells that the lake already has (a worker died after committing them)."""
-    lake = Lake(step.lake)
-    left = [cell for cell in step.cells if not _is_made(lake, step, cell.table, cell.key)]
-    return replace(step, cells=tuple(left))
-
-
-def _is_made(lake: Lake, step: Step, table: str, key: str) -> bool:
-    footer = lake.footer(table, step.film.movie_id)
-    return footer is not None and footer.key == key
-
-
-def _report_of(future: Any, step: Step) -> StepReport:
-    """A film's report; when its process was lost or killed, its unmade cells become rows of `failures`."""
-    result = future.result(raise_on_failure=False)
-    if isinstance(result, StepReport):
-        return result
-    if not isinstance(result, FilmError):
-        raise result if isinstance(result, BaseException) else TaskFailed(f"{step.film.movie_id}: {result!r}")
-    lake, report = Lake(step.lake), StepReport(step.film.movie_id)
-    for cell in not_yet_made(step).cells:
-        lake.record_failure(cell.table, step.film.movie_id, cell.key, result)
-        report.cells.append(CellReport(cell.table, "failed", result.reason, str(result)))
-    return report
 
 
 catalogue = catalogue_flow(_make_deployed)
