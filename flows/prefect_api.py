@@ -106,7 +106,10 @@ def _authorization(password: str) -> Mapping[str, str]:
 def server_answers(url: str, password: str = "") -> bool:
     """Whether a Prefect server answers at this address. Raises `ServerRefused` where it wants another password."""
     with PrefectApi(url, password, ANSWERS_WITHIN_S) as api:
-        if not api.is_healthy():
+        try:
+            api.get("/version")
+        except ServerRefused:
+            raise
+        except EngineUnavailable:
             return False
-        api.get("/version")
     return True

@@ -31,6 +31,7 @@ MISSED_S = 5.0
 LAST_TRIES_S = 10.0
 """A run that has ended waits so long for a server that does not answer."""
 AT_ONCE = 500
+RESUMES = "What was made stays; to resume, run the same command again"
 Outcome = Literal["COMPLETED", "FAILED", "CANCELLED", "CRASHED"]
 
 
@@ -105,7 +106,7 @@ class RunReport:
     def check(self) -> None:
         """Raise `EngineUnavailable` where the server was given up."""
         if self._lost:
-            raise EngineUnavailable(str(self._lost)) from self._lost
+            raise EngineUnavailable(f"{self._lost}. {RESUMES}") from self._lost
 
     def film_handed_out(self, movie_id: str, tables: list[str]) -> None:
         """A film waits for a worker, or has one."""

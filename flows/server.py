@@ -58,6 +58,8 @@ NOT_NEEDED = (
     "REPOSSESSOR",
 )
 """Services that the server of one project's runs does not need; those that record its task runs stay."""
+NO_BLOCKS = {"PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false"}
+"""Kinds of blocks are for notifications of deployments; to register them takes a second."""
 KEPT_LEASES = {
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
 }
@@ -309,7 +311,7 @@ def listening(port: int) -> Iterator[socket.socket]:
 
 def _server_environment(home: Path, url: str, password: str, *, services: bool) -> dict[str, str]:
     """The environment of a server. Passwords are in no command: everybody on the machine sees commands."""
-    off = {} if services else {f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false" for name in NOT_NEEDED}
+    off = {} if services else {f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false" for name in NOT_NEEDED} | NO_BLOCKS
     origin = url.removesuffix("/api")
     doors = {
         "PREFECT_SERVER_API_AUTH_STRING": password,

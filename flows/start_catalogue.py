@@ -27,7 +27,7 @@ from flows.artifacts import ProgressArtifact
 from flows.events import flow_started
 from flows.fan_out import fan_out, limits_of, make_film
 from flows.run import FilmWork, FlowLog, run_plan
-from flows.run_report import RunReport
+from flows.run_report import RESUMES, RunReport
 from flows.run_summary import RunSummary
 from flows.server import QUIET, PrefectServer, configured_server, project_server
 from flows.server_record import state_folder
@@ -158,5 +158,6 @@ class CommandRun:
                 yield
         except httpx.HTTPError as error:
             raise EngineUnavailable(
-                f"the Prefect server, which has the slots of {', '.join(limits)}, does not answer ({error or 'gone'})"
+                f"the Prefect server, which has the slots of {', '.join(limits)}, does not answer ({error or 'gone'}). "
+                f"{RESUMES}"
             ) from error
