@@ -10,7 +10,6 @@ import os
 import sys
 import tempfile
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,16 +40,17 @@ class PinnedEngine:
 def main() -> int:
     """The command."""
     from flows.run import FilmWork, run_plan
-    from flows.start_catalogue import run_flow, server_of
+    from flows.start_catalogue import CommandRun
 
     planning = plan_manifest(load_manifest(Path(sys.argv[1])))
     events: list[Event] = []
+    run = CommandRun(planning, events.append)
     with tempfile.TemporaryDirectory() as claims:
 
         def pinned(work: FilmWork) -> None:
-            run_flow(replace(work, engine=PinnedEngine(work.engine, claims)))
+            run.make(replace(work, engine=PinnedEngine(work.engine, claims)))
 
-        run_plan(planning, events.append, partial(server_of, planning), pinned)
+        run_plan(planning, run.hear, run.server, pinned)
     print(json.dumps([event.as_json() for event in events if isinstance(event, StepPinned)]))
     return 0
 

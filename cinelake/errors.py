@@ -5,8 +5,9 @@
     ├── UsageError               a command was requested to do something impossible            exit 2
     │   ├── UnknownName          no such task, model, table, film: with close matches
     │   ├── CatalogueShrunk      fewer films than the manifest expects: a share that is not mounted?
-    │   ├── EngineUnavailable    the engine or a requested device is not available
-    │   │   └── EngineStopped    the run was stopped before a job of its engine ended
+    │   ├── EngineUnavailable    the engine, a requested device or a server is not available
+    │   │   ├── EngineStopped    the run was stopped before a job of its engine ended
+    │   │   └── ServerRefused    a server that answers does not take a request
     │   ├── NotMeasured          a simulation without a run that recorded what its tables cost
     │   ├── BadLabels            labels that cannot be imported: all problems at once, nothing imported
     │   └── CannotTrain          no labels, one class, too few films, features that do not fit
@@ -110,6 +111,10 @@ class EngineUnavailable(UsageError):
 
 class EngineStopped(EngineUnavailable):
     """The engine was stopped, with its run, before this job ended."""
+
+
+class ServerRefused(EngineUnavailable):
+    """A server that answers does not take a request: it wants another password, or it is of another version."""
 
 
 class NotMeasured(UsageError):

@@ -34,7 +34,8 @@ from cli.label_import import ImportRequest, import_files
 from cli.run import run_planned
 from cli.screen import duration, err
 from flows.lake_versions import publish_planned
-from flows.start_catalogue import server_of
+from flows.server import prefect_server
+from flows.server_record import state_folder
 
 MOST_TRAININGS = 4
 """So many models are trained at the same time at most; each takes about a gigabyte."""
@@ -150,7 +151,8 @@ class _Demo:
         if self.has_server:
             return lambda: None
         self.has_server = True
-        return self.servers.enter_context(server_of(planning, lambda _: None))
+        folder, keep_s = state_folder(planning.manifest.folder), planning.manifest.server.keep_s
+        return self.servers.enter_context(prefect_server(folder, keep_s)).wait
 
     def _draw(self) -> None:
         """Draw what is missing; the server starts meanwhile."""

@@ -43,6 +43,7 @@ COMMANDS: Mapping[str, str] = {
     "pause": "Let runs on this lake end the films that they work on and start no others, until `cinelake resume`.",
     "resume": "Let paused runs go on.",
     "up": "Keep Prefect, MLflow and a worker for deployments running, until Ctrl-C.",
+    "down": "End the Prefect server that runs of this manifest have left, and its `cinelake up`.",
     "deploy": "Make the manifest's schedules, triggers, limits and notifications be on the Prefect server.",
     "work": "Run deployments that are due, on this machine, until Ctrl-C (`cinelake up` does it too).",
     "publish": "Publish the lake's tables, compacted and sorted, with tables over the whole catalogue, as one new "

@@ -7,12 +7,10 @@ resumed by the same command.
 from __future__ import annotations
 
 import datetime
-import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import Any
 
 from prefect import Flow, flow, get_run_logger, task
@@ -24,19 +22,17 @@ from prefect.utilities.annotations import quote
 
 from cinelake.engines import Engine
 from cinelake.engines.dispatch import RETRY_DELAY_S, place_watched, worth_retrying
-from cinelake.errors import EngineStopped, FilmError, TaskFailed
-from cinelake.events import FilmRetried, OnEvent, QueueMoved, RunPaused, RunResumed
-from cinelake.lake.control import LOOK_EVERY_S, Gate
+from cinelake.errors import EngineStopped
+from cinelake.events import OnEvent
 from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.plan.build import Planning, plan_manifest
 from cinelake.plan.scope import restrict
-from cinelake.run.cells import CellReport, StepReport
-from cinelake.run.lost import not_yet_made, report_lost
-from cinelake.run.stages import run_stages
+from cinelake.run.cells import StepReport
 from cinelake.run.step import Step
 from cinelake.tracking.runs import mlflow_page
 from flows.artifacts import ProgressArtifact, show_end, show_plan
 from flows.events import failed_too_much, flow_started
+from flows.fan_out import fan_out, limits_of, make_film, with_those_before
 from flows.lake_lock import lake_lock, make_limit
 from flows.prefect_runs import catalogue_run_name, film_log, film_run_name, film_state, name_run, write_log
 from flows.run import FilmWork, FlowLog, run_plan
@@ -77,8 +73,17 @@ def make_films(work: FilmWork) -> dict[str, int]:
     counts: dict[str, int] = {"made": 0, "failed": 0, "skipped": 0}
     make_limits(work.planning.manifest)
     shown = ProgressArtifact(work.planning)
+    reports: dict[str, StepReport] = {}
+    film = _film_task(work.engine, work.planning.manifest, reports, work.on_event)
+
+    def hand_out(step: Step) -> Any:
+        return film.submit(film_run_name(step.film.movie_id, [cell.table for cell in step.cells]), quote(step))
+
+    def outcome(ended: Any, step: Step) -> object:
+        return reports.pop(step.film.movie_id, None) or ended.result(raise_on_failure=False)
+
     try:
-        for report in fan_out(work.planning, work.engine, work.on_event):
+        for report in fan_out(work.planning, work.engine.window, work.on_event, hand_out, outcome):
             work.on_report(report)
             shown.on_report(report)
             for cell in report.cells:
@@ -147,42 +152,6 @@ def make_limits(manifest: Manifest) -> None:
             make_limit(client, name, limit.slots)
 
 
-def fan_out(planning: Planning, engine: Engine, on_event: OnEvent) -> Iterator[StepReport]:
-    """Hand films to the engine, never more than its window at once, and yield each film's report as it ends.
-
-    While runs on the lake are paused, the films in flight end and no other starts.
-    """
-    reports: dict[str, StepReport] = {}
-    film_task = _film_task(engine, planning.manifest, reports, on_event)
-    waiting = deque(planning.plan.by_film().items())
-    in_flight: dict[Any, Step] = {}
-    ended: SimpleQueue[Any] = SimpleQueue()
-    gate = Gate(planning.lake, lambda paused: on_event(RunPaused() if paused else RunResumed()))
-    while waiting or in_flight:
-        while waiting and len(in_flight) < engine.window and gate.is_open():
-            movie_id, cells = waiting.popleft()
-            step = planning.step(movie_id, cells)
-            film = film_task.submit(film_run_name(movie_id, [cell.table for cell in cells]), quote(step))
-            in_flight[film] = step
-            film.add_done_callback(ended.put)
-        on_event(QueueMoved(len(waiting), len(in_flight)))
-        if not in_flight:
-            time.sleep(LOOK_EVERY_S)
-        elif done := _next_of(ended, None if gate.is_open() else LOOK_EVERY_S):
-            step = in_flight.pop(done)
-            movie_id = step.film.movie_id
-            yield reports.pop(movie_id) if movie_id in reports else _report_of_lost(done, step)
-    on_event(QueueMoved(waiting=0, in_flight=0))
-
-
-def _next_of(ended: SimpleQueue[Any], timeout_s: float | None) -> Any | None:
-    """The next film's future that ends; None on timeout."""
-    try:
-        return ended.get(timeout=timeout_s)
-    except Empty:
-        return None
-
-
 def _film_task(engine: Engine, manifest: Manifest, reports: dict[str, StepReport], on_event: OnEvent) -> Any:
     """The Prefect task of one film: retried when its worker died, for what is not yet in the lake.
 
@@ -205,41 +174,23 @@ def _film_task(engine: Engine, manifest: Manifest, reports: dict[str, StepReport
     )
     def film(name: str, step: Any) -> State[Any]:
         wanted = step.value if isinstance(step, quote) else step
-        movie_id, left = wanted.film.movie_id, not_yet_made(wanted)
+        movie_id = wanted.film.movie_id
         tries[movie_id] += 1
-        if tries[movie_id] > 1:
-            on_event(FilmRetried(movie_id, tries[movie_id], len(left.cells)))
         try:
-            report = run_stages(left, place)
+            report = make_film(wanted, place, tries[movie_id], on_event)
         except EngineStopped:
             return Cancelled(message="the run was stopped: the film's tables that were made stay")
         write_log(get_run_logger(), film_log(report))
         kind, message = film_state(report)
-        done = {cell.table for cell in left.cells}
-        report.cells += [CellReport(cell.table, "made") for cell in wanted.cells if cell.table not in done]
-        reports[movie_id] = report
+        reports[movie_id] = with_those_before(report, wanted)
         return Failed(message=message) if kind == "FAILED" else Completed(message=message)
 
     return film
 
 
-def limits_of(manifest: Manifest, step: Step) -> list[str]:
-    """The shared limits of which a step takes a slot."""
-    tables = {cell.table for cell in step.cells}
-    return [name for name, limit in manifest.limits.items() if not limit.tasks or tables & set(limit.tasks)]
-
-
 def _slots(limits: list[str]) -> Any:
     """Acquire a slot of each limit; without limits the server is not called."""
     return concurrency(limits, strict=True) if limits else nullcontext()
-
-
-def _report_of_lost(future: Any, step: Step) -> StepReport:
-    """The report of a film whose process was lost or killed: its unmade cells become rows of `failures`."""
-    error = future.result(raise_on_failure=False)
-    if not isinstance(error, FilmError):
-        raise error if isinstance(error, BaseException) else TaskFailed(f"{step.film.movie_id}: {error!r}")
-    return report_lost(step, error)
 
 
 catalogue = catalogue_flow(_make_deployed)

@@ -24,6 +24,7 @@ from typing import Any
 
 from cinelake.errors import UsageError
 from cinelake.storage.locks import alone
+from flows.empty_database import lay_out_database
 from flows.server_record import RECORD, is_unused, read_record, record_of
 
 HOSTS = "127.0.0.1,localhost"
@@ -52,7 +53,11 @@ def serve(listening: socket.socket | None, home: Path | None, keep_s: float) -> 
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
     hosts = os.environ.get("CINELAKE_PREFECT_HOSTS", HOSTS).split(",")
-    settings = get_current_settings().server
+    current = get_current_settings()
+    settings = current.server
+    file = current.home / "prefect.db"
+    if settings.database.connection_url and settings.database.connection_url.get_secret_value().endswith(f"//{file}"):
+        lay_out_database(file)
     app = LastAsked(TrustedHostMiddleware(create_app(final=True), allowed_hosts=hosts, www_redirect=False))
     config = uvicorn.Config(
         app,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from cinelake.errors import EngineUnavailable
+from cinelake.errors import EngineUnavailable, ServerRefused
 
 if TYPE_CHECKING:
     from httpx import Client, Response
@@ -22,7 +22,7 @@ class PrefectApi:
     """Requests to one server; used as a context manager.
 
     password: as Prefect has it, `user:word`; by default `PREFECT_API_AUTH_STRING`, or `PREFECT_API_KEY` as a token.
-    Raises `EngineUnavailable` where the server does not answer within `timeout_s`, or refuses.
+    Raises `EngineUnavailable` where the server does not answer within `timeout_s`, `ServerRefused` where it refuses.
     """
 
     def __init__(self, url: str, password: str = "", timeout_s: float = 10.0):
@@ -86,11 +86,13 @@ class PrefectApi:
     def _checked(self, reply: Response) -> Response:
         if reply.is_success:
             return reply
+        if reply.is_server_error:
+            raise EngineUnavailable(f"the Prefect server at {self.url} failed: {reply.text[:300]}")
         what = {
             401: "wants another password: PREFECT_API_AUTH_STRING, or for a server of a project the one in its folder "
             ".cinelake. `cinelake down` ends a server that was started with one before"
         }.get(reply.status_code, f"refused {reply.request.url.path}: {reply.text[:300]}")
-        raise EngineUnavailable(f"the Prefect server at {self.url} {what}")
+        raise ServerRefused(f"the Prefect server at {self.url} {what}")
 
 
 def _authorization(password: str) -> Mapping[str, str]:
@@ -102,9 +104,12 @@ def _authorization(password: str) -> Mapping[str, str]:
 
 
 def server_answers(url: str, password: str = "") -> bool:
-    """Whether a Prefect server answers at this address. Raises `EngineUnavailable` where it wants another password."""
+    """Whether a Prefect server answers at this address. Raises `ServerRefused` where it wants another password."""
     with PrefectApi(url, password, ANSWERS_WITHIN_S) as api:
-        if not api.is_healthy():
+        try:
+            api.get("/version")
+        except ServerRefused:
+            raise
+        except EngineUnavailable:
             return False
-        api.get("/version")
     return True

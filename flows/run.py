@@ -179,26 +179,16 @@ def _sweep(planning: Planning) -> None:
 class FlowLog:
     """Writes a run into a short log, as Prefect's UI shows it: failures at once, progress periodically.
 
-    log: a flow run's logger; without one, lines are kept until `attach` brings it.
+    log: a flow run's logger, or what tells a server of the run.
     """
 
-    def __init__(self, log: Any = None):
+    def __init__(self, log: Any):
         self._log = log
-        self._kept: list[tuple[int, str]] = []
         self._logged = time.monotonic()
         self._ended = 0
 
-    def attach(self, log: Any) -> None:
-        """Write to this logger from now on, first what was kept."""
-        self._log, kept = log, self._kept
-        for level, text in kept:
-            log.log(level, "%s", text)
-
     def _write(self, level: int, text: str) -> None:
-        if self._log is None:
-            self._kept.append((level, text))
-        else:
-            self._log.log(level, "%s", text)
+        self._log.log(level, "%s", text)
 
     def on_event(self, event: Event) -> None:
         """Handle one event of the run."""

@@ -28,6 +28,7 @@ from cinelake.storage.locks import alone
 from flows.prefect_api import server_answers
 from flows.server_record import (
     RECORD,
+    UP,
     ServerRecord,
     in_use,
     is_unused,
@@ -59,12 +60,15 @@ NOT_NEEDED = (
     "REPOSSESSOR",
 )
 """Services that the server of one project's runs does not need; those that record its task runs stay."""
+NO_BLOCKS = {"PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false"}
+"""Kinds of blocks are for notifications of deployments; to register them takes a second."""
 KEPT_LEASES = {
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
 }
 """A restarted server still knows who holds which slot; with leases in memory, a slot would stay taken for ever."""
 START_TIMEOUT_S = 120.0
 END_TIMEOUT_S = 5.0
+UP_ENDS_WITHIN_S = 60.0
 LOOPBACK = "127.0.0.1"
 
 
@@ -221,9 +225,26 @@ def end_if_unused(home: Path, record: ServerRecord) -> bool:
     return True
 
 
-def end_process(record: ServerRecord) -> None:
+def end_servers(folder: Path) -> tuple[list[str], str]:
+    """End the server that stayed and the `cinelake up` of a project: what was ended, and what a run still uses."""
+    ended, used = [], ""
+    if up := read_record(folder / UP):
+        end_process(up, UP_ENDS_WITHIN_S)
+        ended.append(f"`cinelake up` (process {up.pid}) with its servers and its worker")
+    home = folder / "prefect"
+    if home.is_dir() and read_record(home / RECORD):
+        with alone(home):
+            record = read_record(home / RECORD)
+            if record and end_if_unused(home, record):
+                ended.append(f"the Prefect server at {record.url} (process {record.pid})")
+            elif record:
+                used = f"a run uses the Prefect server at {record.url} (process {record.pid})"
+    return ended, used
+
+
+def end_process(record: ServerRecord, within_s: float = END_TIMEOUT_S) -> None:
     """Tell a process to end, and kill it where it does not; a later process of its id is left alone."""
-    deadline = time.monotonic() + END_TIMEOUT_S
+    deadline = time.monotonic() + within_s
     for told in (signal.SIGTERM, signal.SIGKILL):
         if process_mark(record.pid) == record.started:
             os.kill(record.pid, told)
@@ -292,7 +313,7 @@ def listening(port: int) -> Iterator[socket.socket]:
 
 def _server_environment(home: Path, url: str, password: str, *, services: bool) -> dict[str, str]:
     """The environment of a server. Passwords are in no command: everybody on the machine sees commands."""
-    off = {} if services else {f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false" for name in NOT_NEEDED}
+    off = {} if services else {f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false" for name in NOT_NEEDED} | NO_BLOCKS
     origin = url.removesuffix("/api")
     doors = {
         "PREFECT_SERVER_API_AUTH_STRING": password,

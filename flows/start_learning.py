@@ -134,7 +134,7 @@ def _prepare_here(request: TrainingRequest, on_event: OnEvent) -> Prepared | Non
 
 @contextmanager
 def _server(manifest: Manifest, on_event: OnEvent) -> Iterator[PrefectServer]:
-    with prefect_server(state_folder(manifest.folder)) as server:
+    with prefect_server(state_folder(manifest.folder), manifest.server.keep_s) as server:
         on_event(ServerFound(server.url, server.own is not None))
         yield server
 

@@ -16,6 +16,8 @@ from cinelake.manifest.document import Manifest
 from cinelake.spec.task import Resources
 
 RETRY_DELAY_S = 1.0
+RETRIED = (WorkerLost, DiskFull, NodeDiffers)
+"""Errors of a machine, not of the job: another try may succeed."""
 
 
 class Dispatcher(Protocol):
@@ -81,4 +83,4 @@ def _run_as_task(engine: Engine, retries: int, on_event: OnEvent, job: Job[Resul
 
 def worth_retrying(_task: Any, _run: Any, state: Any) -> bool:
     """Whether a task failed because of its machine: the worker died, the disk was full, or the node's code differs."""
-    return isinstance(state.result(raise_on_failure=False), WorkerLost | DiskFull | NodeDiffers)
+    return isinstance(state.result(raise_on_failure=False), RETRIED)

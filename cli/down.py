@@ -1,0 +1,27 @@
+"""`cinelake down`: ends what `cinelake up` and runs keep running for a manifest."""
+
+from __future__ import annotations
+
+import typer
+
+from cinelake.errors import UsageError
+from cinelake.manifest.document import load_manifest
+from cli.options import HERE, ManifestOption, example
+from cli.screen import out
+from flows.server import end_servers
+from flows.server_record import state_folder
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(epilog=example("cinelake down"))
+def down(manifest: ManifestOption = HERE) -> None:
+    """End the Prefect server that runs of this manifest have left, and its `cinelake up`."""
+    folder = state_folder(load_manifest(manifest).folder)
+    ended, used = end_servers(folder)
+    for what in ended:
+        out.print(f"ended {what}", markup=False)
+    if used:
+        raise UsageError(f"{used}: it ends by itself some time after its last run")
+    if not ended:
+        out.print(f"nothing runs for {folder.parent}", markup=False)
