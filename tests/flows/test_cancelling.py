@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
-import urllib.request
 
 import pytest
 from core.engines._waiting import await_that, waiting_project
-from end_to_end._command import ROOT, answer_of, asked, end_started, environment, left_running, start
+from end_to_end._command import PASSWORDS, ROOT, answer_of, asked, end_started, environment, left_running, start
 from end_to_end._lakes import change
+
+from flows.prefect_api import PrefectApi
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 DEPLOYED = """\
@@ -38,10 +38,10 @@ def flow_run(project, prefect):
 
 def cancel(project, prefect):
     """What a click on Cancel sends."""
-    url = f"{prefect['PREFECT_API_URL']}/flow_runs/{flow_run(project, prefect)['id']}/set_state"
-    body = json.dumps({"state": {"type": "CANCELLING", "name": "Cancelling"}}).encode()
-    with urllib.request.urlopen(urllib.request.Request(url, body, {"Content-Type": "application/json"})) as reply:
-        assert json.load(reply)["status"] == "ACCEPT"
+    url, run = prefect["PREFECT_API_URL"], flow_run(project, prefect)
+    body = {"state": {"type": "CANCELLING", "name": "Cancelling"}}
+    with PrefectApi(url, PASSWORDS[url]) as api:
+        assert api.post(f"/flow_runs/{run['id']}/set_state", body)["status"] == "ACCEPT"
 
 
 def test_a_run_by_hand_says_why_it_stops_and_is_gone_on_with(project, prefect):
