@@ -116,8 +116,8 @@ class CellEnded(Event):
 class WorkerDied(Event):
     """A process that makes tables died: killed from outside, or by a crash of a library.
 
-    what: the job that it worked on, empty where it idled. memory_gb: what it held when it was last looked at, with what
-    it had started; None where that is not known.
+    what: the job that it worked on, empty where it idled. why: names the job too. memory_gb: what it held when it was
+    last looked at, with what it had started; None where that is not known.
     """
 
     kind = "died"
@@ -309,7 +309,7 @@ class SearchEnded(Event):
 def death_words(event: WorkerDied) -> str:
     """A worker's death, as people are told of it."""
     held = "" if event.memory_gb is None else f"; it held {event.memory_gb:.2f} GB"
-    return f"a worker died {f'during {event.what}' if event.what else 'while it idled'}: {event.why}{held}"
+    return f"{'' if event.what else 'a worker died while it idled: '}{event.why}{held}"
 
 
 def retry_words(event: FilmRetried) -> str:

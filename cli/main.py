@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Mapping
@@ -136,6 +137,8 @@ def main() -> None:
     except CinelakeError as error:
         sys.stderr.write(f"cinelake: {error}\n")
         sys.exit(error.exit_code)
+    finally:
+        gc.freeze()  # else the interpreter's end looks for garbage in all of Prefect and MLflow: seconds for nothing
 
 
 if __name__ == "__main__":

@@ -149,8 +149,9 @@ def print_summary(summary: RunSummary) -> None:
         out.print("  " + " · ".join(f"{name} {count}" for name, count in summary.made.items()), style="green")
     rest = [("fresh before", summary.fresh), ("failed", len(summary.failures)), ("waiting on them", summary.skipped)]
     rest += [("known bad", summary.known), ("blocked", summary.blocked), ("orphaned films", summary.orphans)]
-    rest += [("deaths of workers", len(summary.worker_deaths)), ("retries", len(summary.retries))]
     rest += [("files that are no films", sum(summary.files_skipped.values()))]
+    deaths, retries = len(summary.worker_deaths), len(summary.retries)
+    rest += [("workers died" if deaths > 1 else "worker died", deaths), ("tried again", retries)]
     shown = " · ".join(f"{count} {what}" for what, count in rest if count)
     if shown:
         out.print("  " + shown)

@@ -39,4 +39,4 @@ def test_what_went_wrong_with_a_film_is_one_row_for_all_its_tables(capsys):
 
 def test_deaths_of_workers_and_retries_are_counted(capsys):
     print_summary(RunSummary(made=Counter(shots=1), worker_deaths=[{}, {}], retries=[{}]))
-    assert "2 deaths of workers · 1 retries" in capsys.readouterr().out
+    assert "2 workers died · 1 tried again" in capsys.readouterr().out
