@@ -93,7 +93,9 @@ def main() -> None:
     try:
         app()
     except CinelakeError as error:
-        sys.stderr.write(f"cinelake: {error}\n")
+        from cli.screen import readable
+
+        sys.stderr.write(f"cinelake: {readable(str(error))}\n")
         sys.exit(error.exit_code)
 
 
