@@ -51,10 +51,8 @@ def class_rows(support: Mapping[str, float], scores: Mapping[str, Scores]) -> li
     support: class → labelled steps of it. scores: predictor (`candidate` first) → its scores, a class's as
     `MEASURE_CLASS`. The classes that occur most come first.
     """
-    rows: dict[str, dict[str, Any]] = {
-        name: {"class": name, "support": round(count)}
-        for name, count in sorted(support.items(), key=lambda item: -item[1])
-    }
+    most_first = sorted(support.items(), key=lambda item: -item[1])
+    rows: dict[str, dict[str, Any]] = {name: {"class": name, "support": round(count)} for name, count in most_first}
     for who, result in scores.items():
         for score, value in result.items():
             owner = class_of(score, support)

@@ -184,9 +184,8 @@ def test_the_slot_that_goes_most_with_a_line_is_found_and_its_sign_too() -> None
 def test_epochs_of_all_members_are_reported_one_after_another_each_with_its_own_number(tmp_path: Path) -> None:
     reported: list[tuple[int, Member]] = []
     config = QUICK.model_copy(update={"members": 2, "memory": QUICK.memory.model_copy(update={"epochs": 2})})
-    MODEL.train(
-        made_films(3), [], config, Training(tmp_path, report=lambda number, _, of: reported.append((number, of)))
-    )
+    training = Training(tmp_path, report=lambda number, _, member: reported.append((number, member)))
+    MODEL.train(made_films(3), [], config, training)
     assert reported == [(number, Member(1 + number // 2, number % 2)) for number in range(config.planned_epochs)]
 
 
