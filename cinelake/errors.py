@@ -40,21 +40,55 @@
 An error says where, which rule, the value received and what to do. A `FilmError` has a `reason` (its class's
 name in snake case, the `reason` column of `failures`) and says whether it is `transient` (retried by the next
 run) or permanent (waits until film, parameters or version change, or `--failed`).
+
+No error shows a secret: passwords and keys are taken out of every message when it is made (`without_secrets`).
 """
 
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
+
+HIDDEN = "***"
+_SECRET_NAME = (
+    r"[\w.-]*(?:password|passwd|pwd|secret|token|signature|credential|api[_-]?key|access[_-]?key|accesskeyid)"
+)
+_SECRETS = (
+    (re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^\s/?#'\"<>]*@", re.IGNORECASE), rf"\1{HIDDEN}@"),
+    (re.compile(rf"(\b{_SECRET_NAME}[\w-]*(?<!_env)=)[^\s&;,'\"<>)]+", re.IGNORECASE), rf"\1{HIDDEN}"),
+    (re.compile(r"([?&](?:sig|key|auth|code)=)[^\s&;,'\"<>)]+", re.IGNORECASE), rf"\1{HIDDEN}"),
+    (re.compile(r"(\bauthorization['\"]?\s*[:=]\s*['\"]?(?:(?:basic|bearer|digest)\s+)?)[^\s'\",]+", re.IGNORECASE),
+     rf"\1{HIDDEN}"),
+    (re.compile(r"(\bbearer\s+)[\w.~+/=-]{16,}", re.IGNORECASE), rf"\1{HIDDEN}"),
+)  # fmt: skip
+"""User and password of an address; values of what is named a secret; keys in an address; headers of requests."""
+_SECRET_VARIABLE = re.compile(r"PASSWORD|PASSWD|SECRET|TOKEN|CREDENTIAL|API_?KEY|ACCESS_KEY|AUTH_STRING", re.IGNORECASE)
+_SHORTEST_SECRET = 8
+"""Shorter values of variables are words that may stand in a message for other reasons; paths are shown."""
+
+
+def without_secrets(text: str) -> str:
+    """The text with what nobody must see as `***`: passwords and keys in addresses, and the values of environment
+    variables whose names say that they are secret."""
+    for pattern, replacement in _SECRETS:
+        text = pattern.sub(replacement, text)
+    for name, value in os.environ.items():
+        if len(value) >= _SHORTEST_SECRET and value in text and _SECRET_VARIABLE.search(name) and value[0] not in "/~":
+            text = text.replace(value, HIDDEN)
+    return text
 
 
 class CinelakeError(Exception):
     """Anything Cinelake raises on purpose; `exit_code` is what the command ends with."""
 
     exit_code: ClassVar[int] = 1
+
+    def __init__(self, *parts: object):
+        super().__init__(*(without_secrets(part) if isinstance(part, str) else part for part in parts))
 
 
 @dataclass(frozen=True, order=True)
@@ -174,7 +208,7 @@ class FilmError(CinelakeError):
 
     def __init__(self, message: str, *, log_tail: str = ""):
         super().__init__(message)
-        self.log_tail = log_tail
+        self.log_tail = without_secrets(log_tail)
 
     @property
     def reason(self) -> str:

@@ -17,7 +17,7 @@ from cinelake.query.views import shown_value
 from cinelake.spec.contract import Contract
 from cinelake.storage.atomic import written_whole
 from cli.plain_signs import is_plain
-from cli.screen import err, table
+from cli.screen import err, json_text, table, warn
 
 FORMATS = ("table", "csv", "json", "parquet")
 SHOWN_ROWS = 500
@@ -28,11 +28,16 @@ def manifest_contracts(loaded: Manifest) -> dict[str, Contract]:
     return {name: entry.spec.contract for name, entry in loaded.tasks.items()}
 
 
-def write_answer(rows: pa.Table, form: str, output: Path | None) -> None:
-    """Write rows in one of `FORMATS`, to standard output or a file. Raises `UsageError` when it cannot be written."""
-    writer = {"table": _as_table, "csv": _as_csv, "json": _as_json, "parquet": _as_parquet}[form]
+def write_answer(rows: pa.Table, form: str, output: Path | None, *, raw: bool = False) -> None:
+    """Write rows in one of `FORMATS`, to standard output or a file. Raises `UsageError` when it cannot be written.
+
+    raw: CSV holds text that a spreadsheet would take for a formula as it is.
+    """
     try:
-        writer(rows, output)
+        if form == "csv":
+            _as_csv(rows, output, raw)
+        else:
+            {"table": _as_table, "json": _as_json, "parquet": _as_parquet}[form](rows, output)
     except BrokenPipeError:
         raise  # the reader of standard output has closed it
     except OSError as error:
@@ -54,23 +59,34 @@ def _rows(rows: pa.Table) -> Iterator[tuple[Any, ...]]:
         yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
 
-def _as_csv(rows: pa.Table, output: Path | None) -> None:
+def _as_csv(rows: pa.Table, output: Path | None, raw: bool) -> None:
+    """As `export csv` does: text that a spreadsheet would run gets an apostrophe before it, unless `raw`."""
     import csv
+
+    from export.csv import safe_text
+
+    formulas = 0
+
+    def cell(value: Any) -> Any:
+        nonlocal formulas
+        safe = safe_text("" if value is None else _plain(value))
+        formulas += safe is not value and isinstance(value, str)
+        return value if raw and isinstance(value, str) else safe
 
     with open_sink(output) as sink:
         writer = csv.writer(sink, lineterminator="\n")
-        writer.writerow(rows.column_names)
-        for row in _rows(rows):
-            writer.writerow(["" if value is None else _plain(value) for value in row])
+        for row in (rows.column_names, *_rows(rows)):
+            writer.writerow([cell(value) for value in row])
+    if formulas:
+        begin = f"{formulas} texts begin with one of = + - @, which spreadsheets run as formulas: "
+        warn(begin + ("written as they are" if raw else "written with a ' before (`--raw` or another format: exactly)"))
 
 
 def _as_json(rows: pa.Table, output: Path | None) -> None:
-    import json
-
     with open_sink(output) as sink:
         names = rows.column_names
         objects = [dict(zip(names, map(_plain, row), strict=True)) for row in _rows(rows)]
-        sink.write(json.dumps(objects, ensure_ascii=is_plain(sink), default=str, indent=1) + "\n")
+        sink.write(json_text(objects, ascii_only=is_plain(sink)) + "\n")
 
 
 def _as_parquet(rows: pa.Table, output: Path | None) -> None:

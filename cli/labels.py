@@ -233,4 +233,4 @@ def export(
     """Write the labels that count, or those of one version, as they can be imported again."""
     if format not in ("csv", "parquet"):
         raise UnknownName("format", format, ("csv", "parquet"))
-    write_answer(stored_labels(Path(load_manifest(manifest).labels), name, kind, version), format, output)
+    write_answer(stored_labels(Path(load_manifest(manifest).labels), name, kind, version), format, output, raw=True)

@@ -135,7 +135,9 @@ def main() -> None:
     try:
         app()
     except CinelakeError as error:
-        sys.stderr.write(f"cinelake: {error}\n")
+        from cli.screen import readable
+
+        sys.stderr.write(f"cinelake: {readable(str(error))}\n")
         sys.exit(error.exit_code)
     finally:
         gc.freeze()  # else the interpreter's end looks for garbage in all of Prefect and MLflow: seconds for nothing

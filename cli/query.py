@@ -43,26 +43,28 @@ def query(
     published: Annotated[
         str | None, typer.Option("--published", help="Ask a published version: its number, or `latest`.")
     ] = None,
+    raw: Annotated[bool, typer.Option("--raw", help="CSV: leave text that a sheet would take for a formula.")] = False,
 ) -> None:
     """Ask the lake in SQL (DuckDB); reads the lake, writes nothing."""
     if (sql is None) == (question is None):
         raise UsageError("one question is asked: in SQL, or a worked one with --question")
     if question is not None:
-        ask_question(manifest, question, set_ or [], format, output)
+        ask_question(manifest, question, set_ or [], format, output, raw=raw)
     else:
-        _ask_sql(manifest, str(sql), format, output, published)
+        _ask_sql(manifest, str(sql), format, output, published, raw=raw)
 
 
-def _ask_sql(manifest: Path, sql: str, form: str, output: Path | None, published: str | None) -> None:
+def _ask_sql(manifest: Path, sql: str, form: str, output: Path | None, published: str | None, *, raw: bool) -> None:
     """Answer SQL over the lake, or over a published version of it."""
     if form not in FORMATS:
         raise UnknownName("format", form, FORMATS)
     loaded = load_manifest(manifest)
     if published:
-        write_answer(open_lake(loaded.lake.place, published).sql(sql).arrow(), form, output)
+        write_answer(open_lake(loaded.lake.place, published).sql(sql).arrow(), form, output, raw=raw)
         return
     cells = _cells(loaded) if re.search(r"\bcells\b", sql, re.IGNORECASE) else []
-    write_answer(ask(open_query(open_known(loaded.lake.place), manifest_contracts(loaded), cells), sql), form, output)
+    connection = open_query(open_known(loaded.lake.place), manifest_contracts(loaded), cells)
+    write_answer(ask(connection, sql), form, output, raw=raw)
 
 
 def _cells(loaded: Manifest) -> list[dict[str, Any]]:
@@ -71,7 +73,9 @@ def _cells(loaded: Manifest) -> list[dict[str, Any]]:
     return list(cell_rows(planning.plan, planning.index))
 
 
-def ask_question(manifest: Path, name: str, settings: Sequence[str], form: str, output: Path | None) -> None:
+def ask_question(
+    manifest: Path, name: str, settings: Sequence[str], form: str, output: Path | None, *, raw: bool = False
+) -> None:
     """Answer one worked question from a manifest's lake. Raises `UsageError`, `UnknownName`."""
     question, lake = find_question(name), open_known(load_manifest(manifest).lake.place)
     values = dict(_setting(text) for text in settings)
@@ -86,7 +90,7 @@ def ask_question(manifest: Path, name: str, settings: Sequence[str], form: str, 
     connection = open_query(lake, {wanted: contracts[wanted] for wanted in question.tables(contracts)})
     for variable, value in values.items():
         connection.execute(f"SET VARIABLE {variable} = {quoted(value)}")
-    write_answer(ask(connection, question.sql), form, output)
+    write_answer(ask(connection, question.sql), form, output, raw=raw)
 
 
 def _setting(text: str) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import IO, Any
@@ -16,12 +17,27 @@ from cli.plain_signs import is_plain
 
 PIPE_WIDTH = 220
 """Columns of text where the output is no terminal."""
+CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What steers a terminal or the direction of its text, and what UTF-8 cannot write; a line's end is none of it."""
+
+
+def readable(text: str) -> str:
+    """Text from outside (names of files, titles, errors) as a person may read it: control characters are escaped."""
+    return CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+class Screen(Console):
+    """Rich's console, on which nothing that is printed can steer the terminal."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Every text that is printed passes here; what is built of `Text` is made by `plain`."""
+        return super().render_str(readable(text), **options)
 
 
 def _console(*, stderr: bool = False, file: IO[str] | None = None) -> Console:
     stream = file or (sys.stderr if stderr else sys.stdout)
     width = None if stream.isatty() else PIPE_WIDTH
-    return Console(stderr=stderr, file=file, highlight=False, emoji=False, width=width)
+    return Screen(stderr=stderr, file=file, highlight=False, emoji=False, width=width)
 
 
 out = _console(stderr=False)
@@ -56,7 +72,13 @@ STATE_STYLE = {"fresh": "green", "stale": "yellow", "blocked": "magenta", "faile
 
 def print_json(value: Any) -> None:
     """JSON on standard output, for machines: never wrapped or coloured."""
-    sys.stdout.write(json.dumps(value, indent=1, ensure_ascii=is_plain(sys.stdout), default=str) + "\n")
+    sys.stdout.write(json_text(value, ascii_only=is_plain(sys.stdout)) + "\n")
+
+
+def json_text(value: Any, *, ascii_only: bool = False) -> str:
+    """A value as JSON; of its characters only those are escaped that steer a terminal, so that it reads the same."""
+    text = json.dumps(value, indent=1, ensure_ascii=ascii_only, default=str)
+    return CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, file: IO[str] | None = None) -> None:
@@ -71,8 +93,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, file: IO[str
 
 def plain(value: Any) -> Text:
     """Any value as text without markup, and with control characters escaped: a title may hold those of a terminal."""
-    text = str(value)
-    return Text("".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text))
+    return Text(readable(str(value)))
 
 
 def first_line(text: str) -> str:

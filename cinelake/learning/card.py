@@ -6,15 +6,18 @@ After Mitchell et al., Model Cards for Model Reporting (FAT* 2019).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from cinelake.learning.candidate import Prepared
 from cinelake.learning.dataset import known_steps
 from cinelake.learning.gate import Verdict
+from cinelake.learning.recorded import class_of, class_rows
 from cinelake.spec.model import Scores
 from cinelake.spec.task import Params
 
 SHOWN_FILMS = 40
+SHOWN_CLASSES = 60
 LIMITS = (
     "- It is applied only to tables made as those that it learned from; otherwise the plan blocks it.",
     "- The interval is over films of this catalogue; other kinds of films may score differently.",
@@ -22,9 +25,17 @@ LIMITS = (
 
 
 def model_card(
-    prepared: Prepared, config: Params, scores: Mapping[str, Scores], verdict: Verdict, facts: Mapping[str, object]
+    prepared: Prepared,
+    config: Params,
+    scores: Mapping[str, Scores],
+    verdict: Verdict,
+    facts: Mapping[str, object],
+    support: Mapping[str, float],
 ) -> str:
-    """The card as Markdown. scores: predictor (`candidate`, `baseline`, `champion`) → its scores."""
+    """The card as Markdown.
+
+    scores: predictor (`candidate`, `baseline`, `champion`) → its scores. support: class → labelled steps of it.
+    """
     spec, entry = prepared.entry.spec, prepared.entry
     warning = [f"- {prepared.split.warning}"] if prepared.split.warning else []
     parts = [
@@ -32,10 +43,11 @@ def model_card(
         spec.about or f"A model of kind `{spec.name}`.",
         "## Scores",
         _held_out(prepared),
-        _scores(scores, spec.metric),
+        _scores(scores, spec.metric, support),
         f"The gate looks at **{spec.metric}**: {verdict.score}; beyond the baseline {verdict.gain}"
         + (f"; beyond the champion {verdict.over_champion}" if verdict.over_champion else "")
         + f" (95% of draws of films). {verdict.why[:1].upper()}{verdict.why[1:]}.",
+        *(["## Classes", _classes(class_rows(support, scores))] if support else []),
         "## Data",
         _data(prepared),
         "## Configuration",
@@ -55,14 +67,27 @@ def _held_out(prepared: Prepared) -> str:
     return f"On {count} {what} ({known_steps(sides.test)} labelled steps)."
 
 
-def _scores(scores: Mapping[str, Scores], metric: str) -> str:
-    names = sorted({name for own in scores.values() for name in own}, key=lambda name: (name != metric, name))
+def _scores(scores: Mapping[str, Scores], metric: str, support: Mapping[str, float]) -> str:
+    of_all = {name for own in scores.values() for name in own if class_of(name, support) is None}
+    names = sorted(of_all, key=lambda name: (name != metric, name))
     head = "| score | " + " | ".join(scores) + " |\n|---|" + "---|" * len(scores)
     rows = [
         f"| {name} | " + " | ".join(f"{own[name]:.3f}" if name in own else "" for own in scores.values()) + " |"
         for name in names
     ]
     return "\n".join([head, *rows])
+
+
+def _classes(rows: Sequence[Mapping[str, Any]]) -> str:
+    """How often each class occurs, and its scores; those that occur most first."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    lines = [names, ["---"] * len(names), *([_cell(row.get(name)) for name in names] for row in rows[:SHOWN_CLASSES])]
+    more = f"\n\n… and {len(rows) - SHOWN_CLASSES} more" if len(rows) > SHOWN_CLASSES else ""
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + more
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
 def _data(prepared: Prepared) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cinelake.labels.store import LabelSet
@@ -51,14 +51,18 @@ def class_rows(support: Mapping[str, float], scores: Mapping[str, Scores]) -> li
     support: class → labelled steps of it. scores: predictor (`candidate` first) → its scores, a class's as
     `MEASURE_CLASS`. The classes that occur most come first.
     """
-    rows: dict[str, dict[str, Any]] = {
-        name: {"class": name, "support": count} for name, count in sorted(support.items(), key=lambda item: -item[1])
-    }
-    longest_first = sorted(support, key=len, reverse=True)
+    most_first = sorted(support.items(), key=lambda item: -item[1])
+    rows: dict[str, dict[str, Any]] = {name: {"class": name, "support": round(count)} for name, count in most_first}
     for who, result in scores.items():
         for score, value in result.items():
-            owner = next((name for name in longest_first if score.endswith(f"_{name}")), None)
+            owner = class_of(score, support)
             if owner is not None:
                 measure = score.removesuffix(f"_{owner}")
                 rows[owner][measure if who == "candidate" else f"{measure} ({who})"] = value
     return list(rows.values())
+
+
+def class_of(score: str, classes: Iterable[str]) -> str | None:
+    """The class that a score called `MEASURE_CLASS` is of; None for a score of all."""
+    named = [name for name in classes if score.endswith(f"_{name}")]
+    return max(named, key=len, default=None)

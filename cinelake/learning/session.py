@@ -22,7 +22,7 @@ from cinelake.lake.champions import open_applied, read_champion_record, record_v
 from cinelake.learning.candidate import Candidate, Prepared, evaluate, prepare, score_champion, scored, train_artefact
 from cinelake.learning.card import model_card
 from cinelake.learning.gate import Interval, Verdict, decide
-from cinelake.learning.recorded import class_rows, datasets_of, label_words
+from cinelake.learning.recorded import class_of, class_rows, datasets_of, label_words
 from cinelake.manifest.document import Manifest
 from cinelake.spec.artefact import Artefact
 from cinelake.spec.model import FilmScores, Scores
@@ -272,7 +272,8 @@ class _TrainingSession:
         if of_champion is not None:
             scores["champion"] = dict(spec.summarise(of_champion))
         why = f"{verdict.why} (champion {number} was not compared: {note})" if note else verdict.why
-        card = model_card(self.prepared, self.config, scores, verdict, artefact.facts)
+        support = spec.support(candidate.film_scores)
+        card = model_card(self.prepared, self.config, scores, verdict, artefact.facts, support)
         self._record_scores(record, candidate, scores, card)
         test = scored(split.test)
         version = register(
@@ -325,9 +326,13 @@ class _TrainingSession:
         spec = self.prepared.entry.spec
         own = {who: result[spec.metric] for who, result in scores.items() if spec.metric in result}
         record.metrics({gate_metric(spec.metric, "" if who == "candidate" else who): v for who, v in own.items()})
-        record.metrics({f"{who}/{name}": value for who, result in scores.items() for name, value in result.items()})
-        if classes := class_rows(spec.support(candidate.film_scores), scores):
-            record.table("classes.json", classes)
+        record.metrics({f"held_out/{name}": value for name, value in candidate.scores.items()})
+        support = spec.support(candidate.film_scores)
+        others = [(who, name) for who in scores if who != "candidate" for name in scores[who]]
+        whole = [(who, name) for who, name in others if class_of(name, support) is None]
+        record.metrics({f"held_out_{who}/{name}": scores[who][name] for who, name in whole})
+        if support:
+            record.table("classes.json", class_rows(support, scores))
         record.text("card.md", card)
         examples = scored(self.prepared.split.test)
         for name, figure in self.prepared.entry.spec.figures(examples, candidate.predictions, self.config).items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 import tempfile
@@ -15,7 +16,8 @@ from cinelake.storage.store import StorageLocation
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-PositiveFloat = Annotated[float, Field(gt=0)]
+PositiveFloat = Annotated[float, Field(gt=0, le=1e9)]
+"""Above it no number of seconds, GB or processors means anything."""
 SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 BYTES_PER_GB = 10**9
 
@@ -111,6 +113,39 @@ class StagingSettings(BaseModel):
         """The same settings with the folder as it is used."""
         default = Path(tempfile.gettempdir()) / f"cinelake-staging-{os.getuid()}"
         return self.model_copy(update={"folder": absolute(self.folder, base) if self.folder else str(default)})
+
+
+def lake_fault(lake: str, films: str | None, base: Path) -> str:
+    """What is wrong with the lake's folder, of a manifest in the folder `base`; empty where nothing is.
+
+    A lake's tables are folders of its own, which `gc` removes again: no films may lie among them.
+    """
+    if SCHEME.match(lake) and not lake.startswith("file://"):
+        return ""
+    folder = Path(absolute(lake, base)).resolve()
+    if folder == folder.parent:
+        return f"the lake would be the root of the file system ({folder}): name a folder of its own, as in `lake: lake`"
+    if films is None or SCHEME.match(films):
+        return ""
+    where = films_folder(films, base).resolve()
+    if where == folder:
+        return f"the films are in this very folder ({folder}): name a folder of its own, as in `lake: lake`"
+    if where.is_relative_to(folder):
+        return f"the films ({where}) lie within the lake's folder ({folder}): name a folder beside them"
+    return ""
+
+
+def films_folder(films: str, base: Path) -> Path:
+    """The folder that all films of a folder or glob lie below, as far as its name is without wildcards."""
+    folder = base.absolute()
+    for part in Path(films).parts:
+        below = folder / part
+        if glob.has_magic(part) and not below.exists():
+            return folder
+        if below.is_file():
+            return folder
+        folder = below
+    return folder
 
 
 def absolute(place: str, base: Path) -> str:

@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}@([a-z][a-z0-9_]*|[0-9]+)$")]
 Flow = Literal["catalogue", "train", "tune", "publish"]
-PositiveInt = Annotated[int, Field(gt=0)]
+PositiveInt = Annotated[int, Field(gt=0, le=1_000_000)]
+Workers = Annotated[int, Field(gt=0, le=10_000)]
+Deadline = Annotated[float, Field(gt=0, le=30 * 24 * 3600)]
+"""Seconds, thirty days at most: what takes longer hangs."""
 Cron = Annotated[str, StringConstraints(pattern=r"^\S+( \S+){4}$"), AfterValidator(check_cron)]
 Zone = Annotated[str, StringConstraints(min_length=1), AfterValidator(check_zone)]
 
@@ -69,7 +72,7 @@ class EngineSettings(Section):
 
     kind: EngineKind = "local"
     """`local`: processes on this machine. `dask`, `ray`: a cluster."""
-    workers: PositiveInt | None = None
+    workers: Workers | None = None
     """Films worked on at the same time; by default what the machine's (or cluster's) processors carry."""
     window: PositiveInt | None = None
     """Films handed out and not yet finished, a bound for queues and disk; by default twice the workers."""
@@ -90,9 +93,9 @@ class EngineSettings(Section):
 class DefaultSettings(Section):
     """Deadlines and retries of all steps; an entry's own `deadline_s` goes before."""
 
-    deadline_s: PositiveFloat = 600.0
+    deadline_s: Deadline = 600.0
     """A step may take this long …"""
-    deadline_per_film_second: Annotated[float, Field(ge=0)] = 10.0
+    deadline_per_film_second: Annotated[float, Field(ge=0, le=100_000)] = 10.0
     """… and this much longer per second of film, a week at most; then it is killed, which is a transient failure."""
     retries: Annotated[int, Field(ge=0, le=10)] = 2
     """How often a step is tried again in the same run after its worker died; a deadline is left to the next run."""
@@ -316,7 +319,7 @@ class PublishSettings(Section):
     """Files of each table; a film is in the one that the hash of its id names. By default one for each 100 films."""
     keep: PositiveInt = 5
     """How many versions are kept."""
-    workers: PositiveInt | None = None
+    workers: Workers | None = None
     """Files made at the same time; by default the processors."""
 
 
@@ -331,7 +334,7 @@ class EntryOptions(Section):
     """Which entry provides a table that the task reads, where it is not the one of that name."""
     resources: Resources = Resources()
     """What one run of the step needs, where the task's own declaration does not fit."""
-    deadline_s: PositiveFloat | None = None
+    deadline_s: Deadline | None = None
     """The step may take this long, whatever the film's length; by default see `defaults`."""
     model: ModelName | None = None
     """The trained model to apply: `NAME@champion` or `NAME@VERSION`; only of tasks that apply one."""

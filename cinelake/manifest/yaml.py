@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
@@ -98,8 +99,12 @@ def read_yaml(text: str, file: str, environment: Mapping[str, str] | None = os.e
 def _compose(text: str, file: str) -> Node | None:
     if len(text.encode("utf-8", "replace")) > MAX_BYTES:
         raise ManifestError([Problem(file, 0, "", f"the file is larger than {MAX_BYTES // 1024} KiB")])
+    reader = YAML(typ="safe", pure=True)
+    reader.Composer = _BoundedComposer
     try:
-        return YAML(typ="safe", pure=True).compose(text)  # type: ignore[no-any-return]
+        return reader.compose(text)  # type: ignore[no-any-return]
+    except _TooMuch as error:
+        raise ManifestError([Problem(file, error.line, "", str(error))]) from error
     except MarkedYAMLError as error:
         raise ManifestError([_syntax_problem(error, file)]) from error
     except YAMLError as error:
@@ -107,6 +112,33 @@ def _compose(text: str, file: str) -> Node | None:
         raise ManifestError([Problem(file, 0, "", f"this is not YAML: {first}")]) from error
     except RecursionError as error:
         raise ManifestError([Problem(file, 0, "", f"nested deeper than {MAX_DEPTH} levels")]) from error
+
+
+class _TooMuch(Exception):
+    """A file that is nested too deep, or holds too many settings. line: where that began."""
+
+    def __init__(self, message: str, line: int):
+        super().__init__(message)
+        self.line = line
+
+
+class _BoundedComposer(Composer):
+    """Stops while it reads: what the scanner keeps of each open bracket makes deep nesting quadratic."""
+
+    _open = 0
+    _nodes = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """The next node; raises `_TooMuch` for one too deep or one too many."""
+        self._open, self._nodes = self._open + 1, self._nodes + 1
+        if self._open > MAX_DEPTH + 1 or self._nodes > 2 * MAX_SETTINGS:  # a setting is a key and a value
+            line = self.parser.peek_event().start_mark.line + 1
+            deep = f"nested deeper than {MAX_DEPTH} levels"
+            raise _TooMuch(deep if self._open > MAX_DEPTH + 1 else f"more than {MAX_SETTINGS} settings", line)
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self._open -= 1
 
 
 def _syntax_problem(error: MarkedYAMLError, file: str) -> Problem:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
-from cinelake.errors import UsageError
+from cinelake.errors import UsageError, without_secrets
 from cinelake.manifest.sections import TrackingSettings
 from cinelake.tracking.addresses import cleaned, shown
 from cinelake.tracking.experiments import (
@@ -140,7 +140,7 @@ class RunRecord:
         return f"not recorded: {self._error}" if self._error else self._run_id
 
     def _words(self, error: Exception) -> str:
-        return cleaned(f"{type(error).__name__}: {error}".splitlines()[0], self.tracking.uri)
+        return without_secrets(cleaned(f"{type(error).__name__}: {error}".splitlines()[0], self.tracking.uri))
 
     def _close(
         self,
@@ -247,7 +247,7 @@ class TrainingRecord:
         with self._errors():
             self._write_epochs()
             if error is not None:
-                message = cleaned(f"{type(error).__name__}: {error}", self.tracking.uri)
+                message = without_secrets(cleaned(f"{type(error).__name__}: {error}", self.tracking.uri))
                 self.client.set_tag(self.run_id, "error", message[:5000])
             self.client.set_terminated(self.run_id, status)
 

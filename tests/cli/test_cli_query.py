@@ -116,3 +116,16 @@ def test_the_lake_opens_in_python(made):
     lake = open_lake(str(made / "lake"))
     found = lake.sql("select movie_id from shots join films using (movie_id) group by all").rows()
     assert len(found) == 2 and lake.table("sound").columns[:3] == ("movie_id", "window", "start_s")
+
+
+FORMULAS = "select '=cmd|calc' as a, '- Hello' as b, -5 as c, 'x=y' as d"
+
+
+def test_csv_holds_nothing_that_a_spreadsheet_would_run_and_says_what_it_changed(made):
+    done = ask(made, FORMULAS, "-f", "csv")
+    assert done.stdout.splitlines() == ["a,b,c,d", "'=cmd|calc,'- Hello,-5,x=y"]
+    assert "2 texts begin with one of = + - @" in done.stderr and "--raw" in done.stderr
+
+
+def test_raw_csv_holds_the_texts_as_they_are(made):
+    assert ask(made, FORMULAS, "-f", "csv", "--raw").stdout.splitlines()[1] == "=cmd|calc,- Hello,-5,x=y"

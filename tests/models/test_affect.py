@@ -10,7 +10,7 @@ from cinelake.errors import CannotTrain, ModelUnusable, TrainingFailed
 from cinelake.lake.artefact import write_artefact
 from cinelake.spec.artefact import Artefact
 from cinelake.spec.model import Example
-from cinelake.spec.training import Training
+from cinelake.spec.training import Member, Training
 from models.affect import MODEL
 from models.affect.agent import MemoryLearner
 from models.affect.config import Config
@@ -181,11 +181,12 @@ def test_the_slot_that_goes_most_with_a_line_is_found_and_its_sign_too() -> None
     assert best_slot(written, np.array([-0.9, -0.5, -0.1])) == (1, pytest.approx(-1))
 
 
-def test_epochs_of_all_members_are_reported_one_after_another(tmp_path: Path) -> None:
-    reported: list[int] = []
+def test_epochs_of_all_members_are_reported_one_after_another_each_with_its_own_number(tmp_path: Path) -> None:
+    reported: list[tuple[int, Member]] = []
     config = QUICK.model_copy(update={"members": 2, "memory": QUICK.memory.model_copy(update={"epochs": 2})})
-    MODEL.train(made_films(3), [], config, Training(tmp_path, report=lambda number, *_: reported.append(number)))
-    assert (reported, config.planned_epochs) == ([0, 1, 2, 3], 4)
+    training = Training(tmp_path, report=lambda number, _, member: reported.append((number, member)))
+    MODEL.train(made_films(3), [], config, training)
+    assert reported == [(number, Member(1 + number // 2, number % 2)) for number in range(config.planned_epochs)]
 
 
 def test_following_a_film_of_one_clip_is_possible() -> None:

@@ -129,6 +129,10 @@ def test_what_a_training_came_from_is_in_its_run(labelled):
     client = connect(labelled.load().tracking.uri)
     files = {file.path for file in client.list_artifacts(summary.run_id)}
     assert {"card.md", "split.json", "data.json", "pipeline.yaml", "environment.txt", "model"} <= files
+    run = client.get_run(summary.run_id)
+    assert client.get_experiment(run.info.experiment_id).name == "cinelake/loud"
+    assert [each.tags[0].value for each in run.inputs.dataset_inputs] == ["train", "validation", "test"]
+    assert run.data.metrics["gate/accuracy"] == summary.scores["accuracy"]
     data = json.loads(Path(client.download_artifacts(summary.run_id, "data.json")).read_text())
     assert data["labels"]["set"] == "loud" and len(data["tables"]) == 12
 

@@ -1,0 +1,57 @@
+"""Nothing that is printed steers the terminal: names of files, titles and errors come from outside."""
+
+import io
+import json
+
+import pytest
+
+from cinelake.errors import UsageError
+from cli import main, screen
+
+HOSTILE = "film\x1b]0;owned\x07\x1b[2J\x9b31m\u202egpj.mp4"
+SHOWN = r"film\x1b]0;owned\x07\x1b[2J\x9b31m\u202egpj.mp4"
+
+
+@pytest.fixture
+def printed(monkeypatch):
+    """What a screen of its own has printed."""
+    stream = io.StringIO()
+    monkeypatch.setattr(screen, "out", screen.Screen(file=stream, width=200, emoji=False, highlight=False))
+    return stream
+
+
+def test_a_line_shows_what_would_steer(printed):
+    screen.out.print(f"film {HOSTILE}", markup=False)
+    assert printed.getvalue() == f"film {SHOWN}\n"
+
+
+def test_so_does_a_cell_of_a_table_and_a_line_with_markup(printed):
+    screen.table(["name"], [[HOSTILE]])
+    screen.out.print(f"[bold]{HOSTILE.replace('[', '(')}[/]")
+    assert "\x1b" not in printed.getvalue() and SHOWN in printed.getvalue()
+
+
+def test_letters_of_every_script_stay_as_they_are(printed):
+    screen.out.print("Amélie 千と千尋\u3000می\u200cخواهم", markup=False)
+    assert printed.getvalue() == "Amélie 千と千尋\u3000می\u200cخواهم\n"
+
+
+def test_json_says_the_same_without_steering(capsys):
+    screen.print_json({"name": HOSTILE, "lone": "\ud800"})
+    text = capsys.readouterr().out
+    assert json.loads(text) == {"name": HOSTILE, "lone": "\ud800"}
+    assert not set(text) & {"\x1b", "\x9b", "\u202e"}
+
+
+def test_an_error_that_ends_the_command_does_not_steer(monkeypatch, capsys):
+    def fail():
+        raise UsageError(HOSTILE)
+
+    monkeypatch.setattr(main, "app", fail)
+    with pytest.raises(SystemExit):
+        main.main()
+    assert capsys.readouterr().err == f"cinelake: {SHOWN}\n"
+
+
+def test_both_screens_are_of_that_kind():
+    assert isinstance(screen.out, screen.Screen) and isinstance(screen.err, screen.Screen)

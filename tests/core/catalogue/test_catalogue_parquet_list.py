@@ -1,0 +1,64 @@
+"""A Parquet list of films that is small on disk and large in memory is refused before it is unpacked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from cinelake.catalogue import list as film_list
+from cinelake.catalogue.list import read_list
+from cinelake.errors import ManifestError
+
+
+def refused(path: Path) -> str:
+    """What is said of a list that is not read."""
+    with pytest.raises(ManifestError) as error:
+        read_list(path)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("knows_its_dictionaries", [True, False])
+def test_one_long_text_that_many_rows_share_is_refused(tmp_path: Path, knows_its_dictionaries: bool) -> None:
+    texts = pa.DictionaryArray.from_arrays(pa.array([0] * 5000, pa.int32()), pa.array(["x" * 100_000]))
+    with pq.ParquetWriter(
+        tmp_path / "films.parquet", pa.schema({"uri": texts.type}), store_schema=knows_its_dictionaries
+    ) as writer:
+        writer.write_table(pa.table({"uri": texts}))
+    assert (tmp_path / "films.parquet").stat().st_size < 200_000
+    assert "a text in column 'uri' is longer than 65536 bytes" in refused(tmp_path / "films.parquet")
+
+
+def test_many_texts_that_are_too_long_together_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(film_list, "MAX_TEXT_BYTES", 1_000_000)
+    pq.write_table(pa.table({"uri": ["x" * 1000] * 5000}), tmp_path / "films.parquet")
+    assert "its texts are longer than 1000000 bytes together" in refused(tmp_path / "films.parquet")
+
+
+def test_columns_that_say_that_they_are_too_large_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(film_list, "MAX_TEXT_BYTES", 1_000_000)
+    pq.write_table(pa.table({"uri": ["x" * 2_000_000]}), tmp_path / "films.parquet", use_dictionary=False)
+    assert "its columns unpack to" in refused(tmp_path / "films.parquet")
+
+
+def test_more_rows_than_films_there_are_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(film_list, "MAX_ROWS", 1000)
+    pq.write_table(pa.table({"uri": ["a.mp4"] * 1001}), tmp_path / "films.parquet")
+    assert "it has 1001 rows, more than 1000" in refused(tmp_path / "films.parquet")
+
+
+def test_a_column_of_lists_is_refused(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"uri": [["a.mp4"] * 1000]}), tmp_path / "films.parquet")
+    assert "expected texts in column 'uri', received list" in refused(tmp_path / "films.parquet")
+
+
+def test_texts_numbers_and_nothing_are_read_beside_other_columns(tmp_path: Path) -> None:
+    table = {"uri": ["a.mp4", "b.mp4"], "title": ["A", None], "group": [1, 2], "cast": [{"x": [1]}, {"x": []}]}
+    pq.write_table(pa.table(table), tmp_path / "films.parquet")
+    rows = read_list(tmp_path / "films.parquet")
+    assert [(row.line, row.uri, row.title, row.group) for row in rows] == [
+        (1, "a.mp4", "A", "1"),
+        (2, "b.mp4", "", "2"),
+    ]
