@@ -7,10 +7,13 @@ from typing import Annotated
 
 import typer
 
+from cinelake.catalogue.films import read_catalogue
+from cinelake.errors import UsageError
 from cinelake.manifest.document import load_manifest
 from cli.options import HERE, JsonOption, ManifestOption, example
-from cli.screen import out, print_json
+from cli.screen import out, print_json, warn
 from export.film_files import check_form, export_film
+from export.stills import StillForm, export_stills
 from importers.eluv.work import write_predictions
 
 COUNTS = ("rows", "spans", "spans_without_a_picture", "pictures", "strips")
@@ -72,6 +75,45 @@ def film(
     else:
         counts = [f"{written[name]} {name.replace('_', ' ')}" for name in COUNTS if name in written]
         out.print(f"{written['output']}: {', '.join(counts)}", markup=False)
+
+
+@app.command(
+    epilog=example(
+        "cinelake export frames sintel_trailer --of middles",
+        "cinelake export frames --all --of sampled --grey --width 256 --format png -o frames",
+        "cinelake export frames --all --of main-faces",
+    )
+)
+def frames(
+    movie_id: Annotated[str, typer.Argument(help="The film.", metavar="FILM", show_default=False)] = "",
+    all_: Annotated[bool, typer.Option("--all", help="All films of the catalogue that have pictures.")] = False,
+    of: Annotated[str, typer.Option("--of", help="sampled, middles (of shots) or main-faces (grey).")] = "sampled",
+    grey: Annotated[bool, typer.Option("--grey", help="Without colour.")] = False,
+    width: Annotated[int | None, typer.Option(min=1, max=8192, help="So many pixels wide; else as they are.")] = None,
+    form: Annotated[str, typer.Option("--format", help="jpg or png.")] = "jpg",
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The folder; by default FILM_frames here.")
+    ] = None,
+    manifest: ManifestOption = HERE,
+    force: Annotated[bool, typer.Option("--force", help="Write into a folder that holds something.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Write pictures of films as files, and beside them frames.csv: which picture of which film is shown when.
+
+    How many a second are sampled is `fps` of the table `frames` in the manifest.
+    """
+    if bool(movie_id) == all_:
+        raise UsageError("name one film, or --all")
+    loaded = load_manifest(manifest)
+    films = [film.movie_id for film in read_catalogue(loaded.catalogue, loaded.folder).films] if all_ else [movie_id]
+    folder = output or Path("frames" if all_ else f"{movie_id}_frames")
+    written = export_stills(loaded, films, of, folder, StillForm(form, grey, width), force=force)
+    if json:
+        print_json(written)
+        return
+    for name, why in written["left_out"].items():
+        warn(f"{name}: {why}")
+    out.print(f"{folder}: {written['pictures']} pictures, listed in frames.csv", markup=False, soft_wrap=True)
 
 
 @app.command(epilog=example("cinelake export eluv --model scenes -o predictions"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 import webbrowser
@@ -62,7 +63,7 @@ def look(
 
 def check_film(film: Path) -> None:
     """Raise `UsageError` for what cannot be a film's file."""
-    if "://" in str(film) or ":/" in str(film):
+    if not film.exists() and re.match(r"[A-Za-z][\w+.-]+:/", str(film)):  # a Path has one slash of the two
         raise UsageError(f"{film} is an address: `look` takes files of this machine; a manifest takes addresses too")
     if film.is_dir():
         raise UsageError(f"{film} is a folder: name films in it, or write a manifest: cinelake init {_quoted(film)}")

@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, str] = {
     "supercut": "Cut the spans of a film that carry tags, scenes, beats, a character or an affect, exact to the "
     "picture.",
     "report": "Write a site to look at: a catalogue, and for each film a timeline, keyframes, tables, provenance.",
+    "summary": "Choose the few keyframes that tell most of a film, and write them as pictures.",
     "search": "Find moments that look like a picture or a moment, and that carry tags, characters or an affect.",
     "index": "Make the index of a table's vectors, for lakes of millions of them; again after they changed.",
     "train": "Train a model, score it on films it never saw, and make it champion if it is better.",
@@ -56,7 +57,7 @@ COMMANDS: Mapping[str, str] = {
 PURPOSES: Mapping[str, tuple[str, ...]] = {
     "Begin": ("demo", "look", "init", "doctor"),
     "Make tables": ("plan", "run", "status", "why", "replay", "gc"),
-    "Look and ask": ("report", "query", "questions", "views", "search", "index", "docs", "dictionary"),
+    "Look and ask": ("report", "summary", "query", "questions", "views", "search", "index", "docs", "dictionary"),
     "Teach": ("labels", "train", "evaluate", "tune", "models"),
     "Give on": ("export", "supercut", "publish"),
     "Run by itself": ("up", "down", "deploy", "work", "pause", "resume"),

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from cinelake.errors import CinelakeError
+from cinelake.errors import CinelakeError, UsageError
+from cinelake.storage.atomic import write_whole
 from report.pictures import (
     BOX,
     KEYFRAME_BOX,
@@ -63,7 +64,7 @@ def make_pictures(tables: FilmTables, duration_s: float, folder: Path) -> FilmPi
 
 def _made(tables: FilmTables, frames: pa.Table, duration_s: float, folder: Path) -> FilmPictures:
     chosen = choose_frames(frames)
-    summary, why = _summary(tables, frames, duration_s)
+    summary, why = summary_of(tables, frames, duration_s)
     places = places_of(len(chosen))
     size = fitted(frames["width"][0].as_py(), frames["height"][0].as_py(), BOX)
     writer = SheetWriter(folder, len(chosen), size)
@@ -97,8 +98,13 @@ def _keyframe(frames: pa.Table, chosen: SummaryRow, large: dict[int, Any], folde
     return Keyframe(name, frames["time_s"][chosen.row].as_py(), shot, chosen.share)
 
 
-def _summary(tables: FilmTables, frames: pa.Table, duration_s: float) -> tuple[list[SummaryRow], str]:
-    """The rows of the table of frames that summarise the film, or the reason why there are none."""
+def summary_of(
+    tables: FilmTables, frames: pa.Table, duration_s: float, count: int | None = None
+) -> tuple[list[SummaryRow], str]:
+    """The rows of the table of frames that summarise the film, or the reason why there are none.
+
+    count: how many; by default as the film is long.
+    """
     embeddings = tables.read("embeddings", ["frame", "face", "embedding"])
     if embeddings is None:
         return [], f"embeddings: {tables.why('embeddings')}"
@@ -109,7 +115,7 @@ def _summary(tables: FilmTables, frames: pa.Table, duration_s: float) -> tuple[l
     by_frame = {frame: at for at, frame in enumerate(whole["frame"].to_pylist())}
     order = [by_frame[frames["frame"][row].as_py()] for row in rows]
     vectors = np.nan_to_num(np.stack(rows_of(whole["embedding"], order).to_pylist()))
-    chosen = summary_rows(vectors, _seconds(frames, rows, duration_s), keyframe_count(duration_s, len(rows)))
+    chosen = summary_rows(vectors, _seconds(frames, rows, duration_s), count or keyframe_count(duration_s, len(rows)))
     return [SummaryRow(rows[t.row], t.share) for t in chosen], ""
 
 
@@ -130,3 +136,27 @@ def _seconds(frames: pa.Table, rows: list[int], duration_s: float) -> list[float
         starts.setdefault(shot, time_s)
     edges = [*(starts[frames["shot"][row].as_py()] for row in rows), duration_s]
     return [max(0.04, later - sooner) for sooner, later in pairwise(edges)]
+
+
+def summary_files(tables: FilmTables, folder: Path, count: int | None = None) -> list[dict[str, Any]]:
+    """Write the film's summary into a folder, as the lake keeps the pictures; returns file, time_s, shot and share.
+
+    Raises `UsageError` with the reason where a table is missing, or the folder cannot be written.
+    """
+    frames = tables.read("frames", ["frame", "time_s", "shot", "is_middle", "jpeg"])
+    if frames is None or not frames.num_rows:
+        raise UsageError(f"frames of {tables.movie_id}: {tables.why('frames') or 'the film has no pictures'}")
+    chosen, why = summary_of(tables, frames, float(frames["time_s"][-1].as_py()), count)
+    if not chosen:
+        raise UsageError(f"{tables.movie_id} cannot be summarised: {why}")
+    rows = []
+    for keyframe in chosen:
+        frame, time_s, shot, jpeg = (frames[name][keyframe.row].as_py() for name in ("frame", "time_s", "shot", "jpeg"))
+        name = f"{frame:07d}.jpg"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_whole(folder / name, jpeg)
+        except OSError as error:
+            raise UsageError(f"{folder} cannot be written: {error.strerror or error}") from error
+        rows.append({"file": name, "time_s": time_s, "shot": shot, "share": round(keyframe.share, 4)})
+    return rows

@@ -85,10 +85,10 @@
     playhead.setAttribute("aria-valuenow", String(Math.round(position)));
     playhead.setAttribute("aria-valuetext", rows.map(([title, text]) => `${title} ${text}`).join("; "));
     const frame = Object.assign(document.createElement("div"), { className: "picture" });
-    if (strip) strip.show(frame, position);
+    if (strip && !player) strip.show(frame, position);
     const column = document.createElement("div");
     column.append(...words(rows));
-    byId("readout").replaceChildren(...(strip ? [frame, column] : [column]));
+    byId("readout").replaceChildren(...(strip && !player ? [frame, column] : [column]));
     refresh();
   }
 

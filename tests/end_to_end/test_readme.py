@@ -28,7 +28,7 @@ def steps():
 def readers_folder(tmp_path_factory):
     """An empty folder with what a reader brings: films, one of them of a holiday, a still, labels of scenes."""
     folder, drawn = tmp_path_factory.mktemp("reader"), tmp_path_factory.mktemp("drawn")
-    films = draw_catalogue(drawn, 3, 3, seconds=24)
+    films = draw_catalogue(drawn, 6, 3, seconds=12)
     shutil.copytree(drawn / "films", folder / "films")
     shutil.copy(films[0].path, folder / "films" / "holiday.mp4")
     return folder, drawn / "labels"
