@@ -100,8 +100,8 @@ FILMS = Contract(
         Column(
             "streams",
             pa.list_(STREAM),
-            "All streams of the file (video, audio, subtitle, data): which is `taken`, and `why` it is or is not (a cover, "
-            "of another programme, chosen by language); `programme`: of a broadcast. Null for films that were imported.",
+            "All streams of the file (video, audio, subtitle, data): which is `taken`, and `why` it is or is not: a "
+            "cover, of another programme, chosen by language. `programme`: of a broadcast. Null for imported films.",
             nullable=True,
         ),
     ],
