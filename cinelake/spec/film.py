@@ -139,7 +139,7 @@ class SubtitleInfo:
 
 @dataclass(frozen=True)
 class StreamInfo:
-    """One stream of the file. kind: as libav names it (video, audio, subtitle …). language, title, layout: '' if unnamed.
+    """One stream of the file. kind: as libav names it (video, audio, subtitle …). language, title, layout: '' if none.
 
     programmes: numbers of the broadcast's programmes that it belongs to; none elsewhere. taken: whether it is
     read. why: in a few words, why it is or is not.
