@@ -10,7 +10,7 @@ from benchmarks.figures import say
 from cinelake.media.ffmpeg import binary
 
 RATE = 25
-"""Pictures a second of the film that all masters are made of."""
+"""Pictures a second at which the drawn films, of 24 or 25, are shown in the SDR master."""
 FILM_RATE = 24000 / 1001
 
 _TELEVISION = "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv"
@@ -42,7 +42,8 @@ class Master:
     sound: str = "aac"
 
 
-_TO_FILM = f"setpts=PTS*{RATE / FILM_RATE:.10f},fps=24000/1001"
+_SOURCE = f"settb=1/{RATE},setpts=N,fps={RATE}"
+_TO_FILM = "settb=1001/24000,setpts=N,fps=24000/1001"
 MASTERS = (
     Master("sdr", "mp4", _TELEVISION, _x264()),
     Master("pq", "mp4", f"{_LIGHT}t=smpte2084{_AT_203_NITS}", _x265("smpte2084")),
@@ -71,21 +72,22 @@ MASTERS = (
         ["-c:v", "jpeg2000", "-pred", "1", "-compression_level", "8"],
         sound="pcm_s16le",
     ),
-    Master("vfr", "mkv", f"{_TELEVISION},select='mod(n\\,7)-3*gt(mod(n\\,100)\\,50)'", _x264("-fps_mode", "vfr")),
-    Master("4_percent", "mp4", f"{_TELEVISION},setpts=PTS*24/25,fps=625/24", _x264(), slower=24 / 25),
+    Master("vfr", "mkv", f"{_TELEVISION},select='mod(n\\,7)-3-2*gt(mod(n\\,100)\\,50)'", _x264("-fps_mode", "vfr")),
+    Master("4_percent", "mp4", f"{_TELEVISION},settb=24/625,setpts=N,fps=625/24", _x264(), slower=24 / 25),
 )
 
 
-def make_master(film: Path, master: Master, folder: Path) -> Path:
-    """The master of a film, unless it is there."""
+def make_master(film: Path, fps: float, master: Master, folder: Path) -> Path:
+    """The master of a film of so many pictures a second, unless it is there."""
     path = folder / f"{film.stem}__{master.name}.{master.suffix}"
     if path.exists():
         return path
     say(f"making {path.name}")
     unfinished = path.with_name(f"unfinished_{path.name}")
-    sound = ["-af", f"atempo={1 / master.slower:.10f}"] if master.slower != 1 else []
+    tempo = RATE / fps / master.slower
+    sound = ["-af", f"atempo={tempo:.10f}"] if abs(tempo - 1) > 1e-6 else []
     command = [binary(), "-nostdin", "-loglevel", "error", "-y", "-i", str(film)]
-    command += ["-vf", f"fps={RATE},{master.filters}", *master.options, *sound, "-c:a", master.sound, "-ar", "48000"]
+    command += ["-vf", f"{_SOURCE},{master.filters}", *master.options, *sound, "-c:a", master.sound, "-ar", "48000"]
     subprocess.run([*command, str(unfinished)], check=True, stderr=subprocess.DEVNULL)
     unfinished.replace(path)
     return path

@@ -28,7 +28,8 @@ def find_film(manifest: Manifest, movie_id: str) -> CatalogueFilm:
     if movie_id not in films:
         raise UnknownName("film", movie_id, films)
     film = films[movie_id]
-    return replace(film, choices=film.choices.over(manifest.streams.choices()))
+    choices = film.choices.over(manifest.streams.choices())
+    return replace(film, choices=replace(choices, without_bars=False))  # what is cut out keeps its bars
 
 
 class FilmReader:

@@ -25,10 +25,11 @@ BEYOND_S = 0.5
 
 LIGHT = (
     *("transfer", "primaries", "matrix", "range", "bit_depth", "dolby_vision", "conversion", "scan", "field_order"),
-    "crop",
+    *("crop", "bars"),
 )
 """Columns of colours and geometry."""
-CROP = pa.struct([pa.field(side, pa.int32(), False) for side in ("left", "right", "top", "bottom")])
+SIDES = ("left", "right", "top", "bottom")
+CROP = pa.struct([pa.field(side, pa.int32(), False) for side in SIDES])
 STREAM = pa.struct(
     [
         pa.field("index", pa.int32(), False),
@@ -94,10 +95,16 @@ FILMS = Contract(
         Column("field_order", pa.string(), "Which field is earlier: top or bottom; null of whole pictures.", True),
         Column("crop", CROP, "Pixels that the container hides at each side, before rotation.", nullable=True),
         Column(
+            "bars",
+            CROP,
+            "Black bars that were cut off for all other tables, where the manifest wants it; of the upright picture.",
+            nullable=True,
+        ),
+        Column(
             "streams",
             pa.list_(STREAM),
-            "All streams of the file: which is `taken`, and `why` it is or is not (a cover, of another programme, "
-            "chosen by language); `programme`: of a broadcast. Null for films that were imported.",
+            "All streams of the file (video, audio, subtitle, data): which is `taken`, and `why` it is or is not: a "
+            "cover, of another programme, chosen by language. `programme`: of a broadcast. Null for imported films.",
             nullable=True,
         ),
     ],
@@ -221,7 +228,8 @@ def _light(video: VideoInfo | None) -> dict[str, Any]:
         "conversion": video.conversion or None,
         "scan": video.scan,
         "field_order": {True: "top", False: "bottom", None: None}[video.top_first],
-        "crop": dict(zip(("left", "right", "top", "bottom"), video.crop, strict=True)),
+        "crop": dict(zip(SIDES, video.crop, strict=True)),
+        "bars": dict(zip(SIDES, video.bars, strict=True)) if any(video.bars) else None,
     }
 
 

@@ -43,6 +43,13 @@ class StreamWish(BaseModel):
         return StreamChoice(tuple(self.language), self.title, must=self.otherwise == "fail")
 
 
+class PicturesWish(StreamWish):
+    """What is wanted of the pictures; all that is named must fit."""
+
+    bars: Literal["keep", "crop"] = "keep"
+    """`crop`: black bars that all of a film has (pillarbox, letterbox) are cut off before any table looks at it."""
+
+
 class SoundWish(StreamWish):
     """What is wanted of the sound; all that is named must fit."""
 
@@ -59,11 +66,11 @@ class StreamSettings(BaseModel):
 
     model_config = STRICT
 
-    pictures: StreamWish = Field(default=StreamWish())
+    pictures: PicturesWish = Field(default=PicturesWish())
     """Of the pictures; by default the first default stream, else the largest. Covers are never taken."""
     sound: SoundWish = Field(default=SoundWish())
     """Of the sound, in the programme of the pictures; by default the first default one, else that of most channels."""
 
     def choices(self) -> StreamChoices:
         """The choices, as the media room takes them."""
-        return StreamChoices(self.pictures.choice(), self.sound.choice())
+        return StreamChoices(self.pictures.choice(), self.sound.choice(), self.pictures.bars == "crop")

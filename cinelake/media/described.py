@@ -12,8 +12,8 @@ DEADLINE_S = 60.0
 
 _PROGRAMME = re.compile(r"\[info\] {3}(?:Program (\d+)|No Program)")
 _STREAM = re.compile(r"\[info\] {3}Stream #0:(\d+)")
-_CROPPING = re.compile(r"Frame Cropping: (\d+)/(\d+)/(\d+)/(\d+)$")
-_DOLBY_VISION = re.compile(r"DOVI configuration record: .*\bprofile: (\d+)")
+_CROPPING = re.compile(r"\[info\] {7}Frame Cropping: (\d+)/(\d+)/(\d+)/(\d+)$")
+_DOLBY_VISION = re.compile(r"\[info\] {7}DOVI configuration record: .*\bprofile: (\d+)")
 
 Crop = tuple[int, int, int, int]
 """Pixels that are hidden: left, right, top, bottom."""
@@ -46,9 +46,9 @@ def description_of(lines: Iterable[str]) -> Description:
             stream = int(match[1])
             if programme is not None:
                 found.programmes[stream] = (*found.programmes.get(stream, ()), programme)
-        elif match := _CROPPING.search(line):
+        elif match := _CROPPING.match(line):
             left, right, top, bottom = (int(size) for size in match.groups())
             found.crops[stream] = (left, right, top, bottom)
-        elif match := _DOLBY_VISION.search(line):
+        elif match := _DOLBY_VISION.match(line):
             found.dolby_vision[stream] = int(match[1])
     return found

@@ -43,7 +43,7 @@ _LEVEL = re.compile(r"\[(verbose|info|warning|error|fatal|panic)\] ?")
 _NOT_REPORTED = re.compile(r"\[(verbose|info)\]|bitrate parameter is set too low|ignoring invalid SAR")
 _FACT = re.compile(
     r"\[info\] {3}(No Program|Program \d|Stream #0:)|\[info\] {7}(Frame Cropping|DOVI configuration record): "
-    r"|(frame detection|Repeated Fields): "
+    r"|(frame detection|Repeated Fields): | crop=\d+:\d+:\d+:\d+$"
 )
 """What ffmpeg tells of a film's programmes, streams and fields (`Ffmpeg.facts`)."""
 MAX_FACTS = 2000

@@ -20,7 +20,16 @@ from typing import Any
 import ffmpeg
 
 from cinelake.media.ffmpeg import safe_input
-from cinelake.media.light import FilterStep, as_seen, filter_step, renamed, scaled_format, spread, whole_pictures
+from cinelake.media.light import (
+    FilterStep,
+    as_seen,
+    filter_step,
+    renamed,
+    scaled_format,
+    spread,
+    whole_pictures,
+    without_bars,
+)
 from cinelake.spec.film import Probe, VideoInfo
 from cinelake.spec.task import SoundStream, Stream, VideoClock, VideoStream
 
@@ -185,7 +194,7 @@ def _picture_output(film: Any, video: VideoInfo, wishes: Sequence[VideoClock | V
     # Times that repeat or go back are moved to one tick after the picture before: each picture keeps its place.
     source = film[str(video.index)].filter("setpts", "if(isnan(PREV_OUTPTS),PTS,max(PTS,PREV_OUTPTS+1))")
     looked_at = any(isinstance(wish, VideoStream) for wish in wishes)
-    for name, step_options in [*renamed(video), *(whole_pictures(video) if looked_at else [])]:
+    for name, step_options in [*renamed(video), *(whole_pictures(video) if looked_at else []), *without_bars(video)]:
         source = source.filter(name, **dict(step_options))
     leaves: dict[int, Any] = {}
     _grow(source, _tree(video, wishes), leaves)

@@ -67,6 +67,14 @@ def whole_pictures(video: VideoInfo) -> list[FilterStep]:
     return [*steps, filter_step("settb", expr="intb*2")]  # bwdif halves the unit of times
 
 
+def without_bars(video: VideoInfo) -> list[FilterStep]:
+    """The filter that cuts black bars off."""
+    left, right, top, bottom = video.bars
+    if not any(video.bars):
+        return []
+    return [filter_step("crop", w=f"iw-{left + right}", h=f"ih-{top + bottom}", x=str(left), y=str(top), exact="1")]
+
+
 def spread(video: VideoInfo) -> list[FilterStep]:
     """Filters that spread RGB of the limited range, which is rare and which the scaler takes for the full one."""
     if not video.is_rgb or video.declared_range != "limited":

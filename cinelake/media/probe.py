@@ -20,6 +20,7 @@ import av
 from av.error import FFmpegError
 
 from cinelake.errors import DamagedFilm, FilmError, FilmMissing, ForbiddenInput, NotAFilm
+from cinelake.media.bars import NO_BARS, find_bars
 from cinelake.media.described import Description, describe
 from cinelake.media.ffmpeg import run_ffmpeg, safe_input
 from cinelake.media.light import FULL_RANGE, MATRICES, PRIMARIES, RANGES, TRANSFERS, UNNAMED
@@ -141,7 +142,7 @@ def _describe(path: str, container: Any, size_bytes: int, described: Description
         kinds = ", ".join(stream.type for stream in container.streams) or "no streams"
         raise NotAFilm(f"{path!r} has neither pictures nor sound that can be decoded ({kinds})")
     start_s = (container.start_time or 0) / av.time_base
-    pictures = _video_info(path, container, video, described) if video is not None else None
+    pictures = _video_info(path, container, video, described, choices) if video is not None else None
     sound = _sound_info(audio, start_s) if audio is not None else None
     declared_s = _declared_s(container, video, audio)
     if declared_s and container.format.name.startswith(INDEXED):
@@ -257,25 +258,25 @@ def _as_length(declared_s: float) -> float | None:
     return declared_s if 0 < declared_s <= MAX_FILM_S else None
 
 
-def _video_info(path: str, container: Any, stream: Any, described: Description) -> VideoInfo:
+def _video_info(path: str, container: Any, stream: Any, described: Description, choices: StreamChoices) -> VideoInfo:
     codec = stream.codec_context
-    field_order = int(codec.field_order)
     first = _first_picture(container, stream)
     crop = described.crops.get(stream.index, (0, 0, 0, 0))
     shown = codec.width - crop[0] - crop[1], codec.height - crop[2] - crop[3]
     if min(shown) < 1:
         crop, shown = (0, 0, 0, 0), (codec.width, codec.height)
-    width, height = max(1, round(shown[0] * first.sar)) if first.sar > 0 else shown[0], shown[1]
-    if first.rotation in (90, 270):
-        width, height = height, width
+    length_s = _own_duration_s(stream) or _as_length((container.duration or 0) / av.time_base) or 0.0
     fps = float(stream.average_rate or stream.guessed_rate or 0)
-    fields = Fields(field_order, first.is_interlaced, codec.codec.canonical_name, shown[1], fps)
-    scan = find_scan(
-        lambda: open_film(path),
-        stream.index,
-        fields,
-        _own_duration_s(stream) or _as_length((container.duration or 0) / av.time_base) or 0.0,
-    )
+    fields = Fields(int(codec.field_order), first.is_interlaced, codec.codec.canonical_name, shown[1], fps)
+    scan = find_scan(lambda: open_film(path), stream.index, fields, length_s)
+    is_turned = first.rotation in (90, 270)
+    upright = shown[::-1] if is_turned else shown
+    bars = find_bars(lambda: open_film(path), stream.index, upright, length_s) if choices.without_bars else NO_BARS
+    width, height = upright[0] - bars[0] - bars[1], upright[1] - bars[2] - bars[3]
+    if first.sar > 0 and is_turned:
+        height = max(1, round(height * first.sar))
+    elif first.sar > 0:
+        width = max(1, round(width * first.sar))
     return VideoInfo(
         index=stream.index,
         codec=codec.codec.canonical_name,
@@ -301,6 +302,7 @@ def _video_info(path: str, container: Any, stream: Any, described: Description) 
         top_first=scan.top_first,
         fields_flagged=scan.is_flagged,
         crop=crop,
+        bars=bars,
         dolby_vision=described.dolby_vision.get(stream.index),
     )
 

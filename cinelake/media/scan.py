@@ -35,8 +35,8 @@ DEADLINE_S = 60.0
 MUCH, LOPSIDED = 0.2, 4
 """Fields: so large a part of pictures has them, and one order so many times as often as the other."""
 FILM_RATE = (29.0, 30.5)
-REPEATED = (0.25, 0.45)
-"""Share of pictures that repeat a field in film spread over fields: two of five."""
+REPEATED = (0.15, 0.45)
+"""Share of pictures that repeat a field in film spread over fields: two of five of those in which something moves."""
 
 Opened = Callable[[], AbstractContextManager[int]]
 """Opens the film and gives its descriptor."""

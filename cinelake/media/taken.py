@@ -18,9 +18,6 @@ from av.stream import Disposition
 from cinelake.spec.film import StreamInfo
 from cinelake.spec.streams import PICTURES, SOUND, StreamChoice, StreamChoices
 
-KINDS = {"video": PICTURES, "audio": SOUND, "subtitle": "subtitles"}
-"""libav's kinds of streams, as Cinelake names them; all others are data."""
-
 STILL_PICTURE_CODECS = ("mjpeg", "png", "bmp", "gif", "webp", "tiff", "jpegls", "jpegxl", "svg", "jpeg2000", "targa")
 """Codecs of pictures by themselves, of which posters are made; films too."""
 
@@ -135,7 +132,7 @@ def _described(stream: Any, programmes: Mapping[int, tuple[int, ...]]) -> Stream
     layout = codec.layout if codec and stream.type == "audio" else None
     return StreamInfo(
         index=stream.index,
-        kind=KINDS.get(stream.type, "data"),
+        kind=stream.type,
         codec=codec.codec.canonical_name if codec else "",
         language="" if (stream.language or "und") == "und" else stream.language,
         title=stream.metadata.get("title", ""),

@@ -87,6 +87,8 @@ class VideoInfo:
     """Whether the film says of each picture whether it is interlaced."""
     crop: tuple[int, int, int, int] = (0, 0, 0, 0)
     """Pixels that the container hides: left, right, top, bottom."""
+    bars: tuple[int, int, int, int] = (0, 0, 0, 0)
+    """Black bars that are cut off, as a choice wants it: left, right, top, bottom, of the upright picture."""
     dolby_vision: int | None = None
     """Dolby Vision profile; None without."""
 
@@ -140,7 +142,7 @@ class SubtitleInfo:
 
 @dataclass(frozen=True)
 class StreamInfo:
-    """One stream of the file. kind: pictures, sound, subtitles, data. language, title, layout: '' where not named.
+    """One stream of the file. kind: as libav names it (video, audio, subtitle …). language, title, layout: '' if none.
 
     programmes: numbers of the broadcast's programmes that it belongs to; none elsewhere. taken: whether it is
     read. why: in a few words, why it is or is not.
@@ -183,5 +185,5 @@ class Probe:
     streams: tuple[StreamInfo, ...] = ()
     """All of them, in the order of the file."""
     refused: tuple[tuple[str, str], ...] = ()
-    """Kinds of streams (`pictures`, `sound`) of which the choice finds none and wants no other, each with the words."""
+    """Kinds of streams (`video`, `audio`) of which the choice finds none and wants no other, each with the words."""
     clock_streams: tuple[int, ...] = ()

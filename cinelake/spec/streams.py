@@ -9,7 +9,8 @@ from typing import Any
 from cinelake.spec.film import StreamInfo
 from cinelake.spec.languages import language_code
 
-PICTURES, SOUND = "pictures", "sound"
+PICTURES, SOUND = "video", "audio"
+"""Kinds of streams, as libav names them; the others are `subtitle`, `data`, `attachment`."""
 
 _LAYOUTS = {"1.0": "mono", "2.0": "stereo"}
 """Other names of channel layouts."""
@@ -70,13 +71,14 @@ def _layout(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class StreamChoices:
-    """What is wanted of a film's pictures and of its sound."""
+    """What is wanted of a film's pictures and of its sound. without_bars: black bars in the pictures are cut off."""
 
     pictures: StreamChoice = StreamChoice()
     sound: StreamChoice = StreamChoice()
+    without_bars: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.pictures or self.sound)
+        return bool(self.pictures or self.sound or self.without_bars)
 
     def over(self, others: StreamChoices) -> StreamChoices:
         """These, and of what these leave open the others."""
@@ -85,8 +87,11 @@ class StreamChoices:
     def that_matter_for(self, kind: str) -> list[dict[str, Any]]:
         """The choices that decide which stream of a kind is taken: the pictures' also for sound, as it is of one
         programme with them. Empty where nothing is chosen."""
-        choices = [self.pictures, self.sound] if kind == SOUND else [self.pictures]
-        return [choice.plain() for choice in choices] if any(choices) else []
+        if kind == SOUND:
+            choices = [self.pictures, self.sound]
+            return [choice.plain() for choice in choices] if any(choices) else []
+        bars = [{"bars": "crop"}] if self.without_bars else []
+        return [*([self.pictures.plain()] if self.pictures else []), *bars]
 
 
 NO_CHOICES = StreamChoices()

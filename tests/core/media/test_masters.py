@@ -15,9 +15,12 @@ import numpy as np
 import pytest
 from _recorder import Recorder
 
+from cinelake.media.bars import NO_BARS, bars_of
 from cinelake.media.ffmpeg import run_ffmpeg
 from cinelake.media.probe import probe
+from cinelake.media.reader import read_film
 from cinelake.spec.film import VideoInfo
+from cinelake.spec.streams import StreamChoices
 from cinelake.spec.task import VideoClock, VideoStream
 from tasks.frames.colours import bgr_of, colours_of
 
@@ -193,3 +196,35 @@ def test_no_picture_is_combed(
     alone = read(path, clock=VideoClock())
     assert np.array_equal(seen.column("clock", "times_s"), alone.column("clock", "times_s"))
     assert np.array_equal(seen.column("clock", "durations_s"), alone.column("clock", "durations_s"))
+
+
+# --- black bars
+
+BARRED = [
+    ("pillarbox", "pad=iw+64:ih:32:0", (32, 32, 0, 0)),
+    ("letterbox", "pad=iw:ih+48:0:24", (0, 0, 24, 24)),
+    ("none", "null", (0, 0, 0, 0)),
+]
+
+
+@pytest.mark.parametrize(("name", "bars", "found"), BARRED, ids=[row[0] for row in BARRED])
+def test_black_bars_are_cut_off_where_wanted(tmp_path: Path, name: str, bars: str, found: tuple[int, ...]) -> None:
+    path = tmp_path / f"{name}.mp4"
+    ffmpeg("-f", "lavfi", "-i", f"testsrc=d=1:s=192x144:r=25,{bars}", *X264, f"file:{path}")
+    video = probe(str(path), StreamChoices(without_bars=True)).video
+    assert video is not None
+    assert (video.bars, video.width, video.height) == (found, 192, 144)
+    assert video_of(path).bars == (0, 0, 0, 0)
+
+
+def test_what_is_left_between_bars_is_the_picture(tmp_path: Path) -> None:
+    path = tmp_path / "pillarbox.mp4"
+    ffmpeg("-f", "lavfi", "-i", "color=white:d=1:s=128x96:r=25,pad=iw+64:ih:32:0", *X264, f"file:{path}")
+    seen = Recorder(rgb=VideoStream(max_width=640))
+    read_film(str(path), probe(str(path), StreamChoices(without_bars=True)), [seen], deadline_s=60)
+    assert seen.pixels("rgb").shape == (25, 96, 128, 3)
+    assert seen.pixels("rgb")[5].min() >= 250
+
+
+def test_a_film_that_is_black_keeps_its_pictures() -> None:
+    assert bars_of(["x1:319 x2:0 y1:239 y2:0 w:-318 h:-238 x:320 y:240 crop=-318:-238:320:240"], (320, 240)) == NO_BARS

@@ -126,12 +126,12 @@ def test_a_choice_takes_what_fits_best_and_says_why(
 def test_a_choice_that_must_fit_takes_nothing_else(languages: Path) -> None:
     film = probe(str(languages), wanted("jpn", must=True))
     assert (taken(film), film.audio) == ([0], None)
-    assert film.refused == (("sound", "none of 3 streams is of language jpn"),)
+    assert film.refused == (("audio", "none of 3 streams is of language jpn"),)
 
 
 def test_streams_are_named_as_the_file_names_them(languages: Path) -> None:
     assert probe(str(languages)).streams[3] == StreamInfo(
-        index=3, kind="sound", codec="ac3", language="fra", title="Director's commentary", channels=2, layout="stereo",
+        index=3, kind="audio", codec="ac3", language="fra", title="Director's commentary", channels=2, layout="stereo",
         why="a commentary",
     )  # fmt: skip
 

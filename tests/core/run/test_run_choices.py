@@ -37,7 +37,7 @@ def test_a_choice_makes_anew_what_reads_that_kind_of_stream(night: Night) -> Non
     assert seconds_of_sound(night) == 1
     night.more = GERMAN
     assert [(cell.table, cell.reason) for cell in night.plan("clock", "tones").plan.stale] == [
-        ("tones", "choice of sound")
+        ("tones", "choice of audio")
     ]
     night.run("clock", "tones")
     assert seconds_of_sound(night) == 2
@@ -64,3 +64,11 @@ def test_a_choice_that_says_nothing_changes_no_key(night: Night) -> None:
     night.run("clock", "tones")
     night.more = "streams: {sound: {language: [], otherwise: usual}, pictures: {}}"
     assert night.plan("clock", "tones").plan.stale == ()
+
+
+def test_cutting_bars_off_makes_anew_what_looks_at_pictures(night: Night) -> None:
+    night.run("cards", "tones")
+    night.more = "streams: {pictures: {bars: crop}}"
+    assert [(cell.table, cell.reason) for cell in night.plan("cards", "tones").plan.stale] == [
+        ("cards", "choice of video")
+    ]

@@ -1,0 +1,98 @@
+"""What ffmpeg says of a file, and what follows for the graph of an ordinary one: nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cinelake.media.described import Description, description_of
+from cinelake.media.graph import build_graph
+from cinelake.media.probe import probe
+from cinelake.media.scan import Fields, Tally, tally_of
+from cinelake.spec.task import VideoClock, VideoStream
+
+WORDS = """
+[info]   Program 1
+[info]     Metadata:
+[info]       service_name    : Program 7
+[info]   Stream #0:0[0x100]: Video: hevc (Main 10), yuv420p10le(tv), 3840x2160
+[info]     Side data:
+[info]       DOVI configuration record: version: 1.0, profile: 8, level: 6, rpu flag: 1, el flag: 0, bl flag: 1
+[info]       Frame Cropping: 2/4/6/8
+[info]   Stream #0:1[0x101]: Audio: ac3
+[info]   Program 2
+[info]   Stream #0:1[0x101]: Audio: ac3
+[info]   No Program
+[info]   Stream #0:2[0x102]: Data: none
+""".splitlines()
+
+
+def test_programmes_cropping_and_dolby_vision_are_read_from_what_ffmpeg_says() -> None:
+    assert description_of(WORDS) == Description(
+        programmes={0: (1,), 1: (1, 2)}, crops={0: (2, 4, 6, 8)}, dolby_vision={0: 8}
+    )
+
+
+def test_a_title_cannot_pass_for_what_ffmpeg_says() -> None:
+    titles = ["[info]     title           : Program 2", "[info]       title           : Frame Cropping: 9/9/9/9"]
+    assert description_of([*WORDS[:4], *titles]) == description_of(WORDS[:4])
+
+
+ADDED = ("zscale", "tonemap", "bwdif", "fieldmatch", "setparams", "settb", "colorlevels")
+
+
+def test_nothing_is_added_to_the_graph_of_an_ordinary_film(film: Path) -> None:
+    wishes = [VideoClock(), VideoStream(width=64, height=36), VideoStream(max_width=640, pixel_format="yuv420p")]
+    graph = " ".join(build_graph(probe(str(film)), wishes, film_fd=3, picture_fd=4, sound_fds=[]).arguments)
+    assert not [name for name in ADDED if name in graph]
+
+
+def test_fields_cost_nothing_where_only_times_are_read(film: Path) -> None:
+    known = probe(str(film))
+    assert known.video is not None
+    fields = replace(known, video=replace(known.video, scan="interlaced", top_first=True))
+    graph = " ".join(build_graph(fields, [VideoClock()], film_fd=3, picture_fd=4, sound_fds=[]).arguments)
+    assert "bwdif" not in graph
+
+
+# --- fields
+
+IDET = """
+[Parsed_idet_0 @ 0x1] [info] Repeated Fields: Neither:    61 Top:    20 Bottom:    20
+[Parsed_idet_0 @ 0x1] [info] Single frame detection: TFF:    89 BFF:     9 Progressive:     3 Undetermined:     0
+[Parsed_idet_0 @ 0x1] [info] Multi frame detection: TFF:   101 BFF:     0 Progressive:     0 Undetermined:     0
+""".splitlines()
+
+
+def test_samples_are_summed() -> None:
+    assert tally_of([*IDET, *IDET]) == Tally(top=202, repeated=80, repeated_top=40)
+
+
+@pytest.mark.parametrize(
+    ("tally", "interlaced", "telecine", "whole"),
+    [
+        (Tally(top=100), True, False, False),
+        (Tally(top=100, repeated=40, repeated_top=20), True, True, False),
+        (Tally(top=60, unsure=40, repeated=20, repeated_top=10), True, True, False),
+        (Tally(top=35, bottom=36, whole=30), False, False, True),
+        (Tally(whole=60, unsure=40), False, False, True),
+        (Tally(unsure=100), False, False, False),
+        (Tally(), False, False, False),
+    ],
+    ids=["fields", "film_in_fields", "calm_film_in_fields", "fine_pattern", "whole", "still", "nothing"],
+)
+def test_what_a_sample_proves(tally: Tally, interlaced: bool, telecine: bool, whole: bool) -> None:
+    assert (tally.is_interlaced, tally.is_telecine, tally.is_whole) == (interlaced, telecine, whole)
+
+
+@pytest.mark.parametrize(
+    ("codec", "lines", "fps", "looked_at"),
+    [("h264", 1080, 25.0, True), ("h264", 576, 29.97, True), ("h264", 720, 25.0, False), ("h264", 1080, 24.0, False),
+     ("av1", 1080, 25.0, False)],
+)  # fmt: skip
+def test_a_film_that_says_nothing_of_fields_is_looked_at_only_in_television_s_sizes(
+    codec: str, lines: int, fps: float, looked_at: bool
+) -> None:
+    assert Fields(1, False, codec, lines, fps).could_be is looked_at
