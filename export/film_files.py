@@ -11,7 +11,7 @@ from cinelake.errors import UnknownName, UsageError
 from cinelake.manifest.document import Manifest
 from cinelake.run.staging import at_hand
 from export.csv import csv_text
-from export.film import TIMECODES, FilmReader, deadline_of, find_film, write_text
+from export.film import FilmReader, SourceNames, deadline_of, find_film, write_text
 from export.spans import NamedSpan, disjoint, named_spans
 
 FORMS = {
@@ -24,12 +24,10 @@ FORMS = {
 }
 
 
-def check_form(form: str, timecode: str) -> None:
-    """Raises `UnknownName` for what is not in `FORMS` and `TIMECODES`."""
+def check_form(form: str) -> None:
+    """Raises `UnknownName` for what is not in `FORMS`."""
     if form not in FORMS:
         raise UnknownName("form", form, FORMS)
-    if timecode not in TIMECODES:
-        raise UnknownName("time code", timecode, TIMECODES)
 
 
 def export_film(
@@ -39,14 +37,15 @@ def export_film(
     table: str,
     output: Path | None,
     *,
-    timecode: str,
+    names: SourceNames,
     markers: bool,
     raw: bool,
     force: bool,
 ) -> dict[str, Any]:
     """Write a table of a film in one of `FORMS`; returns what was written as plain data.
 
-    form, timecode: as `check_form` lets them pass. output: the file, by default `FILM_TABLE` in the working folder.
+    form: as `check_form` lets it pass. names: how its pictures are named. output: the file, by default `FILM_TABLE` in
+    the working folder.
     Raises `UsageError`, `UnknownName`, and what reading the film raises.
     """
     film = find_film(manifest, movie_id)
@@ -57,15 +56,15 @@ def export_film(
     if form == "csv":
         rows = tables.read(table)
         write_text(target, csv_text(rows, raw=raw))
-        made = {"rows": rows.num_rows}
+        made: dict[str, Any] = {"rows": rows.num_rows}
     elif form == "vtt-thumbnails":
         made = _thumbnails(tables, target)
     else:
         spans = _spans(tables, table)
         with nullcontext(film) if form == "vtt-chapters" else at_hand(manifest, film) as local_film:
-            text = _text(form, local_film, spans, target.stem, TIMECODES[timecode], markers=markers)
+            text, told = _text(form, local_film, spans, target.stem, names, markers=markers)
         write_text(target, text)
-        made = {"spans": len(spans)}
+        made = {"spans": len(spans), "warnings": told}
     return {"movie_id": movie_id, "table": table, "as": form, "output": str(target), **made}
 
 
@@ -79,24 +78,35 @@ def _spans(tables: FilmReader, table: str) -> list[NamedSpan]:
 
 
 def _text(
-    form: str, film: CatalogueFilm, spans: list[NamedSpan], title: str, drop: bool | None, *, markers: bool
-) -> str:
+    form: str, film: CatalogueFilm, spans: list[NamedSpan], title: str, names: SourceNames, *, markers: bool
+) -> tuple[str, list[str]]:
+    """The text of a form, and what must be told of it."""
     from export.captions import vtt_text
 
-    return vtt_text(spans) if form == "vtt-chapters" else _timeline(form, film, spans, title, drop, markers=markers)
+    if form == "vtt-chapters":
+        return vtt_text(spans), []
+    return _timeline(form, film, spans, title, names, markers=markers)
 
 
 def _timeline(
-    form: str, film: CatalogueFilm, spans: list[NamedSpan], title: str, drop: bool | None, *, markers: bool
-) -> str:
+    form: str, film: CatalogueFilm, spans: list[NamedSpan], title: str, names: SourceNames, *, markers: bool
+) -> tuple[str, list[str]]:
     from cinelake.media.clock import read_clock
     from cinelake.media.probe import probe
     from export.fcpxml import fcpxml_text
-    from export.timeline import MAX_EVENTS, ClipSource, EditEvent, build_in_place, drops_frames, edl_text, timecode_rate
+    from export.timeline import (
+        MAX_EVENTS,
+        EditEvent,
+        build_in_place,
+        drops_frames,
+        edl_text,
+        timecode_rate,
+        timecode_warnings,
+    )
 
     probed = probe(film.path)
     clock = read_clock(film.path, probed, deadline_s=deadline_of(probed))
-    source = ClipSource.of(film.place, clock, has_sound=probed.audio is not None)
+    source = names.source(film, probed, clock)
     pieces = [(span, clock.cut(span.start_s, span.end_s)) for span in spans]
     events = [EditEvent(c.start_frame, c.end_frame, s.start_s, s.end_s, s.name, 1.0) for s, c in pieces if c.frames]
     if not events:
@@ -107,11 +117,13 @@ def _timeline(
             f"{len(events)} spans are more than an edit decision list numbers ({MAX_EVENTS}): --markers, or --as otio"
         )
     timeline = build_in_place(title, source, events, as_clips=as_clips)
-    dropped = drops_frames(source, timecode_rate(source)[0], drop)
+    dropped = drops_frames(source, timecode_rate(source)[0], names.drop)
+    told = timecode_warnings(source, dropped)
     if form == "edl":
-        return edl_text(timeline, reel=film.movie_id, drop=dropped)
+        return edl_text(timeline, reel=film.movie_id, drop=dropped), told
     size = (probed.video.width, probed.video.height) if probed.video else None
-    return fcpxml_text(timeline, drop=dropped, size=size) if form == "fcpxml" else str(timeline.to_json_string())
+    text = fcpxml_text(timeline, drop=dropped, size=size) if form == "fcpxml" else str(timeline.to_json_string())
+    return text, told
 
 
 def _thumbnails(tables: FilmReader, target: Path) -> dict[str, int]:
