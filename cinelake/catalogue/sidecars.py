@@ -17,12 +17,12 @@ UNFINISHED = (".part", ".crdownload", ".download", ".tmp", ".aria2", ".ytdl", ".
 """Of downloads that have not ended."""
 SIDECARS = (
     *(".srt", ".vtt", ".ass", ".ssa", ".sub", ".idx", ".sup", ".smi", ".sami", ".lrc", ".ttml", ".dfxp", ".stl"),
-    *(".scc", ".usf", ".sbv", ".mpl", ".mks", ".bif", ".nfo", ".json", ".csv", ".tsv", ".txt", ".xml", ".md"),
-    *(".parquet", ".yaml", ".yml", ".log", ".ini", ".db", ".html", ".htm", ".rtf", ".doc", ".docx", ".pdf", ".url"),
-    *(".lnk", ".webloc", ".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic", ".bmp", ".tif", ".tiff", ".tbn", ".svg"),
-    *(".xmp", ".thm", ".lrv", ".cube", ".sha1", ".sha256", ".sha512", ".md5", ".crc", ".sfv", ".par2", ".torrent"),
-    *(".nzb", ".zip", ".rar", ".7z", ".gz", ".exe", ".edl", ".otio", ".fcpxml", ".aaf", ".ale", ".cue", ".ifo"),
-    ".bup",
+    *(".scc", ".usf", ".sbv", ".mpl", ".mks", ".bif", ".nfo", ".json", ".csv", ".tsv", ".txt", ".xml", ".md", ".bak"),
+    *(".old", ".orig", ".parquet", ".yaml", ".yml", ".log", ".ini", ".db", ".html", ".htm", ".rtf", ".doc", ".docx"),
+    *(".pdf", ".url", ".lnk", ".webloc", ".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic", ".bmp", ".tif", ".tiff"),
+    *(".tbn", ".svg", ".xmp", ".thm", ".lrv", ".cube", ".sha1", ".sha256", ".sha512", ".md5", ".crc", ".sfv"),
+    *(".par2", ".torrent", ".nzb", ".zip", ".rar", ".7z", ".gz", ".exe", ".edl", ".otio", ".fcpxml", ".aaf", ".ale"),
+    *(".cue", ".ifo", ".bup"),
     *UNFINISHED,
 )
 """Files beside films that are not films: subtitles, notes, pictures, lists of cuts, archives, unfinished downloads."""
