@@ -91,7 +91,7 @@ def sort_out(paths: Collection[str], asked: str = "") -> tuple[list[str], list[S
     """
     pictured, any_film = set(), set()
     for path in paths:
-        stem, suffix = _split(path)
+        stem, suffix = _split(path.lower())
         if suffix in FILMS:
             pictured.add(stem)
         if suffix not in SIDECARS:
@@ -107,14 +107,17 @@ def sort_out(paths: Collection[str], asked: str = "") -> tuple[list[str], list[S
 
 
 def _why_skipped(path: str, pictured: set[str], any_film: set[str]) -> str:
-    """Why a file is no film; empty where it is one. pictured, any_film: stems of files that are surely, or may be."""
-    stem, suffix = _split(path)
+    """Why a file is no film; empty where it is one.
+
+    pictured, any_film: stems in lower case of files that are surely, or may be, films: ids do not tell cases apart.
+    """
+    stem, suffix = _split(path.lower())
     if suffix in FILMS:
         return ""
     if suffix in UNFINISHED:
         return "unfinished"
     if suffix in SIDECARS or path.rpartition("/")[2].lower() in SYSTEM:
-        return "companion" if _belongs_to(_composed(path), any_film) else "no_film"
+        return "companion" if _belongs_to(_composed(path.lower()), any_film) else "no_film"
     if stem in pictured or (suffix in SOUND and _is_tagged(stem, pictured)):
         return "companion"
     return ""
