@@ -10,8 +10,9 @@ import typer
 from cinelake.catalogue.films import read_catalogue
 from cinelake.errors import UsageError
 from cinelake.manifest.document import load_manifest
-from cli.options import HERE, JsonOption, ManifestOption, example
+from cli.options import HERE, JsonOption, ManifestOption, Reel, StartTimecode, example
 from cli.screen import out, print_json, warn
+from export.film import SourceNames
 from export.film_files import check_form, export_film
 from export.stills import StillForm, export_stills
 from importers.eluv.work import write_predictions
@@ -37,6 +38,7 @@ def _group() -> None:
 @app.command(
     epilog=example(
         "cinelake export film sintel_trailer --as edl --of shots -o shots.edl",
+        "cinelake export film sintel_trailer --as edl --start-timecode 10:00:00:00 --reel A001C003",
         "cinelake export film sintel_trailer --as fcpxml --of tag_shots",
         "cinelake export film sintel_trailer --as vtt-chapters --of scenes",
         "cinelake export film sintel_trailer --as vtt-thumbnails --of frames",
@@ -50,6 +52,8 @@ def film(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="The file; by default FILM_TABLE here.")] = None,
     manifest: ManifestOption = HERE,
     timecode: Annotated[str, typer.Option(help="auto, drop or non-drop: frame numbers at 29.97 and 59.94.")] = "auto",
+    start_timecode: StartTimecode = "",
+    reel: Reel = "",
     markers: Annotated[
         bool, typer.Option("--markers", help="Markers on the whole film; so are, in any case, spans that overlap.")
     ] = False,
@@ -58,18 +62,20 @@ def film(
     json: JsonOption = False,
 ) -> None:
     """Write a film's table for editing programs (EDL, OpenTimelineIO, FCPXML), players (WebVTT) or sheets (CSV)."""
-    check_form(form, timecode)
+    check_form(form)
     written = export_film(
         load_manifest(manifest),
         movie_id,
         form,
         table,
         output,
-        timecode=timecode,
+        names=SourceNames.checked(timecode, start_timecode, reel),
         markers=markers,
         raw=raw,
         force=force,
     )
+    for warning in written.get("warnings", ()):
+        warn(warning)
     if json:
         print_json(written)
     else:

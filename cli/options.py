@@ -39,6 +39,15 @@ SinceOption = Annotated[
 FailedOption = Annotated[bool, typer.Option("--failed", help="Try again what is known to be bad.")]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Exit 1 for known failures too.")]
 VectorsOption = Annotated[str, typer.Option(help="The table of vectors.")]
+StartTimecode = Annotated[
+    str,
+    typer.Option(
+        "--start-timecode",
+        help="Time code of the film's first picture, as 10:00:00:00; by default its file's own.",
+        metavar="HH:MM:SS:FF",
+    ),
+]
+Reel = Annotated[str, typer.Option("--reel", help="Reel or tape; by default its file's own, else its id's letters.")]
 
 Values = list[str] | None
 """An option that may be given several times."""

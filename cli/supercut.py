@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from cinelake.manifest.document import load_manifest
-from cli.options import HERE, JsonOption, ManifestOption, Values, example, several
-from cli.screen import duration, out, print_json, table
+from cli.options import HERE, JsonOption, ManifestOption, Reel, StartTimecode, Values, example, several
+from cli.screen import duration, out, print_json, table, warn
+from export.film import SourceNames
 from export.film_supercut import Selection, make_supercut
 
 app = typer.Typer(add_completion=False)
@@ -38,6 +39,8 @@ def supercut(
     max_length: Annotated[float | None, typer.Option(help="Seconds in all; the most relevant spans stay.")] = None,
     copy: Annotated[bool, typer.Option("--copy", help="Copy pictures; every cut must be at a keyframe.")] = False,
     timecode: Annotated[str, typer.Option(help="auto, drop or non-drop: frames at 29.97 and 59.94.")] = "auto",
+    start_timecode: StartTimecode = "",
+    reel: Reel = "",
     force: Annotated[bool, typer.Option("--force", help="Replace an output that is there.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be cut.")] = False,
     json: JsonOption = False,
@@ -62,11 +65,13 @@ def supercut(
         order=order,
         max_length_s=max_length,
         copy=copy,
-        timecode=timecode,
+        names=SourceNames.checked(timecode, start_timecode, reel),
         force=force,
         dry_run=dry_run,
     )
     made = make_supercut(load_manifest(manifest), selection)
+    for warning in made.get("warnings", ()):
+        warn(warning)
     if json:
         print_json(made)
     else:

@@ -41,7 +41,11 @@ def _asset(resources: Any, clip: Any, frame: Fraction, has_sound: bool) -> None:
     whole = clip.media_reference.available_range
     about = {"id": "r2", "name": clip.media_reference.name or clip.name, "src": clip.media_reference.target_url}
     about |= {"start": _time(whole.start_time, frame), "duration": _time(whole.duration, frame), "format": "r1"}
-    ElementTree.SubElement(resources, "asset", {**about, "hasVideo": "1", **({"hasAudio": "1"} if has_sound else {})})
+    about |= {"hasVideo": "1", **({"hasAudio": "1"} if has_sound else {})}
+    asset = ElementTree.SubElement(resources, "asset", about)
+    if reel := str(clip.metadata.get("cmx_3600", {}).get("reel", "")):
+        facts = ElementTree.SubElement(asset, "metadata")
+        ElementTree.SubElement(facts, "md", key="com.apple.proapps.studio.reel", value=reel)
 
 
 def _child(spine: Any, child: Any, frame: Fraction, form: str) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -16,8 +17,50 @@ from cinelake.spec.film import SLOWEST_BYTES_PER_S, Probe, limit_deadline
 from cinelake.storage.atomic import write_whole
 from cinelake.storage.content import fingerprint
 from cinelake.storage.objects import FilmStore, is_remote
+from export.timecode import checked_timecode, counted_frames
+from export.timeline import ClipSource, checked_reel, timecode_rate
+
+if TYPE_CHECKING:
+    from cinelake.media.clock import FilmClock
 
 TIMECODES = {"auto": None, "drop": True, "non-drop": False}
+
+
+@dataclass(frozen=True)
+class SourceNames:
+    """How exports name a film's pictures.
+
+    drop: whether numbers of pictures are dropped; None: as film and rate have it. start_timecode: of the first picture;
+    reel: its tape or card; '' for what the film's file says.
+    """
+
+    drop: bool | None = None
+    start_timecode: str = ""
+    reel: str = ""
+
+    @classmethod
+    def checked(cls, timecode: str, start_timecode: str, reel: str) -> SourceNames:
+        """What a person gives. Raises `UnknownName` for what is not in `TIMECODES`, `UsageError`."""
+        if timecode not in TIMECODES:
+            raise UnknownName("time code", timecode, TIMECODES)
+        drop, start = TIMECODES[timecode], checked_timecode(start_timecode) if start_timecode else ""
+        if start and drop is not None:
+            start = f"{start[:8]}{';' if drop else ':'}{start[9:]}"
+        return cls(drop, start, checked_reel(reel) if reel else "")
+
+    def source(self, film: CatalogueFilm, probed: Probe, clock: FilmClock) -> ClipSource:
+        """The film as timelines refer to it. Raises `UsageError` for a start that its rate has not."""
+        from cinelake.media.timecode import read_marks
+
+        marks = read_marks(film.path, probed)
+        timecode, reel = self.start_timecode or marks.timecode, self.reel or marks.reel
+        source = ClipSource.of(film.place, clock, has_sound=probed.audio is not None, timecode=timecode, reel=reel)
+        rate, _ = timecode_rate(source)
+        if self.start_timecode and counted_frames(timecode, rate) is None:
+            raise UsageError(f"--start-timecode {timecode} is no time code of {rate:g} pictures a second")
+        return source
+
+
 MIN_DEADLINE_S, DEADLINE_PER_SECOND = 600.0, 60.0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from cinelake.errors import UnknownName, UsageError
 from cinelake.manifest.document import Manifest
 from cinelake.run.staging import at_hand
 from export.csv import csv_text
-from export.film import TIMECODES, FilmReader, deadline_of, find_film, write_text
+from export.film import FilmReader, SourceNames, deadline_of, find_film, write_text
 from export.spans import NamedSpan, disjoint, named_spans
 
 FORMS = {
@@ -23,12 +24,10 @@ FORMS = {
 }
 
 
-def check_form(form: str, timecode: str) -> None:
-    """Raises `UnknownName` for what is not in `FORMS` and `TIMECODES`."""
+def check_form(form: str) -> None:
+    """Raises `UnknownName` for what is not in `FORMS`."""
     if form not in FORMS:
         raise UnknownName("form", form, FORMS)
-    if timecode not in TIMECODES:
-        raise UnknownName("time code", timecode, TIMECODES)
 
 
 def export_film(
@@ -38,17 +37,17 @@ def export_film(
     table: str,
     output: Path | None,
     *,
-    timecode: str,
+    names: SourceNames,
     markers: bool,
     raw: bool,
     force: bool,
 ) -> dict[str, Any]:
     """Write a table of a film in one of `FORMS`; returns what was written as plain data.
 
-    form, timecode: as `check_form` lets them pass. output: the file, by default `FILM_TABLE` in the working folder.
+    form: as `check_form` lets it pass. names: how its pictures are named. output: the file, by default `FILM_TABLE` in
+    the working folder.
     Raises `UsageError`, `UnknownName`, and what reading the film raises.
     """
-    from export.captions import vtt_text
 
     film = find_film(manifest, movie_id)
     target = output or Path(f"{movie_id}_{table}{FORMS[form]}")
@@ -58,19 +57,16 @@ def export_film(
     if form == "csv":
         rows = tables.read(table)
         write_text(target, csv_text(rows, raw=raw))
-        made = {"rows": rows.num_rows}
+        made: dict[str, Any] = {"rows": rows.num_rows}
     elif form == "vtt-thumbnails":
         made = _thumbnails(tables, target)
     else:
         spans = _spans(tables, table)
-        if form == "vtt-chapters":
-            text, written = vtt_text(spans), len(spans)
-        else:
-            with at_hand(manifest, film) as local_film:
-                drop, frames = TIMECODES[timecode], tables.frame_count()
-                text, written = _timeline(form, local_film, spans, frames, target.stem, drop, markers=markers)
+        with nullcontext(film) if form == "vtt-chapters" else at_hand(manifest, film) as local_film:
+            frames = None if form == "vtt-chapters" else tables.frame_count()
+            text, written, told = _text(form, local_film, spans, frames, target.stem, names, markers=markers)
         write_text(target, text)
-        made = {"spans": written}
+        made = {"spans": written, "warnings": told}
         if written < len(spans):
             made["spans_without_a_picture"] = len(spans) - written
     return {"movie_id": movie_id, "table": table, "as": form, "output": str(target), **made}
@@ -85,26 +81,51 @@ def _spans(tables: FilmReader, table: str) -> list[NamedSpan]:
     return spans
 
 
+def _text(
+    form: str,
+    film: CatalogueFilm,
+    spans: list[NamedSpan],
+    frame_count: int | None,
+    title: str,
+    names: SourceNames,
+    *,
+    markers: bool,
+) -> tuple[str, int, list[str]]:
+    """The text of a form, how many of the spans are in it (those in which a picture begins), and warnings."""
+    from export.captions import vtt_text
+
+    if form == "vtt-chapters":
+        return vtt_text(spans), len(spans), []
+    return _timeline(form, film, spans, frame_count, title, names, markers=markers)
+
+
 def _timeline(
     form: str,
     film: CatalogueFilm,
     spans: list[NamedSpan],
     frame_count: int | None,
     title: str,
-    drop: bool | None,
+    names: SourceNames,
     *,
     markers: bool,
-) -> tuple[str, int]:
-    """The text of a form that names pictures, and how many of the spans are in it: those in which a picture begins."""
+) -> tuple[str, int, list[str]]:
     from cinelake.media.clock import read_clock
     from cinelake.media.probe import probe
     from export.fcpxml import fcpxml_text
-    from export.timeline import MAX_EVENTS, ClipSource, EditEvent, build_in_place, drops_frames, edl_text, timecode_rate
+    from export.timeline import (
+        MAX_EVENTS,
+        EditEvent,
+        build_in_place,
+        drops_frames,
+        edl_text,
+        timecode_rate,
+        timecode_warnings,
+    )
 
     probed = probe(film.path, film.choices)
     deadline_s = deadline_of(probed, Path(film.path).stat().st_size)
     clock = read_clock(film.path, probed, deadline_s=deadline_s, frames=frame_count)
-    source = ClipSource.of(film.place, clock, has_sound=probed.audio is not None)
+    source = names.source(film, probed, clock)
     pieces = [(span, clock.cut(span.start_s, span.end_s)) for span in spans]
     events = [EditEvent(c.start_frame, c.end_frame, s.start_s, s.end_s, s.name, 1.0) for s, c in pieces if c.frames]
     if not events:
@@ -115,12 +136,13 @@ def _timeline(
             f"{len(events)} spans are more than an edit decision list numbers ({MAX_EVENTS}): --markers, or --as otio"
         )
     timeline = build_in_place(title, source, events, as_clips=as_clips)
-    dropped = drops_frames(source, timecode_rate(source)[0], drop)
+    dropped = drops_frames(source, timecode_rate(source)[0], names.drop)
+    told = timecode_warnings(source, dropped)
     if form == "edl":
-        return edl_text(timeline, reel=film.movie_id, drop=dropped), len(events)
+        return edl_text(timeline, reel=film.movie_id, drop=dropped), len(events), told
     size = (probed.video.width, probed.video.height) if probed.video else None
     text = fcpxml_text(timeline, drop=dropped, size=size) if form == "fcpxml" else str(timeline.to_json_string())
-    return text, len(events)
+    return text, len(events), told
 
 
 def _thumbnails(tables: FilmReader, target: Path) -> dict[str, int]:

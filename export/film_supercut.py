@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cinelake.catalogue.films import CatalogueFilm
-from cinelake.errors import UnknownName, UsageError
+from cinelake.errors import UsageError
 from cinelake.manifest.document import Manifest
 from cinelake.run.staging import at_hand
 from cinelake.search.spans import Span, combined, merged, within
 from cinelake.spec.film import Probe
 from cinelake.storage.objects import is_remote
-from export.film import TIMECODES, FilmReader, deadline_of, find_film, write_text
+from export.film import FilmReader, SourceNames, deadline_of, find_film, write_text
 from export.supercut import appearing, chosen, felt, labelled, numbered, of_beats, ordered, tagged
 
 Lists = tuple[tuple[str, ...], ...]
@@ -37,7 +37,7 @@ class Selection:
     order: str = "film"
     max_length_s: float | None = None
     copy: bool = False
-    timecode: str = "auto"
+    names: SourceNames = field(default_factory=SourceNames)
     force: bool = False
     dry_run: bool = False
 
@@ -61,8 +61,6 @@ def _check(selection: Selection, film: CatalogueFilm) -> None:
 
     if not (selection.tags or selection.scenes or selection.beats or selection.characters or selection.affect):
         raise UsageError("which part of the film? Give --tags, --scenes, --beats, --character or --affect")
-    if selection.timecode not in TIMECODES:
-        raise UnknownName("time code", selection.timecode, TIMECODES)
     if selection.max_length_s is not None and selection.max_length_s <= 0:
         raise UsageError(f"--max-length takes seconds, more than 0. Received: {selection.max_length_s:g}")
     ordered([], selection.order)
@@ -149,11 +147,12 @@ def _make(selection: Selection, film: CatalogueFilm, spans: Sequence[Span], fram
         check_copy(film.path, clock, cuts)
     if selection.dry_run or selection.output is None:
         return facts
-    texts = _timelines(selection, film, probed, clock, list(zip(final, cuts, strict=True)))
+    *texts, told = _timelines(selection, film, probed, clock, list(zip(final, cuts, strict=True)))
     cut_film(film.path, probed, clock, cuts, selection.output, copy=selection.copy, deadline_s=deadline_s)
     for path, text in zip(_beside(selection.output), texts, strict=True):
         write_text(path, text)
-    return {**facts, "edl": str(_beside(selection.output)[0]), "otio": str(_beside(selection.output)[1])}
+    edl, otio = map(str, _beside(selection.output))
+    return {**facts, "edl": edl, "otio": otio, "warnings": told}
 
 
 def _fact(span: Span, cut: Any) -> dict[str, Any]:
@@ -163,16 +162,25 @@ def _fact(span: Span, cut: Any) -> dict[str, Any]:
 
 def _timelines(
     selection: Selection, film: CatalogueFilm, probed: Probe, clock: Any, pieces: Sequence[tuple[Span, Any]]
-) -> tuple[str, str]:
-    """The texts of the edit decision list and of the OpenTimelineIO file."""
-    from export.timeline import MAX_EVENTS, ClipSource, EditEvent, build_timeline, drops_frames, edl_text, timecode_rate
+) -> tuple[str, str, list[str]]:
+    """The texts of the edit decision list and of the OpenTimelineIO file, and what must be told of them."""
+    from export.timeline import (
+        MAX_EVENTS,
+        EditEvent,
+        build_timeline,
+        drops_frames,
+        edl_text,
+        timecode_rate,
+        timecode_warnings,
+    )
 
-    source = ClipSource.of(film.place, clock, has_sound=probed.audio is not None)
+    source = selection.names.source(film, probed, clock)
     events = [EditEvent(c.start_frame, c.end_frame, s.start_s, s.end_s, s.what, s.relevance) for s, c in pieces]
     if len(events) > MAX_EVENTS:
         raise UsageError(
             f"{len(events)} spans are more than an edit decision list holds ({MAX_EVENTS}): use --max-length"
         )
-    drop = drops_frames(source, timecode_rate(source)[0], TIMECODES[selection.timecode])
+    drop = drops_frames(source, timecode_rate(source)[0], selection.names.drop)
     timeline = build_timeline(selection.output.stem if selection.output else film.movie_id, source, events)
-    return edl_text(timeline, reel=film.movie_id, drop=drop), timeline.to_json_string()
+    told = timecode_warnings(source, drop)
+    return edl_text(timeline, reel=film.movie_id, drop=drop), timeline.to_json_string(), told

@@ -17,12 +17,12 @@ UNFINISHED = (".part", ".crdownload", ".download", ".tmp", ".aria2", ".ytdl", ".
 """Of downloads that have not ended."""
 SIDECARS = (
     *(".srt", ".vtt", ".ass", ".ssa", ".sub", ".idx", ".sup", ".smi", ".sami", ".lrc", ".ttml", ".dfxp", ".stl"),
-    *(".scc", ".usf", ".sbv", ".mpl", ".mks", ".bif", ".nfo", ".json", ".csv", ".tsv", ".txt", ".xml", ".md"),
-    *(".parquet", ".yaml", ".yml", ".log", ".ini", ".db", ".html", ".htm", ".rtf", ".doc", ".docx", ".pdf", ".url"),
-    *(".lnk", ".webloc", ".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic", ".bmp", ".tif", ".tiff", ".tbn", ".svg"),
-    *(".xmp", ".thm", ".lrv", ".cube", ".sha1", ".sha256", ".sha512", ".md5", ".crc", ".sfv", ".par2", ".torrent"),
-    *(".nzb", ".zip", ".rar", ".7z", ".gz", ".exe", ".edl", ".otio", ".fcpxml", ".aaf", ".ale", ".cue", ".ifo"),
-    ".bup",
+    *(".scc", ".usf", ".sbv", ".mpl", ".mks", ".bif", ".nfo", ".json", ".csv", ".tsv", ".txt", ".xml", ".md", ".bak"),
+    *(".old", ".orig", ".parquet", ".yaml", ".yml", ".log", ".ini", ".db", ".html", ".htm", ".rtf", ".doc", ".docx"),
+    *(".pdf", ".url", ".lnk", ".webloc", ".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic", ".bmp", ".tif", ".tiff"),
+    *(".tbn", ".svg", ".xmp", ".thm", ".lrv", ".cube", ".sha1", ".sha256", ".sha512", ".md5", ".crc", ".sfv"),
+    *(".par2", ".torrent", ".nzb", ".zip", ".rar", ".7z", ".gz", ".exe", ".edl", ".otio", ".fcpxml", ".aaf", ".ale"),
+    *(".cue", ".ifo", ".bup"),
     *UNFINISHED,
 )
 """Files beside films that are not films: subtitles, notes, pictures, lists of cuts, archives, unfinished downloads."""
@@ -91,7 +91,7 @@ def sort_out(paths: Collection[str], asked: str = "") -> tuple[list[str], list[S
     """
     pictured, any_film = set(), set()
     for path in paths:
-        stem, suffix = _split(path)
+        stem, suffix = _split(path.lower())
         if suffix in FILMS:
             pictured.add(stem)
         if suffix not in SIDECARS:
@@ -107,14 +107,17 @@ def sort_out(paths: Collection[str], asked: str = "") -> tuple[list[str], list[S
 
 
 def _why_skipped(path: str, pictured: set[str], any_film: set[str]) -> str:
-    """Why a file is no film; empty where it is one. pictured, any_film: stems of files that are surely, or may be."""
-    stem, suffix = _split(path)
+    """Why a file is no film; empty where it is one.
+
+    pictured, any_film: stems in lower case of files that are surely, or may be, films: ids do not tell cases apart.
+    """
+    stem, suffix = _split(path.lower())
     if suffix in FILMS:
         return ""
     if suffix in UNFINISHED:
         return "unfinished"
     if suffix in SIDECARS or path.rpartition("/")[2].lower() in SYSTEM:
-        return "companion" if _belongs_to(_composed(path), any_film) else "no_film"
+        return "companion" if _belongs_to(_composed(path.lower()), any_film) else "no_film"
     if stem in pictured or (suffix in SOUND and _is_tagged(stem, pictured)):
         return "companion"
     return ""

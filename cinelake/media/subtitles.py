@@ -88,7 +88,6 @@ def extract_captions(path: str, probe: Probe, folder: Path) -> Path | None:
     from `probe.start_time_s`. All pictures are decoded. Raises `DamagedFilm` with ffmpeg's words, `DecodeTimeout`.
     """
     assert probe.video is not None
-    file = folder / "captions.srt"
     with open_film(path) as fd:
         options = "\\:".join(f"{name}={value.replace(',', chr(92) + ',')}" for name, value in safe_input(fd).items())
         source = f"movie=filename='fd\\:':stream_index={probe.video.index}:format_opts='{options}'"
@@ -97,10 +96,12 @@ def extract_captions(path: str, probe: Probe, folder: Path) -> Path | None:
         size = Path(path).stat().st_size
         seconds = max(size / SLOWEST_BYTES_PER_S, SLOWEST_DECODE * (probe.duration_s or 0.0))
         deadline_s = limit_deadline(DEADLINE_S + seconds, DEADLINE_S)
-        finished = run_ffmpeg([*arguments, f"file:{file}"], deadline_s=deadline_s, pass_fds=[fd])
+        finished = run_ffmpeg([*arguments, "pipe:1"], deadline_s=deadline_s, pass_fds=[fd])
     if finished.returncode:
         raise DamagedFilm(
             f"the captions of {path!r} cannot be read: ffmpeg ended with {finished.returncode}",
             log_tail=finished.log_tail,
         )
-    return file if file.is_file() and file.stat().st_size else None
+    file = folder / "captions.srt"
+    file.write_bytes(finished.stdout)
+    return file if finished.stdout else None

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-_TIME = r"(?:(\d{1,2}):)?(\d{1,2}):(\d{1,2})(?:[.,:;](\d{1,3}))?"
+_TIME = r"(?:(\d{1,2}):)?(\d{1,2}):(\d{1,2})(?:[.,;](\d{1,3})|:(\d{3}))?"
 _TIMES = re.compile(rf"{_TIME} ?-{{1,3}} ?> ?{_TIME}(?![\d:.,])")
 _BROKEN_TIMES = re.compile(r"[\d\ufffd] ?-->|--> ?[\d\ufffd]")
 _NUMBER = re.compile(r"[\d\ufffd]{1,8}")
@@ -65,10 +65,10 @@ def _times_of(line: str, point: str = ",") -> str | None:
     found = _TIMES.match(line)
     if found is None:
         return "" if _BROKEN_TIMES.search(line) else None
-    parts = [part or "0" for part in found.groups()]
+    parts = [part or "" for part in found.groups()]
     begin, end = (
-        f"{int(hours):02d}:{int(minutes):02d}:{int(seconds):02d}{point}{fraction.ljust(3, '0')}"
-        for hours, minutes, seconds, fraction in (parts[:4], parts[4:])
+        f"{int(hours or 0):02d}:{int(minutes):02d}:{int(seconds):02d}{point}{(fraction or whole).ljust(3, '0')}"
+        for hours, minutes, seconds, fraction, whole in (parts[:5], parts[5:])
     )
     return f"{begin} --> {end}"
 

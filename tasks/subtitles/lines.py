@@ -137,6 +137,8 @@ def _damaged(data: bytes, named: str) -> tuple[str, int] | None:
 def _guessed(data: bytes, file: Path) -> str:
     from charset_normalizer import from_bytes
 
+    if 0 < data.count(b"\0") <= MOST_DAMAGED * len(data):
+        data = data.replace(b"\0", b"")
     match = None if b"\0" in data else from_bytes(data[: 1 << 18]).best()
     if match is None:
         raise BadSubtitles(

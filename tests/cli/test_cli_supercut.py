@@ -71,6 +71,13 @@ def test_the_shots_that_carry_a_tag_are_cut_exactly_and_told_beside(project):
     assert len(otio.adapters.read_from_file(str(project / "out.otio")).video_tracks()[0]) == 2
 
 
+def test_the_list_counts_from_the_start_that_is_given_and_names_file_and_reel(project):
+    done = run(project, "--tags", "chase", "-o", project / "o.mp4", "--start-timecode", "23:59:58:00", "--reel", "A001")
+    assert done.exit_code == 0 and "passes 24:00:00:00" in done.output
+    text = (project / "o.edl").read_text()
+    assert "002  A001     AA/V  C        00:00:00:00 00:00:01:00" in text and "FROM CLIP NAME:  film.mp4" in text
+
+
 def test_a_film_in_a_bucket_is_cut_from_a_copy_and_named_by_its_address(project, store):
     shutil.move(project / "films", store.folder / "b")
     text = 'lake: lake\ncatalogue: {films: "s3://b/*"}\nstaging: {folder: copies}\ntasks: {films: {}}\n'

@@ -81,6 +81,8 @@ FOUND: dict[str, tuple[str, list[str]]] = {
     "drawings, and text beside them": (ASS, ["hello", "a sign", "be"]),
     "times without a fraction": (cue("a") + cue("b", "00:00:03 --> 00:00:04") + cue("c"), ["a", "c", "b"]),
     "times without hours": (cue("a", "00:01,5 --> 00:02,5"), ["a"]),
+    "times with a colon before the thousandths": (cue("a", "00:00:01:500 --> 00:00:02:500"), ["a"]),
+    "times that count pictures, at a rate nobody knows": (cue("a", "00:00:01:12 --> 00:00:02:12") + cue("b"), ["b"]),
     "times with points, blanks and places": (cue("a", " 0:00:01.500-->0:00:02.500  X1:201 Y1:30"), ["a"]),
     "no blank line between cues": (cue("a")[:-1] + cue("b", number="2"), ["a", "b"]),
     "an empty line within a text": (cue("a\n\nb") + cue("c", number="2"), ["a\nb", "c"]),

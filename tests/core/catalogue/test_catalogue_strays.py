@@ -12,7 +12,7 @@ from cinelake.manifest.places import CatalogueSettings
 
 COMPANIONS = (
     *("night.smi", "night.edl", "night.ac3", "night.eng.dts", "night.srt", "night.en.vtt", "night.nfo", "night.jpg"),
-    *("night-poster.png", "night.mks", "night.xyz", "night", "night.SRT", "night.mp3", "night.chapters.xml"),
+    *("night-poster.png", "night.mks", "night.xyz", "night", "night.SRT", "night.mp3", "NIGHT.ac3"),
 )
 STRAYS = {
     "readme.txt": "no_film",
