@@ -21,6 +21,8 @@
         ├── NotAFilm             no picture and no sound that ffmpeg may read
         ├── ForbiddenInput       a playlist, script or protocol that points elsewhere
         ├── DamagedFilm          too much of the film cannot be decoded, or it ends early
+        ├── NothingToKeep        of a damaged film that was accepted, nothing can be read
+        ├── PicturesTooLarge     its pictures have more pixels than a step may decode
         ├── BadSubtitles         a file of subtitles beside the film that cannot be read
         ├── DecodeTimeout        ffmpeg or a step ran past its deadline            transient
         ├── ContractViolation    a table that breaks its contract
@@ -213,6 +215,14 @@ class ForbiddenInput(FilmError):
 
 class DamagedFilm(FilmError):
     """The film ends early, or too much of it cannot be decoded."""
+
+
+class NothingToKeep(FilmError):
+    """The film is damaged, and of what was to be kept of it nothing can be read."""
+
+
+class PicturesTooLarge(FilmError):
+    """The film's pictures have more pixels than `defaults.max_pixels` lets a step decode."""
 
 
 class BadSubtitles(FilmError):

@@ -68,7 +68,9 @@ def export_film(
         else:
             with at_hand(manifest, film) as local_film:
                 drop, frames = TIMECODES[timecode], tables.frame_count()
-                text, written = _timeline(form, local_film, spans, frames, target.stem, drop, markers=markers)
+                text, written = _timeline(
+                    form, local_film, manifest.defaults.max_pixels, spans, frames, target.stem, drop, markers=markers
+                )
         write_text(target, text)
         made = {"spans": written}
         if written < len(spans):
@@ -88,6 +90,7 @@ def _spans(tables: FilmReader, table: str) -> list[NamedSpan]:
 def _timeline(
     form: str,
     film: CatalogueFilm,
+    max_pixels: int,
     spans: list[NamedSpan],
     frame_count: int | None,
     title: str,
@@ -101,9 +104,9 @@ def _timeline(
     from export.fcpxml import fcpxml_text
     from export.timeline import MAX_EVENTS, ClipSource, EditEvent, build_in_place, drops_frames, edl_text, timecode_rate
 
-    probed = probe(film.path)
+    probed = probe(film.path, max_pixels=max_pixels)
     deadline_s = deadline_of(probed, Path(film.path).stat().st_size)
-    clock = read_clock(film.path, probed, deadline_s=deadline_s, frames=frame_count)
+    clock = read_clock(film.path, probed, deadline_s=deadline_s, frames=frame_count, keep_damaged=film.accept)
     source = ClipSource.of(film.place, clock, has_sound=probed.audio is not None)
     pieces = [(span, clock.cut(span.start_s, span.end_s)) for span in spans]
     events = [EditEvent(c.start_frame, c.end_frame, s.start_s, s.end_s, s.name, 1.0) for s, c in pieces if c.frames]

@@ -45,6 +45,7 @@ FILMS = Contract(
         Column("audio_codec", pa.string(), "Codec of the sound; null without sound.", nullable=True),
         Column("sample_rate", pa.int32(), "Samples of sound a second.", nullable=True, at_least=1),
         Column("channels", pa.int32(), "Channels of sound.", nullable=True, at_least=1),
+        Column("damage", pa.string(), "What was lost of a damaged film that is kept; null for a whole one.", True),
     ],
     key=(),
     measures=[Measure("minutes", "max(duration_s) / 60", "Length of the film.", "min")],
@@ -91,6 +92,7 @@ class PictureClock:
     reads=VideoClock(),
     params=NoParams,
     version=1,
+    revision=2,
     catalogued=True,
     roles=[FilmLength("duration_s")],
 )
@@ -100,11 +102,16 @@ class DescribeFilm:
     def __init__(self, params: NoParams, film: Film) -> None:
         self.film = film
         self.clock = PictureClock()
+        self.damage: str | None = None
 
     def on_batch(self, batch: FrameBatch) -> Iterable[pa.RecordBatch]:
         """Count; the row comes at the end."""
         self.clock.add(batch)
         return ()
+
+    def on_damage(self, damage: str) -> None:
+        """What was lost of the film."""
+        self.damage = damage
 
     def finish(self) -> Iterator[pa.RecordBatch]:
         """The one row."""
@@ -121,12 +128,15 @@ class DescribeFilm:
             "is_vfr": self.clock.is_vfr,
             **_picture(probe.video if probe else None),
             **_sound(probe.audio if probe else None),
+            "damage": self.damage,
         }
         yield FILMS.batch(self.film.movie_id, **{name: [value] for name, value in row.items()})
 
     def _length_s(self, declared_s: float | None) -> float | None:
         """As the container says; as counted where pictures go on beyond what it guesses; None where it says nothing."""
         end_s = self.clock.last_s + self.clock.last_duration_s
+        if self.damage:
+            return end_s if self.clock.count else None
         return end_s if declared_s is not None and end_s > declared_s + BEYOND_S else declared_s
 
 

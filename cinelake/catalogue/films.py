@@ -41,7 +41,8 @@ class CatalogueFilm:
     """A film that can run. `uri`: as the catalogue shows it; `group`: its series.
 
     path: local and absolute, or the address of a film on an object store, which then has a `stamp`: its size and time
-    as the store lists them. line: the film's line in the list; 0 without a list.
+    as the store lists them. line: the film's line in the list; 0 without a list. accept: what can be read of it is
+    wanted, damaged or not.
     """
 
     movie_id: str
@@ -51,6 +52,7 @@ class CatalogueFilm:
     group: str = ""
     line: int = 0
     stamp: FileStat | None = None
+    accept: bool = False
 
     @property
     def place(self) -> str:
@@ -105,6 +107,16 @@ def read_catalogue(settings: CatalogueSettings, base: Path, only: str | None = N
     only: of a glob, only the files with this `movie_id` are examined, unless there are none.
     Raises `ManifestError` if the folder is missing or the list cannot be read.
     """
+    catalogue = _read(settings, base, only)
+    wanted = set(settings.accept)
+    films = tuple(
+        replace(film, accept=True) if settings.on_damage == "keep" or film.movie_id in wanted else film
+        for film in catalogue.films
+    )
+    return replace(catalogue, films=films) if wanted or settings.on_damage == "keep" else catalogue
+
+
+def _read(settings: CatalogueSettings, base: Path, only: str | None) -> Catalogue:
     store = FilmStore(settings.place)
     if settings.list is not None:
         films, problems = _in_list(base / settings.list)
@@ -261,6 +273,7 @@ def _film_of_row(row: ListRow, base: Path) -> CatalogueFilm | CatalogueProblem:
         title=row.title or printable(_stem(name)),
         group=row.group,
         line=row.line,
+        accept=row.accept,
     )
 
 

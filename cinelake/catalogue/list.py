@@ -13,12 +13,17 @@ from typing import Any
 
 from cinelake.errors import ManifestError, Problem, did_you_mean
 
-COLUMNS = ("movie_id", "uri", "title", "group")
+COLUMNS = ("movie_id", "uri", "title", "group", "accept")
+YES, NO = ("1", "true", "yes", "y", "x", "damaged"), ("", "0", "false", "no", "n")
+"""What column `accept` may hold, in any case."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListRow:
-    """One film of a list. `line`: of the CSV file, or the row of the Parquet file, from 1. `wrong`: its problem."""
+    """One film of a list. `line`: of the CSV file, or the row of the Parquet file, from 1. `wrong`: its problem.
+
+    accept: whether a person wants what can be read of the film, damaged or not.
+    """
 
     line: int
     movie_id: str = ""
@@ -26,6 +31,7 @@ class ListRow:
     title: str = ""
     group: str = ""
     wrong: str = ""
+    accept: bool = False
 
 
 def read_list(path: Path) -> list[ListRow]:
@@ -92,4 +98,7 @@ def _row(line: int, values: dict[str, Any]) -> ListRow:
     wrong = "" if texts.get("uri") else "has no uri"
     if "\0" in "".join(texts.values()):
         wrong = "holds a NUL character"
-    return ListRow(line, **texts, wrong=wrong)
+    accept = texts.pop("accept", "").lower()
+    if accept not in (*YES, *NO):
+        wrong = wrong or f"expected yes or no in column accept, received {accept[:40]!r}"
+    return ListRow(line, **texts, wrong=wrong, accept=accept in YES)

@@ -19,10 +19,11 @@ import av
 from av.error import FFmpegError
 from av.stream import Disposition
 
-from cinelake.errors import DamagedFilm, FilmError, FilmMissing, ForbiddenInput, NotAFilm
+from cinelake.errors import DamagedFilm, FilmError, FilmMissing, ForbiddenInput, NotAFilm, PicturesTooLarge
 from cinelake.media.ffmpeg import run_ffmpeg, safe_input
+from cinelake.media.headers import declared_by
 from cinelake.media.sniff import pointer_kind
-from cinelake.spec.film import MAX_FILM_S, Probe, SoundInfo, SubtitleInfo, VideoInfo, longest_s
+from cinelake.spec.film import MAX_FILM_S, MAX_PIXELS, Probe, SoundInfo, SubtitleInfo, VideoInfo, longest_s
 
 PROBE_TIMEOUT_S = 60.0
 """How long libav may take to open a film or to return its next packet."""
@@ -63,18 +64,20 @@ FULL_RANGE = 2
 """libav's number of the full range."""
 
 
-def probe(path: str) -> Probe:
-    """Look into the film at `path`.
+def probe(path: str, *, max_pixels: int = MAX_PIXELS) -> Probe:
+    """Look into the film at `path`; of pictures with more than `max_pixels` none is decoded.
 
     Raises `FilmMissing`, `ForbiddenInput` (a playlist, a script, a format that is not on the list) or
-    `NotAFilm` with libav's message.
+    `NotAFilm` with libav's message; `DamagedFilm` without an index; `PicturesTooLarge`.
     """
     with open_film(path) as fd:
         kind = pointer_kind(os.pread(fd, 4096, 0))
         if kind:
             raise ForbiddenInput(f"{path!r} is {kind}: it points at other files, which are never followed")
         with _opened(path, fd) as container:
-            return _describe(path, container, os.fstat(fd).st_size)
+            _check_pixels(path, container, max_pixels)
+            about = _describe(path, container, os.fstat(fd).st_size)
+        return replace(about, declared=declared_by(fd, about.container))
 
 
 @contextlib.contextmanager
@@ -121,7 +124,22 @@ def _refusal(path: str, fd: int, error: FFmpegError) -> FilmError:
         return ForbiddenInput(message, log_tail=reported)
     if "moov atom not found" in reported:
         return DamagedFilm(f"{path!r} has no index (moov): it was cut off or never finished", log_tail=reported)
+    whole = declared_by(fd, "mov,").size_bytes if os.pread(fd, 8, 0)[4:] == b"ftyp" else None
+    if whole and whole > (size := os.fstat(fd).st_size):
+        words = f"{path!r} is cut off: {size} of at least {whole} bytes are there, and its index cannot be read"
+        return DamagedFilm(words, log_tail=reported)
     return NotAFilm(f"{path!r} is not a film: {error.strerror}", log_tail=reported)
+
+
+def _check_pixels(path: str, container: Any, max_pixels: int) -> None:
+    """Raise `PicturesTooLarge` before any picture is decoded."""
+    stream = _video_stream(container)
+    width, height = (stream.codec_context.width, stream.codec_context.height) if stream is not None else (0, 0)
+    if width * height > max_pixels:
+        message = (
+            f"the pictures of {path!r} have {width} × {height} pixels, more than defaults.max_pixels: {max_pixels}"
+        )
+        raise PicturesTooLarge(f"{message}. If they are meant to, raise it and `cinelake run --failed`")
 
 
 def _describe(path: str, container: Any, size_bytes: int) -> Probe:
@@ -148,6 +166,7 @@ def _describe(path: str, container: Any, size_bytes: int) -> Probe:
         audio_streams=len(container.streams.audio),
         declared_s=declared_s,
         clock_streams=_clock_streams(container),
+        size_bytes=size_bytes,
     )
 
 

@@ -86,7 +86,17 @@ class Planning:
         """The step that makes these stale cells of one film."""
         film = self.films[movie_id]
         fingerprint, beside = self.whole.fingerprints[movie_id], tuple(self.beside.get(film.path, ()))
-        about = Film(movie_id, film.path, film.uri, film.title, film.look().size, fingerprint, beside=beside)
+        about = Film(
+            movie_id,
+            film.path,
+            film.uri,
+            film.title,
+            film.look().size,
+            fingerprint,
+            beside=beside,
+            keeps_damaged=film.accept,
+            max_pixels=self.manifest.defaults.max_pixels,
+        )
         cells = tuple(self._step_cell(cell) for cell in stale)
         defaults = self.manifest.defaults
         own = [self.manifest.tasks[cell.table].deadline_s for cell in stale]
@@ -160,6 +170,7 @@ def _planned_with(
         sidecars=listing.sidecars,
         unusable={problem.movie_id: f"{problem.reason}: {problem.message}" for problem in catalogue.problems},
         retry_failed=retry_failed,
+        kept={film.movie_id for film in catalogue.films if film.accept},
     )
     return Planning(manifest, catalogue, index.lake, index, plan, plan, listing.beside)
 

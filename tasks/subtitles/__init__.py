@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cinelake.catalogue.sidecars import sidecar_name
+from cinelake.media.decode_check import raise_if_incomplete
 from cinelake.media.probe import probe
 from cinelake.media.subtitles import extract_subtitles, text_streams
 from cinelake.spec.contract import Column, Contract, Rule
@@ -99,7 +100,9 @@ class ReadSubtitles:
         return not self._params.languages or language is None or language in self._params.languages
 
     def _embedded(self) -> list[Track]:
-        about = probe(self._film.path)
+        about = probe(self._film.path, max_pixels=self._film.max_pixels)
+        if not self._film.keeps_damaged:
+            raise_if_incomplete(self._film.path, about)
         streams = about.subtitles
         texts = text_streams(streams)
         pictures = [f"stream {stream.index} ({stream.codec})" for stream in streams if stream not in texts]
