@@ -36,7 +36,8 @@ class DecodeReport:
     frames: pictures counted by the clock; frames_decoded, decode_errors, damaged_pictures: ffmpeg's own counters
     of the picture stream; packets: read of each stream, by its index; picture_end_s, sound_end_s: when the last
     picture, the last sound ends (0: none read); squeezed: pictures whose time was not after that of the one before;
-    lost_sound_s: sound whose time lies in what was heard before.
+    lost_sound_s: sound whose time lies in what was heard before; elsewhere: the share of the file in which other
+    streams come in place of those that were read.
     """
 
     frames: int = 0
@@ -46,6 +47,7 @@ class DecodeReport:
     packets: Mapping[int, int] = field(default_factory=dict)
     squeezed: int = 0
     lost_sound_s: float = 0.0
+    elsewhere: float = 0.0
     sound_packets: int = 0
     sound_errors: int = 0
     picture_end_s: float = 0.0
@@ -76,6 +78,7 @@ def damage_of(path: str, probe: Probe, report: DecodeReport, returncode: int) ->
         or _cut_off(path, probe, report)
         or _joined(path, probe)
         or _goes_back(path, report)
+        or _goes_on_elsewhere(path, report)
         or _ended_early(path, probe, report)
     )
 
@@ -152,8 +155,10 @@ def _joined(path: str, probe: Probe) -> FilmError | None:
     if begins is None or probe.size_bytes - begins <= MISSING_BYTES * probe.size_bytes:
         return None
     share = 1 - begins / probe.size_bytes
-    message = f"{path!r} is several films joined: only the first, {begins} of {probe.size_bytes} bytes, can be read"
-    return DamagedFilm(f"{message} ({share:.0%} would be lost); join them with a tool that writes one index")
+    message = f"{path!r} is several films joined: the first has {begins} of {probe.size_bytes} bytes, and the others"
+    return DamagedFilm(
+        f"{message} ({share:.0%}) are lost or mixed with it; join them with a tool that writes one index"
+    )
 
 
 def _goes_back(path: str, report: DecodeReport) -> FilmError | None:
@@ -166,6 +171,14 @@ def _goes_back(path: str, report: DecodeReport) -> FilmError | None:
         return None
     message = f"the clock of {path!r} goes back: {lost} have no time of their own (several films joined?)"
     return DamagedFilm(message, log_tail=report.log_tail)
+
+
+def _goes_on_elsewhere(path: str, report: DecodeReport) -> FilmError | None:
+    """A transport stream that goes on in streams of other numbers."""
+    if report.elsewhere <= MISSING_SHARE:
+        return None
+    message = f"the streams of {path!r} change their numbers (PIDs): {report.elsewhere:.0%} of the file is in others"
+    return DamagedFilm(f"{message} than those that it begins with, which alone can be read", log_tail=report.log_tail)
 
 
 def _ended_early(path: str, probe: Probe, report: DecodeReport) -> FilmError | None:

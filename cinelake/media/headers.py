@@ -9,12 +9,16 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from cinelake.spec.film import Declared
 
 OPEN_SIZES = (0, 0x7FFF_F000, 0x7FFF_FFFF, 0x8000_0000)
 """What writers of a stream put for a size that they do not know (and all from `OPEN_FROM` on)."""
 OPEN_FROM = 0xFFFF_FF00
+
+MAGIC_BYTES = 4
+"""By its first bytes a second film is known where the first one ends."""
 
 MAX_CHUNKS = 10_000
 """How many chunks of a file are looked at."""
@@ -51,7 +55,14 @@ class _File:
 def declared_by(fd: int, container: str) -> Declared:
     """What the headers of a file declare, by the name of its container format."""
     read = next((read for name, read in _READERS.items() if container.startswith(name)), None)
-    return read(_File(fd)) if read else NOTHING
+    if read is None:
+        return NOTHING
+    file = _File(fd)
+    declared = read(file)
+    end, head = declared.size_bytes or 0, file.at(0, MAGIC_BYTES)
+    if 0 < end < file.size and declared.next_film is None and file.at(end, MAGIC_BYTES) == head:
+        return replace(declared, next_film=end)
+    return declared
 
 
 def _known(size: int) -> bool:
@@ -133,8 +144,23 @@ def _real(file: _File) -> Declared:
 
 
 def _ivf(file: _File) -> Declared:
-    count = file.number(24, "<I")
-    return Declared(packets=count) if _known(count) else NOTHING
+    """The number of pictures in the header, and where the last of them ends."""
+    count, place = file.number(24, "<I"), file.number(6, "<H")
+    if not _known(count):
+        return NOTHING
+    for _ in range(count):
+        if place >= file.size:
+            break
+        place += 12 + file.number(place, "<I")
+    return Declared(place, packets=count)
+
+
+def _flash(file: _File) -> Declared:
+    """The size of the file in the metadata at its beginning."""
+    head = file.at(0, 8192)
+    place = head.find(b"\x00\x08filesize\x00")
+    value = struct.unpack(">d", head[place + 11 : place + 19])[0] if 0 <= place < len(head) - 19 else 0.0
+    return Declared(int(value)) if 0 < value < 1e15 else NOTHING
 
 
 def _apng(file: _File) -> Declared:
@@ -223,6 +249,7 @@ _READERS: dict[str, Callable[[_File], Declared]] = {
     "asf": _asf,
     "rm": _real,
     "ivf": _ivf,
+    "flv": _flash,
     "apng": _apng,
     "mp3": _mp3,
     "nut": _nut,

@@ -166,6 +166,8 @@ def _describe(path: str, container: Any, size_bytes: int) -> Probe:
         audio_streams=len(container.streams.audio),
         declared_s=declared_s,
         clock_streams=_clock_streams(container),
+        picture_ids={stream.index: stream.id for stream in container.streams.video},
+        sound_ids={stream.index: stream.id for stream in container.streams.audio},
         size_bytes=size_bytes,
     )
 

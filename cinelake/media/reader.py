@@ -16,6 +16,7 @@ from cinelake.media.ffmpeg import Ffmpeg, start_ffmpeg, version
 from cinelake.media.graph import build_graph, picture_wishes, sound_wishes
 from cinelake.media.pipe_readers import PicturePipeReader, PipeReader, SoundPipeReader
 from cinelake.media.probe import LONG_PICTURE_S, last_picture_s, open_film
+from cinelake.media.transport import share_elsewhere
 from cinelake.spec.film import MAX_PIXELS, Probe, longest_s
 from cinelake.spec.task import Stream
 
@@ -206,6 +207,7 @@ class _Reading:
         report = self._report(running)
         if any(queue.open for queue in self.queues):
             self._raise_reader_error(running)
+            report = replace(report, elsewhere=self._elsewhere(report))
             damage = damage_of(self.path, self.probe, report, running.returncode or 0)
             if damage and not (self.keep_damaged and isinstance(damage, DamagedFilm) and report.duration_s):
                 raise damage
@@ -214,6 +216,16 @@ class _Reading:
                 if isinstance(reader, PicturePipeReader) and not reader.in_step:
                     raise DamagedFilm(f"the streams of {self.path!r} left ffmpeg with different numbers of pictures")
         return report
+
+    def _elsewhere(self, report: DecodeReport) -> float:
+        """The share of a transport stream in which other streams come in place of those that were read."""
+        new = any(f"New {kind} stream" in report.log_tail for kind in ("video", "audio"))
+        kinds = [(self.probe.video, self.probe.picture_ids), (self.probe.audio, self.probe.sound_ids)]
+        read = [(ids[info.index], {*ids.values()} - {ids[info.index]}) for info, ids in kinds if info and ids]
+        if self.probe.container != "mpegts" or not (new or any(others for _, others in read)):
+            return 0.0
+        with open_film(self.path) as fd:
+            return max(share_elsewhere(fd, pid, None if new else others) for pid, others in read)
 
     def _report(self, running: Ffmpeg | None) -> DecodeReport:
         wall_s = time.monotonic() - self.started

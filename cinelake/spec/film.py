@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 MAX_FILM_S = 1000 * 3600.0
@@ -102,8 +103,8 @@ class Probe:
     duration_s: as the container declares it; None where it does not, or declares what no film is, or more than so small
     a file can hold. declared_s: the same, also where the file is too small for it: a film that was cut off is.
     clock_streams: the streams that every pass must read, as ffmpeg makes the film's clock of those that are read: in
-    broadcast streams and Ogg, whose clocks may begin anywhere and jump; empty for others. size_bytes: of the file, and
-    declared: what its headers say of that.
+    broadcast streams and Ogg, whose clocks may begin anywhere and jump; empty for others. picture_ids, sound_ids: all
+    streams' numbers in the file, by index. size_bytes: of the file, and declared: what its headers say of that.
     """
 
     container: str
@@ -116,5 +117,7 @@ class Probe:
     audio_streams: int
     declared_s: float | None = None
     clock_streams: tuple[int, ...] = ()
+    picture_ids: Mapping[int, int] = field(default_factory=dict)
+    sound_ids: Mapping[int, int] = field(default_factory=dict)
     size_bytes: int = 0
     declared: Declared = Declared()
