@@ -26,6 +26,8 @@
         ├── ForbiddenInput       a playlist, script or protocol that points elsewhere
         ├── NoSuchStream         no stream of the kind that is chosen
         ├── DamagedFilm          too much of the film cannot be decoded, or it ends early
+        ├── NothingToKeep        of a damaged film that was accepted, nothing can be read
+        ├── PicturesTooLarge     its pictures have more pixels than a step may decode
         ├── BadSubtitles         a file of subtitles beside the film that cannot be read
         ├── DecodeTimeout        ffmpeg or a step ran past its deadline            transient
         ├── ContractViolation    a table that breaks its contract
@@ -278,6 +280,14 @@ class DamagedFilm(FilmError):
 
 class NoSuchStream(FilmError):
     """The film has no stream of the kind that the manifest or the list chooses, and the choice wants no other."""
+
+
+class NothingToKeep(FilmError):
+    """The film is damaged, and of what was to be kept of it nothing can be read."""
+
+
+class PicturesTooLarge(FilmError):
+    """The film's pictures have more pixels than `defaults.max_pixels` lets a step decode."""
 
 
 class BadSubtitles(FilmError):

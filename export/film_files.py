@@ -64,7 +64,9 @@ def export_film(
         spans = _spans(tables, table)
         with nullcontext(film) if form == "vtt-chapters" else at_hand(manifest, film) as local_film:
             frames = None if form == "vtt-chapters" else tables.frame_count()
-            text, written, told = _text(form, local_film, spans, frames, target.stem, names, markers=markers)
+            text, written, told = _text(
+                form, local_film, manifest.defaults.max_pixels, spans, frames, target.stem, names, markers=markers
+            )
         write_text(target, text)
         made = {"spans": written, "warnings": told}
         if written < len(spans):
@@ -84,6 +86,7 @@ def _spans(tables: FilmReader, table: str) -> list[NamedSpan]:
 def _text(
     form: str,
     film: CatalogueFilm,
+    max_pixels: int,
     spans: list[NamedSpan],
     frame_count: int | None,
     title: str,
@@ -96,12 +99,13 @@ def _text(
 
     if form == "vtt-chapters":
         return vtt_text(spans), len(spans), []
-    return _timeline(form, film, spans, frame_count, title, names, markers=markers)
+    return _timeline(form, film, max_pixels, spans, frame_count, title, names, markers=markers)
 
 
 def _timeline(
     form: str,
     film: CatalogueFilm,
+    max_pixels: int,
     spans: list[NamedSpan],
     frame_count: int | None,
     title: str,
@@ -122,9 +126,9 @@ def _timeline(
         timecode_warnings,
     )
 
-    probed = probe(film.path, film.choices)
+    probed = probe(film.path, film.choices, max_pixels=max_pixels)
     deadline_s = deadline_of(probed, Path(film.path).stat().st_size)
-    clock = read_clock(film.path, probed, deadline_s=deadline_s, frames=frame_count)
+    clock = read_clock(film.path, probed, deadline_s=deadline_s, frames=frame_count, keep_damaged=film.accept)
     source = names.source(film, probed, clock)
     pieces = [(span, clock.cut(span.start_s, span.end_s)) for span in spans]
     events = [EditEvent(c.start_frame, c.end_frame, s.start_s, s.end_s, s.name, 1.0) for s, c in pieces if c.frames]

@@ -52,7 +52,7 @@ def make_supercut(manifest: Manifest, selection: Selection) -> dict[str, Any]:
     tables = FilmReader(manifest, film)
     spans = _spans(selection, tables)
     with at_hand(manifest, film) as local_film:
-        return _make(selection, local_film, spans, tables.frame_count())
+        return _make(selection, local_film, spans, tables.frame_count(), manifest.defaults.max_pixels)
 
 
 def _check(selection: Selection, film: CatalogueFilm) -> None:
@@ -117,15 +117,17 @@ def _numbers(words: Sequence[str]) -> list[int]:
     return [int(word) for word in words]
 
 
-def _make(selection: Selection, film: CatalogueFilm, spans: Sequence[Span], frame_count: int | None) -> dict[str, Any]:
+def _make(
+    selection: Selection, film: CatalogueFilm, spans: Sequence[Span], frame_count: int | None, max_pixels: int
+) -> dict[str, Any]:
     """Choose, cut and write; returns what was made as plain data."""
     from cinelake.media.clock import read_clock
     from cinelake.media.probe import probe
     from export.cutting import check_copy, cut_film
 
-    probed = probe(film.path, film.choices)
+    probed = probe(film.path, film.choices, max_pixels=max_pixels)
     deadline_s = deadline_of(probed, Path(film.path).stat().st_size)
-    clock = read_clock(film.path, probed, deadline_s=deadline_s, frames=frame_count)
+    clock = read_clock(film.path, probed, deadline_s=deadline_s, frames=frame_count, keep_damaged=film.accept)
     snapped = [
         Span(clock.seconds(cut.start_tick), clock.seconds(cut.end_tick), span.relevance, span.what)
         for span in within(spans, clock.end_s)

@@ -107,6 +107,7 @@ FILMS = Contract(
             "cover, of another programme, chosen by language. `programme`: of a broadcast. Null for imported films.",
             nullable=True,
         ),
+        Column("damage", pa.string(), "What was lost of a damaged film that is kept; null for a whole one.", True),
     ],
     key=(),
     measures=[Measure("minutes", "max(duration_s) / 60", "Length of the film.", "min")],
@@ -163,11 +164,16 @@ class DescribeFilm:
     def __init__(self, params: NoParams, film: Film) -> None:
         self.film = film
         self.clock = PictureClock()
+        self.damage: str | None = None
 
     def on_batch(self, batch: FrameBatch) -> Iterable[pa.RecordBatch]:
         """Count; the row comes at the end."""
         self.clock.add(batch)
         return ()
+
+    def on_damage(self, damage: str) -> None:
+        """What was lost of the film."""
+        self.damage = damage
 
     def finish(self) -> Iterator[pa.RecordBatch]:
         """The one row."""
@@ -186,12 +192,15 @@ class DescribeFilm:
             **_sound(probe.audio if probe else None),
             **_light(probe.video if probe else None),
             "streams": _streams(probe),
+            "damage": self.damage,
         }
         yield FILMS.batch(self.film.movie_id, **{name: [value] for name, value in row.items()})
 
     def _length_s(self, declared_s: float | None) -> float | None:
         """As the container says; as counted where pictures go on beyond what it guesses; None where it says nothing."""
         end_s = self.clock.last_s + self.clock.last_duration_s
+        if self.damage:
+            return end_s if self.clock.count else None
         return end_s if declared_s is not None and end_s > declared_s + BEYOND_S else declared_s
 
 

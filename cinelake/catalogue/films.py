@@ -42,6 +42,7 @@ class CatalogueFilm:
 
     path: local and absolute, or the address of a film on an object store, which then has a `stamp`: its size and time
     as the store lists them. line: the film's line in the list; 0 without a list. choices: the list's, of its streams.
+    accept: what can be read of it is wanted, damaged or not.
     """
 
     movie_id: str
@@ -52,6 +53,7 @@ class CatalogueFilm:
     line: int = 0
     stamp: FileStat | None = None
     choices: StreamChoices = NO_CHOICES
+    accept: bool = False
 
     @property
     def place(self) -> str:
@@ -113,6 +115,16 @@ def read_catalogue(
     it has where a film's name could give it several ids: it keeps the one that it has.
     Raises `ManifestError` if the folder is missing or the list cannot be read.
     """
+    catalogue = _read(settings, base, only, lake)
+    wanted = set(settings.accept)
+    films = tuple(
+        replace(film, accept=True) if settings.on_damage == "keep" or film.movie_id in wanted else film
+        for film in catalogue.films
+    )
+    return replace(catalogue, films=films) if wanted or settings.on_damage == "keep" else catalogue
+
+
+def _read(settings: CatalogueSettings, base: Path, only: str | None, lake: Lake | None) -> Catalogue:
     store = FilmStore(settings.place)
     owners = Owners(lake, store) if lake else None
     if settings.list is not None:
@@ -271,6 +283,7 @@ def _film_of_row(row: ListRow, base: Path) -> CatalogueFilm | CatalogueProblem:
         group=row.group,
         line=row.line,
         choices=row.choices(),
+        accept=row.accept,
     )
 
 

@@ -16,17 +16,22 @@ from cinelake.spec.streams import StreamChoice, StreamChoices
 
 CHOICES = ("pictures_language", "pictures_title", "sound_language", "sound_title", "sound_layout")
 """Columns that choose among a film's streams; several languages or layouts are parted by spaces, `|` or `/`."""
-COLUMNS = ("movie_id", "uri", "title", "group", *CHOICES)
+COLUMNS = ("movie_id", "uri", "title", "group", "accept", *CHOICES)
 MAX_ROWS = 20_000_000
 MAX_FIELD_BYTES = 64 * 1024
 MAX_TEXT_BYTES = 1 << 30
 """A list that unpacks to more than this (1 GiB) is none of films, however small its file."""
 ROWS_AT_ONCE = 1024
+YES, NO = ("1", "true", "yes", "y", "x", "damaged"), ("", "0", "false", "no", "n")
+"""What column `accept` may hold, in any case."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListRow:
-    """One film of a list. `line`: of the CSV file, or the row of the Parquet file, from 1. `wrong`: its problem."""
+    """One film of a list. `line`: of the CSV file, or the row of the Parquet file, from 1. `wrong`: its problem.
+
+    accept: whether a person wants what can be read of the film, damaged or not.
+    """
 
     line: int
     movie_id: str = ""
@@ -39,6 +44,7 @@ class ListRow:
     sound_title: str = ""
     sound_layout: str = ""
     wrong: str = ""
+    accept: bool = False
 
     def choices(self) -> StreamChoices:
         """The row's choice of streams."""
@@ -172,4 +178,7 @@ def _row(line: int, values: dict[str, Any]) -> ListRow:
     wrong = "" if texts.get("uri") else "has no uri"
     if "\0" in "".join(texts.values()):
         wrong = "holds a NUL character"
-    return ListRow(line, **texts, wrong=wrong)
+    accept = texts.pop("accept", "").lower()
+    if accept not in (*YES, *NO):
+        wrong = wrong or f"expected yes or no in column accept, received {accept[:40]!r}"
+    return ListRow(line, **texts, wrong=wrong, accept=accept in YES)

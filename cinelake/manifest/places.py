@@ -7,7 +7,7 @@ import os
 import re
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -71,11 +71,16 @@ class CatalogueSettings(BucketSettings):
     films: Text | None = None
     """A folder or a glob such as `films/*` or `films/**/*.mp4`, here or as `s3://bucket/films/*`, `gs://bucket/films`."""
     list: Text | None = None
-    """A CSV or Parquet file with a column uri and, if wanted, movie_id, title and group (the film's series)."""
+    """A CSV or Parquet file with a column uri and, if wanted, movie_id, title, group (the film's series) and accept."""
     fewest_films: Annotated[int, Field(ge=0)] = 0
     """With fewer films (a share that is not mounted) every command that plans stops with exit 2, and does nothing."""
     most_lost: Annotated[float, Field(ge=0, le=1)] | None = None
     """With a larger share of the lake's films gone from the catalogue it stops too; by default a fifth is told."""
+    on_damage: Literal["fail", "keep"] = "fail"
+    """Of films that were cut off or are damaged in part: `fail`, or `keep` what can be read; `films.damage` says what
+    was lost."""
+    accept: tuple[Text, ...] = ()
+    """Films (movie_id) of which a person wants what can be read, damaged or not; a list says so in a column accept."""
 
     @property
     def place(self) -> StorageLocation:

@@ -23,6 +23,7 @@ from cinelake.manifest.places import (
     absolute,
 )
 from cinelake.manifest.streams import StreamSettings
+from cinelake.spec.film import MAX_PIXELS
 
 if TYPE_CHECKING:
     from cinelake.spec import task
@@ -91,7 +92,7 @@ class EngineSettings(Section):
 
 
 class DefaultSettings(Section):
-    """Deadlines and retries of all steps; an entry's own `deadline_s` goes before."""
+    """Deadlines, retries and limits of all steps; an entry's own `deadline_s` goes before."""
 
     deadline_s: Deadline = 600.0
     """A step may take this long …"""
@@ -99,6 +100,9 @@ class DefaultSettings(Section):
     """… and this much longer per second of film, a week at most; then it is killed, which is a transient failure."""
     retries: Annotated[int, Field(ge=0, le=10)] = 2
     """How often a step is tried again in the same run after its worker died; a deadline is left to the next run."""
+
+    max_pixels: PositiveInt = MAX_PIXELS
+    """Pictures with more pixels than this are not decoded: the film fails, by `pictures_too_large`."""
 
 
 class TrackingSettings(Section):
@@ -356,7 +360,7 @@ class Sections(Section):
     engine: EngineSettings = EngineSettings()
     """Where the work runs."""
     defaults: DefaultSettings = DefaultSettings()
-    """Deadlines and retries."""
+    """Deadlines, retries and limits."""
     tracking: TrackingSettings = TrackingSettings()
     """Where runs and trained models are recorded."""
     tasks: dict[str, dict[str, Any] | None] = Field(min_length=1)

@@ -106,11 +106,14 @@ class FilmClock:
         return int(self.ticks[frame]) if frame < len(self.ticks) else self.end_tick
 
 
-def read_clock(path: str, probe: Probe, *, deadline_s: float, frames: int | None = None) -> FilmClock:
+def read_clock(
+    path: str, probe: Probe, *, deadline_s: float, frames: int | None = None, keep_damaged: bool = False
+) -> FilmClock:
     """The clock of the film at `path`: from its index where it has one, else by decoding it once.
 
     frames: how many pictures a decode counted before, where that is known. An index that holds another number, or
-    pictures that no decoder can begin with, is compared with what is decoded.
+    pictures that no decoder can begin with, is compared with what is decoded. keep_damaged: of a damaged film, what can
+    be read counts.
     Raises `NotAFilm` for a film without pictures, `DamagedFilm`, `FilmMissing`, `DecodeTimeout`.
     """
     if probe.video is None:
@@ -121,8 +124,8 @@ def read_clock(path: str, probe: Probe, *, deadline_s: float, frames: int | None
             clock, begins_anew = found
             if begins_anew and frames in (None, len(clock.ticks)):
                 return clock
-            return _shown_of(clock, _from_pictures(path, probe, probe.video, deadline_s))
-    return _from_pictures(path, probe, probe.video, deadline_s)
+            return _shown_of(clock, _from_pictures(path, probe, probe.video, deadline_s, keep_damaged))
+    return _from_pictures(path, probe, probe.video, deadline_s, keep_damaged)
 
 
 def _shown_of(clock: FilmClock, shown: FilmClock) -> FilmClock:
@@ -241,9 +244,9 @@ class _Clock:
         """Nothing is left to do."""
 
 
-def _from_pictures(path: str, probe: Probe, video: VideoInfo, deadline_s: float) -> FilmClock:
+def _from_pictures(path: str, probe: Probe, video: VideoInfo, deadline_s: float, keep_damaged: bool) -> FilmClock:
     clock = _Clock()
-    read_film(path, probe, [clock], deadline_s=deadline_s)
+    read_film(path, probe, [clock], deadline_s=deadline_s, keep_damaged=keep_damaged)
     ticks = np.rint(np.concatenate(clock.times) / float(video.time_base)).astype(np.int64)
     last = max(1, round(clock.last_s / video.time_base))
     return FilmClock(video.time_base, ticks, int(ticks[-1]) + last, False, 0, np.zeros(len(ticks), bool))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cinelake.errors import DamagedFilm, FilmError, FilmMissing, ForbiddenInput, NotAFilm, WorkerLost
@@ -16,7 +17,13 @@ MAX_DAMAGE = 0.10
 MISSING_S, MISSING_SHARE = 2.0, 0.05
 """A film that ends earlier than declared by more than both of these is damaged."""
 
-DECLARES_DURATION = ("mov,", "matroska", "avi", "flv", "asf", "mxf", "wav", "nut", "flac")
+MISSING_BYTES = 0.01
+"""A file that lacks more than this of the bytes or pictures that its headers count was cut off."""
+
+SOUND_BACK_S = 1.0
+"""Less sound than this that lies in what was heard before is no sign of a clock that goes back."""
+
+DECLARES_DURATION = ("mov,", "matroska", "avi", "flv", "asf", "mxf", "wav", "nut", "flac", "wv", "tta", "ape")
 """Containers that state how long they are; elsewhere the duration is a guess from what is there."""
 
 SIGKILL = -9
@@ -27,13 +34,20 @@ class DecodeReport:
     """What one decode of a film did and took.
 
     frames: pictures counted by the clock; frames_decoded, decode_errors, damaged_pictures: ffmpeg's own counters
-    of the picture stream; picture_end_s, sound_end_s: when the last picture, the last sound ends (0: none read).
+    of the picture stream; packets: read of each stream, by its index; picture_end_s, sound_end_s: when the last
+    picture, the last sound ends (0: none read); squeezed: pictures whose time was not after that of the one before;
+    lost_sound_s: sound whose time lies in what was heard before; elsewhere: the share of the file in which other
+    streams come in place of those that were read.
     """
 
     frames: int = 0
     frames_decoded: int = 0
     decode_errors: int = 0
     damaged_pictures: int = 0
+    packets: Mapping[int, int] = field(default_factory=dict)
+    squeezed: int = 0
+    lost_sound_s: float = 0.0
+    elsewhere: float = 0.0
     sound_packets: int = 0
     sound_errors: int = 0
     picture_end_s: float = 0.0
@@ -46,6 +60,8 @@ class DecodeReport:
     peak_rss_bytes: int = 0
     ffmpeg_version: str = ""
     log_tail: str = ""
+    damage: str = ""
+    """What of a damaged film was lost, where what can be read is kept."""
 
     @property
     def duration_s(self) -> float:
@@ -53,15 +69,27 @@ class DecodeReport:
         return max(self.picture_end_s, self.sound_end_s)
 
 
-def raise_if_damaged(path: str, probe: Probe, report: DecodeReport, returncode: int) -> None:
-    """Raise the typed error of a film that was not read whole; a few damaged packets are concealed by ffmpeg."""
-    error = (
+def damage_of(path: str, probe: Probe, report: DecodeReport, returncode: int) -> FilmError | None:
+    """The typed error of a film that was not read whole; a few damaged packets are concealed by ffmpeg."""
+    return (
         _failed(path, report, returncode)
         or _empty(path, report)
         or _too_damaged(path, report)
+        or _cut_off(path, probe, report)
+        or _joined(path, probe)
+        or _goes_back(path, report)
+        or _goes_on_elsewhere(path, report)
         or _ended_early(path, probe, report)
     )
-    if error:
+
+
+def raise_if_incomplete(path: str, probe: Probe) -> None:
+    """Raise `DamagedFilm` for a file whose headers show, undecoded, that much of it is missing."""
+    missing = 1 - probe.size_bytes / probe.declared.size_bytes if probe.declared.size_bytes else 0.0
+    cut_off = None
+    if probe.container.startswith(INDEXED) and missing > MISSING_SHARE:
+        cut_off = DamagedFilm(f"{path!r} is cut off: {missing:.0%} of its bytes are missing")
+    if error := cut_off or _cut_off(path, probe, DecodeReport()) or _joined(path, probe):
         raise error
 
 
@@ -103,6 +131,54 @@ def _too_damaged(path: str, report: DecodeReport) -> FilmError | None:
             message = f"{path!r}: {bad} of {bad + max(good, 0)} {what} cannot be decoded: {last_words(report.log_tail)}"
             return DamagedFilm(message, log_tail=report.log_tail)
     return None
+
+
+def _cut_off(path: str, probe: Probe, report: DecodeReport) -> FilmError | None:
+    """A file that is smaller than its headers say, or holds fewer pictures, or whose end mark is missing."""
+    declared, lost = probe.declared, ""
+    if declared.size_bytes and not probe.container.startswith(INDEXED):
+        share = 1 - probe.size_bytes / declared.size_bytes
+        if share > MISSING_BYTES:
+            lost = f"{probe.size_bytes} of its {declared.size_bytes} bytes are there ({share:.0%} are lost)"
+    if declared.packets and report.pictures_read and probe.video is not None:
+        read = report.packets.get(probe.video.index, report.frames_decoded)
+        if read < declared.packets * (1 - MISSING_BYTES):
+            lost = f"{read} of its {declared.packets} pictures are there ({1 - read / declared.packets:.0%} are lost)"
+    if not lost and not declared.has_end:
+        lost = "the mark that ends a whole file is missing, so that an unknown part is lost"
+    return DamagedFilm(f"{path!r} is cut off: {lost}", log_tail=report.log_tail) if lost else None
+
+
+def _joined(path: str, probe: Probe) -> FilmError | None:
+    """A file with a second film behind the first, which no demuxer reaches."""
+    begins = probe.declared.next_film
+    if begins is None or probe.size_bytes - begins <= MISSING_BYTES * probe.size_bytes:
+        return None
+    share = 1 - begins / probe.size_bytes
+    message = f"{path!r} is several films joined: the first has {begins} of {probe.size_bytes} bytes, and the others"
+    return DamagedFilm(
+        f"{message} ({share:.0%}) are lost or mixed with it; join them with a tool that writes one index"
+    )
+
+
+def _goes_back(path: str, report: DecodeReport) -> FilmError | None:
+    """A clock that goes back, so that pictures or sound have no time of their own."""
+    if report.squeezed > MAX_DAMAGE * report.frames:
+        lost = f"{report.squeezed} of {report.frames} pictures"
+    elif report.lost_sound_s > max(SOUND_BACK_S, MAX_DAMAGE * report.sound_end_s):
+        lost = f"{report.lost_sound_s:.1f} s of its sound"
+    else:
+        return None
+    message = f"the clock of {path!r} goes back: {lost} have no time of their own (several films joined?)"
+    return DamagedFilm(message, log_tail=report.log_tail)
+
+
+def _goes_on_elsewhere(path: str, report: DecodeReport) -> FilmError | None:
+    """A transport stream that goes on in streams of other numbers."""
+    if report.elsewhere <= MISSING_SHARE:
+        return None
+    message = f"the streams of {path!r} change their numbers (PIDs): {report.elsewhere:.0%} of the file is in others"
+    return DamagedFilm(f"{message} than those that it begins with, which alone can be read", log_tail=report.log_tail)
 
 
 def _ended_early(path: str, probe: Probe, report: DecodeReport) -> FilmError | None:

@@ -47,6 +47,7 @@ _FACT = re.compile(
 )
 """What ffmpeg tells of a film's programmes, streams and fields (`Ffmpeg.facts`)."""
 MAX_FACTS = 2000
+_READ = re.compile(r"Input stream #\d+:(\d+) \(\w+\): (\d+) packets read")
 _DECODED = re.compile(r"Input stream #\d+:(\d+) \((\w+)\).* (\d+) frames decoded.*?; (\d+) decode errors")
 
 
@@ -80,6 +81,7 @@ class Counters:
 
     decoded: dict[int, int] = field(default_factory=dict)
     errors: dict[int, int] = field(default_factory=dict)
+    packets: dict[int, int] = field(default_factory=dict)
     damaged: int = 0
     """Pictures that were decoded although part of them is lost."""
 
@@ -176,7 +178,10 @@ class Ffmpeg:
     def _count(self, line: str) -> None:
         if "corrupt decoded frame" in line:
             self.counters.damaged += 1
-        elif match := _DECODED.search(line):
+            return
+        if match := _READ.search(line):
+            self.counters.packets[int(match[1])] = int(match[2])
+        if match := _DECODED.search(line):
             self.note_memory()
             self.counters.decoded[int(match[1])] = int(match[3])
             self.counters.errors[int(match[1])] = int(match[4])

@@ -30,13 +30,15 @@ from cinelake.media.light import (
     whole_pictures,
     without_bars,
 )
-from cinelake.spec.film import Probe, VideoInfo
+from cinelake.spec.film import MAX_PIXELS, Probe, VideoInfo
 from cinelake.spec.task import SoundStream, Stream, VideoClock, VideoStream
 
 NO_SYNCPOINTS = {"syncpoints": "none", "strict": "experimental"}
 """A pipe is never sought in, and the reader's libav would remember every such point: 200 bytes a picture."""
 NO_METADATA = {"map_metadata": "-1", "map_chapters": "-1"}
 """A film's title, tags and chapters stay out of its pipes: they may be in any encoding, and nobody reads them there."""
+MAX_PIXELS_DECODED, FEWEST_THREADS = 150_000_000, 16
+"""Each thread of a decoder holds a picture: this many pixels, of up to six bytes, may be held at the same time."""
 MIDDLE_WIDTH = 640
 """Width of the picture from which small ones are scaled."""
 
@@ -73,12 +75,21 @@ def sound_wishes(probe: Probe, streams: Iterable[Stream]) -> tuple[SoundStream, 
 
 
 def build_graph(
-    probe: Probe, streams: Iterable[Stream], *, film_fd: int, picture_fd: int | None, sound_fds: Sequence[int]
+    probe: Probe,
+    streams: Iterable[Stream],
+    *,
+    film_fd: int,
+    picture_fd: int | None,
+    sound_fds: Sequence[int],
+    max_pixels: int = MAX_PIXELS,
 ) -> Graph:
-    """The command that reads `film_fd` once; the other numbers are the pipes that it writes to."""
+    """The command that reads `film_fd` once; the other numbers are the pipes that it writes to.
+
+    max_pixels: of a picture; the decoder refuses larger ones.
+    """
     wanted = list(streams)
     pictures, sounds = picture_wishes(probe, wanted), sound_wishes(probe, wanted)
-    film = ffmpeg.input("fd:", **safe_input(film_fd))
+    film = ffmpeg.input("fd:", **safe_input(film_fd), max_pixels=str(max_pixels), **_threads(probe.video))
     outputs = []
     if pictures and probe.video is not None and picture_fd is not None:
         outputs.append(_picture_output(film, probe.video, pictures, picture_fd))
@@ -91,6 +102,13 @@ def build_graph(
     read = {info.index for info, wishes in ((probe.video, pictures), (probe.audio, sounds)) if info and wishes}
     arguments = [*ffmpeg.get_args(ffmpeg.merge_outputs(*outputs)), *unread_streams(probe, read)]
     return Graph(["-filter_complex_threads", "1", *arguments], pictures, sounds)
+
+
+def _threads(video: VideoInfo | None) -> dict[str, str]:
+    """How many threads decode pictures so large that each thread's own would take the memory of a step."""
+    pixels = video.coded_width * video.coded_height if video else 0
+    threads = MAX_PIXELS_DECODED // max(pixels, 1)
+    return {"threads": str(max(1, threads))} if threads < FEWEST_THREADS else {}
 
 
 def unread_streams(probe: Probe, read: Collection[int]) -> list[str]:

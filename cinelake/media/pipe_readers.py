@@ -34,6 +34,9 @@ FRAMES = 16
 SOUND_GAP_S = 0.05
 """Sound whose time stamps leave less than this out, or overlap by less, is taken as continuous."""
 
+SHORT = 0.25
+"""A picture that is shown for less than this part of the usual time has no time of its own."""
+
 PIPE_BYTES = 1 << 20
 
 Deliver = Callable[[Mapping[Stream, Batch]], None]
@@ -122,6 +125,7 @@ class PicturePipeReader(PipeReader):
         self.time_base = Fraction(1)
         self.last_duration_s = 1 / video.fps if video.fps else 0.0
         self.batch = 0
+        self.squeezed = 0
         self.tracks = [_Track(wish, picture_shape(video, wish)) for wish in wishes if isinstance(wish, VideoStream)]
 
     @property
@@ -151,11 +155,17 @@ class PicturePipeReader(PipeReader):
             self.tracks[number - 1].take(packet)
         else:
             self.time_base = packet.time_base
+            if self.times and packet.pts == self.times[-1] + 1 and self._is_short(packet.time_base):
+                self.squeezed += 1
             self.times.append(packet.pts)
             if packet.duration:
                 self.last_duration_s = float(packet.duration * packet.time_base)
         while self.frames > (self.batch + 1) * FRAMES and self._whole((self.batch + 1) * FRAMES):
             self._deliver_batch((self.batch + 1) * FRAMES)
+
+    def _is_short(self, tick: Fraction) -> bool:
+        """Whether a tick is far shorter than a picture is shown: the graph moves times that go back by one."""
+        return self.video.fps * float(tick) < SHORT
 
     def end(self) -> None:
         """Deliver the last pictures: those that every stream has."""
@@ -255,6 +265,7 @@ class SoundPipeReader(PipeReader):
         self.longest = longest_s * wish.sample_rate
         self.delivered = 0
         self.filled = 0
+        self.lost = 0
         self.buffer = np.zeros((wish.sample_rate, wish.channels), np.float32)
 
     @property
@@ -276,6 +287,7 @@ class SoundPipeReader(PipeReader):
             if gap > 0 and at <= self.longest:
                 self._fill(None, gap)
             elif gap < 0:
+                self.lost += min(-gap, len(samples)) if position else 0
                 samples = samples[-gap:]
         self._fill(samples, len(samples))
 

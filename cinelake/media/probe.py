@@ -19,15 +19,16 @@ from typing import Any, TypeVar
 import av
 from av.error import FFmpegError
 
-from cinelake.errors import DamagedFilm, FilmError, FilmMissing, ForbiddenInput, NotAFilm
+from cinelake.errors import DamagedFilm, FilmError, FilmMissing, ForbiddenInput, NotAFilm, PicturesTooLarge
 from cinelake.media.bars import NO_BARS, find_bars
 from cinelake.media.described import Description, describe
 from cinelake.media.ffmpeg import run_ffmpeg, safe_input
+from cinelake.media.headers import declared_by
 from cinelake.media.light import FULL_RANGE, MATRICES, PRIMARIES, RANGES, TRANSFERS, UNNAMED
 from cinelake.media.scan import Fields, find_scan
 from cinelake.media.sniff import pointer_kind
 from cinelake.media.taken import take_streams
-from cinelake.spec.film import MAX_FILM_S, Probe, SoundInfo, SubtitleInfo, VideoInfo, longest_s
+from cinelake.spec.film import MAX_FILM_S, MAX_PIXELS, Probe, SoundInfo, SubtitleInfo, VideoInfo, longest_s
 from cinelake.spec.streams import NO_CHOICES, StreamChoices
 
 PROBE_TIMEOUT_S = 60.0
@@ -64,11 +65,13 @@ COLOR_MATRICES = {1: "bt709", 9: "bt2020", 10: "bt2020"}
 """libav's numbers of matrix coefficients (ITU-T H.273)."""
 
 
-def probe(path: str, choices: StreamChoices = NO_CHOICES) -> Probe:
+def probe(path: str, choices: StreamChoices = NO_CHOICES, *, max_pixels: int = MAX_PIXELS) -> Probe:
     """Look into the film at `path`; `choices` say which of its streams are wanted.
 
+    Of pictures with more than `max_pixels` none is decoded.
+
     Raises `FilmMissing`, `ForbiddenInput` (a playlist, a script, a format that is not on the list) or
-    `NotAFilm` with libav's message.
+    `NotAFilm` with libav's message; `DamagedFilm` without an index; `PicturesTooLarge`.
     """
     with open_film(path) as fd:
         kind = pointer_kind(os.pread(fd, 4096, 0))
@@ -77,7 +80,8 @@ def probe(path: str, choices: StreamChoices = NO_CHOICES) -> Probe:
         with ThreadPoolExecutor(1) as beside, open_film(path) as own_fd:
             described = beside.submit(describe, own_fd)  # takes as long as opening does, and meanwhile
             with _opened(path, fd) as container:
-                return _describe(path, container, os.fstat(fd).st_size, described.result(), choices)
+                about = _describe(path, container, os.fstat(fd).st_size, described.result(), choices, max_pixels)
+        return replace(about, declared=declared_by(fd, about.container))
 
 
 @contextlib.contextmanager
@@ -124,6 +128,10 @@ def _refusal(path: str, fd: int, error: FFmpegError) -> FilmError:
         return ForbiddenInput(message, log_tail=reported)
     if "moov atom not found" in reported:
         return DamagedFilm(f"{path!r} has no index (moov): it was cut off or never finished", log_tail=reported)
+    whole = declared_by(fd, "mov,").size_bytes if os.pread(fd, 8, 0)[4:] == b"ftyp" else None
+    if whole and whole > (size := os.fstat(fd).st_size):
+        words = f"{path!r} is cut off: {size} of at least {whole} bytes are there, and its index cannot be read"
+        return DamagedFilm(words, log_tail=reported)
     return NotAFilm(f"{path!r} is not a film: {error.strerror}", log_tail=reported)
 
 
@@ -134,10 +142,28 @@ def _reopened(path: str) -> Iterator[Any]:
         yield container
 
 
-def _describe(path: str, container: Any, size_bytes: int, described: Description, choices: StreamChoices) -> Probe:
+def _check_pixels(path: str, stream: Any, max_pixels: int) -> None:
+    """Raise `PicturesTooLarge` before any picture is decoded."""
+    width, height = (stream.codec_context.width, stream.codec_context.height) if stream is not None else (0, 0)
+    if width * height > max_pixels:
+        message = (
+            f"the pictures of {path!r} have {width} × {height} pixels, more than defaults.max_pixels: {max_pixels}"
+        )
+        raise PicturesTooLarge(f"{message}. If they are meant to, raise it and `cinelake run --failed`")
+
+
+def _describe(
+    path: str,
+    container: Any,
+    size_bytes: int,
+    described: Description,
+    choices: StreamChoices,
+    max_pixels: int,
+) -> Probe:
     taken = take_streams(container, described.programmes, choices, lambda: _reopened(path))
     video = None if taken.pictures is None else container.streams[taken.pictures]
     audio = None if taken.sound is None else container.streams[taken.sound]
+    _check_pixels(path, video, max_pixels)
     if video is None and audio is None and not taken.refused:
         kinds = ", ".join(stream.type for stream in container.streams) or "no streams"
         raise NotAFilm(f"{path!r} has neither pictures nor sound that can be decoded ({kinds})")
@@ -162,6 +188,9 @@ def _describe(path: str, container: Any, size_bytes: int, described: Description
         streams=taken.streams,
         refused=taken.refused,
         clock_streams=_clock_streams(container),
+        picture_ids={stream.index: stream.id for stream in container.streams.video},
+        sound_ids={stream.index: stream.id for stream in container.streams.audio},
+        size_bytes=size_bytes,
     )
 
 

@@ -6,17 +6,18 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 from cinelake.errors import DamagedFilm, DecodeTimeout, FilmError, TaskFailed
 from cinelake.media.batches import Batch
 from cinelake.media.consumer_queues import Consumer, ConsumerQueue
-from cinelake.media.decode_check import DecodeReport, raise_if_damaged
+from cinelake.media.decode_check import DecodeReport, damage_of
 from cinelake.media.ffmpeg import Ffmpeg, start_ffmpeg, version
 from cinelake.media.graph import build_graph, picture_wishes, sound_wishes
 from cinelake.media.pipe_readers import PicturePipeReader, PipeReader, SoundPipeReader
 from cinelake.media.probe import LONG_PICTURE_S, last_picture_s, open_film
-from cinelake.spec.film import Probe, longest_s
+from cinelake.media.transport import share_elsewhere
+from cinelake.spec.film import MAX_PIXELS, Probe, longest_s
 from cinelake.spec.task import Stream
 
 __all__ = ["Consumer", "DecodeReport", "Reading", "read_film"]
@@ -45,19 +46,25 @@ def read_film(
     *,
     deadline_s: float,
     stall_s: float = 60.0,
+    keep_damaged: bool = False,
+    max_pixels: int = MAX_PIXELS,
     on_progress: Callable[[float], None] | None = None,
 ) -> Reading:
     """Decode the film at `path` once and deliver to every consumer the streams it wants, each in a thread of its own.
 
     A consumer that raises, or that hangs for `stall_s`, is dropped and named in `Reading.errors`; the others
-    continue. `on_progress` is called twice a second with how many seconds of the film are decoded.
+    continue. `on_progress` is called twice a second with how many seconds of the film are decoded. keep_damaged: of a
+    damaged film what can be read is delivered, and the report says what was lost. max_pixels: larger pictures, should
+    they come in the middle, are not decoded.
 
     Raises a `FilmError` when the film itself cannot be read (`FilmMissing`, `NotAFilm`, `DamagedFilm`), or
     `DecodeTimeout` after `deadline_s` seconds or when ffmpeg writes nothing for `stall_s`, or `TaskFailed` as soon as
     what ffmpeg decoded cannot be taken from its pipe; then no consumer's `finish` has been called.
     """
     with open_film(path) as fd, _queues(consumers, stall_s) as queues:
-        return _Reading(path, probe, queues, time.monotonic() + deadline_s, stall_s, on_progress).read(fd)
+        reading = _Reading(path, probe, queues, time.monotonic() + deadline_s, stall_s, on_progress)
+        reading.keep_damaged, reading.max_pixels = keep_damaged, max_pixels
+        return reading.read(fd)
 
 
 @contextlib.contextmanager
@@ -90,6 +97,7 @@ class _Reading:
         self.readers: list[PipeReader] = []
         self.started = self.reported = time.monotonic()
         self.ending = False
+        self.keep_damaged, self.max_pixels = False, MAX_PIXELS
 
     def read(self, film_fd: int) -> Reading:
         something = picture_wishes(self.probe, self.streams) or sound_wishes(self.probe, self.streams)
@@ -111,6 +119,7 @@ class _Reading:
                 film_fd=film_fd,
                 picture_fd=writes[0] if pictures else None,
                 sound_fds=writes[pictures:],
+                max_pixels=self.max_pixels,
             )
             running = stack.enter_context(start_ffmpeg(graph.arguments, pass_fds=[film_fd, *writes]))
             _close_all(writes)
@@ -198,11 +207,25 @@ class _Reading:
         report = self._report(running)
         if any(queue.open for queue in self.queues):
             self._raise_reader_error(running)
-            raise_if_damaged(self.path, self.probe, report, running.returncode or 0)
+            report = replace(report, elsewhere=self._elsewhere(report))
+            damage = damage_of(self.path, self.probe, report, running.returncode or 0)
+            if damage and not (self.keep_damaged and isinstance(damage, DamagedFilm) and report.duration_s):
+                raise damage
+            report = replace(report, damage=str(damage or ""))
             for reader in self.readers:
                 if isinstance(reader, PicturePipeReader) and not reader.in_step:
                     raise DamagedFilm(f"the streams of {self.path!r} left ffmpeg with different numbers of pictures")
         return report
+
+    def _elsewhere(self, report: DecodeReport) -> float:
+        """The share of a transport stream in which other streams come in place of those that were read."""
+        new = any(f"New {kind} stream" in report.log_tail for kind in ("video", "audio"))
+        kinds = [(self.probe.video, self.probe.picture_ids), (self.probe.audio, self.probe.sound_ids)]
+        read = [(ids[info.index], {*ids.values()} - {ids[info.index]}) for info, ids in kinds if info and ids]
+        if self.probe.container != "mpegts" or not (new or any(others for _, others in read)):
+            return 0.0
+        with open_film(self.path) as fd:
+            return max(share_elsewhere(fd, pid, None if new else others) for pid, others in read)
 
     def _report(self, running: Ffmpeg | None) -> DecodeReport:
         wall_s = time.monotonic() - self.started
@@ -218,6 +241,9 @@ class _Reading:
             frames_decoded=counted.decoded.get(video, 0),
             decode_errors=counted.errors.get(video, 0),
             damaged_pictures=counted.damaged,
+            packets=dict(counted.packets),
+            squeezed=picture.squeezed if picture else 0,
+            lost_sound_s=max((reader.lost / reader.wish.sample_rate for reader in sounds), default=0.0),
             sound_packets=counted.decoded.get(audio, 0),
             sound_errors=counted.errors.get(audio, 0),
             picture_end_s=picture.end_s if picture else 0.0,

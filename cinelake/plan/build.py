@@ -97,7 +97,16 @@ class Planning:
         fingerprint, beside = self.whole.fingerprints[movie_id], tuple(self.beside.get(film.path, ()))
         choices = film.choices.over(self.manifest.streams.choices())
         about = Film(
-            movie_id, film.path, film.uri, film.title, film.look().size, fingerprint, beside=beside, choices=choices
+            movie_id,
+            film.path,
+            film.uri,
+            film.title,
+            film.look().size,
+            fingerprint,
+            beside=beside,
+            choices=choices,
+            keeps_damaged=film.accept,
+            max_pixels=self.manifest.defaults.max_pixels,
         )
         cells = tuple(self._step_cell(cell) for cell in stale)
         defaults = self.manifest.defaults
@@ -179,6 +188,7 @@ def _planned_with(
         sidecars=listing.sidecars,
         unusable={problem.movie_id: f"{problem.reason}: {problem.message}" for problem in catalogue.problems},
         retry_failed=retry_failed,
+        kept={film.movie_id for film in catalogue.films if film.accept},
     )
     in_lake = frozenset(movie_id for of_film in snapshot.cells.values() for movie_id in of_film)
     return Planning(manifest, catalogue, index.lake, index, plan, plan, listing.beside, in_lake)

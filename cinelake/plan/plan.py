@@ -13,7 +13,7 @@ A cell is one table of one film. It is
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from cinelake.lake.champions import AppliedModel
 
 State = Literal["fresh", "stale", "blocked", "failed"]
+DAMAGED = "damaged_film"
+"""The reason of a failure that a person, or the manifest, can accept."""
 STATES: tuple[State, ...] = ("fresh", "stale", "blocked", "failed")
 
 
@@ -131,13 +133,14 @@ def make_plan(
     choices: Mapping[str, StreamChoices] | None = None,
     unusable: Mapping[str, str] | None = None,
     retry_failed: bool = False,
+    kept: Collection[str] = (),
 ) -> Plan:
     """Plan every table of every film.
 
     tables: in dependency order. fingerprints: movie_id → film's fingerprint. listings: movie_id → digest of its entry
     in the catalogue. sidecars: movie_id → file beside it → its fingerprint. choices: movie_id → what chooses among its
-    streams. unusable: movie_id → why the catalogue
-    cannot provide the film. retry_failed: cells known to be bad are stale again.
+    streams. unusable: movie_id → why the catalogue cannot provide the film. retry_failed: cells known to be bad are
+    stale again. kept: films of which what can be read is wanted, damaged or not.
     """
     cells: list[Cell] = []
     for movie_id in sorted({*fingerprints, *(unusable or {})}):
@@ -147,7 +150,7 @@ def make_plan(
             of_film = (sidecars or {}).get(movie_id, {})
             chosen = (choices or {}).get(movie_id, NO_CHOICES)
             film = _Film(movie_id, fingerprints[movie_id], (listings or {}).get(movie_id, ""), of_film, chosen)
-            cells += _plan_film(film, tables, snapshot, retry_failed)
+            cells += _plan_film(film, tables, snapshot, retry_failed, movie_id in kept)
     known = {*fingerprints, *(unusable or {})}
     orphans = sorted({movie_id for of_film in snapshot.cells.values() for movie_id in of_film} - known)
     return Plan(
@@ -164,7 +167,9 @@ class _Film:
     choices: StreamChoices
 
 
-def _plan_film(film: _Film, tables: Sequence[Planned], snapshot: Snapshot, retry_failed: bool) -> list[Cell]:
+def _plan_film(
+    film: _Film, tables: Sequence[Planned], snapshot: Snapshot, retry_failed: bool, kept: bool
+) -> list[Cell]:
     done: dict[str, Cell] = {}
     content_hashes: dict[str, str] = {}
     for planned in tables:
@@ -175,7 +180,7 @@ def _plan_film(film: _Film, tables: Sequence[Planned], snapshot: Snapshot, retry
         verdict: tuple[State, str] = (
             (("fresh", "") if present and present.key == key else None)
             or _why_blocked(planned, done)
-            or _why_failed(snapshot.failures.get(planned.name, {}).get(film.movie_id), key, retry_failed)
+            or _why_failed(snapshot.failures.get(planned.name, {}).get(film.movie_id), key, retry_failed, kept)
             or ("stale", _why_stale(film, planned, inputs, snapshot, present))
         )
         content_hashes[planned.name] = content_hash
@@ -202,12 +207,16 @@ def _why_blocked(planned: Planned, done: Mapping[str, Cell]) -> tuple[State, str
     return None
 
 
-def _why_failed(failure: Mapping[str, Any] | None, key: str, retry_failed: bool) -> tuple[State, str] | None:
+def _why_failed(
+    failure: Mapping[str, Any] | None, key: str, retry_failed: bool, kept: bool
+) -> tuple[State, str] | None:
     """A failure recorded for this very key: permanent ones stay, transient ones are retried."""
     if failure is None or failure["key"] != key:
         return None
     if failure["transient"]:
         return "stale", f"retry after {failure['reason']} (attempt {failure['attempt']})"
+    if kept and failure["reason"] == DAMAGED:
+        return "stale", "what can be read of the damaged film is kept"
     if retry_failed:
         return "stale", f"--failed: {failure['reason']}"
     first_line = failure["message"].partition("\n")[0]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from cinelake.errors import FilmError, InputChanged
+from cinelake.errors import DamagedFilm, FilmError, InputChanged, NothingToKeep
 from cinelake.events import CellEnded, Deadline, Event, FilmBegan, OnEvent, Outcome
 from cinelake.lake.cells import CellWriter, Footer, Lake
 from cinelake.lake.champions import AppliedModel
@@ -135,6 +135,8 @@ class FilmCells:
 
     def fail(self, cell: StepCell, error: FilmError) -> None:
         """Record a cell's failure as a row."""
+        if self.film.keeps_damaged and isinstance(error, DamagedFilm):
+            error = NothingToKeep(f"nothing can be kept: {error}", log_tail=error.log_tail)
         error = as_listed(error, self.film, self.listed)
         self.not_made.add(cell.table)
         self.lake.record_failure(cell.table, self.film.movie_id, cell.key, error)

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from cinelake.errors import FilmError, StorageError
+from cinelake.errors import DamagedFilm, FilmError, StorageError
 from cinelake.events import Deadline, OnEvent, StagingMoved, TaskBegan
 from cinelake.lake.cells import CellWriter, Lake, write_all
 from cinelake.lake.champions import open_applied
@@ -90,6 +90,7 @@ class StepRun(FilmCells):
     def __init__(self, step: Step, on_event: OnEvent):
         super().__init__(Lake(step.lake), step.film, step.lost, step.limit_s, on_event)
         self.step = step
+        self._damage: DamagedFilm | None = None
 
     def run(self) -> StepReport:
         """Make all cells: those that read the film first, in one decode, then those that read tables."""
@@ -135,7 +136,11 @@ class StepRun(FilmCells):
         if streams:
             self._run_streams(streams, scratch)
         for cell in cells:
-            if cell not in streams:
+            if cell in streams:
+                continue
+            if self._damage is not None:
+                self.fail(cell, self._damage)
+            else:
                 self._run_table(cell, scratch)
 
     def _run_streams(self, cells: Sequence[StepCell], scratch: Path) -> None:
@@ -147,6 +152,7 @@ class StepRun(FilmCells):
             with as_film_errors("decoding"):
                 decode_for(self, cells, scratch, done)
         except FilmError as error:
+            self._damage = error if isinstance(error, DamagedFilm) else None
             for cell in cells:
                 if cell.table not in done:
                     self.fail(cell, error)

@@ -61,9 +61,11 @@ class StreamCell:
         self.busy_s += time.perf_counter() - started
         self._emit(emitted)
 
-    def finish(self) -> None:
-        """Take the task's last rows; the followers are notified that no more will come."""
+    def finish(self, damage: str) -> None:
+        """Take the task's last rows; the followers are notified that no more will come. damage: what was lost."""
         started = time.perf_counter()
+        if damage and hasattr(self.worker, "on_damage"):
+            self.worker.on_damage(damage)
         for batch in self.worker.finish() or ():
             self._emit([batch])
         self.busy_s += time.perf_counter() - started
@@ -110,7 +112,7 @@ class Group:
             self._guard(member, partial(self._finish, member, report))
 
     def _finish(self, member: StreamCell, report: DecodeReport) -> None:
-        member.finish()
+        member.finish(report.damage)
         check_unchanged(member.run.film, self._stamp)
         wall_s = member.busy_s + (time.perf_counter() - self._started - member.busy_s) / self._cell_count
         member.run.commit(member.cell, member.writer, member.worker, wall_s, _decode_facts(report))
@@ -148,7 +150,7 @@ def decode_for(run: FilmCells, cells: Sequence[StepCell], scratch: Path, done: s
     """
     stamp = stamp_film(run.film)
     check_as_planned(run.film)
-    about = probe(run.film.path, run.film.choices)
+    about = probe(run.film.path, run.film.choices, max_pixels=run.film.max_pixels)
     run.film = replace(run.film, probe=about)
     limit_s = run.know_length(about.duration_s)
     members = _members(run, cells, scratch, done)
@@ -160,6 +162,8 @@ def decode_for(run: FilmCells, cells: Sequence[StepCell], scratch: Path, done: s
         about,
         groups,
         deadline_s=limit_s,
+        keep_damaged=run.film.keeps_damaged,
+        max_pixels=run.film.max_pixels,
         on_progress=lambda seconds: run.on_event(DecodingMoved(run.film.movie_id, seconds, run.report.film_s)),
     )
     run.report.frames_decoded = reading.frames_decoded
@@ -237,5 +241,6 @@ def _decode_facts(report: Any) -> dict[str, Any]:
             "frames": report.frames_decoded,
             "errors": report.decode_errors,
             "cpu_s": round(report.user_s + report.sys_s, 3),
+            **({"damage": report.damage} if report.damage else {}),
         },
     }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
@@ -23,6 +24,9 @@ Conversion = Literal["", "rgb", "grey", "xyz", "light"]
 
 MAX_FILM_S = 1000 * 3600.0
 """A longer film is not expected: what declares more states no length."""
+
+MAX_PIXELS = 100_000_000
+"""Pictures with more pixels are not decoded: three times as many as 8K has."""
 
 MAX_DEADLINE_S = 7 * 86_400.0
 """No film's length, declared or guessed from its size, lets work on it last longer than a week."""
@@ -164,13 +168,30 @@ class StreamInfo:
 
 
 @dataclass(frozen=True)
+class Declared:
+    """What a file's headers say of the file.
+
+    size_bytes: how large the whole file is; packets: how many pictures it holds; None where the file does not say.
+
+    next_film: where in the file another film begins, which demuxers never reach. has_end: False where the mark that
+    ends every file of its kind is missing, so that an unknown part of it is lost.
+    """
+
+    size_bytes: int | None = None
+    packets: int | None = None
+    next_film: int | None = None
+    has_end: bool = True
+
+
+@dataclass(frozen=True)
 class Probe:
     """What a film is. Time zero is the start of its earliest stream: `start_time_s` in the file's own time.
 
     duration_s: as the container declares it; None where it does not, or declares what no film is, or more than so small
     a file can hold. declared_s: the same, also where the file is too small for it: a film that was cut off is.
     clock_streams: the streams that every pass must read, as ffmpeg makes the film's clock of those that are read: in
-    broadcast streams and Ogg, whose clocks may begin anywhere and jump; empty for others.
+    broadcast streams and Ogg, whose clocks may begin anywhere and jump; empty for others. picture_ids, sound_ids: all
+    streams' numbers in the file, by index. size_bytes: of the file, and declared: what its headers say of that.
     """
 
     container: str
@@ -187,3 +208,7 @@ class Probe:
     refused: tuple[tuple[str, str], ...] = ()
     """Kinds of streams (`video`, `audio`) of which the choice finds none and wants no other, each with the words."""
     clock_streams: tuple[int, ...] = ()
+    picture_ids: Mapping[int, int] = field(default_factory=dict)
+    sound_ids: Mapping[int, int] = field(default_factory=dict)
+    size_bytes: int = 0
+    declared: Declared = Declared()

@@ -16,6 +16,8 @@ the rows of that table in order, either live in the same pass (right after the f
 the same thread, before its own `on_batch` of the same pictures) or all before the first picture when the
 table is fresh. Its output must be the same both ways. `on_rows(table, None)` says that no more will come; it
 comes before `finish`.
+
+A stream task that has a method `on_damage(damage)` is told before `finish` what was lost of a damaged film.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from cinelake.errors import UnknownName
 from cinelake.spec.contract import Contract
 from cinelake.spec.discovery import load, names_in
+from cinelake.spec.film import MAX_PIXELS
 from cinelake.spec.roles import Role, RoleT
 from cinelake.spec.streams import NO_CHOICES, PICTURES, SOUND, StreamChoices
 
@@ -109,7 +112,10 @@ class Resources:
 
 @dataclass(frozen=True)
 class Film:
-    """The film a task works on. `path` is a local file; `probe` is None for table tasks."""
+    """The film a task works on. `path` is a local file; `probe` is None for table tasks.
+
+    keeps_damaged: what can be read of a damaged film is kept. max_pixels: larger pictures are not decoded.
+    """
 
     movie_id: str
     path: str = ""
@@ -122,6 +128,8 @@ class Film:
     """Files that lie beside it and belong to it, of the kinds that tasks of the manifest declare."""
     choices: StreamChoices = NO_CHOICES
     """Which of its streams are wanted."""
+    keeps_damaged: bool = False
+    max_pixels: int = MAX_PIXELS
 
 
 class TableReader(Protocol):

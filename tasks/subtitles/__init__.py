@@ -25,6 +25,7 @@ import pyarrow.compute as pc
 
 from cinelake.catalogue.sidecars import sidecar_name
 from cinelake.errors import BadSubtitles
+from cinelake.media.decode_check import raise_if_incomplete
 from cinelake.media.probe import probe
 from cinelake.media.subtitles import extract_captions, extract_subtitles, has_captions, text_streams
 from cinelake.spec.contract import Column, Contract, Rule
@@ -122,7 +123,9 @@ class ReadSubtitles:
         return not self._params.languages or language is None or language in self._params.languages
 
     def _embedded(self) -> list[Track]:
-        film = probe(self._film.path)
+        film = probe(self._film.path, max_pixels=self._film.max_pixels)
+        if not self._film.keeps_damaged:
+            raise_if_incomplete(self._film.path, film)
         texts = text_streams(film.subtitles)
         pictures = [f"stream {stream.index} ({stream.codec})" for stream in film.subtitles if stream not in texts]
         if pictures:

@@ -82,3 +82,16 @@ def test_without_a_title_the_movie_id_stands_in() -> None:
 
 def test_a_film_that_states_no_length_has_null_for_it() -> None:
     assert row_of([0.0, 0.04], replace(probed(), duration_s=None, declared_s=36_000.0))["duration_s"] is None
+
+
+def test_pictures_that_go_on_beyond_a_guessed_length_are_counted() -> None:
+    assert row_of([n / 25 for n in range(200)])["duration_s"] == pytest.approx(8)
+
+
+def test_what_was_lost_of_a_damaged_film_stands_in_its_row() -> None:
+    task = DescribeFilm(NoParams(), Film("a_film", probe=probed()))
+    task.on_batch(FrameBatch(np.arange(2), np.array([0.0, 0.04]), np.array([0.04, 0.04]), None))
+    task.on_damage("70 % are lost")
+    (row,) = next(task.finish()).to_pylist()
+    assert (row["damage"], row["duration_s"]) == ("70 % are lost", pytest.approx(0.08))
+    assert row_of([0.0, 0.04])["damage"] is None

@@ -277,6 +277,26 @@ def test_a_fingerprint_is_of_content_and_neither_of_name_nor_time(tmp_path: Path
     assert fingerprint(tmp_path / "a.mp4") == fingerprint(tmp_path / "b.mp4")
 
 
+FREE_CLOCKS = {
+    b"OggS": True,
+    b"\0\0\1\xba": True,
+    (b"G" + bytes(187)) * 6: True,
+    bytes(60) + (b"G" + bytes(187)) * 6: True,
+    (bytes(4) + b"G" + bytes(187)) * 6: True,
+    b"\0\0\0\x1cftypisom": False,
+    b"G" * 3: False,
+    b"\x1a\x45\xdf\xa3" + bytes(2000): False,
+}
+
+
+@pytest.mark.parametrize(("head", "free"), FREE_CLOCKS.items())
+def test_a_film_whose_clock_may_begin_anywhere_has_the_rule_of_its_zero_in_its_fingerprint(
+    tmp_path: Path, head: bytes, free: bool
+) -> None:
+    (tmp_path / "film").write_bytes(head)
+    assert fingerprint(tmp_path / "film").endswith("-clock2") is free
+
+
 @pytest.mark.parametrize("changed", [0, 500_000, 1_179_647])
 def test_every_byte_of_a_short_film_counts(tmp_path: Path, changed: int) -> None:
     data = bytearray(18 * BLOCK_BYTES)

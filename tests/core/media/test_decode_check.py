@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from cinelake.errors import DamagedFilm
-from cinelake.media.decode_check import DecodeReport, raise_if_damaged
+from cinelake.media.decode_check import DecodeReport, damage_of
 from cinelake.spec.film import Probe
 
 PROBE = Probe("mov,mp4", 4.0, 0.0, None, None, (), video_streams=0, audio_streams=0)
@@ -25,6 +25,6 @@ def sound(bad: int) -> DecodeReport:
 
 @pytest.mark.parametrize("damaged", [pictures, concealed, sound])
 def test_a_film_fails_when_more_than_a_tenth_of_it_is_damaged(damaged: Any) -> None:
-    raise_if_damaged("film.mp4", PROBE, damaged(10), returncode=0)
+    assert damage_of("film.mp4", PROBE, damaged(10), returncode=0) is None
     with pytest.raises(DamagedFilm, match=r"'film.mp4': 11 of 100 .* cannot be decoded"):
-        raise_if_damaged("film.mp4", PROBE, damaged(11), returncode=0)
+        raise damage_of("film.mp4", PROBE, damaged(11), returncode=0)

@@ -201,6 +201,13 @@ def test_what_is_known_to_be_bad_is_tried_again_when_asked(world: World) -> None
     assert (states(plan), plan.cells[1].reason) == (["fresh", "stale", "stale"], "--failed: damaged_film")
 
 
+def test_a_damaged_film_that_is_accepted_is_tried_again_and_what_is_made_stays(world: World) -> None:
+    fail_frames(world, transient=False)
+    plan = world.plan(kept={"film"})
+    reason = "what can be read of the damaged film is kept"
+    assert (states(plan), plan.cells[1].reason) == (["fresh", "stale", "stale"], reason)
+
+
 CURES: list[Callable[[World], None]] = [
     lambda world: setattr(world.films["film"], "content", "repaired"),
     lambda world: setattr(world.tables["frames"], "fps", 2),

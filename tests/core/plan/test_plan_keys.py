@@ -122,6 +122,7 @@ def test_paths_within_lists_and_mappings_are_not_in_the_key_either() -> None:
 
 DIFFERENCES = [
     ({"fingerprint": "g"}, "film changed"),
+    ({"fingerprint": "f-clock2"}, "the film's time zero is that of its earliest stream"),
     ({"version": 2}, "task version 1→2"),
     ({"params": {**PARAMS, "fps": 2.0}}, "parameter fps 1.0→2.0"),
     (

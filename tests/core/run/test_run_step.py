@@ -319,3 +319,45 @@ def test_a_step_sweeps_what_a_dead_process_left_and_nothing_of_a_living_one(tmp_
         (left / "cards.parquet").touch()
         step.sweep()
         assert list(living.parent.iterdir()) == [living]
+
+
+def damaged(night: Night) -> None:
+    """The film's last part is missing."""
+    done = run_ffmpeg(["-i", str(night.film), "-c:v", "mpeg4", "-an", f"{night.film}.avi"], deadline_s=20)
+    assert done.returncode == 0, done.log_tail
+    data = Path(f"{night.film}.avi").read_bytes()
+    Path(f"{night.film}.avi").unlink()
+    night.film.unlink()
+    night.film.with_suffix(".avi").write_bytes(data[: len(data) * 3 // 4])
+
+
+@pytest.mark.parametrize("more", ["on_damage: keep", "accept: [film]"])
+def test_what_can_be_read_of_a_damaged_film_is_kept_when_a_person_says_so(night: Night, more: str) -> None:
+    damaged(night)
+    assert outcomes(night.run("clock")) == {"clock": "damaged_film"}
+    assert night.steps("clock") == []
+    night.catalogue = f"{{films: films, {more}}}"
+    assert outcomes(night.run("clock")) == {"clock": "made"}
+    assert 5 < night.numbers("clock")[0] < 20
+    assert "are lost" in night.lake.footer("clock", "film").run["decode"]["damage"]
+    assert night.steps("clock") == [] and night.failure("clock") is None
+
+
+def test_a_film_of_which_nothing_can_be_kept_is_not_tried_every_night(night: Night) -> None:
+    night.film.write_bytes(night.film.read_bytes()[:200])
+    night.catalogue = "{films: films, on_damage: keep}"
+    assert outcomes(night.run("clock")) == {"clock": "nothing_to_keep"}
+    assert night.steps("clock") == []
+
+
+def test_a_table_that_reads_the_film_itself_fails_with_the_damage_that_its_decoding_found(night: Night) -> None:
+    damaged(night)
+    assert set(outcomes(night.run("clock", "subtitles")).values()) == {"damaged_film"}
+
+
+@pytest.mark.parametrize("accept", ["yes", "TRUE", "x"])
+def test_a_list_accepts_a_film(night: Night, accept: str) -> None:
+    damaged(night)
+    (night.folder / "films.csv").write_text(f"uri,accept\nfilms/film.avi,{accept}\n")
+    night.catalogue = "{list: films.csv}"
+    assert outcomes(night.run("clock")) == {"clock": "made"}

@@ -1,0 +1,59 @@
+"""Does an MPEG transport stream go on in other streams than it began with? Seen in samples of its packets' numbers.
+
+Where two recordings are joined, or a broadcaster changes the numbers of its streams (PIDs), a demuxer reads
+the pictures of the first part alone and calls the film whole.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+
+import numpy as np
+
+from cinelake.storage.content import TRANSPORT_PACKETS
+
+SAMPLES, PACKETS = 64, 2000
+"""How many places of the file are looked at, evenly spread, and how many packets at each."""
+FEWEST_PACKETS = 100
+NO_CONTENT = frozenset([0, 1, 2, 3, 0x10, 0x11, 0x12, 0x14, 0x1FFF])
+"""PIDs of tables and of stuffing (ISO/IEC 13818-1, table 2-3; ETSI EN 300 468, table 1)."""
+
+
+def share_elsewhere(fd: int, pid: int, others: Collection[int] | None) -> float:
+    """The share of the file, before the first or after the last packets of `pid`, in which others come in its place.
+
+    others: PIDs of streams of the same kind; None where they are not known, so that any PID counts that is not there
+    beside `pid`.
+    """
+    samples = _samples(fd)
+    with_it = [number for number, pids in enumerate(samples) if pid in pids]
+    if not with_it:
+        return 0.0
+    inside = samples[with_it[0] : with_it[-1] + 1]
+    outside = samples[: with_it[0]] + samples[with_it[-1] + 1 :]
+    wanted = frozenset(others) if others is not None else None
+    beside = frozenset().union(*inside) | NO_CONTENT
+    elsewhere = [pids for pids in outside if (pids & wanted if wanted is not None else pids - beside)]
+    return len(elsewhere) / len(samples)
+
+
+def _samples(fd: int) -> list[frozenset[int]]:
+    """The PIDs at each place that is looked at."""
+    size = os.fstat(fd).st_size
+    count = max(4, min(SAMPLES, size // (188 * FEWEST_PACKETS)))
+    length = min(size // count, 188 * PACKETS)
+    places = [(size - length) * number // (count - 1) for number in range(count)]
+    return [_pids(os.pread(fd, length, place)) for place in places]
+
+
+def _pids(data: bytes) -> frozenset[int]:
+    """The PIDs of a piece of a transport stream; none where it is no such piece."""
+    for size in TRANSPORT_PACKETS:
+        for start in range(min(size, max(0, len(data) - 4 * size))):
+            if data[start : start + 5 * size : size] == b"G" * 5:
+                whole = (len(data) - start) // size
+                packets = np.frombuffer(data, np.uint8, whole * size, start).reshape(whole, size)
+                heads = packets[packets[:, 0] == ord("G"), 1:3].astype(np.int64)
+                return frozenset(np.unique((heads[:, 0] & 0x1F) << 8 | heads[:, 1]).tolist())
+    return frozenset()

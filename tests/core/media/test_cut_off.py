@@ -1,0 +1,165 @@
+"""Files that were cut off or joined: their own headers tell, and what was lost is said; what is left can be kept."""
+
+from pathlib import Path
+
+import pytest
+from _films import X264, make_film
+from _recorder import Recorder
+
+from cinelake.errors import DamagedFilm, PicturesTooLarge
+from cinelake.media.ffmpeg import run_ffmpeg
+from cinelake.media.probe import probe
+from cinelake.media.reader import Reading, read_film
+from cinelake.spec.task import SoundStream, VideoClock
+
+PICTURES = {
+    "film.avi": ("-c:v", "mpeg4", "-c:a", "mp2"),
+    "film.wmv": ("-c:v", "wmv2", "-c:a", "wmav2"),
+    "film.nut": ("-c", "copy"),
+    "film.flv": ("-c", "copy"),
+    "film.rm": ("-c:v", "rv20", "-s", "176x144", "-c:a", "ac3"),
+    "film.ivf": ("-an", "-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-s", "32x24"),
+    "film.apng": ("-an", "-s", "32x24"),
+    "film.mkv": ("-c", "copy"),
+    "film.mp4": ("-c", "copy", "-movflags", "+faststart"),
+}
+SOUNDS = {
+    "sound.wav": ("-c:a", "pcm_s16le"),
+    "sound64.wav": ("-c:a", "pcm_s16le", "-rf64", "always"),
+    "sound.w64": ("-c:a", "pcm_s16le"),
+    "sound.aiff": ("-c:a", "pcm_s16be"),
+    "sound.au": ("-c:a", "pcm_s16be"),
+    "sound.caf": ("-c:a", "pcm_s16be"),
+    "sound.mp3": ("-c:a", "libmp3lame"),
+    "sound.flac": ("-c:a", "flac"),
+    "sound.wv": ("-c:a", "wavpack"),
+}
+KINDS = {**PICTURES, **{name: ("-vn", *options) for name, options in SOUNDS.items()}}
+"""File → how ffmpeg writes it."""
+
+ONE_CLOCK = ("film.ts", "film.mpg", "sound.ogg")
+"""Kinds whose parts, one behind the other, are one film."""
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight seconds of pictures and sound."""
+    options = [*X264, "-pix_fmt", "yuv420p", "-c:a", "aac", "-ar", "44100"]
+    place = tmp_path_factory.mktemp("films") / "base.mp4"
+    return make_film(place, "testsrc2=d=8:s=64x48:r=25", "sine=d=8:r=44100", options=options)
+
+
+@pytest.fixture(params=KINDS)
+def whole(request: pytest.FixtureRequest, base: Path, tmp_path: Path) -> Path:
+    return written(base, tmp_path / request.param, *KINDS[request.param])
+
+
+def written(base: Path, target: Path, *options: str) -> Path:
+    done = run_ffmpeg(["-y", "-i", str(base), *options, str(target)], deadline_s=60)
+    assert done.returncode == 0, done.log_tail
+    return target
+
+
+def read(path: Path, *, keep_damaged: bool = False) -> tuple[Reading, Recorder]:
+    about = probe(str(path))
+    streams = {**({"c": VideoClock()} if about.video else {}), **({"s": SoundStream(8000)} if about.audio else {})}
+    seen = Recorder(**streams)
+    return read_film(str(path), about, [seen], deadline_s=60, keep_damaged=keep_damaged), seen
+
+
+def cut(path: Path, share: float) -> Path:
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+    return path
+
+
+def test_a_whole_file_is_no_damage(whole):
+    reading, _ = read(whole)
+    assert reading.damage == "" and not reading.errors
+    assert reading.duration_s == pytest.approx(8, abs=0.2)
+
+
+def test_a_file_that_was_cut_off_is_damaged_and_what_was_lost_is_said(whole):
+    with pytest.raises(DamagedFilm, match=r"cut off: .*(are lost|lost)|ends after .* declares|cannot be decoded"):
+        read(cut(whole, 0.55))
+
+
+def test_what_can_be_read_of_it_is_kept_where_that_is_wanted(whole):
+    reading, seen = read(cut(whole, 0.55), keep_damaged=True)
+    assert not reading.errors and seen.report.damage == reading.damage != ""
+    assert 1 < reading.duration_s < 7
+
+
+@pytest.mark.parametrize("share", [0.97, 0.2])
+@pytest.mark.parametrize("name", ["film.avi", "film.wmv", "film.ivf", "film.apng", "sound.wav", "sound.mp3", "film.rm"])
+def test_little_or_much_is_damage_where_the_headers_count_exactly(base, tmp_path, name, share):
+    path = cut(written(base, tmp_path / name, *KINDS[name]), share)
+    with pytest.raises(DamagedFilm, match="lost"):
+        read(path)
+
+
+@pytest.mark.parametrize("name", ["film.avi", "film.wmv", "film.flv", "film.ivf", "film.mkv", "film.mp4", "sound.wav"])
+def test_two_films_in_one_file_are_damage(base, tmp_path, name):
+    path = written(base, tmp_path / name, *KINDS[name])
+    path.write_bytes(path.read_bytes() * 2)
+    with pytest.raises(DamagedFilm, match=r"several films joined: the first has .*50%"):
+        read(path)
+
+
+@pytest.mark.parametrize("name", ONE_CLOCK)
+def test_two_recordings_of_a_broadcast_are_one_film(base, tmp_path, name):
+    codecs = {"film.ts": ["-c", "copy"], "film.mpg": ["-c:v", "mpeg2video", "-c:a", "mp2"], "sound.ogg": ["-vn"]}
+    path = written(base, tmp_path / name, *codecs[name])
+    path.write_bytes(path.read_bytes() * 2)
+    reading, seen = read(path)
+    assert reading.duration_s == pytest.approx(16, abs=0.3)
+    assert len(seen.samples("s")) / 8000 == pytest.approx(16, abs=0.3)
+    assert reading.frames in (0, 400)
+
+
+def test_a_clock_that_goes_back_is_damage(base, tmp_path):
+    path = written(base, tmp_path / "film.nut", "-c", "copy")
+    path.write_bytes(path.read_bytes() * 2)
+    with pytest.raises(DamagedFilm, match=r"clock of .* goes back: 200 of 400 pictures"):
+        read(path)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_streams_that_change_their_numbers_are_damage_with_how_much_is_elsewhere(base, tmp_path, order):
+    numbers = ([], ["-mpegts_start_pid", "0x200", "-output_ts_offset", "8"])
+    parts = [written(base, tmp_path / f"{n}.ts", "-c", "copy", *numbers[n]) for n in order]
+    path = tmp_path / "film.ts"
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    with pytest.raises(DamagedFilm, match=r"change their numbers \(PIDs\): [45]\d% of the file"):
+        read(path)
+
+
+def test_two_programmes_side_by_side_are_no_change_of_numbers(base, tmp_path):
+    words = ["-i", str(base), "-map", "0", "-map", "0", "-c", "copy", "-program", "st=0:st=1", "-program", "st=2:st=3"]
+    path = written(base, tmp_path / "film.ts", *words)
+    assert read(path)[0].frames == 200
+
+
+@pytest.mark.parametrize("declared", [0, 0xFFFFFFFF, 0x7FFFF000])
+def test_a_size_that_its_writer_left_open_says_nothing(base, tmp_path, declared):
+    path = written(base, tmp_path / "sound.wav", "-vn", "-c:a", "pcm_s16le")
+    data = bytearray(path.read_bytes())
+    for place in (4, data.index(b"data") + 4):
+        data[place : place + 4] = declared.to_bytes(4, "little")
+    path.write_bytes(data)
+    assert probe(str(path)).declared.size_bytes is None
+
+
+def test_pictures_larger_than_wanted_are_not_decoded(base, tmp_path):
+    path = written(base, tmp_path / "film.gif", "-an", "-frames:v", "2")
+    with pytest.raises(PicturesTooLarge, match=r"64 × 48 pixels, more than defaults.max_pixels"):
+        probe(str(path), max_pixels=64 * 48 - 1)
+    assert probe(str(path), max_pixels=64 * 48).video.width == 64
+
+
+def test_a_picture_of_a_hundred_bytes_and_a_quarter_of_a_billion_pixels_is_refused(tmp_path):
+    path = tmp_path / "film.gif"
+    size = (16_000).to_bytes(2, "little") * 2
+    path.write_bytes(b"GIF89a" + size + b"\x80\0\0\0\0\0\xff\xff\xff" + b",\0\0\0\0" + size + b"\0\2\2D\1\0;")
+    with pytest.raises(PicturesTooLarge, match=r"16000 × 16000"):
+        probe(str(path))
