@@ -5,7 +5,6 @@ from __future__ import annotations
 import typer
 
 from cinelake.errors import UsageError
-from cinelake.manifest.document import load_manifest
 from cli.options import HERE, ManifestOption, example
 from cli.screen import out
 from flows.server import end_servers
@@ -17,7 +16,7 @@ app = typer.Typer(add_completion=False)
 @app.command(epilog=example("cinelake down"))
 def down(manifest: ManifestOption = HERE) -> None:
     """End the Prefect server that runs of this manifest have left, and its `cinelake up`."""
-    folder = state_folder(load_manifest(manifest).folder)
+    folder = state_folder(manifest.absolute().parent)  # one that is no longer valid may have servers too
     ended, used = end_servers(folder)
     for what in ended:
         out.print(f"ended {what}", markup=False)

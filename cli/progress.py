@@ -80,9 +80,8 @@ class RunProgress:
             self._show()
 
     def _on_server(self, event: ServerFound) -> None:
-        self._doing = "starting a Prefect server" if event.own else "asking the Prefect server"
-        what = "starting a Prefect server on loopback for this run" if event.own else "using the Prefect server at"
-        self._say(f"{what} {event.url}" + (" (`cinelake up` keeps one running)" if event.own else ""))
+        what = "starting a Prefect server beside the run at" if event.own else "using the Prefect server at"
+        self._say(f"{what} {event.url}" + (" (`cinelake down` ends it)" if event.own else ""))
 
     def _on_begin(self, _: RunBegan) -> None:
         self._doing, self._began = "working", time.monotonic()

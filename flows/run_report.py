@@ -171,9 +171,9 @@ class RunReport:
                 self._ready.set()
                 while self._tell_next(api):
                     pass
-        except EngineUnavailable as error:
-            self._lost = error
-            self._on_event(Note(f"Prefect does not show this run, or not to its end; the films go on: {error}"))
+        except Exception as error:  # noqa: BLE001 - whatever it is, films go on, and it is said
+            self._lost = error if isinstance(error, EngineUnavailable) else EngineUnavailable(f"{error!r}")
+            self._on_event(Note(f"Prefect does not show this run, or not to its end; the films go on: {self._lost}"))
         finally:
             self._ready.set()
 

@@ -6,12 +6,12 @@ Prefect is imported once the server's settings are known, while the server start
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from cinelake.engines.dispatch import dispatch
-from cinelake.errors import UsageError
+from cinelake.errors import EngineUnavailable, UsageError
 from cinelake.events import DataBegan, Note, OnEvent, ServerFound
 from cinelake.learning.candidate import Prepared
 from cinelake.learning.jobs import TrainingJob
@@ -53,7 +53,8 @@ def run_training(request: TrainingRequest, on_event: OnEvent) -> TrainingSummary
 
             server.wait()
             flow = train_flow(lambda *_: _stoppable(work))
-            _run_flow(flow, model=request.model, manifest=str(request.manifest.path), seed=request.seed)
+            with _death_told(server, kept, on_event):
+                _run_flow(flow, model=request.model, manifest=str(request.manifest.path), seed=request.seed)
     except KeyboardInterrupt:
         return TrainingSummary(request.model, interrupted=True)
     _report_champion(request.manifest, kept[0], on_event)
@@ -89,7 +90,8 @@ def run_tuning(request: TuningRequest, on_event: OnEvent) -> TuningSummary:
 
             server.wait()
             flow = tune_flow(lambda *_: _stoppable(work))
-            _run_flow(flow, model=request.model, manifest=str(request.manifest.path), trials=request.trials)
+            with _death_told(server, kept, on_event):
+                _run_flow(flow, model=request.model, manifest=str(request.manifest.path), trials=request.trials)
     except KeyboardInterrupt:
         return TuningSummary(request.model, interrupted=True)
     if kept[0].training:
@@ -137,6 +139,23 @@ def _server(manifest: Manifest, on_event: OnEvent) -> Iterator[PrefectServer]:
     with prefect_server(state_folder(manifest.folder), manifest.server.keep_s) as server:
         on_event(ServerFound(server.url, server.own is not None))
         yield server
+
+
+@contextmanager
+def _death_told(server: PrefectServer, kept: Sized, on_event: OnEvent) -> Iterator[None]:
+    """A server that died once the work was done costs nothing but the end of what Prefect shows."""
+    import httpx
+    from prefect.exceptions import PrefectException
+
+    try:
+        yield
+    except (httpx.HTTPError, PrefectException) as error:
+        if not kept or not server.has_died():
+            raise EngineUnavailable(
+                f"the Prefect server at {server.url} does not answer ({error or type(error).__name__}); to resume, run "
+                "the same command again"
+            ) from error
+        on_event(Note("its Prefect server has died, so Prefect does not show the end of this"))
 
 
 def _report_champion(manifest: Manifest, summary: TrainingSummary, on_event: OnEvent) -> None:

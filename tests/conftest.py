@@ -43,6 +43,18 @@ def draw_film(tmp_path_factory: pytest.TempPathFactory) -> DrawFilm:
     return draw
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_server_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Servers that stayed for the next run of a test's project do not outlive the tests."""
+    yield
+    import psutil
+
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if "flows.own_prefect" in words and str(tmp_path_factory.getbasetemp()) in " ".join(words):
+            process.terminate()
+
+
 @pytest.fixture
 def own_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OwnTasks]:
     """Makes task classes known as an installed package would: by entry points of group `cinelake.tasks`."""
