@@ -13,6 +13,7 @@ from benchmarks.figures import Figure
 BENCHMARKS = (
     *("one_decode", "shots_speed", "memory", "plan_scale", "cli_start", "search", "million_films", "scaling"),
     "written_rows",
+    "first_minutes",
 )
 
 
