@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from end_to_end._command import COMMAND, ROOT, environment
 from end_to_end._lakes import read
 
 from cli.demo_folder import claim_folder
