@@ -138,7 +138,7 @@ def _row(name: str, result: dict[str, Any]) -> list[str]:
     interval = result["intervals"].get("score") or {}
     draws = f"{interval['low']:.3f} … {interval['high']:.3f}" if interval else ""
     learned, held_out = f"{films['train'] + films['validation']} films", f"{films['test']} others"
-    state = f"champion (version {result['version']})" if result["moved"] else "refused by the gate"
+    state = "champion" if result["moved"] else "refused by the gate"
     scores = [number(result[which].get(metric)) for which in ("scores", "baseline")]
     return [name, learned, held_out, metric, scores[0], draws, scores[1], state]
 
