@@ -91,7 +91,7 @@ def run(
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, settings in options:
         parser.add_argument(name, **settings)
-    parser.add_argument("--repeat", type=int, default=repeat, help="repetitions (default: %(default)s)")
+    parser.add_argument("--repeat", "--times", type=int, default=repeat, help="repetitions (default: %(default)s)")
     parser.add_argument("--folder", type=Path, help="where the material is kept for the next time (default: nowhere)")
     parser.add_argument("--json", action="store_true", help="print JSON for machines")
     given = parser.parse_args()

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -109,9 +110,13 @@ def _draw_all(out: Path, scripts: list[Film], seconds: float | None, workers: in
     if workers < 2 or len(missing) < 2:
         yield from (draw_film(out, script, seconds) for script in missing)
         return
-    with ProcessPoolExecutor(min(workers, len(missing)), multiprocessing.get_context("spawn")) as pool:
+    spawn, deaf = multiprocessing.get_context("spawn"), (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for this process
+    pool = ProcessPoolExecutor(min(workers, len(missing)), spawn, signal.signal, deaf)
+    try:
         jobs = [pool.submit(draw_film, out, script, seconds) for script in missing]
         yield from (job.result() for job in as_completed(jobs))
+    finally:
+        pool.shutdown(cancel_futures=True)  # after Ctrl-C, or a film that failed, no other is begun
 
 
 def _is_drawn(out: Path, film: Film, seconds: float | None) -> bool:

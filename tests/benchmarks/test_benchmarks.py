@@ -12,7 +12,7 @@ from benchmarks.figures import Figure
 
 BENCHMARKS = (
     *("one_decode", "shots_speed", "memory", "plan_scale", "cli_start", "search", "million_films", "scaling"),
-    *("written_rows", "look", "start_up"),
+    *("written_rows", "look", "start_up", "first_minutes"),
 )
 
 
