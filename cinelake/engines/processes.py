@@ -23,6 +23,7 @@ from cinelake.engines.job import Job, Result
 from cinelake.engines.worker_watch import WorkerWatch
 from cinelake.errors import DecodeTimeout, EngineStopped, EngineUnavailable, FilmError, WorkerLost
 from cinelake.events import Deadline, Event, LengthProbed, WorkerDied
+from cinelake.storage.interrupts import interrupts_held
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
@@ -108,11 +109,14 @@ class StepProcesses:
     def _schedule(self, work: Callable[..., Any], args: tuple[Any, ...]) -> tuple[ProcessPool, Future[Any]]:
         """Submit work to the pool; processes that this starts never see Ctrl-C, not even before `start_worker`.
 
+        Nor does Ctrl-C come while one is started: it would read half of what it is told, and complain. Any thread may
+        take the signal, so that blocking it here is not enough for that.
+
         Raises `CancelledError` after `stop`, `PoolBroke`, and `EngineUnavailable` where no process lives long enough.
         """
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            with self._lock:
+            with interrupts_held(), self._lock:
                 if self._stopped:
                     raise CancelledError
                 if not self._pool.active:
