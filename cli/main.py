@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from cinelake.errors import CinelakeError
+from cinelake.lake.notices import quiet_tensorflow
 from cli.plain_signs import write_in_any_locale
 
 COMMANDS: Mapping[str, str] = {
@@ -63,8 +64,6 @@ PURPOSES: Mapping[str, tuple[str, ...]] = {
     "Run by itself": ("up", "down", "deploy", "work", "pause", "resume"),
 }
 """Purpose → the commands that serve it, in the order in which `cinelake --help` shows them."""
-QUIET: Mapping[str, str] = {"TF_CPP_MIN_LOG_LEVEL": "3", "GRPC_VERBOSITY": "ERROR", "ABSL_MIN_LOG_LEVEL": "3"}
-"""What keeps the notices of libraries' C++ (oneDNN, AVX, XLA, absl) out of every command; who sets them, sees them."""
 
 
 class LazyGroup(TyperGroup):
@@ -130,8 +129,8 @@ def cinelake(
 
 def main() -> None:
     """Run the command; an error of Cinelake is one message and its exit code."""
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    quiet_tensorflow()
     write_in_any_locale()
     try:
         app()

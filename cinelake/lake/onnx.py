@@ -22,6 +22,7 @@ from blake3 import blake3
 
 from cinelake.errors import EngineUnavailable, ModelUnusable, did_you_mean
 from cinelake.lake.network_files import network_digest
+from cinelake.lake.notices import quiet_tensorflow
 from cinelake.spec.arrays import Array, Device
 from cinelake.storage.atomic import written_whole
 from cinelake.storage.content import file_digest
@@ -147,6 +148,7 @@ def run_in_batches(run: Callable[[Array], Array], rows: Array, size: int) -> Arr
 def import_tensorflow() -> Any:
     """TensorFlow (and with it Keras), without the lines that it prints on import."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    quiet_tensorflow()
     import tensorflow
 
     return tensorflow
