@@ -56,6 +56,7 @@ def up(
         note.write_text(json.dumps({"prefect": prefect.url, "mlflow": f"http://127.0.0.1:{mlflow_port}"}))
         worker = _start_worker(folder, prefect.url, loaded.deploy.work_pool)
         out.print(f"Prefect  http://127.0.0.1:{prefect_port}\nMLflow   http://127.0.0.1:{mlflow_port}")
+        out.print("         (its switch `Model training`, at the upper left, shows runs and models)", markup=False)
         out.print(f"runs of this manifest use them, a worker runs what `cinelake deploy` deploys to pool "
                   f"{loaded.deploy.work_pool}; Ctrl-C ends all three", markup=False)  # fmt: skip
         while prefect.own and prefect.own.poll() is None and mlflow.poll() is None and worker.poll() is None:
