@@ -128,7 +128,12 @@ def _say_what_it_does(manifest: Manifest, folder: Path, prefect_port: int, mlflo
     """Print what serves where and keeps which log, what is deployed, and how to end it."""
     serves = [
         ("Prefect", f"http://127.0.0.1:{prefect_port}", "runs, their films and logs, schedules", "prefect/server.log"),
-        ("MLflow", f"http://127.0.0.1:{mlflow_port}", "experiments, models, scores", "mlflow.log"),
+        (
+            "MLflow",
+            f"http://127.0.0.1:{mlflow_port}",
+            "experiments, models, scores (its switch `Model training`, at the upper left)",
+            "mlflow.log",
+        ),
         ("worker", f"pool {manifest.deploy.work_pool}", "runs what is deployed, when it is due", "worker.log"),
     ]
     table(["", "where", "what for", "log"], [(*words, folder / log) for *words, log in serves])

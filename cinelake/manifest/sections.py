@@ -113,7 +113,7 @@ class TrackingSettings(Section):
     artifacts: Text | None = None
     """Of a database: the folder of runs' and models' files; left out: `mlruns`, beside SQLite's file or this one."""
     experiment: Text = "cinelake"
-    """Name of the MLflow experiment."""
+    """Name of the MLflow experiment of catalogue runs; trainings of a model are in one beside it, `cinelake/MODEL`."""
     enabled: bool = True
     """false: runs are not recorded. Training needs it."""
 
