@@ -19,7 +19,7 @@ ID_LENGTH = 96
 DIGEST_LENGTH = 8
 """Hexadecimal digits by which over-long names are told apart."""
 SHOWN = 5
-"""How many films a sentence names."""
+"""How many films a sentence names, and how many sentences there are at most."""
 
 _NOT_IN_ID = re.compile(r"[^a-z0-9]+")
 _ID = re.compile(rf"[a-z0-9_]{{1,{ID_LENGTH}}}")
@@ -98,6 +98,10 @@ def name_films(films: Sequence[Named], taken: Collection[str] = (), owns: Owns |
         used |= {ids[number] for number in group}
         if any(ids[number] != movie_id for number in group):
             told.append(_sentence(movie_id, [(films[number].uri, ids[number]) for number in group]))
+    if len(told) > SHOWN:
+        told[SHOWN - 1 :] = [
+            f"of {len(told) - SHOWN + 1} more ids, several films would have each; they were told apart too"
+        ]
     return Names(ids, told)
 
 

@@ -6,7 +6,8 @@ from functools import cached_property
 
 from cinelake.catalogue.names import Named
 from cinelake.errors import FilmError
-from cinelake.lake.cells import Footer, Lake
+from cinelake.lake.cells import Lake
+from cinelake.lake.index import Index
 from cinelake.storage.content import digest
 from cinelake.storage.objects import FilmStore
 
@@ -17,16 +18,20 @@ class Owners:
     """The films that a lake's tables were made from, by their footers. The lake is listed at the first question."""
 
     def __init__(self, lake: Lake, store: FilmStore):
-        self._lake, self._store = lake, store
+        self._lake, self._store, self._index = lake, store, Index(lake)
         self._fingerprints: dict[str, str] = {}
+        self._telling = ""
 
     def owns(self, film: Named, movie_id: str) -> int:
         """2 where a table of this id was made of the film's very entry in the catalogue, 1 of its content, else 0."""
-        footers = [footer for table in self._tables.get(movie_id, ()) if (footer := self._footer(table, movie_id))]
-        entry = digest([film.title, film.uri])
-        if any(footer.ingredients.get("inputs", {}).get("catalogue") == entry for footer in footers):
-            return SAME_ENTRY
-        made_of = {footer.ingredients.get("fingerprint") for footer in footers}
+        entry, made_of = digest([film.title, film.uri]), set()
+        # The table that told it of other films is asked first: of thousands of films, one footer each is read.
+        for table in sorted(self._tables.get(movie_id, ()), key=lambda name: (name != self._telling, name)):
+            footer = self._index.footer(table, movie_id)
+            if footer and footer.ingredients.get("inputs", {}).get("catalogue") == entry:
+                self._telling = table
+                return SAME_ENTRY
+            made_of |= {footer.ingredients.get("fingerprint")} if footer else set()
         return SAME_CONTENT if made_of and self._fingerprint(film.path) in made_of else 0
 
     @cached_property
@@ -36,9 +41,6 @@ class Owners:
             for name in self._lake.storage.files(table):
                 tables.setdefault(name.removesuffix(".parquet"), []).append(table)
         return tables
-
-    def _footer(self, table: str, movie_id: str) -> Footer | None:
-        return self._lake.footer(table, movie_id)
 
     def _fingerprint(self, path: str) -> str:
         if path not in self._fingerprints:

@@ -116,6 +116,11 @@ def test_films_that_were_told_apart_are_told(tmp_path: Path) -> None:
     )
 
 
+def test_of_many_that_were_told_apart_some_are_named(tmp_path: Path) -> None:
+    found = catalogue(tmp_path, *(f"S{season}/{episode:02d}.mkv" for season in (1, 2) for episode in range(20)))
+    assert (len(found.films), len(found.warnings)) == (40, 5) and "each of 16 more ids" in found.warnings[-1]
+
+
 @pytest.mark.parametrize(
     ("name", "before"),
     [
