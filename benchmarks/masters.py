@@ -77,9 +77,8 @@ def measure(given: argparse.Namespace) -> Report:
         figures.append(Figure("unrelated pictures, cosine", unrelated))
     if given.tags:
         figures += _tag_figures(given, lake, films, wanted)
-    return Report(
-        "masters", figures, [f"{len(films)} drawn films of {given.seconds:g} s, seed {SEED}; dlib; descriptor"]
-    )
+    drawn = f"{len(films)} drawn films of {given.seconds:g} s, seed {SEED}; dlib; descriptor"
+    return Report("masters", figures, [drawn])
 
 
 def fill(folder: Path, films: str) -> Lake:
