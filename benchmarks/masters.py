@@ -8,6 +8,7 @@ The masters: SDR, PQ, HLG, 25i, 29.97 telecine, pillarbox, anamorphic, 10-bit AV
 rate, 4 % faster. Measured: shots (F1 of their starts within one picture, times mapped); the cosine of descriptors of
 the same picture, the weakest and the median over all, beside that of unrelated pictures; faces (F1 of the pictures
 in which dlib finds as many); tags (macro-F1 of a model that learned from the SDR masters of other films).
+The weakest is a black picture, in which one level of 255 decides; the median counts.
 Black bars are cut off, as `streams: {pictures: {bars: crop}}` asks.
 Target: shots the same, every median cosine at least .98, faces and tags within .02 of the SDR master's.
 """
@@ -167,7 +168,7 @@ def _tag_figures(
     from examples.draw import draw_catalogue
 
     folder = given.folder / "learned"
-    draw_catalogue(folder / "train", given.learned, LEARNED_SEED)
+    draw_catalogue(folder / "train", given.learned, LEARNED_SEED, seconds=given.seconds)
     scores = tag_scores(folder, fill(folder, "train/films/*.mp4"), lake, given.folder / "drawn", films, masters)
     least = scores[REFERENCE] - 0.02
     return [Figure(f"{name}: tags, macro-F1", [score], at_least=round(least, 3)) for name, score in scores.items()]
