@@ -8,6 +8,7 @@ The masters: SDR, PQ, HLG, 25i, 29.97 telecine, pillarbox, anamorphic, 10-bit AV
 rate, 4 % faster. Measured: shots (F1 of their starts within one picture, times mapped); the cosine of descriptors of
 the same picture, the weakest and the median over all, beside that of unrelated pictures; faces (F1 of the pictures
 in which dlib finds as many); tags (macro-F1 of a model that learned from the SDR masters of other films).
+The weakest is a black picture, in which one level of 255 decides; the median counts.
 Black bars are cut off, as `streams: {pictures: {bars: crop}}` asks.
 Target: shots the same, every median cosine at least .98, faces and tags within .02 of the SDR master's.
 """
@@ -35,7 +36,7 @@ from cinelake.run.step import run_step
 
 SEED, SECONDS = 77, 16.0
 LEARNED, LEARNED_SEED = 12, 78
-"""Films that tags are learned from, and the seed that they are drawn with."""
+"""Films that tags are learned from, unless another number is given, and the seed that they are drawn with."""
 SAME_S = 0.6 / RATE
 """Pictures whose mapped times are this near are one picture."""
 REFERENCE = "sdr"
@@ -58,7 +59,7 @@ def measure(given: argparse.Namespace) -> Report:
     from examples.draw import draw_catalogue
 
     wanted = [master for master in MASTERS if not given.only or master.name in (*given.only, REFERENCE)]
-    films = [film.path for film in draw_catalogue(given.folder / "drawn", given.films, SEED, seconds=SECONDS)]
+    films = [film.path for film in draw_catalogue(given.folder / "drawn", given.films, SEED, seconds=given.seconds)]
     rates = rates_of(given.folder / "drawn")
     (given.folder / "masters").mkdir(exist_ok=True)
     for film in films:
@@ -77,7 +78,8 @@ def measure(given: argparse.Namespace) -> Report:
         figures.append(Figure("unrelated pictures, cosine", unrelated))
     if given.tags:
         figures += _tag_figures(given, lake, films, wanted)
-    return Report("masters", figures, [f"{len(films)} drawn films of {SECONDS:g} s, seed {SEED}; dlib; descriptor"])
+    drawn = f"{len(films)} drawn films of {given.seconds:g} s, seed {SEED}; dlib; descriptor"
+    return Report("masters", figures, [drawn])
 
 
 def fill(folder: Path, films: str) -> Lake:
@@ -166,7 +168,7 @@ def _tag_figures(
     from examples.draw import draw_catalogue
 
     folder = given.folder / "learned"
-    draw_catalogue(folder / "train", LEARNED, LEARNED_SEED)
+    draw_catalogue(folder / "train", given.learned, LEARNED_SEED, seconds=given.seconds)
     scores = tag_scores(folder, fill(folder, "train/films/*.mp4"), lake, given.folder / "drawn", films, masters)
     least = scores[REFERENCE] - 0.02
     return [Figure(f"{name}: tags, macro-F1", [score], at_least=round(least, 3)) for name, score in scores.items()]
@@ -222,6 +224,8 @@ def _examples(lake: Lake, drawn: Path, films: Sequence[Path], master: Master, mo
 OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("--films", {"type": int, "default": 20, "help": "films (default: %(default)s)"}),
     ("--only", {"nargs": "*", "default": [], "choices": [m.name for m in MASTERS], "help": "only these masters"}),
+    ("--learned", {"type": int, "default": LEARNED, "help": "films that tags are learned from (default: %(default)s)"}),
+    ("--seconds", {"type": float, "default": SECONDS, "help": "length of a film (default: %(default)s)"}),
     ("--tags", {"action": argparse.BooleanOptionalAction, "default": True, "help": "learn tags too"}),
 )
 

@@ -131,7 +131,7 @@ def _say_what_it_does(manifest: Manifest, folder: Path, prefect_port: int, mlflo
         (
             "MLflow",
             f"http://127.0.0.1:{mlflow_port}",
-            "experiments, models, scores (its switch `Model training`, at the upper left)",
+            "experiments, models (switch `Model training`, upper left)",
             "mlflow.log",
         ),
         ("worker", f"pool {manifest.deploy.work_pool}", "runs what is deployed, when it is due", "worker.log"),

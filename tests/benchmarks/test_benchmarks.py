@@ -12,7 +12,7 @@ from benchmarks.figures import Figure
 
 BENCHMARKS = (
     *("one_decode", "shots_speed", "memory", "plan_scale", "cli_start", "search", "million_films", "scaling"),
-    *("written_rows", "look", "start_up", "first_minutes"),
+    *("written_rows", "look", "start_up", "first_minutes", "masters"),
 )
 
 
@@ -74,3 +74,10 @@ def test_the_median_is_held_against_the_target() -> None:
     assert Figure("ratio", [1.0, 1.2, 9.0], at_most=1.3).met
     assert not Figure("ratio", [1.0, 1.4, 1.5], at_most=1.3).met
     assert Figure("told only", [1.0]).met is None
+
+
+@pytest.mark.slow
+def test_a_master_in_pq_gives_the_descriptors_of_the_one_in_sdr(tmp_path: Path) -> None:
+    size = ("--films", "1", "--seconds", "4", "--only", "pq", "--no-tags")
+    found = figures("masters", "--folder", str(tmp_path), *size)
+    assert found["pq: same picture, cosine"]["min"] > 0.98
