@@ -36,8 +36,9 @@ class DecodeReport:
     frames: pictures counted by the clock; frames_decoded, decode_errors, damaged_pictures: ffmpeg's own counters
     of the picture stream; packets: read of each stream, by its index; picture_end_s, sound_end_s: when the last
     picture, the last sound ends (0: none read); squeezed: pictures whose time was not after that of the one before;
-    lost_sound_s: sound whose time lies in what was heard before; elsewhere: the share of the file in which other
-    streams come in place of those that were read.
+    lost_sound_s: sound whose time lies in what was heard before; jumped_s: silence that the times of its sound ask for,
+    and that so small a file cannot hold; elsewhere: the share of the file in which other streams come in place of those
+    that were read.
     """
 
     frames: int = 0
@@ -47,6 +48,7 @@ class DecodeReport:
     packets: Mapping[int, int] = field(default_factory=dict)
     squeezed: int = 0
     lost_sound_s: float = 0.0
+    jumped_s: float = 0.0
     elsewhere: float = 0.0
     sound_packets: int = 0
     sound_errors: int = 0
@@ -78,6 +80,7 @@ def damage_of(path: str, probe: Probe, report: DecodeReport, returncode: int) ->
         or _cut_off(path, probe, report)
         or _joined(path, probe)
         or _goes_back(path, report)
+        or _jumps(path, report)
         or _goes_on_elsewhere(path, report)
         or _ended_early(path, probe, report)
     )
@@ -139,11 +142,11 @@ def _cut_off(path: str, probe: Probe, report: DecodeReport) -> FilmError | None:
     if declared.size_bytes and not probe.container.startswith(INDEXED):
         share = 1 - probe.size_bytes / declared.size_bytes
         if share > MISSING_BYTES:
-            lost = f"{probe.size_bytes} of its {declared.size_bytes} bytes are there ({share:.0%} are lost)"
+            lost = f"{probe.size_bytes} of the {declared.size_bytes} bytes that it declares are there ({share:.0%} are lost)"
     if declared.packets and report.pictures_read and probe.video is not None:
         read = report.packets.get(probe.video.index, report.frames_decoded)
         if read < declared.packets * (1 - MISSING_BYTES):
-            lost = f"{read} of its {declared.packets} pictures are there ({1 - read / declared.packets:.0%} are lost)"
+            lost = f"{read} of the {declared.packets} pictures that it declares are there ({1 - read / declared.packets:.0%} are lost)"
     if not lost and not declared.has_end:
         lost = "the mark that ends a whole file is missing, so that an unknown part is lost"
     return DamagedFilm(f"{path!r} is cut off: {lost}", log_tail=report.log_tail) if lost else None
@@ -171,6 +174,14 @@ def _goes_back(path: str, report: DecodeReport) -> FilmError | None:
         return None
     message = f"the clock of {path!r} goes back: {lost} have no time of their own (several films joined?)"
     return DamagedFilm(message, log_tail=report.log_tail)
+
+
+def _jumps(path: str, report: DecodeReport) -> FilmError | None:
+    """Sound whose time is far beyond what the file holds: no silence is made up to there."""
+    if not report.jumped_s:
+        return None
+    message = f"the clock of the sound of {path!r} jumps over {report.jumped_s:.0f} s, more than so small a file holds"
+    return DamagedFilm(f"{message}: {report.sound_end_s:.1f} s of sound are there", log_tail=report.log_tail)
 
 
 def _goes_on_elsewhere(path: str, report: DecodeReport) -> FilmError | None:

@@ -265,7 +265,7 @@ class SoundPipeReader(PipeReader):
         self.longest = longest_s * wish.sample_rate
         self.delivered = 0
         self.filled = 0
-        self.lost = 0
+        self.lost = self.jumped = 0
         self.buffer = np.zeros((wish.sample_rate, wish.channels), np.float32)
 
     @property
@@ -286,6 +286,8 @@ class SoundPipeReader(PipeReader):
         if abs(gap) > SOUND_GAP_S * self.wish.sample_rate or position == 0:
             if gap > 0 and at <= self.longest:
                 self._fill(None, gap)
+            elif gap > 0:
+                self.jumped = max(self.jumped, gap)
             elif gap < 0:
                 self.lost += min(-gap, len(samples)) if position else 0
                 samples = samples[-gap:]

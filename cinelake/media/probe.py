@@ -28,7 +28,16 @@ from cinelake.media.light import FULL_RANGE, MATRICES, PRIMARIES, RANGES, TRANSF
 from cinelake.media.scan import Fields, find_scan
 from cinelake.media.sniff import pointer_kind
 from cinelake.media.taken import take_streams
-from cinelake.spec.film import MAX_FILM_S, MAX_PIXELS, Probe, SoundInfo, SubtitleInfo, VideoInfo, longest_s
+from cinelake.spec.film import (
+    MAX_FILM_S,
+    MAX_PIXELS,
+    SLOWEST_BYTES_PER_S,
+    Probe,
+    SoundInfo,
+    SubtitleInfo,
+    VideoInfo,
+    longest_s,
+)
 from cinelake.spec.streams import NO_CHOICES, StreamChoices
 
 PROBE_TIMEOUT_S = 60.0
@@ -54,6 +63,18 @@ SUBTITLE_SLACK_S = 0.5
 
 PICTURE_SLACK_S = 0.002
 """Two times of one picture differ by less: containers round to a millisecond."""
+
+HELD_SLACK_S = 60.0
+"""A film may declare this much more than its packets hold."""
+
+LONGEST_PICTURE_S = 600.0
+"""A picture that is shown for longer than this holds no more of a film's length."""
+
+LONGEST_SOUND_PACKET_S = 1.0
+"""What a packet of sound holds at most where it does not say how long it is."""
+
+MAX_BYTES_WITHOUT_LENGTH = 64 << 20
+"""Smaller files that declare no length are read through in search of what they hold."""
 
 LAST_PACKETS = 20_000
 """How many packets are read at most in search of a film's end."""
@@ -81,7 +102,41 @@ def probe(path: str, choices: StreamChoices = NO_CHOICES, *, max_pixels: int = M
             described = beside.submit(describe, own_fd)  # takes as long as opening does, and meanwhile
             with _opened(path, fd) as container:
                 about = _describe(path, container, os.fstat(fd).st_size, described.result(), choices, max_pixels)
-        return replace(about, declared=declared_by(fd, about.container))
+        return _bounded(replace(about, declared=declared_by(fd, about.container)), path, fd)
+
+
+def _bounded(about: Probe, path: str, fd: int) -> Probe:
+    """Of a file that is small for its length, or that declares none: no longer than what its packets hold."""
+    length_s = about.duration_s or about.declared_s
+    if about.size_bytes > (SLOWEST_BYTES_PER_S * length_s if length_s else MAX_BYTES_WITHOUT_LENGTH):
+        return about
+    held_s = _held_s(path, fd, about)
+    is_held = length_s is None or length_s <= max(2 * held_s, held_s + HELD_SLACK_S)
+    return replace(about, held_s=held_s, duration_s=about.duration_s if is_held else None)
+
+
+def _held_s(path: str, fd: int, about: Probe) -> float:
+    """How much time the packets of pictures or of sound hold, whichever is more.
+
+    A picture holds the time until the next one, as slides do, but no more than `LONGEST_PICTURE_S`; sound only its own.
+    """
+    sound_s = pictures_s = 0.0
+    before_s: dict[bool, float] = {}
+    os.lseek(fd, 0, os.SEEK_SET)
+    with contextlib.suppress(FFmpegError, FilmError), _opened(path, fd) as container:
+        kept = [container.streams[info.index] for info in (about.video, about.audio) if info]
+        for packet in container.demux(kept):
+            stamp = packet.dts if packet.dts is not None else packet.pts
+            if not packet.size or stamp is None:
+                continue
+            is_sound = packet.stream.type == "audio"
+            at_s, own_s = float(stamp * packet.time_base), float((packet.duration or 0) * packet.time_base)
+            gap_s, before_s[is_sound] = max(0.0, at_s - before_s.get(is_sound, at_s)), at_s
+            if is_sound:
+                sound_s += own_s or min(gap_s, LONGEST_SOUND_PACKET_S)
+            else:
+                pictures_s += min(max(own_s, gap_s), LONGEST_PICTURE_S)
+    return max(sound_s, pictures_s)
 
 
 @contextlib.contextmanager

@@ -146,6 +146,8 @@ class _Reading:
                 PicturePipeReader(read, self.probe.video, pictures, self._deliver, self._last_picture_s)
             )
         end_s = (self.probe.duration_s or longest_s(film_bytes)) + SOUND_SLACK_S
+        if self.probe.held_s is not None:
+            end_s = min(end_s, max(2 * self.probe.held_s, self.probe.held_s + SOUND_SLACK_S))
         for sound in sound_wishes(self.probe, self.streams):
             read, write = os.pipe()
             writes.append(write)
@@ -244,6 +246,7 @@ class _Reading:
             packets=dict(counted.packets),
             squeezed=picture.squeezed if picture else 0,
             lost_sound_s=max((reader.lost / reader.wish.sample_rate for reader in sounds), default=0.0),
+            jumped_s=max((reader.jumped / reader.wish.sample_rate for reader in sounds), default=0.0),
             sound_packets=counted.decoded.get(audio, 0),
             sound_errors=counted.errors.get(audio, 0),
             picture_end_s=picture.end_s if picture else 0.0,

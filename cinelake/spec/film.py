@@ -191,7 +191,8 @@ class Probe:
     a file can hold. declared_s: the same, also where the file is too small for it: a film that was cut off is.
     clock_streams: the streams that every pass must read, as ffmpeg makes the film's clock of those that are read: in
     broadcast streams and Ogg, whose clocks may begin anywhere and jump; empty for others. picture_ids, sound_ids: all
-    streams' numbers in the file, by index. size_bytes: of the file, and declared: what its headers say of that.
+    streams' numbers in the file, by index. size_bytes: of the file, and declared: what its headers say of that. held_s:
+    how much its packets hold, measured where the file is small for the length that it declares.
     """
 
     container: str
@@ -211,4 +212,5 @@ class Probe:
     picture_ids: Mapping[int, int] = field(default_factory=dict)
     sound_ids: Mapping[int, int] = field(default_factory=dict)
     size_bytes: int = 0
+    held_s: float | None = None
     declared: Declared = Declared()
