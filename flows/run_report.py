@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 from cinelake.errors import EngineUnavailable, ServerRefused
 from cinelake.events import Note, OnEvent, ServerFound
+from cinelake.plan.plan import Plan
 from cinelake.run.cells import StepReport
 from flows.prefect_api import PrefectApi
 from flows.server import PrefectServer
@@ -35,7 +36,13 @@ RESUMES = "What was made stays; to resume, run the same command again"
 Outcome = Literal["COMPLETED", "FAILED", "CANCELLED", "CRASHED"]
 
 
-# --- what is shown of a film, made from its report alone
+# --- what is shown of a run and of a film, made from plan and report alone
+
+
+def catalogue_run_name(plan: Plan) -> str:
+    """A flow run's name, for what it does: `run: 12 films, 3 tables`."""
+    films, tables = len(plan.by_film()), len({cell.table for cell in plan.stale})
+    return f"run: {films} film{'' if films == 1 else 's'}, {tables} table{'' if tables == 1 else 's'}"
 
 
 def film_run_name(movie_id: str, tables: list[str]) -> str:
@@ -73,10 +80,10 @@ class RunReport:
         find: Callable[[], PrefectServer],
         run_name: str,
         parameters: Mapping[str, Any],
-        on_event: OnEvent,
         on_cancel: Callable[[], None],
     ):
-        self._find, self._on_event, self._on_cancel = find, on_event, on_cancel
+        self._find, self._on_cancel = find, on_cancel
+        self._on_event: OnEvent = lambda _: None
         self._run = {"name": run_name, "parameters": dict(parameters), "idempotency_key": str(uuid.uuid4())}
         self._server: PrefectServer | None = None
         self._flow_run = ""
@@ -92,8 +99,9 @@ class RunReport:
 
     # --- from the run
 
-    def start(self) -> None:
-        """Begin to look for a server, and to tell it."""
+    def start(self, on_event: OnEvent) -> None:
+        """Begin to look for a server, and to tell it. on_event: hears which it is, and what goes wrong with it."""
+        self._on_event = on_event
         self._thread.start()
 
     def ready(self) -> PrefectServer:

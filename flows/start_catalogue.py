@@ -27,7 +27,7 @@ from flows.artifacts import ProgressArtifact
 from flows.events import flow_started
 from flows.fan_out import fan_out, limits_of, make_film
 from flows.run import FilmWork, FlowLog, run_plan
-from flows.run_report import RESUMES, RunReport
+from flows.run_report import RESUMES, RunReport, catalogue_run_name
 from flows.run_summary import RunSummary
 from flows.server import QUIET, PrefectServer, configured_server, project_server
 from flows.server_record import state_folder
@@ -50,9 +50,8 @@ class CommandRun:
         self._planning, self._on_event = planning, on_event
         self._report = RunReport(
             find=self._find,
-            run_name=f"run of {len(planning.plan.by_film())} films",
+            run_name=catalogue_run_name(planning.plan),
             parameters={"manifest": str(planning.manifest.path), "select": planning.plan.selection.split()},
-            on_event=self._on_event,
             on_cancel=_thread.interrupt_main,
         )
         self._log = FlowLog(self._report)
@@ -70,7 +69,7 @@ class CommandRun:
         return configured_server(folder) or project_server(folder, self._planning.manifest.server.keep_s)
 
     @contextmanager
-    def server(self, _: OnEvent) -> Iterator[Callable[[], None]]:
+    def server(self, on_event: OnEvent) -> Iterator[Callable[[], None]]:
         """A server beside the run; what it yields waits for it where films need it.
 
         Raises `EngineUnavailable` where the server that `PREFECT_API_URL` names does not answer.
@@ -79,7 +78,7 @@ class CommandRun:
             os.environ.setdefault(name, value)
         if os.environ.get("PREFECT_API_URL"):
             self._find().wait()
-        self._report.start()
+        self._report.start(on_event)
         with ExitStack() as stack:
             stack.callback(self._report.close)
 
