@@ -116,7 +116,7 @@ def _make_stale(
     summary: RunSummary,
     on_event: OnEvent,
 ) -> None:
-    engine = make_engine(planning.manifest, on_event)
+    engine = make_engine(planning.manifest, on_event, films=len(planning.plan.by_film()))
     try:
         with server(on_event) as wait:
             work = FilmWork(planning, engine, lambda report: _add(summary, report, on_event), on_event)

@@ -58,10 +58,10 @@ class RunReport:
         find: Callable[[], PrefectServer],
         run_name: str,
         parameters: Mapping[str, Any],
-        on_event: OnEvent,
         on_cancel: Callable[[], None],
     ):
-        self._find, self._on_event, self._on_cancel = find, on_event, on_cancel
+        self._find, self._on_cancel = find, on_cancel
+        self._on_event: OnEvent = lambda _: None
         self._run = {"name": run_name, "parameters": dict(parameters), "idempotency_key": str(uuid.uuid4())}
         self._server: PrefectServer | None = None
         self._flow_run = ""
@@ -77,8 +77,9 @@ class RunReport:
 
     # --- from the run
 
-    def start(self) -> None:
-        """Begin to look for a server, and to tell it."""
+    def start(self, on_event: OnEvent) -> None:
+        """Begin to look for a server, and to tell it. on_event: hears which it is, and what goes wrong with it."""
+        self._on_event = on_event
         self._thread.start()
 
     def ready(self) -> PrefectServer:

@@ -53,7 +53,6 @@ class CommandRun:
             find=self._find,
             run_name=catalogue_run_name(planning.plan),
             parameters={"manifest": str(planning.manifest.path), "select": planning.plan.selection.split()},
-            on_event=self._on_event,
             on_cancel=self._cancel,
         )
         self._log = FlowLog(self._report)
@@ -76,7 +75,7 @@ class CommandRun:
         return configured_server(folder) or project_server(folder, self._planning.manifest.server.keep_s)
 
     @contextmanager
-    def server(self, _: OnEvent) -> Iterator[Callable[[], None]]:
+    def server(self, on_event: OnEvent) -> Iterator[Callable[[], None]]:
         """A server beside the run; what it yields waits for it where films need it.
 
         Raises `EngineUnavailable` where the server that `PREFECT_API_URL` names does not answer.
@@ -85,7 +84,7 @@ class CommandRun:
             os.environ.setdefault(name, value)
         if os.environ.get("PREFECT_API_URL"):
             self._find().wait()
-        self._report.start()
+        self._report.start(on_event)
         with ExitStack() as stack:
             stack.callback(self._report.close)
 
