@@ -57,13 +57,12 @@ class DemoRequest:
 class DemoOutcome:
     """What a demo did. parts: step → seconds. made: table → cells. models: see `DemoRecord`. trained: those of now.
 
-    films: of the catalogue; film_s: their length. fresh: cells that are there at the end. exit_code: of the runs.
+    films: of the catalogue. fresh: cells that are there at the end. exit_code: 1 where a film or a training failed.
     """
 
     parts: dict[str, float] = field(default_factory=dict)
     drawn: int = 0
     films: tuple[str, ...] = ()
-    film_s: float = 0.0
     made: Counter[str] = field(default_factory=Counter)
     fresh: int = 0
     imported: list[str] = field(default_factory=list)
@@ -112,7 +111,8 @@ class _Demo:
     servers: ExitStack
     record: DemoRecord = field(default_factory=DemoRecord)
     done: DemoOutcome = field(default_factory=DemoOutcome)
-    has_server: bool = False
+    wait: Callable[[], None] | None = None
+    """Waits until the server answers; None while no server is needed."""
 
     def make(self) -> DemoOutcome:
         done, self.record = self.done, self.folder.read_record()
@@ -122,11 +122,10 @@ class _Demo:
             planning = self._run()
         with done.part("labels"):
             self._import_labels()
-        if not done.exit_code:
-            with done.part("training"):
-                self._train(planning)
-            with done.part("inferring"):
-                planning = self._run()
+        with done.part("training"):
+            self._train(planning)
+        with done.part("inferring"):
+            planning = self._run()
         done.models = {name: self.record.models[name] for name in self._models() if name in self.record.models}
         done.fresh = planning.whole.counts()["fresh"]
         with done.part("report"):
@@ -148,11 +147,10 @@ class _Demo:
 
     def _start_server(self, planning: Planning) -> Callable[[], None]:
         """Let one Prefect server begin to serve all runs and trainings of the demo; returns how to wait for it."""
-        if self.has_server:
-            return lambda: None
-        self.has_server = True
-        folder, keep_s = state_folder(planning.manifest.folder), planning.manifest.server.keep_s
-        return self.servers.enter_context(prefect_server(folder, keep_s)).wait
+        if self.wait is None:
+            folder, keep_s = state_folder(planning.manifest.folder), planning.manifest.server.keep_s
+            self.wait = self.servers.enter_context(prefect_server(folder, keep_s)).wait
+        return self.wait
 
     def _draw(self) -> None:
         """Draw what is missing; the server starts meanwhile."""
@@ -160,11 +158,10 @@ class _Demo:
         from examples.encode import EncodingFailed
 
         request, path = self.request, self.folder.path
-        wait: Callable[[], None] = lambda: None  # noqa: E731
         (path / "films").mkdir(exist_ok=True)
         if undrawn_films(path, request.films, request.seed, request.seconds):
             check_space(path, request.films)
-            wait = self._start_server(self._plan())
+            self._start_server(self._plan())
 
         def show(film: DrawnFilm, number: int, of: int) -> None:
             if film.was_drawn and (number == of or number % 8 == 0):
@@ -175,7 +172,8 @@ class _Demo:
         except (EncodingFailed, OSError) as error:
             raise StorageError(f"a film could not be drawn into {path / 'films'}: {error}") from error
         self.done.drawn = sum(film.was_drawn for film in drawn)
-        wait()
+        if self.wait is not None:
+            self.wait()
 
     def _run(self) -> Planning:
         """Make what is stale; returns the plan after it."""
@@ -186,7 +184,6 @@ class _Demo:
             if summary.interrupted:
                 raise KeyboardInterrupt
             done.made += summary.made
-            done.film_s += summary.film_s
             done.exit_code = max(done.exit_code, summary.exit_code())
             planning = self._plan()
         done.films = tuple(sorted(planning.films))
