@@ -99,9 +99,7 @@ def name_films(films: Sequence[Named], taken: Collection[str] = (), owns: Owns |
         if any(ids[number] != movie_id for number in group):
             told.append(_sentence(movie_id, [(films[number].uri, ids[number]) for number in group]))
     if len(told) > SHOWN:
-        told[SHOWN - 1 :] = [
-            f"of {len(told) - SHOWN + 1} more ids, several films would have each; they were told apart too"
-        ]
+        told[SHOWN - 1 :] = [f"several films would have each of {len(told) - SHOWN + 1} more ids: they have others too"]
     return Names(ids, told)
 
 
