@@ -142,11 +142,13 @@ def _cut_off(path: str, probe: Probe, report: DecodeReport) -> FilmError | None:
     if declared.size_bytes and not probe.container.startswith(INDEXED):
         share = 1 - probe.size_bytes / declared.size_bytes
         if share > MISSING_BYTES:
-            lost = f"{probe.size_bytes} of the {declared.size_bytes} bytes that it declares are there ({share:.0%} are lost)"
+            there = f"{probe.size_bytes} of the {declared.size_bytes} bytes"
+            lost = f"{there} that it declares are there ({share:.0%} are lost)"
     if declared.packets and report.pictures_read and probe.video is not None:
         read = report.packets.get(probe.video.index, report.frames_decoded)
         if read < declared.packets * (1 - MISSING_BYTES):
-            lost = f"{read} of the {declared.packets} pictures that it declares are there ({1 - read / declared.packets:.0%} are lost)"
+            there = f"{read} of the {declared.packets} pictures"
+            lost = f"{there} that it declares are there ({1 - read / declared.packets:.0%} are lost)"
     if not lost and not declared.has_end:
         lost = "the mark that ends a whole file is missing, so that an unknown part is lost"
     return DamagedFilm(f"{path!r} is cut off: {lost}", log_tail=report.log_tail) if lost else None
