@@ -16,7 +16,7 @@ from end_to_end._lakes import read
 from cli.demo_folder import claim_folder
 from cli.demo_steps import DemoRequest, make_demo
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 FILMS, SECONDS, SEED = 8, 6.0, 2
 SMALL = ("--films", str(FILMS), "--seconds", str(SECONDS), "--seed", str(SEED))
 
@@ -24,7 +24,7 @@ SMALL = ("--films", str(FILMS), "--seconds", str(SECONDS), "--seed", str(SEED))
 def demo(*words: str | Path) -> str:
     """What a demo prints; it must succeed."""
     command = [*COMMAND, "demo", *map(str, words)]
-    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=1200)
+    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=800)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
