@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cinelake.errors import EngineUnavailable
 from cinelake.lake.cells import Lake
 from cinelake.lake.index import Index
 from cinelake.manifest.document import Manifest, TriggerSettings
@@ -201,12 +202,15 @@ def emit(manifest: Manifest, event: ProjectEvent, concerns: Concerns, say: Say) 
 
 def _send_all(manifest: Manifest, events: list[ProjectEvent], waiting: str, say: Say) -> None:
     """Send events to the configured server; where a trigger waits for them and no server answers, report it."""
-    server = configured_server(state_folder(manifest.folder))
-    if server is not None:
-        with PrefectApi(server.url, server.password) as api:
-            if api.is_healthy():
-                api.post("/events", [each.as_sent() for each in events])
-                return
-    if waiting:
+    try:
+        server = configured_server(state_folder(manifest.folder))
         where = f"no Prefect server answers at {server.url}" if server else "no Prefect server is configured or up"
+        if server is not None:
+            with PrefectApi(server.url, server.password) as api:
+                if api.is_healthy():
+                    api.post("/events", [each.as_sent() for each in events])
+                    return
+    except EngineUnavailable as error:  # the work is done: it does not fail for want of an event
+        where = str(error)
+    if waiting:
         say(f"{where}, so {waiting} of the manifest did not hear of this (PREFECT_API_URL, or `cinelake up`)")
