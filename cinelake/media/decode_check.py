@@ -140,18 +140,21 @@ def _cut_off(path: str, probe: Probe, report: DecodeReport) -> FilmError | None:
     """A file that is smaller than its headers say, or holds fewer pictures, or whose end mark is missing."""
     declared, lost = probe.declared, ""
     if declared.size_bytes and not probe.container.startswith(INDEXED):
-        share = 1 - probe.size_bytes / declared.size_bytes
-        if share > MISSING_BYTES:
-            there = f"{probe.size_bytes} of the {declared.size_bytes} bytes"
-            lost = f"{there} that it declares are there ({share:.0%} are lost)"
+        lost = _lost(probe.size_bytes, declared.size_bytes, "bytes")
     if declared.packets and report.pictures_read and probe.video is not None:
         read = report.packets.get(probe.video.index, report.frames_decoded)
-        if read < declared.packets * (1 - MISSING_BYTES):
-            there = f"{read} of the {declared.packets} pictures"
-            lost = f"{there} that it declares are there ({1 - read / declared.packets:.0%} are lost)"
+        lost = _lost(read, declared.packets, "pictures") or lost
     if not lost and not declared.has_end:
         lost = "the mark that ends a whole file is missing, so that an unknown part is lost"
     return DamagedFilm(f"{path!r} is cut off: {lost}", log_tail=report.log_tail) if lost else None
+
+
+def _lost(present: int, declared: int, what: str) -> str:
+    """How much of what a header counts is missing, in words; '' where next to nothing is."""
+    share = 1 - present / declared
+    if share <= MISSING_BYTES:
+        return ""
+    return f"{present} of the {declared} {what} that it declares are there ({share:.0%} are lost)"
 
 
 def _joined(path: str, probe: Probe) -> FilmError | None:

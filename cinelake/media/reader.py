@@ -213,7 +213,7 @@ class _Reading:
             damage = damage_of(self.path, self.probe, report, running.returncode or 0)
             if damage and not (self.keep_damaged and isinstance(damage, DamagedFilm) and report.duration_s):
                 raise damage
-            report = replace(report, damage=str(damage or ""))
+            report = replace(report, damage=str(damage or "").replace(repr(self.path), "the film"))
             for reader in self.readers:
                 if isinstance(reader, PicturePipeReader) and not reader.in_step:
                     raise DamagedFilm(f"the streams of {self.path!r} left ffmpeg with different numbers of pictures")

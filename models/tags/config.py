@@ -27,9 +27,18 @@ VOCABULARY = (
 )  # fmt: skip
 """The 50 tags of Khan et al., "Movies Tags Extraction Using Deep Learning" (AVSS 2017)."""
 KHAN = "khan2017"
+
+
+def _in_full(value: object) -> object:
+    """The tags that a short name stands for; a list as the tuple that a strict reader of manifests wants."""
+    if value == KHAN:
+        return VOCABULARY
+    return tuple(value) if isinstance(value, list) else value
+
+
 Vocabulary = Annotated[
     tuple[str, ...],
-    BeforeValidator(lambda value: VOCABULARY if value == KHAN else value),
+    BeforeValidator(_in_full),
     WithJsonSchema({"anyOf": [{"const": KHAN}, {"type": "array", "items": {"type": "string"}}]}),
 ]
 """Tags in order; `khan2017` is short for `VOCABULARY`."""
