@@ -26,9 +26,12 @@ class _Gathered:
     least: Any = None
     greatest: Any = None
 
-    def add(self, chunk: Any) -> None:
-        """Take one column chunk's metadata in."""
+    def add(self, chunk: Any, *, is_field: bool) -> None:
+        """Take one column chunk's metadata in; is_field: of one field of a nested column, of which only bytes count."""
         self.bytes += chunk.total_compressed_size
+        if is_field:
+            self.nulls = None
+            return
         statistics = chunk.statistics
         if statistics is None or not statistics.has_null_count or self.nulls is None:
             self.nulls = None
@@ -66,6 +69,6 @@ def _gather(footers: Iterable[Any]) -> dict[str, _Gathered]:
         for group in range(footer.num_row_groups):
             for column in range(footer.num_columns):
                 chunk = footer.row_group(group).column(column)
-                name = chunk.path_in_schema.partition(".")[0]
-                by_column.setdefault(name, _Gathered()).add(chunk)
+                name, _, within = chunk.path_in_schema.partition(".")
+                by_column.setdefault(name, _Gathered()).add(chunk, is_field=within not in ("", "list.element"))
     return by_column

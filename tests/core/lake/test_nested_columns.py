@@ -1,0 +1,45 @@
+"""A column of structs, or of lists of structs: checked, written, queried and counted like any other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from cinelake.errors import ContractViolation
+from cinelake.lake.cells import CellWriter, Footer
+from cinelake.lake.statistics import _gather
+from cinelake.query.views import duckdb_type
+from cinelake.spec.contract import Column, Contract
+
+PART = pa.struct([pa.field("index", pa.int32()), pa.field("name", pa.string())])
+PARTS = Contract("parts", "Parts of each film.", [Column("parts", pa.list_(PART), "The parts.", nullable=True)], key=())
+ROWS = [{"index": 0, "name": "a"}, {"index": 7, "name": None}]
+
+
+def written(path: Path) -> Path:
+    writer = CellWriter(PARTS, "film", path)
+    writer.write(PARTS.batch("film", parts=[ROWS]))
+    writer.close(Footer("key", "hash", {}, {}))
+    return path
+
+
+def test_a_nested_column_is_read_as_it_was_written(tmp_path: Path) -> None:
+    assert pq.read_table(written(tmp_path / "cell.parquet"))["parts"].to_pylist() == [ROWS]
+
+
+def test_its_fields_are_not_compared_with_each_other(tmp_path: Path) -> None:
+    gathered = _gather([pq.read_metadata(written(tmp_path / "cell.parquet"))])
+    assert (gathered["parts"].least, gathered["parts"].nulls) == (None, None)
+    assert gathered["parts"].bytes > 0
+
+
+def test_a_row_of_another_shape_is_refused() -> None:
+    with pytest.raises(ContractViolation, match="parts"):
+        PARTS.batch("film", parts=[[{"index": "no number"}]])
+
+
+def test_duckdb_knows_its_type() -> None:
+    assert duckdb_type(pa.list_(PART)) == 'STRUCT("index" INTEGER, "name" VARCHAR)[]'
