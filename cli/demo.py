@@ -20,7 +20,7 @@ from cli.screen import duration, err, out, print_json, table
 app = typer.Typer(add_completion=False)
 
 HERE = Path("demo")
-FILMS, MANY_FILMS = 16, 32
+FILMS, MANY_FILMS = 20, 32
 """How many are drawn; more for models of which one label a film is known, so that scores on held-out films say more."""
 QUESTION = (
     "select character, round(sum(seconds), 1) seconds, count(*) films from screen_time group by character "
@@ -46,7 +46,7 @@ def demo(
             help="How many films; with fewer than 8 no film is held out.",
             min=1,
             max=1000,
-            show_default="16, with --all 32",
+            show_default="20, with --all 32",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed draws the same films; another adds others.", min=0)] = 0,
