@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Mapping
 from importlib import import_module
@@ -96,8 +95,6 @@ def main() -> None:
     except CinelakeError as error:
         sys.stderr.write(f"cinelake: {error}\n")
         sys.exit(error.exit_code)
-    finally:
-        gc.freeze()  # else the interpreter's end looks for garbage in all of Prefect and MLflow: seconds for nothing
 
 
 if __name__ == "__main__":
