@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from collections.abc import Mapping
@@ -139,8 +138,6 @@ def main() -> None:
 
         sys.stderr.write(f"cinelake: {readable(str(error))}\n")
         sys.exit(error.exit_code)
-    finally:
-        gc.freeze()  # else the interpreter's end looks for garbage in all of Prefect and MLflow: seconds for nothing
 
 
 if __name__ == "__main__":
