@@ -31,7 +31,7 @@ from cinelake.plan.build import Planning, plan_manifest
 from cinelake.storage.content import digest, file_digest
 from cli.demo_folder import DemoFolder, DemoRecord
 from cli.label_import import ImportRequest, import_files
-from cli.run import run_planned
+from cli.run import run_in_turn
 from cli.screen import duration, err
 from flows.lake_versions import publish_planned
 from flows.server import prefect_server
@@ -180,7 +180,7 @@ class _Demo:
         planning, done = self._plan(), self.done
         if planning.plan.stale:
             self._start_server(planning)()
-            summary = run_planned(planning, quiet=self.quiet)
+            summary = run_in_turn(planning.lake, self._plan, quiet=self.quiet)
             if summary.interrupted:
                 raise KeyboardInterrupt
             done.made += summary.made

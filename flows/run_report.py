@@ -72,6 +72,7 @@ class RunReport:
         self._logs: list[dict[str, Any]] = []
         self._ready, self._ended = threading.Event(), threading.Event()
         self._lost: EngineUnavailable | None = None
+        self._is_over = False  # by itself, or since somebody cancelled it: what the server says then is no news
         self._in_haste = False
         self._thread = threading.Thread(target=self._tell, name="prefect", daemon=True)
 
@@ -139,7 +140,7 @@ class RunReport:
         for film in self._films.values():
             if film.is_running:
                 self._send_state(film, "CANCELLED" if kind == "CANCELLED" else "CRASHED", "the run ended", _now())
-        self._films, self._in_haste = {}, kind == "CANCELLED"
+        self._films, self._in_haste, self._is_over = {}, kind == "CANCELLED", True
         state = {"type": kind, "message": message, **({"name": name} if name else {})}
         self._later(lambda api: self._set_state(api, state))
 
@@ -213,7 +214,8 @@ class RunReport:
 
     def _look(self, api: PrefectApi) -> None:
         state = self._try(lambda: api.get(f"/flow_runs/{self._flow_run}"))["state_type"]
-        if state in ("CANCELLING", "CANCELLED") and not self._ended.is_set():
+        if state in ("CANCELLING", "CANCELLED") and not self._is_over:
+            self._is_over = True
             self._on_cancel()
 
     def _try(self, send: Callable[[], Any]) -> Any:
