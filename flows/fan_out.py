@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
@@ -20,6 +21,7 @@ from cinelake.run.cells import CellReport, StepReport
 from cinelake.run.lost import not_yet_made, report_lost
 from cinelake.run.stages import run_stages
 from cinelake.run.step import Step
+from cinelake.storage.interrupts import waited_for
 
 
 class HandedOut(Protocol):
@@ -38,9 +40,8 @@ def fan_out(
 ) -> Iterator[StepReport]:
     """Hand films out, never more than `window` at once, and yield each film's report as it ends.
 
-    hand_out: starts a film. outcome: of one that has ended its report, or what it
-    raised. While runs on the lake are
-    paused, the films in flight end and no other starts.
+    hand_out: starts a film. outcome: of one that has ended its report, or what it raised. While runs on the
+    lake are paused, the films in flight end and no other starts.
     """
     waiting = deque(planning.plan.by_film().items())
     in_flight: dict[Any, Step] = {}
@@ -63,10 +64,14 @@ def fan_out(
 
 def _next_of(ended: SimpleQueue[Any], timeout_s: float | None) -> Any | None:
     """The next film's future that ends; None on timeout."""
-    try:
-        return ended.get(timeout=timeout_s)
-    except Empty:
-        return None
+    found: list[Any] = []
+
+    def is_there(wait_s: float) -> bool:
+        with suppress(Empty):
+            found.append(ended.get(timeout=wait_s))
+        return bool(found)
+
+    return found[0] if waited_for(is_there, timeout_s) else None
 
 
 def make_film(wanted: Step, place: Callable[[Step], StepReport], attempt: int, on_event: OnEvent) -> StepReport:

@@ -20,6 +20,7 @@ from typing import Any, Literal
 from cinelake.errors import EngineUnavailable, ServerRefused
 from cinelake.events import Note, OnEvent, ServerFound
 from cinelake.run.cells import StepReport
+from cinelake.storage.interrupts import joined
 from flows.prefect_api import PrefectApi
 from flows.prefect_runs import film_log, film_run_name, film_state
 from flows.server import PrefectServer
@@ -152,7 +153,7 @@ class RunReport:
         self._ended.set()
         self._waiting.put(None)
         try:
-            self._thread.join(None if not self._in_haste else LAST_TRIES_S if self._ready.is_set() else 0)
+            joined(self._thread, None if not self._in_haste else LAST_TRIES_S if self._ready.is_set() else 0)
         finally:
             if self._server:
                 self._server.stop()

@@ -5,10 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import current_thread, main_thread
 from types import FrameType
+
+ANSWERED_WITHIN_S = 0.25
+"""The main thread waits for others no longer than this at a time. Libraries in other languages (polars, which MLflow
+imports) put a handler of SIGINT before Python's by which a system call that waits is taken up again, so that Python's
+own would only run when the wait is over."""
 
 KILLED = 130
 """The exit code of a command that was interrupted."""
@@ -58,6 +64,30 @@ def interrupt(reason: str) -> None:
     if isinstance(answering, Answering):
         answering.reason = reason
     signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+
+def waited_for(is_over: Callable[[float], bool], timeout_s: float | None = None) -> bool:
+    """Wait, for ever or so long, until something is over; False where it is not. A Ctrl-C meanwhile is answered.
+
+    is_over: waits for at most the seconds that it is given, and says whether it is over.
+    """
+    ends = None if timeout_s is None else time.monotonic() + timeout_s
+    while True:
+        left_s = ANSWERED_WITHIN_S if ends is None else min(ANSWERED_WITHIN_S, max(0.0, ends - time.monotonic()))
+        if is_over(left_s):
+            return True
+        if ends is not None and time.monotonic() >= ends:
+            return False
+
+
+def joined(thread: threading.Thread, timeout_s: float | None = None) -> bool:
+    """`thread.join`, with Ctrl-C answered meanwhile; whether the thread has ended."""
+
+    def is_over(wait_s: float) -> bool:
+        thread.join(wait_s)
+        return not thread.is_alive()
+
+    return waited_for(is_over, timeout_s)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from typing import Any
 
 from cinelake.errors import UsageError, without_secrets
 from cinelake.manifest.sections import TrackingSettings
+from cinelake.storage.interrupts import joined
 from cinelake.tracking.addresses import cleaned, shown
 from cinelake.tracking.experiments import (
     CATALOGUE,
@@ -129,7 +130,7 @@ class RunRecord:
     ) -> str:
         """Close the run; returns its id, or a sentence beginning with `not recorded`. note: its description now."""
         if self._thread:
-            self._thread.join(timeout=60)
+            joined(self._thread, 60)
         if not self._error and not self._run_id:
             self._error = f"{shown(self.tracking.uri)} did not answer"
         try:

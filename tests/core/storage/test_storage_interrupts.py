@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from cinelake.storage.interrupts import interrupt, interrupts_answered, interrupts_held
+from cinelake.storage.interrupts import interrupt, interrupts_answered, interrupts_held, joined, waited_for
 
 
 @pytest.fixture(autouse=True)
@@ -77,3 +77,21 @@ with interrupts_answered(lambda why: print("killed" if why is None else "stoppin
 def test_a_second_interrupt_ends_a_process_that_is_stopping():
     done = subprocess.run([sys.executable, "-c", KILLED], capture_output=True, text=True, timeout=30)
     assert (done.returncode, done.stdout) == (130, "stopping\nkilled\n")
+
+
+def test_an_interrupt_is_raised_while_others_are_waited_for_whatever_handler_a_library_put_before():
+    """Polars' handler has waiting system calls taken up again; so has `siginterrupt`."""
+    signal.siginterrupt(signal.SIGINT, False)
+    others = threading.Event()
+    working = threading.Thread(target=others.wait, args=(20,), daemon=True)
+    working.start()
+    threading.Timer(0.3, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT)).start()
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        joined(working)
+    others.set()
+    assert time.monotonic() - began < 10
+
+
+def test_waiting_ends_with_what_is_waited_for_or_with_the_time():
+    assert waited_for(lambda _: True) and not waited_for(lambda _: False, 0.01)
