@@ -70,7 +70,7 @@ def test_a_run_that_applies_a_champion_loads_no_module_of_training(prefect, tmp_
         archive.extractall(tmp_path, filter="data")
     shutil.rmtree(tmp_path / "lake" / "scenes")
     loaded = run_in_a_process_of_its_own(tmp_path, prefect)
-    assert loaded["made"] == 2 and {"models.scenes", "models.scenes.predict"} <= set(loaded["worker"])
+    assert loaded["made"] == 4 and {"models.scenes", "models.scenes.predict"} <= set(loaded["worker"])
     assert not [module for module in loaded["driver"] if trains(module)]
     assert not [module for module in loaded["worker"] if trains(module)]
 
