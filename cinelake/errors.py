@@ -4,6 +4,7 @@
     ├── ManifestError            the manifest has problems: all of them, with their lines      exit 2
     ├── UsageError               a command was requested to do something impossible            exit 2
     │   ├── UnknownName          no such task, model, table, film: with close matches
+    │   ├── NewerFormat          a lake, labels or a model that a newer Cinelake wrote
     │   ├── CatalogueShrunk      fewer films than the manifest expects: a share that is not mounted?
     │   ├── EngineUnavailable    the engine, a requested device or a server is not available
     │   │   ├── EngineStopped    the run was stopped before a job of its engine ended

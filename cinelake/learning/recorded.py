@@ -32,7 +32,7 @@ def datasets_of(prepared: Prepared, source: str) -> list[DatasetNote]:
             context=side,
             source=f"{source}/{labels.name}",
             profile={
-                "films": len(films := split.films()[side]),
+                "film_count": len(films := split.films()[side]),
                 "labelled_steps": known_steps(examples),
                 "num_rows": sum(len(example) for example in examples),
                 "split": f"by {split.by}",

@@ -101,7 +101,7 @@ class DefaultSettings(Section):
     retries: Annotated[int, Field(ge=0, le=10)] = 2
     """How often a step is tried again in the same run after its worker died; a deadline is left to the next run."""
 
-    max_pixels: PositiveInt = MAX_PIXELS
+    max_pixels: Annotated[int, Field(gt=0, le=1_000_000_000)] = MAX_PIXELS
     """Pictures with more pixels than this are not decoded: the film fails, by `pictures_too_large`."""
 
 

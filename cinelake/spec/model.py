@@ -177,7 +177,7 @@ class Model:
     settle: Callable[[Any, Callable[[str], bool]], Any] = as_it_is
     settle_by_labels: Callable[[Any, pa.Table], Any] = as_it_is
     figures: Callable[[Sequence[Example], Sequence[Arrays], Any], dict[str, Any]] = no_figures
-    support: Callable[[Sequence[FilmScores]], Mapping[str, float]] = no_classes
+    support: Callable[[Sequence[FilmScores]], dict[str, float]] = no_classes
     space: Mapping[str, Any] = field(default_factory=dict)
     continues: bool = False
     least_classes: int = 2

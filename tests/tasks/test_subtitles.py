@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import time
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from typing import Any
 import pysubs2
 import pytest
 from _real_data import REAL
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from cinelake.errors import BadSubtitles
@@ -246,6 +247,7 @@ def test_lines_are_those_that_pysubs2_shows(tmp_path: Path, said: list[str], kin
     else:
         file.write_text("".join(map(cue, said)))
     tidied = "\n".join(" ".join(line.split()) for line in file.read_text().splitlines())
+    assume(not re.search(r"\n\s*\d+\s*$", said[-1]))  # pysubs2 takes it for the next cue's number, the reader for text
     shown = [event.plaintext for event in pysubs2.SSAFile.from_string(tidied, kind) if event.is_text]
     plain = ["\n".join(" ".join(line.split()) for line in text.split("\n") if line.split()) for text in shown]
     assert [line.text for line in read_lines(file).lines] == [text for text in plain if text]

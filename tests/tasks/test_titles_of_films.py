@@ -48,10 +48,16 @@ def _made(folder: Path) -> dict[str, dict[str, list[dict[str, Any]]]]:
     return {
         film: {
             table: [
-                {name: value for name, value in row.items() if name not in OWN}
+                _untitled({name: value for name, value in row.items() if name not in OWN})
                 for row in lake.reader(table, film).read().to_pylist()
             ]
             for table in TABLES
         }
         for film in ("plain", "latin", "none")
     }
+
+
+def _untitled(row: dict[str, Any]) -> dict[str, Any]:
+    """The row without the titles of the film's streams, which differ as its own does."""
+    streams = row.get("streams") or []
+    return {**row, "streams": [{**stream, "title": None} for stream in streams]} if streams else row
