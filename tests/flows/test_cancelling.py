@@ -15,7 +15,7 @@ from flows.prefect_api import PrefectApi
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 DEPLOYED = """\
 deploy: {project: cancelling, work_pool: cancelling}
-schedules: {nightly: {flow: catalogue, cron: "0 2 * * *"}}
+schedules: {stopped: {flow: catalogue, cron: "0 2 * * *"}}
 """
 
 
@@ -58,7 +58,7 @@ def test_a_deployed_run_is_ended_by_its_worker_and_is_gone_on_with(project, pref
     change(project.folder, "lake: lake\n", f"lake: lake\n{DEPLOYED}")
     answer_of("deploy", "-m", project.folder / "pipeline.yaml", env=project.env)
     worker = start("work", cwd=project.folder, env=project.env)
-    command = [sys.executable, "-m", "prefect", "deployment", "run", "catalogue/nightly"]
+    command = [sys.executable, "-m", "prefect", "deployment", "run", "catalogue/stopped"]
     subprocess.run(command, env=environment(**project.env), cwd=ROOT, check=True, capture_output=True, timeout=120)
     await_that(lambda: (project.folder / "started").exists())
     cancel(project, prefect)
