@@ -80,14 +80,17 @@ def run_plan(
     summary = start_summary(planning)
     started = time.monotonic()
     with monitored(planning, summary.run, counting(summary, on_event)) as emit:
-        for warning in summary.warnings:
-            emit(Note(warning))
-        summary.failures += record_catalogue_problems(planning)
-        _sweep(planning)
-        if planning.plan.stale:
-            planning.lake.storage.check_writable()
-            note_format(planning.lake)
-            _make_stale(planning, server, hand_out, summary, emit)
+        try:
+            for warning in summary.warnings:
+                emit(Note(warning))
+            summary.failures += record_catalogue_problems(planning)
+            _sweep(planning)
+            if planning.plan.stale:
+                planning.lake.storage.check_writable()
+                note_format(planning.lake)
+                _make_stale(planning, server, hand_out, summary, emit)
+        except KeyboardInterrupt as stopped:  # before the films began
+            summary.stop(stopped)
         summary.wall_s = time.monotonic() - started
         if (summary.made or summary.failures) and not summary.interrupted:
             reasons = [failure["reason"] for failure in summary.failures]
@@ -121,8 +124,6 @@ def _make_stale(
         with server(on_event) as wait:
             work = FilmWork(planning, engine, lambda report: _add(summary, report, on_event), on_event)
             _make_films(work, wait, hand_out, summary)
-    except KeyboardInterrupt as stopped:  # before the flow began
-        summary.stop(stopped)
     finally:
         engine.stop(now=True)
     if not summary.interrupted:

@@ -118,9 +118,10 @@ def _is_of_another_script(sign: str) -> bool:
 
 
 def _transliterated(text: str) -> str:
+    """The text in plain letters, sign by sign; soft and hard signs, which become apostrophes, are left out."""
     from anyascii import anyascii
 
-    return anyascii(unicodedata.normalize("NFC", text))
+    return "".join(anyascii(sign).replace("'", "") for sign in unicodedata.normalize("NFC", text))
 
 
 def _forms(film: Named) -> Iterator[str]:

@@ -47,6 +47,7 @@ def made(lake: Lake, movie_id: str, film: Path, entry: list[str] | None = None) 
     ("name", "movie_id"),
     [
         ("Сталкер.mkv", "stalker"),
+        ("Фильм 'объезд'.mkv", "film_obezd_"),
         ("Зеркало (1975).mkv", "zerkalo_1975_"),
         ("七人の侍.mkv", "qirennoshi"),
         ("기생충.mkv", "gisaengchung"),
