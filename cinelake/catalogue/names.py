@@ -121,7 +121,8 @@ def _transliterated(text: str) -> str:
     """The text in plain letters, sign by sign; soft and hard signs, which become apostrophes, are left out."""
     from anyascii import anyascii
 
-    return "".join(anyascii(sign).replace("'", "") for sign in unicodedata.normalize("NFC", text))
+    signs = unicodedata.normalize("NFC", text)
+    return "".join(sign if sign.isascii() else anyascii(sign).replace("'", "") for sign in signs)
 
 
 def _forms(film: Named) -> Iterator[str]:
