@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
 from examples.script import Film
 
@@ -12,6 +11,9 @@ _SMOOTH_S = 1.2
 
 def affect_line(film: Film, times_s: NDArray[np.float64]) -> NDArray[np.float64]:
     """Valence and arousal at the given times, shape (n, 2), each in [-1, 1]."""
+
+    from scipy.ndimage import gaussian_filter1d
+
     grid = np.arange(0.0, film.duration_s + _STEP_S, _STEP_S)
     levels = np.zeros((len(grid), 2))
     for scene in film.scenes:

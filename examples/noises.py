@@ -1,7 +1,6 @@
 """Noises: engines, hooves, footsteps, blades, explosions, fire, rain, wind, and the slide whistle of a pratfall."""
 
 import numpy as np
-from scipy.signal import lfilter
 
 from examples.music import RATE, Wave, add, faded, samples
 
@@ -12,6 +11,9 @@ def _noise(seconds: float, rng: np.random.Generator) -> Wave:
 
 def low(wave: Wave, hertz: float) -> Wave:
     """A gentle low-pass."""
+
+    from scipy.signal import lfilter
+
     a = float(np.exp(-2 * np.pi * hertz / RATE))
     return np.asarray(lfilter([1 - a], [1, -a], wave), dtype=np.float32)
 

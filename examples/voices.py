@@ -1,7 +1,6 @@
 """Voices: speech-like babble of the cast, and the laughter and applause of an audience."""
 
 import numpy as np
-from scipy.signal import lfilter
 
 from examples.cast import CAST
 from examples.music import RATE, Wave, add, faded, samples
@@ -11,6 +10,9 @@ from examples.speech import VOWELS, syllables
 
 def resonate(wave: Wave, hertz: float, width: float) -> Wave:
     """Pass a wave through one formant."""
+
+    from scipy.signal import lfilter
+
     r = np.exp(-np.pi * width / RATE)
     a = [1.0, -2 * r * np.cos(2 * np.pi * hertz / RATE), r * r]
     return np.asarray(lfilter([1 - r], a, wave), dtype=np.float32)
