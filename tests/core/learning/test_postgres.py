@@ -90,9 +90,10 @@ def champion(uri):
 
 
 def names_of_runs(uri):
-    """How the runs of the experiment ended, by the first word of their names."""
+    """How the runs of the project's experiments ended, by the first word of their names."""
     client = connect(uri)
-    found = client.search_runs([client.get_experiment_by_name("cinelake").experiment_id])
+    ours = [each for each in client.search_experiments() if each.name.split("/")[0] == "cinelake"]
+    found = client.search_runs([each.experiment_id for each in ours])
     return sorted((run.info.run_name.split()[0], run.info.status) for run in found)
 
 
