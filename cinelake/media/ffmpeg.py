@@ -26,7 +26,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import IO
 
-from cinelake.errors import DecodeTimeout
+from cinelake.errors import DecodeTimeout, WorkerLost
 from cinelake.media.confinement import start_confined
 
 TAIL_BYTES = 8192
@@ -59,7 +59,10 @@ def binary() -> str:
         return named
     import imageio_ffmpeg
 
-    return str(imageio_ffmpeg.get_ffmpeg_exe())
+    try:
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    except RuntimeError:  # it starts the program to see that it runs; killed at that moment, it is taken for missing
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
 
 
 @lru_cache(maxsize=1)
@@ -222,9 +225,10 @@ class Finished:
 def run_ffmpeg(
     arguments: Sequence[str], *, deadline_s: float, pass_fds: Sequence[int] = (), makes: Sequence[Path] = ()
 ) -> Finished:
-    """Run ffmpeg to its end and return what it wrote to stdout; raises `DecodeTimeout` after `deadline_s`.
+    """Run ffmpeg to its end and return what it wrote to stdout.
 
-    With `pass_fds` it is confined, as `start_ffmpeg` says.
+    With `pass_fds` it is confined, as `start_ffmpeg` says. Raises `DecodeTimeout` after `deadline_s`, `WorkerLost`
+    where it was killed from outside: what it had said by then is no answer.
     """
     read_end, write_end = os.pipe()
     chunks: list[bytes] = []
@@ -242,6 +246,8 @@ def run_ffmpeg(
             reader.join()
         else:
             os.close(read_end)
+    if running.returncode == -signal.SIGKILL:
+        raise WorkerLost("ffmpeg was killed while it looked at a film (out of memory?)", log_tail=running.log_tail)
     return Finished(running.returncode or 0, b"".join(chunks), running.log_tail, running.usage, tuple(running.facts))
 
 

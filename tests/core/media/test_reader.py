@@ -162,6 +162,23 @@ def test_the_runner_kills_at_its_deadline_and_says_so():
     assert not ffmpegs()
 
 
+def test_what_was_killed_from_outside_gives_no_answer():
+    """Half of what ffmpeg says of a file is no description of it: the film is tried again."""
+
+    def kill():
+        while not ffmpegs():
+            time.sleep(0.01)
+        time.sleep(0.1)
+        for pid in ffmpegs():
+            os.kill(pid, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with pytest.raises(WorkerLost, match="killed"):
+        run_ffmpeg(["-re", "-f", "lavfi", "-i", "testsrc2", "-f", "null", "-"], deadline_s=20)
+    killer.join()
+
+
 def test_ffmpeg_is_dead_when_its_block_is_left():
     with pytest.raises(ZeroDivisionError), start_ffmpeg(["-re", "-f", "lavfi", "-i", "testsrc2", "-f", "null", "-"]):
         raise ZeroDivisionError
