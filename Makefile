@@ -22,7 +22,7 @@ $(READY): requirements/lock.txt pyproject.toml
 	 test -n "$$python" || { echo "Python 3.11 or 3.12 with its venv module is needed" >&2; exit 2; }; \
 	 echo "making $(VENV) with $$python: about a minute, 3.5 GB"; \
 	 $$python -m venv --clear $(VENV)
-	@$(BIN)/python requirements/install.py requirements/lock.txt
+	@$(BIN)/python infra/install.py requirements/lock.txt
 	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --no-deps --disable-pip-version-check --no-build-isolation -e .
 	@touch $(READY)
 

@@ -17,7 +17,7 @@ user.index-url='https://mirror.example/simple'
 
 @pytest.fixture(scope="module")
 def install() -> ModuleType:
-    path = Path(__file__).parents[2] / "requirements" / "install.py"
+    path = Path(__file__).parents[2] / "infra" / "install.py"
     spec = importlib.util.spec_from_file_location("install", path)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)

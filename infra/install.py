@@ -3,7 +3,7 @@
 uv reads none of pip's configuration, so what pip was told (indexes, links, certificates) is handed on to it. Where uv
 cannot be had or fails, that is said, and pip installs.
 
-    python requirements/install.py requirements/lock.txt
+    python infra/install.py requirements/lock.txt
 """
 
 import ast
