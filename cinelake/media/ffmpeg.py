@@ -59,10 +59,10 @@ def binary() -> str:
         return named
     import imageio_ffmpeg
 
-    try:
-        return str(imageio_ffmpeg.get_ffmpeg_exe())
-    except RuntimeError:  # it starts the program to see that it runs; killed at that moment, it is taken for missing
-        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    # `get_ffmpeg_exe` starts the program to see that it runs: killed at that moment, it is missing for good
+    own = sorted(Path(imageio_ffmpeg.__file__).parent.glob("binaries/ffmpeg-*"))
+    wanted = os.environ.get("IMAGEIO_FFMPEG_EXE") or not own
+    return str(imageio_ffmpeg.get_ffmpeg_exe() if wanted else own[0])
 
 
 @lru_cache(maxsize=1)
