@@ -33,6 +33,7 @@ from cinelake.engines import Engine, make_engine
 from cinelake.errors import CinelakeError, FilmError, UnknownName
 from cinelake.manifest.document import load_manifest, read_manifest
 from cinelake.plan.build import plan_manifest
+from cinelake.run.step import Step
 
 TABLES = ("films", "shots", "frames", "sound", "subtitles")
 BATCH = 40
@@ -122,14 +123,14 @@ class Fuzzing:
         left = [path.name for path in (place / "lake" / "_tmp").glob("*/*")]
         return found + ([Finding(mutations[0], f"left unfinished in its batch: {left}")] if left else [])
 
-    def _placed(self, engine: Engine, step: object) -> str:
+    def _placed(self, engine: Engine, step: Step) -> str:
         """Why a step broke a promise; empty where it did not."""
         try:
-            report = engine.place(step)  # type: ignore[arg-type]
+            report = engine.place(step)
         except FilmError as error:
             self.outcomes[error.reason] += 1
             return f"{error.reason}: {error}"
-        except Exception as error:  # noqa: BLE001 - what this looks for
+        except Exception as error:  # noqa: BLE001 - an untyped error is what this benchmark looks for
             return f"{type(error).__name__}: {error}"
         self.outcomes.update(cell.reason or cell.outcome for cell in report.cells)
         wrong = [f"{cell.table}: {cell.reason}: {cell.message}" for cell in report.cells if cell.reason in UNTYPED]
@@ -149,7 +150,7 @@ class Fuzzing:
             self.outcomes[f"{mutation.kind} read"] += 1
         except CinelakeError:
             self.outcomes[f"{mutation.kind} refused"] += 1
-        except Exception as error:  # noqa: BLE001 - what this looks for
+        except Exception as error:  # noqa: BLE001 - an untyped error is what this benchmark looks for
             return f"{type(error).__name__}: {error}"
         took_s = time.monotonic() - began
         return f"took {took_s:.1f} s" if took_s > TEXT_LIMIT_S else ""
@@ -162,8 +163,16 @@ def readers() -> dict[str, Callable[[Path], object]]:
     from tasks.subtitles.lines import read_lines
 
     subtitles = dict.fromkeys(("srt", "vtt", "ass", "smi"), read_lines)
-    manifest = lambda file: read_manifest(file, file.read_bytes().decode(errors="replace"))  # noqa: E731
-    return {**subtitles, "list": _as_csv(read_list), "labels": _as_csv(lambda p: read_files([p])), "manifest": manifest}
+    return {
+        **subtitles,
+        "list": _as_csv(read_list),
+        "labels": _as_csv(lambda p: read_files([p])),
+        "manifest": _read_manifest,
+    }
+
+
+def _read_manifest(file: Path) -> object:
+    return read_manifest(file, file.read_bytes().decode(errors="replace"))
 
 
 def _as_csv(read: Callable[[Path], object]) -> Callable[[Path], object]:

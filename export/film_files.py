@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +48,8 @@ def export_film(
     Raises `UsageError`, `UnknownName`, and what reading the film raises.
     """
 
+    from export.captions import vtt_text
+
     film = find_film(manifest, movie_id)
     target = output or Path(f"{movie_id}_{table}{FORMS[form]}")
     if target.exists() and not force:
@@ -62,11 +63,15 @@ def export_film(
         made = _thumbnails(tables, target)
     else:
         spans = _spans(tables, table)
-        with nullcontext(film) if form == "vtt-chapters" else at_hand(manifest, film) as local_film:
-            frames = None if form == "vtt-chapters" else tables.frame_count()
-            text, written, told = _text(
-                form, local_film, manifest.defaults.max_pixels, spans, frames, target.stem, names, markers=markers
-            )
+        told: list[str] = []
+        if form == "vtt-chapters":
+            text, written = vtt_text(spans), len(spans)
+        else:
+            with at_hand(manifest, film) as local_film:
+                max_pixels, frames = manifest.defaults.max_pixels, tables.frame_count()
+                text, written, told = _timeline(
+                    form, local_film, max_pixels, spans, frames, target.stem, names, markers=markers
+                )
         write_text(target, text)
         made = {"spans": written, "warnings": told}
         if written < len(spans):
@@ -83,25 +88,6 @@ def _spans(tables: FilmReader, table: str) -> list[NamedSpan]:
     return spans
 
 
-def _text(
-    form: str,
-    film: CatalogueFilm,
-    max_pixels: int,
-    spans: list[NamedSpan],
-    frame_count: int | None,
-    title: str,
-    names: SourceNames,
-    *,
-    markers: bool,
-) -> tuple[str, int, list[str]]:
-    """The text of a form, how many of the spans are in it (those in which a picture begins), and warnings."""
-    from export.captions import vtt_text
-
-    if form == "vtt-chapters":
-        return vtt_text(spans), len(spans), []
-    return _timeline(form, film, max_pixels, spans, frame_count, title, names, markers=markers)
-
-
 def _timeline(
     form: str,
     film: CatalogueFilm,
@@ -113,6 +99,7 @@ def _timeline(
     *,
     markers: bool,
 ) -> tuple[str, int, list[str]]:
+    """The text of a form, how many of the spans are in it (those in which a picture begins), and warnings."""
     from cinelake.media.clock import read_clock
     from cinelake.media.probe import probe
     from export.fcpxml import fcpxml_text

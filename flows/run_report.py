@@ -33,7 +33,7 @@ LAST_TRIES_S = 10.0
 """A run that has ended waits so long for a server that does not answer."""
 AT_ONCE = 500
 RESUMES = "What was made stays; to resume, run the same command again"
-Outcome = Literal["COMPLETED", "FAILED", "CANCELLED", "CRASHED"]
+Ending = Literal["COMPLETED", "FAILED", "CANCELLED", "CRASHED"]
 
 
 @dataclass
@@ -136,7 +136,7 @@ class RunReport:
         """Show other data of an artifact."""
         self._later(lambda api: api.patch(f"/artifacts/{self._artifacts[artifact]}", {"data": data}))
 
-    def run_ended(self, kind: Outcome, message: str, name: str = "") -> None:
+    def run_ended(self, kind: Ending, message: str, name: str = "") -> None:
         """The run has ended; films that did not end by themselves ended with it."""
         for film in self._films.values():
             if film.is_running:

@@ -11,8 +11,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from typing import Any
+from contextlib import ExitStack, contextmanager
 
 from cinelake.engines.dispatch import RETRIED, RETRY_DELAY_S, place_watched
 from cinelake.errors import EngineUnavailable
@@ -35,7 +34,6 @@ from flows.server_record import state_folder
 
 BEGINS = (StagingMoved, FilmBegan, DecodingMoved, TaskBegan)
 """Events of a worker that has begun with a film."""
-Slots = Callable[[list[str]], AbstractContextManager[Any]]
 
 
 def run_catalogue(planning: Planning, on_event: OnEvent) -> RunSummary:

@@ -95,9 +95,9 @@ def _matching(parts: list[Part], base: Path, only: str | None) -> tuple[list[str
     """Files that a glob matches; `**` goes into folders, so that only without it a folder is something skipped."""
     pattern = pattern_of(parts)
     shown = set(glob.glob(pattern, root_dir=base, recursive=True))  # noqa: PTH207 (Path.glob: hidden files)
-    every = glob.glob(pattern, root_dir=base, recursive=True, include_hidden=True)  # noqa: PTH207
+    every = glob.glob(pattern, root_dir=base, recursive=True, include_hidden=True)  # noqa: PTH207 (as above)
     start = base.absolute()
-    skipped = [Skipped(os.path.join(start, name), "hidden") for name in {*every} - shown]  # noqa: PTH118
+    skipped = [Skipped(os.path.join(start, name), "hidden") for name in {*every} - shown]  # noqa: PTH118 (as below)
     names = sorted(shown)
     names = [name for name in names if movie_id_of(name.rpartition("/")[2]) == only] or names if only else names
     paths = [os.path.join(start, name) for name in names]  # noqa: PTH118 (10,000 of them)

@@ -102,7 +102,7 @@ def _compose(text: str, file: str) -> Node | None:
     reader = YAML(typ="safe", pure=True)
     reader.Composer = _BoundedComposer
     try:
-        return reader.compose(text)  # type: ignore[no-any-return]
+        return reader.compose(text)  # type: ignore[no-any-return]  # ruamel's `compose` has no type
     except _TooMuch as error:
         raise ManifestError([Problem(file, error.line, "", str(error))]) from error
     except MarkedYAMLError as error:

@@ -61,7 +61,6 @@ class FilmClock:
 
     indexed: whether the container is one that can be sought in. offset: tick of a picture − time stamp in the file.
     clean: (n,) bool, whether a copy may begin with the picture: nothing from it on refers to what was before.
-    timecode: the time code of the first picture that the file names, or ''.
     """
 
     time_base: Fraction
@@ -70,7 +69,6 @@ class FilmClock:
     indexed: bool
     offset: int
     clean: npt.NDArray[np.bool_]
-    timecode: str = ""
 
     def seconds(self, tick: int) -> float:
         """A tick as seconds of the film."""
@@ -132,7 +130,7 @@ def _shown_of(clock: FilmClock, shown: FilmClock) -> FilmClock:
     """The pictures of an index that a decoder shows; only the decoder's where it shows others."""
     places = np.searchsorted(clock.ticks, shown.ticks)
     if not np.array_equal(clock.ticks[np.minimum(places, len(clock.ticks) - 1)], shown.ticks):
-        return replace(shown, timecode=clock.timecode)
+        return shown
     return replace(clock, ticks=shown.ticks, end_tick=shown.end_tick, clean=clock.clean[places])
 
 
@@ -148,7 +146,6 @@ def _from_packets(path: str, probe: Probe, video: VideoInfo, until: float) -> tu
     begins_anew = True
     with opened_film(path) as container:
         stream = container.streams[video.index]
-        timecode = stream.metadata.get("timecode") or container.metadata.get("timecode") or ""
         begins = _key_test(stream)
         for packet in container.demux(stream):
             if time.monotonic() > until:
@@ -176,7 +173,7 @@ def _from_packets(path: str, probe: Probe, video: VideoInfo, until: float) -> tu
     if float((end + offset - end_tick) * video.time_base) > LONG_PICTURE_S:
         end_tick = end + offset
     clean = _clean(ticks, keys)[order]
-    return FilmClock(video.time_base, ticks[order], end_tick, True, offset, clean, timecode), begins_anew
+    return FilmClock(video.time_base, ticks[order], end_tick, True, offset, clean), begins_anew
 
 
 @contextlib.contextmanager
