@@ -30,10 +30,10 @@ demo: $(READY)
 	@$(BIN)/cinelake demo
 
 test: $(READY)
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 test-slow: $(READY)
-	@$(BIN)/python -m pytest -m slow
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
 
 check: $(READY)
 	@$(BIN)/python -m pytest -q tests/test_quality.py

@@ -42,7 +42,7 @@ def run_now(name, env):
 
 
 def logged(url, words):
-    return any(words in line["message"] for line in asked(url, "logs"))
+    return any(words in line["message"] for line in asked(url, "logs", sort="TIMESTAMP_DESC"))
 
 
 def states(url):
