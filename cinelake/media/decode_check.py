@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cinelake.errors import DamagedFilm, FilmError, FilmMissing, ForbiddenInput, NotAFilm, WorkerLost
-from cinelake.media.probe import INDEXED
+from cinelake.media.lengths import INDEXED
 from cinelake.spec.film import Probe
 
 MAX_DAMAGE = 0.10
