@@ -16,6 +16,7 @@ from cinelake.events import CellEnded, Deadline, Event, FilmBegan, OnEvent, Outc
 from cinelake.lake.cells import CellWriter, Footer, Lake
 from cinelake.lake.champions import AppliedModel
 from cinelake.lake.onnx import device_of
+from cinelake.run.spent import Spent
 from cinelake.run.staging import as_listed
 from cinelake.spec.installed import RECORDED_VERSIONS, installed_versions
 from cinelake.spec.task import Film, Params, Resources
@@ -47,6 +48,8 @@ class CellReport:
     message: str = ""
     rows: int = 0
     wall_s: float = 0.0
+    processor_s: float = 0.0
+    """Processor time of everything that worked for it."""
 
 
 @dataclass
@@ -115,7 +118,7 @@ class FilmCells:
         self.on_event(FilmBegan(self.film.movie_id, self.report.film_s))
         return limit_s
 
-    def commit(self, cell: StepCell, writer: CellWriter, worker: Any, wall_s: float, facts: Mapping[str, Any]) -> None:
+    def commit(self, cell: StepCell, writer: CellWriter, worker: Any, spent: Spent, facts: Mapping[str, Any]) -> None:
         """Finish and publish a cell, unless one of its inputs changed meanwhile (`InputChanged`)."""
         for entry, key in cell.input_keys.items():
             present = self.lake.footer(entry, self.film.movie_id)
@@ -123,14 +126,16 @@ class FilmCells:
                 raise InputChanged(f"{entry} of {self.film.movie_id} changed while {cell.table} was made from it")
         reported = dict(getattr(worker, "facts", {}) or {})
         run = {
-            **_run_facts(wall_s, writer.rows, self.film),
+            **_run_facts(spent, writer.rows, self.film),
             **facts,
             "device": device_of(reported.get("provider", "")),
             **reported,
         }
         writer.close(Footer(cell.key, cell.content_hash, cell.ingredients, run))
         self.lake.commit(writer, cell.table)
-        self.report.cells.append(CellReport(cell.table, "made", rows=writer.rows, wall_s=wall_s))
+        processor_s = spent.cpu_s + spent.ffmpeg_cpu_s
+        made = CellReport(cell.table, "made", rows=writer.rows, wall_s=spent.wall_s, processor_s=processor_s)
+        self.report.cells.append(made)
         self.on_event(CellEnded(self.film.movie_id, cell.table, "made"))
 
     def fail(self, cell: StepCell, error: FilmError) -> None:
@@ -150,10 +155,10 @@ class FilmCells:
         self.on_event(CellEnded(self.film.movie_id, cell.table, "skipped"))
 
 
-def _run_facts(wall_s: float, rows: int, film: Film) -> dict[str, Any]:
+def _run_facts(spent: Spent, rows: int, film: Film) -> dict[str, Any]:
     return {
         "at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "wall_s": round(wall_s, 4),
+        **spent.facts(),
         "rows": rows,
         "film_bytes": film.size_bytes,
         "versions": _versions(),
