@@ -50,6 +50,7 @@ def model_card(
         *(["## Classes", _classes(class_rows(support, scores))] if support else []),
         "## Data",
         _data(prepared),
+        *(["## Components", _components(prepared)] if prepared.dataset.components else []),
         "## Configuration",
         "```json\n" + json.dumps(config.model_dump(mode="json"), indent=1) + "\n```",
         "## What training found",
@@ -88,6 +89,11 @@ def _classes(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _cell(value: Any) -> str:
     return "" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _components(prepared: Prepared) -> str:
+    """What others published that the tables which it sees are made with: what is derived from it has their terms."""
+    return "\n".join(f"- {component.what}: {component.terms}" for component in prepared.dataset.components)
 
 
 def _data(prepared: Prepared) -> str:
