@@ -249,7 +249,10 @@ class _TrainingSession:
             self.on_event(EpochEnded(number, epochs_of(self.config), figures))
 
         goes_on = self.request.from_champion
-        training = Training(self.folder, self.seed, report, champion=self.present, from_champion=goes_on)
+        examples = self.prepared.dataset.examples
+        training = Training(
+            self.folder, self.seed, report, champion=self.present, from_champion=goes_on, examples=examples
+        )
         return train_artefact(self.prepared, self.config, training, self.folder / "artefact")
 
     def _judge(self, record: Any, artefact: Artefact) -> TrainingSummary:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from cinelake.spec.artefact import Artefact
+
+if TYPE_CHECKING:
+    from cinelake.spec.model import Example
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Training:
         so what lies there after a kill may be resumed. report: called after each epoch. champion: the present one,
         for models whose versions take something over from each other (numbers of persons). from_champion: whether to
         continue from its weights for a short while, with the labels of today, instead of starting from scratch.
+    examples: all labelled films, the held-out ones too: only for what a model keeps beside what it is scored by.
     """
 
     folder: Path
@@ -48,6 +52,7 @@ class Training:
     resume: bool = True
     champion: Artefact | None = None
     from_champion: bool = False
+    examples: Sequence[Example] = ()
 
 
 class StopTraining(Exception):
