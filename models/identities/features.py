@@ -11,12 +11,18 @@ from cinelake.errors import ModelUnusable
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.task import TableReader
 from models.identities.config import Config
+from models.shots.inputs import DLIB_SIZE
 
+DLIB_SIGMA = float(0.6 / np.sqrt(-2 * np.log(0.4)))
+FOURIER_FEATURES = 512
+UNIT_WITHIN = 0.01
+"""dlib's vectors have lengths from 1.1 to 1.6."""
 BOX = ("x", "y", "width", "height")
 NO_VECTORS = (
-    "`faces` holds no embeddings: a recogniser is needed to tell persons apart. Use `faces: {detector: insightface, "
-    "pack: …}`, or add an entry `{task: embeddings, source: faces, backbone: {file: …}}` and set `vectors: embeddings` "
-    "(and `inputs: {embeddings: THAT ENTRY}`) for this model"
+    "`faces` holds no embeddings: a recogniser is needed to tell persons apart. Use `faces: {}`, whose detector has "
+    "one (or `identify: true` beside another), `faces: {detector: insightface, pack: …}`, or add an entry `{task: "
+    "embeddings, source: faces, backbone: {file: …}}` and set `vectors: embeddings` (and `inputs: {embeddings: THAT "
+    "ENTRY}`) for this model"
 )
 
 
@@ -28,7 +34,7 @@ def reads(config: Config) -> list[str]:
 def features(tables: Mapping[str, TableReader], config: Config) -> Arrays:
     """One row a face: time_s, frame, shot, is_main (T,), box (T, 4), embedding (T, d) of length 1; by pictures.
 
-    Raises `ModelUnusable` where faces have no vectors, or not each of them has one.
+    A face that is too small or blurred to tell who it is has zeros. Raises `ModelUnusable` where none has a vector.
     """
     columns = ["time_s", "frame", "face", "shot", "is_main", *BOX]
     rows = tables["faces"].read([*columns, "embedding"] if config.vectors == "faces" else columns)
@@ -36,7 +42,9 @@ def features(tables: Mapping[str, TableReader], config: Config) -> Arrays:
     shot = rows["shot"].fill_null(-1).to_numpy() if rows["shot"].null_count else rows["shot"].to_numpy()
     boxes = np.column_stack([rows[name].to_numpy() for name in BOX]).astype(np.float64)
     table = rows if config.vectors == "faces" else _joined(rows, tables["embeddings"])
-    return {**arrays, "shot": shot, "box": boxes.reshape(-1, 4), "embedding": unit(_matrix(table["embedding"]))}
+    vectors = _matrix(table["embedding"])
+    embedding = by_cosine(vectors) if config.vectors == "faces" else unit(vectors)
+    return {**arrays, "shot": shot, "box": boxes.reshape(-1, 4), "embedding": embedding}
 
 
 def _joined(faces: pa.Table, vectors: TableReader) -> pa.Table:
@@ -52,10 +60,30 @@ def _joined(faces: pa.Table, vectors: TableReader) -> pa.Table:
 
 
 def _matrix(column: pa.ChunkedArray) -> Array:
+    """(T, d), zeros where a face has no vector."""
     flat = column.combine_chunks()
-    if len(flat) and flat.flatten().null_count:
+    size, numbers = flat.type.list_size, flat.flatten()
+    if size != DLIB_SIZE and len(numbers) and numbers.null_count == len(numbers):
         raise ModelUnusable(NO_VECTORS)
-    return np.asarray(flat.flatten().to_numpy(zero_copy_only=False), np.float32).reshape(len(flat), flat.type.list_size)
+    return np.asarray(numbers.fill_null(0).to_numpy(zero_copy_only=False), np.float32).reshape(len(flat), size)
+
+
+def by_cosine(vectors: Array) -> Array:
+    """Vectors of `faces`, so that cosines compare them: of length 1 as they are, dlib's by a kernel of their distance.
+
+    dlib's network was trained for Euclidean distances (0.6 and less: one person), and all its vectors point about the
+    same way. exp(−d² / 2σ²) with σ such that 0.6 becomes 0.4 is the cosine of vectors of random Fourier features
+    (Rahimi and Recht, "Random Features for Large-Scale Kernel Machines", NIPS 2007), up to 0.03.
+    """
+    lengths = np.linalg.norm(vectors, axis=1)
+    present = lengths > 0
+    if vectors.shape[1] != DLIB_SIZE or np.all(np.abs(lengths[present] - 1) < UNIT_WITHIN):
+        return unit(vectors)
+    # RandomState's numbers are the same in every version of NumPy: champions hold vectors made of them.
+    directions = np.random.RandomState(0).standard_normal((DLIB_SIZE, FOURIER_FEATURES)) / DLIB_SIGMA
+    angles = vectors @ directions
+    waves = np.concatenate([np.cos(angles), np.sin(angles)], axis=1) / np.sqrt(FOURIER_FEATURES)
+    return np.asarray(waves * present[:, None], np.float32)
 
 
 def unit(vectors: Array) -> Array:
@@ -93,7 +121,8 @@ def track(features: Arrays, likeness: float) -> Array:
     """(T,) number of the track of each face: one person through consecutive pictures of a shot.
 
     Faces of two pictures that follow each other are paired (Hungarian) by overlap of boxes (IoU) and cosine; a pair
-    holds where the cosine reaches `likeness`, or the boxes overlap by a third and the faces are half as alike.
+    holds where the cosine reaches `likeness`, or the boxes overlap by a third and the faces are half as alike, or of
+    one of them nothing tells who it is (zeros).
     """
     tracks, count = np.zeros(len(features["frame"]), np.int64), 0
     before = np.zeros(0, np.int64)
@@ -114,7 +143,9 @@ def _links(features: Arrays, before: Array, now: Array, likeness: float) -> dict
         return {}
     alike = features["embedding"][now] @ features["embedding"][before].T
     overlap = overlaps(features["box"][now], features["box"][before])
-    holds = (alike >= likeness) | ((overlap >= 1 / 3) & (alike >= likeness / 2))
+    told = np.asarray(features["embedding"].any(axis=1))
+    untold = ~told[now][:, None] | ~told[before]
+    holds = (alike >= likeness) | ((overlap >= 1 / 3) & ((alike >= likeness / 2) | untold))
     pairs = linear_sum_assignment(np.where(holds, alike + overlap, -10.0), maximize=True)
     return {int(now[i]): int(before[j]) for i, j in zip(*pairs, strict=True) if holds[i, j]}
 

@@ -28,13 +28,16 @@ def train(learn: Sequence[Example], stop: Sequence[Example], config: Config, tra
     examples = [example for example in (*learn, *stop) if len(example)]
     if not any(example.targets["known"].any() for example in examples):
         raise CannotTrain("no picture shows a face that counts: photos of single, frontal faces serve best")
-    gallery = gallery_of(joined(examples, "embedding"), joined(examples, "character", of="targets"))
+    names = joined(examples, "character", of="targets")
+    gallery = gallery_of(joined(examples, "embedding"), names)
     vectors, faces = unnamed_tracks(examples, gallery, config)
     centroids = groups_of(vectors, config.likeness, config.at_least, faces)
     people = gallery + inherit(centroids, people_of(training.champion, vectors), config.likeness)
     if not people.names:
         raise CannotTrain(f"nobody has a name, and nobody has {config.at_least} faces that are alike: see `at_least`")
-    return Trained(arrays={"centroids": people.centroids}, facts={"people": list(people.names)})
+    untold = sorted({str(name) for name in names if name} - set(gallery.names))
+    facts = {"people": list(people.names)} | ({"too small or blurred to be known": untold} if untold else {})
+    return Trained(arrays={"centroids": people.centroids}, facts=facts)
 
 
 def unnamed_tracks(examples: Sequence[Example], gallery: People, config: Config) -> tuple[Array, Array]:
@@ -44,7 +47,7 @@ def unnamed_tracks(examples: Sequence[Example], gallery: People, config: Config)
         tracks = track(example.features, config.likeness)
         vectors = track_means(example.features["embedding"], tracks)
         labelled = np.isin(np.arange(len(vectors)), tracks[example.targets["character"] != ""])
-        strange = (assign(vectors, gallery, config.likeness)[0] == "") & ~labelled
+        strange = (assign(vectors, gallery, config.likeness)[0] == "") & ~labelled & vectors.any(axis=1)
         means.append(vectors[strange])
         faces.append(np.bincount(tracks, minlength=len(vectors))[strange])
     return np.concatenate(means), np.concatenate(faces)

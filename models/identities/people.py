@@ -41,7 +41,8 @@ def nobody(size: int) -> People:
 
 
 def gallery_of(embedding: Array, names: Array) -> People:
-    """One centroid a name: the mean of that person's faces."""
+    """One centroid a name: the mean of that person's faces; of faces without a vector (zeros) there is none."""
+    names = np.where(embedding.any(axis=1), names, "")
     cast = sorted({str(name) for name in names if name})
     means = [embedding[names == name].mean(axis=0) for name in cast]
     return People(tuple(cast), unit(np.stack(means))) if cast else nobody(embedding.shape[1])

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from cinelake.errors import ContractViolation
 from cinelake.spec.task import Film, find_task
-from tasks.shot_features.kinds import describe_patches
+from models.shots.inputs import describe_patches
 
 FEATURES = find_task("shot_features")
 SIZES = {"shots": 26, "embeddings": 2, "faces": 48 * 48, "sound": 96 * 64}
