@@ -15,7 +15,7 @@ from cinelake.spec.task import find_task
 from cinelake.spec.training import Training
 from models.identities import MODEL
 from models.identities.config import Config
-from models.identities.features import NO_VECTORS, overlaps, track, unit
+from models.identities.features import NO_VECTORS, by_cosine, overlaps, track, unit
 from models.identities.people import People, inherit
 from models.identities.scores import face_counts, summarise_people
 
@@ -163,3 +163,40 @@ def test_faces_without_vectors_are_refused_with_what_to_do():
     with pytest.raises(ModelUnusable) as error:
         MODEL.features({"faces": Faces()}, Config())
     assert str(error.value) == NO_VECTORS
+
+
+def test_vectors_of_dlib_are_compared_by_their_distance():
+    rng = np.random.default_rng(0)
+    one = rng.normal(0, 0.12, (50, 128)).astype(np.float32)
+    step = rng.normal(0, 1, (50, 128))
+    step /= np.linalg.norm(step, axis=1, keepdims=True)
+    for distance, cosine in ((0.0, 1.0), (0.3, 0.8), (0.6, 0.4), (0.9, 0.13)):
+        alike = (by_cosine(one) * by_cosine(np.float32(one + distance * step))).sum(axis=1)
+        assert alike.mean() == pytest.approx(cosine, abs=0.03)
+
+
+def test_vectors_of_length_one_stay_as_they_are():
+    vectors = unit(np.random.default_rng(0).normal(0, 1, (4, 128)))
+    assert by_cosine(vectors) == pytest.approx(vectors)
+
+
+def test_a_face_that_nothing_tells_belongs_to_the_track_that_it_overlaps(tmp_path: Path):
+    features = film(3, [0, 0], {}).features
+    features["embedding"][2] = 0
+    assert set(track(features, 0.4)) == {0, 1}
+    assert MODEL.predict(learned(tmp_path, []), features)["character"].tolist() == ["ada"] * 10
+
+
+def test_faces_that_nothing_tells_are_nobody_and_found_nobody(tmp_path: Path):
+    unseen = film(3, [5], {})
+    unseen.features["embedding"][:] = 0
+    artefact = learned(tmp_path, [unseen])
+    assert list(artefact.facts["people"]) == ["ada", "bo"]
+    assert set(MODEL.predict(artefact, unseen.features)["character"]) == {""}
+
+
+def test_who_has_only_blurred_photos_is_told(tmp_path: Path):
+    photo = film(4, [3], {0.0: "cy"})
+    photo.features["embedding"][:] = 0
+    facts = learned(tmp_path, [photo]).facts
+    assert "cy" not in facts["people"] and facts["too small or blurred to be known"] == ["cy"]

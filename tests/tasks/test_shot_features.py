@@ -111,6 +111,14 @@ def test_faces_without_an_embedding_are_described_by_their_patches() -> None:
     assert np.allclose(found["cast"][0], describe_patches(patches).mean(axis=0), atol=1e-6)
 
 
+def test_faces_that_are_too_small_for_an_embedding_count_as_faces_and_not_for_the_cast() -> None:
+    numbers = pa.array([*np.ones(128), *[None] * 256], pa.float32())
+    some = faces([0.5, 0.6, 5.0], [True] * 3, embedding=pa.FixedSizeListArray.from_arrays(numbers, 128))
+    found = pool({"shots": shots(0, 4, end_s=8), "faces": some}, use=["cast"])
+    assert found["has_face"].tolist() == [True, True]
+    assert found["cast"].tolist() == [[1.0] * 128, [0.0] * 128]
+
+
 def test_a_patch_is_described_whatever_the_light() -> None:
     patch = np.random.default_rng(0).integers(20, 100, (1, 48 * 48))
     assert np.allclose(describe_patches(patch), describe_patches(2 * patch + 10), atol=1e-4)
