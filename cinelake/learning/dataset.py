@@ -91,7 +91,8 @@ def gather(
         features, tables[movie_id] = _features_of(source, movie_id)
         kept = buffer.keep(features)
         targets = entry.spec.targets(labels.of(movie_id), kept, entry.config)
-        examples.append(Example(movie_id, source.group(movie_id), kept, targets))
+        in_time = not image_file(manifest, labels, movie_id).is_file()
+        examples.append(Example(movie_id, source.group(movie_id), kept, targets, in_time))
     _check_sizes(examples)
     return Dataset(tuple(examples), labels, entry.config, left_out, inputs, tables, _components(source))
 

@@ -102,6 +102,7 @@ def _describe(
         audio_streams=len(container.streams.audio),
         streams=taken.streams,
         refused=taken.refused,
+        taken_otherwise=taken.otherwise,
         clock_streams=_clock_streams(container),
         picture_ids={stream.index: stream.id for stream in container.streams.video},
         sound_ids={stream.index: stream.id for stream in container.streams.audio},

@@ -17,6 +17,13 @@ SEEN_OTHERWISE = {
 }
 """Transfers, primaries and matrices whose pictures a screen of BT.709 would show wrong, so that they are converted."""
 
+READ_RULE = "-read2"
+"""Ends the key of a cell whose film is read otherwise than by the rule before: changes of the rule concern it alone.
+
+2: its light, fields and cropping are those that a person sees, and its streams those of one programme, without covers.
+A film whose pictures and streams were right before has the keys that it had.
+"""
+
 Scan = Literal["progressive", "interlaced", "telecine"]
 """Whole pictures, pictures of two moments, or film of 24 pictures a second spread over 60 fields (hard telecine)."""
 
@@ -221,6 +228,15 @@ class Probe:
     size_bytes: int = 0
     held_s: float | None = None
     declared: Declared = Declared()
+    taken_otherwise: bool = False
+    """Whether other streams are read than the first default ones or the largest ones, though no choice asks for it."""
+
+    @property
+    def is_read_otherwise(self) -> bool:
+        """Whether `READ_RULE` concerns the film."""
+        video = self.video
+        seen = video is not None and (video.conversion != "" or video.scan != "progressive" or any(video.crop))
+        return seen or self.taken_otherwise
 
     @property
     def shows_whole(self) -> bool:

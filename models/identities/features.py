@@ -34,7 +34,8 @@ def reads(config: Config) -> list[str]:
 def features(tables: Mapping[str, TableReader], config: Config) -> Arrays:
     """One row a face: time_s, frame, shot, is_main (T,), box (T, 4), embedding (T, d) of length 1; by pictures.
 
-    A face that is too small or blurred to tell who it is has zeros. Raises `ModelUnusable` where none has a vector.
+    A face without a vector, too small or blurred to be told from others, is left out. Raises `ModelUnusable` where no
+    recogniser made any.
     """
     columns = ["time_s", "frame", "face", "shot", "is_main", *BOX]
     rows = tables["faces"].read([*columns, "embedding"] if config.vectors == "faces" else columns)
@@ -42,9 +43,11 @@ def features(tables: Mapping[str, TableReader], config: Config) -> Arrays:
     shot = rows["shot"].fill_null(-1).to_numpy() if rows["shot"].null_count else rows["shot"].to_numpy()
     boxes = np.column_stack([rows[name].to_numpy() for name in BOX]).astype(np.float64)
     table = rows if config.vectors == "faces" else _joined(rows, tables["embeddings"])
-    vectors = _matrix(table["embedding"])
-    embedding = by_cosine(vectors) if config.vectors == "faces" else unit(vectors)
-    return {**arrays, "shot": shot, "box": boxes.reshape(-1, 4), "embedding": embedding}
+    vectors, known = _matrix(table["embedding"])
+    all_faces = {**arrays, "shot": shot, "box": boxes.reshape(-1, 4), "embedding": unit(vectors)}
+    if config.vectors == "faces":
+        all_faces["embedding"] = by_cosine(vectors)
+    return all_faces if known.all() else {name: values[known] for name, values in all_faces.items()}
 
 
 def _joined(faces: pa.Table, vectors: TableReader) -> pa.Table:
@@ -59,13 +62,16 @@ def _joined(faces: pa.Table, vectors: TableReader) -> pa.Table:
     return table
 
 
-def _matrix(column: pa.ChunkedArray) -> Array:
-    """(T, d), zeros where a face has no vector."""
+def _matrix(column: pa.ChunkedArray) -> tuple[Array, Array]:
+    """The vectors (n, d), and which of them are known (n,): those without nulls."""
     flat = column.combine_chunks()
-    size, numbers = flat.type.list_size, flat.flatten()
-    if size != DLIB_SIZE and len(numbers) and numbers.null_count == len(numbers):
+    vectors = np.full((len(flat), flat.type.list_size), np.nan, np.float32)
+    there = flat.is_valid().to_numpy(zero_copy_only=False)
+    vectors[there] = flat.flatten().to_numpy(zero_copy_only=False).reshape(-1, flat.type.list_size)
+    known: Array = np.asarray(~np.isnan(vectors).any(axis=1), bool)
+    if len(flat) and not known.any() and flat.type.list_size != DLIB_SIZE:
         raise ModelUnusable(NO_VECTORS)
-    return np.asarray(numbers.fill_null(0).to_numpy(zero_copy_only=False), np.float32).reshape(len(flat), size)
+    return vectors, known
 
 
 def by_cosine(vectors: Array) -> Array:
@@ -76,14 +82,14 @@ def by_cosine(vectors: Array) -> Array:
     (Rahimi and Recht, "Random Features for Large-Scale Kernel Machines", NIPS 2007), up to 0.03.
     """
     lengths = np.linalg.norm(vectors, axis=1)
-    present = lengths > 0
-    if vectors.shape[1] != DLIB_SIZE or np.all(np.abs(lengths[present] - 1) < UNIT_WITHIN):
+    known = lengths[~np.isnan(lengths)]
+    if vectors.shape[1] != DLIB_SIZE or (len(known) and np.all(np.abs(known - 1) < UNIT_WITHIN)):
         return unit(vectors)
     # RandomState's numbers are the same in every version of NumPy: champions hold vectors made of them.
     directions = np.random.RandomState(0).standard_normal((DLIB_SIZE, FOURIER_FEATURES)) / DLIB_SIGMA
     angles = vectors @ directions
     waves = np.concatenate([np.cos(angles), np.sin(angles)], axis=1) / np.sqrt(FOURIER_FEATURES)
-    return np.asarray(waves * present[:, None], np.float32)
+    return np.asarray(waves, np.float32)
 
 
 def unit(vectors: Array) -> Array:
@@ -93,7 +99,7 @@ def unit(vectors: Array) -> Array:
 
 
 def targets(labels: pa.Table, features: Arrays, config: Config) -> Arrays:
-    """character (T,) the person's name, and known (T,): main faces of pictures whose label names one person.
+    """character (T,) the person's name, and known (T,): faces that a label names, by a point in them or as main ones.
 
     Where no label of a film has a name, all faces are known, as faces of somebody: '' each.
     """
@@ -103,26 +109,54 @@ def targets(labels: pa.Table, features: Arrays, config: Config) -> Arrays:
         distance = np.abs(features["time_s"][main] - at)
         if len(names) == 1 and len(main) and distance.min() <= config.near_s:
             who[main[distance.argmin()]] = next(iter(names))
-    named = any(moments.values())
+    points = _points(labels)
+    for at, x, y, name in points:
+        row = _face_at(features, at, x, y, config.near_s)
+        if row is not None:
+            who[row] = name
+    named = bool(points) or any(moments.values())
     return {
         "character": np.array(who, dtype=np.str_),
         "known": np.array([not named or name != "" for name in who], bool),
     }
 
 
+def _rows(labels: pa.Table) -> list[tuple[float, str | None, float | None, float | None]]:
+    """time_s, person, x and y; the last two null where the labels have no such columns."""
+    columns = [labels[name].to_pylist() for name in ("time_s", "person")]
+    columns += [labels[n].to_pylist() if n in labels.column_names else [None] * len(labels) for n in ("x", "y")]
+    return list(zip(*columns, strict=True))
+
+
 def _moments(labels: pa.Table) -> dict[float, set[str]]:
+    """Time → who the main face is, by rows without a point."""
     moments: dict[float, set[str]] = {}
-    for at, name in zip(labels["time_s"].to_pylist(), labels["person"].to_pylist(), strict=True):
-        moments.setdefault(at, set()).update([name] if name else [])
+    for at, name, x, y in _rows(labels):
+        if x is None or y is None:
+            moments.setdefault(at, set()).update([name] if name else [])
     return moments
+
+
+def _points(labels: pa.Table) -> list[tuple[float, float, float, str]]:
+    return [(at, x, y, name) for at, name, x, y in _rows(labels) if name and x is not None and y is not None]
+
+
+def _face_at(features: Arrays, time_s: float, x: float, y: float, near_s: float) -> int | None:
+    """The face whose box holds the point, in the picture nearest in time; of several the one it is central in."""
+    times, boxes = features["time_s"], features["box"]
+    distance = np.abs(times - time_s)
+    if not len(times) or distance.min() > near_s:
+        return None
+    off = np.abs((boxes[:, :2] + boxes[:, 2:] / 2 - (x, y)) / np.maximum(boxes[:, 2:], 1e-9)).max(axis=1)
+    off[times != times[distance.argmin()]] = np.inf
+    return int(off.argmin()) if off.min() <= 0.5 + 1e-6 else None
 
 
 def track(features: Arrays, likeness: float) -> Array:
     """(T,) number of the track of each face: one person through consecutive pictures of a shot.
 
     Faces of two pictures that follow each other are paired (Hungarian) by overlap of boxes (IoU) and cosine; a pair
-    holds where the cosine reaches `likeness`, or the boxes overlap by a third and the faces are half as alike, or of
-    one of them nothing tells who it is (zeros).
+    holds where the cosine reaches `likeness`, or the boxes overlap by a third and the faces are half as alike.
     """
     tracks, count = np.zeros(len(features["frame"]), np.int64), 0
     before = np.zeros(0, np.int64)
@@ -143,9 +177,7 @@ def _links(features: Arrays, before: Array, now: Array, likeness: float) -> dict
         return {}
     alike = features["embedding"][now] @ features["embedding"][before].T
     overlap = overlaps(features["box"][now], features["box"][before])
-    told = np.asarray(features["embedding"].any(axis=1))
-    untold = ~told[now][:, None] | ~told[before]
-    holds = (alike >= likeness) | ((overlap >= 1 / 3) & ((alike >= likeness / 2) | untold))
+    holds = (alike >= likeness) | ((overlap >= 1 / 3) & (alike >= likeness / 2))
     pairs = linear_sum_assignment(np.where(holds, alike + overlap, -10.0), maximize=True)
     return {int(now[i]): int(before[j]) for i, j in zip(*pairs, strict=True) if holds[i, j]}
 

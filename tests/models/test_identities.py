@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from _identities_films import SIZE, film, rows
 
 from cinelake.errors import CannotTrain, ModelUnusable
 from cinelake.lake.artefact import write_artefact
-from cinelake.spec.arrays import Arrays
 from cinelake.spec.artefact import Artefact
 from cinelake.spec.model import Example
 from cinelake.spec.task import find_task
@@ -18,35 +18,6 @@ from models.identities.config import Config
 from models.identities.features import NO_VECTORS, by_cosine, overlaps, track, unit
 from models.identities.people import People, inherit
 from models.identities.scores import face_counts, summarise_people
-
-SIZE = 16
-
-
-def face_of(person: int, rng: np.random.Generator, count: int = 1) -> np.ndarray:
-    """Vectors near one axis each: cosines within a person about 0.85, between persons about 0."""
-    return unit(np.eye(SIZE)[person] + rng.normal(0, 0.1, (count, SIZE)))
-
-
-def film(number: int, people: list[int], names: dict[float, str], *, shots: int = 2) -> Example:
-    """A face a second, five of each person one after the other."""
-    rng = np.random.default_rng(number)
-    features = rows(np.concatenate([face_of(person, rng, 5) for person in people]))
-    features["shot"] = np.arange(len(features["time_s"])) // 5
-    table = pa.table({"time_s": list(names) or [0.0], "person": pa.array(list(names.values()) or [None], pa.string())})
-    return Example(f"film_{number}", f"film_{number}", features, MODEL.targets(table, features, Config()))
-
-
-def rows(embedding: np.ndarray, box: tuple[float, ...] = (0.4, 0.4, 0.2, 0.2)) -> Arrays:
-    count = len(embedding)
-    return {
-        "time_s": np.arange(count, dtype=float),
-        "frame": np.arange(count),
-        "shot": np.zeros(count, int),
-        "is_main": np.ones(count, bool),
-        "box": np.tile(box, (count, 1)),
-        "embedding": embedding.astype(np.float32),
-    }
-
 
 GALLERY = [film(1, [0], {0.0: "ada"}), film(2, [1], {0.0: "bo"})]
 
@@ -180,23 +151,13 @@ def test_vectors_of_length_one_stay_as_they_are():
     assert by_cosine(vectors) == pytest.approx(vectors)
 
 
-def test_a_face_that_nothing_tells_belongs_to_the_track_that_it_overlaps(tmp_path: Path):
-    features = film(3, [0, 0], {}).features
-    features["embedding"][2] = 0
-    assert set(track(features, 0.4)) == {0, 1}
-    assert MODEL.predict(learned(tmp_path, []), features)["character"].tolist() == ["ada"] * 10
+class SmallFaces(Faces):
+    """A table `faces` of which the recogniser left all out."""
+
+    def read(self, columns: list[str] | None = None) -> pa.Table:
+        rows = super().read([name for name in columns or () if name != "embedding"])
+        return rows.append_column("embedding", pa.FixedSizeListArray.from_arrays(pa.nulls(128, pa.float32()), 128))
 
 
-def test_faces_that_nothing_tells_are_nobody_and_found_nobody(tmp_path: Path):
-    unseen = film(3, [5], {})
-    unseen.features["embedding"][:] = 0
-    artefact = learned(tmp_path, [unseen])
-    assert list(artefact.facts["people"]) == ["ada", "bo"]
-    assert set(MODEL.predict(artefact, unseen.features)["character"]) == {""}
-
-
-def test_who_has_only_blurred_photos_is_told(tmp_path: Path):
-    photo = film(4, [3], {0.0: "cy"})
-    photo.features["embedding"][:] = 0
-    facts = learned(tmp_path, [photo]).facts
-    assert "cy" not in facts["people"] and facts["too small or blurred to be known"] == ["cy"]
+def test_a_film_with_small_faces_alone_has_nobody():
+    assert len(MODEL.features({"faces": SmallFaces()}, Config())["time_s"]) == 0
