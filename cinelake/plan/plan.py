@@ -8,6 +8,10 @@ A cell is one table of one film. It is
     stale    it is to be made, for the one reason given
     blocked  it needs something that is missing: an input that failed, an input that was not selected, a champion
     failed   it failed before with this very key and would fail again (or the catalogue cannot provide the film)
+
+A stale cell that differs in nothing but its input tables is not made again where these come out the same: it then gets
+its new key alone (`cinelake.lake.rekeying`). Whether they do is known beforehand where they are there (`rekey`), and
+not where they are to be made first (`may`).
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from cinelake.errors import UnknownName, UsageError
 from cinelake.lake.cells import Footer
 from cinelake.lake.index import Entry
+from cinelake.lake.rekeying import differs_in_tables_only, tells_its_inputs
 from cinelake.plan.keys import Recipe, first_difference
 from cinelake.spec.streams import NO_CHOICES, StreamChoices
 from cinelake.storage.content import digest
@@ -28,6 +33,15 @@ if TYPE_CHECKING:
     from cinelake.lake.champions import AppliedModel
 
 State = Literal["fresh", "stale", "blocked", "failed"]
+Work = Literal["", "make", "may", "rekey"]
+"""What a stale cell takes: to be made; perhaps to be made, if what it reads comes out otherwise; a new key alone."""
+IN_WORDS: Mapping[Work, str] = {
+    "": "",
+    "make": "",
+    "may": " may change it",
+    "rekey": " came out the same: only its key changes",
+}
+"""What is added to the reason of a stale cell, which is `upstream TABLE` where there is anything to add."""
 DAMAGED = "damaged_film"
 """The reason of a failure that a person, or the manifest, can accept."""
 STATES: tuple[State, ...] = ("fresh", "stale", "blocked", "failed")
@@ -65,7 +79,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One table of one film, its state and the one reason for it."""
+    """One table of one film, its state and the one reason for it; of a stale one what it takes."""
 
     movie_id: str
     table: str
@@ -73,6 +87,7 @@ class Cell:
     reason: str
     key: str = ""
     content_hash: str = ""
+    work: Work = ""
 
 
 @dataclass(frozen=True)
@@ -177,14 +192,19 @@ def _plan_film(
         content_hash = planned.recipe.content_hash(film.fingerprint, inputs)
         key = planned.recipe.key(content_hash)
         present = snapshot.cells.get(planned.name, {}).get(film.movie_id)
-        verdict: tuple[State, str] = (
+        known: tuple[State, str] | None = (
             (("fresh", "") if present and present.key == key else None)
             or _why_blocked(planned, done)
             or _why_failed(snapshot.failures.get(planned.name, {}).get(film.movie_id), key, retry_failed, kept)
-            or ("stale", _why_stale(film, planned, inputs, snapshot, present))
         )
+        state, reason = known or ("stale", "")
+        work: Work = "make" if known and state == "stale" else ""
+        if known is None:
+            footer = snapshot.footer(planned.name, film.movie_id) if present else None
+            work = _work(film, planned, inputs, snapshot, footer, done)
+            reason = _why_stale(film, planned, inputs, snapshot, present, footer) + IN_WORDS[work]
         content_hashes[planned.name] = content_hash
-        done[planned.name] = Cell(film.movie_id, planned.name, *verdict, key, content_hash)
+        done[planned.name] = Cell(film.movie_id, planned.name, state, reason, key, content_hash, work)
     return list(done.values())
 
 
@@ -224,15 +244,43 @@ def _why_failed(
 
 
 def _why_stale(
-    film: _Film, planned: Planned, inputs: Mapping[str, str], snapshot: Snapshot, present: Entry | None
+    film: _Film,
+    planned: Planned,
+    inputs: Mapping[str, str],
+    snapshot: Snapshot,
+    present: Entry | None,
+    footer: Footer | None,
 ) -> str:
     if present is None:
         new_film = not any(film.movie_id in cells for cells in snapshot.cells.values())
         return "new film" if new_film else "missing"
-    footer = snapshot.footer(planned.name, film.movie_id)
     if footer is None:
         return "its footer cannot be read"
     return first_difference(planned.name, footer.ingredients, planned.recipe.ingredients(film.fingerprint, inputs))
+
+
+def _work(
+    film: _Film,
+    planned: Planned,
+    inputs: Mapping[str, str],
+    snapshot: Snapshot,
+    footer: Footer | None,
+    done: Mapping[str, Cell],
+) -> Work:
+    """What a stale cell takes, as far as the contents of its input tables are known before they are made."""
+    tables = planned.inputs
+    if footer is None or not tells_its_inputs(footer, tables):
+        return "make"
+    if not differs_in_tables_only(footer.ingredients, planned.recipe.ingredients(film.fingerprint, inputs), tables):
+        return "make"
+    unknown = [entry for entry in tables.values() if done[entry].work in ("make", "may")]
+    for name, entry in tables.items():
+        if entry in unknown:
+            continue
+        known = snapshot.footer(entry, film.movie_id)
+        if known is None or known.content_digest != footer.input_digests[name]:
+            return "make"
+    return "may" if unknown else "rekey"
 
 
 def select(plan: Plan, selectors: Sequence[str] = (), movies: Sequence[str] = ()) -> Plan:

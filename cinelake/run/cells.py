@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -16,6 +16,7 @@ from cinelake.events import CellEnded, Deadline, Event, FilmBegan, OnEvent, Outc
 from cinelake.lake.cells import CellWriter, Footer, Lake
 from cinelake.lake.champions import AppliedModel
 from cinelake.lake.onnx import device_of
+from cinelake.lake.rekeying import differs_in_tables_only, is_made_from
 from cinelake.run.spent import Spent
 from cinelake.run.staging import as_listed
 from cinelake.spec.installed import RECORDED_VERSIONS, installed_versions
@@ -79,6 +80,10 @@ class StepReport:
         """Cells that got a row in `failures`."""
         return [cell for cell in self.cells if cell.outcome == "failed"]
 
+    def lost(self) -> list[str]:
+        """Tables that are not there afterwards, so that nothing can be made from them."""
+        return [cell.table for cell in self.cells if cell.outcome in ("failed", "skipped")]
+
 
 @dataclass(frozen=True)
 class FilmEnded(Event):
@@ -120,10 +125,7 @@ class FilmCells:
 
     def commit(self, cell: StepCell, writer: CellWriter, worker: Any, spent: Spent, facts: Mapping[str, Any]) -> None:
         """Finish and publish a cell, unless one of its inputs changed meanwhile (`InputChanged`)."""
-        for entry, key in cell.input_keys.items():
-            present = self.lake.footer(entry, self.film.movie_id)
-            if present is None or present.key != key:
-                raise InputChanged(f"{entry} of {self.film.movie_id} changed while {cell.table} was made from it")
+        digests = self._input_digests(cell)
         reported = dict(getattr(worker, "facts", {}) or {})
         run = {
             **_run_facts(spent, writer.rows, self.film),
@@ -131,12 +133,42 @@ class FilmCells:
             "device": device_of(reported.get("provider", "")),
             **reported,
         }
-        writer.close(Footer(cell.key, cell.content_hash, cell.ingredients, run))
+        writer.close(Footer(cell.key, cell.content_hash, cell.ingredients, run, input_digests=digests))
         self.lake.commit(writer, cell.table)
         processor_s = spent.cpu_s + spent.ffmpeg_cpu_s
         made = CellReport(cell.table, "made", rows=writer.rows, wall_s=spent.wall_s, processor_s=processor_s)
         self.report.cells.append(made)
         self.on_event(CellEnded(self.film.movie_id, cell.table, "made"))
+
+    def _input_digests(self, cell: StepCell) -> dict[str, str]:
+        """Input name → digest of that table's content; '' where an older release made it. Raises `InputChanged`."""
+        digests: dict[str, str] = {}
+        for entry, key in cell.input_keys.items():
+            present = self.lake.footer(entry, self.film.movie_id)
+            if present is None or present.key != key:
+                raise InputChanged(f"{entry} of {self.film.movie_id} changed while {cell.table} was made from it")
+            digests[entry] = present.content_digest
+        return {name: digests[entry] for name, entry in cell.inputs.items()}
+
+    def rekey(self, cell: StepCell) -> bool:
+        """Give the cell that the lake has its new key, where it was made from the very inputs that are there now.
+
+        Its data are not touched. Returns whether that was so; if not, the cell is to be made. Raises `InputChanged`.
+        """
+        present = self.lake.footer(cell.table, self.film.movie_id)
+        if present is None or not differs_in_tables_only(present.ingredients, cell.ingredients, cell.inputs):
+            return False
+        if not is_made_from(present, self._input_digests(cell)):
+            return False
+        run = {**present.run, "rekeyed": {"at": _now(), "key_before": present.key}}
+        known = replace(present, key=cell.key, content_hash=cell.content_hash, ingredients=cell.ingredients, run=run)
+        try:
+            self.lake.rekey(cell.table, self.film.movie_id, known)
+        except ValueError:  # another writer's Parquet: made anew, it is ours
+            return False
+        self.report.cells.append(CellReport(cell.table, "rekeyed", rows=present.run.get("rows", 0)))
+        self.on_event(CellEnded(self.film.movie_id, cell.table, "rekeyed"))
+        return True
 
     def fail(self, cell: StepCell, error: FilmError) -> None:
         """Record a cell's failure as a row."""
@@ -157,12 +189,16 @@ class FilmCells:
 
 def _run_facts(spent: Spent, rows: int, film: Film) -> dict[str, Any]:
     return {
-        "at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "at": _now(),
         **spent.facts(),
         "rows": rows,
         "film_bytes": film.size_bytes,
         "versions": _versions(),
     }
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
 @cache

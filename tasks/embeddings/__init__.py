@@ -154,6 +154,10 @@ SOURCES = {
 }
 
 
+IN_PIECES = ("frames", "sound")
+"""Sources whose rows are looked at a batch at a time, whatever comes before and after."""
+
+
 def subject(params: Mapping[str, Any]) -> str:
     """What vectors are of, as a footer's parameters have it."""
     source = str(params.get("source", "frames"))
@@ -173,6 +177,7 @@ def network_of(params: Mapping[str, Any]) -> str:
     revision=2,
     resources=Resources(memory_gb=2.0),
     preflight=preflight,
+    apart=lambda params: params.batch_size if params.source in IN_PIECES and params.device == "cpu" else 0,
     roles=[Vectors(subject, network_of, speed=("batch_size", "device"))],
 )
 class Embed:
