@@ -100,9 +100,8 @@ def _paper(name: str, costs: list[Cost], empty: Cost, films: int) -> Figure:
     """Processor time for a million films: a film's, as the slope says, a million times, and what every plan costs."""
     slope_s = (statistics.median(cost.cpu_s for cost in costs) - empty.cpu_s) / films
     more_mb = (statistics.median(_megabytes(cost) for cost in costs) - _megabytes(empty)) / films * MILLION
-    words = (
-        f"{name} of 1,000,000 on paper ({1000 * slope_s:.2f} ms a film; {(more_mb + _megabytes(empty)) / 1000:.1f} GB)"
-    )
+    held_gb = (more_mb + _megabytes(empty)) / 1000
+    words = f"{name} of 1,000,000 on paper ({1000 * slope_s:.2f} ms a film; {held_gb:.1f} GB)"
     return Figure(words, [empty.cpu_s + slope_s * MILLION], "s CPU")
 
 

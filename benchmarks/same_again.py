@@ -65,7 +65,7 @@ def measure(given: argparse.Namespace) -> Report:
         Figure("faces and embeddings among them", [len(named)]),
         Figure("of these the same as before", [same]),
         Figure("of these not made again", [kept]),
-        *(Figure(f"{name}: made (and {outcomes['rekeyed', name]} new keys)", [outcomes["made", name]]) for name in TABLES),
+        *(Figure(f"{t}: made (and {outcomes['rekeyed', t]} new keys)", [outcomes["made", t]]) for t in TABLES),
         Figure("processor time of the run", [spent_s], "s CPU"),
         Figure("processor time of making all of them", [all_s], "s CPU"),
         Figure("cells unlike those of a lake made from nothing", [differing], at_most=0, at_least=0),
