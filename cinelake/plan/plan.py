@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 State = Literal["fresh", "stale", "blocked", "failed"]
 Work = Literal["", "make", "may", "rekey"]
 """What a stale cell takes: to be made; perhaps to be made, if what it reads comes out otherwise; a new key alone."""
+READ_OTHERWISE = "its film is read as a person sees and hears it (light, fields, cropping, streams)"
 IN_WORDS: Mapping[Work, str] = {
     "": "",
     "make": "",
@@ -280,7 +281,8 @@ def _why_stale(
         new_film = not any(film.movie_id in cells for cells in snapshot.cells.values())
         return "new film" if new_film else "missing"
     if present.key == planned.recipe.key(planned.recipe.content_hash(film.fingerprint, inputs)):
-        return "its film is read as a person sees and hears it (light, fields, cropping, streams)"
+        upstream = f"upstream {next(iter(planned.inputs), '')}"
+        return upstream if not planned.kind else READ_OTHERWISE
     if footer is None:
         return "its footer cannot be read"
     return first_difference(planned.name, footer.ingredients, planned.recipe.ingredients(film.fingerprint, inputs))
