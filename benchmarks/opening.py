@@ -53,9 +53,9 @@ def drawn(path: Path, size: str, rate: str, seconds: float) -> Path:
     """The film, unless it is there."""
     if not path.exists():
         say(f"drawing {path.name}")
-        pictures = f"mandelbrot=s={size}:r={rate},noise=alls=4:allf=t"
+        pictures = f"gradients=s={size}:r={rate}:speed=0.05,noise=alls=4:allf=t"
         words = ["-f", "lavfi", "-i", pictures, "-f", "lavfi", "-i", "sine=r=48000", "-t", str(seconds)]
-        codecs = ["-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-c:a", "aac"]
+        codecs = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac"]
         unfinished = path.with_name(f"unfinished_{path.name}")
         subprocess.run([binary(), "-nostdin", "-loglevel", "error", "-y", *words, *codecs, unfinished], check=True)
         unfinished.replace(path)

@@ -55,7 +55,7 @@ def _make_films(planning: Planning, engine: Engine, summary: RunSummary, on_even
             lost = tuple(report.lost())
             for made in _placed([replace(part, lost=lost) for part in parts], engine):
                 report.add(made)
-        count_film(summary, report)
+        count_film(planning, summary, report)
         on_event(FilmEnded(movie_id, len(report.failed()), report))
 
 

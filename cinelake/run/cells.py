@@ -72,6 +72,8 @@ class StepReport:
     decode: dict[str, Any] = field(default_factory=dict)
     staged_bytes: int = 0
     staged_s: float = 0.0
+    read_otherwise: bool = False
+    """Whether the film is one that `READ_RULE` concerns; false where it was not decoded."""
 
     def add(self, more: StepReport) -> None:
         """Take in how a further part of the same step ended."""
@@ -82,6 +84,7 @@ class StepReport:
         self.decode = self.decode or more.decode
         self.staged_bytes += more.staged_bytes
         self.staged_s += more.staged_s
+        self.read_otherwise |= more.read_otherwise
 
     def failed(self) -> list[CellReport]:
         """Cells that got a row in `failures`."""

@@ -198,6 +198,7 @@ def decode_for(run: FilmCells, cells: Sequence[StepCell], scratch: Path, done: s
     check_as_planned(run.film)
     about = probe(run.film.path, run.film.choices, max_pixels=run.film.max_pixels)
     run.film = replace(run.film, probe=about)
+    run.report.read_otherwise = about.is_read_otherwise
     limit_s = run.know_length(about.duration_s)
     members = _members(run, cells, scratch, done)
     cost = SharedCost(members, clocks)

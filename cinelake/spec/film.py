@@ -48,6 +48,11 @@ MIN_BYTES_PER_S = 10
 """A film of fewer bytes a second (a tenth of speech in the leanest codec) does not have the length that it declares."""
 
 
+def stored_keys(key: str, rule: str) -> tuple[str, str]:
+    """The keys by which a cell of this planned key may be in the lake; rule: what is known to end it."""
+    return key + rule, key + READ_RULE
+
+
 def limit_deadline(wanted_s: float, fixed_s: float) -> float:
     """A deadline that a film's own length makes no longer than `MAX_DEADLINE_S`; `fixed_s` of it is no film's word."""
     return max(fixed_s, min(wanted_s, MAX_DEADLINE_S))
