@@ -102,7 +102,12 @@ class Ffmpeg:
     """A running ffmpeg; made by `start_ffmpeg`."""
 
     def __init__(
-        self, arguments: Sequence[str], pass_fds: Sequence[int], stdout: int | IO[bytes], makes: Sequence[Path] = ()
+        self,
+        arguments: Sequence[str],
+        pass_fds: Sequence[int],
+        stdout: int | IO[bytes],
+        makes: Sequence[Path] = (),
+        opens: Sequence[Path] = (),
     ):
         self.counters = Counters()
         self.usage = Usage()
@@ -113,7 +118,7 @@ class Ffmpeg:
         """Lines that `_FACT` matches, at most `MAX_FACTS`."""
         self._ended = threading.Event()
         command = [binary(), "-hide_banner", "-nostdin", "-nostats", "-loglevel", "repeat+level+verbose", *arguments]
-        start = partial(start_confined, makes=makes) if pass_fds else subprocess.Popen
+        start = partial(start_confined, makes=makes, opens=opens) if pass_fds else subprocess.Popen
         self.process: subprocess.Popen[bytes] = start(
             command,
             stdin=subprocess.DEVNULL,
@@ -197,12 +202,14 @@ def start_ffmpeg(
     pass_fds: Sequence[int] = (),
     stdout: int | IO[bytes] = subprocess.DEVNULL,
     makes: Sequence[Path] = (),
+    opens: Sequence[Path] = (),
 ) -> Iterator[Ffmpeg]:
     """Start ffmpeg with films and pipes in `pass_fds`; it is dead when the block is left, by whatever way.
 
-    One that is given descriptors is confined: it can open no file by name but those of `makes`.
+    One that is given descriptors is confined: it can open no file by name but those of `makes`, and `opens`, what
+    belongs to a device that decodes.
     """
-    running = Ffmpeg(arguments, pass_fds, stdout, makes)
+    running = Ffmpeg(arguments, pass_fds, stdout, makes, opens)
     try:
         yield running
     finally:

@@ -186,6 +186,7 @@ def _read(run: FilmCells, about: Probe, groups: Sequence[Group], limit_s: float)
         deadline_s=limit_s,
         keep_damaged=run.film.keeps_damaged,
         max_pixels=run.film.max_pixels,
+        device=run.film.decode_device,
         on_progress=lambda seconds: run.on_event(DecodingMoved(run.film.movie_id, seconds, run.report.film_s)),
     )
 
@@ -259,6 +260,7 @@ def _decode_facts(report: Any) -> dict[str, Any]:
             "frames": report.frames_decoded,
             "errors": report.decode_errors,
             "cpu_s": round(report.user_s + report.sys_s, 3),
+            **({"device": report.device} if report.device != "cpu" else {}),
             **({"damage": report.damage} if report.damage else {}),
         },
     }
