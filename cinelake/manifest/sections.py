@@ -23,7 +23,7 @@ from cinelake.manifest.places import (
     absolute,
 )
 from cinelake.manifest.streams import StreamSettings
-from cinelake.spec.film import MAX_PIXELS
+from cinelake.spec.film import MAX_PIXELS, DecodeDevice
 
 if TYPE_CHECKING:
     from cinelake.spec import task
@@ -89,6 +89,13 @@ class EngineSettings(Section):
         if self.autoscaling and not self.address:
             raise ValueError("autoscaling belongs to a running cluster: give its address")
         return self
+
+
+class DecodeSettings(Section):
+    """What decodes films' pictures. Nothing falls back: a film that the device cannot decode fails, and says so."""
+
+    device: DecodeDevice = "cpu"
+    """`cpu`; `cuda` (NVIDIA), `vaapi` (Intel and AMD on Linux) or `qsv` (Intel), on every machine that runs films."""
 
 
 class DefaultSettings(Section):
@@ -354,6 +361,8 @@ class Sections(Section):
     """The films."""
     streams: StreamSettings = StreamSettings()
     """Which streams of films are read, where they have several."""
+    decode: DecodeSettings = DecodeSettings()
+    """What decodes pictures."""
     staging: StagingSettings = StagingSettings()
     """Where films that are not on this machine's disk are copied to while they are worked on."""
     labels: Text = "labels"

@@ -116,6 +116,7 @@ class Planning:
             choices=choices,
             keeps_damaged=film.accept,
             max_pixels=self.manifest.defaults.max_pixels,
+            decode_device=self.manifest.decode.device,
         )
         cells = tuple(self._step_cell(cell) for cell in stale)
         defaults = self.manifest.defaults

@@ -68,7 +68,7 @@ def _of_list(values: list[Any], kind: pa.DataType) -> pa.Array | None:
         return _of_lists(values, kind, held)
     if types <= {dict} and pa.types.is_struct(kind):
         return _of_records(values, kind, held)
-    if len(types) > 1 or not issubclass(next(iter(types)), int | float | np.number | np.bool_):
+    if len(types) > 1 or not isinstance(present[0], int | float | np.number | np.bool_):
         return None
     numbers = np.array([present[0] if value is None else value for value in values])
     return _of_numbers(numbers, kind, held) if _is_close(numbers.dtype, kind) else None

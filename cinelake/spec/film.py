@@ -27,6 +27,9 @@ A film whose pictures and streams were right before has the keys that it had.
 Scan = Literal["progressive", "interlaced", "telecine"]
 """Whole pictures, pictures of two moments, or film of 24 pictures a second spread over 60 fields (hard telecine)."""
 
+DecodeDevice = Literal["cpu", "cuda", "vaapi", "qsv"]
+"""What decodes a film's pictures: the processor, or a device by the interface that ffmpeg reaches it through."""
+
 Conversion = Literal["", "rgb", "grey", "xyz", "light"]
 
 MAX_FILM_S = 1000 * 3600.0

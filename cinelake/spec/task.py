@@ -33,7 +33,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from cinelake.errors import UnknownName
 from cinelake.spec.contract import Contract
 from cinelake.spec.discovery import load, names_in
-from cinelake.spec.film import MAX_PIXELS
+from cinelake.spec.film import MAX_PIXELS, DecodeDevice
 from cinelake.spec.roles import Role, RoleT
 from cinelake.spec.streams import NO_CHOICES, PICTURES, SOUND, StreamChoices
 
@@ -133,6 +133,8 @@ class Film:
     """Which of its streams are wanted."""
     keeps_damaged: bool = False
     max_pixels: int = MAX_PIXELS
+    decode_device: DecodeDevice = "cpu"
+    """What decodes its pictures."""
 
 
 class TableReader(Protocol):
