@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cinelake.errors import DamagedFilm, FilmError, FilmMissing, ForbiddenInput, NotAFilm, WorkerLost
-from cinelake.media.probe import INDEXED
+from cinelake.media.lengths import INDEXED
 from cinelake.spec.film import Probe
 
 MAX_DAMAGE = 0.10
@@ -140,13 +140,13 @@ def _too_damaged(path: str, report: DecodeReport) -> FilmError | None:
 def _cut_off(path: str, probe: Probe, report: DecodeReport) -> FilmError | None:
     """A file that is smaller than its headers say, or holds fewer pictures, or whose end mark is missing."""
     declared, lost = probe.declared, ""
-    if declared.size_bytes and not probe.container.startswith(INDEXED):
+    if declared.size_bytes and (declared.is_open or not probe.container.startswith(INDEXED)):
         lost = _lost(probe.size_bytes, declared.size_bytes, "bytes")
     if declared.packets and report.pictures_read and probe.video is not None:
         read = report.packets.get(probe.video.index, report.frames_decoded)
         lost = _lost(read, declared.packets, "pictures") or lost
-    if not lost and not declared.has_end:
-        lost = "the mark that ends a whole file is missing, so that an unknown part is lost"
+    if not lost and declared.cut_short:
+        lost = f"{declared.cut_short}, so that an unknown part is lost"
     return DamagedFilm(f"{path!r} is cut off: {lost}", log_tail=report.log_tail) if lost else None
 
 
@@ -202,6 +202,8 @@ def _ended_early(path: str, probe: Probe, report: DecodeReport) -> FilmError | N
     declared_s, end_s = _declared_and_end_s(probe, report)
     if not probe.container.startswith(DECLARES_DURATION):
         return None
+    if probe.declared.is_open and (report.pictures_read or probe.video is None):
+        declared_s = max(declared_s, probe.declared.length_s or 0.0)
     if declared_s - end_s <= max(MISSING_S, MISSING_SHARE * declared_s):
         return None
     message = f"{path!r} ends after {end_s:.1f} s; it declares {declared_s:.1f} s"

@@ -14,8 +14,9 @@ from cinelake.media.consumer_queues import Consumer, ConsumerQueue
 from cinelake.media.decode_check import DecodeReport, damage_of
 from cinelake.media.ffmpeg import Ffmpeg, start_ffmpeg, version
 from cinelake.media.graph import build_graph, picture_wishes, sound_wishes
+from cinelake.media.lengths import LONG_PICTURE_S, last_picture_s
+from cinelake.media.opening import open_film
 from cinelake.media.pipe_readers import PicturePipeReader, PipeReader, SoundPipeReader
-from cinelake.media.probe import LONG_PICTURE_S, last_picture_s, open_film
 from cinelake.media.thread_times import sound_share
 from cinelake.media.transport import share_elsewhere
 from cinelake.spec.film import MAX_PIXELS, Probe, longest_s
