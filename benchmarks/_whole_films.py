@@ -6,6 +6,7 @@ order that the seed shuffles anew for each repetition; for 1080p they are enlarg
 
 from __future__ import annotations
 
+import math
 import random
 import subprocess
 from pathlib import Path
@@ -15,6 +16,8 @@ from cinelake.media.ffmpeg import binary
 
 SEED, RATE = 3, 25
 DRAWN = 12
+SHORTEST_S = 42.0
+"""A drawn film is at least so long."""
 LOOKS = ("null", "hflip", "eq=brightness=-0.12:contrast=1.15", "hue=h=70:s=1.2")
 """Filters of ffmpeg: each drawn film looks in so many ways."""
 LARGE = "scale=1920:1080:flags=bicubic,noise=alls=8:allf=t+u"
@@ -43,7 +46,8 @@ def _clips(folder: Path, height: int, minutes: float) -> list[Path]:
     """Every drawn film in every look; of a short film only as many as fill it."""
     from examples.draw import draw_catalogue
 
-    drawn = draw_catalogue(folder / "drawn", DRAWN, SEED)
+    fewest = math.ceil(60 * minutes / (len(LOOKS) * SHORTEST_S))
+    drawn = draw_catalogue(folder / "drawn", min(DRAWN, fewest), SEED)
     looks = [(film.path, number) for number in range(len(LOOKS)) for film in drawn]
     clips, filled_s = [], 0.0
     for path, number in looks:

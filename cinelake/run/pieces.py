@@ -189,11 +189,10 @@ class Pieces:
 def _started(of: PieceOf) -> Iterator[subprocess.Popen[bytes]]:
     """A helper's process, which ends with its standard input: with the block, and with this process.
 
-    One inference has one thread there: there are as many processes as processors.
+    One inference has as many threads there as here: sums of some networks come out otherwise with another number.
     """
-    environment = {**os.environ, "CINELAKE_THREADS": "1"}
     command = [sys.executable, "-m", "cinelake.run.piece_worker"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None
         try:
             with suppress(OSError):  # dead already: what is asked of it fails next
