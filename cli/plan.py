@@ -125,7 +125,8 @@ def show_plan(
 def _estimate(planning: Planning) -> Estimate:
     sizes = {film.movie_id: film.look().size for film in planning.catalogue.films}
     workers = planning.manifest.engine.workers or len(os.sched_getaffinity(0))
-    return estimate_cost(planning.index, planning.plan.stale, sizes, workers)
+    params = {table: planned.recipe.params for table, planned in planning.whole.by_table.items()}
+    return estimate_cost(planning.index, planning.plan.stale, sizes, workers, params)
 
 
 def plan_json(planning: Planning, predicted: Estimate | None = None) -> dict[str, Any]:
@@ -153,6 +154,7 @@ def plan_json(planning: Planning, predicted: Estimate | None = None) -> dict[str
             "processor_s": predicted.processor_s,
             "by_table": predicted.by_table,
             "unknown": list(predicted.unknown),
+            "otherwise": list(predicted.otherwise),
             "workers": predicted.workers,
         }
     return result
@@ -222,6 +224,8 @@ def _print_estimate(predicted: Estimate) -> None:
     out.print(f"about {duration(predicted.wall_s)} on {workers} workers ({work} of work), by earlier runs' costs")
     if predicted.unknown:
         out.print(f"no run has recorded a cost yet of: {', '.join(predicted.unknown)}")
+    if predicted.otherwise:
+        out.print(f"made with other parameters until now, and may cost more or less: {', '.join(predicted.otherwise)}")
 
 
 def _print_verdict(planning: Planning) -> None:
