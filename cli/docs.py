@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
-from cinelake.errors import UnknownName
+from cinelake.errors import ModelUnusable, UnknownName, WeightsMissing
 from cinelake.lake.cells import RECORDS
+from cinelake.plan.keys import key_params
+from cinelake.spec.components import Component
 from cinelake.spec.contract import Contract
+from cinelake.spec.roles import Components
 from cinelake.spec.task import find_task, known_tasks
 from cli.options import JsonOption, example
 from cli.screen import print_json
@@ -57,7 +63,20 @@ def as_data(contract: Contract) -> dict[str, Any]:
             {"name": c.name, "type": type_name(c.type), "nullable": c.nullable, "doc": c.doc, "one_of": list(c.one_of)}
             for c in contract.all_columns
         ],
+        "components": [asdict(component) for component in components_of(contract.table)],
     }
+
+
+def components_of(table: str) -> Sequence[Component]:
+    """What others published that a task's table is made with, by its default parameters; digests where it is here."""
+    spec = find_task(table) if table in known_tasks() else None
+    role = spec.role(Components) if spec else None
+    if spec is None or role is None:
+        return ()
+    params, added = spec.params(), {}
+    with suppress(WeightsMissing, ModelUnusable):
+        added = spec.preflight(params)
+    return role.of(key_params(params, added))
 
 
 def as_markdown(contracts: dict[str, Contract]) -> str:
@@ -69,6 +88,9 @@ def as_markdown(contracts: dict[str, Contract]) -> str:
         for column in contract.all_columns:
             null = ", may be null" if column.nullable else ""
             parts.append(f"| `{column.name}` | {type_name(column.type)}{null} | {column.doc.replace('|', '/')} |\n")
+        if components := components_of(table):
+            parts.append("\nBy default it is made with:\n\n")
+            parts += [f"- {component.what}: {component.terms}\n" for component in components]
     return "".join(parts)
 
 

@@ -31,7 +31,7 @@ tasks:
   shots: {}
   frames: {fps: 1}                      # a picture a second, and the middle of every shot
   sound: {}
-  faces: {identify: false}              # without it: vectors by which persons are known again
+  faces: {}                             # `{identify: false}`: no vectors by which persons are known again
   embeddings: {}
 """
 LIST = "films.csv"

@@ -49,7 +49,7 @@ tasks:
   sound: {{}}                             # loudness, silence, log-mel
   subtitles: {{}}                         # text streams, and .srt, .vtt, .ass beside the films
   faces: {{}}                             # where faces are, and vectors of who it is (`identify: false`: none)
-  embeddings: {{}}                        # how pictures look, by an ImageNet network (`backbone: descriptor`: none)
+  embeddings: {{}}                        # what pictures look like, by a network (`backbone: descriptor`: without)
 
   # What models learn from labels: `cinelake labels template scenes`, `labels import`, `train scenes`, `run`.
   #shot_features: {{}}

@@ -125,7 +125,8 @@ def show_plan(
 def _estimate(planning: Planning) -> Estimate:
     sizes = {film.movie_id: film.look().size for film in planning.catalogue.films}
     workers = planning.manifest.engine.workers or len(os.sched_getaffinity(0))
-    return estimate_cost(planning.index, planning.plan.stale, sizes, workers)
+    params = {table: planned.recipe.params for table, planned in planning.whole.by_table.items()}
+    return estimate_cost(planning.index, planning.plan.stale, sizes, workers, params)
 
 
 def plan_json(planning: Planning, predicted: Estimate | None = None) -> dict[str, Any]:
@@ -160,6 +161,7 @@ def plan_json(planning: Planning, predicted: Estimate | None = None) -> dict[str
             "may_s": predicted.may_s,
             "by_table": predicted.by_table,
             "unknown": list(predicted.unknown),
+            "otherwise": list(predicted.otherwise),
             "workers": predicted.workers,
         }
     return result
@@ -231,6 +233,8 @@ def _print_estimate(predicted: Estimate) -> None:
         out.print(f"{duration(predicted.may_s)} of it only where what is read comes out otherwise")
     if predicted.unknown:
         out.print(f"no run has recorded a cost yet of: {', '.join(predicted.unknown)}")
+    if predicted.otherwise:
+        out.print(f"made with other parameters until now, and may cost more or less: {', '.join(predicted.otherwise)}")
 
 
 def _print_verdict(planning: Planning) -> None:

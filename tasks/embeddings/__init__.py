@@ -188,9 +188,9 @@ def components(params: Mapping[str, Any]) -> list[Component]:
     """What made vectors, as the data dictionary and cards of models tell it."""
     weights = params.get("weights")
     if params.get("backbone") == PACKAGED:
-        return [PACKAGE.component("EfficientNet-Lite0, trained on ImageNet", str(weights))]
+        return [PACKAGE.component("EfficientNet-Lite0, trained on ImageNet", str(weights or ""))]
     what = f"weights of {params.get('file') or network_of(params)}"
-    return [Component(what, "as their publisher says", digest=str(weights))] if weights else []
+    return [Component(what, "as their publisher says", digest=str(weights or ""))] if weights else []
 
 
 @task(

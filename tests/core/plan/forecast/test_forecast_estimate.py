@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,11 @@ def test_the_cost_of_a_film_tells_ffmpeg_s_share(tmp_path: Path) -> None:
     index = Index(lake)
     index.cells("marks")
     assert table_costs(index, ["marks", "faces"]) == [TableCost("marks", 2, 9, 4.0, 2.0)]
+
+
+def test_a_table_that_was_made_with_other_parameters_is_estimated_by_these_and_named(index: Index) -> None:
+    (made,) = {str(footer.ingredients.get("params")) for footer in index.footers("marks")}
+    same = estimate(index, stale(("a", "marks")), {"a": 1000}, 1, {"marks": ast.literal_eval(made)})
+    other = estimate(index, stale(("a", "marks")), {"a": 1000}, 1, {"marks": {"detector": "another"}})
+    assert (same.otherwise, other.otherwise) == ((), ("marks",))
+    assert same.wall_s == other.wall_s == pytest.approx(3)
