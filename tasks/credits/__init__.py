@@ -3,7 +3,7 @@
     credits: {}
 
 Rolled and standing credits are read: roles beside names, above them, or in one line with them (`Directed by …`). What
-fits none of these is left out: a name whose role is not told has no row.
+fits none of these is left out: a name whose role is not told, or could not be read, has no row.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ class ReadCredits:
     def run(self, tables: Mapping[str, TableReader]) -> Iterator[pa.RecordBatch]:
         """The credits in the order in which they are shown."""
         rows = tables["writing"].read([*_PLACES, "is_credit"]).to_pylist()
-        lines = [Placed(**{name: row[name] for name in _PLACES}) for row in rows if row["text"] and row["is_credit"]]
+        lines = [Placed(**{**{name: row[name] for name in _PLACES}, "text": row["text"] or ""}) for row in rows
+                 if row["is_credit"]]  # fmt: skip
         found = credits_of(lines)
         if found:
             yield CREDITS.batch(

@@ -29,7 +29,8 @@ _LETTERS = re.compile(r"[^\W\d_]{2}")
 
 @dataclass(frozen=True)
 class Placed:
-    """One line: its text, when its box was measured, and the box, as fractions of the picture."""
+    """One line: its text ('' where it could not be read), when its box was measured, and the box, as fractions of the
+    picture."""
 
     text: str
     start_s: float
@@ -161,13 +162,13 @@ def _in_columns(block: Sequence[Sequence[Placed]], gutter: float) -> Iterator[Cr
     """Role on the left, name on the right; names without a role of their own have the one above."""
     role = ""
     for row in block:
-        left = " ".join(line.text for line in row if line.x + line.width / 2 < gutter)
+        left = [line.text for line in row if line.x + line.width / 2 < gutter]
         right = [line for line in row if line.x + line.width / 2 >= gutter]
         across = len(row) == 1 and row[0].x < gutter - 0.02 and row[0].right > gutter + 0.02
         if across or not right:
-            role = "" if across else left
+            role = "" if across else " ".join(left)
             continue
-        role = left or role
+        role = " ".join(left) if left else role
         if role and is_name(name := " ".join(line.text for line in right)):
             yield Credit(tidy(role), name, row[0].start_s)
 

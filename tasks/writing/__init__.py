@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cinelake.spec.contract import Column, Contract, Measure, Rule
+from cinelake.spec.roles import Words
 from cinelake.spec.task import Field, Film, Params, Resources, TableReader, task
 from tasks.shared.pictures import Jpeg, decode
 from tasks.writing.chosen import Chooser
@@ -91,6 +92,7 @@ def preflight(_params: WritingParams) -> dict[str, str]:
     version=1,
     resources=Resources(memory_gb=1.5),
     preflight=preflight,
+    roles=[Words("written")],
 )
 class ReadWriting:
     """Lines of writing with their boxes; a film without pictures, or without writing, has none."""

@@ -111,7 +111,8 @@ class Tracks:
         astray = max(abs(across), abs(down - moved))
         if astray > NEAR:
             return float(np.inf)
-        alike = 1.0 if before.text == now.text else _ratio(before.text, now.text)
+        unsure = not before.text or not now.text
+        alike = 1.0 if before.text == now.text else LIKE if unsure else _ratio(before.text, now.text)
         return astray + 1 - alike if alike >= LIKE or _is_cut(before) or _is_cut(now) else float(np.inf)
 
 

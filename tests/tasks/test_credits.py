@@ -46,6 +46,13 @@ def test_a_heading_across_both_columns_ends_a_role() -> None:
     assert pairs(lines) == [("Gaffer", "Ida Lund"), ("Rigger", "Ann Ost")]
 
 
+def test_names_beside_a_role_that_could_not_be_read_have_no_row() -> None:
+    lines = [left("Gaffer", 0), right("Ida Lund", 0), left("", 1), right("Omar Quinn", 1), right("Bo Ek", 2)]
+    lines += [left("Key Grip", 3), right("Ann Ost", 3)]
+    lines[2] = line("", 1, x=0.35, width=0.1)
+    assert pairs(lines) == [("Gaffer", "Ida Lund"), ("Key Grip", "Ann Ost")]
+
+
 def test_a_block_begins_with_the_role() -> None:
     lines = [
         centred("Editor", 0),

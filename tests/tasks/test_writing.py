@@ -102,6 +102,12 @@ def test_a_line_that_is_cut_by_the_edge_does_not_count() -> None:
     assert track.best[1].text == "Name"
 
 
+def test_a_line_that_is_read_surely_once_is_one_line_all_the_time() -> None:
+    unread = Line("", 0.0, 0.3, 0.5, 0.3, 0.05)
+    (track,) = follow([(0.0, [unread]), (1.0, [line("Ida", 0.5)]), (2.0, [unread])])
+    assert (track.best[1].text, track.seen[0][0], track.end_s) == ("Ida", 0.0, 3.0)
+
+
 def test_another_text_at_the_same_place_is_another_line() -> None:
     tracks = follow([(0.0, [line("HOTEL", 0.5)]), (1.0, [line("Meanwhile", 0.5)])])
     assert [(track.best[1].text, track.end_s) for track in tracks] == [("HOTEL", 1.0), ("Meanwhile", 2.0)]
