@@ -20,7 +20,9 @@ from cinelake.query.quality import FOLDER, Outlier, outliers
 from cinelake.storage.content import digest
 from report.files import MARK, check_place, new_folder, site_errors, write_assets, write_text
 from report.film_page import Card, film_source, models_of, page_key, read_card, write_film
+from report.models_page import models_page
 from report.people_page import people_page
+from report.runs_page import runs_page
 from report.said import PeopleSaid
 from report.scores import FILE as SCORES
 from report.scores import known_scores, scores_file, scores_of
@@ -29,6 +31,8 @@ from report.templates import code_digest, rendered
 
 MAX_OUTLIERS = 20
 """Films that stand out which the catalogue names; `cinelake status --json` names all."""
+MOST_COMPARED = 1000
+"""Films that can be laid side by side: the page holds an outline of each."""
 OnProgress = Callable[[int, int, str], None]
 
 
@@ -135,26 +139,47 @@ class _Site:
         named = {card["movie_id"] for card in cards}
         unlike = [outlier for outlier in self._outliers() if outlier.movie_id in named]
         write_text(self.out / SCORES, scores_file(self.scores))
-        has_people = self._write_people()
-        page = catalogue_page(cards, problems, unlike, has_people=has_people)
+        pages = self._write_pages(cards)
+        page = catalogue_page(cards, problems, unlike, pages)
         self.outcome.index_written = write_text(self.out / "index.html", page)
 
-    def _write_people(self) -> bool:
-        """Write the page of people, or remove it where no film has any; returns whether there is one."""
-        page = people_page(self._folders()) if self.with_people else None
-        if page is None:
-            (self.out / "people.html").unlink(missing_ok=True)
-            return False
-        write_text(self.out / "people.html", page)
-        return True
+    def _write_pages(self, cards: Sequence[Card]) -> list[tuple[str, str]]:
+        """Write the pages that speak of all films, remove those of which there is nothing; returns files and titles."""
+        made = {
+            ("people.html", "People"): people_page(self._folders()) if self.with_people else None,
+            ("models.html", "Models"): models_page(cards, self.scores),
+            ("runs.html", "Runs"): runs_page(self.lake),
+            ("compare.html", "Side by side"): compare_page(cards),
+        }
+        for (file, _), page in made.items():
+            if page is None:
+                (self.out / file).unlink(missing_ok=True)
+            else:
+                write_text(self.out / file, page)
+        return [about for about, page in made.items() if page is not None]
+
+
+def compare_page(cards: Sequence[Card]) -> str | None:
+    """The page on which films stand side by side; None where there are fewer than two."""
+    if len(cards) < 2:
+        return None
+    names = ("movie_id", "title", "poster", "duration_s", "shots", "average_shot_s", "scenes", "beats", "tags")
+    films = [
+        {**{name: card[name] for name in (*names, "characters") if name in card}, "lines": card.get("lines", {})}
+        for card in sorted(cards, key=lambda card: (card["title"].casefold(), card["movie_id"]))[:MOST_COMPARED]
+    ]
+    return rendered("compare.html", title="Side by side", data=films, key=digest([code_digest(), films]))
 
 
 def catalogue_page(
-    cards: Sequence[Card], problems: dict[str, str], unlike: Sequence[Outlier], *, has_people: bool = False
+    cards: Sequence[Card],
+    problems: dict[str, str],
+    unlike: Sequence[Outlier],
+    pages: Sequence[tuple[str, str]] = (),
 ) -> str:
-    """The catalogue of these films; unlike: those that stand out from it; has_people: whether people have a page."""
+    """The catalogue of these films; unlike: those that stand out from it; pages: files and titles of the others."""
     shown = [str(outlier) for outlier in unlike]
-    key = digest([code_digest(), [card["key"] for card in cards], problems, shown, has_people])
+    key = digest([code_digest(), [card["key"] for card in cards], problems, shown, list(pages)])
     tags = sorted({tag for card in cards for tag in card["tags"]})
     hours = sum(card.get("duration_s", 0.0) for card in cards) / 3600
     shots = sum(card.get("shots", 0) for card in cards)
@@ -165,7 +190,7 @@ def catalogue_page(
         films=ordered,
         problems=problems,
         unlike=unlike[:MAX_OUTLIERS],
-        has_people=has_people,
+        pages=pages,
         tags=tags,
         hours=hours,
         shots=shots,
