@@ -4,10 +4,15 @@
 
 A cell is one table of one film. It is
 
-    fresh    the key in its footer is the planned key
+    fresh    the key in its footer is the planned key (and ends with the rule by which its film is read, where any
+             cell of the film shows that it is read by another rule than before)
     stale    it is to be made, for the one reason given
     blocked  it needs something that is missing: an input that failed, an input that was not selected, a champion
     failed   it failed before with this very key and would fail again (or the catalogue cannot provide the film)
+
+A stale cell that differs in nothing but its input tables is not made again where these come out the same: it then gets
+its new key alone (`cinelake.lake.rekeying`). Whether they do is known beforehand where they are there (`rekey`), and
+not where they are to be made first (`may`).
 """
 
 from __future__ import annotations
@@ -20,7 +25,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from cinelake.errors import UnknownName, UsageError
 from cinelake.lake.cells import Footer
 from cinelake.lake.index import Entry
+from cinelake.lake.rekeying import differs_in_tables_only, tells_its_inputs
 from cinelake.plan.keys import Recipe, first_difference
+from cinelake.spec.film import READ_RULE
 from cinelake.spec.streams import NO_CHOICES, StreamChoices
 from cinelake.storage.content import digest
 
@@ -28,6 +35,16 @@ if TYPE_CHECKING:
     from cinelake.lake.champions import AppliedModel
 
 State = Literal["fresh", "stale", "blocked", "failed"]
+Work = Literal["", "make", "may", "rekey"]
+"""What a stale cell takes: to be made; perhaps to be made, if what it reads comes out otherwise; a new key alone."""
+READ_OTHERWISE = "its film is read as a person sees and hears it (light, fields, cropping, streams)"
+IN_WORDS: Mapping[Work, str] = {
+    "": "",
+    "make": "",
+    "may": " may change it",
+    "rekey": " came out the same: only its key changes",
+}
+"""What is added to the reason of a stale cell, which is `upstream TABLE` where there is anything to add."""
 DAMAGED = "damaged_film"
 """The reason of a failure that a person, or the manifest, can accept."""
 STATES: tuple[State, ...] = ("fresh", "stale", "blocked", "failed")
@@ -65,7 +82,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One table of one film, its state and the one reason for it."""
+    """One table of one film, its state and the one reason for it; of a stale one what it takes."""
 
     movie_id: str
     table: str
@@ -73,6 +90,9 @@ class Cell:
     reason: str
     key: str = ""
     content_hash: str = ""
+    rule: str = ""
+    """What the key of the cell in the lake ends with besides: `READ_RULE` where its film is known to be read by it."""
+    work: Work = ""
 
 
 @dataclass(frozen=True)
@@ -143,6 +163,7 @@ def make_plan(
     stale again. kept: films of which what can be read is wanted, damaged or not.
     """
     cells: list[Cell] = []
+    reading = reading_tables(tables)
     for movie_id in sorted({*fingerprints, *(unusable or {})}):
         if unusable and movie_id in unusable:
             cells += [Cell(movie_id, planned.name, "failed", unusable[movie_id]) for planned in tables]
@@ -150,7 +171,7 @@ def make_plan(
             of_film = (sidecars or {}).get(movie_id, {})
             chosen = (choices or {}).get(movie_id, NO_CHOICES)
             film = _Film(movie_id, fingerprints[movie_id], (listings or {}).get(movie_id, ""), of_film, chosen)
-            cells += _plan_film(film, tables, snapshot, retry_failed, movie_id in kept)
+            cells += _plan_film(film, tables, snapshot, reading, retry_failed, movie_id in kept)
     known = {*fingerprints, *(unusable or {})}
     orphans = sorted({movie_id for of_film in snapshot.cells.values() for movie_id in of_film} - known)
     return Plan(
@@ -167,24 +188,49 @@ class _Film:
     choices: StreamChoices
 
 
+def reading_tables(tables: Sequence[Planned]) -> frozenset[str]:
+    """The tables whose rows depend on how a film is read: those made from its streams, and what is made from these."""
+    reading: set[str] = set()
+    for planned in tables:
+        if planned.kind or not reading.isdisjoint(planned.inputs.values()):
+            reading.add(planned.name)
+    return frozenset(reading)
+
+
 def _plan_film(
-    film: _Film, tables: Sequence[Planned], snapshot: Snapshot, retry_failed: bool, kept: bool
+    film: _Film,
+    tables: Sequence[Planned],
+    snapshot: Snapshot,
+    reading: frozenset[str],
+    retry_failed: bool,
+    kept: bool,
 ) -> list[Cell]:
     done: dict[str, Cell] = {}
     content_hashes: dict[str, str] = {}
+    keys: dict[str, str] = {}
     for planned in tables:
         inputs = _inputs(planned, content_hashes, film)
-        content_hash = planned.recipe.content_hash(film.fingerprint, inputs)
-        key = planned.recipe.key(content_hash)
-        present = snapshot.cells.get(planned.name, {}).get(film.movie_id)
-        verdict: tuple[State, str] = (
-            (("fresh", "") if present and present.key == key else None)
+        content_hashes[planned.name] = planned.recipe.content_hash(film.fingerprint, inputs)
+        keys[planned.name] = planned.recipe.key(content_hashes[planned.name])
+    held = {name: snapshot.cells.get(name, {}).get(film.movie_id) for name in keys}
+    is_ruled = any(present and present.key == keys[name] + READ_RULE for name, present in held.items())
+    for planned in tables:
+        inputs, key, present = _inputs(planned, content_hashes, film), keys[planned.name], held[planned.name]
+        rule = READ_RULE if is_ruled and planned.name in reading else ""
+        known: tuple[State, str] | None = (
+            (("fresh", "") if present and present.key == key + rule else None)
             or _why_blocked(planned, done)
             or _why_failed(snapshot.failures.get(planned.name, {}).get(film.movie_id), key, retry_failed, kept)
-            or ("stale", _why_stale(film, planned, inputs, snapshot, present))
         )
-        content_hashes[planned.name] = content_hash
-        done[planned.name] = Cell(film.movie_id, planned.name, *verdict, key, content_hash)
+        state, reason = known or ("stale", "")
+        work: Work = "make" if known and state == "stale" else ""
+        if known is None:
+            footer = snapshot.footer(planned.name, film.movie_id) if present else None
+            work = _work(film, planned, inputs, rule, snapshot, footer, done)
+            reason = _why_stale(film, planned, inputs, snapshot, present, footer) + IN_WORDS[work]
+        done[planned.name] = Cell(
+            film.movie_id, planned.name, state, reason, key, content_hashes[planned.name], rule, work
+        )
     return list(done.values())
 
 
@@ -224,15 +270,49 @@ def _why_failed(
 
 
 def _why_stale(
-    film: _Film, planned: Planned, inputs: Mapping[str, str], snapshot: Snapshot, present: Entry | None
+    film: _Film,
+    planned: Planned,
+    inputs: Mapping[str, str],
+    snapshot: Snapshot,
+    present: Entry | None,
+    footer: Footer | None,
 ) -> str:
     if present is None:
         new_film = not any(film.movie_id in cells for cells in snapshot.cells.values())
         return "new film" if new_film else "missing"
-    footer = snapshot.footer(planned.name, film.movie_id)
+    if present.key == planned.recipe.key(planned.recipe.content_hash(film.fingerprint, inputs)):
+        upstream = f"upstream {next(iter(planned.inputs), '')}"
+        return upstream if not planned.kind else READ_OTHERWISE
     if footer is None:
         return "its footer cannot be read"
     return first_difference(planned.name, footer.ingredients, planned.recipe.ingredients(film.fingerprint, inputs))
+
+
+def _work(
+    film: _Film,
+    planned: Planned,
+    inputs: Mapping[str, str],
+    rule: str,
+    snapshot: Snapshot,
+    footer: Footer | None,
+    done: Mapping[str, Cell],
+) -> Work:
+    """What a stale cell takes, as far as the contents of its input tables are known before they are made."""
+    tables = planned.inputs
+    if footer is None or not tells_its_inputs(footer, tables):
+        return "make"
+    if not differs_in_tables_only(footer.ingredients, planned.recipe.ingredients(film.fingerprint, inputs), tables):
+        return "make"
+    if planned.kind and rule and not footer.key.endswith(rule):
+        return "make"
+    unknown = [entry for entry in tables.values() if done[entry].work in ("make", "may")]
+    for name, entry in tables.items():
+        if entry in unknown:
+            continue
+        known = snapshot.footer(entry, film.movie_id)
+        if known is None or known.content_digest != footer.input_digests[name]:
+            return "make"
+    return "may" if unknown else "rekey"
 
 
 def select(plan: Plan, selectors: Sequence[str] = (), movies: Sequence[str] = ()) -> Plan:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from cinelake.spec.artefact import Artefact
 
@@ -44,6 +44,8 @@ class Training:
         for models whose versions take something over from each other (numbers of persons). from_champion: whether to
         continue from its weights for a short while, with the labels of today, instead of starting from scratch.
     examples: all labelled films, the held-out ones too: only for what a model keeps beside what it is scored by.
+    settled: facts that trainings on parts of the same films have found (`threshold`, `epochs`), each judged by films it
+        did not learn from: where there are some, they take the place of what validation films would say.
     """
 
     folder: Path
@@ -53,6 +55,7 @@ class Training:
     champion: Artefact | None = None
     from_champion: bool = False
     examples: Sequence[Example] = ()
+    settled: Mapping[str, Any] = field(default_factory=dict)
 
 
 class StopTraining(Exception):
