@@ -54,6 +54,7 @@ def page_tables(tables: FilmTables) -> list[dict[str, Any]]:
 def film_row(tables: FilmTables) -> dict[str, Any]:
     """The film's row of `films`; empty where it has not been made."""
     columns = ["uri", "duration_s", "width", "height", "fps", "video_codec", "audio_codec", "size_bytes"]
+    columns += ["container", "pixel_format", "fingerprint"]
     films = tables.read("films", columns)
     return dict(films.to_pylist()[0]) if films is not None and films.num_rows else {}
 

@@ -318,6 +318,16 @@ class Lake:
         footer = read_footer(self.storage, *_failure_parts(table, movie_id))
         return footer.ingredients if footer else None
 
+    def failure_log(self, table: str, movie_id: str) -> str:
+        """The last words of ffmpeg or of the traceback of a recorded failure; empty without one."""
+        path = self.storage.path(*_failure_parts(table, movie_id))
+        with storage_errors(f"reading {path}"):
+            try:
+                with self.storage.filesystem.open_input_file(path) as file:
+                    return str(pq.read_table(file, columns=["log_tail"])["log_tail"][0].as_py() or "")
+            except FileNotFoundError:
+                return ""
+
     def forget_failure(self, table: str, movie_id: str) -> None:
         """Delete the row of `failures` for a cell that was made."""
         self.storage.delete(*_failure_parts(table, movie_id))

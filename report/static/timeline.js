@@ -229,6 +229,7 @@
     attachPointer();
     attachKeys();
     attachDifferences();
+    FilmSearch.attach(lanes, goTo);
     Tables.attach(data.tables, goTo);
     player = Player.attach({ shots, thumbnails: data.thumbnails, goTo, neighbour });
     const asked = /^#t=(\d+(?:\.\d+)?)$/.exec(location.hash);
