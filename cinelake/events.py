@@ -264,6 +264,14 @@ class EpochEnded(Event):
 
 
 @dataclass(frozen=True)
+class LearnerCompared(Event):
+    """One of a model's learners was compared with simpler ones; `text` says how it did."""
+
+    kind = "learner"
+    text: str
+
+
+@dataclass(frozen=True)
 class EvaluationBegan(Event):
     """The trained candidate is scored and compared with baseline and champion."""
 

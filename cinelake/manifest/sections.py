@@ -157,6 +157,12 @@ class ModelSettings(Section):
     """Name of the label set under `labels/`; by default the model's own name."""
     config: dict[str, Any] = {}
     """The model's configuration, as the `Config` of its file in `models/` documents it."""
+    learner: Name | None = None
+    """How it learns: one of the model's learners; or `auto`: those that the budget allows are compared on the films
+    that are learned from, in blocks of films, and a simple one stays unless another is better on the mean and surely no
+    worse. By default as `config` says."""
+    budget_minutes: PositiveFloat = 20.0
+    """`learner: auto` begins with no further learner when this time is over; the simplest is always made."""
     inputs: dict[str, str] = {}
     """Which entry of `tasks` (or imported table) provides a table that the model reads, where it is not that name."""
     seed: int = 0
