@@ -23,6 +23,8 @@ SHOWN_FILMS = 10_000
 class RunSummary:
     """What a run did. `failures` are the new ones; `known` counts cells that were already known to be bad.
 
+    `rekeyed` counts cells that stay as they are under a new key, as what they are made from came out the same.
+
     `stopped_by`: why an interrupted run was stopped. `worker_deaths`, `retries`: each as its event has it.
     warnings: of the catalogue. read_otherwise: films that are read otherwise than when other tables of them were made,
     which the next run makes anew. files_skipped: why files of its place are no films, and how many.
@@ -30,6 +32,7 @@ class RunSummary:
 
     films: int = 0
     made: Counter[str] = field(default_factory=Counter)
+    rekeyed: Counter[str] = field(default_factory=Counter)
     failures: list[dict[str, str]] = field(default_factory=list)
     skipped: int = 0
     fresh: int = 0
@@ -68,7 +71,8 @@ class RunSummary:
 
     def to_json(self) -> dict[str, Any]:
         """The summary as plain data."""
-        return {**asdict(self), "made": dict(self.made), "cells_made": sum(self.made.values()),
+        return {**asdict(self), "made": dict(self.made), "rekeyed": dict(self.rekeyed),
+                "cells_made": sum(self.made.values()), "cells_rekeyed": sum(self.rekeyed.values()),
                 "times_real": round(self.times_real, 2)}  # fmt: skip
 
 
@@ -101,6 +105,8 @@ def count_film(planning: Planning, summary: RunSummary, report: StepReport) -> N
     for cell in report.cells:
         if cell.outcome == "made":
             summary.made[cell.table] += 1
+        elif cell.outcome == "rekeyed":
+            summary.rekeyed[cell.table] += 1
         elif cell.outcome == "failed":
             summary.failures.append(failure_row(report.movie_id, cell.table, cell.reason, cell.message))
         else:

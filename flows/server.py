@@ -25,6 +25,7 @@ from cinelake.errors import EngineUnavailable, UsageError
 from cinelake.storage.environment import environment_variables
 from cinelake.storage.interrupts import interrupts_held
 from cinelake.storage.locks import alone
+from cinelake.storage.owners import process_mark
 from flows.prefect_api import server_answers
 from flows.server_record import (
     RECORD,
@@ -34,7 +35,6 @@ from flows.server_record import (
     is_unused,
     password_of,
     private_folder,
-    process_mark,
     read_record,
     read_up,
     server_version,
@@ -322,11 +322,11 @@ def _server_environment(home: Path, url: str, password: str, *, services: bool) 
         "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": f"{origin},{origin.replace(LOOPBACK, 'localhost')}",
         "PREFECT_UI_API_URL": url,
     }
-    places = {"PREFECT_HOME": str(home), "PREFECT_API_URL": url, "PYTHONPATH": _import_path()}
+    places = {"PREFECT_HOME": str(home), "PREFECT_API_URL": url, "PYTHONPATH": import_path()}
     return {**KEPT_LEASES, **os.environ, **QUIET, **off, **doors, **places}
 
 
-def _import_path() -> str:
+def import_path() -> str:
     """Where the server's process finds this code, whatever folder it starts in."""
     here = str(Path(__file__).parents[1])
     return os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])

@@ -1,4 +1,4 @@
-"""What a project's folder `.cinelake` says of the Prefect servers that it has: their password, and which of them runs.
+"""What a project's folder `.cinelake` says of the servers that it has: their passwords, and which of them runs.
 
 Whoever reaches loopback reaches a server there, other users of the machine and pages in a browser too, and a server
 with a worker runs what it is told. So each asks for a password, a random word in a file that only its owner can read.
@@ -17,8 +17,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from cinelake.errors import EngineUnavailable
+from cinelake.storage.owners import process_mark
 
-PASSWORD = "prefect-password"
+PASSWORD, MLFLOW_PASSWORD = "prefect-password", "mlflow-password"
 RECORD = "server.json"
 UP = "up.json"
 IN_USE = "in_use"
@@ -48,14 +49,9 @@ def private_folder(folder: Path) -> Path:
     return folder
 
 
-def password_file(folder: Path) -> Path:
-    """The file with the password of a project's servers."""
-    return folder / PASSWORD
-
-
-def password_of(folder: Path) -> str:
-    """The password, `user:word` as Prefect has it; made when it is first needed, or when others could read it."""
-    file = password_file(private_folder(folder))
+def password_of(folder: Path, name: str = PASSWORD) -> str:
+    """A password of a project's servers, `user:word`; made when it is first needed, or when others could read it."""
+    file = private_folder(folder) / name
     try:
         if not file.stat().st_mode & 0o077 and (known := file.read_text().strip()):
             return known
@@ -130,17 +126,6 @@ def read_json(file: Path) -> Mapping[str, object]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def process_mark(pid: int) -> str:
-    """When a process began, and in which boot and space of process ids; empty where it has ended."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        space = Path("/proc/self/ns/pid").readlink()
-    except OSError:
-        return ""
-    return "" if fields[0] in "ZX" else f"{fields[19]} {boot} {space}"
 
 
 def read_up(folder: Path) -> Mapping[str, str]:

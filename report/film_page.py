@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from cinelake.storage.content import digest
 from report.details import duration_s, figures, film_row, model_name, origin, page_tables, provenance, technical
+from report.film_people import write_people
 from report.film_pictures import make_pictures
-from report.lanes import build_lanes
+from report.lanes import build_lanes, missing_lanes
+from report.said import PeopleSaid
 from report.scores import ModelScores
 from report.summary import METHOD
 from report.tables import FilmTables
@@ -23,11 +25,11 @@ CARD = "card.json"
 Card = dict[str, Any]
 
 
-def page_key(tables: FilmTables, scores: Mapping[str, Any], source: str) -> str:
-    """What a page is made from: the cells it shows, their states, the scores, the title, the film's place, the code."""
+def page_key(tables: FilmTables, scores: Mapping[str, Any], source: str, said: Sequence[str] = ()) -> str:
+    """What a page is made from: cells, their states, scores, title, the film's place, what people `said`, the code."""
     shown_models = {name: scores.get(name) for name in models_of(tables)}
     states = [state.facts() for state in tables.states.values()]
-    return digest([code_digest(), tables.movie_id, tables.title, states, shown_models, source])
+    return digest([code_digest(), tables.movie_id, tables.title, states, shown_models, source, list(said)])
 
 
 def film_source(path: str, folder: Path) -> str:
@@ -46,10 +48,22 @@ def models_of(tables: FilmTables) -> list[str]:
 
 
 def write_film(
-    folder: Path, tables: FilmTables, scores: ModelScores, key: str, problem: str = "", source: str = ""
+    folder: Path,
+    tables: FilmTables,
+    scores: ModelScores,
+    key: str,
+    problem: str = "",
+    source: str = "",
+    people: PeopleSaid | None = None,
+    *,
+    with_people: bool = False,
 ) -> Card:
-    """Write a film's page and pictures into a folder; returns its card. source: what the player plays, if anything."""
-    lanes = build_lanes(tables)
+    """Write a film's page and pictures into a folder; returns its card.
+
+    source: what the player plays, if anything. people: whose labels stand beneath the models' lanes. with_people: write
+    what the page of people needs.
+    """
+    lanes = build_lanes(tables, people)
     film = film_row(tables)
     length_s = duration_s(film, lanes)
     pictures = make_pictures(tables, length_s, folder)
@@ -57,6 +71,8 @@ def write_film(
     origin_lines = {row["table"]: origin(row) for row in origins}
     lanes = [{**lane, "origin": origin_lines.get(lane["table"], "")} for lane in lanes]
     counted = figures(tables, length_s)
+    if with_people:
+        write_people(tables, people, folder)
     data = {"movie_id": tables.movie_id, "duration_s": length_s, "lanes": lanes, "tables": page_tables(tables)}
     page = rendered(
         "film.html",
@@ -70,6 +86,7 @@ def write_film(
         pictures=pictures,
         method=METHOD,
         lanes=lanes,
+        missing=missing_lanes(lanes),
         provenance=origins,
         models=[{"name": name, **scores[name]} for name in models_of(tables)],
         data={**data, "thumbnails": pictures.thumbnails.to_json()},

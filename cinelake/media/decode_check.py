@@ -38,7 +38,7 @@ class DecodeReport:
     picture, the last sound ends (0: none read); squeezed: pictures whose time was not after that of the one before;
     lost_sound_s: sound whose time lies in what was heard before; jumped_s: silence that the times of its sound ask for,
     and that so small a file cannot hold; elsewhere: the share of the file in which other streams come in place of those
-    that were read.
+    that were read; sound_share: the share of ffmpeg's processor time (user_s + sys_s) that the sound took.
     """
 
     frames: int = 0
@@ -58,6 +58,7 @@ class DecodeReport:
     sound_read: bool = False
     user_s: float = 0.0
     sys_s: float = 0.0
+    sound_share: float = 0.0
     wall_s: float = 0.0
     peak_rss_bytes: int = 0
     ffmpeg_version: str = ""

@@ -5,48 +5,19 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from _identities_films import SIZE, film, rows
 
 from cinelake.errors import CannotTrain, ModelUnusable
 from cinelake.lake.artefact import write_artefact
-from cinelake.spec.arrays import Arrays
 from cinelake.spec.artefact import Artefact
 from cinelake.spec.model import Example
 from cinelake.spec.task import find_task
 from cinelake.spec.training import Training
 from models.identities import MODEL
 from models.identities.config import Config
-from models.identities.features import NO_VECTORS, overlaps, track, unit
+from models.identities.features import NO_VECTORS, by_cosine, overlaps, track, unit
 from models.identities.people import People, inherit
 from models.identities.scores import face_counts, summarise_people
-
-SIZE = 16
-
-
-def face_of(person: int, rng: np.random.Generator, count: int = 1) -> np.ndarray:
-    """Vectors near one axis each: cosines within a person about 0.85, between persons about 0."""
-    return unit(np.eye(SIZE)[person] + rng.normal(0, 0.1, (count, SIZE)))
-
-
-def film(number: int, people: list[int], names: dict[float, str], *, shots: int = 2) -> Example:
-    """A face a second, five of each person one after the other."""
-    rng = np.random.default_rng(number)
-    features = rows(np.concatenate([face_of(person, rng, 5) for person in people]))
-    features["shot"] = np.arange(len(features["time_s"])) // 5
-    table = pa.table({"time_s": list(names) or [0.0], "person": pa.array(list(names.values()) or [None], pa.string())})
-    return Example(f"film_{number}", f"film_{number}", features, MODEL.targets(table, features, Config()))
-
-
-def rows(embedding: np.ndarray, box: tuple[float, ...] = (0.4, 0.4, 0.2, 0.2)) -> Arrays:
-    count = len(embedding)
-    return {
-        "time_s": np.arange(count, dtype=float),
-        "frame": np.arange(count),
-        "shot": np.zeros(count, int),
-        "is_main": np.ones(count, bool),
-        "box": np.tile(box, (count, 1)),
-        "embedding": embedding.astype(np.float32),
-    }
-
 
 GALLERY = [film(1, [0], {0.0: "ada"}), film(2, [1], {0.0: "bo"})]
 
@@ -163,3 +134,30 @@ def test_faces_without_vectors_are_refused_with_what_to_do():
     with pytest.raises(ModelUnusable) as error:
         MODEL.features({"faces": Faces()}, Config())
     assert str(error.value) == NO_VECTORS
+
+
+def test_vectors_of_dlib_are_compared_by_their_distance():
+    rng = np.random.default_rng(0)
+    one = rng.normal(0, 0.12, (50, 128)).astype(np.float32)
+    step = rng.normal(0, 1, (50, 128))
+    step /= np.linalg.norm(step, axis=1, keepdims=True)
+    for distance, cosine in ((0.0, 1.0), (0.3, 0.8), (0.6, 0.4), (0.9, 0.13)):
+        alike = (by_cosine(one) * by_cosine(np.float32(one + distance * step))).sum(axis=1)
+        assert alike.mean() == pytest.approx(cosine, abs=0.03)
+
+
+def test_vectors_of_length_one_stay_as_they_are():
+    vectors = unit(np.random.default_rng(0).normal(0, 1, (4, 128)))
+    assert by_cosine(vectors) == pytest.approx(vectors)
+
+
+class SmallFaces(Faces):
+    """A table `faces` of which the recogniser left all out."""
+
+    def read(self, columns: list[str] | None = None) -> pa.Table:
+        rows = super().read([name for name in columns or () if name != "embedding"])
+        return rows.append_column("embedding", pa.FixedSizeListArray.from_arrays(pa.nulls(128, pa.float32()), 128))
+
+
+def test_a_film_with_small_faces_alone_has_nobody():
+    assert len(MODEL.features({"faces": SmallFaces()}, Config())["time_s"]) == 0
