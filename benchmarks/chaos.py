@@ -49,7 +49,7 @@ tasks:
   frames: {fps: 1}
   sound: {}
   embeddings: {backbone: descriptor}
-  faces: {}
+  faces: {detector: dlib}
   shot_features: {}
   scenes: {}
 """
