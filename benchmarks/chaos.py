@@ -60,7 +60,7 @@ tasks:
   frames: {{fps: 1}}
   sound: {{}}
   embeddings: {{backbone: descriptor}}
-  faces: {{}}
+  faces: {{detector: dlib}}
   shot_features: {{}}
   scenes: {{}}
 """

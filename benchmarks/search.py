@@ -135,7 +135,7 @@ print(json.dumps([time.perf_counter() - start, used.ru_utime + used.ru_stime, us
 def _command(folder: Path, lake: Lake) -> tuple[float, float, float]:
     """Of one `cinelake search`: seconds by the clock, of the processor, and its memory in MB."""
     manifest = folder / "search.yaml"
-    tasks = "{films: {}, shots: {}, frames: {}, embeddings: {}}"
+    tasks = "{films: {}, shots: {}, frames: {}, embeddings: {backbone: descriptor}}"
     manifest.write_text(f"lake: {lake.storage.root}\ncatalogue: {{films: 'films/*'}}\ntasks: {tasks}\n")
     (folder / "films").mkdir(exist_ok=True)
     words = ["search", "-m", str(manifest), "--like", "film_00000@100", "--how", "exact"]

@@ -69,7 +69,8 @@ def test_a_search_goes_by_the_index_where_there_is_one(tmp_path: Path) -> None:
     lake = make_vectors(tmp_path, 4000)
     (tmp_path / "films").mkdir()
     head = f"lake: {lake.storage.root}\ncatalogue: {{films: 'films/*'}}\n"
-    (tmp_path / "pipeline.yaml").write_text(head + "tasks: {films: {}, shots: {}, frames: {}, embeddings: {}}\n")
+    tasks = "tasks: {films: {}, shots: {}, frames: {}, embeddings: {backbone: descriptor}}\n"
+    (tmp_path / "pipeline.yaml").write_text(head + tasks)
     about = answer_of("index", "-m", tmp_path / "pipeline.yaml")
     found = answer_of("search", "-m", tmp_path / "pipeline.yaml", "--like", "film_00001@30")
     assert about["vectors"] == found["vectors"] == 4000 and found["how"] == "index" and len(found["moments"]) == 10

@@ -181,7 +181,7 @@ def _film():
 
 
 def test_what_was_made_of_images_is_not_made_again(pictures, entries, tmp_path):
-    tasks = entries("  shots: {}\n  frames: {}\n  embeddings: {}\n")
+    tasks = entries("  shots: {}\n  frames: {}\n  embeddings: {backbone: descriptor}\n")
     made = []
     for _ in range(2):
         image_features(pictures, {"embeddings": "embeddings"}, tasks, tmp_path / "cache")

@@ -120,7 +120,8 @@ def test_patches_do_not_go_among_pictures(tmp_path: Path) -> None:
 def features(tmp_path: Path, table: str) -> pa.Table:
     (tmp_path / "films").mkdir()
     (tmp_path / "pipeline.yaml").write_text(
-        "lake: lake\ncatalogue: {films: films}\ntasks: {shots: {}, frames: {}, faces: {}, embeddings: {}}\n"
+        "lake: lake\ncatalogue: {films: films}\ntasks: {shots: {}, frames: {}, "
+        "faces: {detector: dlib}, embeddings: {backbone: descriptor}}\n"
     )
     kept(tmp_path, write(tmp_path, [1, 2]))
     entries = load_manifest(tmp_path / "pipeline.yaml").tasks
