@@ -15,13 +15,15 @@ Target:   no finding.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import json
 import random
+import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -31,7 +33,7 @@ from benchmarks._mutations import CONTAINERS, TEXTS, Edit, applied, drawn, edits
 from benchmarks.figures import Figure, Report, run, say
 from cinelake.engines import Engine, make_engine
 from cinelake.errors import CinelakeError, FilmError, UnknownName
-from cinelake.manifest.document import load_manifest, read_manifest
+from cinelake.manifest.document import Manifest, load_manifest, read_manifest
 from cinelake.plan.build import plan_manifest
 from cinelake.run.step import Step
 
@@ -93,34 +95,45 @@ class Fuzzing:
         return finding
 
     def films(self, mutations: Sequence[Mutation]) -> list[Finding]:
-        """Try mutated films, a batch at a time, as one catalogue."""
+        """Try mutated films, a batch at a time, as one catalogue; all in the workers of one engine."""
         found = []
-        for start in range(0, len(mutations), BATCH):
-            found += self._batch(mutations[start : start + BATCH])
-            say(f"{min(start + BATCH, len(mutations))} of {len(mutations)} films, {len(found)} findings")
-        return [self.smallest(finding, lambda m: next((f.why for f in self._batch([m])), "")) for finding in found]
+        with self._engine() as engine:
+            for start in range(0, len(mutations), BATCH):
+                found += self._batch(engine, mutations[start : start + BATCH])
+                say(f"{min(start + BATCH, len(mutations))} of {len(mutations)} films, {len(found)} findings")
+            alone = partial(self._batch, engine)
+            return [self.smallest(finding, lambda m: next((f.why for f in alone([m])), "")) for finding in found]
 
-    def _batch(self, mutations: Sequence[Mutation]) -> list[Finding]:
-        place = self.folder / f"batch_{time.monotonic_ns()}"
-        (place / "films").mkdir(parents=True)
-        names = {f"film_{number}": mutation for number, mutation in enumerate(mutations)}
-        for name, mutation in names.items():
+    @contextlib.contextmanager
+    def _engine(self) -> Iterator[Engine]:
+        """The engine of a run, its workers warm for the next film: the start of one costs as much as twenty films."""
+        engine = make_engine(self._manifest(self.folder / "engine", {}), lambda _: None)
+        try:
+            yield engine
+        finally:
+            engine.stop(now=True)
+
+    def _manifest(self, place: Path, named: Mapping[str, Mutation]) -> Manifest:
+        """A catalogue of the mutated films in a folder of its own."""
+        (place / "films").mkdir(parents=True, exist_ok=True)
+        for name, mutation in named.items():
             (place / "films" / f"{name}.{mutation.kind}").write_bytes(self.data(mutation))
-        rows = [f"{name},films/{name}.{mutation.kind}\n" for name, mutation in names.items()]
+        rows = [f"{name},films/{name}.{mutation.kind}\n" for name, mutation in named.items()]
         (place / "list.csv").write_text("movie_id,uri\n" + "".join(rows))
         entries = {"lake": "lake", "catalogue": {"list": "list.csv"}, "tasks": {table: {} for table in TABLES}}
         (place / "pipeline.yaml").write_text(json.dumps(entries))
-        manifest = load_manifest(place / "pipeline.yaml")
-        planning = plan_manifest(manifest)
+        return load_manifest(place / "pipeline.yaml")
+
+    def _batch(self, engine: Engine, mutations: Sequence[Mutation]) -> list[Finding]:
+        place = self.folder / f"batch_{time.monotonic_ns()}"
+        names = {f"film_{number}": mutation for number, mutation in enumerate(mutations)}
+        planning = plan_manifest(self._manifest(place, names))
         steps = [(movie_id, planning.step(movie_id, stale)) for movie_id, stale in planning.plan.by_film().items()]
-        engine = make_engine(manifest, lambda _: None)
-        try:
-            with ThreadPoolExecutor(2) as threads:
-                said = list(threads.map(lambda step: self._placed(engine, step), [step for _, step in steps]))
-        finally:
-            engine.stop(now=True)
+        with ThreadPoolExecutor(2) as threads:
+            said = list(threads.map(lambda step: self._placed(engine, step), [step for _, step in steps]))
         found = [Finding(names[name], why) for (name, _), why in zip(steps, said, strict=True) if why]
         left = [path.name for path in (place / "lake" / "_tmp").glob("*/*")]
+        shutil.rmtree(place)
         return found + ([Finding(mutations[0], f"left unfinished in its batch: {left}")] if left else [])
 
     def _placed(self, engine: Engine, step: Step) -> str:

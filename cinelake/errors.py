@@ -9,6 +9,7 @@
     │   ├── EngineUnavailable    the engine, a requested device or a server is not available
     │   │   ├── EngineStopped    the run was stopped before a job of its engine ended
     │   │   └── ServerRefused    a server that answers does not take a request
+    │   ├── FileTooLarge         a file of a person that unpacks to more than such a file ever holds
     │   ├── NotMeasured          a simulation without a run that recorded what its tables cost
     │   ├── BadLabels            labels that cannot be imported: all problems at once, nothing imported
     │   └── CannotTrain          no labels, one class, too few films, features that do not fit
@@ -152,6 +153,10 @@ class EngineStopped(EngineUnavailable):
 
 class ServerRefused(EngineUnavailable):
     """A server that answers does not take a request: it wants another password, or it is of another version."""
+
+
+class FileTooLarge(UsageError):
+    """A file that somebody hands in unpacks to more than any file of its kind holds, or may do so."""
 
 
 class NotMeasured(UsageError):

@@ -136,7 +136,7 @@ def _row(name: str, result: dict[str, Any]) -> list[str]:
         return [name, "", "", "", "", "", "", "not trained"]
     metric, films = result["metric"], {side: len(ids) for side, ids in result["films"].items()}
     interval = result["intervals"].get("score") or {}
-    draws = f"{interval['low']:.3f} … {interval['high']:.3f}" if interval else ""
+    draws = f"{interval['low']:.3f} … {interval['high']:.3f}" if interval.get("low") is not None else ""
     learned, held_out = f"{films['train'] + films['validation']} films", f"{films['test']} others"
     state = "champion" if result["moved"] else "refused by the gate"
     scores = [number(result[which].get(metric)) for which in ("scores", "baseline")]

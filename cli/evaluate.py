@@ -63,7 +63,8 @@ def print_evaluation(evaluation: Evaluation) -> None:
     """Scores beside the baseline's, film by film too."""
     metric = evaluation.metric
     candidate = f"{evaluation.model} {evaluation.version}"
-    print_scores({candidate: evaluation.scores, "baseline": evaluation.baseline}, metric)
+    columns = {candidate: evaluation.scores, "baseline": evaluation.baseline}
+    print_scores(columns, metric, in_sample=evaluation.in_sample)
     out.print(
         f"{metric} {evaluation.interval}; beyond the baseline {evaluation.gain} (95% of draws of films)", markup=False
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from cinelake.errors import UnknownName, UsageError
+from cinelake.labels.checks import known_columns
 from cinelake.labels.films import KnownFilms
 from cinelake.labels.images import Scan, image_facts, image_rows, images_lock, keep_images, numbered, scan_images
 from cinelake.labels.patches import PatchScan, holds_patches, keep_patches, patch_rows, scan_patches
@@ -125,11 +126,10 @@ def _read(request: ImportRequest, contract: LabelContract, films: KnownFilms) ->
     if request.clips is not None:
         _needs_classes(contract, "--clips", ("spans", "films"))
         return in_class_folders(request.clips, films.catalogue, contract)
-    reading = read_files(request.files)
     if request.rate is None:
-        return reading
+        return read_files(request.files, known_columns(contract) if request.ignore_extra_columns else None)
     _needs_classes(contract, "--rate", ("spans", "moments"))
-    return at_a_rate(reading, contract, request.movie, request.rate, _classes(request.classes))
+    return at_a_rate(read_files(request.files), contract, request.movie, request.rate, _classes(request.classes))
 
 
 def _needs_classes(contract: LabelContract, what: str, shapes: Sequence[str]) -> None:

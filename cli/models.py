@@ -51,7 +51,7 @@ def _list(manifest: Path, name: str | None, *, as_json: bool) -> None:
                     row["version"],
                     ("champion" if row["champion"] else "")
                     + ("" if row["champion"] == row["in_lake"] else " (lake differs)"),
-                    _scores_line(row["metrics"]),
+                    ("in-sample: " if row["in_sample"] else "") + _scores_line(row["metrics"]),
                     _scores_line(row["baseline"]),
                     row["created"],
                 )

@@ -150,6 +150,7 @@ def plan_json(planning: Planning, predicted: Estimate | None = None) -> dict[str
     if predicted:
         result["estimate"] = {
             "wall_s": predicted.wall_s,
+            "processor_s": predicted.processor_s,
             "by_table": predicted.by_table,
             "unknown": list(predicted.unknown),
             "workers": predicted.workers,
@@ -216,8 +217,9 @@ def print_skipped(skipped: Sequence[Skipped]) -> None:
 
 def _print_estimate(predicted: Estimate) -> None:
     out.print()
-    table(["table", "predicted"], [[name, duration(s)] for name, s in predicted.by_table.items()])
-    out.print(f"about {duration(predicted.wall_s)} on {predicted.workers} workers, from earlier runs' recorded costs")
+    table(["table", "processor time"], [[name, duration(s)] for name, s in predicted.by_table.items()])
+    work, workers = duration(predicted.processor_s), predicted.workers
+    out.print(f"about {duration(predicted.wall_s)} on {workers} workers ({work} of work), by earlier runs' costs")
     if predicted.unknown:
         out.print(f"no run has recorded a cost yet of: {', '.join(predicted.unknown)}")
 

@@ -42,16 +42,20 @@ def print_opinions(opinions: Opinions) -> None:
         out.print(f"left out: {movie_id}: {why}", markup=False)
 
 
-def print_scores(columns: Mapping[str, Scores], metric: str) -> None:
-    """Scores side by side, those of the metric first; columns: who → scores. The first one's classes follow."""
+def print_scores(columns: Mapping[str, Scores], metric: str, *, in_sample: bool = False) -> None:
+    """Scores side by side, those of the metric first; columns: who → scores. The first one's classes follow.
+
+    in_sample: they are of films that were learned from; none is starred then, and the head says so.
+    """
     parts = {who: split_by_class(scores) for who, scores in columns.items()}
     wholes = {who: whole for who, (whole, _) in parts.items()}
     names = sorted({name for scores in wholes.values() for name in scores}, key=lambda name: (name != metric, name))
+    starred = "" if in_sample else metric
     rows = [
-        [f"{name} *" if name == metric else name, *(number(scores.get(name)) for scores in wholes.values())]
+        [f"{name} *" if name == starred else name, *(number(scores.get(name)) for scores in wholes.values())]
         for name in names
     ]
-    table(("score", *columns), rows)
+    table(("score (in-sample: of films it learned from)" if in_sample else "score", *columns), rows)
     for _, each in list(parts.values())[:1]:
         if each:
             print_classes(each, [m for m in MEASURES if any(m in scores for scores in each.values())])

@@ -46,8 +46,7 @@ def search(
     manifest: ManifestOption = HERE,
     json: JsonOption = False,
 ) -> None:
-    """Find moments that look like a picture or a moment, in which words are said or written, or tags, characters or an
-    affect hold.
+    """Find moments that look like a picture or a moment, in which words are said or written, or conditions hold.
 
     Of words all must be in one line, whatever their case and accents; "quoted ones" on end, and gate* begins a word.
     Lines that say just this come first. Their index is brought up to date by the search itself.

@@ -10,10 +10,11 @@ import typer
 
 from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import CATALOGUE, Planning, plan_manifest
+from cinelake.plan.forecast.estimate import TableCost, table_costs
 from cinelake.query.quality import Broken, Drift, Outlier, broken_bounds, drifts, outliers
 from cli.options import HERE, JsonOption, ManifestOption, StrictOption, example, finish
 from cli.plan import SHOWN_ROWS, listed_films, plan_json, print_counts, print_paused, print_problems
-from cli.screen import first_line, out, print_json, table
+from cli.screen import duration, first_line, out, print_json, table
 from flows.run_summary import group_failures
 
 app = typer.Typer(add_completion=False)
@@ -27,7 +28,8 @@ def status(manifest: ManifestOption = HERE, strict: StrictOption = False, json: 
     planning = plan_manifest(load_manifest(manifest))
     failures, unusual = failure_rows(planning), find_unusual(planning)
     if json:
-        facts = {"failures": failures, **asdict(unusual), "lake": planning.manifest.lake.uri}
+        costs = [asdict(cost) for cost in _costs(planning)]
+        facts = {"failures": failures, **asdict(unusual), "costs": costs, "lake": planning.manifest.lake.uri}
         print_json({**plan_json(planning), **facts})
     else:
         _print(planning, failures, unusual)
@@ -38,12 +40,31 @@ def _print(planning: Planning, failures: Sequence[Mapping[str, Any]], unusual: U
     films = len(planning.catalogue.films)
     out.print(f"lake {planning.manifest.lake.uri} · {films} films in the catalogue", markup=False)
     print_counts(planning.plan)
+    _print_costs(_costs(planning))
     if failures:
         out.print()
         table(["film", "tables", "reason", "attempt", "message"], grouped_failures(failures)[:SHOWN_ROWS])
     print_problems(planning)
     _print_unusual(unusual)
     print_paused(planning.lake)
+
+
+def _costs(planning: Planning) -> list[TableCost]:
+    return table_costs(planning.index, [planned.name for planned in planning.whole.tables])
+
+
+def _print_costs(costs: Sequence[TableCost]) -> None:
+    """What a film's cell of each table takes of the processors: where a night's cost goes."""
+    known = [cost for cost in costs if cost.processor_s is not None]
+    if known:
+        out.print()
+        all_s = sum(cost.processor_s or 0.0 for cost in known)
+        rows = [
+            [c.table, duration(c.processor_s or 0.0), duration(c.ffmpeg_s) if c.ffmpeg_s else "",
+             f"{(c.processor_s or 0.0) / max(all_s, 1e-9):.0%}"]
+            for c in known
+        ]  # fmt: skip
+        table(["cost of a film", "processor time", "of it ffmpeg", "share"], rows)
 
 
 def grouped_failures(failures: Sequence[Mapping[str, Any]]) -> list[list[str]]:

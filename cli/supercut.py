@@ -21,6 +21,8 @@ app = typer.Typer(add_completion=False)
         'cinelake supercut my_film --tags "chase,explosion" -o out.mp4',
         "cinelake supercut my_film --character tom --affect 'arousal>0.5' --max-length 90 --order relevance -o tom.mp4",
         "cinelake supercut my_film --scenes 3,5 --dry-run",
+        "cinelake supercut my_film --without nudity --without violence -o for_all.mp4",
+        "cinelake supercut my_film --without 'beat:fight' --without 'arousal>0.8' --left-out cuts.csv",
     )
 )
 def supercut(
@@ -32,9 +34,21 @@ def supercut(
     beats: Annotated[Values, typer.Option(help="Beat events of these categories.", metavar="A,B")] = None,
     character: Annotated[Values, typer.Option(help="When any of these characters is seen.", metavar="A,B")] = None,
     affect: Annotated[Values, typer.Option(help="As in [cyan]arousal>0.5[/].", metavar="CONDITION")] = None,
+    without: Annotated[
+        Values,
+        typer.Option(
+            help="Leave this out: a tag, [cyan]beat:NAME[/], [cyan]character:NAME[/], [cyan]scene:3[/] or an affect.",
+            metavar="A,B",
+        ),
+    ] = None,
+    margin: Annotated[float, typer.Option(help="Leave out so many seconds more on either side.")] = 0.0,
+    left_out: Annotated[
+        list[Path] | None,
+        typer.Option("--left-out", help="List here what --without leaves out: .csv, .json, .edl or .otio."),
+    ] = None,
     either: Annotated[bool, typer.Option("--either", help="One selector is enough; by default all must hold.")] = False,
-    labels: Annotated[str, typer.Option(help="Take --tags from this set of people's labels instead.")] = "",
-    min_probability: Annotated[float, typer.Option(help="For --tags and --beats.", min=0, max=1)] = 0.5,
+    labels: Annotated[str, typer.Option(help="Take tags from this set of people's labels instead.")] = "",
+    min_probability: Annotated[float, typer.Option(help="For tags and beats.", min=0, max=1)] = 0.5,
     order: Annotated[str, typer.Option(help="film, or relevance: the most relevant first.")] = "film",
     max_length: Annotated[float | None, typer.Option(help="Seconds in all; the most relevant spans stay.")] = None,
     copy: Annotated[bool, typer.Option("--copy", help="Copy pictures; every cut must be at a keyframe.")] = False,
@@ -50,6 +64,10 @@ def supercut(
     An option given twice is two selectors. Of the values of one selector any will do; all selectors must hold at the
     same time (or one of them, with --either). Beside the output come an edit decision list (.edl) and an
     OpenTimelineIO file (.otio). With --copy pictures are not encoded anew; sound always is.
+
+    --without leaves out whatever carries any of its values, with every picture that is shown meanwhile: of the chosen
+    spans, or of the whole film. What is left out is listed beside the output (.left_out.csv, .left_out.edl). It is as
+    good as the tables: what no model saw stays in, so look at the result before others do.
     """
     selection = Selection(
         film=film,
@@ -59,6 +77,9 @@ def supercut(
         beats=several(beats),
         characters=several(character),
         affect=tuple(affect or ()),
+        without=tuple(value for values in several(without) for value in values),
+        margin_s=margin,
+        cut_lists=tuple(left_out or ()),
         either=either,
         labels=labels,
         min_probability=min_probability,
@@ -79,7 +100,22 @@ def supercut(
 
 
 def _print(made: dict[str, Any]) -> None:
-    rows = [
+    table(COLUMNS, _rows(made["spans"]))
+    total = f"{len(made['spans'])} spans, {made['frames']} frames, {duration(made['seconds'])}"
+    written = [made[name] for name in ("output", "edl", "otio") if "edl" in made] + made.get("cut_lists", [])
+    out.print(f"{total}: {', '.join(written) or 'nothing was written (--dry-run)'}", markup=False)
+    if "left_out" in made:
+        pieces = made["left_out"]
+        lasting = f"{made['left_out_frames']} frames, {duration(made['left_out_seconds'])}"
+        out.print(f"left out: {len(pieces)} spans, {lasting}", markup=False)
+        table(COLUMNS, _rows(pieces))
+
+
+COLUMNS = ["from (s)", "to (s)", "frames", "relevance", "what"]
+
+
+def _rows(spans: list[dict[str, Any]]) -> list[list[Any]]:
+    return [
         [
             f"{s['start_s']:.3f}",
             f"{s['end_s']:.3f}",
@@ -87,11 +123,5 @@ def _print(made: dict[str, Any]) -> None:
             f"{s['relevance']:.3f}",
             s["what"],
         ]
-        for s in made["spans"]
+        for s in spans
     ]
-    table(["from (s)", "to (s)", "frames", "relevance", "what"], rows)
-    total = f"{len(rows)} spans, {made['frames']} frames, {duration(made['seconds'])}"
-    done = (
-        "nothing was written (--dry-run)" if "edl" not in made else f"{made['output']}, {made['edl']}, {made['otio']}"
-    )
-    out.print(f"{total}: {done}", markup=False)

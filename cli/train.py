@@ -169,7 +169,7 @@ def print_training(summary: TrainingSummary, manifest: Path) -> None:
     columns = {"candidate": summary.scores, "baseline": summary.baseline}
     if summary.champion is not None:
         columns[f"champion ({summary.champion_version})"] = summary.champion
-    print_scores(columns, summary.metric)
+    print_scores(columns, summary.metric, in_sample=summary.in_sample)
     print_left_out(summary.left_out)
     state = "is champion now" if summary.moved else "is not champion"
     out.print(f"{summary.model} {summary.version} {state}: {summary.why}", markup=False)

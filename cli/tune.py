@@ -77,6 +77,10 @@ def print_tuning(summary: TuningSummary, manifest: Path) -> None:
     print_trials(summary)
     best = " ".join(f"{name}={cell(value)}" for name, value in summary.best.items())
     out.print(f"best: {best} · {summary.metric} {summary.best_score:.4f} in cross-validation by film", markup=False)
+    if summary.best == summary.in_force:
+        out.print("no trial was better than the settings in force: they stay")
+    elif summary.in_force_score is not None:
+        out.print(f"the settings in force: {summary.metric} {summary.in_force_score:.4f} by the same folds")
     if summary.training:
         print_training(summary.training, manifest)
     out.print(f"tuned in {duration(summary.wall_s)}, MLflow run {summary.run_id}: trials.csv, trials.md")

@@ -11,6 +11,7 @@ from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import Planning, plan_film
 from cinelake.plan.lineage import Lineage, chain, find_row, remaking, trace
 from cinelake.query.views import shown_value
+from cinelake.run.spent import processor_s
 from cli.options import HERE, JsonOption, ManifestOption, example
 from cli.screen import out, print_json, table
 
@@ -104,12 +105,22 @@ def _facts(lineage: Lineage, *, whole: bool) -> list[tuple[str, Any]]:
         *((f"parameter {key}", value) for key, value in lineage.params.items()),
         *((f"input {one.table}", one.key or one.reason) for one in lineage.inputs),
         *_model_facts(lineage.model),
-        ("made", f"{run.pop('at', '')} in {run.pop('wall_s', 0)} s, {run.pop('rows', 0)} rows"),
+        ("made", _made(run)),
     ]
     if whole:
         rows += list(run.items())
         rows += [(f"version of {key}", value) for key, value in versions.items()]
     return rows
+
+
+def _made(run: dict[str, Any]) -> str:
+    """When a cell was made, in how long, and by how much work; takes these facts out."""
+    words = f"{run.pop('at', '')} in {run.pop('wall_s', 0)} s"
+    if (used_s := processor_s(run)) is not None:
+        ffmpeg_s = run.pop("ffmpeg_cpu_s", 0.0)
+        words += f", {used_s:.2f} s of processor time" + (f" (ffmpeg {ffmpeg_s:.2f} s)" if ffmpeg_s else "")
+        del run["cpu_s"]
+    return f"{words}, {run.pop('rows', 0)} rows"
 
 
 def _model_facts(model: dict[str, Any]) -> list[tuple[str, Any]]:

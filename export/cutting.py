@@ -24,12 +24,12 @@ import numpy as np
 from av.error import FFmpegError
 
 from cinelake.errors import DamagedFilm, DecodeTimeout, FilmError, UsageError
-from cinelake.media.clock import Cut, FilmClock, opened_film
+from cinelake.media.clock import Cut, FilmClock
 from cinelake.media.decode_check import last_words
 from cinelake.media.ffmpeg import Ffmpeg, safe_input, start_ffmpeg
 from cinelake.media.graph import NO_METADATA, unread_streams
+from cinelake.media.opening import open_film, opened_film
 from cinelake.media.pipe_readers import open_pipe
-from cinelake.media.probe import open_film
 from cinelake.spec.film import Probe, VideoInfo
 from cinelake.storage.atomic import written_whole
 from export.joining import LAYOUTS, NUT, Copier, Joiner, Piece, lay_out, sound_bit_rate

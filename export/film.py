@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from cinelake.catalogue.films import CatalogueFilm, read_catalogue
 from cinelake.errors import UnknownName, UsageError
+from cinelake.lake.cells import Footer
 from cinelake.lake.format import open_known
 from cinelake.manifest.document import Manifest
 from cinelake.spec.film import SLOWEST_BYTES_PER_S, Probe, limit_deadline
@@ -85,14 +86,21 @@ class FilmReader:
 
     def read(self, task: str) -> pa.Table:
         """The table that a task makes. Raises `UsageError` where it is missing, or was made of another file."""
+        name, footer = self._found(task)
+        made_of = footer.ingredients.get("fingerprint", self.fingerprint)
+        if made_of != self.fingerprint:
+            raise UsageError(f"{name} of {self.film.movie_id} was made of another file: `cinelake run` renews it")
+        return self.lake.reader(name, self.film.movie_id).read()
+
+    def footer(self, task: str) -> Footer:
+        """The provenance of the table that a task makes. Raises `UsageError` where it is missing."""
+        return self._found(task)[1]
+
+    def _found(self, task: str) -> tuple[str, Footer]:
         for name in dict.fromkeys([task, *(n for n, entry in self.manifest.tasks.items() if entry.task == task)]):
             footer = self.lake.footer(name, self.film.movie_id)
-            if footer is None:
-                continue
-            made_of = footer.ingredients.get("fingerprint", self.fingerprint)
-            if made_of != self.fingerprint:
-                raise UsageError(f"{name} of {self.film.movie_id} was made of another file: `cinelake run` renews it")
-            return self.lake.reader(name, self.film.movie_id).read()
+            if footer is not None:
+                return name, footer
         raise UsageError(
             f"the lake has no table {task!r} of {self.film.movie_id}: name the task {task!r} in the manifest and "
             f"`cinelake run --movie {self.film.movie_id}`"
@@ -109,10 +117,14 @@ class FilmReader:
         """The rows of a set of people's labels that are this film's."""
         import pyarrow.compute as pc
 
+        rows = self.labels_of_all(name)
+        return rows.filter(pc.equal(rows["movie_id"], self.film.movie_id))
+
+    def labels_of_all(self, name: str) -> pa.Table:
+        """The rows of a set of people's labels, whatever their film."""
         from cinelake.labels.store import stored_labels
 
-        rows = stored_labels(Path(self.manifest.labels), name)
-        return rows.filter(pc.equal(rows["movie_id"], self.film.movie_id))
+        return stored_labels(Path(self.manifest.labels), name)
 
 
 def fingerprint_of(manifest: Manifest, film: CatalogueFilm) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cinelake.catalogue.films import CatalogueFilm
 from cinelake.errors import UsageError
@@ -14,8 +14,13 @@ from cinelake.run.staging import at_hand
 from cinelake.search.spans import Span, combined, merged, within
 from cinelake.spec.film import Probe
 from cinelake.storage.objects import is_remote
+from export.cut_list import check_forms, cut_list_text, fact_of, frames_of
 from export.film import FilmReader, SourceNames, deadline_of, find_film, write_text
-from export.supercut import appearing, chosen, felt, labelled, numbered, of_beats, ordered, tagged
+from export.leaving_out import parse_unwanted, split, to_pictures, unwanted_spans
+from export.supercut import appearing, chosen, felt, labelled, numbered, numbers, of_beats, ordered, tagged
+
+if TYPE_CHECKING:
+    from cinelake.media.clock import Cut, FilmClock
 
 Lists = tuple[tuple[str, ...], ...]
 
@@ -31,6 +36,9 @@ class Selection:
     beats: Lists = ()
     characters: Lists = ()
     affect: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    margin_s: float = 0.0
+    cut_lists: tuple[Path, ...] = ()
     either: bool = False
     labels: str = ""
     min_probability: float = 0.5
@@ -41,6 +49,18 @@ class Selection:
     force: bool = False
     dry_run: bool = False
 
+    @property
+    def selects(self) -> bool:
+        """Whether any part is asked for; else it is the whole film."""
+        return bool(self.tags or self.scenes or self.beats or self.characters or self.affect)
+
+    @property
+    def lists(self) -> tuple[Path, ...]:
+        """Where lists of what is left out are written: as asked for, else beside the output."""
+        if self.cut_lists or not self.without or self.output is None:
+            return self.cut_lists
+        return tuple(self.output.with_suffix(f".left_out{suffix}") for suffix in (".csv", ".edl"))
+
 
 def make_supercut(manifest: Manifest, selection: Selection) -> dict[str, Any]:
     """Cut the film and write the timelines beside it; returns what was made as plain data.
@@ -50,26 +70,46 @@ def make_supercut(manifest: Manifest, selection: Selection) -> dict[str, Any]:
     film = find_film(manifest, selection.film)
     _check(selection, film)
     tables = FilmReader(manifest, film)
-    spans = _spans(selection, tables)
+    wanted = _spans(selection, tables) if selection.selects else None
+    unwanted, told = unwanted_spans(
+        tables, parse_unwanted(selection.without), selection.labels, selection.min_probability
+    )
     with at_hand(manifest, film) as local_film:
-        return _make(selection, local_film, spans, tables.frame_count(), manifest.defaults.max_pixels)
+        found = _Found(wanted, unwanted, told, tables.frame_count())
+        return _make(selection, local_film, found, manifest.defaults.max_pixels)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What the tables say of a film. wanted: None for all of it; told: what a person must hear; frames: as counted."""
+
+    wanted: list[Span] | None
+    unwanted: list[Span]
+    told: list[str]
+    frames: int | None
 
 
 def _check(selection: Selection, film: CatalogueFilm) -> None:
     """Raises `UsageError` and `UnknownName` for what is wrong before the lake is read."""
     from export.cutting import output_format
 
-    if not (selection.tags or selection.scenes or selection.beats or selection.characters or selection.affect):
-        raise UsageError("which part of the film? Give --tags, --scenes, --beats, --character or --affect")
+    if not (selection.selects or selection.without):
+        raise UsageError("which part of the film? Give --tags, --scenes, --beats, --character, --affect or --without")
+    if selection.cut_lists and not selection.without:
+        raise UsageError("--left-out lists what --without leaves out: say what that is")
+    if selection.margin_s < 0:
+        raise UsageError(f"--margin takes seconds, 0 or more. Received: {selection.margin_s:g}")
+    check_forms(selection.cut_lists)
     if selection.max_length_s is not None and selection.max_length_s <= 0:
         raise UsageError(f"--max-length takes seconds, more than 0. Received: {selection.max_length_s:g}")
     ordered([], selection.order)
-    if selection.output is None:
-        if not selection.dry_run:
-            raise UsageError("where to? Say `-o out.mp4` (or --dry-run)")
-        return
-    output_format(selection.output)
-    for path in (selection.output, *_beside(selection.output)):
+    if selection.output is None and not (selection.dry_run or selection.cut_lists):
+        raise UsageError("where to? Say `-o out.mp4` (or --dry-run)")
+    made = list(selection.lists)
+    if selection.output is not None:
+        output_format(selection.output)
+        made += [selection.output, *_beside(selection.output)]
+    for path in made:
         if path.exists() and not is_remote(film.path) and path.samefile(film.path):
             raise UsageError(f"{path} is the film itself: it is never written to")
         if path.exists() and not (selection.force or selection.dry_run):
@@ -96,7 +136,10 @@ def _selectors(selection: Selection, tables: FilmReader) -> list[Callable[[], li
     minimum = selection.min_probability
     return [
         *(lambda tags=tags: _tagged(selection, tables, tags) for tags in selection.tags),
-        *(lambda words=words: numbered(tables.read("scenes"), _numbers(words)) for words in selection.scenes),
+        *(
+            lambda words=words: numbered(tables.read("scenes"), numbers("--scenes", words))
+            for words in selection.scenes
+        ),
         *(lambda names=names: of_beats(tables.read("beats"), names, minimum) for names in selection.beats),
         *(lambda names=names: appearing(tables.read("appearances"), names) for names in selection.characters),
         *(lambda condition=condition: felt(tables.read("affect"), condition) for condition in selection.affect),
@@ -111,15 +154,7 @@ def _tagged(selection: Selection, tables: FilmReader, tags: Sequence[str]) -> li
     return labelled(labels, tables.read("shots") if by_shots else None, tags)
 
 
-def _numbers(words: Sequence[str]) -> list[int]:
-    if not all(word.isdecimal() for word in words):
-        raise UsageError(f"--scenes takes numbers, as in 3,5. Received: {','.join(words)!r}")
-    return [int(word) for word in words]
-
-
-def _make(
-    selection: Selection, film: CatalogueFilm, spans: Sequence[Span], frame_count: int | None, max_pixels: int
-) -> dict[str, Any]:
+def _make(selection: Selection, film: CatalogueFilm, found: _Found, max_pixels: int) -> dict[str, Any]:
     """Choose, cut and write; returns what was made as plain data."""
     from cinelake.media.clock import read_clock
     from cinelake.media.probe import probe
@@ -127,43 +162,62 @@ def _make(
 
     probed = probe(film.path, film.choices, max_pixels=max_pixels)
     deadline_s = deadline_of(probed, Path(film.path).stat().st_size)
-    clock = read_clock(film.path, probed, deadline_s=deadline_s, frames=frame_count, keep_damaged=film.accept)
-    snapped = [
+    clock = read_clock(film.path, probed, deadline_s=deadline_s, frames=found.frames, keep_damaged=film.accept)
+    whole = [Span(clock.seconds(int(clock.ticks[0])), clock.end_s)]
+    wanted = whole if found.wanted is None else _snapped(clock, found.wanted)
+    kept, left_out = split(wanted, to_pictures(clock, found.unwanted, selection.margin_s))
+    final = ordered(merged(chosen(kept, selection.max_length_s)), selection.order)
+    pieces = [(span, cut) for span in final if (cut := clock.cut(span.start_s, span.end_s)).frames]
+    if not pieces:
+        raise UsageError(_nothing_left(selection, film, wanted))
+    cuts = [cut for _, cut in pieces]
+    facts = {
+        "movie_id": film.movie_id,
+        "spans": [fact_of(span, cut) for span, cut in pieces],
+        "frames": frames_of(cuts),
+        "seconds": clock.seconds(sum(cut.end_tick - cut.start_tick for cut in cuts)),
+        "copy": selection.copy,
+        "output": str(selection.output) if selection.output else None,
+        "warnings": list(found.told),
+    }
+    out = [(span, clock.cut(span.start_s, span.end_s)) for span in left_out]
+    if selection.without:
+        facts["left_out"] = [fact_of(span, cut) for span, cut in out]
+        facts["left_out_frames"] = frames_of(cut for _, cut in out)
+        facts["left_out_seconds"] = clock.seconds(sum(cut.end_tick - cut.start_tick for _, cut in out))
+    if selection.copy:
+        check_copy(film.path, clock, cuts)
+    if selection.dry_run:
+        return facts
+    lists = [(path, cut_list_text(path, selection.names, film, probed, clock, out)) for path in selection.lists]
+    if selection.output is not None:
+        *texts, told = _timelines(selection, film, probed, clock, pieces)
+        cut_film(film.path, probed, clock, cuts, selection.output, copy=selection.copy, deadline_s=deadline_s)
+        lists += zip(_beside(selection.output), texts, strict=True)
+        edl, otio = map(str, _beside(selection.output))
+        facts |= {"edl": edl, "otio": otio, "warnings": [*found.told, *told]}
+    for path, text in lists:
+        write_text(path, text)
+    return facts | ({"cut_lists": [str(path) for path in selection.lists]} if selection.without else {})
+
+
+def _snapped(clock: FilmClock, spans: Sequence[Span]) -> list[Span]:
+    """Spans at the pictures that begin in them; those without one are gone."""
+    return [
         Span(clock.seconds(cut.start_tick), clock.seconds(cut.end_tick), span.relevance, span.what)
         for span in within(spans, clock.end_s)
         if (cut := clock.cut(span.start_s, span.end_s)).frames
     ]
-    final = ordered(merged(chosen(snapped, selection.max_length_s)), selection.order)
-    cuts = [cut for span in final if (cut := clock.cut(span.start_s, span.end_s)).frames]
-    if not cuts:
-        raise UsageError(f"no picture of {film.movie_id} begins in the spans that were found")
-    facts = {
-        "movie_id": film.movie_id,
-        "spans": [_fact(span, cut) for span, cut in zip(final, cuts, strict=True)],
-        "frames": sum(cut.frames for cut in cuts),
-        "seconds": clock.seconds(sum(cut.end_tick - cut.start_tick for cut in cuts)),
-        "copy": selection.copy,
-        "output": str(selection.output) if selection.output else None,
-    }
-    if selection.copy:
-        check_copy(film.path, clock, cuts)
-    if selection.dry_run or selection.output is None:
-        return facts
-    *texts, told = _timelines(selection, film, probed, clock, list(zip(final, cuts, strict=True)))
-    cut_film(film.path, probed, clock, cuts, selection.output, copy=selection.copy, deadline_s=deadline_s)
-    for path, text in zip(_beside(selection.output), texts, strict=True):
-        write_text(path, text)
-    edl, otio = map(str, _beside(selection.output))
-    return {**facts, "edl": edl, "otio": otio, "warnings": told}
 
 
-def _fact(span: Span, cut: Any) -> dict[str, Any]:
-    frames = {"start_frame": cut.start_frame, "end_frame": cut.end_frame}
-    return {"start_s": span.start_s, "end_s": span.end_s, **frames, "relevance": span.relevance, "what": span.what}
+def _nothing_left(selection: Selection, film: CatalogueFilm, wanted: Sequence[Span]) -> str:
+    if wanted and selection.without:
+        return f"nothing of {film.movie_id} is left without {', '.join(selection.without)}"
+    return f"no picture of {film.movie_id} begins in the spans that were found"
 
 
 def _timelines(
-    selection: Selection, film: CatalogueFilm, probed: Probe, clock: Any, pieces: Sequence[tuple[Span, Any]]
+    selection: Selection, film: CatalogueFilm, probed: Probe, clock: FilmClock, pieces: Sequence[tuple[Span, Cut]]
 ) -> tuple[str, str, list[str]]:
     """The texts of the edit decision list and of the OpenTimelineIO file, and what must be told of them."""
     from export.timeline import (

@@ -63,6 +63,13 @@ def numbered(scenes: pa.Table, numbers: Sequence[int]) -> list[Span]:
     return [Span(start, end, 1.0, f"scene {scene}") for scene, start, end in rows if scene in numbers]
 
 
+def numbers(option: str, words: Sequence[str]) -> list[int]:
+    """Words as numbers of scenes. option: for the message. Raises `UsageError`."""
+    if not all(word.isdecimal() for word in words):
+        raise UsageError(f"{option} takes numbers, as in 3,5. Received: {','.join(words)!r}")
+    return [int(word) for word in words]
+
+
 def of_beats(beats: pa.Table, names: Sequence[str], min_confidence: float = 0.0) -> list[Span]:
     """The beat events of these categories with at least this confidence. Raises `UnknownName`."""
     _check_known("beat", names, beats["category"].to_pylist())

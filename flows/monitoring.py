@@ -116,7 +116,8 @@ class JsonLog:
 
     def _film_ended(self, report: StepReport) -> None:
         for cell in report.cells:
-            facts: dict[str, Any] = {"outcome": cell.outcome, "seconds": round(cell.wall_s, 3), "rows": cell.rows}
+            seconds = {"seconds": round(cell.wall_s, 3), "processor_seconds": round(cell.processor_s, 3)}
+            facts: dict[str, Any] = {"outcome": cell.outcome, **seconds, "rows": cell.rows}
             if cell.outcome != "made":
                 facts |= {"reason": cell.reason, "text": cell.message}
             self._log("cell ends", film=report.movie_id, task=cell.table, level=LEVELS[cell.outcome], **facts)
@@ -176,6 +177,8 @@ class RunMetrics:
         self._cells = counter("cells", "Cells that ended, by task and outcome.", "task", "outcome")
         self._failures = counter("failures", "Cells that failed, by task and reason.", "task", "reason")
         self._seconds = counter("cell_seconds", "Seconds of work on cells that were made.", "task")
+        words = "Processor seconds, ffmpeg's with them, of work on cells that were made."
+        self._processor_seconds = counter("cell_processor_seconds", words, "task")
         self._rows = counter("cell_rows", "Rows of cells that were made.", "task")
         self._bytes = counter("cell_bytes", "Bytes of cells that were made, as they lie in the lake.", "task")
         self._films = counter("films", "Films that ended, by whether a cell of them failed.", "outcome")
@@ -235,6 +238,7 @@ class RunMetrics:
 
     def _cell_made(self, movie_id: str, cell: CellReport) -> None:
         self._seconds.labels(cell.table).inc(cell.wall_s)
+        self._processor_seconds.labels(cell.table).inc(cell.processor_s)
         self._rows.labels(cell.table).inc(cell.rows)
         stamp = self._planning.lake.storage.stamp(cell.table, f"{movie_id}.parquet")
         self._bytes.labels(cell.table).inc(stamp.size if stamp else 0)

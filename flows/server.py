@@ -25,6 +25,7 @@ from cinelake.errors import EngineUnavailable, UsageError
 from cinelake.storage.environment import environment_variables
 from cinelake.storage.interrupts import interrupts_held
 from cinelake.storage.locks import alone
+from cinelake.storage.owners import process_mark
 from flows.prefect_api import server_answers
 from flows.server_record import (
     RECORD,
@@ -34,7 +35,6 @@ from flows.server_record import (
     is_unused,
     password_of,
     private_folder,
-    process_mark,
     read_record,
     read_up,
     server_version,

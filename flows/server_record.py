@@ -17,6 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from cinelake.errors import EngineUnavailable
+from cinelake.storage.owners import process_mark
 
 PASSWORD = "prefect-password"
 RECORD = "server.json"
@@ -130,17 +131,6 @@ def read_json(file: Path) -> Mapping[str, object]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def process_mark(pid: int) -> str:
-    """When a process began, and in which boot and space of process ids; empty where it has ended."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        space = Path("/proc/self/ns/pid").readlink()
-    except OSError:
-        return ""
-    return "" if fields[0] in "ZX" else f"{fields[19]} {boot} {space}"
 
 
 def read_up(folder: Path) -> Mapping[str, str]:

@@ -12,7 +12,8 @@ from urllib.parse import quote
 from cinelake.storage.content import digest
 from report.details import duration_s, figures, film_row, model_name, origin, page_tables, provenance, technical
 from report.film_pictures import make_pictures
-from report.lanes import build_lanes
+from report.lanes import build_lanes, missing_lanes
+from report.said import PeopleSaid
 from report.scores import ModelScores
 from report.summary import METHOD
 from report.tables import FilmTables
@@ -23,11 +24,11 @@ CARD = "card.json"
 Card = dict[str, Any]
 
 
-def page_key(tables: FilmTables, scores: Mapping[str, Any], source: str) -> str:
-    """What a page is made from: the cells it shows, their states, the scores, the title, the film's place, the code."""
+def page_key(tables: FilmTables, scores: Mapping[str, Any], source: str, said: str = "") -> str:
+    """What a page is made from: cells, their states, scores, title, the film's place, what people `said`, the code."""
     shown_models = {name: scores.get(name) for name in models_of(tables)}
     states = [state.facts() for state in tables.states.values()]
-    return digest([code_digest(), tables.movie_id, tables.title, states, shown_models, source])
+    return digest([code_digest(), tables.movie_id, tables.title, states, shown_models, source, said])
 
 
 def film_source(path: str, folder: Path) -> str:
@@ -46,10 +47,19 @@ def models_of(tables: FilmTables) -> list[str]:
 
 
 def write_film(
-    folder: Path, tables: FilmTables, scores: ModelScores, key: str, problem: str = "", source: str = ""
+    folder: Path,
+    tables: FilmTables,
+    scores: ModelScores,
+    key: str,
+    problem: str = "",
+    source: str = "",
+    people: PeopleSaid | None = None,
 ) -> Card:
-    """Write a film's page and pictures into a folder; returns its card. source: what the player plays, if anything."""
-    lanes = build_lanes(tables)
+    """Write a film's page and pictures into a folder; returns its card.
+
+    source: what the player plays, if anything. people: whose labels stand beneath the models' lanes.
+    """
+    lanes = build_lanes(tables, people)
     film = film_row(tables)
     length_s = duration_s(film, lanes)
     pictures = make_pictures(tables, length_s, folder)
@@ -70,6 +80,7 @@ def write_film(
         pictures=pictures,
         method=METHOD,
         lanes=lanes,
+        missing=missing_lanes(lanes),
         provenance=origins,
         models=[{"name": name, **scores[name]} for name in models_of(tables)],
         data={**data, "thumbnails": pictures.thumbnails.to_json()},

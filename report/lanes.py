@@ -10,6 +10,18 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from cinelake.spec.contract import Contract
+from cinelake.spec.task import find_task
+from report.said import (
+    NOBODY,
+    Differences,
+    PeopleSaid,
+    boundary_differences,
+    columns_of,
+    line_differences,
+    named_differences,
+    spans_said,
+)
 from report.tables import NOT_IN_MANIFEST, FilmTables
 from report.values import plain
 
@@ -18,6 +30,8 @@ LaneBuilder = Callable[[pa.Table, FilmTables], TimelineLane]
 MAX_ROWS = 8
 """Rows of tags or characters on the timeline; the tables below it have all."""
 MIN_PROBABILITY = 0.5
+WHOLE = "whole"
+"""In a lane that is being made: all its spans with their names, those too that have no row."""
 FACE_S = 2.0
 """A face that was seen is not shown longer than this, where no other picture was looked at."""
 QUIETEST_LUFS = -70.0
@@ -28,7 +42,8 @@ QUIETEST_LUFS = -70.0
 class LaneKind:
     """One lane: the task whose table it shows, its columns, and how rows become spans or lines.
 
-    optional: a lane that is left out where the manifest does not name its task.
+    optional: a lane that is left out where the manifest does not name its task. said: how people's labels for the
+    model that makes the table stand beneath.
     """
 
     id: str
@@ -37,6 +52,7 @@ class LaneKind:
     columns: tuple[str, ...]
     build: LaneBuilder = field(repr=False)
     optional: bool = False
+    said: Callable[[TimelineLane, pa.Table, FilmTables], tuple[TimelineLane, Differences]] | None = None
 
 
 def spans(start: list[float], end: list[float], labels: list[str], **more: Any) -> TimelineLane:
@@ -93,12 +109,20 @@ def _tags(table: pa.Table, tables: FilmTables) -> TimelineLane:
     return _in_rows(start, end, tags, labels, value=[round(value, 2) for value in values])
 
 
-def _in_rows(start: list[float], end: list[float], names: list[str], labels: list[str], **more: Any) -> TimelineLane:
-    """A row for each name, the longest in all first, at most `MAX_ROWS`."""
+def _in_rows(
+    start: list[float],
+    end: list[float],
+    names: list[str],
+    labels: list[str],
+    rows: list[str] | None = None,
+    **more: Any,
+) -> TimelineLane:
+    """A row for each name, the longest in all first, at most `MAX_ROWS`. rows: names that come first."""
     seconds: dict[str, float] = {}
     for name, begin, stop in zip(names, start, end, strict=True):
         seconds[name] = seconds.get(name, 0.0) + stop - begin
-    rows = sorted(seconds, key=lambda name: (-round(seconds[name], 6), name))[:MAX_ROWS]
+    longest = sorted(seconds, key=lambda name: (-round(seconds[name], 6), name))
+    rows = [*(rows or ()), *(name for name in longest if name not in (rows or ()))][:MAX_ROWS]
     number = {name: at for at, name in enumerate(rows)}
     kept = [at for at, name in enumerate(names) if name in number]
 
@@ -107,7 +131,7 @@ def _in_rows(start: list[float], end: list[float], names: list[str], labels: lis
 
     more = {name: kept_of(values) for name, values in more.items()}
     lane = spans(kept_of(start), kept_of(end), kept_of(labels), rows=rows, row=[number[names[at]] for at in kept])
-    return {**lane, **more, "left_out": len(seconds) - len(rows)}
+    return {**lane, **more, WHOLE: list(zip(start, end, names, strict=True)), "left_out": len(set(seconds) - set(rows))}
 
 
 def _affect(table: pa.Table, _: FilmTables) -> TimelineLane:
@@ -136,31 +160,145 @@ def _loudness(table: pa.Table, _: FilmTables) -> TimelineLane:
     return {**lane, "unit": "LUFS", "filled": True}
 
 
+def _named(column: str | None, *, whole: bool = False) -> Any:
+    """Labels whose column names what holds. whole: a film with labels at all is labelled from end to end."""
+
+    def build(lane: TimelineLane, labels: pa.Table, tables: FilmTables) -> tuple[TimelineLane, Differences]:
+        said = [span for span in spans_said(labels, tables, column) if span[1] > span[0]]
+        shown = [span for span in said if span[2] != NOBODY]
+        alone = lane["label"] if column else [""] * len(lane["start"])
+        model = lane[WHOLE] if WHOLE in lane else list(zip(lane["start"], lane["end"], alone, strict=True))
+        ends = [end for _, end, _ in (*model, *said)]
+        extent = [(0.0, max(ends), "")] if whole and ends else None
+        start, end, label = columns_of(shown)
+        made = _in_rows(start, end, label, label, rows=lane["rows"]) if "row" in lane else spans(start, end, label)
+        return {**made, "colour": lane.get("colour"), "written": lane.get("written")}, named_differences(
+            model, said, extent
+        )
+
+    return build
+
+
+def _boundaries(lane: TimelineLane, labels: pa.Table, tables: FilmTables) -> tuple[TimelineLane, Differences]:
+    said = spans_said(labels, tables, None)
+    start, end, _names = columns_of(said)
+    made = spans(start, end, [f"scene {n}" for n in range(len(said))], colour="alternate", written=True)
+    return made, boundary_differences(lane["start"][1:], start[1:])
+
+
+def _funny_said(lane: TimelineLane, labels: pa.Table, tables: FilmTables) -> tuple[TimelineLane, Differences]:
+    """Where no row says `is_funny`, the film was watched whole; else only what rows cover is known."""
+    given = labels["is_funny"].to_pylist() if "is_funny" in labels.column_names else [None] * len(labels)
+    known = spans_said(labels, tables, None)
+    funny = pa.array([value is not False for value in given])
+    said = [(start, end, "funny") for start, end, _ in spans_said(labels.filter(funny), tables, None)]
+    model = list(zip(lane["start"], lane["end"], lane["label"], strict=True))
+    ends = [end for _, end, _ in (*model, *said)]
+    whole = [(0.0, max(ends), "")] if ends and not any(value is not None for value in given) else known
+    start, end, label = columns_of(said)
+    return spans(start, end, label, colour="category"), named_differences(model, said, whole)
+
+
+def _line(lane: TimelineLane, labels: pa.Table, _: FilmTables) -> tuple[TimelineLane, Differences]:
+    rows = labels.sort_by("time_s")
+    names = [series["name"] for series in lane["series"] if series["name"] in rows.column_names]
+    series = [{"name": name, "y": plain(rows[name], 3)} for name in names]
+    made = {**lane, "x": plain(rows["time_s"]), "series": series}
+    return made, line_differences(lane, made)
+
+
 SPAN = ("start_s", "end_s")
 LANES = (
     LaneKind("shots", "Shots", "shots", ("shot", *SPAN, "transition"), _shots),
-    LaneKind("scenes", "Scenes", "scenes", ("scene", *SPAN), _scenes),
-    LaneKind("beats", "Beats", "beats", ("category", *SPAN), _beats),
-    LaneKind("tags", "Tags", "tag_shots", ("shot", "tag", "probability"), _tags),
-    LaneKind("characters", "Characters", "appearances", ("character", *SPAN), _characters),
+    LaneKind("scenes", "Scenes", "scenes", ("scene", *SPAN), _scenes, said=_boundaries),
+    LaneKind("beats", "Beats", "beats", ("category", *SPAN), _beats, said=_named("category")),
+    LaneKind("tags", "Tags", "tag_shots", ("shot", "tag", "probability"), _tags, said=_named("tag", whole=True)),
+    LaneKind("characters", "Characters", "appearances", ("character", *SPAN), _characters, said=_named("character")),
     LaneKind("people", "Actors", "actor_appearances", ("character", *SPAN), _characters, optional=True),
     LaneKind("faces", "Faces", "faces", ("time_s",), _faces, optional=True),
-    LaneKind("affect", "Valence and arousal", "affect", ("time_s", "valence", "arousal"), _affect),
+    LaneKind("affect", "Valence and arousal", "affect", ("time_s", "valence", "arousal"), _affect, said=_line),
     LaneKind("loudness", "Loudness", "sound", ("start_s", "loudness_lufs"), _loudness),
-    LaneKind("funny", "Funny", "funny", (*SPAN, "is_funny"), _funny),
+    LaneKind("funny", "Funny", "funny", (*SPAN, "is_funny"), _funny, said=_funny_said),
     LaneKind("cues", "Cues", "cues", ("kind", *SPAN), _cues, optional=True),
     LaneKind("subtitles", "Subtitles", "subtitles", (*SPAN, "text"), _subtitles, optional=True),
 )
 
 
-def build_lanes(tables: FilmTables) -> list[TimelineLane]:
-    """Every lane of a film: with its rows, or with the reason (`why`) that it has none."""
+ROW_COLUMNS = ("kind", "character", "person", "category", "tag", "role", "speaker")
+"""Columns that make the rows of a lane of a table that no lane above is for: the first that it has."""
+WORDS = ("text", "name", "label")
+"""Columns with the words of its spans."""
+MOST_SPANS = 20_000
+"""A lane of more is told, not drawn: a page with it would be slow."""
+
+
+def other_lanes(tables: FilmTables) -> list[LaneKind]:
+    """A lane for every other table whose rows are named spans of the film: `start_s`, `end_s`, and a kind or words."""
+    known = {kind.task for kind in LANES}
+    found = {}
+    for state in tables.states.values():
+        if state.task in known or state.name in found or not state.is_present:
+            continue
+        contract = find_task(state.task).contract
+        names = {column.name for column in contract.columns}
+        if set(SPAN) <= names and names & {*ROW_COLUMNS, *WORDS}:
+            found[state.name] = _other_lane(state.name, contract, names)
+    return list(found.values())
+
+
+def _other_lane(name: str, contract: Contract, names: set[str]) -> LaneKind:
+    row = next((column for column in ROW_COLUMNS if column in names), None)
+    words = next((column for column in WORDS if column in names), None)
+    columns = tuple(dict.fromkeys([*SPAN, *filter(None, (row, words))]))
+
+    def build(table: pa.Table, _: FilmTables) -> TimelineLane:
+        if table.num_rows > MOST_SPANS:
+            return {"why": f"{table.num_rows:,} rows are too many for a lane; `cinelake query` has them"}
+        start, end = _times(table)
+        named = [str(value or "") for value in table[row].to_pylist()] if row else [""] * len(start)
+        told = [str(value or "") for value in table[words].to_pylist()] if words else named
+        labels = [text or kind or name for text, kind in zip(told, named, strict=True)]
+        if row and len(set(named)) > 1:
+            return _in_rows(start, end, named, labels, colour="category", written=bool(words))
+        return spans(start, end, labels, colour="plain", written=True)
+
+    return LaneKind(name, contract.table.replace("_", " ").capitalize(), name, columns, build, optional=True)
+
+
+def build_lanes(tables: FilmTables, people: PeopleSaid | None = None) -> list[TimelineLane]:
+    """Every lane of a film: with its rows, or with the reason (`why`) that it has none; people's labels beneath."""
     wanted = [kind for kind in LANES if not (kind.optional and tables.of_task(kind.task).state == "absent")]
-    return [_lane(kind, tables) for kind in wanted]
+    made: list[TimelineLane] = []
+    for kind in [*wanted, *other_lanes(tables)]:
+        lane = _lane(kind, tables)
+        made.append(lane)
+        if kind.said and people and not lane["why"]:
+            made += _said(kind, lane, tables, people)
+    return [{name: value for name, value in lane.items() if name != WHOLE} for lane in made]
+
+
+def _said(kind: LaneKind, lane: TimelineLane, tables: FilmTables, people: PeopleSaid) -> list[TimelineLane]:
+    labels = people.of(tables, kind.task)
+    if labels is None or kind.said is None:
+        return []
+    made, found = kind.said(lane, labels, tables)
+    head = {"id": f"{lane['id']}-said", "title": f"{lane['title']}, by people", "table": lane["table"], "note": ""}
+    told = {"why": "", "is_unnamed": False, "of": lane["id"], "agrees": found.agrees}
+    differs = [[round(start, 3), round(end, 3), words] for start, end, words in found.spans]
+    return [{**made, **head, **told, "differs": differs, "told": _in_words(made)}]
+
+
+def missing_lanes(lanes: list[TimelineLane]) -> list[tuple[str, str]]:
+    """What is not computed, in a few words: titles of lanes, and the reason that they share."""
+    reasons: dict[str, list[str]] = {}
+    for lane in lanes:
+        if lane["why"]:
+            reasons.setdefault(lane["why"], []).append(lane["title"])
+    return [(", ".join(titles), why) for why, titles in reasons.items()]
 
 
 def _lane(kind: LaneKind, tables: FilmTables) -> TimelineLane:
-    head = {"id": kind.id, "title": kind.title, "table": tables.of_task(kind.task).name}
+    head = {"id": kind.id, "title": kind.title, "table": tables.of_task(kind.task).name, "of": "", "differs": []}
     table = tables.read(kind.task, list(kind.columns))
     if table is None:
         return {

@@ -55,7 +55,8 @@ def shown_scores(version: dict[str, Any] | None) -> dict[str, Any]:
         return _unknown("the registry does not have this version")
     scores = [_score(name, value, version) for name, value in version["metrics"].items()]
     main = scores[0] if scores else {"name": "no scores", "value": "", "interval": "", "baseline": ""}
-    line = f"{main['name']} {main['value']}" + (f" ({main['interval']})" if main["interval"] else "")
+    in_sample = "in-sample, of films that it learned from: " if version.get("in_sample") else ""
+    line = in_sample + f"{main['name']} {main['value']}" + (f" ({main['interval']})" if main["interval"] else "")
     line += f", trivial baseline {main['baseline']}" if main["baseline"] else ""
     return {"main": line, "created": version["created"], "scores": scores}
 

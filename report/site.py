@@ -20,6 +20,7 @@ from cinelake.query.quality import FOLDER, Outlier, outliers
 from cinelake.storage.content import digest
 from report.files import MARK, check_place, new_folder, site_errors, write_assets, write_text
 from report.film_page import Card, film_source, models_of, page_key, read_card, write_film
+from report.said import PeopleSaid
 from report.scores import FILE as SCORES
 from report.scores import known_scores, scores_file, scores_of
 from report.tables import FilmTables, LakeTables
@@ -75,6 +76,7 @@ class _Site:
     def __init__(self, lake: LakeTables, out: Path, *, dry_run: bool):
         self.lake, self.out, self.films, self.dry_run = lake, out, out / "films", dry_run
         self.scores = known_scores(out)
+        self.people = PeopleSaid(lake.planning.manifest)
         self.outcome = SiteOutcome(out)
 
     def write_films(self, movie_ids: Sequence[str], on_progress: OnProgress, *, force: bool) -> None:
@@ -92,14 +94,15 @@ class _Site:
         movie_id, folder = tables.movie_id, self.films / tables.movie_id
         self.scores |= scores_of(self.lake.planning.manifest, models_of(tables), self.scores)
         source = film_source(tables.path, folder)
-        key, card = page_key(tables, self.scores, source), read_card(folder)
+        key, card = page_key(tables, self.scores, source, self.people.key(movie_id)), read_card(folder)
         if card and card["key"] == key and not force:
             self.outcome.unchanged.append(movie_id)
             return
         self.outcome.written[movie_id] = "new" if card is None else "changed" if card["key"] != key else "--force"
         if not self.dry_run:
             with new_folder(folder) as part:
-                write_film(part, tables, self.scores, key, self.lake.problems.get(movie_id, ""), source)
+                problem = self.lake.problems.get(movie_id, "")
+                write_film(part, tables, self.scores, key, problem, source, self.people)
 
     def remove_gone(self) -> None:
         """Remove the pages of films that have left the catalogue."""

@@ -64,8 +64,9 @@ class FilmTables:
         self._damaged: dict[str, str] = {}
 
     def of_task(self, task: str) -> TableState:
-        """The state of the first entry that this task makes."""
-        return next((s for s in self.states.values() if s.task == task), TableState(task, task))
+        """The state of the first entry that this task makes, else of the entry that is named so."""
+        made_by = next((s for s in self.states.values() if s.task == task), None)
+        return made_by or self.states.get(task) or TableState(task, task)
 
     def why(self, task: str) -> str:
         """Why a table has nothing to show: not in the manifest, blocked, failed, stale or damaged; else empty."""

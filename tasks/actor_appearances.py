@@ -17,6 +17,7 @@ from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.artefact import Artefact
 from cinelake.spec.task import Film, Resources, TableReader, task
 from models.identities import MODEL
+from models.identities.predict import applied
 from tasks.shared.appearance_spans import Sightings, SpanParams, appearances_contract, as_batch, spans_of
 
 ACTOR_APPEARANCES = appearances_contract(
@@ -47,7 +48,7 @@ class FindActors:
     def run(self, tables: Mapping[str, TableReader]) -> Iterator[pa.RecordBatch]:
         """The appearances, by person and time."""
         features = MODEL.features(tables, self._artefact.config)
-        found = MODEL.predict(self._artefact, features)
+        found = applied(self._artefact, features)
         pictures_s = tables["frames"].read(["time_s"])["time_s"].to_numpy()
         seen = sightings(features, found, pictures_s)
         shots = tables["shots"].read(["start_s", "end_s"])

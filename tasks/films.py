@@ -107,6 +107,14 @@ FILMS = Contract(
             "cover, of another programme, chosen by language. `programme`: of a broadcast. Null for imported films.",
             nullable=True,
         ),
+        Column(
+            "shows_whole",
+            pa.bool_(),
+            "Whether the file itself shows that nothing of it is missing: its headers count its bytes, pictures or "
+            "length, or a mark ends it. False: cut off between two packets it would pass as a shorter film (broadcast "
+            "streams, live recordings, raw pictures). Null for imported films.",
+            nullable=True,
+        ),
         Column("damage", pa.string(), "What was lost of a damaged film that is kept; null for a whole one.", True),
     ],
     key=(),
@@ -154,7 +162,7 @@ class PictureClock:
     reads=VideoClock(),
     params=NoParams,
     version=1,
-    revision=2,
+    revision=3,
     catalogued=True,
     roles=[FilmLength("duration_s")],
 )
@@ -192,6 +200,7 @@ class DescribeFilm:
             **_sound(probe.audio if probe else None),
             **_light(probe.video if probe else None),
             "streams": _streams(probe),
+            "shows_whole": probe.shows_whole and not self.damage if probe else None,
             "damage": self.damage,
         }
         yield FILMS.batch(self.film.movie_id, **{name: [value] for name, value in row.items()})

@@ -29,7 +29,7 @@ def test_a_plan_over_a_kept_lake_selects_only_the_table_that_has_new_columns(kep
     cells = plan_manifest(kept).plan.cells
     assert len(cells) == 16
     stale = {(cell.table, cell.state, cell.reason) for cell in cells if cell.state != "fresh"}
-    assert stale == {("films", "stale", "task revision 1→2")}
+    assert stale == {("films", "stale", "task revision 1→3")}
 
 
 @pytest.mark.parametrize("table", ["scenes", "shot_features", "shots"])

@@ -6,22 +6,20 @@ A list that cannot be read at all, or has no column `uri`, is a `ManifestError`.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cinelake.errors import ManifestError, Problem, did_you_mean
+from cinelake.errors import FileTooLarge, ManifestError, Problem, did_you_mean
 from cinelake.spec.streams import StreamChoice, StreamChoices
+from cinelake.storage.foreign_parquet import Bounds, bounded_batches
 
 CHOICES = ("pictures_language", "pictures_title", "sound_language", "sound_title", "sound_layout")
 """Columns that choose among a film's streams; several languages or layouts are parted by spaces, `|` or `/`."""
 COLUMNS = ("movie_id", "uri", "title", "group", "accept", *CHOICES)
-MAX_ROWS = 20_000_000
-MAX_FIELD_BYTES = 64 * 1024
-MAX_TEXT_BYTES = 1 << 30
-"""A list that unpacks to more than this (1 GiB) is none of films, however small its file."""
-ROWS_AT_ONCE = 1024
+BOUNDS = Bounds()
+"""A list that unpacks to more than this is none of films, however small its file."""
 YES, NO = ("1", "true", "yes", "y", "x", "damaged"), ("", "0", "false", "no", "n")
 """What column `accept` may hold, in any case."""
 
@@ -106,62 +104,14 @@ def _parquet_rows(path: Path) -> Iterator[ListRow]:
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(path) as file:
-            _check_header(path, file.schema_arrow.names)
-            columns = [name for name in COLUMNS if name in file.schema_arrow.names]
-            _check_size(path, file, columns)
+        _check_header(path, pq.read_schema(path).names)
         line = 0
-        for batch in _batches(path, columns):
+        for batch in bounded_batches(path, BOUNDS, COLUMNS):
             for row in batch.to_pylist():
                 line += 1
                 yield _row(line, row)
-    except pa.ArrowException as error:
+    except (pa.ArrowException, FileTooLarge) as error:
         raise _unreadable(path, str(error)) from error
-
-
-def _check_size(path: Path, file: Any, columns: Sequence[str]) -> None:
-    """Raise `ManifestError` for a file that says itself that it unpacks to too much, or whose columns are no texts."""
-    import pyarrow as pa
-
-    about, schema = file.metadata, file.schema_arrow
-    nested = [name for name in columns if pa.types.is_nested(schema.field(name).type)]
-    if nested:
-        raise _unreadable(path, f"expected texts in column {nested[0]!r}, received {schema.field(nested[0]).type}")
-    if about.num_rows > MAX_ROWS:
-        raise _unreadable(path, f"it has {about.num_rows} rows, more than {MAX_ROWS}")
-    chunks = (
-        about.row_group(group).column(i) for group in range(about.num_row_groups) for i in range(about.num_columns)
-    )
-    unpacked = sum(chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema in columns)
-    if unpacked > MAX_TEXT_BYTES:
-        raise _unreadable(path, f"its columns unpack to {unpacked} bytes, more than {MAX_TEXT_BYTES}")
-
-
-def _batches(path: Path, columns: Sequence[str]) -> Iterator[Any]:
-    """The columns, some rows at a time. Raises `ManifestError` where a text, or all of them, are too long.
-
-    Texts stay dictionaries as they are read: one long text that a million rows share is seen before it is copied.
-    """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
-    texts = [field.name for field in pq.read_schema(path) if field.name in columns and pa.types.is_string(field.type)]
-    total = 0
-    with pq.ParquetFile(path, read_dictionary=texts) as file:
-        for batch in file.iter_batches(ROWS_AT_ONCE, columns=list(columns)):
-            for name, column in zip(batch.schema.names, batch.columns, strict=True):
-                is_dictionary = pa.types.is_dictionary(column.type)
-                values = column.dictionary if is_dictionary else column
-                if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
-                    continue
-                lengths = pc.binary_length(values)
-                if (pc.max(lengths).as_py() or 0) > MAX_FIELD_BYTES:
-                    raise _unreadable(path, f"a text in column {name!r} is longer than {MAX_FIELD_BYTES} bytes")
-                total += pc.sum(lengths.take(column.indices) if is_dictionary else lengths).as_py() or 0
-            if total > MAX_TEXT_BYTES:
-                raise _unreadable(path, f"its texts are longer than {MAX_TEXT_BYTES} bytes together")
-            yield batch
 
 
 def _text_of(name: str, value: Any) -> str:

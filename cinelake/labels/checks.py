@@ -112,9 +112,14 @@ def sort_labels(contract: LabelContract, table: pa.Table) -> pa.Table:
 # --- columns and values
 
 
+def known_columns(contract: LabelContract) -> list[str]:
+    """The columns that labels may have."""
+    return [c.name for c in contract.all_columns] + ([SHOT] if contract.shape == "spans" else [])
+
+
 def _columns(contract: LabelContract, rows: pa.Table, ignore_extra: bool) -> Iterator[tuple[str, str]]:
     """Missing columns, unknown columns, and half an extent."""
-    known = [c.name for c in contract.all_columns] + ([SHOT] if contract.shape == "spans" else [])
+    known = known_columns(contract)
     names = [name for name in rows.column_names if name not in (LINE, FILE)]
     for column in contract.all_columns:
         if not column.nullable and column.name not in names:

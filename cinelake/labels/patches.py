@@ -23,15 +23,17 @@ import pyarrow.parquet as pq
 from blake3 import blake3
 
 from cinelake.catalogue.names import movie_id_of
-from cinelake.errors import Problem, UsageError
+from cinelake.errors import FileTooLarge, Problem, UsageError
 from cinelake.labels.checks import FILE, LINE
 from cinelake.labels.images import image_file, replace_images
 from cinelake.labels.readers import ReadLabels
 from cinelake.spec.labels import LabelContract
 from cinelake.storage.content import file_digest
+from cinelake.storage.foreign_parquet import Bounds, bounded_table
 from cinelake.storage.store import storage_errors
 
 PATCH = "patch"
+BOUNDS = Bounds(field_bytes=1 << 20, lists=True, binary=True)
 SOURCES = ("source", "split")
 """Columns that name the source; the first that is present counts."""
 KEPT = pa.schema([("image", pa.int32()), (PATCH, pa.binary()), ("sha", pa.string()), ("name", pa.string())])
@@ -75,11 +77,19 @@ def scan_patches(file: Path, contract: LabelContract, patch_bytes: int) -> Patch
     """
     assert contract.class_column is not None
     scan = PatchScan(file)
-    table = pq.read_table(file, partitioning=None)
-    if contract.class_column not in table.column_names:
-        has = ", ".join(table.column_names)
+    names = pq.read_schema(file).names
+    if contract.class_column not in names:
+        has = ", ".join(names)
         why = f"the column is missing: it names each patch's class. The file has {has}"
         scan.problems.append(Problem(str(file), 1, contract.class_column, why))
+        return scan
+    source = next((name for name in SOURCES if name in names), None)
+    other = [name for name in names if name not in (PATCH, contract.class_column, source)]
+    scan.notes += [f"columns that are not read: {', '.join(other)}"] if other else []
+    try:
+        table = bounded_table(file, BOUNDS, [name for name in names if name not in other])
+    except (FileTooLarge, pa.ArrowException) as error:
+        scan.problems.append(Problem(str(file), 0, "", f"the file cannot be patches: {error}"))
         return scan
     usable = list(_rows(table, contract.class_column, patch_bytes, scan))
     labels: dict[str, set[str]] = {}
@@ -97,9 +107,6 @@ def scan_patches(file: Path, contract: LabelContract, patch_bytes: int) -> Patch
 def _rows(table: pa.Table, class_column: str, patch_bytes: int, scan: PatchScan) -> Iterator[Patch]:
     """The rows that can be used; the others become problems."""
     source = next((name for name in SOURCES if name in table.column_names), None)
-    known = {PATCH, class_column, source}
-    other = [name for name in table.column_names if name not in known]
-    scan.notes += [f"columns that are not read: {', '.join(other)}"] if other else []
     names = [str(name) for name in table[source].to_pylist()] if source else [scan.file.stem] * len(table)
     films = {name: movie_id_of(f"images_{name}.parquet") for name in set(names)}
     labels, patches = table[class_column].to_pylist(), table[PATCH].to_pylist()

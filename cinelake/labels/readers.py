@@ -16,11 +16,14 @@ from typing import Any
 import pyarrow as pa
 
 from cinelake.catalogue.films import CatalogueFilm
-from cinelake.errors import Problem, did_you_mean
+from cinelake.errors import FileTooLarge, Problem, did_you_mean
 from cinelake.labels.checks import FILE, LINE
 from cinelake.spec.labels import LabelContract
 from cinelake.storage.content import digest, file_digest
+from cinelake.storage.foreign_parquet import Bounds, bounded_table
 
+BOUNDS = Bounds(lists=True)
+"""What a Parquet file of labels may hold: rows of texts and numbers, or of vectors."""
 DELIMITERS = ",;\t"
 _LAST_NUMBER = re.compile(r"(\d+)\D*$")
 
@@ -40,11 +43,14 @@ class ReadLabels:
     notes: list[str] = field(default_factory=list)
 
 
-def read_files(paths: Sequence[Path]) -> ReadLabels:
-    """The rows of CSV and Parquet files, one after the other."""
+def read_files(paths: Sequence[Path], columns: Sequence[str] | None = None) -> ReadLabels:
+    """The rows of CSV and Parquet files, one after the other.
+
+    columns: those of a Parquet file that are read, whatever is in the others; all if not given.
+    """
     tables, problems, digests = [], [], []
     for path in paths:
-        table, wrong = _read_file(path)
+        table, wrong = _read_file(path, columns)
         tables.append(table)
         problems += wrong
         digests.append(file_digest(path) if path.is_file() else "")
@@ -134,21 +140,21 @@ def _joined(tables: list[pa.Table]) -> pa.Table:
     return pa.concat_tables(same, promote_options="default")
 
 
-def _read_file(path: Path) -> tuple[pa.Table, list[Problem]]:
+def _read_file(path: Path, columns: Sequence[str] | None) -> tuple[pa.Table, list[Problem]]:
     try:
         with path.open("rb") as file:
             is_parquet = file.read(4) == b"PAR1"
-        return _read_parquet(path) if is_parquet else _read_csv(path)
+        return _read_parquet(path, columns) if is_parquet else _read_csv(path)
     except OSError as error:
         why = f"the file cannot be read: {error.strerror or error}"
         return _table(path, [], [], []), [Problem(str(path), 0, "", why)]
 
 
-def _read_parquet(path: Path) -> tuple[pa.Table, list[Problem]]:
-    import pyarrow.parquet as pq
-
+def _read_parquet(path: Path, columns: Sequence[str] | None) -> tuple[pa.Table, list[Problem]]:
     try:
-        table = pq.read_table(path, partitioning=None).replace_schema_metadata(None)
+        table = bounded_table(path, BOUNDS, columns)
+    except FileTooLarge as error:
+        return _table(path, [], [], []), [Problem(str(path), 0, "", f"the file cannot be labels: {error}")]
     except pa.ArrowException as error:
         return _table(path, [], [], []), [Problem(str(path), 0, "", f"expected CSV in UTF-8 or Parquet: {error}")]
     table = table.append_column(LINE, pa.array(range(1, len(table) + 1), pa.int64()))

@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from cinelake.errors import EngineUnavailable, ModelUnusable, did_you_mean
 from cinelake.lake.network_files import network_digest
 from cinelake.lake.notices import quiet_tensorflow
 from cinelake.spec.arrays import Array, Device
-from cinelake.storage.atomic import written_whole
+from cinelake.storage.atomic import write_whole, written_whole
 from cinelake.storage.content import file_digest
 from cinelake.storage.environment import cache_folder
 
@@ -143,6 +143,20 @@ def run_in_batches(run: Callable[[Array], Array], rows: Array, size: int) -> Arr
         padding = np.zeros((size - len(part), *rows.shape[1:]), rows.dtype)
         results.append(run(np.concatenate([part, padding]) if len(padding) else part)[: len(part)])
     return np.concatenate(results)
+
+
+def made_network(make: Callable[[], Any], made_of: Sequence[str]) -> Path:
+    """The ONNX file of a network that `make` (an `onnx.ModelProto`) builds, kept in the cache folder.
+
+    made_of: what decides the network (digests of its weights, the version of what builds it). Processes that build it
+    at the same time each write a file of their own, of one content, and the last one stays.
+    """
+    target = cache_folder() / "onnx" / f"{blake3(repr(list(made_of)).encode()).hexdigest(length=16)}.onnx"
+    with _LOADING:
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(target, bytes(make().SerializeToString(deterministic=True)))
+    return target
 
 
 def import_tensorflow() -> Any:

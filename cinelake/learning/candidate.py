@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
@@ -12,23 +13,31 @@ import pyarrow.compute as pc
 from cinelake.errors import CannotTrain, ModelUnusable, TrainingFailed
 from cinelake.lake.artefact import write_artefact
 from cinelake.learning.dataset import Dataset, OnFilm, gather, known_steps
-from cinelake.learning.split import Split, split
+from cinelake.learning.split import Split, folds, split
 from cinelake.manifest.document import Manifest, ModelEntry
 from cinelake.spec.arrays import Arrays
 from cinelake.spec.artefact import Artefact
 from cinelake.spec.model import Example, FilmScores, Model, Scores
 from cinelake.spec.task import Params
-from cinelake.spec.training import Training
+from cinelake.spec.training import Training, say_nothing
 from cinelake.storage.content import digest
+
+SHOWN_CLASSES = 12
+CROSS_FITS = 3
+"""Parts that the films are cut into to settle thresholds and epochs, where all of them are learned from."""
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A model with its data, split: what a training and a tuning begin with."""
+    """A model with its data, split: what a training and a tuning begin with.
+
+    all_films: the held-out films are learned from too, so that scores on them are in-sample.
+    """
 
     entry: ModelEntry
     dataset: Dataset
     split: Split
+    all_films: bool = False
 
     def key(self, config: Params, seed: int) -> str:
         """A hash of all that decides a training's result: code, configuration, seed, data."""
@@ -55,7 +64,8 @@ def prepare(
 ) -> Prepared:
     """Gather and split a model's data. Raises `CannotTrain` before any time is spent.
 
-    all_films: a refit: the held-out films are learned from too (and their scores mean nothing any more).
+    all_films: a refit: the held-out films are learned from too (and their scores mean nothing any more). The films to
+    stop by are not, but by models that settle by cross-fitting when to stop.
     """
     dataset = gather(manifest, entry, on_film=on_film)
     check_labels(entry, dataset)
@@ -63,9 +73,28 @@ def prepare(
     for name, side in (("learn from", sides.train), ("stop by", sides.validation), ("be scored on", sides.test)):
         if not known_steps(side):
             raise CannotTrain(f"{entry.name}: the films to {name} have no labelled step that counts: label more films")
+    entry = replace(entry, config=dataset.config)
+    told = [sides.warning, missing_classes(entry, sides)]
+    sides = replace(sides, warning=". ".join(filter(None, told)))
     if all_films:
-        sides = replace(sides, train=dataset.examples)
-    return Prepared(replace(entry, config=dataset.config), dataset, sides)
+        sides = replace(sides, train=(*sides.train, *sides.test))
+    return Prepared(entry, dataset, sides, all_films)
+
+
+def missing_classes(entry: ModelEntry, sides: Split) -> str:
+    """Which classes a side lacks that another side has, in words; empty where none is missing."""
+    spec, config = entry.spec, entry.config
+    guess = spec.baseline(sides.train, config)
+    words = {"to learn from": sides.train, "to stop by": sides.validation, "to be scored on": sides.test}
+    counts = {}
+    for what, side in words.items():
+        guesses = [guess(example.features) for example in side]
+        counts[what] = spec.support(score_films(spec, side, guesses, config)) if side else {}
+    occurring = {name for support in counts.values() for name, count in support.items() if count > 0}
+    missing = {what: sorted(name for name in occurring if not counts[what].get(name)) for what in words}
+    told = [f"no {', '.join(names[:SHOWN_CLASSES])}{' …' if len(names) > SHOWN_CLASSES else ''} {what}"
+            for what, names in missing.items() if names]  # fmt: skip
+    return f"classes that a side lacks: {'; '.join(told)}" if told else ""
 
 
 def check_labels(entry: ModelEntry, dataset: Dataset) -> None:
@@ -92,10 +121,43 @@ def train_artefact(
     spec = prepared.entry.spec
     learned_from = prepared.split.train if train is None else tuple(train)
     stopped_by = prepared.split.validation if validation is None else tuple(validation)
-    trained = spec.train(learned_from, stopped_by, config, training)
+    if prepared.all_films and spec.cross_fits:
+        everything = (*learned_from, *stopped_by)
+        settled = cross_fitted(spec, everything, config, training)
+        trained = spec.train(everything, (), config, replace(training, settled=settled))
+    else:
+        trained = spec.train(learned_from, stopped_by, config, training)
+    if prepared.all_films:
+        trained.facts["learned_from_all"] = True
     seen = [example.movie_id for example in (*learned_from, *stopped_by)]
     seen += training.champion.trained_on if training.from_champion and training.champion else ()
     return write_artefact(folder, spec.name, config, trained, prepared.dataset.inputs, seen)
+
+
+def cross_fitted(spec: Model, examples: Sequence[Example], config: Params, training: Training) -> dict[str, Any]:
+    """Numbers among the facts of trainings on parts of the films (thresholds, epochs): the median over the parts.
+
+    Each training is stopped and judged by the part that it did not learn from.
+    """
+    alone = config.model_copy(update={"refit": False}) if hasattr(config, "refit") else config
+    facts = []
+    for number, (learned, judged) in enumerate(folds(examples, CROSS_FITS)):
+        own = replace(training, folder=training.folder / f"part_{number}", report=say_nothing)
+        facts.append(spec.train(learned, scored(judged), alone, own).facts)
+    return {name: _median([found[name] for found in facts]) for name in facts[0] if _are_numbers(facts, name)}
+
+
+def _are_numbers(facts: Sequence[Mapping[str, Any]], name: str) -> bool:
+    """Whether all have numbers there, or lists of equally many."""
+    values = [np.asarray(found.get(name, "")) for found in facts]
+    return all(v.dtype.kind in "iuf" and v.shape == values[0].shape for v in values)
+
+
+def _median(values: Sequence[Any]) -> Any:
+    """The median of numbers, or of lists place by place; whole numbers stay whole."""
+    arrays = np.asarray(values)
+    middle = np.median(arrays, axis=0)
+    return (np.rint(middle).astype(int) if arrays.dtype.kind in "iu" else middle).tolist()
 
 
 def predict_all(spec: Model, artefact: Artefact, examples: Sequence[Example]) -> tuple[Arrays, ...]:

@@ -44,12 +44,11 @@ def model_card(
         "## Scores",
         _held_out(prepared),
         _scores(scores, spec.metric, support),
-        f"The gate looks at **{spec.metric}**: {verdict.score}; beyond the baseline {verdict.gain}"
-        + (f"; beyond the champion {verdict.over_champion}" if verdict.over_champion else "")
-        + f" (95% of draws of films). {verdict.why[:1].upper()}{verdict.why[1:]}.",
+        _of_the_gate(spec.metric, verdict, in_sample=prepared.all_films),
         *(["## Classes", _classes(class_rows(support, scores))] if support else []),
         "## Data",
         _data(prepared),
+        *(["## Components", _components(prepared)] if prepared.dataset.components else []),
         "## Configuration",
         "```json\n" + json.dumps(config.model_dump(mode="json"), indent=1) + "\n```",
         "## What training found",
@@ -60,9 +59,25 @@ def model_card(
     return "\n\n".join(parts) + "\n"
 
 
+def _of_the_gate(metric: str, verdict: Verdict, *, in_sample: bool) -> str:
+    why = f"{verdict.why[:1].upper()}{verdict.why[1:]}."
+    if in_sample:
+        return why
+    over = f"; beyond the champion {verdict.over_champion}" if verdict.over_champion else ""
+    bounds = f"{verdict.score}; beyond the baseline {verdict.gain}{over}"
+    return f"The gate looks at **{metric}**: {bounds} (95% of draws of films). {why}"
+
+
+HELD_OUT = {
+    "film": "films that it never saw",
+    "time": "blocks of time of the films that it learned from",
+    "image": "sources of the images that it learned from, by other images of theirs",
+}
+
+
 def _held_out(prepared: Prepared) -> str:
     sides = prepared.split
-    what = "films that it never saw" if sides.by == "film" else "blocks of time of the films that it learned from"
+    what = "films that it has learned from (in-sample)" if prepared.all_films else HELD_OUT[sides.by]
     count = len({example.movie_id for example in sides.test})
     return f"On {count} {what} ({known_steps(sides.test)} labelled steps)."
 
@@ -88,6 +103,11 @@ def _classes(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _cell(value: Any) -> str:
     return "" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _components(prepared: Prepared) -> str:
+    """What others published that the tables which it sees are made with: what is derived from it has their terms."""
+    return "\n".join(f"- {component.what}: {component.terms}" for component in prepared.dataset.components)
 
 
 def _data(prepared: Prepared) -> str:

@@ -16,7 +16,9 @@ from cinelake.lake.spill import SpillBuffer
 from cinelake.manifest.document import Manifest, ModelEntry
 from cinelake.plan.build import Planning, plan_manifest
 from cinelake.spec.arrays import Arrays
+from cinelake.spec.components import Component
 from cinelake.spec.model import Example
+from cinelake.spec.roles import Components
 from cinelake.spec.task import Params, TableReader
 from cinelake.storage.content import digest
 from cinelake.storage.environment import cache_folder
@@ -31,8 +33,9 @@ class Dataset:
     """What a model learns from.
 
     examples: one a film. left_out: labelled films that are not among them, and why. inputs: table → recipe hash of what
-    makes it. tables: film → table → key of its cell. labels: the label set they come from. config: the model's, with
-    what it leaves to the labels chosen by them. key: changes when anything of this but `config` does.
+    makes it. components: what others published that these are made with. tables: film → table → key of its cell.
+    labels: the label set they come from. config: the model's, with what it leaves to the labels chosen by them. key:
+    changes when anything of this but `config` does.
     """
 
     examples: tuple[Example, ...]
@@ -41,6 +44,7 @@ class Dataset:
     left_out: Mapping[str, str] = field(default_factory=dict)
     inputs: Mapping[str, str] = field(default_factory=dict)
     tables: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    components: tuple[Component, ...] = ()
 
     @property
     def key(self) -> str:
@@ -87,9 +91,10 @@ def gather(
         features, tables[movie_id] = _features_of(source, movie_id)
         kept = buffer.keep(features)
         targets = entry.spec.targets(labels.of(movie_id), kept, entry.config)
-        examples.append(Example(movie_id, source.group(movie_id), kept, targets))
+        in_time = not image_file(manifest, labels, movie_id).is_file()
+        examples.append(Example(movie_id, source.group(movie_id), kept, targets, in_time))
     _check_sizes(examples)
-    return Dataset(tuple(examples), labels, entry.config, left_out, inputs, tables)
+    return Dataset(tuple(examples), labels, entry.config, left_out, inputs, tables, _components(source))
 
 
 def _labels_of(manifest: Manifest, entry: ModelEntry, label_set: str | None, planning: Planning) -> LabelSet:
@@ -174,6 +179,21 @@ def _identities(source: _Source, films: Sequence[str]) -> dict[str, str]:
         planned = source.planning.whole.by_table.get(provider)
         recipe_hashes[table] = planned.recipe_hash if planned else _imported_recipe_hash(source.lake, provider, films)
     return recipe_hashes
+
+
+def _components(source: _Source) -> tuple[Component, ...]:
+    """What others published that the input tables are made with, and the tables that these are made from."""
+    found: dict[Component, None] = {}
+    seen, ahead = set(), list(source.entry.inputs.values())
+    while ahead:
+        planned = source.planning.whole.by_table.get(name := ahead.pop(0))
+        if planned is None or name in seen:
+            continue
+        seen.add(name)
+        ahead += planned.inputs.values()
+        role = source.manifest.tasks[name].spec.role(Components)
+        found |= dict.fromkeys(role.of(planned.recipe.params) if role else ())
+    return tuple(found)
 
 
 def _imported_recipe_hash(lake: Lake, provider: str, films: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,7 +20,8 @@ from cinelake.spec.model import Example, Scores
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores of one version on some films. by_film: film → its own scores. on: the label set."""
+    """Scores of one version on some films. by_film: film → its own scores. on: the label set. in_sample: the version
+    has learned from films that it is scored on."""
 
     model: str
     version: int
@@ -33,6 +34,7 @@ class Evaluation:
     by_film: dict[str, Scores] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     warning: str = ""
+    in_sample: bool = False
 
 
 def evaluate_version(
@@ -53,6 +55,8 @@ def evaluate_version(
     dataset = gather(manifest, entry, label_set)
     _check_inputs(name, applied.version, artefact, dataset)
     train, test, left_out, warning = _sides(entry, dataset, label_set, artefact.trained_on)
+    in_sample = bool(artefact.facts.get("learned_from_all")) and label_set in (None, entry.labels)
+    told = [f"{name} {applied.version} has learned from these films: the scores are in-sample"] if in_sample else []
     spec = entry.spec
     result = score_on(spec, artefact, artefact.config, train, test)
     return Evaluation(
@@ -65,12 +69,21 @@ def evaluate_version(
         interval=bootstrap(result.film_scores, spec.summarise, spec.metric),
         gain=compare(result.film_scores, result.baseline, spec.summarise, spec.metric),
         by_film={
-            example.movie_id: dict(spec.summarise([scores]))
-            for example, scores in zip(test, result.film_scores, strict=True)
+            movie_id: dict(spec.summarise([result.film_scores[place] for place in places]))
+            for movie_id, places in _places_of_films(test).items()
         },
         left_out={**dataset.left_out, **left_out},
-        warning=warning,
+        warning=". ".join([*told, *filter(None, [warning])]),
+        in_sample=in_sample,
     )
+
+
+def _places_of_films(test: Sequence[Example]) -> dict[str, list[int]]:
+    """Film → which of the examples are parts of it."""
+    places: dict[str, list[int]] = {}
+    for place, example in enumerate(test):
+        places.setdefault(example.movie_id, []).append(place)
+    return places
 
 
 def _check_inputs(name: str, version: int, artefact: Artefact, dataset: Dataset) -> None:
@@ -101,4 +114,5 @@ def as_json(evaluation: Evaluation) -> dict[str, Any]:
     """An evaluation for machines."""
     from dataclasses import asdict
 
-    return asdict(evaluation)
+    bounds = {"interval": evaluation.interval.to_json(), "gain": evaluation.gain.to_json()}
+    return {**asdict(evaluation), **bounds}

@@ -6,6 +6,7 @@ predictors are scored on the same films, so that what is hard for one film is ha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -16,19 +17,34 @@ from cinelake.spec.model import FilmScores, Scores
 
 ROUNDS = 1000
 CONFIDENCE = 0.95
+MIN_UNITS = 3
+"""Draws of fewer films than this say nothing: there is no interval."""
 Summarise = Callable[[Sequence[FilmScores]], Scores]
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A score on all films, and the bounds within which `CONFIDENCE` of the draws fall."""
+    """A score on all films, and the bounds within which `CONFIDENCE` of the draws fall; NaN of fewer than
+    `MIN_UNITS` films, which give none."""
 
     mean: float
     low: float
     high: float
 
+    @property
+    def is_known(self) -> bool:
+        """Whether there were enough films for bounds."""
+        return not math.isnan(self.low)
+
     def __str__(self) -> str:
+        if not self.is_known:
+            return f"{self.mean:.3f} (fewer than {MIN_UNITS} films: no interval)"
         return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+    def to_json(self) -> dict[str, float | None]:
+        """Mean, low and high; bounds that are unknown are null."""
+        low, high = (self.low, self.high) if self.is_known else (None, None)
+        return {"mean": self.mean, "low": low, "high": high}
 
 
 @dataclass(frozen=True)
@@ -53,6 +69,8 @@ def draws(films: int, seed: int = 0, rounds: int = ROUNDS) -> Array:
 
 def bootstrap(film_scores: Sequence[FilmScores], summarise: Summarise, metric: str, seed: int = 0) -> Interval:
     """A score with its interval over films."""
+    if len(film_scores) < MIN_UNITS:
+        return _unbounded(summarise(film_scores)[metric])
     values = _scores(film_scores, summarise, metric, draws(len(film_scores), seed))
     return _interval(summarise(film_scores)[metric], values)
 
@@ -61,6 +79,8 @@ def compare(
     ours: Sequence[FilmScores], theirs: Sequence[FilmScores], summarise: Summarise, metric: str, seed: int = 0
 ) -> Interval:
     """Our score minus theirs, both on the same films in every draw."""
+    if len(ours) < MIN_UNITS:
+        return _unbounded(summarise(ours)[metric] - summarise(theirs)[metric])
     chosen = draws(len(ours), seed)
     difference = _scores(ours, summarise, metric, chosen) - _scores(theirs, summarise, metric, chosen)
     return _interval(summarise(ours)[metric] - summarise(theirs)[metric], difference)
@@ -68,6 +88,10 @@ def compare(
 
 def _scores(film_scores: Sequence[FilmScores], summarise: Summarise, metric: str, chosen: Array) -> Array:
     return np.array([summarise([film_scores[i] for i in row])[metric] for row in chosen])
+
+
+def _unbounded(mean: float) -> Interval:
+    return Interval(float(mean), math.nan, math.nan)
 
 
 def _interval(mean: float, values: Array) -> Interval:
@@ -101,6 +125,8 @@ def decide(
 
 
 def _pass(metric: str, score: Interval, gain: Interval, over: Interval | None, epsilon: float) -> tuple[bool, str]:
+    if not gain.is_known:
+        return False, f"{metric} {score}: the gate needs {MIN_UNITS} held-out films; {gain.mean:+.3f} over the baseline"
     if not gain.low > 0:
         return (
             False,

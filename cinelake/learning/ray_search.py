@@ -27,6 +27,9 @@ QUIET_TUNE = {
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_WARN_THRESHOLD_S": "100000",
 }
+IN_FORCE = "__in_force__"
+"""In Ray's configuration of a trial: whether it has the settings in force, in place of what is drawn beside it (Ray
+takes preset values only where they are within the ranges)."""
 COMPARED_FROM = 4
 """Trials before the first is stopped by the median rule."""
 OnTrial = Callable[[int, Trial], None]
@@ -34,11 +37,17 @@ OnTrial = Callable[[int, Trial], None]
 
 
 def search(
-    work: TrialWork, space: Mapping[str, Mapping[str, Any]], trials: int, workers: int | None, on_trial: OnTrial
+    work: TrialWork,
+    space: Mapping[str, Mapping[str, Any]],
+    trials: int,
+    workers: int | None,
+    on_trial: OnTrial,
+    in_force: Mapping[str, Any],
 ) -> list[Trial]:
     """Draw and make `trials` trials, `workers` at a time (by default what Ray carries); returns them in that order.
 
-    The draws depend on the space and the seed alone: a search that was killed draws the same again, and trials that
+    The first trial has the settings in force, and is never stopped: the others are measured against it. The draws
+    depend on the space and the seed alone: a search that was killed draws the same again, and trials that
     ended are read from their files. So are the first n of a longer search those of a shorter one. A trial is stopped
     after a fold when it is worse than the median of the others' running means there (the median rule of Golovin et
     al., Google Vizier, 2017).
@@ -46,35 +55,53 @@ def search(
     requested = work.entry.resources
     with _ray(min(trials, workers or os.cpu_count() or 1), requested.gpus) as gpus_each:
         from ray import tune
-        from ray.tune.schedulers import MedianStoppingRule
         from ray.tune.search.basic_variant import BasicVariantGenerator
 
         scratch = work.folder / "ray"
         shutil.rmtree(scratch, ignore_errors=True)
-        listener = _listener(work.folder, on_trial)
+        listener = _listener(work.folder, on_trial, in_force)
         resources = {"cpu": requested.processors, "gpu": gpus_each}
         if CLUSTER in os.environ:
             resources["memory"] = requested.memory_gb * 1e9
         tuner = tune.Tuner(
-            tune.with_resources(tune.with_parameters(_trainable, work=work), resources),
-            param_space=_domains(space),
+            tune.with_resources(tune.with_parameters(_trainable, work=work, in_force=dict(in_force)), resources),
+            param_space={**_domains(space), IN_FORCE: False},
             tune_config=tune.TuneConfig(
                 metric="score",
                 mode="max",
                 num_samples=trials,
                 max_concurrent_trials=workers,
                 reuse_actors=True,
-                search_alg=BasicVariantGenerator(random_state=work.seed, max_concurrent=workers or 0),
-                scheduler=MedianStoppingRule(
-                    time_attr="training_iteration", grace_period=1, min_samples_required=COMPARED_FROM - 1
+                search_alg=BasicVariantGenerator(
+                    points_to_evaluate=[{IN_FORCE: True}], random_state=work.seed, max_concurrent=workers or 0
                 ),
+                scheduler=_median_rule(),
             ),
             run_config=tune.RunConfig(name="ray", storage_path=str(work.folder), verbose=0, callbacks=[listener]),
         )
         results = tuner.fit()
-        drawn = [dict(result.config or {}) for result in results]
+        drawn = [_drawn(result.config or {}, in_force) for result in results]
         shutil.rmtree(scratch, ignore_errors=True)
     return [_closed(work, read_trial(work.folder, one)) for one in drawn]
+
+
+def _drawn(config: Mapping[str, Any], in_force: Mapping[str, Any]) -> dict[str, Any]:
+    """A trial's settings: those in force where Ray's configuration says so, else what was drawn."""
+    if config.get(IN_FORCE):
+        return dict(in_force)
+    return {name: value for name, value in config.items() if name != IN_FORCE}
+
+
+def _median_rule() -> Any:
+    """Stops a trial that is worse than the median of the others, but never the one with the settings in force."""
+    from ray.tune.schedulers import MedianStoppingRule, TrialScheduler
+
+    class Rule(MedianStoppingRule):  # type: ignore[misc]  # Ray is not type-checked here
+        def on_trial_result(self, controller: Any, trial: Any, result: dict[str, Any]) -> str:
+            said = str(super().on_trial_result(controller, trial, result))
+            return TrialScheduler.CONTINUE if trial.config[IN_FORCE] else said
+
+    return Rule(time_attr="training_iteration", grace_period=1, min_samples_required=COMPARED_FROM - 1)
 
 
 def _closed(work: TrialWork, trial: Trial) -> Trial:
@@ -87,12 +114,12 @@ def _closed(work: TrialWork, trial: Trial) -> Trial:
     return trial
 
 
-def _trainable(drawn: dict[str, Any], work: TrialWork) -> None:
+def _trainable(config: dict[str, Any], work: TrialWork, in_force: Mapping[str, Any]) -> None:
     """What a worker does: one trial; the mean of the folds so far is reported to Ray."""
     from ray import tune
 
     metric = work.entry.spec.metric
-    work.run(drawn, lambda trial: tune.report({"score": trial.scores().get(metric, WORST)}))
+    work.run(_drawn(config, in_force), lambda trial: tune.report({"score": trial.scores().get(metric, WORST)}))
 
 
 def _domains(space: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -107,7 +134,7 @@ def _domains(space: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     return {name: make[kind](values) for name, given in space.items() for kind, values in given.items()}
 
 
-def _listener(folder: Path, on_trial: OnTrial) -> Any:
+def _listener(folder: Path, on_trial: OnTrial, in_force: Mapping[str, Any]) -> Any:
     """Receives trials' results in the searching process, and records what their own processes could not."""
     from ray.tune import Callback
 
@@ -119,17 +146,17 @@ def _listener(folder: Path, on_trial: OnTrial) -> Any:
             return {}  # Ray saves its search; the callback here is no part of it
 
         def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: Any, **_: Any) -> None:
-            self.on_trial(_number(trial), read_trial(folder, trial.config))
+            self.on_trial(_number(trial), read_trial(folder, _drawn(trial.config, in_force)))
 
         def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
-            known = read_trial(folder, trial.config)
+            known = read_trial(folder, _drawn(trial.config, in_force))
             if not known.ended:
                 known.status = "stopped"
                 write_trial(folder, known)
             self.on_trial(_number(trial), known)
 
         def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
-            known = read_trial(folder, trial.config)
+            known = read_trial(folder, _drawn(trial.config, in_force))
             lines = str(trial.get_error() or "").strip().splitlines()
             known.status, known.error = "lost", lines[-1] if lines else "its process died"
             write_trial(folder, known)

@@ -36,7 +36,7 @@ from cinelake.storage.locks import alone
 class TrainingRequest:
     """What a training is to do.
 
-    all_films: the held-out films are learned from too; nothing is scored, and only a person can promote it.
+    all_films: the held-out films are learned from too: scores on them are in-sample, only a person can promote it.
     from_scratch: what an earlier attempt left is thrown away. config: in place of the manifest's (a tuning's best).
     from_champion: the present champion is brought up to date with the labels of today, instead of learning anew.
     """
@@ -60,7 +60,8 @@ class TrainingRequest:
 class TrainingSummary:
     """The result of a training. `moved`: the champion is this version now; `why`: what the gate says.
 
-    intervals: of the score, of the gain over the baseline and over the champion.
+    intervals: of the score, of the gain over the baseline and over the champion. in_sample: the version has learned
+    from the films that it is scored on.
     """
 
     model: str
@@ -72,6 +73,7 @@ class TrainingSummary:
     champion: Scores | None = None
     champion_version: int | None = None
     intervals: dict[str, Interval | None] = field(default_factory=dict)
+    in_sample: bool = False
     moved: bool = False
     why: str = ""
     warning: str = ""
@@ -82,7 +84,8 @@ class TrainingSummary:
 
     def to_json(self) -> dict[str, Any]:
         """The summary for machines."""
-        return asdict(self)
+        intervals = {name: bounds and bounds.to_json() for name, bounds in self.intervals.items()}
+        return {**asdict(self), "intervals": intervals}
 
 
 def prepare_request(request: TrainingRequest, on_event: OnEvent) -> Prepared:
@@ -249,7 +252,10 @@ class _TrainingSession:
             self.on_event(EpochEnded(number, epochs_of(self.config), figures))
 
         goes_on = self.request.from_champion
-        training = Training(self.folder, self.seed, report, champion=self.present, from_champion=goes_on)
+        examples = self.prepared.dataset.examples
+        training = Training(
+            self.folder, self.seed, report, champion=self.present, from_champion=goes_on, examples=examples
+        )
         return train_artefact(self.prepared, self.config, training, self.folder / "artefact")
 
     def _judge(self, record: Any, artefact: Artefact) -> TrainingSummary:
@@ -268,6 +274,9 @@ class _TrainingSession:
             epsilon=entry.settings.epsilon,
             by_hand=self._by_hand(),
         )
+        if self.prepared.all_films:
+            words = f"its scores on the held-out films are in-sample: {self._by_hand()}"
+            verdict = replace(verdict, passes=False, moves=False, why=words)
         scores = {"candidate": candidate.scores, "baseline": candidate.baseline_scores}
         if of_champion is not None:
             scores["champion"] = dict(spec.summarise(of_champion))
@@ -286,9 +295,9 @@ class _TrainingSession:
             metric=spec.metric,
             scores=candidate.scores,
             baseline=candidate.baseline_scores,
-            interval={spec.metric: [verdict.score.low, verdict.score.high]},
+            interval={spec.metric: bounds} if (bounds := self._bounds(verdict)) else {},
             card=card,
-            tags={"split": split.by, "promote_by_hand": "true" if self._by_hand() else "false"},
+            tags=self._tags(),
         )
         origin = {"run_id": record.run_id, "labels": self._labels(), "seed": self.seed}
         record_version(lake, entry.name, version, artefact, champion=verdict.moves, origin=origin)
@@ -298,6 +307,15 @@ class _TrainingSession:
         page = f"#/models/{entry.name}/versions/{version}"
         record.describe(f"[{entry.name} {version}]({page}) {state}: {why}.\n\n{self._beginning()}")
         return self._summary(record.run_id, version, candidate, scores, verdict, why, number)
+
+    def _bounds(self, verdict: Verdict) -> list[float]:
+        """The score's interval; none of scores that are in-sample or of too few films."""
+        is_known = verdict.score.is_known and not self.prepared.all_films
+        return [verdict.score.low, verdict.score.high] if is_known else []
+
+    def _tags(self) -> dict[str, str]:
+        flags = {"promote_by_hand": bool(self._by_hand()), "in_sample": self.prepared.all_films}
+        return {"split": self.prepared.split.by, **{name: str(value).lower() for name, value in flags.items()}}
 
     def _champion(self, lake: Lake) -> tuple[int | None, tuple[FilmScores, ...] | None, str]:
         """Today's champion's number and its scores of each film of the held-out side, or why it has none."""
@@ -318,19 +336,23 @@ class _TrainingSession:
             return f"it learned from the held-out films too, so {by_hand}"
         if self.prepared.split.by == "time":
             return f"blocks of time were held out, not films, so {by_hand}"
+        if self.prepared.split.by == "image":
+            return f"images of all sources were held out, not sources, so {by_hand}"
         return f"`promote: hand` says that {by_hand}" if entry.settings.promote == "hand" else ""
 
     def _record_scores(self, record: Any, candidate: Candidate, scores: dict[str, Scores], card: str) -> None:
         from cinelake.tracking.experiments import gate_metric
 
         spec = self.prepared.entry.spec
-        own = {who: result[spec.metric] for who, result in scores.items() if spec.metric in result}
-        record.metrics({gate_metric(spec.metric, "" if who == "candidate" else who): v for who, v in own.items()})
-        record.metrics({f"held_out/{name}": value for name, value in candidate.scores.items()})
+        side = "in_sample" if self.prepared.all_films else "held_out"
+        if not self.prepared.all_films:
+            own = {who: result[spec.metric] for who, result in scores.items() if spec.metric in result}
+            record.metrics({gate_metric(spec.metric, "" if who == "candidate" else who): v for who, v in own.items()})
+        record.metrics({f"{side}/{name}": value for name, value in candidate.scores.items()})
         support = spec.support(candidate.film_scores)
         others = [(who, name) for who in scores if who != "candidate" for name in scores[who]]
         whole = [(who, name) for who, name in others if class_of(name, support) is None]
-        record.metrics({f"held_out_{who}/{name}": scores[who][name] for who, name in whole})
+        record.metrics({f"{side}_{who}/{name}": scores[who][name] for who, name in whole})
         if support:
             record.table("classes.json", class_rows(support, scores))
         record.text("card.md", card)
@@ -358,6 +380,7 @@ class _TrainingSession:
             champion=scores.get("champion"),
             champion_version=champion,
             intervals={"score": verdict.score, "gain": verdict.gain, "over_champion": verdict.over_champion},
+            in_sample=self.prepared.all_films,
             moved=verdict.moves,
             why=why,
             warning=self.prepared.split.warning,

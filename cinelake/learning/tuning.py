@@ -50,6 +50,12 @@ class TuningRequest:
         return as_ranges(self.entry.settings.space or self.entry.spec.space)
 
     @property
+    def in_force(self) -> dict[str, Any]:
+        """The settings that are searched, as they are today: the first trial."""
+        today = self.entry.config.model_dump(mode="json")
+        return {name: today[name] for name in self.space}
+
+    @property
     def trial_count(self) -> int:
         """How many trials there will be."""
         return self.trials or self.entry.settings.trials
@@ -68,7 +74,10 @@ class TuningRequest:
 
 @dataclass
 class TuningSummary:
-    """A tuning's result. trials: rows of settings, folds and mean scores, best first; those cut short come last."""
+    """A tuning's result. trials: rows of settings, folds and mean scores, best first; those cut short come last.
+
+    in_force: the settings that were there before, and how they scored by the same folds: the best is never below.
+    """
 
     model: str
     metric: str = ""
@@ -76,6 +85,8 @@ class TuningSummary:
     trials: list[dict[str, Any]] = field(default_factory=list)
     best: dict[str, Any] = field(default_factory=dict)
     best_score: float | None = None
+    in_force: dict[str, Any] = field(default_factory=dict)
+    in_force_score: float | None = None
     training: TrainingSummary | None = None
     wall_s: float = 0.0
     interrupted: bool = False
@@ -125,8 +136,9 @@ def tune_model(
         summary = TuningSummary(entry.name, entry.spec.metric, record.run_id, rows(trials, entry.spec.metric))
         record.table("trials.csv", summary.trials)
         record.text("trials.md", markdown(summary.trials))
-        best = best_trial(trials, entry.spec.metric)
+        best = best_trial(trials, entry.spec.metric, request.in_force)
         summary.best, summary.best_score = best.drawn, best.scores()[entry.spec.metric]
+        summary.in_force, summary.in_force_score = request.in_force, trials[0].scores().get(entry.spec.metric)
         record.metrics({gate_metric(entry.spec.metric): summary.best_score})
         record.metrics({f"best/{name}": value for name, value in best.scores().items()})
         drawn = json.dumps(best.drawn)
@@ -194,7 +206,8 @@ class SearchJob:
             score = trial.scores().get(entry.spec.metric)
             on_event(TrialMoved(number, request.trial_count, trial.status, trial.drawn, trial.error[:500], score))
 
-        trials = search(work, request.space, request.trial_count, self.at_once, record_and_emit)
+        space, count, in_force = request.space, request.trial_count, request.in_force
+        trials = search(work, space, count, self.at_once, record_and_emit, in_force)
         for number, trial in enumerate(trials):
             if trial.ended and not trial.run_id:
                 _record(request, work, number, trial, parent)
@@ -232,13 +245,16 @@ def _record(request: TuningRequest, work: TrialWork, number: int, trial: Trial, 
     write_trial(work.folder, trial)
 
 
-def best_trial(trials: Sequence[Trial], metric: str) -> Trial:
-    """The finished trial with the greatest mean score. Raises `TrainingFailed`, with a trial's error, without one."""
+def best_trial(trials: Sequence[Trial], metric: str, in_force: Mapping[str, Any] | None = None) -> Trial:
+    """The finished trial with the greatest mean score; of equal ones that of the settings in force.
+
+    Raises `TrainingFailed`, with a trial's error, without one.
+    """
     finished = [trial for trial in trials if trial.status == "finished" and metric in trial.scores()]
     if not finished:
         errors = [trial.error for trial in trials if trial.error]
         raise TrainingFailed(f"none of {len(trials)} trials could be finished: {errors[0] if errors else 'no error'}")
-    return max(finished, key=lambda trial: trial.scores()[metric])
+    return max(finished, key=lambda trial: (trial.scores()[metric], trial.drawn == in_force))
 
 
 def rows(trials: Sequence[Trial], metric: str) -> list[dict[str, Any]]:

@@ -7,9 +7,8 @@ are what `time_s` of every table is made from, so a cut found in a table falls o
 from __future__ import annotations
 
 import bisect
-import contextlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -17,12 +16,11 @@ from typing import Any
 import av
 import numpy as np
 import numpy.typing as npt
-from av.error import FFmpegError
 
 from cinelake.errors import DamagedFilm, DecodeTimeout, NotAFilm
 from cinelake.media.batches import Batch, FrameBatch
-from cinelake.media.ffmpeg import safe_input
-from cinelake.media.probe import INDEXED, LONG_PICTURE_S, PROBE_TIMEOUT_S, open_film
+from cinelake.media.lengths import INDEXED, LONG_PICTURE_S
+from cinelake.media.opening import opened_film
 from cinelake.media.reader import DecodeReport, read_film
 from cinelake.spec.film import Probe, VideoInfo
 from cinelake.spec.task import Stream, VideoClock
@@ -174,18 +172,6 @@ def _from_packets(path: str, probe: Probe, video: VideoInfo, until: float) -> tu
         end_tick = end + offset
     clean = _clean(ticks, keys)[order]
     return FilmClock(video.time_base, ticks[order], end_tick, True, offset, clean), begins_anew
-
-
-@contextlib.contextmanager
-def opened_film(path: str) -> Iterator[Any]:
-    """The film as a PyAV container, for its packets: only `fd` is read, only from containers of their own kind."""
-    options: dict[str, Any] = {"timeout": PROBE_TIMEOUT_S, "metadata_errors": "replace"}
-    with open_film(path) as fd:
-        try:
-            with av.open("fd:", options=safe_input(fd), **options) as container:
-                yield container
-        except FFmpegError as error:
-            raise DamagedFilm(f"{path!r} cannot be read: {error.strerror}") from error
 
 
 def _rescaled(microseconds: int, time_base: Fraction) -> int:

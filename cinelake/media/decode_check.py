@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cinelake.errors import DamagedFilm, FilmError, FilmMissing, ForbiddenInput, NotAFilm, WorkerLost
-from cinelake.media.probe import INDEXED
+from cinelake.media.lengths import INDEXED
 from cinelake.spec.film import Probe
 
 MAX_DAMAGE = 0.10
@@ -38,7 +38,7 @@ class DecodeReport:
     picture, the last sound ends (0: none read); squeezed: pictures whose time was not after that of the one before;
     lost_sound_s: sound whose time lies in what was heard before; jumped_s: silence that the times of its sound ask for,
     and that so small a file cannot hold; elsewhere: the share of the file in which other streams come in place of those
-    that were read.
+    that were read; sound_share: the share of ffmpeg's processor time (user_s + sys_s) that the sound took.
     """
 
     frames: int = 0
@@ -58,6 +58,7 @@ class DecodeReport:
     sound_read: bool = False
     user_s: float = 0.0
     sys_s: float = 0.0
+    sound_share: float = 0.0
     wall_s: float = 0.0
     peak_rss_bytes: int = 0
     ffmpeg_version: str = ""
@@ -139,13 +140,13 @@ def _too_damaged(path: str, report: DecodeReport) -> FilmError | None:
 def _cut_off(path: str, probe: Probe, report: DecodeReport) -> FilmError | None:
     """A file that is smaller than its headers say, or holds fewer pictures, or whose end mark is missing."""
     declared, lost = probe.declared, ""
-    if declared.size_bytes and not probe.container.startswith(INDEXED):
+    if declared.size_bytes and (declared.is_open or not probe.container.startswith(INDEXED)):
         lost = _lost(probe.size_bytes, declared.size_bytes, "bytes")
     if declared.packets and report.pictures_read and probe.video is not None:
         read = report.packets.get(probe.video.index, report.frames_decoded)
         lost = _lost(read, declared.packets, "pictures") or lost
-    if not lost and not declared.has_end:
-        lost = "the mark that ends a whole file is missing, so that an unknown part is lost"
+    if not lost and declared.cut_short:
+        lost = f"{declared.cut_short}, so that an unknown part is lost"
     return DamagedFilm(f"{path!r} is cut off: {lost}", log_tail=report.log_tail) if lost else None
 
 
@@ -201,6 +202,8 @@ def _ended_early(path: str, probe: Probe, report: DecodeReport) -> FilmError | N
     declared_s, end_s = _declared_and_end_s(probe, report)
     if not probe.container.startswith(DECLARES_DURATION):
         return None
+    if probe.declared.is_open and (report.pictures_read or probe.video is None):
+        declared_s = max(declared_s, probe.declared.length_s or 0.0)
     if declared_s - end_s <= max(MISSING_S, MISSING_SHARE * declared_s):
         return None
     message = f"{path!r} ends after {end_s:.1f} s; it declares {declared_s:.1f} s"

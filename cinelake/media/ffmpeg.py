@@ -28,6 +28,7 @@ from typing import IO
 
 from cinelake.errors import DecodeTimeout, WorkerLost
 from cinelake.media.confinement import start_confined
+from cinelake.media.thread_times import ThreadTimes
 
 TAIL_BYTES = 8192
 """How much of ffmpeg's warnings and errors is kept."""
@@ -108,6 +109,7 @@ class Ffmpeg:
         self.usage = Usage()
         self.returncode: int | None = None
         self._peak_rss_bytes = 0
+        self.threads = ThreadTimes()
         self._tail: deque[str] = deque()
         self.facts: list[str] = []
         """Lines that `_FACT` matches, at most `MAX_FACTS`."""
@@ -143,8 +145,9 @@ class Ffmpeg:
         self._drain.join(5)
         return True
 
-    def note_memory(self) -> None:
-        """Read ffmpeg's peak memory so far (what `wait4` reports includes our own size before the exec)."""
+    def note_usage(self) -> None:
+        """Read its threads' times, and its peak memory (what `wait4` reports includes our size before the exec)."""
+        self.threads.note(self.process.pid)
         with contextlib.suppress(OSError), open(f"/proc/{self.process.pid}/status") as status:  # noqa: PTH123
             match = re.search(r"VmHWM:\s+(\d+) kB", status.read())
             self._peak_rss_bytes = int(match[1]) * 1024 if match else self._peak_rss_bytes
@@ -185,7 +188,7 @@ class Ffmpeg:
         if match := _READ.search(line):
             self.counters.packets[int(match[1])] = int(match[2])
         if match := _DECODED.search(line):
-            self.note_memory()
+            self.note_usage()
             self.counters.decoded[int(match[1])] = int(match[3])
             self.counters.errors[int(match[1])] = int(match[4])
 

@@ -6,11 +6,21 @@ Sizes that writers leave open (a stream whose end was not known) say nothing.
 
 from __future__ import annotations
 
-import os
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from cinelake.media.endings import (
+    dv_end,
+    flash_end,
+    fragments_end,
+    gif_end,
+    ogg_end,
+    program_end,
+    transport_end,
+    yuv4mpeg_end,
+)
+from cinelake.media.file_bytes import FileBytes
 from cinelake.spec.film import Declared
 
 OPEN_SIZES = (0, 0x7FFF_F000, 0x7FFF_FFFF, 0x8000_0000)
@@ -33,31 +43,18 @@ ASF_BROADCAST = 1
 
 EBML, SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 
+FAMILIES = ("mov,", "matroska")
+"""Beginnings of names of containers that libav gives several names."""
 
 NOTHING = Declared()
 
 
-class _File:
-    """Reads bytes of a descriptor by their place."""
-
-    def __init__(self, fd: int):
-        self.fd, self.size = fd, os.fstat(fd).st_size
-
-    def at(self, place: int, count: int) -> bytes:
-        return os.pread(self.fd, count, place) if 0 <= place < self.size else b""
-
-    def number(self, place: int, form: str) -> int:
-        """The number at a place, as `struct` describes it; 0 beyond the file's end."""
-        data = self.at(place, struct.calcsize(form))
-        return int(struct.unpack(form, data)[0]) if len(data) == struct.calcsize(form) else 0
-
-
 def declared_by(fd: int, container: str) -> Declared:
     """What the headers of a file declare, by the name of its container format."""
-    read = next((read for name, read in _READERS.items() if container.startswith(name)), None)
+    read = _READERS.get(container) or next((_READERS[name] for name in FAMILIES if container.startswith(name)), None)
     if read is None:
         return NOTHING
-    file = _File(fd)
+    file = FileBytes(fd)
     declared = read(file)
     end, head = declared.size_bytes or 0, file.at(0, MAGIC_BYTES)
     if 0 < end < file.size and declared.next_film is None and file.at(end, MAGIC_BYTES) == head:
@@ -65,11 +62,16 @@ def declared_by(fd: int, container: str) -> Declared:
     return declared
 
 
+def _ended(has_end: bool) -> Declared:
+    """Of a file of a kind that always has a mark at its end."""
+    return Declared(has_end=has_end, cut_short="" if has_end else "the mark that ends a whole file is missing")
+
+
 def _known(size: int) -> bool:
     return size not in OPEN_SIZES and size < OPEN_FROM
 
 
-def _chunks(file: _File, place: int, end: int, size_form: str) -> Iterator[tuple[bytes, int, int]]:
+def _chunks(file: FileBytes, place: int, end: int, size_form: str) -> Iterator[tuple[bytes, int, int]]:
     """Name, beginning of the content and size of each chunk of an IFF-like file."""
     for _ in range(MAX_CHUNKS):
         name, size = file.at(place, 4), file.number(place + 4, size_form)
@@ -79,7 +81,7 @@ def _chunks(file: _File, place: int, end: int, size_form: str) -> Iterator[tuple
         place += 8 + size + size % 2
 
 
-def _riff(file: _File) -> Declared:
+def _riff(file: FileBytes) -> Declared:
     """AVI (with the parts of OpenDML) and WAV, RF64 included."""
     if file.at(0, 4) in (b"RF64", b"BW64"):
         return Declared(8 + file.number(20, "<Q"))
@@ -96,21 +98,21 @@ def _riff(file: _File) -> Declared:
     return Declared(end or None)
 
 
-def _aiff(file: _File) -> Declared:
+def _aiff(file: FileBytes) -> Declared:
     size = file.number(4, ">I")
     return Declared(8 + size) if _known(size) else NOTHING
 
 
-def _au(file: _File) -> Declared:
+def _au(file: FileBytes) -> Declared:
     size = file.number(8, ">I")
     return Declared(file.number(4, ">I") + size) if _known(size) else NOTHING
 
 
-def _w64(file: _File) -> Declared:
+def _w64(file: FileBytes) -> Declared:
     return Declared(file.number(16, "<Q") or None)
 
 
-def _caf(file: _File) -> Declared:
+def _caf(file: FileBytes) -> Declared:
     place = 8
     for _ in range(MAX_CHUNKS):
         name, size = file.at(place, 4), file.number(place + 4, ">q")
@@ -122,7 +124,7 @@ def _caf(file: _File) -> Declared:
     return NOTHING
 
 
-def _asf(file: _File) -> Declared:
+def _asf(file: FileBytes) -> Declared:
     header = file.at(0, min(file.number(16, "<Q"), 1 << 20))
     place = header.find(ASF_FILE_PROPERTIES)
     if place < 0 or file.number(place + 88, "<I") & ASF_BROADCAST:
@@ -130,7 +132,7 @@ def _asf(file: _File) -> Declared:
     return Declared(file.number(place + 40, "<Q") or None)
 
 
-def _real(file: _File) -> Declared:
+def _real(file: FileBytes) -> Declared:
     """RealMedia: the end of its packets, which is the beginning of the index where there is one."""
     place = 0
     for _ in range(MAX_CHUNKS):
@@ -143,7 +145,7 @@ def _real(file: _File) -> Declared:
     return NOTHING
 
 
-def _ivf(file: _File) -> Declared:
+def _ivf(file: FileBytes) -> Declared:
     """The number of pictures in the header, and where the last of them ends."""
     count, place = file.number(24, "<I"), file.number(6, "<H")
     if not _known(count):
@@ -155,15 +157,17 @@ def _ivf(file: _File) -> Declared:
     return Declared(place, packets=count)
 
 
-def _flash(file: _File) -> Declared:
-    """The size of the file in the metadata at its beginning."""
-    head = file.at(0, 8192)
-    place = head.find(b"\x00\x08filesize\x00")
-    value = struct.unpack(">d", head[place + 11 : place + 19])[0] if 0 <= place < len(head) - 19 else 0.0
-    return Declared(int(value)) if 0 < value < 1e15 else NOTHING
+def _flash(file: FileBytes) -> Declared:
+    """The size of the file and the film's length in the metadata at its beginning."""
+    head, values = file.at(0, 8192), []
+    for name in (b"filesize", b"duration"):
+        place = head.find(b"\x00\x08" + name + b"\x00")
+        value = struct.unpack(">d", head[place + 11 : place + 19])[0] if 0 <= place < len(head) - 19 else 0.0
+        values.append(value if 0 < value < 1e15 else None)
+    return Declared(int(values[0]) if values[0] else None, length_s=values[1])
 
 
-def _apng(file: _File) -> Declared:
+def _apng(file: FileBytes) -> Declared:
     """The number of pictures in `acTL`, and whether the file ends with `IEND`."""
     count, place = 0, 8
     for _ in range(MAX_CHUNKS):
@@ -173,10 +177,10 @@ def _apng(file: _File) -> Declared:
         if name in (b"IDAT", b"fdAT", b"IEND", b""):
             break
         place += 12 + size
-    return Declared(packets=count or None, has_end=b"IEND" in file.at(file.size - 64, 64))
+    return replace(_ended(b"IEND" in file.tail(64)), packets=count or None)
 
 
-def _mp3(file: _File) -> Declared:
+def _mp3(file: FileBytes) -> Declared:
     """The bytes that the header of Xing or of VBRI counts, from the first frame on."""
     place = 0
     while file.at(place, 3) == b"ID3":
@@ -194,17 +198,19 @@ def _mp3(file: _File) -> Declared:
     return NOTHING
 
 
-def _nut(file: _File) -> Declared:
-    return Declared(has_end=NUT_INDEX in file.at(max(0, file.size - NUT_TAIL_BYTES), NUT_TAIL_BYTES))
+def _nut(file: FileBytes) -> Declared:
+    return _ended(NUT_INDEX in file.tail(NUT_TAIL_BYTES))
 
 
-def _boxes(file: _File) -> Declared:
+def _boxes(file: FileBytes) -> Declared:
     """MP4 and QuickTime: the end of the last box, and whether a second film follows the first."""
     place, films = 0, 0
     for _ in range(MAX_CHUNKS):
         size, name = file.number(place, ">I"), file.at(place + 4, 4)
         if place >= file.size or len(name) < 4:
             break
+        if name == b"moof" and films:
+            return fragments_end(file, place)
         if name == b"ftyp" and films:
             return Declared(place, next_film=place)
         films += name == b"moov"
@@ -215,7 +221,7 @@ def _boxes(file: _File) -> Declared:
     return Declared(place or None)
 
 
-def _matroska(file: _File) -> Declared:
+def _matroska(file: FileBytes) -> Declared:
     """The end of the segment, and whether another film follows it."""
     place = 0
     for _ in range(MAX_CHUNKS):
@@ -228,7 +234,7 @@ def _matroska(file: _File) -> Declared:
     return NOTHING
 
 
-def _ebml_size(file: _File, place: int) -> tuple[int | None, int]:
+def _ebml_size(file: FileBytes, place: int) -> tuple[int | None, int]:
     """A size of EBML (RFC 8794, section 4) and how many bytes it takes; None where it is open."""
     first = (file.at(place, 1) or b"\0")[0]
     length = 9 - first.bit_length()
@@ -239,7 +245,7 @@ def _ebml_size(file: _File, place: int) -> tuple[int | None, int]:
     return (None if size == (1 << 7 * length) - 1 else size), length
 
 
-_READERS: dict[str, Callable[[_File], Declared]] = {
+_READERS: dict[str, Callable[[FileBytes], Declared]] = {
     "avi": _riff,
     "wav": _riff,
     "w64": _w64,
@@ -255,4 +261,11 @@ _READERS: dict[str, Callable[[_File], Declared]] = {
     "nut": _nut,
     "mov,": _boxes,
     "matroska": _matroska,
+    "mpegts": transport_end,
+    "mpeg": program_end,
+    "ogg": ogg_end,
+    "dv": dv_end,
+    "yuv4mpegpipe": yuv4mpeg_end,
+    "gif": gif_end,
+    "swf": flash_end,
 }

@@ -14,8 +14,10 @@ from cinelake.media.consumer_queues import Consumer, ConsumerQueue
 from cinelake.media.decode_check import DecodeReport, damage_of
 from cinelake.media.ffmpeg import Ffmpeg, start_ffmpeg, version
 from cinelake.media.graph import build_graph, picture_wishes, sound_wishes
+from cinelake.media.lengths import LONG_PICTURE_S, last_picture_s
+from cinelake.media.opening import open_film
 from cinelake.media.pipe_readers import PicturePipeReader, PipeReader, SoundPipeReader
-from cinelake.media.probe import LONG_PICTURE_S, last_picture_s, open_film
+from cinelake.media.thread_times import sound_share
 from cinelake.media.transport import share_elsewhere
 from cinelake.spec.film import MAX_PIXELS, Probe, longest_s
 from cinelake.spec.task import Stream
@@ -180,7 +182,7 @@ class _Reading:
         """Wait for the end of all pipes and of ffmpeg."""
         while any(reader.is_alive() for reader in self.readers) or not running.wait(WATCH_S):
             now = time.monotonic()
-            running.note_memory()
+            running.note_usage()
             self._raise_reader_error(running)
             if not any(queue.open for queue in self.queues):
                 return
@@ -238,6 +240,7 @@ class _Reading:
         sounds = [reader for reader in self.readers if isinstance(reader, SoundPipeReader)]
         video = self.probe.video.index if self.probe.video and picture else -1
         audio = self.probe.audio.index if self.probe.audio and sounds else -1
+        sound_outputs = range(int(picture is not None), len(self.readers))
         return DecodeReport(
             frames=picture.frames if picture else 0,
             frames_decoded=counted.decoded.get(video, 0),
@@ -255,6 +258,7 @@ class _Reading:
             sound_read=bool(sounds),
             user_s=usage.user_s,
             sys_s=usage.sys_s,
+            sound_share=sound_share(running.threads.seconds(), audio, sound_outputs),
             wall_s=wall_s,
             peak_rss_bytes=usage.peak_rss_bytes,
             ffmpeg_version=version(),

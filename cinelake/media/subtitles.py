@@ -9,10 +9,9 @@ from pathlib import Path
 from av.error import FFmpegError
 
 from cinelake.errors import DamagedFilm
-from cinelake.media.clock import opened_film
 from cinelake.media.ffmpeg import run_ffmpeg, safe_input
 from cinelake.media.graph import unread_streams
-from cinelake.media.probe import open_film
+from cinelake.media.opening import open_film, opened_film
 from cinelake.spec.film import Probe, SubtitleInfo, VideoInfo, limit_deadline
 
 TEXT_CODECS = (

@@ -41,13 +41,15 @@ _SIDE_SOUND = {
 class Taken:
     """streams: all of the file, with what is taken. pictures, sound: index of what is read; None: nothing is.
 
-    refused: kinds of which the choice finds none and wants no other, with the words.
+    refused: kinds of which the choice finds none and wants no other, with the words. otherwise: whether, though no
+    choice asks for it, other streams are taken than the usual ones of all that are no covers by their own flags.
     """
 
     streams: tuple[StreamInfo, ...]
     pictures: int | None
     sound: int | None
     refused: tuple[tuple[str, str], ...] = ()
+    otherwise: bool = False
 
 
 def take_streams(
@@ -62,6 +64,7 @@ def take_streams(
     pictures = [s for s in streams if s.kind == PICTURES and s.codec]
     sounds = [s for s in streams if s.kind == SOUND and s.codec]
     why = _unfit(container)
+    before = [([s for s in pictures if s.index not in why], _area), (sounds, _channels)]
     why |= dict.fromkeys(_stills([s for s in pictures if s.index not in why], sounds, reopened), "one picture only")
     picture = _chosen([s for s in pictures if s.index not in why], choices.pictures, _area)
     sound_why = {s.index: "of another programme" for s in sounds if picture.stream and _apart(s, picture.stream)}
@@ -75,6 +78,10 @@ def take_streams(
         picture.stream.index if picture.stream else None,
         sound.stream.index if sound.stream else None,
         tuple(refused),
+        any(
+            bool(of_kind) and not choice and _usual(of_kind, size)[0].index not in taken
+            for (of_kind, size), choice in zip(before, (choices.pictures, choices.sound), strict=True)
+        ),
     )
 
 

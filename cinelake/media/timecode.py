@@ -10,7 +10,7 @@ from typing import Any
 
 from av.error import FFmpegError
 
-from cinelake.media.clock import opened_film
+from cinelake.media.opening import opened_film
 from cinelake.spec.film import Probe
 
 TIMECODE = re.compile(r"(\d\d):(\d\d):(\d\d)([:;.,])(\d\d)")

@@ -33,7 +33,7 @@ from cinelake.lake.format import open_known
 from cinelake.lake.index import Entry, Index
 from cinelake.manifest.document import Manifest, TaskEntry
 from cinelake.plan.keys import Recipe, key_params
-from cinelake.plan.plan import Cell, Plan, Planned, Snapshot, make_plan, select
+from cinelake.plan.plan import Cell, Plan, Planned, Snapshot, make_plan, reading_tables, select
 from cinelake.run.cells import StepCell
 from cinelake.run.staging import staging_of
 from cinelake.run.step import Step
@@ -82,6 +82,10 @@ class Planning:
         for cell in self.whole.cells:
             cells.setdefault(cell.movie_id, {})[cell.table] = cell
         return cells
+
+    @cached_property
+    def _reading(self) -> frozenset[str]:
+        return reading_tables(self.whole.tables)
 
     def selected(self, selectors: Sequence[str], movies: Sequence[str]) -> Planning:
         """The same planning with another selection. Raises `UnknownName`, `UsageError`."""
@@ -132,6 +136,8 @@ class Planning:
             ingredients=self.whole.ingredients(cell, {name: made.content_hash for name, made in known.items()}),
             inputs=dict(planned.inputs),
             input_keys={name: known[name].key for name in planned.inputs.values()},
+            rule=cell.rule,
+            reading=tuple(name for name in planned.inputs.values() if name in self._reading),
             model=planned.applied,
             resources=entry.resources,
         )

@@ -19,7 +19,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from cinelake.spec.task import Params, names_path
+from cinelake.spec.task import ADDED_LATER, Params, names_path
 from cinelake.storage.content import CLOCK_RULE, digest
 
 
@@ -66,14 +66,20 @@ class Recipe:
 def key_params(params: Params, added: Mapping[str, str]) -> dict[str, Any]:
     """Parameters as they enter the key.
 
-    Paths are left out (a moved checkout changes nothing); the task's preflight adds the digests of their contents.
+    Paths are left out (a moved checkout changes nothing); the task's preflight adds the digests of their contents. So
+    are parameters that were added later, at their defaults: tables made before them stay fresh.
     """
     return {**_without_paths(params), **added}
 
 
 def _without_paths(model: BaseModel) -> dict[str, Any]:
     fields = type(model).model_fields
-    return {name: _plain(getattr(model, name)) for name, info in fields.items() if not names_path(info)}
+    values = {name: getattr(model, name) for name, info in fields.items() if not names_path(info)}
+    return {
+        name: _plain(value)
+        for name, value in values.items()
+        if not (ADDED_LATER in fields[name].metadata and value == fields[name].default)
+    }
 
 
 def _plain(value: Any) -> Any:

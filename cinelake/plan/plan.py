@@ -4,7 +4,8 @@
 
 A cell is one table of one film. It is
 
-    fresh    the key in its footer is the planned key
+    fresh    the key in its footer is the planned key (and ends with the rule by which its film is read, where any
+             cell of the film shows that it is read by another rule than before)
     stale    it is to be made, for the one reason given
     blocked  it needs something that is missing: an input that failed, an input that was not selected, a champion
     failed   it failed before with this very key and would fail again (or the catalogue cannot provide the film)
@@ -21,6 +22,7 @@ from cinelake.errors import UnknownName, UsageError
 from cinelake.lake.cells import Footer
 from cinelake.lake.index import Entry
 from cinelake.plan.keys import Recipe, first_difference
+from cinelake.spec.film import READ_RULE
 from cinelake.spec.streams import NO_CHOICES, StreamChoices
 from cinelake.storage.content import digest
 
@@ -73,6 +75,8 @@ class Cell:
     reason: str
     key: str = ""
     content_hash: str = ""
+    rule: str = ""
+    """What the key of the cell in the lake ends with besides: `READ_RULE` where its film is known to be read by it."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +147,7 @@ def make_plan(
     stale again. kept: films of which what can be read is wanted, damaged or not.
     """
     cells: list[Cell] = []
+    reading = reading_tables(tables)
     for movie_id in sorted({*fingerprints, *(unusable or {})}):
         if unusable and movie_id in unusable:
             cells += [Cell(movie_id, planned.name, "failed", unusable[movie_id]) for planned in tables]
@@ -150,7 +155,7 @@ def make_plan(
             of_film = (sidecars or {}).get(movie_id, {})
             chosen = (choices or {}).get(movie_id, NO_CHOICES)
             film = _Film(movie_id, fingerprints[movie_id], (listings or {}).get(movie_id, ""), of_film, chosen)
-            cells += _plan_film(film, tables, snapshot, retry_failed, movie_id in kept)
+            cells += _plan_film(film, tables, snapshot, reading, retry_failed, movie_id in kept)
     known = {*fingerprints, *(unusable or {})}
     orphans = sorted({movie_id for of_film in snapshot.cells.values() for movie_id in of_film} - known)
     return Plan(
@@ -167,24 +172,42 @@ class _Film:
     choices: StreamChoices
 
 
+def reading_tables(tables: Sequence[Planned]) -> frozenset[str]:
+    """The tables whose rows depend on how a film is read: those made from its streams, and what is made from these."""
+    reading: set[str] = set()
+    for planned in tables:
+        if planned.kind or not reading.isdisjoint(planned.inputs.values()):
+            reading.add(planned.name)
+    return frozenset(reading)
+
+
 def _plan_film(
-    film: _Film, tables: Sequence[Planned], snapshot: Snapshot, retry_failed: bool, kept: bool
+    film: _Film,
+    tables: Sequence[Planned],
+    snapshot: Snapshot,
+    reading: frozenset[str],
+    retry_failed: bool,
+    kept: bool,
 ) -> list[Cell]:
     done: dict[str, Cell] = {}
     content_hashes: dict[str, str] = {}
+    keys: dict[str, str] = {}
     for planned in tables:
         inputs = _inputs(planned, content_hashes, film)
-        content_hash = planned.recipe.content_hash(film.fingerprint, inputs)
-        key = planned.recipe.key(content_hash)
-        present = snapshot.cells.get(planned.name, {}).get(film.movie_id)
+        content_hashes[planned.name] = planned.recipe.content_hash(film.fingerprint, inputs)
+        keys[planned.name] = planned.recipe.key(content_hashes[planned.name])
+    held = {name: snapshot.cells.get(name, {}).get(film.movie_id) for name in keys}
+    is_ruled = any(present and present.key == keys[name] + READ_RULE for name, present in held.items())
+    for planned in tables:
+        inputs, key, present = _inputs(planned, content_hashes, film), keys[planned.name], held[planned.name]
+        rule = READ_RULE if is_ruled and planned.name in reading else ""
         verdict: tuple[State, str] = (
-            (("fresh", "") if present and present.key == key else None)
+            (("fresh", "") if present and present.key == key + rule else None)
             or _why_blocked(planned, done)
             or _why_failed(snapshot.failures.get(planned.name, {}).get(film.movie_id), key, retry_failed, kept)
             or ("stale", _why_stale(film, planned, inputs, snapshot, present))
         )
-        content_hashes[planned.name] = content_hash
-        done[planned.name] = Cell(film.movie_id, planned.name, *verdict, key, content_hash)
+        done[planned.name] = Cell(film.movie_id, planned.name, *verdict, key, content_hashes[planned.name], rule)
     return list(done.values())
 
 
@@ -229,6 +252,8 @@ def _why_stale(
     if present is None:
         new_film = not any(film.movie_id in cells for cells in snapshot.cells.values())
         return "new film" if new_film else "missing"
+    if present.key == planned.recipe.key(planned.recipe.content_hash(film.fingerprint, inputs)):
+        return "its film is read as a person sees and hears it (light, fields, cropping, streams)"
     footer = snapshot.footer(planned.name, film.movie_id)
     if footer is None:
         return "its footer cannot be read"

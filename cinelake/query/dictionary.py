@@ -14,6 +14,7 @@ from cinelake.manifest.document import Manifest, TaskEntry
 from cinelake.plan.build import Planning, plan_manifest
 from cinelake.query.quality import latest, outliers
 from cinelake.spec.contract import Column, Contract
+from cinelake.spec.roles import Components
 
 UNITS = {"_s": "seconds", "_lufs": "LUFS", "_bytes": "bytes", "fps": "a second", "sample_rate": "hertz", "_db": "dB"}
 
@@ -92,19 +93,14 @@ def _provenance(made: Mapping[str, Any]) -> str:
 
 
 def _licences(entry: TaskEntry, made: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(what, terms) of what made a cell: trained models, and files of weights, which others publish."""
+    """(what, terms) of what made a cell: trained models, and what others published, as the task declares it."""
     params, model, licences = made.get("params") or {}, made.get("model") or {}, []
     if model:
         licences.append((f"model {model.get('name')} version {model.get('version')}", "trained here, from your labels"))
-    if params.get("weights"):
-        what = params.get("file") or params.get("backbone") or params.get("detector") or entry.name
-        licences.append((f"weights of {what or entry.name}", THEIR_TERMS))
-    if params.get("detector") == "dlib":
-        licences.append(("dlib's own face detector", "Boost Software License 1.0"))
-    return licences
-
-
-THEIR_TERMS = "as their publisher says; packs of face recognition are often for non-commercial use only"
+    role = entry.spec.role(Components)
+    if role is None and params.get("weights"):
+        licences.append((f"weights of {entry.name}", "as their publisher says"))
+    return licences + [(component.what, component.terms) for component in (role.of(params) if role else ())]
 
 
 def _checks(lake: Lake) -> dict[str, tuple[Check, ...]]:

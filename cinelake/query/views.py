@@ -23,6 +23,7 @@ from cinelake.lake.index import Index
 from cinelake.lake.published import PublishedVersion, file_paths
 from cinelake.plan.plan import Plan
 from cinelake.query.guard import PREFIX, as_pattern, checked
+from cinelake.run.spent import processor_s
 from cinelake.spec.contract import Column, Contract
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 CELLS_COLUMNS = (
     'movie_id VARCHAR, "table" VARCHAR, state VARCHAR, reason VARCHAR, key VARCHAR, model_version VARCHAR, '
-    "made_at TIMESTAMPTZ, wall_s DOUBLE, rows BIGINT"
+    "made_at TIMESTAMPTZ, wall_s DOUBLE, processor_s DOUBLE, rows BIGINT"
 )
 ROOT = "cinelake_root"
 """The variable of a connection that holds the lake's folder; null for a lake in a bucket."""
@@ -284,6 +285,7 @@ def cell_rows(plan: Plan, index: Index) -> Iterator[dict[str, Any]]:
             "model_version": model,
             "made_at": run.get("at"),
             "wall_s": run.get("wall_s"),
+            "processor_s": processor_s(run),
             "rows": run.get("rows"),
         }
 

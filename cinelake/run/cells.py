@@ -16,14 +16,20 @@ from cinelake.events import CellEnded, Deadline, Event, FilmBegan, OnEvent, Outc
 from cinelake.lake.cells import CellWriter, Footer, Lake
 from cinelake.lake.champions import AppliedModel
 from cinelake.lake.onnx import device_of
+from cinelake.run.spent import Spent
 from cinelake.run.staging import as_listed
+from cinelake.spec.film import READ_RULE
 from cinelake.spec.installed import RECORDED_VERSIONS, installed_versions
-from cinelake.spec.task import Film, Params, Resources
+from cinelake.spec.task import Film, Params, Resources, find_task
 
 
 @dataclass(frozen=True)
 class StepCell:
-    """One cell to make. `inputs`: input name → entry of the manifest; `input_keys`: entry → key it must have."""
+    """One cell to make. `inputs`: input name → entry of the manifest; `input_keys`: entry → key it must have.
+
+    rule: ends the key besides, where the plan knows by which rule the film is read. reading: inputs whose keys end with
+    it where they were made by that rule.
+    """
 
     table: str
     task: str
@@ -35,6 +41,8 @@ class StepCell:
     input_keys: dict[str, str]
     model: AppliedModel | None = None
     resources: Resources = field(default_factory=Resources)
+    rule: str = ""
+    reading: tuple[str, ...] = ()
 
 
 @dataclass
@@ -47,6 +55,8 @@ class CellReport:
     message: str = ""
     rows: int = 0
     wall_s: float = 0.0
+    processor_s: float = 0.0
+    """Processor time of everything that worked for it."""
 
 
 @dataclass
@@ -115,23 +125,36 @@ class FilmCells:
         self.on_event(FilmBegan(self.film.movie_id, self.report.film_s))
         return limit_s
 
-    def commit(self, cell: StepCell, writer: CellWriter, worker: Any, wall_s: float, facts: Mapping[str, Any]) -> None:
+    def commit(self, cell: StepCell, writer: CellWriter, worker: Any, spent: Spent, facts: Mapping[str, Any]) -> None:
         """Finish and publish a cell, unless one of its inputs changed meanwhile (`InputChanged`)."""
+        held: dict[str, str] = {}
         for entry, key in cell.input_keys.items():
             present = self.lake.footer(entry, self.film.movie_id)
-            if present is None or present.key != key:
+            if present is None or present.key.removesuffix(READ_RULE) != key:
                 raise InputChanged(f"{entry} of {self.film.movie_id} changed while {cell.table} was made from it")
+            held[entry] = present.key
         reported = dict(getattr(worker, "facts", {}) or {})
         run = {
-            **_run_facts(wall_s, writer.rows, self.film),
+            **_run_facts(spent, writer.rows, self.film),
             **facts,
             "device": device_of(reported.get("provider", "")),
             **reported,
         }
-        writer.close(Footer(cell.key, cell.content_hash, cell.ingredients, run))
+        key = cell.key + (cell.rule or self._rule(cell, held))
+        writer.close(Footer(key, cell.content_hash, cell.ingredients, run))
         self.lake.commit(writer, cell.table)
-        self.report.cells.append(CellReport(cell.table, "made", rows=writer.rows, wall_s=wall_s))
+        processor_s = spent.cpu_s + spent.ffmpeg_cpu_s
+        made = CellReport(cell.table, "made", rows=writer.rows, wall_s=spent.wall_s, processor_s=processor_s)
+        self.report.cells.append(made)
         self.on_event(CellEnded(self.film.movie_id, cell.table, "made"))
+
+    def _rule(self, cell: StepCell, held: Mapping[str, str]) -> str:
+        """What the key ends with where the plan did not know the film: its inputs must end with it too."""
+        reads = bool(find_task(cell.task).kind(cell.params))
+        if reads and not (self.film.probe and self.film.probe.is_read_otherwise):
+            return ""
+        by_rule = [held[entry].endswith(READ_RULE) for entry in cell.reading]
+        return READ_RULE if all(by_rule) and (reads or by_rule) else ""
 
     def fail(self, cell: StepCell, error: FilmError) -> None:
         """Record a cell's failure as a row."""
@@ -150,10 +173,10 @@ class FilmCells:
         self.on_event(CellEnded(self.film.movie_id, cell.table, "skipped"))
 
 
-def _run_facts(wall_s: float, rows: int, film: Film) -> dict[str, Any]:
+def _run_facts(spent: Spent, rows: int, film: Film) -> dict[str, Any]:
     return {
         "at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "wall_s": round(wall_s, 4),
+        **spent.facts(),
         "rows": rows,
         "film_bytes": film.size_bytes,
         "versions": _versions(),

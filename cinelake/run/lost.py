@@ -6,19 +6,20 @@ from dataclasses import replace
 
 from cinelake.errors import FilmError
 from cinelake.lake.cells import Lake
-from cinelake.run.cells import CellReport, StepReport
+from cinelake.run.cells import CellReport, StepCell, StepReport
 from cinelake.run.step import Step
+from cinelake.spec.film import READ_RULE
 
 
 def not_yet_made(step: Step) -> Step:
     """The step without the cells that the lake already has (a worker died after committing them)."""
     lake = Lake(step.lake)
-    return replace(step, cells=tuple(cell for cell in step.cells if not _is_made(lake, step, cell.table, cell.key)))
+    return replace(step, cells=tuple(cell for cell in step.cells if not _is_made(lake, step, cell)))
 
 
-def _is_made(lake: Lake, step: Step, table: str, key: str) -> bool:
-    footer = lake.footer(table, step.film.movie_id)
-    return footer is not None and footer.key == key
+def _is_made(lake: Lake, step: Step, cell: StepCell) -> bool:
+    footer = lake.footer(cell.table, step.film.movie_id)
+    return footer is not None and footer.key in (cell.key + cell.rule, cell.key + READ_RULE)
 
 
 def report_lost(step: Step, error: FilmError) -> StepReport:

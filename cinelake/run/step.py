@@ -20,6 +20,7 @@ from cinelake.lake.champions import open_applied
 from cinelake.run.cells import FilmCells, StepCell, StepReport
 from cinelake.run.film_guard import check_as_planned
 from cinelake.run.isolation import as_film_errors, disk_full
+from cinelake.run.spent import Clocks
 from cinelake.run.staging import Staging, staged, sweep_staged
 from cinelake.spec.film import SLOWEST_BYTES_PER_S, limit_deadline
 from cinelake.spec.task import Film, Resources, find_task
@@ -163,7 +164,7 @@ class StepRun(FilmCells):
         if missing:
             self.skip(cell, f"needs {missing[0]}, which failed")
             return
-        started = time.perf_counter()
+        clocks = Clocks()
         self.on_event(TaskBegan(self.film.movie_id, cell.table))
         spec = find_task(cell.task)
         writer = CellWriter(spec.contract, self.film.movie_id, scratch / f"{cell.table}.parquet")
@@ -173,7 +174,7 @@ class StepRun(FilmCells):
                 learned = [open_applied(self.lake, cell.model)] if cell.model else []
                 worker = spec.make(cell.params, self.film, *learned)
                 write_all(writer, worker.run(tables))
-                self.commit(cell, writer, worker, time.perf_counter() - started, {})
+                self.commit(cell, writer, worker, clocks.since(children_are_ffmpeg=reads_film(cell)), {})
         except FilmError as error:
             writer.abandon()
             self.fail(cell, error)

@@ -7,7 +7,8 @@ pictures they belong to; all others are consumers of their own and never wait fo
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,8 @@ from cinelake.media.reader import DecodeReport, read_film
 from cinelake.run.cells import FilmCells, StepCell
 from cinelake.run.film_guard import FileStamp, check_as_planned, check_unchanged, stamp_film
 from cinelake.run.isolation import as_film_errors
+from cinelake.run.spent import Clocks, Spent
+from cinelake.spec.streams import SOUND
 from cinelake.spec.task import Stream, VideoClock, find_task
 
 
@@ -38,7 +41,7 @@ class StreamCell:
         self.writer = CellWriter(self.spec.contract, run.film.movie_id, scratch / f"{cell.table}.parquet")
         self.followers: list[StreamCell] = []
         self.guard: Guard = lambda _, act: act()
-        self.busy_s = 0.0
+        self.busy_s = self.busy_cpu_s = 0.0
 
     @property
     def stream(self) -> Stream:
@@ -47,34 +50,55 @@ class StreamCell:
         assert stream is not None
         return stream
 
+    @property
+    def hears(self) -> bool:
+        """Whether it is the film's sound that the task reads."""
+        return self.spec.kind(self.cell.params) == SOUND
+
     def on_batch(self, batch: Batch) -> None:
         """Pass a batch to the task; rows that it emits are written and passed on to its followers."""
-        started = time.perf_counter()
-        rows = list(self.worker.on_batch(batch) or ())
-        self.busy_s += time.perf_counter() - started
+        with self._at_work():
+            rows = list(self.worker.on_batch(batch) or ())
         self._emit(rows)
 
     def on_rows(self, table: str, rows: pa.RecordBatch | None) -> None:
         """Pass rows of a followed table to the task."""
-        started = time.perf_counter()
-        emitted = list(self.worker.on_rows(table, rows) or ())
-        self.busy_s += time.perf_counter() - started
+        with self._at_work():
+            emitted = list(self.worker.on_rows(table, rows) or ())
         self._emit(emitted)
 
     def finish(self, damage: str) -> None:
         """Take the task's last rows; the followers are notified that no more will come. damage: what was lost."""
-        started = time.perf_counter()
-        if damage and hasattr(self.worker, "on_damage"):
-            self.worker.on_damage(damage)
-        for batch in self.worker.finish() or ():
-            self._emit([batch])
-        self.busy_s += time.perf_counter() - started
+        with self._at_work():
+            if damage and hasattr(self.worker, "on_damage"):
+                self.worker.on_damage(damage)
+            last = iter(self.worker.finish() or ())
+        self._emit(self._timed(last))
         self._pass_on(None)
 
-    def _emit(self, rows: Sequence[pa.RecordBatch]) -> None:
+    def _timed(self, rows: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        while True:
+            with self._at_work():
+                batch = next(rows, None)
+            if batch is None:
+                return
+            yield batch
+
+    def _emit(self, rows: Iterable[pa.RecordBatch]) -> None:
         for batch in rows:
-            self.writer.write(batch)
+            with self._at_work():
+                self.writer.write(batch)
             self._pass_on(batch)
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        """Count what is done meanwhile as this task's: on the clock, and of this thread's processor time."""
+        wall_s, cpu_s = time.perf_counter(), time.thread_time()
+        try:
+            yield
+        finally:
+            self.busy_s += time.perf_counter() - wall_s
+            self.busy_cpu_s += time.thread_time() - cpu_s
 
     def _pass_on(self, rows: pa.RecordBatch | None) -> None:
         """Pass rows on; what a follower makes of them is no failure of this task."""
@@ -86,15 +110,37 @@ Guard = Callable[[StreamCell, Callable[[], None]], None]
 """Acts for a task, so that only that task fails when it fails."""
 
 
+class SharedCost:
+    """What one decode costs, divided among the cells that it makes.
+
+    A task's own work is its own. What the worker does for all of them, it does for each alike. What ffmpeg takes is the
+    pictures' or the sound's, and within these shared alike by all that asked for pictures, or for sound.
+    """
+
+    def __init__(self, members: Sequence[StreamCell], clocks: Clocks):
+        self._members, self._clocks = list(members), clocks
+
+    def of(self, member: StreamCell, report: DecodeReport) -> Spent:
+        """What a cell cost up to now; the decode itself has ended."""
+        spent, count = self._clocks.since(children_are_ffmpeg=True), len(self._members)
+        common_s = max(0.0, spent.cpu_s - sum(other.busy_cpu_s for other in self._members))
+        same = [other for other in self._members if other.hears == member.hears]
+        share = report.sound_share if member.hears else 1 - report.sound_share
+        return Spent(
+            member.busy_s + max(0.0, spent.wall_s - member.busy_s) / count,
+            member.busy_cpu_s + common_s / count,
+            spent.ffmpeg_cpu_s * (share if len(same) < count else 1.0) / len(same),
+        )
+
+
 class Group:
     """Stream tasks that must see the same pictures in step; satisfies `cinelake.media.reader.Consumer`."""
 
-    def __init__(self, members: Sequence[StreamCell], stamp: FileStamp, cell_count: int, done: set[str]):
+    def __init__(self, members: Sequence[StreamCell], stamp: FileStamp, cost: SharedCost, done: set[str]):
         self.members = list(members)
         self.name = "+".join(member.cell.table for member in members)
         self.streams: Mapping[str, Stream] = {member.cell.table: member.stream for member in members}
-        self._stamp, self._cell_count, self._done = stamp, cell_count, done
-        self._started = time.perf_counter()
+        self._stamp, self._cost, self._done = stamp, cost, done
         for member in members:
             member.guard = self._guard
 
@@ -114,8 +160,8 @@ class Group:
     def _finish(self, member: StreamCell, report: DecodeReport) -> None:
         member.finish(report.damage)
         check_unchanged(member.run.film, self._stamp)
-        wall_s = member.busy_s + (time.perf_counter() - self._started - member.busy_s) / self._cell_count
-        member.run.commit(member.cell, member.writer, member.worker, wall_s, _decode_facts(report))
+        spent = self._cost.of(member, report)
+        member.run.commit(member.cell, member.writer, member.worker, spent, _decode_facts(report))
         self._done.add(member.cell.table)
 
     def _guard(self, member: StreamCell, act: Callable[[], None]) -> None:
@@ -148,13 +194,14 @@ def decode_for(run: FilmCells, cells: Sequence[StepCell], scratch: Path, done: s
 
     `done` collects the tables that have ended, well or not; what is not in it when this raises failed with the film.
     """
-    stamp = stamp_film(run.film)
+    clocks, stamp = Clocks(), stamp_film(run.film)
     check_as_planned(run.film)
     about = probe(run.film.path, run.film.choices, max_pixels=run.film.max_pixels)
     run.film = replace(run.film, probe=about)
     limit_s = run.know_length(about.duration_s)
     members = _members(run, cells, scratch, done)
-    groups = [Group(group, stamp, len(cells), done) for group in _grouped(members)]
+    cost = SharedCost(members, clocks)
+    groups = [Group(group, stamp, cost, done) for group in _grouped(members)]
     if not groups:
         return
     reading = read_film(

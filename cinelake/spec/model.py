@@ -47,21 +47,30 @@ class Example:
     features, targets: arrays of one length T along the first axis, one step each (a shot, a frame, a clip).
     features has `time_s` (T,), when each step begins, in order. targets has `known` (T,) bool: the steps that are
     trained on and scored. group: what must stay on one side of a split (the series; else the film itself).
+    in_time: whether the steps follow one another; labelled stills do not, whatever second each has.
     """
 
     movie_id: str
     group: str
     features: Arrays
     targets: Arrays
+    in_time: bool = True
 
     def __len__(self) -> int:
         return len(self.features["time_s"])
 
     def steps(self, start: int, end: int) -> Example:
         """The steps `start` … `end` (exclusive) alone."""
-        features = {name: values[start:end] for name, values in self.features.items()}
-        targets = {name: values[start:end] for name, values in self.targets.items()}
-        return Example(self.movie_id, self.group, features, targets)
+        return self._of(slice(start, end))
+
+    def chosen(self, steps: Array) -> Example:
+        """The steps whose numbers are given, in that order."""
+        return self._of(steps)
+
+    def _of(self, steps: slice | Array) -> Example:
+        features = {name: values[steps] for name, values in self.features.items()}
+        targets = {name: values[steps] for name, values in self.targets.items()}
+        return Example(self.movie_id, self.group, features, targets, self.in_time)
 
 
 @dataclass
@@ -151,6 +160,7 @@ class Model:
     support(film_scores): class (a tag, a person) → how many labelled steps of it these films have, of the classes whose
         scores `summarise` names `MEASURE_CLASS`.
     continues: whether `train` can continue from the champion (`Training.from_champion`) instead of from scratch.
+    cross_fits: whether `train` takes thresholds and epochs from `Training.settled` in place of validation films.
     least_classes: how many classes the labels must hold; 0: films teach without labels too, and where the manifest
         names none and none were imported, all films of the catalogue do.
     about: one paragraph for the model card: what it is, after which paper, its limits.
@@ -180,6 +190,7 @@ class Model:
     support: Callable[[Sequence[FilmScores]], dict[str, float]] = no_classes
     space: Mapping[str, Any] = field(default_factory=dict)
     continues: bool = False
+    cross_fits: bool = False
     least_classes: int = 2
     resources: Resources = field(default_factory=lambda: Resources(memory_gb=2.0))
 

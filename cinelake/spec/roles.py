@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from cinelake.spec.components import Component
+
 if TYPE_CHECKING:
     import pyarrow as pa
     from PIL import Image
@@ -115,5 +117,15 @@ class Words:
     line: str = ""
 
 
-Role = FilmLength | Shots | Pictures | Vectors | FromStills | SearchCondition | Words
-RoleT = TypeVar("RoleT", FilmLength, Shots, Pictures, Vectors, FromStills, SearchCondition, Words)
+@dataclass(frozen=True)
+class Components:
+    """What others published that the table is made with: for the data dictionary and for cards of models.
+
+    of(params): the components, by the parameters in a footer, or those that the plan has (what `preflight` adds too).
+    """
+
+    of: Callable[[Mapping[str, Any]], Sequence[Component]]
+
+
+Role = FilmLength | Shots | Pictures | Vectors | FromStills | SearchCondition | Components | Words
+RoleT = TypeVar("RoleT", FilmLength, Shots, Pictures, Vectors, FromStills, SearchCondition, Components, Words)

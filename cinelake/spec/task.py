@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 ManifestPath = Annotated[Path, "manifest-relative"]
 """A parameter that names a file or folder: a relative path is relative to the manifest's folder."""
 
+ADDED_LATER = "added later"
+"""Marks a parameter that came after tables were made: at its default it enters no key, so that these stay fresh."""
+
 
 class Params(BaseModel):
     """Base of a task's parameters: frozen, unknown names refused, every field with a description."""

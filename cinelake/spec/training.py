@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from cinelake.spec.artefact import Artefact
+
+if TYPE_CHECKING:
+    from cinelake.spec.model import Example
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,9 @@ class Training:
         so what lies there after a kill may be resumed. report: called after each epoch. champion: the present one,
         for models whose versions take something over from each other (numbers of persons). from_champion: whether to
         continue from its weights for a short while, with the labels of today, instead of starting from scratch.
+    examples: all labelled films, the held-out ones too: only for what a model keeps beside what it is scored by.
+    settled: facts that trainings on parts of the same films have found (`threshold`, `epochs`), each judged by films it
+        did not learn from: where there are some, they take the place of what validation films would say.
     """
 
     folder: Path
@@ -48,6 +54,8 @@ class Training:
     resume: bool = True
     champion: Artefact | None = None
     from_champion: bool = False
+    examples: Sequence[Example] = ()
+    settled: Mapping[str, Any] = field(default_factory=dict)
 
 
 class StopTraining(Exception):

@@ -1,18 +1,18 @@
 """Files that are written whole or not at all: under a temporary name in the same folder, then renamed.
 
 A reader sees the old file or the new one, never a part of either; so does a reader after the writer was killed. What a
-killed writer left beside a target carries the writer's host and process in its name, and the next write of the same
+killed writer left beside a target carries the writer's process in its name, and the next write of the same
 target removes it.
 """
 
 from __future__ import annotations
 
 import os
-import socket
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from cinelake.storage.owners import is_abandoned, owner_name
 
 NAME_CHARS = 32
 """How much of the target's name the temporary name repeats: a file's name has 255 bytes at most."""
@@ -59,7 +59,7 @@ def _remove_abandoned(folder: Path, stem: str) -> None:
     with entries:
         for entry in entries:
             is_unfinished = entry.name.startswith(stem) and entry.name.endswith(".part")
-            if is_unfinished and is_abandoned(entry.name.removeprefix(stem).removesuffix(".part")):
+            if is_unfinished and is_abandoned(Path(entry.path), entry.name.removeprefix(stem).removesuffix(".part")):
                 Path(entry.path).unlink(missing_ok=True)
 
 
@@ -77,22 +77,3 @@ def flush_to_disk(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def owner_name() -> str:
-    """A name that no one else uses, with this host and process in it: `HOST-PID-RANDOM`."""
-    return f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-
-
-def is_abandoned(name: str) -> bool:
-    """Whether a name by `owner_name` is of a process of this host that no longer runs."""
-    host, pid, _ = [*name.rsplit("-", 2), "", ""][:3]
-    return host == socket.gethostname() and pid.isdigit() and not _is_running(pid)
-
-
-def _is_running(pid: str) -> bool:
-    """Whether a process of this host runs; one that was killed and that nobody has waited for does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False

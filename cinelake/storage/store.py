@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +21,8 @@ import pyarrow as pa
 from pyarrow import fs
 
 from cinelake.errors import StorageError
-from cinelake.storage.atomic import is_abandoned, owner_name, replace_durably
+from cinelake.storage.atomic import replace_durably
+from cinelake.storage.owners import is_abandoned, owned_folder
 
 GS_RETRIES = datetime.timedelta(seconds=15)
 """How long Google's client tries again; its default is a quarter of an hour."""
@@ -163,23 +164,23 @@ class Storage:
     @contextmanager
     def scratch(self) -> Iterator[Path]:
         """A private local folder for unfinished files: below `_tmp` on a local lake, so that renaming is atomic."""
-        with storage_errors(f"making a scratch folder for {self.uri}"):
-            folder = self._scratch_root() / owner_name()
-            folder.mkdir(parents=True)
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        with ExitStack() as owned:
+            with storage_errors(f"making a scratch folder for {self.uri}"):
+                folder = owned.enter_context(owned_folder(self._scratch_root()))
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _scratch_root(self) -> Path:
         return self.local / "_tmp" if self.local else Path(tempfile.gettempdir()) / "cinelake"
 
     def sweep(self) -> int:
-        """Remove scratch folders whose process on this host is gone; returns how many."""
+        """Remove scratch folders whose process has ended; returns how many."""
         swept = 0
         root = self._scratch_root()
         for folder in root.iterdir() if root.is_dir() else ():
-            if is_abandoned(folder.name):
+            if is_abandoned(folder):
                 shutil.rmtree(folder, ignore_errors=True)
                 swept += 1
         return swept

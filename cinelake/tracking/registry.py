@@ -40,7 +40,7 @@ class Version:
 
     digest: of its files (`artefact_digest`). created: UTC, ISO 8601. scores, baseline: of the held-out films; interval:
     name → [low, high]. promote_by_hand: the gate may not make it champion by itself. metric: the score that the gate
-    looked at, which comes first in `scores` and `baseline`.
+    looked at, which comes first in `scores` and `baseline`. in_sample: it has learned from the films of its scores.
     """
 
     name: str
@@ -55,6 +55,7 @@ class Version:
     promote_by_hand: bool
     metric: str = ""
     aliases: tuple[str, ...] = ()
+    in_sample: bool = False
 
     @property
     def is_champion(self) -> bool:
@@ -81,7 +82,8 @@ def register(
 
     example, prediction: one film's features and what the model says of them, for the signature. metric: the score that
     the gate looks at; it stands first wherever the version's scores are listed. tags: more of them;
-    `promote_by_hand: "true"` is read back. Two trainings that register at once get two numbers.
+    `promote_by_hand: "true"` and `in_sample: "true"` are read back. Two trainings that register at once get two
+    numbers.
     """
     known = {"digest": artefact.digest, "kind": artefact.kind, "metric": metric}
     known |= {"scores": _as_tag(scores, metric), "baseline": _as_tag(baseline, metric)}
@@ -183,6 +185,7 @@ def _version(registered: Any, aliases: Mapping[str, Any]) -> Version:
         promote_by_hand=tags.get("promote_by_hand") == "true",
         metric=metric,
         aliases=tuple(sorted(alias for alias, of in aliases.items() if int(of) == number)),
+        in_sample=tags.get("in_sample") == "true",
     )
 
 

@@ -22,10 +22,10 @@ from cinelake.catalogue.names import is_movie_id
 from cinelake.errors import ModelUnusable, Problem
 from cinelake.labels.checks import FILE, LINE
 from cinelake.lake.cells import CellWriter, Footer, Lake
+from cinelake.lake.pickles.reader import read_pickle
 from cinelake.spec.arrays import Array
 from cinelake.spec.contract import Contract
 from cinelake.storage.content import digest, file_digest
-from importers.eluv.pickles import read_pickle
 
 NOMINAL_FPS = 24.0
 KINDS = ("place", "cast", "action", "audio")

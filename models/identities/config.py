@@ -11,9 +11,14 @@ from cinelake.spec.labels import LabelContract
 from cinelake.spec.task import Field, Params
 
 LABELS = LabelContract(
-    doc="Whose face is the picture's main one; without a name: a film whose unknown people get numbers.",
+    doc="Whose face it is: the picture's main one, or with x and y the one there; without a name: a film whose unknown "
+    "people get numbers. Faces of one name are one person, faces of two names are two, whatever they look like.",
     shape="moments",
-    columns=(Column("person", pa.string(), "The person's name; empty: somebody.", nullable=True),),
+    columns=(
+        Column("person", pa.string(), "The person's name, or number (person_3); empty: somebody.", nullable=True),
+        Column("x", pa.float64(), "A point in the face, as a fraction of the picture's width.", True, 0, 1),
+        Column("y", pa.float64(), "The same, of the picture's height.", True, 0, 1),
+    ),
     class_column="person",
 )
 

@@ -28,7 +28,7 @@ def reads(config: Config) -> list[str]:
 def features(tables: Mapping[str, TableReader], config: Config) -> Arrays:
     """One row a face: time_s, frame, shot, is_main (T,), box (T, 4), embedding (T, d) of length 1; by pictures.
 
-    Raises `ModelUnusable` where faces have no vectors, or not each of them has one.
+    A face without a vector, too small to be told from others, is left out. Raises `ModelUnusable` where none has one.
     """
     columns = ["time_s", "frame", "face", "shot", "is_main", *BOX]
     rows = tables["faces"].read([*columns, "embedding"] if config.vectors == "faces" else columns)
@@ -36,7 +36,9 @@ def features(tables: Mapping[str, TableReader], config: Config) -> Arrays:
     shot = rows["shot"].fill_null(-1).to_numpy() if rows["shot"].null_count else rows["shot"].to_numpy()
     boxes = np.column_stack([rows[name].to_numpy() for name in BOX]).astype(np.float64)
     table = rows if config.vectors == "faces" else _joined(rows, tables["embeddings"])
-    return {**arrays, "shot": shot, "box": boxes.reshape(-1, 4), "embedding": unit(_matrix(table["embedding"]))}
+    vectors, known = _matrix(table["embedding"])
+    all_faces = {**arrays, "shot": shot, "box": boxes.reshape(-1, 4), "embedding": unit(vectors)}
+    return all_faces if known.all() else {name: values[known] for name, values in all_faces.items()}
 
 
 def _joined(faces: pa.Table, vectors: TableReader) -> pa.Table:
@@ -51,11 +53,16 @@ def _joined(faces: pa.Table, vectors: TableReader) -> pa.Table:
     return table
 
 
-def _matrix(column: pa.ChunkedArray) -> Array:
+def _matrix(column: pa.ChunkedArray) -> tuple[Array, Array]:
+    """The vectors (n, d), and which of them are known (n,): those without nulls."""
     flat = column.combine_chunks()
-    if len(flat) and flat.flatten().null_count:
+    vectors = np.full((len(flat), flat.type.list_size), np.nan, np.float32)
+    there = flat.is_valid().to_numpy(zero_copy_only=False)
+    vectors[there] = flat.flatten().to_numpy(zero_copy_only=False).reshape(-1, flat.type.list_size)
+    known: Array = np.asarray(~np.isnan(vectors).any(axis=1), bool)
+    if len(flat) and not known.any():
         raise ModelUnusable(NO_VECTORS)
-    return np.asarray(flat.flatten().to_numpy(zero_copy_only=False), np.float32).reshape(len(flat), flat.type.list_size)
+    return vectors, known
 
 
 def unit(vectors: Array) -> Array:
@@ -65,7 +72,7 @@ def unit(vectors: Array) -> Array:
 
 
 def targets(labels: pa.Table, features: Arrays, config: Config) -> Arrays:
-    """character (T,) the person's name, and known (T,): main faces of pictures whose label names one person.
+    """character (T,) the person's name, and known (T,): faces that a label names, by a point in them or as main ones.
 
     Where no label of a film has a name, all faces are known, as faces of somebody: '' each.
     """
@@ -75,18 +82,47 @@ def targets(labels: pa.Table, features: Arrays, config: Config) -> Arrays:
         distance = np.abs(features["time_s"][main] - at)
         if len(names) == 1 and len(main) and distance.min() <= config.near_s:
             who[main[distance.argmin()]] = next(iter(names))
-    named = any(moments.values())
+    points = _points(labels)
+    for at, x, y, name in points:
+        row = _face_at(features, at, x, y, config.near_s)
+        if row is not None:
+            who[row] = name
+    named = bool(points) or any(moments.values())
     return {
         "character": np.array(who, dtype=np.str_),
         "known": np.array([not named or name != "" for name in who], bool),
     }
 
 
+def _rows(labels: pa.Table) -> list[tuple[float, str | None, float | None, float | None]]:
+    """time_s, person, x and y; the last two null where the labels have no such columns."""
+    columns = [labels[name].to_pylist() for name in ("time_s", "person")]
+    columns += [labels[n].to_pylist() if n in labels.column_names else [None] * len(labels) for n in ("x", "y")]
+    return list(zip(*columns, strict=True))
+
+
 def _moments(labels: pa.Table) -> dict[float, set[str]]:
+    """Time → who the main face is, by rows without a point."""
     moments: dict[float, set[str]] = {}
-    for at, name in zip(labels["time_s"].to_pylist(), labels["person"].to_pylist(), strict=True):
-        moments.setdefault(at, set()).update([name] if name else [])
+    for at, name, x, y in _rows(labels):
+        if x is None or y is None:
+            moments.setdefault(at, set()).update([name] if name else [])
     return moments
+
+
+def _points(labels: pa.Table) -> list[tuple[float, float, float, str]]:
+    return [(at, x, y, name) for at, name, x, y in _rows(labels) if name and x is not None and y is not None]
+
+
+def _face_at(features: Arrays, time_s: float, x: float, y: float, near_s: float) -> int | None:
+    """The face whose box holds the point, in the picture nearest in time; of several the one it is central in."""
+    times, boxes = features["time_s"], features["box"]
+    distance = np.abs(times - time_s)
+    if not len(times) or distance.min() > near_s:
+        return None
+    off = np.abs((boxes[:, :2] + boxes[:, 2:] / 2 - (x, y)) / np.maximum(boxes[:, 2:], 1e-9)).max(axis=1)
+    off[times != times[distance.argmin()]] = np.inf
+    return int(off.argmin()) if off.min() <= 0.5 + 1e-6 else None
 
 
 def track(features: Arrays, likeness: float) -> Array:

@@ -1,9 +1,13 @@
-"""Persons as centroids: the gallery's by name, all others by number, `person_1` …, kept from version to version."""
+"""Persons as centroids: the gallery's by name, all others by number, `person_1` …, kept from version to version.
+
+A person whom people named, or put together from two, may look like nobody else only part by part: a name may have
+several centroids.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,11 +44,21 @@ def nobody(size: int) -> People:
     return People((), np.zeros((0, size), np.float32))
 
 
-def gallery_of(embedding: Array, names: Array) -> People:
-    """One centroid a name: the mean of that person's faces."""
+def gallery_of(embedding: Array, names: Array, likeness: float) -> People:
+    """Each name's centroids: the mean of that person's faces, or of each group of them that is alike."""
     cast = sorted({str(name) for name in names if name})
-    means = [embedding[names == name].mean(axis=0) for name in cast]
-    return People(tuple(cast), unit(np.stack(means))) if cast else nobody(embedding.shape[1])
+    found = [(name, means_of_groups(embedding[names == name], likeness)) for name in cast]
+    if not found:
+        return nobody(embedding.shape[1])
+    repeated = tuple(name for name, means in found for _ in means)
+    return People(repeated, np.concatenate([means for _, means in found]))
+
+
+def means_of_groups(vectors: Array, likeness: float) -> Array:
+    """(k, d) the mean of each group of vectors that are alike; of more than `MAX_TRACKS` the mean of all."""
+    if len(vectors) > MAX_TRACKS:
+        return unit(vectors.mean(axis=0, keepdims=True))
+    return groups_of(vectors, likeness, 1, np.ones(len(vectors)))
 
 
 def assign(vectors: Array, people: People, likeness: float) -> tuple[Array, Array]:
@@ -80,20 +94,23 @@ def groups_of(vectors: Array, likeness: float, min_faces: int, weights: Array) -
     return unit(np.stack(means)) if means else np.zeros((0, vectors.shape[1]), np.float32)
 
 
-def inherit(centroids: Array, before: People, likeness: float) -> People:
+def inherit(centroids: Array, before: People, likeness: float, taken: Collection[str] = ()) -> People:
     """Numbers for new centroids: an earlier person's where they are alike (Hungarian matching), else new ones.
 
-    Earlier persons who were not met again stay, so that a number is never given to somebody else.
+    Earlier persons who were not met again stay, so that a number is never given to somebody else. taken: names that
+    people gave; a number among them is theirs to define.
     """
     from scipy.optimize import linear_sum_assignment
 
     before = before.numbered()
+    before = before.only([i for i, name in enumerate(before.names) if name not in taken])
     names = [""] * len(centroids)
     if len(centroids) and before.names:
         alike = centroids @ before.centroids.T
         for new, old in zip(*linear_sum_assignment(alike, maximize=True), strict=True):
             names[new] = before.names[old] if alike[new, old] >= likeness else ""
-    number = max([int(match[1]) for name in before.names if (match := NUMBERED.fullmatch(name))], default=0)
+    known = (NUMBERED.fullmatch(name) for name in (*before.names, *taken))
+    number = max([int(match[1]) for match in known if match], default=0)
     for place, name in enumerate(names):
         if not name:
             number += 1

@@ -19,12 +19,47 @@ if TYPE_CHECKING:
     from cinelake.spec.artefact import Artefact
 
 
+APPLIED = "applied_"
+"""Before the names of what is learned from the held-out films too: tables are made with it, nothing is scored by it."""
+SAME = 0.999
+"""Cosine from which two vectors are of the very same face: what people said of it holds."""
+
+
 def predict(artefact: Artefact, features: Arrays) -> Arrays:
     """character (T,) the person of each face ('' for strangers), likeness (T,) cosine, track (T,).
 
     A track is one person: its mean vector decides. Raises `ModelUnusable` for vectors of another recogniser's size.
     """
-    people = People(tuple(artefact.facts["people"]), artefact.arrays["centroids"])
+    return _assigned(artefact, known_people(artefact, ""), features)
+
+
+def applied(artefact: Artefact, features: Arrays) -> Arrays:
+    """As `predict`, with the people of all films, the held-out ones too, and as people said of single faces.
+
+    A face that was named has that name, and with it its track; a track of faces with several names is parted. Versions
+    that were trained before say what `predict` says.
+    """
+    found = _assigned(artefact, known_people(artefact), features)
+    pins, names = artefact.arrays.get("pins"), np.array(artefact.facts.get("pinned", []), dtype=np.str_)
+    if pins is None or not len(pins) or not len(features["time_s"]):
+        return found
+    alike = features["embedding"] @ pins.T
+    who, likeness = found["character"].astype(object), found["likeness"].copy()
+    for number in np.unique(found["track"][alike.max(axis=1) >= SAME]):
+        rows = np.flatnonzero(found["track"] == number)
+        said = np.flatnonzero(alike[rows].max(axis=0) >= SAME)
+        best = said[alike[np.ix_(rows, said)].argmax(axis=1)]
+        who[rows], likeness[rows] = names[best], alike[rows, best]
+    return {**found, "character": who.astype(np.str_), "likeness": likeness}
+
+
+def known_people(artefact: Artefact, which: str = APPLIED) -> People:
+    """The people of a version: those that tables are made with, or, `which` empty, those that it is scored by."""
+    which = which if f"{which}centroids" in artefact.arrays else ""
+    return People(tuple(artefact.facts[f"{which}people"]), artefact.arrays[f"{which}centroids"])
+
+
+def _assigned(artefact: Artefact, people: People, features: Arrays) -> Arrays:
     expected, received = people.centroids.shape[1], features["embedding"].shape[1]
     if len(features["time_s"]) and expected != received:
         raise ModelUnusable(

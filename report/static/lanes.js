@@ -47,6 +47,7 @@ const Lanes = (() => {
     const field = (name) => ({ field: name });
     plot.quad({ left: field("left"), right: field("right"), top: field("top"), bottom: field("bottom"), source,
       fill_color: field("colour"), fill_alpha: field("alpha"), line_color: null });
+    const marks = mark(plot, lane, rows);
     const words = new Bokeh.ColumnDataSource({ data: { x: [], y: [], text: [] } });
     const text = plot.text({ x: field("x"), y: field("y"), text: field("text"), source: words, text_baseline: "middle",
       text_font_size: "11px", text_font: "system-ui, sans-serif", x_offset: 5, text_color: css("--on-lane") });
@@ -56,12 +57,21 @@ const Lanes = (() => {
       paint() {
         fill(plot);
         source.data = { ...source.data, colour: colours(lane) };
+        if (marks) marks.glyph.line_color = css("--warn");
         text.glyph.text_color = lane.colour === "category" ? css("--on-colour") : css("--on-lane");
       },
       write(start, end, width) {
         if (lane.written) words.data = fitting(lane, at, start, end, width / (end - start));
       },
     };
+  }
+
+  /** A line at the foot of a lane where people and model differ. */
+  function mark(plot, lane, rows) {
+    if (!lane.differs || !lane.differs.length) return null;
+    const data = { x0: lane.differs.map(([start]) => start), x1: lane.differs.map(([, end]) => end), y: lane.differs.map(() => rows - 0.04) };
+    return plot.segment({ x0: { field: "x0" }, x1: { field: "x1" }, y0: { field: "y" }, y1: { field: "y" },
+      source: new Bokeh.ColumnDataSource({ data }), line_width: 3, line_cap: "round" });
   }
 
   /** The words of spans that are in view, as many characters as their width holds. */

@@ -164,6 +164,20 @@
     }
   }
 
+  /** From one place where people and model differ to the next, around the film's end. */
+  function attachDifferences() {
+    for (const button of document.querySelectorAll("[data-differs]")) {
+      const { differs } = lanes.find((lane) => lane.id === button.dataset.differs);
+      button.addEventListener("click", () => {
+        const near = 1e-3, forward = button.dataset.step === "1";
+        const next = forward ? differs.find(([start]) => start > position + near) ?? differs[0]
+          : differs.findLast(([start]) => start < position - near) ?? differs[differs.length - 1];
+        goTo(next[0]);
+        byId("readout").querySelector("div:last-child").append(...words([["Differs", next[2]]]));
+      });
+    }
+  }
+
   /** The names of a lane's rows, or of its lines with their colours and bounds, beside it. */
   function nameRows(lane, element) {
     if (lane.kind === "lines") {
@@ -214,6 +228,7 @@
     document.addEventListener("themechange", () => { for (const lane of drawn) lane.paint(); refresh(); });
     attachPointer();
     attachKeys();
+    attachDifferences();
     Tables.attach(data.tables, goTo);
     player = Player.attach({ shots, thumbnails: data.thumbnails, goTo, neighbour });
     goTo(0, { played: true });

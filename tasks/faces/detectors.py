@@ -100,14 +100,15 @@ class InsightFaces:
     are licensed for non-commercial use only: whoever uses one commercially trains or licenses another.
     """
 
-    def __init__(self, pack: Path | str, min_score: float = 0.5, device: Device = "cpu"):
+    def __init__(self, pack: Path | str, min_score: float = 0.5, device: Device = "cpu", *, identify: bool = True):
         from insightface.app import FaceAnalysis
 
         warnings.filterwarnings("ignore", category=FutureWarning, module=r"insightface\.")
         folder, self.provider = pack_folder(pack), require_device(device)
         options = {"providers": [self.provider], "sess_options": session_options()}
         try:
-            self._analysis = FaceAnalysis(name=str(folder), allowed_modules=["detection", "recognition"], **options)
+            wanted = ["detection", *(["recognition"] if identify else [])]
+            self._analysis = FaceAnalysis(name=str(folder), allowed_modules=wanted, **options)
         except AssertionError as error:
             raise ModelUnusable(f"no file in {folder} is a face detector that insightface knows") from error
         except Exception as error:

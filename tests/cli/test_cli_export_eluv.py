@@ -11,10 +11,10 @@ from typer.testing import CliRunner
 from cinelake.errors import BadLabels, UsageError
 from cinelake.labels.store import read_labels
 from cinelake.lake.cells import Lake
+from cinelake.lake.pickles.reader import read_pickle
 from cinelake.spec.model import find_model
 from cli.main import app
 from importers.eluv.format import PREDICTION, TRUTH, read_eluv
-from importers.eluv.pickles import read_pickle
 
 MANIFEST = """\
 lake: lake

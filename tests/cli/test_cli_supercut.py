@@ -7,7 +7,7 @@ import opentimelineio as otio
 import pyarrow as pa
 import pytest
 from core._folder_store import store
-from core.media._numbered import numbered_film, shown_numbers
+from core.media._numbered import click_times_s, numbered_film, shown_numbers
 from typer.testing import CliRunner
 
 from cinelake.errors import UnknownName, UsageError
@@ -19,6 +19,8 @@ from cli.main import app
 __all__ = ["store"]
 SHOTS = {"shot": [0, 1, 2, 3], "start_s": [0.0, 0.6, 2.0, 3.0], "end_s": [0.6, 2.0, 3.0, 4.0]}
 TAGS = {"shot": [0, 1, 2, 3], "tag": ["chase", "night", "chase", "chase"], "probability": [0.7, 0.9, 0.9, 0.2]}
+
+SCENES = {"scene": [0, 1], "start_s": [0.0, 2.0], "end_s": [2.0, 4.0]}
 
 
 def commit(lake, fingerprint_, table, columns):
@@ -42,7 +44,7 @@ def once(tmp_path_factory):
     film = numbered_film(folder / "films" / "film.mp4")
     (folder / "pipeline.yaml").write_text('lake: lake\ncatalogue: {films: "films/*"}\ntasks: {films: {}}\n')
     lake = Lake(str(folder / "lake"))
-    for table, columns in {"shots": SHOTS, "tag_shots": TAGS}.items():
+    for table, columns in {"shots": SHOTS, "tag_shots": TAGS, "scenes": SCENES}.items():
         commit(lake, fingerprint(film), table, columns)
     return folder
 
@@ -115,6 +117,47 @@ def test_a_table_that_is_not_there_is_named_with_what_makes_it(project):
 def test_tables_of_another_file_are_not_cut_by(project):
     numbered_film(project / "films" / "film.mp4", frames=90)
     assert "made of another file" in str(refused(project, "--tags", "chase", "--dry-run"))
+
+
+def test_the_film_without_a_tag_is_every_other_picture_with_its_sound(project):
+    done = run(project, "--without", "night", "-o", project / "out.mp4")
+    assert done.exit_code == 0, done.exception
+    assert shown_numbers(project / "out.mp4") == [*range(15), *range(50, 100)]
+    assert click_times_s(project / "out.mp4") == pytest.approx([0.0, 0.6, 1.6], abs=0.002)
+
+
+def test_what_is_left_out_is_listed_beside_the_film(project):
+    done = run(project, "--without", "night", "-o", project / "out.mp4", "--json")
+    told = json.loads(done.output)
+    assert [(s["start_frame"], s["end_frame"], s["what"]) for s in told["left_out"]] == [(15, 50, "night")]
+    assert told["frames"] + told["left_out_frames"] == 100
+    assert "00:00:00:15 00:00:02:00 00:00:00:00" in (project / "out.left_out.edl").read_text()
+    assert (project / "out.left_out.csv").read_text().splitlines()[1] == "film,0.6,2.0,15,50,0.9,night"
+
+
+def test_the_list_alone_needs_no_new_film(project):
+    assert run(project, "--without", "night", "--left-out", project / "cuts.json").exit_code == 0
+    assert [row["end_frame"] for row in json.loads((project / "cuts.json").read_text())] == [50]
+    assert {path.name for path in project.iterdir()} >= {"cuts.json"} and not list(project.glob("*.mp4"))
+
+
+def test_a_dry_run_writes_no_list_either(project):
+    assert run(project, "--without", "night", "--left-out", project / "cuts.json", "--dry-run").exit_code == 0
+    assert not (project / "cuts.json").exists()
+
+
+def test_a_slip_of_the_pen_leaves_nothing_in(project):
+    assert "did you mean 'night'" in str(refused(project, "--without", "nigth", "--dry-run"))
+
+
+def test_of_chosen_spans_too_something_can_be_left_out(project):
+    found = json.loads(run(project, "--tags", "chase", "--without", "scene:1,tag:night", "--dry-run", "--json").output)
+    assert [(s["start_frame"], s["end_frame"]) for s in found["spans"]] == [(0, 15)]
+
+
+def test_a_film_of_which_nothing_is_left_is_refused(project):
+    words = ["--without", "chase,night", "--min-probability", 0, "-o", project / "out.mp4"]
+    assert "nothing of film is left without chase, night" in str(refused(project, *words))
 
 
 def test_the_film_itself_is_never_written_to(project):

@@ -7,9 +7,9 @@ import pytest
 from core._eluv_films import FILES, FILM, changed, film_bytes
 
 from cinelake.lake.cells import Lake
+from cinelake.lake.pickles.reader import read_pickle_bytes
 from cinelake.spec.task import find_task
 from importers.eluv.format import commit_features, feature_batch, label_rows, prediction_bytes, read_eluv
-from importers.eluv.pickles import read_pickle_bytes
 
 CONTRACT = find_task("shot_features").contract
 

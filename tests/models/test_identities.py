@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from _identities_films import SIZE, film, rows
 
 from cinelake.errors import CannotTrain, ModelUnusable
 from cinelake.lake.artefact import write_artefact
-from cinelake.spec.arrays import Arrays
 from cinelake.spec.artefact import Artefact
 from cinelake.spec.model import Example
 from cinelake.spec.task import find_task
@@ -18,35 +18,6 @@ from models.identities.config import Config
 from models.identities.features import NO_VECTORS, overlaps, track, unit
 from models.identities.people import People, inherit
 from models.identities.scores import face_counts, summarise_people
-
-SIZE = 16
-
-
-def face_of(person: int, rng: np.random.Generator, count: int = 1) -> np.ndarray:
-    """Vectors near one axis each: cosines within a person about 0.85, between persons about 0."""
-    return unit(np.eye(SIZE)[person] + rng.normal(0, 0.1, (count, SIZE)))
-
-
-def film(number: int, people: list[int], names: dict[float, str], *, shots: int = 2) -> Example:
-    """A face a second, five of each person one after the other."""
-    rng = np.random.default_rng(number)
-    features = rows(np.concatenate([face_of(person, rng, 5) for person in people]))
-    features["shot"] = np.arange(len(features["time_s"])) // 5
-    table = pa.table({"time_s": list(names) or [0.0], "person": pa.array(list(names.values()) or [None], pa.string())})
-    return Example(f"film_{number}", f"film_{number}", features, MODEL.targets(table, features, Config()))
-
-
-def rows(embedding: np.ndarray, box: tuple[float, ...] = (0.4, 0.4, 0.2, 0.2)) -> Arrays:
-    count = len(embedding)
-    return {
-        "time_s": np.arange(count, dtype=float),
-        "frame": np.arange(count),
-        "shot": np.zeros(count, int),
-        "is_main": np.ones(count, bool),
-        "box": np.tile(box, (count, 1)),
-        "embedding": embedding.astype(np.float32),
-    }
-
 
 GALLERY = [film(1, [0], {0.0: "ada"}), film(2, [1], {0.0: "bo"})]
 

@@ -83,7 +83,7 @@ def test_every_lane_is_drawn(film):
 
 
 def test_a_lane_without_its_table_says_why(film):
-    assert "Not computed: blocked: needs a champion of beats" in find(film, "#lane-beats").text
+    assert "Beats: blocked: needs a champion of beats" in find(film, "#not-computed").text
 
 
 def test_lanes_zoom_together_and_back(film):

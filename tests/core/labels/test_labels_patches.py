@@ -76,7 +76,7 @@ def test_a_patch_with_two_labels_is_left_out_and_noted(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("wrong", [b"short", None, [1, 300], ["a"]])
+@pytest.mark.parametrize("wrong", [b"short", None, [1, 300]])
 def test_a_patch_of_another_form_is_a_problem_with_its_row(tmp_path: Path, wrong: Any) -> None:
     file = tmp_path / "faces.parquet"
     pq.write_table(pa.table({"patch": [wrong], "emotion": ["happy"]}), file)
@@ -88,6 +88,14 @@ def test_patches_may_be_lists_of_numbers(tmp_path: Path) -> None:
     file = tmp_path / "faces.parquet"
     pq.write_table(pa.table({"patch": [list(patch(1))], "emotion": ["happy"]}), file)
     assert scan(file).patches[0].data == patch(1)
+
+
+@pytest.mark.parametrize("wrong", [["a"], b"x" * 2_000_000], ids=["texts", "long"])
+def test_a_file_whose_patches_can_be_none_is_not_unpacked(tmp_path: Path, wrong: Any) -> None:
+    file = tmp_path / "faces.parquet"
+    pq.write_table(pa.table({"patch": [wrong], "emotion": ["happy"]}), file)
+    (problem,) = scan(file).problems
+    assert "the file cannot be patches" in problem.message
 
 
 def test_a_file_without_the_class_says_what_it_has(tmp_path: Path) -> None:

@@ -3,12 +3,16 @@
 from pathlib import Path
 
 import pandas
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from _labelled import FACES, FILMS, GENRES, KINDS, SCENES, TAGS
 
 from cinelake.catalogue.films import CatalogueFilm
+from cinelake.labels import readers
 from cinelake.labels.checks import FILE, LINE, check_labels
 from cinelake.labels.readers import at_a_rate, in_class_folders, read_files
+from cinelake.storage.foreign_parquet import Bounds
 
 TEXT = "movie_id,start_s,end_s,kind\ndawn,0,10,chase\ndawn,10,20,sorrow\n"
 ROWS = [("dawn", 0.0, 10.0, "chase"), ("dawn", 10.0, 20.0, "sorrow")]
@@ -52,6 +56,28 @@ def test_parquet_is_read(tmp_path):
     frame = pandas.DataFrame(ROWS, columns=["movie_id", "start_s", "end_s", "kind"])
     frame.to_parquet(tmp_path / "a.parquet")
     assert checked(SCENES, read_files([tmp_path / "a.parquet"])) == ROWS
+
+
+def test_labels_that_unpack_to_gigabytes_are_refused_before_they_are_unpacked(tmp_path):
+    texts = pa.DictionaryArray.from_arrays(pa.array([0] * 80_000, pa.int32()), pa.array(["x" * 50_000]))
+    pq.write_table(pa.table({"movie_id": texts}), tmp_path / "a.parquet")
+    (problem,) = read_files([tmp_path / "a.parquet"]).problems
+    assert (tmp_path / "a.parquet").stat().st_size < 100_000
+    assert problem.message == "the file cannot be labels: its values are longer than 1073741824 bytes together"
+
+
+def test_a_vector_that_unpacks_to_too_much_is_refused_by_what_the_file_says_of_itself(tmp_path, monkeypatch):
+    monkeypatch.setattr(readers, "BOUNDS", Bounds(lists=True, all_bytes=1_000_000))
+    vector = pa.ListArray.from_arrays([0, 200_000], pa.array([0] * 200_000, pa.int8()))
+    pq.write_table(pa.table({"movie_id": ["dawn"], "scores": vector}), tmp_path / "a.parquet")
+    (problem,) = read_files([tmp_path / "a.parquet"]).problems
+    assert "its columns unpack to 1600008 bytes" in problem.message
+
+
+def test_columns_that_are_left_aside_may_hold_anything(tmp_path):
+    pq.write_table(pa.table({"movie_id": ["dawn"], "cast": [[{"name": "Ann"}]]}), tmp_path / "a.parquet")
+    assert "in column 'cast', received list<" in read_files([tmp_path / "a.parquet"]).problems[0].message
+    assert read_files([tmp_path / "a.parquet"], ["movie_id"]).rows["movie_id"].to_pylist() == ["dawn"]
 
 
 def test_several_files_are_read_as_one_whatever_their_forms(tmp_path):

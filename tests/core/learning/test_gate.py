@@ -76,3 +76,9 @@ def test_epsilon_is_how_much_worse_the_lower_bound_may_be():
 def test_what_passes_still_waits_where_a_person_decides():
     verdict = gate(GOOD, POOR, by_hand="a person decides")
     assert verdict.passes and not verdict.moves and "a person decides" in verdict.why
+
+
+def test_two_films_give_no_interval_and_the_gate_stays_shut():
+    verdict = gate([0.9, 0.9], [0.1, 0.1])
+    assert verdict.score.to_json() == {"mean": 0.9, "low": None, "high": None}
+    assert not verdict.passes and "no interval" in verdict.why

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cinelake.errors import CannotTrain
-from cinelake.learning.split import folds, place, split, split_blocks
+from cinelake.learning.split import UNITS_OF_STILLS, folds, place, split, split_within
 from cinelake.spec.model import Example
 
 
@@ -76,7 +76,7 @@ def test_a_series_is_not_torn_apart():
 
 
 def test_blocks_of_time_come_in_order_and_tile_the_film():
-    found = split_blocks([film("only", steps=100)])
+    found = split_within([film("only", steps=100)])
     ends = [side[0].features["time_s"][[0, -1]].tolist() for side in (found.train, found.validation, found.test)]
     assert ends == [[0, 54], [55, 69], [70, 99]] and found.by == "time"
 
@@ -97,3 +97,79 @@ def test_a_single_film_is_cross_validated_in_contiguous_blocks():
     found = folds([film("only", steps=50)], 5)
     assert [len(scored[0]) for _, scored in found] == [10] * 5
     assert [sum(map(len, learned)) for learned, _ in found] == [40] * 5
+
+
+# --- stills, which have no time
+
+
+def stills(counts: dict[str, int], name: str = "faces", start: int = 0) -> Example:
+    """Stills sorted by class, as files often have them."""
+    classes = np.repeat(list(counts), list(counts.values()))
+    time_s = np.arange(start, start + len(classes), dtype=float)
+    targets = {"emotion": classes, "known": np.ones(len(classes), bool)}
+    return Example(name, name, {"time_s": time_s}, targets, in_time=False)
+
+
+def classes_of(side: tuple[Example, ...]) -> dict[str, int]:
+    names = np.concatenate([example.targets["emotion"] for example in side])
+    return {str(name): int(count) for name, count in zip(*np.unique(names, return_counts=True), strict=True)}
+
+
+def test_stills_sorted_by_class_are_on_every_side_in_every_class() -> None:
+    found = split([stills({"angry": 60, "happy": 100, "sad": 20, "surprised": 4})])
+    counts = [classes_of(side) for side in (found.train, found.validation, found.test)]
+    assert all(set(count) == {"angry", "happy", "sad", "surprised"} for count in counts)
+    assert found.by == "image" and "images drawn within each class are held out" in found.warning
+
+
+def test_a_still_keeps_its_side_when_others_come() -> None:
+    before = split([stills({"angry": 60, "happy": 60})])
+    more = [stills({"angry": 60, "happy": 60}), stills({"angry": 30}, start=120)]
+    learned = {t for e in before.train for t in e.features["time_s"]}
+    held_out = {t for e in split(more).test for t in e.features["time_s"]}
+    assert not learned & held_out
+
+
+def test_held_out_stills_are_many_units_and_each_counts_once() -> None:
+    found = split([stills({"angry": 400, "happy": 400})])
+    seconds = np.concatenate([example.features["time_s"] for example in found.test])
+    assert len(found.test) == UNITS_OF_STILLS and len(set(seconds.tolist())) == len(seconds)
+
+
+def test_in_cross_validation_stills_of_one_source_are_dealt_out_class_by_class() -> None:
+    found = folds([stills({"angry": 9, "sad": 3})], 3)
+    assert [classes_of(scored) for _, scored in found] == [{"angry": 3, "sad": 1}] * 3
+
+
+# --- what is held out by name
+
+
+def test_the_named_source_is_held_out_and_nothing_else() -> None:
+    sources = [stills({"a": 40, "b": 40}, "images_training"), stills({"a": 9, "b": 9}, "images_publictest")]
+    found = split(sources, ["PublicTest"])
+    assert found.films() == {
+        "train": ["images_training"],
+        "validation": ["images_training"],
+        "test": ["images_publictest"],
+    }
+    assert sum(map(len, found.train)) + sum(map(len, found.validation)) == 80 and not found.warning
+
+
+def test_a_series_is_held_out_by_its_name() -> None:
+    examples = [film(f"film_{n}", group=f"series_{n % 3}") for n in range(9)]
+    assert {e.group for e in split(examples, ["series_1"]).test} == {"series_1"}
+
+
+def test_a_film_held_out_by_name_is_told_to_tear_its_series_apart() -> None:
+    found = split([film(f"film_{n}", group=f"series_{n % 3}") for n in range(9)], ["film_4"])
+    assert found.films()["test"] == ["film_4"] and "tears series_1 apart" in found.warning
+
+
+def test_a_name_that_no_label_has_is_refused_with_close_matches() -> None:
+    with pytest.raises(CannotTrain, match="did you mean 'series_1'"):
+        split([film(f"film_{n}", group=f"series_{n % 3}") for n in range(9)], ["serie_1"])
+
+
+def test_holding_out_everything_is_refused() -> None:
+    with pytest.raises(CannotTrain, match="nothing is left to learn from"):
+        split([film("a"), film("b")], ["a", "b"])

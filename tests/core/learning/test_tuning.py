@@ -94,6 +94,10 @@ def test_a_trial_that_was_stopped_is_never_the_best() -> None:
     assert best_trial([ended(0.2, n=1), ended(0.9, "stopped", n=2)], "map").drawn == {"n": 1}
 
 
+def test_of_equal_trials_the_settings_in_force_are_the_best() -> None:
+    assert best_trial([ended(0.7, n=1), ended(0.7, n=2)], "map", {"n": 2}).drawn == {"n": 2}
+
+
 def test_when_every_trial_fails_the_first_error_is_told() -> None:
     with pytest.raises(TrainingFailed, match=r"none of 1 trials.*no memory"):
         best_trial([Trial({}, status="failed", error="no memory")], "map")
@@ -131,6 +135,8 @@ def test_the_best_of_a_search_is_trained_recorded_and_judged(
     labelled.write(SPACE)
     monkeypatch.setenv("PYTHONPATH", f"{os.environ['PYTHONPATH']}{os.pathsep}{tmp_path / 'site'}")
     summary = tune(labelled, 6, [])
+    assert next(row for row in summary.trials if row["trial"] == 1)["epochs"] == 3  # the settings in force
+    assert summary.best_score is not None and summary.best_score >= (summary.in_force_score or 1.0)
     assert summary.best["shift"] == 0.0 and summary.training is not None and summary.training.moved
     assert summary.trials[0]["accuracy"] == summary.best_score and len(summary.trials) == 6
     runs = children(labelled, summary.run_id)

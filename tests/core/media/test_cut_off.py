@@ -1,5 +1,6 @@
 """Files that were cut off or joined: their own headers tell, and what was lost is said; what is left can be kept."""
 
+import struct
 from pathlib import Path
 
 import pytest
@@ -7,9 +8,11 @@ from _films import X264, make_film
 from _recorder import Recorder
 
 from cinelake.errors import DamagedFilm, PicturesTooLarge
+from cinelake.media.decode_check import raise_if_incomplete
 from cinelake.media.ffmpeg import run_ffmpeg
 from cinelake.media.probe import probe
 from cinelake.media.reader import Reading, read_film
+from cinelake.spec.film import Declared
 from cinelake.spec.task import SoundStream, VideoClock
 
 PICTURES = {
@@ -36,6 +39,23 @@ SOUNDS = {
 }
 KINDS = {**PICTURES, **{name: ("-vn", *options) for name, options in SOUNDS.items()}}
 """File → how ffmpeg writes it."""
+
+ENDED: dict[str, tuple[tuple[str, ...], str]] = {
+    "film.ts": (("-c", "copy"), "last packet is incomplete"),
+    "film.m2ts": (("-c", "copy"), "last packet is incomplete"),
+    "film.mpg": (("-c:v", "mpeg2video", "-c:a", "mp2"), "last packet is incomplete"),
+    "film.ogv": (("-c:v", "libtheora", "-c:a", "libvorbis"), "last page is incomplete"),
+    "film.dv": (("-t", "1", "-s", "720x576", "-ar", "48000", "-ac", "2"), "last picture is incomplete"),
+    "film.y4m": (("-an",), "last picture is incomplete"),
+    "film.gif": (("-an", "-t", "1"), "the mark that ends a GIF is missing"),
+    "film.swf": (("-an", "-c:v", "flv"), r"bytes that it declares are there \(4\d% are lost\)"),
+    "fragments.mp4": (("-c", "copy", "-movflags", "frag_keyframe+empty_moov"), "last fragment is incomplete"),
+    "index.mp4": (("-c", "copy", "-movflags", "dash+global_sidx"), r"4\d% of its bytes are missing"),
+}
+"""Kinds whose end, or a count in a place of its own, shows that they were cut off: file → how it is written, words."""
+
+CANNOT_SHOW = ("film.ts", "film.m2ts", "film.mpg", "film.dv", "film.y4m")
+"""Kinds that have no mark at their end: cut between two packets, they pass as shorter."""
 
 ONE_CLOCK = ("film.ts", "film.mpg", "sound.ogg")
 """Kinds whose parts, one behind the other, are one film."""
@@ -96,6 +116,54 @@ def test_little_or_much_is_damage_where_the_headers_count_exactly(base, tmp_path
     path = cut(written(base, tmp_path / name, *KINDS[name]), share)
     with pytest.raises(DamagedFilm, match="lost"):
         read(path)
+
+
+@pytest.mark.parametrize("name", ENDED)
+def test_a_file_without_a_count_of_its_bytes_shows_at_its_end_that_it_was_cut_off(base, tmp_path, name):
+    options, words = ENDED[name]
+    path = written(base, tmp_path / name, *options)
+    about = probe(str(path))
+    raise_if_incomplete(str(path), about)
+    assert about.shows_whole == (name not in CANNOT_SHOW)
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * 0.55) // 188 * 188 + 5])
+    with pytest.raises(DamagedFilm, match=f"cut off: .*{words}"):
+        raise_if_incomplete(str(path), probe(str(path)))
+
+
+@pytest.mark.parametrize("name", ["film.ts", "film.m2ts"])
+def test_a_recording_that_was_stopped_between_two_packets_is_no_damage(base, tmp_path, name):
+    path, size = written(base, tmp_path / name, "-c", "copy"), 192 if name == "film.m2ts" else 188
+    data = path.read_bytes()
+    path.write_bytes(data[100 * size : len(data) // 2 // size * size])
+    assert probe(str(path)).declared == Declared()
+
+
+def test_an_end_of_ogg_that_is_whole_but_does_not_end_its_stream_is_damage(base, tmp_path):
+    path = written(base, tmp_path / "sound.ogg", "-vn")
+    data = path.read_bytes()
+    path.write_bytes(data[: data.rindex(b"OggS")])
+    assert "does not end its stream" in probe(str(path)).declared.cut_short
+
+
+def test_fragments_that_end_before_the_length_in_their_header_are_damage(base, tmp_path):
+    path = written(base, tmp_path / "film.mp4", "-c", "copy", "-movflags", "frag_keyframe+empty_moov+default_base_moof")
+    data = path.read_bytes()
+    data = data[: data.index(b"moof", len(data) // 2) - 4]  # whole fragments
+    path.write_bytes(with_mehd(data, 8.0))
+    with pytest.raises(DamagedFilm, match=r"ends after [2-6]\.\d s; it declares 8\.0 s"):
+        read(path)
+
+
+def with_mehd(data: bytes, seconds: float) -> bytes:
+    """A fragmented film whose header states the length of all fragments."""
+    unit = int.from_bytes(data[data.index(b"mvhd") + 16 :][:4])
+    box = struct.pack(">I4sII", 16, b"mehd", 0, round(seconds * unit))
+    at = data.index(b"mvex")
+    for name in (b"moov", b"mvex"):
+        place = data.index(name) - 4
+        size = int.from_bytes(data[place : place + 4]) + len(box)
+        data = data[:place] + size.to_bytes(4) + data[place + 4 :]
+    return data[: at + 4] + box + data[at + 4 :]
 
 
 @pytest.mark.parametrize("name", ["film.avi", "film.wmv", "film.flv", "film.ivf", "film.mkv", "film.mp4", "sound.wav"])

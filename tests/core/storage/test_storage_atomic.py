@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cinelake.storage import atomic
-from cinelake.storage.atomic import is_abandoned, owner_name, write_whole, written_whole
+from cinelake.storage.atomic import write_whole, written_whole
 
 WRITES_AND_WAITS = """
 import sys, time
@@ -136,8 +136,3 @@ def test_what_is_durable_is_on_the_disk_before_it_has_its_name(tmp_path, monkeyp
 def test_a_folder_that_is_not_there_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         write_whole(tmp_path / "absent" / "file", b"")
-
-
-@pytest.mark.parametrize("name", ["", "x", "a-b-c", f"{os.uname().nodename}-x-y", "elsewhere-1-0badcafe"])
-def test_only_names_of_ended_processes_of_this_host_are_abandoned(name):
-    assert not is_abandoned(name) and not is_abandoned(owner_name())

@@ -9,7 +9,7 @@ from _small_lake import commit_marks
 
 from cinelake.lake.cells import Lake
 from cinelake.lake.index import Index
-from cinelake.plan.forecast.estimate import estimate
+from cinelake.plan.forecast.estimate import TableCost, cost_s, estimate, table_costs
 from cinelake.plan.plan import Cell
 
 
@@ -54,3 +54,26 @@ def test_cells_without_facts_of_their_run_teach_nothing(tmp_path: Path) -> None:
 
 def test_nothing_stale_takes_no_time(index: Index) -> None:
     assert estimate(index, [], {}, workers=4).wall_s == 0
+
+
+def test_processor_time_counts_before_the_clock_which_a_busy_machine_stretches(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
+    commit_marks(lake, "a", run={"wall_s": 9, "cpu_s": 1, "ffmpeg_cpu_s": 2, "film_bytes": 1000})
+    index = Index(lake)
+    index.cells("marks")
+    found = estimate(index, stale(("c", "marks")), {"c": 2000}, workers=2)
+    assert (found.processor_s, found.wall_s) == (pytest.approx(6), pytest.approx(3))
+
+
+def test_what_a_gpu_made_takes_as_long_as_it_took() -> None:
+    assert cost_s({"wall_s": 9, "cpu_s": 1, "device": "cuda"}) == 9
+    assert cost_s({"wall_s": 9, "cpu_s": 1, "device": "cpu"}) == 1
+
+
+def test_the_cost_of_a_film_tells_ffmpeg_s_share(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
+    for movie_id, used_s in (("a", 1.0), ("b", 3.0)):
+        commit_marks(lake, movie_id, run={"wall_s": 9, "cpu_s": used_s, "ffmpeg_cpu_s": 2.0})
+    index = Index(lake)
+    index.cells("marks")
+    assert table_costs(index, ["marks", "faces"]) == [TableCost("marks", 2, 9, 4.0, 2.0)]

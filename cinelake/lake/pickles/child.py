@@ -1,8 +1,8 @@
 """The process in which pickles are read: it replies to each with its content, as JSON and raw arrays.
 
-Nothing in a pickle is executed (see `importers.eluv.unpickler`), and should the bounds there fail, the system limits
-the process's memory and time, and lets it write no file, run no program and connect nowhere. `importers.eluv.pickles`
-starts it. It imports nothing but NumPy.
+Nothing in a pickle is executed (see `cinelake.lake.pickles.unpickler`), and should the bounds there fail, the system
+limits the process's memory and time, and lets it write no file, run no program and connect nowhere.
+`cinelake.lake.pickles.reader` starts it. It imports nothing but NumPy.
 """
 
 from __future__ import annotations
@@ -28,8 +28,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cinelake.media.confinement import confine_this_process
-from importers.eluv.unpickler import (
+from cinelake.lake.pickles.unpickler import (
     COPIES,
     DATA_INSTRUCTIONS,
     SLACK_BYTES,
@@ -40,6 +39,7 @@ from importers.eluv.unpickler import (
     Tensor,
     TensorStorage,
 )
+from cinelake.media.confinement import confine_this_process
 
 MAX_DEPTH = 8
 NESTED = 2

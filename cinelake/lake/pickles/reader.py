@@ -3,7 +3,7 @@
     pickle.dump of dicts of tensors or arrays     every protocol; tensors hold `torch.save` files inside
     torch.save                                    the zip form (since 1.6) and the one before it
 
-They are read in a process of their own, with little memory and a deadline (`importers.eluv.pickle_child`). What comes
+They are read in a process of their own, with little memory and a deadline (`cinelake.lake.pickles.child`). What comes
 back is JSON and the numbers of arrays. One process reads all files; one that a file killed is replaced.
 """
 
@@ -28,9 +28,9 @@ from typing import Any
 import numpy as np
 
 from cinelake.errors import ModelUnusable
-from importers.eluv import pickle_child
-from importers.eluv.pickle_child import HEADER
-from importers.eluv.unpickler import TOO_MUCH
+from cinelake.lake.pickles import child
+from cinelake.lake.pickles.child import HEADER
+from cinelake.lake.pickles.unpickler import TOO_MUCH
 
 MAX_FILE_BYTES = 4 << 30
 DEADLINE_S = 60
@@ -68,7 +68,7 @@ def _refused(where: str, why: str) -> ModelUnusable:
 
 _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
-    "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, sys.path)]),
+    "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[3]), *filter(None, sys.path)]),
 }
 """The process finds the modules that this one finds; threads of its own would take memory, used or not."""
 
@@ -104,7 +104,7 @@ class _Reader:
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
-            command = [sys.executable, "-P", "-m", pickle_child.__name__, str(theirs.fileno())]
+            command = [sys.executable, "-P", "-m", child.__name__, str(theirs.fileno())]
             self._process = subprocess.Popen(
                 command,
                 pass_fds=[theirs.fileno()],
@@ -142,7 +142,7 @@ class _Reader:
 def _why_died(code: int, deadline_s: int) -> str:
     if code == -signal.SIGALRM:
         return f"it is not read within {deadline_s} s"
-    if code == pickle_child.OUT_OF_MEMORY:
+    if code == child.OUT_OF_MEMORY:
         return TOO_MUCH
     return f"the process that read it died ({signal.Signals(-code).name if code < 0 else f'exit code {code}'})"
 
@@ -152,7 +152,7 @@ atexit.register(_READER.stop)
 
 
 def _decoded(value: Any, numbers: io.BytesIO) -> Any:
-    """A value as `pickle_child.ValueEncoder` encoded it; the numbers of its arrays come one after another."""
+    """A value as `child.ValueEncoder` encoded it; the numbers of its arrays come one after another."""
     if not isinstance(value, list):
         return value
     kind, *parts = value

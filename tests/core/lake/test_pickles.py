@@ -20,8 +20,8 @@ from core._eluv_films import (
 )
 
 from cinelake.errors import ModelUnusable
-from importers.eluv import pickles
-from importers.eluv.pickles import read_pickle, read_pickle_bytes
+from cinelake.lake.pickles import reader as pickles
+from cinelake.lake.pickles.reader import read_pickle, read_pickle_bytes
 
 
 @pytest.mark.parametrize("form", FILES)
@@ -176,7 +176,7 @@ ATTRIBUTES = b"N}" + text("stand_in") + text("name") + b"s\x86b"
         "a reference outside, in text": (b"Pkey\n", "instruction PERSID"),
         "a buffer outside": (b"\x97", "instruction NEXT_BUFFER"),
         "a new object with names": (b"cnumpy\nndarray\n)}\x92", "instruction NEWOBJ_EX"),
-        "a name of a module of ours": (b"cimporters.eluv.pickle_child\nread\n", "asks for 'importers.eluv"),
+        "a name of a module of ours": (b"ccinelake.lake.pickles.child\nread\n", "asks for 'cinelake.lake"),
         "the unpickler itself": (b"cpickle\nloads\n", "asks for 'pickle.loads'"),
         "a key that is a tuple": (b"}(K\x01K\x02tNs", "a key of a dict is a tuple"),
     }.values(),

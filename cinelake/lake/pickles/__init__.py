@@ -1,0 +1,1 @@
+"""Pickles of plain data, tensors and arrays, read without executing anything; `reader` is where to begin."""

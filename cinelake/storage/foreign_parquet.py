@@ -1,0 +1,130 @@
+"""Parquet files that people hand in, read within bounds: small on the disk is not small in memory.
+
+Ten kilobytes can hold one text that a billion rows share. So what a file says of itself is checked first, and texts
+stay dictionaries as they are read: how long they are is known before they are copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from cinelake.errors import FileTooLarge
+
+ROWS_AT_ONCE = 1024
+NUMBER_BYTES = 8
+"""What a number is counted as, whatever its type: the next reader may well make it a Python object."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a file may hold.
+
+    rows: how many at most. field_bytes: the longest text. all_bytes: all columns that are read, unpacked. lists:
+    whether a column may have lists of numbers. binary: whether it may have bytes that are no text.
+    """
+
+    rows: int = 20_000_000
+    field_bytes: int = 64 * 1024
+    all_bytes: int = 1 << 30
+    lists: bool = False
+    binary: bool = False
+
+
+def bounded_batches(path: Path, bounds: Bounds, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """These columns of a file, or all, some rows at a time; texts and bytes are dictionaries.
+
+    Raises `FileTooLarge`, also for a column whose type could hold anything, and what PyArrow raises for a damaged file.
+    """
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        schema = file.schema_arrow
+        chosen = schema.names if columns is None else [name for name in schema.names if name in columns]
+        for name in chosen:
+            _check_type(name, schema.field(name).type, bounds)
+        _check_footer(file.metadata, {name: _width(schema.field(name).type) for name in chosen}, bounds)
+    texts = [name for name in chosen if _is_text(schema.field(name).type)]
+    total = 0
+    with pq.ParquetFile(path, read_dictionary=texts) as file:
+        for batch in file.iter_batches(ROWS_AT_ONCE, columns=chosen):
+            total += sum(map(_unpacked_bytes, batch.schema.names, batch.columns, [bounds] * batch.num_columns))
+            if total > bounds.all_bytes:
+                raise FileTooLarge(f"its values are longer than {bounds.all_bytes} bytes together")
+            yield batch
+
+
+def bounded_table(path: Path, bounds: Bounds, columns: Sequence[str] | None = None) -> pa.Table:
+    """These columns of a file, or all, as one table without dictionaries. Raises as `bounded_batches` does."""
+    import pyarrow.parquet as pq
+
+    plain = [_without_dictionaries(batch) for batch in bounded_batches(path, bounds, columns)]
+    if plain:
+        return pa.Table.from_batches(plain)
+    names = [name for name in pq.read_schema(path).names if columns is None or name in columns]
+    return pq.ParquetFile(path).read(columns=names).replace_schema_metadata(None)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return any(
+        test(kind)
+        for test in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_binary,
+                     pa.types.is_large_binary, pa.types.is_binary_view)
+    )  # fmt: skip
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    """Whether values have one size, and a small one: numbers, truths, times, and nulls."""
+    flat = pa.types.is_primitive(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind)
+    return flat and not isinstance(kind, pa.BaseExtensionType)
+
+
+def _width(kind: pa.DataType) -> int:
+    """How many bytes a value takes at least, once it is unpacked."""
+    return int(kind.byte_width) if pa.types.is_fixed_size_binary(kind) else NUMBER_BYTES
+
+
+def _check_type(name: str, kind: pa.DataType, bounds: Bounds) -> None:
+    given = kind.value_type if pa.types.is_dictionary(kind) else kind
+    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    is_bytes = "binary" in str(given) and (_is_text(given) or _width(given) <= bounds.field_bytes)
+    if is_list and bounds.lists and _is_number(kind.value_type):
+        return
+    if is_bytes and bounds.binary:
+        return
+    if is_bytes or not (_is_text(given) or _is_number(given)):
+        raise FileTooLarge(f"expected texts or numbers in column {name!r}, received {kind}")
+
+
+def _check_footer(about: Any, widths: Mapping[str, int], bounds: Bounds) -> None:
+    """What a file says itself of its rows, of how much it unpacks to, and of how many values its lists have."""
+    if about.num_rows > bounds.rows:
+        raise FileTooLarge(f"it has {about.num_rows} rows, more than {bounds.rows}")
+    groups = [about.row_group(number) for number in range(about.num_row_groups)]
+    chunks = [group.column(number) for group in groups for number in range(group.num_columns)]
+    read = [(chunk, chunk.path_in_schema.split(".")[0]) for chunk in chunks]
+    sizes = [(chunk.total_uncompressed_size, chunk.num_values * widths[name]) for chunk, name in read if name in widths]
+    unpacked = max(map(sum, zip(*sizes, strict=True)), default=0)
+    if unpacked > bounds.all_bytes:
+        raise FileTooLarge(f"its columns unpack to {unpacked} bytes, more than {bounds.all_bytes}")
+
+
+def _unpacked_bytes(name: str, column: Any, bounds: Bounds) -> int:
+    """How many bytes a column's values take without a dictionary."""
+    import pyarrow.compute as pc
+
+    if not pa.types.is_dictionary(column.type) or not _is_text(column.type.value_type):
+        return int(column.nbytes)
+    lengths = pc.binary_length(column.dictionary)
+    if (pc.max(lengths).as_py() or 0) > bounds.field_bytes:
+        raise FileTooLarge(f"a text in column {name!r} is longer than {bounds.field_bytes} bytes")
+    return pc.sum(lengths.take(column.indices)).as_py() or 0
+
+
+def _without_dictionaries(batch: pa.RecordBatch) -> pa.RecordBatch:
+    plain = [column.dictionary_decode() if pa.types.is_dictionary(column.type) else column for column in batch.columns]
+    return pa.RecordBatch.from_arrays(plain, names=batch.schema.names)

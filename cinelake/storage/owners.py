@@ -1,0 +1,147 @@
+"""Who made an unfinished file or folder, by its name, and whether that process has ended.
+
+A process id alone does not tell: two containers that share a lake have one kernel, often one host name, and the same
+ids for different processes. So a name also holds which boot of which space of process ids it is from, and when the
+process began. Of a process in another space of this kernel only a lock tells whether it lives (`owned_folder`): the
+kernel drops it with the process. What is in doubt stays.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+NOT_LOCKED_YET = ".new"
+"""The suffix of a folder whose owner does not hold its lock yet."""
+
+
+class Owner(NamedTuple):
+    """A process, as names have it. boot, space: in hexadecimal digits. started: in ticks of the kernel, so too."""
+
+    host: str
+    boot: str
+    space: str
+    pid: str
+    started: str
+
+
+def owner_name() -> str:
+    """A name that no one else uses, with this process in it: `HOST-BOOT-SPACE-PID-START-RANDOM`."""
+    return "-".join([*_this_process(os.getpid()), uuid.uuid4().hex[:8]])
+
+
+def process_mark(pid: int) -> str:
+    """When a process began, and in which boot and space of process ids; empty where it has ended."""
+    started = _started(str(pid))
+    return started and f"{started} {_boot()} {_space()}"
+
+
+@contextmanager
+def owned_folder(parent: Path) -> Iterator[Path]:
+    """A new folder by `owner_name` whose lock (flock) is held within, where its file system has locks."""
+    folder = parent / owner_name()
+    unlocked = folder.with_name(folder.name + NOT_LOCKED_YET)
+    unlocked.mkdir(parents=True)
+    descriptor = os.open(unlocked, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # NFS locks no folder: there only what is of this space is ever found abandoned
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        unlocked.rename(folder)
+        yield folder
+    finally:
+        os.close(descriptor)
+
+
+def is_abandoned(path: Path, name: str | None = None) -> bool:
+    """Whether the process that made a file or folder on this host has ended. name: by `owner_name`, if not the path's.
+
+    In another space of this kernel, that is known of a folder whose lock is free. What is left from before this boot,
+    or by a version that named no space, is abandoned where nothing has touched it since.
+    """
+    name = (name or path.name).removesuffix(NOT_LOCKED_YET)
+    owner, me = _owner_in(name), _this_process(os.getpid())
+    if owner is None:
+        return False
+    if owner.boot != me.boot:
+        return owner.host == me.host and _is_from_before_boot(path)
+    if owner.space == me.space and _sees_its_own_space():
+        return _started(owner.pid) != owner.started
+    return path.is_dir() and not path.name.endswith(NOT_LOCKED_YET) and _is_unlocked(path)
+
+
+def _owner_in(name: str) -> Owner | None:
+    match name.rsplit("-", 5):
+        case [host, boot, space, pid, started, _] if pid.isdigit():
+            return Owner(host, boot, space, pid, started)
+    match name.rsplit("-", 2):
+        case [host, pid, _] if pid.isdigit():
+            return Owner(host, "", "", pid, "")  # before spaces were told apart
+    return None
+
+
+@cache
+def _this_process(pid: int) -> Owner:
+    """This process; pid: its id, which changes when it forks."""
+    return Owner(socket.gethostname(), _boot(), _space(), str(pid), _started("self"))
+
+
+def _boot() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip().replace("-", "")[:12]
+    except OSError:
+        return "0"
+
+
+def _space() -> str:
+    try:
+        return f"{Path('/proc/self/ns/pid').stat().st_ino:x}"
+    except OSError:
+        return "0"
+
+
+def _started(pid: str) -> str:
+    """When a process began; empty where it has ended, or was killed and nobody has waited for it."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if fields[0] in "ZX" else f"{int(fields[19]):x}"
+
+
+def _sees_its_own_space() -> bool:
+    """Whether `/proc` shows the processes of this process's own space."""
+    try:
+        return Path("/proc/self").readlink().name == str(os.getpid())
+    except OSError:
+        return False
+
+
+def _is_from_before_boot(path: Path) -> bool:
+    """Whether neither a path nor anything below it was changed since this machine was started."""
+    booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    try:
+        return all(each.lstat().st_mtime < booted for each in (path, *path.rglob("*")))
+    except OSError:
+        return False  # it is being changed
+
+
+def _is_unlocked(folder: Path) -> bool:
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
