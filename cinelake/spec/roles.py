@@ -57,12 +57,15 @@ class Vectors:
     """The rows are vectors that `cinelake search` compares: columns frame, time_s, shot and embedding.
 
     subject(params): what they are vectors of; only those of `pictures` can be compared with a picture in a file.
-    network(params): what made them, for messages. speed: parameters that change how fast they are made, not which.
+    network(params): what made them, for messages. of_text(params, text): the vector of a text beside which they can be
+    compared, by the manifest's parameters; raises `UsageError` where these name no network of texts. speed: parameters
+    that change how fast they are made, not which.
     """
 
     subject: Callable[[Mapping[str, Any]], str] = lambda _params: "pictures"
     network: Callable[[Mapping[str, Any]], str] = lambda _params: ""
     speed: tuple[str, ...] = ("batch_size", "device")
+    of_text: Callable[[Any, str], Any] | None = None
 
 
 @dataclass(frozen=True)
