@@ -36,7 +36,7 @@ COMMANDS: Mapping[str, str] = {
     "picture.",
     "report": "Write a site to look at: a catalogue, and for each film a timeline, keyframes, tables, provenance.",
     "summary": "Choose the few keyframes that tell most of a film, and write them as pictures.",
-    "search": "Find moments that look like a picture or a moment, say or show words, or carry tags, characters, an affect.",
+    "search": "Find moments that look like a picture, a moment or a text, or in which words or conditions hold.",
     "index": "Make the index of a table's vectors, for lakes of millions of them; again after they changed.",
     "train": "Train a model, score it on films it never saw, and make it champion if it is better.",
     "tune": "Search a model's settings, train the best, and make it champion if it is better; run it again to resume.",

@@ -32,6 +32,7 @@ app = typer.Typer(add_completion=False)
 def search(
     image: Annotated[Path | None, typer.Option(help="A picture: JPEG, PNG, WebP, TIFF or BMP.")] = None,
     like: Annotated[str | None, typer.Option(help="A moment of the lake.", metavar="FILM@HH:MM:SS")] = None,
+    text: Annotated[str | None, typer.Option(help="What a picture shows, by a pair of networks.")] = None,
     said: Annotated[Values, typer.Option(help="Words of subtitles and of speech.", metavar="WORDS")] = None,
     written: Annotated[Values, typer.Option(help="Words in the pictures.", metavar="WORDS")] = None,
     tag: Annotated[Values, typer.Option(help="Shots with any of these tags.", metavar="A,B")] = None,
@@ -46,7 +47,7 @@ def search(
     manifest: ManifestOption = HERE,
     json: JsonOption = False,
 ) -> None:
-    """Find moments that look like a picture or a moment, say or show words, or carry tags, characters, an affect.
+    """Find moments that look like a picture, a moment or a text, or in which words or conditions hold.
 
     Of words all must be in one line, whatever their case and accents; "quoted ones" on end, and gate* begins a word.
     Lines that say just this come first. Their index is brought up to date by the search itself.
@@ -57,7 +58,7 @@ def search(
     selectors = {"tags": several(tag), "characters": several(character), "affect": [(one,) for one in affect or ()]}
     conditions = Conditions(selectors, min_probability)
     words = {"said": tuple(said or ()), "written": tuple(written or ())}
-    query = Query(image, like, conditions, words, tuple(movie or ()), limit, table, how)
+    query = Query(image, like, conditions, words, tuple(movie or ()), limit, table, how, text=text)
     _search(manifest, query, thumbnails, as_json=json)
 
 

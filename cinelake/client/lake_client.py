@@ -108,6 +108,7 @@ class LakeClient:
         image: str | Path | None = None,
         like: str | None = None,
         *,
+        text: str | None = None,
         tags: Sequence[str | Sequence[str]] = (),
         characters: Sequence[str | Sequence[str]] = (),
         affect: Sequence[str] = (),
@@ -120,7 +121,8 @@ class LakeClient:
     ) -> list[Moment]:
         """Moments that look like a picture or a moment (`FILM@00:12:31`) and meet all conditions, the best first.
 
-        A condition of several values asks for any of them. table: of vectors; `embeddings` unless another is named.
+        A condition of several values asks for any of them. text: what a picture shows, by the network of texts
+        that the manifest's entry of the table names. table: of vectors; `embeddings` unless another is named.
         manifest: needed where the network of the vectors is a file. conditions: more that tasks declare, by name, and
         words of lines by their kind: `said="land of the"`, `written=[…]`.
         Vectors stay in memory for the next search where they fit into 4 GiB. See `cinelake.search.searcher.Query`.
@@ -140,7 +142,7 @@ class LakeClient:
             entry = load_manifest(Path(manifest)).tasks.get(table)
             params = entry.params if entry else None
         picture = None if image is None else Path(image)
-        query = Query(picture, like, selectors, words, tuple(films), limit, table, how, params)
+        query = Query(picture, like, selectors, words, tuple(films), limit, table, how, params, text)
         return self._searcher.search(query).moments
 
     def _check(self, table: str) -> None:

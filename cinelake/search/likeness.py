@@ -132,6 +132,23 @@ def like_picture(index: Index, table: str, made: Making, path: Path, film: str, 
     raise UsageError(f"{table} gives no vector for a picture: search with --like")
 
 
+def like_text(index: Index, table: str, made: Making, text: str, film: str, params: Params | None) -> Floats:
+    """The vector of a text, (d,) of length 1, beside which the table's vectors can be compared.
+
+    Raises `UsageError` where the manifest names no network of texts for the table, or one of another size.
+    """
+    of_text = _vectors(made.task).of_text
+    if of_text is None or params is None:
+        raise UsageError(
+            f"{table} cannot be searched by a text: its entry in the manifest must name a network of texts"
+        )
+    vector: Floats = unit(np.asarray(of_text(params, text), np.float32)[None])[0]
+    size = next((part.shape[1] for part in film_vectors(index.lake, table, film)), len(vector))
+    if size != len(vector):
+        raise UsageError(f"vectors of {table} have {size} numbers, the text's has {len(vector)}: they are no pair")
+    return vector
+
+
 def _params_of(index: Index, table: str, movie_id: str) -> Mapping[str, Any]:
     """The parameters that a film's table was made with; empty where the lake has no such table of it."""
     footer = index.footer(table, movie_id)

@@ -15,7 +15,7 @@ from cinelake.lake.index import Index
 from cinelake.search.conditions import Conditions, SpansOfFilms, allowed_by, spans_where
 from cinelake.search.index import About, about_index, open_index
 from cinelake.search.indexing import build_index
-from cinelake.search.likeness import like_moment, like_picture, making
+from cinelake.search.likeness import like_moment, like_picture, like_text, making
 from cinelake.search.moments import Hit, Moment, best
 from cinelake.search.spans import Span, combined, merged
 from cinelake.search.tables import table_of
@@ -48,7 +48,7 @@ class Query:
 
     words: kind of lines → texts, each of which must be in a line. films: only these (empty: all). table: which vectors.
     how: `exact`, by the `index`, or `auto`: by the index where it covers the table as it is. params: the manifest's for
-    the table, where they name files.
+    the table, where they name files. text: what pictures show, compared by a pair of networks.
     """
 
     image: Path | None = None
@@ -60,6 +60,12 @@ class Query:
     table: str = field(default_factory=default_table)
     how: str = "auto"
     params: Params | None = None
+    text: str | None = None
+
+    @property
+    def is_likeness(self) -> bool:
+        """Whether vectors are compared."""
+        return any(given is not None for given in (self.image, self.like, self.text))
 
 
 @dataclass(frozen=True)
@@ -95,10 +101,10 @@ class Searcher:
             with closing(WordIndex(self._lake, self._contracts)) as index:
                 read = index.refresh()
                 notes = [f"lines of {read} films were taken into the index of words"] if read >= TOLD else []
-                if query.image is None and query.like is None:
+                if not query.is_likeness:
                     return replace(self._by_words(query, index, texts, spans), notes=notes)
                 spans = _all_hold([*([spans] if spans is not None else []), *(_spans(index, *each) for each in texts)])
-        if query.image is None and query.like is None:
+        if not query.is_likeness:
             return self._by_conditions(query, spans or {})
         return self._by_likeness(query, spans)
 
@@ -144,6 +150,8 @@ class Searcher:
         if query.like is not None:
             vector, start = like_moment(index, query.table, query.like, cells)
             making(index, query.table, {*films, start.movie_id})
+        elif query.text is not None:
+            vector = like_text(index, query.table, made, query.text, films[0], query.params)
         else:
             assert query.image is not None
             vector = like_picture(index, query.table, made, query.image, films[0], query.params)
@@ -259,11 +267,11 @@ def tables_of_vectors(contracts: Mapping[str, Contract]) -> list[str]:
 
 
 def _check(query: Query) -> None:
-    if query.image is not None and query.like is not None:
-        raise UsageError("either a picture or a moment is searched for: --image or --like, not both")
-    if query.image is None and query.like is None and not query.conditions and not any(query.words.values()):
+    if sum(given is not None for given in (query.image, query.like, query.text)) > 1:
+        raise UsageError("a picture, a moment or a text is looked for: one of --image, --like and --text")
+    if not query.is_likeness and not query.conditions and not any(query.words.values()):
         raise UsageError(
-            "what is searched for? Give --image, --like, --said, --written, --tag, --character or --affect"
+            "what is searched for? Give --image, --like, --text, --said, --written, --tag, --character or --affect"
         )
     if query.limit < 1:
         raise UsageError(f"at least one moment is asked for. Received: {query.limit}")

@@ -57,12 +57,15 @@ class Vectors:
     """The rows are vectors that `cinelake search` compares: columns frame, time_s, shot and embedding.
 
     subject(params): what they are vectors of; only those of `pictures` can be compared with a picture in a file.
-    network(params): what made them, for messages. speed: parameters that change how fast they are made, not which.
+    network(params): what made them, for messages. of_text(params, text): the vector of a text beside which they can be
+    compared, by the manifest's parameters; raises `UsageError` where these name no network of texts. speed: parameters
+    that change how fast they are made, not which.
     """
 
     subject: Callable[[Mapping[str, Any]], str] = lambda _params: "pictures"
     network: Callable[[Mapping[str, Any]], str] = lambda _params: ""
     speed: tuple[str, ...] = ("batch_size", "device")
+    of_text: Callable[[Any, str], Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -103,16 +106,6 @@ class SearchCondition:
 
 
 @dataclass(frozen=True)
-class Components:
-    """What others published that the table is made with: for the data dictionary and for cards of models.
-
-    of(params): the components, by the parameters in a footer, or those that the plan has (what `preflight` adds too).
-    """
-
-    of: Callable[[Mapping[str, Any]], Sequence[Component]]
-
-
-@dataclass(frozen=True)
 class Words:
     """The rows are lines, or single words, that `cinelake search` finds by their words.
 
@@ -127,5 +120,15 @@ class Words:
     line: str = ""
 
 
-Role = FilmLength | Shots | Pictures | Vectors | FromStills | SearchCondition | Words | Components
-RoleT = TypeVar("RoleT", FilmLength, Shots, Pictures, Vectors, FromStills, SearchCondition, Words, Components)
+@dataclass(frozen=True)
+class Components:
+    """What others published that the table is made with: for the data dictionary and for cards of models.
+
+    of(params): the components, by the parameters in a footer, or those that the plan has (what `preflight` adds too).
+    """
+
+    of: Callable[[Mapping[str, Any]], Sequence[Component]]
+
+
+Role = FilmLength | Shots | Pictures | Vectors | FromStills | SearchCondition | Components | Words
+RoleT = TypeVar("RoleT", FilmLength, Shots, Pictures, Vectors, FromStills, SearchCondition, Components, Words)

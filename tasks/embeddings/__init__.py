@@ -22,9 +22,9 @@ from typing import Any, Literal
 import pyarrow as pa
 from pydantic import field_validator, model_validator
 
-from cinelake.errors import UnknownName, WeightsMissing
+from cinelake.errors import UnknownName, UsageError, WeightsMissing
 from cinelake.lake.onnx import require_device
-from cinelake.spec.arrays import Device
+from cinelake.spec.arrays import Device, Floats
 from cinelake.spec.components import Component
 from cinelake.spec.contract import Column, Contract, vector
 from cinelake.spec.roles import Components, Vectors
@@ -34,6 +34,7 @@ from tasks.embeddings.efficientnet import INSTEAD, PACKAGE, SIZE, STATE
 from tasks.embeddings.efficientnet import NAME as PACKAGED
 from tasks.embeddings.keras_networks import find_network, find_weights
 from tasks.embeddings.samples import TAKES, Sample, samples_of
+from tasks.embeddings.texts import TextEncoder
 from tasks.shared.pictures import chunks
 
 EMBEDDINGS = Contract(
@@ -95,6 +96,11 @@ class EmbeddingsParams(Params):
     channels first, `tf` for channels last. The scaling of `efficientnet_lite0` is part of it."""
     weights: ManifestPath | None = None
     """The weights file of an ImageNet network; none: sought in `KERAS_HOME` or ~/.keras, under `models`."""
+    text_network: ManifestPath | None = None
+    """The text tower of a CLIP-like pair whose pictures' half is `backbone`: an ONNX file. `cinelake search --text`
+    finds pictures by it. It changes no vector of the table."""
+    tokenizer: ManifestPath | None = None
+    """The `tokenizer.json` of `text_network`."""
     input_size: int | None = Field(default=None, ge=8, le=4096)
     """Side of the picture given to a network that takes any size; none: 224, or what the ImageNet network expects."""
     batch_size: int = Field(default=16, ge=1, le=1024)
@@ -117,6 +123,8 @@ class EmbeddingsParams(Params):
 
     @model_validator(mode="after")
     def _what_fits(self) -> EmbeddingsParams:
+        if (self.text_network is None) != (self.tokenizer is None):
+            raise ValueError("'text_network' and 'tokenizer' belong together: name both")
         if self.source in TAKES and isinstance(self.backbone, str):
             raise ValueError(f"source {self.source!r} needs a backbone {{file: …}}. Received: {self.backbone!r}")
         if self.weights is not None and (self.backbone in NOT_OF_KERAS or isinstance(self.backbone, ModelFile)):
@@ -184,6 +192,13 @@ def network_of(params: Mapping[str, Any]) -> str:
     return str(params.get("backbone") or params.get("file") or "")
 
 
+def of_text(params: EmbeddingsParams, text: str) -> Floats:
+    """(d,) of a text, by the pair's half for texts. Raises `UsageError` where the parameters name none."""
+    if params.text_network is None or params.tokenizer is None:
+        raise UsageError("no network of texts is named: add `text_network` and `tokenizer` to the table's entry")
+    return TextEncoder(params.text_network, params.tokenizer).encode(text)
+
+
 def components(params: Mapping[str, Any]) -> list[Component]:
     """What made vectors, as the data dictionary and cards of models tell it."""
     weights = params.get("weights")
@@ -201,8 +216,8 @@ def components(params: Mapping[str, Any]) -> list[Component]:
     revision=2,
     resources=Resources(memory_gb=2.0),
     preflight=preflight,
-    roles=[Vectors(subject, network_of, speed=("batch_size", "device")), Components(components)],
     apart=lambda params: params.batch_size if params.source in IN_PIECES and params.device == "cpu" else 0,
+    roles=[Vectors(subject, network_of, speed=("batch_size", "device"), of_text=of_text), Components(components)],
 )
 class Embed:
     """A vector per picture, face or window of sound, by a frozen network or a weight-free descriptor."""

@@ -13,8 +13,8 @@ Reading order: listener, spans, and the task below.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -22,10 +22,12 @@ import pyarrow.compute as pc
 
 from cinelake.media.batches import SoundBatch
 from cinelake.spec.arrays import Floats
+from cinelake.spec.components import Component
 from cinelake.spec.contract import ENUM, Column, Contract, Measure
 from cinelake.spec.contract import Rule as Check
+from cinelake.spec.roles import Components
 from cinelake.spec.task import Field, Film, Params, SoundStream, task
-from tasks.speech.listener import CLASSES, DIGEST, HOP, PACKAGE, RATE, VERSION, Listener, weights
+from tasks.speech.listener import CLASSES, HOP, NETWORK, PACKAGE, RATE, Listener
 from tasks.speech.spans import Rule, Stretch, rest, runs, smoothed, stretches
 
 KINDS = (*CLASSES, "noise", "silence")
@@ -92,8 +94,13 @@ class Heard(NamedTuple):
 
 def preflight(_params: SpeechParams) -> dict[str, str]:
     """Digest of the network's file. Raises `WeightsMissing`, `ModelUnusable`."""
-    weights()
-    return {"weights": DIGEST}
+    NETWORK.path()
+    return {"weights": NETWORK.digest}
+
+
+def components(_params: Mapping[str, Any]) -> list[Component]:
+    """The network, as the data dictionary tells it."""
+    return [PACKAGE.component("FireRedVAD's network of sound events", NETWORK.digest)]
 
 
 @task(
@@ -102,6 +109,7 @@ def preflight(_params: SpeechParams) -> dict[str, str]:
     params=SpeechParams,
     version=1,
     preflight=preflight,
+    roles=[Components(components)],
 )
 class HearSpeech:
     """Spans of speech, music, noise and silence; a film without sound has none."""
@@ -111,7 +119,7 @@ class HearSpeech:
         self._listener = Listener()
         self._blocks: list[Floats] = []
         self._start_s: float | None = None
-        self.facts = {"weights": f"{PACKAGE} {VERSION}, aed"}
+        self.facts = {"weights": f"{PACKAGE.name} {PACKAGE.version}, aed"}
 
     def on_batch(self, batch: SoundBatch) -> Iterable[pa.RecordBatch]:
         """Listens; spans are known at the end."""

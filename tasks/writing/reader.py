@@ -16,12 +16,12 @@ import numpy as np
 
 from cinelake.errors import ModelUnusable
 from cinelake.lake.onnx import onnx_session
+from cinelake.lake.packaged import Package, PackagedFile
 from cinelake.spec.arrays import Floats, PixelArray
-from tasks.shared.packaged import packaged_file
 
-PACKAGE, VERSION = "rapidocr", "3.10.0"
-DETECTOR = ("models/PP-OCRv6_det_small.onnx", "7c78ed85d15e4f17d2d84dc1320dc27e")
-RECOGNISER = ("models/PP-OCRv6_rec_small.onnx", "570fcee388d4475f46627fc4da2ce845")
+PACKAGE = Package("rapidocr", "3.10.0", "rapidocr", "Apache License 2.0 (networks: PaddleOCR's, Apache License 2.0)")
+DETECTOR = PackagedFile(PACKAGE, "models/PP-OCRv6_det_small.onnx", "7c78ed85d15e4f17d2d84dc1320dc27e")
+RECOGNISER = PackagedFile(PACKAGE, "models/PP-OCRv6_rec_small.onnx", "570fcee388d4475f46627fc4da2ce845")
 SIDE = 32
 """The detector takes sides that are multiples of this."""
 ENLARGED, MOST_TIMES = 1280, 3.0
@@ -55,16 +55,15 @@ class Line:
 
 def weights() -> dict[str, str]:
     """Digests of the networks' files. Raises `WeightsMissing`, `ModelUnusable` for files of another version."""
-    for inside, digest in (DETECTOR, RECOGNISER):
-        packaged_file(PACKAGE, inside, digest, VERSION)
-    return {"detector": DETECTOR[1], "recogniser": RECOGNISER[1]}
+    for file in (DETECTOR, RECOGNISER):
+        file.path()
+    return {"detector": DETECTOR.digest, "recogniser": RECOGNISER.digest}
 
 
 @lru_cache(maxsize=1)
 def open_reader() -> TextReader:
     """The networks, loaded once per worker process."""
-    paths = [packaged_file(PACKAGE, inside, digest, VERSION) for inside, digest in (DETECTOR, RECOGNISER)]
-    return TextReader(*paths)
+    return TextReader(DETECTOR.path(), RECOGNISER.path())
 
 
 class TextReader:
@@ -75,7 +74,7 @@ class TextReader:
             from rapidocr.ch_ppocr_det.utils import DBPostProcess
             from rapidocr.ch_ppocr_rec.utils import CTCLabelDecode
         except ImportError as error:
-            raise ModelUnusable(f"{PACKAGE} is another version than {VERSION}: {error}") from error
+            raise ModelUnusable(f"{PACKAGE.name} is another version than {PACKAGE.version}: {error}") from error
         self._detector, self._recogniser = onnx_session(detector), onnx_session(recogniser)
         characters = self._recogniser.get_modelmeta().custom_metadata_map["character"].splitlines()
         self._decode = CTCLabelDecode(character=characters)

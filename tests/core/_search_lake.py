@@ -24,7 +24,7 @@ from tasks.tag_shots import TAG_SHOTS
 
 FILMS = ("alien", "brazil", "clue")
 SHOTS_OF_FILM, PER_SHOT, SECONDS = 4, 3, 5.0
-PARAMS = EmbeddingsParams()
+PARAMS = EmbeddingsParams(backbone="descriptor")
 
 
 def pattern(film: int, shot: int, picture: int = 0) -> npt.NDArray[np.uint8]:

