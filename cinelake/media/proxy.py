@@ -9,7 +9,7 @@ from cinelake.media.decode_check import last_words
 from cinelake.media.ffmpeg import run_ffmpeg, safe_input
 from cinelake.media.graph import NO_METADATA
 from cinelake.media.light import FilterStep, as_seen, filter_step, renamed, scaled_format, spread, whole_pictures
-from cinelake.media.probe import open_film
+from cinelake.media.opening import open_film
 from cinelake.spec.film import Probe, VideoInfo
 from cinelake.storage.atomic import written_whole
 
