@@ -97,7 +97,7 @@ class EmbeddingsParams(Params):
     weights: ManifestPath | None = None
     """The weights file of an ImageNet network; none: sought in `KERAS_HOME` or ~/.keras, under `models`."""
     text_network: ManifestPath | None = None
-    """The text tower of a CLIP-like pair whose pictures' half is `backbone`: an ONNX file. `cinelake search --text`
+    """The text tower of a CLIP-like pair whose pictures' half is `backbone`: an ONNX file. `--text` of a search
     finds pictures by it. It changes no vector of the table."""
     tokenizer: ManifestPath | None = None
     """The `tokenizer.json` of `text_network`."""
