@@ -1,7 +1,8 @@
 """The films that benchmarks measure on, made once and kept: drawn films, joined, scaled and looped.
 
 reel     four films of the drawn catalogue (`examples/`) one after another: cuts, fades, dissolves; sound; 25 a second
-1080p    the reel scaled to 1920×1080, with film grain and a bit rate of 6 Mb/s as downloaded films have it
+drawn    the reel scaled to a height, as x264 makes films by default
+grain    the reel scaled to a height, with film grain and a bit rate (6 Mb/s at 1080p) as downloaded films have it
 loop     the reel at 640×360, repeated without encoding it again, as long as is wished
 """
 
@@ -14,20 +15,31 @@ from benchmarks.figures import say
 from cinelake.media.ffmpeg import binary
 
 REEL_FILMS, SEED, RATE = 4, 1, 25
+GRAIN_RATES = {360: 1, 720: 3, 1080: 6}
+"""Mb/s of films with grain, by height."""
 
 
 def film_1080p(folder: Path, seconds: float) -> Path:
-    """The 1080p film of this length."""
-    film = folder / f"1080p_{seconds:g}s.mp4"
+    """The 1080p film of this length, with grain."""
+    return scaled_film(folder, 1080, "grain", seconds)
+
+
+def scaled_film(folder: Path, height: int, kind: str, seconds: float) -> Path:
+    """The reel at this height: `drawn` as x264 makes films by default, or under `grain` at `GRAIN_RATES`."""
+    film = folder / (f"{height}p_{seconds:g}s.mp4" if kind == "grain" else f"{height}p_{kind}_{seconds:g}s.mp4")
     if film.exists():
         return film
-    sharp = f"scale=1920:1080:flags=bicubic,noise=alls=8:allf=t+u,fps={RATE}"
-    quality = ["-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-g", "250"]
-    rate = ["-b:v", "6M", "-minrate", "6M", "-maxrate", "6M", "-bufsize", "12M"]
+    scaled = f"scale={height * 16 // 9}:{height}:flags=bicubic"
+    if kind == "grain":
+        rate, filters = GRAIN_RATES[height], f"{scaled},noise=alls=8:allf=t+u,fps={RATE}"
+        quality = ["-preset", "veryfast", "-g", "250", "-b:v", f"{rate}M", "-minrate", f"{rate}M"]
+        quality += ["-maxrate", f"{rate}M", "-bufsize", f"{2 * rate}M"]
+    else:
+        filters, quality = f"{scaled},fps={RATE}", ["-crf", "21"]
     return _made(
         film,
-        *("-stream_loop", "-1", "-i", str(_reel(folder)), "-t", f"{seconds:g}"),
-        *("-vf", sharp, *quality, *rate, "-c:a", "aac", "-b:a", "128k"),
+        *("-stream_loop", "-1", "-i", str(_reel(folder)), "-t", f"{seconds:g}", "-vf", filters),
+        *("-c:v", "libx264", "-pix_fmt", "yuv420p", *quality, "-c:a", "aac", "-b:a", "128k"),
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 import sys
 import tempfile
 from pathlib import Path
@@ -46,7 +47,15 @@ def _step(film: Path, tables: list[str], folder: Path) -> dict[str, object]:
     rows = {cell.table: cell.rows for cell in report.cells}
     counted = planning.lake.reader("films", movie_id).read(["frame_count"]) if "films" in tables else None
     count = counted["frame_count"][0].as_py() if counted is not None else None
-    return {"frames_decoded": report.frames_decoded, "frame_count": count, "rows": rows, "wall_s": report.wall_s}
+    own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return {
+        "frames_decoded": report.frames_decoded,
+        "frame_count": count,
+        "rows": rows,
+        "wall_s": report.wall_s,
+        "worker_s": own.ru_utime + own.ru_stime,
+        "ffmpeg_s": children.ru_utime + children.ru_stime,
+    }
 
 
 if __name__ == "__main__":

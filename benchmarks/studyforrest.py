@@ -45,21 +45,24 @@ CONTEXTS_S = (0, 5, 15)
 """Each second's numbers as they are, and smoothed by Gaussians of these deviations, in seconds."""
 
 
-def read_runs(path: Path) -> list[Example]:
-    """The runs as films of 4-second clips."""
+def read_runs(path: Path, left_out: int | None = None) -> list[Example]:
+    """The runs as films of 4-second clips. left_out: the run that does not say what is usual, since it is judged."""
     if not path.is_file():
         raise UsageError(f"{path} is missing: CINELAKE_REAL_DATA names the folder that has features/{path.name}")
     table = pq.read_table(path)
     names = sorted(set(table["movie_id"].to_pylist()))
-    return [_example(table.filter(pa.compute.equal(table["movie_id"], name)), name) for name in names]
+    parts = [table.filter(pa.compute.equal(table["movie_id"], name)) for name in names]
+    learned = pa.concat_tables(rows for place, rows in enumerate(parts) if place != left_out)
+    return [_example(rows, name, learned) for rows, name in zip(parts, names, strict=True)]
 
 
-def _example(rows: pa.Table, name: str) -> Example:
+def _example(rows: pa.Table, name: str, learned: pa.Table) -> Example:
     count = len(rows) // CLIP
     features: Arrays = {"time_s": np.arange(count) * float(CLIP), "end_s": np.arange(1, count + 1) * float(CLIP)}
     for kind, prefixes in (("motion", SHOWN), ("sound", HEARD)):
         own = [c for c in rows.column_names if c.split("_")[0] in prefixes]
-        values = _with_context(np.nan_to_num(np.stack([rows[c].to_numpy() for c in own], axis=1)))
+        values, usual = (np.nan_to_num(np.stack([t[c].to_numpy() for c in own], axis=1)) for t in (rows, learned))
+        values = _with_context(values, usual)
         features[kind] = values[: count * CLIP].reshape(count, CLIP, -1).astype(np.float32)
         features[f"{kind}_there"] = np.ones((count, CLIP), np.float32)
     values = np.stack([rows[t].to_numpy().astype(float) for t in TARGETS], axis=1)[: count * CLIP].reshape(
@@ -70,10 +73,14 @@ def _example(rows: pa.Table, name: str) -> Example:
     return Example(name, name, features, {"line": line, "there": is_rated.astype(float), "known": is_rated.any(axis=1)})
 
 
-def _with_context(values: Array, contexts_s: Sequence[float] = CONTEXTS_S) -> Array:
-    """(T, numbers × contexts): the values, compressed where they are far out, and their surroundings' means."""
-    spread = np.median(abs(values - np.median(values, axis=0)), axis=0) + 1e-6
-    even = np.arcsinh((values - np.median(values, axis=0)) / spread)
+def _with_context(values: Array, usual: Array, contexts_s: Sequence[float] = CONTEXTS_S) -> Array:
+    """(T, numbers × contexts): the values, compressed where they are far out, and their surroundings' means.
+
+    usual: (rows, numbers) of the runs that are learned from, whose median and spread count: a run's own would tell
+    away how loud it is.
+    """
+    spread = np.median(abs(usual - np.median(usual, axis=0)), axis=0) + 1e-6
+    even = np.arcsinh((values - np.median(usual, axis=0)) / spread)
     return np.hstack([smoothed(even, float(seconds)) for seconds in contexts_s])
 
 
@@ -86,20 +93,22 @@ def measure(given: argparse.Namespace) -> Report:
     results: dict[str, Array] = {"plain": plain_ridge(file)[None]}
     for name in given.learners:
         seeds = range(1 if name == "ridge" else given.repeat)
-        kept = [_of_seed(cells, runs, name, given, seed) for seed in seeds]
+        kept = [_of_seed(cells, file, runs, name, given, seed) for seed in seeds]
         if whole := [scores for scores in kept if scores is not None]:
             results[name] = np.stack(whole)  # (seeds, runs, targets)
     return Report("studyforrest", _figures(results), [f"{len(runs)} runs, {sum(map(len, runs))} clips of {CLIP} s"])
 
 
-def _of_seed(cells: Kept, runs: Sequence[Example], learner: str, given: argparse.Namespace, seed: int) -> Array | None:
+def _of_seed(
+    cells: Kept, file: Path, runs: Sequence[Example], learner: str, given: argparse.Namespace, seed: int
+) -> Array | None:
     """(runs, targets) PCC of each run, by a model that learned from the others; None where only kept results are
     requested, and one is missing."""
     names = [f"{learner}, seed {seed}, {run.movie_id}" for run in runs]
     if given.told and not all(name in cells for name in names):
         return None
     return np.array([
-        cells.value(name, partial(_left_out, runs, number, learner, given.folder, seed))
+        cells.value(name, partial(_left_out, file, number, learner, given.folder, seed))
         for number, name in enumerate(names)
     ])  # fmt: skip
 
@@ -123,8 +132,9 @@ def plain_ridge(path: Path) -> Array:
     return np.array(scores)
 
 
-def _left_out(runs: Sequence[Example], number: int, learner: str, folder: Path, seed: int) -> list[float]:
+def _left_out(file: Path, number: int, learner: str, folder: Path, seed: int) -> list[float]:
     """PCC of each target in run `number`, by a model that learned from the others."""
+    runs = read_runs(file, number)
     config, test, validation = config_for(learner), runs[number], runs[(number + 1) % len(runs)]
     others = [example for example in runs if example not in (test, validation)]
     own = folder / f"{learner}_{seed}_{number}"

@@ -341,6 +341,12 @@ class NodeDiffers(FilmError):
     transient = True
 
 
+class DeviceUnavailable(FilmError):
+    """A film was to be decoded on a device that the machine has not, or that cannot decode it; another machine may."""
+
+    transient = True
+
+
 class WeightsMissing(FilmError):
     """A model file is missing; the message says where it was looked for, and how to get it."""
 

@@ -25,8 +25,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
 
-Outcome = Literal["made", "failed", "skipped"]
-"""How a cell ended."""
+Outcome = Literal["made", "rekeyed", "failed", "skipped"]
+"""How a cell ended; rekeyed: its inputs were made anew and came out the same, so its data stay, under a new key."""
 
 
 @dataclass(frozen=True)
@@ -261,6 +261,14 @@ class EpochEnded(Event):
     number: int
     of: int | None
     metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class LearnerCompared(Event):
+    """One of a model's learners was compared with simpler ones; `text` says how it did."""
+
+    kind = "learner"
+    text: str
 
 
 @dataclass(frozen=True)

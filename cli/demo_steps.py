@@ -34,7 +34,7 @@ from cli.label_import import ImportRequest, import_files
 from cli.run import run_in_turn
 from cli.screen import duration, err
 from flows.lake_versions import publish_planned
-from flows.server import prefect_server
+from flows.server import die_with_parent, prefect_server
 from flows.server_record import state_folder
 
 MOST_TRAININGS = 4
@@ -267,7 +267,7 @@ def train_models(manifest: Path, names: Sequence[str], at_once: int) -> Iterator
     """Train each model by a command of its own, as `cinelake train NAME --json`; yields them as they end.
 
     A result is what the command prints, or `{"problem": its last words}`. Ctrl-C ends the commands too; requested
-    again they resume.
+    again they resume. So do they end when this process is killed.
     """
     running: list[subprocess.Popen[str]] = []
     with ThreadPoolExecutor(min(at_once, len(names), MOST_TRAININGS)) as pool:
@@ -291,7 +291,9 @@ def _train_one(
         return {"problem": "interrupted"}
     command = [sys.executable, "-m", "cli.main", "train", name, "-m", str(manifest), "--json"]
     pipe = subprocess.PIPE
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True)
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True, preexec_fn=die_with_parent
+    )
     running.append(process)
     said, log = process.communicate()
     if process.returncode == 0:

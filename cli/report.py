@@ -14,7 +14,7 @@ from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import plan_manifest
 from cli.options import HERE, JsonOption, ManifestOption, example
 from cli.progress import LINE_EVERY_S
-from cli.screen import err, out, print_json
+from cli.screen import err, out, print_json, warn
 from report.site import SiteOutcome, write_site
 
 app = typer.Typer(add_completion=False)
@@ -24,7 +24,12 @@ MAX_NAMED = 20
 
 
 @app.command(
-    epilog=example("cinelake report", "cinelake report --film sintel -o look", "cinelake report --dry-run --json")
+    epilog=example(
+        "cinelake report",
+        "cinelake report --film sintel -o look",
+        "cinelake report --dry-run --json",
+        "cinelake report --proxies",
+    )
 )
 def report(
     film: Annotated[list[str] | None, typer.Option("--film", help="Only this film's page (repeat for more).")] = None,
@@ -36,6 +41,12 @@ def report(
         bool, typer.Option("--force", help="Write every page anew, even into a folder that holds something else.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say which pages would be written.")] = False,
+    people: Annotated[
+        bool, typer.Option("--people/--no-people", help="The page of people, with their faces, where they are known.")
+    ] = True,
+    proxies: Annotated[
+        bool, typer.Option("--proxies", help="A small copy of each film that browsers do not play, for the player.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Write a site to look at: a catalogue, and for each film a timeline, keyframes, tables, provenance.
@@ -43,11 +54,21 @@ def report(
     It needs no server: open index.html in a browser. Run it again after each run: only pages whose tables, states,
     scores or code have changed are written; the pages of films that left the catalogue are removed.
     """
-    write_report(manifest, film or [], out, force=force, dry_run=dry_run, as_json=json)
+    write_report(
+        manifest, film or [], out, force=force, dry_run=dry_run, with_people=people, proxies=proxies, as_json=json
+    )
 
 
 def write_report(
-    manifest: Path, movies: Sequence[str], folder: Path | None, *, force: bool, dry_run: bool, as_json: bool
+    manifest: Path,
+    movies: Sequence[str],
+    folder: Path | None,
+    *,
+    force: bool,
+    dry_run: bool,
+    as_json: bool,
+    with_people: bool = True,
+    proxies: bool = False,
 ) -> None:
     """Write the report of a manifest's lake."""
     loaded = load_manifest(manifest)
@@ -55,8 +76,17 @@ def write_report(
     with _bar(quiet=as_json) as bar:
         on_progress = _listener(bar, quiet=as_json)
         outcome = write_site(
-            plan_manifest(loaded), place, movies=movies, force=force, dry_run=dry_run, on_progress=on_progress
+            plan_manifest(loaded),
+            place,
+            movies=movies,
+            force=force,
+            dry_run=dry_run,
+            with_people=with_people,
+            proxies=proxies,
+            on_progress=on_progress,
         )
+    for movie_id, why in outcome.without_proxy.items():
+        warn(f"{movie_id} has no proxy: {why}")
     if as_json:
         print_json({**vars(outcome), "out": str(outcome.out), "dry_run": dry_run})
     else:

@@ -1,4 +1,4 @@
-"""`cinelake search`: moments that look like a picture, or carry tags, characters or an affect."""
+"""`cinelake search`: moments that look like a picture, in which words are said or written, or conditions hold."""
 
 from __future__ import annotations
 
@@ -24,12 +24,16 @@ app = typer.Typer(add_completion=False)
     epilog=example(
         "cinelake search --image still.jpg",
         "cinelake search --like my_film@00:12:31 --thumbnails found",
+        'cinelake search --said "land of the gatekeepers" --thumbnails found',
+        'cinelake search --written "hotel*" --character Anna',
         'cinelake search --tag chase --character Anna --affect "arousal>0.5"',
     )
 )
 def search(
     image: Annotated[Path | None, typer.Option(help="A picture: JPEG, PNG, WebP, TIFF or BMP.")] = None,
     like: Annotated[str | None, typer.Option(help="A moment of the lake.", metavar="FILM@HH:MM:SS")] = None,
+    said: Annotated[Values, typer.Option(help="Words of subtitles and of speech.", metavar="WORDS")] = None,
+    written: Annotated[Values, typer.Option(help="Words in the pictures.", metavar="WORDS")] = None,
     tag: Annotated[Values, typer.Option(help="Shots with any of these tags.", metavar="A,B")] = None,
     character: Annotated[Values, typer.Option(help="When any of these characters is seen.", metavar="A,B")] = None,
     affect: Annotated[Values, typer.Option(help="As in [cyan]arousal>0.5[/].", metavar="CONDITION")] = None,
@@ -42,14 +46,19 @@ def search(
     manifest: ManifestOption = HERE,
     json: JsonOption = False,
 ) -> None:
-    """Find moments that look like a picture or a moment, and that carry tags, characters or an affect.
+    """Find moments that look like a picture or a moment, in which words are said or written, or tags, characters or an
+    affect hold.
+
+    Of words all must be in one line, whatever their case and accents; "quoted ones" on end, and gate* begins a word.
+    Lines that say just this come first. Their index is brought up to date by the search itself.
 
     An option given twice is two conditions; all must hold at once. Of several values of one any will do. Pictures of
     one shot are one moment. The search is exact unless there is an index of the table as it is (`cinelake index`).
     """
     selectors = {"tags": several(tag), "characters": several(character), "affect": [(one,) for one in affect or ()]}
     conditions = Conditions(selectors, min_probability)
-    query = Query(image, like, conditions, tuple(movie or ()), limit, table, how)
+    words = {"said": tuple(said or ()), "written": tuple(written or ())}
+    query = Query(image, like, conditions, words, tuple(movie or ()), limit, table, how)
     _search(manifest, query, thumbnails, as_json=json)
 
 

@@ -16,6 +16,7 @@ from cinelake.events import (
     EvaluationBegan,
     Event,
     FilmGathered,
+    LearnerCompared,
     Note,
     ServerFound,
     TrainingBegan,
@@ -152,6 +153,9 @@ class TrainingProgress:
         if time.monotonic() - self._last_line > LINE_EVERY_S and not err.is_terminal:
             self._last_line = time.monotonic()
             self._say(f"epoch {event.number + 1}{f'/{total}' if total else ''}: {facts}")
+
+    def _on_learner(self, event: LearnerCompared) -> None:
+        self._say(event.text)
 
     def _on_judging(self, _: EvaluationBegan) -> None:
         self._bar.update(self._task, description="judging", total=None, facts="")

@@ -16,6 +16,8 @@ from cinelake.errors import EngineUnavailable, UsageError
 from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.manifest.sections import TrackingSettings
 from cinelake.tracking.experiments import artifact_folder
+from cinelake.tracking.own_server import PASSWORD as PASSWORD_VARIABLE
+from cinelake.tracking.own_server import USER as USER_VARIABLE
 from cli.options import HERE, ManifestOption, example
 from cli.screen import err, out, table
 from flows.deployments import Item
@@ -24,12 +26,13 @@ from flows.server import (
     PrefectServer,
     answers,
     die_with_parent,
+    import_path,
     kept_server,
     start_prefect,
     worker_command,
     worker_environment,
 )
-from flows.server_record import UP, password_file, private_folder, record_of, state_folder
+from flows.server_record import MLFLOW_PASSWORD, PASSWORD, UP, password_of, private_folder, record_of, state_folder
 
 app = typer.Typer(add_completion=False)
 
@@ -83,13 +86,18 @@ def _check_free(port: int) -> None:
 
 def _start_mlflow(folder: Path, tracking: TrackingSettings, port: int) -> subprocess.Popen[bytes]:
     artifacts = artifact_folder(tracking) or folder / "mlruns"
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
-               "--default-artifact-root", str(artifacts)]  # fmt: skip
-    # The database may hold a password: everybody on the machine sees commands, nobody environments
-    env = {**os.environ, **QUIET, "MLFLOW_BACKEND_STORE_URI": tracking.uri}
+    command = [sys.executable, "-m", "cinelake.tracking.own_server", "--port", str(port), "--artifacts", str(artifacts)]
+    user, _, word = password_of(folder, MLFLOW_PASSWORD).partition(":")
+    # Everybody on the machine sees commands, nobody environments; the database's address may hold a password too
+    secret = {USER_VARIABLE: user, PASSWORD_VARIABLE: word, "MLFLOW_BACKEND_STORE_URI": tracking.uri}
     with (folder / "mlflow.log").open("wb") as log:
         return subprocess.Popen(
-            command, env=env, stdout=log, stderr=log, start_new_session=True, preexec_fn=die_with_parent
+            command,
+            env={**os.environ, **QUIET, **secret, "PYTHONPATH": import_path()},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            preexec_fn=die_with_parent,
         )
 
 
@@ -138,8 +146,10 @@ def _say_what_it_does(manifest: Manifest, folder: Path, prefect_port: int, mlflo
     ]
     table(["", "where", "what for", "log"], [(*words, folder / log) for *words, log in serves])
     out.print("commands with this manifest use both servers while they run: `cinelake run`, `train`, `tune`")
-    out.print(f"Prefect asks for a password: the line in {password_file(folder)}, which only you can read",
-              markup=False, soft_wrap=True)  # fmt: skip
+    for server, name in (("Prefect", PASSWORD), ("MLflow", MLFLOW_PASSWORD)):
+        what = "a password: the line" if server == "Prefect" else "a user and a password: before and after `:`"
+        words = f"{server} asks for {what} in {folder / name}, which only you can read"
+        out.print(words, markup=False, soft_wrap=True)
     for line in _deployments(manifest, folder):
         out.print(line, markup=False)
     out.print("Ctrl-C ends all three; what is deployed stays, and runs when `cinelake up` is started again")

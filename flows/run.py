@@ -57,6 +57,12 @@ PAUSE_WORDS = {
 }
 
 
+READ_OTHERWISE = (
+    "{films} of these films are read otherwise than when other tables of them were made (light, fields, cropping, "
+    "streams): the next run makes those anew"
+)
+
+
 @dataclass(frozen=True)
 class FilmWork:
     """What a flow needs to make the films of a plan. on_report: called with each film's report as it ends."""
@@ -89,6 +95,8 @@ def run_plan(
                 planning.lake.storage.check_writable()
                 note_format(planning.lake)
                 _make_stale(planning, server, hand_out, summary, emit)
+            if summary.read_otherwise:
+                emit(Note(READ_OTHERWISE.format(films=summary.read_otherwise)))
         except KeyboardInterrupt as stopped:  # before the films began
             summary.stop(stopped)
         summary.wall_s = time.monotonic() - started
@@ -122,7 +130,7 @@ def _make_stale(
     engine = make_engine(planning.manifest, on_event, films=len(planning.plan.by_film()))
     try:
         with server(on_event) as wait:
-            work = FilmWork(planning, engine, lambda report: _add(summary, report, on_event), on_event)
+            work = FilmWork(planning, engine, lambda report: _add(planning, summary, report, on_event), on_event)
             _make_films(work, wait, hand_out, summary)
     finally:
         engine.stop(now=True)
@@ -218,8 +226,8 @@ class FlowLog:
             self._write(logging.INFO, f"{self._ended} films ended")
 
 
-def _add(summary: RunSummary, report: StepReport, on_event: OnEvent) -> None:
-    count_film(summary, report)
+def _add(planning: Planning, summary: RunSummary, report: StepReport, on_event: OnEvent) -> None:
+    count_film(planning, summary, report)
     on_event(FilmEnded(report.movie_id, len(report.failed()), report))
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from cinelake.plan.build import Planning
 from cinelake.run.cells import StepReport
+from cinelake.spec.film import stored_keys
 from cinelake.storage.content import digest
 from cinelake.tracking.runs import DatasetNote, RunRecord
 
@@ -22,12 +23,16 @@ SHOWN_FILMS = 10_000
 class RunSummary:
     """What a run did. `failures` are the new ones; `known` counts cells that were already known to be bad.
 
+    `rekeyed` counts cells that stay as they are under a new key, as what they are made from came out the same.
+
     `stopped_by`: why an interrupted run was stopped. `worker_deaths`, `retries`: each as its event has it.
-    warnings: of the catalogue. files_skipped: why files of its place are no films, and how many.
+    warnings: of the catalogue. read_otherwise: films that are read otherwise than when other tables of them were made,
+    which the next run makes anew. files_skipped: why files of its place are no films, and how many.
     """
 
     films: int = 0
     made: Counter[str] = field(default_factory=Counter)
+    rekeyed: Counter[str] = field(default_factory=Counter)
     failures: list[dict[str, str]] = field(default_factory=list)
     skipped: int = 0
     fresh: int = 0
@@ -45,6 +50,7 @@ class RunSummary:
     warnings: list[str] = field(default_factory=list)
     files_skipped: dict[str, int] = field(default_factory=dict)
     stopped_by: str = ""
+    read_otherwise: int = 0
     worker_deaths: list[dict[str, Any]] = field(default_factory=list)
     retries: list[dict[str, Any]] = field(default_factory=list)
 
@@ -65,7 +71,8 @@ class RunSummary:
 
     def to_json(self) -> dict[str, Any]:
         """The summary as plain data."""
-        return {**asdict(self), "made": dict(self.made), "cells_made": sum(self.made.values()),
+        return {**asdict(self), "made": dict(self.made), "rekeyed": dict(self.rekeyed),
+                "cells_made": sum(self.made.values()), "cells_rekeyed": sum(self.rekeyed.values()),
                 "times_real": round(self.times_real, 2)}  # fmt: skip
 
 
@@ -87,16 +94,19 @@ def made_so_far(planning: Planning) -> Counter[str]:
     """The cells of the plan that are in the lake by now, by table."""
     stale = planning.plan.stale
     footers = ((cell, planning.lake.footer(cell.table, cell.movie_id)) for cell in stale)
-    return Counter(cell.table for cell, footer in footers if footer and footer.key == cell.key)
+    return Counter(cell.table for cell, footer in footers if footer and footer.key in stored_keys(cell.key, cell.rule))
 
 
-def count_film(summary: RunSummary, report: StepReport) -> None:
+def count_film(planning: Planning, summary: RunSummary, report: StepReport) -> None:
     """Add what became of a film's cells."""
     summary.film_s += report.film_s
     summary.frames_decoded += report.frames_decoded
+    summary.read_otherwise += report.read_otherwise and planning.has_older_tables(report.movie_id)
     for cell in report.cells:
         if cell.outcome == "made":
             summary.made[cell.table] += 1
+        elif cell.outcome == "rekeyed":
+            summary.rekeyed[cell.table] += 1
         elif cell.outcome == "failed":
             summary.failures.append(failure_row(report.movie_id, cell.table, cell.reason, cell.message))
         else:

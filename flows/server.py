@@ -322,11 +322,11 @@ def _server_environment(home: Path, url: str, password: str, *, services: bool) 
         "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": f"{origin},{origin.replace(LOOPBACK, 'localhost')}",
         "PREFECT_UI_API_URL": url,
     }
-    places = {"PREFECT_HOME": str(home), "PREFECT_API_URL": url, "PYTHONPATH": _import_path()}
+    places = {"PREFECT_HOME": str(home), "PREFECT_API_URL": url, "PYTHONPATH": import_path()}
     return {**KEPT_LEASES, **os.environ, **QUIET, **off, **doors, **places}
 
 
-def _import_path() -> str:
+def import_path() -> str:
     """Where the server's process finds this code, whatever folder it starts in."""
     here = str(Path(__file__).parents[1])
     return os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])

@@ -1,4 +1,4 @@
-"""What a project's folder `.cinelake` says of the Prefect servers that it has: their password, and which of them runs.
+"""What a project's folder `.cinelake` says of the servers that it has: their passwords, and which of them runs.
 
 Whoever reaches loopback reaches a server there, other users of the machine and pages in a browser too, and a server
 with a worker runs what it is told. So each asks for a password, a random word in a file that only its owner can read.
@@ -19,7 +19,7 @@ from pathlib import Path
 from cinelake.errors import EngineUnavailable
 from cinelake.storage.owners import process_mark
 
-PASSWORD = "prefect-password"
+PASSWORD, MLFLOW_PASSWORD = "prefect-password", "mlflow-password"
 RECORD = "server.json"
 UP = "up.json"
 IN_USE = "in_use"
@@ -49,14 +49,9 @@ def private_folder(folder: Path) -> Path:
     return folder
 
 
-def password_file(folder: Path) -> Path:
-    """The file with the password of a project's servers."""
-    return folder / PASSWORD
-
-
-def password_of(folder: Path) -> str:
-    """The password, `user:word` as Prefect has it; made when it is first needed, or when others could read it."""
-    file = password_file(private_folder(folder))
+def password_of(folder: Path, name: str = PASSWORD) -> str:
+    """A password of a project's servers, `user:word`; made when it is first needed, or when others could read it."""
+    file = private_folder(folder) / name
     try:
         if not file.stat().st_mode & 0o077 and (known := file.read_text().strip()):
             return known

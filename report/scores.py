@@ -14,7 +14,7 @@ from cinelake.errors import CinelakeError
 from cinelake.manifest.document import Manifest
 
 FILE = "scores.json"
-FORMAT = 1
+FORMAT = 2
 """Of the file: one of another format is requested anew."""
 ModelScores = dict[str, dict[str, Any]]
 
@@ -46,7 +46,20 @@ def _from_registry(manifest: Manifest, names: set[str]) -> ModelScores:
     except CinelakeError as error:
         return {name: _unknown(str(error).splitlines()[0]) for name in names}
     by_name = {f"{v['name']} {v['version']}": v for v in versions}
-    return {name: shown_scores(by_name.get(name)) for name in names}
+    return {name: {**shown_scores(by_name.get(name)), **_curves(manifest, by_name.get(name))} for name in names}
+
+
+def _curves(manifest: Manifest, version: dict[str, Any] | None) -> dict[str, Any]:
+    """The version's training, epoch by epoch, where it was recorded."""
+    from cinelake.tracking.registry import epochs_of
+
+    if not version or not version.get("run_id"):
+        return {}
+    try:
+        curves = epochs_of(manifest.tracking, version["run_id"])
+    except CinelakeError:
+        return {}
+    return {"curves": curves} if curves else {}
 
 
 def shown_scores(version: dict[str, Any] | None) -> dict[str, Any]:

@@ -29,8 +29,8 @@ AFFECT = Contract(
     doc="How the film feels over time, at regular moments from 0 to its end.",
     columns=[
         Column("time_s", pa.float64(), "The moment, in seconds.", at_least=0),
-        Column("valence", pa.float32(), "How pleasant.", False, -1, 1),
-        Column("arousal", pa.float32(), "How exciting.", False, -1, 1),
+        Column("valence", pa.float32(), "How pleasant; empty where the gate blocked the model's line.", True, -1, 1),
+        Column("arousal", pa.float32(), "How exciting; empty where the gate blocked the model's line.", True, -1, 1),
     ],
     key=["time_s"],
 )
@@ -116,5 +116,7 @@ class DrawAffect:
         found = line_moments(self._artefact, tables, self._params.hz)
         self.facts = found.facts
         if len(found.times_s):
-            within = {name: np.asarray(np.clip(found.lines[name], -1, 1), np.float32) for name in WIDE}
-            yield AFFECT.batch(self._film.movie_id, time_s=found.times_s, **within)
+            nothing = pa.nulls(len(found.times_s), pa.float32())
+            within = {name: np.asarray(np.clip(line, -1, 1), np.float32) for name, line in found.lines.items()}
+            lines = {name: within.get(name, nothing) for name in WIDE}
+            yield AFFECT.batch(self._film.movie_id, time_s=found.times_s, **lines)

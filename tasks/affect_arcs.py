@@ -71,7 +71,10 @@ class SummariseAffect:
         if not len(table):
             return
         times_s = table["time_s"].to_numpy()
-        rows = [row for name in LINES for row in self._rows(name, times_s, table[name].to_numpy().astype(float))]
+        told = [name for name in LINES if not table[name].null_count]  # a line that the gate blocked is empty
+        rows = [row for name in told for row in self._rows(name, times_s, table[name].to_numpy().astype(float))]
+        if not rows:
+            return
         yield AFFECT_ARCS.batch(self._film.movie_id, **{name: [row[name] for row in rows] for name in rows[0]})
 
     def _rows(self, name: str, times_s: Array, line: Array) -> list[dict[str, Any]]:

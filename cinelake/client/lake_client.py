@@ -27,7 +27,7 @@ from cinelake.search.conditions import Conditions
 from cinelake.search.moments import Moment
 from cinelake.search.searcher import Query, Searcher, default_table
 from cinelake.spec.contract import Column, Contract
-from cinelake.spec.roles import FilmLength
+from cinelake.spec.roles import FilmLength, Words
 from cinelake.spec.task import find_task, known_tasks, tasks_with
 from cinelake.storage.store import StorageLocation
 
@@ -121,13 +121,16 @@ class LakeClient:
         """Moments that look like a picture or a moment (`FILM@00:12:31`) and meet all conditions, the best first.
 
         A condition of several values asks for any of them. table: of vectors; `embeddings` unless another is named.
-        manifest: needed where the network of the vectors is a file. conditions: more that tasks declare, by name.
+        manifest: needed where the network of the vectors is a file. conditions: more that tasks declare, by name, and
+        words of lines by their kind: `said="land of the"`, `written=[…]`.
         Vectors stay in memory for the next search where they fit into 4 GiB. See `cinelake.search.searcher.Query`.
         Raises `UsageError` for what cannot be searched, with close matches of unknown names.
         """
         if self.version:
             raise UsageError("a published version is asked in SQL: to search, open the lake without `published`")
         given = dict(tags=tags, characters=characters, affect=affect, **conditions)
+        kinds = {role.kind for role in tasks_with(Words).values()}
+        words = {name: _texts(given.pop(name)) for name in [*given] if name in kinds}
         selectors = Conditions({name: _selectors(several) for name, several in given.items()})
         table = table or default_table()
         params = None
@@ -137,7 +140,7 @@ class LakeClient:
             entry = load_manifest(Path(manifest)).tasks.get(table)
             params = entry.params if entry else None
         picture = None if image is None else Path(image)
-        query = Query(picture, like, selectors, tuple(films), limit, table, how, params)
+        query = Query(picture, like, selectors, words, tuple(films), limit, table, how, params)
         return self._searcher.search(query).moments
 
     def _check(self, table: str) -> None:
@@ -150,6 +153,10 @@ class LakeClient:
 
 def _selectors(given: Sequence[str | Sequence[str]]) -> tuple[tuple[str, ...], ...]:
     return tuple((values,) if isinstance(values, str) else tuple(values) for values in given)
+
+
+def _texts(given: Sequence[str | Sequence[str]]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(map(str, given))
 
 
 class Rows:

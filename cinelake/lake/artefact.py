@@ -26,6 +26,7 @@ from cinelake.errors import ModelUnusable, UnknownName
 from cinelake.lake.network_files import weight_files
 from cinelake.lake.onnx import export_keras, onnx_session, run_in_batches
 from cinelake.spec.arrays import Array, Arrays, Device
+from cinelake.spec.artefact import Artefact
 from cinelake.spec.formats import MODEL, check_format
 from cinelake.spec.model import Trained, find_model
 from cinelake.spec.task import Params
@@ -87,6 +88,15 @@ def write_artefact(
         trained.network.save(folder / "network.keras")
         export_keras(trained.network, folder / "network.onnx", kind)
     return read_artefact(folder)
+
+
+def with_facts(artefact: Artefact, **facts: Any) -> StoredArtefact:
+    """The artefact in its folder with further facts: its digest is another one."""
+    path = artefact.folder / "model.json"
+    about = json.loads(path.read_text())
+    about["facts"] |= facts
+    path.write_text(json.dumps(about, indent=1, sort_keys=True))
+    return read_artefact(artefact.folder)
 
 
 def read_artefact(folder: Path, digest: str | None = None) -> StoredArtefact:

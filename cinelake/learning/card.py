@@ -31,10 +31,12 @@ def model_card(
     verdict: Verdict,
     facts: Mapping[str, object],
     support: Mapping[str, float],
+    learners: str = "",
 ) -> str:
     """The card as Markdown.
 
-    scores: predictor (`candidate`, `baseline`, `champion`) → its scores. support: class → labelled steps of it.
+    scores: predictor (`candidate`, `baseline`, `champion`) → its scores.
+    support: class → labelled steps of it. learners: the table of those that were compared.
     """
     spec, entry = prepared.entry.spec, prepared.entry
     warning = [f"- {prepared.split.warning}"] if prepared.split.warning else []
@@ -46,6 +48,7 @@ def model_card(
         _scores(scores, spec.metric, support),
         _of_the_gate(spec.metric, verdict, in_sample=prepared.all_films),
         *(["## Classes", _classes(class_rows(support, scores))] if support else []),
+        *(["## Learners, compared on the films that it learned from", learners] if learners else []),
         "## Data",
         _data(prepared),
         *(["## Components", _components(prepared)] if prepared.dataset.components else []),

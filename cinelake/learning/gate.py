@@ -7,7 +7,7 @@ predictors are scored on the same films, so that what is hard for one film is ha
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -109,16 +109,20 @@ def decide(
     *,
     epsilon: float,
     by_hand: str = "",
+    blocked: Mapping[str, str] | None = None,
 ) -> Verdict:
     """Judge a candidate on today's held-out films.
 
     Against the baseline the gain's lower bound must be above zero; against the champion the mean must be better and
-    the lower bound above −epsilon. by_hand: why only a person may promote it, if so.
+    the lower bound above −epsilon. by_hand: why only a person may promote it, if so. blocked: target → why it is not
+    among what is judged here.
     """
     score = bootstrap(candidate, summarise, metric)
     gain = compare(candidate, baseline, summarise, metric)
     over = compare(candidate, champion, summarise, metric) if champion is not None else None
     passes, why = _pass(metric, score, gain, over, epsilon)
+    if blocked:
+        why = "; ".join([why, *(f"{target} is blocked: {reason}" for target, reason in blocked.items())])
     if passes and by_hand:
         why = f"{why}, but {by_hand}"
     return Verdict(passes, passes and not by_hand, why, score, gain, over)

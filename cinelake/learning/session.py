@@ -9,19 +9,29 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from cinelake.errors import CannotTrain, ModelUnusable
-from cinelake.events import DataPrepared, EpochEnded, EvaluationBegan, FilmGathered, OnEvent, TrainingBegan
+from cinelake.events import (
+    DataPrepared,
+    EpochEnded,
+    EvaluationBegan,
+    FilmGathered,
+    LearnerCompared,
+    OnEvent,
+    TrainingBegan,
+)
+from cinelake.lake.artefact import with_facts
 from cinelake.lake.cells import Lake
 from cinelake.lake.champions import open_applied, read_champion_record, record_version
 from cinelake.learning.candidate import Candidate, Prepared, evaluate, prepare, score_champion, scored, train_artefact
 from cinelake.learning.card import model_card
 from cinelake.learning.gate import Interval, Verdict, decide
+from cinelake.learning.learners import AUTO, LearnerChoice, as_markdown, choose_learner, config_of
 from cinelake.learning.recorded import class_of, class_rows, datasets_of, label_words
 from cinelake.manifest.document import Manifest
 from cinelake.spec.artefact import Artefact
@@ -61,7 +71,7 @@ class TrainingSummary:
     """The result of a training. `moved`: the champion is this version now; `why`: what the gate says.
 
     intervals: of the score, of the gain over the baseline and over the champion. in_sample: the version has learned
-    from the films that it is scored on.
+    from the films that it is scored on. learners: those that were compared, a row each.
     """
 
     model: str
@@ -74,6 +84,7 @@ class TrainingSummary:
     champion_version: int | None = None
     intervals: dict[str, Interval | None] = field(default_factory=dict)
     in_sample: bool = False
+    learners: list[dict[str, Any]] = field(default_factory=list)
     moved: bool = False
     why: str = ""
     warning: str = ""
@@ -191,6 +202,7 @@ class _TrainingSession:
     folder: Path
     on_event: OnEvent
     present: Artefact | None
+    choice: LearnerChoice | None = None
 
     def run(self) -> TrainingSummary:
         from cinelake.tracking.experiments import Experiment
@@ -207,6 +219,7 @@ class _TrainingSession:
             (self.folder / "run.json").write_text(json.dumps({"run_id": record.run_id}))
             self.on_event(TrainingBegan(record.run_id, resumed is not None))
             self._record_origin(record)
+            self._choose_learner(record)
             artefact = self._train(record)
             self.on_event(EvaluationBegan())
             return self._judge(record, artefact)
@@ -231,6 +244,22 @@ class _TrainingSession:
         record.text("data.json", json.dumps(origin, indent=1))
         record.text("pipeline.yaml", self.request.manifest.text)
         record.text("environment.txt", environment())
+
+    def _choose_learner(self, record: Any) -> None:
+        """The configuration with the learner that the manifest names, or that `auto` finds."""
+        entry, learner = self.prepared.entry, self.prepared.entry.settings.learner
+        if learner is None:
+            return
+        if learner == AUTO:
+            budget_s = 60 * entry.settings.budget_minutes
+            self.choice = choose_learner(
+                self.prepared, self.config, self.seed, self.folder / "learners", budget_s,
+                lambda text: self.on_event(LearnerCompared(text)),
+            )  # fmt: skip
+            record.text("learners.md", as_markdown([*self.choice.rows]))
+            learner = self.choice.learner
+        self.config = config_of(entry, learner, self.config)
+        record.params({"learner": learner})
 
     def _beginning(self) -> str:
         """The run's description until its scores are known."""
@@ -265,15 +294,27 @@ class _TrainingSession:
         candidate = evaluate(self.prepared, artefact, self.config)
         lake = Lake(self.request.manifest.lake.place)
         number, of_champion, note = self._champion(lake)
+        blocked = {} if self.prepared.all_films else spec.blocked(candidate.film_scores, candidate.baseline)
+        if blocked:
+            artefact = with_facts(artefact, blocked=blocked)
+        leaves_some = bool(candidate.film_scores and spec.without(candidate.film_scores[0], blocked))
+
+        def judged(side: Sequence[FilmScores]) -> list[FilmScores]:
+            return [spec.without(scores, blocked) if leaves_some else scores for scores in side]
+
         verdict = decide(
-            candidate.film_scores,
-            candidate.baseline,
-            of_champion,
+            judged(candidate.film_scores),
+            judged(candidate.baseline),
+            judged(of_champion) if of_champion is not None else None,
             spec.summarise,
             spec.metric,
             epsilon=entry.settings.epsilon,
             by_hand=self._by_hand(),
+            blocked=blocked,
         )
+        if not leaves_some:
+            words = "; ".join(f"{target}: {why}" for target, why in blocked.items())
+            verdict = replace(verdict, passes=False, moves=False, why=f"all that it predicts is blocked: {words}")
         if self.prepared.all_films:
             words = f"its scores on the held-out films are in-sample: {self._by_hand()}"
             verdict = replace(verdict, passes=False, moves=False, why=words)
@@ -282,7 +323,8 @@ class _TrainingSession:
             scores["champion"] = dict(spec.summarise(of_champion))
         why = f"{verdict.why} (champion {number} was not compared: {note})" if note else verdict.why
         support = spec.support(candidate.film_scores)
-        card = model_card(self.prepared, self.config, scores, verdict, artefact.facts, support)
+        compared = as_markdown([*self.choice.rows]) if self.choice else ""
+        card = model_card(self.prepared, self.config, scores, verdict, artefact.facts, support, compared)
         self._record_scores(record, candidate, scores, card)
         test = scored(split.test)
         version = register(
@@ -381,6 +423,7 @@ class _TrainingSession:
             champion_version=champion,
             intervals={"score": verdict.score, "gain": verdict.gain, "over_champion": verdict.over_champion},
             in_sample=self.prepared.all_films,
+            learners=self.choice.rows if self.choice else [],
             moved=verdict.moves,
             why=why,
             warning=self.prepared.split.warning,

@@ -22,6 +22,7 @@ from cinelake.manifest.places import CatalogueSettings, LakeSettings, StagingSet
 from cinelake.manifest.problems import check
 from cinelake.manifest.schema import manifest_schema
 from cinelake.manifest.sections import (
+    DecodeSettings,
     DefaultSettings,
     DeploySettings,
     EngineSettings,
@@ -59,6 +60,7 @@ class Manifest:
     lake: LakeSettings
     catalogue: CatalogueSettings
     streams: StreamSettings
+    decode: DecodeSettings
     staging: StagingSettings
     labels: str
     engine: EngineSettings
@@ -165,6 +167,7 @@ def _manifest(
         lake=lake.in_folder(path.parent),
         catalogue=sections.catalogue,
         streams=sections.streams,
+        decode=sections.decode,
         staging=sections.staging.in_folder(path.parent),
         labels=absolute(sections.labels, path.parent),
         engine=sections.engine,

@@ -23,7 +23,7 @@ from cinelake.manifest.places import (
     absolute,
 )
 from cinelake.manifest.streams import StreamSettings
-from cinelake.spec.film import MAX_PIXELS
+from cinelake.spec.film import MAX_PIXELS, DecodeDevice
 
 if TYPE_CHECKING:
     from cinelake.spec import task
@@ -91,6 +91,13 @@ class EngineSettings(Section):
         return self
 
 
+class DecodeSettings(Section):
+    """What decodes films' pictures. Nothing falls back: a film that the device cannot decode fails, and says so."""
+
+    device: DecodeDevice = "cpu"
+    """`cpu`; `cuda` (NVIDIA), `vaapi` (Intel and AMD on Linux) or `qsv` (Intel), on every machine that runs films."""
+
+
 class DefaultSettings(Section):
     """Deadlines, retries and limits of all steps; an entry's own `deadline_s` goes before."""
 
@@ -150,6 +157,12 @@ class ModelSettings(Section):
     """Name of the label set under `labels/`; by default the model's own name."""
     config: dict[str, Any] = {}
     """The model's configuration, as the `Config` of its file in `models/` documents it."""
+    learner: Name | None = None
+    """How it learns: one of the model's learners; or `auto`: those that the budget allows are compared on the films
+    that are learned from, in blocks of films, and a simple one stays unless another is better on the mean and surely no
+    worse. By default as `config` says."""
+    budget_minutes: PositiveFloat = 20.0
+    """`learner: auto` begins with no further learner when this time is over; the simplest is always made."""
     inputs: dict[str, str] = {}
     """Which entry of `tasks` (or imported table) provides a table that the model reads, where it is not that name."""
     seed: int = 0
@@ -354,6 +367,8 @@ class Sections(Section):
     """The films."""
     streams: StreamSettings = StreamSettings()
     """Which streams of films are read, where they have several."""
+    decode: DecodeSettings = DecodeSettings()
+    """What decodes pictures."""
     staging: StagingSettings = StagingSettings()
     """Where films that are not on this machine's disk are copied to while they are worked on."""
     labels: Text = "labels"

@@ -52,16 +52,19 @@ def landlock_version() -> int:
         return 0
 
 
-def start_confined(command: Sequence[str], makes: Sequence[Path], **popen: Any) -> subprocess.Popen[bytes]:
+def start_confined(
+    command: Sequence[str], makes: Sequence[Path], opens: Sequence[Path] = (), **popen: Any
+) -> subprocess.Popen[bytes]:
     """Start `command` under the kernel's limits; `popen` are the further arguments of `subprocess.Popen`.
 
-    makes: the files that it may write; they are made empty before. Raises what `subprocess.Popen` raises.
+    makes: the files that it may write; they are made empty before. opens: devices, and folders that their drivers
+    read; one that has any may map as much as it likes, as drivers do. Raises what `subprocess.Popen` raises.
     """
     for made in makes:
         made.touch()
     with ThreadPoolExecutor(1, "start-confined") as thread:
-        process = thread.submit(_start, command, makes, popen).result()
-    _limit(process.pid)
+        process = thread.submit(_start, command, makes, opens, popen).result()
+    _limit(process.pid, bounds_memory=not opens)
     return process
 
 
@@ -80,13 +83,15 @@ def confine_this_process(readable: Sequence[str | Path]) -> None:
     rules.apply()
 
 
-def _start(command: Sequence[str], makes: Sequence[Path], popen: dict[str, Any]) -> subprocess.Popen[bytes]:
+def _start(
+    command: Sequence[str], makes: Sequence[Path], opens: Sequence[Path], popen: dict[str, Any]
+) -> subprocess.Popen[bytes]:
     """Bind this thread and what it starts, for good: it must end then."""
-    _restrict_this_thread(Path(command[0]), makes)
+    _restrict_this_thread(Path(command[0]), makes, opens)
     return subprocess.Popen(command, **popen)
 
 
-def _restrict_this_thread(program: Path, makes: Sequence[Path]) -> None:
+def _restrict_this_thread(program: Path, makes: Sequence[Path], opens: Sequence[Path]) -> None:
     from py_landlock import AccessFs, Landlock
     from py_landlock.prctl import set_no_new_privs
 
@@ -99,12 +104,17 @@ def _restrict_this_thread(program: Path, makes: Sequence[Path]) -> None:
         rules.add_path_rule(executed, access=AccessFs.READ_FILE | AccessFs.EXECUTE)
     rules.add_path_rule(*DEVICES, access=AccessFs.READ_FILE | AccessFs.WRITE_FILE)
     rules.add_path_rule(*makes, access=AccessFs.READ_FILE | AccessFs.WRITE_FILE | AccessFs.TRUNCATE)
+    for opened in opens:
+        is_folder = opened.is_dir()
+        use = AccessFs.READ_DIR if is_folder else AccessFs.WRITE_FILE | AccessFs.IOCTL_DEV
+        rules.add_path_rule(opened, access=AccessFs.READ_FILE | use)
     rules.apply()
 
 
-def _limit(pid: int) -> None:
+def _limit(pid: int, *, bounds_memory: bool) -> None:
     """Set the limits of a process that has just begun; one that has ended already needs none."""
-    wanted = ((resource.RLIMIT_AS, MEMORY_BYTES), (resource.RLIMIT_NOFILE, OPEN_FILES), (resource.RLIMIT_CORE, 0))
+    wanted = [(resource.RLIMIT_NOFILE, OPEN_FILES), (resource.RLIMIT_CORE, 0)]
+    wanted += [(resource.RLIMIT_AS, MEMORY_BYTES)] if bounds_memory else []
     for which, most in wanted:
         with contextlib.suppress(ProcessLookupError):
             _, hard = resource.prlimit(pid, which)

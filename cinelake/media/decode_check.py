@@ -62,6 +62,8 @@ class DecodeReport:
     wall_s: float = 0.0
     peak_rss_bytes: int = 0
     ffmpeg_version: str = ""
+    device: str = "cpu"
+    """What decoded the pictures."""
     log_tail: str = ""
     damage: str = ""
     """What of a damaged film was lost, where what can be read is kept."""

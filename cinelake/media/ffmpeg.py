@@ -30,6 +30,10 @@ from cinelake.errors import DecodeTimeout, WorkerLost
 from cinelake.media.confinement import start_confined
 from cinelake.media.thread_times import ThreadTimes
 
+KEEPS_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(4 << 20), "MALLOC_TRIM_THRESHOLD_": str(32 << 20)}
+"""How glibc's allocator treats what leaves ffmpeg (`mallopt(3)`): every picture is a block of its own, which would come
+fresh from the kernel, page by page, and go back to it. Other allocators know no such variables."""
+
 TAIL_BYTES = 8192
 """How much of ffmpeg's warnings and errors is kept."""
 
@@ -103,7 +107,12 @@ class Ffmpeg:
     """A running ffmpeg; made by `start_ffmpeg`."""
 
     def __init__(
-        self, arguments: Sequence[str], pass_fds: Sequence[int], stdout: int | IO[bytes], makes: Sequence[Path] = ()
+        self,
+        arguments: Sequence[str],
+        pass_fds: Sequence[int],
+        stdout: int | IO[bytes],
+        makes: Sequence[Path] = (),
+        opens: Sequence[Path] = (),
     ):
         self.counters = Counters()
         self.usage = Usage()
@@ -115,7 +124,7 @@ class Ffmpeg:
         """Lines that `_FACT` matches, at most `MAX_FACTS`."""
         self._ended = threading.Event()
         command = [binary(), "-hide_banner", "-nostdin", "-nostats", "-loglevel", "repeat+level+verbose", *arguments]
-        start = partial(start_confined, makes=makes) if pass_fds else subprocess.Popen
+        start = partial(start_confined, makes=makes, opens=opens) if pass_fds else subprocess.Popen
         self.process: subprocess.Popen[bytes] = start(
             command,
             stdin=subprocess.DEVNULL,
@@ -123,6 +132,7 @@ class Ffmpeg:
             stderr=subprocess.PIPE,
             pass_fds=tuple(pass_fds),
             start_new_session=True,
+            env={**os.environ, **KEEPS_MEMORY},
         )
         self._drain = threading.Thread(target=self._drain_log, name="ffmpeg-log", daemon=True)
         self._drain.start()
@@ -200,12 +210,14 @@ def start_ffmpeg(
     pass_fds: Sequence[int] = (),
     stdout: int | IO[bytes] = subprocess.DEVNULL,
     makes: Sequence[Path] = (),
+    opens: Sequence[Path] = (),
 ) -> Iterator[Ffmpeg]:
     """Start ffmpeg with films and pipes in `pass_fds`; it is dead when the block is left, by whatever way.
 
-    One that is given descriptors is confined: it can open no file by name but those of `makes`.
+    One that is given descriptors is confined: it can open no file by name but those of `makes`, and `opens`, what
+    belongs to a device that decodes.
     """
-    running = Ffmpeg(arguments, pass_fds, stdout, makes)
+    running = Ffmpeg(arguments, pass_fds, stdout, makes, opens)
     try:
         yield running
     finally:

@@ -19,6 +19,7 @@ from typing import Any
 
 import ffmpeg
 
+from cinelake.media.devices import device_input, download_format
 from cinelake.media.ffmpeg import safe_input
 from cinelake.media.light import (
     FilterStep,
@@ -30,7 +31,7 @@ from cinelake.media.light import (
     whole_pictures,
     without_bars,
 )
-from cinelake.spec.film import MAX_PIXELS, Probe, VideoInfo
+from cinelake.spec.film import MAX_PIXELS, DecodeDevice, Probe, VideoInfo
 from cinelake.spec.task import SoundStream, Stream, VideoClock, VideoStream
 
 NO_SYNCPOINTS = {"syncpoints": "none", "strict": "experimental"}
@@ -82,17 +83,19 @@ def build_graph(
     picture_fd: int | None,
     sound_fds: Sequence[int],
     max_pixels: int = MAX_PIXELS,
+    device: DecodeDevice = "cpu",
 ) -> Graph:
     """The command that reads `film_fd` once; the other numbers are the pipes that it writes to.
 
-    max_pixels: of a picture; the decoder refuses larger ones.
+    max_pixels: of a picture; the decoder refuses larger ones. device: what decodes the pictures.
     """
     wanted = list(streams)
     pictures, sounds = picture_wishes(probe, wanted), sound_wishes(probe, wanted)
-    film = ffmpeg.input("fd:", **safe_input(film_fd), max_pixels=str(max_pixels), **_threads(probe.video))
+    options = {**safe_input(film_fd), "max_pixels": str(max_pixels), **_threads(probe.video)}
+    film = ffmpeg.input("fd:", **options, **(device_input(device) if pictures else {}))
     outputs = []
     if pictures and probe.video is not None and picture_fd is not None:
-        outputs.append(_picture_output(film, probe.video, pictures, picture_fd))
+        outputs.append(_picture_output(film, probe.video, pictures, picture_fd, device))
     for sound, fd in zip(sounds, sound_fds, strict=True):
         assert probe.audio is not None
         layout, source = {1: "mono", 2: "stereo"}[sound.channels], film[str(probe.audio.index)]
@@ -208,9 +211,14 @@ def _tree(video: VideoInfo, wishes: Sequence[VideoClock | VideoStream]) -> _Node
     return root
 
 
-def _picture_output(film: Any, video: VideoInfo, wishes: Sequence[VideoClock | VideoStream], fd: int) -> Any:
+def _picture_output(
+    film: Any, video: VideoInfo, wishes: Sequence[VideoClock | VideoStream], fd: int, device: DecodeDevice
+) -> Any:
+    source = film[str(video.index)]
+    if device != "cpu":  # takes no pictures but the device's
+        source = source.filter("hwdownload").filter("format", pix_fmts=download_format(video))
     # Times that repeat or go back are moved to one tick after the picture before: each picture keeps its place.
-    source = film[str(video.index)].filter("setpts", "if(isnan(PREV_OUTPTS),PTS,max(PTS,PREV_OUTPTS+1))")
+    source = source.filter("setpts", "if(isnan(PREV_OUTPTS),PTS,max(PTS,PREV_OUTPTS+1))")
     looked_at = any(isinstance(wish, VideoStream) for wish in wishes)
     for name, step_options in [*renamed(video), *(whole_pictures(video) if looked_at else []), *without_bars(video)]:
         source = source.filter(name, **dict(step_options))

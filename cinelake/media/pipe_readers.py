@@ -11,6 +11,7 @@ import fcntl
 import itertools
 import math
 import os
+import sys
 import threading
 import time
 from array import array
@@ -38,6 +39,11 @@ SHORT = 0.25
 """A picture that is shown for less than this part of the usual time has no time of its own."""
 
 PIPE_BYTES = 1 << 20
+
+SPARE_BATCHES = 4
+"""How many batches that nobody needs are kept for the next ones."""
+IDLE_REFERENCES = 2
+"""What `sys.getrefcount` says of an array that only its list refers to (it counts its own argument)."""
 
 Deliver = Callable[[Mapping[Stream, Batch]], None]
 """Takes batches by wish; waits while there is no room."""
@@ -223,6 +229,28 @@ class PicturePipeReader(PipeReader):
         return stamp * self.time_base.numerator / self.time_base.denominator
 
 
+class BatchMemory:
+    """Memory for batches of one shape, used again once nobody looks at the batch: new memory costs as much as a copy.
+
+    What is given out is referred to here and by whoever has it or a part of it (NumPy's parts refer to the whole), so
+    its count of references says when it is free.
+    """
+
+    def __init__(self, shape: tuple[int, ...]):
+        self._shape = shape
+        self._known: list[npt.NDArray[np.uint8]] = []
+
+    def take(self) -> npt.NDArray[np.uint8]:
+        """An array that nobody else has, its values undefined; of the others that are free, few are kept."""
+        free = [index for index in range(len(self._known)) if sys.getrefcount(self._known[index]) == IDLE_REFERENCES]
+        for index in reversed(free[SPARE_BATCHES:]):
+            del self._known[index]
+        if free:
+            return self._known[free[0]]
+        self._known.append(np.empty(self._shape, np.uint8))
+        return self._known[-1]
+
+
 class _Track:
     """Pictures of one stream that wait for their batch."""
 
@@ -230,6 +258,7 @@ class _Track:
         self.wish, self.shape, self.fps = wish, shape, wish.fps
         self.count = 0
         self.newest = -(1 << 62)
+        self._memory = BatchMemory((FRAMES, *shape))
         self._whole: dict[int, npt.NDArray[np.uint8]] = {}
         self._thinned: dict[int, npt.NDArray[np.uint8]] = {}
 
@@ -241,12 +270,12 @@ class _Track:
             return
         batch, row = divmod(self.count, FRAMES)
         if row == 0:
-            self._whole[batch] = np.empty((FRAMES, *self.shape), np.uint8)
+            self._whole[batch] = self._memory.take()
         self._whole[batch][row] = picture
         self.count += 1
 
     def whole_batch(self, batch: int, count: int) -> npt.NDArray[np.uint8]:
-        pixels = self._whole.pop(batch)[:count]
+        pixels = self._whole.pop(batch)[:count]  # a part even where it is all: what is taken again may be written
         pixels.flags.writeable = False
         return pixels
 

@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 
-from cinelake.errors import DamagedFilm, DecodeTimeout, FilmError, TaskFailed
+from cinelake.errors import DamagedFilm, DecodeTimeout, DeviceUnavailable, FilmError, TaskFailed
 from cinelake.media.batches import Batch
 from cinelake.media.consumer_queues import Consumer, ConsumerQueue
-from cinelake.media.decode_check import DecodeReport, damage_of
+from cinelake.media.decode_check import SIGKILL, DecodeReport, damage_of, last_words
+from cinelake.media.devices import check_device, device_files
 from cinelake.media.ffmpeg import Ffmpeg, start_ffmpeg, version
 from cinelake.media.graph import build_graph, picture_wishes, sound_wishes
 from cinelake.media.lengths import LONG_PICTURE_S, last_picture_s
@@ -19,7 +20,7 @@ from cinelake.media.opening import open_film
 from cinelake.media.pipe_readers import PicturePipeReader, PipeReader, SoundPipeReader
 from cinelake.media.thread_times import sound_share
 from cinelake.media.transport import share_elsewhere
-from cinelake.spec.film import MAX_PIXELS, Probe, longest_s
+from cinelake.spec.film import MAX_PIXELS, DecodeDevice, Probe, longest_s
 from cinelake.spec.task import Stream
 
 __all__ = ["Consumer", "DecodeReport", "Reading", "read_film"]
@@ -50,6 +51,7 @@ def read_film(
     stall_s: float = 60.0,
     keep_damaged: bool = False,
     max_pixels: int = MAX_PIXELS,
+    device: DecodeDevice = "cpu",
     on_progress: Callable[[float], None] | None = None,
 ) -> Reading:
     """Decode the film at `path` once and deliver to every consumer the streams it wants, each in a thread of its own.
@@ -57,15 +59,16 @@ def read_film(
     A consumer that raises, or that hangs for `stall_s`, is dropped and named in `Reading.errors`; the others
     continue. `on_progress` is called twice a second with how many seconds of the film are decoded. keep_damaged: of a
     damaged film what can be read is delivered, and the report says what was lost. max_pixels: larger pictures, should
-    they come in the middle, are not decoded.
+    they come in the middle, are not decoded. device: what decodes the pictures; nothing else does in its place.
 
     Raises a `FilmError` when the film itself cannot be read (`FilmMissing`, `NotAFilm`, `DamagedFilm`), or
+    `DeviceUnavailable` where the device is not there or cannot decode it, or
     `DecodeTimeout` after `deadline_s` seconds or when ffmpeg writes nothing for `stall_s`, or `TaskFailed` as soon as
     what ffmpeg decoded cannot be taken from its pipe; then no consumer's `finish` has been called.
     """
     with open_film(path) as fd, _queues(consumers, stall_s) as queues:
         reading = _Reading(path, probe, queues, time.monotonic() + deadline_s, stall_s, on_progress)
-        reading.keep_damaged, reading.max_pixels = keep_damaged, max_pixels
+        reading.keep_damaged, reading.max_pixels, reading.device = keep_damaged, max_pixels, device
         return reading.read(fd)
 
 
@@ -100,6 +103,7 @@ class _Reading:
         self.started = self.reported = time.monotonic()
         self.ending = False
         self.keep_damaged, self.max_pixels = False, MAX_PIXELS
+        self.device: DecodeDevice = "cpu"
 
     def read(self, film_fd: int) -> Reading:
         something = picture_wishes(self.probe, self.streams) or sound_wishes(self.probe, self.streams)
@@ -122,8 +126,12 @@ class _Reading:
                 picture_fd=writes[0] if pictures else None,
                 sound_fds=writes[pictures:],
                 max_pixels=self.max_pixels,
+                device=self.device,
             )
-            running = stack.enter_context(start_ffmpeg(graph.arguments, pass_fds=[film_fd, *writes]))
+            if pictures:
+                check_device(self.device)
+            opens = device_files(self.device)
+            running = stack.enter_context(start_ffmpeg(graph.arguments, pass_fds=[film_fd, *writes], opens=opens))
             _close_all(writes)
             try:
                 for reader in self.readers:
@@ -212,6 +220,7 @@ class _Reading:
         if any(queue.open for queue in self.queues):
             self._raise_reader_error(running)
             report = replace(report, elsewhere=self._elsewhere(report))
+            self._raise_device_error(report, running.returncode or 0)
             damage = damage_of(self.path, self.probe, report, running.returncode or 0)
             if damage and not (self.keep_damaged and isinstance(damage, DamagedFilm) and report.duration_s):
                 raise damage
@@ -220,6 +229,13 @@ class _Reading:
                 if isinstance(reader, PicturePipeReader) and not reader.in_step:
                     raise DamagedFilm(f"the streams of {self.path!r} left ffmpeg with different numbers of pictures")
         return report
+
+    def _raise_device_error(self, report: DecodeReport, returncode: int) -> None:
+        """Raise `DeviceUnavailable` where ffmpeg ended without a picture because of the device."""
+        if self.device != "cpu" and report.pictures_read and returncode not in (0, SIGKILL) and not report.frames:
+            words = f"{self.device} cannot decode {self.path!r}: {last_words(report.log_tail)}"
+            message = f"{words}. Nothing else decodes in its place: write decode: {{device: cpu}} for it"
+            raise DeviceUnavailable(message, log_tail=report.log_tail)
 
     def _elsewhere(self, report: DecodeReport) -> float:
         """The share of a transport stream in which other streams come in place of those that were read."""
@@ -262,6 +278,7 @@ class _Reading:
             wall_s=wall_s,
             peak_rss_bytes=usage.peak_rss_bytes,
             ffmpeg_version=version(),
+            device=self.device if picture else "cpu",
             log_tail=running.log_tail,
         )
 

@@ -87,6 +87,11 @@ class Planning:
     def _reading(self) -> frozenset[str]:
         return reading_tables(self.whole.tables)
 
+    def has_older_tables(self, movie_id: str) -> bool:
+        """Whether the lake has tables of the film that do not show by which rule it is read, fresh as they are."""
+        cells = self._cells.get(movie_id, {}).values()
+        return any(cell.state == "fresh" and not cell.rule and cell.table in self._reading for cell in cells)
+
     def selected(self, selectors: Sequence[str], movies: Sequence[str]) -> Planning:
         """The same planning with another selection. Raises `UnknownName`, `UsageError`."""
         return replace(self, plan=select(self.whole, selectors, movies))
@@ -111,6 +116,7 @@ class Planning:
             choices=choices,
             keeps_damaged=film.accept,
             max_pixels=self.manifest.defaults.max_pixels,
+            decode_device=self.manifest.decode.device,
         )
         cells = tuple(self._step_cell(cell) for cell in stale)
         defaults = self.manifest.defaults

@@ -8,7 +8,7 @@ from cinelake.errors import FilmError
 from cinelake.lake.cells import Lake
 from cinelake.run.cells import CellReport, StepCell, StepReport
 from cinelake.run.step import Step
-from cinelake.spec.film import READ_RULE
+from cinelake.spec.film import stored_keys
 
 
 def not_yet_made(step: Step) -> Step:
@@ -19,7 +19,7 @@ def not_yet_made(step: Step) -> Step:
 
 def _is_made(lake: Lake, step: Step, cell: StepCell) -> bool:
     footer = lake.footer(cell.table, step.film.movie_id)
-    return footer is not None and footer.key in (cell.key + cell.rule, cell.key + READ_RULE)
+    return footer is not None and footer.key in stored_keys(cell.key, cell.rule)
 
 
 def report_lost(step: Step, error: FilmError) -> StepReport:

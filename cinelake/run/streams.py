@@ -6,6 +6,7 @@ pictures they belong to; all others are consumers of their own and never wait fo
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,11 +23,12 @@ from cinelake.lake.cells import CellWriter
 from cinelake.media import ffmpeg
 from cinelake.media.batches import Batch
 from cinelake.media.probe import probe
-from cinelake.media.reader import DecodeReport, read_film
+from cinelake.media.reader import DecodeReport, Reading, read_film
 from cinelake.run.cells import FilmCells, StepCell
 from cinelake.run.film_guard import FileStamp, check_as_planned, check_unchanged, stamp_film
 from cinelake.run.isolation import as_film_errors
 from cinelake.run.spent import Clocks, Spent
+from cinelake.spec.film import Probe
 from cinelake.spec.streams import SOUND
 from cinelake.spec.task import Stream, VideoClock, find_task
 
@@ -198,25 +200,42 @@ def decode_for(run: FilmCells, cells: Sequence[StepCell], scratch: Path, done: s
     check_as_planned(run.film)
     about = probe(run.film.path, run.film.choices, max_pixels=run.film.max_pixels)
     run.film = replace(run.film, probe=about)
+    run.report.read_otherwise = about.is_read_otherwise
     limit_s = run.know_length(about.duration_s)
     members = _members(run, cells, scratch, done)
     cost = SharedCost(members, clocks)
     groups = [Group(group, stamp, cost, done) for group in _grouped(members)]
     if not groups:
         return
-    reading = read_film(
+    with _quiet_collector():
+        reading = _read(run, about, groups, limit_s)
+    run.report.frames_decoded = reading.frames_decoded
+    run.report.decode = _decode_facts(reading)
+    for group in groups:
+        _settle(run, group, reading.errors.get(group.name), done)
+
+
+@contextmanager
+def _quiet_collector() -> Iterator[None]:
+    """What exists already, modules above all, is left out of collections while a film runs."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+def _read(run: FilmCells, about: Probe, groups: Sequence[Group], limit_s: float) -> Reading:
+    return read_film(
         run.film.path,
         about,
         groups,
         deadline_s=limit_s,
         keep_damaged=run.film.keeps_damaged,
         max_pixels=run.film.max_pixels,
+        device=run.film.decode_device,
         on_progress=lambda seconds: run.on_event(DecodingMoved(run.film.movie_id, seconds, run.report.film_s)),
     )
-    run.report.frames_decoded = reading.frames_decoded
-    run.report.decode = _decode_facts(reading)
-    for group in groups:
-        _settle(run, group, reading.errors.get(group.name), done)
 
 
 def _settle(run: FilmCells, group: Group, error: BaseException | None, done: set[str]) -> None:
@@ -288,6 +307,7 @@ def _decode_facts(report: Any) -> dict[str, Any]:
             "frames": report.frames_decoded,
             "errors": report.decode_errors,
             "cpu_s": round(report.user_s + report.sys_s, 3),
+            **({"device": report.device} if report.device != "cpu" else {}),
             **({"damage": report.damage} if report.damage else {}),
         },
     }

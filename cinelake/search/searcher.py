@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from cinelake.errors import StorageError, UnknownName, UsageError
@@ -15,8 +17,10 @@ from cinelake.search.index import About, about_index, open_index
 from cinelake.search.indexing import build_index
 from cinelake.search.likeness import like_moment, like_picture, making
 from cinelake.search.moments import Hit, Moment, best
+from cinelake.search.spans import Span, combined, merged
 from cinelake.search.tables import table_of
 from cinelake.search.vectors import Allowed, Held, counted, coverage, film_vectors, hold, scan
+from cinelake.search.words import FoundLine, WordIndex
 from cinelake.spec.arrays import Floats
 from cinelake.spec.contract import Contract
 from cinelake.spec.roles import Shots, Vectors
@@ -27,6 +31,10 @@ LARGE = 5_000_000
 HELD_BYTES = 4 << 30
 """Vectors up to this size are kept in memory between searches, with `keep`."""
 HOW = ("auto", "exact", "index")
+TOLD = 1000
+"""Films whose lines are new to the index from which on a search says so: it took its time."""
+MOST_LINES = 100_000
+"""Lines with the words that are looked at where something else must hold too: the most relevant ones."""
 
 
 def default_table() -> str:
@@ -36,15 +44,17 @@ def default_table() -> str:
 
 @dataclass(frozen=True)
 class Query:
-    """What a search looks for: a picture or a moment to look like, conditions, or both.
+    """What a search looks for: a picture or a moment to look like, words, conditions, or several of them.
 
-    films: only these (empty: all). table: which vectors. how: `exact`, by the `index`, or `auto`: by the index where it
-    covers the table as it is. params: the manifest's for the table, where they name files.
+    words: kind of lines → texts, each of which must be in a line. films: only these (empty: all). table: which vectors.
+    how: `exact`, by the `index`, or `auto`: by the index where it covers the table as it is. params: the manifest's for
+    the table, where they name files.
     """
 
     image: Path | None = None
     like: str | None = None
     conditions: Conditions = field(default_factory=Conditions)
+    words: Mapping[str, Sequence[str]] = field(default_factory=dict)
     films: Sequence[str] = ()
     limit: int = 10
     table: str = field(default_factory=default_table)
@@ -54,7 +64,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Answer:
-    """The moments of a search. how: `exact`, `index`, or `conditions`. notes: what the user should know."""
+    """The moments of a search. how: `exact`, `index`, `words` or `conditions`. notes: what the user should know."""
 
     moments: list[Moment]
     how: str
@@ -80,6 +90,14 @@ class Searcher:
         """The best moments. Raises `UsageError` for an invalid query, `UnknownName` with close matches."""
         _check(query)
         spans = spans_where(self._lake, self._contracts, query.conditions) if query.conditions else None
+        texts = [(kind, text) for kind, several in query.words.items() for text in several]
+        if texts:
+            with closing(WordIndex(self._lake, self._contracts)) as index:
+                read = index.refresh()
+                notes = [f"lines of {read} films were taken into the index of words"] if read >= TOLD else []
+                if query.image is None and query.like is None:
+                    return replace(self._by_words(query, index, texts, spans), notes=notes)
+                spans = _all_hold([*([spans] if spans is not None else []), *(_spans(index, *each) for each in texts)])
         if query.image is None and query.like is None:
             return self._by_conditions(query, spans or {})
         return self._by_likeness(query, spans)
@@ -96,6 +114,25 @@ class Searcher:
         ]
         moments.sort(key=lambda moment: (-moment.score, moment.movie_id, moment.start_s))
         return Answer(moments[: query.limit], "conditions", len(spans))
+
+    def _by_words(
+        self, query: Query, index: WordIndex, texts: Sequence[tuple[str, str]], spans: SpansOfFilms | None
+    ) -> Answer:
+        """Lines with the words of the first text, the most relevant first, while all else holds."""
+        self._check_films(query, index.films)
+        others = [*([spans] if spans is not None else []), *(_spans(index, *each) for each in texts[1:])]
+        moments: list[Moment] = []
+        lines = index.find(*texts[0])
+        for line in islice(lines, MOST_LINES) if others or query.films else lines:
+            if query.films and line.movie_id not in query.films:
+                continue
+            moment = _moment_of(line, others)
+            if moment is not None and not any(_is_same(moment, other) for other in moments):
+                moments.append(moment)
+            if len(moments) == query.limit:
+                break
+        moments.sort(key=lambda moment: (-moment.score, moment.movie_id, moment.start_s))
+        return Answer(moments, "words", len(index.films))
 
     def _by_likeness(self, query: Query, spans: SpansOfFilms | None) -> Answer:
         index = Index(self._lake)
@@ -164,6 +201,45 @@ class Searcher:
                 raise UnknownName("film", film, known)
 
 
+def _spans(index: WordIndex, kind: str, text: str) -> SpansOfFilms:
+    """The spans of the most relevant lines with these words, by film."""
+    found: SpansOfFilms = {}
+    for line in islice(index.find(kind, text), MOST_LINES):
+        found.setdefault(line.movie_id, []).append(Span(line.start_s, line.end_s, line.relevance, _shown(line)))
+    return {movie_id: sorted(spans, key=lambda span: span.start_s) for movie_id, spans in found.items()}
+
+
+def _all_hold(several: Sequence[SpansOfFilms]) -> SpansOfFilms:
+    """The spans in which something of each holds, by film."""
+    films = set.intersection(*(set(spans) for spans in several))
+    held = {film: merged(combined([spans[film] for spans in several])) for film in sorted(films)}
+    return {film: spans for film, spans in held.items() if spans}
+
+
+def _moment_of(line: FoundLine, others: Sequence[SpansOfFilms]) -> Moment | None:
+    """A line as a moment, with what else holds while it shows; None where one of the others does not."""
+    relevance, what = line.relevance, [_shown(line)]
+    for spans in others:
+        at_once = [s for s in spans.get(line.movie_id, ()) if s.start_s < line.end_s and line.start_s < s.end_s]
+        if not at_once:
+            return None
+        relevance = min(relevance, max(span.relevance for span in at_once))
+        what += [span.what for span in at_once]
+    words = ", ".join(dict.fromkeys(what))
+    return Moment(line.movie_id, relevance, line.start_s, line.start_s, line.end_s, what=words)
+
+
+def _is_same(one: Moment, other: Moment) -> bool:
+    """Whether two lines are one moment, as those of two languages are: at least half of one is in the other."""
+    shared_s = min(one.end_s, other.end_s) - max(one.start_s, other.start_s)
+    shorter_s = min(one.end_s - one.start_s, other.end_s - other.start_s)
+    return one.movie_id == other.movie_id and shared_s >= 0.5 * shorter_s
+
+
+def _shown(line: FoundLine) -> str:
+    return "“" + " ".join(line.text.split()) + "”"
+
+
 def cells_of(contracts: Mapping[str, Contract], table: str, index: Index) -> dict[str, str]:
     """movie_id → key of the films with vectors. Raises `UsageError` without any, `UnknownName` for another table."""
     known = tables_of_vectors(contracts)
@@ -185,19 +261,21 @@ def tables_of_vectors(contracts: Mapping[str, Contract]) -> list[str]:
 def _check(query: Query) -> None:
     if query.image is not None and query.like is not None:
         raise UsageError("either a picture or a moment is searched for: --image or --like, not both")
-    if query.image is None and query.like is None and not query.conditions:
-        raise UsageError("what is searched for? Give --image, --like, --tag, --character or --affect")
+    if query.image is None and query.like is None and not query.conditions and not any(query.words.values()):
+        raise UsageError(
+            "what is searched for? Give --image, --like, --said, --written, --tag, --character or --affect"
+        )
     if query.limit < 1:
         raise UsageError(f"at least one moment is asked for. Received: {query.limit}")
     if query.how not in HOW:
         raise UnknownName("way to search", query.how, HOW)
-    if query.how == "index" and (query.films or query.conditions):
+    if query.how == "index" and (query.films or query.conditions or query.words):
         raise UsageError("the index answers for all films without conditions: leave `how` out, or the conditions")
 
 
 def _usable(lake: Lake, query: Query, cells: dict[str, str]) -> tuple[About | None, list[str]]:
     """The index, where it may be used, and notes for the user. Raises `StorageError` where it must be and cannot."""
-    if query.how == "exact" or query.films or query.conditions:
+    if query.how == "exact" or query.films or query.conditions or query.words:
         return None, []
     about = about_index(lake, query.table)
     if about is not None and about.covers == coverage(cells):

@@ -27,6 +27,9 @@ A film whose pictures and streams were right before has the keys that it had.
 Scan = Literal["progressive", "interlaced", "telecine"]
 """Whole pictures, pictures of two moments, or film of 24 pictures a second spread over 60 fields (hard telecine)."""
 
+DecodeDevice = Literal["cpu", "cuda", "vaapi", "qsv"]
+"""What decodes a film's pictures: the processor, or a device by the interface that ffmpeg reaches it through."""
+
 Conversion = Literal["", "rgb", "grey", "xyz", "light"]
 
 MAX_FILM_S = 1000 * 3600.0
@@ -46,6 +49,11 @@ COUNTS_LENGTH = ("mov,", "matroska", "avi", "mxf", "flac", "wv", "tta", "ape")
 
 MIN_BYTES_PER_S = 10
 """A film of fewer bytes a second (a tenth of speech in the leanest codec) does not have the length that it declares."""
+
+
+def stored_keys(key: str, rule: str) -> tuple[str, str]:
+    """The keys by which a cell of this planned key may be in the lake; rule: what is known to end it."""
+    return key + rule, key + READ_RULE
 
 
 def limit_deadline(wanted_s: float, fixed_s: float) -> float:

@@ -17,7 +17,7 @@ The platform owns the data, the split, the evaluation, the gate and the cards; t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pkgutil import resolve_name
@@ -101,6 +101,16 @@ def no_classes(_film_scores: Sequence[FilmScores]) -> dict[str, float]:
     return {}
 
 
+def nothing_blocked(_film_scores: Sequence[FilmScores], _baseline: Sequence[FilmScores]) -> dict[str, str]:
+    """All that is predicted is judged together."""
+    return {}
+
+
+def whole(film_scores: FilmScores, _targets: Collection[str]) -> FilmScores:
+    """No target can be taken out."""
+    return film_scores
+
+
 def as_it_is(config: Any, _known: Any) -> Any:
     """The configuration leaves nothing open."""
     return config
@@ -159,8 +169,12 @@ class Model:
     figures(examples, predictions, config): name → Matplotlib figure, of the held-out films.
     support(film_scores): class (a tag, a person) → how many labelled steps of it these films have, of the classes whose
         scores `summarise` names `MEASURE_CLASS`.
+    blocked(film_scores, baseline film_scores): target → why the gate lets nothing be said of it (its correlation is not
+        surely above 0, its error is above the trivial predictor's). What `without(film_scores, targets)` leaves is
+        judged; an artefact's fact `blocked` names them, and the model's tables leave them empty.
     continues: whether `train` can continue from the champion (`Training.from_champion`) instead of from scratch.
     cross_fits: whether `train` takes thresholds and epochs from `Training.settled` in place of validation films.
+    learners: name → the settings that choose it, the simplest first: what `learner: auto` compares.
     least_classes: how many classes the labels must hold; 0: films teach without labels too, and where the manifest
         names none and none were imported, all films of the catalogue do.
     about: one paragraph for the model card: what it is, after which paper, its limits.
@@ -188,9 +202,12 @@ class Model:
     settle_by_labels: Callable[[Any, pa.Table], Any] = as_it_is
     figures: Callable[[Sequence[Example], Sequence[Arrays], Any], dict[str, Any]] = no_figures
     support: Callable[[Sequence[FilmScores]], dict[str, float]] = no_classes
+    blocked: Callable[[Sequence[FilmScores], Sequence[FilmScores]], dict[str, str]] = nothing_blocked
+    without: Callable[[FilmScores, Collection[str]], FilmScores] = whole
     space: Mapping[str, Any] = field(default_factory=dict)
     continues: bool = False
     cross_fits: bool = False
+    learners: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     least_classes: int = 2
     resources: Resources = field(default_factory=lambda: Resources(memory_gb=2.0))
 

@@ -112,5 +112,20 @@ class Components:
     of: Callable[[Mapping[str, Any]], Sequence[Component]]
 
 
-Role = FilmLength | Shots | Pictures | Vectors | FromStills | SearchCondition | Components
-RoleT = TypeVar("RoleT", FilmLength, Shots, Pictures, Vectors, FromStills, SearchCondition, Components)
+@dataclass(frozen=True)
+class Words:
+    """The rows are lines, or single words, that `cinelake search` finds by their words.
+
+    kind: what a line of them is (`said`, `written`), and the option's name. text, start_s, end_s: their columns; rows
+    without a text are left out. line: the column whose value words of one line have in common; '' where rows are lines.
+    """
+
+    kind: str
+    text: str = "text"
+    start_s: str = "start_s"
+    end_s: str = "end_s"
+    line: str = ""
+
+
+Role = FilmLength | Shots | Pictures | Vectors | FromStills | SearchCondition | Words | Components
+RoleT = TypeVar("RoleT", FilmLength, Shots, Pictures, Vectors, FromStills, SearchCondition, Words, Components)

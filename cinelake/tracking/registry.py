@@ -7,6 +7,7 @@ no pickle. What is known of a version stands in its tags, as JSON where it is mo
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import tempfile
 import warnings
@@ -244,6 +245,19 @@ def origin_of(tracking: TrackingSettings, name: str, number: int) -> dict[str, A
             data = client.download_artifacts(version.run_id, "data.json", scratch) if "data.json" in files else None
             labels = json.loads(Path(data).read_text())["labels"] if data else {}
     return {"run_id": version.run_id, "labels": labels, "seed": int(params.get("seed", 0))}
+
+
+def epochs_of(tracking: TrackingSettings, run_id: str, most: int = 8) -> dict[str, list[float]]:
+    """Metrics of a training's epochs, in order: at most so many, those that belong to no member and no held-out side.
+
+    Raises `StorageError` where the run cannot be read.
+    """
+    with tracking_errors(tracking.uri, f"reading the epochs of run {run_id}"):
+        client = connect(tracking.uri)
+        names = sorted(name for name in client.get_run(run_id).data.metrics if "/" not in name)
+        found = {name: client.get_metric_history(run_id, name) for name in names[:most]}
+    curves = {name: [m.value for m in sorted(history, key=lambda m: m.step)] for name, history in found.items()}
+    return {name: values for name, values in curves.items() if len(values) > 1 and all(map(math.isfinite, values))}
 
 
 def fetch(tracking: TrackingSettings, name: str, number: int, target: Path) -> Path:

@@ -11,7 +11,7 @@ import numpy as np
 
 from cinelake.lake.onnx import import_tensorflow
 from cinelake.learning.fitting import fit, over_batches
-from cinelake.spec.arrays import Arrays
+from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.model import Example, Scores, Trained
 from cinelake.spec.training import Member, Report, Training
 from models.affect.agent import MemoryLearner
@@ -28,6 +28,7 @@ from models.affect.config import Config, MemorySettings
 from models.affect.features import learn_scaling
 from models.affect.films import AffectFilm, films_of, label_scale
 from models.affect.network import Sizes, follow, numpy_ops, rewarded
+from models.affect.predict import members_of, smoothed
 
 MAX_VALIDATED_CLIPS = 20_000
 """So many clips of each validation film are predicted after each epoch."""
@@ -38,6 +39,8 @@ def train(
 ) -> Trained:
     """Fit the learner of the configuration; with `linear`, to the residuals of a ridge regression of other films.
 
+    Lines are calibrated by films that they were not learned from: the fact `slope` says how much of each line's way
+    from the mean is kept, at most all of it, such that the squared error is least.
     Raises `CannotTrain` when a line is never labelled or constant, `TrainingFailed` when learning diverges.
     """
     scale = label_scale(train_examples, config)
@@ -48,18 +51,58 @@ def train(
     linear = config.linear and not config.classes
     if config.learner == "ridge" or linear:
         learned |= fit_ridge([*films, *validation_films])
+    everything = [*films, *validation_films]
+    residual = ridge_residuals(everything) if linear or config.learner == "ridge" else everything
     if config.learner == "ridge":
-        return Trained(None, learned, {})
-    if linear:
-        residual = ridge_residuals([*films, *validation_films])
-        films, validation_films = residual[: len(films)], residual[len(films) :]
+        return _calibrated(Trained(None, learned, {}), everything, _left_over(everything, residual), config, training)
+    films, validation_films = residual[: len(films)], residual[len(films) :]
     if config.learner not in ("lstm", "transformer"):
-        return _train_memory(films, validation_films, learned, config, training)
-    kind: Any = config.learner
-    network, best = learn_sequence(
-        kind, films, validation_films, training, epochs=config.epochs, patience=config.patience
-    )
-    return Trained(network, learned, {"epochs": best})
+        trained = _train_memory(films, validation_films, learned, config, training)
+    else:
+        kind: Any = config.learner
+        settled = training.settled.get("epochs")
+        network, best = learn_sequence(
+            kind, films, validation_films, training, epochs=settled or config.epochs, patience=config.patience
+        )
+        trained = Trained(network, learned, {"epochs": best})
+    true = everything[len(films) :]
+    lines = [
+        over + network_line(trained.network, trained.arrays, film.clips, config)
+        for over, film in zip(_left_over(true, validation_films), true, strict=True)
+    ]
+    return _calibrated(trained, true, lines, config, training)
+
+
+def _left_over(films: Sequence[AffectFilm], residual: Sequence[AffectFilm]) -> list[Array]:
+    """What the ridge regressions of other films say of each film's known clips, 0 elsewhere."""
+    return [film.line - rest.line for film, rest in zip(films, residual, strict=True)]
+
+
+def _calibrated(
+    trained: Trained, films: Sequence[AffectFilm], lines: Sequence[Array], config: Config, training: Training
+) -> Trained:
+    """The model with the share of each line's way from the mean that is best on films it did not learn from.
+
+    lines: what it says of them. Classes, and a model without such films, keep their lines as they are.
+    """
+    slope = np.ones(len(config.targets))
+    if training.settled:
+        slope = np.asarray(training.settled["slope"])
+    elif films and not config.classes:
+        smooth = [smoothed(line, config.smooth_s / config.clip_s) for line in lines]
+        known, true, said = (np.concatenate(p) for p in ([f.known for f in films], [f.line for f in films], smooth))
+        both, power = (known * said * true).sum(axis=0), (known * said**2).sum(axis=0)
+        slope = np.clip(np.divide(both, power, out=np.ones(len(slope)), where=power > 0), 0.0, 1.0)
+    arrays = {**trained.arrays, "slope": slope.astype(np.float32)}
+    return Trained(trained.network, arrays, {**trained.facts, "slope": slope.tolist()})
+
+
+def network_line(network: Any, arrays: Arrays, clips: Array, config: Config) -> Array:
+    """(T, targets) what the learner says beside the ridge regression; clips (T, K, F)."""
+    if config.learner in ("lstm", "transformer"):
+        return np.asarray(network(clips.reshape(1, len(clips), -1), training=False))[0]
+    passes = [follow(weights, clips, config.learner == "memory_clips")[0] for weights in members_of(arrays)]
+    return np.asarray(np.mean(passes, axis=0))
 
 
 def _train_memory(
@@ -79,6 +122,8 @@ def _train_memory(
     for member in range(config.members):
         report = partial(_report_member, training.report, member, settings.epochs)
         own = Training(training.folder / f"member_{member}", 1000 * training.seed + member, report, training.resume)
+        if training.settled:
+            settings = config.memory.model_copy(update={"epochs": max(1, training.settled["epochs"][member])})
         if config.learner == "memory":
             weights, best = learn_memory(films, validation_films, sizes, settings, own)
         else:

@@ -11,7 +11,8 @@ from models.affect.network import follow, numpy_ops
 
 
 def predict(artefact: Artefact, features: Arrays) -> Arrays:
-    """line (T, targets) in the labels' unit, smoothed; written (T, slots), how much each memory slot was written."""
+    """line (T, targets) in the labels' unit, smoothed and calibrated; written (T, slots), how much each memory slot is
+    written."""
     config, learned = artefact.config, artefact.arrays
     clips = scaled_clips(features, learned, config.use)
     written = np.zeros((len(clips), config.memory.slots), np.float32)
@@ -24,7 +25,8 @@ def predict(artefact: Artefact, features: Arrays) -> Arrays:
         predicted, written = np.mean(each, axis=0), passes[0][1]
     if "coefficients" in learned:
         predicted = predicted + ridge_line(learned, clips)
-    line = smoothed(predicted, config.smooth_s / config.clip_s) * learned["reach"] + learned["middle"]
+    line = smoothed(predicted, config.smooth_s / config.clip_s) * learned.get("slope", 1.0)
+    line = line * learned["reach"] + learned["middle"]
     return {"line": line.astype(np.float32), "written": written.astype(np.float32)}
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
 
+from cinelake.learning.gate import MIN_UNITS, bootstrap
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.model import Example, FilmScores, Scores
 from models.affect.config import Config
@@ -39,6 +40,28 @@ def summarise(film_scores: Sequence[FilmScores]) -> Scores:
     for name in ("mse", "pcc", "ccc", "rank"):
         scores[name] = float(np.mean([scores[f"{name}_{target}"] for target in targets]))
     return scores
+
+
+def blocked(film_scores: Sequence[FilmScores], baseline: Sequence[FilmScores]) -> dict[str, str]:
+    """Target → why its line is not to be told: its correlation on films never seen is not surely above 0, or its error
+    is above that of always telling the mean. Of fewer than three films nothing is sure, and a person decides."""
+    found: dict[str, str] = {}
+    if len(film_scores) < MIN_UNITS:
+        return found
+    scores, trivial = summarise(film_scores), summarise(baseline)
+    for target in support(film_scores):
+        sure = bootstrap(film_scores, summarise, f"pcc_{target}")
+        mse, of_mean = scores[f"mse_{target}"], trivial[f"mse_{target}"]
+        if not sure.low > 0:
+            found[target] = f"its correlation {sure} is not surely above 0"
+        elif mse > of_mean:
+            found[target] = f"its mean square error {mse:.3f} is above the mean's, {of_mean:.3f}"
+    return found
+
+
+def without(film_scores: FilmScores, targets: Collection[str]) -> FilmScores:
+    """A film's contribution without some targets."""
+    return {name: line for name, line in film_scores.items() if name.partition("_")[2] not in targets}
 
 
 def support(film_scores: Sequence[FilmScores]) -> dict[str, float]:

@@ -35,6 +35,8 @@ MODEL = Model(
     metric="f1",
     figures=Late("models.funny.scores:figures"),
     continues=True,
+    cross_fits=True,
+    learners={"logistic": {"learner": "logistic"}, "mlp": {"learner": "mlp"}, "agent": {"learner": "agent"}},
     space={"context": [1, 2, 4], "gamma": [0.0, 0.7, 0.99], "dropout": [0.0, 0.3, 0.5]},
     about="Funny moments, found by a Q-learning agent that says of each step of a scene whether it is funny and hears "
     "only where a label is known whether it was right. It learns what laughter sounds like where audiences laugh, and "

@@ -22,6 +22,7 @@ from models.funny.environment import Scenes, decayed, draw_scenes, make_scenes
 from models.funny.features import embeddings, learn_scaling
 from models.funny.predict import act
 from models.funny.scores import best_threshold
+from models.funny.supervised import learn_supervised
 
 MIN_OF_A_KIND = 10
 """Known steps of each kind that a threshold is chosen by."""
@@ -31,7 +32,7 @@ MAX_Q_PER_RETURN = 10.0
 """Q-values so many times larger than any possible return count as divergence."""
 LAST_SCENES = 100
 """Scenes over which the moving average of the score runs."""
-FIXED = ("use", "step", "step_s", "language", "components", "context", "scene_steps", "alpha")
+FIXED = ("learner", "use", "step", "step_s", "language", "components", "context", "scene_steps", "alpha")
 """What a champion saw and how it acted: it can only continue with the same."""
 
 
@@ -47,13 +48,30 @@ def train(
     validation = [example for example in validation_examples if example.targets["known"].any()]
     start = continued(training, config)
     scaling = dict(start.arrays) if start else learn_scaling(train_examples, config)
-    network = learn(make_scenes(train_examples, scaling, config), config, training, start)
-    threshold = _threshold(network, validation or train_examples, scaling, config)
+    network, epochs = _learned(train_examples, validation, scaling, config, training, start)
+    settled = training.settled.get("threshold")
+    threshold = settled if settled is not None else _threshold(network, validation or train_examples, scaling, config)
     if config.refit and validation:
         everything = [*train_examples, *validation]
-        again = Training(training.folder / "refit", training.seed, resume=training.resume)
-        network = learn(make_scenes(everything, scaling, config), config, again, start)
-    return Trained(network, scaling, {"threshold": threshold, "from_champion": start is not None})
+        again = Training(training.folder / "refit", training.seed, resume=training.resume, settled={"epochs": epochs})
+        network, _ = _learned(everything, [], scaling, config, again, start)
+    facts = {"threshold": threshold, "from_champion": start is not None, "epochs": epochs}
+    return Trained(network, scaling, facts)
+
+
+def _learned(
+    examples: Sequence[Example],
+    validation: Sequence[Example],
+    scaling: Arrays,
+    config: Config,
+    training: Training,
+    start: Artefact | None,
+) -> tuple[Any, int]:
+    """The learner's network and its epochs: the agent's are fixed; those of `training.settled` count, if any."""
+    if config.learner == "agent":
+        return learn(make_scenes(examples, scaling, config), config, training, start), 0
+    epochs = training.settled.get("epochs") or None
+    return learn_supervised(config.learner, examples, validation, scaling, config, training, epochs)
 
 
 def _check_labels(examples: Sequence[Example]) -> None:
@@ -86,6 +104,8 @@ def continued(training: Training, config: Config) -> Artefact | None:
     start = training.champion if training.from_champion else None
     if start is None:
         return None
+    if config.learner != "agent":
+        raise CannotTrain(f"funny: {config.learner} learns anew each time: leave out --from-champion")
     changed = [name for name in FIXED if getattr(start.config, name) != getattr(config, name)]
     if changed:
         raise CannotTrain(f"funny: the champion was trained with another {', '.join(changed)}: train anew")

@@ -1,11 +1,15 @@
 """Scenes: which shots begin one, learned from four kinds of features per shot.
 
 Of N shots the N − 1 boundaries between them may be boundaries of scenes; the answer for a boundary stands at the shot
-after it, and the first shot has none. Three networks:
+after it, and the first shot has none. All networks read how alike the shots before and after each boundary are, in
+windows of several widths, and stand beside a logistic regression on the same numbers:
 
-    similarity  how alike the shots before and after are, in windows of several widths (default)
-    bilstm      two bidirectional LSTM layers of 32
+    similarity  several members of one hidden layer, boundary by boundary (default)
+    bilstm      two bidirectional LSTM layers of 32, over the film
     wavenet     dilated convolutions: 2 blocks × 4 layers of 10 filters, then 5
+    logistic    the logistic regression alone
+
+A film is cut into as many scenes as its calibrated probabilities add up to.
 
     models:
       scenes: {labels: scenes}
@@ -37,6 +41,8 @@ MODEL = Model(
     baseline=Late("models.scenes.scores:baseline"),
     metric="map",
     figures=Late("models.scenes.scores:figures"),
+    cross_fits=True,
+    learners={name: {"network": name} for name in ("logistic", "similarity", "wavenet", "bilstm")},
     space=SPACE,
     about="Says at which shots a scene begins, from place, cast, action and sound of each shot. The network "
     "`similarity` compares the shots before and after each boundary in windows up to ten shots wide, in the spirit of "

@@ -11,14 +11,19 @@ from cinelake.spec.contract import Column
 from cinelake.spec.labels import LabelContract
 from cinelake.spec.task import Field, Params
 
-SceneNetworkName = Literal["similarity", "bilstm", "wavenet"]
+SceneNetworkName = Literal["similarity", "bilstm", "wavenet", "logistic"]
 OptimizerName = Literal["rmsprop", "adam", "adamw"]
 DEFAULTS: dict[str, tuple[OptimizerName, float, int]] = {
     "similarity": ("adamw", 1e-2, 60),
     "bilstm": ("adam", 1e-3, 60),
     "wavenet": ("adam", 1e-3, 60),
+    "logistic": ("adam", 1e-3, 1),
 }
 """Optimiser, learning rate and epochs of each network, where the configuration names none."""
+LINEAR_SHARES = {"similarity": 0.8, "bilstm": 0.9, "wavenet": 0.9, "logistic": 1.0}
+"""Measured by leaving out films of a kind, `python -m benchmarks.other_films`."""
+IN_ROWS = ("similarity", "logistic")
+"""Networks that read one shot's comparisons at a time; the others read a film's in order."""
 
 LABELS = LabelContract(
     doc="Scenes, one after another. Shots that no scene covers are neither learned from nor scored.",
@@ -36,7 +41,7 @@ class Config(Params):
     """Which network looks at which kinds of features, and how it is fitted."""
 
     network: SceneNetworkName = "similarity"
-    """similarity, bilstm or wavenet."""
+    """similarity, bilstm, wavenet; or logistic: the regression on the same comparisons that stands beside each."""
     use: tuple[str, ...] = ("place", "cast", "action", "audio")
     """Kinds of features: columns of vectors in `shot_features`."""
     n_layers: int = Field(2, ge=1, le=10)
@@ -55,12 +60,13 @@ class Config(Params):
     """similarity: hidden units of each member."""
     members: int = Field(4, ge=1, le=32)
     """similarity: members whose answers are averaged."""
-    linear_share: float = Field(0.5, ge=0, le=1)
-    """similarity: how much of the logit comes from a logistic regression; the rest from the members."""
+    linear_share: float | None = Field(None, ge=0, le=1)
+    """How much of the logit comes from a logistic regression on the same inputs, the rest from the network: 0: none.
+    Null: 0.8 for similarity, 0.9 for the others, whose answers hold less on films of another kind."""
     dropout: float = Field(0.5, ge=0, lt=1)
     """similarity: share of hidden units dropped while training."""
     input_dropout: float = Field(0.2, ge=0, lt=1)
-    """similarity: share of inputs dropped while training."""
+    """Share of inputs dropped while training."""
     weight_decay: float = Field(1e-2, ge=0)
     """Of AdamW."""
     optimizer: OptimizerName | None = None
@@ -77,10 +83,13 @@ class Config(Params):
     """similarity: shots per step."""
     balance: float = Field(0.0, ge=0, le=1)
     """How much heavier rare boundaries weigh: 0 not, 1 as much together as all other shots."""
+    near_weight: float = Field(1.0, ge=0, le=1)
+    """What a shot beside a scene's first weighs while learning: less than 1 forgives an answer that is one shot off."""
     refit: bool = True
     """Whether the validation films are learned from too, once they have given the epochs and the threshold."""
     threshold: float = Field(0.5, gt=0, lt=1)
-    """A scene begins from this probability on. Probabilities are such that 0.5 is best on the validation part."""
+    """A scene begins from this probability on. Probabilities are such that 0.5 cuts a film into as many scenes as its
+    calibrated probabilities add up to."""
 
     @field_validator("use")
     @classmethod
@@ -93,6 +102,11 @@ class Config(Params):
     def optimizer_name(self) -> OptimizerName:
         """The optimiser that is meant."""
         return self.optimizer or DEFAULTS[self.network][0]
+
+    @property
+    def linear_part(self) -> float:
+        """The share of the logistic regression that is meant."""
+        return self.linear_share if self.linear_share is not None else LINEAR_SHARES[self.network]
 
     @property
     def rate(self) -> float:

@@ -62,13 +62,12 @@ def targets(labels: pa.Table, features: Arrays, config: Config) -> Arrays:
 
 
 def learn_inputs(examples: Sequence[Example], config: Config, seed: int) -> Arrays:
-    """What turns features into inputs: sizes of the kinds, whitening for `similarity`, mean and standard deviation."""
+    """What turns features into inputs: sizes of the kinds, whitening, mean and standard deviation of the inputs."""
     sizes = {kind: max(e.features[kind].shape[1] for e in examples) for kind in config.use}
     learned: Arrays = {"sizes": np.array([sizes[kind] for kind in config.use])}
-    if config.network == "similarity":
-        for kind in config.use:
-            whitening = fit_whitening([_sized(e.features[kind], sizes[kind], kind) for e in examples], seed)
-            learned |= {f"{kind}_{name}": values for name, values in whitening.items()}
+    for kind in config.use:
+        whitening = fit_whitening([_sized(e.features[kind], sizes[kind], kind) for e in examples], seed)
+        learned |= {f"{kind}_{name}": values for name, values in whitening.items()}
     return learned | _moments(_unscaled(e.features, learned, config) for e in examples)
 
 
@@ -94,7 +93,7 @@ def network_inputs(features: Arrays, learned: Arrays, config: Config) -> Array:
 def _unscaled(features: Arrays, learned: Arrays, config: Config) -> Array:
     sizes = dict(zip(config.use, learned["sizes"].tolist(), strict=True))
     kinds = {kind: _sized(features[kind], size, kind) for kind, size in sizes.items()}
-    if config.network != "similarity":
+    if f"{config.use[0]}_components" not in learned:  # a sequence network of the first releases: vectors as they are
         return np.concatenate(list(kinds.values()), axis=1, dtype=np.float32)
     whitening = {kind: {name: learned[f"{kind}_{name}"] for name in ("mean", "components")} for kind in kinds}
     return boundary_features(kinds, whitening, features["start_frame"], features["end_frame"])

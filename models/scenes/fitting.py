@@ -15,15 +15,17 @@ from cinelake.learning.fitting import Epoch, fit, over_batches, over_rows
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.model import Example, Scores, Trained
 from cinelake.spec.training import Training
-from models.scenes.config import Config
+from models.scenes.config import IN_ROWS, Config
 from models.scenes.features import learn_inputs, network_inputs
-from models.scenes.networks import BUILDERS, beside_linear, build_optimizer, cross_entropy_over
+from models.scenes.networks import BUILDERS, beside_linear, build_optimizer, cross_entropy_over, linear_network
 from models.scenes.scores import best_threshold
 
 FilmPart = tuple[Array, Array, Array]
 """Inputs (T, n), whether a scene begins (T,), weights (T,) of one film."""
-LINEAR_C = 0.01
-"""Inverse strength of the logistic regression's L2 penalty: chosen by cross-validation over films."""
+LINEAR_C = 0.003
+"""Inverse strength of the logistic regression's L2 penalty: chosen by leaving out films, and kinds of films."""
+CALIBRATION_PARTS = 3
+"""Parts that films are cut into to calibrate without validation films."""
 
 
 @dataclass
@@ -37,8 +39,9 @@ class Fitted:
 def train(
     train_examples: Sequence[Example], validation_examples: Sequence[Example], config: Config, training: Training
 ) -> Trained:
-    """Fit a network and choose the threshold by the validation films; then, with `refit`, learn from them too.
+    """Fit a network and calibrate it by the validation films; then, with `refit`, learn from them too.
 
+    Without validation films it is calibrated by cross-fitting over the others, unless `training.settled` says how.
     Raises `CannotTrain` when no scene begins anywhere, or one at every shot.
     """
     check_examples(train_examples)
@@ -46,17 +49,58 @@ def train(
     learned = learn_inputs(train_examples, config, training.seed)
     parts = parts_of(train_examples, learned, config)
     held = parts_of(validation, learned, config)
+    if training.settled:
+        chosen = {name: training.settled[name] for name in ("threshold", "slope", "offset")}
+        fitted = fit_network(parts, [], config, training, epochs=training.settled["epochs"])
+        return Trained(fitted.network, learned, {**chosen, "epochs": fitted.epochs})
     fitted = fit_network(parts, held, config, training)
-    judged = held or parts
-    known = [weight > 0 for _, _, weight in judged]
-    predicted = [_predicted(fitted.network, x, config)[k] for (x, _, _), k in zip(judged, known, strict=True)]
-    threshold = best_threshold([y[k] for (_, y, _), k in zip(judged, known, strict=True)], predicted)
+    chosen = calibration(*(_answers(fitted, held, config) if held else _cross_fitted(parts, config, training)))
     if config.refit and held:
         everything = [*train_examples, *validation]
         learned = learn_inputs(everything, config, training.seed)
         again = Training(training.folder / "refit", training.seed, resume=training.resume)
         fitted = fit_network(parts_of(everything, learned, config), [], config, again, epochs=fitted.epochs)
-    return Trained(fitted.network, learned, {"threshold": threshold, "epochs": fitted.epochs})
+    return Trained(fitted.network, learned, {**chosen, "epochs": fitted.epochs})
+
+
+def calibration(truth: Sequence[Array], probability: Sequence[Array]) -> dict[str, float]:
+    """threshold: the best by F1; slope and offset of Platt's scaling, the slope never below a tenth."""
+    from sklearn.linear_model import LogisticRegression
+
+    true = np.concatenate(truth)
+    inside = np.clip(np.concatenate(probability).astype(np.float64), 1e-7, 1 - 1e-7)
+    slope, offset = 1.0, 0.0
+    if true.any() and not true.all():
+        fitted = LogisticRegression(C=1.0).fit(np.log(inside / (1 - inside))[:, None], true)
+        slope, offset = max(float(fitted.coef_[0, 0]), 0.1), float(fitted.intercept_[0])
+    return {"threshold": best_threshold(truth, probability), "slope": slope, "offset": offset}
+
+
+def _answers(fitted: Fitted, films: Sequence[FilmPart], config: Config) -> tuple[list[Array], list[Array]]:
+    """Of each film the truth and the network's probabilities of its known shots."""
+    known = [weight > 0 for _, _, weight in films]
+    predicted = [_predicted(fitted.network, x, config)[k] for (x, _, _), k in zip(films, known, strict=True)]
+    return [y[k] for (_, y, _), k in zip(films, known, strict=True)], predicted
+
+
+def _cross_fitted(parts: Sequence[FilmPart], config: Config, training: Training) -> tuple[list[Array], list[Array]]:
+    """As `_answers`, each film by a network of other films; of a single film by its own, for want of others."""
+    count = min(CALIBRATION_PARTS, len(parts))
+    if count < 2:
+        return _answers(fit_network(parts, [], config, _apart(training, 0)), parts, config)
+    answers: tuple[list[Array], list[Array]] = ([], [])
+    for part in range(count):
+        learned = [film for place, film in enumerate(parts) if place % count != part]
+        if not any((y & (weight > 0)).any() for _, y, weight in learned):
+            continue
+        fitted = fit_network(learned, [], config, _apart(training, part))
+        for whole, new in zip(answers, _answers(fitted, parts[part::count], config), strict=True):
+            whole += new
+    return answers
+
+
+def _apart(training: Training, part: int) -> Training:
+    return Training(training.folder / f"calibration_{part}", training.seed, resume=training.resume)
 
 
 def check_examples(examples: Sequence[Example]) -> None:
@@ -72,25 +116,35 @@ def check_examples(examples: Sequence[Example]) -> None:
 
 def _predicted(network: Any, x: Array, config: Config) -> Array:
     """(T,) the network's probabilities for one film, not yet calibrated."""
-    batch = x if config.network == "similarity" else x[None]
+    batch = x if config.network in IN_ROWS else x[None]
     return np.asarray(network(batch, training=False)).reshape(-1)
 
 
 def parts_of(examples: Sequence[Example], learned: Arrays, config: Config) -> list[FilmPart]:
     """What the network is given of each film; on disk where that does not fit memory."""
     shelf = SpillBuffer()
-    weights = step_weights(examples, config.balance)
+    weights = step_weights(examples, config.balance, config.near_weight)
     inputs = [shelf.keep({"x": network_inputs(example.features, learned, config)})["x"] for example in examples]
     targets = [example.targets["boundary"] for example in examples]
     return list(zip(inputs, targets, weights, strict=True))
 
 
-def step_weights(examples: Sequence[Example], balance: float) -> list[Array]:
-    """(T,) per film: 0 where unknown, 1 where no scene begins, (negatives / positives)^balance where one does."""
+def step_weights(examples: Sequence[Example], balance: float, near: float = 1.0) -> list[Array]:
+    """(T,) per film: 0 where unknown, 1 where no scene begins, (negatives / positives)^balance where one does.
+
+    near: what a shot beside a scene's first weighs in place of 1.
+    """
     positive = sum(int((e.targets["boundary"] & e.targets["known"]).sum()) for e in examples)
     negative = sum(int(e.targets["known"].sum()) for e in examples) - positive
     heavy = (negative / max(positive, 1)) ** balance
-    return [np.where(e.targets["boundary"], heavy, 1.0) * e.targets["known"] for e in examples]
+    return [np.where(e.targets["boundary"], heavy, _forgiving(e.targets["boundary"], near)) * e.targets["known"]
+            for e in examples]  # fmt: skip
+
+
+def _forgiving(boundary: Array, near: float) -> Array:
+    """(T,) 1, and `near` beside a boundary."""
+    padded = np.pad(boundary, 1)
+    return np.where(padded[:-2] | padded[2:], near, 1.0)
 
 
 def fit_network(
@@ -105,9 +159,11 @@ def fit_network(
     import keras
 
     keras.utils.set_random_seed(training.seed)
+    if config.network == "logistic":
+        return Fitted(linear_network(*_fit_linear(parts)), 1)
     network, trainable = BUILDERS[config.network](config, parts[0][0].shape[1])
     count = epochs or config.max_epochs
-    in_rows = config.network == "similarity"
+    in_rows = config.network in IN_ROWS
     epoch, optimizer = (_row_epoch if in_rows else _film_epoch)(trainable, parts, config, training.seed, count)
     stops = bool(validation) and config.patience is not None and not in_rows and epochs is None
     progress = fit(
@@ -122,8 +178,8 @@ def fit_network(
         greater_is_better=not stops,
         checkpoint_every=10 if in_rows else 1,
     )
-    if in_rows and config.linear_share > 0:
-        network = beside_linear(network, *_fit_linear(parts), config.linear_share)
+    if config.linear_part > 0:
+        network = beside_linear(network, *_fit_linear(parts), config.linear_part)
     return Fitted(network, progress.best_epoch + 1)
 
 

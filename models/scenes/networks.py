@@ -2,7 +2,7 @@
 
 `bilstm` and `wavenet` read sequences of shots (films, shots, features) and pay no regard to padding: a step whose
 features are all zero is outside the film, and nothing of it reaches the steps inside. `similarity` reads one row per
-shot and averages several members, each with weights of its own, and a logistic regression.
+shot and averages several members, each with weights of its own. Beside each stands a logistic regression.
 """
 
 from __future__ import annotations
@@ -26,15 +26,16 @@ def build_bilstm(config: Config, size: int) -> tuple[Any, Any]:
         keras.layers.Bidirectional(keras.layers.LSTM(config.n_neurons, return_sequences=True))
         for _ in range(config.n_layers)
     ]
-    head = keras.layers.Dense(1, activation="sigmoid")
+    head, seen = keras.layers.Dense(1), keras.layers.Dropout(config.input_dropout)
     given = keras.Input((None, size))
 
     def through(x: Any) -> Any:
         for layer in layers:
             x = layer(x)
-        return head(x)
+        return keras.layers.Activation("sigmoid")(head(x))
 
-    return keras.Model(given, through(given)), keras.Model(given, through(keras.layers.Masking(0.0)(given)))
+    padded = keras.layers.Masking(0.0)(given)
+    return keras.Model(given, through(given)), keras.Model(given, through(seen(padded)))
 
 
 def build_wavenet(config: Config, size: int) -> tuple[Any, Any]:
@@ -45,12 +46,12 @@ def build_wavenet(config: Config, size: int) -> tuple[Any, Any]:
     keras = _keras()
     given = keras.Input((None, size))
     inside = _inside(keras, given)
-    x = given
+    x = keras.layers.Dropout(config.input_dropout)(given)
     for rate in [2**layer for layer in range(config.num_layers)] * config.num_blocks:
         convolution = keras.layers.Conv1D(config.filters1, 2, padding="same", activation="relu", dilation_rate=rate)
         x = keras.layers.Multiply()([convolution(x), inside])
     x = keras.layers.Conv1D(config.filters2, 1)(x)
-    network = keras.Model(given, keras.layers.Dense(1, activation="sigmoid")(x))
+    network = keras.Model(given, keras.layers.Activation("sigmoid")(keras.layers.Dense(1)(x)))
     return network, network
 
 
@@ -76,6 +77,15 @@ def _member(keras: Any, config: Config, given: Any) -> Any:
     direct = keras.layers.Dense(1, use_bias=False, kernel_initializer=keras.initializers.RandomNormal(stddev=0.01))
     indirect = keras.layers.Dense(1, kernel_initializer="lecun_normal")
     return keras.layers.Add()([indirect(keras.layers.Dropout(config.dropout)(hidden)), direct(x)])
+
+
+def linear_network(coefficients: Array, bias: float) -> Any:
+    """A logistic regression as a network: (T, n) → (T, 1)."""
+    keras = _keras()
+    given, path = keras.Input((len(coefficients),)), keras.layers.Dense(1, activation="sigmoid")
+    network = keras.Model(given, path(given))
+    path.set_weights([coefficients.reshape(-1, 1).astype("float32"), np.array([bias], np.float32)])
+    return network
 
 
 def beside_linear(network: Any, coefficients: Array, bias: float, share: float) -> Any:

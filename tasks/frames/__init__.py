@@ -141,12 +141,10 @@ class SampleFrames:
         is_due, is_candidate = tick > self.last_tick or frame in self.middles, frame >= self.open_start
         self.middles.discard(frame)
         self.last_tick = max(tick, self.last_tick)
-        if is_due or is_candidate:
-            picture = seen.copy()  # the batch is shared, and goes
-            if is_due:
-                self._sample(frame, time_s, picture)
-            if is_candidate:
-                self.candidates.add(frame, time_s, picture)
+        if is_due:
+            self._sample(frame, time_s, seen)
+        if is_candidate:
+            self.candidates.add(frame, time_s, seen)
 
     def _sample(self, frame: int, time_s: float, picture: PixelArray) -> None:
         luma = luma_of(picture, self.colours)

@@ -45,7 +45,7 @@ class MiddleCandidates:
         self.pictures: dict[int, tuple[float, PixelArray]] = {}
 
     def add(self, frame: int, time_s: float, picture: PixelArray) -> None:
-        """Keep a compact picture."""
+        """Keep a picture, which is a part of its batch: neighbours are kept with it, or it is copied out (`thin`)."""
         self.pictures[frame] = (time_s, picture)
 
     def forget(self, before: int) -> None:
@@ -62,3 +62,7 @@ class MiddleCandidates:
         dropped = [f for f in self.pictures if f < decided and (f < first or (f - start) % grid)]
         for frame in dropped:
             del self.pictures[frame]
+        if grid > 1:  # its neighbours have gone: their batch must not stay for its sake
+            for frame, (time_s, picture) in self.pictures.items():
+                if frame < decided and picture.base is not None:
+                    self.pictures[frame] = (time_s, picture.copy())

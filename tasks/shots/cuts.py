@@ -110,8 +110,14 @@ class Window:
 
     def judge(self, until: int) -> None:
         """Judge cuts at the frames before `until`."""
-        for at in range(len(self.cut), until):
-            self.cut.append(max(_cut_at(self, at), _blended_cut_at(self, at)))
+        first = len(self.cut)
+        if until <= first:
+            return
+        self.cut += [0.0] * (until - first)
+        steps_s = np.diff(self.pictures.times_s[max(0, first - 1) : until], prepend=self.pictures.times_s[0])
+        worth = (self.change[first:until] * self.sensitivity >= MIN_CHANGE) | (steps_s[-(until - first) :] > SIDE_S)
+        for at in (np.flatnonzero(worth) + first).tolist():
+            self.cut[at] = max(_cut_at(self, at), _blended_cut_at(self, at))
 
     def drop(self, count: int) -> None:
         """Forget the first pictures."""

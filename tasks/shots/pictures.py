@@ -108,17 +108,18 @@ def _span(lit: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
 
 def _histograms(ycc: PixelArray) -> Floats:
     """(n, 36, 64, 3) → (n, 56): shares of luma, Cr and Cb, each smoothed so that slight changes stay slight."""
-    ycc = ycc.reshape(len(ycc), -1, 3)
-    luma = _counts(_luma_bin()[ycc[..., 0]], LUMA_BINS)
-    chroma = [_counts(_chroma_bin()[ycc[..., channel]], CHROMA_BINS) for channel in (1, 2)]
-    smooth = np.concatenate([_smooth(h) for h in (luma, *chroma)], axis=1)
-    return np.asarray(smooth / ycc.shape[1], np.float32)
+    levels = _levels(ycc)
+    binned = [levels[:, channel] @ bins for channel, bins in enumerate((_luma_bins(), _chroma_bins(), _chroma_bins()))]
+    smooth = np.concatenate([_smooth(h) for h in binned], axis=1)
+    return np.asarray(smooth / (ycc.shape[1] * ycc.shape[2]), np.float32)
 
 
-def _counts(bins: npt.NDArray[np.int32], size: int) -> Floats:
-    count = len(bins)
-    offset = np.arange(count, dtype=np.int32)[:, None] * size
-    return np.bincount((bins + offset).ravel(), minlength=count * size).reshape(count, size).astype(np.float32)
+def _levels(ycc: PixelArray) -> Floats:
+    """(n, h, w, 3) → (n, 3, 256): how many pixels have each level of each channel, whole numbers."""
+    import cv2
+
+    counted = [cv2.calcHist([picture], [channel], None, [256], [0, 256]) for picture in ycc for channel in range(3)]
+    return np.concatenate(counted, axis=1).T.reshape(len(ycc), 3, 256)
 
 
 def _smooth(histogram: Floats) -> Floats:
@@ -127,16 +128,21 @@ def _smooth(histogram: Floats) -> Floats:
 
 
 @lru_cache(maxsize=1)
-def _luma_bin() -> npt.NDArray[np.int32]:
-    return (np.arange(256) * LUMA_BINS // 256).astype(np.int32)
+def _luma_bins() -> Floats:
+    return _bins(np.arange(256) * LUMA_BINS // 256, LUMA_BINS)
 
 
 @lru_cache(maxsize=1)
-def _chroma_bin() -> npt.NDArray[np.int32]:
+def _chroma_bins() -> Floats:
     """Fine near grey, where most colours lie: equal steps of the square root of the distance from grey."""
     distance = (np.arange(256) - 128) / 128.0
     spread = np.sign(distance) * np.sqrt(np.abs(distance))
-    return np.clip((spread + 1) / 2 * CHROMA_BINS, 0, CHROMA_BINS - 1).astype(np.int32)
+    return _bins(np.clip((spread + 1) / 2 * CHROMA_BINS, 0, CHROMA_BINS - 1).astype(np.int32), CHROMA_BINS)
+
+
+def _bins(of_level: npt.NDArray[Any], size: int) -> Floats:
+    """(256, size): 1 where a level is in a bin; sums of whole numbers by it are exact."""
+    return np.asarray(of_level[:, None] == np.arange(size), np.float32)
 
 
 def colour_distance(a: Floats, b: Floats) -> Floats:

@@ -30,6 +30,7 @@ from cinelake.media.probe import probe
 from cinelake.media.subtitles import extract_captions, extract_subtitles, has_captions, text_streams
 from cinelake.spec.contract import Column, Contract, Rule
 from cinelake.spec.film import Probe
+from cinelake.spec.roles import Words
 from cinelake.spec.task import Film, Params, TableReader, task
 from tasks.subtitles.lines import SUFFIXES, Lines, read_lines
 
@@ -81,7 +82,7 @@ class Track:
     lines: Lines
 
 
-@task(writes=SUBTITLES, reads=[], params=SubtitlesParams, version=2, beside=SUFFIXES)
+@task(writes=SUBTITLES, reads=[], params=SubtitlesParams, version=2, beside=SUFFIXES, roles=[Words("said")])
 class ReadSubtitles:
     """Subtitles from the film's text streams and from the files beside it."""
 

@@ -1,11 +1,15 @@
 """The demo's folder and manifest, what a second demo does, and its screen."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from benchmarks._clusters import await_that
 from cinelake.errors import UsageError
 from cinelake.manifest.document import load_manifest
+from cinelake.storage.owners import process_mark
 from cli.demo import _print_screen
 from cli.demo_folder import FIRST_RELEASE, DemoRecord, claim_folder, manifest_text
 from cli.demo_steps import DemoOutcome, train_models
@@ -106,3 +110,26 @@ def test_a_refused_model_is_shown_with_the_reason(tmp_path: Path, capsys: pytest
     screen = capsys.readouterr().out
     assert "refused by the gate" in screen and "scenes: map 0.31 is not surely better" in screen
     assert "not trained" in screen and "tags: too few films" in screen
+
+
+TRAINS = """
+import sys
+import subprocess
+import sys
+from pathlib import Path
+from cli.demo_steps import train_models
+sys.executable = sys.argv[1]
+list(train_models(Path("pipeline.yaml"), ["scenes", "tags"], 2))
+"""
+
+
+def test_the_trainings_of_a_killed_demo_end_with_it(tmp_path):
+    training = tmp_path / "training"
+    training.write_text(f"#!/bin/sh\necho $$ >> {tmp_path}/pids\nexec sleep 60\n")
+    training.chmod(0o755)
+    demo = subprocess.Popen([sys.executable, "-c", TRAINS, str(training)], cwd=tmp_path)
+    await_that(lambda: (tmp_path / "pids").exists() and (tmp_path / "pids").read_text().count("\n") == 2, within_s=60)
+    demo.kill()
+    demo.wait()
+    pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+    await_that(lambda: not any(map(process_mark, pids)), within_s=10)

@@ -97,4 +97,5 @@ MODEL = Model(
     baseline=baseline,
     metric="accuracy",
     space={"shift": {"uniform": [-1.0, 1.0]}},
+    learners={"deaf": {"shift": 60.0}, "plain": {"shift": 0.0}},
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.server
 import json
 import threading
@@ -9,6 +10,7 @@ import time
 import uuid
 from contextlib import contextmanager
 
+import psutil
 import pytest
 from _browser import open_browser, wait, why_not
 from _needed import need
@@ -18,7 +20,7 @@ from end_to_end._command import end_started, start
 from benchmarks._clusters import await_that
 from flows.prefect_api import PrefectApi
 from flows.server import free_port
-from flows.server_record import UP, password_of, read_json, state_folder
+from flows.server_record import MLFLOW_PASSWORD, UP, password_of, read_json, state_folder
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 WORKS_WITHIN_S = 90
@@ -77,8 +79,32 @@ def test_it_says_where_the_password_is_and_shows_it_nowhere(up):
 
     project, _, word = up
     assert str(state_folder(project) / "prefect-password") in (project / "command.log").read_text().replace("\n", "")
-    holding = {path.name for path in files_holding((word.partition(":")[2],), project)}
-    assert holding == {"prefect-password"}
+    for name, known in {"prefect-password": word, "mlflow-password": mlflow_word(project)}.items():
+        assert {path.name for path in files_holding((known.partition(":")[2],), project)} == {name}
+        assert known.partition(":")[2] not in str([p.info["cmdline"] for p in psutil.process_iter(["cmdline"])])
+
+
+def mlflow_word(project):
+    """User and password of the project's MLflow."""
+    return password_of(state_folder(project), MLFLOW_PASSWORD)
+
+
+def test_mlflow_answers_to_its_owner_alone(up):
+    project, _, _ = up
+    url = str(read_json(state_folder(project) / UP)["mlflow"])
+    found = []
+    for word in ("", "cinelake:", "cinelake:other", mlflow_word(project)):
+        header = {"Authorization": f"Basic {base64.b64encode(word.encode()).decode()}"} if word else {}
+        found.append(reply_of(url, "/api/2.0/mlflow/experiments/search?max_results=1", **header)[0])
+    assert found == [401, 401, 401, 200]
+
+
+def test_mlflow_s_pages_work_once_a_browser_knows_the_password(up, browser):
+    project, _, _ = up
+    url = str(read_json(state_folder(project) / UP)["mlflow"])
+    browser.get(url.replace("//", f"//{mlflow_word(project)}@") + "/version")  # the answer to the browser's question
+    browser.get(f"{url}/#/experiments")
+    assert wait(browser, "return document.body.innerText.includes('Last modified')")
 
 
 PAGE = """<!doctype html><title>elsewhere</title><script>

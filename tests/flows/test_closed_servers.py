@@ -20,7 +20,7 @@ from _replies import reply_of
 from end_to_end._command import asked
 
 from flows.prefect_api import PrefectApi
-from flows.server_record import password_file, password_of, private_folder, write_private
+from flows.server_record import PASSWORD, password_of, private_folder, write_private
 
 ELSEWHERE = "http://elsewhere.example"
 
@@ -131,7 +131,7 @@ def test_another_user_of_the_machine_is_refused_and_cannot_read_the_password(url
     with tempfile.TemporaryDirectory() as folder:  # one that others may enter, unlike a test's own
         Path(folder).chmod(0o755)
         password_of(Path(folder) / ".cinelake")
-        words = [sys.executable, "-c", ANOTHER_USER, url, str(password_file(Path(folder) / ".cinelake"))]
+        words = [sys.executable, "-c", ANOTHER_USER, url, str(Path(folder) / ".cinelake" / PASSWORD)]
         done = subprocess.run(words, capture_output=True, text=True, timeout=60)
     assert done.stdout.split() == ["401", "closed"], done.stderr
 
@@ -140,16 +140,16 @@ def test_only_its_owner_can_read_the_password(tmp_path):
     folder = tmp_path / ".cinelake"
     folder.mkdir(mode=0o755)
     word = password_of(folder)
-    assert stat.S_IMODE(password_file(folder).stat().st_mode) == 0o600
+    assert stat.S_IMODE((folder / PASSWORD).stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert word == password_of(folder) and len(word) > 40
 
 
 def test_a_password_that_others_could_read_is_made_anew(tmp_path):
     word = password_of(tmp_path)
-    password_file(tmp_path).chmod(0o644)
+    (tmp_path / PASSWORD).chmod(0o644)
     assert password_of(tmp_path) != word
-    assert stat.S_IMODE(password_file(tmp_path).stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / PASSWORD).stat().st_mode) == 0o600
 
 
 def test_the_first_of_two_who_make_a_password_wins(tmp_path):

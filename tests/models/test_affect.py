@@ -1,5 +1,6 @@
 """The emotional line: targets, learners, what bad input gets."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,31 @@ def test_learners_do_without_the_linear_part(learner: str, tmp_path: Path) -> No
 def test_the_papers_critic_does_not_spoil_what_the_ridge_tells(tmp_path: Path) -> None:
     memory = {**QUICK.memory.model_dump(), "critic": "value"}
     assert pcc(taught(tmp_path, "memory", memory=memory)) > 0.8
+
+
+def test_a_line_that_nothing_tells_is_the_mean_and_no_worse(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    noise = [rng.uniform(-1, 1, film.targets["line"].shape) for film in made_films(8)]
+    films = [replace(f, targets={**f.targets, "line": line}) for f, line in zip(made_films(8), noise, strict=True)]
+    config = QUICK.model_copy(update={"learner": "ridge"})
+    found = MODEL.train(films[2:], films[:2], config, Training(tmp_path))
+    assert max(found.facts["slope"]) < 0.2
+
+
+def test_a_line_the_wrong_way_round_is_blocked_and_the_other_is_not() -> None:
+    lines = np.random.default_rng(1).uniform(-1, 1, (6, 30))
+    said = [{"true_valence": x, "said_valence": -x, "true_arousal": x, "said_arousal": x} for x in lines]
+    mean = [{name: np.zeros(30) if "said" in name else x for name, x in film.items()} for film in said]
+    found = MODEL.blocked(said, mean)
+    assert list(found) == ["valence"] and "not surely above 0" in found["valence"]
+    assert set(MODEL.without(said[0], found)) == {"true_arousal", "said_arousal"}
+
+
+def test_a_line_farther_off_than_the_mean_is_blocked_however_it_correlates() -> None:
+    lines = np.random.default_rng(1).uniform(-0.2, 0.2, (6, 30))
+    said = [{"true_arousal": x, "said_arousal": 5 * x} for x in lines]
+    mean = [{"true_arousal": x, "said_arousal": 0 * x} for x in lines]
+    assert "square error" in MODEL.blocked(said, mean)["arousal"]
 
 
 def test_the_mean_has_no_correlation_and_the_error_of_the_variance(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from _funny_films import QUICK, made_features, made_films, spans
 from pydantic import ValidationError
+from sklearn.linear_model import LogisticRegression
 
 from cinelake.errors import CannotTrain, ModelUnusable, TrainingFailed
 from cinelake.lake.artefact import write_artefact
@@ -16,10 +17,11 @@ from cinelake.spec.model import Example, Scores
 from cinelake.spec.training import StopTraining, Training
 from models.funny import MODEL
 from models.funny.config import Config
-from models.funny.features import embeddings
+from models.funny.features import embeddings, learn_scaling
 from models.funny.fitting import load_network
 from models.funny.predict import act
 from models.funny.scores import best_threshold, summarise
+from models.funny.supervised import LOGISTIC_C, known_steps, learn_supervised
 
 
 def train(folder: Path, config: Config = QUICK, films: list[Example] | None = None, **more: Any) -> Artefact:
@@ -38,6 +40,22 @@ def scores(artefact: Artefact) -> dict[str, float]:
     return MODEL.summarise(
         [MODEL.score_film(f.features, f.targets, MODEL.predict(artefact, f.features), artefact.config) for f in films]
     )
+
+
+@pytest.mark.parametrize("learner", ["logistic", "mlp"])
+def test_the_simple_learners_find_funny_moments_of_other_films(learner: str, tmp_path: Path) -> None:
+    config = QUICK.model_copy(update={"learner": learner})
+    assert scores(train(tmp_path, config))["f1"] > 0.7
+
+
+def test_the_margin_of_the_logistic_regression_is_its_log_odds(tmp_path: Path) -> None:
+    films = made_films(4)
+    scaling = learn_scaling(films, QUICK)
+    network, _ = learn_supervised("logistic", films, [], scaling, QUICK, Training(tmp_path))
+    x, y = known_steps(films, scaling, QUICK)
+    q = np.asarray(network(np.pad(x, ((0, 0), (0, 2)), constant_values=0.5)))
+    expected = LogisticRegression(C=LOGISTIC_C, max_iter=500).fit(x, y).decision_function(x)
+    assert np.allclose(q[:, 1] - q[:, 0], expected, atol=1e-4)
 
 
 # --- labels

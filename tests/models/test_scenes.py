@@ -14,7 +14,8 @@ from cinelake.spec.artefact import Artefact
 from cinelake.spec.training import Training
 from models.scenes import MODEL
 from models.scenes.config import Config
-from models.scenes.predict import calibrated
+from models.scenes.fitting import calibration
+from models.scenes.predict import calibrated, threshold_for_count
 
 QUICK = Config(epochs=25, members=2, batch_shots=64, learning_rate=1e-2)
 
@@ -101,11 +102,35 @@ def test_the_threshold_becomes_one_half_and_the_order_stays() -> None:
     assert found[1] == pytest.approx(0.5) and found[0] < 0.5 < found[2]
 
 
+def test_a_film_is_cut_into_as_many_scenes_as_its_probabilities_add_up_to() -> None:
+    raw = np.array([0.9, 0.2, 0.6, 0.1, 0.3, 0.7, 0.1])  # the first begins no other scene; the rest add up to 2
+    assert (raw[1:] > threshold_for_count(raw, slope=1.0, offset=0.0)).sum() == 2
+    assert (raw[1:] > threshold_for_count(raw, slope=1.0, offset=-9.0)).sum() == 0
+
+
+def test_calibrated_probabilities_add_up_to_the_boundaries_there_are() -> None:
+    rng = np.random.default_rng(0)
+    logit = rng.normal(-1, 2, 4000)
+    truth = rng.random(4000) < 1 / (1 + np.exp(-0.5 * logit + 1))  # twice too sure, and too high
+    found = calibration([truth], [1 / (1 + np.exp(-logit))])
+    assert (found["slope"], found["offset"]) == pytest.approx((0.5, -1.0), abs=0.1)
+
+
+def test_the_logistic_regression_alone_is_a_learner_too(tmp_path: Path) -> None:
+    assert scores(train(tmp_path, QUICK.model_copy(update={"network": "logistic"})))["map"] > 0.9
+
+
+def test_where_all_films_are_learned_from_the_threshold_is_that_of_cross_fitting(tmp_path: Path) -> None:
+    settled = {"threshold": 0.25, "slope": 0.5, "offset": -1.0, "epochs": 1}
+    config = QUICK.model_copy(update={"network": "logistic"})
+    assert MODEL.train(made_films(4), [], config, Training(tmp_path, settled=settled)).facts == settled
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("network", ["bilstm", "wavenet"])
 def test_the_networks_of_sequences_learn_too(network: Any, tmp_path: Path) -> None:
-    config = Config(network=network, epochs=30, learning_rate=1e-2, num_layers=2, n_layers=1, n_neurons=8)
-    assert scores(train(tmp_path, config, films=160))["map"] > 0.4
+    config = Config(network=network, epochs=8, learning_rate=1e-2, num_layers=2, n_layers=1, n_neurons=8)
+    assert scores(train(tmp_path, config, films=16))["map"] > 0.8
 
 
 # --- bad input

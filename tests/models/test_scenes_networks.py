@@ -56,6 +56,12 @@ def test_with_full_balance_boundaries_weigh_as_much_as_all_other_shots() -> None
     assert weight[0] == 0
 
 
+def test_a_shot_beside_a_scenes_first_may_weigh_less() -> None:
+    (film,) = made_films(1)
+    weight, first = step_weights([film], 0.0, near=0.25)[0], np.flatnonzero(film.targets["boundary"])
+    assert weight[first].tolist() == [1.0] * len(first) and set(weight[first + 1]) == {0.25}
+
+
 def test_shots_of_two_scenes_are_less_alike_than_those_of_one() -> None:
     features = made_features([10, 10])
     place = {"place": features["place"]}

@@ -7,6 +7,7 @@ from _films import remux
 from _recorder import Recorder
 
 from cinelake.media.ffmpeg import run_ffmpeg
+from cinelake.media.pipe_readers import BatchMemory
 from cinelake.media.probe import probe
 from cinelake.media.reader import read_film
 from cinelake.spec.task import SoundStream, VideoClock, VideoStream
@@ -172,3 +173,15 @@ def test_times_that_go_back_lose_no_picture_and_still_rise(film, tmp_path, read)
     seen = read(remux(film, tmp_path / "back.mkv", *offset), clock=VideoClock(), small=SMALL)
     assert seen.frames("small") == list(range(250))
     assert (np.diff(seen.column("clock", "times_s")) > 0).all()
+
+
+def test_memory_of_a_batch_is_used_again_once_no_part_of_it_is_held() -> None:
+    memory = BatchMemory((2, 3))
+    first, second = memory.take(), memory.take()
+    part = first[1:]
+    assert second is not first and part.base is first
+    del first
+    assert memory.take() is not part.base
+    at = id(part.base)
+    del part
+    assert id(memory.take()) == at

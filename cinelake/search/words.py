@@ -1,0 +1,261 @@
+"""An index of all lines of the lake by their words: SQLite's FTS5, part of Python.
+
+`lake/_search/words.sqlite` covers cells by their keys. Every search first brings it up to date: lines of cells that are
+gone or made anew leave it, those of new ones come in. It is a cache: delete it and nothing is lost. A lake that cannot
+be written to, or lies in a bucket, has its index in `CINELAKE_CACHE`.
+
+Letters count without case and accents; Chinese, Japanese and Korean letter by letter. A line's number begins with how
+many words it has, so that FTS5, which gives matches by number, gives the shortest first, of which the words that were
+asked for are the largest part: the best of ten million lines are found without looking at all that match.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from cinelake.errors import StorageError, UsageError
+from cinelake.lake.cells import Lake
+from cinelake.lake.index import Index
+from cinelake.search.index import index_folder
+from cinelake.spec.contract import Contract
+from cinelake.spec.roles import Words
+from cinelake.spec.task import tasks_with
+from cinelake.storage.environment import cache_folder
+
+VERSION = 1
+SCHEMA = f"""
+create table cells (id integer primary key, tab text, movie_id text, key text, unique (tab, movie_id));
+create table lines (
+    id integer primary key, cell integer, kind text, movie_id text, start_s real, end_s real, text text);
+create index lines_of_cell on lines (cell);
+create virtual table words using fts5(text, tokenize = 'unicode61 remove_diacritics 2');
+pragma user_version = {VERSION};
+"""
+LONGEST = 1023
+LENGTH_SHIFT = 40
+"""A line's number: its words (at most LONGEST) above this bit, a running number below."""
+ROWS_TOGETHER = 20_000
+MOST_WORDS = 32
+MOST_LETTERS = 2000
+_CJK = re.compile(r"([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff])")
+_WORD = re.compile(r"[^\W_]+")
+_ASKED = re.compile(r'"([^"]*)"|(\S+)')
+
+
+@dataclass(frozen=True)
+class FoundLine:
+    """A line that was found.
+
+    relevance: above 0.5 where its words stand as they were asked for, 1 where it says no more.
+    """
+
+    movie_id: str
+    start_s: float
+    end_s: float
+    text: str
+    relevance: float
+    kind: str
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked for, as FTS5 reads it. exact: all words on end. loose: all words, anywhere in the line."""
+
+    exact: str
+    loose: str
+    words: int
+
+
+def asked(text: str) -> Asked:
+    """A question in words: all of them must occur; "quoted ones" on end; `lett*` begins a word. Raises `UsageError`."""
+    parts: list[str] = []
+    total: list[str] = []
+    for quoted, plain in _ASKED.findall(text[:MOST_LETTERS]):
+        words = _WORD.findall(_parted(quoted or plain))
+        total += words
+        if not words:
+            continue
+        phrase = '"' + " ".join(words) + '"'
+        parts.append(phrase + ("*" if plain.endswith("*") else ""))
+    if not total:
+        raise UsageError(f"which words are searched for? There is none in {text!r}")
+    if len(total) > MOST_WORDS:
+        raise UsageError(f"at most {MOST_WORDS} words are searched for at once. Received: {len(total)}")
+    whole = '"' + " ".join(total) + '"' + ("*" if text.rstrip().endswith("*") else "")
+    return Asked(whole, " AND ".join(parts), len(total))
+
+
+def _parted(text: str) -> str:
+    """The text with each letter of Chinese, Japanese and Korean a word of its own."""
+    return _CJK.sub(r" \1 ", text)
+
+
+class WordIndex:
+    """The lines of a lake by their words. contracts: table → contract, of the lake's tables."""
+
+    def __init__(self, lake: Lake, contracts: Mapping[str, Contract]):
+        self._lake = lake
+        roles = tasks_with(Words)
+        self._tables = {name: roles[c.table] for name, c in contracts.items() if c.table in roles}
+        self._connection = _open(lake)
+
+    @property
+    def kinds(self) -> set[str]:
+        """Kinds of lines of which the lake has a table."""
+        return {role.kind for role in self._tables.values()}
+
+    @property
+    def films(self) -> set[str]:
+        """The films that have a line of any kind."""
+        return {movie_id for (movie_id,) in self._ask("select distinct movie_id from cells")}
+
+    def refresh(self) -> int:
+        """Bring the index up to date; returns how many cells were read. Raises `StorageError`."""
+        index, read = Index(self._lake), 0
+        known = {(tab, movie_id): (cell, key) for cell, tab, movie_id, key in self._ask("select * from cells")}
+        wanted = {(tab, film): entry.key for tab in self._tables for film, entry in index.cells(tab).items()}
+        gone = [cell for place, (cell, key) in known.items() if wanted.get(place) != key]
+        new = [place for place, key in wanted.items() if known.get(place, (0, ""))[1] != key]
+        try:
+            with self._connection:
+                self._forget(gone)
+            for place in new:
+                with self._connection:
+                    self._learn(*place, wanted[place])
+                read += 1
+        except sqlite3.Error as error:
+            raise StorageError(f"the index of words cannot be written: {error}. Free room, or delete it") from error
+        return read
+
+    def find(self, kind: str, text: str) -> Iterator[FoundLine]:
+        """The lines of a kind with these words, the most relevant first: as asked for, then anywhere in the line.
+
+        Raises `UsageError` where no table of this kind is in the lake.
+        """
+        if kind not in self.kinds:
+            tasks = [name for name, role in tasks_with(Words).items() if role.kind == kind]
+            raise UsageError(
+                f"the lake has no lines that are {kind}: name {' or '.join(tasks)} in the manifest and `cinelake run`"
+            )
+        question = asked(text)
+        yield from self._found(kind, question.exact, question.words, 0.5)
+        if question.words > 1:
+            loose = f"({question.loose}) NOT ({question.exact})"
+            yield from self._found(kind, loose, question.words, 0.0)
+
+    def _found(self, kind: str, match: str, words: int, bonus: float) -> Iterator[FoundLine]:
+        sql = (
+            "select l.id, l.movie_id, l.start_s, l.end_s, l.text from words w join lines l on l.id = w.rowid "
+            "where words match ? and l.kind = ? order by w.rowid"
+        )
+        for number, movie_id, start_s, end_s, text in self._connection.execute(sql, (match, kind)):
+            length = max(number >> LENGTH_SHIFT, 1)
+            yield FoundLine(movie_id, start_s, end_s, text, bonus + 0.5 * min(1.0, words / length), kind)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def _ask(self, sql: str) -> list[tuple[Any, ...]]:
+        return self._connection.execute(sql).fetchall()
+
+    def _forget(self, cells: Iterable[int]) -> None:
+        for cell in cells:
+            self._connection.execute("delete from words where rowid in (select id from lines where cell = ?)", (cell,))
+            self._connection.execute("delete from lines where cell = ?", (cell,))
+            self._connection.execute("delete from cells where id = ?", (cell,))
+
+    def _learn(self, table: str, movie_id: str, key: str) -> None:
+        role = self._tables[table]
+        insert = "insert into cells (tab, movie_id, key) values (?, ?, ?)"
+        cell = self._connection.execute(insert, (table, movie_id, key)).lastrowid
+        ((low,),) = self._ask(f"select coalesce(max(id & {(1 << LENGTH_SHIFT) - 1}), 0) from lines")
+        lines, words = [], []
+        for number, (text, start_s, end_s) in enumerate(lines_of(self._lake, table, movie_id, role), low + 1):
+            parted = _parted(text)
+            length = min(len(_WORD.findall(parted)), LONGEST)
+            at = (length << LENGTH_SHIFT) + number
+            lines.append((at, cell, role.kind, movie_id, start_s, end_s, text))
+            words.append((at, parted))
+        for start in range(0, len(lines), ROWS_TOGETHER):
+            end = start + ROWS_TOGETHER
+            self._connection.executemany("insert into lines values (?, ?, ?, ?, ?, ?, ?)", lines[start:end])
+            self._connection.executemany("insert into words (rowid, text) values (?, ?)", words[start:end])
+
+
+def lines_of(lake: Lake, table: str, movie_id: str, role: Words) -> Iterator[tuple[str, float, float]]:
+    """Text, begin and end of a film's lines; words of one line are put together."""
+    columns = [role.text, role.start_s, role.end_s, *([role.line] if role.line else [])]
+    open_line: list[tuple[str, float, float]] = []
+    number: Any = None
+    for batch in lake.reader(table, movie_id).batches(columns):
+        for text, start_s, end_s, *line in zip(*_values(batch, columns), strict=True):
+            if not text:
+                continue
+            if not role.line:
+                yield text, start_s, end_s
+                continue
+            if open_line and line[0] != number:
+                yield _together(open_line)
+                open_line = []
+            number = line[0]
+            open_line.append((text, start_s, end_s))
+    if open_line:
+        yield _together(open_line)
+
+
+def _values(batch: pa.RecordBatch, columns: list[str]) -> list[list[Any]]:
+    return [batch[name].to_pylist() for name in columns]
+
+
+def _together(words: list[tuple[str, float, float]]) -> tuple[str, float, float]:
+    return " ".join(text for text, _, _ in words), words[0][1], max(end_s for _, _, end_s in words)
+
+
+def _open(lake: Lake) -> sqlite3.Connection:
+    """The index's database, made anew where it is damaged or of another version. Raises `StorageError`."""
+    beside = index_folder(lake, "words").with_suffix(".sqlite")
+    name = blake2b(lake.storage.uri.encode(), digest_size=8).hexdigest()
+    elsewhere = cache_folder() / f"search-{name}" / beside.name
+    problems = []
+    for path in (beside, elsewhere):
+        for _ in range(2):
+            try:
+                return _connected(path)
+            except (OSError, sqlite3.OperationalError) as error:
+                problems.append(f"{path}: {error}")
+                break
+            except sqlite3.DatabaseError as error:
+                problems.append(f"{path}: {error}")
+                path.unlink(missing_ok=True)
+    raise StorageError(f"the index of words cannot be written ({'; '.join(problems)})")
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(path, timeout=60)
+    try:
+        connection.execute("pragma journal_mode = wal")
+        connection.execute("pragma synchronous = normal")
+        ((version,),) = connection.execute("pragma user_version").fetchall()
+        if version != VERSION:
+            with closing(connection.cursor()) as cursor:
+                for name in ("words", "lines", "cells"):
+                    cursor.execute(f"drop table if exists {name}")
+                cursor.executescript(SCHEMA)
+        connection.execute("select id from cells limit 1").fetchall()
+        connection.execute("delete from cells where id < 0")  # fails where the file cannot be written to
+        connection.commit()
+    except BaseException:
+        connection.close()
+        raise
+    return connection

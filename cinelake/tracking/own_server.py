@@ -1,0 +1,91 @@
+"""The process of an MLflow server on loopback: MLflow's own application, behind a password.
+
+    python -m cinelake.tracking.own_server --port 5000 --artifacts FOLDER
+
+Whoever is on the machine reaches loopback, and MLflow asks nobody who he is; its own accounts need packages and a
+database more. So each request carries user and password (HTTP's Basic, which browsers ask for once and MLflow's client
+sends by itself), read from the environment as clients have them: `MLFLOW_TRACKING_USERNAME`,
+`MLFLOW_TRACKING_PASSWORD`. `MLFLOW_BACKEND_STORE_URI` is the store. Names that it is called by and pages of other
+origins are checked by MLflow itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import os
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from starlette.requests import HTTPConnection
+    from starlette.responses import Response
+
+USER, PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
+HEALTH = "/health"
+"""The one page without a password: it says whether the server answers."""
+LOOPBACK = "127.0.0.1"
+
+
+def serve(port: int, artifacts: Path) -> None:
+    """Serve until the process is told to end. Raises `KeyError` where the environment has no password or store."""
+    import uvicorn
+    from mlflow import server as mlflow_server
+    from mlflow.server.handlers import initialize_backend_stores
+
+    store = os.environ["MLFLOW_BACKEND_STORE_URI"]
+    os.environ.update(
+        {
+            mlflow_server.BACKEND_STORE_URI_ENV_VAR: store,
+            mlflow_server.REGISTRY_STORE_URI_ENV_VAR: store,
+            mlflow_server.ARTIFACT_ROOT_ENV_VAR: str(artifacts),
+            mlflow_server.SERVE_ARTIFACTS_ENV_VAR: "true",
+            mlflow_server.ARTIFACTS_DESTINATION_ENV_VAR: str(artifacts),
+        }
+    )
+    initialize_backend_stores(store, store, str(artifacts))
+    uvicorn.run(closed_app(os.environ[USER], os.environ[PASSWORD]), host=LOOPBACK, port=port, log_level="warning")
+
+
+def closed_app(user: str, password: str) -> Any:
+    """MLflow's application, which answers to this user alone."""
+    from mlflow.server.fastapi_app import app
+    from starlette.authentication import AuthCredentials, AuthenticationBackend, AuthenticationError, SimpleUser
+    from starlette.middleware.authentication import AuthenticationMiddleware
+
+    expected = base64.b64encode(f"{user}:{password}".encode())
+
+    class OwnerAlone(AuthenticationBackend):
+        async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, SimpleUser] | None:
+            if conn.url.path == HEALTH:
+                return None
+            scheme, _, word = conn.headers.get("Authorization", "").partition(" ")
+            if scheme.lower() != "basic" or not secrets.compare_digest(word.strip().encode(), expected):
+                raise AuthenticationError
+            return AuthCredentials(["authenticated"]), SimpleUser(user)
+
+    app.add_middleware(AuthenticationMiddleware, backend=OwnerAlone(), on_error=_ask)
+    return app
+
+
+def _ask(conn: HTTPConnection, error: Exception) -> Response:
+    """The answer that has a browser ask for user and password."""
+    from starlette.responses import PlainTextResponse
+
+    words = "This MLflow belongs to a project of Cinelake and asks for its password: see what `cinelake up` says.\n"
+    return PlainTextResponse(words, 401, {"WWW-Authenticate": 'Basic realm="MLflow of Cinelake"'})
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Serve as the command line says."""
+    parser = argparse.ArgumentParser(prog="python -m cinelake.tracking.own_server")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--artifacts", type=Path, required=True)
+    given = parser.parse_args(words)
+    serve(given.port, given.artifacts)
+
+
+if __name__ == "__main__":
+    main()

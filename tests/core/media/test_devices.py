@@ -1,0 +1,81 @@
+"""Pictures decoded on a device: refused where it is not there, never decoded by something else in its place."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from _recorder import Recorder
+
+from cinelake.errors import DeviceUnavailable, ManifestError
+from cinelake.manifest.document import load_manifest
+from cinelake.media import reader
+from cinelake.media.devices import KINDS, device_files
+from cinelake.media.graph import build_graph
+from cinelake.media.probe import probe
+from cinelake.media.reader import read_film
+from cinelake.spec.film import DecodeDevice
+from cinelake.spec.task import SoundStream, VideoStream
+
+SMALL = VideoStream(width=64, height=36)
+
+
+def is_here(device: str) -> bool:
+    return any(Path("/").glob(KINDS[device].node.removeprefix("/")))
+
+
+def read_on(device: DecodeDevice, film: Path) -> Recorder:
+    recorder = Recorder(small=SMALL)
+    recorder.report = read_film(str(film), probe(str(film)), [recorder], deadline_s=60, device=device)
+    return recorder
+
+
+@pytest.mark.parametrize("device", [*KINDS])
+def test_a_machine_without_the_device_refuses_before_anything_is_decoded(device: DecodeDevice, film: Path) -> None:
+    if is_here(device):
+        pytest.skip(f"{device} is here")
+    with pytest.raises(DeviceUnavailable, match="no such device"):
+        read_on(device, film)
+
+
+def test_ffmpeg_ends_where_the_device_fails_it_and_decodes_nothing_itself(film: Path, monkeypatch) -> None:
+    if is_here("cuda"):
+        pytest.skip("cuda is here")
+    monkeypatch.setattr(reader, "check_device", lambda _device: None)
+    with pytest.raises(DeviceUnavailable, match=r"cuda cannot decode .* decode: \{device: cpu\}"):
+        read_on("cuda", film)
+
+
+def test_the_graph_takes_the_pictures_of_the_device_alone(film: Path) -> None:
+    command = build_graph(probe(str(film)), [SMALL], film_fd=3, picture_fd=4, sound_fds=[], device="qsv").arguments
+    assert command[command.index("-hwaccel") + 1] == command[command.index("-hwaccel_output_format") + 1] == "qsv"
+    assert "[0:0]hwdownload" in " ".join(command) and "format=pix_fmts=nv12" in " ".join(command)
+
+
+def test_sound_needs_no_device(film: Path) -> None:
+    command = build_graph(probe(str(film)), [SoundStream()], film_fd=3, picture_fd=None, sound_fds=[4], device="cuda")
+    assert "-hwaccel" not in command.arguments
+
+
+def test_the_processor_opens_nothing_for_it() -> None:
+    assert device_files("cpu") == []
+
+
+def test_the_manifest_names_the_device(tmp_path: Path) -> None:
+    manifest = tmp_path / "pipeline.yaml"
+    text = "lake: lake\ncatalogue: {films: films}\ntasks: {films: {}}\n"
+    manifest.write_text(text)
+    assert load_manifest(manifest).decode.device == "cpu"
+    manifest.write_text(text + "decode: {device: vaapi}\n")
+    assert load_manifest(manifest).decode.device == "vaapi"
+    manifest.write_text(text + "decode: {device: tpu}\n")
+    with pytest.raises(ManifestError, match=r"decode\.device"):
+        load_manifest(manifest)
+
+
+@pytest.mark.gpu
+def test_a_device_gives_the_pictures_that_the_processor_gives(film: Path) -> None:
+    if not is_here("cuda"):
+        pytest.skip("no NVIDIA device")
+    ours, theirs = read_on("cpu", film), read_on("cuda", film)
+    assert theirs.report.device == "cuda"
+    assert np.array_equal(ours.pixels("small"), theirs.pixels("small"))

@@ -1,0 +1,187 @@
+"""Search by words: lines that are said or written, the most relevant first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from _search_lake import commit, searched_lake
+
+import cinelake
+from cinelake.client.lake_client import lake_contracts
+from cinelake.errors import UsageError
+from cinelake.lake.cells import Lake
+from cinelake.search.conditions import Conditions
+from cinelake.search.moments import Moment
+from cinelake.search.searcher import Query, Searcher
+from cinelake.search.words import WordIndex, asked
+from tasks.subtitles import SUBTITLES
+from tasks.writing import WRITING
+
+LINES = {
+    "alien": ["What brings you to the land of the gatekeepers?", "Nothing.", "The land, then, of the keepers."],
+    "brazil": ["L'été, un café à Málaga", "Nothing is here for you at all.", "我在找一个人"],
+}
+
+
+def say(lake: Lake, movie_id: str, *lines: str, key: str = "one") -> None:
+    """A line a second and a half apart, each a second long."""
+    starts = [1.5 * number for number in range(len(lines))]
+    rows = SUBTITLES.batch(
+        movie_id,
+        language=["en"] * len(lines),
+        start_s=starts,
+        end_s=[start + 1 for start in starts],
+        text=list(lines),
+        track=[0] * len(lines),
+        line=range(len(lines)),
+        source=["x.srt"] * len(lines),
+    )
+    commit(lake, SUBTITLES, movie_id, [rows], key=key)
+
+
+def write(lake: Lake, movie_id: str, *lines: str | None) -> None:
+    """A line in the picture for each two seconds."""
+    same: dict[str, Any] = dict.fromkeys(("x", "y", "width", "height", "speed"), [0.1] * len(lines))
+    starts = [2.0 * number for number in range(len(lines))]
+    rows = WRITING.batch(
+        movie_id,
+        line=range(len(lines)),
+        start_s=starts,
+        end_s=[start + 2 for start in starts],
+        text=list(lines),
+        score=[0.95] * len(lines),
+        time_s=starts,
+        is_credit=[False] * len(lines),
+        pictures=[1] * len(lines),
+        **same,
+    )
+    commit(lake, WRITING, movie_id, [rows])
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    lake = searched_lake(tmp_path)
+    for movie_id, lines in LINES.items():
+        say(lake, movie_id, *lines)
+    write(lake, "alien", "HOTEL ASTORIA", None, "No Entry")
+    return lake
+
+
+def found(lake: Lake, said: str = "", written: str = "", **query: Any) -> list[Moment]:
+    words = {kind: (text,) for kind, text in (("said", said), ("written", written)) if text}
+    return Searcher(lake, lake_contracts(lake)).search(Query(words=words, **query)).moments
+
+
+def places(moments: list[Moment]) -> list[tuple[str, float]]:
+    return [(moment.movie_id, moment.start_s) for moment in moments]
+
+
+def test_a_line_is_found_by_its_words_with_its_time_and_text(lake: Lake) -> None:
+    (first,) = found(lake, "gatekeepers brings")
+    assert (first.movie_id, first.start_s, first.end_s) == ("alien", 0.0, 1.0)
+    assert first.what == "“What brings you to the land of the gatekeepers?”"
+
+
+def test_words_in_the_order_asked_for_come_before_words_anywhere(lake: Lake) -> None:
+    assert places(found(lake, "land of the")) == [("alien", 0.0), ("alien", 3.0)]
+
+
+def test_the_line_that_says_just_this_comes_first(lake: Lake) -> None:
+    first, second = found(lake, "nothing")
+    assert places([first, second]) == [("alien", 1.5), ("brazil", 1.5)]
+    assert first.score == 1.0 > second.score
+
+
+@pytest.mark.parametrize("text", ["ete cafe malaga", "ÉTÉ CAFÉ", "l'été"])
+def test_case_and_accents_do_not_count(lake: Lake, text: str) -> None:
+    assert places(found(lake, text)) == [("brazil", 0.0)]
+
+
+def test_words_without_spaces_between_them_are_found(lake: Lake) -> None:
+    assert places(found(lake, "一个人")) == [("brazil", 3.0)]
+    assert found(lake, "个一") == []
+
+
+def test_quoted_words_stand_on_end_and_a_star_ends_a_word(lake: Lake) -> None:
+    assert places(found(lake, '"the keepers"')) == [("alien", 3.0)]
+    assert places(found(lake, "gatek*")) == [("alien", 0.0)]
+
+
+@pytest.mark.parametrize(
+    "text", ['land" OR "nothing', "text:nothing", "nothing NOT land)", "(nothing", "nothing^2", "';--"]
+)
+def test_what_the_index_would_take_for_a_command_are_words(lake: Lake, text: str) -> None:
+    try:
+        found(lake, text)
+    except UsageError as error:
+        assert "which words" in str(error)
+
+
+def test_writing_is_found_apart_from_speech_and_nulls_are_not(lake: Lake) -> None:
+    assert places(found(lake, written="astoria")) == [("alien", 0.0)]
+    assert found(lake, said="astoria") == []
+
+
+def test_words_and_conditions_hold_at_once(lake: Lake) -> None:
+    happy = Conditions({"characters": [("Anna",)]})
+    spoken = found(lake, "nothing")
+    with_anna = found(lake, "nothing", conditions=happy)
+    assert set(places(with_anna)) < set(places(spoken))
+    assert all("Anna" in moment.what for moment in with_anna)
+
+
+def test_what_is_said_while_something_is_written(lake: Lake) -> None:
+    assert places(found(lake, "land", "entry")) == []
+    assert places(found(lake, "land", "hotel")) == [("alien", 0.0)]
+
+
+def test_only_the_films_asked_for(lake: Lake) -> None:
+    assert places(found(lake, "nothing", films=("brazil",))) == [("brazil", 1.5)]
+
+
+def test_two_languages_at_one_time_are_one_moment(lake: Lake) -> None:
+    write(lake, "brazil", "Nothing is here")
+    say(lake, "brazil", "Nothing here", key="two")
+    assert len(found(lake, "nothing here")) == 1
+
+
+def test_the_index_follows_the_lake(lake: Lake) -> None:
+    assert places(found(lake, "gatekeepers")) == [("alien", 0.0)]
+    say(lake, "alien", "Somebody else.", key="two")
+    assert found(lake, "gatekeepers") == []
+    assert places(found(lake, "somebody")) == [("alien", 0.0)]
+    lake.delete_cell("subtitles", "alien")
+    assert found(lake, "somebody") == []
+
+
+def test_only_cells_that_changed_are_read(lake: Lake) -> None:
+    index = WordIndex(lake, lake_contracts(lake))
+    assert (index.refresh(), index.refresh()) == (3, 0)
+    say(lake, "alien", "Somebody else.", key="two")
+    assert index.refresh() == 1
+
+
+def test_a_damaged_index_is_made_anew(lake: Lake) -> None:
+    found(lake, "nothing")
+    file = Path(lake.storage.uri) / "_search" / "words.sqlite"
+    for path in file.parent.glob("words.sqlite*"):
+        path.write_bytes(b"no database at all" * 100)
+    assert len(found(lake, "nothing")) == 2
+
+
+def test_the_client_takes_words_too(lake: Lake) -> None:
+    (first,) = cinelake.open(lake.storage.uri).search(said="gatekeepers")
+    assert first.movie_id == "alien"
+
+
+@pytest.mark.parametrize("text", ["", "…", '""', "word " * 40])
+def test_a_question_without_words_or_with_too_many_is_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        asked(text)
+
+
+def test_a_lake_without_lines_says_what_to_name(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no lines that are said: name .*subtitles"):
+        found(searched_lake(tmp_path), "nothing")

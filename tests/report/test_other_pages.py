@@ -1,0 +1,70 @@
+"""The pages that speak of all films: models, runs, films side by side."""
+
+import json
+import re
+import shutil
+
+import pytest
+from _report_sites import write
+
+from cinelake.errors import DamagedFilm
+from cinelake.lake.cells import Lake
+from report.models_page import curve, models_of_cards
+
+SHOWN = {"main": "f1 0.9", "created": "2026-11-21T12:00:00", "scores": []}
+
+
+def card(movie_id, agrees, *worst, model="scenes 3"):
+    said = {"model": model, "title": "Scenes", "agrees": agrees, "differ": len(worst)}
+    return {"movie_id": movie_id, "title": movie_id, "said": [{**said, "worst": [[*w, "words", None] for w in worst]}]}
+
+
+def test_films_that_agree_least_and_differences_that_last_longest_come_first():
+    (model,) = models_of_cards([card("a", 0.9, (0, 1)), card("b", 0.2, (5, 9))], {"scenes 3": SHOWN})
+    assert [film["movie_id"] for film in model["films"]] == ["b", "a"]
+    assert [(error["movie_id"], error["seconds"]) for error in model["errors"]] == [("b", 4), ("a", 1)]
+
+
+def test_what_another_version_said_is_not_this_one_s():
+    (model,) = models_of_cards([card("a", 0.9, model="scenes 2")], {"scenes 3": SHOWN})
+    assert model["films"] == []
+
+
+def test_a_curve_lies_within_its_picture():
+    made = curve("loss", [3.0, 1.0, 2.0])
+    assert made["points"] == "0.0,2.0 120.0,54.0 240.0,28.0" and made["last"] == 2.0
+
+
+def test_a_curve_that_stays_is_a_line():
+    assert curve("loss", [1.0, 1.0])["points"] == "0.0,54.0 240.0,54.0"
+
+
+@pytest.fixture(scope="module")
+def site(made_once, tmp_path_factory):
+    """A table of the film `plain` could not be made; its words would be a script."""
+    folder = shutil.copytree(made_once, tmp_path_factory.mktemp("others") / "project")
+    error = DamagedFilm("<script>alert(2)</script> is torn", log_tail="last <b>words</b>")
+    Lake(str(folder / "lake")).record_failure("sound", "plain", "key", error)
+    write(folder)
+    return folder / "site"
+
+
+def test_failures_are_told_with_their_last_words_as_text(site):
+    text = (site / "runs.html").read_text()
+    assert "damaged" in text and "&lt;b&gt;words" in text and "<script>alert" not in text
+
+
+def test_what_was_made_is_counted_by_day(site):
+    assert '<th scope="row">2026-11-21</th>' in (site / "runs.html").read_text()
+
+
+def test_the_catalogue_leads_to_the_pages_that_there_are(site):
+    text = (site / "index.html").read_text()
+    assert 'href="runs.html"' in text and 'href="compare.html"' in text and "people.html" not in text
+
+
+def test_films_side_by_side_have_an_outline_each(site):
+    text = (site / "compare.html").read_text()
+    films = json.loads(re.search(r'id="data">(.*?)</script>', text, re.S)[1])
+    assert {film["movie_id"] for film in films} == {"plain", "evil"} and "<script>alert" not in text
+    assert len(films[0]["lines"]["shots a minute"]) == len(films[0]["lines"]["valence"]) == 48
