@@ -114,11 +114,22 @@ def targets(labels: pa.Table, features: Arrays, config: Config) -> Arrays:
         row = _face_at(features, at, x, y, config.near_s)
         if row is not None:
             who[row] = name
+    if points:
+        who = _through_tracks(who, track(features, config.likeness))
     named = bool(points) or any(moments.values())
     return {
         "character": np.array(who, dtype=np.str_),
         "known": np.array([not named or name != "" for name in who], bool),
     }
+
+
+def _through_tracks(who: list[str], tracks: Array) -> list[str]:
+    """A face that was named speaks for its track, unless another face of the track has another name."""
+    names: dict[int, set[str]] = {}
+    for number, name in zip(tracks.tolist(), who, strict=True):
+        names.setdefault(number, set()).update([name] if name else [])
+    whose = {number: next(iter(found)) for number, found in names.items() if len(found) == 1}
+    return [whose.get(number, name) for number, name in zip(tracks.tolist(), who, strict=True)]
 
 
 def _rows(labels: pa.Table) -> list[tuple[float, str | None, float | None, float | None]]:

@@ -48,6 +48,11 @@ def test_a_point_beside_every_face_names_nobody():
     assert found["character"].tolist() == [""]
 
 
+def test_a_face_that_is_pointed_at_speaks_for_its_track():
+    found = decided(film(1, [0, 3], {}), (1.0, "ada", 0.5, 0.5)).targets
+    assert found["character"].tolist() == ["ada"] * 5 + [""] * 5 and found["known"].sum() == 5
+
+
 def test_two_people_put_together_are_one_by_both_of_their_looks(tmp_path: Path):
     both = decided(film(1, [0, 1], {}), (0.0, "ada", 0.5, 0.5), (5.0, "ada", 0.5, 0.5))
     found = applied(learned(tmp_path, [both], [both]), film(9, [1, 0], {}).features)
