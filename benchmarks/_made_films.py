@@ -27,7 +27,7 @@ KINDS, TAGS, PEOPLE = (
 )
 Columns = dict[str, Any]
 MODELS = ("scenes", "beats", "tags", "characters", "affect", "funny", "expressions")
-FED = ("films", "shots", "frames", "sound", "faces", "embeddings", "shot_features", "expressions")
+FED = ("films", "shots", "frames", "sound", "faces", "embeddings", "shot_features", "expressions", "persons")
 """What the manifest must name besides what is made up here, for the tables that stand on it."""
 
 

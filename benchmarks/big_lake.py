@@ -1,6 +1,7 @@
 """A lake of many films whose every cell is fresh, made quickly: the material of `plan_scale`.
 
     python -m benchmarks.big_lake FOLDER --films 10000
+    python -m benchmarks.big_lake FOLDER --films 100000 --indexed     # empty files, whose footers are in the index
 
 The films are files of a few bytes, all different. One real film of a second is run through every task; each cell of
 the big lake is the first row of the real table under another `movie_id`, in Parquet as the project's own writer makes
@@ -22,11 +23,13 @@ import pyarrow.parquet as pq
 
 from benchmarks.figures import processors
 from cinelake.lake.cells import FOOTER_KEY, Footer
+from cinelake.lake.index import FooterEntry
 from cinelake.manifest.document import load_manifest
 from cinelake.media.ffmpeg import binary
 from cinelake.plan.build import Planning, plan_manifest
 from cinelake.plan.plan import Cell
 from cinelake.run.step import run_step
+from cinelake.storage.store import FileStat
 
 MANIFEST = """\
 lake: lake
@@ -58,6 +61,40 @@ def make_big_lake(folder: Path, films: int, text: str = MANIFEST, shots: int = 1
     make_stale(manifest, template, shots)
     done.write_text(str(films))
     return manifest
+
+
+def make_indexed(folder: Path, films: int) -> Path:
+    """Make a lake of empty files, whose footers only the index has: all that a plan looks at; returns the manifest."""
+    manifest = _manifest(folder, MANIFEST)
+    done = folder / "complete"
+    if done.exists() and done.read_text() == f"{films} indexed":
+        return manifest
+    template = _template(folder / "template", MANIFEST)
+    for number in range(films):
+        (folder / "films" / f"film_{number:06d}.mp4").write_text(f"film {number}\n")
+    planning = plan_manifest(load_manifest(manifest))
+    for table, (_, footer) in template.items():
+        (folder / "lake" / table).mkdir(parents=True, exist_ok=True)
+        _index_cells(planning, table, footer)
+    done.write_text(f"{films} indexed")
+    return manifest
+
+
+def _index_cells(planning: Planning, table: str, like: Footer) -> None:
+    """Empty files of one table, and their footers in the lake's index."""
+    content_hashes: dict[str, dict[str, str]] = {}
+    for cell in planning.whole.cells:
+        content_hashes.setdefault(cell.movie_id, {})[cell.table] = cell.content_hash
+    readings: list[FooterEntry] = []
+    for cell in planning.whole.cells:
+        if cell.table == table and cell.state == "stale":
+            path = Path(planning.lake.cell_path(table, cell.movie_id))
+            path.touch()
+            stat = path.stat()
+            went_in = planning.whole.ingredients(cell, content_hashes[cell.movie_id])
+            footer = Footer(cell.key, cell.content_hash, went_in, like.run)
+            readings.append((path.name, FileStat(stat.st_size, stat.st_mtime_ns), footer))
+    planning.index.keep(table, readings)
 
 
 def make_stale(manifest: Path, template: dict[str, Template], shots: int = 1) -> None:
@@ -166,8 +203,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="where the lake is made")
     parser.add_argument("--films", type=int, default=10_000, help="how many films (default: %(default)s)")
+    parser.add_argument("--indexed", action="store_true", help="empty files, whose footers are in the index")
     given = parser.parse_args()
-    print(make_big_lake(given.folder.absolute(), given.films))
+    print((make_indexed if given.indexed else make_big_lake)(given.folder.absolute(), given.films))
     return 0
 
 

@@ -17,8 +17,10 @@ from __future__ import annotations
 
 import argparse
 import csv
+import multiprocessing
 import sys
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,10 +64,15 @@ def measure(given: argparse.Namespace) -> Report:
     films = [film.path for film in draw_catalogue(given.folder / "drawn", given.films, SEED, seconds=given.seconds)]
     rates = rates_of(given.folder / "drawn")
     (given.folder / "masters").mkdir(exist_ok=True)
-    for film in films:
-        for master in wanted:
-            make_master(film, rates[film.stem], master, given.folder / "masters")
-    lake = fill(given.folder, "masters/*__*")
+    with ThreadPoolExecutor(given.workers) as pool:
+        made = [
+            pool.submit(make_master, film, rates[film.stem], master, given.folder / "masters")
+            for film in films
+            for master in wanted
+        ]
+        for future in made:
+            future.result()
+    lake = fill(given.folder, "masters/*__*", given.workers)
     figures, unrelated = [], []
     for master in wanted:
         found = Compared()
@@ -82,16 +89,17 @@ def measure(given: argparse.Namespace) -> Report:
     return Report("masters", figures, [drawn])
 
 
-def fill(folder: Path, films: str) -> Lake:
-    """The lake of the films that the pattern names, made in this process."""
+def fill(folder: Path, films: str, workers: int) -> Lake:
+    """The lake of the films that the pattern names; each film is one step, in one of so many processes."""
     manifest = folder / "pipeline.yaml"
     manifest.write_text("streams: {pictures: {bars: crop}}\n" + manifest_of(films, SHOTS))
     planning = plan_manifest(load_manifest(manifest))
-    for movie_id, cells in planning.plan.by_film().items():
-        say(f"reading {movie_id}")
-        failed = run_step(planning.step(movie_id, cells)).failed()
-        for cell in failed:
-            raise RuntimeError(f"{cell.table} of {movie_id}: {cell.message}")
+    steps = [planning.step(*film) for film in planning.plan.by_film().items()]
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        for report in pool.map(run_step, steps):
+            say(f"read {report.movie_id} in {report.wall_s:.1f} s")
+            for failed in report.failed():
+                raise RuntimeError(f"{failed.table} of {report.movie_id}: {failed.message}")
     return planning.lake
 
 
@@ -169,7 +177,9 @@ def _tag_figures(
 
     folder = given.folder / "learned"
     draw_catalogue(folder / "train", given.learned, LEARNED_SEED, seconds=given.seconds)
-    scores = tag_scores(folder, fill(folder, "train/films/*.mp4"), lake, given.folder / "drawn", films, masters)
+    scores = tag_scores(
+        folder, fill(folder, "train/films/*.mp4", given.workers), lake, given.folder / "drawn", films, masters
+    )
     least = scores[REFERENCE] - 0.02
     return [Figure(f"{name}: tags, macro-F1", [score], at_least=round(least, 3)) for name, score in scores.items()]
 
@@ -226,6 +236,7 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("--only", {"nargs": "*", "default": [], "choices": [m.name for m in MASTERS], "help": "only these masters"}),
     ("--learned", {"type": int, "default": LEARNED, "help": "films that tags are learned from (default: %(default)s)"}),
     ("--seconds", {"type": float, "default": SECONDS, "help": "length of a film (default: %(default)s)"}),
+    ("--workers", {"type": int, "default": 2, "help": "films made and read at once (default: %(default)s)"}),
     ("--tags", {"action": argparse.BooleanOptionalAction, "default": True, "help": "learn tags too"}),
 )
 

@@ -25,8 +25,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
 
-Outcome = Literal["made", "failed", "skipped"]
-"""How a cell ended."""
+Outcome = Literal["made", "rekeyed", "failed", "skipped"]
+"""How a cell ended; rekeyed: its inputs were made anew and came out the same, so its data stay, under a new key."""
 
 
 @dataclass(frozen=True)

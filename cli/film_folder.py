@@ -31,8 +31,8 @@ tasks:
   shots: {}
   frames: {fps: 1}                      # a picture a second, and the middle of every shot
   sound: {}
-  faces: {detector: dlib}
-  embeddings: {backbone: descriptor}
+  faces: {identify: false}              # without it: vectors by which persons are known again
+  embeddings: {}
 """
 LIST = "films.csv"
 

@@ -48,8 +48,8 @@ tasks:
   frames: {{fps: 1}}                      # a picture a second, and the middle of every shot
   sound: {{}}                             # loudness, silence, log-mel
   subtitles: {{}}                         # text streams, and .srt, .vtt, .ass beside the films
-  faces: {{detector: dlib}}               # or insightface with a pack, onnx with a file
-  embeddings: {{backbone: descriptor}}    # or inception_v3 and others, or a file
+  faces: {{}}                             # where faces are, and vectors of who it is (`identify: false`: none)
+  embeddings: {{}}                        # how pictures look, by an ImageNet network (`backbone: descriptor`: none)
 
   # What models learn from labels: `cinelake labels template scenes`, `labels import`, `train scenes`, `run`.
   #shot_features: {{}}

@@ -131,7 +131,13 @@ def _estimate(planning: Planning) -> Estimate:
 def plan_json(planning: Planning, predicted: Estimate | None = None) -> dict[str, Any]:
     """A plan as plain data, with its estimate where there is one."""
     cells = [
-        {"movie_id": cell.movie_id, "task": cell.table, "state": cell.state, "reason": cell.reason}
+        {
+            "movie_id": cell.movie_id,
+            "task": cell.table,
+            "state": cell.state,
+            "reason": cell.reason,
+            **({"work": cell.work} if cell.work else {}),
+        }
         for cell in planning.plan.cells
     ]
     result: dict[str, Any] = {
@@ -151,6 +157,7 @@ def plan_json(planning: Planning, predicted: Estimate | None = None) -> dict[str
         result["estimate"] = {
             "wall_s": predicted.wall_s,
             "processor_s": predicted.processor_s,
+            "may_s": predicted.may_s,
             "by_table": predicted.by_table,
             "unknown": list(predicted.unknown),
             "workers": predicted.workers,
@@ -220,6 +227,8 @@ def _print_estimate(predicted: Estimate) -> None:
     table(["table", "processor time"], [[name, duration(s)] for name, s in predicted.by_table.items()])
     work, workers = duration(predicted.processor_s), predicted.workers
     out.print(f"about {duration(predicted.wall_s)} on {workers} workers ({work} of work), by earlier runs' costs")
+    if predicted.may_s:
+        out.print(f"{duration(predicted.may_s)} of it only where what is read comes out otherwise")
     if predicted.unknown:
         out.print(f"no run has recorded a cost yet of: {', '.join(predicted.unknown)}")
 
@@ -229,6 +238,11 @@ def _print_verdict(planning: Planning) -> None:
     if not stale:
         out.print("\nnothing to do: everything that can be made is fresh")
     else:
+        works = Counter(cell.work for cell in planning.plan.stale)
+        if works["may"]:
+            out.print(f"\n{works['may']} cells are made only where what they read comes out otherwise than before")
+        if works["rekey"]:
+            out.print(f"\n{works['rekey']} cells get a new key alone: what they read came out as before")
         out.print(f"\n{stale} cells of {films} films to make: `cinelake run`")
     print_paused(planning.lake)
 

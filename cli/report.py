@@ -36,6 +36,9 @@ def report(
         bool, typer.Option("--force", help="Write every page anew, even into a folder that holds something else.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say which pages would be written.")] = False,
+    people: Annotated[
+        bool, typer.Option("--people/--no-people", help="The page of people, with their faces, where they are known.")
+    ] = True,
     json: JsonOption = False,
 ) -> None:
     """Write a site to look at: a catalogue, and for each film a timeline, keyframes, tables, provenance.
@@ -43,11 +46,18 @@ def report(
     It needs no server: open index.html in a browser. Run it again after each run: only pages whose tables, states,
     scores or code have changed are written; the pages of films that left the catalogue are removed.
     """
-    write_report(manifest, film or [], out, force=force, dry_run=dry_run, as_json=json)
+    write_report(manifest, film or [], out, force=force, dry_run=dry_run, with_people=people, as_json=json)
 
 
 def write_report(
-    manifest: Path, movies: Sequence[str], folder: Path | None, *, force: bool, dry_run: bool, as_json: bool
+    manifest: Path,
+    movies: Sequence[str],
+    folder: Path | None,
+    *,
+    force: bool,
+    dry_run: bool,
+    as_json: bool,
+    with_people: bool = True,
 ) -> None:
     """Write the report of a manifest's lake."""
     loaded = load_manifest(manifest)
@@ -55,7 +65,13 @@ def write_report(
     with _bar(quiet=as_json) as bar:
         on_progress = _listener(bar, quiet=as_json)
         outcome = write_site(
-            plan_manifest(loaded), place, movies=movies, force=force, dry_run=dry_run, on_progress=on_progress
+            plan_manifest(loaded),
+            place,
+            movies=movies,
+            force=force,
+            dry_run=dry_run,
+            with_people=with_people,
+            on_progress=on_progress,
         )
     if as_json:
         print_json({**vars(outcome), "out": str(outcome.out), "dry_run": dry_run})

@@ -132,7 +132,7 @@ def run_planned(planning: Planning, *, quiet: bool = False) -> RunSummary:
 
 def print_summary(summary: RunSummary) -> None:
     """Print the run in a few lines: what was made, what failed, how fast."""
-    if not summary.made and not summary.failures and not summary.interrupted:
+    if not (summary.made or summary.rekeyed) and not summary.failures and not summary.interrupted:
         skipped = sum(summary.files_skipped.values())
         beside = f"; {skipped} files are no films (`cinelake status`)" if skipped else ""
         known = f" ({summary.known} cells known to be bad: `cinelake status`)" if summary.known else ""
@@ -147,6 +147,9 @@ def print_summary(summary: RunSummary) -> None:
     )
     if made:
         out.print("  " + " · ".join(f"{name} {count}" for name, count in summary.made.items()), style="green")
+    if summary.rekeyed:
+        same = " · ".join(f"{name} {count}" for name, count in summary.rekeyed.items())
+        out.print(f"  not made again, as what they are made from came out the same: {same}")
     rest = [("fresh before", summary.fresh), ("failed", len(summary.failures)), ("waiting on them", summary.skipped)]
     rest += [("known bad", summary.known), ("blocked", summary.blocked), ("orphaned films", summary.orphans)]
     rest += [("files that are no films", sum(summary.files_skipped.values()))]

@@ -106,6 +106,8 @@ def _facts(lineage: Lineage, *, whole: bool) -> list[tuple[str, Any]]:
         *((f"input {one.table}", one.key or one.reason) for one in lineage.inputs),
         *_model_facts(lineage.model),
         ("made", _made(run)),
+        *_rekeyed(run),
+        *((("content", lineage.content_digest),) if lineage.content_digest else ()),
     ]
     if whole:
         rows += list(run.items())
@@ -121,6 +123,13 @@ def _made(run: dict[str, Any]) -> str:
         words += f", {used_s:.2f} s of processor time" + (f" (ffmpeg {ffmpeg_s:.2f} s)" if ffmpeg_s else "")
         del run["cpu_s"]
     return f"{words}, {run.pop('rows', 0)} rows"
+
+
+def _rekeyed(run: dict[str, Any]) -> list[tuple[str, Any]]:
+    """When a cell got another key without being made; takes the fact out."""
+    fact = run.pop("rekeyed", None)
+    words = "its inputs were made anew and came out the same, so its data stayed"
+    return [("re-keyed", f"{fact['at']}, before {fact['key_before']}: {words}")] if fact else []
 
 
 def _model_facts(model: dict[str, Any]) -> list[tuple[str, Any]]:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from prefect import Flow, flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
@@ -23,7 +23,7 @@ from prefect.utilities.annotations import quote
 from cinelake.engines import Engine
 from cinelake.engines.dispatch import RETRY_DELAY_S, place_watched, worth_retrying
 from cinelake.errors import EngineStopped
-from cinelake.events import OnEvent
+from cinelake.events import OnEvent, Outcome
 from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.plan.build import Planning, plan_manifest
 from cinelake.plan.scope import restrict
@@ -70,7 +70,7 @@ def catalogue_flow(work: CatalogueWork) -> Flow[..., Any]:
 
 def make_films(work: FilmWork) -> dict[str, int]:
     """Make the films of a plan within a flow, shown in Prefect's UI; returns the number of cells by outcome."""
-    counts: dict[str, int] = {"made": 0, "failed": 0, "skipped": 0}
+    counts: dict[str, int] = dict.fromkeys(get_args(Outcome), 0)
     make_limits(work.planning.manifest)
     shown = ProgressArtifact(work.planning)
     reports: dict[str, StepReport] = {}

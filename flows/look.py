@@ -52,7 +52,7 @@ def _make_films(planning: Planning, engine: Engine, summary: RunSummary, on_even
     for movie_id, cells in planning.plan.by_film().items():
         report = StepReport(movie_id)
         for parts in in_turns(planning.step(movie_id, cells)):
-            lost = tuple(cell.table for cell in report.cells if cell.outcome != "made")
+            lost = tuple(report.lost())
             for made in _placed([replace(part, lost=lost) for part in parts], engine):
                 report.add(made)
         count_film(summary, report)

@@ -34,7 +34,7 @@ from cinelake.plan.build import Planning
 from cinelake.run.cells import CellReport, FilmEnded, StepReport
 
 WRITE_EVERY_S = 5.0
-LEVELS = {"made": logging.INFO, "skipped": logging.WARNING, "failed": logging.ERROR}
+LEVELS = {"made": logging.INFO, "rekeyed": logging.INFO, "skipped": logging.WARNING, "failed": logging.ERROR}
 
 
 @contextmanager
@@ -118,7 +118,7 @@ class JsonLog:
         for cell in report.cells:
             seconds = {"seconds": round(cell.wall_s, 3), "processor_seconds": round(cell.processor_s, 3)}
             facts: dict[str, Any] = {"outcome": cell.outcome, **seconds, "rows": cell.rows}
-            if cell.outcome != "made":
+            if cell.outcome in ("failed", "skipped"):
                 facts |= {"reason": cell.reason, "text": cell.message}
             self._log("cell ends", film=report.movie_id, task=cell.table, level=LEVELS[cell.outcome], **facts)
         facts = {"film_s": report.film_s, "seconds": round(report.wall_s, 3), "frames_decoded": report.frames_decoded}

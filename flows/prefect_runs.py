@@ -74,7 +74,9 @@ def film_log(report: StepReport) -> list[LogLine]:
 def _made(report: StepReport) -> str:
     made = [cell for cell in report.cells if cell.outcome == "made"]
     each = ", ".join(f"{cell.table} {cell.wall_s:.1f} s ({counted(cell.rows, 'row')})" for cell in made)
-    return f"{counted(len(made), 'table')} made in {report.wall_s:.1f} s{f': {each}' if each else ''}"
+    same = ", ".join(cell.table for cell in report.cells if cell.outcome == "rekeyed")
+    kept = f"; not made again, as what they read came out the same: {same}" if same else ""
+    return f"{counted(len(made), 'table')} made in {report.wall_s:.1f} s{f': {each}' if each else ''}{kept}"
 
 
 def _failures(report: StepReport) -> list[str]:

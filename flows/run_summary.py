@@ -22,12 +22,15 @@ SHOWN_FILMS = 10_000
 class RunSummary:
     """What a run did. `failures` are the new ones; `known` counts cells that were already known to be bad.
 
+    `rekeyed` counts cells that stay as they are under a new key, as what they are made from came out the same.
+
     `stopped_by`: why an interrupted run was stopped. `worker_deaths`, `retries`: each as its event has it.
     warnings: of the catalogue. files_skipped: why files of its place are no films, and how many.
     """
 
     films: int = 0
     made: Counter[str] = field(default_factory=Counter)
+    rekeyed: Counter[str] = field(default_factory=Counter)
     failures: list[dict[str, str]] = field(default_factory=list)
     skipped: int = 0
     fresh: int = 0
@@ -65,7 +68,8 @@ class RunSummary:
 
     def to_json(self) -> dict[str, Any]:
         """The summary as plain data."""
-        return {**asdict(self), "made": dict(self.made), "cells_made": sum(self.made.values()),
+        return {**asdict(self), "made": dict(self.made), "rekeyed": dict(self.rekeyed),
+                "cells_made": sum(self.made.values()), "cells_rekeyed": sum(self.rekeyed.values()),
                 "times_real": round(self.times_real, 2)}  # fmt: skip
 
 
@@ -97,6 +101,8 @@ def count_film(summary: RunSummary, report: StepReport) -> None:
     for cell in report.cells:
         if cell.outcome == "made":
             summary.made[cell.table] += 1
+        elif cell.outcome == "rekeyed":
+            summary.rekeyed[cell.table] += 1
         elif cell.outcome == "failed":
             summary.failures.append(failure_row(report.movie_id, cell.table, cell.reason, cell.message))
         else:

@@ -12,10 +12,11 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from typing import get_args
 
 from cinelake.engines.dispatch import RETRIED, RETRY_DELAY_S, place_watched
 from cinelake.errors import EngineUnavailable
-from cinelake.events import DecodingMoved, Event, FilmBegan, OnEvent, RunBegan, StagingMoved, TaskBegan
+from cinelake.events import DecodingMoved, Event, FilmBegan, OnEvent, Outcome, RunBegan, StagingMoved, TaskBegan
 from cinelake.plan.build import Planning
 from cinelake.run.cells import FilmEnded, StepReport
 from cinelake.run.step import Step
@@ -100,7 +101,7 @@ class CommandRun:
         flow_started(work.planning.manifest, "catalogue")
         self._log.on_event(RunBegan(len(work.planning.plan.by_film()), len(work.planning.plan.stale)))
         shown = ProgressArtifact(work.planning, self._report)
-        counts = {"made": 0, "failed": 0, "skipped": 0}
+        counts = dict.fromkeys(get_args(Outcome), 0)
         threads = ThreadPoolExecutor(max(1, work.engine.window), thread_name_prefix="film")
 
         def hand_out(step: Step) -> Future[object]:

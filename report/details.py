@@ -29,6 +29,7 @@ PAGE_TABLES = (
     PageTable("Beats", "beats", ("beat", "category", "start_s", "end_s", "start_shot", "end_shot", "confidence")),
     PageTable("Tags", "tags", ("tag", "weight", "relevance", "shots")),
     PageTable("Screen time", "screen_time", ("character", "seconds", "share", "appearances")),
+    PageTable("Screen time of actors", "screen_time_of_actors", ("character", "seconds", "share", "appearances")),
     PageTable("Funny moments", "funny", ("start_s", "end_s", "is_funny", "q_funny", "q_not_funny")),
     PageTable("Cues", "cues", ("kind", "start_s", "end_s")),
     PageTable("Subtitles", "subtitles", ("start_s", "end_s", "language", "text")),
@@ -38,9 +39,12 @@ PAGE_TABLES = (
 def page_tables(tables: FilmTables) -> list[dict[str, Any]]:
     """The tables that the film has, by columns; numbers rounded for reading."""
     made = []
+    shown: set[str] = set()
     for page_table in PAGE_TABLES:
-        rows = tables.read(page_table.task, list(page_table.columns))
+        name = tables.of_task(page_table.task).name
+        rows = tables.read(page_table.task, list(page_table.columns)) if name not in shown else None
         if rows is not None:
+            shown.add(name)
             columns = [plain(rows[name]) for name in page_table.columns]
             note = tables.of_task(page_table.task).note
             made.append({"title": page_table.title, "names": page_table.columns, "columns": columns, "note": note})
@@ -81,7 +85,8 @@ def figures(tables: FilmTables, length_s: float) -> dict[str, Any]:
         counted = tables.read(task, [column])
         result |= {} if counted is None else {name: counted.num_rows}
     result["tags"] = _first(tables, "tags", "tag", "weight")
-    result["characters"] = _first(tables, "screen_time", "character", "seconds")
+    seen = [_first(tables, table, "character", "seconds") for table in ("screen_time", "screen_time_of_actors")]
+    result["characters"] = list(dict.fromkeys([*seen[0], *seen[1]]))
     return result
 
 

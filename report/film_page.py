@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from cinelake.storage.content import digest
 from report.details import duration_s, figures, film_row, model_name, origin, page_tables, provenance, technical
+from report.film_people import write_people
 from report.film_pictures import make_pictures
 from report.lanes import build_lanes, missing_lanes
 from report.said import PeopleSaid
@@ -24,11 +25,11 @@ CARD = "card.json"
 Card = dict[str, Any]
 
 
-def page_key(tables: FilmTables, scores: Mapping[str, Any], source: str, said: str = "") -> str:
+def page_key(tables: FilmTables, scores: Mapping[str, Any], source: str, said: Sequence[str] = ()) -> str:
     """What a page is made from: cells, their states, scores, title, the film's place, what people `said`, the code."""
     shown_models = {name: scores.get(name) for name in models_of(tables)}
     states = [state.facts() for state in tables.states.values()]
-    return digest([code_digest(), tables.movie_id, tables.title, states, shown_models, source, said])
+    return digest([code_digest(), tables.movie_id, tables.title, states, shown_models, source, list(said)])
 
 
 def film_source(path: str, folder: Path) -> str:
@@ -54,10 +55,13 @@ def write_film(
     problem: str = "",
     source: str = "",
     people: PeopleSaid | None = None,
+    *,
+    with_people: bool = False,
 ) -> Card:
     """Write a film's page and pictures into a folder; returns its card.
 
-    source: what the player plays, if anything. people: whose labels stand beneath the models' lanes.
+    source: what the player plays, if anything. people: whose labels stand beneath the models' lanes. with_people: write
+    what the page of people needs.
     """
     lanes = build_lanes(tables, people)
     film = film_row(tables)
@@ -67,6 +71,8 @@ def write_film(
     origin_lines = {row["table"]: origin(row) for row in origins}
     lanes = [{**lane, "origin": origin_lines.get(lane["table"], "")} for lane in lanes]
     counted = figures(tables, length_s)
+    if with_people:
+        write_people(tables, people, folder)
     data = {"movie_id": tables.movie_id, "duration_s": length_s, "lanes": lanes, "tables": page_tables(tables)}
     page = rendered(
         "film.html",

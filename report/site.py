@@ -20,6 +20,7 @@ from cinelake.query.quality import FOLDER, Outlier, outliers
 from cinelake.storage.content import digest
 from report.files import MARK, check_place, new_folder, site_errors, write_assets, write_text
 from report.film_page import Card, film_source, models_of, page_key, read_card, write_film
+from report.people_page import people_page
 from report.said import PeopleSaid
 from report.scores import FILE as SCORES
 from report.scores import known_scores, scores_file, scores_of
@@ -49,12 +50,13 @@ def write_site(
     movies: Sequence[str] = (),
     force: bool = False,
     dry_run: bool = False,
+    with_people: bool = True,
     on_progress: OnProgress = lambda _done, _all, _what: None,
 ) -> SiteOutcome:
     """Write the report of a lake. Raises `UnknownName` for films that are missing, `UsageError` for a bad folder.
 
     movies: only these films' pages. force: every page, and into a folder that holds something else. dry_run: write
-    nothing.
+    nothing. with_people: with the page of people, and their faces.
     """
     lake = LakeTables(planning)
     for movie_id in movies:
@@ -62,7 +64,7 @@ def write_site(
             raise UnknownName("film", movie_id, lake.movie_ids)
     check_place(out, force=force)
     with site_errors(out):
-        site = _Site(lake, out, dry_run=dry_run)
+        site = _Site(lake, out, dry_run=dry_run, with_people=with_people)
         site.write_films(list(movies) or lake.movie_ids, on_progress, force=force)
         site.remove_gone()
         if not dry_run:
@@ -73,7 +75,8 @@ def write_site(
 class _Site:
     """A site that is being written."""
 
-    def __init__(self, lake: LakeTables, out: Path, *, dry_run: bool):
+    def __init__(self, lake: LakeTables, out: Path, *, dry_run: bool, with_people: bool):
+        self.with_people = with_people
         self.lake, self.out, self.films, self.dry_run = lake, out, out / "films", dry_run
         self.scores = known_scores(out)
         self.people = PeopleSaid(lake.planning.manifest)
@@ -94,7 +97,10 @@ class _Site:
         movie_id, folder = tables.movie_id, self.films / tables.movie_id
         self.scores |= scores_of(self.lake.planning.manifest, models_of(tables), self.scores)
         source = film_source(tables.path, folder)
-        key, card = page_key(tables, self.scores, source, self.people.key(movie_id)), read_card(folder)
+        key, card = (
+            page_key(tables, self.scores, source, [self.people.key(movie_id), str(self.with_people)]),
+            read_card(folder),
+        )
         if card and card["key"] == key and not force:
             self.outcome.unchanged.append(movie_id)
             return
@@ -102,7 +108,7 @@ class _Site:
         if not self.dry_run:
             with new_folder(folder) as part:
                 problem = self.lake.problems.get(movie_id, "")
-                write_film(part, tables, self.scores, key, problem, source, self.people)
+                write_film(part, tables, self.scores, key, problem, source, self.people, with_people=self.with_people)
 
     def remove_gone(self) -> None:
         """Remove the pages of films that have left the catalogue."""
@@ -129,12 +135,26 @@ class _Site:
         named = {card["movie_id"] for card in cards}
         unlike = [outlier for outlier in self._outliers() if outlier.movie_id in named]
         write_text(self.out / SCORES, scores_file(self.scores))
-        self.outcome.index_written = write_text(self.out / "index.html", catalogue_page(cards, problems, unlike))
+        has_people = self._write_people()
+        page = catalogue_page(cards, problems, unlike, has_people=has_people)
+        self.outcome.index_written = write_text(self.out / "index.html", page)
+
+    def _write_people(self) -> bool:
+        """Write the page of people, or remove it where no film has any; returns whether there is one."""
+        page = people_page(self._folders()) if self.with_people else None
+        if page is None:
+            (self.out / "people.html").unlink(missing_ok=True)
+            return False
+        write_text(self.out / "people.html", page)
+        return True
 
 
-def catalogue_page(cards: Sequence[Card], problems: dict[str, str], unlike: Sequence[Outlier]) -> str:
-    """The catalogue of these films; unlike: those that stand out from it."""
-    key = digest([code_digest(), [card["key"] for card in cards], problems, [str(outlier) for outlier in unlike]])
+def catalogue_page(
+    cards: Sequence[Card], problems: dict[str, str], unlike: Sequence[Outlier], *, has_people: bool = False
+) -> str:
+    """The catalogue of these films; unlike: those that stand out from it; has_people: whether people have a page."""
+    shown = [str(outlier) for outlier in unlike]
+    key = digest([code_digest(), [card["key"] for card in cards], problems, shown, has_people])
     tags = sorted({tag for card in cards for tag in card["tags"]})
     hours = sum(card.get("duration_s", 0.0) for card in cards) / 3600
     shots = sum(card.get("shots", 0) for card in cards)
@@ -145,6 +165,7 @@ def catalogue_page(cards: Sequence[Card], problems: dict[str, str], unlike: Sequ
         films=ordered,
         problems=problems,
         unlike=unlike[:MAX_OUTLIERS],
+        has_people=has_people,
         tags=tags,
         hours=hours,
         shots=shots,

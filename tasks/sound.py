@@ -7,8 +7,13 @@ window is padded with zeros. The K-weighting filters keep their state across win
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from collections.abc import Iterator
 from functools import lru_cache
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -129,10 +134,20 @@ class KWeighting:
 
     def __call__(self, samples: Floats) -> npt.NDArray[np.float64]:
         """(n,) samples → (n,) weighted samples."""
-        from scipy.signal import sosfilt
+        weighted, self.state = filtered(self.sections, samples, self.state)
+        return weighted
 
-        weighted, self.state = sosfilt(self.sections, samples.astype(np.float64), zi=self.state)
-        return np.asarray(weighted)
+
+def filtered(
+    sections: npt.NDArray[np.float64], samples: Floats, state: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """(n,) samples through (m, 6) second-order sections with (m, 2) state: the result and the state after it.
+
+    The very loop of `scipy.signal.sosfilt`.
+    """
+    weighted, after = samples.astype(np.float64)[None], state.astype(np.float64)[None]
+    _compiled("signal", "_sosfilt")._sosfilt(sections, weighted, after)
+    return weighted[0], after[0]
 
 
 @lru_cache(maxsize=4)
@@ -165,15 +180,36 @@ def log_mel(samples: Floats, windows: int) -> npt.NDArray[np.float16]:
     """(windows · 15360 + 240,) samples → (windows, 96, 64) log-mel, as VGGish and YAMNet compute it."""
     starts = (np.arange(windows) * WINDOW)[:, None] + np.arange(FRAMES) * HOP
     framed = np.lib.stride_tricks.sliding_window_view(samples, FRAME)[starts.ravel()]
-    magnitude = np.abs(_spectrum(framed * _hann())).astype(np.float32)
+    magnitude = np.abs(spectrum(framed * _hann())).astype(np.float32)
     levels = np.log(magnitude @ mel_matrix() + LOG_OFFSET)
     return np.asarray(levels, np.float16).reshape(windows, FRAMES, MELS)
 
 
-def _spectrum(framed: Floats) -> npt.NDArray[np.complex64]:
-    from scipy.fft import rfft
+def spectrum(framed: Floats) -> npt.NDArray[np.complex64]:
+    """(n, 400) samples → (n, 257) spectrum of 512 points: the very transform of `scipy.fft.rfft`."""
+    padded = np.zeros((len(framed), FFT), np.float32)
+    padded[:, :FRAME] = framed
+    one_thread, not_scaled, along = 1, 0, (1,)
+    return np.asarray(
+        _compiled("fft", "_pocketfft", "pypocketfft").r2c(padded, along, True, not_scaled, None, one_thread)
+    )
 
-    return np.asarray(rfft(framed, FFT, axis=-1))
+
+@lru_cache
+def _compiled(*parts: str) -> Any:
+    """A compiled part of SciPy, without the packages around it: importing these takes two seconds of processor time.
+
+    Where this SciPy has it in another place, it is imported as usual.
+    """
+    name, package = ".".join(["scipy", *parts]), importlib.util.find_spec("scipy")
+    folder = Path(package.origin if package and package.origin else "").parent.joinpath(*parts[:-1])
+    for suffix in EXTENSION_SUFFIXES:
+        spec = importlib.util.spec_from_file_location(name, folder / f"{parts[-1]}{suffix}")
+        if name not in sys.modules and spec and spec.loader and (folder / f"{parts[-1]}{suffix}").exists():
+            part = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(part)
+            return part
+    return importlib.import_module(name)
 
 
 @lru_cache(maxsize=1)

@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import os
 import signal
+import tempfile
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, TimeoutError
 from concurrent.futures.process import BrokenProcessPool
@@ -24,6 +25,7 @@ from cinelake.engines.worker_watch import WorkerWatch
 from cinelake.errors import DecodeTimeout, EngineStopped, EngineUnavailable, FilmError, WorkerLost
 from cinelake.events import Deadline, Event, LengthProbed, WorkerDied
 from cinelake.storage.interrupts import interrupts_held
+from cinelake.storage.slots import VARIABLE, make_slots, slot_held
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
@@ -57,6 +59,8 @@ class StepProcesses:
         resource_tracker.ensure_running()  # its own start would let Ctrl-C through again (see `_schedule`)
         self._stopped = False
         self._events, self._count, self._devices = events, count, devices
+        self._slots = tempfile.TemporaryDirectory(prefix="cinelake-slots-")
+        make_slots(Path(self._slots.name), count)
         self._lock = Lock()
         self._broken_in_a_row = 0
         self._pool = self._new_pool()
@@ -69,7 +73,7 @@ class StepProcesses:
             max_workers=self._count,
             max_tasks=STEPS_PER_PROCESS,
             initializer=start_worker,
-            initargs=(os.getpid(), self._devices),
+            initargs=(os.getpid(), self._devices, self._slots.name),
             context=get_context("spawn"),
         )
 
@@ -176,6 +180,7 @@ class StepProcesses:
         else:
             self._pool.close()
         self._pool.join()
+        self._slots.cleanup()
 
 
 def workers_of(pool: ProcessPool) -> dict[int, BaseProcess]:
@@ -204,8 +209,10 @@ def why_died(exitcode: int) -> str:
     return f"signal {signal.Signals(-exitcode).name}" if exitcode < 0 else f"exit code {exitcode}"
 
 
-def start_worker(parent: int, devices: str | None) -> None:
+def start_worker(parent: int, devices: str | None, slots: str) -> None:
     """Prepare a worker process: it dies with the driver, leaves Ctrl-C to the driver, and sees these GPUs.
+
+    slots: the folder of the pool's slots.
 
     Where the system has no memory left, it is killed before what a run cannot do without: driver, server, scheduler.
     """
@@ -216,6 +223,7 @@ def start_worker(parent: int, devices: str | None) -> None:
     with contextlib.suppress(OSError):
         score = Path("/proc/self/oom_score_adj")
         score.write_text(str(max(int(score.read_text()), GOES_FIRST)))
+    os.environ[VARIABLE] = slots
     if devices is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = devices
 
@@ -234,7 +242,8 @@ def _work(job: Job[Result], events: str) -> Result:
     limit_s = job.limit_s()
     signal.setitimer(signal.ITIMER_REAL, limit_s + GRACE_S if limit_s else 0)
     try:
-        return job.run(on_event)
+        with slot_held():
+            return job.run(on_event)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
 

@@ -15,7 +15,7 @@ import datetime
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cinelake.errors import ContractViolation, FilmError, InputChanged, NewerFormat, UsageError
+from cinelake.lake.footer_bytes import replace_value
+from cinelake.lake.table_digest import TableDigest
 from cinelake.spec.contract import ENUM, Column, Contract
 from cinelake.spec.formats import LAKE, check_format
 from cinelake.spec.names import MOVIE_ID, RESERVED, TABLE_NAME
@@ -31,8 +33,10 @@ from cinelake.storage.store import Storage, StorageLocation, storage_errors
 FOOTER_KEY = b"cinelake"
 STORED_HASH = "meaning"
 """The name that footers on disk have for `content_hash`."""
+DIGESTS = ("content_digest", "input_digests")
 ROWS_PER_GROUP = 65_536
 BYTES_PER_GROUP = 8 << 20
+COPIED_BYTES = 8 << 20
 TAIL_BYTES = 64 << 10
 """How much of a file's end is read at once for its footer."""
 
@@ -76,18 +80,22 @@ class Footer:
 
     key: the cell's key. content_hash: what descendants' keys are made from. ingredients: what went into the key.
     run: facts of the run (versions, device, costs, time), which never enter a comparison of data.
+    content_digest: of the table's rows; input_digests: input name → that of the table the cell was made from. Cells of
+    older releases have neither. They are stored among the facts of the run, where these older releases let them be.
     """
 
     key: str
     content_hash: str
     ingredients: dict[str, Any]
     run: dict[str, Any]
+    content_digest: str = ""
+    input_digests: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """The footer as stored, with sorted keys."""
-        stored = {**vars(self), STORED_HASH: self.content_hash}
-        del stored["content_hash"]
-        return json.dumps(stored, sort_keys=True, separators=(",", ":"))
+        digests = {name: value for name in DIGESTS if (value := getattr(self, name))}
+        stored = {"key": self.key, STORED_HASH: self.content_hash, "ingredients": self.ingredients}
+        return json.dumps({**stored, "run": {**self.run, **digests}}, sort_keys=True, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Footer:
@@ -95,7 +103,9 @@ class Footer:
         stored = json.loads(text)
         unknown = stored.keys() - {"key", STORED_HASH, "ingredients", "run", "format"}
         check_format("a cell's footer", stored.pop("format", LAKE), LAKE, unknown)
-        return cls(content_hash=stored.pop(STORED_HASH), **stored)
+        run = stored.pop("run")
+        digests = {name: run.pop(name) for name in DIGESTS if name in run}
+        return cls(content_hash=stored.pop(STORED_HASH), run=run, **stored, **digests)
 
 
 class CellReader:
@@ -145,6 +155,7 @@ class CellWriter:
         self._waiting: list[pa.RecordBatch] = []
         self._waiting_rows = self._waiting_bytes = 0
         self._last: tuple[Any, ...] | None = None
+        self._digest = TableDigest()
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Check a batch against the contract and append it. Raises `ContractViolation`."""
@@ -157,6 +168,7 @@ class CellWriter:
             check = f"batches differ: {batch.schema.types} after {self._schema.types}"
             raise ContractViolation(self.contract.table, check, "*", batch.num_rows, [])
         self.rows += batch.num_rows
+        self._digest.add(batch)
         self._waiting.append(batch)
         self._waiting_rows += batch.num_rows
         self._waiting_bytes += batch.nbytes
@@ -164,9 +176,11 @@ class CellWriter:
             self._flush()
 
     def close(self, footer: Footer) -> None:
-        """Write the rest and the footer. The file is complete afterwards, but not yet part of the lake."""
+        """Write the rest and the footer, with the digest of all rows. The file is not yet part of the lake."""
         if not self._writer and not self._waiting:
             self._waiting.append(self.contract.empty())
+            self._digest.add(self._waiting[0])
+        footer = replace(footer, content_digest=self._digest.hexdigest())
         self._flush()
         assert self._writer is not None
         with storage_errors(f"finishing {self.contract.table} of {self.movie_id}"):
@@ -209,13 +223,13 @@ def _encoding(schema: pa.Schema) -> dict[str, Any]:
     These hardly repeat: so they are a little smaller and are read in six tenths of the time.
     """
     codecs: dict[str, str] = {}
-    for field in schema:
-        if _holds_structs(field.type):
-            codecs |= dict.fromkeys(_leaves(field.name, field.type), "zstd")
+    for column in schema:
+        if _holds_structs(column.type):
+            codecs |= dict.fromkeys(_leaves(column.name, column.type), "zstd")
             continue
-        is_vector = pa.types.is_fixed_size_list(field.type)
-        path = f"{field.name}.list.element" if is_vector or pa.types.is_list(field.type) else str(field.name)
-        of_floats = is_vector and field.type.value_type in (pa.float32(), pa.float64())
+        is_vector = pa.types.is_fixed_size_list(column.type)
+        path = f"{column.name}.list.element" if is_vector or pa.types.is_list(column.type) else str(column.name)
+        of_floats = is_vector and column.type.value_type in (pa.float32(), pa.float64())
         codecs[path] = "lz4" if of_floats else "zstd"
     return {"compression": codecs, "use_dictionary": [path for path, codec in codecs.items() if codec == "zstd"]}
 
@@ -261,6 +275,22 @@ class Lake:
         """Put a closed cell in its place and delete the record of its failure. Raises `StorageError`."""
         self.storage.publish(writer.path, *cell_parts(table, writer.movie_id))
         self.forget_failure(table, writer.movie_id)
+
+    def rekey(self, table: str, movie_id: str, footer: Footer) -> None:
+        """Give a cell another footer; its data stay as they are, to the byte. Raises `StorageError`, `ValueError`."""
+        parts = cell_parts(table, movie_id)
+        with self.storage.scratch() as folder:
+            copy = folder / f"{table}.parquet"
+            with (
+                storage_errors(f"reading {table} of {movie_id}"),
+                self.storage.filesystem.open_input_stream(self.storage.path(*parts)) as source,
+                copy.open("wb") as target,
+            ):
+                while block := source.read(COPIED_BYTES):
+                    target.write(block)
+            replace_value(copy, FOOTER_KEY, footer.to_json().encode())
+            self.storage.publish(copy, *parts)
+        self.forget_failure(table, movie_id)
 
     def delete_cell(self, table: str, movie_id: str) -> None:
         """Remove one cell; nothing happens when it is missing."""

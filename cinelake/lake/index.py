@@ -107,6 +107,10 @@ class Index:
             footers = pool.map(lambda name: read_footer(self.lake.storage, *parts, name), names)
             yield from zip(names, (stamps[name] for name in names), footers, strict=True)
 
+    def keep(self, folder: str, readings: list[FooterEntry]) -> None:
+        """Keep footers of files that have not changed for a while."""
+        self._store(folder, readings, time.time_ns() + 2 * RACY_NS)
+
     def _store(self, folder: str, readings: list[FooterEntry], listed_ns: int) -> None:
         """Keep footers in the cache, and here those that it cannot take."""
         rows = [

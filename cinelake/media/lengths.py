@@ -24,7 +24,7 @@ INDEXED = ("mov,", "matroska")
 """Containers that hold every picture's time and an index of keyframes: they can be sought in."""
 
 LATE_S = 0.1
-"""A film that begins this long after zero of its file may declare when it ends rather than how long it is."""
+"""A film that begins this long after or before zero of its file may declare when it ends rather than how long it is."""
 
 LONG_PICTURE_S = 0.5
 """A last picture that the container shows this much longer than the others is as long as the container says."""
@@ -56,7 +56,9 @@ def with_lengths(container: Any, about: Probe, video: Any, audio: Any) -> Probe:
     start_s, pictures, sound = about.start_time_s, about.video, about.audio
     declared_s = _declared_s(container, video, audio)
     if declared_s and about.container.startswith(INDEXED):
-        late_s = start_s if start_s >= LATE_S and _declares_end(container, video or audio, declared_s, start_s) else 0.0
+        late_s = (
+            start_s if abs(start_s) >= LATE_S and _declares_end(container, video or audio, declared_s, start_s) else 0.0
+        )
         pictures, sound = _earlier(pictures, late_s), _earlier(sound, late_s)
         declared_s = _without_subtitles(container, declared_s - late_s, [pictures, sound], video or audio)
     length_s = declared_s if declared_s and declared_s <= longest_s(about.size_bytes) else None

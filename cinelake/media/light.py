@@ -91,6 +91,13 @@ def scaled_format(video: VideoInfo) -> str:
     return "yuv420p10le" if video.bit_depth > 8 else "yuv420p"
 
 
+def _without_ycgco(full: str) -> FilterStep:
+    """From YCgCo, which zscale does not know, to the matrix of BT.709; transfer and primaries stay what they are."""
+    same = {f"{side}{name}": "bt709" for side in ("i", "") for name in ("trc", "primaries")}
+    source = {"ispace": "ycgco", "irange": "pc" if full == "full" else "tv"}
+    return filter_step("colorspace", **source, **same, space="bt709", range="tv")
+
+
 def as_seen(video: VideoInfo) -> list[FilterStep]:
     """Filters from `scaled_format` to YUV 4:2:0 of BT.709, limited range, as a person would see the film."""
     if video.conversion != "light":
@@ -98,11 +105,18 @@ def as_seen(video: VideoInfo) -> list[FilterStep]:
     bright = video.transfer in HIGH_DYNAMIC_RANGE
     transfer, primaries = video.transfer or "bt709", video.primaries or ("bt2020" if bright else "bt709")
     matrix = "gbr" if video.is_rgb else video.matrix or ("bt2020nc" if bright else "bt709")
-    named = {"tin": _TO_SCREEN.get(transfer, transfer), "pin": primaries}
+    # What goes in and what comes out are both named: a film that names only some of it has no path to the others.
+    transfer = _TO_SCREEN.get(transfer, transfer)
+    named = {"tin": transfer, "pin": primaries, "p": primaries}
     full = "full" if video.is_rgb or video.full_range else "limited"
-    steps = [filter_step("zscale", min=matrix, rin=full, **named, m="gbr", r="full", format="gbrpf32le")]
+    steps = []
+    if matrix == "ycgco":
+        steps.append(_without_ycgco(full))
+        matrix, full = "bt709", "limited"
+    as_rgb = {"t": transfer, "m": "gbr", "r": "full", "format": "gbrpf32le"}
+    steps.append(filter_step("zscale", min=matrix, rin=full, **named, **as_rgb))
     steps.append(filter_step("zscale", **named, t="linear", npl=str(WHITE_NITS), format="gbrpf32le"))
-    steps.append(filter_step("zscale", p="bt709", format="gbrpf32le"))
+    steps.append(filter_step("zscale", t="linear", p="bt709", format="gbrpf32le"))
     if bright:
         steps.append(filter_step("tonemap", tonemap="clip", desat="2"))
-    return [*steps, filter_step("zscale", t="bt709", m="bt709", r="limited", format="yuv420p")]
+    return [*steps, filter_step("zscale", t="bt709", p="bt709", m="bt709", r="limited", format="yuv420p")]

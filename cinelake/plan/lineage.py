@@ -30,6 +30,7 @@ class Lineage:
 
     stream: what its task reads of the film, in words; '' where it reads tables. code: the stamp of the task's code as
     it is here. model: name, version, digest, kind, origin (run in MLflow, labels). inputs: of the tables that it reads.
+    content_digest: of its rows; '' where an older release made it.
     """
 
     table: str
@@ -46,6 +47,7 @@ class Lineage:
     model: dict[str, Any] = field(default_factory=dict)
     run: dict[str, Any] = field(default_factory=dict)
     inputs: tuple[Lineage, ...] = ()
+    content_digest: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
@@ -79,6 +81,7 @@ def trace(planning: Planning, table: str, movie_id: str) -> Lineage:
         model=_model(planning, made.get("model")),
         run=footer.run,
         inputs=inputs,
+        content_digest=footer.content_digest,
     )
 
 

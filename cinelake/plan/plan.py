@@ -9,6 +9,10 @@ A cell is one table of one film. It is
     stale    it is to be made, for the one reason given
     blocked  it needs something that is missing: an input that failed, an input that was not selected, a champion
     failed   it failed before with this very key and would fail again (or the catalogue cannot provide the film)
+
+A stale cell that differs in nothing but its input tables is not made again where these come out the same: it then gets
+its new key alone (`cinelake.lake.rekeying`). Whether they do is known beforehand where they are there (`rekey`), and
+not where they are to be made first (`may`).
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from cinelake.errors import UnknownName, UsageError
 from cinelake.lake.cells import Footer
 from cinelake.lake.index import Entry
+from cinelake.lake.rekeying import differs_in_tables_only, tells_its_inputs
 from cinelake.plan.keys import Recipe, first_difference
 from cinelake.spec.film import READ_RULE
 from cinelake.spec.streams import NO_CHOICES, StreamChoices
@@ -30,6 +35,16 @@ if TYPE_CHECKING:
     from cinelake.lake.champions import AppliedModel
 
 State = Literal["fresh", "stale", "blocked", "failed"]
+Work = Literal["", "make", "may", "rekey"]
+"""What a stale cell takes: to be made; perhaps to be made, if what it reads comes out otherwise; a new key alone."""
+READ_OTHERWISE = "its film is read as a person sees and hears it (light, fields, cropping, streams)"
+IN_WORDS: Mapping[Work, str] = {
+    "": "",
+    "make": "",
+    "may": " may change it",
+    "rekey": " came out the same: only its key changes",
+}
+"""What is added to the reason of a stale cell, which is `upstream TABLE` where there is anything to add."""
 DAMAGED = "damaged_film"
 """The reason of a failure that a person, or the manifest, can accept."""
 STATES: tuple[State, ...] = ("fresh", "stale", "blocked", "failed")
@@ -67,7 +82,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One table of one film, its state and the one reason for it."""
+    """One table of one film, its state and the one reason for it; of a stale one what it takes."""
 
     movie_id: str
     table: str
@@ -77,6 +92,7 @@ class Cell:
     content_hash: str = ""
     rule: str = ""
     """What the key of the cell in the lake ends with besides: `READ_RULE` where its film is known to be read by it."""
+    work: Work = ""
 
 
 @dataclass(frozen=True)
@@ -201,13 +217,20 @@ def _plan_film(
     for planned in tables:
         inputs, key, present = _inputs(planned, content_hashes, film), keys[planned.name], held[planned.name]
         rule = READ_RULE if is_ruled and planned.name in reading else ""
-        verdict: tuple[State, str] = (
+        known: tuple[State, str] | None = (
             (("fresh", "") if present and present.key == key + rule else None)
             or _why_blocked(planned, done)
             or _why_failed(snapshot.failures.get(planned.name, {}).get(film.movie_id), key, retry_failed, kept)
-            or ("stale", _why_stale(film, planned, inputs, snapshot, present))
         )
-        done[planned.name] = Cell(film.movie_id, planned.name, *verdict, key, content_hashes[planned.name], rule)
+        state, reason = known or ("stale", "")
+        work: Work = "make" if known and state == "stale" else ""
+        if known is None:
+            footer = snapshot.footer(planned.name, film.movie_id) if present else None
+            work = _work(film, planned, inputs, rule, snapshot, footer, done)
+            reason = _why_stale(film, planned, inputs, snapshot, present, footer) + IN_WORDS[work]
+        done[planned.name] = Cell(
+            film.movie_id, planned.name, state, reason, key, content_hashes[planned.name], rule, work
+        )
     return list(done.values())
 
 
@@ -247,17 +270,49 @@ def _why_failed(
 
 
 def _why_stale(
-    film: _Film, planned: Planned, inputs: Mapping[str, str], snapshot: Snapshot, present: Entry | None
+    film: _Film,
+    planned: Planned,
+    inputs: Mapping[str, str],
+    snapshot: Snapshot,
+    present: Entry | None,
+    footer: Footer | None,
 ) -> str:
     if present is None:
         new_film = not any(film.movie_id in cells for cells in snapshot.cells.values())
         return "new film" if new_film else "missing"
     if present.key == planned.recipe.key(planned.recipe.content_hash(film.fingerprint, inputs)):
-        return "its film is read as a person sees and hears it (light, fields, cropping, streams)"
-    footer = snapshot.footer(planned.name, film.movie_id)
+        upstream = f"upstream {next(iter(planned.inputs), '')}"
+        return upstream if not planned.kind else READ_OTHERWISE
     if footer is None:
         return "its footer cannot be read"
     return first_difference(planned.name, footer.ingredients, planned.recipe.ingredients(film.fingerprint, inputs))
+
+
+def _work(
+    film: _Film,
+    planned: Planned,
+    inputs: Mapping[str, str],
+    rule: str,
+    snapshot: Snapshot,
+    footer: Footer | None,
+    done: Mapping[str, Cell],
+) -> Work:
+    """What a stale cell takes, as far as the contents of its input tables are known before they are made."""
+    tables = planned.inputs
+    if footer is None or not tells_its_inputs(footer, tables):
+        return "make"
+    if not differs_in_tables_only(footer.ingredients, planned.recipe.ingredients(film.fingerprint, inputs), tables):
+        return "make"
+    if planned.kind and rule and not footer.key.endswith(rule):
+        return "make"
+    unknown = [entry for entry in tables.values() if done[entry].work in ("make", "may")]
+    for name, entry in tables.items():
+        if entry in unknown:
+            continue
+        known = snapshot.footer(entry, film.movie_id)
+        if known is None or known.content_digest != footer.input_digests[name]:
+            return "make"
+    return "may" if unknown else "rekey"
 
 
 def select(plan: Plan, selectors: Sequence[str] = (), movies: Sequence[str] = ()) -> Plan:

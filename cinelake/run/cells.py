@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -16,6 +16,7 @@ from cinelake.events import CellEnded, Deadline, Event, FilmBegan, OnEvent, Outc
 from cinelake.lake.cells import CellWriter, Footer, Lake
 from cinelake.lake.champions import AppliedModel
 from cinelake.lake.onnx import device_of
+from cinelake.lake.rekeying import differs_in_tables_only, is_made_from
 from cinelake.run.spent import Spent
 from cinelake.run.staging import as_listed
 from cinelake.spec.film import READ_RULE
@@ -86,6 +87,10 @@ class StepReport:
         """Cells that got a row in `failures`."""
         return [cell for cell in self.cells if cell.outcome == "failed"]
 
+    def lost(self) -> list[str]:
+        """Tables that are not there afterwards, so that nothing can be made from them."""
+        return [cell.table for cell in self.cells if cell.outcome in ("failed", "skipped")]
+
 
 @dataclass(frozen=True)
 class FilmEnded(Event):
@@ -127,12 +132,7 @@ class FilmCells:
 
     def commit(self, cell: StepCell, writer: CellWriter, worker: Any, spent: Spent, facts: Mapping[str, Any]) -> None:
         """Finish and publish a cell, unless one of its inputs changed meanwhile (`InputChanged`)."""
-        held: dict[str, str] = {}
-        for entry, key in cell.input_keys.items():
-            present = self.lake.footer(entry, self.film.movie_id)
-            if present is None or present.key.removesuffix(READ_RULE) != key:
-                raise InputChanged(f"{entry} of {self.film.movie_id} changed while {cell.table} was made from it")
-            held[entry] = present.key
+        held = self._held(cell)
         reported = dict(getattr(worker, "facts", {}) or {})
         run = {
             **_run_facts(spent, writer.rows, self.film),
@@ -141,20 +141,56 @@ class FilmCells:
             **reported,
         }
         key = cell.key + (cell.rule or self._rule(cell, held))
-        writer.close(Footer(key, cell.content_hash, cell.ingredients, run))
+        digests = _contents(cell, held)
+        writer.close(Footer(key, cell.content_hash, cell.ingredients, run, input_digests=digests))
         self.lake.commit(writer, cell.table)
         processor_s = spent.cpu_s + spent.ffmpeg_cpu_s
         made = CellReport(cell.table, "made", rows=writer.rows, wall_s=spent.wall_s, processor_s=processor_s)
         self.report.cells.append(made)
         self.on_event(CellEnded(self.film.movie_id, cell.table, "made"))
 
-    def _rule(self, cell: StepCell, held: Mapping[str, str]) -> str:
+    def _held(self, cell: StepCell) -> dict[str, Footer]:
+        """Entry of each input → its footer now. Raises `InputChanged`."""
+        held: dict[str, Footer] = {}
+        for entry, key in cell.input_keys.items():
+            present = self.lake.footer(entry, self.film.movie_id)
+            if present is None or present.key.removesuffix(READ_RULE) != key:
+                raise InputChanged(f"{entry} of {self.film.movie_id} changed while {cell.table} was made from it")
+            held[entry] = present
+        return held
+
+    def _rule(self, cell: StepCell, held: Mapping[str, Footer]) -> str:
         """What the key ends with where the plan did not know the film: its inputs must end with it too."""
-        reads = bool(find_task(cell.task).kind(cell.params))
+        reads = _reads_streams(cell)
         if reads and not (self.film.probe and self.film.probe.is_read_otherwise):
             return ""
-        by_rule = [held[entry].endswith(READ_RULE) for entry in cell.reading]
+        by_rule = [held[entry].key.endswith(READ_RULE) for entry in cell.reading]
         return READ_RULE if all(by_rule) and (reads or by_rule) else ""
+
+    def rekey(self, cell: StepCell) -> bool:
+        """Give the cell that the lake has its new key, where it was made from the very inputs that are there now.
+
+        Its data are not touched. Returns whether that was so; if not, the cell is to be made. Raises `InputChanged`.
+        """
+        present = self.lake.footer(cell.table, self.film.movie_id)
+        if present is None or not differs_in_tables_only(present.ingredients, cell.ingredients, cell.inputs):
+            return False
+        held = self._held(cell)
+        if not is_made_from(present, _contents(cell, held)):
+            return False
+        rule = cell.rule or self._rule(cell, held)
+        if _reads_streams(cell) and rule != _rule_of(present.key):  # other pictures or sounds went in
+            return False
+        key = cell.key + rule
+        run = {**present.run, "rekeyed": {"at": _now(), "key_before": present.key}}
+        known = replace(present, key=key, content_hash=cell.content_hash, ingredients=cell.ingredients, run=run)
+        try:
+            self.lake.rekey(cell.table, self.film.movie_id, known)
+        except ValueError:  # another writer's Parquet: made anew, it is ours
+            return False
+        self.report.cells.append(CellReport(cell.table, "rekeyed", rows=present.run.get("rows", 0)))
+        self.on_event(CellEnded(self.film.movie_id, cell.table, "rekeyed"))
+        return True
 
     def fail(self, cell: StepCell, error: FilmError) -> None:
         """Record a cell's failure as a row."""
@@ -175,7 +211,7 @@ class FilmCells:
 
 def _run_facts(spent: Spent, rows: int, film: Film) -> dict[str, Any]:
     return {
-        "at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "at": _now(),
         **spent.facts(),
         "rows": rows,
         "film_bytes": film.size_bytes,
@@ -183,6 +219,23 @@ def _run_facts(spent: Spent, rows: int, film: Film) -> dict[str, Any]:
     }
 
 
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
 @cache
 def _versions() -> dict[str, str]:
     return installed_versions(RECORDED_VERSIONS)
+
+
+def _reads_streams(cell: StepCell) -> bool:
+    return bool(find_task(cell.task).kind(cell.params))
+
+
+def _rule_of(key: str) -> str:
+    return READ_RULE if key.endswith(READ_RULE) else ""
+
+
+def _contents(cell: StepCell, held: Mapping[str, Footer]) -> dict[str, str]:
+    """Input name → digest of that table's content; '' where an older release made it."""
+    return {name: held[entry].content_digest for name, entry in cell.inputs.items()}

@@ -53,5 +53,5 @@ def run_stages(step: Step, place: Callable[[Step], StepReport]) -> StepReport:
     report, lost = StepReport(step.film.movie_id), frozenset(step.lost)
     for stage in stages(step):
         report.add(place(replace(stage, lost=tuple(sorted(lost)))))
-        lost |= {cell.table for cell in report.cells if cell.outcome != "made"}
+        lost |= set(report.lost())
     return report

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from cinelake.errors import DamagedFilm, FilmError, StorageError
 from cinelake.events import Deadline, OnEvent, StagingMoved, TaskBegan
@@ -20,6 +21,7 @@ from cinelake.lake.champions import open_applied
 from cinelake.run.cells import FilmCells, StepCell, StepReport
 from cinelake.run.film_guard import check_as_planned
 from cinelake.run.isolation import as_film_errors, disk_full
+from cinelake.run.pieces import PieceOf, Pieces, pieces_of
 from cinelake.run.spent import Clocks
 from cinelake.run.staging import Staging, staged, sweep_staged
 from cinelake.spec.film import SLOWEST_BYTES_PER_S, limit_deadline
@@ -96,15 +98,31 @@ class StepRun(FilmCells):
     def run(self) -> StepReport:
         """Make all cells: those that read the film first, in one decode, then those that read tables."""
         started = time.perf_counter()
-        readers = [cell for cell in self.step.cells if reads_film(cell)]
+        readers = self._not_rekeyed([cell for cell in self.step.cells if reads_film(cell)])
         with self.lake.scratch() as scratch:
             with self._film_at_hand(readers):
                 self._read_film([cell for cell in readers if cell.table not in self.not_made], scratch)
             for cell in self.step.cells:
-                if cell not in readers:
+                if not reads_film(cell):
                     self._run_table(cell, scratch)
         self.report.wall_s = time.perf_counter() - started
         return self.report
+
+    def _not_rekeyed(self, readers: Sequence[StepCell]) -> list[StepCell]:
+        """Those for which the film is to be read; left out are those whose inputs are there, and are the same."""
+        made_here = {cell.table for cell in self.step.cells}
+        return [cell for cell in readers if made_here & set(cell.inputs.values()) or not self._is_rekeyed(cell)]
+
+    def _is_rekeyed(self, cell: StepCell) -> bool:
+        """Whether a cell needs nothing but a new key, and has it now; one whose inputs changed meanwhile has failed."""
+        if not cell.inputs or cell.table in self.not_made or self.not_made & set(cell.inputs.values()):
+            return False
+        try:
+            with as_film_errors(cell.table):
+                return self.rekey(cell)
+        except FilmError as error:
+            self.fail(cell, error)
+            return False
 
     @contextmanager
     def _film_at_hand(self, readers: Sequence[StepCell]) -> Iterator[None]:
@@ -164,6 +182,8 @@ class StepRun(FilmCells):
         if missing:
             self.skip(cell, f"needs {missing[0]}, which failed")
             return
+        if self._is_rekeyed(cell) or cell.table in self.not_made:
+            return
         clocks = Clocks()
         self.on_event(TaskBegan(self.film.movie_id, cell.table))
         spec = find_task(cell.task)
@@ -171,9 +191,13 @@ class StepRun(FilmCells):
         tables = {name: self.lake.reader(entry, self.film.movie_id) for name, entry in cell.inputs.items()}
         try:
             with as_film_errors(cell.table):
-                learned = [open_applied(self.lake, cell.model)] if cell.model else []
-                worker = spec.make(cell.params, self.film, *learned)
-                write_all(writer, worker.run(tables))
+                if bounds := pieces_of(cell, self.lake, self.film.movie_id):
+                    worker: Any = Pieces(PieceOf(self.step.lake, self.film, cell), bounds, scratch)
+                    worker.write(writer)
+                else:
+                    learned = [open_applied(self.lake, cell.model)] if cell.model else []
+                    worker = spec.make(cell.params, self.film, *learned)
+                    write_all(writer, worker.run(tables))
                 self.commit(cell, writer, worker, clocks.since(children_are_ffmpeg=reads_film(cell)), {})
         except FilmError as error:
             writer.abandon()

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cinelake.errors import ContractViolation
+from cinelake.spec.arrow_values import arrow_array, words
 
 ENUM = pa.dictionary(pa.int8(), pa.string())
 
@@ -118,7 +119,7 @@ class Contract:
                 raise ContractViolation(self.table, rule, name, 0, [])
         arrays = [self._array(c, columns[c.name]) for c in self.columns]
         rows = len(arrays[0])
-        ids = pa.array([movie_id] * rows, pa.string())
+        ids = arrow_array([movie_id] * rows, pa.string())
         fields = [pa.field("movie_id", pa.string(), False)]
         fields += [pa.field(c.name, a.type, c.nullable) for c, a in zip(self.columns, arrays, strict=True)]
         return pa.RecordBatch.from_arrays([ids, *arrays], schema=pa.schema(fields))
@@ -141,7 +142,8 @@ class Contract:
     def check(self, batch: pa.RecordBatch, movie_id: str) -> None:
         """Raise `ContractViolation` for the first promise that the batch breaks."""
         self._check_schema(batch)
-        self._fail("is not the step's film", "movie_id", batch, pc.not_equal(batch["movie_id"], movie_id))
+        if any(other != movie_id for other in batch["movie_id"].unique().to_pylist()):
+            self._fail("is not the step's film", "movie_id", batch, pc.not_equal(batch["movie_id"], movie_id))
         for column in self.all_columns:
             self._check_column(column, batch)
         for rule in self.rules:
@@ -173,7 +175,7 @@ class Contract:
         if column.at_least is not None or column.at_most is not None:
             self._check_range(column, flat, batch)
         if column.one_of and not _is_among(values, column.one_of):
-            strange = pc.invert(pc.is_in(values.cast(pa.string()), pa.array(column.one_of)))
+            strange = pc.invert(pc.is_in(values.cast(pa.string()), arrow_array([*column.one_of], pa.string())))
             strange = pc.and_(strange, pc.is_valid(values))
             self._fail(f"must be one of {', '.join(column.one_of)}", column.name, batch, strange)
 
@@ -212,8 +214,11 @@ def _to_arrow(column: Column, values: Any) -> pa.Array:
     if isinstance(values, pa.Array):
         return values.cast(column.type)
     if pa.types.is_dictionary(column.type):
-        return pa.array(list(values), pa.string()).cast(column.type)
-    return pa.array(values, column.type)
+        listed = list(values)
+        if all(isinstance(value, str) for value in listed) and column.type == ENUM:
+            return words(listed, column.type)
+        return pa.array(listed, pa.string()).cast(column.type)
+    return arrow_array(values, column.type)
 
 
 def _to_vectors(column: Column, values: Any) -> pa.Array:
@@ -221,7 +226,7 @@ def _to_vectors(column: Column, values: Any) -> pa.Array:
         return values if column.accepts(values.type) else values.cast(column.type)
     if hasattr(values, "reshape"):
         size = int(values[0].size) if len(values) else _size_of(column)
-        flat = pa.array(values.reshape(-1), column.type.value_type)
+        flat = arrow_array(values.reshape(-1), column.type.value_type)
         return pa.FixedSizeListArray.from_arrays(flat, size)
     size = next((len(v) for v in values if v is not None), _size_of(column))
     return pa.array(list(values), pa.list_(column.type.value_type, size))

@@ -167,6 +167,7 @@ class TaskSpec:
     beside: tuple[str, ...] = ()
     roles: tuple[Role, ...] = ()
     doc: str = ""
+    apart: Callable[[Any], int] = lambda _: 0
 
     def role(self, kind: type[RoleT]) -> RoleT | None:
         """What the task declares of this kind; None where it declares nothing."""
@@ -209,6 +210,7 @@ def task(
     applies: str = "",
     beside: tuple[str, ...] = (),
     roles: Sequence[Role] = (),
+    apart: Callable[[Any], int] | None = None,
 ) -> Callable[[type[Made]], type[Made]]:
     """Declare a class as the task that writes a table.
 
@@ -223,6 +225,9 @@ def task(
         that model's tables beside its own.
     beside: suffixes of files that lie beside the film and are read too (`.srt`): their contents enter the key, their
         paths are the film's `beside`. A task that reads these and the film's file, and no table, has `reads=[]`.
+    apart: with these parameters, how many rows of the first table that it reads it looks at by themselves: given a part
+        of that table that begins at a multiple of it, the task returns that part of its rows, so that a long film's
+        table may be made in pieces by several processes. 0, and without it: only from the whole table.
     roles: what the core may use the table for, one of a kind (see `cinelake.spec.roles`).
     """
 
@@ -242,6 +247,7 @@ def task(
             applies=applies,
             beside=beside,
             roles=tuple(roles),
+            apart=apart or (lambda _: 0),
             doc=(cls.__doc__ or "").strip(),
         )
         return cls

@@ -27,9 +27,10 @@ class Config(Params):
     """How alike faces of one person are."""
 
     vectors: Literal["faces", "embeddings"] = "faces"
-    """Where faces' vectors stand: `faces.embedding` (insightface), or a table `embeddings` of `source: faces`."""
+    """Where faces' vectors stand: `faces.embedding`, or a table `embeddings` of `source: faces`."""
     likeness: float = Field(0.4, gt=0, lt=1)
-    """Cosine from which two faces are one person; recognisers differ: 0.3 to 0.5 for ArcFace networks."""
+    """Cosine from which two faces are one person; recognisers differ: 0.3 to 0.5 for ArcFace networks. dlib's, the
+    default of `faces`, is compared by distance: 0.4 stands for its 0.6, 0.5 for 0.52, 0.3 for 0.69."""
     at_least: int = Field(3, ge=1)
     """People outside the gallery get a number when they have so many faces."""
     near_s: float = Field(0.75, gt=0)

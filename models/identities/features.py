@@ -11,12 +11,18 @@ from cinelake.errors import ModelUnusable
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.task import TableReader
 from models.identities.config import Config
+from models.shots.inputs import DLIB_SIZE
 
+DLIB_SIGMA = float(0.6 / np.sqrt(-2 * np.log(0.4)))
+FOURIER_FEATURES = 512
+UNIT_WITHIN = 0.01
+"""dlib's vectors have lengths from 1.1 to 1.6."""
 BOX = ("x", "y", "width", "height")
 NO_VECTORS = (
-    "`faces` holds no embeddings: a recogniser is needed to tell persons apart. Use `faces: {detector: insightface, "
-    "pack: …}`, or add an entry `{task: embeddings, source: faces, backbone: {file: …}}` and set `vectors: embeddings` "
-    "(and `inputs: {embeddings: THAT ENTRY}`) for this model"
+    "`faces` holds no embeddings: a recogniser is needed to tell persons apart. Use `faces: {}`, whose detector has "
+    "one (or `identify: true` beside another), `faces: {detector: insightface, pack: …}`, or add an entry `{task: "
+    "embeddings, source: faces, backbone: {file: …}}` and set `vectors: embeddings` (and `inputs: {embeddings: THAT "
+    "ENTRY}`) for this model"
 )
 
 
@@ -28,7 +34,8 @@ def reads(config: Config) -> list[str]:
 def features(tables: Mapping[str, TableReader], config: Config) -> Arrays:
     """One row a face: time_s, frame, shot, is_main (T,), box (T, 4), embedding (T, d) of length 1; by pictures.
 
-    A face without a vector, too small to be told from others, is left out. Raises `ModelUnusable` where none has one.
+    A face without a vector, too small or blurred to be told from others, is left out. Raises `ModelUnusable` where no
+    recogniser made any.
     """
     columns = ["time_s", "frame", "face", "shot", "is_main", *BOX]
     rows = tables["faces"].read([*columns, "embedding"] if config.vectors == "faces" else columns)
@@ -38,6 +45,8 @@ def features(tables: Mapping[str, TableReader], config: Config) -> Arrays:
     table = rows if config.vectors == "faces" else _joined(rows, tables["embeddings"])
     vectors, known = _matrix(table["embedding"])
     all_faces = {**arrays, "shot": shot, "box": boxes.reshape(-1, 4), "embedding": unit(vectors)}
+    if config.vectors == "faces":
+        all_faces["embedding"] = by_cosine(vectors)
     return all_faces if known.all() else {name: values[known] for name, values in all_faces.items()}
 
 
@@ -60,9 +69,27 @@ def _matrix(column: pa.ChunkedArray) -> tuple[Array, Array]:
     there = flat.is_valid().to_numpy(zero_copy_only=False)
     vectors[there] = flat.flatten().to_numpy(zero_copy_only=False).reshape(-1, flat.type.list_size)
     known: Array = np.asarray(~np.isnan(vectors).any(axis=1), bool)
-    if len(flat) and not known.any():
+    if len(flat) and not known.any() and flat.type.list_size != DLIB_SIZE:
         raise ModelUnusable(NO_VECTORS)
     return vectors, known
+
+
+def by_cosine(vectors: Array) -> Array:
+    """Vectors of `faces`, so that cosines compare them: of length 1 as they are, dlib's by a kernel of their distance.
+
+    dlib's network was trained for Euclidean distances (0.6 and less: one person), and all its vectors point about the
+    same way. exp(−d² / 2σ²) with σ such that 0.6 becomes 0.4 is the cosine of vectors of random Fourier features
+    (Rahimi and Recht, "Random Features for Large-Scale Kernel Machines", NIPS 2007), up to 0.03.
+    """
+    lengths = np.linalg.norm(vectors, axis=1)
+    known = lengths[~np.isnan(lengths)]
+    if vectors.shape[1] != DLIB_SIZE or (len(known) and np.all(np.abs(known - 1) < UNIT_WITHIN)):
+        return unit(vectors)
+    # RandomState's numbers are the same in every version of NumPy: champions hold vectors made of them.
+    directions = np.random.RandomState(0).standard_normal((DLIB_SIZE, FOURIER_FEATURES)) / DLIB_SIGMA
+    angles = vectors @ directions
+    waves = np.concatenate([np.cos(angles), np.sin(angles)], axis=1) / np.sqrt(FOURIER_FEATURES)
+    return np.asarray(waves, np.float32)
 
 
 def unit(vectors: Array) -> Array:

@@ -51,7 +51,10 @@ def _learned(examples: Sequence[Example], config: Config, before: People | None)
     centroids = groups_of(vectors, config.likeness, config.at_least, faces)
     if before is None or before.centroids.shape[1] != vectors.shape[1]:
         before = nobody(vectors.shape[1])
-    people = gallery + inherit(centroids, before, config.likeness, set(gallery.names))
+    named = {
+        n for n, who in zip(before.names, assign(before.centroids, gallery, config.likeness)[0], strict=True) if who
+    }
+    people = gallery + inherit(centroids, before, config.likeness, named | set(gallery.names))
     if not people.names:
         raise CannotTrain(f"nobody has a name, and nobody has {config.at_least} faces that are alike: see `at_least`")
     return people

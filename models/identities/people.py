@@ -98,7 +98,7 @@ def inherit(centroids: Array, before: People, likeness: float, taken: Collection
     """Numbers for new centroids: an earlier person's where they are alike (Hungarian matching), else new ones.
 
     Earlier persons who were not met again stay, so that a number is never given to somebody else. taken: names that
-    people gave; a number among them is theirs to define.
+    people gave, and numbers of those who have a name by now: nobody else gets them.
     """
     from scipy.optimize import linear_sum_assignment
 

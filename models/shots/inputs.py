@@ -23,6 +23,8 @@ from cinelake.spec.task import TableReader
 ShotInput = Literal["picture", "place", "motion", "sound", "faces", "subtitles"]
 FACES_KEPT = 8
 """So many faces of a shot are kept one by one, spread over it; all of them are counted."""
+DLIB_SIZE = 128
+"""Numbers of dlib's recogniser: tables with it may hold no vector at all, where all faces are too small or blurred."""
 DCT_SIDE = 12
 """A face without an embedding is described by this many frequencies each way."""
 PATCH_SIDE = 48
@@ -111,7 +113,8 @@ def _faces(reader: TableReader, starts: Array, ends: Array) -> Arrays:
     times = table["time_s"].to_numpy()
     shots = np.searchsorted(starts, times + 1e-6, side="right") - 1
     boxes = np.stack([table[name].to_numpy() for name in ("x", "y", "width", "height")], axis=1)
-    vectors, gradients = _face_vectors(table), describe_gradients(matrix(table["patch"]))
+    vectors, told = face_vectors(table["embedding"].combine_chunks(), table["patch"].combine_chunks())
+    gradients = describe_gradients(matrix(table["patch"]))
     count = len(starts)
     kept = np.zeros((count, FACES_KEPT, vectors.shape[1]), np.float32)
     seen = np.zeros((count, FACES_KEPT), bool)
@@ -122,17 +125,22 @@ def _faces(reader: TableReader, starts: Array, ends: Array) -> Arrays:
         rate = len(rows) / max(ends[shot] - starts[shot], 1e-3)
         summary[shot] = [rate, len(rows) / pictures, *boxes[rows].mean(axis=0)]
         looks[shot] = gradients[rows].mean(axis=0)
+        rows = rows[told[rows]]
         chosen = rows[np.unique(np.linspace(0, len(rows) - 1, min(FACES_KEPT, len(rows))).astype(int))]
         kept[shot, : len(chosen)], seen[shot, : len(chosen)] = vectors[chosen], True
     return {"faces": summary, "looks": looks, "face_vectors": kept, "face_seen": seen}
 
 
-def _face_vectors(table: pa.Table) -> Floats:
-    """(faces, d): the detector's embeddings, or where they are missing low frequencies of the grey patches."""
-    embedding = table["embedding"].combine_chunks()
-    if len(table) and not embedding.flatten().null_count and embedding.type.list_size > 1:
-        return matrix(table["embedding"])
-    return describe_patches(matrix(table["patch"]))
+def face_vectors(embedding: pa.FixedSizeListArray, patch: pa.FixedSizeListArray) -> tuple[Floats, Array]:
+    """(faces, d) the embeddings, zeros where a face is too small or blurred to have one, and (faces,) which have one.
+
+    Without a recogniser: low frequencies of the grey patches, which all faces have.
+    """
+    size, numbers = embedding.type.list_size, embedding.flatten()
+    if len(embedding) and (size == DLIB_SIZE or (size > 1 and not numbers.null_count)):
+        vectors = np.asarray(numbers.fill_null(0).to_numpy(zero_copy_only=False), np.float32).reshape(-1, size)
+        return vectors, np.asarray(vectors.any(axis=1))
+    return describe_patches(matrix(pa.chunked_array([patch]))), np.ones(len(patch), bool)
 
 
 def describe_patches(patches: Array) -> Floats:

@@ -231,7 +231,8 @@
     attachDifferences();
     Tables.attach(data.tables, goTo);
     player = Player.attach({ shots, thumbnails: data.thumbnails, goTo, neighbour });
-    goTo(0, { played: true });
+    const asked = /^#t=(\d+(?:\.\d+)?)$/.exec(location.hash);
+    if (asked) goTo(Number(asked[1])); else goTo(0, { played: true });
     document.documentElement.dataset.ready = "true";
   }
   start();

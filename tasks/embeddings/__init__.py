@@ -169,6 +169,10 @@ SOURCES = {
 }
 
 
+IN_PIECES = ("frames", "sound")
+"""Sources whose rows are looked at a batch at a time, whatever comes before and after."""
+
+
 def subject(params: Mapping[str, Any]) -> str:
     """What vectors are of, as a footer's parameters have it."""
     source = str(params.get("source", "frames"))
@@ -198,6 +202,7 @@ def components(params: Mapping[str, Any]) -> list[Component]:
     resources=Resources(memory_gb=2.0),
     preflight=preflight,
     roles=[Vectors(subject, network_of, speed=("batch_size", "device")), Components(components)],
+    apart=lambda params: params.batch_size if params.source in IN_PIECES and params.device == "cpu" else 0,
 )
 class Embed:
     """A vector per picture, face or window of sound, by a frozen network or a weight-free descriptor."""

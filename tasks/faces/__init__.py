@@ -192,6 +192,7 @@ def stream_or_frames(params: FacesParams) -> Stream | list[str]:
     resources=Resources(memory_gb=1.5),
     preflight=preflight,
     roles=[FromStills("patches", READS, labelled_faces), Components(components)],
+    apart=lambda params: params.batch_size if params.fps is None and params.device == "cpu" else 0,
 )
 class DetectFaces:
     """Faces with box, score, 48 × 48 grey patch and embedding, in the pictures of `frames` or at an own rate."""

@@ -10,14 +10,12 @@ import pyarrow as pa
 
 from cinelake.spec.arrays import Array, Floats
 from cinelake.spec.task import TableReader
-from tasks.shared.pictures import PATCH_SIDE
+from models.shots.inputs import face_vectors
 from tasks.shot_features.pooling import ShotPool
 from tasks.sound import FRAMES, MELS
 
 FeatureKind = Literal["place", "cast", "action", "audio"]
 KINDS: tuple[FeatureKind, ...] = ("place", "cast", "action", "audio")
-DCT_SIDE = 12
-"""A face without an embedding is described by this many frequencies each way."""
 
 
 def pooled(
@@ -35,8 +33,8 @@ def pooled(
         middles = (starts + columns["end_s"]) / 2
         columns["place"] = _pictures(tables["embeddings"], ShotPool(starts, end_s)).mean_or_nearest(middles)
     if "cast" in use:
-        faces = _faces(tables["faces"], ShotPool(starts, end_s), main_only)
-        columns |= {"cast": faces.mean(), "has_face": faces.filled}
+        faces, seen = _faces(tables["faces"], ShotPool(starts, end_s), ShotPool(starts, end_s), main_only)
+        columns |= {"cast": faces.mean(), "has_face": seen}
     if "action" in use:
         columns["action"] = _matrix(shots["motion"].combine_chunks())
     if "audio" in use:
@@ -52,29 +50,17 @@ def _pictures(embeddings: TableReader, pool: ShotPool) -> ShotPool:
     return pool
 
 
-def _faces(faces: TableReader, pool: ShotPool, main_only: bool) -> ShotPool:
+def _faces(faces: TableReader, pool: ShotPool, seen: ShotPool, main_only: bool) -> tuple[ShotPool, Array]:
+    """The vectors of the faces that have one, and the shots with any face."""
     for batch in faces.batches(["time_s", "is_main", "patch", "embedding"]):
         if main_only:
             batch = batch.filter(batch["is_main"])
         if len(batch):
-            nameless = batch["embedding"].flatten().null_count > 0
-            vectors = describe_patches(_matrix(batch["patch"])) if nameless else _matrix(batch["embedding"])
-            pool.add(batch["time_s"].to_numpy(), vectors)
-    return pool
-
-
-def describe_patches(patches: Array) -> Floats:
-    """(n, 2304) grey bytes → (n, 143) vectors of length 1: low frequencies of the cosine transform, without the mean.
-
-    The low-frequency DCT is a compact description of faces (Hafed and Levine, "Face Recognition Using the Discrete
-    Cosine Transform", IJCV 2001).
-    """
-    from scipy.fft import dctn
-
-    pictures = patches.reshape(-1, PATCH_SIDE, PATCH_SIDE).astype(np.float32)
-    low = dctn(pictures, axes=(1, 2), norm="ortho")[:, :DCT_SIDE, :DCT_SIDE].reshape(len(pictures), -1)[:, 1:]
-    lengths = np.linalg.norm(low, axis=1, keepdims=True)
-    return np.asarray(low / np.maximum(lengths, 1e-6), np.float32)
+            times_s = batch["time_s"].to_numpy()
+            vectors, told = face_vectors(batch["embedding"], batch["patch"])
+            pool.add(times_s[told], vectors[told])
+            seen.add(times_s, np.zeros((len(times_s), 1)))
+    return pool, seen.filled
 
 
 def _sound(sound: TableReader, pool: ShotPool) -> ShotPool:

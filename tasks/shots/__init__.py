@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cinelake.media.batches import FrameBatch
+from cinelake.spec.arrow_values import arrow_array, as_numpy
 from cinelake.spec.contract import ENUM, Column, Contract, Measure, Rule, vector
 from cinelake.spec.roles import FromStills, Shots
 from cinelake.spec.task import Field, Film, Params, VideoStream, task
@@ -34,8 +35,8 @@ MAX_LAG_FRAMES = 128
 
 
 def _gaps(batch: pa.RecordBatch) -> pa.Array:
-    starts, ends = (batch[name].to_numpy() for name in ("start_frame", "end_frame"))
-    return pa.array(np.concatenate([[False], starts[1:] != ends[:-1]])[: len(starts)])
+    starts, ends = (as_numpy(batch[name]) for name in ("start_frame", "end_frame"))
+    return arrow_array(np.concatenate([[False], starts[1:] != ends[:-1]])[: len(starts)], pa.bool_())
 
 
 SHOTS = Contract(

@@ -71,6 +71,13 @@ def rows_of(drawn: dict[str, Rows]) -> dict[str, dict[str, Any]]:
             "shot": [0] * len(seen),
             "confidence": [0.9] * len(seen),
         },
+        "actor_appearances": {
+            "character": ["person_1"],
+            "start_s": [0.0],
+            "end_s": [2.0],
+            "shot": [0],
+            "confidence": [0.9],
+        },
         "screen_time": {
             "character": names,
             "seconds": [float(sum(name == other for other, _ in seen)) for name in names],

@@ -53,6 +53,8 @@ class CardsParams(Params):
     """Pictures from card to card."""
     sign: int = 1
     """−1 gives cards that break their contract."""
+    back: str = "plain"
+    """Enters the key, and changes no card."""
 
 
 @task(writes=_table("cards"), reads=PICTURES, params=CardsParams, version=1)

@@ -15,7 +15,7 @@ from cinelake.spec.task import find_task
 from cinelake.spec.training import Training
 from models.identities import MODEL
 from models.identities.config import Config
-from models.identities.features import NO_VECTORS, overlaps, track, unit
+from models.identities.features import NO_VECTORS, by_cosine, overlaps, track, unit
 from models.identities.people import People, inherit
 from models.identities.scores import face_counts, summarise_people
 
@@ -134,3 +134,30 @@ def test_faces_without_vectors_are_refused_with_what_to_do():
     with pytest.raises(ModelUnusable) as error:
         MODEL.features({"faces": Faces()}, Config())
     assert str(error.value) == NO_VECTORS
+
+
+def test_vectors_of_dlib_are_compared_by_their_distance():
+    rng = np.random.default_rng(0)
+    one = rng.normal(0, 0.12, (50, 128)).astype(np.float32)
+    step = rng.normal(0, 1, (50, 128))
+    step /= np.linalg.norm(step, axis=1, keepdims=True)
+    for distance, cosine in ((0.0, 1.0), (0.3, 0.8), (0.6, 0.4), (0.9, 0.13)):
+        alike = (by_cosine(one) * by_cosine(np.float32(one + distance * step))).sum(axis=1)
+        assert alike.mean() == pytest.approx(cosine, abs=0.03)
+
+
+def test_vectors_of_length_one_stay_as_they_are():
+    vectors = unit(np.random.default_rng(0).normal(0, 1, (4, 128)))
+    assert by_cosine(vectors) == pytest.approx(vectors)
+
+
+class SmallFaces(Faces):
+    """A table `faces` of which the recogniser left all out."""
+
+    def read(self, columns: list[str] | None = None) -> pa.Table:
+        rows = super().read([name for name in columns or () if name != "embedding"])
+        return rows.append_column("embedding", pa.FixedSizeListArray.from_arrays(pa.nulls(128, pa.float32()), 128))
+
+
+def test_a_film_with_small_faces_alone_has_nobody():
+    assert len(MODEL.features({"faces": SmallFaces()}, Config())["time_s"]) == 0

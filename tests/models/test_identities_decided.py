@@ -87,6 +87,15 @@ def test_a_number_that_people_gave_is_no_longer_inherited():
     assert inherit(np.eye(SIZE)[:1], before, 0.4, {"person_3", "person_7"}).names == ("person_8",)
 
 
+def test_who_has_a_name_by_now_has_no_number_any_more(tmp_path: Path):
+    films = [film(1, [4], {}), film(2, [4, 6], {})]
+    before = learned(tmp_path / "1", films, films)
+    named = [decided(films[0], (0.0, "ada", 0.5, 0.5)), films[1]]
+    training = Training(tmp_path, champion=before, examples=named)
+    after = write_artefact(tmp_path / "2", "identities", Config(), MODEL.train(named, [], Config(), training))
+    assert set(applied(after, films[1].features)["character"]) == {"ada", "person_2"}
+
+
 def test_a_face_without_a_vector_is_left_out():
     vectors = np.vstack([face_of(0, np.random.default_rng(0)), np.full((1, SIZE), np.nan)]).astype(np.float32)
     count = {c.name: [0, 0] for c in find_task("faces").contract.columns} | {"face": [0, 1], "is_main": [True, False]}

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from cinelake.errors import ContractViolation
 from cinelake.spec.task import Film, find_task
-from tasks.shot_features.kinds import describe_patches
+from models.shots.inputs import describe_patches
 
 FEATURES = find_task("shot_features")
 SIZES = {"shots": 26, "embeddings": 2, "faces": 48 * 48, "sound": 96 * 64}
@@ -109,6 +109,14 @@ def test_faces_without_an_embedding_are_described_by_their_patches() -> None:
     patches = np.random.default_rng(0).integers(0, 255, (2, 48 * 48)).astype(np.uint8)
     found = pool({"shots": shots(0, end_s=2), "faces": faces([0.1, 0.2], [True, True], patch=patches)}, use=["cast"])
     assert np.allclose(found["cast"][0], describe_patches(patches).mean(axis=0), atol=1e-6)
+
+
+def test_faces_that_are_too_small_for_an_embedding_count_as_faces_and_not_for_the_cast() -> None:
+    numbers = pa.array([*np.ones(128), *[None] * 256], pa.float32())
+    some = faces([0.5, 0.6, 5.0], [True] * 3, embedding=pa.FixedSizeListArray.from_arrays(numbers, 128))
+    found = pool({"shots": shots(0, 4, end_s=8), "faces": some}, use=["cast"])
+    assert found["has_face"].tolist() == [True, True]
+    assert found["cast"].tolist() == [[1.0] * 128, [0.0] * 128]
 
 
 def test_a_patch_is_described_whatever_the_light() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from cinelake.media.batches import SoundBatch
 from cinelake.spec.task import Film
-from tasks.sound import RATE, SOUND, HearSound, SoundParams, k_weighting_sections, mel_matrix
+from tasks.sound import RATE, SOUND, HearSound, SoundParams, filtered, k_weighting_sections, mel_matrix, spectrum
 
 
 def hear(samples: np.ndarray, batch: int = 4096, start_s: float = 0.0, **params: float) -> pa.Table:
@@ -89,3 +89,14 @@ def test_a_film_without_sound_has_no_rows() -> None:
 @pytest.mark.parametrize("samples", [1, 399, 15_360, 15_361])
 def test_the_shortest_sounds_have_their_rows(samples: int) -> None:
     assert hear(np.full(samples, 0.1)).num_rows == -(-samples // 15_360)
+
+
+def test_filter_and_spectrum_are_those_of_scipy_bit_by_bit() -> None:
+    from scipy.fft import rfft
+    from scipy.signal import sosfilt
+
+    noise = np.random.default_rng(0).standard_normal(800).astype(np.float32)
+    sections, state = k_weighting_sections(RATE), np.full((2, 2), 0.1)
+    theirs = sosfilt(sections, noise.astype(np.float64), zi=state)
+    assert all(np.array_equal(a, b) for a, b in zip(filtered(sections, noise, state), theirs, strict=True))
+    assert np.array_equal(spectrum(noise.reshape(2, 400)), rfft(noise.reshape(2, 400), 512, axis=-1))

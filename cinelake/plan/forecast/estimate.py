@@ -17,7 +17,8 @@ class Estimate:
     """What the stale cells will take.
 
     wall_s: with every worker at work. processor_s: all work, by_table: by what asked for it, ffmpeg's with it; of cells
-    that older releases made, and of those made by GPUs, seconds on the clock. unknown: tables that no run has recorded.
+    that older releases made, and of those made by GPUs, seconds on the clock. may_s: how much of it is of cells that
+    stay as they are if what they read comes out the same. unknown: tables that no run has recorded.
     """
 
     wall_s: float
@@ -25,6 +26,7 @@ class Estimate:
     by_table: dict[str, float]
     unknown: tuple[str, ...]
     workers: int
+    may_s: float = 0.0
 
 
 def estimate(index: Index, stale: Sequence[Cell], film_bytes: Mapping[str, int], workers: int) -> Estimate:
@@ -34,15 +36,18 @@ def estimate(index: Index, stale: Sequence[Cell], film_bytes: Mapping[str, int],
     """
     by_table: dict[str, float] = {}
     unknown: list[str] = []
+    may_s = 0.0
+    stale = [cell for cell in stale if cell.work != "rekey"]
     for table in dict.fromkeys(cell.table for cell in stale):
         rate_s = seconds_per_byte(index, table)
         if rate_s is None:
             unknown.append(table)
             continue
-        size = sum(film_bytes.get(cell.movie_id, 0) for cell in stale if cell.table == table)
-        by_table[table] = rate_s * size
+        of_table = [(cell.work, film_bytes.get(cell.movie_id, 0)) for cell in stale if cell.table == table]
+        by_table[table] = rate_s * sum(size for _, size in of_table)
+        may_s += rate_s * sum(size for work, size in of_table if work == "may")
     all_s = sum(by_table.values())
-    return Estimate(all_s / max(workers, 1), all_s, by_table, tuple(unknown), workers)
+    return Estimate(all_s / max(workers, 1), all_s, by_table, tuple(unknown), workers, may_s)
 
 
 def seconds_per_byte(index: Index, table: str) -> float | None:

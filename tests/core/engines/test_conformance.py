@@ -92,6 +92,17 @@ def test_nothing_is_left_to_do_after_a_run(project_made):
     assert planned["counts"]["fresh"] == len(planned["cells"]) > 0
 
 
+@pytest.mark.slow
+def test_what_comes_out_the_same_gets_a_new_key_and_is_not_made_again(project_made, prefect, tmp_path):
+    project = copied(project_made, tmp_path / "project")
+    before = contents(project / "lake")
+    change(project, "shots: {}", "shots: {sensitivity: 1.01}")
+    summary = answer_of("run", "-m", project / "pipeline.yaml", env=dict(prefect))
+    assert (summary["made"], summary["rekeyed"]) == ({"shots": 2, "frames": 2}, {"faces": 2, "embeddings": 2})
+    after = contents(project / "lake")
+    assert all(rows.equals(after[name][1]) for name, (_, rows) in before.items())
+
+
 def test_a_killed_worker_costs_only_what_was_not_committed(waiting):
     process = waiting.start()
     early = waiting.cell("early").stat()

@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,13 @@ def write(lake: Lake, contract: Contract, *batches: pa.RecordBatch) -> pa.Table:
     return lake.reader(contract.table, "film").read()
 
 
+def provenance(lake: Lake) -> Footer:
+    """The footer as it was given; the writer adds the digest of the rows."""
+    footer = lake.footer("marks", "film")
+    assert footer and footer.content_digest
+    return replace(footer, content_digest="")
+
+
 # --- commit
 
 
@@ -65,13 +73,13 @@ def test_batches_and_the_whole_table_are_the_same_rows(lake: Lake) -> None:
 
 def test_provenance_comes_back_as_it_was_given(lake: Lake) -> None:
     write(lake, MARKS, marks())
-    assert lake.footer("marks", "film") == FOOTER
+    assert provenance(lake) == FOOTER
 
 
 def test_a_task_without_rows_gives_an_empty_table_with_all_columns(lake: Lake) -> None:
     table = write(lake, MARKS)
     assert (table.num_rows, table.column_names) == (0, [column.name for column in MARKS.all_columns])
-    assert lake.footer("marks", "film") == FOOTER
+    assert provenance(lake) == FOOTER
 
 
 @pytest.mark.parametrize("moment", ["replace", "fsync"])
@@ -103,7 +111,7 @@ def test_a_process_killed_while_it_writes_leaves_the_old_cell_and_only_scratch(l
             os.kill(os.getpid(), signal.SIGKILL)
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=False)
-    assert lake.footer("marks", "film") == Footer("old", "meaning of old", {"version": 1}, {})
+    assert provenance(lake) == Footer("old", "meaning of old", {"version": 1}, {})
     assert (lake.storage.sweep(), lake.tables()) == (1, ["marks"])
 
 

@@ -57,6 +57,10 @@ TO_HLG = f"{AS_TELEVISION}t=arib-std-b67:m=bt2020nc:p=bt2020:r=tv:npl=203,format
 TO_WIDE = f"{AS_TELEVISION}t=bt2020-10:m=bt2020nc:p=bt2020:r=tv,format=yuv420p10le"
 BT2020 = {"colorprim": "bt2020", "colormatrix": "bt2020nc"}
 
+TAGGED = "format=yuv444p,setparams=range=tv:colorspace="
+PALETTE = "split[i][j];[i]palettegen=reserve_transparent=0[p];[j][p]paletteuse=dither=none"
+AV1 = ["-c:v", "libsvtav1", "-preset", "12", "-crf", "20", "-svtav1-params"]
+
 MASTERS = [
     Master("sdr.mp4", "format=yuv420p", ["-c:v", "libx264"], {"transfer": "", "scan": "progressive", "conversion": ""}),
     Master("pq_hevc.mp4", TO_PQ, x265(transfer="smpte2084", hdr10="1", **BT2020), PQ | {"declared_range": "limited"}),
@@ -72,6 +76,20 @@ MASTERS = [
     Master("jpeg2000.mxf", "format=rgb24", ["-c:v", "jpeg2000"], {"conversion": "rgb"}),
     Master("motion_jpeg.avi", "format=yuvj420p", ["-c:v", "mjpeg"], {"full_range": True}),
     Master("uncompressed.mov", "format=uyvy422", ["-c:v", "rawvideo"]),
+    Master("ycgco.mkv", f"{TAGGED}ycgco", FFV1, {"matrix": "ycgco", "conversion": "light"}),
+    Master("ictcp.mkv", f"{TAGGED}ictcp:color_trc=smpte2084:color_primaries=bt2020", FFV1, {"matrix": "ictcp"}),
+    Master("fcc_1953.mkv", f"{TAGGED}fcc", FFV1, {"matrix": "fcc", "conversion": "light"}),
+    Master("constant_luminance.mkv", f"{TAGGED}bt2020c:color_primaries=bt2020", FFV1, {"matrix": "bt2020c"}),
+    Master("linear_light.mkv", f"{TAGGED}bt709:color_trc=linear", FFV1, {"transfer": "linear"}),
+    Master("twelve_bits.mp4", "format=yuv444p12le", x265(), {"bit_depth": 12, "conversion": ""}),
+    Master("alpha.mov", "format=yuva444p10le", ["-c:v", "prores_ks"], {"pixel_format": "yuva444p12le"}),
+    Master("alpha.webm", "format=yuva420p", ["-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8"]),
+    Master("rgb_alpha.mov", "format=rgba", ["-c:v", "png"], {"pixel_format": "rgba", "conversion": "rgb"}),
+    Master("grey_16.mkv", "format=gray16le", FFV1, {"bit_depth": 16, "conversion": "grey"}),
+    Master("palette.gif", PALETTE, ["-c:v", "gif"], {"conversion": "rgb"}),
+    Master("quarter_chroma.mkv", "format=yuv410p", FFV1, {"pixel_format": "yuv410p"}),
+    Master("jpeg_range_not_told.avi", "format=yuvj422p", ["-c:v", "mjpeg"], {"full_range": True}),
+    Master("grain.mkv", "format=yuv420p", [*AV1, "film-grain=8"], {"codec": "av1", "conversion": ""}),
     Master("wide_pixels.mp4", "format=yuv420p,setsar=2", ["-c:v", "libx264"], size=(384, 96)),
     Master("narrow_pixels.mpg", "format=yuv420p,setdar=16/9", ["-c:v", "mpeg2video", "-q:v", "2"], size=(170, 96)),
 ]

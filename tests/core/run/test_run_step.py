@@ -78,7 +78,7 @@ def test_the_footer_tells_what_went_into_the_key(night: Night) -> None:
     night.run("cards: {every: 10}", "sums")
     cards, sums = (night.lake.footer(table, "film") for table in ("cards", "sums"))
     assert cards and sums
-    assert cards.ingredients["params"] == {"every": 10, "sign": 1}
+    assert cards.ingredients["params"] == {"every": 10, "sign": 1, "back": "plain"}
     assert sums.ingredients["inputs"] == {"cards": cards.content_hash}
 
 

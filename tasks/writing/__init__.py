@@ -1,0 +1,194 @@
+"""Table `writing`: what is written in the pictures (titles, signs, credits), and for how long.
+
+In the manifest:
+
+    writing: {}
+    writing: {every_s: 1}            # within shots every picture of `frames`: slower, finds what shows briefly
+    writing: {unread: false}         # without what is written and could not be read
+
+Only chosen pictures of `frames` are read: the middle of every shot, within long shots one every few seconds, and each
+one as long as there is writing. Latin letters, Chinese and Japanese are read; of other scripts the text is null.
+
+Reading order: reader, chosen, tracks, and the task below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cinelake.spec.contract import Column, Contract, Measure, Rule
+from cinelake.spec.task import Field, Film, Params, Resources, TableReader, task
+from tasks.shared.pictures import Jpeg, decode
+from tasks.writing.chosen import Chooser
+from tasks.writing.reader import PACKAGE, VERSION, Line, TextReader, open_reader, weights
+from tasks.writing.tracks import Track, Tracks
+
+WRITING = Contract(
+    table="writing",
+    doc="What is written in the pictures: a row for each line over the time that it shows.",
+    columns=[
+        Column("line", pa.int32(), "Number of the line, by its begin, then from top to bottom.", at_least=0),
+        Column("start_s", pa.float64(), "Time of the first picture that shows it.", at_least=0),
+        Column("end_s", pa.float64(), "Time of the first picture after it, or of the end (exclusive).", at_least=0),
+        Column("text", pa.string(), "What it says; null where it is written and could not be read.", nullable=True),
+        Column("score", pa.float32(), "How sure the reading is; without one, that it is writing.", False, 0, 1),
+        Column("time_s", pa.float64(), "Time of the picture that the box is of: the one of the best reading."),
+        Column("x", pa.float32(), "Left edge of the box, as a fraction of the width.", at_least=0, at_most=1),
+        Column("y", pa.float32(), "Upper edge of the box, as a fraction of the height.", at_least=0, at_most=1),
+        Column("width", pa.float32(), "Width of the box, as a fraction of the picture's.", at_least=0, at_most=1),
+        Column("height", pa.float32(), "Height of the box, as a fraction of the picture's.", at_least=0, at_most=1),
+        Column("speed", pa.float32(), "Heights of the picture that it moves a second; negative upwards, 0: still."),
+        Column("is_credit", pa.bool_(), "Whether it rolls upwards, or is one of five lines or more on one picture."),
+        Column("pictures", pa.int32(), "How many pictures were read that show it.", at_least=1),
+    ],
+    key=["line"],
+    rules=[Rule("must be after start_s", "end_s", lambda b: pc.less_equal(b["end_s"], b["start_s"]))],
+    measures=[Measure("lines", "count(text)", "Lines that were read.", of_nothing=0)],
+)
+PAGE = 5
+"""Lines on one picture from which they are taken for credits."""
+UNREAD_PICTURES = 2
+"""What cannot be read must be there in so many pictures: noise in one is no writing."""
+
+
+class WritingParams(Params):
+    """Which pictures are read, and what counts."""
+
+    min_score: float = Field(0.93, ge=0, le=1)
+    """A reading below this is none: noise scores up to .86, right readings of credits .93 and more."""
+    every_s: float = Field(4.0, ge=0)
+    """Within a shot in which nothing is written, a picture is read at least this often."""
+    unread: bool = True
+    """Whether what is written and could not be read has a row, without a text."""
+    min_box_score: float = Field(0.8, ge=0, le=1)
+    """How sure the detector must be of writing that could not be read."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table, before it has a number."""
+
+    start_s: float
+    end_s: float
+    track: Track
+    page: int
+
+
+def preflight(_params: WritingParams) -> dict[str, str]:
+    """Digests of the networks' files. Raises `WeightsMissing`, `ModelUnusable`."""
+    return weights()
+
+
+@task(
+    writes=WRITING,
+    reads=["frames"],
+    params=WritingParams,
+    version=1,
+    resources=Resources(memory_gb=1.5),
+    preflight=preflight,
+)
+class ReadWriting:
+    """Lines of writing with their boxes; a film without pictures, or without writing, has none."""
+
+    def __init__(self, params: WritingParams, film: Film):
+        self._params, self._film = params, film
+        self.facts = {"weights": f"{PACKAGE} {VERSION}, PP-OCRv6 small"}
+
+    def run(self, tables: Mapping[str, TableReader]) -> Iterator[pa.RecordBatch]:
+        """The lines, by their begin."""
+        rows = sorted(
+            read_film(tables["frames"], open_reader(), self._params), key=lambda row: (row.start_s, row.track.best[1].y)
+        )
+        if rows:
+            yield self._batch(rows)
+
+    def _batch(self, rows: list[Row]) -> pa.RecordBatch:
+        best = [row.track.best for row in rows]
+        return WRITING.batch(
+            self._film.movie_id,
+            line=range(len(rows)),
+            start_s=[row.start_s for row in rows],
+            end_s=[row.end_s for row in rows],
+            text=[line.text or None for _, line in best],
+            score=[line.score if line.text else line.box_score for _, line in best],
+            time_s=[time_s for time_s, _ in best],
+            **{name: [getattr(line, name) for _, line in best] for name in ("x", "y", "width", "height")},
+            speed=[row.track.speed for row in rows],
+            is_credit=[row.page >= PAGE or row.track.speed < 0 for row in rows],
+            pictures=[len(row.track.seen) for row in rows],
+        )
+
+
+def read_film(frames: TableReader, reader: TextReader, params: WritingParams) -> Iterator[Row]:
+    """The lines of a film as they end."""
+    chooser, tracks, pages = Chooser(params.every_s), Tracks(), dict[float, int]()
+    step_s, before_s, shot = 1.0, None, None
+    for picture, is_middle in pictures_in(frames):
+        if before_s is not None and picture.time_s > before_s:
+            step_s = min(step_s, picture.time_s - before_s)
+        if picture.shot != shot:
+            chooser.back()
+        shot = picture.shot
+        for _, look in chooser.look(picture, is_middle):
+            if look == "read":
+                yield from _read(picture, chooser, tracks, pages, reader, params)
+        before_s = picture.time_s
+    if before_s is not None:
+        yield from rows_of(tracks.close(before_s + step_s), pages, params)
+
+
+def _read(
+    picture: Jpeg,
+    chooser: Chooser,
+    tracks: Tracks,
+    pages: dict[float, int],
+    reader: TextReader,
+    params: WritingParams,
+) -> Iterator[Row]:
+    """Read a picture; where it has writing, first those before it that were left out."""
+    lines = lines_of(picture, reader, params)
+    left_out = chooser.back()
+    for earlier in left_out if lines else ():
+        yield from _add(earlier.time_s, lines_of(earlier, reader, params), tracks, pages, params)
+    chooser.found = bool(lines)
+    yield from _add(picture.time_s, lines, tracks, pages, params)
+
+
+def _add(
+    time_s: float, lines: list[Line], tracks: Tracks, pages: dict[float, int], params: WritingParams
+) -> Iterator[Row]:
+    pages[time_s] = sum(bool(line.text) for line in lines)
+    yield from rows_of(tracks.add(time_s, lines), pages, params)
+
+
+def lines_of(picture: Jpeg, reader: TextReader, params: WritingParams) -> list[Line]:
+    """The lines of a picture; what is read too unsurely has no text, and must be writing all the surer."""
+    found = []
+    for line in reader.lines(decode(picture.jpeg)):
+        if line.text and line.score >= params.min_score:
+            found.append(line)
+        elif line.box_score >= params.min_box_score:
+            found.append(Line("", 0.0, line.x, line.y, line.width, line.height, line.box_score))
+    return found
+
+
+def rows_of(tracks: list[Track], pages: Mapping[float, int], params: WritingParams) -> Iterator[Row]:
+    """Rows of tracks that have ended."""
+    for track in tracks:
+        is_read = bool(track.best[1].text)
+        if is_read or (params.unread and len(track.seen) >= UNREAD_PICTURES):
+            page = int(np.median([pages[time_s] for time_s, _ in track.seen]))
+            yield Row(track.seen[0][0], track.end_s, track, page)
+
+
+def pictures_in(frames: TableReader) -> Iterator[tuple[Jpeg, bool]]:
+    """The pictures of the table `frames` in order, and whether each is the middle of its shot."""
+    names = ["frame", "time_s", "shot", "jpeg", "is_middle"]
+    for batch in frames.batches(names):
+        for frame, time_s, shot, jpeg, is_middle in zip(*(batch[name] for name in names), strict=True):
+            yield Jpeg(frame.as_py(), time_s.as_py(), shot.as_py(), jpeg.as_py()), is_middle.as_py()

@@ -1,0 +1,123 @@
+"""The same writing over several pictures: still, or moving as rolled credits do."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tasks.writing.reader import Line
+
+NEAR = 0.05
+"""How far, in heights and widths of the picture, writing may lie from where it is expected."""
+LIKE = 0.6
+"""Readings at the expected place are of one line if they are alike by this ratio; one may be a misreading."""
+EDGE = 0.004
+"""A box that reaches so near to the upper or lower edge may be cut: its reading counts only where there is no other."""
+
+
+@dataclass
+class Track:
+    """One line of writing: its readings with the times of their pictures, in order."""
+
+    seen: list[tuple[float, Line]] = field(default_factory=list)
+    end_s: float = 0.0
+    missed: int = 0
+
+    def add(self, time_s: float, line: Line) -> None:
+        """One more reading."""
+        self.seen.append((time_s, line))
+        self.missed = 0
+
+    @property
+    def last(self) -> Line:
+        """The last reading."""
+        return self.seen[-1][1]
+
+    @property
+    def best(self) -> tuple[float, Line]:
+        """The most certain reading of the text that most of the readings, by their scores, agree in."""
+        whole = [(time_s, line) for time_s, line in self.seen if not _is_cut(line)] or self.seen
+        votes: dict[str, float] = {}
+        for _, line in whole:
+            votes[line.text] = votes.get(line.text, 0.0) + (line.score if line.text else 0.0)
+        text = max(votes, key=lambda name: (votes[name], name))
+        return max(((t, line) for t, line in whole if line.text == text), key=lambda seen: seen[1].score)
+
+    @property
+    def speed(self) -> float:
+        """Heights of the picture a second that it moves; negative upwards, 0 for what is still."""
+        if len(self.seen) < 2:
+            return 0.0
+        times, tops = np.array([(time_s, line.middle[1]) for time_s, line in self.seen]).T
+        moved = float(np.polyfit(times, tops, 1)[0]) if np.ptp(times) > 0 else 0.0
+        return moved if abs(moved) * np.ptp(times) > NEAR else 0.0
+
+
+class Tracks:
+    """Follows writing from picture to picture."""
+
+    def __init__(self) -> None:
+        self.open: list[Track] = []
+        self._time_s = 0.0
+        self._motion = 0.0  # heights of the picture a second
+
+    def add(self, time_s: float, lines: Sequence[Line]) -> list[Track]:
+        """The lines of the next picture that was read; returns the tracks that have ended before it."""
+        moved = self._moved(lines, time_s - self._time_s)
+        free = list(lines)
+        for track in self.open:
+            track.missed += 1
+            wanted = min(free, key=lambda line: self._cost(track.last, line, moved), default=None)
+            if wanted is not None and self._cost(track.last, wanted, moved) < np.inf:
+                free.remove(wanted)
+                track.add(time_s, wanted)
+            elif track.missed == 1:
+                track.end_s = time_s
+        ended = [track for track in self.open if track.missed]
+        self.open = [track for track in self.open if not track.missed]
+        self.open += [Track([(time_s, line)]) for line in free]
+        self._time_s = time_s
+        return ended
+
+    def close(self, end_s: float) -> list[Track]:
+        """All that are left, as they end with the film, a cut or a picture that was not read."""
+        for track in self.open:
+            track.end_s = end_s
+        ended, self.open, self._motion = self.open, [], 0.0
+        return ended
+
+    def _moved(self, lines: Sequence[Line], elapsed_s: float) -> float:
+        """How far lines have moved since the last picture: the median of those whose text is there once before and now,
+        else as far as they moved before."""
+        before = Counter(track.last.text for track in self.open)
+        now = Counter(line.text for line in lines)
+        places = {line.text: line.middle[1] for line in lines if now[line.text] == 1}
+        moves = [
+            places[track.last.text] - track.last.middle[1]
+            for track in self.open
+            if track.last.text in places and before[track.last.text] == 1 and track.last.text
+        ]
+        if moves and elapsed_s > 0:
+            self._motion = float(np.median(moves)) / elapsed_s
+        return self._motion * elapsed_s
+
+    def _cost(self, before: Line, now: Line, moved: float) -> float:
+        """How far a line is from where another is expected, and from its text; infinite where they are not one."""
+        across, down = (b - a for a, b in zip(before.middle, now.middle, strict=True))
+        astray = max(abs(across), abs(down - moved))
+        if astray > NEAR:
+            return float(np.inf)
+        alike = 1.0 if before.text == now.text else _ratio(before.text, now.text)
+        return astray + 1 - alike if alike >= LIKE or _is_cut(before) or _is_cut(now) else float(np.inf)
+
+
+def _ratio(one: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, one.casefold(), other.casefold(), autojunk=False).ratio()
+
+
+def _is_cut(line: Line) -> bool:
+    return line.y <= EDGE or line.y + line.height >= 1 - EDGE

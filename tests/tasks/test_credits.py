@@ -1,0 +1,100 @@
+"""credits: pairs of role and name out of lines with their places."""
+
+from __future__ import annotations
+
+import pytest
+
+from tasks.credits.parsing import Credit, Placed, credits_of, in_one_line
+
+
+def line(
+    text: str, row: float, x: float = 0.3, width: float = 0.2, speed: float = -0.1, time_s: float = 10.0
+) -> Placed:
+    """A line in a row of 0.06, as it stands at time_s when the sheet rolls with its speed."""
+    return Placed(text, time_s - 1, time_s + 3, time_s, x, 0.1 + 0.06 * row, width, 0.04, speed)
+
+
+def pairs(lines: list[Placed]) -> list[tuple[str, str]]:
+    return [(credit.role, credit.name) for credit in credits_of(lines)]
+
+
+def left(text: str, row: float) -> Placed:
+    return line(text, row, x=0.45 - 0.012 * len(text), width=0.012 * len(text))
+
+
+def right(text: str, row: float) -> Placed:
+    return line(text, row, x=0.55, width=0.012 * len(text))
+
+
+def centred(text: str, row: float) -> Placed:
+    return line(text, row, x=0.5 - 0.006 * len(text), width=0.012 * len(text))
+
+
+def test_a_role_stands_beside_its_name() -> None:
+    lines = [left("Editor", 0), right("Ida Lund", 0), left("Music by", 1), right("Omar Quinn", 1)]
+    assert pairs(lines) == [("Editor", "Ida Lund"), ("Music by", "Omar Quinn")]
+
+
+def test_names_below_one_another_have_the_role_above() -> None:
+    lines = [left("Gaffer", 0), right("Ida Lund", 0), right("Omar Quinn", 1), left("Key Grip", 2), right("Bo Ek", 2)]
+    assert pairs(lines) == [("Gaffer", "Ida Lund"), ("Gaffer", "Omar Quinn"), ("Key Grip", "Bo Ek")]
+
+
+def test_a_heading_across_both_columns_ends_a_role() -> None:
+    lines = [left("Gaffer", 0), right("Ida Lund", 0), line("Second Unit Crew", 2, x=0.4, width=0.2), right("Bo Ek", 4)]
+    lines += [left("Rigger", 5), right("Ann Ost", 5)]
+    assert pairs(lines) == [("Gaffer", "Ida Lund"), ("Rigger", "Ann Ost")]
+
+
+def test_a_block_begins_with_the_role() -> None:
+    lines = [
+        centred("Editor", 0),
+        centred("Ida Lund", 1),
+        centred("Omar Quinn", 2),
+        centred("Gaffer", 4),
+        centred("Bo", 5),
+    ]
+    assert pairs(lines) == [("Editor", "Ida Lund"), ("Editor", "Omar Quinn"), ("Gaffer", "Bo")]
+
+
+def test_a_roll_is_put_together_from_several_pictures() -> None:
+    early = [centred("Editor", 0), centred("Ida Lund", 1)]
+    late = [centred("Gaffer", 3 - 10), centred("Bo Ek", 4 - 10)]
+    late = [Placed(**{**vars(each), "time_s": 16.0, "start_s": 11.0, "end_s": 19.0}) for each in late]
+    assert pairs([*early, *late]) == [("Editor", "Ida Lund"), ("Gaffer", "Bo Ek")]
+
+
+@pytest.mark.parametrize(
+    ("text", "role", "name"),
+    [
+        ("Directed by Ida Lund", "Directed by", "Ida Lund"),
+        ("Editor: Ida Lund", "Editor", "Ida Lund"),
+        ("Gaffer ........ Bo Ek", "Gaffer", "Bo Ek"),
+    ],
+)
+def test_one_line_can_say_both(text: str, role: str, name: str) -> None:
+    assert list(in_one_line(line(text, 0))) == [Credit(role, name, 9.0)]
+
+
+@pytest.mark.parametrize("text", ["Ida Lund", "http://example.org", "12:30", "…", "All characters in it are invented"])
+def test_what_names_no_role_is_no_credit(text: str) -> None:
+    assert credits_of([line(text, 0)]) == []
+
+
+def test_a_credit_that_is_shown_twice_is_one() -> None:
+    later = [Placed(**{**vars(each), "start_s": 60.0, "end_s": 64.0, "time_s": 61.0}) for each in _two()]
+    assert pairs([*_two(), *later]) == [("Editor", "Ida Lund")]
+
+
+def _two() -> list[Placed]:
+    return [line("Editor", 0, speed=0.0), line("Ida Lund", 1, speed=0.0)]
+
+
+def test_an_hour_of_credits_takes_no_hour() -> None:
+    lines = []
+    for number in range(3600):
+        for each in (left(f"Role {number}", 0), right(f"Name Number{number}", 0)):
+            lines.append(
+                Placed(**{**vars(each), "time_s": 1.0 * number, "start_s": number - 1.0, "end_s": number + 3.0})
+            )
+    assert len(credits_of(lines)) == 3600

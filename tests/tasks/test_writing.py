@@ -1,0 +1,164 @@
+"""writing: lines in pictures, read and followed over the pictures that show them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+from cinelake.spec.task import Film
+from tasks.shared.pictures import Jpeg
+from tasks.writing import WRITING, ReadWriting, WritingParams, lines_of, read_film
+from tasks.writing.chosen import alike
+from tasks.writing.reader import Line, open_reader
+from tasks.writing.tracks import Track, Tracks
+
+
+def line(text: str, y: float, score: float = 0.98, x: float = 0.3) -> Line:
+    return Line(text, score, x, y, 0.3, 0.05)
+
+
+def follow(pictures: list[tuple[float, list[Line]]]) -> list[Track]:
+    tracks = Tracks()
+    ended = [track for time_s, lines in pictures for track in tracks.add(time_s, lines)]
+    return [*ended, *tracks.close(pictures[-1][0] + 1)]
+
+
+def drawn(text: str = "", down: int = 160) -> bytes:
+    picture = Image.new("RGB", (640, 360), (12, 12, 16))
+    if text:
+        ImageDraw.Draw(picture).text((60, down), text, font=ImageFont.load_default(28), fill=(240, 240, 240))
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=85)
+    return file.getvalue()
+
+
+@dataclass
+class Frames:
+    """The table `frames` of these pictures, one a second; the shot of each."""
+
+    jpegs: list[bytes]
+    shots: list[int]
+
+    def batches(self, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+        rows = [
+            {"frame": n, "time_s": float(n), "shot": shot, "jpeg": jpeg, "is_middle": n == 0}
+            for n, (jpeg, shot) in enumerate(zip(self.jpegs, self.shots, strict=True))
+        ]
+        if rows:
+            yield pa.RecordBatch.from_pylist(rows).select(columns)
+
+
+class Scripted:
+    """A reader that sees what is written into a picture's red corner: nothing is recognised here."""
+
+    def __init__(self, says: dict[int, list[Line]]):
+        self.says, self.looked = says, []
+
+    def lines(self, picture: np.ndarray) -> list[Line]:
+        self.looked.append(number := round(int(picture[:40, :40, 0].mean()) / 20))
+        return self.says.get(number, [])
+
+
+def numbered(number: int) -> bytes:
+    picture = Image.new("RGB", (160, 90), (number * 20, 0, 0))
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=95)
+    return file.getvalue()
+
+
+def test_writing_that_stands_is_one_line() -> None:
+    (track,) = follow([(t, [line("HOTEL", 0.5)]) for t in (0.0, 1.0, 2.0)])
+    assert (track.seen[0][0], track.end_s, track.speed) == (0.0, 3.0, 0.0)
+
+
+def test_rolled_lines_are_followed_as_they_move() -> None:
+    pictures = [(float(t), [line(f"Name {n}", 0.9 - 0.1 * t + 0.1 * n) for n in range(3)]) for t in range(5)]
+    tracks = follow(pictures)
+    assert sorted(track.best[1].text for track in tracks) == ["Name 0", "Name 1", "Name 2"]
+    assert [track.speed for track in tracks] == pytest.approx([-0.1] * 3)
+
+
+def test_the_same_word_on_two_lines_stays_two() -> None:
+    pictures = [(float(t), [line("Stunts", 0.8 - 0.1 * t), line("Only", 0.85 - 0.1 * t), line("Stunts", 0.9 - 0.1 * t)])
+                for t in range(4)]  # fmt: skip
+    assert sorted(track.best[1].text for track in follow(pictures)) == ["Only", "Stunts", "Stunts"]
+
+
+def test_most_readings_by_their_scores_are_right() -> None:
+    texts = [("HOTEL", 0.97), ("H0TEL", 0.99), ("HOTEL", 0.98)]
+    (track,) = follow([(float(t), [line(text, 0.5, score)]) for t, (text, score) in enumerate(texts)])
+    assert track.best[1].text == "HOTEL"
+
+
+def test_a_line_that_is_cut_by_the_edge_does_not_count() -> None:
+    pictures = [(0.0, [line("Nama", 0.949, 0.99)]), (1.0, [line("Name", 0.9, 0.95)])]
+    (track,) = follow(pictures)
+    assert track.best[1].text == "Name"
+
+
+def test_another_text_at_the_same_place_is_another_line() -> None:
+    tracks = follow([(0.0, [line("HOTEL", 0.5)]), (1.0, [line("Meanwhile", 0.5)])])
+    assert [(track.best[1].text, track.end_s) for track in tracks] == [("HOTEL", 1.0), ("Meanwhile", 2.0)]
+
+
+def test_pictures_that_show_the_same_are_read_once() -> None:
+    reader = Scripted({5: [line("HOTEL", 0.5)]})
+    rows = list(read_film(Frames([numbered(5)] * 6, [0] * 6), reader, WritingParams()))
+    assert len(reader.looked) == 1
+    assert [(row.start_s, row.end_s) for row in rows] == [(0.0, 6.0)]
+
+
+def test_writing_between_two_chosen_pictures_is_found_from_its_begin() -> None:
+    reader = Scripted({5: [line("HOTEL", 0.5)], 6: [line("HOTEL", 0.5)], 7: [line("HOTEL", 0.5)]})
+    frames = Frames([numbered(n) for n in (1, 2, 5, 6, 7, 8)], [0] * 6)
+    (row,) = read_film(frames, reader, WritingParams(every_s=4))
+    assert (row.start_s, row.end_s) == (2.0, 5.0)
+
+
+def test_a_shot_without_writing_is_looked_at_every_few_seconds_only() -> None:
+    reader = Scripted({})
+    list(read_film(Frames([numbered(n % 12) for n in range(12)], [0] * 12), reader, WritingParams(every_s=4)))
+    assert reader.looked == [0, 4, 8]
+
+
+def test_what_cannot_be_read_is_a_null_and_noise_in_one_picture_is_nothing() -> None:
+    unsure = Line("CTOП", 0.7, 0.3, 0.5, 0.3, 0.05, box_score=0.95)
+    frames = Frames([numbered(n) for n in (1, 2, 3)], [0] * 3)
+    found = list(read_film(frames, Scripted({1: [unsure], 2: [unsure]}), WritingParams()))
+    assert [row.track.best[1].text for row in found] == [""]
+    assert list(read_film(frames, Scripted({1: [unsure]}), WritingParams())) == []
+    assert list(read_film(frames, Scripted({1: [unsure], 2: [unsure]}), WritingParams(unread=False))) == []
+
+
+def test_a_film_without_pictures_has_no_writing() -> None:
+    assert list(ReadWriting(WritingParams(), Film("a_film")).run({"frames": Frames([], [])})) == []
+
+
+def test_a_line_that_appears_changes_a_picture_and_noise_does_not() -> None:
+    plain = np.full((90, 160), 100, np.uint8)
+    noisy = (plain + np.random.default_rng(0).integers(-3, 4, plain.shape)).astype(np.uint8)
+    titled = plain.copy()
+    titled[40:44, 60:90] = 240
+    assert alike(plain, noisy)
+    assert not alike(plain, titled)
+
+
+def test_a_drawn_title_is_read_with_its_place() -> None:
+    frames = Frames([drawn(), drawn("Seven Years Later"), drawn()], [0, 1, 2])
+    (rows,) = ReadWriting(WritingParams(), Film("a_film")).run({"frames": frames})
+    WRITING.check(rows, "a_film")
+    (row,) = rows.to_pylist()
+    assert (row["text"], row["start_s"], row["end_s"]) == ("Seven Years Later", 1.0, 2.0)
+    assert (row["x"], row["y"]) == pytest.approx((60 / 640, 165 / 360), abs=0.03)
+
+
+def test_a_picture_of_eight_pixels_is_no_failure() -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8), (9, 9, 9)).save(file, "JPEG")
+    assert lines_of(Jpeg(0, 0.0, 0, file.getvalue()), open_reader(), WritingParams()) == []
