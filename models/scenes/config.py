@@ -21,7 +21,7 @@ DEFAULTS: dict[str, tuple[OptimizerName, float, int]] = {
 }
 """Optimiser, learning rate and epochs of each network, where the configuration names none."""
 LINEAR_SHARES = {"similarity": 0.8, "bilstm": 0.9, "wavenet": 0.9, "logistic": 1.0}
-"""Measured by leaving out films of a kind, `python -m benchmarks.other_films`."""
+"""Of wavenet by leaving out films of a kind (mAP .24 alone, .48 from 0.8 on); of the others by likeness to it."""
 IN_ROWS = ("similarity", "logistic")
 """Networks that read one shot's comparisons at a time; the others read a film's in order."""
 
