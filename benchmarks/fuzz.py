@@ -99,7 +99,10 @@ class Fuzzing:
         found = []
         with self._engine() as engine:
             for start in range(0, len(mutations), BATCH):
-                found += self._batch(engine, mutations[start : start + BATCH])
+                new = self._batch(engine, mutations[start : start + BATCH])
+                for finding in new:
+                    say(f"finding: {finding.to_line()}")
+                found += new
                 say(f"{min(start + BATCH, len(mutations))} of {len(mutations)} films, {len(found)} findings")
             alone = partial(self._batch, engine)
             return [self.smallest(finding, lambda m: next((f.why for f in alone([m])), "")) for finding in found]
