@@ -37,6 +37,7 @@
         ├── WorkerLost           the process that worked on the film died          transient
         ├── DiskFull             no room for unfinished files where it worked      transient
         ├── NodeDiffers          a machine that joined has other versions          transient
+        ├── DeviceUnavailable    no such device to decode on, or it cannot         transient
         ├── WeightsMissing       a model file is not where it was sought
         ├── ModelUnusable        a model file cannot be loaded or does not fit
         └── TaskFailed           a task raised something that none of these names

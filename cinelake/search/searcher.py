@@ -277,7 +277,7 @@ def _check(query: Query) -> None:
         raise UsageError(f"at least one moment is asked for. Received: {query.limit}")
     if query.how not in HOW:
         raise UnknownName("way to search", query.how, HOW)
-    if query.how == "index" and (query.films or query.conditions or query.words):
+    if query.how == "index" and (query.films or query.conditions or any(query.words.values())):
         raise UsageError("the index answers for all films without conditions: leave `how` out, or the conditions")
 
 

@@ -34,9 +34,9 @@ from cinelake.storage.environment import cache_folder
 VERSION = 1
 SCHEMA = f"""
 create table cells (id integer primary key, tab text, movie_id text, key text, unique (tab, movie_id));
-create table lines (
+create table passages (
     id integer primary key, cell integer, kind text, movie_id text, start_s real, end_s real, text text);
-create index lines_of_cell on lines (cell);
+create index passages_of_cell on passages (cell);
 create virtual table words using fts5(text, tokenize = 'unicode61 remove_diacritics 2');
 pragma user_version = {VERSION};
 """
@@ -154,7 +154,7 @@ class WordIndex:
 
     def _found(self, kind: str, match: str, words: int, bonus: float) -> Iterator[FoundLine]:
         sql = (
-            "select l.id, l.movie_id, l.start_s, l.end_s, l.text from words w join lines l on l.id = w.rowid "
+            "select l.id, l.movie_id, l.start_s, l.end_s, l.text from words w join passages l on l.id = w.rowid "
             "where words match ? and l.kind = ? order by w.rowid"
         )
         for number, movie_id, start_s, end_s, text in self._connection.execute(sql, (match, kind)):
@@ -170,15 +170,15 @@ class WordIndex:
 
     def _forget(self, cells: Iterable[int]) -> None:
         for cell in cells:
-            self._connection.execute("delete from words where rowid in (select id from lines where cell = ?)", (cell,))
-            self._connection.execute("delete from lines where cell = ?", (cell,))
+            self._connection.execute("delete from words where rowid in (select id from passages where cell = ?)", (cell,))
+            self._connection.execute("delete from passages where cell = ?", (cell,))
             self._connection.execute("delete from cells where id = ?", (cell,))
 
     def _learn(self, table: str, movie_id: str, key: str) -> None:
         role = self._tables[table]
         insert = "insert into cells (tab, movie_id, key) values (?, ?, ?)"
         cell = self._connection.execute(insert, (table, movie_id, key)).lastrowid
-        ((low,),) = self._ask(f"select coalesce(max(id & {(1 << LENGTH_SHIFT) - 1}), 0) from lines")
+        ((low,),) = self._ask(f"select coalesce(max(id & {(1 << LENGTH_SHIFT) - 1}), 0) from passages")
         lines, words = [], []
         for number, (text, start_s, end_s) in enumerate(lines_of(self._lake, table, movie_id, role), low + 1):
             parted = _parted(text)
@@ -188,7 +188,7 @@ class WordIndex:
             words.append((at, parted))
         for start in range(0, len(lines), ROWS_TOGETHER):
             end = start + ROWS_TOGETHER
-            self._connection.executemany("insert into lines values (?, ?, ?, ?, ?, ?, ?)", lines[start:end])
+            self._connection.executemany("insert into passages values (?, ?, ?, ?, ?, ?, ?)", lines[start:end])
             self._connection.executemany("insert into words (rowid, text) values (?, ?)", words[start:end])
 
 
@@ -249,7 +249,7 @@ def _connected(path: Path) -> sqlite3.Connection:
         ((version,),) = connection.execute("pragma user_version").fetchall()
         if version != VERSION:
             with closing(connection.cursor()) as cursor:
-                for name in ("words", "lines", "cells"):
+                for name in ("words", "passages", "cells"):
                     cursor.execute(f"drop table if exists {name}")
                 cursor.executescript(SCHEMA)
         connection.execute("select id from cells limit 1").fetchall()

@@ -160,7 +160,7 @@ def test_a_task_that_declares_a_condition_can_be_searched(tmp_path: Path, own_ta
     ("query", "says"),
     [
         (Query(), "what is searched for"),
-        (Query(image=Path("a.png"), like="alien@0"), "not both"),
+        (Query(image=Path("a.png"), like="alien@0"), "one of --image, --like and --text"),
         (Query(like="alien"), "FILM@HH:MM:SS"),
         (Query(like="alien@soon"), "FILM@HH:MM:SS"),
         (Query(like="alein@0"), "did you mean 'alien'"),
