@@ -27,7 +27,7 @@ from cinelake.lake.cells import Footer
 from cinelake.lake.index import Entry
 from cinelake.lake.rekeying import differs_in_tables_only, tells_its_inputs
 from cinelake.plan.keys import Recipe, first_difference
-from cinelake.spec.film import READ_RULE
+from cinelake.spec.film import MIXED_READINGS, READ_RULE
 from cinelake.spec.streams import NO_CHOICES, StreamChoices
 from cinelake.storage.content import digest
 
@@ -213,7 +213,7 @@ def _plan_film(
         content_hashes[planned.name] = planned.recipe.content_hash(film.fingerprint, inputs)
         keys[planned.name] = planned.recipe.key(content_hashes[planned.name])
     held = {name: snapshot.cells.get(name, {}).get(film.movie_id) for name in keys}
-    is_ruled = any(present and present.key == keys[name] + READ_RULE for name, present in held.items())
+    is_ruled = any(present and present.key.startswith(keys[name] + READ_RULE) for name, present in held.items())
     for planned in tables:
         inputs, key, present = _inputs(planned, content_hashes, film), keys[planned.name], held[planned.name]
         rule = READ_RULE if is_ruled and planned.name in reading else ""
@@ -280,7 +280,8 @@ def _why_stale(
     if present is None:
         new_film = not any(film.movie_id in cells for cells in snapshot.cells.values())
         return "new film" if new_film else "missing"
-    if present.key == planned.recipe.key(planned.recipe.content_hash(film.fingerprint, inputs)):
+    key = planned.recipe.key(planned.recipe.content_hash(film.fingerprint, inputs))
+    if present.key in (key, key + MIXED_READINGS):
         upstream = f"upstream {next(iter(planned.inputs), '')}"
         return upstream if not planned.kind else READ_OTHERWISE
     if footer is None:

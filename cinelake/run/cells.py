@@ -19,7 +19,7 @@ from cinelake.lake.onnx import device_of
 from cinelake.lake.rekeying import differs_in_tables_only, is_made_from
 from cinelake.run.spent import Spent
 from cinelake.run.staging import as_listed
-from cinelake.spec.film import READ_RULE
+from cinelake.spec.film import MIXED_READINGS, READ_RULE, rule_of, stored_keys
 from cinelake.spec.installed import RECORDED_VERSIONS, installed_versions
 from cinelake.spec.task import Film, Params, Resources, find_task
 
@@ -157,18 +157,23 @@ class FilmCells:
         held: dict[str, Footer] = {}
         for entry, key in cell.input_keys.items():
             present = self.lake.footer(entry, self.film.movie_id)
-            if present is None or present.key.removesuffix(READ_RULE) != key:
+            if present is None or present.key not in stored_keys(key, rule=""):
                 raise InputChanged(f"{entry} of {self.film.movie_id} changed while {cell.table} was made from it")
             held[entry] = present
         return held
 
     def _rule(self, cell: StepCell, held: Mapping[str, Footer]) -> str:
-        """What the key ends with where the plan did not know the film: its inputs must end with it too."""
+        """What the key ends with where the plan did not know the film: `READ_RULE` if that of its inputs does too.
+
+        Streams read by the rule beside inputs of the reading before give `MIXED_READINGS`, for the next plan to see.
+        """
         reads = _reads_streams(cell)
         if reads and not (self.film.probe and self.film.probe.is_read_otherwise):
             return ""
-        by_rule = [held[entry].key.endswith(READ_RULE) for entry in cell.reading]
-        return READ_RULE if all(by_rule) and (reads or by_rule) else ""
+        by_rule = [rule_of(held[entry].key) == READ_RULE for entry in cell.reading]
+        if reads:
+            return READ_RULE if all(by_rule) else MIXED_READINGS
+        return READ_RULE if by_rule and all(by_rule) else ""
 
     def rekey(self, cell: StepCell) -> bool:
         """Give the cell that the lake has its new key, where it was made from the very inputs that are there now.
@@ -182,7 +187,7 @@ class FilmCells:
         if not is_made_from(present, _contents(cell, held)):
             return False
         rule = cell.rule or self._rule(cell, held)
-        if _reads_streams(cell) and rule != _rule_of(present.key):  # other pictures or sounds went in
+        if _reads_streams(cell) and rule != rule_of(present.key):  # other pictures or sounds went in
             return False
         key = cell.key + rule
         run = {**present.run, "rekeyed": {"at": _now(), "key_before": present.key}}
@@ -233,10 +238,6 @@ def _versions() -> dict[str, str]:
 
 def _reads_streams(cell: StepCell) -> bool:
     return bool(find_task(cell.task).kind(cell.params))
-
-
-def _rule_of(key: str) -> str:
-    return READ_RULE if key.endswith(READ_RULE) else ""
 
 
 def _contents(cell: StepCell, held: Mapping[str, Footer]) -> dict[str, str]:

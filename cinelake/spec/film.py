@@ -23,6 +23,8 @@ READ_RULE = "-read2"
 2: its light, fields and cropping are those that a person sees, and its streams those of one programme, without covers.
 A film whose pictures and streams were right before has the keys that it had.
 """
+MIXED_READINGS = READ_RULE + "+"
+"""Ends the key of a cell made from such a film's streams beside a table of the reading before: it is never fresh."""
 
 Scan = Literal["progressive", "interlaced", "telecine"]
 """Whole pictures, pictures of two moments, or film of 24 pictures a second spread over 60 fields (hard telecine)."""
@@ -51,9 +53,14 @@ MIN_BYTES_PER_S = 10
 """A film of fewer bytes a second (a tenth of speech in the leanest codec) does not have the length that it declares."""
 
 
-def stored_keys(key: str, rule: str) -> tuple[str, str]:
-    """The keys by which a cell of this planned key may be in the lake; rule: what is known to end it."""
-    return key + rule, key + READ_RULE
+def stored_keys(key: str, rule: str) -> tuple[str, ...]:
+    """The keys that a run may give a cell of this planned key; rule: what is known to end them."""
+    return (key + rule,) if rule else (key, key + READ_RULE, key + MIXED_READINGS)
+
+
+def rule_of(key: str) -> str:
+    """What a stored key has besides the planned one: `READ_RULE`, `MIXED_READINGS` or nothing."""
+    return next((rule for rule in (MIXED_READINGS, READ_RULE) if key.endswith(rule)), "")
 
 
 def limit_deadline(wanted_s: float, fixed_s: float) -> float:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from _toy_tasks import TASKS, Night
+from _toy_tasks import TASKS, Night, outcomes
 
 from cinelake.media.ffmpeg import run_ffmpeg
 from cinelake.run.lost import not_yet_made
@@ -98,3 +98,21 @@ def test_a_step_whose_worker_died_makes_old_cells_still(night, monkeypatch):
     assert [cell.table for cell in not_yet_made(step).cells] == ["cards", "sums"]
     run_step(replace(step, cells=step.cells[:1]))
     assert [cell.table for cell in not_yet_made(step).cells] == ["sums"]
+
+
+def test_what_follows_a_table_of_the_reading_before_shows_that_both_are_old(night, monkeypatch):
+    draw(night, RGB)
+    run_as_before(night, monkeypatch, "cards")
+    night.run("cards", "echoes")
+    assert night.lake.footer("echoes", "film").key.endswith("-read2+")
+    assert set(stale(night, "cards", "echoes")) == {"cards", "echoes"}
+    assert outcomes(night.run("cards", "echoes")) == {"cards": "made", "echoes": "made"}
+    assert stale(night, "cards", "echoes") == {}
+
+
+def test_what_is_made_from_a_follower_of_an_old_table_is_made_with_it(night, monkeypatch):
+    draw(night, RGB)
+    run_as_before(night, monkeypatch, "cards")
+    chain = ("cards", "echoes", "answers")
+    assert outcomes(night.run(*chain)) == {"echoes": "made", "answers": "made"}
+    assert set(stale(night, *chain)) == set(chain)
