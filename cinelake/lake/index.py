@@ -97,7 +97,7 @@ class Index:
         changed = [name for name in files if name not in entries]
         for start in range(0, len(changed), READ_TOGETHER):
             readings = list(self._read(folder, changed[start : start + READ_TOGETHER], files))
-            self._store(folder, readings, listed_ns)
+            self.store(folder, readings, listed_ns)
             entries |= {name: Entry(footer.key, footer.content_hash) for name, _, footer in readings if footer}
         return {name.removesuffix(".parquet"): entry for name, entry in entries.items()}
 
@@ -107,12 +107,8 @@ class Index:
             footers = pool.map(lambda name: read_footer(self.lake.storage, *parts, name), names)
             yield from zip(names, (stamps[name] for name in names), footers, strict=True)
 
-    def keep(self, folder: str, readings: list[FooterEntry]) -> None:
-        """Keep footers of files that have not changed for a while."""
-        self._store(folder, readings, time.time_ns() + 2 * RACY_NS)
-
-    def _store(self, folder: str, readings: list[FooterEntry], listed_ns: int) -> None:
-        """Keep footers in the cache, and here those that it cannot take."""
+    def store(self, folder: str, readings: list[FooterEntry], listed_ns: int) -> None:
+        """Keep footers in the cache, and here those that it cannot take. listed_ns: when the files were looked at."""
         rows = [
             (
                 folder,
