@@ -276,18 +276,26 @@ class Lake:
         self.storage.publish(writer.path, *cell_parts(table, writer.movie_id))
         self.forget_failure(table, writer.movie_id)
 
-    def rekey(self, table: str, movie_id: str, footer: Footer) -> None:
-        """Give a cell another footer; its data stay as they are, to the byte. Raises `StorageError`, `ValueError`."""
+    def rekey(self, table: str, movie_id: str, footer: Footer, *, before: Footer) -> None:
+        """Give a cell another footer; its data stay as they are, to the byte.
+
+        before: the footer that the cell was found to have. Raises `ValueError` where it has another by now, or none:
+        its rows may be other ones; and `StorageError`.
+        """
         parts = cell_parts(table, movie_id)
         with self.storage.scratch() as folder:
             copy = folder / f"{table}.parquet"
             with (
                 storage_errors(f"reading {table} of {movie_id}"),
+                suppress(FileNotFoundError),
                 self.storage.filesystem.open_input_stream(self.storage.path(*parts)) as source,
                 copy.open("wb") as target,
             ):
                 while block := source.read(COPIED_BYTES):
                     target.write(block)
+            metadata = pq.read_metadata(copy).metadata or {} if copy.exists() else {}
+            if FOOTER_KEY not in metadata or Footer.from_json(metadata[FOOTER_KEY]) != before:
+                raise ValueError(f"{table} of {movie_id} was made again, or deleted, meanwhile")
             replace_value(copy, FOOTER_KEY, footer.to_json().encode())
             self.storage.publish(copy, *parts)
         self.forget_failure(table, movie_id)

@@ -193,8 +193,8 @@ class FilmCells:
         run = {**present.run, "rekeyed": {"at": _now(), "key_before": present.key}}
         known = replace(present, key=key, content_hash=cell.content_hash, ingredients=cell.ingredients, run=run)
         try:
-            self.lake.rekey(cell.table, self.film.movie_id, known)
-        except ValueError:  # another writer's Parquet: made anew, it is ours
+            self.lake.rekey(cell.table, self.film.movie_id, known, before=present)
+        except ValueError:  # another writer's Parquet, or made again meanwhile: made anew, it is ours
             return False
         self.report.cells.append(CellReport(cell.table, "rekeyed", rows=present.run.get("rows", 0)))
         self.on_event(CellEnded(self.film.movie_id, cell.table, "rekeyed"))

@@ -28,11 +28,16 @@ def footer_of(lake: Lake) -> Footer:
     return footer
 
 
+def rekey(lake: Lake, **changed: Any) -> None:
+    before = footer_of(lake)
+    lake.rekey("marks", "film", replace(before, **changed), before=before)
+
+
 @pytest.mark.parametrize("note", ["", "a" * 100_000, "é\0x"])
 def test_another_footer_leaves_every_byte_of_the_data_where_it_is(lake: Lake, note: str) -> None:
     path, before = Path(lake.cell_path("marks", "film")), lake.reader("marks", "film").read()
     old = path.read_bytes()
-    lake.rekey("marks", "film", replace(footer_of(lake), key="another", run={"note": note}))
+    rekey(lake, key="another", run={"note": note})
     start = len(old) - 8 - int.from_bytes(old[-8:-4], "little")
     assert path.read_bytes()[:start] == old[:start]
     assert lake.reader("marks", "film").read().equals(before)
@@ -41,7 +46,7 @@ def test_another_footer_leaves_every_byte_of_the_data_where_it_is(lake: Lake, no
 
 def test_the_content_s_digest_is_that_of_the_rows_and_survives_another_key(lake: Lake) -> None:
     digest = footer_of(lake).content_digest
-    lake.rekey("marks", "film", replace(footer_of(lake), key="another"))
+    rekey(lake, key="another")
     rekeyed = footer_of(lake).content_digest
     commit_marks(lake, "film", marks("film", range(1000)), marks("film", range(1000, 3000)))
     assert digest == rekeyed and digest and footer_of(lake).content_digest == digest
@@ -49,8 +54,25 @@ def test_the_content_s_digest_is_that_of_the_rows_and_survives_another_key(lake:
 
 def test_the_index_sees_the_new_key(lake: Lake) -> None:
     assert Index(lake).cells("marks")["film"].key == "k"
-    lake.rekey("marks", "film", replace(footer_of(lake), key="x"))
+    rekey(lake, key="x")
     assert Index(lake).cells("marks")["film"].key == "x"
+
+
+def test_a_cell_that_another_writer_made_meanwhile_keeps_its_own_footer(lake: Lake) -> None:
+    before = footer_of(lake)
+    commit_marks(lake, "film", marks(numbers=range(5)))
+    theirs = footer_of(lake)
+    with pytest.raises(ValueError, match="made again, or deleted, meanwhile"):
+        lake.rekey("marks", "film", replace(before, key="another"), before=before)
+    assert footer_of(lake) == theirs
+
+
+def test_a_cell_that_was_deleted_meanwhile_does_not_come_back(lake: Lake) -> None:
+    before = footer_of(lake)
+    lake.delete_cell("marks", "film")
+    with pytest.raises(ValueError, match="made again, or deleted, meanwhile"):
+        lake.rekey("marks", "film", replace(before, key="another"), before=before)
+    assert lake.footer("marks", "film") is None
 
 
 @pytest.mark.parametrize("damage", [b"", b"PAR1", b"x" * 50 + b"\xff\0\0\0PAR1"])

@@ -34,7 +34,8 @@ def works(night: Night, *entries: str) -> dict[str, str]:
 def without_digests(night: Night, table: str) -> None:
     """A cell as releases before digests made it."""
     footer = footer_of(night, table)
-    night.lake.rekey(table, "film", Footer(footer.key, footer.content_hash, footer.ingredients, footer.run))
+    plain = Footer(footer.key, footer.content_hash, footer.ingredients, footer.run)
+    night.lake.rekey(table, "film", plain, before=footer)
 
 
 def test_tables_of_an_input_that_came_out_the_same_are_not_made_again(night: Night) -> None:
@@ -106,7 +107,7 @@ def test_what_a_task_itself_changes_is_always_made(night: Night, change: str) ->
     footer = footer_of(night, "sums")
     older: dict[str, Any] = {"version": {"version": 0}, "params": {"params": {"least": 3}}}[change]
     before = Footer("before", "before", {**footer.ingredients, **older}, footer.run, input_digests=footer.input_digests)
-    night.lake.rekey("sums", "film", before)
+    night.lake.rekey("sums", "film", before, before=footer)
     assert outcomes(night.run(*SAME_CARDS))["sums"] == "made"
 
 
