@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -95,7 +95,7 @@ class Footer:
         """The footer as stored, with sorted keys."""
         digests = {name: value for name in DIGESTS if (value := getattr(self, name))}
         stored = {"key": self.key, STORED_HASH: self.content_hash, "ingredients": self.ingredients}
-        return json.dumps({**stored, "run": {**self.run, **digests}}, sort_keys=True, separators=(",", ":"))
+        return as_stored({**stored, "run": {**self.run, **digests}})
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Footer:
@@ -106,6 +106,11 @@ class Footer:
         run = stored.pop("run")
         digests = {name: run.pop(name) for name in DIGESTS if name in run}
         return cls(content_hash=stored.pop(STORED_HASH), run=run, **stored, **digests)
+
+
+def as_stored(value: Mapping[str, Any]) -> str:
+    """The JSON of a footer, or of a part of it."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 class CellReader:

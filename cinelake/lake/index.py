@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cinelake.errors import FilmError
-from cinelake.lake.cells import Footer, Lake, read_footer
+from cinelake.lake.cells import Footer, Lake, as_stored, read_footer
 from cinelake.storage.objects import ASKED_TOGETHER
 from cinelake.storage.store import FileStat
 
@@ -76,10 +76,12 @@ class Index:
                 model = (footer.ingredients.get("model") or {}).get("version")
                 yield movie_id, entry.key, None if model is None else str(model), footer.run
 
-    def footers(self, folder: str, limit: int = 200) -> Iterator[Footer]:
-        """Some footers of a table, for estimates."""
-        rows = self._ask("select footer from cells where folder = ? limit ?", folder, limit)
-        yield from (Footer.from_json(text) for (text,) in rows)
+    def footers(self, folder: str, params: Mapping[str, Any] | None = None, limit: int = 200) -> Iterator[Footer]:
+        """Some footers of a table, for estimates. params: of cells made with these parameters alone."""
+        made_with = "" if params is None else f'"params":{as_stored(params)}'
+        query = "select footer from cells where folder = ? and instr(footer, ?) limit ?"
+        footers = (Footer.from_json(text) for (text,) in self._ask(query, folder, made_with, limit))
+        yield from (found for found in footers if params is None or found.ingredients.get("params") == params)
 
     def _refresh(self, folder: str) -> dict[str, Entry]:
         """movie_id → entry of each file of a folder; reads only footers of files that changed."""

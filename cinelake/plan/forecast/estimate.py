@@ -66,8 +66,7 @@ def estimate(
 
 def seconds_per_byte(index: Index, table: str, params: Mapping[str, Any] | None = None) -> float | None:
     """Median of recorded seconds per byte of film; None when nothing was recorded. params: of these alone."""
-    footers = index.footers(table)
-    runs = [footer.run for footer in footers if params is None or footer.ingredients.get("params") == params]
+    runs = [footer.run for footer in index.footers(table, params)]
     costs = [(cost_s(run), run.get("film_bytes")) for run in runs]
     rates = [seconds / size for seconds, size in costs if size and seconds is not None]
     return statistics.median(rates) if rates else None

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from _small_lake import commit_marks
 
-from cinelake.lake.cells import Lake
+from cinelake.lake.cells import Footer, Lake
 from cinelake.lake.index import Index
 from cinelake.plan.forecast.estimate import TableCost, cost_s, estimate, table_costs
 from cinelake.plan.plan import Cell
+from cinelake.storage.store import FileStat
 
 
 @pytest.fixture
@@ -86,3 +87,14 @@ def test_a_table_that_was_made_with_other_parameters_is_estimated_by_these_and_n
     other = estimate(index, stale(("a", "marks")), {"a": 1000}, 1, {"marks": {"detector": "another"}})
     assert (same.otherwise, other.otherwise) == ((), ("marks",))
     assert same.wall_s == other.wall_s == pytest.approx(3)
+
+
+def test_the_few_cells_of_the_present_parameters_are_found_among_many(index: Index) -> None:
+    def footer(every: int) -> Footer:
+        params = {"every": every, "back": "é"}
+        return Footer("k", "c", {"params": params}, {"wall_s": float(every), "film_bytes": 1000})
+
+    cells = [(f"{number:03}.parquet", FileStat(1, 1), footer(1 + number // 300)) for number in range(302)]
+    index.store("cards", cells, listed_ns=0)
+    found = estimate(index, stale(("a", "cards")), {"a": 1000}, 1, {"cards": {"every": 2, "back": "é"}})
+    assert (found.wall_s, found.otherwise) == (pytest.approx(2), ())
