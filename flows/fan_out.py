@@ -14,11 +14,12 @@ from typing import Any, Protocol
 
 from cinelake.errors import FilmError, TaskFailed
 from cinelake.events import FilmRetried, OnEvent, QueueMoved, RunPaused, RunResumed
+from cinelake.lake.cells import Lake
 from cinelake.lake.control import LOOK_EVERY_S, Gate
 from cinelake.manifest.document import Manifest
 from cinelake.plan.build import Planning
 from cinelake.run.cells import CellReport, StepReport
-from cinelake.run.lost import not_yet_made, report_lost
+from cinelake.run.lost import not_yet_made, outcome_of, report_lost
 from cinelake.run.stages import run_stages
 from cinelake.run.step import Step
 from cinelake.storage.interrupts import waited_for
@@ -86,9 +87,12 @@ def make_film(wanted: Step, place: Callable[[Step], StepReport], attempt: int, o
 
 
 def with_those_before(report: StepReport, wanted: Step) -> StepReport:
-    """The report of an attempt, with the cells that earlier attempts made."""
-    told = {cell.table for cell in report.cells}
-    report.cells += [CellReport(cell.table, "made") for cell in wanted.cells if cell.table not in told]
+    """The report of an attempt, with the cells that earlier attempts made, or gave their new keys."""
+    lake, movie_id, told = Lake(wanted.lake), wanted.film.movie_id, {cell.table for cell in report.cells}
+    for cell in wanted.cells:
+        if cell.table not in told:
+            outcome = outcome_of(lake.footer(cell.table, movie_id), cell.key, cell.rule)
+            report.cells.append(CellReport(cell.table, outcome or "made"))  # deleted since: made all the same
     return report
 
 

@@ -20,7 +20,7 @@ from cinelake.run.lost import report_lost
 from cinelake.run.step import Step, reads_film
 from cinelake.spec.task import Resources
 from flows.run import record_catalogue_problems
-from flows.run_summary import RunSummary, count_film, made_so_far, start_summary
+from flows.run_summary import RunSummary, count_film, recount, start_summary
 
 
 def make_at_once(planning: Planning, on_event: OnEvent) -> RunSummary:
@@ -39,7 +39,8 @@ def make_at_once(planning: Planning, on_event: OnEvent) -> RunSummary:
             on_event(RunBegan(len(planning.plan.by_film()), len(planning.plan.stale)))
             _make_films(planning, engine, summary, on_event)
         except KeyboardInterrupt:
-            summary.interrupted, summary.made = True, made_so_far(planning)
+            summary.interrupted = True
+            recount(planning, summary)
         finally:
             engine.stop(now=True)
             planning.lake.storage.sweep()

@@ -43,7 +43,7 @@ from flows.run_summary import (
     failure_row,
     finish_record,
     group_failures,
-    made_so_far,
+    recount,
     start_record,
     start_summary,
 )
@@ -165,11 +165,11 @@ def _make_films(
             summary.work_s = time.monotonic() - began
     except KeyboardInterrupt as stopped:
         summary.stop(stopped)
-        summary.made = made_so_far(planning)
+        recount(planning, summary)
     except BaseException as error:
         if not isinstance(error, Exception):  # what Prefect raises in a deployed run that is cancelled
             summary.stop(error)
-            summary.made = made_so_far(planning)
+            recount(planning, summary)
         raise
     finally:
         engine.stop(now=not clean)

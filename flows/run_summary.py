@@ -12,7 +12,7 @@ from typing import Any
 
 from cinelake.plan.build import Planning
 from cinelake.run.cells import StepReport
-from cinelake.spec.film import stored_keys
+from cinelake.run.lost import outcome_of
 from cinelake.storage.content import digest
 from cinelake.tracking.runs import DatasetNote, RunRecord
 
@@ -90,11 +90,12 @@ def start_summary(planning: Planning) -> RunSummary:
     )
 
 
-def made_so_far(planning: Planning) -> Counter[str]:
-    """The cells of the plan that are in the lake by now, by table."""
-    stale = planning.plan.stale
-    footers = ((cell, planning.lake.footer(cell.table, cell.movie_id)) for cell in stale)
-    return Counter(cell.table for cell, footer in footers if footer and footer.key in stored_keys(cell.key, cell.rule))
+def recount(planning: Planning, summary: RunSummary) -> None:
+    """Count what became of the plan's cells by what the lake has: a run that is stopped lacks its last reports."""
+    lake, stale = planning.lake, planning.plan.stale
+    outcomes = [(c.table, outcome_of(lake.footer(c.table, c.movie_id), c.key, c.rule)) for c in stale]
+    summary.made = Counter(table for table, outcome in outcomes if outcome == "made")
+    summary.rekeyed = Counter(table for table, outcome in outcomes if outcome == "rekeyed")
 
 
 def count_film(planning: Planning, summary: RunSummary, report: StepReport) -> None:

@@ -23,6 +23,9 @@ from cinelake.spec.film import MIXED_READINGS, READ_RULE, rule_of, stored_keys
 from cinelake.spec.installed import RECORDED_VERSIONS, installed_versions
 from cinelake.spec.task import Film, Params, Resources, find_task
 
+REKEYED = "rekeyed"
+"""The fact of a cell's run that its last writer gave it a new key alone; what makes it has none."""
+
 
 @dataclass(frozen=True)
 class StepCell:
@@ -190,7 +193,7 @@ class FilmCells:
         if _reads_streams(cell) and rule != rule_of(present.key):  # other pictures or sounds went in
             return False
         key = cell.key + rule
-        run = {**present.run, "rekeyed": {"at": _now(), "key_before": present.key}}
+        run = {**present.run, REKEYED: {"at": _now(), "key_before": present.key}}
         known = replace(present, key=key, content_hash=cell.content_hash, ingredients=cell.ingredients, run=run)
         try:
             self.lake.rekey(cell.table, self.film.movie_id, known, before=present)

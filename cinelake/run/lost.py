@@ -5,21 +5,25 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cinelake.errors import FilmError
-from cinelake.lake.cells import Lake
-from cinelake.run.cells import CellReport, StepCell, StepReport
+from cinelake.events import Outcome
+from cinelake.lake.cells import Footer, Lake
+from cinelake.run.cells import REKEYED, CellReport, StepReport
 from cinelake.run.step import Step
 from cinelake.spec.film import stored_keys
 
 
 def not_yet_made(step: Step) -> Step:
     """The step without the cells that the lake already has (a worker died after committing them)."""
-    lake = Lake(step.lake)
-    return replace(step, cells=tuple(cell for cell in step.cells if not _is_made(lake, step, cell)))
+    lake, movie_id = Lake(step.lake), step.film.movie_id
+    left = (c for c in step.cells if not outcome_of(lake.footer(c.table, movie_id), c.key, c.rule))
+    return replace(step, cells=tuple(left))
 
 
-def _is_made(lake: Lake, step: Step, cell: StepCell) -> bool:
-    footer = lake.footer(cell.table, step.film.movie_id)
-    return footer is not None and footer.key in stored_keys(cell.key, cell.rule)
+def outcome_of(footer: Footer | None, key: str, rule: str) -> Outcome | None:
+    """How a cell that was stale came to be in the lake by its planned key; None where it is not."""
+    if footer is None or footer.key not in stored_keys(key, rule):
+        return None
+    return "rekeyed" if REKEYED in footer.run else "made"
 
 
 def report_lost(step: Step, error: FilmError) -> StepReport:

@@ -9,6 +9,9 @@ import pytest
 from _toy_tasks import HOOKS, Night, outcomes
 
 from cinelake.lake.cells import Footer
+from cinelake.run.cells import StepReport
+from cinelake.run.step import run_step
+from flows.fan_out import with_those_before
 
 CHAIN = ("cards", "echoes", "clock", "sums", "totals")
 SAME_CARDS = ("cards: {back: striped}", *CHAIN[1:])
@@ -124,3 +127,13 @@ def test_a_table_whose_input_failed_keeps_its_old_key(night: Night) -> None:
     was = footer_of(night, "sums").key
     assert outcomes(night.run("cards: {sign: -1}", *CHAIN[1:]))["sums"] == "skipped"
     assert footer_of(night, "sums").key == was
+
+
+def test_a_retried_film_s_report_tells_new_keys_from_cells_made(night: Night) -> None:
+    night.run(*CHAIN)
+    (step,) = night.steps(*SAME_CARDS)
+    report = run_step(step)
+    assert outcomes(with_those_before(StepReport("film"), step)) == outcomes(report)
+    (step,) = night.steps(*OTHER_CARDS)
+    report = run_step(step)  # what had a new key alone is made now
+    assert outcomes(with_those_before(StepReport("film"), step)) == dict.fromkeys(outcomes(report), "made")
