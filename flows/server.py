@@ -25,7 +25,6 @@ from cinelake.errors import EngineUnavailable, UsageError
 from cinelake.storage.environment import environment_variables
 from cinelake.storage.interrupts import interrupts_held
 from cinelake.storage.locks import alone
-from cinelake.storage.owners import process_mark
 from flows.prefect_api import server_answers
 from flows.server_record import (
     RECORD,
@@ -246,9 +245,9 @@ def end_process(record: ServerRecord, within_s: float = END_TIMEOUT_S) -> None:
     """Tell a process to end, and kill it where it does not; a later process of its id is left alone."""
     deadline = time.monotonic() + within_s
     for told in (signal.SIGTERM, signal.SIGKILL):
-        if process_mark(record.pid) == record.started:
+        if record.lives():
             os.kill(record.pid, told)
-        while process_mark(record.pid) == record.started and time.monotonic() < deadline:
+        while record.lives() and time.monotonic() < deadline:
             time.sleep(0.05)
         deadline += END_TIMEOUT_S
 

@@ -44,6 +44,24 @@ def process_mark(pid: int) -> str:
     return started and f"{started} {_boot()} {_space()}"
 
 
+def has_mark(pid: int, mark: str) -> bool:
+    """Whether a process lives and began as its mark says, be it by `process_mark` or by that of an earlier release."""
+    return bool(mark) and mark in (process_mark(pid), _earlier_mark(pid))
+
+
+def _earlier_mark(pid: int) -> str:
+    """The mark that the first releases wrote: ticks in decimal digits, the boot in full, the space as a link's text.
+
+    A server that stays, or `cinelake up`, may run for longer than the release that started it is installed.
+    """
+    started = _started(str(pid))
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return started and f"{int(started, 16)} {boot} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return ""
+
+
 @contextmanager
 def owned_folder(parent: Path) -> Iterator[Path]:
     """A new folder by `owner_name` whose lock (flock) is held within, where its file system has locks."""
