@@ -7,7 +7,6 @@ it idled, and is replaced. Models are loaded once per process and kept.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
 import tempfile
@@ -25,6 +24,7 @@ from cinelake.engines.worker_watch import WorkerWatch
 from cinelake.errors import DecodeTimeout, EngineStopped, EngineUnavailable, FilmError, WorkerLost
 from cinelake.events import Deadline, Event, LengthProbed, WorkerDied
 from cinelake.storage.interrupts import interrupts_held
+from cinelake.storage.modules import die_with_parent
 from cinelake.storage.slots import VARIABLE, make_slots, slot_held
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ STEPS_PER_PROCESS = 1000
 """A process is replaced after this many steps, so that a library's leak stays bounded."""
 MAX_BROKEN_IN_A_ROW = 5
 """So many pools that break, and no job ended in between: where no process can live, the run ends."""
-PR_SET_PDEATHSIG = 1
 GOES_FIRST = 500
 """Of -1000 (never) to 1000 (first): how soon the system kills a process when memory is short."""
 
@@ -216,7 +215,7 @@ def start_worker(parent: int, devices: str | None, slots: str) -> None:
 
     Where the system has no memory left, it is killed before what a run cannot do without: driver, server, scheduler.
     """
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    die_with_parent(signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

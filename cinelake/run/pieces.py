@@ -12,8 +12,8 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import signal
 import subprocess
-import sys
 import threading
 import time
 from collections import deque
@@ -30,6 +30,7 @@ from cinelake.lake.cells import CellReader, CellWriter, Lake
 from cinelake.lake.champions import open_applied
 from cinelake.run.cells import StepCell
 from cinelake.spec.task import Film, TableReader, find_task
+from cinelake.storage.modules import die_with_parent, import_path, module_command
 from cinelake.storage.slots import take_slot
 from cinelake.storage.store import StorageLocation
 
@@ -187,12 +188,17 @@ class Pieces:
 
 @contextmanager
 def _started(of: PieceOf) -> Iterator[subprocess.Popen[bytes]]:
-    """A helper's process, which ends with its standard input: with the block, and with this process.
+    """A helper's process, which ends with its standard input, with the block, and at once with this process.
 
     One inference has as many threads there as here: sums of some networks come out otherwise with another number.
     """
-    command = [sys.executable, "-m", "cinelake.run.piece_worker"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        module_command("cinelake.run.piece_worker"),
+        env={**os.environ, **import_path()},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        preexec_fn=partial(die_with_parent, signal.SIGKILL),
+    ) as process:
         assert process.stdin is not None
         try:
             with suppress(OSError):  # dead already: what is asked of it fails next

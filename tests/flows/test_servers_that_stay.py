@@ -56,7 +56,7 @@ def test_a_record_is_of_one_process_and_of_no_later_one_of_its_id(home, other):
 def earlier(other):
     """The record of the same process as an earlier release wrote it."""
     ticks = Path(f"/proc/{other.pid}/stat").read_text().rpartition(")")[2].split()[19]
-    boot, space = Path("/proc/sys/kernel/random/boot_id").read_text().strip(), os.readlink("/proc/self/ns/pid")
+    boot, space = Path("/proc/sys/kernel/random/boot_id").read_text().strip(), Path("/proc/self/ns/pid").readlink()
     return replace(record_of(other.pid, "http://127.0.0.1:1/api"), started=f"{ticks} {boot} {space}")
 
 
