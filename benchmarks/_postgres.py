@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
-from cinelake.storage.modules import die_with_parent
+from cinelake.storage.child_processes import die_with_parent
 from flows.server import free_port
 
 PACKAGE_USER = "postgres"

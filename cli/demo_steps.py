@@ -28,7 +28,7 @@ from cinelake.lake.published import PublishedVersion
 from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import Planning, plan_manifest
 from cinelake.storage.content import digest, file_digest
-from cinelake.storage.modules import die_with_parent, import_path, module_command
+from cinelake.storage.child_processes import die_with_parent, import_path, module_command
 from cli.demo_folder import DemoFolder, DemoRecord
 from cli.label_import import ImportRequest, import_files
 from cli.run import run_in_turn

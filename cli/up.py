@@ -14,7 +14,7 @@ import typer
 from cinelake.errors import EngineUnavailable, UsageError
 from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.manifest.sections import TrackingSettings
-from cinelake.storage.modules import die_with_parent, import_path, module_command
+from cinelake.storage.child_processes import die_with_parent, import_path, module_command
 from cinelake.tracking.experiments import artifact_folder
 from cinelake.tracking.own_server import PASSWORD as PASSWORD_VARIABLE
 from cinelake.tracking.own_server import USER as USER_VARIABLE

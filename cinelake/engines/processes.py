@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import tempfile
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, TimeoutError
 from concurrent.futures.process import BrokenProcessPool
@@ -23,9 +22,9 @@ from cinelake.engines.job import Job, Result
 from cinelake.engines.worker_watch import WorkerWatch
 from cinelake.errors import DecodeTimeout, EngineStopped, EngineUnavailable, FilmError, WorkerLost
 from cinelake.events import Deadline, Event, LengthProbed, WorkerDied
+from cinelake.storage.child_processes import die_with_parent, why_died
 from cinelake.storage.interrupts import interrupts_held
-from cinelake.storage.modules import die_with_parent
-from cinelake.storage.slots import VARIABLE, make_slots, slot_held
+from cinelake.storage.slots import VARIABLE, slot_held, slots_folder
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
@@ -58,8 +57,8 @@ class StepProcesses:
         resource_tracker.ensure_running()  # its own start would let Ctrl-C through again (see `_schedule`)
         self._stopped = False
         self._events, self._count, self._devices = events, count, devices
-        self._slots = tempfile.TemporaryDirectory(prefix="cinelake-slots-")
-        make_slots(Path(self._slots.name), count)
+        self._ending = contextlib.ExitStack()
+        self._slots = self._ending.enter_context(slots_folder(count))
         self._lock = Lock()
         self._broken_in_a_row = 0
         self._pool = self._new_pool()
@@ -72,7 +71,7 @@ class StepProcesses:
             max_workers=self._count,
             max_tasks=STEPS_PER_PROCESS,
             initializer=start_worker,
-            initargs=(os.getpid(), self._devices, self._slots.name),
+            initargs=(os.getpid(), self._devices, str(self._slots)),
             context=get_context("spawn"),
         )
 
@@ -179,7 +178,7 @@ class StepProcesses:
         else:
             self._pool.close()
         self._pool.join()
-        self._slots.cleanup()
+        self._ending.close()
 
 
 def workers_of(pool: ProcessPool) -> dict[int, BaseProcess]:
@@ -196,16 +195,6 @@ class PoolBroke(Exception):
     def __init__(self, why: str, job_had_begun: bool):
         super().__init__(why)
         self.job_had_begun = job_had_begun
-
-
-def why_died(exitcode: int) -> str:
-    """What a process's end most likely means; below zero it is the signal that ended it."""
-    if exitcode == -signal.SIGKILL:
-        advice = "Give the engine fewer workers, or the entry more `memory_gb`"
-        return f"it was killed from outside, most likely by the system for want of memory. {advice}"
-    if exitcode in (-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGBUS):
-        return f"a library crashed ({signal.Signals(-exitcode).name}), which may be for want of memory"
-    return f"signal {signal.Signals(-exitcode).name}" if exitcode < 0 else f"exit code {exitcode}"
 
 
 def start_worker(parent: int, devices: str | None, slots: str) -> None:

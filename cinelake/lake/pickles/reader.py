@@ -30,7 +30,7 @@ from cinelake.errors import ModelUnusable
 from cinelake.lake.pickles import child
 from cinelake.lake.pickles.child import HEADER
 from cinelake.lake.pickles.unpickler import TOO_MUCH
-from cinelake.storage.modules import import_path, module_command
+from cinelake.storage.child_processes import import_path, module_command
 
 MAX_FILE_BYTES = 4 << 30
 DEADLINE_S = 60

@@ -1,4 +1,4 @@
-"""Modules of this project started as processes of their own, which find what this process finds and end with it.
+"""Processes that this one starts: modules that find what this one finds and end with it, and what ended them.
 
 `python -m` puts the folder it starts in before everything else that is imported: a file beside somebody's films that is
 called like a library would be executed.
@@ -29,3 +29,13 @@ def import_path() -> dict[str, str]:
 def die_with_parent(by: signal.Signals = signal.SIGTERM) -> None:
     """For `preexec_fn`: the process receives this signal when the thread that started it has ended, however it did."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, by)
+
+
+def why_died(exitcode: int) -> str:
+    """What a process's end most likely means; below zero it is the signal that ended it."""
+    if exitcode == -signal.SIGKILL:
+        advice = "Give the engine fewer workers, or the entry more `memory_gb`"
+        return f"it was killed from outside, most likely by the system for want of memory. {advice}"
+    if exitcode in (-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGBUS):
+        return f"a library crashed ({signal.Signals(-exitcode).name}), which may be for want of memory"
+    return f"signal {signal.Signals(-exitcode).name}" if exitcode < 0 else f"exit code {exitcode}"

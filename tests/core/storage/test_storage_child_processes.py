@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cinelake.storage.modules import import_path, module_command
+from cinelake.storage.child_processes import import_path, module_command
 
 
 @pytest.fixture
