@@ -18,7 +18,8 @@ import psutil
 
 from cinelake.engines.cluster import check_answers
 from cinelake.errors import EngineUnavailable
-from flows.server import die_with_parent, free_port
+from cinelake.storage.child_processes import die_with_parent
+from flows.server import free_port
 
 BIN = Path(sys.executable).parent
 START_TIMEOUT_S = 120.0

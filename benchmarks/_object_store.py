@@ -19,7 +19,8 @@ from pathlib import Path
 
 from pyarrow import fs
 
-from flows.server import die_with_parent, free_port
+from cinelake.storage.child_processes import die_with_parent
+from flows.server import free_port
 
 KEY_NAME, SECRET_NAME = "LAKE_KEY", "LAKE_SECRET"
 START_TIMEOUT_S = 90.0

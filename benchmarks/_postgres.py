@@ -21,7 +21,8 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
-from flows.server import die_with_parent, free_port
+from cinelake.storage.child_processes import die_with_parent
+from flows.server import free_port
 
 PACKAGE_USER = "postgres"
 OWNER = "cinelake"

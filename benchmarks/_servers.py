@@ -13,7 +13,8 @@ from pathlib import Path
 
 from benchmarks._clusters import end_tree
 from cinelake.storage.environment import environment_variables
-from flows.server import QUIET, PrefectServer, answers, die_with_parent, free_port, start_prefect
+from cinelake.storage.child_processes import die_with_parent
+from flows.server import QUIET, PrefectServer, answers, free_port, start_prefect
 
 START_TIMEOUT_S = 120.0
 

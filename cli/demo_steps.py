@@ -11,7 +11,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -29,12 +28,13 @@ from cinelake.lake.published import PublishedVersion
 from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import Planning, plan_manifest
 from cinelake.storage.content import digest, file_digest
+from cinelake.storage.child_processes import die_with_parent, import_path, module_command
 from cli.demo_folder import DemoFolder, DemoRecord
 from cli.label_import import ImportRequest, import_files
 from cli.run import run_in_turn
 from cli.screen import duration, err
 from flows.lake_versions import publish_planned
-from flows.server import die_with_parent, prefect_server
+from flows.server import prefect_server
 from flows.server_record import state_folder
 
 MOST_TRAININGS = 4
@@ -289,10 +289,16 @@ def _train_one(
 ) -> dict[str, Any]:
     if is_over():
         return {"problem": "interrupted"}
-    command = [sys.executable, "-m", "cli.main", "train", name, "-m", str(manifest), "--json"]
+    command = module_command("cli.main", "train", name, "-m", str(manifest), "--json")
     pipe = subprocess.PIPE
     process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True, preexec_fn=die_with_parent
+        command,
+        env={**os.environ, **import_path()},
+        stdin=subprocess.DEVNULL,
+        stdout=pipe,
+        stderr=pipe,
+        text=True,
+        preexec_fn=die_with_parent,
     )
     running.append(process)
     said, log = process.communicate()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +14,7 @@ import typer
 from cinelake.errors import EngineUnavailable, UsageError
 from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.manifest.sections import TrackingSettings
+from cinelake.storage.child_processes import die_with_parent, import_path, module_command
 from cinelake.tracking.experiments import artifact_folder
 from cinelake.tracking.own_server import PASSWORD as PASSWORD_VARIABLE
 from cinelake.tracking.own_server import USER as USER_VARIABLE
@@ -25,8 +25,6 @@ from flows.server import (
     QUIET,
     PrefectServer,
     answers,
-    die_with_parent,
-    import_path,
     kept_server,
     start_prefect,
     worker_command,
@@ -86,14 +84,14 @@ def _check_free(port: int) -> None:
 
 def _start_mlflow(folder: Path, tracking: TrackingSettings, port: int) -> subprocess.Popen[bytes]:
     artifacts = artifact_folder(tracking) or folder / "mlruns"
-    command = [sys.executable, "-m", "cinelake.tracking.own_server", "--port", str(port), "--artifacts", str(artifacts)]
+    command = module_command("cinelake.tracking.own_server", "--port", str(port), "--artifacts", str(artifacts))
     user, _, word = password_of(folder, MLFLOW_PASSWORD).partition(":")
     # Everybody on the machine sees commands, nobody environments; the database's address may hold a password too
     secret = {USER_VARIABLE: user, PASSWORD_VARIABLE: word, "MLFLOW_BACKEND_STORE_URI": tracking.uri}
     with (folder / "mlflow.log").open("wb") as log:
         return subprocess.Popen(
             command,
-            env={**os.environ, **QUIET, **secret, "PYTHONPATH": import_path()},
+            env={**os.environ, **QUIET, **secret, **import_path()},
             stdout=log,
             stderr=log,
             start_new_session=True,

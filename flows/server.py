@@ -7,12 +7,10 @@ one finds it; `server: {keep_s: 0}` in the manifest lets it end with the run, `c
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -25,7 +23,7 @@ from cinelake.errors import EngineUnavailable, UsageError
 from cinelake.storage.environment import environment_variables
 from cinelake.storage.interrupts import interrupts_held
 from cinelake.storage.locks import alone
-from cinelake.storage.owners import process_mark
+from cinelake.storage.child_processes import die_with_parent, import_path, module_command
 from flows.prefect_api import server_answers
 from flows.server_record import (
     RECORD,
@@ -246,9 +244,9 @@ def end_process(record: ServerRecord, within_s: float = END_TIMEOUT_S) -> None:
     """Tell a process to end, and kill it where it does not; a later process of its id is left alone."""
     deadline = time.monotonic() + within_s
     for told in (signal.SIGTERM, signal.SIGKILL):
-        if process_mark(record.pid) == record.started:
+        if record.lives():
             os.kill(record.pid, told)
-        while process_mark(record.pid) == record.started and time.monotonic() < deadline:
+        while record.lives() and time.monotonic() < deadline:
             time.sleep(0.05)
         deadline += END_TIMEOUT_S
 
@@ -276,7 +274,7 @@ def _started(
     with ExitStack() as on_error, listening(port) as found:
         on_error.push(starting)
         url = f"http://{LOOPBACK}:{found.getsockname()[1]}/api"
-        command = [sys.executable, "-m", "flows.own_prefect", "server", "--socket", str(found.fileno()), *stays]
+        command = module_command("flows.own_prefect", "server", "--socket", str(found.fileno()), *stays)
         with log.open("wb") as output, interrupts_held():
             process = subprocess.Popen(
                 command,
@@ -322,19 +320,8 @@ def _server_environment(home: Path, url: str, password: str, *, services: bool) 
         "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": f"{origin},{origin.replace(LOOPBACK, 'localhost')}",
         "PREFECT_UI_API_URL": url,
     }
-    places = {"PREFECT_HOME": str(home), "PREFECT_API_URL": url, "PYTHONPATH": import_path()}
+    places = {"PREFECT_HOME": str(home), "PREFECT_API_URL": url, **import_path()}
     return {**KEPT_LEASES, **os.environ, **QUIET, **off, **doors, **places}
-
-
-def import_path() -> str:
-    """Where the server's process finds this code, whatever folder it starts in."""
-    here = str(Path(__file__).parents[1])
-    return os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])
-
-
-def die_with_parent(by: signal.Signals = signal.SIGTERM) -> None:
-    """For `preexec_fn`: the process receives this signal when its parent has ended, however that ended."""
-    ctypes.CDLL(None).prctl(1, by)
 
 
 def answers(url: str) -> bool:
@@ -355,9 +342,13 @@ def free_port() -> int:
 
 def worker_command(pool: str) -> list[str]:
     """The command of a worker that runs the deployments of a work pool, each in a process of its own."""
-    return [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, "--type", "process"]
+    return module_command("prefect", "worker", "start", "--pool", pool, "--type", "process")
 
 
 def worker_environment(server: PrefectServer) -> dict[str, str]:
-    """A worker's environment variables; unlike a command, a deployed run writes its log into Prefect's UI."""
-    return {**os.environ, **QUIET, **server.environment(), "PREFECT_LOGGING_LEVEL": "INFO"}
+    """A worker's environment variables; unlike a command, a deployed run writes its log into Prefect's UI.
+
+    The processes of its runs, too, import nothing from the folder they start in.
+    """
+    imports = {**import_path(), "PYTHONSAFEPATH": "1"}
+    return {**os.environ, **QUIET, **imports, **server.environment(), "PREFECT_LOGGING_LEVEL": "INFO"}

@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from cinelake.errors import EngineUnavailable
-from cinelake.storage.owners import process_mark
+from cinelake.storage.owners import has_mark, process_mark
 
 PASSWORD, MLFLOW_PASSWORD = "prefect-password", "mlflow-password"
 RECORD = "server.json"
@@ -92,7 +92,7 @@ class ServerRecord:
 
     def lives(self) -> bool:
         """Whether this very process runs: its port is nobody else's, and the password may be sent there."""
-        return self.started == process_mark(self.pid)
+        return has_mark(self.pid, self.started)
 
     def write(self, file: Path, **more: str) -> None:
         """Write the record, with more facts of who started it."""

@@ -7,10 +7,8 @@ it idled, and is replaced. Models are loaded once per process and kept.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
-import tempfile
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, TimeoutError
 from concurrent.futures.process import BrokenProcessPool
@@ -24,8 +22,9 @@ from cinelake.engines.job import Job, Result
 from cinelake.engines.worker_watch import WorkerWatch
 from cinelake.errors import DecodeTimeout, EngineStopped, EngineUnavailable, FilmError, WorkerLost
 from cinelake.events import Deadline, Event, LengthProbed, WorkerDied
+from cinelake.storage.child_processes import die_with_parent, why_died
 from cinelake.storage.interrupts import interrupts_held
-from cinelake.storage.slots import VARIABLE, make_slots, slot_held
+from cinelake.storage.slots import VARIABLE, slot_held, slots_folder
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
@@ -39,7 +38,6 @@ STEPS_PER_PROCESS = 1000
 """A process is replaced after this many steps, so that a library's leak stays bounded."""
 MAX_BROKEN_IN_A_ROW = 5
 """So many pools that break, and no job ended in between: where no process can live, the run ends."""
-PR_SET_PDEATHSIG = 1
 GOES_FIRST = 500
 """Of -1000 (never) to 1000 (first): how soon the system kills a process when memory is short."""
 
@@ -59,8 +57,8 @@ class StepProcesses:
         resource_tracker.ensure_running()  # its own start would let Ctrl-C through again (see `_schedule`)
         self._stopped = False
         self._events, self._count, self._devices = events, count, devices
-        self._slots = tempfile.TemporaryDirectory(prefix="cinelake-slots-")
-        make_slots(Path(self._slots.name), count)
+        self._ending = contextlib.ExitStack()
+        self._slots = self._ending.enter_context(slots_folder(count))
         self._lock = Lock()
         self._broken_in_a_row = 0
         self._pool = self._new_pool()
@@ -73,7 +71,7 @@ class StepProcesses:
             max_workers=self._count,
             max_tasks=STEPS_PER_PROCESS,
             initializer=start_worker,
-            initargs=(os.getpid(), self._devices, self._slots.name),
+            initargs=(os.getpid(), self._devices, str(self._slots)),
             context=get_context("spawn"),
         )
 
@@ -180,7 +178,7 @@ class StepProcesses:
         else:
             self._pool.close()
         self._pool.join()
-        self._slots.cleanup()
+        self._ending.close()
 
 
 def workers_of(pool: ProcessPool) -> dict[int, BaseProcess]:
@@ -199,16 +197,6 @@ class PoolBroke(Exception):
         self.job_had_begun = job_had_begun
 
 
-def why_died(exitcode: int) -> str:
-    """What a process's end most likely means; below zero it is the signal that ended it."""
-    if exitcode == -signal.SIGKILL:
-        advice = "Give the engine fewer workers, or the entry more `memory_gb`"
-        return f"it was killed from outside, most likely by the system for want of memory. {advice}"
-    if exitcode in (-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGBUS):
-        return f"a library crashed ({signal.Signals(-exitcode).name}), which may be for want of memory"
-    return f"signal {signal.Signals(-exitcode).name}" if exitcode < 0 else f"exit code {exitcode}"
-
-
 def start_worker(parent: int, devices: str | None, slots: str) -> None:
     """Prepare a worker process: it dies with the driver, leaves Ctrl-C to the driver, and sees these GPUs.
 
@@ -216,7 +204,7 @@ def start_worker(parent: int, devices: str | None, slots: str) -> None:
 
     Where the system has no memory left, it is killed before what a run cannot do without: driver, server, scheduler.
     """
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    die_with_parent(signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -9,11 +9,11 @@ import json
 import os
 import pickle
 import sys
+from pathlib import Path
 
-import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
-from cinelake.run.pieces import DONE, PieceOf
+from cinelake.run.pieces import DONE, PieceOf, write_piece
 
 
 def main() -> int:
@@ -25,10 +25,7 @@ def main() -> int:
         for line in sys.stdin.buffer:
             start, stop, path = json.loads(line)
             batches, _ = of.rows(start, stop)
-            schema = batches[0].schema if batches else pa.schema([])
-            with pa.ipc.new_file(path, schema) as file:
-                for batch in batches:
-                    file.write_batch(batch)
+            write_piece(Path(path), batches)
             answers.write(DONE)
     return 0
 

@@ -4,7 +4,7 @@ A task that looks at so many rows of its input by themselves (`apart` of its dec
 piece of the input as for the same part of the whole. So pieces are made by this process and, beside it, by helpers,
 each for as long as it holds a slot of a process that has no job (`cinelake.storage.slots`); rows are written in the
 order of the pieces, so that the table is the same whatever the number of helpers. A piece whose helper fails, or dies,
-is made by this process, and says here what is wrong with it.
+is made by this process, and says here what is wrong with it; no other helper is started for the table then.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import signal
 import subprocess
-import sys
 import threading
 import time
 from collections import deque
@@ -30,8 +30,9 @@ from cinelake.lake.cells import CellReader, CellWriter, Lake
 from cinelake.lake.champions import open_applied
 from cinelake.run.cells import StepCell
 from cinelake.spec.task import Film, TableReader, find_task
-from cinelake.storage.slots import take_slot
-from cinelake.storage.store import StorageLocation
+from cinelake.storage.child_processes import die_with_parent, import_path, module_command, why_died
+from cinelake.storage.slots import BorrowedSlot, borrow_slot
+from cinelake.storage.store import StorageLocation, storage_errors
 
 ROWS = 256
 """A piece has about so many rows: some seconds of work, beside which starting it does not count."""
@@ -106,14 +107,20 @@ def pieces_of(cell: StepCell, lake: Lake, movie_id: str) -> list[tuple[int, int]
 
 
 class Pieces:
-    """A cell while it is made in pieces."""
+    """A cell while it is made in pieces.
+
+    facts: of the task, of the piece that this process made last; and how many `helpers` made a piece, how many failed.
+    failures: why each helper that failed did.
+    """
 
     def __init__(self, of: PieceOf, pieces: list[tuple[int, int]], scratch: Path):
         self.facts: dict[str, Any] = {}
+        self.failures: list[str] = []
         self._of, self._pieces, self._scratch = of, pieces, scratch
         self._waiting = deque(range(len(pieces)))
         self._made: dict[int, Callable[[], list[pa.RecordBatch]]] = {}
         self._helpers: list[threading.Thread] = []
+        self._helped = 0
         self._changed = threading.Condition()
         self._idle_since: float | None = None
         self._stopped = False
@@ -131,17 +138,28 @@ class Pieces:
             self._stopped = True
             for helper in self._helpers:
                 helper.join()
-        self.facts["helpers"] = len(self._helpers)
+        self.facts.update(helpers=self._helped, helpers_failed=len(self.failures))
 
     def _make_or_wait(self, number: int) -> None:
-        """Make the next piece here; where all have been taken, wait until the one wanted is there."""
+        """Make the next piece here; where all have been taken, wait until the one wanted is there.
+
+        Rows made before their turn wait in a file: memory never holds more than a piece, however slow another is.
+        """
         taken = self._take()
         if taken is not None:
             batches, self.facts = self._of.rows(*self._pieces[taken])
-            self._end(taken, lambda: batches)
+            if taken == number:
+                self._end(taken, lambda: batches)
+            else:
+                with storage_errors(f"writing rows of {self._of.cell.table} of {self._of.film.movie_id}"):
+                    write_piece(self._path(taken), batches)
+                self._end(taken, partial(_read_and_remove, self._path(taken)))
             return
         with self._changed:
             self._changed.wait_for(lambda: number in self._made or bool(self._waiting), timeout=1.0)
+
+    def _path(self, number: int) -> Path:
+        return self._scratch / f"{self._of.cell.table}.{number}.arrow"
 
     def _take(self) -> int | None:
         with self._changed:
@@ -158,41 +176,68 @@ class Pieces:
             self._changed.notify_all()
 
     def _borrow(self) -> None:
-        """Start a helper where a processor has been idle for a while and enough is left to do."""
-        slot = take_slot() if len(self._waiting) > 1 else None
+        """Start a helper where a processor has been idle for a while and enough is left to do.
+
+        None after one has failed: what ended it (want of memory, most likely) would end the next.
+        """
+        slot = borrow_slot() if len(self._waiting) > 1 and not self.failures else None
         if slot is None:
             self._idle_since = None
             return
         self._idle_since = self._idle_since or time.monotonic()
         if time.monotonic() - self._idle_since < IDLE_S:
-            os.close(slot)
+            slot.give_back()
             return
-        helper = threading.Thread(target=self._help, args=(slot,), name="pieces", daemon=True)
+        helper = threading.Thread(target=self._help, args=(slot, len(self._helpers)), name="pieces", daemon=True)
         self._helpers.append(helper)
         helper.start()
 
-    def _help(self, slot: int) -> None:
-        """Have pieces made by a process of its own until none waits."""
+    def _help(self, slot: BorrowedSlot, helper: int) -> None:
+        """Have pieces made by a process of its own, and count what came of it before others may borrow the slot."""
+        log = self._scratch / f"{self._of.cell.table}.helper{helper}.log"
         try:
-            with _started(self._of) as process:
-                while (number := self._take()) is not None:
-                    path = self._scratch / f"{self._of.cell.table}.{number}.arrow"
-                    if not _asked(process, *self._pieces[number], path):
-                        self._give_back(number)
-                        return
-                    self._end(number, partial(_read_and_remove, path))
+            with _started(self._of, log) as process:
+                has_made, has_failed = self._hand_out(process, slot)
+            with self._changed:
+                self._helped += has_made
+            if has_failed:
+                self.failures.append(_why_failed(process.returncode, log))
+        except (OSError, subprocess.SubprocessError) as error:
+            self.failures.append(f"it could not be started: {error}")
         finally:
-            os.close(slot)
+            slot.give_back()
+
+    def _hand_out(self, process: subprocess.Popen[bytes], slot: BorrowedSlot) -> tuple[bool, bool]:
+        """Have pieces made until none waits or a job needs the slot; whether one was made, and whether one was not."""
+        has_made = False
+        while not slot.is_wanted() and (number := self._take()) is not None:
+            if not _asked(process, *self._pieces[number], self._path(number)):
+                self._give_back(number)
+                return has_made, True
+            self._end(number, partial(_read_and_remove, self._path(number)))
+            has_made = True
+        return has_made, False
 
 
 @contextmanager
-def _started(of: PieceOf) -> Iterator[subprocess.Popen[bytes]]:
-    """A helper's process, which ends with its standard input: with the block, and with this process.
+def _started(of: PieceOf, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A helper's process, which ends with its standard input, with the block, and at once with this process.
+
+    log: a file for what it and its libraries say.
 
     One inference has as many threads there as here: sums of some networks come out otherwise with another number.
     """
-    command = [sys.executable, "-m", "cinelake.run.piece_worker"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with (
+        log.open("wb") as words,
+        subprocess.Popen(
+            module_command("cinelake.run.piece_worker"),
+            env={**os.environ, **import_path()},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=words,
+            preexec_fn=partial(die_with_parent, signal.SIGKILL),
+        ) as process,
+    ):
         assert process.stdin is not None
         try:
             with suppress(OSError):  # dead already: what is asked of it fails next
@@ -211,9 +256,24 @@ def _asked(process: subprocess.Popen[bytes], start: int, stop: int, path: Path) 
     try:
         process.stdin.write(json.dumps([start, stop, str(path)]).encode() + b"\n")
         process.stdin.flush()
+        return process.stdout.readline() == DONE
     except OSError:
         return False
-    return process.stdout.readline() == DONE
+
+
+def _why_failed(exitcode: int, log: Path) -> str:
+    """Why a helper ended without an answer: its signal, or the last line of what it said."""
+    lines = log.read_text(errors="replace").split("\n") if exitcode > 0 else []
+    said = [line.strip() for line in lines if line.strip()]
+    return said[-1] if said else why_died(exitcode)
+
+
+def write_piece(path: Path, batches: list[pa.RecordBatch]) -> None:
+    """Write a piece's rows into an Arrow file."""
+    schema = batches[0].schema if batches else pa.schema([])
+    with pa.ipc.new_file(str(path), schema) as file:
+        for batch in batches:
+            file.write_batch(batch)
 
 
 def _read_and_remove(path: Path) -> list[pa.RecordBatch]:

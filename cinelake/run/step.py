@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cinelake.errors import DamagedFilm, FilmError, StorageError
-from cinelake.events import Deadline, OnEvent, StagingMoved, TaskBegan
+from cinelake.events import Deadline, OnEvent, StagingMoved, TaskBegan, WorkerDied
 from cinelake.lake.cells import CellWriter, Lake, write_all
 from cinelake.lake.champions import open_applied
 from cinelake.run.cells import FilmCells, StepCell, StepReport
@@ -194,6 +194,7 @@ class StepRun(FilmCells):
                 if bounds := pieces_of(cell, self.lake, self.film.movie_id):
                     worker: Any = Pieces(PieceOf(self.step.lake, self.film, cell), bounds, scratch)
                     worker.write(writer)
+                    self._tell_of_helpers(cell, worker.failures)
                 else:
                     learned = [open_applied(self.lake, cell.model)] if cell.model else []
                     worker = spec.make(cell.params, self.film, *learned)
@@ -202,6 +203,12 @@ class StepRun(FilmCells):
         except FilmError as error:
             writer.abandon()
             self.fail(cell, error)
+
+    def _tell_of_helpers(self, cell: StepCell, failures: Sequence[str]) -> None:
+        """Tell of processes that failed at pieces of a table, which was made without them."""
+        what = f"a helper at {cell.table} of {self.film.movie_id}"
+        for why in failures:
+            self.on_event(WorkerDied(what, f"{what} died, and the table was made without it: {why}", None))
 
 
 def reads_film(cell: StepCell) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import socket
 import time
 import uuid
@@ -44,10 +45,32 @@ def process_mark(pid: int) -> str:
     return started and f"{started} {_boot()} {_space()}"
 
 
+def has_mark(pid: int, mark: str) -> bool:
+    """Whether a process lives and began as its mark says, be it by `process_mark` or by that of an earlier release."""
+    return bool(mark) and mark in (process_mark(pid), _earlier_mark(pid))
+
+
+def _earlier_mark(pid: int) -> str:
+    """The mark that the first releases wrote: ticks in decimal digits, the boot in full, the space as a link's text.
+
+    A server that stays, or `cinelake up`, may run for longer than the release that started it is installed.
+    """
+    started = _started(str(pid))
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return started and f"{int(started, 16)} {boot} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return ""
+
+
 @contextmanager
-def owned_folder(parent: Path) -> Iterator[Path]:
-    """A new folder by `owner_name` whose lock (flock) is held within, where its file system has locks."""
-    folder = parent / owner_name()
+def owned_folder(parent: Path, prefix: str = "") -> Iterator[Path]:
+    """A new folder by `owner_name` whose lock (flock) is held within, where its file system has locks.
+
+    It stays where it is: removed by its owner, or by `sweep_abandoned` once that has ended. prefix: goes before the
+    name, where the parent is not a room of the project's own.
+    """
+    folder = parent / f"{prefix}{owner_name()}"
     unlocked = folder.with_name(folder.name + NOT_LOCKED_YET)
     unlocked.mkdir(parents=True)
     descriptor = os.open(unlocked, os.O_RDONLY)
@@ -58,6 +81,16 @@ def owned_folder(parent: Path) -> Iterator[Path]:
         yield folder
     finally:
         os.close(descriptor)
+
+
+def sweep_abandoned(parent: Path, prefix: str = "") -> int:
+    """Remove the folders of owners that have ended, with this prefix; returns how many."""
+    swept = 0
+    for folder in parent.iterdir() if parent.is_dir() else ():
+        if folder.name.startswith(prefix) and is_abandoned(folder, folder.name.removeprefix(prefix)):
+            shutil.rmtree(folder, ignore_errors=True)
+            swept += 1
+    return swept
 
 
 def is_abandoned(path: Path, name: str | None = None) -> bool:

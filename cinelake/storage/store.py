@@ -22,7 +22,7 @@ from pyarrow import fs
 
 from cinelake.errors import StorageError
 from cinelake.storage.atomic import replace_durably
-from cinelake.storage.owners import is_abandoned, owned_folder
+from cinelake.storage.owners import owned_folder, sweep_abandoned
 
 GS_RETRIES = datetime.timedelta(seconds=15)
 """How long Google's client tries again; its default is a quarter of an hour."""
@@ -177,13 +177,7 @@ class Storage:
 
     def sweep(self) -> int:
         """Remove scratch folders whose process has ended; returns how many."""
-        swept = 0
-        root = self._scratch_root()
-        for folder in root.iterdir() if root.is_dir() else ():
-            if is_abandoned(folder):
-                shutil.rmtree(folder, ignore_errors=True)
-                swept += 1
-        return swept
+        return sweep_abandoned(self._scratch_root())
 
     def check_writable(self) -> None:
         """Raise `StorageError` now rather than after an hour's work when nothing can be written."""

@@ -46,12 +46,16 @@ def serve(port: int, artifacts: Path) -> None:
         }
     )
     initialize_backend_stores(store, store, str(artifacts))
-    uvicorn.run(closed_app(os.environ[USER], os.environ[PASSWORD]), host=LOOPBACK, port=port, log_level="warning")
+    from mlflow.server.fastapi_app import app  # made as it is imported, for this environment
+
+    uvicorn.run(closed(app, os.environ[USER], os.environ[PASSWORD]), host=LOOPBACK, port=port, log_level="warning")
 
 
-def closed_app(user: str, password: str) -> Any:
-    """MLflow's application, which answers to this user alone."""
-    from mlflow.server.fastapi_app import app
+def closed(app: Any, user: str, password: str) -> Any:
+    """An application of Starlette's kind that answers to this user alone from now on.
+
+    What is asked for is the path that it is routed by: a URL put together of headers has what the caller wrote there.
+    """
     from starlette.authentication import AuthCredentials, AuthenticationBackend, AuthenticationError, SimpleUser
     from starlette.middleware.authentication import AuthenticationMiddleware
 
@@ -59,7 +63,7 @@ def closed_app(user: str, password: str) -> Any:
 
     class OwnerAlone(AuthenticationBackend):
         async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, SimpleUser] | None:
-            if conn.url.path == HEALTH:
+            if conn.scope["path"] == HEALTH:
                 return None
             scheme, _, word = conn.headers.get("Authorization", "").partition(" ")
             if scheme.lower() != "basic" or not secrets.compare_digest(word.strip().encode(), expected):

@@ -8,6 +8,8 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from core.engines._waiting import await_that, waiting_project
@@ -48,6 +50,26 @@ def test_a_record_is_of_one_process_and_of_no_later_one_of_its_id(home, other):
     found = json.loads((home / RECORD).read_text())
     (home / RECORD).write_text(json.dumps({**found, "started": "1 boot space"}))
     assert read_record(home / RECORD) is None
+
+
+@pytest.fixture
+def earlier(other):
+    """The record of the same process as an earlier release wrote it."""
+    ticks = Path(f"/proc/{other.pid}/stat").read_text().rpartition(")")[2].split()[19]
+    boot, space = Path("/proc/sys/kernel/random/boot_id").read_text().strip(), Path("/proc/self/ns/pid").readlink()
+    return replace(record_of(other.pid, "http://127.0.0.1:1/api"), started=f"{ticks} {boot} {space}")
+
+
+def test_a_server_of_an_earlier_release_is_found_and_ended(home, other, earlier):
+    earlier.write(home / RECORD)
+    assert read_record(home / RECORD) == earlier
+    assert end_if_unused(home, earlier) and other.wait(10) == -signal.SIGTERM
+
+
+def test_a_record_without_a_mark_is_of_no_process(other):
+    other.kill()
+    other.wait()
+    assert not record_of(other.pid, "http://127.0.0.1:1/api").lives()
 
 
 def test_a_process_that_ended_has_no_record(home, other):

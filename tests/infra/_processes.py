@@ -24,7 +24,8 @@ from typing import Any
 from infra._files import INFRA, ROOT, below, loaded
 
 from benchmarks._clusters import await_that, end_tree
-from flows.server import answers, die_with_parent
+from cinelake.storage.child_processes import die_with_parent
+from flows.server import answers
 
 BIN = Path(sys.executable).parent
 START, HEALTHY = INFRA / "images" / "start", INFRA / "images" / "healthy"

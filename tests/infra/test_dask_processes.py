@@ -9,7 +9,8 @@ from infra._files import INFRA
 from infra._processes import BIN, START, roles_of
 
 from benchmarks._clusters import await_that, end_tree
-from flows.server import answers, die_with_parent, free_port
+from cinelake.storage.child_processes import die_with_parent
+from flows.server import answers, free_port
 
 pytestmark = pytest.mark.slow
 HEALTHY = INFRA / "images" / "healthy"

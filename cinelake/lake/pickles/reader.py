@@ -20,7 +20,6 @@ import signal
 import socket
 import struct
 import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,7 @@ from cinelake.errors import ModelUnusable
 from cinelake.lake.pickles import child
 from cinelake.lake.pickles.child import HEADER
 from cinelake.lake.pickles.unpickler import TOO_MUCH
+from cinelake.storage.child_processes import import_path, module_command
 
 MAX_FILE_BYTES = 4 << 30
 DEADLINE_S = 60
@@ -66,13 +66,6 @@ def _refused(where: str, why: str) -> ModelUnusable:
     return ModelUnusable(f"{where}: {why}. Only plain data, tensors and arrays are read from pickles; nothing was run")
 
 
-_ENVIRONMENT = {
-    "OPENBLAS_NUM_THREADS": "1",
-    "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[3]), *filter(None, sys.path)]),
-}
-"""The process finds the modules that this one finds; threads of its own would take memory, used or not."""
-
-
 class _Reader:
     """The process that reads, started when it is first needed and whenever it has died."""
 
@@ -104,14 +97,14 @@ class _Reader:
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
-            command = [sys.executable, "-P", "-m", child.__name__, str(theirs.fileno())]
+            command = module_command(child.__name__, str(theirs.fileno()))
             self._process = subprocess.Popen(
                 command,
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                env={**os.environ, **_ENVIRONMENT},
+                env={**os.environ, **import_path(), "OPENBLAS_NUM_THREADS": "1"},  # threads would take memory
                 start_new_session=True,
             )
         self._owner = os.getpid()

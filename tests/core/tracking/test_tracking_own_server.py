@@ -1,0 +1,47 @@
+"""MLflow's server beside `cinelake up` answers to who knows its password, however a request is written."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from typing import Any
+
+import pytest
+
+from cinelake.tracking.own_server import HEALTH, closed
+
+WORD = base64.b64encode(b"cinelake:word")
+
+
+def status(path: str, **headers: bytes) -> int:
+    """What a closed application answers to a request for a path."""
+    from starlette.applications import Starlette
+    from starlette.responses import PlainTextResponse
+    from starlette.routing import Route
+
+    async def page(_: Any) -> PlainTextResponse:
+        return PlainTextResponse("said")
+
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        return {"type": "http.request"}
+
+    named = [(name.lower().encode(), value) for name, value in {"Host": b"127.0.0.1:5000", **headers}.items()]
+    scope = {"type": "http", "method": "GET", "scheme": "http", "path": path, "query_string": b"", "headers": named}
+    app = closed(Starlette(routes=[Route(HEALTH, page), Route("/experiments", page)]), "cinelake", "word")
+    asyncio.run(app(scope, receive, send))
+    return int(sent[0]["status"])
+
+
+@pytest.mark.parametrize("host", [b"127.0.0.1:5000", b"127.0.0.1:5000/health?", b"127.0.0.1:5000/health#"])
+def test_no_name_of_the_server_opens_its_pages_without_the_password(host: bytes) -> None:
+    assert status("/experiments", Host=host) == 401
+
+
+def test_the_owner_is_served_and_everybody_may_ask_whether_it_answers() -> None:
+    assert status("/experiments", Authorization=b"Basic " + WORD) == 200
+    assert status(HEALTH) == 200
