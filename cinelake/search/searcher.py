@@ -67,6 +67,11 @@ class Query:
         """Whether vectors are compared."""
         return any(given is not None for given in (self.image, self.like, self.text))
 
+    @property
+    def texts(self) -> list[tuple[str, str]]:
+        """The kind and the words of each text that must be in a line; kinds without a text are none."""
+        return [(kind, text) for kind, several in self.words.items() for text in several]
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -96,8 +101,7 @@ class Searcher:
         """The best moments. Raises `UsageError` for an invalid query, `UnknownName` with close matches."""
         _check(query)
         spans = spans_where(self._lake, self._contracts, query.conditions) if query.conditions else None
-        texts = [(kind, text) for kind, several in query.words.items() for text in several]
-        if texts:
+        if texts := query.texts:
             with closing(WordIndex(self._lake, self._contracts)) as index:
                 read = index.refresh()
                 notes = [f"lines of {read} films were taken into the index of words"] if read >= TOLD else []
@@ -269,7 +273,7 @@ def tables_of_vectors(contracts: Mapping[str, Contract]) -> list[str]:
 def _check(query: Query) -> None:
     if sum(given is not None for given in (query.image, query.like, query.text)) > 1:
         raise UsageError("a picture, a moment or a text is looked for: one of --image, --like and --text")
-    if not query.is_likeness and not query.conditions and not any(query.words.values()):
+    if not query.is_likeness and not query.conditions and not query.texts:
         raise UsageError(
             "what is searched for? Give --image, --like, --text, --said, --written, --tag, --character or --affect"
         )
@@ -277,13 +281,13 @@ def _check(query: Query) -> None:
         raise UsageError(f"at least one moment is asked for. Received: {query.limit}")
     if query.how not in HOW:
         raise UnknownName("way to search", query.how, HOW)
-    if query.how == "index" and (query.films or query.conditions or any(query.words.values())):
+    if query.how == "index" and (query.films or query.conditions or query.texts):
         raise UsageError("the index answers for all films without conditions: leave `how` out, or the conditions")
 
 
 def _usable(lake: Lake, query: Query, cells: dict[str, str]) -> tuple[About | None, list[str]]:
     """The index, where it may be used, and notes for the user. Raises `StorageError` where it must be and cannot."""
-    if query.how == "exact" or query.films or query.conditions or query.words:
+    if query.how == "exact" or query.films or query.conditions or query.texts:
         return None, []
     about = about_index(lake, query.table)
     if about is not None and about.covers == coverage(cells):

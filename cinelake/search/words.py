@@ -170,7 +170,9 @@ class WordIndex:
 
     def _forget(self, cells: Iterable[int]) -> None:
         for cell in cells:
-            self._connection.execute("delete from words where rowid in (select id from passages where cell = ?)", (cell,))
+            self._connection.execute(
+                "delete from words where rowid in (select id from passages where cell = ?)", (cell,)
+            )
             self._connection.execute("delete from passages where cell = ?", (cell,))
             self._connection.execute("delete from cells where id = ?", (cell,))
 
