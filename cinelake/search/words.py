@@ -20,8 +20,6 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from cinelake.errors import StorageError, UsageError
 from cinelake.lake.cells import Lake
 from cinelake.lake.index import Index
@@ -195,32 +193,12 @@ class WordIndex:
 
 
 def lines_of(lake: Lake, table: str, movie_id: str, role: Words) -> Iterator[tuple[str, float, float]]:
-    """Text, begin and end of a film's lines; words of one line are put together."""
-    columns = [role.text, role.start_s, role.end_s, *([role.line] if role.line else [])]
-    open_line: list[tuple[str, float, float]] = []
-    number: Any = None
+    """Text, begin and end of a film's lines; rows without a text are none."""
+    columns = [role.text, role.start_s, role.end_s]
     for batch in lake.reader(table, movie_id).batches(columns):
-        for text, start_s, end_s, *line in zip(*_values(batch, columns), strict=True):
-            if not text:
-                continue
-            if not role.line:
+        for text, start_s, end_s in zip(*(batch[name].to_pylist() for name in columns), strict=True):
+            if text:
                 yield text, start_s, end_s
-                continue
-            if open_line and line[0] != number:
-                yield _together(open_line)
-                open_line = []
-            number = line[0]
-            open_line.append((text, start_s, end_s))
-    if open_line:
-        yield _together(open_line)
-
-
-def _values(batch: pa.RecordBatch, columns: list[str]) -> list[list[Any]]:
-    return [batch[name].to_pylist() for name in columns]
-
-
-def _together(words: list[tuple[str, float, float]]) -> tuple[str, float, float]:
-    return " ".join(text for text, _, _ in words), words[0][1], max(end_s for _, _, end_s in words)
 
 
 def _open(lake: Lake) -> sqlite3.Connection:
