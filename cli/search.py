@@ -80,7 +80,8 @@ def _search(manifest: Path, query: Query, thumbnails: Path | None, *, as_json: b
 
 def _as_data(answer: Answer) -> dict[str, object]:
     moments = [{"rank": rank, **moment.to_json()} for rank, moment in enumerate(answer.moments, 1)]
-    return {"moments": moments, "how": answer.how, "films": answer.films, "vectors": answer.vectors}
+    found = {"moments": moments, "how": answer.how, "films": answer.films, "vectors": answer.vectors}
+    return {**found, "notes": answer.notes}
 
 
 def _print(answer: Answer) -> None:
