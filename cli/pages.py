@@ -20,7 +20,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 
 QUESTIONS_HEAD = """# Worked questions
 
-Twenty questions and their SQL, generated from `cinelake/query/questions/`; each is asked of a drawn lake in the tests.
+Questions and their SQL, generated from `cinelake/query/questions/`; each is asked of a drawn lake in the tests.
 `cinelake questions` lists them, `cinelake query --question pace` asks one, `--set film=ID` sets a variable of it. In
 the plain DuckDB shell: `cinelake views -o views.sql`, `duckdb -init views.sql`, `SET VARIABLE film = 'ID'`, and the
 SQL; in Python: `cinelake.open("lake").sql(...)`.

@@ -33,7 +33,7 @@ def search(
     image: Annotated[Path | None, typer.Option(help="A picture: JPEG, PNG, WebP, TIFF or BMP.")] = None,
     like: Annotated[str | None, typer.Option(help="A moment of the lake.", metavar="FILM@HH:MM:SS")] = None,
     text: Annotated[str | None, typer.Option(help="What a picture shows, by a pair of networks.")] = None,
-    said: Annotated[Values, typer.Option(help="Words of subtitles and of speech.", metavar="WORDS")] = None,
+    said: Annotated[Values, typer.Option(help="Words of subtitles.", metavar="WORDS")] = None,
     written: Annotated[Values, typer.Option(help="Words in the pictures.", metavar="WORDS")] = None,
     tag: Annotated[Values, typer.Option(help="Shots with any of these tags.", metavar="A,B")] = None,
     character: Annotated[Values, typer.Option(help="When any of these characters is seen.", metavar="A,B")] = None,
@@ -80,7 +80,8 @@ def _search(manifest: Path, query: Query, thumbnails: Path | None, *, as_json: b
 
 def _as_data(answer: Answer) -> dict[str, object]:
     moments = [{"rank": rank, **moment.to_json()} for rank, moment in enumerate(answer.moments, 1)]
-    return {"moments": moments, "how": answer.how, "films": answer.films, "vectors": answer.vectors}
+    found = {"moments": moments, "how": answer.how, "films": answer.films, "vectors": answer.vectors}
+    return {**found, "notes": answer.notes}
 
 
 def _print(answer: Answer) -> None:

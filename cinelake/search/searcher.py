@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -34,7 +34,8 @@ HOW = ("auto", "exact", "index")
 TOLD = 1000
 """Films whose lines are new to the index from which on a search says so: it took its time."""
 MOST_LINES = 100_000
-"""Lines with the words that are looked at where something else must hold too: the most relevant ones."""
+"""Lines with a text that are looked at where something else must hold too: the most relevant ones of the films in
+which that holds at all. The answer says where there are more."""
 
 
 def default_table() -> str:
@@ -67,6 +68,11 @@ class Query:
         """Whether vectors are compared."""
         return any(given is not None for given in (self.image, self.like, self.text))
 
+    @property
+    def texts(self) -> list[tuple[str, str]]:
+        """The kind and the words of each text that must be in a line; kinds without a text are none."""
+        return [(kind, text) for kind, several in self.words.items() for text in several]
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -96,17 +102,19 @@ class Searcher:
         """The best moments. Raises `UsageError` for an invalid query, `UnknownName` with close matches."""
         _check(query)
         spans = spans_where(self._lake, self._contracts, query.conditions) if query.conditions else None
-        texts = [(kind, text) for kind, several in query.words.items() for text in several]
-        if texts:
+        notes: list[str] = []
+        if texts := query.texts:
             with closing(WordIndex(self._lake, self._contracts)) as index:
                 read = index.refresh()
-                notes = [f"lines of {read} films were taken into the index of words"] if read >= TOLD else []
+                if read >= TOLD:
+                    notes.append(f"lines of {read} films were taken into the index of words")
                 if not query.is_likeness:
-                    return replace(self._by_words(query, index, texts, spans), notes=notes)
-                spans = _all_hold([*([spans] if spans is not None else []), *(_spans(index, *each) for each in texts)])
+                    return self._by_words(query, index, spans, notes)
+                spans = _all_hold(_held(query, index, texts, spans, notes))
         if not query.is_likeness:
             return self._by_conditions(query, spans or {})
-        return self._by_likeness(query, spans)
+        answer = self._by_likeness(query, spans)
+        return replace(answer, notes=[*notes, *answer.notes])
 
     def _by_conditions(self, query: Query, spans: SpansOfFilms) -> Answer:
         """Without a picture: the spans themselves, the most relevant first."""
@@ -121,24 +129,21 @@ class Searcher:
         moments.sort(key=lambda moment: (-moment.score, moment.movie_id, moment.start_s))
         return Answer(moments[: query.limit], "conditions", len(spans))
 
-    def _by_words(
-        self, query: Query, index: WordIndex, texts: Sequence[tuple[str, str]], spans: SpansOfFilms | None
-    ) -> Answer:
+    def _by_words(self, query: Query, index: WordIndex, spans: SpansOfFilms | None, notes: list[str]) -> Answer:
         """Lines with the words of the first text, the most relevant first, while all else holds."""
         self._check_films(query, index.films)
-        others = [*([spans] if spans is not None else []), *(_spans(index, *each) for each in texts[1:])]
+        (kind, text), *more = query.texts
+        others = _held(query, index, more, spans, notes)
         moments: list[Moment] = []
-        lines = index.find(*texts[0])
-        for line in islice(lines, MOST_LINES) if others or query.films else lines:
-            if query.films and line.movie_id not in query.films:
-                continue
+        lines = index.find(kind, text, _films(query, others))
+        for line in _most(lines, text, notes) if others else lines:
             moment = _moment_of(line, others)
             if moment is not None and not any(_is_same(moment, other) for other in moments):
                 moments.append(moment)
             if len(moments) == query.limit:
                 break
         moments.sort(key=lambda moment: (-moment.score, moment.movie_id, moment.start_s))
-        return Answer(moments, "words", len(index.films))
+        return Answer(moments, "words", len(index.films), notes=notes)
 
     def _by_likeness(self, query: Query, spans: SpansOfFilms | None) -> Answer:
         index = Index(self._lake)
@@ -209,10 +214,40 @@ class Searcher:
                 raise UnknownName("film", film, known)
 
 
-def _spans(index: WordIndex, kind: str, text: str) -> SpansOfFilms:
-    """The spans of the most relevant lines with these words, by film."""
+def _held(
+    query: Query,
+    index: WordIndex,
+    texts: Sequence[tuple[str, str]],
+    spans: SpansOfFilms | None,
+    notes: list[str],
+) -> list[SpansOfFilms]:
+    """The spans of the conditions, then of each text: looked for only in films in which all before it holds."""
+    held = [] if spans is None else [spans]
+    for kind, text in texts:
+        held.append(_spans(_most(index.find(kind, text, _films(query, held)), text, notes)))
+    return held
+
+
+def _films(query: Query, held: Sequence[SpansOfFilms]) -> set[str] | None:
+    """The films in which something of each holds, of those that are asked for; None: all films."""
+    several = [*([set(query.films)] if query.films else []), *(set(spans) for spans in held)]
+    return set.intersection(*several) if several else None
+
+
+def _most(lines: Iterator[FoundLine], text: str, notes: list[str]) -> Iterator[FoundLine]:
+    """The most relevant of the lines with a text; a note says where there are more."""
+    yield from islice(lines, MOST_LINES)
+    if next(lines, None) is not None:
+        notes.append(
+            f"{text!r} is in more than {MOST_LINES:,} lines, and only the most relevant of them were looked at: "
+            "some moments may be missing. Name films or rarer words"
+        )
+
+
+def _spans(lines: Iterable[FoundLine]) -> SpansOfFilms:
+    """The spans of lines, by film."""
     found: SpansOfFilms = {}
-    for line in islice(index.find(kind, text), MOST_LINES):
+    for line in lines:
         found.setdefault(line.movie_id, []).append(Span(line.start_s, line.end_s, line.relevance, _shown(line)))
     return {movie_id: sorted(spans, key=lambda span: span.start_s) for movie_id, spans in found.items()}
 
@@ -269,7 +304,7 @@ def tables_of_vectors(contracts: Mapping[str, Contract]) -> list[str]:
 def _check(query: Query) -> None:
     if sum(given is not None for given in (query.image, query.like, query.text)) > 1:
         raise UsageError("a picture, a moment or a text is looked for: one of --image, --like and --text")
-    if not query.is_likeness and not query.conditions and not any(query.words.values()):
+    if not query.is_likeness and not query.conditions and not query.texts:
         raise UsageError(
             "what is searched for? Give --image, --like, --text, --said, --written, --tag, --character or --affect"
         )
@@ -277,13 +312,13 @@ def _check(query: Query) -> None:
         raise UsageError(f"at least one moment is asked for. Received: {query.limit}")
     if query.how not in HOW:
         raise UnknownName("way to search", query.how, HOW)
-    if query.how == "index" and (query.films or query.conditions or any(query.words.values())):
+    if query.how == "index" and (query.films or query.conditions or query.texts):
         raise UsageError("the index answers for all films without conditions: leave `how` out, or the conditions")
 
 
 def _usable(lake: Lake, query: Query, cells: dict[str, str]) -> tuple[About | None, list[str]]:
     """The index, where it may be used, and notes for the user. Raises `StorageError` where it must be and cannot."""
-    if query.how == "exact" or query.films or query.conditions or query.words:
+    if query.how == "exact" or query.films or query.conditions or query.texts:
         return None, []
     about = about_index(lake, query.table)
     if about is not None and about.covers == coverage(cells):

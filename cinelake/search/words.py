@@ -11,16 +11,16 @@ asked for are the largest part: the best of ten million lines are found without 
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
-
-import pyarrow as pa
 
 from cinelake.errors import StorageError, UsageError
 from cinelake.lake.cells import Lake
@@ -32,14 +32,24 @@ from cinelake.spec.task import tasks_with
 from cinelake.storage.environment import cache_folder
 
 VERSION = 1
-SCHEMA = f"""
-create table cells (id integer primary key, tab text, movie_id text, key text, unique (tab, movie_id));
-create table passages (
-    id integer primary key, cell integer, kind text, movie_id text, start_s real, end_s real, text text);
-create index passages_of_cell on passages (cell);
-create virtual table words using fts5(text, tokenize = 'unicode61 remove_diacritics 2');
-pragma user_version = {VERSION};
-"""
+SCHEMA = (
+    "drop table if exists words",
+    "drop table if exists passages",
+    "drop table if exists cells",
+    "create table cells (id integer primary key, tab text, movie_id text, key text, unique (tab, movie_id))",
+    "create table passages"
+    " (id integer primary key, cell integer, kind text, movie_id text, start_s real, end_s real, text text)",
+    "create index passages_of_cell on passages (cell)",
+    "create virtual table words using fts5(text, tokenize = 'unicode61 remove_diacritics 2')",
+    f"pragma user_version = {VERSION}",
+)
+BESIDE = ("", "-wal", "-shm")
+"""What the names of a database's files end with."""
+PATIENCE_S = 60.0
+"""So long one search waits for another that writes."""
+OF_FILMS = "l.cell in (select id from cells where movie_id in (select value from json_each(?)))"
+FEW_LINES = 20_000
+"""Films with at most so many lines are looked through line by line; more than that by their words, as the lake is."""
 LONGEST = 1023
 LENGTH_SHIFT = 40
 """A line's number: its words (at most LONGEST) above this bit, a running number below."""
@@ -106,7 +116,7 @@ class WordIndex:
         self._lake = lake
         roles = tasks_with(Words)
         self._tables = {name: roles[c.table] for name, c in contracts.items() if c.table in roles}
-        self._connection = _open(lake)
+        self._connection, self._file = _open(lake)
 
     @property
     def kinds(self) -> set[str]:
@@ -119,27 +129,31 @@ class WordIndex:
         return {movie_id for (movie_id,) in self._ask("select distinct movie_id from cells")}
 
     def refresh(self) -> int:
-        """Bring the index up to date; returns how many cells were read. Raises `StorageError`."""
+        """Bring the index up to date; returns how many cells were read. Raises `StorageError`.
+
+        Searches may do so at once: each cell is looked up again within the transaction that would write it.
+        """
+        # What is known is asked before what there is: what another search learns meanwhile is not taken for gone.
+        known = {(tab, movie_id): key for tab, movie_id, key in self._ask("select tab, movie_id, key from cells")}
         index, read = Index(self._lake), 0
-        known = {(tab, movie_id): (cell, key) for cell, tab, movie_id, key in self._ask("select * from cells")}
         wanted = {(tab, film): entry.key for tab in self._tables for film, entry in index.cells(tab).items()}
-        gone = [cell for place, (cell, key) in known.items() if wanted.get(place) != key]
-        new = [place for place, key in wanted.items() if known.get(place, (0, ""))[1] != key]
-        try:
-            with self._connection:
-                self._forget(gone)
-            for place in new:
-                with self._connection:
-                    self._learn(*place, wanted[place])
-                read += 1
-        except sqlite3.Error as error:
-            raise StorageError(f"the index of words cannot be written: {error}. Free room, or delete it") from error
+        gone = {place: key for place, key in known.items() if place not in wanted}
+        with _told(self._file):
+            if gone:
+                with _writing(self._connection):
+                    for place, key in gone.items():
+                        if self._cell(*place)[1] == key:
+                            self._forget(*place)
+            for place, key in wanted.items():
+                if known.get(place) != key:
+                    with _writing(self._connection):
+                        read += self._learn(*place, key)
         return read
 
-    def find(self, kind: str, text: str) -> Iterator[FoundLine]:
+    def find(self, kind: str, text: str, films: Collection[str] | None = None) -> Iterator[FoundLine]:
         """The lines of a kind with these words, the most relevant first: as asked for, then anywhere in the line.
 
-        Raises `UsageError` where no table of this kind is in the lake.
+        films: only of these; None: of all. Raises `UsageError` where no table of this kind is in the lake.
         """
         if kind not in self.kinds:
             tasks = [name for name, role in tasks_with(Words).items() if role.kind == kind]
@@ -147,36 +161,54 @@ class WordIndex:
                 f"the lake has no lines that are {kind}: name {' or '.join(tasks)} in the manifest and `cinelake run`"
             )
         question = asked(text)
-        yield from self._found(kind, question.exact, question.words, 0.5)
+        yield from self._found(kind, question.exact, question.words, 0.5, films)
         if question.words > 1:
             loose = f"({question.loose}) NOT ({question.exact})"
-            yield from self._found(kind, loose, question.words, 0.0)
+            yield from self._found(kind, loose, question.words, 0.0, films)
 
-    def _found(self, kind: str, match: str, words: int, bonus: float) -> Iterator[FoundLine]:
+    def _found(
+        self, kind: str, match: str, words: int, bonus: float, films: Collection[str] | None
+    ) -> Iterator[FoundLine]:
+        given = [] if films is None else [json.dumps(sorted(films))]
+        tables = "words w cross join passages l"
+        if given and self._ask(f"select count(*) from passages l where {OF_FILMS}", given)[0][0] <= FEW_LINES:
+            tables = "passages l cross join words w"
         sql = (
-            "select l.id, l.movie_id, l.start_s, l.end_s, l.text from words w join passages l on l.id = w.rowid "
-            "where words match ? and l.kind = ? order by w.rowid"
+            f"select l.id, l.movie_id, l.start_s, l.end_s, l.text from {tables} on l.id = w.rowid "
+            f"where words match ? and l.kind = ? {'and ' + OF_FILMS if given else ''} order by w.rowid"
         )
-        for number, movie_id, start_s, end_s, text in self._connection.execute(sql, (match, kind)):
-            length = max(number >> LENGTH_SHIFT, 1)
-            yield FoundLine(movie_id, start_s, end_s, text, bonus + 0.5 * min(1.0, words / length), kind)
+        with _told(self._file):
+            for number, movie_id, start_s, end_s, text in self._connection.execute(sql, (match, kind, *given)):
+                length = max(number >> LENGTH_SHIFT, 1)
+                yield FoundLine(movie_id, start_s, end_s, text, bonus + 0.5 * min(1.0, words / length), kind)
 
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
 
-    def _ask(self, sql: str) -> list[tuple[Any, ...]]:
-        return self._connection.execute(sql).fetchall()
+    def _ask(self, sql: str, given: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        with _told(self._file):
+            return self._connection.execute(sql, given).fetchall()
 
-    def _forget(self, cells: Iterable[int]) -> None:
-        for cell in cells:
-            self._connection.execute(
-                "delete from words where rowid in (select id from passages where cell = ?)", (cell,)
-            )
-            self._connection.execute("delete from passages where cell = ?", (cell,))
-            self._connection.execute("delete from cells where id = ?", (cell,))
+    def _cell(self, table: str, movie_id: str) -> tuple[int | None, str]:
+        """Number and key of a cell as the index has it; none and '' where it has not."""
+        rows = self._ask("select id, key from cells where tab = ? and movie_id = ?", (table, movie_id))
+        return rows[0] if rows else (None, "")
 
-    def _learn(self, table: str, movie_id: str, key: str) -> None:
+    def _forget(self, table: str, movie_id: str) -> None:
+        cell, _ = self._cell(table, movie_id)
+        for sql in (
+            "delete from words where rowid in (select id from passages where cell = ?)",
+            "delete from passages where cell = ?",
+            "delete from cells where id = ?",
+        ):
+            self._connection.execute(sql, (cell,))
+
+    def _learn(self, table: str, movie_id: str, key: str) -> bool:
+        """Take in a cell in place of what was known of it; False where another search has done so meanwhile."""
+        if self._cell(table, movie_id)[1] == key:
+            return False
+        self._forget(table, movie_id)
         role = self._tables[table]
         insert = "insert into cells (tab, movie_id, key) values (?, ?, ?)"
         cell = self._connection.execute(insert, (table, movie_id, key)).lastrowid
@@ -192,39 +224,50 @@ class WordIndex:
             end = start + ROWS_TOGETHER
             self._connection.executemany("insert into passages values (?, ?, ?, ?, ?, ?, ?)", lines[start:end])
             self._connection.executemany("insert into words (rowid, text) values (?, ?)", words[start:end])
+        return True
 
 
 def lines_of(lake: Lake, table: str, movie_id: str, role: Words) -> Iterator[tuple[str, float, float]]:
-    """Text, begin and end of a film's lines; words of one line are put together."""
-    columns = [role.text, role.start_s, role.end_s, *([role.line] if role.line else [])]
-    open_line: list[tuple[str, float, float]] = []
-    number: Any = None
+    """Text, begin and end of a film's lines; rows without a text are none."""
+    columns = [role.text, role.start_s, role.end_s]
     for batch in lake.reader(table, movie_id).batches(columns):
-        for text, start_s, end_s, *line in zip(*_values(batch, columns), strict=True):
-            if not text:
-                continue
-            if not role.line:
+        for text, start_s, end_s in zip(*(batch[name].to_pylist() for name in columns), strict=True):
+            if text:
                 yield text, start_s, end_s
-                continue
-            if open_line and line[0] != number:
-                yield _together(open_line)
-                open_line = []
-            number = line[0]
-            open_line.append((text, start_s, end_s))
-    if open_line:
-        yield _together(open_line)
 
 
-def _values(batch: pa.RecordBatch, columns: list[str]) -> list[list[Any]]:
-    return [batch[name].to_pylist() for name in columns]
+@contextmanager
+def _told(file: Path) -> Iterator[None]:
+    """What SQLite refuses, as a `StorageError` that says what to do."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        what = {
+            sqlite3.SQLITE_BUSY: "Another search is writing it: search again",
+            sqlite3.SQLITE_FULL: "Free room on the disk",
+        }.get(_code(error), "Delete it, with the files whose names begin with its own: the next search makes it anew")
+        raise StorageError(f"the index of words {file} cannot be used: {error}. {what}") from error
 
 
-def _together(words: list[tuple[str, float, float]]) -> tuple[str, float, float]:
-    return " ".join(text for text, _, _ in words), words[0][1], max(end_s for _, _, end_s in words)
+def _code(error: sqlite3.Error) -> int:
+    """SQLite's primary code of an error; 0 for one of Python's own."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
-def _open(lake: Lake) -> sqlite3.Connection:
-    """The index's database, made anew where it is damaged or of another version. Raises `StorageError`."""
+@contextmanager
+def _writing(connection: sqlite3.Connection) -> Iterator[None]:
+    """One transaction in which nobody else writes."""
+    connection.execute("begin immediate")
+    try:
+        yield
+        connection.commit()
+    except BaseException:
+        connection.rollback()
+        raise
+
+
+def _open(lake: Lake) -> tuple[sqlite3.Connection, Path]:
+    """The index's database and its file, made anew where it is damaged or of another version. Raises `StorageError`."""
     beside = index_folder(lake, "words").with_suffix(".sqlite")
     name = blake2b(lake.storage.uri.encode(), digest_size=8).hexdigest()
     elsewhere = cache_folder() / f"search-{name}" / beside.name
@@ -232,32 +275,44 @@ def _open(lake: Lake) -> sqlite3.Connection:
     for path in (beside, elsewhere):
         for _ in range(2):
             try:
-                return _connected(path)
+                return _connected(path), path
             except (OSError, sqlite3.OperationalError) as error:
                 problems.append(f"{path}: {error}")
                 break
             except sqlite3.DatabaseError as error:
                 problems.append(f"{path}: {error}")
-                path.unlink(missing_ok=True)
+                with suppress(OSError):  # what cannot be removed is found damaged once more
+                    for end in BESIDE:
+                        path.with_name(path.name + end).unlink(missing_ok=True)
     raise StorageError(f"the index of words cannot be written ({'; '.join(problems)})")
 
 
 def _connected(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(path, timeout=60)
+    connection = sqlite3.connect(path, timeout=PATIENCE_S, isolation_level=None)
     try:
-        connection.execute("pragma journal_mode = wal")
+        _write_ahead(connection)
         connection.execute("pragma synchronous = normal")
-        ((version,),) = connection.execute("pragma user_version").fetchall()
-        if version != VERSION:
-            with closing(connection.cursor()) as cursor:
-                for name in ("words", "passages", "cells"):
-                    cursor.execute(f"drop table if exists {name}")
-                cursor.executescript(SCHEMA)
-        connection.execute("select id from cells limit 1").fetchall()
-        connection.execute("delete from cells where id < 0")  # fails where the file cannot be written to
-        connection.commit()
+        with _writing(connection):
+            ((version,),) = connection.execute("pragma user_version").fetchall()
+            for statement in SCHEMA if version != VERSION else ():
+                connection.execute(statement)
+            connection.execute("select id from cells limit 1").fetchall()
+            connection.execute("delete from cells where id < 0")  # fails where the file cannot be written to
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Readers do not wait for who writes. SQLite itself waits for no other that makes the same switch."""
+    end = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            connection.execute("pragma journal_mode = wal")
+            return
+        except sqlite3.OperationalError as error:
+            if _code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(0.01)

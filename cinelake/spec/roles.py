@@ -107,17 +107,16 @@ class SearchCondition:
 
 @dataclass(frozen=True)
 class Words:
-    """The rows are lines, or single words, that `cinelake search` finds by their words.
+    """The rows are lines that `cinelake search` finds by their words.
 
     kind: what a line of them is (`said`, `written`), and the option's name. text, start_s, end_s: their columns; rows
-    without a text are left out. line: the column whose value words of one line have in common; '' where rows are lines.
+    without a text are left out.
     """
 
     kind: str
     text: str = "text"
     start_s: str = "start_s"
     end_s: str = "end_s"
-    line: str = ""
 
 
 @dataclass(frozen=True)

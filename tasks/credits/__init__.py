@@ -2,8 +2,10 @@
 
     credits: {}
 
-Rolled and standing credits are read: roles beside names, above them, or in one line with them (`Directed by …`). What
-fits none of these is left out: a name whose role is not told, or could not be read, has no row.
+Read are the lines that `writing` takes for credits: those that roll upwards, and those that stand five or more on one
+picture. A card of fewer, as films open with, is not told from a title or a sign, and is not read. Roles may stand
+beside names, above them, or in one line with them (`Directed by …`). What fits none of these is left out: a name whose
+role is not told, or could not be read, has no row.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ class Placed:
 
 @dataclass(frozen=True)
 class Credit:
-    """Who did what. role: None for a name that stands in a list without one."""
+    """Who did what. A name that stands in a list without a role is none."""
 
     role: str
     name: str
@@ -63,7 +63,7 @@ class Credit:
 
 
 def credits_of(lines: Sequence[Placed]) -> list[Credit]:
-    """All credits, in the order in which they are shown; the same one twice on end is one."""
+    """All credits, in the order in which they are shown; one that is shown again, wherever, is told once."""
     found: list[Credit] = []
     for sheet in sheets(lines):
         found += _of_sheet(sheet)

@@ -5,8 +5,8 @@ In the manifest:
     speech: {}
     speech: {singing: true}                # singing too, as the network hears it (it takes some speech for it)
 
-Speech and music may overlap; noise and silence are what is left. A line of speech ends with a pause of 0.4 s. Its
-number (`span`) is what words and speakers are joined by.
+Speech and music may overlap; noise and silence are what is left. A line of speech ends with a pause of 0.4 s. What
+is said in it is not written down.
 
 Reading order: listener, spans, and the task below.
 """
@@ -37,7 +37,7 @@ SPEECH = Contract(
     table="speech",
     doc="What is heard when: spans of speech, music, singing, noise and silence. Speech and music may overlap.",
     columns=[
-        Column("span", pa.int32(), "Number of the span, by its begin; words and speakers refer to it.", at_least=0),
+        Column("span", pa.int32(), "Number of the span, by its begin.", at_least=0),
         Column("kind", ENUM, "speech, singing, music, noise (none of them) or silence (nearly nothing).", one_of=KINDS),
         Column("start_s", pa.float64(), "Begin in seconds.", at_least=0),
         Column("end_s", pa.float64(), "End in seconds, exclusive.", at_least=0),

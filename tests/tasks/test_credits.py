@@ -105,3 +105,9 @@ def test_an_hour_of_credits_takes_no_hour() -> None:
                 Placed(**{**vars(each), "time_s": 1.0 * number, "start_s": number - 1.0, "end_s": number + 3.0})
             )
     assert len(credits_of(lines)) == 3600
+
+
+def test_a_credit_that_is_shown_again_after_others_is_told_once() -> None:
+    other = [line("Gaffer", 0, speed=0.0, time_s=60.0), line("Bo Ek", 1, speed=0.0, time_s=60.0)]
+    again = [Placed(**{**vars(each), "start_s": 90.0, "end_s": 94.0, "time_s": 91.0}) for each in _two()]
+    assert pairs([*_two(), *other, *again]) == [("Editor", "Ida Lund"), ("Gaffer", "Bo Ek")]

@@ -59,6 +59,12 @@ def test_the_index_finds_what_the_exact_search_finds(lake: Lake) -> None:
     assert about.vectors == 3 * ROWS and about.recall >= 0.98
 
 
+def test_kinds_of_lines_without_a_text_leave_the_search_to_the_index(lake: Lake) -> None:
+    index_lake(lake, lake_contracts(lake), "embeddings")
+    query = Query(like="film_1@15", words={"said": (), "written": ()})
+    assert Searcher(lake, lake_contracts(lake)).search(query).how == "index"
+
+
 def test_the_index_goes_on_until_it_has_as_many_moments_as_are_asked_for(lake: Lake) -> None:
     index_lake(lake, lake_contracts(lake), "embeddings")
     assert len(search(lake, "index", limit=20).moments) == 20

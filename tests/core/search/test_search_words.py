@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -10,12 +14,15 @@ from _search_lake import commit, searched_lake
 
 import cinelake
 from cinelake.client.lake_client import lake_contracts
-from cinelake.errors import UsageError
+from cinelake.errors import StorageError, UsageError
 from cinelake.lake.cells import Lake
+from cinelake.lake.index import Index
+from cinelake.search import searcher, words
 from cinelake.search.conditions import Conditions
 from cinelake.search.moments import Moment
 from cinelake.search.searcher import Query, Searcher
 from cinelake.search.words import WordIndex, asked
+from cinelake.storage.environment import cache_folder
 from tasks.subtitles import SUBTITLES
 from tasks.writing import WRITING
 
@@ -70,8 +77,8 @@ def lake(tmp_path: Path) -> Lake:
 
 
 def found(lake: Lake, said: str = "", written: str = "", **query: Any) -> list[Moment]:
-    words = {kind: (text,) for kind, text in (("said", said), ("written", written)) if text}
-    return Searcher(lake, lake_contracts(lake)).search(Query(words=words, **query)).moments
+    texts = {kind: (text,) for kind, text in (("said", said), ("written", written)) if text}
+    return Searcher(lake, lake_contracts(lake)).search(Query(words=texts, **query)).moments
 
 
 def places(moments: list[Moment]) -> list[tuple[str, float]]:
@@ -141,6 +148,28 @@ def test_only_the_films_asked_for(lake: Lake) -> None:
     assert places(found(lake, "nothing", films=("brazil",))) == [("brazil", 1.5)]
 
 
+def test_lines_of_other_films_take_no_place_among_those_looked_at(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(searcher, "MOST_LINES", 1)
+    write(lake, "brazil", "Hotel")
+    assert places(found(lake, "nothing", "hotel", films=("brazil",))) == [("brazil", 1.5)]
+
+
+@pytest.mark.parametrize("few", [0, 1000])
+def test_films_are_found_line_by_line_as_by_their_words(lake: Lake, monkeypatch: pytest.MonkeyPatch, few: int) -> None:
+    monkeypatch.setattr(words, "FEW_LINES", few)
+    assert places(found(lake, "nothing", films=("brazil",))) == [("brazil", 1.5)]
+    assert places(found(lake, "land", films=("alien", "brazil"))) == [("alien", 3.0), ("alien", 0.0)]
+
+
+def test_an_answer_says_that_not_all_lines_were_looked_at(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    say(lake, "alien", "The land of hills.", "Land, I said.", key="two")
+    query = Query(words={"said": ("land",), "written": ("entry",)})
+    assert Searcher(lake, lake_contracts(lake)).search(query).notes == []
+    monkeypatch.setattr(searcher, "MOST_LINES", 1)
+    (note,) = Searcher(lake, lake_contracts(lake)).search(query).notes
+    assert note.startswith("'land' is in more than 1 lines")
+
+
 def test_two_languages_at_one_time_are_one_moment(lake: Lake) -> None:
     write(lake, "brazil", "Nothing is here")
     say(lake, "brazil", "Nothing here", key="two")
@@ -169,6 +198,60 @@ def test_a_damaged_index_is_made_anew(lake: Lake) -> None:
     for path in file.parent.glob("words.sqlite*"):
         path.write_bytes(b"no database at all" * 100)
     assert len(found(lake, "nothing")) == 2
+
+
+def test_a_damaged_index_takes_what_stands_beside_it_along(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    found(lake, "nothing")
+    file = Path(lake.storage.uri) / "_search" / "words.sqlite"
+    for end in words.BESIDE:
+        file.with_name(file.name + end).write_bytes(b"no database at all" * 100)
+    removed: list[str] = []
+    unlink = Path.unlink
+    monkeypatch.setattr(Path, "unlink", lambda path, **how: (removed.append(path.name), unlink(path, **how))[1])
+    assert len(found(lake, "nothing")) == 2
+    assert {"words.sqlite", "words.sqlite-wal", "words.sqlite-shm"} <= {*removed}
+
+
+@pytest.mark.parametrize("table", ["passages", "words_data"])
+def test_damage_within_the_index_is_an_error_that_says_what_to_do(lake: Lake, table: str) -> None:
+    found(lake, "nothing")
+    file = Path(lake.storage.uri) / "_search" / "words.sqlite"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("pragma wal_checkpoint(truncate)")
+        ((size, page),) = connection.execute(
+            "select page_size, rootpage from pragma_page_size, sqlite_master where name = ?", (table,)
+        )
+    with file.open("r+b") as pages:
+        pages.seek(size * (page - 1))
+        pages.write(b"?" * size)
+    with pytest.raises(StorageError, match=r"words\.sqlite cannot be used: .*Delete it"):
+        found(lake, "nothing")
+
+
+def test_searches_at_once_make_one_index_between_them(lake: Lake) -> None:
+    together, contracts = Barrier(6), lake_contracts(lake)
+
+    def search(_: int) -> int:
+        together.wait()
+        with closing(WordIndex(lake, contracts)) as index:
+            return index.refresh()
+
+    with ThreadPoolExecutor(6) as threads:
+        assert sum(threads.map(search, range(6))) == 3
+    assert not list(cache_folder().glob("search-*/words.sqlite"))
+
+
+def test_a_cell_that_another_search_took_in_meanwhile_is_left(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = (WordIndex(lake, lake_contracts(lake)) for _ in range(2))
+    cells = Index.cells
+
+    def meanwhile(index: Index, table: str) -> Any:
+        monkeypatch.setattr(Index, "cells", cells)
+        assert second.refresh() == 3
+        return index.cells(table)
+
+    monkeypatch.setattr(Index, "cells", meanwhile)
+    assert first.refresh() == 0 and len(list(first.find("said", "nothing"))) == 2
 
 
 def test_the_client_takes_words_too(lake: Lake) -> None:
