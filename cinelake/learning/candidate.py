@@ -17,7 +17,7 @@ from cinelake.learning.split import Split, folds, split
 from cinelake.manifest.document import Manifest, ModelEntry
 from cinelake.spec.arrays import Arrays
 from cinelake.spec.artefact import Artefact
-from cinelake.spec.model import Example, FilmScores, Model, Scores
+from cinelake.spec.model import Example, FilmScores, Model, Scores, no_classes
 from cinelake.spec.task import Params
 from cinelake.spec.training import Training, say_nothing
 from cinelake.storage.content import digest
@@ -82,11 +82,13 @@ def prepare(
 
 
 def missing_classes(entry: ModelEntry, sides: Split) -> str:
-    """Which classes a side lacks that another side has, in words; empty where none is missing."""
+    """Which classes a side lacks that another side has, in words; empty where none is missing, or none is scored."""
     spec, config = entry.spec, entry.config
+    if spec.support is no_classes:
+        return ""
     guess = spec.baseline(sides.train, config)
-    words = {"to learn from": sides.train, "to stop by": sides.validation, "to be scored on": sides.test}
-    counts = {}
+    given = {"to learn from": sides.train, "to stop by": sides.validation, "to be scored on": sides.test}
+    words, counts = {what: scored(side) for what, side in given.items()}, {}
     for what, side in words.items():
         guesses = [guess(example.features) for example in side]
         counts[what] = spec.support(score_films(spec, side, guesses, config)) if side else {}

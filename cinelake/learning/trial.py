@@ -122,10 +122,11 @@ class TrialWork:
     def _folds(self, trial: Trial, report: Callable[[Trial], None]) -> None:
         config = type(self.entry.config).model_validate({**self.entry.config.model_dump(), **trial.drawn})
         prepared = prepare(self.manifest, replace(self.entry, config=config))
-        sides = folds((*prepared.split.train, *prepared.split.validation), FOLDS)
+        films = (*prepared.split.train, *prepared.split.validation)
+        sides = [(learned, scored(judged)) for learned, judged in folds(films, FOLDS) if scored(judged)]
         for number, (learned, judged) in enumerate(sides[len(trial.folds) :], start=len(trial.folds)):
             began = time.monotonic()
-            trial.folds.append(self._fold(prepared, trial, number, learned, scored(judged)))
+            trial.folds.append(self._fold(prepared, trial, number, learned, judged))
             trial.wall_s += time.monotonic() - began
             write_trial(self.folder, trial)
             report(trial)

@@ -120,7 +120,7 @@ def _train_memory(
     )  # fmt: skip
     arrays, epochs = dict(learned), []
     for member in range(config.members):
-        report = partial(_report_member, training.report, member, settings.epochs)
+        report = partial(_report_member, training.report, member, config.memory.epochs)
         own = Training(training.folder / f"member_{member}", 1000 * training.seed + member, report, training.resume)
         if training.settled:
             settings = config.memory.model_copy(update={"epochs": max(1, training.settled["epochs"][member])})

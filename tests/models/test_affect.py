@@ -215,6 +215,14 @@ def test_epochs_of_all_members_are_reported_one_after_another_each_with_its_own_
     assert reported == [(number, Member(1 + number // 2, number % 2)) for number in range(config.planned_epochs)]
 
 
+def test_epochs_that_are_settled_are_reported_at_the_places_of_each_member(tmp_path: Path) -> None:
+    numbers: list[int] = []
+    settled = {"epochs": [1, 2, 1], "slope": [1.0, 1.0]}
+    training = Training(tmp_path, report=lambda number, _, member: numbers.append(number), settled=settled)
+    MODEL.train(made_films(3), [], QUICK.model_copy(update={"members": 3}), training)
+    assert numbers == [0, 4, 5, 8]  # a member has four places
+
+
 def test_following_a_film_of_one_clip_is_possible() -> None:
     assert follow(start_weights(Sizes(3, 2), 0), np.zeros((1, 2, 3), np.float32))[0].shape == (1, 2)
 

@@ -1,5 +1,6 @@
 """Scenes: what is learned from labels, how well, and what bad input gets."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ from pydantic import ValidationError
 
 from cinelake.errors import CannotTrain, ModelUnusable
 from cinelake.lake.artefact import write_artefact
+from cinelake.learning.candidate import missing_classes
+from cinelake.learning.split import split
+from cinelake.manifest.models import ModelEntry
 from cinelake.spec.artefact import Artefact
 from cinelake.spec.training import Training
 from models.scenes import MODEL
@@ -140,6 +144,19 @@ def test_the_networks_of_sequences_learn_too(network: Any, tmp_path: Path) -> No
 def test_one_class_only_is_refused(scenes: list[int], what: str, tmp_path: Path) -> None:
     with pytest.raises(CannotTrain, match=what):
         MODEL.train([made_film(scenes)], [], QUICK, Training(tmp_path))
+
+
+LABELLED_FIRST = replace(
+    whole := made_film([8, 8, 8], 99), targets=whole.targets | {"known": whole.targets["known"] & (np.arange(24) < 12)}
+)
+"""A film of whose shots the first half is labelled."""
+
+
+@pytest.mark.parametrize("films", [[*made_films(9), made_film([1], 50)], [*made_films(2), LABELLED_FIRST]])
+@pytest.mark.parametrize("support", [MODEL.support, lambda film_scores: {"all": float(len(film_scores))}])
+def test_films_and_blocks_without_a_known_boundary_do_not_stand_in_the_way(films: Any, support: Any) -> None:
+    entry = ModelEntry("scenes", replace(MODEL, support=support), Config(), "scenes")
+    assert missing_classes(entry, split(films)) == ""
 
 
 def test_features_of_another_backbone_are_refused(artefact: Artefact) -> None:

@@ -73,6 +73,18 @@ def test_a_trial_that_was_killed_goes_on_with_its_next_fold(work: TrialWork) -> 
     assert [fold["accuracy"] == 0.125 for fold in trial.folds] == [True, True, False]
 
 
+def test_a_fold_without_a_known_step_is_left_out(work: TrialWork) -> None:
+    def targets(labels: Any, given: Any, config: Any) -> Any:
+        found = work.entry.spec.targets(labels, given, config)
+        return found | {"known": found["known"] & (labels["start_s"][0].as_py() != 3.0)}
+
+    names = [f"film_{n:02d}" for n in range(12) if n not in (0, 5, 10)]
+    settings = work.entry.settings.model_copy(update={"held_out": names})
+    entry = replace(work.entry, spec=replace(work.entry.spec, targets=targets), settings=settings)
+    trial = replace(work, entry=entry).run({"shift": 0.0}, lambda _: None)
+    assert (trial.status, len(trial.folds)) == ("finished", 2)
+
+
 def test_a_class_that_one_fold_lacks_does_not_spoil_the_mean() -> None:
     trial = Trial({}, [{"map": 0.5, "f1_rain": 1.0}, {"map": 0.7}, {"map": 0.6, "f1_rain": float("nan")}])
     assert trial.scores() == pytest.approx({"map": 0.6, "f1_rain": 1.0})
