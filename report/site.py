@@ -126,7 +126,9 @@ class _Site:
         row = film_row(tables)
         proxy = proxy_path(self.out, tables.movie_id, row)
         if self.proxies and not self.dry_run and not plays_in_browsers(row):
-            why = make_proxy(self.out, tables, self.lake.planning.films.get(tables.movie_id), row)
+            planning = self.lake.planning
+            max_pixels = planning.manifest.defaults.max_pixels
+            why = make_proxy(self.out, tables, planning.films.get(tables.movie_id), row, max_pixels)
             if why:
                 self.outcome.without_proxy[tables.movie_id] = why
         return str(proxy) if proxy.is_file() else tables.path
