@@ -52,7 +52,7 @@ class PeopleSaid:
         self._versions: dict[str, tuple[LabelVersion, ...]] | None = None
 
     def key(self, movie_id: str) -> str:
-        """Changes when anything changes that people said of a film."""
+        """Changes when anything changes that people said of a film, or which labels a model reads."""
         if self._versions is None:
             self._versions = {}
             if "://" not in str(self._manifest.labels):
@@ -61,7 +61,8 @@ class PeopleSaid:
                 except CinelakeError:
                     self._versions = {}
         said = {n: [v.films[movie_id] for v in found if movie_id in v.films] for n, found in self._versions.items()}
-        return digest({name: versions[-1:] for name, versions in said.items() if versions})
+        read = {name: entry.labels for name, entry in self._manifest.models.items()}
+        return digest([read, {name: versions[-1:] for name, versions in said.items() if versions}])
 
     def of(self, tables: FilmTables, task: str) -> pa.Table | None:
         """The rows that people gave for the model that makes a task's table; None without any."""

@@ -41,8 +41,8 @@ class Version:
 
     digest: of its files (`artefact_digest`). created: UTC, ISO 8601. scores, baseline: of the held-out films; interval:
     name → [low, high]. promote_by_hand: the gate may not make it champion by itself. metric: the score that the gate
-    looked at, which comes first in `scores` and `baseline`. in_sample: it has learned from the films of its scores. split: what was
-    held out (film, time, image); empty where it is not known.
+    looked at, which comes first in `scores` and `baseline`. in_sample: it has learned from the films of its scores.
+    split: what was held out (film, time, image); empty where it is not known.
     """
 
     name: str

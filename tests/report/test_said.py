@@ -104,3 +104,10 @@ def test_new_labels_make_the_page_anew(site, tmp_path):
 
 def test_what_is_not_computed_is_one_line(site):
     assert page(site).count("Not computed</span>") <= 1
+
+
+def test_a_model_that_reads_other_labels_makes_the_page_anew(site, tmp_path):
+    project = shutil.copytree(site, tmp_path / "project")
+    manifest = project / "pipeline.yaml"
+    manifest.write_text(manifest.read_text().replace("  characters: {}\n", "  characters: {labels: others}\n", 1))
+    assert write(project).written.get("plain") == "changed"
