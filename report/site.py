@@ -165,7 +165,7 @@ class _Site:
     def _write_pages(self, cards: Sequence[Card]) -> list[tuple[str, str]]:
         """Write the pages that speak of all films, remove those of which there is nothing; returns files and titles."""
         made = {
-            ("people.html", "People"): people_page(self._folders()) if self.with_people else None,
+            ("people.html", "People"): people_page(self._folders(), self.lake.lake) if self.with_people else None,
             ("models.html", "Models"): models_page(cards, self.scores),
             ("runs.html", "Runs"): runs_page(self.lake),
             ("compare.html", "Side by side"): compare_page(cards),
