@@ -120,7 +120,10 @@ def _vocabulary(tables: FilmReader, task: str, column: str) -> Sequence[str]:
 
 @dataclass(frozen=True)
 class _Model:
-    """What the model that made a table says of its output. threshold: below which it leaves values out, if it does."""
+    """What the model that made a table says of its output. threshold: below which it leaves values out, if it does.
+
+    vocabularies: its configuration's; of characters, where that lists none, those that it has learned.
+    """
 
     vocabularies: Mapping[str, Sequence[str]]
     threshold: float | None
@@ -131,8 +134,11 @@ def _model_of(tables: FilmReader, task: str) -> _Model | None:
     applied = find_applied(tables.lake, f"{made_by['name']}@{made_by['version']}") if made_by else None
     if applied is None:
         return None
-    config = open_applied(tables.lake, applied).config
-    return _Model(find_model(applied.kind).vocabularies(config), getattr(config, "threshold", None))
+    artefact = open_applied(tables.lake, applied)
+    config, cast = artefact.config, artefact.facts.get("characters")
+    vocabularies = {"character": cast} if cast else {}
+    vocabularies |= find_model(applied.kind).vocabularies(config)
+    return _Model(vocabularies, getattr(config, "threshold", None))
 
 
 def _unseen_tags(tables: FilmReader, min_probability: float) -> list[str]:

@@ -91,9 +91,15 @@ def appearing(appearances: pa.Table, characters: Sequence[str]) -> list[Span]:
 def felt(affect: pa.Table, condition: str) -> list[Span]:
     """When valence or arousal is as the condition says, as in `arousal>0.5`; each value holds until the next.
 
-    The relevance is how far the value is beyond the bound, as a part of what is possible. Raises `UsageError`.
+    The relevance is how far the value is beyond the bound, as a part of what is possible. Raises `UsageError`, also
+    where the line has no values at all: that it never is so would be wrong to say.
     """
     name, comparison, bound = parse_condition(condition)
+    if len(affect) and affect[name].null_count == len(affect):
+        raise UsageError(
+            f"{condition!r} cannot be answered: the gate blocked the model's line of {name}, so it has no values "
+            "(`cinelake why affect MOVIE` tells why)"
+        )
     times, values = affect["time_s"].to_numpy(), affect[name].to_numpy(zero_copy_only=False)
     step = float(np.median(np.diff(times))) if len(times) > 1 else 1.0
     ends = np.append(times[1:], times[-1:] + step)

@@ -12,6 +12,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from cinelake.errors import CinelakeError
+from cinelake.lake.cells import Lake
+from cinelake.lake.champions import find_applied, open_applied
+from models.identities.people import NUMBERED
 from report.pictures import save
 from report.said import PeopleSaid
 from report.tables import FilmTables
@@ -46,6 +50,7 @@ def write_people(tables: FilmTables, people: PeopleSaid | None, folder: Path) ->
         "title": tables.title,
         "model": model,
         "left_out": found.num_rows - len(rows),
+        "number": greatest_number(chain(*(found[name].to_pylist() for name in ("person", "other")))),
         "credits": _credited(tables),
         "labels": [] if labels is None else _labels(labels),
         "tracks": [_track(row, place) for place, row in enumerate(rows)],
@@ -60,6 +65,24 @@ def read_people(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return about
+
+
+def greatest_number(names: Iterable[str | None]) -> int:
+    """The greatest of the numbers that people without a name have; 0 without any."""
+    return max((int(match[1]) for name in names if name and (match := NUMBERED.fullmatch(name))), default=0)
+
+
+def champion_number(lake: Lake, model: str) -> int:
+    """The greatest number that the model's champion has given; 0 where the lake has none that can be read.
+
+    It may know people whom no table shows: they were not met again, or their films have left the catalogue.
+    """
+    try:
+        applied = find_applied(lake, f"{model}@champion")
+        facts = open_applied(lake, applied).facts if applied else {}
+    except CinelakeError:  # whom the tables show is known all the same, and the plan tells why they are not made
+        return 0
+    return greatest_number(name for which in ("people", "applied_people") for name in facts.get(which, ()))
 
 
 def chosen_tracks(rows: list[Row]) -> list[Row]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cinelake.spec.contract import Contract
 from cinelake.spec.task import find_task
 from report.said import (
-    NOBODY,
+    NEAR_S,
     Differences,
     PeopleSaid,
     boundary_differences,
@@ -27,6 +28,7 @@ from report.values import plain
 
 TimelineLane = dict[str, Any]
 LaneBuilder = Callable[[pa.Table, FilmTables], TimelineLane]
+SaidBuilder = Callable[[TimelineLane, pa.Table, FilmTables, Collection[str]], tuple[TimelineLane, Differences]]
 MAX_ROWS = 8
 """Rows of tags or characters on the timeline; the tables below it have all."""
 MIN_PROBABILITY = 0.5
@@ -43,7 +45,7 @@ class LaneKind:
     """One lane: the task whose table it shows, its columns, and how rows become spans or lines.
 
     optional: a lane that is left out where the manifest does not name its task. said: how people's labels for the
-    model that makes the table stand beneath.
+    model that makes the table stand beneath; its last argument: names that say that none of the others holds.
     """
 
     id: str
@@ -52,7 +54,7 @@ class LaneKind:
     columns: tuple[str, ...]
     build: LaneBuilder = field(repr=False)
     optional: bool = False
-    said: Callable[[TimelineLane, pa.Table, FilmTables], tuple[TimelineLane, Differences]] | None = None
+    said: SaidBuilder | None = None
 
 
 def spans(start: list[float], end: list[float], labels: list[str], **more: Any) -> TimelineLane:
@@ -161,11 +163,19 @@ def _loudness(table: pa.Table, _: FilmTables) -> TimelineLane:
 
 
 def _named(column: str | None, *, whole: bool = False) -> Any:
-    """Labels whose column names what holds. whole: a film with labels at all is labelled from end to end."""
+    """Labels whose column names what holds. whole: a film with labels at all is labelled from end to end.
 
-    def build(lane: TimelineLane, labels: pa.Table, tables: FilmTables) -> tuple[TimelineLane, Differences]:
+    What is marked difficult is shown, but nobody is held to it: no model is trained on it or scored by it.
+    """
+
+    def build(
+        lane: TimelineLane, labels: pa.Table, tables: FilmTables, nobody: Collection[str]
+    ) -> tuple[TimelineLane, Differences]:
+        given = [span for span in spans_said(labels, tables, column) if span[1] > span[0]]
+        shown = [span for span in given if span[2] not in nobody]
+        if "difficult" in labels.column_names:
+            labels = labels.filter(pc.invert(pc.fill_null(labels["difficult"], False)))
         said = [span for span in spans_said(labels, tables, column) if span[1] > span[0]]
-        shown = [span for span in said if span[2] != NOBODY]
         alone = lane["label"] if column else [""] * len(lane["start"])
         model = lane[WHOLE] if WHOLE in lane else list(zip(lane["start"], lane["end"], alone, strict=True))
         ends = [end for _, end, _ in (*model, *said)]
@@ -173,20 +183,25 @@ def _named(column: str | None, *, whole: bool = False) -> Any:
         start, end, label = columns_of(shown)
         made = _in_rows(start, end, label, label, rows=lane["rows"]) if "row" in lane else spans(start, end, label)
         return {**made, "colour": lane.get("colour"), "written": lane.get("written")}, named_differences(
-            model, said, extent
+            model, said, extent, nobody
         )
 
     return build
 
 
-def _boundaries(lane: TimelineLane, labels: pa.Table, tables: FilmTables) -> tuple[TimelineLane, Differences]:
+def _boundaries(
+    lane: TimelineLane, labels: pa.Table, tables: FilmTables, _nobody: Collection[str]
+) -> tuple[TimelineLane, Differences]:
     said = spans_said(labels, tables, None)
     start, end, _names = columns_of(said)
     made = spans(start, end, [f"scene {n}" for n in range(len(said))], colour="alternate", written=True)
-    return made, boundary_differences(lane["start"][1:], start[1:])
+    begins = [at for at in start if at > min(lane["start"], default=0.0) + NEAR_S]
+    return made, boundary_differences(lane["start"][1:], begins, said)
 
 
-def _funny_said(lane: TimelineLane, labels: pa.Table, tables: FilmTables) -> tuple[TimelineLane, Differences]:
+def _funny_said(
+    lane: TimelineLane, labels: pa.Table, tables: FilmTables, _nobody: Collection[str]
+) -> tuple[TimelineLane, Differences]:
     """Where no row says `is_funny`, the film was watched whole; else only what rows cover is known."""
     given = labels["is_funny"].to_pylist() if "is_funny" in labels.column_names else [None] * len(labels)
     known = spans_said(labels, tables, None)
@@ -199,7 +214,9 @@ def _funny_said(lane: TimelineLane, labels: pa.Table, tables: FilmTables) -> tup
     return spans(start, end, label, colour="category"), named_differences(model, said, whole)
 
 
-def _line(lane: TimelineLane, labels: pa.Table, _: FilmTables) -> tuple[TimelineLane, Differences]:
+def _line(
+    lane: TimelineLane, labels: pa.Table, _: FilmTables, _nobody: Collection[str]
+) -> tuple[TimelineLane, Differences]:
     rows = labels.sort_by("time_s")
     names = [series["name"] for series in lane["series"] if series["name"] in rows.column_names]
     series = [{"name": name, "y": plain(rows[name], 3)} for name in names]
@@ -281,7 +298,7 @@ def _said(kind: LaneKind, lane: TimelineLane, tables: FilmTables, people: People
     labels = people.of(tables, kind.task)
     if labels is None or kind.said is None:
         return []
-    made, found = kind.said(lane, labels, tables)
+    made, found = kind.said(lane, labels, tables, people.nobody(tables, kind.task))
     head = {"id": f"{lane['id']}-said", "title": f"{lane['title']}, by people", "table": lane["table"], "note": ""}
     told = {"why": "", "is_unnamed": False, "of": lane["id"], "agrees": found.agrees}
     differs = [[round(start, 3), round(end, 3), words] for start, end, words in found.spans]

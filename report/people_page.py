@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from cinelake.lake.cells import Lake
 from cinelake.storage.content import digest
-from report.film_people import COLUMNS, SIDE, read_people
+from report.film_people import COLUMNS, SIDE, champion_number, read_people
 from report.templates import code_digest, rendered
 
 MOST_PEOPLE, MOST_FACES, MOST_STRANGERS, MOST_PAIRS = 300, 24, 120, 60
@@ -19,18 +20,21 @@ DOUBTFUL = 0.1
 Track = dict[str, Any]
 
 
-def people_page(folders: Sequence[Path]) -> str | None:
+def people_page(folders: Sequence[Path], lake: Lake) -> str | None:
     """The page of the films in these folders; None where no film has people."""
     films = [about for folder in folders if (about := read_people(folder))]
     if not films:
         return None
-    data = page_data(films)
+    data = page_data(films, champion_number(lake, films[0]["model"]))
     key = digest([code_digest(), data])
     return rendered("people.html", title="People", data=data, key=key, model=data["model"], films=len(films))
 
 
-def page_data(films: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """What the page's script is given: people, most seen first, with their faces, the most and the least sure."""
+def page_data(films: Sequence[dict[str, Any]], number: int = 0) -> dict[str, Any]:
+    """What the page's script is given: people, most seen first, with their faces, the most and the least sure.
+
+    number: the greatest that the champion has given; a new person gets one beyond it and beyond all films' own.
+    """
     tracks: list[Track] = [{**track, "movie_id": film["movie_id"]} for film in films for track in film["tracks"]]
     persons: dict[str, list[Track]] = {}
     for track in tracks:
@@ -48,6 +52,7 @@ def page_data(films: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "labels": {film["movie_id"]: film["labels"] for film in films},
         "credits": sorted({name for film in films for name in film["credits"]}),
         "model": films[0]["model"],
+        "number": max(number, *(film["number"] for film in films)),
         "side": SIDE,
         "columns": COLUMNS,
         "left_out": {

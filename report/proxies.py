@@ -35,8 +35,13 @@ def proxy_path(out: Path, movie_id: str, film: Mapping[str, Any]) -> Path:
     return out / FOLDER / f"{movie_id}-{str(film.get('fingerprint') or 'unknown')[:12]}.mp4"
 
 
-def make_proxy(out: Path, tables: FilmTables, film: CatalogueFilm | None, row: Mapping[str, Any]) -> str:
-    """Make the film's proxy unless it is there, remove those of earlier states; returns why there is none, or ''."""
+def make_proxy(
+    out: Path, tables: FilmTables, film: CatalogueFilm | None, row: Mapping[str, Any], max_pixels: int
+) -> str:
+    """Make the film's proxy unless it is there, remove those of earlier states; returns why there is none, or ''.
+
+    max_pixels: larger pictures are not decoded.
+    """
     from cinelake.media.probe import probe
     from cinelake.media.proxy import write_proxy
 
@@ -49,9 +54,9 @@ def make_proxy(out: Path, tables: FilmTables, film: CatalogueFilm | None, row: M
     if not tables.path or film is None:
         return "the film is not on this machine"
     try:
-        probed = probe(film.path, film.choices)
+        probed = probe(film.path, film.choices, max_pixels=max_pixels)
         deadline_s = limit_deadline(SECONDS_EACH * float(row.get("duration_s") or 0.0), LEAST_DEADLINE_S)
-        write_proxy(film.path, probed, target, deadline_s=deadline_s)
+        write_proxy(film.path, probed, target, deadline_s=deadline_s, max_pixels=max_pixels)
     except CinelakeError as error:
         return str(error).splitlines()[0]
     return ""

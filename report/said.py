@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from cinelake.errors import CinelakeError
 from cinelake.labels.store import LabelVersion, label_sets, label_versions, stored_labels
-from cinelake.manifest.document import Manifest
+from cinelake.manifest.document import Manifest, ModelEntry
 from cinelake.spec.task import find_task
 from cinelake.storage.content import digest
 from report.tables import FilmTables
@@ -27,7 +27,6 @@ LEAST_GAP = 0.5
 """Two lines that are this far apart differ: a quarter of −1 … 1."""
 LONGEST_STEP_S = 5.0
 """A labelled moment stands for the time until the next one, but not for more."""
-NOBODY = "nobody"
 Spans = list[tuple[float, float, str]]
 """Seconds from and to, and a name."""
 
@@ -52,7 +51,7 @@ class PeopleSaid:
         self._versions: dict[str, tuple[LabelVersion, ...]] | None = None
 
     def key(self, movie_id: str) -> str:
-        """Changes when anything changes that people said of a film."""
+        """Changes when anything changes that people said of a film, or which labels a model reads and how."""
         if self._versions is None:
             self._versions = {}
             if "://" not in str(self._manifest.labels):
@@ -61,26 +60,39 @@ class PeopleSaid:
                 except CinelakeError:
                     self._versions = {}
         said = {n: [v.films[movie_id] for v in found if movie_id in v.films] for n, found in self._versions.items()}
-        return digest({name: versions[-1:] for name, versions in said.items() if versions})
+        read = {name: [entry.labels, _nobody(entry)] for name, entry in self._manifest.models.items()}
+        return digest([read, {name: versions[-1:] for name, versions in said.items() if versions}])
 
     def of(self, tables: FilmTables, task: str) -> pa.Table | None:
         """The rows that people gave for the model that makes a task's table; None without any."""
-        footer = tables.of_task(task).footer
-        made_by = (footer.ingredients.get("model") or {}) if footer else {}
-        model = made_by.get("name") or find_task(task).applies
-        if not model:
-            return None
         try:
-            rows = self._labels_of(self._manifest.model(model).labels)
+            entry = self._entry(tables, task)
+            rows = self._labels_of(entry.labels) if entry else None
         except CinelakeError:
             return None
         mine = rows.filter(pc.equal(rows["movie_id"], tables.movie_id)) if rows is not None else None
         return mine if mine is not None and mine.num_rows else None
 
+    def nobody(self, tables: FilmTables, task: str) -> tuple[str, ...]:
+        """What people call it where none of the names that the model of a task's table knows holds."""
+        entry = self._entry(tables, task)
+        return _nobody(entry) if entry else ()
+
+    def _entry(self, tables: FilmTables, task: str) -> ModelEntry | None:
+        """The model of a task's table. Raises `UnknownName` for one that the manifest does not know any more."""
+        footer = tables.of_task(task).footer
+        made_by = (footer.ingredients.get("model") or {}) if footer else {}
+        model = made_by.get("name") or find_task(task).applies
+        return self._manifest.model(model) if model else None
+
     def _labels_of(self, name: str) -> pa.Table | None:
         if name not in self._tables:
             self._tables[name] = stored_labels(self._root, name) if label_versions(self._root, name) else None
         return self._tables[name]
+
+
+def _nobody(entry: ModelEntry) -> tuple[str, ...]:
+    return tuple(getattr(entry.config, "nobody", ()))
 
 
 def spans_said(labels: pa.Table, tables: FilmTables, column: str | None) -> Spans:
@@ -127,15 +139,20 @@ def columns_of(spans: Spans) -> tuple[list[float], list[float], list[str]]:
     return [start for start, _, _ in spans], [end for _, end, _ in spans], [name for _, _, name in spans]
 
 
-def named_differences(model: Spans, people: Spans, extent: Spans | None = None) -> Differences:
-    """Where the names that hold differ. extent: what people labelled; by default where they named anything."""
+def named_differences(
+    model: Spans, people: Spans, extent: Spans | None = None, nobody: Collection[str] = ()
+) -> Differences:
+    """Where the names that hold differ. extent: what people labelled; by default where they named anything.
+
+    nobody: names that say that none of the others holds.
+    """
     within = people if extent is None else extent
     edges = sorted({edge for start, end, _ in (*model, *people, *within) for edge in (start, end)})
     sides = [_active(spans, edges) for spans in (model, people, within)]
     differing: Spans = []
     labelled = differs = 0.0
     for at, (start, end) in enumerate(pairwise(edges)):
-        by_model, by_people = ({n for n in side[at] if n != NOBODY} for side in sides[:2])
+        by_model, by_people = (side[at].difference(nobody) for side in sides[:2])
         if not sides[2][at]:
             continue
         labelled += end - start
@@ -163,9 +180,13 @@ def _words(names: set[str]) -> str:
     return ", ".join(sorted(name or "yes" for name in names)) or "nothing"
 
 
-def boundary_differences(model: Sequence[float], people: Sequence[float]) -> Differences:
-    """Boundaries that only one side has; model, people: where spans begin, but for the film's beginning."""
-    only = [(at, at, "only the model begins one here") for at in model if not _near(at, people)]
+def boundary_differences(model: Sequence[float], people: Sequence[float], labelled: Spans) -> Differences:
+    """Boundaries that only one side has; model, people: where spans begin, but for the film's beginning.
+
+    labelled: what people's scenes cover. What the model finds elsewhere nobody has judged.
+    """
+    inside = [at for at in model if any(start <= at < end - NEAR_S for start, end, _ in labelled)]
+    only = [(at, at, "only the model begins one here") for at in inside if not _near(at, people)]
     lacking = [(at, at, "only people begin one here") for at in people if not _near(at, model)]
     count = len(people) + len(only)
     return Differences(sorted(only + lacking), 1 - (len(only) + len(lacking)) / count if count else None)

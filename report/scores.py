@@ -14,8 +14,17 @@ from cinelake.errors import CinelakeError
 from cinelake.manifest.document import Manifest
 
 FILE = "scores.json"
-FORMAT = 2
+FORMAT = 3
 """Of the file: one of another format is requested anew."""
+CAPTIONS = {
+    "film": "Scores on films that it never saw",
+    "time": "Scores on blocks of time that were held out; it learned from other parts of the same films",
+    "image": "Scores on images that were held out; it learned from others of the same sources",
+}
+"""By what was held out."""
+IN_SAMPLE = "Scores on films that it learned from"
+HELD_OUT = "Scores on what was held out"
+"""Of versions that do not say what that was."""
 ModelScores = dict[str, dict[str, Any]]
 
 
@@ -63,7 +72,10 @@ def _curves(manifest: Manifest, version: dict[str, Any] | None) -> dict[str, Any
 
 
 def shown_scores(version: dict[str, Any] | None) -> dict[str, Any]:
-    """A version's scores as the page shows them: the main one in a line, and all beside interval and baseline."""
+    """A version's scores as the page shows them: the main one in a line, and all beside interval and baseline.
+
+    caption: on what they are, so that no page calls films unseen that the version has learned from.
+    """
     if version is None:
         return _unknown("the registry does not have this version")
     scores = [_score(name, value, version) for name, value in version["metrics"].items()]
@@ -71,11 +83,12 @@ def shown_scores(version: dict[str, Any] | None) -> dict[str, Any]:
     in_sample = "in-sample, of films that it learned from: " if version.get("in_sample") else ""
     line = in_sample + f"{main['name']} {main['value']}" + (f" ({main['interval']})" if main["interval"] else "")
     line += f", trivial baseline {main['baseline']}" if main["baseline"] else ""
-    return {"main": line, "created": version["created"], "scores": scores}
+    caption = IN_SAMPLE if in_sample else CAPTIONS.get(version.get("split", ""), HELD_OUT)
+    return {"main": line, "created": version["created"], "scores": scores, "caption": caption}
 
 
 def _unknown(why: str) -> dict[str, Any]:
-    return {"main": f"scores not available: {why}", "created": "", "scores": []}
+    return {"main": f"scores not available: {why}", "created": "", "scores": [], "caption": ""}
 
 
 def _score(name: str, value: float, version: dict[str, Any]) -> dict[str, str]:

@@ -126,7 +126,9 @@ class _Site:
         row = film_row(tables)
         proxy = proxy_path(self.out, tables.movie_id, row)
         if self.proxies and not self.dry_run and not plays_in_browsers(row):
-            why = make_proxy(self.out, tables, self.lake.planning.films.get(tables.movie_id), row)
+            planning = self.lake.planning
+            max_pixels = planning.manifest.defaults.max_pixels
+            why = make_proxy(self.out, tables, planning.films.get(tables.movie_id), row, max_pixels)
             if why:
                 self.outcome.without_proxy[tables.movie_id] = why
         return str(proxy) if proxy.is_file() else tables.path
@@ -163,7 +165,7 @@ class _Site:
     def _write_pages(self, cards: Sequence[Card]) -> list[tuple[str, str]]:
         """Write the pages that speak of all films, remove those of which there is nothing; returns files and titles."""
         made = {
-            ("people.html", "People"): people_page(self._folders()) if self.with_people else None,
+            ("people.html", "People"): people_page(self._folders(), self.lake.lake) if self.with_people else None,
             ("models.html", "Models"): models_page(cards, self.scores),
             ("runs.html", "Runs"): runs_page(self.lake),
             ("compare.html", "Side by side"): compare_page(cards),

@@ -85,6 +85,7 @@ def felt(tables: Mapping[str, str], conditions: Sequence[str], _min_probability:
                sum(relevance * length_s) / sum(length_s), $condition
         FROM held GROUP BY movie_id, run ORDER BY movie_id, min(time_s)""",
         {"bound": bound, "room": room, "condition": condition.strip()},
+        column=line,
     )
 
 

@@ -54,11 +54,16 @@ def opened_container(path: str, fd: int) -> Iterator[Any]:
     Raises what `FilmError` tells why it cannot be opened or read: `ForbiddenInput`, `DamagedFilm`, `NotAFilm`.
     """
     try:
-        with av.open("fd:", options=safe_input(fd), timeout=PROBE_TIMEOUT_S, metadata_errors="replace") as container:
+        with _container(fd) as container:
             yield container
     except FFmpegError as error:
         os.lseek(fd, 0, os.SEEK_SET)
         raise _refusal(path, fd, error) from error
+
+
+def _container(fd: int) -> Any:
+    """Only `fd` is read, only from containers of their own kind; names in unknown encodings stop nothing."""
+    return av.open("fd:", options=safe_input(fd), timeout=PROBE_TIMEOUT_S, metadata_errors="replace")
 
 
 def _refusal(path: str, fd: int, error: FFmpegError) -> FilmError:
@@ -79,11 +84,13 @@ def _refusal(path: str, fd: int, error: FFmpegError) -> FilmError:
 
 @contextlib.contextmanager
 def opened_film(path: str) -> Iterator[Any]:
-    """The film as a PyAV container, for its packets: only `fd` is read, only from containers of their own kind."""
-    options: dict[str, Any] = {"timeout": PROBE_TIMEOUT_S, "metadata_errors": "replace"}
+    """The film as a PyAV container, for the packets of one that was probed before. Raises `DamagedFilm` where it stops.
+
+    Unlike `opened_container` it does not ask ffmpeg why: that would read the film once more.
+    """
     with open_film(path) as fd:
         try:
-            with av.open("fd:", options=safe_input(fd), **options) as container:
+            with _container(fd) as container:
                 yield container
         except FFmpegError as error:
             raise DamagedFilm(f"{path!r} cannot be read: {error.strerror}") from error

@@ -10,7 +10,7 @@ from cinelake.media.ffmpeg import run_ffmpeg, safe_input
 from cinelake.media.graph import NO_METADATA
 from cinelake.media.light import FilterStep, as_seen, filter_step, renamed, scaled_format, spread, whole_pictures
 from cinelake.media.opening import open_film
-from cinelake.spec.film import Probe, VideoInfo
+from cinelake.spec.film import MAX_PIXELS, Probe, VideoInfo
 from cinelake.storage.atomic import written_whole
 
 WIDTH, HEIGHT = 640, 480
@@ -19,11 +19,11 @@ KEYFRAME_S = 1
 """A player seeks to a picture within so many seconds of a keyframe."""
 
 
-def write_proxy(path: str, probe: Probe, target: Path, *, deadline_s: float) -> None:
+def write_proxy(path: str, probe: Probe, target: Path, *, deadline_s: float, max_pixels: int = MAX_PIXELS) -> None:
     """Write a proxy of the film at `path`, which appears whole or not at all; its times are the film's.
 
-    Raises `NotAFilm` for a film without pictures, `DamagedFilm`, `DecodeTimeout`, `UsageError` where it cannot be
-    written.
+    max_pixels: of a picture; the decoder refuses larger ones. Raises `NotAFilm` for a film without pictures,
+    `DamagedFilm`, `DecodeTimeout`, `UsageError` where it cannot be written.
     """
     if probe.video is None:
         raise NotAFilm(f"{path!r} has no pictures")
@@ -31,7 +31,7 @@ def write_proxy(path: str, probe: Probe, target: Path, *, deadline_s: float) -> 
         target.parent.mkdir(parents=True, exist_ok=True)
         with open_film(path) as film, written_whole(target) as unfinished:
             unfinished.touch()
-            arguments = proxy_command(probe, probe.video, film, unfinished)
+            arguments = proxy_command(probe, probe.video, film, unfinished, max_pixels)
             finished = run_ffmpeg(arguments, deadline_s=deadline_s, pass_fds=[film], makes=[unfinished])
             if finished.returncode:
                 words = last_words(finished.log_tail)
@@ -40,9 +40,10 @@ def write_proxy(path: str, probe: Probe, target: Path, *, deadline_s: float) -> 
         raise UsageError(f"{target} cannot be written: {error.strerror or error}") from error
 
 
-def proxy_command(probe: Probe, video: VideoInfo, film: int, target: Path) -> list[str]:
+def proxy_command(probe: Probe, video: VideoInfo, film: int, target: Path, max_pixels: int) -> list[str]:
     """ffmpeg's command; film: a descriptor."""
-    arguments = ["-y", *(word for name, value in safe_input(film).items() for word in (f"-{name}", value)), "-i", "fd:"]
+    given = {**safe_input(film), "max_pixels": str(max_pixels)}
+    arguments = ["-y", *(word for name, value in given.items() for word in (f"-{name}", value)), "-i", "fd:"]
     arguments += ["-map", f"0:{video.index}", "-vf", ",".join(_written(step) for step in _filters(video))]
     arguments += ["-c:v", "libx264", "-preset", "veryfast", "-crf", "27", "-profile:v", "main", "-threads", "2"]
     arguments += ["-fps_mode", "passthrough", "-enc_time_base:v", "filter"]

@@ -89,7 +89,15 @@ class _Conditions:
                 if value not in known:
                     raise UnknownName(role.column, value, known)
         question = role.ask(tables, values, min_probability)
+        if question.column:
+            self._check_values(tables[task], question.column)
         return self._spans(question.sql, question.parameters)
+
+    def _check_values(self, table: str, column: str) -> None:
+        """Raise `UsageError` where a column has no value at all: that nothing is so would be wrong to say."""
+        (rows, values) = self._connection.execute(f'SELECT count(*), count("{column}") FROM "{table}"').fetchall()[0]
+        if rows and not values:
+            raise UsageError(f"no film's {table} has a value of {column}: the gate blocked that line of the model")
 
     def _table(self, task: str) -> str:
         """The table that a task made. Raises `UsageError` where no film has it."""

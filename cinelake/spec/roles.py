@@ -83,10 +83,14 @@ class FromStills:
 
 @dataclass(frozen=True)
 class SearchQuestion:
-    """A question in SQL. Columns of the answer: movie_id, start_s, end_s, relevance (0 to 1), what holds there."""
+    """A question in SQL. Columns of the answer: movie_id, start_s, end_s, relevance (0 to 1), what holds there.
+
+    column: of the task's table, whose values it asks for; where all are null there is no answer. Empty: none may be.
+    """
 
     sql: str
     parameters: Sequence[Any] | Mapping[str, Any]
+    column: str = ""
 
 
 @dataclass(frozen=True)

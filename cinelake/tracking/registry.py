@@ -42,6 +42,7 @@ class Version:
     digest: of its files (`artefact_digest`). created: UTC, ISO 8601. scores, baseline: of the held-out films; interval:
     name → [low, high]. promote_by_hand: the gate may not make it champion by itself. metric: the score that the gate
     looked at, which comes first in `scores` and `baseline`. in_sample: it has learned from the films of its scores.
+    split: what was held out (film, time, image); empty where it is not known.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Version:
     metric: str = ""
     aliases: tuple[str, ...] = ()
     in_sample: bool = False
+    split: str = ""
 
     @property
     def is_champion(self) -> bool:
@@ -187,6 +189,7 @@ def _version(registered: Any, aliases: Mapping[str, Any]) -> Version:
         metric=metric,
         aliases=tuple(sorted(alias for alias, of in aliases.items() if int(of) == number)),
         in_sample=tags.get("in_sample") == "true",
+        split=tags.get("split", ""),
     )
 
 

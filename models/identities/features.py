@@ -101,7 +101,8 @@ def unit(vectors: Array) -> Array:
 def targets(labels: pa.Table, features: Arrays, config: Config) -> Arrays:
     """character (T,) the person's name, and known (T,): faces that a label names, by a point in them or as main ones.
 
-    Where no label of a film has a name, all faces are known, as faces of somebody: '' each.
+    said (T,): those that a label names itself, and not only another face of their track. Where no label of a film has a
+    name, all faces are known, as faces of somebody: '' each.
     """
     who: list[str] = [""] * len(features["time_s"])
     main, moments = np.flatnonzero(features["is_main"]), _moments(labels)
@@ -114,12 +115,14 @@ def targets(labels: pa.Table, features: Arrays, config: Config) -> Arrays:
         row = _face_at(features, at, x, y, config.near_s)
         if row is not None:
             who[row] = name
+    said = np.array([name != "" for name in who], bool)
     if points:
         who = _through_tracks(who, track(features, config.likeness))
     named = bool(points) or any(moments.values())
     return {
         "character": np.array(who, dtype=np.str_),
         "known": np.array([not named or name != "" for name in who], bool),
+        "said": said,
     }
 
 

@@ -35,8 +35,9 @@ def train(learn: Sequence[Example], stop: Sequence[Example], config: Config, tra
     everything = [example for example in training.examples if len(example)]
     if everything:
         applied = _learned(everything, config, people_of(training.champion, APPLIED))
-        vectors, names = _named(everything)
-        arrays |= {f"{APPLIED}centroids": applied.centroids, "pins": vectors}
+        said = joined(everything, "said", of="targets")  # the others of their tracks follow them: see `predict.applied`
+        names = joined(everything, "character", of="targets")[said]
+        arrays |= {f"{APPLIED}centroids": applied.centroids, "pins": joined(everything, "embedding")[said]}
         facts |= {f"{APPLIED}people": list(applied.names), "pinned": [str(name) for name in names]}
         facts["films"] = _films(everything, applied, config)
     return Trained(arrays=arrays, facts=facts)

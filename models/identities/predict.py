@@ -9,7 +9,7 @@ import numpy as np
 
 from cinelake.errors import ModelUnusable
 from cinelake.lake.spill import joined
-from cinelake.spec.arrays import Arrays
+from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.model import Example
 from models.identities.config import Config
 from models.identities.features import track, track_means
@@ -23,6 +23,8 @@ APPLIED = "applied_"
 """Before the names of what is learned from the held-out films too: tables are made with it, nothing is scored by it."""
 SAME = 0.999
 """Cosine from which two vectors are of the very same face: what people said of it holds."""
+PAIRS_AT_ONCE = 1 << 24
+"""A film's faces are compared with the pins, those that people named in all films, in so many pairs: 64 MB."""
 
 
 def predict(artefact: Artefact, features: Arrays) -> Arrays:
@@ -43,14 +45,27 @@ def applied(artefact: Artefact, features: Arrays) -> Arrays:
     pins, names = artefact.arrays.get("pins"), np.array(artefact.facts.get("pinned", []), dtype=np.str_)
     if pins is None or not len(pins) or not len(features["time_s"]):
         return found
-    alike = features["embedding"] @ pins.T
     who, likeness = found["character"].astype(object), found["likeness"].copy()
-    for number in np.unique(found["track"][alike.max(axis=1) >= SAME]):
+    for number, said in pinned_tracks(features["embedding"], found["track"], pins).items():
         rows = np.flatnonzero(found["track"] == number)
-        said = np.flatnonzero(alike[rows].max(axis=0) >= SAME)
-        best = said[alike[np.ix_(rows, said)].argmax(axis=1)]
-        who[rows], likeness[rows] = names[best], alike[rows, best]
+        alike = features["embedding"][rows] @ pins[said].T
+        who[rows], likeness[rows] = names[said[alike.argmax(axis=1)]], alike.max(axis=1)
     return {**found, "character": who.astype(np.str_), "likeness": likeness}
+
+
+def pinned_tracks(embedding: Array, tracks: Array, pins: Array) -> dict[int, Array]:
+    """Track → the pins (numbers of them, ascending) that are faces of it, where there are any.
+
+    embedding (T, d), tracks (T,), pins (n, d). At most about `PAIRS_AT_ONCE` cosines are in memory.
+    """
+    found: dict[int, set[int]] = {}
+    at_once = max(1, PAIRS_AT_ONCE // len(pins))
+    for first in range(0, len(embedding), at_once):
+        here = tracks[first : first + at_once]
+        same = embedding[first : first + at_once] @ pins.T >= SAME
+        for number in np.unique(here[same.any(axis=1)]):
+            found.setdefault(int(number), set()).update(np.flatnonzero(same[here == number].any(axis=0)).tolist())
+    return {number: np.array(sorted(said)) for number, said in found.items()}
 
 
 def known_people(artefact: Artefact, which: str = APPLIED) -> People:

@@ -22,7 +22,7 @@
     if (before) ({ groups, strangers, apart, decisions } = before);
     show("Taken back.");
   };
-  const nextNumber = () => 1 + Math.max(0, ...[...groups.values()].flatMap((g) => [g.id, g.name, ...g.was]).concat(Object.values(data.labels).flat().map(([, person]) => person || ""))
+  const nextNumber = () => 1 + Math.max(data.number, ...[...groups.values()].flatMap((g) => [g.id, g.name, ...g.was]).concat(Object.values(data.labels).flat().map(([, person]) => person || ""))
     .map((name) => Number((NUMBERED.exec(name) || [0, 0])[1])));
 
   /** Put people together: the first that has a name gives it, else the one seen most. */

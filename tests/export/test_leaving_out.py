@@ -1,14 +1,21 @@
 """What a supercut leaves out of a film, to the picture."""
 
 from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from cinelake.errors import UsageError
+from cinelake.errors import UnknownName, UsageError
+from cinelake.lake.artefact import write_artefact
+from cinelake.lake.cells import Lake
+from cinelake.lake.champions import record_version
 from cinelake.media.clock import FilmClock
 from cinelake.search.spans import Span
-from export.leaving_out import Unwanted, parse_unwanted, split, to_pictures
+from cinelake.spec.model import Trained
+from export.leaving_out import Unwanted, parse_unwanted, split, to_pictures, unwanted_spans
+from models.characters.config import Config
 
 
 def clock_of(*times_s, end_s):
@@ -57,3 +64,20 @@ def test_what_remains_and_what_is_left_out_are_the_whole():
 def test_of_chosen_spans_only_what_lies_in_them_is_left_out():
     kept, out = split([Span(0, 2), Span(5, 8)], [Span(1, 6)])
     assert times(kept) == [(0, 1), (6, 8)] and times(out) == [(1, 2), (5, 6)]
+
+
+def test_whom_a_film_lacks_leaves_nothing_out_where_the_model_knows_the_name(tmp_path):
+    cast = Trained(arrays={"mean": np.zeros(1)}, facts={"characters": ["ada", "tom"]})
+    lake = Lake(str(tmp_path / "lake"))
+    record_version(
+        lake, "characters", 1, write_artefact(tmp_path / "made", "characters", Config(), cast), champion=True
+    )
+    seen = pa.table({"character": ["ada"], "start_s": [0.0], "end_s": [1.0]})
+    footer = SimpleNamespace(ingredients={"model": {"name": "characters", "version": 1}})
+    film = SimpleNamespace(
+        lake=lake, film=SimpleNamespace(movie_id="film"), read=lambda _: seen, footer=lambda _: footer
+    )
+    spans, told = unwanted_spans(film, [Unwanted("character", "tom")], "", 0.5)
+    assert spans == [] and told == ["nothing of film carries 'tom': it leaves nothing out"]
+    with pytest.raises(UnknownName, match="did you mean 'tom'"):
+        unwanted_spans(film, [Unwanted("character", "tim")], "", 0.5)

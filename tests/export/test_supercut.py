@@ -103,3 +103,10 @@ def test_relevance_puts_the_most_relevant_first():
 
 def test_spans_end_with_the_film():
     assert times(within([Span(-1, 2), Span(5, float("inf")), Span(8, 9)], 7)) == [(0, 2), (5, 7)]
+
+
+def test_a_line_that_the_gate_blocked_is_not_said_to_stay_below():
+    affect = pa.table({"time_s": [0.0, 1.0], "valence": [0.5, 0.5], "arousal": pa.array([None, None], pa.float32())})
+    with pytest.raises(UsageError, match="blocked the model's line of arousal"):
+        felt(affect, "arousal>0.8")
+    assert len(felt(affect, "valence>0")) == 2

@@ -16,7 +16,7 @@ from models.identities import MODEL
 from models.identities.config import Config
 from models.identities.features import unit
 from models.identities.people import People, inherit
-from models.identities.predict import applied
+from models.identities.predict import applied, pinned_tracks
 
 
 def learned(folder: Path, learn: list[Example], everything: list[Example]):
@@ -79,6 +79,24 @@ def test_a_track_of_two_people_is_parted_at_the_faces_that_were_named(tmp_path: 
     said = decided(mixed, (1.0, "ada", 0.5, 0.5), (8.0, "bo", 0.5, 0.5))
     found = applied(learned(tmp_path, [said], [said]), said.features)["character"]
     assert (found[1], found[8]) == ("ada", "bo")
+
+
+def test_of_a_track_only_the_face_that_was_named_is_kept_and_the_track_follows_it(tmp_path: Path):
+    said = decided(film(1, [0, 3], {}), (1.0, "ada", 0.5, 0.5))
+    artefact = learned(tmp_path, [said], [said])
+    assert len(artefact.arrays["pins"]) == len(artefact.facts["pinned"]) == 1
+    assert applied(artefact, said.features)["character"].tolist()[:5] == ["ada"] * 5
+
+
+def test_faces_are_compared_with_pins_part_by_part(monkeypatch):
+    vectors = unit(np.random.default_rng(0).normal(size=(9, SIZE))).astype(np.float32)
+    tracks, pins = np.arange(9) // 3, vectors[[8, 1, 2]]
+    whole = pinned_tracks(vectors, tracks, pins)
+    monkeypatch.setattr("models.identities.predict.PAIRS_AT_ONCE", 1)
+    found = [
+        {track: said.tolist() for track, said in each.items()} for each in (whole, pinned_tracks(vectors, tracks, pins))
+    ]
+    assert found == [{0: [1, 2], 2: [0]}] * 2
 
 
 def test_versions_from_before_say_what_they_said(tmp_path: Path):

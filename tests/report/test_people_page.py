@@ -3,12 +3,18 @@
 import json
 import re
 
+import numpy as np
 import pytest
 from _report_sites import write
 
 from benchmarks._made_films import make_films
-from report.film_people import MOST_TRACKS, chosen_tracks
-from report.people_page import MOST_FACES, page_data, pairs_of
+from cinelake.lake.artefact import write_artefact
+from cinelake.lake.cells import Lake
+from cinelake.lake.champions import record_version
+from cinelake.spec.model import Trained
+from models.identities.config import Config
+from report.film_people import MOST_TRACKS, champion_number, chosen_tracks, greatest_number
+from report.people_page import MOST_FACES, MOST_PEOPLE, page_data, pairs_of
 
 
 def track(person, faces=1, other=None, other_likeness=None, likeness=0.8, **more):
@@ -27,6 +33,7 @@ def track(person, faces=1, other=None, other_likeness=None, likeness=0.8, **more
 
 def film(*tracks, movie_id="film", **more):
     about = {"movie_id": movie_id, "title": movie_id, "model": "identities", "left_out": 0, "credits": [], "labels": []}
+    about |= {"number": greatest_number(track["person"] for track in tracks)}
     return {**about, "tracks": list(tracks), **more}
 
 
@@ -49,6 +56,20 @@ def test_pairs_that_are_most_alike_are_asked_about_first():
     tracks = [track("a", other="b", other_likeness=0.3), track("b", other="a", other_likeness=0.5),
               track("a", other="c", other_likeness=0.35), track("c", other="b", other_likeness=0.1)]  # fmt: skip
     assert pairs_of(tracks, {"a", "b", "c"}) == [["a", "b", 0.4], ["a", "c", 0.35]]
+
+
+def test_a_new_person_s_number_is_beyond_those_of_people_whom_the_page_leaves_out():
+    crowd = [track(f"person_{n}") for n in range(1, MOST_PEOPLE + 9)]
+    assert page_data([film(*crowd)])["number"] == MOST_PEOPLE + 8
+
+
+def test_a_champion_knows_numbers_of_people_whom_no_table_shows(tmp_path):
+    facts = {"people": ["ada", "person_2"], "applied_people": ["ada", "person_7"]}
+    arrays = {"centroids": np.eye(2, dtype=np.float32)}
+    artefact = write_artefact(tmp_path / "made", "identities", Config(), Trained(arrays=arrays, facts=facts))
+    lake = Lake(str(tmp_path / "lake"))
+    record_version(lake, "identities", 1, artefact, champion=True)
+    assert (champion_number(lake, "identities"), champion_number(lake, "another")) == (7, 0)
 
 
 def test_names_of_the_credits_are_proposed():

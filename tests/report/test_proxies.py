@@ -34,3 +34,12 @@ def test_the_player_plays_the_proxy(project, draw_film, monkeypatch):
     write(project, proxies=True, movies=["plain"])
     assert 'src="../../proxies/plain-made.mp4"' in page(project)
     assert (project / "site" / "proxies" / "plain-made.mp4").stat().st_size > 1000
+
+
+def test_pictures_that_the_manifest_calls_too_large_are_not_decoded(project, draw_film, monkeypatch):
+    monkeypatch.setattr("report.site.plays_in_browsers", lambda _row: False)
+    draw_film(project / "films" / "plain.mp4", seconds=1)
+    manifest = project / "pipeline.yaml"
+    manifest.write_text(manifest.read_text() + "\ndefaults: {max_pixels: 100}\n")
+    told = write(project, proxies=True, movies=["plain"]).without_proxy
+    assert "more than defaults.max_pixels: 100" in told["plain"]

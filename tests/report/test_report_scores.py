@@ -37,6 +37,20 @@ def test_a_score_is_shown_with_its_interval_and_its_baseline():
     assert shown_scores(VERSION)["main"] == "f1 0.842 (0.800 … 0.880), trivial baseline 0.310"
 
 
+@pytest.mark.parametrize(
+    ("of", "words"),
+    [
+        ({"split": "film"}, "that it never saw"),
+        ({"split": "film", "in_sample": True}, "that it learned from"),
+        ({"split": "time"}, "other parts of the same films"),
+        ({"split": "image"}, "others of the same sources"),
+        ({}, "on what was held out"),
+    ],
+)
+def test_no_page_calls_films_unseen_that_a_version_learned_from(of, words):
+    assert words in shown_scores({**VERSION, **of})["caption"]
+
+
 def test_scores_that_are_known_are_shown_without_asking_again(learned):
     keep(learned, {"scenes 3": shown_scores(VERSION)})
     write(learned)

@@ -8,6 +8,7 @@ from _report_sites import data, lane, page, write
 
 from cinelake.labels.store import import_labels
 from cinelake.spec.model import find_model
+from report.lanes import _boundaries, _named
 from report.said import boundary_differences, line_differences, named_differences, spans_said
 
 
@@ -42,12 +43,32 @@ def test_what_nobody_labelled_is_no_difference():
 
 
 def test_nobody_is_no_name():
-    assert named_differences([], [(0, 2, "nobody")]).spans == []
+    assert named_differences([], [(0, 2, "none")], nobody=["none"]).spans == []
+
+
+def test_what_is_marked_difficult_is_shown_and_is_no_difference():
+    labels = {"start_s": [0.0, 4.0], "end_s": [2.0, 6.0], "category": ["chase", "war"], "difficult": [None, True]}
+    lane = {"start": [0.0], "end": [2.0], "label": ["chase"], "rows": [""]}
+    made, found = _named("category")(lane, pa.table(labels), Nothing(), ())
+    assert made["label"] == ["chase", "war"] and (found.spans, found.agrees) == ([], 1.0)
 
 
 def test_boundaries_half_a_second_apart_are_one():
-    found = boundary_differences([4.4, 9.0], [4.0, 12.0])
+    found = boundary_differences([4.4, 9.0], [4.0, 12.0], [(0, 4, ""), (4, 12, ""), (12, 20, "")])
     assert [(at, words.split()[1]) for at, _, words in found.spans] == [(9.0, "the"), (12.0, "people")]
+
+
+def test_boundaries_are_compared_where_people_labelled_scenes():
+    labels = pa.table({"start_s": [10.0, 15.0], "end_s": [15.0, 20.0]})
+    lane = {"start": [0.0, 5.0, 12.0, 15.2, 25.0], "end": [5.0, 12.0, 15.2, 25.0, 30.0]}
+    _, found = _boundaries(lane, labels, Nothing(), ())
+    assert [at for at, _, _ in found.spans] == [10.0, 12.0] and found.agrees == pytest.approx(1 / 3)
+
+
+def test_the_film_s_beginning_is_no_boundary():
+    labels = pa.table({"start_s": [0.0, 15.0], "end_s": [15.0, 20.0]})
+    _, found = _boundaries({"start": [0.0, 15.0], "end": [15.0, 20.0]}, labels, Nothing(), ())
+    assert (found.spans, found.agrees) == ([], 1.0)
 
 
 def test_lines_differ_where_they_are_a_quarter_of_their_range_apart():
@@ -102,5 +123,21 @@ def test_new_labels_make_the_page_anew(site, tmp_path):
     assert write(project).written == {"plain": "changed"}
 
 
+def test_nobody_is_called_as_the_model_s_configuration_says(site, tmp_path):
+    project = shutil.copytree(site, tmp_path / "project")
+    manifest = project / "pipeline.yaml"
+    text = manifest.read_text().replace("  characters: {}\n", "  characters: {config: {nobody: [mara]}}\n", 1)
+    manifest.write_text(text)
+    assert write(project).written.get("plain") == "changed"
+    assert not lane(project, "characters-said")["start"]
+
+
 def test_what_is_not_computed_is_one_line(site):
     assert page(site).count("Not computed</span>") <= 1
+
+
+def test_a_model_that_reads_other_labels_makes_the_page_anew(site, tmp_path):
+    project = shutil.copytree(site, tmp_path / "project")
+    manifest = project / "pipeline.yaml"
+    manifest.write_text(manifest.read_text().replace("  characters: {}\n", "  characters: {labels: others}\n", 1))
+    assert write(project).written.get("plain") == "changed"

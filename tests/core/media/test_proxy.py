@@ -3,7 +3,7 @@
 import pytest
 from core.media._numbered import click_times_s, numbered_film, picture_times_s, shown_numbers
 
-from cinelake.errors import NotAFilm
+from cinelake.errors import DamagedFilm, NotAFilm
 from cinelake.media.probe import probe
 from cinelake.media.proxy import write_proxy
 
@@ -41,3 +41,9 @@ def test_a_film_without_pictures_has_none(tmp_path, pair):
 
     with pytest.raises(NotAFilm):
         write_proxy(str(pair[0]), replace(probe(str(pair[0])), video=None), tmp_path / "p.mp4", deadline_s=60)
+
+
+def test_the_decoder_refuses_pictures_that_are_larger_than_allowed(tmp_path, pair):
+    film = str(pair[0])
+    with pytest.raises(DamagedFilm):
+        write_proxy(film, probe(film), tmp_path / "p.mp4", deadline_s=60, max_pixels=64)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from _moods import MOODS, FindMoods
 from _search_lake import FILMS, PER_SHOT, SHOTS_OF_FILM, commit, pattern, searched_lake
@@ -23,6 +24,7 @@ from cinelake.search.moments import Moment, best, hits_of, timecode
 from cinelake.search.searcher import Answer, Query, Searcher
 from cinelake.search.thumbnails import write_thumbnails
 from cinelake.search.vectors import film_vectors, read_samples, unit
+from tasks.affect import AFFECT
 from tasks.embeddings import EMBEDDINGS
 
 
@@ -121,6 +123,14 @@ def test_of_the_values_of_one_condition_any_will_do(opened: LakeClient) -> None:
 
 def test_the_most_relevant_span_comes_first(opened: LakeClient) -> None:
     assert [round(m.score, 2) for m in opened.search(tags=["dinner"])] == [0.8, 0.6]
+
+
+def test_a_line_that_is_empty_everywhere_is_not_said_to_stay_below(tmp_path: Path) -> None:
+    lake = searched_lake(tmp_path, conditions=False)
+    rows = AFFECT.batch("alien", time_s=[0.0, 1.0], valence=[0.1, 0.1], arousal=pa.nulls(2, pa.float32()))
+    commit(lake, AFFECT, "alien", [rows])
+    with pytest.raises(UsageError, match="no film's affect has a value of arousal"):
+        search(lake, Query(conditions=Conditions({"affect": [["arousal>0"]]})))
 
 
 def test_neighbouring_values_of_affect_are_one_span_with_their_mean_relevance(opened: LakeClient) -> None:
