@@ -77,16 +77,18 @@ def program_end(file: FileBytes) -> Declared:
 
 
 def ogg_end(file: FileBytes) -> Declared:
-    """Ogg: is the last page whole, and does it end its stream?"""
+    """Ogg: is the last page whole, and does it end its stream? Without that flag it looks as one that was stopped."""
     tail = file.tail(2 * OGG_PAGE_BYTES)
     place = tail.rfind(b"OggS")
     if place < 0:
         return SILENT
     head = tail[place : place + 27]
     sizes = tail[place + 27 : place + 27 + (head[26] if len(head) == 27 else 0)]
-    if len(head) < 27 or len(sizes) < head[26] or place + 27 + len(sizes) + sum(sizes) > len(tail):
+    rest = len(tail) - (place + 27 + len(sizes) + sum(sizes))
+    is_begun = 0 < rest < 4 and b"OggS".startswith(tail[-rest:])
+    if len(head) < 27 or len(sizes) < head[26] or rest < 0 or is_begun:
         return Declared(cut_short="its last page is incomplete")
-    return WHOLE if head[5] & OGG_END else Declared(cut_short="its last page does not end its stream")
+    return WHOLE if head[5] & OGG_END else SILENT
 
 
 def dv_end(file: FileBytes) -> Declared:
@@ -161,14 +163,19 @@ def fragments_end(file: FileBytes, place: int) -> Declared:
     """
     head = file.at(0, place)
     counted, length_s = _indexed_bytes(head), _fragments_s(head)
+    counts_all = counted is not None and _is_index_of_all(head)
     for _ in range(MANY_BOXES):
         size, name = file.number(place, ">I"), file.at(place + 4, 4)
         if place >= file.size or len(name) < 4:
             break
+        if counts_all and name == b"ftyp" and place == counted:  # another film behind
+            return Declared(counted, length_s=length_s, is_open=True)
+        counts_all = counts_all and not (name == b"moof" and place >= (counted or 0))
         size = file.number(place + 8, ">Q") if size == 1 else size
         if size < 8:
             return SILENT
         place += size
+    counted = counted if counts_all or (counted or 0) > file.size else None
     if place > file.size or (0 < file.size - place < 8):
         return Declared(counted, length_s=length_s, is_open=True, cut_short="its last fragment is incomplete")
     return Declared(counted, length_s=length_s, is_open=True, has_end=b"mfro" in file.tail(16))
@@ -188,6 +195,13 @@ def _indexed_bytes(head: bytes) -> int | None:
     sizes = [int.from_bytes(head[entries + 12 * n : entries + 12 * n + 4]) for n in range(count)]
     has_others = any(size >> 31 for size in sizes)
     return None if has_others or not sizes else end + first + sum(sizes)
+
+
+def _is_index_of_all(head: bytes) -> bool:
+    """Whether that `sidx` may be of the whole film: not of a segment (`styp`), and of more fragments than the first."""
+    at = head.rfind(b"sidx")
+    count = at + (30 if head[at + 4] else 22) + 4
+    return b"styp" not in head[:at] and int.from_bytes(head[count : count + 2]) > 1
 
 
 def _fragments_s(head: bytes) -> float | None:

@@ -12,7 +12,7 @@ from cinelake.errors import DamagedFilm, DecodeTimeout, DeviceUnavailable, FilmE
 from cinelake.media.batches import Batch
 from cinelake.media.consumer_queues import Consumer, ConsumerQueue
 from cinelake.media.decode_check import SIGKILL, DecodeReport, damage_of, last_words
-from cinelake.media.devices import check_device, device_files
+from cinelake.media.devices import check_device, check_exact, device_files
 from cinelake.media.ffmpeg import Ffmpeg, start_ffmpeg, version
 from cinelake.media.graph import build_graph, picture_wishes, sound_wishes
 from cinelake.media.lengths import LONG_PICTURE_S, last_picture_s
@@ -62,7 +62,7 @@ def read_film(
     they come in the middle, are not decoded. device: what decodes the pictures; nothing else does in its place.
 
     Raises a `FilmError` when the film itself cannot be read (`FilmMissing`, `NotAFilm`, `DamagedFilm`), or
-    `DeviceUnavailable` where the device is not there or cannot decode it, or
+    `DeviceUnavailable` where the device is not there, cannot decode it or might give other pictures, or
     `DecodeTimeout` after `deadline_s` seconds or when ffmpeg writes nothing for `stall_s`, or `TaskFailed` as soon as
     what ffmpeg decoded cannot be taken from its pipe; then no consumer's `finish` has been called.
     """
@@ -128,9 +128,10 @@ class _Reading:
                 max_pixels=self.max_pixels,
                 device=self.device,
             )
-            if pictures:
+            if pictures and self.probe.video:
                 check_device(self.device)
-            opens = device_files(self.device)
+                check_exact(self.device, self.probe.video, self.path)
+            opens = device_files(self.device) if pictures else []
             running = stack.enter_context(start_ffmpeg(graph.arguments, pass_fds=[film_fd, *writes], opens=opens))
             _close_all(writes)
             try:
@@ -231,11 +232,18 @@ class _Reading:
         return report
 
     def _raise_device_error(self, report: DecodeReport, returncode: int) -> None:
-        """Raise `DeviceUnavailable` where ffmpeg ended without a picture because of the device."""
-        if self.device != "cpu" and report.pictures_read and returncode not in (0, SIGKILL) and not report.frames:
+        """Raise `DeviceUnavailable` where the device gave no picture, or had to conceal what is damaged in some."""
+        if self.device == "cpu" or not report.pictures_read:
+            return
+        if returncode not in (0, SIGKILL) and not report.frames:
             words = f"{self.device} cannot decode {self.path!r}: {last_words(report.log_tail)}"
             message = f"{words}. Nothing else decodes in its place: write decode: {{device: cpu}} for it"
             raise DeviceUnavailable(message, log_tail=report.log_tail)
+        if report.decode_errors or report.damaged_pictures:
+            words = (
+                f"pictures of {self.path!r} are damaged, which {self.device} may conceal otherwise than the processor"
+            )
+            raise DeviceUnavailable(f"{words}. Run it with decode: {{device: cpu}}", log_tail=report.log_tail)
 
     def _elsewhere(self, report: DecodeReport) -> float:
         """The share of a transport stream in which other streams come in place of those that were read."""

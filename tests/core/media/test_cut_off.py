@@ -1,5 +1,6 @@
 """Files that were cut off or joined: their own headers tell, and what was lost is said; what is left can be kept."""
 
+import re
 import struct
 from pathlib import Path
 
@@ -138,11 +139,43 @@ def test_a_recording_that_was_stopped_between_two_packets_is_no_damage(base, tmp
     assert probe(str(path)).declared == Declared()
 
 
-def test_an_end_of_ogg_that_is_whole_but_does_not_end_its_stream_is_damage(base, tmp_path):
+@pytest.mark.parametrize("more", [0, 1, 3, 5, 27])
+def test_ogg_that_ends_with_a_whole_page_may_be_a_recording_that_was_stopped(base, tmp_path, more):
     path = written(base, tmp_path / "sound.ogg", "-vn")
     data = path.read_bytes()
-    path.write_bytes(data[: data.rindex(b"OggS")])
-    assert "does not end its stream" in probe(str(path)).declared.cut_short
+    path.write_bytes(data[: data.rindex(b"OggS") + more])
+    about = probe(str(path))
+    assert about.declared.cut_short == ("its last page is incomplete" if more else "") and not about.shows_whole
+
+
+@pytest.mark.parametrize("place", [1, 3, 6])
+def test_an_index_of_each_fragment_says_nothing_of_those_behind_it(base, tmp_path, place):
+    path = written(base, tmp_path / "film.mp4", "-c:v", "libx264", "-g", "25", "-c:a", "aac", "-movflags", "dash")
+    data = path.read_bytes()
+    begins = [found.start() - 4 for found in re.finditer(b"moof", data)]
+    ends = data.index(b"sidx", begins[place - 1]) - 4
+    path.write_bytes(data[:ends])
+    about = probe(str(path))
+    assert about.declared == Declared(is_open=True) and not about.shows_whole
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6])
+def test_an_index_of_all_fragments_shows_that_whole_ones_are_missing(base, tmp_path, share):
+    path = written(
+        base, tmp_path / "film.mp4", "-c:v", "libx264", "-g", "25", "-c:a", "aac", "-movflags", "dash+global_sidx"
+    )
+    data = path.read_bytes()
+    path.write_bytes(data[: data.index(b"moof", int(len(data) * share)) - 4])
+    with pytest.raises(DamagedFilm, match=r"bytes that it declares are there|of its bytes are missing"):
+        raise_if_incomplete(str(path), probe(str(path)))
+
+
+def test_a_fragmented_film_behind_a_fragmented_film_is_damage(base, tmp_path):
+    flags = ["-movflags", "dash+global_sidx+skip_trailer", "-frag_duration", "2000000"]
+    path = written(base, tmp_path / "film.mp4", "-c", "copy", *flags)
+    path.write_bytes(path.read_bytes() * 2)
+    with pytest.raises(DamagedFilm, match=r"several films joined: the first has .*50%"):
+        raise_if_incomplete(str(path), probe(str(path)))
 
 
 def test_fragments_that_end_before_the_length_in_their_header_are_damage(base, tmp_path):
