@@ -12,7 +12,7 @@ A cell is one table of one film. It is
 
 A stale cell that differs in nothing but its input tables is not made again where these come out the same: it then gets
 its new key alone (`cinelake.lake.rekeying`). Whether they do is known beforehand where they are there (`rekey`), and
-not where they are to be made first (`may`).
+not where they are to be made first (`may`); what reads the film beside these is made with them, in one decode.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from cinelake.lake.cells import Footer
 from cinelake.lake.index import Entry
 from cinelake.lake.rekeying import differs_in_tables_only, tells_its_inputs
 from cinelake.plan.keys import Recipe, first_difference
-from cinelake.spec.film import MIXED_READINGS, READ_RULE, stored_keys
+from cinelake.spec.film import MIXED_READINGS, READ_RULE, rule_of, stored_keys
 from cinelake.spec.streams import NO_CHOICES, StreamChoices
 from cinelake.storage.content import digest
 
@@ -307,9 +307,9 @@ def _work(
         return "make"
     if not differs_in_tables_only(footer.ingredients, planned.recipe.ingredients(film.fingerprint, inputs), tables):
         return "make"
-    if planned.kind and rule and not footer.key.endswith(rule):
-        return "make"
     unknown = [entry for entry in tables.values() if done[entry].work in ("make", "may")]
+    if planned.kind and (unknown or rule != rule_of(footer.key)):  # it follows these while they are made
+        return "make"
     for name, entry in tables.items():
         if entry in unknown:
             continue

@@ -150,3 +150,12 @@ def test_a_step_that_was_killed_records_failures_of_the_reading_that_its_cells_s
     run_step(replace(step, cells=step.cells[:1]))
     report_lost(step, DamagedFilm("it kills ffmpeg"))
     assert stale(night, "cards", "clock", "sums") == {}
+
+
+def test_a_follower_of_this_reading_is_not_kept_beside_a_table_of_the_reading_before(night, monkeypatch):
+    draw(night, RGB)
+    night.run("cards", "echoes")
+    run_as_before(night, monkeypatch, "cards: {back: striped}")
+    (echoes,) = night.plan("cards: {back: striped}", "echoes").plan.stale
+    assert echoes.work == "make"
+    assert outcomes(night.run("cards: {back: striped}", "echoes")) == {"echoes": "made"}
