@@ -12,7 +12,7 @@ A cell is one table of one film. It is
 
 A stale cell that differs in nothing but its input tables is not made again where these come out the same: it then gets
 its new key alone (`cinelake.lake.rekeying`). Whether they do is known beforehand where they are there (`rekey`), and
-not where they are to be made first (`may`).
+not where they are to be made first (`may`); what reads the film beside these is made with them, in one decode.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from cinelake.lake.cells import Footer
 from cinelake.lake.index import Entry
 from cinelake.lake.rekeying import differs_in_tables_only, tells_its_inputs
 from cinelake.plan.keys import Recipe, first_difference
-from cinelake.spec.film import MIXED_READINGS, READ_RULE
+from cinelake.spec.film import MIXED_READINGS, READ_RULE, rule_of, stored_keys
 from cinelake.spec.streams import NO_CHOICES, StreamChoices
 from cinelake.storage.content import digest
 
@@ -213,14 +213,17 @@ def _plan_film(
         content_hashes[planned.name] = planned.recipe.content_hash(film.fingerprint, inputs)
         keys[planned.name] = planned.recipe.key(content_hashes[planned.name])
     held = {name: snapshot.cells.get(name, {}).get(film.movie_id) for name in keys}
-    is_ruled = any(present and present.key.startswith(keys[name] + READ_RULE) for name, present in held.items())
+    failures = {name: snapshot.failures.get(name, {}).get(film.movie_id) for name in keys}
+    stored = [(name, cell.key) for name, cell in held.items() if cell]
+    stored += [(name, failure["key"]) for name, failure in failures.items() if failure]
+    is_ruled = any(stored_key.startswith(keys[name] + READ_RULE) for name, stored_key in stored)
     for planned in tables:
         inputs, key, present = _inputs(planned, content_hashes, film), keys[planned.name], held[planned.name]
         rule = READ_RULE if is_ruled and planned.name in reading else ""
         known: tuple[State, str] | None = (
             (("fresh", "") if present and present.key == key + rule else None)
             or _why_blocked(planned, done)
-            or _why_failed(snapshot.failures.get(planned.name, {}).get(film.movie_id), key, retry_failed, kept)
+            or _why_failed(failures[planned.name], stored_keys(key, rule), retry_failed, kept)
         )
         state, reason = known or ("stale", "")
         work: Work = "make" if known and state == "stale" else ""
@@ -254,10 +257,10 @@ def _why_blocked(planned: Planned, done: Mapping[str, Cell]) -> tuple[State, str
 
 
 def _why_failed(
-    failure: Mapping[str, Any] | None, key: str, retry_failed: bool, kept: bool
+    failure: Mapping[str, Any] | None, keys: Collection[str], retry_failed: bool, kept: bool
 ) -> tuple[State, str] | None:
-    """A failure recorded for this very key: permanent ones stay, transient ones are retried."""
-    if failure is None or failure["key"] != key:
+    """A failure recorded for one of these very keys: permanent ones stay, transient ones are retried."""
+    if failure is None or failure["key"] not in keys:
         return None
     if failure["transient"]:
         return "stale", f"retry after {failure['reason']} (attempt {failure['attempt']})"
@@ -304,9 +307,9 @@ def _work(
         return "make"
     if not differs_in_tables_only(footer.ingredients, planned.recipe.ingredients(film.fingerprint, inputs), tables):
         return "make"
-    if planned.kind and rule and not footer.key.endswith(rule):
-        return "make"
     unknown = [entry for entry in tables.values() if done[entry].work in ("make", "may")]
+    if planned.kind and (unknown or rule != rule_of(footer.key)):  # it follows these while they are made
+        return "make"
     for name, entry in tables.items():
         if entry in unknown:
             continue

@@ -146,7 +146,7 @@ class FilmCells:
             "device": device_of(reported.get("provider", "")),
             **reported,
         }
-        key = cell.key + (cell.rule or self._rule(cell, held))
+        key = cell.key + self._rule(cell, held)
         digests = _contents(cell, held)
         writer.close(Footer(key, cell.content_hash, cell.ingredients, run, input_digests=digests))
         self.lake.commit(writer, cell.table)
@@ -157,26 +157,15 @@ class FilmCells:
 
     def _held(self, cell: StepCell) -> dict[str, Footer]:
         """Entry of each input → its footer now. Raises `InputChanged`."""
-        held: dict[str, Footer] = {}
-        for entry, key in cell.input_keys.items():
-            present = self.lake.footer(entry, self.film.movie_id)
-            if present is None or present.key not in stored_keys(key, rule=""):
+        held = held_inputs(self.lake, self.film.movie_id, cell)
+        for entry in cell.input_keys:
+            if entry not in held:
                 raise InputChanged(f"{entry} of {self.film.movie_id} changed while {cell.table} was made from it")
-            held[entry] = present
         return held
 
     def _rule(self, cell: StepCell, held: Mapping[str, Footer]) -> str:
-        """What the key ends with where the plan did not know the film: `READ_RULE` if that of its inputs does too.
-
-        Streams read by the rule beside inputs of the reading before give `MIXED_READINGS`, for the next plan to see.
-        """
-        reads = _reads_streams(cell)
-        if reads and not (self.film.probe and self.film.probe.is_read_otherwise):
-            return ""
-        by_rule = [rule_of(held[entry].key) == READ_RULE for entry in cell.reading]
-        if reads:
-            return READ_RULE if all(by_rule) else MIXED_READINGS
-        return READ_RULE if by_rule and all(by_rule) else ""
+        """What the cell's key ends with: as the plan has it, or else as the film, now that it is open, shows."""
+        return cell.rule or rule_for(cell, held, bool(self.film.probe and self.film.probe.is_read_otherwise))
 
     def rekey(self, cell: StepCell) -> bool:
         """Give the cell that the lake has its new key, where it was made from the very inputs that are there now.
@@ -189,7 +178,7 @@ class FilmCells:
         held = self._held(cell)
         if not is_made_from(present, _contents(cell, held)):
             return False
-        rule = cell.rule or self._rule(cell, held)
+        rule = self._rule(cell, held)
         if _reads_streams(cell) and rule != rule_of(present.key):  # other pictures or sounds went in
             return False
         key = cell.key + rule
@@ -209,7 +198,8 @@ class FilmCells:
             error = NothingToKeep(f"nothing can be kept: {error}", log_tail=error.log_tail)
         error = as_listed(error, self.film, self.listed)
         self.not_made.add(cell.table)
-        self.lake.record_failure(cell.table, self.film.movie_id, cell.key, error)
+        key = cell.key + self._rule(cell, held_inputs(self.lake, self.film.movie_id, cell))
+        self.lake.record_failure(cell.table, self.film.movie_id, key, error)
         self.report.cells.append(CellReport(cell.table, "failed", error.reason, str(error)))
         self.on_event(CellEnded(self.film.movie_id, cell.table, "failed"))
 
@@ -218,6 +208,25 @@ class FilmCells:
         self.not_made.add(cell.table)
         self.report.cells.append(CellReport(cell.table, "skipped", "blocked", why))
         self.on_event(CellEnded(self.film.movie_id, cell.table, "skipped"))
+
+
+def held_inputs(lake: Lake, movie_id: str, cell: StepCell) -> dict[str, Footer]:
+    """Entry of each input that the lake has as the plan wants it → its footer."""
+    found = ((entry, key, lake.footer(entry, movie_id)) for entry, key in cell.input_keys.items())
+    return {entry: footer for entry, key, footer in found if footer and footer.key in stored_keys(key, rule="")}
+
+
+def rule_for(cell: StepCell, held: Mapping[str, Footer], read_otherwise: bool) -> str:
+    """What a cell's key ends with where the plan did not know the film: `READ_RULE` if that of its inputs does too.
+
+    Streams read by the rule beside inputs of the reading before give `MIXED_READINGS`, for the next plan to see.
+    Inputs of a stream that are not held are being made in the same decode. read_otherwise: whether the rule concerns
+    the film; what only reads tables goes by these.
+    """
+    by_rule = [rule_of(held[entry].key) == READ_RULE for entry in cell.reading if entry in held]
+    if _reads_streams(cell):
+        return "" if not read_otherwise else READ_RULE if all(by_rule) else MIXED_READINGS
+    return READ_RULE if by_rule and all(by_rule) else ""
 
 
 def _run_facts(spent: Spent, rows: int, film: Film) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from dataclasses import replace
 from cinelake.errors import FilmError
 from cinelake.events import Outcome
 from cinelake.lake.cells import Footer, Lake
-from cinelake.run.cells import REKEYED, CellReport, StepReport
+from cinelake.run.cells import REKEYED, CellReport, StepReport, held_inputs, rule_for
 from cinelake.run.step import Step
-from cinelake.spec.film import stored_keys
+from cinelake.spec.film import rule_of, stored_keys
 
 
 def not_yet_made(step: Step) -> Step:
@@ -28,8 +28,12 @@ def outcome_of(footer: Footer | None, key: str, rule: str) -> Outcome | None:
 
 def report_lost(step: Step, error: FilmError) -> StepReport:
     """Write the cells that were not made as rows of `failures`; returns the report of them."""
-    lake, report = Lake(step.lake), StepReport(step.film.movie_id)
-    for cell in not_yet_made(step).cells:
-        lake.record_failure(cell.table, step.film.movie_id, cell.key, error)
+    lake, movie_id, report = Lake(step.lake), step.film.movie_id, StepReport(step.film.movie_id)
+    left = not_yet_made(step).cells
+    made = [footer for cell in step.cells if cell not in left and (footer := lake.footer(cell.table, movie_id))]
+    read_otherwise = any(rule_of(footer.key) for footer in made)
+    for cell in left:
+        rule = cell.rule or rule_for(cell, held_inputs(lake, movie_id, cell), read_otherwise)
+        lake.record_failure(cell.table, movie_id, cell.key + rule, error)
         report.cells.append(CellReport(cell.table, "failed", error.reason, str(error)))
     return report

@@ -111,7 +111,10 @@ class StepRun(FilmCells):
     def _not_rekeyed(self, readers: Sequence[StepCell]) -> list[StepCell]:
         """Those for which the film is to be read; left out are those whose inputs are there, and are the same."""
         made_here = {cell.table for cell in self.step.cells}
-        return [cell for cell in readers if made_here & set(cell.inputs.values()) or not self._is_rekeyed(cell)]
+        for cell in readers:
+            if not made_here & set(cell.inputs.values()) and self._is_rekeyed(cell):
+                made_here.remove(cell.table)
+        return [cell for cell in readers if cell.table in made_here]
 
     def _is_rekeyed(self, cell: StepCell) -> bool:
         """Whether a cell needs nothing but a new key, and has it now; one whose inputs changed meanwhile has failed."""

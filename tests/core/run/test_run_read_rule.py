@@ -7,10 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from _toy_tasks import TASKS, Night, outcomes
+from _toy_tasks import HOOKS, TASKS, Night, outcomes
 
+from cinelake.errors import DamagedFilm
 from cinelake.media.ffmpeg import run_ffmpeg
-from cinelake.run.lost import not_yet_made
+from cinelake.run.lost import not_yet_made, report_lost
 from cinelake.run.step import run_step
 from cinelake.spec.film import Probe
 
@@ -116,3 +117,45 @@ def test_what_is_made_from_a_follower_of_an_old_table_is_made_with_it(night, mon
     chain = ("cards", "echoes", "answers")
     assert outcomes(night.run(*chain)) == {"echoes": "made", "answers": "made"}
     assert set(stale(night, *chain)) == set(chain)
+
+
+def fail() -> None:
+    raise DamagedFilm("a bug of this reading")
+
+
+@pytest.mark.parametrize("moment", ["clock.on_batch", "sums.run"])
+def test_what_failed_in_the_reading_before_is_tried_once_in_this_one(night, monkeypatch, moment):
+    draw(night, RGB)
+    failing = moment.partition(".")[0]
+    monkeypatch.setitem(HOOKS, moment, fail)
+    run_as_before(night, monkeypatch, "cards", "clock", "sums")
+    assert stale(night, *TABLES) == {"tones": "missing"}
+    night.run(*TABLES)
+    assert failing in stale(night, *TABLES)
+    night.run(*TABLES)
+    assert stale(night, *TABLES) == {}
+
+
+def test_what_fails_in_this_reading_is_known_bad_at_once_and_shows_the_film(night, monkeypatch):
+    draw(night, RGB)
+    run_as_before(night, monkeypatch, "tones")
+    monkeypatch.setitem(HOOKS, "clock.on_batch", fail)
+    night.run("tones", "clock")
+    assert set(stale(night, "tones", "clock")) == {"tones"}
+
+
+def test_a_step_that_was_killed_records_failures_of_the_reading_that_its_cells_show(night):
+    draw(night, RGB)
+    (step,) = night.steps("cards", "clock", "sums")
+    run_step(replace(step, cells=step.cells[:1]))
+    report_lost(step, DamagedFilm("it kills ffmpeg"))
+    assert stale(night, "cards", "clock", "sums") == {}
+
+
+def test_a_follower_of_this_reading_is_not_kept_beside_a_table_of_the_reading_before(night, monkeypatch):
+    draw(night, RGB)
+    night.run("cards", "echoes")
+    run_as_before(night, monkeypatch, "cards: {back: striped}")
+    (echoes,) = night.plan("cards: {back: striped}", "echoes").plan.stale
+    assert echoes.work == "make"
+    assert outcomes(night.run("cards: {back: striped}", "echoes")) == {"echoes": "made"}

@@ -76,9 +76,19 @@ def test_what_follows_a_table_that_was_made_before_needs_no_decode(night: Night)
     assert report.frames_decoded == 0
 
 
+def test_what_follows_a_table_that_only_gets_its_key_needs_no_decode_either(night: Night) -> None:
+    chain = ("cards", "echoes", "answers")
+    night.run(*chain)
+    night.run(SAME_CARDS[0])
+    assert works(night, SAME_CARDS[0], *chain[1:]) == {"echoes": "rekey", "answers": "rekey"}
+    report = night.run(SAME_CARDS[0], *chain[1:])
+    assert outcomes(report) == {"echoes": "rekeyed", "answers": "rekeyed"}
+    assert report.frames_decoded == 0
+
+
 def test_the_plan_says_may_until_the_inputs_are_there(night: Night) -> None:
     night.run(*CHAIN)
-    assert works(night, *SAME_CARDS) == {"cards": "make", "echoes": "may", "sums": "may", "totals": "may"}
+    assert works(night, *SAME_CARDS) == {"cards": "make", "echoes": "make", "sums": "may", "totals": "may"}
     reasons = {cell.table: cell.reason for cell in night.plan(*SAME_CARDS).plan.stale}
     assert reasons["sums"] == "upstream cards may change it"
     night.run(SAME_CARDS[0])
