@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks._clusters import end_tree
-from cinelake.storage.environment import environment_variables
 from cinelake.storage.child_processes import die_with_parent
+from cinelake.storage.environment import environment_variables
 from flows.server import QUIET, PrefectServer, answers, free_port, start_prefect
 
 START_TIMEOUT_S = 120.0

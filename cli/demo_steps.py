@@ -27,8 +27,8 @@ from cinelake.lake.champions import read_champion_record
 from cinelake.lake.published import PublishedVersion
 from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import Planning, plan_manifest
-from cinelake.storage.content import digest, file_digest
 from cinelake.storage.child_processes import die_with_parent, import_path, module_command
+from cinelake.storage.content import digest, file_digest
 from cli.demo_folder import DemoFolder, DemoRecord
 from cli.label_import import ImportRequest, import_files
 from cli.run import run_in_turn

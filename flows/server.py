@@ -20,10 +20,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cinelake.errors import EngineUnavailable, UsageError
+from cinelake.storage.child_processes import die_with_parent, import_path, module_command
 from cinelake.storage.environment import environment_variables
 from cinelake.storage.interrupts import interrupts_held
 from cinelake.storage.locks import alone
-from cinelake.storage.child_processes import die_with_parent, import_path, module_command
 from flows.prefect_api import server_answers
 from flows.server_record import (
     RECORD,
