@@ -22,7 +22,6 @@ from cinelake.search.conditions import Conditions
 from cinelake.search.moments import Moment
 from cinelake.search.searcher import Query, Searcher
 from cinelake.search.words import WordIndex, asked
-from cinelake.storage.environment import cache_folder
 from tasks.subtitles import SUBTITLES
 from tasks.writing import WRITING
 
@@ -228,7 +227,10 @@ def test_damage_within_the_index_is_an_error_that_says_what_to_do(lake: Lake, ta
         found(lake, "nothing")
 
 
-def test_searches_at_once_make_one_index_between_them(lake: Lake) -> None:
+def test_searches_at_once_make_one_index_between_them(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CINELAKE_CACHE", str(tmp_path / "cache"))
     together, contracts = Barrier(6), lake_contracts(lake)
 
     def search(_: int) -> int:
@@ -238,7 +240,7 @@ def test_searches_at_once_make_one_index_between_them(lake: Lake) -> None:
 
     with ThreadPoolExecutor(6) as threads:
         assert sum(threads.map(search, range(6))) == 3
-    assert not list(cache_folder().glob("search-*/words.sqlite"))
+    assert not (tmp_path / "cache").exists()
 
 
 def test_a_cell_that_another_search_took_in_meanwhile_is_left(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
