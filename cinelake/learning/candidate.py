@@ -131,6 +131,7 @@ def train_artefact(
         trained = spec.train(learned_from, stopped_by, config, training)
     if prepared.all_films:
         trained.facts["learned_from_all"] = True
+    trained.facts["split"] = prepared.split.by
     seen = [example.movie_id for example in (*learned_from, *stopped_by)]
     seen += training.champion.trained_on if training.from_champion and training.champion else ()
     return write_artefact(folder, spec.name, config, trained, prepared.dataset.inputs, seen)
@@ -139,13 +140,21 @@ def train_artefact(
 def cross_fitted(spec: Model, examples: Sequence[Example], config: Params, training: Training) -> dict[str, Any]:
     """Numbers among the facts of trainings on parts of the films (thresholds, epochs): the median over the parts.
 
-    Each training is stopped and judged by the part that it did not learn from.
+    Each training is stopped and judged by the part that it did not learn from. Parts of which nothing can be learned or
+    judged are left out. Raises `CannotTrain` where all are.
     """
     alone = config.model_copy(update={"refit": False}) if hasattr(config, "refit") else config
-    facts = []
+    facts, refused = [], None
     for number, (learned, judged) in enumerate(folds(examples, CROSS_FITS)):
         own = replace(training, folder=training.folder / f"part_{number}", report=say_nothing)
-        facts.append(spec.train(learned, scored(judged), alone, own).facts)
+        if not scored(judged):
+            continue
+        try:
+            facts.append(spec.train(learned, scored(judged), alone, own).facts)
+        except CannotTrain as error:
+            refused = error
+    if not facts:
+        raise refused or CannotTrain(f"{spec.name}: no part of the films has a labelled step to be judged by")
     return {name: _median([found[name] for found in facts]) for name in facts[0] if _are_numbers(facts, name)}
 
 
@@ -216,19 +225,34 @@ def score_champion(
     for table, recipe_hash in prepared.dataset.inputs.items():
         if champion.inputs.get(table) != recipe_hash:
             return None, f"it was trained on another version of {table}"
-    test = prepared.split.test
+    sides = prepared.split
+    if known := held_out_known_to(champion, sides):
+        return None, f"it has learned from {len(known)} of today's held-out films"
+    test = sides.test
     try:
         if champion.config != entry.config:
-            test = _as_seen_by(manifest, replace(entry, config=champion.config), prepared.split)
+            test = _as_seen_by(manifest, replace(entry, config=champion.config))
+        if [example.movie_id for example in scored(test)] != [example.movie_id for example in scored(sides.test)]:
+            return None, "its configuration sees other films or images of the held-out side"
         predictions = predict_all(spec, champion, scored(test))
         return score_films(spec, scored(test), predictions, champion.config), ""
     except (ModelUnusable, TrainingFailed) as error:
         return None, str(error)
 
 
-def _as_seen_by(manifest: Manifest, entry: ModelEntry, sides: Split) -> tuple[Example, ...]:
-    """The held-out side with the features that another configuration of the model asks for."""
-    examples = {example.movie_id: example for example in gather(manifest, entry).examples}
-    if sides.by == "film":
-        return tuple(examples[example.movie_id] for example in sides.test)
-    return split(tuple(examples.values()), entry.settings.held_out).test
+def _as_seen_by(manifest: Manifest, entry: ModelEntry) -> tuple[Example, ...]:
+    """The held-out side with the features that another configuration of the model asks for, in the same units."""
+    return split(gather(manifest, entry).examples, entry.settings.held_out).test
+
+
+def held_out_known_to(version: Artefact, sides: Split) -> list[str]:
+    """The held-out films that a version has learned from, which flatter it.
+
+    Of held-out parts of films these are all, where it has learned from all parts, or from whole films; that a version
+    has learned from other parts of them does not count.
+    """
+    test = {example.movie_id for example in scored(sides.test)}
+    by_film = "film" in (sides.by, version.facts.get("split", sides.by))
+    if not by_film:
+        return sorted(test) if version.facts.get("learned_from_all") else []
+    return sorted(test & set(version.trained_on))

@@ -28,7 +28,16 @@ from cinelake.events import (
 from cinelake.lake.artefact import with_facts
 from cinelake.lake.cells import Lake
 from cinelake.lake.champions import open_applied, read_champion_record, record_version
-from cinelake.learning.candidate import Candidate, Prepared, evaluate, prepare, score_champion, scored, train_artefact
+from cinelake.learning.candidate import (
+    Candidate,
+    Prepared,
+    evaluate,
+    held_out_known_to,
+    prepare,
+    score_champion,
+    scored,
+    train_artefact,
+)
 from cinelake.learning.card import model_card
 from cinelake.learning.gate import Interval, Verdict, decide
 from cinelake.learning.learners import AUTO, LearnerChoice, as_markdown, choose_learner, config_of
@@ -174,8 +183,7 @@ def check_start(prepared: Prepared, champion: Artefact | None) -> Artefact:
             f"the champion of {name} was trained by other code or on other versions of its tables: `cinelake train "
             f"{name}` learns anew"
         )
-    leaked = sorted({example.movie_id for example in prepared.split.test} & set(champion.trained_on))
-    if leaked and prepared.split.by == "film":
+    if leaked := held_out_known_to(champion, prepared.split):
         raise CannotTrain(
             f"the champion of {name} has learned from {len(leaked)} of today's held-out films ({leaked[0]} first), "
             f"which would flatter it: `cinelake train {name}` learns anew"
