@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from cinelake.errors import CannotTrain, ModelUnusable, TrainingFailed
+from cinelake.errors import CannotTrain, ModelUnusable, TrainingFailed, UnknownName
 from cinelake.lake.artefact import write_artefact
 from cinelake.learning.dataset import Dataset, OnFilm, gather, known_steps
 from cinelake.learning.split import Split, folds, split
@@ -22,6 +22,8 @@ from cinelake.spec.task import Params
 from cinelake.spec.training import Training, say_nothing
 from cinelake.storage.content import digest
 
+AUTO = "auto"
+"""The learner is chosen by comparison, when a training begins (`cinelake.learning.learners`)."""
 SHOWN_CLASSES = 12
 CROSS_FITS = 3
 """Parts that the films are cut into to settle thresholds and epochs, where all of them are learned from."""
@@ -67,6 +69,7 @@ def prepare(
     all_films: a refit: the held-out films are learned from too (and their scores mean nothing any more). The films to
     stop by are not, but by models that settle by cross-fitting when to stop.
     """
+    entry = with_learner(entry)
     dataset = gather(manifest, entry, on_film=on_film)
     check_labels(entry, dataset)
     sides = split(dataset.examples, entry.settings.held_out)
@@ -79,6 +82,22 @@ def prepare(
     if all_films:
         sides = replace(sides, train=(*sides.train, *sides.test))
     return Prepared(entry, dataset, sides, all_films)
+
+
+def with_learner(entry: ModelEntry) -> ModelEntry:
+    """The model with the settings of the learner that the manifest names; as it is where that is `auto`, or none.
+
+    Raises `UnknownName` with close matches.
+    """
+    learner = entry.settings.learner
+    return entry if learner in (None, AUTO) else replace(entry, config=config_of(entry, str(learner), entry.config))
+
+
+def config_of(entry: ModelEntry, learner: str, config: Params) -> Params:
+    """The configuration with a learner's settings. Raises `UnknownName` with close matches."""
+    if learner not in entry.spec.learners:
+        raise UnknownName(f"learner of {entry.spec.name}", learner, [*entry.spec.learners, AUTO])
+    return type(config).model_validate({**config.model_dump(), **entry.spec.learners[learner]})
 
 
 def missing_classes(entry: ModelEntry, sides: Split) -> str:
