@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from cinelake.errors import CannotTrain, ModelUnusable, TrainingFailed
+from cinelake.errors import CannotTrain, ModelUnusable, TrainingFailed, UnknownName
 from cinelake.lake.artefact import write_artefact
 from cinelake.learning.dataset import Dataset, OnFilm, gather, known_steps
 from cinelake.learning.split import Split, folds, split
@@ -22,6 +22,8 @@ from cinelake.spec.task import Params
 from cinelake.spec.training import Training, say_nothing
 from cinelake.storage.content import digest
 
+AUTO = "auto"
+"""The learner is chosen by comparison, when a training begins (`cinelake.learning.learners`)."""
 SHOWN_CLASSES = 12
 CROSS_FITS = 3
 """Parts that the films are cut into to settle thresholds and epochs, where all of them are learned from."""
@@ -67,6 +69,7 @@ def prepare(
     all_films: a refit: the held-out films are learned from too (and their scores mean nothing any more). The films to
     stop by are not, but by models that settle by cross-fitting when to stop.
     """
+    entry = with_learner(entry)
     dataset = gather(manifest, entry, on_film=on_film)
     check_labels(entry, dataset)
     sides = split(dataset.examples, entry.settings.held_out)
@@ -79,6 +82,22 @@ def prepare(
     if all_films:
         sides = replace(sides, train=(*sides.train, *sides.test))
     return Prepared(entry, dataset, sides, all_films)
+
+
+def with_learner(entry: ModelEntry) -> ModelEntry:
+    """The model with the settings of the learner that the manifest names; as it is where that is `auto`, or none.
+
+    Raises `UnknownName` with close matches.
+    """
+    learner = entry.settings.learner
+    return entry if learner in (None, AUTO) else replace(entry, config=config_of(entry, str(learner), entry.config))
+
+
+def config_of(entry: ModelEntry, learner: str, config: Params) -> Params:
+    """The configuration with a learner's settings. Raises `UnknownName` with close matches."""
+    if learner not in entry.spec.learners:
+        raise UnknownName(f"learner of {entry.spec.name}", learner, [*entry.spec.learners, AUTO])
+    return type(config).model_validate({**config.model_dump(), **entry.spec.learners[learner]})
 
 
 def missing_classes(entry: ModelEntry, sides: Split) -> str:
@@ -131,6 +150,7 @@ def train_artefact(
         trained = spec.train(learned_from, stopped_by, config, training)
     if prepared.all_films:
         trained.facts["learned_from_all"] = True
+    trained.facts["split"] = prepared.split.by
     seen = [example.movie_id for example in (*learned_from, *stopped_by)]
     seen += training.champion.trained_on if training.from_champion and training.champion else ()
     return write_artefact(folder, spec.name, config, trained, prepared.dataset.inputs, seen)
@@ -139,13 +159,21 @@ def train_artefact(
 def cross_fitted(spec: Model, examples: Sequence[Example], config: Params, training: Training) -> dict[str, Any]:
     """Numbers among the facts of trainings on parts of the films (thresholds, epochs): the median over the parts.
 
-    Each training is stopped and judged by the part that it did not learn from.
+    Each training is stopped and judged by the part that it did not learn from. Parts of which nothing can be learned or
+    judged are left out. Raises `CannotTrain` where all are.
     """
     alone = config.model_copy(update={"refit": False}) if hasattr(config, "refit") else config
-    facts = []
+    facts, refused = [], None
     for number, (learned, judged) in enumerate(folds(examples, CROSS_FITS)):
         own = replace(training, folder=training.folder / f"part_{number}", report=say_nothing)
-        facts.append(spec.train(learned, scored(judged), alone, own).facts)
+        if not scored(judged):
+            continue
+        try:
+            facts.append(spec.train(learned, scored(judged), alone, own).facts)
+        except CannotTrain as error:
+            refused = error
+    if not facts:
+        raise refused or CannotTrain(f"{spec.name}: no part of the films has a labelled step to be judged by")
     return {name: _median([found[name] for found in facts]) for name in facts[0] if _are_numbers(facts, name)}
 
 
@@ -216,19 +244,34 @@ def score_champion(
     for table, recipe_hash in prepared.dataset.inputs.items():
         if champion.inputs.get(table) != recipe_hash:
             return None, f"it was trained on another version of {table}"
-    test = prepared.split.test
+    sides = prepared.split
+    if known := held_out_known_to(champion, sides):
+        return None, f"it has learned from {len(known)} of today's held-out films"
+    test = sides.test
     try:
         if champion.config != entry.config:
-            test = _as_seen_by(manifest, replace(entry, config=champion.config), prepared.split)
+            test = _as_seen_by(manifest, replace(entry, config=champion.config))
+        if [example.movie_id for example in scored(test)] != [example.movie_id for example in scored(sides.test)]:
+            return None, "its configuration sees other films or images of the held-out side"
         predictions = predict_all(spec, champion, scored(test))
         return score_films(spec, scored(test), predictions, champion.config), ""
     except (ModelUnusable, TrainingFailed) as error:
         return None, str(error)
 
 
-def _as_seen_by(manifest: Manifest, entry: ModelEntry, sides: Split) -> tuple[Example, ...]:
-    """The held-out side with the features that another configuration of the model asks for."""
-    examples = {example.movie_id: example for example in gather(manifest, entry).examples}
-    if sides.by == "film":
-        return tuple(examples[example.movie_id] for example in sides.test)
-    return split(tuple(examples.values()), entry.settings.held_out).test
+def _as_seen_by(manifest: Manifest, entry: ModelEntry) -> tuple[Example, ...]:
+    """The held-out side with the features that another configuration of the model asks for, in the same units."""
+    return split(gather(manifest, entry).examples, entry.settings.held_out).test
+
+
+def held_out_known_to(version: Artefact, sides: Split) -> list[str]:
+    """The held-out films that a version has learned from, which flatter it.
+
+    Of held-out parts of films these are all, where it has learned from all parts, or from whole films; that a version
+    has learned from other parts of them does not count.
+    """
+    test = {example.movie_id for example in scored(sides.test)}
+    by_film = "film" in (sides.by, version.facts.get("split", sides.by))
+    if not by_film:
+        return sorted(test) if version.facts.get("learned_from_all") else []
+    return sorted(test & set(version.trained_on))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cinelake.errors import CannotTrain, UsageError
 from cinelake.lake.cells import Lake
 from cinelake.lake.champions import find_applied, open_applied
-from cinelake.learning.candidate import score_on, scored
+from cinelake.learning.candidate import held_out_known_to, score_on, scored
 from cinelake.learning.dataset import Dataset, gather
 from cinelake.learning.gate import Interval, bootstrap, compare
 from cinelake.learning.split import split
@@ -54,9 +54,12 @@ def evaluate_version(
     entry = replace(entry, config=artefact.config)
     dataset = gather(manifest, entry, label_set)
     _check_inputs(name, applied.version, artefact, dataset)
-    train, test, left_out, warning = _sides(entry, dataset, label_set, artefact.trained_on)
-    in_sample = bool(artefact.facts.get("learned_from_all")) and label_set in (None, entry.labels)
-    told = [f"{name} {applied.version} has learned from these films: the scores are in-sample"] if in_sample else []
+    train, test, left_out, warning, known = _sides(entry, dataset, label_set, artefact)
+    told = []
+    if known:
+        films = len({example.movie_id for example in test})
+        whose = f"{len(known)} of the {films} films" if len(known) < films else "the films"
+        told = [f"{name} {applied.version} has learned from {whose} that it is scored on: the scores are in-sample"]
     spec = entry.spec
     result = score_on(spec, artefact, artefact.config, train, test)
     return Evaluation(
@@ -74,7 +77,7 @@ def evaluate_version(
         },
         left_out={**dataset.left_out, **left_out},
         warning=". ".join([*told, *filter(None, [warning])]),
-        in_sample=in_sample,
+        in_sample=bool(known),
     )
 
 
@@ -95,19 +98,21 @@ def _check_inputs(name: str, version: int, artefact: Artefact, dataset: Dataset)
             )
 
 
-Sides = tuple[tuple[Example, ...], tuple[Example, ...], dict[str, str], str]
+Sides = tuple[tuple[Example, ...], tuple[Example, ...], dict[str, str], str, list[str]]
 
 
-def _sides(entry: ModelEntry, dataset: Dataset, label_set: str | None, trained_on: Collection[str]) -> Sides:
-    """What the baseline knows, what is scored, what is left out and why, and a warning."""
+def _sides(entry: ModelEntry, dataset: Dataset, label_set: str | None, version: Artefact) -> Sides:
+    """What the baseline knows, what is scored, what is left out and why, a warning, and which films of those that are
+    scored the version has learned from."""
     if label_set is None or label_set == entry.labels:
         sides = split(dataset.examples, entry.settings.held_out)
-        return sides.train, scored(sides.test), {}, sides.warning
+        return sides.train, scored(sides.test), {}, sides.warning, held_out_known_to(version, sides)
+    trained_on = version.trained_on
     test = tuple(example for example in scored(dataset.examples) if example.movie_id not in trained_on)
     seen = {e.movie_id: "the version has learned from it" for e in dataset.examples if e.movie_id in trained_on}
     if not test:
         raise CannotTrain(f"{entry.name}: labels {dataset.labels.name!r} hold no film that the version has not seen")
-    return dataset.examples, test, seen, ""
+    return dataset.examples, test, seen, "", []
 
 
 def as_json(evaluation: Evaluation) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cinelake.errors import CannotTrain, TrainingFailed, UnknownName
-from cinelake.learning.candidate import Prepared, predict_all, score_films, scored, train_artefact
+from cinelake.errors import CannotTrain, TrainingFailed
+from cinelake.learning.candidate import Prepared, config_of, predict_all, score_films, scored, train_artefact
 from cinelake.learning.gate import compare
 from cinelake.learning.split import folds
 from cinelake.manifest.document import ModelEntry
@@ -24,7 +24,6 @@ from cinelake.spec.task import Params
 from cinelake.spec.training import Training
 from cinelake.storage.atomic import write_whole
 
-AUTO = "auto"
 FOLDS = 3
 STOPPING_PARTS = 6
 """One in so many of the films that are learned from decides when a training stops."""
@@ -36,13 +35,6 @@ class LearnerChoice:
 
     learner: str
     rows: list[dict[str, Any]] = field(default_factory=list)
-
-
-def config_of(entry: ModelEntry, learner: str, config: Params) -> Params:
-    """The configuration with a learner's settings. Raises `UnknownName` with close matches."""
-    if learner not in entry.spec.learners:
-        raise UnknownName(f"learner of {entry.spec.name}", learner, [*entry.spec.learners, AUTO])
-    return type(config).model_validate({**config.model_dump(), **entry.spec.learners[learner]})
 
 
 def choose_learner(

@@ -28,10 +28,21 @@ from cinelake.events import (
 from cinelake.lake.artefact import with_facts
 from cinelake.lake.cells import Lake
 from cinelake.lake.champions import open_applied, read_champion_record, record_version
-from cinelake.learning.candidate import Candidate, Prepared, evaluate, prepare, score_champion, scored, train_artefact
+from cinelake.learning.candidate import (
+    AUTO,
+    Candidate,
+    Prepared,
+    config_of,
+    evaluate,
+    held_out_known_to,
+    prepare,
+    score_champion,
+    scored,
+    train_artefact,
+)
 from cinelake.learning.card import model_card
 from cinelake.learning.gate import Interval, Verdict, decide
-from cinelake.learning.learners import AUTO, LearnerChoice, as_markdown, choose_learner, config_of
+from cinelake.learning.learners import LearnerChoice, as_markdown, choose_learner
 from cinelake.learning.recorded import class_of, class_rows, datasets_of, label_words
 from cinelake.manifest.document import Manifest
 from cinelake.spec.artefact import Artefact
@@ -131,6 +142,10 @@ def train_model(request: TrainingRequest, prepared: Prepared, folder: Path, on_e
     on_event(DataPrepared(sides, len(prepared.dataset.left_out), prepared.split.warning))
     present = present_champion(Lake(request.manifest.lake.place), entry.name)
     what = [prepared.key(config, seed), request.all_films]
+    if entry.settings.learner == AUTO:
+        what += [AUTO, entry.settings.budget_minutes, entry.settings.epsilon]
+    elif entry.settings.learner:
+        what.append(entry.settings.learner)
     if request.from_champion:
         what.append(check_start(prepared, present).digest)
     own = folder / f"{entry.name}-{digest(what)[:16]}"
@@ -174,8 +189,7 @@ def check_start(prepared: Prepared, champion: Artefact | None) -> Artefact:
             f"the champion of {name} was trained by other code or on other versions of its tables: `cinelake train "
             f"{name}` learns anew"
         )
-    leaked = sorted({example.movie_id for example in prepared.split.test} & set(champion.trained_on))
-    if leaked and prepared.split.by == "film":
+    if leaked := held_out_known_to(champion, prepared.split):
         raise CannotTrain(
             f"the champion of {name} has learned from {len(leaked)} of today's held-out films ({leaked[0]} first), "
             f"which would flatter it: `cinelake train {name}` learns anew"
@@ -218,8 +232,9 @@ class _TrainingSession:
         ) as record:
             (self.folder / "run.json").write_text(json.dumps({"run_id": record.run_id}))
             self.on_event(TrainingBegan(record.run_id, resumed is not None))
-            self._record_origin(record)
+            record.describe(self._beginning())
             self._choose_learner(record)
+            self._record_origin(record)
             artefact = self._train(record)
             self.on_event(EvaluationBegan())
             return self._judge(record, artefact)
@@ -232,7 +247,6 @@ class _TrainingSession:
         record.params({**params, **films, "seed": self.seed, "split": split.by, "data_key": dataset.key})
         if self.request.from_champion and self.present:
             record.params({"from_champion": self.present.digest})
-        record.describe(self._beginning())
         record.datasets(datasets_of(self.prepared, str(self.request.manifest.labels)))
         record.text("split.json", json.dumps(split.films(), indent=1))
         origin = {
@@ -246,7 +260,7 @@ class _TrainingSession:
         record.text("environment.txt", environment())
 
     def _choose_learner(self, record: Any) -> None:
-        """The configuration with the learner that the manifest names, or that `auto` finds."""
+        """The learner that the manifest names is recorded; with `auto` it is found, and its settings are taken."""
         entry, learner = self.prepared.entry, self.prepared.entry.settings.learner
         if learner is None:
             return
@@ -258,7 +272,7 @@ class _TrainingSession:
             )  # fmt: skip
             record.text("learners.md", as_markdown([*self.choice.rows]))
             learner = self.choice.learner
-        self.config = config_of(entry, learner, self.config)
+            self.config = config_of(entry, learner, self.config)
         record.params({"learner": learner})
 
     def _beginning(self) -> str:

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from cinelake.engines.dispatch import Dispatcher, in_process
-from cinelake.errors import TrainingFailed
+from cinelake.errors import TrainingFailed, UsageError
 from cinelake.events import FilmGathered, OnEvent, SearchEnded, TrialMoved, TuningBegan
-from cinelake.learning.candidate import Prepared, prepare
+from cinelake.learning.candidate import AUTO, Prepared, prepare, with_learner
 from cinelake.learning.jobs import TrainingJob
 from cinelake.learning.recorded import datasets_of
 from cinelake.learning.session import TrainingRequest, TrainingSummary, recorded_run
@@ -41,8 +41,8 @@ class TuningRequest:
 
     @property
     def entry(self) -> ModelEntry:
-        """The model as the manifest has it."""
-        return self.manifest.model(self.model)
+        """The model as the manifest has it, with the settings of its learner."""
+        return with_learner(self.manifest.model(self.model))
 
     @property
     def space(self) -> Mapping[str, Mapping[str, Any]]:
@@ -100,11 +100,27 @@ def prepare_tuning(request: TuningRequest, on_event: OnEvent) -> Prepared:
     """Check the space and gather the data. Raises `UsageError`, `CannotTrain` before any time is spent."""
     entry = request.entry
     check_space(entry.name, entry.config, request.space)
+    check_learner(entry, request.space)
     return prepare(
         request.manifest,
         entry,
         on_film=lambda done, films, movie_id: on_event(FilmGathered(done, films, movie_id)),
     )
+
+
+def check_learner(entry: ModelEntry, space: Mapping[str, Any]) -> None:
+    """Raise `UsageError` where the learner sets what is searched, or is only found when a training begins."""
+    learner, name = entry.settings.learner, entry.name
+    if learner == AUTO:
+        raise UsageError(
+            f"models.{name}.learner is 'auto', and a tuning searches the settings of one learner: name it there, "
+            f"one of {', '.join(entry.spec.learners)}"
+        )
+    if settled := sorted(set(entry.spec.learners.get(learner or "", {})) & set(space)):
+        raise UsageError(
+            f"models.{name}.learner is {learner!r}, which sets {', '.join(settled)}, and the tuning's space searches "
+            f"the same: leave out `learner`, or name another space under `models.{name}.space`"
+        )
 
 
 def tune_model(

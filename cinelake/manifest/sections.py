@@ -166,7 +166,7 @@ class ModelSettings(Section):
     learner: Name | None = None
     """How it learns: one of the model's learners; or `auto`: those that the budget allows are compared on the films
     that are learned from, in blocks of films, and a simple one stays unless another is better on the mean and surely no
-    worse. By default as `config` says."""
+    worse. By default as `config` says. `tune` takes one by name alone, and does not search what that sets."""
     budget_minutes: PositiveFloat = 20.0
     """`learner: auto` begins with no further learner when this time is over; the simplest is always made."""
     inputs: dict[str, str] = {}

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from cinelake.errors import CannotTrain, ModelUnusable
 from cinelake.lake.artefact import write_artefact
-from cinelake.learning.candidate import missing_classes
+from cinelake.learning.candidate import cross_fitted, missing_classes
 from cinelake.learning.split import split
 from cinelake.manifest.models import ModelEntry
 from cinelake.spec.artefact import Artefact
@@ -128,6 +128,14 @@ def test_where_all_films_are_learned_from_the_threshold_is_that_of_cross_fitting
     settled = {"threshold": 0.25, "slope": 0.5, "offset": -1.0, "epochs": 1}
     config = QUICK.model_copy(update={"network": "logistic"})
     assert MODEL.train(made_films(4), [], config, Training(tmp_path, settled=settled)).facts == settled
+
+
+def test_a_part_of_the_films_that_teaches_nothing_is_left_out_of_cross_fitting(tmp_path: Path) -> None:
+    config = QUICK.model_copy(update={"network": "logistic"})
+    films = [made_film([10, 10], 0), made_film([20], 1), made_film([20], 2)]
+    assert cross_fitted(MODEL, films, config, Training(tmp_path))["epochs"] == 1
+    with pytest.raises(CannotTrain, match="no shot at which a scene begins"):
+        cross_fitted(MODEL, films[1:], config, Training(tmp_path))
 
 
 @pytest.mark.slow

@@ -81,6 +81,27 @@ def test_a_folder_that_is_no_model_is_refused(tmp_path):
         read_artefact(tmp_path)
 
 
+def test_a_version_that_is_scored_on_films_that_it_learned_from_says_so(labelled):
+    films = labelled.train().films
+    labelled.write(f"{{loud: {{held_out: [{films['train'][0]}, {films['test'][0]}]}}}}")
+    found = evaluate_version(labelled.load(), "loud")
+    assert found.in_sample and "loud 1 has learned from 1 of the 2 films that it is scored on" in found.warning
+
+
+def test_a_version_that_is_scored_on_films_that_were_held_out_is_not_in_sample(labelled):
+    labelled.train()
+    found = evaluate_version(labelled.load(), "loud")
+    assert (found.in_sample, found.warning) == (False, "")
+
+
+def test_parts_of_films_that_a_version_learned_whole_are_in_sample(labelled):
+    films = labelled.train().films
+    labelled.label([*films["train"][:5], films["test"][0]], into="few")
+    labelled.write("{loud: {labels: few}}")
+    found = evaluate_version(labelled.load(), "loud")
+    assert found.in_sample and "5 of the 6 films" in found.warning
+
+
 def test_a_version_is_scored_on_another_label_set_without_the_films_it_has_seen(labelled):
     seen = labelled.train().films["train"][0]
     new = labelled.add_films(2, start=12)

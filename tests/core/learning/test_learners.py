@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from core.learning._taught import Project
 
-from cinelake.errors import UnknownName
+from cinelake.errors import TrainingFailed, UnknownName
+from cinelake.events import EvaluationBegan, Event
 from cinelake.learning.learners import LearnerChoice, as_markdown, choose_learner
-from cinelake.learning.session import TrainingRequest, prepare_request
+from cinelake.learning.session import TrainingRequest, prepare_request, train_model
+from cinelake.tracking.store import connect
 
 
 def chosen(project: Project, folder: Path, budget_s: float) -> LearnerChoice:
@@ -43,6 +45,31 @@ def test_an_unknown_learner_is_refused_with_those_there_are(labelled: Project) -
     labelled.write("{loud: {learner: plane}}")
     with pytest.raises(UnknownName, match="did you mean 'plain'"):
         labelled.train()
+
+
+def test_the_configuration_that_is_recorded_is_that_of_the_learner(labelled: Project) -> None:
+    labelled.write("{loud: {config: {shift: 9.0}, learner: plain}}")
+    first = labelled.train()
+    labelled.write("{loud: {config: {shift: 9.0}, learner: auto}}")
+    client = connect(labelled.load().tracking.uri)
+    params = [client.get_run(run.run_id).data.params for run in (first, labelled.train())]
+    assert [(found["config.shift"], found["learner"]) for found in params] == [("0.0", "plain")] * 2
+
+
+@pytest.mark.parametrize("other", ["learner: deaf", "learner: auto", "learner: auto, budget_minutes: 1"])
+def test_a_training_with_another_learner_does_not_go_on_from_what_was_left(labelled: Project, other: str) -> None:
+    def fail(event: Event) -> None:
+        if isinstance(event, EvaluationBegan):
+            raise TrainingFailed("cut off")
+
+    folders: list[set[Path]] = []
+    for settings in ("learner: plain", other):
+        labelled.write(f"{{loud: {{{settings}}}}}")
+        request = TrainingRequest(labelled.load(), "loud")
+        with pytest.raises(TrainingFailed, match="cut off"):
+            train_model(request, prepare_request(request, lambda _: None), labelled.folder / "state", fail)
+        folders.append(set((labelled.folder / "state").iterdir()))
+    assert len(folders[1] - folders[0]) == 1
 
 
 def test_the_table_shows_what_was_not_tried() -> None:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from core.learning._taught import Project
 
 from cinelake.errors import CannotTrain
+from cinelake.lake.artefact import write_artefact
 from cinelake.lake.cells import Lake
 from cinelake.lake.champions import read_champion_record
+from cinelake.learning import candidate
+from cinelake.learning.dataset import gather
 from cinelake.learning.versions import list_versions, promote, restore, rollback
+from cinelake.spec.model import Example, Trained
 
 
 def champion(project: Project) -> int | None:
@@ -100,6 +106,28 @@ def test_few_films_are_split_by_time_with_a_warning_and_promoted_by_hand_only(pr
 def test_a_refit_on_all_films_waits_for_a_person(labelled):
     summary = labelled.train(all_films=True)
     assert not summary.moved and "learned from the held-out films too" in summary.why
+
+
+def test_a_champion_that_knows_the_held_out_films_does_not_shut_the_gate(labelled):
+    promote(labelled.load(), "loud", labelled.train(all_films=True).version)
+    labelled.write("{loud: {config: {shift: 0.5}}}")
+    summary = labelled.train()
+    assert summary.moved and "it has learned from 5 of today's held-out films" in summary.why
+
+
+def test_a_champion_of_another_configuration_is_scored_by_the_same_held_out_stills(labelled, tmp_path, monkeypatch):
+    stills = tuple(
+        Example(f"source_{n}", f"source_{n}", {"time_s": np.arange(40.0), "level": np.arange(40) - n},
+                {"loud": np.arange(40) > 20, "known": np.ones(40, bool)}, in_time=False)
+        for n in range(9)
+    )  # fmt: skip
+    monkeypatch.setattr(candidate, "gather", lambda *_, **__: replace(dataset, examples=stills))
+    entry, dataset = labelled.load().model("loud"), gather(labelled.load(), labelled.load().model("loud"))
+    prepared = candidate.prepare(labelled.load(), entry)
+    trained, config = Trained(arrays={"threshold": np.array(20.0)}), type(entry.config)(shift=1.0)
+    champion = write_artefact(tmp_path / "champion", "loud", config, trained, dataset.inputs)
+    film_scores, why = candidate.score_champion(labelled.load(), prepared, champion)
+    assert not why and [s["all"] for s in film_scores] == [len(still) for still in prepared.split.test]
 
 
 def test_a_damaged_champion_fails_its_films_and_is_restored_from_the_registry(labelled):

@@ -18,7 +18,7 @@ import psutil
 import pytest
 from core.learning._taught import Project
 
-from cinelake.errors import TrainingFailed
+from cinelake.errors import TrainingFailed, UsageError
 from cinelake.events import Event
 from cinelake.learning.trial import FOLDS, Trial, TrialWork, read_trial, write_trial
 from cinelake.learning.tuning import (
@@ -83,6 +83,31 @@ def test_a_fold_without_a_known_step_is_left_out(work: TrialWork) -> None:
     entry = replace(work.entry, spec=replace(work.entry.spec, targets=targets), settings=settings)
     trial = replace(work, entry=entry).run({"shift": 0.0}, lambda _: None)
     assert (trial.status, len(trial.folds)) == ("finished", 2)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ("learner: plain", "'plain', which sets shift, and the tuning's space searches the same"),
+        ("learner: auto, space: {epochs: {int: [1, 2]}}", "name it there, one of deaf, plain"),
+    ],
+)
+def test_a_learner_that_the_search_would_contradict_is_refused(labelled: Project, settings: str, words: str) -> None:
+    labelled.write(f"{{loud: {{{settings}}}}}")
+    with pytest.raises(UsageError, match=words):
+        prepare_tuning(TuningRequest(labelled.load(), "loud"), lambda _: None)
+
+
+def test_trials_are_made_with_the_learner_of_the_manifest(labelled: Project, tmp_path: Path) -> None:
+    labelled.write("{loud: {learner: deaf, space: {epochs: {int: [1, 2]}}}}")
+    manifest = labelled.load()
+    deaf = TrialWork(manifest, manifest.model("loud"), 0, tmp_path).run({"epochs": 1}, lambda _: None).scores()
+    labelled.write()
+    plain = TrialWork(labelled.load(), labelled.load().model("loud"), 0, tmp_path / "plain").run(
+        {"epochs": 1}, lambda _: None
+    )
+    assert deaf["accuracy"] < plain.scores()["accuracy"]
+    assert TuningRequest(manifest, "loud").entry.config.model_dump()["shift"] == 60.0
 
 
 def test_a_class_that_one_fold_lacks_does_not_spoil_the_mean() -> None:
