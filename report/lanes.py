@@ -301,6 +301,9 @@ def _said(kind: LaneKind, lane: TimelineLane, tables: FilmTables, people: People
     made, found = kind.said(lane, labels, tables, people.nobody(tables, kind.task))
     head = {"id": f"{lane['id']}-said", "title": f"{lane['title']}, by people", "table": lane["table"], "note": ""}
     told = {"why": "", "is_unnamed": False, "of": lane["id"], "agrees": found.agrees}
+    if made.get("colour") == "category" and "row" not in made:
+        model = set(lane["label"])
+        made["kinds"] = [*sorted(model), *sorted(set(made["label"]) - model)]
     differs = [[round(start, 3), round(end, 3), words] for start, end, words in found.spans]
     return [{**made, **head, **told, "differs": differs, "told": _in_words(made)}]
 

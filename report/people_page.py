@@ -8,7 +8,7 @@ from typing import Any
 
 from cinelake.lake.cells import Lake
 from cinelake.storage.content import digest
-from report.film_people import COLUMNS, SIDE, champion_number, read_people
+from report.film_people import COLUMNS, SIDE, champion_number, greatest_number, read_people
 from report.templates import code_digest, rendered
 
 MOST_PEOPLE, MOST_FACES, MOST_STRANGERS, MOST_PAIRS = 300, 24, 120, 60
@@ -41,6 +41,7 @@ def page_data(films: Sequence[dict[str, Any]], number: int = 0) -> dict[str, Any
         persons.setdefault(track["person"] or "", []).append(track)
     strangers = sorted(persons.pop("", []), key=lambda track: -track["faces"])
     ranked = sorted(persons, key=lambda person: (-sum(track["faces"] for track in persons[person]), person))
+    shown_number = greatest_number(track["person"] for track in tracks)  # films of earlier reports give no number
     shown: list[Track] = []
     people = [_person(person, persons[person], shown) for person in ranked[:MOST_PEOPLE]]
     return {
@@ -52,7 +53,7 @@ def page_data(films: Sequence[dict[str, Any]], number: int = 0) -> dict[str, Any
         "labels": {film["movie_id"]: film["labels"] for film in films},
         "credits": sorted({name for film in films for name in film["credits"]}),
         "model": films[0]["model"],
-        "number": max(number, *(film["number"] for film in films)),
+        "number": max([number, shown_number, *(film.get("number", 0) for film in films)]),
         "side": SIDE,
         "columns": COLUMNS,
         "left_out": {

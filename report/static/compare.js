@@ -13,6 +13,7 @@
     const all = chosen.flatMap((id) => known.get(id).lines[name] || []).filter((y) => y !== null);
     return [Math.min(...all), Math.max(...all)];
   }
+  const shown = (value) => String(Number(value.toFixed(2))).replace("-", "−");
   function line(values, [low, high]) {
     const svg = document.createElementNS(SVG, "svg"), room = (high - low) || 1;
     for (const [name, value] of Object.entries({ viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true" })) svg.setAttribute(name, value);
@@ -36,7 +37,7 @@
     made.append(head, ...(film.poster ? [element("img", { src: `films/${encodeURIComponent(film.movie_id)}/poster.jpg`, alt: "" })] : []), facts);
     for (const name of names) {
       const values = film.lines[name], known = values && values.some((y) => y !== null), bounds = scale(name);
-      made.append(element("p", { className: "facts", textContent: known ? `${name}, ${bounds[0]} to ${bounds[1]}` : `${name}: not computed` }));
+      made.append(element("p", { className: "facts", textContent: known ? `${name}, ${shown(bounds[0])} to ${shown(bounds[1])}` : `${name}: not computed` }));
       if (known) made.append(line(values, bounds));
     }
     made.append(drop);

@@ -15,9 +15,10 @@ const Lanes = (() => {
   const fill = (plot) => { plot.background_fill_color = plot.border_fill_color = css("--card"); };
   const range = (start, end) => new Bokeh.Range1d({ start, end });
 
-  /** The kinds of a lane, which colours distinguish, in the order of their names; more than eight share colours. */
+  /** The kinds of a lane, which colours distinguish, in the order of their names; more than eight share colours. A lane of
+   * people's labels has the kinds of its model first: what is of one name is of one colour in both. */
   function kinds(lane) {
-    return lane.row ? lane.rows : [...new Set(lane.label)].sort();
+    return lane.row ? lane.rows : lane.kinds || [...new Set(lane.label)].sort();
   }
   function colours(lane) {
     const known = palette(), number = new Map(kinds(lane).map((kind, n) => [kind, n]));

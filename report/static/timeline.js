@@ -195,6 +195,7 @@
     } else if (lane.colour === "category" && Lanes.kinds(lane).length > 1) {
       const legend = Object.assign(document.createElement("p"), { className: "kinds" });
       Lanes.kinds(lane).forEach((kind, n) => {
+        if (!lane.label.includes(kind)) return;
         const entry = Object.assign(document.createElement("span"), { textContent: kind });
         entry.style.setProperty("--mark", `var(--c${n % 8 + 1})`);
         entry.style.setProperty("--strength", n > 7 ? Lanes.PALE : 1);

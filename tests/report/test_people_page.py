@@ -13,7 +13,7 @@ from cinelake.lake.cells import Lake
 from cinelake.lake.champions import record_version
 from cinelake.spec.model import Trained
 from models.identities.config import Config
-from report.film_people import MOST_TRACKS, champion_number, chosen_tracks, greatest_number
+from report.film_people import MOST_TRACKS, champion_number, chosen_tracks
 from report.people_page import MOST_FACES, MOST_PEOPLE, page_data, pairs_of
 
 
@@ -33,7 +33,6 @@ def track(person, faces=1, other=None, other_likeness=None, likeness=0.8, **more
 
 def film(*tracks, movie_id="film", **more):
     about = {"movie_id": movie_id, "title": movie_id, "model": "identities", "left_out": 0, "credits": [], "labels": []}
-    about |= {"number": greatest_number(track["person"] for track in tracks)}
     return {**about, "tracks": list(tracks), **more}
 
 
@@ -61,6 +60,7 @@ def test_pairs_that_are_most_alike_are_asked_about_first():
 def test_a_new_person_s_number_is_beyond_those_of_people_whom_the_page_leaves_out():
     crowd = [track(f"person_{n}") for n in range(1, MOST_PEOPLE + 9)]
     assert page_data([film(*crowd)])["number"] == MOST_PEOPLE + 8
+    assert page_data([film(*crowd, number=900), film()], 800)["number"] == 900
 
 
 def test_a_champion_knows_numbers_of_people_whom_no_table_shows(tmp_path):

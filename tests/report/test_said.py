@@ -132,6 +132,15 @@ def test_nobody_is_called_as_the_model_s_configuration_says(site, tmp_path):
     assert not lane(project, "characters-said")["start"]
 
 
+def test_what_people_and_model_call_the_same_is_of_one_colour(site, tmp_path):
+    project = shutil.copytree(site, tmp_path / "project")
+    rows = {"movie_id": ["plain"], "start_s": [0.0], "end_s": [9.0], "category": ["battle"]}
+    about = {"annotator": "a", "source": "s", "source_digest": "d", "vocabularies": {}}
+    import_labels(project / "labels", "beats", find_model("beats").labels, pa.table(rows), Known(), **about)
+    write(project)
+    assert lane(project, "beats-said")["kinds"] == [*sorted(set(lane(project, "beats")["label"])), "battle"]
+
+
 def test_what_is_not_computed_is_one_line(site):
     assert page(site).count("Not computed</span>") <= 1
 
