@@ -11,12 +11,12 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from cinelake.catalogue.list import read_list
 from cinelake.catalogue.names import movie_id_of
-from cinelake.errors import UsageError
+from cinelake.errors import FilmError, UsageError
 from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.storage.atomic import write_whole
 
@@ -29,12 +29,16 @@ tracking: {enabled: false}              # nothing is recorded in MLflow; a train
 tasks:
   films: {}
   shots: {}
-  frames: {fps: 1}                      # a picture a second, and the middle of every shot
+  frames: {fps: FPS}                      # pictures a second, and the middle of every shot: faces and embeddings
+                                        # look at these
   sound: {}
   faces: {}                             # `{identify: false}`: no vectors by which persons are known again
   embeddings: {}
 """
 LIST = "films.csv"
+
+PICTURES_A_SECOND = ((5 * 60.0, 1.0), (20 * 60.0, 0.5), (float("inf"), 0.25))
+"""Films up to so many seconds are looked at so often: somebody waits, and the middles of shots are there anyway."""
 
 
 class FilmFolder:
@@ -56,6 +60,7 @@ class FilmFolder:
     def add(self, films: Sequence[Path]) -> tuple[Manifest, list[str]]:
         """Have the films in the folder's list; returns its manifest, and their ids in the same order.
 
+        A manifest that is written now has as many pictures a second as the longest of the films asks for.
         Raises `UsageError` where the folder cannot be written, or holds a project with films of its own.
         """
         try:
@@ -63,7 +68,8 @@ class FilmFolder:
             if not self.manifest.exists():
                 if any(self.folder.iterdir()):
                     raise UsageError(f"{self.folder} holds something else: name another folder with --out")
-                write_whole(self.manifest, MANIFEST.encode())
+                text = MANIFEST.replace("FPS", f"{pictures_a_second(map(length_s, films)):g}")
+                write_whole(self.manifest, text.encode())
             manifest = load_manifest(self.manifest)
             if manifest.catalogue.list is None or Path(manifest.catalogue.list) != Path(LIST):
                 raise UsageError(f"{self.manifest} has films of its own: name another folder with --out")
@@ -87,6 +93,22 @@ class FilmFolder:
         """A film's path as it stands in the list: relative, so that film and folder can be moved together."""
         path = os.path.relpath(film.absolute(), self.folder.absolute())
         return path if path == path.strip() and path.isprintable() else film.absolute().as_uri()
+
+
+def pictures_a_second(lengths_s: Iterable[float]) -> float:
+    """How often films of these lengths are looked at: as the longest one asks for."""
+    longest_s = max(lengths_s, default=0.0)
+    return next(fps for up_to_s, fps in PICTURES_A_SECOND if longest_s <= up_to_s)
+
+
+def length_s(film: Path) -> float:
+    """A film's length as its file declares it; 0 where it declares none, or is no film, which its step says."""
+    from cinelake.media.probe import probe
+
+    try:
+        return probe(str(film)).duration_s or 0.0
+    except FilmError:
+        return 0.0
 
 
 def _free_id(wanted: str, taken: set[str]) -> str:

@@ -15,6 +15,7 @@ import typer
 
 from cinelake.errors import UsageError
 from cinelake.lake.cells import Lake
+from cinelake.manifest.document import Manifest
 from cinelake.plan.build import plan_manifest
 from cli.film_folder import FilmFolder
 from cli.options import JsonOption, example, finish
@@ -43,6 +44,9 @@ def look(
     json: JsonOption = False,
 ) -> None:
     """Look at films of your own: shots, frames, sound, faces, and a page with a player; no manifest, no server.
+
+    Faces and embeddings are of a picture every second and the middle of every shot; every 2 s where the longest film
+    has more than five minutes, every 4 s with more than twenty. The first line says which.
 
     Looking again makes only what has changed. The folder is a small project: `cinelake query`, `search` and `export`
     work in it, and the `pipeline.yaml` in it may be changed.
@@ -76,6 +80,8 @@ def check_film(film: Path) -> None:
 def _look_at(place: FilmFolder, films: Sequence[Path], *, quiet: bool) -> tuple[RunSummary, list[Path]]:
     """Make the tables and pages of these films; what was made, and the pages."""
     manifest, movies = place.add(films)
+    if not quiet:
+        err.print(f"  {how_often(manifest)}", markup=False, soft_wrap=True)
     planning = plan_manifest(manifest).selected([], movies)
     with RunProgress(planning.plan, quiet=quiet) as progress:
         summary = make_at_once(planning, progress.on_event)
@@ -91,6 +97,16 @@ def _look_at(place: FilmFolder, films: Sequence[Path], *, quiet: bool) -> tuple[
             _print_film(film, after.lake, movie_id, page)
         _print_end(summary, place.manifest)
     return summary, pages
+
+
+def how_often(manifest: Manifest) -> str:
+    """At which pictures of a film the tables look, and where that is changed."""
+    entry = manifest.enabled.get("frames")
+    fps: float | None = getattr(entry.params, "fps", None) if entry else None
+    if fps is None:
+        return f"no pictures are sampled: {manifest.path} has no frames"
+    every = f"a picture every {1 / fps:g} s" if fps <= 1 else f"{fps:g} pictures a second"
+    return f"looks at {every} and at the middle of every shot (frames.fps in {manifest.path})"
 
 
 def _print_film(film: Path, lake: Lake, movie_id: str, page: Path) -> None:

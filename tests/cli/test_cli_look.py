@@ -8,8 +8,9 @@ from end_to_end._command import cinelake
 
 from cinelake.errors import UsageError
 from cinelake.lake.cells import Lake
-from cli.film_folder import FilmFolder
-from cli.look import check_film, has_display
+from cli import film_folder
+from cli.film_folder import FilmFolder, length_s, pictures_a_second
+from cli.look import check_film, has_display, how_often
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +27,26 @@ def test_a_film_gets_its_tables(looked):
     assert first.returncode == 0, first.stderr
     lake = Lake(str(film.with_name(f"{film.name}.cinelake") / "lake"))
     assert set(lake.tables()) == {"films", "shots", "frames", "sound", "faces", "embeddings"}
+
+
+def test_the_first_line_says_how_often_is_looked(looked):
+    film, first, _ = looked
+    line = first.stderr.splitlines()[0]
+    assert "looks at a picture every 1 s and at the middle of every shot (frames.fps in " in line
+    assert film.name in line
+
+
+@pytest.mark.parametrize(("minutes", "fps"), [([], 1), ([5], 1), ([1, 10], 0.5), ([20], 0.5), ([90], 0.25)])
+def test_long_films_are_looked_at_less_often(minutes, fps):
+    assert pictures_a_second(60.0 * length for length in minutes) == fps
+
+
+def test_the_folder_of_a_long_film_has_the_lower_rate_in_its_manifest(draw_film, tmp_path, monkeypatch):
+    film = draw_film(tmp_path / "film.mp4")
+    assert 0 < length_s(film) < 300 and length_s(tmp_path / "none.mp4") == 0
+    monkeypatch.setattr(film_folder, "length_s", lambda _film: 5400.0)
+    manifest, _ = FilmFolder(tmp_path / "out").add([film])
+    assert manifest.tasks["frames"].params.fps == 0.25 and "a picture every 4 s" in how_often(manifest)
 
 
 def test_a_second_look_makes_nothing(looked):
