@@ -49,7 +49,7 @@ PATIENCE_S = 60.0
 """So long one search waits for another that writes."""
 OF_FILMS = "l.cell in (select id from cells where movie_id in (select value from json_each(?)))"
 FEW_LINES = 4000
-"""Films with at most so many lines are looked through line by line (0.07 ms each), more by their words as the lake is."""
+"""Films with at most so many lines are looked through line by line (0.07 ms each), others by their words."""
 LONGEST = 1023
 LENGTH_SHIFT = 40
 """A line's number: its words (at most LONGEST) above this bit, a running number below."""
