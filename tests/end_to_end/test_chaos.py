@@ -7,6 +7,7 @@ import random
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from subprocess import Popen
 
 import pytest
 from _folders import files_below
-from end_to_end._command import answer_of, below, cinelake, left_running, start
+from end_to_end._command import ROOT, answer_of, below, cinelake, left_running, start
 from end_to_end._lakes import cells, change, contents, copied, identities, other_files
 
 pytestmark = pytest.mark.slow
@@ -69,9 +70,9 @@ def test_a_run_killed_at_any_moment_is_resumed_without_doing_anything_twice(fres
 
 
 def test_what_a_killed_run_left_unfinished_is_swept_by_the_next_even_if_nothing_is_stale(project):
-    gone = subprocess.Popen(["true"])
-    gone.wait()
-    left = project / "lake" / "_tmp" / f"{os.uname().nodename}-{gone.pid}-0badcafe"
+    name = "from cinelake.storage.owners import owner_name; print(owner_name())"
+    gone = subprocess.run([sys.executable, "-c", name], cwd=ROOT, capture_output=True, text=True, check=True)
+    left = project / "lake" / "_tmp" / gone.stdout.strip()
     left.mkdir(parents=True)
     assert cinelake("run", cwd=project).returncode == 0
     assert not left.exists()

@@ -17,7 +17,7 @@ from cli.demo_folder import claim_folder
 from cli.demo_steps import DemoRequest, make_demo
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
-FILMS, SECONDS, SEED = 8, 6.0, 2
+FILMS, SECONDS, SEED = 8, 6.0, 0  # of these, three are held out: with fewer the gate stays shut
 SMALL = ("--films", str(FILMS), "--seconds", str(SECONDS), "--seed", str(SEED))
 
 
