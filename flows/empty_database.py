@@ -1,61 +1,53 @@
-"""The database of a new Prefect server: its tables written at once, as Prefect's hundred migrations take seconds.
-
-`prefect_schema.sql` beside this file has what they make, for the version that its first line names; a test compares the
-two. Another version's database is made by its own migrations. After an upgrade of Prefect:
-
-    python -m flows.empty_database > schema.sql && mv schema.sql flows/prefect_schema.sql
-"""
+"""The database of a new Prefect server: copied where this machine has laid one out before, as that takes seconds."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import sqlite3
-import sys
-import tempfile
-from contextlib import closing
+from contextlib import closing, suppress
 from importlib.metadata import version
 from pathlib import Path
 
-SCHEMA = Path(__file__).with_name("prefect_schema.sql")
+from cinelake.storage.environment import cache_folder
+
+OTHERS_WRITE = 0o022
 
 
 def lay_out_database(file: Path) -> None:
-    """Make a server's SQLite file with all tables and no rows, unless it is there."""
+    """Make a server's SQLite file with all tables and no rows, unless it is there.
+
+    Prefect's hundred migrations need four seconds of processor time. What they make is kept in the cache folder, by
+    Prefect's version; a file there that others have made or can change is not used.
+    """
     if file.exists():
         return
-    schema = SCHEMA.read_text()
-    if schema.startswith(_headline()):
+    known = cache_folder() / f"prefect-{version('prefect')}.db"
+    if _is_our_own(known):
         draft = file.with_name(f".{file.name}.{os.getpid()}")
-        draft.unlink(missing_ok=True)
-        with closing(sqlite3.connect(draft)) as database:
-            database.executescript(schema)
+        shutil.copyfile(known, draft)
         draft.replace(file)
         return
-    _migrate()
-
-
-def schema_by_migrations() -> str:
-    """What the migrations of the installed version make, as SQL."""
-    from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, temporary_settings
-
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "prefect.db"
-        with temporary_settings({PREFECT_API_DATABASE_CONNECTION_URL: f"sqlite+aiosqlite:///{file}"}):
-            _migrate()
-        with closing(sqlite3.connect(file)) as database:
-            return _headline() + "\n".join(line.rstrip() for line in "\n".join(database.iterdump()).splitlines()) + "\n"
-
-
-def _headline() -> str:
-    return f"-- Prefect {version('prefect')}: made by `python -m flows.empty_database`\n"
-
-
-def _migrate() -> None:
     from prefect.server.database import provide_database_interface
 
     asyncio.run(provide_database_interface().create_db())
+    with suppress(OSError, sqlite3.Error):  # a cache that cannot be written costs the next server those seconds
+        _keep(file, known)
 
 
-if __name__ == "__main__":
-    sys.stdout.write(schema_by_migrations())
+def _is_our_own(known: Path) -> bool:
+    try:
+        found = known.stat()
+    except OSError:
+        return False
+    return found.st_uid == os.geteuid() and not found.st_mode & OTHERS_WRITE
+
+
+def _keep(file: Path, known: Path) -> None:
+    known.parent.mkdir(parents=True, exist_ok=True)
+    draft = known.with_name(f".{known.name}.{os.getpid()}")
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("VACUUM INTO ?", [str(draft)])
+    draft.chmod(0o600)
+    draft.replace(known)
