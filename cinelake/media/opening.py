@@ -32,7 +32,7 @@ def open_film(path: str) -> Iterator[int]:
     except (OSError, ValueError) as error:
         raise NotAFilm(f"{path!r} cannot be opened: {error}") from error
     try:
-        if not os.path.isfile(f"/dev/fd/{fd}"):  # noqa: PTH113
+        if not os.path.isfile(f"/dev/fd/{fd}"):  # noqa: PTH113 - a descriptor, not a path
             raise NotAFilm(f"{path!r} is not a regular file")
         if os.fstat(fd).st_size == 0:
             raise NotAFilm(f"{path!r} is empty (0 bytes)")
@@ -43,7 +43,7 @@ def open_film(path: str) -> Iterator[int]:
 
 def _broken_link(path: str) -> str:
     with contextlib.suppress(OSError, ValueError):
-        return f": it is a link to {os.readlink(path)!r}, which is not there"  # noqa: PTH115
+        return f": it is a link to {os.readlink(path)!r}, which is not there"  # noqa: PTH115 - text as it was given
     return ""
 
 

@@ -20,7 +20,7 @@ def main() -> int:
     """Make pieces until the input ends. What a task raises ends the process: whoever asked makes the piece itself."""
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # what a library prints is no answer
-    of: PieceOf = pickle.load(sys.stdin.buffer)  # noqa: S301 - written by the process that started this one
+    of: PieceOf = pickle.load(sys.stdin.buffer)  # noqa: S301 - our parent made it in this run; a pipe, no file
     with threadpool_limits(1, user_api="blas"):
         for line in sys.stdin.buffer:
             start, stop, path = json.loads(line)

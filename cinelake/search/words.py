@@ -261,7 +261,7 @@ def _writing(connection: sqlite3.Connection) -> Iterator[None]:
     try:
         yield
         connection.commit()
-    except BaseException:
+    except BaseException:  # Ctrl-C too: the lock is given back
         connection.rollback()
         raise
 
@@ -299,7 +299,7 @@ def _connected(path: Path) -> sqlite3.Connection:
                 connection.execute(statement)
             connection.execute("select id from cells limit 1").fetchall()
             connection.execute("delete from cells where id < 0")  # fails where the file cannot be written to
-    except BaseException:
+    except BaseException:  # Ctrl-C too: whoever opened it is the only one to close it
         connection.close()
         raise
     return connection

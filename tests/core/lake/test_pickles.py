@@ -55,7 +55,7 @@ def test_a_pickle_that_would_do_harm_is_refused_before_it_does(tmp_path, way):
 def test_the_harmful_pickles_of_these_tests_really_do_harm_elsewhere(tmp_path):
     victim = tmp_path / "made"
     (tmp_path / "film.pkl").write_bytes(harmful(str(victim))["eval"])
-    # Run in a process of its own, on bytes made in the line above, that can only touch this test's folder.
+    # In a process of its own, on bytes that the line above made: they can only touch this test's folder.
     code = f"import pickle; pickle.load(open({str(tmp_path / 'film.pkl')!r}, 'rb'))"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
     assert victim.exists()
