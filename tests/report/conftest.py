@@ -4,6 +4,8 @@ import shutil
 from pathlib import Path
 
 import pytest
+from _browser import open_browser, why_not
+from _needed import need
 
 from benchmarks._made_films import make_films
 
@@ -22,3 +24,12 @@ def made_once(tmp_path_factory):
 def project(made_once, tmp_path) -> Path:
     """A copy of it to change."""
     return Path(shutil.copytree(made_once, tmp_path / "project"))
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium without a window, for all tests of a file."""
+    need("chromium", why_not())
+    opened = open_browser()
+    yield opened
+    opened.quit()

@@ -5,8 +5,7 @@ import io
 
 import pyarrow as pa
 import pytest
-from _browser import complaints, open_browser, visit, wait, why_not
-from _needed import need
+from _browser import complaints, visit, wait
 from _report_sites import write
 from test_people_page import PERSONS
 
@@ -24,14 +23,6 @@ def site(tmp_path_factory):
     make_films(folder, {"one": "One", "two": "Two"}, 60, 20, ("films", "shots", "frames"), {"persons": NAMED})
     write(folder)
     return folder / "site"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    need("chromium", why_not())
-    opened = open_browser()
-    yield opened
-    opened.quit()
 
 
 @pytest.fixture

@@ -3,8 +3,7 @@
 import shutil
 
 import pytest
-from _browser import complaints, open_browser, visit, wait, why_not
-from _needed import need
+from _browser import complaints, visit, wait
 from _report_sites import write
 
 pytestmark = pytest.mark.slow
@@ -18,14 +17,6 @@ def site(made_once, draw_film, tmp_path_factory):
     (folder / "lake" / "beats" / "plain.parquet").unlink()
     write(folder)
     return folder / "site"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    need("chromium", why_not())
-    opened = open_browser()
-    yield opened
-    opened.quit()
 
 
 @pytest.fixture
