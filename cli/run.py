@@ -101,23 +101,27 @@ def watched_by(manifest: Manifest, monitoring: Mapping[str, Any]) -> Manifest:
 def run_in_turn(lake: Lake, plan: Callable[[], Planning], *, wait: bool = True, quiet: bool = False) -> RunSummary:
     """Plan and run while no other run works on the lake. A run that finds nothing to make does not wait for another.
 
+    A Ctrl-C while it plans or waits is answered as one while films are made: the summary says so.
     Raises `LakeBusy` where there is something to make, another run is at work and this one is not to wait.
     """
-    with ExitStack() as stack:
+    say = say_stopping("films that are being made are given up, finished tables stay")
+    with interrupts_answered(say), ExitStack() as stack:
         try:
-            stack.enter_context(turn(lake, "cinelake run", refuse(lake)))
-        except LakeBusy as busy:
-            planning = plan()
-            if not planning.plan.stale:
-                return run_planned(planning, quiet=quiet)
-            if not wait:
-                raise
-            warn(f"{busy}. This one begins when it has ended, with what it left (`--no-wait` would end at once)")
             try:
+                stack.enter_context(turn(lake, "cinelake run", refuse(lake)))
+            except LakeBusy as busy:
+                planning = plan()
+                if not planning.plan.stale:
+                    return run_planned(planning, quiet=quiet)
+                if not wait:
+                    raise
+                warn(f"{busy}. This one begins when it has ended, with what it left (`--no-wait` would end at once)")
                 stack.enter_context(turn(lake, "cinelake run", lambda _: None))
-            except KeyboardInterrupt:
-                return RunSummary(interrupted=True)
-        return run_planned(plan(), quiet=quiet)
+            return run_planned(plan(), quiet=quiet)
+        except KeyboardInterrupt as stop:
+            summary = RunSummary()
+            summary.stop(stop)
+            return summary
 
 
 def run_planned(planning: Planning, *, quiet: bool = False) -> RunSummary:
@@ -125,8 +129,7 @@ def run_planned(planning: Planning, *, quiet: bool = False) -> RunSummary:
     stale = planning.plan.stale
     if stale and not quiet:
         err.print(f"  {len(stale)} cells of {len(planning.plan.by_film())} films to make")
-    say = say_stopping("films that are being made are given up, finished tables stay")
-    with interrupts_answered(say), RunProgress(planning.plan, quiet=quiet) as progress:
+    with RunProgress(planning.plan, quiet=quiet) as progress:
         return run_catalogue(planning, progress.on_event)
 
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from cinelake.catalogue.names import movie_id_of
 from cinelake.errors import CannotTrain, did_you_mean
+from cinelake.learning.gate import MIN_UNITS
 from cinelake.spec.arrays import Array
 from cinelake.spec.model import Example
 
@@ -72,11 +73,12 @@ def split(examples: Sequence[Example], held_out: HeldOut = 0.25, validation: flo
 def split_films(examples: Sequence[Example], held_out: float, validation: float = VALIDATION) -> Split:
     """Groups below `held_out` are the test side, those just above it the validation side, the rest is learned from.
 
-    A side that would stay empty gets the group that is nearest to it, until one comes that belongs there. Groups below
-    `held_out` are never learned from, not even then. Raises `CannotTrain` where fewer than two groups are above it.
+    A test side of fewer than `MIN_UNITS` groups, of which no gain can be judged, and a validation side that would stay
+    empty get the groups that are nearest to them, until some come that belong there. Groups below `held_out` are never
+    learned from, not even then. Raises `CannotTrain` where fewer than two groups are above it.
     """
     groups = sorted({example.group for example in examples}, key=place)
-    test = [group for group in groups if place(group) < held_out] or groups[:1]
+    test = groups[: max(MIN_UNITS, sum(place(group) < held_out for group in groups))]
     rest = [group for group in groups if group not in test]
     if len(rest) < 2:
         raise CannotTrain(

@@ -174,8 +174,8 @@ class ModelSettings(Section):
     seed: int = 0
     """Seed of initial weights, shuffling and sampling."""
     held_out: Annotated[float, Field(gt=0, lt=0.9)] | Annotated[list[Text], Field(min_length=1)] = 0.25
-    """What is never trained on, for candidate and champion to be scored there: a share of the films; or names of films,
-    of groups (series), of sources of images, such as the values of their column `split`: `[PublicTest]`."""
+    """What is never trained on, for candidate and champion to be scored there: a share of the films, three at least; or
+    names of films, groups (series) or sources of images, such as the values of their column `split`: `[PublicTest]`."""
     promote: Literal["gate", "hand"] = "gate"
     """`gate`: a candidate that passes the gate becomes champion. `hand`: a person decides."""
     epsilon: Annotated[float, Field(ge=0)] = 0.01

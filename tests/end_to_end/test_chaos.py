@@ -82,11 +82,17 @@ def server_is_starting(project: Path) -> bool:
     return (project / ".cinelake" / "prefect" / "server.log").exists()
 
 
+def films_are_decoded(project: Path) -> bool:
+    return server_is_starting(project) and bool(files_below(project / "lake" / "_tmp"))
+
+
 INTERRUPTS = {
+    "while the lake's turn is taken": (lambda project: (project / "lake" / "_tmp").exists(), 0.0),
+    "while the plan is made": (lambda project: (project / "lake" / "_tmp").exists(), 0.1),
     "while the server starts": (server_is_starting, 0.0),
     "while workers start": (server_is_starting, 0.3),
     "while libraries are loaded": (server_is_starting, 0.7),
-    "while films are decoded": (lambda project: bool(files_below(project / "lake" / "_tmp")), 0.0),
+    "while films are decoded": (films_are_decoded, 0.0),
     "after the first cell": (lambda project: bool(cells(project / "lake")), 0.0),
 }
 

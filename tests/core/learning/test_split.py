@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cinelake.errors import CannotTrain
+from cinelake.learning.gate import MIN_UNITS
 from cinelake.learning.split import UNITS_OF_STILLS, folds, place, split, split_within
 from cinelake.spec.model import Example
 
@@ -51,6 +52,11 @@ def test_a_film_that_was_learned_from_is_never_held_out_when_another_comes(names
 def test_films_held_out_by_their_hash_stay_held_out(names: list[str]) -> None:
     by_hash = {name for name in names if place(name) < 0.25}
     assert by_hash <= sides_of(names)["test"]
+
+
+@given(NAMES)
+def test_as_many_films_are_held_out_as_a_gain_can_be_judged_of(names: list[str]) -> None:
+    assert len(sides_of(names)["test"]) >= MIN_UNITS
 
 
 def names_below(share: float, count: int) -> list[str]:
