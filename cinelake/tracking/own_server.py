@@ -2,9 +2,9 @@
 
     python -m cinelake.tracking.own_server --port 5000 --artifacts FOLDER [--host 0.0.0.0]
 
-Whoever is on the machine reaches loopback, on a network the port, and MLflow asks nobody who he is; its own accounts need packages and a
-database more. So each request carries user and password (HTTP's Basic, which browsers ask for once and MLflow's client
-sends by itself), read from the environment as clients have them: `MLFLOW_TRACKING_USERNAME`,
+Whoever is on the machine reaches loopback, on a network the port, and MLflow asks nobody who he is; its own accounts
+need packages and a database more. So each request carries user and password (HTTP's Basic, which browsers ask for once
+and MLflow's client sends by itself), read from the environment as clients have them: `MLFLOW_TRACKING_USERNAME`,
 `MLFLOW_TRACKING_PASSWORD`. `MLFLOW_BACKEND_STORE_URI` is the store. Names that it is called by and pages of other
 origins are checked by MLflow itself.
 """
