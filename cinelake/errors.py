@@ -225,10 +225,10 @@ class FilmError(CinelakeError):
         return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=A)(?=F)", "_", type(self).__name__).lower()
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (_revive, (type(self), str(self), self.log_tail))
+        return (revived, (type(self), str(self), self.log_tail))
 
 
-def _revive(kind: type[FilmError], message: str, log_tail: str) -> FilmError:
+def revived(kind: type[FilmError], message: str, log_tail: str) -> FilmError:
     """Rebuild an error that crossed a process boundary, whatever its constructor takes."""
     error = kind.__new__(kind)
     Exception.__init__(error, message)

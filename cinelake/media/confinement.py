@@ -68,8 +68,11 @@ def start_confined(
     return process
 
 
-def confine_this_process(readable: Sequence[str | Path]) -> None:
-    """Keep this process, which has one thread, from all but reading `readable` (files and folders), for good."""
+def confine_this_process(readable: Sequence[str | Path], executes: Sequence[str | Path] = ()) -> None:
+    """Keep this process, which has one thread, from all but reading `readable` (files and folders), for good.
+
+    executes: programs that it may run, which are kept to the same.
+    """
     from py_landlock import AccessFs, Landlock
     from py_landlock.prctl import set_no_new_privs
 
@@ -80,7 +83,23 @@ def confine_this_process(readable: Sequence[str | Path]) -> None:
     for place in readable:
         listed = AccessFs.READ_DIR if Path(place).is_dir() else AccessFs(0)
         rules.add_path_rule(place, access=AccessFs.READ_FILE | listed)
+    if executes:
+        rules.add_path_rule(*executes, *_loaders(), access=AccessFs.READ_FILE | AccessFs.EXECUTE)
+        rules.add_path_rule(*DEVICES, access=AccessFs.READ_FILE | AccessFs.WRITE_FILE)
     rules.apply()
+
+
+def import_rules() -> None:
+    """Load what `confine_this_process` needs, for processes that confine themselves again and again as forks."""
+    import py_landlock.prctl  # noqa: F401
+
+    landlock_version()
+    _loaders()
+
+
+@lru_cache(maxsize=1)
+def _loaders() -> list[Path]:
+    return [loader for pattern in LOADERS for loader in Path("/").glob(pattern[1:])]
 
 
 def _start(
@@ -100,7 +119,7 @@ def _restrict_this_thread(program: Path, makes: Sequence[Path], opens: Sequence[
         return
     rules = Landlock(strict=False)  # an older kernel takes the part that it knows
     rules.add_path_rule(*(place for place in LIBRARIES if Path(place).exists()), access=AccessFs.READ_FILE)
-    for executed in (program, *(loader for pattern in LOADERS for loader in Path("/").glob(pattern[1:]))):
+    for executed in (program, *_loaders()):
         rules.add_path_rule(executed, access=AccessFs.READ_FILE | AccessFs.EXECUTE)
     rules.add_path_rule(*DEVICES, access=AccessFs.READ_FILE | AccessFs.WRITE_FILE)
     rules.add_path_rule(*makes, access=AccessFs.READ_FILE | AccessFs.WRITE_FILE | AccessFs.TRUNCATE)

@@ -15,6 +15,7 @@ from av.error import FFmpegError
 
 from cinelake.errors import FilmError
 from cinelake.media.opening import open_film, opened_container
+from cinelake.media.sealed import sealed
 from cinelake.spec.film import MAX_FILM_S, SLOWEST_BYTES_PER_S, Probe, SoundInfo, VideoInfo, longest_s
 
 _TAG = re.compile(r"(\d{1,9}):(\d{1,9}):(\d{1,9}(?:\.\d{1,12})?)", re.ASCII)
@@ -122,6 +123,7 @@ def _last_packet_end_s(container: Any, stream: Any, near_s: float) -> float | No
     return latest
 
 
+@sealed
 def last_picture_s(path: str, about: Probe, time_s: float) -> float | None:
     """How long the container shows the last picture, which is at `time_s` of the film; None where it does not say.
 

@@ -21,6 +21,7 @@ from cinelake.media.lengths import as_length, bounded, own_duration_s, with_leng
 from cinelake.media.light import FULL_RANGE, MATRICES, PRIMARIES, RANGES, TRANSFERS, UNNAMED
 from cinelake.media.opening import open_film, opened_container
 from cinelake.media.scan import Fields, find_scan
+from cinelake.media.sealed import sealed
 from cinelake.media.sniff import pointer_kind
 from cinelake.media.taken import take_streams
 from cinelake.spec.film import MAX_PIXELS, Probe, SoundInfo, SubtitleInfo, VideoInfo
@@ -37,6 +38,7 @@ COLOR_MATRICES = {1: "bt709", 9: "bt2020", 10: "bt2020"}
 """libav's numbers of matrix coefficients (ITU-T H.273)."""
 
 
+@sealed
 def probe(path: str, choices: StreamChoices = NO_CHOICES, *, max_pixels: int = MAX_PIXELS) -> Probe:
     """Look into the film at `path`; `choices` say which of its streams are wanted.
 

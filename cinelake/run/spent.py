@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cinelake.media.sealed import sealed_cpu_s
+
 
 @dataclass(frozen=True)
 class Spent:
@@ -30,7 +32,7 @@ class Clocks:
     """All three clocks of this process, read when made."""
 
     def __init__(self) -> None:
-        self.wall_s, self.cpu_s = time.perf_counter(), time.process_time()
+        self.wall_s, self.cpu_s = time.perf_counter(), time.process_time() + sealed_cpu_s()
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
         self.children_s = used.ru_utime + used.ru_stime
 

@@ -25,9 +25,10 @@ import pyarrow.compute as pc
 
 from cinelake.catalogue.sidecars import sidecar_name
 from cinelake.errors import BadSubtitles
+from cinelake.media.captions import extract_captions, has_captions
 from cinelake.media.decode_check import raise_if_incomplete
 from cinelake.media.probe import probe
-from cinelake.media.subtitles import extract_captions, extract_subtitles, has_captions, text_streams
+from cinelake.media.subtitles import extract_subtitles, text_streams
 from cinelake.spec.contract import Column, Contract, Rule
 from cinelake.spec.film import Probe
 from cinelake.spec.roles import Words

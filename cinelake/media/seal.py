@@ -1,0 +1,141 @@
+"""The process that forks for each call of a sealed function, and what such a fork may do (see `cinelake.media.sealed`).
+
+python -m cinelake.media.seal DESCRIPTOR
+
+Requests come on a socket, each with a descriptor that takes the reply. It ends when its caller does.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import json
+import os
+import resource
+import selectors
+import signal
+import socket
+import sys
+import traceback
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from cinelake.errors import FilmError
+from cinelake.media import ffmpeg, sealed
+from cinelake.media.confinement import LIBRARIES, MEMORY_BYTES, OPEN_FILES, confine_this_process, import_rules
+from cinelake.storage.child_processes import HERE, PR_SET_PDEATHSIG
+
+FUNCTIONS = ("cinelake.media.probe", "cinelake.media.lengths", "cinelake.media.captions")
+"""Modules with sealed functions, imported before the first call."""
+LIMITS = ((resource.RLIMIT_AS, MEMORY_BYTES), (resource.RLIMIT_NOFILE, OPEN_FILES), (resource.RLIMIT_CORE, 0))
+
+
+def serve(requests: socket.socket) -> None:
+    """Fork for each request until the caller has gone."""
+    waiting = selectors.DefaultSelector()
+    waiting.register(requests, selectors.EVENT_READ)
+    while True:
+        for key, _ in waiting.select():
+            if key.fileobj is not requests:
+                waiting.unregister(key.fileobj)
+                _bury(int(key.fd), *key.data)
+                continue
+            header, descriptors, _, _ = socket.recv_fds(requests, sealed.HEADER.size, 1)
+            if not header:
+                return
+            message, reply_to = _read(requests, *sealed.HEADER.unpack(header)), descriptors[0]
+            pid = os.fork()
+            if not pid:
+                _answer(message, reply_to)
+            waiting.register(os.pidfd_open(pid), selectors.EVENT_READ, (pid, reply_to))
+
+
+def _read(requests: socket.socket, size: int) -> bytes:
+    message = bytearray()
+    while len(message) < size:
+        message += requests.recv(size - len(message)) or sys.exit()
+    return bytes(message)
+
+
+def _bury(pidfd: int, pid: int, reply_to: int) -> None:
+    """Say of what a fork died, if it did, and let its caller read to the end."""
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    os.close(pidfd)
+    with socket.socket(fileno=reply_to) as reply:
+        if code:
+            try:
+                reply.sendall(b"\n" + json.dumps({"died": code}).encode() + b"\n")
+            except OSError:
+                return
+
+
+def _answer(message: bytes, reply_to: int) -> None:
+    """Do one call in this fork, which ends with it."""
+    try:
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        reply = socket.socket(fileno=os.dup2(reply_to, 3)) if reply_to != 3 else socket.socket(fileno=3)
+        os.closerange(4, OPEN_FILES * 16)
+        request = json.loads(message)
+        os.chdir(request["cwd"])
+        function = _function(request["call"])
+        confine_to(request["path"])
+        reply.sendall(sealed.to_json(_reply(function, request["given"])) + b"\n")
+        os._exit(0)
+    except BaseException:  # noqa: BLE001 - its caller is told the exit code, and no fork may go on as the server
+        os._exit(1)
+
+
+def confine_to(path: str) -> None:
+    """Keep this process to a film, to ffmpeg, and to what both need; for good."""
+    sealed.enter()
+    for which, most in LIMITS:
+        _, hard = resource.getrlimit(which)
+        bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(which, (bound, bound))
+    program = os.path.realpath(ffmpeg.binary())
+    code = [place for place in (*LIBRARIES, sys.prefix, sys.base_prefix, HERE) if Path(place).exists()]
+    film = [path] if Path(path).exists() else []
+    confine_this_process([*code, *film], executes=[program])
+    signal.alarm(sealed.DEADLINE_S)
+
+
+def _function(name: str) -> Any:
+    module, _, function = name.partition(":")
+    if module not in FUNCTIONS:
+        raise LookupError(name)
+    found = getattr(import_module(module), function)
+    if not found.is_sealed:
+        raise LookupError(name)
+    return found
+
+
+def _reply(function: Any, given: dict[str, Any]) -> dict[str, Any]:
+    try:
+        arguments = {name: sealed.adapter(function, name).validate_python(value) for name, value in given.items()}
+        result = function(**arguments)
+    except FilmError as error:
+        return {"error": [type(error).__name__, str(error), error.log_tail]}
+    except Exception:  # noqa: BLE001 - raised again where the call was made
+        return {"raised": traceback.format_exc()}
+    used = [resource.getrusage(of) for of in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return {"result": result, "cpu_s": sum(each.ru_utime + each.ru_stime for each in used)}
+
+
+def prepare() -> None:
+    """Import and make ready what each fork would have to."""
+    import_rules()
+    ffmpeg.binary()
+    for module in FUNCTIONS:
+        for function in vars(import_module(module)).values():
+            if getattr(function, "is_sealed", False):
+                for name in function.__annotations__:
+                    sealed.adapter(function, name)
+    gc.collect()
+    gc.freeze()
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    prepare()
+    serve(socket.socket(fileno=int(sys.argv[1])))

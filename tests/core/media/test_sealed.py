@@ -1,0 +1,95 @@
+"""A film is looked into by a process that can do nothing but that."""
+
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cinelake.errors import DamagedFilm, DecodeTimeout, FilmError, NotAFilm, WorkerLost
+from cinelake.media import sealed
+from cinelake.media.confinement import landlock_version
+from cinelake.media.probe import probe
+from cinelake.media.seal import confine_to
+
+landlock = pytest.mark.skipif(landlock_version() < 6, reason="the kernel's Landlock is older than version 6")
+ATTACKS: dict[str, Callable[[Path], object]] = {
+    "read another file": lambda folder: (folder / "other.txt").read_text(),
+    "write beside the film": lambda folder: (folder / "new.txt").write_text("taken"),
+    "write into the film": lambda folder: (folder / "film.mp4").open("r+b"),
+    "list a folder": os.listdir,
+    "run a program": lambda _: subprocess.run(["/bin/true"], check=True),
+    "end the process that called": lambda _: os.kill(os.getppid(), 0),
+}
+
+
+def forbidden(film: Path, attack: Callable[[Path], object]) -> bool:
+    """Whether the kernel forbids an attack to a process that is kept to a film."""
+    pid = os.fork()
+    if not pid:
+        try:
+            confine_to(str(film))
+            film.read_bytes()
+            attack(film.parent)
+        except PermissionError:
+            os._exit(13)
+        finally:
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 13
+
+
+@landlock
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_a_reader_that_was_taken_over_reaches_nothing_but_the_film(tmp_path, attack):
+    for name in ("film.mp4", "other.txt"):
+        (tmp_path / name).write_text("kept")
+    assert forbidden(tmp_path / "film.mp4", ATTACKS[attack])
+
+
+@landlock
+def test_it_connects_nowhere(tmp_path):
+    (tmp_path / "film.mp4").write_text("kept")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = server.getsockname()
+        assert forbidden(tmp_path / "film.mp4", lambda _: socket.create_connection(address))
+
+
+def test_what_it_says_is_what_is_said_without_it(draw, monkeypatch):
+    film = str(draw("film.mkv", "testsrc2=d=1:s=64x48"))
+    said = probe(film)
+    monkeypatch.setattr(sealed._Here, "is_sealed", True)
+    assert probe(film) == said
+
+
+def test_an_error_keeps_its_kind_and_ffmpegs_words(tmp_path):
+    (tmp_path / "notes.mp4").write_text("no film at all")
+    with pytest.raises(NotAFilm, match=r"notes\.mp4' is not a film") as raised:
+        probe(str(tmp_path / "notes.mp4"))
+    assert raised.value.log_tail
+
+
+def test_names_that_are_no_text_and_relative_paths_are_found(draw, tmp_path, monkeypatch):
+    film = draw("film.mp4", "testsrc2=d=1:s=64x48")
+    name = os.fsdecode(b"f\xffilm.mp4")
+    Path(tmp_path, name).write_bytes(film.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    assert probe(name) == probe(str(film))
+
+
+def test_it_is_started_again_when_it_has_died(draw):
+    film = str(draw("film.mp4", "testsrc2=d=1:s=64x48"))
+    before = probe(film)
+    sealed._SEAL._process.kill()
+    assert probe(film) == before
+
+
+@pytest.mark.parametrize(
+    ("by", "kind"),
+    [(signal.SIGSEGV, DamagedFilm), (signal.SIGALRM, DecodeTimeout), (signal.SIGKILL, WorkerLost)],
+)
+def test_a_film_that_kills_its_reader_fails_for_what_that_means(by: int, kind: type[FilmError]):
+    with pytest.raises(kind):
+        sealed.result_of(probe, {"died": -by}, "film.mp4")
