@@ -135,23 +135,36 @@ class _Seal:
         for _ in range(2):
             ours, theirs = socket.socketpair()
             with ours:
-                with theirs, contextlib.suppress(OSError):
-                    self._send(message, theirs)
+                with theirs:
+                    asked = self._send(message, theirs)
                 if reply := _read_to_end(ours):
                     return _last_line(reply)
+            self._forget(asked)
         raise WorkerLost(f"the process that was to look into {path!r} died twice before it answered")
 
-    def _send(self, message: bytes, reply_to: socket.socket) -> None:
+    def _send(self, message: bytes, reply_to: socket.socket) -> subprocess.Popen[bytes]:
+        """Send a request; returns the process that it went to, or would have."""
         with self._lock:
-            if self._process is None or self._owner != os.getpid() or self._process.poll() is not None:
-                self._start()
-            socket.send_fds(self._requests, [HEADER.pack(len(message))], [reply_to.fileno()])
-            self._requests.sendall(message)
+            process = self._process if self._owner == os.getpid() else None
+            if process is None or process.poll() is not None:
+                process = self._start()
+            with contextlib.suppress(OSError):
+                socket.send_fds(self._requests, [HEADER.pack(len(message))], [reply_to.fileno()])
+                self._requests.sendall(message)
+            return process
 
-    def _start(self) -> None:
+    def _forget(self, process: subprocess.Popen[bytes]) -> None:
+        """End a process that does not answer, so that the next request goes to another."""
+        with self._lock:
+            if self._process is process:
+                process.kill()
+                process.wait()
+                self._process = None
+
+    def _start(self) -> subprocess.Popen[bytes]:
         self._requests, theirs = socket.socketpair()
         with theirs:
-            self._process = subprocess.Popen(
+            process = subprocess.Popen(
                 module_command(SEAL, str(theirs.fileno())),
                 pass_fds=[theirs.fileno()],
                 cwd="/",
@@ -161,7 +174,8 @@ class _Seal:
                 env={**os.environ, **import_path(), "OPENBLAS_NUM_THREADS": "1"},  # it forks: no threads beside it
                 start_new_session=True,
             )
-        self._owner = os.getpid()
+        self._process, self._owner = process, os.getpid()
+        return process
 
     def stop(self) -> None:
         """End it: it goes when nobody can ask it any more."""
