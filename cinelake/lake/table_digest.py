@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from blake3 import blake3
 
+from cinelake.spec.arrow_values import as_numpy
 from cinelake.storage.content import digest
 
 
@@ -46,7 +47,7 @@ class TableDigest:
         before, kind = self._counts.get(path, 0), values.type
         self._counts[path] = before + len(values)
         if values.null_count:
-            nulls = np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False)) + before
+            nulls = np.flatnonzero(as_numpy(values.is_null().cast(pa.uint8()))) + before
             self._part(f"{path}?").update(nulls.astype("<i8").tobytes())
         if pa.types.is_struct(kind):
             for number, field in enumerate(kind):

@@ -68,13 +68,15 @@ def test_a_part_of_a_column_is_read_as_numbers() -> None:
     assert as_numpy(pa.array([1, 2, 3, 4])[1:3]).tolist() == [2, 3]
 
 
-def test_a_batch_is_made_and_checked_without_pandas() -> None:
+def test_a_batch_is_made_checked_and_digested_without_pandas() -> None:
     code = """
 import sys
 import numpy as np
+from cinelake.lake.table_digest import TableDigest
 from tasks.shots import SHOTS
 row = dict(shot=[0], start_frame=[0], end_frame=[9], start_s=[0.0], end_s=[1.0], transition=["start"], score=[1.0])
 SHOTS.check(SHOTS.batch("film", **row, motion=np.zeros((1, 26), np.float32)), "film")
+TableDigest().add(SHOTS.batch("film", **(row | {"score": [None]}), motion=np.zeros((1, 26), np.float32)))
 assert "pandas" not in sys.modules
 """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
