@@ -37,6 +37,7 @@ MODEL = Model(
     baseline=predict.baseline,
     metric="f1",
     least_classes=0,
+    singles=True,
     about="Persons as centroids of face embeddings: those of the gallery by name, other people of the films by "
     "number, taken over from version to version. A face is followed through its shot and the best faces of the "
     "track decide; two faces of one picture are two persons. It is as good as the recogniser: profiles, masks, small "

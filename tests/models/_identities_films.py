@@ -43,12 +43,16 @@ def rows(embedding: np.ndarray, box: tuple[float, ...] = (0.4, 0.4, 0.2, 0.2)) -
     }
 
 
-def faces(features: Arrays, vectors: pa.FixedSizeListArray | None = None) -> MemoryTable:
+def faces(
+    features: Arrays, vectors: pa.FixedSizeListArray | None = None, patches: np.ndarray | None = None
+) -> MemoryTable:
     """The table `faces` that these features are read from; its small pictures are noise, which is sharp."""
     embedding = features["embedding"]
     if vectors is None:
         vectors = pa.FixedSizeListArray.from_arrays(pa.array(embedding.ravel(), pa.float32()), embedding.shape[1])
     count = len(embedding)
+    if patches is None:
+        patches = np.random.default_rng(0).integers(0, 255, (count, 48 * 48), np.uint8)
     boxes = dict(zip(("x", "y", "width", "height"), features["box"].T, strict=True))
     batch = find_task("faces").contract.batch(
         "film",
@@ -56,7 +60,7 @@ def faces(features: Arrays, vectors: pa.FixedSizeListArray | None = None) -> Mem
         **boxes,
         face=np.arange(count),
         score=np.full(count, 0.9),
-        patch=np.random.default_rng(0).integers(0, 255, (count, 48 * 48), np.uint8),
+        patch=patches.reshape(count, -1),
         embedding=vectors,
     )
     return MemoryTable(pa.Table.from_batches([batch]))
