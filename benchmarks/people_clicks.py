@@ -22,6 +22,7 @@ import numpy as np
 import pyarrow as pa
 
 from cinelake.lake.artefact import write_artefact
+from cinelake.learning.images import MemoryTable
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.artefact import Artefact
 from cinelake.spec.model import Example
@@ -33,6 +34,7 @@ from models.identities.features import unit
 from models.identities.predict import applied
 from report.film_people import _track, chosen_tracks
 from report.people_page import page_data
+from tasks.shared.pictures import PATCH_SIDE
 
 SIZE = 128
 ROUNDS = 4
@@ -87,6 +89,9 @@ def _film(movie_id: str, cast: list[int], looks: list[list[Array]], near: Any, r
         "is_main": np.ones(count, bool),
         "box": np.tile((0.4, 0.4, 0.2, 0.2), (count, 1)),
         "embedding": np.array(vectors, np.float32),
+        "counts": np.ones(count, bool),
+        "sharpness": np.full(count, 0.06),
+        "contrast": np.full(count, 40.0),
     }
     return DrawnFilm(movie_id, features, np.array(who))
 
@@ -113,26 +118,22 @@ def learned(
     return write_artefact(folder, "identities", Config(), MODEL.train(examples, [], Config(), training))
 
 
-class _Faces:
-    """The table `faces` of a drawn film."""
-
-    def __init__(self, film: DrawnFilm):
-        features = film.features
-        vectors = pa.FixedSizeListArray.from_arrays(pa.array(features["embedding"].ravel()), SIZE)
-        box = dict(zip(("x", "y", "width", "height"), features["box"].T, strict=True))
-        plain = {name: features[name] for name in ("time_s", "frame", "shot", "is_main")}
-        self.rows = pa.table({**plain, **box, "face": [0] * len(vectors), "embedding": vectors})
-
-    def read(self, columns: list[str] | None = None) -> pa.Table:
-        """These columns."""
-        return self.rows.select(columns)
+def faces_of(film: DrawnFilm) -> MemoryTable:
+    """The table `faces` of a drawn film; its small pictures are noise, which is sharp."""
+    features, count = film.features, len(film.truth)
+    vectors = pa.FixedSizeListArray.from_arrays(pa.array(features["embedding"].ravel()), SIZE)
+    patches = np.random.default_rng(0).integers(0, 255, count * PATCH_SIDE**2, np.uint8)
+    box = dict(zip(("x", "y", "width", "height"), features["box"].T, strict=True))
+    plain = {name: features[name] for name in ("time_s", "frame", "shot", "is_main")}
+    looks = {"score": [1.0] * count, "patch": pa.FixedSizeListArray.from_arrays(pa.array(patches), PATCH_SIDE**2)}
+    return MemoryTable(pa.table({**plain, **box, **looks, "face": [0] * count, "embedding": vectors}))
 
 
 def page_of(films: list[DrawnFilm], artefact: Artefact) -> dict[str, Any]:
     """What the page of people shows of these films."""
     spec, about = find_task("persons"), []
     for film in films:
-        (batch,) = spec.make(spec.params(), Film(film.movie_id), artefact).run({"faces": _Faces(film)})
+        (batch,) = spec.make(spec.params(), Film(film.movie_id), artefact).run({"faces": faces_of(film)})
         rows = chosen_tracks(batch.to_pylist())
         head = {"movie_id": film.movie_id, "title": film.movie_id, "model": "identities", "credits": [], "labels": []}
         about.append({**head, "left_out": 0, "tracks": [_track(row, place) for place, row in enumerate(rows)]})

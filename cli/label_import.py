@@ -15,7 +15,16 @@ import pyarrow as pa
 from cinelake.errors import UnknownName, UsageError
 from cinelake.labels.checks import known_columns
 from cinelake.labels.films import KnownFilms
-from cinelake.labels.images import Scan, image_facts, image_rows, images_lock, keep_images, numbered, scan_images
+from cinelake.labels.images import (
+    Scan,
+    image_facts,
+    image_rows,
+    images_lock,
+    keep_images,
+    kept_names,
+    numbered,
+    scan_images,
+)
 from cinelake.labels.patches import PatchScan, holds_patches, keep_patches, patch_rows, scan_patches
 from cinelake.labels.readers import ReadLabels, at_a_rate, in_class_folders, read_files
 from cinelake.labels.store import FilmFacts, LabelVersion, import_labels
@@ -154,7 +163,7 @@ def _import_images(target: Target, request: ImportRequest) -> tuple[ReadLabels, 
     _needs_classes(target.contract, "a folder of images", ("spans", "moments"))
     pattern = _pattern(request.source_pattern)
     folder = request.files[0]
-    scan = scan_images(folder, target.contract, pattern)
+    scan = scan_images(folder, target.contract, pattern, kept_names(target.root, target.name))
     reading, version = _import_numbered(target, request, folder, scan, dry_run=True)
     if not request.dry_run:
         with images_lock(target.root, target.name):

@@ -16,6 +16,7 @@ from cinelake.errors import CinelakeError
 from cinelake.lake.cells import Lake
 from cinelake.lake.champions import find_applied, open_applied
 from models.identities.people import NUMBERED
+from models.identities.predict import APPLIED
 from report.pictures import save
 from report.said import PeopleSaid
 from report.tables import FilmTables
@@ -82,7 +83,8 @@ def champion_number(lake: Lake, model: str) -> int:
         facts = open_applied(lake, applied).facts if applied else {}
     except CinelakeError:  # whom the tables show is known all the same, and the plan tells why they are not made
         return 0
-    return greatest_number(name for which in ("people", "applied_people") for name in facts.get(which, ()))
+    given = [int(facts.get(f"{which}last_number", 0)) for which in ("", APPLIED)]
+    return max(greatest_number(n for which in ("", APPLIED) for n in facts.get(f"{which}people", ())), *given)
 
 
 def chosen_tracks(rows: list[Row]) -> list[Row]:

@@ -35,7 +35,7 @@ class ActorAppearancesParams(SpanParams):
     writes=ACTOR_APPEARANCES,
     reads=["shots", "frames"],
     params=ActorAppearancesParams,
-    version=1,
+    version=2,
     resources=Resources(memory_gb=1.0),
     applies="identities",
 )

@@ -19,7 +19,7 @@ from cinelake.spec.artefact import Artefact
 from cinelake.spec.contract import Column, Contract
 from cinelake.spec.task import Film, Params, Resources, TableReader, task
 from models.identities import MODEL
-from models.identities.features import track_means
+from models.identities.features import track_vectors
 from models.identities.people import NUMBERED
 from models.identities.predict import applied, known_people
 
@@ -35,8 +35,8 @@ PERSONS = Contract(
         Column("end_s", pa.float64(), "When the last one is shown: equal for a single picture.", at_least=0),
         Column("faces", pa.int32(), "In how many pictures it is.", at_least=1),
         Column("films", pa.int32(), "How many films the model met the person in; null: unknown.", True, 0),
-        Column("likeness", pa.float32(), "Cosine to the nearest person known, a stranger's too; null: none is known.",
-               True, -1.001, 1.001),
+        Column("likeness", pa.float32(), "Cosine to the nearest person known, a stranger's too; null: none is known, "
+               "or no face of the track is sharp and bright enough to tell.", True, -1.001, 1.001),
         Column("other", pa.string(), "The next nearest person.", nullable=True),
         Column("other_likeness", pa.float32(), "Cosine to that one.", True, -1.001, 1.001),
         Column("frame", pa.int64(), "The picture in which the face is largest.", at_least=0),
@@ -58,7 +58,7 @@ class PersonsParams(Params):
     writes=PERSONS,
     reads=[],
     params=PersonsParams,
-    version=1,
+    version=2,
     resources=Resources(memory_gb=1.0),
     applies="identities",
 )
@@ -91,7 +91,7 @@ def _columns(features: Arrays, found: Arrays, tracks: Array, artefact: Artefact)
     best = np.array([of[area[of].argmax()] for of in rows])
     names = [str(found["character"][of[0]]) for of in rows]
     films: Mapping[str, int] = artefact.facts.get("films", {})
-    likeness, other, other_likeness = _nearest(track_means(features["embedding"], tracks), names, artefact)
+    likeness, other, other_likeness = _nearest(track_vectors(features, tracks), names, artefact)
     shots = [int(features["shot"][of[0]]) for of in rows]
     box = features["box"][best].astype(np.float32)
     return {
@@ -118,15 +118,18 @@ def _columns(features: Arrays, found: Arrays, tracks: Array, artefact: Artefact)
 def _nearest(
     means: Array, names: list[str], artefact: Artefact
 ) -> tuple[list[float | None], list[str | None], list[float | None]]:
-    """Of each track: cosine to its person (a stranger's: the nearest), the next nearest person, cosine to that."""
+    """Of each track: cosine to its person (a stranger's: the nearest), the next nearest person, cosine to that.
+
+    All are None where no face of the track counts.
+    """
     people = known_people(artefact)
     alike = means @ people.centroids.T
     likeness: list[float | None] = []
     other: list[str | None] = []
     other_likeness: list[float | None] = []
-    for name, cosines in zip(names, alike, strict=True):
+    for name, mean, cosines in zip(names, means, alike, strict=True):
         best: dict[str, float] = {}
-        for person, value in zip(people.names, cosines, strict=True):
+        for person, value in zip(people.names, cosines, strict=True) if mean.any() else ():
             best[person] = max(best.get(person, -1.0), float(value))
         ranked = sorted(best, key=lambda person: -best[person])
         mine = name or (ranked[0] if ranked else "")

@@ -4,12 +4,15 @@ The pictures of one trailer look alike; they must not be on both sides of a spli
 grouped by source, and each source becomes a film of its own, `images_<source>`, of one shot per image: the split is by
 film as ever. The pictures lie beside the labels, in `labels/<set>/images/<movie_id>.parquet`, and an image keeps its
 number for good: what is imported later gets higher ones.
+
+An image whose name tells no source (`jack/p.jpg`) is a source of its own, by its name; where images of two folders have
+one name, by its folder and name (`images_jack_p`, `images_rose_p`). What is kept already stays where it is.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +53,10 @@ IMAGES = pa.schema(
 """An image film's file: number, picture, size, digest of the imported file's content, and its name."""
 
 
+KeptNames = Callable[[str], Mapping[str, str]]
+"""Image film → digest of each of its pictures → its folder and name, `jack/p.jpg`."""
+
+
 @dataclass(frozen=True)
 class LabelImage:
     """One image that will be imported. classes: the folders that hold it."""
@@ -81,11 +88,13 @@ class Scan:
     notes: list[str] = field(default_factory=list)
 
 
-def scan_images(folder: Path, contract: LabelContract, source_pattern: str | None = None) -> Scan:
+def scan_images(
+    folder: Path, contract: LabelContract, source_pattern: str | None = None, kept: KeptNames = lambda _: {}
+) -> Scan:
     """The images of `folder/<class>/`, each content once, and the problems of the rest.
 
     The same content twice in a class is dropped, and noted. In two classes it has both, where labels may overlap;
-    elsewhere that is a problem.
+    elsewhere that is a problem. kept: what the set holds already, see `kept_names`.
     """
     scan = Scan()
     by_content: dict[str, list[Path]] = {}
@@ -95,7 +104,7 @@ def scan_images(folder: Path, contract: LabelContract, source_pattern: str | Non
             scan.problems.append(Problem(str(path), 0, "", why))
         else:
             by_content.setdefault(blake3(path.read_bytes()).hexdigest(length=16), []).append(path)
-    sources = _sources(folder, [paths[0] for paths in by_content.values()], source_pattern, scan)
+    sources = _sources(folder, {paths[0]: sha for sha, paths in by_content.items()}, source_pattern, scan, kept)
     for sha, paths in by_content.items():
         classes = tuple(dict.fromkeys(path.parent.name for path in paths))
         if len(classes) > 1 and not contract.overlap:
@@ -139,10 +148,12 @@ def _why_unusable(path: Path) -> str:
     return ""
 
 
-def _sources(folder: Path, paths: list[Path], pattern: str | None, scan: Scan) -> dict[Path, str]:
+def _sources(
+    folder: Path, digests: Mapping[Path, str], pattern: str | None, scan: Scan, kept: KeptNames
+) -> dict[Path, str]:
     """Path → movie_id of its source's film. With a pattern every name must match (its first group, if it has one)."""
-    sources = {}
-    for path in paths:
+    sources, alone = {}, []
+    for path in digests:
         subject = str(path.relative_to(folder)) if pattern else path.stem
         match = re.search(pattern or BEFORE_NUMBER, subject)
         if match:
@@ -151,13 +162,49 @@ def _sources(folder: Path, paths: list[Path], pattern: str | None, scan: Scan) -
         elif pattern:
             scan.problems.append(Problem(str(path), 0, "", f"--source-pattern {pattern!r} does not match {subject!r}"))
         else:
-            sources[path] = movie_id_of(f"images_{path.stem}.jpg")
-    if not pattern and len(paths) > 1 and len(set(sources.values())) == len(paths):
+            alone.append(path)
+    sources |= _told_apart(alone, digests, set(sources.values()), scan, kept)
+    if not pattern and len(digests) > 1 and len(set(sources.values())) == len(digests):
         scan.notes.append(
-            f"each of the {len(paths)} images counts as a source of its own, so that images of one film may stand on "
+            f"each of the {len(digests)} images counts as a source of its own, so that images of one film may stand on "
             "both sides of a split: if their names tell the source, say how with --source-pattern"
         )
     return sources
+
+
+def _told_apart(
+    paths: list[Path], digests: Mapping[Path, str], taken: set[str], scan: Scan, kept: KeptNames
+) -> dict[Path, str]:
+    """Path → movie_id of an image that is a source of its own: by its name, or where others have that by its folder."""
+    plain = {path: movie_id_of(f"images_{path.stem}.jpg") for path in paths}
+    before = {movie_id: kept(movie_id) for movie_id in set(plain.values())}
+    claimed: dict[str, set[str]] = {}
+    for path, movie_id in plain.items():
+        claimed.setdefault(movie_id, set()).add(_place(path))
+    for movie_id, names in before.items():
+        claimed[movie_id] |= {_place(Path(name)) for name in names.values()}
+    used, by_place, found = {*taken, *plain.values()}, {}, {}
+    for path, movie_id in plain.items():
+        place = _place(path)
+        if len(claimed[movie_id]) == 1 or digests[path] in before[movie_id]:
+            found[path] = movie_id
+        elif place not in by_place:
+            own = movie_id_of(f"images_{path.parent.name}_{path.stem}.jpg")
+            by_place[place] = f"{own[:80]}_{digest(place)[:8]}" if own in used else own
+            used.add(by_place[place])
+        found.setdefault(path, by_place.get(place, movie_id))
+    moved = [path for path in paths if found[path] != plain[path]]
+    if moved:
+        scan.notes.append(
+            f"{len(moved)} of the images have the names of images in other folders, and are told apart by their "
+            f"folders: {_place(moved[0])} is {found[moved[0]]}"
+        )
+    return found
+
+
+def _place(path: Path) -> str:
+    """An image's class folder and name without suffix: `jack/p`."""
+    return f"{path.parent.name}/{path.stem}"
 
 
 # --- image films
@@ -166,6 +213,11 @@ def _sources(folder: Path, paths: list[Path], pattern: str | None, scan: Scan) -
 def image_file(root: Path, name: str, movie_id: str) -> Path:
     """The path of an image film of a set (it may not exist)."""
     return Path(root) / name / "images" / f"{movie_id}.parquet"
+
+
+def kept_names(root: Path, name: str) -> KeptNames:
+    """What the image films of a set hold, by digest and name. Raises `StorageError` for a damaged file."""
+    return lambda movie_id: dict(zip(*(_kept(root, name, movie_id, column) for column in ("sha", "name")), strict=True))
 
 
 def image_facts(root: Path, name: str, numbers: Mapping[str, Mapping[str, int]] | None = None) -> dict[str, FilmFacts]:

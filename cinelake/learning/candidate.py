@@ -33,7 +33,7 @@ CROSS_FITS = 3
 class Prepared:
     """A model with its data, split: what a training and a tuning begin with.
 
-    all_films: the held-out films are learned from too, so that scores on them are in-sample.
+    all_films: the held-out films are learned from too, or none could be held out: scores on them are in-sample.
     """
 
     entry: ModelEntry
@@ -72,13 +72,15 @@ def prepare(
     entry = with_learner(entry)
     dataset = gather(manifest, entry, on_film=on_film)
     check_labels(entry, dataset)
-    sides = split(dataset.examples, entry.settings.held_out)
+    sides = split(dataset.examples, entry.settings.held_out, singles=entry.spec.singles)
     for name, side in (("learn from", sides.train), ("stop by", sides.validation), ("be scored on", sides.test)):
-        if not known_steps(side):
+        if not known_steps(side) and not (name == "stop by" and entry.spec.singles):
             raise CannotTrain(f"{entry.name}: the films to {name} have no labelled step that counts: label more films")
     entry = replace(entry, config=dataset.config)
-    told = [sides.warning, missing_classes(entry, sides)]
+    told = [sides.warning, missing_classes(entry, sides), unseen_classes(entry, dataset)]
     sides = replace(sides, warning=". ".join(filter(None, told)))
+    if sides.by == "none":
+        return Prepared(entry, dataset, sides, all_films=True)
     if all_films:
         sides = replace(sides, train=(*sides.train, *sides.test))
     return Prepared(entry, dataset, sides, all_films)
@@ -107,7 +109,7 @@ def missing_classes(entry: ModelEntry, sides: Split) -> str:
         return ""
     guess = spec.baseline(sides.train, config)
     given = {"to learn from": sides.train, "to stop by": sides.validation, "to be scored on": sides.test}
-    words, counts = {what: scored(side) for what, side in given.items()}, {}
+    words, counts = {what: scored(side) for what, side in given.items() if side or not spec.singles}, {}
     for what, side in words.items():
         guesses = [guess(example.features) for example in side]
         counts[what] = spec.support(score_films(spec, side, guesses, config)) if side else {}
@@ -116,6 +118,21 @@ def missing_classes(entry: ModelEntry, sides: Split) -> str:
     told = [f"no {', '.join(names[:SHOWN_CLASSES])}{' …' if len(names) > SHOWN_CLASSES else ''} {what}"
             for what, names in missing.items() if names]  # fmt: skip
     return f"classes that a side lacks: {'; '.join(told)}" if told else ""
+
+
+def unseen_classes(entry: ModelEntry, dataset: Dataset) -> str:
+    """Which classes no step that counts has, though labels name them, of a model that single stills teach."""
+    spec = entry.spec
+    if not spec.singles or spec.labels.class_column is None:
+        return ""
+    examples = scored(dataset.examples)
+    guess = spec.baseline(examples, entry.config)
+    guesses = [guess(example.features) for example in examples]
+    seen = spec.support(score_films(spec, examples, guesses, entry.config))
+    labelled = pc.unique(dataset.labels.table[spec.labels.class_column]).drop_null().to_pylist()
+    names = sorted(name for name in labelled if name and not seen.get(name))
+    shown = f"{', '.join(names[:SHOWN_CLASSES])}{' …' if len(names) > SHOWN_CLASSES else ''}"
+    return f"nothing of {shown} can be learned: no label of that name falls on what counts" if names else ""
 
 
 def check_labels(entry: ModelEntry, dataset: Dataset) -> None:
@@ -261,7 +278,8 @@ def score_champion(
 
 def _as_seen_by(manifest: Manifest, entry: ModelEntry) -> tuple[Example, ...]:
     """The held-out side with the features that another configuration of the model asks for, in the same units."""
-    return split(gather(manifest, entry).examples, entry.settings.held_out).test
+    examples = gather(manifest, entry).examples
+    return split(examples, entry.settings.held_out, singles=entry.spec.singles).test
 
 
 def held_out_known_to(version: Artefact, sides: Split) -> list[str]:

@@ -105,7 +105,7 @@ def _sides(entry: ModelEntry, dataset: Dataset, label_set: str | None, version: 
     """What the baseline knows, what is scored, what is left out and why, a warning, and which films of those that are
     scored the version has learned from."""
     if label_set is None or label_set == entry.labels:
-        sides = split(dataset.examples, entry.settings.held_out)
+        sides = split(dataset.examples, entry.settings.held_out, singles=entry.spec.singles)
         return sides.train, scored(sides.test), {}, sides.warning, held_out_known_to(version, sides)
     trained_on = version.trained_on
     test = tuple(example for example in scored(dataset.examples) if example.movie_id not in trained_on)

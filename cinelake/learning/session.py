@@ -330,7 +330,7 @@ class _TrainingSession:
             words = "; ".join(f"{target}: {why}" for target, why in blocked.items())
             verdict = replace(verdict, passes=False, moves=False, why=f"all that it predicts is blocked: {words}")
         if self.prepared.all_films:
-            words = f"its scores on the held-out films are in-sample: {self._by_hand()}"
+            words = f"its scores are in-sample: {self._by_hand()}"
             verdict = replace(verdict, passes=False, moves=False, why=words)
         scores = {"candidate": candidate.scores, "baseline": candidate.baseline_scores}
         if of_champion is not None:
@@ -388,6 +388,8 @@ class _TrainingSession:
         """Why only a person may promote; empty when the gate may."""
         entry = self.prepared.entry
         by_hand = f"only a person promotes it: `cinelake models promote {entry.name} VERSION`"
+        if self.prepared.split.by == "none":
+            return f"the labels are too few to hold any out, so {by_hand}"
         if self.request.all_films:
             return f"it learned from the held-out films too, so {by_hand}"
         if self.prepared.split.by == "time":

@@ -4,13 +4,14 @@ A film's side is decided by a hash of its group (its series, or itself), so that
 catalogue grows, and no series is torn apart; or by name, where `held_out` names what is held out. With fewer than
 `MIN_GROUPS` groups there are too few to hold any out: each film is cut into blocks of time instead, and stills, which
 have no time, are drawn within their classes by a hash of each. Such scores say little of other films, so a model
-trained that way is promoted by hand only.
+trained that way is promoted by hand only. A model that single stills teach (`Model.singles`) learns from all of those
+that are alone in their class, and where nothing can be held out from everything, unscored.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from itertools import pairwise
 from typing import Literal
@@ -32,7 +33,7 @@ HELD_OUT_WITHIN = 0.3
 """The share of each film, or of each class of stills, that is held out where films cannot be."""
 UNITS_OF_STILLS = 30
 """Held-out stills of a source count as so many units of a score's interval: each by itself says something."""
-By = Literal["film", "time", "image"]
+By = Literal["film", "time", "image", "none"]
 HeldOut = float | Sequence[str]
 """A share, or names of films, of groups (series) or of sources of images."""
 
@@ -41,8 +42,8 @@ HeldOut = float | Sequence[str]
 class Split:
     """The sides: `train` is learned from, `validation` decides when to stop, `test` is held out and scored.
 
-    by: whether whole films, blocks of time or single images were held out. warning: what to show people; empty when
-    all is well.
+    by: whether whole films, blocks of time or single images were held out, or none, where `test` is what was learned
+    from. warning: what to show people; empty when all is well.
     """
 
     train: tuple[Example, ...]
@@ -62,10 +63,17 @@ def place(group: str) -> float:
     return int.from_bytes(blake2b(group.encode(), digest_size=8).digest(), "big") / 2**64
 
 
-def split(examples: Sequence[Example], held_out: HeldOut = 0.25, validation: float = VALIDATION) -> Split:
-    """Split by name or by film where there are enough, else within films. Raises `CannotTrain` when that cannot be."""
+def split(
+    examples: Sequence[Example], held_out: HeldOut = 0.25, validation: float = VALIDATION, *, singles: bool = False
+) -> Split:
+    """Split by name or by film where there are enough, else within films. Raises `CannotTrain` when that cannot be.
+
+    singles: whether one still of a class teaches: see `split_singles`, which never raises.
+    """
     if not isinstance(held_out, float | int):
         return split_named(examples, held_out, validation)
+    if singles:
+        return split_singles(examples, held_out, validation)
     groups = {example.group for example in examples}
     return split_films(examples, held_out, validation) if len(groups) >= MIN_GROUPS else split_within(examples)
 
@@ -123,6 +131,80 @@ def split_named(examples: Sequence[Example], names: Sequence[str], validation: f
 def _of(examples: Sequence[Example], groups: Sequence[str]) -> tuple[Example, ...]:
     chosen = set(groups)
     return tuple(example for example in examples if example.group in chosen)
+
+
+def split_singles(examples: Sequence[Example], held_out: float, validation: float = VALIDATION) -> Split:
+    """Stills that are alone in their class are learned from; the rest is split as ever.
+
+    Where the rest is too little for that, its stills are drawn within each class over all sources, and of each class
+    one at least is learned from. Where fewer than `MIN_UNITS` are left to score by, nothing is held out.
+    """
+    classes: dict[frozenset[bytes], list[Still]] = {}
+    for number, example in enumerate(examples):
+        for second, found in _classes_of_stills(example).items():
+            classes.setdefault(found, []).append((number, second))
+    alone, rest = _parted(examples, {stills[0] for stills in classes.values() if len(stills) == 1})
+    try:
+        sides = split(rest, held_out, validation)
+    except CannotTrain:
+        drawn = [] if any(example.in_time for example in rest) else _drawn(examples, list(classes.values()))
+        if len(drawn) < MIN_UNITS:
+            return _nothing_held_out(examples)
+        test, learned = _parted(examples, set(drawn))
+        warning = (
+            f"{len(drawn)} images, drawn within each class, are held out; the scores say little of other sources, and "
+            "only a person can promote this model"
+        )
+        return Split(learned, (), test, by="image", warning=warning)
+    return replace(sides, train=(*sides.train, *alone))
+
+
+Still = tuple[int, float]
+"""Number of the example, and second of the still in it."""
+
+
+def _nothing_held_out(examples: Sequence[Example]) -> Split:
+    whole = tuple(examples)
+    warning = (
+        f"{len(whole)} labelled films or images are too few to hold any out: all of them are learned from, the scores "
+        "are in-sample and say nothing of others, and only a person can promote this model"
+    )
+    return Split(whole, (), whole, by="none", warning=warning)
+
+
+def _classes_of_stills(example: Example) -> dict[float, frozenset[bytes]]:
+    """Second of each still that is labelled → the classes of what is known on it; nothing of a film."""
+    found: dict[float, set[bytes]] = {}
+    names = sorted(example.targets)
+    for step in np.flatnonzero(example.targets["known"]) if not example.in_time else ():
+        key = b"|".join(np.asarray(example.targets[name][step]).tobytes() for name in names)
+        found.setdefault(float(example.features["time_s"][step]), set()).add(key)
+    return {second: frozenset(keys) for second, keys in found.items()}
+
+
+def _drawn(examples: Sequence[Example], classes: Sequence[Sequence[Still]]) -> list[Still]:
+    """The stills that are held out of each class: those of a low hash, one at least, and not the last one."""
+    drawn: list[Still] = []
+    for stills in classes:
+        places = {still: place(f"{examples[still[0]].movie_id}/{still[1]!r}") for still in stills}
+        wanted = max(1, sum(at < HELD_OUT_WITHIN for at in places.values()))
+        drawn += sorted(stills, key=lambda still: places[still])[: min(wanted, len(stills) - 1)]
+    return drawn
+
+
+def _parted(examples: Sequence[Example], stills: Collection[Still]) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
+    """These stills, and all the rest."""
+    sides: tuple[list[Example], list[Example]] = ([], [])
+    for number, example in enumerate(examples):
+        seconds = [second for of, second in stills if of == number]
+        if not seconds:
+            sides[1].append(example)
+            continue
+        chosen = np.isin(example.features["time_s"], seconds)
+        for side, mask in zip(sides, (chosen, ~chosen), strict=True):
+            if mask.any():
+                side.append(example.chosen(np.flatnonzero(mask)))
+    return tuple(sides[0]), tuple(sides[1])
 
 
 Parts = tuple[tuple[Example, ...], tuple[Example, ...], tuple[Example, ...]]

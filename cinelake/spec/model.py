@@ -177,6 +177,8 @@ class Model:
     learners: name → the settings that choose it, the simplest first: what `learner: auto` compares.
     least_classes: how many classes the labels must hold; 0: films teach without labels too, and where the manifest
         names none and none were imported, all films of the catalogue do.
+    singles: whether one still of a class teaches it (a portrait of each person). Such stills are always learned from;
+        where nothing can be held out a version is made all the same, scored in-sample, and only a person promotes it.
     about: one paragraph for the model card: what it is, after which paper, its limits.
     resources: what one training keeps for itself on a cluster, a trial of a tuning too.
     """
@@ -209,6 +211,7 @@ class Model:
     cross_fits: bool = False
     learners: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     least_classes: int = 2
+    singles: bool = False
     resources: Resources = field(default_factory=lambda: Resources(memory_gb=2.0))
 
 

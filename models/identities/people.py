@@ -7,8 +7,9 @@ several centroids.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -61,44 +62,95 @@ def means_of_groups(vectors: Array, likeness: float) -> Array:
     return groups_of(vectors, likeness, 1, np.ones(len(vectors)))
 
 
-def assign(vectors: Array, people: People, likeness: float) -> tuple[Array, Array]:
-    """Name ('' below `likeness`) and cosine of the nearest centroid, for each vector (n, d)."""
+Beside = Mapping[int, Collection[int]]
+"""Row → the rows that are another person: faces of one picture."""
+
+
+def assign(
+    vectors: Array,
+    people: People,
+    likeness: float,
+    apart: Beside = MappingProxyType({}),
+    said: Mapping[int, Collection[str]] = MappingProxyType({}),
+) -> tuple[Array, Array]:
+    """Name ('' below `likeness`) and cosine of the nearest centroid, for each vector (n, d).
+
+    Of rows that are apart only the one that is most alike gets a person; another gets the next person who is alike
+    enough, or none. said: row → names that people gave it, which nobody beside it gets.
+    """
     if not people.names or not len(vectors):
         return np.full(len(vectors), "", dtype=np.str_), np.zeros(len(vectors))
     alike = vectors @ people.centroids.T
     best = alike.argmax(axis=1)
-    cosine = alike[np.arange(len(best)), best]
-    names = [people.names[i] if value >= likeness else "" for i, value in zip(best, cosine, strict=True)]
-    return np.array(names, dtype=np.str_), cosine
+    cosine = alike[np.arange(len(best)), best].astype(np.float64)
+    names = np.array([people.names[i] if value >= likeness else "" for i, value in zip(best, cosine, strict=True)], "O")
+    contested = [row for row in sorted(apart) if row not in said]
+    claims = [(-alike[row, i], row, i) for row in contested for i in np.flatnonzero(alike[row] >= likeness)]
+    names[contested] = ""
+    holds: dict[int, Collection[str]] = dict(said)
+    for negative, row, i in sorted(claims):
+        name = people.names[i]
+        if row not in holds and not any(name in holds.get(other, ()) for other in apart[row]):
+            holds[row], names[row], cosine[row] = (name,), name, -negative
+    return names.astype(np.str_), cosine
 
 
 def groups_of(vectors: Array, likeness: float, min_faces: int, weights: Array) -> Array:
-    """(k, d) centroids of groups of vectors that are alike: average linkage on cosine distance.
+    """(k, d) centroids of groups of vectors that are alike, see `grouped`; the largest group comes first."""
+    groups = grouped(vectors, likeness, min_faces, weights)
+    return centroids_of(vectors, groups, weights)
 
-    weights (n,): faces of each vector's track; groups with fewer than `min_faces` faces are strangers and left out.
-    Of more than `MAX_TRACKS` tracks, those with the most faces are grouped. The largest group comes first.
-    """
-    from sklearn.cluster import AgglomerativeClustering
 
-    if len(vectors) > MAX_TRACKS:
-        most = np.sort(np.argsort(-weights, kind="stable")[:MAX_TRACKS])
-        vectors, weights = vectors[most], weights[most]
-    if len(vectors) < 2:
-        group = np.zeros(len(vectors), int)
-    else:
-        settings = {"n_clusters": None, "metric": "cosine", "linkage": "average"}
-        group = AgglomerativeClustering(**settings, distance_threshold=1 - likeness).fit_predict(vectors)
-    sizes = np.bincount(group, weights) if len(group) else np.zeros(0)
-    kept = [g for g in np.argsort(-sizes, kind="stable") if sizes[g] >= min_faces]
-    means = [np.average(vectors[group == g], axis=0, weights=weights[group == g]) for g in kept]
+def centroids_of(vectors: Array, groups: Sequence[Array], weights: Array) -> Array:
+    """(k, d) weighted means of groups of rows, at length 1."""
+    means = [np.average(vectors[rows], axis=0, weights=weights[rows]) for rows in groups]
     return unit(np.stack(means)) if means else np.zeros((0, vectors.shape[1]), np.float32)
 
 
-def inherit(centroids: Array, before: People, likeness: float, taken: Collection[str] = ()) -> People:
+def grouped(
+    vectors: Array, likeness: float, min_faces: int, weights: Array, apart: Beside = MappingProxyType({})
+) -> list[Array]:
+    """Rows of each group of vectors that are alike, largest first: average linkage on cosine distance.
+
+    weights (n,): faces of each vector's track; groups with fewer than `min_faces` faces are strangers and left out.
+    Rows that are apart are never in one group, however many others stand between them. Of more than `MAX_TRACKS`
+    tracks, those with the most faces are grouped.
+    """
+    from scipy.cluster.hierarchy import fcluster, linkage
+
+    most = np.sort(np.argsort(-weights, kind="stable")[:MAX_TRACKS])
+    if len(most) < 2:
+        group = np.zeros(len(most), int)
+    else:
+        distance = _distances(vectors[most], {row: at for at, row in enumerate(most.tolist())}, apart)
+        group = fcluster(linkage(distance, "average"), 1 - likeness, "distance")
+    sizes = {g: weights[most[group == g]].sum() for g in dict.fromkeys(group.tolist())}
+    kept = [g for g in sorted(sizes, key=lambda g: -sizes[g]) if sizes[g] >= min_faces]
+    return [most[group == g] for g in kept]
+
+
+def _distances(vectors: Array, place: Mapping[int, int], apart: Beside) -> Array:
+    """Cosine distances of pairs, as `scipy.cluster.hierarchy` has them; of rows that are apart so large that no mean
+    over two groups which holds one of them falls below 2."""
+    from scipy.spatial.distance import pdist
+
+    count = len(vectors)
+    distance: Array = pdist(vectors, "cosine")
+    for row, others in apart.items():
+        for other in others:
+            if row in place and other in place and place[row] < place[other]:
+                i, j = place[row], place[other]
+                distance[count * i - i * (i + 1) // 2 + j - i - 1] = 2.0 * MAX_TRACKS**2
+    return distance
+
+
+def inherit(
+    centroids: Array, before: People, likeness: float, taken: Collection[str] = (), last_number: int = 0
+) -> People:
     """Numbers for new centroids: an earlier person's where they are alike (Hungarian matching), else new ones.
 
     Earlier persons who were not met again stay, so that a number is never given to somebody else. taken: names that
-    people gave, and numbers of those who have a name by now: nobody else gets them.
+    people gave, and numbers of those who have a name by now: nobody else gets them. last_number: new ones are greater.
     """
     from scipy.optimize import linear_sum_assignment
 
@@ -110,7 +162,7 @@ def inherit(centroids: Array, before: People, likeness: float, taken: Collection
         for new, old in zip(*linear_sum_assignment(alike, maximize=True), strict=True):
             names[new] = before.names[old] if alike[new, old] >= likeness else ""
     known = (NUMBERED.fullmatch(name) for name in (*before.names, *taken))
-    number = max([int(match[1]) for match in known if match], default=0)
+    number = max([last_number, *(int(match[1]) for match in known if match)])
     for place, name in enumerate(names):
         if not name:
             number += 1

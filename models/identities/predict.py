@@ -1,8 +1,9 @@
-"""Who each face is: the person whose centroid is nearest to the mean of the face's track."""
+"""Who each face is: the person whose centroid is nearest to the best faces of its track; nobody twice in a picture."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from cinelake.lake.spill import joined
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.model import Example
 from models.identities.config import Config
-from models.identities.features import track, track_means
+from models.identities.features import apart, track, track_vectors
 from models.identities.people import People, assign
 
 if TYPE_CHECKING:
@@ -30,9 +31,12 @@ PAIRS_AT_ONCE = 1 << 24
 def predict(artefact: Artefact, features: Arrays) -> Arrays:
     """character (T,) the person of each face ('' for strangers), likeness (T,) cosine, track (T,).
 
-    A track is one person: its mean vector decides. Raises `ModelUnusable` for vectors of another recogniser's size.
+    A track is one person: its best faces decide, and nobody is twice in one picture. Faces that are too small, dark or
+    blurred to count are strangers where their whole track is. Raises `ModelUnusable` for vectors of another
+    recogniser's size.
     """
-    return _assigned(artefact, known_people(artefact, ""), features)
+    tracks = track(features, artefact.config.likeness)
+    return _assigned(artefact, known_people(artefact, ""), features, tracks)
 
 
 def applied(artefact: Artefact, features: Arrays) -> Arrays:
@@ -41,15 +45,17 @@ def applied(artefact: Artefact, features: Arrays) -> Arrays:
     A face that was named has that name, and with it its track; a track of faces with several names is parted. Versions
     that were trained before say what `predict` says.
     """
-    found = _assigned(artefact, known_people(artefact), features)
+    tracks, embedding = track(features, artefact.config.likeness), features["embedding"]
     pins, names = artefact.arrays.get("pins"), np.array(artefact.facts.get("pinned", []), dtype=np.str_)
-    if pins is None or not len(pins) or not len(features["time_s"]):
-        return found
+    there = pins is not None and len(pins) and len(tracks)
+    said = pinned_tracks(embedding, tracks, pins) if pins is not None and there else {}
+    given = {number: set(names[which].tolist()) for number, which in said.items()}
+    found = _assigned(artefact, known_people(artefact), features, tracks, given)
     who, likeness = found["character"].astype(object), found["likeness"].copy()
-    for number, said in pinned_tracks(features["embedding"], found["track"], pins).items():
-        rows = np.flatnonzero(found["track"] == number)
-        alike = features["embedding"][rows] @ pins[said].T
-        who[rows], likeness[rows] = names[said[alike.argmax(axis=1)]], alike.max(axis=1)
+    for number, which in said.items():
+        rows = np.flatnonzero(tracks == number)
+        alike = embedding[rows] @ artefact.arrays["pins"][which].T
+        who[rows], likeness[rows] = names[which[alike.argmax(axis=1)]], alike.max(axis=1)
     return {**found, "character": who.astype(np.str_), "likeness": likeness}
 
 
@@ -74,15 +80,22 @@ def known_people(artefact: Artefact, which: str = APPLIED) -> People:
     return People(tuple(artefact.facts[f"{which}people"]), artefact.arrays[f"{which}centroids"])
 
 
-def _assigned(artefact: Artefact, people: People, features: Arrays) -> Arrays:
+def _assigned(
+    artefact: Artefact,
+    people: People,
+    features: Arrays,
+    tracks: Array,
+    said: Mapping[int, Collection[str]] = MappingProxyType({}),
+) -> Arrays:
+    """said: track → the names that people gave it."""
     expected, received = people.centroids.shape[1], features["embedding"].shape[1]
     if len(features["time_s"]) and expected != received:
         raise ModelUnusable(
             f"the gallery's faces have vectors of {expected} numbers, this film's of {received}: they come from two "
             "recognisers; train again on the faces of the present one"
         )
-    tracks = track(features, artefact.config.likeness)
-    names, alike = assign(track_means(features["embedding"], tracks), people, artefact.config.likeness)
+    vectors, beside = track_vectors(features, tracks), apart(features, tracks)
+    names, alike = assign(vectors, people, artefact.config.likeness, beside, said)
     return {"character": names[tracks], "likeness": alike[tracks], "track": tracks}
 
 

@@ -3,8 +3,10 @@
 import numpy as np
 import pyarrow as pa
 
+from cinelake.learning.images import MemoryTable
 from cinelake.spec.arrays import Arrays
 from cinelake.spec.model import Example
+from cinelake.spec.task import find_task
 from models.identities import MODEL
 from models.identities.config import Config
 from models.identities.features import unit
@@ -35,4 +37,30 @@ def rows(embedding: np.ndarray, box: tuple[float, ...] = (0.4, 0.4, 0.2, 0.2)) -
         "is_main": np.ones(count, bool),
         "box": np.tile(box, (count, 1)),
         "embedding": embedding.astype(np.float32),
+        "counts": np.ones(count, bool),
+        "sharpness": np.full(count, 0.06),
+        "contrast": np.full(count, 40.0),
     }
+
+
+def faces(
+    features: Arrays, vectors: pa.FixedSizeListArray | None = None, patches: np.ndarray | None = None
+) -> MemoryTable:
+    """The table `faces` that these features are read from; its small pictures are noise, which is sharp."""
+    embedding = features["embedding"]
+    if vectors is None:
+        vectors = pa.FixedSizeListArray.from_arrays(pa.array(embedding.ravel(), pa.float32()), embedding.shape[1])
+    count = len(embedding)
+    if patches is None:
+        patches = np.random.default_rng(0).integers(0, 255, (count, 48 * 48), np.uint8)
+    boxes = dict(zip(("x", "y", "width", "height"), features["box"].T, strict=True))
+    batch = find_task("faces").contract.batch(
+        "film",
+        **{name: features[name] for name in ("time_s", "frame", "shot", "is_main")},
+        **boxes,
+        face=np.arange(count),
+        score=np.full(count, 0.9),
+        patch=patches.reshape(count, -1),
+        embedding=vectors,
+    )
+    return MemoryTable(pa.Table.from_batches([batch]))

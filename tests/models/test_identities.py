@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from _identities_films import SIZE, film, rows
+from _identities_films import SIZE, faces, film, rows
 
 from cinelake.errors import CannotTrain, ModelUnusable
 from cinelake.lake.artefact import write_artefact
+from cinelake.learning.images import MemoryTable
 from cinelake.spec.artefact import Artefact
 from cinelake.spec.model import Example
-from cinelake.spec.task import find_task
 from cinelake.spec.training import Training
 from models.identities import MODEL
 from models.identities.config import Config
@@ -119,20 +119,14 @@ def test_without_two_faces_in_a_picture_nothing_speaks_against_one_person():
     assert MODEL.summarise([counts]) == {"f1": 1.0, "recognised": 1.0}
 
 
-class Faces:
-    """A table `faces` as a detector without a recogniser leaves it."""
-
-    def read(self, columns: list[str] | None = None) -> pa.Table:
-        contract = find_task("faces").contract
-        none = pa.FixedSizeListArray.from_arrays(pa.nulls(SIZE, pa.float32()), SIZE)
-        given = {c.name: [0] for c in contract.columns} | {"is_main": [True], "embedding": none}
-        batch = contract.batch("film", **{**given, "patch": np.zeros((1, 48 * 48), np.uint8)})
-        return pa.Table.from_batches([batch]).select(columns)
+def without_vectors(size: int) -> MemoryTable:
+    """A table `faces` in which no face has a vector."""
+    return faces(rows(np.eye(SIZE)[:1]), pa.FixedSizeListArray.from_arrays(pa.nulls(size, pa.float32()), size))
 
 
 def test_faces_without_vectors_are_refused_with_what_to_do():
     with pytest.raises(ModelUnusable) as error:
-        MODEL.features({"faces": Faces()}, Config())
+        MODEL.features({"faces": without_vectors(SIZE)}, Config())
     assert str(error.value) == NO_VECTORS
 
 
@@ -151,13 +145,5 @@ def test_vectors_of_length_one_stay_as_they_are():
     assert by_cosine(vectors) == pytest.approx(vectors)
 
 
-class SmallFaces(Faces):
-    """A table `faces` of which the recogniser left all out."""
-
-    def read(self, columns: list[str] | None = None) -> pa.Table:
-        rows = super().read([name for name in columns or () if name != "embedding"])
-        return rows.append_column("embedding", pa.FixedSizeListArray.from_arrays(pa.nulls(128, pa.float32()), 128))
-
-
 def test_a_film_with_small_faces_alone_has_nobody():
-    assert len(MODEL.features({"faces": SmallFaces()}, Config())["time_s"]) == 0
+    assert len(MODEL.features({"faces": without_vectors(128)}, Config())["time_s"]) == 0

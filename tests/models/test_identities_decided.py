@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from _identities_films import SIZE, face_of, film, rows
+from _identities_films import SIZE, face_of, faces, film, rows
 
 from cinelake.lake.artefact import write_artefact
 from cinelake.spec.model import Example
@@ -120,31 +120,9 @@ def test_who_has_a_name_by_now_has_no_number_any_more(tmp_path: Path):
 
 
 def test_a_face_without_a_vector_is_left_out():
-    vectors = np.vstack([face_of(0, np.random.default_rng(0)), np.full((1, SIZE), np.nan)]).astype(np.float32)
-    count = {c.name: [0, 0] for c in find_task("faces").contract.columns} | {"face": [0, 1], "is_main": [True, False]}
-    column = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel(), from_pandas=True), SIZE)
-    batch = find_task("faces").contract.batch(
-        "film", **{**count, "patch": np.zeros((2, 48 * 48), np.uint8), "embedding": column}
-    )
-
-    class Faces:
-        def read(self, columns=None):
-            return pa.Table.from_batches([batch]).select(columns)
-
-    assert len(MODEL.features({"faces": Faces()}, Config())["time_s"]) == 1
-
-
-class _Read:
-    """A table of faces with these features."""
-
-    def __init__(self, features):
-        vectors = pa.FixedSizeListArray.from_arrays(pa.array(features["embedding"].ravel()), SIZE)
-        box = dict(zip(("x", "y", "width", "height"), features["box"].T, strict=True))
-        plain = {name: features[name] for name in ("time_s", "frame", "shot", "is_main")}
-        self.rows = pa.table({**plain, **box, "face": [0] * len(vectors), "embedding": vectors})
-
-    def read(self, columns=None):
-        return self.rows.select(columns)
+    known = pa.array(face_of(0, np.random.default_rng(0)).ravel(), pa.float32())
+    column = pa.FixedSizeListArray.from_arrays(pa.concat_arrays([known, pa.nulls(SIZE, pa.float32())]), SIZE)
+    assert len(MODEL.features({"faces": faces(rows(np.eye(SIZE)[:2]), column)}, Config())["time_s"]) == 1
 
 
 @pytest.fixture
@@ -156,7 +134,7 @@ def persons(tmp_path: Path):
     features["shot"] = np.arange(15) // 5
     features["box"][7] = (0.3, 0.3, 0.4, 0.4)
     spec = find_task("persons")
-    (batch,) = spec.make(spec.params(), Film("film"), artefact).run({"faces": _Read(features)})
+    (batch,) = spec.make(spec.params(), Film("film"), artefact).run({"faces": faces(features)})
     spec.contract.check(batch, "film")
     return batch.to_pylist()
 

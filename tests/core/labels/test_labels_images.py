@@ -6,7 +6,7 @@ import pytest
 from _labelled import FACES, SCENES, TAGS
 
 from cinelake.errors import CannotTrain
-from cinelake.labels.images import image_file, image_rows, keep_images, numbered, scan_images
+from cinelake.labels.images import image_file, image_rows, keep_images, kept_names, numbered, scan_images
 from cinelake.learning.images import MemoryTable, image_features, image_tables
 from cinelake.manifest.document import load_manifest
 from cinelake.spec.task import find_task
@@ -34,7 +34,7 @@ def said(scan, folder):
 
 def kept(root, folder, contract=TAGS):
     """Import the images of a folder; gives the rows of their labels as film, image and class."""
-    scan = scan_images(folder, contract)
+    scan = scan_images(folder, contract, kept=kept_names(root, "toy"))
     numbers = numbered(root, "toy", scan.pictures)
     keep_images(root, "toy", scan.pictures, numbers)
     rows = image_rows(folder, scan, contract, numbers).rows
@@ -99,7 +99,26 @@ def test_a_folder_without_classes_is_a_problem(tmp_path):
     assert "expected a folder for each class" in said(scan_images(tmp_path, TAGS), tmp_path)[0]
 
 
+def test_images_of_one_name_in_two_folders_are_two_sources(tmp_path):
+    folder = draw(tmp_path, "jack/p.jpg", "rose/p.jpg", "rose/q.jpg")
+    scan = scan_images(folder, TAGS)
+    assert [picture.movie_id for picture in scan.pictures] == ["images_jack_p", "images_rose_p", "images_q"]
+    assert "jack/p is images_jack_p" in scan.notes[0]
+
+
+def test_folders_and_names_that_are_spelled_alike_are_told_apart_too(tmp_path):
+    folder = draw(tmp_path, "a_b/c.jpg", "x/c.jpg", "a/b_c.jpg", "y/b_c.jpg")
+    assert len({picture.movie_id for picture in scan_images(folder, TAGS).pictures}) == 4
+
+
 # --- what is kept
+
+
+def test_an_image_that_was_kept_by_its_name_stays_when_one_of_that_name_comes_from_another_folder(tmp_path):
+    before = kept(tmp_path, draw(tmp_path / "one", "jack/p.jpg"))
+    after = kept(tmp_path, draw(tmp_path / "two", "rose/p.jpg", seed=1))
+    both = kept(tmp_path, draw(draw(tmp_path / "three", "jack/p.jpg"), "rose/p.jpg", seed=1))
+    assert before == [("images_p", 0, "jack")] and after == [("images_rose_p", 0, "rose")] and both == before + after
 
 
 def test_an_image_is_the_shot_of_its_number_in_its_sources_film(tmp_path):

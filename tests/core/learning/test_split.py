@@ -179,3 +179,42 @@ def test_a_name_that_no_label_has_is_refused_with_close_matches() -> None:
 def test_holding_out_everything_is_refused() -> None:
     with pytest.raises(CannotTrain, match="nothing is left to learn from"):
         split([film("a"), film("b")], ["a", "b"])
+
+
+# --- stills of which one teaches its class
+
+
+def portraits(counts: dict[str, int]) -> list[Example]:
+    """Each still a source of its own."""
+    names = [name for name, count in counts.items() for _ in range(count)]
+    return [stills({name: 1}, f"images_{number}") for number, name in enumerate(names)]
+
+
+def test_one_portrait_of_each_person_is_learned_from_and_nothing_is_held_out() -> None:
+    found = split(portraits(dict.fromkeys("abcde", 1)), singles=True)
+    assert found.by == "none" and len(found.train) == len(found.test) == 5
+    assert "scores are in-sample" in found.warning
+
+
+def test_of_a_few_portraits_those_are_held_out_whose_person_has_others() -> None:
+    found = split(portraits({"a": 2, "b": 2, "c": 2, "d": 1}), singles=True)
+    assert found.by == "image" and classes_of(found.test) == {"a": 1, "b": 1, "c": 1}
+    assert classes_of(found.train) == {"a": 1, "b": 1, "c": 1, "d": 1}
+
+
+def test_the_only_portrait_of_a_person_is_never_held_out() -> None:
+    found = split(portraits({"a": 20, **dict.fromkeys("bcdefghij", 1)}), singles=True)
+    assert found.by == "film" and set(classes_of(found.test)) == {"a"}
+    assert set(classes_of(found.train)) >= set("bcdefghij")
+
+
+def test_portraits_beside_a_film_that_is_too_short_to_be_cut_are_learned_from_with_it() -> None:
+    labelled = film("short", steps=4)
+    labelled.targets["emotion"] = np.array([""] * 4)
+    found = split([*portraits({"a": 1, "b": 2}), labelled], singles=True)
+    assert found.by == "none" and len(found.train) == 4
+
+
+def test_films_are_split_as_ever_where_no_still_is_alone() -> None:
+    films = [film(f"film_{n}") for n in range(10)]
+    assert split(films, singles=True).films() == split(films).films()
