@@ -15,9 +15,10 @@ from cinelake.lake.artefact import write_artefact
 from cinelake.learning.dataset import Dataset, OnFilm, gather, known_steps
 from cinelake.learning.split import Split, folds, split
 from cinelake.manifest.document import Manifest, ModelEntry
+from cinelake.spec.answers import Answers
 from cinelake.spec.arrays import Arrays
 from cinelake.spec.artefact import Artefact
-from cinelake.spec.model import Example, FilmScores, Model, Scores, no_classes
+from cinelake.spec.model import Example, FilmScores, Model, Scores, no_answers, no_classes
 from cinelake.spec.task import Params
 from cinelake.spec.training import Training, say_nothing
 from cinelake.storage.content import digest
@@ -206,6 +207,18 @@ def score_films(
     """Each example's scores; one without a labelled step that counts is left out by `scored`."""
     return tuple(
         spec.score_film(example.features, example.targets, prediction, config)
+        for example, prediction in zip(examples, predictions, strict=True)
+    )
+
+
+def answers_of(
+    spec: Model, artefact: Artefact, examples: Sequence[Example], predictions: Sequence[Arrays]
+) -> tuple[Answers, ...]:
+    """What people and a model say of each example's labelled steps; empty where the model cannot tell it so."""
+    if spec.answers is no_answers:
+        return ()
+    return tuple(
+        spec.answers(example.features, example.targets, prediction, artefact.config, artefact.facts)
         for example, prediction in zip(examples, predictions, strict=True)
     )
 

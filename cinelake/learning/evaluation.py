@@ -53,7 +53,7 @@ def evaluate_version(
     artefact = open_applied(lake, applied)
     entry = replace(entry, config=artefact.config)
     dataset = gather(manifest, entry, label_set)
-    _check_inputs(name, applied.version, artefact, dataset)
+    check_inputs(name, applied.version, artefact, dataset)
     train, test, left_out, warning, known = _sides(entry, dataset, label_set, artefact)
     told = []
     if known:
@@ -89,7 +89,8 @@ def _places_of_films(test: Sequence[Example]) -> dict[str, list[int]]:
     return places
 
 
-def _check_inputs(name: str, version: int, artefact: Artefact, dataset: Dataset) -> None:
+def check_inputs(name: str, version: int, artefact: Artefact, dataset: Dataset) -> None:
+    """Raise `CannotTrain` where a version was trained on tables that are made otherwise today."""
     for table, recipe_hash in dataset.inputs.items():
         if artefact.inputs.get(table) != recipe_hash:
             raise CannotTrain(

@@ -24,6 +24,7 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 from cinelake.errors import UnknownName
+from cinelake.spec.answers import Answers
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.artefact import Artefact
 from cinelake.spec.discovery import load, names_in
@@ -94,6 +95,15 @@ def no_vocabularies(_config: Any) -> dict[str, Sequence[str]]:
 def no_figures(_examples: Sequence[Example], _predictions: Sequence[Arrays], _config: Any) -> dict[str, Any]:
     """No figures."""
     return {}
+
+
+def no_answers(
+    _features: Arrays, _targets: Arrays, _prediction: Arrays, _config: Any, _facts: Mapping[str, Any]
+) -> Answers:
+    """Nothing is told step by step."""
+    import numpy as np
+
+    return Answers(np.zeros(0), (), np.zeros((0, 0), bool), np.zeros((0, 0), bool))
 
 
 def no_classes(_film_scores: Sequence[FilmScores]) -> dict[str, float]:
@@ -167,6 +177,8 @@ class Model:
         (a film may come several times: bootstrap). baseline(training examples, config): the trivial predictor.
     metric: the score the gate compares; greater is better. space: what `tune` searches, by default.
     figures(examples, predictions, config): name → Matplotlib figure, of the held-out films.
+    answers(features, targets, prediction, config, facts): what people and the model say of a film's labelled steps, for
+        whoever looks at its errors. facts: of the artefact that predicted.
     support(film_scores): class (a tag, a person) → how many labelled steps of it these films have, of the classes whose
         scores `summarise` names `MEASURE_CLASS`.
     blocked(film_scores, baseline film_scores): target → why the gate lets nothing be said of it (its correlation is not
@@ -201,6 +213,7 @@ class Model:
     settle: Callable[[Any, Callable[[str], bool]], Any] = as_it_is
     settle_by_labels: Callable[[Any, pa.Table], Any] = as_it_is
     figures: Callable[[Sequence[Example], Sequence[Arrays], Any], dict[str, Any]] = no_figures
+    answers: Callable[[Arrays, Arrays, Arrays, Any, Mapping[str, Any]], Answers] = no_answers
     support: Callable[[Sequence[FilmScores]], dict[str, float]] = no_classes
     blocked: Callable[[Sequence[FilmScores], Sequence[FilmScores]], dict[str, str]] = nothing_blocked
     without: Callable[[FilmScores, Collection[str]], FilmScores] = whole

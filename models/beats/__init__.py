@@ -29,6 +29,7 @@ MODEL = Model(
     score_film=Late("models.beats.scores:score_film"),
     summarise=Late("models.beats.scores:summarise"),
     support=Late("models.beats.scores:support"),
+    answers=Late("models.beats.scores:answers"),
     baseline=Late("models.beats.scores:baseline"),
     metric="mean_f",
     figures=Late("models.beats.scores:figures"),

@@ -28,6 +28,7 @@ MODEL = Model(
     score_film=Late("models.characters.scores:score_film"),
     summarise=Late("models.characters.scores:summarise_films"),
     support=Late("models.characters.scores:support"),
+    answers=Late("models.characters.scores:answers"),
     baseline=predict.baseline,
     metric="f1",
     space=SPACE,

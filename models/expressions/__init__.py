@@ -31,6 +31,7 @@ MODEL = Model(
     score_film=Late("models.expressions.scores:score_film"),
     summarise=Late("models.expressions.scores:summarise"),
     support=Late("models.expressions.scores:support"),
+    answers=Late("models.expressions.scores:answers"),
     baseline=predict.baseline,
     metric="accuracy",
     figures=Late("models.expressions.scores:figures"),

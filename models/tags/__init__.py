@@ -35,6 +35,7 @@ MODEL = Model(
     score_film=Late("models.tags.scores:score_film"),
     summarise=Late("models.tags.scores:summarise"),
     support=Late("models.tags.scores:support"),
+    answers=Late("models.tags.scores:answers"),
     baseline=Late("models.tags.scores:baseline"),
     metric="macro_f1",
     figures=Late("models.tags.scores:figures"),
