@@ -166,7 +166,7 @@ class _Site:
         """Write the pages that speak of all films, remove those of which there is nothing; returns files and titles."""
         made = {
             ("people.html", "People"): people_page(self._folders(), self.lake.lake) if self.with_people else None,
-            ("models.html", "Models"): models_page(cards, self.scores),
+            ("models.html", "Models"): models_page(cards, self.scores, self.films),
             ("runs.html", "Runs"): runs_page(self.lake),
             ("compare.html", "Side by side"): compare_page(cards),
         }

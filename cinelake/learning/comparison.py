@@ -12,6 +12,7 @@ from cinelake.lake.cells import Lake
 from cinelake.lake.champions import AppliedModel, find_applied, open_applied
 from cinelake.learning.candidate import answers_of, held_out_known_to, predict_all, score_films, scored
 from cinelake.learning.dataset import SHOWN_LEFT_OUT, Dataset, gather
+from cinelake.learning.diagnosis import by_film
 from cinelake.learning.evaluation import check_inputs
 from cinelake.learning.gate import MIN_UNITS, Interval, compare
 from cinelake.learning.moments import Moment, apart
@@ -134,7 +135,7 @@ def compare_versions(
         b=side_b,
         scores={who: dict(spec.summarise(film_scores)) for who, film_scores in scored_by.items()},
         difference=compare(of_b.film_scores, of_a.film_scores, spec.summarise, spec.metric),
-        films=_by_film(entry, movie_ids, scored_by),
+        films={row["movie_id"]: row["scores"] for row in by_film(spec, movie_ids, scored_by)},
         moments=_moments(movie_ids, of_a, of_b, most),
         differs=_differs(side_a, side_b),
         left_out={**datasets[0].left_out, **datasets[1].left_out, **left_out},
@@ -218,19 +219,6 @@ def _judge(entry: ModelEntry, artefact: Artefact, side: Split, films: set[str]) 
     answers = answers_of(spec, artefact, units, predictions)
     scores, trivial = score_films(spec, units, predictions, config), score_films(spec, units, guesses, config)
     return _Judged(units, scores, trivial, answers)
-
-
-def _by_film(
-    entry: ModelEntry, movie_ids: Sequence[str], scored_by: Mapping[str, Sequence[FilmScores]]
-) -> dict[str, dict[str, float]]:
-    spec, films = entry.spec, {}
-    for movie_id in dict.fromkeys(movie_ids):
-        places = [place for place, other in enumerate(movie_ids) if other == movie_id]
-        films[movie_id] = {
-            who: float(spec.summarise([film_scores[place] for place in places])[spec.metric])
-            for who, film_scores in scored_by.items()
-        }
-    return films
 
 
 def _moments(movie_ids: Sequence[str], a: _Judged, b: _Judged, most: int) -> list[Moment]:

@@ -32,6 +32,7 @@ from cinelake.learning.candidate import (
     AUTO,
     Candidate,
     Prepared,
+    answers_of,
     config_of,
     evaluate,
     held_out_known_to,
@@ -41,12 +42,13 @@ from cinelake.learning.candidate import (
     train_artefact,
 )
 from cinelake.learning.card import model_card
+from cinelake.learning.diagnosis import ERRORS, diagnosis
 from cinelake.learning.gate import Interval, Verdict, decide
 from cinelake.learning.learners import LearnerChoice, as_markdown, choose_learner
 from cinelake.learning.recorded import class_of, class_rows, datasets_of, label_words
 from cinelake.manifest.document import Manifest
 from cinelake.spec.artefact import Artefact
-from cinelake.spec.model import FilmScores, Scores
+from cinelake.spec.model import Example, FilmScores, Scores
 from cinelake.spec.task import Params, Resources
 from cinelake.spec.training import Member, Training
 from cinelake.storage.content import digest
@@ -413,8 +415,16 @@ class _TrainingSession:
             record.table("classes.json", class_rows(support, scores))
         record.text("card.md", card)
         examples = scored(self.prepared.split.test)
+        record.text(ERRORS, json.dumps(self._errors(candidate, examples), ensure_ascii=False))
         for name, figure in self.prepared.entry.spec.figures(examples, candidate.predictions, self.config).items():
             record.figure(f"{name}.png", figure)
+
+    def _errors(self, candidate: Candidate, examples: Sequence[Example]) -> dict[str, Any]:
+        """What the version is wrong about, for the page of errors."""
+        spec = self.prepared.entry.spec
+        answers = answers_of(spec, candidate.artefact, examples, candidate.predictions)
+        by = {"model": candidate.film_scores, "baseline": candidate.baseline}
+        return diagnosis(spec, examples, answers, by, in_sample=self.prepared.all_films)
 
     def _summary(
         self,
