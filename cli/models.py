@@ -74,7 +74,7 @@ def _scores_line(scores: Mapping[str, float]) -> str:
 @app.command(
     epilog=example(
         "cinelake models compare scenes 2 3",
-        "cinelake models compare scenes champion 4 --moments 30",
+        "cinelake models compare scenes champion 4 --html difference.html",
         "cinelake models compare scenes 2 1f0c9a7be2d14f3e --on scenes_checked --json",
     )
 )
@@ -84,6 +84,9 @@ def compare(
     b: Annotated[str, typer.Argument(help="The other.", metavar="B")],
     on: Annotated[str | None, typer.Option("--on", help="Another label set.")] = None,
     moments: Annotated[int, typer.Option(help="How many moments to show on which they differ.", min=0)] = MOMENTS,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write it as a page, with pictures of the moments, to this file.")
+    ] = None,
     manifest: ManifestOption = HERE,
     json: JsonOption = False,
 ) -> None:
@@ -95,10 +98,17 @@ def compare(
     loaded = load_manifest(manifest)
     with err.status(f"scoring {name} {a} and {b}"):
         comparison = compare_versions(loaded, name, a, b, on, moments)
+    if html is not None:
+        from cinelake.plan.build import plan_manifest
+        from report.version_pages import write_comparison
+
+        write_comparison(plan_manifest(loaded), comparison, html)
     if json:
         print_json(comparison_json(comparison))
     else:
         print_comparison(comparison)
+        if html is not None:
+            out.print(f"written: {html}", markup=False, soft_wrap=True)
 
 
 @app.command(epilog=example("cinelake models promote scenes 3"))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,10 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A trained model and how it does on held-out films (or blocks), one prediction and one `FilmScores` each."""
+    """A trained model and how it does on held-out films (or blocks), one prediction and one `FilmScores` each.
+
+    simple: name → the same of a strong simple predictor.
+    """
 
     artefact: Artefact
     predictions: tuple[Arrays, ...]
@@ -60,6 +63,7 @@ class Candidate:
     baseline: tuple[FilmScores, ...]
     scores: Scores
     baseline_scores: Scores
+    simple: Mapping[str, tuple[FilmScores, ...]] = field(default_factory=dict)
 
 
 def prepare(
@@ -236,15 +240,20 @@ def evaluate(prepared: Prepared, artefact: Artefact, config: Params) -> Candidat
 def score_on(
     spec: Model, artefact: Artefact, config: Params, train: Sequence[Example], test: Sequence[Example]
 ) -> Candidate:
-    """A trained model on `test`; the baseline knows the labels of `train` alone."""
+    """A trained model on `test`; the baseline and the simple predictors know the labels of `train` alone."""
     predictions = predict_all(spec, artefact, test)
-    guess = spec.baseline(train, config)
-    guesses = [guess(example.features) for example in test]
     film_scores = score_films(spec, test, predictions, config)
-    baseline = score_films(spec, test, guesses, config)
-    return Candidate(
-        artefact, predictions, film_scores, baseline, dict(spec.summarise(film_scores)), dict(spec.summarise(baseline))
-    )
+    baseline = score_guess(spec, spec.baseline(train, config), test, config)
+    simple = {name: score_guess(spec, make(train, config), test, config) for name, make in spec.simple.items()}
+    scores, of_baseline = dict(spec.summarise(film_scores)), dict(spec.summarise(baseline))
+    return Candidate(artefact, predictions, film_scores, baseline, scores, of_baseline, simple)
+
+
+def score_guess(
+    spec: Model, guess: Callable[[Arrays], Arrays], examples: Sequence[Example], config: Params
+) -> tuple[FilmScores, ...]:
+    """Each example's scores by a predictor that is no artefact: the trivial one, a simple one."""
+    return score_films(spec, examples, [guess(example.features) for example in examples], config)
 
 
 def score_champion(

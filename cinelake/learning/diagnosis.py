@@ -18,8 +18,8 @@ from cinelake.spec.model import Example, FilmScores, Model
 
 FORMAT = 1
 """Of the file that a training keeps: one of another format is not shown."""
-ERRORS, CURVE = "errors.json", "learning_curve.json"
-"""Files beside a training's run: its errors, and its score over the number of labels."""
+ERRORS, CURVE, PAGE = "errors.json", "learning_curve.json", "errors.html"
+"""Files beside a training's run: its errors, its score over the number of labels, and both as a page."""
 WORST, WORST_OF_A_FILM = 24, 4
 MOST_CLASSES = 16
 """Classes of a confusion matrix, those that occur most; the others are one."""

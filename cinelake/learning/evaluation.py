@@ -21,7 +21,7 @@ from cinelake.spec.model import Example, Scores
 @dataclass(frozen=True)
 class Evaluation:
     """Scores of one version on some films. by_film: film → its own scores. on: the label set. in_sample: the version
-    has learned from films that it is scored on."""
+    has learned from films that it is scored on. simple: name → scores of a strong simple predictor."""
 
     model: str
     version: int
@@ -35,6 +35,7 @@ class Evaluation:
     left_out: dict[str, str] = field(default_factory=dict)
     warning: str = ""
     in_sample: bool = False
+    simple: dict[str, Scores] = field(default_factory=dict)
 
 
 def evaluate_version(
@@ -78,6 +79,7 @@ def evaluate_version(
         left_out={**dataset.left_out, **left_out},
         warning=". ".join([*told, *filter(None, [warning])]),
         in_sample=bool(known),
+        simple={name: dict(spec.summarise(own)) for name, own in result.simple.items()},
     )
 
 

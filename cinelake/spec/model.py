@@ -175,6 +175,8 @@ class Model:
     predict(artefact, features): arrays of the same length.
     score_film(features, targets, prediction, config): a film's contribution. summarise(film_scores): the scores of many
         (a film may come several times: bootstrap). baseline(training examples, config): the trivial predictor.
+    simple: name → a strong simple predictor, made as the trivial one is; scored beside every version. A curve of
+        learning is drawn with the first.
     metric: the score the gate compares; greater is better. space: what `tune` searches, by default.
     figures(examples, predictions, config): name → Matplotlib figure, of the held-out films.
     answers(features, targets, prediction, config, facts): what people and the model say of a film's labelled steps, for
@@ -217,6 +219,7 @@ class Model:
     support: Callable[[Sequence[FilmScores]], dict[str, float]] = no_classes
     blocked: Callable[[Sequence[FilmScores], Sequence[FilmScores]], dict[str, str]] = nothing_blocked
     without: Callable[[FilmScores, Collection[str]], FilmScores] = whole
+    simple: Mapping[str, Callable[[Sequence[Example], Any], Callable[[Arrays], Arrays]]] = field(default_factory=dict)
     space: Mapping[str, Any] = field(default_factory=dict)
     continues: bool = False
     cross_fits: bool = False

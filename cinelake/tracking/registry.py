@@ -268,6 +268,12 @@ def json_of(tracking: TrackingSettings, run_id: str, file: str) -> Any:
         return None
 
 
+def keep_text(tracking: TrackingSettings, run_id: str, file: str, text: str) -> None:
+    """Keep a file beside a training's run. Raises `StorageError` where MLflow cannot be written."""
+    with tracking_errors(tracking.uri, f"keeping {file} of run {run_id}"):
+        connect(tracking.uri).log_text(run_id, text, file)
+
+
 def epochs_of(tracking: TrackingSettings, run_id: str, most: int = 8) -> dict[str, list[float]]:
     """Metrics of a training's epochs, in order: at most so many, each of them once a member (`loss/member_2`) where
     several were trained; none of the held-out side.

@@ -30,6 +30,10 @@ MODEL = Model(
     support=Late("models.characters.scores:support"),
     answers=Late("models.characters.scores:answers"),
     baseline=predict.baseline,
+    simple={
+        "histogram with logistic regression": Late("models.characters.simple:by_histogram"),
+        "nearest labelled moment": Late("models.characters.simple:by_nearest"),
+    },
     metric="f1",
     space=SPACE,
     about="Which characters are in each frame, learned from labelled moments (after the screen-time tutorial: a "
