@@ -17,6 +17,8 @@ from report.version_errors import shown_errors
 MOST_ERRORS, MOST_FILMS = 12, 100
 MEMBER = "/member_"
 """Between a metric and the number of the network whose epochs it is of."""
+EPISODE = "episode_score"
+"""The metric whose steps are episodes of an agent."""
 
 
 def models_page(cards: Sequence[Mapping[str, Any]], scores: ModelScores, films: Path) -> str | None:
@@ -90,5 +92,11 @@ def curves_of(metrics: Mapping[str, Sequence[float]]) -> list[dict[str, Any]]:
         last = ", ".join(
             f"{values[-1]:.4g}" for _, values in sorted(members.items(), key=lambda item: int(item[0] or 0))
         )
-        made.append({"name": metric, "chart": chart(series, "epoch", metric.replace("_", " ")), "last": last})
+        made.append(
+            {
+                "name": metric,
+                "chart": chart(series, "episode" if metric == EPISODE else "epoch", metric.replace("_", " ")),
+                "last": last,
+            }
+        )
     return made

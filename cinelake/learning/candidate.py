@@ -20,7 +20,7 @@ from cinelake.spec.arrays import Arrays
 from cinelake.spec.artefact import Artefact
 from cinelake.spec.model import Example, FilmScores, Model, Scores, no_answers, no_classes
 from cinelake.spec.task import Params
-from cinelake.spec.training import Training, say_nothing
+from cinelake.spec.training import Training, keep_nothing, say_nothing
 from cinelake.storage.content import digest
 
 AUTO = "auto"
@@ -170,7 +170,7 @@ def cross_fitted(spec: Model, examples: Sequence[Example], config: Params, train
     alone = config.model_copy(update={"refit": False}) if hasattr(config, "refit") else config
     facts, refused = [], None
     for number, (learned, judged) in enumerate(folds(examples, CROSS_FITS)):
-        own = replace(training, folder=training.folder / f"part_{number}", report=say_nothing)
+        own = replace(training, folder=training.folder / f"part_{number}", report=say_nothing, episodes=keep_nothing)
         if not scored(judged):
             continue
         try:

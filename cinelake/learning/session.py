@@ -302,7 +302,13 @@ class _TrainingSession:
         goes_on = self.request.from_champion
         examples = self.prepared.dataset.examples
         training = Training(
-            self.folder, self.seed, report, champion=self.present, from_champion=goes_on, examples=examples
+            self.folder,
+            self.seed,
+            report,
+            champion=self.present,
+            from_champion=goes_on,
+            examples=examples,
+            episodes=record.episodes,
         )
         return train_artefact(self.prepared, self.config, training, self.folder / "artefact")
 
