@@ -40,7 +40,7 @@ COMMANDS: Mapping[str, str] = {
     "index": "Make the index of a table's vectors, for lakes of millions of them; again after they changed.",
     "train": "Train a model, score it on films it never saw, and make it champion if it is better.",
     "tune": "Search a model's settings, train the best, and make it champion if it is better; run it again to resume.",
-    "evaluate": "Score any version of a model on any labels, beside the trivial baseline.",
+    "evaluate": "Score any version of a model on any labels, beside the trivial baseline and strong simple predictors.",
     "labels": "Show the columns of people's labels, import, list, show and export them.",
     "pause": "Let runs on this lake end the films that they work on and start no others, until `cinelake resume`.",
     "resume": "Let paused runs go on.",
@@ -50,7 +50,7 @@ COMMANDS: Mapping[str, str] = {
     "work": "Run deployments that are due, on this machine, until Ctrl-C (`cinelake up` does it too).",
     "publish": "Publish the lake's tables, compacted and sorted, with tables over the whole catalogue, as one new "
     "version.",
-    "models": "List models with their scores; choose the champion by hand.",
+    "models": "List models with their scores; lay two versions side by side; choose the champion by hand.",
     "export": "Write what the tables say in forms that others read.",
 }
 """Command → its line in the list of commands, the first of its own help. Its module is `cli.COMMAND`."""

@@ -1,4 +1,4 @@
-"""`cinelake models`: versions listed, promoted by hand, rolled back, fetched again."""
+"""`cinelake models`: versions listed, laid side by side, promoted by hand, rolled back, fetched again."""
 
 from __future__ import annotations
 
@@ -9,16 +9,23 @@ from typing import Annotated
 import typer
 
 from cinelake.learning import versions
+from cinelake.learning.comparison import MOMENTS, compare_versions
 from cinelake.manifest.document import load_manifest
+from cli.comparison import comparison_json, print_comparison
 from cli.options import HERE, JsonOption, ManifestOption, example
-from cli.screen import out, print_json, table, warn
+from cli.screen import err, out, print_json, table, warn
 from flows.events import champion_changed
 
 app = typer.Typer(
     add_completion=False,
     invoke_without_command=True,
-    help="List models with their scores; choose the champion by hand.",
-    epilog=example("cinelake models", "cinelake models --json", "cinelake models promote scenes 3"),
+    help="List models with their scores; lay two versions side by side; choose the champion by hand.",
+    epilog=example(
+        "cinelake models",
+        "cinelake models --json",
+        "cinelake models compare scenes champion 4",
+        "cinelake models promote scenes 3",
+    ),
 )
 
 NameArgument = Annotated[str, typer.Argument(help="The model.", metavar="NAME")]
@@ -62,6 +69,46 @@ def _list(manifest: Path, name: str | None, *, as_json: bool) -> None:
 
 def _scores_line(scores: Mapping[str, float]) -> str:
     return " ".join(f"{name} {value:.3f}" for name, value in list(scores.items())[:4])
+
+
+@app.command(
+    epilog=example(
+        "cinelake models compare scenes 2 3",
+        "cinelake models compare scenes champion 4 --html difference.html",
+        "cinelake models compare scenes 2 1f0c9a7be2d14f3e --on scenes_checked --json",
+    )
+)
+def compare(
+    name: NameArgument,
+    a: Annotated[str, typer.Argument(help="A version: its number, `champion`, or its MLflow run.", metavar="A")],
+    b: Annotated[str, typer.Argument(help="The other.", metavar="B")],
+    on: Annotated[str | None, typer.Option("--on", help="Another label set.")] = None,
+    moments: Annotated[int, typer.Option(help="How many moments to show on which they differ.", min=0)] = MOMENTS,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write it as a page, with pictures of the moments, to this file.")
+    ] = None,
+    manifest: ManifestOption = HERE,
+    json: JsonOption = False,
+) -> None:
+    """Lay two versions side by side, on held-out films that neither has learned from.
+
+    The difference is B minus A, with an interval over films (a thousand draws of films, the same for both); of fewer
+    than three films there is none.
+    """
+    loaded = load_manifest(manifest)
+    with err.status(f"scoring {name} {a} and {b}"):
+        comparison = compare_versions(loaded, name, a, b, on, moments)
+    if html is not None:
+        from cinelake.plan.build import plan_manifest
+        from report.version_pages import write_comparison
+
+        write_comparison(plan_manifest(loaded), comparison, html)
+    if json:
+        print_json(comparison_json(comparison))
+    else:
+        print_comparison(comparison)
+        if html is not None:
+            out.print(f"written: {html}", markup=False, soft_wrap=True)
 
 
 @app.command(epilog=example("cinelake models promote scenes 3"))

@@ -170,7 +170,7 @@ def print_training(summary: TrainingSummary, manifest: Path) -> None:
     if summary.interrupted:
         out.print(f"interrupted: `cinelake train {summary.model} -m {manifest}` goes on from the last epoch")
         return
-    columns = {"candidate": summary.scores, "baseline": summary.baseline}
+    columns = {"candidate": summary.scores, "baseline": summary.baseline, **summary.simple}
     if summary.champion is not None:
         columns[f"champion ({summary.champion_version})"] = summary.champion
     print_scores(columns, summary.metric, in_sample=summary.in_sample)

@@ -42,12 +42,13 @@ def run_training(request: TrainingRequest, on_event: OnEvent) -> TrainingSummary
             with interrupts_held():
                 from prefect import get_run_logger
 
-                from flows.train import outcome_words, train_flow
+                from flows.train import keep_errors_page, outcome_words, train_flow
 
             def work() -> dict[str, Any]:
                 flow_started(request.manifest, "train", request.model)
                 folder = state_folder(request.manifest.folder) / "training"
                 kept.append(dispatcher(TrainingJob(request, folder, prepared)))
+                keep_errors_page(request.manifest, *_version_of(kept[0]), lambda text: on_event(Note(text)))
                 get_run_logger().info("%s", outcome_words(kept[0]))
                 return kept[0].to_json()
 
@@ -77,7 +78,7 @@ def run_tuning(request: TuningRequest, on_event: OnEvent) -> TuningSummary:
             with interrupts_held():
                 from prefect import get_run_logger
 
-                from flows.train import outcome_words
+                from flows.train import keep_errors_page, outcome_words
                 from flows.tune import tune_flow
 
             def work() -> dict[str, Any]:
@@ -85,6 +86,9 @@ def run_tuning(request: TuningRequest, on_event: OnEvent) -> TuningSummary:
                 folder = state_folder(request.manifest.folder)
                 kept.append(tune_model(request, prepared, folder, on_event, dispatcher))
                 if kept[0].training:
+                    keep_errors_page(
+                        request.manifest, *_version_of(kept[0].training), lambda text: on_event(Note(text))
+                    )
                     get_run_logger().info("%s", outcome_words(kept[0].training))
                 return kept[0].to_json()
 
@@ -97,6 +101,11 @@ def run_tuning(request: TuningRequest, on_event: OnEvent) -> TuningSummary:
     if kept[0].training:
         _report_champion(request.manifest, kept[0].training, on_event)
     return kept[0]
+
+
+def _version_of(summary: TrainingSummary) -> tuple[str, str]:
+    """The version's name and its MLflow run."""
+    return f"{summary.model} {summary.version}", summary.run_id
 
 
 def _stoppable(work: Callable[[], dict[str, Any]]) -> Any:

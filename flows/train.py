@@ -10,10 +10,12 @@ from prefect import Flow, flow, get_run_logger
 from prefect.states import Completed, State
 
 from cinelake.engines.dispatch import dispatch
+from cinelake.errors import CinelakeError
 from cinelake.events import Event
 from cinelake.learning.jobs import TrainingJob
 from cinelake.learning.session import TrainingRequest, TrainingSummary
 from cinelake.manifest.document import Manifest, load_manifest
+from cinelake.plan.build import plan_manifest
 from cinelake.tracking.runs import mlflow_page
 from flows.artifacts import show_end
 from flows.events import champion_changed, flow_started
@@ -43,11 +45,31 @@ def _train_deployed(model: str, manifest: Path, seed: int | None, from_champion:
     flow_started(loaded, "train", model)
     request = TrainingRequest(loaded, model, seed, from_champion=from_champion)
     with dispatch(loaded, request.needs, ignore) as dispatcher:
-        return trained(loaded, dispatcher(TrainingJob(request, state_folder(loaded.folder) / "training")))
+        summary = dispatcher(TrainingJob(request, state_folder(loaded.folder) / "training"))
+    keep_errors_page(loaded, f"{summary.model} {summary.version}", summary.run_id, get_run_logger().warning)
+    return trained(loaded, summary)
 
 
 def ignore(_: Event) -> None:
     """Discard the events of a deployed training: it reports only its end."""
+
+
+def keep_errors_page(manifest: Manifest, version: str, run_id: str, say: Callable[[str], object]) -> None:
+    """Keep what a version is wrong about as a page beside its MLflow run, with pictures of the moments.
+
+    version: its name, as `scenes 3`. A page that cannot be made costs the training nothing: `say` is told why.
+    """
+    from cinelake.learning.diagnosis import CURVE, ERRORS, PAGE
+    from cinelake.tracking.registry import json_of, keep_text
+    from report.version_pages import errors_page
+
+    try:
+        told, curve = (json_of(manifest.tracking, run_id, file) for file in (ERRORS, CURVE))
+        if told:
+            page = errors_page(plan_manifest(manifest), version, told, curve)
+            keep_text(manifest.tracking, run_id, PAGE, page)
+    except CinelakeError as error:
+        say(f"the page of errors was not kept: {error}")
 
 
 def outcome_words(summary: TrainingSummary) -> str:

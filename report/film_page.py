@@ -25,8 +25,8 @@ from report.templates import code_digest, rendered
 
 MOST_WORST, BINS, PACE_BINS = 3, 48, 7
 """Differences of a film that the page of models may show; parts of a film's outline; parts that its pace is of."""
-CARD = "card.json"
-"""What the catalogue shows of a film, with the page's key; beside the page."""
+CARD, THUMBNAILS = "card.json", "thumbnails.json"
+"""What the catalogue shows of a film, with the page's key, and where its thumbnails lie; beside the page."""
 Card = dict[str, Any]
 
 
@@ -102,6 +102,7 @@ def write_film(
     head = {"key": key, "movie_id": tables.movie_id, "title": tables.title}
     card = {**head, **counted, "missing": missing, "poster": pictures.has_poster}
     card |= {"said": said_of(lanes, tables, pictures.thumbnails), "lines": outlines(lanes, length_s)}
+    (folder / THUMBNAILS).write_text(json.dumps(vars(pictures.thumbnails)), encoding="utf-8")
     (folder / CARD).write_text(json.dumps(card, ensure_ascii=False), encoding="utf-8")
     return card
 
@@ -118,6 +119,15 @@ def said_of(lanes: list[dict[str, Any]], tables: FilmTables, thumbnails: Thumbna
             about = {"model": made_by.get(lane["of"], ""), "title": lane["title"].removesuffix(", by people")}
             found.append({**about, "agrees": lane["agrees"], "differ": len(lane["differs"]), "worst": shown})
     return found
+
+
+def read_thumbnails(folder: Path) -> Thumbnails:
+    """Where the thumbnails of a film's page lie; none where there is no such page."""
+    try:
+        told = json.loads((folder / THUMBNAILS).read_text(encoding="utf-8"))
+        return Thumbnails(**{name: told[name] for name in Thumbnails.__dataclass_fields__})
+    except (OSError, ValueError, KeyError):
+        return Thumbnails()
 
 
 def picture_at(thumbnails: Thumbnails, time_s: float) -> dict[str, Any] | None:

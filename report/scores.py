@@ -14,7 +14,7 @@ from cinelake.errors import CinelakeError
 from cinelake.manifest.document import Manifest
 
 FILE = "scores.json"
-FORMAT = 3
+FORMAT = 4
 """Of the file: one of another format is requested anew."""
 CAPTIONS = {
     "film": "Scores on films that it never saw",
@@ -55,20 +55,24 @@ def _from_registry(manifest: Manifest, names: set[str]) -> ModelScores:
     except CinelakeError as error:
         return {name: _unknown(str(error).splitlines()[0]) for name in names}
     by_name = {f"{v['name']} {v['version']}": v for v in versions}
-    return {name: {**shown_scores(by_name.get(name)), **_curves(manifest, by_name.get(name))} for name in names}
+    return {name: {**shown_scores(by_name.get(name)), **_of_training(manifest, by_name.get(name))} for name in names}
 
 
-def _curves(manifest: Manifest, version: dict[str, Any] | None) -> dict[str, Any]:
-    """The version's training, epoch by epoch, where it was recorded."""
-    from cinelake.tracking.registry import epochs_of
+def _of_training(manifest: Manifest, version: dict[str, Any] | None) -> dict[str, Any]:
+    """The version's training, epoch by epoch, its errors and its learning curve, as far as they were recorded."""
+    from cinelake.learning.diagnosis import CURVE, ERRORS, FORMAT
+    from cinelake.tracking.registry import epochs_of, json_of
 
     if not version or not version.get("run_id"):
         return {}
     try:
         curves = epochs_of(manifest.tracking, version["run_id"])
+        errors, curve = (json_of(manifest.tracking, version["run_id"], file) for file in (ERRORS, CURVE))
     except CinelakeError:
         return {}
-    return {"curves": curves} if curves else {}
+    errors = errors if isinstance(errors, dict) and errors.get("format") == FORMAT else None
+    found = {"curves": curves, "errors": errors, "learning_curve": curve}
+    return {name: value for name, value in found.items() if value}
 
 
 def shown_scores(version: dict[str, Any] | None) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from report.proxies import make_proxy, plays_in_browsers, proxy_path
 from report.runs_page import runs_page
 from report.said import PeopleSaid
 from report.scores import FILE as SCORES
-from report.scores import known_scores, scores_file, scores_of
+from report.scores import ModelScores, known_scores, scores_file, scores_of
 from report.tables import FilmTables, LakeTables
 from report.templates import code_digest, rendered
 
@@ -63,9 +63,9 @@ def write_site(
 ) -> SiteOutcome:
     """Write the report of a lake. Raises `UnknownName` for films that are missing, `UsageError` for a bad folder.
 
-    movies: only these films' pages. force: every page, and into a folder that holds something else. dry_run: write
-    nothing. with_people: with the page of people, and their faces. proxies: a small copy of each film
-    that browsers do not play; those that are there are used in any case.
+    movies: only these films' pages. force: every page, by scores requested anew, and into a folder that holds something
+    else. dry_run: write nothing. with_people: with the page of people, and their faces. proxies: a small copy of each
+    film that browsers do not play; those that are there are used in any case.
     """
     lake = LakeTables(planning)
     for movie_id in movies:
@@ -74,6 +74,7 @@ def write_site(
     check_place(out, force=force)
     with site_errors(out):
         site = _Site(lake, out, dry_run=dry_run, with_people=with_people, proxies=proxies)
+        site.scores = {} if force else known_scores(out)
         site.write_films(list(movies) or lake.movie_ids, on_progress, force=force)
         site.remove_gone()
         if not dry_run:
@@ -87,7 +88,7 @@ class _Site:
     def __init__(self, lake: LakeTables, out: Path, *, dry_run: bool, with_people: bool, proxies: bool):
         self.with_people, self.proxies = with_people, proxies
         self.lake, self.out, self.films, self.dry_run = lake, out, out / "films", dry_run
-        self.scores = known_scores(out)
+        self.scores: ModelScores = {}
         self.people = PeopleSaid(lake.planning.manifest)
         self.outcome = SiteOutcome(out)
 
@@ -166,7 +167,7 @@ class _Site:
         """Write the pages that speak of all films, remove those of which there is nothing; returns files and titles."""
         made = {
             ("people.html", "People"): people_page(self._folders(), self.lake.lake) if self.with_people else None,
-            ("models.html", "Models"): models_page(cards, self.scores),
+            ("models.html", "Models"): models_page(cards, self.scores, self.films),
             ("runs.html", "Runs"): runs_page(self.lake),
             ("compare.html", "Side by side"): compare_page(cards),
         }

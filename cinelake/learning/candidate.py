@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,12 @@ from cinelake.lake.artefact import write_artefact
 from cinelake.learning.dataset import Dataset, OnFilm, gather, known_steps
 from cinelake.learning.split import Split, folds, split
 from cinelake.manifest.document import Manifest, ModelEntry
+from cinelake.spec.answers import Answers
 from cinelake.spec.arrays import Arrays
 from cinelake.spec.artefact import Artefact
-from cinelake.spec.model import Example, FilmScores, Model, Scores, no_classes
+from cinelake.spec.model import Example, FilmScores, Model, Scores, no_answers, no_classes
 from cinelake.spec.task import Params
-from cinelake.spec.training import Training, say_nothing
+from cinelake.spec.training import Training, keep_nothing, say_nothing
 from cinelake.storage.content import digest
 
 AUTO = "auto"
@@ -51,7 +52,10 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A trained model and how it does on held-out films (or blocks), one prediction and one `FilmScores` each."""
+    """A trained model and how it does on held-out films (or blocks), one prediction and one `FilmScores` each.
+
+    simple: name → the same of a strong simple predictor.
+    """
 
     artefact: Artefact
     predictions: tuple[Arrays, ...]
@@ -59,6 +63,7 @@ class Candidate:
     baseline: tuple[FilmScores, ...]
     scores: Scores
     baseline_scores: Scores
+    simple: Mapping[str, tuple[FilmScores, ...]] = field(default_factory=dict)
 
 
 def prepare(
@@ -182,7 +187,7 @@ def cross_fitted(spec: Model, examples: Sequence[Example], config: Params, train
     alone = config.model_copy(update={"refit": False}) if hasattr(config, "refit") else config
     facts, refused = [], None
     for number, (learned, judged) in enumerate(folds(examples, CROSS_FITS)):
-        own = replace(training, folder=training.folder / f"part_{number}", report=say_nothing)
+        own = replace(training, folder=training.folder / f"part_{number}", report=say_nothing, episodes=keep_nothing)
         if not scored(judged):
             continue
         try:
@@ -227,6 +232,18 @@ def score_films(
     )
 
 
+def answers_of(
+    spec: Model, artefact: Artefact, examples: Sequence[Example], predictions: Sequence[Arrays]
+) -> tuple[Answers, ...]:
+    """What people and a model say of each example's labelled steps; empty where the model cannot tell it so."""
+    if spec.answers is no_answers:
+        return ()
+    return tuple(
+        spec.answers(example.features, example.targets, prediction, artefact.config, artefact.facts)
+        for example, prediction in zip(examples, predictions, strict=True)
+    )
+
+
 def scored(examples: Sequence[Example]) -> tuple[Example, ...]:
     """The examples that have something to be scored on."""
     return tuple(example for example in examples if example.targets["known"].any())
@@ -240,15 +257,20 @@ def evaluate(prepared: Prepared, artefact: Artefact, config: Params) -> Candidat
 def score_on(
     spec: Model, artefact: Artefact, config: Params, train: Sequence[Example], test: Sequence[Example]
 ) -> Candidate:
-    """A trained model on `test`; the baseline knows the labels of `train` alone."""
+    """A trained model on `test`; the baseline and the simple predictors know the labels of `train` alone."""
     predictions = predict_all(spec, artefact, test)
-    guess = spec.baseline(train, config)
-    guesses = [guess(example.features) for example in test]
     film_scores = score_films(spec, test, predictions, config)
-    baseline = score_films(spec, test, guesses, config)
-    return Candidate(
-        artefact, predictions, film_scores, baseline, dict(spec.summarise(film_scores)), dict(spec.summarise(baseline))
-    )
+    baseline = score_guess(spec, spec.baseline(train, config), test, config)
+    simple = {name: score_guess(spec, make(train, config), test, config) for name, make in spec.simple.items()}
+    scores, of_baseline = dict(spec.summarise(film_scores)), dict(spec.summarise(baseline))
+    return Candidate(artefact, predictions, film_scores, baseline, scores, of_baseline, simple)
+
+
+def score_guess(
+    spec: Model, guess: Callable[[Arrays], Arrays], examples: Sequence[Example], config: Params
+) -> tuple[FilmScores, ...]:
+    """Each example's scores by a predictor that is no artefact: the trivial one, a simple one."""
+    return score_films(spec, examples, [guess(example.features) for example in examples], config)
 
 
 def score_champion(

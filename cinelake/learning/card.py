@@ -6,7 +6,7 @@ After Mitchell et al., Model Cards for Model Reporting (FAT* 2019).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from cinelake.learning.candidate import Prepared
@@ -35,7 +35,7 @@ def model_card(
 ) -> str:
     """The card as Markdown.
 
-    scores: predictor (`candidate`, `baseline`, `champion`) → its scores.
+    scores: predictor (`candidate`, `baseline`, simple ones by their names, `champion`) → its scores.
     support: class → labelled steps of it. learners: the table of those that were compared.
     """
     spec, entry = prepared.entry.spec, prepared.entry
@@ -47,7 +47,7 @@ def model_card(
         _held_out(prepared),
         _scores(scores, spec.metric, support),
         _of_the_gate(spec.metric, verdict, in_sample=prepared.all_films),
-        *(["## Classes", _classes(class_rows(support, scores))] if support else []),
+        *(["## Classes", _classes(class_rows(support, _without(scores, spec.simple)))] if support else []),
         *(["## Learners, compared on the films that it learned from", learners] if learners else []),
         "## Data",
         _data(prepared),
@@ -60,6 +60,10 @@ def model_card(
         "\n".join([*warning, *LIMITS]),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _without(scores: Mapping[str, Scores], names: Collection[str]) -> dict[str, Scores]:
+    return {who: own for who, own in scores.items() if who not in names}
 
 
 def _of_the_gate(metric: str, verdict: Verdict, *, in_sample: bool) -> str:

@@ -21,7 +21,7 @@ from cinelake.spec.model import Example, Scores
 @dataclass(frozen=True)
 class Evaluation:
     """Scores of one version on some films. by_film: film → its own scores. on: the label set. in_sample: the version
-    has learned from films that it is scored on."""
+    has learned from films that it is scored on. simple: name → scores of a strong simple predictor."""
 
     model: str
     version: int
@@ -35,6 +35,7 @@ class Evaluation:
     left_out: dict[str, str] = field(default_factory=dict)
     warning: str = ""
     in_sample: bool = False
+    simple: dict[str, Scores] = field(default_factory=dict)
 
 
 def evaluate_version(
@@ -53,7 +54,7 @@ def evaluate_version(
     artefact = open_applied(lake, applied)
     entry = replace(entry, config=artefact.config)
     dataset = gather(manifest, entry, label_set)
-    _check_inputs(name, applied.version, artefact, dataset)
+    check_inputs(name, applied.version, artefact, dataset)
     train, test, left_out, warning, known = _sides(entry, dataset, label_set, artefact)
     told = []
     if known:
@@ -78,6 +79,7 @@ def evaluate_version(
         left_out={**dataset.left_out, **left_out},
         warning=". ".join([*told, *filter(None, [warning])]),
         in_sample=bool(known),
+        simple={name: dict(spec.summarise(own)) for name, own in result.simple.items()},
     )
 
 
@@ -89,7 +91,8 @@ def _places_of_films(test: Sequence[Example]) -> dict[str, list[int]]:
     return places
 
 
-def _check_inputs(name: str, version: int, artefact: Artefact, dataset: Dataset) -> None:
+def check_inputs(name: str, version: int, artefact: Artefact, dataset: Dataset) -> None:
+    """Raise `CannotTrain` where a version was trained on tables that are made otherwise today."""
     for table, recipe_hash in dataset.inputs.items():
         if artefact.inputs.get(table) != recipe_hash:
             raise CannotTrain(

@@ -58,6 +58,11 @@ def confusion(truth: Array, predicted: Array, classes: int) -> Array:
     return np.bincount(cells, minlength=classes**2).reshape(classes, classes)
 
 
+def one_hot(numbers: Array, classes: int) -> Array:
+    """(T, classes) bool of (T,) numbers of classes; all False for a number that is no class."""
+    return np.asarray(np.asarray(numbers)[:, None] == np.arange(classes))
+
+
 def by_confusion(counts: Array) -> Array:
     """(classes, 3) precision, recall and F1 of each class of a confusion matrix; 0 where they are undefined."""
     return precision_recall_f1(np.diag(counts), counts.sum(axis=0), counts.sum(axis=1))

@@ -32,6 +32,7 @@ from cinelake.learning.candidate import (
     AUTO,
     Candidate,
     Prepared,
+    answers_of,
     config_of,
     evaluate,
     held_out_known_to,
@@ -41,12 +42,14 @@ from cinelake.learning.candidate import (
     train_artefact,
 )
 from cinelake.learning.card import model_card
+from cinelake.learning.diagnosis import CURVE, ERRORS, diagnosis
 from cinelake.learning.gate import Interval, Verdict, decide
 from cinelake.learning.learners import LearnerChoice, as_markdown, choose_learner
+from cinelake.learning.learning_curve import learning_curve
 from cinelake.learning.recorded import class_of, class_rows, datasets_of, label_words
 from cinelake.manifest.document import Manifest
 from cinelake.spec.artefact import Artefact
-from cinelake.spec.model import FilmScores, Scores
+from cinelake.spec.model import Example, FilmScores, Scores
 from cinelake.spec.task import Params, Resources
 from cinelake.spec.training import Member, Training
 from cinelake.storage.content import digest
@@ -81,6 +84,7 @@ class TrainingRequest:
 class TrainingSummary:
     """The result of a training. `moved`: the champion is this version now; `why`: what the gate says.
 
+    simple: name → scores of a strong simple predictor.
     intervals: of the score, of the gain over the baseline and over the champion. in_sample: the version has learned
     from the films that it is scored on. learners: those that were compared, a row each.
     """
@@ -91,6 +95,7 @@ class TrainingSummary:
     metric: str = ""
     scores: Scores = field(default_factory=dict)
     baseline: Scores = field(default_factory=dict)
+    simple: dict[str, Scores] = field(default_factory=dict)
     champion: Scores | None = None
     champion_version: int | None = None
     intervals: dict[str, Interval | None] = field(default_factory=dict)
@@ -297,7 +302,13 @@ class _TrainingSession:
         goes_on = self.request.from_champion
         examples = self.prepared.dataset.examples
         training = Training(
-            self.folder, self.seed, report, champion=self.present, from_champion=goes_on, examples=examples
+            self.folder,
+            self.seed,
+            report,
+            champion=self.present,
+            from_champion=goes_on,
+            examples=examples,
+            episodes=record.episodes,
         )
         return train_artefact(self.prepared, self.config, training, self.folder / "artefact")
 
@@ -332,10 +343,14 @@ class _TrainingSession:
         if self.prepared.all_films:
             words = f"its scores are in-sample: {self._by_hand()}"
             verdict = replace(verdict, passes=False, moves=False, why=words)
-        scores = {"candidate": candidate.scores, "baseline": candidate.baseline_scores}
+        simple = {name: dict(spec.summarise(own)) for name, own in candidate.simple.items()}
+        scores = {"candidate": candidate.scores, "baseline": candidate.baseline_scores, **simple}
         if of_champion is not None:
             scores["champion"] = dict(spec.summarise(of_champion))
         why = f"{verdict.why} (champion {number} was not compared: {note})" if note else verdict.why
+        ahead = [name for name, own in simple.items() if own[spec.metric] > candidate.scores[spec.metric]]
+        if ahead and not self.prepared.all_films:
+            why += "".join(f"; {name} scores more, {simple[name][spec.metric]:.3f}" for name in ahead)
         support = spec.support(candidate.film_scores)
         compared = as_markdown([*self.choice.rows]) if self.choice else ""
         card = model_card(self.prepared, self.config, scores, verdict, artefact.facts, support, compared)
@@ -412,11 +427,24 @@ class _TrainingSession:
         whole = [(who, name) for who, name in others if class_of(name, support) is None]
         record.metrics({f"{side}_{who}/{name}": scores[who][name] for who, name in whole})
         if support:
-            record.table("classes.json", class_rows(support, scores))
+            among = {who: own for who, own in scores.items() if who not in candidate.simple}
+            record.table("classes.json", class_rows(support, among))
         record.text("card.md", card)
         examples = scored(self.prepared.split.test)
+        record.text(ERRORS, json.dumps(self._errors(candidate, examples), ensure_ascii=False))
+        if self.prepared.entry.spec.simple and not self.prepared.all_films:  # what must be trained is not trained here
+            budget_s = 60 * self.prepared.entry.settings.budget_minutes
+            curve = learning_curve(self.prepared, self.config, self.seed, budget_s)
+            record.text(CURVE, json.dumps(curve, ensure_ascii=False))
         for name, figure in self.prepared.entry.spec.figures(examples, candidate.predictions, self.config).items():
             record.figure(f"{name}.png", figure)
+
+    def _errors(self, candidate: Candidate, examples: Sequence[Example]) -> dict[str, Any]:
+        """What the version is wrong about, for the page of errors."""
+        spec = self.prepared.entry.spec
+        answers = answers_of(spec, candidate.artefact, examples, candidate.predictions)
+        by = {"model": candidate.film_scores, "baseline": candidate.baseline, **candidate.simple}
+        return diagnosis(spec, examples, answers, by, in_sample=self.prepared.all_films)
 
     def _summary(
         self,
@@ -435,6 +463,7 @@ class _TrainingSession:
             metric=self.prepared.entry.spec.metric,
             scores=candidate.scores,
             baseline=candidate.baseline_scores,
+            simple={name: scores[name] for name in candidate.simple},
             champion=scores.get("champion"),
             champion_version=champion,
             intervals={"score": verdict.score, "gain": verdict.gain, "over_champion": verdict.over_champion},

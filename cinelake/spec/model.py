@@ -24,6 +24,7 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 from cinelake.errors import UnknownName
+from cinelake.spec.answers import Answers
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.artefact import Artefact
 from cinelake.spec.discovery import load, names_in
@@ -96,6 +97,15 @@ def no_figures(_examples: Sequence[Example], _predictions: Sequence[Arrays], _co
     return {}
 
 
+def no_answers(
+    _features: Arrays, _targets: Arrays, _prediction: Arrays, _config: Any, _facts: Mapping[str, Any]
+) -> Answers:
+    """Nothing is told step by step."""
+    import numpy as np
+
+    return Answers(np.zeros(0), (), np.zeros((0, 0), bool), np.zeros((0, 0), bool))
+
+
 def no_classes(_film_scores: Sequence[FilmScores]) -> dict[str, float]:
     """No score is of a class alone."""
     return {}
@@ -165,8 +175,12 @@ class Model:
     predict(artefact, features): arrays of the same length.
     score_film(features, targets, prediction, config): a film's contribution. summarise(film_scores): the scores of many
         (a film may come several times: bootstrap). baseline(training examples, config): the trivial predictor.
+    simple: name → a strong simple predictor, made as the trivial one is; scored beside every version. A curve of
+        learning is drawn with the first.
     metric: the score the gate compares; greater is better. space: what `tune` searches, by default.
     figures(examples, predictions, config): name → Matplotlib figure, of the held-out films.
+    answers(features, targets, prediction, config, facts): what people and the model say of a film's labelled steps, for
+        whoever looks at its errors. facts: of the artefact that predicted.
     support(film_scores): class (a tag, a person) → how many labelled steps of it these films have, of the classes whose
         scores `summarise` names `MEASURE_CLASS`.
     blocked(film_scores, baseline film_scores): target → why the gate lets nothing be said of it (its correlation is not
@@ -203,9 +217,11 @@ class Model:
     settle: Callable[[Any, Callable[[str], bool]], Any] = as_it_is
     settle_by_labels: Callable[[Any, pa.Table], Any] = as_it_is
     figures: Callable[[Sequence[Example], Sequence[Arrays], Any], dict[str, Any]] = no_figures
+    answers: Callable[[Arrays, Arrays, Arrays, Any, Mapping[str, Any]], Answers] = no_answers
     support: Callable[[Sequence[FilmScores]], dict[str, float]] = no_classes
     blocked: Callable[[Sequence[FilmScores], Sequence[FilmScores]], dict[str, str]] = nothing_blocked
     without: Callable[[FilmScores, Collection[str]], FilmScores] = whole
+    simple: Mapping[str, Callable[[Sequence[Example], Any], Callable[[Arrays], Arrays]]] = field(default_factory=dict)
     space: Mapping[str, Any] = field(default_factory=dict)
     continues: bool = False
     cross_fits: bool = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -35,6 +35,10 @@ def say_nothing(_epoch: int, _metrics: Mapping[str, float], _member: Member | No
     """Epochs are not reported."""
 
 
+def keep_nothing(_first: int, _scores: Sequence[float], /) -> None:
+    """Episodes are not kept."""
+
+
 @dataclass(frozen=True)
 class Training:
     """One training of one model.
@@ -46,6 +50,8 @@ class Training:
     examples: all labelled films, the held-out ones too: only for what a model keeps beside what it is scored by.
     settled: facts that trainings on parts of the same films have found (`threshold`, `epochs`), each judged by films it
         did not learn from: where there are some, they take the place of what validation films would say.
+    episodes: called by what learns by acting, with the number of an episode, from 0, and the scores of it and of those
+        that follow it.
     """
 
     folder: Path
@@ -56,6 +62,7 @@ class Training:
     from_champion: bool = False
     examples: Sequence[Example] = ()
     settled: Mapping[str, Any] = field(default_factory=dict)
+    episodes: Callable[[int, Sequence[float]], None] = keep_nothing
 
 
 class StopTraining(Exception):

@@ -31,6 +31,8 @@ from cinelake.tracking.store import connect, tracking_errors
 CHAMPION = "champion"
 HISTORY = "cinelake.champions"
 """Tag of a registered model: numbers of its champions, oldest first, as JSON."""
+MEMBER = "/member_"
+"""Between the name of an epoch's metric and the number of the network that it is of."""
 NEEDED = ("mlflow", "numpy", "onnxruntime", "pyarrow", "pydantic")
 """What a server of a version needs beside Cinelake itself, written down with the versions it was trained with."""
 
@@ -250,15 +252,40 @@ def origin_of(tracking: TrackingSettings, name: str, number: int) -> dict[str, A
     return {"run_id": version.run_id, "labels": labels, "seed": int(params.get("seed", 0))}
 
 
+def json_of(tracking: TrackingSettings, run_id: str, file: str) -> Any:
+    """A JSON file that a training keeps beside its run; None where it keeps none, or what is no JSON.
+
+    Raises `StorageError` where the run cannot be read.
+    """
+    with tracking_errors(tracking.uri, f"reading {file} of run {run_id}"), tempfile.TemporaryDirectory() as scratch:
+        client = connect(tracking.uri)
+        if file not in {each.path for each in client.list_artifacts(run_id)}:
+            return None
+        text = Path(client.download_artifacts(run_id, file, scratch)).read_text(encoding="utf-8")
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def keep_text(tracking: TrackingSettings, run_id: str, file: str, text: str) -> None:
+    """Keep a file beside a training's run. Raises `StorageError` where MLflow cannot be written."""
+    with tracking_errors(tracking.uri, f"keeping {file} of run {run_id}"):
+        connect(tracking.uri).log_text(run_id, text, file)
+
+
 def epochs_of(tracking: TrackingSettings, run_id: str, most: int = 8) -> dict[str, list[float]]:
-    """Metrics of a training's epochs, in order: at most so many, those that belong to no member and no held-out side.
+    """Metrics of a training's epochs, in order: at most so many, each of them once a member (`loss/member_2`) where
+    several were trained; none of the held-out side.
 
     Raises `StorageError` where the run cannot be read.
     """
     with tracking_errors(tracking.uri, f"reading the epochs of run {run_id}"):
         client = connect(tracking.uri)
-        names = sorted(name for name in client.get_run(run_id).data.metrics if "/" not in name)
-        found = {name: client.get_metric_history(run_id, name) for name in names[:most]}
+        known = client.get_run(run_id).data.metrics
+        metrics = sorted({name.partition(MEMBER)[0] for name in known if "/" not in name.partition(MEMBER)[0]})[:most]
+        names = sorted(name for name in known if name.partition(MEMBER)[0] in metrics)
+        found = {name: client.get_metric_history(run_id, name) for name in names}
     curves = {name: [m.value for m in sorted(history, key=lambda m: m.step)] for name, history in found.items()}
     return {name: values for name, values in curves.items() if len(values) > 1 and all(map(math.isfinite, values))}
 

@@ -38,6 +38,8 @@ BATCH = 100
 """MLflow's limit for parameters in one call."""
 NOTE_CHARACTERS = 5000
 """What every release of MLflow takes as the value of a tag."""
+EPISODE = "episode_score"
+"""The metric whose steps are episodes, not epochs."""
 EPOCHS_AT_ONCE = 50
 SECONDS_AT_ONCE = 1.0
 
@@ -278,6 +280,11 @@ class TrainingRecord:
         if len(self._waiting) >= EPOCHS_AT_ONCE or time.monotonic() - self._written_s >= SECONDS_AT_ONCE:
             with self._errors():
                 self._write_epochs()
+
+    def episodes(self, first: int, scores: Sequence[float]) -> None:
+        """The score of each episode that an agent has played, from number `first` on."""
+        for number, score in enumerate(scores, first):
+            self.epoch(number, {EPISODE: score})
 
     def metrics(self, metrics: Mapping[str, float]) -> None:
         """Metrics of the whole run."""

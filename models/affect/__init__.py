@@ -35,6 +35,7 @@ MODEL = Model(
     score_film=Late("models.affect.scores:score_film"),
     summarise=Late("models.affect.scores:summarise"),
     support=Late("models.affect.scores:support"),
+    answers=Late("models.affect.scores:answers"),
     baseline=Late("models.affect.scores:baseline"),
     blocked=Late("models.affect.scores:blocked"),
     without=Late("models.affect.scores:without"),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from cinelake.learning.gate import MIN_UNITS, bootstrap
+from cinelake.spec.answers import Answers
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.model import Example, FilmScores, Scores
 from models.affect.config import Config
@@ -62,6 +63,16 @@ def blocked(film_scores: Sequence[FilmScores], baseline: Sequence[FilmScores]) -
 def without(film_scores: FilmScores, targets: Collection[str]) -> FilmScores:
     """A film's contribution without some targets."""
     return {name: line for name, line in film_scores.items() if name.partition("_")[2] not in targets}
+
+
+def answers(
+    features: Arrays, targets: Arrays, prediction: Arrays, config: Config, _facts: Mapping[str, Any]
+) -> Answers:
+    """The lines at each clip that has a label; NaN where it has none of a target."""
+    there = targets["there"] > 0
+    rows = there.any(axis=1)
+    truth = np.where(there, targets["line"], np.nan)[rows].astype(np.float64)
+    return Answers(features["time_s"][rows], tuple(config.targets), truth, prediction["line"][rows].astype(np.float64))
 
 
 def support(film_scores: Sequence[FilmScores]) -> dict[str, float]:

@@ -29,7 +29,12 @@ MODEL = Model(
     score_film=Late("models.beats.scores:score_film"),
     summarise=Late("models.beats.scores:summarise"),
     support=Late("models.beats.scores:support"),
+    answers=Late("models.beats.scores:answers"),
     baseline=Late("models.beats.scores:baseline"),
+    simple={
+        "logistic regression": Late("models.beats.simple:by_logistic"),
+        "nearest labelled moment": Late("models.beats.simple:by_nearest"),
+    },
     metric="mean_f",
     figures=Late("models.beats.scores:figures"),
     space={"l2": [1e-4, 1e-3, 1e-2], "hidden": [0, 64, 128, 256], "context": [0, 2, 4, 8]},

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from cinelake.lake.spill import joined
-from cinelake.learning.metrics import accuracy, by_class, by_confusion, confusion, macro, totals
+from cinelake.learning.metrics import accuracy, by_class, by_confusion, confusion, macro, one_hot, totals
+from cinelake.spec.answers import Answers
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.model import Example, FilmScores, Scores
 from models.beats.config import Config
@@ -55,6 +56,16 @@ def summary(counts: Array, categories: Sequence[str]) -> Scores:
         "categories_that_occur": float(occurs.sum()),
     }
     return scores | by_class(each, ("precision", "recall", "f"), categories, occurs)
+
+
+def answers(
+    features: Arrays, targets: Arrays, prediction: Arrays, config: Config, _facts: Mapping[str, Any]
+) -> Answers:
+    """The category of each known shot after the window, with the probabilities before it."""
+    known, categories = targets["known"], tuple(config.ordered)
+    truth, said = (one_hot(given[known], len(categories)) for given in (targets["category"], prediction["category"]))
+    time_s, probability = features["time_s"][known], prediction["probability"][known]
+    return Answers(time_s, categories, truth, said, probability, exclusive=True)
 
 
 def baseline(examples: Sequence[Example], config: Config) -> Callable[[Arrays], Arrays]:

@@ -28,7 +28,12 @@ MODEL = Model(
     score_film=Late("models.characters.scores:score_film"),
     summarise=Late("models.characters.scores:summarise_films"),
     support=Late("models.characters.scores:support"),
+    answers=Late("models.characters.scores:answers"),
     baseline=predict.baseline,
+    simple={
+        "histogram with logistic regression": Late("models.characters.simple:by_histogram"),
+        "nearest labelled moment": Late("models.characters.simple:by_nearest"),
+    },
     metric="f1",
     space=SPACE,
     about="Which characters are in each frame, learned from labelled moments (after the screen-time tutorial: a "

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from cinelake.learning.metrics import precision_recall_f1, ratio, totals
+from cinelake.spec.answers import Answers
 from cinelake.spec.arrays import Arrays
 from cinelake.spec.model import FilmScores, Scores
 from models.characters.config import Config
@@ -40,6 +42,21 @@ def film_counts(targets: Arrays, prediction: Arrays, seconds: float) -> FilmScor
         "frames": np.array([len(labelled)]),
         "seconds": np.array([seconds]),
     }
+
+
+def answers(
+    features: Arrays, targets: Arrays, prediction: Arrays, _config: Config, facts: Mapping[str, Any]
+) -> Answers:
+    """Who is in each labelled frame, with the probabilities of those whom the model has learned."""
+    known, learned = targets["known"], list(facts.get("characters", ()))
+    labelled, predicted = targets["character"][known], prediction["character"][known]
+    cast = sorted({*learned, *cast_of(np.concatenate([labelled, predicted]))})
+    truth, said = as_columns(labelled, cast) > 0, as_columns(predicted, cast) > 0
+    probability = None
+    if learned and "probability" in prediction:
+        probability = np.zeros(truth.shape)
+        probability[:, [cast.index(name) for name in learned]] = prediction["probability"][known]
+    return Answers(features["time_s"][known], tuple(cast), truth, said, probability, none="nobody")
 
 
 def summarise_films(film_scores: Sequence[FilmScores]) -> Scores:

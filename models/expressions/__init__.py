@@ -31,7 +31,12 @@ MODEL = Model(
     score_film=Late("models.expressions.scores:score_film"),
     summarise=Late("models.expressions.scores:summarise"),
     support=Late("models.expressions.scores:support"),
+    answers=Late("models.expressions.scores:answers"),
     baseline=predict.baseline,
+    simple={
+        "histogram with logistic regression": Late("models.expressions.simple:by_histogram"),
+        "nearest labelled moment": Late("models.expressions.simple:by_nearest"),
+    },
     metric="accuracy",
     figures=Late("models.expressions.scores:figures"),
     space=SPACE,

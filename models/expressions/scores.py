@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from cinelake.learning import metrics
+from cinelake.spec.answers import Answers
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.model import Example, FilmScores, Scores
 from models.expressions.config import Config
@@ -29,6 +30,16 @@ def support(film_scores: Sequence[FilmScores]) -> dict[str, float]:
     """Emotion → faces that show it, of the emotions that occur."""
     counts = np.sum([scores["confusion"] for scores in film_scores], axis=0).sum(axis=1)
     return {emotion: float(count) for emotion, count in zip(EMOTIONS, counts, strict=True) if count}
+
+
+def answers(
+    features: Arrays, targets: Arrays, prediction: Arrays, _config: Config, _facts: Mapping[str, Any]
+) -> Answers:
+    """The emotion of each labelled face; the trivial baseline has no probabilities."""
+    known = targets["known"]
+    truth, said = (metrics.one_hot(given["emotion"][known], len(EMOTIONS)) for given in (targets, prediction))
+    probability = prediction["probabilities"][known] if "probabilities" in prediction else None
+    return Answers(features["time_s"][known], tuple(EMOTIONS), truth, said, probability, exclusive=True)
 
 
 def figures(examples: Sequence[Example], predictions: Sequence[Arrays], config: Config) -> dict[str, Any]:

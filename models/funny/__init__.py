@@ -31,6 +31,7 @@ MODEL = Model(
     predict=predict.predict,
     score_film=Late("models.funny.scores:score_film"),
     summarise=Late("models.funny.scores:summarise"),
+    answers=Late("models.funny.scores:answers"),
     baseline=Late("models.funny.scores:baseline"),
     metric="f1",
     figures=Late("models.funny.scores:figures"),

@@ -161,7 +161,9 @@ def learn(scenes: Scenes, config: Config, training: Training, start: Artefact | 
         if not agent.remembered:
             _fill(agent, scenes, config, training.seed, first)
         score, counted = _play(agent, scenes, config, training.seed, number, epsilon_at(number))
-        played.add(score[counted > 0])
+        judged = score[counted > 0]
+        training.episodes(number * config.scenes_at_once, judged.tolist())
+        played.add(judged)
         loss, largest = (float(value) for value in agent.learn(tf.constant(updates)))
         _check_bounds(number, int(agent.updates), float(score.mean()), loss, largest, scenes, config)
         met.update(epsilon=epsilon_at(number), q=largest)

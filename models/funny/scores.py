@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from cinelake.learning.metrics import average_precision, precision_recall_f1, roc_auc
+from cinelake.spec.answers import Answers
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.model import Example, FilmScores, Scores
 from models.funny.config import Config
@@ -41,6 +42,17 @@ def summarise(film_scores: Sequence[FilmScores]) -> Scores:
         "share_funny": float(truth.mean()) if len(truth) else 0.0,
         "steps": float(len(truth)),
     }
+
+
+def answers(
+    features: Arrays, targets: Arrays, prediction: Arrays, _config: Config, _facts: Mapping[str, Any]
+) -> Answers:
+    """Whether each known step is funny; the margin of the two Q-values ranks steps, and is no probability."""
+    known = targets["known"]
+    margin = prediction["margin"][known][:, None]
+    truth = targets["funny"][known][:, None].astype(bool)
+    time_s = features["time_s"][known]
+    return Answers(time_s, ("funny",), truth, margin > 0, margin, is_probability=False, none="not funny")
 
 
 def best_threshold(truth: Array, margin: Array) -> float:

@@ -34,6 +34,7 @@ MODEL = Model(
     score_film=Late("models.identities.scores:score_film"),
     summarise=Late("models.identities.scores:summarise_people"),
     support=Late("models.characters.scores:support"),
+    answers=Late("models.identities.scores:answers"),
     baseline=predict.baseline,
     metric="f1",
     least_classes=0,

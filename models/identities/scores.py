@@ -9,13 +9,16 @@ one person: there is no F1 then, since any answer would do.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from cinelake.learning.metrics import harmonic_mean, totals
+from cinelake.spec.answers import Answers
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.model import FilmScores, Scores
+from models.characters.labels import as_columns, cast_of
 from models.characters.scores import film_counts, summarise_films
 from models.identities.config import Config
 
@@ -37,6 +40,17 @@ def face_counts(frame: Array, targets: Arrays, prediction: Arrays) -> FilmScores
     counts = film_counts({**targets, "known": named}, prediction, 1.0)
     others = np.zeros(4, np.int64) if named.any() else _unnamed(frame, targets["known"], prediction["character"])
     return {**counts, **{name: others[i : i + 1] for i, name in enumerate(UNNAMED)}}
+
+
+def answers(
+    features: Arrays, targets: Arrays, prediction: Arrays, _config: Config, _facts: Mapping[str, Any]
+) -> Answers:
+    """Which person each named face is; of films without names nothing is said. What is likeness is no probability."""
+    named = targets["known"] & (targets["character"] != "")
+    labelled, predicted = targets["character"][named], prediction["character"][named]
+    cast = cast_of(np.concatenate([labelled, predicted]))
+    truth, said = as_columns(labelled, cast) > 0, as_columns(predicted, cast) > 0
+    return Answers(features["time_s"][named], tuple(cast), truth, said, exclusive=True, none="a stranger")
 
 
 def _unnamed(frame: Array, known: Array, who: Array) -> Array:

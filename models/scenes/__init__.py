@@ -38,6 +38,7 @@ MODEL = Model(
     predict=predict.predict,
     score_film=Late("models.scenes.scores:score_film"),
     summarise=Late("models.scenes.scores:summarise"),
+    answers=Late("models.scenes.scores:answers"),
     baseline=Late("models.scenes.scores:baseline"),
     metric="map",
     figures=Late("models.scenes.scores:figures"),

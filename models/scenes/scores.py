@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from cinelake.lake.spill import joined
 from cinelake.learning.metrics import average_precision, mean_of_defined, precision_recall_f1, ratio, totals
+from cinelake.spec.answers import Answers
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.model import Example, FilmScores, Scores
 from models.scenes.config import Config
@@ -104,6 +105,16 @@ def summarise(film_scores: Sequence[FilmScores]) -> Scores:
         "recall": float(recall),
         "recall_3s": float(ratio(near, true)),
     }
+
+
+def answers(
+    features: Arrays, targets: Arrays, prediction: Arrays, config: Config, _facts: Mapping[str, Any]
+) -> Answers:
+    """Whether a scene begins at each known shot."""
+    known = targets["known"]
+    probability = prediction["probability"][known][:, None]
+    truth, said = targets["boundary"][known][:, None].astype(bool), probability >= config.threshold
+    return Answers(features["time_s"][known], ("a scene begins",), truth, said, probability, none="no scene begins")
 
 
 def film_average_precision(truth: Array, probability: Array) -> float:

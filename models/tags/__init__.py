@@ -35,7 +35,12 @@ MODEL = Model(
     score_film=Late("models.tags.scores:score_film"),
     summarise=Late("models.tags.scores:summarise"),
     support=Late("models.tags.scores:support"),
+    answers=Late("models.tags.scores:answers"),
     baseline=Late("models.tags.scores:baseline"),
+    simple={
+        "logistic regression": Late("models.tags.simple:by_logistic"),
+        "nearest labelled moment": Late("models.tags.simple:by_nearest"),
+    },
     metric="macro_f1",
     figures=Late("models.tags.scores:figures"),
     space={"gamma": [0.1, 0.3, 0.5, 1.0], "ridge": [0.01, 0.03, 0.1, 0.3], "context": [0, 2, 4, 8]},

@@ -27,6 +27,11 @@ def predict(artefact: Artefact, features: Arrays) -> Arrays:
     return {"probability": probability}
 
 
+def as_kept(features: Arrays, probability: Array) -> Arrays:
+    """The prediction of these probabilities (T, tags): shots that were not kept have zeros."""
+    return {"probability": np.where(features["kept"][:, None], probability, 0).astype(np.float32)}
+
+
 def tag_weights(probabilities: Array, carried: Array) -> Array:
     """(tags,) W_i = (n_i / N) Σ_j P_ij.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from cinelake.learning.metrics import (
     ratio,
     totals,
 )
+from cinelake.spec.answers import Answers
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.model import Example, FilmScores, Scores
 from models.tags.config import Config
@@ -90,6 +91,16 @@ def support(film_scores: Sequence[FilmScores]) -> dict[str, float]:
     """Tag → shots that have it, of the tags that occur."""
     names, counts = film_scores[0]["vocabulary"], _counts(film_scores)[2]
     return {str(tag): float(count) for tag, count in zip(names, counts, strict=True) if count}
+
+
+def answers(
+    features: Arrays, targets: Arrays, prediction: Arrays, config: Config, _facts: Mapping[str, Any]
+) -> Answers:
+    """The tags of each known shot."""
+    known = targets["known"]
+    truth, probability = targets["tags"][known] > 0, prediction["probability"][known]
+    time_s, vocabulary = features["time_s"][known], tuple(config.vocabulary)
+    return Answers(time_s, vocabulary, truth, probability >= config.threshold, probability, none="no tag")
 
 
 def tag_f1(film_scores: Sequence[FilmScores]) -> Array:

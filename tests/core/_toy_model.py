@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from cinelake.lake.spill import joined
+from cinelake.spec.answers import Answers
 from cinelake.spec.arrays import Arrays
 from cinelake.spec.artefact import Artefact
 from cinelake.spec.contract import Column
@@ -67,6 +69,13 @@ def score_film(_features: Arrays, wanted: Arrays, prediction: Arrays, _config: C
     return {"right": right.sum(), "all": np.array(len(right))}
 
 
+def answers(given: Arrays, wanted: Arrays, prediction: Arrays, _config: Config, _facts: Mapping[str, Any]) -> Answers:
+    """Which steps are loud, without saying how surely."""
+    known = wanted["known"]
+    truth, said = (side["loud"][known][:, None] for side in (wanted, prediction))
+    return Answers(given["time_s"][known], ("loud",), truth, said, none="quiet")
+
+
 def summarise(film_scores: Sequence[FilmScores]) -> Scores:
     """The share that is right."""
     return {"accuracy": float(sum(j["right"] for j in film_scores) / sum(j["all"] for j in film_scores))}
@@ -94,6 +103,7 @@ MODEL = Model(
     predict=predict,
     score_film=score_film,
     summarise=summarise,
+    answers=answers,
     baseline=baseline,
     metric="accuracy",
     space={"shift": {"uniform": [-1.0, 1.0]}},

@@ -1,5 +1,6 @@
 """The funny agent: what labels mean, what is learned, and what bad input gets."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,17 @@ def train(folder: Path, config: Config = QUICK, films: list[Example] | None = No
 
 
 @pytest.fixture(scope="module")
-def artefact(tmp_path_factory: pytest.TempPathFactory) -> Artefact:
-    return train(tmp_path_factory.mktemp("funny"))
+def episodes() -> dict[int, float]:
+    """Number of an episode → its score."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def artefact(tmp_path_factory: pytest.TempPathFactory, episodes: dict[int, float]) -> Artefact:
+    def keep(first: int, found: Sequence[float]) -> None:
+        episodes.update(enumerate(found, first))
+
+    return train(tmp_path_factory.mktemp("funny"), episodes=keep)
 
 
 def scores(artefact: Artefact) -> dict[str, float]:
@@ -106,6 +116,11 @@ def test_the_exported_network_acts_like_the_trained_one(artefact: Artefact) -> N
 def test_the_greater_q_value_decides(artefact: Artefact) -> None:
     found = MODEL.predict(artefact, made_features([True] * 5 + [False] * 5, 3))
     assert np.allclose(found["margin"], found["q"][:, 1] - found["q"][:, 0])
+
+
+@pytest.mark.usefixtures("artefact")
+def test_the_score_of_each_episode_is_kept_in_order(episodes: dict[int, float]) -> None:
+    assert set(episodes) == set(range(416)) and all(abs(score) <= 1 for score in episodes.values())
 
 
 @pytest.mark.slow

@@ -3,14 +3,16 @@
 import json
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 from _report_sites import write
 
 from cinelake.errors import DamagedFilm
 from cinelake.lake.cells import Lake
-from report.models_page import curve, models_of_cards
+from report.models_page import curves_of, models_of_cards
 
+NOWHERE = Path("no pages")
 SHOWN = {"main": "f1 0.9", "created": "2026-11-21T12:00:00", "scores": []}
 
 
@@ -20,23 +22,20 @@ def card(movie_id, agrees, *worst, model="scenes 3"):
 
 
 def test_films_that_agree_least_and_differences_that_last_longest_come_first():
-    (model,) = models_of_cards([card("a", 0.9, (0, 1)), card("b", 0.2, (5, 9))], {"scenes 3": SHOWN})
+    (model,) = models_of_cards([card("a", 0.9, (0, 1)), card("b", 0.2, (5, 9))], {"scenes 3": SHOWN}, NOWHERE)
     assert [film["movie_id"] for film in model["films"]] == ["b", "a"]
-    assert [(error["movie_id"], error["seconds"]) for error in model["errors"]] == [("b", 4), ("a", 1)]
+    assert [(error["movie_id"], error["seconds"]) for error in model["longest"]] == [("b", 4), ("a", 1)]
 
 
 def test_what_another_version_said_is_not_this_one_s():
-    (model,) = models_of_cards([card("a", 0.9, model="scenes 2")], {"scenes 3": SHOWN})
+    (model,) = models_of_cards([card("a", 0.9, model="scenes 2")], {"scenes 3": SHOWN}, NOWHERE)
     assert model["films"] == []
 
 
-def test_a_curve_lies_within_its_picture():
-    made = curve("loss", [3.0, 1.0, 2.0])
-    assert made["points"] == "0.0,2.0 120.0,54.0 240.0,28.0" and made["last"] == 2.0
-
-
-def test_a_curve_that_stays_is_a_line():
-    assert curve("loss", [1.0, 1.0])["points"] == "0.0,54.0 240.0,54.0"
+def test_each_metric_is_a_chart_and_each_network_a_line_in_it():
+    (accuracy, loss) = curves_of({"loss/member_2": [3.0, 1.0], "loss/member_1": [2.0, 1.5], "accuracy": [0.1, 0.9]})
+    assert [each["name"] for each in loss["chart"]["series"]] == ["network 1", "network 2"]
+    assert (accuracy["name"], loss["last"]) == ("accuracy", "1.5, 1")
 
 
 @pytest.fixture(scope="module")

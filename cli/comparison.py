@@ -1,0 +1,47 @@
+"""Two versions of a model side by side, on the screen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cinelake.learning.comparison import Comparison
+from cinelake.search.moments import timecode
+from cli.scores import number, print_left_out, print_scores
+from cli.screen import out, table
+
+SHOWN_FILMS = 40
+
+
+def print_comparison(comparison: Comparison) -> None:
+    """Scores, the difference, film by film, the moments on which the two differ, and what they were made with."""
+    a, b, metric = comparison.a.name, comparison.b.name, comparison.metric
+    scores = comparison.scores
+    print_scores({a: scores["a"], b: scores["b"], "baseline": scores["baseline"]}, metric)
+    out.print(f"{b} minus {a}, {metric}: {comparison.difference} (95% of draws of films)", markup=False)
+    out.print(comparison.verdict, markup=False)
+    table(
+        ("film", a, b, "baseline", "difference"),
+        [
+            (film, number(of["a"]), number(of["b"]), number(of["baseline"]), f"{of['b'] - of['a']:+.3f}")
+            for film, of in list(comparison.films.items())[:SHOWN_FILMS]
+        ],
+    )
+    if len(comparison.films) > SHOWN_FILMS:
+        out.print(f"and {len(comparison.films) - SHOWN_FILMS} more films: --json has all")
+    if comparison.moments:
+        out.print("where they differ most:")
+        table(
+            ("film", "at", "people", a, b),
+            [(m.movie_id, timecode(m.time_s), m.label, *m.said) for m in comparison.moments],
+        )
+    for told in comparison.differs:
+        out.print(f"differs: {told}", markup=False)
+    print_left_out(comparison.left_out)
+    if comparison.warning:
+        out.print(f"[yellow]{comparison.warning}[/]")
+
+
+def comparison_json(comparison: Comparison) -> dict[str, Any]:
+    """The same for machines, its moments with their time codes."""
+    moments = [{**vars(moment), "timecode": timecode(moment.time_s)} for moment in comparison.moments]
+    return {**comparison.to_json(), "moments": moments}

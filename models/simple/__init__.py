@@ -1,0 +1,1 @@
+"""Strong simple predictors that models stand beside: the nearest labelled moment, and logistic regression."""

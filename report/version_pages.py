@@ -1,0 +1,84 @@
+"""Pages of versions of models that stand alone, each in one file: what one is wrong about, and two side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cinelake.learning.comparison import Comparison
+from cinelake.plan.build import Planning
+from cinelake.storage.content import digest
+from report.charts import place_between
+from report.files import site_errors, write_text
+from report.moment_pictures import Places
+from report.tables import LakeTables
+from report.templates import STATIC, code_digest, rendered
+from report.version_errors import TRACK_WIDTH, shown_errors, shown_moment
+
+
+def errors_page(
+    planning: Planning, name: str, told: Mapping[str, Any], curve: Sequence[Mapping[str, Any]] | None = None
+) -> str:
+    """The page of what a version is wrong about. name: of the version; told: the errors that its training keeps."""
+    spots = _spots(told.get("moments", ()), told["films"])
+    places = Places(LakeTables(planning), spots, planning.manifest.folder / "site")
+    return _standing_alone("errors.html", f"{name}: errors", name=name, told=shown_errors(told, curve, places))
+
+
+def write_comparison(planning: Planning, comparison: Comparison, path: Path) -> None:
+    """Write two versions side by side as a page. Raises `UsageError` where the file cannot be written."""
+    moments = [vars(moment) for moment in comparison.moments]
+    films = [{"movie_id": movie_id} for movie_id in comparison.films]
+    site = planning.manifest.folder / "site"
+    places = Places(LakeTables(planning), _spots(moments, films), site, path.resolve().parent)
+    page = _standing_alone(
+        "versions.html",
+        f"{comparison.model}: {comparison.a.name} and {comparison.b.name}",
+        comparison=comparison,
+        scores=_scores(comparison),
+        films=_films(comparison, places),
+        moments=[shown_moment(moment, places) for moment in moments],
+        track_width=TRACK_WIDTH,
+    )
+    with site_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, page)
+
+
+def _standing_alone(template: str, title: str, **values: Any) -> str:
+    style = (STATIC / "report.css").read_text(encoding="utf-8")
+    return rendered(template, title=title, style=style, key=digest([code_digest(), title]), **values)
+
+
+def _spots(moments: Sequence[Mapping[str, Any]], films: Sequence[Mapping[str, Any]]) -> list[tuple[str, float]]:
+    """Moments whose pictures are wanted. Films without one count by their beginning, for their titles."""
+    shown = [(moment["movie_id"], moment["time_s"]) for moment in moments]
+    return [*shown, *((film["movie_id"], 0.0) for film in films)]
+
+
+def _scores(comparison: Comparison) -> list[tuple[str, list[str]]]:
+    """Score, A, B and baseline; the gate's first."""
+    columns = [comparison.scores[who] for who in ("a", "b", "baseline")]
+    names = sorted({*columns[0], *columns[1]}, key=lambda name: (name != comparison.metric, name))
+    return [
+        (name.replace("_", " "), [f"{scores[name]:.3f}" if name in scores else "" for scores in columns])
+        for name in names
+    ]
+
+
+def _films(comparison: Comparison, places: Places) -> list[dict[str, Any]]:
+    """Each film with its scores, and the places of A and B on a track; where B loses most comes first."""
+    values = [value for of in comparison.films.values() for value in (of["a"], of["b"])]
+    low, high = min([0.0, *values]), max([1.0, *values]) if min(values) >= 0 else max(values)
+    rows = [
+        {
+            **places(movie_id, 0.0),
+            "values": [*(f"{of[who]:.3f}" for who in ("a", "b", "baseline")), f"{of['b'] - of['a']:+.3f}"],
+            "b": 4 + place_between(of["b"], low, high, TRACK_WIDTH - 8),
+            "a": 4 + place_between(of["a"], low, high, TRACK_WIDTH - 8),
+            "gain": of["b"] - of["a"],
+        }
+        for movie_id, of in comparison.films.items()
+    ]
+    return sorted(rows, key=lambda row: row["gain"])
