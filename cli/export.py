@@ -164,5 +164,4 @@ def eluv(
     if json:
         print_json(written)
     else:
-        films = len(written["files"])
-        out.print(f"{films} films' predictions by {model} version {written['version']} in {output}", markup=False)
+        out.print(f"{len(written['files'])} films' predictions by {model} version {written['version']} in {output}", markup=False)
