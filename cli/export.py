@@ -164,4 +164,7 @@ def eluv(
     if json:
         print_json(written)
     else:
-        out.print(f"{len(written['files'])} films' predictions by {model} version {written['version']} in {output}", markup=False)
+        out.print(
+            f"{len(written['files'])} films' predictions by {model} version {written['version']} in {output}",
+            markup=False,
+        )
