@@ -27,6 +27,7 @@ from cinelake.errors import UnknownName
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.artefact import Artefact
 from cinelake.spec.discovery import load, names_in
+from cinelake.spec.labelling import Labelling
 from cinelake.spec.labels import LabelContract
 from cinelake.spec.task import Params, Resources, TableReader
 from cinelake.spec.training import Training
@@ -177,6 +178,7 @@ class Model:
     learners: name → the settings that choose it, the simplest first: what `learner: auto` compares.
     least_classes: how many classes the labels must hold; 0: films teach without labels too, and where the manifest
         names none and none were imported, all films of the catalogue do.
+    labelling: how people label single moments of it (`cinelake labels next`); None: not by moments.
     about: one paragraph for the model card: what it is, after which paper, its limits.
     resources: what one training keeps for itself on a cluster, a trial of a tuning too.
     """
@@ -209,6 +211,7 @@ class Model:
     cross_fits: bool = False
     learners: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     least_classes: int = 2
+    labelling: Labelling | None = None
     resources: Resources = field(default_factory=lambda: Resources(memory_gb=2.0))
 
 
