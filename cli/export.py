@@ -122,24 +122,49 @@ def frames(
     out.print(f"{folder}: {written['pictures']} pictures, listed in frames.csv", markup=False, soft_wrap=True)
 
 
-@app.command(epilog=example("cinelake export eluv --model scenes -o predictions"))
+@app.command(
+    epilog=example(
+        "cinelake export eluv --model scenes -o predictions",
+        "cinelake export eluv tt0120338 --model scenes -o predictions",
+        "cinelake export eluv --model scenes --table shot_features -o predictions --predictions-only",
+    )
+)
 def eluv(
+    films: Annotated[
+        list[str] | None, typer.Argument(help="Films of the table; by default all.", metavar="[MOVIE_ID]...")
+    ] = None,
+    *,
     model: Annotated[str, typer.Option(help="The model, as in section `models`.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="A folder: one `tt….pkl` for each film.")],
     manifest: ManifestOption = HERE,
     table: Annotated[str, typer.Option(help="The table of the films' features.")] = "shot_features_eluv",
     version: Annotated[str, typer.Option(help="A version's number, or `champion`.")] = "champion",
+    predictions_only: Annotated[
+        bool, typer.Option("--predictions-only", help="Leave the features out: much smaller files.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Predict the scenes of all imported films, in the form of the eluv.io challenge.
+    """Predict the scenes of imported films, in the form of the eluv.io challenge: predictions beside features.
 
-    Each file is a pickle of a dict of plain NumPy arrays: scene_transition_boundary_prediction (one less than shots),
-    shot_end_frame, imdb_id, and scene_transition_boundary_ground_truth where labels have it.
+    Each file is a pickle of a dict of plain NumPy arrays: imdb_id, place, cast, action, audio, shot_end_frame,
+    scene_transition_boundary_prediction (one less than shots), and scene_transition_boundary_ground_truth where labels
+    have it. `cinelake labels import` reads it as it reads the challenge's own.
     """
-    written = write_predictions(load_manifest(manifest), model, output, table=table, version=version, force=force)
+    written = write_predictions(
+        load_manifest(manifest),
+        model,
+        output,
+        table=table,
+        version=version,
+        force=force,
+        films=films or (),
+        with_features=not predictions_only,
+    )
     if json:
         print_json(written)
     else:
-        films = len(written["files"])
-        out.print(f"{films} films' predictions by {model} version {written['version']} in {output}", markup=False)
+        out.print(
+            f"{len(written['files'])} films' predictions by {model} version {written['version']} in {output}",
+            markup=False,
+        )

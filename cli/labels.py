@@ -13,6 +13,7 @@ from cinelake.labels.store import label_kinds, label_sets, label_versions, store
 from cinelake.manifest.document import load_manifest
 from cli.answers import write_answer
 from cli.label_import import ImportRequest, import_files, version_data
+from cli.label_next import show_next
 from cli.label_template import SPANS, column_rows, find_contract, header
 from cli.options import HERE, JsonOption, ManifestOption, example
 from cli.screen import err, out, plain, print_json
@@ -21,10 +22,11 @@ from cli.screen import table as print_table
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
-    help="Show the columns of people's labels, import, list, show and export them.",
+    help="Show the columns of people's labels, say what to label next, import, list, show and export them.",
     epilog=example(
         "cinelake labels template scenes > scenes.csv",
         "cinelake labels import scenes.csv --model scenes",
+        "cinelake labels next tags --html page.html",
         "cinelake labels list",
         "cinelake labels show scenes",
     ),
@@ -142,6 +144,35 @@ def template(
     if contract.shape == "spans":
         err.print(plain(f"\n{SPANS}"))
     out.print(header(contract), markup=False, soft_wrap=True)
+
+
+@app.command(
+    epilog=example(
+        "cinelake labels next tags",
+        "cinelake labels next characters --count 40 --html page.html",
+        "cinelake labels next scenes --movie sintel_trailer --json",
+    )
+)
+def next(
+    model: Annotated[str, typer.Argument(help="A model: one of the manifest's, or a kind.", metavar="MODEL")],
+    count: Annotated[int, typer.Option("--count", min=1, max=1000, help="How many moments.")] = 20,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write a page on which they are labelled by keyboard, offline.")
+    ] = None,
+    movies: Annotated[
+        list[str] | None, typer.Option("--movie", help="Only this film; may be said several times.", metavar="MOVIE_ID")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a page that is there.")] = False,
+    seed: Annotated[int, typer.Option("--seed", help="Of the draws among moments that are worth the same.")] = 0,
+    manifest: ManifestOption = HERE,
+    json: JsonOption = False,
+) -> None:
+    """Say which moments to label next: those that are doubtful, unlike each other, and of many films.
+
+    The champion says what is doubtful; without one a plain regression on the labels does, and without labels moments
+    are typical of what the films show. The page saves a file that `cinelake labels import` takes as it is.
+    """
+    show_next(manifest, model, count, html, movies or (), force=force, seed=seed, as_json=json)
 
 
 @app.command("list", epilog=example("cinelake labels list", "cinelake labels list scenes --json"))

@@ -84,7 +84,7 @@ def _of_tag(tables: FilmReader, tag: str, labels: str, min_probability: float) -
             raise UsageError(f"the labels {labels!r} say nothing of {tables.film.movie_id}: what it shows is not known")
         by_shots = "start_shot" in rows.column_names and rows["start_shot"].null_count < len(rows)
         if tag not in rows["tag"].to_pylist():
-            _check_known("tag", tag, tables.labels_of_all(labels)["tag"].to_pylist())
+            _check_known("tag", tag, tables.labels_of_all(labels)["tag"].drop_null().to_pylist())
             return []
         return labelled(rows, tables.read("shots") if by_shots else None, [tag])
     rows = tables.read("tag_shots")

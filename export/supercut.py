@@ -39,7 +39,7 @@ def labelled(labels: pa.Table, shots: pa.Table | None, tags: Sequence[str]) -> l
     """The spans that people labelled with any of the tags. Raises `UnknownName`, `UsageError`."""
     if "tag" not in labels.column_names:
         raise UsageError(f"these labels have no column 'tag'. They have: {', '.join(labels.column_names)}")
-    _check_known("tag", tags, labels["tag"].to_pylist())
+    _check_known("tag", tags, labels["tag"].drop_null().to_pylist())
     starts, ends = ([], []) if shots is None else (shots["start_s"].to_pylist(), shots["end_s"].to_pylist())
     spans = []
     for row in labels.to_pylist():

@@ -71,6 +71,8 @@ class PeopleSaid:
         except CinelakeError:
             return None
         mine = rows.filter(pc.equal(rows["movie_id"], tables.movie_id)) if rows is not None else None
+        if mine is not None and "begins" in mine.column_names:  # single shots that were asked about are no spans
+            mine = mine.filter(pc.is_null(mine["begins"]))
         return mine if mine is not None and mine.num_rows else None
 
     def nobody(self, tables: FilmTables, task: str) -> tuple[str, ...]:
@@ -97,6 +99,8 @@ def _nobody(entry: ModelEntry) -> tuple[str, ...]:
 
 def spans_said(labels: pa.Table, tables: FilmTables, column: str | None) -> Spans:
     """Rows of labels as spans with the values of a column, in film order; of shots their times, of moments a step."""
+    if column:  # a row without a value says that nothing holds
+        labels = labels.filter(pc.is_valid(labels[column]))
     names = [str(value) for value in labels[column].to_pylist()] if column else [""] * len(labels)
     if "time_s" in labels.column_names:
         return _moments(labels["time_s"].to_pylist(), names)

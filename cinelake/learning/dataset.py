@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cinelake.errors import CannotTrain, CinelakeError
+from cinelake.errors import CannotTrain, CinelakeError, UnknownName
 from cinelake.labels.store import LabelSet, label_versions, no_labels, read_labels
 from cinelake.lake.cells import Lake
 from cinelake.lake.spill import SpillBuffer
@@ -81,9 +81,47 @@ def gather(
     """
     planning = plan_manifest(manifest)
     labels = _labels_of(manifest, entry, label_set, planning)
+    return _gathered(manifest, entry, planning, labels, labels.films(), on_film)
+
+
+def gather_all(
+    manifest: Manifest,
+    entry: ModelEntry,
+    films: Sequence[str] = (),
+    *,
+    with_labels: bool = True,
+    on_film: OnFilm = lambda *_: None,
+) -> Dataset:
+    """As `gather`, of all films whose input tables are in the lake, labelled or not; labelled stills are left out.
+
+    films: only these. with_labels: else as if nobody had labelled anything. Raises `CannotTrain` where there is none,
+    `UnknownName` for films that are not known.
+    """
+    planning = plan_manifest(manifest)
+    root, contract = Path(manifest.labels), entry.spec.labels
+    labels = LabelSet(entry.labels, contract.schema.empty_table(), "", ())
+    if with_labels and label_versions(root, entry.labels):
+        labels = read_labels(root, entry.labels, contract)
+    made = set(manifest.enabled)
+    imported = [planning.lake.storage.files(table) for table in entry.inputs.values() if table not in made]
+    known = {*planning.films, *(name.removesuffix(".parquet") for names in imported for name in names)}
+    for movie_id in films:
+        if movie_id not in known:
+            raise UnknownName("film", movie_id, sorted(known))
+    return _gathered(manifest, entry, planning, labels, sorted(films or known), on_film)
+
+
+def _gathered(
+    manifest: Manifest,
+    entry: ModelEntry,
+    planning: Planning,
+    labels: LabelSet,
+    films: Sequence[str],
+    on_film: OnFilm,
+) -> Dataset:
     entry = replace(entry, config=entry.spec.settle_by_labels(entry.config, labels.table))
     source = _Source(manifest, entry, planning, planning.lake, labels)
-    usable, left_out = _usable(source, labels)
+    usable, left_out = _usable(source, films)
     inputs = _identities(source, usable)
     examples, tables, buffer = [], {}, SpillBuffer()
     for number, movie_id in enumerate(usable):
@@ -106,11 +144,12 @@ def _labels_of(manifest: Manifest, entry: ModelEntry, label_set: str | None, pla
     return read_labels(root, name, contract)
 
 
-def _usable(source: _Source, labels: LabelSet) -> tuple[list[str], dict[str, str]]:
-    """Labelled films whose inputs are present, and the others with the reason. Raises `CannotTrain` without any."""
+def _usable(source: _Source, films: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """The films whose inputs are present, and the others with the reason. Raises `CannotTrain` without any."""
     states = {(cell.movie_id, cell.table): cell.state for cell in source.planning.whole.cells}
+    labels = source.labels
     usable, left_out = [], {}
-    for movie_id in labels.films():
+    for movie_id in films:
         why = "" if image_file(source.manifest, labels, movie_id).is_file() else _why_not(source, movie_id, states)
         if why:
             left_out[movie_id] = why
@@ -119,7 +158,8 @@ def _usable(source: _Source, labels: LabelSet) -> tuple[list[str], dict[str, str
     if not usable:
         shown = [f"  {movie_id}: {why}" for movie_id, why in list(left_out.items())[:SHOWN_LEFT_OUT]]
         more = [f"  and {len(left_out) - SHOWN_LEFT_OUT} more"] if len(left_out) > SHOWN_LEFT_OUT else []
-        head = f"none of the {len(left_out)} films with labels {labels.name!r} can teach {source.entry.name!r}:"
+        with_labels = f" with labels {labels.name!r}" if labels.versions else ""
+        head = f"none of the {len(left_out)} films{with_labels} can teach {source.entry.name!r}:"
         raise CannotTrain("\n".join([head, *shown, *more]))
     return usable, left_out
 

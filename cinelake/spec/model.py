@@ -28,6 +28,7 @@ from cinelake.spec.answers import Answers
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.artefact import Artefact
 from cinelake.spec.discovery import load, names_in
+from cinelake.spec.labelling import Labelling
 from cinelake.spec.labels import LabelContract
 from cinelake.spec.task import Params, Resources, TableReader
 from cinelake.spec.training import Training
@@ -193,6 +194,7 @@ class Model:
         names none and none were imported, all films of the catalogue do.
     singles: whether one still of a class teaches it (a portrait of each person). Such stills are always learned from;
         where nothing can be held out a version is made all the same, scored in-sample, and only a person promotes it.
+    labelling: how people label single moments of it (`cinelake labels next`); None: not by moments.
     about: one paragraph for the model card: what it is, after which paper, its limits.
     resources: what one training keeps for itself on a cluster, a trial of a tuning too.
     """
@@ -228,6 +230,7 @@ class Model:
     learners: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     least_classes: int = 2
     singles: bool = False
+    labelling: Labelling | None = None
     resources: Resources = field(default_factory=lambda: Resources(memory_gb=2.0))
 
 

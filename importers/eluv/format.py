@@ -174,15 +174,23 @@ def commit_features(lake: Lake, table: str, film: EluvFilm, contract: Contract) 
         lake.commit(writer, table)
 
 
-def prediction_bytes(movie_id: str, probability: Array, end_frames: Array, truth: Array | None = None) -> bytes:
+def prediction_bytes(
+    movie_id: str,
+    probability: Array,
+    end_frames: Array,
+    truth: Array | None = None,
+    features: Mapping[str, Array] | None = None,
+) -> bytes:
     """A film's predictions as the challenge's evaluation reads them: a pickle (protocol 2) of a dict.
 
-    probability: (N,) that a scene begins at the shot. The dict holds plain NumPy arrays and texts only: imdb_id,
+    probability: (N,) that a scene begins at the shot. features: kind → (N, d), as in the challenge's own files. The
+    dict holds plain NumPy arrays and texts only: imdb_id, the features (float32),
     scene_transition_boundary_prediction (N − 1, float32: entry i is whether a scene ends with shot i, that is whether
     one begins at i + 1), shot_end_frame (N, int64) and, where it is known, scene_transition_boundary_ground_truth.
     """
     content: dict[str, Any] = {
         "imdb_id": movie_id,
+        **{kind: np.ascontiguousarray(values, np.float32) for kind, values in (features or {}).items()},
         PREDICTION: np.ascontiguousarray(probability[1:], np.float32),
         ENDS: np.ascontiguousarray(end_frames, np.int64),
     }

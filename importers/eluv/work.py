@@ -9,20 +9,21 @@ from typing import Any
 
 import pyarrow as pa
 
-from cinelake.errors import BadLabels, CannotTrain, Problem, UsageError
+from cinelake.errors import BadLabels, CannotTrain, Problem, UnknownName, UsageError
 from cinelake.labels.checks import FilmFacts
 from cinelake.labels.readers import ReadLabels
 from cinelake.labels.store import read_labels
 from cinelake.lake.cells import Lake
 from cinelake.lake.champions import find_applied, open_applied
 from cinelake.manifest.document import Manifest
+from cinelake.spec.arrays import Array
 from cinelake.spec.contract import Contract
 from cinelake.spec.labels import LabelContract
 from cinelake.spec.names import TABLE_NAME
 from cinelake.spec.task import find_task
 from cinelake.storage.atomic import write_whole
 from cinelake.storage.content import digest
-from importers.eluv.format import commit_features, label_rows, prediction_bytes, read_eluv
+from importers.eluv.format import KINDS, commit_features, label_rows, prediction_bytes, read_eluv
 
 FEATURES = "shot_features"
 TABLE = "shot_features_eluv"
@@ -94,20 +95,28 @@ def notes(table: str, model: str) -> list[str]:
 
 
 def write_predictions(
-    manifest: Manifest, name: str, folder: Path, *, table: str, version: str, force: bool
+    manifest: Manifest,
+    name: str,
+    folder: Path,
+    *,
+    table: str,
+    version: str,
+    force: bool,
+    films: Sequence[str] = (),
+    with_features: bool = True,
 ) -> dict[str, Any]:
-    """Write the predictions of a version of a model for every film of a table; returns what was written as plain data.
+    """Write the predictions of a version of a model for films of a table; returns what was written as plain data.
 
-    folder: gets one `tt….pkl` for each film. Raises `UsageError` where the version or the table is missing, where a
-    file exists already (without `force`), and where one cannot be written.
+    folder: gets one `tt….pkl` for each film. films: those of them; all if none is named. with_features: beside the
+    film's features, so that the file can be read as the challenge's own. Raises `UsageError` where the version, the
+    table or a kind of features is missing, where a file exists already (without `force`), and where one cannot be
+    written; `UnknownName` for films that the table does not hold.
     """
     entry, lake = manifest.model(name), Lake(manifest.lake.place)
     applied = find_applied(lake, f"{name}@{version}")
     if applied is None:
         raise UsageError(f"{name} has no {version} yet: `cinelake train {name}`, or see `cinelake models`")
-    films = [file.removesuffix(".parquet") for file in sorted(lake.storage.files(table))]
-    if not films:
-        raise UsageError(f"the lake has no table {table!r}: `cinelake labels import tt*.pkl --model {name}` makes one")
+    films = _films_of(lake, table, films, name)
     targets = [folder / f"{movie_id}.pkl" for movie_id in films]
     existing = [path for path in targets if path.exists()]
     if existing and not force:
@@ -118,8 +127,32 @@ def write_predictions(
         features = entry.spec.features({FEATURES: lake.reader(table, movie_id)}, artefact.config)
         probability = entry.spec.predict(artefact, features)["probability"]
         truth = _boundaries(truths.get(movie_id), len(probability))
-        _write(path, prediction_bytes(movie_id, probability, features["end_frame"] - 1, truth))
+        beside = _features_of(lake, table, movie_id) if with_features else None
+        _write(path, prediction_bytes(movie_id, probability, features["end_frame"] - 1, truth, beside))
     return {"model": name, "version": applied.version, "table": table, "files": [str(path) for path in targets]}
+
+
+def _films_of(lake: Lake, table: str, films: Sequence[str], name: str) -> list[str]:
+    """The films to write, of those that the table holds."""
+    held = [file.removesuffix(".parquet") for file in sorted(lake.storage.files(table))]
+    if not held:
+        raise UsageError(f"the lake has no table {table!r}: `cinelake labels import tt*.pkl --model {name}` makes one")
+    for movie_id in films:
+        if movie_id not in held:
+            raise UnknownName(f"film of {table}", movie_id, held)
+    return list(dict.fromkeys(films)) or held
+
+
+def _features_of(lake: Lake, table: str, movie_id: str) -> dict[str, Array]:
+    """Kind → (N, d) of a film, as they are in the table."""
+    rows = lake.reader(table, movie_id).read()
+    if missing := [kind for kind in KINDS if kind not in rows.column_names]:
+        raise UsageError(f"table {table} has no {', '.join(missing)}: --predictions-only leaves the features out")
+    vectors = {kind: rows[kind].combine_chunks() for kind in KINDS}
+    return {
+        kind: column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), column.type.list_size)
+        for kind, column in vectors.items()
+    }
 
 
 def _truths(manifest: Manifest, name: str) -> dict[str, list[int]]:
@@ -130,8 +163,8 @@ def _truths(manifest: Manifest, name: str) -> dict[str, list[int]]:
     except CannotTrain:
         return {}
     starts: dict[str, list[int]] = {}
-    for row in labels.select(["movie_id", "start_shot"]).to_pylist():
-        if row["start_shot"] is not None:
+    for row in labels.select(["movie_id", "start_shot", "begins"]).to_pylist():
+        if row["start_shot"] is not None and row["begins"] is None:
             starts.setdefault(row["movie_id"], []).append(row["start_shot"])
     return starts
 

@@ -21,6 +21,7 @@ from __future__ import annotations
 from cinelake.spec.model import Late, Model
 from models.affect import features, predict
 from models.affect.config import LABELS, Config
+from models.affect.labelling import LABELLING
 
 MODEL = Model(
     name="affect",
@@ -48,6 +49,7 @@ MODEL = Model(
         "components": {"int": [8, 48]},
         "smooth_s": {"uniform": [0.0, 6.0]},
     },
+    labelling=LABELLING,
     about="Predicts valence and arousal, or any labelled line, over time from sound, pictures, motion and faces, by a "
     "memory network whose policy learns by reinforcement (after Zhang, Zhao & Qian, ACM MM 2022; the critic with "
     "hindsight is ours). It hears and sees surfaces: what the story means to people who follow it, it does not know. "

@@ -14,6 +14,7 @@ from __future__ import annotations
 from cinelake.spec.model import Late, Model
 from models.beats import features, predict
 from models.beats.config import LABELS, Config, vocabularies
+from models.beats.labelling import LABELLING
 
 MODEL = Model(
     name="beats",
@@ -38,6 +39,7 @@ MODEL = Model(
     metric="mean_f",
     figures=Late("models.beats.scores:figures"),
     space={"l2": [1e-4, 1e-3, 1e-2], "hidden": [0, 64, 128, 256], "context": [0, 2, 4, 8]},
+    labelling=LABELLING,
     about="Beat events of shots in two stages, after Ejaz et al., Deep Learning based Beat Event Detection in Action "
     "Movie Franchises (ICMV 2017). It gives every shot a category, also where a film has no beat: read the confidence. "
     "Who is good or bad is learned from faces in the training films; with another cast the second stage guesses.",

@@ -13,6 +13,7 @@ from __future__ import annotations
 from cinelake.spec.model import Late, Model
 from models.characters import features, labels, predict
 from models.characters.config import LABELS, SPACE, Config, vocabularies
+from models.characters.labelling import LABELLING
 
 MODEL = Model(
     name="characters",
@@ -36,6 +37,7 @@ MODEL = Model(
     },
     metric="f1",
     space=SPACE,
+    labelling=LABELLING,
     about="Which characters are in each frame, learned from labelled moments (after the screen-time tutorial: a "
     "head on frozen embeddings, class weights, the checkpoint of the least validation loss). With five "
     "films and more a small convolutional network looks at the pictures themselves and finds figures of a "

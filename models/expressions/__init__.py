@@ -16,6 +16,7 @@ from __future__ import annotations
 from cinelake.spec.model import Late, Model
 from models.expressions import features, predict
 from models.expressions.config import LABELS, SPACE, Config, vocabularies
+from models.expressions.labelling import LABELLING
 
 MODEL = Model(
     name="expressions",
@@ -40,6 +41,7 @@ MODEL = Model(
     metric="accuracy",
     figures=Late("models.expressions.scores:figures"),
     space=SPACE,
+    labelling=LABELLING,
     about="Which of seven emotions a face shows (after the funny-scene agent's network, and lighter), from a "
     "grey patch of 48 × 48. Trained on FER2013 it tells about two faces of three as its labellers did, "
     "who agree with one another hardly more often; fear is taken for sadness and surprise, disgust is "

@@ -18,6 +18,7 @@ from __future__ import annotations
 from cinelake.spec.model import Late, Model
 from models.funny import features, predict
 from models.funny.config import LABELS, Config
+from models.funny.labelling import LABELLING
 
 MODEL = Model(
     name="funny",
@@ -39,6 +40,7 @@ MODEL = Model(
     cross_fits=True,
     learners={"logistic": {"learner": "logistic"}, "mlp": {"learner": "mlp"}, "agent": {"learner": "agent"}},
     space={"context": [1, 2, 4], "gamma": [0.0, 0.7, 0.99], "dropout": [0.0, 0.3, 0.5]},
+    labelling=LABELLING,
     about="Funny moments, found by a Q-learning agent that says of each step of a scene whether it is funny and hears "
     "only where a label is known whether it was right. It learns what laughter sounds like where audiences laugh, and "
     "when people wait for it; jokes that nobody laughs at it does not understand.",

@@ -25,6 +25,7 @@ from __future__ import annotations
 from cinelake.spec.model import Late, Model
 from models.scenes import features, predict
 from models.scenes.config import LABELS, SPACE, Config
+from models.scenes.labelling import LABELLING
 
 MODEL = Model(
     name="scenes",
@@ -45,6 +46,7 @@ MODEL = Model(
     cross_fits=True,
     learners={name: {"network": name} for name in ("logistic", "similarity", "wavenet", "bilstm")},
     space=SPACE,
+    labelling=LABELLING,
     about="Says at which shots a scene begins, from place, cast, action and sound of each shot. The network "
     "`similarity` compares the shots before and after each boundary in windows up to ten shots wide, in the spirit of "
     "LGSS (Rao et al., CVPR 2020), ShotCoL (Chen et al., CVPR 2021) and BaSSL (Mun et al., ACCV 2022); `bilstm` and "

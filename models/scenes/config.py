@@ -32,6 +32,7 @@ LABELS = LabelContract(
         Column("scene", pa.int32(), "Number of the scene in its film.", True, 0),
         Column("place", pa.string(), "Where it plays.", True),
         Column("kind", pa.string(), "What kind of scene it is.", True),
+        Column("begins", pa.bool_(), "Of a shot alone: whether a scene begins with it; empty: a whole scene.", True),
     ),
     overlap=False,
 )

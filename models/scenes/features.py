@@ -44,10 +44,11 @@ def targets(labels: pa.Table, features: Arrays, config: Config) -> Arrays:
     """boundary (T,) whether a scene begins at the shot, known (T,): shots inside a labelled scene, never the first.
 
     A scene that is given by time begins at the shot whose start is nearest to its own; labelled shots count as ours.
+    Where a row says that no scene `begins`, none does in its span.
     """
     starts_s, count = features["time_s"], len(features["time_s"])
     boundary, known = np.zeros(count, bool), np.zeros(count, bool)
-    for row in labels.select(["start_s", "end_s", "start_shot", "end_shot"]).to_pylist() if count else []:
+    for row in labels.to_pylist() if count else []:
         if row["start_s"] is not None:
             first = int(np.abs(starts_s - row["start_s"]).argmin())
             middles = (starts_s + features["end_s"]) / 2
@@ -56,7 +57,8 @@ def targets(labels: pa.Table, features: Arrays, config: Config) -> Arrays:
             numbers, start = features["shot"], row["start_shot"] or 0
             first = int(np.abs(numbers - start).argmin())
             known |= (numbers >= start) & (numbers < (row["end_shot"] or numbers[-1] + 1))
-        boundary[first] = known[first] = True
+        if row.get("begins") is not False:
+            boundary[first] = known[first] = True
     boundary[:1] = known[:1] = False
     return {"boundary": boundary, "known": known}
 

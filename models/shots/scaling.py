@@ -51,6 +51,19 @@ def shot_vectors(features: Arrays, scaling: Arrays, kinds: Sequence[ShotInput], 
     return np.concatenate([own, alike(looks, context) @ own], axis=1).astype(np.float32)
 
 
+def compared_shots(
+    films: Sequence[Arrays], kinds: Sequence[ShotInput], kept: Sequence[Array] | None = None
+) -> list[Array]:
+    """One (T, D) array a film, of all kinds scaled over all films: shots that look alike lie near each other.
+
+    kept: (T,) bool of each film, the shots that count for the scaling; all unless given.
+    """
+    counting = [np.ones(len(film["time_s"]), bool) for film in films] if kept is None else kept
+    examples = [Example("", "", film, {"known": k}) for film, k in zip(films, counting, strict=True)]
+    scaling = learn_scaling(examples, kinds)
+    return [shot_vectors(film, scaling, kinds, 0) for film in films]
+
+
 def alike(looks: Array, reach: int, similarity: float = SIMILARITY) -> Array:
     """(T, T) weights that sum to 1 in each row: exp(−d² / similarity) for shots at most `reach` apart, else 0.
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 from cinelake.spec.model import Late, Model, Opinion
 from models.tags import features, predict
 from models.tags.config import LABELS, RATINGS, Config, settle_by_labels, vocabularies
+from models.tags.labelling import LABELLING
 
 MODEL = Model(
     name="tags",
@@ -44,6 +45,7 @@ MODEL = Model(
     metric="macro_f1",
     figures=Late("models.tags.scores:figures"),
     space={"gamma": [0.1, 0.3, 0.5, 1.0], "ridge": [0.01, 0.03, 0.1, 0.3], "context": [0, 2, 4, 8]},
+    labelling=LABELLING,
     about="Tags of shots by a head on a frozen backbone's embeddings, after Khan et al., Movies Tags Extraction Using "
     "Deep Learning (AVSS 2017). It knows the tags it was shown and says how likely each is, not why; tags that few "
     "training shots carry are weak, and a backbone without training (descriptor) sees colour and layout, not things.",

@@ -47,7 +47,7 @@ LABELS = LabelContract(
     doc="Tags of spans, shots or whole films; several may overlap. A film that has labels at all is labelled whole: "
     "what no row says of it is not there (`absence: unknown` for films that were labelled in part).",
     shape="spans",
-    columns=(Column("tag", pa.string(), "The tag."),),
+    columns=(Column("tag", pa.string(), "The tag; empty: the span was looked at, and none fits.", nullable=True),),
     class_column="tag",
 )
 
@@ -193,4 +193,4 @@ def settle_by_labels(config: Config, labels: pa.Table) -> Config:
     """The configuration with the labels' own tags, in alphabetical order, where it gives no vocabulary."""
     if config.vocabulary:
         return config
-    return config.model_copy(update={"vocabulary": tuple(sorted(set(labels["tag"].to_pylist())))})
+    return config.model_copy(update={"vocabulary": tuple(sorted(set(labels["tag"].drop_null().to_pylist())))})

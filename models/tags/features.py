@@ -64,16 +64,20 @@ def targets(labels: pa.Table, features: Arrays, config: Config) -> Arrays:
     """tags (T, vocabulary) 0 or 1, and known (T,): the kept shots of a labelled film.
 
     A label of the whole film (a clip in a folder) is one of each of its shots. With `absence: unknown`, and where a
-    shot has one tag, only shots with a label are known. Raises `ModelUnusable` for tags that the vocabulary lacks.
+    shot has one tag, only shots with a label are known; an empty tag says that none fits. Raises `ModelUnusable` for
+    tags that the vocabulary lacks.
     """
     places = {tag: place for place, tag in enumerate(config.vocabulary)}
-    if unknown := sorted(set(labels["tag"].to_pylist()) - places.keys()):
+    if unknown := sorted(set(labels["tag"].drop_null().to_pylist()) - places.keys()):
         raise ModelUnusable(f"the labels have tags that its vocabulary lacks: {', '.join(unknown[:8])}")
     covered = covered_shots(labels, features)
     tags = np.zeros((len(features["time_s"]), len(places)), np.float32)
     for shots, tag in zip(covered, labels["tag"].to_pylist(), strict=True):
-        tags[shots, places[tag]] = 1
+        if tag is not None:
+            tags[shots, places[tag]] = 1
     known = features["kept"].copy()
-    if config.absence == "unknown" or not config.multi_label:
+    if not config.multi_label:
+        known &= tags.any(axis=1)
+    elif config.absence == "unknown":
         known &= covered.any(axis=0)
     return {"tags": tags, "known": known & bool(len(labels))}

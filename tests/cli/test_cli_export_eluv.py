@@ -8,11 +8,14 @@ from core._eluv_films import changed, harmful
 from end_to_end._command import answer_of, cinelake
 from typer.testing import CliRunner
 
-from cinelake.errors import BadLabels, UsageError
+from cinelake.errors import BadLabels, UnknownName, UsageError
 from cinelake.labels.store import read_labels
+from cinelake.lake.artefact import write_artefact
 from cinelake.lake.cells import Lake
+from cinelake.lake.champions import record_version
 from cinelake.lake.pickles.reader import read_pickle
-from cinelake.spec.model import find_model
+from cinelake.spec.model import Example, find_model
+from cinelake.spec.training import Training
 from cli.main import app
 from importers.eluv.format import PREDICTION, TRUTH, read_eluv
 
@@ -98,6 +101,45 @@ def test_an_export_without_a_model_says_what_to_do(project):
     imported(project, *files(project, 1))
     error = run(project, "export", "eluv", "--model", "scenes", "-o", project / "out").exception
     assert isinstance(error, UsageError) and "`cinelake train scenes`" in str(error)
+
+
+@pytest.fixture
+def with_champion(project):
+    """Two imported films, and a small regression as the champion."""
+    spec, table = find_model("scenes"), "shot_features_eluv"
+    imported(project, *files(project, 2))
+    lake, config = Lake(str(project / "lake")), spec.config(network="logistic", members=1)
+    films = ["tt0000000", "tt0000001"]
+    labels = read_labels(project / "labels", "scenes", spec.labels)
+    features = {film: spec.features({"shot_features": lake.reader(table, film)}, config) for film in films}
+    targets = {film: spec.targets(labels.of(film), features[film], config) for film in films}
+    learn, stop = (Example(film, film, features[film], targets[film]) for film in films)
+    trained = spec.train([learn], [stop], config, Training(project / "training", 0, lambda *_: None))
+    artefact = write_artefact(project / "artefact", "scenes", config, trained)
+    record_version(lake, "scenes", 1, artefact, champion=True)
+    return lambda film: spec.predict(artefact, features[film])["probability"][1:]
+
+
+def test_an_exported_film_is_read_as_the_challenge_s_own_with_the_same_numbers(project, with_champion):
+    done = run(project, "export", "eluv", "tt0000001", "--model", "scenes", "-o", project / "out")
+    assert done.exit_code == 0 and [path.name for path in (project / "out").iterdir()] == ["tt0000001.pkl"]
+    given, _ = read_eluv(project / "tt0000001.pkl")
+    found, problems = read_eluv(project / "out" / "tt0000001.pkl")
+    assert not problems and found.scenes() == given.scenes() and found.end_frames.tolist() == given.end_frames.tolist()
+    np.testing.assert_array_equal(found.prediction.astype(np.float32), with_champion("tt0000001"))
+    for kind, values in given.features.items():
+        np.testing.assert_array_equal(found.features[kind], values)
+
+
+def test_predictions_alone_are_exported_without_features(project, with_champion):
+    run(project, "export", "eluv", "--model", "scenes", "-o", project / "out", "--predictions-only")
+    found = read_pickle(project / "out" / "tt0000000.pkl")
+    assert set(found) == {"imdb_id", PREDICTION, TRUTH, "shot_end_frame"}
+
+
+def test_a_film_that_was_not_imported_is_not_exported(project, with_champion):
+    error = run(project, "export", "eluv", "tt0000007", "--model", "scenes", "-o", project / "out").exception
+    assert isinstance(error, UnknownName) and "tt0000001" in str(error)
 
 
 @pytest.mark.slow
