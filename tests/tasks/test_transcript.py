@@ -72,6 +72,15 @@ def test_only_where_people_speak_is_anything_heard(tmp_path: Path) -> None:
     assert [row["text"] for row in rows] == ["bb"]
 
 
+def test_a_fresh_table_of_speech_gives_the_same_lines(tmp_path: Path) -> None:
+    sound, task = spoken("ab|c"), Transcribe(TranscriptParams(network=spelling(tmp_path)), Film("a_film"))
+    rows = SPEECH.batch("a_film", span=[0], kind=["speech"], start_s=[0.0], end_s=[len(sound) / RATE], score=[1.0])
+    task.on_rows("speech", rows)
+    task.on_rows("speech", None)
+    task.on_batch(SoundBatch(0, 0.0, RATE, sound[:, None]))
+    assert [row for batch in task.finish() for row in batch.to_pylist()] == by_spelling(tmp_path, "ab|c")
+
+
 def test_a_line_that_is_not_sure_has_no_text(tmp_path: Path) -> None:
     params, sound = TranscriptParams(network=spelling(tmp_path, gain=7.0), min_score=0.99), spoken("ab")
     (row,) = transcribe(params, sound, [("speech", 0.0, 0.5)])
