@@ -62,6 +62,7 @@ def export_film(
     if target.exists() and not force:
         raise UsageError(f"{target} is there already: another name, or --force to replace it")
     tables = FilmReader(manifest, film)
+    told: list[str] = []
     if form == "csv":
         rows = tables.read(table)
         write_text(target, csv_text(rows, raw=raw))
@@ -74,7 +75,6 @@ def export_film(
         made = {"lines": len(lines), "warnings": told}
     else:
         spans = _spans(tables, table)
-        told: list[str] = []
         if form == "vtt-chapters":
             text, written = vtt_text(spans), len(spans)
         else:

@@ -105,7 +105,8 @@ def _speech(table: pa.Table, tables: FilmTables) -> TimelineLane:
         begins = np.sort(np.array([start for start, *_ in said]))
         heard = [span for span in heard if span[2] != "speech" or not _begins_in(begins, span[0], span[1])]
         heard = sorted([*heard, *said])
-    start, end, kinds, labels = ([span[n] for span in heard] for n in range(4))
+    start, end = [span[0] for span in heard], [span[1] for span in heard]
+    kinds, labels = [span[2] for span in heard], [span[3] for span in heard]
     return _in_rows(start, end, kinds, labels, colour="category", written=lines is not None)
 
 
