@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 
 from cinelake.errors import ModelUnusable, UnknownName, WeightsMissing
 from cinelake.lake.cells import RECORDS
@@ -73,7 +74,10 @@ def components_of(table: str) -> Sequence[Component]:
     role = spec.role(Components) if spec else None
     if spec is None or role is None:
         return ()
-    params, added = spec.params(), {}
+    try:
+        params, added = spec.params(), {}
+    except ValidationError:  # a task of a network that the manifest must name has no defaults
+        return ()
     with suppress(WeightsMissing, ModelUnusable):
         added = spec.preflight(params)
     return role.of(key_params(params, added))

@@ -17,7 +17,7 @@ from export.film_files import check_form, export_film
 from export.stills import StillForm, export_stills
 from importers.eluv.work import write_predictions
 
-COUNTS = ("rows", "spans", "spans_without_a_picture", "pictures", "strips")
+COUNTS = ("rows", "spans", "spans_without_a_picture", "pictures", "strips", "lines")
 """What an export may say that it has written, or had to leave out."""
 
 app = typer.Typer(
@@ -42,12 +42,15 @@ def _group() -> None:
         "cinelake export film sintel_trailer --as fcpxml --of tag_shots",
         "cinelake export film sintel_trailer --as vtt-chapters --of scenes",
         "cinelake export film sintel_trailer --as vtt-thumbnails --of frames",
+        "cinelake export film sintel_trailer --as srt --of transcript",
         "cinelake export film sintel_trailer --as csv --of faces",
     )
 )
 def film(
     movie_id: Annotated[str, typer.Argument(help="The film.")],
-    form: Annotated[str, typer.Option("--as", help="edl, otio, fcpxml, vtt-chapters, vtt-thumbnails or csv.")],
+    form: Annotated[
+        str, typer.Option("--as", help="edl, otio, fcpxml, srt, vtt, vtt-chapters, vtt-thumbnails or csv.")
+    ],
     table: Annotated[str, typer.Option("--of", help="The table: shots, scenes, beats, tag_shots …")] = "shots",
     output: Annotated[Path | None, typer.Option("-o", "--output", help="The file; by default FILM_TABLE here.")] = None,
     manifest: ManifestOption = HERE,
@@ -61,7 +64,7 @@ def film(
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Write a film's table for editing programs (EDL, OpenTimelineIO, FCPXML), players (WebVTT) or sheets (CSV)."""
+    """Write a film's table for editing programs (EDL, OTIO, FCPXML), players (SubRip, WebVTT) or sheets (CSV)."""
     check_form(form)
     written = export_film(
         load_manifest(manifest),

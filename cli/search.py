@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cinelake.client.lake_client import lake_contracts
+from cinelake.client.lake_client import lake_contracts, lines_params
 from cinelake.lake.format import open_known
 from cinelake.manifest.document import load_manifest
 from cinelake.search.conditions import Conditions
@@ -26,6 +26,7 @@ app = typer.Typer(add_completion=False)
         "cinelake search --like my_film@00:12:31 --thumbnails found",
         'cinelake search --said "land of the gatekeepers" --thumbnails found',
         'cinelake search --written "hotel*" --character Anna',
+        'cinelake search --said "she says goodbye" --by meaning --affect "valence<0"',
         'cinelake search --tag chase --character Anna --affect "arousal>0.5"',
     )
 )
@@ -38,6 +39,9 @@ def search(
     tag: Annotated[Values, typer.Option(help="Shots with any of these tags.", metavar="A,B")] = None,
     character: Annotated[Values, typer.Option(help="When any of these characters is seen.", metavar="A,B")] = None,
     affect: Annotated[Values, typer.Option(help="As in [cyan]arousal>0.5[/].", metavar="CONDITION")] = None,
+    by: Annotated[
+        str, typer.Option(help="How lines are found: by their words, or by meaning (needs an encoder).")
+    ] = "words",
     movie: MovieOption = None,
     limit: Annotated[int, typer.Option("-n", "--limit", help="How many moments.", min=1, max=1000)] = 10,
     thumbnails: Annotated[Path | None, typer.Option(help="A folder for each moment's picture.")] = None,
@@ -50,7 +54,8 @@ def search(
     """Find moments that look like a picture, a moment or a text, or in which words or conditions hold.
 
     Of words all must be in one line, whatever their case and accents; "quoted ones" on end, and gate* begins a word.
-    Lines that say just this come first. Their index is brought up to date by the search itself.
+    Lines that say just this come first. Their index is brought up to date by the search itself. By meaning all lines
+    are ranked, by the sentence encoder that the manifest's entry `line_vectors` names.
 
     An option given twice is two conditions; all must hold at once. Of several values of one any will do. Pictures of
     one shot are one moment. The search is exact unless there is an index of the table as it is (`cinelake index`).
@@ -58,7 +63,7 @@ def search(
     selectors = {"tags": several(tag), "characters": several(character), "affect": [(one,) for one in affect or ()]}
     conditions = Conditions(selectors, min_probability)
     words = {"said": tuple(said or ()), "written": tuple(written or ())}
-    query = Query(image, like, conditions, words, tuple(movie or ()), limit, table, how, text=text)
+    query = Query(image, like, conditions, words, tuple(movie or ()), limit, table, how, text=text, by=by)
     _search(manifest, query, thumbnails, as_json=json)
 
 
@@ -67,7 +72,8 @@ def _search(manifest: Path, query: Query, thumbnails: Path | None, *, as_json: b
     loaded = load_manifest(manifest)
     lake = open_known(loaded.lake.place)
     entry = loaded.tasks.get(query.table)
-    answer = Searcher(lake, lake_contracts(lake)).search(replace(query, params=entry.params if entry else None))
+    given = replace(query, params=entry.params if entry else None, lines_params=lines_params(loaded))
+    answer = Searcher(lake, lake_contracts(lake)).search(given)
     if thumbnails is not None:
         answer = replace(answer, moments=write_thumbnails(lake, answer.moments, thumbnails))
     for note in answer.notes:

@@ -1,4 +1,4 @@
-"""WebVTT for players: chapters, and thumbnails for the seek bar.
+"""For players: subtitles (SubRip, WebVTT), chapters, and thumbnails for the seek bar (WebVTT).
 
 Chapters are cues with a title (W3C, WebVTT: The Web Video Text Tracks Format). Thumbnails are cues whose text is a
 picture's address with the part of it to show, `strip_000.jpg#xywh=0,0,160,90` (W3C Media Fragments URI 1.0).
@@ -26,6 +26,26 @@ def vtt_text(spans: Sequence[NamedSpan]) -> str:
     file = SSAFile()
     file.events = [SSAEvent(round(m.start_s * 1000), round(m.end_s * 1000), _escaped(m.name)) for m in spans]
     return str(file.to_string("vtt"))
+
+
+def subtitles_text(lines: Sequence[NamedSpan], form: str) -> str:
+    """Lines as subtitles, in milliseconds; a line feed within one stays. form: `srt` or `vtt`.
+
+    SubRip has no way to write a sign of markup as a sign: what would be taken for a tag stands in other brackets.
+    """
+    from pysubs2 import SSAEvent, SSAFile
+
+    file = SSAFile()
+    for line in lines:
+        rows = [_escaped(row) if form == "vtt" else _without_tags(row) for row in line.name.splitlines()]
+        text = "\\N".join(row for row in rows if row)
+        file.events.append(SSAEvent(round(line.start_s * 1000), round(line.end_s * 1000), text))
+    return str(file.to_string(form))
+
+
+def _without_tags(text: str) -> str:
+    plain = " ".join(text.split())
+    return plain.replace("<", "‹").replace(">", "›").replace("{", "(").replace("}", ")").replace("\\", "⧵")
 
 
 def _escaped(text: str) -> str:

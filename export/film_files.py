@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from cinelake.catalogue.films import CatalogueFilm
 from cinelake.errors import UnknownName, UsageError
 from cinelake.manifest.document import Manifest
@@ -19,8 +22,12 @@ FORMS = {
     "fcpxml": ".fcpxml",
     "vtt-chapters": ".vtt",
     "vtt-thumbnails": ".vtt",
+    "srt": ".srt",
+    "vtt": ".vtt",
     "csv": ".csv",
 }
+SUBTITLES = ("srt", "vtt")
+"""Forms of lines of text."""
 
 
 def check_form(form: str) -> None:
@@ -48,22 +55,26 @@ def export_film(
     Raises `UsageError`, `UnknownName`, and what reading the film raises.
     """
 
-    from export.captions import vtt_text
+    from export.captions import subtitles_text, vtt_text
 
     film = find_film(manifest, movie_id)
     target = output or Path(f"{movie_id}_{table}{FORMS[form]}")
     if target.exists() and not force:
         raise UsageError(f"{target} is there already: another name, or --force to replace it")
     tables = FilmReader(manifest, film)
+    told: list[str] = []
     if form == "csv":
         rows = tables.read(table)
         write_text(target, csv_text(rows, raw=raw))
         made: dict[str, Any] = {"rows": rows.num_rows}
     elif form == "vtt-thumbnails":
         made = _thumbnails(tables, target)
+    elif form in SUBTITLES:
+        lines, told = lines_of(table, tables.read(table))
+        write_text(target, subtitles_text(lines, form))
+        made = {"lines": len(lines), "warnings": told}
     else:
         spans = _spans(tables, table)
-        told: list[str] = []
         if form == "vtt-chapters":
             text, written = vtt_text(spans), len(spans)
         else:
@@ -77,6 +88,29 @@ def export_film(
         if written < len(spans):
             made["spans_without_a_picture"] = len(spans) - written
     return {"movie_id": movie_id, "table": table, "as": form, "output": str(target), **made}
+
+
+def lines_of(table: str, rows: pa.Table) -> tuple[list[NamedSpan], list[str]]:
+    """The lines of text of a table in film order, and warnings: of several sets the first is taken.
+
+    Raises `UsageError` for a table without lines of text.
+    """
+    if not {"start_s", "end_s", "text"} <= set(rows.column_names):
+        raise UsageError(
+            f"rows of {table} are no lines of text: name a table of them (--of subtitles, --of transcript)"
+        )
+    told = []
+    sets = sorted(set(rows["track"].to_pylist())) if "track" in rows.column_names else []
+    if len(sets) > 1:
+        rows = rows.filter(pc.equal(rows["track"], sets[0]))
+        told.append(f"{table} has {len(sets)} sets of lines, written is the first ({rows['source'][0].as_py()})")
+    known = rows.filter(rows["text"].is_valid())
+    if unread := len(rows) - len(known):
+        told.append(f"{unread} lines without a text are left out")
+    if not len(known):
+        raise UsageError(f"{table} has no line with a text: there is nothing to export")
+    columns = (known[name].to_pylist() for name in ("start_s", "end_s", "text"))
+    return sorted((NamedSpan(*line) for line in zip(*columns, strict=True)), key=lambda line: line.start_s), told
 
 
 def _spans(tables: FilmReader, table: str) -> list[NamedSpan]:

@@ -32,6 +32,8 @@ SaidBuilder = Callable[[TimelineLane, pa.Table, FilmTables, Collection[str]], tu
 MAX_ROWS = 8
 """Rows of tags or characters on the timeline; the tables below it have all."""
 MIN_PROBABILITY = 0.5
+MOST_SPANS = 20_000
+"""A lane of more is told, not drawn: a page with it would be slow."""
 WHOLE = "whole"
 """In a lane that is being made: all its spans with their names, those too that have no row."""
 FACE_S = 2.0
@@ -87,6 +89,31 @@ def _funny(table: pa.Table, _: FilmTables) -> TimelineLane:
 
 def _subtitles(table: pa.Table, _: FilmTables) -> TimelineLane:
     return spans(*_times(table), table["text"].to_pylist(), colour="plain", written=True)
+
+
+def _speech(table: pa.Table, tables: FilmTables) -> TimelineLane:
+    """What is heard, a row a kind; where people speak, the lines of the transcript with what they say."""
+    heard = list(zip(*_times(table), table["kind"].to_pylist(), table["kind"].to_pylist(), strict=True))
+    lines = tables.read("transcript", [*SPAN, "text"])
+    if max(table.num_rows, lines.num_rows if lines else 0) > MOST_SPANS:
+        return {"why": f"{table.num_rows:,} spans are too many for a lane; `cinelake query` has them"}
+    if lines is not None:
+        said = [
+            (start, end, "speech", text or "…")
+            for start, end, text in zip(*(lines[name].to_pylist() for name in (*SPAN, "text")), strict=True)
+        ]
+        begins = np.sort(np.array([start for start, *_ in said]))
+        heard = [span for span in heard if span[2] != "speech" or not _begins_in(begins, span[0], span[1])]
+        heard = sorted([*heard, *said])
+    start, end = [span[0] for span in heard], [span[1] for span in heard]
+    kinds, labels = [span[2] for span in heard], [span[3] for span in heard]
+    return _in_rows(start, end, kinds, labels, colour="category", written=lines is not None)
+
+
+def _begins_in(begins: Any, start_s: float, end_s: float) -> bool:
+    """Whether one of the sorted times lies in a span, or no more than a margin before it."""
+    at = int(np.searchsorted(begins, start_s - NEAR_S))
+    return at < len(begins) and bool(begins[at] < end_s)
 
 
 def _cues(table: pa.Table, _: FilmTables) -> TimelineLane:
@@ -237,6 +264,7 @@ LANES = (
     LaneKind("loudness", "Loudness", "sound", ("start_s", "loudness_lufs"), _loudness),
     LaneKind("funny", "Funny", "funny", (*SPAN, "is_funny"), _funny, said=_funny_said),
     LaneKind("cues", "Cues", "cues", ("kind", *SPAN), _cues, optional=True),
+    LaneKind("speech", "Speech", "speech", ("kind", *SPAN), _speech, optional=True),
     LaneKind("subtitles", "Subtitles", "subtitles", (*SPAN, "text"), _subtitles, optional=True),
 )
 
@@ -245,13 +273,13 @@ ROW_COLUMNS = ("kind", "character", "person", "category", "tag", "role", "speake
 """Columns that make the rows of a lane of a table that no lane above is for: the first that it has."""
 WORDS = ("text", "name", "label")
 """Columns with the words of its spans."""
-MOST_SPANS = 20_000
-"""A lane of more is told, not drawn: a page with it would be slow."""
 
 
 def other_lanes(tables: FilmTables) -> list[LaneKind]:
     """A lane for every other table whose rows are named spans of the film: `start_s`, `end_s`, and a kind or words."""
     known = {kind.task for kind in LANES}
+    if tables.of_task("speech").is_present:
+        known.add("transcript")  # its lines are in the lane of speech
     found = {}
     for state in tables.states.values():
         if state.task in known or state.name in found or not state.is_present:

@@ -27,8 +27,8 @@ from cinelake.search.conditions import Conditions
 from cinelake.search.moments import Moment
 from cinelake.search.searcher import Query, Searcher, default_table
 from cinelake.spec.contract import Column, Contract
-from cinelake.spec.roles import FilmLength, Words
-from cinelake.spec.task import find_task, known_tasks, tasks_with
+from cinelake.spec.roles import FilmLength, Meanings, Words
+from cinelake.spec.task import Params, find_task, known_tasks, tasks_with
 from cinelake.storage.store import StorageLocation
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     import pandas
     import polars
     import pyarrow as pa
+
+    from cinelake.manifest.document import Manifest
 
 
 def open_lake(place: str | StorageLocation, published: bool | int | str = False) -> LakeClient:
@@ -67,6 +69,11 @@ def _contract(lake: Lake, table: str) -> Contract | None:
     schema = lake.reader(table, movie_id).read().schema
     columns = [Column(field.name, field.type, "As its files have it.") for field in schema if field.name != "movie_id"]
     return Contract(table=table, doc="Made by a task that is not known here.", columns=columns, key=())
+
+
+def lines_params(manifest: Manifest) -> Params | None:
+    """The parameters of the manifest's first entry that makes vectors of lines; None without one."""
+    return next((entry.params for entry in manifest.tasks.values() if entry.spec.role(Meanings)), None)
 
 
 class LakeClient:
@@ -117,13 +124,15 @@ class LakeClient:
         table: str | None = None,
         how: str = "auto",
         manifest: str | Path | None = None,
+        by: str = "words",
         **conditions: Sequence[str | Sequence[str]],
     ) -> list[Moment]:
         """Moments that look like a picture or a moment (`FILM@00:12:31`) and meet all conditions, the best first.
 
         A condition of several values asks for any of them. text: what a picture shows, by the network of texts
         that the manifest's entry of the table names. table: of vectors; `embeddings` unless another is named.
-        manifest: needed where the network of the vectors is a file. conditions: more that tasks declare, by name, and
+        manifest: needed where the network of the vectors is a file. by: lines are found by their `words`, or by
+        `meaning` (with `manifest`, which names the encoder). conditions: more that tasks declare, by name, and
         words of lines by their kind: `said="land of the"`, `written=[…]`.
         Vectors stay in memory for the next search where they fit into 4 GiB. See `cinelake.search.searcher.Query`.
         Raises `UsageError` for what cannot be searched, with close matches of unknown names.
@@ -135,14 +144,15 @@ class LakeClient:
         words = {name: _texts(given.pop(name)) for name in [*given] if name in kinds}
         selectors = Conditions({name: _selectors(several) for name, several in given.items()})
         table = table or default_table()
-        params = None
+        params = of_lines = None
         if manifest is not None:
             from cinelake.manifest.document import load_manifest
 
-            entry = load_manifest(Path(manifest)).tasks.get(table)
-            params = entry.params if entry else None
+            loaded = load_manifest(Path(manifest))
+            entry = loaded.tasks.get(table)
+            params, of_lines = entry.params if entry else None, lines_params(loaded)
         picture = None if image is None else Path(image)
-        query = Query(picture, like, selectors, words, tuple(films), limit, table, how, params, text)
+        query = Query(picture, like, selectors, words, tuple(films), limit, table, how, params, text, by, of_lines)
         return self._searcher.search(query).moments
 
     def _check(self, table: str) -> None:

@@ -149,6 +149,19 @@ def like_text(index: Index, table: str, made: Making, text: str, film: str, para
     return vector
 
 
+def made_alike(index: Index, table: str, films: Iterable[str], params: Params) -> None:
+    """Raise `UsageError` where films' vectors were made in several ways, or otherwise than these parameters make them.
+
+    params: the manifest's for the table.
+    """
+    made = making(index, table, films)
+    spec = find_task(made.task)
+    if spec.version != made.version or _which(made.task, key_params(params, spec.preflight(params))) != made.params:
+        raise UsageError(
+            f"{table} was made with other settings than those here ({made.params}): `cinelake run` renews it"
+        )
+
+
 def _params_of(index: Index, table: str, movie_id: str) -> Mapping[str, Any]:
     """The parameters that a film's table was made with; empty where the lake has no such table of it."""
     footer = index.footer(table, movie_id)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Protocol
 
 from cinelake.errors import StorageError, UnknownName, UsageError
 from cinelake.lake.cells import Lake
@@ -16,6 +17,7 @@ from cinelake.search.conditions import Conditions, SpansOfFilms, allowed_by, spa
 from cinelake.search.index import About, about_index, open_index
 from cinelake.search.indexing import build_index
 from cinelake.search.likeness import like_moment, like_picture, like_text, making
+from cinelake.search.meanings import MeaningIndex
 from cinelake.search.moments import Hit, Moment, best
 from cinelake.search.spans import Span, combined, merged
 from cinelake.search.tables import table_of
@@ -31,6 +33,7 @@ LARGE = 5_000_000
 HELD_BYTES = 4 << 30
 """Vectors up to this size are kept in memory between searches, with `keep`."""
 HOW = ("auto", "exact", "index")
+BY = ("words", "meaning")
 TOLD = 1000
 """Films whose lines are new to the index from which on a search says so: it took its time."""
 MOST_LINES = 100_000
@@ -49,7 +52,8 @@ class Query:
 
     words: kind of lines → texts, each of which must be in a line. films: only these (empty: all). table: which vectors.
     how: `exact`, by the `index`, or `auto`: by the index where it covers the table as it is. params: the manifest's for
-    the table, where they name files. text: what pictures show, compared by a pair of networks.
+    the table, where they name files. text: what pictures show, compared by a pair of networks. by: lines are found by
+    their `words`, or by `meaning`: then lines_params are the manifest's for the table of lines' vectors.
     """
 
     image: Path | None = None
@@ -62,6 +66,8 @@ class Query:
     how: str = "auto"
     params: Params | None = None
     text: str | None = None
+    by: str = "words"
+    lines_params: Params | None = None
 
     @property
     def is_likeness(self) -> bool:
@@ -76,7 +82,10 @@ class Query:
 
 @dataclass(frozen=True)
 class Answer:
-    """The moments of a search. how: `exact`, `index`, `words` or `conditions`. notes: what the user should know."""
+    """The moments of a search. how: `exact`, `index`, `words`, `meaning` or `conditions`.
+
+    notes: what the user should know.
+    """
 
     moments: list[Moment]
     how: str
@@ -103,13 +112,19 @@ class Searcher:
         _check(query)
         spans = spans_where(self._lake, self._contracts, query.conditions) if query.conditions else None
         notes: list[str] = []
-        if texts := query.texts:
+        texts = query.texts
+        if texts and query.by == "meaning":
+            lines = MeaningIndex(self._lake, self._contracts, query.lines_params)
+            if not query.is_likeness:
+                return self._by_lines(query, lines, spans, notes)
+            spans = _all_hold(_held(query, lines, texts, spans, notes))
+        elif texts:
             with closing(WordIndex(self._lake, self._contracts)) as index:
                 read = index.refresh()
                 if read >= TOLD:
                     notes.append(f"lines of {read} films were taken into the index of words")
                 if not query.is_likeness:
-                    return self._by_words(query, index, spans, notes)
+                    return self._by_lines(query, index, spans, notes)
                 spans = _all_hold(_held(query, index, texts, spans, notes))
         if not query.is_likeness:
             return self._by_conditions(query, spans or {})
@@ -129,8 +144,8 @@ class Searcher:
         moments.sort(key=lambda moment: (-moment.score, moment.movie_id, moment.start_s))
         return Answer(moments[: query.limit], "conditions", len(spans))
 
-    def _by_words(self, query: Query, index: WordIndex, spans: SpansOfFilms | None, notes: list[str]) -> Answer:
-        """Lines with the words of the first text, the most relevant first, while all else holds."""
+    def _by_lines(self, query: Query, index: Lines, spans: SpansOfFilms | None, notes: list[str]) -> Answer:
+        """Lines with the first text, or near it in meaning, the most relevant first, while all else holds."""
         self._check_films(query, index.films)
         (kind, text), *more = query.texts
         others = _held(query, index, more, spans, notes)
@@ -140,10 +155,10 @@ class Searcher:
             moment = _moment_of(line, others)
             if moment is not None and not any(_is_same(moment, other) for other in moments):
                 moments.append(moment)
-            if len(moments) == query.limit:
+            if len(moments) >= query.limit and (query.by == "words" or _is_settled(moments, query.limit, line)):
                 break
         moments.sort(key=lambda moment: (-moment.score, moment.movie_id, moment.start_s))
-        return Answer(moments, "words", len(index.films), notes=notes)
+        return Answer(moments[: query.limit], query.by, len(index.films), notes=notes)
 
     def _by_likeness(self, query: Query, spans: SpansOfFilms | None) -> Answer:
         index = Index(self._lake)
@@ -214,9 +229,25 @@ class Searcher:
                 raise UnknownName("film", film, known)
 
 
+class Lines(Protocol):
+    """Lines of the lake's films, by whatever they are found."""
+
+    @property
+    def films(self) -> set[str]:
+        """The films that have a line of any kind."""
+
+    def find(self, kind: str, text: str, films: Collection[str] | None = None) -> Iterator[FoundLine]:
+        """The lines of a kind that a text finds, in these films, the most relevant first."""
+
+
+def _is_settled(moments: Sequence[Moment], limit: int, line: FoundLine) -> bool:
+    """Whether no later line can be among the best: a moment is no more relevant than its line."""
+    return sorted((moment.score for moment in moments), reverse=True)[limit - 1] >= line.relevance
+
+
 def _held(
     query: Query,
-    index: WordIndex,
+    index: Lines,
     texts: Sequence[tuple[str, str]],
     spans: SpansOfFilms | None,
     notes: list[str],
@@ -310,6 +341,10 @@ def _check(query: Query) -> None:
         )
     if query.limit < 1:
         raise UsageError(f"at least one moment is asked for. Received: {query.limit}")
+    if query.by not in BY:
+        raise UnknownName("way to find lines", query.by, BY)
+    if query.by == "meaning" and not query.texts:
+        raise UsageError("lines are found by meaning: give --said or --written beside --by meaning")
     if query.how not in HOW:
         raise UnknownName("way to search", query.how, HOW)
     if query.how == "index" and (query.films or query.conditions or query.texts):

@@ -68,7 +68,7 @@ def scan(lake: Lake, table: str, films: Iterable[str], query: Floats, most: int,
     """The best `most` moments among films, over the lake's files. query: (d,) of length 1."""
 
     def of_film(movie_id: str) -> list[Hit]:
-        parts = [_cosines(vectors, query) for vectors in film_vectors(lake, table, movie_id, len(query))]
+        parts = [cosines(vectors, query) for vectors in film_vectors(lake, table, movie_id, len(query))]
         scores = np.concatenate(parts) if parts else np.empty(0, np.float32)
         if scores.max(initial=-np.inf) < _floor(hits_so_far, most):
             return []
@@ -87,8 +87,11 @@ def _floor(hits: Sequence[Hit], most: int) -> float:
     return hits[-1].score if len(hits) == most else -np.inf
 
 
-def _cosines(vectors: Floats, query: Floats) -> Floats:
-    """By `einsum`: BLAS would start threads of its own in each thread of the pool."""
+def cosines(vectors: Floats, query: Floats) -> Floats:
+    """(n,) of vectors (n, d) with one of length 1.
+
+    By `einsum`: BLAS would start threads of its own in each thread of a pool.
+    """
     lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
     return np.asarray(np.einsum("ij,j->i", vectors, query) / np.where(lengths > 0, lengths, 1), np.float32)
 

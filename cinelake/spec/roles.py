@@ -124,6 +124,18 @@ class Words:
 
 
 @dataclass(frozen=True)
+class Meanings:
+    """The rows are lines with vectors of what they mean: columns kind (as `Words` has it), text, start_s, end_s and
+    embedding.
+
+    of_text(params, text): the vector of what is searched for, beside which they can be compared, by the manifest's
+    parameters.
+    """
+
+    of_text: Callable[[Any, str], Any]
+
+
+@dataclass(frozen=True)
 class Components:
     """What others published that the table is made with: for the data dictionary and for cards of models.
 
@@ -133,5 +145,5 @@ class Components:
     of: Callable[[Mapping[str, Any]], Sequence[Component]]
 
 
-Role = FilmLength | Shots | Pictures | Vectors | FromStills | SearchCondition | Components | Words
-RoleT = TypeVar("RoleT", FilmLength, Shots, Pictures, Vectors, FromStills, SearchCondition, Components, Words)
+Role = FilmLength | Shots | Pictures | Vectors | FromStills | SearchCondition | Components | Words | Meanings
+RoleT = TypeVar("RoleT", FilmLength, Shots, Pictures, Vectors, FromStills, SearchCondition, Components, Words, Meanings)

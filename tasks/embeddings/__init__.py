@@ -34,8 +34,8 @@ from tasks.embeddings.efficientnet import INSTEAD, PACKAGE, SIZE, STATE
 from tasks.embeddings.efficientnet import NAME as PACKAGED
 from tasks.embeddings.keras_networks import find_network, find_weights
 from tasks.embeddings.samples import TAKES, Sample, samples_of
-from tasks.embeddings.texts import TextEncoder
 from tasks.shared.pictures import chunks
+from tasks.shared.texts import TextEncoder
 
 EMBEDDINGS = Contract(
     table="embeddings",

@@ -15,9 +15,10 @@ from PIL import Image
 from pysubs2 import SSAFile
 
 from cinelake.errors import UsageError
-from export.captions import thumbnails, vtt_text
+from export.captions import subtitles_text, thumbnails, vtt_text
 from export.csv import csv_text, safe_text
 from export.fcpxml import fcpxml_text
+from export.film_files import lines_of
 from export.spans import NamedSpan, disjoint, joined, named_spans
 from export.timeline import ClipSource, EditEvent, build_in_place, drops_frames, edl_text, timecode_rate
 
@@ -152,3 +153,29 @@ def test_a_table_as_csv_has_all_its_values():
     rows = pa.table({"name": ["=A1", "b,c"], "n": [-1, None], "v": [[1.0, 2.0], [3.0, 4.0]], "j": [b"\x00", b"x"]})
     assert csv_text(rows).splitlines() == ["name,n,v,j", '\'=A1,-1,"[1.0, 2.0]",AA==', '"b,c",,"[3.0, 4.0]",eA==']
     assert csv_text(rows, raw=True).splitlines()[1].startswith("=A1")
+
+
+LINES = [NamedSpan(0.5, 1.25, "Who <is> there?\nNobody."), NamedSpan(3600.0, 3601.0, "{Rain} & wind")]
+
+
+@pytest.mark.parametrize("form", ["srt", "vtt"])
+def test_subtitles_are_read_back_with_their_lines_and_milliseconds(form):
+    back = SSAFile.from_string(subtitles_text(LINES, form), format_=form)
+    assert [(event.start, event.end) for event in back] == [(500, 1250), (3_600_000, 3_601_000)]
+    assert [event.plaintext.count("\n") for event in back] == [1, 0] and "is" in back[0].plaintext
+
+
+def test_of_several_sets_of_lines_the_first_is_written_and_the_others_told():
+    rows = pa.table({"start_s": [2.0, 1.0, 0.0], "end_s": [3.0, 2.0, 1.0], "text": ["b", None, "x"],
+                     "track": [0, 0, 1], "source": [".en.srt", ".en.srt", ".de.srt"]})  # fmt: skip
+    lines, told = lines_of("subtitles", rows)
+    assert lines == [NamedSpan(2.0, 3.0, "b")]
+    assert told == [
+        "subtitles has 2 sets of lines, written is the first (.en.srt)",
+        "1 lines without a text are left out",
+    ]
+
+
+def test_a_table_without_texts_is_no_subtitles():
+    with pytest.raises(UsageError, match="no lines of text"):
+        lines_of("shots", pa.table({"start_s": [0.0], "end_s": [1.0]}))

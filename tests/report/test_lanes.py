@@ -8,7 +8,7 @@ import pytest
 from _report_sites import lane, page, replace, write
 
 from report.clock import clock
-from report.lanes import _faces
+from report.lanes import _faces, _speech
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +76,11 @@ def test_faces_are_seen_from_a_picture_until_the_next_one():
         (0.0, 2.0, "1 face"),
         (2.0, 3.0, "2 faces"),
     ]
+
+
+def test_where_people_speak_the_lane_says_what():
+    heard = pa.table({"start_s": [0.0, 2.0, 9.0], "end_s": [1.0, 6.0, 9.5], "kind": ["noise", "speech", "speech"]})
+    lines = pa.table({"start_s": [1.9, 4.0], "end_s": [3.0, 6.0], "text": ["Who is there?", None]})
+    speech = _speech(heard, SimpleNamespace(read=lambda *_: lines))
+    assert speech["label"] == ["noise", "Who is there?", "…", "speech"]
+    assert speech["start"] == [0.0, 1.9, 4.0, 9.0] and speech["rows"] == ["speech", "noise"]

@@ -16,7 +16,7 @@ from cinelake.errors import ModelUnusable, UsageError, WeightsMissing
 from cinelake.lake.cells import Lake
 from cinelake.search.searcher import Query, Searcher
 from tasks.embeddings import EMBEDDINGS, EmbeddingsParams
-from tasks.embeddings.texts import TextEncoder
+from tasks.shared.texts import TextEncoder
 
 COLOURS = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1), "a": (0, 0, 0)}
 

@@ -29,7 +29,7 @@ class TextEncoder:
         for file in (network, tokenizer):
             if not file.is_file():
                 raise WeightsMissing(f"there is no {file}: put the file there, or correct the manifest")
-        self._where, self._tokenizer = network, _tokenizer(tokenizer)
+        self._where, self._tokenizer = network, read_tokenizer(tokenizer)
         self._session = onnx_session(network)
         self._inputs = {given.name: given for given in self._session.get_inputs()}
         if "input_ids" not in self._inputs or {*self._inputs} - {"input_ids", "attention_mask", "token_type_ids"}:
@@ -60,7 +60,8 @@ class TextEncoder:
         return np.asarray(found[0], np.float32)
 
 
-def _tokenizer(file: Path) -> Any:
+def read_tokenizer(file: Path) -> Any:
+    """The tokenizer in a `tokenizer.json`, which adds no padding. Raises `ModelUnusable`."""
     from tokenizers import Tokenizer
 
     if file.stat().st_size > MOST_BYTES:

@@ -1,0 +1,240 @@
+"""transcript: what a network of speech that the manifest names hears where people speak."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from _made_networks import FLOAT, save, weights_beside
+from _made_speech import MOMENT, RATE, spelling, spoken, writing
+from onnx import helper
+from pydantic import ValidationError
+
+from cinelake.errors import ModelUnusable, WeightsMissing
+from cinelake.media.batches import SoundBatch
+from cinelake.spec.task import Film
+from tasks.speech import SPEECH
+from tasks.transcript import TRANSCRIPT, Transcribe, TranscriptParams, components, open_transcriber, preflight
+from tasks.transcript.ctc import fit_vocabulary, read_vocabulary
+from tasks.transcript.spectra import nemo_spectrum, whisper_spectrum
+from tasks.transcript.stretches import joined, quietest_cut, with_margins
+from tasks.transcript.whisper import is_repeating
+
+
+def transcribe(params: TranscriptParams, sound: np.ndarray, spans: list[tuple], start_s: float = 0.0) -> list[dict]:
+    """The rows of a film of this sound, where `speech` has these spans (kind, start, end)."""
+    task = Transcribe(params, Film("a_film"))
+    for at in range(0, len(sound), 4096):
+        task.on_batch(SoundBatch(at, start_s + at / RATE, RATE, sound[at : at + 4096, None].astype(np.float32)))
+    kind, start, end = zip(*spans, strict=True)
+    rows = SPEECH.batch("a_film", span=range(len(spans)), kind=kind, start_s=start, end_s=end, score=[1.0] * len(spans))
+    task.on_rows("speech", rows)
+    task.on_rows("speech", None)
+    batches = list(task.finish())
+    for batch in batches:
+        TRANSCRIPT.check(batch, "a_film")
+    return [row for batch in batches for row in batch.to_pylist()]
+
+
+def by_spelling(folder: Path, text: str, **more: Any) -> list[dict]:
+    sound = spoken(text)
+    params = TranscriptParams(network=spelling(folder), **more)
+    return transcribe(params, sound, [("speech", 0.0, len(sound) / RATE)])
+
+
+def test_what_is_spelled_is_written(tmp_path: Path) -> None:
+    (row,) = by_spelling(tmp_path, "aab|cab")
+    assert (row["text"], row["language"]) == ("aab cab", None)
+
+
+def test_each_word_has_its_times(tmp_path: Path) -> None:
+    (row,) = by_spelling(tmp_path, "ab|c")
+    times = [(word["text"], round(word["start_s"], 1), round(word["end_s"], 1)) for word in row["words"]]
+    assert times == [("ab", 0.1, 0.4), ("c", 0.7, 0.8)]
+
+
+def test_times_count_from_the_films_start(tmp_path: Path) -> None:
+    sound = np.concatenate([np.zeros(3 * RATE, np.float32), spoken("ab")])
+    params = TranscriptParams(network=spelling(tmp_path))
+    (row,) = transcribe(params, sound, [("speech", 3.5, 4.0)], start_s=0.5)
+    assert (row["start_s"], row["end_s"]) == pytest.approx((3.6, 3.9), abs=MOMENT / RATE)
+
+
+def test_only_where_people_speak_is_anything_heard(tmp_path: Path) -> None:
+    sound = np.concatenate([spoken("aa", pause_s=0.3), spoken("bb", pause_s=0.3), spoken("cc", pause_s=0.3)])
+    spans = [("music", 0.0, 1.1), ("speech", 1.3, 2.0), ("noise", 2.2, 3.3)]
+    rows = transcribe(TranscriptParams(network=spelling(tmp_path)), sound, spans)
+    assert [row["text"] for row in rows] == ["bb"]
+
+
+def test_a_fresh_table_of_speech_gives_the_same_lines(tmp_path: Path) -> None:
+    sound, task = spoken("ab|c"), Transcribe(TranscriptParams(network=spelling(tmp_path)), Film("a_film"))
+    rows = SPEECH.batch("a_film", span=[0], kind=["speech"], start_s=[0.0], end_s=[len(sound) / RATE], score=[1.0])
+    task.on_rows("speech", rows)
+    task.on_rows("speech", None)
+    task.on_batch(SoundBatch(0, 0.0, RATE, sound[:, None]))
+    assert [row for batch in task.finish() for row in batch.to_pylist()] == by_spelling(tmp_path, "ab|c")
+
+
+def test_a_line_that_is_not_sure_has_no_text(tmp_path: Path) -> None:
+    params, sound = TranscriptParams(network=spelling(tmp_path, gain=7.0), min_score=0.99), spoken("ab")
+    (row,) = transcribe(params, sound, [("speech", 0.0, 0.5)])
+    assert (row["text"], row["words"]) == (None, None)
+
+
+def test_a_line_longer_than_the_network_takes_is_cut_where_it_is_quiet(tmp_path: Path) -> None:
+    rows = by_spelling(tmp_path, "abc" * 60)
+    assert len(rows) == 2
+    assert "".join(row["text"] for row in rows) == "abc" * 60
+
+
+def test_a_film_without_speech_asks_no_network(tmp_path: Path) -> None:
+    task = Transcribe(TranscriptParams(network=spelling(tmp_path)), Film("a_film"))
+    (tmp_path / "spelling.onnx").unlink()
+    assert list(task.finish()) == []
+
+
+@pytest.mark.parametrize(("letter", "text"), [("a", "low tone"), ("|", "high tone")])
+@pytest.mark.parametrize("times", [False, True])
+def test_a_pair_writes_what_it_hears(tmp_path: Path, letter: str, text: str, times: bool) -> None:
+    sound = spoken(letter, 1.0)
+    (row,) = transcribe(TranscriptParams(network=writing(tmp_path, times)), sound, [("speech", 0.0, 1.2)])
+    assert (row["text"], row["language"]) == (text, "de")
+    assert row["end_s"] == pytest.approx(0.5 if times else 1.2)
+
+
+def test_the_manifest_may_say_the_language(tmp_path: Path) -> None:
+    params = TranscriptParams(network=writing(tmp_path), language="en")
+    (row,) = transcribe(params, spoken("a", 1.0), [("speech", 0.0, 1.2)])
+    assert row["language"] == "en"
+
+
+def test_a_language_that_the_network_does_not_know_gets_close_matches(tmp_path: Path) -> None:
+    with pytest.raises(ModelUnusable, match=r"no language 'enn'.*en"):
+        open_transcriber(TranscriptParams(network=writing(tmp_path), language="enn"))
+
+
+def test_a_pair_that_repeats_itself_is_not_believed(tmp_path: Path) -> None:
+    (row,) = transcribe(TranscriptParams(network=writing(tmp_path, stuck=True)), spoken("a", 1.0), [("speech", 0, 1.2)])
+    assert row["text"] is None
+
+
+@pytest.mark.parametrize(
+    ("tokens", "repeats"), [([7] * 12, True), ([1, 2, 3] * 4, True), ([1, 2, 3] * 3, False), (list(range(99)), False)]
+)
+def test_repetition_is_the_same_few_tokens_over_and_over(tokens: list[int], repeats: bool) -> None:
+    assert is_repeating([5, 6, *tokens]) is repeats
+
+
+def test_without_a_network_the_manifest_says_what_to_name() -> None:
+    with pytest.raises(ValidationError, match="no network of speech comes with Cinelake: name"):
+        TranscriptParams()
+
+
+def test_half_a_network_is_none(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="Received: encoder"):
+        TranscriptParams(network={"encoder": tmp_path / "encoder.onnx"})
+
+
+def test_a_missing_file_is_told_before_any_film(tmp_path: Path) -> None:
+    files = spelling(tmp_path)
+    files["vocabulary"].unlink()
+    with pytest.raises(WeightsMissing, match=r"vocab\.json"):
+        preflight(TranscriptParams(network=files))
+
+
+def test_weights_beside_the_network_belong_to_its_identity(tmp_path: Path) -> None:
+    params = TranscriptParams(network=spelling(tmp_path))
+    beside = weights_beside(tmp_path / "spelling.onnx")
+    before = preflight(params)
+    beside.write_bytes(beside.read_bytes()[:-4] + b"\0\0\0\1")
+    assert preflight(params)["weights"] != before["weights"]
+    assert components(before)[0].digest == before["weights"]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[[1]]", '{"a": "x"}', '{"model": {}}', "null", "[" * 100_000])
+def test_a_vocabulary_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "vocab.json"
+    file.write_text(text)
+    with pytest.raises(ModelUnusable, match=r"vocab\.json"):
+        fit_vocabulary(read_vocabulary(file), 5, str(file))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "blank"),
+    [
+        ("tokens.txt", "<blk> 0\n\u2581a 1\nb 2\n", 0),
+        ("tokens.txt", "a\nb\n \n", 3),
+        ("vocab.json", '{"a": 0, "|": 1, "[PAD]": 2}', 2),
+        ("tokenizer.json", json.dumps({"model": {"vocab": [["<unk>", 0], ["\u2581a", -1]]}}), 2),
+    ],
+)
+def test_vocabularies_are_read_in_the_forms_that_exports_have(tmp_path: Path, name: str, text: str, blank: int) -> None:
+    (tmp_path / name).write_text(text)
+    pieces = read_vocabulary(tmp_path / name)
+    classes = len(pieces) + (blank not in pieces)
+    assert fit_vocabulary(pieces, classes, name).blank == blank
+
+
+def test_a_vocabulary_of_another_network_is_refused(tmp_path: Path) -> None:
+    files = spelling(tmp_path)
+    files["vocabulary"].write_text('{"a": 0, "<pad>": 1}')
+    network = open_transcriber(TranscriptParams(network=files))
+    with pytest.raises(ModelUnusable, match="5 classes, the vocabulary 2 pieces"):
+        network.transcribe(spoken("a"))
+
+
+def test_an_output_that_is_no_spelling_is_refused(tmp_path: Path) -> None:
+    files = spelling(tmp_path)
+    nodes = [helper.make_node("Log", ["sound"], ["logits"])]
+    save(files["file"], nodes, [("sound", FLOAT, [1, "n"])], [("logits", FLOAT, [1, "n"])])
+    with pytest.raises(ModelUnusable, match="gives an output of shape"):
+        open_transcriber(TranscriptParams(network=files)).transcribe(spoken("a"))
+
+
+def test_log_mel_goes_into_a_network_that_takes_it(tmp_path: Path) -> None:
+    nodes = [helper.make_node("Slice", ["spectra", "from", "to", "axis"], ["few"]),
+             helper.make_node("Transpose", ["few"], ["logits"], perm=[0, 2, 1])]  # fmt: skip
+    constants = {"from": np.array([0]), "to": np.array([5]), "axis": np.array([1])}
+    files = spelling(tmp_path)
+    save(files["file"], nodes, [("spectra", FLOAT, [1, 80, "n"])], [("logits", FLOAT, [1, "n", 5])], constants)
+    assert open_transcriber(TranscriptParams(network=files)).transcribe(spoken("abc")) is not None
+
+
+def test_a_tone_lies_in_the_bands_of_its_frequency() -> None:
+    low, high = (whisper_spectrum(spoken(letter, 1.0), 80).max(axis=1).argmax() for letter in "a|")
+    assert 10 < low < 25 < high < 50
+
+
+def test_bands_of_silence_are_numbers() -> None:
+    assert np.isfinite(nemo_spectrum(np.zeros(RATE, np.float32), 80)).all()
+    assert np.isfinite(whisper_spectrum(np.zeros(0, np.float32), 128)).all()
+
+
+def test_near_speech_goes_in_together_where_the_network_says_when() -> None:
+    assert joined([(0, 10), (12, 20), (50, 60)], longest=25, gap=5) == [(0, 20), (50, 60)]
+    assert joined([(0, 10), (10, 20)], longest=25, gap=0) == [(0, 10), (10, 20)]
+
+
+def test_margins_share_what_lies_between() -> None:
+    assert with_margins([(0, 8000), (8100, 16000)], 16000) == [(0, 8050), (8050, 16000)]
+
+
+def test_a_cut_is_made_where_it_is_quiet() -> None:
+    sound = np.ones(9 * RATE, np.float32)
+    sound[7 * RATE : 7 * RATE + 1600] = 0
+    assert quietest_cut(sound, 9 * RATE) / RATE == pytest.approx(7.05, abs=0.06)
+
+
+def test_planning_imports_no_network() -> None:
+    code = (
+        "import sys; import tasks.transcript; "
+        "print({'onnxruntime', 'tokenizers', 'onnx'} & set(sys.modules) or 'nothing heavy')"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert found == "nothing heavy\n"
