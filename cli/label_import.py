@@ -6,7 +6,7 @@ import getpass
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +14,11 @@ import pyarrow as pa
 
 from cinelake.errors import UnknownName, UsageError
 from cinelake.labels.checks import known_columns
+from cinelake.labels.film_names import FilmNames, with_movie_ids
 from cinelake.labels.films import KnownFilms
 from cinelake.labels.images import Scan, image_facts, image_rows, images_lock, keep_images, numbered, scan_images
 from cinelake.labels.patches import PatchScan, holds_patches, keep_patches, patch_rows, scan_patches
-from cinelake.labels.readers import ReadLabels, at_a_rate, in_class_folders, read_files
+from cinelake.labels.readers import ReadLabels, at_a_rate, in_class_folders, in_days, read_files
 from cinelake.labels.store import FilmFacts, LabelVersion, import_labels
 from cinelake.learning.images import patch_bytes
 from cinelake.manifest.document import Manifest, ModelEntry, load_manifest
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 SHOWN_CLASSES = 40
 SHOWN_NOTES = 20
+TIMES_IN = ("seconds", "days")
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class ImportRequest:
     before_run: bool = False
     dry_run: bool = False
     table: str = ""
+    times: str = "seconds"
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ def import_files(manifest: Path, request: ImportRequest, *, as_json: bool, quiet
         reading, version = _import_patches(target, request)
     else:
         films = KnownFilms(loaded, image_facts(target.root, target.name))
-        reading = _read(request, target.contract, films)
+        reading = _with_films(_read(request, target.contract, films), request, target, films)
         version = _import(target, request, reading, films)
     if not quiet:
         _print(target, request, reading, version, as_json=as_json)
@@ -106,8 +109,10 @@ def _check(request: ImportRequest) -> None:
         raise UsageError("expected one folder of images and nothing beside it: import others by themselves")
     if request.rate is not None and (not request.movie or request.rate <= 0):
         raise UsageError(f"--rate takes pictures a second (more than 0) and --movie. Received: {request.rate:g}")
-    if request.rate is None and (request.movie or request.classes):
-        raise UsageError("--movie and --classes belong to --rate")
+    if request.rate is None and request.classes:
+        raise UsageError("--classes belongs to --rate")
+    if request.times not in TIMES_IN:
+        raise UnknownName("unit of times", request.times, TIMES_IN)
 
 
 def find_target(manifest: Manifest, request: ImportRequest) -> Target:
@@ -130,6 +135,21 @@ def _read(request: ImportRequest, contract: LabelContract, films: KnownFilms) ->
         return read_files(request.files, known_columns(contract) if request.ignore_extra_columns else None)
     _needs_classes(contract, "--rate", ("spans", "moments"))
     return at_a_rate(read_files(request.files), contract, request.movie, request.rate, _classes(request.classes))
+
+
+def _with_films(reading: ReadLabels, request: ImportRequest, target: Target, films: KnownFilms) -> ReadLabels:
+    """The rows with the ids of the films that they name, and what must be told of that."""
+    names = FilmNames(films.catalogue, films)
+    movie = ""
+    if request.movie:
+        candidates, _ = names.find(request.movie)
+        if len(candidates) != 1:
+            raise UsageError(f"--movie: {names.why_not(request.movie, candidates)}")
+        movie = candidates[0]
+    known = known_columns(target.contract)
+    rows, problems, notes = with_movie_ids(reading.rows, names, movie, known)
+    reading = replace(reading, rows=rows, problems=[*reading.problems, *problems], notes=[*reading.notes, *notes])
+    return in_days(reading) if request.times == "days" else reading
 
 
 def _needs_classes(contract: LabelContract, what: str, shapes: Sequence[str]) -> None:

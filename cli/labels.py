@@ -43,6 +43,7 @@ VersionOption = Annotated[
     "import",
     epilog=example(
         "cinelake labels import scenes.csv --model scenes --annotator maria",
+        "cinelake labels import sheet.xlsx --model scenes --times days",
         "cinelake labels import ratings.csv --model tags --kind ratings",
         "cinelake labels import pictures/ --model tags --source-pattern '/(\\w+)-shot'",
         "cinelake labels import mapping.csv --model characters --rate 1 --movie cartoon --classes 0=nobody,1=tom",
@@ -70,7 +71,9 @@ def import_(
         float | None,
         typer.Option("--rate", help="Image_ID,Class files: pictures a second; the number in the name gives the time."),
     ] = None,
-    movie: Annotated[str, typer.Option("--movie", help="With --rate: the film that the pictures are of.")] = "",
+    movie: Annotated[
+        str, typer.Option("--movie", help="The film of labels that name none, and of the pictures with --rate.")
+    ] = "",
     classes: Annotated[
         str,
         typer.Option("--classes", help="With --rate: what classes in the file mean, as in [cyan]0=nobody,1=tom[/]."),
@@ -89,6 +92,9 @@ def import_(
     before_run: Annotated[
         bool, typer.Option("--before-run", help="Take films of the catalogue that are not in the lake yet, unchecked.")
     ] = False,
+    times: Annotated[
+        str, typer.Option("--times", help="seconds, or days: plain numbers are a spreadsheet's shares of a day.")
+    ] = "seconds",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything and write nothing.")] = False,
     table: Annotated[
         str, typer.Option(help="Films of eluv.io (tt*.pkl): the table of their features, [cyan]shot_features_eluv[/].")
@@ -115,6 +121,7 @@ def import_(
         before_run=before_run,
         dry_run=dry_run,
         table=table,
+        times=times,
     )
     import_files(manifest, request, as_json=json)
 

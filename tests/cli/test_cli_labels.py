@@ -177,7 +177,7 @@ def test_images_of_a_class_that_nobody_knows_are_not_imported(project):
         (["a.csv", "--model", "toy", "--kind", "rating"], UnknownName, "did you mean 'ratings'"),
         (["--model", "toy"], UsageError, "expected files, a folder of images, or `--clips FOLDER`"),
         (["a.csv", "--model", "toy", "--rate", "1"], UsageError, "and --movie"),
-        (["a.csv", "--model", "toy", "--movie", "dawn"], UsageError, "belong to --rate"),
+        (["a.csv", "--model", "toy", "--classes", "0=a"], UsageError, "belongs to --rate"),
         (["a.csv", "--model", "toy", "--kind", "genres", "--rate", "1", "--movie", "dawn"], UsageError, "by films"),
         (["none.csv", "--model", "toy"], BadLabels, "none.csv: the file cannot be read: No such file"),
         (["a.csv", "--model", "toy", "--set", "../x"], UsageError, "name of a set"),
