@@ -17,6 +17,7 @@ from cli.label_template import SPANS, column_rows, find_contract, header
 from cli.options import HERE, JsonOption, ManifestOption, example
 from cli.screen import err, out, plain, print_json
 from cli.screen import table as print_table
+from export.timecode import checked_timecode
 
 app = typer.Typer(
     add_completion=False,
@@ -44,6 +45,13 @@ VersionOption = Annotated[
     epilog=example(
         "cinelake labels import scenes.csv --model scenes --annotator maria",
         "cinelake labels import sheet.xlsx --model scenes --times days",
+        "cinelake labels import project-1-at-2026-11-29.json --model tags --fps 24 --annotator maria",
+        "cinelake labels import annotations.xml --model characters --every 1 --movie cartoon --format cvat",
+        "cinelake labels import via_project.json --model tags --only scene_type",
+        "cinelake labels import interview.eaf --model tags --only topics",
+        "cinelake labels import markers.edl --model scenes --start-timecode 01:00:00:00 --movie sintel_trailer",
+        "cinelake labels import timeline.otio --model scenes --column place --strict",
+        "cinelake labels import project.fcpxml --model funny",
         "cinelake labels import ratings.csv --model tags --kind ratings",
         "cinelake labels import pictures/ --model tags --source-pattern '/(\\w+)-shot'",
         "cinelake labels import mapping.csv --model characters --rate 1 --movie cartoon --classes 0=nobody,1=tom",
@@ -54,8 +62,8 @@ def import_(
     files: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="CSV or Parquet files (one with a column `patch` holds faces), or a folder with one folder of images "
-            "for each class."
+            help="Tables (CSV, .xlsx, Parquet; one with a column `patch` holds faces), files of annotators' tools "
+            "(Label Studio, CVAT, VIA, ELAN, OTIO, EDL, FCPXML), or a folder with one folder of images for each class."
         ),
     ] = None,
     model: Annotated[
@@ -86,6 +94,35 @@ def import_(
             "what stands before the last number of the name.",
         ),
     ] = "",
+    format: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="The files' form, which their content tells otherwise: table, label-studio, cvat, via, elan, otio, "
+            "edl or fcpxml.",
+        ),
+    ] = "",
+    fps: Annotated[
+        float | None,
+        typer.Option("--fps", help="Pictures a second that a form counts; by default its own rate, or the film's."),
+    ] = None,
+    every: Annotated[
+        float | None,
+        typer.Option("--every", help="Labels by moments: a span labels one every so many seconds."),
+    ] = None,
+    column: Annotated[
+        str, typer.Option("--column", help="The column that names are for, where these labels have several.")
+    ] = "",
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", help="Only this tier (ELAN), control (Label Studio), attribute (VIA) or label (CVAT)."),
+    ] = None,
+    start_timecode: Annotated[
+        str, typer.Option("--start-timecode", help="EDL: the time code of the film's first picture, as 01:00:00:00.")
+    ] = "",
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse labels that contradict each other or say the same twice.")
+    ] = False,
     ignore_extra_columns: Annotated[
         bool, typer.Option("--ignore-extra-columns", help="Leave columns aside that these labels do not have.")
     ] = False,
@@ -105,6 +142,8 @@ def import_(
     """Check labels against the model's contract and the films, and keep them as a new version.
 
     All problems are listed at once, and then nothing is imported. Of each film the newest version that holds it counts.
+    Films may be named by their ids, files or titles; of a file by several annotators each one's labels are a version.
+    Contradictions, repetitions and holes are told.
     """
     request = ImportRequest(
         files=tuple(files or ()),
@@ -122,6 +161,13 @@ def import_(
         dry_run=dry_run,
         table=table,
         times=times,
+        format=format,
+        fps=fps,
+        every=every,
+        column=column,
+        only=tuple(only or ()),
+        start_timecode=checked_timecode(start_timecode) if start_timecode else "",
+        strict=strict,
     )
     import_files(manifest, request, as_json=json)
 
