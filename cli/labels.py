@@ -12,6 +12,7 @@ from cinelake.errors import UnknownName
 from cinelake.labels.store import label_kinds, label_sets, label_versions, stored_labels
 from cinelake.manifest.document import load_manifest
 from cli.answers import write_answer
+from cli.label_export import ExportRequest, export_labels
 from cli.label_import import ImportRequest, import_files, version_data
 from cli.label_template import SPANS, column_rows, find_contract, header
 from cli.options import HERE, JsonOption, ManifestOption, example
@@ -272,18 +273,35 @@ def show(
 
 @app.command(
     epilog=example(
-        "cinelake labels export scenes > scenes.csv", "cinelake labels export scenes --format parquet -o scenes.parquet"
+        "cinelake labels export scenes > scenes.csv",
+        "cinelake labels export scenes --format xlsx -o scenes.xlsx",
+        "cinelake labels export tags --format label-studio -o tasks.json",
+        "cinelake labels export characters --format cvat --movie cartoon -o annotations.xml",
+        "cinelake labels export tags --format elan -o folder",
+        "cinelake labels export scenes --format edl --movie sintel_trailer -o scenes.edl",
     )
 )
 def export(
     name: SetArgument,
     kind: KindOption = "",
     version: VersionOption = None,
-    format: Annotated[str, typer.Option("-f", "--format", help="csv or parquet.")] = "csv",
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write to a file instead.")] = None,
+    format: Annotated[
+        str,
+        typer.Option(
+            "-f", "--format", help="csv, parquet, xlsx, label-studio, cvat, via, elan, otio or edl (docs/labels.md)."
+        ),
+    ] = "csv",
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Write to a file instead; a folder: a file for each film, or one of all."),
+    ] = None,
+    movie: Annotated[
+        list[str] | None, typer.Option("--movie", help="Only this film; may be said several times.")
+    ] = None,
     manifest: ManifestOption = HERE,
 ) -> None:
-    """Write the labels that count, or those of one version, as they can be imported again."""
-    if format not in ("csv", "parquet"):
-        raise UnknownName("format", format, ("csv", "parquet"))
-    write_answer(stored_labels(Path(load_manifest(manifest).labels), name, kind, version), format, output, raw=True)
+    """Write the labels that count, or those of one version, as they can be imported again.
+
+    What a form cannot hold is said, and then nothing is written. Forms that count pictures say by which rate.
+    """
+    export_labels(manifest, ExportRequest(name, kind, version, format, output, tuple(movie or ())))

@@ -46,14 +46,11 @@ def sheet_rows(path: Path) -> list[SheetRow]:
 
     _check(path)
     try:
-        book = load_workbook(path, read_only=True, data_only=False, keep_links=False)
-        try:
-            for sheet in book.worksheets:
+        with path.open("rb") as file:  # of a path, it looks at the suffix
+            for sheet in load_workbook(file, read_only=True, data_only=False, keep_links=False).worksheets:
                 rows = list(_rows(sheet.iter_rows()))
                 if rows:
                     return rows
-        finally:
-            book.close()
     except (InvalidFileException, KeyError, ValueError, TypeError, zipfile.BadZipFile, SyntaxError) as error:
         raise ValueError(f"expected a workbook: {error}") from error
     return []
