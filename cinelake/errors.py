@@ -12,6 +12,7 @@
     │   ├── FileTooLarge         a file of a person that unpacks to more than such a file ever holds
     │   ├── NotMeasured          a simulation without a run that recorded what its tables cost
     │   ├── BadLabels            labels that cannot be imported: all problems at once, nothing imported
+    │   ├── CannotHold           labels that the chosen form cannot hold: nothing is written
     │   └── CannotTrain          no labels, one class, too few films, features that do not fit
     ├── TrainingFailed           a training that went wrong: the champion stays                exit 1
     ├── PublishRefused           the manifest's bounds are broken: the last version stays       exit 1
@@ -181,6 +182,17 @@ class BadLabels(UsageError):
         more = [f"  and {count - 50} more"] if count > 50 else []
         head = f"{count} problem{'s' if count != 1 else ''} in the labels, nothing was imported:"
         super().__init__("\n".join([head, *shown, *more]))
+
+
+class CannotHold(UsageError):
+    """Labels that a form of another program has no room for; `reasons` says all of them, and nothing is written."""
+
+    def __init__(self, form: str, reasons: Sequence[str]):
+        self.form, self.reasons = form, list(reasons)
+        shown = [f"  {reason}" for reason in self.reasons[:20]]
+        more = [f"  and {len(self.reasons) - 20} more"] if len(self.reasons) > 20 else []
+        advice = "csv, xlsx and parquet hold every label; --movie writes some films alone."
+        super().__init__("\n".join([f"{form} cannot hold these labels, nothing was written:", *shown, *more, advice]))
 
 
 class CannotTrain(UsageError):

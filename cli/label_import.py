@@ -6,14 +6,14 @@ import getpass
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from cinelake.errors import UnknownName, UsageError
-from cinelake.labels.checks import known_columns
+from cinelake.errors import BadLabels, Problem, UnknownName, UsageError
+from cinelake.labels.doubts import Doubt, find_doubts
 from cinelake.labels.films import KnownFilms
 from cinelake.labels.images import (
     Scan,
@@ -26,11 +26,12 @@ from cinelake.labels.images import (
     scan_images,
 )
 from cinelake.labels.patches import PatchScan, holds_patches, keep_patches, patch_rows, scan_patches
-from cinelake.labels.readers import ReadLabels, at_a_rate, in_class_folders, read_files
+from cinelake.labels.readers import ReadLabels
 from cinelake.labels.store import FilmFacts, LabelVersion, import_labels
 from cinelake.learning.images import patch_bytes
 from cinelake.manifest.document import Manifest, ModelEntry, load_manifest
 from cinelake.spec.labels import LabelContract
+from cli.label_files import TIMES_IN, needs_classes, read_labels_of
 from cli.screen import err, out, plain, print_json, warn
 from flows.events import labels_imported
 from importers.eluv.work import TABLE, commit_films, is_eluv, notes, read_films
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 
 SHOWN_CLASSES = 40
 SHOWN_NOTES = 20
+SHOWN_DOUBTS = 10
+LARGEST = 1e6
+STRICTER = " (--strict refuses them)"
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,14 @@ class ImportRequest:
     before_run: bool = False
     dry_run: bool = False
     table: str = ""
+    times: str = "seconds"
+    format: str = ""
+    fps: float | None = None
+    every: float | None = None
+    column: str = ""
+    only: tuple[str, ...] = ()
+    start_timecode: str = ""
+    strict: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,6 +83,16 @@ class Target:
     contract: LabelContract
     vocabularies: Mapping[str, Sequence[str]]
     model: str
+    alone: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What was read of one annotator's labels, the version that holds them, and what is doubtful in them."""
+
+    reading: ReadLabels
+    version: LabelVersion
+    doubts: Sequence[Doubt] = ()
 
 
 def import_files(manifest: Path, request: ImportRequest, *, as_json: bool, quiet: bool = False) -> None:
@@ -79,22 +101,30 @@ def import_files(manifest: Path, request: ImportRequest, *, as_json: bool, quiet
     loaded = load_manifest(manifest)
     target = find_target(loaded, request)
     if is_eluv(request.files):
-        reading, version = _import_eluv(loaded, target, request)
+        made = [_import_eluv(loaded, target, request)]
     elif any(path.is_dir() for path in request.files):
-        reading, version = _import_images(target, request)
+        made = [_import_images(target, request)]
     elif any(holds_patches(path) for path in request.files):
-        reading, version = _import_patches(target, request)
+        made = [_import_patches(target, request)]
     else:
-        films = KnownFilms(loaded, image_facts(target.root, target.name))
-        reading = _read(request, target.contract, films)
-        version = _import(target, request, reading, films)
+        made = _import_films(loaded, target, request)
     if not quiet:
-        _print(target, request, reading, version, as_json=as_json)
-    if not (request.dry_run or request.kind or version.unchanged):
-        labels_imported(loaded, target.name, version, warn)
+        _print(target, request, made, as_json=as_json)
+    for imported in made:
+        if not (request.dry_run or request.kind or imported.version.unchanged):
+            labels_imported(loaded, target.name, imported.version, warn)
 
 
-def _import_eluv(manifest: Manifest, target: Target, request: ImportRequest) -> tuple[ReadLabels, LabelVersion]:
+def _import_films(manifest: Manifest, target: Target, request: ImportRequest) -> list[Imported]:
+    """Labels of films: a version for each annotator, once all of them are without a problem."""
+    films = KnownFilms(manifest, image_facts(target.root, target.name))
+    of_each = read_labels_of(request, target, films)
+    for one in of_each if len(of_each) > 1 else ():
+        _import(target, replace(request, annotator=one.name), one.reading, films, dry_run=True)
+    return [_import(target, replace(request, annotator=one.name), one.reading, films) for one in of_each]
+
+
+def _import_eluv(manifest: Manifest, target: Target, request: ImportRequest) -> Imported:
     """Films of the eluv.io challenge: their scenes as labels, their features into a table of the lake."""
     table = request.table or TABLE
     reading, films = read_films(request.files, target.contract, manifest, table)
@@ -102,7 +132,7 @@ def _import_eluv(manifest: Manifest, target: Target, request: ImportRequest) -> 
     if not request.dry_run:
         commit_films(request.files, manifest, table)
         reading.notes += notes(table, request.model)
-    return reading, _import(target, request, reading, films)
+    return _import(target, request, reading, films)
 
 
 def _check(request: ImportRequest) -> None:
@@ -115,8 +145,13 @@ def _check(request: ImportRequest) -> None:
         raise UsageError("expected one folder of images and nothing beside it: import others by themselves")
     if request.rate is not None and (not request.movie or request.rate <= 0):
         raise UsageError(f"--rate takes pictures a second (more than 0) and --movie. Received: {request.rate:g}")
-    if request.rate is None and (request.movie or request.classes):
-        raise UsageError("--movie and --classes belong to --rate")
+    if request.rate is None and request.classes:
+        raise UsageError("--classes belongs to --rate")
+    if request.times not in TIMES_IN:
+        raise UnknownName("unit of times", request.times, TIMES_IN)
+    for option, number in (("--fps", request.fps), ("--every", request.every)):
+        if number is not None and not 0 < number < LARGEST:
+            raise UsageError(f"{option} takes a number above 0. Received: {number:g}")
 
 
 def find_target(manifest: Manifest, request: ImportRequest) -> Target:
@@ -128,80 +163,54 @@ def find_target(manifest: Manifest, request: ImportRequest) -> Target:
         raise UnknownName("kind of labels", request.kind, entry.spec.more_labels)
     contract = entry.spec.more_labels[request.kind] if request.kind else entry.spec.labels
     vocabularies = entry.spec.vocabularies(entry.config)
-    return Target(Path(manifest.labels), request.into or entry.labels, contract, vocabularies, entry.spec.name)
+    alone = () if request.kind else entry.spec.alone(entry.config)
+    return Target(Path(manifest.labels), request.into or entry.labels, contract, vocabularies, entry.spec.name, alone)
 
 
-def _read(request: ImportRequest, contract: LabelContract, films: KnownFilms) -> ReadLabels:
-    if request.clips is not None:
-        _needs_classes(contract, "--clips", ("spans", "films"))
-        return in_class_folders(request.clips, films.catalogue, contract)
-    if request.rate is None:
-        return read_files(request.files, known_columns(contract) if request.ignore_extra_columns else None)
-    _needs_classes(contract, "--rate", ("spans", "moments"))
-    return at_a_rate(read_files(request.files), contract, request.movie, request.rate, _classes(request.classes))
-
-
-def _needs_classes(contract: LabelContract, what: str, shapes: Sequence[str]) -> None:
-    if contract.class_column is None or contract.shape not in shapes:
-        has = f"by {contract.shape}" + ("" if contract.class_column else ", without a class")
-        raise UsageError(f"{what} gives labels with a class by {' or '.join(shapes)}; this model's are {has}")
-
-
-def _classes(text: str) -> dict[str, str]:
-    """`0=nobody,1=jerry` as a mapping. Raises `UsageError`."""
-    meanings: dict[str, str] = {}
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        label, equals, meaning = (word.strip() for word in part.partition("="))
-        if not (label and equals and meaning) or label in meanings:
-            raise UsageError(f"--classes takes each class once, as in 0=nobody,1=jerry. Received: {part!r}")
-        meanings[label] = meaning
-    return meanings
-
-
-def _import_images(target: Target, request: ImportRequest) -> tuple[ReadLabels, LabelVersion]:
+def _import_images(target: Target, request: ImportRequest) -> Imported:
     """Check and keep the labels of a folder of images, and the images that are new."""
-    _needs_classes(target.contract, "a folder of images", ("spans", "moments"))
+    needs_classes(target.contract, "a folder of images", ("spans", "moments"))
     pattern = _pattern(request.source_pattern)
     folder = request.files[0]
     scan = scan_images(folder, target.contract, pattern, kept_names(target.root, target.name))
-    reading, version = _import_numbered(target, request, folder, scan, dry_run=True)
+    made = _import_numbered(target, request, folder, scan, dry_run=True)
     if not request.dry_run:
         with images_lock(target.root, target.name):
             keep_images(target.root, target.name, scan.pictures, numbered(target.root, target.name, scan.pictures))
-            reading, version = _import_numbered(target, request, folder, scan)
-    return reading, version
+            made = _import_numbered(target, request, folder, scan)
+    return made
 
 
 def _import_numbered(
     target: Target, request: ImportRequest, folder: Path, scan: Scan, *, dry_run: bool = False
-) -> tuple[ReadLabels, LabelVersion]:
+) -> Imported:
     numbers = numbered(target.root, target.name, scan.pictures)
     reading = image_rows(folder, scan, target.contract, numbers)
     films = image_facts(target.root, target.name, numbers)
-    return reading, _import(target, request, reading, films, dry_run=dry_run)
+    return _import(target, request, reading, films, dry_run=dry_run)
 
 
-def _import_patches(target: Target, request: ImportRequest) -> tuple[ReadLabels, LabelVersion]:
+def _import_patches(target: Target, request: ImportRequest) -> Imported:
     """Check and keep the labels of a Parquet of patches, and the patches that are new."""
     if len(request.files) > 1:
         raise UsageError("expected one Parquet of patches and nothing beside it: import others by themselves")
-    _needs_classes(target.contract, "a Parquet of patches", ("spans", "moments"))
+    needs_classes(target.contract, "a Parquet of patches", ("spans", "moments"))
     scan = scan_patches(request.files[0], target.contract, patch_bytes())
-    reading, version = _import_numbered_patches(target, request, scan, dry_run=True)
+    made = _import_numbered_patches(target, request, scan, dry_run=True)
     if not request.dry_run:
         with images_lock(target.root, target.name):
             keep_patches(target.root, target.name, scan, numbered(target.root, target.name, scan.patches))
-            reading, version = _import_numbered_patches(target, request, scan)
-    return reading, version
+            made = _import_numbered_patches(target, request, scan)
+    return made
 
 
 def _import_numbered_patches(
     target: Target, request: ImportRequest, scan: PatchScan, *, dry_run: bool = False
-) -> tuple[ReadLabels, LabelVersion]:
+) -> Imported:
     numbers = numbered(target.root, target.name, scan.patches)
     reading = patch_rows(scan, target.contract, numbers)
     films = image_facts(target.root, target.name, numbers)
-    return reading, _import(target, request, reading, films, dry_run=dry_run)
+    return _import(target, request, reading, films, dry_run=dry_run)
 
 
 def _pattern(text: str) -> str | None:
@@ -218,8 +227,17 @@ def _import(
     films: Mapping[str, FilmFacts],
     *,
     dry_run: bool = False,
-) -> LabelVersion:
-    return import_labels(
+) -> Imported:
+    """Check and keep labels, and look for doubts. Raises `BadLabels`, also for doubts where the options are strict."""
+    doubts: list[Doubt] = []
+
+    def examine(table: pa.Table) -> None:
+        doubts.extend(find_doubts(target.contract, table, films, target.alone))
+        wrong = [doubt for doubt in doubts if doubt.kind != "hole"]
+        if request.strict and wrong:
+            raise BadLabels(Problem(reading.source, 0, doubt.kind, str(doubt)) for doubt in wrong)
+
+    version = import_labels(
         target.root,
         target.name,
         target.contract,
@@ -235,7 +253,9 @@ def _import(
         problems=reading.problems,
         ignore_extra_columns=request.ignore_extra_columns,
         before_run=request.before_run,
+        examine=examine,
     )
+    return Imported(reading, version, doubts)
 
 
 def _login_name() -> str:
@@ -246,19 +266,30 @@ def _login_name() -> str:
         return "unknown"
 
 
-def _print(
-    target: Target, request: ImportRequest, reading: ReadLabels, version: LabelVersion, *, as_json: bool
-) -> None:
+def _print(target: Target, request: ImportRequest, made: Sequence[Imported], *, as_json: bool) -> None:
     if as_json:
-        facts = {"set": target.name, "kind": request.kind, **version_data(version)}
-        print_json({**facts, "dry_run": request.dry_run, "unchanged": version.unchanged, "notes": reading.notes})
+        told = [_data(target, request, imported) for imported in made]
+        print_json(told[0] if len(told) == 1 else {**told[-1], "versions": told})
         return
+    for imported in made:
+        _print_one(target, request, imported)
+
+
+def _data(target: Target, request: ImportRequest, made: Imported) -> dict[str, Any]:
+    facts = {"set": target.name, "kind": request.kind, **version_data(made.version)}
+    facts |= {"dry_run": request.dry_run, "unchanged": made.version.unchanged, "notes": made.reading.notes}
+    return {**facts, "doubts": [doubt.data() for doubt in made.doubts]}
+
+
+def _print_one(target: Target, request: ImportRequest, made: Imported) -> None:
+    reading, version = made.reading, made.version
     for note in reading.notes[:SHOWN_NOTES]:
         err.print(plain(note))
     if len(reading.notes) > SHOWN_NOTES:
         err.print(f"… and {len(reading.notes) - SHOWN_NOTES} more")
     if classes := classes_in_words(target, reading.rows):
         err.print(plain(classes))
+    _print_doubts(made.doubts)
     films = f"{len(version.films)} film{'s' if len(version.films) != 1 else ''}"
     called = f"{target.name}/{request.kind}" if request.kind else target.name
     if version.unchanged:
@@ -269,6 +300,18 @@ def _print(
         )
     else:
         out.print(f"Imported {version.rows} labels of {films} as version {version.number} of {called}.")
+
+
+def _print_doubts(doubts: Sequence[Doubt]) -> None:
+    """Contradictions and repetitions as warnings, then holes; the first of each."""
+    for kind, ending in (("contradiction", STRICTER), ("repetition", STRICTER), ("hole", "")):
+        found = [doubt for doubt in doubts if doubt.kind == kind]
+        if found:
+            warn(f"{len(found)} {kind}{'s' if len(found) != 1 else ''}{ending}:")
+        for doubt in found[:SHOWN_DOUBTS]:
+            err.print(plain(f"  {doubt}"))
+        if len(found) > SHOWN_DOUBTS:
+            err.print(f"  … and {len(found) - SHOWN_DOUBTS} more (`--json` lists all)")
 
 
 def classes_in_words(target: Target, rows: pa.Table) -> str:

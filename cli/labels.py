@@ -12,12 +12,14 @@ from cinelake.errors import UnknownName
 from cinelake.labels.store import label_kinds, label_sets, label_versions, stored_labels
 from cinelake.manifest.document import load_manifest
 from cli.answers import write_answer
+from cli.label_export import ExportRequest, export_labels
 from cli.label_import import ImportRequest, import_files, version_data
 from cli.label_next import show_next
 from cli.label_template import SPANS, column_rows, find_contract, header
 from cli.options import HERE, JsonOption, ManifestOption, example
 from cli.screen import err, out, plain, print_json
 from cli.screen import table as print_table
+from export.timecode import checked_timecode
 
 app = typer.Typer(
     add_completion=False,
@@ -45,6 +47,14 @@ VersionOption = Annotated[
     "import",
     epilog=example(
         "cinelake labels import scenes.csv --model scenes --annotator maria",
+        "cinelake labels import sheet.xlsx --model scenes --times days",
+        "cinelake labels import project-1-at-2026-11-29.json --model tags --fps 24 --annotator maria",
+        "cinelake labels import annotations.xml --model characters --every 1 --movie cartoon --format cvat",
+        "cinelake labels import via_project.json --model tags --only scene_type",
+        "cinelake labels import interview.eaf --model tags --only topics",
+        "cinelake labels import markers.edl --model scenes --start-timecode 01:00:00:00 --movie sintel_trailer",
+        "cinelake labels import timeline.otio --model scenes --column place --strict",
+        "cinelake labels import project.fcpxml --model funny",
         "cinelake labels import ratings.csv --model tags --kind ratings",
         "cinelake labels import pictures/ --model tags --source-pattern '/(\\w+)-shot'",
         "cinelake labels import mapping.csv --model characters --rate 1 --movie cartoon --classes 0=nobody,1=tom",
@@ -55,8 +65,8 @@ def import_(
     files: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="CSV or Parquet files (one with a column `patch` holds faces), or a folder with one folder of images "
-            "for each class."
+            help="Tables (CSV, .xlsx, Parquet; one with a column `patch` holds faces), files of annotators' tools "
+            "(Label Studio, CVAT, VIA, ELAN, OTIO, EDL, FCPXML), or a folder with one folder of images for each class."
         ),
     ] = None,
     model: Annotated[
@@ -72,7 +82,9 @@ def import_(
         float | None,
         typer.Option("--rate", help="Image_ID,Class files: pictures a second; the number in the name gives the time."),
     ] = None,
-    movie: Annotated[str, typer.Option("--movie", help="With --rate: the film that the pictures are of.")] = "",
+    movie: Annotated[
+        str, typer.Option("--movie", help="The film of labels that name none, and of the pictures with --rate.")
+    ] = "",
     classes: Annotated[
         str,
         typer.Option("--classes", help="With --rate: what classes in the file mean, as in [cyan]0=nobody,1=tom[/]."),
@@ -85,12 +97,44 @@ def import_(
             "what stands before the last number of the name.",
         ),
     ] = "",
+    format: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="The files' form, which their content tells otherwise: table, label-studio, cvat, via, elan, otio, "
+            "edl or fcpxml.",
+        ),
+    ] = "",
+    fps: Annotated[
+        float | None,
+        typer.Option("--fps", help="Pictures a second that a form counts; by default its own rate, or the film's."),
+    ] = None,
+    every: Annotated[
+        float | None,
+        typer.Option("--every", help="Labels by moments: a span labels one every so many seconds."),
+    ] = None,
+    column: Annotated[
+        str, typer.Option("--column", help="The column that names are for, where these labels have several.")
+    ] = "",
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", help="Only this tier (ELAN), control (Label Studio), attribute (VIA) or label (CVAT)."),
+    ] = None,
+    start_timecode: Annotated[
+        str, typer.Option("--start-timecode", help="EDL: the time code of the film's first picture, as 01:00:00:00.")
+    ] = "",
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse labels that contradict each other or say the same twice.")
+    ] = False,
     ignore_extra_columns: Annotated[
         bool, typer.Option("--ignore-extra-columns", help="Leave columns aside that these labels do not have.")
     ] = False,
     before_run: Annotated[
         bool, typer.Option("--before-run", help="Take films of the catalogue that are not in the lake yet, unchecked.")
     ] = False,
+    times: Annotated[
+        str, typer.Option("--times", help="seconds, or days: plain numbers are a spreadsheet's shares of a day.")
+    ] = "seconds",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything and write nothing.")] = False,
     table: Annotated[
         str, typer.Option(help="Films of eluv.io (tt*.pkl): the table of their features, [cyan]shot_features_eluv[/].")
@@ -101,6 +145,8 @@ def import_(
     """Check labels against the model's contract and the films, and keep them as a new version.
 
     All problems are listed at once, and then nothing is imported. Of each film the newest version that holds it counts.
+    Films may be named by their ids, files or titles; of a file by several annotators each one's labels are a version.
+    Contradictions, repetitions and holes are told.
     """
     request = ImportRequest(
         files=tuple(files or ()),
@@ -117,6 +163,14 @@ def import_(
         before_run=before_run,
         dry_run=dry_run,
         table=table,
+        times=times,
+        format=format,
+        fps=fps,
+        every=every,
+        column=column,
+        only=tuple(only or ()),
+        start_timecode=checked_timecode(start_timecode) if start_timecode else "",
+        strict=strict,
     )
     import_files(manifest, request, as_json=json)
 
@@ -250,18 +304,35 @@ def show(
 
 @app.command(
     epilog=example(
-        "cinelake labels export scenes > scenes.csv", "cinelake labels export scenes --format parquet -o scenes.parquet"
+        "cinelake labels export scenes > scenes.csv",
+        "cinelake labels export scenes --format xlsx -o scenes.xlsx",
+        "cinelake labels export tags --format label-studio -o tasks.json",
+        "cinelake labels export characters --format cvat --movie cartoon -o annotations.xml",
+        "cinelake labels export tags --format elan -o folder",
+        "cinelake labels export scenes --format edl --movie sintel_trailer -o scenes.edl",
     )
 )
 def export(
     name: SetArgument,
     kind: KindOption = "",
     version: VersionOption = None,
-    format: Annotated[str, typer.Option("-f", "--format", help="csv or parquet.")] = "csv",
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write to a file instead.")] = None,
+    format: Annotated[
+        str,
+        typer.Option(
+            "-f", "--format", help="csv, parquet, xlsx, label-studio, cvat, via, elan, otio or edl (docs/labels.md)."
+        ),
+    ] = "csv",
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Write to a file instead; a folder: a file for each film, or one of all."),
+    ] = None,
+    movie: Annotated[
+        list[str] | None, typer.Option("--movie", help="Only this film; may be said several times.")
+    ] = None,
     manifest: ManifestOption = HERE,
 ) -> None:
-    """Write the labels that count, or those of one version, as they can be imported again."""
-    if format not in ("csv", "parquet"):
-        raise UnknownName("format", format, ("csv", "parquet"))
-    write_answer(stored_labels(Path(load_manifest(manifest).labels), name, kind, version), format, output, raw=True)
+    """Write the labels that count, or those of one version, as they can be imported again.
+
+    What a form cannot hold is said, and then nothing is written. Forms that count pictures say by which rate.
+    """
+    export_labels(manifest, ExportRequest(name, kind, version, format, output, tuple(movie or ())))

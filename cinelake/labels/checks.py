@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cinelake.errors import Problem, did_you_mean
+from cinelake.labels.timecodes import with_counted_times
 from cinelake.labels.values import cast_column
 from cinelake.spec.labels import LabelContract
 
@@ -33,12 +34,17 @@ class FilmFacts:
     """What is known of a film that may be labelled.
 
     duration_s: its length; None where it is unknown. shots: how many shots it has in the lake; None where there is no
-    such table. in_lake: whether the lake holds anything of it.
+    such table. in_lake: whether the lake holds anything of it. fps: pictures a second; None where it is unknown.
+    first_s: when its first picture is shown. width, height: of its pictures as shown.
     """
 
     duration_s: float | None = None
     shots: int | None = None
     in_lake: bool = True
+    fps: float | None = None
+    first_s: float = 0.0
+    width: int | None = None
+    height: int | None = None
 
 
 @dataclass
@@ -93,6 +99,7 @@ def check_labels(
     if not rows.num_rows:
         problems.append(Problem(whole, 0, "", "there are no labels: not one row"))
     rows = _with_shots(contract, rows)
+    rows = with_counted_times(rows, films)
     typed, unread = _typed(contract, rows)
     given = {name: values for name, values in typed.to_pydict().items() if name in rows.column_names}
     lost = {(name, row) for row, name, _ in unread}

@@ -25,7 +25,12 @@ class KnownFilms(Mapping[str, FilmFacts]):
         self.lake = open_known(manifest.lake.place)
         listed = read_catalogue(manifest.catalogue, manifest.folder, lake=self.lake)
         self.catalogue: tuple[CatalogueFilm, ...] = listed.films
-        self._lengths = _columns(manifest, {task: role.column for task, role in tasks_with(FilmLength).items()})
+        lengths = tasks_with(FilmLength)
+        self._lengths = _columns(manifest, {task: role.column for task, role in lengths.items()})
+        self._rates = _columns(manifest, {task: role.fps for task, role in lengths.items() if role.fps})
+        self._widths = _columns(manifest, {task: role.width for task, role in lengths.items() if role.width})
+        self._heights = _columns(manifest, {task: role.height for task, role in lengths.items() if role.height})
+        self._shot_starts = _columns(manifest, {task: role.start_s for task, role in tasks_with(Shots).items()})
         self._shot_ends = _columns(manifest, {task: role.end_s for task, role in tasks_with(Shots).items()})
         self._cells = {
             table: {name.removesuffix(".parquet") for name in self.lake.storage.files(table)}
@@ -55,11 +60,20 @@ class KnownFilms(Mapping[str, FilmFacts]):
         lengths = self._column(self._lengths, movie_id)
         ends = self._column(self._shot_ends, movie_id)
         known = [length for length in (*lengths, *ends) if length is not None]
+        rate, width, height = (self._first(c, movie_id) for c in (self._rates, self._widths, self._heights))
         return FilmFacts(
             duration_s=max(known, default=None),
             shots=len(ends) or None,
             in_lake=any(movie_id in cells for cells in self._cells.values()),
+            fps=rate or None,
+            first_s=self._first(self._shot_starts, movie_id) or 0.0,
+            width=int(width) if width else None,
+            height=int(height) if height else None,
         )
+
+    def _first(self, columns: Mapping[str, str], movie_id: str) -> float | None:
+        """The first value of a column; None where there is none."""
+        return next(iter(self._column(columns, movie_id)), None)
 
     def _column(self, columns: Mapping[str, str], movie_id: str) -> list[float | None]:
         """The column of the first of these tables that holds the film; empty where none does."""

@@ -1,4 +1,4 @@
-"""Files of labels as rows for `import_labels`: CSV, Parquet, and formats that others use.
+"""Files of labels as rows for `import_labels`: CSV, workbooks, Parquet, and names of pictures.
 
 A reader returns what it could read and all problems of the rest, each with its line; nothing is raised.
 """
@@ -9,7 +9,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,9 @@ import pyarrow as pa
 from cinelake.catalogue.films import CatalogueFilm
 from cinelake.errors import FileTooLarge, Problem, did_you_mean
 from cinelake.labels.checks import FILE, LINE
+from cinelake.labels.sheets import is_workbook, sheet_rows
+from cinelake.labels.timecodes import TIMES
+from cinelake.labels.values import cast_column
 from cinelake.spec.labels import LabelContract
 from cinelake.storage.content import digest, file_digest
 from cinelake.storage.foreign_parquet import Bounds, bounded_table
@@ -25,6 +28,7 @@ from cinelake.storage.foreign_parquet import Bounds, bounded_table
 BOUNDS = Bounds(lists=True)
 """What a Parquet file of labels may hold: rows of texts and numbers, or of vectors."""
 DELIMITERS = ",;\t"
+DAY_S = 86_400
 _LAST_NUMBER = re.compile(r"(\d+)\D*$")
 
 
@@ -44,7 +48,7 @@ class ReadLabels:
 
 
 def read_files(paths: Sequence[Path], columns: Sequence[str] | None = None) -> ReadLabels:
-    """The rows of CSV and Parquet files, one after the other.
+    """The rows of CSV files, workbooks and Parquet files, one after the other.
 
     columns: those of a Parquet file that are read, whatever is in the others; all if not given.
     """
@@ -99,6 +103,22 @@ def _class_of(contract: LabelContract) -> str:
     return contract.class_column
 
 
+def in_days(reading: ReadLabels) -> ReadLabels:
+    """The rows with their times, shares of a day as spreadsheets count them, in seconds; other texts as they are."""
+    rows = reading.rows
+    for name in (name for name in TIMES if name in rows.column_names):
+        values, wrong = cast_column(name.removesuffix("_s"), rows[name].combine_chunks(), pa.float64())
+        unread = {row for row, _ in wrong}
+        given = rows[name].to_pylist()
+        seconds = [
+            text if row in unread or value is None else repr(round(value * DAY_S, 6))
+            for row, (text, value) in enumerate(zip(given, values.to_pylist(), strict=True))
+        ]
+        column = pa.array([None if value is None else str(value) for value in seconds], pa.string())
+        rows = rows.set_column(rows.column_names.index(name), name, column)
+    return replace(reading, rows=rows)
+
+
 def in_class_folders(folder: Path, films: Iterable[CatalogueFilm], contract: LabelContract) -> ReadLabels:
     """Films of the catalogue that lie in `folder/<class>/` as labels of whole films."""
     place = folder.absolute()
@@ -144,7 +164,9 @@ def _read_file(path: Path, columns: Sequence[str] | None) -> tuple[pa.Table, lis
     try:
         with path.open("rb") as file:
             is_parquet = file.read(4) == b"PAR1"
-        return _read_parquet(path, columns) if is_parquet else _read_csv(path)
+        if is_parquet:
+            return _read_parquet(path, columns)
+        return _read_workbook(path) if is_workbook(path) else _read_csv(path)
     except OSError as error:
         why = f"the file cannot be read: {error.strerror or error}"
         return _table(path, [], [], []), [Problem(str(path), 0, "", why)]
@@ -167,7 +189,9 @@ def _read_csv(path: Path) -> tuple[pa.Table, list[Problem]]:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        return _table(path, [], [], []), [Problem(str(path), line, "", "expected CSV in UTF-8, or Parquet")]
+        return _table(path, [], [], []), [
+            Problem(str(path), line, "", "expected CSV in UTF-8, a workbook (.xlsx), or Parquet")
+        ]
     file = io.StringIO(text, newline="")
     delimiter = _delimiter(file.readline())
     file.seek(0)
@@ -178,6 +202,23 @@ def _read_csv(path: Path) -> tuple[pa.Table, list[Problem]]:
         return _table(path, [], [], []), problems
     rows, at = _csv_rows(path, reader, header, problems)
     return _table(path, header, rows, at), problems
+
+
+def _read_workbook(path: Path) -> tuple[pa.Table, list[Problem]]:
+    try:
+        rows = sheet_rows(path)
+    except (FileTooLarge, ValueError) as error:
+        return _table(path, [], [], []), [Problem(str(path), 0, "", f"the file cannot be labels: {error}")]
+    header = [name.strip() for name in rows[0].values] if rows else []
+    problems = _header_problems(path, header)
+    for row in rows[1:]:
+        if len(row.values) > len(header):
+            why = f"expected {len(header)} fields, received {len(row.values)}"
+            problems.append(Problem(str(path), row.line, "", why))
+    if problems:
+        return _table(path, [], [], []), problems
+    values = [[*row.values, *[""] * (len(header) - len(row.values))] for row in rows[1:]]
+    return _table(path, header, values, [row.line for row in rows[1:]]), []
 
 
 def _delimiter(header: str) -> str:

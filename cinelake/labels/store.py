@@ -15,7 +15,7 @@ from __future__ import annotations
 import datetime
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -157,10 +157,12 @@ def import_labels(
     problems: Sequence[Problem] = (),
     ignore_extra_columns: bool = False,
     before_run: bool = False,
+    examine: Callable[[pa.Table], None] | None = None,
 ) -> LabelVersion:
     """Check rows (texts or typed, see `cinelake.labels.checks`) and store them as a new version, which is returned.
 
-    problems: those that a reader reported. dry_run: checks all and writes nothing. Raises `BadLabels` with every
+    problems: those that a reader reported. dry_run: checks all and writes nothing. examine: is called with the labels
+    once they are found to be without a problem; what it raises, nothing is written. Raises `BadLabels` with every
     problem, and then nothing is written.
     """
     if problems and not set(rows.column_names) - {LINE, FILE}:
@@ -176,6 +178,8 @@ def import_labels(
     )
     if problems or problems_of_rows:
         raise BadLabels(dict.fromkeys([*problems, *problems_of_rows]))
+    if examine is not None:
+        examine(table)
     now = datetime.datetime.now(datetime.UTC)
     digests = _film_digests(table)
     made = LabelVersion(0, Path(), annotator, source, source_digest, now, digests, table.num_rows, model)

@@ -8,14 +8,17 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_CLOCK = re.compile(r"(\d+):([0-5]?\d):([0-5]?\d(?:\.\d*)?)")
+_CLOCK = re.compile(r"(\d+):([0-5]?\d):([0-5]?\d(?:[.,]\d*)?)")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 _YES, _NO = ("true", "yes", "1"), ("false", "no", "0")
 
 
 def cast_column(name: str, values: pa.Array, wanted: pa.DataType) -> tuple[pa.Array, list[tuple[int, str]]]:
     """A column in the wanted type, null where a value cannot be read, and which rows those are and why.
 
-    Texts are trimmed, and an empty one is null. A column of seconds (`…_s`) takes H:MM:SS.mmm too.
+    Texts are trimmed, and an empty one is null. A column of seconds (`…_s`) takes H:MM:SS.mmm too. Numbers have a point
+    or a comma before their decimals; a comma only where no number of the column has a point, since it may stand between
+    thousands there.
     """
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
@@ -27,7 +30,15 @@ def cast_column(name: str, values: pa.Array, wanted: pa.DataType) -> tuple[pa.Ar
             return values.cast(wanted), []
     except pa.ArrowException:
         pass  # one by one, to report which
-    return _one_by_one(name, values.to_pylist(), wanted)
+    given = values.to_pylist()
+    if pa.types.is_floating(wanted) and not any(isinstance(value, str) and "." in value for value in given):
+        given = [_with_a_point(value) for value in given]
+    return _one_by_one(name, given, wanted)
+
+
+def _with_a_point(value: Any) -> Any:
+    """`12,5` as `12.5`; everything else as it is."""
+    return value.replace(",", ".") if isinstance(value, str) and _DECIMAL_COMMA.fullmatch(value) else value
 
 
 def _one_by_one(name: str, values: list[Any], wanted: pa.DataType) -> tuple[pa.Array, list[tuple[int, str]]]:
@@ -52,14 +63,14 @@ def _value(name: str, value: Any, wanted: pa.DataType) -> Any:
         match = _CLOCK.fullmatch(value)
         if not match:
             raise ValueError(value)
-        return int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3])
+        return int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3].replace(",", "."))
     return pa.scalar(value).cast(wanted).as_py()
 
 
 def _words(name: str, wanted: pa.DataType) -> str:
     """What is expected, in words."""
     if pa.types.is_floating(wanted):
-        return "seconds (12.5) or H:MM:SS.mmm" if name.endswith("_s") else "a number"
+        return "seconds (12.5), H:MM:SS.mmm or a time code H:MM:SS:FF" if name.endswith("_s") else "a number"
     if pa.types.is_integer(wanted):
         return "a whole number"
     return "true or false" if pa.types.is_boolean(wanted) else f"a value of type {wanted}"

@@ -28,7 +28,8 @@ class LabelContract:
     shape: `spans` have start_s and end_s, or start_shot and end_shot (ends exclusive; where both are given, time
     counts), or neither: the whole film. `moments` have time_s. `films` have no extent.
     class_column: the column that holds the class, where there is one. overlap: whether two spans of one film may
-    overlap.
+    overlap. about: columns of what a label is about at its time: two that share these and a time, and say different
+    things, contradict each other; None: labels never do (several classes at once).
     """
 
     doc: str
@@ -36,6 +37,7 @@ class LabelContract:
     columns: tuple[Column, ...] = ()
     class_column: str | None = None
     overlap: bool = True
+    about: tuple[str, ...] | None = None
 
     @property
     def all_columns(self) -> tuple[Column, ...]:

@@ -93,6 +93,11 @@ def no_vocabularies(_config: Any) -> dict[str, Sequence[str]]:
     return {}
 
 
+def no_names(_config: Any) -> Sequence[str]:
+    """No class says that the others are absent."""
+    return ()
+
+
 def no_figures(_examples: Sequence[Example], _predictions: Sequence[Arrays], _config: Any) -> dict[str, Any]:
     """No figures."""
     return {}
@@ -169,7 +174,8 @@ class Model:
     settle(config, has): the configuration with what it leaves open chosen by the tables that the manifest makes
         (`has("faces")`); what was chosen is shown when the model is trained, and stored with it.
     settle_by_labels(config, labels): the same by all labels that count, once these are known.
-    vocabularies(config): column of the labels → the values it may have.
+    vocabularies(config): column of the labels → the values it may have. alone(config): classes of the labels that say
+        that no other is there.
     reads(config): names of the tables it needs. features(tables, config): one film's arrays.
     targets(labels, features, config): arrays of the same length, with `known`; `labels` are the film's rows.
     train(training examples, validation examples, config, training): raises nothing about single films.
@@ -216,6 +222,7 @@ class Model:
     more_labels: Mapping[str, LabelContract] = field(default_factory=dict)
     opinions: Mapping[str, Opinion] = field(default_factory=dict)
     vocabularies: Callable[[Any], Mapping[str, Sequence[str]]] = no_vocabularies
+    alone: Callable[[Any], Sequence[str]] = no_names
     settle: Callable[[Any, Callable[[str], bool]], Any] = as_it_is
     settle_by_labels: Callable[[Any, pa.Table], Any] = as_it_is
     figures: Callable[[Sequence[Example], Sequence[Arrays], Any], dict[str, Any]] = no_figures

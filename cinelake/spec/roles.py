@@ -24,9 +24,15 @@ Stills = Literal["pictures", "patches"]
 
 @dataclass(frozen=True)
 class FilmLength:
-    """The table has one row a film; `column` is the film's length in seconds, null where the file does not say."""
+    """The table has one row a film; `column` is the film's length in seconds, null where the file does not say.
+
+    fps, width, height: columns of its pictures a second and their size as shown; '' where the table has none.
+    """
 
     column: str
+    fps: str = ""
+    width: str = ""
+    height: str = ""
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ LABELS = LabelContract(
         Column("name", pa.string(), "Another quantity's name, as in the configuration's `targets`.", True),
         Column("value", pa.float64(), "Its value, in any unit.", True),
     ),
+    about=("name",),
 )
 
 

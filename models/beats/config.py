@@ -23,6 +23,7 @@ LABELS = LabelContract(
         Column("difficult", pa.bool_(), "Whether the shot alone does not show it.", nullable=True),
     ),
     class_column="category",
+    about=(),
 )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from cinelake.spec.model import Late, Model
 from models.characters import features, labels, predict
-from models.characters.config import LABELS, SPACE, Config, vocabularies
+from models.characters.config import LABELS, SPACE, Config, alone, vocabularies
 from models.characters.labelling import LABELLING
 
 MODEL = Model(
@@ -21,6 +21,7 @@ MODEL = Model(
     config=Config,
     labels=LABELS,
     vocabularies=vocabularies,
+    alone=alone,
     reads=features.reads,
     features=features.features,
     targets=labels.targets,

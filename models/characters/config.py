@@ -70,6 +70,11 @@ def vocabularies(config: Config) -> dict[str, Sequence[str]]:
     return {"character": [*config.characters, *config.nobody]} if config.characters else {}
 
 
+def alone(config: Config) -> Sequence[str]:
+    """What says that none of the characters is there."""
+    return config.nobody
+
+
 SPACE: Mapping[str, Any] = {
     "regularisation": {"log_uniform": [1e-4, 1.0]},
     "smoothing_s": {"choice": [0.0, 1.0, 2.0, 4.0]},

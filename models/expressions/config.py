@@ -25,6 +25,7 @@ LABELS = LabelContract(
     ),
     class_column="emotion",
     overlap=False,
+    about=("face",),
 )
 
 

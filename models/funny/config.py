@@ -23,6 +23,7 @@ LABELS = LabelContract(
     "was watched and nothing found. Of two rows on a step the later counts.",
     shape="spans",
     columns=(Column("is_funny", pa.bool_(), "Whether the span is funny; empty: it is.", nullable=True),),
+    about=(),
 )
 
 

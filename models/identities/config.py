@@ -20,6 +20,7 @@ LABELS = LabelContract(
         Column("y", pa.float64(), "The same, of the picture's height.", True, 0, 1),
     ),
     class_column="person",
+    about=("x", "y"),
 )
 
 

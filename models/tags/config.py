@@ -60,6 +60,7 @@ RATINGS = LabelContract(
         Column("tag", pa.string(), "The tag that is rated."),
         Column("rating", pa.float64(), "How well it fits the film, 0 to 1 (or to another best rating)."),
     ),
+    about=("viewer", "tag"),
 )
 
 

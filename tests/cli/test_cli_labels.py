@@ -11,12 +11,13 @@ import numpy as np
 import pandas
 import pyarrow.parquet as pq
 import pytest
-from core._labelled import MODEL, a_project
+from core._labelled import MODEL, a_project, put_film
 from end_to_end._command import COMMAND, ROOT, environment
 from typer.testing import CliRunner
 
 from cinelake.errors import BadLabels, CinelakeError, UnknownName, UsageError
 from cinelake.labels.store import label_sets, label_versions
+from cinelake.lake.cells import Lake
 from cli.main import app
 
 CSV = "movie_id,start_s,end_s,kind\ndawn,0,10,chase\ndawn,0:00:10,0:00:20.5,sorrow\ndusk,1,2,dialogue\n"
@@ -177,7 +178,7 @@ def test_images_of_a_class_that_nobody_knows_are_not_imported(project):
         (["a.csv", "--model", "toy", "--kind", "rating"], UnknownName, "did you mean 'ratings'"),
         (["--model", "toy"], UsageError, "expected files, a folder of images, or `--clips FOLDER`"),
         (["a.csv", "--model", "toy", "--rate", "1"], UsageError, "and --movie"),
-        (["a.csv", "--model", "toy", "--movie", "dawn"], UsageError, "belong to --rate"),
+        (["a.csv", "--model", "toy", "--classes", "0=a"], UsageError, "belongs to --rate"),
         (["a.csv", "--model", "toy", "--kind", "genres", "--rate", "1", "--movie", "dawn"], UsageError, "by films"),
         (["none.csv", "--model", "toy"], BadLabels, "none.csv: the file cannot be read: No such file"),
         (["a.csv", "--model", "toy", "--set", "../x"], UsageError, "name of a set"),
@@ -255,3 +256,53 @@ def test_tags_need_no_vocabulary_and_are_counted_for_whoever_imports_them(projec
     (project / "tags.csv").write_text("movie_id,start_s,end_s,tag\ndawn,0,1,unheard of\ndawn,1,2,night\n")
     words = ["labels", "import", str(project / "tags.csv"), "--model", "tags", "-m", str(project / "pipeline.yaml")]
     assert "tag: night 1, unheard of 1" in CliRunner().invoke(app, words).stderr
+
+
+# --- other programs' forms
+
+
+@pytest.fixture
+def measured(project):
+    """The project's films with a rate and a size."""
+    lake = Lake(str(project / "lake"))
+    for movie_id in ("dawn", "dusk"):
+        put_film(lake, movie_id, fps=25.0, size=(640, 360))
+    return project
+
+
+@pytest.mark.parametrize("form", ["xlsx", "label-studio", "via", "otio"])
+def test_what_is_exported_for_another_program_can_be_imported_again(measured, form):
+    take(measured)
+    labels(measured, "export", "toy", "--format", form, "--output", measured / "out")
+    file = measured / "out" if form == "xlsx" else next((measured / "out").iterdir())
+    labels(measured, "import", file, "--model", "toy", "--set", "again")
+    (first,), (second,) = (label_versions(measured / "labels", name) for name in ("toy", "again"))
+    assert first.films == second.films
+
+
+@pytest.mark.parametrize("form", ["cvat", "elan", "edl"])
+def test_a_form_for_one_film_gives_a_file_for_each(measured, form):
+    take(measured, CSV.replace("20.5", "20.4"))  # where a picture begins
+    labels(measured, "export", "toy", "--format", form, "--output", measured / "out")
+    labels(measured, "import", *sorted((measured / "out").iterdir()), "--model", "toy", "--set", "again")
+    (first,), (second,) = (label_versions(measured / "labels", name) for name in ("toy", "again"))
+    assert first.films == second.films
+
+
+def test_a_form_for_one_film_asks_for_a_folder(measured):
+    take(measured)
+    with pytest.raises(UsageError, match="holds one film a file, and these labels are of 2"):
+        labels(measured, "export", "toy", "--format", "cvat")
+
+
+def test_a_file_by_two_annotators_is_a_version_of_each(project):
+    text = "movie_id,start_s,end_s,kind,annotator\ndawn,0,10,chase,maria\ndawn,0,10,sorrow,jo\n"
+    assert "version 2 of toy" in take(project, text)
+    assert [version.annotator for version in label_versions(project / "labels", "toy")] == ["maria", "jo"]
+
+
+def test_labels_that_contradict_each_other_are_refused_when_that_is_asked(project):
+    text = "movie_id,start_s,end_s,kind\ndawn,0,10,chase\ndawn,0.1,10,chase\n"
+    assert "Imported 2 labels" in take(project, text)
+    with pytest.raises(BadLabels, match="repetition: dawn, 0–10 s: labelled twice: kind chase"):
+        take(project, text.replace("0.1", "0.2"), "--strict")

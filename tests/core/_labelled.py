@@ -99,12 +99,21 @@ def a_project(folder: Path, films: Sequence[str] = ("dawn", "dusk"), listed: Seq
     return folder
 
 
-def put_film(lake: Lake, movie_id: str, shots: int = 6, shot_s: float = 10.0) -> None:
+def put_film(
+    lake: Lake,
+    movie_id: str,
+    shots: int = 6,
+    shot_s: float = 10.0,
+    fps: float | None = None,
+    size: tuple[int, int] | None = None,
+) -> None:
     """Commit the cells `films` and `shots` of a film."""
     spec = find_task("films").contract
     about: dict[str, Any] = {column.name: [None] for column in spec.columns}
     texts = {"title": [movie_id], "uri": [f"{movie_id}.mp4"], "fingerprint": ["f"]}
     numbers = {"size_bytes": [1], "frame_count": [240], "has_sound": [False], "duration_s": [shots * shot_s]}
+    if fps and size:
+        numbers |= {"fps": [fps], "width": [size[0]], "height": [size[1]]}
     _commit(lake, "films", spec.batch(movie_id, **{**about, **texts, **numbers}))
     contract = find_task("shots").contract
     motion = next(column.type for column in contract.columns if column.name == "motion")

@@ -54,8 +54,16 @@ def test_good_labels_have_no_problem(contract, rows):
         (SCENES, scene(end="61"), "end_s: 61 s is past the end of 'dawn', which lasts 60 s"),
         (SCENES, scene(start="10"), "start_s: expected start_s < end_s (ends are exclusive), received 10 and 10 s"),
         (SCENES, scene(start="-1"), "start_s: must be ≥ 0, received -1"),
-        (SCENES, scene(start="soon"), "start_s: expected seconds (12.5) or H:MM:SS.mmm, received 'soon'"),
-        (SCENES, scene(start="0:61:00"), "start_s: expected seconds (12.5) or H:MM:SS.mmm, received '0:61:00'"),
+        (
+            SCENES,
+            scene(start="soon"),
+            "H:MM:SS.mmm or a time code H:MM:SS:FF, received 'soon'",
+        ),
+        (
+            SCENES,
+            scene(start="0:61:00"),
+            "H:MM:SS.mmm or a time code H:MM:SS:FF, received '0:61:00'",
+        ),
         (SCENES, scene(end=""), "end_s: there is no value, and start_s is 0: a span has both"),
         (SCENES, scene(end="nan"), "end_s: expected a number, received nan"),
         (SCENES, scene(kind="chas"), "kind: unknown kind 'chas': did you mean 'chase'?"),

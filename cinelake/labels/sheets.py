@@ -1,0 +1,147 @@
+"""Workbooks (`.xlsx`) as rows of texts, within bounds: a formula is its text and nothing is computed or fetched."""
+
+from __future__ import annotations
+
+import datetime
+import zipfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+from xml.parsers import expat
+
+from cinelake.errors import FileTooLarge
+
+MAX_UNPACKED = 512 << 20
+MAX_PARTS = 2000
+MAX_ROWS = 1 << 20
+"""What the program itself can hold."""
+MAX_COLUMNS = 256
+_EPOCH = datetime.datetime(1899, 12, 30)
+
+
+@dataclass(frozen=True)
+class SheetRow:
+    """A row of a sheet. line: its number as the program shows it; values: one text for each column, '' where empty."""
+
+    line: int
+    values: list[str]
+
+
+def is_workbook(path: Path) -> bool:
+    """Whether a file is a workbook, by its content."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return "xl/workbook.xml" in archive.namelist()
+
+
+def sheet_rows(path: Path) -> list[SheetRow]:
+    """The rows of the first sheet that has any, without those that are empty; durations and times of day in seconds.
+
+    Raises `FileTooLarge` for more than such a file ever holds, `ValueError` for what is damaged or declares entities.
+    """
+    from openpyxl import load_workbook
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    _check(path)
+    try:
+        with path.open("rb") as file:  # of a path, it looks at the suffix
+            for sheet in load_workbook(file, read_only=True, data_only=False, keep_links=False).worksheets:
+                rows = list(_rows(sheet.iter_rows()))
+                if rows:
+                    return rows
+    except (InvalidFileException, KeyError, ValueError, TypeError, zipfile.BadZipFile, SyntaxError) as error:
+        raise ValueError(f"expected a workbook: {error}") from error
+    return []
+
+
+def write_sheet(names: list[str], rows: Iterable[Iterable[Any]], sink: IO[bytes]) -> None:
+    """Write rows under a header as a workbook; texts stay texts, also those that look like formulas.
+
+    Raises `ValueError` for a text that a sheet cannot hold, and for more rows than one has.
+    """
+    from openpyxl import Workbook
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.utils.exceptions import IllegalCharacterError
+
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("labels")
+    sheet.append(names)
+    for number, row in enumerate(rows, 2):
+        if number > MAX_ROWS:
+            raise ValueError(f"a sheet holds {MAX_ROWS} rows at most")
+        cells = []
+        for name, value in zip(names, row, strict=True):
+            try:
+                cell = WriteOnlyCell(sheet, value=value)
+            except IllegalCharacterError as error:
+                raise ValueError(
+                    f"row {number}, {name}: a sheet holds no control characters, received {value!r}"
+                ) from error
+            if isinstance(value, str):
+                if len(value) > 32767:
+                    raise ValueError(f"row {number}, {name}: a cell holds 32,767 characters, received {len(value)}")
+                cell.data_type = "s"  # openpyxl takes = for a formula
+            cells.append(cell)
+        sheet.append(cells)
+    book.save(sink)
+
+
+def _rows(rows: Iterable[Any]) -> Iterator[SheetRow]:
+    for number, cells in enumerate(rows, 1):
+        if number > MAX_ROWS or len(cells) > MAX_COLUMNS:
+            raise FileTooLarge(f"a sheet of labels has at most {MAX_ROWS} rows and {MAX_COLUMNS} columns")
+        values = [_text(cell.value) for cell in cells]
+        while values and not values[-1]:
+            values.pop()
+        if values:
+            yield SheetRow(next((cell.row for cell in cells if getattr(cell, "row", None)), number), values)
+
+
+def _text(value: Any) -> str:
+    """A cell's value as text: times as seconds, whole numbers without a point, a formula as it is written."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime.datetime) and value.year <= 1900:  # more than 24 hours, formatted as a time
+        return _number((value - _EPOCH).total_seconds())
+    if isinstance(value, datetime.timedelta):
+        return _number(value.total_seconds())
+    if isinstance(value, datetime.time):
+        since = datetime.timedelta(hours=value.hour, minutes=value.minute, seconds=value.second)
+        return _number((since + datetime.timedelta(microseconds=value.microsecond)).total_seconds())
+    if isinstance(value, float):
+        return _number(value)
+    return str(getattr(value, "text", value))
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value.is_integer() else repr(value)
+
+
+def _check(path: Path) -> None:
+    """What an archive says of itself, and that none of its parts declares a document type."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            parts = archive.infolist()
+            if len(parts) > MAX_PARTS or sum(part.file_size for part in parts) > MAX_UNPACKED:
+                raise FileTooLarge(f"it unpacks to more than {MAX_UNPACKED >> 20} MB, or {MAX_PARTS} parts")
+            for part in parts:
+                if part.filename.endswith((".xml", ".rels")):
+                    with archive.open(part) as file:
+                        _check_xml(file, part.filename)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError) as error:
+        raise ValueError(f"expected a workbook: {error}") from error
+
+
+def _check_xml(file: IO[bytes], name: str) -> None:
+    parser = expat.ParserCreate()
+
+    def refuse(*_: Any) -> None:
+        raise ValueError(f"{name} declares a document type, which no workbook does")
+
+    parser.StartDoctypeDeclHandler = refuse
+    try:
+        parser.ParseFile(file)
+    except expat.ExpatError as error:
+        raise ValueError(f"expected a workbook: {name}: {error}") from error

@@ -1,0 +1,242 @@
+"""CVAT for video 1.1: tracks and tags read, tracks written; pictures are counted from 0 in the film as it is.
+
+(https://docs.cvat.ai/docs/other/xml_format.) A track is there from a shape that is not `outside` to the next that is.
+Of moments every keyframe is a label, what CVAT interpolates between them is none. Labels by spans are written as tracks
+of a rectangle as large as the picture, those of a moment as a track of one picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element, SubElement
+
+from cinelake.errors import Problem
+from cinelake.spec.labels import LabelContract
+from importers.annotators.annotation import (
+    PLACE,
+    Annotation,
+    FilmLabels,
+    ReadFile,
+    as_text,
+    check_extents,
+    extent_of,
+    name_of,
+    pictures_of,
+    rounded,
+    said_of,
+)
+from importers.annotators.bounded import Document, Unreadable, read_xml
+
+FORM = "cvat"
+ROOT = "annotations"
+SHAPES = ("box", "polygon", "polyline", "points", "cuboid", "ellipse", "mask", "skeleton")
+
+
+def read_cvat(file: str, data: bytes, contract: LabelContract) -> ReadFile:
+    """The annotations of an export. Raises `Unreadable`."""
+    document = read_xml(data)
+    root = document.root
+    if root.tag != ROOT:
+        raise Unreadable(f"expected CVAT's <{ROOT}>, received <{root.tag[:60]}>")
+    film, size = _source(root), _size(root)
+    who = (root.findtext("./meta//assignee/username") or "").strip()
+    read = ReadFile()
+    between = 0
+    for element in root:
+        try:
+            if element.tag == "track":
+                between += sum(shape.get("keyframe") == "0" for shape in element)
+                read.annotations += _track(element, document, contract, film, size, who, _stop(root))
+            elif element.tag == "tag":
+                read.annotations.append(_tag(element, document, film, who, int(element.attrib["frame"])))
+            elif element.tag == "image":
+                number = int(element.attrib["id"])
+                read.annotations += [
+                    _tag(tag, document, film, who, number) for tag in element if tag.tag in ("tag", *SHAPES)
+                ]
+        except (KeyError, ValueError) as error:
+            why = f"<{element.tag}> cannot be read: {error!r}"
+            read.problems.append(Problem(file, document.line(element), "", why))
+    if between and contract.shape == "moments":
+        read.notes.append(f"{between} shapes that CVAT interpolated between keyframes are no labels and are left aside")
+    return read
+
+
+def _source(root: Element) -> str:
+    """The film's file: what the task was made of, else its name."""
+    for path in ("./meta/source", "./meta/*/source", "./meta/task/name", "./meta/*/name"):
+        text = (root.findtext(path) or "").strip()
+        if text:
+            return text
+    return ""
+
+
+def _size(root: Element) -> tuple[float, float] | None:
+    width, height = root.findtext("./meta//original_size/width"), root.findtext("./meta//original_size/height")
+    return (float(width), float(height)) if width and height else None
+
+
+def _stop(root: Element) -> int | None:
+    """The number of pictures of the task."""
+    stop, size = root.findtext("./meta/*/stop_frame"), root.findtext("./meta/*/size")
+    return int(stop) + 1 if stop else int(size) if size else None
+
+
+def _tag(element: Element, document: Document, film: str, who: str, number: int) -> Annotation:
+    label, line = element.attrib["label"], document.line(element)
+    where = f"line {line}"
+    return Annotation(
+        film, where, number, number + 1, "pictures", label, _attributes(element), group=label, annotator=who, line=line
+    )
+
+
+def _track(
+    track: Element,
+    document: Document,
+    contract: LabelContract,
+    film: str,
+    size: tuple[float, float] | None,
+    who: str,
+    stop: int | None,
+) -> Iterator[Annotation]:
+    label = track.attrib["label"]
+    shapes = sorted((shape for shape in track if shape.tag in SHAPES), key=lambda shape: int(shape.attrib["frame"]))
+    runs = _keyframes(shapes) if contract.shape == "moments" else _runs(shapes, stop)
+    for shape, first, end in runs:
+        line = document.line(shape)
+        values = {**_attributes(track), **_attributes(shape)}
+        yield Annotation(
+            film,
+            f"line {line}",
+            first,
+            end,
+            "pictures",
+            label,
+            values,
+            group=label,
+            annotator=who,
+            box=_box(shape) if contract.shape == "moments" else None,
+            size=size,
+            line=line,
+        )
+
+
+def _keyframes(shapes: Sequence[Element]) -> Iterator[tuple[Element, int, int]]:
+    for shape in shapes:
+        if shape.get("outside") != "1" and shape.get("keyframe") != "0":
+            yield shape, int(shape.attrib["frame"]), int(shape.attrib["frame"]) + 1
+
+
+def _runs(shapes: Sequence[Element], stop: int | None) -> Iterator[tuple[Element, int, int]]:
+    """Each time that the track is there, anew where its attributes change, with the shape that begins it."""
+    begun: Element | None = None
+    for shape in shapes:
+        at = int(shape.attrib["frame"])
+        is_out = shape.get("outside") == "1"
+        if begun is not None and (is_out or _attributes(shape) != _attributes(begun)):
+            yield begun, int(begun.attrib["frame"]), at
+            begun = None
+        if begun is None and not is_out:
+            begun = shape
+    if begun is not None:
+        last = int(shapes[-1].attrib["frame"]) + 1
+        is_dense = any(shape.get("keyframe") == "0" for shape in shapes)
+        yield begun, int(begun.attrib["frame"]), last if is_dense or stop is None else max(stop, last)
+
+
+def _attributes(element: Element) -> dict[str, str]:
+    found = {item.attrib["name"]: (item.text or "").strip() for item in element if item.tag == "attribute"}
+    return {name: text for name, text in found.items() if text}
+
+
+def _box(shape: Element) -> tuple[float, float, float, float] | None:
+    """Left, top, width and height in pixels; the box around points."""
+    if shape.tag == "box":
+        left, top, right, bottom = (float(shape.attrib[name]) for name in ("xtl", "ytl", "xbr", "ybr"))
+        return left, top, right - left, bottom - top
+    pairs = [pair.split(",") for pair in shape.get("points", "").split(";") if pair.strip()]
+    if not pairs:
+        return None
+    xs, ys = [float(x) for x, _ in pairs], [float(y) for _, y in pairs]
+    return min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)
+
+
+# --- written
+
+
+def write_cvat(films: Sequence[FilmLabels]) -> tuple[bytes, list[str]]:
+    """One film's tracks, to upload as annotations of its task; and what must be told. Raises `CannotHold`."""
+    (film,) = films
+    check_extents(FORM, films, whole=False, rate=True, size=True)
+    root = Element(ROOT)
+    SubElement(root, "version").text = "1.1"
+    _meta(root, film)
+    for number, row in enumerate(film.rows):
+        _write_track(root, number, film, row)
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n", rounded(films)
+
+
+def _frames(film: FilmLabels) -> int:
+    """How many pictures the task has: those of the film, and never fewer than the labels need."""
+    facts = film.facts
+    whole = round(((facts.duration_s or 0.0) - facts.first_s) * (facts.fps or 0.0))
+    return max([whole, *(pictures_of(*extent, facts)[1] for extent in filter(None, map(extent_of, film.rows)))])
+
+
+def _meta(root: Element, film: FilmLabels) -> None:
+    task = SubElement(SubElement(root, "meta"), "task")
+    size = _frames(film)
+    about = {"name": film.movie_id, "size": size, "mode": "interpolation", "start_frame": 0, "stop_frame": size - 1}
+    for name, value in about.items():
+        SubElement(task, name).text = str(value)
+    labels = SubElement(task, "labels")
+    for label in sorted({name_of(film, row, alone=False) for row in film.rows}):
+        element = SubElement(labels, "label")
+        SubElement(element, "name").text = label
+        attributes = SubElement(element, "attributes")
+        for column in sorted({name for row in film.rows for name in _beside(film, row)}):
+            attribute = SubElement(attributes, "attribute")
+            for name, value in (("name", column), ("mutable", "False"), ("input_type", "text"), ("default_value", "")):
+                SubElement(attribute, name).text = value
+            SubElement(attribute, "values")
+    original = SubElement(task, "original_size")
+    SubElement(original, "width").text, SubElement(original, "height").text = (
+        str(film.facts.width),
+        str(film.facts.height),
+    )
+    SubElement(task, "source").text = film.name
+
+
+def _beside(film: FilmLabels, row: Mapping[str, Any]) -> dict[str, str]:
+    """The values that stand beside the label: what is not drawn, and a class that would say nothing as a label."""
+    drawn = film.place_of(row)
+    said = {name: as_text(value) for name, value in said_of(row).items() if name not in drawn}
+    column = film.contract.class_column
+    return {name: text for name, text in said.items() if name != column or text in film.silent}
+
+
+def _write_track(root: Element, number: int, film: FilmLabels, row: Mapping[str, Any]) -> None:
+    extent = extent_of(row)
+    assert extent is not None
+    first, end = pictures_of(*extent, film.facts)
+    track = SubElement(root, "track", id=str(number), label=name_of(film, row, alone=False), source="manual")
+    for frame, outside in ((first, "0"), (end, "1")):
+        if frame < _frames(film):
+            shape = _shape(track, film, row)
+            shape.attrib.update(frame=str(frame), outside=outside, keyframe="1", occluded="0", z_order="0")
+            for name, text in _beside(film, row).items():
+                SubElement(shape, "attribute", name=name).text = text
+
+
+def _shape(track: Element, film: FilmLabels, row: Mapping[str, Any]) -> Element:
+    """A point or a box where the label has a place, else the whole picture."""
+    width, height = film.facts.width or 0, film.facts.height or 0
+    place = film.place_of(row)
+    if len(place) == 2:
+        return SubElement(track, "points", points=f"{place['x'] * width!r},{place['y'] * height!r}")
+    x, y, w, h = (place.get(name, whole) for name, whole in zip(PLACE, (0, 0, 1, 1), strict=True))
+    sides = {"xtl": x * width, "ytl": y * height, "xbr": (x + w) * width, "ybr": (y + h) * height}
+    return SubElement(track, "box", {name: as_text(side) for name, side in sides.items()})

@@ -1,0 +1,102 @@
+"""Workbooks and what sheets make of CSV: decimal commas, times, formulas that stay text, and hostile archives."""
+
+import datetime
+import io
+import zipfile
+
+import openpyxl
+import pytest
+from core._labelled import FILMS, KINDS, SCENES, rows_of
+
+from cinelake.labels.checks import FilmFacts, check_labels
+from cinelake.labels.readers import in_days, read_files
+from cinelake.labels.sheets import sheet_rows, write_sheet
+
+HEADER = ["movie_id", "start_s", "end_s", "kind"]
+
+
+def workbook(folder, *rows, name="a.xlsx"):
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    book.save(folder / name)
+    return folder / name
+
+
+def spans(reading, contract=SCENES, films=FILMS):
+    table, found = check_labels(contract, reading.rows, films, source="", vocabularies={"kind": KINDS})
+    assert not reading.problems and not found, found
+    return list(zip(table["start_s"].to_pylist(), table["end_s"].to_pylist(), strict=True))
+
+
+def test_a_workbook_is_read_with_its_times_in_seconds(tmp_path):
+    times = [datetime.time(0, 0, 10), datetime.timedelta(seconds=20.5)]
+    path = workbook(tmp_path, HEADER, ["dawn", *times, "chase"], [None], ["dusk", 1, 2.5, "sorrow"])
+    reading = read_files([path])
+    assert spans(reading) == [(10.0, 20.5), (1.0, 2.5)]
+    assert reading.rows["#line"].to_pylist() == [2, 4]
+
+
+def test_a_formula_is_a_text_and_no_number(tmp_path):
+    reading = read_files([workbook(tmp_path, HEADER, ["dawn", "=1+1", 5, "chase"])])
+    _, found = check_labels(SCENES, reading.rows, FILMS, source="", vocabularies={"kind": KINDS})
+    assert "received '=1+1'" in str(found[0]) and found[0].line == 2
+
+
+def test_a_text_that_looks_like_a_formula_comes_back_as_it_was(tmp_path):
+    with (tmp_path / "a.xlsx").open("wb") as sink:
+        write_sheet(["kind", "at"], [["=cmd()", 0.1], ["007", 5.0]], sink)
+    assert [row.values for row in sheet_rows(tmp_path / "a.xlsx")] == [["kind", "at"], ["=cmd()", "0.1"], ["007", "5"]]
+
+
+def test_a_workbook_that_declares_entities_is_refused(tmp_path):
+    path = workbook(tmp_path, HEADER)
+    parts = {}
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts["xl/workbook.xml"] = b'<!DOCTYPE a [<!ENTITY b "c">]>' + parts["xl/workbook.xml"]
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in parts.items():
+            archive.writestr(name, data)
+    assert "declares a document type" in str(read_files([path]).problems[0])
+
+
+def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("cinelake.labels.sheets.MAX_UNPACKED", 1000)
+    assert "unpacks to more" in str(read_files([workbook(tmp_path, HEADER)]).problems[0])
+
+
+def test_a_damaged_workbook_is_a_problem(tmp_path):
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        archive.writestr("xl/workbook.xml", "<oops")
+    (tmp_path / "a.xlsx").write_bytes(data.getvalue())
+    assert "expected a workbook" in str(read_files([tmp_path / "a.xlsx"]).problems[0])
+
+
+def test_decimal_commas_are_read(tmp_path):
+    (tmp_path / "a.csv").write_text("movie_id;start_s;end_s;kind\ndawn;1,5;10,25;chase\n")
+    assert spans(read_files([tmp_path / "a.csv"])) == [(1.5, 10.25)]
+
+
+def test_a_comma_beside_points_may_stand_between_thousands_and_is_refused():
+    rows = rows_of({"movie_id": "dawn", "start_s": "1.5", "end_s": "1,600", "kind": "chase"},
+                   {"movie_id": "dawn", "start_s": "20", "end_s": "20.5", "kind": "chase"})  # fmt: skip
+    _, found = check_labels(SCENES, rows, FILMS, source="", vocabularies={"kind": KINDS})
+    assert "received '1,600'" in str(found[0])
+
+
+def test_shares_of_a_day_are_seconds_when_that_is_said(tmp_path):
+    path = workbook(tmp_path, HEADER, ["dawn", 10 / 86400, 20.5 / 86400, "chase"])
+    assert spans(in_days(read_files([path]))) == [(10.0, 20.5)]
+
+
+@pytest.mark.parametrize(
+    ("written", "fps", "seconds"),
+    [("0:00:10:12", 25.0, 10.48), ("00:00:10:00", 24000 / 1001, 10.01), ("00:01:00;02", 30000 / 1001, 60.06)],
+)
+def test_a_time_code_counts_the_pictures_of_its_film(written, fps, seconds):
+    films = {"dawn": FilmFacts(100.0, fps=fps)}
+    row = {"movie_id": "dawn", "start_s": "0:00:00:00", "end_s": written, "kind": "chase"}
+    table, found = check_labels(SCENES, rows_of(row), films, source="", vocabularies={"kind": KINDS})
+    assert not found and table["end_s"][0].as_py() == pytest.approx(seconds)
