@@ -1,0 +1,170 @@
+"""A film's packets, undecoded: when each picture is shown, what it weighs, whether another refers to it.
+
+Some of them, given to a decoder alone, decode to the very pictures that they are in the whole film, as long as none is
+left out that others refer to. `write_packets` hands such a choice to a decoder in another process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.error import FFmpegError
+
+from cinelake.errors import DecodeTimeout
+from cinelake.media.clock import HIDDEN_PICTURES, STEADY_S, key_test, rescaled
+from cinelake.media.lengths import INDEXED, LONG_PICTURE_S
+from cinelake.media.opening import opened_film
+from cinelake.media.referred import mark_of
+from cinelake.spec.film import Probe
+
+MIN_SPARE = 0.1
+"""A film of which a smaller share of the pictures can be spared is not worth it."""
+MAX_PICTURES = 500_000
+"""Of a film with more, what is kept of each while the choice is made (2 kB) would fill a step's memory."""
+NO_STAMP = -(1 << 62)
+
+Bools = npt.NDArray[np.bool_]
+Whole = npt.NDArray[np.int64]
+
+
+class NotToBeSpared(Exception):
+    """Why no picture of a film can be spared; its words stand in the footer."""
+
+
+@dataclass(frozen=True)
+class PacketSurvey:
+    """A film's packets, in order of presentation.
+
+    ticks: (n,) when each picture is shown, from the film's start; end_tick: when the last one ends. size_bytes: (n,).
+    is_spare: (n,) whether no other refers to it. is_leading: (n,) whether it is decoded after one that is shown later.
+    place: (n,) which packet of the file's it is. begins: (n,) whether a decoder may begin with it, if those shown
+    before it are left out.
+    """
+
+    time_base: Fraction
+    ticks: Whole
+    end_tick: int
+    size_bytes: Whole
+    is_spare: Bools
+    is_leading: Bools
+    place: Whole
+    begins: Bools
+
+    def __len__(self) -> int:
+        return len(self.ticks)
+
+    def seconds(self, ticks: Any) -> Any:
+        """Ticks as seconds of the film, as a decode of all pictures gives them."""
+        return ticks * self.time_base.numerator / self.time_base.denominator
+
+    def needed_for(self, wanted: Bools) -> Bools:
+        """Which pictures a decoder must be given for the wanted ones to come out as they are in the whole film."""
+        order = np.argsort(self.place)
+        starts = np.flatnonzero(self.begins[order])
+        needed = np.zeros(len(self), bool)
+        asked = np.flatnonzero(wanted[order])
+        group = np.searchsorted(starts, asked, side="right") - 1
+        # A picture that is decoded after its group's first one and shown before it needs the group before, too.
+        ahead = self.ticks[order[asked]] < self.ticks[order[starts[group]]]
+        whole = set((group[ahead] - 1).tolist())
+        for index in sorted(whole.union(group.tolist())):
+            first, end = int(starts[index]), int(starts[index + 1]) if index + 1 < len(starts) else len(self)
+            latest = int(np.searchsorted(group, index, side="right")) - 1
+            part = order[first : end if index in whole else int(asked[latest]) + 1]
+            decodes = np.ones(len(part), bool) if index - 1 in whole else self.ticks[part] >= self.ticks[part[0]]
+            needed[part] = decodes & (~self.is_spare[part] | wanted[part])
+        return needed
+
+
+def survey_packets(path: str, probe: Probe, *, deadline_s: float) -> PacketSurvey:
+    """Read the packets of a film's pictures. Raises `NotToBeSpared` with the reason, `DamagedFilm`, `DecodeTimeout`."""
+    video = probe.video
+    if video is None or not probe.container.startswith(INDEXED) or video.codec in HIDDEN_PICTURES:
+        raise NotToBeSpared("its container has no index of its pictures")
+    if video.scan != "progressive":
+        raise NotToBeSpared("its pictures are fields")
+    until = time.monotonic() + deadline_s
+    rows: list[tuple[int, int, int, bool]] = []
+    duration, end = 0, NO_STAMP
+    with opened_film(path) as container:
+        stream = container.streams[video.index]
+        mark, begins = mark_of(video.codec, bytes(stream.codec_context.extradata or b"")), key_test(stream)
+        if mark is None:
+            raise NotToBeSpared(f"its codec ({video.codec}) does not say which pictures others refer to")
+        for packet in container.demux(stream):
+            if not packet.size:
+                continue
+            if time.monotonic() > until:
+                raise DecodeTimeout(f"the packets of {path!r} were not read within the deadline")
+            own = mark(memoryview(packet))
+            if own is None or packet.pts is None or packet.is_discard or packet.is_corrupt:
+                raise NotToBeSpared("some of its packets hold no picture that is shown as it is")
+            is_start = bool(packet.is_keyframe) and (bool(begins(bytes(packet))) or not rows)
+            rows.append((packet.pts, packet.size, own, is_start))
+            duration, end = packet.duration or duration, max(end, packet.pts + (packet.duration or 0))
+    if not rows:
+        raise NotToBeSpared("it has no pictures")
+    return _in_order(probe, rows, duration, end)
+
+
+def _in_order(probe: Probe, rows: list[tuple[int, int, int, bool]], duration: int, end: int) -> PacketSurvey:
+    """The survey of packets (time stamp, size, mark, whether a decoder may begin) in the order of the file."""
+    assert probe.video is not None
+    time_base, offset = (
+        probe.video.time_base,
+        -rescaled(round(probe.start_time_s * av.time_base), probe.video.time_base),
+    )
+    stamps, sizes, marks = (np.array(column, np.int64) for column in list(zip(*rows, strict=True))[:3])
+    starts = np.array([row[3] for row in rows], bool)
+    ticks = stamps + offset
+    if not starts[0] or (ticks < ticks[0]).any():
+        raise NotToBeSpared("it does not begin with a picture that a decoder can begin with")
+    order = np.argsort(ticks, kind="stable")
+    steps = np.diff(ticks[order])
+    if len(steps) and (steps.min() <= 0 or float((steps.max() - steps.min()) * time_base) > STEADY_S):
+        raise NotToBeSpared("its pictures are not shown for equal times")
+    if len(rows) > MAX_PICTURES:
+        raise NotToBeSpared(f"it has more than {MAX_PICTURES} pictures")
+    spare = (marks == marks.max()) & (marks > 0)
+    if spare.mean() < MIN_SPARE:
+        raise NotToBeSpared(f"others refer to {1 - spare.mean():.0%} of its pictures")
+    last = duration or round(1 / (probe.video.fps or 25) / time_base) or 1
+    end_tick = int(ticks.max()) + last
+    if float((end + offset - end_tick) * time_base) > LONG_PICTURE_S:
+        end_tick = end + offset
+    is_leading = ticks < np.maximum.accumulate(ticks)
+    earlier = np.concatenate([[NO_STAMP], np.maximum.accumulate(ticks)[:-1]])
+    columns = (sizes, spare, ticks < np.maximum.accumulate(ticks), starts & (earlier < ticks))
+    size_bytes, is_spare, is_leading, begins = (column[order] for column in columns)
+    return PacketSurvey(time_base, ticks[order], end_tick, size_bytes, is_spare, is_leading, np.asarray(order), begins)
+
+
+def write_packets(path: str, probe: Probe, survey: PacketSurvey, given: Bools, to: str) -> None:
+    """Write the given packets of a film's pictures to the pipe `to` as NUT; the first of them is shown at 0.
+
+    A pipe that nobody reads any more ends it.
+    """
+    assert probe.video is not None
+    by_place = np.zeros(len(survey), bool)
+    by_place[survey.place] = given
+    with opened_film(path) as container, contextlib.suppress(FFmpegError, BrokenPipeError):
+        stream = container.streams[probe.video.index]
+        with av.open(to, "w", format="nut", options={"write_index": "0"}) as out:
+            written = out.add_stream_from_template(stream)
+            number = 0
+            for packet in container.demux(stream):
+                if not packet.size:
+                    continue
+                if by_place[number]:
+                    packet.stream = written
+                    out.mux_one(packet)
+                number += 1
+                if number == len(survey):
+                    break
