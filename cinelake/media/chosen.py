@@ -66,7 +66,11 @@ class ChosenPictures:
 
         wanted: (n,). Raises `NotToBeSpared` where they do not decode as they ought to, and what `read_film` raises.
         """
-        given = self.survey.needed_for(wanted)
+        for given in self.survey.runs(self.survey.needed_for(wanted)):
+            self._decode(given, take)
+
+    def _decode(self, given: Bools, take: Take) -> None:
+        """Decode these pictures by one decoder."""
         sink = _Sink(self, np.flatnonzero(given), take)
         with _piped(self, given) as fd:
             reading = read_film(

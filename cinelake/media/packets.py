@@ -21,7 +21,7 @@ from cinelake.errors import DecodeTimeout
 from cinelake.media.clock import HIDDEN_PICTURES, STEADY_S, key_test, rescaled
 from cinelake.media.lengths import INDEXED, LONG_PICTURE_S
 from cinelake.media.opening import opened_film
-from cinelake.media.referred import mark_of
+from cinelake.media.referred import begun_anew, mark_of
 from cinelake.spec.film import Probe
 
 MIN_SPARE = 0.1
@@ -44,8 +44,8 @@ class PacketSurvey:
 
     ticks: (n,) when each picture is shown, from the film's start; end_tick: when the last one ends. size_bytes: (n,).
     is_spare: (n,) whether no other refers to it. is_leading: (n,) whether it is decoded after one that is shown later.
-    place: (n,) which packet of the file's it is. begins: (n,) whether a decoder may begin with it, if those shown
-    before it are left out.
+    place: (n,) which packet of the file's it is. begins: (n,) whether it is a key picture after all that are shown before
+    it and come before it in the file; is_clean: (n,) whether a decoder that was elsewhere takes it for a new start.
     """
 
     time_base: Fraction
@@ -56,6 +56,7 @@ class PacketSurvey:
     is_leading: Bools
     place: Whole
     begins: Bools
+    is_clean: Bools
 
     def __len__(self) -> int:
         return len(self.ticks)
@@ -83,6 +84,17 @@ class PacketSurvey:
         return needed
 
 
+    def runs(self, given: Bools) -> list[Bools]:
+        """The given pictures in parts, each of which one decoder can take in one go."""
+        order = np.argsort(self.place)
+        is_cut = np.cumsum((~given & ~self.is_spare)[order])
+        places = np.flatnonzero(given[order])
+        jumps = np.diff(is_cut[places], prepend=is_cut[places[:1]]) > 0
+        part = np.zeros(len(self), np.int64)
+        part[order[places]] = 1 + np.cumsum(jumps & ~self.is_clean[order[places]])
+        return [part == number for number in range(1, int(part.max()) + 1)]
+
+
 def survey_packets(path: str, probe: Probe, *, deadline_s: float) -> PacketSurvey:
     """Read the packets of a film's pictures. Raises `NotToBeSpared` with the reason, `DamagedFilm`, `DecodeTimeout`."""
     video = probe.video
@@ -91,11 +103,11 @@ def survey_packets(path: str, probe: Probe, *, deadline_s: float) -> PacketSurve
     if video.scan != "progressive":
         raise NotToBeSpared("its pictures are fields")
     until = time.monotonic() + deadline_s
-    rows: list[tuple[int, int, int, bool]] = []
+    rows: list[tuple[int, int, int, int]] = []
     duration, end = 0, NO_STAMP
     with opened_film(path) as container:
         stream = container.streams[video.index]
-        mark, begins = mark_of(video.codec, bytes(stream.codec_context.extradata or b"")), key_test(stream)
+        mark, is_anew = mark_of(video.codec, bytes(stream.codec_context.extradata or b"")), key_test(stream)
         if mark is None:
             raise NotToBeSpared(f"its codec ({video.codec}) does not say which pictures others refer to")
         for packet in container.demux(stream):
@@ -106,23 +118,22 @@ def survey_packets(path: str, probe: Probe, *, deadline_s: float) -> PacketSurve
             own = mark(memoryview(packet))
             if own is None or packet.pts is None or packet.is_discard or packet.is_corrupt:
                 raise NotToBeSpared("some of its packets hold no picture that is shown as it is")
-            is_start = bool(packet.is_keyframe) and (bool(begins(bytes(packet))) or not rows)
-            rows.append((packet.pts, packet.size, own, is_start))
+            start = (1 + bool(is_anew(bytes(packet)))) if packet.is_keyframe else 0
+            rows.append((packet.pts, packet.size, own, start))
             duration, end = packet.duration or duration, max(end, packet.pts + (packet.duration or 0))
     if not rows:
         raise NotToBeSpared("it has no pictures")
     return _in_order(probe, rows, duration, end)
 
 
-def _in_order(probe: Probe, rows: list[tuple[int, int, int, bool]], duration: int, end: int) -> PacketSurvey:
-    """The survey of packets (time stamp, size, mark, whether a decoder may begin) in the order of the file."""
+def _in_order(probe: Probe, rows: list[tuple[int, int, int, int]], duration: int, end: int) -> PacketSurvey:
+    """The survey of packets in the order of the file: time stamp, size, mark, and 1 of a key picture, 2 of a new start."""
     assert probe.video is not None
     time_base, offset = (
         probe.video.time_base,
         -rescaled(round(probe.start_time_s * av.time_base), probe.video.time_base),
     )
-    stamps, sizes, marks = (np.array(column, np.int64) for column in list(zip(*rows, strict=True))[:3])
-    starts = np.array([row[3] for row in rows], bool)
+    stamps, sizes, marks, starts = (np.array(column, np.int64) for column in zip(*rows, strict=True))
     ticks = stamps + offset
     if not starts[0] or (ticks < ticks[0]).any():
         raise NotToBeSpared("it does not begin with a picture that a decoder can begin with")
@@ -141,9 +152,9 @@ def _in_order(probe: Probe, rows: list[tuple[int, int, int, bool]], duration: in
         end_tick = end + offset
     is_leading = ticks < np.maximum.accumulate(ticks)
     earlier = np.concatenate([[NO_STAMP], np.maximum.accumulate(ticks)[:-1]])
-    columns = (sizes, spare, ticks < np.maximum.accumulate(ticks), starts & (earlier < ticks))
-    size_bytes, is_spare, is_leading, begins = (column[order] for column in columns)
-    return PacketSurvey(time_base, ticks[order], end_tick, size_bytes, is_spare, is_leading, np.asarray(order), begins)
+    columns = (sizes, spare, ticks < np.maximum.accumulate(ticks), np.where(earlier < ticks, starts, 0))
+    size_bytes, is_spare, is_leading, starts = (column[order] for column in columns)
+    return PacketSurvey(time_base, ticks[order], end_tick, size_bytes, is_spare, is_leading, np.asarray(order), starts > 0, starts == 2)
 
 
 def write_packets(path: str, probe: Probe, survey: PacketSurvey, given: Bools, to: str) -> None:
@@ -152,19 +163,26 @@ def write_packets(path: str, probe: Probe, survey: PacketSurvey, given: Bools, t
     A pipe that nobody reads any more ends it.
     """
     assert probe.video is not None
-    by_place = np.zeros(len(survey), bool)
-    by_place[survey.place] = given
+    by_place, spare = np.zeros((2, len(survey)), bool)
+    by_place[survey.place], spare[survey.place] = given, survey.is_spare
     with opened_film(path) as container, contextlib.suppress(FFmpegError, BrokenPipeError):
         stream = container.streams[probe.video.index]
         with av.open(to, "w", format="nut", options={"write_index": "0"}) as out:
             written = out.add_stream_from_template(stream)
-            number = 0
-            for packet in container.demux(stream):
-                if not packet.size:
-                    continue
-                if by_place[number]:
-                    packet.stream = written
+            extradata, is_cut = bytes(stream.codec_context.extradata or b""), False
+            packets = (packet for packet in container.demux(stream) if packet.size)
+            for packet, is_given, is_spare in zip(packets, by_place.tolist(), spare.tolist(), strict=False):
+                if is_given:
+                    packet = _begun(packet, probe.video.codec, extradata) if is_cut else packet
+                    packet.stream, is_cut = written, False
                     out.mux_one(packet)
-                number += 1
-                if number == len(survey):
-                    break
+                elif not is_spare:
+                    is_cut = True
+
+
+def _begun(packet: Any, codec: str, extradata: bytes) -> Any:
+    """A packet with which a sequence begins."""
+    begun = av.Packet(begun_anew(codec, extradata, bytes(packet)))
+    begun.pts, begun.dts, begun.duration = packet.pts, packet.dts, packet.duration
+    begun.time_base, begun.is_keyframe = packet.time_base, packet.is_keyframe
+    return begun

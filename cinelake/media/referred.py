@@ -17,6 +17,7 @@ MarkOf = Callable[[memoryview], Mark | None]
 
 H264_SLICES, HEVC_SLICES = range(1, 6), range(32)
 """NAL unit types of coded slices."""
+HEVC_BLA, HEVC_CRA = 16, 21
 HEVC_LAST_PLAIN = 14
 """Up to this type those of sub-layer non-reference pictures are even, the others odd."""
 PICTURE_START, VOP_START = b"\x00\x00\x01\x00", b"\x00\x00\x01\xb6"
@@ -36,6 +37,20 @@ def mark_of(codec: str, extradata: bytes) -> MarkOf | None:
     if codec == "mpeg2video":
         return _mpeg2
     return _mpeg4 if codec == "mpeg4" else None
+
+
+def begun_anew(codec: str, extradata: bytes, data: bytes) -> bytes:
+    """A key picture's packet, so that a decoder takes it for the first of a sequence; as it is where it does anyway.
+
+    HEVC: a clean random access picture becomes a broken link, as splicing makes it (H.265, 7.4.2.2 and 8.1.3).
+    """
+    if codec != "hevc":
+        return data
+    changed = bytearray(data)
+    for at in _nal_units(memoryview(data), (extradata[21] & 3) + 1):
+        if data[at] >> 1 & 0x3F == HEVC_CRA:
+            changed[at] = HEVC_BLA << 1 | data[at] & 1
+    return bytes(changed)
 
 
 def _nal_units(data: memoryview, length_size: int) -> Iterator[int]:
