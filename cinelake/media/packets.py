@@ -18,10 +18,10 @@ import numpy.typing as npt
 from av.error import FFmpegError
 
 from cinelake.errors import DecodeTimeout
-from cinelake.media.clock import HIDDEN_PICTURES, STEADY_S, key_test, rescaled
+from cinelake.media.clock import STEADY_S, key_test, rescaled
 from cinelake.media.lengths import INDEXED, LONG_PICTURE_S
 from cinelake.media.opening import opened_film
-from cinelake.media.referred import begun_anew, mark_of
+from cinelake.media.referred import MARKED, begun_anew, mark_of
 from cinelake.spec.film import Probe
 
 MIN_SPARE = 0.1
@@ -44,8 +44,8 @@ class PacketSurvey:
 
     ticks: (n,) when each picture is shown, from the film's start; end_tick: when the last one ends. size_bytes: (n,).
     is_spare: (n,) whether no other refers to it. is_leading: (n,) whether it is decoded after one that is shown later.
-    place: (n,) which packet of the file's it is. begins: (n,) whether it is a key picture after all that are shown before
-    it and come before it in the file; is_clean: (n,) whether a decoder that was elsewhere takes it for a new start.
+    place: (n,) which packet of the file's it is. begins: (n,) whether it is a key picture, and shown after all that come
+    before it in the file; is_clean: (n,) whether a decoder that was elsewhere takes it for a new start.
     """
 
     time_base: Fraction
@@ -83,7 +83,6 @@ class PacketSurvey:
             needed[part] = decodes & (~self.is_spare[part] | wanted[part])
         return needed
 
-
     def runs(self, given: Bools) -> list[Bools]:
         """The given pictures in parts, each of which one decoder can take in one go."""
         order = np.argsort(self.place)
@@ -98,8 +97,12 @@ class PacketSurvey:
 def survey_packets(path: str, probe: Probe, *, deadline_s: float) -> PacketSurvey:
     """Read the packets of a film's pictures. Raises `NotToBeSpared` with the reason, `DamagedFilm`, `DecodeTimeout`."""
     video = probe.video
-    if video is None or not probe.container.startswith(INDEXED) or video.codec in HIDDEN_PICTURES:
-        raise NotToBeSpared("its container has no index of its pictures")
+    if video is None:
+        raise NotToBeSpared("it has no pictures")
+    if video.codec not in MARKED:
+        raise NotToBeSpared(f"its codec ({video.codec}) does not say which pictures others refer to")
+    if not probe.container.startswith(INDEXED):
+        raise NotToBeSpared(f"its container ({probe.container}) has no index of its pictures")
     if video.scan != "progressive":
         raise NotToBeSpared("its pictures are fields")
     until = time.monotonic() + deadline_s
@@ -109,7 +112,7 @@ def survey_packets(path: str, probe: Probe, *, deadline_s: float) -> PacketSurve
         stream = container.streams[video.index]
         mark, is_anew = mark_of(video.codec, bytes(stream.codec_context.extradata or b"")), key_test(stream)
         if mark is None:
-            raise NotToBeSpared(f"its codec ({video.codec}) does not say which pictures others refer to")
+            raise NotToBeSpared(f"its {video.codec} is not as containers with an index hold it")
         for packet in container.demux(stream):
             if not packet.size:
                 continue
@@ -127,12 +130,10 @@ def survey_packets(path: str, probe: Probe, *, deadline_s: float) -> PacketSurve
 
 
 def _in_order(probe: Probe, rows: list[tuple[int, int, int, int]], duration: int, end: int) -> PacketSurvey:
-    """The survey of packets in the order of the file: time stamp, size, mark, and 1 of a key picture, 2 of a new start."""
+    """The survey of packets: time stamp, size, mark, and 1 of a key picture, 2 of one that is a new start."""
     assert probe.video is not None
-    time_base, offset = (
-        probe.video.time_base,
-        -rescaled(round(probe.start_time_s * av.time_base), probe.video.time_base),
-    )
+    time_base, fps = probe.video.time_base, probe.video.fps or 25.0
+    offset = -rescaled(round(probe.start_time_s * av.time_base), time_base)
     stamps, sizes, marks, starts = (np.array(column, np.int64) for column in zip(*rows, strict=True))
     ticks = stamps + offset
     if not starts[0] or (ticks < ticks[0]).any():
@@ -146,15 +147,22 @@ def _in_order(probe: Probe, rows: list[tuple[int, int, int, int]], duration: int
     spare = (marks == marks.max()) & (marks > 0)
     if spare.mean() < MIN_SPARE:
         raise NotToBeSpared(f"others refer to {1 - spare.mean():.0%} of its pictures")
-    last = duration or round(1 / (probe.video.fps or 25) / time_base) or 1
-    end_tick = int(ticks.max()) + last
+    end_tick = int(ticks.max()) + (duration or round(1 / fps / time_base) or 1)
     if float((end + offset - end_tick) * time_base) > LONG_PICTURE_S:
         end_tick = end + offset
-    is_leading = ticks < np.maximum.accumulate(ticks)
-    earlier = np.concatenate([[NO_STAMP], np.maximum.accumulate(ticks)[:-1]])
-    columns = (sizes, spare, ticks < np.maximum.accumulate(ticks), np.where(earlier < ticks, starts, 0))
-    size_bytes, is_spare, is_leading, starts = (column[order] for column in columns)
-    return PacketSurvey(time_base, ticks[order], end_tick, size_bytes, is_spare, is_leading, np.asarray(order), starts > 0, starts == 2)
+    latest = np.maximum.accumulate(ticks)
+    begins = (starts > 0) & (ticks > np.concatenate([[NO_STAMP], latest[:-1]]))
+    return PacketSurvey(
+        time_base,
+        ticks[order],
+        end_tick,
+        sizes[order],
+        spare[order],
+        (ticks < latest)[order],
+        np.asarray(order),
+        begins[order],
+        (starts == 2)[order],
+    )
 
 
 def write_packets(path: str, probe: Probe, survey: PacketSurvey, given: Bools, to: str) -> None:

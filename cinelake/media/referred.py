@@ -15,6 +15,8 @@ Mark = int
 MarkOf = Callable[[memoryview], Mark | None]
 """The mark of a packet's picture; None where the packet shows no whole progressive picture that can be judged."""
 
+MARKED = ("h264", "hevc", "mpeg2video", "mpeg4")
+"""Codecs that say it, as ffmpeg names them."""
 H264_SLICES, HEVC_SLICES = range(1, 6), range(32)
 """NAL unit types of coded slices."""
 HEVC_BLA, HEVC_CRA = 16, 21
