@@ -43,9 +43,9 @@ class PacketSurvey:
     """A film's packets, in order of presentation.
 
     ticks: (n,) when each picture is shown, from the film's start; end_tick: when the last one ends. size_bytes: (n,).
-    is_spare: (n,) whether no other refers to it. is_leading: (n,) whether it is decoded after one that is shown later.
-    place: (n,) which packet of the file's it is. begins: (n,) whether it is a key picture, and shown after all that come
-    before it in the file; is_clean: (n,) whether a decoder that was elsewhere takes it for a new start.
+    is_spare: (n,) whether no other refers to it. is_leading: (n,) whether it is decoded after one shown later.
+    place: (n,) which packet of the file's it is. begins: (n,) whether it is a key picture, shown after all before
+    it in the file; is_clean: (n,) whether a decoder that was elsewhere takes it for a new start.
     """
 
     time_base: Fraction
