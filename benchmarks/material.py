@@ -36,9 +36,9 @@ def scaled_film(folder: Path, height: int, kind: str, seconds: float) -> Path:
         quality += ["-maxrate", f"{rate}M", "-bufsize", f"{2 * rate}M"]
     else:
         filters, quality = f"{scaled},fps={RATE}", ["-crf", "21"]
-    return _made(
+    return make_film(
         film,
-        *("-stream_loop", "-1", "-i", str(_reel(folder)), "-t", f"{seconds:g}", "-vf", filters),
+        *("-stream_loop", "-1", "-i", str(make_reel(folder)), "-t", f"{seconds:g}", "-vf", filters),
         *("-c:v", "libx264", "-pix_fmt", "yuv420p", *quality, "-c:a", "aac", "-b:a", "128k"),
     )
 
@@ -48,8 +48,8 @@ def film_loop(folder: Path, minutes: float) -> Path:
     film = folder / f"360p_{minutes:g}min.mp4"
     if film.exists():
         return film
-    source = ("-stream_loop", "-1", "-i", str(_reel(folder)))
-    return _made(film, *source, "-t", f"{minutes * 60:g}", "-c", "copy")
+    source = ("-stream_loop", "-1", "-i", str(make_reel(folder)))
+    return make_film(film, *source, "-t", f"{minutes * 60:g}", "-c", "copy")
 
 
 def in_words(film: Path, what: str) -> str:
@@ -63,7 +63,8 @@ def in_words(film: Path, what: str) -> str:
     return f"{film.name}: {what}; {size}, {probed.duration_s:.0f} s, {rate:.1f} Mb/s with sound"
 
 
-def _reel(folder: Path) -> Path:
+def make_reel(folder: Path) -> Path:
+    """Four films of the drawn catalogue, one after another."""
     reel = folder / "reel.mp4"
     if reel.exists():
         return reel
@@ -75,10 +76,13 @@ def _reel(folder: Path) -> Path:
     steady = [f"[{number}:v]fps={RATE},setsar=1[v{number}]" for number in range(REEL_FILMS)]
     pairs = "".join(f"[v{number}][{number}:a]" for number in range(REEL_FILMS))
     graph = ";".join([*steady, f"{pairs}concat=n={REEL_FILMS}:v=1:a=1[v][a]"])
-    return _made(reel, *inputs, "-filter_complex", graph, "-map", "[v]", "-map", "[a]", "-preset", "veryfast")
+    return make_film(reel, *inputs, "-filter_complex", graph, "-map", "[v]", "-map", "[a]", "-preset", "veryfast")
 
 
-def _made(film: Path, *arguments: str) -> Path:
+def make_film(film: Path, *arguments: str) -> Path:
+    """A film that ffmpeg makes with these arguments, unless it is there."""
+    if film.exists():
+        return film
     say(f"making {film.name}")
     unfinished = film.with_name(f"unfinished_{film.name}")
     subprocess.run([binary(), "-nostdin", "-loglevel", "error", "-y", *arguments, str(unfinished)], check=True)

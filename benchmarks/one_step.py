@@ -24,19 +24,24 @@ def main() -> int:
     parser.add_argument("film", type=Path)
     parser.add_argument("--tables", default=FOUR, help="(default: %(default)s)")
     parser.add_argument("--folder", type=Path, help="where the lake is made")
+    parser.add_argument("--parameters", type=json.loads, default={}, help="of tables, as JSON by their names")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="cinelake-step-", dir=given.folder) as folder:
-        print(json.dumps(_step(given.film.absolute(), given.tables.split(","), Path(folder))))
+        print(json.dumps(_step(given.film.absolute(), given.tables.split(","), given.parameters, Path(folder))))
     return 0
 
 
-def _step(film: Path, tables: list[str], folder: Path) -> dict[str, object]:
+def _step(film: Path, tables: list[str], parameters: dict[str, dict[str, object]], folder: Path) -> dict[str, object]:
     from cinelake.manifest.document import load_manifest
     from cinelake.plan.build import plan_manifest
     from cinelake.run.step import run_step
 
     manifest = folder / "pipeline.yaml"
-    entries = {"lake": "lake", "catalogue": {"films": str(film)}, "tasks": {table: {} for table in tables}}
+    entries = {
+        "lake": "lake",
+        "catalogue": {"films": str(film)},
+        "tasks": {table: parameters.get(table, {}) for table in tables},
+    }
     manifest.write_text(json.dumps(entries))
     planning = plan_manifest(load_manifest(manifest))
     ((movie_id, stale),) = planning.plan.by_film().items()

@@ -144,7 +144,7 @@ def _from_packets(path: str, probe: Probe, video: VideoInfo, until: float) -> tu
     begins_anew = True
     with opened_film(path) as container:
         stream = container.streams[video.index]
-        begins = _key_test(stream)
+        begins = key_test(stream)
         for packet in container.demux(stream):
             if time.monotonic() > until:
                 raise DecodeTimeout(f"the index of {path!r} was not read within its deadline")
@@ -163,7 +163,7 @@ def _from_packets(path: str, probe: Probe, video: VideoInfo, until: float) -> tu
             end = max(end, packet.pts + (packet.duration or 0))
     if not stamps:
         raise DamagedFilm(f"no picture of {path!r} could be read")
-    offset = -_rescaled(round(probe.start_time_s * av.time_base), video.time_base)
+    offset = -rescaled(round(probe.start_time_s * av.time_base), video.time_base)
     ticks = np.array(stamps, np.int64) + offset
     order = np.argsort(ticks, kind="stable")
     last = duration or round(1 / (video.fps or 25) / video.time_base) or 1
@@ -174,7 +174,7 @@ def _from_packets(path: str, probe: Probe, video: VideoInfo, until: float) -> tu
     return FilmClock(video.time_base, ticks[order], end_tick, True, offset, clean), begins_anew
 
 
-def _rescaled(microseconds: int, time_base: Fraction) -> int:
+def rescaled(microseconds: int, time_base: Fraction) -> int:
     """Microseconds in ticks as ffmpeg rounds them: to the nearest, halves away from zero."""
     exact = Fraction(microseconds, av.time_base) / time_base
     size = int(abs(exact) + Fraction(1, 2))
@@ -188,7 +188,7 @@ def _clean(ticks: npt.NDArray[np.int64], keys: list[bool]) -> npt.NDArray[np.boo
     return np.array(keys, bool) & (latest >= ticks) & (earlier < ticks)
 
 
-def _key_test(stream: Any) -> Any:
+def key_test(stream: Any) -> Any:
     """Whether a copy may begin at a keyframe's packet; not at H.264's recovery points, though marked as keyframes."""
     codec, extra = stream.codec_context.name, stream.codec_context.extradata or b""
     if codec == "h264" and len(extra) > 4 and extra[0] == 1:

@@ -53,6 +53,7 @@ def read_film(
     max_pixels: int = MAX_PIXELS,
     device: DecodeDevice = "cpu",
     on_progress: Callable[[float], None] | None = None,
+    fd: int | None = None,
 ) -> Reading:
     """Decode the film at `path` once and deliver to every consumer the streams it wants, each in a thread of its own.
 
@@ -60,16 +61,18 @@ def read_film(
     continue. `on_progress` is called twice a second with how many seconds of the film are decoded. keep_damaged: of a
     damaged film what can be read is delivered, and the report says what was lost. max_pixels: larger pictures, should
     they come in the middle, are not decoded. device: what decodes the pictures; nothing else does in its place.
+    fd: a pipe out of which some of the film's packets come, as `probe` describes them; they are read, not the file.
 
     Raises a `FilmError` when the film itself cannot be read (`FilmMissing`, `NotAFilm`, `DamagedFilm`), or
     `DeviceUnavailable` where the device is not there, cannot decode it or might give other pictures, or
     `DecodeTimeout` after `deadline_s` seconds or when ffmpeg writes nothing for `stall_s`, or `TaskFailed` as soon as
     what ffmpeg decoded cannot be taken from its pipe; then no consumer's `finish` has been called.
     """
-    with open_film(path) as fd, _queues(consumers, stall_s) as queues:
+    source = open_film(path) if fd is None else contextlib.nullcontext(fd)
+    with source as film_fd, _queues(consumers, stall_s) as queues:
         reading = _Reading(path, probe, queues, time.monotonic() + deadline_s, stall_s, on_progress)
         reading.keep_damaged, reading.max_pixels, reading.device = keep_damaged, max_pixels, device
-        return reading.read(fd)
+        return reading.read(film_fd)
 
 
 @contextlib.contextmanager

@@ -25,6 +25,7 @@ from cinelake.media.batches import Batch
 from cinelake.media.probe import probe
 from cinelake.media.reader import DecodeReport, Reading, read_film
 from cinelake.run.cells import FilmCells, StepCell
+from cinelake.run.choosing import chooses, rows_of_choice, why_not_chosen
 from cinelake.run.film_guard import FileStamp, check_as_planned, check_unchanged, stamp_film
 from cinelake.run.isolation import as_film_errors
 from cinelake.run.spent import Clocks, Spent
@@ -44,6 +45,7 @@ class StreamCell:
         self.followers: list[StreamCell] = []
         self.guard: Guard = lambda _, act: act()
         self.busy_s = self.busy_cpu_s = 0.0
+        self.choice: dict[str, Any] = {}
 
     @property
     def stream(self) -> Stream:
@@ -59,41 +61,42 @@ class StreamCell:
 
     def on_batch(self, batch: Batch) -> None:
         """Pass a batch to the task; rows that it emits are written and passed on to its followers."""
-        with self._at_work():
+        with self.at_work():
             rows = list(self.worker.on_batch(batch) or ())
-        self._emit(rows)
+        self.emit(rows)
 
     def on_rows(self, table: str, rows: pa.RecordBatch | None) -> None:
         """Pass rows of a followed table to the task."""
-        with self._at_work():
+        with self.at_work():
             emitted = list(self.worker.on_rows(table, rows) or ())
-        self._emit(emitted)
+        self.emit(emitted)
 
     def finish(self, damage: str) -> None:
         """Take the task's last rows; the followers are notified that no more will come. damage: what was lost."""
-        with self._at_work():
+        with self.at_work():
             if damage and hasattr(self.worker, "on_damage"):
                 self.worker.on_damage(damage)
             last = iter(self.worker.finish() or ())
-        self._emit(self._timed(last))
+        self.emit(self._timed(last))
         self._pass_on(None)
 
     def _timed(self, rows: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         while True:
-            with self._at_work():
+            with self.at_work():
                 batch = next(rows, None)
             if batch is None:
                 return
             yield batch
 
-    def _emit(self, rows: Iterable[pa.RecordBatch]) -> None:
+    def emit(self, rows: Iterable[pa.RecordBatch]) -> None:
+        """Write rows, and pass them on to the followers."""
         for batch in rows:
-            with self._at_work():
+            with self.at_work():
                 self.writer.write(batch)
             self._pass_on(batch)
 
     @contextmanager
-    def _at_work(self) -> Iterator[None]:
+    def at_work(self) -> Iterator[None]:
         """Count what is done meanwhile as this task's: on the clock, and of this thread's processor time."""
         wall_s, cpu_s = time.perf_counter(), time.thread_time()
         try:
@@ -163,7 +166,8 @@ class Group:
         member.finish(report.damage)
         check_unchanged(member.run.film, self._stamp)
         spent = self._cost.of(member, report)
-        member.run.commit(member.cell, member.writer, member.worker, spent, _decode_facts(report))
+        facts = _decode_facts(report, member.choice)
+        member.run.commit(member.cell, member.writer, member.worker, spent, facts)
         self._done.add(member.cell.table)
 
     def _guard(self, member: StreamCell, act: Callable[[], None]) -> None:
@@ -203,6 +207,8 @@ def decode_for(run: FilmCells, cells: Sequence[StepCell], scratch: Path, done: s
     run.report.read_otherwise = about.is_read_otherwise
     limit_s = run.know_length(about.duration_s)
     members = _members(run, cells, scratch, done)
+    if any(chooses(member.cell) for member in members):
+        members = _without_choice(run, members, (stamp, clocks, limit_s), scratch, done)
     cost = SharedCost(members, clocks)
     groups = [Group(group, stamp, cost, done) for group in _grouped(members)]
     if not groups:
@@ -213,6 +219,49 @@ def decode_for(run: FilmCells, cells: Sequence[StepCell], scratch: Path, done: s
     run.report.decode = _decode_facts(reading)
     for group in groups:
         _settle(run, group, reading.errors.get(group.name), done)
+
+
+def _without_choice(
+    run: FilmCells, members: Sequence[StreamCell], known: tuple[FileStamp, Clocks, float], scratch: Path, done: set[str]
+) -> list[StreamCell]:
+    """Make a table from pictures that its task chooses, where that can be; returns the cells that need all pictures."""
+    why = why_not_chosen(run.film, [member.cell for member in members])
+    if not why:
+        (member,) = members
+        why = _choose(run, member, known, done)
+        if not why:
+            return []
+        member.writer.abandon()
+        members = _members(run, [member.cell], scratch, done)
+    for member in members:
+        member.choice = {"choice": "exact", "why": why} if chooses(member.cell) else {}
+    return list(members)
+
+
+def _choose(run: FilmCells, member: StreamCell, known: tuple[FileStamp, Clocks, float], done: set[str]) -> str:
+    """Make the table; returns why it cannot be made from a part of the pictures, '' where it was, or has failed."""
+    stamp, clocks, limit_s = known
+    try:
+        with as_film_errors(member.cell.table):
+            with _quiet_collector(), member.at_work():
+                made = rows_of_choice(member.worker, run.film, member.cell, limit_s, _progress(run))
+            if isinstance(made, str):
+                return made
+            rows, report, member.choice = made
+            member.emit(rows)
+            check_unchanged(run.film, stamp)
+            spent = SharedCost([member], clocks).of(member, report)
+            run.commit(member.cell, member.writer, member.worker, spent, _decode_facts(report, member.choice))
+            run.report.frames_decoded, run.report.decode = report.frames_decoded, _decode_facts(report, member.choice)
+    except FilmError as error:
+        member.writer.abandon()
+        run.fail(member.cell, error)
+    done.add(member.cell.table)
+    return ""
+
+
+def _progress(run: FilmCells) -> Callable[[float], None]:
+    return lambda seconds: run.on_event(DecodingMoved(run.film.movie_id, seconds, run.report.film_s))
 
 
 @contextmanager
@@ -234,7 +283,7 @@ def _read(run: FilmCells, about: Probe, groups: Sequence[Group], limit_s: float)
         keep_damaged=run.film.keeps_damaged,
         max_pixels=run.film.max_pixels,
         device=run.film.decode_device,
-        on_progress=lambda seconds: run.on_event(DecodingMoved(run.film.movie_id, seconds, run.report.film_s)),
+        on_progress=_progress(run),
     )
 
 
@@ -300,7 +349,7 @@ def _grouped(members: Sequence[StreamCell]) -> list[list[StreamCell]]:
     return groups
 
 
-def _decode_facts(report: Any) -> dict[str, Any]:
+def _decode_facts(report: Any, choice: Mapping[str, Any] | None = None) -> dict[str, Any]:
     return {
         "ffmpeg": ffmpeg.version(),
         "decode": {
@@ -309,5 +358,6 @@ def _decode_facts(report: Any) -> dict[str, Any]:
             "cpu_s": round(report.user_s + report.sys_s, 3),
             **({"device": report.device} if report.device != "cpu" else {}),
             **({"damage": report.damage} if report.damage else {}),
+            **(choice or {}),
         },
     }

@@ -18,6 +18,10 @@ table is fresh. Its output must be the same both ways. `on_rows(table, None)` sa
 comes before `finish`.
 
 A stream task that has a method `on_damage(damage)` is told before `finish` what was lost of a damaged film.
+
+A stream task that chooses pictures (`chooses`) has a method `on_choice(film) -> Iterable[pa.RecordBatch]` besides,
+which returns all of its rows: `film`, a `cinelake.media.chosen.ChosenPictures`, decodes what it asks for. Where all
+pictures are decoded anyway, or have to be, a new one is given these by `on_batch`.
 """
 
 from __future__ import annotations
@@ -170,6 +174,7 @@ class TaskSpec:
     roles: tuple[Role, ...] = ()
     doc: str = ""
     apart: Callable[[Any], int] = lambda _: 0
+    chooses: Callable[[Any], bool] = lambda _: False
 
     def role(self, kind: type[RoleT]) -> RoleT | None:
         """What the task declares of this kind; None where it declares nothing."""
@@ -213,6 +218,7 @@ def task(
     beside: tuple[str, ...] = (),
     roles: Sequence[Role] = (),
     apart: Callable[[Any], int] | None = None,
+    chooses: Callable[[Any], bool] | None = None,
 ) -> Callable[[type[Made]], type[Made]]:
     """Declare a class as the task that writes a table.
 
@@ -230,6 +236,7 @@ def task(
     apart: with these parameters, how many rows of the first table that it reads it looks at by themselves: given a part
         of that table that begins at a multiple of it, the task returns that part of its rows, so that a long film's
         table may be made in pieces by several processes. 0, and without it: only from the whole table.
+    chooses: whether a stream task with these parameters can do with some of the film's pictures, and says which.
     roles: what the core may use the table for, one of a kind (see `cinelake.spec.roles`).
     """
 
@@ -250,6 +257,7 @@ def task(
             beside=beside,
             roles=tuple(roles),
             apart=apart or (lambda _: 0),
+            chooses=chooses or (lambda _: False),
             doc=(cls.__doc__ or "").strip(),
         )
         return cls

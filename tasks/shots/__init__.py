@@ -4,24 +4,27 @@ One pass with bounded memory: pictures are reduced batch by batch (`pictures`), 
 pictures on both sides (`cuts`), and a shot's row is emitted when its end is decided, at most `MAX_LAG_FRAMES` later.
 The output does not depend on the size of batches.
 
-Reading order: pictures, cuts, motion, and the task below.
+Reading order: pictures, cuts, motion, economical (the same from a part of the pictures), and the task below.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Annotated, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cinelake.media.batches import FrameBatch
+from cinelake.media.chosen import ChosenPictures
 from cinelake.spec.arrow_values import arrow_array, as_numpy
 from cinelake.spec.contract import ENUM, Column, Contract, Measure, Rule, vector
 from cinelake.spec.roles import FromStills, Shots
-from cinelake.spec.task import Field, Film, Params, VideoStream, task
+from cinelake.spec.task import ADDED_LATER, Field, Film, Params, VideoStream, task
 from tasks.shots.cuts import CONTEXT, NEAR_FRAMES, Boundary, Window, find_boundaries
+from tasks.shots.economical import find_in_part
 from tasks.shots.motion import MOTION_SIZE, Motion
 from tasks.shots.pictures import HEIGHT, WIDTH, reduce
 from tasks.shots.stills import READS, still_shots
@@ -96,6 +99,13 @@ class ShotsParams(Params):
     Above 32 frames a second the frames count: 0.25 s are at most 8, and never more than 24."""
     gradual: bool = True
     """Whether fades and dissolves are sought too, not only cuts."""
+    decode: Annotated[Literal["exact", "economical"], ADDED_LATER] = "exact"
+    """Which pictures are decoded where no other table of the film is made in the same decode.
+
+    exact: all. economical: those that others refer to, and all where a shot may begin: of H.264, HEVC, MPEG-2 and
+    MPEG-4 in MP4, MOV and Matroska, of even rate and undamaged; other films are decoded as by exact, and `cinelake why`
+    says why. Boundaries are the same on nearly all films; motion is measured between pictures further apart. Damage in
+    pictures that are never decoded is not seen."""
 
 
 @dataclass
@@ -110,6 +120,7 @@ class OpenShot:
     writes=SHOTS,
     reads=VideoStream(width=WIDTH, height=HEIGHT, pixel_format="rgb24"),
     params=ShotsParams,
+    chooses=lambda params: params.decode == "economical",
     version=1,
     roles=[Shots("shot", "start_s", "end_s"), FromStills("pictures", READS, still_shots)],
 )
@@ -140,6 +151,15 @@ class DetectShots:
         self.end_s = float(batch.times_s[-1] + batch.durations_s[-1])
         while self.base + len(self.seen) - self.decided >= STRIDE + CONTEXT:
             yield from self._decide(self.decided + STRIDE)
+
+    def on_choice(self, film: ChosenPictures) -> Iterator[pa.RecordBatch]:
+        """All rows, of some of the film's pictures."""
+        self.waiting = OpenShot(Boundary(0, "start", 1.0), float(film.times_s[0]))
+        found = find_in_part(film, self.params.sensitivity, self.params.gradual, self.motion.add)
+        for boundary in found:
+            yield from self._take(boundary, float(film.times_s[boundary.frame]))
+        yield from self._settle()
+        yield self._row(self.waiting, len(film), float(film.times_s[-1] + film.durations_s[-1]))
 
     def finish(self) -> Iterator[pa.RecordBatch]:
         """Rows of the last shots."""

@@ -114,10 +114,14 @@ class Window:
         if until <= first:
             return
         self.cut += [0.0] * (until - first)
-        steps_s = np.diff(self.pictures.times_s[max(0, first - 1) : until], prepend=self.pictures.times_s[0])
-        worth = (self.change[first:until] * self.sensitivity >= MIN_CHANGE) | (steps_s[-(until - first) :] > SIDE_S)
-        for at in (np.flatnonzero(worth) + first).tolist():
+        for at in (np.flatnonzero(self.worth_judging(first, until)) + first).tolist():
             self.cut[at] = max(_cut_at(self, at), _blended_cut_at(self, at))
+
+    def worth_judging(self, first: int, until: int) -> npt.NDArray[np.bool_]:
+        """Which frames may begin a shot with a cut."""
+        steps_s = np.diff(self.pictures.times_s[max(0, first - 1) : until], prepend=self.pictures.times_s[0])
+        changed = self.change[first:until] * self.sensitivity >= MIN_CHANGE
+        return np.asarray(changed | (steps_s[-(until - first) :] > SIDE_S))
 
     def drop(self, count: int) -> None:
         """Forget the first pictures."""
