@@ -411,6 +411,8 @@ class _TrainingSession:
         record.metrics({f"{side}_{who}/{name}": scores[who][name] for who, name in whole})
         if support:
             record.table("classes.json", class_rows(support, scores))
+        if self.choice:
+            record.table("learners.json", self.choice.rows)
         record.text("card.md", card)
         examples = scored(self.prepared.split.test)
         for name, figure in self.prepared.entry.spec.figures(examples, candidate.predictions, self.config).items():

@@ -22,10 +22,11 @@ LABELS = LabelContract(
 class Config(Params):
     """Which head looks at what, and how it is trained."""
 
-    head: Literal["auto", "regions", "linear", "seed"] = "auto"
+    head: Literal["auto", "regions", "linear", "seed", "both"] = "auto"
     """`regions`: a small convolutional network on the pictures of `frames`. `linear`: logistic regression on
-    `embeddings`. `seed`: the tutorial's 1024-512-256 on `embeddings`. `auto`: with 5 films and more
-    to learn from `regions` and `linear`, mixed as the validation films say; with fewer `linear`."""
+    `embeddings`. `seed`: the tutorial's 1024-512-256 on `embeddings`. `both`: `regions` and `linear`, mixed as the
+    validation films say. `auto`: `both` with 5 films and more to learn from; with fewer `linear`. Which is best on your
+    labels is found by `learner: auto`, in blocks of them."""
     characters: tuple[str, ...] = ()
     """The characters; none: all that the labels name."""
     nobody: tuple[str, ...] = ("nobody", "neither")
@@ -57,7 +58,7 @@ class Config(Params):
     @property
     def sees_pictures(self) -> bool:
         """Whether the tables `frames` are needed."""
-        return self.head in ("auto", "regions")
+        return self.head in ("auto", "both", "regions")
 
     @property
     def sees_vectors(self) -> bool:

@@ -83,10 +83,10 @@ def train(learn: Sequence[Example], stop: Sequence[Example], config: Config, tra
 
 def heads_of(config: Config, learn: Sequence[Example]) -> list[str]:
     """The heads to train; see `Config.head`."""
-    if config.head != "auto":
+    if config.head in ("linear", "seed", "regions"):
         return [config.head]
     films = len({example.group for example in learn})
-    return ["linear", "regions"] if films >= FILMS_FOR_PICTURES else ["linear"]
+    return ["linear", "regions"] if config.head == "both" or films >= FILMS_FOR_PICTURES else ["linear"]
 
 
 def shares_of(predicted: Mapping[str, Array], present: Array, exclusive: bool) -> dict[str, float]:
