@@ -37,6 +37,10 @@ class Config(Params):
     """Whether rare characters weigh as much in training as frequent ones; none: where characters exclude each other."""
     threshold: float = Field(0.5, gt=0, lt=1)
     """A character is in a frame from this probability; where characters exclude each other, the likeliest is."""
+    calibrate: Literal["none", "seconds"] = "none"
+    """`seconds`: probabilities are moved so that as many seconds are found of each character as are labelled, on frames
+    that were not learned from (blocks left out in turn for `linear`, else the validation films): sums of screen time
+    are less biased, while single frames may be."""
     together: bool = True
     """Whether it counts how many of them the labels show at once: in films of pairs a third person is unlikely. Only
     where characters do not exclude each other."""
