@@ -7,7 +7,7 @@ Neighbouring frames look alike, so no frame is held out at random: the first 70 
 scored; and five contiguous blocks are scored each by a model of the other four; and the first of the film's two
 cartoons by a model of the second, and the other way round. The model is `characters` with its linear head on the table
 `embeddings`. Beside it: the class that is most frequent in training, and a histogram of colours with a linear
-classifier.
+classifier. `tiles_avg` and `tiles_max` are the packaged network over 3 × 3 overlapping tiles beside the whole picture.
 Shifts: the last 30 % once more in another light, paler, and cropped to the middle, embedded anew.
 """
 
@@ -44,6 +44,8 @@ CARTOONS = (slice(0, 104), slice(123, 285))
 """The film's two cartoons; between and after them an orange card."""
 NETWORKS = ("mobilenet_v2_1.0_224_quant", "tf2_mobilenet_v2_1.0_224_ptq")
 """As they are named in the manifest, without a `layer`: `characters` takes what they saw before they named classes."""
+TILES = {"embeddings_tiles_avg": "avg", "embeddings_tiles_max": "max"}
+"""Tables of the packaged network over 3 × 3 tiles beside the whole picture → how tiles are pooled."""
 Predict = Callable[[Example, Arrays], Array]
 
 
@@ -59,6 +61,7 @@ def make_lake(given: argparse.Namespace) -> Path:
     }
     tasks = ["films: {}", "shots: {}", "frames: {fps: 1}", "embeddings: {}"]
     tasks += ["embeddings_descriptor: {task: embeddings, backbone: descriptor}"]
+    tasks += [f"{name}: {{task: embeddings, tiles: 3x3, pooling: {pooling}}}" for name, pooling in TILES.items()]
     lines = [*tasks, *(f"{name}: {entry}" for name, entry in entries.items())]
     manifest = given.folder / "pipeline.yaml"
     head = 'lake: lake\ncatalogue: {films: "films/*"}\ntracking: {enabled: false}\ntasks:\n'
@@ -195,7 +198,7 @@ def measure(given: argparse.Namespace) -> Report:
     """Every backbone on every split, and on the other film."""
     manifest = make_lake(given)
     lake, labels = Lake(str(given.folder / "lake")), given.real / "labels" / f"{FILM}_characters.csv"
-    tables = ["embeddings", "embeddings_descriptor", *networks(given.real)]
+    tables = ["embeddings", *TILES, "embeddings_descriptor", *networks(given.real)]
     films = {table: read_film(lake, table, FILM, labels) for table in tables}
     films["embeddings"].features["histogram"] = histograms(lake, FILM)
     ours = by_model(given.folder, Config(head=given.head, smoothing_s=given.smoothing_s, refit=False))

@@ -94,10 +94,26 @@ def prepare(
 def with_learner(entry: ModelEntry) -> ModelEntry:
     """The model with the settings of the learner that the manifest names; as it is where that is `auto`, or none.
 
-    Raises `UnknownName` with close matches.
+    Raises `UnknownName` with close matches, and `CannotTrain` where the model has no learners, or the manifest's
+    configuration reads other tables than its learner needs.
     """
     learner = entry.settings.learner
-    return entry if learner in (None, AUTO) else replace(entry, config=config_of(entry, str(learner), entry.config))
+    if learner is None:
+        return entry
+    if not entry.spec.learners:
+        kind = entry.spec.name
+        raise CannotTrain(f"{entry.name}: a model of kind {kind} has one learner alone: leave out `learner: {learner}`")
+    named = entry if learner == AUTO else replace(entry, config=config_of(entry, learner, entry.config))
+    for name in entry.spec.learners if learner == AUTO else (learner,):
+        settings = entry.spec.learners[name]
+        needed = set(entry.spec.reads(config_of(entry, name, entry.config))) - set(entry.spec.reads(entry.config))
+        if needed:
+            given = ", ".join(f"{key}: {getattr(entry.config, key)}" for key in settings)
+            raise CannotTrain(
+                f"{entry.name}: learner {name!r} reads {', '.join(sorted(needed))}, which {given} of its config does "
+                f"without: leave out {', '.join(settings)} there"
+            )
+    return named
 
 
 def config_of(entry: ModelEntry, learner: str, config: Params) -> Params:

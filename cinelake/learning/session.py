@@ -429,6 +429,8 @@ class _TrainingSession:
         if support:
             among = {who: own for who, own in scores.items() if who not in candidate.simple}
             record.table("classes.json", class_rows(support, among))
+        if self.choice:
+            record.table("learners.json", self.choice.rows)
         record.text("card.md", card)
         examples = scored(self.prepared.split.test)
         record.text(ERRORS, json.dumps(self._errors(candidate, examples), ensure_ascii=False))

@@ -2,6 +2,7 @@
 
     models:
       characters: {labels: characters, config: {}}             # frames and embeddings, whatever is better
+      characters: {learner: auto, inputs: {embeddings: embeddings_tiles}}    # the head that is best on your labels
       tutorial: {model: characters, labels: characters, config: {head: seed}}
 
 Labels are moments: `time_s, character`, several rows a moment where several are there, `nobody` where there is none.
@@ -39,6 +40,7 @@ MODEL = Model(
     metric="f1",
     space=SPACE,
     labelling=LABELLING,
+    learners={name: {"head": name} for name in ("linear", "seed", "regions", "both")},
     about="Which characters are in each frame, learned from labelled moments (after the screen-time tutorial: a "
     "head on frozen embeddings, class weights, the checkpoint of the least validation loss). With five "
     "films and more a small convolutional network looks at the pictures themselves and finds figures of a "

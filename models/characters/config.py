@@ -22,10 +22,11 @@ LABELS = LabelContract(
 class Config(Params):
     """Which head looks at what, and how it is trained."""
 
-    head: Literal["auto", "regions", "linear", "seed"] = "auto"
+    head: Literal["auto", "regions", "linear", "seed", "both"] = "auto"
     """`regions`: a small convolutional network on the pictures of `frames`. `linear`: logistic regression on
-    `embeddings`. `seed`: the tutorial's 1024-512-256 on `embeddings`. `auto`: with 5 films and more
-    to learn from `regions` and `linear`, mixed as the validation films say; with fewer `linear`."""
+    `embeddings`. `seed`: the tutorial's 1024-512-256 on `embeddings`. `both`: `regions` and `linear`, mixed as the
+    validation films say. `auto`: `both` with 5 films and more to learn from; with fewer `linear`. Which is best on your
+    labels is found by `learner: auto`, in blocks of them."""
     characters: tuple[str, ...] = ()
     """The characters; none: all that the labels name."""
     nobody: tuple[str, ...] = ("nobody", "neither")
@@ -36,6 +37,10 @@ class Config(Params):
     """Whether rare characters weigh as much in training as frequent ones; none: where characters exclude each other."""
     threshold: float = Field(0.5, gt=0, lt=1)
     """A character is in a frame from this probability; where characters exclude each other, the likeliest is."""
+    calibrate: Literal["none", "seconds"] = "none"
+    """`seconds`: probabilities are moved so that as many seconds are found of each character as are labelled, on frames
+    that were not learned from (blocks left out in turn for `linear`, else the validation films): sums of screen time
+    are less biased, while single frames may be."""
     together: bool = True
     """Whether it counts how many of them the labels show at once: in films of pairs a third person is unlikely. Only
     where characters do not exclude each other."""
@@ -57,7 +62,7 @@ class Config(Params):
     @property
     def sees_pictures(self) -> bool:
         """Whether the tables `frames` are needed."""
-        return self.head in ("auto", "regions")
+        return self.head in ("auto", "both", "regions")
 
     @property
     def sees_vectors(self) -> bool:

@@ -12,6 +12,7 @@ from cinelake.errors import CannotTrain
 from cinelake.lake.onnx import import_tensorflow
 from cinelake.lake.spill import joined
 from cinelake.learning.fitting import Batches, FitProgress, fit, over_batches, over_rows
+from cinelake.learning.split import folds
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.model import Example, Scores, Trained
 from models.characters.config import Config
@@ -27,12 +28,16 @@ from models.characters.heads import (
     standardised,
 )
 from models.characters.labels import BETWEEN, as_columns, cast_of
+from models.characters.predict import in_context
+from models.characters.seconds import offsets_of
 
 if TYPE_CHECKING:
     from cinelake.spec.training import Training
 
 FILMS_FOR_PICTURES = 5
 """A network that learns to see from nothing needs at least so many films (or series) to learn from."""
+CROSS_FITS = 5
+"""Parts that the films are cut into where probabilities are moved so that seconds add up."""
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 ROWS_AT_ONCE = 256
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
@@ -74,6 +79,12 @@ def train(learn: Sequence[Example], stop: Sequence[Example], config: Config, tra
         network, _ = fit_regions(frames, watch, objective, training, config)
         predicted["regions"] = probabilities(logits_of(network, watch.x), objective)
     shares = shares_of(predicted, watched, exclusive)
+    if config.calibrate == "seconds":
+        if heads == ["linear"]:
+            judged = left_out_by_linear([*learn, *stop], cast, objective, config)
+        else:
+            judged = [(film, blended(film, shares, network, arrays, objective)) for film in stop]
+        arrays["offsets"] = offsets_on(judged, cast, objective, config, arrays)
     if "linear" in heads and config.refit:
         x, _, arrays_of_scale = scaled_vectors([*learn, *stop], stop)
         frames = Frames(x, np.concatenate([present, watched]))
@@ -81,12 +92,47 @@ def train(learn: Sequence[Example], stop: Sequence[Example], config: Config, tra
     return Trained(network, arrays, {"characters": cast, "exclusive": exclusive, "shares": shares})
 
 
+Judged = list[tuple[Example, Array]]
+"""Films, or parts of them, with (T, C) probabilities by heads that did not learn from them."""
+
+
+def left_out_by_linear(films: Sequence[Example], cast: Sequence[str], objective: Objective, config: Config) -> Judged:
+    """Each part of the films, judged by a linear head that learned from the other parts."""
+    found: Judged = []
+    for learned, judged in folds(films, CROSS_FITS):
+        x, _, arrays = scaled_vectors(learned, judged)
+        present = as_columns(joined(learned, "character", of="targets"), cast)
+        arrays |= fit_linear(Frames(x, present), objective, config.regularisation)
+        found += [(part, blended(part, {"linear": 1.0}, None, arrays, objective)) for part in judged]
+    return found
+
+
+def blended(film: Example, shares: Mapping[str, float], network: Any, arrays: Arrays, objective: Objective) -> Array:
+    """(T, C) of one film by heads that are still in memory, mixed with these shares."""
+    probability = []
+    for head in shares:
+        x = film.features["picture"] if head == "regions" else standardised(film.features["embedding"], arrays)
+        logits = linear_logits(x, arrays) if head == "linear" else logits_of(network, x)
+        probability.append(probabilities(logits, objective))
+    return blend(probability, list(shares.values()))
+
+
+def offsets_on(judged: Judged, cast: Sequence[str], objective: Objective, config: Config, arrays: Arrays) -> Array:
+    """(C,) offsets at which the labelled frames of these films come out with as many seconds as they have."""
+    films = [film for film, _ in judged]
+    found = [in_context(probability, film.features, config, arrays) for film, probability in judged]
+    present = as_columns(joined(films, "character", of="targets"), cast)
+    known = [film.targets["known"] for film in films]
+    seen = np.concatenate([probability[own] for probability, own in zip(found, known, strict=True)])
+    return offsets_of(seen, present, objective.exclusive, config.threshold)
+
+
 def heads_of(config: Config, learn: Sequence[Example]) -> list[str]:
     """The heads to train; see `Config.head`."""
-    if config.head != "auto":
+    if config.head in ("linear", "seed", "regions"):
         return [config.head]
     films = len({example.group for example in learn})
-    return ["linear", "regions"] if films >= FILMS_FOR_PICTURES else ["linear"]
+    return ["linear", "regions"] if config.head == "both" or films >= FILMS_FOR_PICTURES else ["linear"]
 
 
 def shares_of(predicted: Mapping[str, Array], present: Array, exclusive: bool) -> dict[str, float]:

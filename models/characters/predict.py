@@ -16,6 +16,7 @@ from models.characters.config import Config
 from models.characters.counts import weighted_by_size
 from models.characters.heads import Objective, blend, linear_logits, probabilities, standardised
 from models.characters.labels import as_strings
+from models.characters.seconds import moved_by
 
 if TYPE_CHECKING:
     from cinelake.spec.artefact import Artefact
@@ -33,11 +34,17 @@ def predict(artefact: Artefact, features: Arrays) -> Arrays:
     shares = {name: share for name, share in artefact.facts["shares"].items() if share}
     predicted = [probabilities(_logits(name, artefact, features), objective) for name in shares]
     probability = blend(predicted, list(shares.values())) if len(features["time_s"]) else np.zeros((0, len(cast)))
-    probability = smooth(probability, features["time_s"], features["shot"], artefact.config.smoothing_s)
-    if "sizes" in artefact.arrays:
-        probability = weighted_by_size(probability, artefact.arrays["sizes"])
+    probability = in_context(probability, features, artefact.config, artefact.arrays)
+    if "offsets" in artefact.arrays:
+        probability = moved_by(probability, artefact.arrays["offsets"], exclusive)
     present = is_there(probability, exclusive, artefact.config.threshold)
     return {"probability": probability, "character": as_strings(present, cast)}
+
+
+def in_context(probability: Array, features: Arrays, config: Config, arrays: Arrays) -> Array:
+    """(T, C) of one film, smoothed within its shots, and weighted by how many are there where `sizes` are known."""
+    probability = smooth(probability, features["time_s"], features["shot"], config.smoothing_s)
+    return weighted_by_size(probability, arrays["sizes"]) if "sizes" in arrays else probability
 
 
 def _logits(head: str, artefact: Artefact, features: Arrays) -> Array:

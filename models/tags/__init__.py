@@ -7,6 +7,7 @@ are trained as many yes-or-no questions (`multi_label`).
 
     models:
       tags: {labels: tags}                                                        # the labels' tags, of all there is
+      tags: {learner: auto, inputs: {shot_features: shot_features_tiles}}         # the best head; over tiles' vectors
       tags: {config: {vocabulary: khan2017, use: [picture], context: 0, head: seed, multi_label: false, epochs: 500}}
       tags: {config: {fine_tune: {backbone: net.keras, layers: 4}}}               # the top of a network learns too
 """
@@ -46,6 +47,7 @@ MODEL = Model(
     figures=Late("models.tags.scores:figures"),
     space={"gamma": [0.1, 0.3, 0.5, 1.0], "ridge": [0.01, 0.03, 0.1, 0.3], "context": [0, 2, 4, 8]},
     labelling=LABELLING,
+    learners={name: {"head": name} for name in ("linear", "kernel", "mlp")},
     about="Tags of shots by a head on a frozen backbone's embeddings, after Khan et al., Movies Tags Extraction Using "
     "Deep Learning (AVSS 2017). It knows the tags it was shown and says how likely each is, not why; tags that few "
     "training shots carry are weak, and a backbone without training (descriptor) sees colour and layout, not things.",

@@ -3,6 +3,7 @@
 A table may be made twice under its own name, with another backbone:
 
     embeddings: {backbone: efficientnet_lite0}               # an ImageNet network that comes inside a package
+    embeddings_tiles: {task: embeddings, tiles: 3x3, pooling: max}   # small figures too, at ten times the cost
     embeddings: {backbone: descriptor}                       # colours, edges and layout: no network, five times faster
     embeddings_cnn: {task: embeddings, backbone: inception_v3}
     embeddings_vgg: {task: embeddings, backbone: vgg16, layer: block5_pool, pooling: flatten}
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pyarrow as pa
 from pydantic import field_validator, model_validator
@@ -28,12 +29,13 @@ from cinelake.spec.arrays import Device, Floats
 from cinelake.spec.components import Component
 from cinelake.spec.contract import Column, Contract, vector
 from cinelake.spec.roles import Components, Vectors
-from cinelake.spec.task import Field, Film, ManifestPath, Params, Resources, TableReader, task
+from cinelake.spec.task import ADDED_LATER, Field, Film, ManifestPath, Params, Resources, TableReader, task
 from tasks.embeddings.backbones import Backbone, BackboneRequest, Pooling, Preprocess, open_backbone
 from tasks.embeddings.efficientnet import INSTEAD, PACKAGE, SIZE, STATE
 from tasks.embeddings.efficientnet import NAME as PACKAGED
 from tasks.embeddings.keras_networks import find_network, find_weights
 from tasks.embeddings.samples import TAKES, Sample, samples_of
+from tasks.embeddings.tiles import Grid, TiledBackbone
 from tasks.shared.pictures import chunks
 from tasks.shared.texts import TextEncoder
 
@@ -90,7 +92,12 @@ class EmbeddingsParams(Params):
     layer: str | None = None
     """A layer (Keras) or tensor (ONNX, TFLite) by name; none: the output, of ImageNet networks the last map."""
     pooling: Pooling = "avg"
-    """What becomes of a map: its mean over places, all its numbers, or `none`: it must be a vector already."""
+    """What becomes of a map: its mean over places, the largest (`max`), all its numbers, or `none`: it must be a vector
+    already. With `tiles`, what becomes of theirs: the mean or the largest of each number."""
+    tiles: Annotated[str | None, ADDED_LATER, Field(pattern=r"^[1-8]x[1-8]$")] = None
+    """Parts of a picture that are looked at beside it, across and down, such as `3x3`; each overlaps half of the next.
+    A vector is then the whole picture's and, after it, the tiles' pooled: twice as many numbers, which tell small
+    figures. Each tile is a pass of the backbone more: ten in place of one with `3x3`. Of `source: frames` alone."""
     preprocess: Preprocess = "auto"
     """How pixels are scaled. auto: as the ImageNet network was trained; files: `raw` for bytes, `torch` for
     channels first, `tf` for channels last. The scaling of `efficientnet_lite0` is part of it."""
@@ -131,6 +138,14 @@ class EmbeddingsParams(Params):
             raise ValueError("'weights' belongs to a network of keras.applications")
         if self.backbone == PACKAGED and (self.preprocess != "auto" or self.input_size not in (None, SIZE)):
             raise ValueError(f"backbone {PACKAGED!r} scales its pictures itself, at {SIZE} × {SIZE}")
+        if self.tiles is not None and self.source != "frames":
+            raise ValueError(f"'tiles' are cut out of pictures: source must be 'frames'. Received: {self.source!r}")
+        if self.tiles == "1x1":
+            raise ValueError("'tiles' of 1x1 are the whole picture: leave them out, or say 2x2 to 8x8")
+        if self.tiles is not None and self.pooling not in ("avg", "max"):
+            raise ValueError(f"tiles are pooled: 'pooling' must be 'avg' or 'max'. Received: {self.pooling!r}")
+        if self.tiles is not None and self.text_network is not None:
+            raise ValueError("with 'tiles' a vector is twice as long as that of a text: leave out 'text_network'")
         if self.backbone == "descriptor" and (self.layer or self.device != "cpu"):
             raise ValueError("backbone 'descriptor' has no layers and runs on the processor only")
         if isinstance(self.backbone, ModelFile) and self.device != "cpu" and self.backbone.file.suffix == ".tflite":
@@ -154,12 +169,20 @@ def requested(params: EmbeddingsParams) -> BackboneRequest:
         file=file,
         is_packaged=params.backbone == PACKAGED,
         layer=params.layer,
-        pooling=params.pooling,
+        pooling="avg" if params.tiles else params.pooling,
         preprocess=params.preprocess,
         input_size=params.input_size,
         batch_size=params.batch_size,
         device=params.device,
     )
+
+
+def opened(params: EmbeddingsParams) -> Backbone:
+    """The backbone, over tiles where these are asked for. Raises `WeightsMissing`, `ModelUnusable`."""
+    backbone = open_backbone(requested(params))
+    if params.tiles is None:
+        return backbone
+    return TiledBackbone(backbone, Grid.of(params.tiles), largest=params.pooling == "max")
 
 
 def preflight(params: EmbeddingsParams) -> dict[str, str]:
@@ -229,7 +252,7 @@ class Embed:
 
     def run(self, tables: Mapping[str, TableReader]) -> Iterator[pa.RecordBatch]:
         """The vectors, in the order of what is looked at."""
-        backbone = open_backbone(requested(self._params))
+        backbone = opened(self._params)
         self.facts = dict(backbone.facts)
         samples = samples_of(self._params.source, tables, backbone.wants, backbone.clip)
         for chunk in chunks(samples, self._params.batch_size):

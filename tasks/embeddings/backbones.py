@@ -22,7 +22,7 @@ from tasks.embeddings.networks import InputForm, Network, open_network
 from tasks.embeddings.samples import Wants
 from tasks.shared.pictures import resize
 
-Pooling = Literal["avg", "flatten", "none"]
+Pooling = Literal["avg", "max", "flatten", "none"]
 Preprocess = Literal["auto", "tf", "torch", "caffe", "0-1", "-1-1", "raw"]
 
 
@@ -161,16 +161,18 @@ def scaled(pixels: Array, scaling: str) -> Floats:
 
 
 def pooled(outputs: Array, pooling: Pooling, channels_first: bool) -> Floats:
-    """(n, d) float32 of a network's output; a map is averaged over its places, flattened, or refused."""
+    """(n, d) float32 of a network's output; a map's mean or largest over its places, all its numbers, or refused."""
     outputs = outputs.astype(np.float32)
     if outputs.ndim == 2:
         return outputs
     if pooling == "none" or outputs.ndim < 2:
         raise ModelUnusable(
             f"the network gives shape {outputs.shape[1:]} for a picture, which is no vector: "
-            "say `pooling: avg` or `pooling: flatten`, or name another `layer`"
+            "say `pooling: avg`, `max` or `flatten`, or name another `layer`"
         )
     if pooling == "flatten":
         return outputs.reshape(len(outputs), -1)
     places = range(2, outputs.ndim) if channels_first and outputs.ndim == 4 else range(1, outputs.ndim - 1)
+    if pooling == "max":
+        return np.asarray(outputs.max(axis=tuple(places)))
     return np.asarray(outputs.mean(axis=tuple(places), dtype=np.float32))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from core.learning._taught import Project
 
-from cinelake.errors import TrainingFailed, UnknownName
+from cinelake.errors import CannotTrain, TrainingFailed, UnknownName
 from cinelake.events import EvaluationBegan, Event
+from cinelake.learning.candidate import with_learner
 from cinelake.learning.learners import LearnerChoice, as_markdown, choose_learner
 from cinelake.learning.session import TrainingRequest, prepare_request, train_model
 from cinelake.tracking.store import connect
@@ -39,12 +41,31 @@ def test_the_learner_found_is_trained_and_the_table_is_told(labelled: Project) -
     labelled.write("{loud: {learner: auto}}")
     summary = labelled.train()
     assert summary.moved and [row["learner"] for row in summary.learners] == ["deaf", "plain"]
+    client = connect(labelled.load().tracking.uri)
+    assert "learners.json" in [kept.path for kept in client.list_artifacts(summary.run_id)]
 
 
 def test_an_unknown_learner_is_refused_with_those_there_are(labelled: Project) -> None:
     labelled.write("{loud: {learner: plane}}")
     with pytest.raises(UnknownName, match="did you mean 'plain'"):
         labelled.train()
+
+
+def test_of_a_model_without_learners_none_is_compared(labelled: Project) -> None:
+    labelled.write("{loud: {learner: auto}}")
+    entry = labelled.load().model("loud")
+    with pytest.raises(CannotTrain, match="one learner alone: leave out `learner: auto`"):
+        with_learner(replace(entry, spec=replace(entry.spec, learners={})))
+
+
+@pytest.mark.parametrize("learner", ["auto", "plain"])
+def test_a_learner_whose_tables_the_configuration_does_without_is_refused(labelled: Project, learner: str) -> None:
+    labelled.write(f"{{loud: {{learner: {learner}}}}}")
+    entry = labelled.load().model("loud")
+    spec = replace(entry.spec, reads=lambda config: ["sound"] if config.shift else ["sound", "frames"])
+    far = entry.config.model_copy(update={"shift": 1.0})
+    with pytest.raises(CannotTrain, match=r"'plain' reads frames, which shift: 1\.0 of its config does without"):
+        with_learner(replace(entry, spec=spec, config=far))
 
 
 def test_the_configuration_that_is_recorded_is_that_of_the_learner(labelled: Project) -> None:
