@@ -77,6 +77,7 @@ class ModelFile(Params):
 
 
 FORMATS = (".onnx", ".tflite", ".keras", ".h5", ".hdf5")
+GRID = r"^[1-8]x[1-8]$"
 NOT_OF_KERAS = ("descriptor", PACKAGED)
 
 
@@ -94,7 +95,7 @@ class EmbeddingsParams(Params):
     pooling: Pooling = "avg"
     """What becomes of a map: its mean over places, the largest (`max`), all its numbers, or `none`: it must be a vector
     already. With `tiles`, what becomes of theirs: the mean or the largest of each number."""
-    tiles: Annotated[str | None, ADDED_LATER, Field(pattern=r"^[1-8]x[1-8]$")] = None
+    tiles: Annotated[str | None, ADDED_LATER, Field(pattern=GRID)] = None
     """Parts of a picture that are looked at beside it, across and down, such as `3x3`; each overlaps half of the next.
     A vector is then the whole picture's and, after it, the tiles' pooled: twice as many numbers, which tell small
     figures. Each tile is a pass of the backbone more: ten in place of one with `3x3`. Of `source: frames` alone."""
@@ -127,6 +128,13 @@ class EmbeddingsParams(Params):
             return find_network(backbone).name
         except UnknownName as error:
             raise ValueError(str(error)) from error
+
+    @field_validator("tiles", mode="before")
+    @classmethod
+    def _a_grid(cls, tiles: Any) -> Any:
+        if tiles is not None and not (isinstance(tiles, str) and re.search(GRID, tiles)):
+            raise ValueError(f"tiles are named across and down, 1 to 8 each, such as 3x3. Received: {tiles!r}")
+        return tiles
 
     @model_validator(mode="after")
     def _what_fits(self) -> EmbeddingsParams:

@@ -2,7 +2,7 @@
 
 One averaged vector of a whole picture tells the place and not a figure of a tenth of its width. A tile shows that
 figure twice and three times as large. Which of the tiles holds it does not matter: their vectors are pooled. The whole
-picture's own vector stands before the pooled one, since tiles alone lose the place (`benchmarks.tom_and_jerry`).
+picture's own vector stands before the pooled one, since tiles alone lose the place (`benchmarks/README.md`).
 """
 
 from __future__ import annotations

@@ -70,7 +70,8 @@ def test_without_tiles_no_key_changes() -> None:
     ("params", "said"),
     [
         ({"tiles": "1x1"}, "the whole picture"),
-        ({"tiles": "9x9"}, "pattern"),
+        ({"tiles": "9x9"}, "such as 3x3. Received: '9x9'"),
+        ({"tiles": 3}, "such as 3x3. Received: 3"),
         ({"tiles": "3x3", "source": "faces"}, "source must be 'frames'"),
         ({"tiles": "3x3", "pooling": "flatten"}, "must be 'avg' or 'max'"),
     ],
