@@ -56,7 +56,7 @@ def find_agreement(
     root: Path, name: str, contract: LabelContract, films: Mapping[str, FilmFacts], kind: str = ""
 ) -> list[Agreement]:
     """The agreement on each film that several annotators labelled, and on all of them. Raises `UsageError`."""
-    if contract.shape == "films":
+    if contract.shape not in ("spans", "moments"):
         raise UsageError("agreement is told of labels in time; these are of whole films")
     shared = _shared(root, name, kind)
     found: list[Agreement] = []

@@ -86,7 +86,8 @@ FCPXML = """<?xml version="1.0" encoding="UTF-8"?><!DOCTYPE fcpxml>
 <asset id="r2" name="Cartoon" src="file:///Volumes/x/Cartoon.mp4" start="3600s" duration="60s" format="r1"/></resources>
 <library><event><project><sequence><spine>
 <asset-clip ref="r2" start="3600s" duration="60s" name="Cartoon">
-<keyword start="3601s" duration="2s" value="chase"/></asset-clip></spine></sequence></project></event></library></fcpxml>"""
+<keyword start="3601s" duration="2s" value="chase"/></asset-clip>
+</spine></sequence></project></event></library></fcpxml>"""
 
 
 def read(folder, content, contract=TAGS, *, given="", **how):
