@@ -15,7 +15,7 @@ from cinelake.labels.film_names import FilmNames
 from cinelake.labels.films import KnownFilms
 from cinelake.labels.images import image_facts
 from cinelake.labels.sheets import write_sheet
-from cinelake.labels.store import label_versions, stored_labels
+from cinelake.labels.store import label_sets, label_versions, stored_labels
 from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.spec.labels import LabelContract
 from cinelake.spec.model import find_model
@@ -105,7 +105,7 @@ def _write_form(manifest: Manifest, request: ExportRequest, rows: pa.Table) -> N
 
 def _film_labels(manifest: Manifest, request: ExportRequest, rows: pa.Table) -> list[FilmLabels]:
     """The labels of each film, under the name by which an import finds the film again: its file's, else its id."""
-    model, contract = _contract(Path(manifest.labels), request)
+    model, contract = contract_of(Path(manifest.labels), request.name, request.kind)
     known = KnownFilms(manifest, image_facts(Path(manifest.labels), request.name))
     names, listed = FilmNames(known.catalogue, known), {film.movie_id: film for film in known.catalogue}
     columns = [name for name in contract.schema.names if name in rows.column_names]
@@ -122,14 +122,15 @@ def _film_labels(manifest: Manifest, request: ExportRequest, rows: pa.Table) -> 
     return labels
 
 
-def _contract(root: Path, request: ExportRequest) -> tuple[str, LabelContract]:
-    """The model that the labels were checked for, and their contract. Raises `UsageError` where none is recorded."""
-    versions = label_versions(root, request.name, request.kind)
+def contract_of(root: Path, name: str, kind: str) -> tuple[str, LabelContract]:
+    """The model that labels were checked for, and their contract. Raises `UnknownName`, `UsageError`."""
+    versions = label_versions(root, name, kind)
+    if not versions:
+        raise UnknownName("set of labels", f"{name}/{kind}" if kind else name, label_sets(root))
     model = next((version.model for version in reversed(versions) if version.model), "")
     if not model:
         raise UsageError(
-            f"for which model the labels {request.name!r} are is not recorded: --format csv writes them, and importing "
-            "them again records it"
+            f"for which model the labels {name!r} are is not recorded: importing them again, as CSV, records it"
         )
     spec = find_model(model)
-    return model, spec.more_labels[request.kind] if request.kind else spec.labels
+    return model, spec.more_labels[kind] if kind else spec.labels

@@ -12,6 +12,7 @@ from cinelake.errors import UnknownName
 from cinelake.labels.store import label_kinds, label_sets, label_versions, stored_labels
 from cinelake.manifest.document import load_manifest
 from cli.answers import write_answer
+from cli.label_agreement import list_agreement, show_agreement
 from cli.label_export import ExportRequest, export_labels
 from cli.label_import import ImportRequest, import_files, version_data
 from cli.label_next import show_next
@@ -229,17 +230,25 @@ def next(
     show_next(manifest, model, count, html, movies or (), force=force, seed=seed, as_json=json)
 
 
-@app.command("list", epilog=example("cinelake labels list", "cinelake labels list scenes --json"))
+@app.command(
+    "list",
+    epilog=example("cinelake labels list", "cinelake labels list scenes --json", "cinelake labels list --agreement"),
+)
 def list_(
     name: Annotated[
         str, typer.Argument(help="Only this set, with each of its versions.", metavar="NAME", show_default=False)
     ] = "",
+    agreement: Annotated[
+        bool, typer.Option("--agreement", help="How far annotators agree on all films together, of every set.")
+    ] = False,
     manifest: ManifestOption = HERE,
     json: JsonOption = False,
 ) -> None:
     """List the sets of labels, or the versions of one: who labelled what, from which file, when."""
     root = Path(load_manifest(manifest).labels)
-    if name:
+    if agreement:
+        list_agreement(manifest, name, as_json=json)
+    elif name:
         _list_versions(root, name, as_json=json)
     else:
         _list_sets(root, as_json=json)
@@ -286,15 +295,32 @@ def _list_versions(root: Path, name: str, *, as_json: bool) -> None:
         print_table(list(shown[0]), [list(row.values()) for row in shown])
 
 
-@app.command(epilog=example("cinelake labels show scenes", "cinelake labels show tags --kind ratings --version 2"))
+@app.command(
+    epilog=example(
+        "cinelake labels show scenes",
+        "cinelake labels show tags --kind ratings --version 2",
+        "cinelake labels show tags --agreement --json",
+    )
+)
 def show(
     name: SetArgument,
     kind: KindOption = "",
     version: VersionOption = None,
+    agreement: Annotated[
+        bool, typer.Option("--agreement", help="How far annotators agree on each film that several labelled.")
+    ] = False,
     manifest: ManifestOption = HERE,
     json: JsonOption = False,
 ) -> None:
-    """Show the labels that count, or those of one version."""
+    """Show the labels that count, or those of one version; or how far annotators agree.
+
+    Agreement is by seconds (shots, of labels by shots): Cohen's kappa of two annotators, Krippendorff's alpha of any
+    number, each 1 where they say the same and 0 where chance would. Of every annotator the newest labels of a film are
+    compared.
+    """
+    if agreement:
+        show_agreement(manifest, name, kind, as_json=json)
+        return
     rows = stored_labels(Path(load_manifest(manifest).labels), name, kind, version)
     if json:
         print_json({"set": name, "kind": kind, "version": version, "labels": rows.to_pylist()})

@@ -111,7 +111,7 @@ def read_labels(root: Path, name: str, contract: LabelContract, kind: str = "") 
     if not versions:
         raise CannotTrain(_no_labels_message(root, name, kind))
     counting = _counting(versions)
-    tables = [_fitted(_rows_of(version, films), contract, version) for version, films in counting]
+    tables = [_fitted(rows_of_version(version, films), contract, version) for version, films in counting]
     key = digest({film: version.films[film] for version, films in counting for film in films})
     return LabelSet(name, sort_labels(contract, pa.concat_tables(tables)), key, versions)
 
@@ -135,7 +135,7 @@ def stored_labels(root: Path, name: str, kind: str = "", number: int | None = No
     if number is not None and number not in {version.number for version in versions}:
         raise UnknownName("version", str(number), [str(version.number) for version in versions])
     counting = _counting(versions) if number is None else [(v, list(v.films)) for v in versions if v.number == number]
-    tables = [_rows_of(version, films) for version, films in counting]
+    tables = [rows_of_version(version, films) for version, films in counting]
     with storage_errors(f"reading the labels {name}"):
         return pa.concat_tables(tables, promote_options="permissive").sort_by([("movie_id", "ascending")])
 
@@ -189,10 +189,18 @@ def import_labels(
 def keep_version(
     root: Path, name: str, kind: str, table: pa.Table, made: LabelVersion, *, dry_run: bool = False
 ) -> LabelVersion:
-    """Write a version under the next free number, unless its films have these very labels already."""
+    """Write a version under the next free number, unless its films have these very labels of this annotator already.
+
+    The same labels by another are kept: that two people say the same is worth knowing.
+    """
     versions = label_versions(root, name, kind)
     newest = {film: version for version, films in _counting(versions) for film in films}
-    if all(film in newest and newest[film].films[film] == made.films[film] for film in made.films):
+
+    def is_kept(film: str) -> bool:
+        kept = newest.get(film)
+        return kept is not None and (kept.films[film], kept.annotator) == (made.films[film], made.annotator)
+
+    if all(map(is_kept, made.films)):
         last = max((newest[film] for film in made.films), key=lambda version: version.number)
         return replace(last, unchanged=True)
     number = versions[-1].number + 1 if versions else 1
@@ -288,7 +296,8 @@ def _counting(versions: Sequence[LabelVersion]) -> list[tuple[LabelVersion, list
     return [(version, films) for version, films in counting if films]
 
 
-def _rows_of(version: LabelVersion, films: Sequence[str]) -> pa.Table:
+def rows_of_version(version: LabelVersion, films: Sequence[str]) -> pa.Table:
+    """The rows of some films in a version, as they were stored. Raises `StorageError`."""
     with storage_errors(f"reading {version.file}"):
         try:
             table = pq.read_table(version.file, partitioning=None).replace_schema_metadata(None)
@@ -345,5 +354,6 @@ __all__ = [
     "label_versions",
     "no_labels",
     "read_labels",
+    "rows_of_version",
     "stored_labels",
 ]

@@ -142,9 +142,8 @@ def read_fcpxml(file: str, data: bytes, _contract: LabelContract) -> ReadFile:
     formats = {found.get("id"): found for found in document.root.iter("format")}
     read = ReadFile()
     for clip in (element for tag in CLIPS for element in document.root.iter(tag)):
-        asset = assets.get(clip.get("ref")) or next(
-            (assets[below.get("ref")] for below in clip if below.get("ref") in assets), None
-        )
+        refs = [clip.get("ref"), *(below.get("ref") for below in clip)]
+        asset = next((assets[ref] for ref in refs if ref in assets), None)
         for marker in (element for element in clip if element.tag in MARKERS):
             try:
                 read.annotations.append(_of_fcpxml(marker, clip, asset, formats, document))

@@ -306,3 +306,17 @@ def test_labels_that_contradict_each_other_are_refused_when_that_is_asked(projec
     assert "Imported 2 labels" in take(project, text)
     with pytest.raises(BadLabels, match="repetition: dawn, 0–10 s: labelled twice: kind chase"):
         take(project, text.replace("0.1", "0.2"), "--strict")
+
+
+def test_agreement_is_told_by_film_and_class(project):
+    take(project, "movie_id,start_s,end_s,kind\ndawn,0,30,chase\n", "--annotator", "maria")
+    take(project, "movie_id,start_s,end_s,kind\ndawn,0,30,chase\n", "--annotator", "jo")
+    (found,) = told(project, "show", "toy", "--agreement")["agreement"]
+    assert (found["movie_id"], found["what"], found["units"], found["kappa"]) == ("dawn", "chase", 60, 1.0)
+    assert "maria" in labels(project, "show", "toy", "--agreement")
+    assert told(project, "list", "--agreement")["agreement"][0]["set"] == "toy"
+
+
+def test_without_a_second_annotator_there_is_no_agreement_to_tell(project):
+    take(project)
+    assert "No film was labelled by two annotators" in labels(project, "show", "toy", "--agreement")

@@ -62,7 +62,7 @@ def test_a_version_says_who_labelled_what_from_which_file_and_when(tmp_path):
 @pytest.mark.parametrize("again", [[scene(), scene("dusk")], [scene("dusk"), scene()], [scene("dusk")]])
 def test_the_same_labels_again_write_nothing_and_say_so(tmp_path, again):
     take(tmp_path, scene(), scene("dusk"))
-    assert take(tmp_path, *again, annotator="someone else").unchanged
+    assert take(tmp_path, *again).unchanged
     assert len(label_versions(tmp_path, "toy")) == 1
 
 
@@ -97,6 +97,11 @@ def test_labels_without_a_column_that_is_needed_now_cannot_be_trained_on(tmp_pat
     later = LabelContract("Scenes.", "spans", (KIND, Column("place", pa.string(), "Where.")))
     with pytest.raises(CannotTrain, match=r"version 1 .* no column 'place'.*import 'scenes.csv' again"):
         read_labels(tmp_path, "toy", later)
+
+
+def test_the_same_labels_by_another_annotator_are_kept(tmp_path):
+    take(tmp_path, scene())
+    assert not take(tmp_path, scene(), annotator="someone else").unchanged
 
 
 def test_imports_at_the_same_time_all_survive(tmp_path):

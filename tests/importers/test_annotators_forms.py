@@ -1,0 +1,208 @@
+"""Annotators' files as the tools write them, and as attackers would: read with all problems, never a traceback."""
+
+import json
+import zipfile
+
+import pyarrow as pa
+import pytest
+
+from cinelake.catalogue.films import CatalogueFilm
+from cinelake.labels.checks import FilmFacts
+from cinelake.labels.film_names import FilmNames
+from cinelake.spec.contract import Column
+from cinelake.spec.labels import LabelContract
+from importers.annotators import bounded
+from importers.annotators.fitting import Fitting
+from importers.annotators.forms import forms_of, read_forms
+
+FILMS = {"cartoon": FilmFacts(60.0, fps=25.0, width=640, height=360), "dusk": FilmFacts(30.0, fps=25.0)}
+NAMES = FilmNames([CatalogueFilm("cartoon", "/f/Cartoon.mp4", "f/Cartoon.mp4", "A cartoon")], FILMS)
+TAGS = LabelContract("Tags.", "spans", (Column("tag", pa.string(), "Tag."),), class_column="tag")
+SCENES = LabelContract(
+    "Scenes.",
+    "spans",
+    (Column("scene", pa.int32(), "Number."), Column("place", pa.string(), "Where.", True)),
+    overlap=False,
+)  # fmt: skip
+WHO = LabelContract("Who.", "moments", (Column("who", pa.string(), "Who."),), class_column="who")
+FACES = LabelContract(
+    "Faces.",
+    "moments",
+    (Column("who", pa.string(), "Who."), *(Column(n, pa.float64(), n, True) for n in "xy")),
+    class_column="who",
+)  # fmt: skip
+FUNNY = LabelContract("Funny.", "spans", (Column("is_funny", pa.bool_(), "Funny.", True),))
+
+
+def task(*results, who=1, video="/data/upload/7/0a1b2c3d-Cartoon.mp4"):
+    annotation = {"id": 5, "completed_by": who, "was_cancelled": False, "result": list(results)}
+    return {"id": 3, "data": {"video": video}, "annotations": [annotation], "predictions": [{"result": []}]}
+
+
+def timeline(start, end, *labels, key="a"):
+    value = {"ranges": [{"start": start, "end": end}], "timelinelabels": list(labels)}
+    return {"id": key, "type": "timelinelabels", "from_name": "videoLabels", "to_name": "video", "value": value}
+
+
+CVAT = """<?xml version="1.0" encoding="utf-8"?>
+<annotations><version>1.1</version>
+<meta><job><size>1500</size><start_frame>0</start_frame><stop_frame>1499</stop_frame></job><source>Cartoon.mp4</source>
+<original_size><width>640</width><height>360</height></original_size></meta>
+<track id="0" label="tom" source="manual">
+<box frame="25" keyframe="1" outside="0" occluded="0" xtl="64" ytl="36" xbr="192" ybr="108" z_order="0"></box>
+<box frame="26" keyframe="0" outside="0" occluded="0" xtl="64" ytl="36" xbr="192" ybr="108" z_order="0"></box>
+<box frame="50" keyframe="1" outside="1" occluded="0" xtl="64" ytl="36" xbr="192" ybr="108" z_order="0"></box>
+</track></annotations>"""
+VIA = {
+    "project": {"pid": "p"},
+    "attribute": {"1": {"aname": "what", "type": 4, "options": {"0": "chase", "1": "night"}}},
+    "file": {"1": {"fid": "1", "fname": "Cartoon.mp4", "type": 4, "loc": 1, "src": ""}},
+    "view": {"1": {"fid_list": ["1"]}},
+    "metadata": {"1_abc": {"vid": "1", "flg": 0, "z": [1.5, 4.25], "xy": [], "av": {"1": "1"}}},
+}
+EAF = """<?xml version="1.0" encoding="UTF-8"?>
+<ANNOTATION_DOCUMENT AUTHOR="" DATE="2026-11-29T12:00:00+00:00" FORMAT="3.0" VERSION="3.0">
+<HEADER MEDIA_FILE="" TIME_UNITS="milliseconds">
+<MEDIA_DESCRIPTOR MEDIA_URL="file:///C:/work/Cartoon.mp4" MIME_TYPE="video/mp4"/></HEADER>
+<TIME_ORDER><TIME_SLOT TIME_SLOT_ID="ts1" TIME_VALUE="1000"/>
+<TIME_SLOT TIME_SLOT_ID="ts2" TIME_VALUE="2500"/></TIME_ORDER>
+<TIER LINGUISTIC_TYPE_REF="default-lt" TIER_ID="topics" ANNOTATOR="maria"><ANNOTATION>
+<ALIGNABLE_ANNOTATION ANNOTATION_ID="a1" TIME_SLOT_REF1="ts1" TIME_SLOT_REF2="ts2">
+<ANNOTATION_VALUE>chase</ANNOTATION_VALUE>
+</ALIGNABLE_ANNOTATION></ANNOTATION></TIER>
+<LINGUISTIC_TYPE GRAPHIC_REFERENCES="false" LINGUISTIC_TYPE_ID="default-lt" TIME_ALIGNABLE="true"/>
+</ANNOTATION_DOCUMENT>"""
+EDL = """TITLE: Cartoon
+FCM: NON-DROP FRAME
+
+001  001      V     C        01:00:01:00 01:00:01:01 01:00:01:00 01:00:01:01
+ |C:ResolveColorBlue |M:chase |D:50
+
+002  001      V     C        01:00:10:12 01:00:10:13 01:00:10:12 01:00:10:13
+ |C:ResolveColorRed |M:night |D:1
+"""
+FCPXML = """<?xml version="1.0" encoding="UTF-8"?><!DOCTYPE fcpxml>
+<fcpxml version="1.10"><resources><format id="r1" frameDuration="100/2500s"/>
+<asset id="r2" name="Cartoon" src="file:///Volumes/x/Cartoon.mp4" start="3600s" duration="60s" format="r1"/></resources>
+<library><event><project><sequence><spine>
+<asset-clip ref="r2" start="3600s" duration="60s" name="Cartoon">
+<keyword start="3601s" duration="2s" value="chase"/></asset-clip>
+</spine></sequence></project></event></library></fcpxml>"""
+
+
+def read(folder, content, contract=TAGS, *, given="", **how):
+    path = folder / "labels.bin"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    forms, problems = forms_of([path], given)
+    reading = read_forms(forms, contract, NAMES, FILMS, Fitting(**how))
+    return reading, [str(problem).replace(f"{folder}/", "") for problem in (*problems, *reading.problems)]
+
+
+def rows(folder, content, contract=TAGS, **how):
+    reading, problems = read(folder, content, contract, **how)
+    assert not problems
+    names = [name for name in reading.rows.column_names if not name.startswith("#")]
+    return [tuple(row.values()) for row in reading.rows.select(names).to_pylist()]
+
+
+CHASE = [("cartoon", "1.0", "3.0", "chase")]
+
+
+@pytest.mark.parametrize(
+    ("content", "how", "expected"),
+    [
+        (json.dumps([task(timeline(26, 75, "chase"))]), {}, CHASE),
+        (json.dumps([{"id": 1, "video": "Cartoon.mp4", "annotation_id": 2, "annotator": 1, "lead_time": 2.5,
+                      "videoLabels": [timeline(26, 75, "chase")["value"]]}]), {}, CHASE),
+        (CVAT, {}, [("cartoon", "1.0", "2.0", "tom")]),
+        (json.dumps(VIA), {}, [("cartoon", "1.5", "4.25", "night")]),
+        (EAF, {}, [("cartoon", "1.0", "2.5", "chase")]),
+        (EDL, {"start_timecode": "01:00:00:00"}, [*CHASE, ("cartoon", "10.48", "10.52", "night")]),
+        (FCPXML, {}, CHASE),
+    ],
+    ids=["label studio", "label studio min", "cvat", "via", "elan", "edl", "fcpxml"],
+)  # fmt: skip
+def test_a_file_is_read_as_its_tool_writes_it(tmp_path, content, how, expected):
+    assert rows(tmp_path, content, **how) == expected
+
+
+def test_a_packed_export_is_read(tmp_path):
+    with zipfile.ZipFile(tmp_path / "labels.bin", "w") as archive:
+        archive.writestr("annotations.xml", CVAT)
+    assert rows(tmp_path, (tmp_path / "labels.bin").read_bytes()) == [("cartoon", "1.0", "2.0", "tom")]
+
+
+def test_of_moments_a_box_is_one_at_each_keyframe_with_its_middle(tmp_path):
+    assert rows(tmp_path, CVAT, FACES) == [("cartoon", "1.0", "0.2", "0.2", "tom")]
+
+
+def test_values_beside_a_region_go_to_their_columns(tmp_path):
+    beside = {"id": "a", "type": "number", "from_name": "scene", "to_name": "video", "value": {"number": 4}}
+    assert rows(tmp_path, json.dumps([task(timeline(1, 25, "kitchen"), beside)]), SCENES) == [
+        ("cartoon", "0.0", "1.0", "kitchen", "4")
+    ]
+
+
+def test_a_span_labels_moments_when_that_is_asked(tmp_path):
+    text = json.dumps([task(timeline(26, 75, "tom"))])
+    assert "--every 1 labels a moment in each second of it" in read(tmp_path, text, WHO)[1][0]
+    assert rows(tmp_path, text, WHO, every=1.0) == [("cartoon", "1.0", "tom"), ("cartoon", "2.0", "tom")]
+
+
+def test_markers_of_labels_side_by_side_are_where_spans_begin(tmp_path):
+    text = EDL.replace("|D:50", "|D:1").replace(
+        " |C:ResolveColorBlue |M:chase |D:1", "* LOC: 01:00:01:00 RED     kitchen"
+    )
+    text = text.replace(" |C:ResolveColorRed |M:night |D:1", "* LOC: 01:00:10:00 RED     street")
+    found = rows(tmp_path, text, SCENES, start_timecode="01:00:00:00")
+    assert found == [("cartoon", "1.0", "10.0", "kitchen", "0"), ("cartoon", "10.0", "60.0", "street", "1")]
+
+
+@pytest.mark.parametrize(("name", "said"), [("funny", "true"), ("not funny", "false"), ("is_funny", "true")])
+def test_a_name_says_whether_a_span_is_so(tmp_path, name, said):
+    assert rows(tmp_path, json.dumps([task(timeline(1, 25, name))]), FUNNY) == [("cartoon", "0.0", "1.0", said)]
+
+
+def test_who_labelled_is_kept_and_how_pictures_were_counted_is_told(tmp_path):
+    reading, _ = read(tmp_path, json.dumps([task(timeline(1, 24, "chase"), who={"email": "jo@example.org"})]), fps=24.0)
+    assert reading.rows["#annotator"].to_pylist() == ["jo@example.org"]
+    assert "cartoon: pictures counted at 24 a second (--fps)" in reading.notes
+    assert "1 predictions are no labels and are left aside" in reading.notes
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (json.dumps([task({**timeline(1, 2, "a"), "value": {"ranges": [{"start": "x", "end": 2}]}})]),
+         "labels.bin: [0].annotations[0].result[0]: the result cannot be read: expected a number, received 'x'"),
+        (json.dumps([task({"type": "brushlabels", "value": {}})]), "results of type 'brushlabels' are not read"),
+        (json.dumps([task(timeline(1, 2, "a"), video="Cartoons.mp4")]), "'Cartoons.mp4': did you mean 'cartoon'?"),
+        (json.dumps([{"id": 1, "annotations": 5, "data": {}}]), "[0].annotations: expected a list, received 5"),
+        ('{"a": 1}', "expected JSON of Label Studio (JSON or JSON_MIN), of VIA 3 or of OpenTimelineIO"),
+        ("[" * 100_000, "nested more than 100 deep"),
+        ('[{"annotations": [], "data": NaN}]', "NaN is no number of JSON"),
+        ('{"OTIO_SCHEMA": "Timeline.1", "tracks": 3}', "expected OpenTimelineIO's JSON"),
+        ('{"OTIO_SCHEMA": "Nothing.1"}', "expected a timeline, received UnknownSchema"),
+        ("<a/>", "<a> is no form of labels"),
+        ("<annotations><track/></annotations>", "labels.bin:1: <track> cannot be read"),
+        ("<annotations>" + "<a>" * 200, "nested more than 100 deep"),
+        ('<!DOCTYPE a [<!ENTITY b "c">]><annotations>&b;</annotations>', "it declares entities"),
+        ('<!DOCTYPE a SYSTEM "http://x.example/a.dtd"><annotations/>', "the file holds no annotation"),
+        ("<ANNOTATION_DOCUMENT><TIER/></ANNOTATION_DOCUMENT>", "expected ELAN's document"),
+        (json.dumps(VIA | {"metadata": {"m": {"vid": "9", "z": [1], "av": {}}}}), "metadata.m: expected vid, z and av"),
+        (EDL.replace("01:00:10:12", "01:00:10:99"), "01:00:10:99 is no time code of 25 pictures a second"),
+        ("TITLE: x\n001  001 V C 1 2\n", "labels.bin:2: expected an event with four time codes"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_said_with_its_place(tmp_path, content, problem):
+    assert any(problem in said for said in read(tmp_path, content)[1]), read(tmp_path, content)[1]
+
+
+def test_a_film_that_the_file_names_wrongly_is_given(tmp_path):
+    text = json.dumps([task(timeline(26, 75, "chase"), video="x.mp4")])
+    assert rows(tmp_path, text, movie="cartoon") == CHASE
+
+
+def test_a_file_larger_than_annotations_are_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(bounded, "MAX_BYTES", 100)
+    assert "larger than" in read(tmp_path, CVAT)[1][0]
