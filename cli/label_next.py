@@ -38,7 +38,7 @@ def show_next(
     if (more := len(wanted.dataset.left_out) - SHOWN_LEFT_OUT) > 0:
         warn(f"{more} more films are left out")
     if not wanted.moments:
-        films = f"{wanted.films} film{'s' if wanted.films != 1 else ''}"
+        films = f"{wanted.looked_at} film{'s' if wanted.looked_at != 1 else ''}"
         out.print(f"Nothing is left to label for {model}: all {wanted.labelled} moments of {films} have labels.")
         return
     _print(wanted)

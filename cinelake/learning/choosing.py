@@ -109,7 +109,10 @@ def choose(
 def _doubtful(x: Array, doubt: Array, count: int, seed: int) -> list[int]:
     """All moments in order of worth: the middles of groups of the doubtful, then the others by doubt."""
     order = np.argsort(-doubt, kind="stable")
-    near = order[: count * DOUBTFUL]
+    least = doubt[order[min(count * DOUBTFUL, len(order)) - 1]]
+    near = np.flatnonzero(doubt >= least)  # all that are as doubtful: none is left out for where its film stands
+    if len(near) > ROWS_TO_LEARN_FROM:
+        near = np.sort(np.random.default_rng(seed).permutation(near)[:ROWS_TO_LEARN_FROM])
     middles = _middles(x[near], count, seed, weights=np.maximum(doubt[near], 1e-6))
     first = sorted((int(near[row]) for row in middles), key=lambda row: -doubt[row])
     return [*first, *(int(row) for row in order if int(row) not in set(first))]

@@ -52,8 +52,8 @@ class NextLabels:
     """What to label next.
 
     by: whose doubt decides (`champion 3`, `labels`, or `difference` where nothing is known). labelled, unlabelled:
-    moments of the films that were looked at. notes: what whoever labels ought to know. columns: of a file of labels;
-    class_column: the one that holds the class, where there is one.
+    moments of so many films that were looked at. notes: what whoever labels ought to know. columns: of a file of
+    labels; class_column: the one that holds the class, where there is one.
     """
 
     model: str
@@ -62,7 +62,7 @@ class NextLabels:
     by: str
     labelled: int
     unlabelled: int
-    films: int
+    looked_at: int
     columns: tuple[str, ...]
     class_column: str | None
     dataset: Dataset
@@ -70,10 +70,16 @@ class NextLabels:
 
     def to_json(self) -> dict[str, Any]:
         """What to label next, for machines."""
-        about = {"model": self.model, "by": self.by, "labelled": self.labelled, "unlabelled": self.unlabelled}
+        about = {
+            "model": self.model,
+            "by": self.by,
+            "labelled": self.labelled,
+            "unlabelled": self.unlabelled,
+            "films_looked_at": self.looked_at,
+        }
         left_out = dict(self.dataset.left_out)
         moments = [moment.to_json() for moment in self.moments]
-        return {**about, "films": self.films, "left_out": left_out, "notes": list(self.notes), "moments": moments}
+        return {**about, "left_out": left_out, "notes": list(self.notes), "moments": moments}
 
 
 @dataclass
