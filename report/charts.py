@@ -98,7 +98,7 @@ def ticks(low: float, high: float, most: int) -> list[tuple[float, str]]:
     """At most so many round numbers from `low` to `high`, with their words."""
     raw = (high - low) / max(1, most - 1)
     size = 10.0 ** math.floor(math.log10(raw))
-    step = next(size * factor for factor in (1, 2, 5, 10) if size * factor >= raw * 0.999)
+    step = next(size * factor for factor in (1, 2, 5, 10) if size * factor >= raw * 0.75)
     digits = max(0, -math.floor(math.log10(step) + 1e-9))
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)

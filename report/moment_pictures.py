@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -27,12 +27,13 @@ class Places:
     address where that is None. spots: all moments whose pictures are wanted; each film's are read once.
     """
 
-    def __init__(self, lake: LakeTables, spots: Iterable[Spot], site: Path, of: Path | None = None):
+    def __init__(self, lake: LakeTables, spots: Sequence[Spot], site: Path, of: Path | None = None):
         self._lake, self._of = lake, of
         self._site = site if (site / MARK).is_file() else None
         self._uris = embedded(lake, spots)
         known = set(lake.movie_ids)
-        self._titles = {movie_id: lake.film(movie_id).title for movie_id, _ in spots if movie_id in known}
+        films = dict.fromkeys(movie_id for movie_id, _ in spots if movie_id in known)
+        self._titles = {movie_id: lake.film(movie_id).title for movie_id in films}
 
     def __call__(self, movie_id: str, time_s: float) -> dict[str, Any]:
         """Title, link and picture of a moment; link and picture are empty where there are none."""

@@ -6,12 +6,13 @@ A request to MLflow takes seconds, so only versions that are not in the cache ar
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from cinelake.errors import CinelakeError
 from cinelake.manifest.document import Manifest
+from cinelake.spec.model import find_model
 
 FILE = "scores.json"
 FORMAT = 4
@@ -82,13 +83,25 @@ def shown_scores(version: dict[str, Any] | None) -> dict[str, Any]:
     """
     if version is None:
         return _unknown("the registry does not have this version")
-    scores = [_score(name, value, version) for name, value in version["metrics"].items()]
+    meanings = measures_of(version.get("kind", ""))
+    scores = [
+        {**_score(name, value, version), "meaning": meanings.get(name, "")}
+        for name, value in version["metrics"].items()
+    ]
     main = scores[0] if scores else {"name": "no scores", "value": "", "interval": "", "baseline": ""}
     in_sample = "in-sample, of films that it learned from: " if version.get("in_sample") else ""
     line = in_sample + f"{main['name']} {main['value']}" + (f" ({main['interval']})" if main["interval"] else "")
     line += f", trivial baseline {main['baseline']}" if main["baseline"] else ""
     caption = IN_SAMPLE if in_sample else CAPTIONS.get(version.get("split", ""), HELD_OUT)
     return {"main": line, "created": version["created"], "scores": scores, "caption": caption}
+
+
+def measures_of(kind: str) -> Mapping[str, str]:
+    """Score → what it says; nothing for a kind of model that is not installed any more."""
+    try:
+        return find_model(kind).measures
+    except CinelakeError:
+        return {}
 
 
 def _unknown(why: str) -> dict[str, Any]:

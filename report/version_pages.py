@@ -52,7 +52,7 @@ def _standing_alone(template: str, title: str, **values: Any) -> str:
 
 
 def _spots(moments: Sequence[Mapping[str, Any]], films: Sequence[Mapping[str, Any]]) -> list[tuple[str, float]]:
-    """Moments whose pictures are wanted. Films without one count by their beginning, for their titles."""
+    """Moments whose pictures are wanted; of films alone, which need a title, their beginning."""
     shown = [(moment["movie_id"], moment["time_s"]) for moment in moments]
     return [*shown, *((film["movie_id"], 0.0) for film in films)]
 

@@ -46,6 +46,7 @@ def model_card(
         "## Scores",
         _held_out(prepared),
         _scores(scores, spec.metric, support),
+        *(["\n".join(meanings)] if (meanings := _meanings(spec.measures, scores)) else []),
         _of_the_gate(spec.metric, verdict, in_sample=prepared.all_films),
         *(["## Classes", _classes(class_rows(support, _without(scores, spec.simple)))] if support else []),
         *(["## Learners, compared on the films that it learned from", learners] if learners else []),
@@ -98,6 +99,12 @@ def _scores(scores: Mapping[str, Scores], metric: str, support: Mapping[str, flo
         for name in names
     ]
     return "\n".join([head, *rows])
+
+
+def _meanings(measures: Mapping[str, str], scores: Mapping[str, Scores]) -> list[str]:
+    """What each score in the table says, a line each."""
+    shown = {name for own in scores.values() for name in own}
+    return [f"- `{name}`: {meaning}" for name, meaning in measures.items() if name in shown]
 
 
 def _classes(rows: Sequence[Mapping[str, Any]]) -> str:

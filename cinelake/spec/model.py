@@ -185,6 +185,7 @@ class Model:
     simple: name → a strong simple predictor, made as the trivial one is; scored beside every version. A curve of
         learning is drawn with the first.
     metric: the score the gate compares; greater is better. space: what `tune` searches, by default.
+    measures: score → what it says, in a sentence; scores of a class alone need none.
     figures(examples, predictions, config): name → Matplotlib figure, of the held-out films.
     answers(features, targets, prediction, config, facts): what people and the model say of a film's labelled steps, for
         whoever looks at its errors. facts: of the artefact that predicted.
@@ -219,6 +220,7 @@ class Model:
     baseline: Callable[[Sequence[Example], Any], Callable[[Arrays], Arrays]]
     metric: str
     about: str = ""
+    measures: Mapping[str, str] = field(default_factory=dict)
     more_labels: Mapping[str, LabelContract] = field(default_factory=dict)
     opinions: Mapping[str, Opinion] = field(default_factory=dict)
     vocabularies: Callable[[Any], Mapping[str, Sequence[str]]] = no_vocabularies

@@ -50,6 +50,12 @@ MODEL = Model(
         "smooth_s": {"uniform": [0.0, 6.0]},
     },
     labelling=LABELLING,
+    measures={
+        "pcc": "mean over targets of Pearson's correlation over all films' clips",
+        "ccc": "mean over targets of Lin's concordance correlation",
+        "mse": "mean over targets of the mean square error",
+        "rank": "mean over targets of Spearman's correlation within a film",
+    },
     about="Predicts valence and arousal, or any labelled line, over time from sound, pictures, motion and faces, by a "
     "memory network whose policy learns by reinforcement (after Zhang, Zhao & Qian, ACM MM 2022; the critic with "
     "hindsight is ours). It hears and sees surfaces: what the story means to people who follow it, it does not know. "

@@ -40,6 +40,15 @@ MODEL = Model(
     figures=Late("models.beats.scores:figures"),
     space={"l2": [1e-4, 1e-3, 1e-2], "hidden": [0, 64, 128, 256], "context": [0, 2, 4, 8]},
     labelling=LABELLING,
+    measures={
+        "mean_f": "mean over categories that occur of F1 over shots",
+        "mean_precision": "mean over categories that occur of precision",
+        "mean_recall": "mean over categories that occur of recall",
+        "accuracy": "share of shots whose category is right",
+        "shots_mean_f": "mean_f without the sliding window",
+        "svm_mean_f": "mean_f of a linear SVM on the same features",
+        "categories_that_occur": "how many categories any labelled shot has",
+    },
     about="Beat events of shots in two stages, after Ejaz et al., Deep Learning based Beat Event Detection in Action "
     "Movie Franchises (ICMV 2017). It gives every shot a category, also where a film has no beat: read the confidence. "
     "Who is good or bad is learned from faces in the training films; with another cast the second stage guesses.",

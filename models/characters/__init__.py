@@ -41,6 +41,12 @@ MODEL = Model(
     space=SPACE,
     labelling=LABELLING,
     learners={name: {"head": name} for name in ("linear", "seed", "regions", "both")},
+    measures={
+        "f1": "mean over characters of F1 over frames",
+        "accuracy": "share of frames in which exactly those who are there are predicted",
+        "screen_time_error_median": "median over characters of films of |predicted − true| / true seconds",
+        "screen_time_error_worst": "the largest of these errors",
+    },
     about="Which characters are in each frame, learned from labelled moments (after the screen-time tutorial: a "
     "head on frozen embeddings, class weights, the checkpoint of the least validation loss). With five "
     "films and more a small convolutional network looks at the pictures themselves and finds figures of a "

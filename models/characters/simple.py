@@ -4,33 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from cinelake.lake.spill import joined
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.model import Example
 from models.characters.config import Config
 from models.characters.labels import as_columns, as_strings, cast_of
 from models.simple.histograms import colour_histograms
-from models.simple.learners import HOLDS, logistic, nearest
+from models.simple.learners import HOLDS, evenly, logistic, nearest
 
 
 def by_histogram(examples: Sequence[Example], _config: Config) -> Callable[[Arrays], Arrays]:
     """Logistic regression on the colours of the picture; where only vectors are seen, on these."""
-    who = joined(examples, "character", of="targets")
+    looks, who = _labelled(examples)
     cast = cast_of(who)
-    fitted = logistic(_looks(examples), as_columns(who, cast) > 0, exclusive=False)
+    fitted = logistic(looks, as_columns(who, cast) > 0, exclusive=False)
     return lambda features: {"character": as_strings(fitted(_look(features)) >= HOLDS, cast)}
 
 
 def by_nearest(examples: Sequence[Example], _config: Config) -> Callable[[Arrays], Arrays]:
     """Who is in the labelled moment that is most alike."""
-    fitted = nearest(_looks(examples), joined(examples, "character", of="targets"))
+    fitted = nearest(*_labelled(examples))
     return lambda features: {"character": fitted(_look(features))}
 
 
-def _looks(examples: Sequence[Example]) -> Array:
-    if "picture" in examples[0].features:
-        return colour_histograms(joined(examples, "picture"))
-    return joined(examples, "embedding")
+def _labelled(examples: Sequence[Example]) -> tuple[Array, Array]:
+    """What labelled moments look like and who is there, of many an even choice."""
+    who = joined(examples, "character", of="targets")
+    rows = evenly(len(who))
+    name = "picture" if "picture" in examples[0].features else "embedding"
+    return _look({name: joined(examples, name)[rows]}), np.asarray(who[rows])
 
 
 def _look(features: Arrays) -> Array:

@@ -42,6 +42,11 @@ MODEL = Model(
     figures=Late("models.expressions.scores:figures"),
     space=SPACE,
     labelling=LABELLING,
+    measures={
+        "accuracy": "share of faces whose emotion is right",
+        "balanced_accuracy": "mean over emotions that occur of their recall",
+        "macro_f1": "mean over emotions that occur of F1",
+    },
     about="Which of seven emotions a face shows (after the funny-scene agent's network, and lighter), from a "
     "grey patch of 48 × 48. Trained on FER2013 it tells about two faces of three as its labellers did, "
     "who agree with one another hardly more often; fear is taken for sadness and surprise, disgust is "

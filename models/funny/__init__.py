@@ -41,6 +41,16 @@ MODEL = Model(
     learners={"logistic": {"learner": "logistic"}, "mlp": {"learner": "mlp"}, "agent": {"learner": "agent"}},
     space={"context": [1, 2, 4], "gamma": [0.0, 0.7, 0.99], "dropout": [0.0, 0.3, 0.5]},
     labelling=LABELLING,
+    measures={
+        "f1": "harmonic mean of precision and recall of funny steps",
+        "precision": "share of steps said to be funny that are",
+        "recall": "share of funny steps that are said to be",
+        "accuracy": "share of steps that are right",
+        "auc": "area under the ROC curve of the margin",
+        "ap": "average precision of the margin's order",
+        "share_funny": "share of labelled steps that are funny",
+        "steps": "how many steps are labelled",
+    },
     about="Funny moments, found by a Q-learning agent that says of each step of a scene whether it is funny and hears "
     "only where a label is known whether it was right. It learns what laughter sounds like where audiences laugh, and "
     "when people wait for it; jokes that nobody laughs at it does not understand.",

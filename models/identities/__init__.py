@@ -39,6 +39,13 @@ MODEL = Model(
     metric="f1",
     least_classes=0,
     singles=True,
+    measures={
+        "f1": "mean over persons of F1 over faces; all unnamed people count as one",
+        "accuracy": "share of named faces whose person is right",
+        "recognised": "share of faces of films without names that are somebody",
+        "apart": "share of pairs of faces in one picture that are two persons",
+        "f1_unnamed": "harmonic mean of recognised and apart",
+    },
     about="Persons as centroids of face embeddings: those of the gallery by name, other people of the films by "
     "number, taken over from version to version. A face is followed through its shot and the best faces of the "
     "track decide; two faces of one picture are two persons. It is as good as the recogniser: profiles, masks, small "

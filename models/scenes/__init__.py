@@ -47,6 +47,15 @@ MODEL = Model(
     learners={name: {"network": name} for name in ("logistic", "similarity", "wavenet", "bilstm")},
     space=SPACE,
     labelling=LABELLING,
+    measures={
+        "map": "mean over films of the average precision of their boundaries",
+        "ap": "average precision over all films' shots together",
+        "miou": "mean maximum intersection over union of true and predicted scenes, seen from either side",
+        "f1": "harmonic mean of precision and recall of boundaries, to the shot",
+        "precision": "share of predicted boundaries that are true",
+        "recall": "share of true boundaries that are predicted",
+        "recall_3s": "share of true boundaries with a predicted one within 3 s",
+    },
     about="Says at which shots a scene begins, from place, cast, action and sound of each shot. The network "
     "`similarity` compares the shots before and after each boundary in windows up to ten shots wide, in the spirit of "
     "LGSS (Rao et al., CVPR 2020), ShotCoL (Chen et al., CVPR 2021) and BaSSL (Mun et al., ACCV 2022); `bilstm` and "

@@ -91,7 +91,8 @@ def best_threshold(truth: Sequence[Array], probability: Sequence[Array]) -> floa
 
 
 def summarise(film_scores: Sequence[FilmScores]) -> Scores:
-    """map and ap, miou, f1, precision, recall and recall_3s of several films; what each contributes: `score_film`."""
+    """map, the mean over films of their average precision, and ap, of all films' shots together; miou, f1, precision,
+    recall and recall_3s. What each film contributes: `score_film`."""
     truth = [scores["truth"] for scores in film_scores]
     probability = [scores["probability"] for scores in film_scores]
     hits, predicted, true, near = totals(film_scores, ("hits", "predicted", "true", "near"))

@@ -48,6 +48,16 @@ MODEL = Model(
     space={"gamma": [0.1, 0.3, 0.5, 1.0], "ridge": [0.01, 0.03, 0.1, 0.3], "context": [0, 2, 4, 8]},
     labelling=LABELLING,
     learners={name: {"head": name} for name in ("linear", "kernel", "mlp")},
+    measures={
+        "macro_f1": "mean over tags that occur of F1 over shots",
+        "macro_precision": "mean over tags that occur of precision over shots",
+        "macro_recall": "mean over tags that occur of recall over shots",
+        "micro_f1": "F1 over all pairs of shot and tag",
+        "film_precision": "mean over films of the precision of their tags (MAP of Khan et al.; no average precision)",
+        "film_recall": "mean over films of the recall of their tags (MAR of Khan et al.)",
+        "film_f1": "harmonic mean of film_precision and film_recall",
+        "tags_that_occur": "how many tags any labelled shot has",
+    },
     about="Tags of shots by a head on a frozen backbone's embeddings, after Khan et al., Movies Tags Extraction Using "
     "Deep Learning (AVSS 2017). It knows the tags it was shown and says how likely each is, not why; tags that few "
     "training shots carry are weak, and a backbone without training (descriptor) sees colour and layout, not things.",

@@ -76,10 +76,11 @@ def chosen_tags(ratings: pa.Table, best: float = 1.0) -> dict[str, dict[str, set
 def precision_and_recall(
     found: Mapping[str, Iterable[str]], chosen: Mapping[str, Mapping[str, Set[str]]]
 ) -> dict[str, float]:
-    """Experiment 3: map, mar and f1. Precision and recall of a film's found tags against the tags that a viewer chose,
-    averaged over all films and viewers (MAP and MAR of the paper, which are no average precision); f1 is their
-    harmonic mean. A viewer who chose nothing has no recall; a film without tags has precision 0 for viewers who chose
-    some, and none for the others.
+    """Experiment 3: film_precision, film_recall and film_f1.
+
+    Precision and recall of a film's found tags against the tags that a viewer chose, averaged over all films and
+    viewers (MAP and MAR of the paper, which are no average precision); film_f1 is their harmonic mean. A viewer who
+    chose nothing has no recall; a film without tags has precision 0 for viewers who chose some, none for the others.
     """
     precisions, recalls = [], []
     for film, viewers in chosen.items():
@@ -88,7 +89,11 @@ def precision_and_recall(
             precisions.append(film_precision(len(tags & wanted), len(tags), len(wanted)))
             recalls.append(ratio(len(tags & wanted), len(wanted), np.nan))
     mean_precision, mean_recall = mean_of_defined(precisions), mean_of_defined(recalls)
-    return {"map": mean_precision, "mar": mean_recall, "f1": harmonic_mean(mean_precision, mean_recall)}
+    return {
+        "film_precision": mean_precision,
+        "film_recall": mean_recall,
+        "film_f1": harmonic_mean(mean_precision, mean_recall),
+    }
 
 
 def judge_ratings(ratings: pa.Table, tags: pa.Table, config: Config) -> Judged:
@@ -98,7 +103,8 @@ def judge_ratings(ratings: pa.Table, tags: pa.Table, config: Config) -> Judged:
 
 
 def judge_by_ratings(ratings: pa.Table, tags: pa.Table, vocabulary: Sequence[str], best: float = 1.0) -> Judged:
-    """All three experiments at once: mos, mos_weighted, map, mar and f1; per tag mos, precision and recall.
+    """All three experiments at once: mos, mos_weighted, film_precision, film_recall, film_f1; per tag mos, precision
+    and recall.
 
     ratings and tags (rows of table `tags`) are of the same films. The baseline predicts for every film the one tag that
     was found in most. Raises `UsageError` for ratings out of range.

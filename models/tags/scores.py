@@ -63,11 +63,13 @@ def summarise(film_scores: Sequence[FilmScores]) -> Scores:
 
 
 def summary(film_scores: Sequence[FilmScores], vocabulary: Sequence[str]) -> Scores:
-    """macro_f1, macro_precision and macro_recall over tags that occur; micro_f1; map, mar and their f1 over films;
+    """macro_f1, macro_precision and macro_recall over tags that occur; micro_f1; film_precision, film_recall, film_f1;
     precision, recall and f1 of each tag that occurs, as `f1_TAG`.
 
-    map alone is easily high: one sure tag for every film has a map of 1, and a mar near 0. Read both, or map_mar_f1.
-    Tags that no shot has are not averaged in, though a tag that is predicted and never there costs micro_f1 and map.
+    film_precision and film_recall are means over films of the precision and the recall of the film's tags: MAP and MAR
+    of Khan et al., which are no average precision. Precision alone is easily high: one sure tag for every film has 1,
+    and a recall near 0. Read both, or film_f1, their harmonic mean. Tags that no shot has are not averaged in, though a
+    tag that is predicted and never there costs micro_f1 and film_precision.
     """
     hits, predicted, actual = _counts(film_scores)
     each, occurs = precision_recall_f1(hits, predicted, actual), actual > 0
@@ -79,9 +81,9 @@ def summary(film_scores: Sequence[FilmScores], vocabulary: Sequence[str]) -> Sco
         "macro_precision": float(means[0]),
         "macro_recall": float(means[1]),
         "micro_f1": float(precision_recall_f1(hits.sum(), predicted.sum(), actual.sum())[2]),
-        "map": mean_precision,
-        "mar": mean_recall,
-        "map_mar_f1": harmonic_mean(mean_precision, mean_recall),
+        "film_precision": mean_precision,
+        "film_recall": mean_recall,
+        "film_f1": harmonic_mean(mean_precision, mean_recall),
         "tags_that_occur": float(occurs.sum()),
     }
     return scores | by_class(each, ("precision", "recall", "f1"), vocabulary, occurs)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cinelake.learning.recorded import class_rows
-from cinelake.spec.model import find_model
+from cinelake.spec.model import find_model, known_models
 
 COUNTS = {"hits": np.array([2, 0]), "false": np.array([1, 0]), "misses": np.array([1, 0]), "film": np.array([1.0, 1.0])}
 CONFUSION = np.array([[2, 1], [0, 0]])
@@ -43,3 +43,9 @@ def test_a_class_that_occurs_has_its_support_and_scores(name: str, expected: lis
     rows = class_rows(model.support(films), {"candidate": model.summarise(films)})
     assert [(row["class"], row["support"]) for row in rows] == expected
     assert all(len(row) > 2 for row in rows)
+
+
+@pytest.mark.parametrize("name", known_models())
+def test_what_the_score_of_the_gate_says_is_told(name: str) -> None:
+    declared = find_model(name)
+    assert declared.metric in declared.measures

@@ -36,19 +36,19 @@ def test_the_macro_mean_is_over_tags_that_occur():
     assert (found["tags_that_occur"], "f1_c" in found) == (2, False)
 
 
-def test_map_and_mar_are_means_over_films_of_their_tags():
+def test_precision_and_recall_of_films_are_means_over_films_of_their_tags():
     """Film one: said {0, 1, 2}, there {0, 1}: precision 2/3, recall 1. Film two: said {0}, there {0, 1}: 1 and 1/2."""
     two = counts_of(TRUTH, SAID & [True, False, False])
     found = summary([counts_of(TRUTH, SAID), two], ["a", "b", "c"])
-    assert (found["map"], found["mar"]) == pytest.approx((5 / 6, 3 / 4))
-    assert found["map_mar_f1"] == pytest.approx(2 * 5 / 6 * 3 / 4 / (5 / 6 + 3 / 4))
+    assert (found["film_precision"], found["film_recall"]) == pytest.approx((5 / 6, 3 / 4))
+    assert found["film_f1"] == pytest.approx(2 * 5 / 6 * 3 / 4 / (5 / 6 + 3 / 4))
 
 
 def test_saying_nothing_of_a_film_that_has_tags_is_no_precision_of_one():
     """Film one: said and there {0}: 1. Film two: there {0, 1}, nothing said: 0. Film three has nothing: not counted."""
     nothing = np.zeros_like(TRUTH)
     films = [counts_of(TRUTH & [1, 0, 0], TRUTH & [1, 0, 0]), counts_of(TRUTH, nothing), counts_of(nothing, nothing)]
-    assert summary(films, ["a", "b", "c"])["map"] == pytest.approx(0.5)
+    assert summary(films, ["a", "b", "c"])["film_precision"] == pytest.approx(0.5)
 
 
 def test_scores_of_nothing_are_zero_and_no_error():
@@ -102,8 +102,8 @@ def test_weighted_by_relevance_what_matters_counts():
 def test_mean_precision_and_recall_over_films_and_viewers():
     """One: ann chose {war}: 1/2 and 1; bob {war, police}: 1/2 and 1/2. Two: ann chose nothing: 0/1, no recall."""
     found = precision_and_recall(found_tags(TABLE), chosen_tags(RATINGS))
-    assert (found["map"], found["mar"]) == pytest.approx((1 / 3, 3 / 4))
-    assert found["f1"] == pytest.approx(2 * (1 / 3) * 0.75 / (1 / 3 + 0.75))
+    assert (found["film_precision"], found["film_recall"]) == pytest.approx((1 / 3, 3 / 4))
+    assert found["film_f1"] == pytest.approx(2 * (1 / 3) * 0.75 / (1 / 3 + 0.75))
 
 
 def test_precision_and_recall_of_a_tag_over_viewers():
@@ -126,6 +126,6 @@ def test_what_viewers_say_of_the_table_is_one_judgement_with_a_baseline_and_each
     """Who says war of both films is right for ann and bob of one, wrong for ann of two: 2/3."""
     found = judge_by_ratings(RATINGS, TABLE, ["war", "food", "police", "dance"])
     assert (found.scores["mos"], found.scores["mos_weighted"]) == pytest.approx((0.6, 0.75))
-    assert found.baseline["map"] == pytest.approx(2 / 3)
+    assert found.baseline["film_precision"] == pytest.approx(2 / 3)
     assert found.by_class["war"] == pytest.approx({"mos": 2 / 3, "precision": 2 / 3, "recall": 1})
     assert list(found.by_class) == ["war", "food", "police"]
