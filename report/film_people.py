@@ -93,6 +93,7 @@ def chosen_tracks(rows: list[Row]) -> list[Row]:
     for row in sorted(rows, key=lambda row: (-row["faces"], row["track"])):
         persons.setdefault(row["person"] or "", []).append(row)
     strangers = persons.pop("", [])
+    strangers.sort(key=lambda row: row["likeness"] is None)  # faces too poor to tell come behind the others
     in_turn = chain.from_iterable(zip_longest(*persons.values()))
     return [row for row in chain(in_turn, strangers) if row is not None][:MOST_TRACKS]
 

@@ -33,13 +33,15 @@ def people_page(folders: Sequence[Path], lake: Lake) -> str | None:
 def page_data(films: Sequence[dict[str, Any]], number: int = 0) -> dict[str, Any]:
     """What the page's script is given: people, most seen first, with their faces, the most and the least sure.
 
+    Strangers come last, those whose faces are too poor to tell behind the others.
+
     number: the greatest that the champion has given; a new person gets one beyond it and beyond all films' own.
     """
     tracks: list[Track] = [{**track, "movie_id": film["movie_id"]} for film in films for track in film["tracks"]]
     persons: dict[str, list[Track]] = {}
     for track in tracks:
         persons.setdefault(track["person"] or "", []).append(track)
-    strangers = sorted(persons.pop("", []), key=lambda track: -track["faces"])
+    strangers = sorted(persons.pop("", []), key=lambda track: (track["likeness"] is None, -track["faces"]))
     ranked = sorted(persons, key=lambda person: (-sum(track["faces"] for track in persons[person]), person))
     shown_number = greatest_number(track["person"] for track in tracks)  # films of earlier reports give no number
     shown: list[Track] = []

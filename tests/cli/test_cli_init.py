@@ -55,6 +55,16 @@ def test_what_cinelake_makes_is_not_taken_for_films(tmp_path):
     assert find_films(tmp_path) == ["a.mp4"]
 
 
+def test_where_a_cast_is_labelled_its_screen_time_is_asked_for(tmp_path):
+    """Elsewhere it stands in comments: no table of it could be made."""
+    folder_of(tmp_path, "without/a.mp4", "with/a.mp4", "with/labels/identities/000001.parquet")
+    tables = {}
+    for folder in ("without", "with"):
+        init(tmp_path / folder)
+        tables[folder] = set(load_manifest(tmp_path / folder / "pipeline.yaml").enabled)
+    assert tables["with"] - tables["without"] == {"persons", "actor_appearances", "screen_time_of_actors"}
+
+
 def test_a_manifest_that_is_there_stays(tmp_path):
     folder_of(tmp_path, "a.mp4", "pipeline.yaml")
     with pytest.raises(UsageError, match="--force"):

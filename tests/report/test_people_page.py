@@ -44,6 +44,11 @@ def test_who_is_seen_most_comes_first_and_strangers_stand_apart():
     assert [data["tracks"][t]["faces"] for t in data["strangers"]] == [5]
 
 
+def test_strangers_whose_faces_are_too_poor_to_tell_come_last():
+    data = page_data([film(track(None, 9, likeness=None), track(None, 2, likeness=0.1))])
+    assert [data["tracks"][t]["faces"] for t in data["strangers"]] == [2, 9]
+
+
 def test_of_many_faces_the_least_sure_are_among_those_that_are_shown():
     sure = [track("ada", 9) for _ in range(60)]
     data = page_data([film(*sure, track("ada", 1, "bo", 0.75))])
