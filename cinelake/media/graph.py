@@ -1,7 +1,8 @@
 """The one ffmpeg command of a film: which pictures and which sound leave it, through which pipe.
 
-All pictures leave in one NUT pipe, one raw stream for each distinct wish, after the clock (stream 0: one pixel
-of every picture, which costs a crop and carries the time). Each distinct sound has a NUT pipe of its own.
+All pictures leave in one NUT pipe, one raw stream for each distinct wish. Stream 0 has every picture and its time: a
+wish for every picture, or where there is none the clock, one pixel of each, which costs a crop. Each distinct sound has
+a NUT pipe of its own.
 
 What a wish gets depends on the film and on the wish alone, never on what else is wanted: it is a fixed chain of
 steps from the source, and chains that begin alike share their beginning. Small pictures are averaged
@@ -51,7 +52,7 @@ THINNING_SLACK = 1e-6
 class Graph:
     """A command, and what is in its pipes.
 
-    pictures: the wishes in the order of the NUT pipe's streams; the first is always the clock; empty without pictures.
+    pictures: the wishes in the order of the NUT pipe's streams, as `picture_wishes` has them; empty without pictures.
     sounds: the wishes in the order of the sound pipes.
     """
 
@@ -61,11 +62,16 @@ class Graph:
 
 
 def picture_wishes(probe: Probe, streams: Iterable[Stream]) -> tuple[VideoClock | VideoStream, ...]:
-    """The distinct pictures among `streams`, the clock first; none for a film without pictures."""
-    wanted = [stream for stream in streams if isinstance(stream, VideoClock | VideoStream)]
+    """The distinct pictures that leave ffmpeg, first what carries the time of each; none for a film without pictures.
+
+    That is a wish for every picture; only where nobody has such a wish it is a `VideoClock`.
+    """
+    wanted = dict.fromkeys(stream for stream in streams if isinstance(stream, VideoClock | VideoStream))
     if probe.video is None or not wanted:
         return ()
-    return tuple(dict.fromkeys([VideoClock(), *wanted]))
+    looked_at = [wish for wish in wanted if isinstance(wish, VideoStream)]
+    first = next((wish for wish in looked_at if not wish.fps), VideoClock())
+    return (first, *(wish for wish in looked_at if wish != first))
 
 
 def sound_wishes(probe: Probe, streams: Iterable[Stream]) -> tuple[SoundStream, ...]:

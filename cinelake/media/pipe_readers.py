@@ -115,7 +115,7 @@ class PipeReader(threading.Thread):
 
 
 class PicturePipeReader(PipeReader):
-    """Reads all pictures: packet n of the clock and of a whole stream is frame n."""
+    """Reads all pictures: packet n of stream 0, which carries the clock, and of every whole stream is frame n."""
 
     def __init__(
         self,
@@ -130,9 +130,14 @@ class PicturePipeReader(PipeReader):
         self.times = array("q")
         self.time_base = Fraction(1)
         self.last_duration_s = 1 / video.fps if video.fps else 0.0
+        self._tick_is_short = False
+        """Whether a tick is far shorter than a picture is shown: the graph moves times that go back by one."""
         self.batch = 0
         self.squeezed = 0
         self.tracks = [_Track(wish, picture_shape(video, wish)) for wish in wishes if isinstance(wish, VideoStream)]
+        clock_alone = len(self.tracks) < len(wishes)
+        self._numbered = [None, *self.tracks] if clock_alone else [*self.tracks]
+        self._sizes = [math.prod(track.shape) if track else 1 for track in self._numbered]
 
     @property
     def frames(self) -> int:
@@ -150,28 +155,29 @@ class PicturePipeReader(PipeReader):
         return self._seconds(self.times[-1]) + self.last_duration_s if self.times else 0.0
 
     def is_whole(self, packet: Any) -> bool:
-        """Whether the packet holds a whole picture, or the one pixel of the clock."""
-        number = packet.stream.index
-        return bool(packet.size == (math.prod(self.tracks[number - 1].shape) if number else 1))
+        """Whether the packet holds a whole picture, or the one pixel of a clock that is alone."""
+        return bool(packet.size == self._sizes[packet.stream_index])
 
     def take(self, packet: Any) -> None:
-        """Take a picture or a tick of the clock, and deliver the batches that are whole."""
-        number = packet.stream.index
-        if number:
-            self.tracks[number - 1].take(packet)
-        else:
-            self.time_base = packet.time_base
-            if self.times and packet.pts == self.times[-1] + 1 and self._is_short(packet.time_base):
-                self.squeezed += 1
-            self.times.append(packet.pts)
-            if packet.duration:
-                self.last_duration_s = float(packet.duration * packet.time_base)
-        while self.frames > (self.batch + 1) * FRAMES and self._whole((self.batch + 1) * FRAMES):
-            self._deliver_batch((self.batch + 1) * FRAMES)
+        """Take a picture, or a tick of the clock, and deliver the batches that are whole."""
+        number = packet.stream_index
+        if track := self._numbered[number]:
+            track.take(packet)
+        if not number:
+            self._tick(packet)
+        while len(self.times) > (end := (self.batch + 1) * FRAMES) and self._whole(end):
+            self._deliver_batch(end)
 
-    def _is_short(self, tick: Fraction) -> bool:
-        """Whether a tick is far shorter than a picture is shown: the graph moves times that go back by one."""
-        return self.video.fps * float(tick) < SHORT
+    def _tick(self, packet: Any) -> None:
+        """Take a picture's time. The time base is a stream's, not a packet's: a fraction made of each would be dear."""
+        if not self.times:
+            self.time_base = packet.time_base
+            self._tick_is_short = self.video.fps * float(self.time_base) < SHORT
+        elif self._tick_is_short and packet.pts == self.times[-1] + 1:
+            self.squeezed += 1
+        self.times.append(packet.pts)
+        if packet.duration:
+            self.last_duration_s = packet.duration * self.time_base.numerator / self.time_base.denominator
 
     def end(self) -> None:
         """Deliver the last pictures: those that every stream has."""
@@ -295,6 +301,7 @@ class SoundPipeReader(PipeReader):
         self.delivered = 0
         self.filled = 0
         self.lost = self.jumped = 0
+        self.samples_a_tick: Fraction | int | None = None
         self.buffer = np.zeros((wish.sample_rate, wish.channels), np.float32)
 
     @property
@@ -309,7 +316,10 @@ class SoundPipeReader(PipeReader):
     def take(self, packet: Any) -> None:
         """Place a packet at its time: silence before it, or less of it, where its time stamp says so."""
         samples = np.frombuffer(packet, dtype="<f4").reshape(-1, self.wish.channels)
-        at = round(packet.pts * packet.time_base * self.wish.sample_rate)
+        if self.samples_a_tick is None:
+            exact = packet.time_base * self.wish.sample_rate
+            self.samples_a_tick = exact.numerator if exact.denominator == 1 else exact
+        at = round(packet.pts * self.samples_a_tick)
         position = self.delivered + self.filled
         gap = at - position
         if abs(gap) > SOUND_GAP_S * self.wish.sample_rate or position == 0:

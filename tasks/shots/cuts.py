@@ -102,8 +102,9 @@ class Window:
         known = self.pictures[-1:] if len(self) else more[:1]
         both = known.joined(more if len(self) else more[1:])
         opening = np.zeros(0 if len(self) else 1, np.float32)
-        self.change = np.concatenate([self.change, opening, distance(both[:-1], both[1:])])
-        self.pixels = np.concatenate([self.pixels, opening, pixel_difference(both[:-1], both[1:])])
+        pixels = pixel_difference(both[:-1], both[1:])
+        self.change = np.concatenate([self.change, opening, distance(both[:-1], both[1:], pixels)])
+        self.pixels = np.concatenate([self.pixels, opening, pixels])
         self.pictures = self.pictures.joined(more)
         self.kind = np.concatenate([self.kind, kinds(more)])
         self.judge(len(self) - NEAR_FRAMES - 2)
@@ -132,8 +133,12 @@ class Window:
 
 def kinds(pictures: ReducedPictures) -> npt.NDArray[np.int64]:
     """(n,) what each picture is: SHOWS, BLACK, WHITE or COLOUR."""
-    plain = [_from_black(pictures.colour) < NEAR_BLACK, _from_white(pictures.colour) < NEAR_BLACK]
-    return np.where(pictures.spread < PLAIN_SPREAD, np.select(plain, [BLACK, WHITE], COLOUR), SHOWS)
+    kind = np.full(len(pictures), SHOWS, np.int64)
+    plain = np.flatnonzero(pictures.spread < PLAIN_SPREAD)
+    if len(plain):
+        black, white = (off(pictures.colour[plain]) < NEAR_BLACK for off in (_from_black, _from_white))
+        kind[plain] = np.where(black, BLACK, np.where(white, WHITE, COLOUR))
+    return kind
 
 
 def _from_black(colour: Floats) -> Floats:
@@ -145,12 +150,13 @@ def _from_white(colour: Floats) -> Floats:
     return np.asarray(255 - colour[:, 0] + np.abs(colour[:, 1:] - 128).sum(1))
 
 
-def distance(a: ReducedPictures, b: ReducedPictures) -> Floats:
+def distance(a: ReducedPictures, b: ReducedPictures, pixels: Floats | None = None) -> Floats:
     """(m) and (m) pictures → (m,) how much they look like different places, 0 to 1.5.
 
     Colour and structure together, and less where hardly any pixel differs (noise in the dark moves histograms).
+    pixels: their `pixel_difference`, where it is known.
     """
-    pixels = pixel_difference(a, b)
+    pixels = pixel_difference(a, b) if pixels is None else pixels
     differ = np.flatnonzero(pixels >= SAME_PIXELS)
     structure = np.zeros(len(a), np.float32)
     structure[differ] = structure_distance(a.tiny[differ, ..., 0], b.tiny[differ, ..., 0])
@@ -357,7 +363,8 @@ def _blends(film: Window, first: int, last: int, half: int) -> list[tuple[int, f
     at = at[(at >= half) & (at + half < len(film))]
     if not len(at):
         return []
-    whole = np.square(tiny[at + half] - tiny[at - half]).mean((1, 2, 3))
+    first_at, end = int(at[0]), int(at[-1]) + 1  # one after the other: parts of the pictures, not copies
+    whole = np.square(tiny[first_at + half : end + half] - tiny[first_at - half : end - half]).mean((1, 2, 3))
     error, apart = np.full(len(at), np.inf), np.flatnonzero(whole > 100)
     middle = at[apart]
     off = tiny[middle] - (tiny[middle - half] + tiny[middle + half]) / 2

@@ -6,6 +6,7 @@ histograms do not see motion; blocks are compared at their best shift and withou
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -102,8 +103,7 @@ def _between_bars(tiny: Floats) -> tuple[Floats, Floats]:
 def _span(lit: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """(n, m) lit lines → (n, m): those from the first to the last; without these two where dark lines lie outside."""
     within = np.logical_or.accumulate(lit, 1) & np.logical_or.accumulate(lit[:, ::-1], 1)[:, ::-1]
-    padded = np.pad(within, ((0, 0), (1, 1)), mode="edge")
-    return np.asarray(within & padded[:, :-2] & padded[:, 2:])
+    return np.asarray(within & _before(within) & _after(within))
 
 
 def _histograms(ycc: PixelArray) -> Floats:
@@ -123,8 +123,17 @@ def _levels(ycc: PixelArray) -> Floats:
 
 
 def _smooth(histogram: Floats) -> Floats:
-    padded = np.pad(histogram, ((0, 0), (1, 1)), mode="edge")
-    return np.asarray(0.25 * padded[:, :-2] + 0.5 * histogram + 0.25 * padded[:, 2:])
+    return np.asarray(0.25 * _before(histogram) + 0.5 * histogram + 0.25 * _after(histogram))
+
+
+def _before(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """(n, m) → (n, m): what stands before each value of a row, itself before the first."""
+    return np.concatenate([rows[:, :1], rows[:, :-1]], axis=1)
+
+
+def _after(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """(n, m) → (n, m): what stands after each value of a row, itself after the last."""
+    return np.concatenate([rows[:, 1:], rows[:, -1:]], axis=1)
 
 
 @lru_cache(maxsize=1)
@@ -194,11 +203,15 @@ def _leftover(a: Floats, b: Floats, energy: Floats) -> Floats:
 
 def _all_shifts(padded: Floats, tall: int = BLOCK_Y, wide: int = BLOCK_X) -> Floats:
     """(m, 24, 42) → (m, 12, 77, 48): for every block and shift the pixels under it."""
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (tall, wide), (1, 2))
-    down, across = 2 * SHIFT_Y + 1, 2 * SHIFT_X + 1
-    near = np.lib.stride_tricks.sliding_window_view(windows, (down, across), (1, 2))[:, ::BLOCK_Y, ::BLOCK_X]
-    near = near[:, : ROWS // BLOCK_Y, : COLUMNS // BLOCK_X].transpose(0, 1, 2, 5, 6, 3, 4)
-    return near.reshape(len(padded), ROWS * COLUMNS // (BLOCK_Y * BLOCK_X), down * across, tall * wide)
+    blocks, shifts = (ROWS // BLOCK_Y, COLUMNS // BLOCK_X), (2 * SHIFT_Y + 1, 2 * SHIFT_X + 1)
+    picture, row, pixel = padded.strides
+    near = np.lib.stride_tricks.as_strided(  # block, shift and place in the window, down and across each
+        padded,
+        (len(padded), *blocks, *shifts, tall, wide),
+        (picture, BLOCK_Y * row, BLOCK_X * pixel, row, pixel, row, pixel),
+        writeable=False,
+    )
+    return near.reshape(len(padded), math.prod(blocks), math.prod(shifts), tall * wide)
 
 
 def _window_energy(padded: Floats) -> Floats:

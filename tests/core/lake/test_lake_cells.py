@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 import textwrap
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,15 @@ from _small_lake import MARKS, commit_marks, marks
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cinelake.errors import ContractViolation, DamagedFilm, FilmMissing, InputChanged, UsageError, WorkerLost
+from cinelake.errors import (
+    ContractViolation,
+    DamagedFilm,
+    FilmMissing,
+    InputChanged,
+    NewerFormat,
+    UsageError,
+    WorkerLost,
+)
 from cinelake.lake import cells as lake_module
 from cinelake.lake.cells import FAILURES, CellWriter, Footer, Lake
 from cinelake.spec.contract import Column, Contract, vector
@@ -295,7 +304,8 @@ def test_a_damaged_file_is_no_cell_and_no_crash(lake: Lake) -> None:
         for _ in range(chance.randrange(1, 8)) if torn else ():
             torn[-chance.randrange(1, min(len(torn), 1500) + 1)] = chance.randrange(256)
         cell_file(lake).write_bytes(torn)
-        assert isinstance(lake.footer("marks", "film"), Footer | None)
+        with suppress(NewerFormat):  # a letter changed in a field's name: refused, and not made again
+            assert isinstance(lake.footer("marks", "film"), Footer | None)
 
 
 def test_a_footer_longer_than_what_is_read_at_once_is_read_whole(lake: Lake) -> None:
@@ -405,6 +415,7 @@ def test_vectors_of_floats_are_written_to_be_read_fast(tmp_path: Path) -> None:
     commit_marks(lake, "film")
     group = pq.read_metadata(lake.cell_path("marks", "film")).row_group(0)
     columns = {c.path_in_schema: c for c in map(group.column, range(group.num_columns))}
-    vectors, others = columns.pop("embedding.list.element"), [columns["mark"], columns["sketch.list.element"]]
-    assert (vectors.compression, vectors.has_dictionary_page) == ("LZ4", False)
-    assert {(c.compression, c.has_dictionary_page) for c in others} == {("ZSTD", True)}
+    written = {path: (column.compression, column.has_dictionary_page) for path, column in columns.items()}
+    assert written["embedding.list.element"] == ("LZ4", False)
+    assert written["sketch.list.element"] == ("ZSTD", False)  # of half floats
+    assert written["mark"] == ("ZSTD", True)
