@@ -105,7 +105,7 @@ class DecodedPictures:
         left = np.where(self.frames[right] == at, right, np.maximum(right - 1, 0))
         gap = np.maximum(self.frames[right] - self.frames[left], 1)
         share = ((at - self.frames[left]) / gap).clip(0, 1).astype(np.float32)
-        step = self.steps[right]
+        step = self.steps[right].astype(np.float32)
         pictures = _mixed(self.pictures, left, right, share, times_s[at])
         return pictures, self.change[right] / step, self.pixels[right] / step, step == 1
 
