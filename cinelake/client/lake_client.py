@@ -24,6 +24,7 @@ from cinelake.lake.format import open_known
 from cinelake.lake.published import PublishedVersion, find_version, published_contracts
 from cinelake.query.views import open_query, question, reason
 from cinelake.search.conditions import Conditions
+from cinelake.search.lines_in_sql import LinesInSql
 from cinelake.search.moments import Moment
 from cinelake.search.searcher import Query, Searcher, default_table
 from cinelake.spec.contract import Column, Contract
@@ -85,6 +86,7 @@ class LakeClient:
         self._connection = open_query(lake, contracts, version=version)
         self._lake = lake
         self._searcher = Searcher(lake, contracts, keep=True)
+        self._lines = None if version else LinesInSql(lake, lambda: self.contracts)
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -102,8 +104,12 @@ class LakeClient:
         return tuple(sorted(name.removesuffix(".parquet") for name in self._lake.storage.files(table)))
 
     def sql(self, sql: str) -> Rows:
-        """The answer to one query. Raises `UsageError` for invalid SQL, with close matches of unknown names."""
-        return Rows(question(self._connection, sql))
+        """The answer to one query. Raises `UsageError` for invalid SQL, with close matches of unknown names.
+
+        `FROM said('land of the')` and `written(…)` are the lines with these words: movie_id, start_s, end_s, text,
+        relevance; words as `search` takes them.
+        """
+        return Rows(question(self._connection, sql, self._lines))
 
     def table(self, name: str) -> Rows:
         """All rows of a table. Raises `UnknownName` with close matches."""
