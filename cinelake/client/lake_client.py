@@ -141,7 +141,8 @@ class LakeClient:
         manifest: needed where the network of the vectors is a file. by: lines are found by their `words`, or by
         `meaning` (with `manifest`, which names the encoder). conditions: more that tasks declare, by name, and
         words of lines by their kind: `said="land of the"`, `written=[…]`.
-        What the command tells beside its answer is a `SearchWarning`. Vectors stay in memory for the next search where they fit into 4 GiB. See `cinelake.search.searcher.Query`.
+        What the command tells beside its answer is a `SearchWarning`.
+        Vectors stay in memory for the next search where they fit into 4 GiB. See `cinelake.search.searcher.Query`.
         Raises `UsageError` for what cannot be searched, with close matches of unknown names.
         """
         if self.version:
