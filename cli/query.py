@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.plan.build import plan_manifest
 from cinelake.query.questions import find_question
 from cinelake.query.views import ask, cell_rows, open_query, quoted
+from cinelake.search.lines_in_sql import LinesInSql
 from cli.answers import FORMATS, manifest_contracts, write_answer
 from cli.docs import all_contracts
 from cli.options import HERE, ManifestOption, example
@@ -28,6 +30,8 @@ app = typer.Typer(add_completion=False)
         'cinelake query "select movie_id, count(*) shots from shots group by all"',
         'cinelake query --format csv "select * from cells" > cells.csv',
         "cinelake query --question films_like --set film=my_film",
+        "cinelake query \"select s.* from scenes s join said('rose NEAR jack') w using (movie_id)"
+        ' where w.start_s between s.start_s and s.end_s"',
         'cinelake query --published latest "select * from shot_statistics"',
     )
 )
@@ -45,7 +49,11 @@ def query(
     ] = None,
     raw: Annotated[bool, typer.Option("--raw", help="CSV: leave text that a sheet would take for a formula.")] = False,
 ) -> None:
-    """Ask the lake in SQL (DuckDB); reads the lake, writes nothing."""
+    """Ask the lake in SQL (DuckDB); reads the lake, writes nothing.
+
+    `FROM said('land of the')` and `FROM written('hotel*')` are the lines with these words, as `cinelake search` finds
+    them: movie_id, start_s, end_s, text, relevance. `one NEAR other` asks for words at most ten words apart.
+    """
     if (sql is None) == (question is None):
         raise UsageError("one question is asked: in SQL, or a worked one with --question")
     if question is not None:
@@ -63,8 +71,9 @@ def _ask_sql(manifest: Path, sql: str, form: str, output: Path | None, published
         write_answer(open_lake(loaded.lake.place, published).sql(sql).arrow(), form, output, raw=raw)
         return
     cells = _cells(loaded) if re.search(r"\bcells\b", sql, re.IGNORECASE) else []
-    connection = open_query(open_known(loaded.lake.place), manifest_contracts(loaded), cells)
-    write_answer(ask(connection, sql), form, output, raw=raw)
+    lake = open_known(loaded.lake.place)
+    connection = open_query(lake, manifest_contracts(loaded), cells)
+    write_answer(ask(connection, sql, LinesInSql(lake, partial(lake_contracts, lake))), form, output, raw=raw)
 
 
 def _cells(loaded: Manifest) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ table means is known by the task that its files name; a table of an unknown task
 from __future__ import annotations
 
 import importlib
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,8 @@ from cinelake.lake.format import open_known
 from cinelake.lake.published import PublishedVersion, find_version, published_contracts
 from cinelake.query.views import open_query, question, reason
 from cinelake.search.conditions import Conditions
-from cinelake.search.moments import Moment
+from cinelake.search.lines_in_sql import LinesInSql
+from cinelake.search.moments import Moment, SearchWarning
 from cinelake.search.searcher import Query, Searcher, default_table
 from cinelake.spec.contract import Column, Contract
 from cinelake.spec.roles import FilmLength, Meanings, Words
@@ -85,6 +87,7 @@ class LakeClient:
         self._connection = open_query(lake, contracts, version=version)
         self._lake = lake
         self._searcher = Searcher(lake, contracts, keep=True)
+        self._lines = None if version else LinesInSql(lake, lambda: self.contracts)
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -102,8 +105,12 @@ class LakeClient:
         return tuple(sorted(name.removesuffix(".parquet") for name in self._lake.storage.files(table)))
 
     def sql(self, sql: str) -> Rows:
-        """The answer to one query. Raises `UsageError` for invalid SQL, with close matches of unknown names."""
-        return Rows(question(self._connection, sql))
+        """The answer to one query. Raises `UsageError` for invalid SQL, with close matches of unknown names.
+
+        `FROM said('land of the')` and `written(…)` are the lines with these words: movie_id, start_s, end_s, text,
+        relevance; words as `search` takes them.
+        """
+        return Rows(question(self._connection, sql, self._lines))
 
     def table(self, name: str) -> Rows:
         """All rows of a table. Raises `UnknownName` with close matches."""
@@ -134,6 +141,7 @@ class LakeClient:
         manifest: needed where the network of the vectors is a file. by: lines are found by their `words`, or by
         `meaning` (with `manifest`, which names the encoder). conditions: more that tasks declare, by name, and
         words of lines by their kind: `said="land of the"`, `written=[…]`.
+        What the command tells beside its answer is a `SearchWarning`.
         Vectors stay in memory for the next search where they fit into 4 GiB. See `cinelake.search.searcher.Query`.
         Raises `UsageError` for what cannot be searched, with close matches of unknown names.
         """
@@ -153,7 +161,10 @@ class LakeClient:
             params, of_lines = entry.params if entry else None, lines_params(loaded)
         picture = None if image is None else Path(image)
         query = Query(picture, like, selectors, words, tuple(films), limit, table, how, params, text, by, of_lines)
-        return self._searcher.search(query).moments
+        answer = self._searcher.search(query)
+        for note in answer.notes:
+            warnings.warn(note, SearchWarning, stacklevel=2)
+        return answer.moments
 
     def _check(self, table: str) -> None:
         if table not in (*self.contracts, *RECORDS):

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from cinelake.errors import UsageError
 
@@ -34,10 +34,24 @@ TABLE_FUNCTIONS = re.compile(
 EXPLAIN_FORMATS = ("text", "json", "html", "graphviz", "yaml", "mermaid")
 
 
-def checked(connection: duckdb.DuckDBPyConnection, sql: str, root: str | None = None) -> str:
+class LineFunctions(Protocol):
+    """Functions of a FROM that give the lines in which words are: `FROM said('land of the')`."""
+
+    @property
+    def names(self) -> Collection[str]:
+        """What they are called."""
+
+    def table(self, connection: duckdb.DuckDBPyConnection, name: str, words: str) -> str:
+        """The name of a table of the connection that holds what a function gives for these words."""
+
+
+def checked(
+    connection: duckdb.DuckDBPyConnection, sql: str, root: str | None = None, lines: LineFunctions | None = None
+) -> str:
     """The statement to execute for a text: one question, or the EXPLAIN of one.
 
-    root: of a lake in a folder; paths of its files become those of `LakeFiles`. Raises `UsageError` for whatever is not
+    root: of a lake in a folder; paths of its files become those of `LakeFiles`. lines: functions that may be called
+    with words in quotes. Raises `UsageError` for whatever is not
     one question, `duckdb.Error` for a text that DuckDB does not parse.
     """
     import duckdb
@@ -46,13 +60,48 @@ def checked(connection: duckdb.DuckDBPyConnection, sql: str, root: str | None = 
     kinds = [statement.type for statement in statements]
     if kinds == [duckdb.StatementType.EXPLAIN]:
         words, question = _split_explain(statements[0].query)
-        tree = _parsed(connection, _with_lake_paths(connection, question, root))
-        ((rebuilt,),) = connection.execute("SELECT json_deserialize_sql(?)", [json.dumps(tree)]).fetchall()
-        return f"EXPLAIN {words}{rebuilt}"
+        names = lines.names if lines else ()
+        tree = _parsed(connection, _with_lake_paths(connection, question, root, names), names)
+        _put_lines(connection, tree, lines)
+        return f"EXPLAIN {words}{_rebuilt(connection, tree)}"
     if kinds != [duckdb.StatementType.SELECT]:
         received = ", ".join(str(kind).rsplit(".", 1)[-1] for kind in kinds) or "nothing"
         raise UsageError(f"one SELECT (or WITH, DESCRIBE, SUMMARIZE, EXPLAIN) is answered, received {received}")
-    return _with_lake_paths(connection, statements[0].query, root)
+    text = _with_lake_paths(connection, statements[0].query, root, lines.names if lines else ())
+    if lines is None:
+        return text
+    tree = _parsed(connection, text, lines.names)
+    return _rebuilt(connection, tree) if _put_lines(connection, tree, lines) else text
+
+
+def _rebuilt(connection: duckdb.DuckDBPyConnection, tree: dict[str, Any]) -> str:
+    ((rebuilt,),) = connection.execute("SELECT json_deserialize_sql(?)", [json.dumps(tree)]).fetchall()
+    return str(rebuilt)
+
+
+def _put_lines(connection: duckdb.DuckDBPyConnection, tree: dict[str, Any], lines: LineFunctions | None) -> int:
+    """Put tables in the place of calls of functions of lines; returns how many. Raises `UsageError`."""
+    if lines is None:
+        return 0
+    found = [node for node in _nodes(tree) if _function(node) in lines.names]
+    for node in found:
+        name = _function(node)
+        given = [argument["expression"] for argument in node["function"]["arguments"]]
+        words = [each["literal"]["text"] for each in given if each["type"] == "VALUE_CONSTANT"
+                 and each["literal"].get("kind") == "STRING"]  # fmt: skip
+        if len(given) != 1 or len(words) != 1:
+            raise UsageError(f"{name}() takes words in quotes, as in {name}('land of the')")
+        table = {"type": "BASE_TABLE", "alias": node["alias"] or name, "sample": node["sample"], "schema_name": "",
+                 "query_location": node["query_location"], "table_name": lines.table(connection, name, words[0]),
+                 "column_name_alias": node["column_name_alias"], "catalog_name": "", "at_clause": None}  # fmt: skip
+        node.clear()
+        node.update(table)
+    return len(found)
+
+
+def _function(node: dict[str, Any]) -> str:
+    """The name of the function that a node of a FROM calls; '' for other nodes."""
+    return str(node["function"].get("function_name", "")) if node.get("type") == "TABLE_FUNCTION" else ""
 
 
 def _split_explain(sql: str) -> tuple[str, str]:
@@ -97,8 +146,11 @@ def _tokens(sql: str) -> list[tuple[int, str]]:
     ]
 
 
-def _parsed(connection: duckdb.DuckDBPyConnection, sql: str) -> dict[str, Any]:
-    """DuckDB's tree of one question. Raises `UsageError` for any other text, and for what a question may not hold."""
+def _parsed(connection: duckdb.DuckDBPyConnection, sql: str, functions: Collection[str] = ()) -> dict[str, Any]:
+    """DuckDB's tree of one question. functions: further ones of a FROM that it may call.
+
+    Raises `UsageError` for any other text, and for what a question may not hold.
+    """
     ((text,),) = connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchall()
     parsed: dict[str, Any] = json.loads(text)
     if parsed.get("error") or len(parsed["statements"]) != 1:
@@ -109,15 +161,18 @@ def _parsed(connection: duckdb.DuckDBPyConnection, sql: str) -> dict[str, Any]:
             raise UsageError(f"only questions are answered, received {kind.split('_')[0]} inside one")
         if node.get("function_name") in HIDING_PLACES:
             raise UsageError(f"{node['function_name']}() is not answered: ask the question itself")
-        function = node.get("function", {}).get("function_name", "") if kind == "TABLE_FUNCTION" else "unnest"
-        if not TABLE_FUNCTIONS.fullmatch(function) and function not in HIDING_PLACES:
-            raise UsageError(f"{function}() is no part of a question: tables are, unnest, range, and files of the lake")
+        function = _function(node) if kind == "TABLE_FUNCTION" else "unnest"
+        if not TABLE_FUNCTIONS.fullmatch(function) and function not in (*HIDING_PLACES, *functions):
+            known = ", ".join(["unnest", "range", *(f"{name}('words')" for name in functions)])
+            raise UsageError(f"{function}() is no part of a question: tables are, {known}, and files of the lake")
     return parsed
 
 
-def _with_lake_paths(connection: duckdb.DuckDBPyConnection, sql: str, root: str | None) -> str:
+def _with_lake_paths(
+    connection: duckdb.DuckDBPyConnection, sql: str, root: str | None, functions: Collection[str]
+) -> str:
     """The question, checked, with the paths of the lake's files as `LakeFiles` has them."""
-    parsed = _parsed(connection, sql)
+    parsed = _parsed(connection, sql, functions)
     if root is None:
         return sql
     text = sql.encode()
@@ -130,7 +185,7 @@ def _with_lake_paths(connection: duckdb.DuckDBPyConnection, sql: str, root: str 
             text = text[:start] + new.encode() + text[start + len(written) :]
     changed = text.decode()
     if changed != sql:
-        _parsed(connection, changed)
+        _parsed(connection, changed, functions)
     return changed
 
 

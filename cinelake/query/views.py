@@ -22,7 +22,7 @@ from cinelake.lake.cells import RECORDS, Lake
 from cinelake.lake.index import Index
 from cinelake.lake.published import PublishedVersion, file_paths
 from cinelake.plan.plan import Plan
-from cinelake.query.guard import PREFIX, as_pattern, checked
+from cinelake.query.guard import PREFIX, LineFunctions, as_pattern, checked
 from cinelake.run.spent import processor_s
 from cinelake.spec.contract import Column, Contract
 
@@ -290,23 +290,28 @@ def cell_rows(plan: Plan, index: Index) -> Iterator[dict[str, Any]]:
         }
 
 
-def ask(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
-    """The answer to one question. Raises `UsageError` for statements that are not questions and for SQL errors."""
+def ask(connection: duckdb.DuckDBPyConnection, sql: str, lines: LineFunctions | None = None) -> pa.Table:
+    """The answer to one question. lines: functions that find lines by their words.
+
+    Raises `UsageError` for statements that are not questions and for SQL errors.
+    """
     import duckdb
 
     try:
-        return question(connection, sql).to_arrow_table()
+        return question(connection, sql, lines).to_arrow_table()
     except duckdb.Error as error:
         raise UsageError(reason(error)) from error
 
 
-def question(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyRelation:
-    """One query, not executed yet. Raises `UsageError` for invalid SQL and for unknown names."""
+def question(
+    connection: duckdb.DuckDBPyConnection, sql: str, lines: LineFunctions | None = None
+) -> duckdb.DuckDBPyRelation:
+    """One query, not executed yet (lines are found at once). Raises `UsageError` for invalid SQL, unknown names."""
     import duckdb
 
     try:
         ((root,),) = connection.execute(f"SELECT getvariable('{ROOT}')").fetchall()
-        return connection.sql(checked(connection, sql, root))
+        return connection.sql(checked(connection, sql, root, lines))
     except duckdb.Error as error:
         raise UsageError(reason(error)) from error
 

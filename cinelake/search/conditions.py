@@ -5,7 +5,7 @@ Which conditions there are, tasks declare (`cinelake.spec.roles.SearchCondition`
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,7 @@ from cinelake.spec.roles import SearchCondition
 from cinelake.spec.task import tasks_with
 
 SpansOfFilms = dict[str, list[Span]]
+NAMED = 3
 _Declared = tuple[str, SearchCondition]
 """A task, and the condition that it declares."""
 
@@ -43,10 +44,17 @@ class Conditions:
         return ((name, values) for name, several in self.selectors.items() for values in several)
 
 
-def spans_where(lake: Lake, contracts: Mapping[str, Contract], conditions: Conditions) -> SpansOfFilms:
+def spans_where(
+    lake: Lake,
+    contracts: Mapping[str, Contract],
+    conditions: Conditions,
+    films: Collection[str] = (),
+    notes: list[str] | None = None,
+) -> SpansOfFilms:
     """movie_id → the spans in which all conditions hold, in film order; films without any are left out.
 
-    contracts: table → contract, of the lake's tables. Raises `UsageError` for a table missing in the lake,
+    contracts: table → contract, of the lake's tables. notes: gets a sentence on films (of `films`; empty: of all) that
+    are left out because nothing is known of them. Raises `UsageError` for a table missing in the lake,
     `UnknownName` for a condition that no task declares, and for a tag or character that does not occur.
     """
     declared = {role.name: (task, role) for task, role in tasks_with(SearchCondition).items()}
@@ -56,9 +64,19 @@ def spans_where(lake: Lake, contracts: Mapping[str, Contract], conditions: Condi
         declared[name][1].check(values)
     questions = _Conditions(lake, contracts, {name: declared[name] for name, _ in conditions})
     selectors = [questions.spans(name, values, conditions.min_probability) for name, values in conditions]
-    films = set.intersection(*(set(spans) for spans in selectors))
-    held = {film: merged(combined([spans[film] for spans in selectors])) for film in sorted(films)}
+    for column, unknown in questions.unknown.items():
+        if notes is not None and (left_out := sorted(unknown & set(films) if films else unknown)):
+            notes.append(_left_out(column, left_out))
+    common = set.intersection(*(set(spans) for spans in selectors))
+    held = {film: merged(combined([spans[film] for spans in selectors])) for film in sorted(common)}
     return {film: spans for film, spans in held.items() if spans}
+
+
+def _left_out(column: str, films: Sequence[str]) -> str:
+    """That films are left out, of which at most three are named."""
+    named = ", ".join(films[:NAMED]) + (f" and {len(films) - NAMED} more" if len(films) > NAMED else "")
+    count = f"{len(films)} film{'s' if len(films) > 1 else ''}"
+    return f"{count} left out, whose {column} is not known: the gate blocked that line of the model ({named})"
 
 
 def allowed_by(spans: SpansOfFilms, movie_id: str, times_s: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
@@ -75,6 +93,8 @@ class _Conditions:
     def __init__(self, lake: Lake, contracts: Mapping[str, Contract], declared: Mapping[str, _Declared]):
         tasks = {task for task, role in declared.values() for task in (task, *role.joins)}
         self._declared = declared
+        self.unknown: dict[str, set[str]] = {}
+        """Column → films that have rows and no value of it."""
         self._contracts = {name: contract for name, contract in contracts.items() if contract.table in tasks}
         self._connection = open_query(lake, self._contracts)
 
@@ -95,9 +115,12 @@ class _Conditions:
 
     def _check_values(self, table: str, column: str) -> None:
         """Raise `UsageError` where a column has no value at all: that nothing is so would be wrong to say."""
-        (rows, values) = self._connection.execute(f'SELECT count(*), count("{column}") FROM "{table}"').fetchall()[0]
-        if rows and not values:
+        counts = f'SELECT movie_id, count("{column}") FROM "{table}" GROUP BY movie_id'
+        rows = self._connection.execute(counts).fetchall()
+        unknown = {movie_id for movie_id, values in rows if not values}
+        if rows and len(unknown) == len(rows):
             raise UsageError(f"no film's {table} has a value of {column}: the gate blocked that line of the model")
+        self.unknown[column] = unknown
 
     def _table(self, task: str) -> str:
         """The table that a task made. Raises `UsageError` where no film has it."""

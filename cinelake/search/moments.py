@@ -12,6 +12,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 
+class SearchWarning(UserWarning):
+    """What a search tells beside its answer: films or lines that were left out, an index that is out of date."""
+
+
 @dataclass(frozen=True)
 class Moment:
     """A moment of a film. score: cosine similarity of its best picture, or the relevance of its conditions.

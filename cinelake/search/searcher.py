@@ -110,8 +110,10 @@ class Searcher:
     def search(self, query: Query) -> Answer:
         """The best moments. Raises `UsageError` for an invalid query, `UnknownName` with close matches."""
         _check(query)
-        spans = spans_where(self._lake, self._contracts, query.conditions) if query.conditions else None
         notes: list[str] = []
+        spans = None
+        if query.conditions:
+            spans = spans_where(self._lake, self._contracts, query.conditions, query.films, notes)
         texts = query.texts
         if texts and query.by == "meaning":
             lines = MeaningIndex(self._lake, self._contracts, query.lines_params)
@@ -127,11 +129,11 @@ class Searcher:
                     return self._by_lines(query, index, spans, notes)
                 spans = _all_hold(_held(query, index, texts, spans, notes))
         if not query.is_likeness:
-            return self._by_conditions(query, spans or {})
+            return self._by_conditions(query, spans or {}, notes)
         answer = self._by_likeness(query, spans)
         return replace(answer, notes=[*notes, *answer.notes])
 
-    def _by_conditions(self, query: Query, spans: SpansOfFilms) -> Answer:
+    def _by_conditions(self, query: Query, spans: SpansOfFilms, notes: list[str]) -> Answer:
         """Without a picture: the spans themselves, the most relevant first."""
         files = {name for table in self._contracts for name in self._lake.storage.files(table)}
         self._check_films(query, {name.removesuffix(".parquet") for name in files})
@@ -142,7 +144,7 @@ class Searcher:
             for span in some
         ]
         moments.sort(key=lambda moment: (-moment.score, moment.movie_id, moment.start_s))
-        return Answer(moments[: query.limit], "conditions", len(spans))
+        return Answer(moments[: query.limit], "conditions", len(spans), notes=notes)
 
     def _by_lines(self, query: Query, index: Lines, spans: SpansOfFilms | None, notes: list[str]) -> Answer:
         """Lines with the first text, or near it in meaning, the most relevant first, while all else holds."""

@@ -4,9 +4,11 @@
 gone or made anew leave it, those of new ones come in. It is a cache: delete it and nothing is lost. A lake that cannot
 be written to, or lies in a bucket, has its index in `CINELAKE_CACHE`.
 
-Letters count without case and accents; Chinese, Japanese and Korean letter by letter. A line's number begins with how
-many words it has, so that FTS5, which gives matches by number, gives the shortest first, of which the words that were
-asked for are the largest part: the best of ten million lines are found without looking at all that match.
+Letters count without case and accents; Chinese, Japanese and Korean letter by letter. A line's number begins with its
+kind and with how many words it has, so that FTS5, which gives matches by number, looks at one kind only and gives the
+shortest first, of which the words that were asked for are the largest part: the best of ten million lines are found
+without looking at all that match. Each line also has a word that stands for its film, so that the commonest words of a
+few films are found by these, not among those of all.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -31,16 +34,18 @@ from cinelake.spec.roles import Words
 from cinelake.spec.task import tasks_with
 from cinelake.storage.environment import cache_folder
 
-VERSION = 1
+VERSION = 2
 SCHEMA = (
     "drop table if exists words",
     "drop table if exists passages",
     "drop table if exists cells",
-    "create table cells (id integer primary key, tab text, movie_id text, key text, unique (tab, movie_id))",
-    "create table passages"
-    " (id integer primary key, cell integer, kind text, movie_id text, start_s real, end_s real, text text)",
+    "drop table if exists kinds",
+    "create table kinds (id integer primary key, name text unique)",
+    "create table cells (id integer primary key, tab text, movie_id text, key text, last integer,"
+    " unique (tab, movie_id))",
+    "create table passages (id integer primary key, cell integer, movie_id text, start_s real, end_s real, text text)",
     "create index passages_of_cell on passages (cell)",
-    "create virtual table words using fts5(text, tokenize = 'unicode61 remove_diacritics 2')",
+    "create virtual table words using fts5(film, text, tokenize = 'unicode61 remove_diacritics 2', columnsize = 0)",
     f"pragma user_version = {VERSION}",
 )
 BESIDE = ("", "-wal", "-shm")
@@ -48,14 +53,16 @@ BESIDE = ("", "-wal", "-shm")
 PATIENCE_S = 60.0
 """So long one search waits for another that writes."""
 OF_FILMS = "l.cell in (select id from cells where movie_id in (select value from json_each(?)))"
-FEW_LINES = 4000
-"""Films with at most so many lines are looked through line by line (0.07 ms each), others by their words."""
+FEW_CELLS = 300
+"""Tables of at most so many films are named in the question itself; of more, what is found is looked through."""
 LONGEST = 1023
-LENGTH_SHIFT = 40
-"""A line's number: its words (at most LONGEST) above this bit, a running number below."""
+LENGTH_SHIFT, KIND_SHIFT = 40, 52
+"""A line's number: a running number, above it how many words the line has (at most LONGEST), above that its kind."""
+CACHE_KIB = 64 << 10
 ROWS_TOGETHER = 20_000
 MOST_WORDS = 32
 MOST_LETTERS = 2000
+NEAR, NEAR_WORDS = "NEAR", 10
 _CJK = re.compile(r"([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff])")
 _WORD = re.compile(r"[^\W_]+")
 _ASKED = re.compile(r'"([^"]*)"|(\S+)')
@@ -86,22 +93,35 @@ class Asked:
 
 
 def asked(text: str) -> Asked:
-    """A question in words: all of them must occur; "quoted ones" on end; `lett*` begins a word. Raises `UsageError`."""
-    parts: list[str] = []
+    """A question in words: all of them must occur; "quoted ones" on end; `lett*` begins a word; `one NEAR other`: at
+    most ten words apart (in a question that is not all in capitals). Raises `UsageError`.
+    """
+    groups: list[list[str]] = []
     total: list[str] = []
+    joins = False
     for quoted, plain in _ASKED.findall(text[:MOST_LETTERS]):
+        if plain == NEAR and groups and text != text.upper():
+            joins = True
+            continue
         words = _WORD.findall(_parted(quoted or plain))
         total += words
         if not words:
             continue
-        phrase = '"' + " ".join(words) + '"'
-        parts.append(phrase + ("*" if plain.endswith("*") else ""))
+        phrase = '"' + " ".join(words) + '"' + ("*" if plain.endswith("*") else "")
+        if joins:
+            groups[-1].append(phrase)
+        else:
+            groups.append([phrase])
+        joins = False
+    if joins:
+        raise UsageError(f"{NEAR} stands between two words. Received: {text!r}")
     if not total:
         raise UsageError(f"which words are searched for? There is none in {text!r}")
     if len(total) > MOST_WORDS:
         raise UsageError(f"at most {MOST_WORDS} words are searched for at once. Received: {len(total)}")
     whole = '"' + " ".join(total) + '"' + ("*" if text.rstrip().endswith("*") else "")
-    return Asked(whole, " AND ".join(parts), len(total))
+    loose = [group[0] if len(group) == 1 else f"{NEAR}({' '.join(group)}, {NEAR_WORDS})" for group in groups]
+    return Asked(whole, " AND ".join(loose), len(total))
 
 
 def _parted(text: str) -> str:
@@ -169,17 +189,25 @@ class WordIndex:
     def _found(
         self, kind: str, match: str, words: int, bonus: float, films: Collection[str] | None
     ) -> Iterator[FoundLine]:
-        given = [] if films is None else [json.dumps(sorted(films))]
-        tables = "words w cross join passages l"
-        if given and self._ask(f"select count(*) from passages l where {OF_FILMS}", given)[0][0] <= FEW_LINES:
-            tables = "passages l cross join words w"
+        number = self._kind(kind)
+        given: list[Any] = [f"text : ({match})", number << KIND_SHIFT, (number + 1) << KIND_SHIFT]
+        more = ""
+        if films is not None:
+            cells = self._ask("select id from cells where movie_id in (select value from json_each(?))", [_list(films)])
+            if not cells:
+                return
+            if len(cells) <= FEW_CELLS:
+                given[0] = f"film : ({' OR '.join(f'f{cell}' for (cell,) in cells)}) AND {given[0]}"
+            else:
+                more = f"and {OF_FILMS}"
+                given.append(_list(films))
         sql = (
-            f"select l.id, l.movie_id, l.start_s, l.end_s, l.text from {tables} on l.id = w.rowid "
-            f"where words match ? and l.kind = ? {'and ' + OF_FILMS if given else ''} order by w.rowid"
+            "select l.id, l.movie_id, l.start_s, l.end_s, l.text from words w cross join passages l on l.id = w.rowid "
+            f"where words match ? and w.rowid >= ? and w.rowid < ? {more} order by w.rowid"
         )
         with _told(self._file):
-            for number, movie_id, start_s, end_s, text in self._connection.execute(sql, (match, kind, *given)):
-                length = max(number >> LENGTH_SHIFT, 1)
+            for at, movie_id, start_s, end_s, text in self._connection.execute(sql, given):
+                length = max(at >> LENGTH_SHIFT & LONGEST, 1)
                 yield FoundLine(movie_id, start_s, end_s, text, bonus + 0.5 * min(1.0, words / length), kind)
 
     def close(self) -> None:
@@ -189,6 +217,11 @@ class WordIndex:
     def _ask(self, sql: str, given: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         with _told(self._file):
             return self._connection.execute(sql, given).fetchall()
+
+    def _kind(self, name: str) -> int:
+        """The number of a kind of lines; 0 where the index has none."""
+        rows = self._ask("select id from kinds where name = ?", (name,))
+        return int(rows[0][0]) if rows else 0
 
     def _cell(self, table: str, movie_id: str) -> tuple[int | None, str]:
         """Number and key of a cell as the index has it; none and '' where it has not."""
@@ -210,21 +243,28 @@ class WordIndex:
             return False
         self._forget(table, movie_id)
         role = self._tables[table]
+        ((low,),) = self._ask("select coalesce(max(last), 0) from cells")
         insert = "insert into cells (tab, movie_id, key) values (?, ?, ?)"
         cell = self._connection.execute(insert, (table, movie_id, key)).lastrowid
-        ((low,),) = self._ask(f"select coalesce(max(id & {(1 << LENGTH_SHIFT) - 1}), 0) from passages")
-        lines, words = [], []
-        for number, (text, start_s, end_s) in enumerate(lines_of(self._lake, table, movie_id, role), low + 1):
-            parted = _parted(text)
-            length = min(len(_WORD.findall(parted)), LONGEST)
-            at = (length << LENGTH_SHIFT) + number
-            lines.append((at, cell, role.kind, movie_id, start_s, end_s, text))
-            words.append((at, parted))
-        for start in range(0, len(lines), ROWS_TOGETHER):
-            end = start + ROWS_TOGETHER
-            self._connection.executemany("insert into passages values (?, ?, ?, ?, ?, ?, ?)", lines[start:end])
-            self._connection.executemany("insert into words (rowid, text) values (?, ?)", words[start:end])
+        self._connection.execute("insert or ignore into kinds (name) values (?)", (role.kind,))
+        kind = self._kind(role.kind) << KIND_SHIFT
+        number = low
+        found = enumerate(lines_of(self._lake, table, movie_id, role), low + 1)
+        while some := list(islice(found, ROWS_TOGETHER)):
+            lines, words = [], []
+            for number, (text, start_s, end_s) in some:
+                parted = _parted(text)
+                at = kind + (min(len(_WORD.findall(parted)), LONGEST) << LENGTH_SHIFT) + number
+                lines.append((at, cell, movie_id, start_s, end_s, text))
+                words.append((at, f"f{cell}", parted))
+            self._connection.executemany("insert into passages values (?, ?, ?, ?, ?, ?)", lines)
+            self._connection.executemany("insert into words (rowid, film, text) values (?, ?, ?)", words)
+        self._connection.execute("update cells set last = ? where id = ?", (number, cell))
         return True
+
+
+def _list(films: Collection[str]) -> str:
+    return json.dumps(sorted(films))
 
 
 def lines_of(lake: Lake, table: str, movie_id: str, role: Words) -> Iterator[tuple[str, float, float]]:
@@ -293,6 +333,7 @@ def _connected(path: Path) -> sqlite3.Connection:
     try:
         _write_ahead(connection)
         connection.execute("pragma synchronous = normal")
+        connection.execute(f"pragma cache_size = -{CACHE_KIB}")
         with _writing(connection):
             ((version,),) = connection.execute("pragma user_version").fetchall()
             for statement in SCHEMA if version != VERSION else ():

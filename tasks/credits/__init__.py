@@ -3,9 +3,10 @@
     credits: {}
 
 Read are the lines that `writing` takes for credits: those that roll upwards, and those that stand five or more on one
-picture. A card of fewer, as films open with, is not told from a title or a sign, and is not read. Roles may stand
-beside names, above them, or in one line with them (`Directed by …`). What fits none of these is left out: a name whose
-role is not told, or could not be read, has no row.
+picture. Roles may stand beside names, above them, or in one line with them (`Directed by …`). A card of fewer lines, as
+films open with, may be a title or a sign: of it only is read what a line that can be nothing but a role stands by
+(`Director of Photography`, `Music by`, `Regie`). What fits none of these is left out: a name whose role is not told, or
+could not be read, has no row.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import pyarrow as pa
 
 from cinelake.spec.contract import Column, Contract
 from cinelake.spec.task import Film, NoParams, TableReader, task
-from tasks.credits.parsing import Placed, credits_of
+from tasks.credits.parsing import Placed, credits_of, credits_of_cards, told_once
 
 CREDITS = Contract(
     table="credits",
@@ -32,7 +33,7 @@ CREDITS = Contract(
 _PLACES = ["text", "start_s", "end_s", "time_s", "x", "y", "width", "height", "speed"]
 
 
-@task(writes=CREDITS, reads=["writing"], params=NoParams, version=1)
+@task(writes=CREDITS, reads=["writing"], params=NoParams, version=2)
 class ReadCredits:
     """Pairs of role and name out of the lines that are credits."""
 
@@ -42,9 +43,11 @@ class ReadCredits:
     def run(self, tables: Mapping[str, TableReader]) -> Iterator[pa.RecordBatch]:
         """The credits in the order in which they are shown."""
         rows = tables["writing"].read([*_PLACES, "is_credit"]).to_pylist()
-        lines = [Placed(**{**{name: row[name] for name in _PLACES}, "text": row["text"] or ""}) for row in rows
-                 if row["is_credit"]]  # fmt: skip
-        found = credits_of(lines)
+        placed = [Placed(**{**{name: row[name] for name in _PLACES}, "text": row["text"] or ""}) for row in rows]
+        is_credit = [row["is_credit"] for row in rows]
+        pages = [line for line, is_one in zip(placed, is_credit, strict=True) if is_one]
+        cards = [line for line, is_one in zip(placed, is_credit, strict=True) if not is_one]
+        found = told_once([*credits_of(pages), *credits_of_cards(cards)])
         if found:
             yield CREDITS.batch(
                 self._film.movie_id,

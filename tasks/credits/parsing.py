@@ -12,6 +12,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from tasks.credits.roles import is_person, is_role
+
 SAME_LINE = 0.5
 """Boxes are of one line when their middles lie nearer than this part of their height."""
 APART = 1.45
@@ -67,15 +69,43 @@ def credits_of(lines: Sequence[Placed]) -> list[Credit]:
     found: list[Credit] = []
     for sheet in sheets(lines):
         found += _of_sheet(sheet)
-    found.sort(key=lambda credit: credit.start_s)
-    seen: set[tuple[str, str]] = set()
-    unique = []
-    for credit in found:
-        key = credit.role.casefold(), credit.name.casefold()
-        if key not in seen:
-            unique.append(credit)
-        seen.add(key)
-    return unique
+    return told_once(found)
+
+
+def told_once(credits: Iterable[Credit]) -> list[Credit]:
+    """The credits in the order in which they are shown; one that is shown again, wherever, is told once."""
+    first: dict[tuple[str, str], Credit] = {}
+    for credit in sorted(credits, key=lambda credit: credit.start_s):
+        first.setdefault((credit.role.casefold(), credit.name.casefold()), credit)
+    return list(first.values())
+
+
+def credits_of_cards(lines: Sequence[Placed]) -> list[Credit]:
+    """What cards of an opening say, which have fewer lines than a page of credits.
+
+    A title or a sign may stand in such a place too: only a line that can be nothing but a role makes a credit of what
+    stands behind, beside or below it.
+    """
+    return told_once(credit for sheet in sheets(lines) for credit in _of_card(sheet))
+
+
+def _of_card(card: Sequence[Placed]) -> Iterator[Credit]:
+    role = ""
+    for row in rows_of(card):
+        whole = replace(row[0], text=" ".join(line.text for line in row if line.text))
+        one = next((c for c in in_one_line(whole) if is_role(c.role) and is_person(c.name)), None)
+        if one:
+            role = ""
+            yield one
+        elif len(row) == 2 and is_role(row[0].text) and is_person(row[1].text):
+            role = row[0].text
+            yield Credit(tidy(role), row[1].text, row[0].start_s)
+        elif is_role(whole.text):
+            role = whole.text
+        elif role and is_person(whole.text):
+            yield Credit(tidy(role), whole.text, whole.start_s)
+        else:
+            role = ""
 
 
 def sheets(lines: Sequence[Placed]) -> Iterator[list[Placed]]:

@@ -7,15 +7,16 @@ In the manifest:
     writing: {unread: false}         # without what is written and could not be read
 
 Only chosen pictures of `frames` are read: the middle of every shot, within long shots one every few seconds, and each
-one as long as there is writing. Latin letters, Chinese and Japanese are read; of other scripts the text is null.
+one as long as there is writing. Latin letters, Chinese and Japanese are read; of other scripts the text is null, and so
+it is of capitals that may be Latin, Greek or Cyrillic (MOCKBA) where the writing around them is not Latin.
 
-Reading order: reader, chosen, tracks, and the task below.
+Reading order: reader, scripts, chosen, tracks, and the task below.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from cinelake.spec.task import Field, Film, Params, Resources, TableReader, task
 from tasks.shared.pictures import Jpeg, decode
 from tasks.writing.chosen import Chooser
 from tasks.writing.reader import DETECTOR, PACKAGE, RECOGNISER, Line, TextReader, open_reader, weights
+from tasks.writing.scripts import is_of_another_script, unsure_lines
 from tasks.writing.tracks import Track, Tracks
 
 WRITING = Contract(
@@ -99,7 +101,7 @@ def components(_params: Mapping[str, Any]) -> list[Component]:
     writes=WRITING,
     reads=["frames"],
     params=WritingParams,
-    version=1,
+    version=2,
     resources=Resources(memory_gb=1.5),
     preflight=preflight,
     roles=[Words("written"), Components(components)],
@@ -121,13 +123,17 @@ class ReadWriting:
 
     def _batch(self, rows: list[Row]) -> pa.RecordBatch:
         best = [row.track.best for row in rows]
+        foreign = [any(line.is_foreign for _, line in row.track.seen) for row in rows]
+        spans = [(row.start_s, row.end_s, line.text) for row, (_, line) in zip(rows, best, strict=True)]
+        unsure = unsure_lines([(*span, is_foreign) for span, is_foreign in zip(spans, foreign, strict=True)])
+        texts = ["" if is_unsure else line.text for is_unsure, (_, line) in zip(unsure, best, strict=True)]
         return WRITING.batch(
             self._film.movie_id,
             line=range(len(rows)),
             start_s=[row.start_s for row in rows],
             end_s=[row.end_s for row in rows],
-            text=[line.text or None for _, line in best],
-            score=[line.score if line.text else line.box_score for _, line in best],
+            text=[text or None for text in texts],
+            score=[line.score if text else line.box_score for text, (_, line) in zip(texts, best, strict=True)],
             time_s=[time_s for time_s, _ in best],
             **{name: [getattr(line, name) for _, line in best] for name in ("x", "y", "width", "height")},
             speed=[row.track.speed for row in rows],
@@ -182,10 +188,11 @@ def lines_of(picture: Jpeg, reader: TextReader, params: WritingParams) -> list[L
     """The lines of a picture; what is read too unsurely has no text, and must be writing all the surer."""
     found = []
     for line in reader.lines(decode(picture.jpeg)):
-        if line.text and line.score >= params.min_score:
+        is_foreign = is_of_another_script(line.text)
+        if line.text and line.score >= params.min_score and not is_foreign:
             found.append(line)
         elif line.box_score >= params.min_box_score:
-            found.append(Line("", 0.0, line.x, line.y, line.width, line.height, line.box_score))
+            found.append(replace(line, text="", score=0.0, is_foreign=is_foreign))
     return found
 
 

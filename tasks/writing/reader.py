@@ -37,7 +37,7 @@ MOST_LINES = 400
 @dataclass(frozen=True)
 class Line:
     """One line of a picture. Box as fractions of the picture. text: '' where nothing could be read. score: of the
-    reading, or, where there is none, of the box."""
+    reading, or, where there is none, of the box. is_foreign: of a script that the reader does not know."""
 
     text: str
     score: float
@@ -46,6 +46,7 @@ class Line:
     width: float
     height: float
     box_score: float = 1.0
+    is_foreign: bool = False
 
     @property
     def middle(self) -> tuple[float, float]:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import pyarrow as pa
 import pytest
 
-from tasks.credits.parsing import Credit, Placed, credits_of, in_one_line
+from cinelake.spec.task import Film, NoParams
+from tasks.credits import ReadCredits
+from tasks.credits.parsing import Credit, Placed, credits_of, credits_of_cards, in_one_line
 
 
 def line(
@@ -111,3 +116,58 @@ def test_a_credit_that_is_shown_again_after_others_is_told_once() -> None:
     other = [line("Gaffer", 0, speed=0.0, time_s=60.0), line("Bo Ek", 1, speed=0.0, time_s=60.0)]
     again = [Placed(**{**vars(each), "start_s": 90.0, "end_s": 94.0, "time_s": 91.0}) for each in _two()]
     assert pairs([*_two(), *other, *again]) == [("Editor", "Ida Lund"), ("Gaffer", "Bo Ek")]
+
+
+def card(*texts: str) -> list[tuple[str, str]]:
+    """What a card of these lines, one below the other, says."""
+    lines = [Placed(**{**vars(centred(text, row)), "speed": 0.0}) for row, text in enumerate(texts)]
+    return [(credit.role, credit.name) for credit in credits_of_cards(lines)]
+
+
+@pytest.mark.parametrize(
+    ("texts", "told"),
+    [
+        (("Directed by", "Ida Lund"), [("Directed by", "Ida Lund")]),
+        (("DIRECTOR OF PHOTOGRAPHY", "BO EK"), [("DIRECTOR OF PHOTOGRAPHY", "BO EK")]),
+        (("Written and Directed by Ida Lund",), [("Written and Directed by", "Ida Lund")]),
+        (
+            ("Produced by", "Ann Ost", "Omar van der Quinn"),
+            [("Produced by", "Ann Ost"), ("Produced by", "Omar van der Quinn")],
+        ),
+        (("Editor", "Ann Ost", "Music by", "Bo Ek"), [("Editor", "Ann Ost"), ("Music by", "Bo Ek")]),
+        (("Starring", "Ida Lund", "Bo Ek"), [("Starring", "Ida Lund"), ("Starring", "Bo Ek")]),
+        (("Regie", "Ida Lund"), [("Regie", "Ida Lund")]),
+        (("un film de", "Agnès Roche"), [("un film de", "Agnès Roche")]),
+    ],
+)
+def test_a_card_of_an_opening_is_read_where_its_role_is_plain(texts: tuple[str, ...], told: list) -> None:
+    assert card(*texts) == told
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ("Ida Lund",),
+        ("The Land of the Gatekeepers",),
+        ("Stand by Me",),
+        ("MUSIC", "Record Shop"),
+        ("Hotel", "Astoria Palace"),
+        ("Directed by", "12 people"),
+        ("Editor",),
+        ("Editor", ""),
+        ("Paris, two years later", "Ida Lund"),
+        ("Down by", "Ida Lund"),
+    ],
+)
+def test_a_title_or_a_sign_is_no_credit(texts: tuple[str, ...]) -> None:
+    assert card(*texts) == []
+
+
+def test_cards_and_pages_of_one_film_are_told_once_in_their_order() -> None:
+    opening = [Placed(**{**vars(centred("Editor", 0)), "speed": 0.0, "start_s": 5.0, "end_s": 8.0}),
+               Placed(**{**vars(centred("Ida Lund", 1)), "speed": 0.0, "start_s": 5.0, "end_s": 8.0})]  # fmt: skip
+    rows = [{**vars(each), "is_credit": False} for each in opening]
+    rows += [{**vars(each), "is_credit": True} for each in [*_two(), centred("Gaffer", 3), centred("Bo Ek", 4)]]
+    reader = SimpleNamespace(read=lambda columns: pa.Table.from_pylist(rows).select(columns))
+    (batch,) = ReadCredits(NoParams(), Film("film")).run({"writing": reader})
+    assert [(row["role"], row["name"]) for row in batch.to_pylist()] == [("Editor", "Ida Lund"), ("Gaffer", "Bo Ek")]

@@ -16,6 +16,7 @@ from tasks.shared.pictures import Jpeg
 from tasks.writing import WRITING, ReadWriting, WritingParams, lines_of, read_film
 from tasks.writing.chosen import alike
 from tasks.writing.reader import Line, open_reader
+from tasks.writing.scripts import is_of_another_script, may_be_of_another, unsure_lines
 from tasks.writing.tracks import Track, Tracks
 
 
@@ -168,3 +169,51 @@ def test_a_picture_of_eight_pixels_is_no_failure() -> None:
     file = io.BytesIO()
     Image.new("RGB", (8, 8), (9, 9, 9)).save(file, "JPEG")
     assert lines_of(Jpeg(0, 0.0, 0, file.getvalue()), open_reader(), WritingParams()) == []
+
+
+@pytest.mark.parametrize("text", ["Größe Café", "我在找一个人", "コーヒー", "12:30 – 4°", "L\u02bcété", "Nº 5"])
+def test_scripts_that_are_read_are_no_other(text: str) -> None:
+    assert not is_of_another_script(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["NIKO\u03a3", "\u0395\u03bb\u03bb\u03ac\u03b4\u03b1", "\u041c\u043e\u0441\u043a\u0432\u0430", "\u0e01\u0e02"],
+)
+def test_letters_of_another_script_make_no_reading(text: str) -> None:
+    assert is_of_another_script(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "may"), [("MOCKBA", True), ("EXIT 12", True), ("HOTEL", False), ("A", False), ("", False)]
+)
+def test_capitals_may_be_of_several_scripts(text: str, may: bool) -> None:
+    assert may_be_of_another(text) is may
+
+
+def test_the_writing_around_decides_what_capitals_are() -> None:
+    greek, unread, latin = (3.0, 5.0, "", True), (3.0, 5.0, "", False), (4.0, 6.0, "Hotel", False)
+    capitals = (0.0, 2.0, "KAZAN", False)
+    assert unsure_lines([capitals, greek]) == [True, False]
+    assert unsure_lines([capitals, unread]) == [False, False]
+    assert unsure_lines([capitals, unread, unread])[0] and not unsure_lines([capitals, unread, unread, latin])[0]
+    assert not unsure_lines([capitals, greek, latin])[0]
+    assert not unsure_lines([capitals, (90.0, 91.0, "", True)])[0]
+
+
+def test_greek_that_is_drawn_is_never_read_as_latin() -> None:
+    fonts = pytest.importorskip("matplotlib.font_manager")
+    picture = Image.new("RGB", (640, 360), (12, 12, 16))
+    font = ImageFont.truetype(fonts.findfont("DejaVu Sans"), 32)
+    for row, text in enumerate(
+        [
+            "\u039c\u039f\u03a5\u03a3\u0399\u039a\u0397",
+            "\u039d\u0399\u039a\u039f\u03a3",
+            "\u0395\u03bb\u03bb\u03ac\u03b4\u03b1",
+        ]
+    ):
+        ImageDraw.Draw(picture).text((60, 60 + 80 * row), text, font=font, fill=(240, 240, 240))
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=90)
+    lines = lines_of(Jpeg(0, 0.0, 0, file.getvalue()), open_reader(), WritingParams())
+    assert [(found.text, found.is_foreign) for found in lines] == [("", True)] * 3

@@ -20,7 +20,7 @@ from cinelake.client.lake_client import LakeClient, lake_contracts
 from cinelake.errors import UsageError
 from cinelake.lake.cells import Lake
 from cinelake.search.conditions import Conditions
-from cinelake.search.moments import Moment, best, hits_of, timecode
+from cinelake.search.moments import Moment, SearchWarning, best, hits_of, timecode
 from cinelake.search.searcher import Answer, Query, Searcher
 from cinelake.search.thumbnails import write_thumbnails
 from cinelake.search.vectors import film_vectors, read_samples, unit
@@ -131,6 +131,17 @@ def test_a_line_that_is_empty_everywhere_is_not_said_to_stay_below(tmp_path: Pat
     commit(lake, AFFECT, "alien", [rows])
     with pytest.raises(UsageError, match="no film's affect has a value of arousal"):
         search(lake, Query(conditions=Conditions({"affect": [["arousal>0"]]})))
+
+
+def test_films_whose_line_is_blocked_are_told_in_python_as_by_the_command(tmp_path: Path) -> None:
+    lake = searched_lake(tmp_path)
+    blocked = AFFECT.batch("clue", time_s=[0.0, 1.0], valence=[0.1, 0.1], arousal=[None, None])
+    commit(lake, AFFECT, "clue", [blocked], key="other")
+    with pytest.warns(SearchWarning, match=r"1 film left out, whose arousal is not known: .* \(clue\)"):
+        found = cinelake.open(lake.storage.root).search(affect=["arousal>0.81"])
+    assert "clue" not in {moment.movie_id for moment in found}
+    about_another = Query(conditions=Conditions({"affect": [["arousal>0"]]}), films=("alien",))
+    assert Searcher(lake, lake_contracts(lake)).search(about_another).notes == []
 
 
 def test_neighbouring_values_of_affect_are_one_span_with_their_mean_relevance(opened: LakeClient) -> None:

@@ -154,8 +154,8 @@ def test_lines_of_other_films_take_no_place_among_those_looked_at(lake: Lake, mo
 
 
 @pytest.mark.parametrize("few", [0, 1000])
-def test_films_are_found_line_by_line_as_by_their_words(lake: Lake, monkeypatch: pytest.MonkeyPatch, few: int) -> None:
-    monkeypatch.setattr(words, "FEW_LINES", few)
+def test_a_few_films_are_found_as_many_are(lake: Lake, monkeypatch: pytest.MonkeyPatch, few: int) -> None:
+    monkeypatch.setattr(words, "FEW_CELLS", few)
     assert places(found(lake, "nothing", films=("brazil",))) == [("brazil", 1.5)]
     assert places(found(lake, "land", films=("alien", "brazil"))) == [("alien", 3.0), ("alien", 0.0)]
 

@@ -1,0 +1,52 @@
+"""In which script a reading is, and whether the reader is to be believed in it.
+
+The reader knows Latin letters, Chinese and Japanese. Of Greek it has some letters and takes the others for Latin ones
+that look alike (ΑΘΗΝΑ is AOHNA), of Cyrillic it has none (МОСКВА is MOCKBA): such a line is no reading. Where all its
+letters look alike in several scripts, the writing around it decides.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+
+READ = ("LATIN", "CJK", "HIRAGANA", "KATAKANA", "HALFWIDTH KATAKANA", "FULLWIDTH LATIN", "IDEOGRAPHIC", "MODIFIER")
+"""What names of letters begin with, in Unicode, of the scripts that the reader knows."""
+SIGNS = frozenset("\u00aa\u00ba\u00b5")
+"""Letters by Unicode that are signs beside words: ª, º, µ."""
+ALIKE = frozenset("ABCEHIJKMNOPSTXYZaceijopsxy")
+"""Latin letters that look like Greek or Cyrillic ones."""
+NEAR_S = 30.0
+"""So far around a line the script of other writing counts."""
+
+
+def is_of_another_script(text: str) -> bool:
+    """Whether a reading has a letter of a script that the reader does not know whole."""
+    return any(
+        char.isalpha() and char not in SIGNS and not unicodedata.name(char, "").startswith(READ) for char in text
+    )
+
+
+def may_be_of_another(text: str) -> bool:
+    """Whether all letters of a reading look like those of another script too; one letter alone says nothing."""
+    letters = [char for char in text if char.isalpha()]
+    return len(letters) > 1 and all(char in ALIKE for char in letters)
+
+
+def unsure_lines(lines: Sequence[tuple[float, float, str, bool]]) -> list[bool]:
+    """Which lines are no readings since the writing around them is in another script.
+
+    lines: begin, end, text ('' where it was not read), and whether it is of another script. A line counts as Latin
+    where a letter of it is Latin only; two that could not be read count as much as one of another script.
+    """
+    foreign = [1.0 if is_foreign else 0.0 if text else 0.5 for _, _, text, is_foreign in lines]
+    known = [bool(text) and not is_foreign and not may_be_of_another(text) for _, _, text, is_foreign in lines]
+    found = []
+    for start_s, end_s, text, _ in lines:
+        if not text or not may_be_of_another(text):
+            found.append(False)
+            continue
+        near = [n for n, (a, b, *_) in enumerate(lines) if a < end_s + NEAR_S and b > start_s - NEAR_S]
+        against = sum(foreign[n] for n in near)
+        found.append(against >= 1.0 and against > sum(known[n] for n in near))
+    return found
