@@ -12,6 +12,7 @@
     │   ├── FileTooLarge         a file of a person that unpacks to more than such a file ever holds
     │   ├── NotMeasured          a simulation without a run that recorded what its tables cost
     │   ├── BadLabels            labels that cannot be imported: all problems at once, nothing imported
+    │   ├── BadFeatures          features from elsewhere that break their contract: nothing imported
     │   ├── CannotHold           labels that the chosen form cannot hold: nothing is written
     │   └── CannotTrain          no labels, one class, too few films, features that do not fit
     ├── TrainingFailed           a training that went wrong: the champion stays                exit 1
@@ -181,6 +182,18 @@ class BadLabels(UsageError):
         shown = [f"  {problem}" for problem in self.problems[:50]]
         more = [f"  and {count - 50} more"] if count > 50 else []
         head = f"{count} problem{'s' if count != 1 else ''} in the labels, nothing was imported:"
+        super().__init__("\n".join([head, *shown, *more]))
+
+
+class BadFeatures(UsageError):
+    """Features from elsewhere that cannot be imported; `problems` holds all of them, and nothing was imported."""
+
+    def __init__(self, problems: Iterable[Problem]):
+        self.problems = sorted(problems)
+        count = len(self.problems)
+        shown = [f"  {problem}" for problem in self.problems[:50]]
+        more = [f"  and {count - 50} more"] if count > 50 else []
+        head = f"{count} problem{'s' if count != 1 else ''} in the features, nothing was imported:"
         super().__init__("\n".join([head, *shown, *more]))
 
 

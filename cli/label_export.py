@@ -19,6 +19,7 @@ from cinelake.labels.store import label_sets, label_versions, stored_labels
 from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.spec.labels import LabelContract
 from cinelake.spec.model import find_model
+from cinelake.storage.objects import is_remote
 from cli.answers import open_sink, write_answer
 from cli.screen import err, plain
 from importers.annotators.annotation import FilmLabels
@@ -118,7 +119,8 @@ def _film_labels(manifest: Manifest, request: ExportRequest, rows: pa.Table) -> 
         place = listed[movie_id].place if movie_id in listed else ""
         file = place.rpartition("/")[2]
         name = file if names.find(file)[0] == [movie_id] else movie_id
-        labels.append(FilmLabels(movie_id, name, place if name == file else "", facts, of_film, contract, model))
+        uri = place if is_remote(place) or not place else Path(place).absolute().as_uri()
+        labels.append(FilmLabels(movie_id, name, uri if name == file else "", facts, of_film, contract, model))
     return labels
 
 

@@ -140,10 +140,13 @@ def _by_annotator(reading: ReadLabels, wanted: str) -> list[OneAnnotator]:
     if len(named) <= 1 or reading.problems:
         return [OneAnnotator(wanted or (named[0] if named else ""), replace(reading, rows=rows))]
     chosen = [wanted] if wanted else named
-    of_each = [
-        OneAnnotator(name, replace(reading, rows=rows.filter(pc.equal(pc.utf8_trim_whitespace(who), name))))
-        for name in chosen
+    shown = ", ".join(name or "(not named)" for name in named)
+    told = (
+        f"only {wanted!r} is read" if wanted else "a version for each; of a film that several labelled the last counts"
+    )
+    notes = [*reading.notes, f"the file is by {len(named)} annotators ({shown}): {told}"]
+    at = pc.utf8_trim_whitespace(who)
+    return [
+        OneAnnotator(name, replace(reading, rows=rows.filter(pc.equal(at, name)), notes=[] if number else notes))
+        for number, name in enumerate(chosen)
     ]
-    left = f"of {len(named)} annotators in the file: {', '.join(name or '(not named)' for name in named)}"
-    of_each[0].reading.notes.append(f"only {wanted!r} is read, {left}" if wanted else f"a version for each {left}")
-    return of_each

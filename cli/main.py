@@ -42,6 +42,7 @@ COMMANDS: Mapping[str, str] = {
     "tune": "Search a model's settings, train the best, and make it champion if it is better; run it again to resume.",
     "evaluate": "Score any version of a model on any labels, beside the trivial baseline and strong simple predictors.",
     "labels": "Show the columns of people's labels, import, list, show and export them.",
+    "features": "Take tables of features that were made elsewhere.",
     "pause": "Let runs on this lake end the films that they work on and start no others, until `cinelake resume`.",
     "resume": "Let paused runs go on.",
     "up": "Keep Prefect, MLflow and a worker for deployments running, until Ctrl-C.",
@@ -58,7 +59,7 @@ PURPOSES: Mapping[str, tuple[str, ...]] = {
     "Begin": ("demo", "look", "init", "doctor"),
     "Make tables": ("plan", "run", "status", "why", "replay", "gc"),
     "Look and ask": ("report", "summary", "query", "questions", "views", "search", "index", "docs", "dictionary"),
-    "Teach": ("labels", "train", "evaluate", "tune", "models"),
+    "Teach": ("labels", "features", "train", "evaluate", "tune", "models"),
     "Give on": ("export", "supercut", "publish"),
     "Run by itself": ("up", "down", "deploy", "work", "pause", "resume"),
 }

@@ -164,7 +164,7 @@ class PictureClock:
     version=1,
     revision=3,
     catalogued=True,
-    roles=[FilmLength("duration_s", "fps", "width", "height")],
+    roles=[FilmLength("duration_s", "fps", "width", "height", "is_vfr")],
 )
 class DescribeFilm:
     """Describe the file: container, picture, sound, exact number of pictures."""

@@ -35,7 +35,8 @@ class FilmFacts:
 
     duration_s: its length; None where it is unknown. shots: how many shots it has in the lake; None where there is no
     such table. in_lake: whether the lake holds anything of it. fps: pictures a second; None where it is unknown.
-    first_s: when its first picture is shown. width, height: of its pictures as shown.
+    varies: whether the time between pictures does, of which fps is the mean. first_s: when its first picture is shown.
+    width, height: of its pictures as shown.
     """
 
     duration_s: float | None = None
@@ -45,6 +46,7 @@ class FilmFacts:
     first_s: float = 0.0
     width: int | None = None
     height: int | None = None
+    varies: bool = False
 
 
 @dataclass

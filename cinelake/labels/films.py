@@ -29,6 +29,7 @@ class KnownFilms(Mapping[str, FilmFacts]):
         self._lengths = _columns(manifest, {task: role.column for task, role in lengths.items()})
         self._rates = _columns(manifest, {task: role.fps for task, role in lengths.items() if role.fps})
         self._widths = _columns(manifest, {task: role.width for task, role in lengths.items() if role.width})
+        self._varying = _columns(manifest, {task: role.varies for task, role in lengths.items() if role.varies})
         self._heights = _columns(manifest, {task: role.height for task, role in lengths.items() if role.height})
         self._shot_starts = _columns(manifest, {task: role.start_s for task, role in tasks_with(Shots).items()})
         self._shot_ends = _columns(manifest, {task: role.end_s for task, role in tasks_with(Shots).items()})
@@ -69,6 +70,7 @@ class KnownFilms(Mapping[str, FilmFacts]):
             first_s=self._first(self._shot_starts, movie_id) or 0.0,
             width=int(width) if width else None,
             height=int(height) if height else None,
+            varies=bool(self._first(self._varying, movie_id)),
         )
 
     def _first(self, columns: Mapping[str, str], movie_id: str) -> float | None:

@@ -29,6 +29,8 @@ BOUNDS = Bounds(lists=True)
 """What a Parquet file of labels may hold: rows of texts and numbers, or of vectors."""
 DELIMITERS = ",;\t"
 DAY_S = 86_400
+_PANDAS_INDEX = re.compile(r"__index_level_\d+__")
+"""Numbers of rows that pandas writes of a table that was put together; nobody means them."""
 _LAST_NUMBER = re.compile(r"(\d+)\D*$")
 
 
@@ -179,6 +181,7 @@ def _read_parquet(path: Path, columns: Sequence[str] | None) -> tuple[pa.Table, 
         return _table(path, [], [], []), [Problem(str(path), 0, "", f"the file cannot be labels: {error}")]
     except pa.ArrowException as error:
         return _table(path, [], [], []), [Problem(str(path), 0, "", f"expected CSV in UTF-8 or Parquet: {error}")]
+    table = table.drop_columns([name for name in table.column_names if _PANDAS_INDEX.fullmatch(name)])
     table = table.append_column(LINE, pa.array(range(1, len(table) + 1), pa.int64()))
     return table.append_column(FILE, pa.array([str(path)] * len(table), pa.string())), []
 

@@ -36,7 +36,13 @@ def _seconds(text: str | None, movie_id: str | None, films: Mapping[str, FilmFac
     if facts is None or facts.fps is None:
         return text
     picture = counted_picture(given, facts.fps)
-    return text if picture is None else repr(facts.first_s + picture / facts.fps)
+    return text if picture is None else _clock(facts.first_s + picture / facts.fps)
+
+
+def _clock(time_s: float) -> str:
+    """H:MM:SS.mmm, which no decimal comma of its column can be mixed up with."""
+    minutes, seconds = divmod(time_s, 60)
+    return f"{int(minutes) // 60}:{int(minutes) % 60:02d}:{seconds:.9f}"
 
 
 def smpte_rate(fps: float) -> float | None:

@@ -31,7 +31,7 @@ def cast_column(name: str, values: pa.Array, wanted: pa.DataType) -> tuple[pa.Ar
     except pa.ArrowException:
         pass  # one by one, to report which
     given = values.to_pylist()
-    if pa.types.is_floating(wanted) and not any(isinstance(value, str) and "." in value for value in given):
+    if pa.types.is_floating(wanted) and not any(isinstance(v, str) and "." in v and ":" not in v for v in given):
         given = [_with_a_point(value) for value in given]
     return _one_by_one(name, given, wanted)
 

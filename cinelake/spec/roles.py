@@ -26,13 +26,15 @@ Stills = Literal["pictures", "patches"]
 class FilmLength:
     """The table has one row a film; `column` is the film's length in seconds, null where the file does not say.
 
-    fps, width, height: columns of its pictures a second and their size as shown; '' where the table has none.
+    fps, width, height: columns of its pictures a second and their size as shown; varies: of whether the time between
+    pictures does. '' where the table has none.
     """
 
     column: str
     fps: str = ""
     width: str = ""
     height: str = ""
+    varies: str = ""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from cinelake.errors import CannotHold, Problem
 from cinelake.labels.checks import FilmFacts
 from cinelake.spec.labels import LabelContract
 
+VARIES = " (its rate varies, this is the mean: times may be off)"
 NAMELESS = "label"
 """What an annotation is called that has no class."""
 EXTENT = ("movie_id", "start_s", "end_s", "start_shot", "end_shot", "time_s")
@@ -130,7 +131,8 @@ def rounded(films: Sequence[FilmLabels]) -> list[str]:
                 a is not None and b is not None and abs(a - b) > 1e-6 for a, b in zip(extent, again, strict=True)
             )
         by = f", {moved} of {len(film.rows)} labels rounded to the nearest picture" if moved else ""
-        told.append(f"{film.movie_id}: pictures counted at {fps:g} a second{by}")
+        mean = VARIES if film.facts.varies else ""
+        told.append(f"{film.movie_id}: pictures counted at {fps:g} a second{mean}{by}")
     return told
 
 

@@ -19,6 +19,7 @@ from cinelake.spec.contract import Column
 from cinelake.spec.labels import LabelContract
 from importers.annotators.annotation import (
     NAMELESS,
+    VARIES,
     Annotation,
     ReadFile,
     as_text,
@@ -169,7 +170,8 @@ def _placed(
             rates[movie_id] = _rate(annotation, films[movie_id], how)
         placed.append(Placed(annotation, movie_id, start_s, end_s))
     for movie_id, (fps, whose) in rates.items():
-        fitted.notes.append(f"{movie_id}: pictures counted at {fps:g} a second ({whose})")
+        mean = VARIES if films[movie_id].varies else ""
+        fitted.notes.append(f"{movie_id}: pictures counted at {fps:g} a second ({whose}){mean}")
     return placed
 
 

@@ -1,5 +1,6 @@
 """What is written for an annotator's tool is read back as it was: drawn labels of every kind, in every form."""
 
+import dataclasses
 import itertools
 import random
 
@@ -156,6 +157,13 @@ def test_a_form_that_counts_pictures_needs_the_films_rate(form):
     row = {"movie_id": "dawn", "start_s": 1.0, "end_s": 2.0, "tag": "chase"}
     with pytest.raises(CannotHold, match="pictures a second are unknown"):
         FORMS[form].write([FilmLabels("dawn", "dawn.mp4", "", FilmFacts(60.0), [row], contract, "set")])
+
+
+def test_a_rate_that_varies_is_told():
+    row = {"movie_id": "dawn", "start_s": 1.0, "end_s": 2.0, "tag": "chase"}
+    facts = dataclasses.replace(FILMS["dawn"], varies=True)
+    film = FilmLabels("dawn", "dawn.mp4", "", facts, [row], CONTRACTS["classes"], "set")
+    assert "its rate varies, this is the mean" in FORMS["otio"].write([film])[1][0]
 
 
 @pytest.mark.parametrize("form", ["cvat", "edl"])

@@ -6,7 +6,7 @@ import zipfile
 
 import openpyxl
 import pytest
-from core._labelled import FILMS, KINDS, SCENES, rows_of
+from core._labelled import FILMS, KINDS, SCENES, rows_of, scene
 
 from cinelake.labels.checks import FilmFacts, check_labels
 from cinelake.labels.readers import in_days, read_files
@@ -77,6 +77,13 @@ def test_a_damaged_workbook_is_a_problem(tmp_path):
 def test_decimal_commas_are_read(tmp_path):
     (tmp_path / "a.csv").write_text("movie_id;start_s;end_s;kind\ndawn;1,5;10,25;chase\n")
     assert spans(read_files([tmp_path / "a.csv"])) == [(1.5, 10.25)]
+
+
+def test_decimal_commas_stand_beside_clock_times_and_time_codes():
+    films = {"dawn": FilmFacts(60.0, fps=25.0)}
+    rows = rows_of(scene(start="0", end="12,5"), scene(start="0:00:12.5", end="0:00:20:12"))
+    table, found = check_labels(SCENES, rows, films, source="", vocabularies={"kind": KINDS})
+    assert not found and table["end_s"].to_pylist() == pytest.approx([12.5, 20.48])
 
 
 def test_a_comma_beside_points_may_stand_between_thousands_and_is_refused():

@@ -1,0 +1,74 @@
+"""Features from elsewhere: held to a task's contract, then a table of the lake; or refused with all problems."""
+
+import json
+
+import numpy as np
+import pandas
+import pytest
+from core._labelled import a_project
+
+from cinelake.errors import BadFeatures, UsageError
+from cinelake.lake.cells import Lake
+from cinelake.manifest.document import load_manifest
+from importers.features.work import import_features
+
+MOTION = [0.25] * 26
+
+
+@pytest.fixture
+def manifest(tmp_path):
+    return load_manifest(a_project(tmp_path / "project") / "pipeline.yaml")
+
+
+def shots(film="dawn", count=3, **other):
+    """Rows as `shots` has them."""
+    rows = {"movie_id": [film] * count, "shot": range(count), "start_frame": range(0, 24 * count, 24)}
+    rows |= {
+        "end_frame": range(24, 24 * count + 24, 24),
+        "start_s": np.arange(count) * 1.0,
+        "end_s": np.arange(count) + 1.0,
+    }
+    rows |= {"transition": ["start", *["cut"] * (count - 1)], "score": [1.0] * count}
+    return pandas.DataFrame({**rows, "motion": [MOTION] * count, **other})
+
+
+def table_of(manifest, folder, frame, name="a.parquet", **options):
+    path = folder / name
+    frame.to_parquet(path) if name.endswith("parquet") else frame.to_csv(path, index=False)
+    return import_features(manifest, [path], "shots", "shots_elsewhere", **options)
+
+
+def test_a_table_becomes_cells_of_the_lake(manifest, tmp_path):
+    frame = pandas.concat([shots("dawn.mp4"), shots("dusk", 2)])
+    made = table_of(manifest, tmp_path, frame)
+    assert made.rows == {"dawn": 3, "dusk": 2}
+    kept = Lake(manifest.lake.place).reader("shots_elsewhere", "dusk").read()
+    assert kept["end_s"].to_pylist() == [1.0, 2.0] and kept["movie_id"].to_pylist() == ["dusk", "dusk"]
+
+
+def test_vectors_may_be_texts_or_numbered_columns(manifest, tmp_path):
+    text = shots(motion=[json.dumps(MOTION)] * 3)
+    columns = shots().drop(columns="motion").assign(**{f"motion_{number}": 0.25 for number in range(26)})
+    for number, frame in enumerate((text, columns)):
+        table_of(manifest, tmp_path, frame, f"{number}.csv")
+        kept = Lake(manifest.lake.place).reader("shots_elsewhere", "dawn").read(["motion"])
+        assert kept["motion"].to_pylist() == [MOTION] * 3
+
+
+def test_all_problems_are_said_and_nothing_is_imported(manifest, tmp_path):
+    frame = shots(extra=1).drop(columns="shot").assign(start_s=["soon", "1", "2"])
+    with pytest.raises(BadFeatures) as caught:
+        table_of(manifest, tmp_path, frame, "a.csv")
+    said = [(problem.line, problem.where) for problem in caught.value.problems]
+    assert said == [(1, "extra"), (1, "shot"), (2, "start_s")]
+    assert "shots_elsewhere" not in Lake(manifest.lake.place).tables()
+
+
+def test_what_breaks_the_contract_is_said_with_its_film(manifest, tmp_path):
+    with pytest.raises(BadFeatures, match=r"dawn: .*score"):
+        table_of(manifest, tmp_path, shots(score=[float("inf")] * 3))
+
+
+def test_a_table_that_the_manifest_makes_is_left_alone(manifest, tmp_path):
+    with pytest.raises(UsageError, match="is made by the manifest"):
+        import_features(manifest, [tmp_path / "a.csv"], "shots", "shots")
