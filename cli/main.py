@@ -41,7 +41,7 @@ COMMANDS: Mapping[str, str] = {
     "train": "Train a model, score it on films it never saw, and make it champion if it is better.",
     "tune": "Search a model's settings, train the best, and make it champion if it is better; run it again to resume.",
     "evaluate": "Score any version of a model on any labels, beside the trivial baseline and strong simple predictors.",
-    "labels": "Show the columns of people's labels, import, list, show and export them.",
+    "labels": "Show the columns of people's labels, say what to label next, import, list, show and export them.",
     "features": "Take tables of features that were made elsewhere.",
     "pause": "Let runs on this lake end the films that they work on and start no others, until `cinelake resume`.",
     "resume": "Let paused runs go on.",

@@ -1,9 +1,10 @@
-"""Which of many moments are worth a label: those that are doubtful, and differ from each other.
+"""Which of many moments are worth a label: those that are doubtful, and differ from each other and from labelled ones.
 
-Of the moments of greatest doubt so many groups are made as labels are wanted, and each gives the one nearest to its
-middle (Zhdanov, "Diverse Mini-Batch Active Learning", 2019, 1901.05954). Before anything is known, doubt says nothing:
-groups are then made of all moments, and the greatest without a label gives its most typical one (Hacohen, Dekel and
-Weinshall, "Active Learning on a Budget: Opposite Strategies Suit High and Low Budgets", ICML 2022).
+A moment is worth its doubt times its distance from the nearest labelled one. Of those that are worth most so many
+groups are made as labels are wanted, and each gives the one nearest to its middle (Zhdanov, "Diverse Mini-Batch Active
+Learning", 2019, 1901.05954). Before anything is known, doubt says nothing: groups are then made of all moments, and the
+greatest without a label gives its most typical one (Hacohen, Dekel and Weinshall, "Active Learning on a Budget:
+Opposite Strategies Suit High and Low Budgets", ICML 2022).
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ COMPONENTS = 48
 ROWS_TO_LEARN_FROM = 20_000
 """So many moments decide what these are, and what groups there are."""
 DOUBTFUL = 10
-"""So many times as many of the most doubtful moments are looked at as are wanted."""
+"""So many times as many of the moments that are worth most are looked at as are wanted."""
+ROWS_TOGETHER = 512
+"""So many labelled moments are compared with all others at once."""
 MEMBERS = 8
 """Regressions whose disagreement on a quantity is its doubt."""
 
@@ -102,20 +105,37 @@ def choose(
     count = min(count, len(x))
     if not count:
         return []
-    ranked = _typical(x, labelled, count, seed) if doubt is None else _doubtful(x, doubt, count, seed)
+    if doubt is None:
+        ranked = _typical(x, labelled, count, seed)
+    else:
+        ranked = _worthy(x, doubt * distances(x, labelled), count, seed)
     return _spread(ranked, count, groups)
 
 
-def _doubtful(x: Array, doubt: Array, count: int, seed: int) -> list[int]:
-    """All moments in order of worth: the middles of groups of the doubtful, then the others by doubt."""
-    order = np.argsort(-doubt, kind="stable")
-    least = doubt[order[min(count * DOUBTFUL, len(order)) - 1]]
-    near = np.flatnonzero(doubt >= least)  # all that are as doubtful: none is left out for where its film stands
+def distances(x: Array, labelled: Array) -> Array:
+    """(N,) how far each moment is from the nearest labelled one, as a share of the farthest; 1 where none is."""
+    if not len(labelled):
+        return np.ones(len(x))
+    nearest = np.full(len(x), np.inf)
+    squares = np.square(x).sum(axis=1)
+    for rows in np.array_split(labelled, -(-len(labelled) // ROWS_TOGETHER)):
+        apart = squares[:, None] + np.square(rows).sum(axis=1) - 2 * x @ rows.T
+        nearest = np.minimum(nearest, apart.min(axis=1))
+    far = np.sqrt(np.maximum(nearest, 0))
+    return np.asarray(far / max(float(far.max()), 1e-9))
+
+
+def _worthy(x: Array, worth: Array, count: int, seed: int) -> list[int]:
+    """All moments in order: the middles of groups of those that are worth most, then the others by their worth."""
+    order = np.argsort(-worth, kind="stable")
+    least = worth[order[min(count * DOUBTFUL, len(order)) - 1]]
+    near = np.flatnonzero(worth >= least)  # all that are worth as much: none is left out for where its film stands
     if len(near) > ROWS_TO_LEARN_FROM:
         near = np.sort(np.random.default_rng(seed).permutation(near)[:ROWS_TO_LEARN_FROM])
-    middles = _middles(x[near], count, seed, weights=np.maximum(doubt[near], 1e-6))
-    first = sorted((int(near[row]) for row in middles), key=lambda row: -doubt[row])
-    return [*first, *(int(row) for row in order if int(row) not in set(first))]
+    middles = _middles(x[near], count, seed, weights=np.maximum(worth[near], 1e-6))
+    first = sorted((int(near[row]) for row in middles), key=lambda row: -worth[row])
+    chosen = set(first)
+    return [*first, *(int(row) for row in order if int(row) not in chosen)]
 
 
 def _typical(x: Array, labelled: Array, count: int, seed: int) -> list[int]:

@@ -8,7 +8,10 @@ from typer.testing import CliRunner
 
 from benchmarks._made_films import make_films
 from cinelake.errors import CannotTrain, CinelakeError, UnknownName, UsageError
-from cinelake.spec.model import find_model, known_models
+from cinelake.lake.artefact import write_artefact
+from cinelake.lake.cells import Lake
+from cinelake.lake.champions import record_version
+from cinelake.spec.model import Trained, find_model, known_models
 from cli.main import app
 
 RNG = np.random.default_rng(0)
@@ -95,6 +98,34 @@ def test_what_has_a_label_is_not_named_again(project):
     then = told(project, "characters", "--count", "6")
     assert then["labelled"] == 6 and then["by"] == "labels" and then["moments"][0]["doubt"] > 0
     assert not {(m["movie_id"], m["start_s"]) for m in first} & {(m["movie_id"], m["start_s"]) for m in then["moments"]}
+
+
+@pytest.fixture
+def champion(project, tmp_path):
+    """A champion of characters that is surer of tom the greater the first number of a frame's vector is."""
+    spec = find_model("characters")
+    size = len(Lake(str(project / "lake")).reader("embeddings", "one").read()["embedding"][0])
+    scale = {"mean": np.zeros(size), "scale": np.ones(size), "positive": np.ones(1)}
+    weights = {"coefficients": np.eye(size)[:, :1], "intercepts": np.zeros(1)}
+    facts = {"characters": ["tom"], "exclusive": False, "shares": {"linear": 1.0}}
+    trained = Trained(arrays={name: v.astype(np.float32) for name, v in (scale | weights).items()}, facts=facts)
+    artefact = write_artefact(tmp_path / "made", "characters", spec.config(head="linear", smoothing_s=0.0), trained)
+    yield record_version(Lake(str(project / "lake")), "characters", 3, artefact, champion=True)
+    (project / "lake" / "_models" / "characters.json").unlink()
+
+
+def test_the_champion_says_what_is_doubtful(project, champion):
+    found = told(project, "characters", "--count", "5")
+    assert found["by"] == "champion 3" and found["notes"] == []
+    assert {m["guess"] for m in found["moments"]} == {"tom"}
+    assert all(0 < m["probability"] < 1 and 0 < m["doubt"] <= 1 for m in found["moments"])
+
+
+def test_a_champion_that_cannot_be_applied_is_not_asked_and_it_says_so(project, champion):
+    file = project / "lake" / "_models" / "characters" / "3" / "model.json"
+    file.write_text(file.read_text() + " ")
+    found = told(project, "characters", "--count", "5")
+    assert found["by"] == "difference" and "the champion (version 3) is not asked" in found["notes"][0]
 
 
 def test_a_film_alone_can_be_asked_about(project):

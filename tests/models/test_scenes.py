@@ -64,6 +64,12 @@ def test_labels_by_shot_count_where_there_is_no_time() -> None:
     assert np.flatnonzero(found["known"]).tolist() == [1, 2, 3, 4, 5, 6]
 
 
+def test_a_single_shot_can_be_said_to_begin_a_scene_or_not() -> None:
+    rows = [{"start_shot": 3, "end_shot": 4, "begins": True}, {"start_shot": 5, "end_shot": 6, "begins": False}]
+    found = MODEL.targets(spans(*rows), made_features([10]), Config())
+    assert np.flatnonzero(found["boundary"]).tolist() == [3] and np.flatnonzero(found["known"]).tolist() == [3, 5]
+
+
 def test_time_counts_before_shots() -> None:
     labels = spans(
         {"start_shot": 0, "end_shot": 1, "start_s": 0, "end_s": 4}, {"start_shot": 1, "start_s": 4, "end_s": 8}

@@ -57,6 +57,11 @@ def test_what_a_labelled_film_does_not_say_is_not_there_unless_absence_is_unknow
     assert targets({"start_shot": 1, "end_shot": 2, "tag": "wet"}, config=config)["known"].tolist() == known
 
 
+def test_an_empty_tag_says_that_none_fits():
+    found = targets({"start_shot": 1, "end_shot": 2, "tag": None}, config=KNOWN)
+    assert found["known"].tolist() == [False, True, False, False] and not found["tags"].any()
+
+
 def test_shots_that_say_too_little_are_neither_learned_nor_scored():
     assert targets({"tag": "calm"}, kept=[0, 3])["known"].tolist() == [True, False, False, True]
 

@@ -36,6 +36,11 @@ def test_of_doubtful_moments_that_are_alike_one_is_chosen():
     assert heap_of(choose(heaps(4), np.zeros((0, 2)), doubt, 3)) == [0, 1, 2]
 
 
+def test_of_moments_as_doubtful_those_far_from_labels_are_chosen():
+    x = heaps(4)
+    assert heap_of(choose(x, x[:1], np.ones(80), 1)) == [3]
+
+
 def test_before_anything_is_known_every_heap_without_a_label_gives_one():
     x = heaps(4)
     assert heap_of(choose(x, x[:1], None, 3)) == [1, 2, 3]
