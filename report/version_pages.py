@@ -32,11 +32,14 @@ def write_comparison(planning: Planning, comparison: Comparison, path: Path) -> 
     films = [{"movie_id": movie_id} for movie_id in comparison.films]
     site = planning.manifest.folder / "site"
     places = Places(LakeTables(planning), _spots(moments, films), site, path.resolve().parent)
+    told = {comparison.metric, *planning.manifest.model(comparison.model).spec.measures}
+    scores = _scores(comparison)
     page = _standing_alone(
         "versions.html",
         f"{comparison.model}: {comparison.a.name} and {comparison.b.name}",
         comparison=comparison,
-        scores=_scores(comparison),
+        scores=[score for score in scores if score[0] in told],
+        class_scores=[score for score in scores if score[0] not in told],
         films=_films(comparison, places),
         moments=[shown_moment(moment, places) for moment in moments],
         track_width=TRACK_WIDTH,
@@ -58,13 +61,10 @@ def _spots(moments: Sequence[Mapping[str, Any]], films: Sequence[Mapping[str, An
 
 
 def _scores(comparison: Comparison) -> list[tuple[str, list[str]]]:
-    """Score, A, B and baseline; the gate's first."""
+    """Score, and its value of A, of B and of the baseline; the gate's first."""
     columns = [comparison.scores[who] for who in ("a", "b", "baseline")]
     names = sorted({*columns[0], *columns[1]}, key=lambda name: (name != comparison.metric, name))
-    return [
-        (name.replace("_", " "), [f"{scores[name]:.3f}" if name in scores else "" for scores in columns])
-        for name in names
-    ]
+    return [(name, [f"{scores[name]:.3f}" if name in scores else "" for scores in columns]) for name in names]
 
 
 def _films(comparison: Comparison, places: Places) -> list[dict[str, Any]]:
