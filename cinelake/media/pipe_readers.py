@@ -40,8 +40,10 @@ SHORT = 0.25
 
 PIPE_BYTES = 1 << 20
 
-SPARE_BATCHES = 4
-"""How many batches that nobody needs are kept for the next ones."""
+SPARE_BATCHES, SPARE_BYTES = 4, 96 << 20
+"""How many batches that nobody needs are kept for the next ones: so many in any case, more while they take no more.
+
+What waits grows and shrinks with every shot: memory given back would come fresh from the kernel at the next."""
 IDLE_REFERENCES = 2
 """What `sys.getrefcount` says of an array that only its list refers to (it counts its own argument)."""
 
@@ -244,12 +246,13 @@ class BatchMemory:
 
     def __init__(self, shape: tuple[int, ...]):
         self._shape = shape
+        self._spare = max(SPARE_BATCHES, SPARE_BYTES // max(1, math.prod(shape)))
         self._known: list[npt.NDArray[np.uint8]] = []
 
     def take(self) -> npt.NDArray[np.uint8]:
-        """An array that nobody else has, its values undefined; of the others that are free, few are kept."""
+        """An array that nobody else has, its values undefined; of the others that are free, some are kept."""
         free = [index for index in range(len(self._known)) if sys.getrefcount(self._known[index]) == IDLE_REFERENCES]
-        for index in reversed(free[SPARE_BATCHES:]):
+        for index in reversed(free[self._spare :]):
             del self._known[index]
         if free:
             return self._known[free[0]]

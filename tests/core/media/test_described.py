@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cinelake.media.described import Description, description_of
-from cinelake.media.graph import build_graph
+from cinelake.media.graph import build_graph, picture_wishes
 from cinelake.media.probe import probe
 from cinelake.media.scan import Fields, Tally, tally_of
 from cinelake.spec.task import VideoClock, VideoStream
@@ -47,6 +47,12 @@ def test_nothing_is_added_to_the_graph_of_an_ordinary_film(film: Path) -> None:
     wishes = [VideoClock(), VideoStream(width=64, height=36), VideoStream(max_width=640, pixel_format="yuv420p")]
     graph = " ".join(build_graph(probe(str(film)), wishes, film_fd=3, picture_fd=4, sound_fds=[]).arguments)
     assert not [name for name in ADDED if name in graph]
+
+
+def test_the_clock_is_a_stream_of_its_own_only_where_nobody_wants_every_picture(film: Path) -> None:
+    known, every, some = probe(str(film)), VideoStream(width=64, height=36), VideoStream(width=64, height=36, fps=1)
+    assert picture_wishes(known, [VideoClock(), some, every]) == (every, some)
+    assert picture_wishes(known, [some]) == (VideoClock(), some)
 
 
 def test_fields_cost_nothing_where_only_times_are_read(film: Path) -> None:
