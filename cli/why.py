@@ -107,6 +107,7 @@ def _facts(lineage: Lineage, *, whole: bool) -> list[tuple[str, Any]]:
         *_model_facts(lineage.model),
         ("made", _made(run)),
         *_rekeyed(run),
+        *_chosen(run.get("decode", {})),
         *((("content", lineage.content_digest),) if lineage.content_digest else ()),
     ]
     if whole:
@@ -130,6 +131,14 @@ def _rekeyed(run: dict[str, Any]) -> list[tuple[str, Any]]:
     fact = run.pop("rekeyed", None)
     words = "its inputs were made anew and came out the same, so its data stayed"
     return [("re-keyed", f"{fact['at']}, before {fact['key_before']}: {words}")] if fact else []
+
+
+def _chosen(decode: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Which pictures were decoded, where the task could have chosen some."""
+    if decode.get("choice") == "economical":
+        words = "others refer to them, or a shot may begin near; what is damaged elsewhere is not seen"
+        return [("decoded", f"{decode['frames']} pictures, for {decode['pictures']} that the film has: {words}")]
+    return [("decoded", f"all pictures: {decode['why']}")] if "why" in decode else []
 
 
 def _model_facts(model: dict[str, Any]) -> list[tuple[str, Any]]:

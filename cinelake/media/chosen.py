@@ -2,8 +2,8 @@
 
 The film is first surveyed undecoded (`packets`); the packets of what is wanted, and of what that refers to, go through
 a pipe to the ffmpeg that decodes all films, confined as ever. Whatever is not as the survey has it (a picture that is
-damaged, missing, or shown at another time) ends the choice with `NotToBeSpared`: all pictures are then to be decoded,
-and judged.
+damaged, missing, shown at another time, or another one when it is decoded again) ends the choice with `NotToBeSpared`:
+all pictures are then to be decoded, and judged.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import contextlib
 import os
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -49,6 +50,7 @@ class ChosenPictures:
     readings: list[Reading] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.sums: npt.NDArray[np.int64] = np.full(len(self.survey), -1)
         edges = self.survey.seconds(np.append(self.survey.ticks, self.survey.end_tick))
         self.times_s: npt.NDArray[np.float64] = edges[:-1]
         self.durations_s: npt.NDArray[np.float64] = np.diff(edges)
@@ -132,18 +134,30 @@ class _Sink:
     def __init__(self, film: ChosenPictures, frames: npt.NDArray[np.int64], take: Take):
         self.film, self.frames, self.take = film, frames, take
         self.streams: Mapping[str, Stream] = {"pictures": film.stream}
-        self.done = 0
+        self.done = self.late = 0
 
     def on_batches(self, batches: Mapping[str, Batch]) -> None:
         batch = batches["pictures"]
         assert isinstance(batch, FrameBatch)
         frames = self.frames[self.done : self.done + len(batch)]
         survey = self.film.survey
-        ticks = np.rint(batch.times_s / float(survey.time_base)).astype(np.int64) + survey.ticks[self.frames[0]]
-        if len(frames) != len(batch) or (survey.ticks[frames] != ticks).any():
+        ticks = np.rint(batch.times_s / float(survey.time_base)).astype(np.int64)
+        if not self.done:  # a pipe's time begins anywhere: with its first packet, the first that decodes, or the file's
+            self.late = int(ticks[0]) - int(survey.ticks[frames[0]])
+        if len(frames) != len(batch) or (survey.ticks[frames] + self.late != ticks).any():
             raise NotToBeSpared("its pictures are not shown when its packets say")
+        self._check_again(batch, frames)
         self.done += len(batch)
         self.take(FrameBatch(frames, self.film.times_s[frames], self.film.durations_s[frames], batch.pixels))
+
+    def _check_again(self, batch: FrameBatch, frames: npt.NDArray[np.int64]) -> None:
+        """What was decoded before, from another start, must come out the same."""
+        assert batch.pixels is not None
+        sums = np.array([zlib.adler32(picture) for picture in batch.pixels], np.int64)
+        known = self.film.sums[frames]
+        if ((known >= 0) & (known != sums)).any():
+            raise NotToBeSpared("its pictures differ with where decoding begins")
+        self.film.sums[frames] = sums
 
     def finish(self, report: DecodeReport) -> None:
         """Nothing is left to do."""

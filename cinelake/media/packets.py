@@ -90,7 +90,8 @@ class PacketSurvey:
         places = np.flatnonzero(given[order])
         jumps = np.diff(is_cut[places], prepend=is_cut[places[:1]]) > 0
         part = np.zeros(len(self), np.int64)
-        part[order[places]] = 1 + np.cumsum(jumps & ~self.is_clean[order[places]])
+        is_elsewhere = self.begins[order[places]] & ~self.is_clean[order[places]]
+        part[order[places]] = 1 + np.cumsum(jumps & is_elsewhere)
         return [part == number for number in range(1, int(part.max()) + 1)]
 
 
@@ -166,7 +167,7 @@ def _in_order(probe: Probe, rows: list[tuple[int, int, int, int]], duration: int
 
 
 def write_packets(path: str, probe: Probe, survey: PacketSurvey, given: Bools, to: str) -> None:
-    """Write the given packets of a film's pictures to the pipe `to` as NUT; the first of them is shown at 0.
+    """Write the given packets of a film's pictures to the pipe `to` as NUT.
 
     A pipe that nobody reads any more ends it.
     """

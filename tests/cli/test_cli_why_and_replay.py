@@ -13,7 +13,7 @@ from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import plan_film, plan_manifest
 from cinelake.plan.lineage import trace
 from cinelake.plan.replay import compare, replay
-from cli.why import _model_facts
+from cli.why import _chosen, _model_facts
 
 FILM = "the_golden_road_001"
 
@@ -50,6 +50,12 @@ def test_a_training_is_told_with_its_run_and_labels():
         _model_facts({"name": "scenes", "version": 1, "digest": "d", "kind": "scenes", "code": 1, "origin": origin})
     )
     assert told["training"] == "run r1 in MLflow, seed 3" and told["labels"] == "scenes, 2 imports, key k"
+
+
+def test_it_is_told_which_pictures_were_decoded():
+    some, every = {"choice": "economical", "frames": 60, "pictures": 100}, {"choice": "exact", "why": "no index"}
+    assert _chosen(some)[0][1].startswith("60 pictures, for 100 that the film has")
+    assert _chosen(every) == [("decoded", "all pictures: no index")] and _chosen({"frames": 100}) == []
 
 
 @pytest.mark.parametrize("table", ["shots", "sound", "embeddings"])
