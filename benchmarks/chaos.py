@@ -28,26 +28,22 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from benchmarks._clusters import await_that, end_tree, started
 from benchmarks._faults import FAULTS, Fault, compiled, drawn_fault
+from benchmarks._promises import Cells, Reading, broken_promises, cells_of, times_of
 from benchmarks.figures import Figure, Report, run, say
-from cinelake.lake.cells import FOOTER_KEY, Footer
-from cinelake.spec.names import RESERVED
 from examples.draw import draw_catalogue
 from flows.server import answers, free_port
 
-TIMEOUT_S, MAX_COMMANDS, LEFT_WITHIN_S = 400.0, 5, 30.0
+TIMEOUT_S, MAX_COMMANDS = 400.0, 5
 MANIFEST = """\
 lake: lake
 catalogue: {{films: "films/*"}}
@@ -78,7 +74,6 @@ VICTIMS = ("driver", "tree", "worker", "idle", "ffmpeg", "server", "mlflow", "in
 EVERYWHERE = ("driver", "tree", "interrupt", "mlflow", *FAULTS)
 """Victims that commands other than `run` have too."""
 ENGINES = ("local", "dask", "ray")
-Cells = dict[str, tuple[str, pa.Table]]
 
 
 @dataclass(frozen=True)
@@ -93,59 +88,6 @@ class Killed:
     hits: Counter[str]
     further: int
     broken: tuple[str, ...] = ()
-
-
-@dataclass
-class Reading:
-    """Reads a lake's cells while it is written; `torn` names those that could not be read."""
-
-    lake: Path
-    torn: list[str] = field(default_factory=list)
-    reads: int = 0
-    _ended: threading.Event = field(default_factory=threading.Event)
-
-    @contextlib.contextmanager
-    def going_on(self) -> Iterator[None]:
-        """Read in a thread of its own until the block is left."""
-        thread = threading.Thread(target=self._read, daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            self._ended.set()
-            thread.join()
-
-    def _read(self) -> None:
-        while not self._ended.wait(0.05):
-            for file in cell_files(self.lake):
-                try:
-                    cell_of(file)
-                    self.reads += 1
-                except FileNotFoundError:
-                    continue
-                except (OSError, pa.ArrowException, KeyError, ValueError) as error:
-                    self.torn.append(f"{file.name}: {error}")
-
-
-def cell_files(lake: Path) -> list[Path]:
-    """Every cell's file."""
-    return [f for f in lake.glob("*/*.parquet") if not f.parent.name.startswith("_") and f.parent.name not in RESERVED]
-
-
-def cell_of(file: Path) -> tuple[str, pa.Table]:
-    """A cell's key and rows."""
-    key = Footer.from_json(pq.read_metadata(file).metadata[FOOTER_KEY]).key
-    return key, pq.read_table(file, partitioning=None).replace_schema_metadata(None)
-
-
-def cells_of(lake: Path) -> Cells:
-    """`table/film` → key and rows."""
-    return {f"{file.parent.name}/{file.stem}": cell_of(file) for file in cell_files(lake)}
-
-
-def times_of(lake: Path) -> dict[str, tuple[int, int]]:
-    """`table/film` → what changes when a cell is made again."""
-    return {f"{f.parent.name}/{f.stem}": (f.stat().st_ino, f.stat().st_mtime_ns) for f in cell_files(lake)}
 
 
 @dataclass
@@ -276,23 +218,6 @@ def _is(victim: str, process: psutil.Process) -> bool:
         return False
 
 
-def left_behind(project: Path) -> list[str]:
-    """Commands that still run in a project, a kept Prefect server apart, after some time to end."""
-    deadline = time.monotonic() + LEFT_WITHIN_S
-    while (left := list(_running_in(project))) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    return left
-
-
-def _running_in(project: Path) -> Iterator[str]:
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            words = " ".join(process.cmdline())
-            ours = process.status() != psutil.STATUS_ZOMBIE and process.cwd().startswith(str(project))
-            if ours and "prefect" not in words:
-                yield words[:200]
-
-
 def undisturbed(folder: Path, films: int, commands: Sequence[str]) -> Night:
     """Draw the films, make everything once, and keep what rounds begin with."""
     draw_catalogue(folder, films, seed=7, workers=2, seconds=4.0)
@@ -354,7 +279,7 @@ def a_round(night: Night, drawn: Drawn, library: Path | None = None) -> Killed:
             if tracked:
                 night.mlflow.revive()
             process, further = start(project, command), further + 1
-    broken = tuple(_broken(night, project, reading, kept))
+    broken = tuple(broken_promises(night.wanted, project, reading, kept))
     if not broken:
         shutil.rmtree(project, ignore_errors=True)
     return Killed(command, drawn.engine, hits, further, broken)
@@ -380,22 +305,6 @@ def _kill_then(
             return True
         time.sleep(0.02)
     return False
-
-
-def _broken(night: Night, project: Path, reading: Reading, kept: dict[str, tuple[int, int]]) -> Iterator[str]:
-    lake, now = project / "lake", times_of(project / "lake")
-    yield from (f"torn while it was read: {words}" for words in reading.torn[:3])
-    try:
-        found = cells_of(lake)
-    except (OSError, pa.ArrowException, KeyError, ValueError) as error:
-        yield f"torn at the end: {error}"
-        return
-    yield from (f"lost or never made: {name}" for name in sorted(night.wanted.keys() - found.keys())[:3])
-    differing = [name for name in night.wanted.keys() & found.keys() if found[name] != night.wanted[name]]
-    yield from (f"differs: {name}" for name in sorted(differing)[:3])
-    yield from (f"made again: {name}" for name, stamp in sorted(kept.items()) if now.get(name) != stamp)
-    yield from (f"left unfinished: {path.name}" for path in (lake / "_tmp").glob("*"))
-    yield from (f"still runs: {words}" for words in left_behind(project))
 
 
 def measure(given: argparse.Namespace) -> Report:

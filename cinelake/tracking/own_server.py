@@ -1,10 +1,10 @@
-"""The process of an MLflow server on loopback: MLflow's own application, behind a password.
+"""The process of an MLflow server, on loopback or in a container: MLflow's own application, behind a password.
 
-    python -m cinelake.tracking.own_server --port 5000 --artifacts FOLDER
+    python -m cinelake.tracking.own_server --port 5000 --artifacts FOLDER [--host 0.0.0.0]
 
-Whoever is on the machine reaches loopback, and MLflow asks nobody who he is; its own accounts need packages and a
-database more. So each request carries user and password (HTTP's Basic, which browsers ask for once and MLflow's client
-sends by itself), read from the environment as clients have them: `MLFLOW_TRACKING_USERNAME`,
+Whoever is on the machine reaches loopback, on a network the port, and MLflow asks nobody who he is; its own accounts
+need packages and a database more. So each request carries user and password (HTTP's Basic, which browsers ask for once
+and MLflow's client sends by itself), read from the environment as clients have them: `MLFLOW_TRACKING_USERNAME`,
 `MLFLOW_TRACKING_PASSWORD`. `MLFLOW_BACKEND_STORE_URI` is the store. Names that it is called by and pages of other
 origins are checked by MLflow itself.
 """
@@ -29,7 +29,7 @@ HEALTH = "/health"
 LOOPBACK = "127.0.0.1"
 
 
-def serve(port: int, artifacts: Path) -> None:
+def serve(port: int, artifacts: Path, host: str = LOOPBACK) -> None:
     """Serve until the process is told to end. Raises `KeyError` where the environment has no password or store."""
     import uvicorn
     from mlflow import server as mlflow_server
@@ -48,7 +48,7 @@ def serve(port: int, artifacts: Path) -> None:
     initialize_backend_stores(store, store, str(artifacts))
     from mlflow.server.fastapi_app import app  # made as it is imported, for this environment
 
-    uvicorn.run(closed(app, os.environ[USER], os.environ[PASSWORD]), host=LOOPBACK, port=port, log_level="warning")
+    uvicorn.run(closed(app, os.environ[USER], os.environ[PASSWORD]), host=host, port=port, log_level="warning")
 
 
 def closed(app: Any, user: str, password: str) -> Any:
@@ -87,8 +87,9 @@ def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m cinelake.tracking.own_server")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--artifacts", type=Path, required=True)
+    parser.add_argument("--host", default=LOOPBACK)
     given = parser.parse_args(words)
-    serve(given.port, given.artifacts)
+    serve(given.port, given.artifacts, given.host)
 
 
 if __name__ == "__main__":

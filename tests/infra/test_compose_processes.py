@@ -1,5 +1,6 @@
 """What the compose file starts, started as plain processes, with a deployed run of the catalogue through all of it."""
 
+import base64
 import time
 import urllib.error
 import urllib.request
@@ -19,7 +20,17 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 RUN_WITHIN_S = 300
 SECRETS = {"CINELAKE_LAKE_KEY": "key-of-the-lake", "CINELAKE_LAKE_SECRET": "s3cret-of-the-lake"}
 WORD = "cinelake:word-of-prefect"
+MLFLOW_WORD = "word-of-mlflow"
 TOKEN = "0123456789abcdef" * 4
+
+
+def status(address, headers):
+    """What a server answers to a request."""
+    try:
+        with urllib.request.urlopen(urllib.request.Request(address, headers=headers), timeout=30) as reply:
+            return reply.status
+    except urllib.error.HTTPError as error:
+        return error.code
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +50,7 @@ def services(database, draw_film, tmp_path_factory):
     for name in ("one", "two"):
         draw_film(project / "films" / f"{name}.mp4", sound=True)
     passwords = {"CINELAKE_DB_PASSWORD": database.password, "CINELAKE_RAY_TOKEN": TOKEN, "CINELAKE_PREFECT_AUTH": WORD}
+    passwords |= {"CINELAKE_MLFLOW_PASSWORD": MLFLOW_WORD}
     given = {**SECRETS, **passwords, "CINELAKE_PROJECT": str(project)}
     composition = Composition(given, project, folder, {("postgres", "5432"): str(database.port)})
     manifest = (INFRA / "compose" / "pipeline.yaml").read_text().splitlines(keepends=True)
@@ -99,16 +111,19 @@ def test_prefect_wants_its_password_and_answers_to_the_names_it_has_in_the_file(
         urllib.request.urlopen(urllib.request.Request(address, headers={"Host": "elsewhere.example"}), timeout=30)
 
 
-def test_mlflow_answers_to_the_names_it_has_in_the_file_and_to_no_others(services):
+def test_mlflow_wants_its_password_and_answers_to_the_names_it_has_in_the_file(services):
     address = f"{services.url('mlflow', '5000')}/api/2.0/mlflow/experiments/search?max_results=1"
-    with urllib.request.urlopen(urllib.request.Request(address, headers={"Host": "mlflow:5000"}), timeout=30) as reply:
-        assert reply.status == 200
-    with pytest.raises(urllib.error.HTTPError, match="403"):
-        urllib.request.urlopen(urllib.request.Request(address, headers={"Host": "elsewhere.example"}), timeout=30)
+    known = {"Authorization": "Basic " + base64.b64encode(f"cinelake:{MLFLOW_WORD}".encode()).decode()}
+    answers = [
+        status(address, {**known, "Host": "mlflow:5000"}),
+        status(address, {**known, "Host": "elsewhere.example"}),
+        status(address, {}),
+    ]
+    assert answers == [200, 403, 401]
 
 
 def test_nothing_that_a_service_said_or_kept_holds_a_secret(services, ran, database):
-    words = (SECRETS["CINELAKE_LAKE_SECRET"], TOKEN, WORD, *database.secrets)
+    words = (SECRETS["CINELAKE_LAKE_SECRET"], TOKEN, WORD, MLFLOW_WORD, *database.secrets)
     # Prefect hands a run its environment in a file that only its owner reads, and takes it away at the run's end
     await_that(lambda: not list(services.folder.glob("worker/prefect-workspace-*")))
     assert files_holding(words, services.folder, services.project) == []

@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+from _needed import need
 from _real_data import REAL
 
 from cinelake.media.batches import SoundBatch
@@ -110,10 +111,10 @@ def test_planning_imports_no_network() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
 
 
-@pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
 def test_drawn_voices_are_found_over_music() -> None:
     from benchmarks._drawn_voices import draw_sound
 
+    need("espeak-ng", "" if shutil.which("espeak-ng") else "espeak-ng is not installed")
     drawn = draw_sound(200, 60)
     spoken = [row for row in hear(drawn.samples) if row["kind"] == "speech"]
     found = [any(row["start_s"] < end and start < row["end_s"] for row in spoken) for start, end in drawn.speech]
