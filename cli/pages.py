@@ -24,6 +24,14 @@ Questions and their SQL, generated from `cinelake/query/questions/`; each is ask
 `cinelake questions` lists them, `cinelake query --question pace` asks one, `--set film=ID` sets a variable of it. In
 the plain DuckDB shell: `cinelake views -o views.sql`, `duckdb -init views.sql`, `SET VARIABLE film = 'ID'`, and the
 SQL; in Python: `cinelake.open("lake").sql(...)`.
+
+In a FROM, `said('rose NEAR jack')` and `written('hotel*')` are the lines with these words (`movie_id`, `start_s`,
+`end_s`, `text`, `relevance`), found as `cinelake search` finds them, beside any other table:
+
+```sql
+SELECT s.movie_id, s.scene, w.text
+FROM scenes s JOIN said('rose NEAR jack') w ON w.movie_id = s.movie_id AND w.start_s >= s.start_s AND w.start_s < s.end_s
+```
 """
 
 

@@ -34,7 +34,7 @@ def search(
     image: Annotated[Path | None, typer.Option(help="A picture: JPEG, PNG, WebP, TIFF or BMP.")] = None,
     like: Annotated[str | None, typer.Option(help="A moment of the lake.", metavar="FILM@HH:MM:SS")] = None,
     text: Annotated[str | None, typer.Option(help="What a picture shows, by a pair of networks.")] = None,
-    said: Annotated[Values, typer.Option(help="Words of subtitles.", metavar="WORDS")] = None,
+    said: Annotated[Values, typer.Option(help="Words of subtitles or of the transcript.", metavar="WORDS")] = None,
     written: Annotated[Values, typer.Option(help="Words in the pictures.", metavar="WORDS")] = None,
     tag: Annotated[Values, typer.Option(help="Shots with any of these tags.", metavar="A,B")] = None,
     character: Annotated[Values, typer.Option(help="When any of these characters is seen.", metavar="A,B")] = None,

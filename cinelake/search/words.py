@@ -53,7 +53,7 @@ BESIDE = ("", "-wal", "-shm")
 PATIENCE_S = 60.0
 """So long one search waits for another that writes."""
 OF_FILMS = "l.cell in (select id from cells where movie_id in (select value from json_each(?)))"
-FEW_CELLS = 300
+FEW_CELLS = 2000
 """Tables of at most so many films are named in the question itself; of more, what is found is looked through."""
 LONGEST = 1023
 LENGTH_SHIFT, KIND_SHIFT = 40, 52
