@@ -53,11 +53,13 @@ def choose_learner(
         started = time.monotonic()
         if best is not None and started - began > budget_s:
             choice.rows.append({"learner": name, "said": "not tried: the budget is spent"})
+            say(f"learner {name}: not tried: the budget is spent (budget_minutes)")
             continue
         try:
             own = _scores_of(prepared, config_of(prepared.entry, name, config), seed, folder / name)
         except (CannotTrain, TrainingFailed) as error:
             choice.rows.append({"learner": name, "said": str(error)})
+            say(f"learner {name}: left out: {error}")
             continue
         row = {"learner": name, spec.metric: float(spec.summarise(own)[spec.metric])}
         row["seconds"] = round(time.monotonic() - started, 1)

@@ -33,6 +33,13 @@ def test_when_the_budget_is_spent_the_simplest_has_been_made(labelled: Project, 
     assert choice.learner == "deaf" and choice.rows[1]["said"] == "not tried: the budget is spent"
 
 
+def test_a_learner_that_is_not_tried_is_told(labelled: Project, tmp_path: Path) -> None:
+    told: list[str] = []
+    prepared = prepare_request(TrainingRequest(labelled.load(), "loud"), lambda _: None)
+    choose_learner(prepared, prepared.entry.config, 0, tmp_path, 0, told.append)
+    assert told[-1] == "learner plain: not tried: the budget is spent (budget_minutes)"
+
+
 def test_a_choice_that_was_made_is_read(labelled: Project, tmp_path: Path) -> None:
     assert chosen(labelled, tmp_path, 0) == chosen(labelled, tmp_path, 60)
 
