@@ -183,7 +183,7 @@ def b_cubed(films: list[DrawnFilm], artefact: Artefact) -> float:
 
 
 def clicks_to(goal: float, people: int, films: int, seed: int) -> tuple[int, list[float]]:
-    """Clicks until everybody on the page has a name and F1 reaches the goal, and F1 before and after each time the page was worked through."""
+    """Clicks until everybody on the page has a name and F1 reaches the goal; F1 before and after each time through."""
     drawn = draw(people, films, seed)
     labels: Labels = defaultdict(dict)
     clicks = 0
