@@ -183,7 +183,7 @@ def b_cubed(films: list[DrawnFilm], artefact: Artefact) -> float:
 
 
 def clicks_to(goal: float, people: int, films: int, seed: int) -> tuple[int, list[float]]:
-    """Clicks until F1 reaches the goal, and F1 before and after each time the page was worked through."""
+    """Clicks until everybody on the page has a name and F1 reaches the goal; F1 before and after each time through."""
     drawn = draw(people, films, seed)
     labels: Labels = defaultdict(dict)
     clicks = 0
@@ -191,9 +191,10 @@ def clicks_to(goal: float, people: int, films: int, seed: int) -> tuple[int, lis
         artefact = learned(Path(scratch) / "0", drawn, labels, None)
         f1 = [b_cubed(drawn, artefact)]
         for number in range(1, ROUNDS + 1):
-            if f1[-1] >= goal:
+            page = page_of(drawn, artefact)
+            if f1[-1] >= goal and all(card["name"] for card in page["people"]):
                 break
-            clicks += work_through(page_of(drawn, artefact), drawn, labels)
+            clicks += work_through(page, drawn, labels)
             artefact = learned(Path(scratch) / str(number), drawn, labels, artefact)
             f1.append(b_cubed(drawn, artefact))
     return clicks, f1

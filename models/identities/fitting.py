@@ -3,6 +3,7 @@
 Photos name people and found nobody: who else is on them is no person of the films. A group of tracks gets a number
 where it stands apart from the faces that a recogniser puts together because they are dark or blurred: those do not
 count, and of a group that is hardly better it is looked whether they, and whoever stands beside it, are like it too.
+Groups that are looks of one person have one number (`joined_looks`).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from models.identities.people import (
     gallery_of,
     grouped,
     inherit,
+    joined_looks,
     nobody,
 )
 from models.identities.predict import APPLIED
@@ -133,18 +135,22 @@ class Strangers:
     def people(self, config: Config) -> Array:
         """(k, d) centroids of the groups that get a number, the largest first."""
         rows = np.flatnonzero(self.faces)
-        place = {row: at for at, row in enumerate(rows.tolist())}
-        beside = {
-            place[row]: {place[other] for other in others if other in place}
-            for row, others in self.apart.items()
-            if row in place
-        }
-        groups = [
-            rows[group]
-            for group in grouped(self.vectors[rows], config.likeness, config.at_least, self.faces[rows], beside)
-        ]
-        kept = [group for group in groups if self._stands_apart(group, config)]
-        return centroids_of(self.vectors, kept, self.faces)
+        beside = self._beside([np.array([row]) for row in rows])
+        groups = grouped(self.vectors[rows], config.likeness, config.at_least, self.faces[rows], beside)
+        looks = [rows[group] for group in groups if self._stands_apart(rows[group], config)]
+        joined = joined_looks(centroids_of(self.vectors, looks, self.faces), config.likeness, self._beside(looks))
+        people = [np.sort(np.concatenate([looks[at] for at in person])) for person in joined]
+        people.sort(key=lambda person: -self.faces[person].sum())
+        return centroids_of(self.vectors, people, self.faces)
+
+    def _beside(self, groups: Sequence[Array]) -> dict[int, set[int]]:
+        """Group → the groups that have a row which is seen beside one of its own."""
+        place = {int(row): at for at, group in enumerate(groups) for row in group}
+        found: dict[int, set[int]] = {}
+        for row, others in self.apart.items():
+            if row in place:
+                found.setdefault(place[row], set()).update(place[other] for other in others if other in place)
+        return found
 
     def _stands_apart(self, group: Array, config: Config) -> bool:
         """Whether a group is one person: clearly seen, or unlike the faces that do not count and those beside it."""

@@ -17,6 +17,8 @@ from cinelake.spec.arrays import Array
 from models.identities.features import unit
 
 NUMBERED = re.compile(r"person_([1-9]\d*)")
+LOOKS = 1.25
+"""Means of two looks of one person are alike by so many times `likeness` or more."""
 MAX_TRACKS = 8000
 """Tracks that are clustered together: their distances are 0.25 GB."""
 
@@ -127,6 +129,28 @@ def grouped(
     sizes = {g: weights[most[group == g]].sum() for g in dict.fromkeys(group.tolist())}
     kept = [g for g in sorted(sizes, key=lambda g: -sizes[g]) if sizes[g] >= min_faces]
     return [most[group == g] for g in kept]
+
+
+def joined_looks(centroids: Array, likeness: float, apart: Beside = MappingProxyType({})) -> list[Array]:
+    """Rows of the centroids of each person: groups that are one person's looks are put together.
+
+    They are where all of them are alike by `LOOKS` times `likeness`, none is alike to any other group, and none is
+    apart from another. Where a recogniser tells people badly, many groups are somewhat alike, and none is joined.
+    """
+    from scipy.sparse.csgraph import connected_components
+
+    alike = centroids @ centroids.T
+    count, component = connected_components(alike >= likeness, directed=False)
+    found: list[Array] = []
+    for number in range(count):
+        rows = np.flatnonzero(component == number)
+        inside = set(rows.tolist())
+        is_one = alike[np.ix_(rows, rows)].min() >= LOOKS * likeness
+        if is_one and not any(inside & set(apart.get(row, ())) for row in inside):
+            found.append(rows)
+        else:
+            found += [np.array([row]) for row in rows]
+    return found
 
 
 def _distances(vectors: Array, place: Mapping[int, int], apart: Beside) -> Array:

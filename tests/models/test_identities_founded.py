@@ -16,7 +16,7 @@ from cinelake.spec.training import Training
 from models.identities import MODEL
 from models.identities.config import Config
 from models.identities.features import apart, contrast_and_sharpness, track, track_vectors, unit
-from models.identities.people import People, assign, grouped
+from models.identities.people import People, assign, grouped, joined_looks
 
 GALLERY = [film(1, [0], {0.0: "ada"}), film(2, [1], {0.0: "bo"})]
 DARK = 15
@@ -153,6 +153,27 @@ def test_a_face_that_was_found_twice_is_no_second_person():
     features = beside(0, 0)
     features["box"][1::2] = features["box"][::2] + np.array((0.02, 0, 0, 0))
     assert apart(features, track(features, 0.4)) == {}
+
+
+# --- looks of one person
+
+
+def at_angles(*degrees: float) -> Array:
+    return np.stack([np.cos(np.radians(degrees)), np.sin(np.radians(degrees))], axis=1)
+
+
+def test_groups_that_are_alike_and_unlike_all_others_are_looks_of_one_person():
+    """Cosines: 0.64 between the first two, 0.17 and less to the third."""
+    assert [rows.tolist() for rows in joined_looks(at_angles(0, 50, 130), 0.4)] == [[0, 1], [2]]
+
+
+def test_groups_of_which_one_is_somewhat_like_another_are_left_alone():
+    """A third group is between the second and the first: 0.57 and −0.26."""
+    assert len(joined_looks(at_angles(0, 50, 105), 0.4)) == 3
+
+
+def test_looks_that_are_seen_beside_each_other_are_two_persons():
+    assert len(joined_looks(at_angles(0, 10), 0.4, {0: {1}, 1: {0}})) == 2
 
 
 # --- a track is recognised as one
