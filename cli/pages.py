@@ -30,8 +30,8 @@ In a FROM, `said('rose NEAR jack')` and `written('hotel*')` are the lines with t
 
 ```sql
 SELECT s.movie_id, s.scene, w.text
-FROM scenes s
-JOIN said('rose NEAR jack') w ON w.movie_id = s.movie_id AND w.start_s >= s.start_s AND w.start_s < s.end_s
+FROM scenes s JOIN said('rose NEAR jack') w USING (movie_id)
+WHERE w.start_s >= s.start_s AND w.start_s < s.end_s
 ```
 """
 
