@@ -46,7 +46,7 @@ def learning_curve(
     budget_s: float,
     say: Callable[[str], None] = lambda _: None,
 ) -> list[dict[str, Any]]:
-    """A row a part of the labels: learner, share, steps, film_count, mean, low, high, seconds; or `said`, without a score.
+    """A row a part of the labels: learner, share, steps, film_count, mean, low, high, seconds; or `said`.
 
     The learner is the model's first simple predictor, else the first of its learners, else the model itself. What the
     budget does not reach is not tried, the smaller parts first; bounds are over held-out films.
