@@ -76,7 +76,7 @@ def _draw_curve(manifest: Manifest, name: str, version: str, *, as_json: bool) -
     table(
         ("learner", "labelled steps", "films", manifest.model(name).spec.metric, "95% of draws of films"),
         [
-            (row["learner"], row["steps"], row["films"], number(row["mean"]) or row["said"], _spread(row))
+            (row["learner"], row["steps"], row["film_count"], number(row["mean"]) or row["said"], _spread(row))
             for row in rows
         ],
     )

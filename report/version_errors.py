@@ -45,7 +45,7 @@ def shown_moment(moment: Mapping[str, Any], place: Place, kind: str = "") -> dic
 
 def _films(told: Mapping[str, Any], place: Place) -> dict[str, Any]:
     """Score by film, a column a predictor, with the place of each mark; and those of all films with their interval."""
-    rows, overall = told["films"], told["overall"]
+    rows, overall = told["by_film"], told["overall"]
     who = list(overall)
     values = [value for row in rows for value in row["scores"].values()]
     low, high = min([0.0, *values]), max([1.0, *values]) if min(values, default=0) >= 0 else max(values, default=1.0)
@@ -136,7 +136,7 @@ def _learning_curve(rows: Sequence[Mapping[str, Any]], told: Mapping[str, Any], 
     for who, name in names.items():
         level = told["overall"][who]["mean"]
         series.append(Series(name, [(reach[0], level), (reach[1], level)], is_guide=True))
-    shown = [(f"{row['steps']:,}", str(row["films"]), _bounds(row)) for row in known]
+    shown = [(f"{row['steps']:,}", str(row["film_count"]), _bounds(row)) for row in known]
     refused = "".join(f" With {row['steps']:,} labelled steps: {row['said']}." for row in rows if row.get("said"))
     about = f"{learner}, taught by ever larger parts of the labels and scored on the same held-out films.{refused}"
     return {"chart": chart(series, "labelled steps", metric, x=reach), "rows": shown, "about": about}

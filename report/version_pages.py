@@ -21,7 +21,7 @@ def errors_page(
     planning: Planning, name: str, told: Mapping[str, Any], curve: Sequence[Mapping[str, Any]] | None = None
 ) -> str:
     """The page of what a version is wrong about. name: of the version; told: the errors that its training keeps."""
-    spots = _spots(told.get("moments", ()), told["films"])
+    spots = _spots(told.get("moments", ()), told["by_film"])
     places = Places(LakeTables(planning), spots, planning.manifest.folder / "site")
     return _standing_alone("errors.html", f"{name}: errors", name=name, told=shown_errors(told, curve, places))
 

@@ -45,7 +45,7 @@ def diagnosis(
         "format": FORMAT,
         "metric": spec.metric,
         "in_sample": in_sample,
-        "films": by_film(spec, movie_ids, scores),
+        "by_film": by_film(spec, movie_ids, scores),
         "overall": {who: bootstrap(own, spec.summarise, spec.metric).to_json() for who, own in scores.items()},
     }
     if in_sample:  # no interval would say anything of other films

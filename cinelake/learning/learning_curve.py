@@ -46,7 +46,7 @@ def learning_curve(
     budget_s: float,
     say: Callable[[str], None] = lambda _: None,
 ) -> list[dict[str, Any]]:
-    """A row a part of the labels: learner, share, steps, films, mean, low, high, seconds; `said` where it has no score.
+    """A row a part of the labels: learner, share, steps, film_count, mean, low, high, seconds; or `said`.
 
     The learner is the model's first simple predictor, else the first of its learners, else the model itself. What the
     budget does not reach is not tried, the smaller parts first; bounds are over held-out films.
@@ -56,7 +56,7 @@ def learning_curve(
     for share in SHARES:
         part = portion(prepared.split.train, share)
         films = len({example.movie_id for example in part})
-        row: dict[str, Any] = {"learner": learner, "share": share, "steps": known_steps(part), "films": films}
+        row: dict[str, Any] = {"learner": learner, "share": share, "steps": known_steps(part), "film_count": films}
         started = time.monotonic()
         if started - began > budget_s:
             rows.append({**row, "mean": None, "said": "not tried, the budget is spent"})

@@ -21,7 +21,7 @@ TOLD = {
     "in_sample": False,
     "kind": "one",
     "steps": 6,
-    "films": [{"movie_id": "evil", "scores": {"model": 0.5, "baseline": 0.25, "nearest": 0.6}}],
+    "by_film": [{"movie_id": "evil", "scores": {"model": 0.5, "baseline": 0.25, "nearest": 0.6}}],
     "overall": {who: {"mean": 0.5, "low": None, "high": None} for who in ("model", "baseline", "nearest")},
     "moments": [{"movie_id": "evil", "time_s": 30.0, "label": "<b>war</b>", "said": ["love"], "by": 0.9}],
     "matrix": MATRIX,
@@ -29,8 +29,8 @@ TOLD = {
     "calibration": {"bins": BINS, "ece": 0.2},
 }
 CURVE = [
-    {"learner": "logistic", "steps": 10, "films": 2, "mean": 0.3, "low": 0.2, "high": 0.4},
-    {"learner": "logistic", "steps": 20, "films": 4, "mean": None, "said": "only one class"},
+    {"learner": "logistic", "steps": 10, "film_count": 2, "mean": 0.3, "low": 0.2, "high": 0.4},
+    {"learner": "logistic", "steps": 20, "film_count": 4, "mean": None, "said": "only one class"},
 ]
 
 

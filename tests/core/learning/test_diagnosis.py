@@ -53,7 +53,7 @@ RIGHT, WRONG = [True, True, False, False], [False] * 4
 
 def test_the_worst_film_and_its_moments_come_first():
     made = told(film("good", RIGHT), film("bad", WRONG), film("fair", RIGHT))
-    assert made["films"][0] == {"movie_id": "bad", "scores": {"model": 0.5, "baseline": 0.5}}
+    assert made["by_film"][0] == {"movie_id": "bad", "scores": {"model": 0.5, "baseline": 0.5}}
     assert {moment["movie_id"] for moment in made["moments"]} == {"bad"} and made["overall"]["model"]["low"] is not None
 
 
