@@ -11,14 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cinelake.media.batches import FrameBatch
-from cinelake.media.chosen import ChosenPictures
 from cinelake.spec.arrow_values import arrow_array, as_numpy
 from cinelake.spec.contract import ENUM, Column, Contract, Measure, Rule, vector
 from cinelake.spec.roles import FromStills, Shots
@@ -28,6 +27,9 @@ from tasks.shots.economical import find_in_part
 from tasks.shots.motion import MOTION_SIZE, Motion
 from tasks.shots.pictures import HEIGHT, WIDTH, reduce
 from tasks.shots.stills import READS, still_shots
+
+if TYPE_CHECKING:
+    from cinelake.media.chosen import ChosenPictures
 
 STRIDE = 24
 """Frames that are decided at once."""

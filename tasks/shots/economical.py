@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from cinelake.media.batches import FrameBatch
-from cinelake.media.chosen import ChosenPictures
 from cinelake.spec.arrays import Floats
 from tasks.shots.cuts import (
     CONTEXT,
@@ -31,6 +31,9 @@ from tasks.shots.cuts import (
     pixel_difference,
 )
 from tasks.shots.pictures import ReducedPictures, no_pictures, reduce
+
+if TYPE_CHECKING:
+    from cinelake.media.chosen import ChosenPictures
 
 ODD = 1.5
 """A picture whose packet has so many times the bytes of its like nearby may be the first of a shot."""
