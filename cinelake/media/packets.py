@@ -106,6 +106,8 @@ def survey_packets(path: str, probe: Probe, *, deadline_s: float) -> PacketSurve
         raise NotToBeSpared(f"its container ({probe.container}) has no index of its pictures")
     if video.scan != "progressive":
         raise NotToBeSpared("its pictures are fields")
+    if video.rotation or any(video.crop):
+        raise NotToBeSpared("its container has its pictures turned or cropped")
     until = time.monotonic() + deadline_s
     rows: list[tuple[int, int, int, int]] = []
     duration, end = 0, NO_STAMP

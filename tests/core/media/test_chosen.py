@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from _films import make_film
 from _recorder import Recorder
 
 from cinelake.media.chosen import ChosenPictures, open_choice
+from cinelake.media.ffmpeg import binary
 from cinelake.media.packets import NotToBeSpared
 from cinelake.media.probe import probe
 from cinelake.spec.task import VideoStream
@@ -52,6 +54,28 @@ def test_chosen_pictures_are_those_of_the_whole_film(name: str, tmp_path: Path, 
     assert film.times_s.tolist() == whole.column("small", "times_s").tolist()
     every = whole.pixels("small")
     assert all((every[frame] == picture).all() for frame, picture in pictures.items())
+
+
+def copied(path: Path, *options: str, first: tuple[str, ...] = ()) -> Path:
+    """The same packets in a container that says more of them."""
+    copy = path.with_stem("copy")
+    command = [binary(), "-loglevel", "error", *first, "-i", str(path), "-c", "copy", *options, str(copy)]
+    subprocess.run(command, check=True)
+    return copy
+
+
+def test_colours_are_those_that_the_container_declares(tmp_path: Path, read) -> None:
+    path = copied(coded(tmp_path, "default"), "-colorspace", "bt709", "-color_range", "pc")
+    film = open_film(path)
+    pictures = chosen(film, ~film.is_spare)
+    every = read(path, small=SMALL).pixels("small")
+    assert all((every[frame] == picture).all() for frame, picture in pictures.items())
+
+
+def test_a_film_that_players_turn_is_to_be_decoded_whole(tmp_path: Path) -> None:
+    path = copied(coded(tmp_path, "default"), first=("-display_rotation", "90"))
+    with pytest.raises(NotToBeSpared, match="turned"):
+        open_film(path)
 
 
 @pytest.mark.parametrize("name", ["fixed groups", "open groups", "hevc"])
