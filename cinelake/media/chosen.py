@@ -27,6 +27,10 @@ from cinelake.media.reader import Reading, read_film
 from cinelake.spec.film import MAX_PIXELS, Declared, Probe
 from cinelake.spec.task import Stream, VideoStream
 
+MOST_STARTS = 8
+"""How many decoders may begin anew, each of which reads the file from its beginning; where more would have to, one
+decodes all pictures that others refer to."""
+
 Take = Callable[[FrameBatch], None]
 
 
@@ -68,7 +72,10 @@ class ChosenPictures:
 
         wanted: (n,). Raises `NotToBeSpared` where they do not decode as they ought to, and what `read_film` raises.
         """
-        for given in self.survey.runs(self.survey.needed_for(wanted)):
+        parts = self.survey.runs(self.survey.needed_for(wanted))
+        if len(parts) > MOST_STARTS:
+            parts = self.survey.runs(self.survey.needed_for(wanted | ~self.is_spare))
+        for given in parts:
             self._decode(given, take)
 
     def _decode(self, given: Bools, take: Take) -> None:

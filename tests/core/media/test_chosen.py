@@ -10,9 +10,10 @@ import pytest
 from _films import make_film
 from _recorder import Recorder
 
+from cinelake.media import chosen as chosen_module
 from cinelake.media.chosen import ChosenPictures, open_choice
 from cinelake.media.ffmpeg import binary
-from cinelake.media.packets import NotToBeSpared
+from cinelake.media.packets import NotToBeSpared, _in_order
 from cinelake.media.probe import probe
 from cinelake.spec.task import VideoStream
 
@@ -88,6 +89,22 @@ def test_a_decoder_begins_in_the_middle_of_the_film(name: str, tmp_path: Path, r
     assert {45, 46, 85, 86} <= pictures.keys() and len(pictures) < 60
     every = whole.pixels("small")
     assert all((every[frame] == picture).all() for frame, picture in pictures.items())
+
+
+def test_the_film_is_not_read_from_its_beginning_for_each_of_many_places(tmp_path: Path, monkeypatch) -> None:
+    film, wanted = open_film(coded(tmp_path, "open groups")), np.zeros(100, bool)
+    wanted[[30, 70, 99]] = True
+    starts = len(film.survey.runs(film.survey.needed_for(wanted)))
+    monkeypatch.setattr(chosen_module, "MOST_STARTS", starts - 1)
+    assert {30, 70, 99} <= chosen(film, wanted).keys()
+    assert len(film.readings) == 1 < starts
+
+
+def test_pictures_that_a_higher_sub_layer_may_refer_to_are_not_spare(tmp_path: Path) -> None:
+    probed = probe(str(coded(tmp_path, "hevc")))
+    rows = [(tick * 40, 100, mark, 2 * (not tick)) for tick, mark in enumerate([-1, 1, 1, -2] * 4)]
+    with pytest.raises(NotToBeSpared, match="100% of its pictures"):
+        _in_order(probed, rows, 40, 16 * 40)
 
 
 @pytest.mark.parametrize(
