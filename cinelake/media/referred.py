@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 Mark = int
-"""n > 0: a picture of temporal sub-layer n, to which none of that or a lower one refers; −n: one of sub-layer n to which
-others may refer; 0: one to which others may refer, of a codec without sub-layers."""
+"""n > 0: a picture of temporal sub-layer n, to which none of that or a lower one refers; −n: one of it to which others
+may refer; 0: one to which others may refer, of a codec without sub-layers."""
 
 MarkOf = Callable[[memoryview], Mark | None]
 """The mark of a packet's picture; None where the packet shows no whole progressive picture that can be judged."""
