@@ -31,6 +31,9 @@ MOST_STARTS = 8
 """How many decoders may begin anew, each of which reads the file from its beginning; where more would have to, one
 decodes all pictures that others refer to."""
 
+SKIPPED_S = 600.0
+"""How long no packet may be wanted: between two places of a large film on a slow disk."""
+
 Take = Callable[[FrameBatch], None]
 
 
@@ -81,12 +84,14 @@ class ChosenPictures:
     def _decode(self, given: Bools, take: Take) -> None:
         """Decode these pictures by one decoder."""
         sink = _Sink(self, np.flatnonzero(given), take)
+        left_s = max(1.0, self.until - time.monotonic())
         with _piped(self, given) as fd:
             reading = read_film(
                 self.path,
                 _of_pipe(self.probe),
                 [sink],
-                deadline_s=max(1.0, self.until - time.monotonic()),
+                deadline_s=left_s,
+                stall_s=min(left_s, SKIPPED_S),
                 max_pixels=self.max_pixels,
                 on_progress=self.on_progress,
                 fd=fd,
