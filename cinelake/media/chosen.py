@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from cinelake.errors import DamagedFilm
 from cinelake.media.batches import Batch, FrameBatch
 from cinelake.media.decode_check import DecodeReport, damage_of
 from cinelake.media.ffmpeg import version
@@ -85,17 +86,20 @@ class ChosenPictures:
         """Decode these pictures by one decoder."""
         sink = _Sink(self, np.flatnonzero(given), take)
         left_s = max(1.0, self.until - time.monotonic())
-        with _piped(self, given) as fd:
-            reading = read_film(
-                self.path,
-                _of_pipe(self.probe),
-                [sink],
-                deadline_s=left_s,
-                stall_s=min(left_s, SKIPPED_S),
-                max_pixels=self.max_pixels,
-                on_progress=self.on_progress,
-                fd=fd,
-            )
+        try:
+            with _piped(self, given) as fd:
+                reading = read_film(
+                    self.path,
+                    _of_pipe(self.probe),
+                    [sink],
+                    deadline_s=left_s,
+                    stall_s=min(left_s, SKIPPED_S),
+                    max_pixels=self.max_pixels,
+                    on_progress=self.on_progress,
+                    fd=fd,
+                )
+        except DamagedFilm as damage:  # whether the film is, a decode of all pictures says
+            raise NotToBeSpared("a part of its pictures does not decode by itself") from damage
         for error in reading.errors.values():
             raise error
         self.readings.append(reading)

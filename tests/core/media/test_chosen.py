@@ -124,6 +124,13 @@ def test_a_film_that_tells_too_little_is_to_be_decoded_whole(options: list[str],
         open_film(path)
 
 
+def test_a_part_that_does_not_decode_by_itself_ends_the_choice(tmp_path: Path) -> None:
+    options = [*X264, "-x264-params", "intra-refresh=1:keyint=20"]
+    film = open_film(make_film(tmp_path / "film.mkv", "testsrc2=size=128x72:rate=25:duration=4", options=options))
+    with pytest.raises(NotToBeSpared, match="by itself"):
+        chosen(film, np.arange(100) == 70)
+
+
 def test_damage_among_what_is_decoded_ends_the_choice(tmp_path: Path) -> None:
     path = coded(tmp_path, "default")
     data = bytearray(path.read_bytes())
