@@ -106,7 +106,7 @@ def survey_packets(path: str, probe: Probe, *, deadline_s: float) -> PacketSurve
         raise NotToBeSpared(f"its container ({probe.container}) has no index of its pictures")
     if video.scan != "progressive":
         raise NotToBeSpared("its pictures are fields")
-    if video.rotation or any(video.crop):
+    if video.is_turned or any(video.crop):
         raise NotToBeSpared("its container has its pictures turned or cropped")
     until = time.monotonic() + deadline_s
     rows: list[tuple[int, int, int, int]] = []

@@ -73,8 +73,9 @@ def test_colours_are_those_that_the_container_declares(tmp_path: Path, read) -> 
     assert all((every[frame] == picture).all() for frame, picture in pictures.items())
 
 
-def test_a_film_that_players_turn_is_to_be_decoded_whole(tmp_path: Path) -> None:
-    path = copied(coded(tmp_path, "default"), first=("-display_rotation", "90"))
+@pytest.mark.parametrize("turn", [("-display_rotation", "90"), ("-display_vflip",)])
+def test_a_film_that_players_turn_is_to_be_decoded_whole(turn: tuple[str, ...], tmp_path: Path) -> None:
+    path = copied(make_film(tmp_path / "film.mp4", "testsrc2=size=128x72:rate=25:duration=1", options=X264), first=turn)
     with pytest.raises(NotToBeSpared, match="turned"):
         open_film(path)
 
