@@ -110,7 +110,7 @@ def survey_packets(path: str, probe: Probe, *, deadline_s: float) -> PacketSurve
         raise NotToBeSpared("its container has its pictures turned or cropped")
     until = time.monotonic() + deadline_s
     rows: list[tuple[int, int, int, int]] = []
-    duration, end = 0, NO_STAMP
+    duration, latest, end = 0, NO_STAMP, NO_STAMP
     with opened_film(path) as container:
         stream = container.streams[video.index]
         mark, is_anew = mark_of(video.codec, bytes(stream.codec_context.extradata or b"")), key_test(stream)
@@ -128,7 +128,9 @@ def survey_packets(path: str, probe: Probe, *, deadline_s: float) -> PacketSurve
                 raise NotToBeSpared(f"it has more than {MAX_PICTURES} pictures")
             start = (1 + bool(is_anew(bytes(packet)))) if packet.is_keyframe else 0
             rows.append((packet.pts, packet.size, own, start))
-            duration, end = packet.duration or duration, max(end, packet.pts + (packet.duration or 0))
+            if packet.pts >= latest:
+                latest, duration = packet.pts, packet.duration or duration
+            end = max(end, packet.pts + (packet.duration or 0))
     if not rows:
         raise NotToBeSpared("it has no pictures")
     return _in_order(probe, rows, duration, end)
