@@ -68,8 +68,9 @@ def keep_errors_page(manifest: Manifest, version: str, run_id: str, say: Callabl
         if told:
             page = errors_page(plan_manifest(manifest), version, told, curve)
             keep_text(manifest.tracking, run_id, PAGE, page)
-    except CinelakeError as error:
-        say(f"the page of errors was not kept: {error}")
+    except Exception as error:  # noqa: BLE001 - the version is registered: whatever it is, it is told
+        words = str(error) if isinstance(error, CinelakeError) else f"{type(error).__name__}: {error}"
+        say(f"the page of errors was not kept: {words}")
 
 
 def outcome_words(summary: TrainingSummary) -> str:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from cinelake.errors import DamagedFilm
 from cinelake.media.batches import Batch, FrameBatch
 from cinelake.media.decode_check import DecodeReport, damage_of
 from cinelake.media.ffmpeg import version
@@ -26,6 +27,13 @@ from cinelake.media.packets import Bools, NotToBeSpared, PacketSurvey, survey_pa
 from cinelake.media.reader import Reading, read_film
 from cinelake.spec.film import MAX_PIXELS, Declared, Probe
 from cinelake.spec.task import Stream, VideoStream
+
+MOST_STARTS = 8
+"""How many decoders may begin anew, each of which reads the file from its beginning; where more would have to, one
+decodes all pictures that others refer to."""
+
+SKIPPED_S = 600.0
+"""How long no packet may be wanted: between two places of a large film on a slow disk."""
 
 Take = Callable[[FrameBatch], None]
 
@@ -68,22 +76,30 @@ class ChosenPictures:
 
         wanted: (n,). Raises `NotToBeSpared` where they do not decode as they ought to, and what `read_film` raises.
         """
-        for given in self.survey.runs(self.survey.needed_for(wanted)):
+        parts = self.survey.runs(self.survey.needed_for(wanted))
+        if len(parts) > MOST_STARTS:
+            parts = self.survey.runs(self.survey.needed_for(wanted | ~self.is_spare))
+        for given in parts:
             self._decode(given, take)
 
     def _decode(self, given: Bools, take: Take) -> None:
         """Decode these pictures by one decoder."""
         sink = _Sink(self, np.flatnonzero(given), take)
-        with _piped(self, given) as fd:
-            reading = read_film(
-                self.path,
-                _of_pipe(self.probe),
-                [sink],
-                deadline_s=max(1.0, self.until - time.monotonic()),
-                max_pixels=self.max_pixels,
-                on_progress=self.on_progress,
-                fd=fd,
-            )
+        left_s = max(1.0, self.until - time.monotonic())
+        try:
+            with _piped(self, given) as fd:
+                reading = read_film(
+                    self.path,
+                    _of_pipe(self.probe),
+                    [sink],
+                    deadline_s=left_s,
+                    stall_s=min(left_s, SKIPPED_S),
+                    max_pixels=self.max_pixels,
+                    on_progress=self.on_progress,
+                    fd=fd,
+                )
+        except DamagedFilm as damage:  # whether the film is, a decode of all pictures says
+            raise NotToBeSpared("a part of its pictures does not decode by itself") from damage
         for error in reading.errors.values():
             raise error
         self.readings.append(reading)

@@ -25,6 +25,7 @@ from cinelake.media.ffmpeg import safe_input
 from cinelake.media.light import (
     FilterStep,
     as_seen,
+    declared_colours,
     filter_step,
     renamed,
     scaled_format,
@@ -90,14 +91,17 @@ def build_graph(
     sound_fds: Sequence[int],
     max_pixels: int = MAX_PIXELS,
     device: DecodeDevice = "cpu",
+    is_film: bool = True,
 ) -> Graph:
     """The command that reads `film_fd` once; the other numbers are the pipes that it writes to.
 
-    max_pixels: of a picture; the decoder refuses larger ones. device: what decodes the pictures.
+    max_pixels: of a picture; the decoder refuses larger ones. device: what decodes the pictures. is_film: whether
+    `film_fd` is the film; where packets of it come through a pipe, the decoder is told what the container declares.
     """
     wanted = list(streams)
     pictures, sounds = picture_wishes(probe, wanted), sound_wishes(probe, wanted)
     options = {**safe_input(film_fd), "max_pixels": str(max_pixels), **_threads(probe.video)}
+    options |= declared_colours(probe.video) if probe.video and not is_film else {}
     film = ffmpeg.input("fd:", **options, **(device_input(device) if pictures else {}))
     outputs = []
     if pictures and probe.video is not None and picture_fd is not None:

@@ -52,6 +52,17 @@ def renamed(video: VideoInfo) -> list[FilterStep]:
     return [filter_step("setparams", colorspace="bt709")] if video.matrix in UNSCALED else []
 
 
+def declared_colours(video: VideoInfo) -> dict[str, str]:
+    """The film's colours as options of a decoder that does not see the container, which may be what declares them."""
+    named = {
+        "color_range": (RANGES, video.declared_range),
+        "colorspace": (MATRICES, video.matrix),
+        "color_primaries": (PRIMARIES, video.primaries),
+        "color_trc": (TRANSFERS, video.transfer),
+    }
+    return {option: str(n) for option, (names, own) in named.items() for n, name in names.items() if name == own}
+
+
 def whole_pictures(video: VideoInfo) -> list[FilterStep]:
     """Filters that make whole pictures of fields, each at its own picture's time; none for a progressive film.
 

@@ -106,9 +106,11 @@ def survey_packets(path: str, probe: Probe, *, deadline_s: float) -> PacketSurve
         raise NotToBeSpared(f"its container ({probe.container}) has no index of its pictures")
     if video.scan != "progressive":
         raise NotToBeSpared("its pictures are fields")
+    if video.is_turned or any(video.crop):
+        raise NotToBeSpared("its container has its pictures turned or cropped")
     until = time.monotonic() + deadline_s
     rows: list[tuple[int, int, int, int]] = []
-    duration, end = 0, NO_STAMP
+    duration, latest, end = 0, NO_STAMP, NO_STAMP
     with opened_film(path) as container:
         stream = container.streams[video.index]
         mark, is_anew = mark_of(video.codec, bytes(stream.codec_context.extradata or b"")), key_test(stream)
@@ -122,9 +124,13 @@ def survey_packets(path: str, probe: Probe, *, deadline_s: float) -> PacketSurve
             own = mark(memoryview(packet))
             if own is None or packet.pts is None or packet.is_discard or packet.is_corrupt:
                 raise NotToBeSpared("some of its packets hold no picture that is shown as it is")
+            if len(rows) == MAX_PICTURES:
+                raise NotToBeSpared(f"it has more than {MAX_PICTURES} pictures")
             start = (1 + bool(is_anew(bytes(packet)))) if packet.is_keyframe else 0
             rows.append((packet.pts, packet.size, own, start))
-            duration, end = packet.duration or duration, max(end, packet.pts + (packet.duration or 0))
+            if packet.pts >= latest:
+                latest, duration = packet.pts, packet.duration or duration
+            end = max(end, packet.pts + (packet.duration or 0))
     if not rows:
         raise NotToBeSpared("it has no pictures")
     return _in_order(probe, rows, duration, end)
@@ -143,9 +149,7 @@ def _in_order(probe: Probe, rows: list[tuple[int, int, int, int]], duration: int
     steps = np.diff(ticks[order])
     if len(steps) and (steps.min() <= 0 or float((steps.max() - steps.min()) * time_base) > STEADY_S):
         raise NotToBeSpared("its pictures are not shown for equal times")
-    if len(rows) > MAX_PICTURES:
-        raise NotToBeSpared(f"it has more than {MAX_PICTURES} pictures")
-    spare = (marks == marks.max()) & (marks > 0)
+    spare = (marks == np.abs(marks).max()) & (marks > 0)
     if spare.mean() < MIN_SPARE:
         raise NotToBeSpared(f"others refer to {1 - spare.mean():.0%} of its pictures")
     end_tick = int(ticks.max()) + (duration or round(1 / fps / time_base) or 1)
@@ -180,7 +184,8 @@ def write_packets(path: str, probe: Probe, survey: PacketSurvey, given: Bools, t
             written = out.add_stream_from_template(stream)
             extradata, is_cut = bytes(stream.codec_context.extradata or b""), False
             packets = (packet for packet in container.demux(stream) if packet.size)
-            for packet, is_given, is_spare in zip(packets, by_place.tolist(), spare.tolist(), strict=False):
+            known = zip(by_place[: np.flatnonzero(by_place)[-1] + 1].tolist(), spare.tolist(), strict=False)
+            for (is_given, is_spare), packet in zip(known, packets, strict=False):
                 if is_given:
                     packet = _begun(packet, probe.video.codec, extradata) if is_cut else packet
                     packet.stream, is_cut = written, False

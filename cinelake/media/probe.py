@@ -167,6 +167,7 @@ def _video_info(path: str, container: Any, stream: Any, described: Description, 
         fields_flagged=scan.is_flagged,
         crop=crop,
         bars=bars,
+        is_turned=first.is_turned,
         dolby_vision=described.dolby_vision.get(stream.index),
     )
 
@@ -183,6 +184,7 @@ class _FirstPicture:
     transfer: int
     primaries: int
     is_interlaced: bool
+    is_turned: bool
 
 
 def _first_picture(container: Any, stream: Any) -> _FirstPicture:
@@ -201,11 +203,12 @@ def _first_picture(container: Any, stream: Any) -> _FirstPicture:
                     int(picture.colorspace),
                     int(picture.color_range),
                     is_interlaced=bool(picture.interlaced_frame),
+                    is_turned=any(data.type.name == "DISPLAYMATRIX" for data in picture.side_data),
                     **colours,
                 )
             if count > FIRST_PICTURE_PACKETS:
                 break
-    return _FirstPicture(sar, 0, codec.format, 0, 0, is_interlaced=False, **header)
+    return _FirstPicture(sar, 0, codec.format, 0, 0, is_interlaced=False, is_turned=False, **header)
 
 
 def _sound_info(stream: Any, start_s: float) -> SoundInfo:

@@ -72,6 +72,7 @@ def read_film(
     with source as film_fd, _queues(consumers, stall_s) as queues:
         reading = _Reading(path, probe, queues, time.monotonic() + deadline_s, stall_s, on_progress)
         reading.keep_damaged, reading.max_pixels, reading.device = keep_damaged, max_pixels, device
+        reading.is_film = fd is None
         return reading.read(film_fd)
 
 
@@ -107,6 +108,7 @@ class _Reading:
         self.ending = False
         self.keep_damaged, self.max_pixels = False, MAX_PIXELS
         self.device: DecodeDevice = "cpu"
+        self.is_film = True
 
     def read(self, film_fd: int) -> Reading:
         something = picture_wishes(self.probe, self.streams) or sound_wishes(self.probe, self.streams)
@@ -130,6 +132,7 @@ class _Reading:
                 sound_fds=writes[pictures:],
                 max_pixels=self.max_pixels,
                 device=self.device,
+                is_film=self.is_film,
             )
             if pictures and self.probe.video:
                 check_device(self.device)

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 Mark = int
-"""0: others may refer to the picture; n > 0: none does that is below temporal sub-layer n."""
+"""n > 0: a picture of temporal sub-layer n, to which none of that or a lower one refers; −n: one of it to which others
+may refer; 0: one to which others may refer, of a codec without sub-layers."""
 
 MarkOf = Callable[[memoryview], Mark | None]
 """The mark of a packet's picture; None where the packet shows no whole progressive picture that can be judged."""
@@ -75,7 +76,7 @@ def _hevc(data: memoryview, length_size: int) -> Mark | None:
         kind = data[at] >> 1 & 0x3F
         if kind in HEVC_SLICES:
             spare = kind <= HEVC_LAST_PLAIN and kind % 2 == 0
-            return data[at + 1] & 7 if spare else 0
+            return data[at + 1] & 7 if spare else -(data[at + 1] & 7)
     return None
 
 

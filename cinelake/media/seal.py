@@ -7,6 +7,7 @@ Requests come on a socket, each with a descriptor that takes the reply. It ends 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import json
@@ -20,6 +21,8 @@ import traceback
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+import av
 
 from cinelake.errors import FilmError
 from cinelake.media import ffmpeg, sealed
@@ -76,14 +79,21 @@ def _answer(message: bytes, reply_to: int) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         reply = socket.socket(fileno=os.dup2(reply_to, 3)) if reply_to != 3 else socket.socket(fileno=3)
         os.closerange(4, OPEN_FILES * 16)
-        request = json.loads(message)
-        os.chdir(request["cwd"])
-        function = _function(request["call"])
-        confine_to(request["path"])
-        reply.sendall(sealed.to_json(_reply(function, request["given"])) + b"\n")
+        reply.sendall(_replied(json.loads(message)) + b"\n")
         os._exit(0)
     except BaseException:  # noqa: BLE001 - its caller is told the exit code, and no fork may go on as the server
         os._exit(1)
+
+
+def _replied(request: dict[str, Any]) -> bytes:
+    """The reply to a request, as JSON. What is wrong with this machine rather than the film is `raised`."""
+    try:
+        os.chdir(request["cwd"])
+        function = _function(request["call"])
+        confine_to(request["path"])
+        return sealed.to_json(_reply(function, request["given"]))
+    except Exception:  # noqa: BLE001 - raised again where the call was made
+        return sealed.to_json({"raised": traceback.format_exc()})
 
 
 def confine_to(path: str) -> None:
@@ -94,8 +104,9 @@ def confine_to(path: str) -> None:
         bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(which, (bound, bound))
     program = os.path.realpath(ffmpeg.binary())
-    code = [place for place in (*LIBRARIES, sys.prefix, sys.base_prefix, HERE) if Path(place).exists()]
-    film = [path] if Path(path).exists() else []
+    places = (*LIBRARIES, sys.prefix, sys.base_prefix, Path(HERE, "cinelake"), Path(av.__file__).parents[1])
+    code = [place for place in places if Path(place).exists()]
+    film = [path] if os.path.exists(path) else []  # noqa: PTH110 - it need not be a name, nor one that we may look up
     confine_this_process([*code, *film], executes=[program])
     signal.alarm(sealed.DEADLINE_S)
 
@@ -116,8 +127,6 @@ def _reply(function: Any, given: dict[str, Any]) -> dict[str, Any]:
         result = function(**arguments)
     except FilmError as error:
         return {"error": [type(error).__name__, str(error), error.log_tail]}
-    except Exception:  # noqa: BLE001 - raised again where the call was made
-        return {"raised": traceback.format_exc()}
     used = [resource.getrusage(of) for of in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return {"result": result, "cpu_s": sum(each.ru_utime + each.ru_stime for each in used)}
 
@@ -125,7 +134,8 @@ def _reply(function: Any, given: dict[str, Any]) -> dict[str, Any]:
 def prepare() -> None:
     """Import and make ready what each fork would have to."""
     import_rules()
-    ffmpeg.binary()
+    with contextlib.suppress(Exception):  # a call says so where it needs one
+        ffmpeg.binary()
     for module in FUNCTIONS:
         for function in vars(import_module(module)).values():
             if getattr(function, "is_sealed", False):

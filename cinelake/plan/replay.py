@@ -16,6 +16,7 @@ from cinelake.errors import InputChanged, UnknownName, UsageError
 from cinelake.lake.cells import Lake, cell_parts
 from cinelake.lake.champions import FOLDER as MODELS
 from cinelake.plan.build import Planning
+from cinelake.run.cells import CHOSEN
 from cinelake.run.step import run_step
 
 
@@ -65,6 +66,9 @@ def replay(planning: Planning, table: str, movie_id: str) -> ReplayResult:
     with tempfile.TemporaryDirectory(prefix="cinelake-replay-") as folder:
         scratch = Lake(folder)
         step = replace(planning.step(movie_id, [cell]), lake=folder)
+        kept = planning.lake.footer(table, movie_id)
+        made_of_some = kept is not None and kept.run.get("decode", {}).get("choice") == CHOSEN
+        step = replace(step, cells=(replace(step.cells[0], decodes_all=not made_of_some),))
         for name in step.cells[0].input_keys:
             _copy(planning.lake, scratch, *cell_parts(name, movie_id))
         if step.cells[0].model:

@@ -26,13 +26,16 @@ from cinelake.spec.task import Film, Params, Resources, find_task
 REKEYED = "rekeyed"
 """The fact of a cell's run that its last writer gave it a new key alone; what makes it has none."""
 
+CHOSEN = "economical"
+"""What a cell's run says of its decode (`choice`) where only pictures that the task chose were decoded."""
+
 
 @dataclass(frozen=True)
 class StepCell:
     """One cell to make. `inputs`: input name → entry of the manifest; `input_keys`: entry → key it must have.
 
     rule: ends the key besides, where the plan knows by which rule the film is read. reading: inputs whose keys end with
-    it where they were made by that rule.
+    it where they were made by that rule. decodes_all: whether all pictures are decoded where the task could choose.
     """
 
     table: str
@@ -47,6 +50,7 @@ class StepCell:
     resources: Resources = field(default_factory=Resources)
     rule: str = ""
     reading: tuple[str, ...] = ()
+    decodes_all: bool = False
 
 
 @dataclass

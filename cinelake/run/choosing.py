@@ -15,13 +15,13 @@ from cinelake.errors import DamagedFilm
 from cinelake.media.chosen import open_choice
 from cinelake.media.decode_check import DecodeReport
 from cinelake.media.packets import NotToBeSpared
-from cinelake.run.cells import StepCell
+from cinelake.run.cells import CHOSEN, StepCell
 from cinelake.spec.task import Film, VideoStream, find_task
 
 
 def chooses(cell: StepCell) -> bool:
     """Whether a cell's task is asked to choose pictures."""
-    return find_task(cell.task).chooses(cell.params)
+    return not cell.decodes_all and find_task(cell.task).chooses(cell.params)
 
 
 def why_not_chosen(film: Film, cells: Sequence[StepCell]) -> str:
@@ -53,4 +53,4 @@ def rows_of_choice(
         return str(why)
     except DamagedFilm as error:
         return f"it is damaged ({error})".replace(repr(film.path), "the film")
-    return rows, report, {"choice": "economical", "pictures": len(choice)}
+    return rows, report, {"choice": CHOSEN, "pictures": len(choice)}

@@ -118,6 +118,8 @@ class VideoInfo:
     """Pixels that the container hides: left, right, top, bottom."""
     bars: tuple[int, int, int, int] = (0, 0, 0, 0)
     """Black bars that are cut off, as a choice wants it: left, right, top, bottom, of the upright picture."""
+    is_turned: bool = False
+    """Whether players turn or mirror the coded picture."""
     dolby_vision: int | None = None
     """Dolby Vision profile; None without."""
 

@@ -19,6 +19,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cinelake.errors import EngineUnavailable
+
 if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
     from starlette.responses import Response
@@ -30,12 +32,17 @@ LOOPBACK = "127.0.0.1"
 
 
 def serve(port: int, artifacts: Path, host: str = LOOPBACK) -> None:
-    """Serve until the process is told to end. Raises `KeyError` where the environment has no password or store."""
+    """Serve until the process is told to end. Raises `KeyError` where the environment has no password or store.
+
+    Raises `EngineUnavailable` for a password that is empty.
+    """
     import uvicorn
     from mlflow import server as mlflow_server
     from mlflow.server.handlers import initialize_backend_stores
 
-    store = os.environ["MLFLOW_BACKEND_STORE_URI"]
+    store, user, password = (os.environ[name] for name in ("MLFLOW_BACKEND_STORE_URI", USER, PASSWORD))
+    if not (user and password):
+        raise EngineUnavailable(f"MLflow is not served without a password: {USER} and {PASSWORD} must not be empty")
     os.environ.update(
         {
             mlflow_server.BACKEND_STORE_URI_ENV_VAR: store,
@@ -48,7 +55,7 @@ def serve(port: int, artifacts: Path, host: str = LOOPBACK) -> None:
     initialize_backend_stores(store, store, str(artifacts))
     from mlflow.server.fastapi_app import app  # made as it is imported, for this environment
 
-    uvicorn.run(closed(app, os.environ[USER], os.environ[PASSWORD]), host=host, port=port, log_level="warning")
+    uvicorn.run(closed(app, user, password), host=host, port=port, log_level="warning")
 
 
 def closed(app: Any, user: str, password: str) -> Any:

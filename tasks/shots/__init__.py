@@ -105,9 +105,10 @@ class ShotsParams(Params):
     """Which pictures are decoded where no other table of the film is made in the same decode.
 
     exact: all. economical: those that others refer to, and all where a shot may begin: of H.264, HEVC, MPEG-2 and
-    MPEG-4 in MP4, MOV and Matroska, of even rate and undamaged; other films are decoded as by exact, and the table's
-    footer says why. Boundaries are the same on nearly all films; motion is measured between pictures further apart.
-    Damage in pictures that are never decoded is not seen."""
+    MPEG-4 in MP4, MOV and Matroska, of even rate, upright and undamaged; other films are decoded as by exact, and the
+    table's footer says why. Either way is fresh: a table is not made again for the other. Boundaries are the same on
+    nearly all films; motion is measured between pictures further apart. Damage in pictures that are never decoded is
+    not seen."""
 
 
 @dataclass

@@ -24,7 +24,8 @@ class Motion:
     """Flow histograms by time, until the shot that they belong to has ended."""
 
     def __init__(self) -> None:
-        self.measured: deque[tuple[float, Floats]] = deque()
+        self.measured: deque[tuple[float, float, Floats]] = deque()
+        """When both pictures of a pair are shown, and the flow between them."""
         self.before: tuple[float, PixelArray] | None = None
         self.next_s = -np.inf
 
@@ -36,18 +37,19 @@ class Motion:
             if self.before is not None:
                 grey = _grey(batch.pixels[index])
                 step_s = max(1e-3, time_s - self.before[0])
-                self.measured.append((time_s, flow_histogram(_flow(self.before[1], grey), step_s)))
+                histogram = flow_histogram(_flow(self.before[1], grey), step_s)
+                self.measured.append((self.before[0], time_s, histogram))
                 self.before = None
             if time_s >= self.next_s:
                 self.before = (time_s, _grey(batch.pixels[index]) if grey is None else grey)
                 self.next_s = time_s + 1.0 / PAIRS_A_SECOND
 
     def take(self, start_s: float, end_s: float) -> Floats:
-        """(26,) mean over the shot; a shot too short to have been measured stands still."""
+        """(26,) mean over the pairs within the shot; a shot too short to have been measured stands still."""
         inside = []
-        while self.measured and self.measured[0][0] < end_s:
-            time_s, histogram = self.measured.popleft()
-            if time_s > start_s:
+        while self.measured and self.measured[0][1] < end_s:
+            before_s, _, histogram = self.measured.popleft()
+            if before_s >= start_s:
                 inside.append(histogram)
         return np.mean(inside, axis=0, dtype=np.float32) if inside else _still()
 

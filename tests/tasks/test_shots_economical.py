@@ -13,9 +13,12 @@ import pytest
 from _pictures_on_film import dimmed, dissolve, shot
 
 from cinelake.manifest.document import load_manifest
+from cinelake.media.batches import FrameBatch
 from cinelake.media.ffmpeg import binary
 from cinelake.plan.build import Planning, plan_manifest
+from cinelake.plan.replay import replay
 from cinelake.run.step import run_step
+from tasks.shots.motion import Motion
 
 X264 = ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-preset", "fast")
 CODED = {
@@ -88,6 +91,14 @@ def test_one_decode_serves_all_where_another_table_reads_the_film(tmp_path: Path
     assert decode == {**decode, "choice": "exact", "why": "films is made in the same decode", "frames": 80}
 
 
+@pytest.mark.parametrize("others", [{}, {"films": {}}], ids=["alone", "beside another table"])
+def test_a_replay_decodes_as_the_table_was_made(others: dict[str, Any], tmp_path: Path) -> None:
+    path = film(tmp_path / "film.mp4", shot(1, 60, pan=0.2), shot(2, 60, pan=-0.2))
+    tasks = {"shots": {"decode": "economical"}, **others}
+    made(path, **tasks)
+    assert replay(planned(path, **tasks), "shots", "film").identical
+
+
 def test_a_film_that_tells_too_little_is_decoded_whole_and_says_why(tmp_path: Path) -> None:
     path = film(tmp_path / "film.avi", shot(1, 40), shot(2, 40))
     table, decode = made(path, shots={"decode": "economical"})
@@ -102,6 +113,13 @@ def test_a_damaged_film_is_decoded_whole_and_judged(tmp_path: Path) -> None:
     path.write_bytes(data)
     _, decode = made(path, shots={"decode": "economical"})
     assert decode["choice"] == "exact" and decode["errors"] > 0
+
+
+def test_motion_is_never_measured_from_one_shot_to_the_next() -> None:
+    times_s, motion = np.array([0.0, 0.12]), Motion()
+    pictures = np.random.default_rng(1).integers(0, 256, (2, 36, 64, 3), np.uint8)
+    motion.add(FrameBatch(np.array([0, 3]), times_s, np.full(2, 0.04), pictures))
+    assert motion.take(0.08, 1.0)[-2] == 1  # all of it is still
 
 
 def test_the_default_is_no_other_table(tmp_path: Path) -> None:

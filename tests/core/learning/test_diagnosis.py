@@ -1,6 +1,7 @@
 """What a version is wrong about: classes, films, moments."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -88,3 +89,11 @@ def test_the_page_of_errors_is_kept_beside_the_run_and_one_that_cannot_be_made_i
     assert not said and PAGE in {file.path for file in files}
     keep_errors_page(manifest, "loud 1", "nowhere", said.append)
     assert "not kept" in said[0]
+
+
+def test_a_page_that_cannot_be_made_of_what_is_kept_does_not_undo_the_training(monkeypatch):
+    said = []
+    monkeypatch.setattr("cinelake.tracking.registry.json_of", lambda *_: {"no": "films"})
+    monkeypatch.setattr("flows.train.plan_manifest", lambda _: None)
+    keep_errors_page(SimpleNamespace(tracking=None), "loud 1", "run", said.append)
+    assert said == ["the page of errors was not kept: KeyError: 'by_film'"]

@@ -24,7 +24,9 @@ def test_h264_slices_say_whether_others_refer_to_their_picture(head: int, mark: 
     assert told(units(b"\x06sei", bytes([head, 0x80, 0]))) == mark
 
 
-@pytest.mark.parametrize(("kind", "layer", "mark"), [(19, 1, 0), (1, 1, 0), (0, 1, 1), (8, 2, 2), (21, 1, 0)])
+@pytest.mark.parametrize(
+    ("kind", "layer", "mark"), [(19, 1, -1), (1, 1, -1), (0, 1, 1), (8, 2, 2), (21, 1, -1), (3, 3, -3)]
+)
 def test_hevc_says_so_within_a_temporal_layer(kind: int, layer: int, mark: int) -> None:
     told = mark_of("hevc", HEVC)
     assert told is not None

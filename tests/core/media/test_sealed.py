@@ -14,10 +14,12 @@ from cinelake.media import sealed
 from cinelake.media.confinement import landlock_version
 from cinelake.media.probe import probe
 from cinelake.media.seal import confine_to
+from cinelake.storage.child_processes import HERE
 
 landlock = pytest.mark.skipif(landlock_version() < 6, reason="the kernel's Landlock is older than version 6")
 ATTACKS: dict[str, Callable[[Path], object]] = {
     "read another file": lambda folder: (folder / "other.txt").read_text(),
+    "read the project": lambda _: Path(HERE, "pyproject.toml").read_text(),
     "write beside the film": lambda folder: (folder / "new.txt").write_text("taken"),
     "write into the film": lambda folder: (folder / "film.mp4").open("r+b"),
     "list a folder": os.listdir,
@@ -69,6 +71,14 @@ def test_an_error_keeps_its_kind_and_ffmpegs_words(tmp_path):
     with pytest.raises(NotAFilm, match=r"notes\.mp4' is not a film") as raised:
         probe(str(tmp_path / "notes.mp4"))
     assert raised.value.log_tail
+
+
+def test_what_is_wrong_with_the_machine_is_not_blamed_on_the_film(draw, monkeypatch):
+    film = str(draw("film.mp4", "testsrc2=d=1:s=64x48"))
+    monkeypatch.setattr(sealed, "_SEAL", sealed._Seal())
+    monkeypatch.setenv("CINELAKE_FFMPEG", "/nowhere/ffmpeg")
+    with pytest.raises(RuntimeError, match="/nowhere/ffmpeg"):
+        probe(film)
 
 
 def test_names_that_are_no_text_and_relative_paths_are_found(draw, tmp_path, monkeypatch):

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from cinelake.tracking.own_server import HEALTH, closed
+from cinelake.errors import EngineUnavailable
+from cinelake.tracking.own_server import HEALTH, PASSWORD, USER, closed, serve
 
 WORD = base64.b64encode(b"cinelake:word")
 
@@ -45,3 +46,10 @@ def test_no_name_of_the_server_opens_its_pages_without_the_password(host: bytes)
 def test_the_owner_is_served_and_everybody_may_ask_whether_it_answers() -> None:
     assert status("/experiments", Authorization=b"Basic " + WORD) == 200
     assert status(HEALTH) == 200
+
+
+def test_it_does_not_serve_behind_an_empty_password(monkeypatch, tmp_path) -> None:
+    for name, value in {"MLFLOW_BACKEND_STORE_URI": "sqlite://", USER: "cinelake", PASSWORD: ""}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(EngineUnavailable, match=PASSWORD):
+        serve(0, tmp_path)
