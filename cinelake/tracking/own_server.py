@@ -36,13 +36,13 @@ def serve(port: int, artifacts: Path, host: str = LOOPBACK) -> None:
 
     Raises `EngineUnavailable` for a password that is empty.
     """
+    store, user, password = (os.environ[name] for name in ("MLFLOW_BACKEND_STORE_URI", USER, PASSWORD))
+    if not (user and password):
+        raise EngineUnavailable(f"MLflow is not served without a password: {USER} and {PASSWORD} must not be empty")
     import uvicorn
     from mlflow import server as mlflow_server
     from mlflow.server.handlers import initialize_backend_stores
 
-    store, user, password = (os.environ[name] for name in ("MLFLOW_BACKEND_STORE_URI", USER, PASSWORD))
-    if not (user and password):
-        raise EngineUnavailable(f"MLflow is not served without a password: {USER} and {PASSWORD} must not be empty")
     os.environ.update(
         {
             mlflow_server.BACKEND_STORE_URI_ENV_VAR: store,
