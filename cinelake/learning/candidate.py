@@ -271,13 +271,23 @@ def evaluate(prepared: Prepared, artefact: Artefact, config: Params) -> Candidat
 
 
 def score_on(
-    spec: Model, artefact: Artefact, config: Params, train: Sequence[Example], test: Sequence[Example]
+    spec: Model,
+    artefact: Artefact,
+    config: Params,
+    train: Sequence[Example],
+    test: Sequence[Example],
+    taught: Sequence[Example] | None = None,
 ) -> Candidate:
-    """A trained model on `test`; the baseline and the simple predictors know the labels of `train` alone."""
+    """A trained model on `test`; the baseline and the simple predictors know the labels of `train` alone.
+
+    taught: what simple predictors learn from in place of `train`; where nothing is labelled in it there are none.
+    """
+    learned = train if taught is None else scored(taught)
     predictions = predict_all(spec, artefact, test)
     film_scores = score_films(spec, test, predictions, config)
     baseline = score_guess(spec, spec.baseline(train, config), test, config)
-    simple = {name: score_guess(spec, make(train, config), test, config) for name, make in spec.simple.items()}
+    makers = spec.simple.items() if learned else ()
+    simple = {name: score_guess(spec, make(learned, config), test, config) for name, make in makers}
     scores, of_baseline = dict(spec.summarise(film_scores)), dict(spec.summarise(baseline))
     return Candidate(artefact, predictions, film_scores, baseline, scores, of_baseline, simple)
 
