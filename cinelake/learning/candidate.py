@@ -190,6 +190,9 @@ def train_artefact(
         trained.facts["learned_from_all"] = True
     trained.facts["split"] = prepared.split.by
     seen = [example.movie_id for example in (*learned_from, *stopped_by)]
+    if prepared.split.by == "film" and not prepared.all_films:
+        held_out = {example.movie_id for example in prepared.split.test}
+        trained.facts |= {"learned_from_parts": parts} if (parts := sorted(held_out & set(seen))) else {}
     seen += training.champion.trained_on if training.from_champion and training.champion else ()
     return write_artefact(folder, spec.name, config, trained, prepared.dataset.inputs, seen)
 
@@ -334,10 +337,11 @@ def held_out_known_to(version: Artefact, sides: Split) -> list[str]:
     """The held-out films that a version has learned from, which flatter it.
 
     Of held-out parts of films these are all, where it has learned from all parts, or from whole films; that a version
-    has learned from other parts of them does not count.
+    has learned from other parts of them does not count; nor that it has learned from those stills of a held-out source
+    that are alone in their class.
     """
     test = {example.movie_id for example in scored(sides.test)}
     by_film = "film" in (sides.by, version.facts.get("split", sides.by))
     if not by_film:
         return sorted(test) if version.facts.get("learned_from_all") else []
-    return sorted(test & set(version.trained_on))
+    return sorted(test & set(version.trained_on) - set(version.facts.get("learned_from_parts", ())))
