@@ -70,6 +70,12 @@ def keep_errors_page(manifest: Manifest, version: str, run_id: str, say: Callabl
             keep_text(manifest.tracking, run_id, PAGE, page)
     except CinelakeError as error:
         say(f"the page of errors was not kept: {error}")
+    except (
+        OSError,
+        ValueError,
+        LookupError,
+    ) as error:  # of a picture or a table: the version is registered all the same
+        say(f"the page of errors was not kept: {type(error).__name__}: {error}")
 
 
 def outcome_words(summary: TrainingSummary) -> str:

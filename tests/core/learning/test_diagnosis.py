@@ -13,6 +13,7 @@ from cinelake.learning.diagnosis import CURVE, ERRORS, PAGE, confusions, diagnos
 from cinelake.learning.learning_curve import curve_of_version, portion
 from cinelake.spec.answers import Answers
 from cinelake.spec.model import Example
+from cinelake.tracking import registry
 from cinelake.tracking.registry import json_of
 from cinelake.tracking.store import connect
 from flows.train import keep_errors_page
@@ -101,6 +102,16 @@ def test_a_part_without_labels_is_told_and_not_tried():
     entry = SimpleNamespace(spec=replace(MODEL, simple={"deaf": MODEL.baseline}))
     rows = curves.learning_curve(SimpleNamespace(entry=entry, split=sides), Config(), 0, 60.0)
     assert rows[0]["said"] == "not tried, nothing in it is labelled" and rows[-1]["mean"] == 0.5
+
+
+def test_a_page_of_errors_that_breaks_is_told_and_ends_nothing(monkeypatch):
+    def broken(*_):
+        raise OSError("image file is truncated")
+
+    said = []
+    monkeypatch.setattr(registry, "json_of", broken)
+    keep_errors_page(SimpleNamespace(tracking=None), "loud 1", "run", said.append)
+    assert said == ["the page of errors was not kept: OSError: image file is truncated"]
 
 
 def test_the_page_of_errors_is_kept_beside_the_run_and_one_that_cannot_be_made_is_told(labelled):
