@@ -137,7 +137,8 @@ class Strangers:
         rows = np.flatnonzero(self.faces)
         beside = self._beside([np.array([row]) for row in rows])
         groups = grouped(self.vectors[rows], config.likeness, config.at_least, self.faces[rows], beside)
-        looks = [rows[group] for group in groups if self._stands_apart(rows[group], config)]
+        poor = self.vectors[self.faces == 0]
+        looks = [rows[group] for group in groups if self._stands_apart(rows[group], poor, config)]
         joined = joined_looks(centroids_of(self.vectors, looks, self.faces), config.likeness, self._beside(looks))
         people = [np.sort(np.concatenate([looks[at] for at in person])) for person in joined]
         people.sort(key=lambda person: -self.faces[person].sum())
@@ -152,16 +153,21 @@ class Strangers:
                 found.setdefault(place[row], set()).update(place[other] for other in others if other in place)
         return found
 
-    def _stands_apart(self, group: Array, config: Config) -> bool:
-        """Whether a group is one person: clearly seen, or unlike the faces that do not count and those beside it."""
+    def _stands_apart(self, group: Array, poor: Array, config: Config) -> bool:
+        """Whether a group is one person: clearly seen, or unlike the faces that do not count and those beside it.
+
+        poor: vectors of the tracks of which no face counts.
+        """
         if self.clear[group].sum() >= config.at_least:
             return True
-        beside = set().union(*(self.apart.get(row, ()) for row in group.tolist()))
-        others = sorted((beside | set(np.flatnonzero(self.faces == 0).tolist())) - set(group.tolist()))
-        if len(others) < FEW_OTHERS:
+        beside = set().union(*(self.apart.get(row, ()) for row in group.tolist())) - set(group.tolist())
+        others = self.vectors[[row for row in sorted(beside) if self.faces[row]]]
+        count = len(poor) + len(others)
+        if count < FEW_OTHERS:
             return True
-        alike = self.vectors[others] @ centroids_of(self.vectors, [group], self.faces)[0]
-        return bool((alike >= config.likeness).mean() <= ALIKE_SHARE)
+        middle = centroids_of(self.vectors, [group], self.faces)[0]
+        alike = sum(int((vectors @ middle >= config.likeness).sum()) for vectors in (poor, others))
+        return alike / count <= ALIKE_SHARE
 
 
 def unnamed_tracks(examples: Sequence[Example], gallery: People, config: Config) -> Strangers:
