@@ -61,9 +61,10 @@ def train(learn: Sequence[Example], stop: Sequence[Example], config: Config, tra
     everything = [example for example in training.examples if len(example)]
     if everything:
         applied, last = _learned(everything, config, training.champion, APPLIED)
-        said = joined(everything, "said", of="targets")  # the others of their tracks follow them: see `predict.applied`
-        names = joined(everything, "character", of="targets")[said]
-        arrays |= {f"{APPLIED}centroids": applied.centroids, "pins": joined(everything, "embedding")[said]}
+        # those too that do not count; the others of their tracks follow them: see `predict.applied`
+        pins = [example.features["embedding"][example.targets["said"]] for example in everything]
+        names = np.concatenate([example.targets["character"][example.targets["said"]] for example in everything])
+        arrays |= {f"{APPLIED}centroids": applied.centroids, "pins": np.concatenate(pins)}
         facts |= {f"{APPLIED}people": list(applied.names), "pinned": [str(name) for name in names]}
         facts |= {"films": _films(everything, applied, config), f"{APPLIED}last_number": last}
     return Trained(arrays=arrays, facts=facts)
