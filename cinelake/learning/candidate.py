@@ -338,10 +338,12 @@ def held_out_known_to(version: Artefact, sides: Split) -> list[str]:
 
     Of held-out parts of films these are all, where it has learned from all parts, or from whole films; that a version
     has learned from other parts of them does not count; nor that it has learned from those stills of a held-out source
-    that are alone in their class.
+    that are alone in their class, unless the source is scored whole, as of another label set.
     """
     test = {example.movie_id for example in scored(sides.test)}
     by_film = "film" in (sides.by, version.facts.get("split", sides.by))
     if not by_film:
         return sorted(test) if version.facts.get("learned_from_all") else []
-    return sorted(test & set(version.trained_on) - set(version.facts.get("learned_from_parts", ())))
+    is_whole = sides.by != "film" or sides.train is sides.test
+    parts = () if is_whole else version.facts.get("learned_from_parts", ())
+    return sorted(test & set(version.trained_on) - set(parts))

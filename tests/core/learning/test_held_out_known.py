@@ -12,7 +12,7 @@ from core._toy_model import MODEL, Config
 
 from cinelake.learning.candidate import held_out_known_to, train_artefact
 from cinelake.learning.comparison import _sides
-from cinelake.learning.split import place, split
+from cinelake.learning.split import Split, place, split
 from cinelake.spec.model import Example
 from cinelake.spec.training import Training
 
@@ -48,6 +48,14 @@ def test_stills_that_are_alone_in_their_class_do_not_make_their_held_out_source_
     version = train_artefact(data, Config(), Training(tmp_path), tmp_path / "version")
     assert HELD_OUT in version.trained_on and HELD_OUT in data.split.films()["test"]
     assert held_out_known_to(version, data.split) == []
+
+
+def test_a_source_that_is_scored_whole_is_known_by_a_part_of_it(tmp_path: Path, own_models: OwnModels) -> None:
+    own_models(MODEL)
+    data = prepared([*FILMS, GALLERY])
+    version = train_artefact(data, Config(), Training(tmp_path), tmp_path / "version")
+    whole = (GALLERY,)
+    assert held_out_known_to(version, Split(whole, (), whole)) == [HELD_OUT]
 
 
 def test_a_version_of_all_films_knows_that_source_too(tmp_path: Path, own_models: OwnModels) -> None:
