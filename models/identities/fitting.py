@@ -31,7 +31,7 @@ from models.identities.people import (
     joined_looks,
     nobody,
 )
-from models.identities.predict import APPLIED
+from models.identities.predict import APPLIED, known_people
 
 if TYPE_CHECKING:
     from cinelake.spec.artefact import Artefact
@@ -81,7 +81,7 @@ def _learned(examples: Sequence[Example], config: Config, champion: Artefact | N
     gallery = gallery_of(*_named(examples), config.likeness)
     strangers = unnamed_tracks(examples, gallery, config)
     centroids = strangers.people(config)
-    before = people_of(champion, which)
+    before = known_people(champion, which) if champion else None
     last = champion.facts.get(f"{which}last_number", 0) if champion else 0
     if before is None or before.centroids.shape[1] != centroids.shape[1]:
         before = nobody(centroids.shape[1])
@@ -198,11 +198,3 @@ def unnamed_tracks(examples: Sequence[Example], gallery: People, config: Config)
         beside |= {row[one]: {row[n] for n in others if n in row} for one, others in known.items() if one in row}
         first += len(strange)
     return Strangers(np.concatenate(vectors), np.concatenate(faces), np.concatenate(clear), beside)
-
-
-def people_of(champion: Artefact | None, which: str) -> People | None:
-    """The people that an earlier version knows, those it is scored by or those it is applied with; None without one."""
-    if champion is None:
-        return None
-    which = which if f"{which}centroids" in champion.arrays else ""
-    return People(tuple(champion.facts[f"{which}people"]), champion.arrays[f"{which}centroids"])
