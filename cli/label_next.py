@@ -60,7 +60,10 @@ def _written(manifest: Manifest, wanted: NextLabels, html: Path) -> dict[str, An
 
 
 def _print(wanted: NextLabels) -> None:
-    by = {"labels": "a regression on the labels", "difference": "no label yet: what is typical of the films"}
+    by = {
+        "labels": "a regression on the labels",
+        "difference": "too few labels that differ: what is typical of the films",
+    }
     out.print(
         f"{len(wanted.moments)} of {wanted.unlabelled} moments without a label ({wanted.labelled} have one); "
         f"by {by.get(wanted.by, wanted.by)}",

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from cinelake.errors import UsageError
 from cinelake.learning import versions
 from cinelake.learning.comparison import MOMENTS, compare_versions
 from cinelake.manifest.document import load_manifest
@@ -87,6 +88,7 @@ def compare(
     html: Annotated[
         Path | None, typer.Option("--html", help="Write it as a page, with pictures of the moments, to this file.")
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a page that is there.")] = False,
     manifest: ManifestOption = HERE,
     json: JsonOption = False,
 ) -> None:
@@ -95,6 +97,8 @@ def compare(
     The difference is B minus A, with an interval over films (a thousand draws of films, the same for both); of fewer
     than three films there is none.
     """
+    if html is not None and html.exists() and not force:
+        raise UsageError(f"{html} is there already: another name, or --force")
     loaded = load_manifest(manifest)
     with err.status(f"scoring {name} {a} and {b}"):
         comparison = compare_versions(loaded, name, a, b, on, moments)

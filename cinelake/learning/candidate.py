@@ -190,6 +190,9 @@ def train_artefact(
         trained.facts["learned_from_all"] = True
     trained.facts["split"] = prepared.split.by
     seen = [example.movie_id for example in (*learned_from, *stopped_by)]
+    if prepared.split.by == "film" and not prepared.all_films:
+        held_out = {example.movie_id for example in prepared.split.test}
+        trained.facts |= {"learned_from_parts": parts} if (parts := sorted(held_out & set(seen))) else {}
     seen += training.champion.trained_on if training.from_champion and training.champion else ()
     return write_artefact(folder, spec.name, config, trained, prepared.dataset.inputs, seen)
 
@@ -271,13 +274,23 @@ def evaluate(prepared: Prepared, artefact: Artefact, config: Params) -> Candidat
 
 
 def score_on(
-    spec: Model, artefact: Artefact, config: Params, train: Sequence[Example], test: Sequence[Example]
+    spec: Model,
+    artefact: Artefact,
+    config: Params,
+    train: Sequence[Example],
+    test: Sequence[Example],
+    taught: Sequence[Example] | None = None,
 ) -> Candidate:
-    """A trained model on `test`; the baseline and the simple predictors know the labels of `train` alone."""
+    """A trained model on `test`; the baseline and the simple predictors know the labels of `train` alone.
+
+    taught: what simple predictors learn from in place of `train`; where nothing is labelled in it there are none.
+    """
+    learned = train if taught is None else scored(taught)
     predictions = predict_all(spec, artefact, test)
     film_scores = score_films(spec, test, predictions, config)
     baseline = score_guess(spec, spec.baseline(train, config), test, config)
-    simple = {name: score_guess(spec, make(train, config), test, config) for name, make in spec.simple.items()}
+    makers = spec.simple.items() if learned else ()
+    simple = {name: score_guess(spec, make(learned, config), test, config) for name, make in makers}
     scores, of_baseline = dict(spec.summarise(film_scores)), dict(spec.summarise(baseline))
     return Candidate(artefact, predictions, film_scores, baseline, scores, of_baseline, simple)
 
@@ -324,10 +337,13 @@ def held_out_known_to(version: Artefact, sides: Split) -> list[str]:
     """The held-out films that a version has learned from, which flatter it.
 
     Of held-out parts of films these are all, where it has learned from all parts, or from whole films; that a version
-    has learned from other parts of them does not count.
+    has learned from other parts of them does not count; nor that it has learned from those stills of a held-out source
+    that are alone in their class, unless the source is scored whole, as of another label set.
     """
     test = {example.movie_id for example in scored(sides.test)}
     by_film = "film" in (sides.by, version.facts.get("split", sides.by))
     if not by_film:
         return sorted(test) if version.facts.get("learned_from_all") else []
-    return sorted(test & set(version.trained_on))
+    is_whole = sides.by != "film" or sides.train is sides.test
+    parts = () if is_whole else version.facts.get("learned_from_parts", ())
+    return sorted(test & set(version.trained_on) - set(parts))

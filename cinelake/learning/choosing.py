@@ -21,6 +21,9 @@ ROWS_TO_LEARN_FROM = 20_000
 """So many moments decide what these are, and what groups there are."""
 DOUBTFUL = 10
 """So many times as many of the moments that are worth most are looked at as are wanted."""
+LABELLED_TO_GROUP = 500
+"""Of more labelled moments so many are drawn where groups of all moments are made, one for each: labels that are all
+alike, as of films in which nothing is funny, may be ten thousands."""
 ROWS_TOGETHER = 512
 """So many labelled moments are compared with all others at once."""
 MEMBERS = 8
@@ -142,6 +145,7 @@ def _typical(x: Array, labelled: Array, count: int, seed: int) -> list[int]:
     """All moments in order of worth: the middle of each group that has no label, the greatest group first."""
     from sklearn.cluster import MiniBatchKMeans
 
+    labelled = labelled[np.random.default_rng(seed).permutation(len(labelled))[:LABELLED_TO_GROUP]]
     rows = np.concatenate([x, labelled.reshape(len(labelled), x.shape[1])])
     wanted = min(count + len(labelled), len(rows))
     fitted = MiniBatchKMeans(wanted, n_init=1, random_state=seed).fit(rows)

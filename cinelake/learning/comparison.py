@@ -187,7 +187,7 @@ def _opened(lake: Lake, applied: AppliedModel | None) -> Artefact | None:
 def _sides(entry: ModelEntry, dataset: Dataset, label_set: str | None) -> Split:
     """What the baseline knows, and what is scored: today's held-out side, or all films of another label set."""
     if label_set is None or label_set == entry.labels:
-        return split(dataset.examples, entry.settings.held_out)
+        return split(dataset.examples, entry.settings.held_out, singles=entry.spec.singles)
     return Split(dataset.examples, (), dataset.examples)
 
 

@@ -108,7 +108,7 @@ def gather_all(
     for movie_id in films:
         if movie_id not in known:
             raise UnknownName("film", movie_id, sorted(known))
-    return _gathered(manifest, entry, planning, labels, sorted(films or known), on_film)
+    return _gathered(manifest, entry, planning, labels, sorted({*films} or known), on_film)
 
 
 def _gathered(

@@ -43,7 +43,8 @@ def evaluate_version(
 ) -> Evaluation:
     """Score `NAME@champion` or `NAME@3` on the held-out films, or on another label set.
 
-    Films that the version has learned from are left out of another set and named.
+    Films that the version has learned from are left out of another set and named; simple predictors learn from these,
+    as those that are scored would be known by heart.
     Raises `UsageError` when there is no such version, `CannotTrain` when no film is left to score it on.
     """
     entry = manifest.model(name)
@@ -56,13 +57,16 @@ def evaluate_version(
     dataset = gather(manifest, entry, label_set)
     check_inputs(name, applied.version, artefact, dataset)
     train, test, left_out, warning, known = _sides(entry, dataset, label_set, artefact)
-    told = []
+    told, is_other = [], label_set not in (None, entry.labels)
     if known:
         films = len({example.movie_id for example in test})
         whose = f"{len(known)} of the {films} films" if len(known) < films else "the films"
         told = [f"{name} {applied.version} has learned from {whose} that it is scored on: the scores are in-sample"]
     spec = entry.spec
-    result = score_on(spec, artefact, artefact.config, train, test)
+    taught = [example for example in train if example.movie_id in left_out] if is_other else train
+    result = score_on(spec, artefact, artefact.config, train, test, taught)
+    if is_other and spec.simple and not result.simple:
+        told.append(f"no film of {dataset.labels.name!r} is left to teach simple predictors: the model stands alone")
     return Evaluation(
         model=name,
         version=applied.version,

@@ -58,6 +58,9 @@ def learning_curve(
         films = len({example.movie_id for example in part})
         row: dict[str, Any] = {"learner": learner, "share": share, "steps": known_steps(part), "film_count": films}
         started = time.monotonic()
+        if not row["steps"]:
+            rows.append({**row, "mean": None, "said": "not tried, nothing in it is labelled"})
+            continue
         if started - began > budget_s:
             rows.append({**row, "mean": None, "said": "not tried, the budget is spent"})
             continue
@@ -77,13 +80,19 @@ def curve_of_version(
 ) -> tuple[Side, list[dict[str, Any]]]:
     """The curve of today's labels by a version's settings, within the model's `budget_minutes`; kept beside its run.
 
-    Raises what `find_side` and `prepare` do, and `StorageError` where MLflow cannot be written.
+    Raises what `find_side` and `prepare` do, `CannotTrain` where nothing is held out, and `StorageError` where MLflow
+    cannot be written.
     """
     from cinelake.tracking.registry import keep_text
 
     entry = manifest.model(name)
     side, artefact = find_side(manifest, Lake(manifest.lake.place), name, reference)
-    prepared = prepare(manifest, replace(entry, config=artefact.config))
+    settings = entry.settings.model_copy(update={"learner": None})  # the version's own are in its configuration
+    prepared = prepare(manifest, replace(entry, config=artefact.config, settings=settings))
+    if prepared.all_films:
+        raise CannotTrain(
+            f"{name}: the labels are too few to hold any out, and a curve is of scores on what is held out: label more"
+        )
     rows = learning_curve(prepared, artefact.config, entry.settings.seed, 60 * entry.settings.budget_minutes, say)
     keep_text(manifest.tracking, side.run_id, CURVE, json.dumps(rows, ensure_ascii=False))
     return side, rows

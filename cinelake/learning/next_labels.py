@@ -51,9 +51,9 @@ class Moment:
 class NextLabels:
     """What to label next.
 
-    by: whose doubt decides (`champion 3`, `labels`, or `difference` where nothing is known). labelled, unlabelled:
-    moments of so many films that were looked at. notes: what whoever labels ought to know. columns: of a file of
-    labels; class_column: the one that holds the class, where there is one.
+    by: whose doubt decides: `champion 3`, `labels`, or `difference` where labels are too few, or all alike. labelled,
+    unlabelled: moments of so many films that were looked at. notes: what whoever labels ought to know. columns: of a
+    file of labels; class_column: the one that holds the class, where there is one.
     """
 
     model: str

@@ -155,7 +155,7 @@ def split_singles(examples: Sequence[Example], held_out: float, validation: floa
             f"{len(drawn)} images, drawn within each class, are held out; the scores say little of other sources, and "
             "only a person can promote this model"
         )
-        return Split(learned, (), test, by="image", warning=warning)
+        return Split(learned, (), _units(test), by="image", warning=warning)
     return replace(sides, train=(*sides.train, *alone))
 
 

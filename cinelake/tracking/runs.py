@@ -40,6 +40,8 @@ NOTE_CHARACTERS = 5000
 """What every release of MLflow takes as the value of a tag."""
 EPISODE = "episode_score"
 """The metric whose steps are episodes, not epochs."""
+EMPTY_TABLE = '{"columns": [], "data": []}'
+"""As MLflow writes a table, without rows."""
 EPOCHS_AT_ONCE = 50
 SECONDS_AT_ONCE = 1.0
 
@@ -314,10 +316,15 @@ class TrainingRecord:
             self.client.log_figure(self.run_id, figure, file)
 
     def table(self, file: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Keep a table: `NAME.csv` as CSV, `NAME.json` as MLflow's own, which its UI compares between runs."""
+        """Keep a table: `NAME.csv` as CSV, `NAME.json` as MLflow's own, which its UI compares between runs.
+
+        A resumed training's takes the place of the one before, to which MLflow would add its rows.
+        """
         columns = list(dict.fromkeys(name for row in rows for name in row))
         with self._errors():
             if file.endswith(".json"):
+                if file in {each.path for each in self.client.list_artifacts(self.run_id)}:
+                    self.client.log_text(self.run_id, EMPTY_TABLE, file)
                 self.client.log_table(self.run_id, {name: [row.get(name) for row in rows] for name in columns}, file)
             else:
                 self.client.log_text(self.run_id, csv_text(columns, rows), file)

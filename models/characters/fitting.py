@@ -97,9 +97,11 @@ Judged = list[tuple[Example, Array]]
 
 
 def left_out_by_linear(films: Sequence[Example], cast: Sequence[str], objective: Objective, config: Config) -> Judged:
-    """Each part of the films, judged by a linear head that learned from the other parts."""
+    """Each part of the films, judged by a linear head that learned from the other parts, where these have labels."""
     found: Judged = []
-    for learned, judged in folds(films, CROSS_FITS):
+    for learned, judged in folds([film for film in films if film.targets["known"].any()], CROSS_FITS):
+        if not any(part.targets["known"].any() for part in learned):
+            continue
         x, _, arrays = scaled_vectors(learned, judged)
         present = as_columns(joined(learned, "character", of="targets"), cast)
         arrays |= fit_linear(Frames(x, present), objective, config.regularisation)
@@ -119,6 +121,8 @@ def blended(film: Example, shares: Mapping[str, float], network: Any, arrays: Ar
 
 def offsets_on(judged: Judged, cast: Sequence[str], objective: Objective, config: Config, arrays: Arrays) -> Array:
     """(C,) offsets at which the labelled frames of these films come out with as many seconds as they have."""
+    if not judged:
+        return np.zeros(len(cast))
     films = [film for film, _ in judged]
     found = [in_context(probability, film.features, config, arrays) for film, probability in judged]
     present = as_columns(joined(films, "character", of="targets"), cast)
@@ -188,9 +192,12 @@ def _multinomial(learn: Frames, objective: Objective, strength: float) -> Arrays
     from sklearn.linear_model import LogisticRegression
 
     classes = np.where(learn.present.any(axis=1), 1 + learn.present.argmax(axis=1), 0)
-    fitted = LogisticRegression(C=strength, max_iter=500).fit(learn.x, classes, objective.weights(learn.present))
     full = np.zeros((1 + learn.present.shape[1], learn.x.shape[1] + 1))
     full[:, -1] = -10.0  # who never came up in training
+    if len(np.unique(classes)) == 1:  # nothing is to be told apart
+        full[classes[0], -1] = 10.0
+        return {"coefficients": (full[1:] - full[0])[:, :-1].T, "intercepts": (full[1:] - full[0])[:, -1]}
+    fitted = LogisticRegression(C=strength, max_iter=500).fit(learn.x, classes, objective.weights(learn.present))
     rows = np.column_stack([fitted.coef_, fitted.intercept_])
     full[fitted.classes_] = rows if len(fitted.classes_) > 2 else np.concatenate([-rows / 2, rows / 2])
     relative = full[1:] - full[0]

@@ -35,7 +35,7 @@ def _fields(pictures: Array) -> Array:
     """(T, 432) the mean colours of fields of (T, 90, 160, 3)."""
     count, height, width, colours = pictures.shape
     parts = pictures.reshape(count, height // FIELD, FIELD, width // FIELD, FIELD, colours)
-    return np.asarray(parts.mean(axis=(2, 4)).reshape(count, -1) / 255, np.float32)
+    return np.asarray(parts.mean(axis=(2, 4)).reshape(count, height * width * colours // FIELD**2) / 255, np.float32)
 
 
 def truth(targets: Sequence[Arrays], config: Config) -> Classes:

@@ -11,7 +11,7 @@ from cinelake.spec.artefact import Artefact
 from cinelake.spec.labelling import Answer, Classes, Labelling, Question
 from models.expressions.config import Config
 from models.expressions.networks import EMOTIONS
-from models.shots.inputs import describe_gradients
+from models.shots.inputs import PATCH_SIDE, describe_gradients
 
 
 def question(_config: Config, _named: Sequence[str]) -> Question:
@@ -21,7 +21,7 @@ def question(_config: Config, _named: Sequence[str]) -> Question:
 
 def view(films: Sequence[Arrays], _config: Config) -> list[Array]:
     """Histograms of the patches' gradients: faces of one expression and pose lie near each other."""
-    return [describe_gradients(film["patch"].reshape(len(film["patch"]), -1)) for film in films]
+    return [describe_gradients(film["patch"].reshape(-1, PATCH_SIDE**2)) for film in films]
 
 
 def truth(targets: Sequence[Arrays], _config: Config) -> Classes:

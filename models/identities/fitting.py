@@ -31,7 +31,7 @@ from models.identities.people import (
     joined_looks,
     nobody,
 )
-from models.identities.predict import APPLIED
+from models.identities.predict import APPLIED, known_people
 
 if TYPE_CHECKING:
     from cinelake.spec.artefact import Artefact
@@ -61,9 +61,10 @@ def train(learn: Sequence[Example], stop: Sequence[Example], config: Config, tra
     everything = [example for example in training.examples if len(example)]
     if everything:
         applied, last = _learned(everything, config, training.champion, APPLIED)
-        said = joined(everything, "said", of="targets")  # the others of their tracks follow them: see `predict.applied`
-        names = joined(everything, "character", of="targets")[said]
-        arrays |= {f"{APPLIED}centroids": applied.centroids, "pins": joined(everything, "embedding")[said]}
+        # those too that do not count; the others of their tracks follow them: see `predict.applied`
+        pins = [example.features["embedding"][example.targets["said"]] for example in everything]
+        names = np.concatenate([example.targets["character"][example.targets["said"]] for example in everything])
+        arrays |= {f"{APPLIED}centroids": applied.centroids, "pins": np.concatenate(pins)}
         facts |= {f"{APPLIED}people": list(applied.names), "pinned": [str(name) for name in names]}
         facts |= {"films": _films(everything, applied, config), f"{APPLIED}last_number": last}
     return Trained(arrays=arrays, facts=facts)
@@ -80,7 +81,7 @@ def _learned(examples: Sequence[Example], config: Config, champion: Artefact | N
     gallery = gallery_of(*_named(examples), config.likeness)
     strangers = unnamed_tracks(examples, gallery, config)
     centroids = strangers.people(config)
-    before = people_of(champion, which)
+    before = known_people(champion, which) if champion else None
     last = champion.facts.get(f"{which}last_number", 0) if champion else 0
     if before is None or before.centroids.shape[1] != centroids.shape[1]:
         before = nobody(centroids.shape[1])
@@ -137,7 +138,8 @@ class Strangers:
         rows = np.flatnonzero(self.faces)
         beside = self._beside([np.array([row]) for row in rows])
         groups = grouped(self.vectors[rows], config.likeness, config.at_least, self.faces[rows], beside)
-        looks = [rows[group] for group in groups if self._stands_apart(rows[group], config)]
+        poor = self.vectors[self.faces == 0]
+        looks = [rows[group] for group in groups if self._stands_apart(rows[group], poor, config)]
         joined = joined_looks(centroids_of(self.vectors, looks, self.faces), config.likeness, self._beside(looks))
         people = [np.sort(np.concatenate([looks[at] for at in person])) for person in joined]
         people.sort(key=lambda person: -self.faces[person].sum())
@@ -152,16 +154,21 @@ class Strangers:
                 found.setdefault(place[row], set()).update(place[other] for other in others if other in place)
         return found
 
-    def _stands_apart(self, group: Array, config: Config) -> bool:
-        """Whether a group is one person: clearly seen, or unlike the faces that do not count and those beside it."""
+    def _stands_apart(self, group: Array, poor: Array, config: Config) -> bool:
+        """Whether a group is one person: clearly seen, or unlike the faces that do not count and those beside it.
+
+        poor: vectors of the tracks of which no face counts.
+        """
         if self.clear[group].sum() >= config.at_least:
             return True
-        beside = set().union(*(self.apart.get(row, ()) for row in group.tolist()))
-        others = sorted((beside | set(np.flatnonzero(self.faces == 0).tolist())) - set(group.tolist()))
-        if len(others) < FEW_OTHERS:
+        beside = set().union(*(self.apart.get(row, ()) for row in group.tolist())) - set(group.tolist())
+        others = self.vectors[[row for row in sorted(beside) if self.faces[row]]]
+        count = len(poor) + len(others)
+        if count < FEW_OTHERS:
             return True
-        alike = self.vectors[others] @ centroids_of(self.vectors, [group], self.faces)[0]
-        return bool((alike >= config.likeness).mean() <= ALIKE_SHARE)
+        middle = centroids_of(self.vectors, [group], self.faces)[0]
+        alike = sum(int((vectors @ middle >= config.likeness).sum()) for vectors in (poor, others))
+        return alike / count <= ALIKE_SHARE
 
 
 def unnamed_tracks(examples: Sequence[Example], gallery: People, config: Config) -> Strangers:
@@ -191,11 +198,3 @@ def unnamed_tracks(examples: Sequence[Example], gallery: People, config: Config)
         beside |= {row[one]: {row[n] for n in others if n in row} for one, others in known.items() if one in row}
         first += len(strange)
     return Strangers(np.concatenate(vectors), np.concatenate(faces), np.concatenate(clear), beside)
-
-
-def people_of(champion: Artefact | None, which: str) -> People | None:
-    """The people that an earlier version knows, those it is scored by or those it is applied with; None without one."""
-    if champion is None:
-        return None
-    which = which if f"{which}centroids" in champion.arrays else ""
-    return People(tuple(champion.facts[f"{which}people"]), champion.arrays[f"{which}centroids"])

@@ -37,7 +37,7 @@ def _fields(pixels: Array) -> Array:
     rows = np.array_split(np.arange(pixels.shape[1]), min(LOOKED_AT, pixels.shape[1]))
     means = np.stack([pixels[:, part].mean(axis=1) for part in rows], axis=1)
     fields = np.stack([means[:, :, part].mean(axis=2) for part in rows], axis=2)
-    return np.asarray(fields.reshape(len(pixels), -1) / 255, np.float32)
+    return np.asarray(fields.reshape(len(pixels), len(rows) ** 2 * pixels.shape[3]) / 255, np.float32)
 
 
 def truth(targets: Sequence[Arrays], config: Config) -> Classes:

@@ -132,6 +132,11 @@ def test_a_film_alone_can_be_asked_about(project):
     assert {m["movie_id"] for m in told(project, "tags", "--movie", "two")["moments"]} == {"two"}
 
 
+def test_a_film_that_is_named_twice_is_one_film(project):
+    found = told(project, "tags", "--movie", "two", "--movie", "two", "--count", "100")
+    assert found["films_looked_at"] == 1 and len(found["moments"]) == len({m["start_s"] for m in found["moments"]})
+
+
 def test_where_everything_is_labelled_it_says_so(project):
     take(project, "funny", "movie_id,is_funny\none,false\ntwo,false\nthree,false\n")
     assert "Nothing is left to label for funny: all 183 moments of 3 films have labels" in run(project, "next", "funny")

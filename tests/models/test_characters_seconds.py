@@ -49,3 +49,13 @@ def test_a_model_is_calibrated_by_films_that_it_did_not_learn_from(tmp_path: Pat
 def test_without_it_nothing_is_moved(tmp_path: Path) -> None:
     films = [example(number, Config()) for number in range(3)]
     assert "offsets" not in MODEL.train(films[:2], films[2:], Config(head="linear"), Training(tmp_path)).arrays
+
+
+@pytest.mark.parametrize("who", ["ada", ""])
+def test_a_film_of_one_character_and_one_without_labels_do_not_end_a_training(tmp_path: Path, who: str) -> None:
+    config = Config(head="linear", calibrate="seconds", smoothing_s=0)
+    films = [example(number, config, exclusive=True) for number in range(3)]
+    films[1].targets["character"][:] = who
+    films[2].targets["known"][:] = False
+    offsets = MODEL.train(films, films[:1], config, Training(tmp_path)).arrays["offsets"]
+    assert offsets.shape == (2,) and np.isfinite(offsets).all()

@@ -66,6 +66,14 @@ def test_a_film_that_is_held_out_is_obeyed_and_not_scored_by(tmp_path: Path):
     assert "bo" not in MODEL.predict(artefact, held_out.features)["character"]
 
 
+def test_a_dark_face_that_was_named_has_that_name(tmp_path: Path):
+    dark = film(2, [4], {})
+    dark.features["counts"][:] = False
+    said = decided(dark, (1.0, "bo", 0.5, 0.5))
+    found = applied(learned(tmp_path, [film(1, [0], {0.0: "ada"})], [film(1, [0], {0.0: "ada"}), said]), dark.features)
+    assert set(found["character"]) == {"bo"}
+
+
 def test_who_is_parted_stays_parted_however_alike(tmp_path: Path):
     twins = film(1, [0, 0], {})
     said = decided(twins, (0.0, "ada", 0.5, 0.5), (5.0, "person_9", 0.5, 0.5))

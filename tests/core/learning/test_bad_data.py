@@ -109,3 +109,22 @@ def test_a_version_is_scored_on_another_label_set_without_the_films_it_has_seen(
     labelled.label([seen, *new], into="checked")
     found = evaluate_version(labelled.load(), "loud", "champion", "checked")
     assert sorted(found.by_film) == new and "has learned from it" in found.left_out[seen]
+
+
+def test_simple_predictors_never_learn_from_the_films_of_another_set_that_they_are_scored_on(labelled, monkeypatch):
+    seen, taught = labelled.train().films["train"][0], []
+    new = labelled.add_films(1, start=12)
+    labelled.run()
+    labelled.label([seen, *new], into="checked")
+    labelled.label(new, into="unseen")
+
+    def by_heart(examples: Any, config: Any) -> Any:
+        taught.append([example.movie_id for example in examples])
+        return MODEL.baseline(examples, config)
+
+    manifest = labelled.load()
+    entry = replace(manifest.model("loud"), spec=replace(MODEL, simple={"by heart": by_heart}))
+    monkeypatch.setattr(type(manifest), "model", lambda *_: entry)
+    assert "by heart" in evaluate_version(manifest, "loud", "champion", "checked").simple and taught == [[seen]]
+    alone = evaluate_version(manifest, "loud", "champion", "unseen")
+    assert not alone.simple and "the model stands alone" in alone.warning

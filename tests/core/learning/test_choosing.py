@@ -1,8 +1,9 @@
 """Which moments are worth a label: doubtful ones, unlike each other and what is labelled, from many films."""
 
 import numpy as np
+from sklearn import cluster
 
-from cinelake.learning.choosing import choose, compared, disagreement, doubt_of, learned_probability
+from cinelake.learning.choosing import LABELLED_TO_GROUP, choose, compared, disagreement, doubt_of, learned_probability
 
 RNG = np.random.default_rng(0)
 
@@ -79,3 +80,10 @@ def test_moments_are_compared_by_what_they_differ_in():
     view = np.zeros((50, 200))
     view[:, 3] = np.arange(50)
     assert compared(view).shape == (50, 48) and abs(np.corrcoef(compared(view)[:, 0], view[:, 3])[0, 1]) > 0.999
+
+
+def test_labels_that_are_all_alike_make_no_more_groups_than_a_few_hundred(monkeypatch):
+    asked, group = [], cluster.MiniBatchKMeans
+    monkeypatch.setattr(cluster, "MiniBatchKMeans", lambda groups, **how: asked.append(groups) or group(4, **how))
+    x = RNG.normal(size=(3000, 4)).astype(np.float32)
+    assert len(choose(x[:1000], x[1000:], None, 20)) == 20 and asked == [LABELLED_TO_GROUP + 20]

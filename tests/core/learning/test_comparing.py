@@ -94,3 +94,9 @@ def test_the_command_shows_films_moments_and_the_difference(two_versions):
     )
     found = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)
     assert found["difference"]["low"] <= found["difference"]["mean"] and found["moments"][0]["timecode"]
+
+
+def test_a_file_that_is_there_is_not_written_over(tmp_path):
+    (tmp_path / "notes.html").write_text("mine")
+    result = CliRunner().invoke(app, ["models", "compare", "loud", "1", "2", "--html", str(tmp_path / "notes.html")])
+    assert isinstance(result.exception, UsageError) and (tmp_path / "notes.html").read_text() == "mine"

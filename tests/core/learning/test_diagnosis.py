@@ -1,16 +1,19 @@
 """What a version is wrong about: classes, films, moments."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from core._toy_model import MODEL, Config, answers, score_film
 
+from cinelake.learning import learning_curve as curves
 from cinelake.learning.diagnosis import CURVE, ERRORS, PAGE, confusions, diagnosis, matrix
 from cinelake.learning.learning_curve import curve_of_version, portion
 from cinelake.spec.answers import Answers
 from cinelake.spec.model import Example
+from cinelake.tracking import registry
 from cinelake.tracking.registry import json_of
 from cinelake.tracking.store import connect
 from flows.train import keep_errors_page
@@ -80,6 +83,35 @@ def test_a_training_keeps_its_errors_and_a_curve_is_kept_beside_them(labelled):
     _, rows = curve_of_version(manifest, "loud", "1")
     assert [row["share"] for row in rows] == [0.125, 0.25, 0.5, 1.0] and rows[0]["learner"] == "deaf"
     assert json_of(manifest.tracking, summary.run_id, CURVE) == json.loads(json.dumps(rows))
+
+
+def test_a_curve_reads_films_as_its_version_does_whatever_learner_the_manifest_names_today(labelled, monkeypatch):
+    labelled.train()
+    labelled.write("{loud: {learner: deaf}}")
+    given = []
+    monkeypatch.setattr(curves, "learning_curve", lambda prepared, *_: given.append(prepared.entry.config) or [])
+    curve_of_version(labelled.load(), "loud", "1")
+    assert given[0].shift == 0.0
+
+
+def test_a_part_without_labels_is_told_and_not_tried():
+    films = [film(f"f{n}", RIGHT)[0] for n in range(16)]
+    for example in films:
+        example.targets["known"][:] = example.movie_id not in {e.movie_id for e in portion(films, 1 / 8)}
+    sides = SimpleNamespace(train=films, test=films)
+    entry = SimpleNamespace(spec=replace(MODEL, simple={"deaf": MODEL.baseline}))
+    rows = curves.learning_curve(SimpleNamespace(entry=entry, split=sides), Config(), 0, 60.0)
+    assert rows[0]["said"] == "not tried, nothing in it is labelled" and rows[-1]["mean"] == 0.5
+
+
+def test_a_page_of_errors_that_breaks_is_told_and_ends_nothing(monkeypatch):
+    def broken(*_):
+        raise OSError("image file is truncated")
+
+    said = []
+    monkeypatch.setattr(registry, "json_of", broken)
+    keep_errors_page(SimpleNamespace(tracking=None), "loud 1", "run", said.append)
+    assert said == ["the page of errors was not kept: OSError: image file is truncated"]
 
 
 def test_the_page_of_errors_is_kept_beside_the_run_and_one_that_cannot_be_made_is_told(labelled):

@@ -202,6 +202,11 @@ def test_of_a_few_portraits_those_are_held_out_whose_person_has_others() -> None
     assert classes_of(found.train) == {"a": 1, "b": 1, "c": 1, "d": 1}
 
 
+def test_held_out_portraits_of_one_folder_are_units_of_an_interval() -> None:
+    found = split([stills({"a": 4, "b": 4, "c": 4, "d": 1}, "images_cast")], singles=True)
+    assert found.by == "image" and len(found.test) == sum(map(len, found.test)) >= MIN_UNITS
+
+
 def test_the_only_portrait_of_a_person_is_never_held_out() -> None:
     found = split(portraits({"a": 20, **dict.fromkeys("bcdefghij", 1)}), singles=True)
     assert found.by == "film" and set(classes_of(found.test)) == {"a"}

@@ -10,6 +10,7 @@ from _mlflow_store import store_in
 
 from cinelake.errors import StorageError, UsageError
 from cinelake.manifest.sections import TrackingSettings
+from cinelake.tracking.registry import json_of
 from cinelake.tracking.runs import TrainingRecord
 
 
@@ -87,6 +88,15 @@ def test_names_that_mlflow_does_not_take_are_mended(tracking: TrackingSettings) 
     with TrainingRecord(tracking, "train scenes") as record:
         record.metrics({"recall@3s": 0.5})
     assert _run(record).data.metrics == {"recall_3s": 0.5}
+
+
+def test_a_resumed_training_keeps_each_row_of_a_table_once(tracking: TrackingSettings) -> None:
+    rows = [{"class": "war", "f1": 0.5}, {"class": "love", "f1": None}]
+    with TrainingRecord(tracking, "train scenes") as record:
+        record.table("classes.json", rows)
+        record.table("classes.json", rows)
+    kept = json_of(tracking, record.run_id, "classes.json")
+    assert kept == {"columns": ["class", "f1"], "data": [["war", 0.5], ["love", None]]}
 
 
 def test_a_table_is_kept_as_csv_with_every_column(tracking: TrackingSettings, tmp_path: Path) -> None:

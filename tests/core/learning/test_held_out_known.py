@@ -1,0 +1,73 @@
+"""Which held-out films a version is said to have learned from: those by which its score is flattered, and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from core._toy_model import MODEL, Config
+
+from cinelake.learning.candidate import held_out_known_to, train_artefact
+from cinelake.learning.comparison import _sides
+from cinelake.learning.split import Split, place, split
+from cinelake.spec.model import Example
+from cinelake.spec.training import Training
+
+OwnModels = Callable[..., None]
+HELD_OUT = next(name for name in map("images_{}".format, range(99)) if place(name) < 0.25)
+
+
+def example(name: str, people: list[str], *, in_time: bool) -> Example:
+    """A step a person."""
+    count = len(people)
+    return Example(
+        name, name, {"time_s": np.arange(float(count)), "level": np.zeros(count)},
+        {"person": np.array(people), "loud": np.zeros(count, bool), "known": np.ones(count, bool)}, in_time,
+    )  # fmt: skip
+
+
+FILMS = [example(f"film_{n}", ["a", "b"] * 5, in_time=True) for n in range(12)]
+GALLERY = example(HELD_OUT, ["a", "a", "b", "b", "c"], in_time=False)
+
+
+def prepared(examples: list[Example], *, all_films: bool = False) -> Any:
+    """The data of a model that single stills teach, split."""
+    sides = split(examples, singles=True)
+    dataset = SimpleNamespace(inputs={})
+    return SimpleNamespace(entry=SimpleNamespace(spec=MODEL), split=sides, all_films=all_films, dataset=dataset)
+
+
+def test_stills_that_are_alone_in_their_class_do_not_make_their_held_out_source_known(
+    tmp_path: Path, own_models: OwnModels
+) -> None:
+    own_models(MODEL)
+    data = prepared([*FILMS, GALLERY])
+    version = train_artefact(data, Config(), Training(tmp_path), tmp_path / "version")
+    assert HELD_OUT in version.trained_on and HELD_OUT in data.split.films()["test"]
+    assert held_out_known_to(version, data.split) == []
+
+
+def test_a_source_that_is_scored_whole_is_known_by_a_part_of_it(tmp_path: Path, own_models: OwnModels) -> None:
+    own_models(MODEL)
+    data = prepared([*FILMS, GALLERY])
+    version = train_artefact(data, Config(), Training(tmp_path), tmp_path / "version")
+    whole = (GALLERY,)
+    assert held_out_known_to(version, Split(whole, (), whole)) == [HELD_OUT]
+
+
+def test_a_version_of_all_films_knows_that_source_too(tmp_path: Path, own_models: OwnModels) -> None:
+    own_models(MODEL)
+    data = prepared([*FILMS, GALLERY], all_films=True)
+    version = train_artefact(data, Config(), Training(tmp_path), tmp_path / "version")
+    assert held_out_known_to(version, data.split) == [HELD_OUT]
+
+
+def test_versions_are_compared_on_what_their_training_holds_out() -> None:
+    portraits = [example(f"images_{name}_{n}", [name], in_time=False) for name in "abc" for n in range(2)]
+    spec, settings = SimpleNamespace(singles=True), SimpleNamespace(held_out=0.25)
+    entry: Any = SimpleNamespace(spec=spec, settings=settings, labels="cast")
+    dataset: Any = SimpleNamespace(examples=portraits)
+    assert _sides(entry, dataset, None).films() == split(portraits, singles=True).films()
