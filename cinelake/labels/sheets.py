@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import lzma
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,8 @@ MAX_PARTS = 2000
 MAX_ROWS = 1 << 20
 """What the program itself can hold."""
 MAX_COLUMNS = 256
+BAD_ARCHIVE = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error, lzma.LZMAError)
+"""What is raised where an archive is damaged, encrypted, or packed in a way that is not known."""
 _EPOCH = datetime.datetime(1899, 12, 30)
 
 
@@ -29,11 +33,14 @@ class SheetRow:
 
 
 def is_workbook(path: Path) -> bool:
-    """Whether a file is a workbook, by its content."""
+    """Whether a file is a workbook, by its content. Raises `ValueError` for an archive that cannot be read."""
     if not zipfile.is_zipfile(path):
         return False
-    with zipfile.ZipFile(path) as archive:
-        return "xl/workbook.xml" in archive.namelist()
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return "xl/workbook.xml" in archive.namelist()
+    except BAD_ARCHIVE as error:
+        raise ValueError(f"the archive is damaged: {error}") from error
 
 
 def sheet_rows(path: Path) -> list[SheetRow]:
@@ -51,7 +58,16 @@ def sheet_rows(path: Path) -> list[SheetRow]:
                 rows = list(_rows(sheet.iter_rows()))
                 if rows:
                     return rows
-    except (InvalidFileException, KeyError, ValueError, TypeError, zipfile.BadZipFile, SyntaxError) as error:
+    except (
+        InvalidFileException,
+        LookupError,
+        ValueError,
+        TypeError,
+        ArithmeticError,
+        AttributeError,
+        SyntaxError,
+        *BAD_ARCHIVE,
+    ) as error:
         raise ValueError(f"expected a workbook: {error}") from error
     return []
 
@@ -130,7 +146,7 @@ def _check(path: Path) -> None:
                 if part.filename.endswith((".xml", ".rels")):
                     with archive.open(part) as file:
                         _check_xml(file, part.filename)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError) as error:
+    except (OSError, *BAD_ARCHIVE) as error:
         raise ValueError(f"expected a workbook: {error}") from error
 
 

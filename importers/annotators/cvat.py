@@ -7,6 +7,7 @@ of a rectangle as large as the picture, those of a moment as a track of one pict
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree
@@ -27,7 +28,7 @@ from importers.annotators.annotation import (
     rounded,
     said_of,
 )
-from importers.annotators.bounded import Document, Unreadable, read_xml
+from importers.annotators.bounded import BROKEN, Document, Unreadable, read_xml
 
 FORM = "cvat"
 ROOT = "annotations"
@@ -40,7 +41,11 @@ def read_cvat(file: str, data: bytes, contract: LabelContract) -> ReadFile:
     root = document.root
     if root.tag != ROOT:
         raise Unreadable(f"expected CVAT's <{ROOT}>, received <{root.tag[:60]}>")
-    film, size = _source(root), _size(root)
+    film = _source(root)
+    try:
+        size, stop = _size(root), _stop(root)
+    except ValueError as error:
+        raise Unreadable(f"<meta> cannot be read: {error}") from error
     who = (root.findtext("./meta//assignee/username") or "").strip()
     read = ReadFile()
     between = 0
@@ -48,7 +53,7 @@ def read_cvat(file: str, data: bytes, contract: LabelContract) -> ReadFile:
         try:
             if element.tag == "track":
                 between += sum(shape.get("keyframe") == "0" for shape in element)
-                read.annotations += _track(element, document, contract, film, size, who, _stop(root))
+                read.annotations += _track(element, document, contract, film, size, who, stop)
             elif element.tag == "tag":
                 read.annotations.append(_tag(element, document, film, who, int(element.attrib["frame"])))
             elif element.tag == "image":
@@ -56,7 +61,7 @@ def read_cvat(file: str, data: bytes, contract: LabelContract) -> ReadFile:
                 read.annotations += [
                     _tag(tag, document, film, who, number) for tag in element if tag.tag in ("tag", *SHAPES)
                 ]
-        except (KeyError, ValueError) as error:
+        except BROKEN as error:
             why = f"<{element.tag}> cannot be read: {error!r}"
             read.problems.append(Problem(file, document.line(element), "", why))
     if between and contract.shape == "moments":
@@ -75,7 +80,12 @@ def _source(root: Element) -> str:
 
 def _size(root: Element) -> tuple[float, float] | None:
     width, height = root.findtext("./meta//original_size/width"), root.findtext("./meta//original_size/height")
-    return (float(width), float(height)) if width and height else None
+    if not width or not height:
+        return None
+    size = float(width), float(height)
+    if not all(0 < side < math.inf for side in size):
+        raise ValueError(f"original_size is {width} by {height}")
+    return size
 
 
 def _stop(root: Element) -> int | None:
