@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -121,7 +121,11 @@ def _import_films(manifest: Manifest, target: Target, request: ImportRequest) ->
     of_each = read_labels_of(request, target, films)
     for one in of_each if len(of_each) > 1 else ():
         _import(target, replace(request, annotator=one.name), one.reading, films, dry_run=True)
-    return [_import(target, replace(request, annotator=one.name), one.reading, films) for one in of_each]
+    names = [one.name or _login_name() for one in of_each]
+    return [
+        _import(target, replace(request, annotator=one.name), one.reading, films, later=names[number:])
+        for number, one in enumerate(of_each, 1)
+    ]
 
 
 def _import_eluv(manifest: Manifest, target: Target, request: ImportRequest) -> Imported:
@@ -227,6 +231,7 @@ def _import(
     films: Mapping[str, FilmFacts],
     *,
     dry_run: bool = False,
+    later: Collection[str] = (),
 ) -> Imported:
     """Check and keep labels, and look for doubts. Raises `BadLabels`, also for doubts where the options are strict."""
     doubts: list[Doubt] = []
@@ -254,6 +259,7 @@ def _import(
         ignore_extra_columns=request.ignore_extra_columns,
         before_run=request.before_run,
         examine=examine,
+        later=later,
     )
     return Imported(reading, version, doubts)
 

@@ -298,6 +298,7 @@ def test_a_form_for_one_film_asks_for_a_folder(measured):
 def test_a_file_by_two_annotators_is_a_version_of_each(project):
     text = "movie_id,start_s,end_s,kind,annotator\ndawn,0,10,chase,maria\ndawn,0,10,sorrow,jo\n"
     assert "version 2 of toy" in take(project, text)
+    take(project, text)  # again: nothing new
     assert [version.annotator for version in label_versions(project / "labels", "toy")] == ["maria", "jo"]
 
 
