@@ -163,8 +163,8 @@ def import_labels(
     """Check rows (texts or typed, see `cinelake.labels.checks`) and store them as a new version, which is returned.
 
     problems: those that a reader reported. dry_run: checks all and writes nothing. examine: is called with the labels
-    once they are found to be without a problem; what it raises, nothing is written. later: see `keep_version`. Raises `BadLabels` with every
-    problem, and then nothing is written.
+    once they are found to be without a problem; what it raises, nothing is written. later: see `keep_version`.
+    Raises `BadLabels` with every problem, and then nothing is written.
     """
     if problems and not set(rows.column_names) - {LINE, FILE}:
         raise BadLabels(problems)  # nothing could be read that might be checked

@@ -244,7 +244,7 @@ def test_an_unknown_set_gets_close_matches(project):
 def test_a_template_is_a_csv_to_fill_in_and_its_words_stand_apart(tmp_path):
     shown = CliRunner().invoke(app, ["labels", "template", "tags", "-m", str(tmp_path / "none.yaml")])
     assert shown.stdout == "movie_id,start_s,end_s,tag\n"
-    assert "start_shot and end_shot" in shown.stderr and "The tag." in shown.stderr
+    assert "start_shot and end_shot" in shown.stderr and "The tag; empty: " in shown.stderr
 
 
 def test_a_template_tells_the_values_of_a_limited_column(project):
