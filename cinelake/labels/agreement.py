@@ -120,7 +120,7 @@ def _units(
         held: dict[Hashable, list[Mapping[str, Any]]] = {}
         for row in rows:
             about = tuple(row.get(name) for name in contract.about or ())
-            held.setdefault((movie_id, round(row["time_s"]), about), []).append(row)
+            held.setdefault((movie_id, _second(row), about), []).append(row)
         yield from held.items()
         return
     ends = [row["end_s"] for of_one in of_all for row in of_one if row.get("end_s") is not None]
@@ -136,6 +136,11 @@ def _units(
                 at += 1
             running = [span for span in running if span[1] > number + middle]
             yield (movie_id, kind, number), [span[2] for span in running]
+
+
+def _second(row: Mapping[str, Any]) -> int:
+    """The second that a moment is in; one that was rounded to just below a second is in that."""
+    return math.floor(row["time_s"] + 1e-3)
 
 
 def _by_shots(row: Mapping[str, Any]) -> bool:
@@ -177,7 +182,7 @@ def _line(movie_id: str, rows: Sequence[Mapping[str, Any]], column: str, contrac
     for row in rows:
         if row.get(column) is not None:
             about = tuple(row.get(name) for name in contract.about or ())
-            values.setdefault((movie_id, math.floor(row["time_s"]), about), []).append(row[column])
+            values.setdefault((movie_id, _second(row), about), []).append(row[column])
     return {unit: sum(found) / len(found) for unit, found in values.items()}
 
 

@@ -79,3 +79,14 @@ def test_the_newest_version_of_each_annotator_speaks(tmp_path):
 def test_labels_of_whole_films_have_no_seconds(tmp_path):
     with pytest.raises(UsageError, match="of whole films"):
         find_agreement(tmp_path, "toy", LabelContract("Genres.", "films", ()), FILMS)
+
+
+def test_moments_in_the_middle_of_seconds_are_each_compared(tmp_path):
+    by = {"maria": "cscs", "jo": "cssc"}
+    kinds = {"c": "chase", "s": "sorrow"}
+    rows = {
+        who: [{"movie_id": "dawn", "time_s": second + 0.5, "kind": kinds[kind]} for second, kind in enumerate(said)]
+        for who, said in by.items()
+    }
+    found = labelled(tmp_path, FACES, **rows)
+    assert {(part.units, part.kappa) for part in found} == {(4, 0.0)}
