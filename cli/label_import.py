@@ -31,7 +31,7 @@ from cinelake.labels.store import FilmFacts, LabelVersion, import_labels
 from cinelake.learning.images import patch_bytes
 from cinelake.manifest.document import Manifest, ModelEntry, load_manifest
 from cinelake.spec.labels import LabelContract
-from cli.label_files import TIMES_IN, needs_classes, read_labels_of
+from cli.label_files import TIMES_IN, needs_classes, read_labels_of, refuse_options
 from cli.screen import err, out, plain, print_json, warn
 from flows.events import labels_imported
 from importers.eluv.work import TABLE, commit_films, is_eluv, notes, read_films
@@ -101,10 +101,13 @@ def import_files(manifest: Path, request: ImportRequest, *, as_json: bool, quiet
     loaded = load_manifest(manifest)
     target = find_target(loaded, request)
     if is_eluv(request.files):
+        refuse_options(request, "for films of eluv.io", times=True)
         made = [_import_eluv(loaded, target, request)]
     elif any(path.is_dir() for path in request.files):
+        refuse_options(request, "for a folder of images", times=True)
         made = [_import_images(target, request)]
     elif any(holds_patches(path) for path in request.files):
+        refuse_options(request, "for a Parquet of patches", times=True)
         made = [_import_patches(target, request)]
     else:
         made = _import_films(loaded, target, request)

@@ -128,7 +128,8 @@ def test_ratings_are_a_kind_of_their_own(project):
 
 def test_pictures_at_a_rate_are_imported_as_moments(project):
     rate = ("--kind", "faces", "--rate", "2", "--movie", "dawn", "--classes", "0=sorrow,1=chase")
-    take(project, "Image_ID,Class\nframe0.jpg,0\nframe3.jpg,1\n", *rate)
+    take(project, "Image_ID,Class\nframe0.jpg,0\nframe3.jpg,1\n", *rate, "--annotator", "jo")
+    assert [version.annotator for version in label_versions(project / "labels", "toy", "faces")] == ["jo"]
     assert shown(project, "--kind", "faces") == [("dawn", 0.0, "sorrow"), ("dawn", 1.5, "chase")]
 
 
@@ -179,6 +180,17 @@ def test_images_of_a_class_that_nobody_knows_are_not_imported(project):
         (["--model", "toy"], UsageError, "expected files, a folder of images, or `--clips FOLDER`"),
         (["a.csv", "--model", "toy", "--rate", "1"], UsageError, "and --movie"),
         (["a.csv", "--model", "toy", "--classes", "0=a"], UsageError, "belongs to --rate"),
+        (["a.csv", "--model", "toy", "--fps", "25"], UsageError, "--fps: for annotators' files, not for tables"),
+        (
+            ["--clips", ".", "--model", "toy", "--times", "days"],
+            UsageError,
+            "--times: for annotators' files and tables",
+        ),
+        (
+            [".", "--model", "toy", "--only", "a"],
+            UsageError,
+            "--only: for annotators' files and tables, not for a folder",
+        ),
         (["a.csv", "--model", "toy", "--kind", "genres", "--rate", "1", "--movie", "dawn"], UsageError, "by films"),
         (["none.csv", "--model", "toy"], BadLabels, "none.csv: the file cannot be read: No such file"),
         (["a.csv", "--model", "toy", "--set", "../x"], UsageError, "name of a set"),
@@ -321,3 +333,5 @@ def test_agreement_is_told_by_film_and_class(project):
 def test_without_a_second_annotator_there_is_no_agreement_to_tell(project):
     take(project)
     assert "No film was labelled by two annotators" in labels(project, "show", "toy", "--agreement")
+    with pytest.raises(UsageError, match="leave --version out"):
+        labels(project, "show", "toy", "--agreement", "--version", "1")
