@@ -143,7 +143,7 @@ def _units(
 
 def _second(row: Mapping[str, Any]) -> int:
     """The second that a moment is in; one that was rounded to just below a second is in that."""
-    return int(math.floor(row["time_s"] + 1e-3))
+    return math.floor(float(row["time_s"]) + 1e-3)
 
 
 def _by_shots(row: Mapping[str, Any]) -> bool:

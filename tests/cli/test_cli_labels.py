@@ -301,6 +301,16 @@ def test_a_form_for_one_film_gives_a_file_for_each(measured, form):
     assert first.films == second.films
 
 
+def test_labels_of_a_film_that_is_gone_are_exported_where_the_form_allows(project):
+    take(project, "movie_id,start_s,end_s,kind\ndusk,1,2,dialogue\n")
+    (project / "films" / "dusk.mp4").unlink()
+    for table in ("films", "shots"):
+        Lake(str(project / "lake")).delete_cell(table, "dusk")
+    assert "dusk" in labels(project, "export", "toy", "--format", "via")
+    with pytest.raises(CinelakeError, match="pictures a second are unknown"):
+        labels(project, "export", "toy", "--format", "cvat")
+
+
 def test_a_form_for_one_film_asks_for_a_folder(measured):
     take(measured)
     with pytest.raises(UsageError, match="holds one film a file, and these labels are of 2"):

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from tasks.transcript import TRANSCRIPT, Transcribe, TranscriptParams, component
 from tasks.transcript.ctc import fit_vocabulary, read_vocabulary
 from tasks.transcript.spectra import nemo_spectrum, whisper_spectrum
 from tasks.transcript.stretches import joined, quietest_cut, with_margins
-from tasks.transcript.whisper import is_repeating
+from tasks.transcript.whisper import ENGLISH_END, is_repeating, signs_of
 
 
 def transcribe(params: TranscriptParams, sound: np.ndarray, spans: list[tuple], start_s: float = 0.0) -> list[dict]:
@@ -117,6 +118,14 @@ def test_the_manifest_may_say_the_language(tmp_path: Path) -> None:
 def test_a_language_that_the_network_does_not_know_gets_close_matches(tmp_path: Path) -> None:
     with pytest.raises(ModelUnusable, match=r"no language 'enn'.*en"):
         open_transcriber(TranscriptParams(network=writing(tmp_path), language="enn"))
+
+
+@pytest.mark.parametrize(("end", "languages"), [(ENGLISH_END, {}), (ENGLISH_END + 1, {ENGLISH_END + 3: "en"})])
+def test_a_network_of_english_alone_is_asked_without_a_language(end: int, languages: dict[int, str]) -> None:
+    names = ("<|endoftext|>", "<|startoftranscript|>", "<|en|>", "<|transcribe|>")
+    added = {end + at: SimpleNamespace(content=name) for at, name in enumerate(names)}
+    signs = signs_of(SimpleNamespace(get_added_tokens_decoder=lambda: added), "tokenizer.json")
+    assert signs.languages == languages and (signs.task is None) == (not languages)
 
 
 def test_a_pair_that_repeats_itself_is_not_believed(tmp_path: Path) -> None:
