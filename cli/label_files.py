@@ -83,7 +83,7 @@ def fitting(request: ImportRequest, target: Target, movie: str) -> Fitting:
         column=request.column,
         only=request.only,
         start_timecode=request.start_timecode,
-        silent=frozenset((NAMELESS, target.name, target.model, *filter(None, (request.kind,)))),
+        silent=frozenset((NAMELESS, target.model, *filter(None, (request.kind,)))),
         ignore_extra=request.ignore_extra_columns,
     )
 

@@ -61,11 +61,12 @@ class Fitting:
 
 @dataclass
 class Fitted:
-    """rows: texts by column, with `LINE`, `FILE` and `ANNOTATOR`."""
+    """rows: texts by column, with `LINE`, `FILE` and `ANNOTATOR`. nameless: names taken for none, how often."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    nameless: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,8 @@ def fit(
         if values is not None:
             fitted.rows.append({**_extent(one, contract), **values, **_origin(file, one.annotation)})
     _number(fitted, contract)
+    for name, count in fitted.nameless.items():
+        fitted.notes.append(f"{count} annotations are called {name!r}, which is taken for no {contract.class_column}")
     fitted.problems = list(dict.fromkeys(fitted.problems))
     return fitted
 
@@ -362,6 +365,8 @@ def _values(
             fitted.problems.append(_problem(file, annotation, "", why))
             return None
         found = {**named, **found}
+    elif annotation.label and contract.class_column and contract.class_column not in found:
+        fitted.nameless[annotation.label] += 1
     if annotation.box is not None and {"x", "y"} <= set(columns) and not {"x", "y"} & set(found):
         try:
             place = _place(annotation, facts, columns)

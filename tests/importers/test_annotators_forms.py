@@ -228,6 +228,12 @@ def test_values_below_others_are_read_and_two_of_one_column_are_a_problem(tmp_pa
     assert reading.rows.select(["scene", "place"]).to_pylist() == [{"scene": "7", "place": "one"}]
 
 
+def test_a_name_that_is_taken_for_none_is_told(tmp_path):
+    tags = LabelContract("Tags.", "spans", (Column("tag", pa.string(), "Tag.", True),), class_column="tag")
+    reading, problems = read(tmp_path, json.dumps([task(timeline(26, 75, "label"))]), tags)
+    assert not problems and "1 annotations are called 'label', which is taken for no tag" in reading.notes
+
+
 def test_more_moments_than_anybody_means_are_refused(tmp_path):
     text = json.dumps([task(timeline(1, 1000, "tom"))])
     assert "say a larger --every" in read(tmp_path, text, WHO, every=1e-6)[1][0]
