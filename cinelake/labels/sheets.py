@@ -19,7 +19,10 @@ MAX_PARTS = 2000
 MAX_ROWS = 1 << 20
 """What the program itself can hold."""
 MAX_COLUMNS = 256
-BAD_ARCHIVE = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error, lzma.LZMAError)
+BAD_ARCHIVE = (
+    *(zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, UnicodeDecodeError),
+    *(zlib.error, lzma.LZMAError),
+)
 """What is raised where an archive is damaged, encrypted, or packed in a way that is not known."""
 _EPOCH = datetime.datetime(1899, 12, 30)
 
