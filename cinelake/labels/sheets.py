@@ -20,8 +20,13 @@ MAX_ROWS = 1 << 20
 """What the program itself can hold."""
 MAX_COLUMNS = 256
 BAD_ARCHIVE = (
-    *(zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, UnicodeDecodeError),
-    *(zlib.error, lzma.LZMAError),
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    UnicodeDecodeError,
 )
 """What is raised where an archive is damaged, encrypted, or packed in a way that is not known."""
 _EPOCH = datetime.datetime(1899, 12, 30)
@@ -47,7 +52,7 @@ def is_workbook(path: Path) -> bool:
 
 
 def sheet_rows(path: Path) -> list[SheetRow]:
-    """The rows of the first sheet that has any, without those that are empty; durations and times of day in seconds.
+    """The rows of the first sheet that has any, without those that are empty; durations and times of day as H:MM:SS.
 
     Raises `FileTooLarge` for more than such a file ever holds, `ValueError` for what is damaged or declares entities.
     """
@@ -119,19 +124,25 @@ def _rows(rows: Iterable[Any]) -> Iterator[SheetRow]:
 
 
 def _text(value: Any) -> str:
-    """A cell's value as text: times as seconds, whole numbers without a point, a formula as it is written."""
+    """A cell's value as text: times as H:MM:SS, whole numbers without a point, a formula as it is written."""
     if value is None:
         return ""
     if isinstance(value, datetime.datetime) and value.year <= 1900:  # more than 24 hours, formatted as a time
-        return _number((value - _EPOCH).total_seconds())
+        return _clock((value - _EPOCH).total_seconds())
     if isinstance(value, datetime.timedelta):
-        return _number(value.total_seconds())
+        return _clock(value.total_seconds())
     if isinstance(value, datetime.time):
         since = datetime.timedelta(hours=value.hour, minutes=value.minute, seconds=value.second)
-        return _number((since + datetime.timedelta(microseconds=value.microsecond)).total_seconds())
+        return _clock((since + datetime.timedelta(microseconds=value.microsecond)).total_seconds())
     if isinstance(value, float):
         return _number(value)
     return str(getattr(value, "text", value))
+
+
+def _clock(time_s: float) -> str:
+    """A time as no plain number is written, so that it is never taken for days."""
+    minutes, seconds = divmod(round(abs(time_s), 6), 60)
+    return f"{'-' if time_s < 0 else ''}{int(minutes) // 60}:{int(minutes) % 60:02d}:{seconds:09.6f}"
 
 
 def _number(value: float) -> str:
