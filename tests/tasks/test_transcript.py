@@ -157,9 +157,12 @@ def test_a_missing_file_is_told_before_any_film(tmp_path: Path) -> None:
         preflight(TranscriptParams(network=files))
 
 
-def test_weights_beside_the_network_belong_to_its_identity(tmp_path: Path) -> None:
-    params = TranscriptParams(network=spelling(tmp_path))
+@pytest.mark.parametrize("name", ["spelling.onnx", "spelling.model"])
+def test_weights_beside_the_network_belong_to_its_identity(tmp_path: Path, name: str) -> None:
+    network = spelling(tmp_path)
     beside = weights_beside(tmp_path / "spelling.onnx")
+    network["file"] = network["file"].rename(tmp_path / name)
+    params = TranscriptParams(network=network)
     before = preflight(params)
     beside.write_bytes(beside.read_bytes()[:-4] + b"\0\0\0\1")
     assert preflight(params)["weights"] != before["weights"]
