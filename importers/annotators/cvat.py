@@ -182,9 +182,10 @@ def write_cvat(films: Sequence[FilmLabels]) -> tuple[bytes, list[str]]:
     check_extents(FORM, films, whole=False, rate=True, size=True)
     root = Element(ROOT)
     SubElement(root, "version").text = "1.1"
-    _meta(root, film)
+    frames = _frames(film)
+    _meta(root, film, frames)
     for number, row in enumerate(film.rows):
-        _write_track(root, number, film, row)
+        _write_track(root, number, film, row, frames)
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n", rounded(films)
 
@@ -196,18 +197,18 @@ def _frames(film: FilmLabels) -> int:
     return max([whole, *(pictures_of(*extent, facts)[1] for extent in filter(None, map(extent_of, film.rows)))])
 
 
-def _meta(root: Element, film: FilmLabels) -> None:
+def _meta(root: Element, film: FilmLabels, size: int) -> None:
     task = SubElement(SubElement(root, "meta"), "task")
-    size = _frames(film)
     about = {"name": film.movie_id, "size": size, "mode": "interpolation", "start_frame": 0, "stop_frame": size - 1}
     for name, value in about.items():
         SubElement(task, name).text = str(value)
     labels = SubElement(task, "labels")
+    columns = sorted({name for row in film.rows for name in _beside(film, row)})
     for label in sorted({name_of(film, row, alone=False) for row in film.rows}):
         element = SubElement(labels, "label")
         SubElement(element, "name").text = label
         attributes = SubElement(element, "attributes")
-        for column in sorted({name for row in film.rows for name in _beside(film, row)}):
+        for column in columns:
             attribute = SubElement(attributes, "attribute")
             for name, value in (("name", column), ("mutable", "False"), ("input_type", "text"), ("default_value", "")):
                 SubElement(attribute, name).text = value
@@ -228,13 +229,13 @@ def _beside(film: FilmLabels, row: Mapping[str, Any]) -> dict[str, str]:
     return {name: text for name, text in said.items() if name != column or text in film.silent}
 
 
-def _write_track(root: Element, number: int, film: FilmLabels, row: Mapping[str, Any]) -> None:
+def _write_track(root: Element, number: int, film: FilmLabels, row: Mapping[str, Any], frames: int) -> None:
     extent = extent_of(row)
     assert extent is not None
     first, end = pictures_of(*extent, film.facts)
     track = SubElement(root, "track", id=str(number), label=name_of(film, row, alone=False), source="manual")
     for frame, outside in ((first, "0"), (end, "1")):
-        if frame < _frames(film):
+        if frame < frames:
             shape = _shape(track, film, row)
             shape.attrib.update(frame=str(frame), outside=outside, keyframe="1", occluded="0", z_order="0")
             for name, text in _beside(film, row).items():
