@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cinelake.errors import CannotHold, UnknownName, UsageError
+from cinelake.labels.checks import FilmFacts
 from cinelake.labels.film_names import FilmNames
 from cinelake.labels.films import KnownFilms
 from cinelake.labels.images import image_facts
@@ -115,7 +116,7 @@ def _film_labels(manifest: Manifest, request: ExportRequest, rows: pa.Table) -> 
         films.setdefault(row["movie_id"], []).append({key: value for key, value in row.items() if value is not None})
     labels = []
     for movie_id, of_film in films.items():
-        facts = known[movie_id] if movie_id in known else image_facts(Path(manifest.labels), request.name)[movie_id]
+        facts = known[movie_id] if movie_id in known else FilmFacts()  # a film that is gone has labels still
         place = listed[movie_id].place if movie_id in listed else ""
         file = place.rpartition("/")[2]
         name = file if names.find(file)[0] == [movie_id] else movie_id

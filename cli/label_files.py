@@ -42,7 +42,8 @@ def read_labels_of(request: ImportRequest, target: Target, films: KnownFilms) ->
     names = FilmNames(films.catalogue, films)
     movie = _movie(request.movie, names)
     if request.clips is not None or request.rate is not None:
-        return [OneAnnotator("", _read_others(request, target.contract, films, movie))]
+        refuse_options(request, f"for {'--clips' if request.clips is not None else '--rate'}", times=True)
+        return [OneAnnotator(request.annotator, _read_others(request, target.contract, films, movie))]
     forms, problems = forms_of(request.files, request.format)
     if problems:
         raise BadLabels(problems)
@@ -50,15 +51,27 @@ def read_labels_of(request: ImportRequest, target: Target, films: KnownFilms) ->
     if tables and len(tables) < len(forms):
         raise UsageError("expected tables or annotators' files, not both: import them one after the other")
     if tables:
-        given = [name for name in OF_FORMS if getattr(request, name)]
-        if given:
-            named = ", ".join("--" + name.replace("_", "-") for name in given)
-            raise UsageError(f"{named}: for annotators' files, not for tables (CSV, .xlsx, Parquet)")
+        refuse_options(request, "for tables (CSV, .xlsx, Parquet)")
         reading = _with_films(_read_tables(request, target.contract), names, movie, target.contract)
         reading = in_days(reading) if request.times == "days" else reading
     else:
+        if request.times == "days":
+            raise UsageError("--times: for tables (CSV, .xlsx, Parquet), not for annotators' files")
         reading = read_forms(forms, target.contract, names, films, fitting(request, target, movie))
     return _by_annotator(reading, request.annotator)
+
+
+def refuse_options(request: ImportRequest, what: str, *, times: bool = False) -> None:
+    """Raise `UsageError` where options are given that only annotators' files take. times: that of tables too."""
+    given = [name for name in OF_FORMS if getattr(request, name)]
+    if times:
+        given += [
+            name for name, is_given in (("format", request.format), ("times", request.times == "days")) if is_given
+        ]
+    if given:
+        named = ", ".join("--" + name.replace("_", "-") for name in given)
+        whose = "annotators' files and tables" if times else "annotators' files"
+        raise UsageError(f"{named}: for {whose}, not {what}")
 
 
 def fitting(request: ImportRequest, target: Target, movie: str) -> Fitting:
@@ -70,7 +83,7 @@ def fitting(request: ImportRequest, target: Target, movie: str) -> Fitting:
         column=request.column,
         only=request.only,
         start_timecode=request.start_timecode,
-        silent=frozenset((NAMELESS, target.name, target.model, *filter(None, (request.kind,)))),
+        silent=frozenset((NAMELESS, target.model, *filter(None, (request.kind,)))),
         ignore_extra=request.ignore_extra_columns,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +31,7 @@ from cinelake.labels.store import FilmFacts, LabelVersion, import_labels
 from cinelake.learning.images import patch_bytes
 from cinelake.manifest.document import Manifest, ModelEntry, load_manifest
 from cinelake.spec.labels import LabelContract
-from cli.label_files import TIMES_IN, needs_classes, read_labels_of
+from cli.label_files import TIMES_IN, needs_classes, read_labels_of, refuse_options
 from cli.screen import err, out, plain, print_json, warn
 from flows.events import labels_imported
 from importers.eluv.work import TABLE, commit_films, is_eluv, notes, read_films
@@ -101,10 +101,13 @@ def import_files(manifest: Path, request: ImportRequest, *, as_json: bool, quiet
     loaded = load_manifest(manifest)
     target = find_target(loaded, request)
     if is_eluv(request.files):
+        refuse_options(request, "for films of eluv.io", times=True)
         made = [_import_eluv(loaded, target, request)]
     elif any(path.is_dir() for path in request.files):
+        refuse_options(request, "for a folder of images", times=True)
         made = [_import_images(target, request)]
     elif any(holds_patches(path) for path in request.files):
+        refuse_options(request, "for a Parquet of patches", times=True)
         made = [_import_patches(target, request)]
     else:
         made = _import_films(loaded, target, request)
@@ -121,7 +124,11 @@ def _import_films(manifest: Manifest, target: Target, request: ImportRequest) ->
     of_each = read_labels_of(request, target, films)
     for one in of_each if len(of_each) > 1 else ():
         _import(target, replace(request, annotator=one.name), one.reading, films, dry_run=True)
-    return [_import(target, replace(request, annotator=one.name), one.reading, films) for one in of_each]
+    names = [one.name or _login_name() for one in of_each]
+    return [
+        _import(target, replace(request, annotator=one.name), one.reading, films, later=names[number:])
+        for number, one in enumerate(of_each, 1)
+    ]
 
 
 def _import_eluv(manifest: Manifest, target: Target, request: ImportRequest) -> Imported:
@@ -227,6 +234,7 @@ def _import(
     films: Mapping[str, FilmFacts],
     *,
     dry_run: bool = False,
+    later: Collection[str] = (),
 ) -> Imported:
     """Check and keep labels, and look for doubts. Raises `BadLabels`, also for doubts where the options are strict."""
     doubts: list[Doubt] = []
@@ -254,6 +262,7 @@ def _import(
         ignore_extra_columns=request.ignore_extra_columns,
         before_run=request.before_run,
         examine=examine,
+        later=later,
     )
     return Imported(reading, version, doubts)
 

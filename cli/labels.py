@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cinelake.errors import UnknownName
+from cinelake.errors import UnknownName, UsageError
 from cinelake.labels.store import label_kinds, label_sets, label_versions, stored_labels
 from cinelake.manifest.document import load_manifest
 from cli.answers import write_answer
@@ -318,6 +318,8 @@ def show(
     number, each 1 where they say the same and 0 where chance would. Of every annotator the newest labels of a film are
     compared.
     """
+    if agreement and version is not None:
+        raise UsageError("--agreement compares the newest version of each annotator: leave --version out")
     if agreement:
         show_agreement(manifest, name, kind, as_json=json)
         return

@@ -51,7 +51,8 @@ def _without_tags(text: str) -> str:
 def _escaped(text: str) -> str:
     """Text without markup and without an end of a cue."""
     plain = " ".join(text.split())
-    return plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("{", "(").replace("}", ")")
+    plain = plain.replace("{", "(").replace("}", ")").replace("\\", "⧵")
+    return plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def thumbnails(

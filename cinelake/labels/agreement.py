@@ -33,7 +33,8 @@ class Agreement:
     """movie_id: '' for all films together. what: a class, a column, or the beginnings of spans; '' for all of them.
 
     units: how many at least two annotators speak of. kappa: of two annotators and of classes. alpha: None where all say
-    the same one thing, of which no agreement can be told from chance. f1: of beginnings within a second, of each pair.
+    the same one thing, of which no agreement can be told from chance. f1: of beginnings within a second, of each pair;
+    None of labels by shots.
     """
 
     movie_id: str
@@ -120,12 +121,14 @@ def _units(
         held: dict[Hashable, list[Mapping[str, Any]]] = {}
         for row in rows:
             about = tuple(row.get(name) for name in contract.about or ())
-            held.setdefault((movie_id, round(row["time_s"]), about), []).append(row)
+            held.setdefault((movie_id, _second(row), about), []).append(row)
         yield from held.items()
         return
     ends = [row["end_s"] for of_one in of_all for row in of_one if row.get("end_s") is not None]
-    length = math.ceil(max([facts.duration_s or 0.0, *ends]))
-    shots = max((row["end_shot"] for of_one in of_all for row in of_one if _by_shots(row)), default=0)
+    last_shots = [row["end_shot"] for of_one in of_all for row in of_one if _by_shots(row)]
+    # What nobody labelled by is nothing that they agree on.
+    length = math.ceil(max([facts.duration_s or 0.0, *ends])) if ends or not last_shots else 0
+    shots = max([facts.shots or 0, *last_shots]) if last_shots else 0
     for kind, count, middle in (("s", length, 0.5), ("shot", shots, 0.0)):
         begun = sorted((_span(row, kind) for row in rows), key=lambda span: span[0])
         running: list[tuple[float, float, Mapping[str, Any]]] = []
@@ -136,6 +139,11 @@ def _units(
                 at += 1
             running = [span for span in running if span[1] > number + middle]
             yield (movie_id, kind, number), [span[2] for span in running]
+
+
+def _second(row: Mapping[str, Any]) -> int:
+    """The second that a moment is in; one that was rounded to just below a second is in that."""
+    return math.floor(float(row["time_s"]) + 1e-3)
 
 
 def _by_shots(row: Mapping[str, Any]) -> bool:
@@ -177,7 +185,7 @@ def _line(movie_id: str, rows: Sequence[Mapping[str, Any]], column: str, contrac
     for row in rows:
         if row.get(column) is not None:
             about = tuple(row.get(name) for name in contract.about or ())
-            values.setdefault((movie_id, math.floor(row["time_s"]), about), []).append(row[column])
+            values.setdefault((movie_id, _second(row), about), []).append(row[column])
     return {unit: sum(found) / len(found) for unit, found in values.items()}
 
 
@@ -199,8 +207,8 @@ def _measured(
     parts = [_agreement(movie_id, what, annotators, list(of_each)) for what, of_each in said.items()]
     if BEGINNINGS in said:
         starts = [table["start_s"].drop_null().to_pylist() for table in tables.values()]
-        scores = [_near_f1(one, other) for one, other in combinations(starts, 2)]
-        parts = [replace(part, f1=sum(scores) / len(scores)) for part in parts]
+        scores = [_near_f1(one, other) for one, other in combinations(starts, 2) if one or other]
+        parts = [replace(part, f1=sum(scores) / len(scores) if scores else None) for part in parts]
     yield from parts
     if len(parts) > 1:
         yield _mean(movie_id, annotators, parts)
@@ -277,4 +285,4 @@ def _near_f1(one: Sequence[float], other: Sequence[float]) -> float:
         if near is not None:
             left.remove(near)
             matched += 1
-    return 2 * matched / (len(one) + len(other)) if one or other else 1.0
+    return 2 * matched / (len(one) + len(other))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import statistics
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import chain, pairwise
+from itertools import chain, islice, pairwise
+from math import inf, isfinite
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -40,8 +41,8 @@ class Doubt:
         return f"{self.movie_id}, {unit}{span}{'' if self.by_shots else ' s'}: {self.message}"
 
     def data(self) -> dict[str, Any]:
-        """As plain data."""
-        return asdict(self)
+        """As plain data; without an end where it reaches to that of a film whose length is not known."""
+        return {**asdict(self), "end_s": self.end_s if isfinite(self.end_s) else None}
 
 
 @dataclass(frozen=True)
@@ -61,20 +62,23 @@ class _Label:
 def find_doubts(
     contract: LabelContract, table: pa.Table, films: Mapping[str, FilmFacts], alone: Collection[str] = ()
 ) -> list[Doubt]:
-    """The doubts of checked labels, by film and time, at most `MAX_DOUBTS`.
+    """The doubts of checked labels, by film and time, at most `MAX_DOUBTS` of them and as many holes.
 
     alone: classes that say that no other is there.
     """
     found: list[Doubt] = []
+    holes: list[Doubt] = []
     for (movie_id, by_shots), labels in sorted(_by_film(contract, table).items()):
         doubts = chain(_contradictions(contract, labels), _not_alone(contract, labels, alone), _repetitions(labels))
-        found += [Doubt(kind, movie_id, start, end, why, by_shots) for kind, start, end, why in doubts]
-        if not by_shots:
-            facts = films.get(movie_id, FilmFacts())
-            found += [Doubt("hole", movie_id, start, end, why) for start, end, why in _holes(contract, labels, facts)]
-        if len(found) >= MAX_DOUBTS:
-            break
-    return sorted(found, key=lambda doubt: (doubt.movie_id, doubt.start_s, doubt.kind))[:MAX_DOUBTS]
+        facts = films.get(movie_id, FilmFacts())
+        length = inf if by_shots or facts.duration_s is None else facts.duration_s
+        found += [
+            Doubt(kind, movie_id, start, min(end, max(length, start)), why, by_shots)
+            for kind, start, end, why in islice(doubts, MAX_DOUBTS - len(found))
+        ]
+        of_film = _holes(contract, labels, facts) if not by_shots else iter(())
+        holes += [Doubt("hole", movie_id, *hole) for hole in islice(of_film, MAX_DOUBTS - len(holes))]
+    return sorted([*found, *holes], key=lambda doubt: (doubt.movie_id, doubt.start_s, doubt.kind))
 
 
 Found = Iterator[tuple[Literal["contradiction", "repetition"], float, float, str]]
@@ -90,7 +94,7 @@ def _by_film(contract: LabelContract, table: pa.Table) -> dict[tuple[str, bool],
         elif contract.shape == "moments":
             start = end = row["time_s"]
         else:
-            start, end = row.get("start_s") or 0.0, row.get("end_s") or float("inf")
+            start, end = row.get("start_s") or 0.0, row.get("end_s") or inf
         about = tuple(row.get(name) for name in contract.about or ())
         outside = {*EXTENT, *(contract.about or ())}
         said = {name: value for name, value in row.items() if name not in outside and value is not None}
@@ -141,7 +145,7 @@ def _repetitions(labels: Sequence[_Label]) -> Found:
     """Spans that say the same of nearly the same time."""
     groups: dict[str, list[_Label]] = {}
     for label in labels:
-        if not label.is_moment and label.end != float("inf"):
+        if not label.is_moment and label.end != inf:
             groups.setdefault(repr((label.about, sorted(label.said.items()))), []).append(label)
     for group in groups.values():
         for one, other in _overlapping(group):
@@ -169,7 +173,7 @@ def _holes(contract: LabelContract, labels: Sequence[_Label], facts: FilmFacts) 
     elif contract.shape == "moments" and any(pa.types.is_floating(c.type) for c in contract.columns):
         times = sorted({label.start for label in labels})
         steps = [after - before for before, after in pairwise(times)]
-        usual = statistics.median(steps) if len(steps) >= 5 else float("inf")
+        usual = statistics.median(steps) if len(steps) >= 5 else inf
         for before, after in pairwise(times):
             if after - before > HOLE_STEPS * usual:
                 yield before, after, f"no label, where there is one every {usual:g} s"

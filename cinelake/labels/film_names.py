@@ -36,7 +36,8 @@ class FilmNames:
         for film in films:
             name = _base(film.uri)
             for way, text in ((0, name), (0, stem_of(name)), (1, film.title)):
-                self._ways[way][1].setdefault(_plain(text), set()).add(film.movie_id)
+                if spelling := _plain(text):
+                    self._ways[way][1].setdefault(spelling, set()).add(film.movie_id)
 
     def find(self, text: str) -> tuple[list[str], str]:
         """The films that a text may mean, and by what they were found: '' for an id, else `file name` or `title`."""

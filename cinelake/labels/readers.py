@@ -169,6 +169,8 @@ def _read_file(path: Path, columns: Sequence[str] | None) -> tuple[pa.Table, lis
         if is_parquet:
             return _read_parquet(path, columns)
         return _read_workbook(path) if is_workbook(path) else _read_csv(path)
+    except ValueError as error:
+        return _table(path, [], [], []), [Problem(str(path), 0, "", f"the file cannot be labels: {error}")]
     except OSError as error:
         why = f"the file cannot be read: {error.strerror or error}"
         return _table(path, [], [], []), [Problem(str(path), 0, "", why)]

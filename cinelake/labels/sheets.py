@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import lzma
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,16 @@ MAX_PARTS = 2000
 MAX_ROWS = 1 << 20
 """What the program itself can hold."""
 MAX_COLUMNS = 256
+BAD_ARCHIVE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    UnicodeDecodeError,
+)
+"""What is raised where an archive is damaged, encrypted, or packed in a way that is not known."""
 _EPOCH = datetime.datetime(1899, 12, 30)
 
 
@@ -29,15 +41,18 @@ class SheetRow:
 
 
 def is_workbook(path: Path) -> bool:
-    """Whether a file is a workbook, by its content."""
+    """Whether a file is a workbook, by its content. Raises `ValueError` for an archive that cannot be read."""
     if not zipfile.is_zipfile(path):
         return False
-    with zipfile.ZipFile(path) as archive:
-        return "xl/workbook.xml" in archive.namelist()
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return "xl/workbook.xml" in archive.namelist()
+    except BAD_ARCHIVE as error:
+        raise ValueError(f"the archive is damaged: {error}") from error
 
 
 def sheet_rows(path: Path) -> list[SheetRow]:
-    """The rows of the first sheet that has any, without those that are empty; durations and times of day in seconds.
+    """The rows of the first sheet that has any, without those that are empty; durations and times of day as H:MM:SS.
 
     Raises `FileTooLarge` for more than such a file ever holds, `ValueError` for what is damaged or declares entities.
     """
@@ -51,7 +66,16 @@ def sheet_rows(path: Path) -> list[SheetRow]:
                 rows = list(_rows(sheet.iter_rows()))
                 if rows:
                     return rows
-    except (InvalidFileException, KeyError, ValueError, TypeError, zipfile.BadZipFile, SyntaxError) as error:
+    except (
+        InvalidFileException,
+        LookupError,
+        ValueError,
+        TypeError,
+        ArithmeticError,
+        AttributeError,
+        SyntaxError,
+        *BAD_ARCHIVE,
+    ) as error:
         raise ValueError(f"expected a workbook: {error}") from error
     return []
 
@@ -100,19 +124,25 @@ def _rows(rows: Iterable[Any]) -> Iterator[SheetRow]:
 
 
 def _text(value: Any) -> str:
-    """A cell's value as text: times as seconds, whole numbers without a point, a formula as it is written."""
+    """A cell's value as text: times as H:MM:SS, whole numbers without a point, a formula as it is written."""
     if value is None:
         return ""
     if isinstance(value, datetime.datetime) and value.year <= 1900:  # more than 24 hours, formatted as a time
-        return _number((value - _EPOCH).total_seconds())
+        return _clock((value - _EPOCH).total_seconds())
     if isinstance(value, datetime.timedelta):
-        return _number(value.total_seconds())
+        return _clock(value.total_seconds())
     if isinstance(value, datetime.time):
         since = datetime.timedelta(hours=value.hour, minutes=value.minute, seconds=value.second)
-        return _number((since + datetime.timedelta(microseconds=value.microsecond)).total_seconds())
+        return _clock((since + datetime.timedelta(microseconds=value.microsecond)).total_seconds())
     if isinstance(value, float):
         return _number(value)
     return str(getattr(value, "text", value))
+
+
+def _clock(time_s: float) -> str:
+    """A time as no plain number is written, so that it is never taken for days."""
+    minutes, seconds = divmod(round(abs(time_s), 6), 60)
+    return f"{'-' if time_s < 0 else ''}{int(minutes) // 60}:{int(minutes) % 60:02d}:{seconds:09.6f}"
 
 
 def _number(value: float) -> str:
@@ -130,7 +160,7 @@ def _check(path: Path) -> None:
                 if part.filename.endswith((".xml", ".rels")):
                     with archive.open(part) as file:
                         _check_xml(file, part.filename)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError) as error:
+    except (OSError, *BAD_ARCHIVE) as error:
         raise ValueError(f"expected a workbook: {error}") from error
 
 

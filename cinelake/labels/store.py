@@ -15,7 +15,7 @@ from __future__ import annotations
 import datetime
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -158,12 +158,13 @@ def import_labels(
     ignore_extra_columns: bool = False,
     before_run: bool = False,
     examine: Callable[[pa.Table], None] | None = None,
+    later: Collection[str] = (),
 ) -> LabelVersion:
     """Check rows (texts or typed, see `cinelake.labels.checks`) and store them as a new version, which is returned.
 
     problems: those that a reader reported. dry_run: checks all and writes nothing. examine: is called with the labels
-    once they are found to be without a problem; what it raises, nothing is written. Raises `BadLabels` with every
-    problem, and then nothing is written.
+    once they are found to be without a problem; what it raises, nothing is written. later: see `keep_version`.
+    Raises `BadLabels` with every problem, and then nothing is written.
     """
     if problems and not set(rows.column_names) - {LINE, FILE}:
         raise BadLabels(problems)  # nothing could be read that might be checked
@@ -183,18 +184,27 @@ def import_labels(
     now = datetime.datetime.now(datetime.UTC)
     digests = _film_digests(table)
     made = LabelVersion(0, Path(), annotator, source, source_digest, now, digests, table.num_rows, model)
-    return keep_version(root, name, kind, table, made, dry_run=dry_run)
+    return keep_version(root, name, kind, table, made, dry_run=dry_run, later=later)
 
 
 def keep_version(
-    root: Path, name: str, kind: str, table: pa.Table, made: LabelVersion, *, dry_run: bool = False
+    root: Path,
+    name: str,
+    kind: str,
+    table: pa.Table,
+    made: LabelVersion,
+    *,
+    dry_run: bool = False,
+    later: Collection[str] = (),
 ) -> LabelVersion:
     """Write a version under the next free number, unless its films have these very labels of this annotator already.
 
-    The same labels by another are kept: that two people say the same is worth knowing.
+    The same labels by another are kept: that two people say the same is worth knowing. later: annotators whose labels
+    of the same file are kept after these, so that theirs are newer the next time too.
     """
     versions = label_versions(root, name, kind)
-    newest = {film: version for version, films in _counting(versions) for film in films}
+    before = [version for version in versions if version.annotator not in later]
+    newest = {film: version for version, films in _counting(before) for film in films}
 
     def is_kept(film: str) -> bool:
         kept = newest.get(film)

@@ -20,6 +20,10 @@ LOCATION = "location"
 """The key under which a tensor's `external_data` names its file; a file without this word has no such tensor."""
 
 
+WHOLE = (".keras", ".h5", ".hdf5", ".tflite")
+"""Names of networks that have no files beside them; an ONNX file may be called otherwise than `.onnx`."""
+
+
 def network_digest(path: Path) -> str:
     """32 hexadecimal digits of a network's file and of the files that hold its weights, wherever it lies.
 
@@ -45,7 +49,7 @@ def weight_files(path: Path) -> dict[str, Path]:
 
     Raises `WeightsMissing` where such a file is not there, `ModelUnusable` where it lies outside the network's folder.
     """
-    if path.suffix.lower() != ".onnx":
+    if path.suffix.lower() in WHOLE:
         return {}
     stat = path.stat()
     return {location: _beside(path, location) for location in _locations(str(path), stat.st_size, stat.st_mtime_ns)}

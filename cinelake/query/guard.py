@@ -41,6 +41,10 @@ class LineFunctions(Protocol):
     def names(self) -> Collection[str]:
         """What they are called."""
 
+    @property
+    def at_once(self) -> int:
+        """How many calls one question may have."""
+
     def table(self, connection: duckdb.DuckDBPyConnection, name: str, words: str) -> str:
         """The name of a table of the connection that holds what a function gives for these words."""
 
@@ -84,6 +88,8 @@ def _put_lines(connection: duckdb.DuckDBPyConnection, tree: dict[str, Any], line
     if lines is None:
         return 0
     found = [node for node in _nodes(tree) if _function(node) in lines.names]
+    if len(found) > lines.at_once:
+        raise UsageError(f"a question has at most {lines.at_once} of {', '.join(lines.names)}, received {len(found)}")
     for node in found:
         name = _function(node)
         given = [argument["expression"] for argument in node["function"]["arguments"]]

@@ -45,6 +45,7 @@ class LinesInSql:
     def __init__(self, lake: Lake, contracts: Callable[[], Mapping[str, Contract]]):
         self._lake, self._contracts = lake, contracts
         self.names = tuple(sorted({role.kind for role in tasks_with(Words).values()}))
+        self.at_once = KEPT
         self._given: list[str] = []
         self._count = 0
 

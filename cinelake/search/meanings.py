@@ -25,7 +25,7 @@ from cinelake.spec.roles import Meanings
 from cinelake.spec.task import Params, tasks_with
 
 ROWS_TOGETHER = 1000
-"""Lines of which the texts are read at once."""
+"""Lines of which the texts are read at first; each further time four times as many, since films are read anew."""
 
 
 class MeaningIndex:
@@ -63,8 +63,10 @@ class MeaningIndex:
         rows = np.concatenate([rows for rows, _ in near]) if near else np.empty(0, np.int32)
         scores = np.concatenate([scores for _, scores in near]) if near else np.empty(0, np.float32)
         order = np.argsort(-scores, kind="stable")
-        for start in range(0, len(order), ROWS_TOGETHER):
-            some = order[start : start + ROWS_TOGETHER]
+        start, count = 0, ROWS_TOGETHER
+        while start < len(order):
+            some = order[start : start + count]
+            start, count = start + count, count * 4
             texts = {n: self._texts(wanted[n], rows[some[numbers[some] == n]]) for n in np.unique(numbers[some])}
             for at in some:
                 row = texts[numbers[at]][int(rows[at])]

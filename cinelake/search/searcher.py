@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
+from heapq import heappop, heappush
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
@@ -152,12 +153,22 @@ class Searcher:
         (kind, text), *more = query.texts
         others = _held(query, index, more, spans, notes)
         moments: list[Moment] = []
+        near: dict[tuple[str, int], list[Moment]] = {}
+        best_scores: list[float] = []
         lines = index.find(kind, text, _films(query, others))
         for line in _most(lines, text, notes) if others else lines:
             moment = _moment_of(line, others)
-            if moment is not None and not any(_is_same(moment, other) for other in moments):
+            if moment is not None and not any(
+                _is_same(moment, one) for at in _places(moment) for one in near.get(at, ())
+            ):
                 moments.append(moment)
-            if len(moments) >= query.limit and (query.by == "words" or _is_settled(moments, query.limit, line)):
+                heappush(best_scores, moment.score)
+                if len(best_scores) > query.limit:
+                    heappop(best_scores)
+                for at in _places(moment):
+                    near.setdefault(at, []).append(moment)
+            # No later line can be among the best where a moment is no more relevant than its line.
+            if len(moments) >= query.limit and (query.by == "words" or best_scores[0] >= line.relevance):
                 break
         moments.sort(key=lambda moment: (-moment.score, moment.movie_id, moment.start_s))
         return Answer(moments[: query.limit], query.by, len(index.films), notes=notes)
@@ -242,11 +253,6 @@ class Lines(Protocol):
         """The lines of a kind that a text finds, in these films, the most relevant first."""
 
 
-def _is_settled(moments: Sequence[Moment], limit: int, line: FoundLine) -> bool:
-    """Whether no later line can be among the best: a moment is no more relevant than its line."""
-    return sorted((moment.score for moment in moments), reverse=True)[limit - 1] >= line.relevance
-
-
 def _held(
     query: Query,
     index: Lines,
@@ -303,6 +309,11 @@ def _moment_of(line: FoundLine, others: Sequence[SpansOfFilms]) -> Moment | None
         what += [span.what for span in at_once]
     words = ", ".join(dict.fromkeys(what))
     return Moment(line.movie_id, relevance, line.start_s, line.start_s, line.end_s, what=words)
+
+
+def _places(moment: Moment) -> list[tuple[str, int]]:
+    """Film and minutes in which a moment is: two that share time share one of these."""
+    return [(moment.movie_id, minute) for minute in range(int(moment.start_s // 60), int(moment.end_s // 60) + 1)]
 
 
 def _is_same(one: Moment, other: Moment) -> bool:

@@ -10,12 +10,16 @@ from typing import Any, NoReturn
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
+from cinelake.labels.sheets import BAD_ARCHIVE
+
 MAX_BYTES = 256 << 20
 MAX_DEPTH = 100
 MAX_ELEMENTS = 4_000_000
 MAX_VALUES = 20_000_000
 PACKED = "annotations.xml"
 """The file of a packed export that holds the annotations."""
+BROKEN = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What is raised where a value is of another kind or size than its form has it."""
 
 
 class Unreadable(ValueError):
@@ -41,11 +45,14 @@ class Document:
 def file_bytes(path: Path) -> bytes:
     """A file's bytes; of an archive, those of the annotations in it. Raises `Unreadable` past the bounds, `OSError`."""
     if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            if PACKED in archive.namelist():
-                if archive.getinfo(PACKED).file_size > MAX_BYTES:
-                    raise Unreadable(f"{PACKED} unpacks to more than {MAX_BYTES >> 20} MB")
-                return archive.read(PACKED)
+        try:
+            with zipfile.ZipFile(path) as archive:
+                if PACKED in archive.namelist():
+                    if archive.getinfo(PACKED).file_size > MAX_BYTES:
+                        raise Unreadable(f"{PACKED} unpacks to more than {MAX_BYTES >> 20} MB")
+                    return archive.read(PACKED)
+        except BAD_ARCHIVE as error:
+            raise Unreadable(f"the archive cannot be read: {error}") from error
     if path.stat().st_size > MAX_BYTES:
         raise Unreadable(f"the file is larger than {MAX_BYTES >> 20} MB, more than annotations ever are")
     return path.read_bytes()
@@ -89,7 +96,7 @@ def _check_depth(value: Any) -> None:
 
 
 def read_xml(data: bytes) -> Document:
-    """An XML document; a document type may be named, entities may not be declared. Raises `Unreadable`."""
+    """An XML document; a document type may be named, nothing may be declared in it. Raises `Unreadable`."""
     parser = expat.ParserCreate()
     parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_NEVER)
     parser.buffer_text = True
@@ -109,13 +116,18 @@ def read_xml(data: bytes) -> Document:
         builder.end(tag)
 
     def refuse(*_: Any) -> NoReturn:
-        raise Unreadable("it declares entities, which annotations never need", parser.CurrentLineNumber)
+        raise Unreadable("it declares entities or attributes, which annotations never need", parser.CurrentLineNumber)
 
     parser.StartElementHandler, parser.EndElementHandler = start, end
     parser.CharacterDataHandler = builder.data
     parser.EntityDeclHandler = parser.ExternalEntityRefHandler = parser.UnparsedEntityDeclHandler = refuse
+    parser.AttlistDeclHandler = refuse  # a default would stand in every element, however long it is
     try:
         parser.Parse(data, True)
     except expat.ExpatError as error:
         raise Unreadable(f"expected XML: {expat.ErrorString(error.code)}", error.lineno) from error
+    except Unreadable:
+        raise
+    except (LookupError, ValueError) as error:  # of its encoding
+        raise Unreadable(f"expected XML: {error}") from error
     return Document(builder.close(), lines)

@@ -7,6 +7,7 @@ of a rectangle as large as the picture, those of a moment as a track of one pict
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree
@@ -27,7 +28,7 @@ from importers.annotators.annotation import (
     rounded,
     said_of,
 )
-from importers.annotators.bounded import Document, Unreadable, read_xml
+from importers.annotators.bounded import BROKEN, Document, Unreadable, read_xml
 
 FORM = "cvat"
 ROOT = "annotations"
@@ -40,7 +41,11 @@ def read_cvat(file: str, data: bytes, contract: LabelContract) -> ReadFile:
     root = document.root
     if root.tag != ROOT:
         raise Unreadable(f"expected CVAT's <{ROOT}>, received <{root.tag[:60]}>")
-    film, size = _source(root), _size(root)
+    film = _source(root)
+    try:
+        size, stop = _size(root), _stop(root)
+    except ValueError as error:
+        raise Unreadable(f"<meta> cannot be read: {error}") from error
     who = (root.findtext("./meta//assignee/username") or "").strip()
     read = ReadFile()
     between = 0
@@ -48,7 +53,7 @@ def read_cvat(file: str, data: bytes, contract: LabelContract) -> ReadFile:
         try:
             if element.tag == "track":
                 between += sum(shape.get("keyframe") == "0" for shape in element)
-                read.annotations += _track(element, document, contract, film, size, who, _stop(root))
+                read.annotations += _track(element, document, contract, film, size, who, stop)
             elif element.tag == "tag":
                 read.annotations.append(_tag(element, document, film, who, int(element.attrib["frame"])))
             elif element.tag == "image":
@@ -56,7 +61,7 @@ def read_cvat(file: str, data: bytes, contract: LabelContract) -> ReadFile:
                 read.annotations += [
                     _tag(tag, document, film, who, number) for tag in element if tag.tag in ("tag", *SHAPES)
                 ]
-        except (KeyError, ValueError) as error:
+        except BROKEN as error:
             why = f"<{element.tag}> cannot be read: {error!r}"
             read.problems.append(Problem(file, document.line(element), "", why))
     if between and contract.shape == "moments":
@@ -75,7 +80,12 @@ def _source(root: Element) -> str:
 
 def _size(root: Element) -> tuple[float, float] | None:
     width, height = root.findtext("./meta//original_size/width"), root.findtext("./meta//original_size/height")
-    return (float(width), float(height)) if width and height else None
+    if not width or not height:
+        return None
+    size = float(width), float(height)
+    if not all(0 < side < math.inf for side in size):
+        raise ValueError(f"original_size is {width} by {height}")
+    return size
 
 
 def _stop(root: Element) -> int | None:
@@ -172,9 +182,10 @@ def write_cvat(films: Sequence[FilmLabels]) -> tuple[bytes, list[str]]:
     check_extents(FORM, films, whole=False, rate=True, size=True)
     root = Element(ROOT)
     SubElement(root, "version").text = "1.1"
-    _meta(root, film)
+    frames = _frames(film)
+    _meta(root, film, frames)
     for number, row in enumerate(film.rows):
-        _write_track(root, number, film, row)
+        _write_track(root, number, film, row, frames)
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n", rounded(films)
 
@@ -186,18 +197,18 @@ def _frames(film: FilmLabels) -> int:
     return max([whole, *(pictures_of(*extent, facts)[1] for extent in filter(None, map(extent_of, film.rows)))])
 
 
-def _meta(root: Element, film: FilmLabels) -> None:
+def _meta(root: Element, film: FilmLabels, size: int) -> None:
     task = SubElement(SubElement(root, "meta"), "task")
-    size = _frames(film)
     about = {"name": film.movie_id, "size": size, "mode": "interpolation", "start_frame": 0, "stop_frame": size - 1}
     for name, value in about.items():
         SubElement(task, name).text = str(value)
     labels = SubElement(task, "labels")
+    columns = sorted({name for row in film.rows for name in _beside(film, row)})
     for label in sorted({name_of(film, row, alone=False) for row in film.rows}):
         element = SubElement(labels, "label")
         SubElement(element, "name").text = label
         attributes = SubElement(element, "attributes")
-        for column in sorted({name for row in film.rows for name in _beside(film, row)}):
+        for column in columns:
             attribute = SubElement(attributes, "attribute")
             for name, value in (("name", column), ("mutable", "False"), ("input_type", "text"), ("default_value", "")):
                 SubElement(attribute, name).text = value
@@ -218,13 +229,13 @@ def _beside(film: FilmLabels, row: Mapping[str, Any]) -> dict[str, str]:
     return {name: text for name, text in said.items() if name != column or text in film.silent}
 
 
-def _write_track(root: Element, number: int, film: FilmLabels, row: Mapping[str, Any]) -> None:
+def _write_track(root: Element, number: int, film: FilmLabels, row: Mapping[str, Any], frames: int) -> None:
     extent = extent_of(row)
     assert extent is not None
     first, end = pictures_of(*extent, film.facts)
     track = SubElement(root, "track", id=str(number), label=name_of(film, row, alone=False), source="manual")
     for frame, outside in ((first, "0"), (end, "1")):
-        if frame < _frames(film):
+        if frame < frames:
             shape = _shape(track, film, row)
             shape.attrib.update(frame=str(frame), outside=outside, keyframe="1", occluded="0", z_order="0")
             for name, text in _beside(film, row).items():

@@ -32,6 +32,8 @@ from importers.annotators.bounded import Unreadable
 
 FORM = "edl"
 MAX_EVENTS = 999
+MAX_LINE = 4000
+"""Lists have lines of 80 letters; names of markers may be longer."""
 DAY_S = 24 * 3600
 _CODE = r"(\d\d:\d\d:\d\d[:;.]\d\d)"
 _EVENT = re.compile(rf"\s*(\d{{3,6}})\s+(\S+)\s+(\S+)\s+(\S+)(?:\s+\d+)?\s+{_CODE}\s+{_CODE}\s+{_CODE}\s+{_CODE}\s*")
@@ -68,6 +70,8 @@ def read_edl(file: str, data: bytes, _contract: LabelContract) -> ReadFile:
         raise Unreadable("expected an edit decision list in UTF-8", data[: error.start].count(b"\n") + 1) from error
     read, events, dropped, title = ReadFile(), [], False, ""
     for number, line in enumerate(text.splitlines(), 1):
+        if len(line) > MAX_LINE:
+            raise Unreadable(f"the line has more than {MAX_LINE} letters, which no edit decision list has", number)
         if found := _EVENT.fullmatch(line):
             a, b, c, d = (_code(code, dropped) for code in found.groups()[4:])
             events.append(Event(number, (a, b, c, d)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -27,7 +27,7 @@ from importers.annotators.annotation import (
     said_of,
     unprintable,
 )
-from importers.annotators.bounded import Unreadable, read_xml
+from importers.annotators.bounded import BROKEN, MAX_DEPTH, Unreadable, read_xml
 
 FORM = "elan"
 ROOT = "ANNOTATION_DOCUMENT"
@@ -48,9 +48,12 @@ def read_elan(file: str, data: bytes, contract: LabelContract) -> ReadFile:
         raise Unreadable(f"expected ELAN's <{ROOT}>, received <{root.tag[:60]}>")
     document = _parsed(root)
     read = ReadFile()
-    film, origin_s = _media(document)
-    beside = _beside(document)
     columns = {column.name for column in contract.columns}
+    try:
+        film, origin_s = _media(document)
+        beside = _beside(document, file, columns, read)
+    except BROKEN as error:
+        raise Unreadable(f"expected ELAN's document: {error!r}") from error
     for tier, (aligned, _, about, _) in document.tiers.items():
         column = _column(tier)
         for key, (begin, end, text, _) in aligned.items():
@@ -59,7 +62,11 @@ def read_elan(file: str, data: bytes, contract: LabelContract) -> ReadFile:
             if None in times:
                 read.problems.append(Problem(file, 0, where, "the annotation has no time: align it in ELAN first"))
                 continue
-            start_s, end_s = (time / 1000 + origin_s for time in times)
+            try:
+                start_s, end_s = (time / 1000 + origin_s for time in times)
+            except OverflowError as error:
+                read.problems.append(Problem(file, 0, where, f"its times cannot be read: {error}"))
+                continue
             is_moment = contract.shape == "moments" and times[1] - times[0] <= 1
             values = dict(beside.get(key, {}))
             if column in columns and text:
@@ -104,13 +111,26 @@ def _media(document: Any) -> tuple[str, float]:
     return "", 0.0
 
 
-def _beside(document: Any) -> dict[str, dict[str, str]]:
-    """Annotation → the values beside it, by the names of their tiers."""
+def _beside(document: Any, file: str, columns: Collection[str], read: ReadFile) -> dict[str, dict[str, str]]:
+    """Annotation with times → the values below it, by the names of their tiers, at whatever depth.
+
+    A column has one value: where a tier divides what is above it into several, that is a problem.
+    """
+    below = {
+        key: (above, tier, text)
+        for tier, (_, references, _, _) in document.tiers.items()
+        for key, (above, text, _, _) in references.items()
+    }
     found: dict[str, dict[str, str]] = {}
-    for tier, (_, references, _, _) in document.tiers.items():
-        for key, text, _, _ in references.values():
-            if text:
-                found.setdefault(key, {})[_column(tier)] = text
+    for key, (above, tier, text) in below.items():
+        for _ in range(MAX_DEPTH):
+            if above not in below:
+                break
+            above = below[above][0]
+        values, column = found.setdefault(above, {}), _column(tier)
+        if text and values.setdefault(column, text) != text and column in columns:
+            why = f"{text!r} beside {values[column]!r}: a label has one {column}"
+            read.problems.append(Problem(file, 0, f"{tier}.{key}", why))
     return found
 
 

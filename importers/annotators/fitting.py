@@ -35,6 +35,8 @@ ONE_PICTURE = 1.5
 DIGITS = 9
 """Of a place, a fraction that was written in pixels."""
 MANY_MOMENTS = 1_000_000
+LARGEST = 1e9
+"""No second, no picture and no rate is beyond."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +61,12 @@ class Fitting:
 
 @dataclass
 class Fitted:
-    """rows: texts by column, with `LINE`, `FILE` and `ANNOTATOR`."""
+    """rows: texts by column, with `LINE`, `FILE` and `ANNOTATOR`. nameless: names taken for none, how often."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    nameless: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,8 @@ def fit(
         if values is not None:
             fitted.rows.append({**_extent(one, contract), **values, **_origin(file, one.annotation)})
     _number(fitted, contract)
+    for name, count in fitted.nameless.items():
+        fitted.notes.append(f"{count} annotations are called {name!r}, which is taken for no {contract.class_column}")
     fitted.problems = list(dict.fromkeys(fitted.problems))
     return fitted
 
@@ -163,7 +168,7 @@ def _placed(
             continue
         try:
             start_s, end_s = _seconds(annotation, films[movie_id], how)
-        except ValueError as error:
+        except (ArithmeticError, ValueError) as error:
             fitted.problems.append(_problem(file, annotation, "", str(error)))
             continue
         if annotation.unit != "s" and annotation.start is not None:
@@ -201,6 +206,8 @@ def _rate(annotation: Annotation, facts: FilmFacts, how: Fitting) -> tuple[float
         (facts.fps, "the film's; --fps says otherwise"),
     ):
         if fps:
+            if not 0 < fps < LARGEST:
+                raise ValueError(f"expected pictures a second, received {fps:g} ({whose})")
             return fps, whose
     raise ValueError("pictures are counted, and nothing says how many a second: say --fps, or `cinelake run` first")
 
@@ -237,9 +244,12 @@ def _counted(code: str, fps: float) -> int:
 
 
 def _finite(value: float | str) -> float:
-    number = float(value)
-    if not math.isfinite(number):
-        raise ValueError(f"expected a number, received {value}")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not abs(number) <= LARGEST:
+        raise ValueError(f"expected a time, received {str(value)[:40]}")
     return number
 
 
@@ -272,7 +282,7 @@ def _as_moments(
 ) -> list[Placed]:
     """Spans as the moment that they begin at where they are a picture long, else as moments `every` so many seconds."""
     found: list[Placed] = []
-    spread = 0
+    spread = moments = 0
     for one in placed:
         if one.start_s is None or one.end_s is None:
             found.append(one)
@@ -288,6 +298,13 @@ def _as_moments(
             fitted.problems.append(_problem(file, one.annotation, "", why))
         else:
             spread += 1
+            moments += max(0, math.ceil((one.end_s - one.start_s) / how.every))
+            if moments > MANY_MOMENTS:
+                why = (
+                    f"the spans are more than {MANY_MOMENTS:,} moments, one every {how.every:g} s: say a larger --every"
+                )
+                fitted.problems.append(_problem(file, one.annotation, "", why))
+                break
             found += [replace(one, start_s=time, end_s=None) for time in _grid(one.start_s, one.end_s, how.every)]
     if spread:
         fitted.notes.append(f"{spread} spans label a moment every {how.every:g} s")
@@ -297,7 +314,7 @@ def _as_moments(
 def _grid(start_s: float, end_s: float, every: float) -> Iterable[float]:
     """Multiples of `every` within a span, the same for all spans; its middle where none is."""
     first, last = math.ceil(start_s / every - 1e-9), math.ceil(end_s / every - 1e-9)
-    times = [round(number * every, 6) for number in range(first, min(last, first + MANY_MOMENTS))]
+    times = [round(number * every, 6) for number in range(first, last)]
     return times or [(start_s + end_s) / 2]
 
 
@@ -348,8 +365,14 @@ def _values(
             fitted.problems.append(_problem(file, annotation, "", why))
             return None
         found = {**named, **found}
+    elif annotation.label and contract.class_column and contract.class_column not in found:
+        fitted.nameless[annotation.label] += 1
     if annotation.box is not None and {"x", "y"} <= set(columns) and not {"x", "y"} & set(found):
-        place = _place(annotation, facts, columns)
+        try:
+            place = _place(annotation, facts, columns)
+        except ArithmeticError as error:
+            fitted.problems.append(_problem(file, annotation, "", f"its place cannot be read: {error}"))
+            return None
         if place is None:
             why = "its place is in pixels, and the size of the film's pictures is not known: `cinelake run` first"
             fitted.problems.append(_problem(file, annotation, "", why))

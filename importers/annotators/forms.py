@@ -11,11 +11,12 @@ from cinelake.errors import Problem, UnknownName
 from cinelake.labels.checks import FILE, LINE, FilmFacts
 from cinelake.labels.film_names import FilmNames
 from cinelake.labels.readers import ReadLabels
+from cinelake.labels.sheets import BAD_ARCHIVE
 from cinelake.spec.labels import LabelContract
 from cinelake.storage.content import digest, file_digest
 from importers.annotators import cvat, edl, elan, label_studio, timelines, via
 from importers.annotators.annotation import FilmLabels, ReadFile
-from importers.annotators.bounded import PACKED, Unreadable, file_bytes, read_json, read_xml
+from importers.annotators.bounded import BROKEN, PACKED, Unreadable, file_bytes, read_json, read_xml
 from importers.annotators.fitting import Fitting, as_table, fit
 
 Reader = Callable[[str, bytes, LabelContract], ReadFile]
@@ -90,7 +91,7 @@ def forms_of(paths: Sequence[Path], given: str = "") -> tuple[dict[Path, str], l
             forms[path] = given or form_of(path)
         except Unreadable as error:
             problems.append(Problem(str(path), error.line, "", str(error)))
-        except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError):
+        except (OSError, *BAD_ARCHIVE):
             forms[path] = TABLE  # whose reader says what is wrong
     return forms, problems
 
@@ -110,7 +111,7 @@ def read_forms(
         except Unreadable as error:
             problems.append(Problem(str(path), error.line, "", str(error)))
             continue
-        except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        except (OSError, *BROKEN) as error:
             problems.append(Problem(str(path), 0, "", f"the file cannot be read: {error}"))
             continue
         digests.append(file_digest(path))

@@ -29,11 +29,12 @@ from importers.annotators.annotation import (
     rounded,
     said_of,
 )
-from importers.annotators.bounded import Unreadable, read_json
+from importers.annotators.bounded import BROKEN, Unreadable, read_json
 
 FORM = "label-studio"
 NAMES = {"timelinelabels", "videorectangle", "labels", "choices", "taxonomy", "textarea", "number", "rating"}
 """Types of results that are read."""
+TIMED = {"timelinelabels", "videorectangle", "labels"}
 NO_LABELS = {"relation"}
 TASK_KEYS = {"id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "file_upload", "inner_id",
              "total_annotations", "cancelled_annotations", "total_predictions", "comment_count", "project", "meta",
@@ -119,12 +120,12 @@ def _regions(file: str, at: str, results: Sequence[Any], read: ReadFile) -> Iter
     for number, result in enumerate(results):
         place = f"{at}[{number}]"
         if not isinstance(result, dict) or not isinstance(result.get("value"), dict):
-            if not (isinstance(result, dict) and result.get("type") in NO_LABELS):
+            if not (isinstance(result, dict) and str(result.get("type")) in NO_LABELS):
                 read.problems.append(
                     Problem(file, 0, place, f"expected a result with a value, received {_short(result)}")
                 )
             continue
-        if result.get("type") not in NAMES:
+        if not isinstance(result.get("type"), str) or result["type"] not in NAMES:
             why = f"results of type {_short(result.get('type'))} are not read; read are {', '.join(sorted(NAMES))}"
             read.problems.append(Problem(file, 0, place, why))
             continue
@@ -143,12 +144,14 @@ def _read_region(file: str, region: Region, film: str, who: str, contract: Label
             control, said = str(result.get("from_name") or ""), _said(result)
             group = group or control
             column = control in {column.name for column in contract.columns}
-            if len(said) == 1 and (column or result["type"] not in ("timelinelabels", "videorectangle", "labels")):
+            if len(said) == 1 and (column or result["type"] not in TIMED):
                 values[control if column else _free(control, values)] = said[0]
             elif said:
                 names += [(control if column else "", name) for name in map(str, said)]
         extents = [extent for result in region.results for extent in _extents(result, contract)]
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+        if not extents and any(result["type"] in TIMED for result in region.results):
+            raise ValueError("its region has no range, so that it is not known when it is")
+    except BROKEN as error:
         read.problems.append(Problem(file, 0, region.place, f"the result cannot be read: {error}"))
         return
     label = ""

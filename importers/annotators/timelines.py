@@ -6,6 +6,7 @@ there. The columns of a label, and its exact seconds, are in the marker's metada
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
@@ -25,11 +26,12 @@ from importers.annotators.annotation import (
     rounded,
     said_of,
 )
-from importers.annotators.bounded import Document, Unreadable, read_json, read_xml
+from importers.annotators.bounded import BROKEN, Document, Unreadable, read_json, read_xml
 
 FORM = "otio"
 KEY = "cinelake"
 MARKERS = ("marker", "chapter-marker", "keyword", "analysis-marker")
+_TIME = re.compile(r"-?\d{1,18}(?:/\d{1,18}|\.\d{1,18})?s")
 CLIPS = ("asset-clip", "clip", "video", "ref-clip", "sync-clip", "mc-clip", "audio")
 
 
@@ -46,16 +48,18 @@ def read_otio(file: str, data: bytes, contract: LabelContract) -> ReadFile:
         raise Unreadable("expected OpenTimelineIO's JSON with OTIO_SCHEMA")
     try:
         root = otio.core.deserialize_json_from_string(data.decode("utf-8-sig"))
-    except (otio.exceptions.OTIOError, ValueError, TypeError) as error:
+        marked = [(timeline, *found) for timeline in _timelines(root, otio) for found in _markers(timeline)]
+    except Unreadable:
+        raise
+    except (otio.exceptions.OTIOError, *BROKEN) as error:
         raise Unreadable(f"expected OpenTimelineIO's JSON: {error}") from error
     read = ReadFile()
-    for timeline in _timelines(root, otio):
-        for item, marker in _markers(timeline):
-            where = f"marker {marker.name!r} of {item.name or timeline.name!r}"
-            try:
-                read.annotations.append(_annotation(where, timeline, item, marker, contract, otio))
-            except (AttributeError, ValueError, ZeroDivisionError, otio.exceptions.OTIOError) as error:
-                read.problems.append(Problem(file, 0, where, f"the marker cannot be read: {error}"))
+    for timeline, item, marker in marked:
+        where = f"marker {marker.name!r} of {item.name or timeline.name!r}"
+        try:
+            read.annotations.append(_annotation(where, timeline, item, marker, contract, otio))
+        except (otio.exceptions.OTIOError, *BROKEN) as error:
+            read.problems.append(Problem(file, 0, where, f"the marker cannot be read: {error}"))
     return read
 
 
@@ -102,7 +106,7 @@ def _annotation(where: str, timeline: Any, item: Any, marker: Any, contract: Lab
     length = marked.duration.rescaled_to(rate).value
     about = marker.metadata.get(KEY) or {}
     columns = {column.name for column in contract.columns}
-    values = {name: value for name, value in about.items() if name in columns}
+    values = {name: _one_value(name, value) for name, value in about.items() if name in columns}
     start_s, end_s = about.get("start_s"), about.get("end_s")
     return Annotation(
         _film(clip, timeline),
@@ -116,6 +120,13 @@ def _annotation(where: str, timeline: Any, item: Any, marker: Any, contract: Lab
         fps=rate,
         group=str(marker.color or ""),
     )
+
+
+def _one_value(name: str, value: Any) -> Any:
+    """A value that does not lie in the document, which is gone when the labels are made."""
+    if value is not None and not isinstance(value, (str, int, float)):
+        raise ValueError(f"{name} is no single value")
+    return value
 
 
 def _first_of(clip: Any) -> Any:
@@ -147,7 +158,7 @@ def read_fcpxml(file: str, data: bytes, _contract: LabelContract) -> ReadFile:
         for marker in (element for element in clip if element.tag in MARKERS):
             try:
                 read.annotations.append(_of_fcpxml(marker, clip, asset, formats, document))
-            except (ValueError, ZeroDivisionError) as error:
+            except BROKEN as error:
                 read.problems.append(Problem(file, document.line(marker), "", f"the marker cannot be read: {error}"))
     return read
 
@@ -179,7 +190,7 @@ def _of_fcpxml(
 
 def _seconds(text: str) -> Fraction:
     """`1001/24000s` exactly."""
-    if not text.endswith("s"):
+    if not _TIME.fullmatch(text):
         raise ValueError(f"expected a time as 1001/24000s, received {text!r}")
     return Fraction(text[:-1])
 

@@ -8,6 +8,7 @@ the attributes, which for choices are numbers of options.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
@@ -15,12 +16,14 @@ from typing import Any
 from cinelake.errors import Problem
 from cinelake.spec.labels import LabelContract
 from importers.annotators.annotation import Annotation, FilmLabels, ReadFile, as_text, check_extents, extent_of, said_of
-from importers.annotators.bounded import Unreadable, read_json
+from importers.annotators.bounded import BROKEN, Unreadable, read_json
 
 FORM = "via"
 TEXT, CHECKBOX, RADIO, SELECT = 1, 2, 3, 4
 POINT, RECTANGLE = 1, 2
 VIDEO, LOCAL = 4, 1
+MOST_TICKED = 1000
+"""Labels that one piece gives, where several options of several attributes are ticked."""
 ANCHORS = {"spans": "FILE1_Z2_XY0", "moments": "FILE1_Z1_XY0", "films": "FILE1_Z0_XY0"}
 
 
@@ -42,7 +45,7 @@ def read_via(file: str, data: bytes, contract: LabelContract) -> ReadFile:
             film = _film_of(piece, files, views)
             for values in _values(piece["av"], attributes):
                 read.annotations.append(_annotation(place, film, piece, values, columns))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except BROKEN as error:
             why = f"expected vid, z and av as VIA 3 writes them, received {repr(piece)[:80]} ({error!r})"
             read.problems.append(Problem(file, 0, place, why))
     return read
@@ -88,6 +91,8 @@ def _values(given: Mapping[str, Any], attributes: Mapping[str, Any]) -> Iterator
         said = [str(options.get(one, one)) if about.get("type") != TEXT else one for one in ticked]
         if any(one.strip() for one in said):
             values[str(about.get("aname") or key)] = said
+    if (count := math.prod(map(len, values.values()))) > MOST_TICKED:
+        raise ValueError(f"its ticked options are {count} labels")
     names = list(values)
     yield from (dict(zip(names, chosen, strict=True)) for chosen in product(*values.values()))
 

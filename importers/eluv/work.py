@@ -163,8 +163,8 @@ def _truths(manifest: Manifest, name: str) -> dict[str, list[int]]:
     except CannotTrain:
         return {}
     starts: dict[str, list[int]] = {}
-    for row in labels.select(["movie_id", "start_shot", "begins"]).to_pylist():
-        if row["start_shot"] is not None and row["begins"] is None:
+    for row in labels.to_pylist():
+        if row.get("start_shot") is not None and row.get("begins") is None:
             starts.setdefault(row["movie_id"], []).append(row["start_shot"])
     return starts
 

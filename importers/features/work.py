@@ -1,14 +1,15 @@
 """Tables of features from elsewhere, as cells of the lake that models read in place of a task's own table.
 
 Rows are one film's each, by `movie_id`, a file's name or a title. A vector is a list (Parquet), a text such as
-`[0.1, 0.2]`, or columns `name_0`, `name_1` … in order. All films are checked before the first is written.
+`[0.1, 0.2]`, or columns `name_0`, `name_1` … in order. The cells of all films are made before the first is committed.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ from cinelake.labels.film_names import FilmNames, with_movie_ids
 from cinelake.labels.films import KnownFilms
 from cinelake.labels.readers import read_files
 from cinelake.labels.values import cast_column
-from cinelake.lake.cells import CellWriter, Footer, Lake
+from cinelake.lake.cells import RECORDS, CellWriter, Footer, Lake
+from cinelake.lake.table_digest import TableDigest
 from cinelake.manifest.document import Manifest
 from cinelake.spec.contract import Column, Contract
 from cinelake.spec.names import TABLE_NAME
@@ -63,12 +65,24 @@ def import_features(
         raise BadFeatures(problems)
     columns, problems = _columns(reading.source, contract, rows)
     batches = {} if problems else _batches(reading.source, contract, rows["movie_id"], columns, problems)
-    if problems:
-        raise BadFeatures(problems)
+    lake = Lake(manifest.lake.place)
+    _check_free(lake, table, task, batches)
     maker = {"task": "imported", "form": "table", "table": task}
     about = {**maker, "source": reading.source, "source_digest": reading.digest}
-    for movie_id, batch in batches.items() if not dry_run else ():
-        _commit(Lake(manifest.lake.place), table, contract, movie_id, batch, digest([maker, reading.digest]), about)
+    with ExitStack() as open_until_here:
+        scratch = open_until_here.enter_context(lake.scratch())
+        writers = {}
+        for movie_id, batch in batches.items():
+            writers[movie_id] = writer = CellWriter(contract, movie_id, scratch / f"{movie_id}.parquet")
+            open_until_here.callback(writer.abandon)
+            try:
+                _write(writer, batch, maker, about)
+            except ContractViolation as error:
+                problems.append(Problem(reading.source, 0, movie_id, str(error)))
+        if problems:
+            raise BadFeatures(problems)
+        for writer in writers.values() if not dry_run else ():
+            lake.commit(writer, table)
     notes.append(f"to learn from them: `models: {{MODEL: {{inputs: {{{task}: {table}}}}}}}` in the manifest")
     return ImportedFeatures(table, task, {movie_id: batch.num_rows for movie_id, batch in batches.items()}, notes)
 
@@ -77,9 +91,22 @@ def _contract(manifest: Manifest, task: str, table: str) -> Contract:
     """The task's contract under the table's name. Raises `UsageError`, `UnknownName`."""
     if not TABLE_NAME.fullmatch(table):
         raise UsageError(f"--table takes lower-case letters, digits and _, received {table!r}")
+    if table in RECORDS:
+        raise UsageError(f"--table {table} is what the lake keeps of itself: features go into one of their own")
     if table in manifest.tasks:
         raise UsageError(f"--table {table} is made by the manifest: features from elsewhere go into one of their own")
     return replace(find_task(task).contract, table=table)
+
+
+def _check_free(lake: Lake, table: str, task: str, films: Iterable[str]) -> None:
+    """Raise `UsageError` where the table holds what was not imported, or stands for another task."""
+    held = {name.removesuffix(".parquet") for name in lake.storage.files(table)}
+    for movie_id in [*sorted(held)[:1], *held.intersection(films)]:
+        footer = lake.footer(table, movie_id)
+        made = footer.ingredients if footer else {"task": "imported", "table": task}
+        if (made.get("task"), made.get("table")) != ("imported", task):
+            whose = made.get("table" if made.get("task") == "imported" else "task", "a task")
+            raise UsageError(f"--table {table} is in the lake and holds rows of {whose}: name another")
 
 
 def _columns(source: str, contract: Contract, rows: pa.Table) -> tuple[dict[str, pa.Array], list[Problem]]:
@@ -143,12 +170,14 @@ def _vectors(values: pa.Array) -> tuple[list[Any], list[tuple[int, str]]]:
         try:
             vector = json.loads(value) if isinstance(value, str) else value
             numbers = None if vector is None else [float(number) for number in vector]
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError, RecursionError):
             wrong.append((row, f"expected numbers as [0.1, 0.2], received {str(value)[:60]!r}"))
             numbers = None
         if numbers is not None:
             size = size or len(numbers)
-            if len(numbers) != size:
+            if not numbers:
+                wrong.append((row, "expected numbers, received a vector without any"))
+            elif len(numbers) != size:
                 wrong.append((row, f"expected {size} numbers as in the first row, received {len(numbers)}"))
         read.append(numbers)
     return read, wrong
@@ -165,6 +194,7 @@ def _batches(
         chosen = {name: _taken(values, at) for name, values in columns.items()}
         try:
             batch = contract.batch(movie_id, **chosen)
+            batch = batch.take(_in_order(contract, batch))
             contract.check(batch, movie_id)
             batches[movie_id] = batch
         except ContractViolation as error:
@@ -174,24 +204,21 @@ def _batches(
     return batches
 
 
+def _in_order(contract: Contract, batch: pa.RecordBatch) -> pa.Array:
+    """The rows by the key, as every table has them."""
+    keys = list(zip(*(batch[name].to_pylist() for name in contract.key), strict=True))
+    order = sorted(range(len(keys)), key=lambda row: [(value is not None, value) for value in keys[row]])
+    return pa.array(order if contract.key else range(batch.num_rows), pa.int64())
+
+
 def _taken(values: Any, at: pa.Array) -> Any:
     return values.take(at) if isinstance(values, pa.Array) else [values[row] for row in at.to_pylist()]
 
 
-def _commit(
-    lake: Lake,
-    table: str,
-    contract: Contract,
-    movie_id: str,
-    batch: pa.RecordBatch,
-    key: str,
-    about: Mapping[str, Any],
-) -> None:
-    with lake.scratch() as scratch:
-        writer = CellWriter(contract, movie_id, scratch / "features.parquet")
-        try:
-            writer.write(batch)
-            writer.close(Footer(key, key, dict(about), {"rows": writer.rows}))
-        finally:
-            writer.abandon()
-        lake.commit(writer, table)
+def _write(writer: CellWriter, batch: pa.RecordBatch, maker: Mapping[str, Any], about: Mapping[str, Any]) -> None:
+    """Finish a film's cell. Its key is by its rows: how a file is read, and whose its rows are, may change."""
+    rows = TableDigest()
+    rows.add(batch)
+    key = digest([maker, rows.hexdigest()])
+    writer.write(batch)
+    writer.close(Footer(key, key, dict(about), {"rows": writer.rows}))

@@ -85,6 +85,10 @@ NETWORKS = (
 )
 
 
+GRAPHS = ("file", "encoder", "decoder")
+"""Which of a network's files are ONNX, whatever they are called: weights may lie beside them."""
+
+
 class SpeechNetwork(Params):
     """The files of a network of speech: one that spells, or one that writes down what it hears."""
 
@@ -110,7 +114,11 @@ class SpeechNetwork(Params):
     @property
     def files(self) -> list[Path]:
         """All that are named."""
-        return [file for name in type(self).model_fields if (file := getattr(self, name)) is not None]
+        return list(self.named().values())
+
+    def named(self) -> dict[str, Path]:
+        """All that are named, each by its field."""
+        return {name: file for name in type(self).model_fields if (file := getattr(self, name)) is not None}
 
 
 class TranscriptParams(Params):
@@ -136,12 +144,12 @@ class TranscriptParams(Params):
 
 def preflight(params: TranscriptParams) -> dict[str, str]:
     """Digest of the network's files. Raises `WeightsMissing`, `ModelUnusable`."""
-    files = params.network.files if params.network else []
-    for file in files:
+    named = params.network.named() if params.network else {}
+    for file in named.values():
         if not file.is_file():
             raise WeightsMissing(f"there is no {file}: put the file there, or correct `network: …`")
-    digests = [network_digest(file) if file.suffix == ".onnx" else file_digest(file) for file in files]
-    return {"weights": digest(digests), "file": files[0].name}
+    digests = [network_digest(file) if name in GRAPHS else file_digest(file) for name, file in named.items()]
+    return {"weights": digest(digests), "file": next(iter(named.values())).name}
 
 
 def components(params: Mapping[str, Any]) -> list[Component]:

@@ -25,6 +25,9 @@ from tasks.transcript.spectra import WHISPER_S, whisper_spectrum
 from tasks.transcript.stretches import RATE
 
 START, END, TASK, NO_TIMES = "<|startoftranscript|>", "<|endoftext|>", "<|transcribe|>", "<|notimestamps|>"
+ENGLISH_END = 50256
+"""The number of `END` in GPT-2's vocabulary, which Whisper's networks of English alone have (the others 50257): they
+have tokens of languages and were never asked with them (`whisper/model.py`, `is_multilingual`)."""
 MOST_TOKENS = 224
 TOKENS_A_SECOND, TOKENS_AT_LEAST = 15, 16
 """Speech of any language has fewer tokens; what is longer is made up."""
@@ -79,7 +82,8 @@ class WhisperTranscriber:
                 "with several decoders name the one without a past (decoder_model.onnx)"
             )
         self._spectrum, self._bands = spectrum.name, bands
-        self._language = self._number_of(language) if language else None
+        is_known = self._signs.end == ENGLISH_END and language == "en"
+        self._language = self._number_of(language) if language and not is_known else None
 
     def _number_of(self, language: str) -> int:
         known = {code: number for number, code in self._signs.languages.items()}
@@ -177,13 +181,18 @@ def signs_of(tokenizer: Any, where: str) -> Signs:
     numbers = {content: number for number, content in added.items()}
     if START not in numbers or END not in numbers:
         raise ModelUnusable(f"{where} has no tokens {START} and {END}: it is no tokenizer of a Whisper-like network")
+    is_english = numbers[END] == ENGLISH_END
     times = {number: float(found[1]) for number, text in added.items() if (found := _TIME.fullmatch(text))}
     return Signs(
         start=numbers[START],
         end=numbers[END],
-        task=numbers.get(TASK),
+        task=None if is_english else numbers.get(TASK),
         no_times=numbers.get(NO_TIMES),
-        languages={number: found[1] for number, text in added.items() if (found := _LANGUAGE.fullmatch(text))},
+        languages={
+            number: found[1]
+            for number, text in (added if not is_english else {}).items()
+            if (found := _LANGUAGE.fullmatch(text))
+        },
         times=times,
         others=frozenset(added) - set(times) - {numbers[END]},
     )

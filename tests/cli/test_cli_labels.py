@@ -128,7 +128,8 @@ def test_ratings_are_a_kind_of_their_own(project):
 
 def test_pictures_at_a_rate_are_imported_as_moments(project):
     rate = ("--kind", "faces", "--rate", "2", "--movie", "dawn", "--classes", "0=sorrow,1=chase")
-    take(project, "Image_ID,Class\nframe0.jpg,0\nframe3.jpg,1\n", *rate)
+    take(project, "Image_ID,Class\nframe0.jpg,0\nframe3.jpg,1\n", *rate, "--annotator", "jo")
+    assert [version.annotator for version in label_versions(project / "labels", "toy", "faces")] == ["jo"]
     assert shown(project, "--kind", "faces") == [("dawn", 0.0, "sorrow"), ("dawn", 1.5, "chase")]
 
 
@@ -179,6 +180,17 @@ def test_images_of_a_class_that_nobody_knows_are_not_imported(project):
         (["--model", "toy"], UsageError, "expected files, a folder of images, or `--clips FOLDER`"),
         (["a.csv", "--model", "toy", "--rate", "1"], UsageError, "and --movie"),
         (["a.csv", "--model", "toy", "--classes", "0=a"], UsageError, "belongs to --rate"),
+        (["a.csv", "--model", "toy", "--fps", "25"], UsageError, "--fps: for annotators' files, not for tables"),
+        (
+            ["--clips", ".", "--model", "toy", "--times", "days"],
+            UsageError,
+            "--times: for annotators' files and tables",
+        ),
+        (
+            [".", "--model", "toy", "--only", "a"],
+            UsageError,
+            "--only: for annotators' files and tables, not for a folder",
+        ),
         (["a.csv", "--model", "toy", "--kind", "genres", "--rate", "1", "--movie", "dawn"], UsageError, "by films"),
         (["none.csv", "--model", "toy"], BadLabels, "none.csv: the file cannot be read: No such file"),
         (["a.csv", "--model", "toy", "--set", "../x"], UsageError, "name of a set"),
@@ -244,7 +256,7 @@ def test_an_unknown_set_gets_close_matches(project):
 def test_a_template_is_a_csv_to_fill_in_and_its_words_stand_apart(tmp_path):
     shown = CliRunner().invoke(app, ["labels", "template", "tags", "-m", str(tmp_path / "none.yaml")])
     assert shown.stdout == "movie_id,start_s,end_s,tag\n"
-    assert "start_shot and end_shot" in shown.stderr and "The tag;" in shown.stderr
+    assert "start_shot and end_shot" in shown.stderr and "The tag; empty: " in shown.stderr
 
 
 def test_a_template_tells_the_values_of_a_limited_column(project):
@@ -289,6 +301,16 @@ def test_a_form_for_one_film_gives_a_file_for_each(measured, form):
     assert first.films == second.films
 
 
+def test_labels_of_a_film_that_is_gone_are_exported_where_the_form_allows(project):
+    take(project, "movie_id,start_s,end_s,kind\ndusk,1,2,dialogue\n")
+    (project / "films" / "dusk.mp4").unlink()
+    for table in ("films", "shots"):
+        Lake(str(project / "lake")).delete_cell(table, "dusk")
+    assert "dusk" in labels(project, "export", "toy", "--format", "via")
+    with pytest.raises(CinelakeError, match="pictures a second are unknown"):
+        labels(project, "export", "toy", "--format", "cvat")
+
+
 def test_a_form_for_one_film_asks_for_a_folder(measured):
     take(measured)
     with pytest.raises(UsageError, match="holds one film a file, and these labels are of 2"):
@@ -298,6 +320,7 @@ def test_a_form_for_one_film_asks_for_a_folder(measured):
 def test_a_file_by_two_annotators_is_a_version_of_each(project):
     text = "movie_id,start_s,end_s,kind,annotator\ndawn,0,10,chase,maria\ndawn,0,10,sorrow,jo\n"
     assert "version 2 of toy" in take(project, text)
+    take(project, text)  # again: nothing new
     assert [version.annotator for version in label_versions(project / "labels", "toy")] == ["maria", "jo"]
 
 
@@ -320,3 +343,5 @@ def test_agreement_is_told_by_film_and_class(project):
 def test_without_a_second_annotator_there_is_no_agreement_to_tell(project):
     take(project)
     assert "No film was labelled by two annotators" in labels(project, "show", "toy", "--agreement")
+    with pytest.raises(UsageError, match="leave --version out"):
+        labels(project, "show", "toy", "--agreement", "--version", "1")

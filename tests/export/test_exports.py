@@ -128,6 +128,7 @@ def test_chapters_are_read_back_with_their_titles():
     )
     assert [(e.start, e.end) for e in found] == [(0, 61_500), (61_500, 4_000_000)]
     assert "Rain &amp; &lt;wind&gt;" in vtt_text([NamedSpan(0, 61.5, "Rain & <wind>")])
+    assert "C:⧵Nights" in vtt_text([NamedSpan(0, 61.5, r"C:\Nights")])
 
 
 def test_thumbnails_point_at_their_part_of_a_strip():

@@ -190,12 +190,61 @@ def test_who_labelled_is_kept_and_how_pictures_were_counted_is_told(tmp_path):
         ('<!DOCTYPE a SYSTEM "http://x.example/a.dtd"><annotations/>', "the file holds no annotation"),
         ("<ANNOTATION_DOCUMENT><TIER/></ANNOTATION_DOCUMENT>", "expected ELAN's document"),
         (json.dumps(VIA | {"metadata": {"m": {"vid": "9", "z": [1], "av": {}}}}), "metadata.m: expected vid, z and av"),
+        (json.dumps(VIA | {"view": {"1": {"fid_list": []}}}), "metadata.1_abc: expected vid, z and av"),
+        (json.dumps(VIA | {"metadata": {"m": {"vid": "1", "z": [10**400], "av": {}}}}), "too large"),
+        (json.dumps([task(timeline(1, 10**400, "a"))]), "expected a time, received 1000"),
+        (json.dumps([task(timeline(1, 2, "a") | {"value": {"ranges": [], "timelinelabels": ["a"]}})]), "has no range"),
+        (json.dumps([task({"type": {}, "value": {}})]), "results of type {} are not read"),
+        ('{"OTIO_SCHEMA": "Timeline.1", "tracks": {"OTIO_SCHEMA": "Stack.1", "children": 5}}', "OpenTimelineIO's JSON"),
+        (CVAT.replace("<width>640", "<width>wide"), "<meta> cannot be read"),
+        (CVAT.replace("<width>640", "<width>0"), "original_size is 0 by 360"),
+        (CVAT.replace("utf-8", "utf-99"), "expected XML: unknown encoding"),
+        ('<!DOCTYPE a [<!ATTLIST tag label CDATA "x">]><annotations><tag/></annotations>', "entities or attributes"),
+        (FCPXML.replace("3601s", "1e999999999s"), "expected a time as 1001/24000s"),
+        (FCPXML.replace("100/2500s", "-100/2500s"), "expected pictures a second, received -25"),
+        (EDL.replace("chase", "chase" + " " * 100_000 + "x"), "labels.bin:5: the line has more than 4000 letters"),
+        (EAF.replace("1000", "9" * 400), "topics.a1: its times cannot be read"),
         (EDL.replace("01:00:10:12", "01:00:10:99"), "01:00:10:99 is no time code of 25 pictures a second"),
         ("TITLE: x\n001  001 V C 1 2\n", "labels.bin:2: expected an event with four time codes"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_read_is_said_with_its_place(tmp_path, content, problem):
     assert any(problem in said for said in read(tmp_path, content)[1]), read(tmp_path, content)[1]
+
+
+@pytest.mark.parametrize(("text", "problem"), [("two", "'two' beside 'one': a label has one place"), ("one", None)])
+def test_values_below_others_are_read_and_two_of_one_column_are_a_problem(tmp_path, text, problem):
+    """ELAN's tiers may lie two deep, and one below may divide what is above it."""
+    tier = '<TIER LINGUISTIC_TYPE_REF="x" PARENT_REF="{}" TIER_ID="{}">{}</TIER>'
+    value = (
+        '<ANNOTATION><REF_ANNOTATION ANNOTATION_ID="{}" ANNOTATION_REF="{}"><ANNOTATION_VALUE>{}'
+        "</ANNOTATION_VALUE></REF_ANNOTATION></ANNOTATION>"
+    )
+    below = tier.format("topics", "scene", value.format("a2", "a1", "7"))
+    below += tier.format("scene", "place", value.format("a3", "a2", "one") + value.format("a4", "a2", text))
+    content = EAF.replace("<LINGUISTIC_TYPE ", below + "<LINGUISTIC_TYPE ", 1).replace("chase", "")
+    reading, problems = read(tmp_path, content, SCENES)
+    assert problem in problems[0] if problem else not problems
+    assert reading.rows.select(["scene", "place"]).to_pylist() == [{"scene": "7", "place": "one"}]
+
+
+def test_a_name_that_is_taken_for_none_is_told(tmp_path):
+    tags = LabelContract("Tags.", "spans", (Column("tag", pa.string(), "Tag.", True),), class_column="tag")
+    reading, problems = read(tmp_path, json.dumps([task(timeline(26, 75, "label"))]), tags)
+    assert not problems and "1 annotations are called 'label', which is taken for no tag" in reading.notes
+
+
+def test_more_moments_than_anybody_means_are_refused(tmp_path):
+    text = json.dumps([task(timeline(1, 1000, "tom"))])
+    assert "say a larger --every" in read(tmp_path, text, WHO, every=1e-6)[1][0]
+
+
+def test_a_damaged_archive_is_said(tmp_path):
+    with zipfile.ZipFile(tmp_path / "labels.bin", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("annotations.xml", CVAT)
+    data = bytearray((tmp_path / "labels.bin").read_bytes())
+    data[45:60] = b"\xff" * 15
+    assert "the archive cannot be read" in read(tmp_path, bytes(data))[1][0]
 
 
 def test_a_film_that_the_file_names_wrongly_is_given(tmp_path):

@@ -29,7 +29,7 @@ def shots(film="dawn", count=3, **other):
         "end_s": np.arange(count) + 1.0,
     }
     rows |= {"transition": ["start", *["cut"] * (count - 1)], "score": [1.0] * count}
-    return pandas.DataFrame({**rows, "motion": [MOTION] * count, **other})
+    return pandas.DataFrame({**rows, "motion": [MOTION] * count} | other)
 
 
 def table_of(manifest, folder, frame, name="a.parquet", **options):
@@ -72,3 +72,36 @@ def test_what_breaks_the_contract_is_said_with_its_film(manifest, tmp_path):
 def test_a_table_that_the_manifest_makes_is_left_alone(manifest, tmp_path):
     with pytest.raises(UsageError, match="is made by the manifest"):
         import_features(manifest, [tmp_path / "a.csv"], "shots", "shots")
+
+
+def test_rows_in_any_order_are_taken_and_one_that_stands_twice_stops_all_films(manifest, tmp_path):
+    shuffled = pandas.concat([shots("dusk").iloc[::-1], shots("dawn")])
+    table_of(manifest, tmp_path, shuffled)
+    kept = Lake(manifest.lake.place).reader("shots_elsewhere", "dusk").read(["shot"])
+    assert kept["shot"].to_pylist() == [0, 1, 2]
+    twice = pandas.concat([shots("dawn", 2), shots("dusk", shot=[0, 1, 1])])
+    with pytest.raises(BadFeatures, match=r"dusk: .*each key once"):
+        table_of(manifest, tmp_path, twice)
+    assert Lake(manifest.lake.place).reader("shots_elsewhere", "dawn").read().num_rows == 3
+
+
+def test_a_cells_key_is_by_its_rows_whatever_the_file(manifest, tmp_path):
+    def key(name, frame):
+        table_of(manifest, tmp_path, frame, name)
+        return Lake(manifest.lake.place).footer("shots_elsewhere", "dawn").key
+
+    same = [key("a.csv", shots(motion=[json.dumps(MOTION)] * 3)), key("b.parquet", shots())]
+    assert same[0] == same[1] != key("c.parquet", shots(score=[0.5] * 3))
+
+
+def test_a_table_of_the_lake_that_was_not_imported_is_left_alone(manifest, tmp_path):
+    shots().to_parquet(tmp_path / "a.parquet")
+    manifest.tasks.pop("shots")
+    with pytest.raises(UsageError, match="--table shots is in the lake and holds rows of a task"):
+        import_features(manifest, [tmp_path / "a.parquet"], "shots", "shots")
+
+
+@pytest.mark.parametrize("vector", ["[" * 100_000, f"[{10**400}]", "[]"])
+def test_a_text_that_is_no_vector_is_a_problem(manifest, tmp_path, vector):
+    with pytest.raises(BadFeatures, match="expected numbers"):
+        table_of(manifest, tmp_path, shots(motion=[vector] * 3), "a.csv")

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from tasks.transcript import TRANSCRIPT, Transcribe, TranscriptParams, component
 from tasks.transcript.ctc import fit_vocabulary, read_vocabulary
 from tasks.transcript.spectra import nemo_spectrum, whisper_spectrum
 from tasks.transcript.stretches import joined, quietest_cut, with_margins
-from tasks.transcript.whisper import is_repeating
+from tasks.transcript.whisper import ENGLISH_END, is_repeating, signs_of
 
 
 def transcribe(params: TranscriptParams, sound: np.ndarray, spans: list[tuple], start_s: float = 0.0) -> list[dict]:
@@ -119,6 +120,14 @@ def test_a_language_that_the_network_does_not_know_gets_close_matches(tmp_path: 
         open_transcriber(TranscriptParams(network=writing(tmp_path), language="enn"))
 
 
+@pytest.mark.parametrize(("end", "languages"), [(ENGLISH_END, {}), (ENGLISH_END + 1, {ENGLISH_END + 3: "en"})])
+def test_a_network_of_english_alone_is_asked_without_a_language(end: int, languages: dict[int, str]) -> None:
+    names = ("<|endoftext|>", "<|startoftranscript|>", "<|en|>", "<|transcribe|>")
+    added = {end + at: SimpleNamespace(content=name) for at, name in enumerate(names)}
+    signs = signs_of(SimpleNamespace(get_added_tokens_decoder=lambda: added), "tokenizer.json")
+    assert signs.languages == languages and (signs.task is None) == (not languages)
+
+
 def test_a_pair_that_repeats_itself_is_not_believed(tmp_path: Path) -> None:
     (row,) = transcribe(TranscriptParams(network=writing(tmp_path, stuck=True)), spoken("a", 1.0), [("speech", 0, 1.2)])
     assert row["text"] is None
@@ -148,9 +157,12 @@ def test_a_missing_file_is_told_before_any_film(tmp_path: Path) -> None:
         preflight(TranscriptParams(network=files))
 
 
-def test_weights_beside_the_network_belong_to_its_identity(tmp_path: Path) -> None:
-    params = TranscriptParams(network=spelling(tmp_path))
+@pytest.mark.parametrize("name", ["spelling.onnx", "spelling.model"])
+def test_weights_beside_the_network_belong_to_its_identity(tmp_path: Path, name: str) -> None:
+    network = spelling(tmp_path)
     beside = weights_beside(tmp_path / "spelling.onnx")
+    network["file"] = network["file"].rename(tmp_path / name)
+    params = TranscriptParams(network=network)
     before = preflight(params)
     beside.write_bytes(beside.read_bytes()[:-4] + b"\0\0\0\1")
     assert preflight(params)["weights"] != before["weights"]

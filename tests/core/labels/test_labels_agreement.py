@@ -1,5 +1,7 @@
 """Agreement between annotators, on numbers worked by hand."""
 
+from itertools import pairwise
+
 import pytest
 from core._labelled import FACES, SCENES, TAGS, scene, take
 
@@ -79,3 +81,22 @@ def test_the_newest_version_of_each_annotator_speaks(tmp_path):
 def test_labels_of_whole_films_have_no_seconds(tmp_path):
     with pytest.raises(UsageError, match="of whole films"):
         find_agreement(tmp_path, "toy", LabelContract("Genres.", "films", ()), FILMS)
+
+
+def test_moments_in_the_middle_of_seconds_are_each_compared(tmp_path):
+    by = {"maria": "cscs", "jo": "cssc"}
+    kinds = {"c": "chase", "s": "sorrow"}
+    rows = {
+        who: [{"movie_id": "dawn", "time_s": second + 0.5, "kind": kinds[kind]} for second, kind in enumerate(said)]
+        for who, said in by.items()
+    }
+    found = labelled(tmp_path, FACES, **rows)
+    assert {(part.units, part.kappa) for part in found} == {(4, 0.0)}
+
+
+def test_labels_by_shots_are_compared_by_shots_alone(tmp_path):
+    def by_shots(*first):
+        return [{"movie_id": "dawn", "start_shot": a, "end_shot": b} for a, b in pairwise([*first, 6])]
+
+    (found,) = labelled(tmp_path, BOUNDARIES, maria=by_shots(0, 2), jo=by_shots(0, 3))
+    assert (found.units, found.f1) == (6, None) and found.kappa == pytest.approx(0.25)

@@ -63,3 +63,18 @@ def test_a_class_that_stands_for_nobody_contradicts_any_other():
 def test_a_line_with_a_hole_is_told():
     rows = [(time, "fear", 0.0) for time in (0, 1, 2, 3, 4, 5, 20)]
     assert doubts(LINE, *rows) == ["dawn, 5–20 s: no label, where there is one every 1 s"]
+
+
+def test_holes_of_one_film_hide_no_contradiction_of_another(monkeypatch):
+    monkeypatch.setattr("cinelake.labels.doubts.MAX_DOUBTS", 3)
+    scenes = LabelContract("Scenes.", "spans", (KIND,), class_column="kind", overlap=False, about=())
+    rows = [{"movie_id": "dawn", "start_s": n * 2.0, "end_s": n * 2.0 + 1, "kind": "a"} for n in range(20)]
+    rows += [{"movie_id": "dusk", "start_s": 0.0, "end_s": 9.0, "kind": kind} for kind in ("a", "b")]
+    found = find_doubts(scenes, pa.Table.from_pylist(rows, scenes.schema), {})
+    assert [doubt.movie_id for doubt in found if doubt.kind == "contradiction"] == ["dusk"]
+
+
+def test_a_doubt_of_whole_films_ends_with_the_film_and_is_json_where_its_end_is_unknown():
+    table = pa.Table.from_pylist([{"movie_id": "dawn", "is_funny": is_one} for is_one in (True, False)], FUNNY.schema)
+    (known,), (unknown,) = (find_doubts(FUNNY, table, films) for films in ({"dawn": FilmFacts(60.0)}, {}))
+    assert (known.end_s, unknown.data()["end_s"]) == (60.0, None)

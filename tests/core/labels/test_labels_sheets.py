@@ -96,6 +96,8 @@ def test_a_comma_beside_points_may_stand_between_thousands_and_is_refused():
 def test_shares_of_a_day_are_seconds_when_that_is_said(tmp_path):
     path = workbook(tmp_path, HEADER, ["dawn", 10 / 86400, 20.5 / 86400, "chase"])
     assert spans(in_days(read_files([path]))) == [(10.0, 20.5)]
+    path = workbook(tmp_path, HEADER, ["dawn", datetime.time(0, 0, 10), 20.5 / 86400, "chase"])
+    assert spans(in_days(read_files([path]))) == [(10.0, 20.5)]  # what is formatted as a time is one
 
 
 @pytest.mark.parametrize(

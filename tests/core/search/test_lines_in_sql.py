@@ -84,6 +84,7 @@ def test_an_answer_is_read_after_the_next_question_was_asked(lake: LakeClient) -
         ("from said('a', 'b')", r"said\(\) takes words in quotes"),
         ("from said(1)", r"said\(\) takes words in quotes"),
         ("from shots, lateral said(movie_id)", r"said\(\) takes words in quotes"),
+        (" union all ".join(["select 1 from said('rose')"] * 17), "at most 16 of said, written, received 17"),
         ("from said('…')", "which words are searched for"),
         ("from written('rose')", "the lake has no lines that are written: name writing"),
         ("from sung('rose')", r"sung\(\) is no part of a question.*said\('words'\), written\('words'\)"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,12 @@ from cinelake.client.lake_client import lake_contracts
 from cinelake.errors import UsageError
 from cinelake.lake.cells import Lake
 from cinelake.plan.keys import key_params
+from cinelake.search import searcher
 from cinelake.search.conditions import Conditions
+from cinelake.search.moments import Moment
 from cinelake.search.searcher import Query, Searcher
+from cinelake.search.spans import Span
+from cinelake.search.words import FoundLine
 from cinelake.spec.task import Film
 from tasks.line_vectors import LINE_VECTORS, EmbedLines, LineVectorsParams, preflight
 from tasks.subtitles import SUBTITLES
@@ -99,6 +104,19 @@ def test_the_moment_nearest_to_two_meanings_is_found(lake: Lake, params: LineVec
     query = Query(words={"said": ("sea", "ocean")}, by="meaning", lines_params=params, limit=1)
     (moment,) = Searcher(lake, lake_contracts(lake)).search(query).moments
     assert moment.what == "“sea a”" and moment.score == pytest.approx(0.5**0.5)
+
+
+def test_lines_that_are_far_apart_are_not_compared(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where something less relevant must hold too, thousands of lines are looked at before the best are known."""
+    lines = [FoundLine("alien", 2.0 * n, 2.0 * n + 1, "dog", 0.9 - n * 1e-4, "said") for n in range(1000)]
+    compared: list[Moment] = []
+    monkeypatch.setattr(searcher, "_is_same", lambda one, _: compared.append(one))
+    monkeypatch.setattr(
+        searcher, "MeaningIndex", lambda *_: SimpleNamespace(films=["alien"], find=lambda *_: iter(lines))
+    )
+    monkeypatch.setattr(searcher, "spans_where", lambda *_: {"alien": [Span(0.0, 2000.0, 0.1, "tense")]})
+    moments = found(lake, None, conditions=Conditions({"affect": [("arousal>0.5",)]}), limit=3)
+    assert [moment.start_s for moment in moments] == [0.0, 2.0, 4.0] and len(compared) < 50 * len(lines)
 
 
 def test_films_and_their_number_are_as_asked_for(lake: Lake, params: LineVectorsParams) -> None:
