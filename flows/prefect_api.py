@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import os
+import time
 import uuid
 from collections.abc import Mapping
 from types import TracebackType
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from httpx import Client, Response
 
 ANSWERS_WITHIN_S = 2.0
+BUSY, BUSY_PAUSES_S = 503, (0.2, 0.5, 1.0, 2.0)
+"""Prefect answers so while its database is locked, and has done nothing then; its own client asks again too."""
 
 
 class PrefectApi:
@@ -82,6 +85,11 @@ class PrefectApi:
         import httpx
 
         try:
+            for pause_s in BUSY_PAUSES_S:
+                reply = self._client.request(method, f"{self.url}{path}", json=body)
+                if reply.status_code != BUSY:
+                    return reply
+                time.sleep(pause_s)
             return self._client.request(method, f"{self.url}{path}", json=body)
         except httpx.HTTPError as error:
             raise EngineUnavailable(
