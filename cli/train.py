@@ -23,7 +23,7 @@ from cinelake.events import (
     WorkerDied,
     death_words,
 )
-from cinelake.learning.session import TrainingRequest, TrainingSummary
+from cinelake.learning.request import TrainingRequest, TrainingSummary
 from cinelake.manifest.document import load_manifest
 from cinelake.storage.interrupts import interrupts_answered
 from cli.options import HERE, JsonOption, ManifestOption, example, finish
@@ -72,7 +72,7 @@ def train(
 def _print_split(request: TrainingRequest, *, as_json: bool) -> None:
     """Which films a training would learn from and be scored on."""
     from cinelake.learning.dataset import known_steps
-    from cinelake.learning.session import prepare_request
+    from cinelake.learning.request import prepare_request
 
     prepared = prepare_request(request, lambda _: None)
     if as_json:

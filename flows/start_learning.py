@@ -15,7 +15,7 @@ from cinelake.errors import EngineUnavailable, UsageError
 from cinelake.events import DataBegan, Note, OnEvent, ServerFound
 from cinelake.learning.candidate import Prepared
 from cinelake.learning.jobs import TrainingJob
-from cinelake.learning.session import TrainingRequest, TrainingSummary, prepare_request
+from cinelake.learning.request import TrainingRequest, TrainingSummary, prepare_request
 from cinelake.learning.tuning import TuningRequest, TuningSummary, prepare_tuning, tune_model
 from cinelake.manifest.document import Manifest
 from cinelake.storage.interrupts import interrupts_held

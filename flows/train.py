@@ -13,7 +13,7 @@ from cinelake.engines.dispatch import dispatch
 from cinelake.errors import CinelakeError
 from cinelake.events import Event
 from cinelake.learning.jobs import TrainingJob
-from cinelake.learning.session import TrainingRequest, TrainingSummary
+from cinelake.learning.request import TrainingRequest, TrainingSummary
 from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.plan.build import plan_manifest
 from cinelake.tracking.runs import mlflow_page

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from cinelake.events import OnEvent
 from cinelake.learning.candidate import Prepared
-from cinelake.learning.session import TrainingRequest, TrainingSummary, prepare_request, train_model
+from cinelake.learning.request import TrainingRequest, TrainingSummary, prepare_request
+from cinelake.learning.session import train_model
 from cinelake.spec.task import Resources
 
 

@@ -19,7 +19,8 @@ from cinelake.events import FilmGathered, OnEvent, SearchEnded, TrialMoved, Tuni
 from cinelake.learning.candidate import AUTO, Prepared, prepare, with_learner
 from cinelake.learning.jobs import TrainingJob
 from cinelake.learning.recorded import datasets_of
-from cinelake.learning.session import TrainingRequest, TrainingSummary, recorded_run
+from cinelake.learning.request import TrainingRequest, TrainingSummary
+from cinelake.learning.session import recorded_run
 from cinelake.learning.trial import FOLDS, Trial, TrialWork, trial_key, write_trial
 from cinelake.manifest.document import Manifest, ModelEntry
 from cinelake.spec.space import as_ranges, check_space

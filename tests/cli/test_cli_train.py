@@ -3,7 +3,7 @@
 import pytest
 
 from cinelake.events import EpochEnded
-from cinelake.learning.session import epochs_of
+from cinelake.learning.request import epochs_of
 from cli.train import TrainingProgress
 from models.affect.config import Config
 

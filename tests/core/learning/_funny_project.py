@@ -14,7 +14,8 @@ from core.learning._taught import Project
 
 from cinelake.labels.checks import FilmFacts
 from cinelake.labels.store import import_labels
-from cinelake.learning.session import TrainingRequest, TrainingSummary, prepare_request, train_model
+from cinelake.learning.request import TrainingRequest, TrainingSummary, prepare_request
+from cinelake.learning.session import train_model
 from cinelake.media.ffmpeg import binary
 from models.funny import MODEL
 

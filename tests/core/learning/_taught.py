@@ -18,7 +18,8 @@ from core._toy_model import MODEL, predict
 from cinelake.events import Event
 from cinelake.labels.checks import FilmFacts
 from cinelake.labels.store import LabelVersion, import_labels
-from cinelake.learning.session import TrainingRequest, TrainingSummary, prepare_request, train_model
+from cinelake.learning.request import TrainingRequest, TrainingSummary, prepare_request
+from cinelake.learning.session import train_model
 from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.media.ffmpeg import binary
 from cinelake.plan.build import Planning, plan_manifest

@@ -7,7 +7,8 @@ import pytest
 from core.learning._taught import Project
 from typer.testing import CliRunner
 
-from cinelake.learning.session import TrainingRequest, TrainingSummary, prepare_request, train_model
+from cinelake.learning.request import TrainingRequest, TrainingSummary, prepare_request
+from cinelake.learning.session import train_model
 from cinelake.tracking.store import connect
 from cli.main import app
 

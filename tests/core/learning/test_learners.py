@@ -12,7 +12,8 @@ from cinelake.errors import CannotTrain, TrainingFailed, UnknownName
 from cinelake.events import EvaluationBegan, Event
 from cinelake.learning.candidate import with_learner
 from cinelake.learning.learners import LearnerChoice, as_markdown, choose_learner
-from cinelake.learning.session import TrainingRequest, prepare_request, train_model
+from cinelake.learning.request import TrainingRequest, prepare_request
+from cinelake.learning.session import train_model
 from cinelake.tracking.store import connect
 
 
