@@ -155,7 +155,7 @@ def find_economically(path: Path) -> tuple[Found, str]:
     from tasks.shots import DetectShots, ShotsParams
 
     params = ShotsParams(decode="economical")
-    stream = DetectShots.spec.stream(params)  # type: ignore[attr-defined]
+    stream = DetectShots.spec.stream(params)  # type: ignore[attr-defined]  # `@task` puts it there
     assert isinstance(stream, VideoStream)
     try:
         film = open_choice(str(path), probe(str(path)), stream, deadline_s=3600)

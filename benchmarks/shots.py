@@ -80,7 +80,7 @@ class Detection:
     def __init__(self, movie_id: str) -> None:
         params = ShotsParams()
         self.task, self.frames, self.busy_s = DetectShots(params, Film(movie_id)), 0, 0.0
-        stream = DetectShots.spec.stream(params)  # type: ignore[attr-defined]
+        stream = DetectShots.spec.stream(params)  # type: ignore[attr-defined]  # `@task` puts it there
         self.streams: Mapping[str, Stream] = {"shots": stream}
         self.found: Found = []
 

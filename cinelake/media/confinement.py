@@ -91,7 +91,7 @@ def confine_this_process(readable: Sequence[str | Path], executes: Sequence[str 
 
 def import_rules() -> None:
     """Load what `confine_this_process` needs, for processes that confine themselves again and again as forks."""
-    import py_landlock.prctl  # noqa: F401
+    import py_landlock.prctl  # noqa: F401 - loaded before forks, so that none of them has to
 
     landlock_version()
     _loaders()
