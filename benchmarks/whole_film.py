@@ -7,6 +7,7 @@ held together at most; and of each table its share of the processor time, from i
 another place. `--height 1080`: 20 minutes at 6 Mb/s.
 Target:   84 minutes of 640×360 in at most 300 s on two processors that nothing else uses.
 
+    python -m benchmarks.whole_film                   # by default parameters
     python -m benchmarks.whole_film --models          # with scenes, tags, beats, persons on screen, affect
     python -m benchmarks.whole_film --height 1080
     python -m benchmarks.whole_film --minutes 5       # a small try
@@ -24,6 +25,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from benchmarks._whole_films import whole_film
 from benchmarks.children import MIB, Cost, cinelake, cost_of
 from benchmarks.figures import Figure, Report, run, say
@@ -33,8 +36,9 @@ from cinelake.run.spent import processor_s
 from cinelake.storage.environment import cache_folder
 
 MINUTES = {360: 84.0, 1080: 20.0}
-MODELS = ("scenes", "tag_shots", "tags", "beats", "appearances", "screen_time", "affect")
-"""Tables of learned models."""
+NOT_MEASURED = ("affect_arcs", "expressions", "funny")
+"""Tables of the demo that are left out."""
+PROJECT = Path(__file__).parents[1]
 SAMPLES_A_SECOND = 4
 
 
@@ -78,12 +82,15 @@ def _run(project: Path, film: Path, demo: Path | None) -> tuple[Cost, float]:
 
 
 def _manifest(with_models: bool) -> str:
-    """The demo's manifest, so that its champions apply, without tables that are not measured."""
+    """With models the demo's, so that its champions apply, without tables that are not measured; else the project's."""
     from cli.demo_folder import manifest_text
 
-    lines = manifest_text(everything=True).splitlines()
-    left_out = ["affect_arcs", "expressions", "funny", *([] if with_models else MODELS)]
-    kept = [line for line in lines if line.strip().partition(":")[0] not in left_out or not line.endswith("{}")]
+    if with_models:
+        lines = manifest_text(everything=True).splitlines()
+        kept = [line for line in lines if line.strip().partition(":")[0] not in NOT_MEASURED or not line.endswith("{}")]
+    else:
+        entries = yaml.safe_load((PROJECT / "pipeline.yaml").read_text(encoding="utf-8"))["tasks"]
+        kept = ["lake: lake", 'catalogue: {films: "films/*"}', "tasks:", *(f"  {name}: {{}}" for name in entries)]
     return "\n".join([*kept, "tracking: {enabled: false}", "server: {keep_s: 0}", ""])
 
 
@@ -144,7 +151,7 @@ OPTIONS = (
         "--height",
         {"type": int, "choices": tuple(MINUTES), "default": 360, "help": "of the film (default: %(default)s)"},
     ),
-    ("--models", {"action": "store_true", "help": "with the tables of learned models"}),
+    ("--models", {"action": "store_true", "help": "with the tables of learned models, by the demo's parameters"}),
     ("--demo", {"type": Path, "help": "a demo's folder, whose champions are applied"}),
 )
 
