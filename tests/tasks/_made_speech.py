@@ -51,6 +51,30 @@ def spelling(folder: Path, classes: int = 5, gain: float = 60.0) -> dict[str, Pa
     return {"file": network, "vocabulary": vocabulary}
 
 
+def of_spectra(folder: Path, bands_first: bool, says: dict[str, str]) -> Path:
+    """Spectra of 80 bands in; `a` where those around 500 Hz are loud, else the blank. says: its metadata."""
+    shape = [1, 80, "n"] if bands_first else [1, "n", 80]
+    constants = {
+        **{"from": np.array([10]), "to": np.array([20]), "axis": np.array([2])},
+        "as_a": np.float32([[1, 0, 0, 0, 0]]),
+        "else": np.float32([0, -99, -99, -99, -1.5]),
+    }
+    order = [0, 2, 1] if bands_first else [0, 1, 2]
+    nodes = [
+        helper.make_node("Transpose", ["spectra"], ["rows"], perm=order),
+        helper.make_node("Slice", ["rows", "from", "to", "axis"], ["few"]),
+        helper.make_node("ReduceMax", ["few"], ["loudest"], axes=[2]),
+        helper.make_node("MatMul", ["loudest", "as_a"], ["loud"]),
+        helper.make_node("Add", ["loud", "else"], ["logits"]),
+    ]
+    outputs = [("logits", FLOAT, [1, "n", 5])]
+    file = save(folder / "spectra.onnx", nodes, [("spectra", FLOAT, shape)], outputs, constants)
+    model = onnx.load(str(file))
+    helper.set_model_props(model, says)
+    onnx.save(model, str(file))
+    return file
+
+
 SIGNS = ("<|endoftext|>", "<|startoftranscript|>", "<|en|>", "<|de|>", "<|transcribe|>", "<|notimestamps|>")
 TIMES = tuple(f"<|{n / 50:.2f}|>" for n in range(1501))
 WORDS = ("low", "high", "tone")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from _made_networks import FLOAT, save, weights_beside
-from _made_speech import MOMENT, RATE, published, spelling, spoken, writing
+from _made_speech import MOMENT, RATE, of_spectra, published, spelling, spoken, writing
 from onnx import helper
 from pydantic import ValidationError
 
@@ -24,7 +24,7 @@ from tasks.transcript import TRANSCRIPT, Transcribe, TranscriptParams, component
 from tasks.transcript.ctc import fit_vocabulary, read_vocabulary
 from tasks.transcript.decoders import Decoder
 from tasks.transcript.networks import files_in
-from tasks.transcript.spectra import nemo_spectrum, whisper_spectrum
+from tasks.transcript.spectra import kaldi_spectrum, nemo_spectrum, whisper_spectrum
 from tasks.transcript.stretches import joined, quietest_cut, with_margins
 from tasks.transcript.whisper import ENGLISH_END, is_repeating, signs_of
 
@@ -268,13 +268,41 @@ def test_an_output_that_is_no_spelling_is_refused(tmp_path: Path) -> None:
         open_transcriber(TranscriptParams(network=files)).transcribe(spoken("a"))
 
 
-def test_log_mel_goes_into_a_network_that_takes_it(tmp_path: Path) -> None:
-    nodes = [helper.make_node("Slice", ["spectra", "from", "to", "axis"], ["few"]),
-             helper.make_node("Transpose", ["few"], ["logits"], perm=[0, 2, 1])]  # fmt: skip
-    constants = {"from": np.array([0]), "to": np.array([5]), "axis": np.array([1])}
-    files = spelling(tmp_path)
-    save(files["file"], nodes, [("spectra", FLOAT, [1, 80, "n"])], [("logits", FLOAT, [1, "n", 5])], constants)
-    assert open_transcriber(TranscriptParams(network=files)).transcribe(spoken("abc")) is not None
+@pytest.mark.parametrize(
+    ("bands_first", "says"),
+    [
+        (True, {}),
+        (True, {"model_type": "EncDecCTCModelBPE", "normalize_type": ""}),
+        (False, {"model_type": "zipformer2_ctc"}),
+        (False, {"model_type": "wenet_ctc"}),
+    ],
+)
+def test_log_mel_goes_into_a_network_that_takes_it(tmp_path: Path, bands_first: bool, says: dict[str, str]) -> None:
+    network = {**spelling(tmp_path), "file": of_spectra(tmp_path, bands_first, says)}
+    heard = open_transcriber(TranscriptParams(network=network)).transcribe(spoken("a", 1.0))
+    assert [line.text for line in heard] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("bands_first", "says"),
+    [
+        (False, {}),
+        (False, {"model_type": "telespeech_ctc"}),
+        (True, {"model_type": "EncDecCTCModel", "is_giga_am": "1"}),
+    ],
+)
+def test_spectra_of_an_unknown_making_are_not_guessed(tmp_path: Path, bands_first: bool, says: dict[str, str]) -> None:
+    network = {**spelling(tmp_path), "file": of_spectra(tmp_path, bands_first, says)}
+    with pytest.raises(ModelUnusable, match="says of them"):
+        open_transcriber(TranscriptParams(network=network))
+
+
+def test_kaldis_bands_are_those_of_its_own_program() -> None:
+    tone = np.sin(np.arange(16_000) * 0.2).astype(np.float32)
+    of_kaldi = [-6.096, -2.18, -4.264, -15.942]  # kaldi-native-fbank 1.23, 80 bands of a second
+    found = kaldi_spectrum(tone, 80)
+    assert found.shape == (80, 100)
+    np.testing.assert_allclose(found[[0, 14, 20, 79], 50], of_kaldi, atol=1e-3)
 
 
 def test_a_tone_lies_in_the_bands_of_its_frequency() -> None:
