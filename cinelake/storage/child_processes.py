@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 HERE = str(Path(__file__).parents[2])
-PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 
 
 def module_command(name: str, *words: str) -> list[str]:
