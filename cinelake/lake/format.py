@@ -24,8 +24,8 @@ def open_known(place: str | StorageLocation) -> Lake:
     if text is None and (others := _of_others(lake.storage.local)):
         named = ", ".join(others[:3]) + ", …" * (len(others) > 3)
         raise UsageError(
-            f"{lake.storage.uri} is no lake, and holds something else ({named}): a lake has its folder for itself. Name "
-            "another, as in `lake: lake`"
+            f"{lake.storage.uri} is no lake, and holds something else ({named}): a lake has its folder for itself. "
+            "Name another, as in `lake: lake`"
         )
     if text is not None:
         try:

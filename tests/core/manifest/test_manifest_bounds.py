@@ -58,7 +58,7 @@ def test_a_bucket_has_a_name(tmp_path: Path, lake: str) -> None:
     ("labels", "why"),
     [
         ("lake", "within the lake's folder"),
-        ("lake/taught", "would be deleted with it"),
+        ("lake/taught", "deleted with it"),
         ("/", "root of the file system"),
     ],
 )
