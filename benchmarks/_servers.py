@@ -16,6 +16,8 @@ from cinelake.storage.child_processes import start_child
 from cinelake.storage.environment import environment_variables
 from flows.server import QUIET, PrefectServer, answers, free_port, start_prefect
 
+NO_JOBS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+"""MLflow's own jobs (judging answers of language models) are seven processes beside a server."""
 START_TIMEOUT_S = 120.0
 
 
@@ -42,7 +44,7 @@ def mlflow_on(database: str, folder: Path) -> Iterator[str]:
         process = start_child(
             [sys.executable, "-m", "mlflow", *words],
             cwd=folder,
-            env={**os.environ, **QUIET, "MLFLOW_BACKEND_STORE_URI": database},
+            env={**os.environ, **QUIET, **NO_JOBS, "MLFLOW_BACKEND_STORE_URI": database},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

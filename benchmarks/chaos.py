@@ -39,6 +39,7 @@ import psutil
 from benchmarks._clusters import await_that, end_tree, started
 from benchmarks._faults import FAULTS, Fault, compiled, drawn_fault
 from benchmarks._promises import Cells, Reading, broken_promises, cells_of, times_of
+from benchmarks._servers import NO_JOBS
 from benchmarks.figures import Figure, Report, run, say
 from examples.draw import draw_catalogue
 from flows.server import answers, free_port
@@ -134,7 +135,7 @@ class MlflowServer:
             words = ("server", "--host", "127.0.0.1", "--port", str(self.port), "--workers", "1",
                      "--backend-store-uri", f"sqlite:///{self.folder}/mlflow.db",
                      "--artifacts-destination", str(self.folder / "artifacts"))  # fmt: skip
-            self.process = started(self.folder, {}, "mlflow", *words)
+            self.process = started(self.folder, NO_JOBS, "mlflow", *words)
         await_that(lambda: answers(f"{self.url}/health"), within_s=300)
 
     def kill(self) -> bool:
