@@ -52,6 +52,12 @@ def film_loop(folder: Path, minutes: float) -> Path:
     return make_film(film, *source, "-t", f"{minutes * 60:g}", "-c", "copy")
 
 
+def first_second(folder: Path, film: Path) -> Path:
+    """The first second of a film, as it is encoded."""
+    streams = ("-map", "0:v:0", "-map", "0:a:0?", "-c", "copy")
+    return make_film(folder / f"second_of_{film.stem}.mkv", "-i", str(film), "-t", "1", *streams)
+
+
 def in_words(film: Path, what: str) -> str:
     """A sentence on a film: what it is, and what a second of it weighs."""
     from cinelake.media.probe import probe

@@ -1,7 +1,8 @@
 """What decoding a film once costs, in processor time, beside decoding alone.
 
 Measured: user and system time of the step that writes films, shots, frames and sound, and of the step that writes
-shots alone, each run in a fresh process: the start of Python and ffmpeg, imports and the writing of tables count.
+shots alone, each run in a fresh process: the start of Python and ffmpeg, imports and the writing of tables count. What
+they take in any case is told apart: what the step takes of the film's first second.
 Material: films at 640×360, 1280×720 and 1920×1080, each of two kinds: drawn (flat colours, as x264 makes them by
 default) and grain (the same under grain, at 1, 3 and 6 Mb/s); with `--film`, films of your own instead.
 Against:  the same ffmpeg that only decodes the same film: `ffmpeg -i FILM -f null -`.
@@ -40,10 +41,17 @@ class Costs:
     bare: list[Cost] = field(default_factory=list)
     four: list[Cost] = field(default_factory=list)
     shots: list[Cost] = field(default_factory=list)
+    second: list[Cost] = field(default_factory=list)
 
     def measure(self, folder: Path) -> None:
         """One turn."""
-        step = python("-m", "benchmarks.one_step", str(self.film), "--folder", str(folder))
+        from benchmarks.material import first_second
+
+        step, begun = (
+            python("-m", "benchmarks.one_step", str(film), "--folder", str(folder))
+            for film in (self.film, first_second(folder, self.film))
+        )
+        self.second.append(cost_of(begun))
         self.bare.append(cost_of(decode_only(self.film)))
         self.four.append(cost_of(step))
         self.shots.append(cost_of([*step, "--tables", "shots"]))
@@ -57,6 +65,7 @@ class Costs:
             Figure(f"{self.name}: four tables / bare decode", self._ratios(self.four), "x", at_most=four),
             Figure(f"{self.name}:   of that the worker", self._ratios(self.four, "worker_s"), "x"),
             Figure(f"{self.name}:   of that ffmpeg", self._ratios(self.four, "ffmpeg_s"), "x"),
+            Figure(f"{self.name}:   of that the first second, with all that starts", self._ratios(self.second), "x"),
             Figure(f"{self.name}: shots alone / bare decode", self._ratios(self.shots), "x", at_most=shots),
             Figure(f"{self.name}: pictures decoded / in the film", again, "x", at_most=1, at_least=1),
         ]

@@ -44,6 +44,9 @@ NO_METADATA = {"map_metadata": "-1", "map_chapters": "-1"}
 """A film's title, tags and chapters stay out of its pipes: they may be in any encoding, and nobody reads them there."""
 MAX_PIXELS_DECODED, FEWEST_THREADS = 150_000_000, 16
 """Each thread of a decoder holds a picture: this many pixels, of up to six bytes, may be held at the same time."""
+SMALL_PIXELS = 640 * 480
+"""Pictures of at most this size are decoded by one thread: faster than tasks take them, and for a tenth less than by
+several, which hand each picture's state from one to the next."""
 PLAIN_BYTES = 1 << 16
 """Pictures of at least this size have a pipe of their own: that of `MIDDLE_WIDTH`, but not those that are scanned."""
 MIDDLE_WIDTH = 640
@@ -133,8 +136,14 @@ def build_graph(
 
 
 def _threads(video: VideoInfo | None) -> dict[str, str]:
-    """How many threads decode pictures so large that each thread's own would take the memory of a step."""
+    """How many threads decode, where ffmpeg's own choice would be too many.
+
+    One decodes small pictures. Of pictures so large that each thread's own would take the memory of a step, only so
+    many as `MAX_PIXELS_DECODED` allows.
+    """
     pixels = video.coded_width * video.coded_height if video else 0
+    if 0 < pixels <= SMALL_PIXELS:
+        return {"threads": "1"}
     threads = MAX_PIXELS_DECODED // max(pixels, 1)
     return {"threads": str(max(1, threads))} if threads < FEWEST_THREADS else {}
 

@@ -81,6 +81,15 @@ def test_the_clock_is_a_stream_of_its_own_only_where_nobody_wants_every_picture(
     assert picture_wishes(known, [some]) == (VideoClock(), some)
 
 
+@pytest.mark.parametrize(("size", "threads"), [((640, 360), "1"), ((1920, 1080), ""), ((8192, 4320), "4")])
+def test_small_pictures_are_decoded_by_one_thread_and_huge_ones_by_few(film: Path, size: tuple[int, int], threads: str):
+    known = probe(str(film))
+    assert known.video is not None
+    video = replace(known.video, coded_width=size[0], coded_height=size[1])
+    options = build_graph(replace(known, video=video), [VideoClock()], film_fd=3, picture_fd=4, sound_fds=[]).arguments
+    assert (options[options.index("-threads") + 1] if "-threads" in options else "") == threads
+
+
 def test_fields_cost_nothing_where_only_times_are_read(film: Path) -> None:
     known = probe(str(film))
     assert known.video is not None
