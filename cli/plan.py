@@ -14,6 +14,7 @@ import typer
 from cinelake.catalogue.films import duplicates
 from cinelake.catalogue.sidecars import Skipped
 from cinelake.errors import UsageError
+from cinelake.events import RunBegan
 from cinelake.lake.cells import Lake
 from cinelake.lake.control import paused_since
 from cinelake.manifest.document import load_manifest
@@ -255,7 +256,7 @@ def _print_verdict(planning: Planning) -> None:
             out.print(f"\n{works['may']} cells are made only where what they read comes out otherwise than before")
         if works["rekey"]:
             out.print(f"\n{works['rekey']} cells get a new key alone: what they read came out as before")
-        out.print(f"\n{stale} cells of {films} films to make: `cinelake run`")
+        out.print(f"\n{RunBegan(films, stale).words()}: `cinelake run`")
     print_paused(planning.lake)
 
 
