@@ -24,7 +24,7 @@ from cinelake.storage.interrupts import interrupts_held
 
 Made = TypeVar("Made")
 HERE = str(Path(__file__).parents[2])
-PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 
 
 def module_command(name: str, *words: str) -> list[str]:
