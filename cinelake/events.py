@@ -154,6 +154,11 @@ class RunBegan(Event):
     films: int
     cells: int
 
+    def words(self) -> str:
+        """The same, for people."""
+        cells, films = "cell" if self.cells == 1 else "cells", "film" if self.films == 1 else "films"
+        return f"{self.cells} {cells} of {self.films} {films} to make"
+
 
 @dataclass(frozen=True)
 class QueueMoved(Event):

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from cinelake.catalogue.films import read_catalogue
+from cinelake.catalogue.folder import BESIDE_FILM
 from cinelake.errors import ManifestError, UsageError
 from cinelake.manifest.document import CatalogueSettings, read_manifest
 from cinelake.storage.atomic import write_whole
@@ -111,7 +112,7 @@ def find_films(folder: Path) -> list[str]:
 
 def _films_below(folder: Path) -> Iterator[str]:
     for place, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not (name.startswith(".") or name.endswith(".cinelake"))]
+        folders[:] = [name for name in folders if not (name.startswith(".") or name.endswith(BESIDE_FILM))]
         if Path(place) == folder:
             folders[:] = [name for name in folders if name not in OURS]
         for name in names:

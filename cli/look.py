@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from cinelake.catalogue.folder import BESIDE_FILM
 from cinelake.errors import UsageError
 from cinelake.lake.cells import Lake
 from cinelake.manifest.document import Manifest
@@ -53,7 +54,7 @@ def look(
     """
     for film in films:
         check_film(film)
-    groups = [(folder, films)] if folder else [(film.with_name(f"{film.name}.cinelake"), [film]) for film in films]
+    groups = [(folder, films)] if folder else [(film.with_name(f"{film.name}{BESIDE_FILM}"), [film]) for film in films]
     looked = [_look_at(FilmFolder(place), some, quiet=json) for place, some in groups]
     if json:
         print_json({"looked": [{**summary.to_json(), "pages": [*map(str, pages)]} for summary, pages in looked]})

@@ -14,6 +14,7 @@ import typer
 from cinelake.catalogue.films import duplicates
 from cinelake.catalogue.sidecars import Skipped
 from cinelake.errors import UsageError
+from cinelake.events import RunBegan
 from cinelake.lake.cells import Lake
 from cinelake.lake.control import paused_since
 from cinelake.manifest.document import load_manifest
@@ -52,6 +53,12 @@ SKIPPED = {
     "seen_before": "reached a second time through a link",
 }
 """Reason → how the number of such files goes on."""
+ONE_SKIPPED = {
+    "unfinished": "unfinished download",
+    "folder": "folder (`**/*` takes the films in it)",
+    "no_file": "pipe or device",
+}
+"""The same where it is one, and that is said otherwise."""
 SIMULATE = (
     "Simulate the run on a cluster, from measured costs, as in [cyan]nodes=64,cpus=16,gpus=1[/]. More settings: "
     "decoders (nodes without GPUs, 128x32), store_gbit (of each node), gpu_speedup (over a processor), engine, "
@@ -220,8 +227,10 @@ def print_skipped(skipped: Sequence[Skipped]) -> None:
     for reason, uris in sorted(by_reason.items()):
         more = ", …" if len(uris) > SHOWN_FILES else ""
         named = "" if reason == "companion" else ", ".join(uris[:SHOWN_FILES]) + more
-        parts.append(f"{len(uris)} {SKIPPED[reason]}{f' ({named})' if named else ''}")
-    out.print(f"{len(skipped)} files are no films: {', '.join(parts)}", markup=False)
+        words = ONE_SKIPPED.get(reason) if len(uris) == 1 else None
+        parts.append(f"{len(uris)} {words or SKIPPED[reason]}{f' ({named})' if named else ''}")
+    head = "1 file is no film" if len(skipped) == 1 else f"{len(skipped)} files are no films"
+    out.print(f"{head}: {', '.join(parts)}", markup=False)
 
 
 def _print_estimate(predicted: Estimate) -> None:
@@ -247,7 +256,7 @@ def _print_verdict(planning: Planning) -> None:
             out.print(f"\n{works['may']} cells are made only where what they read comes out otherwise than before")
         if works["rekey"]:
             out.print(f"\n{works['rekey']} cells get a new key alone: what they read came out as before")
-        out.print(f"\n{stale} cells of {films} films to make: `cinelake run`")
+        out.print(f"\n{RunBegan(films, stale).words()}: `cinelake run`")
     print_paused(planning.lake)
 
 

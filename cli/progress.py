@@ -1,4 +1,4 @@
-"""The progress of a run: films, steps, × real time, time left. One bar on a terminal, plain lines elsewhere."""
+"""The progress of a run: films, cells, × real time, time left. One bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -155,8 +155,8 @@ class RunProgress:
         return max(self._done_cells[movie_id] / self._cells[movie_id], DECODE_SHARE * decoded)
 
     def facts(self) -> str:
-        """Films, steps, × real time, time left."""
-        cells = f"{sum(self._done_cells.values())}/{sum(self._cells.values())} steps"
+        """Films, cells, × real time, time left."""
+        cells = f"{sum(self._done_cells.values())}/{sum(self._cells.values())} cells"
         films = f"{len(self._ended)}/{len(self._cells)} films"
         if not self._began:
             return f"{films} · {cells}"

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from cinelake.errors import LakeBusy, transient_reasons
+from cinelake.events import RunBegan
 from cinelake.lake.cells import Lake
 from cinelake.lake.turns import refuse, turn
 from cinelake.manifest.document import Manifest, load_manifest
@@ -128,7 +129,7 @@ def run_planned(planning: Planning, *, quiet: bool = False) -> RunSummary:
     """Run a plan under a progress display."""
     stale = planning.plan.stale
     if stale and not quiet:
-        err.print(f"  {len(stale)} cells of {len(planning.plan.by_film())} films to make")
+        err.print(f"  {RunBegan(len(planning.plan.by_film()), len(stale)).words()}")
     with RunProgress(planning.plan, quiet=quiet) as progress:
         return run_catalogue(planning, progress.on_event)
 
@@ -143,9 +144,10 @@ def print_summary(summary: RunSummary) -> None:
         return
     head = f"interrupted ({summary.stopped_by})" if summary.interrupted else "done"
     made = sum(summary.made.values())
+    cells = "1 cell" if made == 1 else f"{made} cells"
     speed = f" · {summary.times_real:.1f} × real time" if summary.film_s else ""
     out.print(
-        f"{head}: {made} cells made in {duration(summary.work_s)} (with servers {duration(summary.wall_s)}) · "
+        f"{head}: {cells} made in {duration(summary.work_s)} (with servers {duration(summary.wall_s)}) · "
         f"{duration(summary.film_s)} of film{speed}"
     )
     if made:

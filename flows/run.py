@@ -203,7 +203,7 @@ class FlowLog:
         """Handle one event of the run."""
         match event:
             case RunBegan():
-                self._write(logging.INFO, f"{event.cells} cells of {event.films} films to make")
+                self._write(logging.INFO, event.words())
             case Note():
                 self._write(logging.WARNING, event.text)
             case RunPaused() | RunResumed():

@@ -15,6 +15,9 @@ from cinelake.catalogue.sidecars import Skipped, sort_out, suffix_of
 from cinelake.errors import ManifestError, Problem
 from cinelake.storage.store import is_file
 
+BESIDE_FILM = ".cinelake"
+"""How folders end in which the tables and pages of one film are kept beside it: they hold no films, and are passed over
+without a word."""
 ANYTHING = ("*", "**")
 """Parts of a glob that are never taken for the name of something that is there."""
 
@@ -75,6 +78,8 @@ def _in_folder(folder: Path) -> tuple[list[str], list[Skipped]]:
     for entry in _scan(folder):
         if entry.name.startswith("."):
             skipped.append(Skipped(entry.path, "hidden"))
+        elif entry.name.endswith(BESIDE_FILM) and Path(entry.path).is_dir():
+            continue
         elif is_file(entry) or (entry.is_symlink() and not Path(entry.path).exists()):
             files.append(entry.path)
         else:
@@ -97,9 +102,10 @@ def _matching(parts: list[Part], base: Path, only: str | None) -> tuple[list[str
     pattern = pattern_of(parts)
     shown = set(glob.glob(pattern, root_dir=base, recursive=True))  # noqa: PTH207 (Path.glob: hidden files)
     every = glob.glob(pattern, root_dir=base, recursive=True, include_hidden=True)  # noqa: PTH207 (as above)
-    start = base.absolute()
-    skipped = [Skipped(os.path.join(start, name), "hidden") for name in {*every} - shown]  # noqa: PTH118 (as below)
-    names = sorted(shown)
+    start, named = base.absolute(), sum(1 for _ in takewhile(lambda part: not part.is_pattern, parts))
+    hidden = {name for name in {*every} - shown if not _is_beside_film(name, named)}
+    skipped = [Skipped(os.path.join(start, name), "hidden") for name in hidden]  # noqa: PTH118 (as below)
+    names = sorted(name for name in shown if not _is_beside_film(name, named))
     names = [name for name in names if movie_id_of(name.rpartition("/")[2]) == only] or names if only else names
     paths = [os.path.join(start, name) for name in names]  # noqa: PTH118 (10,000 of them)
     once = _each_folder_once(paths)
@@ -113,6 +119,11 @@ def _matching(parts: list[Part], base: Path, only: str | None) -> tuple[list[str
             skipped.append(Skipped(path, reason))
     films, others = sort_out(files, suffix_asked(parts))
     return films, [*skipped, *others]
+
+
+def _is_beside_film(name: str, named: int) -> bool:
+    """Whether a path is such a folder or lies in one, beyond the first parts, which a person has named."""
+    return f"{BESIDE_FILM}/" in f"{name}/" and any(part.endswith(BESIDE_FILM) for part in name.split("/")[named:])
 
 
 def _each_folder_once(paths: list[str]) -> list[str]:

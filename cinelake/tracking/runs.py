@@ -43,6 +43,8 @@ EPISODE = "episode_score"
 """The metric whose steps are episodes, not epochs."""
 EMPTY_TABLE = '{"columns": [], "data": []}'
 """As MLflow writes a table, without rows."""
+ANSWERS_WITHIN_S = 60.0
+"""How long the end of a run waits for MLflow, which it has told of its beginning."""
 EPOCHS_AT_ONCE = 50
 SECONDS_AT_ONCE = 1.0
 
@@ -135,9 +137,9 @@ class RunRecord:
     ) -> str:
         """Close the run; returns its id, or a sentence beginning with `not recorded`. note: its description now."""
         if self._thread:
-            joined(self._thread, 60)
+            joined(self._thread, ANSWERS_WITHIN_S)
         if not self._error and not self._run_id:
-            self._error = f"{shown(self.tracking.uri)} did not answer"
+            self._error = f"{shown(self.tracking.uri)} did not answer within {ANSWERS_WITHIN_S:.0f} s"
         try:
             if not self._error:
                 self._close(status, metrics, failures, texts, note)

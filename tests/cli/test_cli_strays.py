@@ -18,7 +18,7 @@ def project(tmp_path: Path) -> Path:
 def test_plan_and_status_tell_what_is_no_film(project: Path) -> None:
     for command in ("plan", "status"):
         said = cinelake(command, "-m", project / "pipeline.yaml").stdout
-        assert "4 files are no films: 1 beside a film of their name, 1 folders" in said
+        assert "4 files are no films: 1 beside a film of their name, 1 folder (`**/*` takes the films in it)" in said
         assert "1 whose name begins with a dot (films/.hidden.mkv)" in said
 
 
@@ -34,7 +34,7 @@ def test_an_empty_place_is_a_warning(project: Path) -> None:
         path.unlink()
     done = cinelake("run", "-m", project / "pipeline.yaml")
     assert done.returncode == 0 and "! no film in 'films'" in done.stderr
-    assert "1 files are no films" in done.stdout
+    assert "1 file is no film" in done.stdout
     assert answer_of("run", "-m", project / "pipeline.yaml")["warnings"]
 
 

@@ -15,6 +15,7 @@ from cinelake.events import (
     FilmBegan,
     FilmGathered,
     LengthProbed,
+    RunBegan,
     StagingMoved,
     TrialMoved,
 )
@@ -85,3 +86,10 @@ def test_what_the_driver_does_not_know_is_logged_and_the_rest_arrives(caplog: py
     assert heard == REPORTED
     (record,) = caplog.records
     assert record.levelname == "WARNING" and "unheard" in record.getMessage()
+
+
+@pytest.mark.parametrize(
+    ("films", "cells", "words"), [(1, 1, "1 cell of 1 film to make"), (2, 14, "14 cells of 2 films to make")]
+)
+def test_what_begins_is_said_in_words(films: int, cells: int, words: str) -> None:
+    assert RunBegan(films, cells).words() == words

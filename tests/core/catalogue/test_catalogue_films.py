@@ -116,6 +116,18 @@ def test_a_glob_takes_every_file_but_the_sidecars_of_its_films(films: Path) -> N
     assert (ids(catalogue), catalogue.skipped_counts()) == (["a"], {"companion": 3, "hidden": 1, "no_film": 1})
 
 
+@pytest.mark.parametrize("place", ["films", "films/*", "films/**/*"])
+def test_what_is_kept_beside_a_film_is_passed_over(films: Path, place: str) -> None:
+    add(films, "a.mp4", "a.mp4.cinelake/lake/b.mp4", "a.mp4.cinelake/.hidden")
+    catalogue = read(films, place)
+    assert ([film.movie_id for film in catalogue.films], catalogue.skipped_counts()) == (["a"], {})
+
+
+def test_what_is_kept_beside_a_film_is_read_where_it_is_named(films: Path) -> None:
+    add(films, "a.mp4.cinelake/b.mp4")
+    assert [film.movie_id for film in read(films, "films/a.mp4.cinelake/*").films] == ["b"]
+
+
 def test_a_glob_goes_into_folders_once_though_links_go_round(films: Path) -> None:
     add(films, "a.mp4", "x/y/b.mp4", "x/.c.mp4")
     (films / "x" / "round").symlink_to("..")
