@@ -29,8 +29,8 @@ def has_parts_elsewhere(file: FileBytes, segment: int, sized: Sized) -> bool:
     for name, place, size in _elements(file, segment, sized):
         parts[name] = file.at(place, min(size, MAX_BYTES))
     if CHAPTERS not in parts and (place := _chapters_at(parts.get(SEEK_HEAD, b""))):
-        size, length = sized(file, segment + place + 4)
-        parts[CHAPTERS] = file.at(segment + place + 4 + length, min(size or 0, MAX_BYTES))
+        stated, length = sized(file, segment + place + 4)
+        parts[CHAPTERS] = file.at(segment + place + 4 + length, min(stated or 0, MAX_BYTES))
     chapters = parts.get(CHAPTERS, b"")
     own = parts.get(INFO, b"").partition(OWN_SEGMENT)[2][:UUID_BYTES]
     linked = {part[:UUID_BYTES] for part in chapters.split(OTHER_SEGMENT)[1:]}
