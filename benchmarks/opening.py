@@ -29,6 +29,7 @@ from cinelake.media.ffmpeg import binary
 from cinelake.media.opening import open_film
 from cinelake.media.probe import probe
 from cinelake.media.scan import Fields, find_scan
+from cinelake.media.sealed import sealed_cpu_s
 from cinelake.plan.build import Planning
 
 SIZES = {
@@ -112,7 +113,7 @@ def _planning(film: Path, folder: Path) -> Planning:
 
 
 def processor_s(act: Callable[[], Any]) -> float:
-    """Processor time of this process and of those that it started and that ended."""
+    """Processor time of this process, of those that it started and that ended, and of the sealed ones that open films."""
     before = _used_s()
     act()
     return _used_s() - before
@@ -120,7 +121,7 @@ def processor_s(act: Callable[[], Any]) -> float:
 
 def _used_s() -> float:
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
+    return sealed_cpu_s() + sum(one.ru_utime + one.ru_stime for one in used)
 
 
 OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
