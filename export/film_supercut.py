@@ -148,7 +148,7 @@ def _selectors(selection: Selection, tables: FilmReader) -> list[Callable[[], li
 
 def _tagged(selection: Selection, tables: FilmReader, tags: Sequence[str]) -> list[Span]:
     if not selection.labels:
-        return tagged(tables.read("tag_shots"), tables.read("shots"), tags, selection.min_probability)
+        return tagged(tables.tags(tags), tables.read("shots"), tags, selection.min_probability)
     labels = tables.labels(selection.labels)
     by_shots = "start_shot" in labels.column_names and labels["start_shot"].null_count < len(labels)
     return labelled(labels, tables.read("shots") if by_shots else None, tags)

@@ -86,7 +86,8 @@ ADDED = ("zscale", "tonemap", "bwdif", "fieldmatch", "setparams", "settb", "colo
 
 def test_nothing_is_added_to_the_graph_of_an_ordinary_film(film: Path) -> None:
     wishes = [VideoClock(), VideoStream(width=64, height=36), VideoStream(max_width=640, pixel_format="yuv420p")]
-    graph = " ".join(build_graph(probe(str(film)), wishes, film_fd=3, picture_fd=4, sound_fds=[]).arguments)
+    pipes = {"film_fd": 3, "picture_fd": 4, "plain_fds": [5], "sound_fds": []}
+    graph = " ".join(build_graph(probe(str(film)), wishes, **pipes).arguments)
     assert not [name for name in ADDED if name in graph]
 
 
