@@ -113,7 +113,7 @@ def _planning(film: Path, folder: Path) -> Planning:
 
 
 def processor_s(act: Callable[[], Any]) -> float:
-    """Processor time of this process, of those that it started and that ended, and of the sealed ones that open films."""
+    """Processor time of this process, of those that it started and that ended, and of sealed ones that open films."""
     before = _used_s()
     act()
     return _used_s() - before
