@@ -82,6 +82,7 @@ def damage_of(path: str, probe: Probe, report: DecodeReport, returncode: int) ->
         or _too_damaged(path, report)
         or _cut_off(path, probe, report)
         or _joined(path, probe)
+        or _linked(path, probe)
         or _goes_back(path, report)
         or _jumps(path, report)
         or _goes_on_elsewhere(path, report)
@@ -95,7 +96,7 @@ def raise_if_incomplete(path: str, probe: Probe) -> None:
     cut_off = None
     if probe.container.startswith(INDEXED) and missing > MISSING_SHARE:
         cut_off = DamagedFilm(f"{path!r} is cut off: {missing:.0%} of its bytes are missing")
-    if error := cut_off or _cut_off(path, probe, DecodeReport()) or _joined(path, probe):
+    if error := cut_off or _cut_off(path, probe, DecodeReport()) or _joined(path, probe) or _linked(path, probe):
         raise error
 
 
@@ -169,6 +170,16 @@ def _joined(path: str, probe: Probe) -> FilmError | None:
     message = f"{path!r} is several films joined: the first has {begins} of {probe.size_bytes} bytes, and the others"
     return DamagedFilm(
         f"{message} ({share:.0%}) are lost or mixed with it; join them with a tool that writes one index"
+    )
+
+
+def _linked(path: str, probe: Probe) -> FilmError | None:
+    """A film whose ordered chapters are in other files, as an opening that all episodes share."""
+    if not probe.declared.has_parts_elsewhere:
+        return None
+    return DamagedFilm(
+        f"parts of {path!r} are in other files: its ordered chapters link them in, and only this one is read. "
+        "Join the files, or accept the film without these parts"
     )
 
 

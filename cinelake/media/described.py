@@ -1,4 +1,8 @@
-"""What ffmpeg says of a file and PyAV does not pass on: programmes, cropping by the container, Dolby Vision."""
+"""What ffmpeg says of a file and PyAV does not pass on: programmes, cropping by the container, Dolby Vision.
+
+MP4 and Matroska have no programmes, and say the rest in their headers. Where these hold nothing of the kind, as those
+of nearly all films, ffmpeg is not asked: to start it costs more than all else that opening a film takes.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from cinelake.media.ffmpeg import run_ffmpeg, safe_input
+from cinelake.media.file_bytes import FileBytes
 
 DEADLINE_S = 60.0
+DOLBY_RECORDS = (b"dvcC", b"dvvC", b"dvwC")
+"""Names of boxes, and of additions to blocks in Matroska, that hold a record of Dolby Vision."""
+MP4_CROP = b"clap"
+MATROSKA_CROPS = (b"\x54\xaa", b"\x54\xbb", b"\x54\xcc", b"\x54\xdd")
+"""Identifiers of `PixelCropBottom`, `PixelCropTop`, `PixelCropLeft` and `PixelCropRight` (RFC 9559)."""
+EBML, TRACKS, CLUSTER = b"\x1a\x45\xdf\xa3", b"\x16\x54\xae\x6b", b"\x1f\x43\xb6\x75"
+MATROSKA_HEAD_BYTES, INDEX_BYTES, MAX_BOXES = 1 << 20, 64 << 20, 1000
+"""How much is searched at most; ffmpeg is asked where that is not enough."""
 
 _PROGRAMME = re.compile(r"\[info\] {3}(?:Program (\d+)|No Program)")
 _STREAM = re.compile(r"\[info\] {3}Stream #0:(\d+)")
@@ -34,8 +47,35 @@ class Description:
 
 def describe(fd: int) -> Description:
     """What ffmpeg says of the file behind a descriptor of its own. Raises `DecodeTimeout`."""
+    if not headers_say_more(fd):
+        return Description()
     options = [word for name, value in safe_input(fd).items() for word in (f"-{name}", value)]
     return description_of(run_ffmpeg([*options, "-i", "fd:"], deadline_s=DEADLINE_S, pass_fds=[fd]).facts)
+
+
+def headers_say_more(fd: int) -> bool:
+    """Whether a file may say what PyAV does not pass on; True also where its headers are not found."""
+    file = FileBytes(fd)
+    if file.at(0, 4) != EBML:
+        head = _index(file)
+        return not head or any(mark in head for mark in (*DOLBY_RECORDS, MP4_CROP))
+    head, cluster, _ = file.at(0, MATROSKA_HEAD_BYTES).partition(CLUSTER)
+    is_found = bool(cluster) and TRACKS in head
+    return not is_found or any(mark in head for mark in (*DOLBY_RECORDS, *MATROSKA_CROPS))
+
+
+def _index(file: FileBytes) -> bytes:
+    """The `moov` box of an MP4 or QuickTime file; nothing where there is none, or one that is too large."""
+    place = 0
+    for _ in range(MAX_BOXES):
+        size, name = file.number(place, ">I"), file.at(place + 4, 4)
+        size = file.number(place + 8, ">Q") if size == 1 else size
+        if name == b"moov":
+            return file.at(place, size) if size <= INDEX_BYTES else b""
+        if size < 8 or place >= file.size:
+            break
+        place += size
+    return b""
 
 
 def description_of(lines: Iterable[str]) -> Description:

@@ -21,6 +21,7 @@ from cinelake.media.endings import (
     yuv4mpeg_end,
 )
 from cinelake.media.file_bytes import FileBytes
+from cinelake.media.ordered_chapters import has_parts_elsewhere
 from cinelake.spec.film import Declared
 
 OPEN_SIZES = (0, 0x7FFF_F000, 0x7FFF_FFFF, 0x8000_0000)
@@ -222,15 +223,16 @@ def _boxes(file: FileBytes) -> Declared:
 
 
 def _matroska(file: FileBytes) -> Declared:
-    """The end of the segment, and whether another film follows it."""
+    """The end of the segment, whether another film follows it, and whether parts of it are in other files."""
     place = 0
     for _ in range(MAX_CHUNKS):
         name, (size, length) = file.at(place, 4), _ebml_size(file, place + 4)
+        linked = name == SEGMENT and has_parts_elsewhere(file, place + 4 + length, _ebml_size)
         if name not in (EBML, SEGMENT) or size is None:
-            return NOTHING
+            return Declared(has_parts_elsewhere=linked)
         place += 4 + length + size
         if name == SEGMENT:
-            return Declared(place, next_film=place if file.at(place, 4) == EBML else None)
+            return Declared(place, next_film=place if file.at(place, 4) == EBML else None, has_parts_elsewhere=linked)
     return NOTHING
 
 

@@ -24,6 +24,11 @@ _TAG = re.compile(r"(\d{1,9}):(\d{1,9}):(\d{1,9}(?:\.\d{1,12})?)", re.ASCII)
 INDEXED = ("mov,", "matroska")
 """Containers that hold every picture's time and an index of keyframes: they can be sought in."""
 
+PROGRAM_STREAM = "mpeg"
+"""MPEG-PS, whose length libav takes from the last time stamp; the pictures that come after it have none."""
+STAMPED_S = 5.0
+"""Within this time some picture of it has a time stamp, from which those after it are counted."""
+
 LATE_S = 0.1
 """A film that begins this long after or before zero of its file may declare when it ends rather than how long it is."""
 
@@ -62,6 +67,9 @@ def with_lengths(container: Any, about: Probe, video: Any, audio: Any) -> Probe:
         )
         pictures, sound = _earlier(pictures, late_s), _earlier(sound, late_s)
         declared_s = _without_subtitles(container, declared_s - late_s, [pictures, sound], video or audio)
+    if declared_s and about.container == PROGRAM_STREAM:
+        last_s = _last_packet_end_s(container, video or audio, start_s + max(0.0, declared_s - STAMPED_S))
+        declared_s = max(declared_s, 0.0 if last_s is None else last_s - start_s)
     length_s = declared_s if declared_s and declared_s <= longest_s(about.size_bytes) else None
     return replace(about, video=pictures, audio=sound, declared_s=declared_s, duration_s=length_s)
 

@@ -28,8 +28,8 @@ TOP_FIRST = (2, 4)
 
 SAMPLES, SAMPLE_PICTURES = (0.15, 0.45, 0.75), 60
 """Where, as parts of the length, and how many pictures each are looked at where a film says that it has fields."""
-GLANCE, GLANCE_PICTURES = (0.4,), 16
-"""The same where it says that it has none."""
+GLANCE, GLANCE_PICTURES = (0.4,), 8
+"""The same where it says that it has none: as many as it takes to see fields, where something moves."""
 DEADLINE_S = 60.0
 
 MUCH, LOPSIDED = 0.2, 4
@@ -135,6 +135,7 @@ def _looked_at(opened: Opened, stream: int, duration_s: float, places: Iterable[
     for place in places:
         with opened() as fd:
             options = [word for name, value in safe_input(fd).items() for word in (f"-{name}", value)]
+            options += ["-threads", "1"]  # each further thread decodes a picture that nobody looks at
             seek = ["-noaccurate_seek", "-ss", f"{duration_s * place:.3f}"] if duration_s else []
             wanted = ["-map", f"0:{stream}", "-frames:v", str(count), "-vf", "idet", "-f", "null", "-"]
             lines += run_ffmpeg([*options, *seek, "-i", "fd:", *wanted], deadline_s=DEADLINE_S, pass_fds=[fd]).facts

@@ -220,6 +220,7 @@ class Declared:
     next_film: where in the file another film begins, which demuxers never reach. has_end: whether its end shows that
     it is whole. cut_short: what at its end shows that an unknown part is lost; '' where nothing does. length_s: of the
     whole film. is_open: whether it was written piece by piece, so that libav's length is only that of what is there.
+    has_parts_elsewhere: whether parts of the film are in other files, which are not read.
     """
 
     size_bytes: int | None = None
@@ -229,6 +230,7 @@ class Declared:
     cut_short: str = ""
     length_s: float | None = None
     is_open: bool = False
+    has_parts_elsewhere: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from _dolby_vision import with_dolby_vision
-from _films import make_film
+from _films import make_film, remux
 
-from cinelake.media.described import Description, description_of
+from cinelake.media.described import Description, description_of, headers_say_more
 from cinelake.media.graph import build_graph, picture_wishes
 from cinelake.media.probe import probe
 from cinelake.media.scan import Fields, Tally, tally_of
@@ -63,6 +63,22 @@ def test_the_base_of_dolby_vision_is_read(tmp_path: Path) -> None:
     video = probe(str(path)).video
     assert video is not None
     assert (video.dolby_vision, video.dolby_base) == (10, 4)
+
+
+@pytest.mark.parametrize(("suffix", "is_asked"), [(".mp4", False), (".mov", False), (".mkv", False), (".ts", True)])
+def test_ffmpeg_is_asked_only_where_headers_may_say_more(
+    film: Path, tmp_path: Path, suffix: str, is_asked: bool
+) -> None:
+    with remux(film, tmp_path / f"film{suffix}").open("rb") as file:
+        assert headers_say_more(file.fileno()) is is_asked
+
+
+def test_a_record_of_dolby_vision_is_found_in_matroska(tmp_path: Path) -> None:
+    path = make_film(tmp_path / "film.mp4", "testsrc2=d=0.4:s=64x48:r=25", options=["-c:v", "libx265"])
+    with_dolby_vision(path, profile=5, base=0)
+    video = probe(str(remux(path, tmp_path / "film.mkv", "-strict", "unofficial"))).video
+    assert video is not None
+    assert (video.dolby_vision, video.dolby_base) == (5, 0)
 
 
 ADDED = ("zscale", "tonemap", "bwdif", "fieldmatch", "setparams", "settb", "colorlevels")

@@ -150,3 +150,8 @@ def test_a_pause_in_the_sound_of_a_film_is_still_silence(tmp_path):
 def test_a_film_without_a_stated_length_has_none(base, tmp_path):
     raw = remux(base, tmp_path / "film.h264", "-map", "-0:a", "-bsf:v", "h264_mp4toannexb")
     assert probe(str(raw)).duration_s is None
+
+
+def test_pictures_behind_the_last_time_stamp_of_a_programme_stream_count(tmp_path: Path) -> None:
+    path = make_film(tmp_path / "film.mpg", "testsrc2=d=1:s=320x240:r=25", options=["-c:v", "mpeg2video"])
+    assert probe(str(path)).duration_s == pytest.approx(1.0, abs=0.001)
