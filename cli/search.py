@@ -26,6 +26,7 @@ app = typer.Typer(add_completion=False)
         "cinelake search --like my_film@00:12:31 --thumbnails found",
         'cinelake search --said "land of the gatekeepers" --thumbnails found',
         'cinelake search --written "hotel*" --character Anna',
+        'cinelake search --person "Ada Lovelace" --said "engine"',
         'cinelake search --said "she says goodbye" --by meaning --affect "valence<0"',
         'cinelake search --tag chase --character Anna --affect "arousal>0.5"',
     )
@@ -38,6 +39,7 @@ def search(
     written: Annotated[Values, typer.Option(help="Words in the pictures.", metavar="WORDS")] = None,
     tag: Annotated[Values, typer.Option(help="Shots with any of these tags.", metavar="A,B")] = None,
     character: Annotated[Values, typer.Option(help="When any of these characters is seen.", metavar="A,B")] = None,
+    person: Annotated[Values, typer.Option(help="When any of these people's faces is seen.", metavar="A,B")] = None,
     affect: Annotated[Values, typer.Option(help="As in [cyan]arousal>0.5[/].", metavar="CONDITION")] = None,
     by: Annotated[
         str, typer.Option(help="How lines are found: by their words, or by meaning (needs an encoder).")
@@ -60,7 +62,8 @@ def search(
     An option given twice is two conditions; all must hold at once. Of several values of one any will do. Pictures of
     one shot are one moment. The search is exact unless there is an index of the table as it is (`cinelake index`).
     """
-    selectors = {"tags": several(tag), "characters": several(character), "affect": [(one,) for one in affect or ()]}
+    selectors = {"tags": several(tag), "characters": several(character), "persons": several(person)}
+    selectors["affect"] = [(one,) for one in affect or ()]
     conditions = Conditions(selectors, min_probability)
     words = {"said": tuple(said or ()), "written": tuple(written or ())}
     query = Query(image, like, conditions, words, tuple(movie or ()), limit, table, how, text=text, by=by)

@@ -33,11 +33,13 @@ def supercut(
     scenes: Annotated[Values, typer.Option(help="Scenes by number.", metavar="3,5")] = None,
     beats: Annotated[Values, typer.Option(help="Beat events of these categories.", metavar="A,B")] = None,
     character: Annotated[Values, typer.Option(help="When any of these characters is seen.", metavar="A,B")] = None,
+    person: Annotated[Values, typer.Option(help="When any of these people's faces is seen.", metavar="A,B")] = None,
     affect: Annotated[Values, typer.Option(help="As in [cyan]arousal>0.5[/].", metavar="CONDITION")] = None,
     without: Annotated[
         Values,
         typer.Option(
-            help="Leave this out: a tag, [cyan]beat:NAME[/], [cyan]character:NAME[/], [cyan]scene:3[/] or an affect.",
+            help="Leave this out: a tag, [cyan]beat:NAME[/], [cyan]character:NAME[/], "
+            "[cyan]person:NAME[/], [cyan]scene:3[/] or an affect.",
             metavar="A,B",
         ),
     ] = None,
@@ -59,7 +61,7 @@ def supercut(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be cut.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Cut the spans of a film that carry tags, scenes, beats, a character or an affect, exact to the picture.
+    """Cut the spans of a film that carry tags, scenes, beats, a character, a person or an affect, exact to the picture.
 
     An option given twice is two selectors. Of the values of one selector any will do; all selectors must hold at the
     same time (or one of them, with --either). Beside the output come an edit decision list (.edl) and an
@@ -76,6 +78,7 @@ def supercut(
         scenes=several(scenes),
         beats=several(beats),
         characters=several(character),
+        persons=several(person),
         affect=tuple(affect or ()),
         without=tuple(value for values in several(without) for value in values),
         margin_s=margin,

@@ -35,6 +35,7 @@ class Selection:
     scenes: Lists = ()
     beats: Lists = ()
     characters: Lists = ()
+    persons: Lists = ()
     affect: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     margin_s: float = 0.0
@@ -52,7 +53,7 @@ class Selection:
     @property
     def selects(self) -> bool:
         """Whether any part is asked for; else it is the whole film."""
-        return bool(self.tags or self.scenes or self.beats or self.characters or self.affect)
+        return bool(self.tags or self.scenes or self.beats or self.characters or self.persons or self.affect)
 
     @property
     def lists(self) -> tuple[Path, ...]:
@@ -94,7 +95,9 @@ def _check(selection: Selection, film: CatalogueFilm) -> None:
     from export.cutting import output_format
 
     if not (selection.selects or selection.without):
-        raise UsageError("which part of the film? Give --tags, --scenes, --beats, --character, --affect or --without")
+        raise UsageError(
+            "which part of the film? Give --tags, --scenes, --beats, --character, --person, --affect or --without"
+        )
     if selection.cut_lists and not selection.without:
         raise UsageError("--left-out lists what --without leaves out: say what that is")
     if selection.margin_s < 0:
@@ -142,6 +145,7 @@ def _selectors(selection: Selection, tables: FilmReader) -> list[Callable[[], li
         ),
         *(lambda names=names: of_beats(tables.read("beats"), names, minimum) for names in selection.beats),
         *(lambda names=names: appearing(tables.read("appearances"), names) for names in selection.characters),
+        *(lambda names=names: appearing(tables.read("actor_appearances"), names) for names in selection.persons),
         *(lambda condition=condition: felt(tables.read("affect"), condition) for condition in selection.affect),
     ]
 

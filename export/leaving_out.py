@@ -18,11 +18,12 @@ from cinelake.search.spans import TOUCH_S, Span, combined, merged, within
 from cinelake.spec.model import find_model
 from export.film import FilmReader
 from export.supercut import appearing, felt, labelled, numbered, numbers, of_beats, tagged
+from models.identities.predict import APPLIED
 
 if TYPE_CHECKING:
     from cinelake.media.clock import FilmClock
 
-KINDS = ("tag", "beat", "character", "scene", "affect")
+KINDS = ("tag", "beat", "character", "person", "scene", "affect")
 """What may be left out: a tag needs no word before it, nor does a condition on the affect."""
 
 
@@ -35,7 +36,7 @@ class Unwanted:
 
 
 def parse_unwanted(texts: Iterable[str]) -> list[Unwanted]:
-    """What `--without` names: `nudity`, `tag:nudity`, `beat:fight`, `character:tom`, `scene:3`, `arousal>0.8`.
+    """What `--without` names: `nudity`, `tag:nudity`, `beat:fight`, `person:ada`, `scene:3`, `arousal>0.8`.
 
     Raises `UsageError` for a kind without a value.
     """
@@ -62,7 +63,8 @@ def unwanted_spans(
     ways: Mapping[str, Callable[[str], list[Span]]] = {
         "tag": lambda tag: _of_tag(tables, tag, labels, min_probability),
         "beat": lambda name: _known_beat(tables, name, min_probability),
-        "character": lambda name: _known_character(tables, name),
+        "character": lambda name: _known_name(tables, "appearances", name),
+        "person": lambda name: _known_name(tables, "actor_appearances", name),
         "scene": lambda number: numbered(tables.read("scenes"), numbers("--without scene:", [number])),
         "affect": lambda condition: felt(tables.read("affect"), condition),
     }
@@ -100,9 +102,9 @@ def _known_beat(tables: FilmReader, name: str, min_confidence: float) -> list[Sp
     return of_beats(rows, [name], min_confidence) if name in rows["category"].to_pylist() else []
 
 
-def _known_character(tables: FilmReader, name: str) -> list[Span]:
-    rows = tables.read("appearances")
-    _check_known("character", name, [*rows["character"].to_pylist(), *_vocabulary(tables, "appearances", "character")])
+def _known_name(tables: FilmReader, task: str, name: str) -> list[Span]:
+    rows = tables.read(task)
+    _check_known("character", name, [*rows["character"].to_pylist(), *_vocabulary(tables, task, "character")])
     return appearing(rows, [name]) if name in rows["character"].to_pylist() else []
 
 
@@ -122,7 +124,7 @@ def _vocabulary(tables: FilmReader, task: str, column: str) -> Sequence[str]:
 class _Model:
     """What the model that made a table says of its output. threshold: below which it leaves values out, if it does.
 
-    vocabularies: its configuration's; of characters, where that lists none, those that it has learned.
+    vocabularies: its configuration's; of characters and people, where that lists none, those that it has learned.
     """
 
     vocabularies: Mapping[str, Sequence[str]]
@@ -135,7 +137,8 @@ def _model_of(tables: FilmReader, task: str) -> _Model | None:
     if applied is None:
         return None
     artefact = open_applied(tables.lake, applied)
-    config, cast = artefact.config, artefact.facts.get("characters")
+    config, facts = artefact.config, artefact.facts
+    cast = facts.get("characters") or facts.get(f"{APPLIED}people") or facts.get("people")
     vocabularies = {"character": cast} if cast else {}
     vocabularies |= find_model(applied.kind).vocabularies(config)
     return _Model(vocabularies, getattr(config, "threshold", None))

@@ -15,7 +15,7 @@ from cinelake.storage.content import digest
 from report.details import duration_s, figures, film_row, model_name, origin, page_tables, provenance, technical
 from report.film_people import write_people
 from report.film_pictures import make_pictures
-from report.lanes import LANES, build_lanes, missing_lanes
+from report.lanes import LANES, build_lanes, empty_lanes, missing_lanes
 from report.pictures import COLUMNS, SHEET, Thumbnails
 from report.said import PeopleSaid
 from report.scores import ModelScores
@@ -92,6 +92,7 @@ def write_film(
         method=METHOD,
         lanes=lanes,
         missing=missing_lanes(lanes),
+        empty=empty_lanes(lanes),
         provenance=origins,
         models=[{"name": name, **scores[name]} for name in models_of(tables)],
         data={**data, "thumbnails": pictures.thumbnails.to_json()},

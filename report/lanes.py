@@ -31,6 +31,8 @@ LaneBuilder = Callable[[pa.Table, FilmTables], TimelineLane]
 SaidBuilder = Callable[[TimelineLane, pa.Table, FilmTables, Collection[str]], tuple[TimelineLane, Differences]]
 MAX_ROWS = 8
 """Rows of tags or characters on the timeline; the tables below it have all."""
+TOUCH_S = 1e-3
+"""Spans that share no more are one after the other."""
 MIN_PROBABILITY = 0.5
 MOST_SPANS = 20_000
 """A lane of more is told, not drawn: a page with it would be slow."""
@@ -64,6 +66,22 @@ def spans(start: list[float], end: list[float], labels: list[str], **more: Any) 
     return {"kind": "spans", "start": start, "end": end, "label": labels, "rows": [""], **more}
 
 
+def stacked(start: list[float], end: list[float], labels: list[str], **more: Any) -> TimelineLane:
+    """Spans with words, those that show at once (lines of one picture) in rows below each other, at most `MAX_ROWS`.
+
+    Where more show at once, the last row has the others.
+    """
+    free: list[float] = []
+    row = [0] * len(start)
+    for at in sorted(range(len(start)), key=lambda number: (start[number], number)):
+        number = next((n for n, until in enumerate(free) if until <= start[at] + TOUCH_S), len(free))
+        row[at] = min(number, MAX_ROWS - 1)
+        free[row[at] : row[at] + 1] = [end[at]]
+    if len(free) < 2:
+        return spans(start, end, labels, **more)
+    return {**spans(start, end, labels, **more), "rows": [""] * len(free), "row": row}
+
+
 def _times(table: pa.Table) -> tuple[list[float], list[float]]:
     return plain(table["start_s"]), plain(table["end_s"])
 
@@ -88,7 +106,7 @@ def _funny(table: pa.Table, _: FilmTables) -> TimelineLane:
 
 
 def _subtitles(table: pa.Table, _: FilmTables) -> TimelineLane:
-    return spans(*_times(table), table["text"].to_pylist(), colour="plain", written=True)
+    return stacked(*_times(table), table["text"].to_pylist(), colour="plain", written=True)
 
 
 def _speech(table: pa.Table, tables: FilmTables) -> TimelineLane:
@@ -305,7 +323,7 @@ def _other_lane(name: str, contract: Contract, names: set[str]) -> LaneKind:
         labels = [text or kind or name for text, kind in zip(told, named, strict=True)]
         if row and len(set(named)) > 1:
             return _in_rows(start, end, named, labels, colour="category", written=bool(words))
-        return spans(start, end, labels, colour="plain", written=True)
+        return stacked(start, end, labels, colour="plain", written=True)
 
     return LaneKind(name, contract.table.replace("_", " ").capitalize(), name, columns, build, optional=True)
 
@@ -316,9 +334,9 @@ def build_lanes(tables: FilmTables, people: PeopleSaid | None = None) -> list[Ti
     made: list[TimelineLane] = []
     for kind in [*wanted, *other_lanes(tables)]:
         lane = _lane(kind, tables)
-        made.append(lane)
-        if kind.said and people and not lane["why"]:
-            made += _said(kind, lane, tables, people)
+        said = _said(kind, lane, tables, people) if kind.said and people and not lane["why"] else []
+        lane["is_empty"] = not (lane["why"] or lane.get("start", lane.get("x")) or said)
+        made += [lane, *said]
     return [{name: value for name, value in lane.items() if name != WHOLE} for lane in made]
 
 
@@ -328,12 +346,17 @@ def _said(kind: LaneKind, lane: TimelineLane, tables: FilmTables, people: People
         return []
     made, found = kind.said(lane, labels, tables, people.nobody(tables, kind.task))
     head = {"id": f"{lane['id']}-said", "title": f"{lane['title']}, by people", "table": lane["table"], "note": ""}
-    told = {"why": "", "is_unnamed": False, "of": lane["id"], "agrees": found.agrees}
+    told = {"why": "", "is_empty": False, "is_unnamed": False, "of": lane["id"], "agrees": found.agrees}
     if made.get("colour") == "category" and "row" not in made:
         model = set(lane["label"])
         made["kinds"] = [*sorted(model), *sorted(set(made["label"]) - model)]
     differs = [[round(start, 3), round(end, 3), words] for start, end, words in found.spans]
     return [{**made, **head, **told, "differs": differs, "told": _in_words(made)}]
+
+
+def empty_lanes(lanes: list[TimelineLane]) -> str:
+    """Titles of the lanes that were computed and have nothing to show, nor labels beneath."""
+    return ", ".join(lane["title"] for lane in lanes if lane.get("is_empty"))
 
 
 def missing_lanes(lanes: list[TimelineLane]) -> list[tuple[str, str]]:

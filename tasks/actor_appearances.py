@@ -18,7 +18,7 @@ from cinelake.spec.artefact import Artefact
 from cinelake.spec.task import Film, Resources, TableReader, task
 from models.identities import MODEL
 from models.identities.predict import applied
-from tasks.shared.appearance_spans import Sightings, SpanParams, appearances_contract, as_batch, spans_of
+from tasks.shared.appearance_spans import Sightings, SpanParams, appearances_contract, as_batch, spans_of, who_is_seen
 
 ACTOR_APPEARANCES = appearances_contract(
     "actor_appearances",
@@ -38,6 +38,7 @@ class ActorAppearancesParams(SpanParams):
     version=2,
     resources=Resources(memory_gb=1.0),
     applies="identities",
+    roles=[who_is_seen("persons", "actor_appearances")],
 )
 class FindActors:
     """Spans of time in which a known person's face is to be seen; strangers are left out."""

@@ -8,16 +8,15 @@ What actors' faces say goes into `actor_appearances`, which has the same columns
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 import pyarrow as pa
 
 from cinelake.spec.artefact import Artefact
-from cinelake.spec.roles import SearchCondition, SearchQuestion
 from cinelake.spec.task import Film, Resources, TableReader, task
 from models.characters import MODEL
 from models.characters.predict import is_there
-from tasks.shared.appearance_spans import Sightings, SpanParams, appearances_contract, as_batch, spans_of
+from tasks.shared.appearance_spans import Sightings, SpanParams, appearances_contract, as_batch, spans_of, who_is_seen
 
 APPEARANCES = appearances_contract(
     "appearances",
@@ -30,15 +29,6 @@ class AppearancesParams(SpanParams):
     """How frames become appearances."""
 
 
-def seen(tables: Mapping[str, str], characters: Sequence[str], _min_probability: float) -> SearchQuestion:
-    """When any of the characters is to be seen."""
-    return SearchQuestion(
-        f'SELECT movie_id, start_s, end_s, 1.0, character FROM "{tables["appearances"]}" '
-        "WHERE list_contains(?, character)",
-        [list(characters)],
-    )
-
-
 @task(
     writes=APPEARANCES,
     reads=["shots"],
@@ -46,7 +36,7 @@ def seen(tables: Mapping[str, str], characters: Sequence[str], _min_probability:
     version=1,
     resources=Resources(memory_gb=2.0),
     applies="characters",
-    roles=[SearchCondition("characters", seen, column="character")],
+    roles=[who_is_seen("characters", "appearances")],
 )
 class FindAppearances:
     """Spans of time in which a character is to be seen; smoothing never crosses a cut."""

@@ -75,14 +75,17 @@ const Lanes = (() => {
       source: new Bokeh.ColumnDataSource({ data }), line_width: 3, line_cap: "round" });
   }
 
-  /** The words of spans that are in view, as many characters as their width holds. */
+  /** The words of spans that are in view, as many characters as their width holds; of those that lie over each other the
+   * first one's. */
   function fitting(lane, at, start, end, perSecond) {
-    const found = { x: [], y: [], text: [] };
+    const found = { x: [], y: [], text: [] }, until = new Map();
     for (let i = 0; i < lane.start.length; i++) {
+      if (lane.start[i] < (until.get(at(i)) ?? -Infinity) - 1e-3) continue;
       const from = Math.max(lane.start[i], start), room = (Math.min(lane.end[i], end) - from) * perSecond - 10;
       if (room < LEAST_TEXT_PX - 10) continue;
       const most = Math.floor(room / CHARACTER_PX), whole = lane.label[i];
       const label = whole.length <= most ? whole : (/\d+$/.exec(whole) || [whole])[0];
+      until.set(at(i), lane.end[i]);
       found.x.push(from);
       found.y.push(at(i) + 0.5);
       found.text.push(label.length <= most ? label : label.slice(0, Math.max(1, most - 1)) + "…");

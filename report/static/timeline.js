@@ -5,7 +5,7 @@
   const duration = data.duration_s || 1, SHORTEST = Math.min(2, duration), NEAR_PX = 4;
   const byId = (id) => document.getElementById(id);
   const [area, pointer, playhead, preview] = ["lanes", "pointer", "playhead", "preview"].map(byId);
-  const lanes = data.lanes.filter((lane) => !lane.why);
+  const lanes = data.lanes.filter((lane) => !lane.why && !lane.is_empty);
   const shots = lanes.find((lane) => lane.id === "shots");
   const view = Lanes.range(0, duration);
   const strip = byId("strip") && new Filmstrip(data.thumbnails, byId("strip"), () => refresh());

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from cinelake.spec.arrays import Array
 from cinelake.spec.contract import Column, Contract
+from cinelake.spec.roles import SearchCondition, SearchQuestion
 from cinelake.spec.task import Field, Params
 
 TOUCH_S = 1e-6
@@ -100,6 +101,18 @@ def _of_one(
         confidence = float(np.clip(seen.confidence[group, column].mean(), 0, 1))
         first, last = group[0], group[-1]
         yield AppearanceSpan(seen.cast[column], float(begin[first]), float(end[last]), int(shot[first]), confidence)
+
+
+def who_is_seen(name: str, task: str) -> SearchCondition:
+    """The condition of this name: when any of the characters of a task's table is to be seen."""
+
+    def seen(tables: Mapping[str, str], characters: Sequence[str], _min_probability: float) -> SearchQuestion:
+        return SearchQuestion(
+            f'SELECT movie_id, start_s, end_s, 1.0, character FROM "{tables[task]}" WHERE list_contains(?, character)',
+            [list(characters)],
+        )
+
+    return SearchCondition(name, seen, column="character")
 
 
 def as_batch(contract: Contract, movie_id: str, spans: Sequence[AppearanceSpan]) -> pa.RecordBatch:

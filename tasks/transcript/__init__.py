@@ -122,7 +122,7 @@ def open_transcriber(params: TranscriptParams) -> Transcriber:
     assert params.network is not None
     files = params.network.files()
     if "file" in files:
-        return CtcTranscriber(files["file"], files["vocabulary"], params.device)
+        return CtcTranscriber(files["file"], files["vocabulary"], params.device, files.get("added_tokens"))
     return WhisperTranscriber(files, params.language, params.device)
 
 

@@ -60,7 +60,8 @@ class CtcTranscriber:
 
     longest_s, gap_s = 30.0, 0.0
 
-    def __init__(self, network: Path, vocabulary: Path, device: Device):
+    def __init__(self, network: Path, vocabulary: Path, device: Device, added_tokens: Path | None = None):
+        """added_tokens: further pieces, of which those count that the network has a class for."""
         self._where, self._file = network, vocabulary
         self._session = onnx_session(network, device)
         self.provider = str(self._session.get_providers()[0])
@@ -77,6 +78,7 @@ class CtcTranscriber:
         self._axis = self._bands_axis() if len(self._sound.shape) == 3 else 0
         self._spectrum = self._making() if self._axis else None
         self._pieces = read_vocabulary(vocabulary)
+        self._added = read_vocabulary(added_tokens) if added_tokens else {}
         self._vocabulary: Vocabulary | None = None
 
     def _bands_axis(self) -> int:
@@ -117,7 +119,8 @@ class CtcTranscriber:
     def _fitting(self, classes: int) -> Vocabulary:
         """The vocabulary for a network of so many classes."""
         if self._vocabulary is None:
-            self._vocabulary = fit_vocabulary(self._pieces, classes, f"{self._where} and {self._file}")
+            pieces = {number: piece for number, piece in self._added.items() if number < classes} | self._pieces
+            self._vocabulary = fit_vocabulary(pieces, classes, f"{self._where} and {self._file}")
         return self._vocabulary
 
     def _probabilities(self, sound: Floats) -> Floats:

@@ -65,15 +65,25 @@ class SpeechNetwork(Params):
         return self
 
     def files(self) -> dict[str, Path]:
-        """All files, each by its field. Raises `WeightsMissing` for one that is not there, or not in the folder."""
+        """All files, each by its field, and `added_tokens` beside a `vocab.json` that has such a file.
+
+        Raises `WeightsMissing` for one that is not there, or not in the folder.
+        """
         if self.folder is not None:
-            return files_in(self.folder, self.variant)
+            return _with_added(files_in(self.folder, self.variant))
         fields = (*GRAPHS, "vocabulary", "tokenizer")
         named = {name: file for name in fields if (file := getattr(self, name)) is not None}
         for file in named.values():
             if not file.is_file():
                 raise WeightsMissing(f"there is no {file}: put the file there, or correct `network: …`")
-        return named
+        return _with_added(named)
+
+
+def _with_added(files: dict[str, Path]) -> dict[str, Path]:
+    """Classes that a fine-tuned network has beyond its `vocab.json` are in a file beside it, by transformers' habit."""
+    vocabulary = files.get("vocabulary")
+    added = vocabulary.with_name("added_tokens.json") if vocabulary and vocabulary.name == "vocab.json" else None
+    return files | {"added_tokens": added} if added and added.is_file() else files
 
 
 def files_in(folder: Path, variant: str | None) -> dict[str, Path]:

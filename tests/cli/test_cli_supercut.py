@@ -73,6 +73,14 @@ def test_the_shots_that_carry_a_tag_are_cut_exactly_and_told_beside(project):
     assert len(otio.adapters.read_from_file(str(project / "out.otio")).video_tracks()[0]) == 2
 
 
+def test_a_person_is_cut_or_left_out_by_name(project):
+    film, seen = project / "films" / "film.mp4", {"character": ["Ada"], "start_s": [1.0], "end_s": [2.0]}
+    commit(Lake(str(project / "lake")), fingerprint(film), "actor_appearances", seen)
+    with_ada = run(project, "--person", "Ada", "--dry-run", "--json")
+    without = run(project, "--without", "person:Ada", "--dry-run", "--json")
+    assert (json.loads(with_ada.output)["frames"], json.loads(without.output)["frames"]) == (25, 75)
+
+
 def test_without_a_table_of_tags_those_that_people_gave_are_named_and_taken(project):
     shutil.rmtree(project / "lake" / "tag_shots")
     (project / "reviewed.csv").write_text("movie_id,start_s,end_s,tag\nfilm,1.0,2.0,nudity\n")

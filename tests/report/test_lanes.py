@@ -8,7 +8,7 @@ import pytest
 from _report_sites import lane, page, replace, write
 
 from report.clock import clock
-from report.lanes import _faces, _speech
+from report.lanes import MAX_ROWS, _faces, _speech, stacked
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +34,20 @@ def test_a_tag_spans_its_shot(site):
 def test_a_row_for_each_character_the_longest_seen_first(site):
     # Of twenty shots, three each in turn: mara has 0-2, 9-11, 18-19, oskar 3-5 and 12-14, tomas 6-8 and 15-17.
     assert lane(site, "characters")["rows"] == ["mara", "oskar", "tomas"]
+
+
+def test_lines_that_show_at_once_are_below_each_other():
+    lane = stacked([0, 0, 2, 2.5], [2, 3, 4, 5], ["title", "name", "next", "third"])
+    assert lane["row"] == [0, 1, 0, 2] and len(lane["rows"]) == 3
+
+
+def test_lines_one_after_the_other_are_in_one_row():
+    assert "row" not in stacked([0, 2], [2, 4], ["one", "two"])
+
+
+def test_a_wall_of_lines_has_few_rows():
+    lane = stacked([0.0] * 40, [1.0] * 40, ["line"] * 40)
+    assert len(lane["rows"]) == MAX_ROWS and max(lane["row"]) == MAX_ROWS - 1
 
 
 def test_a_lane_is_told_in_words_for_who_does_not_see_it(site):

@@ -260,6 +260,19 @@ def test_a_vocabulary_of_another_network_is_refused(tmp_path: Path) -> None:
         network.transcribe(spoken("a"))
 
 
+@pytest.mark.parametrize("number", [4, 5])
+def test_classes_beyond_the_vocabulary_are_tokens_that_were_added(tmp_path: Path, number: int) -> None:
+    files = spelling(tmp_path)
+    pieces = {"a": 0, "b": 1, "c": 2, "|": 3} | ({"<pad>": 4} if number > 4 else {})
+    files["vocabulary"].write_text(json.dumps(pieces))
+    (tmp_path / "added_tokens.json").write_text(json.dumps({"<pad>" if number == 4 else "<s>": number}))
+    params = TranscriptParams(network=files)
+    assert [line.text for line in open_transcriber(params).transcribe(spoken("ab"))] == ["ab"]
+    before = preflight(params)
+    (tmp_path / "added_tokens.json").unlink()
+    assert preflight(params) != before
+
+
 def test_an_output_that_is_no_spelling_is_refused(tmp_path: Path) -> None:
     files = spelling(tmp_path)
     nodes = [helper.make_node("Log", ["sound"], ["logits"])]

@@ -24,6 +24,7 @@ from cinelake.search.moments import Moment, SearchWarning, best, hits_of, timeco
 from cinelake.search.searcher import Answer, Query, Searcher
 from cinelake.search.thumbnails import write_thumbnails
 from cinelake.search.vectors import film_vectors, read_samples, unit
+from tasks.actor_appearances import ACTOR_APPEARANCES
 from tasks.affect import AFFECT
 from tasks.embeddings import EMBEDDINGS
 
@@ -148,6 +149,14 @@ def test_neighbouring_values_of_affect_are_one_span_with_their_mean_relevance(op
     (span,) = opened.search(affect=["arousal>0.81"], films=["alien"])
     beyond = [(0.05 * second - 0.81) / 0.19 for second in (17, 18, 19)]
     assert (span.start_s, span.end_s) == (17, 20) and span.score == pytest.approx(sum(beyond) / 3, abs=1e-4)
+
+
+def test_a_person_is_found_by_the_name_of_the_face(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
+    seen = {"character": ["Ada"], "start_s": [5.0], "end_s": [9.0], "shot": [1], "confidence": [0.9]}
+    commit(lake, ACTOR_APPEARANCES, "brazil", [ACTOR_APPEARANCES.batch("brazil", **seen)])
+    found = Searcher(lake, lake_contracts(lake)).search(Query(conditions=Conditions({"persons": [["Ada"]]})))
+    assert [(moment.movie_id, moment.start_s, moment.what) for moment in found.moments] == [("brazil", 5.0, "Ada")]
 
 
 def test_likeness_is_searched_where_conditions_hold(opened: LakeClient) -> None:
