@@ -18,7 +18,9 @@ from cli.plain_signs import is_plain
 
 PIPE_WIDTH = 220
 """Columns of text where the output is no terminal."""
-CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+CONTROLS = re.compile(
+    r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 """What steers a terminal or the direction of its text, and what UTF-8 cannot write; a line's end is none of it."""
 
 
