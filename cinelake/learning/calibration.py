@@ -65,7 +65,7 @@ def calibration(films: Sequence[Answers]) -> Calibration | None:
 
 def _confidence(answers: Answers) -> tuple[Array, Array]:
     """Probabilities and whether they hold: of the likeliest class of each step, or of every class of every step."""
-    score = np.asarray(answers.score, np.float64)
+    score = np.asarray(answers.score if answers.unmoved is None else answers.unmoved, np.float64)
     if not answers.exclusive:
         return score.reshape(-1), answers.truth.reshape(-1)
     first = score.argmax(axis=1)

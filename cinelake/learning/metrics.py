@@ -38,8 +38,8 @@ def precision_recall_f1(hits: Any, predicted: Any, actual: Any, zero_division: f
 
 
 def harmonic_mean(one: float, other: float) -> float:
-    """2ab / (a + b); 0 where both are 0."""
-    return 2 * one * other / (one + other) if one + other > 0 else 0.0
+    """2ab / (a + b); 0 where both are 0, NaN where one is."""
+    return 2 * one * other / (one + other) if one + other != 0 else 0.0
 
 
 def mean_of_defined(values: Any) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cinelake.spec.arrays import Array
 
@@ -15,6 +15,7 @@ class Answers:
     truth, said: (T, C) bool; of lines numbers, NaN where nobody labelled.
     score: (T, C) how surely each class holds, greater is surer; None where the model does not say. is_probability:
         whether the score is one, so that it can be calibrated.
+    unmoved: (T, C) the probabilities that count for calibration where a threshold has moved those of `score`.
     exclusive: whether one class at most holds at each step. none: what it is called where no class holds.
     """
 
@@ -23,6 +24,7 @@ class Answers:
     truth: Array
     said: Array
     score: Array | None = None
+    unmoved: Array | None = field(default=None, kw_only=True)
     is_probability: bool = True
     exclusive: bool = False
     none: str = "nothing"

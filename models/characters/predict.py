@@ -25,7 +25,8 @@ ROWS_AT_ONCE = 64
 
 
 def predict(artefact: Artefact, features: Arrays) -> Arrays:
-    """probability (T, C), columns as `artefact.facts["characters"]`, smoothed within shots; character (T,) strings.
+    """probability (T, C), columns as `artefact.facts["characters"]`, smoothed within shots; unmoved (T, C): before
+    offsets moved it; character (T,) strings.
 
     Raises `ModelUnusable` for embeddings of another size than the model has learned from.
     """
@@ -35,10 +36,11 @@ def predict(artefact: Artefact, features: Arrays) -> Arrays:
     predicted = [probabilities(_logits(name, artefact, features), objective) for name in shares]
     probability = blend(predicted, list(shares.values())) if len(features["time_s"]) else np.zeros((0, len(cast)))
     probability = in_context(probability, features, artefact.config, artefact.arrays)
+    unmoved = probability
     if "offsets" in artefact.arrays:
         probability = moved_by(probability, artefact.arrays["offsets"], exclusive)
     present = is_there(probability, exclusive, artefact.config.threshold)
-    return {"probability": probability, "character": as_strings(present, cast)}
+    return {"probability": probability, "unmoved": unmoved, "character": as_strings(present, cast)}
 
 
 def in_context(probability: Array, features: Arrays, config: Config, arrays: Arrays) -> Array:

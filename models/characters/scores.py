@@ -9,7 +9,7 @@ import numpy as np
 
 from cinelake.learning.metrics import precision_recall_f1, ratio, totals
 from cinelake.spec.answers import Answers
-from cinelake.spec.arrays import Arrays
+from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.model import FilmScores, Scores
 from models.characters.config import Config
 from models.characters.labels import as_columns, cast_of, sampling_step_s
@@ -52,11 +52,13 @@ def answers(
     labelled, predicted = targets["character"][known], prediction["character"][known]
     cast = sorted({*learned, *cast_of(np.concatenate([labelled, predicted]))})
     truth, said = as_columns(labelled, cast) > 0, as_columns(predicted, cast) > 0
-    probability = None
-    if learned and "probability" in prediction:
-        probability = np.zeros(truth.shape)
-        probability[:, [cast.index(name) for name in learned]] = prediction["probability"][known]
-    return Answers(features["time_s"][known], tuple(cast), truth, said, probability, none="nobody")
+    columns, probabilities = [cast.index(name) for name in learned], dict[str, Array]()
+    for name in ("probability", "unmoved") if learned else ():
+        if name in prediction:
+            probabilities[name] = np.zeros(truth.shape)
+            probabilities[name][:, columns] = prediction[name][known]
+    probability, unmoved = (probabilities.get(name) for name in ("probability", "unmoved"))
+    return Answers(features["time_s"][known], tuple(cast), truth, said, probability, unmoved=unmoved, none="nobody")
 
 
 def summarise_films(film_scores: Sequence[FilmScores]) -> Scores:

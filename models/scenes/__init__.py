@@ -9,7 +9,11 @@ windows of several widths, and stand beside a logistic regression on the same nu
     wavenet     dilated convolutions: 2 blocks × 4 layers of 10 filters, then 5
     logistic    the logistic regression alone
 
-A film is cut into as many scenes as its calibrated probabilities add up to.
+A film is cut into as many scenes as its calibrated probabilities add up to. They are calibrated by cross-fitting over
+the films, and know that scenes last a time rather than a number of shots: a film of long shots has more to a shot.
+
+On films of another kind than those learned from `similarity` finds no more than the logistic regression
+(`python -m benchmarks.other_films`); `learner: auto` compares all four on your films.
 
     models:
       scenes: {labels: scenes}

@@ -18,14 +18,20 @@ from cinelake.spec.training import Training
 from models.scenes.config import IN_ROWS, Config
 from models.scenes.features import learn_inputs, network_inputs
 from models.scenes.networks import BUILDERS, beside_linear, build_optimizer, cross_entropy_over, linear_network
+from models.scenes.predict import log_length, log_odds
 from models.scenes.scores import best_threshold
 
 FilmPart = tuple[Array, Array, Array]
 """Inputs (T, n), whether a scene begins (T,), weights (T,) of one film."""
+JudgedFilm = tuple[Array, Array, float]
+"""Whether a scene begins (T,) at the known shots of a film, its probabilities (T,) by a network that learned from
+others, and `log_length` of its shots."""
 LINEAR_C = 0.003
 """Inverse strength of the logistic regression's L2 penalty: chosen by leaving out films, and kinds of films."""
 CALIBRATION_PARTS = 3
-"""Parts that films are cut into to calibrate without validation films."""
+"""Parts that films are cut into to calibrate, each by a network that learned from the other parts."""
+MIDDLE_PACE = 0.5
+"""What pace is taken to be before any film is seen: on real films it lay between 0.6 and 1."""
 
 
 @dataclass
@@ -39,64 +45,86 @@ class Fitted:
 def train(
     train_examples: Sequence[Example], validation_examples: Sequence[Example], config: Config, training: Training
 ) -> Trained:
-    """Fit a network and calibrate it by the validation films; then, with `refit`, learn from them too.
+    """Fit a network; then, with `refit`, learn from the validation films too, which have given the epochs.
 
-    Without validation films it is calibrated by cross-fitting over the others, unless `training.settled` says how.
+    Calibrated by cross-fitting over all films: two or three validation films say too little of how many scenes others
+    have; without `refit` by these alone. `training.settled` names the epochs where there are no validation films.
     Raises `CannotTrain` when no scene begins anywhere, or one at every shot.
     """
     check_examples(train_examples)
     validation = [example for example in validation_examples if example.targets["known"].any()]
     learned = learn_inputs(train_examples, config, training.seed)
-    parts = parts_of(train_examples, learned, config)
-    held = parts_of(validation, learned, config)
-    if training.settled:
-        chosen = {name: training.settled[name] for name in ("threshold", "slope", "offset")}
-        fitted = fit_network(parts, [], config, training, epochs=training.settled["epochs"])
-        return Trained(fitted.network, learned, {**chosen, "epochs": fitted.epochs})
-    fitted = fit_network(parts, held, config, training)
-    chosen = calibration(*(_answers(fitted, held, config) if held else _cross_fitted(parts, config, training)))
+    parts, held = (parts_of(examples, learned, config) for examples in (train_examples, validation))
+    fitted = fit_network(parts, held, config, training, epochs=training.settled.get("epochs"))
+    everything = [*train_examples, *validation]
+    if held and not config.refit:
+        chosen = calibration(_answers(fitted, validation, held, config))
+    else:
+        chosen = calibration(_cross_fitted(everything, [*parts, *held], config, training, fitted.epochs))
     if config.refit and held:
-        everything = [*train_examples, *validation]
         learned = learn_inputs(everything, config, training.seed)
         again = Training(training.folder / "refit", training.seed, resume=training.resume)
         fitted = fit_network(parts_of(everything, learned, config), [], config, again, epochs=fitted.epochs)
     return Trained(fitted.network, learned, {**chosen, "epochs": fitted.epochs})
 
 
-def calibration(truth: Sequence[Array], probability: Sequence[Array]) -> dict[str, float]:
-    """threshold: the best by F1; slope and offset of Platt's scaling, the slope never below a tenth."""
-    from sklearn.linear_model import LogisticRegression
+def calibration(films: Sequence[JudgedFilm]) -> dict[str, float]:
+    """threshold: the best by F1; slope, offset and pace: of Platt's scaling of log-odds, in which a film whose shots
+    are longer has more scenes to a shot: pace × (`log_length` − usual). shortest, longest: where this was learned.
 
-    true = np.concatenate(truth)
-    inside = np.clip(np.concatenate(probability).astype(np.float64), 1e-7, 1 - 1e-7)
-    slope, offset = 1.0, 0.0
-    if true.any() and not true.all():
-        fitted = LogisticRegression(C=1.0).fit(np.log(inside / (1 - inside))[:, None], true)
-        slope, offset = max(float(fitted.coef_[0, 0]), 0.1), float(fitted.intercept_[0])
-    return {"threshold": best_threshold(truth, probability), "slope": slope, "offset": offset}
+    pace lies between 0, where a scene lasts a number of shots in any film, and 1, where it lasts a time; the slope is
+    never below a tenth.
+    """
+    from scipy.optimize import minimize
+
+    truth, probability, lengths = zip(*films, strict=True)
+    true = np.concatenate(truth).astype(bool)
+    found = {"threshold": best_threshold(truth, probability), "slope": 1.0, "offset": 0.0, "pace": 0.0}
+    usual = float(np.mean(lengths))
+    found |= {"usual": usual, "shortest": min(lengths), "longest": max(lengths)}
+    if not true.any() or true.all():
+        return found
+    own = np.concatenate([np.full(len(t), length - usual) for t, length in zip(truth, lengths, strict=True)])
+    x = np.stack([log_odds(np.concatenate(probability)), np.ones(len(true)), own], axis=1)  # (shots, 3)
+
+    def loss(weights: Array) -> tuple[float, Array]:
+        logit = x @ weights
+        missing = 1 / (1 + np.exp(-logit)) - true
+        prior = weights - [1.0, 0.0, MIDDLE_PACE]
+        value = np.logaddexp(0, logit).sum() - logit[true].sum() + 0.5 * (prior**2).sum()
+        return float(value), x.T @ missing + prior
+
+    fitted = minimize(loss, [1.0, 0.0, MIDDLE_PACE], jac=True, bounds=[(0.1, None), (None, None), (0.0, 1.0)])
+    slope, offset, pace = (float(weight) for weight in fitted.x)
+    return found | {"slope": slope, "offset": offset, "pace": pace}
 
 
-def _answers(fitted: Fitted, films: Sequence[FilmPart], config: Config) -> tuple[list[Array], list[Array]]:
-    """Of each film the truth and the network's probabilities of its known shots."""
-    known = [weight > 0 for _, _, weight in films]
-    predicted = [_predicted(fitted.network, x, config)[k] for (x, _, _), k in zip(films, known, strict=True)]
-    return [y[k] for (_, y, _), k in zip(films, known, strict=True)], predicted
+def _answers(
+    fitted: Fitted, examples: Sequence[Example], films: Sequence[FilmPart], config: Config
+) -> list[JudgedFilm]:
+    """Of each film the truth and the network's probabilities of its known shots, and how long its shots are."""
+    judged = []
+    for example, (x, y, weight) in zip(examples, films, strict=True):
+        known = weight > 0
+        judged.append((y[known], _predicted(fitted.network, x, config)[known], log_length(example.features)))
+    return judged
 
 
-def _cross_fitted(parts: Sequence[FilmPart], config: Config, training: Training) -> tuple[list[Array], list[Array]]:
-    """As `_answers`, each film by a network of other films; of a single film by its own, for want of others."""
-    count = min(CALIBRATION_PARTS, len(parts))
+def _cross_fitted(
+    examples: Sequence[Example], films: Sequence[FilmPart], config: Config, training: Training, epochs: int
+) -> list[JudgedFilm]:
+    """Each film by a network of other films; of a single film by its own, for want of others."""
+    count = min(CALIBRATION_PARTS, len(films))
     if count < 2:
-        return _answers(fit_network(parts, [], config, _apart(training, 0)), parts, config)
-    answers: tuple[list[Array], list[Array]] = ([], [])
+        return _answers(fit_network(films, [], config, _apart(training, 0), epochs=epochs), examples, films, config)
+    judged: list[JudgedFilm] = []
     for part in range(count):
-        learned = [film for place, film in enumerate(parts) if place % count != part]
+        learned = [film for place, film in enumerate(films) if place % count != part]
         if not any((y & (weight > 0)).any() for _, y, weight in learned):
             continue
-        fitted = fit_network(learned, [], config, _apart(training, part))
-        for whole, new in zip(answers, _answers(fitted, parts[part::count], config), strict=True):
-            whole += new
-    return answers
+        fitted = fit_network(learned, [], config, _apart(training, part), epochs=epochs)
+        judged += _answers(fitted, examples[part::count], films[part::count], config)
+    return judged
 
 
 def _apart(training: Training, part: int) -> Training:

@@ -113,9 +113,12 @@ def answers(
 ) -> Answers:
     """Whether a scene begins at each known shot."""
     known = targets["known"]
-    probability = prediction["probability"][known][:, None]
+    probability, unmoved = (
+        prediction.get(name, prediction["probability"])[known][:, None] for name in ("probability", "unmoved")
+    )
     truth, said = targets["boundary"][known][:, None].astype(bool), probability >= config.threshold
-    return Answers(features["time_s"][known], ("a scene begins",), truth, said, probability, none="no scene begins")
+    time_s, classes = features["time_s"][known], ("a scene begins",)
+    return Answers(time_s, classes, truth, said, probability, unmoved=unmoved, none="no scene begins")
 
 
 def film_average_precision(truth: Array, probability: Array) -> float:

@@ -13,18 +13,24 @@ from models.tags.kernel import kernel_predicted
 
 
 def predict(artefact: Artefact, features: Arrays) -> Arrays:
-    """probability (T, tags); shots that were not kept have zeros."""
+    """probability (T, tags), each tag's threshold moved to 0.5, and unmoved (T, tags), as the head says; shots that
+    were not kept have zeros."""
     config, kept = artefact.config, features["kept"]
-    probability = np.zeros((len(kept), len(config.vocabulary)), np.float32)
-    if kept.any() and config.fine_tune is not None:
-        raw = artefact.run_rows(features["pixels"][kept], PICTURES_TOGETHER)
-        probability[kept] = shifted(raw, artefact.arrays["thresholds"])
-    elif kept.any():
-        x = shot_vectors(features, artefact.arrays, config.kinds, config.context)
-        kernel = config.as_kernel(artefact.arrays)
-        raw = kernel_predicted(kernel, artefact.arrays, x[kept]) if kernel else artefact.run_rows(x[kept])
-        probability[kept] = shifted(raw, artefact.arrays["thresholds"])
-    return {"probability": probability}
+    probability, unmoved = (np.zeros((len(kept), len(config.vocabulary)), np.float32) for _ in range(2))
+    if kept.any():
+        unmoved[kept] = _raw(artefact, features, kept)
+        probability[kept] = shifted(unmoved[kept], artefact.arrays["thresholds"])
+    return {"probability": probability, "unmoved": unmoved}
+
+
+def _raw(artefact: Artefact, features: Arrays, kept: Array) -> Array:
+    """(kept shots, tags) what the head says, no threshold moved."""
+    config = artefact.config
+    if config.fine_tune is not None:
+        return artefact.run_rows(features["pixels"][kept], PICTURES_TOGETHER)
+    x = shot_vectors(features, artefact.arrays, config.kinds, config.context)
+    kernel = config.as_kernel(artefact.arrays)
+    return kernel_predicted(kernel, artefact.arrays, x[kept]) if kernel else artefact.run_rows(x[kept])
 
 
 def as_kept(features: Arrays, probability: Array) -> Arrays:

@@ -101,8 +101,9 @@ def answers(
     """The tags of each known shot."""
     known = targets["known"]
     truth, probability = targets["tags"][known] > 0, prediction["probability"][known]
+    said, unmoved = probability >= config.threshold, prediction.get("unmoved", prediction["probability"])[known]
     time_s, vocabulary = features["time_s"][known], tuple(config.vocabulary)
-    return Answers(time_s, vocabulary, truth, probability >= config.threshold, probability, none="no tag")
+    return Answers(time_s, vocabulary, truth, said, probability, unmoved=unmoved, none="no tag")
 
 
 def tag_f1(film_scores: Sequence[FilmScores]) -> Array:

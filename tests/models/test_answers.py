@@ -32,6 +32,12 @@ def test_only_labelled_steps_are_told():
     assert made.time_s.tolist() == [0, 2] and made.said.ravel().tolist() == [False, True]
 
 
+def test_a_boundary_is_told_by_the_threshold_and_calibrated_by_what_was_there_before():
+    prediction = {"probability": np.array([0.2, 0.9, 0.8]), "unmoved": np.array([0.1, 0.5, 0.3])}
+    made = told(SCENES, {"boundary": KNOWN}, prediction, ScenesConfig())
+    assert made.score.ravel().tolist() == [0.2, 0.8] and made.unmoved.ravel().tolist() == [0.1, 0.3]
+
+
 def test_the_category_of_a_shot_is_that_after_the_window_and_sureness_that_before():
     prediction = {"category": np.array([1, 0, 0]), "probability": np.full((3, 11), 1 / 11)}
     made = told(BEATS, {"category": np.array([1, 0, 2])}, prediction, BeatsConfig())

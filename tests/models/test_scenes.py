@@ -19,7 +19,7 @@ from cinelake.spec.training import Training
 from models.scenes import MODEL
 from models.scenes.config import Config
 from models.scenes.fitting import calibration
-from models.scenes.predict import calibrated, threshold_for_count
+from models.scenes.predict import moved, scaled, threshold_for_count
 
 QUICK = Config(epochs=25, members=2, batch_shots=64, learning_rate=1e-2)
 
@@ -108,32 +108,57 @@ def test_the_same_seed_gives_the_same_model(artefact: Artefact, tmp_path: Path) 
 
 
 def test_the_threshold_becomes_one_half_and_the_order_stays() -> None:
-    found = calibrated(np.array([0.1, 0.2, 0.9]), threshold=0.2)
+    found = moved(np.array([0.1, 0.2, 0.9]), threshold=0.2)
     assert found[1] == pytest.approx(0.5) and found[0] < 0.5 < found[2]
 
 
 def test_a_film_is_cut_into_as_many_scenes_as_its_probabilities_add_up_to() -> None:
     raw = np.array([0.9, 0.2, 0.6, 0.1, 0.3, 0.7, 0.1])  # the first begins no other scene; the rest add up to 2
-    assert (raw[1:] > threshold_for_count(raw, slope=1.0, offset=0.0)).sum() == 2
-    assert (raw[1:] > threshold_for_count(raw, slope=1.0, offset=-9.0)).sum() == 0
+    assert (raw[1:] > threshold_for_count(raw, raw[1:].sum())).sum() == 2
+    assert (raw[1:] > threshold_for_count(raw, 0.1)).sum() == 0
 
 
-def test_calibrated_probabilities_add_up_to_the_boundaries_there_are() -> None:
-    rng = np.random.default_rng(0)
-    logit = rng.normal(-1, 2, 4000)
-    truth = rng.random(4000) < 1 / (1 + np.exp(-0.5 * logit + 1))  # twice too sure, and too high
-    found = calibration([truth], [1 / (1 + np.exp(-logit))])
+def judged_films(pace: float, films: int = 24) -> list[tuple[np.ndarray, np.ndarray, float]]:
+    """Films whose boundaries follow from log-odds, twice too sure and too high, and from the length of their shots."""
+    rng, judged = np.random.default_rng(0), []
+    for length in rng.uniform(0.5, 2.5, films):
+        logit = rng.normal(-1, 2, 400)
+        truth = rng.random(400) < 1 / (1 + np.exp(-0.5 * logit + 1 - pace * (length - 1.5)))
+        judged.append((truth, 1 / (1 + np.exp(-logit)), float(length)))
+    return judged
+
+
+@pytest.mark.parametrize("pace", [0.0, 0.6, 1.0])
+def test_calibration_finds_how_sure_the_network_is_and_whether_scenes_last_a_time(pace: float) -> None:
+    found = calibration(judged_films(pace))
     assert (found["slope"], found["offset"]) == pytest.approx((0.5, -1.0), abs=0.1)
+    assert found["pace"] == pytest.approx(pace, abs=0.15)
+
+
+def test_a_film_of_longer_shots_is_cut_into_more_scenes_as_far_as_such_films_were_learned_from() -> None:
+    facts = {"slope": 1.0, "offset": 0.0, "pace": 1.0, "usual": 1.0, "shortest": 0.5, "longest": 2.0}
+    short, usual, longer, longest = (scaled(np.full(9, 0.1), facts, length).sum() for length in (0.0, 1.0, 2.0, 5.0))
+    assert short < usual < longer == longest
+
+
+def test_a_version_of_an_earlier_release_knows_no_pace() -> None:
+    facts = {"slope": 1.0, "offset": 0.0}
+    assert scaled(np.array([0.25]), facts, 3.0) == pytest.approx(0.25)
+
+
+def test_calibrated_probabilities_add_up_to_the_boundaries_that_are_told(artefact: Artefact) -> None:
+    found = MODEL.predict(artefact, made_film([4, 6, 5, 5], 3).features)
+    assert (found["probability"] >= 0.5).sum() == round(float(found["unmoved"].sum()))
 
 
 def test_the_logistic_regression_alone_is_a_learner_too(tmp_path: Path) -> None:
     assert scores(train(tmp_path, QUICK.model_copy(update={"network": "logistic"})))["map"] > 0.9
 
 
-def test_where_all_films_are_learned_from_the_threshold_is_that_of_cross_fitting(tmp_path: Path) -> None:
-    settled = {"threshold": 0.25, "slope": 0.5, "offset": -1.0, "epochs": 1}
-    config = QUICK.model_copy(update={"network": "logistic"})
-    assert MODEL.train(made_films(4), [], config, Training(tmp_path, settled=settled)).facts == settled
+def test_where_all_films_are_learned_from_the_epochs_are_settled_and_other_films_calibrate(tmp_path: Path) -> None:
+    config = QUICK.model_copy(update={"members": 1})
+    facts = MODEL.train(made_films(4), [], config, Training(tmp_path, settled={"epochs": 2, "threshold": 0.9})).facts
+    assert facts["epochs"] == 2 and facts["threshold"] != 0.9 and 0 <= facts["pace"] <= 1
 
 
 def test_a_part_of_the_films_that_teaches_nothing_is_left_out_of_cross_fitting(tmp_path: Path) -> None:

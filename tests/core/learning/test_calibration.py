@@ -33,6 +33,11 @@ def test_where_several_may_hold_every_class_is_judged():
     assert sum(b.count for b in made.bins) == 2 and made.ece == pytest.approx(0.2)
 
 
+def test_probabilities_count_as_they_were_before_a_threshold_moved_them():
+    made = calibration([answers([[0.9, 0.9]], [[True, False]], unmoved=np.array([[0.7, 0.3]]))])
+    assert made.ece == pytest.approx(0.3)
+
+
 def test_what_is_no_probability_is_not_calibrated():
     assert calibration([answers([[3.0, 0.2]], [[True, False]], is_probability=False)]) is None
 

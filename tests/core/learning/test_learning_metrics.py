@@ -91,6 +91,7 @@ def test_means_leave_out_what_is_undefined() -> None:
     assert np.isnan([metrics.mean_of_defined([np.nan]), metrics.mean_of_defined([])]).all()
     assert metrics.harmonic_mean(0.5, 1.0) == pytest.approx(2 / 3)
     assert metrics.harmonic_mean(0.0, 0.0) == 0
+    assert np.isnan(metrics.harmonic_mean(np.nan, 1.0))
 
 
 def test_average_precision_is_the_mean_precision_at_each_hit() -> None:
