@@ -87,7 +87,7 @@ def accuracy(predicted: Array, truth: Array) -> float:
 def drawn_pools(model: Model, config: Any, examples: Sequence[Example], seeds: int) -> list[Pool]:
     """The labelled moments of drawn films, a third of the films kept apart in each draw."""
     assert model.labelling is not None
-    view = compared(np.concatenate(model.labelling.view([e.features for e in examples], config)))
+    view = compared(model.labelling.view([e.features for e in examples], config))
     truth = model.labelling.truth([e.targets for e in examples], config)
     known = np.concatenate([e.targets["known"] for e in examples])
     film = np.repeat(np.arange(len(examples)), [len(e) for e in examples])[known]
@@ -116,7 +116,7 @@ def face_pools(file: Path, seeds: int) -> list[Pool]:
         view = MODEL.labelling.view([{"patch": np.stack(patches).reshape(-1, 48, 48)}], None)
         y = (emotion[taken][:, None] == np.array(EMOTIONS)).astype(np.float32)
         apart = split[taken] == "PublicTest"
-        pools.append(Pool(compared(view[0]), y, ["faces"] * len(taken), apart, exclusive=True, score=accuracy))
+        pools.append(Pool(compared(view), y, ["faces"] * len(taken), apart, exclusive=True, score=accuracy))
     return pools
 
 

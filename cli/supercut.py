@@ -21,6 +21,7 @@ app = typer.Typer(add_completion=False)
         'cinelake supercut my_film --tags "chase,explosion" -o out.mp4',
         "cinelake supercut my_film --character tom --affect 'arousal>0.5' --max-length 90 --order relevance -o tom.mp4",
         "cinelake supercut my_film --scenes 3,5 --dry-run",
+        "cinelake supercut my_film --of importance --seconds 120 -o summary.mp4",
         "cinelake supercut my_film --without nudity --without violence -o for_all.mp4",
         "cinelake supercut my_film --without 'beat:fight' --without 'arousal>0.8' --left-out cuts.csv",
     )
@@ -35,6 +36,13 @@ def supercut(
     character: Annotated[Values, typer.Option(help="When any of these characters is seen.", metavar="A,B")] = None,
     person: Annotated[Values, typer.Option(help="When any of these people's faces is seen.", metavar="A,B")] = None,
     affect: Annotated[Values, typer.Option(help="As in [cyan]arousal>0.5[/].", metavar="CONDITION")] = None,
+    of: Annotated[
+        str,
+        typer.Option(
+            help="Shots by a line over time, as of importance: a table of [cyan]lines[/], or [cyan]TABLE:LINE[/].",
+            metavar="TABLE",
+        ),
+    ] = "",
     without: Annotated[
         Values,
         typer.Option(
@@ -53,6 +61,9 @@ def supercut(
     min_probability: Annotated[float, typer.Option(help="For tags and beats.", min=0, max=1)] = 0.5,
     order: Annotated[str, typer.Option(help="film, or relevance: the most relevant first.")] = "film",
     max_length: Annotated[float | None, typer.Option(help="Seconds in all; the most relevant spans stay.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="Seconds in all; those spans that together have the most relevance.")
+    ] = None,
     copy: Annotated[bool, typer.Option("--copy", help="Copy pictures; every cut must be at a keyframe.")] = False,
     timecode: Annotated[str, typer.Option(help="auto, drop or non-drop: frames at 29.97 and 59.94.")] = "auto",
     start_timecode: StartTimecode = "",
@@ -66,6 +77,9 @@ def supercut(
     An option given twice is two selectors. Of the values of one selector any will do; all selectors must hold at the
     same time (or one of them, with --either). Beside the output come an edit decision list (.edl) and an
     OpenTimelineIO file (.otio). With --copy pictures are not encoded anew; sound always is.
+
+    --of weighs every shot by a line that was labelled and learned (the table of a task `lines`), and --seconds takes
+    those that fit and have the most of it together: a summary of the film.
 
     --without leaves out whatever carries any of its values, with every picture that is shown meanwhile: of the chosen
     spans, or of the whole film. What is left out is listed beside the output (.left_out.csv, .left_out.edl). It is as
@@ -88,6 +102,8 @@ def supercut(
         min_probability=min_probability,
         order=order,
         max_length_s=max_length,
+        of=of,
+        seconds=seconds,
         copy=copy,
         names=SourceNames.checked(timecode, start_timecode, reel),
         force=force,

@@ -17,7 +17,19 @@ from cinelake.storage.objects import is_remote
 from export.cut_list import check_forms, cut_list_text, fact_of, frames_of
 from export.film import FilmReader, SourceNames, deadline_of, find_film, write_text
 from export.leaving_out import parse_unwanted, split, to_pictures, unwanted_spans
-from export.supercut import appearing, chosen, felt, labelled, numbered, numbers, of_beats, ordered, tagged
+from export.supercut import (
+    appearing,
+    by_line,
+    chosen,
+    felt,
+    fullest,
+    labelled,
+    numbered,
+    numbers,
+    of_beats,
+    ordered,
+    tagged,
+)
 
 if TYPE_CHECKING:
     from cinelake.media.clock import Cut, FilmClock
@@ -45,6 +57,8 @@ class Selection:
     min_probability: float = 0.5
     order: str = "film"
     max_length_s: float | None = None
+    of: str = ""
+    seconds: float | None = None
     copy: bool = False
     names: SourceNames = field(default_factory=SourceNames)
     force: bool = False
@@ -53,7 +67,13 @@ class Selection:
     @property
     def selects(self) -> bool:
         """Whether any part is asked for; else it is the whole film."""
-        return bool(self.tags or self.scenes or self.beats or self.characters or self.persons or self.affect)
+        named = (self.tags, self.scenes, self.beats, self.characters, self.persons, self.affect)
+        return bool(any(named) or self.of)
+
+    @property
+    def lines(self) -> Lists:
+        """Table, colon and line of `--of`, if it is said."""
+        return (self.of.partition(":"),) if self.of else ()
 
     @property
     def lists(self) -> tuple[Path, ...]:
@@ -96,8 +116,12 @@ def _check(selection: Selection, film: CatalogueFilm) -> None:
 
     if not (selection.selects or selection.without):
         raise UsageError(
-            "which part of the film? Give --tags, --scenes, --beats, --character, --person, --affect or --without"
+            "which part of the film? Give --tags, --scenes, --beats, --character, --person, --affect, --of or --without"
         )
+    if selection.of and selection.seconds is None:
+        raise UsageError("--of weighs all shots of the film: how long may the summary be? Say --seconds 120")
+    if selection.seconds is not None and (selection.seconds <= 0 or selection.max_length_s is not None):
+        raise UsageError(f"--seconds takes more than 0, and no --max-length. Received: {selection.seconds:g}")
     if selection.cut_lists and not selection.without:
         raise UsageError("--left-out lists what --without leaves out: say what that is")
     if selection.margin_s < 0:
@@ -147,6 +171,7 @@ def _selectors(selection: Selection, tables: FilmReader) -> list[Callable[[], li
         *(lambda names=names: appearing(tables.read("appearances"), names) for names in selection.characters),
         *(lambda names=names: appearing(tables.read("actor_appearances"), names) for names in selection.persons),
         *(lambda condition=condition: felt(tables.read("affect"), condition) for condition in selection.affect),
+        *(lambda of=of: by_line(tables.read(of[0]), tables.read("shots"), of[2]) for of in selection.lines),
     ]
 
 
@@ -173,7 +198,8 @@ def _make(selection: Selection, film: CatalogueFilm, found: _Found, max_pixels: 
     whole = [Span(clock.seconds(int(clock.ticks[0])), clock.end_s)]
     wanted = whole if found.wanted is None else _snapped(clock, found.wanted)
     kept, left_out = split(wanted, to_pictures(clock, found.unwanted, selection.margin_s))
-    final = ordered(merged(chosen(kept, selection.max_length_s)), selection.order)
+    short = chosen(kept, selection.max_length_s) if selection.seconds is None else fullest(kept, selection.seconds)
+    final = ordered(merged(short), selection.order)
     pieces = [(span, cut) for span in final if (cut := clock.cut(span.start_s, span.end_s)).frames]
     if not pieces:
         raise UsageError(_nothing_left(selection, film, wanted))

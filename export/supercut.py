@@ -13,11 +13,15 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cinelake.errors import UnknownName, UsageError
 from cinelake.search.spans import TOUCH_S, Span
 from tasks.affect import parse_condition
 
+FINEST_S = 0.04
+"""Lengths are weighed in steps of so many seconds, or of a longer one where more than `STEPS` of them would be."""
+STEPS = 5000
 _COMPARE = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}
 
 
@@ -107,6 +111,53 @@ def felt(affect: pa.Table, condition: str) -> list[Span]:
     relevance = np.clip(np.abs(values - bound) / room, 0, 1)
     chosen = np.flatnonzero(_COMPARE[comparison](values, bound))
     return [Span(float(times[i]), float(ends[i]), float(relevance[i]), condition) for i in chosen]
+
+
+def by_line(lines: pa.Table, shots: pa.Table, name: str = "") -> list[Span]:
+    """All shots; the relevance is the mean of a line during each, 0 for the least of the film's shots, 1 for the most.
+
+    name: of the line, where the table has several. Raises `UnknownName`, and `UsageError` for a table without lines.
+    """
+    if not {"line", "time_s", "value"} <= set(lines.column_names):
+        raise UsageError(f"--of takes a table of lines over time. This one has {', '.join(lines.column_names)}")
+    known = sorted(set(lines["line"].to_pylist()))
+    if name not in known and (name or len(known) != 1):
+        raise UnknownName("line", name, known)
+    name = name or known[0]
+    own = lines.filter(pc.equal(lines["line"], name))
+    times, values = own["time_s"].to_numpy(), own["value"].to_numpy().astype(float)
+    means = []
+    for start, end in _rows(shots, "start_s", "end_s"):
+        during = values[(times >= start) & (times < end)]
+        means.append(float(during.mean() if len(during) else np.interp((start + end) / 2, times, values)))
+    least, most = min(means, default=0.0), max(means, default=0.0)
+    return [
+        Span(start, end, (mean - least) / max(most - least, 1e-9) if most > least else 1.0, f"{name} {mean:.3g}")
+        for (start, end), mean in zip(_rows(shots, "start_s", "end_s"), means, strict=True)
+    ]
+
+
+def fullest(spans: Sequence[Span], max_s: float) -> list[Span]:
+    """The spans that together have the most relevance, summed over their seconds, in at most `max_s`, in film order.
+
+    A knapsack, as summaries of films are made (Song et al., "TVSum: Summarizing Web Videos Using Titles", CVPR 2015).
+    Where no span is short enough, the most relevant one is shortened.
+    """
+    step = max(FINEST_S, max_s / STEPS)
+    room = int(max_s / step + 1e-6)
+    sizes = [max(1, int(np.ceil(span.length_s / step - 1e-6))) for span in spans]
+    best, taken = np.zeros(room + 1), np.zeros((len(spans), room + 1), bool)
+    for number, (span, size) in enumerate(zip(spans, sizes, strict=True)):
+        if size <= room:
+            found = best[: room + 1 - size] + span.relevance * span.length_s
+            taken[number, size:] = found > best[size:]
+            best[size:] = np.maximum(best[size:], found)
+    kept, left = list[Span](), room
+    for number in range(len(spans) - 1, -1, -1):
+        if taken[number, left]:
+            kept.append(spans[number])
+            left -= sizes[number]
+    return sorted(kept, key=lambda span: span.start_s) or chosen(spans, max_s)
 
 
 def chosen(spans: Sequence[Span], max_s: float | None) -> list[Span]:

@@ -30,17 +30,27 @@ MEMBERS = 8
 """Regressions whose disagreement on a quantity is its doubt."""
 
 
-def compared(view: Array, seed: int = 0) -> Array:
-    """(N, d) principal components of the moments' view (N, D), of size 1 on average; d ≤ `COMPONENTS`."""
+def compared(views: Sequence[Array], seed: int = 0) -> Array:
+    """(N, d) principal components of the moments of all films, of size 1 on average; d ≤ `COMPONENTS`.
+
+    views: one (T, D) array a film, of which no more than one at a time, and the rows that are learned from, are copied.
+    """
     from sklearn.decomposition import PCA
 
-    rows = np.asarray(view, np.float32)
-    chosen = np.random.default_rng(seed).permutation(len(rows))[:ROWS_TO_LEARN_FROM]
-    size = min(COMPONENTS, len(chosen), rows.shape[1])
+    if not len(views):
+        return np.zeros((0, 1), np.float32)
+    ends = np.cumsum([len(view) for view in views])
+    total, width = int(ends[-1]), views[0].shape[1]
+    chosen = np.random.default_rng(seed).permutation(total)[:ROWS_TO_LEARN_FROM]
+    size = min(COMPONENTS, len(chosen), width)
     if size < 1:
-        return np.zeros((len(rows), 1), np.float32)
-    fitted = PCA(size, svd_solver="randomized" if size < min(len(chosen), rows.shape[1]) else "full", random_state=seed)
-    turned = fitted.fit(rows[chosen]).transform(rows)
+        return np.zeros((total, 1), np.float32)
+    rows, film = np.empty((len(chosen), width), np.float32), np.searchsorted(ends, chosen, side="right")
+    for number in np.unique(film):
+        own = film == number
+        rows[own] = views[number][chosen[own] - (ends[number] - len(views[number]))]
+    fitted = PCA(size, svd_solver="randomized" if size < min(rows.shape) else "full", random_state=seed).fit(rows)
+    turned = np.concatenate([fitted.transform(np.asarray(view, np.float32)) for view in views if len(view)])
     return np.asarray(turned / max(float(np.sqrt(np.square(turned).mean())), 1e-9), np.float32)
 
 

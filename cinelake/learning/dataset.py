@@ -90,12 +90,13 @@ def gather_all(
     films: Sequence[str] = (),
     *,
     with_labels: bool = True,
+    and_labelled: bool = False,
     on_film: OnFilm = lambda *_: None,
 ) -> Dataset:
     """As `gather`, of all films whose input tables are in the lake, labelled or not; labelled stills are left out.
 
-    films: only these. with_labels: else as if nobody had labelled anything. Raises `CannotTrain` where there is none,
-    `UnknownName` for films that are not known.
+    films: only these; and_labelled: and those that are labelled. with_labels: else as if nobody had labelled anything.
+    Raises `CannotTrain` where there is none, `UnknownName` for films that are not known.
     """
     planning = plan_manifest(manifest)
     root, contract = Path(manifest.labels), entry.spec.labels
@@ -108,7 +109,9 @@ def gather_all(
     for movie_id in films:
         if movie_id not in known:
             raise UnknownName("film", movie_id, sorted(known))
-    return _gathered(manifest, entry, planning, labels, sorted({*films} or known), on_film)
+    wanted = {*films} or known
+    wanted |= known.intersection(labels.films()) if and_labelled else set()
+    return _gathered(manifest, entry, planning, labels, sorted(wanted), on_film)
 
 
 def _gathered(

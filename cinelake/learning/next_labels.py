@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cinelake.errors import ModelUnusable, UsageError
+from cinelake.errors import CannotTrain, ModelUnusable, UsageError
 from cinelake.lake.cells import Lake
 from cinelake.lake.champions import open_applied, read_champion_record
 from cinelake.learning.choosing import choose, compared, disagreement, doubt_of, learned_probability
@@ -84,13 +84,18 @@ class NextLabels:
 
 @dataclass
 class _Steps:
-    """All steps of the films: their film and number, whether they are labelled, may be asked about, and their view."""
+    """All steps of the films: their film and number, whether they are labelled, may be asked about, and their view.
+
+    films: those that are asked about; none: all.
+    """
 
     examples: Sequence[Example]
     labelling: Labelling
     config: Any
+    films: Sequence[str]
     known: Array = field(init=False)
     askable: Array = field(init=False)
+    of_asked: Array = field(init=False)
     film: Array = field(init=False)
     number: Array = field(init=False)
     x: Array = field(init=False)
@@ -99,11 +104,13 @@ class _Steps:
         films = self.examples
         self.known = np.concatenate([example.targets["known"] for example in films])
         can = np.concatenate([self.labelling.askable(example.features) for example in films])
-        self.askable = can & ~self.known
+        asked = [not self.films or example.movie_id in self.films for example in films]
+        self.of_asked = np.repeat(asked, [len(example) for example in films])
+        self.askable = can & ~self.known & self.of_asked
         self.film = np.repeat(np.arange(len(films)), [len(example) for example in films])
         self.number = np.concatenate([np.arange(len(example)) for example in films])
         view = self.labelling.view([example.features for example in films], self.config)
-        self.x = compared(np.concatenate(view)) if len(self.known) else np.zeros((0, 1), np.float32)
+        self.x = compared(view)
 
 
 def next_labels(
@@ -117,6 +124,8 @@ def next_labels(
 ) -> NextLabels:
     """The `count` moments of a model's films to label next; of all films of the lake, or of these.
 
+    What is known of them comes from all labelled films, whichever are asked about.
+
     Raises `UnknownName` (no such model or film), `UsageError` (a model that is not labelled by moments), `CannotTrain`
     (the lake has no film's tables yet).
     """
@@ -128,9 +137,16 @@ def next_labels(
             f"{name}` shows what its labels look like"
         )
     partly = replace(entry, config=labelling.partly(entry.config))
-    dataset = gather_all(manifest, partly, films, on_film=on_film)
-    steps = _Steps(dataset.examples, labelling, dataset.config)
+    dataset = gather_all(manifest, partly, films, and_labelled=True, on_film=on_film)
+    looked_at = [example.movie_id for example in dataset.examples if not films or example.movie_id in films]
+    if not looked_at:
+        why = [f"{movie_id}: {why}" for movie_id, why in dataset.left_out.items() if movie_id in films]
+        raise CannotTrain("\n  ".join([f"none of these films can be labelled for {name!r}:", *why]))
+    steps = _Steps(dataset.examples, labelling, dataset.config, films)
     believed, by, notes = _belief(manifest, entry, dataset, labelling, films)
+    others = int((steps.known & ~steps.of_asked).sum())
+    if others and by == "":
+        notes.append(f"{others} labelled moments of other films say what is doubtful too")
     asked = np.flatnonzero(steps.askable)
     class_column = entry.spec.labels.class_column
     named = [] if class_column is None else dataset.labels.table[class_column].drop_null().unique().to_pylist()
@@ -145,7 +161,7 @@ def next_labels(
     chosen = choose(steps.x[asked], steps.x[steps.known], doubt, count, groups=at, seed=seed)
     moments = tuple(_moment(entry, steps, int(asked[row]), row, doubt, believed) for row in chosen)
     return NextLabels(
-        name, moments, question, by, int(steps.known.sum()), len(asked), len(dataset.examples),
+        name, moments, question, by, int((steps.known & steps.of_asked).sum()), len(asked), len(looked_at),
         tuple(column.name for column in entry.spec.labels.all_columns), class_column, dataset,
         (*notes, *_cautions(entry, labelling)),
     )  # fmt: skip
@@ -193,7 +209,8 @@ def _seen_by(
     seen = [example.features for example in dataset.examples]
     if labelling.partly(champion.config) == dataset.config:
         return seen
-    theirs = gather_all(manifest, replace(entry, config=champion.config), films, with_labels=False).examples
+    named = [example.movie_id for example in dataset.examples] if films else ()
+    theirs = gather_all(manifest, replace(entry, config=champion.config), named, with_labels=False).examples
     of = {example.movie_id: example.features for example in theirs}
     found = [of.get(example.movie_id, {}) for example in dataset.examples]
     if any(not np.array_equal(f.get("time_s", []), s["time_s"]) for f, s in zip(found, seen, strict=True)):

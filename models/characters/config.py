@@ -23,7 +23,7 @@ class Config(Params):
     """Which head looks at what, and how it is trained."""
 
     head: Literal["auto", "regions", "linear", "seed", "both"] = "auto"
-    """`regions`: a small convolutional network on the pictures of `frames`. `linear`: logistic regression on
+    """`regions`: a small convolutional network on the pictures of `frames`. `linear`: logistic regression on roots of
     `embeddings`. `seed`: the tutorial's 1024-512-256 on `embeddings`. `both`: `regions` and `linear`, mixed as the
     validation films say. `auto`: `both` with 5 films and more to learn from; with fewer `linear`. Which is best on your
     labels is found by `learner: auto`, in blocks of them."""

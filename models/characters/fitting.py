@@ -25,6 +25,7 @@ from models.characters.heads import (
     linear_logits,
     objective_of,
     probabilities,
+    rooted,
     standardised,
 )
 from models.characters.labels import BETWEEN, as_columns, cast_of
@@ -66,7 +67,7 @@ def train(learn: Sequence[Example], stop: Sequence[Example], config: Config, tra
     if config.together and not exclusive:
         arrays["sizes"] = size_weights(np.concatenate([present, watched]))
     if "linear" in heads or "seed" in heads:
-        x, watch_x, arrays_of_scale = scaled_vectors(learn, stop)
+        x, watch_x, arrays_of_scale = scaled_vectors(learn, stop, by_roots="linear" in heads)
         arrays |= arrays_of_scale
     if "linear" in heads:
         arrays |= fit_linear(Frames(x, present), objective, config.regularisation)
@@ -86,7 +87,7 @@ def train(learn: Sequence[Example], stop: Sequence[Example], config: Config, tra
             judged = [(film, blended(film, shares, network, arrays, objective)) for film in stop]
         arrays["offsets"] = offsets_on(judged, cast, objective, config, arrays)
     if "linear" in heads and config.refit:
-        x, _, arrays_of_scale = scaled_vectors([*learn, *stop], stop)
+        x, _, arrays_of_scale = scaled_vectors([*learn, *stop], stop, by_roots=True)
         frames = Frames(x, np.concatenate([present, watched]))
         arrays |= arrays_of_scale | fit_linear(frames, objective, config.regularisation)
     return Trained(network, arrays, {"characters": cast, "exclusive": exclusive, "shares": shares})
@@ -102,7 +103,7 @@ def left_out_by_linear(films: Sequence[Example], cast: Sequence[str], objective:
     for learned, judged in folds([film for film in films if film.targets["known"].any()], CROSS_FITS):
         if not any(part.targets["known"].any() for part in learned):
             continue
-        x, _, arrays = scaled_vectors(learned, judged)
+        x, _, arrays = scaled_vectors(learned, judged, by_roots=True)
         present = as_columns(joined(learned, "character", of="targets"), cast)
         arrays |= fit_linear(Frames(x, present), objective, config.regularisation)
         found += [(part, blended(part, {"linear": 1.0}, None, arrays, objective)) for part in judged]
@@ -159,12 +160,14 @@ def log_loss(probability: Array, present: Array, exclusive: bool) -> float:
     return float(-(present * np.log(p) + (1 - present) * np.log(1 - p)).sum(axis=1).mean())
 
 
-def scaled_vectors(learn: Sequence[Example], stop: Sequence[Example]) -> tuple[Array, Array, Arrays]:
-    """Embeddings of both sides at mean 0 and deviation 1 of what is learned from, and that mean and deviation."""
-    x = joined(learn, "embedding").astype(np.float64)
+def scaled_vectors(learn: Sequence[Example], stop: Sequence[Example], *, by_roots: bool) -> tuple[Array, Array, Arrays]:
+    """Embeddings of both sides, or their roots, at mean 0 and deviation 1 of what is learned from, and these."""
+    embedding = joined(learn, "embedding").astype(np.float64)
+    x = rooted(embedding) if by_roots else embedding
     mean, deviation = x.mean(axis=0), x.std(axis=0)
     scale = {"mean": mean, "scale": np.where(deviation > 1e-9, deviation, 1.0)}
-    return standardised(x, scale), standardised(joined(stop, "embedding"), scale), scale
+    scale |= {"rooted": np.ones(1)} if by_roots else {}
+    return standardised(embedding, scale), standardised(joined(stop, "embedding"), scale), scale
 
 
 def fit_linear(learn: Frames, objective: Objective, strength: float) -> Arrays:

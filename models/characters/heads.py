@@ -4,7 +4,7 @@
 | --- | --- | --- |
 | regions | pictures | four convolutions; each place votes for characters, the votes of all places are pooled |
 | seed | embeddings | 1024-512-256 sigmoid, dropout 0.5 (the screen-time tutorial's) |
-| linear | embeddings | logistic regression |
+| linear | embeddings | logistic regression on their roots |
 
 The regions head is multiple-instance learning with log-sum-exp pooling (Pinheiro & Collobert 2015, 1411.6228): labels
 say who is in a frame, not where, and a figure of a few pixels may decide. `nobody` has the fixed logit 0 where
@@ -93,8 +93,15 @@ def linear_logits(x: Array, arrays: Arrays) -> Array:
     return np.asarray(x @ arrays["coefficients"] + arrays["intercepts"])
 
 
+def rooted(x: Array) -> Array:
+    """(n, d) square roots that keep the sign: a few large numbers, which tell a film's style and light, weigh less
+    beside the many small ones (Perronnin, Sánchez and Mensink, "Improving the Fisher Kernel", ECCV 2010)."""
+    return np.asarray(np.sign(x) * np.sqrt(np.abs(x)))
+
+
 def standardised(x: Array, scale: Arrays) -> Array:
-    """(n, d) float32."""
+    """(n, d) float32. scale: `mean` and `scale` (d,), and `rooted` where it was learned from roots."""
+    x = rooted(x) if "rooted" in scale else x
     return np.asarray((x - scale["mean"]) / scale["scale"], np.float32)
 
 

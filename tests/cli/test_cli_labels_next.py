@@ -132,6 +132,16 @@ def test_a_film_alone_can_be_asked_about(project):
     assert {m["movie_id"] for m in told(project, "tags", "--movie", "two")["moments"]} == {"two"}
 
 
+def test_what_is_known_of_a_film_comes_from_the_labels_of_others_too(project):
+    seen = [m for m in told(project, "characters", "--count", "12")["moments"] if m["movie_id"] != "two"]
+    rows = [f"{m['movie_id']},{m['label']['time_s']},{'mara' if n % 2 else 'nobody'}" for n, m in enumerate(seen)]
+    take(project, "characters", "\n".join(["movie_id,time_s,character", *rows]))
+    found = told(project, "characters", "--movie", "two")
+    assert found["by"] == "labels" and {m["movie_id"] for m in found["moments"]} == {"two"}
+    assert (found["labelled"], found["films_looked_at"]) == (0, 1)
+    assert found["notes"] == [f"{len(seen)} labelled moments of other films say what is doubtful too"]
+
+
 def test_a_film_that_is_named_twice_is_one_film(project):
     found = told(project, "tags", "--movie", "two", "--movie", "two", "--count", "100")
     assert found["films_looked_at"] == 1 and len(found["moments"]) == len({m["start_s"] for m in found["moments"]})

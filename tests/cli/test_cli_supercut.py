@@ -91,6 +91,15 @@ def test_without_a_table_of_tags_those_that_people_gave_are_named_and_taken(proj
     assert json.loads(done.output)["left_out_frames"] == 25
 
 
+def test_a_summary_of_the_most_important_shots_fits_the_seconds(project):
+    line = {"time_s": [0.0, 1.0, 2.0, 3.0], "line": ["importance"] * 4, "value": [0.1, 0.2, 0.9, 0.7]}
+    commit(Lake(str(project / "lake")), fingerprint(project / "films" / "film.mp4"), "importance", line)
+    done = run(project, "--of", "importance", "--seconds", "1.7", "-o", project / "out.mp4", "--json")
+    assert done.exit_code == 0, done.exception
+    assert [(s["start_s"], s["end_s"]) for s in json.loads(done.stdout)["spans"]] == [(2.0, 3.0)]
+    assert "how long may the summary be" in str(refused(project, "--of", "importance", "--dry-run"))
+
+
 def test_the_list_counts_from_the_start_that_is_given_and_names_file_and_reel(project):
     done = run(project, "--tags", "chase", "-o", project / "o.mp4", "--start-timecode", "23:59:58:00", "--reel", "A001")
     assert done.exit_code == 0 and "passes 24:00:00:00" in done.output

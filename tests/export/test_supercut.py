@@ -1,11 +1,12 @@
 """Which spans a supercut shows."""
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from cinelake.errors import UnknownName, UsageError
 from cinelake.search.spans import Span, combined, merged, within
-from export.supercut import appearing, chosen, felt, labelled, numbered, of_beats, ordered, tagged
+from export.supercut import appearing, by_line, chosen, felt, fullest, labelled, numbered, of_beats, ordered, tagged
 
 SHOTS = pa.table({"shot": [0, 1, 2, 3], "start_s": [0.0, 1.0, 2.5, 4.0], "end_s": [1.0, 2.5, 4.0, 6.0]})
 TAGS = pa.table({"shot": [0, 1, 1, 3], "tag": ["chase", "chase", "night", "kiss"], "probability": [0.9, 0.4, 0.8, 0.6]})
@@ -110,3 +111,38 @@ def test_a_line_that_the_gate_blocked_is_not_said_to_stay_below():
     with pytest.raises(UsageError, match="blocked the model's line of arousal"):
         felt(affect, "arousal>0.8")
     assert len(felt(affect, "valence>0")) == 2
+
+
+LINES = pa.table({"line": ["importance"] * 6, "time_s": [0.0, 1.0, 2.0, 3.0, 4.0, 5.0], "value": [1.0, 3, 5, 3, 2, 2]})
+
+
+def test_shots_are_as_relevant_as_a_line_is_high_during_them():
+    found = by_line(LINES, SHOTS)
+    assert [span.relevance for span in found] == pytest.approx([0.0, 1.0, 2 / 3, 1 / 3])
+    assert times(found) == [(0, 1), (1, 2.5), (2.5, 4), (4, 6)] and found[1].what == "importance 4"
+
+
+def test_of_several_lines_one_is_named():
+    both = pa.concat_tables([LINES, LINES.set_column(0, "line", pa.array(["suspense"] * 6))])
+    assert by_line(both, SHOTS, "suspense") != []
+    with pytest.raises(UnknownName, match="importance, suspense"):
+        by_line(both, SHOTS)
+    with pytest.raises(UsageError, match=r"a table of lines over time\. This one has shot, tag, probability"):
+        by_line(TAGS, SHOTS)
+
+
+def test_a_summary_has_the_most_relevance_that_fits_not_the_most_relevant_span_first():
+    spans = [Span(0, 6, 0.9), Span(6, 11, 0.8), Span(11, 16, 0.8)]
+    assert times(fullest(spans, 10)) == [(6, 11), (11, 16)] and times(chosen(spans, 10)) == [(0, 6)]
+
+
+def test_a_summary_shorter_than_every_span_is_a_part_of_the_most_relevant():
+    assert times(fullest([Span(0, 6, 0.4), Span(6, 11, 0.8)], 2)) == [(6, 8)]
+
+
+def test_a_summary_is_what_trying_all_of_them_finds():
+    rng = np.random.default_rng(0)
+    spans = [Span(10 * n, 10 * n + int(rng.integers(1, 9)), float(rng.random())) for n in range(10)]
+    subsets = [[s for n, s in enumerate(spans) if number >> n & 1] for number in range(1 << 10)]
+    total = max(sum(s.relevance * s.length_s for s in own) for own in subsets if sum(s.length_s for s in own) <= 20)
+    assert sum(s.relevance * s.length_s for s in fullest(spans, 20)) == pytest.approx(total)

@@ -15,6 +15,7 @@ from models.characters import MODEL
 from models.characters.config import Config
 from models.characters.features import vectors_of
 from models.characters.fitting import heads_of
+from models.characters.heads import rooted, standardised
 from models.characters.predict import smooth
 from models.characters.scores import film_counts, summarise_films
 
@@ -62,6 +63,19 @@ def test_a_linear_head_finds_who_is_there(tmp_path: Path, exclusive: bool):
 
 
 @pytest.mark.slow
+def test_the_linear_head_compares_roots_and_says_so(tmp_path: Path):
+    artefact, examples = trained(tmp_path, LINEAR)
+    vectors = np.concatenate([film.features["embedding"] for film in examples[:-1]]).astype(np.float64)
+    assert "rooted" in artefact.arrays
+    assert artefact.arrays["mean"] == pytest.approx(rooted(vectors).mean(axis=0), abs=0.2)
+
+
+def test_a_version_that_was_trained_before_roots_sees_vectors_as_it_did():
+    scale = {"mean": np.array([1.0, 0.0]), "scale": np.array([2.0, 1.0])}
+    assert standardised(np.array([[9.0, -4.0]]), scale).tolist() == [[4.0, -4.0]]
+    assert standardised(np.array([[9.0, -4.0]]), {**scale, "rooted": np.ones(1)}).tolist() == [[1.0, -2.0]]
+
+
 def test_the_same_training_gives_the_same_model(tmp_path: Path):
     runs = [trained(tmp_path / name, Config(head="seed", seed_epochs=2), films=3) for name in ("one", "other")]
     first, second = (MODEL.predict(artefact, films[-1].features)["probability"] for artefact, films in runs)

@@ -1,6 +1,7 @@
 """Which moments are worth a label: doubtful ones, unlike each other and what is labelled, from many films."""
 
 import numpy as np
+import pytest
 from sklearn import cluster
 
 from cinelake.learning.choosing import LABELLED_TO_GROUP, choose, compared, disagreement, doubt_of, learned_probability
@@ -79,7 +80,14 @@ def test_a_quantity_is_doubtful_far_from_its_labels():
 def test_moments_are_compared_by_what_they_differ_in():
     view = np.zeros((50, 200))
     view[:, 3] = np.arange(50)
-    assert compared(view).shape == (50, 48) and abs(np.corrcoef(compared(view)[:, 0], view[:, 3])[0, 1]) > 0.999
+    found = compared([view])
+    assert found.shape == (50, 48) and abs(np.corrcoef(found[:, 0], view[:, 3])[0, 1]) > 0.999
+
+
+def test_moments_of_several_films_are_compared_as_those_of_one():
+    view = RNG.normal(size=(60, 6)).astype(np.float32)
+    assert compared([view[:10], view[:0], view[10:]]) == pytest.approx(compared([view]), abs=1e-4)
+    assert compared([]).shape == (0, 1)
 
 
 def test_labels_that_are_all_alike_make_no_more_groups_than_a_few_hundred(monkeypatch):
