@@ -113,4 +113,4 @@ def print_evaluation(evaluation: Evaluation) -> None:
     table(("film", metric), [(film, number(scores.get(metric))) for film, scores in evaluation.by_film.items()])
     print_left_out(evaluation.left_out)
     if evaluation.warning:
-        out.print(f"[yellow]{evaluation.warning}[/]")
+        out.print(evaluation.warning, style="yellow", markup=False)

@@ -208,7 +208,7 @@ def as_text(value: Any) -> str:
 
 
 def check_printable(form: str, film: FilmLabels) -> None:
-    """Raise `CannotHold` where a text of a film's labels does not stand on one printable line: XML has no such signs."""
+    """Raise `CannotHold` where a text of a film's labels has signs that do not print: XML holds none."""
     texts = [value for row in film.rows for value in said_of(row).values() if isinstance(value, str)]
     if strange := unprintable(texts):
         raise CannotHold(form, [f"{film.movie_id}: control characters in {text!r}" for text in strange])
