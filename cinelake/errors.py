@@ -31,6 +31,7 @@
         ├── NoSuchStream         no stream of the kind that is chosen
         ├── DamagedFilm          too much of the film cannot be decoded, or it ends early
         ├── NothingToKeep        of a damaged film that was accepted, nothing can be read
+        ├── ColoursNotShown      nothing here can show its colours (Dolby Vision without another base)
         ├── PicturesTooLarge     its pictures have more pixels than a step may decode
         ├── BadSubtitles         a file of subtitles beside the film that cannot be read
         ├── DecodeTimeout        ffmpeg or a step ran past its deadline            transient
@@ -321,6 +322,10 @@ class NoSuchStream(FilmError):
 
 class NothingToKeep(FilmError):
     """The film is damaged, and of what was to be kept of it nothing can be read."""
+
+
+class ColoursNotShown(FilmError):
+    """The film's colours are of a kind that nothing here can show (Dolby Vision profile 5): they would be wrong."""
 
 
 class PicturesTooLarge(FilmError):

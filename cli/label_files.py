@@ -12,9 +12,10 @@ import pyarrow.compute as pc
 from cinelake.errors import BadLabels, UnknownName, UsageError
 from cinelake.labels.checks import known_columns
 from cinelake.labels.film_names import FilmNames, with_movie_ids
-from cinelake.labels.readers import ReadLabels, at_a_rate, in_class_folders, in_days, read_files
+from cinelake.labels.readers import AT_A_RATE, ReadLabels, at_a_rate, in_class_folders, in_days, read_files
+from cinelake.labels.timecodes import counted_rates
 from cinelake.spec.labels import LabelContract
-from importers.annotators.annotation import NAMELESS
+from importers.annotators.annotation import NAMELESS, VARIES
 from importers.annotators.fitting import ANNOTATOR, Fitting
 from importers.annotators.forms import TABLE, forms_of, read_forms
 
@@ -54,6 +55,11 @@ def read_labels_of(request: ImportRequest, target: Target, films: KnownFilms) ->
         refuse_options(request, "for tables (CSV, .xlsx, Parquet)")
         reading = _with_films(_read_tables(request, target.contract), names, movie, target.contract)
         reading = in_days(reading) if request.times == "days" else reading
+        reading.notes += [
+            f"{movie_id}: pictures of time codes counted at {fps:g} a second (the film's)"
+            + (VARIES if films[movie_id].varies else "")
+            for movie_id, fps in counted_rates(reading.rows, films).items()
+        ]
     else:
         if request.times == "days":
             raise UsageError("--times: for tables (CSV, .xlsx, Parquet), not for annotators' files")
@@ -104,7 +110,8 @@ def _read_others(request: ImportRequest, contract: LabelContract, films: KnownFi
         return in_class_folders(request.clips, films.catalogue, contract)
     assert request.rate is not None
     needs_classes(contract, "--rate", ("spans", "moments"))
-    return at_a_rate(read_files(request.files), contract, movie, request.rate, _classes(request.classes))
+    reading = read_files(request.files, known=AT_A_RATE)
+    return at_a_rate(reading, contract, movie, request.rate, _classes(request.classes))
 
 
 def needs_classes(contract: LabelContract, what: str, shapes: Sequence[str]) -> None:
@@ -126,7 +133,8 @@ def _classes(text: str) -> dict[str, str]:
 
 
 def _read_tables(request: ImportRequest, contract: LabelContract) -> ReadLabels:
-    reading = read_files(request.files, known_columns(contract) if request.ignore_extra_columns else None)
+    known = known_columns(contract)
+    reading = read_files(request.files, known if request.ignore_extra_columns else None, [*known, WHO])
     if WHO not in reading.rows.column_names or WHO in known_columns(contract):
         return reading
     names = [ANNOTATOR if name == WHO else name for name in reading.rows.column_names]

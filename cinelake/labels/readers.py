@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import pyarrow as pa
 from cinelake.catalogue.films import CatalogueFilm
 from cinelake.errors import FileTooLarge, Problem, did_you_mean
 from cinelake.labels.checks import FILE, LINE
-from cinelake.labels.sheets import is_workbook, sheet_rows
+from cinelake.labels.sheets import Sheet, filled_sheets, is_workbook
 from cinelake.labels.timecodes import TIMES
 from cinelake.labels.values import cast_column
 from cinelake.spec.labels import LabelContract
@@ -29,6 +29,8 @@ BOUNDS = Bounds(lists=True)
 """What a Parquet file of labels may hold: rows of texts and numbers, or of vectors."""
 DELIMITERS = ",;\t"
 DAY_S = 86_400
+AT_A_RATE = ("Image_ID", "Class")
+"""The columns of labels by pictures that were taken at a rate."""
 _PANDAS_INDEX = re.compile(r"__index_level_\d+__")
 """Numbers of rows that pandas writes of a table that was put together; nobody means them."""
 _LAST_NUMBER = re.compile(r"(\d+)\D*$")
@@ -49,19 +51,20 @@ class ReadLabels:
     notes: list[str] = field(default_factory=list)
 
 
-def read_files(paths: Sequence[Path], columns: Sequence[str] | None = None) -> ReadLabels:
+def read_files(paths: Sequence[Path], columns: Sequence[str] | None = None, known: Collection[str] = ()) -> ReadLabels:
     """The rows of CSV files, workbooks and Parquet files, one after the other.
 
-    columns: those of a Parquet file that are read, whatever is in the others; all if not given.
+    columns: those of a Parquet file that are read, whatever is in the others; all if not given. known: columns that
+    rows may have; of a workbook's sheets those are read that have most of them, and notes name the others.
     """
-    tables, problems, digests = [], [], []
+    tables, problems, digests, notes = [], [], [], list[str]()
     for path in paths:
-        table, wrong = _read_file(path, columns)
+        table, wrong = _read_file(path, columns, known, notes)
         tables.append(table)
         problems += wrong
         digests.append(file_digest(path) if path.is_file() else "")
     source = ", ".join(path.name for path in paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
-    return ReadLabels(_joined(tables), source, digest(digests), problems)
+    return ReadLabels(_joined(tables), source, digest(digests), problems, notes)
 
 
 def at_a_rate(
@@ -72,9 +75,9 @@ def at_a_rate(
     The last number in a picture's name, divided by the rate, is its time: `frame12.jpg` at 2 a second is 6 s. classes:
     class in the file → class of the labels; without any they stay as they are.
     """
-    problems = [*reading.problems, *_lacking(reading, ("Image_ID", "Class"))]
+    problems = [*reading.problems, *_lacking(reading, AT_A_RATE)]
     if problems:
-        return ReadLabels(reading.rows, reading.source, reading.digest, problems)
+        return replace(reading, problems=problems)
     rows = []
     for row in reading.rows.to_pylist():
         match, label = _LAST_NUMBER.search(Path(row["Image_ID"]).stem), str(row["Class"]).strip()
@@ -90,7 +93,7 @@ def at_a_rate(
             when = {"time_s": start_s} if contract.shape == "moments" else span
             label = classes.get(label, label)
             rows.append({"movie_id": movie_id, **when, _class_of(contract): label, LINE: row[LINE], FILE: row[FILE]})
-    return ReadLabels(_as_table(rows), reading.source, reading.digest, problems)
+    return replace(reading, rows=_as_table(rows), problems=problems)
 
 
 def _lacking(reading: ReadLabels, columns: Sequence[str]) -> list[Problem]:
@@ -162,14 +165,16 @@ def _joined(tables: list[pa.Table]) -> pa.Table:
     return pa.concat_tables(same, promote_options="default")
 
 
-def _read_file(path: Path, columns: Sequence[str] | None) -> tuple[pa.Table, list[Problem]]:
+def _read_file(
+    path: Path, columns: Sequence[str] | None, known: Collection[str], notes: list[str]
+) -> tuple[pa.Table, list[Problem]]:
     try:
         check_text_file(path)
         with path.open("rb") as file:
             is_parquet = file.read(4) == b"PAR1"
         if is_parquet:
             return _read_parquet(path, columns)
-        return _read_workbook(path) if is_workbook(path) else _read_csv(path)
+        return _read_workbook(path, known, notes) if is_workbook(path) else _read_csv(path)
     except (FileTooLarge, ValueError) as error:
         return _table(path, [], [], []), [Problem(str(path), 0, "", f"the file cannot be labels: {error}")]
     except OSError as error:
@@ -213,21 +218,49 @@ def _read_csv(path: Path) -> tuple[pa.Table, list[Problem]]:
     return _table(path, header, rows, at), problems
 
 
-def _read_workbook(path: Path) -> tuple[pa.Table, list[Problem]]:
+def _read_workbook(path: Path, known: Collection[str], notes: list[str]) -> tuple[pa.Table, list[Problem]]:
     try:
-        rows = sheet_rows(path)
+        filled = filled_sheets(path)
     except (FileTooLarge, ValueError) as error:
         return _table(path, [], [], []), [Problem(str(path), 0, "", f"the file cannot be labels: {error}")]
-    header = [name.strip() for name in rows[0].values] if rows else []
-    problems = _header_problems(path, header)
-    for row in rows[1:]:
+    if not filled:
+        return _table(path, [], [], []), _header_problems(path, [])
+    fitting, left_out = _fitting_sheets(filled, known)
+    notes += [f"{path.name}: the sheet {name!r} is left out: {why}" for name, why in left_out.items()]
+    tables, problems = [], list[Problem]()
+    for sheet in fitting:
+        place = str(path) if len(filled) == 1 else f"{path}: sheet {sheet.name!r}"
+        table, wrong = _read_sheet(place, sheet)
+        tables.append(table)
+        problems += wrong
+    return (_table(path, [], [], []), problems) if problems else (_joined(tables), [])
+
+
+def _fitting_sheets(filled: Sequence[Sheet], known: Collection[str]) -> tuple[list[Sheet], dict[str, str]]:
+    """The sheets with the columns of the one that has most of those known, and why others are left out, by name."""
+    shown = [sheet for sheet in filled if not sheet.hidden] or filled
+    first = max(shown, key=lambda sheet: len(set(sheet.header) & set(known)))  # of several, the first in the workbook
+    fitting, left_out = [], {}
+    for sheet in filled:
+        if sheet not in shown:
+            left_out[sheet.name] = "it is hidden"
+        elif set(sheet.header) != set(first.header):
+            named = ", ".join(filter(None, sheet.header))[:80]
+            left_out[sheet.name] = f"its columns ({named}) are not those of {first.name!r}"
+        else:
+            fitting.append(sheet)
+    return fitting, left_out
+
+
+def _read_sheet(place: str, sheet: Sheet) -> tuple[pa.Table, list[Problem]]:
+    header, rows = sheet.header, sheet.rows[1:]
+    problems = _header_problems(place, header)
+    for row in rows:
         if len(row.values) > len(header):
             why = f"expected {len(header)} fields, received {len(row.values)}"
-            problems.append(Problem(str(path), row.line, "", why))
-    if problems:
-        return _table(path, [], [], []), problems
-    values = [[*row.values, *[""] * (len(header) - len(row.values))] for row in rows[1:]]
-    return _table(path, header, values, [row.line for row in rows[1:]]), []
+            problems.append(Problem(place, row.line, "", why))
+    values = [[*row.values, *[""] * (len(header) - len(row.values))] for row in rows]
+    return (_table(place, [], [], []) if problems else _table(place, header, values, [r.line for r in rows])), problems
 
 
 def _delimiter(header: str) -> str:
@@ -238,7 +271,7 @@ def _delimiter(header: str) -> str:
         return ","
 
 
-def _header_problems(path: Path, header: list[str]) -> list[Problem]:
+def _header_problems(path: Path | str, header: list[str]) -> list[Problem]:
     if not any(header):
         return [Problem(str(path), 1, "", "expected a header with the columns' names: the file is empty")]
     twice = sorted({name for name in header if header.count(name) > 1})
@@ -265,7 +298,7 @@ def _csv_rows(path: Path, reader: Any, header: list[str], problems: list[Problem
     return rows, at
 
 
-def _table(path: Path, header: list[str], rows: Iterable[Sequence[str]], lines: list[int]) -> pa.Table:
+def _table(path: Path | str, header: list[str], rows: Iterable[Sequence[str]], lines: list[int]) -> pa.Table:
     columns = list(zip(*rows, strict=True)) or [()] * len(header)
     arrays = [pa.array(column, pa.string()) for column in columns]
     arrays += [pa.array(lines, pa.int64()), pa.array([str(path)] * len(lines), pa.string())]

@@ -40,6 +40,20 @@ class SheetRow:
     values: list[str]
 
 
+@dataclass(frozen=True)
+class Sheet:
+    """A sheet that has rows, the first of which is its header. hidden: the program does not show it."""
+
+    name: str
+    hidden: bool
+    rows: list[SheetRow]
+
+    @property
+    def header(self) -> list[str]:
+        """The columns' names."""
+        return [name.strip() for name in self.rows[0].values]
+
+
 def is_workbook(path: Path) -> bool:
     """Whether a file is a workbook, by its content. Raises `ValueError` for an archive that cannot be read."""
     if not zipfile.is_zipfile(path):
@@ -51,8 +65,8 @@ def is_workbook(path: Path) -> bool:
         raise ValueError(f"the archive is damaged: {error}") from error
 
 
-def sheet_rows(path: Path) -> list[SheetRow]:
-    """The rows of the first sheet that has any, without those that are empty; durations and times of day as H:MM:SS.
+def filled_sheets(path: Path) -> list[Sheet]:
+    """The sheets that have rows, and these without those that are empty; durations and times of day as H:MM:SS.
 
     Raises `FileTooLarge` for more than such a file ever holds, `ValueError` for what is damaged or declares entities.
     """
@@ -62,10 +76,14 @@ def sheet_rows(path: Path) -> list[SheetRow]:
     _check(path)
     try:
         with path.open("rb") as file:  # of a path, it looks at the suffix
-            for sheet in load_workbook(file, read_only=True, data_only=False, keep_links=False).worksheets:
-                rows = list(_rows(sheet.iter_rows()))
+            book = load_workbook(file, read_only=True, data_only=False, keep_links=False)
+            found, left = [], MAX_ROWS
+            for sheet in book.worksheets:
+                rows = list(_rows(sheet.iter_rows(), left))
+                left -= len(rows)
                 if rows:
-                    return rows
+                    found.append(Sheet(sheet.title, sheet.sheet_state != "visible", rows))
+            return found
     except (
         InvalidFileException,
         LookupError,
@@ -77,7 +95,6 @@ def sheet_rows(path: Path) -> list[SheetRow]:
         *BAD_ARCHIVE,
     ) as error:
         raise ValueError(f"expected a workbook: {error}") from error
-    return []
 
 
 def write_sheet(names: list[str], rows: Iterable[Iterable[Any]], sink: IO[bytes]) -> None:
@@ -112,10 +129,10 @@ def write_sheet(names: list[str], rows: Iterable[Iterable[Any]], sink: IO[bytes]
     book.save(sink)
 
 
-def _rows(rows: Iterable[Any]) -> Iterator[SheetRow]:
+def _rows(rows: Iterable[Any], most: int) -> Iterator[SheetRow]:
     for number, cells in enumerate(rows, 1):
-        if number > MAX_ROWS or len(cells) > MAX_COLUMNS:
-            raise FileTooLarge(f"a sheet of labels has at most {MAX_ROWS} rows and {MAX_COLUMNS} columns")
+        if number > most or len(cells) > MAX_COLUMNS:
+            raise FileTooLarge(f"the sheets of a workbook have at most {MAX_ROWS} rows and {MAX_COLUMNS} columns")
         values = [_text(cell.value) for cell in cells]
         while values and not values[-1]:
             values.pop()

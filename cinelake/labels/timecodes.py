@@ -29,6 +29,19 @@ def with_counted_times(rows: pa.Table, films: Mapping[str, FilmFacts]) -> pa.Tab
     return rows
 
 
+def counted_rates(rows: pa.Table, films: Mapping[str, FilmFacts]) -> dict[str, float]:
+    """The films whose rows name times by time codes, with the pictures a second by which these are read."""
+    if "movie_id" not in rows.column_names:
+        return {}
+    ids, found = rows["movie_id"].to_pylist(), dict[str, float]()
+    for name in TIMES:
+        if name in rows.column_names and pa.types.is_string(rows[name].type):
+            for movie_id, text in zip(ids, rows[name].to_pylist(), strict=True):
+                if text and _FORM.fullmatch(text.strip()) and movie_id in films and (fps := films[movie_id].fps):
+                    found[movie_id] = fps
+    return dict(sorted(found.items()))
+
+
 def _seconds(text: str | None, movie_id: str | None, films: Mapping[str, FilmFacts]) -> str | None:
     given = (text or "").strip()
     movie_id = (movie_id or "").strip()

@@ -108,10 +108,12 @@ def with_learner(entry: ModelEntry) -> ModelEntry:
         settings = entry.spec.learners[name]
         needed = set(entry.spec.reads(config_of(entry, name, entry.config))) - set(entry.spec.reads(entry.config))
         if needed:
-            given = ", ".join(f"{key}: {getattr(entry.config, key)}" for key in settings)
+            own = {key: getattr(entry.config, key) for key in settings if getattr(entry.config, key) != settings[key]}
+            own = {key: own[key] for key in own if key in entry.config.model_fields_set} or own  # what somebody wrote
+            given = ", ".join(key if isinstance(value, Params) else f"{key}: {value}" for key, value in own.items())
             raise CannotTrain(
                 f"{entry.name}: learner {name!r} reads {', '.join(sorted(needed))}, which {given} of its config does "
-                f"without: leave out {', '.join(settings)} there"
+                f"without: leave out {', '.join(own)} there"
             )
     return named
 

@@ -1,6 +1,6 @@
 """What an annotator's file says, whatever its form; and labels that are to be written into one.
 
-Reading: a form's reader gives `Annotation`s, `importers.annotators.fitting` makes labels of them. Writing: a form's
+Reading: a form's reader gives `Annotation`s, `importers.annotators.rows` makes labels of them. Writing: a form's
 writer takes `FilmLabels`. What a form has no field for goes into names, as `category=romance; difficult=true`.
 """
 

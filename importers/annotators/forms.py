@@ -17,7 +17,8 @@ from cinelake.storage.content import digest, file_digest
 from importers.annotators import cvat, edl, elan, label_studio, timelines, via
 from importers.annotators.annotation import FilmLabels, ReadFile
 from importers.annotators.bounded import BROKEN, PACKED, Unreadable, file_bytes, read_json, read_xml
-from importers.annotators.fitting import Fitting, as_table, fit
+from importers.annotators.fitting import Fitting
+from importers.annotators.rows import as_table, fit
 
 Reader = Callable[[str, bytes, LabelContract], ReadFile]
 Writer = Callable[[Sequence[FilmLabels]], tuple[bytes, list[str]]]

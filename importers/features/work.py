@@ -50,13 +50,13 @@ def import_features(
     movie: the film of rows that name none. Raises `UsageError`, `UnknownName`, and `BadFeatures` with all problems.
     """
     contract = _contract(manifest, task, table)
-    reading = read_files(paths)
+    own = [column.name for column in contract.columns]
+    reading = read_files(paths, known=own)
     known = KnownFilms(manifest)
     names = FilmNames(known.catalogue, known)
     candidates = names.find(movie)[0] if movie else [""]
     if len(candidates) != 1:
         raise UsageError(f"--movie: {names.why_not(movie, candidates)}")
-    own = [column.name for column in contract.columns]
     rows, problems, notes = with_movie_ids(reading.rows, names, candidates[0], own)
     problems = [*reading.problems, *problems]
     if "movie_id" not in rows.column_names and not problems:
@@ -83,7 +83,11 @@ def import_features(
             raise BadFeatures(problems)
         for writer in writers.values() if not dry_run else ():
             lake.commit(writer, table)
-    notes.append(f"to learn from them: `models: {{MODEL: {{inputs: {{{task}: {table}}}}}}}` in the manifest")
+    notes = [
+        *reading.notes,
+        *notes,
+        f"to learn from them: `models: {{MODEL: {{inputs: {{{task}: {table}}}}}}}` in the manifest",
+    ]
     return ImportedFeatures(table, task, {movie_id: batch.num_rows for movie_id, batch in batches.items()}, notes)
 
 

@@ -47,7 +47,11 @@ MODEL = Model(
     figures=Late("models.tags.scores:figures"),
     space={"gamma": [0.1, 0.3, 0.5, 1.0], "ridge": [0.01, 0.03, 0.1, 0.3], "context": [0, 2, 4, 8]},
     labelling=LABELLING,
-    learners={name: {"head": name} for name in ("linear", "kernel", "mlp")},
+    learners={
+        "linear": {"head": "linear"},  # over the backbone's top too, where `fine_tune` has it learn
+        "kernel": {"head": "kernel", "fine_tune": None},
+        "mlp": {"head": "mlp", "fine_tune": None},
+    },
     measures={
         "macro_f1": "mean over tags that occur of F1 over shots",
         "macro_precision": "mean over tags that occur of precision over shots",

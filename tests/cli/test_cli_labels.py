@@ -53,6 +53,12 @@ def shown(project, *words):
     return [tuple(value for value in row.values() if value is not None) for row in rows]
 
 
+def test_the_rate_by_which_time_codes_of_a_table_are_counted_is_told(project):
+    put_film(Lake(str(project / "lake")), "dawn", fps=24.0, size=(640, 360))
+    made = take(project, "movie_id,start_s,end_s,kind\ndawn,0:00:00:12,0:00:05:00,chase\n", "--json")
+    assert json.loads(made)["notes"] == ["dawn: pictures of time codes counted at 24 a second (the film's)"]
+
+
 def draw(folder, *names):
     for number, name in enumerate(names):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

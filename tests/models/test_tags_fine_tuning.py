@@ -11,7 +11,9 @@ from _tagged_films import shots, spans
 from cinelake.errors import CannotTrain, WeightsMissing
 from cinelake.lake.artefact import write_artefact
 from cinelake.lake.onnx import import_tensorflow
+from cinelake.learning.candidate import with_learner
 from cinelake.learning.images import MemoryTable
+from cinelake.manifest.document import load_manifest
 from cinelake.spec.model import Example
 from cinelake.spec.training import Training
 from models.tags import MODEL
@@ -105,3 +107,14 @@ def test_fine_tuning_reads_pictures_and_nothing_else(tmp_path: Path):
     assert MODEL.reads(config_for(tmp_path / "any.keras")) == ["shots", "frames"]
     with pytest.raises(ValueError, match="leave out 'use'"):
         Config.model_validate({"use": ["picture"], "fine_tune": {"backbone": "a.keras"}})
+
+
+@pytest.mark.parametrize("learner", ["kernel", "mlp", "auto"])
+def test_a_learner_that_is_no_head_of_a_backbone_is_refused_with_fine_tuning(tmp_path: Path, learner: str):
+    tasks = "tasks: {films: {}, shots: {}, frames: {}, embeddings: {}}\n"
+    tags = f"models: {{tags: {{learner: {learner}, config: {{fine_tune: {{backbone: net.keras}}}}}}}}\n"
+    (tmp_path / "pipeline.yaml").write_text("lake: lake\ncatalogue: {films: films}\n" + tasks + tags)
+    with pytest.raises(
+        CannotTrain, match=r"reads embeddings, which fine_tune of its config does without: leave out fine_tune"
+    ):
+        with_learner(load_manifest(tmp_path / "pipeline.yaml").model("tags"))

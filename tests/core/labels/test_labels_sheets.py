@@ -10,7 +10,7 @@ from core._labelled import FILMS, KINDS, SCENES, rows_of, scene
 
 from cinelake.labels.checks import FilmFacts, check_labels
 from cinelake.labels.readers import in_days, read_files
-from cinelake.labels.sheets import sheet_rows, write_sheet
+from cinelake.labels.sheets import filled_sheets, write_sheet
 
 HEADER = ["movie_id", "start_s", "end_s", "kind"]
 
@@ -43,10 +43,39 @@ def test_a_formula_is_a_text_and_no_number(tmp_path):
     assert "received '=1+1'" in str(found[0]) and found[0].line == 2
 
 
+def sheets(folder, **of_each):
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for name, rows in of_each.items():
+        for row in rows:
+            (book[name] if name in book else book.create_sheet(name)).append(row)
+    return book, folder / "a.xlsx"
+
+
+def test_all_sheets_with_the_columns_are_read_and_the_others_are_told(tmp_path):
+    dawn, dusk = [HEADER, ["dawn", 0, 5, "chase"]], [HEADER[::-1], ["sorrow", 2.5, 1, "dusk"]]
+    book, path = sheets(tmp_path, about=[["labels of May"]], dawn=dawn, dusk=dusk, old=dawn)
+    book["old"].sheet_state = "hidden"
+    book.save(path)
+    reading = read_files([path], known=HEADER)
+    assert spans(reading) == [(0.0, 5.0), (1.0, 2.5)]
+    assert reading.notes == [
+        "a.xlsx: the sheet 'about' is left out: its columns (labels of May) are not those of 'dawn'",
+        "a.xlsx: the sheet 'old' is left out: it is hidden",
+    ]
+
+
+def test_a_problem_in_a_workbook_of_several_sheets_names_the_sheet(tmp_path):
+    book, path = sheets(tmp_path, one=[HEADER, ["dawn", 0, 5, "chase"]], two=[HEADER, ["dusk", 1, 2, "chase", "?"]])
+    book.save(path)
+    assert "a.xlsx: sheet 'two':2: expected 4 fields, received 5" in str(read_files([path], known=HEADER).problems[0])
+
+
 def test_a_text_that_looks_like_a_formula_comes_back_as_it_was(tmp_path):
     with (tmp_path / "a.xlsx").open("wb") as sink:
         write_sheet(["kind", "at"], [["=cmd()", 0.1], ["007", 5.0]], sink)
-    assert [row.values for row in sheet_rows(tmp_path / "a.xlsx")] == [["kind", "at"], ["=cmd()", "0.1"], ["007", "5"]]
+    (sheet,) = filled_sheets(tmp_path / "a.xlsx")
+    assert [row.values for row in sheet.rows] == [["kind", "at"], ["=cmd()", "0.1"], ["007", "5"]]
 
 
 @pytest.mark.parametrize("called", ["xl/worksheets/sheet1.xml", "xl/worksheets/sheet1.dat"])
