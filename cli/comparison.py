@@ -38,7 +38,7 @@ def print_comparison(comparison: Comparison) -> None:
         out.print(f"differs: {told}", markup=False)
     print_left_out(comparison.left_out)
     if comparison.warning:
-        out.print(f"[yellow]{comparison.warning}[/]")
+        out.print(comparison.warning, style="yellow", markup=False)
 
 
 def _score(value: float | None) -> str:

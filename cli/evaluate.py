@@ -118,4 +118,4 @@ def print_evaluation(evaluation: Evaluation) -> None:
         out.print(f"{UNDEFINED}: {metric} is undefined on {of_all}, no part of the mean: {shown}", markup=False)
     print_left_out(evaluation.left_out)
     if evaluation.warning:
-        out.print(f"[yellow]{evaluation.warning}[/]")
+        out.print(evaluation.warning, style="yellow", markup=False)

@@ -119,7 +119,8 @@ def _film_labels(manifest: Manifest, request: ExportRequest, rows: pa.Table) -> 
         facts = known[movie_id] if movie_id in known else FilmFacts()  # a film that is gone has labels still
         place = listed[movie_id].place if movie_id in listed else ""
         file = place.rpartition("/")[2]
-        name = file if names.find(file)[0] == [movie_id] else movie_id
+        is_text = file.isprintable()  # a file's name may hold what no form does
+        name = file if is_text and names.find(file)[0] == [movie_id] else movie_id
         uri = place if is_remote(place) or not place else Path(place).absolute().as_uri()
         labels.append(FilmLabels(movie_id, name, uri if name == file else "", facts, of_film, contract, model))
     return labels

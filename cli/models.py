@@ -140,4 +140,4 @@ def rollback(name: NameArgument, manifest: ManifestOption = HERE) -> None:
 @app.command(epilog=example("cinelake models restore scenes"))
 def restore(name: NameArgument, manifest: ManifestOption = HERE) -> None:
     """Fetch the champion's files from MLflow into the lake again."""
-    out.print(f"{name} {versions.restore(load_manifest(manifest), name)} is in the lake again")
+    out.print(f"{name} {versions.restore(load_manifest(manifest), name)} is in the lake again", markup=False)

@@ -85,7 +85,7 @@ def _print_split(request: TrainingRequest, *, as_json: bool) -> None:
     ])  # fmt: skip
     print_left_out(prepared.dataset.left_out)
     if prepared.split.warning:
-        out.print(f"[yellow]{prepared.split.warning}[/]")
+        out.print(prepared.split.warning, style="yellow", markup=False)
 
 
 class TrainingProgress:
@@ -168,7 +168,9 @@ class TrainingProgress:
 def print_training(summary: TrainingSummary, manifest: Path) -> None:
     """A training in a few lines: scores beside baseline and champion, what the gate says, what comes next."""
     if summary.interrupted:
-        out.print(f"interrupted: `cinelake train {summary.model} -m {manifest}` goes on from the last epoch")
+        out.print(
+            f"interrupted: `cinelake train {summary.model} -m {manifest}` goes on from the last epoch", markup=False
+        )
         return
     columns = {"candidate": summary.scores, "baseline": summary.baseline, **summary.simple}
     if summary.champion is not None:

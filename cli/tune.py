@@ -72,7 +72,10 @@ class TuningProgress(TrainingProgress):
 def print_tuning(summary: TuningSummary, manifest: Path) -> None:
     """The trials' table, best first, and what became of the best one."""
     if summary.interrupted:
-        out.print(f"interrupted: `cinelake tune {summary.model} -m {manifest}` goes on; trials that ended are kept")
+        out.print(
+            f"interrupted: `cinelake tune {summary.model} -m {manifest}` goes on; trials that ended are kept",
+            markup=False,
+        )
         return
     print_trials(summary)
     best = " ".join(f"{name}={cell(value)}" for name, value in summary.best.items())

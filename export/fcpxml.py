@@ -7,12 +7,15 @@ format asks.
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from typing import Any
 from xml.etree import ElementTree
 
 VERSION = "1.8"
 LIMIT = 1001
+NO_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML cannot hold, by no means: names of files and titles may."""
 HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE fcpxml>\n'
 
 
@@ -34,7 +37,7 @@ def fcpxml_text(timeline: Any, *, drop: bool, size: tuple[int, int] | None = Non
     for child in track:
         _child(spine, child, frame, about["tcFormat"])
     ElementTree.indent(root)
-    return HEAD + ElementTree.tostring(root, encoding="unicode") + "\n"
+    return HEAD + NO_XML.sub("\ufffd", ElementTree.tostring(root, encoding="unicode")) + "\n"
 
 
 def _asset(resources: Any, clip: Any, frame: Fraction, has_sound: bool) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cinelake.errors import UsageError
+from cinelake.storage.content import printable
 from cinelake.storage.objects import is_remote
 from export.timecode import counted_frames, days_of, written
 
@@ -51,8 +52,8 @@ class ClipSource:
 
     @property
     def name(self) -> str:
-        """The name of the film's file."""
-        return self.place.rpartition("/")[2]
+        """The name of the film's file, as UTF-8 can hold it."""
+        return printable(self.place.rpartition("/")[2])
 
     @property
     def uri(self) -> str:

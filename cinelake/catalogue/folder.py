@@ -38,10 +38,10 @@ def files_at(place: str, base: Path, only: str | None) -> tuple[list[str], list[
     parts = parts_of(PurePosixPath(place).parts, lambda *names: os.path.lexists(base.joinpath(*names)))
     fixed = base.joinpath(*(part.text for part in takewhile(lambda part: not part.is_pattern, parts)))
     if any(part.is_pattern for part in parts):
-        if not fixed.is_dir():
+        if not os.path.isdir(fixed):  # noqa: PTH112 - a name may be too long for a file's
             raise _no_place(place, fixed)
         return _matching(parts, base, only)
-    if fixed.is_dir():
+    if os.path.isdir(fixed):  # noqa: PTH112 - as above
         return _in_folder(fixed)
     if not os.path.lexists(fixed):
         raise _no_place(place, fixed)

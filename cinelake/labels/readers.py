@@ -207,8 +207,11 @@ def _read_csv(path: Path) -> tuple[pa.Table, list[Problem]]:
     delimiter = _delimiter(file.readline())
     file.seek(0)
     reader = csv.reader(file, delimiter=delimiter, strict=True)
-    header = [name.strip() for name in next(reader, [])]
-    problems = _header_problems(path, header)
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        problems = _header_problems(path, header)
+    except csv.Error as error:
+        problems = [Problem(str(path), 1, "", f"expected CSV: {error}")]
     if problems:
         return _table(path, [], [], []), problems
     rows, at = _csv_rows(path, reader, header, problems)

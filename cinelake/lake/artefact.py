@@ -35,8 +35,11 @@ from cinelake.storage.content import files_digest
 FILES = ("arrays.npz", "model.json", "network.keras", "network.onnx")
 
 
-_DAMAGED = (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
-"""What JSON and zip files raise that are torn, encrypted or something else."""
+_DAMAGED = (
+    *(OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, RecursionError, MemoryError),
+    *(zipfile.BadZipFile, zlib.error),
+)
+"""What JSON and zip files raise that are torn, encrypted or something else, or say that they are larger than memory."""
 
 
 @dataclass(frozen=True)

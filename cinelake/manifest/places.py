@@ -158,9 +158,9 @@ def films_folder(films: str, base: Path) -> Path:
     folder = base.absolute()
     for part in Path(films).parts:
         below = folder / part
-        if glob.has_magic(part) and not below.exists():
+        if glob.has_magic(part) and not os.path.exists(below):  # noqa: PTH110 - a name may be too long for a file's
             return folder
-        if below.is_file():
+        if os.path.isfile(below):  # noqa: PTH113 - as above
             return folder
         folder = below
     return folder

@@ -14,12 +14,14 @@ import contextlib
 import ctypes
 import gc
 import json
+import math
 import os
 import resource
 import selectors
 import signal
 import socket
 import sys
+import time
 import traceback
 from collections.abc import Collection
 from importlib import import_module
@@ -36,6 +38,8 @@ from cinelake.storage.child_processes import HERE, PR_SET_CHILD_SUBREAPER, PR_SE
 
 FUNCTIONS = ("cinelake.media.probe", "cinelake.media.lengths", "cinelake.media.captions")
 """Modules with sealed functions, imported before the first call."""
+LATEST_S = sealed.DEADLINE_S + 10
+"""When a fork is killed that was taken over and has set its own alarm clock back."""
 LIMITS = ((resource.RLIMIT_AS, MEMORY_BYTES), (resource.RLIMIT_NOFILE, OPEN_FILES), (resource.RLIMIT_CORE, 0))
 
 
@@ -43,13 +47,14 @@ def serve(requests: socket.socket) -> None:
     """Fork for each request until the caller has gone."""
     waiting = selectors.DefaultSelector()
     waiting.register(requests, selectors.EVENT_READ)
-    forks: set[int] = set()
+    forks: dict[int, float] = {}  # and when each must have ended
     while True:
-        for key, _ in waiting.select():
+        until_s = min(forks.values(), default=math.inf) - time.monotonic()
+        for key, _ in waiting.select(None if math.isinf(until_s) else max(0.0, until_s)):
             if key.fileobj is not requests:
                 waiting.unregister(key.fileobj)
-                forks.discard(key.data[0])
-                _bury(int(key.fd), *key.data)
+                is_late = forks.pop(key.data[0]) < time.monotonic()
+                _bury(int(key.fd), *key.data, is_late=is_late)
                 end_children(forks)
                 continue
             header, descriptors, _, _ = socket.recv_fds(requests, sealed.HEADER.size, 1)
@@ -59,8 +64,10 @@ def serve(requests: socket.socket) -> None:
             pid = os.fork()
             if not pid:
                 _answer(message, reply_to)
-            forks.add(pid)
+            forks[pid] = time.monotonic() + LATEST_S
             waiting.register(os.pidfd_open(pid), selectors.EVENT_READ, (pid, reply_to))
+        for pid in [pid for pid, ends in forks.items() if ends < time.monotonic()]:
+            os.kill(pid, signal.SIGKILL)
 
 
 def _read(requests: socket.socket, size: int) -> bytes:
@@ -70,9 +77,10 @@ def _read(requests: socket.socket, size: int) -> bytes:
     return bytes(message)
 
 
-def _bury(pidfd: int, pid: int, reply_to: int) -> None:
-    """Say of what a fork died, if it did, and let its caller read to the end."""
+def _bury(pidfd: int, pid: int, reply_to: int, *, is_late: bool) -> None:
+    """Say of what a fork died, if it did, and let its caller read to the end. is_late: it was killed for its time."""
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    code = -signal.SIGALRM if code and is_late else code
     os.close(pidfd)
     with socket.socket(fileno=reply_to) as reply:
         if code:

@@ -207,6 +207,13 @@ def as_text(value: Any) -> str:
     return str(value)
 
 
+def check_printable(form: str, film: FilmLabels) -> None:
+    """Raise `CannotHold` where a text of a film's labels has signs that do not print: XML holds none."""
+    texts = [value for row in film.rows for value in said_of(row).values() if isinstance(value, str)]
+    if strange := unprintable(texts):
+        raise CannotHold(form, [f"{film.movie_id}: control characters in {text!r}" for text in strange])
+
+
 def unprintable(texts: Iterable[str]) -> list[str]:
     """The texts that do not stand on one printable line."""
     return [text for text in texts if not text.isprintable()]

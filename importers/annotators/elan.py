@@ -14,7 +14,7 @@ from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-from cinelake.errors import CannotHold, Problem
+from cinelake.errors import Problem
 from cinelake.spec.labels import LabelContract
 from importers.annotators.annotation import (
     Annotation,
@@ -22,10 +22,10 @@ from importers.annotators.annotation import (
     ReadFile,
     as_text,
     check_extents,
+    check_printable,
     extent_of,
     name_of,
     said_of,
-    unprintable,
 )
 from importers.annotators.bounded import BROKEN, MAX_DEPTH, Unreadable, read_xml
 
@@ -146,9 +146,7 @@ def write_elan(films: Sequence[FilmLabels]) -> tuple[bytes, list[str]]:
     """One film's tiers; and what must be told. Raises `CannotHold`."""
     (film,) = films
     check_extents(FORM, films, whole=False)
-    texts = [value for row in film.rows for value in said_of(row).values() if isinstance(value, str)]
-    if strange := unprintable(texts):
-        raise CannotHold(FORM, [f"{film.movie_id}: control characters in {text!r}" for text in strange])
+    check_printable(FORM, film)
     document = _new_document(film)
     layers: list[int] = []
     moved = 0

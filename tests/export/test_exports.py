@@ -88,6 +88,15 @@ def test_markers_of_an_fcpxml_keep_their_names():
     assert [marker.get("value") for marker in root.findall(".//marker")] == NAMES
 
 
+@pytest.mark.parametrize("name", ["f\x1b[2J.mp4", "a\nb.mp4", "caf\udce9.mp4", "</fcpxml>&.mp4"])
+def test_whatever_a_film_is_called_its_timelines_are_read_back(name):
+    named = timeline(replace(FILM, place=f"/films/{name}"))
+    lines = edl_text(named, reel="film", drop=False).splitlines()
+    assert len([line for line in lines if line.startswith("* FROM CLIP NAME:")]) == len(SPANS)
+    ElementTree.fromstring(fcpxml_text(named, drop=False).encode().partition(b"<!DOCTYPE fcpxml>")[2])
+    assert otio.adapters.read_from_string(named.to_json_string(), "otio_json").name == "film"
+
+
 def test_a_film_with_a_time_code_of_its_own_counts_from_it():
     source = replace(FILM, timecode="01:00:00:00")
     lines = edl_text(timeline(source), reel="film", drop=False).splitlines()

@@ -151,6 +151,13 @@ def test_a_form_without_whole_films_says_so_before_anything_is_written(form):
         FORMS[form].write([film])
 
 
+@pytest.mark.parametrize("form", ["cvat", "elan", "edl"])
+def test_a_form_that_holds_no_control_characters_says_so_before_anything_is_written(form):
+    row = {"movie_id": "dawn", "start_s": 1.0, "end_s": 2.0, "tag": "chase\x1b[2J"}
+    with pytest.raises(CannotHold, match="control characters in"):
+        FORMS[form].write([FilmLabels("dawn", "dawn.mp4", "", FILMS["dawn"], [row], CONTRACTS["classes"], "set")])
+
+
 @pytest.mark.parametrize("form", ["label-studio", "cvat", "otio", "edl"])
 def test_a_form_that_counts_pictures_needs_the_films_rate(form):
     contract = CONTRACTS["classes"]

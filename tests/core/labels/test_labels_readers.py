@@ -98,12 +98,13 @@ def test_a_row_knows_its_line_even_after_a_value_of_two_lines(tmp_path):
     [
         ("", "a.csv:1: expected a header with the columns' names: the file is empty"),
         ("movie_id,kind,kind\n", "a.csv:1: kind: the column stands twice in the header"),
+        ('"movie_id,kind\ndawn,chase\n', "a.csv:1: expected CSV: unexpected end of data"),
         ("movie_id,kind\ndawn\n", "a.csv:2: expected 2 fields, received 1"),
         (b"movie_id,kind\ndawn,caf\xe9\n", "a.csv:2: expected CSV in UTF-8, a workbook (.xlsx), or Parquet"),
         ('movie_id,kind\ndawn,"chase\n', "a.csv:2: expected CSV: unexpected end of data"),
         (b"PAR1 and nothing", "a.csv: expected CSV in UTF-8 or Parquet: "),
     ],
-    ids=["empty", "twice", "too short", "latin 1", "open quote", "damaged parquet"],
+    ids=["empty", "twice", "open header", "too short", "latin 1", "open quote", "damaged parquet"],
 )
 def test_what_cannot_be_read_is_said_with_its_line(tmp_path, text, problem):
     found = said(read_files([written(tmp_path, text)]), tmp_path)

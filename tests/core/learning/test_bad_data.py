@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from dataclasses import replace
 from typing import Any
 
@@ -78,6 +79,16 @@ def test_labels_of_films_that_left_the_catalogue_are_left_out_with_the_reason(la
 def test_a_folder_that_is_no_model_is_refused(tmp_path):
     (tmp_path / "model.json").write_text('{"kind": "loud"}')
     with pytest.raises(ModelUnusable, match="is no trained model of Cinelake"):
+        read_artefact(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["<f8", "|O"])
+def test_a_model_whose_arrays_are_larger_than_memory_or_objects_is_refused(tmp_path, kind):
+    (tmp_path / "model.json").write_text('{"kind": "loud"}')
+    said = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': (999999999999,), }}".encode()
+    with zipfile.ZipFile(tmp_path / "arrays.npz", "w") as archive:
+        archive.writestr("weights.npy", b"\x93NUMPY\x01\x00v\x00" + said.ljust(117) + b"\n")
+    with pytest.raises(ModelUnusable, match="is no trained model of Cinelake, or is damaged"):
         read_artefact(tmp_path)
 
 

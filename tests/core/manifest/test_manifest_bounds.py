@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from cinelake.catalogue.films import read_catalogue
 from cinelake.errors import ManifestError
 from cinelake.manifest.document import load_manifest
+from cinelake.manifest.places import CatalogueSettings
 
 
 def problems(folder: Path, text: str) -> str:
@@ -47,6 +49,13 @@ def test_a_project_does_not_lie_within_its_lake(tmp_path: Path, lake: str) -> No
     (tmp_path / "elsewhere").symlink_to("/var")
     text = f"lake: {lake}\ncatalogue: {{films: '{tmp_path}/elsewhere/*'}}\ntasks: {{films: }}\n"
     assert "this manifest lies within the lake's folder" in problems(tmp_path / "project", text)
+
+
+@pytest.mark.parametrize("films", ["f" * 300, f"{'f' * 300}/*", f"{'f' * 300}/[ab]/*", "/".join(["f" * 200] * 30)])
+def test_a_name_that_no_file_can_have_is_no_place(tmp_path: Path, films: str) -> None:
+    assert places(tmp_path, "lake", films) == ""
+    with pytest.raises(ManifestError, match=r"catalogue.films: .*there is no "):
+        read_catalogue(CatalogueSettings(films=films), tmp_path)
 
 
 @pytest.mark.parametrize("lake", ["s3://", "gs:///"])

@@ -146,6 +146,26 @@ def test_what_a_fork_leaves_when_it_is_killed_is_ended_and_others_go_on():
     assert done.stdout == "False True\nFalse\n", done.stderr
 
 
+TOO_LATE = """
+import signal, socket, threading, time
+from cinelake.media import seal, sealed
+seal.LATEST_S = 0.3
+seal._answer = lambda message, reply_to: (signal.signal(signal.SIGALRM, signal.SIG_IGN), time.sleep(60))
+ours, theirs = socket.socketpair()
+threading.Thread(target=seal.serve, args=(theirs,), daemon=True).start()
+answer, reply_to = socket.socketpair()
+socket.send_fds(ours, [sealed.HEADER.pack(2)], [reply_to.fileno()])
+ours.sendall(b"{}")
+reply_to.close()
+print(sealed._last_line(sealed._read_to_end(answer)))
+"""
+
+
+def test_a_fork_that_has_set_its_alarm_clock_back_is_killed_all_the_same():
+    done = subprocess.run([sys.executable, "-c", TOO_LATE], capture_output=True, text=True, timeout=30)
+    assert done.stdout == f"{{'died': {-signal.SIGALRM}}}\n", done.stderr
+
+
 @pytest.mark.parametrize(
     ("by", "kind"),
     [(signal.SIGSEGV, DamagedFilm), (signal.SIGALRM, DecodeTimeout), (signal.SIGKILL, WorkerLost)],
