@@ -1,4 +1,7 @@
-"""The database of a new Prefect server: copied where this machine has laid one out before, as that takes seconds."""
+"""The database of a new Prefect server: copied where this machine has laid one out before, as that takes seconds.
+
+python -m flows.empty_database     # lay one out to copy from; `make` does so when it has installed Prefect
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import asyncio
 import os
 import shutil
 import sqlite3
+import sys
+import tempfile
 from contextlib import closing, suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -23,7 +28,7 @@ def lay_out_database(file: Path) -> None:
     """
     if file.exists():
         return
-    known = cache_folder() / f"prefect-{version('prefect')}.db"
+    known = _known_file()
     if _is_our_own(known):
         draft = file.with_name(f".{file.name}.{os.getpid()}")
         shutil.copyfile(known, draft)
@@ -34,6 +39,25 @@ def lay_out_database(file: Path) -> None:
     asyncio.run(provide_database_interface().create_db())
     with suppress(OSError, sqlite3.Error):  # a cache that cannot be written costs the next server those seconds
         _keep(file, known)
+
+
+def keep_empty_database() -> None:
+    """Have the cache folder hold a database to copy from, unless it does. Raises `OSError`, `sqlite3.Error`."""
+    if _is_our_own(_known_file()):
+        return
+    _known_file().parent.mkdir(parents=True, exist_ok=True)  # where that cannot be, nothing need be laid out
+    from prefect.server.database import provide_database_interface
+    from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, temporary_settings
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "prefect.db"
+        with temporary_settings({PREFECT_API_DATABASE_CONNECTION_URL: f"sqlite+aiosqlite:///{file}"}):
+            asyncio.run(provide_database_interface().create_db())
+        _keep(file, _known_file())
+
+
+def _known_file() -> Path:
+    return cache_folder() / f"prefect-{version('prefect')}.db"
 
 
 def _is_our_own(known: Path) -> bool:
@@ -51,3 +75,10 @@ def _keep(file: Path, known: Path) -> None:
         database.execute("VACUUM INTO ?", [str(draft)])
     draft.chmod(0o600)
     draft.replace(known)
+
+
+if __name__ == "__main__":
+    try:
+        keep_empty_database()
+    except (OSError, sqlite3.Error) as error:
+        print(f"The first run will lay out Prefect's database itself, in some seconds: {error}", file=sys.stderr)
