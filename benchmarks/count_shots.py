@@ -66,7 +66,7 @@ def _asked(manifest: Path, films: int, options: Sequence[str]) -> Cost:
 def _paper(way: str, few: list[Cost], many: list[Cost], films: int) -> Figure:
     """Processor time over `PAPER` films, by the slope between both sizes."""
     less, more = (statistics.median(cost.cpu_s for cost in costs) for costs in (few, many))
-    slope_s = (more - less) / (films - films // 10)
+    slope_s = max(0.0, more - less) / (films - films // 10)  # a difference below nothing is noise
     words = f"{PAPER:,} films on paper, {way} ({1000 * slope_s:.3f} ms a film)"
     return Figure(words, [more + slope_s * (PAPER - films)], "s CPU")
 

@@ -41,7 +41,7 @@ def publish(
 ) -> None:
     """Publish the lake's tables, compacted and sorted, with tables over the whole catalogue, as one new version.
 
-    A question over all films opens a small file for each in the lake (0.7 ms a film), and a few large ones in the
+    A question over all films opens a small file for each in the lake (1 ms a film), and a few large ones in the
     published copy (`cinelake query --published latest`): worth its making from some thousand films on. What a run has
     just made is in the lake at once, and in the copy with the next publish.
     """
