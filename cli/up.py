@@ -35,6 +35,10 @@ from flows.server_record import MLFLOW_PASSWORD, PASSWORD, UP, password_of, priv
 app = typer.Typer(add_completion=False)
 
 
+TRAINING_VIEW = "#/experiments?workflowType=machine_learning"
+"""The page of MLflow that opens with what belongs to trainings; its first page is one of language models."""
+
+
 @app.command(epilog=example("cinelake up", "cinelake up --prefect-port 4200 --mlflow-port 5000"))
 def up(
     manifest: ManifestOption = HERE,
@@ -134,8 +138,8 @@ def _say_what_it_does(manifest: Manifest, folder: Path, prefect_port: int, mlflo
         ("Prefect", f"http://127.0.0.1:{prefect_port}", "runs, their films and logs, schedules", "prefect/server.log"),
         (
             "MLflow",
-            f"http://127.0.0.1:{mlflow_port}",
-            "experiments, models (switch `Model training`, upper left)",
+            f"http://127.0.0.1:{mlflow_port}/{TRAINING_VIEW}",
+            "experiments, models",
             "mlflow.log",
         ),
         ("worker", f"pool {manifest.deploy.work_pool}", "runs what is deployed, when it is due", "worker.log"),
