@@ -63,7 +63,7 @@ def search(
     one shot are one moment. The search is exact unless there is an index of the table as it is (`cinelake index`).
     """
     selectors = {"tags": several(tag), "characters": several(character), "persons": several(person)}
-    selectors["affect"] = [(one,) for one in affect or ()]
+    selectors["affect"] = tuple((one,) for one in affect or ())
     conditions = Conditions(selectors, min_probability)
     words = {"said": tuple(said or ()), "written": tuple(written or ())}
     query = Query(image, like, conditions, words, tuple(movie or ()), limit, table, how, text=text, by=by)
