@@ -18,7 +18,7 @@ import psutil
 
 from cinelake.engines.cluster import check_answers
 from cinelake.errors import EngineUnavailable
-from cinelake.storage.child_processes import die_with_parent
+from cinelake.storage.child_processes import start_child
 from flows.server import free_port
 
 BIN = Path(sys.executable).parent
@@ -123,7 +123,7 @@ def _cluster(
 def started(folder: Path, env: Mapping[str, str], command: str, *words: str) -> subprocess.Popen[bytes]:
     """A program of this environment, or one by its path, in a group of its own, its words in a log in `folder`."""
     with (folder / f"{Path(command).name} {time.monotonic_ns()}.log").open("wb") as log:
-        return subprocess.Popen(
+        return start_child(
             [str(BIN / command), *words],
             cwd=folder,
             env={**os.environ, **env},
@@ -131,7 +131,6 @@ def started(folder: Path, env: Mapping[str, str], command: str, *words: str) -> 
             stdout=log,
             stderr=log,
             start_new_session=True,
-            preexec_fn=die_with_parent,
         )
 
 

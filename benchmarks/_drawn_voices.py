@@ -89,7 +89,8 @@ def draw_sound(seed: int, seconds: float = 90.0) -> DrawnSound:
         end_s = min(seconds, at_s + seconds / 6)
         first, last = int(at_s * RATE), int(end_s * RATE)
         if bed.startswith("music"):
-            drawn.samples[first:last] += play(end_s - at_s, rng)[: last - first]
+            music = play(end_s - at_s, rng)[: last - first]  # a sample short where both ends were rounded apart
+            drawn.samples[first : first + len(music)] += music
             drawn.music.append((at_s, end_s))
         elif bed == "noise":
             drawn.samples[first:last] += rng.normal(0, LEVELS["noise"], last - first).astype(np.float32)

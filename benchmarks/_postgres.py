@@ -17,11 +17,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
-from cinelake.storage.child_processes import die_with_parent
+from cinelake.storage.child_processes import start_child
 from flows.server import free_port
 
 PACKAGE_USER = "postgres"
@@ -127,7 +126,7 @@ def _running(folder: Path, server: Postgres) -> Iterator[None]:
     }
     options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     with server.log.open("wb") as log:
-        process = subprocess.Popen(
+        process = start_child(
             [str(programs() / "postgres"), "-D", str(folder / "data"), *options],
             user=_user(),
             cwd=folder,
@@ -135,7 +134,7 @@ def _running(folder: Path, server: Postgres) -> Iterator[None]:
             stdout=log,
             stderr=log,
             start_new_session=True,
-            preexec_fn=partial(die_with_parent, signal.SIGINT),  # SIGTERM would wait for its clients
+            by=signal.SIGINT,  # SIGTERM would wait for its clients
         )
     try:
         _wait(server, process)

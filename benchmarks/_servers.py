@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks._clusters import end_tree
-from cinelake.storage.child_processes import die_with_parent
+from cinelake.storage.child_processes import start_child
 from cinelake.storage.environment import environment_variables
 from flows.server import QUIET, PrefectServer, answers, free_port, start_prefect
 
@@ -39,7 +39,7 @@ def mlflow_on(database: str, folder: Path) -> Iterator[str]:
     host, port = address.split(":")
     words = ["server", "--host", host, "--port", port, "--workers", "1", "--artifacts-destination", "artifacts"]
     with (folder / "mlflow.log").open("wb") as log:
-        process = subprocess.Popen(
+        process = start_child(
             [sys.executable, "-m", "mlflow", *words],
             cwd=folder,
             env={**os.environ, **QUIET, "MLFLOW_BACKEND_STORE_URI": database},
@@ -47,7 +47,6 @@ def mlflow_on(database: str, folder: Path) -> Iterator[str]:
             stdout=log,
             stderr=log,
             start_new_session=True,
-            preexec_fn=die_with_parent,
         )
     try:
         _wait(process, f"http://{address}/health", folder / "mlflow.log")

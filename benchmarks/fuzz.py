@@ -1,5 +1,5 @@
-"""What mutated files do: films of 33 kinds of container, subtitles, lists, labels, manifests, all drawn, changed by a
-seed.
+"""What mutated files do: films of 33 kinds of container, subtitles, lists, labels in ten forms, manifests, all drawn,
+changed by a seed.
 
 Measured: each mutation of a film goes through the step that makes films, shots, frames, sound and subtitles, in a
 worker of the local engine, as in a run; each mutated text through the reader that a command uses. A finding is what is
@@ -29,6 +29,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from benchmarks._annotated import ANNOTATED, PACKED, annotated_readers
 from benchmarks._mutations import CONTAINERS, TEXTS, Edit, applied, drawn, edits
 from benchmarks.figures import Figure, Report, run, say
 from cinelake.engines import Engine, make_engine
@@ -38,6 +39,8 @@ from cinelake.plan.build import plan_manifest
 from cinelake.run.step import Step
 
 TABLES = ("films", "shots", "frames", "sound", "subtitles")
+READ = (*TEXTS, *ANNOTATED)
+"""Kinds that no worker decodes: subtitles, lists, labels, manifests."""
 BATCH = 40
 TEXT_LIMIT_S = 10.0
 UNTYPED = ("task_failed", "contract_violation", "worker_lost", "decode_timeout")
@@ -78,7 +81,9 @@ class Fuzzing:
         """So many mutations, the kinds in turn; the same for the same seed."""
         for number, kind in enumerate(itertools.islice(itertools.cycle(kinds), count)):
             own = f"{seed}/{kind}/{number}"
-            yield Mutation(kind, own, tuple(edits(random.Random(own), len(self.good[kind]), kind in TEXTS)))
+            yield Mutation(
+                kind, own, tuple(edits(random.Random(own), len(self.good[kind]), kind in READ and kind not in PACKED))
+            )
 
     def data(self, mutation: Mutation) -> bytes:
         """The mutated file."""
@@ -184,6 +189,7 @@ def readers() -> dict[str, Callable[[Path], object]]:
         "list": _as_csv(read_list),
         "labels": _as_csv(lambda p: read_files([p])),
         "manifest": _read_manifest,
+        **annotated_readers(),
     }
 
 
@@ -197,9 +203,9 @@ def _as_csv(read: Callable[[Path], object]) -> Callable[[Path], object]:
 
 def measure(given: argparse.Namespace) -> Report:
     """Try films and texts until there are as many as asked, or the time is over."""
-    kinds = given.only.split(",") if given.only else [*CONTAINERS, *TEXTS]
-    if unknown := [kind for kind in kinds if kind not in CONTAINERS and kind not in TEXTS]:
-        raise UnknownName("kind of file", unknown[0], [*CONTAINERS, *TEXTS])
+    kinds = given.only.split(",") if given.only else [*CONTAINERS, *READ]
+    if unknown := [kind for kind in kinds if kind not in CONTAINERS and kind not in READ]:
+        raise UnknownName("kind of file", unknown[0], [*CONTAINERS, *READ])
     fuzzing = Fuzzing(given.folder, drawn(given.folder / "good", kinds), Counter())
     found: list[Finding] = []
     tried = {"films": 0, "texts": 0}
@@ -209,7 +215,7 @@ def measure(given: argparse.Namespace) -> Report:
             break
         for what, known, count, attempt in (
             ("films", CONTAINERS, given.films, fuzzing.films),
-            ("texts", TEXTS, given.texts, fuzzing.texts),
+            ("texts", READ, given.texts, fuzzing.texts),
         ):
             own = [kind for kind in kinds if kind in known]
             mutations = list(fuzzing.mutations(own, count if own else 0, f"{given.seed}/{round_}"))
@@ -226,7 +232,7 @@ OPTIONS = (
     ("--texts", {"type": int, "default": 3000, "help": "mutated texts in a round (default: %(default)s)"}),
     ("--seed", {"default": "1", "help": "(default: %(default)s)"}),
     ("--minutes", {"type": float, "default": 0, "help": "rounds until this time is over (default: one round)"}),
-    ("--only", {"default": "", "help": f"kinds: {', '.join([*CONTAINERS, *TEXTS])} (default: all)"}),
+    ("--only", {"default": "", "help": f"kinds: {', '.join([*CONTAINERS, *READ])} (default: all)"}),
 )
 main = partial(run, __doc__ or "", measure, *OPTIONS, repeat=1)
 

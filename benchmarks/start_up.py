@@ -3,7 +3,7 @@
 Measured: a drawn film of ten seconds and seven tables, in a new project each time: the first run, a second after the
 lake was deleted, and a third with nothing stale. Processor time is that of the whole tree of processes, the Prefect
 server that stays included; wall time that of the command. The first picture is decoded when the worker that reads the
-film says that it begins. Beside them the first run of a machine, whose cache has no empty database of Prefect's yet.
+film says that it begins.
 Target:   the first run at most 15 s of processor time, a later one 9 s and 8 s of wall time; decoding within 3 s.
 
     python -m benchmarks.start_up --repeat 5
@@ -23,7 +23,6 @@ from pathlib import Path
 
 from benchmarks.children import cinelake, cost_of
 from benchmarks.figures import Figure, Report, run
-from cinelake.storage.environment import environment_variables
 
 MANIFEST = """\
 lake: lake
@@ -67,7 +66,6 @@ def measure(given: argparse.Namespace) -> Report:
         finally:
             cost_of(cinelake("down", "-m", str(project / "pipeline.yaml")))
             shutil.rmtree(project)
-    _measure_new_machine(drawn, given.folder, seconds)
     figures = [
         Figure(name, values, "s CPU" if "processor" in name else "s", at_most=LIMITS.get(name))
         for name, values in seconds.items()
@@ -84,17 +82,6 @@ def _measure_project(project: Path, seconds: dict[str, list[float]]) -> None:
         seconds[f"{name}, wall time"].append(start.wall_s)
         if name != "nothing stale":
             seconds[f"{name}, until the film is decoded"].append(start.decoding_after_s)
-
-
-def _measure_new_machine(drawn: Path, folder: Path, seconds: dict[str, list[float]]) -> None:
-    project = Path(shutil.copytree(drawn, folder / "project_of_a_new_machine"))
-    try:
-        with environment_variables({"CINELAKE_CACHE": str(folder / "cache of a new machine")}):
-            seconds["first run of a machine, processor time"].append(_run(project).cpu_s)
-    finally:
-        cost_of(cinelake("down", "-m", str(project / "pipeline.yaml")))
-        shutil.rmtree(folder / "cache of a new machine", ignore_errors=True)
-        shutil.rmtree(project)
 
 
 def _run(project: Path) -> Start:

@@ -31,6 +31,7 @@
         ├── NoSuchStream         no stream of the kind that is chosen
         ├── DamagedFilm          too much of the film cannot be decoded, or it ends early
         ├── NothingToKeep        of a damaged film that was accepted, nothing can be read
+        ├── ColoursNotShown      nothing here can show its colours (Dolby Vision without another base)
         ├── PicturesTooLarge     its pictures have more pixels than a step may decode
         ├── BadSubtitles         a file of subtitles beside the film that cannot be read
         ├── DecodeTimeout        ffmpeg or a step ran past its deadline            transient
@@ -78,13 +79,18 @@ _SHORTEST_SECRET = 8
 """Shorter values of variables are words that may stand in a message for other reasons; paths are shown."""
 
 
+def may_be_secret(variable: str) -> bool:
+    """Whether an environment variable's name says that its value is for few eyes."""
+    return _SECRET_VARIABLE.search(variable) is not None
+
+
 def without_secrets(text: str) -> str:
     """The text with what nobody must see as `***`: passwords and keys in addresses, and the values of environment
     variables whose names say that they are secret."""
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
     for name, value in os.environ.items():
-        if len(value) >= _SHORTEST_SECRET and value in text and _SECRET_VARIABLE.search(name) and value[0] not in "/~":
+        if len(value) >= _SHORTEST_SECRET and value in text and may_be_secret(name) and value[0] not in "/~":
             text = text.replace(value, HIDDEN)
     return text
 
@@ -316,6 +322,10 @@ class NoSuchStream(FilmError):
 
 class NothingToKeep(FilmError):
     """The film is damaged, and of what was to be kept of it nothing can be read."""
+
+
+class ColoursNotShown(FilmError):
+    """The film's colours are of a kind that nothing here can show (Dolby Vision profile 5): they would be wrong."""
 
 
 class PicturesTooLarge(FilmError):

@@ -17,7 +17,7 @@ from cinelake.query.views import shown_value
 from cinelake.spec.contract import Contract
 from cinelake.storage.atomic import written_whole
 from cli.plain_signs import is_plain
-from cli.screen import err, json_text, table, warn
+from cli.screen import err, json_text, readable, table, warn
 
 FORMATS = ("table", "csv", "json", "parquet")
 SHOWN_ROWS = 500
@@ -60,18 +60,22 @@ def _rows(rows: pa.Table) -> Iterator[tuple[Any, ...]]:
 
 
 def _as_csv(rows: pa.Table, output: Path | None, raw: bool) -> None:
-    """As `export csv` does: text that a spreadsheet would run gets an apostrophe before it, unless `raw`."""
+    """As `export csv` does: text that a spreadsheet would run gets an apostrophe before it, unless `raw`.
+
+    On a terminal, what would steer it is escaped.
+    """
     import csv
 
     from export.csv import safe_text
 
-    formulas = 0
+    formulas, for_eyes = 0, output is None and sys.stdout.isatty()
 
     def cell(value: Any) -> Any:
         nonlocal formulas
         safe = safe_text("" if value is None else _plain(value))
         formulas += safe is not value and isinstance(value, str)
-        return value if raw and isinstance(value, str) else safe
+        written = value if raw and isinstance(value, str) else safe
+        return readable(written) if for_eyes and isinstance(written, str) else written
 
     with open_sink(output) as sink:
         writer = csv.writer(sink, lineterminator="\n")

@@ -6,7 +6,7 @@ from typing import Any
 
 from cinelake.learning.comparison import Comparison
 from cinelake.search.moments import timecode
-from cli.scores import number, print_left_out, print_scores
+from cli.scores import UNDEFINED, number, print_left_out, print_scores
 from cli.screen import out, table
 
 SHOWN_FILMS = 40
@@ -22,7 +22,7 @@ def print_comparison(comparison: Comparison) -> None:
     table(
         ("film", a, b, "baseline", "difference"),
         [
-            (film, number(of["a"]), number(of["b"]), number(of["baseline"]), f"{of['b'] - of['a']:+.3f}")
+            (film, *(_score(of[who]) for who in ("a", "b", "baseline")), _difference(of["a"], of["b"]))
             for film, of in list(comparison.films.items())[:SHOWN_FILMS]
         ],
     )
@@ -39,6 +39,14 @@ def print_comparison(comparison: Comparison) -> None:
     print_left_out(comparison.left_out)
     if comparison.warning:
         out.print(f"[yellow]{comparison.warning}[/]")
+
+
+def _score(value: float | None) -> str:
+    return UNDEFINED if value is None else number(value)
+
+
+def _difference(a: float | None, b: float | None) -> str:
+    return UNDEFINED if a is None or b is None else f"{b - a:+.3f}"
 
 
 def comparison_json(comparison: Comparison) -> dict[str, Any]:

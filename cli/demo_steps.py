@@ -27,7 +27,7 @@ from cinelake.lake.champions import read_champion_record
 from cinelake.lake.published import PublishedVersion
 from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import Planning, plan_manifest
-from cinelake.storage.child_processes import die_with_parent, import_path, module_command
+from cinelake.storage.child_processes import import_path, module_command, start_child
 from cinelake.storage.content import digest, file_digest
 from cli.demo_folder import DemoFolder, DemoRecord
 from cli.label_import import ImportRequest, import_files
@@ -291,14 +291,13 @@ def _train_one(
         return {"problem": "interrupted"}
     command = module_command("cli.main", "train", name, "-m", str(manifest), "--json")
     pipe = subprocess.PIPE
-    process = subprocess.Popen(
+    process = start_child(
         command,
         env={**os.environ, **import_path()},
         stdin=subprocess.DEVNULL,
         stdout=pipe,
         stderr=pipe,
         text=True,
-        preexec_fn=die_with_parent,
     )
     running.append(process)
     said, log = process.communicate()

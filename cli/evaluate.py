@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -13,7 +14,7 @@ from cinelake.learning.evaluation import as_json as evaluation_json
 from cinelake.learning.opinions import judged_by_people
 from cinelake.manifest.document import Manifest, load_manifest
 from cli.options import HERE, JsonOption, ManifestOption, example
-from cli.scores import number, print_left_out, print_opinions, print_scores
+from cli.scores import SHOWN_FILMS, UNDEFINED, number, print_left_out, print_opinions, print_scores
 from cli.screen import err, out, print_json, table, warn
 
 app = typer.Typer(add_completion=False)
@@ -111,6 +112,10 @@ def print_evaluation(evaluation: Evaluation) -> None:
         f"{metric} {evaluation.interval}; beyond the baseline {evaluation.gain} (95% of draws of films)", markup=False
     )
     table(("film", metric), [(film, number(scores.get(metric))) for film, scores in evaluation.by_film.items()])
+    if silent := [film for film, scores in evaluation.by_film.items() if math.isnan(scores.get(metric, 0.0))]:
+        shown = ", ".join(silent[:SHOWN_FILMS]) + (", …" if len(silent) > SHOWN_FILMS else "")
+        of_all = f"{len(silent)} of {len(evaluation.by_film)} films"
+        out.print(f"{UNDEFINED}: {metric} is undefined on {of_all}, no part of the mean: {shown}", markup=False)
     print_left_out(evaluation.left_out)
     if evaluation.warning:
         out.print(f"[yellow]{evaluation.warning}[/]")

@@ -47,7 +47,10 @@ tasks:
   shots: {{}}                             # where shots begin and end, and how
   frames: {{fps: 1}}                      # a picture a second, and the middle of every shot
   sound: {{}}                             # loudness, silence, log-mel
+  speech: {{}}                            # where people speak and music plays
   subtitles: {{}}                         # text streams, and .srt, .vtt, .ass beside the films
+  writing: {{}}                           # what is written in the pictures: as dear as all above where much is
+  credits: {{}}                           # roles and names, out of what is written
   faces: {{}}                             # where faces are, and vectors of who it is (`identify: false`: none)
   embeddings: {{}}                        # what pictures look like, by a network (`backbone: descriptor`: without)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from cinelake.learning.opinions import Opinions
@@ -10,6 +11,7 @@ from cli.screen import out, table
 
 MEASURES = ("precision", "recall", "f1", "f")
 SHOWN_FILMS = 8
+UNDEFINED = "–"
 
 
 def split_by_class(scores: Scores) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
@@ -70,5 +72,7 @@ def print_left_out(left_out: Mapping[str, str]) -> None:
 
 
 def number(value: float | None) -> str:
-    """A score with three digits; empty where it is missing."""
-    return "" if value is None else f"{value:.3f}"
+    """A score with three digits; empty where it is missing, a dash where the films do not define it."""
+    if value is None:
+        return ""
+    return UNDEFINED if math.isnan(value) else f"{value:.3f}"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import IO, Any
 
 from rich.console import Console
@@ -17,7 +18,9 @@ from cli.plain_signs import is_plain
 
 PIPE_WIDTH = 220
 """Columns of text where the output is no terminal."""
-CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+CONTROLS = re.compile(
+    r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 """What steers a terminal or the direction of its text, and what UTF-8 cannot write; a line's end is none of it."""
 
 
@@ -77,8 +80,17 @@ def print_json(value: Any) -> None:
 
 def json_text(value: Any, *, ascii_only: bool = False) -> str:
     """A value as JSON; of its characters only those are escaped that steer a terminal, so that it reads the same."""
-    text = json.dumps(value, indent=1, ensure_ascii=ascii_only, default=str)
+    text = json.dumps(_finite(value), indent=1, ensure_ascii=ascii_only, default=str)
     return CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _finite(value: Any) -> Any:
+    """The value with null for numbers that JSON does not have: a score that the films do not define is NaN here."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {name: _finite(inner) for name, inner in value.items()}
+    return [_finite(inner) for inner in value] if isinstance(value, (list, tuple)) else value
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, file: IO[str] | None = None) -> None:

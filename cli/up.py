@@ -14,7 +14,7 @@ import typer
 from cinelake.errors import EngineUnavailable, UsageError
 from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.manifest.sections import TrackingSettings
-from cinelake.storage.child_processes import die_with_parent, import_path, module_command
+from cinelake.storage.child_processes import import_path, module_command, start_child
 from cinelake.tracking.experiments import artifact_folder
 from cinelake.tracking.own_server import PASSWORD as PASSWORD_VARIABLE
 from cinelake.tracking.own_server import USER as USER_VARIABLE
@@ -89,13 +89,12 @@ def _start_mlflow(folder: Path, tracking: TrackingSettings, port: int) -> subpro
     # Everybody on the machine sees commands, nobody environments; the database's address may hold a password too
     secret = {USER_VARIABLE: user, PASSWORD_VARIABLE: word, "MLFLOW_BACKEND_STORE_URI": tracking.uri}
     with (folder / "mlflow.log").open("wb") as log:
-        return subprocess.Popen(
+        return start_child(
             command,
             env={**os.environ, **QUIET, **secret, **import_path()},
             stdout=log,
             stderr=log,
             start_new_session=True,
-            preexec_fn=die_with_parent,
         )
 
 
@@ -109,13 +108,12 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
 
 def _start_worker(folder: Path, server: PrefectServer, pool: str) -> subprocess.Popen[bytes]:
     with (folder / "worker.log").open("wb") as log:
-        return subprocess.Popen(
+        return start_child(
             worker_command(pool),
             env=worker_environment(server),
             stdout=log,
             stderr=log,
             start_new_session=True,
-            preexec_fn=die_with_parent,
         )
 
 

@@ -10,6 +10,9 @@ from typing import Any
 
 import pyarrow as pa
 
+FORMULAS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
+"""What a text begins with that a spreadsheet takes for a formula."""
+
 
 def csv_text(rows: pa.Table, *, raw: bool = False) -> str:
     """A table as CSV: vectors as JSON, bytes as base64; text that looks like a formula is escaped unless `raw`."""
@@ -32,6 +35,7 @@ def csv_text(rows: pa.Table, *, raw: bool = False) -> str:
 def safe_text(value: Any) -> Any:
     """A value for CSV that no spreadsheet takes for a formula: text that begins like one gets an apostrophe before it.
 
-    As OWASP advises (CSV Injection): `=`, `+`, `-`, `@`, tab and carriage return. Numbers stay numbers.
+    As OWASP advises (CSV Injection): `=`, `+`, `-`, `@`, also as wide characters, tab, carriage return, line feed.
+    Numbers stay numbers.
     """
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULAS) else value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -112,6 +113,19 @@ class FilmReader:
             with contextlib.suppress(UsageError, KeyError):
                 return max(self.read(task)[column].to_pylist(), default=0) or None
         return None
+
+    def tags(self, wanted: Sequence[str]) -> pa.Table:
+        """The table of tags. Raises `UsageError` where it is missing; it says where people's labels have the wanted."""
+        from cinelake.labels.store import label_sets
+
+        try:
+            return self.read("tag_shots")
+        except UsageError as error:
+            for name in label_sets(Path(self.manifest.labels)):
+                rows = self.labels_of_all(name)
+                if "tag" in rows.column_names and {*wanted} & {*rows["tag"].to_pylist()}:
+                    raise UsageError(f"{error}; or take the tags that people gave, by `--labels {name}`") from error
+            raise
 
     def labels(self, name: str) -> pa.Table:
         """The rows of a set of people's labels that are this film's."""

@@ -172,7 +172,7 @@ def _selectors(selection: Selection, tables: FilmReader) -> list[Callable[[], li
 
 def _tagged(selection: Selection, tables: FilmReader, tags: Sequence[str]) -> list[Span]:
     if not selection.labels:
-        return tagged(tables.read("tag_shots"), tables.read("shots"), tags, selection.min_probability)
+        return tagged(tables.tags(tags), tables.read("shots"), tags, selection.min_probability)
     labels = tables.labels(selection.labels)
     by_shots = "start_shot" in labels.column_names and labels["start_shot"].null_count < len(labels)
     return labelled(labels, tables.read("shots") if by_shots else None, tags)
@@ -181,10 +181,13 @@ def _tagged(selection: Selection, tables: FilmReader, tags: Sequence[str]) -> li
 def _make(selection: Selection, film: CatalogueFilm, found: _Found, max_pixels: int) -> dict[str, Any]:
     """Choose, cut and write; returns what was made as plain data."""
     from cinelake.media.clock import read_clock
+    from cinelake.media.light import check_colours
     from cinelake.media.probe import probe
     from export.cutting import check_copy, cut_film
 
     probed = probe(film.path, film.choices, max_pixels=max_pixels)
+    if probed.video and selection.output and not (selection.copy or film.accept):
+        check_colours(film.movie_id, probed.video)
     deadline_s = deadline_of(probed, Path(film.path).stat().st_size)
     clock = read_clock(film.path, probed, deadline_s=deadline_s, frames=found.frames, keep_damaged=film.accept)
     whole = [Span(clock.seconds(int(clock.ticks[0])), clock.end_s)]

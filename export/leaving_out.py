@@ -87,7 +87,7 @@ def _of_tag(tables: FilmReader, tag: str, labels: str, min_probability: float) -
             _check_known("tag", tag, tables.labels_of_all(labels)["tag"].drop_null().to_pylist())
             return []
         return labelled(rows, tables.read("shots") if by_shots else None, [tag])
-    rows = tables.read("tag_shots")
+    rows = tables.tags([tag])
     if tag not in rows["tag"].to_pylist():
         _check_known("tag", tag, [*rows["tag"].to_pylist(), *_vocabulary(tables, "tag_shots", "tag")])
         return []

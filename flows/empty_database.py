@@ -1,53 +1,52 @@
-"""The database of a new Prefect server: copied where this machine has laid one out before, as that takes seconds."""
+"""The database of a new Prefect server, laid out at once: Prefect's hundred migrations take seconds.
+
+    python -m flows.empty_database > flows/empty_database.sql     # after another version of Prefect was pinned
+
+What the migrations of one version lay out is kept as SQL. A server of another version makes its database by itself.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import sqlite3
-from contextlib import closing, suppress
+import tempfile
+from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 
-from cinelake.storage.environment import cache_folder
-
-OTHERS_WRITE = 0o022
+LAYOUT = Path(__file__).with_suffix(".sql")
 
 
 def lay_out_database(file: Path) -> None:
-    """Make a server's SQLite file with all tables and no rows, unless it is there.
-
-    Prefect's hundred migrations need four seconds of processor time. What they make is kept in the cache folder, by
-    Prefect's version; a file there that others have made or can change is not used.
-    """
+    """Make a server's SQLite file with all tables and no rows, unless it is there or Prefect is of another version."""
     if file.exists():
         return
-    known = cache_folder() / f"prefect-{version('prefect')}.db"
-    if _is_our_own(known):
-        draft = file.with_name(f".{file.name}.{os.getpid()}")
-        shutil.copyfile(known, draft)
-        draft.replace(file)
+    layout = LAYOUT.read_text(encoding="utf-8")
+    if layout.partition("\n")[0] != _head():
         return
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    with closing(sqlite3.connect(draft)) as database:
+        database.executescript(layout)
+    draft.replace(file)
+
+
+def migrated_layout() -> str:
+    """The SQL of a database that Prefect's migrations have made."""
     from prefect.server.database import provide_database_interface
+    from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, temporary_settings
 
-    asyncio.run(provide_database_interface().create_db())
-    with suppress(OSError, sqlite3.Error):  # a cache that cannot be written costs the next server those seconds
-        _keep(file, known)
-
-
-def _is_our_own(known: Path) -> bool:
-    try:
-        found = known.stat()
-    except OSError:
-        return False
-    return found.st_uid == os.geteuid() and not found.st_mode & OTHERS_WRITE
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "prefect.db"
+        with temporary_settings({PREFECT_API_DATABASE_CONNECTION_URL: f"sqlite+aiosqlite:///{file}"}):
+            asyncio.run(provide_database_interface().create_db())
+        with closing(sqlite3.connect(file)) as database:
+            return "\n".join([_head(), *database.iterdump()])
 
 
-def _keep(file: Path, known: Path) -> None:
-    known.parent.mkdir(parents=True, exist_ok=True)
-    draft = known.with_name(f".{known.name}.{os.getpid()}")
-    with closing(sqlite3.connect(file)) as database:
-        database.execute("VACUUM INTO ?", [str(draft)])
-    draft.chmod(0o600)
-    draft.replace(known)
+def _head() -> str:
+    return f"-- Prefect {version('prefect')}"
+
+
+if __name__ == "__main__":
+    print(migrated_layout())

@@ -35,30 +35,26 @@ def make_at_once(planning: Planning, on_event: OnEvent) -> RunSummary:
     if planning.plan.stale:
         planning.lake.storage.check_writable()
         engine = make_engine(planning.manifest, on_event)
-        # A process of the engine dies with the thread that started it: the threads outlive the engine
-        with ThreadPoolExecutor(len(planning.plan.stale)) as threads:
-            try:
-                on_event(RunBegan(len(planning.plan.by_film()), len(planning.plan.stale)))
-                _make_films(planning, engine, threads, summary, on_event)
-            except KeyboardInterrupt:
-                summary.interrupted = True
-                recount(planning, summary)
-            finally:
-                engine.stop(now=True)
-                planning.lake.storage.sweep()
+        try:
+            on_event(RunBegan(len(planning.plan.by_film()), len(planning.plan.stale)))
+            _make_films(planning, engine, summary, on_event)
+        except KeyboardInterrupt:
+            summary.interrupted = True
+            recount(planning, summary)
+        finally:
+            engine.stop(now=True)
+            planning.lake.storage.sweep()
     summary.wall_s = summary.work_s = time.monotonic() - began
     return summary
 
 
-def _make_films(
-    planning: Planning, engine: Engine, threads: ThreadPoolExecutor, summary: RunSummary, on_event: OnEvent
-) -> None:
+def _make_films(planning: Planning, engine: Engine, summary: RunSummary, on_event: OnEvent) -> None:
     """Make the films one after another: each has the whole machine, and the first one is there soonest."""
     for movie_id, cells in planning.plan.by_film().items():
         report = StepReport(movie_id)
         for parts in in_turns(planning.step(movie_id, cells)):
             lost = tuple(report.lost())
-            for made in _placed([replace(part, lost=lost) for part in parts], engine, threads):
+            for made in _placed([replace(part, lost=lost) for part in parts], engine):
                 report.add(made)
         count_film(planning, summary, report)
         on_event(FilmEnded(movie_id, len(report.failed()), report))
@@ -81,14 +77,15 @@ def in_turns(step: Step) -> Iterator[list[Step]]:
         ]
 
 
-def _placed(parts: list[Step], engine: Engine, threads: ThreadPoolExecutor) -> list[StepReport]:
+def _placed(parts: list[Step], engine: Engine) -> list[StepReport]:
     """The reports of parts that are made at the same time."""
-    placed = [threads.submit(_made, part, engine) for part in parts]
-    try:
-        return [part.result() for part in placed]
-    except BaseException:  # Ctrl-C too: no thread waits for a process that goes on
-        engine.stop(now=True)
-        raise
+    with ThreadPoolExecutor(len(parts)) as threads:
+        placed = [threads.submit(_made, part, engine) for part in parts]
+        try:
+            return [part.result() for part in placed]
+        except BaseException:  # Ctrl-C too: no thread waits for a process that goes on
+            engine.stop(now=True)
+            raise
 
 
 def _made(part: Step, engine: Engine) -> StepReport:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cinelake.errors import EngineUnavailable, UsageError
-from cinelake.storage.child_processes import die_with_parent, import_path, module_command
+from cinelake.storage.child_processes import import_path, module_command, start_child
 from cinelake.storage.environment import environment_variables
 from cinelake.storage.interrupts import interrupts_held
 from cinelake.storage.locks import alone
@@ -276,7 +276,7 @@ def _started(
         url = f"http://{LOOPBACK}:{found.getsockname()[1]}/api"
         command = module_command("flows.own_prefect", "server", "--socket", str(found.fileno()), *stays)
         with log.open("wb") as output, interrupts_held():
-            process = subprocess.Popen(
+            process = (subprocess.Popen if keep_s else start_child)(
                 command,
                 env=_server_environment(home, url, password_of(folder), services=services),
                 stdin=subprocess.DEVNULL,
@@ -284,7 +284,6 @@ def _started(
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 pass_fds=[found.fileno()],
-                preexec_fn=None if keep_s else die_with_parent,
             )
         on_error.pop_all()
     server = PrefectServer(url, password_of(folder), process, log, keep=keep_s > 0, starting=starting)

@@ -42,6 +42,7 @@ def make_proxy(
 
     max_pixels: larger pictures are not decoded.
     """
+    from cinelake.media.light import check_colours
     from cinelake.media.probe import probe
     from cinelake.media.proxy import write_proxy
 
@@ -55,6 +56,8 @@ def make_proxy(
         return "the film is not on this machine"
     try:
         probed = probe(film.path, film.choices, max_pixels=max_pixels)
+        if probed.video and not film.accept:
+            check_colours(film.movie_id, probed.video)
         deadline_s = limit_deadline(SECONDS_EACH * float(row.get("duration_s") or 0.0), LEAST_DEADLINE_S)
         write_proxy(film.path, probed, target, deadline_s=deadline_s, max_pixels=max_pixels)
     except CinelakeError as error:

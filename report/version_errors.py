@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -47,15 +48,15 @@ def _films(told: Mapping[str, Any], place: Place) -> dict[str, Any]:
     """Score by film, a column a predictor, with the place of each mark; and those of all films with their interval."""
     rows, overall = told["by_film"], told["overall"]
     who = list(overall)
-    values = [value for row in rows for value in row["scores"].values()]
+    values = [value for row in rows for value in row["scores"].values() if value is not None]
     low, high = min([0.0, *values]), max([1.0, *values]) if min(values, default=0) >= 0 else max(values, default=1.0)
     films = []
     for row in rows:
-        base = row["scores"].get("baseline")
+        own, base = row["scores"]["model"], row["scores"].get("baseline")
         films.append({
             **place(row["movie_id"], 0.0),
-            "values": [f"{row['scores'][name]:.3f}" for name in who],
-            "place": 4 + place_between(row["scores"]["model"], low, high, TRACK_WIDTH - 8),
+            "values": [shown_score(row["scores"][name]) for name in who],
+            "place": None if own is None else 4 + place_between(own, low, high, TRACK_WIDTH - 8),
             "base": None if base is None else 4 + place_between(base, low, high, TRACK_WIDTH - 8),
         })  # fmt: skip
     known = overall["model"]["low"] is not None
@@ -71,7 +72,12 @@ def _films(told: Mapping[str, Any], place: Place) -> dict[str, Any]:
 
 def _bounds(bounds: Mapping[str, Any]) -> str:
     spread = f" [{bounds['low']:.3f}, {bounds['high']:.3f}]" if bounds.get("low") is not None else ""
-    return f"{bounds['mean']:.3f}{spread}"
+    return f"{shown_score(bounds['mean'])}{spread}"
+
+
+def shown_score(value: float | None) -> str:
+    """A score; a dash where the film does not define it."""
+    return "–" if value is None or math.isnan(value) else f"{value:.3f}"
 
 
 def _matrix(told: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from report.files import site_errors, write_text
 from report.moment_pictures import Places
 from report.tables import LakeTables
 from report.templates import STATIC, code_digest, rendered
-from report.version_errors import TRACK_WIDTH, shown_errors, shown_moment
+from report.version_errors import TRACK_WIDTH, shown_errors, shown_moment, shown_score
 
 
 def errors_page(
@@ -64,21 +64,27 @@ def _scores(comparison: Comparison) -> list[tuple[str, list[str]]]:
     """Score, and its value of A, of B and of the baseline; the gate's first."""
     columns = [comparison.scores[who] for who in ("a", "b", "baseline")]
     names = sorted({*columns[0], *columns[1]}, key=lambda name: (name != comparison.metric, name))
-    return [(name, [f"{scores[name]:.3f}" if name in scores else "" for scores in columns]) for name in names]
+    return [(name, [shown_score(scores[name]) if name in scores else "" for scores in columns]) for name in names]
 
 
 def _films(comparison: Comparison, places: Places) -> list[dict[str, Any]]:
-    """Each film with its scores, and the places of A and B on a track; where B loses most comes first."""
-    values = [value for of in comparison.films.values() for value in (of["a"], of["b"])]
-    low, high = min([0.0, *values]), max([1.0, *values]) if min(values) >= 0 else max(values)
-    rows = [
-        {
-            **places(movie_id, 0.0),
-            "values": [*(f"{of[who]:.3f}" for who in ("a", "b", "baseline")), f"{of['b'] - of['a']:+.3f}"],
-            "b": 4 + place_between(of["b"], low, high, TRACK_WIDTH - 8),
-            "a": 4 + place_between(of["a"], low, high, TRACK_WIDTH - 8),
-            "gain": of["b"] - of["a"],
-        }
-        for movie_id, of in comparison.films.items()
-    ]
-    return sorted(rows, key=lambda row: row["gain"])
+    """Each film with its scores, and the places of A and B on a track; where B loses most comes first, films that do
+    not define the score last."""
+    values = [value for of in comparison.films.values() for who in ("a", "b") if (value := of[who]) is not None]
+    low = min([0.0, *values])
+    high = max([1.0, *values]) if min(values, default=0.0) >= 0 else max(values)
+    return sorted(
+        ({**places(movie_id, 0.0), **_film(of, low, high)} for movie_id, of in comparison.films.items()),
+        key=lambda row: (row["gain"] is None, row["gain"]),
+    )
+
+
+def _film(of: Mapping[str, float | None], low: float, high: float) -> dict[str, Any]:
+    a, b = of["a"], of["b"]
+    gain = None if a is None or b is None else b - a
+    return {
+        "values": [*(shown_score(of[who]) for who in ("a", "b", "baseline")), "–" if gain is None else f"{gain:+.3f}"],
+        "b": None if b is None else 4 + place_between(b, low, high, TRACK_WIDTH - 8),
+        "a": None if a is None else 4 + place_between(a, low, high, TRACK_WIDTH - 8),
+        "gain": gain,
+    }

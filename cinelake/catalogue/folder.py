@@ -13,6 +13,7 @@ from typing import NamedTuple
 from cinelake.catalogue.names import movie_id_of
 from cinelake.catalogue.sidecars import Skipped, sort_out, suffix_of
 from cinelake.errors import ManifestError, Problem
+from cinelake.storage.store import is_file
 
 ANYTHING = ("*", "**")
 """Parts of a glob that are never taken for the name of something that is there."""
@@ -74,10 +75,10 @@ def _in_folder(folder: Path) -> tuple[list[str], list[Skipped]]:
     for entry in _scan(folder):
         if entry.name.startswith("."):
             skipped.append(Skipped(entry.path, "hidden"))
-        elif entry.is_file() or (entry.is_symlink() and not Path(entry.path).exists()):
+        elif is_file(entry) or (entry.is_symlink() and not Path(entry.path).exists()):
             files.append(entry.path)
         else:
-            skipped.append(Skipped(entry.path, "folder" if entry.is_dir() else "no_file"))
+            skipped.append(Skipped(entry.path, "folder" if Path(entry.path).is_dir() else "no_file"))
     films, others = sort_out(sorted(files))
     return films, [*skipped, *others]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from cinelake.errors import FileTooLarge, ManifestError, Problem, did_you_mean
 from cinelake.spec.streams import StreamChoice, StreamChoices
-from cinelake.storage.foreign_parquet import Bounds, bounded_batches
+from cinelake.storage.foreign_parquet import Bounds, bounded_batches, check_text_file
 
 CHOICES = ("pictures_language", "pictures_title", "sound_language", "sound_title", "sound_layout")
 """Columns that choose among a film's streams; several languages or layouts are parted by spaces, `|` or `/`."""
@@ -58,11 +58,14 @@ def _words(text: str) -> tuple[str, ...]:
 def read_list(path: Path) -> list[ListRow]:
     """The rows of a list of films; raises `ManifestError` if it is missing, not readable or has no `uri`."""
     try:
+        check_text_file(path)
         with path.open("rb") as file:
             is_parquet = file.read(4) == b"PAR1"
         return list(_parquet_rows(path) if is_parquet else _csv_rows(path))
     except OSError as error:
         raise _unreadable(path, error.strerror or str(error)) from error
+    except FileTooLarge as error:
+        raise _unreadable(path, str(error)) from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise _unreadable(path, f"expected CSV in UTF-8 or Parquet: {error}") from error
 

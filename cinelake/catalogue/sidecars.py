@@ -13,6 +13,8 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cinelake.storage.store import is_file
+
 UNFINISHED = (".part", ".crdownload", ".download", ".tmp", ".aria2", ".ytdl", ".filepart", ".!qb", ".!ut")
 """Of downloads that have not ended."""
 SIDECARS = (
@@ -159,7 +161,7 @@ def names_here(folder: str) -> list[str]:
     """Names of the files in a folder of this machine; empty where it does not exist."""
     try:
         with os.scandir(folder or ".") as entries:
-            return [entry.name for entry in entries if entry.is_file()]
+            return [entry.name for entry in entries if is_file(entry)]
     except OSError:
         return []
 

@@ -12,6 +12,7 @@ import signal
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, TimeoutError
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from multiprocessing import get_context, resource_tracker
 from pathlib import Path
 from threading import Lock
@@ -22,7 +23,7 @@ from cinelake.engines.job import Job, Result
 from cinelake.engines.worker_watch import WorkerWatch
 from cinelake.errors import DecodeTimeout, EngineStopped, EngineUnavailable, FilmError, WorkerLost
 from cinelake.events import Deadline, Event, LengthProbed, WorkerDied
-from cinelake.storage.child_processes import die_with_parent, why_died
+from cinelake.storage.child_processes import die_with_parent, in_lasting_thread, why_died
 from cinelake.storage.interrupts import interrupts_held
 from cinelake.storage.slots import VARIABLE, slot_held, slots_folder
 
@@ -121,13 +122,17 @@ class StepProcesses:
             with interrupts_held(), self._lock:
                 if self._stopped:
                     raise CancelledError
-                if not self._pool.active:
-                    self._renew()
-                return self._pool, self._pool.schedule(work, args=args)
+                return in_lasting_thread(partial(self._submit, work, args))
         except RuntimeError as error:
             raise PoolBroke(str(error), job_had_begun=False) from error
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def _submit(self, work: Callable[..., Any], args: tuple[Any, ...]) -> tuple[ProcessPool, Future[Any]]:
+        """Submit work to a pool that lives; a pool starts its processes once it is asked for anything."""
+        if not self._pool.active:
+            self._renew()
+        return self._pool, self._pool.schedule(work, args=args)
 
     def _renew(self) -> None:
         """End what is left of a pool that broke, and make another."""

@@ -23,7 +23,7 @@ from cinelake.labels.timecodes import TIMES
 from cinelake.labels.values import cast_column
 from cinelake.spec.labels import LabelContract
 from cinelake.storage.content import digest, file_digest
-from cinelake.storage.foreign_parquet import Bounds, bounded_table
+from cinelake.storage.foreign_parquet import Bounds, bounded_table, check_text_file
 
 BOUNDS = Bounds(lists=True)
 """What a Parquet file of labels may hold: rows of texts and numbers, or of vectors."""
@@ -169,12 +169,13 @@ def _read_file(
     path: Path, columns: Sequence[str] | None, known: Collection[str], notes: list[str]
 ) -> tuple[pa.Table, list[Problem]]:
     try:
+        check_text_file(path)
         with path.open("rb") as file:
             is_parquet = file.read(4) == b"PAR1"
         if is_parquet:
             return _read_parquet(path, columns)
         return _read_workbook(path, known, notes) if is_workbook(path) else _read_csv(path)
-    except ValueError as error:
+    except (FileTooLarge, ValueError) as error:
         return _table(path, [], [], []), [Problem(str(path), 0, "", f"the file cannot be labels: {error}")]
     except OSError as error:
         why = f"the file cannot be read: {error.strerror or error}"

@@ -174,14 +174,14 @@ def _check(path: Path) -> None:
             if len(parts) > MAX_PARTS or sum(part.file_size for part in parts) > MAX_UNPACKED:
                 raise FileTooLarge(f"it unpacks to more than {MAX_UNPACKED >> 20} MB, or {MAX_PARTS} parts")
             for part in parts:
-                if part.filename.endswith((".xml", ".rels")):
-                    with archive.open(part) as file:
-                        _check_xml(file, part.filename)
+                with archive.open(part) as file:
+                    _check_xml(file, part.filename)
     except (OSError, *BAD_ARCHIVE) as error:
         raise ValueError(f"expected a workbook: {error}") from error
 
 
 def _check_xml(file: IO[bytes], name: str) -> None:
+    """Raise `ValueError` for a document type. Parts may be called anything: what is no XML is passed over."""
     parser = expat.ParserCreate()
 
     def refuse(*_: Any) -> None:
@@ -191,4 +191,5 @@ def _check_xml(file: IO[bytes], name: str) -> None:
     try:
         parser.ParseFile(file)
     except expat.ExpatError as error:
-        raise ValueError(f"expected a workbook: {name}: {error}") from error
+        if name.endswith((".xml", ".rels")):
+            raise ValueError(f"expected a workbook: {name}: {error}") from error

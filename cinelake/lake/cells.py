@@ -99,9 +99,14 @@ class Footer:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Footer:
-        """Read a stored footer. Raises `NewerFormat` for one that a newer Cinelake wrote, `ValueError`, `TypeError`."""
+        """Read a stored footer. Raises `NewerFormat` for one that a newer Cinelake wrote.
+
+        Raises `ValueError`, `TypeError`, `KeyError` for a damaged one: a field's name with a wrong letter is a field
+        that is missing, and a newer Cinelake that leaves one out says another format.
+        """
         stored = json.loads(text)
-        unknown = stored.keys() - {"key", STORED_HASH, "ingredients", "run", "format"}
+        known = {"key", STORED_HASH, "ingredients", "run"}
+        unknown = stored.keys() - known - {"format"} if known <= stored.keys() else ()
         check_format("a cell's footer", stored.pop("format", LAKE), LAKE, unknown)
         run = stored.pop("run")
         digests = {name: run.pop(name) for name in DIGESTS if name in run}

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
-from cinelake.errors import StorageError
+from cinelake.errors import StorageError, UsageError
 from cinelake.lake.cells import Lake
 from cinelake.spec.formats import LAKE, check_format
+from cinelake.spec.names import TABLE_NAME
 from cinelake.storage.store import StorageLocation, storage_errors
 
 NAME = "_format.json"
 
 
 def open_known(place: str | StorageLocation) -> Lake:
-    """The lake at a path or URI. Raises `NewerFormat` where a newer Cinelake wrote it, `StorageError`."""
+    """The lake at a path or URI. Raises `NewerFormat` where a newer Cinelake wrote it, `StorageError`.
+
+    Raises `UsageError` for a folder that is full of something else, which would stand among the lake's tables.
+    """
     lake = Lake(place)
     text = _read(lake)
+    if text is None and (others := _of_others(lake.storage.local)):
+        named = ", ".join(others[:3]) + ", …" * (len(others) > 3)
+        raise UsageError(
+            f"{lake.storage.uri} is no lake, and holds something else ({named}): a lake has its folder for itself. "
+            "Name another, as in `lake: lake`"
+        )
     if text is not None:
         try:
             found = json.loads(text)["format"]
@@ -31,6 +42,15 @@ def note_format(lake: Lake) -> None:
         with lake.scratch() as scratch:
             (scratch / NAME).write_text(json.dumps({"format": LAKE}) + "\n")
             lake.storage.publish(scratch / NAME, NAME)
+
+
+def _of_others(folder: Path | None) -> list[str]:
+    """What a folder holds that no lake does; nothing where there is a sign of a lake, of whatever release."""
+    names = {entry.name: entry.is_dir() for entry in folder.iterdir()} if folder and folder.is_dir() else {}
+    if any(name.startswith("_") for name in names):
+        return []
+    shown = {name: is_folder for name, is_folder in names.items() if not name.startswith(".")}
+    return sorted(name for name, is_folder in shown.items() if not (is_folder and TABLE_NAME.fullmatch(name)))
 
 
 def _read(lake: Lake) -> bytes | None:

@@ -59,7 +59,7 @@ def device_of(provider: str) -> Device:
     return "cuda" if provider == _PROVIDERS["cuda"] else "cpu"
 
 
-def session_options() -> Any:
+def session_options(threads: int | None = None) -> Any:
     """How every network here is run: a fixed number of threads that sleep while they wait, errors only on stderr.
 
     Waiting threads that spin cost half as much again in processor time, which other films' steps could use.
@@ -67,21 +67,23 @@ def session_options() -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = inference_threads()
+    options.intra_op_num_threads = threads or inference_threads()
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     return options
 
 
-def onnx_session(path: Path, device: Device = "cpu", layer: str | None = None) -> Any:
+def onnx_session(path: Path, device: Device = "cpu", layer: str | None = None, threads: int | None = None) -> Any:
     """The session of an ONNX file, loaded once per process; `layer` names a tensor (or node) to return instead.
+
+    threads: of one inference; None: see `inference_threads`.
 
     Raises `ModelUnusable` when the file is no ONNX network or has no such layer, `WeightsMissing` when a file that it
     keeps weights in is not there, `EngineUnavailable` when the provider did not start (its libraries are missing, say).
     """
     with _LOADING:
-        return _session(network_digest(path), str(path), device, layer, inference_threads())
+        return _session(network_digest(path), str(path), device, layer, threads or inference_threads())
 
 
 @lru_cache(maxsize=8)
@@ -91,7 +93,7 @@ def _session(digest: str, path: str, device: Device, layer: str | None, threads:
     provider = require_device(device)
     source = with_output(Path(path), layer) if layer else path
     try:
-        session = onnxruntime.InferenceSession(source, session_options(), providers=[provider])
+        session = onnxruntime.InferenceSession(source, session_options(threads), providers=[provider])
     except Exception as error:
         raise ModelUnusable(f"{path} cannot be loaded as an ONNX network: {error}") from error
     check_provider(session, provider)

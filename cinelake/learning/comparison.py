@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -61,7 +62,7 @@ class Comparison:
     b: Side
     scores: dict[str, Scores]
     difference: Interval
-    films: dict[str, dict[str, float]]
+    films: dict[str, dict[str, float | None]]
     moments: list[Moment]
     differs: list[str] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
@@ -70,6 +71,8 @@ class Comparison:
     @property
     def verdict(self) -> str:
         """Which of the two is better, in words."""
+        if math.isnan(self.difference.mean):
+            return f"{self.metric} is undefined on these films: no film says which is better"
         better = self.b if self.difference.mean > 0 else self.a
         if self.difference.mean == 0:
             return "both score the same"

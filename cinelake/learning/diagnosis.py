@@ -72,14 +72,15 @@ def _finite(calibrated: dict[str, Any]) -> dict[str, Any]:
 
 
 def by_film(spec: Model, movie_ids: Sequence[str], scores: Mapping[str, Sequence[FilmScores]]) -> list[dict[str, Any]]:
-    """Each film's score by each predictor; the film that the first does worst on comes first, its parts as one."""
+    """Each film's score by each predictor, None where the film does not define it; the film that the first does worst
+    on comes first, its parts as one."""
     rows: list[dict[str, Any]] = []
     for movie_id in dict.fromkeys(movie_ids):
         places = [place for place, other in enumerate(movie_ids) if other == movie_id]
         own = {who: float(spec.summarise([of[p] for p in places])[spec.metric]) for who, of in scores.items()}
-        rows.append({"movie_id": movie_id, "scores": own})
+        rows.append({"movie_id": movie_id, "scores": {who: None if math.isnan(v) else v for who, v in own.items()}})
     first = next(iter(scores))
-    return sorted(rows, key=lambda row: (row["scores"][first], row["movie_id"]))
+    return sorted(rows, key=lambda row: (row["scores"][first] is None, row["scores"][first], row["movie_id"]))
 
 
 def confusions(answers: Sequence[Answers]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ Summarise = Callable[[Sequence[FilmScores]], Scores]
 @dataclass(frozen=True)
 class Interval:
     """A score on all films, and the bounds within which `CONFIDENCE` of the draws fall; NaN of fewer than
-    `MIN_UNITS` films, which give none."""
+    `MIN_UNITS` films, which give none, and of a score that these films do not define."""
 
     mean: float
     low: float
@@ -37,14 +37,16 @@ class Interval:
         return not math.isnan(self.low)
 
     def __str__(self) -> str:
+        if math.isnan(self.mean):
+            return "undefined (no film here says)"
         if not self.is_known:
             return f"{self.mean:.3f} (fewer than {MIN_UNITS} films: no interval)"
         return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
     def to_json(self) -> dict[str, float | None]:
-        """Mean, low and high; bounds that are unknown are null."""
+        """Mean, low and high; what is unknown is null."""
         low, high = (self.low, self.high) if self.is_known else (None, None)
-        return {"mean": self.mean, "low": low, "high": high}
+        return {"mean": None if math.isnan(self.mean) else self.mean, "low": low, "high": high}
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,9 @@ def _unbounded(mean: float) -> Interval:
 
 
 def _interval(mean: float, values: Array) -> Interval:
+    values = values[~np.isnan(values)]  # draws of films that do not define the score
+    if math.isnan(mean) or not len(values):
+        return _unbounded(mean)
     tail = (1 - CONFIDENCE) / 2 * 100
     low, high = np.percentile(values, [tail, 100 - tail])
     return Interval(float(mean), float(low), float(high))
@@ -129,6 +134,8 @@ def decide(
 
 
 def _pass(metric: str, score: Interval, gain: Interval, over: Interval | None, epsilon: float) -> tuple[bool, str]:
+    if math.isnan(gain.mean):
+        return False, f"{metric} is undefined: no held-out film says anything of it (see its measure); label others"
     if not gain.is_known:
         return False, f"{metric} {score}: the gate needs {MIN_UNITS} held-out films; {gain.mean:+.3f} over the baseline"
     if not gain.low > 0:

@@ -70,6 +70,9 @@ def learning_curve(
             rows.append({**row, "mean": None, "said": str(error)})
             continue
         bounds = bootstrap(own, spec.summarise, spec.metric)
+        if math.isnan(bounds.mean):
+            rows.append({**row, "mean": None, "said": f"{spec.metric} is undefined on what is held out"})
+            continue
         rows.append({**row, **bounds.to_json(), "seconds": round(time.monotonic() - started, 1)})
         say(f"{learner}, {row['steps']} labelled steps of {films} films: {spec.metric} {bounds}")
     return rows

@@ -43,10 +43,10 @@ def harmonic_mean(one: float, other: float) -> float:
 
 
 def mean_of_defined(values: Any) -> float:
-    """The mean of all values that are not NaN; 0 where there is none."""
+    """The mean of all values that are not NaN; NaN where there is none."""
     defined = np.asarray(values, np.float64)
     defined = defined[~np.isnan(defined)]
-    return float(defined.mean()) if len(defined) else 0.0
+    return float(defined.mean()) if len(defined) else float("nan")
 
 
 def confusion(truth: Array, predicted: Array, classes: int) -> Array:

@@ -18,7 +18,14 @@ from typing import Any
 from cinelake.errors import ManifestError, Problem, UnknownName
 from cinelake.manifest.deployments import check_deployments
 from cinelake.manifest.models import ModelEntry, default_entry, read_models
-from cinelake.manifest.places import CatalogueSettings, LakeSettings, StagingSettings, absolute, lake_fault
+from cinelake.manifest.places import (
+    CatalogueSettings,
+    LakeSettings,
+    StagingSettings,
+    absolute,
+    labels_fault,
+    lake_fault,
+)
 from cinelake.manifest.problems import check
 from cinelake.manifest.schema import manifest_schema
 from cinelake.manifest.sections import (
@@ -124,6 +131,8 @@ def read_manifest(file: Path, text: str, *, check_only: bool = False) -> Manifes
         lake = sections.lake if isinstance(sections.lake, str) else sections.lake.uri
         if fault := lake_fault(lake, sections.catalogue.films, base):
             document.problem(("lake",), fault)
+        elif fault := labels_fault(sections.labels, lake, base):
+            document.problem(("labels",), fault)
     if document.problems or sections is None:
         raise ManifestError(dict.fromkeys(document.problems))
     return _manifest(file.absolute(), text, sections, models, entries)

@@ -123,20 +123,33 @@ class StagingSettings(BaseModel):
 def lake_fault(lake: str, films: str | None, base: Path) -> str:
     """What is wrong with the lake's folder, of a manifest in the folder `base`; empty where nothing is.
 
-    A lake's tables are folders of its own, which `gc` removes again: no films may lie among them.
+    A lake's tables are folders of its own, which `gc` removes again: no films may lie among them, and no project.
     """
     if SCHEME.match(lake) and not lake.startswith("file://"):
-        return ""
+        is_named = lake.partition("://")[2].strip("/")
+        return "" if is_named else f"expected a bucket, as in `s3://bucket/lake`, received {lake!r}"
     folder = Path(absolute(lake, base)).resolve()
     if folder == folder.parent:
         return f"the lake would be the root of the file system ({folder}): name a folder of its own, as in `lake: lake`"
-    if films is None or SCHEME.match(films):
-        return ""
-    where = films_folder(films, base).resolve()
+    where = None if films is None or SCHEME.match(films) else films_folder(films, base).resolve()
     if where == folder:
         return f"the films are in this very folder ({folder}): name a folder of its own, as in `lake: lake`"
-    if where.is_relative_to(folder):
+    if where and where.is_relative_to(folder):
         return f"the films ({where}) lie within the lake's folder ({folder}): name a folder beside them"
+    if base.resolve().is_relative_to(folder):
+        return f"this manifest lies within the lake's folder ({folder}): name a folder of its own, as in `lake: lake`"
+    return ""
+
+
+def labels_fault(labels: str, lake: str, base: Path) -> str:
+    """What is wrong with the folder of labels; empty where nothing is. They outlive the lake, so they lie beside it."""
+    folder = Path(absolute(labels, base)).resolve()
+    if folder == folder.parent:
+        return f"the labels would be at the root of the file system ({folder}): name a folder, as in `labels: labels`"
+    if SCHEME.match(lake) and not lake.startswith("file://"):
+        return ""
+    if folder.is_relative_to(Path(absolute(lake, base)).resolve()):
+        return f"the labels ({folder}) lie within the lake's folder, and would be deleted with it: name one beside it"
     return ""
 
 

@@ -13,7 +13,7 @@ DEADLINE_S = 60.0
 _PROGRAMME = re.compile(r"\[info\] {3}(?:Program (\d+)|No Program)")
 _STREAM = re.compile(r"\[info\] {3}Stream #0:(\d+)")
 _CROPPING = re.compile(r"\[info\] {7}Frame Cropping: (\d+)/(\d+)/(\d+)/(\d+)$")
-_DOLBY_VISION = re.compile(r"\[info\] {7}DOVI configuration record: .*\bprofile: (\d+)")
+_DOLBY_VISION = re.compile(r"\[info\] {7}DOVI configuration record: .*\bprofile: (\d+)(?:.*\bcompatibility id: (\d+))?")
 
 Crop = tuple[int, int, int, int]
 """Pixels that are hidden: left, right, top, bottom."""
@@ -21,11 +21,15 @@ Crop = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Description:
-    """By stream: the numbers of its programmes, what the container hides, Dolby Vision's profile."""
+    """By stream: the numbers of its programmes, what the container hides, Dolby Vision's profile and its base.
+
+    The base is what other players show of it: 0 nothing, 1 HDR10, 2 SDR, 4 HLG; left out where ffmpeg does not say.
+    """
 
     programmes: dict[int, tuple[int, ...]] = field(default_factory=dict)
     crops: dict[int, Crop] = field(default_factory=dict)
     dolby_vision: dict[int, int] = field(default_factory=dict)
+    dolby_base: dict[int, int] = field(default_factory=dict)
 
 
 def describe(fd: int) -> Description:
@@ -51,4 +55,6 @@ def description_of(lines: Iterable[str]) -> Description:
             found.crops[stream] = (left, right, top, bottom)
         elif match := _DOLBY_VISION.match(line):
             found.dolby_vision[stream] = int(match[1])
+            if match[2]:
+                found.dolby_base[stream] = int(match[2])
     return found

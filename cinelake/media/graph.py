@@ -1,8 +1,9 @@
 """The one ffmpeg command of a film: which pictures and which sound leave it, through which pipe.
 
-All pictures leave in one NUT pipe, one raw stream for each distinct wish. Stream 0 has every picture and its time: a
-wish for every picture, or where there is none the clock, one pixel of each, which costs a crop. Each distinct sound has
-a NUT pipe of its own.
+Pictures leave in one NUT pipe, one raw stream for each distinct wish. Stream 0 has every picture and its time: a wish
+for every picture, or where there is none the clock, one pixel of each, which costs a crop. Wishes for every picture
+whose pictures are large have a pipe each beside it, without a container (`plain_pipe`). Each distinct sound has a NUT
+pipe of its own.
 
 What a wish gets depends on the film and on the wish alone, never on what else is wanted: it is a fixed chain of
 steps from the source, and chains that begin alike share their beginning. Small pictures are averaged
@@ -14,7 +15,8 @@ jump to the next), it reads all of them always; those that nobody wants go nowhe
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,6 +44,8 @@ NO_METADATA = {"map_metadata": "-1", "map_chapters": "-1"}
 """A film's title, tags and chapters stay out of its pipes: they may be in any encoding, and nobody reads them there."""
 MAX_PIXELS_DECODED, FEWEST_THREADS = 150_000_000, 16
 """Each thread of a decoder holds a picture: this many pixels, of up to six bytes, may be held at the same time."""
+PLAIN_BYTES = 1 << 16
+"""Pictures of at least this size have a pipe of their own: that of `MIDDLE_WIDTH`, but not those that are scanned."""
 MIDDLE_WIDTH = 640
 """Width of the picture from which small ones are scaled."""
 
@@ -54,25 +58,34 @@ class Graph:
     """A command, and what is in its pipes.
 
     pictures: the wishes in the order of the NUT pipe's streams, as `picture_wishes` has them; empty without pictures.
-    sounds: the wishes in the order of the sound pipes.
+    plain: the wishes with pipes of their own, in the order of these. sounds: likewise of the sound pipes.
     """
 
     arguments: list[str]
     pictures: tuple[VideoClock | VideoStream, ...]
+    plain: tuple[VideoStream, ...]
     sounds: tuple[SoundStream, ...]
 
 
 def picture_wishes(probe: Probe, streams: Iterable[Stream]) -> tuple[VideoClock | VideoStream, ...]:
-    """The distinct pictures that leave ffmpeg, first what carries the time of each; none for a film without pictures.
+    """The distinct pictures in the NUT pipe, first what carries the time of each; none for a film without pictures.
 
-    That is a wish for every picture; only where nobody has such a wish it is a `VideoClock`.
+    That is a wish for every picture; only where nobody has such a wish, but for large ones, it is a `VideoClock`.
     """
     wanted = dict.fromkeys(stream for stream in streams if isinstance(stream, VideoClock | VideoStream))
     if probe.video is None or not wanted:
         return ()
-    looked_at = [wish for wish in wanted if isinstance(wish, VideoStream)]
+    apart = plain_wishes(probe, wanted)
+    looked_at = [wish for wish in wanted if isinstance(wish, VideoStream) and wish not in apart]
     first = next((wish for wish in looked_at if not wish.fps), VideoClock())
     return (first, *(wish for wish in looked_at if wish != first))
+
+
+def plain_wishes(probe: Probe, streams: Iterable[Stream]) -> tuple[VideoStream, ...]:
+    """The distinct wishes for every picture whose pictures are large: they have pipes of their own."""
+    video = probe.video
+    whole = [wish for wish in dict.fromkeys(streams) if isinstance(wish, VideoStream) and not wish.fps]
+    return tuple(wish for wish in whole if video and math.prod(picture_shape(video, wish)) >= PLAIN_BYTES)
 
 
 def sound_wishes(probe: Probe, streams: Iterable[Stream]) -> tuple[SoundStream, ...]:
@@ -89,6 +102,7 @@ def build_graph(
     film_fd: int,
     picture_fd: int | None,
     sound_fds: Sequence[int],
+    plain_fds: Sequence[int] = (),
     max_pixels: int = MAX_PIXELS,
     device: DecodeDevice = "cpu",
     is_film: bool = True,
@@ -100,12 +114,13 @@ def build_graph(
     """
     wanted = list(streams)
     pictures, sounds = picture_wishes(probe, wanted), sound_wishes(probe, wanted)
+    plain = dict(zip(plain_wishes(probe, wanted), plain_fds, strict=True))
     options = {**safe_input(film_fd), "max_pixels": str(max_pixels), **_threads(probe.video)}
     options |= declared_colours(probe.video) if probe.video and not is_film else {}
     film = ffmpeg.input("fd:", **options, **(device_input(device) if pictures else {}))
     outputs = []
     if pictures and probe.video is not None and picture_fd is not None:
-        outputs.append(_picture_output(film, probe.video, pictures, picture_fd, device))
+        outputs += _picture_outputs(_pictures(film, probe.video, device), probe.video, pictures, picture_fd, plain)
     for sound, fd in zip(sounds, sound_fds, strict=True):
         assert probe.audio is not None
         layout, source = {1: "mono", 2: "stereo"}[sound.channels], film[str(probe.audio.index)]
@@ -114,7 +129,7 @@ def build_graph(
         outputs.append(ffmpeg.output(samples, f"pipe:{fd}", **options))
     read = {info.index for info, wishes in ((probe.video, pictures), (probe.audio, sounds)) if info and wishes}
     arguments = [*ffmpeg.get_args(ffmpeg.merge_outputs(*outputs)), *unread_streams(probe, read)]
-    return Graph(["-filter_complex_threads", "1", *arguments], pictures, sounds)
+    return Graph(["-filter_complex_threads", "1", *arguments], pictures, tuple(plain), sounds)
 
 
 def _threads(video: VideoInfo | None) -> dict[str, str]:
@@ -221,30 +236,34 @@ def _tree(video: VideoInfo, wishes: Sequence[VideoClock | VideoStream]) -> _Node
     return root
 
 
-def _picture_output(
-    film: Any, video: VideoInfo, wishes: Sequence[VideoClock | VideoStream], fd: int, device: DecodeDevice
-) -> Any:
+def _pictures(film: Any, video: VideoInfo, device: DecodeDevice) -> Any:
+    """The film's pictures as they are decoded."""
     source = film[str(video.index)]
     if device != "cpu":  # takes no pictures but the device's
         source = source.filter("hwdownload").filter("format", pix_fmts=download_format(video))
     # Times that repeat or go back are moved to one tick after the picture before: each picture keeps its place.
-    source = source.filter("setpts", "if(isnan(PREV_OUTPTS),PTS,max(PTS,PREV_OUTPTS+1))")
+    return source.filter("setpts", "if(isnan(PREV_OUTPTS),PTS,max(PTS,PREV_OUTPTS+1))")
+
+
+def _picture_outputs(
+    source: Any,
+    video: VideoInfo,
+    pictures: Sequence[VideoClock | VideoStream],
+    fd: int,
+    plain: Mapping[VideoStream, int],
+) -> list[Any]:
+    wishes = [*pictures, *plain]
     looked_at = any(isinstance(wish, VideoStream) for wish in wishes)
     for name, step_options in [*renamed(video), *(whole_pictures(video) if looked_at else []), *without_bars(video)]:
         source = source.filter(name, **dict(step_options))
     leaves: dict[int, Any] = {}
     _grow(source, _tree(video, wishes), leaves)
-    options = {
-        "format": "nut",
-        "vcodec": "rawvideo",
-        "fps_mode": "passthrough",
-        "enc_time_base:v": "filter",
-        "max_interleave_delta": "1",
-        "write_index": "0",
-        **NO_SYNCPOINTS,
-        **NO_METADATA,
-    }
-    return ffmpeg.output(*(leaves[number] for number in range(len(wishes))), f"pipe:{fd}", **options)
+    raw = {"vcodec": "rawvideo", "fps_mode": "passthrough", "enc_time_base:v": "filter", **NO_METADATA}
+    in_nut = {"format": "nut", "max_interleave_delta": "1", "write_index": "0", **raw, **NO_SYNCPOINTS}
+    bare = {"format": "rawvideo", "avioflags": "direct", **raw}  # direct: not by way of a buffer
+    together = ffmpeg.output(*(leaves[number] for number in range(len(pictures))), f"pipe:{fd}", **in_nut)
+    apart = enumerate(plain.values(), start=len(pictures))
+    return [together, *(ffmpeg.output(leaves[number], f"pipe:{own}", **bare) for number, own in apart)]
 
 
 def _grow(stream: Any, node: _Node, leaves: dict[int, Any]) -> None:

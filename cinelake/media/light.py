@@ -7,6 +7,7 @@ master of the film, so that tables made of either agree.
 
 from __future__ import annotations
 
+from cinelake.errors import ColoursNotShown
 from cinelake.spec.film import HIGH_DYNAMIC_RANGE, VideoInfo
 
 WHITE_NITS = 203
@@ -19,7 +20,8 @@ UNNAMED = (0, 2)
 """libav's numbers of primaries and transfers that mean: not declared."""
 MATRICES = {
     0: "gbr", 1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "ycgco", 9: "bt2020nc",
-    10: "bt2020c", 12: "chroma-derived-nc", 13: "chroma-derived-c", 14: "ictcp",
+    10: "bt2020c", 12: "chroma-derived-nc", 13: "chroma-derived-c", 14: "ictcp", 15: "ipt-c2", 16: "ycgco-re",
+    17: "ycgco-ro",
 }  # fmt: skip
 """libav's numbers of matrix coefficients (ITU-T H.273) and ffmpeg's names of them."""
 PRIMARIES = {
@@ -40,6 +42,16 @@ UNSCALED = ("ycgco", "bt2020c", "chroma-derived-nc", "chroma-derived-c", "ictcp"
 
 FilterStep = tuple[str, tuple[tuple[str, str], ...]]
 """One filter and its options; `format`: the pixel format that it leaves."""
+
+
+def check_colours(name: str, video: VideoInfo) -> None:
+    """Raise `ColoursNotShown` for a film whose pictures would have wrong colours; name: of the film, for the words."""
+    if why := video.why_not_shown:
+        raise ColoursNotShown(
+            f"the pictures of {name} are {why}: their colours would be wrong. Use another master of the film (HDR10, "
+            "SDR, Dolby Vision profile 8), or accept them as they are, wrong hues included: `accept: yes` in the list, "
+            "or the film's movie_id in `catalogue.accept`"
+        )
 
 
 def filter_step(name: str, **options: str) -> FilterStep:

@@ -1,22 +1,20 @@
 """From ffmpeg's pipes to batches: one thread drains each pipe, whatever the others do.
 
-The packets of a raw stream are the pixels themselves, so nothing is decoded here. Borders of batches depend on
-frame numbers (or samples) alone, never on timing.
+The packets of a raw stream are the pixels themselves, so nothing is decoded here; large pictures come in pipes of their
+own (`plain_pipe`). Borders of batches depend on frame numbers (or samples) alone, never on timing.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import itertools
 import math
-import os
-import sys
 import threading
 import time
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Any
 
 import av
@@ -26,6 +24,7 @@ from av.error import FFmpegError
 
 from cinelake.media.batches import Batch, FrameBatch, SoundBatch
 from cinelake.media.graph import THINNING_SLACK, picture_shape
+from cinelake.media.plain_pipe import BatchMemory, PipeThread, PlainPipe
 from cinelake.spec.film import VideoInfo
 from cinelake.spec.task import SoundStream, Stream, VideoClock, VideoStream
 
@@ -37,15 +36,6 @@ SOUND_GAP_S = 0.05
 
 SHORT = 0.25
 """A picture that is shown for less than this part of the usual time has no time of its own."""
-
-PIPE_BYTES = 1 << 20
-
-SPARE_BATCHES, SPARE_BYTES = 4, 96 << 20
-"""How many batches that nobody needs are kept for the next ones: so many in any case, more while they take no more.
-
-What waits grows and shrinks with every shot: memory given back would come fresh from the kernel at the next."""
-IDLE_REFERENCES = 2
-"""What `sys.getrefcount` says of an array that only its list refers to (it counts its own argument)."""
 
 Deliver = Callable[[Mapping[Stream, Batch]], None]
 """Takes batches by wish; waits while there is no room."""
@@ -60,28 +50,19 @@ def open_pipe(fd: int) -> Any:
     return av.open("fd:", format="nut", options=options, metadata_errors="replace")
 
 
-class PipeReader(threading.Thread):
-    """A thread that reads one NUT pipe to its end. `error` is what stopped it, other than the pipe's end."""
+class PipeReader(PipeThread):
+    """A thread that reads one NUT pipe to its end."""
 
     def __init__(self, name: str, fd: int, deliver: Deliver):
-        super().__init__(name=name, daemon=True)
-        self.fd, self.deliver = fd, deliver
-        self.beat = time.monotonic()
-        self.error: BaseException | None = None
-        with contextlib.suppress(OSError):
-            fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        super().__init__(name, fd)
+        self.deliver = deliver
 
-    def run(self) -> None:
+    def drain(self) -> None:
         """Read packets until the pipe ends, then deliver what is left."""
-        try:
-            for packet in self._packets():
-                self.beat = time.monotonic()
-                self.take(packet)
-            self.end()
-        except Exception as error:  # noqa: BLE001 - handed to the thread that waits for this one
-            self.error = error
-        finally:
-            os.close(self.fd)
+        for packet in self._packets():
+            self.beat = time.monotonic()
+            self.take(packet)
+        self.end()
 
     def _packets(self) -> Iterator[Any]:
         with (
@@ -102,11 +83,6 @@ class PipeReader(threading.Thread):
         """Whether a packet is as long as its pixels or samples."""
         raise NotImplementedError
 
-    @property
-    def end_s(self) -> float:
-        """When what was read ends, in seconds of the film."""
-        raise NotImplementedError
-
     def take(self, packet: Any) -> None:
         """Take the next packet."""
         raise NotImplementedError
@@ -117,7 +93,10 @@ class PipeReader(threading.Thread):
 
 
 class PicturePipeReader(PipeReader):
-    """Reads all pictures: packet n of stream 0, which carries the clock, and of every whole stream is frame n."""
+    """Reads all pictures: packet n of stream 0, which carries the clock, and of every whole stream is frame n.
+
+    plain: the wishes that come in pipes of their own, and the ends to read these from; `pipes` read them.
+    """
 
     def __init__(
         self,
@@ -126,6 +105,7 @@ class PicturePipeReader(PipeReader):
         wishes: Sequence[VideoClock | VideoStream],
         deliver: Deliver,
         last_picture_s: LastPicture = lambda _time_s, shown_s: shown_s,
+        plain: Mapping[VideoStream, int] = MappingProxyType({}),
     ):
         super().__init__("pictures", fd, deliver)
         self.video, self.last_picture_s = video, last_picture_s
@@ -136,9 +116,12 @@ class PicturePipeReader(PipeReader):
         """Whether a tick is far shorter than a picture is shown: the graph moves times that go back by one."""
         self.batch = 0
         self.squeezed = 0
-        self.tracks = [_Track(wish, picture_shape(video, wish)) for wish in wishes if isinstance(wish, VideoStream)]
-        clock_alone = len(self.tracks) < len(wishes)
-        self._numbered = [None, *self.tracks] if clock_alone else [*self.tracks]
+        tracks = [_Track(wish, picture_shape(video, wish)) for wish in wishes if isinstance(wish, VideoStream)]
+        self._numbered = [None, *tracks] if len(tracks) < len(wishes) else [*tracks]
+        bare = [_PlainTrack(wish, picture_shape(video, wish), end, self._advance) for wish, end in plain.items()]
+        self.pipes = [track.pipe for track in bare]
+        self.tracks: list[_Track | _PlainTrack] = [*tracks, *bare]
+        self._advancing = threading.Lock()
         self._sizes = [math.prod(track.shape) if track else 1 for track in self._numbered]
 
     @property
@@ -163,12 +146,18 @@ class PicturePipeReader(PipeReader):
     def take(self, packet: Any) -> None:
         """Take a picture, or a tick of the clock, and deliver the batches that are whole."""
         number = packet.stream_index
-        if track := self._numbered[number]:
-            track.take(packet)
-        if not number:
-            self._tick(packet)
-        while len(self.times) > (end := (self.batch + 1) * FRAMES) and self._whole(end):
-            self._deliver_batch(end)
+        with self._advancing:
+            if track := self._numbered[number]:
+                track.take(packet)
+            if not number:
+                self._tick(packet)
+        self._advance()
+
+    def _advance(self) -> None:
+        """Deliver the batches that are whole; whichever pipe's thread finds that they are."""
+        with self._advancing:
+            while len(self.times) > (end := (self.batch + 1) * FRAMES) and self._whole(end):
+                self._deliver_batch(end)
 
     def _tick(self, packet: Any) -> None:
         """Take a picture's time. The time base is a stream's, not a packet's: a fraction made of each would be dear."""
@@ -183,6 +172,8 @@ class PicturePipeReader(PipeReader):
 
     def end(self) -> None:
         """Deliver the last pictures: those that every stream has."""
+        for pipe in self.pipes:
+            pipe.join()
         if self.times:
             self.last_duration_s = self.last_picture_s(self._seconds(self.times[-1]), self.last_duration_s)
         whole = min([self.frames, *(track.count for track in self.tracks if not track.fps)])
@@ -192,7 +183,7 @@ class PicturePipeReader(PipeReader):
     def _whole(self, end: int) -> bool:
         """Has every stream all its pictures before frame `end`?"""
         for track in self.tracks:
-            if track.fps:
+            if isinstance(track, _Track) and track.fps:
                 wanted = self._wanted(track, (end - FRAMES, end))
                 is_whole = not wanted or track.newest >= self.times[wanted[-1]]
             else:
@@ -215,9 +206,10 @@ class PicturePipeReader(PipeReader):
         self.batch += 1
         self.deliver(batches)
 
-    def _cut(self, track: _Track, clock: FrameBatch, span: tuple[int, int]) -> FrameBatch:
-        if not track.fps:
+    def _cut(self, track: _Track | _PlainTrack, clock: FrameBatch, span: tuple[int, int]) -> FrameBatch:
+        if isinstance(track, _PlainTrack) or not track.fps:
             pixels = track.whole_batch(self.batch, span[1] - span[0])
+            pixels.flags.writeable = False
             return FrameBatch(clock.frames, clock.times_s, clock.durations_s, pixels)
         pictures = track.thinned_batch(self.times, self._wanted(track, span), self.times[span[1] - 1])
         rows = [frame - span[0] for frame in pictures]
@@ -235,29 +227,6 @@ class PicturePipeReader(PipeReader):
 
     def _seconds(self, stamp: int) -> float:
         return stamp * self.time_base.numerator / self.time_base.denominator
-
-
-class BatchMemory:
-    """Memory for batches of one shape, used again once nobody looks at the batch: new memory costs as much as a copy.
-
-    What is given out is referred to here and by whoever has it or a part of it (NumPy's parts refer to the whole), so
-    its count of references says when it is free.
-    """
-
-    def __init__(self, shape: tuple[int, ...]):
-        self._shape = shape
-        self._spare = max(SPARE_BATCHES, SPARE_BYTES // max(1, math.prod(shape)))
-        self._known: list[npt.NDArray[np.uint8]] = []
-
-    def take(self) -> npt.NDArray[np.uint8]:
-        """An array that nobody else has, its values undefined; of the others that are free, some are kept."""
-        free = [index for index in range(len(self._known)) if sys.getrefcount(self._known[index]) == IDLE_REFERENCES]
-        for index in reversed(free[self._spare :]):
-            del self._known[index]
-        if free:
-            return self._known[free[0]]
-        self._known.append(np.empty(self._shape, np.uint8))
-        return self._known[-1]
 
 
 class _Track:
@@ -284,14 +253,27 @@ class _Track:
         self.count += 1
 
     def whole_batch(self, batch: int, count: int) -> npt.NDArray[np.uint8]:
-        pixels = self._whole.pop(batch)[:count]  # a part even where it is all: what is taken again may be written
-        pixels.flags.writeable = False
-        return pixels
+        return self._whole.pop(batch)[:count]  # a part even where it is all: what is taken again may be written
 
     def thinned_batch(self, times: array[int], wanted: list[int], last: int) -> dict[int, npt.NDArray[np.uint8]]:
         pictures = {frame: self._thinned[times[frame]] for frame in wanted if times[frame] in self._thinned}
         self._thinned = {stamp: picture for stamp, picture in self._thinned.items() if stamp > last}
         return pictures
+
+
+class _PlainTrack:
+    """Pictures of a wish that has a pipe of its own."""
+
+    fps = None
+
+    def __init__(self, wish: VideoStream, shape: tuple[int, ...], fd: int, on_batch: Callable[[], None]):
+        self.wish, self.shape = wish, shape
+        self.pipe = PlainPipe(fd, BatchMemory((FRAMES, *shape)), on_batch)
+        self.whole_batch = self.pipe.batch
+
+    @property
+    def count(self) -> int:
+        return self.pipe.count
 
 
 class SoundPipeReader(PipeReader):

@@ -169,6 +169,7 @@ def _video_info(path: str, container: Any, stream: Any, described: Description, 
         bars=bars,
         is_turned=first.is_turned,
         dolby_vision=described.dolby_vision.get(stream.index),
+        dolby_base=described.dolby_base.get(stream.index),
     )
 
 

@@ -14,10 +14,11 @@ from cinelake.media.consumer_queues import Consumer, ConsumerQueue
 from cinelake.media.decode_check import SIGKILL, DecodeReport, damage_of, last_words
 from cinelake.media.devices import check_device, check_exact, device_files
 from cinelake.media.ffmpeg import Ffmpeg, start_ffmpeg, version
-from cinelake.media.graph import build_graph, picture_wishes, sound_wishes
+from cinelake.media.graph import build_graph, picture_wishes, plain_wishes, sound_wishes
 from cinelake.media.lengths import LONG_PICTURE_S, last_picture_s
 from cinelake.media.opening import open_film
-from cinelake.media.pipe_readers import PicturePipeReader, PipeReader, SoundPipeReader
+from cinelake.media.pipe_readers import PicturePipeReader, SoundPipeReader
+from cinelake.media.plain_pipe import PipeThread
 from cinelake.media.thread_times import sound_share
 from cinelake.media.transport import share_elsewhere
 from cinelake.spec.film import MAX_PIXELS, DecodeDevice, Probe, longest_s
@@ -103,7 +104,7 @@ class _Reading:
         self.path, self.probe, self.queues = path, probe, queues
         self.until, self.stall_s, self.on_progress = until, stall_s, on_progress
         self.streams = [stream for queue in queues for stream in queue.consumer.streams.values()]
-        self.readers: list[PipeReader] = []
+        self.readers: list[PipeThread] = []
         self.started = self.reported = time.monotonic()
         self.ending = False
         self.keep_damaged, self.max_pixels = False, MAX_PIXELS
@@ -124,12 +125,14 @@ class _Reading:
         with contextlib.ExitStack() as stack:
             writes = self._lay_pipes(stack, os.fstat(film_fd).st_size)
             pictures = 1 if picture_wishes(self.probe, self.streams) else 0
+            sounds = pictures + len(plain_wishes(self.probe, self.streams))
             graph = build_graph(
                 self.probe,
                 self.streams,
                 film_fd=film_fd,
                 picture_fd=writes[0] if pictures else None,
-                sound_fds=writes[pictures:],
+                plain_fds=writes[pictures:sounds],
+                sound_fds=writes[sounds:],
                 max_pixels=self.max_pixels,
                 device=self.device,
                 is_film=self.is_film,
@@ -152,16 +155,16 @@ class _Reading:
         return self._judged(running)
 
     def _lay_pipes(self, stack: contextlib.ExitStack, film_bytes: int) -> list[int]:
-        """Make a pipe and its reader for all pictures and for each sound; returns the ends for ffmpeg."""
+        """Make the pipes of pictures and one for each sound, with their readers; returns the ends for ffmpeg."""
         writes: list[int] = []
         stack.callback(_close_all, writes)
         pictures = picture_wishes(self.probe, self.streams)
         if pictures and self.probe.video:
-            read, write = os.pipe()
-            writes.append(write)
-            self.readers.append(
-                PicturePipeReader(read, self.probe.video, pictures, self._deliver, self._last_picture_s)
-            )
+            plain = plain_wishes(self.probe, self.streams)
+            (read, *apart), writes[:] = zip(*(os.pipe() for _ in (pictures, *plain)), strict=True)
+            ends = dict(zip(plain, apart, strict=True))
+            picture = PicturePipeReader(read, self.probe.video, pictures, self._deliver, self._last_picture_s, ends)
+            self.readers += [picture, *picture.pipes]
         end_s = (self.probe.duration_s or longest_s(film_bytes)) + SOUND_SLACK_S
         if self.probe.held_s is not None:
             end_s = min(end_s, max(2 * self.probe.held_s, self.probe.held_s + SOUND_SLACK_S))
@@ -270,7 +273,7 @@ class _Reading:
         sounds = [reader for reader in self.readers if isinstance(reader, SoundPipeReader)]
         video = self.probe.video.index if self.probe.video and picture else -1
         audio = self.probe.audio.index if self.probe.audio and sounds else -1
-        sound_outputs = range(int(picture is not None), len(self.readers))
+        sound_outputs = range(len(self.readers) - len(sounds), len(self.readers))
         return DecodeReport(
             frames=picture.frames if picture else 0,
             frames_decoded=counted.decoded.get(video, 0),

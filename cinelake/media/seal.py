@@ -3,6 +3,9 @@
 python -m cinelake.media.seal DESCRIPTOR
 
 Requests come on a socket, each with a descriptor that takes the reply. It ends when its caller does.
+
+A fork that dies, or is killed for its deadline, may leave an ffmpeg that writes nothing and so would never notice. The
+kernel gives such orphans to this process (`PR_SET_CHILD_SUBREAPER`), which ends them.
 """
 
 from __future__ import annotations
@@ -18,16 +21,18 @@ import signal
 import socket
 import sys
 import traceback
+from collections.abc import Collection
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import av
+import psutil
 
 from cinelake.errors import FilmError
 from cinelake.media import ffmpeg, sealed
 from cinelake.media.confinement import LIBRARIES, MEMORY_BYTES, OPEN_FILES, confine_this_process, import_rules
-from cinelake.storage.child_processes import HERE, PR_SET_PDEATHSIG
+from cinelake.storage.child_processes import HERE, PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG
 
 FUNCTIONS = ("cinelake.media.probe", "cinelake.media.lengths", "cinelake.media.captions")
 """Modules with sealed functions, imported before the first call."""
@@ -38,11 +43,14 @@ def serve(requests: socket.socket) -> None:
     """Fork for each request until the caller has gone."""
     waiting = selectors.DefaultSelector()
     waiting.register(requests, selectors.EVENT_READ)
+    forks: set[int] = set()
     while True:
         for key, _ in waiting.select():
             if key.fileobj is not requests:
                 waiting.unregister(key.fileobj)
+                forks.discard(key.data[0])
                 _bury(int(key.fd), *key.data)
+                end_children(forks)
                 continue
             header, descriptors, _, _ = socket.recv_fds(requests, sealed.HEADER.size, 1)
             if not header:
@@ -51,6 +59,7 @@ def serve(requests: socket.socket) -> None:
             pid = os.fork()
             if not pid:
                 _answer(message, reply_to)
+            forks.add(pid)
             waiting.register(os.pidfd_open(pid), selectors.EVENT_READ, (pid, reply_to))
 
 
@@ -71,6 +80,17 @@ def _bury(pidfd: int, pid: int, reply_to: int) -> None:
                 reply.sendall(b"\n" + json.dumps({"died": code}).encode() + b"\n")
             except OSError:
                 return
+
+
+def end_children(but: Collection[int] = ()) -> None:
+    """Kill the children of this process but these, and what they leave to it when they die."""
+    while ended := [child for child in psutil.Process().children() if child.pid not in but]:
+        for child in ended:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.kill()
+        for child in ended:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(child.pid, 0)
 
 
 def _answer(message: bytes, reply_to: int) -> None:
@@ -147,5 +167,9 @@ def prepare() -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     prepare()
-    serve(socket.socket(fileno=int(sys.argv[1])))
+    try:
+        serve(socket.socket(fileno=int(sys.argv[1])))
+    finally:
+        end_children()

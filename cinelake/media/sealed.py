@@ -29,6 +29,7 @@ from typing import Any, ParamSpec, TypeVar, get_type_hints
 from cinelake import errors
 from cinelake.errors import DamagedFilm, DecodeTimeout, FilmError, WorkerLost
 from cinelake.storage.child_processes import import_path, module_command
+from cinelake.storage.environment import plain_environment
 
 DEADLINE_S = 900
 """How long a call may take. Steps have deadlines of their own, which are shorter for films that are."""
@@ -148,18 +149,26 @@ class _Seal:
             process = self._process if self._owner == os.getpid() else None
             if process is None or process.poll() is not None:
                 process = self._start()
-            with contextlib.suppress(OSError):
+            try:
                 socket.send_fds(self._requests, [HEADER.pack(len(message))], [reply_to.fileno()])
                 self._requests.sendall(message)
+            except OSError:  # it has died: no reply comes
+                pass
+            except BaseException:  # Ctrl-C in the middle: it would wait for the rest, and take the next request for it
+                self._end(process)
+                raise
             return process
 
     def _forget(self, process: subprocess.Popen[bytes]) -> None:
         """End a process that does not answer, so that the next request goes to another."""
         with self._lock:
             if self._process is process:
-                process.kill()
-                process.wait()
-                self._process = None
+                self._end(process)
+
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
+        process.kill()
+        process.wait()
+        self._process = None
 
     def _start(self) -> subprocess.Popen[bytes]:
         self._requests, theirs = socket.socketpair()
@@ -171,7 +180,11 @@ class _Seal:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                env={**os.environ, **import_path(), "OPENBLAS_NUM_THREADS": "1"},  # it forks: no threads beside it
+                env={
+                    **plain_environment(),
+                    **import_path(),
+                    "OPENBLAS_NUM_THREADS": "1",
+                },  # it forks: no threads beside it
                 start_new_session=True,
             )
         self._process, self._owner = process, os.getpid()

@@ -45,8 +45,11 @@ IN_WORDS: Mapping[Work, str] = {
     "rekey": " came out the same: only its key changes",
 }
 """What is added to the reason of a stale cell, which is `upstream TABLE` where there is anything to add."""
-DAMAGED = "damaged_film"
-"""The reason of a failure that a person, or the manifest, can accept."""
+ACCEPTABLE = {
+    "damaged_film": "what can be read of the damaged film is kept",
+    "colours_not_shown": "its pictures are accepted as they are, with other colours than a person sees",
+}
+"""Reasons of failures that a person, or the manifest, can accept; why the cell is made then."""
 STATES: tuple[State, ...] = ("fresh", "stale", "blocked", "failed")
 
 
@@ -264,8 +267,8 @@ def _why_failed(
         return None
     if failure["transient"]:
         return "stale", f"retry after {failure['reason']} (attempt {failure['attempt']})"
-    if kept and failure["reason"] == DAMAGED:
-        return "stale", "what can be read of the damaged film is kept"
+    if kept and failure["reason"] in ACCEPTABLE:
+        return "stale", ACCEPTABLE[failure["reason"]]
     if retry_failed:
         return "stale", f"--failed: {failure['reason']}"
     first_line = failure["message"].partition("\n")[0]

@@ -31,6 +31,8 @@ TABLE_FUNCTIONS = re.compile(
     r"(duckdb|pragma)_\w+"
 )
 """Allowed in a FROM beside tables: functions that make rows, describe the database, or read files (the lake's)."""
+MOST_BRACKETS = 1000
+"""Brackets in each other: DuckDB refuses more, after a time that grows with their square."""
 EXPLAIN_FORMATS = ("text", "json", "html", "graphviz", "yaml", "mermaid")
 
 
@@ -58,6 +60,28 @@ def checked(
     with words in quotes. Raises `UsageError` for whatever is not
     one question, `duckdb.Error` for a text that DuckDB does not parse.
     """
+    _check_text(sql)
+    try:
+        return _checked(connection, sql, root, lines)
+    except RecursionError as error:
+        raise UsageError("the question nests too deep to be looked through: give its parts names in a WITH") from error
+
+
+def _check_text(sql: str) -> None:
+    """Raise `UsageError` for a text that DuckDB's parser takes no longer, or minutes over only to refuse it."""
+    if not_text := re.search("[\ud800-\udfff]", sql):
+        raise UsageError(f"the question is no text: character {not_text.start() + 1} is {not_text[0]!a}")
+    if len(sql) < MOST_BRACKETS:
+        return
+    depth = deepest = 0
+    for _, word in _tokens(sql):
+        depth += word.count("(") + word.count("[") - word.count(")") - word.count("]") if len(word) == 1 else 0
+        deepest = max(deepest, depth)
+    if deepest > MOST_BRACKETS:
+        raise UsageError(f"a question has at most {MOST_BRACKETS} brackets in each other, received {deepest}")
+
+
+def _checked(connection: duckdb.DuckDBPyConnection, sql: str, root: str | None, lines: LineFunctions | None) -> str:
     import duckdb
 
     statements = connection.extract_statements(sql)

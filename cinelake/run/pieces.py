@@ -30,7 +30,7 @@ from cinelake.lake.cells import CellReader, CellWriter, Lake
 from cinelake.lake.champions import open_applied
 from cinelake.run.cells import StepCell
 from cinelake.spec.task import Film, TableReader, find_task
-from cinelake.storage.child_processes import die_with_parent, import_path, module_command, why_died
+from cinelake.storage.child_processes import import_path, module_command, start_child, why_died
 from cinelake.storage.slots import BorrowedSlot, borrow_slot
 from cinelake.storage.store import StorageLocation, storage_errors
 
@@ -229,13 +229,13 @@ def _started(of: PieceOf, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """
     with (
         log.open("wb") as words,
-        subprocess.Popen(
+        start_child(
             module_command("cinelake.run.piece_worker"),
+            by=signal.SIGKILL,
             env={**os.environ, **import_path()},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=words,
-            preexec_fn=partial(die_with_parent, signal.SIGKILL),
         ) as process,
     ):
         assert process.stdin is not None

@@ -22,6 +22,7 @@ from cinelake.events import DecodingMoved
 from cinelake.lake.cells import CellWriter
 from cinelake.media import ffmpeg
 from cinelake.media.batches import Batch
+from cinelake.media.light import check_colours
 from cinelake.media.probe import probe
 from cinelake.media.reader import DecodeReport, Reading, read_film
 from cinelake.run.cells import FilmCells, StepCell
@@ -31,7 +32,7 @@ from cinelake.run.isolation import as_film_errors
 from cinelake.run.spent import Clocks, Spent
 from cinelake.spec.film import Probe
 from cinelake.spec.streams import SOUND
-from cinelake.spec.task import Stream, VideoClock, find_task
+from cinelake.spec.task import Stream, VideoClock, VideoStream, find_task
 
 
 class StreamCell:
@@ -320,11 +321,18 @@ def _members(run: FilmCells, cells: Sequence[StepCell], scratch: Path, done: set
 
 
 def _check_streams(run: FilmCells, cell: StepCell) -> None:
-    """Raise `NoSuchStream` where the film's choice finds nothing for what the task looks at or listens to."""
+    """Raise `NoSuchStream` where the film's choice finds nothing for what the task looks at or listens to.
+
+    `ColoursNotShown` where it looks at pictures whose colours would be wrong, unless a person accepts the film.
+    """
     spec = find_task(cell.task)
+    stream, name = spec.stream(cell.params), run.film.uri or run.film.path
     refused = dict(run.film.probe.refused) if run.film.probe else {}
-    if spec.kind(cell.params) in refused and not isinstance(spec.stream(cell.params), VideoClock):
-        raise NoSuchStream(f"{run.film.uri or run.film.path}: {refused[spec.kind(cell.params)]}")
+    if spec.kind(cell.params) in refused and not isinstance(stream, VideoClock):
+        raise NoSuchStream(f"{name}: {refused[spec.kind(cell.params)]}")
+    video = run.film.probe.video if run.film.probe else None
+    if isinstance(stream, VideoStream) and video and not run.film.keeps_damaged:
+        check_colours(name, video)
 
 
 def _follow(run: FilmCells, member: StreamCell, members: Mapping[str, StreamCell]) -> None:

@@ -26,7 +26,7 @@ from cinelake.search.vectors import Allowed, Held, counted, coverage, film_vecto
 from cinelake.search.words import FoundLine, WordIndex
 from cinelake.spec.arrays import Floats
 from cinelake.spec.contract import Contract
-from cinelake.spec.roles import Shots, Vectors
+from cinelake.spec.roles import Shots, Vectors, Words
 from cinelake.spec.task import Params, tasks_with
 
 LARGE = 5_000_000
@@ -126,6 +126,7 @@ class Searcher:
                 read = index.refresh()
                 if read >= TOLD:
                     notes.append(f"lines of {read} films were taken into the index of words")
+                notes += [_no_lines(kind) for kind in dict.fromkeys(kind for kind, _ in texts) if index.is_empty(kind)]
                 if not query.is_likeness:
                     return self._by_lines(query, index, spans, notes)
                 spans = _all_hold(_held(query, index, texts, spans, notes))
@@ -281,6 +282,12 @@ def _most(lines: Iterator[FoundLine], text: str, notes: list[str]) -> Iterator[F
             f"{text!r} is in more than {MOST_LINES:,} lines, and only the most relevant of them were looked at: "
             "some moments may be missing. Name films or rarer words"
         )
+
+
+def _no_lines(kind: str) -> str:
+    """What tells that there is nothing to be found."""
+    tasks = [name for name, role in tasks_with(Words).items() if role.kind == kind]
+    return f"no film of the lake has a line that is {kind}: docs/manifest.md says how {' or '.join(tasks)} make some"
 
 
 def _spans(lines: Iterable[FoundLine]) -> SpansOfFilms:

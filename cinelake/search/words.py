@@ -210,6 +210,12 @@ class WordIndex:
                 length = max(at >> LENGTH_SHIFT & LONGEST, 1)
                 yield FoundLine(movie_id, start_s, end_s, text, bonus + 0.5 * min(1.0, words / length), kind)
 
+    def is_empty(self, kind: str) -> bool:
+        """Whether no line of this kind is in the lake at all."""
+        number = self._kind(kind)
+        between = (number << KIND_SHIFT, (number + 1) << KIND_SHIFT)
+        return not number or not self._ask("select 1 from passages where id >= ? and id < ? limit 1", between)
+
     def close(self) -> None:
         """Close the file."""
         self._connection.close()

@@ -17,6 +17,13 @@ SEEN_OTHERWISE = {
 }
 """Transfers, primaries and matrices whose pictures a screen of BT.709 would show wrong, so that they are converted."""
 
+DOLBY_ALONE = 5
+"""The profile of Dolby Vision whose pictures (IPT-PQ-C2) no other player shows."""
+DOLBY_BASED = (10, 20)
+"""Profiles that may be like it: their record says what other players show, 0 being nothing."""
+UNKNOWN_MATRICES = ("ipt-c2", "ycgco-re", "ycgco-ro")
+"""Matrices that nothing in ffmpeg but a Vulkan device converts: the scaler takes them for BT.601 without a word."""
+
 READ_RULE = "-read2"
 """Ends the key of a cell whose film is read otherwise than by the rule before: changes of the rule concern it alone.
 
@@ -122,6 +129,8 @@ class VideoInfo:
     """Whether players turn or mirror the coded picture."""
     dolby_vision: int | None = None
     """Dolby Vision profile; None without."""
+    dolby_base: int | None = None
+    """What other players show of it: 0 nothing, 1 HDR10, 2 SDR, 4 HLG; None where it is not said."""
 
     @property
     def conversion(self) -> Conversion:
@@ -133,6 +142,14 @@ class VideoInfo:
         if any(getattr(self, name) in values for name, values in SEEN_OTHERWISE.items()):
             return "light"
         return "rgb" if self.is_rgb else ""
+
+    @property
+    def why_not_shown(self) -> str:
+        """Why its colours cannot be shown here, in a few words; '' where they can."""
+        based = self.dolby_vision in DOLBY_BASED and self.dolby_base == 0
+        if self.dolby_vision == DOLBY_ALONE or based:
+            return f"of Dolby Vision profile {self.dolby_vision}, without a base that is HDR10, HLG or SDR"
+        return f"of the matrix {self.matrix}, which is not known here" if self.matrix in UNKNOWN_MATRICES else ""
 
     @property
     def is_rgb(self) -> bool:

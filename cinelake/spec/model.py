@@ -17,6 +17,7 @@ The platform owns the data, the split, the evaluation, the gate and the cards; t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -40,6 +41,12 @@ if TYPE_CHECKING:
 FilmScores = dict[str, Array]
 """What one film (or block) contributes to the scores: counts, or labels beside predictions; small arrays."""
 Scores = dict[str, float]
+"""Name → score; NaN: these films do not define it, as average precision where nothing is true; it counts in no mean."""
+
+
+def only_defined(scores: Mapping[str, float]) -> Scores:
+    """The scores that are not NaN: what is kept in a database or a tag leaves the others out."""
+    return {name: float(value) for name, value in scores.items() if not math.isnan(value)}
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,24 @@ called like a library would be executed.
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import signal
+import subprocess
 import sys
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, TypeVar
 
+from cinelake.storage.interrupts import interrupts_held
+
+Made = TypeVar("Made")
 HERE = str(Path(__file__).parents[2])
-PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 
 
 def module_command(name: str, *words: str) -> list[str]:
@@ -26,9 +37,53 @@ def import_path() -> dict[str, str]:
     return {"PYTHONPATH": os.pathsep.join([HERE, *filter(None, sys.path)])}
 
 
+def start_child(command: Sequence[str], *, by: signal.Signals = signal.SIGTERM, **popen: Any) -> subprocess.Popen[Any]:
+    """Start a process that receives the signal `by` when this process has ended, however it did.
+
+    popen: further arguments of `subprocess.Popen`, which this raises the errors of.
+    """
+    start = partial(subprocess.Popen, list(command), preexec_fn=partial(die_with_parent, by), **popen)
+    return in_lasting_thread(start)
+
+
 def die_with_parent(by: signal.Signals = signal.SIGTERM) -> None:
-    """For `preexec_fn`: the process receives this signal when the thread that started it has ended, however it did."""
+    """This process receives a signal when the thread that started it has ended: see `in_lasting_thread`."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, by)
+
+
+def in_lasting_thread(start: Callable[[], Made]) -> Made:
+    """What `start` returns or raises, called in a thread that lives as long as this process.
+
+    To Linux the parent of a process is the thread that started it (`PR_SET_PDEATHSIG` in `prctl(2)`): one that a
+    passing thread started would be killed at that thread's end. It inherits the caller's mask of signals.
+    """
+    made: Future[Made] = Future()
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    with interrupts_held():  # raised while this waits, it would leave a process that nobody knows
+        _lasting_thread().put((made, start, blocked))
+        return made.result()
+
+
+@functools.cache
+def _lasting_thread() -> SimpleQueue[tuple[Future[Any], Callable[[], Any], set[int]]]:
+    """Where that thread, which is started by the first call, takes what it calls."""
+    calls: SimpleQueue[tuple[Future[Any], Callable[[], Any], set[int]]] = SimpleQueue()
+
+    def call_them() -> None:
+        while True:
+            made, start, blocked = calls.get()
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+            try:
+                made.set_result(start())
+            except BaseException as error:  # noqa: BLE001 - raised where the call was made
+                made.set_exception(error)
+            signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())  # another thread is to take them
+
+    threading.Thread(target=call_them, name="starts processes", daemon=True).start()
+    return calls
+
+
+os.register_at_fork(after_in_child=_lasting_thread.cache_clear)  # a fork has none of its parent's threads
 
 
 def why_died(exitcode: int) -> str:

@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+
+from cinelake.errors import may_be_secret
 
 
 def cache_folder() -> Path:
     """Where exported networks are kept: `CINELAKE_CACHE`, else `~/.cache/cinelake`. Deleting it loses nothing."""
     return Path(os.environ.get("CINELAKE_CACHE") or Path.home() / ".cache" / "cinelake")
+
+
+_PLAIN = re.compile(
+    r"PATH|LANG|LC_\w+|TZ|TMPDIR|HOME|PYTHON\w+|LD_\w+|DYLD_\w+|GLIBC_TUNABLES|MALLOC_\w+"
+    r"|(?:OMP|OPENBLAS|MKL|NUMEXPR|CINELAKE)_\w+|IMAGEIO_FFMPEG_EXE|FFREPORT|AV_LOG_\w+"
+    r"|(?:CUDA|NVIDIA|LIBVA|VDPAU|VK|MESA|LIBGL|DRI|INTEL|AMD)_\w+"
+)
+"""What a program needs of its surroundings: language, libraries, threads, drivers of devices."""
+
+
+def plain_environment() -> dict[str, str]:
+    """This process's environment without what may be a secret, for programs that read strangers' files.
+
+    Known names are kept, and no others: a key of a bucket, a database's password or a server's word may have any name.
+    """
+    return {name: value for name, value in os.environ.items() if _PLAIN.fullmatch(name) and not may_be_secret(name)}
 
 
 @contextmanager

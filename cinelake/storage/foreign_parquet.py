@@ -1,4 +1,4 @@
-"""Parquet files that people hand in, read within bounds: small on the disk is not small in memory.
+"""Files that people hand in, read within bounds: small on the disk is not small in memory.
 
 Ten kilobytes can hold one text that a billion rows share. So what a file says of itself is checked first, and texts
 stay dictionaries as they are read: how long they are is known before they are copied.
@@ -6,6 +6,8 @@ stay dictionaries as they are read: how long they are is known before they are c
 
 from __future__ import annotations
 
+import errno
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,24 @@ from cinelake.errors import FileTooLarge
 ROWS_AT_ONCE = 1024
 NUMBER_BYTES = 8
 """What a number is counted as, whatever its type: the next reader may well make it a Python object."""
+
+
+MOST_TEXT_BYTES = 1 << 30
+"""How much text a file may hold that somebody hands in; a list of ten million films has less."""
+
+
+def check_text_file(path: Path) -> None:
+    """Raise `FileTooLarge` for a file with more text than such files hold, `OSError` for a pipe or a device.
+
+    These have no size, and never end.
+    """
+    found = path.stat()
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, "Is a directory")
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "expected a file, received a pipe or a device")
+    if found.st_size > MOST_TEXT_BYTES:
+        raise FileTooLarge(f"expected at most {MOST_TEXT_BYTES >> 20} MB of text, received {found.st_size >> 20} MB")
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,10 @@ class StorageLocation:
             if self.uri.startswith("gs://"):  # credentials are those that the machine has for Google's services
                 options = {**self._options(), "retry_time_limit": GS_RETRIES}
                 return fs.GcsFileSystem(**options), self.uri.removeprefix("gs://").rstrip("/")
-            filesystem, root = fs.FileSystem.from_uri(self.uri)
+            try:
+                filesystem, root = fs.FileSystem.from_uri(self.uri)
+            except pa.ArrowInvalid as error:
+                raise StorageError(f"{self.uri}: {error}. Name a folder, or s3://bucket/…, gs://bucket/…") from error
             return filesystem, str(root).rstrip("/")
 
     def _options(self) -> dict[str, Any]:
@@ -121,7 +124,7 @@ class Storage:
             return
         with entries:
             for entry in entries:
-                if entry.name.endswith(".parquet") and entry.is_file():
+                if entry.name.endswith(".parquet") and is_file(entry):
                     stat = entry.stat()
                     yield entry.name, FileStat(stat.st_size, stat.st_mtime_ns)
 
@@ -195,6 +198,14 @@ ADVICE = {
     errno.EACCES: "permission denied: check the owner and mode of the lake's folder",
     errno.EPERM: "not permitted: check the owner and mode of the lake's folder",
 }
+
+
+def is_file(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry of a folder is a file; a link that leads round in a circle is none, and hides no other entry."""
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
 
 
 def is_disk_full(error: BaseException | None) -> bool:

@@ -24,6 +24,7 @@ from cinelake.lake.artefact import FILES, artefact_digest
 from cinelake.manifest.sections import TrackingSettings
 from cinelake.spec.arrays import Arrays
 from cinelake.spec.artefact import Artefact
+from cinelake.spec.model import only_defined
 from cinelake.tracking.addresses import shown
 from cinelake.tracking.runs import TrainingRecord
 from cinelake.tracking.store import connect, tracking_errors
@@ -111,7 +112,7 @@ def metric_first(scores: Mapping[str, Any], metric: str) -> dict[str, Any]:
 
 
 def _as_tag(scores: Mapping[str, float], metric: str) -> str:
-    return json.dumps(metric_first(scores, metric))
+    return json.dumps(metric_first(only_defined(scores), metric))
 
 
 def _save(folder: Path, artefact: Artefact, example: Arrays, prediction: Arrays) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 
 from cinelake.errors import UsageError, without_secrets
 from cinelake.manifest.sections import TrackingSettings
+from cinelake.spec.model import only_defined
 from cinelake.storage.interrupts import joined
 from cinelake.tracking.addresses import cleaned, shown
 from cinelake.tracking.experiments import (
@@ -301,7 +302,11 @@ class TrainingRecord:
     def _log(self, rows: Sequence[tuple[int, Mapping[str, float], int]]) -> None:
         from mlflow.entities import Metric
 
-        result = [Metric(metric_name(k), float(v), at_ms, step) for step, all_, at_ms in rows for k, v in all_.items()]
+        result = [
+            Metric(metric_name(k), float(v), at_ms, step)
+            for step, all_, at_ms in rows
+            for k, v in only_defined(all_).items()
+        ]
         for first in range(0, len(result), 1000):
             self.client.log_batch(self.run_id, metrics=result[first : first + 1000])
 

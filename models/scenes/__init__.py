@@ -48,7 +48,7 @@ MODEL = Model(
     space=SPACE,
     labelling=LABELLING,
     measures={
-        "map": "mean over films of the average precision of their boundaries",
+        "map": "mean over films of the average precision of their boundaries; a film without any is left out",
         "ap": "average precision over all films' shots together",
         "miou": "mean maximum intersection over union of true and predicted scenes, seen from either side",
         "f1": "harmonic mean of precision and recall of boundaries, to the shot",

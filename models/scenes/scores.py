@@ -91,15 +91,15 @@ def best_threshold(truth: Sequence[Array], probability: Sequence[Array]) -> floa
 
 
 def summarise(film_scores: Sequence[FilmScores]) -> Scores:
-    """map, the mean over films of their average precision, and ap, of all films' shots together; miou, f1, precision,
-    recall and recall_3s. What each film contributes: `score_film`."""
+    """map, the mean over films of their average precision, and ap, of all films' shots together, both NaN where no
+    scene begins; miou, f1, precision, recall and recall_3s. What each film contributes: `score_film`."""
     truth = [scores["truth"] for scores in film_scores]
     probability = [scores["probability"] for scores in film_scores]
     hits, predicted, true, near = totals(film_scores, ("hits", "predicted", "true", "near"))
     precision, recall, f1 = precision_recall_f1(hits, predicted, true)
     return {
         "map": mean_of_defined([film_average_precision(t, p) for t, p in zip(truth, probability, strict=True)]),
-        "ap": average_precision(np.concatenate(truth), np.concatenate(probability)),
+        "ap": film_average_precision(np.concatenate(truth), np.concatenate(probability)),
         "miou": float(np.mean([scores["miou"] for scores in film_scores])),
         "f1": float(f1),
         "precision": float(precision),
@@ -119,7 +119,7 @@ def answers(
 
 
 def film_average_precision(truth: Array, probability: Array) -> float:
-    """One film's average precision; NaN without a boundary (scikit-learn: 0), so that such a film does not count."""
+    """Average precision of a film, or of several; NaN without a boundary (scikit-learn: 0): it does not count then."""
     return average_precision(truth, probability) if truth.any() else float("nan")
 
 
@@ -136,8 +136,9 @@ def baseline(examples: Sequence[Example], config: Config) -> Callable[[Arrays], 
 def figures(examples: Sequence[Example], predictions: Sequence[Arrays], config: Config) -> dict[str, Any]:
     """The precision-recall curve, and the line of probabilities of the film with the median score."""
     film_scores = [score_film(e.features, e.targets, p, config) for e, p in zip(examples, predictions, strict=True)]
-    order = np.argsort([summarise([scores])["map"] for scores in film_scores], kind="stable")
-    middle = int(order[len(order) // 2])
+    by_film = np.array([summarise([scores])["map"] for scores in film_scores])
+    order = np.argsort(by_film, kind="stable")  # those without a boundary last
+    middle = int(order[max(np.isfinite(by_film).sum(), 1) // 2])
     line = probability_line(examples[middle], predictions[middle]["probability"], config.threshold)
     return {"precision_recall": precision_recall(film_scores), "probability_line": line}
 

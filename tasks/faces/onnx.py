@@ -22,9 +22,9 @@ from tasks.shared.pictures import resize
 Decoded = tuple[Floats, Floats]
 """Scores (n,) and boxes (n, 4) as left, top, right, bottom in pixels of the picture."""
 
-_STRIDES = (8, 16, 32)
+STRIDES = (8, 16, 32)
+"""Pixels between the cells of YuNet's three maps."""
 _OVERLAP = 0.4
-"""Of two boxes whose intersection over union is more than this, the better one stays."""
 
 
 class OnnxFaces:
@@ -49,7 +49,7 @@ class OnnxFaces:
 
     def _recognised(self, file: Path) -> Callable[[PixelArray], Decoded]:
         names, last = set(self._outputs), [(o.shape or [None])[-1] for o in self._session.get_outputs()]
-        if {f"{kind}_{stride}" for kind in ("cls", "obj", "bbox") for stride in _STRIDES} <= names:
+        if {f"{kind}_{stride}" for kind in ("cls", "obj", "bbox") for stride in STRIDES} <= names:
             return self._yunet
         if sorted(last, key=str) == [2, 4]:
             return self._ultraface
@@ -75,9 +75,9 @@ class OnnxFaces:
 
     def _yunet(self, pixels: PixelArray) -> Decoded:
         """BGR bytes as they are, in the upper left of a black canvas whose sides are multiples of 32."""
-        canvas, scale = _on_canvas(pixels[..., ::-1], self._session.get_inputs()[0].shape[2:])
+        canvas, scale = on_canvas(pixels[..., ::-1], self._session.get_inputs()[0].shape[2:])
         outputs = self._run(canvas.astype(np.float32).transpose(2, 0, 1)[None])
-        parts = [_yunet_stride(outputs, stride, canvas.shape[1] // stride) for stride in _STRIDES]
+        parts = [_yunet_stride(outputs, stride, canvas.shape[1] // stride) for stride in STRIDES]
         scores, boxes = (np.concatenate(values) for values in zip(*parts, strict=True))
         return scores, (boxes / scale).astype(np.float32)
 
@@ -85,14 +85,18 @@ class OnnxFaces:
 def _yunet_stride(outputs: dict[str, Any], stride: int, columns: int) -> Decoded:
     """An anchor per cell, row by row: score √(class × objectness), centre and size relative to the cell."""
     classes, objects = (np.clip(outputs[f"{kind}_{stride}"][0, :, 0], 0, 1) for kind in ("cls", "obj"))
-    box = outputs[f"bbox_{stride}"][0]
+    return np.sqrt(classes * objects), boxes_of_cells(outputs[f"bbox_{stride}"][0], stride, columns)
+
+
+def boxes_of_cells(box: Floats, stride: int, columns: int) -> Floats:
+    """(n, 4) left, top, right, bottom in pixels, of YuNet's centres and sizes (n, 4) relative to cells, row by row."""
     cells = np.arange(len(box))
     centre = (box[:, :2] + np.stack([cells % columns, cells // columns], axis=1)) * stride
     half = np.exp(box[:, 2:4]) * stride / 2
-    return np.sqrt(classes * objects), np.concatenate([centre - half, centre + half], axis=1).astype(np.float32)
+    return np.concatenate([centre - half, centre + half], axis=1).astype(np.float32)
 
 
-def _on_canvas(pixels: PixelArray, size: list[Any]) -> tuple[PixelArray, float]:
+def on_canvas(pixels: PixelArray, size: list[Any]) -> tuple[PixelArray, float]:
     """The picture on a canvas that the network takes, and by how much it was scaled to fit there."""
     height, width = pixels.shape[:2]
     rows, columns = (
@@ -107,14 +111,17 @@ def _on_canvas(pixels: PixelArray, size: list[Any]) -> tuple[PixelArray, float]:
     return canvas, scale
 
 
-def best_boxes(scores: Floats, boxes: Floats) -> list[int]:
-    """Indices that greedy non-maximum suppression keeps, best score first."""
+def best_boxes(scores: Floats, boxes: Floats, overlap: float = _OVERLAP) -> list[int]:
+    """Indices that greedy non-maximum suppression keeps, best score first.
+
+    overlap: of two boxes whose intersection over union is more, the better one stays.
+    """
     left = list(np.argsort(-scores, kind="stable"))
     kept_indices = []
     while left:
         best = left.pop(0)
         kept_indices.append(int(best))
-        left = [i for i in left if _overlap(boxes[best], boxes[i]) <= _OVERLAP]
+        left = [i for i in left if _overlap(boxes[best], boxes[i]) <= overlap]
     return kept_indices
 
 

@@ -83,7 +83,7 @@ class Track:
     lines: Lines
 
 
-@task(writes=SUBTITLES, reads=[], params=SubtitlesParams, version=2, beside=SUFFIXES, roles=[Words("said")])
+@task(writes=SUBTITLES, reads=[], params=SubtitlesParams, version=3, beside=SUFFIXES, roles=[Words("said")])
 class ReadSubtitles:
     """Subtitles from the film's text streams and from the files beside it."""
 
@@ -110,6 +110,8 @@ class ReadSubtitles:
             self.facts["dropped"] = f"{dropped} lines without text or times, or that end before they begin"
         if damaged := [f"{track.source} ({track.lines.bad_bytes})" for track in tracks if track.lines.bad_bytes]:
             self.facts["bad_bytes"] = f"bytes that are no text are shown as \ufffd: {', '.join(damaged)}"
+        if guessed := [f"{track.source} ({track.lines.guessed})" for track in tracks if track.lines.guessed]:
+            self.facts["encodings"] = f"taken to be in what their bytes look like most: {', '.join(guessed)}"
         if self._unreadable:
             self.facts["unreadable"] = "; ".join(map(str, self._unreadable))
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import html
 import re
 import warnings
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cinelake.errors import BadSubtitles
 from tasks.subtitles.cues import Cues, well_written, without_repeats
+from tasks.subtitles.encodings import guessed_encoding, utf16_without_mark
 
 if TYPE_CHECKING:
     import pysubs2
@@ -30,6 +32,10 @@ PARSERS_RAISE = (
 """What parsers of XML and JSON, and those that pysubs2 has of other formats, raise for what is none."""
 MAX_OTHER_BYTES = 512 << 10
 """Of a file in another format: pysubs2 reads some of them in quadratic time."""
+USUAL_FIELDS = (*("layer", "start", "end", "style", "name", "marginl", "marginr", "marginv", "effect", "text"),)
+"""Of an event of SubStation Alpha; the first one is `marked` in its older version."""
+HEAD = 10_000
+"""By so many characters the format of a text is known."""
 MOST_DAMAGED, SOME_TEXT, MORE_GOOD = 0.01, 40, 4
 """Of a damaged file at most this share cannot be read, one sign of more than so many, and so many times more can."""
 LETTERS = range(0xA1, 0xFE)
@@ -62,12 +68,13 @@ class Lines:
     """The lines of one file, by time.
 
     dropped: how many were none: without text or times, or that end before they begin. bad_bytes: how many bytes of the
-    file are no text.
+    file are no text. guessed: the encoding that the file was taken to be in; '' where it says it, or is UTF-8.
     """
 
     lines: tuple[SubtitleLine, ...]
     dropped: int = 0
     bad_bytes: int = 0
+    guessed: str = ""
 
     def moved(self, by_s: float) -> Lines:
         """The same lines this much later; those that would end before the film begins are dropped."""
@@ -82,16 +89,22 @@ def read_lines(file: Path, encoding: str | None = None) -> Lines:
     encoding: of the file; None: UTF-8 or UTF-16 by its mark, else UTF-8, else what its bytes look like most.
     Raises `BadSubtitles` when it is too large, is no text, has no line of subtitles in it, or one that is too long.
     """
-    text, bad_bytes = _text_of(file, encoding)
-    cues = _tidy(text, file)
-    if not cues.text.strip():
-        return Lines((), cues.broken, bad_bytes)
-    lines = _in_order(_events(cues.text, file))
-    return Lines(lines.lines, lines.dropped + cues.broken, bad_bytes)
+    read = _text_of(file, encoding)
+    cues = _tidy(read.text, file)
+    lines = _in_order(_events(cues.text, file) if cues.text.strip() else [])
+    return Lines(lines.lines, lines.dropped + cues.broken, read.bad_bytes, read.guessed)
 
 
-def _text_of(file: Path, encoding: str | None) -> tuple[str, int]:
-    """The file's text, and how many of its bytes are no text and shown as `\ufffd`."""
+@dataclass(frozen=True)
+class _Text:
+    """A file's text, how many of its bytes are no text and shown as `\ufffd`, and which encoding was guessed."""
+
+    text: str
+    bad_bytes: int = 0
+    guessed: str = ""
+
+
+def _text_of(file: Path, encoding: str | None) -> _Text:
     try:
         size = file.stat().st_size
         if size > MAX_BYTES:
@@ -99,16 +112,16 @@ def _text_of(file: Path, encoding: str | None) -> tuple[str, int]:
         data = file.read_bytes()
     except OSError as error:
         raise BadSubtitles(f"{file.name} cannot be read: {error.strerror or error}") from error
-    named = encoding or _mark(data)
+    named = encoding or _mark(data) or utf16_without_mark(data)
     try:
-        return data.decode(named or "utf-8"), 0
+        return _Text(data.decode(named or "utf-8"))
     except UnicodeError as error:
         damaged = _damaged(data, named)
         if damaged is None and named:
             raise BadSubtitles(
                 f"{file.name} is no text in {named}: {error}. Say its `encoding`, or convert it"
             ) from error
-        return damaged or (_guessed(data, file), 0)
+        return damaged or _guessed(data, file)
     except LookupError as error:
         raise BadSubtitles(f"{file.name} cannot be read: there is no encoding {named!r}") from error
 
@@ -119,7 +132,7 @@ def _mark(data: bytes) -> str:
     return next((name for mark, name in marks.items() if data.startswith(mark)), "")
 
 
-def _damaged(data: bytes, named: str) -> tuple[str, int] | None:
+def _damaged(data: bytes, named: str) -> _Text | None:
     """The text of a file with a few bytes that its encoding does not have; None where it is in another encoding.
 
     Without a name, UTF-8 is meant where far more signs beyond ASCII can be read than not, or where no byte is one that
@@ -131,20 +144,18 @@ def _damaged(data: bytes, named: str) -> tuple[str, int] | None:
         return None
     good = sum(1 for sign in text if not sign.isascii()) - bad
     no_letters = not any(byte in LETTERS for byte in data if byte > 0x7F)
-    return (text, bad) if named or no_letters or good >= MORE_GOOD * bad else None
+    return _Text(text, bad) if named or no_letters or good >= MORE_GOOD * bad else None
 
 
-def _guessed(data: bytes, file: Path) -> str:
-    from charset_normalizer import from_bytes
-
+def _guessed(data: bytes, file: Path) -> _Text:
     if 0 < data.count(b"\0") <= MOST_DAMAGED * len(data):
         data = data.replace(b"\0", b"")
-    match = None if b"\0" in data else from_bytes(data[: 1 << 18]).best()
-    if match is None:
+    encoding = None if b"\0" in data else guessed_encoding(data)
+    if encoding is None:
         raise BadSubtitles(
             f"{file.name} is no text: neither UTF-8 nor anything like another encoding. Convert it to UTF-8"
         )
-    return data.decode(match.encoding, errors="replace")
+    return _Text(data.decode(encoding, errors="replace"), guessed=encoding)
 
 
 def _tidy(text: str, file: Path) -> Cues:
@@ -174,7 +185,7 @@ def _parsed(text: str, file: Path) -> pysubs2.SSAFile:
     """What pysubs2 makes of a text; tags of SubRip and WebVTT are kept, for its way of removing them is quadratic."""
     import pysubs2
 
-    detected = pysubs2.formats.autodetect_format(text[:10_000])
+    detected = _without_styles(text[:HEAD]) or pysubs2.formats.autodetect_format(text[:HEAD])
     if detected not in FORMATS and len(text) > MAX_OTHER_BYTES:
         raise BadSubtitles(
             f"{file.name} holds {detected}, of which at most {MAX_OTHER_BYTES >> 10} KiB are read: convert it to .srt"
@@ -185,8 +196,32 @@ def _parsed(text: str, file: Path) -> pysubs2.SSAFile:
             raise BadSubtitles(f"{file.name} holds {detected} without a line of subtitles: is it whole?")
         return other
     if detected in ("ass", "ssa"):
-        text = "\n".join(line for line in text.split("\n") if not _is_torn_heading(line))
+        text = "\n".join(_in_usual_order(line for line in text.split("\n") if not _is_torn_heading(line)))
     return pysubs2.SSAFile.from_string(text, detected, keep_html_tags=True)
+
+
+def _without_styles(head: str) -> str:
+    """The form of SubStation Alpha that has events and no styles, by which pysubs2 knows it; '' of any other text."""
+    sections = head.lower()
+    if "[script info]" not in sections or "[events]" not in sections or "styles]" in sections:
+        return ""
+    return "ass" if "v4.00+" in sections else "ssa"
+
+
+def _in_usual_order(lines: Iterable[str]) -> Iterator[str]:
+    """Events with the fields that pysubs2 takes them to have, whatever fields, in whatever order, the file says."""
+    fields: tuple[str, ...] = USUAL_FIELDS
+    in_events = False
+    for line in lines:
+        kind, _, content = line.partition(":")
+        in_events = line.lower().startswith("[events]") or (in_events and not line.startswith("["))
+        if in_events and kind == "Format":
+            fields = tuple(field.strip().lower() for field in content.split(","))
+        elif in_events and kind in ("Dialogue", "Comment") and fields[1:] != USUAL_FIELDS[1:]:
+            own = dict(zip(fields, content.strip().split(",", len(fields) - 1), strict=False))
+            yield f"{kind}: " + ",".join(own.get(name, "0") for name in USUAL_FIELDS)
+            continue
+        yield line
 
 
 def _is_torn_heading(line: str) -> bool:

@@ -3,26 +3,25 @@
 None comes with Cinelake: the manifest names one, in ONNX files. One that spells (CTC, as wav2vec2 or NeMo's exports),
 on waveforms or log-mel spectra, with its vocabulary; or one that writes down what it hears (Whisper's exports):
 
+    transcript: {network: {folder: models/whisper-base}}              # as it is published
     transcript: {network: {file: wav2vec2.onnx, vocabulary: vocab.json}}
-    transcript: {network: {encoder: encoder_model.onnx, decoder: decoder_model.onnx, tokenizer: tokenizer.json}}
+    transcript: {network: {encoder: encoder_model.onnx, decoder: decoder_model_merged.onnx, tokenizer: tokenizer.json}}
 
 It listens where `speech` says that people speak, and nowhere else. What the network is not sure of, or where it repeats
 itself, has a row without a text. Networks take other times: see `deadline_s` where films are long.
 
-Reading order: stretches, spectra, lines, ctc, whisper, and the task below.
+Reading order: networks, stretches, spectra, lines, ctc, decoders, whisper, and the task below.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import model_validator
 
-from cinelake.errors import WeightsMissing
 from cinelake.lake.network_files import network_digest
 from cinelake.lake.onnx import require_device
 from cinelake.media.batches import SoundBatch
@@ -30,10 +29,11 @@ from cinelake.spec.arrays import Device
 from cinelake.spec.components import Component
 from cinelake.spec.contract import Column, Contract, Measure, Rule
 from cinelake.spec.roles import Components, Words
-from cinelake.spec.task import Field, Film, ManifestPath, Params, Resources, SoundStream, task
+from cinelake.spec.task import Field, Film, Params, Resources, SoundStream, task
 from cinelake.storage.content import digest, file_digest
 from tasks.transcript.ctc import CtcTranscriber
 from tasks.transcript.lines import Line, Transcriber
+from tasks.transcript.networks import GRAPHS, NETWORKS, SpeechNetwork
 from tasks.transcript.stretches import RATE, Recording, Stretch, joined, quietest_cut, with_margins
 from tasks.transcript.whisper import WhisperTranscriber
 
@@ -79,46 +79,6 @@ TRANSCRIPT = Contract(
         Measure("lines_with_text", "count(text)", "Lines that were understood.", of_nothing=0.0),
     ],
 )
-NETWORKS = (
-    "`network: {file: model.onnx, vocabulary: vocab.json}` for one that spells (CTC: wav2vec2, NeMo), or `network: "
-    "{encoder: encoder_model.onnx, decoder: decoder_model.onnx, tokenizer: tokenizer.json}` for one like Whisper"
-)
-
-
-GRAPHS = ("file", "encoder", "decoder")
-"""Which of a network's files are ONNX, whatever they are called: weights may lie beside them."""
-
-
-class SpeechNetwork(Params):
-    """The files of a network of speech: one that spells, or one that writes down what it hears."""
-
-    file: ManifestPath | None = None
-    """The ONNX file of one that spells (CTC): a waveform at 16 kHz or log-mel spectra in, probabilities of letters or
-    of pieces of words out."""
-    vocabulary: ManifestPath | None = None
-    """What its classes are: `vocab.json`, `tokenizer.json` or `tokens.txt`."""
-    encoder: ManifestPath | None = None
-    """The ONNX file of a Whisper-like network's encoder."""
-    decoder: ManifestPath | None = None
-    """The ONNX file of its decoder without a past: `decoder_model.onnx`."""
-    tokenizer: ManifestPath | None = None
-    """Its `tokenizer.json`."""
-
-    @model_validator(mode="after")
-    def _is_one_of_both(self) -> SpeechNetwork:
-        named = {name for name in type(self).model_fields if getattr(self, name) is not None}
-        if named not in ({"file", "vocabulary"}, {"encoder", "decoder", "tokenizer"}):
-            raise ValueError(f"name {NETWORKS}. Received: {', '.join(sorted(named)) or 'nothing'}")
-        return self
-
-    @property
-    def files(self) -> list[Path]:
-        """All that are named."""
-        return list(self.named().values())
-
-    def named(self) -> dict[str, Path]:
-        """All that are named, each by its field."""
-        return {name: file for name in type(self).model_fields if (file := getattr(self, name)) is not None}
 
 
 class TranscriptParams(Params):
@@ -144,12 +104,10 @@ class TranscriptParams(Params):
 
 def preflight(params: TranscriptParams) -> dict[str, str]:
     """Digest of the network's files. Raises `WeightsMissing`, `ModelUnusable`."""
-    named = params.network.named() if params.network else {}
-    for file in named.values():
-        if not file.is_file():
-            raise WeightsMissing(f"there is no {file}: put the file there, or correct `network: …`")
-    digests = [network_digest(file) if name in GRAPHS else file_digest(file) for name, file in named.items()]
-    return {"weights": digest(digests), "file": next(iter(named.values())).name}
+    assert params.network is not None
+    files = params.network.files()
+    digests = [network_digest(file) if name in GRAPHS else file_digest(file) for name, file in files.items()]
+    return {"weights": digest(digests), "file": next(iter(files.values())).name}
 
 
 def components(params: Mapping[str, Any]) -> list[Component]:
@@ -162,10 +120,10 @@ def components(params: Mapping[str, Any]) -> list[Component]:
 def open_transcriber(params: TranscriptParams) -> Transcriber:
     """The network. Raises `WeightsMissing`, `ModelUnusable`, `EngineUnavailable`."""
     assert params.network is not None
-    network, files = params.network, params.network.files
-    if network.file is not None:
-        return CtcTranscriber(files[0], files[1], params.device)
-    return WhisperTranscriber(files[0], files[1], files[2], params.language, params.device)
+    files = params.network.files()
+    if "file" in files:
+        return CtcTranscriber(files["file"], files["vocabulary"], params.device)
+    return WhisperTranscriber(files, params.language, params.device)
 
 
 @task(

@@ -1,13 +1,17 @@
 """Networks that spell: for every moment the probabilities of letters or pieces of words, and of none (the blank).
 
-Connectionist temporal classification (Graves et al., 2006), as wav2vec2 has it on waveforms and NeMo's exports on
-log-mel spectra: what is likeliest at each moment, each letter once, without blanks. That also says when words are said.
+Connectionist temporal classification (Graves et al., 2006), as wav2vec2 has it on waveforms and NeMo's, icefall's and
+WeNet's exports on log-mel spectra: what is likeliest at each moment, each letter once, without blanks. That also says
+when words are said. Of which making the spectra must be, an export says in its metadata (`model_type`,
+`normalize_type`); without a word, bands before frames are NeMo's, and frames before bands are not guessed.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +21,17 @@ from cinelake.errors import ModelUnusable, WeightsMissing
 from cinelake.lake.onnx import onnx_session
 from cinelake.spec.arrays import Device, Floats
 from tasks.transcript.lines import Line, Word
-from tasks.transcript.spectra import nemo_spectrum
+from tasks.transcript.spectra import kaldi_spectrum, nemo_spectrum
 from tasks.transcript.stretches import RATE
 
 MOST_BYTES = 64 << 20
 BANDS = (40, 64, 80, 128)
 """Sizes by which the axis of mel bands is known."""
+KALDIS = {"zipformer2_ctc": 1.0, "wenet_ctc": 32768.0}
+"""`model_type` of exports that take Kaldi's spectra → what a sample of 1 counts there."""
+NEMOS = ("", "EncDecCTCModel", "EncDecCTCModelBPE", "EncDecHybridRNNTCTCBPEModel")
+"""`model_type` of those that take NeMo's, or say nothing."""
+NORMALISED = "per_feature"
 BLANKS = ("<blank>", "<blk>", "<eps>", "[BLANK]", "<ctc>", "<pad>", "[PAD]")
 """Names of the blank; without one of these it is the class behind the last of the vocabulary."""
 SEPARATORS = ("|", " ", "<space>")
@@ -66,6 +75,7 @@ class CtcTranscriber:
         self._sound = sounds[0]
         self._beside = next((given for given in inputs if given is not self._sound), None)
         self._axis = self._bands_axis() if len(self._sound.shape) == 3 else 0
+        self._spectrum = self._making() if self._axis else None
         self._pieces = read_vocabulary(vocabulary)
         self._vocabulary: Vocabulary | None = None
 
@@ -78,6 +88,20 @@ class CtcTranscriber:
             if size in BANDS:
                 return axis
         raise ModelUnusable(f"{self._where} takes {self._sound.shape}: no axis has one of {BANDS} mel bands")
+
+    def _making(self) -> Callable[[Floats, int], Floats]:
+        """How its spectra are made, (bands, frames) of a sound and so many bands."""
+        says = self._session.get_modelmeta().custom_metadata_map
+        kind = says.get("model_type", "")
+        if kind in KALDIS and self._axis == 2:
+            return partial(kaldi_spectrum, full_scale=KALDIS[kind])
+        if kind in NEMOS and self._axis == 1 and says.get("is_giga_am", "0") == "0":
+            return partial(nemo_spectrum, even=says.get("normalize_type", NORMALISED) == NORMALISED)
+        told = ", ".join(f"{name}: {says[name]}" for name in ("model_type", "is_giga_am") if name in says) or "nothing"
+        raise ModelUnusable(
+            f"{self._where} takes spectra {self._sound.shape} and says of them {told}: known are NeMo's (1, bands, "
+            f"frames), and Kaldi's (1, frames, bands) of a `model_type` {' or '.join(KALDIS)} in its metadata"
+        )
 
     def transcribe(self, sound: Floats) -> list[Line]:
         """One line, or none where nothing is spelled."""
@@ -116,9 +140,8 @@ class CtcTranscriber:
         return np.asarray(exponents / exponents.sum(axis=1, keepdims=True), np.float32)
 
     def _values(self, sound: Floats) -> Floats:
-        if self._axis:
-            size = self._sound.shape[self._axis]
-            spectrum = nemo_spectrum(sound, size)
+        if self._spectrum:
+            spectrum = self._spectrum(sound, self._sound.shape[self._axis])
             return (spectrum if self._axis == 1 else spectrum.T)[None]
         even = (sound - sound.mean()) / np.sqrt(sound.var() + 1e-7)
         return np.asarray(even, np.float32).reshape((1,) * (len(self._sound.shape) - 1) + (-1,))

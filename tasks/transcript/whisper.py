@@ -9,7 +9,7 @@ stopped and what it wrote not believed.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from cinelake.errors import ModelUnusable, did_you_mean
 from cinelake.lake.onnx import onnx_session
 from cinelake.spec.arrays import Device, Floats
 from tasks.shared.texts import read_tokenizer
+from tasks.transcript.decoders import Decoder
 from tasks.transcript.lines import Line
 from tasks.transcript.spectra import WHISPER_S, whisper_spectrum
 from tasks.transcript.stretches import RATE
@@ -65,23 +66,21 @@ class WhisperTranscriber:
 
     longest_s = float(WHISPER_S) - 1.0
 
-    def __init__(self, encoder: Path, decoder: Path, tokenizer: Path, language: str | None, device: Device):
-        self._where = decoder
-        self._tokenizer = read_tokenizer(tokenizer)
-        self._signs = signs_of(self._tokenizer, str(tokenizer))
-        self._encoder, self._decoder = onnx_session(encoder, device), onnx_session(decoder, device)
+    def __init__(self, files: Mapping[str, Path], language: str | None, device: Device):
+        """files: `encoder`, `decoder`, `tokenizer`, and `decoder_with_past` where there is one."""
+        encoder, self._where = files["encoder"], files["decoder"]
+        self._tokenizer = read_tokenizer(files["tokenizer"])
+        self._signs = signs_of(self._tokenizer, str(files["tokenizer"]))
+        self._encoder = onnx_session(encoder, device)
+        self._decoder = Decoder(self._where, files.get("decoder_with_past"), device)
         self.provider = str(self._encoder.get_providers()[0])
         self.gap_s = 3.0 if self._signs.times else 0.0
-        (spectrum, *more), names = self._encoder.get_inputs(), {given.name for given in self._decoder.get_inputs()}
+        spectrum, *more = self._encoder.get_inputs()
         bands = spectrum.shape[1] if len(spectrum.shape) == 3 else None
         if more or not isinstance(bands, int):
             raise ModelUnusable(f"{encoder} takes {spectrum.shape}, not log-mel spectra (1, 80 or 128, 3000)")
-        if names != {"input_ids", "encoder_hidden_states"}:
-            raise ModelUnusable(
-                f"{decoder} takes {', '.join(sorted(names))}, not input_ids and encoder_hidden_states: of an export "
-                "with several decoders name the one without a past (decoder_model.onnx)"
-            )
         self._spectrum, self._bands = spectrum.name, bands
+        self._type = np.float16 if spectrum.type == "tensor(float16)" else np.float32
         is_known = self._signs.end == ENGLISH_END and language == "en"
         self._language = self._number_of(language) if language and not is_known else None
 
@@ -93,7 +92,7 @@ class WhisperTranscriber:
 
     def transcribe(self, sound: Floats) -> list[Line]:
         """The lines of at most half a minute of sound."""
-        heard = self._run(self._encoder, {self._spectrum: whisper_spectrum(sound, self._bands)[None]})
+        heard = self._hear(sound)
         if heard.ndim != 3 or not np.isfinite(heard).all():
             raise ModelUnusable(f"the encoder beside {self._where} gives {list(heard.shape)}, not (1, moments, values)")
         language, code = self._heard_language(heard)
@@ -117,7 +116,7 @@ class WhisperTranscriber:
             return self._language, languages[self._language]
         if not languages or self._signs.task is None:
             return None, None
-        logs = self._logs([self._signs.start], heard)
+        logs = self._logs(self._decoder.begin([self._signs.start], heard))
         numbers = np.array(sorted(languages))
         chances = np.exp(logs[numbers] - logs[numbers].max())
         best = int(numbers[chances.argmax()])
@@ -129,33 +128,32 @@ class WhisperTranscriber:
         tokens: list[int] = []
         chosen: list[float] = []
         most = min(MOST_TOKENS, TOKENS_AT_LEAST + int(TOKENS_A_SECOND * length_s))
+        values = self._decoder.begin(prompt, heard)
         while len(tokens) < most:
-            logs = allowed(self._logs([*prompt, *tokens], heard), tokens, self._signs, length_s)
+            logs = allowed(self._logs(values), tokens, self._signs, length_s)
             token = int(logs.argmax())
             chosen.append(float(logs[token]))
             if token == self._signs.end:
                 return Written(tokens, chosen, False)
             tokens.append(token)
             if is_repeating([token for token in tokens if token not in self._signs.times]):
-                return Written(tokens, chosen, True)
+                break
+            values = self._decoder.follow(token)
         return Written(tokens, chosen, True)
 
-    def _logs(self, tokens: list[int], heard: Floats) -> Floats:
-        """Logarithms of the probabilities of the token that comes next."""
-        given = {"input_ids": np.array([tokens], np.int64), "encoder_hidden_states": heard}
-        found = self._run(self._decoder, given)
-        if found.ndim != 3 or found.shape[1] != len(tokens) or not np.isfinite(found[0, -1]).all():
-            raise ModelUnusable(f"{self._where} gives {list(found.shape)} for {len(tokens)} tokens")
-        if found.shape[2] <= max(self._signs.end, self._signs.start, *self._signs.times, *self._signs.others, 0):
-            raise ModelUnusable(f"{self._where} knows {found.shape[2]} tokens, its tokenizer more: they are no pair")
-        last = found[0, -1].astype(np.float64)
+    def _logs(self, values: Floats) -> Floats:
+        """Logarithms of the probabilities, of what the decoder gives for the token that comes next."""
+        if len(values) <= max(self._signs.end, self._signs.start, *self._signs.times, *self._signs.others, 0):
+            raise ModelUnusable(f"{self._where} knows {len(values)} tokens, its tokenizer more: they are no pair")
+        last = values.astype(np.float64)
         return np.asarray(last - last.max() - np.log(np.exp(last - last.max()).sum()), np.float64)
 
-    def _run(self, session: Any, given: dict[str, Any]) -> Floats:
+    def _hear(self, sound: Floats) -> Floats:
+        spectrum = whisper_spectrum(sound, self._bands)[None].astype(self._type)
         try:
-            return np.asarray(session.run(None, given)[0], np.float32)
+            return np.asarray(self._encoder.run(None, {self._spectrum: spectrum})[0], np.float32)
         except Exception as error:  # ONNX Runtime's, of several kinds
-            raise ModelUnusable(f"{self._where}, or its encoder, does not take its input: {error}") from error
+            raise ModelUnusable(f"the encoder beside {self._where} does not take its input: {error}") from error
 
     def _segments(self, written: Written, length_s: float) -> list[tuple[list[int], list[float], float, float]]:
         """Tokens of text between two times, with their logarithms; all of it where there are no times."""

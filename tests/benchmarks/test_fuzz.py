@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks._mutations import CONTAINERS, TEXTS, Edit, drawn
-from benchmarks.fuzz import Finding, Fuzzing, Mutation
+from benchmarks._mutations import CONTAINERS, Edit, drawn
+from benchmarks.fuzz import READ, Finding, Fuzzing, Mutation
 
 
 def fuzzing(folder: Path, kinds: list[str]) -> Fuzzing:
@@ -17,8 +17,8 @@ def fuzzing(folder: Path, kinds: list[str]) -> Fuzzing:
 
 @pytest.mark.filterwarnings("ignore::ruamel.yaml.error.YAMLWarning")
 def test_mutated_texts_are_read_or_refused(tmp_path: Path) -> None:
-    tried = fuzzing(tmp_path, list(TEXTS))
-    assert [found.to_line() for found in tried.texts(list(tried.mutations(list(TEXTS), 350, "sample")))] == []
+    tried = fuzzing(tmp_path, list(READ))
+    assert [found.to_line() for found in tried.texts(list(tried.mutations(list(READ), 350, "sample")))] == []
     assert tried.outcomes.total() == 350
 
 
@@ -31,9 +31,9 @@ def test_mutated_films_become_tables_or_typed_failures(tmp_path: Path) -> None:
 
 
 def test_the_good_files_themselves_are_read(tmp_path: Path) -> None:
-    tried = fuzzing(tmp_path, list(TEXTS))
-    assert tried.texts([Mutation(kind, "none", ()) for kind in TEXTS]) == []
-    assert set(tried.outcomes) == {f"{kind} read" for kind in TEXTS}
+    tried = fuzzing(tmp_path, list(READ))
+    assert tried.texts([Mutation(kind, "none", ()) for kind in READ]) == []
+    assert set(tried.outcomes) == {f"{kind} read" for kind in READ}
 
 
 def test_a_finding_is_reduced_to_the_changes_that_it_needs(tmp_path: Path) -> None:

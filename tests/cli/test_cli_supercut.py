@@ -82,6 +82,16 @@ def test_a_summary_of_the_most_important_shots_fits_the_seconds(project):
     assert "how long may the summary be" in str(refused(project, "--of", "importance", "--dry-run"))
 
 
+def test_without_a_table_of_tags_those_that_people_gave_are_named_and_taken(project):
+    shutil.rmtree(project / "lake" / "tag_shots")
+    (project / "reviewed.csv").write_text("movie_id,start_s,end_s,tag\nfilm,1.0,2.0,nudity\n")
+    file = ["labels", "import", project / "reviewed.csv", "--model", "tags", "-m", project / "pipeline.yaml"]
+    assert CliRunner().invoke(app, [*map(str, file)]).exit_code == 0
+    assert "`--labels tags`" in str(refused(project, "--without", "nudity", "--dry-run"))
+    done = run(project, "--without", "nudity", "--labels", "tags", "--dry-run", "--json")
+    assert json.loads(done.output)["left_out_frames"] == 25
+
+
 def test_the_list_counts_from_the_start_that_is_given_and_names_file_and_reel(project):
     done = run(project, "--tags", "chase", "-o", project / "o.mp4", "--start-timecode", "23:59:58:00", "--reel", "A001")
     assert done.exit_code == 0 and "passes 24:00:00:00" in done.output

@@ -65,6 +65,15 @@ def test_csv_ends_its_lines_with_a_line_feed_alone(capsysbinary):
     assert capsysbinary.readouterr().out == "title\na\nGröße · 2\n".encode()
 
 
+def test_csv_on_a_terminal_does_not_steer_it(capsys, monkeypatch):
+    rows = pa.table({"title": ["film\x1b]0;owned\x07"]})
+    write_answer(rows, "csv", None)
+    assert "\x1b]0;" in capsys.readouterr().out, "machines get the text as it is"
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    write_answer(rows, "csv", None)
+    assert capsys.readouterr().out == "title\nfilm\\x1b]0;owned\\x07\n"
+
+
 def test_parquet_is_not_written_to_a_terminal(made):
     controller, terminal = pty.openpty()
     words = ["query", "-m", str(made / "pipeline.yaml"), "--format", "parquet", "select 1 one"]

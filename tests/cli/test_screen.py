@@ -55,3 +55,8 @@ def test_an_error_that_ends_the_command_does_not_steer(monkeypatch, capsys):
 
 def test_both_screens_are_of_that_kind():
     assert isinstance(screen.out, screen.Screen) and isinstance(screen.err, screen.Screen)
+
+
+def test_a_score_that_films_do_not_define_is_null_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
+    screen.print_json({"map": float("nan"), "by_film": [{"f1": 0.5}, {"f1": float("inf")}]})
+    assert json.loads(capsys.readouterr().out) == {"map": None, "by_film": [{"f1": 0.5}, {"f1": None}]}

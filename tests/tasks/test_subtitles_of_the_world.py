@@ -154,6 +154,41 @@ def test_a_file_in_another_encoding_is_not_taken_for_a_damaged_one(tmp_path: Pat
     assert [line.text for line in read_lines(tmp_path / "film.srt").lines] == said
 
 
+LETTERS = [
+    ("cp1252", "Não sei o que é isso.|Você está aí, João?|Amanhã de manhã."),
+    ("cp1252", "Ça va très bien, merci.|Où étais-tu ?|À l’hôtel, près de la forêt."),
+    ("cp1252", "Jag är här, älskling.|Vi måste gå nu på en gång.|Hör du?"),
+    ("cp1252", "Góðan daginn, hvað segirðu?|Ég veit ekki hvað ég á að gera."),
+    ("cp1250", "Zażółć gęślą jaźń.|Proszę państwa, chodźmy."),
+    ("iso8859-2", "Zażółć gęślą jaźń.|Proszę państwa, chodźmy.|Śpij."),
+    ("cp1250", "Příliš žluťoučký kůň.|Kde jsi byl včera večer?"),
+    ("cp1254", "Günaydın, nasılsın?|Ne yapacağımı bilmiyorum.|Şimdi değil."),
+    ("cp1257", "Kur buvai vakar vakare?|Nežinau, ką daryti.|Eime iš čia, greičiau!"),
+    ("cp1253", "Καλημέρα σας, τι κάνετε;|Πού ήσουν χθες το βράδυ;|Δεν ξέρω."),
+    ("koi8-r", "Привет, как дела?|Всё хорошо, спасибо.|Где ты был вчера вечером?"),
+    ("shift_jis", "こんにちは、元気ですか。|昨日の夜はどこにいたの?"),
+    ("gbk", "你好,今天天气怎么样?|昨天晚上你在哪里?"),
+    ("utf-16-le", "Привет, как дела?|Всё хорошо."),
+    ("utf-16-be", "Ça va très bien, merci."),
+]
+"""Encodings that a file does not name, and what is said in it."""
+
+
+@pytest.mark.parametrize(("encoding", "text"), LETTERS, ids=[row[0] for row in LETTERS])
+def test_an_encoding_that_is_not_named_is_told_by_letters(tmp_path: Path, encoding: str, text: str) -> None:
+    said = text.split("|")
+    (tmp_path / "film.srt").write_bytes("".join(map(cue, said)).encode(encoding))
+    lines = read_lines(tmp_path / "film.srt")
+    assert [line.text for line in lines.lines] == said
+    assert bool(lines.guessed) is not encoding.startswith("utf")
+
+
+def test_events_without_styles_are_lines(tmp_path: Path) -> None:
+    head = "[Script Info]\nScriptType: v4.00+\n\n[Events]\nFormat: Layer, Start, End, Style, Text\n"
+    (tmp_path / "film.ass").write_text(head + "Dialogue: 0,0:00:01.00,0:00:02.00,D,{\\i1}one{\\i0}, two\n")
+    assert [line.text for line in read_lines(tmp_path / "film.ass").lines] == ["one, two"]
+
+
 XML = '<tt xmlns="http://www.w3.org/ns/ttml">'
 OTHERS = {
     "deep XML": XML + "<p>\n" * 30_000 + "</p>\n" * 30_000 + "</tt>",

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from _made_networks import FLOAT, save, weights_beside
-from _made_speech import MOMENT, RATE, spelling, spoken, writing
+from _made_speech import MOMENT, RATE, of_spectra, published, spelling, spoken, writing
 from onnx import helper
 from pydantic import ValidationError
 
@@ -22,7 +22,9 @@ from cinelake.spec.task import Film
 from tasks.speech import SPEECH
 from tasks.transcript import TRANSCRIPT, Transcribe, TranscriptParams, components, open_transcriber, preflight
 from tasks.transcript.ctc import fit_vocabulary, read_vocabulary
-from tasks.transcript.spectra import nemo_spectrum, whisper_spectrum
+from tasks.transcript.decoders import Decoder
+from tasks.transcript.networks import files_in
+from tasks.transcript.spectra import kaldi_spectrum, nemo_spectrum, whisper_spectrum
 from tasks.transcript.stretches import joined, quietest_cut, with_margins
 from tasks.transcript.whisper import ENGLISH_END, is_repeating, signs_of
 
@@ -107,6 +109,63 @@ def test_a_pair_writes_what_it_hears(tmp_path: Path, letter: str, text: str, tim
     (row,) = transcribe(TranscriptParams(network=writing(tmp_path, times)), sound, [("speech", 0.0, 1.2)])
     assert (row["text"], row["language"]) == (text, "de")
     assert row["end_s"] == pytest.approx(0.5 if times else 1.2)
+
+
+@pytest.mark.parametrize("layout", ["alone", "two", "merged"])
+def test_a_folder_as_it_is_published_is_a_network(tmp_path: Path, layout: str) -> None:
+    params = TranscriptParams(network={"folder": published(tmp_path, layout)})
+    (row,) = transcribe(params, spoken("|", 1.0), [("speech", 0.0, 1.2)])
+    assert (row["text"], row["language"], row["end_s"]) == ("high tone", "de", pytest.approx(0.5))
+
+
+@pytest.mark.parametrize("layout", ["two", "merged"])
+def test_a_decoder_with_a_past_gives_what_one_without_gives(tmp_path: Path, layout: str) -> None:
+    heard = np.random.default_rng(0).random((1, 30, 80), np.float32)
+    found = []
+    for name in ("alone", layout):
+        (tmp_path / name).mkdir()
+        files = files_in(published(tmp_path / name, name), None)
+        decoder = Decoder(files["decoder"], files.get("decoder_with_past"), "cpu")
+        decoder.begin([3, 4], heard + 1)  # another line before
+        found.append([decoder.begin([4, 6, 7], heard), decoder.follow(0), decoder.follow(2)])
+    np.testing.assert_allclose(found[1], found[0], atol=1e-4)
+
+
+def test_only_one_variant_of_a_folder_needs_no_name(tmp_path: Path) -> None:
+    files = files_in(published(tmp_path, "two", ending="_int8"), None)
+    assert files["decoder_with_past"].name == "decoder_with_past_model_int8.onnx"
+
+
+def test_of_several_variants_one_must_be_named(tmp_path: Path) -> None:
+    (tmp_path / "vocab.json").write_text("{}")
+    for name in ("model.int8.onnx", "model_fp16.onnx"):
+        (tmp_path / name).touch()
+    with pytest.raises(WeightsMissing, match=r"has the variants fp16, int8: say which"):
+        files_in(tmp_path, None)
+    with pytest.raises(WeightsMissing, match=r"no variant 'int'.*int8"):
+        files_in(tmp_path, "int")
+    assert files_in(tmp_path, "int8")["file"] == tmp_path / "model.int8.onnx"
+
+
+@pytest.mark.parametrize(("names", "missing"), [([], "no network of speech"), (["model.onnx"], r"no vocab\.json or")])
+def test_a_folder_without_all_files_says_what_is_missing(tmp_path: Path, names: list[str], missing: str) -> None:
+    for name in names:
+        (tmp_path / name).touch()
+    with pytest.raises(WeightsMissing, match=missing):
+        preflight(TranscriptParams(network={"folder": tmp_path}))
+
+
+def test_decoders_of_two_exports_are_no_pair(tmp_path: Path) -> None:
+    (tmp_path / "two").mkdir()
+    files = files_in(published(tmp_path / "two", "two"), None)
+    with pytest.raises(ModelUnusable, match=r"takes past_key_values\.0\.decoder\.key, which .* does not give"):
+        Decoder(writing(tmp_path)["decoder"], files["decoder_with_past"], "cpu")
+
+
+def test_a_decoder_with_a_past_alone_is_none(tmp_path: Path) -> None:
+    files = files_in(published(tmp_path, "two"), None)
+    with pytest.raises(ModelUnusable, match=r"name decoder_model\.onnx or decoder_model_merged\.onnx"):
+        Decoder(files["decoder_with_past"], None, "cpu")
 
 
 def test_the_manifest_may_say_the_language(tmp_path: Path) -> None:
@@ -209,13 +268,41 @@ def test_an_output_that_is_no_spelling_is_refused(tmp_path: Path) -> None:
         open_transcriber(TranscriptParams(network=files)).transcribe(spoken("a"))
 
 
-def test_log_mel_goes_into_a_network_that_takes_it(tmp_path: Path) -> None:
-    nodes = [helper.make_node("Slice", ["spectra", "from", "to", "axis"], ["few"]),
-             helper.make_node("Transpose", ["few"], ["logits"], perm=[0, 2, 1])]  # fmt: skip
-    constants = {"from": np.array([0]), "to": np.array([5]), "axis": np.array([1])}
-    files = spelling(tmp_path)
-    save(files["file"], nodes, [("spectra", FLOAT, [1, 80, "n"])], [("logits", FLOAT, [1, "n", 5])], constants)
-    assert open_transcriber(TranscriptParams(network=files)).transcribe(spoken("abc")) is not None
+@pytest.mark.parametrize(
+    ("bands_first", "says"),
+    [
+        (True, {}),
+        (True, {"model_type": "EncDecCTCModelBPE", "normalize_type": ""}),
+        (False, {"model_type": "zipformer2_ctc"}),
+        (False, {"model_type": "wenet_ctc"}),
+    ],
+)
+def test_log_mel_goes_into_a_network_that_takes_it(tmp_path: Path, bands_first: bool, says: dict[str, str]) -> None:
+    network = {**spelling(tmp_path), "file": of_spectra(tmp_path, bands_first, says)}
+    heard = open_transcriber(TranscriptParams(network=network)).transcribe(spoken("a", 1.0))
+    assert [line.text for line in heard] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("bands_first", "says"),
+    [
+        (False, {}),
+        (False, {"model_type": "telespeech_ctc"}),
+        (True, {"model_type": "EncDecCTCModel", "is_giga_am": "1"}),
+    ],
+)
+def test_spectra_of_an_unknown_making_are_not_guessed(tmp_path: Path, bands_first: bool, says: dict[str, str]) -> None:
+    network = {**spelling(tmp_path), "file": of_spectra(tmp_path, bands_first, says)}
+    with pytest.raises(ModelUnusable, match="says of them"):
+        open_transcriber(TranscriptParams(network=network))
+
+
+def test_kaldis_bands_are_those_of_its_own_program() -> None:
+    tone = np.sin(np.arange(16_000) * 0.2).astype(np.float32)
+    of_kaldi = [-6.096, -2.18, -4.264, -15.942]  # kaldi-native-fbank 1.23, 80 bands of a second
+    found = kaldi_spectrum(tone, 80)
+    assert found.shape == (80, 100)
+    np.testing.assert_allclose(found[[0, 14, 20, 79], 50], of_kaldi, atol=1e-3)
 
 
 def test_a_tone_lies_in_the_bands_of_its_frequency() -> None:

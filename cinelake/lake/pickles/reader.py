@@ -31,6 +31,7 @@ from cinelake.lake.pickles import child
 from cinelake.lake.pickles.child import HEADER
 from cinelake.lake.pickles.unpickler import TOO_MUCH
 from cinelake.storage.child_processes import import_path, module_command
+from cinelake.storage.environment import plain_environment
 
 MAX_FILE_BYTES = 4 << 30
 DEADLINE_S = 60
@@ -104,7 +105,7 @@ class _Reader:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                env={**os.environ, **import_path(), "OPENBLAS_NUM_THREADS": "1"},  # threads would take memory
+                env={**plain_environment(), **import_path(), "OPENBLAS_NUM_THREADS": "1"},  # threads would take memory
                 start_new_session=True,
             )
         self._owner = os.getpid()

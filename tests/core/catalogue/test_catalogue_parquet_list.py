@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,6 +20,19 @@ def refused(path: Path) -> str:
     with pytest.raises(ManifestError) as error:
         read_list(path)
     return str(error.value)
+
+
+def test_a_pipe_and_a_device_have_no_end_and_are_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "device.csv").symlink_to("/dev/zero")
+    for name in ("pipe.csv", "device.csv"):
+        assert "expected a file, received a pipe or a device" in refused(tmp_path / name)
+
+
+def test_a_text_larger_than_any_list_is_refused(tmp_path: Path) -> None:
+    with (tmp_path / "list.csv").open("wb") as file:
+        file.truncate(2 << 30)
+    assert "expected at most 1024 MB of text, received 2048 MB" in refused(tmp_path / "list.csv")
 
 
 @pytest.mark.parametrize("knows_its_dictionaries", [True, False])

@@ -31,6 +31,12 @@ def test_the_film_with_the_longest_name_has_it(tmp_path: Path) -> None:
     assert names(tmp_path, "night.mp4", "night.cut.mp4") == {"night.cut.mp4": ["night.cut.srt"]}
 
 
+def test_a_link_that_leads_round_in_a_circle_hides_no_other_file(tmp_path: Path) -> None:
+    (tmp_path / "night.srt").touch()
+    (tmp_path / "round.srt").symlink_to("round.srt")
+    assert names(tmp_path, "night.mp4", "round.mp4") == {"night.mp4": ["night.srt"]}
+
+
 def test_a_folder_that_is_not_there_holds_none(tmp_path: Path) -> None:
     assert names(tmp_path / "gone", "night.mp4") == {}
 

@@ -58,6 +58,14 @@ def test_a_job_is_done_after_an_idle_worker_died(processes: Any, waited_s: float
     assert pool.place(Located()) != before
 
 
+def test_a_worker_outlives_the_thread_that_placed_its_first_job(processes: Any) -> None:
+    pool = processes(1)
+    with ThreadPoolExecutor(1) as thread:
+        first = thread.submit(pool.place, Located()).result()
+    time.sleep(NOTICED_S)
+    assert pool.place(Located()) == first
+
+
 def test_idle_workers_may_die_again_and_again(processes: Any) -> None:
     pool = processes(1)
     seen = [pool.place(Located())]

@@ -78,12 +78,13 @@ def test_a_text_that_looks_like_a_formula_comes_back_as_it_was(tmp_path):
     assert [row.values for row in sheet.rows] == [["kind", "at"], ["=cmd()", "0.1"], ["007", "5"]]
 
 
-def test_a_workbook_that_declares_entities_is_refused(tmp_path):
+@pytest.mark.parametrize("called", ["xl/worksheets/sheet1.xml", "xl/worksheets/sheet1.dat"])
+def test_a_workbook_that_declares_entities_is_refused_whatever_its_parts_are_called(tmp_path, called):
     path = workbook(tmp_path, HEADER)
-    parts = {}
+    old = "xl/worksheets/sheet1.xml"
     with zipfile.ZipFile(path) as archive:
-        parts = {name: archive.read(name) for name in archive.namelist()}
-    parts["xl/workbook.xml"] = b'<!DOCTYPE a [<!ENTITY b "c">]>' + parts["xl/workbook.xml"]
+        parts = {n: archive.read(n).replace(b"sheet1.xml", called[14:].encode()) for n in archive.namelist()}
+    parts[called] = b'<!DOCTYPE a [<!ENTITY b "c">]>' + parts.pop(old)
     with zipfile.ZipFile(path, "w") as archive:
         for name, data in parts.items():
             archive.writestr(name, data)

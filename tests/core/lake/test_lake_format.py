@@ -11,7 +11,7 @@ from _labelled import SCENES, scene, take
 from _small_lake import MARKS, marks
 
 import cinelake
-from cinelake.errors import NewerFormat
+from cinelake.errors import NewerFormat, UsageError
 from cinelake.labels.store import read_labels
 from cinelake.lake.artefact import read_artefact
 from cinelake.lake.cells import FOOTER_KEY, CellWriter, Footer, Lake
@@ -53,6 +53,16 @@ def test_a_newer_lake_is_refused_before_anything_is_read(lake):
     Path(lake.storage.path(NAME)).write_text('{"format": 2}')
     with pytest.raises(NewerFormat, match="format 2; this Cinelake reads formats up to 1"):
         cinelake.open(lake.storage.uri)
+
+
+def test_a_folder_that_is_full_of_something_else_is_no_lake(tmp_path):
+    (tmp_path / "pictures").mkdir()
+    open_known(str(tmp_path))
+    (tmp_path / "passwd").touch()
+    with pytest.raises(UsageError, match=r"holds something else \(passwd\)"):
+        open_known(str(tmp_path))
+    (tmp_path / "_tmp").mkdir()
+    assert open_known(str(tmp_path)), "a lake of an older release, with a file of somebody's"
 
 
 def test_a_lake_from_before_formats_were_written_is_of_the_first(lake):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from cinelake.learning.gate import Verdict, bootstrap, compare, decide
+from cinelake.learning.metrics import mean_of_defined
 from cinelake.spec.model import FilmScores, Scores
 
 GOOD, FAIR, POOR = ([0.9, 0.8, 0.85, 0.9, 0.95, 0.8], [0.6, 0.7, 0.65, 0.6, 0.7, 0.6], [0.1, 0.2, 0.1, 0.0, 0.2, 0.1])
@@ -30,6 +32,23 @@ def gate(
     """The verdict on films' scores."""
     film_scores = films(champion) if champion is not None else None
     return decide(films(candidate), films(baseline), film_scores, mean, "score", **{"epsilon": 0.01, **rest})
+
+
+def of_some(film_scores: Sequence[FilmScores]) -> Scores:
+    """The mean of the films that define the score."""
+    return {"score": mean_of_defined([scores["score"] for scores in film_scores])}
+
+
+def test_draws_of_films_without_the_score_are_left_out():
+    found = bootstrap(films([0.5, 0.5, math.nan]), of_some, "score")
+    assert (found.mean, found.low, found.high) == (0.5, 0.5, 0.5)
+
+
+def test_a_score_that_no_film_defines_passes_no_gate_and_says_so():
+    nothing = films([math.nan] * 4)
+    verdict = decide(nothing, nothing, None, of_some, "score", epsilon=0.01)
+    assert not verdict.passes and "undefined" in verdict.why
+    assert verdict.score.to_json() == {"mean": None, "low": None, "high": None}
 
 
 def test_an_interval_of_equal_films_is_a_point():

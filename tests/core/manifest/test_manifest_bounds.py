@@ -41,6 +41,32 @@ def test_films_do_not_lie_within_the_lake(tmp_path: Path, lake: str, films: str)
     assert "lie within the lake's folder" in places(tmp_path, lake, films)
 
 
+@pytest.mark.parametrize("lake", [".", "..", "./lake/.."])
+def test_a_project_does_not_lie_within_its_lake(tmp_path: Path, lake: str) -> None:
+    (tmp_path / "project").mkdir()
+    (tmp_path / "elsewhere").symlink_to("/var")
+    text = f"lake: {lake}\ncatalogue: {{films: '{tmp_path}/elsewhere/*'}}\ntasks: {{films: }}\n"
+    assert "this manifest lies within the lake's folder" in problems(tmp_path / "project", text)
+
+
+@pytest.mark.parametrize("lake", ["s3://", "gs:///"])
+def test_a_bucket_has_a_name(tmp_path: Path, lake: str) -> None:
+    assert "lake: expected a bucket, as in `s3://bucket/lake`" in places(tmp_path, lake, "films/*")
+
+
+@pytest.mark.parametrize(
+    ("labels", "why"),
+    [
+        ("lake", "within the lake's folder"),
+        ("lake/taught", "deleted with it"),
+        ("/", "root of the file system"),
+    ],
+)
+def test_labels_outlive_the_lake(tmp_path: Path, labels: str, why: str) -> None:
+    text = f"lake: lake\ncatalogue: {{films: '*'}}\ntasks: {{films: }}\nlabels: {labels}\n"
+    assert why in problems(tmp_path, text) and "pipeline.yaml:4: labels: " in problems(tmp_path, text)
+
+
 @pytest.mark.parametrize(("lake", "films"), [("lake", "*"), ("lake", "films/*"), ("films/lake", "films/*.mp4")])
 def test_a_lake_beside_or_below_the_films_is_one(tmp_path: Path, lake: str, films: str) -> None:
     assert places(tmp_path, lake, films) == ""

@@ -106,3 +106,10 @@ def test_a_process_that_confined_itself_only_reads_what_it_named(tmp_path):
         command = [sys.executable, "-c", ATTACKS, str(tmp_path), str(server.getsockname()[1])]
         said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert said.split() == ["refused"] * 4 + ["may.txt"]
+
+
+def test_ffmpeg_knows_no_secrets(draw, monkeypatch):
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "a word that nobody must see")
+    with start_ffmpeg(["-re", "-f", "lavfi", "-i", "color", "-f", "null", "-"]) as running:
+        environment = Path(f"/proc/{running.process.pid}/environ").read_bytes()
+    assert b"nobody must see" not in environment and b"PATH=" in environment

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from _dolby_vision import with_dolby_vision
+from _films import make_film
 
 from cinelake.media.described import Description, description_of
 from cinelake.media.graph import build_graph, picture_wishes
@@ -40,12 +43,35 @@ def test_a_title_cannot_pass_for_what_ffmpeg_says() -> None:
     assert description_of([*WORDS[:4], *titles]) == description_of(WORDS[:4])
 
 
+@pytest.mark.parametrize(
+    ("says", "is_shown"),
+    [({"dolby_vision": 5, "dolby_base": 0}, False), ({"dolby_vision": 8, "dolby_base": 1}, True),
+     ({"dolby_vision": 7, "dolby_base": 6}, True), ({"dolby_vision": 10, "dolby_base": 0}, False),
+     ({"dolby_vision": 10, "dolby_base": 1}, True), ({"matrix": "ipt-c2"}, False), ({"matrix": "ictcp"}, True)],
+)  # fmt: skip
+def test_colours_are_shown_where_there_is_a_base_for_other_players(
+    film: Path, says: dict[str, Any], is_shown: bool
+) -> None:
+    video = probe(str(film)).video
+    assert video is not None
+    assert (replace(video, **says).why_not_shown == "") is is_shown
+
+
+def test_the_base_of_dolby_vision_is_read(tmp_path: Path) -> None:
+    path = make_film(tmp_path / "film.mp4", "testsrc2=d=0.4:s=64x48:r=25", options=["-c:v", "libx265"])
+    with_dolby_vision(path, profile=10, base=4)
+    video = probe(str(path)).video
+    assert video is not None
+    assert (video.dolby_vision, video.dolby_base) == (10, 4)
+
+
 ADDED = ("zscale", "tonemap", "bwdif", "fieldmatch", "setparams", "settb", "colorlevels")
 
 
 def test_nothing_is_added_to_the_graph_of_an_ordinary_film(film: Path) -> None:
     wishes = [VideoClock(), VideoStream(width=64, height=36), VideoStream(max_width=640, pixel_format="yuv420p")]
-    graph = " ".join(build_graph(probe(str(film)), wishes, film_fd=3, picture_fd=4, sound_fds=[]).arguments)
+    pipes = {"film_fd": 3, "picture_fd": 4, "plain_fds": [5], "sound_fds": []}
+    graph = " ".join(build_graph(probe(str(film)), wishes, **pipes).arguments)
     assert not [name for name in ADDED if name in graph]
 
 

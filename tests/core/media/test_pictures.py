@@ -7,7 +7,7 @@ from _films import remux
 from _recorder import Recorder
 
 from cinelake.media.ffmpeg import run_ffmpeg
-from cinelake.media.pipe_readers import BatchMemory
+from cinelake.media.plain_pipe import BatchMemory
 from cinelake.media.probe import probe
 from cinelake.media.reader import read_film
 from cinelake.spec.task import SoundStream, VideoClock, VideoStream

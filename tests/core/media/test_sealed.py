@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -94,6 +95,55 @@ def test_it_is_started_again_when_it_has_died(draw):
     before = probe(film)
     sealed._SEAL._process.kill()
     assert probe(film) == before
+
+
+def test_ctrl_c_in_the_middle_of_a_request_leaves_none_half_sent(draw, monkeypatch):
+    film = str(draw("film.mp4", "testsrc2=d=1:s=64x48"))
+    before = probe(film)
+    send = socket.send_fds
+
+    def interrupted(*arguments: object) -> None:
+        send(*arguments)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(socket, "send_fds", interrupted)
+        probe(film)
+    assert probe(film) == before
+
+
+def test_it_knows_no_secrets(draw, monkeypatch):
+    for name in ("AWS_SECRET_ACCESS_KEY", "PREFECT_API_KEY", "PGPASSWORD", "OUR_STORE", "CINELAKE_TOKEN"):
+        monkeypatch.setenv(name, "a word that nobody must see")
+    monkeypatch.setattr(sealed, "_SEAL", sealed._Seal())
+    probe(str(draw("film.mp4", "testsrc2=d=1:s=64x48")))
+    assert b"nobody must see" not in Path(f"/proc/{sealed._SEAL._process.pid}/environ").read_bytes()
+
+
+LEFT_BEHIND = """
+import ctypes, os, signal, subprocess, time
+from cinelake.media.seal import PR_SET_CHILD_SUBREAPER, end_children
+ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+reading, writing = os.pipe()
+alive = os.fork() or signal.pause()
+dead = os.fork()
+if not dead:
+    ffmpeg = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    os.write(writing, str(ffmpeg.pid).encode())
+    signal.pause()
+left = int(os.read(reading, 20))
+os.kill(dead, signal.SIGALRM)
+os.waitpid(dead, 0)
+end_children({alive})
+print(os.path.exists(f"/proc/{left}"), os.path.exists(f"/proc/{alive}"))
+end_children()
+print(os.path.exists(f"/proc/{alive}"))
+"""
+
+
+def test_what_a_fork_leaves_when_it_is_killed_is_ended_and_others_go_on():
+    done = subprocess.run([sys.executable, "-c", LEFT_BEHIND], capture_output=True, text=True, timeout=30)
+    assert done.stdout == "False True\nFalse\n", done.stderr
 
 
 @pytest.mark.parametrize(

@@ -371,3 +371,25 @@ def test_no_statement_put_together_at_random_changes_a_file(around: Surroundings
 def test_none_of_many_statements_changes_a_file(around: Surroundings) -> None:
     """`CINELAKE_ATTACKS` is how many."""
     attack(around, int(os.environ.get("CINELAKE_ATTACKS", "10000")))
+
+
+# --- texts that are hard to look through
+
+DEEP = {
+    "brackets": "select " + "(" * 20_000 + "1" + ")" * 20_000,
+    "lists": "select " + "[" * 20_000,
+    "terms": "select " + "+".join(["1"] * 900),
+    "denials": "select " + "not " * 900 + "true",
+    "questions": "explain select " + "(select " * 400 + "1" + ")" * 400,
+    "a word in another encoding": "select '\udce9'",
+}
+
+
+@pytest.mark.parametrize("how", DEEP)
+def test_a_question_that_cannot_be_looked_through_is_refused_in_words(around: Surroundings, how: str) -> None:
+    refused(around, DEEP[how])
+
+
+def test_brackets_in_texts_and_beside_each_other_are_no_depth(around: Surroundings) -> None:
+    sql = f"select '{'(' * 2000}' as a, {'+'.join(['(1)'] * 100)} as b -- {'(' * 2000}"
+    assert ask(around.connection, sql).to_pylist() == [{"a": "(" * 2000, "b": 100}]

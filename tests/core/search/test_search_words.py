@@ -125,6 +125,16 @@ def test_what_the_index_would_take_for_a_command_are_words(lake: Lake, text: str
         assert "which words" in str(error)
 
 
+def test_a_lake_in_which_nothing_is_said_tells_so(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
+    say(lake, "alien")
+    write(lake, "alien", "HOTEL")
+    answer = Searcher(lake, lake_contracts(lake)).search(Query(words={"said": ("hotel",), "written": ("hotel",)}))
+    assert answer.notes == [
+        "no film of the lake has a line that is said: docs/manifest.md says how subtitles or transcript make some"
+    ]
+
+
 def test_writing_is_found_apart_from_speech_and_nulls_are_not(lake: Lake) -> None:
     assert places(found(lake, written="astoria")) == [("alien", 0.0)]
     assert found(lake, said="astoria") == []

@@ -1,14 +1,25 @@
-"""Processes of this project import nothing from the folder that they are started in."""
+"""Processes of this project import nothing from the folder that they are started in, and end with who started them."""
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 
-from cinelake.storage.child_processes import import_path, module_command
+from cinelake.storage.child_processes import import_path, in_lasting_thread, module_command, start_child
+
+SLEEPING = ["sleep", "60"]
+STARTS_ONE = f"""
+from cinelake.storage.child_processes import start_child
+print(start_child({SLEEPING}).pid, flush=True)
+input()
+"""
 
 
 @pytest.fixture
@@ -32,7 +43,47 @@ def test_what_this_process_imports_is_found_elsewhere(tmp_path: Path, monkeypatc
     assert done.stdout == "found\n"
 
 
-def test_no_module_of_the_project_is_started_otherwise() -> None:
+@pytest.mark.parametrize("said", ['sys.executable, "-m"', "preexec_fn="])
+def test_no_process_of_the_project_is_started_otherwise(said: str) -> None:
     root = Path(__file__).parents[3]
     files = [file for room in ("cinelake", "cli", "flows") for file in (root / room).rglob("*.py")]
-    assert [file for file in files if 'sys.executable, "-m"' in file.read_text()] == []
+    assert [file.name for file in files if said in file.read_text()] in ([], ["child_processes.py"])
+
+
+def test_a_process_outlives_the_thread_that_asked_for_it() -> None:
+    with ThreadPoolExecutor(1) as thread:
+        child = thread.submit(start_child, SLEEPING).result()
+    with child, pytest.raises(subprocess.TimeoutExpired):
+        try:
+            child.wait(0.3)
+        finally:
+            child.kill()
+
+
+def test_a_process_ends_with_the_one_that_started_it_though_that_is_killed() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", STARTS_ONE],
+        env={**os.environ, **import_path()},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as parent:
+        assert parent.stdout is not None
+        child = psutil.Process(int(parent.stdout.readline()))
+        parent.kill()
+    assert psutil.wait_procs([child], timeout=5)[1] == []
+
+
+def test_a_process_has_the_mask_of_signals_of_who_asks_for_it() -> None:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+    try:
+        masked = in_lasting_thread(lambda: signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    assert masked == before | {signal.SIGUSR1}
+
+
+def test_a_fork_starts_processes_too() -> None:
+    in_lasting_thread(int)
+    if (pid := os.fork()) == 0:
+        os._exit(in_lasting_thread(lambda: 7))
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7

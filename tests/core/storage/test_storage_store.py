@@ -58,6 +58,7 @@ def test_only_parquet_files_are_listed(storage: Storage) -> None:
     (folder / "notes.txt").write_text("notes")
     (folder / "folder.parquet").mkdir()
     (folder / "broken.parquet").symlink_to("nowhere")
+    (folder / "round.parquet").symlink_to("round.parquet")
     assert {name: stamp.size for name, stamp in storage.files("marks").items()} == {"film.parquet": 5}
 
 
@@ -79,6 +80,11 @@ def test_deleting_what_is_not_there_is_no_error(storage: Storage) -> None:
     for _ in range(2):
         storage.delete("marks", "film.parquet")
     assert storage.files("marks") == {}
+
+
+def test_a_place_of_a_kind_that_nobody_knows_is_told_as_such() -> None:
+    with pytest.raises(StorageError, match=r"http://elsewhere/lake: .*Name a folder, or s3://bucket"):
+        Storage("http://elsewhere/lake")
 
 
 def test_a_place_may_be_given_as_a_file_uri(tmp_path: Path) -> None:

@@ -1,0 +1,84 @@
+"""Files that people hand in beside films: annotators' forms, workbooks, Parquet; and what reads them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cinelake.labels.checks import FilmFacts
+from cinelake.spec.contract import Column
+from cinelake.spec.labels import LabelContract
+from importers.annotators.annotation import FilmLabels
+from importers.annotators.forms import FORMS, Form, forms_of, read_forms
+
+TAGS = LabelContract("Tags.", "spans", (Column("tag", pa.string(), "What it shows."),), class_column="tag")
+FACTS = FilmFacts(60.0, None, True, 25.0, 0.0, 640, 360)
+ROWS = [
+    {"movie_id": "film_a", "start_s": start, "end_s": start + 2.0, "tag": tag}
+    for start, tag in ((0.0, "night"), (1.0, 'a "chase"'), (40.0, "=1+1"))
+]
+FCPXML = b"""<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE fcpxml>
+<fcpxml version="1.10"><resources><format id="r1" frameDuration="1/25s" width="640" height="360"/>
+<asset id="r2" name="film_a" start="0s" duration="60s" format="r1"><media-rep kind="original-media"
+src="file:///films/film_a.mp4"/></asset></resources><library><event name="e"><project name="p"><sequence format="r1">
+<spine><asset-clip ref="r2" offset="0s" name="film_a" start="0s" duration="60s">
+<marker start="1s" duration="2s" value="night"/><keyword start="3s" duration="4s" value="chase"/></asset-clip></spine>
+</sequence></project></event></library></fcpxml>
+"""
+PACKED = ("xlsx", "parquet", "list-parquet")
+ANNOTATED = (*FORMS, *PACKED)
+"""Kinds of files: the forms of annotators, and tables that are no text."""
+
+
+def annotated(kind: str) -> bytes:
+    """A good file of a kind, with three labels of one film."""
+    if kind in FORMS:
+        write = FORMS[kind].write
+        labels = FilmLabels("film_a", "film_a.mp4", "films/film_a.mp4", FACTS, ROWS, TAGS, "tags", "anna")
+        return write([labels])[0] if write else FCPXML
+    sink = io.BytesIO()
+    if kind == "xlsx":
+        from cinelake.labels.sheets import write_sheet
+
+        write_sheet(list(ROWS[0]), [row.values() for row in ROWS], sink)
+    else:
+        listed = [{"movie_id": f"film_{n}", "uri": f"films/{n}.mp4", "title": "A film", "group": "x"} for n in range(3)]
+        pq.write_table(pa.Table.from_pylist(listed if kind == "list-parquet" else ROWS), sink)
+    return sink.getvalue()
+
+
+def annotated_readers() -> Mapping[str, Callable[[Path], object]]:
+    """Kind → what `cinelake labels import` and the catalogue read it with."""
+    from cinelake.catalogue.list import read_list
+    from cinelake.labels.readers import read_files
+
+    def named(suffix: str, read: Callable[[Path], object]) -> Callable[[Path], object]:
+        return lambda file: read(file.replace(file.with_suffix(suffix)))
+
+    return {
+        **{kind: named(form.suffix, _reader(kind, form)) for kind, form in FORMS.items()},
+        "xlsx": named(".xlsx", lambda file: read_files([file])),
+        "parquet": named(".parquet", lambda file: read_files([file])),
+        "list-parquet": named(".parquet", read_list),
+    }
+
+
+def _reader(kind: str, form: Form) -> Callable[[Path], Any]:
+    """Reads a file by what it looks like, and by what it is said to be: rows, or problems; nothing is raised."""
+    from cinelake.catalogue.films import CatalogueFilm
+    from cinelake.labels.film_names import FilmNames
+    from importers.annotators.fitting import Fitting
+
+    names = FilmNames([CatalogueFilm("film_a", "/films/film_a.mp4", "films/film_a.mp4", "A film")], {"film_a": FACTS})
+
+    def read(file: Path) -> None:
+        forms_of([file])
+        read_forms({file: kind}, TAGS, names, {"film_a": FACTS}, Fitting())
+
+    return read

@@ -1,0 +1,80 @@
+"""In which encoding is a text that does not say it? By its bytes, and by the letters that languages have.
+
+Statistics of bytes tell scripts apart, and tell Shift JIS from GBK. The encodings of Latin letters they confuse: `Não`
+of Portuguese is `Năo` in that of Central Europe. There the letters decide: no language has ă, ę and é together.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+SAMPLE_BYTES = 1 << 18
+MOST_LATIN = 0.4
+"""Of the letters of a language that is written in Latin ones, at most this share is beyond ASCII."""
+WELL_FIT = 0.9
+"""So much of what is beyond ASCII must be letters of one language, or signs, for an encoding to be taken by them."""
+ZEROS, ONE_SIDED = 0.1, 8
+"""UTF-16 without a mark: at least this share of its bytes are 0, and so many times as often in one place of a pair."""
+SIGNS = "“”‘’‚„«»‹›–—…¿¡°€£·•´©®™†‰§½¼²\xa0"
+"""What texts have beyond letters. The note of songs is in none of these encodings."""
+WESTERN = (
+    *("àâæçéèêëîïôœùûüÿ", "äöüß", "áéíñóúüªº", "àáâãçéêíóôõúüªº", "àèéìíîòóùú", "áéèêëíïóöúü", "åäöéàü", "æøåéèòóô"),
+    *("áðéíóúýþæö", "àçèéíïòóúü", "õäöüšž"),
+)
+"""French, German, Spanish, Portuguese, Italian, Dutch, Swedish and Finnish, Danish and Norwegian, Icelandic, Catalan,
+Estonian: the letters of each beyond ASCII."""
+CENTRAL = ("ąćęłńóśźż", "áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "áéíóöőúüű", "ăâîşţ", "čćđšž", "çë")
+"""Polish, Czech, Slovak, Hungarian, Romanian, Croatian and Slovene, Albanian."""
+TURKISH, BALTIC = ("çğıöşüâîû",), ("ąčęėįšųūž", "āčēģīķļņšūž", "õäöüšž")
+LATIN = {
+    "cp1252": WESTERN,
+    "cp1250": CENTRAL,
+    "iso8859_2": CENTRAL,
+    "cp1254": TURKISH,
+    "cp1257": BALTIC,
+    "iso8859_15": WESTERN,
+}
+"""Encodings of Latin letters, the usual one first: of two that fit alike it is taken."""
+
+
+def utf16_without_mark(data: bytes) -> str:
+    """Which UTF-16 a text is in that has no mark at its beginning; '' where it is in none."""
+    zeros = [data[place::2].count(0) for place in (0, 1)]
+    if sum(zeros) < ZEROS * len(data) or max(zeros) < ONE_SIDED * max(1, min(zeros)):
+        return ""
+    return "utf-16-be" if zeros[0] > zeros[1] else "utf-16-le"
+
+
+def guessed_encoding(data: bytes) -> str | None:
+    """The encoding that a text without zeros looks like most; None where it looks like none."""
+    from charset_normalizer import from_bytes
+
+    latin = _latin(data)
+    if latin:
+        return latin
+    telling = b"\n".join(line for line in data.splitlines() if not line.isascii())
+    match = from_bytes(telling[:SAMPLE_BYTES]).best()
+    return match.encoding if match else None
+
+
+def _latin(data: bytes) -> str:
+    """The encoding of a text in Latin letters that fits one language best; '' where none fits well."""
+    high = sum(byte > 0x7F for byte in data)
+    letters = sum(0x41 <= byte <= 0x5A or 0x61 <= byte <= 0x7A for byte in data) + high
+    if not high or high > MOST_LATIN * letters:
+        return ""
+    fits = {encoding: _fit(data, encoding) for encoding in LATIN}
+    best = max(fits, key=lambda encoding: fits[encoding])
+    return best if fits[best] >= WELL_FIT else ""
+
+
+def _fit(data: bytes, encoding: str) -> float:
+    """The share of what is beyond ASCII that one language's letters, and signs, can be."""
+    signs = Counter(sign for sign in data.decode(encoding, errors="replace").lower() if not sign.isascii())
+    return (
+        max(
+            sum(count for sign, count in signs.items() if sign in letters or sign in SIGNS)
+            for letters in LATIN[encoding]
+        )
+        / signs.total()
+    )

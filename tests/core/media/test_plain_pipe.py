@@ -1,0 +1,60 @@
+"""Large pictures have a pipe of their own, out of which they come as they went in."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cinelake.media.graph import picture_wishes, plain_wishes
+from cinelake.media.plain_pipe import BatchMemory, PlainPipe
+from cinelake.media.probe import probe
+from cinelake.spec.task import VideoClock, VideoStream
+
+SMALL = VideoStream(width=32, height=18)
+LARGE = VideoStream(width=320, height=180, pixel_format="yuv420p")
+SHAPE = (4, 3, 5)
+"""Four pictures to a batch, of three rows and five columns."""
+
+
+def read_out(data: bytes, at_once: int) -> tuple[PlainPipe, list[int]]:
+    """What a pipe that was written in parts of so many bytes gave, and how many pictures each full batch ended with."""
+    read, write = os.pipe()
+    ended: list[int] = []
+    pipe = PlainPipe(read, BatchMemory(SHAPE), lambda: ended.append(pipe.count))
+    pipe.start()
+    for start in range(0, len(data), at_once):
+        os.write(write, data[start : start + at_once])
+    os.close(write)
+    pipe.join(10)
+    assert not pipe.error
+    return pipe, ended
+
+
+@pytest.mark.parametrize("at_once", [7, 60, 1000])
+def test_pictures_come_out_as_they_went_in_whatever_is_read_at_once(at_once: int) -> None:
+    went_in = np.random.default_rng(1).integers(0, 256, (10, *SHAPE[1:]), np.uint8)
+    pipe, ended = read_out(went_in.tobytes(), at_once)
+    assert ended == [4, 8] and pipe.count == 10
+    came_out = [pipe.batch(0, 4), pipe.batch(1, 4), pipe.batch(2, 2)]
+    assert (np.concatenate(came_out) == went_in).all()
+
+
+def test_a_picture_that_is_cut_off_does_not_count() -> None:
+    pipe, ended = read_out(bytes(15 * 6 + 14), 1000)
+    assert ended == [4] and pipe.count == 6
+
+
+def test_only_large_pictures_that_are_all_wanted_have_a_pipe_of_their_own(film: Path) -> None:
+    known, some = probe(str(film)), VideoStream(width=320, height=180, fps=1)
+    assert plain_wishes(known, [SMALL, LARGE, some, LARGE]) == (LARGE,)
+    assert picture_wishes(known, [LARGE, SMALL, some]) == (SMALL, some)
+    assert picture_wishes(known, [LARGE]) == (VideoClock(),)
+
+
+def test_large_pictures_are_the_same_alone_and_beside_others(film, read) -> None:
+    alone = read(film, large=LARGE)
+    beside = read(film, large=LARGE, small=SMALL, some=VideoStream(max_width=320, fps=2))
+    assert alone.frames("large") == beside.frames("large") == beside.frames("small") == list(range(250))
+    assert alone.digest("large") == beside.digest("large")
+    assert (alone.column("large", "times_s") == beside.column("small", "times_s")).all()
