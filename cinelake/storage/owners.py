@@ -77,7 +77,11 @@ def owned_folder(parent: Path, prefix: str = "") -> Iterator[Path]:
     try:
         with suppress(OSError):  # NFS locks no folder: there only what is of this space is ever found abandoned
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        unlocked.rename(folder)
+        try:
+            unlocked.rename(folder)
+        except OSError:  # a full disk: what nobody has used is taken away here, not by whoever sweeps next
+            unlocked.rmdir()
+            raise
         yield folder
     finally:
         os.close(descriptor)

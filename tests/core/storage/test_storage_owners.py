@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -91,3 +92,13 @@ def test_what_is_from_an_earlier_boot_or_version_is_swept_where_nothing_touched_
 @pytest.mark.parametrize("name", ["", "x", "a-b-c", f"{os.uname().nodename}-x-y", "elsewhere-1-0badcafe"])
 def test_only_names_of_ended_processes_of_this_host_are_abandoned(name, tmp_path):
     assert not is_abandoned(tmp_path, name) and not is_abandoned(tmp_path, owner_name())
+
+
+def test_a_folder_that_a_full_disk_keeps_from_its_name_is_taken_away(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "rename", full)
+    with pytest.raises(OSError, match="No space left"), owned_folder(tmp_path):
+        pass
+    assert list(tmp_path.iterdir()) == []
