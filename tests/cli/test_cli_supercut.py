@@ -73,22 +73,12 @@ def test_the_shots_that_carry_a_tag_are_cut_exactly_and_told_beside(project):
     assert len(otio.adapters.read_from_file(str(project / "out.otio")).video_tracks()[0]) == 2
 
 
-<<<<<<< HEAD
 def test_a_person_is_cut_or_left_out_by_name(project):
     film, seen = project / "films" / "film.mp4", {"character": ["Ada"], "start_s": [1.0], "end_s": [2.0]}
     commit(Lake(str(project / "lake")), fingerprint(film), "actor_appearances", seen)
     with_ada = run(project, "--person", "Ada", "--dry-run", "--json")
     without = run(project, "--without", "person:Ada", "--dry-run", "--json")
     assert (json.loads(with_ada.output)["frames"], json.loads(without.output)["frames"]) == (25, 75)
-=======
-def test_a_summary_of_the_most_important_shots_fits_the_seconds(project):
-    line = {"time_s": [0.0, 1.0, 2.0, 3.0], "line": ["importance"] * 4, "value": [0.1, 0.2, 0.9, 0.7]}
-    commit(Lake(str(project / "lake")), fingerprint(project / "films" / "film.mp4"), "importance", line)
-    done = run(project, "--of", "importance", "--seconds", "1.7", "-o", project / "out.mp4", "--json")
-    assert done.exit_code == 0, done.exception
-    assert [(s["start_s"], s["end_s"]) for s in json.loads(done.stdout)["spans"]] == [(2.0, 3.0)]
-    assert "how long may the summary be" in str(refused(project, "--of", "importance", "--dry-run"))
->>>>>>> cartoon
 
 
 def test_without_a_table_of_tags_those_that_people_gave_are_named_and_taken(project):
@@ -99,7 +89,6 @@ def test_without_a_table_of_tags_those_that_people_gave_are_named_and_taken(proj
     assert "`--labels tags`" in str(refused(project, "--without", "nudity", "--dry-run"))
     done = run(project, "--without", "nudity", "--labels", "tags", "--dry-run", "--json")
     assert json.loads(done.output)["left_out_frames"] == 25
-<<<<<<< HEAD
 
 
 def test_a_summary_of_the_most_important_shots_fits_the_seconds(project):
@@ -109,8 +98,6 @@ def test_a_summary_of_the_most_important_shots_fits_the_seconds(project):
     assert done.exit_code == 0, done.exception
     assert [(s["start_s"], s["end_s"]) for s in json.loads(done.stdout)["spans"]] == [(2.0, 3.0)]
     assert "how long may the summary be" in str(refused(project, "--of", "importance", "--dry-run"))
-=======
->>>>>>> cartoon
 
 
 def test_the_list_counts_from_the_start_that_is_given_and_names_file_and_reel(project):
