@@ -52,6 +52,6 @@ def _figures(outcomes: list[TrainingOutcome]) -> list[Figure]:
 
 
 if __name__ == "__main__":
-    networks = ["similarity", "bilstm", "wavenet"]
+    networks = ["similarity", "bilstm", "wavenet", "logistic"]
     option = ("--network", {"default": "similarity", "choices": networks, "help": "the network (default: %(default)s)"})
     raise SystemExit(run(__doc__ or "", measure, option, repeat=1))
