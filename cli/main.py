@@ -32,8 +32,8 @@ COMMANDS: Mapping[str, str] = {
     "dictionary": "Write this lake's data dictionary, HTML and Markdown: columns, lineage, freshness, measures, "
     "licences.",
     "gc": "Delete the cells of films that left the catalogue (a dry run first).",
-    "supercut": "Cut the spans of a film that carry tags, scenes, beats, a character or an affect, exact to the "
-    "picture.",
+    "supercut": "Cut the spans of a film that carry tags, scenes, beats, a character, a person or an affect, exact to "
+    "the picture.",
     "report": "Write a site to look at: a catalogue, and for each film a timeline, keyframes, tables, provenance.",
     "summary": "Choose the few keyframes that tell most of a film, and write them as pictures.",
     "search": "Find moments that look like a picture, a moment or a text, or in which words or conditions hold.",
