@@ -11,11 +11,12 @@ from typing import Annotated, Any
 import typer
 
 from cinelake.manifest.sections import EngineKind
+from cinelake.storage.interrupts import interrupts_answered
 from cli.demo_folder import DemoFolder, claim_folder
 from cli.demo_steps import DemoOutcome, DemoRequest, make_demo
 from cli.options import JsonOption, example, finish
 from cli.scores import number
-from cli.screen import duration, err, out, print_json, table
+from cli.screen import duration, err, out, print_json, say_stopping, table
 
 app = typer.Typer(add_completion=False)
 
@@ -61,10 +62,10 @@ def demo(
     """Draw films with labels, extract, train, infer, report, publish; say what to look at."""
     began = time.monotonic()
     place = claim_folder(folder or old_folder or HERE, everything=all_, engine=engine)
+    request = DemoRequest(films or (MANY_FILMS if place.everything else FILMS), seed, seconds)
     try:
-        done = make_demo(
-            place, DemoRequest(films or (MANY_FILMS if place.everything else FILMS), seed, seconds), quiet=json
-        )
+        with interrupts_answered(say_stopping("what is drawn, made and learned stays")):
+            done = make_demo(place, request, quiet=json)
     except KeyboardInterrupt:
         err.print("interrupted: the same command goes on where it was")
         finish(130)

@@ -138,7 +138,8 @@ def print_summary(summary: RunSummary) -> None:
     """Print the run in a few lines: what was made, what failed, how fast."""
     if not (summary.made or summary.rekeyed) and not summary.failures and not summary.interrupted:
         skipped = sum(summary.files_skipped.values())
-        beside = f"; {skipped} files are no films (`cinelake status`)" if skipped else ""
+        strays = "1 file is no film" if skipped == 1 else f"{skipped} files are no films"
+        beside = f"; {strays} (`cinelake status`)" if skipped else ""
         known = f" ({summary.known} cells known to be bad: `cinelake status`)" if summary.known else ""
         out.print(f"nothing to do: {summary.fresh} cells are fresh{known}{beside}")
         return
