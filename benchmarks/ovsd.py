@@ -157,7 +157,10 @@ if __name__ == "__main__":
                 {"type": Path, "required": True, "help": "folder with features/ovsd_shots.parquet, or the file"},
             ),
             ("--folds", {"type": int, "default": 0, "help": "folds by film (default: one per film)"}),
-            ("--network", {"default": CONFIG.network, "choices": ["logistic", *sorted(BUILDERS)], "help": "default: %(default)s"}),
+            (
+                "--network",
+                {"default": CONFIG.network, "choices": ["logistic", *sorted(BUILDERS)], "help": "default: %(default)s"},
+            ),
             repeat=1,
         )
     )
