@@ -150,6 +150,15 @@ def test_what_the_container_hides_is_cropped(tmp_path: Path, read: Read) -> None
     assert picture[:, 8].min() >= 252
 
 
+def test_a_crop_is_found_behind_a_seek_head_that_names_the_first_cluster(tmp_path: Path) -> None:
+    path = matroska_crop(halves(tmp_path / "whole.mkv", "format=yuv420p", ["-c:v", "libx264"]), top=32)
+    seek_id, tags, cluster = b"\x53\xab\x84", b"\x12\x54\xc3\x67", b"\x1f\x43\xb6\x75"
+    data = path.read_bytes()
+    assert data.count(seek_id + tags) == 1
+    path.write_bytes(data.replace(seek_id + tags, seek_id + cluster))
+    assert video_of(path).crop == (0, 0, 32, 0)
+
+
 # --- fields
 
 MOVING = "color=black:s=320x{lines}:d=3:r={rate}[b];color=white:s=40x{lines}:d=3:r={rate}[w];" \
