@@ -42,7 +42,7 @@ def lay_out_database(file: Path) -> None:
 
 
 def keep_empty_database() -> None:
-    """Have the cache folder hold a database to copy from, unless it does. Raises what Prefect does, `OSError`, `sqlite3.Error`."""
+    """Have the cache folder hold a database to copy from, unless it does. Raises whatever goes wrong."""
     if _is_our_own(_known_file()):
         return
     _known_file().parent.mkdir(parents=True, exist_ok=True)  # where that cannot be, nothing need be laid out
