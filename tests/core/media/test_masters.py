@@ -189,6 +189,16 @@ MPEG2 = ["-c:v", "mpeg2video", "-q:v", "2", "-flags", "+ilme+ildct"]
 TOP, BOTTOM = "tinterlace=interleave_top,setfield=tff", "tinterlace=interleave_bottom,setfield=bff"
 FILM, PULLED_DOWN = "24000/1001", "telecine=pattern=23,setfield=tff"
 
+STILL_AT_FIRST = "color=black:s=320x480:d=3:r=50[b];color=white:s=40x480:d=3:r=50[w];" \
+    "[b][w]overlay=x='if(lt(n,90),40,140+130*sin(n/12))':shortest=1"  # fmt: skip
+
+
+def test_fields_that_nothing_tells_of_are_seen_though_nothing_moves_at_first(tmp_path: Path) -> None:
+    drawn = f"{STILL_AT_FIRST},tinterlace=interleave_top[o]"
+    ffmpeg("-filter_complex", drawn, "-map", "[o]", *X264, "-g", "12", f"file:{tmp_path / 'film.mp4'}")
+    assert video_of(tmp_path / "film.mp4").scan == "interlaced"
+
+
 SCANS: list[tuple[str, str, list[str], str, int, tuple[str, bool | None]]] = [
     ("mpeg2.mpg", TOP, MPEG2, "50", 480, ("interlaced", True)),
     ("mpeg2.mxf", TOP, MPEG2, "50", 576, ("interlaced", True)),
