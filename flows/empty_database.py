@@ -42,7 +42,7 @@ def lay_out_database(file: Path) -> None:
 
 
 def keep_empty_database() -> None:
-    """Have the cache folder hold a database to copy from, unless it does. Raises `OSError`, `sqlite3.Error`."""
+    """Have the cache folder hold a database to copy from, unless it does. Raises whatever goes wrong."""
     if _is_our_own(_known_file()):
         return
     _known_file().parent.mkdir(parents=True, exist_ok=True)  # where that cannot be, nothing need be laid out
@@ -80,5 +80,5 @@ def _keep(file: Path, known: Path) -> None:
 if __name__ == "__main__":
     try:
         keep_empty_database()
-    except (OSError, sqlite3.Error) as error:
+    except Exception as error:  # noqa: BLE001 - of whichever library: the installation is whole without it
         print(f"The first run will lay out Prefect's database itself, in some seconds: {error}", file=sys.stderr)

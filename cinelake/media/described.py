@@ -16,10 +16,13 @@ from cinelake.media.file_bytes import FileBytes
 DEADLINE_S = 60.0
 DOLBY_RECORDS = (b"dvcC", b"dvvC", b"dvwC")
 """Names of boxes, and of additions to blocks in Matroska, that hold a record of Dolby Vision."""
-MP4_CROP = b"clap"
+MP4_MARKS = (b"clap", b"cmov")
+"""Names of boxes of a crop, and of a header of QuickTime that is compressed, whatever it says."""
 MATROSKA_CROPS = (b"\x54\xaa", b"\x54\xbb", b"\x54\xcc", b"\x54\xdd")
 """Identifiers of `PixelCropBottom`, `PixelCropTop`, `PixelCropLeft` and `PixelCropRight` (RFC 9559)."""
 EBML, TRACKS, CLUSTER = b"\x1a\x45\xdf\xa3", b"\x16\x54\xae\x6b", b"\x1f\x43\xb6\x75"
+SEEK_ID = b"\x53\xab\x84"
+"""Before an identifier of the seek head, which names an element and is none."""
 MATROSKA_HEAD_BYTES, INDEX_BYTES, MAX_BOXES = 1 << 20, 64 << 20, 1000
 """How much is searched at most; ffmpeg is asked where that is not enough."""
 
@@ -58,8 +61,9 @@ def headers_say_more(fd: int) -> bool:
     file = FileBytes(fd)
     if file.at(0, 4) != EBML:
         head = _index(file)
-        return not head or any(mark in head for mark in (*DOLBY_RECORDS, MP4_CROP))
-    head, cluster, _ = file.at(0, MATROSKA_HEAD_BYTES).partition(CLUSTER)
+        return not head or any(mark in head for mark in (*DOLBY_RECORDS, *MP4_MARKS))
+    elements = file.at(0, MATROSKA_HEAD_BYTES).replace(SEEK_ID + TRACKS, b"").replace(SEEK_ID + CLUSTER, b"")
+    head, cluster, _ = elements.partition(CLUSTER)
     is_found = bool(cluster) and TRACKS in head
     return not is_found or any(mark in head for mark in (*DOLBY_RECORDS, *MATROSKA_CROPS))
 

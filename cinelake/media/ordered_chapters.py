@@ -27,7 +27,8 @@ def has_parts_elsewhere(file: FileBytes, segment: int, sized: Sized) -> bool:
     """Whether ordered chapters of a film are in other files. segment: where the content of its segment begins."""
     parts = {}
     for name, place, size in _elements(file, segment, sized):
-        parts[name] = file.at(place, min(size, MAX_BYTES))
+        if name in (SEEK_HEAD, INFO, CHAPTERS):
+            parts[name] = file.at(place, min(size, MAX_BYTES))
     if CHAPTERS not in parts and (place := _chapters_at(parts.get(SEEK_HEAD, b""))):
         stated, length = sized(file, segment + place + 4)
         parts[CHAPTERS] = file.at(segment + place + 4 + length, min(stated or 0, MAX_BYTES))

@@ -116,6 +116,8 @@ class PicturePipeReader(PipeReader):
         """Whether a tick is far shorter than a picture is shown: the graph moves times that go back by one."""
         self.batch = 0
         self.squeezed = 0
+        self.in_step = True
+        """Had every whole stream as many pictures as the clock counted? Known at the end."""
         tracks = [_Track(wish, picture_shape(video, wish)) for wish in wishes if isinstance(wish, VideoStream)]
         self._numbered = [None, *tracks] if len(tracks) < len(wishes) else [*tracks]
         bare = [_PlainTrack(wish, picture_shape(video, wish), end, self._advance) for wish, end in plain.items()]
@@ -130,14 +132,10 @@ class PicturePipeReader(PipeReader):
         return len(self.times)
 
     @property
-    def in_step(self) -> bool:
-        """Did every whole stream have as many pictures as the clock counted?"""
-        return all(track.count == self.frames for track in self.tracks if not track.fps)
-
-    @property
     def end_s(self) -> float:
         """When the last picture ends."""
-        return self._seconds(self.times[-1]) + self.last_duration_s if self.times else 0.0
+        last = self.times[-1:]  # at once: other threads ask while the pipe is read
+        return self._seconds(last[0]) + self.last_duration_s if last else 0.0
 
     def is_whole(self, packet: Any) -> bool:
         """Whether the packet holds a whole picture, or the one pixel of a clock that is alone."""
@@ -176,9 +174,11 @@ class PicturePipeReader(PipeReader):
             pipe.join()
         if self.times:
             self.last_duration_s = self.last_picture_s(self._seconds(self.times[-1]), self.last_duration_s)
-        whole = min([self.frames, *(track.count for track in self.tracks if not track.fps)])
+        counts = [self.frames, *(track.count for track in self.tracks if not track.fps)]
+        whole, self.in_step = min(counts), min(counts) == max(counts)
         while self.batch * FRAMES < whole:
             self._deliver_batch(min((self.batch + 1) * FRAMES, whole))
+        del self.times[whole:]  # nobody gets these: where ffmpeg failed, some pipes have more than others
 
     def _whole(self, end: int) -> bool:
         """Has every stream all its pictures before frame `end`?"""

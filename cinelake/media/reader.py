@@ -144,7 +144,7 @@ class _Reading:
             running = stack.enter_context(start_ffmpeg(graph.arguments, pass_fds=[film_fd, *writes], opens=opens))
             _close_all(writes)
             try:
-                for reader in self.readers:
+                for reader in reversed(self.readers):  # that of the clock waits for those of large pictures
                     reader.start()
                 self._watch(running)
             finally:
@@ -158,6 +158,7 @@ class _Reading:
         """Make the pipes of pictures and one for each sound, with their readers; returns the ends for ffmpeg."""
         writes: list[int] = []
         stack.callback(_close_all, writes)
+        stack.callback(self._close_unread)
         pictures = picture_wishes(self.probe, self.streams)
         if pictures and self.probe.video:
             plain = plain_wishes(self.probe, self.streams)
@@ -173,6 +174,10 @@ class _Reading:
             writes.append(write)
             self.readers.append(SoundPipeReader(read, sound, end_s, self._deliver))
         return writes
+
+    def _close_unread(self) -> None:
+        """Close the pipes of readers that were never started, which would do it themselves."""
+        _close_all([reader.fd for reader in self.readers if reader.ident is None])
 
     def _last_picture_s(self, time_s: float, shown_s: float) -> float:
         """How long the last picture is shown: as the container has it, where its pictures end before they ought to."""
@@ -236,7 +241,7 @@ class _Reading:
                 raise damage
             report = replace(report, damage=str(damage or "").replace(repr(self.path), "the film"))
             for reader in self.readers:
-                if isinstance(reader, PicturePipeReader) and not reader.in_step:
+                if isinstance(reader, PicturePipeReader) and not (reader.in_step or damage):
                     raise DamagedFilm(f"the streams of {self.path!r} left ffmpeg with different numbers of pictures")
         return report
 

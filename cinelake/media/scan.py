@@ -28,8 +28,8 @@ TOP_FIRST = (2, 4)
 
 SAMPLES, SAMPLE_PICTURES = (0.15, 0.45, 0.75), 60
 """Where, as parts of the length, and how many pictures each are looked at where a film says that it has fields."""
-GLANCE, GLANCE_PICTURES = (0.4,), 8
-"""The same where it says that it has none: as many as it takes to see fields, where something moves."""
+GLANCES, GLANCE_PICTURES = (0.4, 0.7), 8
+"""The same where it says that it has none: as many as it takes to see fields, at the next place where nothing moves."""
 DEADLINE_S = 60.0
 
 MUCH, LOPSIDED = 0.2, 4
@@ -115,19 +115,24 @@ def find_scan(opened: Opened, stream: int, fields: Fields, duration_s: float) ->
     flagged = fields.says_interlaced
     if not flagged and not fields.could_be:
         return FoundScan()
-    tally = _looked_at(
-        opened, stream, duration_s, *(SAMPLES, SAMPLE_PICTURES) if flagged else (GLANCE, GLANCE_PICTURES)
-    )
-    if not flagged:
-        if not tally.is_interlaced:
-            return FoundScan()
-        tally = _looked_at(opened, stream, duration_s, SAMPLES, SAMPLE_PICTURES)
+    if not flagged and not _seen_at_a_glance(opened, stream, duration_s):
+        return FoundScan()
+    tally = _looked_at(opened, stream, duration_s, SAMPLES, SAMPLE_PICTURES)
     if tally.is_whole or not (flagged or tally.is_interlaced):
         return FoundScan()
     by_header = fields.order in TOP_FIRST if fields.order in FLAGGED else None
     top_first = tally.top >= tally.bottom if tally.is_interlaced or by_header is None else by_header
     is_film = tally.is_telecine and FILM_RATE[0] <= fields.fps <= FILM_RATE[1]
     return FoundScan("telecine" if is_film else "interlaced", top_first, flagged)
+
+
+def _seen_at_a_glance(opened: Opened, stream: int, duration_s: float) -> bool:
+    """Whether a film has fields where something first moves."""
+    for place in GLANCES if duration_s else GLANCES[:1]:
+        tally = _looked_at(opened, stream, duration_s, (place,), GLANCE_PICTURES)
+        if tally.is_interlaced or tally.is_whole:
+            return tally.is_interlaced
+    return False
 
 
 def _looked_at(opened: Opened, stream: int, duration_s: float, places: Iterable[float], count: int) -> Tally:

@@ -92,13 +92,22 @@ def _bury(pidfd: int, pid: int, reply_to: int, *, is_late: bool) -> None:
 
 def end_children(but: Collection[int] = ()) -> None:
     """Kill the children of this process but these, and what they leave to it when they die."""
-    while ended := [child for child in psutil.Process().children() if child.pid not in but]:
+    while _has_children() and (ended := [child for child in psutil.Process().children() if child.pid not in but]):
         for child in ended:
             with contextlib.suppress(psutil.NoSuchProcess):
                 child.kill()
         for child in ended:
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(child.pid, 0)
+
+
+def _has_children() -> bool:
+    """Whether this process has any child: to list them, all processes of the machine are looked at."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def _answer(message: bytes, reply_to: int) -> None:

@@ -33,6 +33,8 @@ from cinelake.storage.environment import plain_environment
 
 DEADLINE_S = 900
 """How long a call may take. Steps have deadlines of their own, which are shorter for films that are."""
+ENDS_WITHIN_S = 1.0
+"""How long its process may take to end once nobody can ask it any more."""
 MAX_REPLY_BYTES = 64 << 20
 """A reply is some thousand bytes; more than this is none."""
 SEAL = "cinelake.media.seal"
@@ -166,9 +168,14 @@ class _Seal:
                 self._end(process)
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
-        process.kill()
-        process.wait()
+        """Have it end what it started, and itself; killed, it would leave the ffmpeg of each fork behind."""
         self._process = None
+        self._requests.close()
+        try:
+            process.wait(ENDS_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
     def _start(self) -> subprocess.Popen[bytes]:
         self._requests, theirs = socket.socketpair()
@@ -195,7 +202,7 @@ class _Seal:
         if self._process is not None and self._owner == os.getpid():
             self._requests.close()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(1)
+                self._process.wait(ENDS_WITHIN_S)
 
 
 def _folder() -> str:

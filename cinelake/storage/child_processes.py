@@ -77,6 +77,7 @@ def _lasting_thread() -> SimpleQueue[tuple[Future[Any], Callable[[], Any], set[i
                 made.set_result(start())
             except BaseException as error:  # noqa: BLE001 - raised where the call was made
                 made.set_exception(error)
+            del made, start  # what was made would live on until the next call
             signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())  # another thread is to take them
 
     threading.Thread(target=call_them, name="starts processes", daemon=True).start()

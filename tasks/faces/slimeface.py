@@ -15,7 +15,7 @@ import numpy as np
 from cinelake.errors import ModelUnusable
 from cinelake.lake.onnx import made_network, onnx_session
 from cinelake.lake.onnx_graph import OnnxGraph
-from cinelake.lake.packaged import Package
+from cinelake.lake.packaged import Package, library_digest
 from cinelake.spec.arrays import Array, Floats, PixelArray
 from tasks.faces.detectors import EMBEDDING_SIZE, Face, clipped, kept
 from tasks.faces.onnx import STRIDES, best_boxes, boxes_of_cells, on_canvas
@@ -87,9 +87,12 @@ class SlimeFaces:
 
 def network_file() -> Path:
     """The ONNX file, made the first time. Raises `WeightsMissing`, `ModelUnusable`."""
-    return made_network(
-        lambda: network(layers_of(PACKAGE.folder(INSTEAD) / LIBRARY)), [PACKAGE.name, BUILDER, PACKAGE.version]
-    )
+
+    def made() -> Any:
+        library_digest(PACKAGE, INSTEAD)  # another machine may have another version, whose layers are as large
+        return network(layers_of(PACKAGE.folder(INSTEAD) / LIBRARY))
+
+    return made_network(made, [PACKAGE.name, BUILDER, PACKAGE.version])
 
 
 class _Layer(ctypes.Structure):

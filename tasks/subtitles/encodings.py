@@ -15,8 +15,8 @@ WELL_FIT = 0.9
 """So much of what is beyond ASCII must be letters of one language, or signs, for an encoding to be taken by them."""
 ZEROS, ONE_SIDED = 0.1, 8
 """UTF-16 without a mark: at least this share of its bytes are 0, and so many times as often in one place of a pair."""
-SIGNS = "“”‘’‚„«»‹›–—…¿¡°€£·•´©®™†‰§½¼²\xa0"
-"""What texts have beyond letters. The note of songs is in none of these encodings."""
+SIGNS = "“”‘’‚„«»‹›–—…¿¡°€£·•´©®™†‰§½¼²¶\xa0"
+"""What texts have beyond letters. The note of songs is in none of these encodings: many write ¶ for it."""
 WESTERN = (
     *("àâæçéèêëîïôœùûüÿ", "äöüß", "áéíñóúüªº", "àáâãçéêíóôõúüªº", "àèéìíîòóùú", "áéèêëíïóöúü", "åäöéàü", "æøåéèòóô"),
     *("áðéíóúýþæö", "àçèéíïòóúü", "õäöüšž"),

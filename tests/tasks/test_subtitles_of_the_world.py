@@ -159,6 +159,7 @@ LETTERS = [
     ("cp1252", "Ça va très bien, merci.|Où étais-tu ?|À l’hôtel, près de la forêt."),
     ("cp1252", "Jag är här, älskling.|Vi måste gå nu på en gång.|Hör du?"),
     ("cp1252", "Góðan daginn, hvað segirðu?|Ég veit ekki hvað ég á að gera."),
+    ("cp1252", "¶ Over the rainbow ¶|¶ way up high ¶"),
     ("cp1250", "Zażółć gęślą jaźń.|Proszę państwa, chodźmy."),
     ("iso8859-2", "Zażółć gęślą jaźń.|Proszę państwa, chodźmy.|Śpij."),
     ("cp1250", "Příliš žluťoučký kůň.|Kde jsi byl včera večer?"),
@@ -187,6 +188,13 @@ def test_events_without_styles_are_lines(tmp_path: Path) -> None:
     head = "[Script Info]\nScriptType: v4.00+\n\n[Events]\nFormat: Layer, Start, End, Style, Text\n"
     (tmp_path / "film.ass").write_text(head + "Dialogue: 0,0:00:01.00,0:00:02.00,D,{\\i1}one{\\i0}, two\n")
     assert [line.text for line in read_lines(tmp_path / "film.ass").lines] == ["one, two"]
+
+
+def test_an_event_that_ends_before_its_text_says_nothing(tmp_path: Path) -> None:
+    head = "[Script Info]\nScriptType: v4.00+\n\n[Events]\nFormat: Start, End, Style, Text\n"
+    events = "Dialogue: 0:00:01.00,0:00:02.00,D,one\nDialogue: 0:00:03.00,0:00:04.00,D\n"
+    (tmp_path / "film.ass").write_text(head + events)
+    assert [line.text for line in read_lines(tmp_path / "film.ass").lines] == ["one"]
 
 
 XML = '<tt xmlns="http://www.w3.org/ns/ttml">'

@@ -73,6 +73,12 @@ def test_ffmpeg_is_asked_only_where_headers_may_say_more(
         assert headers_say_more(file.fileno()) is is_asked
 
 
+def test_a_compressed_header_may_say_anything(tmp_path: Path) -> None:
+    (tmp_path / "film.mov").write_bytes(b"\0\0\0\x14moov\0\0\0\x0ccmov1234")
+    with (tmp_path / "film.mov").open("rb") as file:
+        assert headers_say_more(file.fileno())
+
+
 def test_a_record_of_dolby_vision_is_found_in_matroska(tmp_path: Path) -> None:
     path = make_film(tmp_path / "film.mp4", "testsrc2=d=0.4:s=64x48:r=25", options=["-c:v", "libx265"])
     with_dolby_vision(path, profile=5, base=0)

@@ -35,8 +35,11 @@ def read_on(device: DecodeDevice, film: Path) -> Recorder:
 def test_a_machine_without_the_device_refuses_before_anything_is_decoded(device: DecodeDevice, film: Path) -> None:
     if is_here(device):
         pytest.skip(f"{device} is here")
+    probe(str(film))  # by a process that stays
+    open_before = len([*Path("/proc/self/fd").iterdir()])
     with pytest.raises(DeviceUnavailable, match="no such device"):
         read_on(device, film)
+    assert len([*Path("/proc/self/fd").iterdir()]) == open_before
 
 
 def test_ffmpeg_ends_where_the_device_fails_it_and_decodes_nothing_itself(film: Path, monkeypatch) -> None:

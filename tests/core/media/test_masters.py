@@ -150,6 +150,15 @@ def test_what_the_container_hides_is_cropped(tmp_path: Path, read: Read) -> None
     assert picture[:, 8].min() >= 252
 
 
+def test_a_crop_is_found_behind_a_seek_head_that_names_the_first_cluster(tmp_path: Path) -> None:
+    path = matroska_crop(halves(tmp_path / "whole.mkv", "format=yuv420p", ["-c:v", "libx264"]), top=32)
+    seek_id, tags, cluster = b"\x53\xab\x84", b"\x12\x54\xc3\x67", b"\x1f\x43\xb6\x75"
+    data = path.read_bytes()
+    assert data.count(seek_id + tags) == 1
+    path.write_bytes(data.replace(seek_id + tags, seek_id + cluster))
+    assert video_of(path).crop == (0, 0, 32, 0)
+
+
 # --- fields
 
 MOVING = "color=black:s=320x{lines}:d=3:r={rate}[b];color=white:s=40x{lines}:d=3:r={rate}[w];" \
@@ -179,6 +188,16 @@ X264 = ["-c:v", "libx264", "-preset", "ultrafast", "-qp", "12", "-pix_fmt", "yuv
 MPEG2 = ["-c:v", "mpeg2video", "-q:v", "2", "-flags", "+ilme+ildct"]
 TOP, BOTTOM = "tinterlace=interleave_top,setfield=tff", "tinterlace=interleave_bottom,setfield=bff"
 FILM, PULLED_DOWN = "24000/1001", "telecine=pattern=23,setfield=tff"
+
+STILL_AT_FIRST = "color=black:s=320x480:d=3:r=50[b];color=white:s=40x480:d=3:r=50[w];" \
+    "[b][w]overlay=x='if(lt(n,90),40,140+130*sin(n/12))':shortest=1"  # fmt: skip
+
+
+def test_fields_that_nothing_tells_of_are_seen_though_nothing_moves_at_first(tmp_path: Path) -> None:
+    drawn = f"{STILL_AT_FIRST},tinterlace=interleave_top[o]"
+    ffmpeg("-filter_complex", drawn, "-map", "[o]", *X264, "-g", "12", f"file:{tmp_path / 'film.mp4'}")
+    assert video_of(tmp_path / "film.mp4").scan == "interlaced"
+
 
 SCANS: list[tuple[str, str, list[str], str, int, tuple[str, bool | None]]] = [
     ("mpeg2.mpg", TOP, MPEG2, "50", 480, ("interlaced", True)),

@@ -1,18 +1,23 @@
 """Large pictures have a pipe of their own, out of which they come as they went in."""
 
 import os
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
+from _recorder import Recorder
 
 from cinelake.media.graph import picture_wishes, plain_wishes
+from cinelake.media.pipe_readers import PicturePipeReader
 from cinelake.media.plain_pipe import BatchMemory, PlainPipe
 from cinelake.media.probe import probe
+from cinelake.media.reader import read_film
 from cinelake.spec.task import VideoClock, VideoStream
 
 SMALL = VideoStream(width=32, height=18)
 LARGE = VideoStream(width=320, height=180, pixel_format="yuv420p")
+LARGE_BYTES = 320 * 180 * 3 // 2
 SHAPE = (4, 3, 5)
 """Four pictures to a batch, of three rows and five columns."""
 
@@ -58,3 +63,34 @@ def test_large_pictures_are_the_same_alone_and_beside_others(film, read) -> None
     assert alone.frames("large") == beside.frames("large") == beside.frames("small") == list(range(250))
     assert alone.digest("large") == beside.digest("large")
     assert (alone.column("large", "times_s") == beside.column("small", "times_s")).all()
+
+
+def first_forty(pipe: PlainPipe) -> None:
+    """Read so many pictures, and no more: ffmpeg fails at the next one."""
+    left = 40 * LARGE_BYTES
+    while left and (got := len(os.read(pipe.fd, left))):
+        left -= got
+    pipe._filled = {number: pipe._memory.take() for number in range(3)}
+    pipe.count = 40
+
+
+def test_where_ffmpeg_fails_the_pictures_that_every_pipe_has_can_be_kept(
+    film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PlainPipe, "drain", first_forty)
+    seen = Recorder(large=LARGE)
+    reading = read_film(str(film), probe(str(film)), [seen], deadline_s=60, keep_damaged=True)
+    assert "cannot decode" in reading.damage
+    assert len(seen.frames("large")) == reading.frames <= 40
+
+
+def test_the_pipes_are_read_before_the_one_that_waits_for_their_end(
+    film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+    monkeypatch.setattr(PlainPipe, "start", lambda pipe: (started.append("large"), threading.Thread.start(pipe)))
+    monkeypatch.setattr(
+        PicturePipeReader, "start", lambda pipe: (started.append("clock"), threading.Thread.start(pipe))
+    )
+    read_film(str(film), probe(str(film)), [Recorder(large=LARGE)], deadline_s=60)
+    assert started == ["large", "clock"]

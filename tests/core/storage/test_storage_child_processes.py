@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -80,6 +82,14 @@ def test_a_process_has_the_mask_of_signals_of_who_asks_for_it() -> None:
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     assert masked == before | {signal.SIGUSR1}
+
+
+def test_what_was_made_ends_with_who_has_it() -> None:
+    ended = threading.Event()
+    made = in_lasting_thread(threading.Event)
+    weakref.finalize(made, ended.set)
+    del made
+    assert ended.wait(5)
 
 
 def test_a_fork_starts_processes_too() -> None:
