@@ -195,7 +195,7 @@ def _make(selection: Selection, film: CatalogueFilm, found: _Found, max_pixels: 
     from export.cutting import check_copy, cut_film
 
     probed = probe(film.path, film.choices, max_pixels=max_pixels)
-    if probed.video and selection.output and not (selection.copy or film.accept):
+    if probed.video and selection.output and not (selection.copy or film.accept_colours):
         check_colours(film.movie_id, probed.video)
     deadline_s = deadline_of(probed, Path(film.path).stat().st_size)
     clock = read_clock(film.path, probed, deadline_s=deadline_s, frames=found.frames, keep_damaged=film.accept)
