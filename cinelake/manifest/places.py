@@ -80,7 +80,8 @@ class CatalogueSettings(BucketSettings):
     """Of films that were cut off or are damaged in part: `fail`, or `keep` what can be read; `films.damage` says what
     was lost."""
     accept: tuple[Text, ...] = ()
-    """Films (movie_id) of which a person wants what can be read, damaged or not; a list says so in a column accept."""
+    """Films (movie_id) of which a person wants what can be read, damaged or not, and pictures whose colours come out
+    wrong too; a list says so in a column accept."""
 
     @property
     def place(self) -> StorageLocation:
