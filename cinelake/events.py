@@ -156,8 +156,8 @@ class RunBegan(Event):
 
     def words(self) -> str:
         """The same, for people."""
-        cells, films = "cell" if self.cells == 1 else "cells", "film" if self.films == 1 else "films"
-        return f"{self.cells} {cells} of {self.films} {films} to make"
+        cells, films = ("" if count == 1 else "s" for count in (self.cells, self.films))
+        return f"{self.cells} cell{cells} of {self.films} film{films} to make"
 
 
 @dataclass(frozen=True)

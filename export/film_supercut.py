@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -120,14 +121,14 @@ def _check(selection: Selection, film: CatalogueFilm) -> None:
         )
     if selection.of and selection.seconds is None:
         raise UsageError("--of weighs all shots of the film: how long may the summary be? Say --seconds 120")
-    if selection.seconds is not None and (selection.seconds <= 0 or selection.max_length_s is not None):
+    if selection.seconds is not None and (not 0 < selection.seconds < inf or selection.max_length_s is not None):
         raise UsageError(f"--seconds takes more than 0, and no --max-length. Received: {selection.seconds:g}")
     if selection.cut_lists and not selection.without:
         raise UsageError("--left-out lists what --without leaves out: say what that is")
-    if selection.margin_s < 0:
+    if not 0 <= selection.margin_s < inf:
         raise UsageError(f"--margin takes seconds, 0 or more. Received: {selection.margin_s:g}")
     check_forms(selection.cut_lists)
-    if selection.max_length_s is not None and selection.max_length_s <= 0:
+    if selection.max_length_s is not None and not selection.max_length_s > 0:
         raise UsageError(f"--max-length takes seconds, more than 0. Received: {selection.max_length_s:g}")
     ordered([], selection.order)
     if selection.output is None and not (selection.dry_run or selection.cut_lists):
@@ -169,7 +170,10 @@ def _selectors(selection: Selection, tables: FilmReader) -> list[Callable[[], li
         ),
         *(lambda names=names: of_beats(tables.read("beats"), names, minimum) for names in selection.beats),
         *(lambda names=names: appearing(tables.read("appearances"), names) for names in selection.characters),
-        *(lambda names=names: appearing(tables.read("actor_appearances"), names) for names in selection.persons),
+        *(
+            lambda names=names: appearing(tables.read("actor_appearances"), names, "person")
+            for names in selection.persons
+        ),
         *(lambda condition=condition: felt(tables.read("affect"), condition) for condition in selection.affect),
         *(lambda of=of: by_line(tables.read(of[0]), tables.read("shots"), of[2]) for of in selection.lines),
     ]
@@ -191,7 +195,7 @@ def _make(selection: Selection, film: CatalogueFilm, found: _Found, max_pixels: 
     from export.cutting import check_copy, cut_film
 
     probed = probe(film.path, film.choices, max_pixels=max_pixels)
-    if probed.video and selection.output and not (selection.copy or film.accept):
+    if probed.video and selection.output and not (selection.copy or film.accept_colours):
         check_colours(film.movie_id, probed.video)
     deadline_s = deadline_of(probed, Path(film.path).stat().st_size)
     clock = read_clock(film.path, probed, deadline_s=deadline_s, frames=found.frames, keep_damaged=film.accept)

@@ -63,8 +63,8 @@ def unwanted_spans(
     ways: Mapping[str, Callable[[str], list[Span]]] = {
         "tag": lambda tag: _of_tag(tables, tag, labels, min_probability),
         "beat": lambda name: _known_beat(tables, name, min_probability),
-        "character": lambda name: _known_name(tables, "appearances", name),
-        "person": lambda name: _known_name(tables, "actor_appearances", name),
+        "character": lambda name: _known_name(tables, "appearances", "character", name),
+        "person": lambda name: _known_name(tables, "actor_appearances", "person", name),
         "scene": lambda number: numbered(tables.read("scenes"), numbers("--without scene:", [number])),
         "affect": lambda condition: felt(tables.read("affect"), condition),
     }
@@ -102,9 +102,9 @@ def _known_beat(tables: FilmReader, name: str, min_confidence: float) -> list[Sp
     return of_beats(rows, [name], min_confidence) if name in rows["category"].to_pylist() else []
 
 
-def _known_name(tables: FilmReader, task: str, name: str) -> list[Span]:
+def _known_name(tables: FilmReader, task: str, kind: str, name: str) -> list[Span]:
     rows = tables.read(task)
-    _check_known("character", name, [*rows["character"].to_pylist(), *_vocabulary(tables, task, "character")])
+    _check_known(kind, name, [*rows["character"].to_pylist(), *_vocabulary(tables, task, "character")])
     return appearing(rows, [name]) if name in rows["character"].to_pylist() else []
 
 

@@ -85,9 +85,9 @@ def of_beats(beats: pa.Table, names: Sequence[str], min_confidence: float = 0.0)
     ]
 
 
-def appearing(appearances: pa.Table, characters: Sequence[str]) -> list[Span]:
-    """When any of these characters is to be seen. Raises `UnknownName`."""
-    _check_known("character", characters, appearances["character"].to_pylist())
+def appearing(appearances: pa.Table, characters: Sequence[str], kind: str = "character") -> list[Span]:
+    """When any of these characters is to be seen. kind: what they are called. Raises `UnknownName`."""
+    _check_known(kind, characters, appearances["character"].to_pylist())
     rows = _rows(appearances, "character", "start_s", "end_s")
     return [Span(start, end, 1.0, name) for name, start, end in rows if name in characters]
 

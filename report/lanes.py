@@ -335,7 +335,7 @@ def build_lanes(tables: FilmTables, people: PeopleSaid | None = None) -> list[Ti
     for kind in [*wanted, *other_lanes(tables)]:
         lane = _lane(kind, tables)
         said = _said(kind, lane, tables, people) if kind.said and people and not lane["why"] else []
-        lane["is_empty"] = not (lane["why"] or lane.get("start", lane.get("x")) or said)
+        lane["is_empty"] = not (lane["why"] or lane["note"] or lane.get("start", lane.get("x")) or said)
         made += [lane, *said]
     return [{name: value for name, value in lane.items() if name != WHOLE} for lane in made]
 
@@ -355,7 +355,7 @@ def _said(kind: LaneKind, lane: TimelineLane, tables: FilmTables, people: People
 
 
 def empty_lanes(lanes: list[TimelineLane]) -> str:
-    """Titles of the lanes that were computed and have nothing to show, nor labels beneath."""
+    """Titles of the lanes that were computed and have nothing to show, nor labels beneath, nor a note to be told."""
     return ", ".join(lane["title"] for lane in lanes if lane.get("is_empty"))
 
 

@@ -56,7 +56,7 @@ def make_proxy(
         return "the film is not on this machine"
     try:
         probed = probe(film.path, film.choices, max_pixels=max_pixels)
-        if probed.video and not film.accept:
+        if probed.video and not film.accept_colours:
             check_colours(film.movie_id, probed.video)
         deadline_s = limit_deadline(SECONDS_EACH * float(row.get("duration_s") or 0.0), LEAST_DEADLINE_S)
         write_proxy(film.path, probed, target, deadline_s=deadline_s, max_pixels=max_pixels)

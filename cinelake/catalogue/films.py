@@ -42,7 +42,8 @@ class CatalogueFilm:
 
     path: local and absolute, or the address of a film on an object store, which then has a `stamp`: its size and time
     as the store lists them. line: the film's line in the list; 0 without a list. choices: the list's, of its streams.
-    accept: what can be read of it is wanted, damaged or not.
+    accept: what can be read of it is wanted, damaged or not. accept_colours: a person has named it as one to accept, so
+    that its pictures are wanted too where their colours come out wrong; `on_damage` says nothing of those.
     """
 
     movie_id: str
@@ -54,6 +55,7 @@ class CatalogueFilm:
     stamp: FileStat | None = None
     choices: StreamChoices = NO_CHOICES
     accept: bool = False
+    accept_colours: bool = False
 
     @property
     def place(self) -> str:
@@ -116,12 +118,10 @@ def read_catalogue(
     Raises `ManifestError` if the folder is missing or the list cannot be read.
     """
     catalogue = _read(settings, base, only, lake)
-    wanted = set(settings.accept)
-    films = tuple(
-        replace(film, accept=True) if settings.on_damage == "keep" or film.movie_id in wanted else film
-        for film in catalogue.films
-    )
-    return replace(catalogue, films=films) if wanted or settings.on_damage == "keep" else catalogue
+    named, keep = set(settings.accept), settings.on_damage == "keep"
+    films = (film if film.movie_id not in named else replace(film, accept_colours=True) for film in catalogue.films)
+    accepted = tuple(replace(film, accept=keep or film.accept_colours) for film in films)
+    return replace(catalogue, films=accepted) if named or keep else catalogue
 
 
 def _read(settings: CatalogueSettings, base: Path, only: str | None, lake: Lake | None) -> Catalogue:
@@ -284,6 +284,7 @@ def _film_of_row(row: ListRow, base: Path) -> CatalogueFilm | CatalogueProblem:
         line=row.line,
         choices=row.choices(),
         accept=row.accept,
+        accept_colours=row.accept,
     )
 
 

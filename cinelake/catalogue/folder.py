@@ -78,12 +78,10 @@ def _in_folder(folder: Path) -> tuple[list[str], list[Skipped]]:
     for entry in _scan(folder):
         if entry.name.startswith("."):
             skipped.append(Skipped(entry.path, "hidden"))
-        elif entry.name.endswith(BESIDE_FILM) and Path(entry.path).is_dir():
-            continue
-        elif is_file(entry) or (entry.is_symlink() and not Path(entry.path).exists()):
+        elif is_file(entry) or not (reason := _other_kind(entry.path)):
             files.append(entry.path)
-        else:
-            skipped.append(Skipped(entry.path, "folder" if Path(entry.path).is_dir() else "no_file"))
+        elif not (entry.name.endswith(BESIDE_FILM) and reason == "folder"):
+            skipped.append(Skipped(entry.path, reason))
     films, others = sort_out(sorted(files))
     return films, [*skipped, *others]
 

@@ -12,6 +12,16 @@ from cinelake.spec.names import TABLE_NAME
 from cinelake.storage.store import StorageLocation, storage_errors
 
 NAME = "_format.json"
+OF_VOLUMES = (
+    "lost+found",
+    "@eaDir",
+    "#recycle",
+    "$RECYCLE.BIN",
+    "System Volume Information",
+    "Thumbs.db",
+    "desktop.ini",
+)
+"""What systems put at the root of an empty disk or share, which may be a lake's folder as a whole."""
 
 
 def open_known(place: str | StorageLocation) -> Lake:
@@ -46,10 +56,11 @@ def note_format(lake: Lake) -> None:
 
 def _of_others(folder: Path | None) -> list[str]:
     """What a folder holds that no lake does; nothing where there is a sign of a lake, of whatever release."""
-    names = {entry.name: entry.is_dir() for entry in folder.iterdir()} if folder and folder.is_dir() else {}
+    with storage_errors(f"listing {folder}"):
+        names = {entry.name: entry.is_dir() for entry in folder.iterdir()} if folder and folder.is_dir() else {}
     if any(name.startswith("_") for name in names):
         return []
-    shown = {name: is_folder for name, is_folder in names.items() if not name.startswith(".")}
+    shown = {name: is_folder for name, is_folder in names.items() if not (name.startswith(".") or name in OF_VOLUMES)}
     return sorted(name for name, is_folder in shown.items() if not (is_folder and TABLE_NAME.fullmatch(name)))
 
 

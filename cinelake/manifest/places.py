@@ -80,7 +80,8 @@ class CatalogueSettings(BucketSettings):
     """Of films that were cut off or are damaged in part: `fail`, or `keep` what can be read; `films.damage` says what
     was lost."""
     accept: tuple[Text, ...] = ()
-    """Films (movie_id) of which a person wants what can be read, damaged or not; a list says so in a column accept."""
+    """Films (movie_id) of which a person wants what can be read, damaged or not, and pictures whose colours come out
+    wrong too; a list says so in a column accept."""
 
     @property
     def place(self) -> StorageLocation:
@@ -126,8 +127,8 @@ def lake_fault(lake: str, films: str | None, base: Path) -> str:
     A lake's tables are folders of its own, which `gc` removes again: no films may lie among them, and no project.
     """
     if SCHEME.match(lake) and not lake.startswith("file://"):
-        is_named = lake.partition("://")[2].strip("/")
-        return "" if is_named else f"expected a bucket, as in `s3://bucket/lake`, received {lake!r}"
+        bucket = lake.partition("://")[2].partition("/")[0]
+        return "" if bucket else f"expected a bucket, as in `s3://bucket/lake`, received {lake!r}"
     folder = Path(absolute(lake, base)).resolve()
     if folder == folder.parent:
         return f"the lake would be the root of the file system ({folder}): name a folder of its own, as in `lake: lake`"
@@ -143,6 +144,8 @@ def lake_fault(lake: str, films: str | None, base: Path) -> str:
 
 def labels_fault(labels: str, lake: str, base: Path) -> str:
     """What is wrong with the folder of labels; empty where nothing is. They outlive the lake, so they lie beside it."""
+    if SCHEME.match(labels) and not labels.startswith("file://"):
+        return f"expected a folder of this machine, or of a share, as in `labels: labels`, received {labels!r}"
     folder = Path(absolute(labels, base)).resolve()
     if folder == folder.parent:
         return f"the labels would be at the root of the file system ({folder}): name a folder, as in `labels: labels`"

@@ -115,6 +115,7 @@ class Planning:
             beside=beside,
             choices=choices,
             keeps_damaged=film.accept,
+            accepts_colours=film.accept_colours,
             max_pixels=self.manifest.defaults.max_pixels,
             decode_device=self.manifest.decode.device,
         )
@@ -201,6 +202,7 @@ def _planned_with(
         unusable={problem.movie_id: f"{problem.reason}: {problem.message}" for problem in catalogue.problems},
         retry_failed=retry_failed,
         kept={film.movie_id for film in catalogue.films if film.accept},
+        recoloured={film.movie_id for film in catalogue.films if film.accept_colours},
     )
     in_lake = frozenset(movie_id for of_film in snapshot.cells.values() for movie_id in of_film)
     return Planning(manifest, catalogue, index.lake, index, plan, plan, listing.beside, in_lake)

@@ -45,9 +45,10 @@ IN_WORDS: Mapping[Work, str] = {
     "rekey": " came out the same: only its key changes",
 }
 """What is added to the reason of a stale cell, which is `upstream TABLE` where there is anything to add."""
+DAMAGED, RECOLOURED = "damaged_film", "colours_not_shown"
 ACCEPTABLE = {
-    "damaged_film": "what can be read of the damaged film is kept",
-    "colours_not_shown": "its pictures are accepted as they are, with other colours than a person sees",
+    DAMAGED: "what can be read of the damaged film is kept",
+    RECOLOURED: "its pictures are accepted as they are, with other colours than a person sees",
 }
 """Reasons of failures that a person, or the manifest, can accept; why the cell is made then."""
 STATES: tuple[State, ...] = ("fresh", "stale", "blocked", "failed")
@@ -157,13 +158,15 @@ def make_plan(
     unusable: Mapping[str, str] | None = None,
     retry_failed: bool = False,
     kept: Collection[str] = (),
+    recoloured: Collection[str] = (),
 ) -> Plan:
     """Plan every table of every film.
 
     tables: in dependency order. fingerprints: movie_id → film's fingerprint. listings: movie_id → digest of its entry
     in the catalogue. sidecars: movie_id → file beside it → its fingerprint. choices: movie_id → what chooses among its
     streams. unusable: movie_id → why the catalogue cannot provide the film. retry_failed: cells known to be bad are
-    stale again. kept: films of which what can be read is wanted, damaged or not.
+    stale again. kept: films of which what can be read is wanted, damaged or not. recoloured: films whose pictures are
+    wanted though their colours come out wrong.
     """
     cells: list[Cell] = []
     reading = reading_tables(tables)
@@ -174,7 +177,8 @@ def make_plan(
             of_film = (sidecars or {}).get(movie_id, {})
             chosen = (choices or {}).get(movie_id, NO_CHOICES)
             film = _Film(movie_id, fingerprints[movie_id], (listings or {}).get(movie_id, ""), of_film, chosen)
-            cells += _plan_film(film, tables, snapshot, reading, retry_failed, movie_id in kept)
+            accepted = [why for why, films in ((DAMAGED, kept), (RECOLOURED, recoloured)) if movie_id in films]
+            cells += _plan_film(film, tables, snapshot, reading, retry_failed, accepted)
     known = {*fingerprints, *(unusable or {})}
     orphans = sorted({movie_id for of_film in snapshot.cells.values() for movie_id in of_film} - known)
     return Plan(
@@ -206,7 +210,7 @@ def _plan_film(
     snapshot: Snapshot,
     reading: frozenset[str],
     retry_failed: bool,
-    kept: bool,
+    accepted: Collection[str],
 ) -> list[Cell]:
     done: dict[str, Cell] = {}
     content_hashes: dict[str, str] = {}
@@ -226,7 +230,7 @@ def _plan_film(
         known: tuple[State, str] | None = (
             (("fresh", "") if present and present.key == key + rule else None)
             or _why_blocked(planned, done)
-            or _why_failed(failures[planned.name], stored_keys(key, rule), retry_failed, kept)
+            or _why_failed(failures[planned.name], stored_keys(key, rule), retry_failed, accepted)
         )
         state, reason = known or ("stale", "")
         work: Work = "make" if known and state == "stale" else ""
@@ -260,14 +264,14 @@ def _why_blocked(planned: Planned, done: Mapping[str, Cell]) -> tuple[State, str
 
 
 def _why_failed(
-    failure: Mapping[str, Any] | None, keys: Collection[str], retry_failed: bool, kept: bool
+    failure: Mapping[str, Any] | None, keys: Collection[str], retry_failed: bool, accepted: Collection[str]
 ) -> tuple[State, str] | None:
     """A failure recorded for one of these very keys: permanent ones stay, transient ones are retried."""
     if failure is None or failure["key"] not in keys:
         return None
     if failure["transient"]:
         return "stale", f"retry after {failure['reason']} (attempt {failure['attempt']})"
-    if kept and failure["reason"] in ACCEPTABLE:
+    if failure["reason"] in accepted:
         return "stale", ACCEPTABLE[failure["reason"]]
     if retry_failed:
         return "stale", f"--failed: {failure['reason']}"

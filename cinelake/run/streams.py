@@ -331,7 +331,7 @@ def _check_streams(run: FilmCells, cell: StepCell) -> None:
     if spec.kind(cell.params) in refused and not isinstance(stream, VideoClock):
         raise NoSuchStream(f"{name}: {refused[spec.kind(cell.params)]}")
     video = run.film.probe.video if run.film.probe else None
-    if isinstance(stream, VideoStream) and video and not run.film.keeps_damaged:
+    if isinstance(stream, VideoStream) and video and not run.film.accepts_colours:
         check_colours(name, video)
 
 

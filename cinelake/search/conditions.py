@@ -5,7 +5,7 @@ Which conditions there are, tasks declare (`cinelake.spec.roles.SearchCondition`
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ from cinelake.lake.cells import Lake
 from cinelake.query.views import open_query
 from cinelake.search.spans import Span, combined, merged
 from cinelake.spec.contract import Contract
-from cinelake.spec.roles import SearchCondition
+from cinelake.spec.roles import SearchCondition, Shots
 from cinelake.spec.task import tasks_with
 
 SpansOfFilms = dict[str, list[Span]]
@@ -67,16 +67,42 @@ def spans_where(
     for column, unknown in questions.unknown.items():
         if notes is not None and (left_out := sorted(unknown & set(films) if films else unknown)):
             notes.append(_left_out(column, left_out))
+    if notes is not None:
+        notes += _without_table(lake, contracts, [declared[name][0] for name, _ in conditions], films)
     common = set.intersection(*(set(spans) for spans in selectors))
     held = {film: merged(combined([spans[film] for spans in selectors])) for film in sorted(common)}
     return {film: spans for film, spans in held.items() if spans}
 
 
 def _left_out(column: str, films: Sequence[str]) -> str:
-    """That films are left out, of which at most three are named."""
-    named = ", ".join(films[:NAMED]) + (f" and {len(films) - NAMED} more" if len(films) > NAMED else "")
-    count = f"{len(films)} film{'s' if len(films) > 1 else ''}"
-    return f"{count} left out, whose {column} is not known: the gate blocked that line of the model ({named})"
+    """That films are left out, whose values the model did not give."""
+    why = f"whose {column} is not known: the gate blocked that line of the model"
+    return f"{_count(films)} left out, {why}{_names(films)}"
+
+
+def _without_table(
+    lake: Lake, contracts: Mapping[str, Contract], tasks: Iterable[str], films: Collection[str]
+) -> Iterator[str]:
+    """That films (of `films`; empty: of all) are left out whose shots are known, and nothing of what is asked."""
+
+    def films_with(made_by: Collection[str]) -> set[str]:
+        tables = [name for name, contract in contracts.items() if contract.table in made_by]
+        return {file.removesuffix(".parquet") for name in tables for file in lake.storage.files(name)}
+
+    every = films_with(tasks_with(Shots))
+    for task in dict.fromkeys(tasks):
+        if left_out := sorted((every & set(films) if films else every) - films_with([task])):
+            yield f"{_count(left_out)} left out without a table {task!r}: `cinelake plan` says why" + _names(left_out)
+
+
+def _count(films: Sequence[str]) -> str:
+    return f"{len(films)} film{'s' if len(films) > 1 else ''}"
+
+
+def _names(films: Sequence[str]) -> str:
+    """At most three of them, in brackets."""
+    more = f" and {len(films) - NAMED} more" if len(films) > NAMED else ""
+    return f" ({', '.join(films[:NAMED])}{more})"
 
 
 def allowed_by(spans: SpansOfFilms, movie_id: str, times_s: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:

@@ -121,7 +121,8 @@ class Resources:
 class Film:
     """The film a task works on. `path` is a local file; `probe` is None for table tasks.
 
-    keeps_damaged: what can be read of a damaged film is kept. max_pixels: larger pictures are not decoded.
+    keeps_damaged: what can be read of a damaged film is kept. accepts_colours: its pictures are wanted though their
+    colours come out wrong. max_pixels: larger pictures are not decoded.
     """
 
     movie_id: str
@@ -136,6 +137,7 @@ class Film:
     choices: StreamChoices = NO_CHOICES
     """Which of its streams are wanted."""
     keeps_damaged: bool = False
+    accepts_colours: bool = False
     max_pixels: int = MAX_PIXELS
     decode_device: DecodeDevice = "cpu"
     """What decodes its pictures."""

@@ -9,9 +9,10 @@ when words are said. Of which making the spectra must be, an export says in its 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
+from operator import index
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ KALDIS = {"zipformer2_ctc": 1.0, "wenet_ctc": 32768.0}
 """`model_type` of exports that take Kaldi's spectra → what a sample of 1 counts there."""
 NEMOS = ("", "EncDecCTCModel", "EncDecCTCModelBPE", "EncDecHybridRNNTCTCBPEModel")
 """`model_type` of those that take NeMo's, or say nothing."""
-NORMALISED = "per_feature"
+NORMALISED = {"per_feature": True, "": False, "NA": False}
+"""`normalize_type` → whether each band is made even; without a word it is."""
 BLANKS = ("<blank>", "<blk>", "<eps>", "[BLANK]", "<ctc>", "<pad>", "[PAD]")
 """Names of the blank; without one of these it is the class behind the last of the vocabulary."""
 SEPARATORS = ("|", " ", "<space>")
@@ -97,12 +99,15 @@ class CtcTranscriber:
         kind = says.get("model_type", "")
         if kind in KALDIS and self._axis == 2:
             return partial(kaldi_spectrum, full_scale=KALDIS[kind])
-        if kind in NEMOS and self._axis == 1 and says.get("is_giga_am", "0") == "0":
-            return partial(nemo_spectrum, even=says.get("normalize_type", NORMALISED) == NORMALISED)
-        told = ", ".join(f"{name}: {says[name]}" for name in ("model_type", "is_giga_am") if name in says) or "nothing"
+        is_even = NORMALISED.get(says.get("normalize_type", "per_feature"))
+        if kind in NEMOS and self._axis == 1 and says.get("is_giga_am", "0") == "0" and is_even is not None:
+            return partial(nemo_spectrum, even=is_even)
+        fields = ("model_type", "normalize_type", "is_giga_am")
+        told = ", ".join(f"{name}: {says[name]}" for name in fields if name in says) or "nothing"
         raise ModelUnusable(
             f"{self._where} takes spectra {self._sound.shape} and says of them {told}: known are NeMo's (1, bands, "
-            f"frames), and Kaldi's (1, frames, bands) of a `model_type` {' or '.join(KALDIS)} in its metadata"
+            f"frames), normalised per_feature or not at all, and Kaldi's (1, frames, bands) of a `model_type` "
+            f"{' or '.join(KALDIS)} in its metadata"
         )
 
     def transcribe(self, sound: Floats) -> list[Line]:
@@ -198,16 +203,27 @@ def read_vocabulary(file: Path) -> dict[int, str]:
 
 def _from_json(data: Any) -> dict[int, str]:
     if isinstance(data, list):
-        return {at: str(piece) for at, piece in enumerate(data)}
+        return _numbered(enumerate(data))
     model = data.get("model")
     if not isinstance(model, dict):
-        return {int(number): piece for piece, number in data.items()}
+        return _numbered((number, piece) for piece, number in data.items())
     vocabulary = model["vocab"]
     pieces = (
-        {int(number): piece for piece, number in vocabulary.items()} if isinstance(vocabulary, dict)
-        else {at: piece for at, (piece, _) in enumerate(vocabulary)}
+        ((number, piece) for piece, number in vocabulary.items()) if isinstance(vocabulary, dict)
+        else ((at, piece) for at, (piece, _) in enumerate(vocabulary))
     )  # fmt: skip
-    return pieces | {int(added["id"]): str(added["content"]) for added in data.get("added_tokens") or ()}
+    added = ((each["id"], each["content"]) for each in data.get("added_tokens") or ())
+    return _numbered(pieces) | _numbered(added)
+
+
+def _numbered(pairs: Iterable[tuple[Any, Any]]) -> dict[int, str]:
+    """Class → piece. Raises `ValueError`, `TypeError` for what is no class or no text, and a class with two pieces."""
+    pieces: dict[int, str] = {}
+    for number, piece in pairs:
+        if not isinstance(piece, str) or index(number) < 0 or number in pieces:
+            raise ValueError(f"expected a text for each class, and no second one, received {piece!r} for {number!r}")
+        pieces[index(number)] = piece
+    return pieces
 
 
 def _from_lines(text: str) -> dict[int, str]:
@@ -215,7 +231,7 @@ def _from_lines(text: str) -> dict[int, str]:
     lines = [line for line in text.split("\n") if line]
     parted = [line.rpartition(" ") for line in lines]
     if all(number.strip().isdecimal() for _, _, number in parted):
-        return {int(number): piece or " " for piece, _, number in parted}
+        return _numbered((int(number), piece or " ") for piece, _, number in parted)
     return {at: line.rstrip("\r") for at, line in enumerate(lines)}
 
 

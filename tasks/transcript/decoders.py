@@ -53,6 +53,12 @@ class Decoder:
                 f"{later or first} takes {missing[0]}, which {first} does not give: export both together, by "
                 "`optimum-cli export onnx --task automatic-speech-recognition-with-past`"
             )
+        unrenewed = sorted(self._later.past - self._later.gives) if self._later else []
+        if forgotten := [name for name in unrenewed if OF_THE_SOUND not in name]:
+            raise ModelUnusable(
+                f"{later or first} takes {forgotten[0]} and does not give it with the token that it has read: that "
+                "token would be forgotten. Export it anew, together with the other"
+            )
         self._heard: Floats = np.zeros((1, 0, 0), np.float32)
         self._tokens: list[int] = []
         self._past: dict[str, Array] = {}
@@ -113,9 +119,11 @@ class Graph:
             POSITION: range(before, len(tokens)),
             **(past or {name: self._nothing(name) for name in self.past}),
         }
-        given = {name: np.asarray(values[name], _TYPES.get(of.type, np.float32)) for name, of in self._inputs.items()}
         kept = list(self._presents) if with_present else []
         try:
+            given = {
+                name: np.asarray(values[name], _TYPES.get(of.type, np.float32)) for name, of in self._inputs.items()
+            }
             logits, *presents = self._session.run([self._logits, *(self._presents[name] for name in kept)], given)
         except Exception as error:  # ONNX Runtime's, of several kinds
             raise ModelUnusable(f"{self._path} does not take its input: {error}") from error

@@ -9,7 +9,7 @@ sherpa-onnx and onnx-asr have `model.onnx`, `model.int8.onnx`, with `tokens.txt`
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -93,10 +93,7 @@ def files_in(folder: Path, variant: str | None) -> dict[str, Path]:
     """
     if not folder.is_dir():
         raise WeightsMissing(f"there is no folder {folder}: put the network there, or correct `network: …`")
-    variants: dict[str | None, dict[str, Path]] = {}
-    for name, of_variant, file in _graphs(folder):
-        variants.setdefault(of_variant, {}).setdefault(name, file)
-    whole = {name: files for name, found in variants.items() if (files := _network(found))}
+    whole = _networks(folder / "onnx") | _networks(folder)
     chosen = variant if variant or None in whole or len(whole) != 1 else next(iter(whole))
     if chosen not in whole:
         names = sorted(name or "the plain one" for name in whole)
@@ -114,12 +111,13 @@ def files_in(folder: Path, variant: str | None) -> dict[str, Path]:
     return whole[chosen] | _texts(folder, "encoder" in whole[chosen])
 
 
-def _graphs(folder: Path) -> Iterator[tuple[str, str | None, Path]]:
-    """Every ONNX file with a known name: what it is, of which variant."""
-    for within in (folder, folder / "onnx"):
-        for file in sorted(within.glob("*.onnx")):
-            if found := _GRAPH.fullmatch(file.name):
-                yield found[1], found[2], file
+def _networks(folder: Path) -> dict[str | None, dict[str, Path]]:
+    """Variant → the graphs of a network that lie side by side in this folder: parts of two exports are no pair."""
+    variants: dict[str | None, dict[str, Path]] = {}
+    for file in sorted(folder.glob("*.onnx")):
+        if found := _GRAPH.fullmatch(file.name):
+            variants.setdefault(found[2], {}).setdefault(found[1], file)
+    return {variant: files for variant, graphs in variants.items() if (files := _network(graphs))}
 
 
 def _network(graphs: Mapping[str, Path]) -> dict[str, Path]:

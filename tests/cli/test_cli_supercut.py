@@ -79,6 +79,8 @@ def test_a_person_is_cut_or_left_out_by_name(project):
     with_ada = run(project, "--person", "Ada", "--dry-run", "--json")
     without = run(project, "--without", "person:Ada", "--dry-run", "--json")
     assert (json.loads(with_ada.output)["frames"], json.loads(without.output)["frames"]) == (25, 75)
+    for words in (["--person", "Eda"], ["--without", "person:Eda"]):
+        assert "unknown person 'Eda'" in str(refused(project, *words, "--dry-run"))
 
 
 def test_without_a_table_of_tags_those_that_people_gave_are_named_and_taken(project):
@@ -122,6 +124,11 @@ def test_relevance_goes_first_and_a_limit_keeps_it(project):
     found = json.loads(run(project, *words).output)
     assert [(s["start_frame"], s["end_frame"]) for s in found["spans"]] == [(15, 75)]
     assert found["seconds"] == pytest.approx(2.4) and not list(project.glob("*out*"))
+
+
+@pytest.mark.parametrize("option", ["--seconds", "--max-length", "--margin"])
+def test_a_length_is_a_number(project, option):
+    assert "Received: nan" in str(refused(project, "--tags", "chase", option, "nan", "--dry-run"))
 
 
 def test_an_option_given_twice_must_hold_twice(project):

@@ -8,7 +8,8 @@ import pytest
 from _report_sites import lane, page, replace, write
 
 from report.clock import clock
-from report.lanes import MAX_ROWS, _faces, _speech, stacked
+from report.lanes import MAX_ROWS, _faces, _speech, build_lanes, empty_lanes, stacked
+from report.tables import TableState
 
 
 @pytest.fixture(scope="module")
@@ -98,3 +99,16 @@ def test_where_people_speak_the_lane_says_what():
     speech = _speech(heard, SimpleNamespace(read=lambda *_: lines))
     assert speech["label"] == ["noise", "Who is there?", "…", "speech"]
     assert speech["start"] == [0.0, 1.9, 4.0, 9.0] and speech["rows"] == ["speech", "noise"]
+
+
+@pytest.mark.parametrize(("state", "empty"), [("fresh", "Cues"), ("stale", "")])
+def test_lanes_with_nothing_to_show_are_one_line_unless_there_is_a_note(state, empty):
+    cues = TableState("cues", "cues", state, "task version 1 → 2", "key")
+    nothing = pa.table({"kind": pa.array([], pa.string()), "start_s": [], "end_s": []})
+    tables = SimpleNamespace(
+        states={},
+        of_task=lambda task: cues if task == "cues" else TableState(task, task),
+        read=lambda task, _columns: nothing if task == "cues" else None,
+        why=lambda task: "" if task == "cues" else "not made",
+    )
+    assert empty_lanes(build_lanes(tables)) == empty

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from _made_networks import FLOAT, save, weights_beside
 from _made_speech import MOMENT, RATE, of_spectra, published, spelling, spoken, writing
@@ -162,6 +163,23 @@ def test_decoders_of_two_exports_are_no_pair(tmp_path: Path) -> None:
         Decoder(writing(tmp_path)["decoder"], files["decoder_with_past"], "cpu")
 
 
+def test_a_decoder_that_forgets_the_token_it_read_is_none(tmp_path: Path) -> None:
+    files = files_in(published(tmp_path, "two"), None)
+    later = onnx.load(str(files["decoder_with_past"]))
+    del later.graph.output[1:]
+    onnx.save(later, str(files["decoder_with_past"]))
+    with pytest.raises(ModelUnusable, match=r"past_key_values\.0\.decoder\.key .*would be forgotten"):
+        Decoder(files["decoder"], files["decoder_with_past"], "cpu")
+
+
+def test_the_parts_of_a_network_lie_side_by_side(tmp_path: Path) -> None:
+    (tmp_path / "onnx").mkdir()
+    (tmp_path / "tokenizer.json").touch()
+    for name in ("encoder_model", "decoder_model", "onnx/encoder_model", "onnx/decoder_model_merged"):
+        (tmp_path / f"{name}.onnx").touch()
+    assert files_in(tmp_path, None)["decoder"] == tmp_path / "decoder_model.onnx"
+
+
 def test_a_decoder_with_a_past_alone_is_none(tmp_path: Path) -> None:
     files = files_in(published(tmp_path, "two"), None)
     with pytest.raises(ModelUnusable, match=r"name decoder_model\.onnx or decoder_model_merged\.onnx"):
@@ -228,7 +246,13 @@ def test_weights_beside_the_network_belong_to_its_identity(tmp_path: Path, name:
     assert components(before)[0].digest == before["weights"]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[[1]]", '{"a": "x"}', '{"model": {}}', "null", "[" * 100_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "{", "[[1]]", '{"a": "x"}', '{"model": {}}', "null", "[" * 100_000),
+        *('{"a": 1e999}', '{"a": -1}', '{"a": 4, "b": 4}', '{"model": {"vocab": [[1, 0]]}}'),
+    ],
+)
 def test_a_vocabulary_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "vocab.json"
     file.write_text(text)
@@ -302,6 +326,7 @@ def test_log_mel_goes_into_a_network_that_takes_it(tmp_path: Path, bands_first: 
         (False, {}),
         (False, {"model_type": "telespeech_ctc"}),
         (True, {"model_type": "EncDecCTCModel", "is_giga_am": "1"}),
+        (True, {"model_type": "EncDecCTCModel", "normalize_type": "all_features"}),
     ],
 )
 def test_spectra_of_an_unknown_making_are_not_guessed(tmp_path: Path, bands_first: bool, says: dict[str, str]) -> None:

@@ -65,6 +65,12 @@ def test_a_folder_that_is_full_of_something_else_is_no_lake(tmp_path):
     assert open_known(str(tmp_path)), "a lake of an older release, with a file of somebody's"
 
 
+def test_an_empty_disk_is_a_place_for_a_lake(tmp_path):
+    for name in ("lost+found", "@eaDir", ".Trash-1000"):
+        (tmp_path / name).mkdir()
+    assert open_known(str(tmp_path)).tables() == []
+
+
 def test_a_lake_from_before_formats_were_written_is_of_the_first(lake):
     assert not Path(lake.storage.path(NAME)).exists()
     assert Index(open_known(lake.storage.uri)).cells("marks")["film"].key == "key"

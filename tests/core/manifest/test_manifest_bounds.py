@@ -58,7 +58,7 @@ def test_a_name_that_no_file_can_have_is_no_place(tmp_path: Path, films: str) ->
         read_catalogue(CatalogueSettings(films=films), tmp_path)
 
 
-@pytest.mark.parametrize("lake", ["s3://", "gs:///"])
+@pytest.mark.parametrize("lake", ["s3://", "gs:///", "s3:///lake"])
 def test_a_bucket_has_a_name(tmp_path: Path, lake: str) -> None:
     assert "lake: expected a bucket, as in `s3://bucket/lake`" in places(tmp_path, lake, "films/*")
 
@@ -69,6 +69,7 @@ def test_a_bucket_has_a_name(tmp_path: Path, lake: str) -> None:
         ("lake", "within the lake's folder"),
         ("lake/taught", "deleted with it"),
         ("/", "root of the file system"),
+        ("s3://bucket/labels", "expected a folder of this machine"),
     ],
 )
 def test_labels_outlive_the_lake(tmp_path: Path, labels: str, why: str) -> None:

@@ -43,3 +43,9 @@ def test_a_person_may_accept_its_pictures_as_they_are(night: Night) -> None:
 def test_a_base_that_other_players_show_is_read_as_any_film(night: Night) -> None:
     with_dolby_vision(night.film, profile=8, base=1)
     assert outcomes(night.run(LOOKS)) == {LOOKS: "made"}
+
+
+def test_who_keeps_damaged_films_has_not_accepted_wrong_colours(night: Night) -> None:
+    night.catalogue = "{films: films, on_damage: keep}"
+    assert outcomes(night.run(LOOKS)) == {LOOKS: "colours_not_shown"}
+    assert not night.plan(LOOKS).plan.stale

@@ -159,6 +159,16 @@ def test_a_person_is_found_by_the_name_of_the_face(tmp_path: Path) -> None:
     assert [(moment.movie_id, moment.start_s, moment.what) for moment in found.moments] == [("brazil", 5.0, "Ada")]
 
 
+def test_films_without_the_table_that_is_asked_are_told(tmp_path: Path) -> None:
+    lake = searched_lake(tmp_path)
+    seen = {"character": ["Ada"], "start_s": [5.0], "end_s": [9.0], "shot": [1], "confidence": [0.9]}
+    commit(lake, ACTOR_APPEARANCES, "brazil", [ACTOR_APPEARANCES.batch("brazil", **seen)])
+    ada = Conditions({"persons": [["Ada"]]})
+    assert search(lake, Query(conditions=ada, films=("brazil",))).notes == []
+    (note,) = search(lake, Query(conditions=ada)).notes
+    assert note.startswith("2 films left out without a table 'actor_appearances'") and note.endswith("(alien, clue)")
+
+
 def test_likeness_is_searched_where_conditions_hold(opened: LakeClient) -> None:
     found = opened.search(like="alien@0", characters=["Anna"], limit=100)
     assert {moment.shot for moment in found} == {2, 3} and {moment.what for moment in found} == {"Anna"}
@@ -179,7 +189,8 @@ def test_a_task_that_declares_a_condition_can_be_searched(tmp_path: Path, own_ta
     lake = searched_lake(tmp_path)
     moods = MOODS.batch("alien", start_s=[6.0], end_s=[9.0], mood=["dark"])
     commit(lake, MOODS, "alien", [moods])
-    (found,) = cinelake.open(lake.storage.uri).search(tags=["chase"], moods=["dark"])
+    with pytest.warns(SearchWarning, match="2 films left out without a table 'moods'"):
+        (found,) = cinelake.open(lake.storage.uri).search(tags=["chase"], moods=["dark"])
     assert (found.movie_id, found.start_s, found.end_s, found.what) == ("alien", 6, 9, "chase, dark")
 
 
