@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,6 +29,8 @@ from cinelake.storage.foreign_parquet import Bounds, bounded_table, check_text_f
 BOUNDS = Bounds(lists=True)
 """What a Parquet file of labels may hold: rows of texts and numbers, or of vectors."""
 DELIMITERS = ",;\t"
+SNIFFED = 4096
+"""Characters of a header that say what separates the columns: time goes up with the square of them."""
 DAY_S = 86_400
 AT_A_RATE = ("Image_ID", "Class")
 """The columns of labels by pictures that were taken at a rate."""
@@ -266,7 +269,7 @@ def _read_sheet(place: str, sheet: Sheet) -> tuple[pa.Table, list[Problem]]:
 def _delimiter(header: str) -> str:
     """What separates the columns; a header of one column has no delimiter."""
     try:
-        return csv.Sniffer().sniff(header, DELIMITERS).delimiter
+        return csv.Sniffer().sniff(header[:SNIFFED], DELIMITERS).delimiter
     except csv.Error:
         return ","
 
@@ -274,7 +277,7 @@ def _delimiter(header: str) -> str:
 def _header_problems(path: Path | str, header: list[str]) -> list[Problem]:
     if not any(header):
         return [Problem(str(path), 1, "", "expected a header with the columns' names: the file is empty")]
-    twice = sorted({name for name in header if header.count(name) > 1})
+    twice = sorted(name for name, count in Counter(header).items() if count > 1)
     return [Problem(str(path), 1, name, "the column stands twice in the header") for name in twice]
 
 

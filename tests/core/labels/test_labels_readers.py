@@ -111,6 +111,11 @@ def test_what_cannot_be_read_is_said_with_its_line(tmp_path, text, problem):
     assert len(found) == 1 and found[0].startswith(problem)
 
 
+def test_a_header_of_any_length_is_read_at_once(tmp_path):
+    problems = read_files([written(tmp_path, 'a "b";' * 200_000)]).problems
+    assert [problem.where for problem in problems] == ['a "b"']
+
+
 def test_a_file_that_is_not_there_is_a_problem(tmp_path):
     found = said(read_files([tmp_path / "none.csv"]), tmp_path)
     assert found == ["none.csv: the file cannot be read: No such file or directory"]
