@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -120,7 +121,7 @@ def _check(selection: Selection, film: CatalogueFilm) -> None:
         )
     if selection.of and selection.seconds is None:
         raise UsageError("--of weighs all shots of the film: how long may the summary be? Say --seconds 120")
-    if selection.seconds is not None and (selection.seconds <= 0 or selection.max_length_s is not None):
+    if selection.seconds is not None and not (0 < selection.seconds < inf and selection.max_length_s is None):
         raise UsageError(f"--seconds takes more than 0, and no --max-length. Received: {selection.seconds:g}")
     if selection.cut_lists and not selection.without:
         raise UsageError("--left-out lists what --without leaves out: say what that is")
