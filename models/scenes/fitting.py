@@ -52,6 +52,7 @@ def train(
     Raises `CannotTrain` when no scene begins anywhere, or one at every shot.
     """
     check_examples(train_examples)
+    train_examples = [example for example in train_examples if len(example)]
     validation = [example for example in validation_examples if example.targets["known"].any()]
     learned = learn_inputs(train_examples, config, training.seed)
     parts, held = (parts_of(examples, learned, config) for examples in (train_examples, validation))

@@ -176,6 +176,14 @@ def test_films_of_one_class_each_are_calibrated_by_what_there_is(scenes: list[li
     assert MODEL.train(films, [], config, Training(tmp_path)).facts["slope"] >= 0.1
 
 
+def test_a_film_without_a_shot_does_not_stand_in_the_way(tmp_path: Path) -> None:
+    config, films = QUICK.model_copy(update={"network": "logistic"}), made_films(3)
+    empty = films[0].steps(0, 0)
+    trained = MODEL.train([*films, empty], [], config, Training(tmp_path / "fitting"))
+    assert trained.facts["usual"] == pytest.approx(np.log(2))
+    assert not len(MODEL.predict(write_artefact(tmp_path / "a", "scenes", config, trained), empty.features)["unmoved"])
+
+
 @pytest.mark.parametrize("names", ["aaabcd", "aabbcc", "ab", "a"])
 def test_nobody_is_judged_by_a_network_that_knows_the_film_or_its_series(names: str, monkeypatch: Any) -> None:
     def learns(films: Any, *_: Any, **__: Any) -> Any:
