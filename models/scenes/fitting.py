@@ -116,18 +116,18 @@ def judged_by_others(
 ) -> list[JudgedFilm]:
     """Each film, and each series as one, by a network of others; parts of a single film by networks of its other parts,
     and by their own where these teach nothing."""
-    groups = list(dict.fromkeys(example.group for example in examples))
-    numbers = [groups.index(example.group) for example in examples] if len(groups) > 1 else list(range(len(examples)))
+    groups = {group: number for number, group in enumerate(dict.fromkeys(example.group for example in examples))}
+    numbers = [groups[example.group] for example in examples] if len(groups) > 1 else list(range(len(examples)))
     count, judged = min(CALIBRATION_PARTS, max(numbers) + 1), list[JudgedFilm]()
     for part in range(count):
         learned = [film for number, film in zip(numbers, films, strict=True) if number % count != part]
         own = [place for place, number in enumerate(numbers) if number % count == part]
-        if learned and _teaches(learned):
+        if learned and _teaches(learned) and any(examples[place].targets["known"].any() for place in own):
             fitted = fit_network(learned, [], config, _apart(training, part), epochs=epochs)
             judged += _answers(fitted, [examples[place] for place in own], [films[place] for place in own], config)
     if judged:
         return judged
-    return _answers(fit_network(films, [], config, _apart(training, 0), epochs=epochs), examples, films, config)
+    return _answers(fit_network(films, [], config, _apart(training, count), epochs=epochs), examples, films, config)
 
 
 def _teaches(films: Sequence[FilmPart]) -> bool:
