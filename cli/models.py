@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,7 @@ from cinelake.learning.comparison import MOMENTS, compare_versions
 from cinelake.manifest.document import load_manifest
 from cli.comparison import comparison_json, print_comparison
 from cli.options import HERE, JsonOption, ManifestOption, example
+from cli.scores import number
 from cli.screen import err, out, print_json, table, warn
 from flows.events import champion_changed
 
@@ -59,8 +61,8 @@ def _list(manifest: Path, name: str | None, *, as_json: bool) -> None:
                     row["version"],
                     ("champion" if row["champion"] else "")
                     + ("" if row["champion"] == row["in_lake"] else " (lake differs)"),
-                    ("in-sample: " if row["in_sample"] else "") + _scores_line(row["metrics"]),
-                    _scores_line(row["baseline"]),
+                    ("in-sample: " if row["in_sample"] else "") + _scores_line(row["metrics"], row["metric"]),
+                    _scores_line(row["baseline"], row["metric"]),
                     row["created"],
                 )
                 for row in rows
@@ -68,8 +70,10 @@ def _list(manifest: Path, name: str | None, *, as_json: bool) -> None:
         )
 
 
-def _scores_line(scores: Mapping[str, float]) -> str:
-    return " ".join(f"{name} {value:.3f}" for name, value in list(scores.items())[:4])
+def _scores_line(scores: Mapping[str, float], metric: str) -> str:
+    """The first scores; a dash for the gate's where the held-out films did not define it."""
+    shown = {**({metric: math.nan} if metric and scores else {}), **scores}
+    return " ".join(f"{name} {number(value)}" for name, value in list(shown.items())[:4])
 
 
 @app.command(

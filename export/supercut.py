@@ -120,11 +120,13 @@ def by_line(lines: pa.Table, shots: pa.Table, name: str = "") -> list[Span]:
     """
     if not {"line", "time_s", "value"} <= set(lines.column_names):
         raise UsageError(f"--of takes a table of lines over time. This one has {', '.join(lines.column_names)}")
-    known = sorted(set(lines["line"].to_pylist()))
+    known = sorted(set(lines["line"].drop_null().to_pylist()))
     if name not in known and (name or len(known) != 1):
         raise UnknownName("line", name, known)
     name = name or known[0]
-    own = lines.filter(pc.equal(lines["line"], name))
+    own = lines.filter(pc.and_(pc.equal(lines["line"], name), pc.is_finite(lines["value"])))
+    if not len(own):
+        raise UsageError(f"--of: no value of the line {name!r} is a number")
     times, values = own["time_s"].to_numpy(), own["value"].to_numpy().astype(float)
     means = []
     for start, end in _rows(shots, "start_s", "end_s"):
@@ -141,8 +143,11 @@ def fullest(spans: Sequence[Span], max_s: float) -> list[Span]:
     """The spans that together have the most relevance, summed over their seconds, in at most `max_s`, in film order.
 
     A knapsack, as summaries of films are made (Song et al., "TVSum: Summarizing Web Videos Using Titles", CVPR 2015).
-    Where no span is short enough, the most relevant one is shortened.
+    Lengths are rounded up for it; what that leaves free takes the most relevant of the other spans that fit. Where no
+    span is short enough, the most relevant one is shortened.
     """
+    if sum(span.length_s for span in spans) <= max_s + TOUCH_S:
+        return sorted(spans, key=lambda span: span.start_s)
     step = max(FINEST_S, max_s / STEPS)
     room = int(max_s / step + 1e-6)
     sizes = [max(1, int(np.ceil(span.length_s / step - 1e-6))) for span in spans]
@@ -152,11 +157,15 @@ def fullest(spans: Sequence[Span], max_s: float) -> list[Span]:
             found = best[: room + 1 - size] + span.relevance * span.length_s
             taken[number, size:] = found > best[size:]
             best[size:] = np.maximum(best[size:], found)
-    kept, left = list[Span](), room
+    kept, others, left = list[Span](), list[Span](), room
     for number in range(len(spans) - 1, -1, -1):
-        if taken[number, left]:
-            kept.append(spans[number])
-            left -= sizes[number]
+        (kept if taken[number, left] else others).append(spans[number])
+        left -= sizes[number] if taken[number, left] else 0
+    free_s = max_s - sum(span.length_s for span in kept)
+    for span in sorted(others, key=lambda span: (-span.relevance, span.start_s)):
+        if span.length_s <= free_s + TOUCH_S:
+            kept.append(span)
+            free_s -= span.length_s
     return sorted(kept, key=lambda span: span.start_s) or chosen(spans, max_s)
 
 

@@ -16,6 +16,7 @@ from cinelake.learning.jobs import TrainingJob
 from cinelake.learning.request import TrainingRequest, TrainingSummary
 from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.plan.build import plan_manifest
+from cinelake.spec.model import only_defined
 from cinelake.tracking.runs import mlflow_page
 from flows.artifacts import show_end
 from flows.events import champion_changed, flow_started
@@ -83,7 +84,10 @@ def trained(manifest: Manifest, summary: TrainingSummary) -> State[Any]:
     """The final state of a deployed training; shown in Prefect's UI, and sent to triggers that wait for a champion."""
     words = outcome_words(summary)
     get_run_logger().info("%s", words)
-    facts = {summary.metric: summary.scores.get(summary.metric), "baseline": summary.baseline.get(summary.metric)}
+    facts = {
+        name: only_defined(scores).get(summary.metric, "undefined on the held-out films")
+        for name, scores in ((summary.metric, summary.scores), ("baseline", summary.baseline))
+    }
     show_end(manifest, {"outcome": words, **facts}, mlflow_page(manifest.tracking, summary.run_id))
     if summary.moved:
         champion_changed(manifest, summary.model, summary.version, get_run_logger().warning)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,9 +29,13 @@ from cinelake.storage.foreign_parquet import Bounds, bounded_table, check_text_f
 BOUNDS = Bounds(lists=True)
 """What a Parquet file of labels may hold: rows of texts and numbers, or of vectors."""
 DELIMITERS = ",;\t"
+SNIFFED = 4096
+"""Characters of a header that say what separates the columns: time goes up with the square of them."""
 DAY_S = 86_400
 AT_A_RATE = ("Image_ID", "Class")
 """The columns of labels by pictures that were taken at a rate."""
+MOST_DIGITS = 15
+"""Of the number in a picture's name: no film has more pictures."""
 _PANDAS_INDEX = re.compile(r"__index_level_\d+__")
 """Numbers of rows that pandas writes of a table that was put together; nobody means them."""
 _LAST_NUMBER = re.compile(r"(\d+)\D*$")
@@ -64,6 +69,13 @@ def read_files(paths: Sequence[Path], columns: Sequence[str] | None = None, know
         problems += wrong
         digests.append(file_digest(path) if path.is_file() else "")
     source = ", ".join(path.name for path in paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
+    apart = {
+        name: kinds for name, kinds in _types(tables).items() if len(kinds) > 1 and any(map(pa.types.is_nested, kinds))
+    }
+    for name, kinds in apart.items():
+        why = f"the files differ, {' and '.join(sorted(map(str, kinds)))}: import them one after the other"
+        problems.append(Problem(source, 0, name, why))
+    tables = [table.drop_columns([name for name in apart if name in table.column_names]) for table in tables]
     return ReadLabels(_joined(tables), source, digest(digests), problems, notes)
 
 
@@ -80,9 +92,10 @@ def at_a_rate(
         return replace(reading, problems=problems)
     rows = []
     for row in reading.rows.to_pylist():
-        match, label = _LAST_NUMBER.search(Path(row["Image_ID"]).stem), str(row["Class"]).strip()
-        if not match:
-            why = f"expected a number in the picture's name, as in frame12.jpg, received {row['Image_ID']!r}"
+        image, label = ("" if row[name] is None else str(row[name]).strip() for name in AT_A_RATE)
+        match = _LAST_NUMBER.search(Path(image).stem)
+        if not match or len(match[1]) > MOST_DIGITS:
+            why = f"expected a number in the picture's name, as in frame12.jpg, received {image[:80]!r}"
             problems.append(Problem(row[FILE], row[LINE], "Image_ID", why))
         elif classes and label not in classes:
             why = f"class {label!r} is not in --classes{did_you_mean(label, list(classes))}"
@@ -151,13 +164,18 @@ def _as_table(rows: list[dict[str, Any]]) -> pa.Table:
     return pa.table({name: [row[name] for row in rows] for name in names})
 
 
-def _joined(tables: list[pa.Table]) -> pa.Table:
-    """One table; columns whose type differs between files as texts."""
+def _types(tables: list[pa.Table]) -> dict[str, set[pa.DataType]]:
+    """Column → its types in the tables that have it."""
     types: dict[str, set[pa.DataType]] = {}
     for table in tables:
         for column in table.schema:
             types.setdefault(column.name, set()).add(column.type)
-    texts = {name for name, kinds in types.items() if len(kinds) > 1}
+    return types
+
+
+def _joined(tables: list[pa.Table]) -> pa.Table:
+    """One table; columns whose type differs between files as texts."""
+    texts = {name for name, kinds in _types(tables).items() if len(kinds) > 1}
     same = []
     for table in tables:
         columns = [pa.field(c.name, pa.string()) if c.name in texts else c for c in table.schema]
@@ -266,7 +284,7 @@ def _read_sheet(place: str, sheet: Sheet) -> tuple[pa.Table, list[Problem]]:
 def _delimiter(header: str) -> str:
     """What separates the columns; a header of one column has no delimiter."""
     try:
-        return csv.Sniffer().sniff(header, DELIMITERS).delimiter
+        return csv.Sniffer().sniff(header[:SNIFFED], DELIMITERS).delimiter
     except csv.Error:
         return ","
 
@@ -274,7 +292,7 @@ def _delimiter(header: str) -> str:
 def _header_problems(path: Path | str, header: list[str]) -> list[Problem]:
     if not any(header):
         return [Problem(str(path), 1, "", "expected a header with the columns' names: the file is empty")]
-    twice = sorted({name for name in header if header.count(name) > 1})
+    twice = sorted(name for name, count in Counter(header).items() if count > 1)
     return [Problem(str(path), 1, name, "the column stands twice in the header") for name in twice]
 
 

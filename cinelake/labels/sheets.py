@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import IO, Any
 from xml.parsers import expat
@@ -17,8 +18,12 @@ from cinelake.errors import FileTooLarge
 MAX_UNPACKED = 512 << 20
 MAX_PARTS = 2000
 MAX_ROWS = 1 << 20
-"""What the program itself can hold."""
+"""What a sheet holds in the program itself; here, all sheets together, without the rows that are empty."""
+MAX_PASSED = 16 * MAX_ROWS
+"""Rows that are gone through, the empty ones too: programs write them down to the last where a column has a format."""
 MAX_COLUMNS = 256
+MAX_CELLS = 1 << 25
+"""Of all sheets, as many columns to a row as the header has."""
 BAD_ARCHIVE = (
     zipfile.BadZipFile,
     zlib.error,
@@ -77,10 +82,14 @@ def filled_sheets(path: Path) -> list[Sheet]:
     try:
         with path.open("rb") as file:  # of a path, it looks at the suffix
             book = load_workbook(file, read_only=True, data_only=False, keep_links=False)
-            found, left = [], MAX_ROWS
+            found, cells, left, passed = [], 0, MAX_ROWS, count(1)
             for sheet in book.worksheets:
-                rows = list(_rows(sheet.iter_rows(), left))
+                sheet.reset_dimensions()  # programs write them wrongly, and what is beyond would be left out
+                rows = list(_rows(sheet.iter_rows(), left, passed))
                 left -= len(rows)
+                cells += len(rows) * len(rows[0].values) if rows else 0
+                if cells > MAX_CELLS:
+                    raise FileTooLarge(f"the sheets of a workbook have at most {MAX_CELLS} cells")
                 if rows:
                     found.append(Sheet(sheet.title, sheet.sheet_state != "visible", rows))
             return found
@@ -129,13 +138,16 @@ def write_sheet(names: list[str], rows: Iterable[Iterable[Any]], sink: IO[bytes]
     book.save(sink)
 
 
-def _rows(rows: Iterable[Any], most: int) -> Iterator[SheetRow]:
+def _rows(rows: Iterable[Any], most: int, passed: Iterator[int]) -> Iterator[SheetRow]:
+    """The rows that are not empty, `most` of them. passed: counts all rows of all sheets."""
+    filled = 0
     for number, cells in enumerate(rows, 1):
-        if number > most or len(cells) > MAX_COLUMNS:
-            raise FileTooLarge(f"the sheets of a workbook have at most {MAX_ROWS} rows and {MAX_COLUMNS} columns")
         values = [_text(cell.value) for cell in cells]
         while values and not values[-1]:
             values.pop()
+        filled += bool(values)
+        if filled > most or next(passed) > MAX_PASSED or len(cells) > MAX_COLUMNS:
+            raise FileTooLarge(f"the sheets of a workbook have at most {MAX_ROWS} rows and {MAX_COLUMNS} columns")
         if values:
             yield SheetRow(next((cell.row for cell in cells if getattr(cell, "row", None)), number), values)
 
@@ -176,7 +188,7 @@ def _check(path: Path) -> None:
             for part in parts:
                 with archive.open(part) as file:
                     _check_xml(file, part.filename)
-    except (OSError, *BAD_ARCHIVE) as error:
+    except (OSError, LookupError, *BAD_ARCHIVE) as error:  # LookupError: of a part's encoding
         raise ValueError(f"expected a workbook: {error}") from error
 
 

@@ -24,8 +24,8 @@ Summarise = Callable[[Sequence[FilmScores]], Scores]
 
 @dataclass(frozen=True)
 class Interval:
-    """A score on all films, and the bounds within which `CONFIDENCE` of the draws fall; NaN of fewer than
-    `MIN_UNITS` films, which give none, and of a score that these films do not define."""
+    """A score on all films, and the bounds within which `CONFIDENCE` of the draws fall; NaN where they are unknown: of
+    fewer than `MIN_UNITS` films, and of a score that so few films define that more of the draws have none."""
 
     mean: float
     low: float
@@ -40,7 +40,7 @@ class Interval:
         if math.isnan(self.mean):
             return "undefined (no film here says)"
         if not self.is_known:
-            return f"{self.mean:.3f} (fewer than {MIN_UNITS} films: no interval)"
+            return f"{self.mean:.3f} (fewer than {MIN_UNITS} films say: no interval)"
         return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
     def to_json(self) -> dict[str, float | None]:
@@ -97,11 +97,12 @@ def _unbounded(mean: float) -> Interval:
 
 
 def _interval(mean: float, values: Array) -> Interval:
-    values = values[~np.isnan(values)]  # draws of films that do not define the score
-    if math.isnan(mean) or not len(values):
+    defined = values[~np.isnan(values)]
+    # Of many films one alone may define the score: all draws that hold it are the same, and would be a sure interval
+    if math.isnan(mean) or len(defined) < CONFIDENCE * len(values):
         return _unbounded(mean)
     tail = (1 - CONFIDENCE) / 2 * 100
-    low, high = np.percentile(values, [tail, 100 - tail])
+    low, high = np.percentile(defined, [tail, 100 - tail])
     return Interval(float(mean), float(low), float(high))
 
 
@@ -137,7 +138,8 @@ def _pass(metric: str, score: Interval, gain: Interval, over: Interval | None, e
     if math.isnan(gain.mean):
         return False, f"{metric} is undefined: no held-out film says anything of it (see its measure); label others"
     if not gain.is_known:
-        return False, f"{metric} {score}: the gate needs {MIN_UNITS} held-out films; {gain.mean:+.3f} over the baseline"
+        needs = f"the gate needs {MIN_UNITS} held-out films that say"
+        return False, f"{metric} {score}: {needs}; {gain.mean:+.3f} over the baseline"
     if not gain.low > 0:
         return (
             False,

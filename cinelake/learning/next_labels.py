@@ -144,9 +144,6 @@ def next_labels(
         raise CannotTrain("\n  ".join([f"none of these films can be labelled for {name!r}:", *why]))
     steps = _Steps(dataset.examples, labelling, dataset.config, films)
     believed, by, notes = _belief(manifest, entry, dataset, labelling, films)
-    others = int((steps.known & ~steps.of_asked).sum())
-    if others and by == "":
-        notes.append(f"{others} labelled moments of other films say what is doubtful too")
     asked = np.flatnonzero(steps.askable)
     class_column = entry.spec.labels.class_column
     named = [] if class_column is None else dataset.labels.table[class_column].drop_null().unique().to_pylist()
@@ -154,6 +151,8 @@ def next_labels(
     if believed is None:
         believed, doubt = _from_labels(steps, asked, quantities=bool(question.scales), seed=seed)
         by = "difference" if doubt is None else "labels"
+        if (others := int((steps.known & ~steps.of_asked).sum())) and doubt is not None:
+            notes.append(f"{others} labelled moments of other films say what is doubtful too")
     else:
         doubt = doubt_of(np.concatenate(believed.films)[asked], exclusive=believed.exclusive)
         believed = replace(believed, films=(np.concatenate(believed.films)[asked],))

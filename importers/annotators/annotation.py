@@ -25,6 +25,8 @@ PLACE = ("x", "y", "width", "height")
 """Columns of a place in the picture, as fractions of its width and height: a point, or the upper left and the size."""
 _PLAIN = re.compile(r'[^\s;="](?:[^;="\n]*[^\s;="])?')
 _FIELD = re.compile(r'\s*([a-z][a-z0-9_]*)=("(?:[^"\\]|\\.)*"|[^;="\n]*?)\s*(?:;|$)')
+_NOT_IN_XML = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+"""Control characters, tabs and line ends too, which it does not keep, and halves of characters."""
 _SPACES = re.compile(r"\s*")
 
 
@@ -207,10 +209,10 @@ def as_text(value: Any) -> str:
     return str(value)
 
 
-def check_printable(form: str, film: FilmLabels) -> None:
-    """Raise `CannotHold` where a text of a film's labels has signs that do not print: XML holds none."""
+def check_in_xml(form: str, film: FilmLabels) -> None:
+    """Raise `CannotHold` where a text of a film's labels has control characters: XML holds none."""
     texts = [value for row in film.rows for value in said_of(row).values() if isinstance(value, str)]
-    if strange := unprintable(texts):
+    if strange := [text for text in texts if _NOT_IN_XML.search(text)]:
         raise CannotHold(form, [f"{film.movie_id}: control characters in {text!r}" for text in strange])
 
 

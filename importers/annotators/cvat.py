@@ -22,7 +22,7 @@ from importers.annotators.annotation import (
     ReadFile,
     as_text,
     check_extents,
-    check_printable,
+    check_in_xml,
     extent_of,
     name_of,
     pictures_of,
@@ -181,7 +181,7 @@ def write_cvat(films: Sequence[FilmLabels]) -> tuple[bytes, list[str]]:
     """One film's tracks, to upload as annotations of its task; and what must be told. Raises `CannotHold`."""
     (film,) = films
     check_extents(FORM, films, whole=False, rate=True, size=True)
-    check_printable(FORM, film)
+    check_in_xml(FORM, film)
     root = Element(ROOT)
     SubElement(root, "version").text = "1.1"
     frames = _frames(film)

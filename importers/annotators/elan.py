@@ -22,7 +22,7 @@ from importers.annotators.annotation import (
     ReadFile,
     as_text,
     check_extents,
-    check_printable,
+    check_in_xml,
     extent_of,
     name_of,
     said_of,
@@ -146,7 +146,7 @@ def write_elan(films: Sequence[FilmLabels]) -> tuple[bytes, list[str]]:
     """One film's tiers; and what must be told. Raises `CannotHold`."""
     (film,) = films
     check_extents(FORM, films, whole=False)
-    check_printable(FORM, film)
+    check_in_xml(FORM, film)
     document = _new_document(film)
     layers: list[int] = []
     moved = 0

@@ -52,6 +52,7 @@ def train(
     Raises `CannotTrain` when no scene begins anywhere, or one at every shot.
     """
     check_examples(train_examples)
+    train_examples = [example for example in train_examples if len(example)]
     validation = [example for example in validation_examples if example.targets["known"].any()]
     learned = learn_inputs(train_examples, config, training.seed)
     parts, held = (parts_of(examples, learned, config) for examples in (train_examples, validation))
@@ -60,7 +61,7 @@ def train(
     if held and not config.refit:
         chosen = calibration(_answers(fitted, validation, held, config))
     else:
-        chosen = calibration(_cross_fitted(everything, [*parts, *held], config, training, fitted.epochs))
+        chosen = calibration(judged_by_others(everything, [*parts, *held], config, training, fitted.epochs))
     if config.refit and held:
         learned = learn_inputs(everything, config, training.seed)
         again = Training(training.folder / "refit", training.seed, resume=training.resume)
@@ -102,29 +103,37 @@ def calibration(films: Sequence[JudgedFilm]) -> dict[str, float]:
 def _answers(
     fitted: Fitted, examples: Sequence[Example], films: Sequence[FilmPart], config: Config
 ) -> list[JudgedFilm]:
-    """Of each film the truth and the network's probabilities of its known shots, and how long its shots are."""
+    """Of each film with known shots their truth, the network's probabilities of them, and how long its shots are."""
     judged = []
-    for example, (x, y, weight) in zip(examples, films, strict=True):
-        known = weight > 0
-        judged.append((y[known], _predicted(fitted.network, x, config)[known], log_length(example.features)))
+    for example, (x, y, _) in zip(examples, films, strict=True):
+        if (known := example.targets["known"]).any():
+            judged.append((y[known], _predicted(fitted.network, x, config)[known], log_length(example.features)))
     return judged
 
 
-def _cross_fitted(
+def judged_by_others(
     examples: Sequence[Example], films: Sequence[FilmPart], config: Config, training: Training, epochs: int
 ) -> list[JudgedFilm]:
-    """Each film by a network of other films; of a single film by its own, for want of others."""
-    count = min(CALIBRATION_PARTS, len(films))
-    if count < 2:
-        return _answers(fit_network(films, [], config, _apart(training, 0), epochs=epochs), examples, films, config)
-    judged: list[JudgedFilm] = []
+    """Each film, and each series as one, by a network of others; parts of a single film by networks of its other parts,
+    and by their own where these teach nothing."""
+    groups = {group: number for number, group in enumerate(dict.fromkeys(example.group for example in examples))}
+    numbers = [groups[example.group] for example in examples] if len(groups) > 1 else list(range(len(examples)))
+    count, judged = min(CALIBRATION_PARTS, max(numbers) + 1), list[JudgedFilm]()
     for part in range(count):
-        learned = [film for place, film in enumerate(films) if place % count != part]
-        if not any((y & (weight > 0)).any() for _, y, weight in learned):
-            continue
-        fitted = fit_network(learned, [], config, _apart(training, part), epochs=epochs)
-        judged += _answers(fitted, examples[part::count], films[part::count], config)
-    return judged
+        learned = [film for number, film in zip(numbers, films, strict=True) if number % count != part]
+        own = [place for place, number in enumerate(numbers) if number % count == part]
+        if learned and _teaches(learned) and any(examples[place].targets["known"].any() for place in own):
+            fitted = fit_network(learned, [], config, _apart(training, part), epochs=epochs)
+            judged += _answers(fitted, [examples[place] for place in own], [films[place] for place in own], config)
+    if judged:
+        return judged
+    return _answers(fit_network(films, [], config, _apart(training, count), epochs=epochs), examples, films, config)
+
+
+def _teaches(films: Sequence[FilmPart]) -> bool:
+    """Whether a scene begins at some of the shots that are learned from and at others not."""
+    begins = np.concatenate([y[weight > 0] for _, y, weight in films])
+    return bool(begins.any() and not begins.all())
 
 
 def _apart(training: Training, part: int) -> Training:

@@ -19,9 +19,9 @@ def predict(artefact: Artefact, features: Arrays) -> Arrays:
     Shots from 0.5 on are as many as the calibrated probabilities add up to: films of another kind have more scenes or
     fewer, and a threshold of other films' would cut too seldom.
     """
-    x = network_inputs(features, artefact.arrays, artefact.config)
-    if not len(x):
+    if not len(features["time_s"]):
         return {"probability": np.zeros(0, np.float32), "unmoved": np.zeros(0, np.float32)}
+    x = network_inputs(features, artefact.arrays, artefact.config)
     raw = (artefact.run_rows(x) if artefact.config.network in IN_ROWS else artefact.run(x[None])).reshape(-1)
     raw[0] = 0.0
     facts, unmoved = artefact.facts, raw

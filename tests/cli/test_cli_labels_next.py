@@ -142,6 +142,12 @@ def test_what_is_known_of_a_film_comes_from_the_labels_of_others_too(project):
     assert found["notes"] == [f"{len(seen)} labelled moments of other films say what is doubtful too"]
 
 
+def test_labels_of_others_that_say_nothing_are_not_said_to(project):
+    take(project, "characters", "movie_id,time_s,character\none,1.0,mara\n")
+    found = told(project, "characters", "--movie", "two")
+    assert (found["by"], found["notes"]) == ("difference", [])
+
+
 def test_a_film_that_is_named_twice_is_one_film(project):
     found = told(project, "tags", "--movie", "two", "--movie", "two", "--count", "100")
     assert found["films_looked_at"] == 1 and len(found["moments"]) == len({m["start_s"] for m in found["moments"]})

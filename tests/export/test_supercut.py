@@ -136,6 +136,20 @@ def test_a_summary_has_the_most_relevance_that_fits_not_the_most_relevant_span_f
     assert times(fullest(spans, 10)) == [(6, 11), (11, 16)] and times(chosen(spans, 10)) == [(0, 6)]
 
 
+@pytest.mark.parametrize("seconds", [600.0, 719.0, 720.0, 1e300])
+def test_a_summary_has_no_room_left_for_another_shot(seconds, monkeypatch):
+    monkeypatch.setattr("export.supercut.STEPS", 100)
+    spans = [Span(1.2 * n, 1.2 * n + 1.2, n % 7 / 7) for n in range(600)]
+    assert len(fullest(spans, seconds)) == min(600, int(seconds / 1.2 + 1e-6))
+
+
+def test_what_is_no_number_is_not_weighed():
+    lines = pa.table({"line": ["a"] * 4, "time_s": [0.5, 1.5, 3.0, 5.0], "value": [1.0, float("nan"), 3.0, None]})
+    assert [span.relevance for span in by_line(lines, SHOTS)] == pytest.approx([0, 0.5, 1, 1])
+    with pytest.raises(UsageError, match="no value of the line 'a' is a number"):
+        by_line(lines.slice(1, 1), SHOTS)
+
+
 def test_a_summary_shorter_than_every_span_is_a_part_of_the_most_relevant():
     assert times(fullest([Span(0, 6, 0.4), Span(6, 11, 0.8)], 2)) == [(6, 8)]
 

@@ -158,6 +158,17 @@ def test_a_form_that_holds_no_control_characters_says_so_before_anything_is_writ
         FORMS[form].write([FilmLabels("dawn", "dawn.mp4", "", FILMS["dawn"], [row], CONTRACTS["classes"], "set")])
 
 
+@pytest.mark.parametrize("form", ["cvat", "elan"])
+@pytest.mark.parametrize("word", ["お\u3000茶", "caf\u00a0e", "a\u00adb"])
+def test_blanks_of_other_scripts_are_no_control_characters(tmp_path, form, word):
+    rows = [{"movie_id": "dawn", "start_s": 1.0, "end_s": 2.0, "tag": word}]
+    table = pa.Table.from_pylist(rows, CONTRACTS["classes"].schema)
+    films = [next(film_labels(CONTRACTS["classes"], table))]
+    (tmp_path / "a").write_bytes(FORMS[form].write(films)[0])
+    reading = read_forms({tmp_path / "a": form}, CONTRACTS["classes"], NAMES, FILMS, Fitting())
+    assert reading.rows["tag"].to_pylist() == [word]
+
+
 @pytest.mark.parametrize("form", ["label-studio", "cvat", "otio", "edl"])
 def test_a_form_that_counts_pictures_needs_the_films_rate(form):
     contract = CONTRACTS["classes"]

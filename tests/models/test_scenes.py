@@ -16,9 +16,9 @@ from cinelake.learning.split import split
 from cinelake.manifest.models import ModelEntry
 from cinelake.spec.artefact import Artefact
 from cinelake.spec.training import Training
-from models.scenes import MODEL
+from models.scenes import MODEL, fitting
 from models.scenes.config import Config
-from models.scenes.fitting import calibration
+from models.scenes.fitting import Fitted, calibration
 from models.scenes.predict import moved, scaled, threshold_for_count
 
 QUICK = Config(epochs=25, members=2, batch_shots=64, learning_rate=1e-2)
@@ -167,6 +167,41 @@ def test_a_part_of_the_films_that_teaches_nothing_is_left_out_of_cross_fitting(t
     assert cross_fitted(MODEL, films, config, Training(tmp_path))["epochs"] == 1
     with pytest.raises(CannotTrain, match="no shot at which a scene begins"):
         cross_fitted(MODEL, films[1:], config, Training(tmp_path))
+
+
+@pytest.mark.parametrize("scenes", [[[1] * 8, [8]], [[1] * 8, [8], [8], [8]], [[1] * 8, [4, 4]]])
+def test_films_of_one_class_each_are_calibrated_by_what_there_is(scenes: list[list[int]], tmp_path: Path) -> None:
+    config = QUICK.model_copy(update={"network": "logistic"})
+    films = [made_film(lengths, seed) for seed, lengths in enumerate(scenes)]
+    assert MODEL.train(films, [], config, Training(tmp_path)).facts["slope"] >= 0.1
+
+
+def test_a_film_without_a_shot_does_not_stand_in_the_way(tmp_path: Path) -> None:
+    config, films = QUICK.model_copy(update={"network": "logistic"}), made_films(3)
+    empty = films[0].steps(0, 0)
+    trained = MODEL.train([*films, empty], [], config, Training(tmp_path / "fitting"))
+    assert trained.facts["usual"] == pytest.approx(np.log(2))
+    assert not len(MODEL.predict(write_artefact(tmp_path / "a", "scenes", config, trained), empty.features)["unmoved"])
+
+
+@pytest.mark.parametrize("names", ["aaabcd", "aabbcc", "ab", "a"])
+def test_nobody_is_judged_by_a_network_that_knows_the_film_or_its_series(names: str, monkeypatch: Any) -> None:
+    def learns(films: Any, *_: Any, **__: Any) -> Any:
+        return Fitted([id(film) for film in films], 1)
+
+    def judges(fitted: Any, own: Any, films: Any, _config: Any) -> list[Any]:
+        assert len(set(names)) == 1 or not {e.group for e in own} & {of[film] for film in fitted.network}
+        return [(film, None, 0.0) for film in films]
+
+    examples = [
+        replace(made_film([4, 4], seed), movie_id=f"{name}{seed}", group=name) for seed, name in enumerate(names)
+    ]
+    films = fitting.parts_of(examples, fitting.learn_inputs(examples, QUICK, 0), QUICK)
+    of = {id(film): example.group for film, example in zip(films, examples, strict=True)}
+    monkeypatch.setattr(fitting, "fit_network", learns)
+    monkeypatch.setattr(fitting, "_answers", judges)
+    found = fitting.judged_by_others(examples, films, QUICK, Training(Path()), 1)
+    assert sorted(map(id, (film for film, *_ in found))) == sorted(of)
 
 
 @pytest.mark.slow

@@ -88,6 +88,12 @@ def test_several_files_are_read_as_one_whatever_their_forms(tmp_path):
     assert reading.source == "a.csv, b.parquet"
 
 
+def test_a_column_of_vectors_in_one_file_and_texts_in_another_is_a_problem(tmp_path):
+    pq.write_table(pa.table({"movie_id": ["dawn"], "kind": [[1.0, 2.0]]}), tmp_path / "b.parquet")
+    reading = read_files([written(tmp_path, TEXT), tmp_path / "b.parquet"])
+    assert "kind: the files differ, list<element: double> and string" in str(reading.problems[0])
+
+
 def test_a_row_knows_its_line_even_after_a_value_of_two_lines(tmp_path):
     reading = read_files([written(tmp_path, 'movie_id,note\ndawn,"one\ntwo"\n\ndusk,x\n')])
     assert reading.rows[LINE].to_pylist() == [2, 5] and reading.rows[FILE][0].as_py().endswith("a.csv")
@@ -109,6 +115,11 @@ def test_a_row_knows_its_line_even_after_a_value_of_two_lines(tmp_path):
 def test_what_cannot_be_read_is_said_with_its_line(tmp_path, text, problem):
     found = said(read_files([written(tmp_path, text)]), tmp_path)
     assert len(found) == 1 and found[0].startswith(problem)
+
+
+def test_a_header_of_any_length_is_read_at_once(tmp_path):
+    problems = read_files([written(tmp_path, 'a "b";' * 200_000)]).problems
+    assert [problem.where for problem in problems] == ['a "b"']
 
 
 def test_a_file_that_is_not_there_is_a_problem(tmp_path):
@@ -135,6 +146,20 @@ def test_pictures_without_number_and_classes_that_are_not_named_are_problems(tmp
     found = said(at_a_rate(reading, FACES, "dawn", 1.0, {"0": "chase"}), tmp_path)
     assert "a.csv:2: Image_ID: expected a number in the picture's name" in found[0]
     assert found[1] == "a.csv:3: Class: class '7' is not in --classes: there is 0"
+
+
+@pytest.mark.parametrize("image", [None, "", "9" * 400, "9" * 5000])
+def test_a_picture_without_a_name_or_of_a_number_beyond_all_is_a_problem(tmp_path, image):
+    rows = pa.table({"Image_ID": [image, "1"], "Class": ["chase"] * 2})
+    pq.write_table(rows, tmp_path / "a.parquet")
+    (found,) = said(at_a_rate(read_files([tmp_path / "a.parquet"]), FACES, "dawn", 1.0, {}), tmp_path)
+    assert found.startswith("a.parquet:1: Image_ID: expected a number in the picture's name")
+
+
+def test_pictures_and_classes_may_be_numbers(tmp_path):
+    pq.write_table(pa.table({"Image_ID": [4], "Class": [1]}), tmp_path / "a.parquet")
+    reading = at_a_rate(read_files([tmp_path / "a.parquet"]), FACES, "dawn", 2.0, {"1": "chase"})
+    assert checked(FACES, reading) == [("dawn", 2.0, "chase")]
 
 
 def test_other_columns_than_those_of_pictures_are_a_problem(tmp_path):

@@ -91,6 +91,43 @@ def test_a_workbook_that_declares_entities_is_refused_whatever_its_parts_are_cal
     assert "declares a document type" in str(read_files([path]).problems[0])
 
 
+def rewritten(path, **parts):
+    with zipfile.ZipFile(path) as archive:
+        kept = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in kept.items():
+            archive.writestr(name, parts.pop(name.rpartition("/")[2].partition(".")[0], lambda old: old)(data))
+        for name, data in parts.items():
+            archive.writestr(name, data(b""))
+    return path
+
+
+def test_a_sheet_that_says_it_is_smaller_than_it_is_is_read_wholly(tmp_path):
+    path = workbook(tmp_path, HEADER, ["dawn", 0, 5, "chase"])
+    rewritten(path, sheet1=lambda old: old.replace(b'ref="A1:D2"', b'ref="A1"'))
+    assert spans(read_files([path])) == [(0.0, 5.0)]
+
+
+def test_rows_that_are_only_formatted_do_not_count(tmp_path, monkeypatch):
+    monkeypatch.setattr("cinelake.labels.sheets.MAX_ROWS", 3)
+    book, path = sheets(tmp_path, dawn=[HEADER, ["dawn", 0, 5, "chase"]])
+    book.create_sheet("empty").cell(9, 1).number_format = "0.00"
+    book.save(path)
+    assert spans(read_files([path], known=HEADER)) == [(0.0, 5.0)]
+
+
+@pytest.mark.parametrize("limit", ["MAX_PASSED", "MAX_CELLS", "MAX_ROWS", "MAX_COLUMNS"])
+def test_a_workbook_of_more_than_anybody_labels_is_refused(tmp_path, monkeypatch, limit):
+    monkeypatch.setattr(f"cinelake.labels.sheets.{limit}", 2)
+    path = workbook(tmp_path, HEADER, ["dawn", 0, 5, "chase"], ["dawn", 5, 6, "chase"])
+    assert "have at most" in str(read_files([path]).problems[0])
+
+
+def test_a_part_in_an_encoding_that_is_unknown_is_a_problem(tmp_path):
+    path = rewritten(workbook(tmp_path, HEADER), **{"xl/a.bin": lambda _: b'<?xml version="1.0" encoding="no"?><a/>'})
+    assert "unknown encoding" in str(read_files([path]).problems[0])
+
+
 def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("cinelake.labels.sheets.MAX_UNPACKED", 1000)
     assert "unpacks to more" in str(read_files([workbook(tmp_path, HEADER)]).problems[0])

@@ -44,6 +44,13 @@ def test_draws_of_films_without_the_score_are_left_out():
     assert (found.mean, found.low, found.high) == (0.5, 0.5, 0.5)
 
 
+@pytest.mark.parametrize("others", [3, 40])
+def test_one_film_that_alone_defines_the_score_is_no_evidence(others):
+    candidate, baseline = ([film, *[math.nan] * others] for film in (0.9, 0.1))
+    verdict = decide(films(candidate), films(baseline), None, of_some, "score", epsilon=0.01)
+    assert not verdict.passes and "needs 3 held-out films that say; +0.800 over the baseline" in verdict.why
+
+
 def test_a_score_that_no_film_defines_passes_no_gate_and_says_so():
     nothing = films([math.nan] * 4)
     verdict = decide(nothing, nothing, None, of_some, "score", epsilon=0.01)
