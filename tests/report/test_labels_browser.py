@@ -6,7 +6,8 @@ import json
 import time
 
 import pytest
-from _browser import complaints, visit, wait
+from _browser import PATIENCE_S, complaints, open_browser, visit, wait, why_not
+from _needed import need
 from selenium.webdriver.common.keys import Keys
 from typer.testing import CliRunner
 
@@ -40,24 +41,19 @@ def answered(browser):
     return "are back" in browser.find_element("id", "state").text
 
 
-def open_until(browser, project, holds, script=""):
-    """Open the page, again too: what one page keeps reaches the browser's process of the next a moment later."""
-    for _ in range(100):
-        visit(browser, project / "page.html")
-        wait(browser, "return document.documentElement.dataset.ready")
-        if holds():
-            return
-        browser.execute_script(script)
-        time.sleep(0.05)
-    raise AssertionError(browser.find_element("id", "state").text)
-
-
 @pytest.fixture
-def page(browser, project):
-    browser.get("about:blank")
-    open_until(browser, project, lambda: not answered(browser), "localStorage.clear()")
-    yield browser
-    assert not [message for message in complaints(browser) if "beforeunload" not in message and ".mp4" not in message]
+def page(project):
+    """The page in a browser of its own: no answers of the test before, and none that reach its storage late."""
+    need("chromium", why_not())
+    with open_browser() as browser:
+        open_page(browser, project)
+        yield browser
+        assert not [words for words in complaints(browser) if "beforeunload" not in words and ".mp4" not in words]
+
+
+def open_page(browser, project):
+    visit(browser, project / "page.html")
+    wait(browser, "return document.documentElement.dataset.ready")
 
 
 def press(page, *keys):
@@ -105,12 +101,14 @@ def test_a_class_can_be_added_and_has_a_key(page):
     assert new(page) == ["sable", "sable"]
 
 
-def test_answers_are_there_again_after_the_page_was_closed(page, project):
+def test_answers_are_there_again_in_a_page_opened_later(page, project):
     press(page, Keys.SPACE)
-    page.execute_script("window.addEventListener('beforeunload', e => e.stopImmediatePropagation(), true)")
-    page.get("about:blank")
-    open_until(page, project, lambda: answered(page))
-    assert new(page) == ["nobody"]
+    page.switch_to.new_window("tab")
+    until = time.monotonic() + PATIENCE_S
+    open_page(page, project)
+    while not answered(page) and time.monotonic() < until:  # what is kept reaches the next page a moment later
+        open_page(page, project)
+    assert answered(page) and new(page) == ["nobody"]
 
 
 def test_what_is_saved_is_imported_as_it_is_and_loses_no_earlier_label(page, project):
