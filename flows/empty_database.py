@@ -34,9 +34,7 @@ def lay_out_database(file: Path) -> None:
         shutil.copyfile(known, draft)
         draft.replace(file)
         return
-    from prefect.server.database import provide_database_interface
-
-    asyncio.run(provide_database_interface().create_db())
+    _make_tables(file)
     with suppress(OSError, sqlite3.Error):  # a cache that cannot be written costs the next server those seconds
         _keep(file, known)
 
@@ -46,14 +44,18 @@ def keep_empty_database() -> None:
     if _is_our_own(_known_file()):
         return
     _known_file().parent.mkdir(parents=True, exist_ok=True)  # where that cannot be, nothing need be laid out
+    with tempfile.TemporaryDirectory() as folder:
+        _make_tables(Path(folder) / "prefect.db")
+        _keep(Path(folder) / "prefect.db", _known_file())
+
+
+def _make_tables(file: Path) -> None:
+    """Run Prefect's migrations on a file, whatever its settings say of where its database is."""
     from prefect.server.database import provide_database_interface
     from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, temporary_settings
 
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "prefect.db"
-        with temporary_settings({PREFECT_API_DATABASE_CONNECTION_URL: f"sqlite+aiosqlite:///{file}"}):
-            asyncio.run(provide_database_interface().create_db())
-        _keep(file, _known_file())
+    with temporary_settings({PREFECT_API_DATABASE_CONNECTION_URL: f"sqlite+aiosqlite:///{file}"}):
+        asyncio.run(provide_database_interface().create_db())
 
 
 def _known_file() -> Path:

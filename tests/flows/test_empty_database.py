@@ -41,6 +41,19 @@ def test_a_database_that_is_there_is_left_alone(known, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_machine_that_knows_none_lays_one_out_and_keeps_it_for_the_next_server(tmp_path):
+    command = [
+        sys.executable,
+        "-c",
+        "import sys; from flows.empty_database import *; lay_out_database(Path(sys.argv[1]))",
+    ]
+    environment = {**os.environ, "CINELAKE_CACHE": str(tmp_path / "cache"), "PREFECT_HOME": str(tmp_path / "home")}
+    subprocess.run([*command, tmp_path / "prefect.db"], env=environment, check=True)
+    (kept,) = (tmp_path / "cache").glob("prefect-*.db")
+    assert "flow_run" in tables(tmp_path / "prefect.db") & tables(kept)
+
+
+@pytest.mark.slow
 def test_one_is_kept_once_prefect_is_installed_and_only_its_owner_can_change_it(tmp_path):
     command = [sys.executable, "-m", "flows.empty_database"]
     environment = {**os.environ, "CINELAKE_CACHE": str(tmp_path), "PREFECT_HOME": str(tmp_path / "home")}
