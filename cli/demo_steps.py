@@ -198,7 +198,10 @@ class _Demo:
             if known and label_versions(Path(manifest.labels), manifest.model(model).labels):
                 continue
             request = ImportRequest((file,), model, annotator="drawn")
-            import_files(self.folder.manifest, request, as_json=False, quiet=self.quiet)
+            rows = sum(
+                each.version.rows for each in import_files(self.folder.manifest, request, as_json=False, quiet=True)
+            )
+            self._say(f"{rows} labels of {model} imported")
             self.record.imported[model] = file_digest(file)
             self.done.imported.append(model)
         self.folder.write_record(self.record)

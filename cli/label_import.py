@@ -95,8 +95,11 @@ class Imported:
     doubts: Sequence[Doubt] = ()
 
 
-def import_files(manifest: Path, request: ImportRequest, *, as_json: bool, quiet: bool = False) -> None:
-    """Import labels and print the result. Raises `UsageError`, `UnknownName`, `BadLabels`."""
+def import_files(manifest: Path, request: ImportRequest, *, as_json: bool, quiet: bool = False) -> list[Imported]:
+    """Import labels and print the result, unless quiet; returns it, one for each annotator.
+
+    Raises `UsageError`, `UnknownName`, `BadLabels`.
+    """
     _check(request)
     loaded = load_manifest(manifest)
     target = find_target(loaded, request)
@@ -116,6 +119,7 @@ def import_files(manifest: Path, request: ImportRequest, *, as_json: bool, quiet
     for imported in made:
         if not (request.dry_run or request.kind or imported.version.unchanged):
             labels_imported(loaded, target.name, imported.version, warn)
+    return made
 
 
 def _import_films(manifest: Manifest, target: Target, request: ImportRequest) -> list[Imported]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 from collections.abc import Mapping
@@ -83,7 +84,17 @@ class LazyGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """The name, the command with its options, and the arguments that are left."""
         name, listed, rest = super().resolve_command(ctx, args)
-        return name, load_command(name) if name and listed else None, rest
+        if not (name and listed):
+            return name, None, rest
+        command = load_command(name)
+        for each in (command, *getattr(command, "commands", {}).values()):
+            each.help = unwrapped(each.help or "")
+        return name, command, rest
+
+
+def unwrapped(text: str) -> str:
+    """Each paragraph of a docstring as one line, for the terminal to break where it is wide."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in inspect.cleandoc(text).split("\n\n"))
 
 
 def load_command(name: str) -> Any:

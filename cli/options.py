@@ -19,6 +19,8 @@ ManifestOption = Annotated[
     Path, typer.Option("-m", "--manifest", help="The manifest.", envvar="CINELAKE_MANIFEST", show_default=True)
 ]
 MovieOption = Annotated[list[str] | None, typer.Option("--movie", help="Only this film (repeat for more).")]
+CellTable = Annotated[str, typer.Argument(help="The cell's table, by its name in the manifest.")]
+CellFilm = Annotated[str, typer.Argument(help="The cell's film, by its id, as `cinelake status` and `query` show it.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 SelectOption = Annotated[
@@ -60,7 +62,7 @@ def several(given: Values) -> tuple[tuple[str, ...], ...]:
 
 def example(*lines: str) -> str:
     """The end of a command's help: how it is typed."""
-    return "[dim]Examples:[/]\n\n" + "\n\n".join(f"  [cyan]{line}[/]" for line in lines)
+    return "[dim]Examples:[/]\n\n" + "\n".join(f"  [cyan]{line}[/]" for line in lines)
 
 
 def finish(code: int) -> None:

@@ -10,7 +10,7 @@ from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import plan_film
 from cinelake.plan.replay import ReplayResult
 from cinelake.plan.replay import replay as replay_cell
-from cli.options import HERE, JsonOption, ManifestOption, example, finish
+from cli.options import HERE, CellFilm, CellTable, JsonOption, ManifestOption, example, finish
 from cli.screen import out, print_json, table
 
 app = typer.Typer(add_completion=False)
@@ -18,8 +18,8 @@ app = typer.Typer(add_completion=False)
 
 @app.command(epilog=example("cinelake replay shots sintel_trailer", "cinelake replay tags sintel_trailer --json"))
 def replay(
-    table: str,
-    movie_id: str,
+    table: CellTable,
+    movie_id: CellFilm,
     manifest: ManifestOption = HERE,
     tolerance: Annotated[
         float, typer.Option(help="Numbers that differ by at most this count as equal, as on a GPU.", min=0)

@@ -12,7 +12,7 @@ from cinelake.plan.build import Planning, plan_film
 from cinelake.plan.lineage import Lineage, chain, find_row, remaking, trace
 from cinelake.query.views import shown_value
 from cinelake.run.spent import processor_s
-from cli.options import HERE, JsonOption, ManifestOption, example
+from cli.options import HERE, CellFilm, CellTable, JsonOption, ManifestOption, example
 from cli.screen import out, print_json, table
 
 app = typer.Typer(add_completion=False)
@@ -26,8 +26,8 @@ app = typer.Typer(add_completion=False)
     )
 )
 def why(
-    table: str,
-    movie_id: str,
+    table: CellTable,
+    movie_id: CellFilm,
     manifest: ManifestOption = HERE,
     row: Annotated[
         str | None, typer.Option(help="A row too: its number, or columns as in [cyan]shot=3,tag=rain[/].")

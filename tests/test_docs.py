@@ -13,7 +13,7 @@ import yaml
 from benchmarks.house import named_files, run_one_film
 from cinelake.manifest.document import load_manifest
 from cli.main import COMMANDS as LINES
-from cli.main import app, load_command
+from cli.main import app, load_command, unwrapped
 from cli.pages import DOCS, pages
 
 ROOT = Path(__file__).parents[1]
@@ -62,9 +62,13 @@ def test_the_list_of_commands_says_of_one_what_its_own_help_begins_with(name):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_option_says_what_it_does(name):
-    silent = [p.name for p in COMMANDS[name].params if p.opts[0].startswith("-") and not getattr(p, "help", "")]
+def test_every_option_and_argument_says_what_it_is(name):
+    silent = [p.name for p in COMMANDS[name].params if not getattr(p, "help", "")]
     assert not silent, f"options of `cinelake {name}` without a help text in cli/{name}.py: {silent}"
+
+
+def test_a_paragraph_of_a_help_is_broken_by_the_terminal_alone():
+    assert unwrapped("First\nline.\n\n    The second\n    paragraph.") == "First line.\n\nThe second paragraph."
 
 
 @pytest.mark.parametrize(("file", "line"), shown_commands())
