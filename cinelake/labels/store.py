@@ -310,7 +310,8 @@ def rows_of_version(version: LabelVersion, films: Sequence[str]) -> pa.Table:
     """The rows of some films in a version, as they were stored. Raises `StorageError`."""
     with storage_errors(f"reading {version.file}"):
         try:
-            table = pq.read_table(version.file, partitioning=None).replace_schema_metadata(None)
+            with pq.ParquetFile(version.file) as file:  # `read_table` imports pandas
+                table = file.read().replace_schema_metadata(None)
         except pa.ArrowException as error:
             raise StorageError(_damaged(version.file, error)) from error
     if len(films) == len(version.films):
