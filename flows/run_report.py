@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 from queue import Empty, SimpleQueue
 from typing import Any, Literal
 
@@ -38,7 +39,10 @@ Ending = Literal["COMPLETED", "FAILED", "CANCELLED", "CRASHED"]
 
 @dataclass
 class _FilmRun:
-    """A film's task run. began: when a worker began with it, before that when it was handed out."""
+    """A film's task run. number: Prefect tells apart a run's films by it, and shows one of those that share it.
+
+    began: when a worker began with it, before that when it was handed out.
+    """
 
     name: str
     number: int
@@ -67,6 +71,7 @@ class RunReport:
         self._server: PrefectServer | None = None
         self._flow_run = ""
         self._films: dict[str, _FilmRun] = {}
+        self._numbers = count()
         self._artifacts: dict[str, str] = {}
         self._waiting: SimpleQueue[Callable[[PrefectApi], None] | None] = SimpleQueue()
         self._events: list[dict[str, Any]] = []
@@ -98,7 +103,7 @@ class RunReport:
 
     def film_handed_out(self, movie_id: str, tables: list[str]) -> None:
         """A film waits for a worker, or has one."""
-        self._films[movie_id] = _FilmRun(film_run_name(movie_id, tables), len(self._films), _now())
+        self._films[movie_id] = _FilmRun(film_run_name(movie_id, tables), next(self._numbers), _now())
 
     def film_began(self, movie_id: str) -> None:
         """A worker has begun with a film; called more than once, the first time counts."""
