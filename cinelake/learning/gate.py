@@ -146,7 +146,7 @@ def _pass(metric: str, score: Interval, gain: Interval, over: Interval | None, e
             f"{metric} {score} is not surely better than the baseline: {gain} more, the lower bound is not > 0",
         )
     if over is None:
-        return True, f"{metric} {score} beats the baseline by {gain}, and there is no champion yet"
+        return True, f"{metric} {score} beats the baseline by {gain}, and no version was champion before"
     if not over.mean > 0:
         return False, f"{metric} {score} is not better than the champion's: {over} more"
     if not over.low > -epsilon:

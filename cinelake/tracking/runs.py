@@ -92,7 +92,10 @@ def run_tags(source: str, note: str = "") -> dict[str, str]:
 
 @dataclass
 class RunRecord:
-    """One MLflow run of a catalogue run. `start` returns at once; `finish` waits and returns what to show the user."""
+    """One MLflow run of a catalogue run. `start` returns at once; `finish` waits and returns what to show the user.
+
+    began_ms: the run's beginning, milliseconds since 1970; MLflow itself would take when its client was imported.
+    """
 
     tracking: TrackingSettings
     name: str
@@ -100,6 +103,7 @@ class RunRecord:
     params: Mapping[str, str]
     note: str = ""
     films: DatasetNote | None = None
+    began_ms: int = field(default_factory=lambda: _now_ms())
     _thread: threading.Thread | None = None
     _client: Any = None
     _run_id: str = ""
@@ -117,7 +121,8 @@ class RunRecord:
             from mlflow.entities import Param
 
             experiment = experiment_id(self._client, self.tracking, CATALOGUE)
-            run = self._client.create_run(experiment, run_name=self.name, tags=run_tags("cinelake run", self.note))
+            tags = run_tags("cinelake run", self.note)
+            run = self._client.create_run(experiment, self.began_ms, tags, self.name)
             self._run_id = run.info.run_id
             self._client.log_batch(self._run_id, params=[Param(key, value) for key, value in self.params.items()])
             if self.films:
@@ -203,6 +208,7 @@ class TrainingRecord:
             raise UsageError("training needs MLflow: set `tracking.enabled: true` in the manifest")
         self.tracking = tracking
         self.status = "FINISHED"
+        self._began_ms = _now_ms()
         self._waiting: list[tuple[int, dict[str, float], int]] = []
         self._written_s = time.monotonic()
         self._doing = f"recording {name!r}"
@@ -235,7 +241,7 @@ class TrainingRecord:
             where = self.client.get_run(parent).info.experiment_id
         else:
             where = experiment_id(self.client, self.tracking, experiment)
-        return str(self.client.create_run(where, run_name=name, tags=all_tags).info.run_id)
+        return str(self.client.create_run(where, self._began_ms, all_tags, name).info.run_id)
 
     def child(self, tag: str, value: str) -> str | None:
         """The id of a run below this one whose tag has this value; None without one."""

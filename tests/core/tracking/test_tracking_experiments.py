@@ -71,6 +71,12 @@ def test_a_run_of_the_catalogue_is_described_by_what_it_made(tracking: TrackingS
     assert (run.data.params, run.inputs.dataset_inputs[0].dataset.name) == ({"engine": "local"}, "films")
 
 
+def test_a_run_begins_with_the_work_and_not_when_mlflow_is_there(tracking: TrackingSettings) -> None:
+    record = RunRecord(tracking, "catalogue", {}, {}, began_ms=1_000_000)
+    run = connect(tracking.uri).get_run(record.start().finish("FINISHED", {}, [], {}))
+    assert (run.info.start_time, run.info.status) == (1_000_000, "FINISHED")
+
+
 def test_the_address_of_a_run_opens_the_view_of_trainings(tracking: TrackingSettings) -> None:
     with TrainingRecord(tracking, "train scenes") as record:
         pass
