@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
+import struct
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -168,6 +170,7 @@ def _video_info(path: str, container: Any, stream: Any, described: Description, 
         crop=crop,
         bars=bars,
         is_turned=first.is_turned,
+        is_mirrored=first.is_mirrored,
         dolby_vision=described.dolby_vision.get(stream.index),
         dolby_base=described.dolby_base.get(stream.index),
     )
@@ -186,6 +189,7 @@ class _FirstPicture:
     primaries: int
     is_interlaced: bool
     is_turned: bool
+    is_mirrored: bool
 
 
 def _first_picture(container: Any, stream: Any) -> _FirstPicture:
@@ -197,19 +201,31 @@ def _first_picture(container: Any, stream: Any) -> _FirstPicture:
             for picture in packet.decode():
                 own = {"transfer": int(picture.color_trc), "primaries": int(picture.color_primaries)}
                 colours = {name: own[name] if own[name] not in UNNAMED else header[name] for name in own}
+                matrix = next((bytes(data) for data in picture.side_data if data.type.name == "DISPLAYMATRIX"), b"")
+                rotation, is_mirrored = turned_by(matrix)
                 return _FirstPicture(
                     sar,
-                    -picture.rotation % 360,
+                    rotation,
                     picture.format,
                     int(picture.colorspace),
                     int(picture.color_range),
                     is_interlaced=bool(picture.interlaced_frame),
-                    is_turned=any(data.type.name == "DISPLAYMATRIX" for data in picture.side_data),
+                    is_turned=bool(matrix),
+                    is_mirrored=is_mirrored,
                     **colours,
                 )
             if count > FIRST_PICTURE_PACKETS:
                 break
-    return _FirstPicture(sar, 0, codec.format, 0, 0, is_interlaced=False, is_turned=False, **header)
+    return _FirstPicture(sar, 0, codec.format, 0, 0, is_interlaced=False, is_turned=False, is_mirrored=False, **header)
+
+
+def turned_by(matrix: bytes) -> tuple[int, bool]:
+    """Degrees clockwise of a display matrix (nine numbers of ISO/IEC 14496-12, 6.2.2), and whether it mirrors after."""
+    if len(matrix) < 36:
+        return 0, False
+    a, b, _, c, d, *_ = struct.unpack("=9i", matrix[:36])
+    is_mirrored = a * d < b * c
+    return round(math.degrees(math.atan2(b, -a if is_mirrored else a))) % 360, is_mirrored
 
 
 def _sound_info(stream: Any, start_s: float) -> SoundInfo:

@@ -12,7 +12,7 @@ HIGH_DYNAMIC_RANGE = ("smpte2084", "arib-std-b67")
 
 SEEN_OTHERWISE = {
     "transfer": (*HIGH_DYNAMIC_RANGE, "linear", "log100", "log316"),
-    "primaries": ("bt2020", "smpte431", "smpte432"),
+    "primaries": ("bt470m", "film", "bt2020", "smpte428", "smpte431", "smpte432"),
     "matrix": ("fcc", "smpte240m", "ycgco", "bt2020c", "chroma-derived-nc", "chroma-derived-c", "ictcp"),
 }
 """Transfers, primaries and matrices whose pictures a screen of BT.709 would show wrong, so that they are converted."""
@@ -94,7 +94,7 @@ class VideoInfo:
     width: int
     height: int
     rotation: int
-    """Degrees clockwise by which players turn the coded picture: 0, 90, 180, 270."""
+    """Degrees clockwise by which players turn the coded picture: 0, 90, 180, 270, seldom another."""
     sar: Fraction
     fps: float
     time_base: Fraction
@@ -127,6 +127,8 @@ class VideoInfo:
     """Black bars that are cut off, as a choice wants it: left, right, top, bottom, of the upright picture."""
     is_turned: bool = False
     """Whether players turn or mirror the coded picture."""
+    is_mirrored: bool = False
+    """Whether they mirror it left to right once it is turned."""
     dolby_vision: int | None = None
     """Dolby Vision profile; None without."""
     dolby_base: int | None = None
