@@ -201,8 +201,7 @@ def _first_picture(container: Any, stream: Any) -> _FirstPicture:
             for picture in packet.decode():
                 own = {"transfer": int(picture.color_trc), "primaries": int(picture.color_primaries)}
                 colours = {name: own[name] if own[name] not in UNNAMED else header[name] for name in own}
-                matrix = next((bytes(data) for data in picture.side_data if data.type.name == "DISPLAYMATRIX"), b"")
-                rotation, is_mirrored = turned_by(matrix)
+                rotation, is_turned, is_mirrored = _as_players_turn(picture)
                 return _FirstPicture(
                     sar,
                     rotation,
@@ -210,13 +209,26 @@ def _first_picture(container: Any, stream: Any) -> _FirstPicture:
                     int(picture.colorspace),
                     int(picture.color_range),
                     is_interlaced=bool(picture.interlaced_frame),
-                    is_turned=bool(matrix),
+                    is_turned=is_turned,
                     is_mirrored=is_mirrored,
                     **colours,
                 )
             if count > FIRST_PICTURE_PACKETS:
                 break
     return _FirstPicture(sar, 0, codec.format, 0, 0, is_interlaced=False, is_turned=False, is_mirrored=False, **header)
+
+
+def _as_players_turn(picture: Any) -> tuple[int, bool, bool]:
+    """Degrees clockwise by which players turn a picture, whether they turn or mirror it at all, and whether the latter.
+
+    Of a picture that carries what PyAV has no name for (Exif, as photographs do) only the rotation can be read.
+    """
+    try:
+        matrix = next((bytes(data) for data in picture.side_data if data.type.name == "DISPLAYMATRIX"), b"")
+    except ValueError:
+        return -picture.rotation % 360, picture.rotation != 0, False
+    rotation, is_mirrored = turned_by(matrix)
+    return rotation, bool(matrix), is_mirrored
 
 
 def turned_by(matrix: bytes) -> tuple[int, bool]:
