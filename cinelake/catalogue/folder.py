@@ -122,7 +122,7 @@ def _matching(parts: list[Part], base: Path, only: str | None) -> tuple[list[str
 
 
 def _globbed(pattern: str, base: Path, again: set[str], hidden: bool) -> set[str]:
-    """What a glob matches from `base`; `**` goes into each folder once, by its shortest path, whatever links lead there.
+    """What a glob matches from `base`; `**` goes into each folder once, by its shortest path.
 
     Python's own goes into a link to a folder above it forty times, and with two such links for ever. again: takes the
     links that lead to folders that were reached before. hidden: whether names that begin with a dot match as others do.

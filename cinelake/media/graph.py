@@ -109,16 +109,22 @@ def build_graph(
     max_pixels: int = MAX_PIXELS,
     device: DecodeDevice = "cpu",
     is_film: bool = True,
+    one_thread: bool = False,
 ) -> Graph:
     """The command that reads `film_fd` once; the other numbers are the pipes that it writes to.
 
     max_pixels: of a picture; the decoder refuses larger ones. device: what decodes the pictures. is_film: whether
     `film_fd` is the film; where packets of it come through a pipe, the decoder is told what the container declares.
+    one_thread: whether one decodes also large pictures.
     """
     wanted = list(streams)
     pictures, sounds = picture_wishes(probe, wanted), sound_wishes(probe, wanted)
     plain = dict(zip(plain_wishes(probe, wanted), plain_fds, strict=True))
-    options = {**safe_input(film_fd), "max_pixels": str(max_pixels), **_threads(probe.video)}
+    options = {
+        **safe_input(film_fd),
+        "max_pixels": str(max_pixels),
+        **({"threads": "1"} if one_thread else _threads(probe.video)),
+    }
     options |= declared_colours(probe.video) if probe.video and not is_film else {}
     film = ffmpeg.input("fd:", **options, **(device_input(device) if pictures else {}))
     outputs = []
@@ -146,6 +152,11 @@ def _threads(video: VideoInfo | None) -> dict[str, str]:
         return {"threads": "1"}
     threads = MAX_PIXELS_DECODED // max(pixels, 1)
     return {"threads": str(max(1, threads))} if threads < FEWEST_THREADS else {}
+
+
+def by_one_thread(video: VideoInfo | None) -> bool:
+    """Whether one thread decodes the pictures anyway."""
+    return _threads(video).get("threads") == "1"
 
 
 def unread_streams(probe: Probe, read: Collection[int]) -> list[str]:

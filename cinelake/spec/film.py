@@ -39,6 +39,10 @@ Scan = Literal["progressive", "interlaced", "telecine"]
 DecodeDevice = Literal["cpu", "cuda", "vaapi", "qsv"]
 """What decodes a film's pictures: the processor, or a device by the interface that ffmpeg reaches it through."""
 
+DecodeThreads = Literal["any", "checked", "one"]
+"""How many threads decode a film's pictures on the processor: as many as suit it; the same, but no more than until one
+of them shows to be damaged; or one, by which what is damaged comes out the same on every machine."""
+
 Conversion = Literal["", "rgb", "grey", "xyz", "light"]
 
 MAX_FILM_S = 1000 * 3600.0

@@ -213,7 +213,7 @@ def test_a_list_may_use_semicolons_a_byte_order_mark_and_lines_in_quotes(films: 
 
 def test_what_spreadsheets_write_before_the_header_is_passed_over_and_lines_keep_their_numbers(films: Path) -> None:
     add(films, "a.mp4")
-    found = read_list(films, "sep=;\n\nuri;title\na.mp4;A\n;no uri\n")
+    found = read_list(films, "sep=;\n\nuri;title\nfilms/a.mp4;A\n;no uri\n")
     assert [film.title for film in found.films] == ["A"]
     assert [problem.line for problem in found.problems] == [5]
 
