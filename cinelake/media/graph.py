@@ -35,7 +35,7 @@ from cinelake.media.light import (
     whole_pictures,
     without_bars,
 )
-from cinelake.spec.film import MAX_PIXELS, DecodeDevice, Probe, VideoInfo
+from cinelake.spec.film import MAX_PIXELS, DecodeDevice, Probe, SoundInfo, VideoInfo
 from cinelake.spec.task import SoundStream, Stream, VideoClock, VideoStream
 
 NO_SYNCPOINTS = {"syncpoints": "none", "strict": "experimental"}
@@ -51,6 +51,9 @@ PLAIN_BYTES = 1 << 16
 """Pictures of at least this size have a pipe of their own: that of `MIDDLE_WIDTH`, but not those that are scanned."""
 MIDDLE_WIDTH = 640
 """Width of the picture from which small ones are scaled."""
+
+LAYOUTS_OF = (*range(1, 9), 10, 12, 14, 16, 24)
+"""Numbers of channels for which ffmpeg takes a layout where a film names none."""
 
 THINNING_SLACK = 1e-6
 """A picture this near (as a part of 1/fps) below a multiple of 1/fps counts as on it: times are rounded."""
@@ -133,12 +136,27 @@ def build_graph(
     for sound, fd in zip(sounds, sound_fds, strict=True):
         assert probe.audio is not None
         layout, source = {1: "mono", 2: "stereo"}[sound.channels], film[str(probe.audio.index)]
+        if mix := mixed_by_itself(probe.audio):
+            source = source.filter("pan", args=f"mono|c0={mix}")
         samples = source.filter("aresample", sound.sample_rate, ochl=layout, osf="flt")
         options = {"format": "nut", "acodec": "pcm_f32le", "write_index": "0", **NO_SYNCPOINTS, **NO_METADATA}
         outputs.append(ffmpeg.output(samples, f"pipe:{fd}", **options))
     read = {info.index for info, wishes in ((probe.video, pictures), (probe.audio, sounds)) if info and wishes}
     arguments = [*ffmpeg.get_args(ffmpeg.merge_outputs(*outputs)), *unread_streams(probe, read)]
     return Graph(["-filter_complex_threads", "1", *arguments], pictures, tuple(plain), sounds)
+
+
+def mixed_by_itself(sound: SoundInfo) -> str:
+    """How channels become one where ffmpeg knows no way to mix them; '' where it does.
+
+    Of Ambisonics the first channel is what comes from all directions. Of channels without names, in a number that no
+    layout has, nothing is known: it is their mean.
+    """
+    if sound.layout.startswith("ambisonic"):
+        return "c0"
+    if sound.layout != f"{sound.channels} channels" or sound.channels in LAYOUTS_OF:
+        return ""
+    return "+".join(f"{1 / sound.channels:.6f}*c{number}" for number in range(sound.channels))
 
 
 def _threads(video: VideoInfo | None) -> dict[str, str]:

@@ -250,6 +250,7 @@ def _sound_info(stream: Any, start_s: float) -> SoundInfo:
         channels=codec.channels,
         start_s=own_start_s - start_s,
         duration_s=own_duration_s(stream),
+        layout=codec.layout.name,
     )
 
 

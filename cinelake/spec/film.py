@@ -183,6 +183,8 @@ class SoundInfo:
     channels: int
     start_s: float
     duration_s: float | None
+    layout: str = ""
+    """As libav names it: stereo, 5.1(side), ambisonic 1, `32 channels` of which nothing is known …"""
 
 
 @dataclass(frozen=True)
