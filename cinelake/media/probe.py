@@ -18,6 +18,7 @@ from av.error import FFmpegError
 from cinelake.errors import ForbiddenInput, NotAFilm, PicturesTooLarge
 from cinelake.media.bars import NO_BARS, find_bars
 from cinelake.media.described import Description, describe
+from cinelake.media.dolby_vision import profile_of
 from cinelake.media.headers import declared_by
 from cinelake.media.lengths import as_length, bounded, own_duration_s, with_lengths
 from cinelake.media.light import FULL_RANGE, MATRICES, PRIMARIES, RANGES, TRANSFERS, UNNAMED
@@ -171,7 +172,7 @@ def _video_info(path: str, container: Any, stream: Any, described: Description, 
         bars=bars,
         is_turned=first.is_turned,
         is_mirrored=first.is_mirrored,
-        dolby_vision=described.dolby_vision.get(stream.index),
+        dolby_vision=described.dolby_vision.get(stream.index, first.dolby_vision),
         dolby_base=described.dolby_base.get(stream.index),
     )
 
@@ -190,6 +191,7 @@ class _FirstPicture:
     is_interlaced: bool
     is_turned: bool
     is_mirrored: bool
+    dolby_vision: int | None
 
 
 def _first_picture(container: Any, stream: Any) -> _FirstPicture:
@@ -202,6 +204,7 @@ def _first_picture(container: Any, stream: Any) -> _FirstPicture:
                 own = {"transfer": int(picture.color_trc), "primaries": int(picture.color_primaries)}
                 colours = {name: own[name] if own[name] not in UNNAMED else header[name] for name in own}
                 rotation, is_turned, is_mirrored = _as_players_turn(picture)
+                metadata = _side_data(picture, "DOVI_RPU_BUFFER")
                 return _FirstPicture(
                     sar,
                     rotation,
@@ -211,11 +214,21 @@ def _first_picture(container: Any, stream: Any) -> _FirstPicture:
                     is_interlaced=bool(picture.interlaced_frame),
                     is_turned=is_turned,
                     is_mirrored=is_mirrored,
+                    dolby_vision=profile_of(metadata) if metadata else None,
                     **colours,
                 )
             if count > FIRST_PICTURE_PACKETS:
                 break
-    return _FirstPicture(sar, 0, codec.format, 0, 0, is_interlaced=False, is_turned=False, is_mirrored=False, **header)
+    return _FirstPicture(
+        sar, 0, codec.format, 0, 0, is_interlaced=False, is_turned=False, is_mirrored=False, dolby_vision=None, **header
+    )
+
+
+def _side_data(picture: Any, name: str) -> bytes | None:
+    """What a picture carries beside its pixels; empty without, None where PyAV has no name for something of it."""
+    with contextlib.suppress(ValueError):
+        return next((bytes(data) for data in picture.side_data if data.type.name == name), b"")
+    return None
 
 
 def _as_players_turn(picture: Any) -> tuple[int, bool, bool]:
@@ -223,9 +236,8 @@ def _as_players_turn(picture: Any) -> tuple[int, bool, bool]:
 
     Of a picture that carries what PyAV has no name for (Exif, as photographs do) only the rotation can be read.
     """
-    try:
-        matrix = next((bytes(data) for data in picture.side_data if data.type.name == "DISPLAYMATRIX"), b"")
-    except ValueError:
+    matrix = _side_data(picture, "DISPLAYMATRIX")
+    if matrix is None:
         return -picture.rotation % 360, picture.rotation != 0, False
     rotation, is_mirrored = turned_by(matrix)
     return rotation, bool(matrix), is_mirrored
