@@ -173,6 +173,10 @@ class DescribeFilm:
         self.film = film
         self.clock = PictureClock()
         self.damage: str | None = None
+        video = film.probe.video if film.probe else None
+        self.facts = (
+            {"mirrored": "players mirror the turned picture left to right"} if video and video.is_mirrored else {}
+        )
 
     def on_batch(self, batch: FrameBatch) -> Iterable[pa.RecordBatch]:
         """Count; the row comes at the end."""

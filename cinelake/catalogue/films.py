@@ -33,7 +33,7 @@ from cinelake.storage.store import FileStat
 if TYPE_CHECKING:
     from cinelake.manifest.places import CatalogueSettings
 
-_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://|file:/", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +302,7 @@ def _path_of(uri: str, base: Path) -> str:
     if is_remote(uri):
         return uri
     parts = urlsplit(uri)
-    is_local = scheme[1].lower() == "file" and parts.netloc in {"", "localhost"}
+    is_local = scheme[0].lower().startswith("file:") and parts.netloc in {"", "localhost"}
     return unquote(parts.path) if is_local else ""
 
 

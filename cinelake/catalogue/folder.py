@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
+import heapq
 import os
 import stat
 from collections.abc import Callable
@@ -97,17 +99,17 @@ def _scan(folder: Path) -> list[os.DirEntry[str]]:
 
 def _matching(parts: list[Part], base: Path, only: str | None) -> tuple[list[str], list[Skipped]]:
     """Files that a glob matches; `**` goes into folders, so that only without it a folder is something skipped."""
-    pattern = pattern_of(parts)
-    shown = set(glob.glob(pattern, root_dir=base, recursive=True))  # noqa: PTH207 (Path.glob: hidden files)
-    every = glob.glob(pattern, root_dir=base, recursive=True, include_hidden=True)  # noqa: PTH207 (as above)
+    pattern, again = pattern_of(parts), set[str]()
+    shown, every = _globbed(pattern, base, again, hidden=False), _globbed(pattern, base, again, hidden=True)
     start, named = base.absolute(), sum(1 for _ in takewhile(lambda part: not part.is_pattern, parts))
-    hidden = {name for name in {*every} - shown if not _is_beside_film(name, named)}
+    hidden = {name for name in every - shown if not _is_beside_film(name, named)}
     skipped = [Skipped(os.path.join(start, name), "hidden") for name in hidden]  # noqa: PTH118 (as below)
     names = sorted(name for name in shown if not _is_beside_film(name, named))
     names = [name for name in names if movie_id_of(name.rpartition("/")[2]) == only] or names if only else names
     paths = [os.path.join(start, name) for name in names]  # noqa: PTH118 (10,000 of them)
     once = _each_folder_once(paths)
-    skipped += [Skipped(path, "seen_before") for path in set(paths) - set(once)]
+    linked = {os.path.join(start, name) for name in again}  # noqa: PTH118 (as above)
+    skipped += [Skipped(path, "seen_before") for path in linked | (set(paths) - set(once))]
     files, goes_in = [], any(part.text == "**" for part in parts)
     for path in once:
         reason = _other_kind(path)
@@ -117,6 +119,43 @@ def _matching(parts: list[Part], base: Path, only: str | None) -> tuple[list[str
             skipped.append(Skipped(path, reason))
     films, others = sort_out(files, suffix_asked(parts))
     return films, [*skipped, *others]
+
+
+def _globbed(pattern: str, base: Path, again: set[str], hidden: bool) -> set[str]:
+    """What a glob matches from `base`; `**` goes into each folder once, by its shortest path.
+
+    Python's own goes into a link to a folder above it forty times, and with two such links for ever. again: takes the
+    links that lead to folders that were reached before. hidden: whether names that begin with a dot match as others do.
+    """
+    parts = pattern.split("/")
+    if "**" not in parts:
+        return set(glob.glob(pattern, root_dir=base, include_hidden=hidden))  # noqa: PTH207 (Path.glob: hidden files)
+    head, rest = "/".join(parts[: parts.index("**")]), "/".join(parts[parts.index("**") + 1 :]) or "*"
+    tops = {"/"} if head == "" and pattern.startswith("/") else _globbed(head, base, again, hidden) if head else {""}
+    found: set[str] = set()
+    for folder in _folders_under(base, tops, again, hidden):
+        inside = _globbed(rest, base / folder, later := set[str](), hidden)
+        found |= {f"{folder}{name}" for name in inside}
+        again |= {f"{folder}{name}" for name in later}
+    return found
+
+
+def _folders_under(base: Path, tops: set[str], again: set[str], hidden: bool) -> list[str]:
+    """These folders and all within them, as prefixes of names: `` for `base`, `s1/`; each once, those by links last."""
+    waiting = [(len(top), top.rstrip("/") + "/" if top else "") for top in tops]
+    heapq.heapify(waiting)
+    reached: dict[str, str] = {}
+    while waiting:
+        _, folder = heapq.heappop(waiting)
+        if reached.setdefault(os.path.realpath(base / folder), folder) != folder:
+            again.add(folder.rstrip("/"))
+            continue
+        with contextlib.suppress(OSError), os.scandir(base / folder) as entries:
+            for entry in entries:
+                if entry.is_dir() and (hidden or not entry.name.startswith(".")):
+                    inner = f"{folder}{entry.name}/"
+                    heapq.heappush(waiting, (len(inner), inner))
+    return list(reached.values())
 
 
 def _is_beside_film(name: str, named: int) -> bool:

@@ -6,6 +6,7 @@ A list that cannot be read at all, or has no column `uri`, is a `ManifestError`.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,21 +77,28 @@ def _unreadable(path: Path, why: str, line: int = 0) -> ManifestError:
 
 def _csv_rows(path: Path) -> Iterator[ListRow]:
     with path.open(encoding="utf-8-sig", newline="") as file:
-        first_line = file.readline()
-        file.seek(0)
+        begins, before, first_line = file.tell(), 0, file.readline()
+        while first_line and _is_preamble(first_line):
+            begins, before, first_line = file.tell(), before + 1, file.readline()
+        file.seek(begins)
         delimiter = max(",;\t", key=first_line.count)  # spreadsheets write `;` or tabs in some countries
         reader = csv.reader(file, delimiter=delimiter, strict=True)
         header = [name.strip() for name in next(reader, [])]
         _check_header(path, header)
-        last = reader.line_num
+        last = before + reader.line_num
         for values in reader:
-            line, last = last + 1, reader.line_num
+            line, last = last + 1, before + reader.line_num
             if not any(value.strip() for value in values):
                 continue
             if len(values) == len(header):
                 yield _row(line, dict(zip(header, values, strict=True)))
             else:
                 yield ListRow(line, wrong=f"expected {len(header)} fields, received {len(values)}")
+
+
+def _is_preamble(line: str) -> bool:
+    """Whether a line before the header says nothing: an empty one, or `sep=;`, which Excel writes and takes."""
+    return not line.strip().strip(",;") or re.fullmatch(r"sep=[,;\t][,;\s]*", line) is not None
 
 
 def _check_header(path: Path, header: list[str]) -> None:

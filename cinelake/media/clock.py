@@ -21,7 +21,7 @@ from cinelake.errors import DamagedFilm, DecodeTimeout, NotAFilm
 from cinelake.media.batches import Batch, FrameBatch
 from cinelake.media.lengths import INDEXED, LONG_PICTURE_S
 from cinelake.media.opening import opened_film
-from cinelake.media.reader import DecodeReport, read_film
+from cinelake.media.reader import DamagedAmongThreads, DecodeReport, read_film
 from cinelake.spec.film import Probe, VideoInfo
 from cinelake.spec.task import Stream, VideoClock
 
@@ -229,7 +229,11 @@ class _Clock:
 
 def _from_pictures(path: str, probe: Probe, video: VideoInfo, deadline_s: float, keep_damaged: bool) -> FilmClock:
     clock = _Clock()
-    read_film(path, probe, [clock], deadline_s=deadline_s, keep_damaged=keep_damaged)
+    try:
+        read_film(path, probe, [clock], deadline_s=deadline_s, keep_damaged=keep_damaged, threads="checked")
+    except DamagedAmongThreads:
+        clock = _Clock()
+        read_film(path, probe, [clock], deadline_s=deadline_s, keep_damaged=keep_damaged, threads="one")
     ticks = np.rint(np.concatenate(clock.times) / float(video.time_base)).astype(np.int64)
     last = max(1, round(clock.last_s / video.time_base))
     return FilmClock(video.time_base, ticks, int(ticks[-1]) + last, False, 0, np.zeros(len(ticks), bool))

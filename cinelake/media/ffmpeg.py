@@ -53,6 +53,7 @@ _FACT = re.compile(
 )
 """What ffmpeg tells of a film's programmes, streams and fields (`Ffmpeg.facts`)."""
 MAX_FACTS = 2000
+_REFUSED = re.compile(r"^\[vist#.*Error submitting packet to decoder")
 _READ = re.compile(r"Input stream #\d+:(\d+) \(\w+\): (\d+) packets read")
 _DECODED = re.compile(r"Input stream #\d+:(\d+) \((\w+)\).* (\d+) frames decoded.*?; (\d+) decode errors")
 
@@ -93,6 +94,8 @@ class Counters:
     packets: dict[int, int] = field(default_factory=dict)
     damaged: int = 0
     """Pictures that were decoded although part of them is lost."""
+    refused: bool = False
+    """Whether a decoder of pictures has refused what it was given."""
 
 
 @dataclass(frozen=True)
@@ -196,6 +199,7 @@ class Ffmpeg:
         if "corrupt decoded frame" in line:
             self.counters.damaged += 1
             return
+        self.counters.refused = self.counters.refused or _REFUSED.search(line) is not None
         if match := _READ.search(line):
             self.counters.packets[int(match[1])] = int(match[2])
         if match := _DECODED.search(line):

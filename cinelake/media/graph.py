@@ -35,7 +35,7 @@ from cinelake.media.light import (
     whole_pictures,
     without_bars,
 )
-from cinelake.spec.film import MAX_PIXELS, DecodeDevice, Probe, VideoInfo
+from cinelake.spec.film import MAX_PIXELS, DecodeDevice, Probe, SoundInfo, VideoInfo
 from cinelake.spec.task import SoundStream, Stream, VideoClock, VideoStream
 
 NO_SYNCPOINTS = {"syncpoints": "none", "strict": "experimental"}
@@ -51,6 +51,9 @@ PLAIN_BYTES = 1 << 16
 """Pictures of at least this size have a pipe of their own: that of `MIDDLE_WIDTH`, but not those that are scanned."""
 MIDDLE_WIDTH = 640
 """Width of the picture from which small ones are scaled."""
+
+LAYOUTS_OF = (*range(1, 9), 10, 12, 14, 16, 24)
+"""Numbers of channels for which ffmpeg takes a layout where a film names none."""
 
 THINNING_SLACK = 1e-6
 """A picture this near (as a part of 1/fps) below a multiple of 1/fps counts as on it: times are rounded."""
@@ -109,16 +112,22 @@ def build_graph(
     max_pixels: int = MAX_PIXELS,
     device: DecodeDevice = "cpu",
     is_film: bool = True,
+    one_thread: bool = False,
 ) -> Graph:
     """The command that reads `film_fd` once; the other numbers are the pipes that it writes to.
 
     max_pixels: of a picture; the decoder refuses larger ones. device: what decodes the pictures. is_film: whether
     `film_fd` is the film; where packets of it come through a pipe, the decoder is told what the container declares.
+    one_thread: whether one decodes also large pictures.
     """
     wanted = list(streams)
     pictures, sounds = picture_wishes(probe, wanted), sound_wishes(probe, wanted)
     plain = dict(zip(plain_wishes(probe, wanted), plain_fds, strict=True))
-    options = {**safe_input(film_fd), "max_pixels": str(max_pixels), **_threads(probe.video)}
+    options = {
+        **safe_input(film_fd),
+        "max_pixels": str(max_pixels),
+        **({"threads": "1"} if one_thread else _threads(probe.video)),
+    }
     options |= declared_colours(probe.video) if probe.video and not is_film else {}
     film = ffmpeg.input("fd:", **options, **(device_input(device) if pictures else {}))
     outputs = []
@@ -127,12 +136,27 @@ def build_graph(
     for sound, fd in zip(sounds, sound_fds, strict=True):
         assert probe.audio is not None
         layout, source = {1: "mono", 2: "stereo"}[sound.channels], film[str(probe.audio.index)]
+        if mix := mixed_by_itself(probe.audio):
+            source = source.filter("pan", args=f"mono|c0={mix}")
         samples = source.filter("aresample", sound.sample_rate, ochl=layout, osf="flt")
         options = {"format": "nut", "acodec": "pcm_f32le", "write_index": "0", **NO_SYNCPOINTS, **NO_METADATA}
         outputs.append(ffmpeg.output(samples, f"pipe:{fd}", **options))
     read = {info.index for info, wishes in ((probe.video, pictures), (probe.audio, sounds)) if info and wishes}
     arguments = [*ffmpeg.get_args(ffmpeg.merge_outputs(*outputs)), *unread_streams(probe, read)]
     return Graph(["-filter_complex_threads", "1", *arguments], pictures, tuple(plain), sounds)
+
+
+def mixed_by_itself(sound: SoundInfo) -> str:
+    """How channels become one where ffmpeg knows no way to mix them; '' where it does.
+
+    Of Ambisonics the first channel is what comes from all directions. Of channels without names, in a number that no
+    layout has, nothing is known: it is their mean.
+    """
+    if sound.layout.startswith("ambisonic"):
+        return "c0"
+    if sound.layout != f"{sound.channels} channels" or sound.channels in LAYOUTS_OF:
+        return ""
+    return "+".join(f"{1 / sound.channels:.6f}*c{number}" for number in range(sound.channels))
 
 
 def _threads(video: VideoInfo | None) -> dict[str, str]:
@@ -146,6 +170,11 @@ def _threads(video: VideoInfo | None) -> dict[str, str]:
         return {"threads": "1"}
     threads = MAX_PIXELS_DECODED // max(pixels, 1)
     return {"threads": str(max(1, threads))} if threads < FEWEST_THREADS else {}
+
+
+def by_one_thread(video: VideoInfo | None) -> bool:
+    """Whether one thread decodes the pictures anyway."""
+    return _threads(video).get("threads") == "1"
 
 
 def unread_streams(probe: Probe, read: Collection[int]) -> list[str]:

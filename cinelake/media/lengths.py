@@ -26,6 +26,8 @@ INDEXED = ("mov,", "matroska")
 
 PROGRAM_STREAM = "mpeg"
 """MPEG-PS, whose length libav takes from the last time stamp; the pictures that come after it have none."""
+BARE_PICTURES = ("mpegvideo", "m4v", "h264", "hevc", "av1", "obu", "vc1", "mjpeg", "dirac")
+"""Pictures without a container, which say nothing of their length: libav guesses it from a bit rate."""
 STAMPED_S = 5.0
 """Within this time some picture of it has a time stamp, from which those after it are counted."""
 
@@ -76,6 +78,8 @@ def with_lengths(container: Any, about: Probe, video: Any, audio: Any) -> Probe:
 
 def _declared_s(container: Any, *streams: Any) -> float | None:
     """The film's duration as its container declares it, else that of its longest stream."""
+    if container.format.name in BARE_PICTURES:
+        return None
     own = as_length((container.duration or 0) / av.time_base)
     if own is not None:
         return own

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
+import struct
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -16,6 +18,7 @@ from av.error import FFmpegError
 from cinelake.errors import ForbiddenInput, NotAFilm, PicturesTooLarge
 from cinelake.media.bars import NO_BARS, find_bars
 from cinelake.media.described import Description, describe
+from cinelake.media.dolby_vision import profile_of
 from cinelake.media.headers import declared_by
 from cinelake.media.lengths import as_length, bounded, own_duration_s, with_lengths
 from cinelake.media.light import FULL_RANGE, MATRICES, PRIMARIES, RANGES, TRANSFERS, UNNAMED
@@ -168,7 +171,8 @@ def _video_info(path: str, container: Any, stream: Any, described: Description, 
         crop=crop,
         bars=bars,
         is_turned=first.is_turned,
-        dolby_vision=described.dolby_vision.get(stream.index),
+        is_mirrored=first.is_mirrored,
+        dolby_vision=described.dolby_vision.get(stream.index, first.dolby_vision),
         dolby_base=described.dolby_base.get(stream.index),
     )
 
@@ -186,6 +190,8 @@ class _FirstPicture:
     primaries: int
     is_interlaced: bool
     is_turned: bool
+    is_mirrored: bool
+    dolby_vision: int | None
 
 
 def _first_picture(container: Any, stream: Any) -> _FirstPicture:
@@ -197,19 +203,53 @@ def _first_picture(container: Any, stream: Any) -> _FirstPicture:
             for picture in packet.decode():
                 own = {"transfer": int(picture.color_trc), "primaries": int(picture.color_primaries)}
                 colours = {name: own[name] if own[name] not in UNNAMED else header[name] for name in own}
+                rotation, is_turned, is_mirrored = _as_players_turn(picture)
+                metadata = _side_data(picture, "DOVI_RPU_BUFFER")
                 return _FirstPicture(
                     sar,
-                    -picture.rotation % 360,
+                    rotation,
                     picture.format,
                     int(picture.colorspace),
                     int(picture.color_range),
                     is_interlaced=bool(picture.interlaced_frame),
-                    is_turned=any(data.type.name == "DISPLAYMATRIX" for data in picture.side_data),
+                    is_turned=is_turned,
+                    is_mirrored=is_mirrored,
+                    dolby_vision=profile_of(metadata) if metadata else None,
                     **colours,
                 )
             if count > FIRST_PICTURE_PACKETS:
                 break
-    return _FirstPicture(sar, 0, codec.format, 0, 0, is_interlaced=False, is_turned=False, **header)
+    return _FirstPicture(
+        sar, 0, codec.format, 0, 0, is_interlaced=False, is_turned=False, is_mirrored=False, dolby_vision=None, **header
+    )
+
+
+def _side_data(picture: Any, name: str) -> bytes | None:
+    """What a picture carries beside its pixels; empty without, None where PyAV has no name for something of it."""
+    with contextlib.suppress(ValueError):
+        return next((bytes(data) for data in picture.side_data if data.type.name == name), b"")
+    return None
+
+
+def _as_players_turn(picture: Any) -> tuple[int, bool, bool]:
+    """Degrees clockwise by which players turn a picture, whether they turn or mirror it at all, and whether the latter.
+
+    Of a picture that carries what PyAV has no name for (Exif, as photographs do) only the rotation can be read.
+    """
+    matrix = _side_data(picture, "DISPLAYMATRIX")
+    if matrix is None:
+        return -picture.rotation % 360, picture.rotation != 0, False
+    rotation, is_mirrored = turned_by(matrix)
+    return rotation, bool(matrix), is_mirrored
+
+
+def turned_by(matrix: bytes) -> tuple[int, bool]:
+    """Degrees clockwise of a display matrix (nine numbers of ISO/IEC 14496-12, 6.2.2), and whether it mirrors after."""
+    if len(matrix) < 36:
+        return 0, False
+    a, b, _, c, d, *_ = struct.unpack("=9i", matrix[:36])
+    is_mirrored = a * d < b * c
+    return round(math.degrees(math.atan2(b, -a if is_mirrored else a))) % 360, is_mirrored
 
 
 def _sound_info(stream: Any, start_s: float) -> SoundInfo:
@@ -222,6 +262,7 @@ def _sound_info(stream: Any, start_s: float) -> SoundInfo:
         channels=codec.channels,
         start_s=own_start_s - start_s,
         duration_s=own_duration_s(stream),
+        layout=codec.layout.name,
     )
 
 

@@ -14,17 +14,17 @@ from cinelake.media.consumer_queues import Consumer, ConsumerQueue
 from cinelake.media.decode_check import SIGKILL, DecodeReport, damage_of, last_words
 from cinelake.media.devices import check_device, check_exact, device_files
 from cinelake.media.ffmpeg import Ffmpeg, start_ffmpeg, version
-from cinelake.media.graph import build_graph, picture_wishes, plain_wishes, sound_wishes
+from cinelake.media.graph import build_graph, by_one_thread, picture_wishes, plain_wishes, sound_wishes
 from cinelake.media.lengths import LONG_PICTURE_S, last_picture_s
 from cinelake.media.opening import open_film
 from cinelake.media.pipe_readers import PicturePipeReader, SoundPipeReader
 from cinelake.media.plain_pipe import PipeThread
 from cinelake.media.thread_times import sound_share
 from cinelake.media.transport import share_elsewhere
-from cinelake.spec.film import MAX_PIXELS, DecodeDevice, Probe, longest_s
+from cinelake.spec.film import MAX_PIXELS, DecodeDevice, DecodeThreads, Probe, longest_s
 from cinelake.spec.task import Stream
 
-__all__ = ["Consumer", "DecodeReport", "Reading", "read_film"]
+__all__ = ["Consumer", "DamagedAmongThreads", "DecodeReport", "Reading", "read_film"]
 
 SOUND_SLACK_S = 60.0
 """Time stamps of sound this far beyond the film's end, or beyond what its size could hold, are taken as broken."""
@@ -55,6 +55,7 @@ def read_film(
     device: DecodeDevice = "cpu",
     on_progress: Callable[[float], None] | None = None,
     fd: int | None = None,
+    threads: DecodeThreads = "any",
 ) -> Reading:
     """Decode the film at `path` once and deliver to every consumer the streams it wants, each in a thread of its own.
 
@@ -63,17 +64,19 @@ def read_film(
     damaged film what can be read is delivered, and the report says what was lost. max_pixels: larger pictures, should
     they come in the middle, are not decoded. device: what decodes the pictures; nothing else does in its place.
     fd: a pipe out of which some of the film's packets come, as `probe` describes them; they are read, not the file.
+    threads: that decode on the processor. What several make of damaged pictures depends on how many they are.
 
     Raises a `FilmError` when the film itself cannot be read (`FilmMissing`, `NotAFilm`, `DamagedFilm`), or
     `DeviceUnavailable` where the device is not there, cannot decode it or might give other pictures, or
     `DecodeTimeout` after `deadline_s` seconds or when ffmpeg writes nothing for `stall_s`, or `TaskFailed` as soon as
-    what ffmpeg decoded cannot be taken from its pipe; then no consumer's `finish` has been called.
+    what ffmpeg decoded cannot be taken from its pipe; then no consumer's `finish` has been called. Nor where `threads`
+    are `checked` and several of them meet a damaged picture: `DamagedAmongThreads`, as soon as that is known.
     """
     source = open_film(path) if fd is None else contextlib.nullcontext(fd)
     with source as film_fd, _queues(consumers, stall_s) as queues:
         reading = _Reading(path, probe, queues, time.monotonic() + deadline_s, stall_s, on_progress)
         reading.keep_damaged, reading.max_pixels, reading.device = keep_damaged, max_pixels, device
-        reading.is_film = fd is None
+        reading.is_film, reading.threads = fd is None, threads
         return reading.read(film_fd)
 
 
@@ -87,6 +90,10 @@ def _queues(consumers: Sequence[Consumer], stall_s: float) -> Iterator[list[Cons
             queue.drop()
         for queue in queues:
             queue.join(0 if isinstance(queue.error, DecodeTimeout) else 5)
+
+
+class DamagedAmongThreads(Exception):
+    """Several threads met a damaged picture; the film is to be read again, by one."""
 
 
 class _Reading:
@@ -110,6 +117,7 @@ class _Reading:
         self.keep_damaged, self.max_pixels = False, MAX_PIXELS
         self.device: DecodeDevice = "cpu"
         self.is_film = True
+        self.threads: DecodeThreads = "any"
 
     def read(self, film_fd: int) -> Reading:
         something = picture_wishes(self.probe, self.streams) or sound_wishes(self.probe, self.streams)
@@ -136,6 +144,7 @@ class _Reading:
                 max_pixels=self.max_pixels,
                 device=self.device,
                 is_film=self.is_film,
+                one_thread=self.threads == "one",
             )
             if pictures and self.probe.video:
                 check_device(self.device)
@@ -207,6 +216,7 @@ class _Reading:
             now = time.monotonic()
             running.note_usage()
             self._raise_reader_error(running)
+            self._raise_damaged_among_threads(running.counters.refused or running.counters.damaged > 0)
             if not any(queue.open for queue in self.queues):
                 return
             if now > self.until:
@@ -236,6 +246,7 @@ class _Reading:
             self._raise_reader_error(running)
             report = replace(report, elsewhere=self._elsewhere(report))
             self._raise_device_error(report, running.returncode or 0)
+            self._raise_damaged_among_threads(report.decode_errors + report.damaged_pictures > 0)
             damage = damage_of(self.path, self.probe, report, running.returncode or 0)
             if damage and not (self.keep_damaged and isinstance(damage, DamagedFilm) and report.duration_s):
                 raise damage
@@ -258,6 +269,10 @@ class _Reading:
                 f"pictures of {self.path!r} are damaged, which {self.device} may conceal otherwise than the processor"
             )
             raise DeviceUnavailable(f"{words}. Run it with decode: {{device: cpu}}", log_tail=report.log_tail)
+
+    def _raise_damaged_among_threads(self, is_damaged: bool) -> None:
+        if is_damaged and self.threads == "checked" and self.device == "cpu" and not by_one_thread(self.probe.video):
+            raise DamagedAmongThreads
 
     def _elsewhere(self, report: DecodeReport) -> float:
         """The share of a transport stream in which other streams come in place of those that were read."""

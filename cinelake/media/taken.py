@@ -7,6 +7,7 @@ pictures; commentary and descriptions for the blind are taken only where a perso
 from __future__ import annotations
 
 import contextlib
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -35,6 +36,14 @@ _SIDE_SOUND = {
     Disposition.descriptions: "a description for the blind",
     Disposition.karaoke: "karaoke",
 }
+_SIDE_TITLE = {
+    "a commentary": re.compile(r"\b(commentary|kommentar|commentaire|commento|comentario|commentaar)", re.IGNORECASE),
+    "a description for the blind": re.compile(
+        r"\b(audio ?description|descriptive (audio|video)|audio ?deskription|audiodescripci|hörfilm)",
+        re.IGNORECASE,
+    ),
+}
+"""What titles say where the flags do not."""
 
 
 @dataclass(frozen=True)
@@ -171,8 +180,10 @@ def _side_sounds(container: Any) -> dict[int, str]:
     return {
         stream.index: words
         for stream in container.streams.audio
-        for flag, words in _SIDE_SOUND.items()
-        if stream.disposition & flag
+        for words in (
+            *(words for words, said in _SIDE_TITLE.items() if said.search(stream.metadata.get("title", ""))),
+            *(words for flag, words in _SIDE_SOUND.items() if stream.disposition & flag),
+        )
     }
 
 

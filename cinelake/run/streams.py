@@ -24,13 +24,13 @@ from cinelake.media import ffmpeg
 from cinelake.media.batches import Batch
 from cinelake.media.light import check_colours
 from cinelake.media.probe import probe
-from cinelake.media.reader import DecodeReport, Reading, read_film
+from cinelake.media.reader import DamagedAmongThreads, DecodeReport, Reading, read_film
 from cinelake.run.cells import FilmCells, StepCell
 from cinelake.run.choosing import chooses, rows_of_choice, why_not_chosen
 from cinelake.run.film_guard import FileStamp, check_as_planned, check_unchanged, stamp_film
 from cinelake.run.isolation import as_film_errors
 from cinelake.run.spent import Clocks, Spent
-from cinelake.spec.film import Probe
+from cinelake.spec.film import DecodeThreads, Probe
 from cinelake.spec.streams import SOUND
 from cinelake.spec.task import Stream, VideoClock, VideoStream, find_task
 
@@ -210,12 +210,18 @@ def decode_for(run: FilmCells, cells: Sequence[StepCell], scratch: Path, done: s
     members = _members(run, cells, scratch, done)
     if any(chooses(member.cell) for member in members):
         members = _without_choice(run, members, (stamp, clocks, limit_s), scratch, done)
-    cost = SharedCost(members, clocks)
-    groups = [Group(group, stamp, cost, done) for group in _grouped(members)]
-    if not groups:
+    try:
+        groups, reading = _read(run, about, members, (stamp, clocks, limit_s), done, "checked")
+    except DamagedAmongThreads:
+        for member in members:
+            member.writer.abandon()
+        choices = {member.cell.table: member.choice for member in members if member.cell.table not in done}
+        again = _members(run, [cell for cell in cells if cell.table in choices], scratch, done)
+        for member in again:
+            member.choice = choices[member.cell.table]
+        groups, reading = _read(run, about, again, (stamp, clocks, limit_s), done, "one")
+    if reading is None:
         return
-    with _quiet_collector():
-        reading = _read(run, about, groups, limit_s)
     run.report.frames_decoded = reading.frames_decoded
     run.report.decode = _decode_facts(reading)
     for group in groups:
@@ -275,17 +281,36 @@ def _quiet_collector() -> Iterator[None]:
         gc.unfreeze()
 
 
-def _read(run: FilmCells, about: Probe, groups: Sequence[Group], limit_s: float) -> Reading:
-    return read_film(
-        run.film.path,
-        about,
-        groups,
-        deadline_s=limit_s,
-        keep_damaged=run.film.keeps_damaged,
-        max_pixels=run.film.max_pixels,
-        device=run.film.decode_device,
-        on_progress=_progress(run),
-    )
+def _read(
+    run: FilmCells,
+    about: Probe,
+    members: Sequence[StreamCell],
+    known: tuple[FileStamp, Clocks, float],
+    done: set[str],
+    threads: DecodeThreads,
+) -> tuple[list[Group], Reading | None]:
+    """Read the film for these tasks, in their groups; nothing is read where there are none.
+
+    Raises `DamagedAmongThreads` where `threads` are `checked`; the tasks are then to be made anew.
+    """
+    stamp, clocks, limit_s = known
+    cost = SharedCost(members, clocks)
+    groups = [Group(group, stamp, cost, done) for group in _grouped(members)]
+    if not groups:
+        return [], None
+    with _quiet_collector():
+        reading = read_film(
+            run.film.path,
+            about,
+            groups,
+            deadline_s=limit_s,
+            keep_damaged=run.film.keeps_damaged,
+            max_pixels=run.film.max_pixels,
+            device=run.film.decode_device,
+            on_progress=_progress(run),
+            threads=threads,
+        )
+    return groups, reading
 
 
 def _settle(run: FilmCells, group: Group, error: BaseException | None, done: set[str]) -> None:

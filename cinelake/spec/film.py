@@ -12,7 +12,7 @@ HIGH_DYNAMIC_RANGE = ("smpte2084", "arib-std-b67")
 
 SEEN_OTHERWISE = {
     "transfer": (*HIGH_DYNAMIC_RANGE, "linear", "log100", "log316"),
-    "primaries": ("bt2020", "smpte431", "smpte432"),
+    "primaries": ("bt470m", "film", "bt2020", "smpte428", "smpte431", "smpte432"),
     "matrix": ("fcc", "smpte240m", "ycgco", "bt2020c", "chroma-derived-nc", "chroma-derived-c", "ictcp"),
 }
 """Transfers, primaries and matrices whose pictures a screen of BT.709 would show wrong, so that they are converted."""
@@ -38,6 +38,10 @@ Scan = Literal["progressive", "interlaced", "telecine"]
 
 DecodeDevice = Literal["cpu", "cuda", "vaapi", "qsv"]
 """What decodes a film's pictures: the processor, or a device by the interface that ffmpeg reaches it through."""
+
+DecodeThreads = Literal["any", "checked", "one"]
+"""How many threads decode a film's pictures on the processor: as many as suit it; the same, but no more than until one
+of them shows to be damaged; or one, by which what is damaged comes out the same on every machine."""
 
 Conversion = Literal["", "rgb", "grey", "xyz", "light"]
 
@@ -94,7 +98,7 @@ class VideoInfo:
     width: int
     height: int
     rotation: int
-    """Degrees clockwise by which players turn the coded picture: 0, 90, 180, 270."""
+    """Degrees clockwise by which players turn the coded picture: 0, 90, 180, 270, seldom another."""
     sar: Fraction
     fps: float
     time_base: Fraction
@@ -127,6 +131,8 @@ class VideoInfo:
     """Black bars that are cut off, as a choice wants it: left, right, top, bottom, of the upright picture."""
     is_turned: bool = False
     """Whether players turn or mirror the coded picture."""
+    is_mirrored: bool = False
+    """Whether they mirror it left to right once it is turned."""
     dolby_vision: int | None = None
     """Dolby Vision profile; None without."""
     dolby_base: int | None = None
@@ -177,6 +183,8 @@ class SoundInfo:
     channels: int
     start_s: float
     duration_s: float | None
+    layout: str = ""
+    """As libav names it: stereo, 5.1(side), ambisonic 1, `32 channels` of which nothing is known …"""
 
 
 @dataclass(frozen=True)

@@ -211,6 +211,18 @@ def test_a_list_may_use_semicolons_a_byte_order_mark_and_lines_in_quotes(films: 
     assert catalogue.problems[0].line == 4
 
 
+def test_what_spreadsheets_write_before_the_header_is_passed_over_and_lines_keep_their_numbers(films: Path) -> None:
+    add(films, "a.mp4")
+    found = read_list(films, "sep=;\n\nuri;title\nfilms/a.mp4;A\n;no uri\n")
+    assert [film.title for film in found.films] == ["A"]
+    assert [problem.line for problem in found.problems] == [5]
+
+
+def test_the_short_form_of_a_file_s_uri_is_one_too(films: Path) -> None:
+    add(films, "a.mp4")
+    assert ids(read_list(films, f"uri\nfile:{films}/a.mp4\n")) == ["a"]
+
+
 def test_uris_are_relative_to_the_list_absolute_or_of_files(films: Path) -> None:
     add(films, "a.mp4", "b c.mp4")
     catalogue = read_list(films, f"uri\n{films}/a.mp4\nfile://{films}/b%20c.mp4\n")

@@ -74,3 +74,17 @@ def test_what_the_place_asks_for_by_its_suffix_is_a_film(films: Path) -> None:
 def test_a_folder_that_a_link_reaches_again_is_skipped_and_counted(films: Path) -> None:
     (films / "again").symlink_to(".")
     assert read(films, "films/**/*").skipped_counts()["seen_before"] > 0
+
+
+def test_links_that_lead_round_in_circles_are_followed_once(films: Path) -> None:
+    (films / "season").mkdir()
+    (films / "season" / "two.mkv").touch()
+    for name, target in {"here": ".", "season/up": "..", "season/self": "."}.items():
+        (films / name).symlink_to(target)
+    found = read(films, "films/**/*.mkv")
+    assert "films/season/two.mkv" in [film.uri for film in found.films]
+    assert [file.uri for file in found.skipped if file.reason == "seen_before"] == [
+        "films/here",
+        "films/season/self",
+        "films/season/up",
+    ]

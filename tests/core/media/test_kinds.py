@@ -5,6 +5,7 @@ The film is two seconds of 50 pictures of 64 × 48, with a tone; a row names onl
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +91,18 @@ def without_delays(data: bytes) -> bytes:
     """GIF whose pictures have no delay, which players show at ten a second."""
     parts = data.split(b"\x21\xf9\x04")
     return b"\x21\xf9\x04".join([parts[0], *(part[:1] + b"\0\0" + part[3:] for part in parts[1:])])
+
+
+JPEG_HEADS = re.compile(rb"\xff\xe0\0\x10JFIF.{10}\xff\xfe\0.Lavc[0-9.]*\0", re.DOTALL)
+EXIF = b"Exif\0\0II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\6\0\0\0"
+"""Exif with one entry: the picture is to be turned by 90 degrees."""
+
+
+def turned_by_exif(data: bytes) -> bytes:
+    """Motion JPEG whose pictures have Exif in the place of other headers, as cameras write it."""
+    return JPEG_HEADS.sub(
+        lambda head: b"\xff\xe1" + (len(head[0]) - 2).to_bytes(2) + EXIF.ljust(len(head[0]) - 4, b"\0"), data
+    )
 
 
 CHAPTERS = (
@@ -199,6 +212,19 @@ KINDS = [
         length_s=1.0,
     ),
     Kind("animation.apng", drawn("testsrc2=d=1:s=64x48:r=10", "-plays", "0"), pictures=10, sound_s=None, length_s=None),
+    Kind(
+        "bare_pictures.m1v",
+        of_base("-an", "-c:v", "mpeg1video", "-q:v", "2", "-bf", "2", "-s", "64x48"),
+        sound_s=None,
+        length_s=None,
+    ),
+    Kind(
+        "camera_with_exif.avi",
+        of_base("-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-huffman", "default", *PCM),
+        patch=turned_by_exif,
+        size=(48, 64),
+        rotation=90,
+    ),
     Kind("animation.webp", drawn("testsrc2=d=1:s=64x48:r=10", "-c:v", "libwebp_anim"), fails="format that is not read"),
     # --- streams
     Kind(

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from _films import make_film, remux
 from _recorder import Recorder
 
 from cinelake.media.bars import NO_BARS, bars_of
@@ -128,7 +129,44 @@ def test_white_is_white_and_black_is_black(master: Master, tmp_path: Path, read:
         assert (picture[24:72, master.size[0] // 2 + 8 : -8] <= 3).all()
 
 
+# --- other primaries
+
+SKIN = "color=0xC05030:s=64x64:d=0.2:r=10,format=gbrp,zscale=pin=bt709:tin=bt709:min=gbr:rin=full:"
+
+
+@pytest.mark.parametrize("primaries", ["bt709", "bt470m", "film", "smpte428", "smpte432"])
+def test_a_colour_is_the_same_whatever_primaries_it_is_told_in(primaries: str, tmp_path: Path, read: Read) -> None:
+    told = f"{SKIN}p={primaries}:t=bt709:m=bt709:r=limited,format=yuv444p"
+    make_film(tmp_path / "film.mkv", told, options=FFV1)
+    assert video_of(tmp_path / "film.mkv").primaries == primaries
+    seen = read(tmp_path / "film.mkv", rgb=VideoStream(max_width=64)).pixels("rgb")[0]
+    assert seen[32, 32].tolist() == pytest.approx([0xC0, 0x50, 0x30], abs=8)
+
+
 # --- geometry
+
+QUARTERS = "color=red:s=64x96:d=0.2:r=10[a];color=lime:s=64x96:d=0.2:r=10[b];color=blue:s=128x32:d=0.2:r=10[c];" \
+    "[a][b]hstack[d];[d][c]vstack"  # fmt: skip
+"""Red at the left, green at the right, blue below."""
+TURNED = [
+    (["-display_hflip"], (0, True), "green"),
+    (["-display_vflip"], (180, True), "blue"),
+    (["-display_rotation", "90"], (270, False), "green"),
+    (["-display_rotation", "90", "-display_hflip"], (270, True), "blue"),
+]
+"""How a film is turned, what its probe says of that, and what is in the upper left corner then."""
+
+
+@pytest.mark.parametrize(("words", "says", "corner"), TURNED, ids=[" ".join(row[0]) for row in TURNED])
+def test_a_mirrored_picture_is_told_from_a_turned_one(
+    words: list[str], says: tuple[int, bool], corner: str, tmp_path: Path, read: Read
+) -> None:
+    ffmpeg("-filter_complex", f"{QUARTERS}[o]", "-map", "[o]", *X264, f"file:{tmp_path / 'whole.mp4'}")
+    remux(tmp_path / "whole.mp4", tmp_path / "film.mp4", before=tuple(words))
+    video = video_of(tmp_path / "film.mp4")
+    assert (video.rotation, video.is_mirrored) == says
+    picture = read(tmp_path / "film.mp4", rgb=VideoStream(max_width=128)).pixels("rgb")[0]
+    assert picture[8, 8].argmax() == ("red", "green", "blue").index(corner)
 
 
 def matroska_crop(path: Path, top: int) -> Path:

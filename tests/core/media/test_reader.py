@@ -15,7 +15,7 @@ from _recorder import Recorder
 from cinelake.errors import DecodeTimeout, WorkerLost
 from cinelake.media.ffmpeg import run_ffmpeg, start_ffmpeg, version
 from cinelake.media.probe import probe
-from cinelake.media.reader import read_film
+from cinelake.media.reader import DamagedAmongThreads, read_film
 from cinelake.spec.task import SoundStream, VideoClock, VideoStream
 
 LARGE = VideoStream(width=640, height=360)
@@ -183,3 +183,23 @@ def test_ffmpeg_is_dead_when_its_block_is_left():
     with pytest.raises(ZeroDivisionError), start_ffmpeg(["-re", "-f", "lavfi", "-i", "testsrc2", "-f", "null", "-"]):
         raise ZeroDivisionError
     assert not ffmpegs()
+
+
+def scratched(film: Path, path: Path) -> Path:
+    """A film with some bytes of two places lost, so that decoders conceal parts of its pictures."""
+    data = bytearray(film.read_bytes())
+    for part in (3, 5):
+        place = len(data) * part // 8
+        data[place : place + 300] = bytes(300)
+    path.write_bytes(data)
+    return path
+
+
+def test_damaged_pictures_come_out_the_same_whatever_the_number_of_processors(draw, tmp_path):
+    path = str(scratched(draw("film.mp4", "testsrc2=d=2:s=800x600:r=25"), tmp_path / "scratched.mp4"))
+    first, again = Recorder(p=VideoStream(width=320, height=180)), Recorder(p=VideoStream(width=320, height=180))
+    with pytest.raises(DamagedAmongThreads):
+        read_film(path, probe(path), [Recorder(c=VideoClock())], deadline_s=60, threads="checked")
+    for recorder in (first, again):
+        read_film(path, probe(path), [recorder], deadline_s=60, threads="one")
+    assert first.digest("p") == again.digest("p") and first.report.damaged_pictures > 0

@@ -59,3 +59,19 @@ def test_pictures_are_not_decoded_for_sound_alone(film, read):
 
 def test_sound_is_not_decoded_for_pictures_alone(film, read):
     assert read(film, c=VideoClock()).report.sound_packets == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "channels", "options"),
+    [
+        ("all_around.ogg", "0.5*sin(880*t)|0|0|0:c=ambisonic 1", ["-c:a", "libopus", "-mapping_family", "2"]),
+        ("32_of_no_name.wav", "|".join(["0.5*sin(880*t)"] * 32), ["-c:a", "pcm_s16le"]),
+        ("17_of_no_name.wav", "|".join(["0.5*sin(880*t)"] * 17), ["-c:a", "pcm_s16le"]),
+    ],
+)
+@pytest.mark.parametrize("wanted", [1, 2])
+def test_channels_that_ffmpeg_cannot_mix_are_heard_all_the_same(draw, read, name, channels, options, wanted):
+    film = draw(name, f"aevalsrc={channels}:d=1:s=48000", options=options)
+    samples = read(film, s=SoundStream(channels=wanted)).samples("s")
+    level = 0.5 / 2**0.5 / (2**0.5 if wanted == 2 else 1)  # one sound for two loudspeakers is as loud as for one
+    assert np.sqrt((samples[2000:-2000] ** 2).mean(axis=0)) == pytest.approx([level] * wanted, rel=0.05)

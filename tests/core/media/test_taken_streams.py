@@ -139,3 +139,14 @@ def test_streams_are_named_as_the_file_names_them(languages: Path) -> None:
 @pytest.mark.parametrize("name", ["de", "DE", "ger", "deu", "de-CH", "de_AT"])
 def test_a_language_has_one_code_however_it_is_written(name: str) -> None:
     assert language_code(name) == "deu"
+
+
+@pytest.mark.parametrize(
+    ("title", "words"),
+    [("Kommentar der Regie", "a commentary"), ("Audiodeskription", "a description for the blind"), ("Commander", "")],
+)
+def test_a_title_tells_of_a_commentary_where_no_flag_does(tmp_path: Path, title: str, words: str) -> None:
+    options = [*FAST, "-metadata:s:1", f"title={title}", "-disposition:a", "0"]
+    film = drawn(tmp_path / "film.mkv", FILM, sound("5.1"), sound("stereo"), options=options)
+    assert taken(film) == [0, 2 if words else 1]
+    assert why(film, 1) == (words or "the largest one")

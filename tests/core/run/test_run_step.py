@@ -344,6 +344,16 @@ def test_what_can_be_read_of_a_damaged_film_is_kept_when_a_person_says_so(night:
     assert night.steps("clock") == [] and night.failure("clock") is None
 
 
+def test_a_film_with_damaged_pictures_is_read_again_by_one_thread_and_no_row_stands_twice(night: Night) -> None:
+    words = ["-f", "lavfi", "-i", "testsrc2=d=2:s=800x600:r=10", "-c:v", "mpeg4", "-q:v", "3", "-g", "5"]
+    assert run_ffmpeg(["-y", *words, str(night.film)], deadline_s=20).returncode == 0
+    data = bytearray(night.film.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 200] = bytes(200)
+    night.film.write_bytes(data)
+    assert set(outcomes(night.run("cards", "echoes", "clock")).values()) == {"made"}
+    assert (night.numbers("cards"), night.numbers("clock")) == ([0, 5, 10, 15], [20])
+
+
 def test_a_film_of_which_nothing_can_be_kept_is_not_tried_every_night(night: Night) -> None:
     night.film.write_bytes(night.film.read_bytes()[:200])
     night.catalogue = "{films: films, on_damage: keep}"
