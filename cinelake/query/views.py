@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from cinelake.errors import StorageError, UsageError
-from cinelake.lake.cells import RECORDS, Lake
+from cinelake.lake.cells import RECORDS, Lake, checked_parquet
 from cinelake.lake.index import Index
 from cinelake.lake.published import PublishedVersion, file_paths
 from cinelake.plan.plan import Plan
@@ -124,7 +124,7 @@ def _source(
     import pyarrow.dataset as ds
 
     schema = pa.schema([(column.name, _known_to_duckdb(column.type)) for column in contract.all_columns])
-    dataset = ds.dataset(files, schema=schema, filesystem=lake.storage.filesystem, format="parquet")
+    dataset = ds.dataset(files, schema=schema, filesystem=lake.storage.filesystem, format=checked_parquet())
     connection.register(f"_{table}", dataset)
     return f'"_{table}"'
 
@@ -145,7 +145,7 @@ def arrow_source(lake: Lake, contract: Contract | None, cells: Iterable[tuple[st
     columns = contract.all_columns if contract else [Column("movie_id", pa.string(), "")]
     schema = pa.schema([(column.name, _known_to_duckdb(column.type)) for column in columns])
     files = [lake.cell_path(*cell) for cell in cells]
-    return ds.dataset(files, schema=schema, filesystem=lake.storage.filesystem, format="parquet")
+    return ds.dataset(files, schema=schema, filesystem=lake.storage.filesystem, format=checked_parquet())
 
 
 def _known_to_duckdb(kind: pa.DataType) -> pa.DataType:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import random
+import shutil
 import threading
 from pathlib import Path
 
@@ -91,6 +94,30 @@ def test_a_publish_that_fails_leaves_the_last_version_and_no_file(project: Path)
         publish_planned(planning)
     assert files(project) == before and latest_number(planning.lake) == 1
     assert cinelake.open(str(project / "lake"), published=True).sql("select count(*) n from shots").rows()[0]["n"] == 36
+
+
+def replaced(cell: Path, content: bytes) -> None:
+    """Other bytes in a file, of the size and the time that the lake's index knows, as a disk does it."""
+    cell.write_bytes(content)
+    os.utime(cell, (1e9, 1e9))
+
+
+def test_no_wrong_byte_of_a_cell_is_published(tmp_path: Path) -> None:
+    write_films(tmp_path, 2, "publish: {buckets: 1, workers: 1}\n")
+    cell, lake, chance = tmp_path / "lake" / "shots" / "film_1.parquet", str(tmp_path / "lake"), random.Random(1)
+    good, told = cell.read_bytes(), 0
+    for at in [good.index(b"end_frame", len(good) // 3), *(chance.randrange(len(good)) for _ in range(6))]:
+        replaced(cell, good)
+        planning = planned(tmp_path)
+        replaced(cell, good[:at] + bytes([good[at] ^ 8]) + good[at + 1 :])
+        try:
+            publish_planned(planning)
+            rows = cinelake.open(lake, published=True).sql("select sum(end_frame)::int f, sum(end_s) s from shots")
+            assert rows.rows() == [{"f": 600, "s": 24.0}]
+        except InputChanged as error:
+            told += "film_1.parquet is damaged" in str(error)
+        shutil.rmtree(tmp_path / "lake" / "published")
+    assert told >= 3
 
 
 def test_broken_bounds_refuse_a_publish(project: Path) -> None:
