@@ -6,9 +6,12 @@ import json
 import os
 import random
 import shutil
+import sys
 import threading
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 from _published_lake import planned, write_films, write_shots
 
@@ -16,6 +19,7 @@ import cinelake
 from cinelake.errors import InputChanged, PublishRefused, UnknownName, UsageError
 from cinelake.lake.publication import bucket_count, bucket_of
 from cinelake.lake.published import latest_number, version_numbers
+from cinelake.storage.child_processes import import_path
 from flows.lake_versions import publish_planned, roll_back
 
 BUCKETS = "publish: {buckets: 4, keep: 2, workers: 1}\n"
@@ -159,6 +163,17 @@ def test_a_reader_in_a_loop_sees_whole_versions_only(project: Path) -> None:
 def test_many_files_are_made_by_processes(tmp_path: Path) -> None:
     done = publish_planned(write_films(tmp_path, 12, "publish: {buckets: 4, workers: 2}\n"))
     assert (done.made, done.version.tables["shots"].rows) == (8, 36)
+
+
+@pytest.mark.slow
+def test_processes_of_a_killed_publish_end_with_it(tmp_path: Path) -> None:
+    write_films(tmp_path, 12, "publish: {buckets: 4, workers: 2}\n")
+    driver = psutil.Popen([sys.executable, "-m", "cli.main", "publish"], cwd=tmp_path, env=os.environ | import_path())
+    while not (below := driver.children(recursive=True)) and driver.is_running():
+        time.sleep(0.01)
+    driver.kill()
+    gone, alive = psutil.wait_procs([driver, *below], timeout=30)
+    assert len(gone) > 1 and not alive
 
 
 def test_buckets_stay_while_the_catalogue_grows_a_little() -> None:
