@@ -55,6 +55,7 @@ catalogue: {{films: "films/*"}}
 engine: {{kind: {engine}, workers: 2}}
 server: {{keep_s: 3600}}
 tracking: {{uri: "{tracking}"}}
+publish: {{workers: {publishers}}}
 labels: {labels}
 tasks:
   films: {{}}
@@ -125,15 +126,18 @@ class Night:
         """The folder of every round: one, so that its Prefect server is found again."""
         return self.folder / "project"
 
-    def begin(self, engine: str, after: str, tracked: bool) -> Path:
-        """The project as it is after a command that nothing happened to; its servers stay."""
+    def begin(self, engine: str, after: str, tracked: bool, publishers: int = 1) -> Path:
+        """The project as it is after a command that nothing happened to; its servers stay.
+
+        publishers: processes of `publish`; with one it does all in its own.
+        """
         project = self.project
         for each in [*project.iterdir()] if project.exists() else []:
             if each.name != ".cinelake":
                 shutil.rmtree(each) if each.is_dir() and not each.is_symlink() else each.unlink()
         shutil.copytree(self._kept(after), project, symlinks=True, dirs_exist_ok=True)
         tracking = self.mlflow.url if tracked else "mlflow.db"
-        text = MANIFEST.format(engine=engine, tracking=tracking, labels=project / "taught")
+        text = MANIFEST.format(engine=engine, tracking=tracking, labels=project / "taught", publishers=publishers)
         (project / "pipeline.yaml").write_text(text)
         return project
 
@@ -286,7 +290,7 @@ def a_round(night: Night, drawn: Drawn) -> Killed:
     is_fault = drawn.victims[0] in FAULTS
     if is_fault:
         end_server(night.project)
-    project = night.begin(drawn.engine, AFTER[drawn.command], tracked)
+    project = night.begin(drawn.engine, AFTER[drawn.command], tracked, drawn.dice.choice((1, 1, 1, 2)))
     reading = Reading(project / "lake")
     kept = times_of(project / "lake")
     with reading.going_on():
@@ -340,7 +344,7 @@ def _storm(night: Night, drawn: Drawn, project: Path, kept: dict[str, tuple[int,
         if victim == POINT:
             hits[victim] += ended(process) != 0 and count.exists() and count.stat().st_size >= at
         else:
-            after_s = dice.uniform(0.2, night.took_s[drawn.command])
+            after_s = night.took_s[drawn.command] * dice.random() ** 2
             hits[victim] += _kill_then(victim, process, after_s, dice, night.mlflow)
             if victim in ENDING:
                 process.code(10)  # an interrupted one may take longer
@@ -398,6 +402,7 @@ def _drawn(given: argparse.Namespace, number: int, dice: random.Random) -> Drawn
     command = given.commands[number % len(given.commands)]
     engine = dice.choice(given.engines) if command in PLACED else "local"
     known = [victim for victim in given.victims if command == "run" or victim in EVERYWHERE] or ["driver"]
+    known += 2 * [POINT] if POINT in known and command != "run" else []  # the moments at which most is at stake
     first = dice.choice(known)
     mortal = [victim for victim in known if victim not in FAULTS]
     more = [dice.choice(mortal) for _ in range(given.storm - 1)] if first not in FAULTS else []
