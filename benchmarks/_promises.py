@@ -41,7 +41,7 @@ class Reading:
             thread.join()
 
     def _read(self) -> None:
-        while not self._ended.wait(0.05):
+        while not self._ended.wait(0.2):
             for file in cell_files(self.lake):
                 try:
                     cell_of(file)

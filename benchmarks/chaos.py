@@ -4,15 +4,18 @@ finish?
 Measured: a project of short drawn films with two workers, on the engines `local`, `dask` and `ray`. In each round one
 command (`run`, `publish`, `labels import`, `report`, `train`, `tune`) is started and, at moments drawn by the seed,
 victims are killed with SIGKILL, one after another: the driver, the driver with all below it, a worker that works or one
-that waits, an ffmpeg, the Prefect server, the MLflow server; or the driver is interrupted. Or the command runs under a
-fault: a disk whose calls fail (EIO) or that is full, a clock that is years wrong, few handles. While it runs, a reader
-reads every cell of the lake again and again. Then the same command is given until it succeeds, without faults, and the
-lake, its published copy and its labels are held against those of a night that nothing happened to. Deaths of whole
-machines and of the object store: `benchmarks.deaths`.
+that waits, an ffmpeg, the Prefect server, the MLflow server; at a call that changes a file of the lake, its labels,
+models or pages, whatever process makes it (`point`); or the driver is interrupted. Or the command runs under a fault: a
+disk whose calls fail (EIO) or that is full, a clock that is years wrong, few handles. While it runs, a reader reads
+every cell of the lake again and again. Then the same command is given until it succeeds, without faults, and the lake,
+its published copy and its labels are held against those of a night that nothing happened to. Deaths of whole machines
+and of the object store: `benchmarks.deaths`. Commands are forks of a process that has imported them, and all rounds
+have one Prefect server.
 Target:   nothing torn, nothing lost or made again, nothing left behind; at most two further commands.
 
     python -m benchmarks.chaos                              # 24 rounds, a kill each
-    python -m benchmarks.chaos --rounds 200 --storm 5 --seed 7
+    python -m benchmarks.chaos --minutes 60 --storm 20 --seed 7
+    python -m benchmarks.chaos --minutes 20 --storm 40 --victims point --commands publish labels report
     python -m benchmarks.chaos --rounds 8 --victims worker ffmpeg --commands run --engines dask
     python -m benchmarks.chaos --minutes 60 --victims eio full clock handles
 """
@@ -22,7 +25,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import itertools
-import os
 import random
 import shutil
 import signal
@@ -36,20 +38,24 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks import _warm_commands
 from benchmarks._clusters import await_that, end_tree, started
-from benchmarks._faults import FAULTS, Fault, compiled, drawn_fault
+from benchmarks._faults import FAULTS, Fault, compiled, death_at, drawn_fault
 from benchmarks._promises import Cells, Reading, broken_promises, cells_of, times_of
 from benchmarks._servers import NO_JOBS
+from benchmarks._warm_commands import Command
 from benchmarks.figures import Figure, Report, run, say
 from examples.draw import draw_catalogue
 from flows.server import answers, free_port
 
-TIMEOUT_S, MAX_COMMANDS = 400.0, 5
+TIMEOUT_S, MAX_COMMANDS = 600.0, 5
 MANIFEST = """\
 lake: lake
 catalogue: {{films: "films/*"}}
 engine: {{kind: {engine}, workers: 2}}
+server: {{keep_s: 3600}}
 tracking: {{uri: "{tracking}"}}
+publish: {{workers: {publishers}}}
 labels: {labels}
 tasks:
   films: {{}}
@@ -60,7 +66,13 @@ tasks:
   faces: {{detector: dlib}}
   shot_features: {{}}
   scenes: {{}}
+models:
+  scenes:
+    config: {{network: similarity, members: 1, hidden: 4, epochs: 2}}
+    space: {{epochs: {{int: [1, 2]}}}}
 """
+WRITTEN = ("lake", "taught", "site")
+"""What of a project is people's and films' own: deaths at points are at changes of these."""
 COMMANDS = {
     "run": ("run",),
     "publish": ("publish",),
@@ -69,12 +81,17 @@ COMMANDS = {
     "train": ("train", "scenes"),
     "tune": ("tune", "scenes", "--trials", "2"),
 }
-AFTER = {"publish": "run", "labels": "run", "report": "run", "train": "labels", "tune": "labels"}
+AFTER = {"run": "nothing", "publish": "run", "labels": "run", "report": "run", "train": "labels", "tune": "labels"}
 """What is done in a round's project before its command."""
-VICTIMS = ("driver", "tree", "worker", "idle", "ffmpeg", "server", "mlflow", "interrupt")
-EVERYWHERE = ("driver", "tree", "interrupt", "mlflow", *FAULTS)
+POINT = "point"
+VICTIMS = ("driver", "tree", "worker", "idle", "ffmpeg", "server", "mlflow", "interrupt", POINT)
+ENDING = ("driver", "tree", "interrupt", POINT)
+"""Victims that a command ends with."""
+EVERYWHERE = (*ENDING, "mlflow", *FAULTS)
 """Victims that commands other than `run` have too."""
 ENGINES = ("local", "dask", "ray")
+PLACED = ("run", "train", "tune")
+"""Commands whose work an engine places."""
 
 
 @dataclass(frozen=True)
@@ -93,26 +110,45 @@ class Killed:
 
 @dataclass
 class Night:
-    """The drawn films, and what a night without deaths makes of them. mlflow: the server that records on it."""
+    """The drawn films, and what a night without deaths makes of them. mlflow: the server that records on it.
+
+    calls: command → how many calls of it change a file.
+    """
 
     folder: Path
     wanted: Cells
     took_s: dict[str, float]
+    calls: dict[str, int]
     mlflow: MlflowServer
 
-    def project(self, name: str, engine: str = "local", after: str = "", tracked: bool = False) -> Path:
-        """A project with a lake of its own and the same films; after: the command that was its last."""
-        project = self.folder / name
-        if after:
-            shutil.copytree(self.folder / f"after-{after}", project, symlinks=True)
-        else:
-            project.mkdir()
-            for shared in ("films", "labels"):
-                (project / shared).symlink_to(self.folder / shared)
+    @property
+    def project(self) -> Path:
+        """The folder of every round: one, so that its Prefect server is found again."""
+        return self.folder / "project"
+
+    def begin(self, engine: str, after: str, tracked: bool, publishers: int = 1) -> Path:
+        """The project as it is after a command that nothing happened to; its servers stay.
+
+        publishers: processes of `publish`; with one it does all in its own.
+        """
+        project = self.project
+        for each in [*project.iterdir()] if project.exists() else []:
+            if each.name != ".cinelake":
+                shutil.rmtree(each) if each.is_dir() and not each.is_symlink() else each.unlink()
+        shutil.copytree(self._kept(after), project, symlinks=True, dirs_exist_ok=True)
         tracking = self.mlflow.url if tracked else "mlflow.db"
-        text = MANIFEST.format(engine=engine, tracking=tracking, labels=project / "taught")
+        text = MANIFEST.format(engine=engine, tracking=tracking, labels=project / "taught", publishers=publishers)
         (project / "pipeline.yaml").write_text(text)
         return project
+
+    def keep(self, after: str) -> None:
+        """Keep the project as it is now, for rounds that begin so."""
+        shutil.copytree(
+            self.project, self._kept(after), symlinks=True, ignore=shutil.ignore_patterns(".cinelake", "*.log")
+        )
+
+    def _kept(self, after: str) -> Path:
+        return self.folder / f"after-{after}"
 
 
 @dataclass
@@ -151,32 +187,20 @@ class MlflowServer:
             end_tree(self.process)
 
 
-def start(project: Path, command: str, fault: Fault | None = None) -> subprocess.Popen[bytes]:
-    """Start a command in a session of its own; its words are in `command.log`."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "MLFLOW_"))}
+def start(project: Path, command: str, fault: Fault | None = None) -> Command:
+    """Start a command; its words are in `command.log`."""
     given = fault or Fault()
-    with (project / "command.log").open("ab") as log:
-        words = [sys.executable, "-m", "cli.main", *COMMANDS[command]]
-        env = {**kept, **given.env, "PYTHONPATH": str(Path(__file__).parents[1]), "RAY_USAGE_STATS_ENABLED": "0"}
-        return subprocess.Popen(
-            words,
-            cwd=project,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            preexec_fn=given.before,
-        )
+    return _warm_commands.start(project, COMMANDS[command], given.env, given.handles)
 
 
-def ended(process: subprocess.Popen[bytes]) -> int:
+def ended(command: Command) -> int:
     """A command's exit code; 124 for one that did not end."""
-    try:
-        return process.wait(TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        kill_all([*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)])
+    code = command.code(TIMEOUT_S)
+    if code is None:
+        kill_all([*psutil.Process(command.pid).children(recursive=True), psutil.Process(command.pid)])
+        command.code(10)
         return 124
+    return code
 
 
 def kill_all(processes: list[psutil.Process]) -> bool:
@@ -189,7 +213,7 @@ def kill_all(processes: list[psutil.Process]) -> bool:
     return hit
 
 
-def kill(victim: str, driver: subprocess.Popen[bytes], dice: random.Random) -> bool:
+def kill(victim: str, driver: Command, dice: random.Random) -> bool:
     """Kill the victim; False where there is none of its kind now."""
     try:
         process = psutil.Process(driver.pid)
@@ -222,18 +246,23 @@ def _is(victim: str, process: psutil.Process) -> bool:
 def undisturbed(folder: Path, films: int, commands: Sequence[str]) -> Night:
     """Draw the films, make everything once, and keep what rounds begin with."""
     draw_catalogue(folder, films, seed=7, workers=2, seconds=4.0)
-    night = Night(folder, {}, {}, MlflowServer(folder / "mlflow"))
-    project = night.project("undisturbed")
+    night = Night(folder, {}, {}, {}, MlflowServer(folder / "mlflow"))
+    night._kept("nothing").mkdir()
+    for shared in ("films", "labels"):
+        (night._kept("nothing") / shared).symlink_to(folder / shared)
+    project = night.begin("local", "nothing", tracked=False)
     for command in COMMANDS:
         if command not in (*commands, "run", "labels"):
             continue
+        fault = death_at(0, project / "count", [project / name for name in WRITTEN])
         began = time.monotonic()
-        if ended(start(project, command)):
+        if ended(start(project, command, fault)):
             raise SystemExit(f"a night without deaths failed: {(project / 'command.log').read_text()[-2000:]}")
-        night.took_s[command] = time.monotonic() - began
+        night.took_s[command], night.calls[command] = time.monotonic() - began, fault.hits
+        say(f"undisturbed: {command} takes {night.took_s[command]:.1f} s and {night.calls[command]} calls")
         if command in AFTER.values():
             night.wanted = cells_of(project / "lake")
-            shutil.copytree(project, folder / f"after-{command}", symlinks=True)
+            night.keep(command)
     return night
 
 
@@ -253,55 +282,81 @@ class Drawn:
         return random.Random(f"{self.seed} {self.number} {self.command} {self.engine} {self.victims}")
 
 
-def a_round(night: Night, drawn: Drawn, library: Path | None = None) -> Killed:
+def a_round(night: Night, drawn: Drawn) -> Killed:
     """The deaths, then the same command until it succeeds, then everything is looked at."""
-    command, dice = drawn.command, drawn.dice
     tracked = "mlflow" in drawn.victims
     if tracked:
         night.mlflow.revive()
-    name = f"{drawn.number}-{command}-{drawn.engine}"
-    project = night.project(name, drawn.engine, AFTER.get(command, ""), tracked)
-    fault = drawn_fault(drawn.victims[0], project, dice, library) if library and drawn.victims[0] in FAULTS else None
-    reading, hits = Reading(project / "lake"), Counter[str]()
+    is_fault = drawn.victims[0] in FAULTS
+    if is_fault:
+        end_server(night.project)
+    project = night.begin(drawn.engine, AFTER[drawn.command], tracked, drawn.dice.choice((1, 1, 1, 2)))
+    reading = Reading(project / "lake")
     kept = times_of(project / "lake")
     with reading.going_on():
-        process = start(project, command, fault)
-        if fault:
-            ended(process)
-            hits[drawn.victims[0]] = fault.hits
-        for victim in () if fault else drawn.victims:
-            hits[victim] += _kill_then(victim, process, dice.uniform(0.2, night.took_s[command]), dice, night.mlflow)
-            kept |= {cell: stamp for cell, stamp in times_of(project / "lake").items() if cell not in kept}
-            if victim != drawn.victims[-1] and ended_soon(process):
-                process = start(project, command)
+        process, hits = _faulty(drawn, project) if is_fault else _storm(night, drawn, project, kept)
         kept |= {cell: stamp for cell, stamp in times_of(project / "lake").items() if cell not in kept}
         further = 0
         while ended(process) and further < MAX_COMMANDS:
             if tracked:
                 night.mlflow.revive()
-            process, further = start(project, command), further + 1
+            process, further = start(project, drawn.command), further + 1
+    if is_fault:
+        end_server(project)
     broken = tuple(broken_promises(night.wanted, project, reading, kept))
-    if not broken:
-        shutil.rmtree(project, ignore_errors=True)
-    return Killed(command, drawn.engine, hits, further, broken)
+    if broken:
+        shutil.copytree(project, night.folder / f"broken-{drawn.number}", symlinks=True)
+    return Killed(drawn.command, drawn.engine, hits, further, broken)
 
 
-def ended_soon(process: subprocess.Popen[bytes]) -> bool:
-    """Whether a command ends within the time in which one that was killed does."""
-    try:
-        process.wait(3)
-    except subprocess.TimeoutExpired:
-        return False
-    return True
+def end_server(project: Path) -> None:
+    """End the Prefect server that stays: the next run starts one."""
+    if project.exists():
+        _warm_commands.start(project, ("down",), {}).code(60)
 
 
-def _kill_then(
-    victim: str, process: subprocess.Popen[bytes], after_s: float, dice: random.Random, mlflow: MlflowServer
-) -> bool:
+def _faulty(drawn: Drawn, project: Path) -> tuple[Command, Counter[str]]:
+    """A command under a fault, once it has ended; how many calls failed."""
+    (victim, *_) = drawn.victims
+    fault = drawn_fault(victim, project, drawn.dice)
+    process = start(project, drawn.command, fault)
+    ended(process)
+    return process, Counter({victim: fault.hits})
+
+
+def _storm(night: Night, drawn: Drawn, project: Path, kept: dict[str, tuple[int, int]]) -> tuple[Command, Counter[str]]:
+    """The deaths, one after another; the command is given again after each that it ended with.
+
+    Returns the last command, which may run, and who was hit how often. kept: takes what `times_of` says of new cells.
+    """
+    dice, hits = drawn.dice, Counter[str]()
+    count, places = project / "count", [project / name for name in WRITTEN]
+    process: Command | None = None
+    for victim in drawn.victims:
+        if process is not None and process.code() is None and victim == POINT:
+            hits["tree"] += kill("tree", process, dice)
+            ended(process)
+        if process is None or process.code() is not None:
+            if process is not None and process.code() == 0:
+                break  # nothing is left that could be killed
+            at = 1 + int(night.calls[drawn.command] * dice.random() ** 2)
+            process = start(project, drawn.command, death_at(at, count, places) if victim == POINT else None)
+        if victim == POINT:
+            hits[victim] += ended(process) != 0 and count.exists() and count.stat().st_size >= at
+        else:
+            after_s = night.took_s[drawn.command] * dice.random() ** 2
+            hits[victim] += _kill_then(victim, process, after_s, dice, night.mlflow)
+            if victim in ENDING:
+                process.code(10)  # an interrupted one may take longer
+        kept |= {cell: stamp for cell, stamp in times_of(project / "lake").items() if cell not in kept}
+    assert process is not None
+    return process, hits
+
+
+def _kill_then(victim: str, process: Command, after_s: float, dice: random.Random, mlflow: MlflowServer) -> bool:
     """Kill the victim at its moment, or as soon as there is one."""
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(after_s)
-    while process.poll() is None:
+    process.code(after_s)
+    while process.code() is None:
         if mlflow.kill() if victim == "mlflow" else kill(victim, process, dice):
             return True
         time.sleep(0.02)
@@ -310,19 +365,22 @@ def _kill_then(
 
 def measure(given: argparse.Namespace) -> Report:
     """So many rounds, or for so long: commands and engines in turn, victims and moments by the seed."""
-    library = compiled(given.folder) if set(given.victims) & {"eio", "full", "clock"} else None
-    night = undisturbed(given.folder / f"night-{time.time_ns()}", given.films, given.commands)
-    dice, rounds = random.Random(given.seed), list[Killed]()
-    ends = time.monotonic() + 60 * given.minutes if given.minutes else None
+    library = compiled(given.folder) if set(given.victims) & {POINT, "eio", "full", "clock"} else None
+    folder = given.folder / f"night-{time.time_ns()}"
+    with _warm_commands.loaded_before(library):
+        night = undisturbed(folder, given.films, given.commands)
+    dice, rounds, began = random.Random(given.seed), list[Killed](), time.monotonic()
     try:
-        for number in itertools.count() if ends else range(given.rounds):
-            if ends and time.monotonic() > ends:
+        for number in itertools.count() if given.minutes else range(given.rounds):
+            if given.minutes and time.monotonic() > began + 60 * given.minutes:
                 break
             drawn = _drawn(given, number, dice)
-            rounds.append(a_round(night, drawn, library or given.folder))
-            say(f"round {number + 1}: {drawn.victims} in {drawn.command} on {drawn.engine}: {rounds[-1]}")
+            rounds.append(a_round(night, drawn))
+            say(f"round {number + 1}: {drawn.command} on {drawn.engine}: {rounds[-1]}")
     finally:
         night.mlflow.stop()
+        end_server(night.project)
+    minutes = (time.monotonic() - began) / 60
     broken = [f"{k.command} on {k.engine}, {dict(k.hits)}: {'; '.join(k.broken)}" for k in rounds if k.broken]
     kills = Counter[str]()
     for each in rounds:
@@ -332,6 +390,7 @@ def measure(given: argparse.Namespace) -> Report:
         Figure("rounds", [len(rounds)]),
         Figure("rounds with a broken promise", [len(broken)], at_most=0),
         Figure("kills that hit", [deaths]),
+        Figure("kills a minute", [deaths / minutes]),
         Figure("rounds under a fault", [sum(any(k.hits[fault] for fault in FAULTS) for k in rounds)]),
         Figure("further commands, at most", [max(k.further for k in rounds)], at_most=2),
     ]
@@ -341,8 +400,9 @@ def measure(given: argparse.Namespace) -> Report:
 def _drawn(given: argparse.Namespace, number: int, dice: random.Random) -> Drawn:
     """A round: a fault for itself, or as many deaths as a storm has."""
     command = given.commands[number % len(given.commands)]
-    engine = dice.choice(given.engines) if command == "run" else "local"
+    engine = dice.choice(given.engines) if command in PLACED else "local"
     known = [victim for victim in given.victims if command == "run" or victim in EVERYWHERE] or ["driver"]
+    known += 2 * [POINT] if POINT in known and command != "run" else []  # the moments at which most is at stake
     first = dice.choice(known)
     mortal = [victim for victim in known if victim not in FAULTS]
     more = [dice.choice(mortal) for _ in range(given.storm - 1)] if first not in FAULTS else []

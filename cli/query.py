@@ -15,6 +15,7 @@ from cinelake.errors import UnknownName, UsageError
 from cinelake.lake.format import open_known
 from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.plan.build import plan_manifest
+from cinelake.query.bounds import collected, ends_within
 from cinelake.query.questions import find_question
 from cinelake.query.views import ask, cell_rows, open_query, quoted
 from cinelake.search.lines_in_sql import LinesInSql
@@ -48,6 +49,9 @@ def query(
         str | None, typer.Option("--published", help="Ask a published version: its number, or `latest`.")
     ] = None,
     raw: Annotated[bool, typer.Option("--raw", help="CSV: leave text that a sheet would take for a formula.")] = False,
+    timeout: Annotated[
+        float | None, typer.Option(help="Seconds after which the question is ended.", min=0.1, show_default="none")
+    ] = None,
 ) -> None:
     """Ask the lake in SQL (DuckDB); reads the lake, writes nothing.
 
@@ -57,23 +61,37 @@ def query(
     if (sql is None) == (question is None):
         raise UsageError("one question is asked: in SQL, or a worked one with --question")
     if question is not None:
-        ask_question(manifest, question, set_ or [], format, output, raw=raw)
+        ask_question(manifest, question, set_ or [], format, output, raw=raw, timeout=timeout)
     else:
-        _ask_sql(manifest, str(sql), format, output, published, raw=raw)
+        _ask_sql(manifest, str(sql), format, output, published, raw=raw, timeout=timeout)
 
 
-def _ask_sql(manifest: Path, sql: str, form: str, output: Path | None, published: str | None, *, raw: bool) -> None:
+def _ask_sql(
+    manifest: Path,
+    sql: str,
+    form: str,
+    output: Path | None,
+    published: str | None,
+    *,
+    raw: bool,
+    timeout: float | None,
+) -> None:
     """Answer SQL over the lake, or over a published version of it."""
     if form not in FORMATS:
         raise UnknownName("format", form, FORMATS)
     loaded = load_manifest(manifest)
     if published:
-        write_answer(open_lake(loaded.lake.place, published).sql(sql).arrow(), form, output, raw=raw)
+        opened = open_lake(loaded.lake.place, published)
+        with ends_within(timeout, opened.interrupt):
+            rows = collected(opened.sql(sql).relation)
+        write_answer(rows, form, output, raw=raw)
         return
     cells = _cells(loaded) if re.search(r"\bcells\b", sql, re.IGNORECASE) else []
     lake = open_known(loaded.lake.place)
     connection = open_query(lake, manifest_contracts(loaded), cells)
-    write_answer(ask(connection, sql, LinesInSql(lake, partial(lake_contracts, lake))), form, output, raw=raw)
+    with ends_within(timeout, connection.interrupt):
+        rows = ask(connection, sql, LinesInSql(lake, partial(lake_contracts, lake)))
+    write_answer(rows, form, output, raw=raw)
 
 
 def _cells(loaded: Manifest) -> list[dict[str, Any]]:
@@ -83,7 +101,14 @@ def _cells(loaded: Manifest) -> list[dict[str, Any]]:
 
 
 def ask_question(
-    manifest: Path, name: str, settings: Sequence[str], form: str, output: Path | None, *, raw: bool = False
+    manifest: Path,
+    name: str,
+    settings: Sequence[str],
+    form: str,
+    output: Path | None,
+    *,
+    raw: bool = False,
+    timeout: float | None = None,
 ) -> None:
     """Answer one worked question from a manifest's lake. Raises `UsageError`, `UnknownName`."""
     question, lake = find_question(name), open_known(load_manifest(manifest).lake.place)
@@ -99,7 +124,9 @@ def ask_question(
     connection = open_query(lake, {wanted: contracts[wanted] for wanted in question.tables(contracts)})
     for variable, value in values.items():
         connection.execute(f"SET VARIABLE {variable} = {quoted(value)}")
-    write_answer(ask(connection, question.sql), form, output, raw=raw)
+    with ends_within(timeout, connection.interrupt):
+        rows = ask(connection, question.sql)
+    write_answer(rows, form, output, raw=raw)
 
 
 def _setting(text: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from cinelake.errors import PublishRefused, UsageError
@@ -31,6 +32,7 @@ from cinelake.lake.published import (
 from cinelake.lake.statistics import with_statistics
 from cinelake.plan.build import Planning
 from cinelake.query.quality import broken_bounds, measure_new, watched_tables
+from cinelake.storage.child_processes import die_with
 from flows.summaries import SUMMARIES
 
 MAX_JOBS_HERE = 4
@@ -165,7 +167,13 @@ def _scheduled(planning: Planning, jobs: int, on_file: OnFile) -> Iterator[dict[
         on_file(min(len(done), jobs), jobs)
 
     few = {"scheduler": "synchronous"}
-    many = {"scheduler": "processes", "num_workers": workers, "chunksize": 1}
+    # A process of the pool holds both ends of the pipe that it waits at, so it would wait on when this one was killed
+    many = {
+        "scheduler": "processes",
+        "num_workers": workers,
+        "chunksize": 1,
+        "initializer": partial(die_with, os.getpid()),
+    }
     with Callback(posttask=count):
         yield few if jobs <= MAX_JOBS_HERE or workers == 1 else many
 

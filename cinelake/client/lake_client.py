@@ -23,7 +23,8 @@ from cinelake.errors import UnknownName, UsageError
 from cinelake.lake.cells import RECORDS, Lake
 from cinelake.lake.format import open_known
 from cinelake.lake.published import PublishedVersion, find_version, published_contracts
-from cinelake.query.views import open_query, question, reason
+from cinelake.query.bounds import reason
+from cinelake.query.views import open_query, question
 from cinelake.search.conditions import Conditions
 from cinelake.search.lines_in_sql import LinesInSql
 from cinelake.search.moments import Moment, SearchWarning
@@ -111,6 +112,10 @@ class LakeClient:
         relevance; words as `search` takes them.
         """
         return Rows(question(self._connection, sql, self._lines))
+
+    def interrupt(self) -> None:
+        """End the question that another thread asks now."""
+        self._connection.interrupt()
 
     def table(self, name: str) -> Rows:
         """All rows of a table. Raises `UnknownName` with close matches."""

@@ -23,7 +23,7 @@ from cinelake.engines.job import Job, Result
 from cinelake.engines.worker_watch import WorkerWatch
 from cinelake.errors import DecodeTimeout, EngineStopped, EngineUnavailable, FilmError, WorkerLost
 from cinelake.events import Deadline, Event, LengthProbed, WorkerDied
-from cinelake.storage.child_processes import die_with_parent, in_lasting_thread, why_died
+from cinelake.storage.child_processes import die_with, in_lasting_thread, why_died
 from cinelake.storage.interrupts import interrupts_held
 from cinelake.storage.slots import VARIABLE, slot_held, slots_folder
 
@@ -209,9 +209,7 @@ def start_worker(parent: int, devices: str | None, slots: str) -> None:
 
     Where the system has no memory left, it is killed before what a run cannot do without: driver, server, scheduler.
     """
-    die_with_parent(signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
+    die_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(OSError):
         score = Path("/proc/self/oom_score_adj")

@@ -124,6 +124,9 @@ class CellReader:
     def __init__(self, lake: Lake, table: str, movie_id: str):
         self._lake, self._table, self._movie_id = lake, table, movie_id
 
+    def __str__(self) -> str:
+        return f"{self._table} of {self._movie_id}"
+
     def batches(self, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
         """The rows in order, in batches of bounded size."""
         with self.open() as file:
@@ -137,21 +140,34 @@ class CellReader:
     @contextmanager
     def open(self) -> Iterator[pq.ParquetFile]:
         """The cell's file. Raises `InputChanged` when it is gone (the plan that led here found it) or damaged."""
-        with storage_errors(f"reading {self._table} of {self._movie_id}"):
+        with storage_errors(f"reading {self}"):
             try:
                 source = self._lake.storage.filesystem.open_input_file(
                     self._lake.cell_path(self._table, self._movie_id)
                 )
             except FileNotFoundError as error:
-                raise InputChanged(f"{self._table} of {self._movie_id} is not in the lake (any more)") from error
+                raise InputChanged(f"{self} is not in the lake (any more)") from error
             try:
-                with source, pq.ParquetFile(source) as file:
+                with source, pq.ParquetFile(source, page_checksum_verification=True) as file:
                     yield file
-            except (OSError, pa.ArrowException) as error:
+            except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
                 if self._lake.storage.local is None or getattr(error, "errno", None):
                     raise  # the disk's or the network's, not the file's
-                path = self._lake.cell_path(self._table, self._movie_id)
-                raise InputChanged(f"{path} is damaged ({error}): delete it, the next run makes it again") from error
+                raise self.damaged(str(error)) from error
+
+    def footer_of(self, file: pq.ParquetFile) -> Footer:
+        """The provenance in the opened file. Raises `InputChanged` for a damaged one, `NewerFormat`."""
+        try:
+            return Footer.from_json((file.metadata.metadata or {})[FOOTER_KEY])
+        except NewerFormat:
+            raise
+        except (KeyError, TypeError, ValueError) as error:
+            raise self.damaged(f"its footer cannot be read, {type(error).__name__}: {error}") from error
+
+    def damaged(self, why: str) -> InputChanged:
+        """The error of a file that was whole when it was committed, in words."""
+        path = self._lake.cell_path(self._table, self._movie_id)
+        return InputChanged(f"{path} is damaged ({why}): delete it, the next run makes it again")
 
 
 class CellWriter:
@@ -231,7 +247,8 @@ def _encoding(schema: pa.Schema) -> dict[str, Any]:
     """How columns are written: zstd, but vectors of floats by LZ4; vectors of any floats without a dictionary.
 
     These hardly repeat: so they are a little smaller, and are read in six tenths of the time, or half floats, whose
-    dictionary is made of strings of two bytes, in an eighth.
+    dictionary is made of strings of two bytes, in an eighth. Each page has a checksum: a disk's wrong byte in numbers
+    that compression leaves as they are would be another number, and no error.
     """
     codecs: dict[str, str] = {}
     without_dictionary: set[str] = set()
@@ -245,7 +262,8 @@ def _encoding(schema: pa.Schema) -> dict[str, Any]:
         codecs[path] = "lz4" if of_floats else "zstd"
         if is_vector and pa.types.is_floating(column.type.value_type):
             without_dictionary.add(path)
-    return {"compression": codecs, "use_dictionary": [path for path in codecs if path not in without_dictionary]}
+    dictionaries = [path for path in codecs if path not in without_dictionary]
+    return {"compression": codecs, "use_dictionary": dictionaries, "write_page_checksum": True}
 
 
 def _holds_structs(kind: pa.DataType) -> bool:
@@ -353,6 +371,15 @@ class Lake:
     def forget_failure(self, table: str, movie_id: str) -> None:
         """Delete the row of `failures` for a cell that was made."""
         self.storage.delete(*_failure_parts(table, movie_id))
+
+
+def checked_parquet() -> Any:
+    """The format of cells and published files for pyarrow's data sets: checksums of pages are compared as they are
+    read."""
+    import pyarrow.dataset as ds
+
+    scan = ds.ParquetFragmentScanOptions(page_checksum_verification=True)
+    return ds.ParquetFileFormat(default_fragment_scan_options=scan)
 
 
 def cell_parts(table: str, movie_id: str) -> tuple[str, str]:

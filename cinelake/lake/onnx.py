@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ from cinelake.storage.environment import cache_folder
 
 _PROVIDERS: dict[Device, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 _LOADING = threading.Lock()
+NOT_THE_NETWORK = re.compile(r"memory|alloc|CUDA|CUDNN|CUBLAS", re.IGNORECASE)
+"""In what ONNX Runtime says while it computes: another machine, or a later hour, may do it."""
 
 
 def inference_threads() -> int:
@@ -74,10 +77,11 @@ def session_options(threads: int | None = None) -> Any:
     return options
 
 
-def onnx_session(path: Path, device: Device = "cpu", layer: str | None = None, threads: int | None = None) -> Any:
+def onnx_session(path: Path, device: Device = "cpu", layer: str | None = None, threads: int | None = None) -> Network:
     """The session of an ONNX file, loaded once per process; `layer` names a tensor (or node) to return instead.
 
-    threads: of one inference; None: see `inference_threads`.
+    threads: of one inference; None: see `inference_threads`. What the network cannot compute raises `ModelUnusable`
+    when it is run, with the file's name, unless memory or the device is what failed.
 
     Raises `ModelUnusable` when the file is no ONNX network or has no such layer, `WeightsMissing` when a file that it
     keeps weights in is not there, `EngineUnavailable` when the provider did not start (its libraries are missing, say).
@@ -87,7 +91,7 @@ def onnx_session(path: Path, device: Device = "cpu", layer: str | None = None, t
 
 
 @lru_cache(maxsize=8)
-def _session(digest: str, path: str, device: Device, layer: str | None, threads: int) -> Any:
+def _session(digest: str, path: str, device: Device, layer: str | None, threads: int) -> Network:
     import onnxruntime
 
     provider = require_device(device)
@@ -97,7 +101,26 @@ def _session(digest: str, path: str, device: Device, layer: str | None, threads:
     except Exception as error:
         raise ModelUnusable(f"{path} cannot be loaded as an ONNX network: {error}") from error
     check_provider(session, provider)
-    return session
+    return Network(session, path)
+
+
+class Network:
+    """ONNX Runtime's session of a file; `run` says which file could not be computed. All else is the session's."""
+
+    def __init__(self, session: Any, path: str):
+        self._session, self._path = session, path
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+    def run(self, outputs: Sequence[str] | None, inputs: Mapping[str, Any]) -> list[Any]:
+        """The values of these outputs, or of all. Raises `ModelUnusable` for what the network cannot compute."""
+        try:
+            return list(self._session.run(outputs, inputs))
+        except Exception as error:  # its exceptions have no type in common
+            if isinstance(error, MemoryError) or NOT_THE_NETWORK.search(str(error)):
+                raise
+            raise ModelUnusable(f"{self._path} cannot be computed: {error}") from error
 
 
 def check_provider(session: Any, provider: str) -> None:

@@ -8,7 +8,7 @@ are sorted by film and then by the table's key, so that a query about one film r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any
@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cinelake.errors import InputChanged
-from cinelake.lake.cells import FOOTER_KEY, Footer, Lake
+from cinelake.lake.cells import CellReader, Lake, checked_parquet
 from cinelake.lake.published import (
     COMPRESSION,
     PublishedFile,
@@ -26,6 +26,7 @@ from cinelake.lake.published import (
     file_parts,
     published_schema,
 )
+from cinelake.lake.table_digest import TableDigest
 from cinelake.spec.contract import Contract
 from cinelake.storage.content import digest
 from cinelake.storage.store import StorageLocation, storage_errors
@@ -238,27 +239,45 @@ def _writer(path: Any, job: PublishJob) -> pq.ParquetWriter:
     order = [pq.SortingColumn(job.schema.get_field_index(name)) for name in names]
     texts = [column.name for column in job.schema if pa.types.is_string(column.type)]
     how = {"compression": COMPRESSION, "use_dictionary": texts, "write_page_index": True, "sorting_columns": order}
-    return pq.ParquetWriter(path, job.schema, **how)
+    return pq.ParquetWriter(path, job.schema, write_page_checksum=True, **how)
 
 
 def _write_cells(lake: Lake, job: PublishJob, writer: pq.ParquetWriter) -> int:
     waiting: list[pa.RecordBatch] = []
     rows = held = size = 0
     for movie_id, key in job.films:
-        with lake.reader(job.table, movie_id).open() as file:
-            footer = (file.metadata.metadata or {}).get(FOOTER_KEY)
-            if footer is None or Footer.from_json(footer).key != key:
-                raise InputChanged(f"{job.table} of {movie_id} changed while it was published: publish again")
-            names = [name for name in job.schema.names if name in file.schema_arrow.names]
-            for batch in file.iter_batches(ROWS_PER_GROUP, columns=names):
-                waiting.append(_fitted(batch, job.schema))
-                held, size, rows = held + batch.num_rows, size + batch.nbytes, rows + batch.num_rows
-                if held >= ROWS_PER_GROUP or size >= BYTES_PER_GROUP:
-                    writer.write_table(pa.Table.from_batches(waiting, job.schema), row_group_size=held)
-                    waiting, held, size = [], 0, 0
+        for batch in _published_batches(lake.reader(job.table, movie_id), key, job):
+            waiting.append(batch)
+            held, size, rows = held + batch.num_rows, size + batch.nbytes, rows + batch.num_rows
+            if held >= ROWS_PER_GROUP or size >= BYTES_PER_GROUP:
+                writer.write_table(pa.Table.from_batches(waiting, job.schema), row_group_size=held)
+                waiting, held, size = [], 0, 0
     if held:
         writer.write_table(pa.Table.from_batches(waiting, job.schema), row_group_size=held)
     return rows
+
+
+def _published_batches(reader: CellReader, key: str, job: PublishJob) -> Iterator[pa.RecordBatch]:
+    """A cell's rows as they are published. Raises `InputChanged` where it is another cell, or not as it was committed.
+
+    A column that has no name of the contract's is one that an older release wrote, or one whose name is damaged: which
+    it is, the digest of all columns says. Only blobs are left out without being read.
+    """
+    with reader.open() as file:
+        footer, stored = reader.footer_of(file), file.schema_arrow
+        if footer.key != key:
+            raise InputChanged(f"{reader} changed while it was published: publish again")
+        unknown = [column for column in stored if column.name not in job.schema.names]
+        whole = not unknown or not all(pa.types.is_binary(column.type) for column in unknown)
+        columns = [name for name in stored.names if whole or name in job.schema.names]
+        found = TableDigest()
+        found.add(pa.RecordBatch.from_pylist([], schema=stored))
+        for batch in file.iter_batches(ROWS_PER_GROUP, columns=columns):
+            if whole and footer.content_digest:
+                found.add(batch)
+            yield _fitted(batch, job.schema)
+        if whole and footer.content_digest not in ("", found.hexdigest()):
+            raise reader.damaged("its rows are not those that were committed")
 
 
 def _fitted(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
@@ -295,7 +314,7 @@ def _united(lake: Lake, files: Sequence[tuple[str, tuple[str, ...]]]) -> pa.Tabl
         paths.setdefault(name, []).append(lake.storage.path(*parts))
     tables = []
     for name, own in paths.items():
-        dataset = ds.dataset(own, filesystem=lake.storage.filesystem, format="parquet")
+        dataset = ds.dataset(own, filesystem=lake.storage.filesystem, format=checked_parquet())
         table = dataset.to_table([column.name for column in dataset.schema if not pa.types.is_nested(column.type)])
         if "entry" not in table.column_names:
             table = table.append_column("entry", pa.repeat(name, table.num_rows))

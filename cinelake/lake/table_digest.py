@@ -84,4 +84,15 @@ class TableDigest:
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:
-    return kind.value_type if pa.types.is_dictionary(kind) else kind
+    """The type without what a file's format changes of it: dictionaries, and the names of lists' elements."""
+    if pa.types.is_dictionary(kind):
+        return kind.value_type
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(_element(kind.value_field), kind.list_size)
+    if pa.types.is_list(kind):
+        return pa.list_(_element(kind.value_field))
+    return pa.struct([field.with_type(_plain(field.type)) for field in kind]) if pa.types.is_struct(kind) else kind
+
+
+def _element(field: pa.Field) -> pa.Field:
+    return field.with_name("item").with_type(_plain(field.type))

@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from cinelake.errors import StorageError, UsageError
-from cinelake.lake.cells import RECORDS, Lake
+from cinelake.lake.cells import RECORDS, Lake, checked_parquet
 from cinelake.lake.index import Index
 from cinelake.lake.published import PublishedVersion, file_paths
 from cinelake.plan.plan import Plan
+from cinelake.query.bounds import SPILLED_SHARE, collected, reason
 from cinelake.query.guard import PREFIX, LineFunctions, as_pattern, checked
 from cinelake.run.spent import processor_s
 from cinelake.spec.contract import Column, Contract
@@ -85,6 +86,8 @@ def _set_spill_folder(connection: duckdb.DuckDBPyConnection) -> None:
     """
     folder = Path(tempfile.gettempdir()) / f"cinelake-query-{uuid.uuid4().hex}"
     connection.execute(f"SET temp_directory = {quoted(str(folder))}")
+    free = shutil.disk_usage(folder.parent).free
+    connection.execute(f"SET max_temp_directory_size = '{int(free * SPILLED_SHARE)} bytes'")
     weakref.finalize(connection, shutil.rmtree, folder, ignore_errors=True)
 
 
@@ -124,7 +127,7 @@ def _source(
     import pyarrow.dataset as ds
 
     schema = pa.schema([(column.name, _known_to_duckdb(column.type)) for column in contract.all_columns])
-    dataset = ds.dataset(files, schema=schema, filesystem=lake.storage.filesystem, format="parquet")
+    dataset = ds.dataset(files, schema=schema, filesystem=lake.storage.filesystem, format=checked_parquet())
     connection.register(f"_{table}", dataset)
     return f'"_{table}"'
 
@@ -145,7 +148,7 @@ def arrow_source(lake: Lake, contract: Contract | None, cells: Iterable[tuple[st
     columns = contract.all_columns if contract else [Column("movie_id", pa.string(), "")]
     schema = pa.schema([(column.name, _known_to_duckdb(column.type)) for column in columns])
     files = [lake.cell_path(*cell) for cell in cells]
-    return ds.dataset(files, schema=schema, filesystem=lake.storage.filesystem, format="parquet")
+    return ds.dataset(files, schema=schema, filesystem=lake.storage.filesystem, format=checked_parquet())
 
 
 def _known_to_duckdb(kind: pa.DataType) -> pa.DataType:
@@ -293,14 +296,9 @@ def cell_rows(plan: Plan, index: Index) -> Iterator[dict[str, Any]]:
 def ask(connection: duckdb.DuckDBPyConnection, sql: str, lines: LineFunctions | None = None) -> pa.Table:
     """The answer to one question. lines: functions that find lines by their words.
 
-    Raises `UsageError` for statements that are not questions and for SQL errors.
+    Raises `UsageError` for statements that are not questions, SQL errors, and answers beyond `MOST_ANSWER_BYTES`.
     """
-    import duckdb
-
-    try:
-        return question(connection, sql, lines).to_arrow_table()
-    except duckdb.Error as error:
-        raise UsageError(reason(error)) from error
+    return collected(question(connection, sql, lines))
 
 
 def question(
@@ -314,12 +312,6 @@ def question(
         return connection.sql(checked(connection, sql, root, lines))
     except duckdb.Error as error:
         raise UsageError(reason(error)) from error
-
-
-def reason(error: duckdb.Error) -> str:
-    """What DuckDB reports; of what Python raised under it, such as a refused file, the last line."""
-    text = str(error)
-    return text.strip().splitlines()[-1] if text.startswith("Traceback") else text
 
 
 def shown_value(value: Any) -> str:

@@ -51,6 +51,16 @@ def die_with_parent(by: signal.Signals = signal.SIGTERM) -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, by)
 
 
+def die_with(parent: int) -> None:
+    """This process is killed when its parent, the process of this id, has ended, and ends at once where it has already.
+
+    Called in the child: between its start and this call the parent may have been killed.
+    """
+    die_with_parent(signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
 def in_lasting_thread(start: Callable[[], Made]) -> Made:
     """What `start` returns or raises, called in a thread that lives as long as this process.
 

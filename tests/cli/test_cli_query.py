@@ -78,6 +78,12 @@ def test_what_cannot_be_answered_is_said_with_a_hint(made, sql, hint):
     assert hint in done.stderr and "Traceback" not in done.stderr
 
 
+def test_a_question_without_an_end_is_ended_when_its_time_is_over(made):
+    endless = "with recursive t as (select 1 a union all select a + 1 from t) select count(*) from t"
+    done = ask(made, endless, "--timeout", "0.5")
+    assert done.returncode == 2 and "ended after 0.5 s" in done.stderr
+
+
 def test_an_unknown_format_gets_the_known_ones(made):
     assert "did you mean 'parquet'" in ask(made, SHOTS, "-f", "parket").stderr
 

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import random
+import shutil
+import sys
 import threading
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 from _published_lake import planned, write_films, write_shots
 
@@ -13,6 +19,7 @@ import cinelake
 from cinelake.errors import InputChanged, PublishRefused, UnknownName, UsageError
 from cinelake.lake.publication import bucket_count, bucket_of
 from cinelake.lake.published import latest_number, version_numbers
+from cinelake.storage.child_processes import import_path
 from flows.lake_versions import publish_planned, roll_back
 
 BUCKETS = "publish: {buckets: 4, keep: 2, workers: 1}\n"
@@ -93,6 +100,30 @@ def test_a_publish_that_fails_leaves_the_last_version_and_no_file(project: Path)
     assert cinelake.open(str(project / "lake"), published=True).sql("select count(*) n from shots").rows()[0]["n"] == 36
 
 
+def replaced(cell: Path, content: bytes) -> None:
+    """Other bytes in a file, of the size and the time that the lake's index knows, as a disk does it."""
+    cell.write_bytes(content)
+    os.utime(cell, (1e9, 1e9))
+
+
+def test_no_wrong_byte_of_a_cell_is_published(tmp_path: Path) -> None:
+    write_films(tmp_path, 2, "publish: {buckets: 1, workers: 1}\n")
+    cell, lake, chance = tmp_path / "lake" / "shots" / "film_1.parquet", str(tmp_path / "lake"), random.Random(1)
+    good, told = cell.read_bytes(), 0
+    for at in [good.index(b"end_frame", len(good) // 3), *(chance.randrange(len(good)) for _ in range(6))]:
+        replaced(cell, good)
+        planning = planned(tmp_path)
+        replaced(cell, good[:at] + bytes([good[at] ^ 8]) + good[at + 1 :])
+        try:
+            publish_planned(planning)
+            rows = cinelake.open(lake, published=True).sql("select sum(end_frame)::int f, sum(end_s) s from shots")
+            assert rows.rows() == [{"f": 600, "s": 24.0}]
+        except InputChanged as error:
+            told += "film_1.parquet is damaged" in str(error)
+        shutil.rmtree(tmp_path / "lake" / "published")
+    assert told >= 3
+
+
 def test_broken_bounds_refuse_a_publish(project: Path) -> None:
     manifest = project / "pipeline.yaml"
     manifest.write_text(manifest.read_text() + "quality: {bounds: {shots.rows: {at_least: 4}}}\n")
@@ -132,6 +163,17 @@ def test_a_reader_in_a_loop_sees_whole_versions_only(project: Path) -> None:
 def test_many_files_are_made_by_processes(tmp_path: Path) -> None:
     done = publish_planned(write_films(tmp_path, 12, "publish: {buckets: 4, workers: 2}\n"))
     assert (done.made, done.version.tables["shots"].rows) == (8, 36)
+
+
+@pytest.mark.slow
+def test_processes_of_a_killed_publish_end_with_it(tmp_path: Path) -> None:
+    write_films(tmp_path, 12, "publish: {buckets: 4, workers: 2}\n")
+    driver = psutil.Popen([sys.executable, "-m", "cli.main", "publish"], cwd=tmp_path, env=os.environ | import_path())
+    while not (below := driver.children(recursive=True)) and driver.is_running():
+        time.sleep(0.01)
+    driver.kill()
+    gone, alive = psutil.wait_procs([driver, *below], timeout=30)
+    assert len(gone) > 1 and not alive
 
 
 def test_buckets_stay_while_the_catalogue_grows_a_little() -> None:

@@ -44,6 +44,13 @@ def mean_colour(path: Path, batch: int | str = "n", side: int | str = 16) -> Pat
     return save(path, nodes, [("picture", FLOAT, [batch, 3, side, side])], outputs)
 
 
+def not_to_be_computed(path: Path) -> Path:
+    """A valid network that makes rows of seven numbers of pictures that have 768."""
+    nodes = [helper.make_node("Reshape", ["picture", "rows"], ["out"])]
+    picture = [("picture", FLOAT, ["n", 3, 16, 16])]
+    return save(path, nodes, picture, [("out", FLOAT, ["m", 7])], {"rows": np.array([-1, 7])})
+
+
 def mean_of_sound(path: Path) -> Path:
     """(n, 96, 64, 1) log-mel in, the mean spectrum (n, 64) out."""
     nodes = [helper.make_node("ReduceMean", ["sound"], ["mean"], axes=[1, 3], keepdims=0)]

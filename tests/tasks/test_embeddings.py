@@ -13,6 +13,7 @@ from _made_networks import (
     mean_colour,
     mean_of_clip,
     mean_of_sound,
+    not_to_be_computed,
     weights_beside,
 )
 from pydantic import ValidationError
@@ -134,6 +135,12 @@ def test_a_map_without_pooling_is_refused_with_its_shape(tmp_path: Path) -> None
     backbone = {"file": mean_colour(tmp_path / "colour.onnx")}
     with pytest.raises(ModelUnusable, match=r"shape \(3, 16, 16\).*pooling: avg"):
         embed({"frames": frames_table(PINK)}, backbone=backbone, layer="double", pooling="none")
+
+
+def test_a_network_that_cannot_be_computed_is_named(tmp_path: Path) -> None:
+    file = not_to_be_computed(tmp_path / "broken.onnx")
+    with pytest.raises(ModelUnusable, match=r"broken\.onnx cannot be computed: .*Reshape"):
+        embed({"frames": frames_table(PINK)}, backbone={"file": file}, preprocess="raw")
 
 
 def test_an_unknown_layer_gets_its_close_matches(tmp_path: Path) -> None:

@@ -329,6 +329,19 @@ def test_a_cell_that_was_deleted_before_it_is_read_is_a_changed_input(lake: Lake
         reader.read()
 
 
+def test_one_wrong_byte_among_the_rows_gives_no_other_rows(lake: Lake) -> None:
+    commit_marks(lake, "film", marks(numbers=range(50)))
+    good, rows = cell_file(lake).read_bytes(), lake.reader("marks", "film").read()
+    pages = pq.read_metadata(cell_file(lake)).row_group(0)
+    end = max(
+        pages.column(n).data_page_offset + pages.column(n).total_compressed_size for n in range(len(rows.columns))
+    )
+    for at in range(4, min(end, len(good) - 8)):
+        cell_file(lake).write_bytes(good[:at] + bytes([good[at] ^ 4]) + good[at + 1 :])
+        with suppress(InputChanged):
+            assert lake.reader("marks", "film").read().equals(rows)
+
+
 def test_a_cell_with_damaged_pages_is_told_with_what_to_do_and_stops_no_run(lake: Lake) -> None:
     commit_marks(lake, "film", marks(numbers=range(2000)))
     good = cell_file(lake).read_bytes()
