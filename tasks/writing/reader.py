@@ -1,8 +1,8 @@
 """Where something is written in a picture, and what: PP-OCRv6 (small) inside the package rapidocr, both Apache-2.0.
 
 The package's own networks, boxes and decoding are used; sessions are opened here, so that threads are bounded as those
-of every other network and nothing is ever downloaded. A picture is first looked at as it is (30 ms at 480 × 204); only
-where something seems to be written is it enlarged and read.
+of every other network and nothing is ever downloaded. A picture is looked at as it is; only where its lines are small
+is it enlarged and looked at again. What was read a picture before, and looks the same, is not read again.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ DETECTOR = PackagedFile(PACKAGE, "models/PP-OCRv6_det_small.onnx", "7c78ed85d15e
 RECOGNISER = PackagedFile(PACKAGE, "models/PP-OCRv6_rec_small.onnx", "570fcee388d4475f46627fc4da2ce845")
 SIDE = 32
 """The detector takes sides that are multiples of this."""
-ENLARGED, MOST_TIMES = 1280, 3.0
-"""A picture with writing is enlarged to this width, at most so many times."""
+SMALL, LARGE, MOST_TIMES = 18, 28, 3.0
+"""A picture whose lines (half of them at least; as the boxes are, with a margin) are less than `SMALL` pixels high is
+enlarged until they have `LARGE`, at most so many times: letters would touch else."""
 LINE_HEIGHT, LEAST_WIDTH, MOST_WIDTH = 48, 320, 3200
 LINES_TOGETHER = 6
 UPRIGHT = 1.5
@@ -83,15 +84,16 @@ class TextReader:
 
     def lines(self, picture: PixelArray) -> list[Line]:
         """The lines of a picture, (height, width, 3) RGB, from top to bottom; none where nothing is written."""
-        boxes, _ = self._detect(picture)
+        boxes, scores = self._detect(picture)
         if not len(boxes):
             return []
-        large = _enlarged(picture)
-        boxes, scores = self._detect(large)
+        height = float(np.median([min(_sides(box)) for box in boxes]))
+        if height < SMALL:
+            picture = _enlarged(picture, min(MOST_TIMES, LARGE / height))
+            boxes, scores = self._detect(picture)
         order = sorted(range(len(boxes)), key=lambda n: (boxes[n][:, 1].min(), boxes[n][:, 0].min()))[:MOST_LINES]
-        crops = [_crop(large, boxes[n]) for n in order]
-        read = self._read(crops)
-        return [_line(text, score, boxes[n], scores[n], large) for n, (text, score) in zip(order, read, strict=True)]
+        read = self._read([_crop(picture, boxes[n]) for n in order])
+        return [_line(text, score, boxes[n], scores[n], picture) for n, (text, score) in zip(order, read, strict=True)]
 
     def _detect(self, picture: PixelArray) -> tuple[Any, Any]:
         """Boxes of four corners, in pixels, and their scores."""
@@ -119,29 +121,33 @@ def _run(session: Any, rows: Floats) -> Floats:
     return np.asarray(session.run(None, {session.get_inputs()[0].name: rows})[0], np.float32)
 
 
-def _enlarged(picture: PixelArray) -> PixelArray:
+def _enlarged(picture: PixelArray, times: float) -> PixelArray:
     import cv2
 
-    times = min(MOST_TIMES, max(1.0, ENLARGED / picture.shape[1]))
-    if times == 1.0:
-        return picture
     size = (round(picture.shape[1] * times), round(picture.shape[0] * times))
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
+def _sides(box: Any) -> tuple[float, float]:
+    """Width and height of a box of four corners, which run clockwise from the upper left."""
+    sides = np.linalg.norm(box - np.roll(box, -1, axis=0), axis=1)
+    return float(max(sides[0], sides[2])), float(max(sides[1], sides[3]))
+
+
 def _crop(picture: PixelArray, box: Any) -> PixelArray:
-    """What a box of four corners holds, upright. Corners run clockwise from the upper left."""
+    """What a box of four corners holds, upright, and where it is smaller as high as the network reads it."""
     import cv2
 
-    corners = np.asarray(box, np.float32)
-    sides = np.linalg.norm(corners - np.roll(corners, -1, axis=0), axis=1)
-    width, height = max(1, int(max(sides[0], sides[2]))), max(1, int(max(sides[1], sides[3])))
+    width, height = _sides(box)
+    is_upright = height >= UPRIGHT * width
+    times = float(np.clip(LINE_HEIGHT / max(1.0, width if is_upright else height), 1.0, MOST_TIMES))
+    width, height = max(1, round(width * times)), max(1, round(height * times))
     upright = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-    turn = cv2.getPerspectiveTransform(corners, upright)
+    turn = cv2.getPerspectiveTransform(np.asarray(box, np.float32), upright)
     cropped = cv2.warpPerspective(
         picture, turn, (width, height), borderMode=cv2.BORDER_REPLICATE, flags=cv2.INTER_CUBIC
     )
-    return np.asarray(np.rot90(cropped) if height >= UPRIGHT * width else cropped, np.uint8)
+    return np.asarray(np.rot90(cropped) if is_upright else cropped, np.uint8)
 
 
 def _rows(crops: list[PixelArray]) -> Floats:
