@@ -125,9 +125,8 @@ class ReadWriting:
 
     def parts(self, tables: Mapping[str, TableReader]) -> Iterator[pa.RecordBatch]:
         """What is written in each picture that is read, as `LOOKS`."""
-        reader = open_reader()
         for block in blocks_of(tables["frames"]):
-            looks = look_at(block, reader, self._params)
+            looks = look_at(block, open_reader(), self._params)
             found = [None if lines is None else [asdict(line) for line in lines] for lines in looks]
             yield pa.record_batch([[picture.time_s for picture, _ in block], found], schema=LOOKS)
 

@@ -6,8 +6,8 @@ Reading is dear. A picture that shows what the one before showed is not read aga
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from itertools import groupby, pairwise
+from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -53,24 +53,15 @@ class Chooser:
 
 
 def due(pictures: Sequence[tuple[Jpeg, bool]], every_s: float) -> set[int]:
-    """Numbers of the pictures of each shot that are read in any case: its middle, and others so that no longer part of
-    it than `every_s` goes unread."""
-    chosen: set[int] = set()
-    for _, shot in groupby(enumerate(pictures), key=lambda each: each[1][0].shot):
-        numbers, times, middles = zip(
-            *((n, picture.time_s, is_middle) for n, (picture, is_middle) in shot), strict=True
-        )
-        middle = middles.index(True) if True in middles else len(times) // 2
-        marks = (times[0], times[middle], times[-1])
-        wanted = [times[middle], *(at for start_s, end_s in pairwise(marks) for at in _within(start_s, end_s, every_s))]
-        chosen |= {numbers[int(np.abs(np.subtract(times, at)).argmin())] for at in wanted} if every_s else set(numbers)
-    return chosen
-
-
-def _within(start_s: float, end_s: float, every_s: float) -> Iterable[float]:
-    """Times between two others that part them evenly into stretches of at most `every_s`."""
-    parts = math.ceil((end_s - start_s) / every_s) if every_s else 1
-    return (start_s + (end_s - start_s) * part / parts for part in range(1, parts))
+    """Numbers of the pictures that are read in any case: the middles of shots, and so many others that no longer part
+    of the film than `every_s` goes unread."""
+    if not every_s:
+        return set(range(len(pictures)))
+    times = np.array([picture.time_s for picture, _ in pictures])
+    marks = [times[0], *(picture.time_s for picture, is_middle in pictures if is_middle), times[-1]]
+    stretches = ((start_s, end_s, math.ceil((end_s - start_s) / every_s)) for start_s, end_s in pairwise(marks))
+    wanted = [at for start_s, end_s, parts in stretches for at in np.linspace(start_s, end_s, parts + 1)]
+    return {int(np.abs(times - at).argmin()) for at in wanted}
 
 
 def alike(one: PixelArray, other: PixelArray) -> bool:

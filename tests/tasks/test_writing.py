@@ -48,7 +48,7 @@ class Frames:
 
     def batches(self, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
         rows = [
-            {"frame": n, "time_s": float(n), "shot": shot, "jpeg": jpeg, "is_middle": n == 0}
+            {"frame": n, "time_s": float(n), "shot": shot, "jpeg": jpeg, "is_middle": shot not in self.shots[:n]}
             for n, (jpeg, shot) in enumerate(zip(self.jpegs, self.shots, strict=True))
         ]
         if rows:
@@ -137,16 +137,16 @@ def test_writing_between_two_chosen_pictures_is_found_from_its_begin() -> None:
     assert (row.start_s, row.end_s) == (2.0, 5.0)
 
 
-def test_a_shot_without_writing_is_looked_at_every_few_seconds_only() -> None:
+def test_without_writing_a_picture_is_looked_at_every_few_seconds_only() -> None:
     reader = Scripted({})
     list(read_film(Frames([numbered(n % 12) for n in range(12)], [0] * 12), reader, WritingParams(every_s=4)))
-    assert reader.looked == [0, 4, 7]
+    assert reader.looked == [0, 4, 7, 11]
 
 
-def test_each_shot_is_read_in_its_middle_and_no_longer_part_of_it_goes_unread() -> None:
-    pictures = [(Jpeg(n, n / 2, n // 30, b""), n in (4, 45)) for n in range(60)]
-    assert sorted(due(pictures, 4.0)) == [4, 10, 16, 23, 37, 45, 52]
-    assert due(pictures, 0.0) == set(range(60))
+def test_each_shot_is_read_in_its_middle_and_no_longer_part_of_the_film_goes_unread() -> None:
+    pictures = [(Jpeg(n, n / 2, n // 30, b""), n in (4, 25)) for n in range(40)]
+    assert sorted(due(pictures, 4.0)) == [0, 4, 11, 18, 25, 32, 39]
+    assert due(pictures, 0.0) == set(range(40))
 
 
 def test_what_cannot_be_read_is_a_null_and_noise_in_one_picture_is_nothing() -> None:
