@@ -3,7 +3,8 @@
 A task that looks at so many rows of its input by themselves (`apart` of its declaration) gives the same rows for a
 piece of the input as for the same part of the whole. So pieces are made by this process and, beside it, by helpers,
 each for as long as it holds a slot of a process that has no job (`cinelake.storage.slots`); rows are written in the
-order of the pieces, so that the table is the same whatever the number of helpers. A piece whose helper fails, or dies,
+order of the pieces, so that the table is the same whatever the number of helpers. A task whose rows go over several
+pieces gathers them from what was found in each (`parts`, `gather`). A piece whose helper fails, or dies,
 is made by this process, and says here what is wrong with it; no other helper is started for the table then.
 """
 
@@ -52,17 +53,21 @@ class PieceOf:
     film: Film
     cell: StepCell
 
+    def worker(self) -> Any:
+        """What makes the cell."""
+        learned = [open_applied(Lake(self.lake), self.cell.model)] if self.cell.model else []
+        return find_task(self.cell.task).make(self.cell.params, self.film, *learned)
+
     def rows(self, start: int, stop: int) -> tuple[list[pa.RecordBatch], dict[str, Any]]:
-        """The rows made from rows `start` to `stop` of the first input, and the facts of what made them."""
-        lake, spec = Lake(self.lake), find_task(self.cell.task)
-        learned = [open_applied(lake, self.cell.model)] if self.cell.model else []
-        worker = spec.make(self.cell.params, self.film, *learned)
+        """What is made from rows `start` to `stop` of the first input, and the facts of what made it: rows, or what the
+        task gathers them from."""
+        lake, worker = Lake(self.lake), self.worker()
         tables: dict[str, TableReader] = {
             name: lake.reader(entry, self.film.movie_id) for name, entry in self.cell.inputs.items()
         }
         first = next(iter(tables))
         tables[first] = PieceReader(lake.reader(self.cell.inputs[first], self.film.movie_id), start, stop)
-        batches = list(worker.run(tables))
+        batches = list(getattr(worker, "parts", worker.run)(tables))
         return batches, dict(getattr(worker, "facts", {}) or {})
 
 
@@ -127,18 +132,23 @@ class Pieces:
 
     def write(self, writer: CellWriter) -> None:
         """Make all pieces and write their rows in order. Raises what the task raises."""
+        gathers = hasattr(find_task(self._of.cell.task).make, "gather")
         try:
-            for number in range(len(self._pieces)):
-                while number not in self._made:
-                    self._borrow()
-                    self._make_or_wait(number)
-                for batch in self._made.pop(number)():
-                    writer.write(batch)
+            batches = self._in_order()
+            for batch in self._of.worker().gather(batches) if gathers else batches:
+                writer.write(batch)
         finally:
             self._stopped = True
             for helper in self._helpers:
                 helper.join()
         self.facts.update(helpers=self._helped, helpers_failed=len(self.failures))
+
+    def _in_order(self) -> Iterator[pa.RecordBatch]:
+        for number in range(len(self._pieces)):
+            while number not in self._made:
+                self._borrow()
+                self._make_or_wait(number)
+            yield from self._made.pop(number)()
 
     def _make_or_wait(self, number: int) -> None:
         """Make the next piece here; where all have been taken, wait until the one wanted is there.

@@ -237,7 +237,9 @@ def task(
         paths are the film's `beside`. A task that reads these and the film's file, and no table, has `reads=[]`.
     apart: with these parameters, how many rows of the first table that it reads it looks at by themselves: given a part
         of that table that begins at a multiple of it, the task returns that part of its rows, so that a long film's
-        table may be made in pieces by several processes. 0, and without it: only from the whole table.
+        table may be made in pieces by several processes. 0, and without it: only from the whole table. Where a row may
+        go over several parts, the task has beside `run(tables)` two methods: `parts(tables)` returns what it finds in a
+        part as batches of a schema of its own, `gather(parts)` the rows, made of those of all parts in order.
     chooses: whether a stream task with these parameters can do with some of the film's pictures, and says which.
     roles: what the core may use the table for, one of a kind (see `cinelake.spec.roles`).
     """

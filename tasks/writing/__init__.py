@@ -3,7 +3,7 @@
 In the manifest:
 
     writing: {}
-    writing: {every_s: 1}            # within shots every picture of `frames`: slower, finds what shows briefly
+    writing: {every_s: 1}            # within shots a picture a second: slower, finds what shows for less than 2 s
     writing: {unread: false}         # without what is written and could not be read
 
 Only chosen pictures of `frames` are read: the middle of every shot, within long shots one every few seconds, and each
@@ -15,8 +15,8 @@ Reading order: reader, scripts, chosen, tracks, and the task below.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ from cinelake.spec.contract import Column, Contract, Measure, Rule
 from cinelake.spec.roles import Components, Words
 from cinelake.spec.task import Field, Film, Params, Resources, TableReader, task
 from tasks.shared.pictures import Jpeg, decode
-from tasks.writing.chosen import Chooser
+from tasks.writing.chosen import Chooser, due
 from tasks.writing.reader import DETECTOR, PACKAGE, RECOGNISER, Line, TextReader, open_reader, weights
 from tasks.writing.scripts import is_of_another_script, unsure_lines
 from tasks.writing.tracks import Track, Tracks
@@ -57,6 +57,11 @@ WRITING = Contract(
 )
 PAGE = 5
 """Lines on one picture from which they are taken for credits."""
+BLOCK = 256
+"""So many pictures are looked at by themselves; the first of them is read in any case."""
+LINE = {"text": pa.string(), **dict.fromkeys(("score", "x", "y", "width", "height", "box_score"), pa.float64())}
+LOOKS = pa.schema({"time_s": pa.float64(), "lines": pa.list_(pa.struct({**LINE, "is_foreign": pa.bool_()}))})
+"""What was found in each picture; null where it was not read."""
 UNREAD_PICTURES = 2
 """What cannot be read must be there in so many pictures: noise in one is no writing."""
 
@@ -66,8 +71,8 @@ class WritingParams(Params):
 
     min_score: float = Field(0.93, ge=0, le=1)
     """A reading below this is none: noise scores up to .86, right readings of credits .93 and more."""
-    every_s: float = Field(4.0, ge=0)
-    """Within a shot in which nothing is written, a picture is read at least this often."""
+    every_s: float = Field(2.0, ge=0)
+    """Within a shot in which nothing was found, a picture is read at least this often; 0: every picture."""
     unread: bool = True
     """Whether what is written and could not be read has a row, without a text."""
     min_box_score: float = Field(0.8, ge=0, le=1)
@@ -101,10 +106,11 @@ def components(_params: Mapping[str, Any]) -> list[Component]:
     writes=WRITING,
     reads=["frames"],
     params=WritingParams,
-    version=2,
+    version=3,
     resources=Resources(memory_gb=1.5),
     preflight=preflight,
     roles=[Words("written"), Components(components)],
+    apart=lambda _params: BLOCK,
 )
 class ReadWriting:
     """Lines of writing with their boxes; a film without pictures, or without writing, has none."""
@@ -115,11 +121,20 @@ class ReadWriting:
 
     def run(self, tables: Mapping[str, TableReader]) -> Iterator[pa.RecordBatch]:
         """The lines, by their begin."""
-        rows = sorted(
-            read_film(tables["frames"], open_reader(), self._params), key=lambda row: (row.start_s, row.track.best[1].y)
-        )
-        if rows:
-            yield self._batch(rows)
+        return self.gather(self.parts(tables))
+
+    def parts(self, tables: Mapping[str, TableReader]) -> Iterator[pa.RecordBatch]:
+        """What is written in each picture that is read, as `LOOKS`."""
+        for block in blocks_of(tables["frames"]):
+            looks = look_at(block, open_reader(), self._params)
+            found = [None if lines is None else [asdict(line) for line in lines] for lines in looks]
+            yield pa.record_batch([[picture.time_s for picture, _ in block], found], schema=LOOKS)
+
+    def gather(self, parts: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The lines, by their begin, of what was found in all pictures."""
+        rows = rows_of_film((look for part in parts for look in _looks_in(part)), self._params)
+        if found := sorted(rows, key=lambda row: (row.start_s, row.track.best[1].y)):
+            yield self._batch(found)
 
     def _batch(self, rows: list[Row]) -> pa.RecordBatch:
         best = [row.track.best for row in rows]
@@ -142,46 +157,46 @@ class ReadWriting:
         )
 
 
-def read_film(frames: TableReader, reader: TextReader, params: WritingParams) -> Iterator[Row]:
-    """The lines of a film as they end."""
-    chooser, tracks, pages = Chooser(params.every_s), Tracks(), dict[float, int]()
-    step_s, before_s, shot = 1.0, None, None
-    for picture, is_middle in pictures_in(frames):
-        if before_s is not None and picture.time_s > before_s:
-            step_s = min(step_s, picture.time_s - before_s)
+def look_at(
+    pictures: Sequence[tuple[Jpeg, bool]], reader: TextReader, params: WritingParams
+) -> list[list[Line] | None]:
+    """The lines of each of some pictures that follow each other; None for those that were not read.
+
+    pictures: each with whether it is the middle of its shot.
+    """
+    looks: list[list[Line] | None] = [None] * len(pictures)
+    chooser, is_due = Chooser(), due(pictures, params.every_s)
+    shot = None
+    for number, (picture, _) in enumerate(pictures):
         if picture.shot != shot:
             chooser.back()
         shot = picture.shot
-        for _, look in chooser.look(picture, is_middle):
-            if look == "read":
-                yield from _read(picture, chooser, tracks, pages, reader, params)
-        before_s = picture.time_s
+        if chooser.wants(number, picture, number in is_due):
+            looks[number] = lines = lines_of(picture, reader, params)
+            chooser.found = bool(lines)
+            for earlier in chooser.back() if lines else ():  # those that were left out, where writing may have begun
+                looks[earlier] = lines_of(pictures[earlier][0], reader, params)
+    return looks
+
+
+def rows_of_film(looks: Iterable[tuple[float, list[Line] | None]], params: WritingParams) -> Iterator[Row]:
+    """The lines of a film as they end. looks: time of each picture, and its lines where it was read."""
+    tracks, pages, step_s, before_s = Tracks(), dict[float, int](), 1.0, None
+    for time_s, lines in looks:
+        if before_s is not None and time_s > before_s:
+            step_s = min(step_s, time_s - before_s)
+        if lines is not None:
+            pages[time_s] = sum(bool(line.text) for line in lines)
+            yield from rows_of(tracks.add(time_s, lines), pages, params)
+        before_s = time_s
     if before_s is not None:
         yield from rows_of(tracks.close(before_s + step_s), pages, params)
 
 
-def _read(
-    picture: Jpeg,
-    chooser: Chooser,
-    tracks: Tracks,
-    pages: dict[float, int],
-    reader: TextReader,
-    params: WritingParams,
-) -> Iterator[Row]:
-    """Read a picture; where it has writing, first those before it that were left out."""
-    lines = lines_of(picture, reader, params)
-    left_out = chooser.back()
-    for earlier in left_out if lines else ():
-        yield from _add(earlier.time_s, lines_of(earlier, reader, params), tracks, pages, params)
-    chooser.found = bool(lines)
-    yield from _add(picture.time_s, lines, tracks, pages, params)
-
-
-def _add(
-    time_s: float, lines: list[Line], tracks: Tracks, pages: dict[float, int], params: WritingParams
-) -> Iterator[Row]:
-    pages[time_s] = sum(bool(line.text) for line in lines)
-    yield from rows_of(tracks.add(time_s, lines), pages, params)
+def _looks_in(part: pa.RecordBatch) -> Iterator[tuple[float, list[Line] | None]]:
+    """Each picture's time and lines of a batch of `LOOKS`."""
+    for time_s, lines in zip(part["time_s"].to_pylist(), part["lines"].to_pylist(), strict=True):
+        yield time_s, None if lines is None else [Line(**line) for line in lines]
 
 
 def lines_of(picture: Jpeg, reader: TextReader, params: WritingParams) -> list[Line]:
@@ -205,9 +220,15 @@ def rows_of(tracks: list[Track], pages: Mapping[float, int], params: WritingPara
             yield Row(track.seen[0][0], track.end_s, track, page)
 
 
-def pictures_in(frames: TableReader) -> Iterator[tuple[Jpeg, bool]]:
-    """The pictures of the table `frames` in order, and whether each is the middle of its shot."""
+def blocks_of(frames: TableReader) -> Iterator[list[tuple[Jpeg, bool]]]:
+    """The pictures of the table `frames` in order, `BLOCK` at a time, and whether each is the middle of its shot."""
     names = ["frame", "time_s", "shot", "jpeg", "is_middle"]
+    block: list[tuple[Jpeg, bool]] = []
     for batch in frames.batches(names):
         for frame, time_s, shot, jpeg, is_middle in zip(*(batch[name] for name in names), strict=True):
-            yield Jpeg(frame.as_py(), time_s.as_py(), shot.as_py(), jpeg.as_py()), is_middle.as_py()
+            block.append((Jpeg(frame.as_py(), time_s.as_py(), shot.as_py(), jpeg.as_py()), is_middle.as_py()))
+            if len(block) == BLOCK:
+                yield block
+                block = []
+    if block:
+        yield block

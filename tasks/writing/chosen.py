@@ -5,9 +5,9 @@ Reading is dear. A picture that shows what the one before showed is not read aga
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Literal
+import math
+from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -18,39 +18,50 @@ SAME = 2.0
 """Mean difference of luma, of 255, up to which two pictures show the same; noise and compression stay below."""
 PART, PART_SHARE = 24, 0.002
 """… unless this share of them differs by so much: a line that appears is a small part of a picture."""
-Look = Literal["read", "same"]
 
 
-@dataclass
 class Chooser:
-    """Decides picture by picture. every_s: within a shot without writing, one is read at least this often."""
+    """Decides picture by picture.
 
-    every_s: float
-    _last_read_s: float = -np.inf
-    _shot: int | None = None
-    _small: PixelArray | None = None
-    _left_out: list[Jpeg] = field(default_factory=list)
-    found: bool = False
-    """Whether the last picture that was read has writing; whoever reads says so."""
+    found: whether the last picture that was read has writing; whoever reads says so. At first it is taken to have.
+    """
 
-    def look(self, picture: Jpeg, is_middle: bool) -> Iterator[tuple[Jpeg, Look]]:
-        """The pictures to look at now, in order: this one or none. Of pictures that were left out see `back`."""
+    def __init__(self) -> None:
+        self.found = True
+        self._shot: int | None = None
+        self._small: PixelArray | None = None
+        self._left_out: list[int] = []
+
+    def wants(self, number: int, picture: Jpeg, is_due: bool) -> bool:
+        """Whether a picture is to be read now. Of those that are not see `back`.
+
+        is_due: it is read though nothing was found before, unless it shows what the last one that was read does.
+        """
         small = decode(picture.jpeg, half=True, in_grey=True)
-        same = self._small is not None and picture.shot == self._shot and alike(small, self._small)
-        if same:
-            yield picture, "same"
-            return
-        due = picture.time_s - self._last_read_s >= self.every_s
-        if self.found or is_middle or due or picture.shot != self._shot:
-            self._small, self._shot, self._last_read_s = small, picture.shot, picture.time_s
-            yield picture, "read"
-        else:
-            self._left_out.append(picture)
+        if self._small is not None and picture.shot == self._shot and alike(small, self._small):
+            return False
+        if not self.found and not is_due:
+            self._left_out.append(number)
+            return False
+        self._small, self._shot = small, picture.shot
+        return True
 
-    def back(self) -> list[Jpeg]:
+    def back(self) -> list[int]:
         """The pictures that were left out since the last that was read: writing may have begun in one of them."""
         left_out, self._left_out = self._left_out, []
         return left_out
+
+
+def due(pictures: Sequence[tuple[Jpeg, bool]], every_s: float) -> set[int]:
+    """Numbers of the pictures that are read in any case: the middles of shots, and so many others that no longer part
+    of the film than `every_s` goes unread."""
+    if not every_s:
+        return set(range(len(pictures)))
+    times = np.array([picture.time_s for picture, _ in pictures])
+    marks = [times[0], *(picture.time_s for picture, is_middle in pictures if is_middle), times[-1]]
+    stretches = ((start_s, end_s, math.ceil((end_s - start_s) / every_s)) for start_s, end_s in pairwise(marks))
+    wanted = [at for start_s, end_s, parts in stretches for at in np.linspace(start_s, end_s, parts + 1)]
+    return {int(np.abs(times - at).argmin()) for at in wanted}
 
 
 def alike(one: PixelArray, other: PixelArray) -> bool:

@@ -1,16 +1,15 @@
 """Where something is written in a picture, and what: PP-OCRv6 (small) inside the package rapidocr, both Apache-2.0.
 
 The package's own networks, boxes and decoding are used; sessions are opened here, so that threads are bounded as those
-of every other network and nothing is ever downloaded. A picture is first looked at as it is (30 ms at 480 × 204); only
-where something seems to be written is it enlarged and read.
+of every other network and nothing is ever downloaded. A picture is looked at as it is; only where its lines are small
+is it enlarged and looked at again. What was read a picture before, and looks the same, is not read again.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,12 +23,20 @@ DETECTOR = PackagedFile(PACKAGE, "models/PP-OCRv6_det_small.onnx", "7c78ed85d15e
 RECOGNISER = PackagedFile(PACKAGE, "models/PP-OCRv6_rec_small.onnx", "570fcee388d4475f46627fc4da2ce845")
 SIDE = 32
 """The detector takes sides that are multiples of this."""
-ENLARGED, MOST_TIMES = 1280, 3.0
-"""A picture with writing is enlarged to this width, at most so many times."""
+GLANCE = 480
+"""Width at which a picture is looked at first; it costs half of what 640 pixels do, and finds the same pictures."""
+SMALL, LARGE, MOST_TIMES = 16, 30, 3.0
+"""A picture whose lines (half of them at least; as the boxes are, with a margin) are less than `SMALL` pixels high then
+is looked at again, so large that they have `LARGE`, at most enlarged so many times: small letters run together."""
 LINE_HEIGHT, LEAST_WIDTH, MOST_WIDTH = 48, 320, 3200
 LINES_TOGETHER = 6
 UPRIGHT = 1.5
 """What is so many times as high as it is wide is turned before it is read."""
+AGREED = 2
+"""A line is read until so many readings in a row agree; while it looks the same it is not read again then."""
+SHIFT, LIKENESS, PATCH, DIFFERENT = 5, 0.9, 9, 48
+"""Two lines are the same if, one moved over the other by up to `SHIFT` pixels of 48, they correlate by `LIKENESS`, and no
+patch of `PATCH` pixels differs by more than `DIFFERENT` of 255 in the mean, as an accent or another letter would."""
 MOST_LINES = 400
 """Boxes of one picture that are read: a wall of text is no reason to stop a night."""
 
@@ -61,47 +68,90 @@ def weights() -> dict[str, str]:
     return {"detector": DETECTOR.digest, "recogniser": RECOGNISER.digest}
 
 
+class Reading(NamedTuple):
+    """What a line looks like, (48, width) grey, what it says, and how many readings in a row have said so."""
+
+    picture: PixelArray
+    text: str
+    score: float
+    agreed: int
+
+
+class Networks(NamedTuple):
+    """The two networks, and the package's own code around them."""
+
+    detector: Any
+    boxes: Any
+    recogniser: Any
+    decode: Any
+
+
 @lru_cache(maxsize=1)
-def open_reader() -> TextReader:
-    """The networks, loaded once per worker process."""
-    return TextReader(DETECTOR.path(), RECOGNISER.path())
+def _networks() -> Networks:
+    """Loaded once per worker process."""
+    try:
+        from rapidocr.ch_ppocr_det.utils import DBPostProcess
+        from rapidocr.ch_ppocr_rec.utils import CTCLabelDecode
+    except ImportError as error:
+        raise ModelUnusable(f"{PACKAGE.name} is another version than {PACKAGE.version}: {error}") from error
+    recogniser = onnx_session(RECOGNISER.path())
+    characters = recogniser.get_modelmeta().custom_metadata_map["character"].splitlines()
+    return Networks(
+        onnx_session(DETECTOR.path()),
+        DBPostProcess(thresh=0.3, box_thresh=0.5, unclip_ratio=1.6, use_dilation=True),
+        recogniser,
+        CTCLabelDecode(character=characters),
+    )
 
 
 class TextReader:
-    """Reads pictures."""
+    """Reads pictures that follow each other."""
 
-    def __init__(self, detector: Path, recogniser: Path):
-        try:
-            from rapidocr.ch_ppocr_det.utils import DBPostProcess
-            from rapidocr.ch_ppocr_rec.utils import CTCLabelDecode
-        except ImportError as error:
-            raise ModelUnusable(f"{PACKAGE.name} is another version than {PACKAGE.version}: {error}") from error
-        self._detector, self._recogniser = onnx_session(detector), onnx_session(recogniser)
-        characters = self._recogniser.get_modelmeta().custom_metadata_map["character"].splitlines()
-        self._decode = CTCLabelDecode(character=characters)
-        self._boxes = DBPostProcess(thresh=0.3, box_thresh=0.5, unclip_ratio=1.6, use_dilation=True)
+    def __init__(self) -> None:
+        self._networks = _networks()
+        self._known: list[Reading] = []
 
     def lines(self, picture: PixelArray) -> list[Line]:
         """The lines of a picture, (height, width, 3) RGB, from top to bottom; none where nothing is written."""
-        boxes, _ = self._detect(picture)
+        times = min(1.0, GLANCE / picture.shape[1])
+        boxes, scores = self._detect(picture, times)
         if not len(boxes):
             return []
-        large = _enlarged(picture)
-        boxes, scores = self._detect(large)
+        height = times * float(np.median([min(_sides(box)) for box in boxes]))
+        if height < SMALL:
+            times = min(MOST_TIMES, times * LARGE / height)
+            picture = _enlarged(picture, max(1.0, times))
+            boxes, scores = self._detect(picture, min(1.0, times))
         order = sorted(range(len(boxes)), key=lambda n: (boxes[n][:, 1].min(), boxes[n][:, 0].min()))[:MOST_LINES]
-        crops = [_crop(large, boxes[n]) for n in order]
-        read = self._read(crops)
-        return [_line(text, score, boxes[n], scores[n], large) for n, (text, score) in zip(order, read, strict=True)]
+        self._known = self._read_new([_crop(picture, boxes[n]) for n in order])
+        return [
+            _line(read.text, read.score, boxes[n], scores[n], picture)
+            for n, read in zip(order, self._known, strict=True)
+        ]
 
-    def _detect(self, picture: PixelArray) -> tuple[Any, Any]:
-        """Boxes of four corners, in pixels, and their scores."""
+    def _detect(self, picture: PixelArray, times: float) -> tuple[Any, Any]:
+        """Boxes of four corners, in pixels of the picture, and their scores, as found at so many times its size."""
         import cv2
 
-        height, width = (max(SIDE, round(size / SIDE) * SIDE) for size in picture.shape[:2])
-        scaled = cv2.resize(np.ascontiguousarray(picture[..., ::-1]), (width, height))
+        height, width = (max(SIDE, round(times * size / SIDE) * SIDE) for size in picture.shape[:2])
+        how = cv2.INTER_AREA if times < 1 else cv2.INTER_LINEAR
+        scaled = cv2.resize(np.ascontiguousarray(picture[..., ::-1]), (width, height), interpolation=how)
         rows = ((np.asarray(scaled, np.float32) / 255 - 0.5) / 0.5).transpose(2, 0, 1)[None]
-        found = _run(self._detector, np.asarray(rows, np.float32))
-        return self._boxes(found, picture.shape[:2])
+        found = _run(self._networks.detector, np.asarray(rows, np.float32))
+        return self._networks.boxes(found, picture.shape[:2])
+
+    def _read_new(self, crops: list[PixelArray]) -> list[Reading]:
+        """The reading of each crop; those that look as one did a picture before are read until two readings agree."""
+        pictures = [_grey_line(crop) for crop in crops]
+        before = [next((known for known in self._known if same_line(known.picture, new)), None) for new in pictures]
+        unread = [n for n, known in enumerate(before) if known is None or not known.text or known.agreed < AGREED]
+        texts = dict(zip(unread, self._read([crops[n] for n in unread]), strict=True))
+        result = []
+        for n, (picture, known) in enumerate(zip(pictures, before, strict=True)):
+            text, score = texts.get(n, (known.text, known.score) if known else ("", 0.0))
+            agreed = known.agreed if known and known.text == text else 0
+            result.append(Reading(picture, text, score, agreed + (n in texts)))
+        return result
 
     def _read(self, crops: list[PixelArray]) -> list[tuple[str, float]]:
         """Text and score of each crop; those of a like width go through the network together."""
@@ -109,39 +159,74 @@ class TextReader:
         order = sorted(range(len(crops)), key=lambda n: crops[n].shape[1] / crops[n].shape[0])
         for start in range(0, len(order), LINES_TOGETHER):
             some = order[start : start + LINES_TOGETHER]
-            texts, _ = self._decode(_run(self._recogniser, _rows([crops[n] for n in some])))
+            texts, _ = self._networks.decode(_run(self._networks.recogniser, _rows([crops[n] for n in some])))
             for n, (text, score) in zip(some, texts, strict=True):
                 result[n] = (" ".join(text.split()), float(score))
         return result
+
+
+def open_reader() -> TextReader:
+    """A reader of pictures that follow each other. Raises `WeightsMissing`, `ModelUnusable`."""
+    return TextReader()
+
+
+def same_line(one: PixelArray, other: PixelArray) -> bool:
+    """Whether two lines, each as `Reading.picture`, look the same when laid over each other; an accent is a difference.
+
+    The box of a line that moves is some pixels larger or smaller from picture to picture.
+    """
+    import cv2
+
+    if abs(one.shape[1] - other.shape[1]) > 2 * SHIFT or one.shape[1] <= 4 * SHIFT:
+        return False
+    width = min(one.shape[1], other.shape[1]) - 2 * SHIFT
+    inner = one[SHIFT:-SHIFT, SHIFT : SHIFT + width]
+    _, likeness, _, (left, top) = cv2.minMaxLoc(cv2.matchTemplate(other, inner, cv2.TM_CCOEFF_NORMED))
+    if likeness < LIKENESS:
+        return False
+    difference = cv2.absdiff(inner, other[top : top + inner.shape[0], left : left + width])
+    return float(cv2.blur(difference, (PATCH, PATCH)).max()) <= DIFFERENT
+
+
+def _grey_line(crop: PixelArray) -> PixelArray:
+    """A crop in grey, as high as the network reads it."""
+    import cv2
+
+    width = min(MOST_WIDTH, max(1, round(LINE_HEIGHT * crop.shape[1] / crop.shape[0])))
+    return np.asarray(cv2.resize(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), (width, LINE_HEIGHT)), np.uint8)
 
 
 def _run(session: Any, rows: Floats) -> Floats:
     return np.asarray(session.run(None, {session.get_inputs()[0].name: rows})[0], np.float32)
 
 
-def _enlarged(picture: PixelArray) -> PixelArray:
+def _enlarged(picture: PixelArray, times: float) -> PixelArray:
     import cv2
 
-    times = min(MOST_TIMES, max(1.0, ENLARGED / picture.shape[1]))
-    if times == 1.0:
-        return picture
     size = (round(picture.shape[1] * times), round(picture.shape[0] * times))
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
+def _sides(box: Any) -> tuple[float, float]:
+    """Width and height of a box of four corners, which run clockwise from the upper left."""
+    sides = np.linalg.norm(box - np.roll(box, -1, axis=0), axis=1)
+    return float(max(sides[0], sides[2])), float(max(sides[1], sides[3]))
+
+
 def _crop(picture: PixelArray, box: Any) -> PixelArray:
-    """What a box of four corners holds, upright. Corners run clockwise from the upper left."""
+    """What a box of four corners holds, upright, and where it is smaller as high as the network reads it."""
     import cv2
 
-    corners = np.asarray(box, np.float32)
-    sides = np.linalg.norm(corners - np.roll(corners, -1, axis=0), axis=1)
-    width, height = max(1, int(max(sides[0], sides[2]))), max(1, int(max(sides[1], sides[3])))
+    width, height = _sides(box)
+    is_upright = height >= UPRIGHT * width
+    times = float(np.clip(LINE_HEIGHT / max(1.0, width if is_upright else height), 1.0, MOST_TIMES))
+    width, height = max(1, round(width * times)), max(1, round(height * times))
     upright = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-    turn = cv2.getPerspectiveTransform(corners, upright)
+    turn = cv2.getPerspectiveTransform(np.asarray(box, np.float32), upright)
     cropped = cv2.warpPerspective(
         picture, turn, (width, height), borderMode=cv2.BORDER_REPLICATE, flags=cv2.INTER_CUBIC
     )
-    return np.asarray(np.rot90(cropped) if height >= UPRIGHT * width else cropped, np.uint8)
+    return np.asarray(np.rot90(cropped) if is_upright else cropped, np.uint8)
 
 
 def _rows(crops: list[PixelArray]) -> Floats:

@@ -13,8 +13,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from cinelake.spec.task import Film
 from tasks.shared.pictures import Jpeg
-from tasks.writing import WRITING, ReadWriting, WritingParams, lines_of, read_film
-from tasks.writing.chosen import alike
+from tasks.writing import WRITING, ReadWriting, Row, WritingParams, blocks_of, lines_of, look_at, rows_of_film
+from tasks.writing.chosen import alike, due
 from tasks.writing.reader import Line, open_reader
 from tasks.writing.scripts import is_of_another_script, may_be_of_another, unsure_lines
 from tasks.writing.tracks import Track, Tracks
@@ -48,7 +48,7 @@ class Frames:
 
     def batches(self, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
         rows = [
-            {"frame": n, "time_s": float(n), "shot": shot, "jpeg": jpeg, "is_middle": n == 0}
+            {"frame": n, "time_s": float(n), "shot": shot, "jpeg": jpeg, "is_middle": shot not in self.shots[:n]}
             for n, (jpeg, shot) in enumerate(zip(self.jpegs, self.shots, strict=True))
         ]
         if rows:
@@ -64,6 +64,15 @@ class Scripted:
     def lines(self, picture: np.ndarray) -> list[Line]:
         self.looked.append(number := round(int(picture[:40, :40, 0].mean()) / 20))
         return self.says.get(number, [])
+
+
+def read_film(frames: Frames, reader: Scripted, params: WritingParams) -> Iterator[Row]:
+    looks = [
+        (n, found)
+        for block in blocks_of(frames)
+        for n, found in zip(block, look_at(block, reader, params), strict=True)
+    ]
+    return rows_of_film([(picture.time_s, found) for (picture, _), found in looks], params)
 
 
 def numbered(number: int) -> bytes:
@@ -128,10 +137,16 @@ def test_writing_between_two_chosen_pictures_is_found_from_its_begin() -> None:
     assert (row.start_s, row.end_s) == (2.0, 5.0)
 
 
-def test_a_shot_without_writing_is_looked_at_every_few_seconds_only() -> None:
+def test_without_writing_a_picture_is_looked_at_every_few_seconds_only() -> None:
     reader = Scripted({})
     list(read_film(Frames([numbered(n % 12) for n in range(12)], [0] * 12), reader, WritingParams(every_s=4)))
-    assert reader.looked == [0, 4, 8]
+    assert reader.looked == [0, 4, 7, 11]
+
+
+def test_each_shot_is_read_in_its_middle_and_no_longer_part_of_the_film_goes_unread() -> None:
+    pictures = [(Jpeg(n, n / 2, n // 30, b""), n in (4, 25)) for n in range(40)]
+    assert sorted(due(pictures, 4.0)) == [0, 4, 11, 18, 25, 32, 39]
+    assert due(pictures, 0.0) == set(range(40))
 
 
 def test_what_cannot_be_read_is_a_null_and_noise_in_one_picture_is_nothing() -> None:
