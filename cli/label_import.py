@@ -328,10 +328,15 @@ def classes_in_words(target: Target, rows: pa.Table) -> str:
     column = target.contract.class_column
     if column is None or column in target.vocabularies or column not in rows.column_names:
         return ""
-    counts = Counter(str(value) for value in rows[column].to_pylist() if value is not None)
+    counts = Counter(str(value).strip() for value in rows[column].to_pylist() if value is not None)
     shown = ", ".join(f"{name} {count}" for name, count in sorted(counts.items())[:SHOWN_CLASSES])
     more = f" and {len(counts) - SHOWN_CLASSES} more" if len(counts) > SHOWN_CLASSES else ""
-    return f"{column}: {shown}{more}"
+    spellings: dict[str, list[str]] = {}
+    for name in sorted(counts):
+        spellings.setdefault(name.casefold(), []).append(name)
+    slips = [" and ".join(names) for names in spellings.values() if len(names) > 1]
+    told = f"\nthese differ in capitals alone and are classes of their own: {', '.join(slips)}" if slips else ""
+    return f"{column}: {shown}{more}{told}"
 
 
 def version_data(version: LabelVersion) -> dict[str, Any]:

@@ -247,6 +247,12 @@ def test_values_below_others_are_read_and_two_of_one_column_are_a_problem(tmp_pa
     assert reading.rows.select(["scene", "place"]).to_pylist() == [{"scene": "7", "place": "one"}]
 
 
+def test_time_codes_past_the_end_say_how_the_films_beginning_is_given(tmp_path):
+    assert "labels.bin:5: 01:00:01:00 is past the film's end (60 s): where the film begins" in read(tmp_path, EDL)[1][0]
+    reading, _ = read(tmp_path, EDL, fps=25.0)
+    assert "all time codes are past 01:00:00:00" in " ".join(reading.notes)
+
+
 def test_a_name_that_is_taken_for_none_is_told(tmp_path):
     tags = LabelContract("Tags.", "spans", (Column("tag", pa.string(), "Tag.", True),), class_column="tag")
     reading, problems = read(tmp_path, json.dumps([task(timeline(26, 75, "label"))]), tags)
