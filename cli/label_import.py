@@ -32,6 +32,7 @@ from cinelake.learning.images import patch_bytes
 from cinelake.manifest.document import Manifest, ModelEntry, load_manifest
 from cinelake.spec.labels import LabelContract
 from cli.label_files import TIMES_IN, needs_classes, read_labels_of, refuse_options
+from cli.notes import together
 from cli.screen import err, out, plain, print_json, warn
 from flows.events import labels_imported
 from importers.eluv.work import TABLE, commit_films, is_eluv, notes, read_films
@@ -292,23 +293,23 @@ def _data(target: Target, request: ImportRequest, made: Imported) -> dict[str, A
 
 def _print_one(target: Target, request: ImportRequest, made: Imported) -> None:
     reading, version = made.reading, made.version
-    for note in reading.notes[:SHOWN_NOTES]:
+    notes = together(reading.notes)
+    for note in notes[:SHOWN_NOTES]:
         err.print(plain(note))
-    if len(reading.notes) > SHOWN_NOTES:
-        err.print(f"… and {len(reading.notes) - SHOWN_NOTES} more")
+    if len(notes) > SHOWN_NOTES:
+        err.print(f"… and {len(notes) - SHOWN_NOTES} more (`--json` lists all)")
     if classes := classes_in_words(target, reading.rows):
         err.print(plain(classes))
     _print_doubts(made.doubts)
     films = f"{len(version.films)} film{'s' if len(version.films) != 1 else ''}"
+    labels = f"{version.rows} label{'s' if version.rows != 1 else ''}"
     called = f"{target.name}/{request.kind}" if request.kind else target.name
     if version.unchanged:
         out.print(f"These labels count already (version {version.number} of {called}): nothing was written.")
     elif request.dry_run:
-        out.print(
-            f"No problem in {version.rows} labels of {films}; they would be version {version.number} of {called}."
-        )
+        out.print(f"No problem in {labels} of {films}; they would be version {version.number} of {called}.")
     else:
-        out.print(f"Imported {version.rows} labels of {films} as version {version.number} of {called}.")
+        out.print(f"Imported {labels} of {films} as version {version.number} of {called}.")
 
 
 def _print_doubts(doubts: Sequence[Doubt]) -> None:
