@@ -5,10 +5,11 @@
   python -m benchmarks.labels_next --repeat 5         with five draws of the films that are scored on
   python -m benchmarks.labels_next --patches FILE     also emotions of 3,000 faces (Parquet: split, emotion, patch)
 
-A third of the films is kept apart; of the others moments are labelled round by round, by the command's own choice or at
-random. After each round a logistic regression on the model's own view of its moments is scored on the films kept apart
-(macro-F1; accuracy for faces, whose 3,000 and 1,000 are of the file's own split), as a share of what it has with all
-labels. `enough`: the share of labels at which 95 % of that are reached, between rounds by a straight line.
+A third of the films is kept apart; of the others moments are labelled round by round, by the command's own choice, at
+random, or by doubt alone: the most doubtful, alike or not, once there are labels. After each round a logistic
+regression on the model's own view of its moments is scored on the films kept apart (macro-F1; accuracy for faces,
+whose 3,000 and 1,000 are of the file's own split), as a share of what it has with all labels. `enough`: the share of
+labels at which 95 % of that are reached, between rounds by a straight line.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from cinelake.spec.model import Example, Model
 SIDES = {"train": (16, 101), "test": (8, 202)}
 SHARES = (0.03, 0.06, 0.1, 0.15, 0.2, 0.25, 0.4, 0.6, 0.8)
 ENOUGH = 0.95
+WAYS = ("next", "random", "doubt alone")
 LEAST_STEPS = 5
 """Classes of fewer labelled moments are left out."""
 FACES = {"Training": 3000, "PublicTest": 1000}
@@ -51,22 +53,25 @@ class Pool:
         predicted = learned_probability(self.x[labelled], self.y[labelled], self.apart, exclusive=self.exclusive)
         return self.score(predicted, self.truth)
 
-    def curve(self, seed: int, *, at_random: bool) -> list[float]:
-        """Scores after each round."""
+    def curve(self, seed: int, way: str) -> list[float]:
+        """Scores after each round, by one of `WAYS`."""
         labelled, scores, rng = np.zeros(len(self.x), bool), [], np.random.default_rng(seed)
         for share in SHARES:
             wanted = max(4, round(share * len(self.x))) - int(labelled.sum())
             rest = np.flatnonzero(~labelled)
-            picked = rng.permutation(len(rest))[:wanted] if at_random else self._chosen(labelled, rest, wanted, seed)
+            random = way == "random"
+            picked = rng.permutation(len(rest))[:wanted] if random else self._chosen(labelled, rest, wanted, seed, way)
             labelled[rest[picked]] = True
             scores.append(self.score_with(labelled))
         return scores
 
-    def _chosen(self, labelled: Array, rest: Array, wanted: int, seed: int) -> Array:
+    def _chosen(self, labelled: Array, rest: Array, wanted: int, seed: int, way: str) -> Array:
         doubt = None
         if labelled.any():
             guessed = learned_probability(self.x[labelled], self.y[labelled], self.x[rest], exclusive=self.exclusive)
             doubt = doubt_of(guessed, exclusive=self.exclusive)
+            if way == "doubt alone":
+                return np.argsort(-doubt, kind="stable")[:wanted]
         films = [self.group[row] for row in rest]
         return np.array(choose(self.x[rest], self.x[labelled], doubt, wanted, groups=films, seed=seed))
 
@@ -133,20 +138,19 @@ def enough(shares: Sequence[float], scores: Sequence[float], full: float) -> flo
 def compare(what: str, pools: Sequence[Pool], *, goal: bool = True) -> list[Figure]:
     """Both curves on every draw, and the figures of what they come to."""
     fulls = [pool.score_with(np.ones(len(pool.x), bool)) for pool in pools]
-    curves = {who: [pool.curve(seed, at_random=who == "random") for seed, pool in enumerate(pools)]
-              for who in ("next", "random")}  # fmt: skip
+    curves = {way: [pool.curve(seed, way) for seed, pool in enumerate(pools)] for way in WAYS}
     say(f"{what}: {len(pools[0].x)} moments to label, full score {np.mean(fulls):.3f}")
-    say("  labels " + "  ".join(f"{share:5.0%}" for share in SHARES))
+    say("  labels      " + "  ".join(f"{share:5.0%}" for share in SHARES))
     mean = {who: (np.array(of) / np.array(fulls)[:, None]).mean(axis=0) for who, of in curves.items()}
     for who, shares in mean.items():
-        say(f"  {who:6} " + "  ".join(f"{share:.3f}" for share in shares))
+        say(f"  {who:11} " + "  ".join(f"{share:.3f}" for share in shares))
     at = SHARES.index(0.25)
     target = {"at_least": ENOUGH} if goal else {}
     return [
         Figure(f"{what}: share of the full score with 25 % of the labels, next", [mean["next"][at]], **target),
-        Figure(f"{what}: the same, random", [mean["random"][at]]),
+        *(Figure(f"{what}: the same, {way}", [mean[way][at]]) for way in WAYS[1:]),
         Figure(f"{what}: share of labels that is enough, next", [enough(SHARES, mean["next"], 1.0)]),
-        Figure(f"{what}: the same, random", [enough(SHARES, mean["random"], 1.0)]),
+        *(Figure(f"{what}: the same, {way}", [enough(SHARES, mean[way], 1.0)]) for way in WAYS[1:]),
     ]
 
 

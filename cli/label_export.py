@@ -22,6 +22,7 @@ from cinelake.spec.labels import LabelContract
 from cinelake.spec.model import find_model
 from cinelake.storage.objects import is_remote
 from cli.answers import open_sink, write_answer
+from cli.notes import together
 from cli.screen import err, plain
 from importers.annotators.annotation import FilmLabels
 from importers.annotators.forms import FORMS
@@ -54,6 +55,10 @@ def export_labels(manifest: Path, request: ExportRequest) -> None:
         write_answer(rows, request.format, request.output, raw=True)
     else:
         _write_form(loaded, request, rows)
+    if request.output is not None:
+        count, films = rows.num_rows, pc.count_distinct(rows["movie_id"]).as_py()
+        what = f"{count} label{'s' if count != 1 else ''} of {films} film{'s' if films != 1 else ''}"
+        err.print(plain(f"{what} written to {request.output}"))
 
 
 def _chosen(rows: pa.Table, movies: Sequence[str]) -> pa.Table:
@@ -91,9 +96,9 @@ def _write_form(manifest: Manifest, request: ExportRequest, rows: pa.Table) -> N
         )
     parts = [films] if form.many else [[film] for film in films]
     made = [(part, *form.write(part)) for part in parts]
-    for part, data, told in made:
-        for note in told:
-            err.print(plain(note))
+    for note in together([note for _, _, told in made for note in told]):
+        err.print(plain(note))
+    for part, data, _ in made:
         name = request.name if form.many else part[0].movie_id
         output = request.output / f"{name}{form.suffix}" if request.output and is_folder else request.output
         try:

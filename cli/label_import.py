@@ -32,6 +32,7 @@ from cinelake.learning.images import patch_bytes
 from cinelake.manifest.document import Manifest, ModelEntry, load_manifest
 from cinelake.spec.labels import LabelContract
 from cli.label_files import TIMES_IN, needs_classes, read_labels_of, refuse_options
+from cli.notes import together
 from cli.screen import err, out, plain, print_json, warn
 from flows.events import labels_imported
 from importers.eluv.work import TABLE, commit_films, is_eluv, notes, read_films
@@ -296,23 +297,23 @@ def _data(target: Target, request: ImportRequest, made: Imported) -> dict[str, A
 
 def _print_one(target: Target, request: ImportRequest, made: Imported) -> None:
     reading, version = made.reading, made.version
-    for note in reading.notes[:SHOWN_NOTES]:
+    notes = together(reading.notes)
+    for note in notes[:SHOWN_NOTES]:
         err.print(plain(note))
-    if len(reading.notes) > SHOWN_NOTES:
-        err.print(f"… and {len(reading.notes) - SHOWN_NOTES} more")
+    if len(notes) > SHOWN_NOTES:
+        err.print(f"… and {len(notes) - SHOWN_NOTES} more (`--json` lists all)")
     if classes := classes_in_words(target, reading.rows):
         err.print(plain(classes))
     _print_doubts(made.doubts)
     films = f"{len(version.films)} film{'s' if len(version.films) != 1 else ''}"
+    labels = f"{version.rows} label{'s' if version.rows != 1 else ''}"
     called = f"{target.name}/{request.kind}" if request.kind else target.name
     if version.unchanged:
         out.print(f"These labels count already (version {version.number} of {called}): nothing was written.")
     elif request.dry_run:
-        out.print(
-            f"No problem in {version.rows} labels of {films}; they would be version {version.number} of {called}."
-        )
+        out.print(f"No problem in {labels} of {films}; they would be version {version.number} of {called}.")
     else:
-        out.print(f"Imported {version.rows} labels of {films} as version {version.number} of {called}.")
+        out.print(f"Imported {labels} of {films} as version {version.number} of {called}.")
 
 
 def _print_doubts(doubts: Sequence[Doubt]) -> None:
@@ -332,10 +333,15 @@ def classes_in_words(target: Target, rows: pa.Table) -> str:
     column = target.contract.class_column
     if column is None or column in target.vocabularies or column not in rows.column_names:
         return ""
-    counts = Counter(str(value) for value in rows[column].to_pylist() if value is not None)
+    counts = Counter(str(value).strip() for value in rows[column].to_pylist() if value is not None)
     shown = ", ".join(f"{name} {count}" for name, count in sorted(counts.items())[:SHOWN_CLASSES])
     more = f" and {len(counts) - SHOWN_CLASSES} more" if len(counts) > SHOWN_CLASSES else ""
-    return f"{column}: {shown}{more}"
+    spellings: dict[str, list[str]] = {}
+    for name in sorted(counts):
+        spellings.setdefault(name.casefold(), []).append(name)
+    slips = [" and ".join(names) for names in spellings.values() if len(names) > 1]
+    told = f"\nthese differ in capitals alone and are classes of their own: {', '.join(slips)}" if slips else ""
+    return f"{column}: {shown}{more}{told}"
 
 
 def version_data(version: LabelVersion) -> dict[str, Any]:

@@ -24,6 +24,8 @@ SYNONYMS = ("film", "movie", "file", "filename", "file_name", "video", "title")
 """Headers under which people name the film; the first that stands in a table is taken, where none is `movie_id`."""
 UPLOAD = re.compile(r"[0-9a-f]{8}-")
 """What a server puts before the name of a file that was uploaded to it."""
+LOCAL = "/data/local-files/?d="
+"""What a server puts before the path of a file that lies beside it."""
 MAX_CANDIDATES = 5
 
 
@@ -47,17 +49,18 @@ class FilmNames:
         if stem_of(name) in self.ids:
             return [stem_of(name)], "file name"
         spelled = [text, name, stem_of(name)]
-        if UPLOAD.match(name):
-            spelled += [UPLOAD.sub("", name, 1), stem_of(UPLOAD.sub("", name, 1))]
         for way, known in self._ways:
             for spelling in spelled:
                 if found := known.get(_plain(spelling)):
                     return sorted(found), way
-        return ([], "") if not UPLOAD.match(name) else self._without_upload(name)
+        return self._uploaded(UPLOAD.sub("", name, 1)) if UPLOAD.match(name) else ([], "")
 
-    def _without_upload(self, name: str) -> tuple[list[str], str]:
-        bare = stem_of(UPLOAD.sub("", name, 1))
-        return ([bare], "file name") if bare in self.ids else ([], "")
+    def _uploaded(self, name: str) -> tuple[list[str], str]:
+        """The films of which a server, when they were uploaded, makes a file of this name."""
+        found = [ids for own, ids in self._ways[0][1].items() if _served(own) == _served(_plain(name))]
+        if found:
+            return sorted(set().union(*found)), "file name"
+        return ([stem_of(name)], "file name") if stem_of(name) in self.ids else ([], "")
 
     def why_not(self, text: str, candidates: list[str]) -> str:
         """What is wrong with a name that means no film, or several."""
@@ -82,7 +85,8 @@ def with_movie_ids(
     """
     notes: list[str] = []
     if "movie_id" not in rows.column_names:
-        named = next((name for name in SYNONYMS if name in rows.column_names and name not in set(columns)), None)
+        headers = {name.casefold(): name for name in reversed(rows.column_names) if name not in set(columns)}
+        named = next((headers[name] for name in ("movie_id", *SYNONYMS) if name in headers), None)
         if named is not None:
             rows = rows.rename_columns(["movie_id" if name == named else name for name in rows.column_names])
             notes.append(f"the column {named!r} is taken for the film")
@@ -128,8 +132,15 @@ def _unknown(rows: pa.Table, at: list[int], why: str) -> Problem:
 
 def _base(text: str) -> str:
     """The last part of a path or address, as a person would write it."""
-    plain = unquote(text.split("?", 1)[0]) if "://" in text or text.startswith("/data/") else text
+    address = text.removeprefix(LOCAL)
+    is_address = "://" in text or text.startswith("/data/")
+    plain = unquote(address.split("?", 1)[0]) if is_address else text
     return plain.replace("\\", "/").rstrip("/").rpartition("/")[2]
+
+
+def _served(name: str) -> str:
+    """A name as servers keep files under it: blanks as _, and of all signs only - _ and points."""
+    return re.sub(r"[^-\w.]", "", name.replace(" ", "_"))
 
 
 def _plain(text: str) -> str:

@@ -247,6 +247,10 @@ def _read_workbook(path: Path, known: Collection[str], notes: list[str]) -> tupl
     notes += [f"{path.name}: the sheet {name!r} is left out: {why}" for name, why in left_out.items()]
     tables, problems = [], list[Problem]()
     for sheet in fitting:
+        if sheet.merged:
+            notes.append(
+                f"{path.name}: {sheet.merged} cells of {sheet.name!r} are merged with others and read as these"
+            )
         place = str(path) if len(filled) == 1 else f"{path}: sheet {sheet.name!r}"
         table, wrong = _read_sheet(place, sheet)
         tables.append(table)

@@ -6,6 +6,7 @@ import datetime
 import lzma
 import zipfile
 import zlib
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -47,11 +48,13 @@ class SheetRow:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A sheet that has rows, the first of which is its header. hidden: the program does not show it."""
+    """A sheet that has rows, the first of which is its header. hidden: the program does not show it. merged: how many
+    cells have got the value of the one that they are merged with."""
 
     name: str
     hidden: bool
     rows: list[SheetRow]
+    merged: int = 0
 
     @property
     def header(self) -> list[str]:
@@ -91,7 +94,8 @@ def filled_sheets(path: Path) -> list[Sheet]:
                 if cells > MAX_CELLS:
                     raise FileTooLarge(f"the sheets of a workbook have at most {MAX_CELLS} cells")
                 if rows:
-                    found.append(Sheet(sheet.title, sheet.sheet_state != "visible", rows))
+                    merged = _spread(rows, _merged(path, sheet._worksheet_path))
+                    found.append(Sheet(sheet.title, sheet.sheet_state != "visible", rows, merged))
             return found
     except (
         InvalidFileException,
@@ -150,6 +154,50 @@ def _rows(rows: Iterable[Any], most: int, passed: Iterator[int]) -> Iterator[She
             raise FileTooLarge(f"the sheets of a workbook have at most {MAX_ROWS} rows and {MAX_COLUMNS} columns")
         if values:
             yield SheetRow(next((cell.row for cell in cells if getattr(cell, "row", None)), number), values)
+
+
+Area = tuple[int, int, int, int]
+"""First column and row, last column and row, from 1."""
+
+
+def _merged(path: Path, part: str) -> list[Area]:
+    """The areas of a sheet whose cells are merged. Raises `ValueError`."""
+    from openpyxl.utils import range_boundaries
+
+    found: list[Area] = []
+    parser = expat.ParserCreate(namespace_separator=" ")
+
+    def begun(name: str, about: dict[str, str]) -> None:
+        if name.endswith(" mergeCell"):
+            found.append(range_boundaries(about["ref"]))
+
+    parser.StartElementHandler = begun
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(part) as file:
+            parser.ParseFile(file)
+    except expat.ExpatError as error:
+        raise ValueError(f"{part}: {error}") from error
+    return found
+
+
+def _spread(rows: list[SheetRow], merged: Iterable[Area]) -> int:
+    """Give the value of merged cells, which a sheet keeps in the first alone, to those in rows below the header; how
+    many get it."""
+    lines, width, given = [row.line for row in rows], len(rows[0].values), 0
+    for left, top, right, bottom in merged:
+        first = bisect_left(lines, top)
+        if not 0 < first < len(rows) or lines[first] != top or len(rows[first].values) < left:
+            continue
+        value = rows[first].values[left - 1]
+        columns = range(left - 1, min(right, width))
+        for row in rows[first : bisect_right(lines, bottom)] if value else ():
+            row.values.extend([""] * (columns.stop - len(row.values)))
+            row.values[columns.start : columns.stop] = [value] * len(columns)
+            given += len(columns)
+            if given > MAX_CELLS:
+                raise FileTooLarge(f"the merged areas of a sheet have at most {MAX_CELLS} cells")
+        given -= bool(value)
+    return given
 
 
 def _text(value: Any) -> str:

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 _CLOCK = re.compile(r"(\d+):([0-5]?\d):([0-5]?\d(?:[.,]\d*)?)")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+MIXED = " (other numbers of the column have a point, beside which a comma may stand between thousands)"
 _YES, _NO = ("true", "yes", "1"), ("false", "no", "0")
 
 
@@ -48,7 +49,9 @@ def _one_by_one(name: str, values: list[Any], wanted: pa.DataType) -> tuple[pa.A
             read.append(None if value is None else _value(name, value, wanted))
         except (ValueError, TypeError, OverflowError, pa.ArrowException):
             read.append(None)
-            wrong.append((row, f"expected {_words(name, wanted)}, received {str(value)[:80]!r}"))
+            why = f"expected {_words(name, wanted)}, received {str(value)[:80]!r}"
+            mixed = pa.types.is_floating(wanted) and isinstance(value, str) and _DECIMAL_COMMA.fullmatch(value)
+            wrong.append((row, why + (MIXED if mixed else "")))
     return pa.array(read, wanted), wrong
 
 

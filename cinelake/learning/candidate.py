@@ -26,6 +26,8 @@ from cinelake.storage.content import digest
 AUTO = "auto"
 """The learner is chosen by comparison, when a training begins (`cinelake.learning.learners`)."""
 SHOWN_CLASSES = 12
+STILLS = "learned_stills"
+"""The fact that says which stills a version has learned from."""
 CROSS_FITS = 3
 """Parts that the films are cut into to settle thresholds and epochs, where all of them are learned from."""
 
@@ -192,6 +194,10 @@ def train_artefact(
         trained.facts["learned_from_all"] = True
     trained.facts["split"] = prepared.split.by
     seen = [example.movie_id for example in (*learned_from, *stopped_by)]
+    stills = _stills_of((*learned_from, *stopped_by))
+    before = _known(training.champion) if training.from_champion and training.champion else {}
+    stills |= {name: sorted({*stills.get(name, ()), *seconds}) for name, seconds in before.items()}
+    trained.facts |= {STILLS: stills} if stills else {}
     if prepared.split.by == "film" and not prepared.all_films:
         held_out = {example.movie_id for example in prepared.split.test}
         trained.facts |= {"learned_from_parts": parts} if (parts := sorted(held_out & set(seen))) else {}
@@ -333,6 +339,33 @@ def _as_seen_by(manifest: Manifest, entry: ModelEntry) -> tuple[Example, ...]:
     """The held-out side with the features that another configuration of the model asks for, in the same units."""
     examples = gather(manifest, entry).examples
     return split(examples, entry.settings.held_out, singles=entry.spec.singles).test
+
+
+def _stills_of(examples: Sequence[Example]) -> dict[str, list[float]]:
+    """Source → seconds of its stills that are labelled; nothing of films."""
+    found: dict[str, set[float]] = {}
+    for example in examples:
+        if not example.in_time:
+            known = example.features["time_s"][example.targets["known"]]
+            found.setdefault(example.movie_id, set()).update(map(float, known))
+    return {name: sorted(seconds) for name, seconds in sorted(found.items())}
+
+
+def _known(version: Artefact) -> dict[str, list[float]]:
+    return dict(version.facts.get(STILLS, {}))
+
+
+def without_known_stills(version: Artefact, units: Sequence[Example]) -> tuple[Example, ...]:
+    """The units without the stills that a version has learned from; those of which nothing is left are missing.
+
+    A still changes sides where its class has gained others: one that was alone in it was learned from.
+    """
+    known, left = _known(version), list[Example]()
+    for unit in units:
+        if not unit.in_time and unit.movie_id in known:
+            unit = unit.chosen(np.flatnonzero(~np.isin(unit.features["time_s"], known[unit.movie_id])))
+        left += [unit] if len(unit) else []
+    return tuple(left)
 
 
 def held_out_known_to(version: Artefact, sides: Split) -> list[str]:

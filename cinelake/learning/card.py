@@ -9,7 +9,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from cinelake.learning.candidate import Prepared
+from cinelake.learning.candidate import STILLS, Prepared
 from cinelake.learning.dataset import known_steps
 from cinelake.learning.gate import Verdict
 from cinelake.learning.recorded import class_of, class_rows
@@ -40,6 +40,7 @@ def model_card(
     """
     spec, entry = prepared.entry.spec, prepared.entry
     warning = [f"- {prepared.split.warning}"] if prepared.split.warning else []
+    found = {name: fact for name, fact in facts.items() if name != STILLS}
     parts = [
         f"# {entry.name}",
         spec.about or f"A model of kind `{spec.name}`.",
@@ -56,7 +57,7 @@ def model_card(
         "## Configuration",
         "```json\n" + json.dumps(config.model_dump(mode="json"), indent=1) + "\n```",
         "## What training found",
-        "```json\n" + json.dumps(dict(facts), indent=1, default=str)[:4000] + "\n```",
+        "```json\n" + json.dumps(found, indent=1, default=str)[:4000] + "\n```",
         "## Limits",
         "\n".join([*warning, *LIMITS]),
     ]

@@ -11,7 +11,14 @@ from cinelake.errors import CannotTrain, ModelUnusable, UnknownName, UsageError
 from cinelake.lake.artefact import read_artefact
 from cinelake.lake.cells import Lake
 from cinelake.lake.champions import AppliedModel, find_applied, open_applied
-from cinelake.learning.candidate import answers_of, held_out_known_to, predict_all, score_films, scored
+from cinelake.learning.candidate import (
+    answers_of,
+    held_out_known_to,
+    predict_all,
+    score_films,
+    scored,
+    without_known_stills,
+)
 from cinelake.learning.dataset import SHOWN_LEFT_OUT, Dataset, gather
 from cinelake.learning.diagnosis import by_film
 from cinelake.learning.evaluation import check_inputs
@@ -125,6 +132,7 @@ def compare_versions(
         check_inputs(name, side.version, artefact, dataset)
     sides = [_sides(entry, dataset, label_set) for dataset in datasets]
     films, left_out = _common(entry, found, sides)
+    sides, fewer = _without_stills(found, sides, films)
     of_a, of_b = (_judge(entry, artefact, side, films) for (_, artefact), side in zip(found, sides, strict=True))
     spec, movie_ids = entry.spec, [unit.movie_id for unit in of_a.units]
     if movie_ids != [unit.movie_id for unit in of_b.units]:
@@ -141,7 +149,7 @@ def compare_versions(
         films={row["movie_id"]: row["scores"] for row in by_film(spec, movie_ids, scored_by)},
         moments=_moments(movie_ids, of_a, of_b, most),
         differs=_differs(side_a, side_b),
-        left_out={**datasets[0].left_out, **datasets[1].left_out, **left_out},
+        left_out={**datasets[0].left_out, **datasets[1].left_out, **left_out, **fewer},
         warning=_warning(sides[0], len(movie_ids)),
     )
 
@@ -211,6 +219,32 @@ def _common(
             "films, or name another label set with --on"
         )
     return films, left_out
+
+
+def _without_stills(
+    found: Sequence[tuple[Side, Artefact]], sides: Sequence[Split], films: set[str]
+) -> tuple[list[Split], dict[str, str]]:
+    """What is scored without the stills that either has learned from; source → how many these are, in words.
+
+    Raises `CannotTrain` where nothing is left.
+    """
+    fewer = {}
+    for side, artefact in found:
+        left = [replace(s, test=without_known_stills(artefact, s.test)) for s in sides]
+        for movie_id in sorted(films):
+            gone = _steps(sides[0], movie_id) - _steps(left[0], movie_id)
+            if gone:
+                fewer[movie_id] = f"{gone} of its images: {side.name} has learned from them"
+        sides = left
+    if not any(_steps(sides[0], movie_id) for movie_id in films):
+        raise CannotTrain(
+            f"no held-out image is left that neither version has learned from ({'; '.join(fewer.values())})"
+        )
+    return list(sides), fewer
+
+
+def _steps(side: Split, movie_id: str) -> int:
+    return sum(len(unit) for unit in scored(side.test) if unit.movie_id == movie_id)
 
 
 def _judge(entry: ModelEntry, artefact: Artefact, side: Split, films: set[str]) -> _Judged:

@@ -9,7 +9,7 @@ from typing import Any
 from cinelake.errors import CannotTrain, UsageError
 from cinelake.lake.cells import Lake
 from cinelake.lake.champions import find_applied, open_applied
-from cinelake.learning.candidate import held_out_known_to, score_on, scored
+from cinelake.learning.candidate import held_out_known_to, score_on, scored, without_known_stills
 from cinelake.learning.dataset import Dataset, gather
 from cinelake.learning.gate import Interval, bootstrap, compare
 from cinelake.learning.split import split
@@ -57,11 +57,16 @@ def evaluate_version(
     dataset = gather(manifest, entry, label_set)
     check_inputs(name, applied.version, artefact, dataset)
     train, test, left_out, warning, known = _sides(entry, dataset, label_set, artefact)
-    told, is_other = [], label_set not in (None, entry.labels)
+    told, is_other = list[str](), label_set not in (None, entry.labels)
     if known:
         films = len({example.movie_id for example in test})
         whose = f"{len(known)} of the {films} films" if len(known) < films else "the films"
         told = [f"{name} {applied.version} has learned from {whose} that it is scored on: the scores are in-sample"]
+    elif (count := sum(map(len, test))) > (new := sum(map(len, without_known_stills(artefact, test)))):
+        test = without_known_stills(artefact, test)
+        told = [f"{count - new} held-out images are left out: {name} {applied.version} has learned from them"]
+    if not test:
+        raise CannotTrain(f"{name} {applied.version} has learned from all of today's held-out images")
     spec = entry.spec
     taught = [example for example in train if example.movie_id in left_out] if is_other else train
     result = score_on(spec, artefact, artefact.config, train, test, taught)

@@ -90,7 +90,7 @@ def _scores_of(prepared: Prepared, config: Params, seed: int, folder: Path) -> l
     for number, (learned, judged) in enumerate(folds((*prepared.split.train, *prepared.split.validation), FOLDS)):
         own, judged = folder / str(number), scored(judged)
         train, stop_by = folds(learned, STOPPING_PARTS)[0]
-        artefact = train_artefact(prepared, config, Training(own, seed), own / "artefact", train, stop_by)
+        artefact = train_artefact(prepared, config, Training(own, seed, final=False), own / "artefact", train, stop_by)
         found += score_films(spec, judged, predict_all(spec, artefact, judged), config)
     return found
 

@@ -115,7 +115,8 @@ def _scores_by(prepared: Prepared, part: Sequence[Example], config: Params, seed
         config = config_of(prepared.entry, next(iter(spec.learners)), config)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        artefact = train_artefact(prepared, config, Training(folder, seed), folder / "artefact", part)
+        training = Training(folder, seed, final=False)
+        artefact = train_artefact(prepared, config, training, folder / "artefact", part)
         return score_films(spec, test, predict_all(spec, artefact, test), config)
 
 

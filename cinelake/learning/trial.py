@@ -137,7 +137,9 @@ class TrialWork:
         spec, config = prepared.entry.spec, prepared.entry.config
         own = self._checkpoints(trial.drawn) / str(number)
         seen: dict[int, dict[str, float]] = {}
-        training = Training(own, self.seed, lambda epoch, metrics, _=None: seen.update({epoch: dict(metrics)}))
+        training = Training(
+            own, self.seed, lambda epoch, metrics, _=None: seen.update({epoch: dict(metrics)}), final=False
+        )
         train, stop_by = folds(learned, STOPPING_PARTS)[0]
         artefact = train_artefact(prepared, config, training, own / "artefact", train, stop_by)
         trial.epochs += [(number, epoch, metrics) for epoch, metrics in seen.items()]

@@ -50,6 +50,8 @@ class Training:
     examples: all labelled films, the held-out ones too: only for what a model keeps beside what it is scored by.
     settled: facts that trainings on parts of the same films have found (`threshold`, `epochs`), each judged by films it
         did not learn from: where there are some, they take the place of what validation films would say.
+    final: whether what is trained is kept. A tuning's trials and the comparison of learners go by the model's metric
+        alone, and what that does not read (a calibration that leaves the order of answers as it is) may be had cheaply.
     episodes: called by what learns by acting, with the number of an episode, from 0, and the scores of it and of those
         that follow it.
     """
@@ -62,6 +64,7 @@ class Training:
     from_champion: bool = False
     examples: Sequence[Example] = ()
     settled: Mapping[str, Any] = field(default_factory=dict)
+    final: bool = True
     episodes: Callable[[int, Sequence[float]], None] = keep_nothing
 
 

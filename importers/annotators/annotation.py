@@ -59,10 +59,12 @@ class Annotation:
 
 @dataclass
 class ReadFile:
-    """What a reader found. problems: what cannot be read. notes: what was left aside, for the labeller to know."""
+    """What a reader found. problems: what cannot be read. of_group: the same, of a group of annotations, which does not
+    count where others are asked for. notes: what was left aside, for the labeller to know."""
 
     annotations: list[Annotation] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    of_group: dict[str, list[Problem]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 

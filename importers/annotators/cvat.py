@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
@@ -33,6 +34,7 @@ from importers.annotators.bounded import BROKEN, Document, Unreadable, read_xml
 
 FORM = "cvat"
 ROOT = "annotations"
+TASKS = "./meta/project/tasks/task"
 SHAPES = ("box", "polygon", "polyline", "points", "cuboid", "ellipse", "mask", "skeleton")
 
 
@@ -42,25 +44,27 @@ def read_cvat(file: str, data: bytes, contract: LabelContract) -> ReadFile:
     root = document.root
     if root.tag != ROOT:
         raise Unreadable(f"expected CVAT's <{ROOT}>, received <{root.tag[:60]}>")
-    film = _source(root)
     try:
-        size, stop = _size(root), _stop(root)
+        tasks = {task.findtext("id") or "": _task(task, ".") for task in root.findall(TASKS)}
+        alone = None if tasks else _task(root, "./meta", "./meta/*")
     except ValueError as error:
         raise Unreadable(f"<meta> cannot be read: {error}") from error
-    who = (root.findtext("./meta//assignee/username") or "").strip()
     read = ReadFile()
     between = 0
     for element in root:
         try:
+            if element.tag not in ("track", "tag", "image"):
+                continue
+            task = alone or tasks[element.attrib["task_id"]]
             if element.tag == "track":
                 between += sum(shape.get("keyframe") == "0" for shape in element)
-                read.annotations += _track(element, document, contract, film, size, who, stop)
+                read.annotations += _track(element, document, contract, task)
             elif element.tag == "tag":
-                read.annotations.append(_tag(element, document, film, who, int(element.attrib["frame"])))
+                read.annotations.append(_tag(element, document, task, int(element.attrib["frame"])))
             elif element.tag == "image":
                 number = int(element.attrib["id"])
                 read.annotations += [
-                    _tag(tag, document, film, who, number) for tag in element if tag.tag in ("tag", *SHAPES)
+                    _tag(tag, document, task, number) for tag in element if tag.tag in ("tag", *SHAPES)
                 ]
         except BROKEN as error:
             why = f"<{element.tag}> cannot be read: {error!r}"
@@ -70,56 +74,49 @@ def read_cvat(file: str, data: bytes, contract: LabelContract) -> ReadFile:
     return read
 
 
-def _source(root: Element) -> str:
-    """The film's file: what the task was made of, else its name."""
-    for path in ("./meta/source", "./meta/*/source", "./meta/task/name", "./meta/*/name"):
-        text = (root.findtext(path) or "").strip()
-        if text:
-            return text
-    return ""
+@dataclass(frozen=True)
+class Task:
+    """What annotations are of. film: as the file names it; size: of its pictures; stop: how many; who: the assignee."""
+
+    film: str
+    size: tuple[float, float] | None
+    stop: int | None
+    who: str
 
 
-def _size(root: Element) -> tuple[float, float] | None:
-    width, height = root.findtext("./meta//original_size/width"), root.findtext("./meta//original_size/height")
-    if not width or not height:
-        return None
-    size = float(width), float(height)
-    if not all(0 < side < math.inf for side in size):
+def _task(scope: Element, *places: str) -> Task:
+    """The task that is described below the first of these places that has each thing. Raises `ValueError`."""
+
+    def found(*names: str) -> str:
+        texts = ((scope.findtext(f"{place}/{name}") or "").strip() for name in names for place in places)
+        return next(filter(None, texts), "")
+
+    width, height = found("original_size/width"), found("original_size/height")
+    size = (float(width), float(height)) if width and height else None
+    if size and not all(0 < side < math.inf for side in size):
         raise ValueError(f"original_size is {width} by {height}")
-    return size
+    stop, count = found("stop_frame"), found("size")
+    pictures = int(stop) + 1 if stop else int(count) if count else None
+    return Task(found("source", "name"), size, pictures, found("assignee/username"))
 
 
-def _stop(root: Element) -> int | None:
-    """The number of pictures of the task."""
-    stop, size = root.findtext("./meta/*/stop_frame"), root.findtext("./meta/*/size")
-    return int(stop) + 1 if stop else int(size) if size else None
-
-
-def _tag(element: Element, document: Document, film: str, who: str, number: int) -> Annotation:
+def _tag(element: Element, document: Document, task: Task, number: int) -> Annotation:
     label, line = element.attrib["label"], document.line(element)
-    where = f"line {line}"
+    said = label, _attributes(element)
     return Annotation(
-        film, where, number, number + 1, "pictures", label, _attributes(element), group=label, annotator=who, line=line
+        task.film, f"line {line}", number, number + 1, "pictures", *said, group=label, annotator=task.who, line=line
     )
 
 
-def _track(
-    track: Element,
-    document: Document,
-    contract: LabelContract,
-    film: str,
-    size: tuple[float, float] | None,
-    who: str,
-    stop: int | None,
-) -> Iterator[Annotation]:
+def _track(track: Element, document: Document, contract: LabelContract, task: Task) -> Iterator[Annotation]:
     label = track.attrib["label"]
     shapes = sorted((shape for shape in track if shape.tag in SHAPES), key=lambda shape: int(shape.attrib["frame"]))
-    runs = _keyframes(shapes) if contract.shape == "moments" else _runs(shapes, stop)
+    runs = _keyframes(shapes) if contract.shape == "moments" else _runs(shapes, task.stop)
     for shape, first, end in runs:
         line = document.line(shape)
         values = {**_attributes(track), **_attributes(shape)}
         yield Annotation(
-            film,
+            task.film,
             f"line {line}",
             first,
             end,
@@ -127,9 +124,9 @@ def _track(
             label,
             values,
             group=label,
-            annotator=who,
+            annotator=task.who,
             box=_box(shape) if contract.shape == "moments" else None,
-            size=size,
+            size=task.size,
             line=line,
         )
 

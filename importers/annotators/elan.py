@@ -60,7 +60,8 @@ def read_elan(file: str, data: bytes, contract: LabelContract) -> ReadFile:
             times = document.timeslots.get(begin), document.timeslots.get(end)
             where = f"{tier}.{key}"
             if None in times:
-                read.problems.append(Problem(file, 0, where, "the annotation has no time: align it in ELAN first"))
+                why = "the annotation has no time: align it in ELAN first, or read other tiers alone (--only NAME)"
+                read.of_group.setdefault(column, []).append(Problem(file, 0, where, why))
                 continue
             try:
                 start_s, end_s = (time / 1000 + origin_s for time in times)

@@ -117,7 +117,7 @@ def read_forms(
             continue
         digests.append(file_digest(path))
         fitted = fit(str(path), read, contract, names, films, how)
-        if not read.annotations and not read.problems:
+        if not (read.annotations or read.problems or read.of_group):
             problems.append(Problem(str(path), 0, "", "there are no labels: the file holds no annotation"))
         rows += fitted.rows
         problems += fitted.problems

@@ -50,6 +50,7 @@ def _placed(
     named = dict.fromkeys(annotation.film for annotation in annotations)
     meant = {name: _film(file, name, names, how, fitted, alone=len(named) == 1) for name in named}
     placed, rates = [], {}
+    fitted.notes += _late_codes(annotations, how)
     for annotation in annotations:
         movie_id = meant[annotation.film]
         if movie_id is None:
@@ -66,6 +67,15 @@ def _placed(
         mean = VARIES if films[movie_id].varies else ""
         fitted.notes.append(f"{movie_id}: pictures counted at {fps:g} a second ({whose}){mean}")
     return placed
+
+
+def _late_codes(annotations: Sequence[Annotation], how: Fitting) -> list[str]:
+    """What is to be told where all time codes begin with an hour, as programs count films from 01:00:00:00."""
+    codes = [str(one.start) for one in annotations if one.unit == "time codes"]
+    if not codes or how.start_timecode or min(codes) < "01:":
+        return []
+    begin = f"{min(codes)[:2]}:00:00:00"
+    return [f"all time codes are past {begin}: where the film begins there, say --start-timecode {begin}"]
 
 
 def _film(file: str, name: str, names: FilmNames, how: Fitting, fitted: Fitted, *, alone: bool) -> str | None:
@@ -112,6 +122,11 @@ def _seconds(annotation: Annotation, facts: FilmFacts, how: Fitting) -> tuple[fl
         zero = _counted(how.start_timecode, fps) if how.start_timecode else 0
         first: float = _counted(str(start), fps) - zero
         is_length = isinstance(end, str) and end.startswith("+")
+        if zero == 0 and facts.duration_s is not None and first / fps >= facts.duration_s:
+            raise ValueError(
+                f"{start} is past the film's end ({facts.duration_s:g} s): where the film begins at another time code "
+                "than 00:00:00:00, --start-timecode says at which"
+            )
         last: float | None = (
             None if end is None else first + int(str(end)[1:]) if is_length else _counted(str(end), fps) - zero
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
@@ -31,7 +32,8 @@ def fit(
     how: Fitting,
 ) -> Fitted:
     """The rows of a file's annotations. Raises `UnknownName` for what `how` names and nothing has."""
-    fitted = Fitted([], list(read.problems), list(read.notes))
+    of_groups = chain(*(found for group, found in read.of_group.items() if not how.only or group in how.only))
+    fitted = Fitted([], [*read.problems, *of_groups], list(read.notes))
     annotations = _chosen(read.annotations, contract, how, fitted)
     placed = placed_in_films(file, annotations, contract, names, films, how, fitted)
     for one in placed:

@@ -48,7 +48,8 @@ def train(
     """Fit a network; then, with `refit`, learn from the validation films too, which have given the epochs.
 
     Calibrated by cross-fitting over all films: two or three validation films say too little of how many scenes others
-    have; without `refit` by these alone. `training.settled` names the epochs where there are no validation films.
+    have; by these alone without `refit`, and where what is trained is not final, as `map` does not read a calibration.
+    `training.settled` names the epochs where there are no validation films.
     Raises `CannotTrain` when no scene begins anywhere, or one at every shot.
     """
     check_examples(train_examples)
@@ -58,7 +59,7 @@ def train(
     parts, held = (parts_of(examples, learned, config) for examples in (train_examples, validation))
     fitted = fit_network(parts, held, config, training, epochs=training.settled.get("epochs"))
     everything = [*train_examples, *validation]
-    if held and not config.refit:
+    if held and not (config.refit and training.final):
         chosen = calibration(_answers(fitted, validation, held, config))
     else:
         chosen = calibration(judged_by_others(everything, [*parts, *held], config, training, fitted.epochs))

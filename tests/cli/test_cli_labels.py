@@ -113,7 +113,7 @@ def _with_models(project):
 
 
 def test_a_film_that_waits_for_its_run_may_be_labelled_when_asked(project):
-    assert "1 labels of 1 film" in take(project, "movie_id,kind\nnight,chase\n", "--before-run")
+    assert "1 label of 1 film" in take(project, "movie_id,kind\nnight,chase\n", "--before-run")
 
 
 def test_a_dry_run_writes_nothing(project):

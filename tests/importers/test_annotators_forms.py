@@ -1,6 +1,7 @@
 """Annotators' files as the tools write them, and as attackers would: read with all problems, never a traceback."""
 
 import json
+import re
 import zipfile
 
 import pyarrow as pa
@@ -132,6 +133,24 @@ def test_a_packed_export_is_read(tmp_path):
     assert rows(tmp_path, (tmp_path / "labels.bin").read_bytes()) == [("cartoon", "1.0", "2.0", "tom")]
 
 
+def test_each_task_of_a_project_is_of_its_own_film(tmp_path):
+    """Also where one film is named on the command: it is of all of a file only where the file names one."""
+    tasks = "".join(f"<task><id>{n}</id><name>{name}</name></task>" for n, name in ((7, "Cartoon.mp4"), (8, "dusk")))
+    text = re.sub("<meta>.*</meta>", f"<meta><project><tasks>{tasks}</tasks></project></meta>", CVAT, flags=re.S)
+    track = text[text.index("<track") : text.index("</annotations>")].replace("<track", '<track task_id="{}"')
+    content = text.replace(text[text.index("<track") :], track.format(7) + track.format(8) + "</annotations>")
+    assert rows(tmp_path, content, movie="dusk") == [("cartoon", "1.0", "2.0", "tom"), ("dusk", "1.0", "2.0", "tom")]
+
+
+def test_a_tier_without_times_is_a_problem_where_it_is_read(tmp_path):
+    untimed = EAF.replace("</TIME_ORDER>", '<TIME_SLOT TIME_SLOT_ID="ts3"/></TIME_ORDER>')
+    tier = untimed[untimed.index("<TIER") : untimed.index("</TIER>") + 7]
+    other = tier.replace("topics", "notes").replace('"a1"', '"a2"').replace('REF2="ts2"', 'REF2="ts3"')
+    content = untimed.replace("<LINGUISTIC_TYPE ", other + "<LINGUISTIC_TYPE ", 1)
+    assert "notes.a2: the annotation has no time" in read(tmp_path, content)[1][0]
+    assert rows(tmp_path, content, only=("topics",)) == [("cartoon", "1.0", "2.5", "chase")]
+
+
 def test_of_moments_a_box_is_one_at_each_keyframe_with_its_middle(tmp_path):
     assert rows(tmp_path, CVAT, FACES) == [("cartoon", "1.0", "0.2", "0.2", "tom")]
 
@@ -226,6 +245,12 @@ def test_values_below_others_are_read_and_two_of_one_column_are_a_problem(tmp_pa
     reading, problems = read(tmp_path, content, SCENES)
     assert problem in problems[0] if problem else not problems
     assert reading.rows.select(["scene", "place"]).to_pylist() == [{"scene": "7", "place": "one"}]
+
+
+def test_time_codes_past_the_end_say_how_the_films_beginning_is_given(tmp_path):
+    assert "labels.bin:5: 01:00:01:00 is past the film's end (60 s): where the film begins" in read(tmp_path, EDL)[1][0]
+    reading, _ = read(tmp_path, EDL, fps=25.0)
+    assert "all time codes are past 01:00:00:00" in " ".join(reading.notes)
 
 
 def test_a_name_that_is_taken_for_none_is_told(tmp_path):

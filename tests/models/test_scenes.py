@@ -161,6 +161,17 @@ def test_where_all_films_are_learned_from_the_epochs_are_settled_and_other_films
     assert facts["epochs"] == 2 and facts["threshold"] != 0.9 and 0 <= facts["pace"] <= 1
 
 
+def test_what_is_only_compared_is_not_calibrated_by_networks_of_its_own(tmp_path: Path, monkeypatch: Any) -> None:
+    """It is compared by `map`, which no calibration changes."""
+    config, films = QUICK.model_copy(update={"network": "logistic"}), made_films(4)
+    maps = []
+    for final in (True, False):
+        trained = MODEL.train(films[1:], films[:1], config, Training(tmp_path / str(final), final=final))
+        maps.append(scores(write_artefact(tmp_path / f"of_{final}", "scenes", config, trained))["map"])
+        monkeypatch.setattr(fitting, "judged_by_others", None)
+    assert maps[0] == maps[1]
+
+
 def test_a_part_of_the_films_that_teaches_nothing_is_left_out_of_cross_fitting(tmp_path: Path) -> None:
     config = QUICK.model_copy(update={"network": "logistic"})
     films = [made_film([10, 10], 0), made_film([20], 1), made_film([20], 2)]

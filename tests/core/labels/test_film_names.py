@@ -23,6 +23,8 @@ NAMES = FilmNames(FILMS, [film.movie_id for film in FILMS] + ["images_heat"])
         "Sintel Trailer",
         "C:\\work\\sintel trailer.MP4",
         "/data/upload/3/0a1b2c3d-Sintel%20Trailer.mp4",
+        "/data/upload/3/0a1b2c3d-Sintel_Trailer.mp4",
+        "/data/local-files/?d=films/Sintel%20Trailer.mp4",
         "https://host.example/a/Sintel%20Trailer.mp4?x=1",
         "SINTEL",
     ],
@@ -38,6 +40,12 @@ def test_a_name_of_several_films_is_refused_with_all_of_them():
     assert "'Pilot' may be each of s1_01, s2_01: write the movie_id" in str(problems[0])
 
 
+def test_an_uploaded_name_that_a_server_gives_to_two_files_is_refused():
+    films = [CatalogueFilm(i, f"/f/{name}", f"f/{name}", i) for i, name in (("a_b", "Ä b.mp4"), ("a_b_2", "Ä_b.mp4"))]
+    names = FilmNames(films, ["a_b", "a_b_2"])
+    assert names.find("/data/upload/3/0a1b2c3d-Ä_b.mp4")[0] == ["a_b", "a_b_2"]
+
+
 def test_a_near_name_is_proposed_and_not_taken():
     _, problems, _ = with_movie_ids(pa.table({"movie_id": ["Sintel Trailor.mp4"]}), NAMES)
     assert "unknown film 'Sintel Trailor.mp4': did you mean 'sintel_trailer'?" in str(problems[0])
@@ -49,6 +57,11 @@ def test_what_a_name_was_taken_for_is_told():
         "the column 'file' is taken for the film",
         "'Sintel Trailer.mp4' is sintel_trailer (by its file name)",
     ]
+
+
+def test_a_header_may_be_written_in_any_case():
+    kept, _, notes = with_movie_ids(pa.table({"Film": ["SINTEL"]}), NAMES)
+    assert kept["movie_id"].to_pylist() == ["sintel_trailer"] and "the column 'Film' is taken for the film" in notes
 
 
 def test_rows_that_name_no_film_are_of_the_one_that_is_given():

@@ -43,6 +43,26 @@ def test_a_formula_is_a_text_and_no_number(tmp_path):
     assert "received '=1+1'" in str(found[0]) and found[0].line == 2
 
 
+def test_merged_cells_are_all_read_as_their_value(tmp_path):
+    """A sheet keeps it in the first: the others looked empty, which some columns take for an answer."""
+    path = workbook(tmp_path, HEADER, ["dawn", 0, 5, "chase"], [None, 5, 8, None], [None, 8, 9, "sorrow"])
+    book = openpyxl.load_workbook(path)
+    book.active.merge_cells("A2:A4")
+    book.active.merge_cells("D2:D3")
+    book.save(path)
+    reading = read_files([path])
+    assert reading.rows.select(["movie_id", "kind"]).to_pylist() == [
+        {"movie_id": "dawn", "kind": kind} for kind in ("chase", "chase", "sorrow")
+    ]
+    assert reading.notes == ["a.xlsx: 3 cells of 'Sheet' are merged with others and read as these"]
+
+
+def test_a_comma_beside_points_is_explained(tmp_path):
+    (tmp_path / "a.csv").write_text("movie_id;start_s;end_s;kind\ndawn;1,5;2.5;chase\ndawn;3.5;4;chase\n")
+    _, found = check_labels(SCENES, read_files([tmp_path / "a.csv"]).rows, FILMS, source="", vocabularies={})
+    assert "received '1,5' (other numbers of the column have a point" in str(found[0])
+
+
 def sheets(folder, **of_each):
     book = openpyxl.Workbook()
     book.remove(book.active)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from core._toy_model import MODEL, Config
 
-from cinelake.learning.candidate import held_out_known_to, train_artefact
+from cinelake.learning.candidate import held_out_known_to, train_artefact, without_known_stills
 from cinelake.learning.comparison import _sides
 from cinelake.learning.split import Split, place, split
 from cinelake.spec.model import Example
@@ -71,3 +71,17 @@ def test_versions_are_compared_on_what_their_training_holds_out() -> None:
     entry: Any = SimpleNamespace(spec=spec, settings=settings, labels="cast")
     dataset: Any = SimpleNamespace(examples=portraits)
     assert _sides(entry, dataset, None).films() == split(portraits, singles=True).films()
+
+
+def test_a_still_that_was_alone_in_its_class_is_not_compared_on_once_it_has_company(
+    tmp_path: Path, own_models: OwnModels
+) -> None:
+    """It was learned from then, and may be held out now: the older of two versions would know its answer."""
+    own_models(MODEL)
+    data = prepared([*FILMS, GALLERY])
+    version = train_artefact(data, Config(), Training(tmp_path), tmp_path / "version")
+    assert version.facts["learned_stills"] == {HELD_OUT: [4.0]}
+    grown = split([*FILMS, example(HELD_OUT, ["a", "a", "b", "b", "c", "c"], in_time=False)], singles=True)
+    left = [unit for unit in without_known_stills(version, grown.test) if unit.movie_id == HELD_OUT]
+    seconds = [second for unit in left for second in unit.features["time_s"]]
+    assert sorted(seconds) == [0.0, 1.0, 2.0, 3.0, 5.0]
