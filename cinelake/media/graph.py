@@ -296,7 +296,7 @@ def _picture_outputs(
         source = source.filter(name, **dict(step_options))
     leaves: dict[int, Any] = {}
     _grow(source, _tree(video, wishes), leaves)
-    raw = {"vcodec": "rawvideo", "fps_mode": "passthrough", "enc_time_base:v": "filter", **NO_METADATA}
+    raw = {"vcodec": "rawvideo", "threads": "1", "fps_mode": "passthrough", "enc_time_base:v": "filter", **NO_METADATA}
     in_nut = {"format": "nut", "max_interleave_delta": "1", "write_index": "0", **raw, **NO_SYNCPOINTS}
     bare = {"format": "rawvideo", "avioflags": "direct", **raw}  # direct: not by way of a buffer
     together = ffmpeg.output(*(leaves[number] for number in range(len(pictures))), f"pipe:{fd}", **in_nut)

@@ -6,7 +6,6 @@ pictures they belong to; all others are consumers of their own and never wait fo
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,6 +28,7 @@ from cinelake.run.cells import FilmCells, StepCell
 from cinelake.run.choosing import chooses, rows_of_choice, why_not_chosen
 from cinelake.run.film_guard import FileStamp, check_as_planned, check_unchanged, stamp_film
 from cinelake.run.isolation import as_film_errors
+from cinelake.run.quiet_memory import quiet_memory
 from cinelake.run.spent import Clocks, Spent
 from cinelake.spec.film import DecodeThreads, Probe
 from cinelake.spec.streams import SOUND
@@ -250,7 +250,7 @@ def _choose(run: FilmCells, member: StreamCell, known: tuple[FileStamp, Clocks, 
     stamp, clocks, limit_s = known
     try:
         with as_film_errors(member.cell.table):
-            with _quiet_collector(), member.at_work():
+            with quiet_memory(), member.at_work():
                 made = rows_of_choice(member.worker, run.film, member.cell, limit_s, _progress(run))
             if isinstance(made, str):
                 return made
@@ -271,16 +271,6 @@ def _progress(run: FilmCells) -> Callable[[float], None]:
     return lambda seconds: run.on_event(DecodingMoved(run.film.movie_id, seconds, run.report.film_s))
 
 
-@contextmanager
-def _quiet_collector() -> Iterator[None]:
-    """What exists already, modules above all, is left out of collections while a film runs."""
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-
-
 def _read(
     run: FilmCells,
     about: Probe,
@@ -298,7 +288,7 @@ def _read(
     groups = [Group(group, stamp, cost, done) for group in _grouped(members)]
     if not groups:
         return [], None
-    with _quiet_collector():
+    with quiet_memory():
         reading = read_film(
             run.film.path,
             about,
