@@ -34,8 +34,8 @@ SCENE = 8
 AFTER = (25, 100, 400)
 """Scenes after which learners are scored, beside the last one."""
 EXPLORED = 0.2
-RATES = (0.003, 0.01, 0.03, 0.1)
-PENALTIES = (3.0, 30.0, 300.0)
+RATES = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03)
+PENALTIES = (10.0, 100.0, 300.0, 1000.0, 3000.0, 10000.0)
 Scenes = Sequence[tuple[Array, Array]]
 """Inputs (8, D) and whether each is funny (8,)."""
 
@@ -105,7 +105,7 @@ def by_regression(scenes: Scenes, penalty: float, seed: int) -> list[Array]:
 
 
 def by_every_label(scenes: Scenes, penalty: float, _seed: int) -> list[Array]:
-    """Coefficients of a logistic regression on all labels of the scenes so far, where it is scored; else those before."""
+    """Coefficients of a logistic regression on all labels so far, where it is scored; else those before."""
     from sklearn.linear_model import LogisticRegression
 
     found = [np.zeros(scenes[0][0].shape[1])]
@@ -127,6 +127,11 @@ LEARNERS: dict[str, tuple[Callable[[Scenes, float, int], list[Array]], Sequence[
 }
 
 
+def auc(part: tuple[Array, Array], weights: Array) -> float:
+    """How well utterances are ordered by these coefficients."""
+    return roc_auc(part[1] > 0, part[0] @ weights)
+
+
 def measure(given: argparse.Namespace) -> Report:
     """AUC of every learner after so many scenes, once for each order of them."""
     scenes, held, scored = read_parts(given.real)
@@ -135,16 +140,14 @@ def measure(given: argparse.Namespace) -> Report:
     figures = []
     for name, (learn, settings) in LEARNERS.items():
         runs = {setting: [learn(own, setting, seed) for seed, own in enumerate(passing)] for setting in settings}
-        best = max(
-            settings, key=lambda setting: np.mean([roc_auc(held[1] > 0, held[0] @ r[-1]) for r in runs[setting]])
-        )
+        held_auc = [np.mean([auc(held, found[-1]) for found in runs[setting]]) for setting in settings]
+        best = settings[int(np.argmax(held_auc))]
         say(f"{name}: {best:g} of {', '.join(f'{setting:g}' for setting in settings)}")
         for count in (*AFTER, len(scenes)):
-            values = [roc_auc(scored[1] > 0, scored[0] @ found[count - 1]) for found in runs[best]]
+            values = [auc(scored, found[count - 1]) for found in runs[best]]
             figures.append(Figure(f"AUC after {count} scenes: {name}", values))
-    return Report(
-        "scene_rewards", figures, [f"{len(scenes)} scenes of {SCENE}; {len(scored[1])} utterances are scored"]
-    )
+    material = f"{len(scenes)} scenes of {SCENE}; {len(scored[1])} utterances are scored"
+    return Report("scene_rewards", figures, [material])
 
 
 if __name__ == "__main__":
