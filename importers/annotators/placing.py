@@ -213,7 +213,8 @@ def _as_moments(
                 break
             found += [replace(one, start_s=time, end_s=None) for time in _grid(one.start_s, one.end_s, how.every)]
     if spread:
-        fitted.notes.append(f"{spread} spans label a moment every {how.every:g} s")
+        spans = "1 span labels" if spread == 1 else f"{spread} spans label"
+        fitted.notes.append(f"{spans} a moment every {how.every:g} s")
     return found
 
 

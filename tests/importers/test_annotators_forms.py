@@ -188,7 +188,7 @@ def test_who_labelled_is_kept_and_how_pictures_were_counted_is_told(tmp_path):
     reading, _ = read(tmp_path, json.dumps([task(timeline(1, 24, "chase"), who={"email": "jo@example.org"})]), fps=24.0)
     assert reading.rows["#annotator"].to_pylist() == ["jo@example.org"]
     assert "cartoon: pictures counted at 24 a second (--fps)" in reading.notes
-    assert "1 predictions are no labels and are left aside" in reading.notes
+    assert "predictions are no labels and are left aside: 1" in reading.notes
 
 
 @pytest.mark.parametrize(
