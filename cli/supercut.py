@@ -39,7 +39,8 @@ def supercut(
     of: Annotated[
         str,
         typer.Option(
-            help="Shots by a line over time, as of importance: a table of [cyan]lines[/], or [cyan]TABLE:LINE[/].",
+            help="Shots by a line over time, as importance: a table of [cyan]lines[/], or [cyan]TABLE:LINE[/], as in "
+            "affect:arousal.",
             metavar="TABLE",
         ),
     ] = "",

@@ -25,6 +25,7 @@ from export.supercut import (
     felt,
     fullest,
     labelled,
+    number_columns,
     numbered,
     numbers,
     of_beats,
@@ -33,6 +34,8 @@ from export.supercut import (
 )
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from cinelake.media.clock import Cut, FilmClock
 
 Lists = tuple[tuple[str, ...], ...]
@@ -175,8 +178,20 @@ def _selectors(selection: Selection, tables: FilmReader) -> list[Callable[[], li
             for names in selection.persons
         ),
         *(lambda condition=condition: felt(tables.read("affect"), condition) for condition in selection.affect),
-        *(lambda of=of: by_line(tables.read(of[0]), tables.read("shots"), of[2]) for of in selection.lines),
+        *(lambda of=of: by_line(_line(tables, of[0]), tables.read("shots"), of[2]) for of in selection.lines),
     ]
+
+
+def _line(tables: FilmReader, name: str) -> pa.Table:
+    """The table that has a line. Raises `UsageError` where it is missing; and says which other has that line."""
+    try:
+        return tables.read(name)
+    except UsageError as error:
+        for table, entry in tables.manifest.tasks.items():
+            schema = entry.spec.contract.schema
+            if name in number_columns(schema) and {"time_s", "start_s"} & set(schema.names):
+                raise UsageError(f"{error}; or take the column of another table: `--of {table}:{name}`") from error
+        raise
 
 
 def _tagged(selection: Selection, tables: FilmReader, tags: Sequence[str]) -> list[Span]:

@@ -116,10 +116,10 @@ def felt(affect: pa.Table, condition: str) -> list[Span]:
 def by_line(lines: pa.Table, shots: pa.Table, name: str = "") -> list[Span]:
     """All shots; the relevance is the mean of a line during each, 0 for the least of the film's shots, 1 for the most.
 
-    name: of the line, where the table has several. Raises `UnknownName`, and `UsageError` for a table without lines.
+    name: of the line, where the table has several, or of a column of numbers beside `time_s` or `start_s`. Raises
+    `UnknownName`, and `UsageError` for a table without lines.
     """
-    if not {"line", "time_s", "value"} <= set(lines.column_names):
-        raise UsageError(f"--of takes a table of lines over time. This one has {', '.join(lines.column_names)}")
+    lines = _as_lines(lines, name)
     known = sorted(set(lines["line"].drop_null().to_pylist()))
     if name not in known and (name or len(known) != 1):
         raise UnknownName("line", name, known)
@@ -137,6 +137,29 @@ def by_line(lines: pa.Table, shots: pa.Table, name: str = "") -> list[Span]:
         Span(start, end, (mean - least) / max(most - least, 1e-9) if most > least else 1.0, f"{name} {mean:.3g}")
         for (start, end), mean in zip(_rows(shots, "start_s", "end_s"), means, strict=True)
     ]
+
+
+LINES = ("line", "time_s", "value")
+
+
+def _as_lines(rows: pa.Table, name: str) -> pa.Table:
+    """A table of `LINES`: as it is, or of its column of this name. Raises `UnknownName`, `UsageError`."""
+    if set(LINES) <= set(rows.column_names):
+        return rows
+    time = next((column for column in ("time_s", "start_s") if column in rows.column_names), None)
+    numbers = [] if time is None else number_columns(rows.schema)
+    if time is None or not numbers:
+        raise UsageError(f"--of takes a table of lines over time. This one has {', '.join(rows.column_names)}")
+    if not name:
+        raise UsageError(f"--of takes a table of lines over time: of this one name a column, {' or '.join(numbers)}")
+    if name not in numbers:
+        raise UnknownName("line", name, numbers)
+    return pa.table([pa.array([name] * len(rows), pa.string()), rows[time], rows[name]], names=list(LINES))
+
+
+def number_columns(schema: pa.Schema) -> list[str]:
+    """The columns of real numbers that are no times."""
+    return [field.name for field in schema if pa.types.is_floating(field.type) and not field.name.endswith("_s")]
 
 
 def fullest(spans: Sequence[Span], max_s: float) -> list[Span]:

@@ -220,8 +220,9 @@ def split_within(
     by: By = "time" if any(example.in_time for example in examples) else "image"
     if min(known) < MIN_STEPS:
         parts = "blocks of time" if by == "time" else "parts drawn at random"
+        plural = "" if len(examples) == 1 else "s"
         raise CannotTrain(
-            f"{len(examples)} films with {sum(known)} labelled steps are too few to hold any out: {parts} would "
+            f"{len(examples)} film{plural} with {sum(known)} labelled steps are too few to hold any out: {parts} would "
             f"have {' / '.join(map(str, known))} steps to learn from, to stop by and to score; label more"
         )
     films, whole = len({example.movie_id for example in examples}), "film" if by == "time" else "source"

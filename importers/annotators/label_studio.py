@@ -84,9 +84,9 @@ def read_label_studio(file: str, data: bytes, contract: LabelContract) -> ReadFi
         else:
             _read_short(file, place, task, contract, read)
     if left["skipped"]:
-        read.notes.append(f"{left['skipped']} annotations that were skipped (`was_cancelled`) are left aside")
+        read.notes.append(f"annotations that were skipped (`was_cancelled`) are left aside: {left['skipped']}")
     if left["predictions"]:
-        read.notes.append(f"{left['predictions']} predictions are no labels and are left aside")
+        read.notes.append(f"predictions are no labels and are left aside: {left['predictions']}")
     return read
 
 

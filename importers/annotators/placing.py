@@ -17,6 +17,8 @@ from importers.annotators.fitting import Fitted, Fitting, Placed, problem_at
 ONE_PICTURE = 1.5
 """A span that is no longer than so many pictures marks a moment."""
 MANY_MOMENTS = 1_000_000
+SAME_RATE = 1e-4
+"""Rates that differ by less are the same one, written in fewer digits: 23.976 is 24000/1001."""
 LARGEST = 1e9
 """No second, no picture and no rate is beyond."""
 
@@ -106,7 +108,8 @@ def _rate(annotation: Annotation, facts: FilmFacts, how: Fitting) -> tuple[float
         if fps:
             if not 0 < fps < LARGEST:
                 raise ValueError(f"expected pictures a second, received {fps:g} ({whose})")
-            return fps, whose
+            is_film_s = facts.fps is not None and abs(fps / facts.fps - 1) < SAME_RATE
+            return (facts.fps or fps) if is_film_s else fps, whose
     raise ValueError("pictures are counted, and nothing says how many a second: say --fps, or `cinelake run` first")
 
 
@@ -210,7 +213,8 @@ def _as_moments(
                 break
             found += [replace(one, start_s=time, end_s=None) for time in _grid(one.start_s, one.end_s, how.every)]
     if spread:
-        fitted.notes.append(f"{spread} spans label a moment every {how.every:g} s")
+        spans = "1 span labels" if spread == 1 else f"{spread} spans label"
+        fitted.notes.append(f"{spans} a moment every {how.every:g} s")
     return found
 
 

@@ -127,8 +127,9 @@ def _columns(source: str, contract: Contract, rows: pa.Table) -> tuple[dict[str,
             if column.nullable:
                 found[column.name] = pa.nulls(rows.num_rows, column.type)
             else:
-                hint = did_you_mean(column.name, rows.column_names)
-                problems.append(Problem(source, 1, column.name, f"the column is missing. {column.doc}{hint}"))
+                close = did_you_mean(column.name, [name for name in rows.column_names if name not in used])
+                hint = close if "did you mean" in close else ""
+                problems.append(Problem(source, 1, column.name, f"the column is missing{hint or '.'} {column.doc}"))
             continue
         values = rows[column.name].combine_chunks() if given else _joined(rows, parts)
         array, wrong = _vectors(values) if is_vector else cast_column(column.name, values, _plain(column))

@@ -131,6 +131,15 @@ def test_of_several_lines_one_is_named():
         by_line(TAGS, SHOTS)
 
 
+def test_a_column_of_numbers_is_a_line_too():
+    affect = pa.table({"time_s": LINES["time_s"], "arousal": LINES["value"]})
+    assert times(by_line(affect, SHOTS, "arousal")) == times(by_line(LINES, SHOTS))
+    with pytest.raises(UsageError, match="of this one name a column, arousal"):
+        by_line(affect, SHOTS)
+    with pytest.raises(UnknownName, match="did you mean 'arousal'"):
+        by_line(affect, SHOTS, "arousel")
+
+
 def test_a_summary_has_the_most_relevance_that_fits_not_the_most_relevant_span_first():
     spans = [Span(0, 6, 0.9), Span(6, 11, 0.8), Span(11, 16, 0.8)]
     assert times(fullest(spans, 10)) == [(6, 11), (11, 16)] and times(chosen(spans, 10)) == [(0, 6)]

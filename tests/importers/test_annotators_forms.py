@@ -4,6 +4,7 @@ import json
 import re
 import zipfile
 
+import opentimelineio as otio
 import pyarrow as pa
 import pytest
 
@@ -16,7 +17,8 @@ from importers.annotators import bounded
 from importers.annotators.fitting import Fitting
 from importers.annotators.forms import forms_of, read_forms
 
-FILMS = {"cartoon": FilmFacts(60.0, fps=25.0, width=640, height=360), "dusk": FilmFacts(30.0, fps=25.0)}
+FILMS = {"cartoon": FilmFacts(60.0, fps=25.0, width=640, height=360), "dusk": FilmFacts(30.0, fps=25.0),
+         "long": FilmFacts(7300.0, fps=24000 / 1001)}  # fmt: skip
 NAMES = FilmNames([CatalogueFilm("cartoon", "/f/Cartoon.mp4", "f/Cartoon.mp4", "A cartoon")], FILMS)
 TAGS = LabelContract("Tags.", "spans", (Column("tag", pa.string(), "Tag."),), class_column="tag")
 SCENES = LabelContract(
@@ -186,7 +188,7 @@ def test_who_labelled_is_kept_and_how_pictures_were_counted_is_told(tmp_path):
     reading, _ = read(tmp_path, json.dumps([task(timeline(1, 24, "chase"), who={"email": "jo@example.org"})]), fps=24.0)
     assert reading.rows["#annotator"].to_pylist() == ["jo@example.org"]
     assert "cartoon: pictures counted at 24 a second (--fps)" in reading.notes
-    assert "1 predictions are no labels and are left aside" in reading.notes
+    assert "predictions are no labels and are left aside: 1" in reading.notes
 
 
 @pytest.mark.parametrize(
@@ -251,6 +253,15 @@ def test_time_codes_past_the_end_say_how_the_films_beginning_is_given(tmp_path):
     assert "labels.bin:5: 01:00:01:00 is past the film's end (60 s): where the film begins" in read(tmp_path, EDL)[1][0]
     reading, _ = read(tmp_path, EDL, fps=25.0)
     assert "all time codes are past 01:00:00:00" in " ".join(reading.notes)
+
+
+def test_a_rate_in_few_digits_is_the_films_own(tmp_path):
+    """By 23.976 in place of 24000/1001, a marker after two hours would be seven thousandths of a second off."""
+    at, length = (otio.opentime.RationalTime(pictures, 23.976) for pictures in (172_800, 24))
+    clip = otio.schema.Clip("long", source_range=otio.opentime.TimeRange(at - at, at + length))
+    clip.markers.append(otio.schema.Marker("chase", otio.opentime.TimeRange(at, length)))
+    found = rows(tmp_path, clip.to_json_string())
+    assert found == [("long", repr(172_800 / (24000 / 1001)), repr(172_824 / (24000 / 1001)), "chase")]
 
 
 def test_a_name_that_is_taken_for_none_is_told(tmp_path):
