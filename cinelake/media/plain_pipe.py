@@ -2,6 +2,8 @@
 
 In a container each would be copied three times more: into its packet by ffmpeg, and out of it here. Nothing in such a
 pipe says where a picture begins or when it is shown: all have one size, and picture n is the n-th of the clock.
+
+The pipe is a pair of sockets: the kernel has a pipe's pages one by one, and those of a socket by eight at once.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import fcntl
 import itertools
 import math
 import os
+import socket
 import sys
 import threading
 import time
@@ -20,6 +23,8 @@ import numpy as np
 import numpy.typing as npt
 
 PIPE_BYTES = 1 << 20
+SOCKET_BYTES = 4 << 20
+"""How much a plain pipe may hold. A system may grant less, and then counts what it takes for itself too."""
 
 SPARE_BATCHES, SPARE_BYTES = 4, 96 << 20
 """How many batches that nobody needs are kept for the next ones: so many in any case, more while they take no more.
@@ -57,6 +62,14 @@ class PipeThread(threading.Thread):
     def drain(self) -> None:
         """Take all that comes out of the pipe."""
         raise NotImplementedError
+
+
+def plain_pipe() -> tuple[int, int]:
+    """The ends of a pipe for large pictures, to read and to write, as descriptors that no other process inherits."""
+    reading, writing = socket.socketpair()
+    writing.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BYTES)
+    reading.shutdown(socket.SHUT_WR)
+    return reading.detach(), writing.detach()
 
 
 class BatchMemory:

@@ -18,7 +18,7 @@ from cinelake.media.graph import build_graph, by_one_thread, picture_wishes, pla
 from cinelake.media.lengths import LONG_PICTURE_S, last_picture_s
 from cinelake.media.opening import open_film
 from cinelake.media.pipe_readers import PicturePipeReader, SoundPipeReader
-from cinelake.media.plain_pipe import PipeThread
+from cinelake.media.plain_pipe import PipeThread, plain_pipe
 from cinelake.media.thread_times import sound_share
 from cinelake.media.transport import share_elsewhere
 from cinelake.spec.film import MAX_PIXELS, DecodeDevice, DecodeThreads, Probe, longest_s
@@ -171,7 +171,7 @@ class _Reading:
         pictures = picture_wishes(self.probe, self.streams)
         if pictures and self.probe.video:
             plain = plain_wishes(self.probe, self.streams)
-            (read, *apart), writes[:] = zip(*(os.pipe() for _ in (pictures, *plain)), strict=True)
+            (read, *apart), writes[:] = zip(os.pipe(), *(plain_pipe() for _ in plain), strict=True)
             ends = dict(zip(plain, apart, strict=True))
             picture = PicturePipeReader(read, self.probe.video, pictures, self._deliver, self._last_picture_s, ends)
             self.readers += [picture, *picture.pipes]

@@ -10,7 +10,7 @@ from _recorder import Recorder
 
 from cinelake.media.graph import picture_wishes, plain_wishes
 from cinelake.media.pipe_readers import PicturePipeReader
-from cinelake.media.plain_pipe import BatchMemory, PlainPipe
+from cinelake.media.plain_pipe import BatchMemory, PlainPipe, plain_pipe
 from cinelake.media.probe import probe
 from cinelake.media.reader import read_film
 from cinelake.spec.task import VideoClock, VideoStream
@@ -24,7 +24,7 @@ SHAPE = (4, 3, 5)
 
 def read_out(data: bytes, at_once: int) -> tuple[PlainPipe, list[int]]:
     """What a pipe that was written in parts of so many bytes gave, and how many pictures each full batch ended with."""
-    read, write = os.pipe()
+    read, write = plain_pipe()
     ended: list[int] = []
     pipe = PlainPipe(read, BatchMemory(SHAPE), lambda: ended.append(pipe.count))
     pipe.start()
@@ -94,3 +94,13 @@ def test_the_pipes_are_read_before_the_one_that_waits_for_their_end(
     )
     read_film(str(film), probe(str(film)), [Recorder(large=LARGE)], deadline_s=60)
     assert started == ["large", "clock"]
+
+
+def test_a_plain_pipe_is_read_to_its_end_and_nothing_is_sent_back() -> None:
+    reading, writing = plain_pipe()
+    os.write(writing, b"picture")
+    with pytest.raises(BrokenPipeError):
+        os.write(reading, b"word")
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        assert pipe.read() == b"picture"
