@@ -186,6 +186,12 @@ def test_a_picture_of_eight_pixels_is_no_failure() -> None:
     assert lines_of(Jpeg(0, 0.0, 0, file.getvalue()), open_reader(), WritingParams()) == []
 
 
+def test_a_card_that_stands_and_cannot_be_read_is_a_null() -> None:
+    unsure = Line("CTOП", 0.7, 0.3, 0.5, 0.3, 0.05, box_score=0.95)
+    (row,) = read_film(Frames([numbered(1)] * 3, [0] * 3), Scripted({1: [unsure]}), WritingParams())
+    assert (row.track.best[1].text, row.start_s, row.end_s) == ("", 0.0, 3.0)
+
+
 @pytest.mark.parametrize(
     ("text", "contrast", "same"),
     [
@@ -252,6 +258,8 @@ def test_the_writing_around_decides_what_capitals_are() -> None:
     assert unsure_lines([capitals, unread]) == [False, False]
     assert unsure_lines([capitals, unread, unread])[0] and not unsure_lines([capitals, unread, unread, latin])[0]
     assert not unsure_lines([capitals, greek, latin])[0]
+    assert unsure_lines([capitals] * 3 + [unread]) == [True] * 3 + [False]
+    assert not any(unsure_lines([capitals] * 9))
     assert not unsure_lines([capitals, (90.0, 91.0, "", True)])[0]
 
 
