@@ -25,7 +25,7 @@ RECOGNISER = PackagedFile(PACKAGE, "models/PP-OCRv6_rec_small.onnx", "570fcee388
 SIDE = 32
 """The detector takes sides that are multiples of this."""
 GLANCE = 480
-"""Width at which a picture is looked at first; it costs half of what 640 pixels do, and finds the same pictures."""
+"""Width at which a picture is looked at first (`python -m benchmarks.writing` measures what is found)."""
 SMALL, LARGE, MOST_TIMES = 16, 30, 3.0
 """A picture whose lines (half of them at least; as the boxes are, with a margin) are less than `SMALL` pixels high then
 is looked at again, so large that they have `LARGE`, at most enlarged so many times: small letters run together."""
@@ -37,8 +37,7 @@ AGREED = 2
 """A line is read until so many readings in a row agree; while it looks the same it is not read again then."""
 SHIFT, INNER, PATCH, DIFFERENT = 8, 3, 4, 0.1
 """Two lines look the same where, laid over each other, no patch of `PATCH` pixels differs by more than this part of
-their contrast in the mean: rolled lines do by .06 at most, a full stop for a colon by .14 and an accent by .33 at
-least. Boxes of a line differ by up to `SHIFT` pixels from picture to picture; what is sought is a box without `INNER`
+their contrast in the mean: a full stop for a colon makes more, a line that rolls by less. Boxes of a line differ by up to `SHIFT` pixels from picture to picture; what is sought is a box without `INNER`
 of its edge."""
 MOST_LINES = 400
 """Boxes of one picture that are read: a wall of text is no reason to stop a night."""
