@@ -37,8 +37,8 @@ AGREED = 2
 """A line is read until so many readings in a row agree; while it looks the same it is not read again then."""
 SHIFT, INNER, PATCH, DIFFERENT = 8, 3, 4, 0.1
 """Two lines look the same where, laid over each other, no patch of `PATCH` pixels differs by more than this part of
-their contrast in the mean: a full stop for a colon makes more, a line that rolls by less. Boxes of a line differ by up to `SHIFT` pixels from picture to picture; what is sought is a box without `INNER`
-of its edge."""
+their contrast in the mean: a full stop for a colon makes more, a line that rolls less. Boxes of a line differ by up to
+`SHIFT` pixels from picture to picture; what is sought is a box without `INNER` of its edge."""
 MOST_LINES = 400
 """Boxes of one picture that are read: a wall of text is no reason to stop a night."""
 
