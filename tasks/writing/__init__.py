@@ -49,7 +49,7 @@ WRITING = Contract(
         Column("height", pa.float32(), "Height of the box, as a fraction of the picture's.", at_least=0, at_most=1),
         Column("speed", pa.float32(), "Heights of the picture that it moves a second; negative upwards, 0: still."),
         Column("is_credit", pa.bool_(), "Whether it rolls upwards, or is one of five lines or more on one picture."),
-        Column("pictures", pa.int32(), "How many pictures were read that show it.", at_least=1),
+        Column("pictures", pa.int32(), "How many pictures that were looked at show it.", at_least=1),
     ],
     key=["line"],
     rules=[Rule("must be after start_s", "end_s", lambda b: pc.less_equal(b["end_s"], b["start_s"]))],
@@ -61,7 +61,7 @@ BLOCK = 256
 """So many pictures are looked at by themselves; the first of them is read in any case."""
 LINE = {"text": pa.string(), **dict.fromkeys(("score", "x", "y", "width", "height", "box_score"), pa.float64())}
 LOOKS = pa.schema({"time_s": pa.float64(), "lines": pa.list_(pa.struct({**LINE, "is_foreign": pa.bool_()}))})
-"""What was found in each picture; null where it was not read."""
+"""What was found in each picture; null where it was not looked at."""
 UNREAD_PICTURES = 2
 """What cannot be read must be there in so many pictures: noise in one is no writing."""
 
@@ -160,27 +160,31 @@ class ReadWriting:
 def look_at(
     pictures: Sequence[tuple[Jpeg, bool]], reader: TextReader, params: WritingParams
 ) -> list[list[Line] | None]:
-    """The lines of each of some pictures that follow each other; None for those that were not read.
+    """The lines of each of some pictures that follow each other; None for those that were not looked at.
 
-    pictures: each with whether it is the middle of its shot.
+    pictures: each with whether it is the middle of its shot. One that shows the same as the last that was read has the
+    same lines.
     """
     looks: list[list[Line] | None] = [None] * len(pictures)
     chooser, is_due = Chooser(), due(pictures, params.every_s)
-    shot = None
+    shot, lines = None, list[Line]()
     for number, (picture, _) in enumerate(pictures):
         if picture.shot != shot:
             chooser.back()
         shot = picture.shot
-        if chooser.wants(number, picture, number in is_due):
-            looks[number] = lines = lines_of(picture, reader, params)
+        look = chooser.look(number, picture, number in is_due)
+        if look == "read":
+            lines = lines_of(picture, reader, params)
             chooser.found = bool(lines)
             for earlier in chooser.back() if lines else ():  # those that were left out, where writing may have begun
                 looks[earlier] = lines_of(pictures[earlier][0], reader, params)
+        if look != "left out":
+            looks[number] = lines
     return looks
 
 
 def rows_of_film(looks: Iterable[tuple[float, list[Line] | None]], params: WritingParams) -> Iterator[Row]:
-    """The lines of a film as they end. looks: time of each picture, and its lines where it was read."""
+    """The lines of a film as they end. looks: time of each picture, and its lines where it was looked at."""
     tracks, pages, step_s, before_s = Tracks(), dict[float, int](), 1.0, None
     for time_s, lines in looks:
         if before_s is not None and time_s > before_s:

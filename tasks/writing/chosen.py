@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 
@@ -18,6 +19,9 @@ SAME = 2.0
 """Mean difference of luma, of 255, up to which two pictures show the same; noise and compression stay below."""
 PART, PART_SHARE = 24, 0.002
 """… unless this share of them differs by so much: a line that appears is a small part of a picture."""
+
+
+Look = Literal["read", "same", "left out"]
 
 
 class Chooser:
@@ -32,19 +36,19 @@ class Chooser:
         self._small: PixelArray | None = None
         self._left_out: list[int] = []
 
-    def wants(self, number: int, picture: Jpeg, is_due: bool) -> bool:
-        """Whether a picture is to be read now. Of those that are not see `back`.
+    def look(self, number: int, picture: Jpeg, is_due: bool) -> Look:
+        """Whether a picture is to be read now, shows the same as the last that was, or is left out (see `back`).
 
-        is_due: it is read though nothing was found before, unless it shows what the last one that was read does.
+        is_due: it is read though nothing was found before, unless it shows the same.
         """
         small = decode(picture.jpeg, half=True, in_grey=True)
         if self._small is not None and picture.shot == self._shot and alike(small, self._small):
-            return False
+            return "same"
         if not self.found and not is_due:
             self._left_out.append(number)
-            return False
+            return "left out"
         self._small, self._shot = small, picture.shot
-        return True
+        return "read"
 
     def back(self) -> list[int]:
         """The pictures that were left out since the last that was read: writing may have begun in one of them."""

@@ -17,6 +17,7 @@ from cinelake.errors import ModelUnusable
 from cinelake.lake.onnx import onnx_session
 from cinelake.lake.packaged import Package, PackagedFile
 from cinelake.spec.arrays import Floats, PixelArray
+from tasks.shared.pictures import grey
 
 PACKAGE = Package("rapidocr", "3.10.0", "rapidocr", "Apache License 2.0 (networks: PaddleOCR's, Apache License 2.0)")
 DETECTOR = PackagedFile(PACKAGE, "models/PP-OCRv6_det_small.onnx", "7c78ed85d15e4f17d2d84dc1320dc27e")
@@ -24,7 +25,7 @@ RECOGNISER = PackagedFile(PACKAGE, "models/PP-OCRv6_rec_small.onnx", "570fcee388
 SIDE = 32
 """The detector takes sides that are multiples of this."""
 GLANCE = 480
-"""Width at which a picture is looked at first; it costs half of what 640 pixels do, and finds the same pictures."""
+"""Width at which a picture is looked at first (`python -m benchmarks.writing` measures what is found)."""
 SMALL, LARGE, MOST_TIMES = 16, 30, 3.0
 """A picture whose lines (half of them at least; as the boxes are, with a margin) are less than `SMALL` pixels high then
 is looked at again, so large that they have `LARGE`, at most enlarged so many times: small letters run together."""
@@ -34,11 +35,15 @@ UPRIGHT = 1.5
 """What is so many times as high as it is wide is turned before it is read."""
 AGREED = 2
 """A line is read until so many readings in a row agree; while it looks the same it is not read again then."""
-SHIFT, LIKENESS, PATCH, DIFFERENT = 5, 0.9, 9, 48
-"""Two lines are the same if, one moved over the other by up to `SHIFT` pixels of 48, they correlate by `LIKENESS`, and no
-patch of `PATCH` pixels differs by more than `DIFFERENT` of 255 in the mean, as an accent or another letter would."""
+SHIFT, INNER, PATCH, DIFFERENT = 8, 3, 4, 0.1
+"""Two lines look the same where, laid over each other, no patch of `PATCH` pixels differs by more than this part of
+their contrast in the mean: a full stop for a colon makes more, a line that rolls less. Boxes of a line differ by up to
+`SHIFT` pixels from picture to picture; what is sought is a box without `INNER` of its edge."""
 MOST_LINES = 400
 """Boxes of one picture that are read: a wall of text is no reason to stop a night."""
+
+
+Place = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -69,9 +74,9 @@ def weights() -> dict[str, str]:
 
 
 class Reading(NamedTuple):
-    """What a line looks like, (48, width) grey, what it says, and how many readings in a row have said so."""
+    """Where a line is (left, top, right, bottom in pixels), what it says, and how many readings in a row said so."""
 
-    picture: PixelArray
+    place: Place
     text: str
     score: float
     agreed: int
@@ -109,11 +114,13 @@ class TextReader:
 
     def __init__(self) -> None:
         self._networks = _networks()
+        self._before: PixelArray = np.empty((0, 0), np.uint8)
         self._known: list[Reading] = []
 
     def lines(self, picture: PixelArray) -> list[Line]:
         """The lines of a picture, (height, width, 3) RGB, from top to bottom; none where nothing is written."""
-        times = min(1.0, GLANCE / picture.shape[1])
+        luma, width = grey(picture), picture.shape[1]
+        times = min(1.0, GLANCE / width)
         boxes, scores = self._detect(picture, times)
         if not len(boxes):
             return []
@@ -123,7 +130,9 @@ class TextReader:
             picture = _enlarged(picture, max(1.0, times))
             boxes, scores = self._detect(picture, min(1.0, times))
         order = sorted(range(len(boxes)), key=lambda n: (boxes[n][:, 1].min(), boxes[n][:, 0].min()))[:MOST_LINES]
-        self._known = self._read_new([_crop(picture, boxes[n]) for n in order])
+        places = [_place(boxes[n] * (width / picture.shape[1])) for n in order]
+        self._known = self._read_new([_crop(picture, boxes[n]) for n in order], places, luma)
+        self._before = luma
         return [
             _line(read.text, read.score, boxes[n], scores[n], picture)
             for n, read in zip(order, self._known, strict=True)
@@ -140,17 +149,19 @@ class TextReader:
         found = _run(self._networks.detector, np.asarray(rows, np.float32))
         return self._networks.boxes(found, picture.shape[:2])
 
-    def _read_new(self, crops: list[PixelArray]) -> list[Reading]:
+    def _read_new(self, crops: list[PixelArray], places: list[Place], luma: PixelArray) -> list[Reading]:
         """The reading of each crop; those that look as one did a picture before are read until two readings agree."""
-        pictures = [_grey_line(crop) for crop in crops]
-        before = [next((known for known in self._known if same_line(known.picture, new)), None) for new in pictures]
+        before = [
+            next((known for known in self._known if same_line(self._before, known.place, luma, place)), None)
+            for place in places
+        ]
         unread = [n for n, known in enumerate(before) if known is None or not known.text or known.agreed < AGREED]
         texts = dict(zip(unread, self._read([crops[n] for n in unread]), strict=True))
         result = []
-        for n, (picture, known) in enumerate(zip(pictures, before, strict=True)):
+        for n, (place, known) in enumerate(zip(places, before, strict=True)):
             text, score = texts.get(n, (known.text, known.score) if known else ("", 0.0))
             agreed = known.agreed if known and known.text == text else 0
-            result.append(Reading(picture, text, score, agreed + (n in texts)))
+            result.append(Reading(place, text, score, agreed + (n in texts)))
         return result
 
     def _read(self, crops: list[PixelArray]) -> list[tuple[str, float]]:
@@ -170,30 +181,30 @@ def open_reader() -> TextReader:
     return TextReader()
 
 
-def same_line(one: PixelArray, other: PixelArray) -> bool:
-    """Whether two lines, each as `Reading.picture`, look the same when laid over each other; an accent is a difference.
-
-    The box of a line that moves is some pixels larger or smaller from picture to picture.
-    """
+def same_line(before: PixelArray, old: Place, now: PixelArray, new: Place) -> bool:
+    """Whether a line of a grey picture looks the same as one of the picture before, wherever it has moved to."""
     import cv2
 
-    if abs(one.shape[1] - other.shape[1]) > 2 * SHIFT or one.shape[1] <= 4 * SHIFT:
+    sizes = np.subtract(old[2:], old[:2]), np.subtract(new[2:], new[:2])
+    if before.shape != now.shape or np.abs(sizes[0] - sizes[1]).max() > SHIFT or sizes[0].min() < 3 * INNER:
         return False
-    width = min(one.shape[1], other.shape[1]) - 2 * SHIFT
-    inner = one[SHIFT:-SHIFT, SHIFT : SHIFT + width]
-    _, likeness, _, (left, top) = cv2.minMaxLoc(cv2.matchTemplate(other, inner, cv2.TM_CCOEFF_NORMED))
-    if likeness < LIKENESS:
+    inner = before[old[1] + INNER : old[3] - INNER, old[0] + INNER : old[2] - INNER]
+    left, top = max(0, new[0] - SHIFT), max(0, new[1] - SHIFT)
+    around = now[top : new[3] + SHIFT, left : new[2] + SHIFT]
+    if (np.array(around.shape) < inner.shape).any():
         return False
-    difference = cv2.absdiff(inner, other[top : top + inner.shape[0], left : left + width])
-    return float(cv2.blur(difference, (PATCH, PATCH)).max()) <= DIFFERENT
+    at = cv2.minMaxLoc(cv2.matchTemplate(around, inner, cv2.TM_SQDIFF))[2]
+    moved = np.array([left + at[0] - INNER - old[0], top + at[1] - INNER - old[1]])
+    first = np.minimum(old[:2], new[:2] - moved).clip(np.maximum(0, -moved))
+    last = np.maximum(old[2:], new[2:] - moved).clip(max=np.array(now.shape[::-1]) - np.maximum(0, moved))
+    (x, y), (right, bottom), (across, down) = first, last, moved
+    difference = cv2.absdiff(before[y:bottom, x:right], now[y + down : bottom + down, x + across : right + across])
+    return float(cv2.blur(difference, (PATCH, PATCH)).max()) <= DIFFERENT * float(np.ptp(np.percentile(inner, (2, 98))))
 
 
-def _grey_line(crop: PixelArray) -> PixelArray:
-    """A crop in grey, as high as the network reads it."""
-    import cv2
-
-    width = min(MOST_WIDTH, max(1, round(LINE_HEIGHT * crop.shape[1] / crop.shape[0])))
-    return np.asarray(cv2.resize(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), (width, LINE_HEIGHT)), np.uint8)
+def _place(box: Any) -> Place:
+    (left, top), (right, bottom) = np.floor(box.min(0)).clip(0), np.ceil(box.max(0))
+    return int(left), int(top), int(right), int(bottom)
 
 
 def _run(session: Any, rows: Floats) -> Floats:

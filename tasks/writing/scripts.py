@@ -37,7 +37,8 @@ def unsure_lines(lines: Sequence[tuple[float, float, str, bool]]) -> list[bool]:
     """Which lines are no readings since the writing around them is in another script.
 
     lines: begin, end, text ('' where it was not read), and whether it is of another script. A line counts as Latin
-    where a letter of it is Latin only; two that could not be read count as much as one of another script.
+    where a letter of it is Latin only; two that could not be read count as much as one of another script, and beside
+    these four that may be of another script themselves.
     """
     foreign = [1.0 if is_foreign else 0.0 if text else 0.5 for _, _, text, is_foreign in lines]
     known = [bool(text) and not is_foreign and not may_be_of_another(text) for _, _, text, is_foreign in lines]
@@ -48,5 +49,7 @@ def unsure_lines(lines: Sequence[tuple[float, float, str, bool]]) -> list[bool]:
             continue
         near = [n for n, (a, b, *_) in enumerate(lines) if a < end_s + NEAR_S and b > start_s - NEAR_S]
         against = sum(foreign[n] for n in near)
+        if against:
+            against += 0.25 * (sum(may_be_of_another(lines[n][2]) for n in near) - 1)  # without the line itself
         found.append(against >= 1.0 and against > sum(known[n] for n in near))
     return found

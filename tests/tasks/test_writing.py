@@ -12,10 +12,10 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from cinelake.spec.task import Film
-from tasks.shared.pictures import Jpeg
+from tasks.shared.pictures import Jpeg, decode
 from tasks.writing import WRITING, ReadWriting, Row, WritingParams, blocks_of, lines_of, look_at, rows_of_film
 from tasks.writing.chosen import alike, due
-from tasks.writing.reader import Line, open_reader
+from tasks.writing.reader import Line, open_reader, same_line
 from tasks.writing.scripts import is_of_another_script, may_be_of_another, unsure_lines
 from tasks.writing.tracks import Track, Tracks
 
@@ -186,6 +186,51 @@ def test_a_picture_of_eight_pixels_is_no_failure() -> None:
     assert lines_of(Jpeg(0, 0.0, 0, file.getvalue()), open_reader(), WritingParams()) == []
 
 
+def test_a_card_that_stands_and_cannot_be_read_is_a_null() -> None:
+    unsure = Line("CTOП", 0.7, 0.3, 0.5, 0.3, 0.05, box_score=0.95)
+    (row,) = read_film(Frames([numbered(1)] * 3, [0] * 3), Scripted({1: [unsure]}), WritingParams())
+    assert (row.track.best[1].text, row.start_s, row.end_s) == ("", 0.0, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "contrast", "same"),
+    [
+        ("Josefa 12:33", 230, True),
+        ("Joséfa 12:33", 230, False),
+        ("Josefa 12:38", 230, False),
+        ("Josefa 12.33", 40, False),
+        ("Josefa 12:33s", 230, False),
+    ],
+)
+def test_a_line_that_moved_looks_the_same_and_one_of_another_letter_does_not(
+    text: str, contrast: int, same: bool
+) -> None:
+    def picture(text: str, down: int) -> np.ndarray:
+        drawn = Image.new("L", (320, 80), 8)
+        ImageDraw.Draw(drawn).text((20, down), text, font=ImageFont.load_default(16), fill=8 + contrast)
+        return np.asarray(drawn)
+
+    before, now = picture("Josefa 12:33", 40), picture(text, 12)
+    assert same_line(before, (16, 38, 130, 60), now, (14, 11, 132, 34)) is same
+
+
+def test_a_line_that_stands_is_read_until_two_readings_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, read = open_reader(), list[int]()
+    network = reader._read
+    monkeypatch.setattr(reader, "_read", lambda crops: (read.append(len(crops)), network(crops))[1])
+    texts = [reader.lines(decode(drawn("Seven Years Later", down)))[0].text for down in (200, 180, 160, 140)]
+    assert (texts, read) == (["Seven Years Later"] * 4, [1, 1, 0, 0])
+
+
+def test_what_is_found_in_parts_makes_the_same_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.writing.BLOCK", 2)
+    frames, task = Frames([drawn("HOTEL")] * 5, [0] * 5), ReadWriting(WritingParams(), Film("a_film"))
+    parts = list(task.parts({"frames": frames}))
+    (rows,) = task.gather(parts)
+    assert len(parts) == 3
+    assert [(row["text"], row["start_s"], row["end_s"]) for row in rows.to_pylist()] == [("HOTEL", 0.0, 5.0)]
+
+
 @pytest.mark.parametrize("text", ["Größe Café", "我在找一个人", "コーヒー", "12:30 – 4°", "L\u02bcété", "Nº 5"])
 def test_scripts_that_are_read_are_no_other(text: str) -> None:
     assert not is_of_another_script(text)
@@ -213,6 +258,8 @@ def test_the_writing_around_decides_what_capitals_are() -> None:
     assert unsure_lines([capitals, unread]) == [False, False]
     assert unsure_lines([capitals, unread, unread])[0] and not unsure_lines([capitals, unread, unread, latin])[0]
     assert not unsure_lines([capitals, greek, latin])[0]
+    assert unsure_lines([capitals] * 3 + [unread]) == [True] * 3 + [False]
+    assert not any(unsure_lines([capitals] * 9))
     assert not unsure_lines([capitals, (90.0, 91.0, "", True)])[0]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -186,3 +186,25 @@ def test_a_part_of_a_table_is_its_rows_across_row_groups(step: Step, start: int,
     reader = Lake(step.lake).reader("frames", "film")
     rows = reader.read(["frame"])
     assert PieceReader(reader, start, stop).read(["frame"]).equals(rows.slice(start, stop - start))
+
+
+def test_rows_that_go_over_several_pieces_are_gathered_from_what_each_has(
+    step: Step, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, _ = in_pieces(step, tmp_path / "scratch")
+    gathered: list[int] = []
+
+    class Counted:
+        def __init__(self, *_of: object) -> None:
+            self.run = None
+
+        def parts(self, tables: dict[str, PieceReader]) -> Iterator[pa.RecordBatch]:
+            yield pa.record_batch({"pictures": [tables["frames"].read(["frame"]).num_rows]})
+
+        def gather(self, parts: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            gathered.extend(part["pictures"][0].as_py() for part in parts)
+            yield from ()
+
+    monkeypatch.setattr(pieces, "find_task", lambda name: replace(find_task(name), make=Counted))
+    made.write(CellWriter(find_task("embeddings").contract, "film", tmp_path / "table.parquet"))
+    assert gathered == [4, 4, 2]
