@@ -7,9 +7,9 @@ In the manifest:
     subtitles: {embedded: false}         # the files beside it alone
 
 A film without any has no rows. Captions within the pictures (CEA-608) are a set of their own; what rolls is said once.
-Subtitles that are pictures (DVD, Blu-ray, DVB) are left aside, as are files and captions that cannot be read, and the
-cell's facts say so; where nothing but files that cannot be read is there, that is a failure, not an empty table. The
-files' contents are part of the table's key: a new or changed one makes it stale.
+Subtitles that are pictures (DVD, Blu-ray, DVB) or teletext are left aside, as are files and captions that cannot be
+read, and the cell's facts say so; where nothing but files that cannot be read is there, that is a failure, not an empty
+table. The files' contents are part of the table's key: a new or changed one makes it stale.
 """
 
 from __future__ import annotations
@@ -54,6 +54,12 @@ SUBTITLES = Contract(
     key=["track", "line"],
     rules=[Rule("must be after start_s", "end_s", lambda batch: pc.less_equal(batch["end_s"], batch["start_s"]))],
 )
+OTHERS = {
+    "dvb_teletext": "pages of teletext, whose text is not read",
+    "arib_caption": "captions of Japanese television, whose text is not read",
+    "ttml": "timed text (TTML), which is not read",
+}
+"""What streams are that hold neither text as it is read here nor pictures of it."""
 UNKNOWN = ("", "und")
 """What containers say where no language is known."""
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]+)*")
@@ -131,9 +137,13 @@ class ReadSubtitles:
         if not self._film.keeps_damaged:
             raise_if_incomplete(self._film.path, film)
         texts = text_streams(film.subtitles)
-        pictures = [f"stream {stream.index} ({stream.codec})" for stream in film.subtitles if stream not in texts]
-        if pictures:
-            self.facts["left_aside"] = f"pictures of text, not text: {', '.join(pictures)}"
+        others: dict[str, list[str]] = {}
+        for stream in film.subtitles:
+            if stream not in texts:
+                kind = OTHERS.get(stream.codec, "pictures of text, not text")
+                others.setdefault(kind, []).append(f"stream {stream.index} ({stream.codec})")
+        if others:
+            self.facts["left_aside"] = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in others.items())
         wanted = [stream for stream in texts if self._wanted(_known(stream.language))]
         tracks: list[Track] = []
         with tempfile.TemporaryDirectory(prefix="cinelake-subtitles-") as folder:

@@ -284,3 +284,18 @@ def test_captions_of_which_no_text_was_read_are_a_fact(
 def test_a_film_without_captions_is_not_decoded_for_them(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tasks.subtitles.extract_captions", lambda *_: pytest.fail("its pictures were decoded"))
     assert read(film) == ([], {})
+
+
+OTHER_SIGNS = [
+    ("iso2022_jp", "お元気ですか？\nもう遅いから、家に帰ろう。"),
+    ("iso2022_kr", "안녕하세요\n늦었으니 집에 갑시다."),
+    ("cp1253", "Γεια σου, τι κάνεις;\nΔεν ξέρω τι να κάνω.\nΠάμε σπίτι, είναι αργά, Άννα."),
+    ("iso8859_7", "Γεια σου, τι κάνεις;\nΔεν ξέρω τι να κάνω.\nΠάμε σπίτι, είναι αργά, Άννα."),
+]
+
+
+@pytest.mark.parametrize(("encoding", "said"), OTHER_SIGNS, ids=[row[0] for row in OTHER_SIGNS])
+def test_signs_beyond_latin_ones_are_read_in_their_encoding(encoding: str, said: str, tmp_path: Path) -> None:
+    cues = (f"00:00:0{number},000 --> 00:00:0{number},900\n{line}\n\n" for number, line in enumerate(said.split("\n")))
+    (tmp_path / "film.srt").write_bytes("".join(cues).encode(encoding))
+    assert [line.text for line in read_lines(tmp_path / "film.srt").lines] == said.split("\n")
