@@ -6,10 +6,10 @@ In the manifest:
     subtitles: {languages: [eng, en]}    # of those that name a language only these
     subtitles: {embedded: false}         # the files beside it alone
 
-A film without any has no rows. Captions within the pictures (CEA-608) are a set of their own; what rolls is said once.
-Subtitles that are pictures (DVD, Blu-ray, DVB) or teletext are left aside, as are files and captions that cannot be
-read, and the cell's facts say so; where nothing but files that cannot be read is there, that is a failure, not an empty
-table. The files' contents are part of the table's key: a new or changed one makes it stale.
+A film without any has no rows. Captions (CEA-608) within the pictures, or in MXF beside them, are a set of their own;
+what rolls is said once. Subtitles that are pictures (DVD, Blu-ray, DVB) or teletext are left aside, as are files and
+captions that cannot be read, and the cell's facts say so; where nothing but files that cannot be read is there, that is
+a failure, not an empty table. The files' contents are part of the table's key: a new or changed one makes it stale.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import pyarrow.compute as pc
 
 from cinelake.catalogue.sidecars import sidecar_name
 from cinelake.errors import BadSubtitles
-from cinelake.media.captions import extract_captions, has_captions
+from cinelake.media.captions import ANCILLARY, extract_ancillary, extract_captions, has_captions
 from cinelake.media.decode_check import raise_if_incomplete
 from cinelake.media.probe import probe
 from cinelake.media.subtitles import extract_subtitles, text_streams
@@ -152,6 +152,8 @@ class ReadSubtitles:
                 tracks += self._read(f"stream {stream.index}", _known(stream.language), file, None)
             if film.video and has_captions(self._film.path, film.video):
                 tracks += self._captions(film, Path(folder))
+            for index in (stream.index for stream in film.streams if stream.codec == ANCILLARY):
+                tracks += self._ancillary(index, Path(folder))
         return tracks
 
     def _captions(self, film: Probe, folder: Path) -> list[Track]:
@@ -161,6 +163,14 @@ class ReadSubtitles:
         if not any(track.lines.lines for track in tracks):
             self.facts["captions"] = "the pictures carry data of captions (CEA-608, CEA-708) of which no text was read"
         return [replace(track, lines=track.lines.moved(-film.start_time_s)) for track in tracks]
+
+    def _ancillary(self, index: int, folder: Path) -> list[Track]:
+        """The captions in a stream of ancillary data."""
+        file = extract_ancillary(self._film.path, index, folder)
+        tracks = self._read(f"stream {index}", None, file, "utf-8") if file else []
+        if not any(track.lines.lines for track in tracks):
+            self.facts["ancillary"] = f"stream {index} is ancillary data (SMPTE 436M) of which no captions were read"
+        return tracks
 
     def _beside(self) -> list[Track]:
         names = {file: sidecar_name(self._film.path, Path(file)) for file in self._film.beside}

@@ -286,6 +286,18 @@ def test_a_film_without_captions_is_not_decoded_for_them(film: Path, monkeypatch
     assert read(film) == ([], {})
 
 
+def test_captions_in_the_ancillary_data_of_mxf_are_rows(tmp_path: Path) -> None:
+    within = captioned(tmp_path / "within.mpg", [(30, 60, "HELLO"), (70, 90, "WORLD")])
+    words = ["-map", "0", "-c:v", "mpeg2video", "-s", "720x576", "-a53cc", "0", "-c:s", "copy"]
+    source = ["-f", "lavfi", "-i", f"movie={within}[out0+subcc]"]
+    film = tmp_path / "film.mxf"
+    command = [binary(), "-loglevel", "error", *source, *words, "-bsf:s", "eia608_to_smpte436m", str(film)]
+    subprocess.run(command, check=True)
+    rows, _ = read(film)
+    assert [(row["text"], row["source"]) for row in rows] == [("HELLO", "stream 1"), ("WORLD", "stream 1")]
+    assert [row["start_s"] for row in rows] == pytest.approx([1.2, 2.8], abs=0.1)
+
+
 OTHER_SIGNS = [
     ("iso2022_jp", "お元気ですか？\nもう遅いから、家に帰ろう。"),
     ("iso2022_kr", "안녕하세요\n늦었으니 집에 갑시다."),
