@@ -152,7 +152,7 @@ def _described(stream: Any, programmes: Mapping[int, tuple[int, ...]]) -> Stream
     return StreamInfo(
         index=stream.index,
         kind=stream.type,
-        codec=codec.codec.canonical_name if codec else stream.name if stream.name in NAMED_DATA else "",
+        codec=codec.codec.canonical_name if codec else _data_name(stream),
         language="" if (stream.language or "und") == "und" else stream.language,
         title=stream.metadata.get("title", ""),
         width=codec.width or None if codec and stream.type == "video" else None,
@@ -162,6 +162,10 @@ def _described(stream: Any, programmes: Mapping[int, tuple[int, ...]]) -> Stream
         programmes=programmes.get(stream.index, ()),
         is_default=bool(stream.disposition & Disposition.default),
     )
+
+
+def _data_name(stream: Any) -> str:
+    return stream.name if stream.type == "data" and stream.name in NAMED_DATA else ""
 
 
 def _named_layout(name: str, channels: int) -> str:

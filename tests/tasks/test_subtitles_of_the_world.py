@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from _drawn_captions import FPS, captioned
+from _drawn_teletext import with_teletext
 
 from cinelake.errors import BadSubtitles
 from cinelake.media.ffmpeg import binary
@@ -296,6 +297,20 @@ def test_captions_in_the_ancillary_data_of_mxf_are_rows(tmp_path: Path) -> None:
     rows, _ = read(film)
     assert [(row["text"], row["source"]) for row in rows] == [("HELLO", "stream 1"), ("WORLD", "stream 1")]
     assert [row["start_s"] for row in rows] == pytest.approx([1.2, 2.8], abs=0.1)
+
+
+def test_pages_of_teletext_that_are_subtitles_are_rows(tmp_path: Path) -> None:
+    said = [(1.0, 2.0, "HALLO WELT"), (2.48, 3.48, "AUF WIEDERSEHEN")]
+    rows, facts = read(with_teletext(tmp_path / "film.ts", said))
+    assert [(row["text"], row["language"]) for row in rows] == [(text, "deu") for _, _, text in said]
+    times = [(row["start_s"], row["end_s"]) for row in rows]
+    assert times == [pytest.approx(span, abs=0.05) for span in ((1.0, 2.0), (2.48, 3.48))]
+    assert "left_aside" not in facts
+
+
+def test_teletext_without_subtitles_is_told(tmp_path: Path) -> None:
+    rows, facts = read(with_teletext(tmp_path / "film.ts", [(1.0, 2.0, "")]))
+    assert not rows and "teletext" in facts["left_aside"]
 
 
 OTHER_SIGNS = [
