@@ -1,4 +1,4 @@
-"""What a film says as text within its pictures: captions (CEA-608, CEA-708)."""
+"""What a film says as text within its pictures, or in the data beside them: captions (CEA-608, CEA-708)."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ SLOWEST_DECODE = 2.0
 """Captions are within the pictures, which are all decoded: seconds of work for a second of film, at most."""
 CAPTION_MARKS = (b"GA94\x03", b"CC\x01\xf8")
 """How data of captions begin in a picture: ATSC A/53 part 4, and DVD's line 21."""
+ANCILLARY = "smpte_436m_anc"
+"""Codec of the data that television has beside its pictures (SMPTE ST 436), and MXF as a stream."""
 LOOKED_AT, PLACES = 400, 4
 """Packets of pictures that are looked at for captions at each of so many places of a film."""
 
@@ -65,3 +67,28 @@ def extract_captions(path: str, probe: Probe, folder: Path) -> Path | None:
     file = folder / "captions.srt"
     file.write_bytes(finished.stdout)
     return file if finished.stdout else None
+
+
+def extract_ancillary(path: str, index: int, folder: Path) -> Path | None:
+    """The captions in a stream of ancillary data as a SubRip file in `folder`; None where there are none in it.
+
+    Times count from the film's start. Nothing but this stream is read. Raises `DamagedFilm`, `DecodeTimeout`.
+    """
+    data, lines = folder / f"{index}.mov", folder / f"{index}.srt"
+    deadline_s = DEADLINE_S + Path(path).stat().st_size / SLOWEST_BYTES_PER_S
+    taken_out = ["-map", f"0:{index}", "-c", "copy", "-bsf", "smpte436m_to_eia608"]
+    as_text = ["-map", "0:0", "-c:s", "subrip"]
+    for source, words, made in ((path, taken_out, data), (str(data), as_text, lines)):
+        with open_film(source) as fd:
+            options = [word for name, value in safe_input(fd).items() for word in (f"-{name}", value)]
+            arguments = [*options, "-y", "-i", "fd:", *words, "-f", made.suffix[1:], f"file:{made}"]
+            finished = run_ffmpeg(arguments, deadline_s=deadline_s, pass_fds=[fd], makes=[made])
+        if finished.returncode:
+            raise DamagedFilm(
+                f"the ancillary data of {path!r} (stream {index}) cannot be read: ffmpeg ended with "
+                f"{finished.returncode}",
+                log_tail=finished.log_tail,
+            )
+        if not made.stat().st_size:
+            return None
+    return lines

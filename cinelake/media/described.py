@@ -28,6 +28,7 @@ MATROSKA_HEAD_BYTES, INDEX_BYTES, MAX_BOXES = 1 << 20, 64 << 20, 1000
 
 _PROGRAMME = re.compile(r"\[info\] {3}(?:Program (\d+)|No Program)")
 _STREAM = re.compile(r"\[info\] {3}Stream #0:(\d+)")
+_SUBTITLE = re.compile(r": Subtitle: (\w+)")
 _CROPPING = re.compile(r"\[info\] {7}Frame Cropping: (\d+)/(\d+)/(\d+)/(\d+)$")
 _DOLBY_VISION = re.compile(r"\[info\] {7}DOVI configuration record: .*\bprofile: (\d+)(?:.*\bcompatibility id: (\d+))?")
 
@@ -37,7 +38,8 @@ Crop = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Description:
-    """By stream: the numbers of its programmes, what the container hides, Dolby Vision's profile and its base.
+    """By stream: the numbers of its programmes, what the container hides, Dolby Vision's profile and its base, and the
+    codec of subtitles, of which PyAV names only those that it decodes itself.
 
     The base is what other players show of it: 0 nothing, 1 HDR10, 2 SDR, 4 HLG; left out where ffmpeg does not say.
     """
@@ -46,6 +48,7 @@ class Description:
     crops: dict[int, Crop] = field(default_factory=dict)
     dolby_vision: dict[int, int] = field(default_factory=dict)
     dolby_base: dict[int, int] = field(default_factory=dict)
+    subtitles: dict[int, str] = field(default_factory=dict)
 
 
 def describe(fd: int) -> Description:
@@ -94,6 +97,8 @@ def description_of(lines: Iterable[str]) -> Description:
             stream = int(match[1])
             if programme is not None:
                 found.programmes[stream] = (*found.programmes.get(stream, ()), programme)
+            if codec := _SUBTITLE.search(line):
+                found.subtitles[stream] = codec[1]
         elif match := _CROPPING.match(line):
             left, right, top, bottom = (int(size) for size in match.groups())
             found.crops[stream] = (left, right, top, bottom)

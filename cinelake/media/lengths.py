@@ -168,11 +168,13 @@ def as_length(declared_s: float) -> float | None:
 
 
 def own_duration_s(stream: Any) -> float | None:
-    """A stream's duration as its container declares it: a field, or Matroska's tag `01:02:03.456`."""
-    if stream.duration and stream.time_base:
-        return as_length(float(stream.duration * stream.time_base))
-    tag = _TAG.fullmatch(stream.metadata.get("DURATION", ""))
-    return as_length(int(tag[1]) * 3600 + int(tag[2]) * 60 + float(tag[3])) if tag else None
+    """A stream's duration as its container declares it: Matroska's tag `01:02:03.456`, or a field.
+
+    Matroska has no such field, and libav puts the film's length there: a picture beside an hour of sound is no hour.
+    """
+    if tag := _TAG.fullmatch(stream.metadata.get("DURATION", "")):
+        return as_length(int(tag[1]) * 3600 + int(tag[2]) * 60 + float(tag[3]))
+    return as_length(float(stream.duration * stream.time_base)) if stream.duration and stream.time_base else None
 
 
 def bounded(about: Probe, path: str, fd: int) -> Probe:

@@ -102,7 +102,7 @@ def _describe(
         start_time_s=start_s,
         video=pictures,
         audio=sound,
-        subtitles=tuple(_subtitle(stream) for stream in container.streams.subtitles),
+        subtitles=tuple(_subtitle(stream, described) for stream in container.streams.subtitles),
         video_streams=len(container.streams.video),
         audio_streams=len(container.streams.audio),
         streams=taken.streams,
@@ -266,6 +266,7 @@ def _sound_info(stream: Any, start_s: float) -> SoundInfo:
     )
 
 
-def _subtitle(stream: Any) -> SubtitleInfo:
+def _subtitle(stream: Any, described: Description) -> SubtitleInfo:
     codec = stream.codec_context
-    return SubtitleInfo(stream.index, codec.codec.canonical_name if codec else "", stream.language or "")
+    name = codec.codec.canonical_name if codec else described.subtitles.get(stream.index, "")
+    return SubtitleInfo(stream.index, name, stream.language or "")

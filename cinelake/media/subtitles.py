@@ -16,6 +16,8 @@ TEXT_CODECS = (
     *("microdvd", "mpl2", "pjs", "realtext", "sami", "stl", "subviewer", "subviewer1", "vplayer"),
 )
 """Subtitle codecs that ffmpeg decodes to text; the others (DVD, Blu-ray, DVB) are pictures of text."""
+TELETEXT = "dvb_teletext"
+"""Codec of pages of teletext, some of which are marked as subtitles; decoded where ffmpeg was built with libzvbi."""
 AS_THEY_ARE = {"ass": "ass", "ssa": "ass", "subrip": "srt", "srt": "srt"}
 """Codec → form of those that are not decoded: drawings stay told from text, and a cue with a bad byte stays."""
 DEADLINE_S, SLOWEST_BYTES_PER_S = 120.0, 5e6
@@ -51,3 +53,20 @@ def extract_subtitles(path: str, probe: Probe, streams: Sequence[SubtitleInfo], 
             log_tail=finished.log_tail,
         )
     return files
+
+
+def extract_teletext(path: str, probe: Probe, stream: SubtitleInfo, folder: Path) -> Path | None:
+    """The lines of a stream's pages of subtitles as a SubRip file in `folder`; None where ffmpeg makes none of them.
+
+    A line is shown until another one, or none, takes its place: one that is still there when the film ends is left out.
+    Times count from the film's start. Pictures and sound are not decoded. Raises `DecodeTimeout`.
+    """
+    file = folder / f"{stream.index}.srt"
+    with open_film(path) as fd:
+        arguments = [word for name, value in safe_input(fd).items() for word in (f"-{name}", value)]
+        arguments += [f"-txt_format:{stream.index}", "text", f"-txt_page:{stream.index}", "subtitle"]
+        arguments += ["-fix_sub_duration", "-y", "-i", "fd:", "-map", f"0:{stream.index}"]
+        arguments += ["-c:s", "subrip", "-f", "srt", f"file:{file}", *unread_streams(probe, ())]
+        deadline_s = DEADLINE_S + Path(path).stat().st_size / SLOWEST_BYTES_PER_S
+        finished = run_ffmpeg(arguments, deadline_s=deadline_s, pass_fds=[fd], makes=[file])
+    return file if not finished.returncode and file.stat().st_size else None

@@ -22,6 +22,9 @@ from cinelake.spec.streams import PICTURES, SOUND, StreamChoice, StreamChoices
 STILL_PICTURE_CODECS = ("mjpeg", "png", "bmp", "gif", "webp", "tiff", "jpegls", "jpegxl", "svg", "jpeg2000", "targa")
 """Codecs of pictures by themselves, of which posters are made; films too."""
 
+NAMED_DATA = ("smpte_436m_anc", "scte_35", "timed_id3", "klv")
+"""Data that say something of the film: ancillary data of television, its breaks, marks, positions."""
+
 SEARCHED_PACKETS = 300
 """A stream with one picture while another has this many packets is a still."""
 
@@ -149,7 +152,7 @@ def _described(stream: Any, programmes: Mapping[int, tuple[int, ...]]) -> Stream
     return StreamInfo(
         index=stream.index,
         kind=stream.type,
-        codec=codec.codec.canonical_name if codec else "",
+        codec=codec.codec.canonical_name if codec else _data_name(stream),
         language="" if (stream.language or "und") == "und" else stream.language,
         title=stream.metadata.get("title", ""),
         width=codec.width or None if codec and stream.type == "video" else None,
@@ -159,6 +162,10 @@ def _described(stream: Any, programmes: Mapping[int, tuple[int, ...]]) -> Stream
         programmes=programmes.get(stream.index, ()),
         is_default=bool(stream.disposition & Disposition.default),
     )
+
+
+def _data_name(stream: Any) -> str:
+    return stream.name if stream.type == "data" and stream.name in NAMED_DATA else ""
 
 
 def _named_layout(name: str, channels: int) -> str:

@@ -6,10 +6,11 @@ In the manifest:
     subtitles: {languages: [eng, en]}    # of those that name a language only these
     subtitles: {embedded: false}         # the files beside it alone
 
-A film without any has no rows. Captions within the pictures (CEA-608) are a set of their own; what rolls is said once.
-Subtitles that are pictures (DVD, Blu-ray, DVB) are left aside, as are files and captions that cannot be read, and the
-cell's facts say so; where nothing but files that cannot be read is there, that is a failure, not an empty table. The
-files' contents are part of the table's key: a new or changed one makes it stale.
+A film without any has no rows. Captions (CEA-608) within the pictures, or in MXF beside them, are a set of their own,
+as are pages of teletext that are marked as subtitles; what rolls is said once. Subtitles that are pictures (DVD,
+Blu-ray, DVB) are left aside, as are files and captions that cannot be read, and the cell's facts say so; where nothing
+but files that cannot be read is there, that is a failure, not an empty table. The files' contents are part of the
+table's key: a new or changed one makes it stale.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cinelake.catalogue.sidecars import sidecar_name
-from cinelake.errors import BadSubtitles
-from cinelake.media.captions import extract_captions, has_captions
+from cinelake.errors import BadSubtitles, DamagedFilm
+from cinelake.media.captions import ANCILLARY, extract_ancillary, extract_captions, has_captions
 from cinelake.media.decode_check import raise_if_incomplete
 from cinelake.media.probe import probe
-from cinelake.media.subtitles import extract_subtitles, text_streams
+from cinelake.media.subtitles import TELETEXT, extract_subtitles, extract_teletext, text_streams
 from cinelake.spec.contract import Column, Contract, Rule
 from cinelake.spec.film import Probe
 from cinelake.spec.roles import Words
@@ -54,6 +55,12 @@ SUBTITLES = Contract(
     key=["track", "line"],
     rules=[Rule("must be after start_s", "end_s", lambda batch: pc.less_equal(batch["end_s"], batch["start_s"]))],
 )
+OTHERS = {
+    TELETEXT: "teletext of which no subtitles were read",
+    "arib_caption": "captions of Japanese television, whose text is not read",
+    "ttml": "timed text (TTML), which is not read",
+}
+"""What streams are that hold neither text as it is read here nor pictures of it."""
 UNKNOWN = ("", "und")
 """What containers say where no language is known."""
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]+)*")
@@ -131,17 +138,34 @@ class ReadSubtitles:
         if not self._film.keeps_damaged:
             raise_if_incomplete(self._film.path, film)
         texts = text_streams(film.subtitles)
-        pictures = [f"stream {stream.index} ({stream.codec})" for stream in film.subtitles if stream not in texts]
-        if pictures:
-            self.facts["left_aside"] = f"pictures of text, not text: {', '.join(pictures)}"
+        tracks, others = self._teletext(film), dict[str, list[str]]()
+        for stream in film.subtitles:
+            if stream not in texts and not any(track.source == f"stream {stream.index}" for track in tracks):
+                kind = OTHERS.get(stream.codec, "pictures of text, not text")
+                others.setdefault(kind, []).append(f"stream {stream.index} ({stream.codec})")
+        if others:
+            self.facts["left_aside"] = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in others.items())
         wanted = [stream for stream in texts if self._wanted(_known(stream.language))]
-        tracks: list[Track] = []
         with tempfile.TemporaryDirectory(prefix="cinelake-subtitles-") as folder:
             files = extract_subtitles(self._film.path, film, wanted, Path(folder)) if wanted else []
             for stream, file in zip(wanted, files, strict=True):
                 tracks += self._read(f"stream {stream.index}", _known(stream.language), file, None)
             if film.video and has_captions(self._film.path, film.video):
                 tracks += self._captions(film, Path(folder))
+            for index in (stream.index for stream in film.streams if stream.codec == ANCILLARY):
+                tracks += self._ancillary(index, Path(folder))
+        return tracks
+
+    def _teletext(self, film: Probe) -> list[Track]:
+        """The lines of subtitles in teletext."""
+        tracks: list[Track] = []
+        with tempfile.TemporaryDirectory(prefix="cinelake-subtitles-") as folder:
+            for stream in (stream for stream in film.subtitles if stream.codec == TELETEXT):
+                language = _known(stream.language.partition(",")[0])
+                file = extract_teletext(self._film.path, film, stream, Path(folder)) if self._wanted(language) else None
+                tracks += self._read(f"stream {stream.index}", language, file, "utf-8") if file else []
+                if "," in stream.language:
+                    self.facts["teletext"] = f"pages of several languages ({stream.language}) are one set of lines"
         return tracks
 
     def _captions(self, film: Probe, folder: Path) -> list[Track]:
@@ -151,6 +175,17 @@ class ReadSubtitles:
         if not any(track.lines.lines for track in tracks):
             self.facts["captions"] = "the pictures carry data of captions (CEA-608, CEA-708) of which no text was read"
         return [replace(track, lines=track.lines.moved(-film.start_time_s)) for track in tracks]
+
+    def _ancillary(self, index: int, folder: Path) -> list[Track]:
+        """The captions in a stream of ancillary data; one that cannot be read loses no other set."""
+        try:
+            file = extract_ancillary(self._film.path, index, folder)
+        except DamagedFilm:
+            file = None
+        tracks = self._read(f"stream {index}", None, file, "utf-8") if file else []
+        if not any(track.lines.lines for track in tracks):
+            self.facts["ancillary"] = f"stream {index} is ancillary data (SMPTE 436M) of which no captions were read"
+        return tracks
 
     def _beside(self) -> list[Track]:
         names = {file: sidecar_name(self._film.path, Path(file)) for file in self._film.beside}

@@ -6,6 +6,7 @@ of Portuguese is `Năo` in that of Central Europe. There the letters decide: no 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 SAMPLE_BYTES = 1 << 18
@@ -35,6 +36,11 @@ LATIN = {
     "iso8859_15": WESTERN,
 }
 """Encodings of Latin letters, the usual one first: of two that fit alike it is taken."""
+GREEK = ("cp1253", "iso8859_7")
+"""They differ in one letter, which one of them has where the other has a sign."""
+ACCENTED_ALPHA = re.compile(r"\bΆ\w")
+SWITCHES = {b"\x1b$B": "iso2022_jp", b"\x1b$@": "iso2022_jp", b"\x1b$)C": "iso2022_kr"}
+"""Escapes by which a text of seven bits goes from ASCII to Japanese or Korean."""
 
 
 def utf16_without_mark(data: bytes) -> str:
@@ -43,6 +49,11 @@ def utf16_without_mark(data: bytes) -> str:
     if sum(zeros) < ZEROS * len(data) or max(zeros) < ONE_SIDED * max(1, min(zeros)):
         return ""
     return "utf-16-be" if zeros[0] > zeros[1] else "utf-16-le"
+
+
+def switched_encoding(data: bytes) -> str:
+    """The encoding of a text that switches between sets of signs by escapes (ISO/IEC 2022); '' where there are none."""
+    return next((name for escape, name in SWITCHES.items() if escape in data), "")
 
 
 def guessed_encoding(data: bytes) -> str | None:
@@ -54,6 +65,8 @@ def guessed_encoding(data: bytes) -> str | None:
         return latin
     telling = b"\n".join(line for line in data.splitlines() if not line.isascii())
     match = from_bytes(telling[:SAMPLE_BYTES]).best()
+    if match and match.encoding in GREEK:
+        return max(GREEK, key=lambda encoding: len(ACCENTED_ALPHA.findall(data.decode(encoding, errors="replace"))))
     return match.encoding if match else None
 
 

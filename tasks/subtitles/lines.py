@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from cinelake.errors import BadSubtitles
 from tasks.subtitles.cues import Cues, well_written, without_repeats
-from tasks.subtitles.encodings import guessed_encoding, utf16_without_mark
+from tasks.subtitles.encodings import guessed_encoding, switched_encoding, utf16_without_mark
 
 if TYPE_CHECKING:
     import pysubs2
@@ -112,7 +112,7 @@ def _text_of(file: Path, encoding: str | None) -> _Text:
         data = file.read_bytes()
     except OSError as error:
         raise BadSubtitles(f"{file.name} cannot be read: {error.strerror or error}") from error
-    named = encoding or _mark(data) or utf16_without_mark(data)
+    named = encoding or _mark(data) or utf16_without_mark(data) or switched_encoding(data)
     try:
         return _Text(data.decode(named or "utf-8"))
     except UnicodeError as error:

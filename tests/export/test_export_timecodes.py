@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import opentimelineio as otio
 import pytest
+from opentimelineio.opentime import RationalTime
 
 from cinelake.catalogue.films import CatalogueFilm
 from cinelake.errors import UnknownName, UsageError
@@ -17,7 +18,7 @@ from cinelake.media.ffmpeg import binary
 from cinelake.media.probe import probe
 from export.fcpxml import fcpxml_text
 from export.film import SourceNames
-from export.timecode import checked_timecode, counted_frames, day_frames
+from export.timecode import checked_timecode, counted_frames, day_frames, written
 from export.timeline import NEXT_DAY, ClipSource, EditEvent, build_in_place, build_timeline, edl_text, timecode_warnings
 
 FILM = ClipSource("/films/a film.mp4", fps=25.0, steady=True, frames=250_000, end_s=10_000.0)
@@ -179,3 +180,12 @@ def test_what_cannot_be_is_refused(tape: CatalogueFilm) -> None:
         SourceNames.checked("auto", "", "a reel")
     with pytest.raises(UnknownName, match="drop"):
         SourceNames.checked("dropped", "", "")
+
+
+@pytest.mark.parametrize(("rate", "drop"), [(24, False), (25, False), (30, False), (30, True), (60, False), (60, True)])
+def test_every_picture_of_a_day_has_the_time_code_that_names_it(rate: int, drop: bool) -> None:
+    exact = rate * 1000 / 1001 if rate != 25 else 25.0
+    day = day_frames(exact, drop)
+    numbers = [*range(0, day, 9973), *range(day - 6000, day, 37), day - 1]
+    assert [counted_frames(written(RationalTime(n, exact), drop), exact) for n in numbers] == numbers
+    assert written(RationalTime(day - 1, exact), drop) == f"23:59:59{';' if drop else ':'}{rate - 1}"

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from _drawn_captions import FPS, captioned
+from _drawn_teletext import with_teletext
 
 from cinelake.errors import BadSubtitles
 from cinelake.media.ffmpeg import binary
@@ -284,3 +285,44 @@ def test_captions_of_which_no_text_was_read_are_a_fact(
 def test_a_film_without_captions_is_not_decoded_for_them(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tasks.subtitles.extract_captions", lambda *_: pytest.fail("its pictures were decoded"))
     assert read(film) == ([], {})
+
+
+def test_captions_in_the_ancillary_data_of_mxf_are_rows(tmp_path: Path) -> None:
+    within = captioned(tmp_path / "within.mpg", [(30, 60, "HELLO"), (70, 90, "WORLD")])
+    words = ["-map", "0", "-c:v", "mpeg2video", "-s", "720x576", "-a53cc", "0", "-c:s", "copy"]
+    source = ["-f", "lavfi", "-i", f"movie={within}[out0+subcc]"]
+    film = tmp_path / "film.mxf"
+    command = [binary(), "-loglevel", "error", *source, *words, "-bsf:s", "eia608_to_smpte436m", str(film)]
+    subprocess.run(command, check=True)
+    rows, _ = read(film)
+    assert [(row["text"], row["source"]) for row in rows] == [("HELLO", "stream 1"), ("WORLD", "stream 1")]
+    assert [row["start_s"] for row in rows] == pytest.approx([1.2, 2.8], abs=0.1)
+
+
+def test_pages_of_teletext_that_are_subtitles_are_rows(tmp_path: Path) -> None:
+    said = [(1.0, 2.0, "HALLO WELT"), (2.48, 3.48, "AUF WIEDERSEHEN")]
+    rows, facts = read(with_teletext(tmp_path / "film.ts", said))
+    assert [(row["text"], row["language"]) for row in rows] == [(text, "deu") for _, _, text in said]
+    times = [(row["start_s"], row["end_s"]) for row in rows]
+    assert times == [pytest.approx(span, abs=0.05) for span in ((1.0, 2.0), (2.48, 3.48))]
+    assert "left_aside" not in facts
+
+
+def test_teletext_without_subtitles_is_told(tmp_path: Path) -> None:
+    rows, facts = read(with_teletext(tmp_path / "film.ts", [(1.0, 2.0, "")]))
+    assert not rows and "teletext" in facts["left_aside"]
+
+
+OTHER_SIGNS = [
+    ("iso2022_jp", "お元気ですか？\nもう遅いから、家に帰ろう。"),
+    ("iso2022_kr", "안녕하세요\n늦었으니 집에 갑시다."),
+    ("cp1253", "Γεια σου, τι κάνεις;\nΔεν ξέρω τι να κάνω.\nΠάμε σπίτι, είναι αργά, Άννα."),
+    ("iso8859_7", "Γεια σου, τι κάνεις;\nΔεν ξέρω τι να κάνω.\nΠάμε σπίτι, είναι αργά, Άννα."),
+]
+
+
+@pytest.mark.parametrize(("encoding", "said"), OTHER_SIGNS, ids=[row[0] for row in OTHER_SIGNS])
+def test_signs_beyond_latin_ones_are_read_in_their_encoding(encoding: str, said: str, tmp_path: Path) -> None:
+    cues = (f"00:00:0{number},000 --> 00:00:0{number},900\n{line}\n\n" for number, line in enumerate(said.split("\n")))
+    (tmp_path / "film.srt").write_bytes("".join(cues).encode(encoding))
+    assert [line.text for line in read_lines(tmp_path / "film.srt").lines] == said.split("\n")

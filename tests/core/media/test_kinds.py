@@ -162,6 +162,14 @@ KINDS = [
         length_s=0.04,
         sound_s=None,
     ),
+    Kind(
+        "one_picture_and_sound.mkv",
+        ["-f", "lavfi", "-i", "testsrc2=s=64x48:r=25:d=0.04", "-f", "lavfi", "-i", "sine=d=4", *SMALL, "-c:a", "aac"],
+        pictures=1,
+        end_s=0.04,
+        length_s=4.0,
+        sound_s=4.0,
+    ),
     Kind("two_recordings.ts", of_base(*COPY), patch=twice, pictures=100, end_s=4.0, sound_s=4.0),
     Kind(
         "trimmed_by_its_edit_list.mp4",
