@@ -110,7 +110,7 @@ def test_what_a_killed_training_left_in_the_lake_is_swept_and_its_checkpoints_st
     request, checkpoint = TrainingRequest(labelled.load(), "loud"), labelled.folder / "state" / "epoch_1"
     name = "from cinelake.storage.owners import owner_name; print(owner_name())"
     gone = subprocess.run([sys.executable, "-c", name], env=os.environ | import_path(), capture_output=True, text=True)
-    left = Path(request.manifest.lake.place) / "_tmp" / gone.stdout.strip()
+    left = labelled.folder / "lake" / "_tmp" / gone.stdout.strip()
     for folder in (left, checkpoint):
         folder.mkdir(parents=True)
     TrainingJob(request, labelled.folder / "state").sweep()
