@@ -342,7 +342,8 @@ def _storm(night: Night, drawn: Drawn, project: Path, kept: dict[str, tuple[int,
             at = 1 + int(night.calls[drawn.command] * dice.random() ** 2)
             process = start(project, drawn.command, death_at(at, count, places) if victim == POINT else None)
         if victim == POINT:
-            hits[victim] += ended(process) != 0 and count.exists() and count.stat().st_size >= at
+            ended(process)
+            hits[victim] += count.exists() and count.stat().st_size >= at
         else:
             after_s = night.took_s[drawn.command] * dice.random() ** 2
             hits[victim] += _kill_then(victim, process, after_s, dice, night.mlflow)

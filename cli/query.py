@@ -80,7 +80,7 @@ def _ask_sql(
     if form not in FORMATS:
         raise UnknownName("format", form, FORMATS)
     loaded = load_manifest(manifest)
-    if published:
+    if published is not None:
         opened = open_lake(loaded.lake.place, published)
         with ends_within(timeout, opened.interrupt):
             rows = collected(opened.sql(sql).relation)

@@ -73,6 +73,7 @@ def publish_planned(planning: Planning, on_file: OnFile = lambda _done, _all: No
     another process publishes.
     """
     with one_publisher(planning.lake):
+        planning.lake.storage.sweep()
         _check_bounds(planning)
         publication = prepare_publication(planning)
         present = _up_to_date(planning, publication)

@@ -19,6 +19,7 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -76,12 +77,13 @@ def serve(listening: socket.socket | None, home: Path | None, keep_s: float) -> 
 
 def _end_when_unused(server: Any, app: LastAsked, home: Path, keep_s: float) -> None:
     used_s = time.monotonic()
-    while home.is_dir():
-        time.sleep(LOOK_EVERY_S)
-        if not is_unused(home):
-            used_s = time.monotonic()
-        elif time.monotonic() - max(used_s, app.at_s) > keep_s and _is_given_up(home):
-            break
+    with suppress(FileNotFoundError):  # the folder was removed: nobody finds the server any more
+        while home.is_dir():
+            time.sleep(LOOK_EVERY_S)
+            if not is_unused(home):
+                used_s = time.monotonic()
+            elif time.monotonic() - max(used_s, app.at_s) > keep_s and _is_given_up(home):
+                break
     server.should_exit = True
     time.sleep(2 * FINISH_REQUESTS_S)
     os._exit(0)  # a request or a service that does not end

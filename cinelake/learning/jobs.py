@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cinelake.events import OnEvent
+from cinelake.lake.cells import Lake
 from cinelake.learning.candidate import Prepared
 from cinelake.learning.request import TrainingRequest, TrainingSummary, prepare_request
 from cinelake.learning.session import train_model
@@ -44,4 +45,5 @@ class TrainingJob:
         return train_model(self.request, prepared, self.folder, on_event)
 
     def sweep(self) -> None:
-        """What was left is what the next attempt resumes from."""
+        """Remove what it left unfinished in the lake; its checkpoints are what the next attempt resumes from."""
+        Lake(self.request.manifest.lake.place).storage.sweep()

@@ -71,7 +71,9 @@ def train_model(request: TrainingRequest, prepared: Prepared, folder: Path, on_e
     seed = entry.settings.seed if request.seed is None else request.seed
     sides = {side: len(films) for side, films in prepared.split.films().items()}
     on_event(DataPrepared(sides, len(prepared.dataset.left_out), prepared.split.warning))
-    present = present_champion(Lake(request.manifest.lake.place), entry.name)
+    lake = Lake(request.manifest.lake.place)
+    lake.storage.sweep()
+    present = present_champion(lake, entry.name)
     what = [prepared.key(config, seed), request.all_films]
     if entry.settings.learner == AUTO:
         what += [AUTO, entry.settings.budget_minutes, entry.settings.epsilon]

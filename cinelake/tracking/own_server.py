@@ -5,8 +5,9 @@
 Whoever is on the machine reaches loopback, on a network the port, and MLflow asks nobody who he is; its own accounts
 need packages and a database more. So each request carries user and password (HTTP's Basic, which browsers ask for once
 and MLflow's client sends by itself), read from the environment as clients have them: `MLFLOW_TRACKING_USERNAME`,
-`MLFLOW_TRACKING_PASSWORD`. `MLFLOW_BACKEND_STORE_URI` is the store. Names that it is called by and pages of other
-origins are checked by MLflow itself.
+`MLFLOW_TRACKING_PASSWORD`. `MLFLOW_BACKEND_STORE_URI` is the store. Names that it is called by are checked by MLflow
+itself. A browser sends a password that it knows for pages of other origins too, and MLflow lets those of every port of
+this machine read and change: here no page but its own does, and those that `MLFLOW_SERVER_CORS_ALLOWED_ORIGINS` names.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ import argparse
 import base64
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from cinelake.errors import EngineUnavailable
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 USER, PASSWORD = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
+ALLOWED_ORIGINS = "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS"
 HEALTH = "/health"
 """The one page without a password: it says whether the server answers."""
 LOOPBACK = "127.0.0.1"
@@ -66,12 +69,17 @@ def closed(app: Any, user: str, password: str) -> Any:
     from starlette.authentication import AuthCredentials, AuthenticationBackend, AuthenticationError, SimpleUser
     from starlette.middleware.authentication import AuthenticationMiddleware
 
+    class ForeignPage(AuthenticationError):
+        status = 403
+
     expected = base64.b64encode(f"{user}:{password}".encode())
 
     class OwnerAlone(AuthenticationBackend):
         async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, SimpleUser] | None:
             if conn.scope["path"] == HEALTH:
                 return None
+            if not _is_own_page(conn.headers):
+                raise ForeignPage
             scheme, _, word = conn.headers.get("Authorization", "").partition(" ")
             if scheme.lower() != "basic" or not secrets.compare_digest(word.strip().encode(), expected):
                 raise AuthenticationError
@@ -81,10 +89,19 @@ def closed(app: Any, user: str, password: str) -> Any:
     return app
 
 
+def _is_own_page(headers: Mapping[str, str]) -> bool:
+    """Whether no page of another origin asks; of a page, browsers send the origin, with its port."""
+    origin = headers.get("Origin")
+    allowed = [each.strip() for each in os.environ.get(ALLOWED_ORIGINS, "").split(",") if each.strip()]
+    return origin is None or origin in allowed or urlsplit(origin).netloc == headers.get("Host")
+
+
 def _ask(conn: HTTPConnection, error: Exception) -> Response:
-    """The answer that has a browser ask for user and password."""
+    """The answer that has a browser ask for user and password; pages of other origins are refused."""
     from starlette.responses import PlainTextResponse
 
+    if getattr(error, "status", 401) == 403:
+        return PlainTextResponse(f"Pages of other origins are refused: name them in {ALLOWED_ORIGINS}\n", 403)
     words = "This MLflow belongs to a project of Cinelake and asks for its password: see what `cinelake up` says.\n"
     return PlainTextResponse(words, 401, {"WWW-Authenticate": 'Basic realm="MLflow of Cinelake"'})
 

@@ -175,8 +175,11 @@ class TfliteNetwork:
     provider = "tflite"
 
     def __init__(self, file: Path, layer: str | None):
-        self._one_at_a_time = threading.Lock()
+        self._one_at_a_time, self._file = threading.Lock(), file
         self._interpreter = _interpreter(file, keep_all=layer is not None)
+        ends = len(self._interpreter.get_input_details()), len(self._interpreter.get_output_details())
+        if ends[0] != 1 or not ends[1]:
+            raise ModelUnusable(f"{file} takes {ends[0]} inputs, not one, and gives {ends[1]} outputs")
         self._input = self._interpreter.get_input_details()[0]
         self._output = self._tensor(layer, str(file)) if layer else self._interpreter.get_output_details()[0]
         self._seen = None if layer else before_classes(self._interpreter.get_tensor_details(), self._output)
@@ -194,8 +197,11 @@ class TfliteNetwork:
 
     def run(self, rows: Array) -> Array:
         with self._one_at_a_time:
-            self._interpreter.set_tensor(self._input["index"], _quantised(rows, self._input))
-            self._interpreter.invoke()
+            try:
+                self._interpreter.set_tensor(self._input["index"], _quantised(rows, self._input))
+                self._interpreter.invoke()
+            except (ValueError, RuntimeError) as error:
+                raise ModelUnusable(f"{self._file} cannot be computed: {error}") from error
             output = self._values(self._output)
             if not self._seen:
                 return output

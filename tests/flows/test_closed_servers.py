@@ -12,6 +12,7 @@ import tempfile
 import urllib.error
 import urllib.request
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -165,3 +166,14 @@ def test_a_folder_of_somebody_else_is_an_error_that_says_what_to_do(tmp_path):
     (tmp_path / ".cinelake").write_text("no folder")
     with pytest.raises(EngineUnavailable, match="PREFECT_API_URL"):
         password_of(tmp_path / ".cinelake")
+
+
+def test_a_server_whose_folder_was_removed_ends(tmp_path, monkeypatch):
+    from flows import own_prefect
+
+    home, ended = tmp_path / "home", []
+    home.mkdir()
+    monkeypatch.setattr(own_prefect.time, "sleep", lambda _: home.exists() and home.rmdir())
+    monkeypatch.setattr(own_prefect.os, "_exit", ended.append)
+    own_prefect._end_when_unused(SimpleNamespace(), SimpleNamespace(at_s=0.0), home, 600)
+    assert ended == [0]

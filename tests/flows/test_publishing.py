@@ -6,6 +6,7 @@ import json
 import os
 import random
 import shutil
+import subprocess
 import sys
 import threading
 import time
@@ -122,6 +123,15 @@ def test_no_wrong_byte_of_a_cell_is_published(tmp_path: Path) -> None:
             told += "film_1.parquet is damaged" in str(error)
         shutil.rmtree(tmp_path / "lake" / "published")
     assert told >= 3
+
+
+def test_what_a_killed_publish_left_unfinished_is_swept_by_the_next(project: Path) -> None:
+    name = "from cinelake.storage.owners import owner_name; print(owner_name())"
+    gone = subprocess.run([sys.executable, "-c", name], env=os.environ | import_path(), capture_output=True, text=True)
+    left = project / "lake" / "_tmp" / gone.stdout.strip()
+    left.mkdir(parents=True)
+    publish_planned(planned(project))
+    assert not left.exists()
 
 
 def test_broken_bounds_refuse_a_publish(project: Path) -> None:

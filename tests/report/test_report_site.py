@@ -1,13 +1,16 @@
 """The site: what is escaped, what is missing and why, what is written anew, what is refused."""
 
+import html.parser
 import re
 import shutil
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from _report_sites import data, lane, page, replace, write
 
+import report.site
 from cinelake.errors import DamagedFilm, UnknownName, UsageError
 from cinelake.lake.cells import Lake
 from cinelake.manifest.document import load_manifest
@@ -49,6 +52,49 @@ def test_data_cannot_end_its_script_element(project):
     write(project)
     assert "</script><script>alert(2)" not in page(project)
     assert "</script><script>alert(2)//" in str(data(project)["tables"])
+
+
+class Elements(html.parser.HTMLParser):
+    """What a page's elements are called, and their attributes."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.names, self.attributes = set(), set()
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.names.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+
+def attacked(cell):
+    """Every text of a cell but the film's name becomes an element that runs a script."""
+    footer, table = pq.read_metadata(cell).metadata, pq.read_table(cell, partitioning=None)
+    for number, field in enumerate(table.schema):
+        if pa.types.is_string(field.type) and field.name != "movie_id":
+            evil = pa.array([f"</script></style>\"'><xss onerror=alert({row})>" for row in range(len(table))])
+            table = table.set_column(number, field, evil)
+    pq.write_table(table.replace_schema_metadata(footer), cell)
+
+
+def test_no_text_of_any_table_becomes_an_element(project):
+    write(project)
+    pages = sorted((project / "site").rglob("*.html"))
+    before = [Elements(file.read_text()) for file in pages]
+    for cell in (project / "lake").glob("[a-z]*/*.parquet"):
+        attacked(cell)
+    shutil.rmtree(project / "site")  # the keys are as before: pages would be taken for unchanged
+    write(project)
+    for file, known in zip(pages, before, strict=True):
+        found = Elements(file.read_text())
+        assert "xss" not in found.names and "onerror" not in found.attributes - known.attributes, file.name
+    assert any("xss onerror" in file.read_text() for file in pages)
+
+
+def test_no_script_of_a_page_takes_a_text_for_html():
+    sinks = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function|srcdoc")
+    for file in (Path(report.site.__file__).parent / "static").glob("*.js"):
+        assert not sinks.search(file.read_text()), file.name
 
 
 def test_a_reason_is_escaped_and_its_commands_are_code():

@@ -8,6 +8,7 @@ from _drawn_face import frames_table
 
 from cinelake.errors import ModelUnusable
 from cinelake.spec.task import Film, find_task
+from tasks.embeddings.networks import TfliteNetwork
 from tasks.shared.pictures import decode, resize
 
 EMBEDDINGS = find_task("embeddings")
@@ -102,3 +103,13 @@ def test_a_tflite_network_that_names_classes_gives_what_it_saw_before_beside_the
     for column, expected in zip(("features", "embedding"), network(shown(32) / 255), strict=True):
         found = np.stack(batch[column].to_numpy(zero_copy_only=False))
         assert found == pytest.approx(np.asarray(expected), abs=1e-4)
+
+
+def test_a_tflite_network_that_cannot_be_computed_is_named(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    unfit = tf.function(lambda x: tf.gather(x, [5], axis=1), input_signature=[tf.TensorSpec((1, 4, 4, 3), tf.float32)])
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([unfit.get_concrete_function()])
+    (tmp_path / "unfit.tflite").write_bytes(converter.convert())
+    with pytest.raises(ModelUnusable, match=r"unfit\.tflite cannot be (computed|loaded)"):
+        TfliteNetwork(tmp_path / "unfit.tflite", None).run(np.zeros((1, 4, 4, 3), np.float32))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +14,11 @@ from core.learning._taught import Project
 from cinelake.errors import CannotTrain, TrainingFailed, UnknownName
 from cinelake.events import EvaluationBegan, Event
 from cinelake.learning.candidate import with_learner
+from cinelake.learning.jobs import TrainingJob
 from cinelake.learning.learners import LearnerChoice, as_markdown, choose_learner
 from cinelake.learning.request import TrainingRequest, prepare_request
 from cinelake.learning.session import train_model
+from cinelake.storage.child_processes import import_path
 from cinelake.tracking.store import connect
 
 
@@ -99,6 +104,17 @@ def test_a_training_with_another_learner_does_not_go_on_from_what_was_left(label
             train_model(request, prepare_request(request, lambda _: None), labelled.folder / "state", fail)
         folders.append(set((labelled.folder / "state").iterdir()))
     assert len(folders[1] - folders[0]) == 1
+
+
+def test_what_a_killed_training_left_in_the_lake_is_swept_and_its_checkpoints_stay(labelled: Project) -> None:
+    request, checkpoint = TrainingRequest(labelled.load(), "loud"), labelled.folder / "state" / "epoch_1"
+    name = "from cinelake.storage.owners import owner_name; print(owner_name())"
+    gone = subprocess.run([sys.executable, "-c", name], env=os.environ | import_path(), capture_output=True, text=True)
+    left = labelled.folder / "lake" / "_tmp" / gone.stdout.strip()
+    for folder in (left, checkpoint):
+        folder.mkdir(parents=True)
+    TrainingJob(request, labelled.folder / "state").sweep()
+    assert checkpoint.exists() and not left.exists()
 
 
 def test_the_table_shows_what_was_not_tried() -> None:

@@ -48,6 +48,19 @@ def test_the_owner_is_served_and_everybody_may_ask_whether_it_answers() -> None:
     assert status(HEALTH) == 200
 
 
+@pytest.mark.parametrize(
+    "origin", [b"http://127.0.0.1:8888", b"http://localhost:5000", b"http://elsewhere.example", b"null", b""]
+)
+def test_no_page_of_another_origin_is_served_with_a_password_that_the_browser_knows(origin: bytes) -> None:
+    assert status("/experiments", Authorization=b"Basic " + WORD, Origin=origin) == 403
+
+
+def test_its_own_page_and_those_that_are_named_are_served(monkeypatch) -> None:
+    monkeypatch.setenv("MLFLOW_SERVER_CORS_ALLOWED_ORIGINS", "https://a.example, https://b.example")
+    for origin in (b"http://127.0.0.1:5000", b"https://b.example"):
+        assert status("/experiments", Authorization=b"Basic " + WORD, Origin=origin) == 200
+
+
 def test_it_does_not_serve_behind_an_empty_password(monkeypatch, tmp_path) -> None:
     for name, value in {"MLFLOW_BACKEND_STORE_URI": "sqlite://", USER: "cinelake", PASSWORD: ""}.items():
         monkeypatch.setenv(name, value)
