@@ -206,9 +206,10 @@ class Note(Event):
 
 @dataclass(frozen=True)
 class RecordBegan(Event):
-    """The run is being recorded in MLflow."""
+    """The run is being recorded in MLflow, which takes seconds; interrupted: after Ctrl-C, say."""
 
     kind = "record"
+    interrupted: bool = False
 
 
 @dataclass(frozen=True)
@@ -327,4 +328,5 @@ def death_words(event: WorkerDied) -> str:
 
 def retry_words(event: FilmRetried) -> str:
     """A retry, as people are told of it."""
-    return f"{event.movie_id} is tried again (attempt {event.attempt}) for {event.tables} tables not yet made"
+    tables = "1 table" if event.tables == 1 else f"{event.tables} tables"
+    return f"{event.movie_id} is tried again (attempt {event.attempt}) for {tables} not yet made"

@@ -24,8 +24,8 @@ HERE = Path("demo")
 FILMS, MANY_FILMS = 20, 32
 """How many are drawn; more for models of which one label a film is known, so that scores on held-out films say more."""
 QUESTION = (
-    "select character, round(sum(seconds), 1) seconds, count(*) films from screen_time group by character "
-    "order by seconds desc"
+    "select character, round(sum(seconds), 1) as screen_s, count(*) as films from screen_time group by character "
+    "order by screen_s desc"
 )
 
 

@@ -6,7 +6,7 @@ import typer
 
 from cinelake.errors import UsageError
 from cli.options import HERE, ManifestOption, example
-from cli.screen import out
+from cli.screen import err, out
 from flows.server import end_servers
 from flows.server_record import state_folder
 
@@ -17,7 +17,8 @@ app = typer.Typer(add_completion=False)
 def down(manifest: ManifestOption = HERE) -> None:
     """End the Prefect server that runs of this manifest have left, and its `cinelake up`."""
     folder = state_folder(manifest.absolute().parent)  # one that is no longer valid may have servers too
-    ended, used = end_servers(folder)
+    with err.status("ending what runs; a worker lets its run stop, for some seconds"):
+        ended, used = end_servers(folder)
     for what in ended:
         out.print(f"ended {what}", markup=False)
     if used:

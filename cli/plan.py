@@ -211,8 +211,9 @@ def print_problems(planning: Planning) -> None:
         out.print(f"! {problem.movie_id}: {problem.message}", style="red", markup=False)
     for same in duplicates(planning.catalogue.films, planning.whole.fingerprints):
         out.print(f"! {same.message}", style="yellow", markup=False)
-    if planning.plan.orphans:
-        out.print(f"{len(planning.plan.orphans)} films left the catalogue: `cinelake gc` lists their tables")
+    if left := len(planning.plan.orphans):
+        films = "1 film" if left == 1 else f"{left} films"
+        out.print(f"{films} left the catalogue: `cinelake gc` lists what the lake still has")
     print_skipped(planning.catalogue.skipped)
 
 

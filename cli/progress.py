@@ -47,7 +47,6 @@ class RunProgress:
         self._length_s: dict[str, float] = {}
         self._decoded_s: dict[str, float] = {}
         self._ended: set[str] = set()
-        self.stopping = False
         self._doing = "planning"
         self._began = 0.0
         self._last_line = time.monotonic()
@@ -106,9 +105,9 @@ class RunProgress:
     def _on_metrics(self, event: MetricsServed) -> None:
         self._say(f"metrics at {event.url} while the run lasts")
 
-    def _on_record(self, _: RecordBegan) -> None:
+    def _on_record(self, event: RecordBegan) -> None:
         self._doing = "recording the run in MLflow"
-        if self.stopping:
+        if event.interrupted:
             self._say("films have stopped; recording the run in MLflow")
 
     def _on_film(self, event: FilmBegan) -> None:

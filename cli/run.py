@@ -140,8 +140,9 @@ def print_summary(summary: RunSummary) -> None:
         skipped = sum(summary.files_skipped.values())
         strays = "1 file is no film" if skipped == 1 else f"{skipped} files are no films"
         beside = f"; {strays} (`cinelake status`)" if skipped else ""
-        known = f" ({summary.known} cells known to be bad: `cinelake status`)" if summary.known else ""
-        out.print(f"nothing to do: {summary.fresh} cells are fresh{known}{beside}")
+        known = f" ({summary.known} known to be bad: `cinelake status`)" if summary.known else ""
+        fresh = "1 cell is" if summary.fresh == 1 else f"{summary.fresh} cells are"
+        out.print(f"nothing to do: {fresh} fresh{known}{beside}")
         return
     head = f"interrupted ({summary.stopped_by})" if summary.interrupted else "done"
     made = sum(summary.made.values())

@@ -103,7 +103,7 @@ def find_unusual(planning: Planning) -> Unusual:
     beyond, fewest = settings.outlier_score, settings.fewest_films
     return Unusual(
         outliers(lake, beyond=beyond, fewest=fewest, films=films),
-        drifts(lake, beyond=beyond, fewest=fewest),
+        drifts(lake, beyond=beyond, fewest=fewest, films=films),
         broken_bounds(lake, settings.bounds, films),
     )
 

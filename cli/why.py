@@ -154,7 +154,8 @@ def _model_facts(model: dict[str, Any]) -> list[tuple[str, Any]]:
     labels = origin.get("labels") or {}
     rows.append(("training", f"run {origin['run_id']} in MLflow, seed {origin.get('seed')}"))
     if labels:
-        rows.append(("labels", f"{labels['set']}, {labels['imports']} imports, key {labels['key']}"))
+        imports = "1 import" if labels["imports"] == 1 else f"{labels['imports']} imports"
+        rows.append(("labels", f"{labels['set']}, {imports}, key {labels['key']}"))
     return rows
 
 

@@ -175,7 +175,7 @@ def _make_films(
         engine.stop(now=not clean)
         _sweep(planning)
         if record:
-            on_event(RecordBegan())
+            on_event(RecordBegan(summary.interrupted))
             summary.mlflow = finish_record(record, summary, clean)
 
 

@@ -224,8 +224,13 @@ def end_if_unused(home: Path, record: ServerRecord) -> bool:
 
 
 def end_servers(folder: Path) -> tuple[list[str], str]:
-    """End the server that stayed and the `cinelake up` of a project: what was ended, and what a run still uses."""
+    """End the server that stayed and the `cinelake up` of a project: what was ended, and what a run still uses.
+
+    Raises `EngineUnavailable` where the project's servers are another user's.
+    """
     ended, used = [], ""
+    if folder.is_dir():
+        private_folder(folder)
     if up := read_record(folder / UP):
         end_process(up, UP_ENDS_WITHIN_S)
         ended.append(f"`cinelake up` (process {up.pid}) with its servers and its worker")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cinelake.storage.content import digest
@@ -15,19 +15,32 @@ MOST_FAILURES, MOST_DAYS, MOST_CELLS = 500, 60, 200_000
 
 def runs_page(lake: LakeTables) -> str:
     """The page of a lake's runs."""
-    failures = sorted(failed(lake), key=lambda row: row["at"], reverse=True)
+    cells = list(failed(lake))
+    failures = sorted(said_once(cells), key=lambda row: row["at"], reverse=True)
     days = made_by_day(lake)
     shown, more = failures[:MOST_FAILURES], max(0, len(failures) - MOST_FAILURES)
-    shown = [{**row, "log_tail": lake.lake.failure_log(row["task"], row["movie_id"])} for row in shown]
+    shown = [{**row, "log_tail": lake.lake.failure_log(row["tables"][0], row["movie_id"])} for row in shown]
     key = digest([code_digest(), shown, more, days])
-    return rendered("runs.html", title="Runs", failures=shown, more=more, days=days, key=key)
+    return rendered("runs.html", title="Runs", failures=shown, cells=len(cells), more=more, days=days, key=key)
+
+
+def said_once(cells: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Failures that say the same of a film as one, with all its `tables`; of the last attempt."""
+    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for cell in cells:
+        row = rows.setdefault(tuple(cell[name] for name in ("movie_id", "reason", "message")), {**cell, "tables": []})
+        row["tables"].append(cell["task"])
+        row |= {name: max(row[name], cell[name]) for name in ("at", "attempt")}
+    return list(rows.values())
 
 
 def failed(lake: LakeTables) -> Iterable[dict[str, Any]]:
-    """The rows of `failures`, with the film."""
-    index = lake.planning.index
+    """The rows of `failures`, with the film; those of films that left the catalogue are left out."""
+    index, listed = lake.planning.index, {*lake.planning.films, *lake.planning.problems()}
     for table in ["catalogue", *(planned.name for planned in lake.planning.whole.tables)]:
-        for movie_id, row in index.failures(table).items():
+        for movie_id, row in sorted(index.failures(table).items()):
+            if movie_id not in listed:
+                continue
             yield {
                 "movie_id": movie_id,
                 "has_page": movie_id in lake.movie_ids,

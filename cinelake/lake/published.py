@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -175,13 +175,16 @@ def forget_versions(lake: Lake, keep: int) -> list[int]:
 
 @contextmanager
 def one_publisher(lake: Lake) -> Iterator[None]:
-    """Keeps a second publisher out while one works on a local lake. Raises `UsageError`."""
+    """Keeps a second publisher out while one works on a local lake. Raises `UsageError`, `StorageError`."""
     if lake.storage.local is None:
         yield
         return
     folder = lake.storage.local / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    with alone(folder / "_lock", f"{folder} is being published by another process: wait for it to end"):
+    with ExitStack() as stack:
+        with storage_errors(f"publishing into {folder}"):
+            folder.mkdir(parents=True, exist_ok=True)
+            busy = f"{folder} is being published by another process: wait for it to end"
+            stack.enter_context(alone(folder / "_lock", busy))
         yield
 
 

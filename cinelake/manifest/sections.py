@@ -327,7 +327,7 @@ class QualitySettings(Section):
     outlier_score: PositiveFloat = 3.5
     """A film stands out beyond this modified z-score (0.6745 of its distance from the median, in MADs)."""
     fewest_films: PositiveInt = 8
-    """With fewer films nothing is said to stand out."""
+    """With fewer films nothing is said to stand out; with fewer new or earlier ones, nothing to have drifted."""
     bounds: dict[Text, BoundSettings] = {}
     """By `TABLE.MEASURE` (docs/tables.md lists them), or `TABLE.coverage`: the share of films that have the table."""
 

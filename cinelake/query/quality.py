@@ -220,17 +220,22 @@ def robust_deviation(values: Doubles) -> float:
     return float(np.median(away) / 0.6745 or 1.253314 * np.mean(away))
 
 
-def drifts(lake: Lake, *, beyond: float = OUTLIER_SCORE, fewest: int = MIN_FILMS) -> list[Drift]:
+def drifts(
+    lake: Lake, *, beyond: float = OUTLIER_SCORE, fewest: int = MIN_FILMS, films: Iterable[str] | None = None
+) -> list[Drift]:
     """The measures whose last films differ from the catalogue's past, the farthest first.
+
+    fewest: nothing is said of fewer last films, nor of a past with fewer: one that is unlike the others is an outlier.
+    films: only these are compared.
 
     The shift of the median is in standard errors of a median of so many films, 1.2533 σ / √n (asymptotically, for
     normal values), with σ from the past's MAD.
     """
-    values, result = history(lake), []
+    values, result = _of_films(history(lake), films), []
     for (table, measure, _), part in _groups(values):
         newest = pc.equal(part["at"], pc.max(part["at"]))
         last, past = _finite(part.filter(newest)), _finite(_latest(part.filter(pc.invert(newest))))
-        if len(past) < fewest or not len(last):
+        if min(len(past), len(last)) < fewest:
             continue
         spread = robust_deviation(past)
         shift = float(np.median(last) - np.median(past))
@@ -248,6 +253,13 @@ def _groups(values: pa.Table) -> Iterator[tuple[tuple[str, str, str], pa.Table]]
         yield (group["table"], group["measure"], group["unit"]), values.filter(wanted)
 
 
+def _of_films(values: pa.Table, films: Iterable[str] | None) -> pa.Table:
+    """The values of these films; None: of all."""
+    if films is None:
+        return values
+    return values.filter(pc.is_in(values["movie_id"], pa.array(sorted(films), pa.string())))
+
+
 def _finite(part: pa.Table) -> Doubles:
     return np.asarray(part["value"].drop_null().to_numpy(), np.float64)
 
@@ -256,8 +268,7 @@ def _by_measure(
     values: pa.Table, films: Iterable[str] | None
 ) -> Iterator[tuple[tuple[str, str, str], list[str], Doubles]]:
     """Table, measure and unit, with the films that have a value and their values."""
-    if films is not None:
-        values = values.filter(pc.is_in(values["movie_id"], pa.array(sorted(films), pa.string())))
+    values = _of_films(values, films)
     for name, part in _groups(values.filter(pc.is_valid(values["value"]))):
         yield name, part["movie_id"].to_pylist(), _finite(part)
 

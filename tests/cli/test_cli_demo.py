@@ -8,11 +8,14 @@ import pytest
 
 from benchmarks._clusters import await_that
 from cinelake.errors import UsageError
+from cinelake.lake.cells import Lake
 from cinelake.manifest.document import load_manifest
+from cinelake.query.views import ask, open_query
 from cinelake.storage.owners import process_mark
-from cli.demo import _print_screen
+from cli.demo import QUESTION, _print_screen
 from cli.demo_folder import FIRST_RELEASE, DemoRecord, claim_folder, manifest_text
 from cli.demo_steps import DemoOutcome, train_models
+from cli.docs import all_contracts
 from examples.kinds import all_tags
 from examples.labels import film_labels
 from examples.script import write_script
@@ -110,6 +113,11 @@ def test_a_refused_model_is_shown_with_the_reason(tmp_path: Path, capsys: pytest
     screen = capsys.readouterr().out
     assert "refused by the gate" in screen and "scenes: map 0.31 is not surely better" in screen
     assert "not trained" in screen and "tags: too few films" in screen
+
+
+def test_the_question_that_its_screen_ends_with_can_be_asked(tmp_path: Path) -> None:
+    answer = ask(open_query(Lake(str(tmp_path)), all_contracts()), QUESTION)
+    assert answer.column_names == ["character", "screen_s", "films"]
 
 
 TRAINS = """

@@ -20,7 +20,9 @@ from _needed import need
 from _replies import reply_of
 from end_to_end._command import asked
 
+from cinelake.errors import EngineUnavailable
 from flows.prefect_api import PrefectApi
+from flows.server import end_servers
 from flows.server_record import PASSWORD, password_of, private_folder, write_private
 
 ELSEWHERE = "http://elsewhere.example"
@@ -135,6 +137,12 @@ def test_another_user_of_the_machine_is_refused_and_cannot_read_the_password(url
         words = [sys.executable, "-c", ANOTHER_USER, url, str(Path(folder) / ".cinelake" / PASSWORD)]
         done = subprocess.run(words, capture_output=True, text=True, timeout=60)
     assert done.stdout.split() == ["401", "closed"], done.stderr
+
+
+def test_the_servers_of_another_user_are_not_ended_but_told_of(tmp_path, monkeypatch):
+    monkeypatch.setattr("flows.server_record.os.access", lambda *_: False)
+    with pytest.raises(EngineUnavailable, match="it is not open to this user"):
+        end_servers(tmp_path)
 
 
 def test_only_its_owner_can_read_the_password(tmp_path):

@@ -17,7 +17,7 @@ import pytest
 from _published_lake import planned, write_films, write_shots
 
 import cinelake
-from cinelake.errors import InputChanged, PublishRefused, UnknownName, UsageError
+from cinelake.errors import InputChanged, PublishRefused, StorageError, UnknownName, UsageError
 from cinelake.lake.publication import bucket_count, bucket_of
 from cinelake.lake.published import latest_number, version_numbers
 from cinelake.storage.child_processes import import_path
@@ -147,6 +147,14 @@ def test_a_second_publisher_is_kept_out(project: Path) -> None:
 
     planning = planned(project)
     with one_publisher(planning.lake), pytest.raises(UsageError, match="another process"):
+        publish_planned(planning)
+
+
+def test_a_place_that_cannot_be_written_is_said(project: Path) -> None:
+    planning = planned(project)
+    (planning.lake.storage.local / "published").rename(project.parent / "moved away")
+    (planning.lake.storage.local / "published").write_text("a file where the folder should be")
+    with pytest.raises(StorageError, match=r"publishing into .*published"):
         publish_planned(planning)
 
 

@@ -43,7 +43,8 @@ def site(made_once, tmp_path_factory):
     """A table of the film `plain` could not be made; its words would be a script."""
     folder = shutil.copytree(made_once, tmp_path_factory.mktemp("others") / "project")
     error = DamagedFilm("<script>alert(2)</script> is torn", log_tail="last <b>words</b>")
-    Lake(str(folder / "lake")).record_failure("sound", "plain", "key", error)
+    for table, film in (("sound", "plain"), ("shots", "plain"), ("sound", "gone")):
+        Lake(str(folder / "lake")).record_failure(table, film, "key", error)
     write(folder)
     return folder / "site"
 
@@ -51,6 +52,11 @@ def site(made_once, tmp_path_factory):
 def test_failures_are_told_with_their_last_words_as_text(site):
     text = (site / "runs.html").read_text()
     assert "damaged" in text and "&lt;b&gt;words" in text and "<script>alert" not in text
+
+
+def test_what_is_said_of_several_tables_of_a_film_is_one_row_and_a_film_that_left_has_none(site):
+    text = (site / "runs.html").read_text()
+    assert "2 cells could not be made" in text and "<td>shots, sound</td>" in text and "gone" not in text
 
 
 def test_what_was_made_is_counted_by_day(site):

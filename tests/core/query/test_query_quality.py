@@ -78,6 +78,15 @@ def test_films_that_shift_the_median_are_a_drift(lake: Lake) -> None:
     assert (drift.table, drift.films, drift.before) == ("marks", 10, 4 if drift.measure == "rows" else 3)
 
 
+def test_a_film_or_a_few_are_no_drift_and_those_that_left_the_catalogue_neither(lake: Lake) -> None:
+    measure_new(lake, Index(lake), TABLES)
+    for film in range(10, 13):
+        commit(lake, film, 9)
+    measure_new(lake, Index(lake), TABLES)
+    assert not drifts(lake)
+    assert drifts(lake, fewest=3) and not drifts(lake, fewest=3, films=[f"film_{film}" for film in range(10)])
+
+
 def test_a_broken_bound_names_its_films(lake: Lake) -> None:
     measure_new(lake, Index(lake), TABLES)
     films = [f"film_{number}" for number in range(10)]
