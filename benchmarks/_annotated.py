@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cinelake.labels.checks import FilmFacts
+from cinelake.labels.film_facts import FilmFacts
 from cinelake.spec.contract import Column
 from cinelake.spec.labels import LabelContract
 from importers.annotators.annotation import FilmLabels

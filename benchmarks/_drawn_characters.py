@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from cinelake.lake.cells import Lake
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 from models.characters import MODEL
 from models.characters.config import Config
 

@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks._drawn_shots import read_side
 from cinelake.lake.cells import Lake
 from cinelake.spec.arrays import Array
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 from models.funny import MODEL
 from models.funny.config import Config
 

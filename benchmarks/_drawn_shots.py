@@ -17,7 +17,8 @@ from cinelake.learning.images import MemoryTable
 from cinelake.learning.split import place
 from cinelake.spec.arrays import Arrays
 from cinelake.spec.artefact import Artefact
-from cinelake.spec.model import Example, FilmScores, Model, Scores
+from cinelake.spec.example import Example
+from cinelake.spec.model import FilmScores, Model, Scores
 from cinelake.spec.task import Film, Params, TableReader, find_task
 from cinelake.spec.training import Training
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from cinelake.spec.arrays import Array
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 from models.funny.config import Config
 from models.funny.steps import turn_features
 

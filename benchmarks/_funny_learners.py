@@ -13,7 +13,8 @@ import numpy as np
 from benchmarks._drawn_funny import known_rows
 from benchmarks._plain_networks import fit_plain, margins
 from cinelake.spec.arrays import Array, Arrays
-from cinelake.spec.model import Example, FilmScores
+from cinelake.spec.example import Example
+from cinelake.spec.model import FilmScores
 from cinelake.spec.training import Training
 from models.funny.config import Config
 from models.funny.environment import make_scenes

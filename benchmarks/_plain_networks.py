@@ -11,7 +11,8 @@ import numpy as np
 from cinelake.lake.onnx import import_tensorflow
 from cinelake.learning.fitting import fit, over_batches
 from cinelake.spec.arrays import Array, Arrays
-from cinelake.spec.model import Example, Scores
+from cinelake.spec.example import Example
+from cinelake.spec.model import Scores
 from cinelake.spec.training import Training
 from models.funny.config import Config
 from models.funny.environment import Scenes, make_scenes

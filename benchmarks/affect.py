@@ -32,7 +32,8 @@ from benchmarks._kept import Kept, code_of
 from benchmarks.figures import Figure, Report, run
 from cinelake.learning.gate import Interval, draws
 from cinelake.spec.arrays import Array
-from cinelake.spec.model import Example, FilmScores
+from cinelake.spec.example import Example
+from cinelake.spec.model import FilmScores
 from models.affect import MODEL
 from models.affect.config import WIDE, Config
 from models.affect.scores import concordance, pearson, summarise

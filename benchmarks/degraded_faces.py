@@ -21,7 +21,7 @@ import numpy as np
 
 from benchmarks.figures import Figure, Report, run, say
 from cinelake.spec.arrays import Array, PixelArray
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 from models.identities.config import Config
 from models.identities.features import by_cosine, contrast_and_sharpness
 from models.identities.fitting import unnamed_tracks

@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.figures import Figure, Report, load, run, say
 from cinelake.lake.artefact import write_artefact
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 from cinelake.spec.training import Training
 from models.expressions import MODEL
 from models.expressions.config import Config

@@ -26,7 +26,8 @@ from benchmarks._funny_learners import LEARNERS, Sides, learner, score_last_side
 from benchmarks.figures import Figure, Report, run, say
 from cinelake.lake.artefact import write_artefact
 from cinelake.learning.gate import bootstrap, compare
-from cinelake.spec.model import Example, FilmScores
+from cinelake.spec.example import Example
+from cinelake.spec.model import FilmScores
 from cinelake.spec.training import Training
 from cinelake.storage.content import digest
 from models.funny import MODEL

@@ -23,7 +23,8 @@ from benchmarks._drawn_shots import VALIDATION, learn_and_score
 from benchmarks._funny_learners import LEARNERS, learner, score_last_side
 from benchmarks.figures import Figure, Report, run, say
 from cinelake.learning.split import place
-from cinelake.spec.model import Example, Scores
+from cinelake.spec.example import Example
+from cinelake.spec.model import Scores
 from models.funny import MODEL
 from models.funny.config import Config
 from models.funny.features import learn_scaling

@@ -25,7 +25,8 @@ from benchmarks._funny_learners import Sides, agent_alone, score_last_side
 from benchmarks._kept import code_of, kept_for
 from benchmarks.figures import Figure, Report, run
 from benchmarks.sparse_labels import drawn_sides, friends_sides
-from cinelake.spec.model import Example, Scores
+from cinelake.spec.example import Example
+from cinelake.spec.model import Scores
 from models.funny import MODEL
 from models.funny.config import Config
 from models.funny.features import learn_scaling

@@ -28,7 +28,8 @@ from benchmarks.figures import Figure, Report, run, say
 from benchmarks.tags import default_config
 from cinelake.learning.choosing import choose, compared, doubt_of, learned_probability
 from cinelake.spec.arrays import Array
-from cinelake.spec.model import Example, Model
+from cinelake.spec.example import Example
+from cinelake.spec.model import Model
 
 SIDES = {"train": (16, 101), "test": (8, 202)}
 SHARES = (0.03, 0.06, 0.1, 0.15, 0.2, 0.25, 0.4, 0.6, 0.8)

@@ -233,7 +233,7 @@ def _examples(lake: Lake, drawn: Path, films: Sequence[Path], master: Master, mo
     import pyarrow.csv as pa_csv
 
     from benchmarks._drawn_shots import tables_of
-    from cinelake.spec.model import Example
+    from cinelake.spec.example import Example
 
     read = pa_csv.read_csv(
         drawn / "labels" / "tags.csv", convert_options=pa_csv.ConvertOptions(strings_can_be_null=True)

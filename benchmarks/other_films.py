@@ -34,7 +34,8 @@ from benchmarks.figures import Figure, Report, run, say
 from cinelake.lake.artefact import write_artefact
 from cinelake.learning.gate import bootstrap, compare
 from cinelake.learning.split import folds
-from cinelake.spec.model import Example, FilmScores, Model
+from cinelake.spec.example import Example
+from cinelake.spec.model import FilmScores, Model
 from cinelake.spec.task import Params
 from cinelake.spec.training import Training
 from models import affect, funny, scenes

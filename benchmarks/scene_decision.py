@@ -32,7 +32,8 @@ from benchmarks.figures import Figure, Report, run, say
 from benchmarks.other_films import kinds_of
 from cinelake.learning.gate import compare
 from cinelake.spec.arrays import Array
-from cinelake.spec.model import Example, FilmScores
+from cinelake.spec.example import Example
+from cinelake.spec.model import FilmScores
 from models.scenes.features import learn_inputs, network_inputs
 from models.scenes.fitting import CALIBRATION_PARTS, LINEAR_C, calibration, step_weights
 from models.scenes.predict import log_length, log_odds, scaled

@@ -29,7 +29,7 @@ from cinelake.lake.cells import Lake
 from cinelake.learning.images import MemoryTable
 from cinelake.learning.split import place
 from cinelake.spec.artefact import Artefact
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 from cinelake.spec.task import Film, TableReader, find_task
 from cinelake.spec.training import Training
 from models.characters import MODEL

@@ -30,7 +30,8 @@ from benchmarks._kept import code_of, kept_for
 from benchmarks.figures import Figure, Report, run
 from cinelake.learning.split import place
 from cinelake.spec.arrays import Arrays
-from cinelake.spec.model import Example, Scores
+from cinelake.spec.example import Example
+from cinelake.spec.model import Scores
 from models.funny import MODEL
 from models.funny.config import Config
 from models.funny.features import learn_scaling

@@ -29,7 +29,7 @@ from benchmarks.figures import Figure, Report, run
 from cinelake.errors import UsageError
 from cinelake.lake.artefact import write_artefact
 from cinelake.spec.arrays import Array, Arrays
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 from cinelake.spec.training import Training
 from models.affect.config import Config
 from models.affect.fitting import train

@@ -33,7 +33,7 @@ from cinelake.lake.cells import Lake
 from cinelake.learning.images import MemoryTable
 from cinelake.manifest.document import load_manifest
 from cinelake.spec.arrays import Array, Arrays
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 from cinelake.spec.task import Film
 from cinelake.spec.training import Training
 from models.characters import MODEL

@@ -30,7 +30,8 @@ from cinelake.plan.build import Planning, plan_manifest
 from cinelake.storage.child_processes import import_path, module_command, start_child
 from cinelake.storage.content import digest, file_digest
 from cli.demo_folder import DemoFolder, DemoRecord
-from cli.label_import import ImportRequest, import_files
+from cli.label_import import import_files
+from cli.label_request import ImportRequest
 from cli.run import run_in_turn
 from cli.screen import duration, err
 from flows.lake_versions import publish_planned

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cinelake.errors import CannotHold, UnknownName, UsageError
-from cinelake.labels.checks import FilmFacts
+from cinelake.labels.film_facts import FilmFacts
 from cinelake.labels.film_names import FilmNames
 from cinelake.labels.films import KnownFilms
 from cinelake.labels.images import image_facts

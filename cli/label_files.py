@@ -21,7 +21,7 @@ from importers.annotators.forms import TABLE, forms_of, read_forms
 
 if TYPE_CHECKING:
     from cinelake.labels.films import KnownFilms
-    from cli.label_import import ImportRequest, Target
+    from cli.label_request import ImportRequest, Target
 
 TIMES_IN = ("seconds", "days")
 OF_FORMS = ("fps", "every", "column", "only", "start_timecode")

@@ -14,9 +14,10 @@ import pyarrow as pa
 
 from cinelake.errors import BadLabels, Problem, UnknownName, UsageError
 from cinelake.labels.doubts import Doubt, find_doubts
+from cinelake.labels.film_facts import FilmFacts
 from cinelake.labels.films import KnownFilms
 from cinelake.labels.images import (
-    Scan,
+    ImageScan,
     image_facts,
     image_rows,
     images_lock,
@@ -27,11 +28,11 @@ from cinelake.labels.images import (
 )
 from cinelake.labels.patches import PatchScan, holds_patches, keep_patches, patch_rows, scan_patches
 from cinelake.labels.readers import ReadLabels
-from cinelake.labels.store import FilmFacts, LabelVersion, import_labels
+from cinelake.labels.store import LabelVersion, import_labels
 from cinelake.learning.images import patch_bytes
 from cinelake.manifest.document import Manifest, ModelEntry, load_manifest
-from cinelake.spec.labels import LabelContract
 from cli.label_files import TIMES_IN, needs_classes, read_labels_of, refuse_options
+from cli.label_request import ImportRequest, Target
 from cli.notes import together
 from cli.screen import err, out, plain, print_json, warn
 from flows.events import labels_imported
@@ -45,46 +46,6 @@ SHOWN_NOTES = 20
 SHOWN_DOUBTS = 10
 LARGEST = 1e6
 STRICTER = " (--strict refuses them)"
-
-
-@dataclass(frozen=True)
-class ImportRequest:
-    """The options of `cinelake labels import`; see their help."""
-
-    files: tuple[Path, ...]
-    model: str
-    into: str = ""
-    kind: str = ""
-    annotator: str = ""
-    clips: Path | None = None
-    rate: float | None = None
-    movie: str = ""
-    classes: str = ""
-    source_pattern: str = ""
-    ignore_extra_columns: bool = False
-    before_run: bool = False
-    dry_run: bool = False
-    table: str = ""
-    times: str = "seconds"
-    format: str = ""
-    fps: float | None = None
-    every: float | None = None
-    column: str = ""
-    only: tuple[str, ...] = ()
-    start_timecode: str = ""
-    strict: bool = False
-
-
-@dataclass(frozen=True)
-class Target:
-    """The set that labels are imported into, and their contract."""
-
-    root: Path
-    name: str
-    contract: LabelContract
-    vocabularies: Mapping[str, Sequence[str]]
-    model: str
-    alone: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -194,7 +155,7 @@ def _import_images(target: Target, request: ImportRequest) -> Imported:
 
 
 def _import_numbered(
-    target: Target, request: ImportRequest, folder: Path, scan: Scan, *, dry_run: bool = False
+    target: Target, request: ImportRequest, folder: Path, scan: ImageScan, *, dry_run: bool = False
 ) -> Imported:
     numbers = numbered(target.root, target.name, scan.pictures)
     reading = image_rows(folder, scan, target.contract, numbers)

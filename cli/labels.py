@@ -14,8 +14,9 @@ from cinelake.manifest.document import load_manifest
 from cli.answers import write_answer
 from cli.label_agreement import list_agreement, show_agreement
 from cli.label_export import ExportRequest, export_labels
-from cli.label_import import ImportRequest, import_files, version_data
+from cli.label_import import import_files, version_data
 from cli.label_next import show_next
+from cli.label_request import ImportRequest
 from cli.label_template import SPANS, column_rows, find_contract, header
 from cli.options import HERE, JsonOption, ManifestOption, example
 from cli.screen import err, out, plain, print_json

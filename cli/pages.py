@@ -11,7 +11,7 @@ from typing import Any
 
 from cinelake.lake.cells import Lake
 from cinelake.manifest.document import manifest_schema
-from cinelake.query.questions import Question, known_questions
+from cinelake.query.questions import QualityQuestion, known_questions
 from cinelake.query.views import ask, open_query
 from cli.docs import all_contracts, as_markdown
 from cli.main import COMMANDS, load_command
@@ -125,7 +125,7 @@ def questions_page() -> str:
     return "".join(parts)
 
 
-def _question_text(question: Question, shape: Sequence[tuple[str, str]]) -> str:
+def _question_text(question: QualityQuestion, shape: Sequence[tuple[str, str]]) -> str:
     reads = ", ".join(f"`{name}`" for name in question.tables(all_contracts()))
     may_set = "".join(f" Set `{name}`: {about}." for name, about in question.variables.items())
     columns = ", ".join(f"`{name}` {kind}" for name, kind in shape)

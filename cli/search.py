@@ -12,7 +12,7 @@ from cinelake.client.lake_client import lake_contracts, lines_params
 from cinelake.lake.format import open_known
 from cinelake.manifest.document import load_manifest
 from cinelake.search.conditions import Conditions
-from cinelake.search.searcher import Answer, Query, Searcher
+from cinelake.search.searcher import Query, SearchAnswer, Searcher
 from cinelake.search.thumbnails import write_thumbnails
 from cli.options import HERE, JsonOption, ManifestOption, MovieOption, Values, VectorsOption, example, several
 from cli.screen import err, out, print_json, table
@@ -87,13 +87,13 @@ def _search(manifest: Path, query: Query, thumbnails: Path | None, *, as_json: b
         _print(answer)
 
 
-def _as_data(answer: Answer) -> dict[str, object]:
+def _as_data(answer: SearchAnswer) -> dict[str, object]:
     moments = [{"rank": rank, **moment.to_json()} for rank, moment in enumerate(answer.moments, 1)]
     found = {"moments": moments, "how": answer.how, "films": answer.films, "vectors": answer.vectors}
     return {**found, "notes": answer.notes}
 
 
-def _print(answer: Answer) -> None:
+def _print(answer: SearchAnswer) -> None:
     if not answer.moments:
         out.print("nothing was found")
         return

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cinelake.media.clock import Cut, FilmClock
 
 FORMS = (".csv", ".json", ".edl", ".otio")
-Pieces = Sequence[tuple[Span, "Cut"]]
+CutPieces = Sequence[tuple[Span, "Cut"]]
 
 
 def check_forms(paths: Sequence[Path]) -> None:
@@ -43,7 +43,7 @@ def frames_of(cuts: Iterable[Cut]) -> int:
 
 
 def cut_list_text(
-    path: Path, names: SourceNames, film: CatalogueFilm, probed: Probe, clock: FilmClock, pieces: Pieces
+    path: Path, names: SourceNames, film: CatalogueFilm, probed: Probe, clock: FilmClock, pieces: CutPieces
 ) -> str:
     """The pieces in the form that the path's ending says, with the film's own times. Raises `UsageError`."""
     facts = [{"movie_id": film.movie_id, **fact_of(span, cut)} for span, cut in pieces]

@@ -26,7 +26,7 @@ FORMS = {"jpg": "JPEG", "png": "PNG"}
 LIST = "frames.csv"
 JPEG_QUALITY = 92
 PATCH_SIDE = 48
-Still = tuple[dict[str, Any], bytes | Any]
+ExportedStill = tuple[dict[str, Any], bytes | Any]
 """What the list says of a picture (frame, time_s, shot, face), and the picture: as JPEG, or as grey bytes (48, 48)."""
 
 
@@ -102,24 +102,24 @@ def _list(rows: Sequence[Mapping[str, Any]]) -> str:
     return text.getvalue()
 
 
-def _sampled(reader: FilmReader) -> Iterator[Still]:
+def _sampled(reader: FilmReader) -> Iterator[ExportedStill]:
     """All pictures that the lake keeps: so many a second, and the middle of each shot."""
     return _stills(reader.read("frames"))
 
 
-def _middles(reader: FilmReader) -> Iterator[Still]:
+def _middles(reader: FilmReader) -> Iterator[ExportedStill]:
     """The picture that stands for each shot."""
     frames = reader.read("frames")
     return _stills(frames.filter(frames["is_middle"]))
 
 
-def _stills(frames: pa.Table) -> Iterator[Still]:
+def _stills(frames: pa.Table) -> Iterator[ExportedStill]:
     for batch in frames.select(["frame", "time_s", "shot", "jpeg"]).to_batches():
         for row in batch.to_pylist():
             yield {name: row[name] for name in ("frame", "time_s", "shot")}, row["jpeg"]
 
 
-def _main_faces(reader: FilmReader) -> Iterator[Still]:
+def _main_faces(reader: FilmReader) -> Iterator[ExportedStill]:
     """Of each picture the face nearest to its centre, as the 48 × 48 grey bytes that the lake keeps of it."""
     faces = reader.read("faces")
     main = faces.filter(pc.fill_null(faces["is_main"], fill_value=False))
@@ -129,7 +129,7 @@ def _main_faces(reader: FilmReader) -> Iterator[Still]:
             yield row, patch
 
 
-KINDS: Mapping[str, Callable[[FilmReader], Iterator[Still]]] = {
+KINDS: Mapping[str, Callable[[FilmReader], Iterator[ExportedStill]]] = {
     "sampled": _sampled,
     "middles": _middles,
     "main-faces": _main_faces,

@@ -15,7 +15,7 @@ from cinelake.plan.plan import Plan
 from cinelake.run.cells import StepReport
 from flows.run_summary import group_failures
 
-Outcome = Literal["COMPLETED", "FAILED"]
+FinalState = Literal["COMPLETED", "FAILED"]
 """A type of state, as Prefect spells it."""
 NAMED_TABLES = 3
 """A task run's name lists so many tables at most; its log and state list all."""
@@ -50,7 +50,7 @@ def film_run_name(movie_id: str, tables: Sequence[str]) -> str:
     return f"{movie_id}: {', '.join(tables) if len(tables) <= NAMED_TABLES else counted(len(tables), 'table')}"
 
 
-def film_state(report: StepReport) -> tuple[Outcome, str]:
+def film_state(report: StepReport) -> tuple[FinalState, str]:
     """The type of a film's final state, and its message: failed where a table failed, so that its bar is red.
 
     The message names all tables with their seconds, and what was wrong.

@@ -33,7 +33,7 @@ COLUMNS_READ = [
     "track", "person", "name", "start_s", "end_s", "faces", "films", "likeness", "other", "other_likeness",
     "frame", "time_s", "x", "y", "width", "height",
 ]  # fmt: skip
-Row = dict[str, Any]
+PersonRow = dict[str, Any]
 
 
 def write_people(tables: FilmTables, people: PeopleSaid | None, folder: Path) -> None:
@@ -87,9 +87,9 @@ def champion_number(lake: Lake, model: str) -> int:
     return max(greatest_number(n for which in ("", APPLIED) for n in facts.get(f"{which}people", ())), *given)
 
 
-def chosen_tracks(rows: list[Row]) -> list[Row]:
+def chosen_tracks(rows: list[PersonRow]) -> list[PersonRow]:
     """At most `MOST_TRACKS`: of each person in turn the one followed longest, strangers last."""
-    persons: dict[str, list[Row]] = {}
+    persons: dict[str, list[PersonRow]] = {}
     for row in sorted(rows, key=lambda row: (-row["faces"], row["track"])):
         persons.setdefault(row["person"] or "", []).append(row)
     strangers = persons.pop("", [])
@@ -98,7 +98,7 @@ def chosen_tracks(rows: list[Row]) -> list[Row]:
     return [row for row in chain(in_turn, strangers) if row is not None][:MOST_TRACKS]
 
 
-def _track(row: Row, place: int) -> Row:
+def _track(row: PersonRow, place: int) -> PersonRow:
     """A track as the page has it; x and y are the middle of the face."""
 
     def rounded(value: float | None, digits: int = 3) -> float | None:
@@ -139,7 +139,7 @@ def _credited(tables: FilmTables) -> list[str]:
     return list(dict.fromkeys([*cast, *(name for _, name in pairs)]))[:200]
 
 
-def _write_sheet(tables: FilmTables, rows: list[Row], folder: Path) -> None:
+def _write_sheet(tables: FilmTables, rows: list[PersonRow], folder: Path) -> None:
     from PIL import Image
 
     sheet = Image.new("RGB", (COLUMNS * SIDE, -(-len(rows) // COLUMNS) * SIDE), (128, 128, 128))
@@ -167,7 +167,7 @@ def _jpegs(tables: FilmTables, wanted: set[int]) -> Iterable[tuple[int, bytes]]:
             yield from zip((frames[row] for row in rows), rows_of(batch.column("jpeg"), rows).to_pylist(), strict=True)
 
 
-def _cropped(jpeg: bytes, row: Row) -> Any:
+def _cropped(jpeg: bytes, row: PersonRow) -> Any:
     """The square around a face; None for a picture that cannot be decoded."""
     from PIL import Image
 
@@ -182,7 +182,7 @@ def _cropped(jpeg: bytes, row: Row) -> Any:
     return picture.crop(box).resize((SIDE, SIDE), Image.Resampling.BILINEAR) if box[2] > box[0] else None
 
 
-def _patches(tables: FilmTables, wanted: dict[int, Row]) -> Iterable[tuple[int, Any]]:
+def _patches(tables: FilmTables, wanted: dict[int, PersonRow]) -> Iterable[tuple[int, Any]]:
     """Place and small grey picture of faces whose frames the lake does not keep."""
     if not wanted or not tables.of_task("faces").is_present:
         return

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from cinelake.errors import CinelakeError
 from cinelake.lake.cells import Lake
-from cinelake.learning.next_labels import Moment, NextLabels
+from cinelake.learning.next_labels import MomentToLabel, NextLabels
 from cinelake.manifest.document import Manifest
 from cinelake.spec.arrays import Array
 from cinelake.spec.roles import Pictures
@@ -119,7 +119,7 @@ def source_of(film: Any, beside: Path) -> str:
     return quote(os.path.relpath(path, beside.resolve()).replace(os.sep, "/"))
 
 
-def moment_pictures(manifest: Manifest, moments: Sequence[Moment]) -> list[str]:
+def moment_pictures(manifest: Manifest, moments: Sequence[MomentToLabel]) -> list[str]:
     """The picture nearest to the middle of each moment, as data that a page holds; empty where there is none."""
     found = [""] * len(moments)
     roles = tasks_with(Pictures)

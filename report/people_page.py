@@ -17,7 +17,7 @@ LEAST_LIKENESS = 0.2
 """Pairs that are less alike are not asked about."""
 DOUBTFUL = 0.1
 """A face is doubtful whose person is not so much nearer than the next one."""
-Track = dict[str, Any]
+FaceTrack = dict[str, Any]
 
 
 def people_page(folders: Sequence[Path], lake: Lake) -> str | None:
@@ -37,14 +37,14 @@ def page_data(films: Sequence[dict[str, Any]], number: int = 0) -> dict[str, Any
 
     number: the greatest that the champion has given; a new person gets one beyond it and beyond all films' own.
     """
-    tracks: list[Track] = [{**track, "movie_id": film["movie_id"]} for film in films for track in film["tracks"]]
-    persons: dict[str, list[Track]] = {}
+    tracks: list[FaceTrack] = [{**track, "movie_id": film["movie_id"]} for film in films for track in film["tracks"]]
+    persons: dict[str, list[FaceTrack]] = {}
     for track in tracks:
         persons.setdefault(track["person"] or "", []).append(track)
     strangers = sorted(persons.pop("", []), key=lambda track: (track["likeness"] is None, -track["faces"]))
     ranked = sorted(persons, key=lambda person: (-sum(track["faces"] for track in persons[person]), person))
     shown_number = greatest_number(track["person"] for track in tracks)  # films of earlier reports give no number
-    shown: list[Track] = []
+    shown: list[FaceTrack] = []
     people = [_person(person, persons[person], shown) for person in ranked[:MOST_PEOPLE]]
     return {
         "people": people,
@@ -66,7 +66,7 @@ def page_data(films: Sequence[dict[str, Any]], number: int = 0) -> dict[str, Any
     }
 
 
-def _person(person: str, tracks: list[Track], shown: list[Track]) -> dict[str, Any]:
+def _person(person: str, tracks: list[FaceTrack], shown: list[FaceTrack]) -> dict[str, Any]:
     """A person with at most `MOST_FACES` faces: the longest seen, and a third of them those that are least sure."""
     longest = sorted(tracks, key=lambda track: (-track["faces"], track["movie_id"], track["time_s"]))
     doubt = sorted((track for track in longest if is_doubtful(track)), key=lambda track: track["likeness"] or 0.0)
@@ -83,20 +83,20 @@ def _person(person: str, tracks: list[Track], shown: list[Track]) -> dict[str, A
     }
 
 
-def is_doubtful(track: Track) -> bool:
+def is_doubtful(track: FaceTrack) -> bool:
     """Whether another person is nearly as near."""
     likeness, other = track["likeness"], track["other_likeness"]
     return likeness is not None and other is not None and likeness - other < DOUBTFUL
 
 
-def _kept(tracks: Sequence[Track], shown: list[Track]) -> list[int]:
+def _kept(tracks: Sequence[FaceTrack], shown: list[FaceTrack]) -> list[int]:
     """Numbers of tracks among those that the page shows, to which they are added."""
     first = len(shown)
     shown += [{**track, "doubtful": is_doubtful(track)} for track in tracks]
     return list(range(first, len(shown)))
 
 
-def pairs_of(tracks: Sequence[Track], known: set[str]) -> list[list[Any]]:
+def pairs_of(tracks: Sequence[FaceTrack], known: set[str]) -> list[list[Any]]:
     """Two persons and how alike their faces are on average, the most alike first: each may be one person."""
     alike: dict[tuple[str, str], list[tuple[float, int]]] = {}
     for track in tracks:

@@ -27,7 +27,7 @@ from cinelake.query.bounds import reason
 from cinelake.query.views import open_query, question
 from cinelake.search.conditions import Conditions
 from cinelake.search.lines_in_sql import LinesInSql
-from cinelake.search.moments import Moment, SearchWarning
+from cinelake.search.moments import FoundMoment, SearchWarning
 from cinelake.search.searcher import Query, Searcher, default_table
 from cinelake.spec.contract import Column, Contract
 from cinelake.spec.roles import FilmLength, Meanings, Words
@@ -138,7 +138,7 @@ class LakeClient:
         manifest: str | Path | None = None,
         by: str = "words",
         **conditions: Sequence[str | Sequence[str]],
-    ) -> list[Moment]:
+    ) -> list[FoundMoment]:
         """Moments that look like a picture or a moment (`FILM@00:12:31`) and meet all conditions, the best first.
 
         A condition of several values asks for any of them. text: what a picture shows, by the network of texts

@@ -42,7 +42,7 @@ BYTES_PER_GB = 10**9
 ADVICE = "Check `engine: {address: …}`, or leave it out to let a run bring its own."
 
 
-class WorkerDied(Exception):
+class WorkerGone(Exception):
     """A cluster reports that the worker of a job died."""
 
 
@@ -56,7 +56,7 @@ class Cluster(Protocol):
         """The total resources of each node or worker."""
 
     def submit(self, job: Job[Result]) -> Future[Result | CinelakeError]:
-        """Submit a job to a worker with the resources that it needs. The future raises `WorkerDied` when it dies."""
+        """Submit a job to a worker with the resources that it needs. The future raises `WorkerGone` when it dies."""
 
     def close(self, *, now: bool) -> None:
         """End what was started here; on an existing cluster, only the jobs of this run that are still running."""
@@ -180,7 +180,7 @@ class ClusterEngine:
         try:
             with self._working_slot(job):
                 outcome = self._outcome(job)
-        except WorkerDied as error:
+        except WorkerGone as error:
             raise WorkerLost(f"the worker of {job.what} died ({error})") from error
         if isinstance(outcome, CinelakeError):
             raise outcome

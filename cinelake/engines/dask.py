@@ -38,7 +38,7 @@ from cinelake.engines.cluster import (
     BYTES_PER_GB,
     ENDS_WITHIN_S,
     ClusterEngine,
-    WorkerDied,
+    WorkerGone,
     check_answers,
     ended,
     make_cluster_engine,
@@ -170,7 +170,7 @@ def _pass_on(done: Any, future: Future[Any]) -> None:
         return
     error = done.exception() if done.status == "error" else EngineUnavailable("the Dask scheduler is gone")
     if isinstance(error, KilledWorker):
-        error = WorkerDied(str(error).splitlines()[0])
+        error = WorkerGone(str(error).splitlines()[0])
     future.set_exception(error)
 
 

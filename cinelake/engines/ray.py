@@ -27,7 +27,7 @@ from cinelake.engines.cluster import (
     BYTES_PER_GB,
     ENDS_WITHIN_S,
     ClusterEngine,
-    WorkerDied,
+    WorkerGone,
     check_answers,
     ended,
     make_cluster_engine,
@@ -139,7 +139,7 @@ class RayCluster:
             if error is None:
                 future.set_result(done.result())
             elif isinstance(error, died):
-                future.set_exception(WorkerDied(str(error).strip().splitlines()[0]))
+                future.set_exception(WorkerGone(str(error).strip().splitlines()[0]))
             else:
                 future.set_exception(error)
 

@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 
 from cinelake.errors import UsageError
-from cinelake.labels.checks import FilmFacts
+from cinelake.labels.film_facts import FilmFacts
 from cinelake.labels.store import label_versions, rows_of_version
 from cinelake.spec.labels import LabelContract
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cinelake.errors import Problem, did_you_mean
+from cinelake.labels.film_facts import FilmFacts
 from cinelake.labels.timecodes import with_counted_times
 from cinelake.labels.values import cast_column
 from cinelake.spec.labels import LabelContract
@@ -27,26 +28,6 @@ SLACK_S = 0.05
 """Containers round a film's length, and labellers their times."""
 TOUCH_S = 1e-3
 """Spans that share less than this are neighbours whose times were rounded."""
-
-
-@dataclass(frozen=True)
-class FilmFacts:
-    """What is known of a film that may be labelled.
-
-    duration_s: its length; None where it is unknown. shots: how many shots it has in the lake; None where there is no
-    such table. in_lake: whether the lake holds anything of it. fps: pictures a second; None where it is unknown.
-    varies: whether the time between pictures does, of which fps is the mean. first_s: when its first picture is shown.
-    width, height: of its pictures as shown.
-    """
-
-    duration_s: float | None = None
-    shots: int | None = None
-    in_lake: bool = True
-    fps: float | None = None
-    first_s: float = 0.0
-    width: int | None = None
-    height: int | None = None
-    varies: bool = False
 
 
 @dataclass

@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from cinelake.labels.checks import TOUCH_S, FilmFacts
+from cinelake.labels.checks import TOUCH_S
+from cinelake.labels.film_facts import FilmFacts
 from cinelake.spec.labels import LabelContract
 
 EXTENT = ("movie_id", "time_s", "start_s", "end_s", "start_shot", "end_shot")

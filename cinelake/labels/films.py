@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from cinelake.catalogue.films import CatalogueFilm, read_catalogue
 from cinelake.errors import InputChanged
-from cinelake.labels.checks import FilmFacts
+from cinelake.labels.film_facts import FilmFacts
 from cinelake.lake.format import open_known
 from cinelake.manifest.document import Manifest
 from cinelake.spec.roles import FilmLength, Shots

@@ -24,7 +24,8 @@ from blake3 import blake3
 
 from cinelake.catalogue.names import movie_id_of
 from cinelake.errors import Problem, StorageError
-from cinelake.labels.checks import FILE, LINE, FilmFacts
+from cinelake.labels.checks import FILE, LINE
+from cinelake.labels.film_facts import FilmFacts
 from cinelake.labels.readers import ReadLabels
 from cinelake.spec.labels import LabelContract
 from cinelake.storage.atomic import written_whole
@@ -80,7 +81,7 @@ class Numbered(Protocol):
 
 
 @dataclass
-class Scan:
+class ImageScan:
     """The images of a folder, and the problems of the rest."""
 
     pictures: list[LabelImage] = field(default_factory=list)
@@ -90,13 +91,13 @@ class Scan:
 
 def scan_images(
     folder: Path, contract: LabelContract, source_pattern: str | None = None, kept: KeptNames = lambda _: {}
-) -> Scan:
+) -> ImageScan:
     """The images of `folder/<class>/`, each content once, and the problems of the rest.
 
     The same content twice in a class is dropped, and noted. In two classes it has both, where labels may overlap;
     elsewhere that is a problem. kept: what the set holds already, see `kept_names`.
     """
-    scan = Scan()
+    scan = ImageScan()
     by_content: dict[str, list[Path]] = {}
     for path in _files(folder, scan):
         why = _why_unusable(path)
@@ -117,7 +118,7 @@ def scan_images(
     return scan
 
 
-def _files(folder: Path, scan: Scan) -> Iterator[Path]:
+def _files(folder: Path, scan: ImageScan) -> Iterator[Path]:
     """Images in the order of classes and names; folders without any are problems."""
     classes = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     if not classes:
@@ -149,7 +150,7 @@ def _why_unusable(path: Path) -> str:
 
 
 def _sources(
-    folder: Path, digests: Mapping[Path, str], pattern: str | None, scan: Scan, kept: KeptNames
+    folder: Path, digests: Mapping[Path, str], pattern: str | None, scan: ImageScan, kept: KeptNames
 ) -> dict[Path, str]:
     """Path → movie_id of its source's film. With a pattern every name must match (its first group, if it has one)."""
     sources, alone = {}, []
@@ -173,7 +174,7 @@ def _sources(
 
 
 def _told_apart(
-    paths: list[Path], digests: Mapping[Path, str], taken: set[str], scan: Scan, kept: KeptNames
+    paths: list[Path], digests: Mapping[Path, str], taken: set[str], scan: ImageScan, kept: KeptNames
 ) -> dict[Path, str]:
     """Path → movie_id of an image that is a source of its own: by its name, or where others have that by its folder."""
     plain = {path: movie_id_of(f"images_{path.stem}.jpg") for path in paths}
@@ -251,7 +252,7 @@ def _kept(root: Path, name: str, movie_id: str, column: str) -> list[Any]:
 
 
 def image_rows(
-    folder: Path, scan: Scan, contract: LabelContract, numbers: Mapping[str, Mapping[str, int]]
+    folder: Path, scan: ImageScan, contract: LabelContract, numbers: Mapping[str, Mapping[str, int]]
 ) -> ReadLabels:
     """Label rows: each image is the shot of its number (at that second), with its folder's name as class."""
     assert contract.class_column is not None

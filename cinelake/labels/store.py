@@ -25,7 +25,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from cinelake.errors import BadLabels, CannotTrain, Problem, StorageError, UnknownName, UsageError
-from cinelake.labels.checks import FILE, LINE, FilmFacts, check_labels, sort_labels
+from cinelake.labels.checks import FILE, LINE, check_labels, sort_labels
+from cinelake.labels.film_facts import FilmFacts
 from cinelake.spec.formats import LABELS, check_format
 from cinelake.spec.labels import LabelContract
 from cinelake.storage.atomic import flush_to_disk, unfinished_file
@@ -356,7 +357,6 @@ def _no_labels_message(root: Path, name: str, kind: str) -> str:
 
 
 __all__ = [
-    "FilmFacts",
     "LabelSet",
     "LabelVersion",
     "import_labels",

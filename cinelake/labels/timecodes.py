@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 if TYPE_CHECKING:
-    from cinelake.labels.checks import FilmFacts
+    from cinelake.labels.film_facts import FilmFacts
 
 TIMES = ("time_s", "start_s", "end_s")
 _FORM = re.compile(r"(\d{1,2}):([0-5]\d):([0-5]\d)([:;])(\d{2,3})")

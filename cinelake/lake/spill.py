@@ -17,7 +17,7 @@ import numpy as np
 
 from cinelake.errors import UsageError
 from cinelake.spec.arrays import Array
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 from cinelake.storage.environment import cache_folder
 
 FREE_SHARE = 0.25

@@ -18,7 +18,8 @@ from cinelake.manifest.document import Manifest, ModelEntry
 from cinelake.spec.answers import Answers
 from cinelake.spec.arrays import Arrays
 from cinelake.spec.artefact import Artefact
-from cinelake.spec.model import Example, FilmScores, Model, Scores, no_answers, no_classes
+from cinelake.spec.example import Example
+from cinelake.spec.model import FilmScores, Model, Scores, no_answers, no_classes
 from cinelake.spec.task import Params
 from cinelake.spec.training import Training, keep_nothing, say_nothing
 from cinelake.storage.content import digest

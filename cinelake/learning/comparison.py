@@ -28,7 +28,8 @@ from cinelake.learning.split import Split, split
 from cinelake.manifest.document import Manifest, ModelEntry
 from cinelake.spec.answers import Answers
 from cinelake.spec.artefact import Artefact
-from cinelake.spec.model import Example, FilmScores, Scores
+from cinelake.spec.example import Example
+from cinelake.spec.model import FilmScores, Scores
 from cinelake.storage.environment import cache_folder
 
 MOMENTS, MOMENTS_OF_A_FILM = 12, 4
@@ -37,7 +38,7 @@ RUN_ID_CHARACTERS = 8
 
 
 @dataclass(frozen=True)
-class Side:
+class ComparedVersion:
     """One of the two. labels: what it was trained with (set, key, imports); config: its settings; in_use: whether
     tables are made with it."""
 
@@ -65,8 +66,8 @@ class Comparison:
     model: str
     metric: str
     on: str
-    a: Side
-    b: Side
+    a: ComparedVersion
+    b: ComparedVersion
     scores: dict[str, Scores]
     difference: Interval
     films: dict[str, dict[str, float | None]]
@@ -154,7 +155,7 @@ def compare_versions(
     )
 
 
-def find_side(manifest: Manifest, lake: Lake, name: str, reference: str) -> tuple[Side, Artefact]:
+def find_side(manifest: Manifest, lake: Lake, name: str, reference: str) -> tuple[ComparedVersion, Artefact]:
     """A version by its number, `champion` or its MLflow run, with its files.
 
     Raises `UnknownName` with what there is, `UsageError` where nothing was trained yet.
@@ -184,7 +185,7 @@ def find_side(manifest: Manifest, lake: Lake, name: str, reference: str) -> tupl
         folder = cache_folder() / "models" / wanted.digest
         artefact = read_artefact(fetch(manifest.tracking, name, wanted.number, folder), wanted.digest)
     config, labels = artefact.config.model_dump(mode="json"), origin.get("labels", {})
-    return Side(wanted.number, wanted.run_id, wanted.created, labels, config, wanted.is_champion), artefact
+    return ComparedVersion(wanted.number, wanted.run_id, wanted.created, labels, config, wanted.is_champion), artefact
 
 
 def _opened(lake: Lake, applied: AppliedModel | None) -> Artefact | None:
@@ -203,7 +204,7 @@ def _sides(entry: ModelEntry, dataset: Dataset, label_set: str | None) -> Split:
 
 
 def _common(
-    entry: ModelEntry, found: Sequence[tuple[Side, Artefact]], sides: Sequence[Split]
+    entry: ModelEntry, found: Sequence[tuple[ComparedVersion, Artefact]], sides: Sequence[Split]
 ) -> tuple[set[str], dict[str, str]]:
     """The held-out films that both see and neither has learned from; the others with the reason."""
     seen = [{example.movie_id for example in scored(side.test)} for side in sides]
@@ -222,7 +223,7 @@ def _common(
 
 
 def _without_stills(
-    found: Sequence[tuple[Side, Artefact]], sides: Sequence[Split], films: set[str]
+    found: Sequence[tuple[ComparedVersion, Artefact]], sides: Sequence[Split], films: set[str]
 ) -> tuple[list[Split], dict[str, str]]:
     """What is scored without the stills that either has learned from; source → how many these are, in words.
 
@@ -264,7 +265,7 @@ def _moments(movie_ids: Sequence[str], a: _Judged, b: _Judged, most: int) -> lis
     return apart(zip(movie_ids, a.answers, b.answers, strict=True), most, MOMENTS_OF_A_FILM)
 
 
-def _differs(a: Side, b: Side) -> list[str]:
+def _differs(a: ComparedVersion, b: ComparedVersion) -> list[str]:
     """What the two were made with that is not the same, in words: settings, and the state of the labels."""
     names = sorted({*a.config, *b.config})
     told = [

@@ -17,7 +17,7 @@ from cinelake.manifest.document import Manifest, ModelEntry
 from cinelake.plan.build import Planning, plan_manifest
 from cinelake.spec.arrays import Arrays
 from cinelake.spec.components import Component
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 from cinelake.spec.roles import Components
 from cinelake.spec.task import Params, TableReader
 from cinelake.storage.content import digest

@@ -14,7 +14,8 @@ from cinelake.learning.gate import bootstrap
 from cinelake.learning.moments import worst
 from cinelake.spec.answers import Answers
 from cinelake.spec.arrays import Array
-from cinelake.spec.model import Example, FilmScores, Model
+from cinelake.spec.example import Example
+from cinelake.spec.model import FilmScores, Model
 
 FORMAT = 1
 """Of the file that a training keeps: one of another format is not shown."""

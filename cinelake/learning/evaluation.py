@@ -15,7 +15,8 @@ from cinelake.learning.gate import Interval, bootstrap, compare
 from cinelake.learning.split import split
 from cinelake.manifest.document import Manifest, ModelEntry
 from cinelake.spec.artefact import Artefact
-from cinelake.spec.model import Example, Scores
+from cinelake.spec.example import Example
+from cinelake.spec.model import Scores
 
 
 @dataclass(frozen=True)

@@ -25,13 +25,14 @@ from cinelake.learning.candidate import (
     scored,
     train_artefact,
 )
-from cinelake.learning.comparison import Side, find_side
+from cinelake.learning.comparison import ComparedVersion, find_side
 from cinelake.learning.dataset import known_steps
 from cinelake.learning.diagnosis import CURVE
 from cinelake.learning.gate import bootstrap
 from cinelake.learning.split import MIN_GROUPS, place
 from cinelake.manifest.document import Manifest
-from cinelake.spec.model import Example, FilmScores
+from cinelake.spec.example import Example
+from cinelake.spec.model import FilmScores
 from cinelake.spec.task import Params
 from cinelake.spec.training import Training
 
@@ -80,7 +81,7 @@ def learning_curve(
 
 def curve_of_version(
     manifest: Manifest, name: str, reference: str, say: Callable[[str], None] = lambda _: None
-) -> tuple[Side, list[dict[str, Any]]]:
+) -> tuple[ComparedVersion, list[dict[str, Any]]]:
     """The curve of today's labels by a version's settings, within the model's `budget_minutes`; kept beside its run.
 
     Raises what `find_side` and `prepare` do, `CannotTrain` where nothing is held out, and `StorageError` where MLflow

@@ -16,15 +16,15 @@ from cinelake.learning.dataset import Dataset, OnFilm, gather_all
 from cinelake.manifest.document import Manifest, ModelEntry
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.artefact import Artefact
+from cinelake.spec.example import Example
 from cinelake.spec.labelling import Classes, Labelling, Question
-from cinelake.spec.model import Example
 
 LEAST_TO_LEARN = 4
 """With fewer labelled moments nothing is learned from them."""
 
 
 @dataclass(frozen=True)
-class Moment:
+class MomentToLabel:
     """A step of a film that is worth a label.
 
     start_s, end_s: when it begins and ends (both the same for a moment without length). doubt: 0 to 1; None where
@@ -57,7 +57,7 @@ class NextLabels:
     """
 
     model: str
-    moments: tuple[Moment, ...]
+    moments: tuple[MomentToLabel, ...]
     question: Question
     by: str
     labelled: int
@@ -234,7 +234,7 @@ def _from_labels(steps: _Steps, asked: Array, *, quantities: bool, seed: int) ->
 
 def _moment(
     entry: ModelEntry, steps: _Steps, step: int, row: int, doubt: Array | None, believed: Classes | None
-) -> Moment:
+) -> MomentToLabel:
     example, number = steps.examples[steps.film[step]], int(steps.number[step])
     features = example.features
     start_s = float(features["time_s"][number])
@@ -248,7 +248,7 @@ def _moment(
         likeliest = int(believed.films[0][row].argmax())
         guess, probability = believed.names[likeliest], round(float(believed.films[0][row][likeliest]), 3)
     own = steps.labelling.picture
-    return Moment(
+    return MomentToLabel(
         example.movie_id,
         start_s,
         end_s,

@@ -52,7 +52,8 @@ from cinelake.learning.request import (
     present_champion,
 )
 from cinelake.spec.artefact import Artefact
-from cinelake.spec.model import Example, FilmScores, Scores
+from cinelake.spec.example import Example
+from cinelake.spec.model import FilmScores, Scores
 from cinelake.spec.task import Params
 from cinelake.spec.training import Member, Training
 from cinelake.storage.content import digest

@@ -22,7 +22,7 @@ from cinelake.catalogue.names import movie_id_of
 from cinelake.errors import CannotTrain, did_you_mean
 from cinelake.learning.gate import MIN_UNITS
 from cinelake.spec.arrays import Array
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 
 MIN_GROUPS = 8
 MIN_STEPS = 5

@@ -21,7 +21,8 @@ from cinelake.learning.candidate import Prepared, prepare, score_films, scored, 
 from cinelake.learning.candidate import predict_all as predict
 from cinelake.learning.split import folds
 from cinelake.manifest.document import Manifest, ModelEntry
-from cinelake.spec.model import Example, Scores
+from cinelake.spec.example import Example
+from cinelake.spec.model import Scores
 from cinelake.spec.training import Training
 from cinelake.storage.atomic import write_whole
 from cinelake.storage.content import digest

@@ -33,7 +33,7 @@ ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}@([a
 Flow = Literal["catalogue", "train", "tune", "publish"]
 PositiveInt = Annotated[int, Field(gt=0, le=1_000_000)]
 Workers = Annotated[int, Field(gt=0, le=10_000)]
-Deadline = Annotated[float, Field(gt=0, le=30 * 24 * 3600)]
+DeadlineSeconds = Annotated[float, Field(gt=0, le=30 * 24 * 3600)]
 """Seconds, thirty days at most: what takes longer hangs."""
 Cron = Annotated[str, StringConstraints(pattern=r"^\S+( \S+){4}$"), AfterValidator(check_cron)]
 Zone = Annotated[str, StringConstraints(min_length=1), AfterValidator(check_zone)]
@@ -107,7 +107,7 @@ class DecodeSettings(Section):
 class DefaultSettings(Section):
     """Deadlines, retries and limits of all steps; an entry's own `deadline_s` goes before."""
 
-    deadline_s: Deadline = 600.0
+    deadline_s: DeadlineSeconds = 600.0
     """A step may take this long …"""
     deadline_per_film_second: Annotated[float, Field(ge=0, le=100_000)] = 10.0
     """… and this much longer per second of film, a week at most; then it is killed, which is a transient failure."""
@@ -139,7 +139,7 @@ class TrackingSettings(Section):
         return self.model_copy(update={"uri": uri, "artifacts": artifacts and absolute(artifacts, base)})
 
 
-class Resources(Section):
+class ResourcesSection(Section):
     """What a step of an entry, or a training of a model, needs; what is not named stays as its code has it."""
 
     cpus: PositiveFloat | None = None
@@ -184,7 +184,7 @@ class ModelSettings(Section):
     """How many trials `cinelake tune NAME` makes."""
     space: dict[str, SearchRange] = {}
     """What `tune` searches, by setting: `{choice: […]}`, `{uniform: [a, b]}`, `{log_uniform: […]}`, `{int: […]}`."""
-    resources: Resources = Resources()
+    resources: ResourcesSection = ResourcesSection()
     """What one training needs of a cluster, and each trial of a tuning; the engine places it where that is."""
 
 
@@ -356,9 +356,9 @@ class EntryOptions(Section):
     """false: the parameters are kept and the table is not made."""
     inputs: dict[str, str] = {}
     """Which entry provides a table that the task reads, where it is not the one of that name."""
-    resources: Resources = Resources()
+    resources: ResourcesSection = ResourcesSection()
     """What one run of the step needs, where the task's own declaration does not fit."""
-    deadline_s: Deadline | None = None
+    deadline_s: DeadlineSeconds | None = None
     """The step may take this long, whatever the film's length; by default see `defaults`."""
     model: ModelName | None = None
     """The trained model to apply: `NAME@champion` or `NAME@VERSION`; only of tasks that apply one."""

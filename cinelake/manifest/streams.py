@@ -20,7 +20,7 @@ def _word(item: Any) -> Any:
     return f"{item:.1f}" if isinstance(item, float) else item
 
 
-Words = Annotated[
+OneOrMore = Annotated[
     list[Annotated[str, StringConstraints(min_length=1)]],
     BeforeValidator(_as_list, json_schema_input_type=str | float | list[str | float]),
 ]
@@ -31,7 +31,7 @@ class StreamWish(BaseModel):
 
     model_config = STRICT
 
-    language: Words = []
+    language: OneOrMore = []
     """Languages in order of preference (`[deu, eng]`): as ISO 639 has them, of two or three letters."""
     title: str = ""
     """Part of the stream's title, in any case: `director`."""
@@ -53,7 +53,7 @@ class PicturesWish(StreamWish):
 class SoundWish(StreamWish):
     """What is wanted of the sound; all that is named must fit."""
 
-    layout: Words = []
+    layout: OneOrMore = []
     """Channel layouts in order of preference: `stereo`, `mono`, `5.1`, `7.1`."""
 
     def choice(self) -> StreamChoice:

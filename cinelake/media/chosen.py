@@ -23,8 +23,9 @@ from cinelake.errors import DamagedFilm
 from cinelake.media.batches import Batch, FrameBatch
 from cinelake.media.decode_check import DecodeReport, damage_of
 from cinelake.media.ffmpeg import version
-from cinelake.media.packets import Bools, NotToBeSpared, PacketSurvey, survey_packets, write_packets
+from cinelake.media.packets import NotToBeSpared, PacketSurvey, survey_packets, write_packets
 from cinelake.media.reader import Reading, read_film
+from cinelake.spec.arrays import Bools
 from cinelake.spec.film import MAX_PIXELS, Declared, Probe
 from cinelake.spec.task import Stream, VideoStream
 

@@ -14,7 +14,6 @@ from typing import Any
 
 import av
 import numpy as np
-import numpy.typing as npt
 from av.error import FFmpegError
 
 from cinelake.errors import DecodeTimeout
@@ -22,6 +21,7 @@ from cinelake.media.clock import STEADY_S, key_test, rescaled
 from cinelake.media.lengths import INDEXED, LONG_PICTURE_S
 from cinelake.media.opening import opened_film
 from cinelake.media.referred import MARKED, begun_anew, mark_of
+from cinelake.spec.arrays import Bools, Integers
 from cinelake.spec.film import Probe
 
 MIN_SPARE = 0.1
@@ -29,9 +29,6 @@ MIN_SPARE = 0.1
 MAX_PICTURES = 500_000
 """Of a film with more, what is kept of each while the choice is made (2 kB) would fill a step's memory."""
 NO_STAMP = -(1 << 62)
-
-Bools = npt.NDArray[np.bool_]
-Whole = npt.NDArray[np.int64]
 
 
 class NotToBeSpared(Exception):
@@ -49,12 +46,12 @@ class PacketSurvey:
     """
 
     time_base: Fraction
-    ticks: Whole
+    ticks: Integers
     end_tick: int
-    size_bytes: Whole
+    size_bytes: Integers
     is_spare: Bools
     is_leading: Bools
-    place: Whole
+    place: Integers
     begins: Bools
     is_clean: Bools
 

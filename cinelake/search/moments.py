@@ -17,7 +17,7 @@ class SearchWarning(UserWarning):
 
 
 @dataclass(frozen=True)
-class Moment:
+class FoundMoment:
     """A moment of a film. score: cosine similarity of its best picture, or the relevance of its conditions.
 
     time_s, frame: its best picture, or where it begins. start_s, end_s (exclusive): its shot, or the span in which all

@@ -19,7 +19,7 @@ from cinelake.search.index import About, about_index, open_index
 from cinelake.search.indexing import build_index
 from cinelake.search.likeness import like_moment, like_picture, like_text, making
 from cinelake.search.meanings import MeaningIndex
-from cinelake.search.moments import Hit, Moment, best
+from cinelake.search.moments import FoundMoment, Hit, best
 from cinelake.search.spans import Span, combined, merged
 from cinelake.search.tables import table_of
 from cinelake.search.vectors import Allowed, Held, counted, coverage, film_vectors, hold, scan
@@ -82,13 +82,13 @@ class Query:
 
 
 @dataclass(frozen=True)
-class Answer:
+class SearchAnswer:
     """The moments of a search. how: `exact`, `index`, `words`, `meaning` or `conditions`.
 
     notes: what the user should know.
     """
 
-    moments: list[Moment]
+    moments: list[FoundMoment]
     how: str
     films: int
     vectors: int | None = None
@@ -108,7 +108,7 @@ class Searcher:
         self._lake, self._contracts, self._keep = lake, contracts, keep
         self._held: dict[str, Held] = {}
 
-    def search(self, query: Query) -> Answer:
+    def search(self, query: Query) -> SearchAnswer:
         """The best moments. Raises `UsageError` for an invalid query, `UnknownName` with close matches."""
         _check(query)
         notes: list[str] = []
@@ -135,26 +135,26 @@ class Searcher:
         answer = self._by_likeness(query, spans)
         return replace(answer, notes=[*notes, *answer.notes])
 
-    def _by_conditions(self, query: Query, spans: SpansOfFilms, notes: list[str]) -> Answer:
+    def _by_conditions(self, query: Query, spans: SpansOfFilms, notes: list[str]) -> SearchAnswer:
         """Without a picture: the spans themselves, the most relevant first."""
         files = {name for table in self._contracts for name in self._lake.storage.files(table)}
         self._check_films(query, {name.removesuffix(".parquet") for name in files})
         moments = [
-            Moment(film, span.relevance, span.start_s, span.start_s, span.end_s, what=span.what)
+            FoundMoment(film, span.relevance, span.start_s, span.start_s, span.end_s, what=span.what)
             for film, some in spans.items()
             if not query.films or film in query.films
             for span in some
         ]
         moments.sort(key=lambda moment: (-moment.score, moment.movie_id, moment.start_s))
-        return Answer(moments[: query.limit], "conditions", len(spans), notes=notes)
+        return SearchAnswer(moments[: query.limit], "conditions", len(spans), notes=notes)
 
-    def _by_lines(self, query: Query, index: Lines, spans: SpansOfFilms | None, notes: list[str]) -> Answer:
+    def _by_lines(self, query: Query, index: Lines, spans: SpansOfFilms | None, notes: list[str]) -> SearchAnswer:
         """Lines with the first text, or near it in meaning, the most relevant first, while all else holds."""
         self._check_films(query, index.films)
         (kind, text), *more = query.texts
         others = _held(query, index, more, spans, notes)
-        moments: list[Moment] = []
-        near: dict[tuple[str, int], list[Moment]] = {}
+        moments: list[FoundMoment] = []
+        near: dict[tuple[str, int], list[FoundMoment]] = {}
         best_scores: list[float] = []
         lines = index.find(kind, text, _films(query, others))
         for line in _most(lines, text, notes) if others else lines:
@@ -172,9 +172,9 @@ class Searcher:
             if len(moments) >= query.limit and (query.by == "words" or best_scores[0] >= line.relevance):
                 break
         moments.sort(key=lambda moment: (-moment.score, moment.movie_id, moment.start_s))
-        return Answer(moments[: query.limit], query.by, len(index.films), notes=notes)
+        return SearchAnswer(moments[: query.limit], query.by, len(index.films), notes=notes)
 
-    def _by_likeness(self, query: Query, spans: SpansOfFilms | None) -> Answer:
+    def _by_likeness(self, query: Query, spans: SpansOfFilms | None) -> SearchAnswer:
         index = Index(self._lake)
         cells = cells_of(self._contracts, query.table, index)
         self._check_films(query, cells)
@@ -197,21 +197,21 @@ class Searcher:
 
     def _nearest(
         self, query: Query, vector: Floats, films: list[str], cells: dict[str, str], spans: SpansOfFilms | None
-    ) -> tuple[list[Hit], Answer]:
+    ) -> tuple[list[Hit], SearchAnswer]:
         """The nearest moments' best pictures, and how they were found."""
         about, notes = _usable(self._lake, query, cells)
         if about and len(films) == len(cells) and spans is None:
             hits = open_index(self._lake, query.table, about).moments(vector, query.limit, about.probes)
-            return hits, Answer([], "index", len(films), about.vectors, notes)
+            return hits, SearchAnswer([], "index", len(films), about.vectors, notes)
         allowed: Allowed | None = None if spans is None else partial(allowed_by, spans)
         if self._keep and (held := self._in_memory(query.table, cells, len(vector))):
             hits = held.search(vector, films, query.limit, allowed)
-            return hits, Answer([], "exact", len(films), len(held.vectors), notes)
+            return hits, SearchAnswer([], "exact", len(films), len(held.vectors), notes)
         rows = counted(self._lake, query.table, films)
         if rows >= LARGE and about is None and not notes:
             notes = [f"{rows:,} vectors were compared one by one: `cinelake index` makes that quick"]
         hits = scan(self._lake, query.table, films, vector, query.limit, allowed)
-        return hits, Answer([], "exact", len(films), rows, notes)
+        return hits, SearchAnswer([], "exact", len(films), rows, notes)
 
     def _in_memory(self, table: str, cells: dict[str, str], size: int) -> Held | None:
         """The table's vectors as they are now, in memory; None where they are too many."""
@@ -224,7 +224,7 @@ class Searcher:
             held = self._held[table] = hold(self._lake, table, cells, rows, size)
         return held
 
-    def _moments(self, hits: list[Hit], spans: SpansOfFilms) -> list[Moment]:
+    def _moments(self, hits: list[Hit], spans: SpansOfFilms) -> list[FoundMoment]:
         """Hits with where their shots begin and end, and which conditions hold there."""
         shots = {hit.movie_id: _shot_times(self._lake, hit.movie_id) for hit in hits}
         moments = []
@@ -233,7 +233,7 @@ class Searcher:
             what = [span.what for span in spans.get(hit.movie_id, []) if span.start_s <= hit.time_s < span.end_s]
             score = min(1.0, max(-1.0, hit.score))
             moments.append(
-                Moment(hit.movie_id, score, hit.time_s, start_s, end_s, hit.shot, hit.frame, ", ".join(what))
+                FoundMoment(hit.movie_id, score, hit.time_s, start_s, end_s, hit.shot, hit.frame, ", ".join(what))
             )
         return moments
 
@@ -305,7 +305,7 @@ def _all_hold(several: Sequence[SpansOfFilms]) -> SpansOfFilms:
     return {film: spans for film, spans in held.items() if spans}
 
 
-def _moment_of(line: FoundLine, others: Sequence[SpansOfFilms]) -> Moment | None:
+def _moment_of(line: FoundLine, others: Sequence[SpansOfFilms]) -> FoundMoment | None:
     """A line as a moment, with what else holds while it shows; None where one of the others does not."""
     relevance, what = line.relevance, [_shown(line)]
     for spans in others:
@@ -315,15 +315,15 @@ def _moment_of(line: FoundLine, others: Sequence[SpansOfFilms]) -> Moment | None
         relevance = min(relevance, max(span.relevance for span in at_once))
         what += [span.what for span in at_once]
     words = ", ".join(dict.fromkeys(what))
-    return Moment(line.movie_id, relevance, line.start_s, line.start_s, line.end_s, what=words)
+    return FoundMoment(line.movie_id, relevance, line.start_s, line.start_s, line.end_s, what=words)
 
 
-def _places(moment: Moment) -> list[tuple[str, int]]:
+def _places(moment: FoundMoment) -> list[tuple[str, int]]:
     """Film and minutes in which a moment is: two that share time share one of these."""
     return [(moment.movie_id, minute) for minute in range(int(moment.start_s // 60), int(moment.end_s // 60) + 1)]
 
 
-def _is_same(one: Moment, other: Moment) -> bool:
+def _is_same(one: FoundMoment, other: FoundMoment) -> bool:
     """Whether two lines are one moment, as those of two languages are: at least half of one is in the other."""
     shared_s = min(one.end_s, other.end_s) - max(one.start_s, other.start_s)
     shorter_s = min(one.end_s - one.start_s, other.end_s - other.start_s)

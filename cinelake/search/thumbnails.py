@@ -10,12 +10,12 @@ import pyarrow.compute as pc
 
 from cinelake.errors import UsageError
 from cinelake.lake.cells import Lake
-from cinelake.search.moments import Moment
+from cinelake.search.moments import FoundMoment
 from cinelake.search.tables import table_of
 from cinelake.spec.roles import Pictures
 
 
-def write_thumbnails(lake: Lake, moments: Sequence[Moment], folder: Path) -> list[Moment]:
+def write_thumbnails(lake: Lake, moments: Sequence[FoundMoment], folder: Path) -> list[FoundMoment]:
     """Write each moment's picture into a folder, as `01-MOVIE-00h12m31s.jpg`; returns the moments with their files.
 
     A moment of a film without pictures gets none. Raises `UsageError` where the folder cannot be written to.
@@ -35,7 +35,7 @@ def write_thumbnails(lake: Lake, moments: Sequence[Moment], folder: Path) -> lis
     return made
 
 
-def _picture(lake: Lake, moment: Moment) -> bytes | None:
+def _picture(lake: Lake, moment: FoundMoment) -> bytes | None:
     """The JPEG of the moment's frame; of a span without one, the first picture in it or the nearest to it."""
     table = table_of(lake, moment.movie_id, Pictures)
     if table is None:

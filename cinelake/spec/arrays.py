@@ -10,6 +10,8 @@ import numpy.typing as npt
 Device = Literal["cpu", "cuda"]
 Array = npt.NDArray[Any]
 Arrays = dict[str, Array]
+Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]
+Integers = npt.NDArray[np.int64]
 PixelArray = npt.NDArray[np.uint8]
 """Pictures, or one of them: 0 … 255."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from cinelake.spec.artefact import Artefact
 
 if TYPE_CHECKING:
-    from cinelake.spec.model import Example
+    from cinelake.spec.example import Example
 
 
 @dataclass(frozen=True)

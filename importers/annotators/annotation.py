@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from cinelake.errors import CannotHold, Problem
-from cinelake.labels.checks import FilmFacts
+from cinelake.labels.film_facts import FilmFacts
 from cinelake.spec.labels import LabelContract
 
 VARIES = " (its rate varies, this is the mean: times may be off)"

@@ -31,7 +31,7 @@ class Unreadable(ValueError):
 
 
 @dataclass
-class Document:
+class BoundedDocument:
     """An XML document. lines: the line of each element, by its `id`."""
 
     root: Element
@@ -95,7 +95,7 @@ def _check_depth(value: Any) -> None:
     raise Unreadable(f"it is nested more than {MAX_DEPTH} deep")
 
 
-def read_xml(data: bytes) -> Document:
+def read_xml(data: bytes) -> BoundedDocument:
     """An XML document; a document type may be named, nothing may be declared in it. Raises `Unreadable`."""
     parser = expat.ParserCreate()
     parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_NEVER)
@@ -130,4 +130,4 @@ def read_xml(data: bytes) -> Document:
         raise
     except (LookupError, ValueError) as error:  # of its encoding
         raise Unreadable(f"expected XML: {error}") from error
-    return Document(builder.close(), lines)
+    return BoundedDocument(builder.close(), lines)

@@ -30,7 +30,7 @@ from importers.annotators.annotation import (
     rounded,
     said_of,
 )
-from importers.annotators.bounded import BROKEN, Document, Unreadable, read_xml
+from importers.annotators.bounded import BROKEN, BoundedDocument, Unreadable, read_xml
 
 FORM = "cvat"
 ROOT = "annotations"
@@ -100,7 +100,7 @@ def _task(scope: Element, *places: str) -> Task:
     return Task(found("source", "name"), size, pictures, found("assignee/username"))
 
 
-def _tag(element: Element, document: Document, task: Task, number: int) -> Annotation:
+def _tag(element: Element, document: BoundedDocument, task: Task, number: int) -> Annotation:
     label, line = element.attrib["label"], document.line(element)
     said = label, _attributes(element)
     return Annotation(
@@ -108,7 +108,7 @@ def _tag(element: Element, document: Document, task: Task, number: int) -> Annot
     )
 
 
-def _track(track: Element, document: Document, contract: LabelContract, task: Task) -> Iterator[Annotation]:
+def _track(track: Element, document: BoundedDocument, contract: LabelContract, task: Task) -> Iterator[Annotation]:
     label = track.attrib["label"]
     shapes = sorted((shape for shape in track if shape.tag in SHAPES), key=lambda shape: int(shape.attrib["frame"]))
     runs = _keyframes(shapes) if contract.shape == "moments" else _runs(shapes, task.stop)

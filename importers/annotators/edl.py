@@ -45,7 +45,7 @@ _TITLE = re.compile(r"TITLE:\s*(.*)")
 
 
 @dataclass
-class Event:
+class EdlEvent:
     """An event of a list. times: source in and out, record in and out."""
 
     line: int
@@ -74,7 +74,7 @@ def read_edl(file: str, data: bytes, _contract: LabelContract) -> ReadFile:
             raise Unreadable(f"the line has more than {MAX_LINE} letters, which no edit decision list has", number)
         if found := _EVENT.fullmatch(line):
             a, b, c, d = (_code(code, dropped) for code in found.groups()[4:])
-            events.append(Event(number, (a, b, c, d)))
+            events.append(EdlEvent(number, (a, b, c, d)))
         elif re.match(r"\s*\d{3,6}\s+\S+\s+\S+\s+\S+", line):
             read.problems.append(
                 Problem(file, number, "", f"expected an event with four time codes, received {line[:80]!r}")
@@ -97,7 +97,7 @@ def _code(code: str, dropped: bool) -> str:
     return f"{code[:8]}{';' if dropped or code[8] in ';.' else ':'}{code[9:]}"
 
 
-def _read_comment(line: str, number: int, event: Event, dropped: bool) -> None:
+def _read_comment(line: str, number: int, event: EdlEvent, dropped: bool) -> None:
     if found := _MARKER.fullmatch(line):
         event.markers.append((number, found[2], int(found[3])))
     elif found := _LOCATOR.match(line.strip()):
@@ -108,7 +108,7 @@ def _read_comment(line: str, number: int, event: Event, dropped: bool) -> None:
         event.comment = event.comment or found[1].strip()
 
 
-def _annotations(events: Sequence[Event], title: str) -> Iterator[Annotation]:
+def _annotations(events: Sequence[EdlEvent], title: str) -> Iterator[Annotation]:
     has_markers = any(event.markers or event.locators for event in events)
     for event in events:
         film = event.film or title

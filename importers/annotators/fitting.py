@@ -35,7 +35,7 @@ class Fitting:
 
 
 @dataclass
-class Fitted:
+class FittedRows:
     """rows: texts by column, with `LINE`, `FILE` and `ANNOTATOR`. nameless: names taken for none, how often."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)

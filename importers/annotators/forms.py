@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cinelake.errors import Problem, UnknownName
-from cinelake.labels.checks import FILE, LINE, FilmFacts
+from cinelake.labels.checks import FILE, LINE
+from cinelake.labels.film_facts import FilmFacts
 from cinelake.labels.film_names import FilmNames
 from cinelake.labels.readers import ReadLabels
 from cinelake.labels.sheets import BAD_ARCHIVE
@@ -20,7 +21,7 @@ from importers.annotators.bounded import BROKEN, PACKED, Unreadable, file_bytes,
 from importers.annotators.fitting import Fitting
 from importers.annotators.rows import as_table, fit
 
-Reader = Callable[[str, bytes, LabelContract], ReadFile]
+FormReader = Callable[[str, bytes, LabelContract], ReadFile]
 Writer = Callable[[Sequence[FilmLabels]], tuple[bytes, list[str]]]
 TABLE = "table"
 """CSV, a workbook or Parquet: rows with the labels' columns, which `cinelake.labels.readers` reads."""
@@ -30,7 +31,7 @@ TABLE = "table"
 class Form:
     """A form. suffix: of its files. many: whether a file holds several films. write: None for one that is only read."""
 
-    read: Reader
+    read: FormReader
     suffix: str
     write: Writer | None = None
     many: bool = False

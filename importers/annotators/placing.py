@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from cinelake.errors import Problem
-from cinelake.labels.checks import FilmFacts
+from cinelake.labels.film_facts import FilmFacts
 from cinelake.labels.film_names import FilmNames
 from cinelake.labels.timecodes import counted_picture
 from cinelake.spec.labels import LabelContract
 from importers.annotators.annotation import VARIES, Annotation, pictures_of, seconds_of
-from importers.annotators.fitting import Fitted, Fitting, Placed, problem_at
+from importers.annotators.fitting import FittedRows, Fitting, Placed, problem_at
 
 ONE_PICTURE = 1.5
 """A span that is no longer than so many pictures marks a moment."""
@@ -30,7 +30,7 @@ def placed_in_films(
     names: FilmNames,
     films: Mapping[str, FilmFacts],
     how: Fitting,
-    fitted: Fitted,
+    fitted: FittedRows,
 ) -> list[Placed]:
     """The annotations whose film and seconds are known, with extents of the labels' shape where they have one."""
     placed = _placed(file, annotations, names, films, how, fitted)
@@ -47,7 +47,7 @@ def _placed(
     names: FilmNames,
     films: Mapping[str, FilmFacts],
     how: Fitting,
-    fitted: Fitted,
+    fitted: FittedRows,
 ) -> list[Placed]:
     named = dict.fromkeys(annotation.film for annotation in annotations)
     meant = {name: _film(file, name, names, how, fitted, alone=len(named) == 1) for name in named}
@@ -80,7 +80,7 @@ def _late_codes(annotations: Sequence[Annotation], how: Fitting) -> list[str]:
     return [f"all time codes are past {begin}: where the film begins there, say --start-timecode {begin}"]
 
 
-def _film(file: str, name: str, names: FilmNames, how: Fitting, fitted: Fitted, *, alone: bool) -> str | None:
+def _film(file: str, name: str, names: FilmNames, how: Fitting, fitted: FittedRows, *, alone: bool) -> str | None:
     if how.movie and (alone or not name):
         if name and names.find(name)[0] != [how.movie]:
             fitted.notes.append(f"{name!r} is taken for {how.movie}, as --movie says")
@@ -159,7 +159,9 @@ def _finite(value: float | str) -> float:
     return number
 
 
-def _between_moments(file: str, placed: list[Placed], films: Mapping[str, FilmFacts], fitted: Fitted) -> list[Placed]:
+def _between_moments(
+    file: str, placed: list[Placed], films: Mapping[str, FilmFacts], fitted: FittedRows
+) -> list[Placed]:
     """Moments of labels that lie side by side are where one ends and the next begins: the last ends with the film."""
     moments: dict[str, list[Placed]] = {}
     for one in placed:
@@ -184,7 +186,7 @@ def _between_moments(file: str, placed: list[Placed], films: Mapping[str, FilmFa
 
 
 def _as_moments(
-    file: str, placed: list[Placed], films: Mapping[str, FilmFacts], how: Fitting, fitted: Fitted
+    file: str, placed: list[Placed], films: Mapping[str, FilmFacts], how: Fitting, fitted: FittedRows
 ) -> list[Placed]:
     """Spans as the moment that they begin at where they are a picture long, else as moments `every` so many seconds."""
     found: list[Placed] = []

@@ -11,12 +11,13 @@ from typing import Any
 import pyarrow as pa
 
 from cinelake.errors import Problem, UnknownName, did_you_mean
-from cinelake.labels.checks import LINE, FilmFacts
+from cinelake.labels.checks import LINE
+from cinelake.labels.film_facts import FilmFacts
 from cinelake.labels.film_names import FilmNames
 from cinelake.spec.contract import Column
 from cinelake.spec.labels import LabelContract
 from importers.annotators.annotation import Annotation, ReadFile, as_text, read_fields
-from importers.annotators.fitting import Fitted, Fitting, Placed, origin_of, problem_at
+from importers.annotators.fitting import FittedRows, Fitting, Placed, origin_of, problem_at
 from importers.annotators.placing import placed_in_films
 
 DIGITS = 9
@@ -30,10 +31,10 @@ def fit(
     names: FilmNames,
     films: Mapping[str, FilmFacts],
     how: Fitting,
-) -> Fitted:
+) -> FittedRows:
     """The rows of a file's annotations. Raises `UnknownName` for what `how` names and nothing has."""
     of_groups = chain(*(found for group, found in read.of_group.items() if not how.only or group in how.only))
-    fitted = Fitted([], [*read.problems, *of_groups], list(read.notes))
+    fitted = FittedRows([], [*read.problems, *of_groups], list(read.notes))
     annotations = _chosen(read.annotations, contract, how, fitted)
     placed = placed_in_films(file, annotations, contract, names, films, how, fitted)
     for one in placed:
@@ -58,7 +59,7 @@ def as_table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
 
 
 def _chosen(
-    annotations: Sequence[Annotation], contract: LabelContract, how: Fitting, fitted: Fitted
+    annotations: Sequence[Annotation], contract: LabelContract, how: Fitting, fitted: FittedRows
 ) -> Sequence[Annotation]:
     """The annotations of the groups that are asked for; without any, all, and the groups are told."""
     groups = Counter(annotation.group for annotation in annotations if annotation.group)
@@ -99,7 +100,7 @@ def _extent(one: Placed, contract: LabelContract) -> dict[str, Any]:
 
 
 def _values(
-    file: str, annotation: Annotation, contract: LabelContract, facts: FilmFacts, how: Fitting, fitted: Fitted
+    file: str, annotation: Annotation, contract: LabelContract, facts: FilmFacts, how: Fitting, fitted: FittedRows
 ) -> dict[str, str] | None:
     """The texts of an annotation by column; None where one has no place, which is then a problem."""
     columns = {column.name: column for column in contract.columns}
@@ -195,7 +196,7 @@ def _place(annotation: Annotation, facts: FilmFacts, columns: Mapping[str, Colum
     return {name: repr(round(value, DIGITS)) for name, value in place.items()}
 
 
-def _number(fitted: Fitted, contract: LabelContract) -> None:
+def _number(fitted: FittedRows, contract: LabelContract) -> None:
     """Numbers, by time, for labels side by side that must have one and came without."""
     needed = [c.name for c in contract.columns if pa.types.is_integer(c.type) and not c.nullable]
     if contract.shape != "spans" or contract.overlap or len(needed) != 1:

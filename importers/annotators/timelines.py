@@ -26,7 +26,7 @@ from importers.annotators.annotation import (
     rounded,
     said_of,
 )
-from importers.annotators.bounded import BROKEN, Document, Unreadable, read_json, read_xml
+from importers.annotators.bounded import BROKEN, BoundedDocument, Unreadable, read_json, read_xml
 
 FORM = "otio"
 KEY = "cinelake"
@@ -164,7 +164,11 @@ def read_fcpxml(file: str, data: bytes, _contract: LabelContract) -> ReadFile:
 
 
 def _of_fcpxml(
-    marker: Element, clip: Element, asset: Element | None, formats: Mapping[str | None, Element], document: Document
+    marker: Element,
+    clip: Element,
+    asset: Element | None,
+    formats: Mapping[str | None, Element],
+    document: BoundedDocument,
 ) -> Annotation:
     """A marker shorter than two pictures is a moment; its time is the media's own, which may not begin at zero."""
     media = {} if asset is None else asset.attrib

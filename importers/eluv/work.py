@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from cinelake.errors import BadLabels, CannotTrain, Problem, UnknownName, UsageError
-from cinelake.labels.checks import FilmFacts
+from cinelake.labels.film_facts import FilmFacts
 from cinelake.labels.readers import ReadLabels
 from cinelake.labels.store import read_labels
 from cinelake.lake.cells import Lake

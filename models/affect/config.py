@@ -17,7 +17,7 @@ WIDE = ("valence", "arousal")
 """Targets that are columns of the labels; all others are rows of `name` and `value`."""
 NOT_FOR_CLASSES = ("lstm", "transformer", "ridge")
 """Learners that cannot predict classes."""
-Learner = Literal["memory", "memory_clips", "memory_tbptt", "lstm", "transformer", "ridge", "mean"]
+AffectLearner = Literal["memory", "memory_clips", "memory_tbptt", "lstm", "transformer", "ridge", "mean"]
 CriticName = Literal["line", "value"]
 ClipInput = Literal["sound", "place", "motion", "faces", "expressions", "subtitles"]
 
@@ -108,7 +108,7 @@ class Config(Params):
     """Feature steps in a clip: K."""
     components: int = Field(12, ge=1, le=512)
     """Modalities of more numbers than this are given by so many principal components."""
-    learner: Learner = "memory"
+    learner: AffectLearner = "memory"
     """memory: learns by acting. The others are what it is compared with, on the same clips."""
     memory: MemorySettings = MemorySettings.model_validate({})
     """How the memory network is built and learns."""

@@ -221,8 +221,8 @@ def _subtitles(tables: Mapping[str, TableReader], edges: Steps) -> tuple[Array, 
     return values, np.full(len(middles), bool(len(starts)))
 
 
-Reader = Callable[[Mapping[str, TableReader], Array], tuple[Array, Array]]
-READERS: dict[str, Reader] = {
+ModalityReader = Callable[[Mapping[str, TableReader], Array], tuple[Array, Array]]
+READERS: dict[str, ModalityReader] = {
     "sound": _sound, "place": partial(_vectors, "embeddings"), "motion": _motion, "faces": _faces,
     "expressions": _expressions, "subtitles": _subtitles,
 }  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 
 from cinelake.errors import CannotTrain
 from cinelake.spec.arrays import Array, Arrays
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 from models.affect.config import Config
 from models.affect.features import scaled_clips
 

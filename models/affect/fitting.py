@@ -12,7 +12,8 @@ import numpy as np
 from cinelake.lake.onnx import import_tensorflow
 from cinelake.learning.fitting import fit, over_batches
 from cinelake.spec.arrays import Array, Arrays
-from cinelake.spec.model import Example, Scores, Trained
+from cinelake.spec.example import Example
+from cinelake.spec.model import Scores, Trained
 from cinelake.spec.training import Member, Report, Training
 from models.affect.agent import MemoryLearner
 from models.affect.baselines import (

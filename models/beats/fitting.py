@@ -14,7 +14,8 @@ import numpy as np
 from cinelake.errors import CannotTrain
 from cinelake.lake.spill import joined
 from cinelake.spec.arrays import Array, Arrays
-from cinelake.spec.model import Example, Trained
+from cinelake.spec.example import Example
+from cinelake.spec.model import Trained
 from cinelake.spec.training import Training
 from models.beats.config import Config
 from models.beats.features import UNKNOWN

@@ -11,7 +11,8 @@ from cinelake.lake.spill import joined
 from cinelake.learning.metrics import accuracy, by_class, by_confusion, confusion, macro, one_hot, totals
 from cinelake.spec.answers import Answers
 from cinelake.spec.arrays import Array, Arrays
-from cinelake.spec.model import Example, FilmScores, Scores
+from cinelake.spec.example import Example
+from cinelake.spec.model import FilmScores, Scores
 from models.beats.config import Config
 
 

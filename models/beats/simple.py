@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from cinelake.lake.spill import joined
 from cinelake.learning.metrics import one_hot
 from cinelake.spec.arrays import Array, Arrays
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 from models.beats.config import Config
 from models.shots.vectors import known_shots
 from models.simple.learners import logistic, nearest

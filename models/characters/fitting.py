@@ -14,7 +14,8 @@ from cinelake.lake.spill import joined
 from cinelake.learning.fitting import Batches, FitProgress, fit, over_batches, over_rows
 from cinelake.learning.split import folds
 from cinelake.spec.arrays import Array, Arrays
-from cinelake.spec.model import Example, Scores, Trained
+from cinelake.spec.example import Example
+from cinelake.spec.model import Scores, Trained
 from models.characters.config import Config
 from models.characters.counts import size_weights
 from models.characters.heads import (
@@ -93,13 +94,15 @@ def train(learn: Sequence[Example], stop: Sequence[Example], config: Config, tra
     return Trained(network, arrays, {"characters": cast, "exclusive": exclusive, "shares": shares})
 
 
-Judged = list[tuple[Example, Array]]
+HeldOutFilms = list[tuple[Example, Array]]
 """Films, or parts of them, with (T, C) probabilities by heads that did not learn from them."""
 
 
-def left_out_by_linear(films: Sequence[Example], cast: Sequence[str], objective: Objective, config: Config) -> Judged:
+def left_out_by_linear(
+    films: Sequence[Example], cast: Sequence[str], objective: Objective, config: Config
+) -> HeldOutFilms:
     """Each part of the films, judged by a linear head that learned from the other parts, where these have labels."""
-    found: Judged = []
+    found: HeldOutFilms = []
     for learned, judged in folds([film for film in films if film.targets["known"].any()], CROSS_FITS):
         if not any(part.targets["known"].any() for part in learned):
             continue
@@ -120,7 +123,9 @@ def blended(film: Example, shares: Mapping[str, float], network: Any, arrays: Ar
     return blend(probability, list(shares.values()))
 
 
-def offsets_on(judged: Judged, cast: Sequence[str], objective: Objective, config: Config, arrays: Arrays) -> Array:
+def offsets_on(
+    judged: HeldOutFilms, cast: Sequence[str], objective: Objective, config: Config, arrays: Arrays
+) -> Array:
     """(C,) offsets at which the labelled frames of these films come out with as many seconds as they have."""
     if not judged:
         return np.zeros(len(cast))

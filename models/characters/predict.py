@@ -11,7 +11,7 @@ import numpy as np
 from cinelake.errors import ModelUnusable
 from cinelake.lake.spill import joined
 from cinelake.spec.arrays import Array, Arrays
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 from models.characters.config import Config
 from models.characters.counts import weighted_by_size
 from models.characters.heads import Objective, blend, linear_logits, probabilities, standardised

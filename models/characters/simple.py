@@ -8,7 +8,7 @@ import numpy as np
 
 from cinelake.lake.spill import joined
 from cinelake.spec.arrays import Array, Arrays
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 from models.characters.config import Config
 from models.characters.labels import as_columns, as_strings, cast_of
 from models.simple.histograms import colour_histograms

@@ -13,7 +13,8 @@ from cinelake.lake.onnx import import_tensorflow
 from cinelake.lake.spill import joined
 from cinelake.learning.fitting import Epoch, FitProgress, fit
 from cinelake.spec.arrays import Array
-from cinelake.spec.model import Example, Scores, Trained
+from cinelake.spec.example import Example
+from cinelake.spec.model import Scores, Trained
 from models.expressions.config import Config
 from models.expressions.features import mirrored
 from models.expressions.networks import EMOTIONS, SIDE, build, parted

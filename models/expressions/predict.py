@@ -9,7 +9,7 @@ import numpy as np
 
 from cinelake.lake.spill import joined
 from cinelake.spec.arrays import Array, Arrays
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 from models.expressions.config import Config
 from models.expressions.features import mirrored
 from models.expressions.networks import EMBEDDING, EMOTIONS, parted

@@ -10,7 +10,8 @@ import numpy as np
 from cinelake.learning import metrics
 from cinelake.spec.answers import Answers
 from cinelake.spec.arrays import Array, Arrays
-from cinelake.spec.model import Example, FilmScores, Scores
+from cinelake.spec.example import Example
+from cinelake.spec.model import FilmScores, Scores
 from models.expressions.config import Config
 from models.expressions.networks import EMOTIONS
 

@@ -9,7 +9,7 @@ import numpy as np
 from cinelake.lake.spill import joined
 from cinelake.learning.metrics import one_hot
 from cinelake.spec.arrays import Array, Arrays
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 from models.expressions.config import Config
 from models.expressions.networks import EMOTIONS
 from models.simple.histograms import gradient_histograms

@@ -14,7 +14,7 @@ from models.shots.tables import EmbeddingsTable
 
 StepInput = Literal["sound", "laughter", "rhythm", "picture", "expressions", "turns", "words"]
 StepKind = Literal["clip", "line"]
-Learner = Literal["agent", "logistic", "mlp"]
+FunnyLearner = Literal["agent", "logistic", "mlp"]
 
 LABELS = LabelContract(
     doc="What is funny, by spans or shots. Where every row of a film leaves is_funny empty, or there is no such "
@@ -30,7 +30,7 @@ LABELS = LabelContract(
 class Config(Params):
     """What the agent sees, how it is paid, and how it learns."""
 
-    learner: Learner = "agent"
+    learner: FunnyLearner = "agent"
     """agent: decides step by step. logistic, mlp: learn the known labels of single steps, from the same inputs."""
     use: tuple[StepInput | EmbeddingsTable, ...] = ("sound", "laughter")
     """What is seen of a step: sound, laughter, rhythm, picture, expressions, turns, words (the last two: subtitles), or

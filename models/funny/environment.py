@@ -20,7 +20,7 @@ import numpy as np
 
 from cinelake.lake.spill import joined
 from cinelake.spec.arrays import Array, Arrays
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 from models.funny.config import Config
 from models.funny.features import embeddings
 

@@ -26,7 +26,7 @@ import pyarrow as pa
 from cinelake.errors import ModelUnusable
 from cinelake.lake.spill import joined
 from cinelake.spec.arrays import Array, Arrays
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 from cinelake.spec.task import TableReader
 from models.funny.config import Config
 from models.funny.steps import clips, conversations, film_end_s, line_turns, pooled, read_lines, shots_of, turn_features

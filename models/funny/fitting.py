@@ -14,7 +14,8 @@ from cinelake.lake.spill import joined
 from cinelake.learning.fitting import fit
 from cinelake.spec.arrays import Arrays
 from cinelake.spec.artefact import Artefact
-from cinelake.spec.model import Example, Scores, Trained
+from cinelake.spec.example import Example
+from cinelake.spec.model import Scores, Trained
 from cinelake.spec.training import Training
 from models.funny.agent import Agent
 from models.funny.config import Config

@@ -8,8 +8,8 @@ import numpy as np
 
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.artefact import Artefact
+from cinelake.spec.example import Example
 from cinelake.spec.labelling import Answer, Classes, Labelling, Question
-from cinelake.spec.model import Example
 from models.funny.config import Config
 from models.funny.features import embeddings, learn_scaling
 

@@ -11,7 +11,8 @@ import numpy as np
 from cinelake.learning.metrics import average_precision, precision_recall_f1, roc_auc
 from cinelake.spec.answers import Answers
 from cinelake.spec.arrays import Array, Arrays
-from cinelake.spec.model import Example, FilmScores, Scores
+from cinelake.spec.example import Example
+from cinelake.spec.model import FilmScores, Scores
 from models.funny.config import Config
 
 

@@ -17,7 +17,8 @@ import numpy as np
 from cinelake.errors import CannotTrain
 from cinelake.lake.spill import joined
 from cinelake.spec.arrays import Array
-from cinelake.spec.model import Example, Trained
+from cinelake.spec.example import Example
+from cinelake.spec.model import Trained
 from models.identities.config import Config
 from models.identities.features import apart, track, track_means, track_vectors
 from models.identities.people import (

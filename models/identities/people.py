@@ -64,7 +64,7 @@ def means_of_groups(vectors: Array, likeness: float) -> Array:
     return groups_of(vectors, likeness, 1, np.ones(len(vectors)))
 
 
-Beside = Mapping[int, Collection[int]]
+SeenTogether = Mapping[int, Collection[int]]
 """Row → the rows that are another person: faces of one picture."""
 
 
@@ -72,7 +72,7 @@ def assign(
     vectors: Array,
     people: People,
     likeness: float,
-    apart: Beside = MappingProxyType({}),
+    apart: SeenTogether = MappingProxyType({}),
     said: Mapping[int, Collection[str]] = MappingProxyType({}),
 ) -> tuple[Array, Array]:
     """Name ('' below `likeness`) and cosine of the nearest centroid, for each vector (n, d).
@@ -110,7 +110,7 @@ def centroids_of(vectors: Array, groups: Sequence[Array], weights: Array) -> Arr
 
 
 def grouped(
-    vectors: Array, likeness: float, min_faces: int, weights: Array, apart: Beside = MappingProxyType({})
+    vectors: Array, likeness: float, min_faces: int, weights: Array, apart: SeenTogether = MappingProxyType({})
 ) -> list[Array]:
     """Rows of each group of vectors that are alike, largest first: average linkage on cosine distance.
 
@@ -131,7 +131,7 @@ def grouped(
     return [most[group == g] for g in kept]
 
 
-def joined_looks(centroids: Array, likeness: float, apart: Beside = MappingProxyType({})) -> list[Array]:
+def joined_looks(centroids: Array, likeness: float, apart: SeenTogether = MappingProxyType({})) -> list[Array]:
     """Rows of the centroids of each person: groups that are one person's looks are put together.
 
     They are where all of them are alike by `LOOKS` times `likeness`, none is alike to any other group, and none is
@@ -153,7 +153,7 @@ def joined_looks(centroids: Array, likeness: float, apart: Beside = MappingProxy
     return found
 
 
-def _distances(vectors: Array, place: Mapping[int, int], apart: Beside) -> Array:
+def _distances(vectors: Array, place: Mapping[int, int], apart: SeenTogether) -> Array:
     """Cosine distances of pairs, as `scipy.cluster.hierarchy` has them; of rows that are apart so large that no mean
     over two groups which holds one of them falls below 2."""
     from scipy.spatial.distance import pdist

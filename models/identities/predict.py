@@ -11,7 +11,7 @@ import numpy as np
 from cinelake.errors import ModelUnusable
 from cinelake.lake.spill import joined
 from cinelake.spec.arrays import Array, Arrays
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 from models.identities.config import Config
 from models.identities.features import apart, track, track_vectors
 from models.identities.people import People, assign

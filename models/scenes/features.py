@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from cinelake.errors import ModelUnusable, did_you_mean
 from cinelake.spec.arrays import Array, Arrays
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 from cinelake.spec.task import TableReader
 from models.scenes.config import Config
 from models.scenes.similarity import boundary_features, fit_whitening

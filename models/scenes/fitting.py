@@ -13,7 +13,8 @@ from cinelake.lake.onnx import import_tensorflow
 from cinelake.lake.spill import SpillBuffer
 from cinelake.learning.fitting import Epoch, fit, over_batches, over_rows
 from cinelake.spec.arrays import Array, Arrays
-from cinelake.spec.model import Example, Scores, Trained
+from cinelake.spec.example import Example
+from cinelake.spec.model import Scores, Trained
 from cinelake.spec.training import Training
 from models.scenes.config import IN_ROWS, Config
 from models.scenes.features import learn_inputs, network_inputs

@@ -11,7 +11,8 @@ from cinelake.lake.spill import joined
 from cinelake.learning.metrics import average_precision, mean_of_defined, precision_recall_f1, ratio, totals
 from cinelake.spec.answers import Answers
 from cinelake.spec.arrays import Array, Arrays
-from cinelake.spec.model import Example, FilmScores, Scores
+from cinelake.spec.example import Example
+from cinelake.spec.model import FilmScores, Scores
 from models.scenes.config import Config
 
 NEAR_S = 3.0

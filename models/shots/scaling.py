@@ -12,7 +12,7 @@ import numpy as np
 
 from cinelake.lake.spill import joined
 from cinelake.spec.arrays import Array, Arrays
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 from models.shots.inputs import ShotInput, arrays_of
 
 AS_THEY_ARE = ("picture", "place", "subtitles")

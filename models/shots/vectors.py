@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from cinelake.spec.arrays import Array, Arrays
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 from models.shots.inputs import ShotInput
 from models.shots.scaling import learn_scaling, shot_vectors
 

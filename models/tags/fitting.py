@@ -21,7 +21,8 @@ from cinelake.lake.spill import joined
 from cinelake.learning.fitting import fit, over_batches
 from cinelake.learning.split import folds
 from cinelake.spec.arrays import Array, Arrays
-from cinelake.spec.model import Example, Scores, Trained
+from cinelake.spec.example import Example
+from cinelake.spec.model import Scores, Trained
 from cinelake.spec.training import Training
 from cinelake.storage.content import file_digest
 from models.heads.config import Head, LabelledRows

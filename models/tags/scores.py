@@ -19,7 +19,8 @@ from cinelake.learning.metrics import (
 )
 from cinelake.spec.answers import Answers
 from cinelake.spec.arrays import Array, Arrays
-from cinelake.spec.model import Example, FilmScores, Scores
+from cinelake.spec.example import Example
+from cinelake.spec.model import FilmScores, Scores
 from models.tags.config import Config
 
 

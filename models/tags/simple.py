@@ -8,7 +8,7 @@ import numpy as np
 
 from cinelake.lake.spill import joined
 from cinelake.spec.arrays import Array, Arrays
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 from models.shots.vectors import known_shots
 from models.simple.histograms import colour_histograms
 from models.simple.learners import HOLDS, logistic, nearest

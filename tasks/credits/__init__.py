@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from cinelake.spec.contract import Column, Contract
 from cinelake.spec.task import Film, NoParams, TableReader, task
-from tasks.credits.parsing import Placed, credits_of, credits_of_cards, told_once
+from tasks.credits.parsing import PlacedLine, credits_of, credits_of_cards, told_once
 
 CREDITS = Contract(
     table="credits",
@@ -43,7 +43,7 @@ class ReadCredits:
     def run(self, tables: Mapping[str, TableReader]) -> Iterator[pa.RecordBatch]:
         """The credits in the order in which they are shown."""
         rows = tables["writing"].read([*_PLACES, "is_credit"]).to_pylist()
-        placed = [Placed(**{**{name: row[name] for name in _PLACES}, "text": row["text"] or ""}) for row in rows]
+        placed = [PlacedLine(**{**{name: row[name] for name in _PLACES}, "text": row["text"] or ""}) for row in rows]
         is_credit = [row["is_credit"] for row in rows]
         pages = [line for line, is_one in zip(placed, is_credit, strict=True) if is_one]
         cards = [line for line, is_one in zip(placed, is_credit, strict=True) if not is_one]

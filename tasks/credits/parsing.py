@@ -30,7 +30,7 @@ _LETTERS = re.compile(r"[^\W\d_]{2}")
 
 
 @dataclass(frozen=True)
-class Placed:
+class PlacedLine:
     """One line: its text ('' where it could not be read), when its box was measured, and the box, as fractions of the
     picture."""
 
@@ -64,7 +64,7 @@ class Credit:
     start_s: float
 
 
-def credits_of(lines: Sequence[Placed]) -> list[Credit]:
+def credits_of(lines: Sequence[PlacedLine]) -> list[Credit]:
     """All credits, in the order in which they are shown; one that is shown again, wherever, is told once."""
     found: list[Credit] = []
     for sheet in sheets(lines):
@@ -80,7 +80,7 @@ def told_once(credits: Iterable[Credit]) -> list[Credit]:
     return list(first.values())
 
 
-def credits_of_cards(lines: Sequence[Placed]) -> list[Credit]:
+def credits_of_cards(lines: Sequence[PlacedLine]) -> list[Credit]:
     """What cards of an opening say, which have fewer lines than a page of credits.
 
     A title or a sign may stand in such a place too: only a line that can be nothing but a role makes a credit of what
@@ -89,7 +89,7 @@ def credits_of_cards(lines: Sequence[Placed]) -> list[Credit]:
     return told_once(credit for sheet in sheets(lines) for credit in _of_card(sheet))
 
 
-def _of_card(card: Sequence[Placed]) -> Iterator[Credit]:
+def _of_card(card: Sequence[PlacedLine]) -> Iterator[Credit]:
     role = ""
     for row in rows_of(card):
         whole = replace(row[0], text=" ".join(line.text for line in row if line.text))
@@ -108,7 +108,7 @@ def _of_card(card: Sequence[Placed]) -> Iterator[Credit]:
             role = ""
 
 
-def sheets(lines: Sequence[Placed]) -> Iterator[list[Placed]]:
+def sheets(lines: Sequence[PlacedLine]) -> Iterator[list[PlacedLine]]:
     """Lines that belong together, their places on one sheet: a roll, or what stands on one page."""
     rolling = sorted((line for line in lines if line.speed < 0), key=lambda line: line.start_s)
     for roll in _groups(rolling):
@@ -118,9 +118,9 @@ def sheets(lines: Sequence[Placed]) -> Iterator[list[Placed]]:
         yield from _pages(page)
 
 
-def _groups(lines: Iterable[Placed]) -> Iterator[list[Placed]]:
+def _groups(lines: Iterable[PlacedLine]) -> Iterator[list[PlacedLine]]:
     """Lines that follow one another without a time in which none shows."""
-    group: list[Placed] = []
+    group: list[PlacedLine] = []
     end_s = -np.inf
     for line in lines:
         if group and line.start_s > end_s + 1.0:
@@ -132,13 +132,13 @@ def _groups(lines: Iterable[Placed]) -> Iterator[list[Placed]]:
         yield group
 
 
-def _pages(lines: Sequence[Placed]) -> Iterator[list[Placed]]:
+def _pages(lines: Sequence[PlacedLine]) -> Iterator[list[PlacedLine]]:
     """Lines that stand, by the moment at which they appear."""
     for time_s in sorted({line.start_s for line in lines}):
         yield [line for line in lines if line.start_s == time_s]
 
 
-def _of_sheet(sheet: Sequence[Placed]) -> Iterator[Credit]:
+def _of_sheet(sheet: Sequence[PlacedLine]) -> Iterator[Credit]:
     rows = rows_of(sheet)
     if len(rows) < 2 and len(sheet) < 2:
         yield from (credit for line in sheet for credit in in_one_line(line))
@@ -148,9 +148,9 @@ def _of_sheet(sheet: Sequence[Placed]) -> Iterator[Credit]:
         yield from _in_columns(block, gutter) if gutter is not None else _in_block(block)
 
 
-def rows_of(sheet: Sequence[Placed]) -> list[list[Placed]]:
+def rows_of(sheet: Sequence[PlacedLine]) -> list[list[PlacedLine]]:
     """Boxes at one height, from left to right; rows from top to bottom."""
-    rows: list[list[Placed]] = []
+    rows: list[list[PlacedLine]] = []
     for line in sorted(sheet, key=lambda line: line.middle):
         if rows and line.middle - rows[-1][0].middle < SAME_LINE * max(line.height, rows[-1][0].height):
             rows[-1].append(line)
@@ -159,7 +159,7 @@ def rows_of(sheet: Sequence[Placed]) -> list[list[Placed]]:
     return [sorted(row, key=lambda line: line.x) for row in rows]
 
 
-def gutter_of(rows: Sequence[Sequence[Placed]]) -> float | None:
+def gutter_of(rows: Sequence[Sequence[PlacedLine]]) -> float | None:
     """Where the two columns part; None where there are no two columns.
 
     Roles end at one edge, or names begin at one: the gap that most rows of two boxes have in common.
@@ -174,7 +174,7 @@ def gutter_of(rows: Sequence[Sequence[Placed]]) -> float | None:
     return float(np.median([(a + b) / 2 for a, b in gaps]))
 
 
-def blocks_of(rows: Sequence[list[Placed]]) -> Iterator[list[list[Placed]]]:
+def blocks_of(rows: Sequence[list[PlacedLine]]) -> Iterator[list[list[PlacedLine]]]:
     """Rows without a wider gap between them."""
     middles = [row[0].middle for row in rows]
     steps = [b - a for a, b in pairwise(middles)]
@@ -188,7 +188,7 @@ def blocks_of(rows: Sequence[list[Placed]]) -> Iterator[list[list[Placed]]]:
     yield block
 
 
-def _in_columns(block: Sequence[Sequence[Placed]], gutter: float) -> Iterator[Credit]:
+def _in_columns(block: Sequence[Sequence[PlacedLine]], gutter: float) -> Iterator[Credit]:
     """Role on the left, name on the right; names without a role of their own have the one above."""
     role = ""
     for row in block:
@@ -203,7 +203,7 @@ def _in_columns(block: Sequence[Sequence[Placed]], gutter: float) -> Iterator[Cr
             yield Credit(tidy(role), name, row[0].start_s)
 
 
-def _in_block(block: Sequence[Sequence[Placed]]) -> Iterator[Credit]:
+def _in_block(block: Sequence[Sequence[PlacedLine]]) -> Iterator[Credit]:
     """The first line says what, those below it who; a block of one line is read as one."""
     lines = [replace(row[0], text=" ".join(line.text for line in row)) for row in block]
     single = [credit for line in lines for credit in in_one_line(line)]
@@ -215,7 +215,7 @@ def _in_block(block: Sequence[Sequence[Placed]]) -> Iterator[Credit]:
             yield Credit(tidy(lines[0].text), line.text, lines[0].start_s)
 
 
-def in_one_line(line: Placed) -> Iterator[Credit]:
+def in_one_line(line: PlacedLine) -> Iterator[Credit]:
     """`Directed by Ida Lund`, `Editor: Ida Lund`, `Editor .... Ida Lund`."""
     match = _IN_ONE_LINE.fullmatch(line.text)
     if match is None:

@@ -34,7 +34,7 @@ STAGES = ((1, 1), (2, 2), (2, 2), (3, 2), (3, 1), (4, 2), (1, 1))
 EPSILON = 1e-3
 """Of batch normalisation, as TensorFlow trained it."""
 
-State = Mapping[str, Array]
+StateDict = Mapping[str, Array]
 
 
 def network_file() -> Path:
@@ -42,7 +42,7 @@ def network_file() -> Path:
     return made_network(lambda: network(read_pickle(STATE.path(INSTEAD))), [NAME, BUILDER, STATE.digest])
 
 
-def network(state: State) -> Any:
+def network(state: StateDict) -> Any:
     """The `onnx.ModelProto` of a state: (n, 3, 224, 224) RGB bytes → `features` (n, 1280).
 
     Tensors by name: `stem`, `block_0` … `block_15`, `head` (maps), `features`, `logits` (1,000 classes of ImageNet).
@@ -56,7 +56,7 @@ def network(state: State) -> Any:
 class _Builder:
     """Puts the network together."""
 
-    def __init__(self, state: State):
+    def __init__(self, state: StateDict):
         self._state = state
         self._graph = OnnxGraph("picture", np.uint8, ["n", 3, SIZE, SIZE])
 

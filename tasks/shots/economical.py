@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cinelake.media.batches import FrameBatch
-from cinelake.spec.arrays import Floats
+from cinelake.spec.arrays import Bools, Floats, Integers
 from tasks.shots.cuts import (
     CONTEXT,
     MIN_CHANGE,
@@ -55,8 +55,6 @@ BLOCK = 240
 PARTS = tuple(ReducedPictures.__dataclass_fields__)
 NEVER = -2
 
-Bools = npt.NDArray[np.bool_]
-Whole = npt.NDArray[np.int64]
 OnBatch = Callable[[FrameBatch], None]
 
 
@@ -67,17 +65,17 @@ class DecodedPictures:
     frames: (m,) their numbers. change, pixels: (m,) distance and mean difference of pixels from the one before.
     """
 
-    frames: Whole
+    frames: Integers
     pictures: ReducedPictures
     change: Floats
     pixels: Floats
 
     @property
-    def steps(self) -> Whole:
+    def steps(self) -> Integers:
         """(m,) how many frames each is after the one before; 1 for the first."""
         return np.diff(self.frames, prepend=self.frames[0] - 1)
 
-    def with_more(self, frames: Whole, pictures: ReducedPictures) -> DecodedPictures:
+    def with_more(self, frames: Integers, pictures: ReducedPictures) -> DecodedPictures:
         """These and others, in order and each once; only changes that are new are measured."""
         every, places = np.unique(np.concatenate([self.frames, frames]), return_index=True)
         columns = [np.concatenate([getattr(one, name) for one in (self.pictures, pictures)])[places] for name in PARTS]
@@ -89,7 +87,7 @@ class DecodedPictures:
         more.measure(np.flatnonzero((measured_from != before) & (before >= 0)))
         return more
 
-    def measure(self, at: Whole) -> None:
+    def measure(self, at: Integers) -> None:
         """Measure the changes to these of the pictures."""
         for part in np.array_split(at, max(1, len(at) // BLOCK)):
             one, other = _as_floats(self.pictures[part - 1]), _as_floats(self.pictures[part])
@@ -141,7 +139,7 @@ class PartWindow(Window):
 
 def find_in_part(film: ChosenPictures, sensitivity: float, gradual: bool, on_batch: OnBatch) -> list[Boundary]:
     """The boundaries of a film, in order. on_batch: gets what is decoded first, in order. Raises `NotToBeSpared`."""
-    batches: list[tuple[Whole, ReducedPictures]] = []
+    batches: list[tuple[Integers, ReducedPictures]] = []
 
     def take(batch: FrameBatch) -> None:
         assert batch.pixels is not None
@@ -181,7 +179,7 @@ def first_choice(film: ChosenPictures) -> Bools:
     return chosen
 
 
-def second_choice(known: DecodedPictures, suspected: Whole, boundaries: list[Boundary], count: int) -> Bools:
+def second_choice(known: DecodedPictures, suspected: Integers, boundaries: list[Boundary], count: int) -> Bools:
     """(n,) the missing pictures around suspected cuts, fades and dissolves.
 
     suspected: which of the decoded pictures may follow a cut.
@@ -221,9 +219,9 @@ class _Finder:
             base += spare
         return found
 
-    def suspected(self, known: DecodedPictures) -> Whole:
+    def suspected(self, known: DecodedPictures) -> Integers:
         """Which of the decoded pictures may follow a cut that lies among pictures that are missing before it."""
-        window, base, found = PartWindow(self.sensitivity), 0, list[Whole]()
+        window, base, found = PartWindow(self.sensitivity), 0, list[Integers]()
         for start in range(0, len(known.frames), BLOCK):
             part = slice(start, start + BLOCK)
             steps = known.steps[part]
@@ -238,13 +236,13 @@ class _Finder:
         return np.concatenate(found)
 
 
-def _spans(frames: Whole) -> Iterator[tuple[int, int]]:
+def _spans(frames: Integers) -> Iterator[tuple[int, int]]:
     """Runs of frames that are so near one another that they are decided together: first, and the one after the last."""
     for run in np.split(frames, np.flatnonzero(np.diff(frames) > CONTEXT) + 1):
         yield int(run[0]), int(run[-1]) + 1
 
 
-def _gathered(known: DecodedPictures, batches: list[tuple[Whole, ReducedPictures]]) -> DecodedPictures:
+def _gathered(known: DecodedPictures, batches: list[tuple[Integers, ReducedPictures]]) -> DecodedPictures:
     """What is known, and what was decoded besides."""
     columns = [np.concatenate([getattr(one, name) for _, one in batches]) for name in PARTS]
     return known.with_more(np.concatenate([numbers for numbers, _ in batches]), ReducedPictures(*columns))
@@ -255,7 +253,7 @@ def _as_floats(pictures: ReducedPictures) -> ReducedPictures:
 
 
 def _mixed(
-    known: ReducedPictures, left: Whole, right: Whole, share: Floats, times_s: npt.NDArray[np.float64]
+    known: ReducedPictures, left: Integers, right: Integers, share: Floats, times_s: npt.NDArray[np.float64]
 ) -> ReducedPictures:
     """Means of pictures on the left and on the right, with these shares of the right ones."""
 

@@ -28,7 +28,7 @@ from cinelake.spec.contract import Rule as Check
 from cinelake.spec.roles import Components
 from cinelake.spec.task import Field, Film, Params, SoundStream, task
 from tasks.speech.listener import CLASSES, HOP, NETWORK, PACKAGE, RATE, Listener
-from tasks.speech.spans import Rule, Stretch, rest, runs, smoothed, stretches
+from tasks.speech.spans import SpanRule, Stretch, rest, runs, smoothed, stretches
 
 KINDS = (*CLASSES, "noise", "silence")
 FRAME_S = HOP / RATE
@@ -75,9 +75,9 @@ class SpeechParams(Params):
 
 
 RULES = {
-    "speech": lambda p: Rule(p.speech, 0.8 * p.speech, smooth=5, gap=40, shortest=20),
-    "singing": lambda p: Rule(0.6, 0.4, smooth=31, gap=50, shortest=100),
-    "music": lambda p: Rule(p.music, 0.6 * p.music, smooth=51, gap=100, shortest=100),
+    "speech": lambda p: SpanRule(p.speech, 0.8 * p.speech, smooth=5, gap=40, shortest=20),
+    "singing": lambda p: SpanRule(0.6, 0.4, smooth=31, gap=50, shortest=100),
+    "music": lambda p: SpanRule(p.music, 0.6 * p.music, smooth=51, gap=100, shortest=100),
 }
 """Found on drawn voices and music (`python -m benchmarks.speech` measures them on others)."""
 LEVEL_FRAMES = 30

@@ -15,7 +15,7 @@ Stretch = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Rule:
+class SpanRule:
     """How probabilities of a kind become stretches. Frames are 10 ms.
 
     on: a stretch reaches this somewhere. off: it goes on while this is reached. smooth: frames that are averaged.
@@ -39,7 +39,7 @@ def smoothed(probability: Floats, frames: int) -> Floats:
     return np.asarray((sums[last] - sums[first]) / (last - first), np.float32)
 
 
-def stretches(probability: Floats, rule: Rule) -> list[Stretch]:
+def stretches(probability: Floats, rule: SpanRule) -> list[Stretch]:
     """Where the kind holds, in order."""
     even = smoothed(probability, rule.smooth)
     found: list[Stretch] = []

@@ -34,7 +34,7 @@ from cinelake.spec.contract import Column, Contract, Rule
 from cinelake.spec.film import Probe
 from cinelake.spec.roles import Words
 from cinelake.spec.task import Film, Params, TableReader, task
-from tasks.subtitles.lines import SUFFIXES, Lines, read_lines
+from tasks.subtitles.lines import SUFFIXES, CueLines, read_lines
 
 SUBTITLES = Contract(
     table="subtitles",
@@ -87,7 +87,7 @@ class Track:
 
     source: str
     language: str | None
-    lines: Lines
+    lines: CueLines
 
 
 @task(writes=SUBTITLES, reads=[], params=SubtitlesParams, version=3, beside=SUFFIXES, roles=[Words("said")])

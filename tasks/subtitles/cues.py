@@ -19,7 +19,7 @@ _NOT_TEXT = re.compile(r"(NOTE|STYLE|REGION|X-TIMESTAMP-MAP)(?![a-z])")
 
 
 @dataclass
-class Cue:
+class SubtitleCue:
     """times: as the parser reads them, or '' where they could not be read. is_over: whether its text has ended."""
 
     times: str
@@ -43,12 +43,12 @@ def well_written(lines: Sequence[str]) -> Cues | None:
     is_vtt = next((line for line in lines if line.strip()), "").startswith("WEBVTT")
     if not is_vtt and not any(_TIMES.match(line) for line in lines):
         return None
-    cues: list[Cue] = []
+    cues: list[SubtitleCue] = []
     for number, line in enumerate(lines):
         times = _times_of(line, "." if is_vtt else ",")
         if times is not None:
             _end(cues, is_over=False)
-            cues.append(Cue(times))
+            cues.append(SubtitleCue(times))
         elif cues and not cues[-1].is_over:
             _add(cues[-1], line, lines[number + 1 : number + 3], is_vtt)
     _end(cues, is_over=True)
@@ -73,7 +73,7 @@ def _times_of(line: str, point: str = ",") -> str | None:
     return f"{begin} --> {end}"
 
 
-def _add(cue: Cue, line: str, after: Sequence[str], is_vtt: bool) -> None:
+def _add(cue: SubtitleCue, line: str, after: Sequence[str], is_vtt: bool) -> None:
     """Add a line of text to a cue. WebVTT ends a cue at an empty line; SubRip knows no end but the next cue."""
     if line.strip():
         cue.text.append(line)
@@ -90,7 +90,7 @@ def _is_another_block(after: Sequence[str]) -> bool:
     return is_cue or not first.strip() or bool(_NOT_TEXT.match(first))
 
 
-def _end(cues: list[Cue], *, is_over: bool) -> None:
+def _end(cues: list[SubtitleCue], *, is_over: bool) -> None:
     """Take the next cue's number, where there is a next one, and empty lines off the last cue's text."""
     if not cues:
         return

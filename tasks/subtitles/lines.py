@@ -64,7 +64,7 @@ class SubtitleLine:
 
 
 @dataclass(frozen=True)
-class Lines:
+class CueLines:
     """The lines of one file, by time.
 
     dropped: how many were none: without text or times, or that end before they begin. bad_bytes: how many bytes of the
@@ -76,14 +76,14 @@ class Lines:
     bad_bytes: int = 0
     guessed: str = ""
 
-    def moved(self, by_s: float) -> Lines:
+    def moved(self, by_s: float) -> CueLines:
         """The same lines this much later; those that would end before the film begins are dropped."""
         later = [replace(line, start_s=max(0.0, line.start_s + by_s), end_s=line.end_s + by_s) for line in self.lines]
         kept = tuple(line for line in later if line.start_s < line.end_s)
         return replace(self, lines=kept, dropped=self.dropped + len(later) - len(kept))
 
 
-def read_lines(file: Path, encoding: str | None = None) -> Lines:
+def read_lines(file: Path, encoding: str | None = None) -> CueLines:
     """The lines of a file of one of `SUFFIXES`; an empty file has none.
 
     encoding: of the file; None: UTF-8 or UTF-16 by its mark, else UTF-8, else what its bytes look like most.
@@ -92,7 +92,7 @@ def read_lines(file: Path, encoding: str | None = None) -> Lines:
     read = _text_of(file, encoding)
     cues = _tidy(read.text, file)
     lines = _in_order(_events(cues.text, file) if cues.text.strip() else [])
-    return Lines(lines.lines, lines.dropped + cues.broken, read.bad_bytes, read.guessed)
+    return CueLines(lines.lines, lines.dropped + cues.broken, read.bad_bytes, read.guessed)
 
 
 @dataclass(frozen=True)
@@ -282,10 +282,10 @@ def _plain(text: str) -> str:
     return "\n".join(line for line in (" ".join(part.split()) for part in seen.split("\n")) if line)
 
 
-def _in_order(events: list[SubtitleLine]) -> Lines:
+def _in_order(events: list[SubtitleLine]) -> CueLines:
     """By time; of captions that roll each line once."""
     kept = [line for line in events if line.text and 0 <= line.start_s < line.end_s]
     ordered = sorted(kept, key=lambda line: (line.start_s, line.end_s))
     said = without_repeats([(line.start_s, line.end_s, line.text) for line in ordered])
     lines = ordered if said is None else [SubtitleLine(*cue) for cue in said]
-    return Lines(tuple(lines), len(events) - len(kept))
+    return CueLines(tuple(lines), len(events) - len(kept))

@@ -34,7 +34,7 @@ from cinelake.storage.content import digest, file_digest
 from tasks.transcript.ctc import CtcTranscriber
 from tasks.transcript.lines import Line, Transcriber
 from tasks.transcript.networks import GRAPHS, NETWORKS, SpeechNetwork
-from tasks.transcript.stretches import RATE, Recording, Stretch, joined, quietest_cut, with_margins
+from tasks.transcript.stretches import RATE, Recording, SampleRange, joined, quietest_cut, with_margins
 from tasks.transcript.whisper import WhisperTranscriber
 
 WORD = pa.struct(
@@ -184,7 +184,7 @@ class Transcribe:
             for line in network.transcribe(self._recording.read((first, last))):
                 yield line.moved(begin_s)
 
-    def _stretches(self, network: Transcriber) -> Iterator[Stretch]:
+    def _stretches(self, network: Transcriber) -> Iterator[SampleRange]:
         """What is given to the network at once."""
         start_s, end = self._start_s or 0.0, self._recording.samples
         spans = [(round((a - start_s) * RATE), min(round((b - start_s) * RATE), end)) for a, b in self._spans]

@@ -45,7 +45,7 @@ _TYPES: dict[str, Any] = {"tensor(int32)": np.int32, "tensor(float16)": np.float
 
 
 @dataclass(frozen=True)
-class Vocabulary:
+class CtcVocabulary:
     """pieces: of each class its text; '' for signs that are no text. blank: the class of none.
 
     separators: classes between words. joins: whether pieces say themselves where words begin.
@@ -81,7 +81,7 @@ class CtcTranscriber:
         self._spectrum = self._making() if self._axis else None
         self._pieces = read_vocabulary(vocabulary)
         self._added = read_vocabulary(added_tokens) if added_tokens else {}
-        self._vocabulary: Vocabulary | None = None
+        self._vocabulary: CtcVocabulary | None = None
 
     def _bands_axis(self) -> int:
         """Which axis of the input is that of mel bands; 0: neither, it is a waveform with a channel."""
@@ -121,7 +121,7 @@ class CtcTranscriber:
         score = float(np.average([word.score for word in words], weights=[len(word.text) for word in words]))
         return [Line(text, words[0].start_s, words[-1].end_s, score, words)]
 
-    def _fitting(self, classes: int) -> Vocabulary:
+    def _fitting(self, classes: int) -> CtcVocabulary:
         """The vocabulary for a network of so many classes."""
         if self._vocabulary is None:
             pieces = {number: piece for number, piece in self._added.items() if number < classes} | self._pieces
@@ -155,7 +155,7 @@ class CtcTranscriber:
         return np.asarray(even, np.float32).reshape((1,) * (len(self._sound.shape) - 1) + (-1,))
 
 
-def words_of(probabilities: Floats, vocabulary: Vocabulary, moment_s: float) -> list[Word]:
+def words_of(probabilities: Floats, vocabulary: CtcVocabulary, moment_s: float) -> list[Word]:
     """The words that are spelled. probabilities: (moments, classes), a moment every `moment_s`."""
     best = probabilities.argmax(axis=1)
     begins = np.flatnonzero(np.concatenate([[True], best[1:] != best[:-1]]))
@@ -235,7 +235,7 @@ def _from_lines(text: str) -> dict[int, str]:
     return {at: line.rstrip("\r") for at, line in enumerate(lines)}
 
 
-def fit_vocabulary(pieces: dict[int, str], classes: int, where: str) -> Vocabulary:
+def fit_vocabulary(pieces: dict[int, str], classes: int, where: str) -> CtcVocabulary:
     """The vocabulary of a network of so many classes. Raises `ModelUnusable` where it is not this network's."""
     blank = next((number for name in BLANKS for number, piece in pieces.items() if piece == name), classes - 1)
     names = {**{classes - 1: ""}, **pieces}
@@ -247,7 +247,7 @@ def fit_vocabulary(pieces: dict[int, str], classes: int, where: str) -> Vocabula
     ordered = [names[number] for number in range(classes)]
     joins = any(piece.startswith(BEGINS_WORD) for piece in ordered)
     separators = frozenset(number for number, piece in enumerate(ordered) if piece in SEPARATORS and not joins)
-    return Vocabulary(tuple(_text(piece) for piece in ordered), blank, separators, joins)
+    return CtcVocabulary(tuple(_text(piece) for piece in ordered), blank, separators, joins)
 
 
 def _text(piece: str) -> str:

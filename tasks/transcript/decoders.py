@@ -35,9 +35,9 @@ class Decoder:
 
     def __init__(self, first: Path, later: Path | None, device: Device):
         """Raises `ModelUnusable` where a file takes other inputs, or two are no pair."""
-        self._first = Graph(first, device)
+        self._first = DecoderGraph(first, device)
         is_merged = BRANCH in self._first.takes
-        self._later = Graph(later, device) if later else self._first if is_merged else None
+        self._later = DecoderGraph(later, device) if later else self._first if is_merged else None
         if HEARD not in self._first.takes or (self._first.past and not is_merged):
             raise ModelUnusable(
                 f"{first} takes {', '.join(self._first.takes)}, not {IDS} and {HEARD} alone: name decoder_model.onnx "
@@ -83,7 +83,7 @@ class Decoder:
         return logits
 
 
-class Graph:
+class DecoderGraph:
     """One ONNX file. takes: its inputs. past: those of a past. gives: what it gives for another's past, by its name."""
 
     def __init__(self, path: Path, device: Device):

@@ -10,7 +10,7 @@ import numpy as np
 from cinelake.spec.arrays import Floats
 
 RATE = 16_000
-Stretch = tuple[int, int]
+SampleRange = tuple[int, int]
 """First sample and the sample after the last."""
 MARGIN = RATE // 5
 """Samples on either side of speech that are listened to as well."""
@@ -32,7 +32,7 @@ class Recording:
         self._file.write(np.round(clean * _FULL_SCALE).astype("<i2").tobytes())
         self.samples += len(samples)
 
-    def read(self, stretch: Stretch) -> Floats:
+    def read(self, stretch: SampleRange) -> Floats:
         """The samples of a stretch, (n,) in [−1, 1]."""
         self._file.seek(stretch[0] * 2)
         held = self._file.read((stretch[1] - stretch[0]) * 2)
@@ -43,9 +43,9 @@ class Recording:
         self._file.close()
 
 
-def joined(spans: Sequence[Stretch], longest: int, gap: int) -> list[Stretch]:
+def joined(spans: Sequence[SampleRange], longest: int, gap: int) -> list[SampleRange]:
     """Spans of which some that lie at most `gap` apart are one, of at most `longest` samples. gap 0: none are."""
-    found: list[Stretch] = []
+    found: list[SampleRange] = []
     for first, last in sorted(spans):
         if found and (first < found[-1][1] or (first - found[-1][1] < gap and last - found[-1][0] <= longest)):
             found[-1] = (found[-1][0], max(found[-1][1], last))
@@ -54,9 +54,9 @@ def joined(spans: Sequence[Stretch], longest: int, gap: int) -> list[Stretch]:
     return found
 
 
-def with_margins(spans: Sequence[Stretch], samples: int) -> list[Stretch]:
+def with_margins(spans: Sequence[SampleRange], samples: int) -> list[SampleRange]:
     """Spans with a margin on either side, at most half of what lies between two, and none past the sound's ends."""
-    found: list[Stretch] = []
+    found: list[SampleRange] = []
     for at, (first, last) in enumerate(spans):
         before = (first - spans[at - 1][1]) // 2 if at else first
         after = (spans[at + 1][0] - last) // 2 if at + 1 < len(spans) else samples - last

@@ -29,9 +29,9 @@ from cinelake.spec.roles import Components, Words
 from cinelake.spec.task import Field, Film, Params, Resources, TableReader, task
 from tasks.shared.pictures import Jpeg, decode
 from tasks.writing.chosen import Chooser, due
-from tasks.writing.reader import DETECTOR, PACKAGE, RECOGNISER, Line, TextReader, open_reader, weights
+from tasks.writing.reader import DETECTOR, PACKAGE, RECOGNISER, TextReader, WrittenLine, open_reader, weights
 from tasks.writing.scripts import is_of_another_script, unsure_lines
-from tasks.writing.tracks import Track, Tracks
+from tasks.writing.tracks import LineTrack, Tracks
 
 WRITING = Contract(
     table="writing",
@@ -80,12 +80,12 @@ class WritingParams(Params):
 
 
 @dataclass(frozen=True)
-class Row:
+class WritingRow:
     """One line of the table, before it has a number."""
 
     start_s: float
     end_s: float
-    track: Track
+    track: LineTrack
     page: int
 
 
@@ -136,7 +136,7 @@ class ReadWriting:
         if found := sorted(rows, key=lambda row: (row.start_s, row.track.best[1].y)):
             yield self._batch(found)
 
-    def _batch(self, rows: list[Row]) -> pa.RecordBatch:
+    def _batch(self, rows: list[WritingRow]) -> pa.RecordBatch:
         best = [row.track.best for row in rows]
         foreign = [any(line.is_foreign for _, line in row.track.seen) for row in rows]
         spans = [(row.start_s, row.end_s, line.text) for row, (_, line) in zip(rows, best, strict=True)]
@@ -159,15 +159,15 @@ class ReadWriting:
 
 def look_at(
     pictures: Sequence[tuple[Jpeg, bool]], reader: TextReader, params: WritingParams
-) -> list[list[Line] | None]:
+) -> list[list[WrittenLine] | None]:
     """The lines of each of some pictures that follow each other; None for those that were not looked at.
 
     pictures: each with whether it is the middle of its shot. One that shows the same as the last that was read has the
     same lines.
     """
-    looks: list[list[Line] | None] = [None] * len(pictures)
+    looks: list[list[WrittenLine] | None] = [None] * len(pictures)
     chooser, is_due = Chooser(), due(pictures, params.every_s)
-    shot, lines = None, list[Line]()
+    shot, lines = None, list[WrittenLine]()
     for number, (picture, _) in enumerate(pictures):
         if picture.shot != shot:
             chooser.back()
@@ -183,7 +183,9 @@ def look_at(
     return looks
 
 
-def rows_of_film(looks: Iterable[tuple[float, list[Line] | None]], params: WritingParams) -> Iterator[Row]:
+def rows_of_film(
+    looks: Iterable[tuple[float, list[WrittenLine] | None]], params: WritingParams
+) -> Iterator[WritingRow]:
     """The lines of a film as they end. looks: time of each picture, and its lines where it was looked at."""
     tracks, pages, step_s, before_s = Tracks(), dict[float, int](), 1.0, None
     for time_s, lines in looks:
@@ -197,13 +199,13 @@ def rows_of_film(looks: Iterable[tuple[float, list[Line] | None]], params: Writi
         yield from rows_of(tracks.close(before_s + step_s), pages, params)
 
 
-def _looks_in(part: pa.RecordBatch) -> Iterator[tuple[float, list[Line] | None]]:
+def _looks_in(part: pa.RecordBatch) -> Iterator[tuple[float, list[WrittenLine] | None]]:
     """Each picture's time and lines of a batch of `LOOKS`."""
     for time_s, lines in zip(part["time_s"].to_pylist(), part["lines"].to_pylist(), strict=True):
-        yield time_s, None if lines is None else [Line(**line) for line in lines]
+        yield time_s, None if lines is None else [WrittenLine(**line) for line in lines]
 
 
-def lines_of(picture: Jpeg, reader: TextReader, params: WritingParams) -> list[Line]:
+def lines_of(picture: Jpeg, reader: TextReader, params: WritingParams) -> list[WrittenLine]:
     """The lines of a picture; what is read too unsurely has no text, and must be writing all the surer."""
     found = []
     for line in reader.lines(decode(picture.jpeg)):
@@ -215,13 +217,13 @@ def lines_of(picture: Jpeg, reader: TextReader, params: WritingParams) -> list[L
     return found
 
 
-def rows_of(tracks: list[Track], pages: Mapping[float, int], params: WritingParams) -> Iterator[Row]:
+def rows_of(tracks: list[LineTrack], pages: Mapping[float, int], params: WritingParams) -> Iterator[WritingRow]:
     """Rows of tracks that have ended."""
     for track in tracks:
         is_read = bool(track.best[1].text)
         if is_read or (params.unread and len(track.seen) >= UNREAD_PICTURES):
             page = int(np.median([pages[time_s] for time_s, _ in track.seen]))
-            yield Row(track.seen[0][0], track.end_s, track, page)
+            yield WritingRow(track.seen[0][0], track.end_s, track, page)
 
 
 def blocks_of(frames: TableReader) -> Iterator[list[tuple[Jpeg, bool]]]:

@@ -47,7 +47,7 @@ Place = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
-class Line:
+class WrittenLine:
     """One line of a picture. Box as fractions of the picture. text: '' where nothing could be read. score: of the
     reading, or, where there is none, of the box. is_foreign: of a script that the reader does not know."""
 
@@ -117,7 +117,7 @@ class TextReader:
         self._before: PixelArray = np.empty((0, 0), np.uint8)
         self._known: list[Reading] = []
 
-    def lines(self, picture: PixelArray) -> list[Line]:
+    def lines(self, picture: PixelArray) -> list[WrittenLine]:
         """The lines of a picture, (height, width, 3) RGB, from top to bottom; none where nothing is written."""
         luma, width = grey(picture), picture.shape[1]
         times = min(1.0, GLANCE / width)
@@ -252,7 +252,7 @@ def _rows(crops: list[PixelArray]) -> Floats:
     return rows
 
 
-def _line(text: str, score: float, box: Any, box_score: float, picture: PixelArray) -> Line:
+def _line(text: str, score: float, box: Any, box_score: float, picture: PixelArray) -> WrittenLine:
     corners = np.asarray(box, np.float64) / (picture.shape[1], picture.shape[0])
     (left, top), (right, bottom) = np.clip(corners.min(0), 0, 1), np.clip(corners.max(0), 0, 1)
-    return Line(text, score, float(left), float(top), float(right - left), float(bottom - top), float(box_score))
+    return WrittenLine(text, score, float(left), float(top), float(right - left), float(bottom - top), float(box_score))

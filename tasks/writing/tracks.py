@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tasks.writing.reader import Line
+from tasks.writing.reader import WrittenLine
 
 NEAR = 0.05
 """How far, in heights and widths of the picture, writing may lie from where it is expected."""
@@ -20,25 +20,25 @@ EDGE = 0.004
 
 
 @dataclass
-class Track:
+class LineTrack:
     """One line of writing: its readings with the times of their pictures, in order."""
 
-    seen: list[tuple[float, Line]] = field(default_factory=list)
+    seen: list[tuple[float, WrittenLine]] = field(default_factory=list)
     end_s: float = 0.0
     missed: int = 0
 
-    def add(self, time_s: float, line: Line) -> None:
+    def add(self, time_s: float, line: WrittenLine) -> None:
         """One more reading."""
         self.seen.append((time_s, line))
         self.missed = 0
 
     @property
-    def last(self) -> Line:
+    def last(self) -> WrittenLine:
         """The last reading."""
         return self.seen[-1][1]
 
     @property
-    def best(self) -> tuple[float, Line]:
+    def best(self) -> tuple[float, WrittenLine]:
         """The most certain reading of the text that most of the readings, by their scores, agree in."""
         whole = [(time_s, line) for time_s, line in self.seen if not _is_cut(line)] or self.seen
         votes: dict[str, float] = {}
@@ -61,11 +61,11 @@ class Tracks:
     """Follows writing from picture to picture."""
 
     def __init__(self) -> None:
-        self.open: list[Track] = []
+        self.open: list[LineTrack] = []
         self._time_s = 0.0
         self._motion = 0.0  # heights of the picture a second
 
-    def add(self, time_s: float, lines: Sequence[Line]) -> list[Track]:
+    def add(self, time_s: float, lines: Sequence[WrittenLine]) -> list[LineTrack]:
         """The lines of the next picture that was read; returns the tracks that have ended before it."""
         moved = self._moved(lines, time_s - self._time_s)
         free = list(lines)
@@ -79,18 +79,18 @@ class Tracks:
                 track.end_s = time_s
         ended = [track for track in self.open if track.missed]
         self.open = [track for track in self.open if not track.missed]
-        self.open += [Track([(time_s, line)]) for line in free]
+        self.open += [LineTrack([(time_s, line)]) for line in free]
         self._time_s = time_s
         return ended
 
-    def close(self, end_s: float) -> list[Track]:
+    def close(self, end_s: float) -> list[LineTrack]:
         """All that are left, as they end with the film, a cut or a picture that was not read."""
         for track in self.open:
             track.end_s = end_s
         ended, self.open, self._motion = self.open, [], 0.0
         return ended
 
-    def _moved(self, lines: Sequence[Line], elapsed_s: float) -> float:
+    def _moved(self, lines: Sequence[WrittenLine], elapsed_s: float) -> float:
         """How far lines have moved since the last picture: the median of those whose text is there once before and now,
         else as far as they moved before."""
         before = Counter(track.last.text for track in self.open)
@@ -105,7 +105,7 @@ class Tracks:
             self._motion = float(np.median(moves)) / elapsed_s
         return self._motion * elapsed_s
 
-    def _cost(self, before: Line, now: Line, moved: float) -> float:
+    def _cost(self, before: WrittenLine, now: WrittenLine, moved: float) -> float:
         """How far a line is from where another is expected, and from its text; infinite where they are not one."""
         across, down = (b - a for a, b in zip(before.middle, now.middle, strict=True))
         astray = max(abs(across), abs(down - moved))
@@ -120,5 +120,5 @@ def _ratio(one: str, other: str) -> float:
     return difflib.SequenceMatcher(None, one.casefold(), other.casefold(), autojunk=False).ratio()
 
 
-def _is_cut(line: Line) -> bool:
+def _is_cut(line: WrittenLine) -> bool:
     return line.y <= EDGE or line.y + line.height >= 1 - EDGE

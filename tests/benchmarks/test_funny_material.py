@@ -10,7 +10,7 @@ from _real_data import REAL
 
 from benchmarks._drawn_funny import some_labels
 from benchmarks._friends import friends_config, read_episodes
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 
 
 def episodes(folder: Path) -> list[Example]:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from benchmarks.scene_decision import Seen, by_lengths, likeliest, with_neighbours
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 
 PROBABILITY = np.array([0, 0.1, 0.9, 0.8, 0.1, 0.2, 0.7, 0.1])
 

@@ -14,7 +14,8 @@ from cinelake.lake.artefact import write_artefact
 from cinelake.lake.cells import Lake
 from cinelake.lake.champions import record_version
 from cinelake.lake.pickles.reader import read_pickle
-from cinelake.spec.model import Example, find_model
+from cinelake.spec.example import Example
+from cinelake.spec.model import find_model
 from cinelake.spec.training import Training
 from cli.main import app
 from importers.eluv.format import PREDICTION, TRUTH, read_eluv

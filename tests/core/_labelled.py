@@ -9,7 +9,8 @@ from typing import Any
 import pyarrow as pa
 
 from cinelake.labels.checks import LINE
-from cinelake.labels.store import FilmFacts, LabelVersion, import_labels
+from cinelake.labels.film_facts import FilmFacts
+from cinelake.labels.store import LabelVersion, import_labels
 from cinelake.lake.cells import CellWriter, Footer, Lake
 from cinelake.spec.contract import Column
 from cinelake.spec.labels import LabelContract

@@ -14,8 +14,9 @@ from cinelake.spec.answers import Answers
 from cinelake.spec.arrays import Arrays
 from cinelake.spec.artefact import Artefact
 from cinelake.spec.contract import Column
+from cinelake.spec.example import Example
 from cinelake.spec.labels import LabelContract
-from cinelake.spec.model import Example, FilmScores, Model, Scores, Trained
+from cinelake.spec.model import FilmScores, Model, Scores, Trained
 from cinelake.spec.task import Params, TableReader
 from cinelake.spec.training import Training
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from cinelake.catalogue.films import CatalogueFilm
-from cinelake.labels.checks import FilmFacts
+from cinelake.labels.film_facts import FilmFacts
 from cinelake.labels.film_names import FilmNames
 from cinelake.spec.contract import Column
 from cinelake.spec.labels import LabelContract

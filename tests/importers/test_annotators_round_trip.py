@@ -9,7 +9,8 @@ import pytest
 
 from cinelake.catalogue.films import CatalogueFilm
 from cinelake.errors import CannotHold
-from cinelake.labels.checks import FilmFacts, check_labels, sort_labels
+from cinelake.labels.checks import check_labels, sort_labels
+from cinelake.labels.film_facts import FilmFacts
 from cinelake.labels.film_names import FilmNames
 from cinelake.spec.contract import Column
 from cinelake.spec.labels import LabelContract

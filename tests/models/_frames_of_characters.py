@@ -12,7 +12,7 @@ import pyarrow as pa
 from cinelake.lake.artefact import write_artefact
 from cinelake.spec.arrays import Arrays
 from cinelake.spec.artefact import Artefact
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 from cinelake.spec.training import Training
 from models.characters import MODEL
 from models.characters.config import Config

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from cinelake.spec.arrays import Arrays
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 from models.funny import MODEL
 from models.funny.config import Config
 

@@ -5,7 +5,7 @@ import pyarrow as pa
 
 from cinelake.learning.images import MemoryTable
 from cinelake.spec.arrays import Arrays
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 from cinelake.spec.task import find_task
 from models.identities import MODEL
 from models.identities.config import Config

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from cinelake.spec.arrays import Arrays
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 from models.scenes import MODEL
 from models.scenes.config import Config
 

@@ -12,7 +12,7 @@ from cinelake.lake.artefact import write_artefact
 from cinelake.learning.images import MemoryTable
 from cinelake.spec.arrays import Arrays
 from cinelake.spec.artefact import Artefact
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 from cinelake.spec.task import TableReader
 from cinelake.spec.training import Training
 from models.beats.config import Config as BeatsConfig

@@ -10,7 +10,7 @@ from _affect_films import QUICK, made_features, made_film, made_films, moments
 from cinelake.errors import CannotTrain, ModelUnusable, TrainingFailed
 from cinelake.lake.artefact import write_artefact
 from cinelake.spec.artefact import Artefact
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 from cinelake.spec.training import Member, Training
 from models.affect import MODEL
 from models.affect.agent import MemoryLearner

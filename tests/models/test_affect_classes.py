@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from cinelake.errors import CannotTrain
 from cinelake.lake.artefact import write_artefact
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 from cinelake.spec.training import Training
 from models.affect import MODEL
 from models.affect.config import Config

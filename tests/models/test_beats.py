@@ -10,7 +10,7 @@ from cinelake.errors import CannotTrain
 from cinelake.lake.artefact import write_artefact
 from cinelake.learning.metrics import by_confusion
 from cinelake.spec.artefact import Artefact
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 from cinelake.spec.training import Training
 from models.beats import MODEL
 from models.beats.config import CATEGORIES, Config

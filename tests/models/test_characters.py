@@ -9,7 +9,7 @@ from _frames_of_characters import example, labels, trained
 
 from cinelake.errors import CannotTrain, ModelUnusable
 from cinelake.learning.images import MemoryTable
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 from cinelake.spec.training import Training
 from models.characters import MODEL
 from models.characters.config import Config

@@ -13,7 +13,7 @@ from cinelake.errors import CannotTrain
 from cinelake.lake.artefact import StoredArtefact, write_artefact
 from cinelake.learning.images import MemoryTable
 from cinelake.spec.artefact import Artefact
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 from cinelake.spec.training import StopTraining, Training
 from models.expressions import MODEL
 from models.expressions.config import LABELS, Config

@@ -14,7 +14,8 @@ from sklearn.linear_model import LogisticRegression
 from cinelake.errors import CannotTrain, ModelUnusable, TrainingFailed
 from cinelake.lake.artefact import write_artefact
 from cinelake.spec.artefact import Artefact
-from cinelake.spec.model import Example, Scores
+from cinelake.spec.example import Example
+from cinelake.spec.model import Scores
 from cinelake.spec.training import StopTraining, Training
 from models.funny import MODEL
 from models.funny.config import Config

@@ -11,7 +11,7 @@ from cinelake.errors import CannotTrain, ModelUnusable
 from cinelake.lake.artefact import write_artefact
 from cinelake.learning.images import MemoryTable
 from cinelake.spec.artefact import Artefact
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 from cinelake.spec.training import Training
 from models.identities import MODEL
 from models.identities.config import Config

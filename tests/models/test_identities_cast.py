@@ -14,7 +14,7 @@ from cinelake.errors import CannotTrain
 from cinelake.learning.candidate import Prepared, prepare, train_artefact
 from cinelake.manifest.document import load_manifest
 from cinelake.spec.artefact import Artefact
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 from cinelake.spec.training import Training
 from cli.main import app
 from examples.cast import CAST

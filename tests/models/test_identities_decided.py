@@ -9,7 +9,7 @@ import pytest
 from _identities_films import SIZE, face_of, faces, film, rows
 
 from cinelake.lake.artefact import write_artefact
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 from cinelake.spec.task import Film, find_task
 from cinelake.spec.training import Training
 from models.identities import MODEL

@@ -12,7 +12,7 @@ from cinelake.learning.images import MemoryTable
 from cinelake.media.batches import FrameBatch
 from cinelake.spec.arrays import Arrays
 from cinelake.spec.artefact import Artefact
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 from cinelake.spec.task import Film, find_task
 from cinelake.spec.training import Training
 from models.identities import MODEL

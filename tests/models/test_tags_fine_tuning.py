@@ -14,7 +14,7 @@ from cinelake.lake.onnx import import_tensorflow
 from cinelake.learning.candidate import with_learner
 from cinelake.learning.images import MemoryTable
 from cinelake.manifest.document import load_manifest
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 from cinelake.spec.training import Training
 from models.tags import MODEL
 from models.tags.config import Config

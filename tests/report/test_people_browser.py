@@ -10,7 +10,8 @@ from _report_sites import write
 from test_people_page import PERSONS
 
 from benchmarks._made_films import make_films
-from cinelake.labels.checks import FilmFacts, check_labels
+from cinelake.labels.checks import check_labels
+from cinelake.labels.film_facts import FilmFacts
 from cinelake.spec.model import find_model
 
 pytestmark = pytest.mark.slow

@@ -96,7 +96,7 @@ class Known(dict):
     """Any film is known, and in the lake."""
 
     def __init__(self):
-        from cinelake.labels.store import FilmFacts
+        from cinelake.labels.film_facts import FilmFacts
 
         super().__init__(plain=FilmFacts(duration_s=60.0, shots=20, in_lake=True))
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from _report_sites import write
 
-from cinelake.learning.comparison import Comparison, Side
+from cinelake.learning.comparison import ComparedVersion, Comparison
 from cinelake.learning.gate import Interval
 from cinelake.learning.moments import Moment
 from cinelake.manifest.document import load_manifest
@@ -79,7 +79,7 @@ def test_a_page_of_errors_holds_its_pictures_and_nothing_that_films_or_labels_sa
 
 @pytest.fixture
 def comparison():
-    sides = [Side(n, f"run{n}", "2026-11-29", {"key": "k"}, {}, n == 1) for n in (1, 2)]
+    sides = [ComparedVersion(n, f"run{n}", "2026-11-29", {"key": "k"}, {}, n == 1) for n in (1, 2)]
     scores = {who: {"mean_f": 0.5} for who in ("a", "b", "baseline")}
     films = {"evil": {"a": 0.4, "b": 0.6, "baseline": 0.1}, "plain": {"a": 0.6, "b": 0.4, "baseline": 0.1}}
     moments = [Moment("plain", 12.5, "war", ("war", "love"), 0.8)]

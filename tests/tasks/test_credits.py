@@ -9,29 +9,29 @@ import pytest
 
 from cinelake.spec.task import Film, NoParams
 from tasks.credits import ReadCredits
-from tasks.credits.parsing import Credit, Placed, credits_of, credits_of_cards, in_one_line
+from tasks.credits.parsing import Credit, PlacedLine, credits_of, credits_of_cards, in_one_line
 
 
 def line(
     text: str, row: float, x: float = 0.3, width: float = 0.2, speed: float = -0.1, time_s: float = 10.0
-) -> Placed:
+) -> PlacedLine:
     """A line in a row of 0.06, as it stands at time_s when the sheet rolls with its speed."""
-    return Placed(text, time_s - 1, time_s + 3, time_s, x, 0.1 + 0.06 * row, width, 0.04, speed)
+    return PlacedLine(text, time_s - 1, time_s + 3, time_s, x, 0.1 + 0.06 * row, width, 0.04, speed)
 
 
-def pairs(lines: list[Placed]) -> list[tuple[str, str]]:
+def pairs(lines: list[PlacedLine]) -> list[tuple[str, str]]:
     return [(credit.role, credit.name) for credit in credits_of(lines)]
 
 
-def left(text: str, row: float) -> Placed:
+def left(text: str, row: float) -> PlacedLine:
     return line(text, row, x=0.45 - 0.012 * len(text), width=0.012 * len(text))
 
 
-def right(text: str, row: float) -> Placed:
+def right(text: str, row: float) -> PlacedLine:
     return line(text, row, x=0.55, width=0.012 * len(text))
 
 
-def centred(text: str, row: float) -> Placed:
+def centred(text: str, row: float) -> PlacedLine:
     return line(text, row, x=0.5 - 0.006 * len(text), width=0.012 * len(text))
 
 
@@ -72,7 +72,7 @@ def test_a_block_begins_with_the_role() -> None:
 def test_a_roll_is_put_together_from_several_pictures() -> None:
     early = [centred("Editor", 0), centred("Ida Lund", 1)]
     late = [centred("Gaffer", 3 - 10), centred("Bo Ek", 4 - 10)]
-    late = [Placed(**{**vars(each), "time_s": 16.0, "start_s": 11.0, "end_s": 19.0}) for each in late]
+    late = [PlacedLine(**{**vars(each), "time_s": 16.0, "start_s": 11.0, "end_s": 19.0}) for each in late]
     assert pairs([*early, *late]) == [("Editor", "Ida Lund"), ("Gaffer", "Bo Ek")]
 
 
@@ -94,11 +94,11 @@ def test_what_names_no_role_is_no_credit(text: str) -> None:
 
 
 def test_a_credit_that_is_shown_twice_is_one() -> None:
-    later = [Placed(**{**vars(each), "start_s": 60.0, "end_s": 64.0, "time_s": 61.0}) for each in _two()]
+    later = [PlacedLine(**{**vars(each), "start_s": 60.0, "end_s": 64.0, "time_s": 61.0}) for each in _two()]
     assert pairs([*_two(), *later]) == [("Editor", "Ida Lund")]
 
 
-def _two() -> list[Placed]:
+def _two() -> list[PlacedLine]:
     return [line("Editor", 0, speed=0.0), line("Ida Lund", 1, speed=0.0)]
 
 
@@ -107,20 +107,20 @@ def test_an_hour_of_credits_takes_no_hour() -> None:
     for number in range(3600):
         for each in (left(f"Role {number}", 0), right(f"Name Number{number}", 0)):
             lines.append(
-                Placed(**{**vars(each), "time_s": 1.0 * number, "start_s": number - 1.0, "end_s": number + 3.0})
+                PlacedLine(**{**vars(each), "time_s": 1.0 * number, "start_s": number - 1.0, "end_s": number + 3.0})
             )
     assert len(credits_of(lines)) == 3600
 
 
 def test_a_credit_that_is_shown_again_after_others_is_told_once() -> None:
     other = [line("Gaffer", 0, speed=0.0, time_s=60.0), line("Bo Ek", 1, speed=0.0, time_s=60.0)]
-    again = [Placed(**{**vars(each), "start_s": 90.0, "end_s": 94.0, "time_s": 91.0}) for each in _two()]
+    again = [PlacedLine(**{**vars(each), "start_s": 90.0, "end_s": 94.0, "time_s": 91.0}) for each in _two()]
     assert pairs([*_two(), *other, *again]) == [("Editor", "Ida Lund"), ("Gaffer", "Bo Ek")]
 
 
 def card(*texts: str) -> list[tuple[str, str]]:
     """What a card of these lines, one below the other, says."""
-    lines = [Placed(**{**vars(centred(text, row)), "speed": 0.0}) for row, text in enumerate(texts)]
+    lines = [PlacedLine(**{**vars(centred(text, row)), "speed": 0.0}) for row, text in enumerate(texts)]
     return [(credit.role, credit.name) for credit in credits_of_cards(lines)]
 
 
@@ -164,8 +164,8 @@ def test_a_title_or_a_sign_is_no_credit(texts: tuple[str, ...]) -> None:
 
 
 def test_cards_and_pages_of_one_film_are_told_once_in_their_order() -> None:
-    opening = [Placed(**{**vars(centred("Editor", 0)), "speed": 0.0, "start_s": 5.0, "end_s": 8.0}),
-               Placed(**{**vars(centred("Ida Lund", 1)), "speed": 0.0, "start_s": 5.0, "end_s": 8.0})]  # fmt: skip
+    opening = [PlacedLine(**{**vars(centred("Editor", 0)), "speed": 0.0, "start_s": 5.0, "end_s": 8.0}),
+               PlacedLine(**{**vars(centred("Ida Lund", 1)), "speed": 0.0, "start_s": 5.0, "end_s": 8.0})]  # fmt: skip
     rows = [{**vars(each), "is_credit": False} for each in opening]
     rows += [{**vars(each), "is_credit": True} for each in [*_two(), centred("Gaffer", 3), centred("Bo Ek", 4)]]
     reader = SimpleNamespace(read=lambda columns: pa.Table.from_pylist(rows).select(columns))

@@ -8,7 +8,7 @@ from cinelake.errors import ModelUnusable
 from cinelake.lake.artefact import write_artefact
 from cinelake.learning.images import MemoryTable
 from cinelake.spec.artefact import Artefact
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 from cinelake.spec.task import Film, find_task
 from cinelake.spec.training import Training
 from models.funny import MODEL

@@ -16,9 +16,9 @@ from cinelake.media.ffmpeg import binary
 from cinelake.spec.task import Film
 from tasks.speech import SPEECH, HearSpeech, SpeechParams, spans_of
 from tasks.speech.listener import RATE, Listener
-from tasks.speech.spans import Rule, stretches
+from tasks.speech.spans import SpanRule, stretches
 
-RULE = Rule(on=0.5, off=0.3, smooth=1, gap=40, shortest=20)
+RULE = SpanRule(on=0.5, off=0.3, smooth=1, gap=40, shortest=20)
 
 
 def hear(samples: np.ndarray, batch: int = 4096, start_s: float = 0.0, **params: object) -> list[dict]:

@@ -13,18 +13,18 @@ from PIL import Image, ImageDraw, ImageFont
 
 from cinelake.spec.task import Film
 from tasks.shared.pictures import Jpeg, decode
-from tasks.writing import WRITING, ReadWriting, Row, WritingParams, blocks_of, lines_of, look_at, rows_of_film
+from tasks.writing import WRITING, ReadWriting, WritingParams, WritingRow, blocks_of, lines_of, look_at, rows_of_film
 from tasks.writing.chosen import alike, due
-from tasks.writing.reader import Line, open_reader, same_line
+from tasks.writing.reader import WrittenLine, open_reader, same_line
 from tasks.writing.scripts import is_of_another_script, may_be_of_another, unsure_lines
-from tasks.writing.tracks import Track, Tracks
+from tasks.writing.tracks import LineTrack, Tracks
 
 
-def line(text: str, y: float, score: float = 0.98, x: float = 0.3) -> Line:
-    return Line(text, score, x, y, 0.3, 0.05)
+def line(text: str, y: float, score: float = 0.98, x: float = 0.3) -> WrittenLine:
+    return WrittenLine(text, score, x, y, 0.3, 0.05)
 
 
-def follow(pictures: list[tuple[float, list[Line]]]) -> list[Track]:
+def follow(pictures: list[tuple[float, list[WrittenLine]]]) -> list[LineTrack]:
     tracks = Tracks()
     ended = [track for time_s, lines in pictures for track in tracks.add(time_s, lines)]
     return [*ended, *tracks.close(pictures[-1][0] + 1)]
@@ -58,15 +58,15 @@ class Frames:
 class Scripted:
     """A reader that sees what is written into a picture's red corner: nothing is recognised here."""
 
-    def __init__(self, says: dict[int, list[Line]]):
+    def __init__(self, says: dict[int, list[WrittenLine]]):
         self.says, self.looked = says, []
 
-    def lines(self, picture: np.ndarray) -> list[Line]:
+    def lines(self, picture: np.ndarray) -> list[WrittenLine]:
         self.looked.append(number := round(int(picture[:40, :40, 0].mean()) / 20))
         return self.says.get(number, [])
 
 
-def read_film(frames: Frames, reader: Scripted, params: WritingParams) -> Iterator[Row]:
+def read_film(frames: Frames, reader: Scripted, params: WritingParams) -> Iterator[WritingRow]:
     looks = [
         (n, found)
         for block in blocks_of(frames)
@@ -113,7 +113,7 @@ def test_a_line_that_is_cut_by_the_edge_does_not_count() -> None:
 
 
 def test_a_line_that_is_read_surely_once_is_one_line_all_the_time() -> None:
-    unread = Line("", 0.0, 0.3, 0.5, 0.3, 0.05)
+    unread = WrittenLine("", 0.0, 0.3, 0.5, 0.3, 0.05)
     (track,) = follow([(0.0, [unread]), (1.0, [line("Ida", 0.5)]), (2.0, [unread])])
     assert (track.best[1].text, track.seen[0][0], track.end_s) == ("Ida", 0.0, 3.0)
 
@@ -150,7 +150,7 @@ def test_each_shot_is_read_in_its_middle_and_no_longer_part_of_the_film_goes_unr
 
 
 def test_what_cannot_be_read_is_a_null_and_noise_in_one_picture_is_nothing() -> None:
-    unsure = Line("CTOП", 0.7, 0.3, 0.5, 0.3, 0.05, box_score=0.95)
+    unsure = WrittenLine("CTOП", 0.7, 0.3, 0.5, 0.3, 0.05, box_score=0.95)
     frames = Frames([numbered(n) for n in (1, 2, 3)], [0] * 3)
     found = list(read_film(frames, Scripted({1: [unsure], 2: [unsure]}), WritingParams()))
     assert [row.track.best[1].text for row in found] == [""]
@@ -187,7 +187,7 @@ def test_a_picture_of_eight_pixels_is_no_failure() -> None:
 
 
 def test_a_card_that_stands_and_cannot_be_read_is_a_null() -> None:
-    unsure = Line("CTOП", 0.7, 0.3, 0.5, 0.3, 0.05, box_score=0.95)
+    unsure = WrittenLine("CTOП", 0.7, 0.3, 0.5, 0.3, 0.05, box_score=0.95)
     (row,) = read_film(Frames([numbered(1)] * 3, [0] * 3), Scripted({1: [unsure]}), WritingParams())
     assert (row.track.best[1].text, row.start_s, row.end_s) == ("", 0.0, 3.0)
 

@@ -18,7 +18,7 @@ FOLDER = Path(__file__).parent
 
 
 @dataclass(frozen=True)
-class Question:
+class QualityQuestion:
     """One question. asks: in words. sql: its query. variables: name → meaning."""
 
     name: str
@@ -40,22 +40,22 @@ class Question:
 
 
 @cache
-def known_questions() -> dict[str, Question]:
+def known_questions() -> dict[str, QualityQuestion]:
     """Name → question."""
     return {path.stem: _read(path) for path in sorted(FOLDER.glob("*.sql"))}
 
 
-def find_question(name: str) -> Question:
+def find_question(name: str) -> QualityQuestion:
     """The question of this name. Raises `UnknownName` with close matches."""
     if name not in known_questions():
         raise UnknownName("question", name, known_questions())
     return known_questions()[name]
 
 
-def _read(path: Path) -> Question:
+def _read(path: Path) -> QualityQuestion:
     lines = path.read_text(encoding="utf-8").splitlines()
     notes = [line.removeprefix("--").strip() for line in lines if line.startswith("--")]
     sql = "\n".join(line for line in lines if not line.startswith("--"))
     declared = next((note.removeprefix("set:") for note in notes if note.startswith("set:")), "")
     variables = dict(re.findall(r"(\w+), ([^;]+)", declared))
-    return Question(path.stem, notes[0], sql, variables)
+    return QualityQuestion(path.stem, notes[0], sql, variables)

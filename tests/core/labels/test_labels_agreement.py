@@ -7,7 +7,7 @@ from core._labelled import FACES, SCENES, TAGS, scene, take
 
 from cinelake.errors import UsageError
 from cinelake.labels.agreement import find_agreement, krippendorff_alpha
-from cinelake.labels.checks import FilmFacts
+from cinelake.labels.film_facts import FilmFacts
 from cinelake.spec.labels import LabelContract
 
 BOUNDARIES = LabelContract("Scenes.", "spans", (), overlap=False)

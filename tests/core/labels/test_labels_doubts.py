@@ -3,8 +3,8 @@
 import pyarrow as pa
 import pytest
 
-from cinelake.labels.checks import FilmFacts
 from cinelake.labels.doubts import find_doubts
+from cinelake.labels.film_facts import FilmFacts
 from cinelake.spec.contract import Column
 from cinelake.spec.labels import LabelContract
 

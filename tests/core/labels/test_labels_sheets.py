@@ -8,7 +8,8 @@ import openpyxl
 import pytest
 from core._labelled import FILMS, KINDS, SCENES, rows_of, scene
 
-from cinelake.labels.checks import FilmFacts, check_labels
+from cinelake.labels.checks import check_labels
+from cinelake.labels.film_facts import FilmFacts
 from cinelake.labels.readers import in_days, read_files
 from cinelake.labels.sheets import filled_sheets, write_sheet
 

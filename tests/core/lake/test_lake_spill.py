@@ -7,7 +7,7 @@ import pytest
 
 from cinelake.errors import UsageError
 from cinelake.lake.spill import SpillBuffer, bytes_in_memory, concatenate, is_on_disk, joined
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 
 VECTORS = np.arange(12, dtype=np.float32).reshape(4, 3)
 

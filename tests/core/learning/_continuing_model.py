@@ -9,7 +9,8 @@ import numpy as np
 from core import _toy_model
 from core._toy_model import Config
 
-from cinelake.spec.model import Example, Trained
+from cinelake.spec.example import Example
+from cinelake.spec.model import Trained
 from cinelake.spec.training import Training
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 from core._mlflow_store import store_in
 from core.learning._taught import Project
 
-from cinelake.labels.checks import FilmFacts
+from cinelake.labels.film_facts import FilmFacts
 from cinelake.labels.store import import_labels
 from cinelake.learning.request import TrainingRequest, TrainingSummary, prepare_request
 from cinelake.learning.session import train_model

@@ -13,7 +13,8 @@ from core import _toy_model as toy
 from cinelake.lake.onnx import import_tensorflow
 from cinelake.lake.spill import joined
 from cinelake.learning.fitting import fit, over_rows
-from cinelake.spec.model import Example, Trained
+from cinelake.spec.example import Example
+from cinelake.spec.model import Trained
 from cinelake.spec.training import Training
 
 

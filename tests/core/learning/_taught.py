@@ -16,7 +16,7 @@ from core._mlflow_store import store_in
 from core._toy_model import MODEL, predict
 
 from cinelake.events import Event
-from cinelake.labels.checks import FilmFacts
+from cinelake.labels.film_facts import FilmFacts
 from cinelake.labels.store import LabelVersion, import_labels
 from cinelake.learning.request import TrainingRequest, TrainingSummary, prepare_request
 from cinelake.learning.session import train_model

@@ -10,7 +10,8 @@ from pathlib import Path
 from core import _toy_model as toy
 from core.learning import _patient_model
 
-from cinelake.spec.model import Example, Trained
+from cinelake.spec.example import Example
+from cinelake.spec.model import Trained
 from cinelake.spec.training import Training
 
 

@@ -12,7 +12,7 @@ from cinelake.learning import learning_curve as curves
 from cinelake.learning.diagnosis import CURVE, ERRORS, PAGE, confusions, diagnosis, matrix
 from cinelake.learning.learning_curve import curve_of_version, portion
 from cinelake.spec.answers import Answers
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 from cinelake.tracking import registry
 from cinelake.tracking.registry import json_of
 from cinelake.tracking.store import connect

@@ -14,7 +14,8 @@ from cinelake.lake.artefact import write_artefact
 from cinelake.lake.cells import Lake
 from cinelake.lake.champions import record_version
 from cinelake.spec.arrays import Arrays
-from cinelake.spec.model import Example, Trained, find_model
+from cinelake.spec.example import Example
+from cinelake.spec.model import Trained, find_model
 from cinelake.spec.task import Params
 from cinelake.spec.training import Training
 from examples.draw import draw_catalogue

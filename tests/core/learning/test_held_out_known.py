@@ -13,7 +13,7 @@ from core._toy_model import MODEL, Config
 from cinelake.learning.candidate import held_out_known_to, train_artefact, without_known_stills
 from cinelake.learning.comparison import _sides
 from cinelake.learning.split import Split, place, split
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 from cinelake.spec.training import Training
 
 OwnModels = Callable[..., None]

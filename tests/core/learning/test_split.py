@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cinelake.errors import CannotTrain
 from cinelake.learning.gate import MIN_UNITS
 from cinelake.learning.split import UNITS_OF_STILLS, folds, place, split, split_within
-from cinelake.spec.model import Example
+from cinelake.spec.example import Example
 
 
 def enough_to_learn_from(names: list[str]) -> bool:

@@ -17,7 +17,8 @@ from cinelake.lake.champions import read_champion_record
 from cinelake.learning import candidate
 from cinelake.learning.dataset import gather
 from cinelake.learning.versions import list_versions, promote, restore, rollback
-from cinelake.spec.model import Example, Trained
+from cinelake.spec.example import Example
+from cinelake.spec.model import Trained
 
 
 def champion(project: Project) -> int | None:

@@ -20,8 +20,8 @@ from cinelake.client.lake_client import LakeClient, lake_contracts
 from cinelake.errors import UsageError
 from cinelake.lake.cells import Lake
 from cinelake.search.conditions import Conditions
-from cinelake.search.moments import Moment, SearchWarning, best, hits_of, timecode
-from cinelake.search.searcher import Answer, Query, Searcher
+from cinelake.search.moments import FoundMoment, SearchWarning, best, hits_of, timecode
+from cinelake.search.searcher import Query, SearchAnswer, Searcher
 from cinelake.search.thumbnails import write_thumbnails
 from cinelake.search.vectors import film_vectors, read_samples, unit
 from tasks.actor_appearances import ACTOR_APPEARANCES
@@ -40,7 +40,7 @@ def opened(lake: Lake) -> LakeClient:
     return cinelake.open(lake.storage.uri)
 
 
-def search(lake: Lake, query: Query) -> Answer:
+def search(lake: Lake, query: Query) -> SearchAnswer:
     return Searcher(lake, lake_contracts(lake)).search(query)
 
 
@@ -297,7 +297,7 @@ def test_a_picture_is_not_compared_with_vectors_of_faces(tmp_path: Path) -> None
 # --- thumbnails and parts
 
 
-def shown(moment: Moment) -> tuple[int, int, int]:
+def shown(moment: FoundMoment) -> tuple[int, int, int]:
     """Film, shot and picture that a moment's thumbnail is of."""
     picture = np.asarray(Image.open(str(moment.thumbnail)), np.float32)
     places = itertools.product(range(len(FILMS)), range(SHOTS_OF_FILM), range(PER_SHOT))

@@ -12,7 +12,7 @@ from cinelake.client.lake_client import lake_contracts
 from cinelake.errors import StorageError, UsageError
 from cinelake.lake.cells import Lake
 from cinelake.search.index import about_index, index_folder
-from cinelake.search.searcher import Answer, Query, Searcher, index_lake
+from cinelake.search.searcher import Query, SearchAnswer, Searcher, index_lake
 from tasks.embeddings import EMBEDDINGS
 
 ROWS, SIZE = 400, 16
@@ -43,11 +43,11 @@ def lake(tmp_path: Path) -> Lake:
     return lake
 
 
-def search(lake: Lake, how: str, time_s: int = 15, limit: int = 5) -> Answer:
+def search(lake: Lake, how: str, time_s: int = 15, limit: int = 5) -> SearchAnswer:
     return Searcher(lake, lake_contracts(lake)).search(Query(like=f"film_1@{time_s}", limit=limit, how=how))
 
 
-def found(answer: Answer) -> list[tuple[str, int | None]]:
+def found(answer: SearchAnswer) -> list[tuple[str, int | None]]:
     return [(moment.movie_id, moment.shot) for moment in answer.moments]
 
 

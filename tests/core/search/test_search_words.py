@@ -19,7 +19,7 @@ from cinelake.lake.cells import Lake
 from cinelake.lake.index import Index
 from cinelake.search import searcher, words
 from cinelake.search.conditions import Conditions
-from cinelake.search.moments import Moment
+from cinelake.search.moments import FoundMoment
 from cinelake.search.searcher import Query, Searcher
 from cinelake.search.words import WordIndex, asked
 from tasks.subtitles import SUBTITLES
@@ -75,12 +75,12 @@ def lake(tmp_path: Path) -> Lake:
     return lake
 
 
-def found(lake: Lake, said: str = "", written: str = "", **query: Any) -> list[Moment]:
+def found(lake: Lake, said: str = "", written: str = "", **query: Any) -> list[FoundMoment]:
     texts = {kind: (text,) for kind, text in (("said", said), ("written", written)) if text}
     return Searcher(lake, lake_contracts(lake)).search(Query(words=texts, **query)).moments
 
 
-def places(moments: list[Moment]) -> list[tuple[str, float]]:
+def places(moments: list[FoundMoment]) -> list[tuple[str, float]]:
     return [(moment.movie_id, moment.start_s) for moment in moments]
 
 
