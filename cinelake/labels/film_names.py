@@ -10,6 +10,7 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import cached_property
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -57,10 +58,16 @@ class FilmNames:
 
     def _uploaded(self, name: str) -> tuple[list[str], str]:
         """The films of which a server, when they were uploaded, makes a file of this name."""
-        found = [ids for own, ids in self._ways[0][1].items() if _served(own) == _served(_plain(name))]
-        if found:
-            return sorted(set().union(*found)), "file name"
+        if found := self._names_served.get(_served(_plain(name))):
+            return sorted(found), "file name"
         return ([stem_of(name)], "file name") if stem_of(name) in self.ids else ([], "")
+
+    @cached_property
+    def _names_served(self) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for name, ids in self._ways[0][1].items():
+            found.setdefault(_served(name), set()).update(ids)
+        return found
 
     def why_not(self, text: str, candidates: list[str]) -> str:
         """What is wrong with a name that means no film, or several."""
