@@ -150,6 +150,7 @@ def test_a_tier_without_times_is_a_problem_where_it_is_read(tmp_path):
     other = tier.replace("topics", "notes").replace('"a1"', '"a2"').replace('REF2="ts2"', 'REF2="ts3"')
     content = untimed.replace("<LINGUISTIC_TYPE ", other + "<LINGUISTIC_TYPE ", 1)
     assert "notes.a2: the annotation has no time" in read(tmp_path, content)[1][0]
+    assert "notes.a2: the annotation has no time" in read(tmp_path, content, only=("notes",))[1][0]
     assert rows(tmp_path, content, only=("topics",)) == [("cartoon", "1.0", "2.5", "chase")]
 
 
