@@ -58,16 +58,20 @@ class FilmNames:
 
     def _uploaded(self, name: str) -> tuple[list[str], str]:
         """The films of which a server, when they were uploaded, makes a file of this name."""
-        if found := self._names_served.get(_served(_plain(name))):
-            return sorted(found), "file name"
+        for way, known in self._ways_served:
+            for spelling in (name, stem_of(name)):
+                if found := known.get(_served(_plain(spelling))):
+                    return sorted(found), way
         return ([stem_of(name)], "file name") if stem_of(name) in self.ids else ([], "")
 
     @cached_property
-    def _names_served(self) -> dict[str, set[str]]:
-        found: dict[str, set[str]] = {}
-        for name, ids in self._ways[0][1].items():
-            found.setdefault(_served(name), set()).update(ids)
-        return found
+    def _ways_served(self) -> list[tuple[str, dict[str, set[str]]]]:
+        served: list[tuple[str, dict[str, set[str]]]] = []
+        for way, known in self._ways:
+            served.append((way, {}))
+            for name, ids in known.items():
+                served[-1][1].setdefault(_served(name), set()).update(ids)
+        return served
 
     def why_not(self, text: str, candidates: list[str]) -> str:
         """What is wrong with a name that means no film, or several."""

@@ -25,6 +25,8 @@ NAMES = FilmNames(FILMS, [film.movie_id for film in FILMS] + ["images_heat"])
         "C:\\work\\sintel trailer.MP4",
         "/data/upload/3/0a1b2c3d-Sintel%20Trailer.mp4",
         "/data/upload/3/0a1b2c3d-Sintel_Trailer.mp4",
+        "/data/upload/3/0a1b2c3d-Sintel_Trailer.mov",
+        "/data/upload/3/0a1b2c3d-Sintel.mp4",
         "/data/local-files/?d=films/Sintel%20Trailer.mp4",
         "https://host.example/a/Sintel%20Trailer.mp4?x=1",
         "SINTEL",
