@@ -130,12 +130,13 @@ def by_line(lines: pa.Table, shots: pa.Table, name: str = "") -> list[Span]:
     own = own.sort_by("time_s")
     times, values = own["time_s"].to_numpy(), own["value"].to_numpy().astype(float)
     ends = own["end_s"].to_numpy() if "end_s" in own.column_names else times
-    means = []
+    until, means = np.maximum.accumulate(ends), []
     for start, end in _rows(shots, "start_s", "end_s"):
-        shared_s = np.minimum(ends, end) - np.maximum(times, start)
-        weights = np.where(ends > times, np.maximum(shared_s, 0), (times >= start) & (times < end))
+        near = slice(np.searchsorted(until, start), np.searchsorted(times, end))
+        shared_s = np.minimum(ends[near], end) - np.maximum(times[near], start)
+        weights = np.where(ends[near] > times[near], np.maximum(shared_s, 0), times[near] >= start)
         inside = weights.sum() > 0
-        mean = np.average(values, weights=weights) if inside else np.interp((start + end) / 2, times, values)
+        mean = np.average(values[near], weights=weights) if inside else np.interp((start + end) / 2, times, values)
         means.append(float(mean))
     least, most = min(means, default=0.0), max(means, default=0.0)
     return [
