@@ -79,8 +79,8 @@ def supercut(
     same time (or one of them, with --either). Beside the output come an edit decision list (.edl) and an
     OpenTimelineIO file (.otio). With --copy pictures are not encoded anew; sound always is.
 
-    --of weighs every shot by a line that was labelled and learned (the table of a task `lines`), and --seconds takes
-    those that fit and have the most of it together: a summary of the film.
+    --of weighs every shot by a line that was labelled and learned (the table of a task `lines`), or by a column of
+    numbers, and --seconds takes those that fit and have the most of it together: a summary of the film.
 
     --without leaves out whatever carries any of its values, with every picture that is shown meanwhile: of the chosen
     spans, or of the whole film. What is left out is listed beside the output (.left_out.csv, .left_out.edl). It is as

@@ -116,8 +116,8 @@ def felt(affect: pa.Table, condition: str) -> list[Span]:
 def by_line(lines: pa.Table, shots: pa.Table, name: str = "") -> list[Span]:
     """All shots; the relevance is the mean of a line during each, 0 for the least of the film's shots, 1 for the most.
 
-    name: of the line, where the table has several, or of a column of numbers beside `time_s` or `start_s`. Raises
-    `UnknownName`, and `UsageError` for a table without lines.
+    name: of the line, where the table has several, or of a column of numbers beside `time_s` or `start_s`; where there
+    is `end_s`, a number holds until then. Raises `UnknownName`, and `UsageError` for a table without lines.
     """
     lines = _as_lines(lines, name)
     known = sorted(set(lines["line"].drop_null().to_pylist()))
@@ -127,11 +127,17 @@ def by_line(lines: pa.Table, shots: pa.Table, name: str = "") -> list[Span]:
     own = lines.filter(pc.and_(pc.equal(lines["line"], name), pc.is_finite(lines["value"])))
     if not len(own):
         raise UsageError(f"--of: no value of the line {name!r} is a number")
+    own = own.sort_by("time_s")
     times, values = own["time_s"].to_numpy(), own["value"].to_numpy().astype(float)
-    means = []
+    ends = own["end_s"].to_numpy() if "end_s" in own.column_names else times
+    until, means = np.maximum.accumulate(ends), []
     for start, end in _rows(shots, "start_s", "end_s"):
-        during = values[(times >= start) & (times < end)]
-        means.append(float(during.mean() if len(during) else np.interp((start + end) / 2, times, values)))
+        near = slice(np.searchsorted(until, start), np.searchsorted(times, end))
+        shared_s = np.minimum(ends[near], end) - np.maximum(times[near], start)
+        weights = np.where(ends[near] > times[near], np.maximum(shared_s, 0), times[near] >= start)
+        inside = weights.sum() > 0
+        mean = np.average(values[near], weights=weights) if inside else np.interp((start + end) / 2, times, values)
+        means.append(float(mean))
     least, most = min(means, default=0.0), max(means, default=0.0)
     return [
         Span(start, end, (mean - least) / max(most - least, 1e-9) if most > least else 1.0, f"{name} {mean:.3g}")
@@ -143,7 +149,10 @@ LINES = ("line", "time_s", "value")
 
 
 def _as_lines(rows: pa.Table, name: str) -> pa.Table:
-    """A table of `LINES`: as it is, or of its column of this name. Raises `UnknownName`, `UsageError`."""
+    """A table of `LINES`: as it is, or of its column of this name, with `end_s` where its rows are spans.
+
+    Raises `UnknownName`, `UsageError`.
+    """
     if set(LINES) <= set(rows.column_names):
         return rows
     time = next((column for column in ("time_s", "start_s") if column in rows.column_names), None)
@@ -154,7 +163,9 @@ def _as_lines(rows: pa.Table, name: str) -> pa.Table:
         raise UsageError(f"--of takes a table of lines over time: of this one name a column, {' or '.join(numbers)}")
     if name not in numbers:
         raise UnknownName("line", name, numbers)
-    return pa.table([pa.array([name] * len(rows), pa.string()), rows[time], rows[name]], names=list(LINES))
+    found = pa.table([pa.array([name] * len(rows), pa.string()), rows[time], rows[name]], names=list(LINES))
+    is_span = time == "start_s" and "end_s" in rows.column_names
+    return found.append_column("end_s", pc.coalesce(rows["end_s"], rows[time])) if is_span else found
 
 
 def number_columns(schema: pa.Schema) -> list[str]:

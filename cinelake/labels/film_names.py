@@ -10,6 +10,7 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import cached_property
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -57,10 +58,20 @@ class FilmNames:
 
     def _uploaded(self, name: str) -> tuple[list[str], str]:
         """The films of which a server, when they were uploaded, makes a file of this name."""
-        found = [ids for own, ids in self._ways[0][1].items() if _served(own) == _served(_plain(name))]
-        if found:
-            return sorted(set().union(*found)), "file name"
+        for way, known in self._ways_served:
+            for spelling in (name, stem_of(name)):
+                if found := known.get(_served(_plain(spelling))):
+                    return sorted(found), way
         return ([stem_of(name)], "file name") if stem_of(name) in self.ids else ([], "")
+
+    @cached_property
+    def _ways_served(self) -> list[tuple[str, dict[str, set[str]]]]:
+        served: list[tuple[str, dict[str, set[str]]]] = []
+        for way, known in self._ways:
+            served.append((way, {}))
+            for name, ids in known.items():
+                served[-1][1].setdefault(_served(name), set()).update(ids)
+        return served
 
     def why_not(self, text: str, candidates: list[str]) -> str:
         """What is wrong with a name that means no film, or several."""

@@ -169,7 +169,10 @@ def _merged(path: Path, part: str) -> list[Area]:
 
     def begun(name: str, about: dict[str, str]) -> None:
         if name.endswith(" mergeCell"):
-            found.append(range_boundaries(about["ref"]))
+            left, top, right, bottom = range_boundaries(about["ref"])
+            found.append((left or 1, top or 1, right or MAX_COLUMNS, bottom or MAX_ROWS))
+            if len(found) > MAX_ROWS:
+                raise FileTooLarge(f"a sheet has at most {MAX_ROWS} merged areas")
 
     parser.StartElementHandler = begun
     try:
@@ -186,17 +189,18 @@ def _spread(rows: list[SheetRow], merged: Iterable[Area]) -> int:
     lines, width, given = [row.line for row in rows], len(rows[0].values), 0
     for left, top, right, bottom in merged:
         first = bisect_left(lines, top)
-        if not 0 < first < len(rows) or lines[first] != top or len(rows[first].values) < left:
+        columns = range(left - 1, min(right, width))
+        if not columns or not 0 < first < len(rows) or lines[first] != top or len(rows[first].values) < left:
             continue
         value = rows[first].values[left - 1]
-        columns = range(left - 1, min(right, width))
-        for row in rows[first : bisect_right(lines, bottom)] if value else ():
+        below = rows[first : bisect_right(lines, bottom)] if value else []
+        for row in below:
             row.values.extend([""] * (columns.stop - len(row.values)))
             row.values[columns.start : columns.stop] = [value] * len(columns)
             given += len(columns)
             if given > MAX_CELLS:
                 raise FileTooLarge(f"the merged areas of a sheet have at most {MAX_CELLS} cells")
-        given -= bool(value)
+        given -= bool(below)
     return given
 
 

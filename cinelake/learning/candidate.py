@@ -327,7 +327,7 @@ def score_champion(
     test = sides.test
     try:
         if champion.config != entry.config:
-            test = _as_seen_by(manifest, replace(entry, config=champion.config))
+            test = without_known_stills(champion, _as_seen_by(manifest, replace(entry, config=champion.config)))
         if [example.movie_id for example in scored(test)] != [example.movie_id for example in scored(sides.test)]:
             return None, "its configuration sees other films or images of the held-out side"
         predictions = predict_all(spec, champion, scored(test))
@@ -367,6 +367,20 @@ def without_known_stills(version: Artefact, units: Sequence[Example]) -> tuple[E
             unit = unit.chosen(np.flatnonzero(~np.isin(unit.features["time_s"], known[unit.movie_id])))
         left += [unit] if len(unit) else []
     return tuple(left)
+
+
+def split_unknown_to(version: Artefact, sides: Split) -> Split:
+    """The sides, the held-out one without the stills that a version has learned from, and how many these are told.
+
+    As they are where it has learned from whole films of that side, with which it is not compared anyway, or from all.
+    """
+    test = scored(without_known_stills(version, sides.test))
+    gone = sum(map(len, scored(sides.test))) - sum(map(len, test))
+    if not gone or not test or sides.by == "none" or held_out_known_to(version, sides):
+        return sides
+    what = "1 held-out image is" if gone == 1 else f"{gone} held-out images are"
+    told = f"{what} left out: the champion has learned from {'it' if gone == 1 else 'them'}"
+    return replace(sides, test=test, warning=". ".join(filter(None, [sides.warning, told])))
 
 
 def held_out_known_to(version: Artefact, sides: Split) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -229,23 +230,27 @@ def _without_stills(
 
     Raises `CannotTrain` where nothing is left.
     """
-    fewer = {}
+    fewer = dict[str, list[str]]()
     for side, artefact in found:
         left = [replace(s, test=without_known_stills(artefact, s.test)) for s in sides]
+        before, after = _steps(sides[0]), _steps(left[0])
         for movie_id in sorted(films):
-            gone = _steps(sides[0], movie_id) - _steps(left[0], movie_id)
-            if gone:
-                fewer[movie_id] = f"{gone} of its images: {side.name} has learned from them"
+            if gone := before[movie_id] - after[movie_id]:
+                fewer.setdefault(movie_id, []).append(f"{gone} of its images: {side.name} has learned from them")
         sides = left
-    if not any(_steps(sides[0], movie_id) for movie_id in films):
-        raise CannotTrain(
-            f"no held-out image is left that neither version has learned from ({'; '.join(fewer.values())})"
-        )
-    return list(sides), fewer
+    said = {movie_id: "; ".join(why) for movie_id, why in fewer.items()}
+    if not films & _steps(sides[0]).keys():
+        shown = "; ".join(f"{movie_id}: {why}" for movie_id, why in list(said.items())[:SHOWN_LEFT_OUT])
+        raise CannotTrain(f"no held-out image is left that neither version has learned from ({shown})")
+    return list(sides), said
 
 
-def _steps(side: Split, movie_id: str) -> int:
-    return sum(len(unit) for unit in scored(side.test) if unit.movie_id == movie_id)
+def _steps(side: Split) -> Counter[str]:
+    """Film → how many of its steps are scored."""
+    steps = Counter[str]()
+    for unit in scored(side.test):
+        steps[unit.movie_id] += len(unit)
+    return steps
 
 
 def _judge(entry: ModelEntry, artefact: Artefact, side: Split, films: set[str]) -> _Judged:

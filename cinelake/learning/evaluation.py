@@ -64,10 +64,10 @@ def evaluate_version(
         whose = f"{len(known)} of the {films} films" if len(known) < films else "the films"
         told = [f"{name} {applied.version} has learned from {whose} that it is scored on: the scores are in-sample"]
     elif (count := sum(map(len, test))) > (new := sum(map(len, without_known_stills(artefact, test)))):
-        test = without_known_stills(artefact, test)
+        test = scored(without_known_stills(artefact, test))
         told = [f"{count - new} held-out images are left out: {name} {applied.version} has learned from them"]
-    if not test:
-        raise CannotTrain(f"{name} {applied.version} has learned from all of today's held-out images")
+        if not test:
+            raise CannotTrain(f"{name} {applied.version} has learned from all of today's held-out images")
     spec = entry.spec
     taught = [example for example in train if example.movie_id in left_out] if is_other else train
     result = score_on(spec, artefact, artefact.config, train, test, taught)

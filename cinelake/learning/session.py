@@ -36,6 +36,7 @@ from cinelake.learning.candidate import (
     evaluate,
     score_champion,
     scored,
+    split_unknown_to,
     train_artefact,
 )
 from cinelake.learning.card import model_card
@@ -70,11 +71,13 @@ def train_model(request: TrainingRequest, prepared: Prepared, folder: Path, on_e
     entry = prepared.entry
     config = entry.config
     seed = entry.settings.seed if request.seed is None else request.seed
-    sides = {side: len(films) for side, films in prepared.split.films().items()}
-    on_event(DataPrepared(sides, len(prepared.dataset.left_out), prepared.split.warning))
     lake = Lake(request.manifest.lake.place)
     lake.storage.sweep()
     present = present_champion(lake, entry.name)
+    if present and not prepared.all_films:
+        prepared = replace(prepared, split=split_unknown_to(present, prepared.split))
+    sides = {side: len(films) for side, films in prepared.split.films().items()}
+    on_event(DataPrepared(sides, len(prepared.dataset.left_out), prepared.split.warning))
     what = [prepared.key(config, seed), request.all_films]
     if entry.settings.learner == AUTO:
         what += [AUTO, entry.settings.budget_minutes, entry.settings.epsilon]

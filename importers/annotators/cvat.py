@@ -34,7 +34,7 @@ from importers.annotators.bounded import BROKEN, BoundedDocument, Unreadable, re
 
 FORM = "cvat"
 ROOT = "annotations"
-TASKS = "./meta/project/tasks/task"
+PROJECT = "./meta/project"
 SHAPES = ("box", "polygon", "polyline", "points", "cuboid", "ellipse", "mask", "skeleton")
 
 
@@ -45,8 +45,8 @@ def read_cvat(file: str, data: bytes, contract: LabelContract) -> ReadFile:
     if root.tag != ROOT:
         raise Unreadable(f"expected CVAT's <{ROOT}>, received <{root.tag[:60]}>")
     try:
-        tasks = {task.findtext("id") or "": _task(task, ".") for task in root.findall(TASKS)}
-        alone = None if tasks else _task(root, "./meta", "./meta/*")
+        tasks = {task.findtext("id") or "": _task(task, ".") for task in root.findall(f"{PROJECT}/tasks/task")}
+        alone = _task(root, "./meta", "./meta/*") if root.find(PROJECT) is None else None
     except ValueError as error:
         raise Unreadable(f"<meta> cannot be read: {error}") from error
     read = ReadFile()
@@ -55,7 +55,7 @@ def read_cvat(file: str, data: bytes, contract: LabelContract) -> ReadFile:
         try:
             if element.tag not in ("track", "tag", "image"):
                 continue
-            task = alone or tasks[element.attrib["task_id"]]
+            task = alone or _task_of(element, tasks)
             if element.tag == "track":
                 between += sum(shape.get("keyframe") == "0" for shape in element)
                 read.annotations += _track(element, document, contract, task)
@@ -98,6 +98,15 @@ def _task(scope: Element, *places: str) -> Task:
     stop, count = found("stop_frame"), found("size")
     pictures = int(stop) + 1 if stop else int(count) if count else None
     return Task(found("source", "name"), size, pictures, found("assignee/username"))
+
+
+def _task_of(element: Element, tasks: Mapping[str, Task]) -> Task:
+    """The task of a project that an element is of. Raises `ValueError`."""
+    number = element.get("task_id", "")
+    if number not in tasks:
+        known = ", ".join(sorted(tasks)[:12]) or "none"
+        raise ValueError(f"expected one of the project's tasks ({known}) as task_id, received {number[:40]!r}")
+    return tasks[number]
 
 
 def _tag(element: Element, document: BoundedDocument, task: Task, number: int) -> Annotation:

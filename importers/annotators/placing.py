@@ -108,8 +108,8 @@ def _rate(annotation: Annotation, facts: FilmFacts, how: Fitting) -> tuple[float
         if fps:
             if not 0 < fps < LARGEST:
                 raise ValueError(f"expected pictures a second, received {fps:g} ({whose})")
-            is_film_s = facts.fps is not None and abs(fps / facts.fps - 1) < SAME_RATE
-            return (facts.fps or fps) if is_film_s else fps, whose
+            own = facts.fps or fps
+            return own if abs(fps - own) < SAME_RATE * own else fps, whose
     raise ValueError("pictures are counted, and nothing says how many a second: say --fps, or `cinelake run` first")
 
 

@@ -35,7 +35,7 @@ def fit(
     """The rows of a file's annotations. Raises `UnknownName` for what `how` names and nothing has."""
     of_groups = chain(*(found for group, found in read.of_group.items() if not how.only or group in how.only))
     fitted = FittedRows([], [*read.problems, *of_groups], list(read.notes))
-    annotations = _chosen(read.annotations, contract, how, fitted)
+    annotations = _chosen(read, contract, how, fitted)
     placed = placed_in_films(file, annotations, contract, names, films, how, fitted)
     for one in placed:
         if (problem := _extent_problem(one, contract)) is not None:
@@ -58,14 +58,13 @@ def as_table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     return pa.table({name: pa.array([row.get(name) for row in rows], types[name]) for name in names})
 
 
-def _chosen(
-    annotations: Sequence[Annotation], contract: LabelContract, how: Fitting, fitted: FittedRows
-) -> Sequence[Annotation]:
+def _chosen(read: ReadFile, contract: LabelContract, how: Fitting, fitted: FittedRows) -> Sequence[Annotation]:
     """The annotations of the groups that are asked for; without any, all, and the groups are told."""
+    annotations = read.annotations
     groups = Counter(annotation.group for annotation in annotations if annotation.group)
     for name in how.only:
-        if name not in groups:
-            raise UnknownName("tier, control or attribute", name, groups)
+        if name not in groups and name not in read.of_group:
+            raise UnknownName("tier, control or attribute", name, {*groups, *read.of_group})
     columns = {column.name for column in contract.columns}
     if how.column and how.column not in columns:
         raise UnknownName("column", how.column, columns)

@@ -140,6 +140,14 @@ def test_a_column_of_numbers_is_a_line_too():
         by_line(affect, SHOTS, "arousel")
 
 
+@pytest.mark.parametrize("order", [[0, 1, 2], [1, 2, 0]])
+def test_a_number_of_a_span_holds_until_its_end_in_whatever_order_rows_are(order):
+    """A shot within a long span had what lies between two beginnings."""
+    scenes = pa.table({"start_s": [0.0, 4.0, 5.0], "end_s": [4.0, 5.0, 6.0], "probability": [0.1, 0.7, 0.9]})
+    found = by_line(scenes.take(order), SHOTS, "probability")
+    assert [span.what for span in found] == [f"probability {value}" for value in (0.1, 0.1, 0.1, 0.8)]
+
+
 def test_a_summary_has_the_most_relevance_that_fits_not_the_most_relevant_span_first():
     spans = [Span(0, 6, 0.9), Span(6, 11, 0.8), Span(11, 16, 0.8)]
     assert times(fullest(spans, 10)) == [(6, 11), (11, 16)] and times(chosen(spans, 10)) == [(0, 6)]

@@ -142,6 +142,8 @@ def test_each_task_of_a_project_is_of_its_own_film(tmp_path):
     track = text[text.index("<track") : text.index("</annotations>")].replace("<track", '<track task_id="{}"')
     content = text.replace(text[text.index("<track") :], track.format(7) + track.format(8) + "</annotations>")
     assert rows(tmp_path, content, movie="dusk") == [("cartoon", "1.0", "2.0", "tom"), ("dusk", "1.0", "2.0", "tom")]
+    _, problems = read(tmp_path, content.replace(tasks, ""), movie="dusk")
+    assert len(problems) == 2 and "expected one of the project's tasks (none) as task_id, received '7'" in problems[0]
 
 
 def test_a_tier_without_times_is_a_problem_where_it_is_read(tmp_path):
@@ -150,6 +152,7 @@ def test_a_tier_without_times_is_a_problem_where_it_is_read(tmp_path):
     other = tier.replace("topics", "notes").replace('"a1"', '"a2"').replace('REF2="ts2"', 'REF2="ts3"')
     content = untimed.replace("<LINGUISTIC_TYPE ", other + "<LINGUISTIC_TYPE ", 1)
     assert "notes.a2: the annotation has no time" in read(tmp_path, content)[1][0]
+    assert "notes.a2: the annotation has no time" in read(tmp_path, content, only=("notes",))[1][0]
     assert rows(tmp_path, content, only=("topics",)) == [("cartoon", "1.0", "2.5", "chase")]
 
 

@@ -4,6 +4,7 @@ import pyarrow as pa
 import pytest
 
 from cinelake.catalogue.films import CatalogueFilm
+from cinelake.labels import film_names
 from cinelake.labels.film_names import FilmNames, with_movie_ids
 
 FILMS = (
@@ -24,6 +25,8 @@ NAMES = FilmNames(FILMS, [film.movie_id for film in FILMS] + ["images_heat"])
         "C:\\work\\sintel trailer.MP4",
         "/data/upload/3/0a1b2c3d-Sintel%20Trailer.mp4",
         "/data/upload/3/0a1b2c3d-Sintel_Trailer.mp4",
+        "/data/upload/3/0a1b2c3d-Sintel_Trailer.mov",
+        "/data/upload/3/0a1b2c3d-Sintel.mp4",
         "/data/local-files/?d=films/Sintel%20Trailer.mp4",
         "https://host.example/a/Sintel%20Trailer.mp4?x=1",
         "SINTEL",
@@ -44,6 +47,15 @@ def test_an_uploaded_name_that_a_server_gives_to_two_files_is_refused():
     films = [CatalogueFilm(i, f"/f/{name}", f"f/{name}", i) for i, name in (("a_b", "Ä b.mp4"), ("a_b_2", "Ä_b.mp4"))]
     names = FilmNames(films, ["a_b", "a_b_2"])
     assert names.find("/data/upload/3/0a1b2c3d-Ä_b.mp4")[0] == ["a_b", "a_b_2"]
+
+
+def test_each_of_many_films_is_compared_with_uploads_once(monkeypatch):
+    films = [CatalogueFilm(f"f_{n}", f"/f/F {n}.mp4", f"f/F {n}.mp4", "") for n in range(50)]
+    asked: list[str] = []
+    monkeypatch.setattr(film_names, "_served", lambda name: asked.append(name) or name.replace(" ", "_"))
+    names = FilmNames(films, [film.movie_id for film in films])
+    assert [names.find(f"0a1b2c3d-F_{n}.mp4")[0] for n in range(50)] == [[f"f_{n}"] for n in range(50)]
+    assert len(asked) < 4 * len(films)
 
 
 def test_a_near_name_is_proposed_and_not_taken():

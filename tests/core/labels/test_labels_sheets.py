@@ -58,6 +58,15 @@ def test_merged_cells_are_all_read_as_their_value(tmp_path):
     assert reading.notes == ["a.xlsx: 3 cells of 'Sheet' are merged with others and read as these"]
 
 
+def test_merged_cells_beside_the_columns_give_none_their_value(tmp_path):
+    """They counted as less than none, and as many of them as one liked could each go through all rows."""
+    path = workbook(tmp_path, HEADER, ["dawn", 0, 5, "chase"], ["dawn", 5, 8, "sorrow", None, "a remark"])
+    book = openpyxl.load_workbook(path)
+    book.active.merge_cells("F3:F9")
+    book.save(path)
+    assert read_files([path]).notes == []
+
+
 def test_a_comma_beside_points_is_explained(tmp_path):
     (tmp_path / "a.csv").write_text("movie_id;start_s;end_s;kind\ndawn;1,5;2.5;chase\ndawn;3.5;4;chase\n")
     _, found = check_labels(SCENES, read_files([tmp_path / "a.csv"]).rows, FILMS, source="", vocabularies={})

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from core._toy_model import MODEL, Config
 
-from cinelake.learning.candidate import held_out_known_to, train_artefact, without_known_stills
-from cinelake.learning.comparison import _sides
+from cinelake.learning.candidate import held_out_known_to, split_unknown_to, train_artefact, without_known_stills
+from cinelake.learning.comparison import _sides, _without_stills
 from cinelake.learning.split import Split, place, split
 from cinelake.spec.example import Example
 from cinelake.spec.training import Training
@@ -85,3 +85,16 @@ def test_a_still_that_was_alone_in_its_class_is_not_compared_on_once_it_has_comp
     left = [unit for unit in without_known_stills(version, grown.test) if unit.movie_id == HELD_OUT]
     seconds = [second for unit in left for second in unit.features["time_s"]]
     assert sorted(seconds) == [0.0, 1.0, 2.0, 3.0, 5.0]
+    judged = split_unknown_to(version, grown)
+    assert sum(map(len, judged.test)) == sum(map(len, grown.test)) - 1
+    assert "1 held-out image is left out: the champion has learned from it" in judged.warning
+    assert split_unknown_to(version, data.split) is data.split
+
+
+def test_what_each_of_two_versions_has_learned_from_a_source_is_told() -> None:
+    """What the second had learned from hid the first's."""
+    known = [SimpleNamespace(facts={"learned_stills": {HELD_OUT: seconds}}) for seconds in ([1.0], [2.0, 3.0])]
+    found: Any = [(SimpleNamespace(name=f"version {n}"), version) for n, version in enumerate(known, 1)]
+    sides, said = _without_stills(found, [Split((), (), (GALLERY,))] * 2, {HELD_OUT})
+    assert said[HELD_OUT].startswith("1 of its images: version 1 has learned") and "; 2 of its images" in said[HELD_OUT]
+    assert [len(unit) for side in sides for unit in side.test] == [2, 2]
