@@ -152,10 +152,18 @@ def _folders_under(base: Path, tops: set[str], again: set[str], hidden: bool) ->
             continue
         with contextlib.suppress(OSError), os.scandir(base / folder) as entries:
             for entry in entries:
-                if entry.is_dir() and (hidden or not entry.name.startswith(".")):
+                if (hidden or not entry.name.startswith(".")) and _is_folder(entry):
                     inner = f"{folder}{entry.name}/"
                     heapq.heappush(waiting, (len(inner), inner))
     return list(reached.values())
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder, or leads to one; a link that leads to itself is none, and takes no other with it."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _is_beside_film(name: str, named: int) -> bool:
