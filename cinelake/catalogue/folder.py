@@ -159,7 +159,7 @@ def _folders_under(base: Path, tops: set[str], again: set[str], hidden: bool) ->
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is a folder, or leads to one; a link that leads to itself is none, and takes no other with it."""
+    """Whether an entry is a folder, or leads to one; a link that leads to itself is none."""
     try:
         return entry.is_dir()
     except OSError:
