@@ -312,6 +312,16 @@ def test_pages_of_teletext_that_are_subtitles_are_rows(tmp_path: Path) -> None:
     assert "left_aside" not in facts
 
 
+@pytest.mark.parametrize(("languages", "count"), [(("eng",), 2), (("fra", "deu"), 2), (("fra",), 0)])
+def test_teletext_of_two_languages_is_read_where_one_of_them_is_wanted(
+    languages: tuple[str, ...], count: int, tmp_path: Path
+) -> None:
+    film = with_teletext(tmp_path / "film.ts", [(0.5, 1.0, "HALLO"), (1.5, 2.0, "HELLO")], languages=("deu", "eng"))
+    task = ReadSubtitles(SubtitlesParams(languages=languages), Film("film", str(film)))
+    assert sum(batch.num_rows for batch in task.run({})) == count
+    assert "left_aside" not in task.facts
+
+
 def test_teletext_without_subtitles_is_told(tmp_path: Path) -> None:
     rows, facts = read(with_teletext(tmp_path / "film.ts", [(1.0, 2.0, "")]))
     assert not rows and "teletext" in facts["left_aside"]
