@@ -100,7 +100,7 @@ def _scan(folder: Path) -> list[os.DirEntry[str]]:
 def _matching(parts: list[Part], base: Path, only: str | None) -> tuple[list[str], list[Skipped]]:
     """Files that a glob matches; `**` goes into folders, so that only without it a folder is something skipped."""
     pattern, again = pattern_of(parts), set[str]()
-    shown, every = _globbed(pattern, base, again, hidden=False), _globbed(pattern, base, again, hidden=True)
+    shown, every = _globbed(pattern, base, again, hidden=False), _globbed(pattern, base, set(), hidden=True)
     start, named = base.absolute(), sum(1 for _ in takewhile(lambda part: not part.is_pattern, parts))
     hidden = {name for name in every - shown if not _is_beside_film(name, named)}
     skipped = [Skipped(os.path.join(start, name), "hidden") for name in hidden]  # noqa: PTH118 (as below)
@@ -152,10 +152,18 @@ def _folders_under(base: Path, tops: set[str], again: set[str], hidden: bool) ->
             continue
         with contextlib.suppress(OSError), os.scandir(base / folder) as entries:
             for entry in entries:
-                if entry.is_dir() and (hidden or not entry.name.startswith(".")):
+                if (hidden or not entry.name.startswith(".")) and _is_folder(entry):
                     inner = f"{folder}{entry.name}/"
                     heapq.heappush(waiting, (len(inner), inner))
     return list(reached.values())
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder, or leads to one; a link that leads to itself is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _is_beside_film(name: str, named: int) -> bool:

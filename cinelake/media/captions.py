@@ -78,10 +78,11 @@ def extract_ancillary(path: str, index: int, folder: Path) -> Path | None:
     deadline_s = DEADLINE_S + Path(path).stat().st_size / SLOWEST_BYTES_PER_S
     taken_out = ["-map", f"0:{index}", "-c", "copy", "-bsf", "smpte436m_to_eia608"]
     as_text = ["-map", "0:0", "-c:s", "subrip"]
-    for source, words, made in ((path, taken_out, data), (str(data), as_text, lines)):
+    # their own times are kept: captions that begin late would else count from the first of them
+    for source, before, words, made in ((path, [], taken_out, data), (str(data), ["-copyts"], as_text, lines)):
         with open_film(source) as fd:
             options = [word for name, value in safe_input(fd).items() for word in (f"-{name}", value)]
-            arguments = [*options, "-y", "-i", "fd:", *words, "-f", made.suffix[1:], f"file:{made}"]
+            arguments = [*before, *options, "-y", "-i", "fd:", *words, "-f", made.suffix[1:], f"file:{made}"]
             finished = run_ffmpeg(arguments, deadline_s=deadline_s, pass_fds=[fd], makes=[made])
         if finished.returncode:
             raise DamagedFilm(

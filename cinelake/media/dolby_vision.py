@@ -32,6 +32,8 @@ def profile_of(metadata: bytes) -> int | None:
     _resampled, _reserved, is_larger, has_no_residual = bits.number(1), bits.number(3), bits.number(1), bits.number(1)
     if kind == 0:
         return 5 if is_full_range else None
+    if kind > 1:
+        return None
     if is_larger and not has_no_residual:
         return 7 if depth == FULL_BIT_DEPTH else 4
     return 8

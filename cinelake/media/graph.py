@@ -16,6 +16,7 @@ jump to the next), it reads all of them always; those that nobody wants go nowhe
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -54,6 +55,8 @@ MIDDLE_WIDTH = 640
 
 LAYOUTS_OF = (*range(1, 9), 10, 12, 14, 16, 24)
 """Numbers of channels for which ffmpeg takes a layout where a film names none."""
+PAIRS = (("FL", "FR"), ("SL", "SR"), ("BL", "BR"), ("FLC", "FRC"), ("TFL", "TFR"))
+"""Loudspeakers of which ffmpeg mixes both or none; it mixes none without one in front (libswresample/rematrix.c)."""
 
 THINNING_SLACK = 1e-6
 """A picture this near (as a part of 1/fps) below a multiple of 1/fps counts as on it: times are rounded."""
@@ -150,13 +153,23 @@ def mixed_by_itself(sound: SoundInfo) -> str:
     """How channels become one where ffmpeg knows no way to mix them; '' where it does.
 
     Of Ambisonics the first channel is what comes from all directions. Of channels without names, in a number that no
-    layout has, nothing is known: it is their mean.
+    layout has, nothing is known, and others belong to no room with a front: it is their mean.
     """
     if sound.layout.startswith("ambisonic"):
         return "c0"
-    if sound.layout != f"{sound.channels} channels" or sound.channels in LAYOUTS_OF:
+    if sound.channels == 1 or _is_mixed_by_ffmpeg(sound):
         return ""
     return "+".join(f"{1 / sound.channels:.6f}*c{number}" for number in range(sound.channels))
+
+
+def _is_mixed_by_ffmpeg(sound: SoundInfo) -> bool:
+    if sound.layout == f"{sound.channels} channels":
+        return sound.channels in LAYOUTS_OF
+    if not (named := re.fullmatch(r"\d+ channels \((.+)\)", sound.layout)):
+        return sound.layout != "binaural"
+    names = {name.partition("@")[0] for name in named[1].split("+")}
+    is_room = not names.isdisjoint(("FL", "FR", "FC")) and all((a in names) == (b in names) for a, b in PAIRS)
+    return is_room and not any(name.startswith(("USR", "UNK", "UNSD")) for name in names)
 
 
 def _threads(video: VideoInfo | None) -> dict[str, str]:

@@ -114,7 +114,8 @@ def pieces_of(cell: StepCell, lake: Lake, movie_id: str) -> list[tuple[int, int]
 class Pieces:
     """A cell while it is made in pieces.
 
-    facts: of the task, of the piece that this process made last; and how many `helpers` made a piece, how many failed.
+    facts: of the task, of the piece that this process made last, and of what gathered the rows; and how many `helpers`
+    made a piece, how many failed.
     failures: why each helper that failed did.
     """
 
@@ -132,15 +133,16 @@ class Pieces:
 
     def write(self, writer: CellWriter) -> None:
         """Make all pieces and write their rows in order. Raises what the task raises."""
-        gathers = hasattr(find_task(self._of.cell.task).make, "gather")
+        gatherer = self._of.worker() if hasattr(find_task(self._of.cell.task).make, "gather") else None
         try:
             batches = self._in_order()
-            for batch in self._of.worker().gather(batches) if gathers else batches:
+            for batch in gatherer.gather(batches) if gatherer else batches:
                 writer.write(batch)
         finally:
             self._stopped = True
             for helper in self._helpers:
                 helper.join()
+        self.facts |= getattr(gatherer, "facts", None) or {}
         self.facts.update(helpers=self._helped, helpers_failed=len(self.failures))
 
     def _in_order(self) -> Iterator[pa.RecordBatch]:

@@ -179,9 +179,15 @@ class Group:
             with as_film_errors(member.cell.table):
                 act()
         except FilmError as error:
+            if member not in self.members:
+                return
             self._leave(member)
             member.run.fail(member.cell, error)
             self._skip_followers(member)
+
+    def give_up(self) -> None:
+        """Its tasks are made anew: what a call that is still under way ends with concerns no cell."""
+        self.members.clear()
 
     def _skip_followers(self, member: StreamCell) -> None:
         for follower in member.followers:
@@ -213,13 +219,13 @@ def decode_for(run: FilmCells, cells: Sequence[StepCell], scratch: Path, done: s
     try:
         groups, reading = _read(run, about, members, (stamp, clocks, limit_s), done, "checked")
     except DamagedAmongThreads:
-        for member in members:
-            member.writer.abandon()
         choices = {member.cell.table: member.choice for member in members if member.cell.table not in done}
-        again = _members(run, [cell for cell in cells if cell.table in choices], scratch, done)
-        for member in again:
+        apart = scratch / "again"  # a call that is still under way may write into its file
+        apart.mkdir()
+        members = _members(run, [cell for cell in cells if cell.table in choices], apart, done)
+        for member in members:
             member.choice = choices[member.cell.table]
-        groups, reading = _read(run, about, again, (stamp, clocks, limit_s), done, "one")
+        groups, reading = _read(run, about, members, (stamp, clocks, limit_s), done, "one")
     if reading is None:
         return
     run.report.frames_decoded = reading.frames_decoded
@@ -288,18 +294,23 @@ def _read(
     groups = [Group(group, stamp, cost, done) for group in _grouped(members)]
     if not groups:
         return [], None
-    with quiet_memory():
-        reading = read_film(
-            run.film.path,
-            about,
-            groups,
-            deadline_s=limit_s,
-            keep_damaged=run.film.keeps_damaged,
-            max_pixels=run.film.max_pixels,
-            device=run.film.decode_device,
-            on_progress=_progress(run),
-            threads=threads,
-        )
+    try:
+        with quiet_memory():
+            reading = read_film(
+                run.film.path,
+                about,
+                groups,
+                deadline_s=limit_s,
+                keep_damaged=run.film.keeps_damaged,
+                max_pixels=run.film.max_pixels,
+                device=run.film.decode_device,
+                on_progress=_progress(run),
+                threads=threads,
+            )
+    except DamagedAmongThreads:
+        for group in groups:
+            group.give_up()
+        raise
     return groups, reading
 
 

@@ -31,7 +31,7 @@ from cinelake.media.decode_check import raise_if_incomplete
 from cinelake.media.probe import probe
 from cinelake.media.subtitles import TELETEXT, extract_subtitles, extract_teletext, text_streams
 from cinelake.spec.contract import Column, Contract, Rule
-from cinelake.spec.film import Probe
+from cinelake.spec.film import Probe, SubtitleInfo
 from cinelake.spec.roles import Words
 from cinelake.spec.task import Film, Params, TableReader, task
 from tasks.subtitles.lines import SUFFIXES, CueLines, read_lines
@@ -133,6 +133,10 @@ class ReadSubtitles:
     def _wanted(self, language: str | None) -> bool:
         return not self._params.languages or language is None or language in self._params.languages
 
+    def _wanted_of(self, stream: SubtitleInfo) -> bool:
+        """Whether one of the languages that a stream of teletext names (`deu,eng`) is wanted."""
+        return any(self._wanted(_known(language)) for language in stream.language.split(","))
+
     def _embedded(self) -> list[Track]:
         film = probe(self._film.path, max_pixels=self._film.max_pixels)
         if not self._film.keeps_damaged:
@@ -140,6 +144,8 @@ class ReadSubtitles:
         texts = text_streams(film.subtitles)
         tracks, others = self._teletext(film), dict[str, list[str]]()
         for stream in film.subtitles:
+            if stream.codec == TELETEXT and not self._wanted_of(stream):
+                continue
             if stream not in texts and not any(track.source == f"stream {stream.index}" for track in tracks):
                 kind = OTHERS.get(stream.codec, "pictures of text, not text")
                 others.setdefault(kind, []).append(f"stream {stream.index} ({stream.codec})")
@@ -161,8 +167,10 @@ class ReadSubtitles:
         tracks: list[Track] = []
         with tempfile.TemporaryDirectory(prefix="cinelake-subtitles-") as folder:
             for stream in (stream for stream in film.subtitles if stream.codec == TELETEXT):
+                if not self._wanted_of(stream):
+                    continue
                 language = _known(stream.language.partition(",")[0])
-                file = extract_teletext(self._film.path, film, stream, Path(folder)) if self._wanted(language) else None
+                file = extract_teletext(self._film.path, film, stream, Path(folder))
                 tracks += self._read(f"stream {stream.index}", language, file, "utf-8") if file else []
                 if "," in stream.language:
                     self.facts["teletext"] = f"pages of several languages ({stream.language}) are one set of lines"

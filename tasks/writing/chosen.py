@@ -59,9 +59,9 @@ class Chooser:
 def due(pictures: Sequence[tuple[Jpeg, bool]], every_s: float) -> set[int]:
     """Numbers of the pictures that are read in any case: the middles of shots, and so many others that no longer part
     of the film than `every_s` goes unread."""
-    if not every_s:
-        return set(range(len(pictures)))
     times = np.array([picture.time_s for picture, _ in pictures])
+    if every_s <= np.diff(times).min(initial=np.inf):
+        return set(range(len(pictures)))
     marks = [times[0], *(picture.time_s for picture, is_middle in pictures if is_middle), times[-1]]
     stretches = ((start_s, end_s, math.ceil((end_s - start_s) / every_s)) for start_s, end_s in pairwise(marks))
     wanted = [at for start_s, end_s, parts in stretches for at in np.linspace(start_s, end_s, parts + 1)]

@@ -10,6 +10,8 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
+import numpy as np
+
 READ = ("LATIN", "CJK", "HIRAGANA", "KATAKANA", "HALFWIDTH KATAKANA", "FULLWIDTH LATIN", "IDEOGRAPHIC", "MODIFIER")
 """What names of letters begin with, in Unicode, of the scripts that the reader knows."""
 SIGNS = frozenset("\u00aa\u00ba\u00b5")
@@ -40,16 +42,15 @@ def unsure_lines(lines: Sequence[tuple[float, float, str, bool]]) -> list[bool]:
     where a letter of it is Latin only; two that could not be read count as much as one of another script, and beside
     these four that may be of another script themselves.
     """
-    foreign = [1.0 if is_foreign else 0.0 if text else 0.5 for _, _, text, is_foreign in lines]
-    known = [bool(text) and not is_foreign and not may_be_of_another(text) for _, _, text, is_foreign in lines]
-    found = []
-    for start_s, end_s, text, _ in lines:
-        if not text or not may_be_of_another(text):
-            found.append(False)
-            continue
-        near = [n for n, (a, b, *_) in enumerate(lines) if a < end_s + NEAR_S and b > start_s - NEAR_S]
-        against = sum(foreign[n] for n in near)
+    alike = np.array([may_be_of_another(text) for _, _, text, _ in lines], bool)
+    foreign = np.array([1.0 if is_foreign else 0.0 if text else 0.5 for _, _, text, is_foreign in lines])
+    known = np.array([bool(text) and not is_foreign for _, _, text, is_foreign in lines], bool) & ~alike
+    starts, ends = (np.array([line[place] for line in lines], np.float64) for place in (0, 1))
+    found = [False] * len(lines)
+    for number in np.flatnonzero(alike):
+        near = (starts < ends[number] + NEAR_S) & (ends > starts[number] - NEAR_S)
+        against = float(foreign[near].sum())
         if against:
-            against += 0.25 * (sum(may_be_of_another(lines[n][2]) for n in near) - 1)  # without the line itself
-        found.append(against >= 1.0 and against > sum(known[n] for n in near))
+            against += 0.25 * (int(alike[near].sum()) - 1)  # without the line itself
+        found[number] = against >= 1.0 and against > int(known[near].sum())
     return found

@@ -13,7 +13,12 @@ PAGE, NO_PAGE = 0x50, 0xFF
 PACKET = 188
 
 
-def with_teletext(path: Path, said: Sequence[tuple[float, float | None, str]], seconds: int = 4) -> Path:
+def with_teletext(
+    path: Path,
+    said: Sequence[tuple[float, float | None, str]],
+    seconds: int = 4,
+    languages: Sequence[str] = ("deu",),
+) -> Path:
     """A film of so many seconds; said: from when and until when a text is shown; None: nothing takes it away."""
     plain = path.with_suffix(".plain.ts")
     pids = ["-mpegts_start_pid", str(PICTURES), "-mpegts_pmt_start_pid", str(TABLE)]
@@ -22,7 +27,7 @@ def with_teletext(path: Path, said: Sequence[tuple[float, float | None, str]], s
     subprocess.run([binary(), "-y", "-loglevel", "error", *source, *pids, *times, plain], check=True)
     shown = [(at, text) for begin, end, text in said for at, text in ((begin, text), (end, "")) if at is not None]
     waiting = [(at, _pes(at, text)) for at, text in sorted(shown)]
-    out, count, data = _tables(), 0, plain.read_bytes()
+    out, count, data = _tables(languages), 0, plain.read_bytes()
     for place in range(0, len(data), PACKET):
         packet = data[place : place + PACKET]
         pid, begins = int.from_bytes(packet[1:3]) & 0x1FFF, packet[1] & 0x40
@@ -87,9 +92,10 @@ def _parts(pid: int, data: bytes) -> list[bytes]:
     return [bytes([0x47, (0x40 if not n else 0) | pid >> 8, pid & 255, 0x10]) + part for n, part in enumerate(parts)]
 
 
-def _tables() -> bytes:
+def _tables(languages: Sequence[str]) -> bytes:
+    pages = b"".join(language.encode() + b"\x10\x50" for language in languages)
     streams = b"\x1b" + (0xE000 | PICTURES).to_bytes(2) + b"\xf0\0"
-    streams += b"\x06" + (0xE000 | TEXT).to_bytes(2) + b"\xf0\x07\x56\x05deu\x10\x50"
+    streams += b"\x06" + (0xE000 | TEXT).to_bytes(2) + bytes([0xF0, len(pages) + 2, 0x56, len(pages)]) + pages
     of_film = b"\0\1\xc1\0\0" + (0xE000 | PICTURES).to_bytes(2) + b"\xf0\0" + streams
     of_all = b"\0\1\xc1\0\0\0\1" + (0xE000 | TABLE).to_bytes(2)
     return b"".join(

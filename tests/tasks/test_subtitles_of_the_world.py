@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -287,13 +288,16 @@ def test_a_film_without_captions_is_not_decoded_for_them(film: Path, monkeypatch
     assert read(film) == ([], {})
 
 
-def test_captions_in_the_ancillary_data_of_mxf_are_rows(tmp_path: Path) -> None:
+@pytest.mark.parametrize("without", [1, 20])
+def test_captions_in_the_ancillary_data_of_mxf_are_rows(without: int, tmp_path: Path) -> None:
+    """Wherever they begin: the first packets hold other data."""
     within = captioned(tmp_path / "within.mpg", [(30, 60, "HELLO"), (70, 90, "WORLD")])
     words = ["-map", "0", "-c:v", "mpeg2video", "-s", "720x576", "-a53cc", "0", "-c:s", "copy"]
     source = ["-f", "lavfi", "-i", f"movie={within}[out0+subcc]"]
     film = tmp_path / "film.mxf"
     command = [binary(), "-loglevel", "error", *source, *words, "-bsf:s", "eia608_to_smpte436m", str(film)]
     subprocess.run(command, check=True)
+    film.write_bytes(re.sub(rb"(?s)\x61\x01(?=.\x96\x69)", b"\x41\x05", film.read_bytes(), count=without))
     rows, _ = read(film)
     assert [(row["text"], row["source"]) for row in rows] == [("HELLO", "stream 1"), ("WORLD", "stream 1")]
     assert [row["start_s"] for row in rows] == pytest.approx([1.2, 2.8], abs=0.1)
@@ -306,6 +310,16 @@ def test_pages_of_teletext_that_are_subtitles_are_rows(tmp_path: Path) -> None:
     times = [(row["start_s"], row["end_s"]) for row in rows]
     assert times == [pytest.approx(span, abs=0.05) for span in ((1.0, 2.0), (2.48, 3.48))]
     assert "left_aside" not in facts
+
+
+@pytest.mark.parametrize(("languages", "count"), [(("eng",), 2), (("fra", "deu"), 2), (("fra",), 0)])
+def test_teletext_of_two_languages_is_read_where_one_of_them_is_wanted(
+    languages: tuple[str, ...], count: int, tmp_path: Path
+) -> None:
+    film = with_teletext(tmp_path / "film.ts", [(0.5, 1.0, "HALLO"), (1.5, 2.0, "HELLO")], languages=("deu", "eng"))
+    task = ReadSubtitles(SubtitlesParams(languages=languages), Film("film", str(film)))
+    assert sum(batch.num_rows for batch in task.run({})) == count
+    assert "left_aside" not in task.facts
 
 
 def test_teletext_without_subtitles_is_told(tmp_path: Path) -> None:

@@ -134,6 +134,14 @@ def test_a_glob_goes_into_folders_once_though_links_go_round(films: Path) -> Non
     assert ids(read(films, "films/**/*")) == ["a", "b"]
 
 
+def test_links_that_lead_nowhere_hide_no_folder_beside_them(films: Path) -> None:
+    add(films, *(f"s{number}/{number}.mp4" for number in range(9)))
+    for name in ("a", "round", "s", "z"):
+        (films / name).symlink_to(name)
+        (films / f"{name}_long").symlink_to("l" * 300)
+    assert ids(read(films, "films/**/*.mp4")) == [str(number) for number in range(9)]
+
+
 def test_an_existing_place_is_no_glob(films: Path) -> None:
     add(films, "[1999]/a.mp4", "9/b.mp4")
     assert ids(read(films, "films/[1999]")) == ["a"]

@@ -76,6 +76,15 @@ def test_a_folder_that_a_link_reaches_again_is_skipped_and_counted(films: Path) 
     assert read(films, "films/**/*").skipped_counts()["seen_before"] > 0
 
 
+def test_a_hidden_link_makes_no_folder_one_that_was_seen_before(films: Path) -> None:
+    (films / "season").mkdir()
+    (films / "season" / "two.mkv").touch()
+    (films / ".s").symlink_to("season")
+    found = read(films, "films/**/*.mkv")
+    assert "films/season/two.mkv" in [film.uri for film in found.films]
+    assert not [file for file in found.skipped if file.reason == "seen_before"]
+
+
 def test_links_that_lead_round_in_circles_are_followed_once(films: Path) -> None:
     (films / "season").mkdir()
     (films / "season" / "two.mkv").touch()

@@ -39,6 +39,7 @@ def metadata(kind: int, full_range: bool, *, larger: bool = False, residual: boo
         (metadata(1, False), 8),
         (metadata(1, False, larger=True, residual=True), 7),
         (metadata(1, False, larger=True, residual=True, depth=14), 4),
+        (metadata(2, False), None),
         (b"\x19", None),
         (b"no metadata", None),
     ],

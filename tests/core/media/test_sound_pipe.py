@@ -67,6 +67,8 @@ def test_sound_is_not_decoded_for_pictures_alone(film, read):
         ("all_around.ogg", "0.5*sin(880*t)|0|0|0:c=ambisonic 1", ["-c:a", "libopus", "-mapping_family", "2"]),
         ("32_of_no_name.wav", "|".join(["0.5*sin(880*t)"] * 32), ["-c:a", "pcm_s16le"]),
         ("17_of_no_name.wav", "|".join(["0.5*sin(880*t)"] * 17), ["-c:a", "pcm_s16le"]),
+        ("both_behind.wav", "|".join(["0.5*sin(880*t)"] * 2) + ":c=BL+BR", ["-c:a", "pcm_s16le"]),
+        ("one_at_a_side.wav", "|".join(["0.5*sin(880*t)"] * 3) + ":c=FL+FR+SL", ["-c:a", "pcm_s16le"]),
     ],
 )
 @pytest.mark.parametrize("wanted", [1, 2])

@@ -203,8 +203,9 @@ def test_rows_that_go_over_several_pieces_are_gathered_from_what_each_has(
 
         def gather(self, parts: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             gathered.extend(part["pictures"][0].as_py() for part in parts)
+            self.facts = {"gathered": sum(gathered)}
             yield from ()
 
     monkeypatch.setattr(pieces, "find_task", lambda name: replace(find_task(name), make=Counted))
     made.write(CellWriter(find_task("embeddings").contract, "film", tmp_path / "table.parquet"))
-    assert gathered == [4, 4, 2]
+    assert gathered == [4, 4, 2] and made.facts["gathered"] == 10

@@ -9,18 +9,20 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from _toy_tasks import HOOKS, Night, outcomes
 
-from cinelake.errors import DamagedFilm, FilmError, InputChanged, StorageError, UsageError, WeightsMissing
+from cinelake.errors import DamagedFilm, FilmError, InputChanged, StorageError, TaskFailed, UsageError, WeightsMissing
 from cinelake.events import CellEnded, Deadline, DecodingMoved, FilmBegan, TaskBegan
 from cinelake.lake.cells import Lake
 from cinelake.media.ffmpeg import run_ffmpeg
 from cinelake.media.pipe_readers import PicturePipeReader, SoundPipeReader
 from cinelake.run.step import SLOWEST_BYTES_PER_S, Step, run_step
-from cinelake.spec.task import Film
+from cinelake.run.streams import Group
+from cinelake.spec.task import Film, VideoClock
 
 
 def raising(error: BaseException) -> Callable[[], None]:
@@ -352,6 +354,16 @@ def test_a_film_with_damaged_pictures_is_read_again_by_one_thread_and_no_row_sta
     night.film.write_bytes(data)
     assert set(outcomes(night.run("cards", "echoes", "clock")).values()) == {"made"}
     assert (night.numbers("cards"), night.numbers("clock")) == ([0, 5, 10, 15], [20])
+
+
+def test_what_a_call_ends_with_whose_task_is_made_anew_meanwhile_concerns_no_cell() -> None:
+    done: set[str] = set()
+    cell: Any = SimpleNamespace(table="clock")
+    member: Any = SimpleNamespace(cell=cell, stream=VideoClock(), on_batch=lambda _: (group.give_up(), 1 / 0))
+    group = Group([member], Any, Any, done)
+    with pytest.raises(TaskFailed, match="every task of this group"):
+        group.on_batches({"clock": Any})
+    assert not done
 
 
 def test_a_film_of_which_nothing_can_be_kept_is_not_tried_every_night(night: Night) -> None:
