@@ -359,14 +359,22 @@ class Lake:
         return footer.ingredients if footer else None
 
     def failure_log(self, table: str, movie_id: str) -> str:
-        """The last words of ffmpeg or of the traceback of a recorded failure; empty without one."""
+        """The last words of ffmpeg or of the traceback of a recorded failure; empty without one.
+
+        Of a damaged record: that it is damaged.
+        """
         path = self.storage.path(*_failure_parts(table, movie_id))
         with storage_errors(f"reading {path}"):
             try:
                 with self.storage.filesystem.open_input_file(path) as file:
-                    return str(pq.read_table(file, columns=["log_tail"])["log_tail"][0].as_py() or "")
+                    row = pq.read_table(file, columns=["log_tail"], page_checksum_verification=True)
+                return str(row["log_tail"][0].as_py() or "")
             except FileNotFoundError:
                 return ""
+            except (OSError, pa.ArrowException, LookupError, UnicodeDecodeError) as error:
+                if getattr(error, "errno", None):
+                    raise  # the disk's, not the file's
+                return f"{path} is damaged: {error}"
 
     def forget_failure(self, table: str, movie_id: str) -> None:
         """Delete the row of `failures` for a cell that was made."""
