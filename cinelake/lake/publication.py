@@ -16,10 +16,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cinelake.errors import InputChanged
+from cinelake.errors import InputChanged, StorageError
 from cinelake.lake.cells import CellReader, Lake, checked_parquet
 from cinelake.lake.published import (
     COMPRESSION,
+    FOLDER,
     PublishedFile,
     PublishedTable,
     PublishedVersion,
@@ -314,8 +315,15 @@ def _united(lake: Lake, files: Sequence[tuple[str, tuple[str, ...]]]) -> pa.Tabl
         paths.setdefault(name, []).append(lake.storage.path(*parts))
     tables = []
     for name, own in paths.items():
-        dataset = ds.dataset(own, filesystem=lake.storage.filesystem, format=checked_parquet())
-        table = dataset.to_table([column.name for column in dataset.schema if not pa.types.is_nested(column.type)])
+        try:
+            dataset = ds.dataset(own, filesystem=lake.storage.filesystem, format=checked_parquet())
+            table = dataset.to_table([column.name for column in dataset.schema if not pa.types.is_nested(column.type)])
+        except (OSError, pa.ArrowException) as error:
+            if lake.storage.local is None or getattr(error, "errno", None):
+                raise  # the disk's or the network's, not the file's
+            folder = lake.storage.path(FOLDER)
+            words = f"a published file of {name} is damaged ({error}): remove {folder}, which `publish` makes again"
+            raise StorageError(words) from error
         if "entry" not in table.column_names:
             table = table.append_column("entry", pa.repeat(name, table.num_rows))
         tables.append(table)
