@@ -166,6 +166,7 @@ def _scheduled(planning: Planning, jobs: int, on_file: OnFile) -> Iterator[dict[
         with Client(engine.address):
             yield {}
         return
+    import dask.config
     from dask.callbacks import Callback
 
     done: list[object] = []
@@ -182,7 +183,8 @@ def _scheduled(planning: Planning, jobs: int, on_file: OnFile) -> Iterator[dict[
         "chunksize": 1,
         "initializer": partial(die_with, os.getpid()),
     }
-    with Callback(posttask=count):
+    # However Dask is set up here: a fork server would be the parent of its processes, and forks inherit held locks
+    with Callback(posttask=count), dask.config.set({"multiprocessing.context": "spawn"}):
         yield few if jobs <= MAX_JOBS_HERE or workers == 1 else many
 
 

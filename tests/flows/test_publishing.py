@@ -13,6 +13,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import dask.config
 import psutil
 import pytest
 from _published_lake import planned, write_films, write_shots
@@ -211,6 +212,14 @@ def test_a_reader_in_a_loop_sees_whole_versions_only(project: Path) -> None:
 def test_many_files_are_made_by_processes(tmp_path: Path) -> None:
     done = publish_planned(write_films(tmp_path, 12, "publish: {buckets: 4, workers: 2}\n"))
     assert (done.made, done.version.tables["shots"].rows) == (8, 36)
+
+
+def test_the_user_s_settings_of_dask_do_not_decide_whose_children_the_processes_are(tmp_path: Path) -> None:
+    planning = write_films(tmp_path, 1, "publish: {workers: 2}\n")
+    with dask.config.set({"multiprocessing.context": "forkserver"}):
+        with lake_versions._scheduled(planning, 8, lambda done, jobs: None) as options:
+            assert (options["scheduler"], dask.config.get("multiprocessing.context")) == ("processes", "spawn")
+        assert dask.config.get("multiprocessing.context") == "forkserver"
 
 
 @pytest.mark.slow
