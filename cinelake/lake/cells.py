@@ -325,9 +325,8 @@ class Lake:
             ):
                 while block := source.read(COPIED_BYTES):
                     target.write(block)
-            metadata = pq.read_metadata(copy).metadata or {} if copy.exists() else {}
-            if FOOTER_KEY not in metadata or Footer.from_json(metadata[FOOTER_KEY]) != before:
-                raise ValueError(f"{table} of {movie_id} was made again, or deleted, meanwhile")
+            if read_footer(Storage(str(folder)), copy.name) != before:
+                raise ValueError(f"{table} of {movie_id} was made again, deleted or damaged meanwhile")
             replace_value(copy, FOOTER_KEY, footer.to_json().encode())
             self.storage.publish(copy, *parts)
         self.forget_failure(table, movie_id)
