@@ -145,7 +145,7 @@ def _chunks(path: Path, leaves: int) -> list[tuple[int, int, int]]:
     about = "SELECT column_id, num_values, total_uncompressed_size FROM parquet_metadata(?)"
     try:
         with duckdb.connect() as connection:
-            found = connection.execute(about, [pattern]).fetchall()
+            found: list[tuple[int, int, int]] = connection.execute(about, [pattern]).fetchall()
     except duckdb.Error as error:
         raise pa.ArrowInvalid(str(error)) from error
     if any(number >= leaves or min(count, size) < 0 for number, count, size in found):
