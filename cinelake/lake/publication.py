@@ -36,6 +36,7 @@ FORMAT = 1
 """Raised when the same cells are to be published in another way."""
 FILMS_PER_BUCKET = 100
 ROWS_PER_GROUP = 1 << 17
+BLOBS_AT_ONCE = 256
 BYTES_PER_GROUP = 16 << 20
 
 
@@ -273,7 +274,9 @@ def _published_batches(reader: CellReader, key: str, job: PublishJob) -> Iterato
         columns = [name for name in stored.names if whole or name in job.schema.names]
         found = TableDigest()
         found.add(pa.RecordBatch.from_pylist([], schema=stored))
-        for batch in file.iter_batches(ROWS_PER_GROUP, columns=columns):
+        has_blobs = any(pa.types.is_binary(stored.field(name).type) for name in columns)
+        rows_at_once = BLOBS_AT_ONCE if has_blobs else ROWS_PER_GROUP  # batches span a cell's own groups of rows
+        for batch in file.iter_batches(rows_at_once, columns=columns):
             if whole and footer.content_digest:
                 found.add(batch)
             yield _fitted(batch, job.schema)
