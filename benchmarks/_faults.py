@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cinelake.storage.content import file_digest
+
 SOURCE = Path(__file__).with_name("_faults.c")
 DAY_S = 86400
 FAULTS = ("eio", "full", "clock", "handles")
@@ -66,7 +68,7 @@ def compiled(folder: Path) -> Path:
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         raise FileNotFoundError("a disk that fails and a wrong clock need a C compiler: name other --victims")
-    library = folder / "faults.so"
+    library = folder / f"faults-{file_digest(SOURCE)[:12]}.so"  # one of an earlier source would count no call
     if not library.exists():
         folder.mkdir(parents=True, exist_ok=True)
         subprocess.run(

@@ -235,6 +235,10 @@ class StorageError(CinelakeError):
     """The lake cannot be read or written (full disk, read-only, no such bucket): the run stops."""
 
 
+class DamagedPublication(StorageError):
+    """What a lake's folder of published versions says of them cannot be read: the next publish makes another."""
+
+
 class LakeBusy(CinelakeError):
     """Another run works on the lake, and this one is not to wait; the same command may succeed later (EX_TEMPFAIL)."""
 

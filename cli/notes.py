@@ -22,10 +22,11 @@ def together(notes: Sequence[str]) -> list[str]:
         groups.setdefault(key, []).append(note)
     told: list[str] = []
     for (said, form_of), own in groups.items():
-        if not form_of or len(own) < TOGETHER:
+        matches = (re.fullmatch(form_of, note, re.DOTALL) for note in own) if form_of else ()
+        films = [*dict.fromkeys(match["film"] for match in matches if match)]
+        if len(films) < TOGETHER:
             told += own
             continue
-        films = [match["film"] for note in own if (match := re.fullmatch(form_of, note, re.DOTALL))]
         shown = f"{', '.join(films[:NAMED])} and {len(films) - NAMED} more"
         told.append(f"{len(films)} films: {said} ({shown})")
     return told

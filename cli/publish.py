@@ -10,11 +10,11 @@ from typing import Annotated, Any
 import typer
 
 from cinelake.lake.format import open_known
-from cinelake.lake.published import PublishedVersion, find_version, latest_number, version_numbers
+from cinelake.lake.published import PublishedVersion, latest_number, readable_versions, version_numbers
 from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import Planning, plan_manifest
 from cli.options import HERE, JsonOption, ManifestOption, example
-from cli.screen import duration, err, out, print_json, table
+from cli.screen import duration, err, out, print_json, table, warn
 
 app = typer.Typer(add_completion=False)
 
@@ -117,7 +117,10 @@ def _print(version: PublishedVersion, facts: dict[str, Any], wall_s: float) -> N
 def _list_versions(manifest: Path, *, as_json: bool) -> None:
     """Print the versions that are kept."""
     lake = open_known(load_manifest(manifest).lake.place)
-    present, versions = latest_number(lake), [find_version(lake, number) for number in version_numbers(lake)]
+    present, found = latest_number(lake), readable_versions(lake)
+    versions = [*found.values()]
+    for number in sorted({*version_numbers(lake)} - {*found}):
+        warn(f"the record of version {number} is damaged")
     if as_json:
         print_json({"versions": [_facts(version, present=present) for version in versions]})
         return

@@ -60,6 +60,12 @@ def query(
     """
     if (sql is None) == (question is None):
         raise UsageError("one question is asked: in SQL, or a worked one with --question")
+    if format not in FORMATS:
+        raise UnknownName("format", format, FORMATS)
+    if question is not None and published is not None:
+        raise UsageError("--question asks the lake as it is now, --published a version in SQL: leave one out")
+    if sql is not None and set_:
+        raise UsageError("--set belongs to --question: SQL has its values written in it")
     if question is not None:
         ask_question(manifest, question, set_ or [], format, output, raw=raw, timeout=timeout)
     else:
@@ -77,8 +83,6 @@ def _ask_sql(
     timeout: float | None,
 ) -> None:
     """Answer SQL over the lake, or over a published version of it."""
-    if form not in FORMATS:
-        raise UnknownName("format", form, FORMATS)
     loaded = load_manifest(manifest)
     if published is not None:
         opened = open_lake(loaded.lake.place, published)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import datetime
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from cinelake.errors import PublishRefused, UsageError
+from cinelake.errors import DamagedPublication, PublishRefused, UsageError
 from cinelake.lake.cells import Lake
 from cinelake.lake.publication import Publication, PublishJob, TableToPublish, bucket_count, make_file, prepare
 from cinelake.lake.published import (
@@ -26,6 +26,7 @@ from cinelake.lake.published import (
     keep_version,
     latest_number,
     one_publisher,
+    readable_versions,
     switch,
     version_numbers,
 )
@@ -54,7 +55,7 @@ class Published:
 def prepare_publication(planning: Planning) -> Publication:
     """Which files the next version has, and which are to be made. Writes nothing."""
     settings, lake = planning.manifest.publish, planning.lake
-    known = [find_version(lake, number) for number in version_numbers(lake)]
+    known = [*readable_versions(lake).values()]
     films = planning.films
     sources = {}
     for name, entry in planning.manifest.enabled.items():
@@ -102,13 +103,19 @@ def _check_bounds(planning: Planning) -> None:
 
 
 def _up_to_date(planning: Planning, publication: Publication) -> PublishedVersion | None:
-    """The present version, if the next one would be the same."""
-    number = latest_number(planning.lake)
-    if number is None or publication.work:
+    """The present version, if the next one would be the same; None where it, or what names it, is damaged."""
+    if publication.work:
         return None
-    present = find_version(planning.lake, number)
-    wanted = publication.version([], number, present.at, present.stale)
-    return present if wanted.files() == present.files() and wanted.films == present.films else None
+    with suppress(DamagedPublication):
+        number = latest_number(planning.lake)
+        present = None if number is None else readable_versions(planning.lake).get(number)
+        return present if present and _is_same(present, publication) else None
+    return None
+
+
+def _is_same(present: PublishedVersion, publication: Publication) -> bool:
+    wanted = publication.version([], present.number, present.at, present.stale)
+    return wanted.files() == present.files() and wanted.films == present.films
 
 
 def _complete(
@@ -124,7 +131,7 @@ def _complete(
 def _remove(planning: Planning, publication: Publication, number: int) -> None:
     """Delete the files of a version whose publication failed."""
     forget_version(planning.lake, number)
-    needed: set[Any] = set().union(*(find_version(planning.lake, n).files() for n in version_numbers(planning.lake)))
+    needed: set[Any] = set().union(*(version.files() for version in readable_versions(planning.lake).values()))
     for job in publication.work:
         if job.parts not in needed:
             planning.lake.storage.delete(*job.parts)
@@ -159,6 +166,7 @@ def _scheduled(planning: Planning, jobs: int, on_file: OnFile) -> Iterator[dict[
         with Client(engine.address):
             yield {}
         return
+    import dask.config
     from dask.callbacks import Callback
 
     done: list[object] = []
@@ -175,17 +183,23 @@ def _scheduled(planning: Planning, jobs: int, on_file: OnFile) -> Iterator[dict[
         "chunksize": 1,
         "initializer": partial(die_with, os.getpid()),
     }
-    with Callback(posttask=count):
+    # However Dask is set up here: a fork server would be the parent of its processes, and forks inherit held locks
+    with Callback(posttask=count), dask.config.set({"multiprocessing.context": "spawn"}):
         yield few if jobs <= MAX_JOBS_HERE or workers == 1 else many
 
 
 def roll_back(lake: Lake, number: int | None = None) -> PublishedVersion:
     """Make an earlier version the present one; by default the one before. Raises `UnknownName`, `UsageError`."""
     with one_publisher(lake):
-        present, numbers = latest_number(lake), version_numbers(lake)
-        earlier = [known for known in numbers if present is not None and known < present]
-        if number is None and not earlier:
-            raise UsageError(f"there is no version before the present one ({present or 'nothing is published'})")
-        chosen = earlier[-1] if number is None else number
+        chosen = _one_before(lake) if number is None else number
         switch(lake, chosen)
         return find_version(lake, chosen)
+
+
+def _one_before(lake: Lake) -> int:
+    """The number of the version before the present one. Raises `UsageError` without one."""
+    present, numbers = latest_number(lake), version_numbers(lake)
+    earlier = [known for known in numbers if present is not None and known < present]
+    if not earlier:
+        raise UsageError(f"there is no version before the present one ({present or 'nothing is published'})")
+    return earlier[-1]

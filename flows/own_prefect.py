@@ -76,14 +76,14 @@ def serve(listening: socket.socket | None, home: Path | None, keep_s: float) -> 
 
 
 def _end_when_unused(server: Any, app: LastAsked, home: Path, keep_s: float) -> None:
-    used_s = time.monotonic()
-    with suppress(FileNotFoundError):  # the folder was removed: nobody finds the server any more
-        while home.is_dir():
-            time.sleep(LOOK_EVERY_S)
+    used_s, is_given_up = time.monotonic(), False
+    while home.is_dir() and not is_given_up:  # one that was removed: nobody finds the server any more
+        time.sleep(LOOK_EVERY_S)
+        with suppress(OSError):  # removed meanwhile; of a disk or a process at its limits it is asked again
             if not is_unused(home):
                 used_s = time.monotonic()
-            elif time.monotonic() - max(used_s, app.at_s) > keep_s and _is_given_up(home):
-                break
+            elif time.monotonic() - max(used_s, app.at_s) > keep_s:
+                is_given_up = _is_given_up(home)
     server.should_exit = True
     time.sleep(2 * FINISH_REQUESTS_S)
     os._exit(0)  # a request or a service that does not end

@@ -20,7 +20,7 @@ def runs_page(lake: LakeTables) -> str:
     days = made_by_day(lake)
     shown, more = failures[:MOST_FAILURES], max(0, len(failures) - MOST_FAILURES)
     shown = [{**row, "log_tail": lake.lake.failure_log(row["tables"][0], row["movie_id"])} for row in shown]
-    key = digest([code_digest(), shown, more, days])
+    key = digest([code_digest(), shown, len(cells), more, days])
     return rendered("runs.html", title="Runs", failures=shown, cells=len(cells), more=more, days=days, key=key)
 
 

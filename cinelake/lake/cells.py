@@ -325,9 +325,8 @@ class Lake:
             ):
                 while block := source.read(COPIED_BYTES):
                     target.write(block)
-            metadata = pq.read_metadata(copy).metadata or {} if copy.exists() else {}
-            if FOOTER_KEY not in metadata or Footer.from_json(metadata[FOOTER_KEY]) != before:
-                raise ValueError(f"{table} of {movie_id} was made again, or deleted, meanwhile")
+            if read_footer(Storage(str(folder)), copy.name) != before:
+                raise ValueError(f"{table} of {movie_id} was made again, deleted or damaged meanwhile")
             replace_value(copy, FOOTER_KEY, footer.to_json().encode())
             self.storage.publish(copy, *parts)
         self.forget_failure(table, movie_id)
@@ -359,14 +358,22 @@ class Lake:
         return footer.ingredients if footer else None
 
     def failure_log(self, table: str, movie_id: str) -> str:
-        """The last words of ffmpeg or of the traceback of a recorded failure; empty without one."""
+        """The last words of ffmpeg or of the traceback of a recorded failure; empty without one.
+
+        Of a damaged record: that it is damaged.
+        """
         path = self.storage.path(*_failure_parts(table, movie_id))
         with storage_errors(f"reading {path}"):
             try:
                 with self.storage.filesystem.open_input_file(path) as file:
-                    return str(pq.read_table(file, columns=["log_tail"])["log_tail"][0].as_py() or "")
+                    row = pq.read_table(file, columns=["log_tail"], page_checksum_verification=True)
+                return str(row["log_tail"][0].as_py() or "")
             except FileNotFoundError:
                 return ""
+            except (OSError, pa.ArrowException, LookupError, UnicodeDecodeError) as error:
+                if getattr(error, "errno", None):
+                    raise  # the disk's, not the file's
+                return f"{path} is damaged: {error}"
 
     def forget_failure(self, table: str, movie_id: str) -> None:
         """Delete the row of `failures` for a cell that was made."""

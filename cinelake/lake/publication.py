@@ -16,10 +16,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cinelake.errors import InputChanged
+from cinelake.errors import InputChanged, StorageError
 from cinelake.lake.cells import CellReader, Lake, checked_parquet
 from cinelake.lake.published import (
     COMPRESSION,
+    FOLDER,
     PublishedFile,
     PublishedTable,
     PublishedVersion,
@@ -35,6 +36,7 @@ FORMAT = 1
 """Raised when the same cells are to be published in another way."""
 FILMS_PER_BUCKET = 100
 ROWS_PER_GROUP = 1 << 17
+BLOBS_AT_ONCE = 256
 BYTES_PER_GROUP = 16 << 20
 
 
@@ -272,7 +274,9 @@ def _published_batches(reader: CellReader, key: str, job: PublishJob) -> Iterato
         columns = [name for name in stored.names if whole or name in job.schema.names]
         found = TableDigest()
         found.add(pa.RecordBatch.from_pylist([], schema=stored))
-        for batch in file.iter_batches(ROWS_PER_GROUP, columns=columns):
+        has_blobs = any(pa.types.is_binary(stored.field(name).type) for name in columns)
+        rows_at_once = BLOBS_AT_ONCE if has_blobs else ROWS_PER_GROUP  # batches span a cell's own groups of rows
+        for batch in file.iter_batches(rows_at_once, columns=columns):
             if whole and footer.content_digest:
                 found.add(batch)
             yield _fitted(batch, job.schema)
@@ -314,8 +318,15 @@ def _united(lake: Lake, files: Sequence[tuple[str, tuple[str, ...]]]) -> pa.Tabl
         paths.setdefault(name, []).append(lake.storage.path(*parts))
     tables = []
     for name, own in paths.items():
-        dataset = ds.dataset(own, filesystem=lake.storage.filesystem, format=checked_parquet())
-        table = dataset.to_table([column.name for column in dataset.schema if not pa.types.is_nested(column.type)])
+        try:
+            dataset = ds.dataset(own, filesystem=lake.storage.filesystem, format=checked_parquet())
+            table = dataset.to_table([column.name for column in dataset.schema if not pa.types.is_nested(column.type)])
+        except (OSError, pa.ArrowException) as error:
+            if lake.storage.local is None or getattr(error, "errno", None):
+                raise  # the disk's or the network's, not the file's
+            folder = lake.storage.path(FOLDER)
+            words = f"a published file of {name} is damaged ({error}): remove {folder}, which `publish` makes again"
+            raise StorageError(words) from error
         if "entry" not in table.column_names:
             table = table.append_column("entry", pa.repeat(name, table.num_rows))
         tables.append(table)

@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cinelake.errors import StorageError, UnknownName, UsageError
+from cinelake.errors import DamagedPublication, UnknownName, UsageError
 from cinelake.lake.cells import Lake
 from cinelake.spec.contract import Column, Contract
 from cinelake.spec.formats import LAKE, check_format
@@ -115,18 +115,19 @@ def version_numbers(lake: Lake) -> list[int]:
 
 
 def latest_number(lake: Lake) -> int | None:
-    """The present version's number; None where nothing is published."""
+    """The present version's number; None where nothing is published. Raises `DamagedPublication`."""
     text = _read(lake.storage, FOLDER, LATEST)
     try:
         return None if text is None else int(json.loads(text)["version"])
     except (ValueError, KeyError, TypeError) as error:
-        raise StorageError(f"{lake.storage.path(FOLDER, LATEST)} is damaged: publish again") from error
+        words = f"{lake.storage.path(FOLDER, LATEST)} is damaged: `cinelake publish` writes it anew"
+        raise DamagedPublication(words) from error
 
 
 def find_version(lake: Lake, wanted: str | int | bool = True) -> PublishedVersion:
     """A version by its number; True or "latest": the present one.
 
-    Raises `UsageError` where nothing is published, `UnknownName` with the versions that are kept.
+    Raises `UsageError` where nothing is published, `UnknownName` with the versions that are kept, `DamagedPublication`.
     """
     number = latest_number(lake) if wanted is True or wanted == "latest" else wanted
     if number is None:
@@ -136,8 +137,18 @@ def find_version(lake: Lake, wanted: str | int | bool = True) -> PublishedVersio
         raise UnknownName("published version", str(number), ["latest", *map(str, version_numbers(lake))])
     try:
         return PublishedVersion.from_json(text)
-    except (ValueError, KeyError, TypeError) as error:
-        raise StorageError(f"published version {number} is damaged: `cinelake publish` makes another") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        words = f"published version {number} is damaged: `cinelake publish` makes another"
+        raise DamagedPublication(words) from error
+
+
+def readable_versions(lake: Lake) -> dict[int, PublishedVersion]:
+    """Number → each version that is kept and whose record is not damaged, in order."""
+    found: dict[int, PublishedVersion] = {}
+    for number in version_numbers(lake):
+        with suppress(DamagedPublication):
+            found[number] = find_version(lake, number)
+    return found
 
 
 def switch(lake: Lake, number: int) -> None:
@@ -159,14 +170,16 @@ def forget_version(lake: Lake, number: int) -> None:
 def forget_versions(lake: Lake, keep: int) -> list[int]:
     """Delete all but the last `keep` versions and the present one, with the files that no other has.
 
-    Returns the numbers of the deleted versions.
+    Returns the numbers of the deleted versions. Which files a version with a damaged record has is not known: those
+    that are its alone stay.
     """
     numbers, present = version_numbers(lake), latest_number(lake)
     kept = {*numbers[-keep:], present}
     gone = [number for number in numbers if number not in kept]
-    needed: set[tuple[str, ...]] = set().union(*(find_version(lake, n).files() for n in numbers if n in kept))
+    files_of = {number: version.files() for number, version in readable_versions(lake).items()}
+    needed: set[tuple[str, ...]] = set().union(*(files for number, files in files_of.items() if number in kept))
     for number in gone:
-        files = find_version(lake, number).files()
+        files = files_of.get(number, set())
         forget_version(lake, number)
         for parts in sorted(files - needed):
             lake.storage.delete(*parts)

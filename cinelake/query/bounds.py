@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import duckdb
 
 ROWS_AT_ONCE = 100_000
+INTERRUPTED_EVERY_S = 0.2
 MOST_ANSWER_BYTES = 4 << 30
 """Of an answer that is held in memory; DuckDB's own limit of memory does not count what it has handed over."""
 SPILLED_SHARE = 0.5
@@ -23,26 +24,39 @@ SPILLED_SHARE = 0.5
 
 @contextmanager
 def ends_within(limit_s: float | None, interrupt: Callable[[], None]) -> Iterator[None]:
-    """The block's question is interrupted after so long, which raises `UsageError`; None: it takes what it takes."""
-    expired = threading.Event()
+    """The block's question is interrupted after so long, which raises `UsageError`; None: it takes what it takes.
+
+    It is interrupted again and again until the block is left: DuckDB forgets an interrupt that comes between two of its
+    statements, as while lines are found by their words.
+    """
+    if limit_s is None:
+        yield
+        return
+    if not limit_s > 0:
+        raise UsageError(f"a question is given more than 0 seconds. Received: {limit_s:g}")
+    import duckdb
+
+    left, expired = threading.Event(), threading.Event()
 
     def end() -> None:
+        if left.wait(min(limit_s, threading.TIMEOUT_MAX)):
+            return
         expired.set()
         interrupt()
+        while not left.wait(INTERRUPTED_EVERY_S):
+            interrupt()
 
-    timer = threading.Timer(limit_s, end) if limit_s else None
-    if timer:
-        timer.daemon = True
-        timer.start()
+    timer = threading.Thread(target=end, name="question's time", daemon=True)
+    timer.start()
     try:
         yield
-    except UsageError as error:
+    except (UsageError, duckdb.Error) as error:
         if expired.is_set():
             raise UsageError(f"the question was ended after {limit_s:g} s: ask for less, or allow more time") from error
         raise
     finally:
-        if timer:
-            timer.cancel()
+        left.set()
+        timer.join()  # the connection's next question is not interrupted
 
 
 def collected(relation: duckdb.DuckDBPyRelation, most_bytes: int = MOST_ANSWER_BYTES) -> pa.Table:

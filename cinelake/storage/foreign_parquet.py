@@ -7,6 +7,7 @@ stay dictionaries as they are read: how long they are is known before they are c
 from __future__ import annotations
 
 import errno
+import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -67,7 +68,7 @@ def bounded_batches(path: Path, bounds: Bounds, columns: Sequence[str] | None = 
         chosen = schema.names if columns is None else [name for name in schema.names if name in columns]
         for name in chosen:
             _check_type(name, schema.field(name).type, bounds)
-        _check_footer(file.metadata, {name: _width(schema.field(name).type) for name in chosen}, bounds)
+        _check_footer(path, file.metadata, {name: _width(schema.field(name).type) for name in chosen}, bounds)
     texts = [name for name in chosen if _is_text(schema.field(name).type)]
     total = 0
     with pq.ParquetFile(path, read_dictionary=texts) as file:
@@ -120,17 +121,36 @@ def _check_type(name: str, kind: pa.DataType, bounds: Bounds) -> None:
         raise FileTooLarge(f"expected texts or numbers in column {name!r}, received {kind}")
 
 
-def _check_footer(about: Any, widths: Mapping[str, int], bounds: Bounds) -> None:
+def _check_footer(path: Path, about: Any, widths: Mapping[str, int], bounds: Bounds) -> None:
     """What a file says itself of its rows, of how much it unpacks to, and of how many values its lists have."""
     if about.num_rows > bounds.rows:
         raise FileTooLarge(f"it has {about.num_rows} rows, more than {bounds.rows}")
-    groups = [about.row_group(number) for number in range(about.num_row_groups)]
-    chunks = [group.column(number) for group in groups for number in range(group.num_columns)]
-    read = [(chunk, chunk.path_in_schema.split(".")[0]) for chunk in chunks]
-    sizes = [(chunk.total_uncompressed_size, chunk.num_values * widths[name]) for chunk, name in read if name in widths]
+    leaves = [about.schema.column(number).path for number in range(len(about.schema))]
+    owners = [next((name for name in widths if f"{leaf}.".startswith(f"{name}.")), None) for leaf in leaves]
+    read = [(owners[number], count, size) for number, count, size in _chunks(path, len(owners)) if owners[number]]
+    sizes = [(size, count * widths[name]) for name, count, size in read if name]
     unpacked = max(map(sum, zip(*sizes, strict=True)), default=0)
     if unpacked > bounds.all_bytes:
         raise FileTooLarge(f"its columns unpack to {unpacked} bytes, more than {bounds.all_bytes}")
+
+
+def _chunks(path: Path, leaves: int) -> list[tuple[int, int, int]]:
+    """The number of its leaf in the schema, values and unpacked bytes of each chunk of a column.
+
+    DuckDB reads them: of a damaged or a made-up footer PyArrow's `column()` ends the process (a C++ exception passes).
+    """
+    import duckdb
+
+    pattern = re.sub(r"([*?\[])", r"[\1]", str(path.absolute()))
+    about = "SELECT column_id, num_values, total_uncompressed_size FROM parquet_metadata(?)"
+    try:
+        with duckdb.connect() as connection:
+            found: list[tuple[int, int, int]] = connection.execute(about, [pattern]).fetchall()
+    except duckdb.Error as error:
+        raise pa.ArrowInvalid(str(error)) from error
+    if any(number >= leaves or min(count, size) < 0 for number, count, size in found):
+        raise pa.ArrowInvalid("what its footer says of its columns contradicts itself")
+    return found
 
 
 def _unpacked_bytes(name: str, column: Any, bounds: Bounds) -> int:

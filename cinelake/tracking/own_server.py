@@ -19,7 +19,6 @@ import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from cinelake.errors import EngineUnavailable
 
@@ -80,6 +79,8 @@ def closed(app: Any, user: str, password: str) -> Any:
                 return None
             if not _is_own_page(conn.headers):
                 raise ForeignPage
+            if _asks_whether_it_may(conn):
+                return None
             scheme, _, word = conn.headers.get("Authorization", "").partition(" ")
             if scheme.lower() != "basic" or not secrets.compare_digest(word.strip().encode(), expected):
                 raise AuthenticationError
@@ -89,11 +90,20 @@ def closed(app: Any, user: str, password: str) -> Any:
     return app
 
 
+def _asks_whether_it_may(conn: HTTPConnection) -> bool:
+    """Whether a browser asks first, for a page that is allowed: it does so without a password, and MLflow answers."""
+    asks = conn.scope.get("method") == "OPTIONS" and "Access-Control-Request-Method" in conn.headers
+    return asks and conn.headers.get("Origin") in _allowed_origins()
+
+
+def _allowed_origins() -> list[str]:
+    return [each.strip() for each in os.environ.get(ALLOWED_ORIGINS, "").split(",") if each.strip()]
+
+
 def _is_own_page(headers: Mapping[str, str]) -> bool:
     """Whether no page of another origin asks; of a page, browsers send the origin, with its port."""
     origin = headers.get("Origin")
-    allowed = [each.strip() for each in os.environ.get(ALLOWED_ORIGINS, "").split(",") if each.strip()]
-    return origin is None or origin in allowed or urlsplit(origin).netloc == headers.get("Host")
+    return origin is None or origin in _allowed_origins() or origin.partition("://")[2] == headers.get("Host")
 
 
 def _ask(conn: HTTPConnection, error: Exception) -> Response:

@@ -48,3 +48,10 @@ def test_a_process_dies_at_its_call(library: Path, tmp_path: Path, call: int, le
     assert worked(library, tmp_path / "lake", call) == (-signal.SIGKILL, call)
     assert [file.name for file in (tmp_path / "lake").iterdir()] == ["unfinished"]
     assert (tmp_path / "lake" / "unfinished").read_bytes() == left
+
+
+def test_a_library_of_an_earlier_source_is_not_used_again(library, tmp_path, monkeypatch):
+    source = tmp_path / "faults.c"
+    source.write_text("int nothing;\n")
+    monkeypatch.setattr("benchmarks._faults.SOURCE", source)
+    assert compiled(library.parent) != library

@@ -18,3 +18,7 @@ def test_how_films_were_found_is_told_once_with_some_of_them():
 def test_what_is_said_of_few_or_differs_stays_as_it_is():
     notes = ["the column 'file' is taken for the film", "dawn: 24 a second", "dusk: 25 a second", "dawn: 24 a second"]
     assert together(notes) == ["the column 'file' is taken for the film", *["dawn: 24 a second"] * 2, notes[2]]
+
+
+def test_what_is_said_of_one_film_again_and_again_is_of_one_film():
+    assert together(["dawn: a mark has no end"] * 4) == ["dawn: a mark has no end"] * 4

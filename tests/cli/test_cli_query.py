@@ -11,6 +11,8 @@ import pytest
 from end_to_end._command import COMMAND, cinelake, environment
 
 from cinelake.client.lake_client import open_lake
+from cinelake.errors import CinelakeError
+from cli.query import query
 
 SHOTS = "select movie_id, count(*) as shots from shots group by all order by 1"
 FILMS = ["the_broken_river_000", "the_golden_road_001"]
@@ -59,6 +61,20 @@ def test_a_file_that_cannot_be_written_is_one_message(made, tmp_path):
     done = ask(made, SHOTS, "-f", "csv", "-o", tmp_path / "absent" / "answer.csv")
     assert done.returncode == 2
     assert "answer.csv cannot be written: No such file" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"question": "films_like", "published": "1"}, "--published a version in SQL"),
+        ({"sql": "select 1", "set_": ["film=dawn"]}, "--set belongs to --question"),
+        ({"question": "films_like", "format": "yaml"}, "format 'yaml'"),
+    ],
+    ids=["published", "set", "format"],
+)
+def test_no_option_is_left_aside_unsaid(given, words):
+    with pytest.raises(CinelakeError, match=words):
+        query(**{"sql": None, "question": None, **given})
 
 
 @pytest.mark.parametrize(

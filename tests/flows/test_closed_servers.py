@@ -185,3 +185,22 @@ def test_a_server_whose_folder_was_removed_ends(tmp_path, monkeypatch):
     monkeypatch.setattr(own_prefect.os, "_exit", ended.append)
     own_prefect._end_when_unused(SimpleNamespace(), SimpleNamespace(at_s=0.0), home, 600)
     assert ended == [0]
+
+
+def test_a_server_goes_on_looking_whether_it_is_used_after_a_look_that_failed(tmp_path, monkeypatch):
+    from flows import own_prefect
+
+    answers, ended = iter([OSError(24, "Too many open files"), True]), []
+
+    def looked(_):
+        answer = next(answers)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(own_prefect, "is_unused", looked)
+    monkeypatch.setattr(own_prefect, "_is_given_up", lambda _: True)
+    monkeypatch.setattr(own_prefect.time, "sleep", lambda _: None)
+    monkeypatch.setattr(own_prefect.os, "_exit", ended.append)
+    own_prefect._end_when_unused(SimpleNamespace(), SimpleNamespace(at_s=0.0), tmp_path, -1.0)
+    assert ended == [0]

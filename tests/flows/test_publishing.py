@@ -10,8 +10,10 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import dask.config
 import psutil
 import pytest
 from _published_lake import planned, write_films, write_shots
@@ -19,8 +21,9 @@ from _published_lake import planned, write_films, write_shots
 import cinelake
 from cinelake.errors import InputChanged, PublishRefused, StorageError, UnknownName, UsageError
 from cinelake.lake.publication import bucket_count, bucket_of
-from cinelake.lake.published import latest_number, version_numbers
+from cinelake.lake.published import latest_number, readable_versions, version_numbers
 from cinelake.storage.child_processes import import_path
+from flows import lake_versions
 from flows.lake_versions import publish_planned, roll_back
 
 BUCKETS = "publish: {buckets: 4, keep: 2, workers: 1}\n"
@@ -125,6 +128,34 @@ def test_no_wrong_byte_of_a_cell_is_published(tmp_path: Path) -> None:
     assert told >= 3
 
 
+@pytest.mark.parametrize(
+    ("record", "damaged"),
+    [("latest.json", "{"), ("versions/1.json", "{"), ("versions/1.json", '{"tables": []}')],
+    ids=["pointer", "version", "tables"],
+)
+def test_a_damaged_record_of_what_is_published_is_made_anew_by_the_next_publish(
+    project: Path, record: str, damaged: str
+) -> None:
+    (project / "lake" / "published" / record).write_text(damaged)
+    assert publish_planned(planned(project)).version.number == 2
+    assert not publish_planned(planned(project)).is_new
+    for length_s in (3.0, 4.0):
+        change(project, "film_3", length_s)
+        publish_planned(planned(project))
+    assert [*readable_versions(planned(project).lake)] == version_numbers(planned(project).lake) == [3, 4]
+
+
+def test_a_damaged_published_file_is_told_with_what_to_do(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for file in (project / "lake" / "published" / "files" / "shots").rglob("*.parquet"):
+        replaced(file, file.read_bytes().replace(b"PAR1", b"RAP1"))
+    summaries = [replace(each, sql=each.sql + "\n-- in another way") for each in lake_versions.SUMMARIES]
+    monkeypatch.setattr(lake_versions, "SUMMARIES", summaries)
+    with pytest.raises(StorageError, match=r"a published file of shots is damaged .*: remove .*published, which"):
+        publish_planned(planned(project))
+    shutil.rmtree(project / "lake" / "published")
+    assert publish_planned(planned(project)).is_new
+
+
 def test_what_a_killed_publish_left_unfinished_is_swept_by_the_next(project: Path) -> None:
     name = "from cinelake.storage.owners import owner_name; print(owner_name())"
     gone = subprocess.run([sys.executable, "-c", name], env=os.environ | import_path(), capture_output=True, text=True)
@@ -181,6 +212,14 @@ def test_a_reader_in_a_loop_sees_whole_versions_only(project: Path) -> None:
 def test_many_files_are_made_by_processes(tmp_path: Path) -> None:
     done = publish_planned(write_films(tmp_path, 12, "publish: {buckets: 4, workers: 2}\n"))
     assert (done.made, done.version.tables["shots"].rows) == (8, 36)
+
+
+def test_the_user_s_settings_of_dask_do_not_decide_whose_children_the_processes_are(tmp_path: Path) -> None:
+    planning = write_films(tmp_path, 1, "publish: {workers: 2}\n")
+    with dask.config.set({"multiprocessing.context": "forkserver"}):
+        with lake_versions._scheduled(planning, 8, lambda done, jobs: None) as options:
+            assert (options["scheduler"], dask.config.get("multiprocessing.context")) == ("processes", "spawn")
+        assert dask.config.get("multiprocessing.context") == "forkserver"
 
 
 @pytest.mark.slow

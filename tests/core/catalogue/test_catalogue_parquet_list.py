@@ -11,8 +11,8 @@ import pytest
 
 from cinelake.catalogue import list as film_list
 from cinelake.catalogue.list import read_list
-from cinelake.errors import ManifestError
-from cinelake.storage.foreign_parquet import Bounds
+from cinelake.errors import FileTooLarge, ManifestError
+from cinelake.storage.foreign_parquet import Bounds, bounded_batches
 
 
 def refused(path: Path) -> str:
@@ -84,3 +84,23 @@ def test_texts_numbers_and_nothing_are_read_beside_other_columns(tmp_path: Path)
         (1, "a.mp4", "A", "1"),
         (2, "b.mp4", "", "2"),
     ]
+
+
+def test_no_wrong_byte_of_a_footer_is_more_than_an_error(tmp_path: Path) -> None:
+    file = tmp_path / "films [1].parquet"
+    pq.write_table(pa.table({"uri": ["dawn.mp4"], "movie_id": ["dawn"]}), file)
+    good, told = file.read_bytes(), 0
+    start = len(good) - 8 - int.from_bytes(good[-8:-4], "little")
+    for at in range(start, start + 160, 4):
+        file.write_bytes(good[:at] + bytes([good[at] ^ 2]) + good[at + 1 :])
+        try:
+            read_list(file)
+        except ManifestError:
+            told += 1
+    assert told
+
+
+def test_a_column_whose_name_has_a_point_is_counted_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pq.write_table(pa.table({"a.b": ["x" * 2_000_000]}), tmp_path / "any.parquet", use_dictionary=False)
+    with pytest.raises(FileTooLarge, match="its columns unpack to"):
+        next(bounded_batches(tmp_path / "any.parquet", Bounds(all_bytes=1_000_000)))

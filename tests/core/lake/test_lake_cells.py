@@ -269,6 +269,16 @@ def test_a_failure_becomes_a_row_with_its_reason_and_last_words(lake: Lake) -> N
     }
 
 
+def test_the_last_words_of_a_damaged_record_say_so(lake: Lake) -> None:
+    lake.record_failure("marks", "film", "key", DamagedFilm("broken", log_tail="moov atom not found"))
+    file = Path(lake.storage.path("failures", "marks", "film.parquet"))
+    good, told = file.read_bytes(), set()
+    for at in range(4, len(good), 29):
+        file.write_bytes(good[:at] + bytes([good[at] ^ 8]) + good[at + 1 :])
+        told.add(lake.failure_log("marks", "film").partition(": ")[0])
+    assert told == {"moov atom not found", f"{file} is damaged"}
+
+
 def test_attempts_are_counted_while_the_key_stays(lake: Lake) -> None:
     rows = [lake.record_failure("marks", "film", key, WorkerLost("died")) for key in ("a", "a", "a", "b")]
     assert [(row["attempt"], row["transient"]) for row in rows] == [(1, True), (2, True), (3, True), (1, True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -62,15 +63,24 @@ def test_a_cell_that_another_writer_made_meanwhile_keeps_its_own_footer(lake: La
     before = footer_of(lake)
     commit_marks(lake, "film", marks(numbers=range(5)))
     theirs = footer_of(lake)
-    with pytest.raises(ValueError, match="made again, or deleted, meanwhile"):
+    with pytest.raises(ValueError, match="made again, deleted or damaged meanwhile"):
         lake.rekey("marks", "film", replace(before, key="another"), before=before)
     assert footer_of(lake) == theirs
+
+
+def test_no_byte_of_a_cell_that_was_damaged_meanwhile_stops_more_than_its_rekeying(lake: Lake) -> None:
+    before, path = footer_of(lake), Path(lake.cell_path("marks", "film"))
+    good = path.read_bytes()
+    for at in range(len(good) - 8 - int.from_bytes(good[-8:-4], "little"), len(good), 11):
+        path.write_bytes(good[:at] + bytes([good[at] ^ 8]) + good[at + 1 :])
+        with suppress(ValueError):
+            lake.rekey("marks", "film", replace(before, key="another"), before=before)
 
 
 def test_a_cell_that_was_deleted_meanwhile_does_not_come_back(lake: Lake) -> None:
     before = footer_of(lake)
     lake.delete_cell("marks", "film")
-    with pytest.raises(ValueError, match="made again, or deleted, meanwhile"):
+    with pytest.raises(ValueError, match="made again, deleted or damaged meanwhile"):
         lake.rekey("marks", "film", replace(before, key="another"), before=before)
     assert lake.footer("marks", "film") is None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import duckdb
 import pytest
 
@@ -25,6 +27,23 @@ def connection():
 def test_a_question_is_ended_at_its_limit(connection, sql):
     with pytest.raises(UsageError, match=r"ended after 0\.1 s"), ends_within(0.1, connection.interrupt):
         collected(connection.sql(sql))
+
+
+def test_a_question_is_ended_whose_time_was_over_before_duckdb_began_with_it(connection):
+    with pytest.raises(UsageError, match=r"ended after 0\.05 s"), ends_within(0.05, connection.interrupt):
+        time.sleep(0.15)
+        collected(connection.sql(ENDLESS[0]))
+
+
+@pytest.mark.parametrize("limit_s", [0.0, -1.0, float("nan")])
+def test_a_limit_that_is_no_time_is_refused(limit_s, connection):
+    with pytest.raises(UsageError, match="more than 0 seconds"), ends_within(limit_s, connection.interrupt):
+        pass
+
+
+def test_a_limit_beyond_all_clocks_is_none(connection):
+    with ends_within(float("inf"), connection.interrupt):
+        assert collected(connection.sql("SELECT 7 AS a")).num_rows == 1
 
 
 def test_a_connection_answers_again_after_an_ended_question(connection):

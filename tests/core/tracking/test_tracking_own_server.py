@@ -14,7 +14,7 @@ from cinelake.tracking.own_server import HEALTH, PASSWORD, USER, closed, serve
 WORD = base64.b64encode(b"cinelake:word")
 
 
-def status(path: str, **headers: bytes) -> int:
+def status(path: str, method: str = "GET", **headers: bytes) -> int:
     """What a closed application answers to a request for a path."""
     from starlette.applications import Starlette
     from starlette.responses import PlainTextResponse
@@ -32,7 +32,7 @@ def status(path: str, **headers: bytes) -> int:
         return {"type": "http.request"}
 
     named = [(name.lower().encode(), value) for name, value in {"Host": b"127.0.0.1:5000", **headers}.items()]
-    scope = {"type": "http", "method": "GET", "scheme": "http", "path": path, "query_string": b"", "headers": named}
+    scope = {"type": "http", "method": method, "scheme": "http", "path": path, "query_string": b"", "headers": named}
     app = closed(Starlette(routes=[Route(HEALTH, page), Route("/experiments", page)]), "cinelake", "word")
     asyncio.run(app(scope, receive, send))
     return int(sent[0]["status"])
@@ -59,6 +59,18 @@ def test_its_own_page_and_those_that_are_named_are_served(monkeypatch) -> None:
     monkeypatch.setenv("MLFLOW_SERVER_CORS_ALLOWED_ORIGINS", "https://a.example, https://b.example")
     for origin in (b"http://127.0.0.1:5000", b"https://b.example"):
         assert status("/experiments", Authorization=b"Basic " + WORD, Origin=origin) == 200
+
+
+def test_a_browser_may_ask_first_for_a_page_that_is_named(monkeypatch) -> None:
+    monkeypatch.setenv("MLFLOW_SERVER_CORS_ALLOWED_ORIGINS", "https://a.example")
+    asks = {"Access-Control-Request-Method": b"POST"}
+    assert status("/experiments", "OPTIONS", Origin=b"https://a.example", **asks) == 405  # MLflow would answer
+    assert status("/experiments", "OPTIONS", Origin=b"http://127.0.0.1:5000", **asks) == 401
+    assert status("/experiments", "OPTIONS", **asks) == status("/experiments", Origin=b"https://a.example") == 401
+
+
+def test_a_name_of_an_origin_that_is_no_address_is_refused() -> None:
+    assert status("/experiments", Authorization=b"Basic " + WORD, Origin=b"http://[x") == 403
 
 
 def test_it_does_not_serve_behind_an_empty_password(monkeypatch, tmp_path) -> None:
