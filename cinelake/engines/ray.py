@@ -13,11 +13,13 @@ must be in their image.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
     from cinelake.manifest.sections import EngineSettings
 
 PORT = 10001
-MAX_CONNECT_ATTEMPTS = 3
+MAX_CONNECT_ATTEMPTS, CONNECT_AGAIN_WITHIN_S = 3, 20.0
 OBJECT_STORE_BYTES = 100_000_000
 """Steps and reports are small; films and tables never pass through Ray."""
 
@@ -80,12 +82,13 @@ class RayCluster:
                 if self._address:
                     check_answers("Ray", self._address, PORT)
                     runtime_env = {"py_modules": shipped_folders()}
-                    _connect({**_QUIET_INIT, "address": self._address, "runtime_env": runtime_env})
                     packages = compared_with("ray")
                     self._versions = versions_of(packages)
-                    check_same(self._address, self._versions, of_ray_nodes(packages))
+                    options = {**_QUIET_INIT, "address": self._address, "runtime_env": runtime_env}
+                    check_same(self._address, self._versions, _connect(options, lambda: of_ray_nodes(packages)))
                 else:
-                    _connect(self._own())
+                    own = self._own()
+                    _connect(own, lambda: None)
             except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
                 self._drop_folder()
                 raise EngineUnavailable(f"{place} cannot be used: {error}. {ADVICE}") from error
@@ -167,17 +170,25 @@ class RayCluster:
 _QUIET_INIT = {"log_to_driver": False, "logging_level": logging.CRITICAL}
 
 
-def _connect(options: dict[str, Any]) -> None:
-    """`ray.init`, retried where a cluster's head had no time to start the process that serves this driver."""
+def _connect(options: dict[str, Any], ask: Callable[[], Result]) -> Result:
+    """`ray.init` and the first question; gives its answer.
+
+    Retried where the connection is lost before the answer is there: a cluster's head had no time to start the process
+    that serves this driver, or gave up a session that was being opened. Nothing runs yet. What took longer than
+    `CONNECT_AGAIN_WITHIN_S` is no such loss.
+    """
     import ray
 
-    for _ in range(MAX_CONNECT_ATTEMPTS):
+    until = time.monotonic() + CONNECT_AGAIN_WITHIN_S
+    for attempt in itertools.count(1):
         try:
             ray.init(**options)
-            return
-        except ConnectionAbortedError as error:
-            aborted = error
-    raise aborted
+            return ask()
+        except ConnectionError:
+            if attempt == MAX_CONNECT_ATTEMPTS or time.monotonic() > until:
+                raise
+            ray.shutdown()
+    raise AssertionError
 
 
 def _work(job: Job[Result], events: str, versions: Mapping[str, str]) -> Result | CinelakeError:

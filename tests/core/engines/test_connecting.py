@@ -1,0 +1,46 @@
+"""Ray's connection to a cluster that exists is tried again where it is lost before anything runs."""
+
+from collections.abc import Callable
+
+import pytest
+import ray
+
+from cinelake.engines.ray import MAX_CONNECT_ATTEMPTS, _connect
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is done with Ray's connection; none is opened."""
+    done: list[str] = []
+    monkeypatch.setattr(ray, "init", lambda **_: done.append("opened"))
+    monkeypatch.setattr(ray, "shutdown", lambda: done.append("closed"))
+    return done
+
+
+def lost(times: int) -> Callable[[], str]:
+    left = iter([ConnectionError("session that has already been cleaned up")] * times)
+
+    def ask() -> str:
+        if error := next(left, None):
+            raise error
+        return "nodes"
+
+    return ask
+
+
+def test_a_session_that_was_given_up_is_opened_again(opened: list[str]) -> None:
+    assert _connect({}, lost(1)) == "nodes"
+    assert opened == ["opened", "closed", "opened"]
+
+
+def test_it_is_not_tried_for_ever(opened: list[str]) -> None:
+    with pytest.raises(ConnectionError, match="cleaned up"):
+        _connect({}, lost(MAX_CONNECT_ATTEMPTS))
+    assert opened.count("opened") == MAX_CONNECT_ATTEMPTS
+
+
+def test_what_took_long_is_told_at_once(opened: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cinelake.engines.ray.CONNECT_AGAIN_WITHIN_S", -1.0)
+    with pytest.raises(ConnectionError):
+        _connect({}, lost(1))
+    assert opened == ["opened"]
