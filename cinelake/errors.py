@@ -19,6 +19,7 @@
     ├── PublishRefused           the manifest's bounds are broken: the last version stays       exit 1
     ├── LakeBusy                 another run has the lake's turn, and nobody is to wait         exit 75
     ├── StorageError             the lake cannot be written or read: the run stops             exit 1
+    │   └── DamagedPublication   what is told of published versions cannot be read
     └── FilmError                something about one film: becomes a row of `failures`
         ├── FilmMissing          the file is not (or no longer) there            transient
         ├── FilmRefused          the film's store does not let us read it        transient
