@@ -103,12 +103,12 @@ def _matching(parts: list[Part], base: Path, only: str | None) -> tuple[list[str
     shown, every = _globbed(pattern, base, again, hidden=False), _globbed(pattern, base, set(), hidden=True)
     start, named = base.absolute(), sum(1 for _ in takewhile(lambda part: not part.is_pattern, parts))
     hidden = {name for name in every - shown if not _is_beside_film(name, named)}
-    skipped = [Skipped(os.path.join(start, name), "hidden") for name in hidden]  # noqa: PTH118 (as below)
+    skipped = [Skipped(os.path.join(start, name), "hidden") for name in hidden]  # noqa: PTH118 (10,000 names: as text)
     names = sorted(name for name in shown if not _is_beside_film(name, named))
     names = [name for name in names if movie_id_of(name.rpartition("/")[2]) == only] or names if only else names
-    paths = [os.path.join(start, name) for name in names]  # noqa: PTH118 (10,000 of them)
+    paths = [os.path.join(start, name) for name in names]  # noqa: PTH118 (10,000 names: as text)
     once = _each_folder_once(paths)
-    linked = {os.path.join(start, name) for name in again}  # noqa: PTH118 (as above)
+    linked = {os.path.join(start, name) for name in again}  # noqa: PTH118 (10,000 names: as text)
     skipped += [Skipped(path, "seen_before") for path in linked | (set(paths) - set(once))]
     files, goes_in = [], any(part.text == "**" for part in parts)
     for path in once:
@@ -129,7 +129,7 @@ def _globbed(pattern: str, base: Path, again: set[str], hidden: bool) -> set[str
     """
     parts = pattern.split("/")
     if "**" not in parts:
-        return set(glob.glob(pattern, root_dir=base, include_hidden=hidden))  # noqa: PTH207 (Path.glob: hidden files)
+        return set(glob.glob(pattern, root_dir=base, include_hidden=hidden))  # noqa: PTH207 (Path.glob takes hidden)
     head, rest = "/".join(parts[: parts.index("**")]), "/".join(parts[parts.index("**") + 1 :]) or "*"
     tops = {"/"} if head == "" and pattern.startswith("/") else _globbed(head, base, again, hidden) if head else {""}
     found: set[str] = set()

@@ -13,7 +13,6 @@ must be in their image.
 
 from __future__ import annotations
 
-import itertools
 import logging
 import os
 import shutil
@@ -179,16 +178,16 @@ def _connect(options: dict[str, Any], ask: Callable[[], Result]) -> Result:
     """
     import ray
 
-    until = time.monotonic() + CONNECT_AGAIN_WITHIN_S
-    for attempt in itertools.count(1):
+    until, attempts = time.monotonic() + CONNECT_AGAIN_WITHIN_S, 0
+    while True:
+        attempts += 1
         try:
             ray.init(**options)
             return ask()
         except ConnectionError:
-            if attempt == MAX_CONNECT_ATTEMPTS or time.monotonic() > until:
+            if attempts == MAX_CONNECT_ATTEMPTS or time.monotonic() > until:
                 raise
             ray.shutdown()
-    raise AssertionError
 
 
 def _work(job: Job[Result], events: str, versions: Mapping[str, str]) -> Result | CinelakeError:
