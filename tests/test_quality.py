@@ -32,6 +32,12 @@ def test_the_layers_hold_without_exceptions() -> None:
     assert "ignore_imports" not in (ROOT / "pyproject.toml").read_text()
 
 
+def test_no_test_imports_ray_before_it_runs() -> None:
+    """Its import settles how a process identifies itself to Ray; all that runs in it later would be refused."""
+    early = re.compile(r"^(?:import|from) ray\b", re.M)
+    assert not [str(path) for path in (ROOT / "tests").rglob("*.py") if early.search(path.read_text())]
+
+
 def _git(*command: str) -> str:
     return subprocess.run(["git", *command], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 

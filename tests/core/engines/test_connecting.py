@@ -1,19 +1,20 @@
 """Ray's connection to a cluster that exists is tried again where it is lost before anything runs."""
 
+import sys
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
-import ray
 
 from cinelake.engines.ray import MAX_CONNECT_ATTEMPTS, _connect
 
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What is done with Ray's connection; none is opened."""
+    """What is done with Ray's connection; none is opened, nor Ray imported: its import settles how it identifies."""
     done: list[str] = []
-    monkeypatch.setattr(ray, "init", lambda **_: done.append("opened"))
-    monkeypatch.setattr(ray, "shutdown", lambda: done.append("closed"))
+    calls = SimpleNamespace(init=lambda **_: done.append("opened"), shutdown=lambda: done.append("closed"))
+    monkeypatch.setitem(sys.modules, "ray", calls)
     return done
 
 
