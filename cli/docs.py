@@ -11,7 +11,7 @@ import typer
 from pydantic import ValidationError
 
 from cinelake.errors import ModelUnusable, UnknownName, WeightsMissing
-from cinelake.lake.cells import RECORDS
+from cinelake.lake.records import RECORDS
 from cinelake.plan.keys import key_params
 from cinelake.spec.components import Component
 from cinelake.spec.contract import Contract

@@ -19,9 +19,8 @@ from cinelake.lake.control import LOOK_EVERY_S, Gate
 from cinelake.manifest.document import Manifest
 from cinelake.plan.build import Planning
 from cinelake.run.cells import CellReport, StepReport
-from cinelake.run.lost import not_yet_made, outcome_of, report_lost
 from cinelake.run.stages import run_stages
-from cinelake.run.step import Step
+from cinelake.run.step import Step, not_yet_made, outcome_of, report_lost
 from cinelake.storage.interrupts import waited_for
 
 

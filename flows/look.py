@@ -16,8 +16,7 @@ from cinelake.errors import FilmError
 from cinelake.events import OnEvent, RunBegan
 from cinelake.plan.build import Planning
 from cinelake.run.cells import FilmEnded, StepReport
-from cinelake.run.lost import report_lost
-from cinelake.run.step import Step, reads_film
+from cinelake.run.step import Step, reads_film, report_lost
 from cinelake.spec.task import Resources
 from flows.run import record_catalogue_problems
 from flows.run_summary import RunSummary, count_film, recount, start_summary

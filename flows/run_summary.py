@@ -12,7 +12,7 @@ from typing import Any
 
 from cinelake.plan.build import Planning
 from cinelake.run.cells import StepReport
-from cinelake.run.lost import outcome_of
+from cinelake.run.step import outcome_of
 from cinelake.storage.content import digest
 from cinelake.tracking.runs import DatasetNote, RunRecord
 

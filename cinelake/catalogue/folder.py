@@ -107,7 +107,7 @@ def _matching(parts: list[Part], base: Path, only: str | None) -> tuple[list[str
     names = sorted(name for name in shown if not _is_beside_film(name, named))
     names = [name for name in names if movie_id_of(name.rpartition("/")[2]) == only] or names if only else names
     paths = [os.path.join(start, name) for name in names]  # noqa: PTH118 (10,000 names: as text)
-    once = _each_folder_once(paths)
+    once = _each_folder_once(paths, base)
     linked = {os.path.join(start, name) for name in again}  # noqa: PTH118 (10,000 names: as text)
     skipped += [Skipped(path, "seen_before") for path in linked | (set(paths) - set(once))]
     files, goes_in = [], any(part.text == "**" for part in parts)
@@ -147,7 +147,7 @@ def _folders_under(base: Path, tops: set[str], again: set[str], hidden: bool) ->
     reached: dict[str, str] = {}
     while waiting:
         _, folder = heapq.heappop(waiting)
-        if reached.setdefault(os.path.realpath(base / folder), folder) != folder:
+        if not _is_first_way(folder, base, reached):
             again.add(folder.rstrip("/"))
             continue
         with contextlib.suppress(OSError), os.scandir(base / folder) as entries:
@@ -156,6 +156,11 @@ def _folders_under(base: Path, tops: set[str], again: set[str], hidden: bool) ->
                     inner = f"{folder}{entry.name}/"
                     heapq.heappush(waiting, (len(inner), inner))
     return list(reached.values())
+
+
+def _is_first_way(folder: str, base: Path, reached: dict[str, str]) -> bool:
+    """Whether a folder is not `reached` by another way: real path → the way, which this notes. Asked shortest first."""
+    return reached.setdefault(os.path.realpath(base / folder), folder) == folder
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -171,12 +176,11 @@ def _is_beside_film(name: str, named: int) -> bool:
     return f"{BESIDE_FILM}/" in f"{name}/" and any(part.endswith(BESIDE_FILM) for part in name.split("/")[named:])
 
 
-def _each_folder_once(paths: list[str]) -> list[str]:
+def _each_folder_once(paths: list[str], base: Path) -> list[str]:
     """The paths without those that reach a folder a second time, through a link (`**` follows links)."""
     reached: dict[str, str] = {}
-    for folder in sorted({path.rpartition("/")[0] for path in paths}, key=lambda name: (len(name), name)):
-        reached.setdefault(os.path.realpath(folder), folder)
-    kept = set(reached.values())
+    folders = sorted({path.rpartition("/")[0] for path in paths}, key=lambda name: (len(name), name))
+    kept = {folder for folder in folders if _is_first_way(folder, base, reached)}
     return [path for path in paths if path.rpartition("/")[0] in kept]
 
 

@@ -1,4 +1,5 @@
-"""What a plan knows of the films before any is opened by a step: their fingerprints, and the files beside them.
+"""What a plan knows of the films before any is opened by a step: their fingerprints, the files beside them, and whether
+there are as many as there ought to be: a share that is not mounted looks like an empty folder.
 
 Films and files of an object store are identified by their size and time in a listing, so that an unchanged catalogue is
 planned without a request per film; those that are new or changed are read by ranges, several at a time.
@@ -6,19 +7,27 @@ planned without a request per film; those that are new or changed are read by ra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from cinelake.catalogue.films import Catalogue, CatalogueProblem
 from cinelake.catalogue.sidecars import names_here, sidecar_name, sidecars_of
-from cinelake.errors import FilmError
+from cinelake.errors import CatalogueShrunk, FilmError
 from cinelake.lake.index import Index
 from cinelake.storage.content import fingerprint
 from cinelake.storage.objects import FilmStore, is_remote
 from cinelake.storage.store import FileStat
 
+if TYPE_CHECKING:
+    from cinelake.manifest.places import CatalogueSettings
+
 Beside = Mapping[str, list[str]]
 """Film's path → paths of the files beside it that its tables read."""
+TOLD_LOSS = 0.2
+"""A loss of more than this share of the lake's films is told, whatever the manifest says."""
+SHOWN = 5
+"""So many of the lost films are named."""
 
 
 @dataclass(frozen=True)
@@ -109,3 +118,30 @@ def _sidecars(catalogue: Catalogue, beside: Beside, index: Index) -> dict[str, d
         for film in catalogue.films
         if film.path in beside
     }
+
+
+def check_enough(settings: CatalogueSettings, films: int) -> None:
+    """Raises `CatalogueShrunk` where fewer films are listed than the manifest expects."""
+    if films < settings.fewest_films:
+        raise CatalogueShrunk(
+            f"the catalogue has {films} films, and catalogue.fewest_films is {settings.fewest_films}: is "
+            f"{settings.films or settings.list!r} mounted and whole? Nothing was done"
+        )
+
+
+def loss_of(settings: CatalogueSettings, in_lake: Collection[str], lost: Collection[str]) -> str:
+    """What to warn of where many films of the lake can no longer be read; empty where few are.
+
+    in_lake: films with tables. lost: those of them that the catalogue does not list, or whose file is not there.
+    Raises `CatalogueShrunk` where they are more than the share that the manifest allows.
+    """
+    share = len(lost) / len(in_lake) if in_lake else 0.0
+    named = ", ".join(sorted(lost)[:SHOWN]) + (" …" if len(lost) > SHOWN else "")
+    words = f"{len(lost)} of the {len(in_lake)} films that the lake has tables of are not in the catalogue ({named})"
+    place = settings.films or settings.list
+    if settings.most_lost is not None and share > settings.most_lost:
+        raise CatalogueShrunk(
+            f"{words}, and catalogue.most_lost is {settings.most_lost:g}: is {place!r} mounted and whole? Nothing was "
+            "done. If they were taken out on purpose, raise it for `cinelake gc`"
+        )
+    return f"{words}: is {place!r} mounted and whole?" if share > TOLD_LOSS else ""

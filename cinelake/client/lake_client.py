@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cinelake.errors import UnknownName, UsageError
-from cinelake.lake.cells import RECORDS, Lake
+from cinelake.lake.cells import Lake
 from cinelake.lake.format import open_known
 from cinelake.lake.published import PublishedVersion, find_version, published_contracts
+from cinelake.lake.records import RECORDS
 from cinelake.query.bounds import reason
 from cinelake.query.views import open_query, question
 from cinelake.search.conditions import Conditions

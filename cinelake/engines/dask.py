@@ -46,8 +46,8 @@ from cinelake.engines.cluster import (
 )
 from cinelake.engines.gpus import shares, visible
 from cinelake.engines.job import Job, Result
-from cinelake.engines.pools import Pools
 from cinelake.engines.process_tree import await_end, process_tree
+from cinelake.engines.processes import Pools
 from cinelake.engines.shipping import SHIPPED
 from cinelake.engines.versions import check_joined, check_same, compared_with, versions_of
 from cinelake.errors import CinelakeError, EngineUnavailable

@@ -1,4 +1,4 @@
-"""The local engine: a pool of processes on this machine (see `cinelake.engines.pools`)."""
+"""The local engine: a pool of processes on this machine (see `cinelake.engines.processes`)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cinelake.engines.event_pipe import EventPipe
 from cinelake.engines.gpus import Shares, check_gpus, gpus_here, shares, visible
 from cinelake.engines.job import Job, Result
-from cinelake.engines.pools import Pools
+from cinelake.engines.processes import Pools
 from cinelake.events import OnEvent
 from cinelake.spec.task import Resources
 

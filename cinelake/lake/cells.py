@@ -1,7 +1,7 @@
 """The lake: one Parquet file per table and film, committed whole or not at all, with its provenance inside.
 
 lake/<table>/<movie_id>.parquet              a cell
-lake/failures/<task>/<movie_id>.parquet      why a cell could not be made
+lake/failures/<task>/<movie_id>.parquet      why a cell could not be made (see `cinelake.lake.records`)
 lake/quality/<time>.parquet                  what was measured of new cells (see `cinelake.query.quality`)
 lake/published/…                             compacted copies (see `cinelake.lake.published`)
 lake/_tmp/…                                  unfinished files; nothing reads them
@@ -11,7 +11,6 @@ lake/_index.sqlite                           a cache of footers (see `cinelake.l
 
 from __future__ import annotations
 
-import datetime
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -24,8 +23,9 @@ import pyarrow.parquet as pq
 
 from cinelake.errors import ContractViolation, FilmError, InputChanged, NewerFormat, UsageError
 from cinelake.lake.footer_bytes import replace_value
+from cinelake.lake.records import FAILURES, failure_log, failure_row
 from cinelake.lake.table_digest import TableDigest
-from cinelake.spec.contract import ENUM, Column, Contract
+from cinelake.spec.contract import Contract
 from cinelake.spec.formats import LAKE, check_format
 from cinelake.spec.names import MOVIE_ID, RESERVED, TABLE_NAME
 from cinelake.storage.store import Storage, StorageLocation, storage_errors
@@ -39,39 +39,6 @@ BYTES_PER_GROUP = 8 << 20
 COPIED_BYTES = 8 << 20
 TAIL_BYTES = 64 << 10
 """How much of a file's end is read at once for its footer."""
-
-FAILURES = Contract(
-    table="failures",
-    doc="Cells that could not be made, one row each; deleted when the cell succeeds.",
-    key=("task",),
-    columns=[
-        Column("task", pa.string(), "The table that could not be made (`catalogue`: the film could not be used)."),
-        Column("key", pa.string(), "The key of the cell that failed: the same key fails again."),
-        Column("reason", ENUM, "The typed reason, as in `cinelake.errors`."),
-        Column("transient", pa.bool_(), "Whether the next run tries again by itself."),
-        Column("message", pa.string(), "What happened and what to do."),
-        Column("log_tail", pa.string(), "The last words of ffmpeg or of the traceback."),
-        Column("attempt", pa.int32(), "How many times it has failed with this key.", at_least=1),
-        Column("at", pa.timestamp("us", "UTC"), "When it failed."),
-    ],
-)
-
-QUALITY = Contract(
-    table="quality",
-    doc="What was measured of each cell when it was new: the last value of a cell is its present one.",
-    key=("table", "measure", "at"),
-    columns=[
-        Column("table", pa.string(), "The table that was measured."),
-        Column("measure", pa.string(), "What was measured, as the table's contract names it."),
-        Column("value", pa.float64(), "The value; null where the film's rows give none.", nullable=True),
-        Column("unit", pa.string(), "Unit of the value."),
-        Column("key", pa.string(), "The key of the cell that was measured."),
-        Column("at", pa.timestamp("us", "UTC"), "When it was measured."),
-    ],
-)
-
-RECORDS = {"failures": FAILURES, "quality": QUALITY}
-"""What the lake keeps of itself, beside the films' tables."""
 
 
 @dataclass(frozen=True)
@@ -343,7 +310,7 @@ class Lake:
         """Write and return the row of `failures` for a cell. The attempt counts up while the key stays."""
         before = read_footer(self.storage, *_failure_parts(table, movie_id))
         attempt = before.ingredients["attempt"] + 1 if before and before.key == key else 1
-        row = _failure_row(table, key, error, attempt)
+        row = failure_row(table, key, error, attempt)
         with self.storage.scratch() as folder:
             writer = CellWriter(FAILURES, movie_id, folder / "failure.parquet")
             writer.write(FAILURES.batch(movie_id, **{name: [value] for name, value in row.items()}))
@@ -362,18 +329,7 @@ class Lake:
 
         Of a damaged record: that it is damaged.
         """
-        path = self.storage.path(*_failure_parts(table, movie_id))
-        with storage_errors(f"reading {path}"):
-            try:
-                with self.storage.filesystem.open_input_file(path) as file:
-                    row = pq.read_table(file, columns=["log_tail"], page_checksum_verification=True)
-                return str(row["log_tail"][0].as_py() or "")
-            except FileNotFoundError:
-                return ""
-            except (OSError, pa.ArrowException, LookupError, UnicodeDecodeError) as error:
-                if getattr(error, "errno", None):
-                    raise  # the disk's, not the file's
-                return f"{path} is damaged: {error}"
+        return failure_log(self.storage, self.storage.path(*_failure_parts(table, movie_id)))
 
     def forget_failure(self, table: str, movie_id: str) -> None:
         """Delete the row of `failures` for a cell that was made."""
@@ -406,24 +362,6 @@ def _file_name(movie_id: str) -> str:
     if not MOVIE_ID.fullmatch(movie_id):
         raise UsageError(f"a movie_id is at most 96 of a-z, 0-9 and _, received {movie_id!r}")
     return f"{movie_id}.parquet"
-
-
-def _failure_row(table: str, key: str, error: FilmError, attempt: int) -> dict[str, Any]:
-    return {
-        "task": table,
-        "key": key,
-        "reason": error.reason,
-        "transient": error.transient,
-        "message": _printable(str(error))[:4000],
-        "log_tail": _printable(error.log_tail)[-4000:],
-        "attempt": attempt,
-        "at": datetime.datetime.now(datetime.UTC),
-    }
-
-
-def _printable(text: str) -> str:
-    """Text that UTF-8 can hold: a file's name may have bytes that are not."""
-    return text.encode(errors="backslashreplace").decode()
 
 
 def read_footer(storage: Storage, *parts: str) -> Footer | None:

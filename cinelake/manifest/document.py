@@ -11,11 +11,12 @@ import hashlib
 import json
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cinelake.errors import ManifestError, Problem, UnknownName
+from cinelake.errors import ManifestError, Problem, UnknownName, did_you_mean
 from cinelake.manifest.deployments import check_deployments
 from cinelake.manifest.models import ModelEntry, default_entry, read_models
 from cinelake.manifest.places import (
@@ -47,7 +48,6 @@ from cinelake.manifest.sections import (
 )
 from cinelake.manifest.streams import StreamSettings
 from cinelake.manifest.tasks import TaskEntry, enabled_tables, read_entries
-from cinelake.manifest.watched import check_watched
 from cinelake.manifest.yaml import MAX_BYTES, Document, read_yaml
 from cinelake.spec.model import known_models
 
@@ -127,7 +127,7 @@ def read_manifest(file: Path, text: str, *, check_only: bool = False) -> Manifes
     entries = read_entries(document, tasks, models, base)
     check_deployments(document)
     if sections is not None:
-        check_watched(document, sections, entries)
+        _check_watched(document, sections, entries)
         lake = sections.lake if isinstance(sections.lake, str) else sections.lake.uri
         if fault := lake_fault(lake, sections.catalogue.films, base):
             document.problem(("lake",), fault)
@@ -232,3 +232,28 @@ __all__ = [
     "load_manifest",
     "manifest_schema",
 ]
+
+
+def _check_watched(document: Document, sections: Sections, entries: Mapping[str, TaskEntry]) -> None:
+    """Add a problem for each name that no enabled entry has."""
+    enabled = {name: entry for name, entry in entries.items() if entry.enabled}
+    for place, table in enumerate(sections.publish.tables):
+        if table not in enabled:
+            message = f"no entry of `tasks` makes a table {table!r}{did_you_mean(table, list(enabled))}"
+            document.problem(("publish", "tables", place), message)
+    known = _measures_of(enabled) if sections.quality.bounds else []
+    for name in sections.quality.bounds:
+        if name not in known:
+            document.problem(("quality", "bounds", name), f"there is no measure {name!r}{did_you_mean(name, known)}")
+
+
+def _measures_of(entries: Mapping[str, TaskEntry]) -> list[str]:
+    """`TABLE.MEASURE` of everything that a bound may be set on."""
+    from cinelake.spec.contract import COVERAGE, Watched
+
+    measures = [
+        f"{name}.{measure.name}"
+        for name, e in entries.items()
+        for measure in Watched(e.spec.contract, e.inputs).measures
+    ]
+    return sorted([*measures, *(f"{name}.{COVERAGE}" for name in entries)])

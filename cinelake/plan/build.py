@@ -12,8 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from cinelake.catalogue.films import Catalogue, CatalogueFilm, read_catalogue
-from cinelake.catalogue.listing import Beside, list_films
-from cinelake.catalogue.shrinking import check_enough, loss_of
+from cinelake.catalogue.listing import Beside, check_enough, list_films, loss_of
 from cinelake.errors import (
     BadListing,
     FilmError,

@@ -22,11 +22,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from cinelake.lake.cells import QUALITY, Lake
+from cinelake.lake.cells import Lake
 from cinelake.lake.index import Index
+from cinelake.lake.records import QUALITY
 from cinelake.query.views import arrow_source
-from cinelake.spec.contract import Measure
-from cinelake.spec.measures import COVERAGE, Watched
+from cinelake.spec.contract import COVERAGE, Measure, Watched
 from cinelake.storage.store import storage_errors
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def _counted(measures: Iterable[Measure]) -> list[str]:
 
 
 def history(lake: Lake) -> pa.Table:
-    """Every value that was ever measured, oldest first; see the contract `cinelake.lake.cells.QUALITY`."""
+    """Every value that was ever measured, oldest first; see the contract `cinelake.lake.records.QUALITY`."""
     parts = [QUALITY.schema.empty_table()]
     files = sorted(lake.storage.files(FOLDER))
     with storage_errors("reading what was measured"):

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from cinelake.errors import StorageError, UsageError
-from cinelake.lake.cells import RECORDS, Lake, checked_parquet
+from cinelake.lake.cells import Lake, checked_parquet
 from cinelake.lake.index import Index
 from cinelake.lake.published import PublishedVersion, file_paths
+from cinelake.lake.records import RECORDS
 from cinelake.plan.plan import Plan
 from cinelake.query.bounds import SPILLED_SHARE, collected, reason
 from cinelake.query.guard import PREFIX, LineFunctions, as_pattern, checked

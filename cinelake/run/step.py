@@ -2,7 +2,8 @@
 
 This is what an engine places on a worker. It knows no orchestrator: it reads the lake and the film, commits cells,
 records failures, and returns a report. A failing cell stops only what depends on it, for this film; a `StorageError`
-(the lake cannot be written) leaves the step and stops the run.
+(the lake cannot be written) leaves the step and stops the run. Of a step whose process died or was killed, which wrote
+nothing of that itself, the driver asks here what is left to do, and reports it (`not_yet_made`, `report_lost`).
 """
 
 from __future__ import annotations
@@ -15,16 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from cinelake.errors import DamagedFilm, FilmError, StorageError
-from cinelake.events import Deadline, OnEvent, StagingMoved, TaskBegan, WorkerDied
-from cinelake.lake.cells import CellWriter, Lake, write_all
+from cinelake.events import Deadline, OnEvent, Outcome, StagingMoved, TaskBegan, WorkerDied
+from cinelake.lake.cells import CellWriter, Footer, Lake, write_all
 from cinelake.lake.champions import open_applied
-from cinelake.run.cells import FilmCells, StepCell, StepReport
+from cinelake.run.cells import REKEYED, CellReport, FilmCells, StepCell, StepReport, held_inputs, rule_for
 from cinelake.run.film_guard import check_as_planned
 from cinelake.run.isolation import as_film_errors, disk_full
 from cinelake.run.pieces import PieceOf, Pieces, pieces_of
 from cinelake.run.spent import Clocks
 from cinelake.run.staging import Staging, staged, sweep_staged
-from cinelake.spec.film import SLOWEST_BYTES_PER_S, limit_deadline
+from cinelake.spec.film import SLOWEST_BYTES_PER_S, limit_deadline, rule_of, stored_keys
 from cinelake.spec.task import Film, Resources, find_task
 from cinelake.storage.store import StorageLocation, is_disk_full
 
@@ -217,3 +218,30 @@ class StepRun(FilmCells):
 def reads_film(cell: StepCell) -> bool:
     """Whether a task opens the film's file: for a stream, or because it reads no table."""
     return not cell.inputs or find_task(cell.task).stream(cell.params) is not None
+
+
+def not_yet_made(step: Step) -> Step:
+    """The step without the cells that the lake already has (a worker died after committing them)."""
+    lake, movie_id = Lake(step.lake), step.film.movie_id
+    left = (c for c in step.cells if not outcome_of(lake.footer(c.table, movie_id), c.key, c.rule))
+    return replace(step, cells=tuple(left))
+
+
+def outcome_of(footer: Footer | None, key: str, rule: str) -> Outcome | None:
+    """How a cell that was stale came to be in the lake by its planned key; None where it is not."""
+    if footer is None or footer.key not in stored_keys(key, rule):
+        return None
+    return "rekeyed" if REKEYED in footer.run else "made"
+
+
+def report_lost(step: Step, error: FilmError) -> StepReport:
+    """Write the cells that were not made as rows of `failures`; returns the report of them."""
+    lake, movie_id, report = Lake(step.lake), step.film.movie_id, StepReport(step.film.movie_id)
+    left = not_yet_made(step).cells
+    made = [footer for cell in step.cells if cell not in left and (footer := lake.footer(cell.table, movie_id))]
+    read_otherwise = any(rule_of(footer.key) for footer in made)
+    for cell in left:
+        rule = cell.rule or rule_for(cell, held_inputs(lake, movie_id, cell), read_otherwise)
+        lake.record_failure(cell.table, movie_id, cell.key + rule, error)
+        report.cells.append(CellReport(cell.table, "failed", error.reason, str(error)))
+    return report

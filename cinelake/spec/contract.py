@@ -7,7 +7,7 @@ generated from it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -235,3 +235,22 @@ def _to_vectors(column: Column, values: Any) -> pa.Array:
 def _size_of(column: Column) -> int:
     """The size of a vector column where no value shows it: the contract's, or 1 where that is open."""
     return 1 if column.any_size else int(column.type.list_size)
+
+
+ROWS = Measure("rows", "count(*)", "Rows of the film.", "rows", of_nothing=0)
+COVERAGE = "coverage"
+"""The share of the catalogue's films that have a table: a bound may be set on it as on a measure."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A table that is watched: its contract, and which entry provides each table that it reads."""
+
+    contract: Contract
+    inputs: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """What is measured of it; what counts another table's rows only where the entry reads that table."""
+        own = (measure for measure in self.contract.measures if not measure.per or measure.per in self.inputs)
+        return (*((ROWS,) if self.contract.key else ()), *own)

@@ -23,7 +23,8 @@ from cinelake.labels.film_names import FilmNames, with_movie_ids
 from cinelake.labels.films import KnownFilms
 from cinelake.labels.readers import read_files
 from cinelake.labels.values import cast_column
-from cinelake.lake.cells import RECORDS, CellWriter, Footer, Lake
+from cinelake.lake.cells import CellWriter, Footer, Lake
+from cinelake.lake.records import RECORDS
 from cinelake.lake.table_digest import TableDigest
 from cinelake.manifest.document import Manifest
 from cinelake.spec.contract import Column, Contract

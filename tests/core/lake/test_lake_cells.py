@@ -30,7 +30,8 @@ from cinelake.errors import (
     WorkerLost,
 )
 from cinelake.lake import cells as lake_module
-from cinelake.lake.cells import FAILURES, CellWriter, Footer, Lake
+from cinelake.lake.cells import CellWriter, Footer, Lake
+from cinelake.lake.records import FAILURES
 from cinelake.spec.contract import Column, Contract, vector
 
 FOOTER = Footer("key", "meaning", {"version": 1, "params": {"fps": 1.0, "é": None}}, {"wall_s": 0.1, "ffmpeg": "n9"})

@@ -14,8 +14,7 @@ from cinelake.lake.cells import Lake
 from cinelake.lake.index import Index
 from cinelake.manifest.sections import BoundSettings
 from cinelake.query.quality import broken_bounds, drifts, history, latest, measure_new, outliers, robust_scores
-from cinelake.spec.contract import Measure
-from cinelake.spec.measures import Watched
+from cinelake.spec.contract import Measure, Watched
 
 PER_FILM = (Measure("highest", "max(mark)", "The highest mark.", "marks"),)
 TABLES = {"marks": Watched(replace(MARKS, measures=PER_FILM))}

@@ -11,8 +11,7 @@ from _toy_tasks import HOOKS, TASKS, Night, outcomes
 
 from cinelake.errors import DamagedFilm
 from cinelake.media.ffmpeg import run_ffmpeg
-from cinelake.run.lost import not_yet_made, report_lost
-from cinelake.run.step import run_step
+from cinelake.run.step import not_yet_made, report_lost, run_step
 from cinelake.spec.film import Probe
 
 TABLES = ("cards", "sums", "clock", "tones")
