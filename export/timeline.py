@@ -226,9 +226,7 @@ def edl_text(timeline: Any, *, reel: str, drop: bool) -> str:
         tape = own if REEL.fullmatch(own) else reel_of(own or reel)
         lines += [f"{number:03d}  {tape:<8} {channels:<5} C        {' '.join(times)}"]
         lines += [f"* FROM CLIP NAME:  {_plain(clip.media_reference.name or clip.name)}"]
-        lines += (
-            ["* COMMENT: TIME CODE PASSES 24 HOURS AND BEGINS ANEW"] if any(days_of(p, drop) for p in parts) else []
-        )
+        lines += [NEXT_DAY] if any(days_of(p, drop) for p in parts) else []
         lines += [f"* COMMENT: {_plain(about['what'])} ({about['relevance']:.3f})"] if about["what"] else []
         for marker in clip.markers:
             start = marker.marked_range.start_time

@@ -67,14 +67,10 @@ def stills_in(path: Path) -> Stills:
     return "patches" if holds_patches(path) else "pictures"
 
 
-def image_tables(path: Path) -> dict[str, pa.Table]:
-    """Every table that can be made of an image film: still n is shot n, from second n to n + 1."""
-    kind = stills_in(path)
-    return {task: image_table(path, task) for task, role in tasks_with(FromStills).items() if role.stills == kind}
-
-
 def image_table(path: Path, task: str) -> pa.Table:
-    """The table of a task that declares how it is made of stills (`cinelake.spec.roles.FromStills`), checked.
+    """The table of a task that declares how it is made of an image film (`cinelake.spec.roles.FromStills`), checked.
+
+    Still n is shot n, from second n to n + 1.
 
     Columns that the declaration leaves out are null or zero. Raises `StorageError` when the file is damaged.
     """

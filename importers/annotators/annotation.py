@@ -27,7 +27,6 @@ _PLAIN = re.compile(r'[^\s;="](?:[^;="\n]*[^\s;="])?')
 _FIELD = re.compile(r'\s*([a-z][a-z0-9_]*)=("(?:[^"\\]|\\.)*"|[^;="\n]*?)\s*(?:;|$)')
 _NOT_IN_XML = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 """Control characters, tabs and line ends too, which it does not keep, and halves of characters."""
-_SPACES = re.compile(r"\s*")
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,6 @@ SAME_LINE = 0.5
 """Boxes are of one line when their middles lie nearer than this part of their height."""
 APART = 1.45
 """A gap this many times as wide as the usual step between lines parts two blocks."""
-SAME_SPEED = 0.3
-"""Lines whose speeds differ by less than this share roll together."""
 MOST_NAME = 60
 """More letters than this are a sentence, not a name."""
 _IN_ONE_LINE = re.compile(

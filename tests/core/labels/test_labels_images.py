@@ -7,9 +7,10 @@ from _labelled import FACES, SCENES, TAGS
 
 from cinelake.errors import CannotTrain
 from cinelake.labels.images import image_file, image_rows, keep_images, kept_names, numbered, scan_images
-from cinelake.learning.images import MemoryTable, image_features, image_tables
+from cinelake.learning.images import MemoryTable, image_features, image_table
 from cinelake.manifest.document import load_manifest
-from cinelake.spec.task import find_task
+from cinelake.spec.roles import FromStills
+from cinelake.spec.task import find_task, tasks_with
 
 
 def draw(folder, *names, size=(48, 64), seed=0):
@@ -144,7 +145,7 @@ def test_wide_images_are_kept_shrunk_and_small_jpegs_as_they_are(tmp_path):
     folder = draw(tmp_path / "in", "chase/small_1.jpg")
     draw(folder, "chase/wide_1.png", size=(100, 2560))
     kept(tmp_path, folder)
-    small, wide = (image_tables(image_file(tmp_path, "toy", f"images_{name}"))["frames"] for name in ("small", "wide"))
+    small, wide = (image_table(image_file(tmp_path, "toy", f"images_{name}"), "frames") for name in ("small", "wide"))
     assert small["jpeg"][0].as_py() == (folder / "chase/small_1.jpg").read_bytes()
     assert (wide["width"].to_pylist(), wide["height"].to_pylist()) == ([1280], [50])
 
@@ -171,7 +172,8 @@ def entries(tmp_path):
 
 
 def test_images_are_frames_and_shots_that_keep_their_contracts(pictures):
-    tables = image_tables(pictures)
+    made_of_pictures = [task for task, role in tasks_with(FromStills).items() if role.stills == "pictures"]
+    tables = {task: image_table(pictures, task) for task in made_of_pictures}
     assert {name: len(table) for name, table in tables.items()} == {"frames": 3, "shots": 3}
     assert tables["frames"]["shot"].to_pylist() == [0, 1, 2] and all(tables["frames"]["is_middle"].to_pylist())
 
@@ -179,7 +181,7 @@ def test_images_are_frames_and_shots_that_keep_their_contracts(pictures):
 def test_images_are_measured_as_the_frames_of_films_are(pictures):
     from tasks.frames.luma import measure
 
-    row = image_tables(pictures)["frames"].to_pylist()[0]
+    row = image_table(pictures, "frames").to_pylist()[0]
     luma = cv2.imdecode(np.frombuffer(row["jpeg"], np.uint8), cv2.IMREAD_GRAYSCALE)
     assert {name: row[name] for name in measure(luma)} == pytest.approx(measure(luma), rel=1e-6)
 
@@ -188,7 +190,7 @@ def test_features_of_images_are_made_by_the_tasks_of_the_manifest(pictures, entr
     tasks = entries("  shots: {}\n  frames: {}\n  looks: {task: embeddings, batch_size: 2}\n")
     made = image_features(pictures, {"embeddings": "looks", "shots": "shots"}, tasks, tmp_path / "cache")
     direct = find_task("embeddings").make(tasks["looks"].params, _film())
-    (first, *_) = direct.run({"frames": MemoryTable(image_tables(pictures)["frames"])})
+    (first, *_) = direct.run({"frames": MemoryTable(image_table(pictures, "frames"))})
     assert made["embeddings"].read(["shot"])["shot"].to_pylist() == [0, 1, 2] and len(made["shots"].read()) == 3
     assert next(iter(made["embeddings"].batches())).slice(0, 2)["embedding"].equals(first["embedding"])
 
