@@ -14,7 +14,9 @@ from typer.core import TyperCommand, TyperGroup
 
 from cinelake.errors import CinelakeError
 from cinelake.lake.notices import quiet_tensorflow
+from cinelake.storage.interrupts import interrupts_answered
 from cli.plain_signs import write_in_any_locale
+from cli.stopping import say_stopping
 
 COMMANDS: Mapping[str, str] = {
     "demo": "Draw films with labels, extract, train, infer, report, publish; say what to look at.",
@@ -139,12 +141,13 @@ def cinelake(
 
 
 def main() -> None:
-    """Run the command; an error of Cinelake is one message and its exit code."""
+    """Run the command; an error of Cinelake is one message and its exit code, a Ctrl-C is answered at once."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     quiet_tensorflow()
     write_in_any_locale()
     try:
-        app()
+        with interrupts_answered(say_stopping()):
+            app()
     except CinelakeError as error:
         from cli.screen import readable
 

@@ -33,7 +33,8 @@ from cli.options import (
     finish,
 )
 from cli.progress import RunProgress
-from cli.screen import duration, err, first_line, out, print_json, say_stopping, table, warn
+from cli.screen import duration, err, first_line, out, print_json, table, warn
+from cli.stopping import say_stopping
 from flows.run_summary import RunSummary, group_failures
 from flows.start_catalogue import run_catalogue
 
@@ -147,11 +148,8 @@ def print_summary(summary: RunSummary) -> None:
     head = f"interrupted ({summary.stopped_by})" if summary.interrupted else "done"
     made = sum(summary.made.values())
     cells = "1 cell" if made == 1 else f"{made} cells"
-    speed = f" · {summary.times_real:.1f} × real time" if summary.film_s else ""
-    out.print(
-        f"{head}: {cells} made in {duration(summary.work_s)} (with servers {duration(summary.wall_s)}) · "
-        f"{duration(summary.film_s)} of film{speed}"
-    )
+    film = f" · {duration(summary.film_s)} of film · {summary.times_real:.1f} × real time" if summary.film_s else ""
+    out.print(f"{head}: {cells} made in {duration(summary.work_s)} (with servers {duration(summary.wall_s)}){film}")
     if made:
         out.print("  " + " · ".join(f"{name} {count}" for name, count in summary.made.items()), style="green")
     if summary.rekeyed:

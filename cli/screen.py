@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import IO, Any
 
 from rich.console import Console
@@ -52,24 +51,6 @@ def warn(text: str) -> None:
     err.print(f"! {text}", style="yellow", markup=False)
 
 
-def say_stopping(what_stays: str) -> Callable[[str | None], None]:
-    """For `interrupts_answered`: says at once that the command stops, what stays, and how to kill it.
-
-    Written by the system call itself: a signal may come while Python or Rich is in the middle of a line of their own.
-    """
-
-    def say(reason: str | None) -> None:
-        start = "\r\033[2K" if os.isatty(2) else ""
-        if reason is None:
-            line = "killed: the same command goes on with what is left"
-        else:
-            line = f"{f'{reason}: ' if reason else ''}stopping: {what_stays}; press Ctrl-C {AGAIN[not reason]}to kill"
-        os.write(2, f"{start}{line}\n".encode())
-
-    return say
-
-
-AGAIN = {True: "again ", False: ""}
 STATE_STYLE = {"fresh": "green", "stale": "yellow", "blocked": "magenta", "failed": "red"}
 
 

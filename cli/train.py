@@ -28,7 +28,8 @@ from cinelake.manifest.document import load_manifest
 from cinelake.storage.interrupts import interrupts_answered
 from cli.options import HERE, JsonOption, ManifestOption, example, finish
 from cli.scores import print_left_out, print_scores
-from cli.screen import duration, err, out, print_json, say_stopping, table, warn
+from cli.screen import duration, err, out, print_json, table, warn
+from cli.stopping import say_stopping
 from flows.start_learning import run_training
 
 app = typer.Typer(add_completion=False)

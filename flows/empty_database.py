@@ -11,17 +11,18 @@ import shutil
 import sqlite3
 import sys
 import tempfile
-from contextlib import closing, suppress
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
+from cinelake.storage.atomic import copy_database, unfinished_file, written_whole
 from cinelake.storage.environment import cache_folder
 
 OTHERS_WRITE = 0o022
 
 
 def lay_out_database(file: Path) -> None:
-    """Make a server's SQLite file with all tables and no rows, unless it is there.
+    """Make a server's SQLite file with all tables and no rows, whole or not at all, unless it is there.
 
     Prefect's hundred migrations need four seconds of processor time. What they make is kept in the cache folder, by
     Prefect's version; a file there that others have made or can change is not used.
@@ -30,11 +31,12 @@ def lay_out_database(file: Path) -> None:
         return
     known = _known_file()
     if _is_our_own(known):
-        draft = file.with_name(f".{file.name}.{os.getpid()}")
-        shutil.copyfile(known, draft)
-        draft.replace(file)
+        with written_whole(file) as unfinished:
+            shutil.copyfile(known, unfinished)
         return
-    _make_tables(file)
+    with unfinished_file(file) as draft:
+        _make_tables(draft)
+        copy_database(draft, file)
     with suppress(OSError, sqlite3.Error):  # a cache that cannot be written costs the next server those seconds
         _keep(file, known)
 
@@ -72,11 +74,9 @@ def _is_our_own(known: Path) -> bool:
 
 def _keep(file: Path, known: Path) -> None:
     known.parent.mkdir(parents=True, exist_ok=True)
-    draft = known.with_name(f".{known.name}.{os.getpid()}")
-    with closing(sqlite3.connect(file)) as database:
-        database.execute("VACUUM INTO ?", [str(draft)])
-    draft.chmod(0o600)
-    draft.replace(known)
+    with written_whole(known) as unfinished:
+        copy_database(file, unfinished)
+        unfinished.chmod(0o600)
 
 
 if __name__ == "__main__":

@@ -191,4 +191,4 @@ def finish_record(record: RunRecord, summary: RunSummary, clean: bool) -> str:
     note = f"Made {sum(summary.made.values())} cells ({_by_table(summary.made)}), {len(summary.failures)} failed"
     note += f", {summary.skipped} skipped; {summary.film_s:.0f} s of film in {summary.work_s:.0f} s."
     texts = {"summary.json": json.dumps(summary.to_json(), indent=1)}
-    return record.finish(status, metrics, summary.failures, texts, note)
+    return record.finish(status, metrics, summary.failures, texts, note, in_haste=summary.interrupted)

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from cinelake.errors import StorageError, UsageError
+from cinelake.errors import StorageError, UnknownName, UsageError
 from cinelake.lake.artefact import read_artefact
 from cinelake.lake.cells import Lake
 from cinelake.lake.champions import read_champion_record, record_version
@@ -18,7 +18,10 @@ def list_versions(manifest: Manifest, name: str | None = None) -> list[dict[str,
 
     metric: the score that the gate looked at, the first of `metrics` and `baseline`.
     champion: as the registry says. Where the two differ, `cinelake models restore NAME` rewrites the lake's side.
+    Raises `UnknownName`.
     """
+    if name is not None:
+        _check_known(manifest, name)
     from cinelake.tracking.registry import versions
 
     lake = Lake(manifest.lake.place)
@@ -55,6 +58,7 @@ def _champion_in_lake(lake: Lake, name: str) -> int | None:
 
 def promote(manifest: Manifest, name: str, number: int) -> None:
     """Make a version the champion by hand, in the registry and in the lake. Raises `UnknownName`, `ModelUnusable`."""
+    _check_known(manifest, name)
     from cinelake.tracking.registry import set_champion
 
     _mirror(manifest, name, number)
@@ -62,7 +66,8 @@ def promote(manifest: Manifest, name: str, number: int) -> None:
 
 
 def rollback(manifest: Manifest, name: str) -> int:
-    """Make the champion before the present one champion again; returns its number."""
+    """Make the champion before the present one champion again; returns its number. Raises `UnknownName`."""
+    _check_known(manifest, name)
     from cinelake.tracking.registry import previous_champion
 
     number = previous_champion(manifest.tracking, name)
@@ -73,7 +78,8 @@ def rollback(manifest: Manifest, name: str) -> int:
 
 
 def restore(manifest: Manifest, name: str) -> int:
-    """Fetch the champion's files from the registry into the lake again; returns its number."""
+    """Fetch the champion's files from the registry into the lake again; returns its number. Raises `UnknownName`."""
+    _check_known(manifest, name)
     from cinelake.tracking.registry import champion
 
     present = champion(manifest.tracking, name)
@@ -81,6 +87,15 @@ def restore(manifest: Manifest, name: str) -> int:
         raise UsageError(f"the registry has no champion of {name}: `cinelake models` lists what there is")
     _mirror(manifest, name, present.number)
     return present.number
+
+
+def _check_known(manifest: Manifest, name: str) -> None:
+    """Raise `UnknownName`, before MLflow is imported, for a model of no manifest, no package and no lake."""
+    try:
+        manifest.model(name)
+    except UnknownName:
+        if not read_champion_record(Lake(manifest.lake.place), name).versions:
+            raise
 
 
 def _mirror(manifest: Manifest, name: str, number: int) -> None:

@@ -8,14 +8,17 @@ target removes it.
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from cinelake.storage.owners import is_abandoned, owner_name
 
 NAME_CHARS = 32
 """How much of the target's name the temporary name repeats: a file's name has 255 bytes at most."""
+BESIDE_DATABASES = ("-journal", "-wal", "-shm")
+"""What SQLite keeps beside a file that it works on."""
 
 
 def write_whole(path: Path, content: bytes | str, *, durable: bool = False) -> None:
@@ -48,7 +51,14 @@ def unfinished_file(path: Path) -> Iterator[Path]:
     try:
         yield unfinished
     finally:
-        unfinished.unlink(missing_ok=True)
+        for beside in ("", *BESIDE_DATABASES):
+            unfinished.with_name(unfinished.name + beside).unlink(missing_ok=True)
+
+
+def copy_database(source: Path, path: Path) -> None:
+    """Copy an SQLite database that others may have open, whole or not at all. Raises `sqlite3.Error`."""
+    with written_whole(path) as unfinished, closing(sqlite3.connect(source)) as database:
+        database.execute("VACUUM INTO ?", [str(unfinished)])
 
 
 def _remove_abandoned(folder: Path, stem: str) -> None:
@@ -58,8 +68,9 @@ def _remove_abandoned(folder: Path, stem: str) -> None:
         return  # the writer reports why that is not possible
     with entries:
         for entry in entries:
-            is_unfinished = entry.name.startswith(stem) and entry.name.endswith(".part")
-            if is_unfinished and is_abandoned(Path(entry.path), entry.name.removeprefix(stem).removesuffix(".part")):
+            owner, is_part, beside = entry.name.removeprefix(stem).rpartition(".part")
+            is_unfinished = entry.name.startswith(stem) and is_part and beside in ("", *BESIDE_DATABASES)
+            if is_unfinished and is_abandoned(Path(entry.path), owner):
                 Path(entry.path).unlink(missing_ok=True)
 
 

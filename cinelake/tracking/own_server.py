@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cinelake.errors import EngineUnavailable
+from cinelake.tracking.store import connect
 
 if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
@@ -41,6 +42,7 @@ def serve(port: int, artifacts: Path, host: str = LOOPBACK) -> None:
     store, user, password = (os.environ[name] for name in ("MLFLOW_BACKEND_STORE_URI", USER, PASSWORD))
     if not (user and password):
         raise EngineUnavailable(f"MLflow is not served without a password: {USER} and {PASSWORD} must not be empty")
+    connect(store)  # makes the tables of a new database
     import uvicorn
     from mlflow import server as mlflow_server
     from mlflow.server.handlers import initialize_backend_stores

@@ -45,6 +45,8 @@ EMPTY_TABLE = '{"columns": [], "data": []}'
 """As MLflow writes a table, without rows."""
 ANSWERS_WITHIN_S = 60.0
 """How long the end of a run waits for MLflow, which it has told of its beginning."""
+HASTE_S = 2.0
+"""How long the end of a run that was stopped waits for MLflow, which may still be imported or make its database."""
 EPOCHS_AT_ONCE = 50
 SECONDS_AT_ONCE = 1.0
 
@@ -108,6 +110,7 @@ class RunRecord:
     _client: Any = None
     _run_id: str = ""
     _error: str = field(default="")
+    _is_given_up: bool = False
 
     def start(self) -> RunRecord:
         """Open the run in a thread."""
@@ -118,6 +121,8 @@ class RunRecord:
     def _open(self) -> None:
         try:
             self._client = connect(self.tracking.uri)
+            if self._is_given_up:
+                return
             from mlflow.entities import Param
 
             experiment = experiment_id(self._client, self.tracking, CATALOGUE)
@@ -139,10 +144,18 @@ class RunRecord:
         failures: Sequence[Mapping[str, Any]],
         texts: Mapping[str, str],
         note: str = "",
+        *,
+        in_haste: bool = False,
     ) -> str:
-        """Close the run; returns its id, or a sentence beginning with `not recorded`. note: its description now."""
+        """Close the run; returns its id, or a sentence beginning with `not recorded`. note: its description now.
+
+        in_haste: somebody waits for the end of the command, so a run that is not yet open is given up.
+        """
+        self._is_given_up = in_haste and not self._run_id
         if self._thread:
-            joined(self._thread, ANSWERS_WITHIN_S)
+            joined(self._thread, HASTE_S if in_haste else ANSWERS_WITHIN_S)
+        if in_haste and not self._run_id:
+            return "not recorded: the run was stopped before MLflow was ready"
         if not self._error and not self._run_id:
             self._error = f"{shown(self.tracking.uri)} did not answer within {ANSWERS_WITHIN_S:.0f} s"
         try:

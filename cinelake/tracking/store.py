@@ -6,9 +6,11 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from cinelake.errors import StorageError
+from cinelake.storage.atomic import copy_database, unfinished_file
 from cinelake.storage.interrupts import interrupts_held
 from cinelake.storage.locks import alone
 from cinelake.tracking.addresses import cleaned, has_secrets, shown, sqlite_file
@@ -40,7 +42,22 @@ def connect(uri: str) -> Any:
         logging.getLogger(name).setLevel(logging.ERROR)
     # The first process makes the tables of a new database; two at once would fail
     with _alone_at(uri):
+        if path and not path.exists():
+            _make_database(path)
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def _make_database(path: Path) -> None:
+    """Make an SQLite file with MLflow's tables, whole or not at all.
+
+    MLflow's migrations are no one transaction: killed between two, they would leave a file that none can open again.
+    """
+    from mlflow.store.tracking import DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    with unfinished_file(path) as draft:
+        SqlAlchemyStore(f"sqlite:///{draft}", DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH).engine.dispose()
+        copy_database(draft, path)
 
 
 @contextmanager

@@ -1,0 +1,40 @@
+"""MLflow's database is made whole or not at all: who makes it may be killed at any moment."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cinelake.storage.child_processes import import_path
+from cinelake.tracking.store import connect
+
+KILLED_AMONG_MIGRATIONS = """
+import os, signal, sys
+from sqlalchemy import Engine, event
+from cinelake.tracking.store import connect
+
+altered = []
+
+@event.listens_for(Engine, "after_cursor_execute")
+def die(connection, cursor, statement, *rest):
+    altered.extend([statement] if statement.lstrip().startswith("ALTER TABLE") else [])
+    if len(altered) == int(sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+connect(sys.argv[1])
+"""
+
+
+@pytest.mark.slow
+def test_a_process_killed_among_the_migrations_leaves_nothing_that_the_next_cannot_open(tmp_path: Path) -> None:
+    uri, migration = f"sqlite:///{tmp_path}/mlflow.db", random.randint(1, 5)
+    command = [sys.executable, "-c", KILLED_AMONG_MIGRATIONS, uri, str(migration)]
+    assert subprocess.run(command, env=os.environ | import_path()).returncode == -signal.SIGKILL
+    connect(uri).create_experiment("scenes")
+    assert [file.name for file in tmp_path.iterdir()] == ["mlflow.db"]
