@@ -25,6 +25,8 @@ _IN_ONE_LINE = re.compile(
     re.IGNORECASE,
 )
 _LETTERS = re.compile(r"[^\W\d_]{2}")
+_RIGHTS = re.compile(r"©|\(\s*(?:c|cc|p)\s*\)|copyright\b|all rights\b", re.IGNORECASE)
+"""How a line about rights begins."""
 
 
 @dataclass(frozen=True)
@@ -225,8 +227,9 @@ def in_one_line(line: PlacedLine) -> Iterator[Credit]:
 
 
 def is_name(text: str) -> bool:
-    """Whether a text may be a name or a role: letters, and no sentence."""
-    return bool(_LETTERS.search(text)) and len(text) <= MOST_NAME and "://" not in text
+    """Whether a text may be a name or a role: letters, no sentence, no address, and nothing about rights."""
+    is_else = "://" in text or _RIGHTS.match(text)
+    return bool(_LETTERS.search(text)) and len(text) <= MOST_NAME and not is_else
 
 
 def tidy(role: str) -> str:

@@ -8,13 +8,15 @@ In the manifest:
 
 Only chosen pictures of `frames` are read: the middle of every shot, within long shots one every few seconds, and each
 one as long as there is writing. Latin letters, Chinese and Japanese are read; of other scripts the text is null, and so
-it is of capitals that may be Latin, Greek or Cyrillic (MOCKBA) where the writing around them is not Latin.
+it is of lines with a letter that the reader lacks (most of Vietnamese), and of capitals that may be Latin, Greek or
+Cyrillic (MOCKBA) where the writing around them is not Latin.
 
-Reading order: reader, scripts, chosen, tracks, and the task below.
+Reading order: reader, lacking, scripts, chosen, tracks, and the task below.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -48,7 +50,11 @@ WRITING = Contract(
         Column("width", pa.float32(), "Width of the box, as a fraction of the picture's.", at_least=0, at_most=1),
         Column("height", pa.float32(), "Height of the box, as a fraction of the picture's.", at_least=0, at_most=1),
         Column("speed", pa.float32(), "Heights of the picture that it moves a second; negative upwards, 0: still."),
-        Column("is_credit", pa.bool_(), "Whether it rolls upwards, or is one of five lines or more on one picture."),
+        Column(
+            "is_credit",
+            pa.bool_(),
+            "Whether it rolls upwards, or is one of five lines of words or more on one picture.",
+        ),
         Column("pictures", pa.int32(), "How many pictures that were looked at show it.", at_least=1),
     ],
     key=["line"],
@@ -56,7 +62,9 @@ WRITING = Contract(
     measures=[Measure("lines", "count(text)", "Lines that were read.", of_nothing=0)],
 )
 PAGE = 5
-"""Lines on one picture from which they are taken for credits."""
+"""Lines of words on one picture from which they are taken for credits."""
+WORD = re.compile(r"[^\W\d_]{2}")
+"""Numbers at the axes of a plot, or of a map, are no words."""
 BLOCK = 256
 """So many pictures are looked at by themselves; the first of them is read in any case."""
 LINE = {"text": pa.string(), **dict.fromkeys(("score", "x", "y", "width", "height", "box_score"), pa.float64())}
@@ -106,7 +114,7 @@ def components(_params: Mapping[str, Any]) -> list[Component]:
     writes=WRITING,
     reads=["frames"],
     params=WritingParams,
-    version=3,
+    version=4,
     resources=Resources(memory_gb=1.5),
     preflight=preflight,
     roles=[Words("written"), Components(components)],
@@ -192,7 +200,7 @@ def rows_of_film(
         if before_s is not None and time_s > before_s:
             step_s = min(step_s, time_s - before_s)
         if lines is not None:
-            pages[time_s] = sum(bool(line.text) for line in lines)
+            pages[time_s] = sum(bool(WORD.search(line.text)) for line in lines)
             yield from rows_of(tracks.add(time_s, lines), pages, params)
         before_s = time_s
     if before_s is not None:

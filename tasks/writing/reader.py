@@ -18,6 +18,7 @@ from cinelake.lake.onnx import onnx_session
 from cinelake.lake.packaged import Package, PackagedFile
 from cinelake.spec.arrays import Floats, PixelArray
 from tasks.shared.pictures import grey
+from tasks.writing.lacking import LACKING, without_unread
 
 PACKAGE = Package("rapidocr", "3.10.0", "rapidocr", "Apache License 2.0 (networks: PaddleOCR's, Apache License 2.0)")
 DETECTOR = PackagedFile(PACKAGE, "models/PP-OCRv6_det_small.onnx", "7c78ed85d15e4f17d2d84dc1320dc27e")
@@ -48,8 +49,9 @@ Place = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class WrittenLine:
-    """One line of a picture. Box as fractions of the picture. text: '' where nothing could be read. score: of the
-    reading, or, where there is none, of the box. is_foreign: of a script that the reader does not know."""
+    """One line of a picture. Box as fractions of the picture. text: '' where nothing could be read, with `LACKING`
+    behind it where a letter could not. score: of the reading, or, where there is none, of the box. is_foreign: of a
+    script that the reader does not know, or with a letter that it does not know."""
 
     text: str
     score: float
@@ -170,10 +172,25 @@ class TextReader:
         order = sorted(range(len(crops)), key=lambda n: crops[n].shape[1] / crops[n].shape[0])
         for start in range(0, len(order), LINES_TOGETHER):
             some = order[start : start + LINES_TOGETHER]
-            texts, _ = self._networks.decode(_run(self._networks.recogniser, _rows([crops[n] for n in some])))
-            for n, (text, score) in zip(some, texts, strict=True):
-                result[n] = (" ".join(text.split()), float(score))
+            rows = _rows([crops[n] for n in some])
+            steps, texts = self._texts(rows)
+            for n, row, at, (text, score) in zip(some, rows, steps, texts, strict=True):
+                lacks = self._lacks_a_letter(row[:, :, : _width(crops[n])], at, text)
+                result[n] = (text + LACKING * lacks, score)
         return result
+
+    def _texts(self, rows: Floats) -> tuple[Floats, list[tuple[str, float]]]:
+        """How likely each sign is at each step of some lines, and what they say."""
+        steps = _run(self._networks.recogniser, rows)
+        return steps, [(" ".join(text.split()), float(score)) for text, score in self._networks.decode(steps)[0]]
+
+    def _lacks_a_letter(self, row: Floats, steps: Floats, text: str) -> bool:
+        """Whether a letter can be taken away from a line, and it says the same."""
+        return any(
+            _squeezed(again) == _squeezed(text)
+            for line in without_unread(row, steps, text)
+            for again, _ in self._texts(_padded(line))[1]
+        )
 
 
 def open_reader() -> TextReader:
@@ -244,12 +261,27 @@ def _rows(crops: list[PixelArray]) -> Floats:
     """(n, 3, 48, width): all as wide as the widest, padded with grey."""
     import cv2
 
-    widths = [min(MOST_WIDTH, max(1, int(np.ceil(LINE_HEIGHT * c.shape[1] / c.shape[0])))) for c in crops]
+    widths = [_width(crop) for crop in crops]
     rows = np.zeros((len(crops), 3, LINE_HEIGHT, max(LEAST_WIDTH, *widths)), np.float32)
     for row, crop, width in zip(rows, crops, widths, strict=True):
         scaled = cv2.resize(np.ascontiguousarray(crop[..., ::-1]), (width, LINE_HEIGHT))
         row[:, :, :width] = (np.asarray(scaled, np.float32).transpose(2, 0, 1) / 255 - 0.5) / 0.5
     return rows
+
+
+def _padded(row: Floats) -> Floats:
+    """A line by itself, (1, 3, 48, width), as `_rows` makes it."""
+    return np.pad(row, ((0, 0), (0, 0), (0, max(0, LEAST_WIDTH - row.shape[2]))))[None]
+
+
+def _squeezed(text: str) -> str:
+    """A reading without its spaces: a letter that was taken away leaves a gap."""
+    return "".join(text.split())
+
+
+def _width(crop: PixelArray) -> int:
+    """Of a crop as the recogniser takes it, without padding."""
+    return min(MOST_WIDTH, max(1, int(np.ceil(LINE_HEIGHT * crop.shape[1] / crop.shape[0]))))
 
 
 def _line(text: str, score: float, box: Any, box_score: float, picture: PixelArray) -> WrittenLine:

@@ -2,15 +2,19 @@
 
 The reader knows Latin letters, Chinese and Japanese. Of Greek it has some letters and takes the others for Latin ones
 that look alike (ΑΘΗΝΑ is AOHNA), of Cyrillic it has none (МОСКВА is MOCKBA): such a line is no reading. Where all its
-letters look alike in several scripts, the writing around it decides.
+letters look alike in several scripts, the writing around it decides, or small capitals within a word (MockBa). Nor is a
+line a reading of which a letter is lacking.
 """
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
+
+from tasks.writing.lacking import LACKING
 
 READ = ("LATIN", "CJK", "HIRAGANA", "KATAKANA", "HALFWIDTH KATAKANA", "FULLWIDTH LATIN", "IDEOGRAPHIC", "MODIFIER")
 """What names of letters begin with, in Unicode, of the scripts that the reader knows."""
@@ -18,14 +22,20 @@ SIGNS = frozenset("\u00aa\u00ba\u00b5")
 """Letters by Unicode that are signs beside words: ª, º, µ."""
 ALIKE = frozenset("ABCEHIJKMNOPSTXYZaceijopsxy")
 """Latin letters that look like Greek or Cyrillic ones."""
+SMALL_CAPITALS = re.compile(r"(?!(?:Ma?c|[a-z])[A-Z])[A-Za-z]*[a-z][BHKMT][A-Za-z]*")
+"""A word with a capital inside that stands for a small letter of Cyrillic (в, н, к, м, т); McKay and eBay are none."""
 NEAR_S = 30.0
 """So far around a line the script of other writing counts."""
 
 
 def is_of_another_script(text: str) -> bool:
-    """Whether a reading has a letter of a script that the reader does not know whole."""
-    return any(
-        char.isalpha() and char not in SIGNS and not unicodedata.name(char, "").startswith(READ) for char in text
+    """Whether a reading has a letter of a script that the reader does not know whole, or lacks one."""
+    return (
+        LACKING in text
+        or any(
+            char.isalpha() and char not in SIGNS and not unicodedata.name(char, "").startswith(READ) for char in text
+        )
+        or any(SMALL_CAPITALS.fullmatch(word) and (ALIKE | {"k"}).issuperset(word) for word in text.split())
     )
 
 

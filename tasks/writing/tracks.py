@@ -39,11 +39,14 @@ class LineTrack:
 
     @property
     def best(self) -> tuple[float, WrittenLine]:
-        """The most certain reading of the text that most of the readings, by their scores, agree in."""
+        """The most certain reading of the text that most of the readings, by their scores, agree in.
+
+        That it is of another script, or lacks a letter, is a reading too, and without a text.
+        """
         whole = [(time_s, line) for time_s, line in self.seen if not _is_cut(line)] or self.seen
         votes: dict[str, float] = {}
         for _, line in whole:
-            votes[line.text] = votes.get(line.text, 0.0) + (line.score if line.text else 0.0)
+            votes[line.text] = votes.get(line.text, 0.0) + (line.score if line.text else float(line.is_foreign))
         text = max(votes, key=lambda name: (votes[name], name))
         return max(((t, line) for t, line in whole if line.text == text), key=lambda seen: seen[1].score)
 
@@ -66,9 +69,12 @@ class Tracks:
         self._motion = 0.0  # heights of the picture a second
 
     def add(self, time_s: float, lines: Sequence[WrittenLine]) -> list[LineTrack]:
-        """The lines of the next picture that was read; returns the tracks that have ended before it."""
+        """The lines of the next picture that was read; returns the tracks that have ended before it.
+
+        Boxes of one line may part from one picture to the next, or join: a part of a line that is followed is no line.
+        """
         moved = self._moved(lines, time_s - self._time_s)
-        free = list(lines)
+        free, before = list(lines), [track.last for track in self.open]
         for track in self.open:
             track.missed += 1
             wanted = min(free, key=lambda line: self._cost(track.last, line, moved), default=None)
@@ -77,7 +83,10 @@ class Tracks:
                 track.add(time_s, wanted)
             elif track.missed == 1:
                 track.end_s = time_s
+        followed = [(old, track.last) for old, track in zip(before, self.open, strict=True) if not track.missed]
         ended = [track for track in self.open if track.missed]
+        ended = [track for track in ended if not any(_is_part(track.last, now, moved) for _, now in followed)]
+        free = [line for line in free if not any(_is_part(line, old, -moved) for old, _ in followed)]
         self.open = [track for track in self.open if not track.missed]
         self.open += [LineTrack([(time_s, line)]) for line in free]
         self._time_s = time_s
@@ -118,6 +127,14 @@ class Tracks:
 
 def _ratio(one: str, other: str) -> float:
     return difflib.SequenceMatcher(None, one.casefold(), other.casefold(), autojunk=False).ratio()
+
+
+def _is_part(part: WrittenLine, whole: WrittenLine, moved: float) -> bool:
+    """Whether a line is what a longer one says in its place, a picture later (it has moved so far) or before."""
+    if not part.text or part.text == whole.text or part.text.casefold() not in whole.text.casefold():
+        return False
+    x, y = part.middle
+    return whole.x <= x <= whole.x + whole.width and whole.y <= y + moved <= whole.y + whole.height
 
 
 def _is_cut(line: WrittenLine) -> bool:

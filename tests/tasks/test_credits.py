@@ -171,3 +171,9 @@ def test_cards_and_pages_of_one_film_are_told_once_in_their_order() -> None:
     reader = SimpleNamespace(read=lambda columns: pa.Table.from_pylist(rows).select(columns))
     (batch,) = ReadCredits(NoParams(), Film("film")).run({"writing": reader})
     assert [(row["role"], row["name"]) for row in batch.to_pylist()] == [("Editor", "Ida Lund"), ("Gaffer", "Bo Ek")]
+
+
+@pytest.mark.parametrize("rights", ["© 2010 Ida Lund", "(CC)Creative Commons Attribution 3.0", "Copyright Ida Lund"])
+def test_a_line_about_rights_names_nobody(rights: str) -> None:
+    lines = [centred("Made with Blender", 0), centred(rights, 1), centred("Editor", 3), centred("Bo Ek", 4)]
+    assert pairs(lines) == [("Editor", "Bo Ek")]

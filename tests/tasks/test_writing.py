@@ -13,7 +13,17 @@ from PIL import Image, ImageDraw, ImageFont
 
 from cinelake.spec.task import Film
 from tasks.shared.pictures import Jpeg, decode
-from tasks.writing import WRITING, ReadWriting, WritingParams, WritingRow, blocks_of, lines_of, look_at, rows_of_film
+from tasks.writing import (
+    PAGE,
+    WRITING,
+    ReadWriting,
+    WritingParams,
+    WritingRow,
+    blocks_of,
+    lines_of,
+    look_at,
+    rows_of_film,
+)
 from tasks.writing.chosen import alike, due
 from tasks.writing.reader import WrittenLine, open_reader, same_line
 from tasks.writing.scripts import is_of_another_script, may_be_of_another, unsure_lines
@@ -149,6 +159,37 @@ def test_each_shot_is_read_in_its_middle_and_no_longer_part_of_the_film_goes_unr
     assert due(pictures, 0.0) == due(pictures, 1e-12) == set(range(40))
 
 
+@pytest.mark.parametrize("parted", [0, 1, 2])
+def test_a_line_whose_box_parts_in_one_picture_stays_one(parted: int) -> None:
+    whole = [WrittenLine("THE BLENDER FOUNDATION", 0.98, 0.3, 0.5, 0.3, 0.05)]
+    parts = [
+        WrittenLine("THE", 0.98, 0.3, 0.5, 0.04, 0.05),
+        WrittenLine("BLENDER FOUNDATION", 0.98, 0.35, 0.5, 0.25, 0.05),
+    ]
+    tracks = follow([(float(t), parts if t == parted else whole) for t in range(3)])
+    assert [(track.best[1].text, track.seen[0][0], track.end_s) for track in tracks] == [(whole[0].text, 0.0, 3.0)]
+
+
+def test_a_word_that_follows_a_line_in_its_place_is_another_line() -> None:
+    tracks = follow([(0.0, [line("THE BLENDER FOUNDATION", 0.5)]), (1.0, [line("THE", 0.5)])])
+    assert [track.best[1].text for track in tracks] == ["THE BLENDER FOUNDATION", "THE"]
+
+
+def test_numbers_beside_a_plot_make_no_page_of_credits() -> None:
+    plot = [line(text, 0.1 * n) for n, text in enumerate(["A histogram", "50", "100", "150", "200", "250"], 1)]
+    names = [line(text, 0.1 * n) for n, text in enumerate(["Ida", "Bo", "Omar", "Ann", "Per"], 1)]
+    frames = Frames([numbered(1), numbered(9)], [0, 1])
+    rows = read_film(frames, Scripted({1: plot, 9: names}), WritingParams())
+    assert {row.page >= PAGE for row in rows if row.start_s == 0.0} == {False}
+    assert {row.page >= PAGE for row in read_film(frames, Scripted({1: names}), WritingParams())} == {True}
+
+
+def test_a_line_that_lacks_a_letter_in_most_pictures_has_no_text() -> None:
+    lacking = WrittenLine("", 0.0, 0.3, 0.5, 0.3, 0.05, is_foreign=True)
+    (track,) = follow([(0.0, [lacking]), (1.0, [line("Vit Nam", 0.5)]), (2.0, [lacking])])
+    assert track.best[1].text == ""
+
+
 def test_what_cannot_be_read_is_a_null_and_noise_in_one_picture_is_nothing() -> None:
     unsure = WrittenLine("CTOП", 0.7, 0.3, 0.5, 0.3, 0.05, box_score=0.95)
     frames = Frames([numbered(n) for n in (1, 2, 3)], [0] * 3)
@@ -231,14 +272,23 @@ def test_what_is_found_in_parts_makes_the_same_lines(monkeypatch: pytest.MonkeyP
     assert [(row["text"], row["start_s"], row["end_s"]) for row in rows.to_pylist()] == [("HOTEL", 0.0, 5.0)]
 
 
-@pytest.mark.parametrize("text", ["Größe Café", "我在找一个人", "コーヒー", "12:30 – 4°", "L\u02bcété", "Nº 5"])
+@pytest.mark.parametrize(
+    "text", ["Größe Café", "McKay eBay McTavish iMac", "我在找一个人", "コーヒー", "12:30 – 4°", "L\u02bcété", "Nº 5"]
+)
 def test_scripts_that_are_read_are_no_other(text: str) -> None:
     assert not is_of_another_script(text)
 
 
 @pytest.mark.parametrize(
     "text",
-    ["NIKO\u03a3", "\u0395\u03bb\u03bb\u03ac\u03b4\u03b1", "\u041c\u043e\u0441\u043a\u0432\u0430", "\u0e01\u0e02"],
+    [
+        "NIKO\u03a3",
+        "\u0395\u03bb\u03bb\u03ac\u03b4\u03b1",
+        "\u041c\u043e\u0441\u043a\u0432\u0430",
+        "\u0e01\u0e02",
+        "Vit Nam\ufffd",
+        "MockBa HOTEL",
+    ],
 )
 def test_letters_of_another_script_make_no_reading(text: str) -> None:
     assert is_of_another_script(text)
@@ -263,19 +313,34 @@ def test_the_writing_around_decides_what_capitals_are() -> None:
     assert not unsure_lines([capitals, (90.0, 91.0, "", True)])[0]
 
 
-def test_greek_that_is_drawn_is_never_read_as_latin() -> None:
+def drawn_text(*lines: str, family: str = "DejaVu Sans") -> Jpeg:
     fonts = pytest.importorskip("matplotlib.font_manager")
-    picture = Image.new("RGB", (640, 360), (12, 12, 16))
-    font = ImageFont.truetype(fonts.findfont("DejaVu Sans"), 32)
-    for row, text in enumerate(
-        [
-            "\u039c\u039f\u03a5\u03a3\u0399\u039a\u0397",
-            "\u039d\u0399\u039a\u039f\u03a3",
-            "\u0395\u03bb\u03bb\u03ac\u03b4\u03b1",
-        ]
-    ):
-        ImageDraw.Draw(picture).text((60, 60 + 80 * row), text, font=font, fill=(240, 240, 240))
+    picture, font = Image.new("RGB", (640, 360), (12, 12, 16)), ImageFont.truetype(fonts.findfont(family), 32)
+    for row, text in enumerate(lines):
+        ImageDraw.Draw(picture).text((40, 60 + 80 * row), text, font=font, fill=(240, 240, 240))
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=90)
-    lines = lines_of(Jpeg(0, 0.0, 0, file.getvalue()), open_reader(), WritingParams())
+    return Jpeg(0, 0.0, 0, file.getvalue())
+
+
+@pytest.mark.parametrize("family", ["DejaVu Sans", "DejaVu Serif"])
+def test_a_line_with_letters_that_the_reader_lacks_is_none(family: str) -> None:
+    picture = drawn_text("Việt Nam", "Một mùa thu ở Hà Nội", "Phim truyện Việt Nam", family=family)
+    lines = lines_of(picture, open_reader(), WritingParams())
+    assert [(found.text, found.is_foreign) for found in lines] == [("", True)] * 3
+
+
+def test_a_line_with_letters_that_the_reader_has_is_read() -> None:
+    texts = ["Łódź Žižkov Čeština", 'Größe: "Café", 12:30 – 4,5 %', "Directed by J. R. O’Hara"]
+    lines = lines_of(drawn_text(*texts), open_reader(), WritingParams(min_score=0.5))
+    assert all(found.text for found in lines) and len(lines) == 3
+
+
+def test_greek_that_is_drawn_is_never_read_as_latin() -> None:
+    picture = drawn_text(
+        "\u039c\u039f\u03a5\u03a3\u0399\u039a\u0397",
+        "\u039d\u0399\u039a\u039f\u03a3",
+        "\u0395\u03bb\u03bb\u03ac\u03b4\u03b1",
+    )
+    lines = lines_of(picture, open_reader(), WritingParams())
     assert [(found.text, found.is_foreign) for found in lines] == [("", True)] * 3
