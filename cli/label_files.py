@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 
 from cinelake.errors import BadLabels, UnknownName, UsageError
 from cinelake.labels.checks import known_columns
-from cinelake.labels.film_names import FilmNames, with_movie_ids
+from cinelake.labels.film_names import SYNONYMS, FilmNames, with_movie_ids
+from cinelake.labels.lines import held, is_read, is_wide, other_scales, scaled, unpivoted, with_own_headers
 from cinelake.labels.readers import AT_A_RATE, ReadLabels, at_a_rate, in_class_folders, in_days, read_files
 from cinelake.labels.timecodes import counted_rates
 from cinelake.spec.labels import LabelContract
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 
 TIMES_IN = ("seconds", "days")
 OF_FORMS = ("fps", "every", "column", "only", "start_timecode")
-"""Options that only annotators' files take."""
+"""Options that only annotators' files take, but `every` and `column` with tables of lines."""
+OF_TABLES = ("format", "times", "scale")
+LARGEST = 1e12
 WHO = "annotator"
 """The column of a table that says who labelled, where the labels have no such column themselves."""
 
@@ -52,28 +55,29 @@ def read_labels_of(request: ImportRequest, target: Target, films: KnownFilms) ->
     if tables and len(tables) < len(forms):
         raise UsageError("expected tables or annotators' files, not both: import them one after the other")
     if tables:
-        refuse_options(request, "for tables (CSV, .xlsx, Parquet)")
-        reading = _with_films(_read_tables(request, target.contract), names, movie, target.contract)
+        reading = _read_tables(request, target.contract)
         reading = in_days(reading) if request.times == "days" else reading
+        reading = _with_films(reading, names, movie, target.contract)
+        reading = _as_lines(request, reading, target.contract, films)
         reading.notes += [
             f"{movie_id}: pictures of time codes counted at {fps:g} a second (the film's)"
             + (VARIES if films[movie_id].varies else "")
             for movie_id, fps in counted_rates(reading.rows, films).items()
         ]
     else:
-        if request.times == "days":
-            raise UsageError("--times: for tables (CSV, .xlsx, Parquet), not for annotators' files")
+        for option in ("times",) * (request.times == "days") + ("scale",) * bool(request.scale):
+            raise UsageError(f"--{option}: for tables (CSV, .xlsx, Parquet), not for annotators' files")
         reading = read_forms(forms, target.contract, names, films, fitting(request, target, movie))
     return _by_annotator(reading, request.annotator)
 
 
-def refuse_options(request: ImportRequest, what: str, *, times: bool = False) -> None:
-    """Raise `UsageError` where options are given that only annotators' files take. times: that of tables too."""
-    given = [name for name in OF_FORMS if getattr(request, name)]
-    if times:
-        given += [
-            name for name, is_given in (("format", request.format), ("times", request.times == "days")) if is_given
-        ]
+def refuse_options(request: ImportRequest, what: str, *, times: bool = False, taken: Sequence[str] = ()) -> None:
+    """Raise `UsageError` where options are given that only annotators' files take, without those `taken`.
+
+    times: those of tables too.
+    """
+    given = [name for name in OF_FORMS if getattr(request, name) and name not in taken]
+    given += [name for name in OF_TABLES if times and getattr(request, name) not in ("", "seconds")]
     if given:
         named = ", ".join("--" + name.replace("_", "-") for name in given)
         whose = "annotators' files and tables" if times else "annotators' files"
@@ -133,12 +137,42 @@ def _classes(text: str) -> dict[str, str]:
 
 
 def _read_tables(request: ImportRequest, contract: LabelContract) -> ReadLabels:
-    known = known_columns(contract)
-    reading = read_files(request.files, known if request.ignore_extra_columns else None, [*known, WHO])
+    known = [*known_columns(contract), WHO]
+
+    def wanted(name: str) -> bool:
+        return name in known or name.casefold() in ("movie_id", *SYNONYMS) or is_read(name, contract)
+
+    reading = read_files(request.files, wanted if request.ignore_extra_columns else None, known)
+    reading = with_own_headers(reading, contract)
     if WHO not in reading.rows.column_names or WHO in known_columns(contract):
         return reading
     names = [ANNOTATOR if name == WHO else name for name in reading.rows.column_names]
     return replace(reading, rows=reading.rows.rename_columns(names))
+
+
+def _as_lines(request: ImportRequest, reading: ReadLabels, contract: LabelContract, films: KnownFilms) -> ReadLabels:
+    """The rows as moments on the labels' scale, where the table has them in another form."""
+    taken: list[str] = []
+    if is_wide(reading, contract):
+        reading, taken = unpivoted(reading, contract, request.column), ["column"]
+    elif request.every and contract.shape == "moments" and "time_s" not in reading.rows.column_names:
+        reading, taken = held(reading, films, request.every), ["every"]
+    refuse_options(request, "for tables (CSV, .xlsx, Parquet)", taken=taken)
+    if request.scale:
+        return scaled(reading, contract, _scale(request.scale))
+    return replace(reading, notes=[*reading.notes, *other_scales(reading, contract)])
+
+
+def _scale(text: str) -> tuple[float, float]:
+    """`1..9` as two numbers. Raises `UsageError`."""
+    low, dots, high = text.partition("..")
+    try:
+        scale = float(low), float(high)
+    except ValueError:
+        scale = 0.0, 0.0
+    if not dots or not -LARGEST < scale[0] < scale[1] < LARGEST:
+        raise UsageError(f"--scale takes its least and its greatest number, as in 1..9. Received: {text!r}")
+    return scale
 
 
 def _with_films(reading: ReadLabels, names: FilmNames, movie: str, contract: LabelContract) -> ReadLabels:

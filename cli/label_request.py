@@ -35,6 +35,7 @@ class ImportRequest:
     only: tuple[str, ...] = ()
     start_timecode: str = ""
     strict: bool = False
+    scale: str = ""
 
 
 @dataclass(frozen=True)

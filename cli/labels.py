@@ -59,6 +59,7 @@ VersionOption = Annotated[
         "cinelake labels import project.fcpxml --model funny",
         "cinelake labels import ratings.csv --model tags --kind ratings",
         "cinelake labels import pictures/ --model tags --source-pattern '/(\\w+)-shot'",
+        "cinelake labels import arousal.csv valence.csv --model affect --scale 0..1",
         "cinelake labels import mapping.csv --model characters --rate 1 --movie cartoon --classes 0=nobody,1=tom",
         "cinelake labels import --clips scenes/ --model beats --dry-run",
     ),
@@ -113,10 +114,17 @@ def import_(
     ] = None,
     every: Annotated[
         float | None,
-        typer.Option("--every", help="Labels by moments: a span labels one every so many seconds."),
+        typer.Option("--every", help="Labels by moments: a span, or a film's one value, labels one so many seconds."),
     ] = None,
     column: Annotated[
-        str, typer.Option("--column", help="The column that names are for, where these labels have several.")
+        str,
+        typer.Option(
+            "--column",
+            help="The column that names are for, or the numbers of columns that are moments, if not plain.",
+        ),
+    ] = "",
+    scale: Annotated[
+        str, typer.Option("--scale", help="Tables: the numbers' own scale, as [cyan]1..9[/], if it is not the labels'.")
     ] = "",
     only: Annotated[
         list[str] | None,
@@ -173,6 +181,7 @@ def import_(
         only=tuple(only or ()),
         start_timecode=checked_timecode(start_timecode) if start_timecode else "",
         strict=strict,
+        scale=scale,
     )
     import_files(manifest, request, as_json=json)
 

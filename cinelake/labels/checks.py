@@ -22,6 +22,7 @@ from cinelake.spec.labels import LabelContract
 
 LINE, FILE = "#line", "#file"
 """Columns of rows that are checked: a row's line in the source (0: it has none), and the source's name."""
+HELD = "(one value of a whole film, or of start_s to end_s, labels a moment every so many seconds by --every)"
 SHOT = "shot"
 """Short for start_shot = shot and end_shot = shot + 1, in labels by spans."""
 SLACK_S = 0.05
@@ -113,7 +114,9 @@ def _columns(contract: LabelContract, rows: pa.Table, ignore_extra: bool) -> Ite
     names = [name for name in rows.column_names if name not in (LINE, FILE)]
     for column in contract.all_columns:
         if not column.nullable and column.name not in names:
-            yield column.name, f"the column is missing. {column.doc} The labels have {', '.join(names) or 'no columns'}"
+            whole = f" {HELD}" if column.name == "time_s" else ""
+            have = f"The labels have {', '.join(names) or 'no columns'}"
+            yield column.name, f"the column is missing. {column.doc} {have}{whole}"
     for name in names if not ignore_extra else ():
         if name not in known:
             hint = did_you_mean(name, [k for k in known if k not in names])

@@ -21,7 +21,10 @@ from cinelake.catalogue.names import stem_of
 from cinelake.errors import Problem, did_you_mean
 from cinelake.labels.checks import FILE, LINE
 
-SYNONYMS = ("film", "movie", "file", "filename", "file_name", "video", "title")
+SYNONYMS = (
+    *("film", "movie", "file", "filename", "file_name", "video", "title", "clip", "clip_id", "excerpt"),
+    *("song", "song_id", "songid", "music_id", "musicid", "track"),
+)
 """Headers under which people name the film; the first that stands in a table is taken, where none is `movie_id`."""
 UPLOAD = re.compile(r"[0-9a-f]{8}-")
 """What a server puts before the name of a file that was uploaded to it."""
@@ -105,6 +108,9 @@ def with_movie_ids(
             rows = rows.append_column("movie_id", pa.array([movie] * rows.num_rows, pa.string()))
         else:
             return rows, [], notes
+    if pa.types.is_integer(rows["movie_id"].type):  # collections that count their films
+        at = rows.column_names.index("movie_id")
+        rows = rows.set_column(at, "movie_id", rows["movie_id"].cast(pa.string()))
     if not pa.types.is_string(rows["movie_id"].type) or all(i in names.ids for i in _distinct(rows)):
         return rows, [], notes
     given = rows["movie_id"].to_pylist()

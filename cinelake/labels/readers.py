@@ -9,12 +9,13 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from cinelake.catalogue.films import CatalogueFilm
 from cinelake.errors import FileTooLarge, Problem, did_you_mean
@@ -56,10 +57,12 @@ class ReadLabels:
     notes: list[str] = field(default_factory=list)
 
 
-def read_files(paths: Sequence[Path], columns: Sequence[str] | None = None, known: Collection[str] = ()) -> ReadLabels:
+def read_files(
+    paths: Sequence[Path], columns: Callable[[str], bool] | None = None, known: Collection[str] = ()
+) -> ReadLabels:
     """The rows of CSV files, workbooks and Parquet files, one after the other.
 
-    columns: those of a Parquet file that are read, whatever is in the others; all if not given. known: columns that
+    columns: whether one of a Parquet file is read, whatever is in the others; all if not given. known: columns that
     rows may have; of a workbook's sheets those are read that have most of them, and notes name the others.
     """
     tables, problems, digests, notes = [], [], [], list[str]()
@@ -184,7 +187,7 @@ def _joined(tables: list[pa.Table]) -> pa.Table:
 
 
 def _read_file(
-    path: Path, columns: Sequence[str] | None, known: Collection[str], notes: list[str]
+    path: Path, columns: Callable[[str], bool] | None, known: Collection[str], notes: list[str]
 ) -> tuple[pa.Table, list[Problem]]:
     try:
         check_text_file(path)
@@ -200,9 +203,9 @@ def _read_file(
         return _table(path, [], [], []), [Problem(str(path), 0, "", why)]
 
 
-def _read_parquet(path: Path, columns: Sequence[str] | None) -> tuple[pa.Table, list[Problem]]:
+def _read_parquet(path: Path, columns: Callable[[str], bool] | None) -> tuple[pa.Table, list[Problem]]:
     try:
-        table = bounded_table(path, BOUNDS, columns)
+        table = bounded_table(path, BOUNDS, None if columns is None else [*filter(columns, pq.read_schema(path).names)])
     except FileTooLarge as error:
         return _table(path, [], [], []), [Problem(str(path), 0, "", f"the file cannot be labels: {error}")]
     except pa.ArrowException as error:

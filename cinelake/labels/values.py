@@ -8,7 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_CLOCK = re.compile(r"(\d+):([0-5]?\d):([0-5]?\d(?:[.,]\d*)?)")
+_CLOCK = re.compile(r"(\d+):([0-5]?\d):([0-5]?\d(?:[.,]\d*)?)|(\d+):([0-5]?\d[.,]\d*)")
+"""H:MM:SS, with decimals or not, and M:SS with decimals: `1:02` alone may be hours."""
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 MIXED = " (other numbers of the column have a point, beside which a comma may stand between thousands)"
 _YES, _NO = ("true", "yes", "1"), ("false", "no", "0")
@@ -17,9 +18,9 @@ _YES, _NO = ("true", "yes", "1"), ("false", "no", "0")
 def cast_column(name: str, values: pa.Array, wanted: pa.DataType) -> tuple[pa.Array, list[tuple[int, str]]]:
     """A column in the wanted type, null where a value cannot be read, and which rows those are and why.
 
-    Texts are trimmed, and an empty one is null. A column of seconds (`…_s`) takes H:MM:SS.mmm too. Numbers have a point
-    or a comma before their decimals; a comma only where no number of the column has a point, since it may stand between
-    thousands there.
+    Texts are trimmed, and an empty one is null. A column of seconds (`…_s`) takes H:MM:SS.mmm and M:SS.m too. Numbers
+    have a point or a comma before their decimals; a comma only where no number of the column has a point, since it may
+    stand between thousands there.
     """
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
@@ -66,14 +67,15 @@ def _value(name: str, value: Any, wanted: pa.DataType) -> Any:
         match = _CLOCK.fullmatch(value)
         if not match:
             raise ValueError(value)
-        return int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3].replace(",", "."))
+        hours, minutes, seconds = match[1] or "0", match[2] or match[4], match[3] or match[5]
+        return int(hours) * 3600 + int(minutes) * 60 + float(seconds.replace(",", "."))
     return pa.scalar(value).cast(wanted).as_py()
 
 
 def _words(name: str, wanted: pa.DataType) -> str:
     """What is expected, in words."""
     if pa.types.is_floating(wanted):
-        return "seconds (12.5), H:MM:SS.mmm or a time code H:MM:SS:FF" if name.endswith("_s") else "a number"
+        return "seconds (12.5), M:SS.m, H:MM:SS.mmm or a time code H:MM:SS:FF" if name.endswith("_s") else "a number"
     if pa.types.is_integer(wanted):
         return "a whole number"
     return "true or false" if pa.types.is_boolean(wanted) else f"a value of type {wanted}"

@@ -29,7 +29,8 @@ class LabelContract:
     counts), or neither: the whole film. `moments` have time_s. `films` have no extent.
     class_column: the column that holds the class, where there is one. overlap: whether two spans of one film may
     overlap. about: columns of what a label is about at its time: two that share these and a time, and say different
-    things, contradict each other; None: labels never do (several classes at once).
+    things, contradict each other; None: labels never do (several classes at once). quantity: the columns of the name
+    and the value of any quantity that has no column of its own.
     """
 
     doc: str
@@ -38,6 +39,7 @@ class LabelContract:
     class_column: str | None = None
     overlap: bool = True
     about: tuple[str, ...] | None = None
+    quantity: tuple[str, str] | None = None
 
     @property
     def all_columns(self) -> tuple[Column, ...]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from cinelake.errors import Problem
 from cinelake.labels.film_facts import FilmFacts
 from cinelake.labels.film_names import FilmNames
+from cinelake.labels.lines import grid
 from cinelake.labels.timecodes import counted_picture
 from cinelake.spec.labels import LabelContract
 from importers.annotators.annotation import VARIES, Annotation, pictures_of, seconds_of
@@ -213,15 +214,8 @@ def _as_moments(
                 )
                 fitted.problems.append(problem_at(file, one.annotation, "", why))
                 break
-            found += [replace(one, start_s=time, end_s=None) for time in _grid(one.start_s, one.end_s, how.every)]
+            found += [replace(one, start_s=time, end_s=None) for time in grid(one.start_s, one.end_s, how.every)]
     if spread:
         spans = "1 span labels" if spread == 1 else f"{spread} spans label"
         fitted.notes.append(f"{spans} a moment every {how.every:g} s")
     return found
-
-
-def _grid(start_s: float, end_s: float, every: float) -> Iterable[float]:
-    """Multiples of `every` within a span, the same for all spans; its middle where none is."""
-    first, last = math.ceil(start_s / every - 1e-9), math.ceil(end_s / every - 1e-9)
-    times = [round(number * every, 6) for number in range(first, last)]
-    return times or [(start_s + end_s) / 2]

@@ -26,12 +26,13 @@ LABELS = LabelContract(
     "no row names, and null values, are neither trained on nor scored.",
     shape="moments",
     columns=(
-        Column("valence", pa.float64(), "How pleasant, −1 to 1.", True),
-        Column("arousal", pa.float64(), "How exciting, −1 to 1.", True),
+        Column("valence", pa.float64(), "How pleasant, −1 to 1.", True, -1, 1),
+        Column("arousal", pa.float64(), "How exciting, −1 to 1.", True, -1, 1),
         Column("name", pa.string(), "Another quantity's name, as in the configuration's `targets`.", True),
         Column("value", pa.float64(), "Its value, in any unit.", True),
     ),
     about=("name",),
+    quantity=("name", "value"),
 )
 
 

@@ -75,6 +75,38 @@ def test_labels_are_imported_and_shown(project):
     assert shown(project)[1] == ("dawn", 10.0, 20.5, "sorrow")
 
 
+def test_a_parquet_names_its_films_by_another_header_beside_columns_that_are_left_aside(project):
+    frame = pandas.DataFrame({"film": ["dawn"], "start_s": [0.0], "end_s": [1.0], "kind": ["chase"]})
+    frame.assign(note=[{"by": 1}]).to_parquet(project / "a.parquet")
+    labels(project, "import", project / "a.parquet", "--model", "toy", "--ignore-extra-columns")
+    assert shown(project) == [("dawn", 0.0, 1.0, "chase")]
+
+
+def test_lines_of_a_collection_are_imported_with_their_scale(project):
+    for name, numbers in (("arousal", "0.5,1"), ("valence", "0,0.25")):
+        (project / f"{name}.csv").write_text(f"song_id,sample_15000ms,sample_15500ms\ndawn,{numbers}\n")
+    files = (project / "arousal.csv", project / "valence.csv")
+    made = json.loads(labels(project, "import", *files, "--model", "affect", "--scale", "0..1", "--json"))
+    assert "2 columns are moments, of 15 to 15.5 s: arousal, valence" in made["notes"]
+    rows = told(project, "show", "affect")["labels"]
+    assert [(row["time_s"], row["valence"], row["arousal"]) for row in rows] == [(15.0, -1.0, 0.0), (15.5, -0.5, 1.0)]
+
+
+def test_one_value_of_a_film_needs_to_be_told_how_often_it_is_a_label(project):
+    (project / "a.csv").write_text("musicId,Valence(mean)\ndawn,0.5\n")
+    words = ("import", project / "a.csv", "--model", "affect")
+    with pytest.raises(BadLabels, match="labels a moment every so many seconds by --every"):
+        labels(project, *words)
+    assert json.loads(labels(project, *words, "--every", "2", "--json"))["rows"] == 30
+
+
+@pytest.mark.parametrize("scale", ["9..1", "1-9", "a..b", "nan..1"])
+def test_a_scale_is_two_numbers(project, scale):
+    (project / "a.csv").write_text("film,time_s,valence\ndawn,1,0.5\n")
+    with pytest.raises(UsageError, match="--scale takes its least and its greatest number"):
+        labels(project, "import", project / "a.csv", "--model", "affect", "--scale", scale)
+
+
 def test_an_import_as_json_says_what_was_made(project):
     made = json.loads(take(project, CSV, "--annotator", "maria", "--json"))
     assert made["films"] == ["dawn", "dusk"] and (made["rows"], made["annotator"], made["source"]) == (

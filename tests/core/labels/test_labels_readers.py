@@ -12,6 +12,7 @@ from cinelake.catalogue.films import CatalogueFilm
 from cinelake.labels import readers
 from cinelake.labels.checks import FILE, LINE, check_labels
 from cinelake.labels.readers import at_a_rate, in_class_folders, read_files
+from cinelake.labels.values import cast_column
 from cinelake.storage.foreign_parquet import Bounds
 
 TEXT = "movie_id,start_s,end_s,kind\ndawn,0,10,chase\ndawn,10,20,sorrow\n"
@@ -77,7 +78,7 @@ def test_a_vector_that_unpacks_to_too_much_is_refused_by_what_the_file_says_of_i
 def test_columns_that_are_left_aside_may_hold_anything(tmp_path):
     pq.write_table(pa.table({"movie_id": ["dawn"], "cast": [[{"name": "Ann"}]]}), tmp_path / "a.parquet")
     assert "in column 'cast', received list<" in read_files([tmp_path / "a.parquet"]).problems[0].message
-    assert read_files([tmp_path / "a.parquet"], ["movie_id"]).rows["movie_id"].to_pylist() == ["dawn"]
+    assert read_files([tmp_path / "a.parquet"], {"movie_id"}.__contains__).rows["movie_id"].to_pylist() == ["dawn"]
 
 
 def test_several_files_are_read_as_one_whatever_their_forms(tmp_path):
@@ -195,3 +196,14 @@ def test_a_class_folder_without_a_film_of_the_catalogue_is_a_problem(tmp_path):
 
 def test_a_folder_of_clips_that_is_not_there_is_a_problem():
     assert "there is no such folder" in str(in_class_folders(Path("nowhere"), [], TAGS).problems[0])
+
+
+@pytest.mark.parametrize("text, time_s", [("1:02,5", 62.5), ("0:00.25", 0.25), ("1:00:02.5", 3602.5)])
+def test_a_time_may_be_minutes_and_seconds_with_decimals(tmp_path, text, time_s):
+    rows = read_files([written(tmp_path, f't_s\n"{text}"\n')]).rows
+    assert cast_column("t_s", rows["t_s"].combine_chunks(), pa.float64())[0].to_pylist() == [time_s]
+
+
+def test_minutes_without_decimals_may_be_hours_and_are_refused():
+    (wrong,) = cast_column("t_s", pa.array(["1:02"]), pa.float64())[1]
+    assert wrong[1].startswith("expected seconds (12.5), M:SS.m, H:MM:SS.mmm or")
