@@ -15,11 +15,14 @@ from cinelake.errors import EngineStopped
 
 
 class Pools:
-    """Places jobs by the resources that they need. `events`: the named pipe for progress. Use `stop` at the end."""
+    """Places jobs by the resources that they need. Use `stop` at the end.
 
-    def __init__(self, processors: int, gpus: Shares, events: str):
+    events: the named pipe for progress. films: how many there are to make; no more processes than these are started.
+    """
+
+    def __init__(self, processors: int, gpus: Shares, events: str, films: int | None = None):
         self._stopped = False
-        self._processors = StepProcesses(max(processors, 1), events)
+        self._processors = StepProcesses(max(min(processors, films or processors), 1), events, slots=processors)
         self._gpus = [StepProcesses(gpus.each, events, devices) for devices in gpus.groups]
         self._free: SimpleQueue[StepProcesses] = SimpleQueue()
         for _ in range(gpus.each):
