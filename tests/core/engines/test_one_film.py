@@ -16,11 +16,11 @@ from cinelake.manifest.document import load_manifest
 def test_processors_beyond_the_films_are_lent_to_the_step(
     tmp_path: Path, draw_film: Callable[..., Path], workers: int, films: int, lent: int
 ) -> None:
-    (tmp_path / "pipeline.yaml").write_text(
-        f"lake: lake\ncatalogue: {{films: films}}\ntasks: {{films: {{}}}}\nengine: {{kind: local, workers: {workers}}}\n"
-    )
+    manifest = tmp_path / "pipeline.yaml"
+    head = "lake: lake\ncatalogue: {films: films}\ntasks: {films: {}}\n"
+    manifest.write_text(f"{head}engine: {{kind: local, workers: {workers}}}\n")
     draw_film(tmp_path / "films" / "film.mp4")
-    engine = make_engine(load_manifest(tmp_path / "pipeline.yaml"), lambda _: None, films=films)
+    engine = make_engine(load_manifest(manifest), lambda _: None, films=films)
     try:
         assert engine.place(Borrowing()) == lent
     finally:
