@@ -110,16 +110,17 @@ class FindCues:
     def on_batch(self, batch: FrameBatch) -> Iterator[pa.RecordBatch]:
         """Measure the pictures; rows come at the end, when credits and letterbox are known."""
         assert batch.pixels is not None
-        y = luma(batch.pixels)
         chosen = self._samples(batch.times_s)
         self.sampled += [len(self.frames) + int(place) for place in chosen]
         self.frames += batch.frames.tolist()
         self.times += batch.times_s.tolist()
-        self.black += is_black(y, self.params.black_share).tolist()
+        self.black += is_black(batch.pixels, self.params.black_share).tolist()
         if len(chosen):
-            self.edges.append(dark_edges(y[chosen]))
-            self.bars += shows_bars(batch.pixels[chosen]).tolist()
-            self.text += shows_text(batch.pixels[chosen], y[chosen]).tolist()
+            pixels = batch.pixels[chosen]
+            y = luma(pixels)
+            self.edges.append(dark_edges(y))
+            self.bars += shows_bars(pixels).tolist()
+            self.text += shows_text(pixels, y).tolist()
         self.end_s = float(batch.times_s[-1] + batch.durations_s[-1]) if len(batch) else self.end_s
         return iter(())
 

@@ -11,6 +11,10 @@ from cinelake.spec.arrays import Array
 
 DARK = 0.10
 """A pixel with less luma is black, as in ffmpeg's `blackdetect` (`pixel_black_th`)."""
+GREEN = 36
+"""A pixel with so much green (of 255) is not black, whatever its red and blue: green alone is more luma than `DARK`."""
+QUANTILE = 0.98
+"""A row or column is black where this quantile of its luma is."""
 SHINING, MAX_SHINING = 0.3, 4
 """More than so many pixels with more luma, of 128 × 72, are something to see."""
 MAX_STROKE, MAX_SATURATION = 6.0, 0.4
@@ -26,15 +30,36 @@ def luma(pixels: Array) -> Array:
     return np.asarray(pixels.astype(np.float32) @ np.array([0.2126, 0.7152, 0.0722], np.float32) / 255)
 
 
-def is_black(y: Array, share: float) -> Array:
-    """(n,) whether this share of the pixels is black and nothing shines: white words on black are no black picture."""
-    return np.asarray(((y < DARK).mean(axis=(1, 2)) >= share) & ((y > SHINING).sum(axis=(1, 2)) <= MAX_SHINING))
+def is_black(pixels: Array, share: float) -> Array:
+    """(n,) whether this share of the pixels is black and nothing shines: white words on black are no black picture.
+
+    Of most pictures their green says that too few pixels can be black; only of the others luma is made.
+    """
+    black = np.asarray((pixels[..., 1] < GREEN).mean(axis=(1, 2)) >= share)
+    if black.any():
+        y = luma(pixels[black])
+        few_shine = (y > SHINING).sum(axis=(1, 2)) <= MAX_SHINING
+        black[black] = ((y < DARK).mean(axis=(1, 2)) >= share) & few_shine
+    return black
 
 
 def dark_edges(y: Array) -> Array:
     """(n, 4) black rows at the top and bottom, black columns at the left and right, as shares of the picture."""
-    rows, columns = (np.quantile(y, 0.98, axis=axis) < DARK for axis in (2, 1))
+    rows, columns = _dark_lines(y), _dark_lines(y.swapaxes(1, 2))
     return np.stack([_leading(rows), _leading(rows[:, ::-1]), _leading(columns), _leading(columns[:, ::-1])], axis=1)
+
+
+def _dark_lines(y: Array) -> Array:
+    """(n, k, m) → (n, k) whether the 0.98-quantile of a line is black.
+
+    It lies between two values that follow each other. How many are black says it, but where only the lower one is.
+    """
+    lower = int(QUANTILE * (y.shape[2] - 1))
+    count = (y < DARK).sum(axis=2)
+    dark, unsure = count > lower + 1, count == lower + 1
+    if unsure.any():
+        dark[unsure] = np.quantile(y[unsure], QUANTILE, axis=1) < DARK
+    return np.asarray(dark)
 
 
 def _leading(dark: Array) -> Array:
@@ -45,10 +70,10 @@ def _leading(dark: Array) -> Array:
 def shows_bars(pixels: Array) -> Array:
     """(n,) whether the upper half is colour bars: flat columns, and the six colours in the standard's order."""
     upper = pixels[:, : pixels.shape[1] // 2].astype(np.float32)
-    flat = upper.std(axis=1).max(axis=2) < 8
-    return np.array(
-        [bool(f.mean() > 0.85) and _has_bars(p) for f, p in zip(flat, np.median(upper, axis=1), strict=True)]
-    )
+    bars = np.asarray((upper.std(axis=1).max(axis=2) < 8).mean(axis=1) > 0.85)
+    if bars.any():
+        bars[bars] = [_has_bars(columns) for columns in np.median(upper[bars], axis=1)]
+    return bars
 
 
 def _has_bars(columns: Array) -> bool:
@@ -67,16 +92,24 @@ def shows_text(pixels: Array, y: Array) -> Array:
 
     Strokes are pixels a quarter of full range away from the ground. A row of writing changes between both many times.
     """
-    ground = np.median(y, axis=(1, 2), keepdims=True)
-    plain = (np.abs(y - ground) < 0.06).mean(axis=(1, 2))
-    strokes = np.abs(y - ground) > 0.25
+    off = np.abs(y - np.median(y, axis=(1, 2), keepdims=True))
+    text = np.asarray((off < 0.06).mean(axis=(1, 2)) > 0.6)
+    if text.any():
+        text[text] = _are_thin(off[text] > 0.25)
+    if text.any():
+        text[text] = _saturation(pixels[text], off[text] > 0.25) <= MAX_SATURATION
+    return text
+
+
+def _are_thin(strokes: Array) -> Array:
+    """(n, h, w) pixels that stand out → (n,) whether they are few, thin, and in rows that change many times."""
     count = np.maximum(strokes.sum(axis=(1, 2)), 1)
     changes = np.abs(np.diff(strokes.astype(np.int8), axis=2)).sum(axis=2)  # (n, h)
     written = changes >= 6
     stray = (strokes.sum(axis=2) * ~written).sum(axis=1)
     width = 2 * count / np.maximum(changes.sum(axis=1), 1)
-    looks = (plain > 0.6) & (count / y[0].size < 0.3) & (written.sum(axis=1) >= 2) & (stray <= 0.5 * count)
-    return np.asarray(looks & (width <= MAX_STROKE) & (_saturation(pixels, strokes) <= MAX_SATURATION))
+    are_few = count / strokes[0].size < 0.3
+    return np.asarray(are_few & (written.sum(axis=1) >= 2) & (stray <= 0.5 * count) & (width <= MAX_STROKE))
 
 
 def _saturation(pixels: Array, strokes: Array) -> Array:

@@ -17,6 +17,7 @@ from cinelake.plan.build import plan_manifest
 from cinelake.run.step import run_step
 from cinelake.spec.task import Film, find_task
 from tasks.cues import HEIGHT, WIDTH, CuesParams, FindCues
+from tasks.cues.pictures import DARK, SHINING, dark_edges, is_black, luma
 
 FPS = 10
 COLOURS = [(192, 192, 192), (192, 192, 0), (0, 192, 192), (0, 192, 0), (192, 0, 192), (192, 0, 0), (0, 0, 192)]
@@ -72,6 +73,28 @@ def cues(*parts, silent=(), **params):
 
 def test_black_is_told_to_the_picture():
     assert cues(scene(23), flat(15), scene(20)) == [("black", 2.3, 3.8)]
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9, 1.0])
+def test_black_is_told_from_the_luma_of_all_pixels(share):
+    """Colours, so that green alone does not say it, from pictures that are all black to some that are hardly."""
+    random = np.random.default_rng(5)
+    pixels = random.integers(0, 256, (60, HEIGHT, WIDTH, 3)) * np.linspace(0.05, 0.3, 60)[:, None, None, None]
+    pixels = pixels.astype(np.uint8)
+    y = luma(pixels)
+    expected = ((y < DARK).mean(axis=(1, 2)) >= share) & ((y > SHINING).sum(axis=(1, 2)) <= 4)
+    assert 0 < expected.sum() < 60
+    assert np.array_equal(is_black(pixels, share), expected)
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+def test_edges_are_black_up_to_the_first_line_whose_quantile_is_not(axis):
+    random = np.random.default_rng(6)
+    y = np.full((40, HEIGHT, WIDTH), 0.05, np.float32)
+    y[random.random(y.shape) < 0.02] = 0.1 + 0.1 * random.random()
+    first_lit = np.argmin(np.quantile(y, 0.98, axis=3 - axis) < DARK, axis=1)
+    assert len(set(first_lit)) > 3
+    assert np.allclose(dark_edges(y)[:, 0 if axis == 1 else 2] * y.shape[axis], first_lit)
 
 
 def test_black_is_not_a_dark_picture_with_a_light_in_it():
