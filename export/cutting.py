@@ -28,6 +28,7 @@ from cinelake.media.clock import Cut, FilmClock
 from cinelake.media.decode_check import last_words
 from cinelake.media.ffmpeg import Ffmpeg, safe_input, start_ffmpeg
 from cinelake.media.graph import NO_METADATA, unread_streams
+from cinelake.media.mono_tracks import sound_arguments
 from cinelake.media.opening import open_film, opened_film
 from cinelake.media.pipe_readers import open_pipe
 from cinelake.spec.film import Probe, VideoInfo
@@ -296,7 +297,7 @@ def decoder_command(
         arguments += ["-fps_mode", "passthrough", "-enc_time_base:v", "filter"]
     if probe.audio:
         seconds = [(clock.seconds(a) + zero_s, clock.seconds(b) + zero_s) for a, b in spans]
-        arguments += ["-map", f"0:{probe.audio.index}", "-af", _chosen_sound(seconds), "-c:a", "pcm_f32le"]
+        arguments += [*sound_arguments(probe.audio, _chosen_sound(seconds)), "-c:a", "pcm_f32le"]
         arguments += ["-ar", str(probe.audio.sample_rate), "-ac", str(probe.audio.channels)]
     arguments += [word for name, value in {**NUT, **NO_METADATA}.items() for word in (f"-{name}", value)]
     read = {info.index for info in (probe.video if pictures else None, probe.audio) if info}

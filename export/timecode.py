@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from cinelake.errors import UsageError
+from cinelake.labels.timecodes import written_picture
 
 FORM = re.compile(r"(\d\d):(\d\d):(\d\d)([:;])(\d\d)")
 DAY_S = 24 * 3600
@@ -44,17 +45,13 @@ def day_frames(rate: float, drop: bool) -> int:
 
 
 def written(time: Any, drop: bool) -> str:
-    """A time of a timeline as a time code, which begins anew after 24 hours.
-
-    OpenTimelineIO's own begins anew after a day of drop frames where none are dropped too: 86 s early at 29.97.
-    """
+    """A time of a timeline as a time code, which begins anew after 24 hours."""
     from opentimelineio.opentime import RationalTime
 
     within = round(time.value) % day_frames(time.rate, drop)
     if drop:
         return str(RationalTime(within, time.rate).to_timecode(time.rate, True))
-    seconds, frames = divmod(within, round(time.rate))
-    return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}:{frames:02d}"
+    return written_picture(within, time.rate)
 
 
 def days_of(span: Any, drop: bool) -> int:

@@ -36,6 +36,7 @@ from cinelake.media.light import (
     whole_pictures,
     without_bars,
 )
+from cinelake.media.mono_tracks import join_options
 from cinelake.spec.film import MAX_PIXELS, DecodeDevice, Probe, SoundInfo, VideoInfo
 from cinelake.spec.task import SoundStream, Stream, VideoClock, VideoStream
 
@@ -138,15 +139,22 @@ def build_graph(
         outputs += _picture_outputs(_pictures(film, probe.video, device), probe.video, pictures, picture_fd, plain)
     for sound, fd in zip(sounds, sound_fds, strict=True):
         assert probe.audio is not None
-        layout, source = {1: "mono", 2: "stereo"}[sound.channels], film[str(probe.audio.index)]
+        layout, source = {1: "mono", 2: "stereo"}[sound.channels], _sound(film, probe.audio)
         if mix := mixed_by_itself(probe.audio):
             source = source.filter("pan", args=f"mono|c0={mix}")
         samples = source.filter("aresample", sound.sample_rate, ochl=layout, osf="flt")
         options = {"format": "nut", "acodec": "pcm_f32le", "write_index": "0", **NO_SYNCPOINTS, **NO_METADATA}
         outputs.append(ffmpeg.output(samples, f"pipe:{fd}", **options))
-    read = {info.index for info, wishes in ((probe.video, pictures), (probe.audio, sounds)) if info and wishes}
+    read = {probe.video.index} if probe.video and pictures else set()
+    read |= {*probe.audio.indexes} if probe.audio and sounds else set()
     arguments = [*ffmpeg.get_args(ffmpeg.merge_outputs(*outputs)), *unread_streams(probe, read)]
     return Graph(["-filter_complex_threads", "1", *arguments], pictures, tuple(plain), sounds)
+
+
+def _sound(film: Any, sound: SoundInfo) -> Any:
+    """The film's sound as it is decoded, all its channels in one stream."""
+    tracks = [film[str(index)] for index in sound.indexes]
+    return ffmpeg.filter(tracks, "join", **join_options(sound)) if sound.tracks else tracks[0]
 
 
 def mixed_by_itself(sound: SoundInfo) -> str:

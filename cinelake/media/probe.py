@@ -22,6 +22,7 @@ from cinelake.media.dolby_vision import profile_of
 from cinelake.media.headers import declared_by
 from cinelake.media.lengths import as_length, bounded, own_duration_s, with_lengths
 from cinelake.media.light import FULL_RANGE, MATRICES, PRIMARIES, RANGES, TRANSFERS, UNNAMED
+from cinelake.media.mono_tracks import MonoTracks
 from cinelake.media.opening import open_film, opened_container
 from cinelake.media.scan import Fields, find_scan
 from cinelake.media.sealed import sealed
@@ -95,7 +96,7 @@ def _describe(
         raise NotAFilm(f"{path!r} has neither pictures nor sound that can be decoded ({kinds})")
     start_s = (container.start_time or 0) / av.time_base
     pictures = _video_info(path, container, video, described, choices) if video is not None else None
-    sound = _sound_info(audio, start_s) if audio is not None else None
+    sound = _sound_info(audio, start_s, taken.mono_tracks) if audio is not None else None
     about = Probe(
         container=container.format.name,
         duration_s=None,
@@ -252,17 +253,18 @@ def turned_by(matrix: bytes) -> tuple[int, bool]:
     return round(math.degrees(math.atan2(b, -a if is_mirrored else a))) % 360, is_mirrored
 
 
-def _sound_info(stream: Any, start_s: float) -> SoundInfo:
+def _sound_info(stream: Any, start_s: float, mono: MonoTracks | None) -> SoundInfo:
     codec = stream.codec_context
     own_start_s = float(stream.start_time * stream.time_base) if stream.start_time is not None else start_s
     return SoundInfo(
         index=stream.index,
         codec=codec.codec.canonical_name,
         sample_rate=codec.sample_rate,
-        channels=codec.channels,
+        channels=len(mono.tracks) if mono else codec.channels,
         start_s=own_start_s - start_s,
         duration_s=own_duration_s(stream),
-        layout=codec.layout.name,
+        layout=mono.one.layout if mono else codec.layout.name,
+        tracks=mono.tracks if mono else (),
     )
 
 

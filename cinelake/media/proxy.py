@@ -9,6 +9,7 @@ from cinelake.media.decode_check import last_words
 from cinelake.media.ffmpeg import run_ffmpeg, safe_input
 from cinelake.media.graph import NO_METADATA
 from cinelake.media.light import FilterStep, as_seen, filter_step, renamed, scaled_format, spread, whole_pictures
+from cinelake.media.mono_tracks import sound_arguments
 from cinelake.media.opening import open_film
 from cinelake.spec.film import MAX_PIXELS, Probe, VideoInfo
 from cinelake.storage.atomic import written_whole
@@ -49,7 +50,7 @@ def proxy_command(probe: Probe, video: VideoInfo, film: int, target: Path, max_p
     arguments += ["-fps_mode", "passthrough", "-enc_time_base:v", "filter"]
     arguments += ["-force_key_frames", f"expr:gte(t,n_forced*{KEYFRAME_S})"]
     if probe.audio:
-        arguments += ["-map", f"0:{probe.audio.index}", "-c:a", "aac", "-b:a", "96k", "-ac", "2"]
+        arguments += [*sound_arguments(probe.audio), "-c:a", "aac", "-b:a", "96k", "-ac", "2"]
     arguments += [word for name, value in NO_METADATA.items() for word in (f"-{name}", value)]
     return [*arguments, "-movflags", "+faststart", "-f", "mp4", f"file:{target.absolute()}"]
 

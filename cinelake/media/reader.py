@@ -292,7 +292,7 @@ class _Reading:
         picture = next((reader for reader in self.readers if isinstance(reader, PicturePipeReader)), None)
         sounds = [reader for reader in self.readers if isinstance(reader, SoundPipeReader)]
         video = self.probe.video.index if self.probe.video and picture else -1
-        audio = self.probe.audio.index if self.probe.audio and sounds else -1
+        audio = self.probe.audio.indexes if self.probe.audio and sounds else ()
         sound_outputs = range(len(self.readers) - len(sounds), len(self.readers))
         return DecodeReport(
             frames=picture.frames if picture else 0,
@@ -303,8 +303,8 @@ class _Reading:
             squeezed=picture.squeezed if picture else 0,
             lost_sound_s=max((reader.lost / reader.wish.sample_rate for reader in sounds), default=0.0),
             jumped_s=max((reader.jumped / reader.wish.sample_rate for reader in sounds), default=0.0),
-            sound_packets=counted.decoded.get(audio, 0),
-            sound_errors=counted.errors.get(audio, 0),
+            sound_packets=sum(counted.decoded.get(index, 0) for index in audio),
+            sound_errors=sum(counted.errors.get(index, 0) for index in audio),
             picture_end_s=picture.end_s if picture else 0.0,
             sound_end_s=max((reader.end_s for reader in sounds), default=0.0),
             pictures_read=picture is not None,

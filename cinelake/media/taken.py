@@ -16,6 +16,7 @@ from typing import Any
 from av.error import FFmpegError
 from av.stream import Disposition
 
+from cinelake.media.mono_tracks import MonoTracks, find_mono_tracks
 from cinelake.spec.film import StreamInfo
 from cinelake.spec.streams import PICTURES, SOUND, StreamChoice, StreamChoices
 
@@ -52,6 +53,7 @@ _SIDE_TITLE = {
 @dataclass(frozen=True)
 class Taken:
     """streams: all of the file, with what is taken. pictures, sound: index of what is read; None: nothing is.
+    mono_tracks: what `sound` is the first one of, where each channel of the sound has a stream of its own.
 
     refused: kinds of which the choice finds none and wants no other, with the words. otherwise: whether, though no
     choice asks for it, other streams are taken than the usual ones of all that are no covers by their own flags.
@@ -62,6 +64,7 @@ class Taken:
     sound: int | None
     refused: tuple[tuple[str, str], ...] = ()
     otherwise: bool = False
+    mono_tracks: MonoTracks | None = None
 
 
 def take_streams(
@@ -81,19 +84,25 @@ def take_streams(
     picture = _chosen([s for s in pictures if s.index not in why], choices.pictures, _area)
     sound_why = {s.index: "of another programme" for s in sounds if picture.stream and _apart(s, picture.stream)}
     side = _side_sounds(container)
-    sound = _chosen_sound([s for s in sounds if s.index not in sound_why], side, choices.sound)
+    fitting = [s for s in sounds if s.index not in sound_why]
+    mono = find_mono_tracks(container, [s for s in fitting if s.index not in side])
+    sound = _chosen_sound(fitting, side, choices.sound, mono)
     why |= side | sound_why
     taken = {pick.stream.index: pick.why for pick in (picture, sound) if pick.stream is not None}
+    mono = mono if mono and sound.stream is mono.one else None
+    taken |= {index: mono.why(index, sound.why) for index in mono.tracks} if mono else {}
     refused = [(kind, pick.why) for kind, pick in ((PICTURES, picture), (SOUND, sound)) if pick.is_refused]
     return Taken(
         tuple(replace(s, taken=s.index in taken, why=taken.get(s.index, why.get(s.index, ""))) for s in streams),
         picture.stream.index if picture.stream else None,
-        sound.stream.index if sound.stream else None,
+        mono.tracks[0] if mono else sound.stream.index if sound.stream else None,
         tuple(refused),
-        any(
+        bool(mono)
+        or any(
             bool(of_kind) and not choice and _usual(of_kind, size)[0].index not in taken
             for (of_kind, size), choice in zip(before, (choices.pictures, choices.sound), strict=True)
         ),
+        mono,
     )
 
 
@@ -118,9 +127,17 @@ def _chosen(streams: Sequence[StreamInfo], choice: StreamChoice, size: Callable[
     return _Pick(stream, f"{why}, as none is of {choice.words()}" if choice else why)
 
 
-def _chosen_sound(streams: Sequence[StreamInfo], side: Mapping[int, str], choice: StreamChoice) -> _Pick:
-    """Commentary and the like come after all others: also where both fit a choice."""
+def _chosen_sound(
+    streams: Sequence[StreamInfo], side: Mapping[int, str], choice: StreamChoice, mono: MonoTracks | None
+) -> _Pick:
+    """Commentary and the like come after all others: also where both fit a choice.
+
+    Mono tracks are one stream, unless the choice fits one of them alone.
+    """
     main = [stream for stream in streams if stream.index not in side] or streams
+    together = [mono.one, *(stream for stream in main if stream.channels != 1)] if mono else main
+    if not choice or choice.best(together) or not choice.best(main):
+        main = together
     beyond = choice and not choice.best(main) and (choice.must or choice.best(streams))
     return _chosen(streams if beyond else main, choice, _channels)
 

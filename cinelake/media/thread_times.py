@@ -7,6 +7,7 @@ threads, `av:…`, decode pictures), `fc0` filters pictures, `af#1:` the sound o
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -40,8 +41,11 @@ class ThreadTimes:
         return by_name
 
 
-def sound_share(seconds: dict[str, float], audio: int, outputs: range) -> float:
-    """The share of an ffmpeg's work that is the sound's. audio: its stream; outputs: numbers of the sound's outputs."""
-    parts = [f"dec0:{audio}:", *(f"{what}{n}:" for n in outputs for what in ("af#", "enc", "mux"))]
+def sound_share(seconds: dict[str, float], audio: Iterable[int], outputs: range) -> float:
+    """The share of an ffmpeg's work that is the sound's. audio: its streams; outputs: numbers of its outputs."""
+    parts = [
+        *(f"dec0:{index}:" for index in audio),
+        *(f"{what}{n}:" for n in outputs for what in ("af#", "enc", "mux")),
+    ]
     of_sound = sum(s for name, s in seconds.items() if name.startswith(tuple(parts)))
     return of_sound / max(sum(seconds.values()), 1e-9)

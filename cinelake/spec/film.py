@@ -185,6 +185,13 @@ class SoundInfo:
     duration_s: float | None
     layout: str = ""
     """As libav names it: stereo, 5.1(side), ambisonic 1, `32 channels` of which nothing is known …"""
+    tracks: tuple[int, ...] = ()
+    """Where each channel is a stream of its own: all of these, in the order of the layout; `index` is the first."""
+
+    @property
+    def indexes(self) -> tuple[int, ...]:
+        """All streams that are read for it."""
+        return self.tracks or (self.index,)
 
 
 @dataclass(frozen=True)

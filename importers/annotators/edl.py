@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cinelake.errors import CannotHold, Problem
-from cinelake.labels.timecodes import smpte_rate
+from cinelake.labels.timecodes import smpte_rate, written_picture
 from cinelake.spec.labels import LabelContract
 from importers.annotators.annotation import (
     Annotation,
@@ -128,8 +128,6 @@ def _annotations(events: Sequence[EdlEvent], title: str) -> Iterator[Annotation]
 
 def write_edl(films: Sequence[FilmLabels]) -> tuple[bytes, list[str]]:
     """One film's labels as markers, from 00:00:00:00; and what must be told. Raises `CannotHold`."""
-    from opentimelineio.opentime import RationalTime
-
     (film,) = films
     check_extents(FORM, films, whole=False, rate=True)
     rate = smpte_rate(film.facts.fps or 0.0)
@@ -146,7 +144,7 @@ def write_edl(films: Sequence[FilmLabels]) -> tuple[bytes, list[str]]:
         raise CannotHold(FORM, [f"{film.movie_id}: {reason}" for reason in reasons])
     lines = [f"TITLE: {film.movie_id}", "FCM: NON-DROP FRAME", ""]
     for number, (name, (first, end)) in enumerate(zip(names, spans, strict=True), 1):
-        at, after = (RationalTime(picture, rate).to_timecode(rate, False) for picture in (first, first + 1))
+        at, after = written_picture(first, rate), written_picture(first + 1, rate)
         lines += [f"{number:03d}  001      V     C        {at} {after} {at} {after}"]
         lines += [f" |C:ResolveColorBlue |M:{name} |D:{end - first}", f"* FROM CLIP NAME:  {film.name}", ""]
     return "\n".join(lines).encode(), rounded(films)

@@ -185,6 +185,15 @@ def test_a_rate_that_varies_is_told():
     assert "its rate varies, this is the mean" in FORMS["otio"].write([film])[1][0]
 
 
+@pytest.mark.parametrize("before_midnight_s", [1, 60, 90])
+def test_time_codes_without_drop_frames_go_on_until_midnight(before_midnight_s):
+    picture, fps = (24 * 3600 - before_midnight_s) * 30, 30000 / 1001
+    row = {"movie_id": "dawn", "start_s": picture / fps, "end_s": (picture + 15) / fps, "tag": "chase"}
+    film = FilmLabels("dawn", "dawn.mp4", "", FilmFacts(90_000.0, fps=fps), [row], CONTRACTS["classes"], "set")
+    minute, second = divmod(3600 - before_midnight_s, 60)
+    assert f" 23:{minute:02d}:{second:02d}:00 23:{minute:02d}:{second:02d}:01" in FORMS["edl"].write([film])[0].decode()
+
+
 @pytest.mark.parametrize("form", ["cvat", "edl"])
 def test_times_between_pictures_are_rounded_and_it_is_told(form):
     row = {"movie_id": "dawn", "start_s": 1.01, "end_s": 2.0, "tag": "chase"}

@@ -54,7 +54,7 @@ def test_ffmpeg_s_work_is_shared_by_all_that_read_the_film_and_by_no_one_else(ni
 
 def test_threads_of_the_sound_are_told_from_those_of_the_pictures() -> None:
     threads = {"dmx0:mov,mp4": 1, "av:h264:df0": 4, "dec0:1:aac": 1, "fc0": 2, "af#1:0": 1, "enc1:0:pcm_f32l": 1}
-    assert sound_share(threads, audio=1, outputs=range(1, 2)) == pytest.approx(0.3)
+    assert sound_share(threads, audio=[1], outputs=range(1, 2)) == pytest.approx(0.3)
 
 
 def test_a_cell_of_an_older_release_has_no_processor_time() -> None:
