@@ -67,13 +67,12 @@ class Graph:
     """A command, and what is in its pipes.
 
     pictures: the wishes in the order of the NUT pipe's streams, as `picture_wishes` has them; empty without pictures.
-    plain: the wishes with pipes of their own, in the order of these. sounds: likewise of the sound pipes.
+    plain: the wishes with pipes of their own, in the order of these.
     """
 
     arguments: list[str]
     pictures: tuple[VideoClock | VideoStream, ...]
     plain: tuple[VideoStream, ...]
-    sounds: tuple[SoundStream, ...]
 
 
 def picture_wishes(probe: Probe, streams: Iterable[Stream]) -> tuple[VideoClock | VideoStream, ...]:
@@ -146,7 +145,7 @@ def build_graph(
         outputs.append(ffmpeg.output(samples, f"pipe:{fd}", **options))
     read = {info.index for info, wishes in ((probe.video, pictures), (probe.audio, sounds)) if info and wishes}
     arguments = [*ffmpeg.get_args(ffmpeg.merge_outputs(*outputs)), *unread_streams(probe, read)]
-    return Graph(["-filter_complex_threads", "1", *arguments], pictures, tuple(plain), sounds)
+    return Graph(["-filter_complex_threads", "1", *arguments], pictures, tuple(plain))
 
 
 def mixed_by_itself(sound: SoundInfo) -> str:
