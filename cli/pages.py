@@ -28,7 +28,7 @@ Generated from the code. `-m FILE` names the manifest (`pipeline.yaml` by defaul
 | `CINELAKE_FFMPEG` | The ffmpeg that runs; by default the one of the imageio-ffmpeg wheel. |
 | `CINELAKE_CACHE` | The folder of exported networks and indexes (`~/.cache/cinelake`); deleting it loses nothing. |
 | `CINELAKE_THREADS` | Threads of one inference; by default all processors. |
-| `CINELAKE_TRAINING_GB` | What a training reads may take so much memory, in 10⁹ bytes; by default a quarter of the free. |
+| `CINELAKE_TRAINING_GB` | Memory for what a training reads, in 10⁹ bytes; by default a quarter of what is free. |
 | `CINELAKE_PREFECT_HOSTS` | Names by which a Prefect server of a container is reached, with commas between. |
 """
 
