@@ -18,6 +18,20 @@ from cli.main import COMMANDS, load_command
 
 DOCS = Path(__file__).parents[1] / "docs"
 
+COMMANDS_HEAD = """# Commands
+
+Generated from the code. `-m FILE` names the manifest (`pipeline.yaml` by default).
+
+| environment variable | |
+| --- | --- |
+| `CINELAKE_MANIFEST` | The manifest, where `-m` names none. |
+| `CINELAKE_FFMPEG` | The ffmpeg that runs; by default the one of the imageio-ffmpeg wheel. |
+| `CINELAKE_CACHE` | The folder of exported networks and indexes (`~/.cache/cinelake`); deleting it loses nothing. |
+| `CINELAKE_THREADS` | Threads of one inference; by default all processors. |
+| `CINELAKE_TRAINING_GB` | Memory for what a training reads, in 10⁹ bytes; by default a quarter of what is free. |
+| `CINELAKE_PREFECT_HOSTS` | Names by which a Prefect server of a container is reached, with commas between. |
+"""
+
 QUESTIONS_HEAD = """# Worked questions
 
 Questions and their SQL, generated from `cinelake/query/questions/`; each is asked of a drawn lake in the tests.
@@ -49,7 +63,7 @@ def pages() -> dict[str, str]:
 
 def commands_page() -> str:
     """Every command with its arguments, options and examples."""
-    parts = ["# Commands\n\nGenerated from the code. `-m FILE` names the manifest (`pipeline.yaml` by default).\n"]
+    parts = [COMMANDS_HEAD]
     for name in sorted(COMMANDS):
         command = load_command(name)
         parts.append(_command_text(name, command))

@@ -170,7 +170,7 @@ class _Cutting:
             finally:
                 joiner.close()
             encoder.wait()
-        self._check(encoder, joiner)
+        self._check(encoder)
         return CutReport(sum(joiner.counts), float(self.clock.time_base * joiner.end_tick))
 
     def _last_s(self) -> float:
@@ -204,7 +204,7 @@ class _Cutting:
         if self.late:
             raise DecodeTimeout(f"{self.path!r} was not cut within {self.deadline_s:g} s")
 
-    def _check(self, encoder: Ffmpeg, joiner: Joiner) -> None:
+    def _check(self, encoder: Ffmpeg) -> None:
         if self.late:
             raise DecodeTimeout(f"{self.path!r} was not cut within {self.deadline_s:g} s", log_tail=encoder.log_tail)
         if encoder.returncode:

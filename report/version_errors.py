@@ -17,11 +17,11 @@ ECE = (
 )
 OF_ALL = "every class at every labelled step"
 OF_FIRST = "the likeliest class of each labelled step"
-Place = Callable[[str, float], dict[str, Any]]
+PlaceOf = Callable[[str, float], dict[str, Any]]
 """Film and second → title, link and picture of a moment; link and picture may be empty."""
 
 
-def shown_errors(told: Mapping[str, Any], curve: Sequence[Mapping[str, Any]] | None, place: Place) -> dict[str, Any]:
+def shown_errors(told: Mapping[str, Any], curve: Sequence[Mapping[str, Any]] | None, place: PlaceOf) -> dict[str, Any]:
     """The errors of a version for the template: words and the places of marks. curve: of its learning, if known."""
     kind, metric = told.get("kind", ""), str(told["metric"]).replace("_", " ")
     return {
@@ -38,13 +38,13 @@ def shown_errors(told: Mapping[str, Any], curve: Sequence[Mapping[str, Any]] | N
     }
 
 
-def shown_moment(moment: Mapping[str, Any], place: Place, kind: str = "") -> dict[str, Any]:
+def shown_moment(moment: Mapping[str, Any], place: PlaceOf, kind: str = "") -> dict[str, Any]:
     """A moment with its picture, its link, and how far off it is in words."""
     off = f"off by {moment['by']:.2f}" if kind == "line" else ""
     return {**moment, **place(moment["movie_id"], moment["time_s"]), "off": off}
 
 
-def _films(told: Mapping[str, Any], place: Place) -> dict[str, Any]:
+def _films(told: Mapping[str, Any], place: PlaceOf) -> dict[str, Any]:
     """Score by film, a column a predictor, with the place of each mark; and those of all films with their interval."""
     rows, overall = told["by_film"], told["overall"]
     who = list(overall)

@@ -10,7 +10,7 @@ import pytest
 import typer
 import yaml
 
-from benchmarks.house import named_files, run_one_film
+from benchmarks.house import PRODUCT, named_files, run_one_film
 from cinelake.manifest.document import load_manifest
 from cli.main import COMMANDS as LINES
 from cli.main import app, load_command, unwrapped
@@ -48,6 +48,12 @@ def test_a_command_stands_in_the_docs_with_all_its_options(name):
     assert section, f"`cinelake {name}` is not in docs/commands.md: run `python -m cli.pages`"
     options = [word for parameter in COMMANDS[name].params for word in parameter.opts if word.startswith("--")]
     assert [word for word in options if f"`{word}`" not in section] in ([], ["--help"])
+
+
+def test_every_environment_variable_that_is_read_stands_in_the_docs():
+    code = "".join(path.read_text() for room in PRODUCT for path in (ROOT / room).rglob("*.py"))
+    read = set(re.findall(r'(?:environ(?:\.get)?[([]|envvar=)"(CINELAKE_\w+)"', code))
+    assert read and not [name for name in sorted(read) if f"| `{name}` |" not in (DOCS / "commands.md").read_text()]
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -139,7 +139,7 @@ class TrackingSettings(Section):
         return self.model_copy(update={"uri": uri, "artifacts": artifacts and absolute(artifacts, base)})
 
 
-class Resources(Section):
+class ResourceSettings(Section):
     """What a step of an entry, or a training of a model, needs; what is not named stays as its code has it."""
 
     cpus: PositiveFloat | None = None
@@ -184,7 +184,7 @@ class ModelSettings(Section):
     """How many trials `cinelake tune NAME` makes."""
     space: dict[str, SearchRange] = {}
     """What `tune` searches, by setting: `{choice: […]}`, `{uniform: [a, b]}`, `{log_uniform: […]}`, `{int: […]}`."""
-    resources: Resources = Resources()
+    resources: ResourceSettings = ResourceSettings()
     """What one training needs of a cluster, and each trial of a tuning; the engine places it where that is."""
 
 
@@ -356,7 +356,7 @@ class EntryOptions(Section):
     """false: the parameters are kept and the table is not made."""
     inputs: dict[str, str] = {}
     """Which entry provides a table that the task reads, where it is not the one of that name."""
-    resources: Resources = Resources()
+    resources: ResourceSettings = ResourceSettings()
     """What one run of the step needs, where the task's own declaration does not fit."""
     deadline_s: DeadlineSeconds | None = None
     """The step may take this long, whatever the film's length; by default see `defaults`."""

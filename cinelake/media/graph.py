@@ -68,13 +68,12 @@ class Graph:
     """A command, and what is in its pipes.
 
     pictures: the wishes in the order of the NUT pipe's streams, as `picture_wishes` has them; empty without pictures.
-    plain: the wishes with pipes of their own, in the order of these. sounds: likewise of the sound pipes.
+    plain: the wishes with pipes of their own, in the order of these.
     """
 
     arguments: list[str]
     pictures: tuple[VideoClock | VideoStream, ...]
     plain: tuple[VideoStream, ...]
-    sounds: tuple[SoundStream, ...]
 
 
 def picture_wishes(probe: Probe, streams: Iterable[Stream]) -> tuple[VideoClock | VideoStream, ...]:
@@ -148,7 +147,7 @@ def build_graph(
     read = {probe.video.index} if probe.video and pictures else set()
     read |= {*probe.audio.indexes} if probe.audio and sounds else set()
     arguments = [*ffmpeg.get_args(ffmpeg.merge_outputs(*outputs)), *unread_streams(probe, read)]
-    return Graph(["-filter_complex_threads", "1", *arguments], pictures, tuple(plain), sounds)
+    return Graph(["-filter_complex_threads", "1", *arguments], pictures, tuple(plain))
 
 
 def _sound(film: Any, sound: SoundInfo) -> Any:

@@ -99,7 +99,7 @@ def _annotation(where: str, timeline: Any, item: Any, marker: Any, contract: Lab
     marked = marker.marked_range
     start, clip = marked.start_time, item
     if not isinstance(item, otio.schema.Clip):
-        clip, start = _shown(timeline, item, start, otio)
+        clip, start = _shown(timeline, item, start)
     first = _first_of(clip)
     rate = marked.start_time.rate
     picture = (start if first is None else start - first).rescaled_to(rate).value
@@ -135,7 +135,7 @@ def _first_of(clip: Any) -> Any:
     return available.start_time if available is not None else None
 
 
-def _shown(timeline: Any, item: Any, start: Any, otio: Any) -> tuple[Any, Any]:
+def _shown(timeline: Any, item: Any, start: Any) -> tuple[Any, Any]:
     """The clip that a track or stack shows at a time, and that time in the clip; the item itself where none does."""
     for clip in timeline.find_clips():
         span = clip.transformed_time_range(clip.trimmed_range(), item) if clip is not item else None

@@ -18,7 +18,7 @@ from cinelake.spec.arrays import Array, Device, Floats
 from tasks.embeddings.descriptor import describe
 from tasks.embeddings.efficientnet import network_file
 from tasks.embeddings.keras_networks import ImageNetwork
-from tasks.embeddings.networks import InputForm, Network, open_network
+from tasks.embeddings.networks import InputForm, LoadedNetwork, open_network
 from tasks.embeddings.samples import Wants
 from tasks.shared.pictures import resize
 
@@ -92,7 +92,7 @@ class Descriptor:
 class FrozenNetwork:
     """A network with what stands before it (size, scaling) and after it (pooling)."""
 
-    def __init__(self, network: Network, request: BackboneRequest):
+    def __init__(self, network: LoadedNetwork, request: BackboneRequest):
         self._network, self._request = network, request
         self._form = network.form.sized(request.input_size)
         self._scaling = scaling_of(request, self._form)

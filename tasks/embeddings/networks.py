@@ -95,7 +95,7 @@ def _text_form(shape: Sequence[Any]) -> InputForm:
     return InputForm(batch, 1, 1, 1, False, False, rank=max(1, len(shape)), is_text=True)
 
 
-class Network(Protocol):
+class LoadedNetwork(Protocol):
     """A loaded network. form: its input. provider: what runs it.
 
     features: how many numbers of what it saw, before it named classes, follow the classes in each row; 0: none do.
@@ -111,7 +111,7 @@ class Network(Protocol):
 
 def open_network(
     network: ImageNetwork | None, file: Path, layer: str | None, size: int | None, device: Device
-) -> Network:
+) -> LoadedNetwork:
     """The network in a file (`network`: the file holds the weights of this one), cut at `layer`."""
     if network is not None:
         name = f"{network.name}-{layer}-{size}"

@@ -44,7 +44,7 @@ MOST_LINES = 400
 """Boxes of one picture that are read: a wall of text is no reason to stop a night."""
 
 
-Place = tuple[int, int, int, int]
+Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -75,10 +75,10 @@ def weights() -> dict[str, str]:
     return {"detector": DETECTOR.digest, "recogniser": RECOGNISER.digest}
 
 
-class Reading(NamedTuple):
+class ReadLine(NamedTuple):
     """Where a line is (left, top, right, bottom in pixels), what it says, and how many readings in a row said so."""
 
-    place: Place
+    place: Box
     text: str
     score: float
     agreed: int
@@ -117,7 +117,7 @@ class TextReader:
     def __init__(self) -> None:
         self._networks = _networks()
         self._before: PixelArray = np.empty((0, 0), np.uint8)
-        self._known: list[Reading] = []
+        self._known: list[ReadLine] = []
 
     def lines(self, picture: PixelArray) -> list[WrittenLine]:
         """The lines of a picture, (height, width, 3) RGB, from top to bottom; none where nothing is written."""
@@ -151,7 +151,7 @@ class TextReader:
         found = _run(self._networks.detector, np.asarray(rows, np.float32))
         return self._networks.boxes(found, picture.shape[:2])
 
-    def _read_new(self, crops: list[PixelArray], places: list[Place], luma: PixelArray) -> list[Reading]:
+    def _read_new(self, crops: list[PixelArray], places: list[Box], luma: PixelArray) -> list[ReadLine]:
         """The reading of each crop; those that look as one did a picture before are read until two readings agree."""
         before = [
             next((known for known in self._known if same_line(self._before, known.place, luma, place)), None)
@@ -163,7 +163,7 @@ class TextReader:
         for n, (place, known) in enumerate(zip(places, before, strict=True)):
             text, score = texts.get(n, (known.text, known.score) if known else ("", 0.0))
             agreed = known.agreed if known and known.text == text else 0
-            result.append(Reading(place, text, score, agreed + (n in texts)))
+            result.append(ReadLine(place, text, score, agreed + (n in texts)))
         return result
 
     def _read(self, crops: list[PixelArray]) -> list[tuple[str, float]]:
@@ -198,7 +198,7 @@ def open_reader() -> TextReader:
     return TextReader()
 
 
-def same_line(before: PixelArray, old: Place, now: PixelArray, new: Place) -> bool:
+def same_line(before: PixelArray, old: Box, now: PixelArray, new: Box) -> bool:
     """Whether a line of a grey picture looks the same as one of the picture before, wherever it has moved to."""
     import cv2
 
@@ -219,7 +219,7 @@ def same_line(before: PixelArray, old: Place, now: PixelArray, new: Place) -> bo
     return float(cv2.blur(difference, (PATCH, PATCH)).max()) <= DIFFERENT * float(np.ptp(np.percentile(inner, (2, 98))))
 
 
-def _place(box: Any) -> Place:
+def _place(box: Any) -> Box:
     (left, top), (right, bottom) = np.floor(box.min(0)).clip(0), np.ceil(box.max(0))
     return int(left), int(top), int(right), int(bottom)
 
