@@ -18,8 +18,8 @@ FEWEST_NUMBERS = 8
 CANDIDATES = 5
 """A held-out film is compared moment by moment with so many films, those whose mean is nearest to its own."""
 ALIKE = 0.9
-"""Films are told as one where half of the moments correlate more. A drawn film again, half as large, at another rate and
-in a quarter of the bytes, has 0.93; other drawn films have 0.36 at most."""
+"""Films are told as one where half of the moments correlate more. A drawn film again, half as large, at another rate
+and in a quarter of the bytes, has 0.93; other drawn films have 0.36 at most."""
 SAME_LENGTH, LENGTH_S = 0.02, 3.0
 """The copies of a film may differ by such a share of their length, or by so many seconds."""
 SHOWN = 5
