@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
+from core._toy_model import MODEL
 
+from cinelake.learning.candidate import prepare
 from cinelake.learning.leaks import copies, leaks
 from cinelake.learning.split import Split
-from cinelake.spec.arrays import Array
+from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.example import Example
 
 FILMS = 8
@@ -59,3 +65,15 @@ def test_episodes_on_both_sides_are_told_unless_people_grouped_them(one, other):
 def test_parts_of_one_film_are_alike_and_not_told_again():
     halves = film("dawn", numbers(1))
     assert not leaks(Split((halves.steps(0, 30),), (), (halves.steps(30, 60),), by="time"))
+
+
+def test_what_a_training_would_learn_from_tells_of_copies_on_both_sides(labelled):
+    seeds = itertools.cycle(range(3))  # twelve films, of which three are different
+
+    def features(tables: Any, config: Any) -> Arrays:
+        found = MODEL.features(tables, config)
+        return {**found, "vectors": numbers(next(seeds))[: len(found["time_s"])]}
+
+    manifest = labelled.load()
+    prepared = prepare(manifest, replace(manifest.model("loud"), spec=replace(MODEL, features=features)))
+    assert "seem to be one film" in prepared.split.warning
