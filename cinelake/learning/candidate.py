@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from cinelake.errors import CannotTrain, ModelUnusable, TrainingFailed, UnknownName
 from cinelake.lake.artefact import write_artefact
 from cinelake.learning.dataset import Dataset, OnFilm, gather, known_steps
+from cinelake.learning.leaks import leaks
 from cinelake.learning.split import Split, folds, split
 from cinelake.manifest.document import Manifest, ModelEntry
 from cinelake.spec.answers import Answers
@@ -85,7 +86,7 @@ def prepare(
         if not known_steps(side) and not (name == "stop by" and entry.spec.singles):
             raise CannotTrain(f"{entry.name}: the films to {name} have no labelled step that counts: label more films")
     entry = replace(entry, config=dataset.config)
-    told = [sides.warning, missing_classes(entry, sides), unseen_classes(entry, dataset)]
+    told = [sides.warning, *leaks(sides), missing_classes(entry, sides), unseen_classes(entry, dataset)]
     sides = replace(sides, warning=". ".join(filter(None, told)))
     if sides.by == "none":
         return Prepared(entry, dataset, sides, all_films=True)

@@ -1,0 +1,79 @@
+"""Held-out films that are known ones are told: copies under another name, and episodes of one series."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from core._toy_model import MODEL
+
+from cinelake.learning.candidate import prepare
+from cinelake.learning.leaks import copies, leaks
+from cinelake.learning.split import Split
+from cinelake.spec.arrays import Array, Arrays
+from cinelake.spec.example import Example
+
+FILMS = 8
+
+
+def numbers(seed: int, steps: int = 60) -> Array:
+    """(T, 40) of a film: its own middle, and shots of a few steps each."""
+    rng = np.random.default_rng(seed)
+    return (rng.normal(size=40) + np.repeat(rng.normal(size=(steps // 5, 40)), 5, axis=0)).astype(np.float32)
+
+
+def film(name: str, vectors: Array, group: str = "") -> Example:
+    features = {"time_s": np.arange(len(vectors), dtype=float), "vectors": vectors}
+    return Example(name, group or name, features, {"known": np.ones(len(vectors), bool)})
+
+
+def learned() -> list[Example]:
+    return [film(f"film_{seed}", numbers(seed)) for seed in range(FILMS)]
+
+
+@pytest.mark.parametrize("noise, steps", [(0.0, 60), (0.2, 60), (0.2, 59)], ids=["copied", "encoded anew", "shorter"])
+def test_a_film_under_two_names_is_found_on_both_sides(noise, steps):
+    again = (numbers(3) + noise * np.random.default_rng(99).normal(size=(60, 40)))[:steps].astype(np.float32)
+    assert [*copies(learned(), [film("strange", numbers(50)), film("again", again)])] == [("film_3", "again")]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_films_of_one_kind_are_no_copies(seed):
+    rng = np.random.default_rng(seed)
+    look, story = rng.normal(size=40), rng.normal(size=(60, 40))  # what all of them share
+    films = [film(f"f{n}", (look + story + rng.normal(size=(60, 40))).astype(np.float32)) for n in range(20)]
+    assert not [*copies(films[:15], films[15:])]
+
+
+def test_few_numbers_and_films_without_any_are_not_compared():
+    flat = [film(name, np.ones((60, 4), np.float32)) for name in ("one", "two")]
+    assert not [*copies(flat[:1], flat[1:])] and not [*copies([], flat)]
+
+
+@pytest.mark.parametrize("one, other", [("show_s01e02", "show_s02_e1_pilot"), ("show_1x02", "show_episode_7")])
+def test_episodes_on_both_sides_are_told_unless_people_grouped_them(one, other):
+    def told(group: str) -> list[str]:
+        sides = [film(name, numbers(seed), group) for seed, name in enumerate((one, other))]
+        return leaks(Split((sides[0],), (), (sides[1],)))
+
+    assert "episodes of show are on both sides: scores are too good" in told("")[0] and not told("own")
+
+
+def test_parts_of_one_film_are_alike_and_not_told_again():
+    halves = film("dawn", numbers(1))
+    assert not leaks(Split((halves.steps(0, 30),), (), (halves.steps(30, 60),), by="time"))
+
+
+def test_what_a_training_would_learn_from_tells_of_copies_on_both_sides(labelled):
+    seeds = itertools.cycle(range(3))  # twelve films, of which three are different
+
+    def features(tables: Any, config: Any) -> Arrays:
+        found = MODEL.features(tables, config)
+        return {**found, "vectors": numbers(next(seeds))[: len(found["time_s"])]}
+
+    manifest = labelled.load()
+    prepared = prepare(manifest, replace(manifest.model("loud"), spec=replace(MODEL, features=features)))
+    assert "seem to be one film" in prepared.split.warning
