@@ -30,7 +30,9 @@ CENTRAL = ("ąćęłńóśźż", "áčďéěíňóřšťúůýž", "áäčďéí
 TONES = "\u0300\u0301\u0303\u0309\u0323"
 VIETNAMESE = ("àáâãèéêìíòóôõùúýăđĩũơư" + TONES,)
 """Marks of tones follow the letter in cp1258: few letters have them built in."""
-TURKISH, BALTIC = ("çğıöşüâîû",), ("ąčęėįšųūž", "āčēģīķļņšūž", "õäöüšž")
+TURKISH = ("çğıi\u0307öşüâîû",)
+"""`İ` is made small as an `i` with a dot of its own."""
+BALTIC = ("ąčęėįšųūž", "āčēģīķļņšūž", "õäöüšž")
 LATIN = {
     "cp1252": WESTERN,
     "cp1250": CENTRAL,

@@ -168,6 +168,7 @@ LETTERS = [
     ("iso8859-2", "Zażółć gęślą jaźń.|Proszę państwa, chodźmy.|Śpij."),
     ("cp1250", "Příliš žluťoučký kůň.|Kde jsi byl včera večer?"),
     ("cp1254", "Günaydın, nasılsın?|Ne yapacağımı bilmiyorum.|Şimdi değil."),
+    ("cp1254", "İyi değil.|İyi ağaç.|İstanbul çok iyi."),
     ("cp1257", "Kur buvai vakar vakare?|Nežinau, ką daryti.|Eime iš čia, greičiau!"),
     ("cp1253", "Καλημέρα σας, τι κάνετε;|Πού ήσουν χθες το βράδυ;|Δεν ξέρω."),
     ("cp850", "Répète ce que tu as dit à la fenêtre.|Où étais-tu, ma chérie ?|Ça m'est égal, François."),
