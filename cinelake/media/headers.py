@@ -42,6 +42,9 @@ ASF_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 ASF_BROADCAST = 1
 """Flag of a stream whose size was not known (Advanced Systems Format, section 3.2)."""
 
+WTV_SECTORS_AT, WTV_SECTOR_BYTES = 0x5C, 4096
+"""Where a recording of Windows Media Center has the number of its sectors."""
+
 EBML, SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 
 FAMILIES = ("mov,", "matroska")
@@ -169,16 +172,24 @@ def _flash(file: FileBytes) -> Declared:
 
 
 def _apng(file: FileBytes) -> Declared:
-    """The number of pictures in `acTL`, and whether the file ends with `IEND`."""
-    count, place = 0, 8
+    """The number of pictures in `acTL`, whether the file ends with `IEND`, and where the first `IEND` ends."""
+    count, place, end = 0, 8, 0
     for _ in range(MAX_CHUNKS):
         size, name = file.number(place, ">I"), file.at(place + 4, 4)
         if name == b"acTL":
             count = file.number(place + 8, ">I")
-        if name in (b"IDAT", b"fdAT", b"IEND", b""):
-            break
         place += 12 + size
-    return replace(_ended(b"IEND" in file.tail(64)), packets=count or None)
+        if name in (b"IEND", b""):
+            end = place if name else 0
+            break
+    next_film = end if end and file.at(end, MAGIC_BYTES) == file.at(0, MAGIC_BYTES) else None
+    return replace(_ended(b"IEND" in file.tail(64)), packets=count or None, next_film=next_film)
+
+
+def _wtv(file: FileBytes) -> Declared:
+    """Whether a recording begins where the header's number of sectors ends; one that goes on has none yet."""
+    end = file.number(WTV_SECTORS_AT, "<I") * WTV_SECTOR_BYTES
+    return Declared(next_film=end if end and file.at(end, 16) == file.at(0, 16) else None)
 
 
 def _mp3(file: FileBytes) -> Declared:
@@ -259,6 +270,7 @@ _READERS: dict[str, Callable[[FileBytes], Declared]] = {
     "ivf": _ivf,
     "flv": _flash,
     "apng": _apng,
+    "wtv": _wtv,
     "mp3": _mp3,
     "nut": _nut,
     "mov,": _boxes,

@@ -24,6 +24,9 @@ _TAG = re.compile(r"(\d{1,9}):(\d{1,9}):(\d{1,9}(?:\.\d{1,12})?)", re.ASCII)
 INDEXED = ("mov,", "matroska")
 """Containers that hold every picture's time and an index of keyframes: they can be sought in."""
 
+GIF = "gif"
+"""Each of its pictures says how long it is shown, which ffmpeg's decoder does not pass on."""
+
 PROGRAM_STREAM = "mpeg"
 """MPEG-PS, whose length libav takes from the last time stamp; the pictures that come after it have none."""
 BARE_PICTURES = ("mpegvideo", "m4v", "h264", "hevc", "av1", "obu", "vc1", "mjpeg", "dirac")
@@ -142,7 +145,7 @@ def last_picture_s(path: str, about: Probe, time_s: float) -> float | None:
     The packet that is shown last need not be the one whose duration reaches the end: pictures are stored as they are
     decoded.
     """
-    if about.video is None or not about.container.startswith(INDEXED):
+    if about.video is None or not about.container.startswith((*INDEXED, GIF)):
         return None
     last = end = None
     with (
@@ -152,7 +155,8 @@ def last_picture_s(path: str, about: Probe, time_s: float) -> float | None:
     ):
         stream = container.streams[about.video.index]
         at = round((time_s + about.start_time_s) / stream.time_base)
-        container.seek(at, stream=stream)
+        if about.container != GIF:  # has no index; ffmpeg reads it from its beginning
+            container.seek(at, stream=stream)
         for packet in itertools.islice(container.demux(stream), LAST_PACKETS):
             if packet.pts is not None and packet.size:
                 last = max(packet.pts, packet.pts if last is None else last)

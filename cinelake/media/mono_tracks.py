@@ -63,8 +63,9 @@ def find_mono_tracks(container: Any, sounds: Sequence[StreamInfo]) -> MonoTracks
 
 def _is_master(container: Any) -> bool:
     """Whether the container is MXF or QuickTime, whose old files have no brand."""
-    brand = container.metadata.get("major_brand", "qt")
-    return container.format.name == "mxf" or (container.format.name.startswith("mov,") and brand.strip() == "qt")
+    brand: str = container.metadata.get("major_brand", "qt")
+    name: str = container.format.name
+    return name == "mxf" or (name.startswith("mov,") and brand.strip() == "qt")
 
 
 def _kind(stream: Any, info: StreamInfo) -> tuple[Any, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 
 SAMPLE_BYTES = 1 << 18
 MOST_LATIN = 0.4
@@ -26,7 +27,12 @@ WESTERN = (
 Estonian: the letters of each beyond ASCII."""
 CENTRAL = ("ąćęłńóśźż", "áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "áéíóöőúüű", "ăâîşţ", "čćđšž", "çë")
 """Polish, Czech, Slovak, Hungarian, Romanian, Croatian and Slovene, Albanian."""
-TURKISH, BALTIC = ("çğıöşüâîû",), ("ąčęėįšųūž", "āčēģīķļņšūž", "õäöüšž")
+TONES = "\u0300\u0301\u0303\u0309\u0323"
+VIETNAMESE = ("àáâãèéêìíòóôõùúýăđĩũơư" + TONES,)
+"""Marks of tones follow the letter in cp1258: few letters have them built in."""
+TURKISH = ("çğıi\u0307öşüâîû",)
+"""`İ` is made small as an `i` with a dot of its own."""
+BALTIC = ("ąčęėįšųūž", "āčēģīķļņšūž", "õäöüšž")
 LATIN = {
     "cp1252": WESTERN,
     "cp1250": CENTRAL,
@@ -34,8 +40,19 @@ LATIN = {
     "cp1254": TURKISH,
     "cp1257": BALTIC,
     "iso8859_15": WESTERN,
+    "cp1258": VIETNAMESE,
+    "cp850": WESTERN,
+    "mac_roman": WESTERN,
+    "cp852": CENTRAL,
+    "mac_latin2": CENTRAL,
 }
-"""Encodings of Latin letters, the usual one first: of two that fit alike it is taken."""
+"""Encodings of Latin letters, the usual one first: of two that fit alike it is taken. The last four are those of DOS
+and of the Mac before Unicode."""
+TELLING = {"cp1258": re.compile(f"[aăâeêioôơuưy][{TONES}]", re.IGNORECASE)}
+"""What at least one in `TELLING_SHARE` signs beyond ASCII ends in an encoding whose letters many languages have."""
+TELLING_SHARE = 10
+NEVER_WITHIN = frozenset("‚„“‡†‰«»‹›¿¡°§¶©®™½¼²£€•")
+"""Signs that no word has between two of its letters: where they are, they are letters of another encoding."""
 GREEK = ("cp1253", "iso8859_7")
 """They differ in one letter, which one of them has where the other has a sign."""
 ACCENTED_ALPHA = re.compile(r"\bΆ\w")
@@ -82,12 +99,28 @@ def _latin(data: bytes) -> str:
 
 
 def _fit(data: bytes, encoding: str) -> float:
-    """The share of what is beyond ASCII that one language's letters, and signs, can be."""
-    signs = Counter(sign for sign in data.decode(encoding, errors="replace").lower() if not sign.isascii())
+    """The share of what is beyond ASCII that one language's letters, and signs, can be where they stand."""
+    text = data.decode(encoding, errors="replace")
+    placed = Counter(text[at].lower() for at in _beyond_ascii(text) if _stands_well(text, at))
+    total = sum(1 for _ in _beyond_ascii(text))
+    if encoding in TELLING and len(TELLING[encoding].findall(text)) * TELLING_SHARE < total:
+        return 0.0
     return (
         max(
-            sum(count for sign, count in signs.items() if sign in letters or sign in SIGNS)
+            sum(count for sign, count in placed.items() if sign in letters or sign in SIGNS)
             for letters in LATIN[encoding]
         )
-        / signs.total()
+        / total
     )
+
+
+def _beyond_ascii(text: str) -> Iterator[int]:
+    return (found.start() for found in re.finditer(r"[^\x00-\x7f]", text))
+
+
+def _stands_well(text: str, at: int) -> bool:
+    """Whether a sign may stand where it does: no capital after a small letter, no quotation mark within a word."""
+    before, after = text[at - 1 : at], text[at + 1 : at + 2]
+    if text[at] in NEVER_WITHIN:
+        return not (before.isalpha() and after.isalpha())
+    return not (text[at].isupper() and before.islower())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import unicodedata
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -155,7 +156,8 @@ def _guessed(data: bytes, file: Path) -> _Text:
         raise BadSubtitles(
             f"{file.name} is no text: neither UTF-8 nor anything like another encoding. Convert it to UTF-8"
         )
-    return _Text(data.decode(encoding, errors="replace"), guessed=encoding)
+    text = data.decode(encoding, errors="replace")
+    return _Text(unicodedata.normalize("NFC", text) if encoding == "cp1258" else text, guessed=encoding)
 
 
 def _tidy(text: str, file: Path) -> Cues:

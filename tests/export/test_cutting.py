@@ -3,12 +3,15 @@
 import itertools
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 from core.media._films import remux, titled
 from core.media._numbered import click_times_s, numbered_film, picture_times_s, shown_numbers
 
 from cinelake.errors import DecodeTimeout, UsageError
 from cinelake.media.clock import FilmClock, read_clock
+from cinelake.media.ffmpeg import run_ffmpeg
 from cinelake.media.probe import probe
 from export.cutting import cut_film
 
@@ -85,6 +88,18 @@ def test_sound_that_begins_late_is_not_moved(numbered, tmp_path):
     film = remux(numbered, tmp_path / "late.mp4", before=("-itsoffset", "1.37"))
     cut(film, OUT_OF_ORDER, tmp_path / "out.mp4")
     assert click_times_s(tmp_path / "out.mp4") == pytest.approx([0.0, 1.08, 1.48], abs=0.002)
+
+
+def test_tracks_of_one_channel_for_each_loudspeaker_are_cut_together(tmp_path):
+    tones = [word for hz in (300, 500) for word in ("-f", "lavfi", "-i", f"sine={hz}:d=2:r=48000")]
+    drawn = ["-f", "lavfi", "-i", "testsrc2=d=2:s=128x96:r=25", *tones]
+    options = ["-map", "0", "-map", "1", "-map", "2", "-c:v", "mpeg2video", "-pix_fmt", "yuv420p"]
+    film = tmp_path / "film.mxf"
+    assert run_ffmpeg(["-y", *drawn, *options, f"file:{film}"], deadline_s=60).returncode == 0
+    cut(film, [(0.4, 1.6)], tmp_path / "out.mov")
+    with av.open(str(tmp_path / "out.mov")) as written:
+        sound = np.hstack([frame.to_ndarray() for frame in written.decode(audio=0)])[:, 4800:52800]
+    assert np.abs(np.fft.rfft(sound)).argmax(axis=1).tolist() == [300, 500]
 
 
 def test_a_film_without_sound_is_cut_too(tmp_path):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import subprocess
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -166,8 +168,15 @@ LETTERS = [
     ("iso8859-2", "Zażółć gęślą jaźń.|Proszę państwa, chodźmy.|Śpij."),
     ("cp1250", "Příliš žluťoučký kůň.|Kde jsi byl včera večer?"),
     ("cp1254", "Günaydın, nasılsın?|Ne yapacağımı bilmiyorum.|Şimdi değil."),
+    ("cp1254", "İyi değil.|İyi ağaç.|İstanbul çok iyi."),
     ("cp1257", "Kur buvai vakar vakare?|Nežinau, ką daryti.|Eime iš čia, greičiau!"),
     ("cp1253", "Καλημέρα σας, τι κάνετε;|Πού ήσουν χθες το βράδυ;|Δεν ξέρω."),
+    ("cp850", "Répète ce que tu as dit à la fenêtre.|Où étais-tu, ma chérie ?|Ça m'est égal, François."),
+    ("cp850", "Schöne Grüße aus München!|Ich weiß, das wäre möglich."),
+    ("mac_roman", "Répète ce que tu as dit à l’hôtel…|Où étais-tu, ma chérie ?|Ça m’est égal, François."),
+    ("mac_roman", "¿Dónde está la niña?|Mañana será otro día.|¡Qué bárbaro!"),
+    ("cp852", "Zażółć gęślą jaźń.|Proszę państwa, chodźmy."),
+    ("mac_latin2", "Příliš žluťoučký kůň.|Kde jsi byl včera večer?"),
     ("koi8-r", "Привет, как дела?|Всё хорошо, спасибо.|Где ты был вчера вечером?"),
     ("shift_jis", "こんにちは、元気ですか。|昨日の夜はどこにいたの?"),
     ("gbk", "你好,今天天气怎么样?|昨天晚上你在哪里?"),
@@ -184,6 +193,25 @@ def test_an_encoding_that_is_not_named_is_told_by_letters(tmp_path: Path, encodi
     lines = read_lines(tmp_path / "film.srt")
     assert [line.text for line in lines.lines] == said
     assert bool(lines.guessed) is not encoding.startswith("utf")
+
+
+@pytest.mark.parametrize("is_small", [True, False])
+def test_vietnamese_whose_tones_follow_their_letters_is_read(tmp_path: Path, is_small: bool) -> None:
+    said = ["Bạn có khỏe không?", "Tôi không biết phải làm gì.", "Hẹn gặp lại vào ngày mai nhé."]
+    said = said if is_small else [line.upper() for line in said]
+    (tmp_path / "film.srt").write_bytes(vietnamese_of_windows("".join(map(cue, said))))
+    assert [line.text for line in read_lines(tmp_path / "film.srt").lines] == said
+
+
+def vietnamese_of_windows(text: str) -> bytes:
+    """cp1258: tones apart, hats and horns in their letters."""
+    apart = "".join(unicodedata.normalize("NFD", sign) for sign in text)
+    for mark, base in itertools.product("\u0302\u0306\u031b", "aAeEoOuU"):
+        whole = unicodedata.normalize("NFC", base + mark)
+        apart = apart.replace(base + mark, whole) if len(whole) == 1 else apart
+    for tone, (base, mark) in itertools.product("\u0323", itertools.product("aAeEoO", "\u0302\u0306")):
+        apart = apart.replace(base + tone + mark, unicodedata.normalize("NFC", base + mark) + tone)
+    return apart.encode("cp1258")
 
 
 def test_events_without_styles_are_lines(tmp_path: Path) -> None:

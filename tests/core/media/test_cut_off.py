@@ -199,9 +199,22 @@ def with_mehd(data: bytes, seconds: float) -> bytes:
     return data[: at + 4] + box + data[at + 4 :]
 
 
-@pytest.mark.parametrize("name", ["film.avi", "film.wmv", "film.flv", "film.ivf", "film.mkv", "film.mp4", "sound.wav"])
+TWO_IN_ONE = (
+    "film.avi",
+    "film.wmv",
+    "film.flv",
+    "film.ivf",
+    "film.mkv",
+    "film.mp4",
+    "sound.wav",
+    "film.apng",
+    "film.wtv",
+)
+
+
+@pytest.mark.parametrize("name", TWO_IN_ONE)
 def test_two_films_in_one_file_are_damage(base, tmp_path, name):
-    path = written(base, tmp_path / name, *KINDS[name])
+    path = written(base, tmp_path / name, *KINDS.get(name, ("-c:v", "mpeg2video", "-c:a", "ac3")))
     path.write_bytes(path.read_bytes() * 2)
     with pytest.raises(DamagedFilm, match=r"several films joined: the first has .*50%"):
         read(path)

@@ -219,6 +219,8 @@ KINDS = [
         sound_s=None,
         length_s=1.0,
     ),
+    Kind("lone.gif", drawn("testsrc2=d=5:s=64x48:r=1/5"), pictures=1, end_s=5.0, sound_s=None, length_s=5.0),
+    Kind("slides.gif", drawn("testsrc2=d=12:s=64x48:r=1/4"), pictures=3, end_s=12.0, sound_s=None, length_s=12.0),
     Kind("animation.apng", drawn("testsrc2=d=1:s=64x48:r=10", "-plays", "0"), pictures=10, sound_s=None, length_s=None),
     Kind(
         "bare_pictures.m1v",

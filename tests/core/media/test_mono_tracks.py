@@ -9,6 +9,7 @@ import pytest
 from _films import make_film
 
 from cinelake.media.probe import probe
+from cinelake.media.proxy import write_proxy
 from cinelake.spec.film import SoundInfo
 from cinelake.spec.streams import StreamChoice, StreamChoices
 from cinelake.spec.task import SoundStream
@@ -64,6 +65,14 @@ def test_tracks_say_what_they_are(tmp_path: Path) -> None:
 
 def test_of_four_tracks_the_first_two_are_stereo(tmp_path: Path) -> None:
     assert sound_of(master(tmp_path / "film.mxf", 4)).tracks == (1, 2)
+
+
+def test_a_proxy_has_all_tracks(tmp_path: Path, read) -> None:
+    path = master(tmp_path / "film.mxf", 6)
+    write_proxy(str(path), probe(str(path)), tmp_path / "proxy.mp4", deadline_s=60)
+    samples = read(tmp_path / "proxy.mp4", sound=SoundStream(16000, channels=2)).column("sound", "samples")
+    left, right = samples.reshape(-1, 2).T
+    assert (heard_hz(left), heard_hz(right)) == ({300, 700, 1100}, {500, 700, 1300})
 
 
 @pytest.mark.parametrize(
