@@ -90,7 +90,7 @@ class Track:
     lines: CueLines
 
 
-@task(writes=SUBTITLES, reads=[], params=SubtitlesParams, version=3, beside=SUFFIXES, roles=[Words("said")])
+@task(writes=SUBTITLES, reads=[], params=SubtitlesParams, version=4, beside=SUFFIXES, roles=[Words("said")])
 class ReadSubtitles:
     """Subtitles from the film's text streams and from the files beside it."""
 
