@@ -24,6 +24,8 @@ BESIDE = 0.3
 """which lies so near (in usual heights) to one that was read (between words it may be anything),"""
 AS_BRIGHT = 0.12
 """and is as bright as these: within so much of what is between writing and ground. What is behind it seldom is."""
+TRIED = 3
+"""No more letters of a line are taken away: a wall of text is no reason to stop a night."""
 CLEAR = 0.6
 """Only where so many of a line's pieces of ink were read are the others judged: elsewhere letters hang together, or are
 not told from what is behind them."""
@@ -42,7 +44,7 @@ class Ink(NamedTuple):
 
 
 def without_unread(row: Floats, steps: Floats, text: str) -> list[Floats]:
-    """A line without one of its letters, for each of them at which nothing was read.
+    """A line without one of its letters, for each (the first `TRIED`) at which nothing was read.
 
     row: (3, 48, width), as the network took it, without padding. steps: (n, signs), how likely each sign is in each
     step from left to right. text: the reading; only lines of Latin letters are looked at, since those of other scripts
@@ -53,7 +55,7 @@ def without_unread(row: Floats, steps: Floats, text: str) -> list[Floats]:
         return []
     found = ink(np.asarray(np.clip((row.mean(0) + 1) * 127.5, 0, 255), np.uint8))
     lines = []
-    for number in np.flatnonzero(is_unread(found, steps)):
+    for number in np.flatnonzero(is_unread(found, steps))[:TRIED]:
         line = row.copy()
         line[:, :, max(0, int(found.left[number]) - 1) : int(found.right[number]) + 1] = found.ground / 127.5 - 1
         lines.append(line)

@@ -25,6 +25,7 @@ from tasks.writing import (
     rows_of_film,
 )
 from tasks.writing.chosen import alike, due
+from tasks.writing.lacking import TRIED, without_unread
 from tasks.writing.reader import WrittenLine, open_reader, same_line
 from tasks.writing.scripts import is_of_another_script, may_be_of_another, unsure_lines
 from tasks.writing.tracks import LineTrack, Tracks
@@ -334,6 +335,18 @@ def test_a_line_with_letters_that_the_reader_has_is_read() -> None:
     texts = ["Łódź Žižkov Čeština", 'Größe: "Café", 12:30 – 4,5 %', "Directed by J. R. O’Hara"]
     lines = lines_of(drawn_text(*texts), open_reader(), WritingParams(min_score=0.5))
     assert all(found.text for found in lines) and len(lines) == 3
+
+
+@pytest.mark.parametrize(("unread", "tried"), [((), 0), ((4,), 1), ((4, 14, 24, 34, 44), TRIED)])
+def test_ink_that_was_not_read_is_taken_away_and_of_a_long_line_no_more_than_three(
+    unread: tuple[int, ...], tried: int
+) -> None:
+    row, steps = -np.ones((3, 48, 50 * 24), np.float32), np.zeros((150, 2), np.float32)
+    for letter in range(50):
+        row[:, 10:38, letter * 24 + 4 : letter * 24 + 20] = 1
+        steps[letter * 3 + 1, 1] = letter not in unread
+    lines = without_unread(row, steps, "a" * 50)
+    assert [(line < row).any() for line in lines] == [True] * tried
 
 
 def test_greek_that_is_drawn_is_never_read_as_latin() -> None:
