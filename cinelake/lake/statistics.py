@@ -93,6 +93,9 @@ def _gather(chunks: Iterable[ColumnChunk], types: Mapping[str, pa.DataType]) -> 
     by_column: dict[str, _Gathered] = {}
     for chunk in chunks:
         kind = types.get(chunk.path[0], pa.null())
-        kind = kind.value_type if pa.types.is_dictionary(kind) or chunk.path[1:] == VECTOR else kind
+        is_vector = chunk.path[1:] == VECTOR
+        if chunk.path[0] not in types or (is_vector and not isinstance(kind, (pa.ListType, pa.FixedSizeListType))):
+            raise pa.ArrowInvalid(f"it has a column {'.'.join(chunk.path)}, which the table has not")
+        kind = kind.value_type if pa.types.is_dictionary(kind) or is_vector else kind
         by_column.setdefault(chunk.path[0], _Gathered()).add(chunk, kind)
     return by_column

@@ -31,3 +31,11 @@ def test_nulls_least_and_greatest_are_those_of_all_files(name: str, tmp_path: Pa
         pq.write_table(pa.table({name: values[part : part + 1]}), tmp_path / f"{part}[*].parquet")
     found = _gather(column_chunks(sorted(tmp_path.iterdir())), {name: values.type})[name]
     assert (found.nulls, found.least, found.greatest) == (nulls, least, greatest)
+
+
+@pytest.mark.parametrize("there", [pa.array([[1.5]]), pa.array([1.5])], ids=["vectors", "another name"])
+def test_a_footer_with_columns_that_the_table_has_not_is_damaged(there: pa.Array, tmp_path: Path) -> None:
+    name = "b" if pa.types.is_list(there.type) else "z"
+    pq.write_table(pa.table({name: there}), tmp_path / "a.parquet")
+    with pytest.raises(pa.ArrowInvalid, match=f"it has a column {name}"):
+        _gather(column_chunks([tmp_path / "a.parquet"]), {"b": pa.float64()})
