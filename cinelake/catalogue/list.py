@@ -88,6 +88,8 @@ def _csv_rows(path: Path) -> Iterator[ListRow]:
         last = before + reader.line_num
         for values in reader:
             line, last = last + 1, before + reader.line_num
+            if last > BOUNDS.rows:
+                raise FileTooLarge(f"it has more than {BOUNDS.rows} lines")
             if not any(value.strip() for value in values):
                 continue
             if len(values) == len(header):

@@ -29,6 +29,10 @@ from cinelake.storage.foreign_parquet import Bounds, bounded_table, check_text_f
 
 BOUNDS = Bounds(lists=True)
 """What a Parquet file of labels may hold: rows of texts and numbers, or of vectors."""
+MOST_CELLS = 1 << 27
+"""What separates the values of a CSV file, all together: each value is a text of its own in memory."""
+MOST_PROBLEMS = 10_000
+"""After so many lines of a wrong length no more are read."""
 DELIMITERS = ",;\t"
 SNIFFED = 4096
 """Characters of a header that say what separates the columns: time goes up with the square of them."""
@@ -227,6 +231,8 @@ def _read_csv(path: Path) -> tuple[pa.Table, list[Problem]]:
     file = io.StringIO(text, newline="")
     delimiter = _delimiter(file.readline())
     file.seek(0)
+    if max(text.count("\n"), text.count("\r")) > BOUNDS.rows or text.count(delimiter) > MOST_CELLS:
+        raise FileTooLarge(f"expected at most {BOUNDS.rows} lines and {MOST_CELLS} values")
     reader = csv.reader(file, delimiter=delimiter, strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]
@@ -318,6 +324,9 @@ def _csv_rows(path: Path, reader: Any, header: list[str], problems: list[Problem
                 at.append(line)
             else:
                 problems.append(Problem(str(path), line, "", f"expected {len(header)} fields, received {len(values)}"))
+            if len(problems) > MOST_PROBLEMS:
+                problems.append(Problem(str(path), line + 1, "", "too many lines are wrong: what follows is not read"))
+                break
     except csv.Error as error:
         problems.append(Problem(str(path), last + 1, "", f"expected CSV: {error}"))
     return rows, at

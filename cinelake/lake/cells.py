@@ -371,7 +371,7 @@ def read_footer(storage: Storage, *parts: str) -> Footer | None:
     """
     with storage_errors(f"reading {'/'.join(parts)} in {storage.uri}"):
         try:
-            tail = _tail(storage.path(*parts), storage)
+            tail = parquet_tail(storage.path(*parts), storage)
         except FileNotFoundError:
             return None
     try:
@@ -383,7 +383,7 @@ def read_footer(storage: Storage, *parts: str) -> Footer | None:
         return None
 
 
-def _tail(path: str, storage: Storage) -> bytes:
+def parquet_tail(path: str, storage: Storage) -> bytes:
     """The last bytes of a Parquet file, with all of its footer."""
     with storage.filesystem.open_input_file(path) as source:
         size = source.size()

@@ -13,7 +13,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-MAGIC = b"PAR1"
+from cinelake.storage.parquet_footer import MAGIC
+
 TEXT_FIELD = b"\x18"
 """Thrift's header of a text in the field after the one before."""
 

@@ -16,14 +16,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cinelake.errors import InputChanged, StorageError
+from cinelake.errors import InputChanged
 from cinelake.lake.cells import CellReader, Lake, checked_parquet
 from cinelake.lake.published import (
     COMPRESSION,
-    FOLDER,
     PublishedFile,
     PublishedTable,
     PublishedVersion,
+    damaged_file,
     file_parts,
     published_schema,
 )
@@ -324,9 +324,7 @@ def _united(lake: Lake, files: Sequence[tuple[str, tuple[str, ...]]]) -> pa.Tabl
         except (OSError, pa.ArrowException) as error:
             if lake.storage.local is None or getattr(error, "errno", None):
                 raise  # the disk's or the network's, not the file's
-            folder = lake.storage.path(FOLDER)
-            words = f"a published file of {name} is damaged ({error}): remove {folder}, which `publish` makes again"
-            raise StorageError(words) from error
+            raise damaged_file(lake, name, error) from error
         if "entry" not in table.column_names:
             table = table.append_column("entry", pa.repeat(name, table.num_rows))
         tables.append(table)

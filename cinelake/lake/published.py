@@ -19,7 +19,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cinelake.errors import DamagedPublication, UnknownName, UsageError
+from cinelake.errors import DamagedPublication, StorageError, UnknownName, UsageError
 from cinelake.lake.cells import Lake
 from cinelake.spec.contract import Column, Contract
 from cinelake.spec.formats import LAKE, check_format
@@ -219,6 +219,14 @@ def _contract(lake: Lake, name: str, table: PublishedTable) -> Contract:
 def file_paths(lake: Lake, name: str, table: PublishedTable) -> list[str]:
     """The paths of a table's files, as `pyarrow.fs` wants them."""
     return [lake.storage.path(*file.parts(name)) for file in table.files]
+
+
+def damaged_file(lake: Lake, name: str, error: Exception) -> StorageError:
+    """What is raised for a published file of a table that cannot be read, with what to do."""
+    folder = lake.storage.path(FOLDER)
+    return StorageError(
+        f"a published file of {name} is damaged ({error}): remove {folder}, which `publish` makes again"
+    )
 
 
 def _read(storage: Storage, *parts: str) -> bytes | None:

@@ -66,6 +66,8 @@ def open_query(
         _register_columns(connection, version)
     _set_spill_folder(connection)
     connection.execute("SET python_enable_replacements = false")
+    connection.execute("SET autoinstall_known_extensions = false")
+    connection.execute("SET autoload_known_extensions = false")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection

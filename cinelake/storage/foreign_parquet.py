@@ -7,7 +7,6 @@ stay dictionaries as they are read: how long they are is known before they are c
 from __future__ import annotations
 
 import errno
-import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from cinelake.errors import FileTooLarge
+from cinelake.storage.parquet_footer import column_chunks
 
 ROWS_AT_ONCE = 1024
 NUMBER_BYTES = 8
@@ -127,30 +127,14 @@ def _check_footer(path: Path, about: Any, widths: Mapping[str, int], bounds: Bou
         raise FileTooLarge(f"it has {about.num_rows} rows, more than {bounds.rows}")
     leaves = [about.schema.column(number).path for number in range(len(about.schema))]
     owners = [next((name for name in widths if f"{leaf}.".startswith(f"{name}.")), None) for leaf in leaves]
-    read = [(owners[number], count, size) for number, count, size in _chunks(path, len(owners)) if owners[number]]
-    sizes = [(size, count * widths[name]) for name, count, size in read if name]
+    chunks = column_chunks([path])
+    if any(chunk.leaf >= len(owners) for chunk in chunks):
+        raise pa.ArrowInvalid("what its footer says of its columns contradicts itself")
+    read = [(owners[chunk.leaf], chunk) for chunk in chunks]
+    sizes = [(chunk.unpacked, chunk.values * widths[name]) for name, chunk in read if name]
     unpacked = max(map(sum, zip(*sizes, strict=True)), default=0)
     if unpacked > bounds.all_bytes:
         raise FileTooLarge(f"its columns unpack to {unpacked} bytes, more than {bounds.all_bytes}")
-
-
-def _chunks(path: Path, leaves: int) -> list[tuple[int, int, int]]:
-    """The number of its leaf in the schema, values and unpacked bytes of each chunk of a column.
-
-    DuckDB reads them: of a damaged or a made-up footer PyArrow's `column()` ends the process (a C++ exception passes).
-    """
-    import duckdb
-
-    pattern = re.sub(r"([*?\[])", r"[\1]", str(path.absolute()))
-    about = "SELECT column_id, num_values, total_uncompressed_size FROM parquet_metadata(?)"
-    try:
-        with duckdb.connect() as connection:
-            found: list[tuple[int, int, int]] = connection.execute(about, [pattern]).fetchall()
-    except duckdb.Error as error:
-        raise pa.ArrowInvalid(str(error)) from error
-    if any(number >= leaves or min(count, size) < 0 for number, count, size in found):
-        raise pa.ArrowInvalid("what its footer says of its columns contradicts itself")
-    return found
 
 
 def _unpacked_bytes(name: str, column: Any, bounds: Bounds) -> int:

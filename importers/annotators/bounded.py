@@ -60,6 +60,8 @@ def file_bytes(path: Path) -> bytes:
 
 def read_json(data: bytes) -> Any:
     """A JSON document. Raises `Unreadable`."""
+    if sum(map(data.count, (b",", b"[", b"{"))) > MAX_VALUES:  # each value is behind one of these
+        raise Unreadable(f"it holds more than {MAX_VALUES} values")
     try:
         value = json.loads(data.decode("utf-8-sig"), parse_constant=_no_number)
     except UnicodeDecodeError as error:

@@ -156,6 +156,17 @@ def test_a_damaged_published_file_is_told_with_what_to_do(project: Path, monkeyp
     assert publish_planned(planned(project)).is_new
 
 
+def test_a_published_footer_that_pyarrow_would_die_of_is_told_with_what_to_do(project: Path) -> None:
+    a_number, nothing = b"\x15\x0a\x19", b"\x15\x7e\x19"  # the type of a column chunk, in Thrift
+    for file in (project / "lake" / "published" / "files" / "shots").rglob("*.parquet"):
+        replaced(file, file.read_bytes().replace(a_number, nothing))
+    (project / "lake" / "published" / "versions" / "1.json").rename(
+        project / "lake" / "published" / "versions" / "7.json"
+    )
+    with pytest.raises(StorageError, match=r"a published file of shots is damaged .*: remove .*published, which"):
+        publish_planned(planned(project))
+
+
 def test_what_a_killed_publish_left_unfinished_is_swept_by_the_next(project: Path) -> None:
     name = "from cinelake.storage.owners import owner_name; print(owner_name())"
     gone = subprocess.run([sys.executable, "-c", name], env=os.environ | import_path(), capture_output=True, text=True)

@@ -291,6 +291,13 @@ def test_a_film_that_the_file_names_wrongly_is_given(tmp_path):
     assert rows(tmp_path, text, movie="cartoon") == CHASE
 
 
+@pytest.mark.parametrize("value", ["[],", "{},", "1,"])
+def test_json_of_too_many_values_is_refused_before_it_is_parsed(value, monkeypatch):
+    monkeypatch.setattr(bounded, "MAX_VALUES", 100)
+    with pytest.raises(bounded.Unreadable, match="more than 100 values"):
+        bounded.read_json(b"[" + 200 * value.encode())  # the end is missing, which a parser would say
+
+
 def test_a_file_larger_than_annotations_are_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(bounded, "MAX_BYTES", 100)
     assert "larger than" in read(tmp_path, CVAT)[1][0]

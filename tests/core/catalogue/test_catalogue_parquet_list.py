@@ -1,4 +1,4 @@
-"""A Parquet list of films that is small on disk and large in memory is refused before it is unpacked."""
+"""A list of films that is small on disk and large in memory is refused before it is unpacked."""
 
 from __future__ import annotations
 
@@ -33,6 +33,12 @@ def test_a_text_larger_than_any_list_is_refused(tmp_path: Path) -> None:
     with (tmp_path / "list.csv").open("wb") as file:
         file.truncate(2 << 30)
     assert "expected at most 1024 MB of text, received 2048 MB" in refused(tmp_path / "list.csv")
+
+
+def test_more_lines_of_text_than_films_there_are_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(film_list, "BOUNDS", Bounds(rows=20))
+    (tmp_path / "list.csv").write_text("uri\n" + 30 * "a.mp4\n")
+    assert "it has more than 20 lines" in refused(tmp_path / "list.csv")
 
 
 @pytest.mark.parametrize("knows_its_dictionaries", [True, False])

@@ -123,6 +123,20 @@ def test_a_header_of_any_length_is_read_at_once(tmp_path):
     assert [problem.where for problem in problems] == ['a "b"']
 
 
+@pytest.mark.parametrize(("row", "rows"), [("dawn\n", 30), ("dawn\r", 30), ("dawn" + 40 * ",", 1)])
+def test_a_csv_file_of_more_rows_or_values_than_labels_ever_have_is_refused_unread(row, rows, tmp_path, monkeypatch):
+    monkeypatch.setattr(readers, "BOUNDS", Bounds(rows=20))
+    monkeypatch.setattr(readers, "MOST_CELLS", 20, raising=False)
+    found = said(read_files([written(tmp_path, f"movie_id\n{rows * row}")]), tmp_path)
+    assert found == ["a.csv: the file cannot be labels: expected at most 20 lines and 20 values"]
+
+
+def test_no_more_wrong_lines_are_told_than_anybody_reads(tmp_path, monkeypatch):
+    monkeypatch.setattr(readers, "MOST_PROBLEMS", 20, raising=False)
+    found = read_files([written(tmp_path, "movie_id,kind\n" + 1000 * "dawn\n")]).problems
+    assert len(found) == 22 and "what follows is not read" in found[-1].message
+
+
 def test_a_file_that_is_not_there_is_a_problem(tmp_path):
     found = said(read_files([tmp_path / "none.csv"]), tmp_path)
     assert found == ["none.csv: the file cannot be read: No such file or directory"]
