@@ -162,8 +162,9 @@ class RunProgress:
         elapsed_s = time.monotonic() - self._began
         share = self._share()
         speed = sum(self._length_s.get(m, 0.0) * self._film_share(m) for m in self._cells) / max(elapsed_s, 0.1)
+        real_time = f" · {speed:.1f} × real time" if speed else ""  # tables made of tables decode nothing
         left = f" · {duration(elapsed_s * (1 - share) / share)} left" if 0.02 < share < 1 else ""
-        return f"{films} · {cells} · {speed:.1f} × real time{left}"
+        return f"{films} · {cells}{real_time}{left}"
 
     def _say(self, text: str) -> None:
         if self._plain or not self._bar.disable:

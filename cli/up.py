@@ -6,11 +6,13 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from cinelake.engines.process_tree import await_end, process_tree
 from cinelake.errors import EngineUnavailable, UsageError
 from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.manifest.sections import TrackingSettings
@@ -35,6 +37,7 @@ from flows.server_record import MLFLOW_PASSWORD, PASSWORD, UP, password_of, priv
 app = typer.Typer(add_completion=False)
 
 
+IDLE_ENDS_WITHIN_S, RUNS_END_WITHIN_S = 2.0, 15.0
 TRAINING_VIEW = "#/experiments?workflowType=machine_learning"
 """The page of MLflow that opens with what belongs to trainings; its first page is one of language models."""
 
@@ -122,14 +125,20 @@ def _start_worker(folder: Path, server: PrefectServer, pool: str) -> subprocess.
 
 
 def _end(process: subprocess.Popen[bytes] | None) -> None:
-    """End a process and what it started; a worker passes the signal on to its runs."""
+    """End a process and what it started; a worker passes the signal on to its runs, which have time to stop.
+
+    Prefect's worker does not end by itself, even where it has no run: one is waited for as long as it has.
+    """
     if process is None or process.poll() is not None:
         return
     os.killpg(process.pid, signal.SIGTERM)
-    try:
-        process.wait(15)
-    except subprocess.TimeoutExpired:
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(IDLE_ENDS_WITHIN_S)
+        return
+    await_end(process_tree([process.pid])[1:], RUNS_END_WITHIN_S)
+    if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def _say_what_it_does(manifest: Manifest, folder: Path, prefect_port: int, mlflow_port: int) -> None:

@@ -4,11 +4,13 @@ import json
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import FrameType
 
 from examples.encode import write_film
 from examples.labels import write_labels
@@ -110,13 +112,39 @@ def _draw_all(out: Path, scripts: list[Film], seconds: float | None, workers: in
     if workers < 2 or len(missing) < 2:
         yield from (draw_film(out, script, seconds) for script in missing)
         return
-    spawn, deaf = multiprocessing.get_context("spawn"), (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for this process
-    pool = ProcessPoolExecutor(min(workers, len(missing)), spawn, signal.signal, deaf)
+    others = {child.pid for child in multiprocessing.active_children()}
+    pool = ProcessPoolExecutor(min(workers, len(missing)), multiprocessing.get_context("spawn"), _prepare_worker)
     try:
-        jobs = [pool.submit(draw_film, out, script, seconds) for script in missing]
+        jobs = [pool.submit(_draw_in_worker, out, script, seconds) for script in missing]
         yield from (job.result() for job in as_completed(jobs))
+    except BaseException:  # after Ctrl-C, or a film that failed, none is drawn to its end
+        for child in multiprocessing.active_children():
+            if child.pid not in others:
+                child.terminate()
+        raise
     finally:
-        pool.shutdown(cancel_futures=True)  # after Ctrl-C, or a film that failed, no other is begun
+        pool.shutdown(cancel_futures=True)
+
+
+_STOPPED = threading.Event()
+"""Set in a worker that was told to stop: the pool has handed it films before."""
+
+
+def _prepare_worker() -> None:
+    """Ctrl-C is for the process that draws the catalogue, which tells its workers to stop."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _stop)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    _STOPPED.set()
+    raise KeyboardInterrupt  # what is half drawn is removed
+
+
+def _draw_in_worker(out: Path, film: Film, seconds: float | None) -> DrawnFilm:
+    if _STOPPED.is_set():
+        raise KeyboardInterrupt
+    return draw_film(out, film, seconds)
 
 
 def _is_drawn(out: Path, film: Film, seconds: float | None) -> bool:

@@ -259,11 +259,19 @@ def end_process(record: ServerRecord, within_s: float = END_TIMEOUT_S) -> None:
 def start_prefect(folder: Path, port: int = 0, *, services: bool = False) -> PrefectServer:
     """Start a server process on loopback that ends with this one; its database and log are below `folder`.
 
-    Port 0 is any that is free. Where another run's server is starting, this waits until that one answers. Raises
-    `UsageError` where the port is taken.
+    Port 0 is any that is free. Where another run's server is starting, this waits until that one answers; the one that
+    a run has left is ended, as two would write to one database. Raises `UsageError` where the port is taken or a run
+    still uses that one.
     """
+    home = _home(folder)
     with ExitStack() as starting:
-        starting.enter_context(alone(_home(folder)))
+        starting.enter_context(alone(home))
+        record = read_record(home / RECORD)
+        if record and not end_if_unused(home, record):
+            raise UsageError(
+                f"a run uses the Prefect server at {record.url} (process {record.pid}), and two would write to one "
+                "database: wait until that run has ended"
+            )
         return _started(folder, port, starting.pop_all(), services=services)
 
 

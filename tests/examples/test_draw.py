@@ -3,6 +3,9 @@
 import csv
 import hashlib
 import json
+import signal
+import threading
+import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -181,3 +184,20 @@ def test_a_wrong_number_of_films_is_a_usage_error(tmp_path, capsys):
     with pytest.raises(SystemExit, match="2"):
         main([str(tmp_path), "--films", "0"])
     assert "expected a positive number. Received: 0" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_films_that_are_being_drawn_and_leaves_nothing_of_them(tmp_path):
+    def press_while_two_are_drawn():
+        while len(list((tmp_path / "films").glob(".drawing_*"))) < 2:
+            time.sleep(0.05)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    threading.Thread(target=press_while_two_are_drawn, daemon=True).start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            draw_catalogue(tmp_path, films=5, seed=SEED, workers=2, seconds=120.0)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert list((tmp_path / "films").iterdir()) == []

@@ -16,7 +16,7 @@ from core.engines._waiting import await_that, waiting_project
 from end_to_end._command import PASSWORDS, asked, cinelake, end_started, left_running, start
 
 from cinelake.errors import EngineUnavailable, UsageError
-from flows.server import end_if_unused, end_process, free_port, listening, project_server
+from flows.server import end_if_unused, end_process, free_port, listening, project_server, start_prefect
 from flows.server_record import (
     RECORD,
     in_use,
@@ -50,6 +50,20 @@ def test_a_record_is_of_one_process_and_of_no_later_one_of_its_id(home, other):
     found = json.loads((home / RECORD).read_text())
     (home / RECORD).write_text(json.dumps({**found, "started": "1 boot space"}))
     assert read_record(home / RECORD) is None
+
+
+def test_no_second_server_is_started_on_the_database_of_one_that_a_run_uses(home, other):
+    record_of(other.pid, "http://127.0.0.1:1/api").write(home / RECORD)
+    with in_use(home), pytest.raises(UsageError, match=f"a run uses the Prefect server .*process {other.pid}"):
+        start_prefect(home.parent, services=True)
+    assert other.poll() is None
+
+
+def test_one_that_a_run_has_left_is_ended_before_another_is_started(home, other):
+    record_of(other.pid, "http://127.0.0.1:1/api").write(home / RECORD)
+    with listening(0) as taken, pytest.raises(UsageError, match="cannot be used"):
+        start_prefect(home.parent, taken.getsockname()[1])
+    assert other.wait(60) == -signal.SIGTERM
 
 
 @pytest.fixture

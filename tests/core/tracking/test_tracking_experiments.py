@@ -8,6 +8,9 @@ import pytest
 from _mlflow_store import store_in
 
 from cinelake.manifest.sections import TrackingSettings
+from cinelake.storage.interrupts import joined
+from cinelake.storage.locks import alone
+from cinelake.tracking import runs
 from cinelake.tracking.experiments import CATALOGUE, Experiment, experiment_id, training_view
 from cinelake.tracking.runs import DatasetNote, RunRecord, TrainingRecord, mlflow_page
 from cinelake.tracking.store import connect
@@ -81,3 +84,15 @@ def test_the_address_of_a_run_opens_the_view_of_trainings(tracking: TrackingSett
     with TrainingRecord(tracking, "train scenes") as record:
         pass
     assert mlflow_page(tracking, record.run_id).endswith(training_view(f"/runs/{record.run_id}"))
+
+
+def test_a_run_that_was_stopped_does_not_wait_for_mlflow_and_leaves_no_record_behind_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "HASTE_S", 0.0)
+    tracking = store_in(tmp_path)
+    with alone(tmp_path):  # another process makes its database
+        record = RunRecord(tracking, "catalogue", {}, {}).start()
+        assert record.finish("KILLED", {}, [], {}, in_haste=True).startswith("not recorded: the run was stopped")
+    assert record._thread is not None and joined(record._thread)
+    assert connect(tracking.uri).search_experiments(filter_string="name = 'cinelake'") == []
