@@ -23,6 +23,8 @@ from concurrent.futures import Future
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import psutil
+
 from cinelake.engines.cluster import (
     ADVICE,
     BYTES_PER_GB,
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 
 PORT = 10001
 MAX_CONNECT_ATTEMPTS, CONNECT_AGAIN_WITHIN_S = 3, 20.0
+THREADS = "OMP_NUM_THREADS"
 OBJECT_STORE_BYTES = 100_000_000
 """Steps and reports are small; films and tables never pass through Ray."""
 
@@ -195,9 +198,19 @@ def _work(job: Job[Result], events: str, versions: Mapping[str, str]) -> Result 
 
     def work() -> Result:
         check_joined("ray", versions)
+        _forget_threads_of_job()
         return _processes(events, os.environ.get("CUDA_VISIBLE_DEVICES", "")).place(job)
 
     return ended(work)
+
+
+def _forget_threads_of_job() -> None:
+    """Take back the number of threads that Ray sets for a job where the worker has none from whoever started it.
+
+    Sums depend on how many threads make them, and so does what is learned; a step has the environment of a local one.
+    """
+    if THREADS not in psutil.Process().environ():  # as the worker began, without what was set since
+        os.environ.pop(THREADS, None)
 
 
 @cache

@@ -41,7 +41,8 @@ class LateParams(Params):
     """Parameters of `late`."""
 
     folder: str
-    """Where it writes its process's number to `started`, where its code is to `code`, and waits for `open`."""
+    """Where it writes its process's number to `started`, where its code is to `code`, the threads it is given to
+    `threads`, and waits for `open`."""
 
 
 @task(writes=_table("late"), reads=["early"], params=LateParams, version=1)
@@ -54,6 +55,7 @@ class Late:
     def run(self, tables: Mapping[str, TableReader]) -> Iterable[pa.RecordBatch]:
         """Say who waits, wait, pass the number on."""
         (self.folder / "code").write_text(cinelake.__file__)
+        (self.folder / "threads").write_text(os.environ.get("OMP_NUM_THREADS", ""))
         (self.folder / "started").write_text(str(os.getpid()))
         until = time.monotonic() + LONGEST_S
         while not (self.folder / "open").exists() and time.monotonic() < until:

@@ -104,6 +104,12 @@ def test_what_comes_out_the_same_gets_a_new_key_and_is_not_made_again(project_ma
     assert kept and all(before[name][1].equals(after[name][1]) for name in kept)
 
 
+def test_a_step_computes_with_as_many_threads_as_without_an_engine(waiting):
+    waiting.let_go_on()
+    assert waiting.run() == 0
+    assert (waiting.folder / "threads").read_text() == os.environ.get("OMP_NUM_THREADS", "")
+
+
 def test_a_killed_worker_costs_only_what_was_not_committed(waiting):
     process = waiting.start()
     early = waiting.cell("early").stat()
