@@ -112,7 +112,8 @@ def test_the_name_of_a_sheet_says_of_what_its_numbers_are(tmp_path):
 def test_an_excerpt_that_is_none_is_a_problem_and_nan_is_no_end(tmp_path, start_s, end_s):
     reading = reading_of(tmp_path, a=f"movie_id,start_s,end_s,valence\n2,{start_s},{end_s},1\n3,nan,nan,1\n")
     (problem,) = held(reading, FILMS, 1.0).problems
-    assert problem.line == 2 and "excerpt ends" in problem.message or "in seconds, received" in problem.message
+    assert problem.line == 2
+    assert "the excerpt ends" in problem.message or "in seconds, received" in problem.message
 
 
 def test_one_value_of_a_film_or_an_excerpt_is_held(tmp_path):
