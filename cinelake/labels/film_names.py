@@ -21,10 +21,10 @@ from cinelake.catalogue.names import stem_of
 from cinelake.errors import Problem, did_you_mean
 from cinelake.labels.checks import FILE, LINE
 
-SYNONYMS = (
-    *("film", "movie", "file", "filename", "file_name", "video", "title", "clip", "clip_id", "excerpt"),
-    *("song", "song_id", "songid", "music_id", "musicid", "track"),
-)
+PLAIN = ("film", "movie", "file", "filename", "file_name", "video", "title")
+OF_COLLECTIONS = ("clip", "clip_id", "excerpt", "song", "song_id", "songid", "music_id", "musicid", "track")
+"""What may be a part of a film too, where it is said otherwise which film."""
+SYNONYMS = (*PLAIN, *OF_COLLECTIONS)
 """Headers under which people name the film; the first that stands in a table is taken, where none is `movie_id`."""
 UPLOAD = re.compile(r"[0-9a-f]{8}-")
 """What a server puts before the name of a file that was uploaded to it."""
@@ -100,7 +100,7 @@ def with_movie_ids(
     notes: list[str] = []
     if "movie_id" not in rows.column_names:
         headers = {name.casefold(): name for name in reversed(rows.column_names) if name not in set(columns)}
-        named = next((headers[name] for name in ("movie_id", *SYNONYMS) if name in headers), None)
+        named = next((headers[name] for name in ("movie_id", *(PLAIN if movie else SYNONYMS)) if name in headers), None)
         if named is not None:
             rows = rows.rename_columns(["movie_id" if name == named else name for name in rows.column_names])
             notes.append(f"the column {named!r} is taken for the film")

@@ -19,7 +19,7 @@ from cinelake.errors import Problem, did_you_mean
 from cinelake.labels.checks import FILE, LINE
 from cinelake.labels.film_facts import FilmFacts
 from cinelake.labels.readers import ReadLabels
-from cinelake.labels.values import cast_column
+from cinelake.labels.values import cast_column, in_seconds
 from cinelake.spec.contract import Column
 from cinelake.spec.labels import LabelContract
 
@@ -57,12 +57,14 @@ def with_own_headers(reading: ReadLabels, contract: LabelContract) -> ReadLabels
         return reading
     for name in own:
         meant = [header for header in rows.column_names if header not in own and _meaning(header, contract) == name]
+        if len(meant) > 1 and name not in rows.column_names:
+            notes.append(f"each of the columns {', '.join(map(repr, meant))} may be {name}: none is taken for it")
         if name in rows.column_names or len(meant) != 1:
             continue
         unit = _TIMES[_plain(meant[0])] if name == "time_s" else 1.0
         rows = rows.rename_columns([name if header == meant[0] else header for header in rows.column_names])
         if unit != 1.0:
-            rows = _replaced(rows, name, [_times(value, unit) for value in rows[name].to_pylist()])
+            rows = _replaced(rows, name, in_seconds(rows[name].combine_chunks(), unit))
         in_unit = "" if name != "time_s" else ", in seconds" if unit == 1.0 else ", in milliseconds"
         notes.append(f"the column {meant[0]!r} is taken for {name}{in_unit}")
     return replace(reading, rows=rows, notes=[*reading.notes, *notes])
@@ -84,7 +86,7 @@ def unpivoted(reading: ReadLabels, contract: LabelContract, column: str = "") ->
             for name, time_s in at.items():
                 if _is_empty(row[name]):
                     continue
-                key = (*(row[other] for other in kept), time_s, said.get("#name"))
+                key = (*(repr(row[other]) for other in kept), time_s, said.get("#name"))
                 while said["#column"] in found.get(key, ()):  # a film that stands twice: both rows are kept
                     key = (*key, None)
                 moment = found.setdefault(key, {**{other: row[other] for other in kept}, **_named(said, contract)})
@@ -106,21 +108,21 @@ def held(reading: ReadLabels, films: Mapping[str, FilmFacts], every: float) -> R
     names = reading.rows.column_names
     problems, rows, count = list[Problem](), list[dict[str, Any]](), 0
     spans = [
-        cast_column(name, reading.rows[name].combine_chunks(), pa.float64())[0].to_pylist()
+        [None if _is_empty(s) else s for s in _numbers(name, reading.rows[name])]
         if name in names
         else [None] * len(reading.rows)
         for name in ("start_s", "end_s")
     ]
     for row, start_s, end_s in zip(reading.rows.to_pylist(), *spans, strict=True):
         facts = films[row["movie_id"]] if row.get("movie_id") in films else FilmFacts()
-        wrong = _no_span(row, start_s, end_s, facts)
+        first = facts.first_s if start_s is None else start_s
+        last = facts.duration_s if end_s is None else end_s
+        wrong = _no_span(row, start_s, end_s) or _no_extent(first, last)
         if wrong:
             problems.append(Problem(row[FILE], row[LINE], "time_s", wrong))
             continue
-        first = facts.first_s if start_s is None else start_s
-        last = facts.duration_s if end_s is None else end_s
-        assert last is not None  # else `_no_span`
-        count += math.ceil(max(last - first, 0) / every)
+        assert last is not None  # else `_no_extent`
+        count += math.ceil((last - first) / every)
         if count > MAX_MOMENTS:
             why = f"these are more than {MAX_MOMENTS:,} moments, one every {every:g} s: say a larger --every"
             problems.append(Problem(row[FILE], row[LINE], "time_s", why))
@@ -189,7 +191,7 @@ def _quantities(
     own = [name for name in numbers if name not in (contract.quantity or ())]
     found, problems = dict[str, dict[str, str]](), list[Problem]()
     for file in dict.fromkeys(reading.rows[FILE].to_pylist()):
-        words = re.split(r"[^a-z0-9]+", Path(file).stem.lower())
+        words = re.split(r"[^a-z0-9]+", Path(file).name.lower())  # of a workbook the sheet's too
         named = [column] if column else [name for name in own if name in words]
         if len(named) == 1 and named[0] in own:
             found[file] = {"#column": named[0], "#shown": named[0]}
@@ -209,16 +211,19 @@ def _named(said: Mapping[str, str], contract: LabelContract) -> dict[str, str]:
     return {contract.quantity[0]: said["#name"]} if contract.quantity and "#name" in said else {}
 
 
-def _no_span(row: Mapping[str, Any], start_s: float | None, end_s: float | None, facts: FilmFacts) -> str:
-    """Why a row's value cannot be held over its film or excerpt; '' where it can."""
+def _no_span(row: Mapping[str, Any], start_s: float | None, end_s: float | None) -> str:
+    """Which end of a row's excerpt cannot be read; '' where both can."""
     for name, value in (("start_s", start_s), ("end_s", end_s)):
-        if value is None and not _is_empty(row.get(name)):
+        if not _is_empty(row.get(name)) and (value is None or not math.isfinite(value)):
             return f"expected {name} in seconds, received {row[name]!r}"
-    if end_s is None and facts.duration_s is None:
-        return "the film's length is not known: `cinelake run` first"
-    if start_s is not None and end_s is not None and end_s <= start_s:
-        return f"the excerpt ends ({end_s:g} s) before it begins ({start_s:g} s)"
     return ""
+
+
+def _no_extent(start_s: float, end_s: float | None) -> str:
+    """Why a value cannot be held over an excerpt; '' where it can."""
+    if end_s is None:
+        return "the film's length is not known: `cinelake run` first"
+    return "" if start_s < end_s else f"the excerpt ends ({end_s:g} s) before it begins ({start_s:g} s)"
 
 
 def _meaning(header: str, contract: LabelContract) -> str:
@@ -240,26 +245,24 @@ def _is_empty(value: Any) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
-def _times(value: Any, unit: float) -> Any:
-    """A time in another unit, as seconds; a text that is no number stays, and is told."""
-    try:
-        number = float(value.strip().replace(",", ".")) if isinstance(value, str) else value
-        return None if number is None else repr(round(number * unit, 9))
-    except ValueError:
-        return value
+def _numbers(name: str, column: pa.ChunkedArray) -> list[float | None]:
+    numbers: list[float | None] = cast_column(name, column.combine_chunks(), pa.float64())[0].to_pylist()
+    return numbers
 
 
-def _replaced(rows: pa.Table, name: str, values: Sequence[Any]) -> pa.Table:
+def _replaced(rows: pa.Table, name: str, values: Sequence[Any] | pa.Array) -> pa.Table:
     return rows.set_column(rows.column_names.index(name), name, pa.array(values))
 
 
 def _table_of(rows: Iterable[Mapping[str, Any]]) -> pa.Table:
-    """Rows as columns; where one row has a column, all have it. Numbers beside texts are texts."""
+    """Rows as columns; where one row has a column, all have it. Values of different kinds are texts."""
     listed = list(rows)
     names = list(dict.fromkeys(name for row in listed for name in row))
     columns = {}
     for name in names:
         values = [row.get(name) for row in listed]
-        mixed = any(isinstance(value, str) for value in values)
-        columns[name] = [None if v is None else str(v) for v in values] if mixed else values
+        try:
+            columns[name] = pa.array(values)
+        except pa.ArrowException:
+            columns[name] = pa.array([None if value is None else str(value) for value in values])
     return pa.table(columns)

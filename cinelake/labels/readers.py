@@ -22,7 +22,7 @@ from cinelake.errors import FileTooLarge, Problem, did_you_mean
 from cinelake.labels.checks import FILE, LINE
 from cinelake.labels.sheets import Sheet, filled_sheets, is_workbook
 from cinelake.labels.timecodes import TIMES
-from cinelake.labels.values import cast_column
+from cinelake.labels.values import in_seconds
 from cinelake.spec.labels import LabelContract
 from cinelake.storage.content import digest, file_digest
 from cinelake.storage.foreign_parquet import Bounds, bounded_table, check_text_file
@@ -132,14 +132,7 @@ def in_days(reading: ReadLabels) -> ReadLabels:
     """The rows with their times, shares of a day as spreadsheets count them, in seconds; other texts as they are."""
     rows = reading.rows
     for name in (name for name in TIMES if name in rows.column_names):
-        values, wrong = cast_column(name.removesuffix("_s"), rows[name].combine_chunks(), pa.float64())
-        unread = {row for row, _ in wrong}
-        given = rows[name].to_pylist()
-        seconds = [
-            text if row in unread or value is None else repr(round(value * DAY_S, 6))
-            for row, (text, value) in enumerate(zip(given, values.to_pylist(), strict=True))
-        ]
-        column = pa.array([None if value is None else str(value) for value in seconds], pa.string())
+        column = in_seconds(rows[name].combine_chunks(), DAY_S)
         rows = rows.set_column(rows.column_names.index(name), name, column)
     return replace(reading, rows=rows)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_CLOCK = re.compile(r"(\d+):([0-5]?\d):([0-5]?\d(?:[.,]\d*)?)|(\d+):([0-5]?\d[.,]\d*)")
+_CLOCK = re.compile(r"(\d+):([0-5]?\d):([0-5]?\d(?:[.,]\d*)?)|(\d+):([0-5]?\d[.,]\d+)")
 """H:MM:SS, with decimals or not, and M:SS with decimals: `1:02` alone may be hours."""
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 MIXED = " (other numbers of the column have a point, beside which a comma may stand between thousands)"
@@ -36,6 +36,17 @@ def cast_column(name: str, values: pa.Array, wanted: pa.DataType) -> tuple[pa.Ar
     if pa.types.is_floating(wanted) and not any(isinstance(v, str) and "." in v and ":" not in v for v in given):
         given = [_with_a_point(value) for value in given]
     return _one_by_one(name, given, wanted)
+
+
+def in_seconds(values: pa.Array, unit_s: float) -> pa.Array:
+    """Times in another unit as texts of seconds; H:MM:SS, and what is no number, as they are. unit_s: its seconds."""
+    numbers, wrong = cast_column("", values, pa.float64())
+    unread = {row for row, _ in wrong}
+    seconds = [
+        given if row in unread or number is None else repr(round(number * unit_s, 6))
+        for row, (given, number) in enumerate(zip(values.to_pylist(), numbers.to_pylist(), strict=True))
+    ]
+    return pa.array([None if text is None else str(text) for text in seconds], pa.string())
 
 
 def _with_a_point(value: Any) -> Any:

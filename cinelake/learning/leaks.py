@@ -14,7 +14,8 @@ from cinelake.spec.example import Example
 MOMENTS, NUMBERS = 16, 128
 """Films are compared at so many moments, by at most so many numbers of each feature."""
 FEWEST_NUMBERS = 8
-"""Features of fewer numbers may be alike by chance."""
+FEWEST_STEPS = 8
+"""Features of fewer numbers, and films of fewer steps, may be alike by chance."""
 CANDIDATES = 5
 """A held-out film is compared moment by moment with so many films, those whose mean is nearest to its own."""
 ALIKE = 0.9
@@ -23,7 +24,10 @@ and in a quarter of the bytes, has 0.93; other drawn films have 0.36 at most."""
 SAME_LENGTH, LENGTH_S = 0.02, 3.0
 """The copies of a film may differ by such a share of their length, or by so many seconds."""
 SHOWN = 5
-_EPISODE = re.compile(r"(.+?)_*(?:s\d{1,3}_?e\d{1,4}|\d{1,2}x\d{2,3}|(?:episode|ep|part)_?\d{1,4})(?:_.*)?")
+_EPISODE = re.compile(
+    r"(.+?)(?:_*s\d{1,3}_?e\d{1,4}|_+\d{1,2}x\d{2,3}|_*episode_?\d{1,4}|_+(?:ep|part)_?\d{1,4})(?:_.*)?"
+)
+"""A short mark of an episode stands behind a _: `creep_2` and `foo_640x480` are no episodes."""
 
 
 def leaks(sides: Split) -> list[str]:
@@ -48,6 +52,7 @@ def copies(learned: Sequence[Example], held_out: Sequence[Example]) -> Iterator[
 
     Their features are compared as they differ from the mean of all films, each feature with the same weight.
     """
+    learned, held_out = ([film for film in side if len(film) >= FEWEST_STEPS] for side in (learned, held_out))
     films = [*learned, *held_out]
     names = _compared_names(films)
     if not names or not learned or not held_out:

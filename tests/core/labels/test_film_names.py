@@ -79,3 +79,10 @@ def test_a_header_may_be_written_in_any_case():
 def test_rows_that_name_no_film_are_of_the_one_that_is_given():
     kept, _, _ = with_movie_ids(pa.table({"tag": ["a"]}), NAMES, "s1_01")
     assert kept["movie_id"].to_pylist() == ["s1_01"]
+
+
+@pytest.mark.parametrize("header", ["song_id", "clip", "track"])
+def test_parts_of_a_film_name_it_only_where_nobody_said_otherwise(header):
+    rows = pa.table({header: ["s1_01"], "tag": ["a"]})
+    films = [with_movie_ids(rows, NAMES, movie)[0]["movie_id"].to_pylist() for movie in ("", "s2_01")]
+    assert films == [["s1_01"], ["s2_01"]]

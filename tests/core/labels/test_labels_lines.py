@@ -79,6 +79,43 @@ def test_headers_of_collections_are_known_and_told(tmp_path, header, times):
     assert any(note.startswith(f"the column '{header}' is taken for time_s, in ") for note in reading.notes)
 
 
+def test_a_comma_between_thousands_of_milliseconds_is_refused_beside_points(tmp_path):
+    reading = reading_of(tmp_path, a="movie_id;time_ms;valence\n2;1,500;0.1\n2;500.5;0.2\n")
+    (problem,) = check_labels(LABELS, reading.rows, FILMS, source="a.csv", vocabularies={})[1]
+    assert "received '1,500' (other numbers of the column have a point" in problem.message
+
+
+@pytest.mark.parametrize("wrong", [[1.5], True])
+@pytest.mark.parametrize("column", ["time_ms", "2s", "who"])
+def test_values_of_no_use_in_a_parquet_are_problems_or_left_aside(tmp_path, column, wrong):
+    pandas.DataFrame({"movie_id": ["2"], "1s": [0.5], "3s": [0.5], column: [wrong]}).to_parquet(tmp_path / "a.parquet")
+    reading = unpivoted(with_own_headers(read_files([tmp_path / "a.parquet"]), LABELS), LABELS, "valence")
+    check_labels(LABELS, reading.rows, FILMS, source="a", vocabularies={})
+
+
+def test_two_headers_of_one_meaning_are_told(tmp_path):
+    reading = reading_of(tmp_path, a="movie_id,time_s,Valence,valence_mean\n2,1,0.1,0.2\n")
+    assert reading.notes == ["each of the columns 'Valence', 'valence_mean' may be valence: none is taken for it"]
+
+
+def test_the_name_of_a_sheet_says_of_what_its_numbers_are(tmp_path):
+    with pandas.ExcelWriter(tmp_path / "affect.xlsx") as book:
+        for name, value in (("arousal", 0.1), ("valence", 0.2)):
+            pandas.DataFrame({"movie_id": ["2"], "1s": [value], "2s": [value]}).to_excel(
+                book, sheet_name=name, index=False
+            )
+    reading = unpivoted(read_files([tmp_path / "affect.xlsx"]), LABELS)
+    assert rows_of(reading, "time_s", "arousal", "valence") == [(1.0, 0.1, 0.2), (2.0, 0.1, 0.2)]
+
+
+@pytest.mark.parametrize("start_s, end_s", [("100", ""), ("1", "inf"), ("7", "3"), ("one", "3")])
+def test_an_excerpt_that_is_none_is_a_problem_and_nan_is_no_end(tmp_path, start_s, end_s):
+    reading = reading_of(tmp_path, a=f"movie_id,start_s,end_s,valence\n2,{start_s},{end_s},1\n3,nan,nan,1\n")
+    (problem,) = held(reading, FILMS, 1.0).problems
+    assert problem.line == 2
+    assert "the excerpt ends" in problem.message or "in seconds, received" in problem.message
+
+
 def test_one_value_of_a_film_or_an_excerpt_is_held(tmp_path):
     reading = held(reading_of(tmp_path, a="movie_id,start_s,end_s,valence\n2,,,0.5\n3,10,12.5,-0.5\n"), FILMS, 1.0)
     found = rows_of(reading, "movie_id", "time_s", "valence")

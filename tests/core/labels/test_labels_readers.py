@@ -218,6 +218,7 @@ def test_a_time_may_be_minutes_and_seconds_with_decimals(tmp_path, text, time_s)
     assert cast_column("t_s", rows["t_s"].combine_chunks(), pa.float64())[0].to_pylist() == [time_s]
 
 
-def test_minutes_without_decimals_may_be_hours_and_are_refused():
-    (wrong,) = cast_column("t_s", pa.array(["1:02"]), pa.float64())[1]
+@pytest.mark.parametrize("text", ["1:02", "1:02."])
+def test_minutes_without_decimals_may_be_hours_and_are_refused(text):
+    (wrong,) = cast_column("t_s", pa.array([text]), pa.float64())[1]
     assert wrong[1].startswith("expected seconds (12.5), M:SS.m, H:MM:SS.mmm or")

@@ -53,6 +53,20 @@ def test_few_numbers_and_films_without_any_are_not_compared():
     assert not [*copies(flat[:1], flat[1:])] and not [*copies([], flat)]
 
 
+@pytest.mark.parametrize("steps", [1, 2, 5])
+def test_films_of_few_steps_may_be_alike_by_chance_and_are_not_compared(steps):
+    rng = np.random.default_rng(steps)
+    films = [film(f"f{n}", rng.normal(size=(steps, 8)).astype(np.float32)) for n in range(200)]
+    assert not [*copies(films[:150], films[150:])]
+
+
+@pytest.mark.parametrize(
+    "one, other", [("creep_1", "creep_2"), ("foo_640x480_a", "foo_640x480_b"), ("apart_1", "apart_2")]
+)
+def test_a_name_that_only_ends_as_a_mark_of_an_episode_is_no_episode(one, other):
+    assert not leaks(Split((film(one, numbers(0)),), (), (film(other, numbers(1)),)))
+
+
 @pytest.mark.parametrize("one, other", [("show_s01e02", "show_s02_e1_pilot"), ("show_1x02", "show_episode_7")])
 def test_episodes_on_both_sides_are_told_unless_people_grouped_them(one, other):
     def told(group: str) -> list[str]:
@@ -67,7 +81,8 @@ def test_parts_of_one_film_are_alike_and_not_told_again():
     assert not leaks(Split((halves.steps(0, 30),), (), (halves.steps(30, 60),), by="time"))
 
 
-def test_what_a_training_would_learn_from_tells_of_copies_on_both_sides(labelled):
+def test_what_a_training_would_learn_from_tells_of_copies_on_both_sides(labelled, monkeypatch):
+    monkeypatch.setattr("cinelake.learning.leaks.FEWEST_STEPS", 1)
     seeds = itertools.cycle(range(3))  # twelve films, of which three are different
 
     def features(tables: Any, config: Any) -> Arrays:
