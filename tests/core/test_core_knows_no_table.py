@@ -14,7 +14,6 @@ from cinelake.spec.task import find_task, known_tasks
 
 CORE = Path(cinelake.__file__).parent
 WORDS = {
-    ("engines/__init__.py", "films"): "an argument's name: how many films there are to make",
     ("labels/checks.py", "shots"): "a unit: spans given by shots, not by seconds",
     ("labels/store.py", "films"): "a field of a label version: rows of each film",
     ("manifest/places.py", "films"): "a key of the manifest's `catalogue`",
