@@ -67,6 +67,15 @@ def test_of_four_tracks_the_first_two_are_stereo(tmp_path: Path) -> None:
     assert sound_of(master(tmp_path / "film.mxf", 4)).tracks == (1, 2)
 
 
+def test_stereo_that_stands_before_them_is_the_sound(tmp_path: Path) -> None:
+    """As it was before mono tracks were joined: of two sounds alike, the first one in the file."""
+    tracks = "[1][2]amerge[stereo]"
+    sounds = [f"sine={hz}:d=2:r=48000" for hz in TONES_HZ[:4]]
+    options = ["-filter_complex", tracks, "-map", "0", "-map", "[stereo]", "-map", "3", "-map", "4", "-c:a", "pcm_s16le"]
+    sound = sound_of(make_film(tmp_path / "film.mxf", PICTURE, *sounds, options=[*options, *MPEG2]))
+    assert (sound.index, sound.channels, sound.tracks) == (1, 2, ())
+
+
 def test_a_proxy_has_all_tracks(tmp_path: Path, read) -> None:
     path = master(tmp_path / "film.mxf", 6)
     write_proxy(str(path), probe(str(path)), tmp_path / "proxy.mp4", deadline_s=60)
