@@ -171,6 +171,16 @@ def test_a_line_whose_box_parts_in_one_picture_stays_one(parted: int) -> None:
     assert [(track.best[1].text, track.seen[0][0], track.end_s) for track in tracks] == [(whole[0].text, 0.0, 3.0)]
 
 
+def test_a_word_that_is_seen_apart_in_most_pictures_is_not_lost() -> None:
+    whole = [WrittenLine("THE BLENDER FOUNDATION", 0.98, 0.3, 0.5, 0.3, 0.05)]
+    parts = [
+        WrittenLine("THE", 0.98, 0.3, 0.5, 0.04, 0.05),
+        WrittenLine("BLENDER FOUNDATION", 0.98, 0.35, 0.5, 0.25, 0.05),
+    ]
+    tracks = follow([(float(t), whole if t == 4 else parts) for t in range(6)])
+    assert sorted(track.best[1].text for track in tracks) == ["BLENDER FOUNDATION", "THE"]
+
+
 def test_a_word_that_follows_a_line_in_its_place_is_another_line() -> None:
     tracks = follow([(0.0, [line("THE BLENDER FOUNDATION", 0.5)]), (1.0, [line("THE", 0.5)])])
     assert [track.best[1].text for track in tracks] == ["THE BLENDER FOUNDATION", "THE"]
