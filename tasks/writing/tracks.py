@@ -72,7 +72,7 @@ class Tracks:
         """The lines of the next picture that was read; returns the tracks that have ended before it.
 
         Boxes of one line may part from one picture to the next, or join: a part of a line that is followed is no line.
-        What was seen apart in several pictures stays one: what the other line says by most of its readings is without it.
+        What was seen apart in several pictures stays one: most readings of the other line are without it.
         """
         moved = self._moved(lines, time_s - self._time_s)
         free, before = list(lines), [track.last for track in self.open]

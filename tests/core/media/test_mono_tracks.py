@@ -69,10 +69,9 @@ def test_of_four_tracks_the_first_two_are_stereo(tmp_path: Path) -> None:
 
 def test_stereo_that_stands_before_them_is_the_sound(tmp_path: Path) -> None:
     """As it was before mono tracks were joined: of two sounds alike, the first one in the file."""
-    tracks = "[1][2]amerge[stereo]"
     sounds = [f"sine={hz}:d=2:r=48000" for hz in TONES_HZ[:4]]
-    options = ["-filter_complex", tracks, "-map", "0", "-map", "[stereo]", "-map", "3", "-map", "4", "-c:a", "pcm_s16le"]
-    sound = sound_of(make_film(tmp_path / "film.mxf", PICTURE, *sounds, options=[*options, *MPEG2]))
+    maps = ["-filter_complex", "[1][2]amerge[two]", "-map", "0", "-map", "[two]", "-map", "3", "-map", "4"]
+    sound = sound_of(make_film(tmp_path / "film.mxf", PICTURE, *sounds, options=[*maps, *MPEG2, "-c:a", "pcm_s16le"]))
     assert (sound.index, sound.channels, sound.tracks) == (1, 2, ())
 
 
