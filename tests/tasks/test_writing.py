@@ -284,7 +284,17 @@ def test_what_is_found_in_parts_makes_the_same_lines(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    "text", ["Größe Café", "McKay eBay McTavish iMac", "我在找一个人", "コーヒー", "12:30 – 4°", "L\u02bcété", "Nº 5"]
+    "text",
+    [
+        "Größe Café",
+        "McKay eBay McTavish iMac",
+        "SoHo TikTok",
+        "我在找一个人",
+        "コーヒー",
+        "12:30 – 4°",
+        "L\u02bcété",
+        "Nº 5",
+    ],
 )
 def test_scripts_that_are_read_are_no_other(text: str) -> None:
     assert not is_of_another_script(text)
