@@ -135,7 +135,8 @@ def _chosen_sound(
     Mono tracks are one stream, unless the choice fits one of them alone.
     """
     main = [stream for stream in streams if stream.index not in side] or streams
-    together = [mono.one, *(stream for stream in main if stream.channels != 1)] if mono else main
+    others = (stream for stream in main if stream.channels != 1)
+    together = sorted([mono.one, *others], key=lambda stream: stream.index) if mono else main
     if not choice or choice.best(together) or not choice.best(main):
         main = together
     beyond = choice and not choice.best(main) and (choice.must or choice.best(streams))

@@ -18,7 +18,7 @@ from cinelake.lake.onnx import onnx_session
 from cinelake.lake.packaged import Package, PackagedFile
 from cinelake.spec.arrays import Floats, PixelArray
 from tasks.shared.pictures import grey
-from tasks.writing.lacking import LACKING, without_unread
+from tasks.writing.lacking import LACKING, STEP, without_unread
 
 PACKAGE = Package("rapidocr", "3.10.0", "rapidocr", "Apache License 2.0 (networks: PaddleOCR's, Apache License 2.0)")
 DETECTOR = PackagedFile(PACKAGE, "models/PP-OCRv6_det_small.onnx", "7c78ed85d15e4f17d2d84dc1320dc27e")
@@ -185,7 +185,14 @@ class TextReader:
         return steps, [(" ".join(text.split()), float(score)) for text, score in self._networks.decode(steps)[0]]
 
     def _lacks_a_letter(self, row: Floats, steps: Floats, text: str) -> bool:
-        """Whether a letter can be taken away from a line, and it says the same."""
+        """Whether a letter can be taken away from a line, and it says the same; also where it lies half a step on."""
+        if not self._says_the_same_without(row, steps, text):
+            return False
+        moved = np.pad(row, ((0, 0), (0, 0), (STEP // 2, 0)), mode="edge")
+        (steps,), ((text, _),) = self._texts(_padded(moved))
+        return self._says_the_same_without(moved, steps, text)
+
+    def _says_the_same_without(self, row: Floats, steps: Floats, text: str) -> bool:
         return any(
             _squeezed(again) == _squeezed(text)
             for line in without_unread(row, steps, text)

@@ -22,6 +22,8 @@ SIGNS = frozenset("\u00aa\u00ba\u00b5")
 """Letters by Unicode that are signs beside words: ª, º, µ."""
 ALIKE = frozenset("ABCEHIJKMNOPSTXYZaceijopsxy")
 """Latin letters that look like Greek or Cyrillic ones."""
+AS_IN_RUSSIAN = frozenset("ABCEHKMOPTXYacekopxy")
+"""Latin letters that Russian words are read as; i, j and s, as in TikTok and SoHo, are none."""
 SMALL_CAPITALS = re.compile(r"(?!(?:Ma?c|[a-z])[A-Z])[A-Za-z]*[a-z][BHKMT][A-Za-z]*")
 """A word with a capital inside that stands for a small letter of Cyrillic (в, н, к, м, т); McKay and eBay are none."""
 NEAR_S = 30.0
@@ -35,7 +37,7 @@ def is_of_another_script(text: str) -> bool:
         or any(
             char.isalpha() and char not in SIGNS and not unicodedata.name(char, "").startswith(READ) for char in text
         )
-        or any(SMALL_CAPITALS.fullmatch(word) and (ALIKE | {"k"}).issuperset(word) for word in text.split())
+        or any(SMALL_CAPITALS.fullmatch(word) and AS_IN_RUSSIAN.issuperset(word) for word in text.split())
     )
 
 

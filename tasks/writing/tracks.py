@@ -72,6 +72,7 @@ class Tracks:
         """The lines of the next picture that was read; returns the tracks that have ended before it.
 
         Boxes of one line may part from one picture to the next, or join: a part of a line that is followed is no line.
+        What was seen apart in several pictures stays one: most readings of the other line are without it.
         """
         moved = self._moved(lines, time_s - self._time_s)
         free, before = list(lines), [track.last for track in self.open]
@@ -85,7 +86,11 @@ class Tracks:
                 track.end_s = time_s
         followed = [(old, track.last) for old, track in zip(before, self.open, strict=True) if not track.missed]
         ended = [track for track in self.open if track.missed]
-        ended = [track for track in ended if not any(_is_part(track.last, now, moved) for _, now in followed)]
+        ended = [
+            track
+            for track in ended
+            if len(track.seen) > 1 or not any(_is_part(track.last, now, moved) for _, now in followed)
+        ]
         free = [line for line in free if not any(_is_part(line, old, -moved) for old, _ in followed)]
         self.open = [track for track in self.open if not track.missed]
         self.open += [LineTrack([(time_s, line)]) for line in free]

@@ -26,7 +26,7 @@ from tasks.writing import (
 )
 from tasks.writing.chosen import alike, due
 from tasks.writing.lacking import TRIED, without_unread
-from tasks.writing.reader import WrittenLine, open_reader, same_line
+from tasks.writing.reader import TextReader, WrittenLine, open_reader, same_line
 from tasks.writing.scripts import is_of_another_script, may_be_of_another, unsure_lines
 from tasks.writing.tracks import LineTrack, Tracks
 
@@ -171,6 +171,16 @@ def test_a_line_whose_box_parts_in_one_picture_stays_one(parted: int) -> None:
     assert [(track.best[1].text, track.seen[0][0], track.end_s) for track in tracks] == [(whole[0].text, 0.0, 3.0)]
 
 
+def test_a_word_that_is_seen_apart_in_most_pictures_is_not_lost() -> None:
+    whole = [WrittenLine("THE BLENDER FOUNDATION", 0.98, 0.3, 0.5, 0.3, 0.05)]
+    parts = [
+        WrittenLine("THE", 0.98, 0.3, 0.5, 0.04, 0.05),
+        WrittenLine("BLENDER FOUNDATION", 0.98, 0.35, 0.5, 0.25, 0.05),
+    ]
+    tracks = follow([(float(t), whole if t == 4 else parts) for t in range(6)])
+    assert sorted(track.best[1].text for track in tracks) == ["BLENDER FOUNDATION", "THE"]
+
+
 def test_a_word_that_follows_a_line_in_its_place_is_another_line() -> None:
     tracks = follow([(0.0, [line("THE BLENDER FOUNDATION", 0.5)]), (1.0, [line("THE", 0.5)])])
     assert [track.best[1].text for track in tracks] == ["THE BLENDER FOUNDATION", "THE"]
@@ -274,7 +284,17 @@ def test_what_is_found_in_parts_makes_the_same_lines(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    "text", ["Größe Café", "McKay eBay McTavish iMac", "我在找一个人", "コーヒー", "12:30 – 4°", "L\u02bcété", "Nº 5"]
+    "text",
+    [
+        "Größe Café",
+        "McKay eBay McTavish iMac",
+        "SoHo TikTok",
+        "我在找一个人",
+        "コーヒー",
+        "12:30 – 4°",
+        "L\u02bcété",
+        "Nº 5",
+    ],
 )
 def test_scripts_that_are_read_are_no_other(text: str) -> None:
     assert not is_of_another_script(text)
@@ -337,14 +357,32 @@ def test_a_line_with_letters_that_the_reader_has_is_read() -> None:
     assert all(found.text for found in lines) and len(lines) == 3
 
 
-@pytest.mark.parametrize(("unread", "tried"), [((), 0), ((4,), 1), ((4, 14, 24, 34, 44), TRIED)])
-def test_ink_that_was_not_read_is_taken_away_and_of_a_long_line_no_more_than_three(
-    unread: tuple[int, ...], tried: int
-) -> None:
+def fifty_letters(unread: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """A line of bars as the network takes it, and its steps, which say nothing at some of them."""
     row, steps = -np.ones((3, 48, 50 * 24), np.float32), np.zeros((150, 2), np.float32)
     for letter in range(50):
         row[:, 10:38, letter * 24 + 4 : letter * 24 + 20] = 1
         steps[letter * 3 + 1, 1] = letter not in unread
+    return row, steps
+
+
+@pytest.mark.parametrize(("unread_there", "lacks"), [((4,), True), ((14,), True), ((), False)])
+def test_a_letter_is_lacking_only_where_one_is_half_a_step_on_too(unread_there: tuple[int, ...], lacks: bool) -> None:
+    class SaysTheSame(TextReader):
+        def __init__(self) -> None:
+            pass
+
+        def _texts(self, rows: np.ndarray) -> tuple[np.ndarray, list[tuple[str, float]]]:
+            return fifty_letters(unread_there)[1][None], [("a" * 50, 1.0)]
+
+    assert SaysTheSame()._lacks_a_letter(*fifty_letters((4,)), "a" * 50) is lacks
+
+
+@pytest.mark.parametrize(("unread", "tried"), [((), 0), ((4,), 1), ((4, 14, 24, 34, 44), TRIED)])
+def test_ink_that_was_not_read_is_taken_away_and_of_a_long_line_no_more_than_three(
+    unread: tuple[int, ...], tried: int
+) -> None:
+    row, steps = fifty_letters(unread)
     lines = without_unread(row, steps, "a" * 50)
     assert [(line < row).any() for line in lines] == [True] * tried
 

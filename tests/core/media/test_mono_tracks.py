@@ -67,6 +67,14 @@ def test_of_four_tracks_the_first_two_are_stereo(tmp_path: Path) -> None:
     assert sound_of(master(tmp_path / "film.mxf", 4)).tracks == (1, 2)
 
 
+def test_stereo_that_stands_before_them_is_the_sound(tmp_path: Path) -> None:
+    """As it was before mono tracks were joined: of two sounds alike, the first one in the file."""
+    sounds = [f"sine={hz}:d=2:r=48000" for hz in TONES_HZ[:4]]
+    maps = ["-filter_complex", "[1][2]amerge[two]", "-map", "0", "-map", "[two]", "-map", "3", "-map", "4"]
+    sound = sound_of(make_film(tmp_path / "film.mxf", PICTURE, *sounds, options=[*maps, *MPEG2, "-c:a", "pcm_s16le"]))
+    assert (sound.index, sound.channels, sound.tracks) == (1, 2, ())
+
+
 def test_a_proxy_has_all_tracks(tmp_path: Path, read) -> None:
     path = master(tmp_path / "film.mxf", 6)
     write_proxy(str(path), probe(str(path)), tmp_path / "proxy.mp4", deadline_s=60)
