@@ -1,4 +1,4 @@
-"""A film whose people and kinds have hostile names, in headless Chromium: nothing runs, nothing is widened or covered."""
+"""A film whose people and kinds have hostile names, in headless Chromium: nothing runs, widens or covers a page."""
 
 import pyarrow as pa
 import pytest

@@ -136,6 +136,10 @@ def test_a_stranger_s_row_of_the_timeline_has_a_name(site):
     assert "unknown person" in lane(site, "persons", "one")["rows"]
 
 
+def test_the_page_says_what_a_dashed_face_is(site):
+    assert "A dashed face may be of another person as well." in (site / "site" / "people.html").read_text()
+
+
 def test_a_name_cannot_end_the_script(site):
     assert "<script>alert" not in (site / "site" / "people.html").read_text()
 
