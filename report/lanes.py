@@ -318,7 +318,7 @@ def _other_lane(name: str, contract: Contract, names: set[str]) -> LaneKind:
         if table.num_rows > MOST_SPANS:
             return {"why": f"{table.num_rows:,} rows are too many for a lane; `cinelake query` has them"}
         start, end = _times(table)
-        named = [str(value or "") for value in table[row].to_pylist()] if row else [""] * len(start)
+        named = [str(value or f"unknown {row}") for value in table[row].to_pylist()] if row else [""] * len(start)
         told = [str(value or "") for value in table[words].to_pylist()] if words else named
         labels = [text or kind or name for text, kind in zip(told, named, strict=True)]
         if row and len(set(named)) > 1:

@@ -38,6 +38,9 @@
     keep();
     show("Taken back.");
   }
+  /** A name within a sentence: what it says of the direction of writing ends with it. */
+  const apart = (name) => `\u2068${name}\u2069`;
+
   /** To the next moment that is open, after this one or from the beginning; stay where all are done. */
   function forward() {
     const order = [...data.moments.keys()];
@@ -151,7 +154,7 @@
     byId("cannot").hidden = plays || !moment.film;
     byId("picture").hidden = plays || !moment.picture;
     byId("nopicture").hidden = plays || Boolean(moment.picture);
-    byId("picture").alt = `${moment.title} at ${clock(moment.start_s)}`;
+    byId("picture").alt = `${apart(moment.title)} at ${clock(moment.start_s)}`;
     if (moment.picture) byId("picture").src = moment.picture;
     byId("own").hidden = !moment.own;
     if (moment.own) byId("own").src = moment.own;
@@ -164,7 +167,7 @@
   byId("video").addEventListener("error", () => { unplayable.add(data.moments[at].film); look(data.moments[at]); });
   function show(words = "") {
     const moment = data.moments[at], done = given.filter(isDone).length, count = data.moments.length;
-    byId("where").textContent = `${moment.title} at ${clock(moment.start_s)}${moment.end_s > moment.start_s ? ` – ${clock(moment.end_s)}` : ""} · moment ${at + 1} of ${count} · ${done} done`;
+    byId("where").textContent = `${apart(moment.title)} at ${clock(moment.start_s)}${moment.end_s > moment.start_s ? ` – ${clock(moment.end_s)}` : ""} · moment ${at + 1} of ${count} · ${done} done`;
     look(moment);
     byId("guess").textContent = moment.guess ? `Looks like: ${moment.guess}${moment.probability === null ? "" : ` (${Math.round(moment.probability * 100)} %)`}` : "";
     byId("progress").setAttribute("aria-valuemax", String(count));

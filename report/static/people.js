@@ -119,7 +119,7 @@
   const tell = (words) => { byId("said").textContent = words; };
   function face(t) {
     const track = data.tracks[t], { side, columns } = data;
-    const where = `${data.films[track.movie_id]} at ${clock(track.time_s)}`;
+    const where = `\u2068${data.films[track.movie_id]}\u2069 at ${clock(track.time_s)}`;
     const made = element("button", { type: "button", className: "face" + (track.doubtful ? " doubtful" : ""), title: `${where}${track.likeness === null ? "" : `; likeness ${track.likeness}`}${track.other ? `, next ${track.other} ${track.other_likeness}` : ""}` });
     made.setAttribute("aria-pressed", String(chosenFaces.has(t)));
     made.setAttribute("aria-label", `Face in ${where}`);

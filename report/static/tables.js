@@ -13,10 +13,13 @@ const Tables = (() => {
   };
   const element = (name, text, more = {}) => Object.assign(document.createElement(name), { textContent: text, ...more });
 
+  /** Numbers stand to the right, with their column's name. */
+  const kindOf = (values) => (typeof values.find((value) => value !== null) === "number" ? "number" : "");
+
   function row(table, at, goTo) {
     const made = document.createElement("tr"), start = table.names.indexOf("start_s");
     table.columns.forEach((column, n) => {
-      const cell = element("td", formatted(table.names[n], column[at]), { className: typeof column[at] === "number" ? "number" : "" });
+      const cell = element("td", formatted(table.names[n], column[at]), { className: kindOf([column[at]]) });
       if (n === start) {
         const button = element("button", cell.textContent, { type: "button", className: "link" });
         button.addEventListener("click", () => goTo(column[at]));
@@ -29,7 +32,7 @@ const Tables = (() => {
 
   function fill(place, table, goTo) {
     const made = document.createElement("table"), head = document.createElement("tr"), body = document.createElement("tbody");
-    table.names.forEach((name) => head.append(element("th", name, { scope: "col" })));
+    table.names.forEach((name, n) => head.append(element("th", name, { scope: "col", className: kindOf(table.columns[n]) })));
     made.append(Object.assign(document.createElement("thead")), body);
     made.tHead.append(head);
     const count = table.columns[0].length, more = element("button", "", { type: "button", className: "more" });

@@ -2,7 +2,7 @@
 // The timeline of one film: lanes that zoom together, the film strip, the frame at the pointer, the keyboard.
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
-  const duration = data.duration_s || 1, SHORTEST = Math.min(2, duration), NEAR_PX = 4;
+  const duration = data.duration_s || 1, SHORTEST = Math.min(2, duration), NEAR_PX = 4, NEAR_S = 5e-3;
   const byId = (id) => document.getElementById(id);
   const [area, pointer, playhead, preview] = ["lanes", "pointer", "playhead", "preview"].map(byId);
   const lanes = data.lanes.filter((lane) => !lane.why && !lane.is_empty);
@@ -59,6 +59,13 @@
     return lane.series.map((series) => `${lane.series.length > 1 ? series.name + " " : ""}${series.y[at] ?? "unknown"} ${lane.unit}`.trim()).join(", ");
   }
 
+  /** Where people and model differ at a time: [title, words]. A boundary that only one side has is a moment without length. */
+  function differencesAt(seconds) {
+    return lanes.flatMap((lane) => (lane.differs || [])
+      .filter(([start, end]) => start - NEAR_S <= seconds && seconds < Math.max(end, start + NEAR_S))
+      .map(([, , told]) => [`${lanes.find(({ id }) => id === lane.of)?.title || lane.title}: differs`, told]));
+  }
+
   /** Titles and words as elements: never as markup. */
   function words(rows) {
     return rows.map(([title, text]) => {
@@ -81,7 +88,7 @@
       const half = (view.end - view.start) / 2;
       look(position - half, position + half);
     }
-    const rows = [["Time", Tables.clock(position)], ...laneTexts(position)];
+    const rows = [["Time", Tables.clock(position)], ...laneTexts(position), ...differencesAt(position)];
     playhead.setAttribute("aria-valuenow", String(Math.round(position)));
     playhead.setAttribute("aria-valuetext", rows.map(([title, text]) => `${title} ${text}`).join("; "));
     const frame = Object.assign(document.createElement("div"), { className: "picture" });
@@ -169,11 +176,10 @@
     for (const button of document.querySelectorAll("[data-differs]")) {
       const { differs } = lanes.find((lane) => lane.id === button.dataset.differs);
       button.addEventListener("click", () => {
-        const near = 1e-3, forward = button.dataset.step === "1";
-        const next = forward ? differs.find(([start]) => start > position + near) ?? differs[0]
-          : differs.findLast(([start]) => start < position - near) ?? differs[differs.length - 1];
+        const forward = button.dataset.step === "1";
+        const next = forward ? differs.find(([start]) => start > position + NEAR_S) ?? differs[0]
+          : differs.findLast(([start]) => start < position - NEAR_S) ?? differs[differs.length - 1];
         goTo(next[0]);
-        byId("readout").querySelector("div:last-child").append(...words([["Differs", next[2]]]));
       });
     }
   }
@@ -196,7 +202,7 @@
       const legend = Object.assign(document.createElement("p"), { className: "kinds" });
       Lanes.kinds(lane).forEach((kind, n) => {
         if (!lane.label.includes(kind)) return;
-        const entry = Object.assign(document.createElement("span"), { textContent: kind });
+        const entry = Object.assign(document.createElement("span"), { textContent: kind, title: kind });
         entry.style.setProperty("--mark", `var(--c${n % 8 + 1})`);
         entry.style.setProperty("--strength", n > 7 ? Lanes.PALE : 1);
         legend.append(entry);

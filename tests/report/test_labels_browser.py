@@ -136,3 +136,7 @@ def test_a_narrow_screen_needs_no_sideways_scrolling(page):
     width = page.execute_script("return document.documentElement.scrollWidth")
     page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     assert width == 390
+
+
+def test_the_direction_of_a_title_s_writing_ends_with_the_title(page):
+    assert "\u2069 at 0:00:" in page.find_element("id", "where").get_property("textContent")

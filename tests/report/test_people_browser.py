@@ -21,7 +21,7 @@ NAMED = {**PERSONS, "person": ["person_1", "ada", None, "person_2"], "name": [No
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("clicks")
-    make_films(folder, {"one": "One", "two": "Two"}, 60, 20, ("films", "shots", "frames"), {"persons": NAMED})
+    make_films(folder, {"one": "One", "two": "W" * 300}, 60, 20, ("films", "shots", "frames"), {"persons": NAMED})
     write(folder)
     return folder / "site"
 
@@ -93,3 +93,10 @@ def test_what_was_done_can_be_taken_back(page):
     click(page, "#pair button:not(.face)", 0)
     click(page, "#undo")
     assert len(cards(page)) == 3 and page.find_element("id", "save").get_attribute("disabled")
+
+
+def test_a_long_title_of_the_chosen_face_widens_no_page(page):
+    click(page, "#card-person_1 .face", 1)
+    assert len(page.find_element("id", "said").text) > 300
+    wide = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert page.execute_script(wide) == 0

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from _report_sites import write
+from _report_sites import lane, write
 
 from benchmarks._made_films import make_films
 from cinelake.lake.artefact import write_artefact
@@ -130,6 +130,14 @@ def test_people_of_all_films_are_on_one_page(site):
 
 def test_the_catalogue_leads_to_it(site):
     assert 'href="people.html"' in (site / "site" / "index.html").read_text()
+
+
+def test_a_stranger_s_row_of_the_timeline_has_a_name(site):
+    assert "unknown person" in lane(site, "persons", "one")["rows"]
+
+
+def test_the_page_says_what_a_dashed_face_is(site):
+    assert "A dashed face may be of another person as well." in (site / "site" / "people.html").read_text()
 
 
 def test_a_name_cannot_end_the_script(site):
