@@ -129,6 +129,9 @@ class RunRecord:
             tags = run_tags("cinelake run", self.note)
             run = self._client.create_run(experiment, self.began_ms, tags, self.name)
             self._run_id = run.info.run_id
+            if self._is_given_up:
+                self._client.set_terminated(self._run_id, "KILLED")
+                return
             self._client.log_batch(self._run_id, params=[Param(key, value) for key, value in self.params.items()])
             if self.films:
                 self._client.log_inputs(self._run_id, datasets=[self.films.entity()])
@@ -151,10 +154,10 @@ class RunRecord:
 
         in_haste: somebody waits for the end of the command, so a run that is not yet open is given up.
         """
-        self._is_given_up = in_haste and not self._run_id
         if self._thread:
             joined(self._thread, HASTE_S if in_haste else ANSWERS_WITHIN_S)
-        if in_haste and not self._run_id:
+        self._is_given_up = in_haste
+        if in_haste and not self._run_id and not self._error:
             return "not recorded: the run was stopped before MLflow was ready"
         if not self._error and not self._run_id:
             self._error = f"{shown(self.tracking.uri)} did not answer within {ANSWERS_WITHIN_S:.0f} s"
