@@ -73,8 +73,8 @@ def up(
         pass  # Ctrl-C is how it ends
     finally:
         note.unlink(missing_ok=True)
-        for process in (worker, mlflow):
-            _end(process)
+        for process, ends_within_s in ((worker, IDLE_ENDS_WITHIN_S), (mlflow, RUNS_END_WITHIN_S)):
+            _end(process, ends_within_s)
         prefect.stop()
 
 
@@ -124,16 +124,16 @@ def _start_worker(folder: Path, server: PrefectServer, pool: str) -> subprocess.
         )
 
 
-def _end(process: subprocess.Popen[bytes] | None) -> None:
+def _end(process: subprocess.Popen[bytes] | None, within_s: float) -> None:
     """End a process and what it started; a worker passes the signal on to its runs, which have time to stop.
 
-    Prefect's worker does not end by itself, even where it has no run: one is waited for as long as it has.
+    within_s: how long a process without any has. Prefect's worker does not end by itself, even where it has no run.
     """
     if process is None or process.poll() is not None:
         return
     os.killpg(process.pid, signal.SIGTERM)
     with suppress(subprocess.TimeoutExpired):
-        process.wait(IDLE_ENDS_WITHIN_S)
+        process.wait(within_s)
         return
     await_end(process_tree([process.pid])[1:], RUNS_END_WITHIN_S)
     if process.poll() is None:

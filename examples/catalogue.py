@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -138,12 +139,12 @@ def _prepare_worker() -> None:
 
 def _stop(number: int, frame: FrameType | None) -> None:
     _STOPPED.set()
-    raise KeyboardInterrupt  # what is half drawn is removed
+    sys.exit()  # what is half drawn is removed; one that waits for a film ends without a traceback
 
 
 def _draw_in_worker(out: Path, film: Film, seconds: float | None) -> DrawnFilm:
     if _STOPPED.is_set():
-        raise KeyboardInterrupt
+        sys.exit()
     return draw_film(out, film, seconds)
 
 

@@ -38,7 +38,8 @@ def await_end(processes: Iterable[psutil.Process], within_s: float) -> None:
     while (left := [process for process in left if _is_running(process)]) and time.monotonic() < deadline:
         time.sleep(LOOKED_EVERY_S)
     for process in left:
-        process.kill()
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def _is_running(process: psutil.Process) -> bool:

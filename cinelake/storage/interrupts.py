@@ -28,14 +28,14 @@ class Answering:
 
     def __init__(self, say: Callable[[str | None], None]):
         self._say = say
-        self._came = 0
+        self.came = 0
         self.reason = ""
 
     def note(self) -> None:
         """Answer, without raising."""
-        self._came += 1
-        self._say(self.reason if self._came == 1 else None)
-        if self._came > 1:
+        self.came += 1
+        self._say(self.reason if self.came == 1 else None)
+        if self.came > 1:
             os._exit(KILLED)  # as any kill: the kernel ends what this process started, the next run goes on
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
@@ -46,14 +46,22 @@ class Answering:
 
 @contextmanager
 def interrupts_answered(say: Callable[[str | None], None]) -> Iterator[None]:
-    """A Ctrl-C inside is answered at once, and then raised; a second one ends the process (see `Answering`)."""
+    """A Ctrl-C inside is answered at once, and then raised; a second one ends the process (see `Answering`).
+
+    One within another has its own words; the second Ctrl-C may come in either.
+    """
     if not _is_ours(signal.getsignal(signal.SIGINT)):
         yield
         return
-    before = signal.signal(signal.SIGINT, Answering(say))
+    answering, before = Answering(say), signal.getsignal(signal.SIGINT)
+    if isinstance(before, Answering):
+        answering.came = before.came
+    signal.signal(signal.SIGINT, answering)
     try:
         yield
     finally:
+        if isinstance(before, Answering):
+            before.came = answering.came
         signal.signal(signal.SIGINT, before)
 
 

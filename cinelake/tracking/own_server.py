@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cinelake.errors import EngineUnavailable
-from cinelake.tracking.store import connect
+from cinelake.tracking.store import made_alone
 
 if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
@@ -42,7 +42,6 @@ def serve(port: int, artifacts: Path, host: str = LOOPBACK) -> None:
     store, user, password = (os.environ[name] for name in ("MLFLOW_BACKEND_STORE_URI", USER, PASSWORD))
     if not (user and password):
         raise EngineUnavailable(f"MLflow is not served without a password: {USER} and {PASSWORD} must not be empty")
-    connect(store)  # makes the tables of a new database
     import uvicorn
     from mlflow import server as mlflow_server
     from mlflow.server.handlers import initialize_backend_stores
@@ -56,7 +55,8 @@ def serve(port: int, artifacts: Path, host: str = LOOPBACK) -> None:
             mlflow_server.ARTIFACTS_DESTINATION_ENV_VAR: str(artifacts),
         }
     )
-    initialize_backend_stores(store, store, str(artifacts))
+    with made_alone(store, str(artifacts)):
+        initialize_backend_stores(store, store, str(artifacts))
     from mlflow.server.fastapi_app import app  # made as it is imported, for this environment
 
     uvicorn.run(closed(app, user, password), host=host, port=port, log_level="warning")

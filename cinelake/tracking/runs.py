@@ -110,7 +110,7 @@ class RunRecord:
     _client: Any = None
     _run_id: str = ""
     _error: str = field(default="")
-    _is_given_up: bool = False
+    _given_up: threading.Event = field(default_factory=threading.Event)
 
     def start(self) -> RunRecord:
         """Open the run in a thread."""
@@ -121,7 +121,7 @@ class RunRecord:
     def _open(self) -> None:
         try:
             self._client = connect(self.tracking.uri)
-            if self._is_given_up:
+            if self._given_up.is_set():
                 return
             from mlflow.entities import Param
 
@@ -129,6 +129,9 @@ class RunRecord:
             tags = run_tags("cinelake run", self.note)
             run = self._client.create_run(experiment, self.began_ms, tags, self.name)
             self._run_id = run.info.run_id
+            if self._given_up.is_set():
+                self._client.set_terminated(self._run_id, "KILLED")
+                return
             self._client.log_batch(self._run_id, params=[Param(key, value) for key, value in self.params.items()])
             if self.films:
                 self._client.log_inputs(self._run_id, datasets=[self.films.entity()])
@@ -151,10 +154,11 @@ class RunRecord:
 
         in_haste: somebody waits for the end of the command, so a run that is not yet open is given up.
         """
-        self._is_given_up = in_haste and not self._run_id
         if self._thread:
             joined(self._thread, HASTE_S if in_haste else ANSWERS_WITHIN_S)
-        if in_haste and not self._run_id:
+        if in_haste:
+            self._given_up.set()
+        if in_haste and not self._run_id and not self._error:
             return "not recorded: the run was stopped before MLflow was ready"
         if not self._error and not self._run_id:
             self._error = f"{shown(self.tracking.uri)} did not answer within {ANSWERS_WITHIN_S:.0f} s"

@@ -33,21 +33,30 @@ def connect(uri: str) -> Any:
     """An `MlflowClient` for this tracking store; a missing SQLite file is made, with its folder."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    path = sqlite_file(uri)
-    if path:
-        path.parent.mkdir(parents=True, exist_ok=True)
     from mlflow import MlflowClient
 
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    # The first process makes the tables of a new database; two at once would fail
-    with _alone_at(uri):
-        if path and not path.exists():
-            _make_database(path)
+    with made_alone(uri):
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
-def _make_database(path: Path) -> None:
+@contextmanager
+def made_alone(uri: str, artifacts: str | None = None) -> Iterator[None]:
+    """The tables of a new store are made by one process, as two at once would fail, and those of SQLite before.
+
+    artifacts: where MLflow's own first experiment keeps its files; by default where a client of MLflow's puts them.
+    """
+    path = sqlite_file(uri)
+    if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with _alone_at(uri):
+        if path and not path.exists():
+            _make_database(path, artifacts)
+        yield
+
+
+def _make_database(path: Path, artifacts: str | None) -> None:
     """Make an SQLite file with MLflow's tables, whole or not at all.
 
     MLflow's migrations are no one transaction: killed between two, they would leave a file that none can open again.
@@ -56,7 +65,7 @@ def _make_database(path: Path) -> None:
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     with unfinished_file(path) as draft:
-        SqlAlchemyStore(f"sqlite:///{draft}", DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH).engine.dispose()
+        SqlAlchemyStore(f"sqlite:///{draft}", artifacts or DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH).engine.dispose()
         copy_database(draft, path)
 
 

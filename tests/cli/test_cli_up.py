@@ -27,19 +27,15 @@ def worker(runs: list[Path]) -> subprocess.Popen[bytes]:
     return process
 
 
-def test_runs_of_a_worker_stop_by_themselves_before_it_is_killed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(up, "IDLE_ENDS_WITHIN_S", 0.0)
+def test_runs_of_a_worker_stop_by_themselves_before_it_is_killed(tmp_path: Path) -> None:
     files = [tmp_path / str(number) for number in range(random.randint(1, 3))]
     with worker(files) as process:
-        up._end(process)
+        up._end(process, 0.0)
     assert process.returncode == -signal.SIGKILL and all(file.exists() for file in files)
 
 
 def test_a_worker_without_runs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(up, "IDLE_ENDS_WITHIN_S", 0.0)
     monkeypatch.setattr(up, "await_end", lambda left, within_s: [pytest.fail(str(each)) for each in left])
     with worker([]) as process:
-        up._end(process)
+        up._end(process, 0.0)
     assert process.returncode == -signal.SIGKILL

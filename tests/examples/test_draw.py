@@ -3,7 +3,10 @@
 import csv
 import hashlib
 import json
+import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from itertools import pairwise
@@ -14,6 +17,7 @@ import dlib
 import numpy as np
 import pytest
 
+from cinelake.storage.child_processes import import_path
 from examples.draw import draw_catalogue, main
 from examples.labels import TABLES, film_labels
 from examples.script import write_script
@@ -201,3 +205,9 @@ def test_ctrl_c_ends_films_that_are_being_drawn_and_leaves_nothing_of_them(tmp_p
     finally:
         signal.signal(signal.SIGINT, before)
     assert list((tmp_path / "films").iterdir()) == []
+
+
+def test_a_worker_that_waits_for_a_film_is_stopped_without_a_word():
+    told = "import signal; from examples import catalogue; catalogue._prepare_worker(); signal.raise_signal(15)"
+    done = subprocess.run([sys.executable, "-c", told], env=os.environ | import_path(), capture_output=True)
+    assert (done.stderr, done.stdout) == (b"", b"")

@@ -79,6 +79,23 @@ def test_a_second_interrupt_ends_a_process_that_is_stopping():
     assert (done.returncode, done.stdout) == (130, "stopping\nkilled\n")
 
 
+SECOND_OUTSIDE = """
+import contextlib, signal
+from cinelake.storage.interrupts import interrupts_answered
+def said(whose):
+    return lambda why: print(whose, "killed" if why is None else "stopping", flush=True)
+with interrupts_answered(said("outer")):
+    with contextlib.suppress(KeyboardInterrupt), interrupts_answered(said("inner")):
+        signal.raise_signal(signal.SIGINT)
+    signal.raise_signal(signal.SIGINT)
+"""
+
+
+def test_a_second_interrupt_ends_a_process_that_has_left_the_part_that_answered_the_first():
+    done = subprocess.run([sys.executable, "-c", SECOND_OUTSIDE], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (130, "inner stopping\nouter killed\n")
+
+
 def test_an_interrupt_is_raised_while_others_are_waited_for_whatever_handler_a_library_put_before():
     """Polars' handler has waiting system calls taken up again; so has `siginterrupt`."""
     signal.siginterrupt(signal.SIGINT, False)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cinelake.storage.child_processes import import_path
-from cinelake.tracking.store import connect
+from cinelake.tracking.store import connect, made_alone
 
 KILLED_AMONG_MIGRATIONS = """
 import os, signal, sys
@@ -38,3 +38,11 @@ def test_a_process_killed_among_the_migrations_leaves_nothing_that_the_next_cann
     assert subprocess.run(command, env=os.environ | import_path()).returncode == -signal.SIGKILL
     connect(uri).create_experiment("scenes")
     assert [file.name for file in tmp_path.iterdir()] == ["mlflow.db"]
+
+
+@pytest.mark.slow
+def test_a_server_s_first_experiment_keeps_its_files_where_the_server_does(tmp_path: Path) -> None:
+    uri, files = f"sqlite:///{tmp_path}/mlflow.db", f"{tmp_path}/{random.randint(1, 999)}"
+    with made_alone(uri, files):
+        pass
+    assert connect(uri).get_experiment("0").artifact_location == f"{files}/0"

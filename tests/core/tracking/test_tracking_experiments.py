@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import pytest
 from _mlflow_store import store_in
+from mlflow import MlflowClient
 
 from cinelake.manifest.sections import TrackingSettings
 from cinelake.storage.interrupts import joined
@@ -96,3 +99,30 @@ def test_a_run_that_was_stopped_does_not_wait_for_mlflow_and_leaves_no_record_be
         assert record.finish("KILLED", {}, [], {}, in_haste=True).startswith("not recorded: the run was stopped")
     assert record._thread is not None and joined(record._thread)
     assert connect(tracking.uri).search_experiments(filter_string="name = 'cinelake'") == []
+
+
+def test_a_run_that_was_opened_after_it_was_given_up_does_not_seem_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "HASTE_S", 0.0)
+    tracking, make, is_opening, is_given_up = store_in(tmp_path), MlflowClient.create_run, Event(), Event()
+
+    def slowly(*words: Any) -> Any:
+        is_opening.set()
+        is_given_up.wait()
+        return make(*words)
+
+    monkeypatch.setattr(MlflowClient, "create_run", slowly)
+    record = RunRecord(tracking, "catalogue", {}, {}).start()
+    is_opening.wait()
+    assert record.finish("KILLED", {}, [], {}, in_haste=True).startswith("not recorded: the run was stopped")
+    is_given_up.set()
+    assert record._thread is not None and joined(record._thread)
+    assert connect(tracking.uri).get_run(record._run_id).info.status == "KILLED"
+
+
+def test_a_run_that_was_stopped_says_what_kept_mlflow_from_recording_it(tmp_path: Path) -> None:
+    (tmp_path / "a_file").touch()
+    record = RunRecord(TrackingSettings(uri=f"sqlite:///{tmp_path}/a_file/mlflow.db"), "catalogue", {}, {}).start()
+    assert record._thread is not None and joined(record._thread)
+    assert "FileExistsError" in record.finish("KILLED", {}, [], {}, in_haste=True)
