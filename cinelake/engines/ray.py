@@ -177,7 +177,7 @@ def _connect(options: dict[str, Any], ask: Callable[[], Result]) -> Result:
 
     Retried where the connection is lost before the answer is there: a cluster's head had no time to start the process
     that serves this driver, or gave up a session that was being opened. Nothing runs yet. What took longer than
-    `CONNECT_AGAIN_WITHIN_S` is no such loss.
+    `CONNECT_AGAIN_WITHIN_S` is no such loss, unless the head itself says that it could not serve this driver.
     """
     import ray
 
@@ -187,8 +187,9 @@ def _connect(options: dict[str, Any], ask: Callable[[], Result]) -> Result:
         try:
             ray.init(**options)
             return ask()
-        except ConnectionError:
-            if attempts == MAX_CONNECT_ATTEMPTS or time.monotonic() > until:
+        except ConnectionError as error:
+            is_told = isinstance(error, ConnectionAbortedError)
+            if attempts == MAX_CONNECT_ATTEMPTS or (time.monotonic() > until and not is_told):
                 raise
             ray.shutdown()
 

@@ -18,8 +18,8 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return done
 
 
-def lost(times: int) -> Callable[[], str]:
-    left = iter([ConnectionError("session that has already been cleaned up")] * times)
+def lost(times: int, error: type[Exception] = ConnectionError) -> Callable[[], str]:
+    left = iter([error("session that has already been cleaned up")] * times)
 
     def ask() -> str:
         if error := next(left, None):
@@ -45,3 +45,11 @@ def test_what_took_long_is_told_at_once(opened: list[str], monkeypatch: pytest.M
     with pytest.raises(ConnectionError):
         _connect({}, lost(1))
     assert opened == ["opened"]
+
+
+def test_a_head_that_could_not_serve_is_asked_again_however_long_it_took(
+    opened: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cinelake.engines.ray.CONNECT_AGAIN_WITHIN_S", -1.0)
+    assert _connect({}, lost(1, ConnectionAbortedError)) == "nodes"
+    assert opened == ["opened", "closed", "opened"]
