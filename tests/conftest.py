@@ -13,7 +13,7 @@ import pytest
 from hypothesis import settings
 
 from cinelake.media.ffmpeg import binary
-from cinelake.spec import discovery as plugins
+from cinelake.spec import installed as plugins
 from cinelake.spec import model, task
 
 settings.register_profile("exploring", deadline=None)

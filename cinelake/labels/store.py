@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 from cinelake.errors import BadLabels, CannotTrain, Problem, StorageError, UnknownName, UsageError
 from cinelake.labels.checks import FILE, LINE, check_labels, sort_labels
 from cinelake.labels.film_facts import FilmFacts
-from cinelake.spec.formats import LABELS, check_format
+from cinelake.spec.installed import LABELS_FORMAT, check_format
 from cinelake.spec.labels import LabelContract
 from cinelake.storage.atomic import flush_to_disk, unfinished_file
 from cinelake.storage.content import digest
@@ -270,7 +270,7 @@ def _link(unfinished: Path, number: int) -> Path:
 
 def _footer(made: LabelVersion) -> bytes:
     facts = {
-        "format": LABELS,
+        "format": LABELS_FORMAT,
         "annotator": made.annotator,
         "source": made.source,
         "source_digest": made.source_digest,
@@ -286,7 +286,7 @@ def _read_version(file: Path) -> LabelVersion:
         try:
             metadata = pq.read_metadata(file)
             facts = json.loads((metadata.metadata or {})[FOOTER_KEY])
-            check_format(str(file), facts.pop("format", LABELS), LABELS)
+            check_format(str(file), facts.pop("format", LABELS_FORMAT), LABELS_FORMAT)
             at = datetime.datetime.fromisoformat(facts.pop("at"))
             return LabelVersion(number=_number(file), file=file, at=at, rows=metadata.num_rows, **facts)
         except (KeyError, TypeError, ValueError, pa.ArrowException) as error:

@@ -27,7 +27,7 @@ from cinelake.lake.network_files import weight_files
 from cinelake.lake.onnx import export_keras, onnx_session, run_in_batches
 from cinelake.spec.arrays import Array, Arrays, Device
 from cinelake.spec.artefact import Artefact
-from cinelake.spec.formats import MODEL, check_format
+from cinelake.spec.installed import MODEL_FORMAT, check_format
 from cinelake.spec.model import Trained, find_model
 from cinelake.spec.task import Params
 from cinelake.storage.content import files_digest
@@ -77,7 +77,7 @@ def write_artefact(
     """Write the result of a training and load it back. Raises `ModelUnusable` when the network cannot be exported."""
     folder.mkdir(parents=True, exist_ok=True)
     about = {
-        "format": MODEL,
+        "format": MODEL_FORMAT,
         "kind": kind,
         "code": find_model(kind).version,
         "config": config.model_dump(mode="json"),
@@ -127,7 +127,7 @@ def artefact_digest(folder: Path) -> str:
 def _read(folder: Path, digest: str) -> StoredArtefact:
     try:
         about = json.loads((folder / "model.json").read_text())
-        check_format(str(folder), about.get("format", MODEL), MODEL)
+        check_format(str(folder), about.get("format", MODEL_FORMAT), MODEL_FORMAT)
         with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
             loaded = {name: arrays[name] for name in arrays.files}
         config = find_model(about["kind"]).config.model_validate(about["config"])

@@ -26,7 +26,7 @@ from cinelake.lake.footer_bytes import replace_value
 from cinelake.lake.records import FAILURES, failure_log, failure_row
 from cinelake.lake.table_digest import TableDigest
 from cinelake.spec.contract import Contract
-from cinelake.spec.formats import LAKE, check_format
+from cinelake.spec.installed import LAKE_FORMAT, check_format
 from cinelake.spec.names import MOVIE_ID, RESERVED, TABLE_NAME
 from cinelake.storage.store import Storage, StorageLocation, storage_errors
 
@@ -74,7 +74,7 @@ class Footer:
         stored = json.loads(text)
         known = {"key", STORED_HASH, "ingredients", "run"}
         unknown = stored.keys() - known - {"format"} if known <= stored.keys() else ()
-        check_format("a cell's footer", stored.pop("format", LAKE), LAKE, unknown)
+        check_format("a cell's footer", stored.pop("format", LAKE_FORMAT), LAKE_FORMAT, unknown)
         run = stored.pop("run")
         digests = {name: run.pop(name) for name in DIGESTS if name in run}
         return cls(content_hash=stored.pop(STORED_HASH), run=run, **stored, **digests)

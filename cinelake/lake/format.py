@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cinelake.errors import StorageError, UsageError
 from cinelake.lake.cells import Lake
-from cinelake.spec.formats import LAKE, check_format
+from cinelake.spec.installed import LAKE_FORMAT, check_format
 from cinelake.spec.names import TABLE_NAME
 from cinelake.storage.store import StorageLocation, storage_errors
 
@@ -42,7 +42,7 @@ def open_known(place: str | StorageLocation) -> Lake:
             found = json.loads(text)["format"]
         except (ValueError, KeyError, TypeError) as error:
             raise StorageError(f"{lake.storage.path(NAME)} is damaged ({error}): delete it") from error
-        check_format(f"the lake {lake.storage.uri}", found, LAKE)
+        check_format(f"the lake {lake.storage.uri}", found, LAKE_FORMAT)
     return lake
 
 
@@ -50,7 +50,7 @@ def note_format(lake: Lake) -> None:
     """Write the lake's format where it says none. Raises `StorageError`."""
     if lake.storage.stamp(NAME) is None:
         with lake.scratch() as scratch:
-            (scratch / NAME).write_text(json.dumps({"format": LAKE}) + "\n")
+            (scratch / NAME).write_text(json.dumps({"format": LAKE_FORMAT}) + "\n")
             lake.storage.publish(scratch / NAME, NAME)
 
 

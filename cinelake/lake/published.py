@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from cinelake.errors import DamagedPublication, StorageError, UnknownName, UsageError
 from cinelake.lake.cells import Lake
 from cinelake.spec.contract import Column, Contract
-from cinelake.spec.formats import LAKE, check_format
+from cinelake.spec.installed import LAKE_FORMAT, check_format
 from cinelake.storage.locks import alone
 from cinelake.storage.store import Storage, storage_errors
 
@@ -99,7 +99,7 @@ class PublishedVersion:
     def from_json(cls, text: str | bytes) -> PublishedVersion:
         """Read a stored version. Raises `NewerFormat`, and what damaged ones raise."""
         about = json.loads(text)
-        check_format("the published version", about.pop("format", LAKE), LAKE)
+        check_format("the published version", about.pop("format", LAKE_FORMAT), LAKE_FORMAT)
         tables = {name: PublishedTable.from_json(table) for name, table in about["tables"].items()}
         return cls(**{**about, "tables": tables})
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from cinelake.errors import UnknownName, UsageError
-from cinelake.spec.discovery import Room, names_in
+from cinelake.spec.installed import Room, names_in
 from cinelake.spec.model import Late, Model, find_model
 from cinelake.spec.task import TaskSpec, find_task
 

@@ -28,8 +28,8 @@ from cinelake.errors import UnknownName
 from cinelake.spec.answers import Answers
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.artefact import Artefact
-from cinelake.spec.discovery import load, names_in
 from cinelake.spec.example import Example
+from cinelake.spec.installed import load, names_in
 from cinelake.spec.labelling import Labelling
 from cinelake.spec.labels import LabelContract
 from cinelake.spec.task import Params, Resources, TableReader

@@ -36,8 +36,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cinelake.errors import UnknownName
 from cinelake.spec.contract import Contract
-from cinelake.spec.discovery import load, names_in
 from cinelake.spec.film import MAX_PIXELS, DecodeDevice
+from cinelake.spec.installed import load, names_in
 from cinelake.spec.roles import Role, RoleT
 from cinelake.spec.streams import NO_CHOICES, PICTURES, SOUND, StreamChoices
 

@@ -79,8 +79,8 @@ def test_a_run_that_applies_a_champion_loads_no_module_of_training(prefect, tmp_
 def test_no_task_and_no_model_loads_a_module_of_training_when_it_is_found(room):
     code = f"""
 import sys
-from cinelake.spec import discovery, model, task
-for name in discovery.names_in("{room}"):
+from cinelake.spec import installed, model, task
+for name in installed.names_in("{room}"):
     (task.find_task if "{room}" == "tasks" else model.find_model)(name)
 print(*sys.modules)
 """
