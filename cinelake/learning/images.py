@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from cinelake.errors import CannotTrain, FilmError, StorageError
 from cinelake.labels.patches import PATCH, holds_patches
 from cinelake.lake.cells import CellWriter, Footer
-from cinelake.manifest.tasks import TaskEntry
+from cinelake.manifest.entries import TaskEntry
 from cinelake.plan.keys import Recipe, key_params
 from cinelake.spec.contract import Column
 from cinelake.spec.roles import FromStills, Stills

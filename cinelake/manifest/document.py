@@ -18,7 +18,7 @@ from typing import Any
 
 from cinelake.errors import ManifestError, Problem, UnknownName, did_you_mean
 from cinelake.manifest.deployments import check_deployments
-from cinelake.manifest.models import ModelEntry, default_entry, read_models
+from cinelake.manifest.entries import ModelEntry, TaskEntry, default_entry, enabled_tables, read_entries, read_models
 from cinelake.manifest.places import (
     CatalogueSettings,
     LakeSettings,
@@ -47,7 +47,6 @@ from cinelake.manifest.sections import (
     TriggerSettings,
 )
 from cinelake.manifest.streams import StreamSettings
-from cinelake.manifest.tasks import TaskEntry, enabled_tables, read_entries
 from cinelake.manifest.yaml import MAX_BYTES, Document, read_yaml
 from cinelake.spec.model import known_models
 

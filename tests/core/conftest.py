@@ -15,8 +15,7 @@ from _toy_tasks import HOOKS, TASKS, Night
 
 from cinelake.errors import ManifestError, UnknownName
 from cinelake.manifest import document as manifest_file
-from cinelake.manifest import models as manifest_models
-from cinelake.manifest import tasks as manifest_tasks
+from cinelake.manifest import entries as manifest_entries
 from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.spec.model import Model
 from cinelake.spec.task import TaskSpec
@@ -41,8 +40,8 @@ def known_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
             raise UnknownName("task", name, KNOWN)
         return KNOWN[name]
 
-    monkeypatch.setattr(manifest_tasks, "find_task", find)
-    monkeypatch.setattr(manifest_tasks, "known_tasks", lambda: tuple(sorted(KNOWN)))
+    monkeypatch.setattr(manifest_entries, "find_task", find)
+    monkeypatch.setattr(manifest_entries, "known_tasks", lambda: tuple(sorted(KNOWN)))
 
 
 @pytest.fixture
@@ -54,8 +53,8 @@ def own_kinds_of_models(monkeypatch: pytest.MonkeyPatch) -> None:
             raise UnknownName("model", name, kinds)
         return kinds[name]
 
-    monkeypatch.setattr(manifest_models, "find_model", find)
-    for module in (manifest_models, manifest_file):
+    monkeypatch.setattr(manifest_entries, "find_model", find)
+    for module in (manifest_entries, manifest_file):
         monkeypatch.setattr(module, "known_models", lambda: tuple(kinds))
 
 

@@ -13,7 +13,7 @@ from cinelake.errors import CannotTrain, ModelUnusable
 from cinelake.lake.artefact import write_artefact
 from cinelake.learning.candidate import cross_fitted, missing_classes
 from cinelake.learning.split import split
-from cinelake.manifest.models import ModelEntry
+from cinelake.manifest.entries import ModelEntry
 from cinelake.spec.artefact import Artefact
 from cinelake.spec.training import Training
 from models.scenes import MODEL, fitting

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from _declared_tasks import KNOWN, declared
 
-from cinelake.manifest import tasks as manifest_tasks
+from cinelake.manifest import entries
 from cinelake.spec.task import TaskSpec
 
 pytestmark = pytest.mark.usefixtures("known_tasks", "own_kinds_of_models")
@@ -206,5 +206,5 @@ def test_a_task_that_cannot_be_imported_is_a_problem_of_its_line(problems: Any, 
     def broken(name: str) -> TaskSpec:
         raise ImportError("No module named 'cv3'")
 
-    monkeypatch.setattr(manifest_tasks, "find_task", broken)
+    monkeypatch.setattr(entries, "find_task", broken)
     assert problems("tasks: {cuts: }") == ["3: tasks.cuts: the task 'cuts' cannot be loaded: No module named 'cv3'"]
