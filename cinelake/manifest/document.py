@@ -3,6 +3,9 @@
 `load_manifest` returns a `Manifest` or raises `ManifestError` with every problem, each with its line, the
 setting, what was expected and what was received. Nothing is touched beyond the file: no film, no lake, no
 model file. `python -m cinelake.manifest --schema` prints the JSON Schema that editors complete from.
+
+What sections say of one another is checked on the file's own data, so that these problems are reported together with
+those of the settings' types. One function a rule.
 """
 
 from __future__ import annotations
@@ -11,13 +14,12 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cinelake.errors import ManifestError, Problem, UnknownName, did_you_mean
-from cinelake.manifest.deployments import check_deployments
 from cinelake.manifest.entries import ModelEntry, TaskEntry, default_entry, enabled_tables, read_entries, read_models
 from cinelake.manifest.places import (
     CatalogueSettings,
@@ -47,7 +49,7 @@ from cinelake.manifest.sections import (
     TriggerSettings,
 )
 from cinelake.manifest.streams import StreamSettings
-from cinelake.manifest.yaml import MAX_BYTES, Document, read_yaml
+from cinelake.manifest.yaml import MAX_BYTES, Document, Where, read_yaml
 from cinelake.spec.model import known_models
 
 
@@ -124,7 +126,7 @@ def read_manifest(file: Path, text: str, *, check_only: bool = False) -> Manifes
     tasks = document.section("tasks")
     models = read_models(document, sections.models if sections else {}, base, enabled_tables(tasks))
     entries = read_entries(document, tasks, models, base)
-    check_deployments(document)
+    _check_deployments(document)
     if sections is not None:
         _check_watched(document, sections, entries)
         lake = sections.lake if isinstance(sections.lake, str) else sections.lake.uri
@@ -195,6 +197,96 @@ def _manifest(
     )
 
 
+def _check_watched(document: Document, sections: Sections, entries: Mapping[str, TaskEntry]) -> None:
+    """Add a problem for each name that no enabled entry has."""
+    enabled = {name: entry for name, entry in entries.items() if entry.enabled}
+    for place, table in enumerate(sections.publish.tables):
+        if table not in enabled:
+            message = f"no entry of `tasks` makes a table {table!r}{did_you_mean(table, list(enabled))}"
+            document.problem(("publish", "tables", place), message)
+    known = _measures_of(enabled) if sections.quality.bounds else []
+    for name in sections.quality.bounds:
+        if name not in known:
+            document.problem(("quality", "bounds", name), f"there is no measure {name!r}{did_you_mean(name, known)}")
+
+
+def _measures_of(entries: Mapping[str, TaskEntry]) -> list[str]:
+    """`TABLE.MEASURE` of everything that a bound may be set on."""
+    from cinelake.spec.contract import COVERAGE, Watched
+
+    measures = [
+        f"{name}.{measure.name}"
+        for name, e in entries.items()
+        for measure in Watched(e.spec.contract, e.inputs).measures
+    ]
+    return sorted([*measures, *(f"{name}.{COVERAGE}" for name in entries)])
+
+
+def _check_deployments(document: Document) -> None:
+    """Add what schedules, triggers and limits say that fits no model, table or schedule."""
+    tables = sorted(document.section("tasks"))
+    _check_models(document)
+    _check_order(document)
+    for section in ("schedules", "triggers"):
+        for name, settings in _entries_of(document, section):
+            _check_tables(document, (section, name, "select"), _named(_texts(settings, "select")), tables)
+    for name, settings in _entries_of(document, "limits"):
+        _check_tables(document, ("limits", name, "tasks"), _texts(settings, "tasks"), tables)
+
+
+def _entries_of(document: Document, section: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The section's entries that are mappings; what is wrong with the others is reported elsewhere."""
+    return ((name, each) for name, each in document.section(section).items() if isinstance(each, dict))
+
+
+def _texts(settings: Mapping[str, Any], name: str) -> list[str]:
+    given = settings.get(name)
+    return [text for text in given if isinstance(text, str)] if isinstance(given, list) else []
+
+
+def _check_models(document: Document) -> None:
+    configured = document.section("models")
+    for section in ("schedules", "triggers"):
+        for name, settings in _entries_of(document, section):
+            model = settings.get("model")
+            if isinstance(model, str) and model not in configured and model not in known_models():
+                known = sorted({*configured, *known_models()})
+                document.problem((section, name, "model"), f"unknown model {model!r}{did_you_mean(model, known)}")
+
+
+def _check_order(document: Document) -> None:
+    known = dict(_entries_of(document, "schedules"))
+    before = {name: after for name, each in known.items() if isinstance(after := each.get("after"), str)}
+    for name, after in before.items():
+        chain = list(_chain(name, before))
+        if after not in known:
+            others = [other for other in known if other != name]
+            document.problem(("schedules", name, "after"), f"unknown schedule {after!r}{did_you_mean(after, others)}")
+        elif name in chain:
+            document.problem(("schedules", name, "after"), f"waits for itself: {' after '.join([name, *chain])}")
+
+
+def _chain(name: str, before: Mapping[str, str]) -> Iterator[str]:
+    """What comes before a schedule, nearest first, until one comes again."""
+    seen: set[str] = set()
+    while name in before and before[name] not in seen:
+        name = before[name]
+        seen.add(name)
+        yield name
+
+
+def _named(selectors: Iterable[str]) -> list[str]:
+    """The tables that selectors name: `+faces shots,state:stale` names faces and shots."""
+    parts = (part for selector in selectors for word in selector.split() for part in word.split(","))
+    return [part.strip("+") for part in parts if not part.startswith("state:")]
+
+
+def _check_tables(document: Document, where: Where, named: Iterable[str], tables: Collection[str]) -> None:
+    for table in named:
+        if table not in tables:
+            document.problem(where, f"unknown table {table!r}{did_you_mean(table, sorted(tables))}")
+
+
 def main(arguments: list[str]) -> int:
     """`--schema` prints the JSON Schema of the manifest; a file name checks that manifest."""
     if arguments == ["--schema"]:
@@ -231,28 +323,3 @@ __all__ = [
     "load_manifest",
     "manifest_schema",
 ]
-
-
-def _check_watched(document: Document, sections: Sections, entries: Mapping[str, TaskEntry]) -> None:
-    """Add a problem for each name that no enabled entry has."""
-    enabled = {name: entry for name, entry in entries.items() if entry.enabled}
-    for place, table in enumerate(sections.publish.tables):
-        if table not in enabled:
-            message = f"no entry of `tasks` makes a table {table!r}{did_you_mean(table, list(enabled))}"
-            document.problem(("publish", "tables", place), message)
-    known = _measures_of(enabled) if sections.quality.bounds else []
-    for name in sections.quality.bounds:
-        if name not in known:
-            document.problem(("quality", "bounds", name), f"there is no measure {name!r}{did_you_mean(name, known)}")
-
-
-def _measures_of(entries: Mapping[str, TaskEntry]) -> list[str]:
-    """`TABLE.MEASURE` of everything that a bound may be set on."""
-    from cinelake.spec.contract import COVERAGE, Watched
-
-    measures = [
-        f"{name}.{measure.name}"
-        for name, e in entries.items()
-        for measure in Watched(e.spec.contract, e.inputs).measures
-    ]
-    return sorted([*measures, *(f"{name}.{COVERAGE}" for name in entries)])
