@@ -31,7 +31,7 @@ from cinelake.storage.objects import FilmStore, holds_credentials, is_remote
 from cinelake.storage.store import FileStat
 
 if TYPE_CHECKING:
-    from cinelake.manifest.places import CatalogueSettings
+    from cinelake.manifest.films import CatalogueSettings
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://|file:/", re.IGNORECASE)
 

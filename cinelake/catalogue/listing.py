@@ -20,7 +20,7 @@ from cinelake.storage.objects import FilmStore, is_remote
 from cinelake.storage.store import FileStat
 
 if TYPE_CHECKING:
-    from cinelake.manifest.places import CatalogueSettings
+    from cinelake.manifest.films import CatalogueSettings
 
 Beside = Mapping[str, list[str]]
 """Film's path → paths of the files beside it that its tables read."""

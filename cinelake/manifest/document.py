@@ -21,10 +21,11 @@ from typing import Any
 
 from cinelake.errors import ManifestError, Problem, UnknownName, did_you_mean
 from cinelake.manifest.entries import ModelEntry, TaskEntry, default_entry, enabled_tables, read_entries, read_models
-from cinelake.manifest.places import (
+from cinelake.manifest.films import (
     CatalogueSettings,
     LakeSettings,
     StagingSettings,
+    StreamSettings,
     absolute,
     labels_fault,
     lake_fault,
@@ -48,7 +49,6 @@ from cinelake.manifest.sections import (
     TrackingSettings,
     TriggerSettings,
 )
-from cinelake.manifest.streams import StreamSettings
 from cinelake.manifest.yaml import MAX_BYTES, Document, Where, read_yaml
 from cinelake.spec.model import known_models
 

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from cinelake.manifest.cron import check_cron, check_zone
-from cinelake.manifest.places import (
+from cinelake.manifest.films import (
     SCHEME,
     STRICT,
     CatalogueSettings,
     LakeSettings,
     PositiveFloat,
     StagingSettings,
+    StreamSettings,
     Text,
     absolute,
 )
-from cinelake.manifest.streams import StreamSettings
 from cinelake.spec.film import MAX_PIXELS, DecodeDevice
 
 if TYPE_CHECKING:

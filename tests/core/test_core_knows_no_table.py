@@ -16,7 +16,7 @@ CORE = Path(cinelake.__file__).parent
 WORDS = {
     ("labels/checks.py", "shots"): "a unit: spans given by shots, not by seconds",
     ("labels/store.py", "films"): "a field of a label version: rows of each film",
-    ("manifest/places.py", "films"): "a key of the manifest's `catalogue`",
+    ("manifest/films.py", "films"): "a key of the manifest's `catalogue`",
     ("media/pipe_readers.py", "sound"): "the name of a pipe",
     ("run/streams.py", "frames"): "a count in footers: frames that were decoded",
     ("spec/labels.py", "films"): "a shape of labels: one of a whole film",

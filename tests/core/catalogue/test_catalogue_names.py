@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from cinelake.catalogue.films import Catalogue, read_catalogue
 from cinelake.catalogue.names import ID_LENGTH, Named, is_movie_id, movie_id_of, name_films
 from cinelake.lake.cells import CellWriter, Footer, Lake
-from cinelake.manifest.places import CatalogueSettings
+from cinelake.manifest.films import CatalogueSettings
 from cinelake.spec.contract import Column, Contract
 from cinelake.storage.content import digest, fingerprint
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cinelake.catalogue.films import Catalogue, read_catalogue
-from cinelake.manifest.places import CatalogueSettings
+from cinelake.manifest.films import CatalogueSettings
 
 COMPANIONS = (
     *("night.smi", "night.edl", "night.ac3", "night.eng.dts", "night.srt", "night.en.vtt", "night.nfo", "night.jpg"),

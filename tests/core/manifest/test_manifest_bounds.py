@@ -9,7 +9,7 @@ import pytest
 from cinelake.catalogue.films import read_catalogue
 from cinelake.errors import ManifestError
 from cinelake.manifest.document import load_manifest
-from cinelake.manifest.places import CatalogueSettings
+from cinelake.manifest.films import CatalogueSettings
 
 
 def problems(folder: Path, text: str) -> str:
