@@ -21,7 +21,7 @@ from benchmarks.figures import Figure, Report, run, say
 from cinelake.lake.cells import Lake
 from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import Planning, plan_manifest
-from cinelake.run.spent import processor_s
+from cinelake.run.cells import processor_s
 from cinelake.run.step import run_step
 
 TABLES = ("shots", "frames", "faces", "embeddings")

@@ -36,7 +36,7 @@ from benchmarks.figures import Figure, Report, run, say
 from benchmarks.material import in_words
 from cinelake.lake.cells import Lake
 from cinelake.manifest.document import load_manifest
-from cinelake.run.spent import processor_s
+from cinelake.run.cells import processor_s
 from cinelake.storage.environment import cache_folder
 
 MINUTES = {360: 84.0, 1080: 20.0}

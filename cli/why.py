@@ -11,7 +11,7 @@ from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import Planning, plan_film
 from cinelake.plan.lineage import Lineage, chain, find_row, remaking, trace
 from cinelake.query.views import shown_value
-from cinelake.run.spent import processor_s
+from cinelake.run.cells import processor_s
 from cli.options import HERE, CellFilm, CellTable, JsonOption, ManifestOption, example
 from cli.screen import out, print_json, table
 

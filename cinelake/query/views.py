@@ -25,7 +25,7 @@ from cinelake.lake.records import RECORDS
 from cinelake.plan.plan import Plan
 from cinelake.query.bounds import SPILLED_SHARE, collected, reason
 from cinelake.query.guard import PREFIX, LineFunctions, as_pattern, checked
-from cinelake.run.spent import processor_s
+from cinelake.run.cells import processor_s
 from cinelake.spec.contract import Column, Contract
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The cells of one film while they are made: what is to be made, how each one is committed, failed or skipped.
+"""The cells of one film while they are made: what is to be made, what it costs, how it is committed, failed or skipped.
 
 Knows neither the step nor the decoding: `cinelake.run.streams` and `cinelake.run.step` end their cells here.
 """
@@ -6,6 +6,8 @@ Knows neither the step nor the decoding: `cinelake.run.streams` and `cinelake.ru
 from __future__ import annotations
 
 import datetime
+import resource
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -17,7 +19,7 @@ from cinelake.lake.cells import CellWriter, Footer, Lake
 from cinelake.lake.champions import AppliedModel
 from cinelake.lake.onnx import device_of
 from cinelake.lake.rekeying import differs_in_tables_only, is_made_from
-from cinelake.run.spent import Spent
+from cinelake.media.sealed import sealed_cpu_s
 from cinelake.run.staging import as_listed
 from cinelake.spec.film import MIXED_READINGS, READ_RULE, rule_of, stored_keys
 from cinelake.spec.installed import RECORDED_VERSIONS, installed_versions
@@ -28,6 +30,45 @@ REKEYED = "rekeyed"
 
 CHOSEN = "economical"
 """What a cell's run says of its decode (`choice`) where only pictures that the task chose were decoded."""
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Seconds that went into something.
+
+    cpu_s: processor time (user and system) of the worker's process, and of processes that it shared its work with.
+    ffmpeg_cpu_s: the same of ffmpeg, as far as it worked for this.
+    """
+
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+    ffmpeg_cpu_s: float = 0.0
+
+    def facts(self) -> dict[str, float]:
+        """As the footer keeps it."""
+        return {name: round(seconds, 4) for name, seconds in vars(self).items()}
+
+
+class Clocks:
+    """All three clocks of this process, read when made."""
+
+    def __init__(self) -> None:
+        self.wall_s, self.cpu_s = time.perf_counter(), time.process_time() + sealed_cpu_s()
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        self.children_s = used.ru_utime + used.ru_stime
+
+    def since(self, *, children_are_ffmpeg: bool) -> Spent:
+        """What was spent since; children that have ended were ffmpeg, or did a part of the worker's own work."""
+        now = Clocks()
+        children_s = now.children_s - self.children_s
+        own_s = now.cpu_s - self.cpu_s
+        wall_s = now.wall_s - self.wall_s
+        return Spent(wall_s, own_s, children_s) if children_are_ffmpeg else Spent(wall_s, own_s + children_s)
+
+
+def processor_s(run: Mapping[str, Any]) -> float | None:
+    """Processor seconds, ffmpeg's with them, that a footer's run facts have of a cell; None where it has none."""
+    return run["cpu_s"] + run.get("ffmpeg_cpu_s", 0.0) if "cpu_s" in run else None
 
 
 @dataclass(frozen=True)
@@ -154,8 +195,8 @@ class FilmCells:
         digests = _contents(cell, held)
         writer.close(Footer(key, cell.content_hash, cell.ingredients, run, input_digests=digests))
         self.lake.commit(writer, cell.table)
-        processor_s = spent.cpu_s + spent.ffmpeg_cpu_s
-        made = CellReport(cell.table, "made", rows=writer.rows, wall_s=spent.wall_s, processor_s=processor_s)
+        cpu_s = spent.cpu_s + spent.ffmpeg_cpu_s
+        made = CellReport(cell.table, "made", rows=writer.rows, wall_s=spent.wall_s, processor_s=cpu_s)
         self.report.cells.append(made)
         self.on_event(CellEnded(self.film.movie_id, cell.table, "made"))
 

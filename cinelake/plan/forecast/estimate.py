@@ -9,7 +9,7 @@ from typing import Any
 
 from cinelake.lake.index import Index
 from cinelake.plan.plan import Cell
-from cinelake.run.spent import processor_s
+from cinelake.run.cells import processor_s
 
 
 @dataclass(frozen=True)

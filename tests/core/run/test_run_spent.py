@@ -10,7 +10,7 @@ import pytest
 from _toy_tasks import HOOKS, Night
 
 from cinelake.media.thread_times import sound_share
-from cinelake.run.spent import processor_s
+from cinelake.run.cells import processor_s
 
 CELLS = ("cards", "clock", "tones", "sums")
 
