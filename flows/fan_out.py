@@ -19,8 +19,7 @@ from cinelake.lake.control import LOOK_EVERY_S, Gate
 from cinelake.manifest.document import Manifest
 from cinelake.plan.build import Planning
 from cinelake.run.cells import CellReport, StepReport
-from cinelake.run.stages import run_stages
-from cinelake.run.step import Step, not_yet_made, outcome_of, report_lost
+from cinelake.run.step import Step, not_yet_made, outcome_of, report_lost, run_stages
 from cinelake.storage.interrupts import waited_for
 
 

@@ -1,19 +1,21 @@
 """One film's step: every stale cell of a film, with one decode for all that read pictures or sound.
 
-This is what an engine places on a worker. It knows no orchestrator: it reads the lake and the film, commits cells,
-records failures, and returns a report. A failing cell stops only what depends on it, for this film; a `StorageError`
-(the lake cannot be written) leaves the step and stops the run. Of a step whose process died or was killed, which wrote
-nothing of that itself, the driver asks here what is left to do, and reports it (`not_yet_made`, `report_lost`).
+This is what an engine places on a worker, in stages where its cells change between processors and GPUs. It knows no
+orchestrator: it reads the lake and the film, commits cells, records failures, and returns a report. A failing cell
+stops only what depends on it, for this film; a `StorageError` (the lake cannot be written) leaves the step and stops
+the run. Of a step whose process died or was killed, which wrote nothing of that itself, the driver asks here what is
+left to do, and reports it (`not_yet_made`, `report_lost`).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from cinelake.errors import DamagedFilm, FilmError, StorageError
 from cinelake.events import Deadline, OnEvent, Outcome, StagingMoved, TaskBegan, WorkerDied
@@ -27,6 +29,8 @@ from cinelake.run.staging import Staging, staged, sweep_staged
 from cinelake.spec.film import SLOWEST_BYTES_PER_S, limit_deadline, rule_of, stored_keys
 from cinelake.spec.task import Film, Resources, find_task
 from cinelake.storage.store import StorageLocation, is_disk_full
+
+Side = Literal["processors", "gpus"]
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,49 @@ class Step:
         longest_s = self.film.size_bytes / SLOWEST_BYTES_PER_S
         wanted_s = self.deadline_s + self.deadline_per_film_second * (longest_s if film_s is None else film_s)
         return limit_deadline(wanted_s, self.deadline_s)
+
+
+def stages(step: Step) -> list[Step]:
+    """The step's stages in order; together they have its cells, each after all that it needs.
+
+    A film that is decoded needs no GPU, and one whose pictures wait for a network no decoder. Placed apart, a GPU works
+    on one film while processors decode the next; as one step, it would be idle during every decoding. So a step is cut
+    wherever its cells change sides, and nowhere else: without GPU tasks it has one stage, and one decode in any case.
+    """
+    sides = _sides(step)
+    first: Side = "processors"
+    levels: dict[str, int] = {}
+    for cell in step.cells:
+        level = int(sides[cell.table] != first)
+        for entry in cell.inputs.values():
+            if entry in levels:
+                level = max(level, levels[entry] + (sides[entry] != sides[cell.table]))
+        levels[cell.table] = level
+    by_level: defaultdict[int, list[StepCell]] = defaultdict(list)
+    for cell in step.cells:
+        by_level[levels[cell.table]].append(cell)
+    parts = [by_level[level] for level in sorted(by_level)]
+    return [
+        replace(step, cells=tuple(cells), resources=Resources.most(cell.resources for cell in cells)) for cells in parts
+    ]
+
+
+def _sides(step: Step) -> Mapping[str, Side]:
+    """Where each cell runs; those that share the film's one decode stay together."""
+    asking = {cell.table for cell in step.cells if cell.resources.gpus}
+    streams = {cell.table for cell in step.cells if find_task(cell.task).stream(cell.params) is not None}
+    if asking & streams:
+        asking |= streams
+    return {cell.table: "gpus" if cell.table in asking else "processors" for cell in step.cells}
+
+
+def run_stages(step: Step, place: Callable[[Step], StepReport]) -> StepReport:
+    """Place a step stage by stage; tables that one could not make are lost to the next. Returns the report of all."""
+    report, lost = StepReport(step.film.movie_id), frozenset(step.lost)
+    for stage in stages(step):
+        report.add(place(replace(stage, lost=tuple(sorted(lost)))))
+        lost |= set(report.lost())
+    return report
 
 
 def run_step(step: Step, on_event: OnEvent | None = None) -> StepReport:

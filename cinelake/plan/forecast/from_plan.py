@@ -13,8 +13,7 @@ from cinelake.plan.forecast.bounds import FilmMix, Forecast
 from cinelake.plan.forecast.cluster import ClusterSettings
 from cinelake.plan.forecast.costs import FilmCost, measured_films
 from cinelake.plan.forecast.simulation import FilmStages, Stage
-from cinelake.run.stages import stages
-from cinelake.run.step import Step
+from cinelake.run.step import Step, stages
 from cinelake.spec.roles import FilmLength
 from cinelake.spec.task import tasks_with
 

@@ -1,7 +1,7 @@
 """Many films on a described cluster, simulated event by event (SimPy).
 
 A film waits for a place in the window, then for the driver, which submits one film at a time. Its stages follow one
-another (`cinelake.run.stages`): each waits for its processors and GPUs, moves its bytes over one of the links to the
+another (`cinelake.run.step`): each waits for its processors and GPUs, moves its bytes over one of the links to the
 store, works, and releases them; first come, first served.
 """
 

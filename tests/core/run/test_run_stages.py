@@ -6,8 +6,7 @@ from _toy_tasks import HOOKS, Night, outcomes
 
 from cinelake.errors import DamagedFilm
 from cinelake.run.cells import StepReport
-from cinelake.run.stages import run_stages, stages
-from cinelake.run.step import Step, run_step
+from cinelake.run.step import Step, run_stages, run_step, stages
 from cinelake.spec.task import Resources
 
 ON_GPU = "sums: {resources: {gpus: 0.5}}"
