@@ -1,9 +1,10 @@
-"""Films that are not on this machine's disk are copied there while a step works on them, within a bound.
+"""The film's file while a step works on it: copied to this machine where it is not on its disk, and the same to the end.
 
-One folder holds the copies of all steps of a machine, of all runs. Each copy has a folder `staged-NUMBER-BYTES` of its
-own, made in the order of the steps' requests; a step has room when it and all that requested room before it fit into
-the bound together, so that none starves. The owner of a folder holds a lock in it, which ends with the process: a
-folder without one was left by a killed process, and the next request, or the next run, removes it.
+One folder holds the copies of all steps of a machine, of all runs, within a bound. Each copy has a folder
+`staged-NUMBER-BYTES` of its own, made in the order of the steps' requests; a step has room when it and all that
+requested room before it fit into the bound together, so that none starves. The owner of a folder holds a lock in it,
+which ends with the process: a folder without one was left by a killed process, and the next request, or the next run,
+removes it.
 
 A copy has its film's name only when it is whole, and is compared with the store's size and ETag before it is used.
 """
@@ -24,9 +25,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cinelake.catalogue.sidecars import sidecar_name
-from cinelake.errors import DiskFull, FilmError, InputChanged, StagingFull, StorageError, StoreUnavailable, UsageError
+from cinelake.errors import (
+    DiskFull,
+    FilmError,
+    FilmMissing,
+    InputChanged,
+    StagingFull,
+    StorageError,
+    StoreUnavailable,
+    UsageError,
+)
 from cinelake.spec.task import Film
 from cinelake.storage.atomic import written_whole
+from cinelake.storage.content import fingerprint
 from cinelake.storage.locks import alone
 from cinelake.storage.objects import FilmStore, ObjectVersion, is_remote
 from cinelake.storage.store import StorageLocation, is_disk_full, storage_errors
@@ -35,6 +46,7 @@ if TYPE_CHECKING:
     from cinelake.catalogue.films import CatalogueFilm
     from cinelake.manifest.document import Manifest
 
+
 LOOK_EVERY_S = 0.5
 COPY_BYTES = 8 * 2**20
 COPIED_TOGETHER = 4
@@ -42,6 +54,8 @@ COPIED_TOGETHER = 4
 HELD = "held"
 _FOLDER = re.compile(r"staged-(\d{8,})-(\d+)")
 _PLAIN_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,16}")
+FileStamp = tuple[int, int]
+"""Size and modification time (ns)."""
 OnBytes = Callable[[int], None]
 """Called with how much of a film has been copied; 0 while it waits for room."""
 
@@ -236,3 +250,25 @@ def _why_broken(store: FilmStore, uri: str, before: ObjectVersion, error: StoreU
         return error if store.version(uri) == before else InputChanged(f"{uri} changed while it was copied")
     except FilmError as now:
         return now
+
+
+def stamp_film(film: Film) -> FileStamp:
+    """The stamp of the film's file. Raises `FilmMissing` when it cannot be opened."""
+    try:
+        with Path(film.path).open("rb"):
+            stat = Path(film.path).stat()
+    except OSError as error:
+        raise FilmMissing(f"{film.uri or film.path}: {error.strerror or error}. Was it moved?") from error
+    return stat.st_size, stat.st_mtime_ns
+
+
+def check_as_planned(film: Film) -> None:
+    """Raise `InputChanged` when the film's content is not what the plan saw."""
+    if fingerprint(film.path) != film.fingerprint:
+        raise InputChanged(f"{film.uri or film.path} was replaced after the run was planned")
+
+
+def check_unchanged(film: Film, before: FileStamp) -> None:
+    """Raise `InputChanged` when the film's file is not the one whose decoding began."""
+    if stamp_film(film) != before:
+        raise InputChanged(f"{film.uri or film.path} changed while it was decoded")

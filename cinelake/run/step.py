@@ -22,10 +22,9 @@ from cinelake.events import Deadline, OnEvent, Outcome, StagingMoved, TaskBegan,
 from cinelake.lake.cells import CellWriter, Footer, Lake, write_all
 from cinelake.lake.champions import open_applied
 from cinelake.run.cells import REKEYED, CellReport, Clocks, FilmCells, StepCell, StepReport, held_inputs, rule_for
-from cinelake.run.film_guard import check_as_planned
 from cinelake.run.isolation import as_film_errors, disk_full
 from cinelake.run.pieces import PieceOf, Pieces, pieces_of
-from cinelake.run.staging import Staging, staged, sweep_staged
+from cinelake.run.staging import Staging, check_as_planned, staged, sweep_staged
 from cinelake.spec.film import SLOWEST_BYTES_PER_S, limit_deadline, rule_of, stored_keys
 from cinelake.spec.task import Film, Resources, find_task
 from cinelake.storage.store import StorageLocation, is_disk_full
