@@ -26,8 +26,7 @@ from cinelake.media.probe import probe
 from cinelake.media.reader import DamagedAmongThreads, DecodeReport, Reading, read_film
 from cinelake.run.cells import Clocks, FilmCells, Spent, StepCell
 from cinelake.run.choosing import chooses, rows_of_choice, why_not_chosen
-from cinelake.run.isolation import as_film_errors
-from cinelake.run.quiet_memory import quiet_memory
+from cinelake.run.isolation import as_film_errors, quiet_memory
 from cinelake.run.staging import FileStamp, check_as_planned, check_unchanged, stamp_film
 from cinelake.spec.film import DecodeThreads, Probe
 from cinelake.spec.streams import SOUND

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cinelake.run.quiet_memory import quiet_memory
+from cinelake.run.isolation import quiet_memory
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="huge pages are Linux's")
 
