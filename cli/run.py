@@ -14,7 +14,7 @@ import typer
 from cinelake.errors import LakeBusy, transient_reasons
 from cinelake.events import RunBegan
 from cinelake.lake.cells import Lake
-from cinelake.lake.turns import refuse, turn
+from cinelake.lake.control import refuse, turn
 from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.plan.build import Planning
 from cinelake.storage.interrupts import interrupts_answered

@@ -1,8 +1,8 @@
 """The lock on a lake: deployed catalogue runs hold it one after the other, and each plans what the one before has left.
 
 Two runs at once would damage nothing, but make the same cells twice. Within the lock a deployed run takes the lake's
-turn (`cinelake.lake.turns`), as `cinelake run` does; in a folder that alone would do. In a bucket, where the turn is no
-lock, this one keeps the deployed runs of a server apart for certain, however soon they begin after each other.
+turn (`cinelake.lake.control`), as `cinelake run` does; in a folder that alone would do. In a bucket, where the turn is
+no lock, this one keeps the deployed runs of a server apart for certain, however soon they begin after each other.
 
 It is a global concurrency limit of one on the Prefect server, held under a lease that is renewed while a run lives:
 when its machine dies, the next run begins minutes later. The server must keep its leases on disk for that
@@ -20,7 +20,7 @@ from prefect.concurrency.sync import concurrency
 from prefect.exceptions import ObjectNotFound
 
 from cinelake.lake.cells import Lake
-from cinelake.lake.turns import Holder, turn
+from cinelake.lake.control import Holder, turn
 from cinelake.storage.content import digest
 from cinelake.storage.store import StorageLocation
 

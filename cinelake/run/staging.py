@@ -1,4 +1,4 @@
-"""The film's file while a step works on it: copied to this machine where it is not on its disk, and the same to the end.
+"""A film's file while a step works on it: copied to this machine where it is not on its disk, the same to the end.
 
 One folder holds the copies of all steps of a machine, of all runs, within a bound. Each copy has a folder
 `staged-NUMBER-BYTES` of its own, made in the order of the steps' requests; a step has room when it and all that

@@ -15,15 +15,15 @@ import pytest
 from _folder_store import FolderStore, store
 
 from cinelake.errors import LakeBusy
-from cinelake.lake import turns
+from cinelake.lake import control
 from cinelake.lake.cells import Lake
-from cinelake.lake.turns import holder_of, refuse, turn
+from cinelake.lake.control import holder_of, refuse, turn
 
 __all__ = ["store"]
 HOLDS = """
 import sys, time
 from cinelake.lake.cells import Lake
-from cinelake.lake.turns import turn
+from cinelake.lake.control import turn
 with turn(Lake(sys.argv[1]), "cinelake run", print):
     print("mine", flush=True)
     time.sleep(60)
@@ -33,9 +33,9 @@ with turn(Lake(sys.argv[1]), "cinelake run", print):
 @pytest.fixture(params=["folder", "bucket"])
 def lake(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
     """A lake in a folder, and one in a bucket whose leases last for moments."""
-    for name in ("RENEW_EVERY_S", "SETTLED_AFTER_S", "LOOK_EVERY_S"):
-        monkeypatch.setattr(turns, name, 0.02)
-    monkeypatch.setattr(turns, "LEASE_S", 0.3)
+    for name in ("RENEW_EVERY_S", "SETTLED_AFTER_S", "LEASE_LOOK_EVERY_S"):
+        monkeypatch.setattr(control, name, 0.02)
+    monkeypatch.setattr(control, "LEASE_S", 0.3)
     if request.param == "folder":
         return Lake(str(tmp_path / "lake"))
     return lake_in(request.getfixturevalue("store"))
@@ -50,7 +50,7 @@ def lake_in(store: FolderStore) -> Lake:
 @pytest.fixture
 def bucket(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> Lake:
     """A lake in a bucket."""
-    monkeypatch.setattr(turns, "SETTLED_AFTER_S", 0.0)
+    monkeypatch.setattr(control, "SETTLED_AFTER_S", 0.0)
     return lake_in(store)
 
 
@@ -97,15 +97,15 @@ def test_a_killed_holder_is_in_nobodys_way(tmp_path: Path) -> None:
 
 
 def test_a_lease_that_nobody_renews_is_taken_over(bucket: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "LOOK_EVERY_S", 0.01)
-    monkeypatch.setattr(turns, "LEASE_S", 0.1)
-    turns._write(bucket, turns.Holder("gone", 1, "2026-01-01T00:00:00", "a run that was killed"))
+    monkeypatch.setattr(control, "LEASE_LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr(control, "LEASE_S", 0.1)
+    control._write(bucket, control.Holder("gone", 1, "2026-01-01T00:00:00", "a run that was killed"))
     with turn(bucket, "cinelake run", lambda _: None):
         assert (holder_of(bucket) or pytest.fail("nobody")).pid == os.getpid()
 
 
 def test_a_lease_of_long_ago_is_not_waited_for(bucket: Lake, store: FolderStore) -> None:
-    turns._write(bucket, turns.Holder("gone", 1, "2026-01-01T00:00:00", "a run that was killed"))
+    control._write(bucket, control.Holder("gone", 1, "2026-01-01T00:00:00", "a run that was killed"))
     os.utime(store.folder / "films" / "lake" / "_control" / "run.json", (1e9, 1e9))
     with turn(bucket, "cinelake run", refuse(bucket)):
         pass
