@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from cinelake.errors import ContractViolation, FilmError, InputChanged, NewerFormat, UsageError
 from cinelake.lake.footer_bytes import replace_value
 from cinelake.lake.records import FAILURES, failure_log, failure_row
-from cinelake.lake.table_digest import TableDigest
+from cinelake.spec.arrow_values import TableDigest
 from cinelake.spec.contract import Contract
 from cinelake.spec.installed import LAKE_FORMAT, check_format
 from cinelake.spec.names import MOVIE_ID, RESERVED, TABLE_NAME

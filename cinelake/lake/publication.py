@@ -27,7 +27,7 @@ from cinelake.lake.published import (
     file_parts,
     published_schema,
 )
-from cinelake.lake.table_digest import TableDigest
+from cinelake.spec.arrow_values import TableDigest
 from cinelake.spec.contract import Contract
 from cinelake.storage.content import digest
 from cinelake.storage.store import StorageLocation, storage_errors

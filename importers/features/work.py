@@ -25,8 +25,8 @@ from cinelake.labels.readers import read_files
 from cinelake.labels.values import cast_column
 from cinelake.lake.cells import CellWriter, Footer, Lake
 from cinelake.lake.records import RECORDS
-from cinelake.lake.table_digest import TableDigest
 from cinelake.manifest.document import Manifest
+from cinelake.spec.arrow_values import TableDigest
 from cinelake.spec.contract import Column, Contract
 from cinelake.spec.names import TABLE_NAME
 from cinelake.spec.task import find_task

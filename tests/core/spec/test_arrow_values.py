@@ -72,7 +72,7 @@ def test_a_batch_is_made_checked_and_digested_without_pandas() -> None:
     code = """
 import sys
 import numpy as np
-from cinelake.lake.table_digest import TableDigest
+from cinelake.spec.arrow_values import TableDigest
 from tasks.shots import SHOTS
 row = dict(shot=[0], start_frame=[0], end_frame=[9], start_s=[0.0], end_s=[1.0], transition=["start"], score=[1.0])
 SHOTS.check(SHOTS.batch("film", **row, motion=np.zeros((1, 26), np.float32)), "film")

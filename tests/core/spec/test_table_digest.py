@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from cinelake.lake.table_digest import TableDigest
+from cinelake.spec.arrow_values import TableDigest
 
 ROWS: dict[str, pa.Array] = {
     "number": pa.array([1, None, 3, 4] * 5),
