@@ -18,7 +18,7 @@ import psutil
 
 from cinelake.engines.cluster import check_answers
 from cinelake.errors import EngineUnavailable
-from cinelake.storage.child_processes import start_child
+from cinelake.storage.processes import start_child
 from flows.server import free_port
 
 BIN = Path(sys.executable).parent

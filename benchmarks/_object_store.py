@@ -19,7 +19,7 @@ from pathlib import Path
 
 from pyarrow import fs
 
-from cinelake.storage.child_processes import start_child
+from cinelake.storage.processes import start_child
 from flows.server import free_port
 
 KEY_NAME, SECRET_NAME = "LAKE_KEY", "LAKE_SECRET"

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
-from cinelake.storage.child_processes import start_child
+from cinelake.storage.processes import start_child
 from flows.server import free_port
 
 PACKAGE_USER = "postgres"

@@ -12,8 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks._clusters import end_tree
-from cinelake.storage.child_processes import start_child
-from cinelake.storage.environment import environment_variables
+from cinelake.storage.processes import environment_variables, start_child
 from flows.server import QUIET, PrefectServer, answers, free_port, start_prefect
 
 NO_JOBS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}

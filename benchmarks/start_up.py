@@ -23,7 +23,7 @@ from pathlib import Path
 
 from benchmarks.children import cinelake, cost_of
 from benchmarks.figures import Figure, Report, run
-from cinelake.storage.environment import environment_variables
+from cinelake.storage.processes import environment_variables
 
 MANIFEST = """\
 lake: lake

@@ -37,7 +37,7 @@ from benchmarks.material import in_words
 from cinelake.lake.cells import Lake
 from cinelake.manifest.document import load_manifest
 from cinelake.run.cells import processor_s
-from cinelake.storage.environment import cache_folder
+from cinelake.storage.processes import cache_folder
 
 MINUTES = {360: 84.0, 1080: 20.0}
 TABLES = ("films", "shots", "frames", "sound", "faces", "embeddings", "shot_features")

@@ -27,8 +27,8 @@ from cinelake.lake.champions import read_champion_record
 from cinelake.lake.published import PublishedVersion
 from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import Planning, plan_manifest
-from cinelake.storage.child_processes import import_path, module_command, start_child
 from cinelake.storage.content import digest, file_digest
+from cinelake.storage.processes import import_path, module_command, start_child
 from cli.demo_folder import DemoFolder, DemoRecord
 from cli.label_import import import_files
 from cli.label_request import ImportRequest

@@ -16,7 +16,7 @@ from cinelake.engines.process_tree import await_end, process_tree
 from cinelake.errors import EngineUnavailable, UsageError
 from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.manifest.sections import TrackingSettings
-from cinelake.storage.child_processes import import_path, module_command, start_child
+from cinelake.storage.processes import import_path, module_command, start_child
 from cinelake.tracking.experiments import artifact_folder
 from cinelake.tracking.own_server import PASSWORD as PASSWORD_VARIABLE
 from cinelake.tracking.own_server import USER as USER_VARIABLE

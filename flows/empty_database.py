@@ -16,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from cinelake.storage.atomic import copy_database, unfinished_file, written_whole
-from cinelake.storage.environment import cache_folder
+from cinelake.storage.processes import cache_folder
 
 OTHERS_WRITE = 0o022
 

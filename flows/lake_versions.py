@@ -33,7 +33,7 @@ from cinelake.lake.published import (
 from cinelake.lake.statistics import with_statistics
 from cinelake.plan.build import Planning
 from cinelake.query.quality import broken_bounds, measure_new, watched_tables
-from cinelake.storage.child_processes import die_with
+from cinelake.storage.processes import die_with
 from flows.summaries import SUMMARIES
 
 MAX_JOBS_HERE = 4

@@ -20,10 +20,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cinelake.errors import EngineUnavailable, UsageError
-from cinelake.storage.child_processes import import_path, module_command, start_child
-from cinelake.storage.environment import environment_variables
 from cinelake.storage.interrupts import interrupts_held
 from cinelake.storage.locks import alone
+from cinelake.storage.processes import environment_variables, import_path, module_command, start_child
 from flows.prefect_api import server_answers
 from flows.server_record import (
     RECORD,

@@ -20,8 +20,8 @@ from cinelake.events import DecodingMoved, Event, FilmBegan, OnEvent, Outcome, R
 from cinelake.plan.build import Planning
 from cinelake.run.cells import FilmEnded, StepReport
 from cinelake.run.step import Step
-from cinelake.storage.environment import environment_variables
 from cinelake.storage.interrupts import interrupt, interrupts_held
+from cinelake.storage.processes import environment_variables
 from flows.artifacts import ProgressArtifact
 from flows.cancelling import CANCELLED, INTERRUPTED
 from flows.events import flow_started

@@ -25,8 +25,8 @@ from cinelake.engines.job import Job, Result
 from cinelake.engines.worker_watch import WorkerWatch
 from cinelake.errors import DecodeTimeout, EngineStopped, EngineUnavailable, FilmError, WorkerLost
 from cinelake.events import Deadline, Event, LengthProbed, WorkerDied
-from cinelake.storage.child_processes import die_with, in_lasting_thread, why_died
 from cinelake.storage.interrupts import interrupts_held
+from cinelake.storage.processes import die_with, in_lasting_thread, why_died
 from cinelake.storage.slots import VARIABLE, slot_held, slots_folder
 
 if TYPE_CHECKING:

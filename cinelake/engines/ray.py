@@ -44,7 +44,7 @@ from cinelake.engines.versions import check_joined, check_same, compared_with, o
 from cinelake.errors import CinelakeError, EngineUnavailable
 from cinelake.events import OnEvent
 from cinelake.spec.task import Resources
-from cinelake.storage.environment import environment_variables
+from cinelake.storage.processes import environment_variables
 
 if TYPE_CHECKING:
     from cinelake.manifest.sections import EngineSettings

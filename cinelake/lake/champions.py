@@ -21,7 +21,7 @@ from cinelake.lake.artefact import FILES, artefact_digest, read_artefact
 from cinelake.lake.cells import Lake
 from cinelake.spec.artefact import Artefact
 from cinelake.storage.atomic import write_whole
-from cinelake.storage.environment import cache_folder
+from cinelake.storage.processes import cache_folder
 from cinelake.storage.store import Storage, storage_errors
 
 FOLDER = "_models"

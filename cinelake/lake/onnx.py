@@ -27,7 +27,7 @@ from cinelake.lake.notices import quiet_tensorflow
 from cinelake.spec.arrays import Array, Device
 from cinelake.storage.atomic import write_whole, written_whole
 from cinelake.storage.content import file_digest
-from cinelake.storage.environment import cache_folder
+from cinelake.storage.processes import cache_folder
 
 _PROVIDERS: dict[Device, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 _LOADING = threading.Lock()

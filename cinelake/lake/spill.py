@@ -18,7 +18,7 @@ import numpy as np
 from cinelake.errors import UsageError
 from cinelake.spec.arrays import Array
 from cinelake.spec.example import Example
-from cinelake.storage.environment import cache_folder
+from cinelake.storage.processes import cache_folder
 
 FREE_SHARE = 0.25
 BYTES_PER_GB = 10**9

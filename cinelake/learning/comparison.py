@@ -31,7 +31,7 @@ from cinelake.spec.answers import Answers
 from cinelake.spec.artefact import Artefact
 from cinelake.spec.example import Example
 from cinelake.spec.model import FilmScores, Scores
-from cinelake.storage.environment import cache_folder
+from cinelake.storage.processes import cache_folder
 
 MOMENTS, MOMENTS_OF_A_FILM = 12, 4
 RUN_ID_CHARACTERS = 8

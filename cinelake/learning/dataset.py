@@ -21,7 +21,7 @@ from cinelake.spec.example import Example
 from cinelake.spec.roles import Components
 from cinelake.spec.task import Params, TableReader
 from cinelake.storage.content import digest
-from cinelake.storage.environment import cache_folder
+from cinelake.storage.processes import cache_folder
 
 OnFilm = Callable[[int, int, str], None]
 """Called before each film with how many are done, how many there are, and which one comes."""

@@ -17,7 +17,7 @@ from typing import Any
 
 from cinelake.engines.shipping import CLUSTER, QUIET, ray_token, shipped_folders
 from cinelake.learning.trial import WORST, Trial, TrialWork, read_trial, write_trial
-from cinelake.storage.environment import environment_variables
+from cinelake.storage.processes import environment_variables
 
 QUIET_TUNE = {
     "RAY_AIR_NEW_OUTPUT": "0",

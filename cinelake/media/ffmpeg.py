@@ -29,7 +29,7 @@ from typing import IO
 from cinelake.errors import DecodeTimeout, WorkerLost
 from cinelake.media.confinement import start_confined
 from cinelake.media.thread_times import ThreadTimes
-from cinelake.storage.environment import plain_environment
+from cinelake.storage.processes import plain_environment
 
 KEEPS_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(4 << 20), "MALLOC_TRIM_THRESHOLD_": str(32 << 20)}
 """How glibc's allocator treats what leaves ffmpeg (`mallopt(3)`): every picture is a block of its own, which would come

@@ -34,7 +34,7 @@ import psutil
 from cinelake.errors import FilmError
 from cinelake.media import ffmpeg, sealed
 from cinelake.media.confinement import LIBRARIES, MEMORY_BYTES, OPEN_FILES, confine_this_process, import_rules
-from cinelake.storage.child_processes import HERE, PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG
+from cinelake.storage.processes import HERE, PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG
 
 FUNCTIONS = ("cinelake.media.probe", "cinelake.media.lengths", "cinelake.media.captions")
 """Modules with sealed functions, imported before the first call."""

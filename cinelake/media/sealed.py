@@ -28,8 +28,7 @@ from typing import Any, ParamSpec, TypeVar, get_type_hints
 
 from cinelake import errors
 from cinelake.errors import DamagedFilm, DecodeTimeout, FilmError, WorkerLost
-from cinelake.storage.child_processes import import_path, module_command
-from cinelake.storage.environment import plain_environment
+from cinelake.storage.processes import import_path, module_command, plain_environment
 
 DEADLINE_S = 900
 """How long a call may take. Steps have deadlines of their own, which are shorter for films that are."""

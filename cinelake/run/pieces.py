@@ -31,7 +31,7 @@ from cinelake.lake.cells import CellReader, CellWriter, Lake
 from cinelake.lake.champions import open_applied
 from cinelake.run.cells import StepCell
 from cinelake.spec.task import Film, TableReader, find_task
-from cinelake.storage.child_processes import import_path, module_command, start_child, why_died
+from cinelake.storage.processes import import_path, module_command, start_child, why_died
 from cinelake.storage.slots import BorrowedSlot, borrow_slot
 from cinelake.storage.store import StorageLocation, storage_errors
 

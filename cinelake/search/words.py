@@ -32,7 +32,7 @@ from cinelake.search.index import index_folder
 from cinelake.spec.contract import Contract
 from cinelake.spec.roles import Words
 from cinelake.spec.task import tasks_with
-from cinelake.storage.environment import cache_folder
+from cinelake.storage.processes import cache_folder
 
 VERSION = 2
 SCHEMA = (

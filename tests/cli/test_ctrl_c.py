@@ -5,7 +5,7 @@ import random
 import subprocess
 import sys
 
-from cinelake.storage.child_processes import import_path
+from cinelake.storage.processes import import_path
 
 IMPORTED_BY_EVERY_COMMAND = ["typer", "cli.main", "cinelake.errors", "cli.plain_signs"]
 PRESSED_AT_AN_IMPORT = """

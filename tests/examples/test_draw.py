@@ -17,7 +17,7 @@ import dlib
 import numpy as np
 import pytest
 
-from cinelake.storage.child_processes import import_path
+from cinelake.storage.processes import import_path
 from examples.draw import draw_catalogue, main
 from examples.labels import TABLES, film_labels
 from examples.script import write_script

@@ -22,7 +22,7 @@ import cinelake
 from cinelake.errors import InputChanged, PublishRefused, StorageError, UnknownName, UsageError
 from cinelake.lake.publication import bucket_count, bucket_of
 from cinelake.lake.published import latest_number, readable_versions, version_numbers
-from cinelake.storage.child_processes import import_path
+from cinelake.storage.processes import import_path
 from flows import lake_versions
 from flows.lake_versions import publish_planned, roll_back
 

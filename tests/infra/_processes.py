@@ -24,7 +24,7 @@ from typing import Any
 from infra._files import INFRA, ROOT, below, loaded
 
 from benchmarks._clusters import await_that, end_tree
-from cinelake.storage.child_processes import start_child
+from cinelake.storage.processes import start_child
 from flows.server import answers
 
 BIN = Path(sys.executable).parent

@@ -9,7 +9,7 @@ from infra._files import INFRA
 from infra._processes import BIN, START, roles_of
 
 from benchmarks._clusters import await_that, end_tree
-from cinelake.storage.child_processes import start_child
+from cinelake.storage.processes import start_child
 from flows.server import answers, free_port
 
 pytestmark = pytest.mark.slow

@@ -30,8 +30,7 @@ from cinelake.errors import ModelUnusable
 from cinelake.lake.pickles import child
 from cinelake.lake.pickles.child import HEADER
 from cinelake.lake.pickles.unpickler import TOO_MUCH
-from cinelake.storage.child_processes import import_path, module_command
-from cinelake.storage.environment import plain_environment
+from cinelake.storage.processes import import_path, module_command, plain_environment
 
 MAX_FILE_BYTES = 4 << 30
 DEADLINE_S = 60

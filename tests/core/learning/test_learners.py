@@ -18,7 +18,7 @@ from cinelake.learning.jobs import TrainingJob
 from cinelake.learning.learners import LearnerChoice, as_markdown, choose_learner
 from cinelake.learning.request import TrainingRequest, prepare_request
 from cinelake.learning.session import train_model
-from cinelake.storage.child_processes import import_path
+from cinelake.storage.processes import import_path
 from cinelake.tracking.store import connect
 
 

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from cinelake.storage.environment import environment_variables
+from cinelake.storage.processes import environment_variables
 
 
 @pytest.fixture(autouse=True)

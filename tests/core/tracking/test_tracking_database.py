@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cinelake.storage.child_processes import import_path
+from cinelake.storage.processes import import_path
 from cinelake.tracking.store import connect, made_alone
 
 KILLED_AMONG_MIGRATIONS = """

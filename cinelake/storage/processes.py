@@ -1,4 +1,4 @@
-"""Processes that this one starts: modules that find what this one finds and end with it, and what ended them.
+"""What this process takes from its environment, and the processes that it starts: what they find, what ends them.
 
 `python -m` puts the folder it starts in before everything else that is imported: a file beside somebody's films that is
 called like a library would be executed.
@@ -9,22 +9,62 @@ from __future__ import annotations
 import ctypes
 import functools
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
+from cinelake.errors import may_be_secret
 from cinelake.storage.interrupts import interrupts_held
 
 Made = TypeVar("Made")
 HERE = str(Path(__file__).parents[2])
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+_PLAIN = re.compile(
+    r"PATH|LANG|LC_\w+|TZ|TMPDIR|HOME|PYTHON\w+|LD_\w+|DYLD_\w+|GLIBC_TUNABLES|MALLOC_\w+"
+    r"|(?:OMP|OPENBLAS|MKL|NUMEXPR|CINELAKE)_\w+|IMAGEIO_FFMPEG_EXE|FFREPORT|AV_LOG_\w+"
+    r"|(?:CUDA|NVIDIA|LIBVA|VDPAU|VK|MESA|LIBGL|DRI|INTEL|AMD)_\w+"
+)
+"""What a program needs of its surroundings: language, libraries, threads, drivers of devices."""
+
+
+def cache_folder() -> Path:
+    """Where exported networks are kept: `CINELAKE_CACHE`, else `~/.cache/cinelake`. Deleting it loses nothing."""
+    return Path(os.environ.get("CINELAKE_CACHE") or Path.home() / ".cache" / "cinelake")
+
+
+def plain_environment() -> dict[str, str]:
+    """This process's environment without what may be a secret, for programs that read strangers' files.
+
+    Known names are kept, and no others: a key of a bucket, a database's password or a server's word may have any name.
+    """
+    return {name: value for name, value in os.environ.items() if _PLAIN.fullmatch(name) and not may_be_secret(name)}
+
+
+@contextmanager
+def environment_variables(variables: Mapping[str, str], *, restore_all: bool = False) -> Iterator[None]:
+    """Set environment variables while the context lasts; they are as before at its end, set or not.
+
+    restore_all: so are all others, which a library that is used within may set on its own.
+    """
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name in {*before, *os.environ} if restore_all else variables:
+            if name in before:
+                os.environ[name] = before[name]
+            else:
+                os.environ.pop(name, None)
 
 
 def module_command(name: str, *words: str) -> list[str]:

@@ -14,11 +14,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cinelake.storage.child_processes import import_path, in_lasting_thread, module_command, start_child
+from cinelake.storage.processes import import_path, in_lasting_thread, module_command, start_child
 
 SLEEPING = ["sleep", "60"]
 STARTS_ONE = f"""
-from cinelake.storage.child_processes import start_child
+from cinelake.storage.processes import start_child
 print(start_child({SLEEPING}).pid, flush=True)
 input()
 """
