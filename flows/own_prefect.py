@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from cinelake.errors import UsageError
-from cinelake.storage.locks import alone
+from cinelake.storage.owners import alone
 from flows.empty_database import lay_out_database
 from flows.server_record import RECORD, is_unused, read_record, record_of
 

@@ -30,7 +30,7 @@ from cinelake.labels.readers import ReadLabels
 from cinelake.spec.labels import LabelContract
 from cinelake.storage.atomic import written_whole
 from cinelake.storage.content import digest
-from cinelake.storage.locks import alone
+from cinelake.storage.owners import alone
 from cinelake.storage.store import storage_errors
 
 SUFFIXES = (".jpg", ".jpeg", ".png")

@@ -26,7 +26,7 @@ from cinelake.spec.model import Scores
 from cinelake.spec.training import Training
 from cinelake.storage.atomic import write_whole
 from cinelake.storage.content import digest
-from cinelake.storage.locks import alone
+from cinelake.storage.owners import alone
 
 FOLDS = 3
 """As in the literature's random searches over scene models; each film is scored once a trial."""

@@ -1,9 +1,10 @@
-"""Who made an unfinished file or folder, by its name, and whether that process has ended.
+"""Who has a file or folder to itself: by a lock or by its name, and whether that process has ended.
 
-A process id alone does not tell: two containers that share a lake have one kernel, often one host name, and the same
-ids for different processes. So a name also holds which boot of which space of process ids it is from, and when the
-process began. Of a process in another space of this kernel only a lock tells whether it lives (`owned_folder`): the
-kernel drops it with the process. What is in doubt stays.
+A lock (flock) ends with the process that holds it. Of an unfinished file or folder its name says who made it. A process
+id alone does not tell: two containers that share a lake have one kernel, often one host name, and the same ids for
+different processes. So a name also holds which boot of which space of process ids it is from, and when the process
+began. Of a process in another space of this kernel only a lock tells whether it lives (`owned_folder`): the kernel
+drops it with the process. What is in doubt stays.
 """
 
 from __future__ import annotations
@@ -14,14 +15,47 @@ import shutil
 import socket
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from cinelake.errors import UsageError
+
+FOLDER_LOCK = ".lock"
+"""The file in a folder that is locked; it exists while a process holds or waits for the lock."""
+WAITS_S = 0.2
+"""How often a process that was told that it waits looks whether the lock is free."""
 NOT_LOCKED_YET = ".new"
 """The suffix of a folder whose owner does not hold its lock yet."""
+
+
+@contextmanager
+def alone(path: Path, busy: str | None = None, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
+    """Hold the lock of a folder, or of a file that is made for it in a folder that exists.
+
+    Waits for whoever holds it; with `busy` raises `UsageError` with these words instead. `on_wait` is called once
+    before waiting, and may raise. The lock may be released by another thread than the one that took it.
+    """
+    from filelock import FileLock, Timeout
+
+    is_folder = path.is_dir()
+    file = path / FOLDER_LOCK if is_folder else path
+    lock = FileLock(file, thread_local=False, fallback_to_soft=False)
+    try:
+        lock.acquire(blocking=busy is None and on_wait is None)
+    except Timeout as error:
+        if on_wait is None:
+            raise UsageError(str(busy)) from error
+        on_wait()
+        lock.acquire(poll_interval=WAITS_S)
+    try:
+        yield
+    finally:
+        if is_folder:
+            file.unlink(missing_ok=True)  # a process that waits for a removed lock file makes a new one
+        lock.release()
 
 
 class Owner(NamedTuple):
