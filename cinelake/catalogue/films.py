@@ -20,8 +20,7 @@ from urllib.parse import unquote, urlsplit
 from cinelake.catalogue.bucket import films_at
 from cinelake.catalogue.folder import files_at
 from cinelake.catalogue.list import ListRow, read_list
-from cinelake.catalogue.names import ID_LENGTH, Named, is_movie_id, name_films, title_of
-from cinelake.catalogue.owners import Owners
+from cinelake.catalogue.names import ID_LENGTH, Named, Owners, is_movie_id, name_films, title_of
 from cinelake.catalogue.sidecars import Skipped
 from cinelake.errors import FilmError, ManifestError, Problem, StorageError
 from cinelake.lake.cells import Lake

@@ -3,6 +3,7 @@
 Latin letters keep the rule of the first release (`Amélie` is `am_lie`), so that no table is made anew; a name with
 letters of another script is transliterated whole (`Сталкер` is `stalker`). Films that would have one id are told apart
 by the letters that the rule leaves out, by a digest of an over-long name, or by their folders (`s1_01`, `s2_01`).
+Whose tables a lake has under an id is asked only for films whose name could have given them another one (`Owners`).
 """
 
 from __future__ import annotations
@@ -11,9 +12,14 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import blake2b
 
-from cinelake.storage.content import printable
+from cinelake.errors import FilmError
+from cinelake.lake.cells import Lake
+from cinelake.lake.index import Index
+from cinelake.storage.content import digest, printable
+from cinelake.storage.objects import FilmStore
 
 ID_LENGTH = 96
 DIGEST_LENGTH = 8
@@ -21,6 +27,7 @@ DIGEST_LENGTH = 8
 SHOWN = 5
 """How many films a sentence names, and how many sentences there are at most."""
 
+SAME_CONTENT, SAME_ENTRY = 1, 2
 _NOT_IN_ID = re.compile(r"[^a-z0-9]+")
 _ID = re.compile(rf"[a-z0-9_]{{1,{ID_LENGTH}}}")
 
@@ -181,3 +188,40 @@ def _kept_ids(films: Sequence[Named], ids: Sequence[str], several: Collection[in
 def _sentence(movie_id: str, films: Sequence[tuple[str, str]]) -> str:
     shown = ", ".join(f"{place!r} is {own}" for place, own in films[:SHOWN])
     return f"{len(films)} films would have the id {movie_id!r}: {shown}{' …' if len(films) > SHOWN else ''}"
+
+
+class Owners:
+    """The films that a lake's tables were made from, by their footers. The lake is listed at the first question."""
+
+    def __init__(self, lake: Lake, store: FilmStore):
+        self._lake, self._store, self._index = lake, store, Index(lake)
+        self._fingerprints: dict[str, str] = {}
+        self._telling = ""
+
+    def owns(self, film: Named, movie_id: str) -> int:
+        """2 where a table of this id was made of the film's very entry in the catalogue, 1 of its content, else 0."""
+        entry, made_of = digest([film.title, film.uri]), set()
+        # The table that told it of other films is asked first: of thousands of films, one footer each is read.
+        for table in sorted(self._tables.get(movie_id, ()), key=lambda name: (name != self._telling, name)):
+            footer = self._index.footer(table, movie_id)
+            if footer and footer.ingredients.get("inputs", {}).get("catalogue") == entry:
+                self._telling = table
+                return SAME_ENTRY
+            made_of |= {footer.ingredients.get("fingerprint")} if footer else set()
+        return SAME_CONTENT if made_of and self._fingerprint(film.path) in made_of else 0
+
+    @cached_property
+    def _tables(self) -> dict[str, list[str]]:
+        tables: dict[str, list[str]] = {}
+        for table in self._lake.tables():
+            for name in self._lake.storage.files(table):
+                tables.setdefault(name.removesuffix(".parquet"), []).append(table)
+        return tables
+
+    def _fingerprint(self, path: str) -> str:
+        if path not in self._fingerprints:
+            try:
+                self._fingerprints[path] = self._store.fingerprint(path)
+            except FilmError:
+                self._fingerprints[path] = ""
+        return self._fingerprints[path]
