@@ -8,6 +8,8 @@ A film is passed to ffmpeg as an open file descriptor (`fd:`), and `fd` is the o
 so no name can be taken for an option, a pattern or a protocol, and nothing inside the film (a playlist, a
 reference of a QuickTime track) can open another file or the network. What is given a descriptor runs under the
 kernel's limits besides (`cinelake.media.confinement`), so that a flaw of ffmpeg opens none either.
+
+What its threads take of the processors is noted while it runs: who asked for what it cost.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
@@ -28,13 +30,13 @@ from typing import IO
 
 from cinelake.errors import DecodeTimeout, WorkerLost
 from cinelake.media.confinement import start_confined
-from cinelake.media.thread_times import ThreadTimes
 from cinelake.storage.processes import plain_environment
 
 KEEPS_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(4 << 20), "MALLOC_TRIM_THRESHOLD_": str(32 << 20)}
 """How glibc's allocator treats what leaves ffmpeg (`mallopt(3)`): every picture is a block of its own, which would come
 fresh from the kernel, page by page, and go back to it. Other allocators know no such variables."""
 
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 TAIL_BYTES = 8192
 """How much of ffmpeg's warnings and errors is kept."""
 
@@ -105,6 +107,49 @@ class Usage:
     user_s: float = 0.0
     sys_s: float = 0.0
     peak_rss_bytes: int = 0
+
+
+class ThreadTimes:
+    """Processor seconds of ffmpeg's threads, as they were when last looked at.
+
+    ffmpeg names its threads after what they do: `dmx0:` reads the film, `dec0:1:` decodes its stream 1 (the codec's own
+    threads, `av:…`, decode pictures), `fc0` filters pictures, `af#1:` the sound of output 1, `enc1:` and `mux1:` write
+    it.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[str, tuple[str, int]] = {}
+
+    def note(self, pid: int) -> None:
+        """Look at all threads that the process has now; those that ended keep what they had."""
+        try:
+            tasks = list(os.scandir(f"/proc/{pid}/task"))
+        except OSError:
+            return
+        for task in tasks:
+            try:
+                before, _, after = Path(task.path, "stat").read_text().rpartition(")")
+            except OSError:
+                continue  # it ended meanwhile
+            fields = after.split()
+            self._seen[task.name] = before.partition("(")[2], int(fields[11]) + int(fields[12])
+
+    def seconds(self) -> dict[str, float]:
+        """Name of a thread → processor seconds (user and system); threads of one name together."""
+        by_name: dict[str, float] = {}
+        for name, ticks in list(self._seen.values()):
+            by_name[name] = by_name.get(name, 0.0) + ticks / TICKS_PER_S
+        return by_name
+
+
+def sound_share(seconds: dict[str, float], audio: Iterable[int], outputs: range) -> float:
+    """The share of an ffmpeg's work that is the sound's. audio: its streams; outputs: numbers of its outputs."""
+    parts = [
+        *(f"dec0:{index}:" for index in audio),
+        *(f"{what}{n}:" for n in outputs for what in ("af#", "enc", "mux")),
+    ]
+    of_sound = sum(s for name, s in seconds.items() if name.startswith(tuple(parts)))
+    return of_sound / max(sum(seconds.values()), 1e-9)
 
 
 class Ffmpeg:

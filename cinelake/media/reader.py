@@ -13,13 +13,12 @@ from cinelake.media.batches import Batch
 from cinelake.media.consumer_queues import Consumer, ConsumerQueue
 from cinelake.media.decode_check import SIGKILL, DecodeReport, damage_of, last_words
 from cinelake.media.devices import check_device, check_exact, device_files
-from cinelake.media.ffmpeg import Ffmpeg, start_ffmpeg, version
+from cinelake.media.ffmpeg import Ffmpeg, sound_share, start_ffmpeg, version
 from cinelake.media.graph import build_graph, by_one_thread, picture_wishes, plain_wishes, sound_wishes
 from cinelake.media.lengths import LONG_PICTURE_S, last_picture_s
 from cinelake.media.opening import open_film
 from cinelake.media.pipe_readers import PicturePipeReader, SoundPipeReader
 from cinelake.media.plain_pipe import PipeThread, plain_pipe
-from cinelake.media.thread_times import sound_share
 from cinelake.media.transport import share_elsewhere
 from cinelake.spec.film import MAX_PIXELS, DecodeDevice, DecodeThreads, Probe, longest_s
 from cinelake.spec.task import Stream

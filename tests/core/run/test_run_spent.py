@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from _toy_tasks import HOOKS, Night
 
-from cinelake.media.thread_times import sound_share
+from cinelake.media.ffmpeg import sound_share
 from cinelake.run.cells import processor_s
 
 CELLS = ("cards", "clock", "tones", "sums")
