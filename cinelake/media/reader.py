@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 
 from cinelake.errors import DamagedFilm, DecodeTimeout, DeviceUnavailable, FilmError, TaskFailed
-from cinelake.media.batches import Batch
-from cinelake.media.consumer_queues import Consumer, ConsumerQueue
+from cinelake.media.batches import Batch, Consumer, ConsumerQueue
 from cinelake.media.decode_check import SIGKILL, DecodeReport, damage_of, last_words
 from cinelake.media.devices import check_device, check_exact, device_files
 from cinelake.media.ffmpeg import Ffmpeg, sound_share, start_ffmpeg, version
