@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from cinelake.storage.interrupts import KILLED, interrupts_answered
-from cli.stopping import say_stopping
+from cli.terminal import say_stopping
 
 
 def main() -> None:

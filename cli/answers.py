@@ -16,8 +16,8 @@ from cinelake.manifest.document import Manifest
 from cinelake.query.views import shown_value
 from cinelake.spec.contract import Contract
 from cinelake.storage.atomic import written_whole
-from cli.plain_signs import is_plain
 from cli.screen import err, json_text, readable, table, warn
+from cli.terminal import is_plain
 
 FORMATS = ("table", "csv", "json", "parquet")
 SHOWN_ROWS = 500

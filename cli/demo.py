@@ -17,7 +17,7 @@ from cli.demo_steps import DemoOutcome, DemoRequest, make_demo
 from cli.options import JsonOption, example, finish
 from cli.scores import number
 from cli.screen import duration, err, out, print_json, table
-from cli.stopping import say_stopping
+from cli.terminal import say_stopping
 
 app = typer.Typer(add_completion=False)
 

@@ -15,8 +15,7 @@ from typer.core import TyperCommand, TyperGroup
 from cinelake.errors import CinelakeError
 from cinelake.lake.notices import quiet_tensorflow
 from cinelake.storage.interrupts import interrupts_answered
-from cli.plain_signs import write_in_any_locale
-from cli.stopping import say_stopping
+from cli.terminal import say_stopping, write_in_any_locale
 
 COMMANDS: Mapping[str, str] = {
     "demo": "Draw films with labels, extract, train, infer, report, publish; say what to look at.",

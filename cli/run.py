@@ -34,7 +34,7 @@ from cli.options import (
 )
 from cli.progress import RunProgress
 from cli.screen import duration, err, first_line, out, print_json, table, warn
-from cli.stopping import say_stopping
+from cli.terminal import say_stopping
 from flows.run_summary import RunSummary, group_failures
 from flows.start_catalogue import run_catalogue
 

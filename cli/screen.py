@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cli.plain_signs import is_plain
+from cli.terminal import is_plain
 
 PIPE_WIDTH = 220
 """Columns of text where the output is no terminal."""

@@ -29,7 +29,7 @@ from cinelake.storage.interrupts import interrupts_answered
 from cli.options import HERE, JsonOption, ManifestOption, example, finish
 from cli.scores import print_left_out, print_scores
 from cli.screen import duration, err, out, print_json, table, warn
-from cli.stopping import say_stopping
+from cli.terminal import say_stopping
 from flows.start_learning import run_training
 
 app = typer.Typer(add_completion=False)

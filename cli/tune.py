@@ -14,7 +14,7 @@ from cinelake.manifest.document import load_manifest
 from cinelake.storage.interrupts import interrupts_answered
 from cli.options import HERE, JsonOption, ManifestOption, example, finish
 from cli.screen import duration, out, print_json, table
-from cli.stopping import say_stopping
+from cli.terminal import say_stopping
 from cli.train import TrainingProgress, print_training
 from flows.start_learning import run_tuning
 

@@ -7,7 +7,7 @@ import sys
 
 from cinelake.storage.processes import import_path
 
-IMPORTED_BY_EVERY_COMMAND = ["typer", "cli.main", "cinelake.errors", "cli.plain_signs"]
+IMPORTED_BY_EVERY_COMMAND = ["typer", "cli.main", "cinelake.errors", "cli.terminal"]
 PRESSED_AT_AN_IMPORT = """
 import signal, sys
 from cli.__main__ import main

@@ -13,7 +13,7 @@ from end_to_end._command import COMMAND, environment
 
 from cli.answers import write_answer
 from cli.main import COMMANDS, PURPOSES
-from cli.plain_signs import write_in_any_locale
+from cli.terminal import write_in_any_locale
 
 ROWS = pa.table({"title": ["a", "Größe · 2"]})
 

@@ -1,10 +1,15 @@
-"""Output in any locale: where it has no sign for a character, a plain one stands, and nothing breaks."""
+"""What a terminal is sent before or without Rich: plain signs in any locale, and the line that answers Ctrl-C.
+
+Imports nothing heavy: a Ctrl-C may come before anything else is there.
+"""
 
 from __future__ import annotations
 
 import codecs
 import io
+import os
 import sys
+from collections.abc import Callable
 from typing import IO, Any
 
 PLAIN = str.maketrans(
@@ -16,6 +21,7 @@ PLAIN = str.maketrans(
     }
 )
 """The signs of our own words in ASCII; Rich draws its boxes and bars in ASCII by itself."""
+AGAIN = {True: "again ", False: ""}
 
 
 def write_in_any_locale() -> None:
@@ -37,3 +43,20 @@ def _in_plain_signs(error: UnicodeError) -> tuple[str, int]:
 def is_plain(stream: IO[Any]) -> bool:
     """Whether a stream cannot hold every character, so that JSON for it has escapes instead."""
     return codecs.lookup(getattr(stream, "encoding", None) or "utf-8").name not in ("utf-8", "utf-16", "utf-32")
+
+
+def say_stopping(what_stays: str = "what is finished stays") -> Callable[[str | None], None]:
+    """For `interrupts_answered`: says at once that the command stops, what stays, and how to kill it.
+
+    Written by the system call itself: a signal may come while Python or Rich is in the middle of a line of their own.
+    """
+
+    def say(reason: str | None) -> None:
+        start = "\r\033[2K" if os.isatty(2) else ""
+        if reason is None:
+            line = "killed: the same command goes on with what is left"
+        else:
+            line = f"{f'{reason}: ' if reason else ''}stopping: {what_stays}; press Ctrl-C {AGAIN[not reason]}to kill"
+        os.write(2, f"{start}{line}\n".encode())
+
+    return say
