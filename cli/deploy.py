@@ -11,7 +11,7 @@ from rich.text import Text
 from cinelake.manifest.document import load_manifest
 from cli.options import HERE, JsonOption, ManifestOption, example
 from cli.screen import out, plain, print_json, table
-from flows.deployments import ItemDifference, project_of
+from flows.deployments import ItemDifference
 from flows.server import kept_server
 from flows.server_record import state_folder
 
@@ -36,10 +36,10 @@ def deploy(
         differences = deploy(loaded, dry_run=dry_run, prune=prune)
     if json:
         done = {"applied": not dry_run, "pruned": prune and not dry_run}
-        facts = {"project": project_of(loaded), "server": server.url, **done}
+        facts = {"project": loaded.project, "server": server.url, **done}
         print_json({**facts, "differences": [difference.to_json() for difference in differences]})
         return
-    out.print(f"project {project_of(loaded)} on {server.url}", markup=False)
+    out.print(f"project {loaded.project} on {server.url}", markup=False)
     _print(differences)
     _print_verdict(differences, dry_run, prune)
 

@@ -27,7 +27,8 @@ from prefect.workers.process import ProcessWorker
 from cinelake.errors import EngineUnavailable, UnknownName, UsageError
 from cinelake.manifest.document import Manifest
 from cinelake.storage.content import digest
-from flows.deployments import DUE, ENDED, TOO_MUCH_FAILED, Item, ItemDifference, compare, project_of, tag_of, wanted
+from flows.deployments import ENDED, Item, ItemDifference, compare, tag_of, wanted
+from flows.events import DUE, TOO_MUCH_FAILED
 
 FORM = "form of its parameters"
 PAGE = 200
@@ -67,7 +68,7 @@ def deploy(manifest: Manifest, *, dry_run: bool = False, prune: bool = False) ->
     Raises `UsageError` where another project has a deployment of that name, `UnknownName` for blocks that do not
     exist, both before anything is changed; `EngineUnavailable`.
     """
-    project = project_of(manifest)
+    project = manifest.project
     with get_client(sync_client=True) as client, server_errors(str(client.api_url)):
         deployed = present(client, project)
         items = [_with_form(item) for item in wanted(manifest)]

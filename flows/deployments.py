@@ -8,12 +8,12 @@ notification, a limit. Two items with the same settings are the same thing.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from cinelake.manifest.document import Manifest, ScheduleSettings, TriggerSettings
+from flows.events import DUE, TOO_MUCH_FAILED, project_resource, trigger_resource
 
 ItemKind = Literal["deployment", "notification", "limit"]
 ItemChange = Literal["new", "changed", "unchanged", "unwanted"]
@@ -24,10 +24,6 @@ ENTRYPOINTS = {
     "publish": "flows.publish.publish",
 }
 """Flow → where its code is, as a module's path: workers have the same checkout or image."""
-DUE = "cinelake.trigger.due"
-"""The event by which a trigger of a manifest starts its flow; its resource names project and trigger."""
-TOO_MUCH_FAILED = "cinelake.run.failed-too-much"
-"""The event of a run in which more failed than `notifications` allows."""
 ENDED = ("Completed", "CompletedWithFailures", "Failed")
 """Names of the states after which a schedule's `after` starts: a night with failures is published too."""
 STRATEGIES = {"skip": "CANCEL_NEW", "queue": "ENQUEUE"}
@@ -56,32 +52,15 @@ class ItemDifference:
         return {"change": self.change, "kind": self.item.kind, "name": self.item.name, "changes": changes}
 
 
-def project_of(manifest: Manifest) -> str:
-    """The project that owns the deployments: the manifest's name for it, or its folder's and a digest of its path."""
-    path = str(manifest.path)
-    folder = "".join(c if c.isascii() and c.isalnum() else "-" for c in manifest.folder.name.lower()).strip("-")
-    return manifest.deploy.project or f"{folder or 'films'}-{hashlib.blake2b(path.encode(), digest_size=3).hexdigest()}"
-
-
 def tag_of(project: str) -> str:
     """The tag that marks what belongs to a project."""
     return f"cinelake:{project}"
 
 
-def trigger_resource(project: str, name: str) -> str:
-    """The resource of the events that start a trigger's flow."""
-    return f"cinelake.trigger.{project}.{name}"
-
-
-def project_resource(project: str) -> str:
-    """The resource of the events that are about the project as a whole."""
-    return f"cinelake.project.{project}"
-
-
 def wanted(manifest: Manifest) -> list[Item]:
     """Everything that the manifest wants on the server, limits first, a schedule before those that come after it."""
     limits = [Item("limit", name, {"slots": limit.slots}) for name, limit in manifest.limits.items()]
-    project = project_of(manifest)
+    project = manifest.project
     schedules = [_schedule(manifest, name, manifest.schedules[name]) for name in _in_order(manifest.schedules)]
     triggers = [
         _deployment(manifest, name, trigger, "", f"{DUE} of {trigger_resource(project, name)}", "queue")

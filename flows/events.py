@@ -26,7 +26,6 @@ from cinelake.lake.cells import Lake
 from cinelake.lake.index import Index
 from cinelake.manifest.document import Manifest, TriggerSettings
 from cinelake.storage.store import storage_errors
-from flows.deployments import DUE, TOO_MUCH_FAILED, project_of, project_resource, trigger_resource
 from flows.prefect_api import PrefectApi
 from flows.server import configured_server
 from flows.server_record import state_folder
@@ -34,9 +33,23 @@ from flows.server_record import state_folder
 if TYPE_CHECKING:
     from cinelake.labels.store import LabelVersion
 
+DUE = "cinelake.trigger.due"
+"""The event by which a trigger of a manifest starts its flow; its resource names project and trigger."""
+TOO_MUCH_FAILED = "cinelake.run.failed-too-much"
+"""The event of a run in which more failed than `notifications` allows."""
 FOLDER = "_triggers"
 Say = Callable[[str], None]
 Concerns = Callable[[TriggerSettings], bool]
+
+
+def trigger_resource(project: str, name: str) -> str:
+    """The resource of the events that start a trigger's flow."""
+    return f"cinelake.trigger.{project}.{name}"
+
+
+def project_resource(project: str) -> str:
+    """The resource of the events that are about the project as a whole."""
+    return f"cinelake.project.{project}"
 
 
 @dataclass(frozen=True)
@@ -65,7 +78,7 @@ class TriggerState:
 
 def labels_imported(manifest: Manifest, label_set: str, version: LabelVersion, say: Say) -> None:
     """Emit that labels were imported, with the triggers that this makes due."""
-    resource = f"cinelake.labels.{project_of(manifest)}.{label_set}"
+    resource = f"cinelake.labels.{manifest.project}.{label_set}"
     payload = {"labels": version.rows, "films": sorted(version.films), "version": version.number}
 
     def concerns(trigger: TriggerSettings) -> bool:
@@ -77,7 +90,7 @@ def labels_imported(manifest: Manifest, label_set: str, version: LabelVersion, s
 
 def champion_changed(manifest: Manifest, model: str, version: int, say: Say) -> None:
     """Emit that a model has another champion, with the triggers that wait for it."""
-    resource = f"cinelake.model.{project_of(manifest)}.{model}"
+    resource = f"cinelake.model.{manifest.project}.{model}"
     event = ProjectEvent("cinelake.champion.changed", resource, {"model": model, "version": version})
     emit(manifest, event, lambda each: each.when == "new_champion" and each.model in (None, model), say)
 
@@ -88,7 +101,7 @@ def catalogue_ran(manifest: Manifest, made: int, failures: Iterable[str], say: S
     failures: the reason of each cell that failed.
     """
     reasons = list(failures)
-    resource = project_resource(project_of(manifest))
+    resource = project_resource(manifest.project)
     facts: dict[str, Any] = {"made": made, "failed": len(reasons)}
     ran = ProjectEvent("cinelake.catalogue.ran", resource, dict(facts))
     emit(manifest, ran, lambda trigger: trigger.when == "new_films", say)
@@ -110,7 +123,7 @@ def _failure_words(manifest: Manifest, made: int, reasons: list[str]) -> str:
     tried, allowed = made + len(reasons), manifest.notifications.failure_rate
     return (
         f"{len(reasons)} of {tried} cells failed ({len(reasons) / tried:.0%}, allowed {allowed:.0%}) in "
-        f"{project_of(manifest)}: {counts}. `cinelake status -m {manifest.path}` lists them."
+        f"{manifest.project}: {counts}. `cinelake status -m {manifest.path}` lists them."
     )
 
 
@@ -181,7 +194,7 @@ def _write_trigger_state(lake: Lake, name: str, state: TriggerState) -> None:
 
 
 def _due(manifest: Manifest, name: str, trigger: TriggerSettings) -> ProjectEvent | None:
-    resource = trigger_resource(project_of(manifest), name)
+    resource = trigger_resource(manifest.project, name)
     if trigger.when == "new_champion":
         return ProjectEvent(DUE, resource, {"when": trigger.when})
     counted = count(manifest, name)

@@ -96,6 +96,13 @@ class Manifest:
         return self.path.parent
 
     @property
+    def project(self) -> str:
+        """The project that owns deployments and events: its name in the manifest, or its folder's and a digest."""
+        folder = "".join(c if c.isascii() and c.isalnum() else "-" for c in self.folder.name.lower()).strip("-")
+        path = hashlib.blake2b(str(self.path).encode(), digest_size=3).hexdigest()
+        return self.deploy.project or f"{folder or 'films'}-{path}"
+
+    @property
     def enabled(self) -> dict[str, TaskEntry]:
         """The entries that run, in dependency order."""
         return {name: entry for name, entry in self.tasks.items() if entry.enabled}

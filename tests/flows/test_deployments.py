@@ -5,7 +5,7 @@ import importlib
 import pytest
 
 from cinelake.manifest.document import load_manifest
-from flows.deployments import ENTRYPOINTS, Item, compare, project_of, wanted
+from flows.deployments import ENTRYPOINTS, Item, compare, wanted
 
 TEXT = """\
 lake: lake
@@ -61,7 +61,7 @@ def test_the_same_name_in_another_folder_is_another_project(tmp_path):
     for folder in (tmp_path / "a" / "films", tmp_path / "b" / "films"):
         folder.mkdir(parents=True)
         (folder / "pipeline.yaml").write_text(TEXT.replace("deploy: {project: house}\n", ""))
-        projects.add(project_of(load_manifest(folder / "pipeline.yaml")))
+        projects.add(load_manifest(folder / "pipeline.yaml").project)
     assert len(projects) == 2 and all(project.startswith("films-") for project in projects)
 
 
