@@ -24,7 +24,7 @@ $(READY): requirements/lock.txt pyproject.toml
 	 $$python -m venv --clear $(VENV)
 	@$(BIN)/python infra/install.py requirements/lock.txt
 	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --no-deps --disable-pip-version-check --no-build-isolation -e .
-	@DO_NOT_TRACK=1 PREFECT_SERVER_ANALYTICS_ENABLED=false PREFECT_LOGGING_LEVEL=CRITICAL $(BIN)/python -m flows.empty_database
+	@DO_NOT_TRACK=1 PREFECT_SERVER_ANALYTICS_ENABLED=false PREFECT_LOGGING_LEVEL=CRITICAL $(BIN)/python -m flows.own_prefect database
 	@touch $(READY)
 
 demo: $(READY)

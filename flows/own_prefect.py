@@ -1,6 +1,7 @@
 """The process of a Prefect server: Prefect's own application, behind a check of the name that it is called by.
 
     python -m flows.own_prefect server [--socket DESCRIPTOR] [--home FOLDER --keep-s SECONDS]
+    python -m flows.own_prefect database     # `make` does so once it has installed Prefect
 
 Prefect asks for a password and a token of its pages (`PREFECT_SERVER_API_AUTH_STRING` and more, which are read from the
 environment alone), but serves any `Host`: a page of a foreign name that is made to point at loopback would be served
@@ -9,28 +10,39 @@ inherits, it listens at `PREFECT_SERVER_API_HOST` and `PREFECT_SERVER_API_PORT`.
 
 With a folder it belongs to no process: it writes there where it is found, and ends once it was not used for so long, or
 once that folder is gone.
+
+The database of a new server is copied where this machine has laid one out before (`database` does), as that takes
+seconds.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
+import shutil
 import socket
+import sqlite3
+import sys
+import tempfile
 import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from cinelake.errors import UsageError
+from cinelake.storage.atomic import copy_database, unfinished_file, written_whole
 from cinelake.storage.owners import alone
-from flows.empty_database import lay_out_database
+from cinelake.storage.processes import cache_folder
 from flows.server_record import RECORD, is_unused, read_record, record_of
 
 HOSTS = "127.0.0.1,localhost"
 LOOK_EVERY_S = 1.0
 FINISH_REQUESTS_S = 3
+OTHERS_WRITE = 0o022
 
 
 class LastAsked:
@@ -103,14 +115,78 @@ def _is_given_up(home: Path) -> bool:
         return False
 
 
+def lay_out_database(file: Path) -> None:
+    """Make a server's SQLite file with all tables and no rows, whole or not at all, unless it is there.
+
+    Prefect's hundred migrations need four seconds of processor time. What they make is kept in the cache folder, by
+    Prefect's version; a file there that others have made or can change is not used.
+    """
+    if file.exists():
+        return
+    known = _known_file()
+    if _is_our_own(known):
+        with written_whole(file) as unfinished:
+            shutil.copyfile(known, unfinished)
+        return
+    with unfinished_file(file) as draft:
+        _make_tables(draft)
+        copy_database(draft, file)
+    with suppress(OSError, sqlite3.Error):  # a cache that cannot be written costs the next server those seconds
+        _keep(file, known)
+
+
+def keep_empty_database() -> None:
+    """Have the cache folder hold a database to copy from, unless it does; says where that fails."""
+    try:
+        if _is_our_own(_known_file()):
+            return
+        _known_file().parent.mkdir(parents=True, exist_ok=True)  # where that cannot be, nothing need be laid out
+        with tempfile.TemporaryDirectory() as folder:
+            _make_tables(Path(folder) / "prefect.db")
+            _keep(Path(folder) / "prefect.db", _known_file())
+    except Exception as error:  # noqa: BLE001 - of whichever library: the installation is whole without it
+        print(f"The first run will lay out Prefect's database itself, in some seconds: {error}", file=sys.stderr)
+
+
+def _make_tables(file: Path) -> None:
+    """Run Prefect's migrations on a file, whatever its settings say of where its database is."""
+    from prefect.server.database import provide_database_interface
+    from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, temporary_settings
+
+    with temporary_settings({PREFECT_API_DATABASE_CONNECTION_URL: f"sqlite+aiosqlite:///{file}"}):
+        asyncio.run(provide_database_interface().create_db())
+
+
+def _known_file() -> Path:
+    return cache_folder() / f"prefect-{version('prefect')}.db"
+
+
+def _is_our_own(known: Path) -> bool:
+    try:
+        found = known.stat()
+    except OSError:
+        return False
+    return found.st_uid == os.geteuid() and not found.st_mode & OTHERS_WRITE
+
+
+def _keep(file: Path, known: Path) -> None:
+    known.parent.mkdir(parents=True, exist_ok=True)
+    with written_whole(known) as unfinished:
+        copy_database(file, unfinished)
+        unfinished.chmod(0o600)
+
+
 def main(words: Sequence[str] | None = None) -> None:
     """Serve as the command line says."""
     parser = argparse.ArgumentParser(prog="python -m flows.own_prefect")
-    parser.add_argument("what", choices=["server"], help="what is started, as `ps` shows it")
+    parser.add_argument("what", choices=["server", "database"], help="what is started, as `ps` shows it, or laid out")
     parser.add_argument("--socket", type=int, help="a listening socket that this process inherits")
     parser.add_argument("--home", type=Path, help="where it is found, for a server that belongs to no process")
     parser.add_argument("--keep-s", type=float, default=0.0, help="how long it stays after its last use")
     chosen = parser.parse_args(words)
+    if chosen.what == "database":
+        keep_empty_database()
+        return
     listening = None if chosen.socket is None else socket.socket(fileno=chosen.socket)
     if listening and chosen.home:
         record_of(os.getpid(), f"http://127.0.0.1:{listening.getsockname()[1]}/api").write(chosen.home / RECORD)

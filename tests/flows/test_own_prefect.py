@@ -8,14 +8,14 @@ from contextlib import closing
 
 import pytest
 
-from flows.empty_database import lay_out_database
+from flows.own_prefect import lay_out_database
 
 
 @pytest.fixture
 def known(tmp_path, monkeypatch):
     """The cache's database, with one table that no migration makes."""
     monkeypatch.setenv("CINELAKE_CACHE", str(tmp_path / "cache"))
-    from flows.empty_database import _known_file
+    from flows.own_prefect import _known_file
 
     _known_file().parent.mkdir()
     with closing(sqlite3.connect(_known_file())) as database:
@@ -45,7 +45,7 @@ def test_a_machine_that_knows_none_lays_one_out_and_keeps_it_for_the_next_server
     command = [
         sys.executable,
         "-c",
-        "import sys; from flows.empty_database import *; lay_out_database(Path(sys.argv[1]))",
+        "import sys; from flows.own_prefect import *; lay_out_database(Path(sys.argv[1]))",
     ]
     environment = {**os.environ, "CINELAKE_CACHE": str(tmp_path / "cache"), "PREFECT_HOME": str(tmp_path / "home")}
     subprocess.run([*command, tmp_path / "prefect.db"], env=environment, check=True)
@@ -55,7 +55,7 @@ def test_a_machine_that_knows_none_lays_one_out_and_keeps_it_for_the_next_server
 
 @pytest.mark.slow
 def test_one_is_kept_once_prefect_is_installed_and_only_its_owner_can_change_it(tmp_path):
-    command = [sys.executable, "-m", "flows.empty_database"]
+    command = [sys.executable, "-m", "flows.own_prefect", "database"]
     environment = {**os.environ, "CINELAKE_CACHE": str(tmp_path), "PREFECT_HOME": str(tmp_path / "home")}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     (kept,) = tmp_path.glob("prefect-*.db")
@@ -65,6 +65,6 @@ def test_one_is_kept_once_prefect_is_installed_and_only_its_owner_can_change_it(
 def test_a_cache_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     environment = {**os.environ, "CINELAKE_CACHE": str(tmp_path / "file" / "cache")}
-    command = [sys.executable, "-m", "flows.empty_database"]
+    command = [sys.executable, "-m", "flows.own_prefect", "database"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert done.stderr.startswith("The first run will lay out Prefect's database itself")
