@@ -30,11 +30,20 @@ from cinelake.plan.scope import restrict
 from cinelake.run.cells import StepReport
 from cinelake.run.step import Step
 from cinelake.tracking.runs import mlflow_page
-from flows.artifacts import ProgressArtifact, show_end, show_plan
 from flows.events import failed_too_much, flow_started
 from flows.fan_out import fan_out, limits_of, make_film, with_those_before
 from flows.lake_lock import lake_lock, make_limit
-from flows.prefect_runs import catalogue_run_name, film_log, film_run_name, film_state, name_run, write_log
+from flows.prefect_ui import (
+    ProgressArtifact,
+    catalogue_run_name,
+    film_log,
+    film_run_name,
+    film_state,
+    name_run,
+    show_end,
+    show_plan,
+    write_log,
+)
 from flows.run import FilmWork, FlowLog, run_plan
 from flows.run_summary import RunSummary
 

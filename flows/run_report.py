@@ -23,7 +23,7 @@ from cinelake.events import Note, OnEvent, ServerFound
 from cinelake.run.cells import StepReport
 from cinelake.storage.interrupts import joined
 from flows.prefect_api import PrefectApi
-from flows.prefect_runs import film_log, film_run_name, film_state
+from flows.prefect_ui import film_log, film_run_name, film_state
 from flows.server import PrefectServer
 
 LOOK_EVERY_S = 2.0

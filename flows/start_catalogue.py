@@ -22,11 +22,10 @@ from cinelake.run.cells import FilmEnded, StepReport
 from cinelake.run.step import Step
 from cinelake.storage.interrupts import interrupt, interrupts_held
 from cinelake.storage.processes import environment_variables
-from flows.artifacts import ProgressArtifact
 from flows.cancelling import CANCELLED, INTERRUPTED
 from flows.events import flow_started
 from flows.fan_out import fan_out, limits_of, make_film, with_those_before
-from flows.prefect_runs import catalogue_run_name
+from flows.prefect_ui import ProgressArtifact, catalogue_run_name
 from flows.run import FilmWork, FlowLog, run_plan
 from flows.run_report import RESUMES, RunReport
 from flows.run_summary import RunSummary

@@ -21,7 +21,7 @@ from cinelake.manifest.document import Manifest
 from cinelake.storage.interrupts import interrupts_held
 from flows.cancelling import cancellable, stopped_state, stops_as_interrupts
 from flows.events import champion_changed, flow_started
-from flows.prefect_runs import keep_logs_off_the_terminal, send_what_waits
+from flows.prefect_ui import keep_logs_off_the_terminal, send_what_waits
 from flows.server import PrefectServer, prefect_server
 from flows.server_record import state_folder
 

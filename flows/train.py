@@ -18,8 +18,8 @@ from cinelake.manifest.document import Manifest, load_manifest
 from cinelake.plan.build import plan_manifest
 from cinelake.spec.model import only_defined
 from cinelake.tracking.runs import mlflow_page
-from flows.artifacts import show_end
 from flows.events import champion_changed, flow_started
+from flows.prefect_ui import show_end
 from flows.server_record import state_folder
 
 

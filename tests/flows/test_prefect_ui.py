@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from cinelake.run.cells import CellReport, StepReport
-from flows.prefect_runs import LogLine, film_log, film_run_name, film_state
+from flows.prefect_ui import LogLine, film_log, film_run_name, film_state
 
 MADE = [CellReport("films", "made", rows=1, wall_s=0.52), CellReport("shots", "made", rows=9, wall_s=2.4)]
 DAMAGED = "it ends after 3 s of 60"
