@@ -20,8 +20,8 @@ from prefect.concurrency.sync import concurrency
 from prefect.states import Cancelled, Completed, Failed, State
 from prefect.utilities.annotations import quote
 
-from cinelake.engines import Engine
-from cinelake.engines.dispatch import RETRY_DELAY_S, place_watched, worth_retrying
+from cinelake.engines import RETRY_DELAY_S, Engine, place_watched
+from cinelake.engines.dispatch import worth_retrying
 from cinelake.errors import EngineStopped
 from cinelake.events import OnEvent, Outcome
 from cinelake.manifest.document import Manifest, load_manifest

@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import get_args
 
-from cinelake.engines.dispatch import RETRIED, RETRY_DELAY_S, place_watched
+from cinelake.engines import RETRIED, RETRY_DELAY_S, place_watched
 from cinelake.errors import EngineUnavailable
 from cinelake.events import DecodingMoved, Event, FilmBegan, OnEvent, Outcome, RunBegan, StagingMoved, TaskBegan
 from cinelake.plan.build import Planning

@@ -15,11 +15,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cinelake.engines.job import Job, Result
-from cinelake.events import OnEvent
+from cinelake.errors import DiskFull, NodeDiffers, WorkerLost
+from cinelake.events import OnEvent, WorkerDied
 from cinelake.spec.task import Resources
 
 if TYPE_CHECKING:
     from cinelake.manifest.document import Manifest
+
+RETRY_DELAY_S = 1.0
+RETRIED = (WorkerLost, DiskFull, NodeDiffers)
+"""Errors of a machine, not of the job: another try may succeed."""
 
 
 class Engine(Protocol):
@@ -39,6 +44,15 @@ class Engine(Protocol):
 
     def stop(self, *, now: bool = False) -> None:
         """Let running steps finish, or end them now."""
+
+
+def place_watched(engine: Engine, job: Job[Result], on_event: OnEvent) -> Result:
+    """`engine.place`; the death of the process that worked on the job is reported, and raised as it was."""
+    try:
+        return engine.place(job)
+    except WorkerLost as error:
+        on_event(WorkerDied(job.what, str(error), error.memory_gb))
+        raise
 
 
 def make_engine(

@@ -7,17 +7,12 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, Protocol
 
-from cinelake.engines import Engine, make_engine
+from cinelake.engines import RETRIED, RETRY_DELAY_S, Engine, make_engine, place_watched
 from cinelake.engines.gpus import check_gpus
 from cinelake.engines.job import Job, Result
-from cinelake.errors import DiskFull, NodeDiffers, WorkerLost
-from cinelake.events import OnEvent, WorkerDied
+from cinelake.events import OnEvent
 from cinelake.manifest.document import Manifest
 from cinelake.spec.task import Resources
-
-RETRY_DELAY_S = 1.0
-RETRIED = (WorkerLost, DiskFull, NodeDiffers)
-"""Errors of a machine, not of the job: another try may succeed."""
 
 
 class Dispatcher(Protocol):
@@ -53,15 +48,6 @@ def in_process(on_event: OnEvent) -> Dispatcher:
         return job.run(on_event)
 
     return run
-
-
-def place_watched(engine: Engine, job: Job[Result], on_event: OnEvent) -> Result:
-    """`engine.place`; the death of the process that worked on the job is reported, and raised as it was."""
-    try:
-        return engine.place(job)
-    except WorkerLost as error:
-        on_event(WorkerDied(job.what, str(error), error.memory_gb))
-        raise
 
 
 def _run_as_task(engine: Engine, retries: int, on_event: OnEvent, job: Job[Result]) -> Result:

@@ -13,7 +13,7 @@ from _deadly_job import Located
 from core.engines._waiting import await_that
 from core.engines.test_idle_workers import workers
 
-from cinelake.engines.dispatch import place_watched
+from cinelake.engines import place_watched
 from cinelake.engines.event_pipe import EventPipe
 from cinelake.engines.processes import StepProcesses
 from cinelake.errors import WorkerLost
