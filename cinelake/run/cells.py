@@ -93,6 +93,11 @@ class StepCell:
     reading: tuple[str, ...] = ()
     decodes_all: bool = False
 
+    @property
+    def chooses(self) -> bool:
+        """Whether its task is asked to choose pictures."""
+        return not self.decodes_all and find_task(self.task).chooses(self.params)
+
 
 @dataclass
 class CellReport:

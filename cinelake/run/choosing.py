@@ -19,14 +19,9 @@ from cinelake.run.cells import CHOSEN, StepCell
 from cinelake.spec.task import Film, VideoStream, find_task
 
 
-def chooses(cell: StepCell) -> bool:
-    """Whether a cell's task is asked to choose pictures."""
-    return not cell.decodes_all and find_task(cell.task).chooses(cell.params)
-
-
 def why_not_chosen(film: Film, cells: Sequence[StepCell]) -> str:
     """Why the step's cells are made from all pictures, as far as the film need not be opened to know it; or ''."""
-    others = sorted(cell.table for cell in cells if not chooses(cell))
+    others = sorted(cell.table for cell in cells if not cell.chooses)
     if others or len(cells) > 1:
         words = " and ".join(others or sorted(cell.table for cell in cells))
         return f"{words} {'are' if len(others) > 1 else 'is'} made in the same decode"

@@ -25,7 +25,7 @@ from cinelake.media.light import check_colours
 from cinelake.media.probe import probe
 from cinelake.media.reader import DamagedAmongThreads, DecodeReport, Reading, read_film
 from cinelake.run.cells import Clocks, FilmCells, Spent, StepCell
-from cinelake.run.choosing import chooses, rows_of_choice, why_not_chosen
+from cinelake.run.choosing import rows_of_choice, why_not_chosen
 from cinelake.run.isolation import as_film_errors, quiet_memory
 from cinelake.run.staging import FileStamp, check_as_planned, check_unchanged, stamp_film
 from cinelake.spec.film import DecodeThreads, Probe
@@ -212,7 +212,7 @@ def decode_for(run: FilmCells, cells: Sequence[StepCell], scratch: Path, done: s
     run.report.read_otherwise = about.is_read_otherwise
     limit_s = run.know_length(about.duration_s)
     members = _members(run, cells, scratch, done)
-    if any(chooses(member.cell) for member in members):
+    if any(member.cell.chooses for member in members):
         members = _without_choice(run, members, (stamp, clocks, limit_s), scratch, done)
     try:
         groups, reading = _read(run, about, members, (stamp, clocks, limit_s), done, "checked")
@@ -245,7 +245,7 @@ def _without_choice(
         member.writer.abandon()
         members = _members(run, [member.cell], scratch, done)
     for member in members:
-        member.choice = {"choice": "exact", "why": why} if chooses(member.cell) else {}
+        member.choice = {"choice": "exact", "why": why} if member.cell.chooses else {}
     return list(members)
 
 
