@@ -22,11 +22,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from cinelake.lake.cells import Lake
+from cinelake.lake.cells import Lake, checked_parquet
 from cinelake.lake.index import Index
 from cinelake.lake.records import QUALITY
-from cinelake.query.views import arrow_source
-from cinelake.spec.contract import COVERAGE, Measure, Watched
+from cinelake.spec.arrow_values import known_to_duckdb
+from cinelake.spec.contract import COVERAGE, Column, Contract, Measure, Watched
 from cinelake.storage.store import storage_errors
 
 if TYPE_CHECKING:
@@ -120,17 +120,30 @@ def _values(
     import duckdb
 
     with duckdb.connect() as connection:
-        connection.register("_rows", arrow_source(lake, watched.contract, [(table, film) for film in films]))
+        connection.register("_rows", _arrow_source(lake, watched.contract, [(table, film) for film in films]))
         for name in _counted(watched.measures):
             entry = watched.inputs[name]
             present = [(entry, film) for film in films if f"{film}.parquet" in lake.storage.files(entry)]
-            connection.register(f"_{name}", arrow_source(lake, None, present))
+            connection.register(f"_{name}", _arrow_source(lake, None, present))
         measured = _measured_rows(connection, lake, table, watched, films) if watched.measures else []
     by_film = {row[0]: row[1:] for row in measured}
     nothing = tuple(measure.of_nothing for measure in watched.measures)
     for film in films:
         for measure, value in zip(watched.measures, by_film.get(film, nothing), strict=True):
             yield film, measure, None if value is None or not np.isfinite(value) else float(value)
+
+
+def _arrow_source(lake: Lake, contract: Contract | None, cells: Iterable[tuple[str, str]]) -> Any:
+    """A pyarrow dataset over these cells (table, movie_id), with types that DuckDB accepts; it is read lazily.
+
+    Without a contract it has only `movie_id`.
+    """
+    import pyarrow.dataset as ds
+
+    columns = contract.all_columns if contract else [Column("movie_id", pa.string(), "")]
+    schema = pa.schema([(column.name, known_to_duckdb(column.type)) for column in columns])
+    files = [lake.cell_path(*cell) for cell in cells]
+    return ds.dataset(files, schema=schema, filesystem=lake.storage.filesystem, format=checked_parquet())
 
 
 def _measured_rows(

@@ -26,7 +26,8 @@ from cinelake.plan.plan import Plan
 from cinelake.query.bounds import SPILLED_SHARE, collected, reason
 from cinelake.query.guard import PREFIX, LineFunctions, as_pattern, checked
 from cinelake.run.cells import processor_s
-from cinelake.spec.contract import Column, Contract
+from cinelake.spec.arrow_values import known_to_duckdb
+from cinelake.spec.contract import Contract
 
 if TYPE_CHECKING:
     import duckdb
@@ -129,7 +130,7 @@ def _source(
         return _local_source(PREFIX, table)
     import pyarrow.dataset as ds
 
-    schema = pa.schema([(column.name, _known_to_duckdb(column.type)) for column in contract.all_columns])
+    schema = pa.schema([(column.name, known_to_duckdb(column.type)) for column in contract.all_columns])
     dataset = ds.dataset(files, schema=schema, filesystem=lake.storage.filesystem, format=checked_parquet())
     connection.register(f"_{table}", dataset)
     return f'"_{table}"'
@@ -139,28 +140,6 @@ def _local_source(folder: str, table: str) -> str:
     """What reads a table's files. folder: `lake://`, or the lake's as a pattern with its last slash."""
     below = f"{table}/*" if table != "failures" else "failures/*/*"
     return f"read_parquet({quoted(f'{folder}{below}.parquet')}, union_by_name = true)"
-
-
-def arrow_source(lake: Lake, contract: Contract | None, cells: Iterable[tuple[str, str]]) -> Any:
-    """A pyarrow dataset over these cells (table, movie_id), with types that DuckDB accepts; it is read lazily.
-
-    Without a contract it has only `movie_id`.
-    """
-    import pyarrow.dataset as ds
-
-    columns = contract.all_columns if contract else [Column("movie_id", pa.string(), "")]
-    schema = pa.schema([(column.name, _known_to_duckdb(column.type)) for column in columns])
-    files = [lake.cell_path(*cell) for cell in cells]
-    return ds.dataset(files, schema=schema, filesystem=lake.storage.filesystem, format=checked_parquet())
-
-
-def _known_to_duckdb(kind: pa.DataType) -> pa.DataType:
-    """The type in which pyarrow passes a column to DuckDB, which takes no half floats and one list size per column."""
-    if pa.types.is_dictionary(kind):
-        return kind.value_type
-    if pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind):
-        return pa.list_(_known_to_duckdb(kind.value_type))
-    return pa.float32() if pa.types.is_float16(kind) else kind
 
 
 def quoted(text: str) -> str:

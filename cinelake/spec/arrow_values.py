@@ -47,6 +47,15 @@ def as_numpy(values: pa.Array) -> Array:
     return np.asarray(numbers[values.offset : values.offset + len(values)])
 
 
+def known_to_duckdb(kind: pa.DataType) -> pa.DataType:
+    """The type in which pyarrow passes a column to DuckDB, which takes no half floats and one list size per column."""
+    if pa.types.is_dictionary(kind):
+        return kind.value_type
+    if pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind):
+        return pa.list_(known_to_duckdb(kind.value_type))
+    return pa.float32() if pa.types.is_float16(kind) else kind
+
+
 def _is_close(numbers: np.dtype[Any], kind: pa.DataType) -> bool:
     """Whether numbers of this type of NumPy's become those of `kind` by a cast that checks them."""
     if pa.types.is_float16(kind):
