@@ -15,7 +15,7 @@ from cinelake.errors import UsageError
 from cinelake.manifest.document import Manifest
 from cinelake.query.views import shown_value
 from cinelake.spec.contract import Contract
-from cinelake.storage.atomic import written_whole
+from cinelake.storage.files import written_whole
 from cli.screen import err, json_text, readable, table, warn
 from cli.terminal import is_plain
 

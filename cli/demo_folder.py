@@ -14,8 +14,8 @@ from typing import Any, get_args
 
 from cinelake.errors import UsageError
 from cinelake.manifest.sections import EngineKind
-from cinelake.storage.atomic import write_whole
 from cinelake.storage.content import digest
+from cinelake.storage.files import write_whole
 
 LABELS = {"scenes": "scenes", "tags": "tags", "characters": "characters", "affect": "affect"}
 """Model → the table of drawn labels that it learns from."""

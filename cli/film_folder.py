@@ -18,7 +18,7 @@ from cinelake.catalogue.list import read_list
 from cinelake.catalogue.names import movie_id_of
 from cinelake.errors import FilmError, UsageError
 from cinelake.manifest.document import Manifest, load_manifest
-from cinelake.storage.atomic import write_whole
+from cinelake.storage.files import write_whole
 
 MANIFEST = """\
 # Written by `cinelake look`, which leaves it as it is from now on: add tables, and `cinelake run` here makes them too.

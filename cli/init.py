@@ -15,7 +15,7 @@ from cinelake.catalogue.films import read_catalogue
 from cinelake.catalogue.folder import BESIDE_FILM
 from cinelake.errors import ManifestError, UsageError
 from cinelake.manifest.document import CatalogueSettings, read_manifest
-from cinelake.storage.atomic import write_whole
+from cinelake.storage.files import write_whole
 from cli.options import example
 from cli.screen import out, warn
 

@@ -32,7 +32,7 @@ from cinelake.media.mono_tracks import sound_arguments
 from cinelake.media.opening import open_film, opened_film
 from cinelake.media.pipe_readers import open_pipe
 from cinelake.spec.film import Probe, VideoInfo
-from cinelake.storage.atomic import written_whole
+from cinelake.storage.files import written_whole
 from export.joining import LAYOUTS, NUT, Copier, Joiner, Piece, lay_out, sound_bit_rate
 
 SUFFIXES = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}

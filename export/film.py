@@ -16,8 +16,8 @@ from cinelake.lake.cells import Footer
 from cinelake.lake.format import open_known
 from cinelake.manifest.document import Manifest
 from cinelake.spec.film import SLOWEST_BYTES_PER_S, Probe, limit_deadline
-from cinelake.storage.atomic import write_whole
 from cinelake.storage.content import fingerprint
+from cinelake.storage.files import write_whole
 from cinelake.storage.objects import FilmStore, is_remote
 from export.timecode import checked_timecode, counted_frames
 from export.timeline import ClipSource, checked_reel, timecode_rate

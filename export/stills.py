@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from cinelake.errors import CinelakeError, UnknownName, UsageError
 from cinelake.manifest.document import Manifest
-from cinelake.storage.atomic import write_whole
+from cinelake.storage.files import write_whole
 from export.film import FilmReader, find_film, write_text
 
 FORMS = {"jpg": "JPEG", "png": "PNG"}

@@ -34,8 +34,7 @@ from pathlib import Path
 from typing import Any
 
 from cinelake.errors import UsageError
-from cinelake.storage.atomic import copy_database, unfinished_file, written_whole
-from cinelake.storage.owners import alone
+from cinelake.storage.files import alone, copy_database, unfinished_file, written_whole
 from cinelake.storage.processes import cache_folder
 from flows.server_record import RECORD, is_unused, read_record, record_of
 

@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cinelake.errors import EngineUnavailable, UsageError
+from cinelake.storage.files import alone
 from cinelake.storage.interrupts import interrupts_held
-from cinelake.storage.owners import alone
 from cinelake.storage.processes import environment_variables, import_path, module_command, start_child
 from flows.prefect_api import server_answers
 from flows.server_record import (

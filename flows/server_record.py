@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from cinelake.errors import EngineUnavailable
-from cinelake.storage.owners import has_mark, process_mark
+from cinelake.storage.files import has_mark, process_mark
 
 PASSWORD, MLFLOW_PASSWORD = "prefect-password", "mlflow-password"
 RECORD = "server.json"

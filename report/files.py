@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from cinelake.errors import UsageError
-from cinelake.storage.atomic import write_whole
+from cinelake.storage.files import write_whole
 from report.templates import STATIC
 
 MARK = "cinelake-report.json"

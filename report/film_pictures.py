@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from cinelake.errors import CinelakeError, UsageError
-from cinelake.storage.atomic import write_whole
+from cinelake.storage.files import write_whole
 from report.pictures import (
     BOX,
     KEYFRAME_BOX,

@@ -24,8 +24,8 @@ from cinelake.manifest.document import Manifest
 from cinelake.spec.arrays import Array
 from cinelake.spec.roles import Pictures
 from cinelake.spec.task import tasks_with
-from cinelake.storage.atomic import write_whole
 from cinelake.storage.content import digest
+from cinelake.storage.files import write_whole
 from report.templates import STATIC, rendered
 
 BOX = (640, 360)

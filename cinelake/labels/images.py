@@ -28,9 +28,8 @@ from cinelake.labels.checks import FILE, LINE
 from cinelake.labels.film_facts import FilmFacts
 from cinelake.labels.readers import ReadLabels
 from cinelake.spec.labels import LabelContract
-from cinelake.storage.atomic import written_whole
 from cinelake.storage.content import digest
-from cinelake.storage.owners import alone
+from cinelake.storage.files import alone, written_whole
 from cinelake.storage.store import storage_errors
 
 SUFFIXES = (".jpg", ".jpeg", ".png")

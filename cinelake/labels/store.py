@@ -29,8 +29,8 @@ from cinelake.labels.checks import FILE, LINE, check_labels, sort_labels
 from cinelake.labels.film_facts import FilmFacts
 from cinelake.spec.installed import LABELS_FORMAT, check_format
 from cinelake.spec.labels import LabelContract
-from cinelake.storage.atomic import flush_to_disk, unfinished_file
 from cinelake.storage.content import digest
+from cinelake.storage.files import flush_to_disk, unfinished_file
 from cinelake.storage.store import storage_errors
 
 FOOTER_KEY = b"cinelake.labels"

@@ -20,7 +20,7 @@ from cinelake.errors import ModelUnusable, StorageError, UnknownName
 from cinelake.lake.artefact import FILES, artefact_digest, read_artefact
 from cinelake.lake.cells import Lake
 from cinelake.spec.artefact import Artefact
-from cinelake.storage.atomic import write_whole
+from cinelake.storage.files import write_whole
 from cinelake.storage.processes import cache_folder
 from cinelake.storage.store import Storage, storage_errors
 

@@ -25,7 +25,7 @@ from dataclasses import asdict, dataclass, field
 
 from cinelake.errors import LakeBusy, StorageError
 from cinelake.lake.cells import Lake
-from cinelake.storage.owners import alone
+from cinelake.storage.files import alone
 from cinelake.storage.store import FileStat, storage_errors
 
 FOLDER, HOLDER, PAUSED = "_control", "run.json", "paused"

@@ -25,8 +25,8 @@ from cinelake.errors import EngineUnavailable, ModelUnusable, did_you_mean
 from cinelake.lake.network_files import network_digest
 from cinelake.lake.notices import quiet_tensorflow
 from cinelake.spec.arrays import Array, Device
-from cinelake.storage.atomic import write_whole, written_whole
 from cinelake.storage.content import file_digest
+from cinelake.storage.files import write_whole, written_whole
 from cinelake.storage.processes import cache_folder
 
 _PROVIDERS: dict[Device, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}

@@ -23,7 +23,7 @@ from cinelake.errors import DamagedPublication, StorageError, UnknownName, Usage
 from cinelake.lake.cells import Lake
 from cinelake.spec.contract import Column, Contract
 from cinelake.spec.installed import LAKE_FORMAT, check_format
-from cinelake.storage.owners import alone
+from cinelake.storage.files import alone
 from cinelake.storage.store import Storage, storage_errors
 
 FOLDER = "published"

@@ -21,7 +21,7 @@ from cinelake.lake.spill import is_on_disk
 from cinelake.spec.arrays import Array
 from cinelake.spec.model import Scores
 from cinelake.spec.training import Training
-from cinelake.storage.atomic import written_whole
+from cinelake.storage.files import written_whole
 
 Loss = Callable[[Any, Any, Any], Any]
 """loss(target, output, weight) → a scalar tensor."""

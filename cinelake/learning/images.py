@@ -25,8 +25,8 @@ from cinelake.plan.keys import Recipe, key_params
 from cinelake.spec.contract import Column
 from cinelake.spec.roles import FromStills, Stills
 from cinelake.spec.task import Film, TableReader, find_task, tasks_with
-from cinelake.storage.atomic import written_whole
 from cinelake.storage.content import file_digest
+from cinelake.storage.files import written_whole
 from cinelake.storage.store import storage_errors
 
 

@@ -22,7 +22,7 @@ from cinelake.manifest.document import ModelEntry
 from cinelake.spec.model import FilmScores
 from cinelake.spec.task import Params
 from cinelake.spec.training import Training
-from cinelake.storage.atomic import write_whole
+from cinelake.storage.files import write_whole
 
 FOLDS = 3
 STOPPING_PARTS = 6

@@ -58,7 +58,7 @@ from cinelake.spec.model import FilmScores, Scores
 from cinelake.spec.task import Params
 from cinelake.spec.training import Member, Training
 from cinelake.storage.content import digest
-from cinelake.storage.owners import alone
+from cinelake.storage.files import alone
 
 
 def train_model(request: TrainingRequest, prepared: Prepared, folder: Path, on_event: OnEvent) -> TrainingSummary:

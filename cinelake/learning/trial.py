@@ -24,9 +24,8 @@ from cinelake.manifest.document import Manifest, ModelEntry
 from cinelake.spec.example import Example
 from cinelake.spec.model import Scores
 from cinelake.spec.training import Training
-from cinelake.storage.atomic import write_whole
 from cinelake.storage.content import digest
-from cinelake.storage.owners import alone
+from cinelake.storage.files import alone, write_whole
 
 FOLDS = 3
 """As in the literature's random searches over scene models; each film is scored once a trial."""

@@ -12,7 +12,7 @@ from cinelake.media.light import FilterStep, as_seen, filter_step, renamed, scal
 from cinelake.media.mono_tracks import sound_arguments
 from cinelake.media.opening import open_film
 from cinelake.spec.film import MAX_PIXELS, Probe, VideoInfo
-from cinelake.storage.atomic import written_whole
+from cinelake.storage.files import written_whole
 
 WIDTH, HEIGHT = 640, 480
 """A proxy fits into so many pixels; it is never larger than the film."""

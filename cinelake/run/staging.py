@@ -36,10 +36,9 @@ from cinelake.errors import (
     UsageError,
 )
 from cinelake.spec.task import Film
-from cinelake.storage.atomic import written_whole
 from cinelake.storage.content import fingerprint
+from cinelake.storage.files import alone, written_whole
 from cinelake.storage.objects import FilmStore, ObjectVersion, is_remote
-from cinelake.storage.owners import alone
 from cinelake.storage.store import StorageLocation, is_disk_full, storage_errors
 
 if TYPE_CHECKING:

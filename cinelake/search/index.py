@@ -26,7 +26,7 @@ from cinelake.lake.onnx import inference_threads
 from cinelake.search.moments import Hit, Samples, best, hit_at
 from cinelake.search.vectors import read_samples
 from cinelake.spec.arrays import Floats
-from cinelake.storage.atomic import write_whole, written_whole
+from cinelake.storage.files import write_whole, written_whole
 from cinelake.storage.processes import cache_folder
 
 FORMAT = 1

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from cinelake.storage.owners import owned_folder, sweep_abandoned
+from cinelake.storage.files import owned_folder, sweep_abandoned
 
 VARIABLE = "CINELAKE_SLOTS"
 """Set in a pool's processes: the folder of its slots. Where it is not set, nothing can be borrowed."""

@@ -21,8 +21,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from cinelake.errors import StorageError
-from cinelake.storage.atomic import replace_durably
-from cinelake.storage.owners import owned_folder, sweep_abandoned
+from cinelake.storage.files import owned_folder, replace_durably, sweep_abandoned
 
 GS_RETRIES = datetime.timedelta(seconds=15)
 """How long Google's client tries again; its default is a quarter of an hour."""

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from cinelake.errors import StorageError
-from cinelake.storage.atomic import copy_database, unfinished_file
+from cinelake.storage.files import alone, copy_database, unfinished_file
 from cinelake.storage.interrupts import interrupts_held
-from cinelake.storage.owners import alone
 from cinelake.tracking.addresses import cleaned, has_secrets, shown, sqlite_file
 
 QUIET = {

@@ -21,8 +21,8 @@ from cinelake.spec.contract import Contract
 from cinelake.spec.labels import LabelContract
 from cinelake.spec.names import TABLE_NAME
 from cinelake.spec.task import find_task
-from cinelake.storage.atomic import write_whole
 from cinelake.storage.content import digest
+from cinelake.storage.files import write_whole
 from importers.eluv.format import KINDS, commit_features, label_rows, prediction_bytes, read_eluv
 
 FEATURES = "shot_features"

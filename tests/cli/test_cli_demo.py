@@ -11,7 +11,7 @@ from cinelake.errors import UsageError
 from cinelake.lake.cells import Lake
 from cinelake.manifest.document import load_manifest
 from cinelake.query.views import ask, open_query
-from cinelake.storage.owners import process_mark
+from cinelake.storage.files import process_mark
 from cli.demo import QUESTION, _print_screen
 from cli.demo_folder import FIRST_RELEASE, DemoRecord, claim_folder, manifest_text
 from cli.demo_steps import DemoOutcome, train_models

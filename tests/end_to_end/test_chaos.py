@@ -70,7 +70,7 @@ def test_a_run_killed_at_any_moment_is_resumed_without_doing_anything_twice(fres
 
 
 def test_what_a_killed_run_left_unfinished_is_swept_by_the_next_even_if_nothing_is_stale(project):
-    name = "from cinelake.storage.owners import owner_name; print(owner_name())"
+    name = "from cinelake.storage.files import owner_name; print(owner_name())"
     gone = subprocess.run([sys.executable, "-c", name], cwd=ROOT, capture_output=True, text=True, check=True)
     left = project / "lake" / "_tmp" / gone.stdout.strip()
     left.mkdir(parents=True)

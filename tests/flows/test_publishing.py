@@ -168,7 +168,7 @@ def test_a_published_footer_that_pyarrow_would_die_of_is_told_with_what_to_do(pr
 
 
 def test_what_a_killed_publish_left_unfinished_is_swept_by_the_next(project: Path) -> None:
-    name = "from cinelake.storage.owners import owner_name; print(owner_name())"
+    name = "from cinelake.storage.files import owner_name; print(owner_name())"
     gone = subprocess.run([sys.executable, "-c", name], env=os.environ | import_path(), capture_output=True, text=True)
     left = project / "lake" / "_tmp" / gone.stdout.strip()
     left.mkdir(parents=True)

@@ -108,7 +108,7 @@ def test_a_training_with_another_learner_does_not_go_on_from_what_was_left(label
 
 def test_what_a_killed_training_left_in_the_lake_is_swept_and_its_checkpoints_stay(labelled: Project) -> None:
     request, checkpoint = TrainingRequest(labelled.load(), "loud"), labelled.folder / "state" / "epoch_1"
-    name = "from cinelake.storage.owners import owner_name; print(owner_name())"
+    name = "from cinelake.storage.files import owner_name; print(owner_name())"
     gone = subprocess.run([sys.executable, "-c", name], env=os.environ | import_path(), capture_output=True, text=True)
     left = labelled.folder / "lake" / "_tmp" / gone.stdout.strip()
     for folder in (left, checkpoint):

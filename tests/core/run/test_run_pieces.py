@@ -21,7 +21,7 @@ from cinelake.run.cells import StepReport
 from cinelake.run.pieces import PieceReader
 from cinelake.run.step import Step, run_step
 from cinelake.spec.task import find_task
-from cinelake.storage.owners import process_mark
+from cinelake.storage.files import process_mark
 from cinelake.storage.slots import VARIABLE, borrow_slot, make_slots, slot_held
 
 MANIFEST = """\

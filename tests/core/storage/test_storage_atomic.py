@@ -13,13 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cinelake.storage import atomic
-from cinelake.storage.atomic import write_whole, written_whole
+from cinelake.storage import files
+from cinelake.storage.files import write_whole, written_whole
 
 WRITES_AND_WAITS = """
 import sys, time
 from pathlib import Path
-from cinelake.storage.atomic import written_whole
+from cinelake.storage.files import written_whole
 with written_whole(Path(sys.argv[1])) as unfinished:
     unfinished.write_bytes(b"half")
     print(unfinished, flush=True)
@@ -128,7 +128,7 @@ def test_names_that_are_long_or_patterns_are_written_too(tmp_path, name):
 
 def test_what_is_durable_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
     flushed = []
-    monkeypatch.setattr(atomic, "flush_to_disk", lambda path: flushed.append((path, (tmp_path / "file").exists())))
+    monkeypatch.setattr(files, "flush_to_disk", lambda path: flushed.append((path, (tmp_path / "file").exists())))
     write_whole(tmp_path / "file", b"content", durable=True)
     assert [(path == tmp_path, is_in_place) for path, is_in_place in flushed] == [(False, False), (True, True)]
 

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 import pytest
 
 from cinelake.errors import UsageError
-from cinelake.storage.owners import alone
+from cinelake.storage.files import alone
 
 
 def test_who_comes_second_is_told_why_it_must_wait(tmp_path):
@@ -37,7 +37,7 @@ def test_a_folder_that_was_locked_is_as_it_was(tmp_path):
 HOLDS_AND_WAITS = """
 import sys, time
 from pathlib import Path
-from cinelake.storage.owners import alone
+from cinelake.storage.files import alone
 with alone(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
@@ -96,7 +96,7 @@ def test_processes_that_take_a_folder_in_turn_lose_nothing(tmp_path):
     code = """
 import sys
 from pathlib import Path
-from cinelake.storage.owners import alone
+from cinelake.storage.files import alone
 folder = Path(sys.argv[1])
 for _ in range(50):
     with alone(folder):

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from cinelake.storage import owners
-from cinelake.storage.owners import is_abandoned, owned_folder, owner_name
+from cinelake.storage import files
+from cinelake.storage.files import is_abandoned, owned_folder, owner_name
 from cinelake.storage.store import Storage
 
 HOLDS = """
 import sys, time
 from pathlib import Path
-from cinelake.storage.owners import owned_folder
+from cinelake.storage.files import owned_folder
 with owned_folder(Path(sys.argv[1])) as folder:
     (folder / "half").touch()
     print(folder, flush=True)
@@ -73,10 +73,10 @@ def test_the_scratch_of_another_container_is_swept_when_its_process_has_ended(tm
 
 def test_another_space_of_this_kernel_is_judged_by_the_lock_alone(tmp_path, monkeypatch):
     with owned_folder(tmp_path) as folder:
-        monkeypatch.setattr(owners, "_sees_its_own_space", lambda: False)
+        monkeypatch.setattr(files, "_sees_its_own_space", lambda: False)
         assert not is_abandoned(folder), "its owner holds the lock"
     assert is_abandoned(folder)
-    unlocked = folder.rename(folder.with_name(folder.name + owners.NOT_LOCKED_YET))
+    unlocked = folder.rename(folder.with_name(folder.name + files.NOT_LOCKED_YET))
     assert not is_abandoned(unlocked), "its owner may be about to take the lock"
 
 

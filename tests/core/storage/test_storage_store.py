@@ -93,7 +93,7 @@ def test_a_place_may_be_given_as_a_file_uri(tmp_path: Path) -> None:
 
 
 def test_sweeping_removes_the_scratch_of_dead_processes_only(storage: Storage) -> None:
-    code = "import sys; from cinelake.storage.owners import owner_name; print(owner_name())"
+    code = "import sys; from cinelake.storage.files import owner_name; print(owner_name())"
     dead = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip()
     with storage.scratch() as ours:
         kept = [ours, ours.parent / "not_ours"]

@@ -11,8 +11,8 @@ from _mlflow_store import store_in
 from mlflow import MlflowClient
 
 from cinelake.manifest.sections import TrackingSettings
+from cinelake.storage.files import alone
 from cinelake.storage.interrupts import joined
-from cinelake.storage.owners import alone
 from cinelake.tracking import runs
 from cinelake.tracking.experiments import CATALOGUE, Experiment, experiment_id, training_view
 from cinelake.tracking.runs import DatasetNote, RunRecord, TrainingRecord, mlflow_page

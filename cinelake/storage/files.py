@@ -1,10 +1,14 @@
-"""Who has a file or folder to itself: by a lock or by its name, and whether that process has ended.
+"""Files that several processes share: locked by one, written whole or not at all, and whose owner has ended.
 
-A lock (flock) ends with the process that holds it. Of an unfinished file or folder its name says who made it. A process
-id alone does not tell: two containers that share a lake have one kernel, often one host name, and the same ids for
-different processes. So a name also holds which boot of which space of process ids it is from, and when the process
-began. Of a process in another space of this kernel only a lock tells whether it lives (`owned_folder`): the kernel
-drops it with the process. What is in doubt stays.
+A lock (flock) ends with the process that holds it. What is written whole lies under a temporary name in the same folder
+and is then renamed: a reader sees the old file or the new one, never a part of either, even after the writer was
+killed. What a killed writer left carries the writer's process in its name, and the next write of the same target
+removes it.
+
+A process id alone does not tell who made an unfinished file or folder: two containers that share a lake have one
+kernel, often one host name, and the same ids for different processes. So a name also holds which boot of which space of
+process ids it is from, and when the process began. Of a process in another space of this kernel only a lock tells
+whether it lives (`owned_folder`): the kernel drops it with the process. What is in doubt stays.
 """
 
 from __future__ import annotations
@@ -13,10 +17,11 @@ import fcntl
 import os
 import shutil
 import socket
+import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -29,6 +34,10 @@ WAITS_S = 0.2
 """How often a process that was told that it waits looks whether the lock is free."""
 NOT_LOCKED_YET = ".new"
 """The suffix of a folder whose owner does not hold its lock yet."""
+NAME_CHARS = 32
+"""How much of the target's name the temporary name repeats: a file's name has 255 bytes at most."""
+BESIDE_DATABASES = ("-journal", "-wal", "-shm")
+"""What SQLite keeps beside a file that it works on."""
 
 
 @contextmanager
@@ -216,3 +225,72 @@ def _is_unlocked(folder: Path) -> bool:
     finally:
         os.close(descriptor)
     return True
+
+
+def write_whole(path: Path, content: bytes | str, *, durable: bool = False) -> None:
+    """Replace a file's content in one atomic operation; text is written as UTF-8. See `written_whole`."""
+    with written_whole(path, durable=durable) as unfinished:
+        unfinished.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def written_whole(path: Path, *, durable: bool = False) -> Iterator[Path]:
+    """A path beside `path` to write to, which takes its place at the end; removed when the block raises.
+
+    Nothing exists at the path that is yielded, so the file has the permissions that its writer gives it.
+    durable: file and folder are flushed to the disk, so that the file also survives a loss of power.
+    """
+    with unfinished_file(path) as unfinished:
+        yield unfinished
+        if durable:
+            replace_durably(unfinished, path)
+        else:
+            unfinished.replace(path)
+
+
+@contextmanager
+def unfinished_file(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path`, removed at the end if it still exists, as are those of killed writers."""
+    stem = f".{path.name[:NAME_CHARS]}."
+    _remove_abandoned(path.parent, stem)
+    unfinished = path.with_name(f"{stem}{owner_name()}.part")
+    try:
+        yield unfinished
+    finally:
+        for beside in ("", *BESIDE_DATABASES):
+            unfinished.with_name(unfinished.name + beside).unlink(missing_ok=True)
+
+
+def copy_database(source: Path, path: Path) -> None:
+    """Copy an SQLite database that others may have open, whole or not at all. Raises `sqlite3.Error`."""
+    with written_whole(path) as unfinished, closing(sqlite3.connect(source)) as database:
+        database.execute("VACUUM INTO ?", [str(unfinished)])
+
+
+def _remove_abandoned(folder: Path, stem: str) -> None:
+    try:
+        entries = os.scandir(folder)
+    except OSError:
+        return  # the writer reports why that is not possible
+    with entries:
+        for entry in entries:
+            owner, is_part, beside = entry.name.removeprefix(stem).rpartition(".part")
+            is_unfinished = entry.name.startswith(stem) and is_part and beside in ("", *BESIDE_DATABASES)
+            if is_unfinished and is_abandoned(Path(entry.path), owner):
+                Path(entry.path).unlink(missing_ok=True)
+
+
+def replace_durably(finished: Path, path: Path) -> None:
+    """Rename a finished file onto `path`; the content is on the disk before, the name after."""
+    flush_to_disk(finished)
+    finished.replace(path)
+    flush_to_disk(path.parent)
+
+
+def flush_to_disk(path: Path) -> None:
+    """Wait until a file's content, or the names in a folder, are on the disk (fsync)."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
