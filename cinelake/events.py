@@ -2,7 +2,7 @@
 
 Whoever works creates them, whoever listens (progress on a terminal, logs, metrics) picks those of its concern by class;
 none of them steers anything, except `Deadline`, which is for the process that works on a film and for nobody else.
-Values are what JSON can hold, as events of workers reach the driver through `cinelake.engines.event_pipe`; only
+Values are what JSON can hold, as events of workers reach the driver through `cinelake.engines.observing`; only
 `FilmEnded`, which never leaves the driver, carries a report and stands beside it in `cinelake.run.cells`.
 
 | a film's step | a run          | training and tuning |

@@ -19,10 +19,9 @@ from queue import Empty, SimpleQueue
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from cinelake.engines.event_pipe import event_writer
 from cinelake.engines.gpus import Shares
 from cinelake.engines.job import Job, Result
-from cinelake.engines.worker_watch import WorkerWatch
+from cinelake.engines.observing import WorkerWatch, event_writer
 from cinelake.errors import DecodeTimeout, EngineStopped, EngineUnavailable, FilmError, WorkerLost
 from cinelake.events import Deadline, Event, LengthProbed, WorkerDied
 from cinelake.storage.interrupts import interrupts_held

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 
 import pytest
 
-from cinelake.engines.event_pipe import EventPipe, UnknownEvent, event_writer, from_line, to_line
+from cinelake.engines.observing import EventPipe, UnknownEvent, event_writer, from_line, to_line
 from cinelake.events import (
     CellEnded,
     DataPrepared,

@@ -14,7 +14,7 @@ from core.engines._waiting import await_that
 from core.engines.test_idle_workers import workers
 
 from cinelake.engines import place_watched
-from cinelake.engines.event_pipe import EventPipe
+from cinelake.engines.observing import EventPipe
 from cinelake.engines.processes import StepProcesses
 from cinelake.errors import WorkerLost
 from cinelake.events import Event, WorkerDied

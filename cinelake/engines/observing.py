@@ -1,26 +1,111 @@
-"""A watch over a pool's processes: what they hold in memory, and which of them died while they had nothing to do.
+"""What is seen of workers from outside: the events that they report, the memory that they hold, which of them died.
 
-The memory of a process that was killed cannot be asked for any more, so it is looked at while it lives; where the
-system killed it for want of memory, the last look says most. Reading `/proc` costs some tenths of a millisecond a
-process.
+Events of workers on this machine reach the driver through a named pipe, each as one line of JSON. The memory of a
+process that was killed cannot be asked for any more, so it is looked at while it lives; where the system killed it for
+want of memory, the last look says most. Reading `/proc` costs some tenths of a millisecond a process.
 """
 
 from __future__ import annotations
 
+import json
+import logging
 import os
 import signal
+import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import cache
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from cinelake.events import Event, OnEvent
+
+ATOMIC_BYTES = 4096
+"""PIPE_BUF of Linux: lines shorter than this are written whole or not at all."""
+END = "\n"
+"""The line after which the driver no longer listens."""
 LOOK_EVERY_S = 0.25
 TOLD_WITHIN_LOOKS = 8
 """So long after a death its job may still tell that the process was at work."""
 EXPECTED = (0, -signal.SIGALRM)
 """How a process ends that is replaced after many steps, and one past its deadline, which its job reports."""
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+log = logging.getLogger(__name__)
+
+
+class EventPipe:
+    """A named pipe from the workers to the driver.
+
+    No lock is held, so that a killed worker cannot block the others; a full pipe drops events, which only progress
+    bars see. A line that is no event known here is logged.
+    """
+
+    def __init__(self, on_event: OnEvent):
+        self._folder = tempfile.TemporaryDirectory(prefix="cinelake-events-")
+        self.path = Path(self._folder.name) / "events"
+        os.mkfifo(self.path)
+        self._keep_open = os.open(self.path, os.O_RDWR)
+        self._thread = threading.Thread(target=self._read, args=(on_event,), daemon=True)
+        self._thread.start()
+
+    def _read(self, on_event: OnEvent) -> None:
+        with self.path.open() as lines:
+            for line in lines:
+                if line == END:
+                    return
+                try:
+                    event = from_line(line)
+                except UnknownEvent as error:
+                    log.warning("%s", error)
+                else:
+                    on_event(event)
+
+    def close(self) -> None:
+        """Stop listening and remove the pipe."""
+        os.write(self._keep_open, END.encode())
+        self._thread.join(timeout=5)
+        os.close(self._keep_open)
+        self._folder.cleanup()
+
+
+@cache
+def event_writer(events: str) -> OnEvent:
+    """Writes events into the pipe at this path; where it does not exist (another machine), events are dropped."""
+    try:
+        pipe = os.open(events, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:
+        return lambda _: None
+
+    def write(event: Event) -> None:
+        line = to_line(event).encode()
+        if len(line) < ATOMIC_BYTES:
+            try:
+                os.write(pipe, line)
+            except (BlockingIOError, BrokenPipeError):
+                return
+
+    return write
+
+
+class UnknownEvent(Exception):
+    """A line of the pipe that is no event of a class known in this process."""
+
+
+def to_line(event: Event) -> str:
+    """An event as a line of JSON."""
+    return json.dumps(event.as_json()) + "\n"
+
+
+def from_line(line: str) -> Event:
+    """The event that `to_line` wrote. Raises `UnknownEvent`."""
+    kinds = {known.kind: known for known in Event.__subclasses__()}
+    try:
+        fields = json.loads(line)
+        event: Event = kinds[fields.pop("kind")](**fields)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UnknownEvent(f"a worker reported what is no event here: {line.strip()[:200]} ({error!r})") from error
+    return event
 
 
 class WorkerWatch:
