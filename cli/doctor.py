@@ -58,7 +58,7 @@ def _ffmpeg() -> str:
 
 
 def _confinement() -> tuple[bool, str]:
-    from cinelake.media.confinement import landlock_version
+    from cinelake.storage.processes import landlock_version
 
     version = landlock_version()
     if not version:

@@ -7,7 +7,7 @@ that is left. If our own process dies, ffmpeg follows at its next write: its pip
 A film is passed to ffmpeg as an open file descriptor (`fd:`), and `fd` is the only protocol that is allowed:
 so no name can be taken for an option, a pattern or a protocol, and nothing inside the film (a playlist, a
 reference of a QuickTime track) can open another file or the network. What is given a descriptor runs under the
-kernel's limits besides (`cinelake.media.confinement`), so that a flaw of ffmpeg opens none either.
+kernel's limits besides (`cinelake.storage.processes`), so that a flaw of ffmpeg opens none either.
 
 What its threads take of the processors is noted while it runs: who asked for what it cost.
 """
@@ -29,8 +29,7 @@ from pathlib import Path
 from typing import IO
 
 from cinelake.errors import DecodeTimeout, WorkerLost
-from cinelake.media.confinement import start_confined
-from cinelake.storage.processes import plain_environment
+from cinelake.storage.processes import plain_environment, start_confined
 
 KEEPS_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(4 << 20), "MALLOC_TRIM_THRESHOLD_": str(32 << 20)}
 """How glibc's allocator treats what leaves ffmpeg (`mallopt(3)`): every picture is a block of its own, which would come

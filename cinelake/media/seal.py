@@ -33,8 +33,16 @@ import psutil
 
 from cinelake.errors import FilmError
 from cinelake.media import ffmpeg, sealed
-from cinelake.media.confinement import LIBRARIES, MEMORY_BYTES, OPEN_FILES, confine_this_process, import_rules
-from cinelake.storage.processes import HERE, PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG
+from cinelake.storage.processes import (
+    HERE,
+    LIBRARIES,
+    MEMORY_BYTES,
+    OPEN_FILES,
+    PR_SET_CHILD_SUBREAPER,
+    PR_SET_PDEATHSIG,
+    confine_this_process,
+    import_rules,
+)
 
 FUNCTIONS = ("cinelake.media.probe", "cinelake.media.lengths", "cinelake.media.captions")
 """Modules with sealed functions, imported before the first call."""

@@ -39,7 +39,7 @@ from cinelake.lake.pickles.unpickler import (
     Tensor,
     TensorStorage,
 )
-from cinelake.media.confinement import confine_this_process
+from cinelake.storage.processes import confine_this_process
 
 MAX_DEPTH = 8
 NESTED = 2

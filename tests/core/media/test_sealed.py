@@ -12,10 +12,9 @@ import pytest
 
 from cinelake.errors import DamagedFilm, DecodeTimeout, FilmError, NotAFilm, WorkerLost
 from cinelake.media import sealed
-from cinelake.media.confinement import landlock_version
 from cinelake.media.probe import probe
 from cinelake.media.seal import confine_to
-from cinelake.storage.processes import HERE
+from cinelake.storage.processes import HERE, landlock_version
 
 landlock = pytest.mark.skipif(landlock_version() < 6, reason="the kernel's Landlock is older than version 6")
 ATTACKS: dict[str, Callable[[Path], object]] = {

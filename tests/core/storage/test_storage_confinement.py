@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cinelake.media.confinement import MEMORY_BYTES, OPEN_FILES, landlock_version, start_confined
 from cinelake.media.ffmpeg import start_ffmpeg
+from cinelake.storage.processes import MEMORY_BYTES, OPEN_FILES, landlock_version, start_confined
 
 BASH = "/bin/bash"
 landlock = pytest.mark.skipif(landlock_version() < 6, reason="the kernel's Landlock is older than version 6")
@@ -83,7 +83,7 @@ def test_a_running_ffmpeg_that_reads_a_film_gains_no_privileges(draw):
 ATTACKS = """
 import socket, sys
 from pathlib import Path
-from cinelake.media.confinement import confine_this_process
+from cinelake.storage.processes import confine_this_process
 here = Path(sys.argv[1])
 confine_this_process([here / "may.txt"])
 attacks = [lambda: (here / "new.txt").write_text("taken"), lambda: (here / "may.txt").write_text("taken"),
