@@ -1,9 +1,9 @@
 """A machine's processors as slots that processes take and lend, by locks that end with whoever holds them (flock).
 
-A pool of processes has a slot for each. A process takes one while it works on a job; those that are free belong to
-processes without a job, and may be borrowed for a part of another's work. A job takes its slot whether it is lent or
-not: who has borrowed it sees that it `is_wanted`, and gives it back. So each slot has two locks, a job's and a
-borrower's.
+A pool of processes has a slot for each, and for each processor beyond. A process takes one while it works on a job;
+those that are free belong to processes without a job, or to none, and may be borrowed for a part of another's work. A
+job takes its slot whether it is lent or not: who has borrowed it sees that it `is_wanted`, and gives it back. So each
+slot has two locks, a job's and a borrower's.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def make_slots(folder: Path, count: int) -> None:
 
 @dataclass(frozen=True)
 class BorrowedSlot:
-    """A slot of a process that had no job. job: the file that a job locks. descriptor: holds the borrower's lock."""
+    """A slot that no job had. job: the file that a job locks. descriptor: holds the borrower's lock."""
 
     job: Path
     descriptor: int
@@ -79,7 +79,7 @@ def borrow_slot() -> BorrowedSlot | None:
 
 @contextmanager
 def slot_held() -> Iterator[None]:
-    """Hold a slot as a job meanwhile. A pool has one for each of its processes; others go on without one."""
+    """Hold a slot as a job meanwhile. A pool has at least one for each of its processes; others go on without one."""
     slot = _taken()
     try:
         yield
