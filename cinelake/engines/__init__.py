@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -61,13 +60,11 @@ def make_engine(
     """The engine that the manifest's `engine` section names. Raises `EngineUnavailable` before any work starts.
 
     needs: the resources that it must be able to provide, by name; by default those of the entries of `tasks`.
-    films: how many there are to make; the engine `local` starts no more processes, each of which costs half a second.
+    films: how many there are to make, for the engine `local`, which starts no more processes.
     """
     if needs is None:
         needs = {name: entry.resources for name, entry in manifest.enabled.items()}
     settings = manifest.engine
-    if films and settings.kind == "local":
-        workers = min(films, settings.workers or len(os.sched_getaffinity(0)))
-        settings = settings.model_copy(update={"workers": workers})
-    engine: Engine = importlib.import_module(f"cinelake.engines.{settings.kind}").make(settings, needs, on_event)
+    few = {"films": films} if settings.kind == "local" else {}
+    engine: Engine = importlib.import_module(f"cinelake.engines.{settings.kind}").make(settings, needs, on_event, **few)
     return engine

@@ -19,24 +19,30 @@ if TYPE_CHECKING:
 PROBED_AHEAD = 2000
 
 
-def make(settings: EngineSettings, needs: Mapping[str, Resources], on_event: OnEvent) -> LocalEngine:
-    """The engine with the manifest's number of workers; by default one per processor."""
+def make(
+    settings: EngineSettings, needs: Mapping[str, Resources], on_event: OnEvent, films: int | None = None
+) -> LocalEngine:
+    """The engine with the manifest's number of workers; by default one per processor.
+
+    films: how many there are to make. No more processes are started, each of which costs half a second; the processors
+    that have none help with the tables of these films.
+    """
     requested = [resources.gpus for resources in needs.values()]
     check_gpus(max(requested, default=0.0))
     workers = settings.workers or len(os.sched_getaffinity(0))
     gpus = shares(gpus_here(), requested, visible())
     window = settings.window or 2 * (workers + gpus.each * len(gpus.groups))
-    return LocalEngine(workers, gpus, window, on_event)
+    return LocalEngine(workers, gpus, window, on_event, films)
 
 
 class LocalEngine:
     """Places steps on processes of this machine. Use `stop` at the end."""
 
-    def __init__(self, workers: int, gpus: Shares, window: int, on_event: OnEvent):
+    def __init__(self, workers: int, gpus: Shares, window: int, on_event: OnEvent, films: int | None):
         self.window = max(window, workers)
         self._stopped = False
         self._events = EventPipe(on_event)
-        self._pools = Pools(workers, gpus, str(self._events.path))
+        self._pools = Pools(workers, gpus, str(self._events.path), films)
 
     def task_runner(self) -> Any:
         """Threads: each waits for a process."""

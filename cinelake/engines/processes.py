@@ -48,19 +48,19 @@ class StepProcesses:
     """A pool of processes. Use `stop` at the end.
 
     events: the named pipe for progress. devices: the GPUs that they see, as CUDA names them; by default those that this
-    process sees.
+    process sees. spare: how many processors there are beyond them, which are lent to them: a single film has all.
 
     pebble gives up a pool when a process dies while none of them works (an initializer that fails would end so), or
     when one cannot be started. Processes that idle are the first that the system kills where memory is short: the pool
     is made anew then, and jobs that it had not begun are placed again.
     """
 
-    def __init__(self, count: int, events: str, devices: str | None = None):
+    def __init__(self, count: int, events: str, devices: str | None = None, spare: int = 0):
         resource_tracker.ensure_running()  # its own start would let Ctrl-C through again (see `_schedule`)
         self._stopped = False
         self._events, self._count, self._devices = events, count, devices
         self._ending = contextlib.ExitStack()
-        self._slots = self._ending.enter_context(slots_folder(count))
+        self._slots = self._ending.enter_context(slots_folder(count, spare))
         self._lock = Lock()
         self._broken_in_a_row = 0
         self._pool = self._new_pool()
@@ -253,12 +253,14 @@ class Pools:
 
     Jobs are placed by the resources that they need. A process of a GPU keeps its models between films, and no other
     process loads them: so many copies are in the GPU's memory as its declared share allows, and no more.
-    `events`: the named pipe for progress. Use `stop` at the end.
+    `events`: the named pipe for progress. films: how many there are to make; no more processes than these are started.
+    Use `stop` at the end.
     """
 
-    def __init__(self, processors: int, gpus: Shares, events: str):
+    def __init__(self, processors: int, gpus: Shares, events: str, films: int | None = None):
         self._stopped = False
-        self._processors = StepProcesses(max(processors, 1), events)
+        count = max(1, min(processors, films or processors))
+        self._processors = StepProcesses(count, events, spare=max(0, processors - count))
         self._gpus = [StepProcesses(gpus.each, events, devices) for devices in gpus.groups]
         self._free: SimpleQueue[StepProcesses] = SimpleQueue()
         for _ in range(gpus.each):

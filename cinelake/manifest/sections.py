@@ -74,7 +74,7 @@ class EngineSettings(Section):
     kind: EngineKind = "local"
     """`local`: processes on this machine. `dask`, `ray`: a cluster."""
     workers: Workers | None = None
-    """Films worked on at the same time; by default what the machine's (or cluster's) processors carry."""
+    """Films worked on at once; by default what processors carry. On one machine those without a film help others."""
     window: PositiveInt | None = None
     """Films handed out and not yet finished, a bound for queues and disk; by default twice the workers."""
     address: str | None = None

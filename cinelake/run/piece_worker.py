@@ -1,6 +1,8 @@
-"""A helper's process: makes pieces of one cell, as it is asked to on its standard input (see `cinelake.run.pieces`).
+"""A helper's process: makes pieces of tables, as it is asked to on its standard input (see `cinelake.run.helpers`).
 
-python -m cinelake.run.piece_worker < (a pickled `PieceOf`, then a line of JSON for each piece)
+python -m cinelake.run.piece_worker < (for each piece a pickled `PieceOf`, first and last row, and a path)
+
+Its standard output has a line of JSON for each piece: the processor time that it took.
 """
 
 from __future__ import annotations
@@ -9,25 +11,38 @@ import json
 import os
 import pickle
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from cinelake.run.pieces import DONE, PieceOf, write_piece
+from cinelake.run.pieces import PieceOf, write_piece
+
+Asked = tuple[PieceOf, int, int, str]
 
 
 def main() -> int:
     """Make pieces until the input ends. What a task raises ends the process: whoever asked makes the piece itself."""
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # what a library prints is no answer
-    of: PieceOf = pickle.load(sys.stdin.buffer)  # noqa: S301 - our parent made it in this run; a pipe, no file
-    with threadpool_limits(1, user_api="blas"):
-        for line in sys.stdin.buffer:
-            start, stop, path = json.loads(line)
+    counted_s = 0.0
+    for of, start, stop, path in asked():
+        with threadpool_limits(1, user_api="blas"):
             batches, _ = of.rows(start, stop)
-            write_piece(Path(path), batches)
-            answers.write(DONE)
+        write_piece(Path(path), batches)
+        used_s = time.process_time()
+        answers.write(json.dumps({"cpu_s": used_s - counted_s}).encode() + b"\n")
+        counted_s = used_s
     return 0
+
+
+def asked() -> Iterator[Asked]:
+    """What is asked of this process, as it comes."""
+    with suppress(EOFError):
+        while True:
+            yield pickle.load(sys.stdin.buffer)  # noqa: S301 - of our parent, by a pipe, no file
 
 
 if __name__ == "__main__":

@@ -1,25 +1,19 @@
 """One long film on all processors: a table is made in pieces of its input, as far as processors are idle.
 
 A task that looks at so many rows of its input by themselves (`apart` of its declaration) gives the same rows for a
-piece of the input as for the same part of the whole. So pieces are made by this process and, beside it, by helpers,
-each for as long as it holds a slot of a process that has no job (`cinelake.storage.slots`); rows are written in the
-order of the pieces, so that the table is the same whatever the number of helpers. A task whose rows go over several
-pieces gathers them from what was found in each (`parts`, `gather`). A piece whose helper fails, or dies,
+piece of the input as for the same part of the whole. So pieces are made by this process and, beside it, by helpers
+(`cinelake.run.helpers`), each for as long as it holds a slot that no job has (`cinelake.storage.slots`); rows are
+written in the order of the pieces, so that the table is the same whatever the number of helpers. A task whose rows go
+over several pieces gathers them from what was found in each (`parts`, `gather`). A piece whose helper fails, or dies,
 is made by this process, and says here what is wrong with it; no other helper is started for the table then.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import pickle
-import signal
 import subprocess
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,19 +24,15 @@ import pyarrow as pa
 from cinelake.lake.cells import CellReader, CellWriter, Lake
 from cinelake.lake.champions import open_applied
 from cinelake.run.cells import StepCell
+from cinelake.run.helpers import Helper, Helpers
 from cinelake.spec.task import Film, TableReader, find_task
-from cinelake.storage.processes import import_path, module_command, start_child, why_died
-from cinelake.storage.slots import BorrowedSlot, borrow_slot
+from cinelake.storage.slots import BorrowedSlot
 from cinelake.storage.store import StorageLocation, storage_errors
 
 ROWS = 256
 """A piece has about so many rows: some seconds of work, beside which starting it does not count."""
-FEWEST_PIECES = 4
-"""A table of fewer pieces is made whole: a helper takes a second or two to start."""
-DONE = b"done\n"
-"""What a helper answers."""
-IDLE_S = 2.0
-"""A slot is borrowed once it has been free for so long: between two films it is free for a moment."""
+FEWEST_PIECES = 2
+"""A table of fewer pieces is made whole."""
 
 
 @dataclass(frozen=True)
@@ -119,16 +109,15 @@ class Pieces:
     failures: why each helper that failed did.
     """
 
-    def __init__(self, of: PieceOf, pieces: list[tuple[int, int]], scratch: Path):
+    def __init__(self, of: PieceOf, pieces: list[tuple[int, int]], scratch: Path, helpers: Helpers):
         self.facts: dict[str, Any] = {}
         self.failures: list[str] = []
-        self._of, self._pieces, self._scratch = of, pieces, scratch
+        self._of, self._pieces, self._scratch, self._all_helpers = of, pieces, scratch, helpers
         self._waiting = deque(range(len(pieces)))
         self._made: dict[int, Callable[[], list[pa.RecordBatch]]] = {}
         self._helpers: list[threading.Thread] = []
         self._helped = 0
         self._changed = threading.Condition()
-        self._idle_since: float | None = None
         self._stopped = False
 
     def write(self, writer: CellWriter) -> None:
@@ -188,96 +177,43 @@ class Pieces:
             self._changed.notify_all()
 
     def _borrow(self) -> None:
-        """Start a helper where a processor has been idle for a while and enough is left to do.
+        """Have a helper where a processor is idle and enough is left to do.
 
         None after one has failed: what ended it (want of memory, most likely) would end the next.
         """
-        slot = borrow_slot() if len(self._waiting) > 1 and not self.failures else None
-        if slot is None:
-            self._idle_since = None
-            return
-        self._idle_since = self._idle_since or time.monotonic()
-        if time.monotonic() - self._idle_since < IDLE_S:
-            slot.give_back()
-            return
-        helper = threading.Thread(target=self._help, args=(slot, len(self._helpers)), name="pieces", daemon=True)
-        self._helpers.append(helper)
-        helper.start()
+        slot = self._all_helpers.slot() if len(self._waiting) > 1 and not self.failures else None
+        if slot is not None:
+            helper = threading.Thread(target=self._help, args=(slot,), name="pieces", daemon=True)
+            self._helpers.append(helper)
+            helper.start()
 
-    def _help(self, slot: BorrowedSlot, helper: int) -> None:
-        """Have pieces made by a process of its own, and count what came of it before others may borrow the slot."""
-        log = self._scratch / f"{self._of.cell.table}.helper{helper}.log"
+    def _help(self, slot: BorrowedSlot) -> None:
+        """Have pieces made by a helper, and count what came of it before others may borrow the slot."""
         try:
-            with _started(self._of, log) as process:
-                has_made, has_failed = self._hand_out(process, slot)
-            with self._changed:
-                self._helped += has_made
-            if has_failed:
-                self.failures.append(_why_failed(process.returncode, log))
+            self._hand_out(self._all_helpers.take(), slot)
         except (OSError, subprocess.SubprocessError) as error:
             self.failures.append(f"it could not be started: {error}")
         finally:
             slot.give_back()
 
-    def _hand_out(self, process: subprocess.Popen[bytes], slot: BorrowedSlot) -> tuple[bool, bool]:
-        """Have pieces made until none waits or a job needs the slot; whether one was made, and whether one was not."""
-        has_made = False
-        while not slot.is_wanted() and (number := self._take()) is not None:
-            if not _asked(process, *self._pieces[number], self._path(number)):
+    def _hand_out(self, helper: Helper, slot: BorrowedSlot) -> None:
+        """Have pieces made until none waits, or a job needs the slot; a helper ends then, and where it has failed."""
+        has_made, has_failed, is_wanted = False, False, False
+        while not (has_failed or (is_wanted := slot.is_wanted())) and (number := self._take()) is not None:
+            if helper.make(self._of, *self._pieces[number], self._path(number)):
+                self._end(number, partial(_read_and_remove, self._path(number)))
+                has_made = True
+            else:
                 self._give_back(number)
-                return has_made, True
-            self._end(number, partial(_read_and_remove, self._path(number)))
-            has_made = True
-        return has_made, False
-
-
-@contextmanager
-def _started(of: PieceOf, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A helper's process, which ends with its standard input, with the block, and at once with this process.
-
-    log: a file for what it and its libraries say.
-
-    One inference has as many threads there as here: sums of some networks come out otherwise with another number.
-    """
-    with (
-        log.open("wb") as words,
-        start_child(
-            module_command("cinelake.run.piece_worker"),
-            by=signal.SIGKILL,
-            env={**os.environ, **import_path()},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=words,
-        ) as process,
-    ):
-        assert process.stdin is not None
-        try:
-            with suppress(OSError):  # dead already: what is asked of it fails next
-                pickle.dump(of, process.stdin)
-                process.stdin.flush()
-            yield process
-        finally:
-            with suppress(OSError):
-                process.stdin.close()
-
-
-def _asked(process: subprocess.Popen[bytes], start: int, stop: int, path: Path) -> bool:
-    """Have a helper make a piece into an Arrow file; whether it did."""
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        process.stdin.write(json.dumps([start, stop, str(path)]).encode() + b"\n")
-        process.stdin.flush()
-        return process.stdout.readline() == DONE
-    except OSError:
-        return False
-
-
-def _why_failed(exitcode: int, log: Path) -> str:
-    """Why a helper ended without an answer: its signal, or the last line of what it said."""
-    lines = log.read_text(errors="replace").split("\n") if exitcode > 0 else []
-    said = [line.strip() for line in lines if line.strip()]
-    return said[-1] if said else why_died(exitcode)
+                has_failed = True
+        if has_failed:
+            self.failures.append(self._all_helpers.end(helper))
+        elif is_wanted:
+            self._all_helpers.end(helper)
+        else:
+            self._all_helpers.wait(helper)
+        with self._changed:
+            self._helped += has_made
 
 
 def write_piece(path: Path, batches: list[pa.RecordBatch]) -> None:

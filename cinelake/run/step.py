@@ -22,6 +22,7 @@ from cinelake.events import Deadline, OnEvent, Outcome, StagingMoved, TaskBegan,
 from cinelake.lake.cells import CellWriter, Footer, Lake, write_all
 from cinelake.lake.champions import open_applied
 from cinelake.run.cells import REKEYED, CellReport, Clocks, FilmCells, StepCell, StepReport, held_inputs, rule_for
+from cinelake.run.helpers import Helpers
 from cinelake.run.isolation import as_film_errors, disk_full
 from cinelake.run.pieces import PieceOf, Pieces, pieces_of
 from cinelake.run.staging import Staging, check_as_planned, staged, sweep_staged
@@ -136,6 +137,8 @@ def run_step(step: Step, on_event: OnEvent | None = None) -> StepReport:
 class StepRun(FilmCells):
     """The state of one running step."""
 
+    _helpers: Helpers
+
     def __init__(self, step: Step, on_event: OnEvent):
         super().__init__(Lake(step.lake), step.film, step.lost, step.limit_s, on_event)
         self.step = step
@@ -145,7 +148,7 @@ class StepRun(FilmCells):
         """Make all cells: those that read the film first, in one decode, then those that read tables."""
         started = time.perf_counter()
         readers = self._not_rekeyed([cell for cell in self.step.cells if reads_film(cell)])
-        with self.lake.scratch() as scratch:
+        with self.lake.scratch() as scratch, Helpers(scratch) as self._helpers:
             with self._film_at_hand(readers):
                 self._read_film([cell for cell in readers if cell.table not in self.not_made], scratch)
             for cell in self.step.cells:
@@ -233,7 +236,7 @@ class StepRun(FilmCells):
             return
         if self._is_rekeyed(cell) or cell.table in self.not_made:
             return
-        clocks = Clocks()
+        clocks, helped_s = Clocks(), self._helpers.cpu_s
         self.on_event(TaskBegan(self.film.movie_id, cell.table))
         spec = find_task(cell.task)
         writer = CellWriter(spec.contract, self.film.movie_id, scratch / f"{cell.table}.parquet")
@@ -241,14 +244,16 @@ class StepRun(FilmCells):
         try:
             with as_film_errors(cell.table):
                 if bounds := pieces_of(cell, self.lake, self.film.movie_id):
-                    worker: Any = Pieces(PieceOf(self.step.lake, self.film, cell), bounds, scratch)
+                    worker: Any = Pieces(PieceOf(self.step.lake, self.film, cell), bounds, scratch, self._helpers)
                     worker.write(writer)
                     self._tell_of_helpers(cell, worker.failures)
                 else:
                     learned = [open_applied(self.lake, cell.model)] if cell.model else []
                     worker = spec.make(cell.params, self.film, *learned)
                     write_all(writer, worker.run(tables))
-                self.commit(cell, writer, worker, clocks.since(children_are_ffmpeg=reads_film(cell)), {})
+                spent = clocks.since(children_are_ffmpeg=reads_film(cell))
+                spent = replace(spent, cpu_s=spent.cpu_s + self._helpers.cpu_s - helped_s)
+                self.commit(cell, writer, worker, spent, {})
         except FilmError as error:
             writer.abandon()
             self.fail(cell, error)

@@ -3,7 +3,7 @@
 A pool of processes has a slot for each. A process takes one while it works on a job; those that are free belong to
 processes without a job, and may be borrowed for a part of another's work. A job takes its slot whether it is lent or
 not: who has borrowed it sees that it `is_wanted`, and gives it back. So each slot has two locks, a job's and a
-borrower's.
+borrower's. Processors for which there is no process have spare slots, which no job takes.
 """
 
 from __future__ import annotations
@@ -25,36 +25,44 @@ VARIABLE = "CINELAKE_SLOTS"
 PREFIX = "cinelake-slots-"
 BORROWED = ".borrowed"
 """The suffix of a slot's file whose lock a borrower holds; the one without it is a job's."""
+SPARE = ".spare"
+"""The suffix of a spare slot's file."""
 TRIES, BETWEEN_TRIES_S = 50, 0.01
 """Who looks whether a slot is wanted holds its lock for a moment: a job that finds none then tries again."""
 
 
 @contextmanager
-def slots_folder(count: int) -> Iterator[Path]:
-    """A folder of so many slots, removed at the end; those of pools whose process was killed are removed before."""
+def slots_folder(count: int, spare: int = 0) -> Iterator[Path]:
+    """A folder of so many slots and spare ones, removed at the end; those of killed pools are removed before."""
     temporary = Path(tempfile.gettempdir())
     sweep_abandoned(temporary, PREFIX)
     with owned_folder(temporary, PREFIX) as folder:
         try:
-            make_slots(folder, count)
+            make_slots(folder, count, spare)
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def make_slots(folder: Path, count: int) -> None:
-    """Make so many slots in a folder."""
-    for number in range(count):
-        (folder / str(number)).touch()
-        (folder / f"{number}{BORROWED}").touch()
+def make_slots(folder: Path, count: int, spare: int = 0) -> None:
+    """Make so many slots in a folder, and so many spare ones."""
+    for number in range(count + spare):
+        name = str(number) if number < count else f"{number}{SPARE}"
+        (folder / name).touch()
+        (folder / f"{name}{BORROWED}").touch()
 
 
 @dataclass(frozen=True)
 class BorrowedSlot:
-    """A slot of a process that had no job. job: the file that a job locks. descriptor: holds the borrower's lock."""
+    """A slot that no job had. job: the file that a job locks. descriptor: holds the borrower's lock."""
 
     job: Path
     descriptor: int
+
+    @property
+    def is_spare(self) -> bool:
+        """Whether no job can come that needs it."""
+        return self.job.suffix == SPARE
 
     def is_wanted(self) -> bool:
         """Whether a job has come that needs the slot: it is to be given back soon."""
@@ -89,7 +97,7 @@ def slot_held() -> Iterator[None]:
 
 
 def _taken() -> int | None:
-    slots = _slots()
+    slots = [slot for slot in _slots() if slot.suffix != SPARE]
     for _ in range(TRIES if slots else 0):
         for job in slots:
             if (descriptor := _locked(job)) is not None:
@@ -99,10 +107,10 @@ def _taken() -> int | None:
 
 
 def _slots() -> list[Path]:
-    """The files that jobs lock, in the order of their numbers."""
+    """The files that jobs lock, in the order of their numbers, and those of spare slots behind them."""
     folder = os.environ.get(VARIABLE)
     files = Path(folder).iterdir() if folder and Path(folder).is_dir() else ()
-    return sorted((file for file in files if file.suffix != BORROWED), key=lambda file: int(file.name))
+    return sorted((file for file in files if file.suffix != BORROWED), key=lambda file: int(file.stem))
 
 
 def _is_free(job: Path) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cinelake.events import Event, OnEvent
 from cinelake.spec.task import Resources
+from cinelake.storage.slots import borrow_slot
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,18 @@ class Located(Deadly):
             while not (self.folder / "open").exists() and time.monotonic() < ends:
                 time.sleep(0.01)
         return os.getpid()
+
+
+@dataclass(frozen=True)
+class Borrowing(Deadly):
+    """Tells how many processors it could borrow beside its own."""
+
+    number: int = 0
+
+    def run(self, on_event: OnEvent) -> int:
+        """So many slots."""
+        slots = iter(borrow_slot, None)
+        return len(list(slots))
 
 
 @dataclass(frozen=True)

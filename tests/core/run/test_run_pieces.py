@@ -16,7 +16,7 @@ from cinelake.events import Event, WorkerDied, death_words
 from cinelake.lake.cells import CellWriter, Lake
 from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import plan_manifest
-from cinelake.run import pieces
+from cinelake.run import helpers, pieces
 from cinelake.run.cells import StepReport
 from cinelake.run.pieces import PieceReader
 from cinelake.run.step import Step, run_step
@@ -24,6 +24,7 @@ from cinelake.spec.task import find_task
 from cinelake.storage.files import process_mark
 from cinelake.storage.slots import VARIABLE, borrow_slot, make_slots, slot_held
 
+HELPER = helpers.Helper
 MANIFEST = """\
 lake: lake
 catalogue: {films: films}
@@ -41,8 +42,8 @@ def step(tmp_path: Path, draw_film: Callable[..., Path], monkeypatch: pytest.Mon
     (tmp_path / "pipeline.yaml").write_text(MANIFEST)
     planning = plan_manifest(load_manifest(tmp_path / "pipeline.yaml"))
     (film,) = planning.plan.by_film().items()
-    for name, value in (("ROWS", 4), ("FEWEST_PIECES", 2), ("IDLE_S", 0.0)):
-        monkeypatch.setattr(pieces, name, value)
+    monkeypatch.setattr(pieces, "ROWS", 4)
+    monkeypatch.setattr(helpers, "IDLE_S", 0.0)
     return planning.step(*film)
 
 
@@ -94,6 +95,36 @@ def test_helpers_make_the_same_pieces(step: Step, idle: Path, monkeypatch: pytes
     assert footer and footer.run["helpers"] in (1, 2) and footer.run["helpers_failed"] == 0 and footer.run["cpu_s"] > 0
 
 
+@pytest.mark.slow
+def test_one_helper_serves_all_tables_of_a_step(
+    step: Step, idle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = MANIFEST + "  again: {task: embeddings, backbone: descriptor, batch_size: 1}\n"
+    (tmp_path / "pipeline.yaml").write_text(text)
+    planning = plan_manifest(load_manifest(tmp_path / "pipeline.yaml"))
+    started: list[helpers.Helper] = []
+    monkeypatch.setattr(helpers, "Helper", lambda log: started.append(HELPER(log)) or started[-1])
+    monkeypatch.setattr(pieces.Pieces, "_make_or_wait", wait_for_helpers)
+    (idle / "1").unlink()
+    run_step(planning.step(*planning.plan.by_film().popitem()))
+    runs = [footer.run for table in ("embeddings", "again") if (footer := Lake(step.lake).footer(table, "film"))]
+    assert [run["helpers"] for run in runs] == [1, 1] and len(started) == 1
+    assert sum(run["cpu_s"] for run in runs) >= started[0].cpu_s > 0 and not process_mark(started[0].pid)
+
+
+def test_a_helper_that_waits_ends_once_every_processor_has_a_job(
+    tmp_path: Path, idle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(helpers, "module_command", lambda _: ["cat"])
+    with helpers.Helpers(tmp_path) as of_step:
+        waiting = of_step.take()
+        of_step.wait(waiting)
+        with slot_held():
+            assert of_step.slot() is None and process_mark(waiting.pid)  # idle for a moment only
+            with slot_held():
+                assert of_step.slot() is None and not process_mark(waiting.pid)
+
+
 def wait_for_helpers(self: pieces.Pieces, number: int) -> None:
     """In place of making a piece here: there are helpers for it."""
     with self._changed:
@@ -104,7 +135,7 @@ def test_pieces_of_a_helper_that_dies_are_made_here_and_it_is_told(
     step: Step, idle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = whole(step, monkeypatch)
-    monkeypatch.setattr(pieces, "module_command", lambda _: ["sh", "-c", "echo no room >&2; exit 3"])
+    monkeypatch.setattr(helpers, "module_command", lambda _: ["sh", "-c", "echo no room >&2; exit 3"])
     monkeypatch.setattr(pieces.Pieces, "_make_or_wait", after_helpers(pieces.Pieces._make_or_wait))
     events: list[Event] = []
     run_step(embeddings_of(step), events.append)
@@ -132,7 +163,8 @@ def in_pieces(step: Step, scratch: Path) -> tuple[pieces.Pieces, int]:
     (cell,) = embeddings_of(step).cells
     scratch.mkdir()
     bounds = pieces.pieces_of(cell, Lake(step.lake), "film")
-    return pieces.Pieces(pieces.PieceOf(step.lake, step.film, cell), bounds, scratch), len(bounds)
+    of = pieces.PieceOf(step.lake, step.film, cell)
+    return pieces.Pieces(of, bounds, scratch, helpers.Helpers(scratch)), len(bounds)
 
 
 def test_rows_made_before_their_turn_wait_on_the_disk(step: Step, tmp_path: Path) -> None:
@@ -155,19 +187,18 @@ def test_a_helper_ends_when_a_job_needs_its_slot(step: Step, tmp_path: Path, idl
     made, _ = in_pieces(step, tmp_path / "scratch")
     assert slot is not None
     with slot_held(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pieces, "module_command", lambda _: ["cat"])
-        made._help(slot, 0)
+        patch.setattr(helpers, "module_command", lambda _: ["cat"])
+        made._help(slot)
     assert made._take() == 0 and not made.failures
 
 
 STARTS = """
 import sys, time
 from pathlib import Path
-from cinelake.run import pieces
-pieces.module_command = lambda _: ["sleep", "600"]
-with pieces._started(None, Path(sys.argv[1])) as helper:
-    print(helper.pid, flush=True)
-    time.sleep(600)
+from cinelake.run import helpers
+helpers.module_command = lambda _: ["sleep", "600"]
+print(helpers.Helper(Path(sys.argv[1])).pid, flush=True)
+time.sleep(600)
 """
 
 

@@ -46,6 +46,14 @@ def test_a_job_takes_its_slot_though_it_is_borrowed_and_it_is_wanted_back(two: P
         assert [slot and slot.is_wanted() for slot in borrowed] == [False, True]
 
 
+def test_a_spare_slot_is_lent_first_and_no_job_takes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_slots(tmp_path, 1, spare=1)
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    with slot_held(), slot_held():  # the second finds none
+        spare = borrow_slot()
+        assert spare and spare.is_spare and not spare.is_wanted() and borrow_slot() is None
+
+
 def test_a_job_that_comes_while_somebody_looks_has_its_slot(two: Path) -> None:
     """Borrowers look again and again; each look holds a lock for a moment."""
     over = threading.Event()
