@@ -28,6 +28,7 @@ from flows.server import (
     PrefectServer,
     answers,
     kept_server,
+    refuse_second_up,
     start_prefect,
     worker_command,
     worker_environment,
@@ -51,19 +52,21 @@ def up(
     """Keep Prefect, MLflow and a worker for deployments running, until Ctrl-C."""
     loaded = load_manifest(manifest)
     folder = private_folder(state_folder(loaded.folder))
+    refuse_second_up(folder)
     for port in (prefect_port, mlflow_port):
         _check_free(port)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     prefect = start_prefect(folder, prefect_port, services=True)
-    mlflow = _start_mlflow(folder, loaded.tracking, mlflow_port)
-    note = folder / UP
+    note, ours = folder / UP, record_of(os.getpid(), prefect.url)
+    mlflow: subprocess.Popen[bytes] | None = None
     worker: subprocess.Popen[bytes] | None = None
     try:
+        ours.write(note, prefect=prefect.url)  # before it answers: a run that begins now waits, and starts no second
+        mlflow = _start_mlflow(folder, loaded.tracking, mlflow_port)
         with err.status("starting Prefect and MLflow"):
             prefect.wait()
             _wait(mlflow, f"http://127.0.0.1:{mlflow_port}/health", folder / "mlflow.log")
-        at = {"prefect": prefect.url, "mlflow": f"http://127.0.0.1:{mlflow_port}"}
-        record_of(os.getpid(), prefect.url).write(note, **at)
+        ours.write(note, prefect=prefect.url, mlflow=f"http://127.0.0.1:{mlflow_port}")
         worker = _start_worker(folder, prefect, loaded.deploy.work_pool)
         _say_what_it_does(loaded, folder, prefect_port, mlflow_port)
         while prefect.own and prefect.own.poll() is None and mlflow.poll() is None and worker.poll() is None:

@@ -33,7 +33,6 @@ from flows.server_record import (
     password_of,
     private_folder,
     read_record,
-    read_up,
     server_version,
 )
 
@@ -157,11 +156,11 @@ def prefect_server(folder: Path, keep_s: float = 0.0) -> Iterator[PrefectServer]
 
 
 def configured_server(folder: Path) -> PrefectServer | None:
-    """The server that `PREFECT_API_URL` names, answering or not, or the one of a running `cinelake up`."""
+    """The server that `PREFECT_API_URL` names, or the one of a running `cinelake up`, answering or not yet."""
     if os.environ.get("PREFECT_API_URL"):
         return PrefectServer(os.environ["PREFECT_API_URL"].rstrip("/"))
-    kept = read_up(folder).get("prefect")
-    return PrefectServer(kept, password_of(folder)) if kept and server_answers(kept, password_of(folder)) else None
+    up = read_record(folder / UP)
+    return PrefectServer(up.url, password_of(folder), record=up, log=folder / "prefect" / "server.log") if up else None
 
 
 @contextmanager
@@ -186,12 +185,14 @@ def kept_server(folder: Path) -> Iterator[PrefectServer]:
 def project_server(folder: Path, keep_s: float) -> PrefectServer:
     """The server that an earlier run has left, or a new one, which stays for `keep_s` after its last use.
 
-    Where another run's server is starting, this waits until that one answers. Raises `EngineUnavailable` where others
-    still use one of another version.
+    Where another run's server, or that of `cinelake up`, is starting, this waits until that one answers. Raises
+    `EngineUnavailable` where others still use one of another version.
     """
     home = _home(folder)
     with ExitStack() as starting:
         starting.enter_context(alone(home))
+        if found := configured_server(folder):  # a `cinelake up` that was faster: two would write to one database
+            return found
         record = read_record(home / RECORD)
         if record and record.version != server_version():
             _end_other_version(home, record)
@@ -255,16 +256,26 @@ def end_process(record: ServerRecord, within_s: float = END_TIMEOUT_S) -> None:
         deadline += END_TIMEOUT_S
 
 
+def refuse_second_up(folder: Path) -> None:
+    """Raise `UsageError` where a `cinelake up` runs for this project."""
+    if up := read_record(folder / UP):
+        raise UsageError(
+            f"`cinelake up` runs already for {folder.parent} (process {up.pid}, Prefect at "
+            f"{up.url.removesuffix('/api')}): `cinelake down` ends it"
+        )
+
+
 def start_prefect(folder: Path, port: int = 0, *, services: bool = False) -> PrefectServer:
     """Start a server process on loopback that ends with this one; its database and log are below `folder`.
 
     Port 0 is any that is free. Where another run's server is starting, this waits until that one answers; the one that
-    a run has left is ended, as two would write to one database. Raises `UsageError` where the port is taken or a run
-    still uses that one.
+    a run has left is ended, as two would write to one database. Raises `UsageError` where the port is taken, a run
+    still uses that one, or a `cinelake up` has one.
     """
     home = _home(folder)
     with ExitStack() as starting:
         starting.enter_context(alone(home))
+        refuse_second_up(folder)
         record = read_record(home / RECORD)
         if record and not end_if_unused(home, record):
             raise UsageError(

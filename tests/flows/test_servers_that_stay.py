@@ -16,9 +16,18 @@ from core.engines._waiting import await_that, waiting_project
 from end_to_end._command import PASSWORDS, asked, cinelake, end_started, left_running, start
 
 from cinelake.errors import EngineUnavailable, UsageError
-from flows.server import end_if_unused, end_process, free_port, listening, project_server, start_prefect
+from flows.server import (
+    configured_server,
+    end_if_unused,
+    end_process,
+    free_port,
+    listening,
+    project_server,
+    start_prefect,
+)
 from flows.server_record import (
     RECORD,
+    UP,
     in_use,
     is_unused,
     password_of,
@@ -64,6 +73,25 @@ def test_one_that_a_run_has_left_is_ended_before_another_is_started(home, other)
     with listening(0) as taken, pytest.raises(UsageError, match="cannot be used"):
         start_prefect(home.parent, taken.getsockname()[1])
     assert other.wait(60) == -signal.SIGTERM
+
+
+@pytest.fixture
+def starting_up(home, other):
+    """The address of the server that a `cinelake up` is starting: nothing answers there yet."""
+    url = f"http://127.0.0.1:{free_port()}/api"
+    record_of(other.pid, url).write(home.parent / UP)
+    return url
+
+
+@pytest.mark.parametrize("find", [configured_server, lambda folder: project_server(folder, keep_s=60)])
+def test_a_run_that_begins_while_up_starts_waits_for_its_server_and_starts_none(home, starting_up, find):
+    found = find(home.parent)
+    assert (found.url, found.own, found.has_died()) == (starting_up, None, False)
+
+
+def test_a_second_up_is_refused_with_the_first_ones_address(home, starting_up):
+    with pytest.raises(UsageError, match=f"runs already .*{starting_up.removesuffix('/api')}.*cinelake down"):
+        start_prefect(home.parent, services=True)
 
 
 @pytest.fixture
