@@ -78,13 +78,11 @@ def find_person(planning: Planning, name: str) -> Known:
 
 def forget_person(manifest: Manifest, lake: Lake, found: Known) -> None:
     """Delete what was found, but for champions. Raises `StorageError`; done again it goes on."""
-    from cinelake.tracking.registry import delete_version
-
     for rows in found.labels:
         erase_class(Path(manifest.labels), COLUMN, found.name, rows)
     for model, numbers in found.versions.items():
         for number in numbers:
-            delete_version(manifest.tracking, model, number)
+            _delete_registered(manifest, model, number)
             forget_recorded(lake, model, number)
     for cell in found.cells:
         lake.delete_cell(*cell)
@@ -108,8 +106,7 @@ def _look_at_recorded(lake: Lake, model: str, found: Known) -> None:
 
 def _look_at_registered(manifest: Manifest, lake: Lake, found: Known) -> None:
     """Versions that MLflow keeps and the lake has no record of: of a lake that was deleted, or of another."""
-    file = sqlite_file(manifest.tracking.uri)
-    if not manifest.tracking.enabled or (file and not file.exists()):
+    if not _has_registry(manifest):
         return
     from cinelake.tracking.registry import fetch, versions
 
@@ -125,6 +122,19 @@ def _look_at_registered(manifest: Manifest, lake: Lake, found: Known) -> None:
                 continue
         if known:
             found.versions.setdefault(version.name, []).append(version.number)
+
+
+def _delete_registered(manifest: Manifest, model: str, number: int) -> None:
+    if _has_registry(manifest):
+        from cinelake.tracking.registry import delete_version
+
+        delete_version(manifest.tracking, model, number)
+
+
+def _has_registry(manifest: Manifest) -> bool:
+    """Whether MLflow may hold anything; a file that is not there is not made."""
+    file = sqlite_file(manifest.tracking.uri)
+    return manifest.tracking.enabled and (file is None or file.exists())
 
 
 def _cells_by_faces(planning: Planning) -> Iterator[tuple[str, str]]:
