@@ -55,24 +55,19 @@ tasks:
   faces: {{}}                             # where faces are, and vectors of who it is (`identify: false`: none)
   embeddings: {{}}                        # what pictures look like, by a network (`backbone: descriptor`: without)
 
-  # Who is to be seen, by their faces: `cinelake train identities` groups the faces of all films; photos name a cast
+  # Who is to be seen, and how long. These wait for `cinelake train identities`, which groups the faces of all films and
+  # needs no label: person_1, person_2 … Names come from the report's page of people, or from photos of a cast
   # (`cinelake labels import gallery --model identities`, with gallery/NAME/*.jpg).
-{people}
+  persons: {{}}
+  actor_appearances: {{}}
+  screen_time_of_actors: {{task: screen_time, source: actor_appearances}}
+
   # What models learn from labels: `cinelake labels template scenes`, `labels import`, `train scenes`, `run`.
   #shot_features: {{}}
   #scenes: {{}}
   #tag_shots: {{}}
   #tags: {{}}
 """
-
-
-PEOPLE = (
-    "persons: {}",
-    "actor_appearances: {}",
-    "screen_time_of_actors: {task: screen_time, source: actor_appearances}",
-)
-"""Tables of people, in comments unless the folder holds labels of people."""
-CAST = "labels/identities"
 
 
 @app.command(epilog=example("cinelake init", "cinelake init ~/films --dry-run", "cinelake init ~/films --force"))
@@ -121,12 +116,10 @@ def _films_below(folder: Path) -> Iterator[str]:
 
 
 def manifest_text(folder: Path, films: Sequence[str]) -> str:
-    """The manifest of these films of a folder; with the tables of people where people have labelled a cast there."""
+    """The manifest of these films of a folder."""
     pattern = choose_pattern(folder, films)
     quoted = pattern.replace("\\", "\\\\").replace('"', '\\"').replace("${", "$${")
-    mark = "" if (folder / CAST).is_dir() else "#"
-    people = "".join(f"  {mark}{table}\n" for table in PEOPLE)
-    return MANIFEST.format(pattern=f'"{quoted}"'.ljust(29), found=_count(films), people=people)
+    return MANIFEST.format(pattern=f'"{quoted}"'.ljust(29), found=_count(films))
 
 
 def choose_pattern(folder: Path, films: Sequence[str]) -> str:

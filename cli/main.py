@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, str] = {
     "dictionary": "Write this lake's data dictionary, HTML and Markdown: columns, lineage, freshness, measures, "
     "licences.",
     "gc": "Delete the cells of films that left the catalogue (a dry run first).",
+    "forget": "Forget a person: names and photos in labels, versions that know them, rows (a dry run first).",
     "supercut": "Cut the spans of a film that carry tags, scenes, beats, a character, a person or an affect, exact to "
     "the picture.",
     "report": "Write a site to look at: a catalogue, and for each film a timeline, keyframes, tables, provenance.",
@@ -59,7 +60,7 @@ COMMANDS: Mapping[str, str] = {
 """Command → its line in the list of commands, the first of its own help. Its module is `cli.COMMAND`."""
 PURPOSES: Mapping[str, tuple[str, ...]] = {
     "Begin": ("demo", "look", "init", "doctor"),
-    "Make tables": ("plan", "run", "status", "why", "replay", "gc"),
+    "Make tables": ("plan", "run", "status", "why", "replay", "gc", "forget"),
     "Look and ask": ("report", "summary", "query", "questions", "views", "search", "index", "docs", "dictionary"),
     "Teach": ("labels", "features", "train", "evaluate", "tune", "models"),
     "Give on": ("export", "supercut", "publish"),

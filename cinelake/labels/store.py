@@ -183,7 +183,7 @@ def import_labels(
     if examine is not None:
         examine(table)
     now = datetime.datetime.now(datetime.UTC)
-    digests = _film_digests(table)
+    digests = film_digests(table)
     made = LabelVersion(0, Path(), annotator, source, source_digest, now, digests, table.num_rows, model)
     return keep_version(root, name, kind, table, made, dry_run=dry_run, later=later)
 
@@ -244,7 +244,7 @@ def _number(file: Path) -> int:
 
 def _write(folder: Path, number: int, table: pa.Table, made: LabelVersion) -> Path:
     """Write under a temporary name, then link under the first number that is free. Raises `StorageError`."""
-    footer = {**(table.schema.metadata or {}), FOOTER_KEY: _footer(made)}
+    footer = {**(table.schema.metadata or {}), FOOTER_KEY: footer_of(made)}
     with storage_errors(f"writing labels to {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
         with unfinished_file(folder / "import") as unfinished:
@@ -268,7 +268,8 @@ def _link(unfinished: Path, number: int) -> Path:
         return target
 
 
-def _footer(made: LabelVersion) -> bytes:
+def footer_of(made: LabelVersion) -> bytes:
+    """What a version's file says of itself."""
     facts = {
         "format": LABELS_FORMAT,
         "annotator": made.annotator,
@@ -334,7 +335,7 @@ def _fitted(table: pa.Table, contract: LabelContract, version: LabelVersion) -> 
     return pa.table(arrays, schema=contract.schema)
 
 
-def _film_digests(table: pa.Table) -> dict[str, str]:
+def film_digests(table: pa.Table) -> dict[str, str]:
     """movie_id → digest of its rows (nulls left out, so that a column that comes later changes nothing)."""
     rows: dict[str, list[dict[str, Any]]] = {}
     for row in table.to_pylist():

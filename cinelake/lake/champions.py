@@ -10,13 +10,14 @@ the champion changes, files first, so that every version it names is complete.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+import shutil
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pyarrow import fs
 
-from cinelake.errors import ModelUnusable, StorageError, UnknownName
+from cinelake.errors import ModelUnusable, StorageError, UnknownName, UsageError
 from cinelake.lake.artefact import FILES, artefact_digest, read_artefact
 from cinelake.lake.cells import Lake
 from cinelake.spec.artefact import Artefact
@@ -115,14 +116,41 @@ def _write(lake: Lake, name: str, applied: AppliedModel, *, champion: bool) -> N
     except StorageError:
         known = ChampionRecord(name)
     versions = {**known.versions, applied.version: applied}
+    _replace(lake, ChampionRecord(name, applied.version if champion else known.champion, versions))
+
+
+def _replace(lake: Lake, record: ChampionRecord) -> None:
     about = {
-        "name": name,
-        "champion": applied.version if champion else known.champion,
-        "versions": {str(number): asdict(version) for number, version in sorted(versions.items())},
+        "name": record.name,
+        "champion": record.champion,
+        "versions": {str(number): asdict(version) for number, version in sorted(record.versions.items())},
     }
     with lake.scratch() as scratch:
         (scratch / "mirror.json").write_text(json.dumps(about, indent=1, sort_keys=True))
-        lake.storage.publish(scratch / "mirror.json", FOLDER, f"{name}.json")
+        lake.storage.publish(scratch / "mirror.json", FOLDER, f"{record.name}.json")
+
+
+def recorded_models(lake: Lake) -> list[str]:
+    """Names of the models of which the lake has a record."""
+    storage = lake.storage
+    with storage_errors(f"listing {FOLDER} in {storage.uri}"):
+        infos = storage.filesystem.get_file_info(fs.FileSelector(storage.path(FOLDER), allow_not_found=True))
+    return sorted(info.base_name.removesuffix(".json") for info in infos if info.base_name.endswith(".json"))
+
+
+def forget_recorded(lake: Lake, name: str, number: int) -> None:
+    """Delete a version's files from the lake, and from this machine's cache; the record no longer names it.
+
+    Raises `UsageError` for the champion.
+    """
+    record = read_champion_record(lake, name)
+    if record.champion == number:
+        raise UsageError(f"{name} {number} is champion: another one has to be before it can be deleted")
+    for file in FILES:
+        lake.storage.delete(FOLDER, name, str(number), file)
+    if applied := record.versions.get(number):
+        shutil.rmtree(cache_folder() / "models" / applied.digest, ignore_errors=True)
+    _replace(lake, replace(record, versions={n: v for n, v in record.versions.items() if n != number}))
 
 
 def find_applied(lake: Lake, reference: str) -> AppliedModel | None:

@@ -19,7 +19,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from cinelake.errors import ModelUnusable, UnknownName
+from cinelake.errors import ModelUnusable, UnknownName, UsageError
 from cinelake.lake.artefact import FILES, artefact_digest
 from cinelake.manifest.sections import TrackingSettings
 from cinelake.spec.arrays import Arrays
@@ -230,6 +230,28 @@ def previous_champion(tracking: TrackingSettings, name: str) -> int | None:
             return None
     with tracking_errors(tracking.uri, f"reading the champions of {name!r}"):
         return next(iter(_history(connect(tracking.uri), name)[-2:-1]), None)
+
+
+def delete_version(tracking: TrackingSettings, name: str, number: int) -> None:
+    """Delete a version, its training's run and the files of that run; no rollback leads to it any more.
+
+    MLflow keeps a deleted run's parameters and scores, marked as deleted, until `mlflow gc`. Raises `UsageError` for a
+    champion, `StorageError` where MLflow or the files cannot be written; a version that is not there is no error.
+    """
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    version = next((each for each in versions(tracking, name) if each.number == number), None)
+    if version is None:
+        return
+    if version.is_champion:
+        raise UsageError(f"{name} {number} is champion: another one has to be before it can be deleted")
+    with tracking_errors(tracking.uri, f"deleting {name} version {number}"):
+        client = connect(tracking.uri)
+        history = [each for each in _history(client, name) if each != number]
+        client.set_registered_model_tag(name, HISTORY, json.dumps(history))
+        get_artifact_repository(client.get_run(version.run_id).info.artifact_uri).delete_artifacts()
+        client.delete_model_version(name, str(number))
+        client.delete_run(version.run_id)
 
 
 def _history(client: Any, name: str) -> list[int]:

@@ -43,7 +43,7 @@ MODEL = Model(
         "f1": "mean over persons of F1 over faces; all unnamed people count as one",
         "accuracy": "share of named faces whose person is right",
         "recognised": "share of faces of films without names that are somebody",
-        "apart": "share of pairs of faces in one picture that are two persons",
+        "apart": "share of pairs of faces in one picture that are two persons, each face by itself",
         "f1_unnamed": "harmonic mean of recognised and apart",
     },
     about="Persons as centroids of face embeddings: those of the gallery by name, other people of the films by "

@@ -29,14 +29,18 @@ PAIRS_AT_ONCE = 1 << 24
 
 
 def predict(artefact: Artefact, features: Arrays) -> Arrays:
-    """character (T,) the person of each face ('' for strangers), likeness (T,) cosine, track (T,).
+    """character (T,) the person of each face ('' for strangers), likeness (T,) cosine, track (T,), and alone (T,).
 
+    alone: whom a face would be taken for by itself, whoever stands beside it: what tells whether people are mixed up.
     A track is one person: its best faces decide, and nobody is twice in one picture. Faces that are too small, dark or
     blurred to count are strangers where their whole track is. Raises `ModelUnusable` for vectors of another
     recogniser's size.
     """
     tracks = track(features, artefact.config.likeness)
-    return _assigned(artefact, known_people(artefact, ""), features, tracks)
+    people = known_people(artefact, "")
+    found = _assigned(artefact, people, features, tracks)
+    alone, _ = assign(track_vectors(features, tracks), people, artefact.config.likeness)
+    return {**found, "alone": alone[tracks]}
 
 
 def applied(artefact: Artefact, features: Arrays) -> Arrays:

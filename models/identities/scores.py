@@ -2,13 +2,15 @@
 
 A film without names still says something (Cinbis et al. 2011, Unsupervised metric learning for face identification in
 TV video): two faces of one picture are two persons, and whoever recurs should be somebody. So of such films it is
-counted how many faces get a person at all (`recognised`), and how many pairs of faces in one picture get two (`apart`).
-Their harmonic mean is the F1 of the unnamed people. With no two faces in any picture nothing contradicts that all are
-one person: there is no F1 then, since any answer would do.
+counted how many faces get a person at all (`recognised`), and how many pairs of faces in one picture get two (`apart`),
+each face by itself: that nobody is twice in a picture is obeyed when tables are made, and holds whoever is mixed up
+with whom. Their harmonic mean is the F1 of the unnamed people. With no two faces in any picture nothing contradicts
+that all are one person: there is no F1 then, since any answer would do.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -38,7 +40,8 @@ def face_counts(frame: Array, targets: Arrays, prediction: Arrays) -> FilmScores
     """
     named = targets["known"] & (targets["character"] != "")
     counts = film_counts({**targets, "known": named}, prediction, 1.0)
-    others = np.zeros(4, np.int64) if named.any() else _unnamed(frame, targets["known"], prediction["character"])
+    alone = prediction.get("alone", prediction["character"])
+    others = np.zeros(4, np.int64) if named.any() else _unnamed(frame, targets["known"], alone)
     return {**counts, **{name: others[i : i + 1] for i, name in enumerate(UNNAMED)}}
 
 
@@ -67,6 +70,7 @@ def summarise_people(film_scores: Sequence[FilmScores]) -> Scores:
     """accuracy, f1_NAME of named faces; recognised, apart of films without names; f1 the mean over people.
 
     f1_unnamed: harmonic mean of recognised and apart, where a picture has two faces; in `f1` it counts as one person.
+    Without a named face, and without two faces in a picture, `f1` is NaN: nothing is known of it.
     """
     named = summarise_films(film_scores)
     f1 = {name: value for name, value in named.items() if name.startswith("f1_")}
@@ -79,4 +83,4 @@ def summarise_people(film_scores: Sequence[FilmScores]) -> Scores:
         scores["apart"] = apart / pairs
         scores["f1_unnamed"] = harmonic_mean(scores["recognised"], scores["apart"])
         people.append(scores["f1_unnamed"])
-    return {"f1": float(np.mean(people)) if people else 1.0, **scores}
+    return {"f1": float(np.mean(people)) if people else math.nan, **scores}

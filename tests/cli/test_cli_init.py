@@ -55,14 +55,13 @@ def test_what_cinelake_makes_is_not_taken_for_films(tmp_path):
     assert find_films(tmp_path) == ["a.mp4"]
 
 
-def test_where_a_cast_is_labelled_its_screen_time_is_asked_for(tmp_path):
-    """Elsewhere it stands in comments: no table of it could be made."""
-    folder_of(tmp_path, "without/a.mp4", "with/a.mp4", "with/labels/identities/000001.parquet")
-    tables = {}
-    for folder in ("without", "with"):
-        init(tmp_path / folder)
-        tables[folder] = set(load_manifest(tmp_path / folder / "pipeline.yaml").enabled)
-    assert tables["with"] - tables["without"] == {"persons", "actor_appearances", "screen_time_of_actors"}
+def test_who_is_to_be_seen_is_asked_for_and_waits_for_one_command(tmp_path):
+    folder_of(tmp_path, "a.mp4")
+    init(tmp_path)
+    manifest = load_manifest(tmp_path / "pipeline.yaml")
+    assert {"persons", "actor_appearances", "screen_time_of_actors"} <= set(manifest.enabled)
+    text = (tmp_path / "pipeline.yaml").read_text()
+    assert "`cinelake train identities`, which groups the faces of all films and\n  # needs no label" in text
 
 
 def test_a_manifest_that_is_there_stays(tmp_path):

@@ -12,6 +12,7 @@ from cinelake.lake.artefact import write_artefact
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.artefact import Artefact
 from cinelake.spec.example import Example
+from cinelake.spec.model import Trained
 from cinelake.spec.training import Training
 from models.identities import MODEL
 from models.identities.config import Config
@@ -147,6 +148,17 @@ def test_nobody_beside_a_face_that_people_named_has_its_name():
 def test_nobody_is_twice_in_a_picture_of_a_film(tmp_path: Path):
     found = MODEL.predict(learned(tmp_path, GALLERY), beside(0, 0))
     assert sorted(found["character"][:2]) == ["", "ada"] and len(set(found["track"])) == 2
+
+
+def test_people_who_are_mixed_up_are_not_apart_because_nobody_is_twice_in_a_picture(tmp_path: Path):
+    """Both persons known are mixtures of the two who are seen: by themselves these are the same one."""
+    mixed = unit(np.eye(SIZE)[:1] + np.eye(SIZE)[1:2] + np.array([[0], [0.5]]) * np.eye(SIZE)[2:3])
+    trained = Trained(arrays={"centroids": mixed}, facts={"people": ["person_1", "person_2"]})
+    found = MODEL.predict(write_artefact(tmp_path, "identities", Config(), trained), seen := beside(0, 1))
+    unnamed = {"character": np.full(6, ""), "known": np.ones(6, bool)}
+    counts = MODEL.score_film(seen, unnamed, found, Config())
+    assert sorted(found["character"][:2]) == ["person_1", "person_2"]
+    assert MODEL.summarise([counts])["apart"] == 0
 
 
 def test_a_face_that_was_found_twice_is_no_second_person():

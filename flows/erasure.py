@@ -1,0 +1,155 @@
+"""Forgetting a person: what names them in labels, learned versions and tables is found, and deleted.
+
+A model that still knows them would only put them back: so a champion stays until another has been learned without them,
+and everything else goes at once. It may be done again at any time, and goes on where it was.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cinelake.errors import CinelakeError, UsageError
+from cinelake.labels.erasing import ClassRows, erase_class, find_class
+from cinelake.labels.store import label_sets
+from cinelake.lake.artefact import read_artefact
+from cinelake.lake.cells import Lake
+from cinelake.lake.champions import forget_recorded, open_applied, read_champion_record, recorded_models
+from cinelake.lake.published import readable_versions
+from cinelake.manifest.document import Manifest
+from cinelake.plan.build import Planning
+from cinelake.tracking.addresses import sqlite_file
+from models.identities import MODEL
+from models.identities.forgetting import knows
+from models.identities.people import NUMBERED
+
+COLUMN = "person"
+"""Of labels: whose face it is."""
+NAMED = ("person", "name", "other", "character")
+"""Columns of tables that say who somebody is by their face."""
+CAST = "actor_appearances"
+BY_FACES = {"persons": "", CAST: "", "screen_time": CAST, "co_appearances": CAST}
+"""Tasks whose tables name people by their faces → the `source` with which they do, where they have others."""
+
+
+@dataclass
+class Known:
+    """What there is of a person. versions: model → those that know them and are no champion; champions: model → its
+    version that knows them. cells: (table, film) whose rows name them. published: versions whose tables may name them.
+    unreadable: what could not be looked at, and why.
+    """
+
+    name: str
+    labels: list[ClassRows] = field(default_factory=list)
+    versions: dict[str, list[int]] = field(default_factory=dict)
+    champions: dict[str, int] = field(default_factory=dict)
+    cells: list[tuple[str, str]] = field(default_factory=list)
+    published: list[int] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is anything but published versions, of which it is not known."""
+        return bool(self.labels or self.versions or self.champions or self.cells)
+
+
+def find_person(planning: Planning, name: str) -> Known:
+    """What labels, versions and tables hold of a person. Raises `UsageError` for a number, `StorageError`."""
+    if not name.strip() or NUMBERED.fullmatch(name):
+        raise UsageError(
+            f"{name!r} is no name that people gave. Somebody without a name is known by their faces alone, in every "
+            "film that shows them: `faces: {identify: false}` ends that, or a film taken out of the catalogue "
+            "(`cinelake gc`)"
+        )
+    found = Known(name)
+    root, lake = Path(planning.manifest.labels), planning.lake
+    sets = (find_class(root, each, COLUMN, name) for each in label_sets(root))
+    found.labels = [each for each in sets if each.rows]
+    for model in recorded_models(lake):
+        _look_at_recorded(lake, model, found)
+    _look_at_registered(planning.manifest, lake, found)
+    found.cells = [(table, film) for table, film in _cells_by_faces(planning) if _names(lake, table, film, name)]
+    by_faces = {table for table, _ in _cells_by_faces(planning)}
+    found.published = [number for number, version in readable_versions(lake).items() if by_faces & set(version.tables)]
+    return found
+
+
+def forget_person(manifest: Manifest, lake: Lake, found: Known) -> None:
+    """Delete what was found, but for champions. Raises `StorageError`; done again it goes on."""
+    for rows in found.labels:
+        erase_class(Path(manifest.labels), COLUMN, found.name, rows)
+    for model, numbers in found.versions.items():
+        for number in numbers:
+            _delete_registered(manifest, model, number)
+            forget_recorded(lake, model, number)
+    for cell in found.cells:
+        lake.delete_cell(*cell)
+
+
+def _look_at_recorded(lake: Lake, model: str, found: Known) -> None:
+    record = read_champion_record(lake, model)
+    for number, applied in sorted(record.versions.items()):
+        if applied.kind != MODEL.name:
+            continue
+        try:
+            known = knows(open_applied(lake, applied), found.name)
+        except CinelakeError as error:
+            found.unreadable.append(f"{model} {number}: {error}")
+            continue
+        if known and number == record.champion:
+            found.champions[model] = number
+        elif known:
+            found.versions.setdefault(model, []).append(number)
+
+
+def _look_at_registered(manifest: Manifest, lake: Lake, found: Known) -> None:
+    """Versions that MLflow keeps and the lake has no record of: of a lake that was deleted, or of another."""
+    if not _has_registry(manifest):
+        return
+    from cinelake.tracking.registry import fetch, versions
+
+    for version in versions(manifest.tracking):
+        if version.kind != MODEL.name or version.number in read_champion_record(lake, version.name).versions:
+            continue
+        with tempfile.TemporaryDirectory() as scratch:
+            try:
+                folder = fetch(manifest.tracking, version.name, version.number, Path(scratch) / "artefact")
+                known = knows(read_artefact(folder), found.name)
+            except CinelakeError as error:
+                found.unreadable.append(f"{version.name} {version.number}: {error}")
+                continue
+        if known:
+            found.versions.setdefault(version.name, []).append(version.number)
+
+
+def _delete_registered(manifest: Manifest, model: str, number: int) -> None:
+    if _has_registry(manifest):
+        from cinelake.tracking.registry import delete_version
+
+        delete_version(manifest.tracking, model, number)
+
+
+def _has_registry(manifest: Manifest) -> bool:
+    """Whether MLflow may hold anything; a file that is not there is not made."""
+    file = sqlite_file(manifest.tracking.uri)
+    return manifest.tracking.enabled and (file is None or file.exists())
+
+
+def _cells_by_faces(planning: Planning) -> Iterator[tuple[str, str]]:
+    for table in planning.lake.tables():
+        for movie_id in planning.index.cells(table):
+            made = footer.ingredients if (footer := planning.index.footer(table, movie_id)) else {}
+            source = BY_FACES.get(made.get("task", ""))
+            if source is not None and source in ("", made.get("params", {}).get("source")):
+                yield table, movie_id
+
+
+def _names(lake: Lake, table: str, movie_id: str, name: str) -> bool:
+    """Whether a row of a cell names the person."""
+    import pyarrow.compute as pc
+
+    rows = lake.reader(table, movie_id).read()
+    columns = [rows[column] for column in NAMED if column in rows.column_names]
+    return any(pc.any(pc.equal(column.cast("string"), name)).as_py() for column in columns)
