@@ -29,6 +29,7 @@ from cinelake.spec.task import Film
 from cinelake.storage.atomic import written_whole
 from cinelake.storage.locks import alone
 from cinelake.storage.objects import FilmStore, ObjectVersion, is_remote
+from cinelake.storage.owners import is_planted
 from cinelake.storage.store import StorageLocation, is_disk_full, storage_errors
 
 if TYPE_CHECKING:
@@ -114,8 +115,10 @@ def sweep_staged(folder: str) -> None:
     """Remove the copies of killed processes. Raises `StorageError`."""
     place = Path(folder)
     if place.is_dir():
-        with storage_errors(f"sweeping {folder}"), alone(place):
-            _reserved(place)
+        with storage_errors(f"sweeping {folder}"):
+            if not is_planted(place):
+                with alone(place):
+                    _reserved(place)
 
 
 # --- room
@@ -126,6 +129,8 @@ def _room(folder: Path, size: int, max_bytes: int, on_bytes: OnBytes) -> Iterato
     """A new folder with room for `size` bytes; waits until there is room."""
     with _disk_errors(f"copying a film to {folder} (`staging: {{folder: …}}`)"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if is_planted(folder):
+            raise PermissionError(errno.EPERM, "another user has made this folder, or a link in its place", str(folder))
         number, mine, held = _reserve(folder, size)
     try:
         while not _has_room(folder, number, max_bytes):
