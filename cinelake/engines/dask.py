@@ -7,9 +7,10 @@
 | a worker's death     | the run itself retries what is not made                                               |
 
 A cluster that is started here has no dashboard, and its files are removed with it. It speaks TLS with a certificate of
-its own, kept in memory: Dask has no other door, and who reaches a scheduler or a worker runs code as this user. To workers of an existing cluster
-this checkout's packages are uploaded; what they import beyond must be in their image. The scheduler of an existing
-cluster may itself retry a step after a worker's death, up to its `distributed.scheduler.allowed-failures` times.
+its own, kept in memory: Dask has no other door, and who reaches a scheduler or a worker runs code as this user. To
+workers of an existing cluster this checkout's packages are uploaded; what they import beyond must be in their image.
+The scheduler of an existing cluster may itself retry a step after a worker's death, up to its
+`distributed.scheduler.allowed-failures` times.
 """
 
 from __future__ import annotations

@@ -136,6 +136,7 @@ def _data(prepared: Prepared) -> str:
     for side, films in prepared.split.films().items():
         more = f" and {len(films) - SHOWN_FILMS} more" if len(films) > SHOWN_FILMS else ""
         lines.append(f"- {side}: {len(films)} films: {', '.join(films[:SHOWN_FILMS])}{more}")
-    lines += [f"- left out: {movie_id}: {as_text(why)}" for movie_id, why in list(dataset.left_out.items())[:SHOWN_FILMS]]
+    left_out = list(dataset.left_out.items())[:SHOWN_FILMS]
+    lines += [f"- left out: {movie_id}: {as_text(why)}" for movie_id, why in left_out]
     lines += [f"- table `{table}`, made by `{recipe_hash}`" for table, recipe_hash in dataset.inputs.items()]
     return "\n".join(lines)
