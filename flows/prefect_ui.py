@@ -20,6 +20,7 @@ from cinelake.manifest.document import Manifest
 from cinelake.plan.build import Planning
 from cinelake.plan.plan import Plan
 from cinelake.run.cells import StepReport
+from cinelake.spec.markdown import as_text
 from cinelake.tracking.addresses import shown
 from flows.run_summary import group_failures
 from flows.server_record import read_up, state_folder
@@ -223,12 +224,12 @@ def show_plan(planning: Planning, artifacts: Artifacts | None = None) -> None:
 
 def show_end(manifest: Manifest, facts: Mapping[str, Any], mlflow_page: str, failures: Sequence[str] = ()) -> None:
     """Show the outcome of a run in words, with links to its record in MLflow and to reports."""
-    lines = [f"- {name}: {value}" for name, value in facts.items() if value not in ("", None, [], {})]
+    lines = [f"- {name}: {as_text(str(value))}" for name, value in facts.items() if value not in ("", None, [], {})]
     up = read_up(state_folder(manifest.folder)).get("mlflow", "")
     uri = shown(manifest.tracking.uri)
     server = uri if uri.startswith("http") else up
     record = f"[{mlflow_page}]({server}/#/{mlflow_page})" if server else f"`{mlflow_page}` in {uri}"
     lines += [f"- MLflow: {record}"] if mlflow_page else []
     lines += [f"- lake: `{manifest.lake.uri}`", f"- report: `{manifest.folder / 'report'}`"]
-    lines += [f"- failed: {failure}" for failure in failures]
+    lines += [f"- failed: {as_text(failure)}" for failure in failures]
     ArtifactsOfThisRun().create("markdown", "cinelake-summary", "\n".join(lines), "What the run did")

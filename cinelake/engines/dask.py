@@ -6,9 +6,11 @@
 | gpus                 | the worker resource `gpus`, as in `dask worker --resources "gpus=1"`; a thread for each job |
 | a worker's death     | the run itself retries what is not made                                               |
 
-A cluster that is started here has no dashboard, and its files are removed with it. To workers of an existing cluster
-this checkout's packages are uploaded; what they import beyond must be in their image. The scheduler of an existing
-cluster may itself retry a step after a worker's death, up to its `distributed.scheduler.allowed-failures` times.
+A cluster that is started here has no dashboard, and its files are removed with it. It speaks TLS with a certificate of
+its own, kept in memory: Dask has no other door, and who reaches a scheduler or a worker runs code as this user. To
+workers of an existing cluster this checkout's packages are uploaded; what they import beyond must be in their image.
+The scheduler of an existing cluster may itself retry a step after a worker's death, up to its
+`distributed.scheduler.allowed-failures` times.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dask
-from distributed import Client, KilledWorker, LocalCluster, Status, WorkerPlugin, get_worker
+from distributed import Client, KilledWorker, LocalCluster, Security, Status, WorkerPlugin, get_worker
 
 from cinelake.engines.cluster import (
     ADVICE,
@@ -107,6 +109,7 @@ class DaskCluster:
                 n_workers=1,
                 threads_per_worker=int(machine.processors) + on_gpus.each * len(on_gpus.groups),
                 host="127.0.0.1",
+                security=Security.temporary(),
                 dashboard_address=None,
                 memory_limit=0,
                 resources=resources,

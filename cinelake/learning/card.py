@@ -13,6 +13,7 @@ from cinelake.learning.candidate import STILLS, Prepared
 from cinelake.learning.dataset import known_steps
 from cinelake.learning.gate import Verdict
 from cinelake.learning.recorded import class_of, class_rows
+from cinelake.spec.markdown import as_text
 from cinelake.spec.model import Scores
 from cinelake.spec.task import Params
 
@@ -117,7 +118,7 @@ def _classes(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _cell(value: Any) -> str:
-    return "" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
+    return "" if value is None else f"{value:.3f}" if isinstance(value, float) else as_text(str(value))
 
 
 def _components(prepared: Prepared) -> str:
@@ -128,13 +129,14 @@ def _components(prepared: Prepared) -> str:
 def _data(prepared: Prepared) -> str:
     dataset, lines = prepared.dataset, []
     annotators = sorted({version.annotator for version in dataset.labels.versions if version.annotator})
-    by = f" by {', '.join(annotators)}" if annotators else ""
+    by = f" by {', '.join(map(as_text, annotators))}" if annotators else ""
     lines.append(
         f"- labels `{dataset.labels.name}`{by}, {len(dataset.labels.versions)} imports, key `{dataset.labels.key}`"
     )
     for side, films in prepared.split.films().items():
         more = f" and {len(films) - SHOWN_FILMS} more" if len(films) > SHOWN_FILMS else ""
         lines.append(f"- {side}: {len(films)} films: {', '.join(films[:SHOWN_FILMS])}{more}")
-    lines += [f"- left out: {movie_id}: {why}" for movie_id, why in list(dataset.left_out.items())[:SHOWN_FILMS]]
+    left_out = list(dataset.left_out.items())[:SHOWN_FILMS]
+    lines += [f"- left out: {movie_id}: {as_text(why)}" for movie_id, why in left_out]
     lines += [f"- table `{table}`, made by `{recipe_hash}`" for table, recipe_hash in dataset.inputs.items()]
     return "\n".join(lines)

@@ -34,7 +34,10 @@ class LakeFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec is not type
         """A file to read. Raises `PermissionError` for any other mode, and for what lies outside the folder."""
         if mode != "rb":
             raise PermissionError("questions write nothing")
-        return _File(io.FileIO(self._below_root(path)))
+        found = self._below_root(path)
+        if not found.resolve().is_relative_to(self.root.resolve()):
+            raise PermissionError(f"{_relative(path)} is a link to a file outside the lake")
+        return _File(io.FileIO(found))
 
     def glob(self, path: str, **_: Any) -> list[str]:
         """The files that a pattern fits, in order of their names."""

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from cinelake.storage.child_processes import import_path, module_command, start_child, why_died
+from cinelake.storage.processes import import_path, module_command, start_child, why_died
 from cinelake.storage.slots import BorrowedSlot, borrow_slot
 
 IDLE_S = 2.0

@@ -39,6 +39,7 @@ from cinelake.spec.task import Film
 from cinelake.storage.content import fingerprint
 from cinelake.storage.files import alone, written_whole
 from cinelake.storage.objects import FilmStore, ObjectVersion, is_remote
+from cinelake.storage.owners import is_planted
 from cinelake.storage.store import StorageLocation, is_disk_full, storage_errors
 
 if TYPE_CHECKING:
@@ -127,8 +128,10 @@ def sweep_staged(folder: str) -> None:
     """Remove the copies of killed processes. Raises `StorageError`."""
     place = Path(folder)
     if place.is_dir():
-        with storage_errors(f"sweeping {folder}"), alone(place):
-            _reserved(place)
+        with storage_errors(f"sweeping {folder}"):
+            if not is_planted(place):
+                with alone(place):
+                    _reserved(place)
 
 
 # --- room
@@ -139,6 +142,8 @@ def _room(folder: Path, size: int, max_bytes: int, on_bytes: OnBytes) -> Iterato
     """A new folder with room for `size` bytes; waits until there is room."""
     with _disk_errors(f"copying a film to {folder} (`staging: {{folder: …}}`)"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if is_planted(folder):
+            raise PermissionError(errno.EPERM, "another user has made this folder, or a link in its place", str(folder))
         number, mine, held = _reserve(folder, size)
     try:
         while not _has_room(folder, number, max_bytes):

@@ -18,6 +18,7 @@ import os
 import shutil
 import socket
 import sqlite3
+import stat
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -111,11 +112,11 @@ def owned_folder(parent: Path, prefix: str = "") -> Iterator[Path]:
     """A new folder by `owner_name` whose lock (flock) is held within, where its file system has locks.
 
     It stays where it is: removed by its owner, or by `sweep_abandoned` once that has ended. prefix: goes before the
-    name, where the parent is not a room of the project's own.
+    name, where the parent is not a room of the project's own; others cannot look into the folder then.
     """
     folder = parent / f"{prefix}{owner_name()}"
     unlocked = folder.with_name(folder.name + NOT_LOCKED_YET)
-    unlocked.mkdir(parents=True)
+    unlocked.mkdir(0o700 if prefix else 0o777, parents=True)
     descriptor = os.open(unlocked, os.O_RDONLY)
     try:
         with suppress(OSError):  # NFS locks no folder: there only what is of this space is ever found abandoned
@@ -128,6 +129,18 @@ def owned_folder(parent: Path, prefix: str = "") -> Iterator[Path]:
         yield folder
     finally:
         os.close(descriptor)
+
+
+def is_planted(folder: Path) -> bool:
+    """Whether a folder lies where everybody may make one, as among temporary files, and is a link or another user's.
+
+    Its owner can exchange what lies in it, and others can guess its name.
+    """
+    around = folder.parent.stat().st_mode
+    if not (around & stat.S_ISVTX and around & stat.S_IWOTH):
+        return False
+    found = folder.lstat()
+    return not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid()
 
 
 def sweep_abandoned(parent: Path, prefix: str = "") -> int:

@@ -23,6 +23,8 @@ from pyarrow import fs
 from cinelake.errors import StorageError
 from cinelake.storage.files import owned_folder, replace_durably, sweep_abandoned
 
+SCRATCH = "cinelake-scratch-"
+"""What names of scratch folders for object stores begin with, among the machine's temporary files."""
 GS_RETRIES = datetime.timedelta(seconds=15)
 """How long Google's client tries again; its default is a quarter of an hour."""
 
@@ -168,18 +170,19 @@ class Storage:
         """A private local folder for unfinished files: below `_tmp` on a local lake, so that renaming is atomic."""
         with ExitStack() as owned:
             with storage_errors(f"making a scratch folder for {self.uri}"):
-                folder = owned.enter_context(owned_folder(self._scratch_root()))
+                folder = owned.enter_context(owned_folder(*self._scratch_root()))
             try:
                 yield folder
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def _scratch_root(self) -> Path:
-        return self.local / "_tmp" if self.local else Path(tempfile.gettempdir()) / "cinelake"
+    def _scratch_root(self) -> tuple[Path, str]:
+        """Where scratch folders are made, and what their names begin with."""
+        return (self.local / "_tmp", "") if self.local else (Path(tempfile.gettempdir()), SCRATCH)
 
     def sweep(self) -> int:
         """Remove scratch folders whose process has ended; returns how many."""
-        return sweep_abandoned(self._scratch_root())
+        return sweep_abandoned(*self._scratch_root())
 
     def check_writable(self) -> None:
         """Raise `StorageError` now rather than after an hour's work when nothing can be written."""

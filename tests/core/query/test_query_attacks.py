@@ -240,6 +240,25 @@ def test_a_condition_in_python_writes_nothing(around: Surroundings, sql: str) ->
     assert around.digests() == around.before
 
 
+def test_a_link_out_of_the_lake_is_not_followed(tmp_path: Path) -> None:
+    commit_marks(lake := Lake(str(tmp_path / "lake")), "alien")
+    (tmp_path / "secret.txt").write_text(SECRET)
+    connection = open_query(lake, {"marks": MARKS})
+    (tmp_path / "lake/marks/link.txt").symlink_to(tmp_path / "secret.txt")
+    with pytest.raises(UsageError, match=r"marks/link.txt is a link to a file outside the lake"):
+        ask(connection, f"select * from read_text('{tmp_path}/lake/marks/*.txt')")
+
+
+def test_a_lake_may_itself_be_a_link_and_hold_links_within(tmp_path: Path) -> None:
+    commit_marks(Lake(str(tmp_path / "disk")), "alien")
+    (tmp_path / "lake").symlink_to("disk")
+    (tmp_path / "disk/marks/again.parquet").symlink_to("alien.parquet")
+    (rows,) = ask(
+        open_query(Lake(str(tmp_path / "lake")), {"marks": MARKS}), "select count(*) n from marks"
+    ).to_pylist()
+    assert rows["n"] > 0
+
+
 def test_the_error_of_a_refused_file_is_one_line(around: Surroundings) -> None:
     with pytest.raises(UsageError, match=r"\APermissionError: .* is outside the lake\Z"):
         ask(around.connection, "from read_text('lake://../beside/secret.csv')")

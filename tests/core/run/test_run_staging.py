@@ -295,3 +295,14 @@ def test_a_short_object_is_never_taken_for_the_film(tmp_path: Path, film: Film, 
     changed = pytest.raises(InputChanged, match="1000 bytes then, 999 now")
     with changed, staged(staging(tmp_path, 2000), film, lambda _: None):
         pass
+
+
+def test_no_film_is_copied_into_a_folder_that_another_user_prepared(tmp_path: Path, night: Night) -> None:
+    (tmp_path / "tmp").mkdir()
+    (tmp_path / "tmp").chmod(0o1777)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "tmp" / "staged").symlink_to(tmp_path / "elsewhere")
+    night.more = "staging: {folder: tmp/staged}"
+    with pytest.raises(StorageError, match="another user has made this folder"):
+        night.run("cards")
+    assert list((tmp_path / "elsewhere").iterdir()) == []

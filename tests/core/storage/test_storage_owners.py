@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from cinelake.storage import files
-from cinelake.storage.files import is_abandoned, owned_folder, owner_name
+from cinelake.storage.files import is_abandoned, is_planted, owned_folder, owner_name
 from cinelake.storage.store import Storage
 
 HOLDS = """
@@ -102,3 +102,32 @@ def test_a_folder_that_a_full_disk_keeps_from_its_name_is_taken_away(tmp_path, m
     with pytest.raises(OSError, match="No space left"), owned_folder(tmp_path):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def everybodys(tmp_path):
+    """A folder where everybody may make folders, as that of temporary files is."""
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    folder.chmod(0o1777)
+    return folder
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes a folder another user's")
+def test_a_folder_that_another_user_made_among_temporary_files_is_planted(everybodys):
+    for name, owner in (("ours", os.geteuid()), ("theirs", 65534)):
+        (everybodys / name).mkdir(0o777)
+        os.chown(everybodys / name, owner, owner)
+    assert is_planted(everybodys / "theirs") and not is_planted(everybodys / "ours")
+
+
+def test_a_link_to_a_folder_of_ours_is_planted(everybodys, tmp_path):
+    (everybodys / "link").symlink_to(tmp_path)
+    assert is_planted(everybodys / "link") and not is_planted(tmp_path / "tmp")
+
+
+def test_a_store_s_scratch_lies_in_no_folder_that_others_could_make_first(everybodys, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(everybodys))
+    with Storage("s3://bucket/lake").scratch() as folder:
+        assert folder.parent == everybodys
+        assert folder.stat().st_mode & 0o077 == 0
