@@ -15,10 +15,11 @@ MAX_DAMAGE = 0.10
 """Above this share of pictures (or of sound packets) that cannot be decoded, the film is damaged."""
 
 MISSING_S, MISSING_SHARE = 2.0, 0.05
-"""A film that ends earlier than declared by more than both of these is damaged."""
+"""A film that ends earlier than declared by more than both of these is damaged, though no byte of it is missing."""
 
 MISSING_BYTES = 0.01
-"""A file that lacks more than this of the bytes or pictures that its headers count was cut off."""
+"""A file that lacks more than this of the bytes or pictures that its headers count was cut off. Of one with an index
+this much of its time is missing, too: what is missing may be the index, or nothing that is shown."""
 
 SOUND_BACK_S = 1.0
 """Less sound than this that lies in what was heard before is no sign of a clock that goes back."""
@@ -142,15 +143,19 @@ def _too_damaged(path: str, report: DecodeReport) -> FilmError | None:
 
 def _cut_off(path: str, probe: Probe, report: DecodeReport) -> FilmError | None:
     """A file that is smaller than its headers say, or holds fewer pictures, or whose end mark is missing."""
-    declared, lost = probe.declared, ""
-    if declared.size_bytes and (declared.is_open or not probe.container.startswith(INDEXED)):
-        lost = _lost(probe.size_bytes, declared.size_bytes, "bytes")
+    declared = probe.declared
+    lost = _lost_bytes(probe) if declared.is_open or not probe.container.startswith(INDEXED) else ""
     if declared.packets and report.pictures_read and probe.video is not None:
         read = report.packets.get(probe.video.index, report.frames_decoded)
         lost = _lost(read, declared.packets, "pictures") or lost
     if not lost and declared.cut_short:
         lost = f"{declared.cut_short}, so that an unknown part is lost"
     return DamagedFilm(f"{path!r} is cut off: {lost}", log_tail=report.log_tail) if lost else None
+
+
+def _lost_bytes(probe: Probe) -> str:
+    """How much of the file is missing, by the size that its headers declare; '' where next to nothing is."""
+    return _lost(probe.size_bytes, probe.declared.size_bytes, "bytes") if probe.declared.size_bytes else ""
 
 
 def _lost(present: int, declared: int, what: str) -> str:
@@ -217,9 +222,11 @@ def _ended_early(path: str, probe: Probe, report: DecodeReport) -> FilmError | N
         return None
     if probe.declared.is_open and (report.pictures_read or probe.video is None):
         declared_s = max(declared_s, probe.declared.length_s or 0.0)
-    if declared_s - end_s <= max(MISSING_S, MISSING_SHARE * declared_s):
+    lost = _lost_bytes(probe)
+    slack_s = MISSING_BYTES * declared_s if lost else max(MISSING_S, MISSING_SHARE * declared_s)
+    if declared_s - end_s <= slack_s:
         return None
-    message = f"{path!r} ends after {end_s:.1f} s; it declares {declared_s:.1f} s"
+    message = f"{path!r} ends after {end_s:.1f} s; it declares {declared_s:.1f} s{lost and f' ({lost})'}"
     return DamagedFilm(message, log_tail=report.log_tail)
 
 

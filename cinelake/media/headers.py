@@ -45,6 +45,11 @@ ASF_BROADCAST = 1
 WTV_SECTORS_AT, WTV_SECTOR_BYTES = 0x5C, 4096
 """Where a recording of Windows Media Center has the number of its sectors."""
 
+PARTITION = bytes.fromhex("060e2b34020501010d01020101")
+"""How the key of every partition of an MXF file begins (SMPTE ST 377-1, section 7.1)."""
+RUN_IN_BYTES = 65_536
+"""What may stand before the first one."""
+
 EBML, SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 
 FAMILIES = ("mov,", "matroska")
@@ -247,6 +252,16 @@ def _matroska(file: FileBytes) -> Declared:
     return NOTHING
 
 
+def _material(file: FileBytes) -> Declared:
+    """MXF: does the partition that ends it stand where its first one says? One whose end was not known says nothing."""
+    start = file.at(0, RUN_IN_BYTES + len(PARTITION)).find(PARTITION)
+    length = file.number(start + 16, "B")
+    footer = file.number(start + 17 + (length & 0x7F if length & 0x80 else 0) + 24, ">Q") if start >= 0 else 0
+    if not footer:
+        return NOTHING
+    return Declared(has_end=True) if file.at(start + footer, len(PARTITION)) == PARTITION else Declared(start + footer)
+
+
 def _ebml_size(file: FileBytes, place: int) -> tuple[int | None, int]:
     """A size of EBML (RFC 8794, section 4) and how many bytes it takes; None where it is open."""
     first = (file.at(place, 1) or b"\0")[0]
@@ -275,6 +290,7 @@ _READERS: dict[str, Callable[[FileBytes], Declared]] = {
     "nut": _nut,
     "mov,": _boxes,
     "matroska": _matroska,
+    "mxf": _material,
     "mpegts": transport_end,
     "mpeg": program_end,
     "ogg": ogg_end,

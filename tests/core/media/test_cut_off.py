@@ -24,6 +24,7 @@ PICTURES = {
     "film.rm": ("-c:v", "rv20", "-s", "176x144", "-c:a", "ac3"),
     "film.ivf": ("-an", "-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-s", "32x24"),
     "film.apng": ("-an", "-s", "32x24"),
+    "film.mxf": ("-c:v", "mpeg2video", "-c:a", "pcm_s16le", "-ar", "48000"),
     "film.mkv": ("-c", "copy"),
     "film.mp4": ("-c", "copy", "-movflags", "+faststart"),
 }
@@ -112,11 +113,20 @@ def test_what_can_be_read_of_it_is_kept_where_that_is_wanted(whole):
 
 
 @pytest.mark.parametrize("share", [0.97, 0.2])
-@pytest.mark.parametrize("name", ["film.avi", "film.wmv", "film.ivf", "film.apng", "sound.wav", "sound.mp3", "film.rm"])
+@pytest.mark.parametrize(
+    "name",
+    ["film.avi", "film.wmv", "film.ivf", "film.apng", "film.mxf", "film.mkv", "film.mp4", "film.rm", "sound.wav"],
+)
 def test_little_or_much_is_damage_where_the_headers_count_exactly(base, tmp_path, name, share):
     path = cut(written(base, tmp_path / name, *KINDS[name]), share)
     with pytest.raises(DamagedFilm, match="lost"):
         read(path)
+
+
+def test_of_a_clip_that_lacks_bytes_a_second_is_damage_too(base, tmp_path):
+    clip = written(base, tmp_path / "clip.mp4", "-t", "3", "-c", "copy", "-movflags", "+faststart")
+    with pytest.raises(DamagedFilm, match=r"ends after .* lost"):
+        read(cut(clip, 0.75))
 
 
 @pytest.mark.parametrize("name", ENDED)
