@@ -27,7 +27,7 @@ from cinelake.labels.store import (
     label_versions,
     rows_of_version,
 )
-from cinelake.storage.atomic import write_whole
+from cinelake.storage.files import write_whole
 from cinelake.storage.store import storage_errors
 
 BLANK_SIDE = 8
