@@ -37,9 +37,8 @@ from cinelake.errors import (
 )
 from cinelake.spec.task import Film
 from cinelake.storage.content import fingerprint
-from cinelake.storage.files import alone, written_whole
+from cinelake.storage.files import alone, is_planted, written_whole
 from cinelake.storage.objects import FilmStore, ObjectVersion, is_remote
-from cinelake.storage.files import is_planted
 from cinelake.storage.store import StorageLocation, is_disk_full, storage_errors
 
 if TYPE_CHECKING:
