@@ -119,11 +119,7 @@ class StagingSettings(BaseModel):
 def _as_list(given: Any) -> Any:
     """One word as a list; `5.1`, which YAML takes for a number, as the word it is."""
     listed = given if isinstance(given, list) else [given]
-    return [f"{item:g}" if isinstance(item, float) and not item.is_integer() else _word(item) for item in listed]
-
-
-def _word(item: Any) -> Any:
-    return f"{item:.1f}" if isinstance(item, float) else item
+    return [str(item) if isinstance(item, float) else item for item in listed]
 
 
 OneOrMore = Annotated[
