@@ -34,6 +34,6 @@ def make_lake(folder: Path, sides: Mapping[str, tuple[int, int]] = SIDES, entrie
             draw_catalogue(folder / side, count, seed)
         manifest = folder / "pipeline.yaml"
         manifest.write_text(manifest_of("*/films/*.mp4", entries))
-        subprocess.run([sys.executable, "-m", "cli.main", "run", "-m", str(manifest)], check=True, stdout=sys.stderr)
+        subprocess.run([sys.executable, "-m", "cli", "run", "-m", str(manifest)], check=True, stdout=sys.stderr)
         done.touch()
     return Lake(str(folder / "lake"))

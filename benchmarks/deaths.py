@@ -78,7 +78,7 @@ class World:
     def start(self, project: Path) -> subprocess.Popen[bytes]:
         """Start a run."""
         env = {**self.env, **self.prefect.environment()}
-        return started(project, env, "python", "-m", "cli.main", "run")
+        return started(project, env, "python", "-m", "cli", "run")
 
     def kill(self, victim: str, dice: random.Random) -> None:
         """Kill one part, and bring it back where an operator's supervisor would."""

@@ -165,7 +165,7 @@ def run_one_film(root: Path, folder: Path, tasks: Sequence[str] = ("films",)) ->
     subprocess.run([binary(), "-v", "error", "-y", *source, str(project / "films/drawn.mp4")], check=True)
     roots = ":".join(f"{root / room}/" for room in PRODUCT)
     paths = {"PYTHONPATH": f"{hook}:{root}", "HOUSE_LOG": str(log), "HOUSE_ROOTS": roots}
-    command = [sys.executable, "-c", "from cli.main import main; main()", "run", "-m", str(project / "pipeline.yaml")]
+    command = [sys.executable, "-m", "cli", "run", "-m", str(project / "pipeline.yaml")]
     say("running one film")
     subprocess.run(command, check=True, cwd=root, env={**os.environ, **paths}, stdout=subprocess.DEVNULL)
     lines = set(log.read_text().splitlines())

@@ -82,7 +82,7 @@ def _made_project(given: argparse.Namespace) -> tuple[Path, list[str]]:
         chain_project(folder, links, engine, settings)
     write_manifest(manifest, engine, settings)
     say(f"the whole chain on {len(films)} films, one processor")
-    cost_of(["taskset", "-c", str(min(os.sched_getaffinity(0))), *python("-m", "cli.main", "run", "-m", str(manifest))])
+    cost_of(["taskset", "-c", str(min(os.sched_getaffinity(0))), *python("-m", "cli", "run", "-m", str(manifest))])
     return write_manifest(manifest, engine, {**ON_GPUS, "faces": {**faces, **ON_GPUS["faces"]}}), words
 
 
@@ -133,7 +133,7 @@ def _beside_reality(engine: str, given: argparse.Namespace) -> Figure:
         cluster = f"cpus={WORKERS},engine={engine},driver_ms={driver_ms}"
         later = [word for number in range(2 * WORKERS, SLEEPING) for word in ("--movie", f"film_{number:05}")]
         options = ("--json", "--simulate", cluster, "--films", str(SLEEPING), *later)
-        simulated = cost_of(python("-m", "cli.main", "plan", "-m", str(manifest), *options)).answer["simulation"]
+        simulated = cost_of(python("-m", "cli", "plan", "-m", str(manifest), *options)).answer["simulation"]
         ratios.append((simulated["wall_s"] - simulated["first_end_s"]) / (ends[-1] - ends[0]))
     return Figure(f"simulated / real, {engine}, {WORKERS} workers", ratios, at_least=0.9, at_most=1.1)
 

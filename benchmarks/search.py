@@ -139,7 +139,7 @@ def _command(folder: Path, lake: Lake) -> tuple[float, float, float]:
     manifest.write_text(f"lake: {lake.storage.root}\ncatalogue: {{films: 'films/*'}}\ntasks: {tasks}\n")
     (folder / "films").mkdir(exist_ok=True)
     words = ["search", "-m", str(manifest), "--like", "film_00000@100", "--how", "exact"]
-    command = [sys.executable, "-m", "cli.main", *words]
+    command = [sys.executable, "-m", "cli", *words]
     done = subprocess.run([sys.executable, "-c", LAUNCH, *command], check=True, capture_output=True, text=True)
     wall, cpu, megabytes = json.loads(done.stdout)
     return wall, cpu, megabytes

@@ -68,7 +68,7 @@ def make_lake(given: argparse.Namespace) -> Path:
     manifest = given.folder / "pipeline.yaml"
     head = 'lake: lake\ncatalogue: {films: "films/*"}\ntracking: {enabled: false}\ntasks:\n'
     manifest.write_text(head + "".join(f"  {line}\n" for line in lines))
-    subprocess.run([sys.executable, "-m", "cli.main", "run", "-m", str(manifest)], check=True, stdout=sys.stderr)
+    subprocess.run([sys.executable, "-m", "cli", "run", "-m", str(manifest)], check=True, stdout=sys.stderr)
     return manifest
 
 

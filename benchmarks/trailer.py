@@ -54,7 +54,7 @@ def tags_of(folder: Path, film: Path, artefact: Artefact) -> tuple[Weights, floa
     (folder / "films" / film.name).hardlink_to(film)
     (folder / "pipeline.yaml").write_text(manifest_of("films/*.mp4", SHOTS))
     began = time.perf_counter()
-    command = [sys.executable, "-m", "cli.main", "run", "-m", str(folder / "pipeline.yaml")]
+    command = [sys.executable, "-m", "cli", "run", "-m", str(folder / "pipeline.yaml")]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=600)
     lake, movie_id = Lake(str(folder / "lake")), film.stem
     tables = tables_of(lake, movie_id, [*MODEL.reads(artefact.config), "frames"])

@@ -293,7 +293,7 @@ def _train_one(
 ) -> dict[str, Any]:
     if is_over():
         return {"problem": "interrupted"}
-    command = module_command("cli.main", "train", name, "-m", str(manifest), "--json")
+    command = module_command("cli", "train", name, "-m", str(manifest), "--json")
     pipe = subprocess.PIPE
     process = start_child(
         command,

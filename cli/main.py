@@ -14,8 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from cinelake.errors import CinelakeError
 from cinelake.lake.notices import quiet_tensorflow
-from cinelake.storage.interrupts import interrupts_answered
-from cli.terminal import say_stopping, write_in_any_locale
+from cli.terminal import write_in_any_locale
 
 COMMANDS: Mapping[str, str] = {
     "demo": "Draw films with labels, extract, train, infer, report, publish; say what to look at.",
@@ -141,19 +140,14 @@ def cinelake(
 
 
 def main() -> None:
-    """Run the command; an error of Cinelake is one message and its exit code, a Ctrl-C is answered at once."""
+    """Run the command; an error of Cinelake is one message and its exit code. `cli.__main__` answers Ctrl-C."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     quiet_tensorflow()
     write_in_any_locale()
     try:
-        with interrupts_answered(say_stopping()):
-            app()
+        app()
     except CinelakeError as error:
         from cli.screen import readable
 
         sys.stderr.write(f"cinelake: {readable(str(error))}\n")
         sys.exit(error.exit_code)
-
-
-if __name__ == "__main__":
-    main()

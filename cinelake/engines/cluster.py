@@ -24,10 +24,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
-from cinelake.engines.gpus import check_gpus, gpus_here
 from cinelake.engines.job import Job, Result
 from cinelake.engines.observing import EventPipe
-from cinelake.engines.processes import STOP_NOTICED_S
+from cinelake.engines.processes import STOP_NOTICED_S, check_gpus, gpus_here
 from cinelake.errors import CinelakeError, DiskFull, EngineStopped, EngineUnavailable, NodeDiffers, WorkerLost
 from cinelake.events import OnEvent
 from cinelake.spec.task import Resources

@@ -46,10 +46,9 @@ from cinelake.engines.cluster import (
     make_cluster_engine,
     this_machine,
 )
-from cinelake.engines.gpus import shares, visible
 from cinelake.engines.job import Job, Result
 from cinelake.engines.process_tree import await_end, process_tree
-from cinelake.engines.processes import Pools
+from cinelake.engines.processes import Pools, shares, visible
 from cinelake.engines.shipping import SHIPPED
 from cinelake.engines.versions import check_joined, check_same, compared_with, versions_of
 from cinelake.errors import CinelakeError, EngineUnavailable

@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any, Protocol
 
 from cinelake.engines import RETRIED, RETRY_DELAY_S, Engine, make_engine, place_watched
-from cinelake.engines.gpus import check_gpus
 from cinelake.engines.job import Job, Result
+from cinelake.engines.processes import check_gpus
 from cinelake.events import OnEvent
 from cinelake.manifest.document import Manifest
 from cinelake.spec.task import Resources

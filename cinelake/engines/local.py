@@ -6,10 +6,9 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from cinelake.engines.gpus import Shares, check_gpus, gpus_here, shares, visible
 from cinelake.engines.job import Job, Result
 from cinelake.engines.observing import EventPipe
-from cinelake.engines.processes import Pools
+from cinelake.engines.processes import Pools, Shares, check_gpus, gpus_here, shares, visible
 from cinelake.events import OnEvent
 from cinelake.spec.task import Resources
 

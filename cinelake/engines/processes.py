@@ -1,17 +1,19 @@
 """Processes that run jobs, on the machine where they are started: the local engine's, and those of a cluster's worker.
 
 A job past its deadline is killed with everything it started; a process that dies costs the job it worked on, none if
-it idled, and is replaced. Models are loaded once per process and kept.
+it idled, and is replaced. Models are loaded once per process and kept. The machine's GPUs are divided among them.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError, Future, TimeoutError
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context, resource_tracker
 from pathlib import Path
@@ -19,7 +21,6 @@ from queue import Empty, SimpleQueue
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from cinelake.engines.gpus import Shares
 from cinelake.engines.job import Job, Result
 from cinelake.engines.observing import WorkerWatch, event_writer
 from cinelake.errors import DecodeTimeout, EngineStopped, EngineUnavailable, FilmError, WorkerLost
@@ -294,3 +295,46 @@ class Pools:
         self._stopped = True
         for processes in (self._processors, *self._gpus):
             processes.stop(now=now)
+
+
+def gpus_here() -> int:
+    """How many NVIDIA devices this machine has."""
+    return len(list(Path("/dev").glob("nvidia[0-9]*")))
+
+
+def check_gpus(gpus: float) -> None:
+    """Raise `EngineUnavailable` when GPUs are required on a machine without any."""
+    if gpus and not gpus_here():
+        raise EngineUnavailable(
+            f"a task asks for {gpus:g} GPU, and this machine has no NVIDIA device (/dev/nvidia0 is not there). "
+            "Set its resources to {gpus: 0} and its device to cpu, or name an engine that has GPUs."
+        )
+
+
+def visible() -> list[str]:
+    """The devices that this process may use, as CUDA names them."""
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return [str(number) for number in range(gpus_here())] if given is None else [d for d in given.split(",") if d]
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Who works on which GPU. groups: the devices of each, as CUDA names them, or None; each: processes of a group."""
+
+    groups: tuple[str | None, ...] = ()
+    each: int = 0
+
+
+def shares(gpus: float, requested: Iterable[float], devices: Sequence[str]) -> Shares:
+    """Divide `gpus` GPUs among processes; `requested`: how many, or which part of one, each kind of job needs.
+
+    Where the machine has fewer devices than that (its operator declared a resource of this name), no device is named.
+    """
+    needed = [one for one in requested if one]
+    if not needed or not gpus:
+        return Shares()
+    at_once = math.ceil(max(needed))
+    groups = int(gpus) // at_once
+    joined = (",".join(devices[at_once * n : at_once * (n + 1)]) for n in range(groups))
+    named = tuple(joined) if len(devices) >= gpus else (None,) * groups
+    return Shares(named, math.floor(1 / min(needed)) if max(needed) <= 1 else 1)

@@ -220,21 +220,18 @@ def _encoding(schema: pa.Schema) -> dict[str, Any]:
     codecs: dict[str, str] = {}
     without_dictionary: set[str] = set()
     for column in schema:
-        if _holds_structs(column.type):
+        is_list = pa.types.is_list(column.type)
+        if pa.types.is_struct(column.type) or (is_list and pa.types.is_struct(column.type.value_type)):
             codecs |= dict.fromkeys(_leaves(column.name, column.type), "zstd")
             continue
         is_vector = pa.types.is_fixed_size_list(column.type)
-        path = f"{column.name}.list.element" if is_vector or pa.types.is_list(column.type) else str(column.name)
+        path = f"{column.name}.list.element" if is_vector or is_list else str(column.name)
         of_floats = is_vector and column.type.value_type in (pa.float32(), pa.float64())
         codecs[path] = "lz4" if of_floats else "zstd"
         if is_vector and pa.types.is_floating(column.type.value_type):
             without_dictionary.add(path)
     dictionaries = [path for path in codecs if path not in without_dictionary]
     return {"compression": codecs, "use_dictionary": dictionaries, "write_page_checksum": True}
-
-
-def _holds_structs(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_struct(kind) or (pa.types.is_list(kind) and pa.types.is_struct(kind.value_type)))
 
 
 def _leaves(path: str, kind: pa.DataType) -> list[str]:

@@ -137,7 +137,7 @@ def _in_bucket(lake: Lake, me: Holder, on_wait: OnWait) -> Iterator[None]:
 def _take(lake: Lake, me: Holder, on_wait: OnWait) -> None:
     said = False
     while True:
-        if (stamp := _stamp(lake)) is not None and not _is_long_ago(stamp):
+        if (stamp := _stamp(lake)) is not None and time.time() - stamp.mtime_ns / 1e9 <= LONG_AGO_S:
             if not said:
                 on_wait(holder_of(lake))
                 said = True
@@ -160,10 +160,6 @@ def _await_end(lake: Lake, stamp: FileStat | None) -> None:
 def _stamp(lake: Lake) -> FileStat | None:
     with storage_errors(f"looking for runs on {lake.storage.uri}"):
         return lake.storage.stamp(FOLDER, HOLDER)
-
-
-def _is_long_ago(stamp: FileStat) -> bool:
-    return time.time() - stamp.mtime_ns / 1e9 > LONG_AGO_S
 
 
 def _is_mine(lake: Lake, me: Holder) -> bool:

@@ -20,6 +20,14 @@ from pathlib import Path
 from typing import Any
 
 from cinelake.errors import ManifestError, Problem, UnknownName, did_you_mean
+from cinelake.manifest.deployments import (
+    DeploySettings,
+    LimitSettings,
+    NotificationSettings,
+    ScheduleSettings,
+    ServerSettings,
+    TriggerSettings,
+)
 from cinelake.manifest.entries import ModelEntry, TaskEntry, default_entry, enabled_tables, read_entries, read_models
 from cinelake.manifest.films import (
     CatalogueSettings,
@@ -35,19 +43,13 @@ from cinelake.manifest.schema import manifest_schema
 from cinelake.manifest.sections import (
     DecodeSettings,
     DefaultSettings,
-    DeploySettings,
     EngineSettings,
-    LimitSettings,
     ModelSettings,
     MonitoringSettings,
-    NotificationSettings,
     PublishSettings,
     QualitySettings,
-    ScheduleSettings,
     Sections,
-    ServerSettings,
     TrackingSettings,
-    TriggerSettings,
 )
 from cinelake.manifest.yaml import MAX_BYTES, Document, Where, read_yaml
 from cinelake.spec.model import known_models

@@ -9,22 +9,16 @@ import tempfile
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, StringConstraints, model_validator
 
+from cinelake.manifest.values import STRICT, PositiveFloat, Text
 from cinelake.spec.streams import StreamChoice, StreamChoices
 from cinelake.storage.objects import holds_credentials
 from cinelake.storage.store import StorageLocation
 
-Text = Annotated[str, StringConstraints(min_length=1)]
 VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-PositiveFloat = Annotated[float, Field(gt=0, le=1e9)]
-"""Above it no number of seconds, GB or processors means anything."""
 SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 BYTES_PER_GB = 10**9
-
-
-STRICT = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-"""Of every section: frozen, unknown names refused, every field with a description."""
 
 
 class BucketSettings(BaseModel):
@@ -125,11 +119,7 @@ class StagingSettings(BaseModel):
 def _as_list(given: Any) -> Any:
     """One word as a list; `5.1`, which YAML takes for a number, as the word it is."""
     listed = given if isinstance(given, list) else [given]
-    return [f"{item:g}" if isinstance(item, float) and not item.is_integer() else _word(item) for item in listed]
-
-
-def _word(item: Any) -> Any:
-    return f"{item:.1f}" if isinstance(item, float) else item
+    return [str(item) if isinstance(item, float) else item for item in listed]
 
 
 OneOrMore = Annotated[

@@ -18,7 +18,7 @@ not where they are to be made first (`may`); what reads the film beside these is
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -335,9 +335,14 @@ def select(plan: Plan, selectors: Sequence[str] = (), movies: Sequence[str] = ()
     """
     if not selectors and not movies:
         return replace(plan, selection="")
-    _check_movies(plan, movies)
+    known = {cell.movie_id for cell in plan.cells}
+    for movie_id in movies:
+        if movie_id not in known:
+            raise UnknownName("film", movie_id, known)
     terms = [[_term(plan, text) for text in words.split(",")] for part in selectors for words in part.split()]
-    kept = [cell for cell in plan.cells if _wanted(cell, terms) and (not movies or cell.movie_id in movies)]
+    of_films = set(movies) or known
+    named = [cell for cell in plan.cells if cell.movie_id in of_films]
+    kept = [cell for cell in named if not terms or any(all(term(cell) for term in all_of) for all_of in terms)]
     wanted = {(cell.movie_id, cell.table) for cell in kept}
     waiting = {(cell.movie_id, cell.table) for cell in plan.cells if cell.state == "stale"} - wanted
     result: list[Cell] = []
@@ -352,10 +357,6 @@ def select(plan: Plan, selectors: Sequence[str] = (), movies: Sequence[str] = ()
 
 
 Term = Callable[[Cell], bool]
-
-
-def _wanted(cell: Cell, terms: Sequence[Sequence[Term]]) -> bool:
-    return not terms or any(all(term(cell) for term in all_of) for all_of in terms)
 
 
 def _term(plan: Plan, text: str) -> Term:
@@ -391,10 +392,3 @@ def ancestors(plan: Plan, table: str) -> set[str]:
 def descendants(plan: Plan, table: str) -> set[str]:
     """Every table that needs this one, directly or not."""
     return {name for name in plan.by_table if table in ancestors(plan, name)}
-
-
-def _check_movies(plan: Plan, movies: Iterable[str]) -> None:
-    known = {cell.movie_id for cell in plan.cells}
-    for movie_id in movies:
-        if movie_id not in known:
-            raise UnknownName("film", movie_id, known)

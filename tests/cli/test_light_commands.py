@@ -17,7 +17,7 @@ import json, runpy, sys
 started = []
 sys.addaudithook(lambda name, _: started.append(name) if name in WATCHED else None)
 try:
-    runpy.run_module("cli.main", run_name="__main__")
+    runpy.run_module("cli", run_name="__main__")
 except SystemExit as end:
     assert not end.code, end.code
 print(json.dumps([started, sorted(sys.modules)]), file=sys.stderr)

@@ -16,7 +16,7 @@ import psutil
 
 from flows.prefect_api import PrefectApi
 
-COMMAND = [sys.executable, "-m", "cli.main"]
+COMMAND = [sys.executable, "-m", "cli"]
 ROOT = Path(__file__).parents[2]
 STARTED: list[subprocess.Popen[str]] = []
 PASSWORDS: dict[str, str] = {}

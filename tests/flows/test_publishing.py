@@ -236,7 +236,7 @@ def test_the_user_s_settings_of_dask_do_not_decide_whose_children_the_processes_
 @pytest.mark.slow
 def test_processes_of_a_killed_publish_end_with_it(tmp_path: Path) -> None:
     write_films(tmp_path, 12, "publish: {buckets: 4, workers: 2}\n")
-    driver = psutil.Popen([sys.executable, "-m", "cli.main", "publish"], cwd=tmp_path, env=os.environ | import_path())
+    driver = psutil.Popen([sys.executable, "-m", "cli", "publish"], cwd=tmp_path, env=os.environ | import_path())
     while not (below := driver.children(recursive=True)) and driver.is_running():
         time.sleep(0.01)
     driver.kill()

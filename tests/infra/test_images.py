@@ -125,5 +125,5 @@ def test_what_is_copied_is_enough_to_install_and_to_start_the_command(tree):
     built = "from setuptools import build_meta; print(build_meta.prepare_metadata_for_build_editable('.'))"
     done = subprocess.run([sys.executable, "-c", built], cwd=tree, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    run = [sys.executable, "-m", "cli.main", "plan", "--help"]
+    run = [sys.executable, "-m", "cli", "plan", "--help"]
     assert subprocess.run(run, cwd=tree, env={"PYTHONPATH": str(tree)}, capture_output=True).returncode == 0

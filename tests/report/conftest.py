@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from _browser import open_browser, why_not
+from _browser import complaints, open_browser, visit, why_not
 from _needed import need
 
 from benchmarks._made_films import make_films
@@ -33,3 +33,11 @@ def browser():
     opened = open_browser()
     yield opened
     opened.quit()
+
+
+@pytest.fixture
+def film(browser, site):
+    """The page of the plain film in the test file's own `site`, which reports no error of its scripts."""
+    visit(browser, site / "films" / "plain" / "index.html")
+    yield browser
+    assert not complaints(browser)

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 import pytest
-from _browser import complaints, visit, wait
+from _browser import wait
 from _report_sites import write
 
 from benchmarks._made_films import make_films
@@ -30,13 +30,6 @@ def site(draw_film, tmp_path_factory):
     draw_film(folder / "films" / "plain.mp4", seconds=60)
     write(folder)
     return folder / "site"
-
-
-@pytest.fixture
-def film(browser, site):
-    visit(browser, site / "films" / "plain" / "index.html")
-    yield browser
-    assert not complaints(browser)
 
 
 def steps(film):

@@ -20,13 +20,6 @@ def site(made_once, draw_film, tmp_path_factory):
 
 
 @pytest.fixture
-def film(browser, site):
-    visit(browser, site / "films" / "plain" / "index.html")
-    yield browser
-    assert not complaints(browser)
-
-
-@pytest.fixture
 def catalogue(browser, site):
     browser.get("about:blank")
     visit(browser, site / "index.html")

@@ -11,7 +11,7 @@ from core.engines._waiting import HERE, Waiting, await_that, waiting_project
 from end_to_end._lakes import change
 
 from benchmarks._clusters import CLUSTERS
-from cinelake.engines.gpus import Shares, shares
+from cinelake.engines.processes import Shares, shares
 
 FILMS = ("film", "other")
 

@@ -1,8 +1,22 @@
-"""Times of day as a manifest writes them: cron expressions and time zones, checked before anything is deployed."""
+"""What the values of a manifest's settings may be, and what all its sections keep to."""
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
+
 from cinelake.errors import did_you_mean
+
+Text = Annotated[str, StringConstraints(min_length=1)]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+PositiveInt = Annotated[int, Field(gt=0, le=1_000_000)]
+PositiveFloat = Annotated[float, Field(gt=0, le=1e9)]
+"""Above it no number of seconds, GB or processors means anything."""
+Flow = Literal["catalogue", "train", "tune", "publish"]
+"""What runs by itself."""
+STRICT = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+"""Of every section: frozen, unknown names refused, every field with a description."""
 
 
 def check_cron(text: str) -> str:
@@ -26,3 +40,7 @@ def check_zone(name: str) -> str:
     except (KeyError, ValueError, OSError) as error:
         raise ValueError(f"unknown time zone {name!r}{did_you_mean(name, sorted(available_timezones()))}") from error
     return name
+
+
+Cron = Annotated[str, StringConstraints(pattern=r"^\S+( \S+){4}$"), AfterValidator(check_cron)]
+Zone = Annotated[str, StringConstraints(min_length=1), AfterValidator(check_zone)]
