@@ -136,7 +136,8 @@ def check_provider(session: Any, provider: str) -> None:
 def with_output(path: Path, layer: str) -> bytes:
     """An ONNX network whose only output is the tensor called `layer` (or the first output of the node of that name).
 
-    Raises `ModelUnusable` with close matches when there is none.
+    What comes after it is left out: ONNX Runtime would compute it. Raises `ModelUnusable` with close matches when there
+    is none.
     """
     import onnx
 
@@ -149,12 +150,33 @@ def with_output(path: Path, layer: str) -> bytes:
     wanted = layer if layer in tensors else nodes.get(layer)
     if wanted is None:
         raise ModelUnusable(f"{path} has no layer {layer!r}{did_you_mean(layer, [*nodes, *tensors])}")
+    nodes_before = nodes_for(wanted, model.graph)
+    del model.graph.node[:]
+    model.graph.node.extend(nodes_before)
     del model.graph.output[:]
     model.graph.output.append(onnx.ValueInfoProto(name=wanted))
     try:
         return bytes(onnx.shape_inference.infer_shapes(model).SerializeToString())
     except ValueError as error:  # protobuf's limit of 2 GB, weights in other files counted
         raise ModelUnusable(f"{path} cannot be cut at {layer!r}: {error}") from error
+
+
+def nodes_for(tensor: str, graph: Any) -> list[Any]:
+    """The nodes of an `onnx.GraphProto` that a tensor is computed from, in their order."""
+    from_node = {name: number for number, node in enumerate(graph.node) for name in node.output}
+    needed, names = set[int](), [tensor]
+    while names:
+        number = from_node.get(names.pop())
+        if number is not None and number not in needed:
+            needed.add(number)
+            names += _read_by(graph.node[number])
+    return [node for number, node in enumerate(graph.node) if number in needed]
+
+
+def _read_by(node: Any) -> list[str]:
+    """Names of the tensors that a node reads; a branch or a loop reads those of the graph around it by their names."""
+    graphs = [graph for attribute in node.attribute for graph in (attribute.g, *attribute.graphs)]
+    return [*node.input, *(name for graph in graphs for inner in graph.node for name in _read_by(inner))]
 
 
 def run_in_batches(run: Callable[[Array], Array], rows: Array, size: int) -> Array:

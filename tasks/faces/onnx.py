@@ -15,7 +15,7 @@ import numpy as np
 
 from cinelake.errors import ModelUnusable
 from cinelake.lake.onnx import onnx_session
-from cinelake.spec.arrays import Device, Floats, PixelArray
+from cinelake.spec.arrays import Array, Device, Floats, PixelArray
 from tasks.faces.detectors import EMBEDDING_SIZE, Face, clipped, kept
 from tasks.shared.pictures import resize
 
@@ -88,9 +88,12 @@ def _yunet_stride(outputs: dict[str, Any], stride: int, columns: int) -> Decoded
     return np.sqrt(classes * objects), boxes_of_cells(outputs[f"bbox_{stride}"][0], stride, columns)
 
 
-def boxes_of_cells(box: Floats, stride: int, columns: int) -> Floats:
-    """(n, 4) left, top, right, bottom in pixels, of YuNet's centres and sizes (n, 4) relative to cells, row by row."""
-    cells = np.arange(len(box))
+def boxes_of_cells(box: Floats, stride: int, columns: int, cells: Array | None = None) -> Floats:
+    """(n, 4) left, top, right, bottom in pixels, of YuNet's centres and sizes (n, 4) relative to cells.
+
+    cells: their numbers, row by row; None: all of them.
+    """
+    cells = np.arange(len(box)) if cells is None else cells
     centre = (box[:, :2] + np.stack([cells % columns, cells // columns], axis=1)) * stride
     half = np.exp(box[:, 2:4]) * stride / 2
     return np.concatenate([centre - half, centre + half], axis=1).astype(np.float32)

@@ -73,16 +73,17 @@ class SlimeFaces:
         """Scores (n,) and boxes (n, 4) as left, top, right, bottom in pixels, of faces that are sure enough."""
         canvas, _ = on_canvas(pixels, [None, None])
         output = self._session.run(None, {"picture": canvas[None]})[0]  # (6, cells of all strides)
+        scores = np.sqrt(output[0] * output[1])
+        rounded = np.floor(scores * np.float32(100)) / 100
+        sure = np.flatnonzero((scores > LEAST) & (rounded >= self._min_score))
         found, end = [], 0
         for stride in STRIDES:
             columns, rows = canvas.shape[1] // stride, canvas.shape[0] // stride
             start, end = end, end + columns * rows
-            found.append(boxes_of_cells(output[2:, start:end].T, stride, columns))
-        scores, boxes = np.sqrt(output[0] * output[1]), np.concatenate(found)
-        rounded = np.floor(scores * np.float32(100)) / 100
-        sure = (scores > LEAST) & (rounded >= self._min_score)
+            cells = sure[(sure >= start) & (sure < end)]
+            found.append(boxes_of_cells(output[2:, cells].T, stride, columns, cells - start))
         order = np.argsort(-scores[sure], kind="stable")
-        return rounded[sure][order], boxes[sure][order]
+        return rounded[sure][order], np.concatenate(found)[order]
 
 
 def network_file() -> Path:

@@ -84,16 +84,18 @@ def decode(jpeg: bytes, max_width: int | None = None, *, half: bool = False, in_
     import cv2
 
     mode = {
-        (False, False): cv2.IMREAD_COLOR,
+        (False, False): cv2.IMREAD_COLOR_RGB,
         (True, False): cv2.IMREAD_REDUCED_COLOR_2,
         (False, True): cv2.IMREAD_GRAYSCALE,
         (True, True): cv2.IMREAD_REDUCED_GRAYSCALE_2,
     }[half, in_grey]
     pixels: Any = cv2.imdecode(np.frombuffer(jpeg, np.uint8), mode)
+    if half and not in_grey:  # no mode reduces and has red first
+        pixels = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
     if max_width and pixels.shape[1] > max_width:
         height = max(1, round(pixels.shape[0] * max_width / pixels.shape[1]))
         pixels = cv2.resize(pixels, (max_width, height), interpolation=cv2.INTER_AREA)
-    return np.ascontiguousarray(pixels if in_grey else pixels[..., ::-1])
+    return np.asarray(pixels, np.uint8)
 
 
 def resize(pixels: PixelArray, width: int, height: int) -> PixelArray:

@@ -30,6 +30,8 @@ GLANCE = 480
 SMALL, LARGE, MOST_TIMES = 16, 30, 3.0
 """A picture whose lines (half of them at least; as the boxes are, with a margin) are less than `SMALL` pixels high then
 is looked at again, so large that they have `LARGE`, at most enlarged so many times: small letters run together."""
+SCALED = (np.arange(256, dtype=np.float32) / 255 - 0.5) / 0.5
+"""What the networks take for each byte."""
 LINE_HEIGHT, LEAST_WIDTH, MOST_WIDTH = 48, 320, 3200
 LINES_TOGETHER = 6
 UPRIGHT = 1.5
@@ -146,9 +148,11 @@ class TextReader:
 
         height, width = (max(SIDE, round(times * size / SIDE) * SIDE) for size in picture.shape[:2])
         how = cv2.INTER_AREA if times < 1 else cv2.INTER_LINEAR
-        scaled = cv2.resize(np.ascontiguousarray(picture[..., ::-1]), (width, height), interpolation=how)
-        rows = ((np.asarray(scaled, np.float32) / 255 - 0.5) / 0.5).transpose(2, 0, 1)[None]
-        found = _run(self._networks.detector, np.asarray(rows, np.float32))
+        scaled = cv2.resize(picture, (width, height), interpolation=how)
+        rows = np.empty((1, 3, height, width), np.float32)  # blue first
+        for row, channel in zip(rows[0], reversed(cv2.split(scaled)), strict=True):
+            cv2.LUT(channel, SCALED, row)
+        found = _run(self._networks.detector, rows)
         return self._networks.boxes(found, picture.shape[:2])
 
     def _read_new(self, crops: list[PixelArray], places: list[Box], luma: PixelArray) -> list[ReadLine]:

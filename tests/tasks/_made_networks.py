@@ -51,6 +51,16 @@ def not_to_be_computed(path: Path) -> Path:
     return save(path, nodes, picture, [("out", FLOAT, ["m", 7])], {"rows": np.array([-1, 7])})
 
 
+def not_to_be_computed_after_a_layer(path: Path) -> Path:
+    """The same with a tensor `doubled` before it, which can be computed."""
+    nodes = [
+        helper.make_node("Add", ["picture", "picture"], ["doubled"]),
+        helper.make_node("Reshape", ["doubled", "rows"], ["out"]),
+    ]
+    picture = [("picture", FLOAT, ["n", 3, 16, 16])]
+    return save(path, nodes, picture, [("out", FLOAT, ["m", 7])], {"rows": np.array([-1, 7])})
+
+
 def mean_of_sound(path: Path) -> Path:
     """(n, 96, 64, 1) log-mel in, the mean spectrum (n, 64) out."""
     nodes = [helper.make_node("ReduceMean", ["sound"], ["mean"], axes=[1, 3], keepdims=0)]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
-from _made_networks import mean_colour
+from _made_networks import mean_colour, not_to_be_computed_after_a_layer
 
 from cinelake.errors import EngineUnavailable
 from cinelake.lake.onnx import device_of, onnx_session, require_device, run_in_batches
@@ -30,6 +30,12 @@ def test_a_network_is_loaded_once_and_again_when_its_content_changes(tmp_path: P
     mean_colour(file, side=24)
     assert file_digest(file) != digest
     assert onnx_session(file) is not first
+
+
+def test_what_comes_after_the_layer_is_not_computed(tmp_path: Path) -> None:
+    session = onnx_session(not_to_be_computed_after_a_layer(tmp_path / "net.onnx"), layer="doubled")
+    pictures = np.random.default_rng(0).uniform(size=(1, 3, 16, 16)).astype(np.float32)
+    assert np.array_equal(session.run(None, {"picture": pictures})[0], 2 * pictures)
 
 
 def test_the_last_batch_is_padded_and_the_padding_dropped() -> None:
