@@ -12,6 +12,7 @@ import fcntl
 import os
 import shutil
 import socket
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -68,11 +69,11 @@ def owned_folder(parent: Path, prefix: str = "") -> Iterator[Path]:
     """A new folder by `owner_name` whose lock (flock) is held within, where its file system has locks.
 
     It stays where it is: removed by its owner, or by `sweep_abandoned` once that has ended. prefix: goes before the
-    name, where the parent is not a room of the project's own.
+    name, where the parent is not a room of the project's own; the folder is closed to other users there.
     """
     folder = parent / f"{prefix}{owner_name()}"
     unlocked = folder.with_name(folder.name + NOT_LOCKED_YET)
-    unlocked.mkdir(parents=True)
+    unlocked.mkdir(parents=True, mode=0o700 if prefix else 0o777)
     descriptor = os.open(unlocked, os.O_RDONLY)
     try:
         with suppress(OSError):  # NFS locks no folder: there only what is of this space is ever found abandoned
@@ -85,6 +86,18 @@ def owned_folder(parent: Path, prefix: str = "") -> Iterator[Path]:
         yield folder
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def temporary_folder(prefix: str) -> Iterator[Path]:
+    """An `owned_folder` among temporary files, removed at the end; those of processes that were killed go before."""
+    temporary = Path(tempfile.gettempdir())
+    sweep_abandoned(temporary, prefix)
+    with owned_folder(temporary, prefix) as folder:
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def sweep_abandoned(parent: Path, prefix: str = "") -> int:

@@ -24,6 +24,7 @@ from cinelake.errors import StorageError
 from cinelake.storage.atomic import replace_durably
 from cinelake.storage.owners import owned_folder, sweep_abandoned
 
+SCRATCH_PREFIX = "cinelake-scratch-"
 GS_RETRIES = datetime.timedelta(seconds=15)
 """How long Google's client tries again; its default is a quarter of an hour."""
 
@@ -166,21 +167,25 @@ class Storage:
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """A private local folder for unfinished files: below `_tmp` on a local lake, so that renaming is atomic."""
+        """A private local folder for unfinished files: below `_tmp` on a local lake, so that renaming is atomic.
+
+        Of a lake elsewhere it lies among temporary files, in no folder that users would share.
+        """
         with ExitStack() as owned:
             with storage_errors(f"making a scratch folder for {self.uri}"):
-                folder = owned.enter_context(owned_folder(self._scratch_root()))
+                folder = owned.enter_context(owned_folder(*self._scratch_root()))
             try:
                 yield folder
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def _scratch_root(self) -> Path:
-        return self.local / "_tmp" if self.local else Path(tempfile.gettempdir()) / "cinelake"
+    def _scratch_root(self) -> tuple[Path, str]:
+        """Where scratch folders are made, and what their names begin with."""
+        return (self.local / "_tmp", "") if self.local else (Path(tempfile.gettempdir()), SCRATCH_PREFIX)
 
     def sweep(self) -> int:
         """Remove scratch folders whose process has ended; returns how many."""
-        return sweep_abandoned(self._scratch_root())
+        return sweep_abandoned(*self._scratch_root())
 
     def check_writable(self) -> None:
         """Raise `StorageError` now rather than after an hour's work when nothing can be written."""
