@@ -11,16 +11,17 @@ import json
 import logging
 import os
 import signal
-import tempfile
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import cache
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from cinelake.events import Event, OnEvent
+from cinelake.storage.files import temporary_folder
 
+PREFIX = "cinelake-events-"
 ATOMIC_BYTES = 4096
 """PIPE_BUF of Linux: lines shorter than this are written whole or not at all."""
 END = "\n"
@@ -42,8 +43,8 @@ class EventPipe:
     """
 
     def __init__(self, on_event: OnEvent):
-        self._folder = tempfile.TemporaryDirectory(prefix="cinelake-events-")
-        self.path = Path(self._folder.name) / "events"
+        self._ending = ExitStack()
+        self.path = self._ending.enter_context(temporary_folder(PREFIX)) / "events"
         os.mkfifo(self.path)
         self._keep_open = os.open(self.path, os.O_RDWR)
         self._thread = threading.Thread(target=self._read, args=(on_event,), daemon=True)
@@ -66,7 +67,7 @@ class EventPipe:
         os.write(self._keep_open, END.encode())
         self._thread.join(timeout=5)
         os.close(self._keep_open)
-        self._folder.cleanup()
+        self._ending.close()
 
 
 @cache

@@ -19,6 +19,7 @@ import shutil
 import socket
 import sqlite3
 import stat
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -129,6 +130,18 @@ def owned_folder(parent: Path, prefix: str = "") -> Iterator[Path]:
         yield folder
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def temporary_folder(prefix: str) -> Iterator[Path]:
+    """An `owned_folder` among temporary files, removed at the end; those of processes that were killed go before."""
+    temporary = Path(tempfile.gettempdir())
+    sweep_abandoned(temporary, prefix)
+    with owned_folder(temporary, prefix) as folder:
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def is_planted(folder: Path) -> bool:

@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from cinelake.storage.files import owned_folder, sweep_abandoned
+from cinelake.storage.files import temporary_folder
 
 VARIABLE = "CINELAKE_SLOTS"
 """Set in a pool's processes: the folder of its slots. Where it is not set, nothing can be borrowed."""
@@ -34,14 +32,9 @@ TRIES, BETWEEN_TRIES_S = 50, 0.01
 @contextmanager
 def slots_folder(count: int, spare: int = 0) -> Iterator[Path]:
     """A folder of so many slots and spare ones, removed at the end; those of killed pools are removed before."""
-    temporary = Path(tempfile.gettempdir())
-    sweep_abandoned(temporary, PREFIX)
-    with owned_folder(temporary, PREFIX) as folder:
-        try:
-            make_slots(folder, count, spare)
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+    with temporary_folder(PREFIX) as folder:
+        make_slots(folder, count, spare)
+        yield folder
 
 
 def make_slots(folder: Path, count: int, spare: int = 0) -> None:

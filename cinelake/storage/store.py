@@ -167,7 +167,10 @@ class Storage:
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """A private local folder for unfinished files: below `_tmp` on a local lake, so that renaming is atomic."""
+        """A private local folder for unfinished files: below `_tmp` on a local lake, so that renaming is atomic.
+
+        Of a lake elsewhere it lies among temporary files, in no folder that users would share.
+        """
         with ExitStack() as owned:
             with storage_errors(f"making a scratch folder for {self.uri}"):
                 folder = owned.enter_context(owned_folder(*self._scratch_root()))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import tempfile
 from dataclasses import dataclass, fields
 
 import pytest
@@ -20,6 +24,7 @@ from cinelake.events import (
     TrialMoved,
 )
 from cinelake.run.cells import FilmEnded, StepReport
+from cinelake.storage.processes import import_path
 
 REPORTED = [
     StagingMoved("heidi", 10, 20),
@@ -93,3 +98,16 @@ def test_what_the_driver_does_not_know_is_logged_and_the_rest_arrives(caplog: py
 )
 def test_what_begins_is_said_in_words(films: int, cells: int, words: str) -> None:
     assert RunBegan(films, cells).words() == words
+
+
+KILLED = "import os; from cinelake.engines.observing import EventPipe; EventPipe(print); os.kill(os.getpid(), 9)"
+
+
+def test_the_pipe_of_a_killed_process_goes_with_the_next(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    subprocess.run([sys.executable, "-c", KILLED], env={**os.environ, **import_path(), "TMPDIR": str(tmp_path)})
+    assert len(list(tmp_path.iterdir())) == 1
+    pipe = EventPipe(lambda _: None)
+    assert list(tmp_path.iterdir()) == [pipe.path.parent] and pipe.path.exists()
+    pipe.close()
+    assert list(tmp_path.iterdir()) == []

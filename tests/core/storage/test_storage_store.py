@@ -6,6 +6,7 @@ import errno
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,15 @@ def test_scratch_is_on_the_lake_s_own_file_system_and_goes_with_its_owner(storag
         (scratch / "half").write_text("written")
         raise RuntimeError("in the middle")
     assert list((root(storage) / "_tmp").iterdir()) == []
+
+
+def test_the_scratch_of_a_lake_elsewhere_lies_in_no_folder_that_users_share(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with Storage("s3://bucket/lake").scratch() as scratch:
+        assert scratch.parent == tmp_path and not scratch.stat().st_mode & 0o077
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_only_parquet_files_are_listed(storage: Storage) -> None:
