@@ -41,6 +41,7 @@ from flows.start_catalogue import run_catalogue
 app = typer.Typer(add_completion=False)
 
 SHOWN_FAILURES = 12
+SHOWN_REASONS = 3
 
 
 @app.command(
@@ -144,6 +145,7 @@ def print_summary(summary: RunSummary) -> None:
         known = f" ({summary.known} known to be bad: `cinelake status`)" if summary.known else ""
         fresh = "1 cell is" if summary.fresh == 1 else f"{summary.fresh} cells are"
         out.print(f"nothing to do: {fresh} fresh{known}{beside}")
+        _print_blocked(summary)
         return
     head = f"interrupted ({summary.stopped_by})" if summary.interrupted else "done"
     made = sum(summary.made.values())
@@ -163,6 +165,7 @@ def print_summary(summary: RunSummary) -> None:
     shown = " · ".join(f"{count} {what}" for what, count in rest if count)
     if shown:
         out.print("  " + shown)
+    _print_blocked(summary)
     if summary.failures:
         failures = group_failures((f["movie_id"], f["task"], f["reason"], f["message"]) for f in summary.failures)
         rows = [[f.movie_id, ", ".join(f.tables), f.reason, first_line(f.message)[:140]] for f in failures]
@@ -173,6 +176,12 @@ def print_summary(summary: RunSummary) -> None:
         err.print(f"! MLflow: {summary.mlflow}", style="yellow", markup=False)
     elif summary.mlflow:
         out.print(f"  recorded in MLflow as run {summary.mlflow} (`cinelake up` shows it)")
+
+
+def _print_blocked(summary: RunSummary) -> None:
+    """What blocked cells wait for, in the words of the plan."""
+    for why, count in list(summary.blocked_why.items())[:SHOWN_REASONS]:
+        out.print(f"  blocked: {why} ({count})", markup=False, soft_wrap=True)
 
 
 def print_resume(summary: RunSummary, command: Sequence[str]) -> None:

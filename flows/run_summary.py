@@ -25,6 +25,7 @@ class RunSummary:
 
     `rekeyed` counts cells that stay as they are under a new key, as what they are made from came out the same.
 
+    `blocked_why`: why cells are blocked, the reason of most first, and how many.
     `stopped_by`: why an interrupted run was stopped. `worker_deaths`, `retries`: each as its event has it.
     warnings: of the catalogue. read_otherwise: films that are read otherwise than when other tables of them were made,
     which the next run makes anew. files_skipped: why files of its place are no films, and how many.
@@ -38,6 +39,7 @@ class RunSummary:
     fresh: int = 0
     known: int = 0
     blocked: int = 0
+    blocked_why: dict[str, int] = field(default_factory=dict)
     orphans: int = 0
     film_s: float = 0.0
     wall_s: float = 0.0
@@ -84,6 +86,7 @@ def start_summary(planning: Planning) -> RunSummary:
         fresh=counts["fresh"],
         known=counts["failed"],
         blocked=counts["blocked"],
+        blocked_why=dict(Counter(c.reason for c in planning.plan.cells if c.state == "blocked").most_common()),
         orphans=len(planning.plan.orphans),
         warnings=list(planning.catalogue.warnings),
         files_skipped=planning.catalogue.skipped_counts(),

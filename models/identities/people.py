@@ -114,6 +114,8 @@ def grouped(
 ) -> list[Array]:
     """Rows of each group of vectors that are alike, largest first: average linkage on cosine distance.
 
+    A group is parted where nobody of one part is alike to anybody of another by `LOOKS` times `likeness`: of strangers
+    many are somewhat alike, and the mean of a few such pairs makes no person.
     weights (n,): faces of each vector's track; groups with fewer than `min_faces` faces are strangers and left out.
     Rows that are apart are never in one group, however many others stand between them. Of more than `MAX_TRACKS`
     tracks, those with the most faces are grouped.
@@ -125,10 +127,22 @@ def grouped(
         group = np.zeros(len(most), int)
     else:
         distance = _distances(vectors[most], {row: at for at, row in enumerate(most.tolist())}, apart)
-        group = fcluster(linkage(distance, "average"), 1 - likeness, "distance")
+        group = _linked(vectors[most], fcluster(linkage(distance, "average"), 1 - likeness, "distance"), likeness)
     sizes = {g: weights[most[group == g]].sum() for g in dict.fromkeys(group.tolist())}
     kept = [g for g in sorted(sizes, key=lambda g: -sizes[g]) if sizes[g] >= min_faces]
     return [most[group == g] for g in kept]
+
+
+def _linked(vectors: Array, group: Array, likeness: float) -> Array:
+    """(n,) numbers of the parts of groups in which each vector is clearly alike to another."""
+    from scipy.sparse.csgraph import connected_components
+
+    parts = np.zeros(len(group), int)
+    for number in np.unique(group):
+        rows = np.flatnonzero(group == number)
+        linked = vectors[rows] @ vectors[rows].T >= LOOKS * likeness
+        parts[rows] = parts.max() + 1 + connected_components(linked, directed=False)[1]
+    return parts
 
 
 def joined_looks(centroids: Array, likeness: float, apart: SeenTogether = MappingProxyType({})) -> list[Array]:

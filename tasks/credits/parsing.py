@@ -27,6 +27,10 @@ _IN_ONE_LINE = re.compile(
 _LETTERS = re.compile(r"[^\W\d_]{2}")
 _RIGHTS = re.compile(r"©|\(\s*(?:c|cc|p)\s*\)|copyright\b|all rights\b", re.IGNORECASE)
 """How a line about rights begins."""
+_PRESENTS = re.compile(
+    r"(?:.*\W)?(?:presents?|présente(?:nt)?|präsentier(?:t|en)|presentan?|presentano|apresentam?)\W*", re.IGNORECASE
+)
+"""How a line ends below which the film's title stands, which is nobody's name."""
 
 
 @dataclass(frozen=True)
@@ -210,7 +214,7 @@ def _in_block(block: Sequence[Sequence[PlacedLine]]) -> Iterator[Credit]:
     if len(lines) == 1 or single:
         yield from single
         return
-    for line in lines[1:]:
+    for line in () if _PRESENTS.fullmatch(lines[0].text) else lines[1:]:
         if is_name(line.text) and is_name(lines[0].text):
             yield Credit(tidy(lines[0].text), line.text, lines[0].start_s)
 

@@ -70,6 +70,9 @@ BLOCK = 256
 LINE = {"text": pa.string(), **dict.fromkeys(("score", "x", "y", "width", "height", "box_score"), pa.float64())}
 LOOKS = pa.schema({"time_s": pa.float64(), "lines": pa.list_(pa.struct({**LINE, "is_foreign": pa.bool_()}))})
 """What was found in each picture; null where it was not looked at."""
+TALLEST, COLUMN = 0.75, 0.25
+"""Parts of the picture's height and width. A box beyond both is no line of writing but drawn edges; one that is as high
+and narrower may be a column of Chinese or Japanese."""
 UNREAD_PICTURES = 2
 """What cannot be read must be there in so many pictures: noise in one is no writing."""
 
@@ -114,7 +117,7 @@ def components(_params: Mapping[str, Any]) -> list[Component]:
     writes=WRITING,
     reads=["frames"],
     params=WritingParams,
-    version=4,
+    version=5,
     resources=Resources(memory_gb=1.5),
     preflight=preflight,
     roles=[Words("written"), Components(components)],
@@ -217,6 +220,8 @@ def lines_of(picture: Jpeg, reader: TextReader, params: WritingParams) -> list[W
     """The lines of a picture; what is read too unsurely has no text, and must be writing all the surer."""
     found = []
     for line in reader.lines(decode(picture.jpeg)):
+        if line.height > TALLEST and line.width > COLUMN:
+            continue
         is_foreign = is_of_another_script(line.text)
         if line.text and line.score >= params.min_score and not is_foreign:
             found.append(line)

@@ -1,11 +1,14 @@
 """What a run says at its end of how to go on."""
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
+from cinelake.manifest.document import load_manifest
+from cinelake.plan.build import plan_manifest
 from cli.run import print_resume, print_summary
-from flows.run_summary import RunSummary
+from flows.run_summary import RunSummary, start_summary
 
 
 def said(capsys: pytest.CaptureFixture[str], *reasons: str, interrupted: bool = False) -> str:
@@ -40,3 +43,17 @@ def test_what_went_wrong_with_a_film_is_one_row_for_all_its_tables(capsys):
 def test_deaths_of_workers_and_retries_are_counted(capsys):
     print_summary(RunSummary(made=Counter(shots=1), worker_deaths=[{}, {}], retries=[{}]))
     assert "2 workers died · 1 tried again" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("made", [0, 1])
+def test_what_blocked_tables_wait_for_is_said_with_the_command(tmp_path: Path, capsys, made: int):
+    tasks = "{films: {}, shots: {}, frames: {}, faces: {}, persons: {}}"
+    (tmp_path / "pipeline.yaml").write_text(f'lake: lake\ncatalogue: {{films: "films/*"}}\ntasks: {tasks}\n')
+    (tmp_path / "films").mkdir()
+    (tmp_path / "films" / "dawn.mp4").write_text("a film")
+    summary = start_summary(plan_manifest(load_manifest(tmp_path / "pipeline.yaml")))
+    summary.made = Counter(shots=made)
+    print_summary(summary)
+    assert "blocked: needs a champion of identities: there is none yet: `cinelake train identities` (1)" in (
+        capsys.readouterr().out
+    )

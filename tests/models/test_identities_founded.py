@@ -129,6 +129,14 @@ def test_faces_of_one_picture_are_two_persons_however_many_stand_between_them():
     assert all({0, 2} - set(group.tolist()) for group in together)
 
 
+def test_strangers_who_are_all_somewhat_alike_are_no_person():
+    """Cosines of .45, as a recogniser of photos gives for a baby, a man in the dark and one with a hat."""
+    strangers = np.sqrt(0.45) * np.eye(6)[[0] * 4] + np.sqrt(0.55) * np.eye(6)[1:5]
+    again = unit(strangers[:1] + 0.6 * np.eye(6)[5:])
+    groups = grouped(np.concatenate([strangers, again]), 0.4, 1, np.ones(5))
+    assert sorted(sorted(group.tolist()) for group in groups) == [[0, 4], [1], [2], [3]]
+
+
 def test_of_two_faces_in_a_picture_only_the_one_more_alike_is_the_person():
     people, like = People(("ada",), np.eye(2)[:1]), unit(np.array([[1, 0.2], [1, 0.1]]))
     assert assign(like, people, 0.4, {0: {1}, 1: {0}})[0].tolist() == ["", "ada"]

@@ -88,6 +88,15 @@ def test_one_line_can_say_both(text: str, role: str, name: str) -> None:
     assert list(in_one_line(line(text, 0))) == [Credit(role, name, 9.0)]
 
 
+@pytest.mark.parametrize("first", ["FJORD FILM PRESENTS", "Ida Lund et Bo Ek présentent", "präsentiert"])
+def test_what_somebody_presents_is_a_title_and_no_credit(first: str) -> None:
+    assert pairs([centred(first, 0), centred("THE LONG WINTER", 1), *_below(3)]) == [("Editor", "Ida Lund")]
+
+
+def _below(row: float) -> list[PlacedLine]:
+    return [centred("Editor", row), centred("Ida Lund", row + 1)]
+
+
 @pytest.mark.parametrize("text", ["Ida Lund", "http://example.org", "12:30", "…", "All characters in it are invented"])
 def test_what_names_no_role_is_no_credit(text: str) -> None:
     assert credits_of([line(text, 0)]) == []

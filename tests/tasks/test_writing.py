@@ -27,7 +27,7 @@ from tasks.writing import (
 from tasks.writing.chosen import alike, due
 from tasks.writing.lacking import TRIED, without_unread
 from tasks.writing.reader import TextReader, WrittenLine, open_reader, same_line
-from tasks.writing.scripts import is_of_another_script, may_be_of_another, unsure_lines
+from tasks.writing.scripts import is_of_another_script
 from tasks.writing.tracks import LineTrack, Tracks
 
 
@@ -315,23 +315,11 @@ def test_letters_of_another_script_make_no_reading(text: str) -> None:
     assert is_of_another_script(text)
 
 
-@pytest.mark.parametrize(
-    ("text", "may"), [("MOCKBA", True), ("EXIT 12", True), ("HOTEL", False), ("A", False), ("", False)]
-)
-def test_capitals_may_be_of_several_scripts(text: str, may: bool) -> None:
-    assert may_be_of_another(text) is may
-
-
-def test_the_writing_around_decides_what_capitals_are() -> None:
-    greek, unread, latin = (3.0, 5.0, "", True), (3.0, 5.0, "", False), (4.0, 6.0, "Hotel", False)
-    capitals = (0.0, 2.0, "KAZAN", False)
-    assert unsure_lines([capitals, greek]) == [True, False]
-    assert unsure_lines([capitals, unread]) == [False, False]
-    assert unsure_lines([capitals, unread, unread])[0] and not unsure_lines([capitals, unread, unread, latin])[0]
-    assert not unsure_lines([capitals, greek, latin])[0]
-    assert unsure_lines([capitals] * 3 + [unread]) == [True] * 3 + [False]
-    assert not any(unsure_lines([capitals] * 9))
-    assert not unsure_lines([capitals, (90.0, 91.0, "", True)])[0]
+def test_a_box_as_large_as_the_picture_is_no_line_but_a_tall_column_may_be_one() -> None:
+    boxes = ((0.0, 0.0, 1.0, 1.0), (0.1, 0.0, 0.8, 0.95), (0.9, 0.02, 0.05, 0.95), (0.1, 0.2, 0.8, 0.5))
+    seen = [WrittenLine(text, 0.98, *box) for box, text in zip(boxes, ("", "2", "東京物語", "SINTEL"), strict=True)]
+    found = lines_of(Jpeg(0, 0.0, 0, drawn()), Scripted({0: seen, 1: seen}), WritingParams())
+    assert [line.text for line in found] == ["東京物語", "SINTEL"]
 
 
 def drawn_text(*lines: str, family: str = "DejaVu Sans") -> Jpeg:

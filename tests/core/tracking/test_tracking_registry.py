@@ -20,7 +20,7 @@ import pytest
 from _mlflow_store import store_in
 from _toy_model import MODEL, Config
 
-from cinelake.errors import ModelUnusable, StorageError, UnknownName
+from cinelake.errors import ModelUnusable, StorageError, UnknownName, UsageError
 from cinelake.lake.artefact import read_artefact, write_artefact
 from cinelake.manifest.sections import TrackingSettings
 from cinelake.spec.model import Trained
@@ -121,6 +121,18 @@ def test_rolling_back_goes_on_to_older_champions(tracking: TrackingSettings, reg
         registry.set_champion(tracking, "loud", number)
         seen.append(number)
     assert seen == [2, 1]
+
+
+def test_a_deleted_version_leaves_no_file_and_no_way_back_and_a_champion_is_not_deleted(
+    tracking: TrackingSettings, register: Register, tmp_path: Path
+) -> None:
+    for threshold in (0.1, 0.2, 0.3):
+        registry.set_champion(tracking, "loud", register(threshold))
+    registry.delete_version(tracking, "loud", 2)
+    assert [version.number for version in registry.versions(tracking)] == [1, 3]
+    assert registry.previous_champion(tracking, "loud") == 1 and len([*(tmp_path / "mlruns").rglob("arrays.npz")]) == 2
+    with pytest.raises(UsageError, match="loud 3 is champion"):
+        registry.delete_version(tracking, "loud", 3)
 
 
 def test_a_champion_set_in_mlflows_ui_is_part_of_the_history(tracking: TrackingSettings, register: Register) -> None:

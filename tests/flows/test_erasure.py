@@ -1,0 +1,78 @@
+"""A person is forgotten: what names them goes, and what would put them back is told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from cinelake.errors import UsageError
+from cinelake.lake.artefact import write_artefact
+from cinelake.lake.cells import CellWriter, Footer, Lake
+from cinelake.lake.champions import read_champion_record, record_version
+from cinelake.spec.model import Trained
+from cinelake.spec.task import find_task
+from cli.main import app
+from models.identities.config import Config
+
+MANIFEST = """\
+lake: lake
+catalogue: {films: "films/*"}
+tracking: {enabled: false}
+tasks: {films: {}, shots: {}, frames: {}, faces: {}, persons: {}, actor_appearances: {}}
+"""
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """Ada and Bo in one film, which three versions know; the last, the champion, knows nobody else than Bo."""
+    (tmp_path / "films").mkdir()
+    (tmp_path / "pipeline.yaml").write_text(MANIFEST)
+    (tmp_path / "films" / "dawn.mp4").write_text("a film")
+    lake = Lake(str(tmp_path / "lake"))
+    for number, people in enumerate((["ada", "bo"], ["ada"], ["bo"]), 1):
+        trained = Trained(arrays={"centroids": np.eye(2)[: len(people)]}, facts={"people": people})
+        artefact = write_artefact(tmp_path / "trained" / str(number), "identities", Config(), trained)
+        record_version(lake, "identities", number, artefact, champion=True)
+    with lake.scratch() as scratch:
+        spec = find_task("actor_appearances")
+        writer = CellWriter(spec.contract, "dawn", scratch / "cell.parquet")
+        spans = {"shot": [0, 1], "start_s": [0.0, 2.0], "end_s": [1.0, 3.0], "confidence": [0.9, 0.9]}
+        writer.write(spec.contract.batch("dawn", character=["ada", "bo"], **spans))
+        writer.close(Footer("key", "hash", {"task": "actor_appearances", "params": {}}, {}))
+        lake.commit(writer, "actor_appearances")
+    return lake
+
+
+def forget(lake: Lake, *words: str) -> dict:
+    manifest = Path(str(lake.storage.local)).parent / "pipeline.yaml"
+    done = CliRunner().invoke(app, ["forget", *words, "--json", "-m", str(manifest)], catch_exceptions=False)
+    return json.loads(done.stdout)
+
+
+def test_versions_and_tables_that_name_a_person_are_deleted_and_no_others(lake: Lake):
+    told = forget(lake, "ada", "--yes")
+    assert told["versions"] == {"identities": [1, 2]}
+    assert told["cells"] == [{"table": "actor_appearances", "movie_id": "dawn"}]
+    assert [*read_champion_record(lake, "identities").versions] == [3]
+    assert not lake.footer("actor_appearances", "dawn") and not forget(lake, "ada")["versions"]
+
+
+def test_without_a_yes_nothing_is_deleted(lake: Lake):
+    assert forget(lake, "ada") == {**forget(lake, "ada"), "deleted": False}
+    assert [*read_champion_record(lake, "identities").versions] == [1, 2, 3]
+    assert lake.footer("actor_appearances", "dawn")
+
+
+def test_a_champion_that_knows_the_person_stays_and_is_told(lake: Lake):
+    told = forget(lake, "bo", "--yes")
+    assert (told["champions"], told["versions"]) == ({"identities": 3}, {"identities": [1]})
+    assert read_champion_record(lake, "identities").champion == 3
+
+
+def test_a_number_is_no_name(lake: Lake):
+    with pytest.raises(UsageError, match="no name that people gave"):
+        forget(lake, "person_1")
