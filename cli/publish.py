@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from cinelake.lake.format import open_known
-from cinelake.lake.published import PublishedVersion, latest_number, readable_versions, version_numbers
+from cinelake.lake.published import (
+    PublishedVersion,
+    damaged_file,
+    find_version,
+    latest_number,
+    readable_versions,
+    version_numbers,
+)
+from cinelake.lake.published import verify as verified
 from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import Planning, plan_manifest
 from cli.options import HERE, JsonOption, ManifestOption, example
@@ -28,6 +36,7 @@ LINE_EVERY_S = 5.0
         "cinelake publish --list --json",
         "cinelake publish --rollback",
         "cinelake publish --rollback --to 12",
+        "cinelake publish --verify",
     )
 )
 def publish(
@@ -36,6 +45,9 @@ def publish(
     list_: Annotated[bool, typer.Option("--list", help="List the versions that are kept.")] = False,
     rollback: Annotated[bool, typer.Option("--rollback", help="Make the version before the present one.")] = False,
     to: Annotated[int | None, typer.Option("--to", help="With --rollback: this version.")] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Compare every byte of the present version with what was written.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be made; publish nothing.")] = False,
     json: JsonOption = False,
 ) -> None:
@@ -49,6 +61,8 @@ def publish(
         _list_versions(manifest, as_json=json)
     elif rollback:
         _go_back(manifest, to, as_json=json)
+    elif verify:
+        _verify(manifest, as_json=json)
     elif dry_run:
         _print_work(_planned(manifest, keep), as_json=json)
     else:
@@ -135,6 +149,21 @@ def _list_versions(manifest: Path, *, as_json: bool) -> None:
         for version in versions
     ]
     table(["version", "made", "films", "rows", ""], rows)
+
+
+def _verify(manifest: Path, *, as_json: bool) -> None:
+    """Print which files of the present version are not as they were written. Raises `StorageError` for any."""
+    lake = open_known(load_manifest(manifest).lake.place)
+    version = find_version(lake)
+    found = verified(lake, version)
+    if as_json:
+        print_json({"version": version.number, **asdict(found)})
+    else:
+        out.print(f"version {version.number}: {found.files} files read, {len(found.damaged)} damaged")
+    if found.unknown:
+        warn(f"{found.unknown} files of an earlier release have no digest: only their sizes were compared")
+    for path, why in found.damaged.items():
+        raise damaged_file(lake, Path(path).parts[-3], f"{Path(path).name}: {why}")
 
 
 def _facts(version: PublishedVersion, *, present: int | None) -> dict[str, Any]:

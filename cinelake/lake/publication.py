@@ -29,7 +29,7 @@ from cinelake.lake.published import (
 )
 from cinelake.spec.arrow_values import TableDigest
 from cinelake.spec.contract import Contract
-from cinelake.storage.content import digest
+from cinelake.storage.content import digest, file_digest
 from cinelake.storage.store import StorageLocation, storage_errors
 
 FORMAT = 1
@@ -229,10 +229,10 @@ def make_file(job: PublishJob) -> PublishedFile:
         path = scratch / "published.parquet"
         with storage_errors(f"publishing {job.table}"), _writer(path, job) as writer:
             rows = _write_answer(lake, job, writer) if job.sql else _write_cells(lake, job, writer)
-        size = path.stat().st_size
+        size, content = path.stat().st_size, file_digest(path)
         lake.storage.publish(path, *job.parts)
     pa.default_memory_pool().release_unused()
-    return PublishedFile(job.bucket, job.digest, rows, size)
+    return PublishedFile(job.bucket, job.digest, rows, size, content)
 
 
 def _writer(path: Any, job: PublishJob) -> pq.ParquetWriter:

@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from blake3 import blake3
 
 from cinelake.errors import DamagedPublication, StorageError, UnknownName, UsageError
 from cinelake.lake.cells import Lake
@@ -28,17 +30,22 @@ from cinelake.storage.store import Storage, storage_errors
 
 FOLDER = "published"
 LATEST = "latest.json"
+READ_TOGETHER, READ_BYTES = 4, 1 << 20
 COMPRESSION = "zstd"
 
 
 @dataclass(frozen=True)
 class PublishedFile:
-    """One file of a table: which bucket, the digest of what is in it, its size."""
+    """One file of a table: which bucket, the digest of what it is made of, its size.
+
+    content: the digest of all its bytes; empty where an earlier release has made it.
+    """
 
     bucket: int
     digest: str
     rows: int
     bytes: int
+    content: str = ""
 
     def parts(self, table: str) -> tuple[str, ...]:
         """The parts of its path in the lake."""
@@ -72,7 +79,8 @@ class PublishedTable:
     @classmethod
     def from_json(cls, about: Mapping[str, Any]) -> PublishedTable:
         """Read a table of a stored version."""
-        files = tuple(PublishedFile(**file) for file in about["files"])
+        contents = about.get("contents", {})
+        files = tuple(PublishedFile(**file, content=contents.get(file["digest"], "")) for file in about["files"])
         return cls(about["doc"], tuple(about["key"]), files, tuple(about["columns"]))
 
 
@@ -92,8 +100,12 @@ class PublishedVersion:
         return {file.parts(name) for name, table in self.tables.items() for file in table.files}
 
     def to_json(self) -> str:
-        """The version as it is stored."""
-        return json.dumps(asdict(self), indent=1)
+        """The version as it is stored; digests of contents stand apart, where earlier releases pass over them."""
+        about = asdict(self)
+        for table in about["tables"].values():
+            contents = {file["digest"]: file.pop("content") for file in table["files"]}
+            table["contents"] = {name: content for name, content in contents.items() if content}
+        return json.dumps(about, indent=1)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> PublishedVersion:
@@ -221,7 +233,44 @@ def file_paths(lake: Lake, name: str, table: PublishedTable) -> list[str]:
     return [lake.storage.path(*file.parts(name)) for file in table.files]
 
 
-def damaged_file(lake: Lake, name: str, error: Exception) -> StorageError:
+@dataclass(frozen=True)
+class Verification:
+    """What the bytes of a version say. damaged: path → why; unknown: files without a digest, of the right size."""
+
+    files: int
+    damaged: dict[str, str]
+    unknown: int
+
+
+def verify(lake: Lake, version: PublishedVersion) -> Verification:
+    """Compare every byte of a version's files with what was written: a footer has no checksum of its own.
+
+    Raises `StorageError` where the lake cannot be read.
+    """
+    files = [(file, lake.storage.path(*file.parts(name))) for name, t in version.tables.items() for file in t.files]
+    with storage_errors("reading the published files"), ThreadPoolExecutor(READ_TOGETHER) as pool:
+        found = list(pool.map(lambda each: _fault(lake.storage, *each), files))
+    damaged = {path: fault for (_, path), fault in zip(files, found, strict=True) if fault}
+    unknown = sum(not file.content and path not in damaged for file, path in files)
+    return Verification(len(files), damaged, unknown)
+
+
+def _fault(storage: Storage, file: PublishedFile, path: str) -> str:
+    """What is wrong with a published file; empty where nothing is."""
+    found, size = blake3(), 0
+    try:
+        with storage.filesystem.open_input_stream(path) as source:
+            while block := source.read(READ_BYTES):
+                found.update(block)
+                size += len(block)
+    except FileNotFoundError:
+        return "it is gone"
+    if size != file.bytes:
+        return f"it has {size} bytes, {file.bytes} were written"
+    return "its bytes are not those that were written" if file.content not in ("", found.hexdigest(length=16)) else ""
+
+
+def damaged_file(lake: Lake, name: str, error: object) -> StorageError:
     """What is raised for a published file of a table that cannot be read, with what to do."""
     folder = lake.storage.path(FOLDER)
     return StorageError(

@@ -7,6 +7,8 @@ A CLIP-like pair's text tower, beside whose pictures a text is searched; or a se
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +41,8 @@ class TextEncoder:
 
     def encode(self, text: str) -> Floats:
         """(d,) of one text. Raises `ModelUnusable` where the network gives no vector of numbers."""
-        tokens = self._tokenizer.encode(text)
+        with tokenizer_errors(f"the tokenizer of {self._where} cannot split {text[:80]!r}"):
+            tokens = self._tokenizer.encode(text)
         most = min(self._length or MOST_TOKENS, MOST_TOKENS)
         ids, mask = list(tokens.ids)[:most], list(tokens.attention_mask)[:most]
         missing = (self._length or len(ids)) - len(ids)
@@ -66,9 +69,21 @@ def read_tokenizer(file: Path) -> Any:
 
     if file.stat().st_size > MOST_BYTES:
         raise ModelUnusable(f"{file} has {file.stat().st_size >> 20} MiB, at most {MOST_BYTES >> 20} are read")
-    try:
+    with tokenizer_errors(f"{file} cannot be read as a tokenizer.json"):
         tokenizer = Tokenizer.from_file(str(file))
-    except Exception as error:  # the library raises bare Exceptions
-        raise ModelUnusable(f"{file} cannot be read as a tokenizer.json: {error}") from error
     tokenizer.no_padding()
     return tokenizer
+
+
+@contextmanager
+def tokenizer_errors(what: str) -> Iterator[None]:
+    """Turn what the library raises into `ModelUnusable`: bare exceptions, and panics of Rust, which are none.
+
+    A pattern that takes too many steps on a text is such a panic.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        raise ModelUnusable(f"{what}: {error}") from error

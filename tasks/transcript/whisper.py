@@ -19,7 +19,7 @@ import numpy as np
 from cinelake.errors import ModelUnusable, did_you_mean
 from cinelake.lake.onnx import onnx_session
 from cinelake.spec.arrays import Device, Floats
-from tasks.shared.texts import read_tokenizer
+from tasks.shared.texts import read_tokenizer, tokenizer_errors
 from tasks.transcript.decoders import Decoder
 from tasks.transcript.lines import Line
 from tasks.transcript.spectra import WHISPER_S, whisper_spectrum
@@ -106,8 +106,12 @@ class WhisperTranscriber:
         return [
             Line(text, start_s, end_s, _mean(logs), language=code)
             for tokens, logs, start_s, end_s in self._segments(written, length_s)
-            if (text := " ".join(self._tokenizer.decode(tokens, skip_special_tokens=True).split()))
+            if (text := self._text(tokens))
         ]
+
+    def _text(self, tokens: list[int]) -> str:
+        with tokenizer_errors("the tokenizer of the network cannot join what it has written"):
+            return " ".join(self._tokenizer.decode(tokens, skip_special_tokens=True).split())
 
     def _heard_language(self, heard: Floats) -> tuple[int | None, str | None]:
         """The token of the language, and its code where it is named or heard for sure; none of a network of one."""

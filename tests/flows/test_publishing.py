@@ -21,7 +21,14 @@ from _published_lake import planned, write_films, write_shots
 import cinelake
 from cinelake.errors import InputChanged, PublishRefused, StorageError, UnknownName, UsageError
 from cinelake.lake.publication import bucket_count, bucket_of
-from cinelake.lake.published import latest_number, readable_versions, version_numbers
+from cinelake.lake.published import (
+    Verification,
+    find_version,
+    latest_number,
+    readable_versions,
+    verify,
+    version_numbers,
+)
 from cinelake.storage.processes import import_path
 from flows import lake_versions
 from flows.lake_versions import publish_planned, roll_back
@@ -154,6 +161,34 @@ def test_a_damaged_published_file_is_told_with_what_to_do(project: Path, monkeyp
         publish_planned(planned(project))
     shutil.rmtree(project / "lake" / "published")
     assert publish_planned(planned(project)).is_new
+
+
+def test_no_wrong_byte_of_a_published_file_passes_as_the_one_that_was_written(project: Path) -> None:
+    lake, draw = planned(project).lake, random.Random(17)
+    version = find_version(lake)
+    for file in draw.sample(sorted(files(project)), 4):
+        whole = file.read_bytes()
+        place = draw.choice([draw.randrange(len(whole)), len(whole) - 9 - draw.randrange(500)])  # data, or the footer
+        replaced(file, whole[:place] + bytes([whole[place] ^ 1 << draw.randrange(8)]) + whole[place + 1 :])
+        assert [*verify(lake, version).damaged] == [str(file)]
+        replaced(file, whole)
+    assert verify(lake, version) == Verification(8, {}, 0)
+
+
+def test_what_an_earlier_release_published_is_told_to_have_no_digests(project: Path) -> None:
+    record = project / "lake" / "published" / "versions" / "1.json"
+    about = json.loads(record.read_text())
+    about["tables"]["shots"].pop("contents")
+    record.write_text(json.dumps(about))
+    assert verify(planned(project).lake, find_version(planned(project).lake)) == Verification(8, {}, 4)
+
+
+def test_a_published_file_that_is_gone_or_cut_off_is_told(project: Path) -> None:
+    one, other, *_ = sorted(files(project))
+    one.unlink()
+    other.write_bytes(b"PAR1")
+    lake = planned(project).lake
+    assert [why[:9] for why in verify(lake, find_version(lake)).damaged.values()] == ["it is gon", "it has 4 "]
 
 
 def test_a_published_footer_that_pyarrow_would_die_of_is_told_with_what_to_do(project: Path) -> None:
