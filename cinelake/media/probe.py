@@ -23,7 +23,7 @@ from cinelake.media.headers import declared_by
 from cinelake.media.lengths import as_length, bounded, own_duration_s, with_lengths
 from cinelake.media.light import FULL_RANGE, MATRICES, PRIMARIES, RANGES, TRANSFERS, UNNAMED
 from cinelake.media.mono_tracks import MonoTracks
-from cinelake.media.opening import open_film, opened_container
+from cinelake.media.opening import TS_DISCONT, open_film, opened_container
 from cinelake.media.scan import Fields, find_scan
 from cinelake.media.sealed import sealed
 from cinelake.media.sniff import pointer_kind
@@ -34,9 +34,6 @@ from cinelake.spec.streams import NO_CHOICES, StreamChoices
 FIRST_PICTURE_PACKETS = 4000
 """How many packets are read in search of the first picture."""
 
-
-TS_DISCONT = 0x0200
-"""libav's flag of formats whose clocks may jump (AVFMT_TS_DISCONT): MPEG-TS and PS, Ogg."""
 
 COLOR_MATRICES = {1: "bt709", 9: "bt2020", 10: "bt2020"}
 """libav's numbers of matrix coefficients (ITU-T H.273)."""
