@@ -20,7 +20,7 @@ from cinelake.media.bars import NO_BARS, find_bars
 from cinelake.media.described import Description, describe
 from cinelake.media.dolby_vision import profile_of
 from cinelake.media.headers import declared_by
-from cinelake.media.lengths import as_length, bounded, own_duration_s, with_lengths
+from cinelake.media.lengths import OPEN_FRAMES, as_length, bounded, own_duration_s, with_lengths
 from cinelake.media.light import FULL_RANGE, MATRICES, PRIMARIES, RANGES, TRANSFERS, UNNAMED
 from cinelake.media.mono_tracks import MonoTracks
 from cinelake.media.opening import TS_DISCONT, open_film, opened_container
@@ -155,7 +155,7 @@ def _video_info(path: str, container: Any, stream: Any, described: Description, 
         time_base=Fraction(stream.time_base),
         pixel_format=first.form.name if first.form else "",
         bit_depth=max((part.bits for part in first.form.components), default=8) if first.form else 8,
-        frame_count=stream.frames or None,
+        frame_count=stream.frames if 0 < stream.frames != OPEN_FRAMES else None,
         duration_s=own_duration_s(stream),
         color_matrix=COLOR_MATRICES.get(first.matrix, "bt601"),
         full_range=first.range == FULL_RANGE or (first.form is not None and first.form.name.startswith("yuvj")),
