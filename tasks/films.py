@@ -21,6 +21,8 @@ STEADY_S = 0.0025
 """Times rounded to a millisecond differ by one or two between pictures of a constant rate; more is variable."""
 BEYOND_S = 0.5
 """Pictures that go on this much longer than the container says: its length is a guess (two recordings joined, say)."""
+JUMP_S = 10.0
+"""A clock that goes on by more than this between two packets of a broadcast stream jumps: ffmpeg takes that out."""
 
 
 LIGHT = (
@@ -196,7 +198,7 @@ class DescribeFilm:
             "size_bytes": self.film.size_bytes,
             "fingerprint": self.film.fingerprint,
             "container": probe.container if probe else None,
-            "duration_s": self._length_s(probe.duration_s if probe else None),
+            "duration_s": self._length_s(probe),
             "fps": self.clock.fps,
             "frame_count": self.clock.count,
             "is_vfr": self.clock.is_vfr,
@@ -209,12 +211,19 @@ class DescribeFilm:
         }
         yield FILMS.batch(self.film.movie_id, **{name: [value] for name, value in row.items()})
 
-    def _length_s(self, declared_s: float | None) -> float | None:
-        """As the container says; as counted where pictures go on beyond what it guesses; None where it says nothing."""
+    def _length_s(self, probe: Probe | None) -> float | None:
+        """As the container says; as counted where pictures go on beyond what it guesses; None where it says nothing.
+
+        Of a broadcast stream it is the last time less the first one: less by what its clock jumps over.
+        """
         end_s = self.clock.last_s + self.clock.last_duration_s
         if self.damage:
             return end_s if self.clock.count else None
-        return end_s if declared_s is not None and end_s > declared_s + BEYOND_S else declared_s
+        if probe is None or probe.duration_s is None:
+            return None
+        own_s = probe.video.duration_s if probe.video and probe.clock_streams else None
+        jumped_s = own_s - end_s if own_s and own_s > end_s + JUMP_S else 0.0
+        return end_s if end_s > probe.duration_s - jumped_s + BEYOND_S else probe.duration_s - jumped_s
 
 
 def _picture(video: VideoInfo | None) -> dict[str, Any]:

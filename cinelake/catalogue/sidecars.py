@@ -24,10 +24,16 @@ SIDECARS = (
     *(".pdf", ".url", ".lnk", ".webloc", ".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic", ".bmp", ".tif", ".tiff"),
     *(".tbn", ".svg", ".xmp", ".thm", ".lrv", ".cube", ".sha1", ".sha256", ".sha512", ".md5", ".crc", ".sfv"),
     *(".par2", ".torrent", ".nzb", ".zip", ".rar", ".7z", ".gz", ".exe", ".edl", ".otio", ".fcpxml", ".aaf", ".ale"),
-    *(".cue", ".ifo", ".bup"),
+    *(".cue", ".ifo", ".bup", ".bdmv", ".mpls", ".clpi", ".cpi", ".bdm"),
+    *(".dpx", ".cin", ".exr", ".tga", ".jp2", ".j2k", ".j2c", ".jxl", ".heif", ".ppm", ".pgm", ".psd", ".hdr", ".dng"),
+    *(".cr2", ".cr3", ".nef", ".arw", ".raf", ".ari", ".mcc", ".itt", ".pac", ".cap", ".pjs", ".jss", ".aqt", ".890"),
+    *(".xlsx", ".xls", ".ods", ".odt", ".pptx", ".jsonl", ".ndjson", ".npy", ".npz", ".pkl", ".h5", ".hdf5", ".mat"),
+    *(".toml", ".py", ".ipynb", ".sh", ".bat", ".ttf", ".otf", ".prproj", ".drp", ".aep", ".pek", ".cfa", ".reapeaks"),
+    *(".tar", ".tgz", ".bz2", ".xz", ".zst", ".asc", ".sig"),
     *UNFINISHED,
 )
-"""Files beside films that are not films: subtitles, notes, pictures, lists of cuts, archives, unfinished downloads."""
+"""Files beside films that are not films: subtitles, notes, pictures (each of a sequence, too), tables, lists of cuts,
+folders of discs and cameras, projects, fonts, archives, unfinished downloads."""
 SOUND = (
     *(".aac", ".ac3", ".ac4", ".aif", ".aiff", ".amr", ".ape", ".dts", ".dtshd", ".eac3", ".ec3", ".flac", ".m4a"),
     *(".mka", ".mlp", ".mp2", ".mp3", ".oga", ".ogg", ".opus", ".pcm", ".tak", ".thd", ".truehd", ".wav", ".wma"),

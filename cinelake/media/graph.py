@@ -42,6 +42,8 @@ from cinelake.spec.task import SoundStream, Stream, VideoClock, VideoStream
 
 NO_SYNCPOINTS = {"syncpoints": "none", "strict": "experimental"}
 """A pipe is never sought in, and the reader's libav would remember every such point: 200 bytes a picture."""
+RUN_ON = ["-max_error_rate", "1"]
+"""How much is damaged is counted here; by itself ffmpeg fails, without a count, where two thirds are."""
 NO_METADATA = {"map_metadata": "-1", "map_chapters": "-1"}
 """A film's title, tags and chapters stay out of its pipes: they may be in any encoding, and nobody reads them there."""
 MAX_PIXELS_DECODED, FEWEST_THREADS = 150_000_000, 16
@@ -147,7 +149,7 @@ def build_graph(
     read = {probe.video.index} if probe.video and pictures else set()
     read |= {*probe.audio.indexes} if probe.audio and sounds else set()
     arguments = [*ffmpeg.get_args(ffmpeg.merge_outputs(*outputs)), *unread_streams(probe, read)]
-    return Graph(["-filter_complex_threads", "1", *arguments], pictures, tuple(plain))
+    return Graph([*RUN_ON, "-filter_complex_threads", "1", *arguments], pictures, tuple(plain))
 
 
 def _sound(film: Any, sound: SoundInfo) -> Any:

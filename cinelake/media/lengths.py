@@ -31,6 +31,11 @@ PROGRAM_STREAM = "mpeg"
 """MPEG-PS, whose length libav takes from the last time stamp; the pictures that come after it have none."""
 BARE_PICTURES = ("mpegvideo", "m4v", "h264", "hevc", "av1", "obu", "vc1", "mjpeg", "dirac")
 """Pictures without a container, which say nothing of their length: libav guesses it from a bit rate."""
+BARE_SOUND = ("aac", "mp3", "amr", "truehd")
+"""Sound without a container, whose bit rate may vary: libav guesses its length from the first packets. (MP3 may have a
+header of Xing's or VBRI's, which counts.)"""
+OPEN_FRAMES = 1 << 30
+"""How many pictures and samples ffmpeg says that an AVI has where it cannot go back to its header, as in a pipe."""
 STAMPED_S = 5.0
 """Within this time some picture of it has a time stamp, from which those after it are counted."""
 
@@ -81,7 +86,7 @@ def with_lengths(container: Any, about: Probe, video: Any, audio: Any) -> Probe:
 
 def _declared_s(container: Any, *streams: Any) -> float | None:
     """The film's duration as its container declares it, else that of its longest stream."""
-    if container.format.name in BARE_PICTURES:
+    if container.format.name in BARE_PICTURES or any(stream.frames == OPEN_FRAMES for stream in container.streams):
         return None
     own = as_length((container.duration or 0) / av.time_base)
     if own is not None:
@@ -176,13 +181,22 @@ def own_duration_s(stream: Any) -> float | None:
 
     Matroska has no such field, and libav puts the film's length there: a picture beside an hour of sound is no hour.
     """
+    if stream.frames == OPEN_FRAMES:
+        return None
     if tag := _TAG.fullmatch(stream.metadata.get("DURATION", "")):
         return as_length(int(tag[1]) * 3600 + int(tag[2]) * 60 + float(tag[3]))
     return as_length(float(stream.duration * stream.time_base)) if stream.duration and stream.time_base else None
 
 
 def bounded(about: Probe, path: str, fd: int) -> Probe:
-    """Of a file that is small for its length, or that declares none: no longer than what its packets hold."""
+    """Of a file that is small for its length, or that declares none: no longer than what its packets hold.
+
+    Of bare sound it is what they hold, as the next one begins where one ends.
+    """
+    if about.container in BARE_SOUND and not about.declared.size_bytes:
+        is_read = about.size_bytes <= MAX_BYTES_WITHOUT_LENGTH
+        held_s = _held_s(path, fd, about) if is_read else None
+        return replace(about, duration_s=held_s, declared_s=held_s, held_s=held_s)
     length_s = about.duration_s or about.declared_s
     if about.size_bytes > (SLOWEST_BYTES_PER_S * length_s if length_s else MAX_BYTES_WITHOUT_LENGTH):
         return about

@@ -1,8 +1,8 @@
 """Broadcast masters have a track of one channel for each loudspeaker: together these tracks are the film's sound.
 
 Which track is which loudspeaker stands seldom in the file. Where it does not, their order is that of SMPTE ST 320 and
-ST 2067-8 (left, right, centre, low frequencies, left and right surround, then the rear); of four, the first two are the
-stereo sound (EBU R 123), as of the others nothing is known.
+ST 2067-8 (left, right, centre, low frequencies, left and right surround, then the rear); of other even
+numbers, the first two are the left and right of the main sound (EBU R 123), and of the others nothing is known.
 """
 
 from __future__ import annotations
@@ -20,18 +20,24 @@ CHANNELS = {
     "7.1": ("FL", "FR", "FC", "LFE", "SL", "SR", "BL", "BR"),
 }
 """Layouts as ffmpeg names them, with their loudspeakers in the order in which masters have their tracks."""
-LAYOUT_OF = {2: "stereo", 4: "stereo", 6: "5.1", 8: "7.1"}
-"""Number of tracks → what they are."""
+LAYOUT_OF = {2: "stereo", 4: "stereo", 6: "5.1", 8: "7.1", 10: "stereo", 12: "stereo", 14: "stereo", 16: "stereo"}
+"""Number of tracks → what the first of them are."""
+UNKNOWN = "its loudspeaker is not told"
+"""Why a track beside them is not read."""
 SAME_TIME_S = 0.1
 """Tracks that begin or end further apart are not those of one sound."""
 
 
 @dataclass(frozen=True)
 class MonoTracks:
-    """tracks: index of the stream of each loudspeaker, in the order of `CHANNELS`; one: all of them as one stream."""
+    """tracks: index of the stream of each loudspeaker, in the order of `CHANNELS`; one: all of them as one stream.
+
+    others: tracks of one channel beside them, of which nothing is known.
+    """
 
     tracks: tuple[int, ...]
     one: StreamInfo
+    others: tuple[int, ...] = ()
 
     def why(self, index: int, why: str) -> str:
         """Why a track is read, in a few words."""
@@ -58,7 +64,8 @@ def find_mono_tracks(container: Any, sounds: Sequence[StreamInfo]) -> MonoTracks
     if tracks is None:
         return None
     is_default = any(stream.is_default for stream in mono)
-    return MonoTracks(tracks, replace(mono[0], channels=len(tracks), layout=layout, is_default=is_default))
+    one = replace(mono[0], channels=len(tracks), layout=layout, is_default=is_default)
+    return MonoTracks(tracks, one, tuple(stream.index for stream in mono if stream.index not in tracks))
 
 
 def _is_master(container: Any) -> bool:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import av
@@ -20,6 +21,12 @@ from cinelake.media.headers import declared_by
 
 PROBE_TIMEOUT_S = 60.0
 """How long libav may take to open a film or to return its next packet."""
+
+TS_DISCONT = 0x0200
+"""libav's flag of formats whose clocks may jump (AVFMT_TS_DISCONT): MPEG-TS and PS, Ogg."""
+
+PATIENTLY = {"analyzeduration": "600000000", "probesize": str(256 << 20), "scan_all_pmts": "1"}
+"""Options by which libav looks through ten minutes of a film, where five seconds did not show what its streams are."""
 
 
 @contextlib.contextmanager
@@ -55,15 +62,34 @@ def opened_container(path: str, fd: int) -> Iterator[Any]:
     """
     try:
         with _container(fd) as container:
-            yield container
+            is_known = _is_known(container)
+            if is_known:
+                yield container
+        if not is_known:
+            os.lseek(fd, 0, os.SEEK_SET)
+            with _container(fd, PATIENTLY) as container:
+                yield container
     except FFmpegError as error:
         os.lseek(fd, 0, os.SEEK_SET)
         raise _refusal(path, fd, error) from error
 
 
-def _container(fd: int) -> Any:
+def _is_known(container: Any) -> bool:
+    """Whether some picture stream has a size, and some sound a rate, where there are any.
+
+    Broadcast streams say so in packets: a recording may begin long before its first key picture, or its sound.
+    """
+    if not container.format.flags & TS_DISCONT:
+        return True
+    sizes = [stream.codec_context.width for stream in container.streams.video if stream.codec_context]
+    rates = [stream.codec_context.sample_rate for stream in container.streams.audio if stream.codec_context]
+    return all(any(known) for known in (sizes, rates) if known)
+
+
+def _container(fd: int, options: Mapping[str, str] = MappingProxyType({})) -> Any:
     """Only `fd` is read, only from containers of their own kind; names in unknown encodings stop nothing."""
-    return av.open("fd:", options=safe_input(fd), timeout=PROBE_TIMEOUT_S, metadata_errors="replace")
+    options = {**safe_input(fd), **options}
+    return av.open("fd:", options=options, timeout=PROBE_TIMEOUT_S, metadata_errors="replace")
 
 
 def _refusal(path: str, fd: int, error: FFmpegError) -> FilmError:

@@ -20,10 +20,10 @@ from cinelake.media.bars import NO_BARS, find_bars
 from cinelake.media.described import Description, describe
 from cinelake.media.dolby_vision import profile_of
 from cinelake.media.headers import declared_by
-from cinelake.media.lengths import as_length, bounded, own_duration_s, with_lengths
+from cinelake.media.lengths import OPEN_FRAMES, as_length, bounded, own_duration_s, with_lengths
 from cinelake.media.light import FULL_RANGE, MATRICES, PRIMARIES, RANGES, TRANSFERS, UNNAMED
 from cinelake.media.mono_tracks import MonoTracks
-from cinelake.media.opening import open_film, opened_container
+from cinelake.media.opening import TS_DISCONT, open_film, opened_container
 from cinelake.media.scan import Fields, find_scan
 from cinelake.media.sealed import sealed
 from cinelake.media.sniff import pointer_kind
@@ -34,9 +34,6 @@ from cinelake.spec.streams import NO_CHOICES, StreamChoices
 FIRST_PICTURE_PACKETS = 4000
 """How many packets are read in search of the first picture."""
 
-
-TS_DISCONT = 0x0200
-"""libav's flag of formats whose clocks may jump (AVFMT_TS_DISCONT): MPEG-TS and PS, Ogg."""
 
 COLOR_MATRICES = {1: "bt709", 9: "bt2020", 10: "bt2020"}
 """libav's numbers of matrix coefficients (ITU-T H.273)."""
@@ -158,7 +155,7 @@ def _video_info(path: str, container: Any, stream: Any, described: Description, 
         time_base=Fraction(stream.time_base),
         pixel_format=first.form.name if first.form else "",
         bit_depth=max((part.bits for part in first.form.components), default=8) if first.form else 8,
-        frame_count=stream.frames or None,
+        frame_count=stream.frames if 0 < stream.frames != OPEN_FRAMES else None,
         duration_s=own_duration_s(stream),
         color_matrix=COLOR_MATRICES.get(first.matrix, "bt601"),
         full_range=first.range == FULL_RANGE or (first.form is not None and first.form.name.startswith("yuvj")),

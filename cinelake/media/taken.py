@@ -16,7 +16,7 @@ from typing import Any
 from av.error import FFmpegError
 from av.stream import Disposition
 
-from cinelake.media.mono_tracks import MonoTracks, find_mono_tracks
+from cinelake.media.mono_tracks import UNKNOWN, MonoTracks, find_mono_tracks
 from cinelake.spec.film import StreamInfo
 from cinelake.spec.streams import PICTURES, SOUND, StreamChoice, StreamChoices
 
@@ -90,7 +90,9 @@ def take_streams(
     why |= side | sound_why
     taken = {pick.stream.index: pick.why for pick in (picture, sound) if pick.stream is not None}
     mono = mono if mono and sound.stream is mono.one else None
-    taken |= {index: mono.why(index, sound.why) for index in mono.tracks} if mono else {}
+    if mono:
+        taken |= {index: mono.why(index, sound.why) for index in mono.tracks}
+        why |= dict.fromkeys(mono.others, UNKNOWN)
     refused = [(kind, pick.why) for kind, pick in ((PICTURES, picture), (SOUND, sound)) if pick.is_refused]
     return Taken(
         tuple(replace(s, taken=s.index in taken, why=taken.get(s.index, why.get(s.index, ""))) for s in streams),

@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -61,6 +62,10 @@ OTHERS = {
     "ttml": "timed text (TTML), which is not read",
 }
 """What streams are that hold neither text as it is read here nor pictures of it."""
+NOT_READ = (".idx", ".sup", ".scc", ".mcc", ".stl", ".lrc", ".sbv", ".usf", ".itt", ".pac", ".cap")
+"""Files beside a film that are subtitles, too, of kinds that are not read."""
+PICTURES_OF_TEXT = b"\0\0\1\xba"
+"""How a `.sub` begins that is half of VobSub: a program stream of MPEG."""
 UNKNOWN = ("", "und")
 """What containers say where no language is known."""
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]+)*")
@@ -74,7 +79,8 @@ class SubtitlesParams(Params):
     embedded: bool = True
     """Whether the film's own text streams are read, and the captions within its pictures."""
     sidecars: bool = True
-    """Whether files beside the film are read: .srt, .vtt, .ass and .ssa of its name."""
+    """Whether files of its name beside the film are read: .srt, .vtt, .ass, .ssa, .sub (MicroDVD), .smi, .sami, .ttml,
+    .dfxp, .mpl."""
     languages: tuple[str, ...] = ()
     """Sources that name another language than these are left aside (as they name it: eng, en); none: all are read."""
     encoding: str | None = None
@@ -90,7 +96,9 @@ class Track:
     lines: CueLines
 
 
-@task(writes=SUBTITLES, reads=[], params=SubtitlesParams, version=4, beside=SUFFIXES, roles=[Words("said")])
+@task(
+    writes=SUBTITLES, reads=[], params=SubtitlesParams, version=4, beside=(*SUFFIXES, *NOT_READ), roles=[Words("said")]
+)
 class ReadSubtitles:
     """Subtitles from the film's text streams and from the files beside it."""
 
@@ -122,10 +130,12 @@ class ReadSubtitles:
         if self._unreadable:
             self.facts["unreadable"] = "; ".join(map(str, self._unreadable))
 
-    def _read(self, source: str, language: str | None, file: Path, encoding: str | None) -> list[Track]:
+    def _read(
+        self, source: str, language: str | None, file: Path, encoding: str | None, fps: float | None = None
+    ) -> list[Track]:
         """The set of lines of one file; none where it cannot be read, so that the others are not lost with it."""
         try:
-            return [Track(source, language, read_lines(file, encoding))]
+            return [Track(source, language, read_lines(file, encoding, fps))]
         except BadSubtitles as error:
             self._unreadable.append(error)
             return []
@@ -196,13 +206,23 @@ class ReadSubtitles:
         return tracks
 
     def _beside(self) -> list[Track]:
-        names = {file: sidecar_name(self._film.path, Path(file)) for file in self._film.beside}
-        named = {file: name for file, name in names.items() if name.lower().endswith(SUFFIXES)}
+        names = {Path(file): sidecar_name(self._film.path, Path(file)) for file in self._film.beside}
+        others = {file for file, name in names.items() if name.lower().endswith(NOT_READ) or _shows_pictures(file)}
+        if others:
+            told = ", ".join(sorted(names[file] for file in others))
+            self.facts["left_aside_files"] = f"subtitles beside the film of kinds that are not read: {told}"
+        read = {file: name for file, name in names.items() if file not in others and name.lower().endswith(SUFFIXES)}
+        fps = self._fps() if any(file.suffix.lower() == ".sub" for file in read) else None
         tracks: list[Track] = []
-        for file, name in named.items():
+        for file, name in read.items():
             if self._wanted(language := language_of(name)):
-                tracks += self._read(name, language, Path(file), self._params.encoding)
+                tracks += self._read(name, language, file, self._params.encoding, fps)
         return tracks
+
+    def _fps(self) -> float | None:
+        """Pictures a second of the film, by which MicroDVD counts."""
+        video = probe(self._film.path, max_pixels=self._film.max_pixels).video
+        return video.fps if video and video.fps else None
 
     def _batch(self, number: int, track: Track) -> pa.RecordBatch:
         lines = track.lines.lines
@@ -216,6 +236,13 @@ class ReadSubtitles:
             line=range(len(lines)),
             source=[track.source] * len(lines),
         )
+
+
+def _shows_pictures(file: Path) -> bool:
+    """Whether a file is the half of VobSub that has the pictures."""
+    with suppress(OSError), file.open("rb") as opened:
+        return file.suffix.lower() == ".sub" and opened.read(len(PICTURES_OF_TEXT)) == PICTURES_OF_TEXT
+    return False
 
 
 def _known(language: str) -> str | None:

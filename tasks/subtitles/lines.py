@@ -1,4 +1,4 @@
-"""Files of subtitles as lines of plain text with their times: SubRip, WebVTT, Advanced SubStation Alpha."""
+"""Files of subtitles as lines of plain text with their times: SubRip, WebVTT, Advanced SubStation Alpha, and others."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tasks.subtitles.encodings import guessed_encoding, switched_encoding, utf16
 if TYPE_CHECKING:
     import pysubs2
 
-SUFFIXES = (".srt", ".vtt", ".ass", ".ssa")
+SUFFIXES = (".srt", ".vtt", ".ass", ".ssa", ".sub", ".smi", ".sami", ".ttml", ".dfxp", ".mpl")
 MAX_BYTES = 8 << 20
 """A film's subtitles are about 100 kB; what is larger is no subtitles."""
 MAX_LINE = 5_000
@@ -26,7 +26,8 @@ MAX_LINE = 5_000
 MAX_EVENT = 20_000
 """Characters, markup included, of what is shown at once."""
 FORMATS = ("srt", "vtt", "ass", "ssa")
-"""The formats that `SUFFIXES` stand for; such a file may also hold another one that pysubs2 knows (MicroDVD, SAMI)."""
+"""Those of the first suffixes, which are read by our rules; any file may hold another one that pysubs2 knows: MicroDVD
+(.sub), SAMI, TTML (.dfxp too), MPL2."""
 PARSERS_RAISE = (
     *(ValueError, ArithmeticError, LookupError, AttributeError, TypeError, NameError, SyntaxError, RuntimeError),
 )
@@ -84,15 +85,16 @@ class CueLines:
         return replace(self, lines=kept, dropped=self.dropped + len(later) - len(kept))
 
 
-def read_lines(file: Path, encoding: str | None = None) -> CueLines:
+def read_lines(file: Path, encoding: str | None = None, fps: float | None = None) -> CueLines:
     """The lines of a file of one of `SUFFIXES`; an empty file has none.
 
-    encoding: of the file; None: UTF-8 or UTF-16 by its mark, else UTF-8, else what its bytes look like most.
+    encoding: of the file; None: UTF-8 or UTF-16 by its mark, else UTF-8, else what its bytes look like most. fps: of
+    the film, for files that count in its pictures and do not say how many a second has.
     Raises `BadSubtitles` when it is too large, is no text, has no line of subtitles in it, or one that is too long.
     """
     read = _text_of(file, encoding)
     cues = _tidy(read.text, file)
-    lines = _in_order(_events(cues.text, file) if cues.text.strip() else [])
+    lines = _in_order(_events(cues.text, file, fps) if cues.text.strip() else [])
     return CueLines(lines.lines, lines.dropped + cues.broken, read.bad_bytes, read.guessed)
 
 
@@ -172,18 +174,18 @@ def _tidy(text: str, file: Path) -> Cues:
     return well_written(lines) or Cues("\n".join(line for line in lines if line.strip()), 0)
 
 
-def _events(text: str, file: Path) -> list[SubtitleLine]:
+def _events(text: str, file: Path, fps: float | None) -> list[SubtitleLine]:
     import pysubs2
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return _shown(_parsed(text, file), file)
+            return _shown(_parsed(text, file, fps), file)
     except (pysubs2.exceptions.Pysubs2Error, *PARSERS_RAISE) as error:
         raise BadSubtitles(f"{file.name} has no subtitles of {', '.join(SUFFIXES)} in it: {error}") from error
 
 
-def _parsed(text: str, file: Path) -> pysubs2.SSAFile:
+def _parsed(text: str, file: Path, fps: float | None) -> pysubs2.SSAFile:
     """What pysubs2 makes of a text; tags of SubRip and WebVTT are kept, for its way of removing them is quadratic."""
     import pysubs2
 
@@ -193,7 +195,7 @@ def _parsed(text: str, file: Path) -> pysubs2.SSAFile:
             f"{file.name} holds {detected}, of which at most {MAX_OTHER_BYTES >> 10} KiB are read: convert it to .srt"
         )
     if detected not in FORMATS:
-        other = pysubs2.SSAFile.from_string(text, detected)
+        other = pysubs2.SSAFile.from_string(text, detected, fps=fps)
         if not other.events:
             raise BadSubtitles(f"{file.name} holds {detected} without a line of subtitles: is it whole?")
         return other

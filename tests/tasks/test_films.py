@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from core.media._films import make_film, remux
+from core.media._recorder import Recorder
 
 from cinelake.media.batches import FrameBatch
+from cinelake.media.probe import probe
+from cinelake.media.reader import read_film
 from cinelake.spec.film import Probe, SoundInfo, VideoInfo
-from cinelake.spec.task import Film, NoParams
+from cinelake.spec.task import Film, NoParams, VideoClock
 from tasks.films import FILMS, DescribeFilm
 
 VIDEO = VideoInfo(
@@ -86,6 +91,16 @@ def test_a_film_that_states_no_length_has_null_for_it() -> None:
 
 def test_pictures_that_go_on_beyond_a_guessed_length_are_counted() -> None:
     assert row_of([n / 25 for n in range(200)])["duration_s"] == pytest.approx(8)
+
+
+def test_time_that_the_clock_of_a_recording_jumps_over_is_no_part_of_its_length(tmp_path: Path) -> None:
+    part = make_film(tmp_path / "part.ts", "testsrc=d=4:s=64x48:r=25", "sine=d=4")
+    later = remux(part, tmp_path / "later.ts", "-output_ts_offset", "1000")
+    part.write_bytes(part.read_bytes() + later.read_bytes())
+    seen = Recorder(clock=VideoClock())
+    read_film(str(part), probe(str(part)), [seen], deadline_s=60)
+    row = row_of(seen.column("clock", "times_s").tolist(), probe(str(part)))
+    assert (row["frame_count"], row["duration_s"]) == (200, pytest.approx(8, abs=0.1))
 
 
 def test_what_was_lost_of_a_damaged_film_stands_in_its_row() -> None:

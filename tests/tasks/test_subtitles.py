@@ -20,6 +20,7 @@ from cinelake.errors import BadSubtitles
 from cinelake.lake.cells import Lake
 from cinelake.manifest.document import load_manifest
 from cinelake.media.ffmpeg import binary
+from cinelake.media.probe import probe
 from cinelake.plan.build import Planning, plan_manifest
 from cinelake.run.cells import StepReport
 from cinelake.run.step import run_step
@@ -52,6 +53,38 @@ def read(film: Path, *beside: Path, **params: Any) -> list[dict[str, Any]]:
 @pytest.fixture
 def film(tmp_path: Path, draw_film: Callable[..., Path]) -> Path:
     return draw_film(tmp_path / "films" / "film.mp4")
+
+
+SAMI = "<SAMI><BODY><SYNC Start=500><P Class=ENCC>Hello<SYNC Start=1250><P Class=ENCC>&nbsp;</BODY></SAMI>"
+TTML = (
+    '<tt xmlns="http://www.w3.org/ns/ttml"><body><div><p begin="00:00:00.500" end="00:00:01.250">Hello</p></div></body>'
+    "</tt>"
+)
+BY_PICTURES = "{%d}{%d}Hello\n"
+"""MicroDVD, which counts pictures of the film."""
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("film.smi", SAMI), ("film.ttml", TTML), ("film.dfxp", TTML), ("film.mpl", "[5][13]Hello\n"), ("film.sub", "")],
+)
+def test_files_of_other_kinds_beside_the_film_are_read(film: Path, name: str, text: str) -> None:
+    fps = probe(str(film)).video.fps
+    (film.parent / name).write_text(text or BY_PICTURES % (round(0.5 * fps), round(1.25 * fps)))
+    (row,) = read(film, film.parent / name)
+    assert (row["text"], row["start_s"], row["end_s"]) == (
+        "Hello",
+        pytest.approx(0.5, abs=0.03),
+        pytest.approx(1.25, abs=0.06),
+    )
+
+
+def test_files_of_kinds_that_are_not_read_are_told(film: Path) -> None:
+    for name, data in {"film.idx": b"# VobSub", "film.sub": b"\0\0\1\xba", "film.en.scc": b"Scenarist_SCC"}.items():
+        (film.parent / name).write_bytes(data)
+    task = ReadSubtitles(SubtitlesParams(), Film("film", str(film), beside=tuple(map(str, film.parent.glob("film.*")))))
+    assert list(task.run({})) == []
+    assert task.facts["left_aside_files"].endswith("not read: .en.scc, .idx, .sub")
 
 
 @pytest.fixture

@@ -17,6 +17,9 @@ COMPANIONS = (
 STRAYS = {
     "readme.txt": "no_film",
     "lone.srt": "no_film",
+    "shot.0001.dpx": "no_film",
+    "shot_0001.exr": "no_film",
+    "labels.xlsx": "no_film",
     "Thumbs.db": "no_film",
     "desktop.ini": "no_film",
     "day.mkv.part": "unfinished",

@@ -55,6 +55,15 @@ class Kind:
         return self.name
 
 
+SILENCE_THEN_NOISE = [
+    "-f",
+    "lavfi",
+    "-i",
+    "anullsrc=r=44100:d=5,volume=0[a];anoisesrc=d=15:r=44100[b];[a][b]concat=v=0:a=1",
+]
+BARE: dict[str, Any] = {"pictures": None, "size": None, "sound_s": 20.0, "length_s": 20.0}
+
+
 def of_base(*words: str) -> list[str]:
     return ["-i", "BASE", *words]
 
@@ -85,6 +94,13 @@ def without_index(data: bytes) -> bytes:
     """AVI whose index is of no use."""
     at = data.rindex(b"idx1")
     return data[:at] + b"JUNK" + data[at + 4 :]
+
+
+def as_through_a_pipe(data: bytes) -> bytes:
+    """AVI as ffmpeg writes it where it cannot go back to its header: no sizes, no counts of pictures and samples."""
+    parts = data.split(b"strh")
+    parts[1:] = [part[:36] + (1 << 30).to_bytes(4, "little") + part[40:] for part in parts[1:]]
+    return without_index(b"RIFF" + b"\xff" * 4 + b"strh".join(parts)[8:])
 
 
 def without_delays(data: bytes) -> bytes:
@@ -182,6 +198,9 @@ KINDS = [
     ),
     # --- containers
     Kind("motion_jpeg_without_index.avi", of_base("-c:v", "mjpeg", *PCM), patch=without_index),
+    Kind("through_a_pipe.avi", of_base("-c:v", "mjpeg", *PCM), patch=as_through_a_pipe, length_s=None),
+    Kind("bare_sound.aac", [*SILENCE_THEN_NOISE, "-c:a", "aac", "-q:a", "2"], **BARE),
+    Kind("bare_sound.mp3", [*SILENCE_THEN_NOISE, "-c:a", "libmp3lame", "-q:a", "2", "-write_xing", "0"], **BARE),
     Kind("length_not_told.flv", of_base(*COPY, "-flvflags", "no_duration_filesize")),
     Kind("live.wmv", of_base("-c:v", "wmv2", "-c:a", "wmav2"), patch=broadcast, length_s=None),
     Kind(

@@ -21,7 +21,7 @@ MPEG2 = ["-c:v", "mpeg2video", "-pix_fmt", "yuv420p"]
 
 def master(path: Path, tracks: int, *options: str, codec: str = "pcm_s16le") -> Path:
     """Pictures, and tracks of one channel with a tone each: 300 Hz in the first, 200 Hz more in each after it."""
-    tones = [f"sine={hz}:d=2:r=48000" for hz in TONES_HZ[:tracks]]
+    tones = [f"sine={hz}:d=2:r=48000" for hz in (*TONES_HZ, *TONES_HZ)[:tracks]]
     maps = [word for number in range(tracks + 1) for word in ("-map", str(number))]
     return make_film(path, PICTURE, *tones, options=[*maps, *MPEG2, "-c:a", codec, *options])
 
@@ -63,8 +63,11 @@ def test_tracks_say_what_they_are(tmp_path: Path) -> None:
     ]
 
 
-def test_of_four_tracks_the_first_two_are_stereo(tmp_path: Path) -> None:
-    assert sound_of(master(tmp_path / "film.mxf", 4)).tracks == (1, 2)
+@pytest.mark.parametrize("tracks", [4, 10, 16])
+def test_of_more_tracks_the_first_two_are_stereo_and_the_others_are_told(tmp_path: Path, tracks: int) -> None:
+    film = probe(str(master(tmp_path / "film.mxf", tracks)))
+    assert film.audio is not None and film.audio.tracks == (1, 2)
+    assert {(s.taken, s.why) for s in film.streams[3:]} == {(False, "its loudspeaker is not told")}
 
 
 def test_stereo_that_stands_before_them_is_the_sound(tmp_path: Path) -> None:
