@@ -30,11 +30,12 @@ def _group() -> None:
     epilog=example(
         "cinelake features import clip.parquet --as shot_features --table shot_features_clip",
         "cinelake features import utterances.csv --as subtitles --table utterances --movie sintel_trailer",
+        "cinelake features import smile.arff --as embeddings --table embeddings_smile --movie sintel_trailer",
         "cinelake features import line.xlsx --as sound --table sound_elsewhere --dry-run",
     ),
 )
 def import_(
-    files: Annotated[list[Path], typer.Argument(help="CSV, .xlsx or Parquet; each row names its film.")],
+    files: Annotated[list[Path], typer.Argument(help="CSV, ARFF, .xlsx or Parquet; each row names its film.")],
     task: Annotated[
         str, typer.Option("--as", help="The task whose table this stands for; [cyan]cinelake docs[/] has its columns.")
     ],
@@ -46,9 +47,9 @@ def import_(
 ) -> None:
     """Check a table of features against a task's contract, and put it into the lake for models to read.
 
-    Films may be named by id, file or title. Vectors are lists, texts as [0.1, 0.2], or columns name_0, name_1 and so
-    on. All problems are listed at once, and then nothing is imported. A model reads the table where the manifest says
-    so, by inputs: {TASK: TABLE}.
+    Films may be named by id, file or title. Vectors are lists, texts as [0.1, 0.2], columns name_0, name_1 and so on,
+    or, for embeddings, all columns of numbers beside a time, as openSMILE writes them. All problems are listed at once,
+    and then nothing is imported. A model reads the table where the manifest says so, by inputs: {TASK: TABLE}.
     """
     made = import_features(load_manifest(manifest), files, task, table, movie=movie, dry_run=dry_run)
     if json:

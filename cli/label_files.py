@@ -138,9 +138,10 @@ def _classes(text: str) -> dict[str, str]:
 
 def _read_tables(request: ImportRequest, contract: LabelContract) -> ReadLabels:
     known = [*known_columns(contract), WHO]
+    spellings = {name.casefold() for name in (*known, "movie_id", *SYNONYMS)}
 
     def wanted(name: str) -> bool:
-        return name in known or name.casefold() in ("movie_id", *SYNONYMS) or is_read(name, contract)
+        return name.casefold() in spellings or is_read(name, contract)
 
     reading = read_files(request.files, wanted if request.ignore_extra_columns else None, known)
     reading = with_own_headers(reading, contract)

@@ -39,6 +39,11 @@ def moment_of(header: str) -> float | None:
     return float(found[1].replace(",", ".")) * (1e-3 if found[2].lower() == "ms" else 1.0) if found else None
 
 
+def seconds_of(header: str) -> float:
+    """How many seconds one unit of a column of times is, by its header (`frameTime`, `time_ms`); 0 for any other."""
+    return _TIMES.get(_plain(header), 0.0)
+
+
 def is_wide(reading: ReadLabels, contract: LabelContract) -> bool:
     """Whether columns are moments, in a table of labels that are moments."""
     moments = sum(moment_of(name) is not None for name in reading.rows.column_names)
@@ -61,7 +66,7 @@ def with_own_headers(reading: ReadLabels, contract: LabelContract) -> ReadLabels
             notes.append(f"each of the columns {', '.join(map(repr, meant))} may be {name}: none is taken for it")
         if name in rows.column_names or len(meant) != 1:
             continue
-        unit = _TIMES[_plain(meant[0])] if name == "time_s" else 1.0
+        unit = seconds_of(meant[0]) if name == "time_s" else 1.0
         rows = rows.rename_columns([name if header == meant[0] else header for header in rows.column_names])
         if unit != 1.0:
             rows = _replaced(rows, name, in_seconds(rows[name].combine_chunks(), unit))
@@ -229,7 +234,7 @@ def _no_extent(start_s: float, end_s: float | None) -> str:
 def _meaning(header: str, contract: LabelContract) -> str:
     """The column that a header means; '' where none."""
     plain = _plain(header)
-    if plain in _TIMES:
+    if seconds_of(header):
         return "time_s"
     numbers = [c.name for c in contract.columns if pa.types.is_floating(c.type)]
     return next((name for name in numbers if plain in [_plain(name) + mean for mean in _MEANS]), "")

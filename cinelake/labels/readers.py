@@ -1,4 +1,4 @@
-"""Files of labels as rows for `import_labels`: CSV, workbooks, Parquet, and names of pictures.
+"""Files of labels as rows for `import_labels`: CSV, ARFF, workbooks, Parquet, and names of pictures.
 
 A reader returns what it could read and all problems of the rest, each with its line; nothing is raised.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,7 @@ import pyarrow.parquet as pq
 
 from cinelake.catalogue.films import CatalogueFilm
 from cinelake.errors import FileTooLarge, Problem, did_you_mean
+from cinelake.labels.arff import as_csv
 from cinelake.labels.checks import FILE, LINE
 from cinelake.labels.sheets import Sheet, filled_sheets, is_workbook
 from cinelake.labels.timecodes import TIMES
@@ -43,6 +45,8 @@ MOST_DIGITS = 15
 """Of the number in a picture's name: no film has more pictures."""
 _PANDAS_INDEX = re.compile(r"__index_level_\d+__")
 """Numbers of rows that pandas writes of a table that was put together; nobody means them."""
+_SEPARATOR = re.compile(r"\Asep=[,;\t]\r?\n([^\r\n]*\r?\n)")
+"""A first line of spreadsheets for themselves, and the header; what separates columns is seen in the header."""
 _LAST_NUMBER = re.compile(r"(\d+)\D*$")
 
 
@@ -67,12 +71,13 @@ def read_files(
     """The rows of CSV files, workbooks and Parquet files, one after the other.
 
     columns: whether one of a Parquet file is read, whatever is in the others; all if not given. known: columns that
-    rows may have; of a workbook's sheets those are read that have most of them, and notes name the others.
+    rows may have, whatever their letters' case, which notes tell; of a workbook's sheets those are read that have most
+    of them, and notes name the others.
     """
     tables, problems, digests, notes = [], [], [], list[str]()
     for path in paths:
         table, wrong = _read_file(path, columns, known, notes)
-        tables.append(table)
+        tables.append(_spelled_as_known(path, table, known, notes))
         problems += wrong
         digests.append(file_digest(path) if path.is_file() else "")
     source = ", ".join(path.name for path in paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
@@ -84,6 +89,16 @@ def read_files(
         problems.append(Problem(source, 0, name, why))
     tables = [table.drop_columns([name for name in apart if name in table.column_names]) for table in tables]
     return ReadLabels(_joined(tables), source, digest(digests), problems, notes)
+
+
+def _spelled_as_known(path: Path, table: pa.Table, known: Collection[str], notes: list[str]) -> pa.Table:
+    """The table with `Start_S` as start_s, where no other column may be it."""
+    names = table.column_names
+    plain = Counter(name.casefold() for name in names)
+    own = {name.casefold(): name for name in known if name not in names and plain[name.casefold()] == 1}
+    meant = {name: own[name.casefold()] for name in names if name.casefold() in own}
+    notes += [f"{path.name}: the column {name!r} is taken for {other}" for name, other in meant.items()]
+    return table.rename_columns([meant.get(name, name) for name in names]) if meant else table
 
 
 def at_a_rate(
@@ -215,12 +230,13 @@ def _read_parquet(path: Path, columns: Callable[[str], bool] | None) -> tuple[pa
 def _read_csv(path: Path) -> tuple[pa.Table, list[Problem]]:
     data = path.read_bytes()
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode("utf-16" if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         return _table(path, [], [], []), [
             Problem(str(path), line, "", "expected CSV in UTF-8, a workbook (.xlsx), or Parquet")
         ]
+    text = as_csv(_SEPARATOR.sub(r"\1\n", text))
     file = io.StringIO(text, newline="")
     delimiter = _delimiter(file.readline())
     file.seek(0)

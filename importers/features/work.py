@@ -1,7 +1,8 @@
 """Tables of features from elsewhere, as cells of the lake that models read in place of a task's own table.
 
 Rows are one film's each, by `movie_id`, a file's name or a title. A vector is a list (Parquet), a text such as
-`[0.1, 0.2]`, or columns `name_0`, `name_1` … in order. The cells of all films are made before the first is committed.
+`[0.1, 0.2]`, columns `name_0`, `name_1` … in order, or all columns of numbers (`importers.features.streams`). The cells
+of all films are made before the first is committed.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from cinelake.spec.contract import Column, Contract
 from cinelake.spec.names import TABLE_NAME
 from cinelake.spec.task import find_task
 from cinelake.storage.content import digest
+from importers.features.streams import as_vectors, with_films
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,10 @@ def import_features(
     candidates = names.find(movie)[0] if movie else [""]
     if len(candidates) != 1:
         raise UsageError(f"--movie: {names.why_not(movie, candidates)}")
-    rows, problems, notes = with_movie_ids(reading.rows, names, candidates[0], own)
-    problems = [*reading.problems, *problems]
+    notes = list[str]()
+    rows, problems, told = with_movie_ids(with_films(reading.rows, notes), names, candidates[0], own)
+    rows, unread = as_vectors(rows, contract, notes)
+    problems, notes = [*reading.problems, *problems, *unread], [*notes, *told]
     if "movie_id" not in rows.column_names and not problems:
         problems.append(Problem(reading.source, 1, "movie_id", "no column names the film: say --movie ID"))
     if problems:
@@ -114,9 +118,9 @@ def _check_free(lake: Lake, table: str, task: str, films: Iterable[str]) -> None
             raise UsageError(f"--table {table} is in the lake and holds rows of {whose}: name another")
 
 
-def _columns(source: str, contract: Contract, rows: pa.Table) -> tuple[dict[str, pa.Array], list[Problem]]:
+def _columns(source: str, contract: Contract, rows: pa.Table) -> tuple[dict[str, Any], list[Problem]]:
     """The contract's columns of all films, null where a column may be left out; and what cannot be read."""
-    found: dict[str, pa.Array] = {}
+    found: dict[str, Any] = {}
     problems: list[Problem] = []
     used = {"movie_id", LINE, FILE}
     for column in contract.columns:
@@ -126,7 +130,8 @@ def _columns(source: str, contract: Contract, rows: pa.Table) -> tuple[dict[str,
         is_vector = column.any_size or pa.types.is_fixed_size_list(column.type)
         if not given and not (is_vector and parts):
             if column.nullable:
-                found[column.name] = pa.nulls(rows.num_rows, column.type)
+                nothing = _missing([None] * rows.num_rows) if column.any_size else pa.nulls(rows.num_rows, column.type)
+                found[column.name] = nothing
             else:
                 close = did_you_mean(column.name, [name for name in rows.column_names if name not in used])
                 hint = close if "did you mean" in close else ""
@@ -136,7 +141,7 @@ def _columns(source: str, contract: Contract, rows: pa.Table) -> tuple[dict[str,
         array, wrong = _vectors(values) if is_vector else cast_column(column.name, values, _plain(column))
         lines = rows[LINE].to_pylist()
         problems += [Problem(source, lines[row], column.name, why) for row, why in wrong]
-        found[column.name] = array
+        found[column.name] = _missing(array) if is_vector and column.nullable else array
     for name in rows.column_names:
         if name not in used:
             hint = did_you_mean(name, [column.name for column in contract.columns])
@@ -187,6 +192,12 @@ def _vectors(values: pa.Array) -> tuple[list[Any], list[tuple[int, str]]]:
                 wrong.append((row, f"expected {size} numbers as in the first row, received {len(numbers)}"))
         read.append(numbers)
     return read, wrong
+
+
+def _missing(vectors: list[Any]) -> list[Any]:
+    """Vectors, those that are missing as nulls (see `Column`)."""
+    size = next((len(vector) for vector in vectors if vector is not None), 1)
+    return [[None] * size if vector is None else vector for vector in vectors]
 
 
 def _batches(

@@ -105,3 +105,50 @@ def test_a_table_of_the_lake_that_was_not_imported_is_left_alone(manifest, tmp_p
 def test_a_text_that_is_no_vector_is_a_problem(manifest, tmp_path, vector):
     with pytest.raises(BadFeatures, match="expected numbers"):
         table_of(manifest, tmp_path, shots(motion=[vector] * 3), "a.csv")
+
+
+SMILE = "name;frameTime;F0_sma;loudness_sma;class\n'dusk.mp4';0,00;110,5;0,25;\n'dusk.mp4';0,01;112;0,5;\n"
+ARFF = """@relation smile
+
+@attribute name string
+@attribute frameTime numeric
+@attribute 'F0 sma' numeric
+@attribute loudness_sma numeric
+@attribute class numeric
+
+@data
+'unknown',0.00,110.5,0.25,?
+'unknown',0.01,112,%s,?
+"""
+
+
+def smile(manifest, folder, text, **options):
+    path = folder / "egemaps.csv"
+    path.write_text(text)
+    return import_features(manifest, [path], "embeddings", "embeddings_smile", **options)
+
+
+@pytest.mark.parametrize("text, options", [(SMILE, {}), (ARFF % "0.5", {"movie": "dusk"})], ids=["csv", "arff"])
+def test_columns_of_numbers_beside_a_time_are_a_vector(manifest, tmp_path, text, options):
+    made = smile(manifest, tmp_path, text, **options)
+    kept = Lake(manifest.lake.place).reader("embeddings_smile", "dusk").read()
+    assert kept["time_s"].to_pylist() == [0.0, 0.01] and kept["embedding"].to_pylist() == [[110.5, 0.25], [112.0, 0.5]]
+    assert kept["backbone"].to_pylist() == ["egemaps"] * 2 and any("2 columns" in note for note in made.notes)
+
+
+@pytest.mark.parametrize("cell, why", [("?", "received none"), ("loud", "received 'loud'")])
+def test_a_cell_without_a_number_in_such_a_column_is_a_problem_at_its_line(manifest, tmp_path, cell, why):
+    with pytest.raises(BadFeatures) as caught:
+        smile(manifest, tmp_path, ARFF % cell, movie="dusk")
+    assert [(p.line, p.where) for p in caught.value.problems] == [(11, "loudness_sma")] and why in str(caught.value)
+
+
+@pytest.mark.parametrize("given", [{}, {"features": [None, [0.5, 0.25]]}], ids=["no column", "one row without"])
+def test_vectors_that_may_be_missing_are_read_again_as_missing(manifest, tmp_path, given):
+    frame = pandas.DataFrame(
+        {"movie_id": "dusk", "time_s": [0.0, 1.0], "backbone": "own", "embedding": [[1.0, 2.0]] * 2}
+    )
+    frame.assign(**given).to_parquet(tmp_path / "a.parquet")
+    import_features(manifest, [tmp_path / "a.parquet"], "embeddings", "embeddings_own")
+    kept = Lake(manifest.lake.place).reader("embeddings_own", "dusk").read(["features"])["features"].to_pylist()
+    assert kept == ([[None, None], [0.5, 0.25]] if given else [[None], [None]])

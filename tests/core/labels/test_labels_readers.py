@@ -46,11 +46,33 @@ def said(reading, folder):
         TEXT.replace("\n", "\r\n"),
         TEXT.replace("chase", '"chase"').replace("movie_id", '"movie_id"'),
         TEXT.replace("dawn,0,10", "\n dawn ,0:00:00,0:00:10.000"),
+        TEXT.replace(",", "\t").encode("utf-16"),
+        "sep=;\n" + TEXT.replace(",", ";"),
     ],
-    ids=["commas", "semicolons", "tabs", "byte order mark", "windows", "quotes", "clock times and blanks"],
+    ids=[
+        "commas",
+        "semicolons",
+        "tabs",
+        "byte order mark",
+        "windows",
+        "quotes",
+        "clock times and blanks",
+        "utf-16",
+        "sep",
+    ],
 )
 def test_csv_is_read_in_every_form_that_programs_write(tmp_path, text):
     assert checked(SCENES, read_files([written(tmp_path, text)])) == ROWS
+
+
+def test_a_column_in_other_letters_is_taken_and_told(tmp_path):
+    reading = read_files([written(tmp_path, TEXT.replace("start_s", "Start_S"))], known=["start_s", "end_s"])
+    assert checked(SCENES, reading) == ROWS and reading.notes == ["a.csv: the column 'Start_S' is taken for start_s"]
+
+
+def test_of_columns_that_differ_in_case_alone_none_is_taken(tmp_path):
+    text = TEXT.replace("start_s,end_s", "Start_S,START_S")
+    assert "Start_S" in read_files([written(tmp_path, text)], known=["start_s"]).rows.column_names
 
 
 def test_parquet_is_read(tmp_path):
@@ -116,6 +138,11 @@ def test_a_row_knows_its_line_even_after_a_value_of_two_lines(tmp_path):
 def test_what_cannot_be_read_is_said_with_its_line(tmp_path, text, problem):
     found = said(read_files([written(tmp_path, text)]), tmp_path)
     assert len(found) == 1 and found[0].startswith(problem)
+
+
+def test_a_row_knows_its_line_behind_what_a_spreadsheet_writes_first(tmp_path):
+    reading = read_files([written(tmp_path, "sep=;\nmovie_id;end_s\ndawn;1;2\n")])
+    assert said(reading, tmp_path) == ["a.csv:3: expected 2 fields, received 3"]
 
 
 def test_a_header_of_any_length_is_read_at_once(tmp_path):

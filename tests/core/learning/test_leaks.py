@@ -11,7 +11,7 @@ import pytest
 from core._toy_model import MODEL
 
 from cinelake.learning.candidate import prepare
-from cinelake.learning.leaks import copies, leaks
+from cinelake.learning.leaks import copied_stills, copies, leaks
 from cinelake.learning.split import Split
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.example import Example
@@ -92,3 +92,38 @@ def test_what_a_training_would_learn_from_tells_of_copies_on_both_sides(labelled
     manifest = labelled.load()
     prepared = prepare(manifest, replace(manifest.model("loud"), spec=replace(MODEL, features=features)))
     assert "seem to be one film" in prepared.split.warning
+
+
+def pictures(seed: int, count: int) -> Array:
+    """(count, 24, 24) grey levels: each of soft random light."""
+    light = np.random.default_rng(seed).normal(size=(count, 6, 6)).repeat(4, axis=1).repeat(4, axis=2)
+    return np.clip(128 + 50 * light, 0, 255).astype(np.uint8)
+
+
+def stills(name: str, patches: Array) -> Example:
+    features = {"time_s": np.arange(len(patches), dtype=float), "patch": patches}
+    return Example(name, name, features, {"known": np.ones(len(patches), bool)}, in_time=False)
+
+
+@pytest.mark.parametrize("noise", [0, 6], ids=["to the byte", "encoded anew"])
+def test_a_picture_under_two_names_is_found_on_both_sides(noise):
+    shown = pictures(0, 60)
+    strayed = np.random.default_rng(9).normal(size=(5, 24, 24)) * noise
+    again = np.clip(shown[:5] + strayed, 0, 255).astype(np.uint8)
+    held_out = stills("b", np.concatenate([pictures(1, 20), again]))
+    assert np.flatnonzero(copied_stills([stills("a", shown)], [held_out])).tolist() == [20, 21, 22, 23, 24]
+
+
+@pytest.mark.parametrize("classes", [1, 2])
+def test_pictures_of_one_kind_are_no_copies(classes):
+    rng = np.random.default_rng(classes)
+    kinds = 20 * rng.normal(size=(classes, 40))
+    sides = [(kinds[rng.integers(0, classes, 200)] + rng.normal(size=(200, 40))).astype(np.float32) for _ in "ab"]
+    assert not copied_stills([stills("a", sides[0])], [stills("b", sides[1])]).any()
+
+
+def test_copied_pictures_are_told_however_images_were_held_out():
+    shown = pictures(0, 30)
+    for by in ("film", "image"):
+        sides = Split((stills("a", shown),), (), (stills("b", np.concatenate([shown[:2], pictures(1, 8)])),), by=by)
+        assert "2 of 10 held-out images are copies of images that were learned from" in leaks(sides)[0]
