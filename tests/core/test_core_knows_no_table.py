@@ -16,6 +16,7 @@ CORE = Path(cinelake.__file__).parent
 WORDS = {
     ("labels/checks.py", "shots"): "a unit: spans given by shots, not by seconds",
     ("labels/store.py", "films"): "a field of a label version: rows of each film",
+    ("manifest/document.py", "films"): "a project's name, where its folder's has no letter",
     ("manifest/films.py", "films"): "a key of the manifest's `catalogue`",
     ("media/pipe_readers.py", "sound"): "the name of a pipe",
     ("run/streams.py", "frames"): "a count in footers: frames that were decoded",
