@@ -57,11 +57,10 @@ class Helper:
         try:
             pickle.dump((of, start, stop, str(path)), self._process.stdin)
             self._process.stdin.flush()
-            answer = self._process.stdout.readline()
-        except OSError:
+            self.cpu_s += json.loads(self._process.stdout.readline())["cpu_s"]
+        except (OSError, ValueError):  # it has ended
             return False
-        self.cpu_s += json.loads(answer)["cpu_s"] if answer else 0.0
-        return bool(answer)
+        return True
 
     def end(self) -> str:
         """Let it end, and wait for that; why it failed, if it did: its signal, or the last line of what it said."""

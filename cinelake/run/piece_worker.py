@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from cinelake.run.pieces import PieceOf, write_piece
 
-Asked = tuple[PieceOf, int, int, str]
+PieceRequest = tuple[PieceOf, int, int, str]
 
 
 def main() -> int:
@@ -38,7 +38,7 @@ def main() -> int:
     return 0
 
 
-def asked() -> Iterator[Asked]:
+def asked() -> Iterator[PieceRequest]:
     """What is asked of this process, as it comes."""
     with suppress(EOFError):
         while True:

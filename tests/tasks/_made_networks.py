@@ -61,6 +61,18 @@ def not_to_be_computed_after_a_layer(path: Path) -> Path:
     return save(path, nodes, picture, [("out", FLOAT, ["m", 7])], {"rows": np.array([-1, 7])})
 
 
+def doubled_in_a_branch(path: Path) -> Path:
+    """A tensor `chosen`, which either branch of an `If` takes from `doubled` around it; output: what is added to it."""
+    picture, chosen = [("picture", FLOAT, ["n", 3, 16, 16])], helper.make_tensor_value_info("inner", FLOAT, None)
+    branch = helper.make_graph([helper.make_node("Identity", ["doubled"], ["inner"])], "branch", [], [chosen])
+    nodes = [
+        helper.make_node("Add", ["picture", "picture"], ["doubled"]),
+        helper.make_node("If", ["always"], ["chosen"], then_branch=branch, else_branch=branch),
+        helper.make_node("Add", ["chosen", "picture"], ["out"]),
+    ]
+    return save(path, nodes, picture, [("out", FLOAT, ["n", 3, 16, 16])], {"always": np.array(True)})
+
+
 def mean_of_sound(path: Path) -> Path:
     """(n, 96, 64, 1) log-mel in, the mean spectrum (n, 64) out."""
     nodes = [helper.make_node("ReduceMean", ["sound"], ["mean"], axes=[1, 3], keepdims=0)]

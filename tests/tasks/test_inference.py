@@ -2,12 +2,13 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import pytest
-from _made_networks import mean_colour, not_to_be_computed_after_a_layer
+from _made_networks import doubled_in_a_branch, mean_colour, not_to_be_computed_after_a_layer
 
 from cinelake.errors import EngineUnavailable
 from cinelake.lake.onnx import device_of, onnx_session, require_device, run_in_batches
@@ -32,8 +33,13 @@ def test_a_network_is_loaded_once_and_again_when_its_content_changes(tmp_path: P
     assert onnx_session(file) is not first
 
 
-def test_what_comes_after_the_layer_is_not_computed(tmp_path: Path) -> None:
-    session = onnx_session(not_to_be_computed_after_a_layer(tmp_path / "net.onnx"), layer="doubled")
+@pytest.mark.parametrize(
+    ("made", "layer"), [(not_to_be_computed_after_a_layer, "doubled"), (doubled_in_a_branch, "chosen")]
+)
+def test_all_before_a_layer_is_computed_and_nothing_after_it(
+    tmp_path: Path, made: Callable[[Path], Path], layer: str
+) -> None:
+    session = onnx_session(made(tmp_path / "net.onnx"), layer=layer)
     pictures = np.random.default_rng(0).uniform(size=(1, 3, 16, 16)).astype(np.float32)
     assert np.array_equal(session.run(None, {"picture": pictures})[0], 2 * pictures)
 

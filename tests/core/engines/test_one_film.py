@@ -16,13 +16,13 @@ from cinelake.manifest.document import load_manifest
 def test_processors_beyond_the_films_are_lent_to_the_step(
     tmp_path: Path, draw_film: Callable[..., Path], workers: int, films: int, lent: int
 ) -> None:
+    engine = f"engine: {{kind: local, workers: {workers}}}"
     (tmp_path / "pipeline.yaml").write_text(
-        f"lake: lake\ncatalogue: {{films: films}}\ntasks: {{films: {{}}}}\n"
-        f"engine: {{kind: local, workers: {workers}}}\n"
+        f"lake: lake\ncatalogue: {{films: films}}\ntasks: {{films: {{}}}}\n{engine}\n"
     )
     draw_film(tmp_path / "films" / "film.mp4")
-    engine = make_engine(load_manifest(tmp_path / "pipeline.yaml"), lambda _: None, films=films)
+    made = make_engine(load_manifest(tmp_path / "pipeline.yaml"), lambda _: None, films=films)
     try:
-        assert engine.place(Borrowing()) == lent
+        assert made.place(Borrowing()) == lent
     finally:
-        engine.stop(now=True)
+        made.stop(now=True)
