@@ -33,7 +33,8 @@ COMMANDS: Mapping[str, str] = {
     "dictionary": "Write this lake's data dictionary, HTML and Markdown: columns, lineage, freshness, measures, "
     "licences.",
     "gc": "Delete the cells of films that left the catalogue (a dry run first).",
-    "forget": "Forget a person: names and photos in labels, versions that know them, rows (a dry run first).",
+    "forget": "Forget a person: their name and photos in labels, versions that know them, rows that name them (a dry "
+    "run first).",
     "supercut": "Cut the spans of a film that carry tags, scenes, beats, a character, a person or an affect, exact to "
     "the picture.",
     "report": "Write a site to look at: a catalogue, and for each film a timeline, keyframes, tables, provenance.",

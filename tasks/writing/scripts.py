@@ -26,14 +26,18 @@ AS_IN_RUSSIAN = frozenset("ABCEHKMOPTXYacekopxy")
 """Latin letters that Russian words are read as; i, j and s, as in TikTok and SoHo, are none."""
 SMALL_CAPITALS = re.compile(r"(?!(?:Ma?c|[a-z])[A-Z])[A-Za-z]*[a-z][BHKMT][A-Za-z]*")
 """A word with a capital inside that stands for a small letter of Cyrillic (в, н, к, м, т); McKay and eBay are none."""
+VIETNAMESE = re.compile(r"(?i)[ơưạồ]|đ.*[ăâêôàáãèéìíĩòóõùúũý]|[ăâêôàáãèéìíĩòóõùúũý].*đ")
+"""What no other language writes: ơ, ư, ạ, ồ, or đ beside vowels with marks. The reader has these letters; most of
+those with a tone (ấ, ế, ị, ọ, ự) it leaves out or takes for others."""
 NEAR_S = 30.0
 """So far around a line the script of other writing counts."""
 
 
 def is_of_another_script(text: str) -> bool:
-    """Whether a reading has a letter of a script that the reader does not know whole, or lacks one."""
+    """Whether a reading has a letter of an alphabet that the reader does not know whole, or lacks one."""
     return (
         LACKING in text
+        or bool(VIETNAMESE.search(text))
         or any(
             char.isalpha() and char not in SIGNS and not unicodedata.name(char, "").startswith(READ) for char in text
         )

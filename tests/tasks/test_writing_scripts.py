@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.writing.scripts import may_be_of_another, unsure_lines
+from tasks.writing.scripts import is_of_another_script, may_be_of_another, unsure_lines
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,22 @@ def test_the_writing_around_decides_what_capitals_are() -> None:
     assert unsure_lines([capitals] * 3 + [unread]) == [True] * 3 + [False]
     assert not any(unsure_lines([capitals] * 9))
     assert not unsure_lines([capitals, (90.0, 91.0, "", True)])[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        *(
+            ("Đao din", False),
+            ("Đào din", True),
+            ("ngươi Hà Ni", True),
+            ("ĐƯNG PH", True),
+            ("bô phim cua đa", True),
+            ("thành phồ", True),
+        ),
+        *(("Đorđe Šešlija", False), ("Orașul în amurg", False), ("Le café d'été", False), ("São João", False)),
+    ],
+)
+def test_vietnamese_is_known_by_letters_that_no_other_language_has(text: str, is_one: bool) -> None:
+    """The reader has these, but not those with tones: what else the line says is a guess."""
+    assert is_of_another_script(text) is is_one
