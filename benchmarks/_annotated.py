@@ -1,12 +1,15 @@
-"""Files that people hand in beside films: annotators' forms, workbooks, Parquet; and what reads them."""
+"""Files beside films: annotators' forms, workbooks, Parquet, arrays of models; and what reads them."""
 
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -31,9 +34,11 @@ src="file:///films/film_a.mp4"/></asset></resources><library><event name="e"><pr
 <marker start="1s" duration="2s" value="night"/><keyword start="3s" duration="4s" value="chase"/></asset-clip></spine>
 </sequence></project></event></library></fcpxml>
 """
-PACKED = ("xlsx", "parquet", "list-parquet")
+MODELS = ("npz", "checkpoint")
+"""What a trained model keeps as arrays, and a training that may be resumed."""
+PACKED = ("xlsx", "parquet", "list-parquet", *MODELS)
 ANNOTATED = (*FORMS, *PACKED)
-"""Kinds of files: the forms of annotators, and tables that are no text."""
+"""Kinds of files: the forms of annotators, and what is no text: tables, arrays."""
 
 
 def annotated(kind: str) -> bytes:
@@ -43,7 +48,11 @@ def annotated(kind: str) -> bytes:
         labels = FilmLabels("film_a", "film_a.mp4", "films/film_a.mp4", FACTS, ROWS, TAGS, "tags", "anna")
         return write([labels])[0] if write else FCPXML
     sink = io.BytesIO()
-    if kind == "xlsx":
+    if kind in MODELS:
+        names = ("mean", "std") if kind == "npz" else ("now_0", "now_1", "best_0")
+        progress = {} if kind == "npz" else {"progress": np.array('{"epoch": 3, "best": 0.5}')}
+        np.savez(sink, allow_pickle=False, **{name: np.arange(8.0) for name in names}, **progress)
+    elif kind == "xlsx":
         from cinelake.labels.sheets import write_sheet
 
         write_sheet(list(ROWS[0]), [row.values() for row in ROWS], sink)
@@ -66,7 +75,38 @@ def annotated_readers() -> Mapping[str, Callable[[Path], object]]:
         "xlsx": named(".xlsx", lambda file: read_files([file])),
         "parquet": named(".parquet", lambda file: read_files([file])),
         "list-parquet": named(".parquet", read_list),
+        "npz": _read_arrays,
+        "checkpoint": _read_checkpoint,
     }
+
+
+def _read_arrays(file: Path) -> None:
+    """As the arrays of a trained model."""
+    from cinelake.lake.artefact import read_artefact
+
+    folder = file.parent / "artefact"
+    folder.mkdir(exist_ok=True)
+    about = {"kind": "tags", "code": {}, "config": {}, "facts": {}, "inputs": {}, "trained_on": []}
+    (folder / "model.json").write_text(json.dumps(about))
+    read_artefact(file.replace(folder / "arrays.npz").parent)
+
+
+class _Variable:
+    """What a checkpoint needs of a variable of Keras."""
+
+    shape = (8,)
+
+    def numpy(self) -> Any:
+        return np.zeros(self.shape)
+
+    def assign(self, _: Any) -> None: ...
+
+
+def _read_checkpoint(file: Path) -> None:
+    """As the state of a training that goes on."""
+    from cinelake.learning.fitting import Checkpoint
+
+    Checkpoint(file, SimpleNamespace(variables=[_Variable()]), SimpleNamespace(variables=[_Variable()])).load()
 
 
 def _reader(kind: str, form: Form) -> Callable[[Path], Any]:

@@ -1,5 +1,5 @@
-"""What mutated files do: films of 33 kinds of container, subtitles, lists, labels in ten forms, manifests, all drawn,
-changed by a seed.
+"""What mutated files do: films of 33 kinds of container, subtitles, lists, labels in ten forms, manifests, arrays of
+models, all drawn, changed by a seed.
 
 Measured: each mutation of a film goes through the step that makes films, shots, frames, sound and subtitles, in a
 worker of the local engine, as in a run; each mutated text through the reader that a command uses. A finding is what is

@@ -12,6 +12,7 @@ import typer
 from cinelake.errors import UsageError
 from cinelake.manifest.document import load_manifest
 from cinelake.query.dictionary import TableFacts, allowed, describe, unit_of
+from cinelake.storage.files import write_whole
 from cli.docs import type_name
 from cli.lineage_picture import picture_of
 from cli.options import HERE, JsonOption, ManifestOption, example
@@ -36,7 +37,7 @@ def dictionary(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in written.items():
-            (folder / name).write_text(text, encoding="utf-8")
+            write_whole(folder / name, text)
     except OSError as error:
         raise UsageError(f"the dictionary cannot be written to {folder}: {error.strerror or error}") from error
     paths = [str(folder / name) for name in written]

@@ -154,9 +154,9 @@ def deadline_of(probed: Probe, size_bytes: int) -> float:
     return limit_deadline(DEADLINE_PER_SECOND * length_s, MIN_DEADLINE_S)
 
 
-def write_text(path: Path, text: str) -> None:
+def write_file(path: Path, content: str | bytes) -> None:
     """Write a file that appears whole or not at all. Raises `UsageError`."""
     try:
-        write_whole(path, text)
+        write_whole(path, content)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}") from error

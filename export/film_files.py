@@ -13,7 +13,7 @@ from cinelake.errors import UnknownName, UsageError
 from cinelake.manifest.document import Manifest
 from cinelake.run.staging import at_hand
 from export.csv import csv_text
-from export.film import FilmReader, SourceNames, deadline_of, find_film, write_text
+from export.film import FilmReader, SourceNames, deadline_of, find_film, write_file
 from export.spans import NamedSpan, disjoint, named_spans
 
 FORMS = {
@@ -65,13 +65,13 @@ def export_film(
     told: list[str] = []
     if form == "csv":
         rows = tables.read(table)
-        write_text(target, csv_text(rows, raw=raw))
+        write_file(target, csv_text(rows, raw=raw))
         made: dict[str, Any] = {"rows": rows.num_rows}
     elif form == "vtt-thumbnails":
         made = _thumbnails(tables, target)
     elif form in SUBTITLES:
         lines, told = lines_of(table, tables.read(table))
-        write_text(target, subtitles_text(lines, form))
+        write_file(target, subtitles_text(lines, form))
         made = {"lines": len(lines), "warnings": told}
     else:
         spans = _spans(tables, table)
@@ -83,7 +83,7 @@ def export_film(
                 text, written, told = _timeline(
                     form, local_film, max_pixels, spans, frames, target.stem, names, markers=markers
                 )
-        write_text(target, text)
+        write_file(target, text)
         made = {"spans": written, "warnings": told}
         if written < len(spans):
             made["spans_without_a_picture"] = len(spans) - written
@@ -180,8 +180,8 @@ def _thumbnails(tables: FilmReader, target: Path) -> dict[str, int]:
     cues: list[NamedSpan] = []
     strips = 0
     for name, strip, strip_cues in thumbnails(pairs, end_s, target.stem):
-        target.with_name(name).write_bytes(strip)
+        write_file(target.with_name(name), strip)
         cues += strip_cues
         strips += 1
-    write_text(target, vtt_text(cues))
+    write_file(target, vtt_text(cues))
     return {"pictures": len(cues), "strips": strips}

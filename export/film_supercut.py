@@ -16,7 +16,7 @@ from cinelake.search.spans import Span, combined, merged, within
 from cinelake.spec.film import Probe
 from cinelake.storage.objects import is_remote
 from export.cut_list import check_forms, cut_list_text, fact_of, frames_of
-from export.film import FilmReader, SourceNames, deadline_of, find_film, write_text
+from export.film import FilmReader, SourceNames, deadline_of, find_film, write_file
 from export.leaving_out import parse_unwanted, split, to_pictures, unwanted_spans
 from export.supercut import (
     appearing,
@@ -249,7 +249,7 @@ def _make(selection: Selection, film: CatalogueFilm, found: _Found, max_pixels: 
         edl, otio = map(str, _beside(selection.output))
         facts |= {"edl": edl, "otio": otio, "warnings": [*found.told, *told]}
     for path, text in lists:
-        write_text(path, text)
+        write_file(path, text)
     return facts | ({"cut_lists": [str(path) for path in selection.lists]} if selection.without else {})
 
 

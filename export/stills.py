@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from cinelake.errors import CinelakeError, UnknownName, UsageError
 from cinelake.manifest.document import Manifest
 from cinelake.storage.files import write_whole
-from export.film import FilmReader, find_film, write_text
+from export.film import FilmReader, find_film, write_file
 
 FORMS = {"jpg": "JPEG", "png": "PNG"}
 LIST = "frames.csv"
@@ -80,7 +80,7 @@ def export_stills(
                 raise
             left_out[movie_id] = str(error)
     folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / LIST, _list(rows))
+    write_file(folder / LIST, _list(rows))
     return {"output": str(folder), "of": kind, "pictures": len(rows), "left_out": left_out}
 
 

@@ -35,7 +35,7 @@ from cinelake.storage.content import files_digest
 FILES = ("arrays.npz", "model.json", "network.keras", "network.onnx")
 
 
-_DAMAGED = (
+DAMAGED = (
     *(OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, RecursionError, MemoryError),
     *(zipfile.BadZipFile, zlib.error),
 )
@@ -145,5 +145,5 @@ def _read(folder: Path, digest: str) -> StoredArtefact:
             tuple(about["trained_on"]),
             digest,
         )
-    except (*_DAMAGED, UnknownName, ValidationError) as error:
+    except (*DAMAGED, UnknownName, ValidationError) as error:
         raise ModelUnusable(f"{folder} is no trained model of Cinelake, or is damaged: {error}") from error

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from cinelake.errors import TrainingFailed
+from cinelake.lake.artefact import DAMAGED
 from cinelake.lake.onnx import import_tensorflow
 from cinelake.lake.spill import is_on_disk
 from cinelake.spec.arrays import Array
@@ -205,9 +206,19 @@ class Checkpoint:
             np.savez(file, allow_pickle=False, **arrays)
 
     def load(self) -> FitProgress:
-        """Load a saved state; a fresh start without one, or when it fits another network."""
+        """Load a saved state; a fresh start without one, or when it fits another network.
+
+        Raises `TrainingFailed` for a damaged one.
+        """
         if not self._path.is_file():
             return FitProgress()
+        try:
+            return self._loaded()
+        except DAMAGED as error:
+            words = f"{self._path} is damaged, and nothing resumes from it: remove it, and the training begins anew"
+            raise TrainingFailed(f"{words} ({type(error).__name__}: {error})") from error
+
+    def _loaded(self) -> FitProgress:
         with np.load(self._path, allow_pickle=False) as saved:
             now = [saved[f"now_{i}"] for i in range(len(self._variables)) if f"now_{i}" in saved]
             if [value.shape for value in now] != [tuple(variable.shape) for variable in self._variables]:

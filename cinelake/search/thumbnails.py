@@ -13,6 +13,7 @@ from cinelake.lake.cells import Lake
 from cinelake.search.moments import FoundMoment
 from cinelake.search.tables import table_of
 from cinelake.spec.roles import Pictures
+from cinelake.storage.files import write_whole
 
 
 def write_thumbnails(lake: Lake, moments: Sequence[FoundMoment], folder: Path) -> list[FoundMoment]:
@@ -28,7 +29,7 @@ def write_thumbnails(lake: Lake, moments: Sequence[FoundMoment], folder: Path) -
             hours, minutes, seconds = moment.timecode[:8].split(":")
             path = folder / f"{rank:02d}-{moment.movie_id}-{hours}h{minutes}m{seconds}s.jpg"
             if jpeg is not None:
-                path.write_bytes(jpeg)
+                write_whole(path, jpeg)
             made.append(moment if jpeg is None else replace(moment, thumbnail=str(path)))
     except OSError as error:
         raise UsageError(f"thumbnails cannot be written to {folder}: {error.strerror or error}") from error

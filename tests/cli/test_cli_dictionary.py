@@ -144,3 +144,11 @@ def test_a_folder_that_cannot_be_written_to_is_said(manifest: Path, tmp_path: Pa
     (tmp_path / "file").touch()
     done = CliRunner().invoke(app, ["dictionary", "-m", str(manifest), "-o", str(tmp_path / "file")])
     assert isinstance(done.exception, UsageError) and "cannot be written to" in str(done.exception)
+
+
+def test_a_link_in_a_page_s_place_is_replaced_not_followed(manifest: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("as it was")
+    for page in ("dictionary.html", "dictionary.md"):
+        (tmp_path / page).symlink_to("mine")
+    assert CliRunner().invoke(app, ["dictionary", "-m", str(manifest), "-o", str(tmp_path)]).exit_code == 0
+    assert (tmp_path / "mine").read_text() == "as it was"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import random
+from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,7 +14,7 @@ import pytest
 from cinelake.errors import TrainingFailed
 from cinelake.lake.onnx import import_tensorflow
 from cinelake.lake.spill import concatenate
-from cinelake.learning.fitting import FitProgress, fit, over_batches, over_rows
+from cinelake.learning.fitting import Checkpoint, FitProgress, fit, over_batches, over_rows
 from cinelake.spec.training import StopTraining, Training
 
 ROWS = np.random.default_rng(0).normal(size=(200, 6)).astype(np.float32)
@@ -127,3 +130,27 @@ def _sgd() -> Any:
     import keras
 
     return keras.optimizers.SGD(0.1)
+
+
+class Variable:
+    """A variable without a network."""
+
+    def __init__(self, values: np.ndarray):
+        self.values, self.shape = values, values.shape
+        self.numpy = lambda: self.values
+
+    def assign(self, values: np.ndarray) -> None:
+        self.values = values
+
+
+def test_a_damaged_checkpoint_is_told_and_never_resumed_from_with_other_numbers(tmp_path):
+    draw, variables = random.Random(3), [Variable(np.arange(float(size))) for size in (5, 9)]
+    state = Checkpoint(tmp_path / "fitting.npz", *(SimpleNamespace(variables=[each]) for each in variables))
+    state.save(saved := FitProgress(epoch=3, best_epoch=2, best=0.5))
+    whole = (tmp_path / "fitting.npz").read_bytes()
+    for _ in range(200):
+        at = draw.randrange(len(whole))
+        (tmp_path / "fitting.npz").write_bytes(whole[:at] + draw.randbytes(2) + whole[at + draw.randrange(4) :])
+        with suppress(TrainingFailed):
+            assert state.load() == saved
+        assert [each.values.tolist() for each in variables] == [[*range(5)], [*range(9)]]

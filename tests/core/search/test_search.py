@@ -315,6 +315,13 @@ def test_a_span_has_the_picture_nearest_to_its_beginning(lake: Lake, opened: Lak
     assert shown(moment) == (0, 1, 0)
 
 
+def test_a_link_in_a_thumbnail_s_place_is_replaced_not_followed(lake: Lake, opened: LakeClient, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("as it was")
+    (tmp_path / "01-brazil-00h00m11s.jpg").symlink_to("mine")
+    write_thumbnails(lake, opened.search(still(tmp_path, 1, 2), limit=1), tmp_path)
+    assert (tmp_path / "mine").read_text() == "as it was"
+
+
 def test_a_folder_that_cannot_be_written_to_is_said(lake: Lake, opened: LakeClient, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="thumbnails cannot be written"):
