@@ -29,7 +29,7 @@
         ├── BadListing           a row of the catalogue's list that cannot be used
         ├── NotAFilm             no picture and no sound that ffmpeg may read
         ├── ForbiddenInput       a playlist, script or protocol that points elsewhere
-        ├── NoSuchStream         no stream of the kind that is chosen
+        ├── NoSuchStream         no stream of the kind that is chosen, or none to be decoded
         ├── DamagedFilm          too much of the film cannot be decoded, or it ends early
         ├── NothingToKeep        of a damaged film that was accepted, nothing can be read
         ├── ColoursNotShown      nothing here can show its colours (Dolby Vision without another base)
@@ -322,7 +322,9 @@ class DamagedFilm(FilmError):
 
 
 class NoSuchStream(FilmError):
-    """The film has no stream of the kind that the manifest or the list chooses, and the choice wants no other."""
+    """The film has no stream of the kind that the manifest or the list chooses, and the choice wants no other.
+
+    Or it has pictures, or sound, and none of these streams can be decoded."""
 
 
 class NothingToKeep(FilmError):

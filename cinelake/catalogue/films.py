@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -297,12 +298,22 @@ def _path_of(uri: str, base: Path) -> str:
     """The local path of a film's URI, or its address on an object store; empty if it is elsewhere."""
     scheme = _SCHEME.match(uri)
     if not scheme:
-        return str((base / uri).absolute())
+        return _as_it_is_there(uri, base)
     if is_remote(uri):
         return uri
     parts = urlsplit(uri)
     is_local = scheme[0].lower().startswith("file:") and parts.netloc in {"", "localhost"}
     return unquote(parts.path) if is_local else ""
+
+
+def _as_it_is_there(name: str, base: Path) -> str:
+    """The path of a file; with its accents composed, or decomposed, where only so it is there.
+
+    A list may come from another system than the films do.
+    """
+    forms = [name] if name.isascii() else [name, *(unicodedata.normalize(form, name) for form in ("NFC", "NFD"))]
+    paths = [str((base / form).absolute()) for form in forms]
+    return next((path for path in paths if len(paths) > 1 and os.path.lexists(path)), paths[0])
 
 
 def _film_at(path: str, base: str) -> CatalogueFilm:

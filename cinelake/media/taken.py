@@ -26,6 +26,9 @@ STILL_PICTURE_CODECS = ("mjpeg", "png", "bmp", "gif", "webp", "tiff", "jpegls", 
 NAMED_DATA = ("smpte_436m_anc", "scte_35", "timed_id3", "klv")
 """Data that say something of the film: ancillary data of television, its breaks, marks, positions."""
 
+NOT_DECODED = "in a codec that is not read"
+"""Why a stream for which ffmpeg has no decoder is not read."""
+
 SEARCHED_PACKETS = 300
 """A stream with one picture while another has this many packets is a still."""
 
@@ -55,7 +58,8 @@ class Taken:
     """streams: all of the file, with what is taken. pictures, sound: index of what is read; None: nothing is.
     mono_tracks: what `sound` is the first one of, where each channel of the sound has a stream of its own.
 
-    refused: kinds of which the choice finds none and wants no other, with the words. otherwise: whether, though no
+    refused: kinds of which the choice finds none and wants no other, or of which there are streams but none that can be
+    decoded, with the words. otherwise: whether, though no
     choice asks for it, other streams are taken than the usual ones of all that are no covers by their own flags.
     """
 
@@ -94,6 +98,10 @@ def take_streams(
         taken |= {index: mono.why(index, sound.why) for index in mono.tracks}
         why |= dict.fromkeys(mono.others, UNKNOWN)
     refused = [(kind, pick.why) for kind, pick in ((PICTURES, picture), (SOUND, sound)) if pick.is_refused]
+    unknown = [s for s in streams if s.kind in (PICTURES, SOUND) and not s.codec and s.index not in why]
+    why |= {s.index: NOT_DECODED for s in unknown}
+    lost = {s.kind for s in unknown} - {s.kind for s in (*pictures, *sounds)}
+    refused += [(kind, f"none of its streams can be decoded ({kind})") for kind in sorted(lost) if taken]
     return Taken(
         tuple(replace(s, taken=s.index in taken, why=taken.get(s.index, why.get(s.index, ""))) for s in streams),
         picture.stream.index if picture.stream else None,

@@ -272,7 +272,8 @@ class Probe:
     streams: tuple[StreamInfo, ...] = ()
     """All of them, in the order of the file."""
     refused: tuple[tuple[str, str], ...] = ()
-    """Kinds of streams (`video`, `audio`) of which the choice finds none and wants no other, each with the words."""
+    """Kinds of streams (`video`, `audio`) of which the choice finds none and wants no other, or of which none can be
+    decoded, each with the words."""
     clock_streams: tuple[int, ...] = ()
     picture_ids: Mapping[int, int] = field(default_factory=dict)
     sound_ids: Mapping[int, int] = field(default_factory=dict)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -280,6 +281,13 @@ def test_what_pandas_writes_for_an_empty_value_is_empty(films: Path) -> None:
     pq.write_table(pa.table(table), films.parent / "films.parquet")
     (film,) = read_catalogue(CatalogueSettings(list="films.parquet"), films.parent).films
     assert (film.movie_id, film.title, film.group) == ("7", "a", "")
+
+
+@pytest.mark.parametrize(("there", "listed"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_a_list_of_another_system_names_films_with_accents(films: Path, there: str, listed: str) -> None:
+    add(films, unicodedata.normalize(there, "Amélie.mkv"))
+    found = read_list(films, f"uri\nfilms/{unicodedata.normalize(listed, 'Amélie.mkv')}\n")
+    assert (len(found.films), found.problems) == (1, ())
 
 
 @pytest.mark.parametrize(

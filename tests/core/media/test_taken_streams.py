@@ -129,6 +129,16 @@ def test_a_choice_that_must_fit_takes_nothing_else(languages: Path) -> None:
     assert film.refused == (("audio", "none of 3 streams is of language jpn"),)
 
 
+@pytest.mark.parametrize(("name", "kind", "left"), [(b"V_MPEG4/ISO/AVC", "video", 1), (b"A_AC3", "audio", 0)])
+def test_streams_that_cannot_be_decoded_are_told(tmp_path: Path, name: bytes, kind: str, left: int) -> None:
+    path = tmp_path / "film.mkv"
+    drawn(path, FILM, sound("stereo"), options=FAST)
+    path.write_bytes(path.read_bytes().replace(name, name[:-1] + b"Q"))
+    film = probe(str(path))
+    assert (taken(film), why(film, 1 - left)) == ([left], "in a codec that is not read")
+    assert film.refused == ((kind, f"none of its streams can be decoded ({kind})"),)
+
+
 def test_streams_are_named_as_the_file_names_them(languages: Path) -> None:
     assert probe(str(languages)).streams[3] == StreamInfo(
         index=3, kind="audio", codec="ac3", language="fra", title="Director's commentary", channels=2, layout="stereo",
