@@ -17,7 +17,7 @@ def print_comparison(comparison: Comparison) -> None:
     a, b, metric = comparison.a.name, comparison.b.name, comparison.metric
     scores = comparison.scores
     print_scores({a: scores["a"], b: scores["b"], "baseline": scores["baseline"]}, metric)
-    out.print(f"{b} minus {a}, {metric}: {comparison.difference} (95% of draws of films)", markup=False)
+    out.print(f"{b} minus {a}, {metric}: {comparison.difference} (95 % interval over films)", markup=False)
     out.print(comparison.verdict, markup=False)
     table(
         ("film", a, b, "baseline", "difference"),

@@ -102,7 +102,7 @@ def _print_screen(folder: DemoFolder, done: DemoOutcome, took_s: float) -> None:
     out.print(_headline(done), markup=False)
     if done.models:
         out.print()
-        columns = ("model", "learned from", "scored on", "metric", "score", "95 % of draws", "baseline", "")
+        columns = ("model", "learned from", "scored on", "metric", "score", "95 % interval", "baseline", "")
         table(columns, [_row(name, result) for name, result in done.models.items()])
     for name, result in done.models.items():
         if "problem" in result or not result["moved"]:

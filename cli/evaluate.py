@@ -75,7 +75,7 @@ def _draw_curve(manifest: Manifest, name: str, version: str, *, as_json: bool) -
         print_json({"model": name, "version": side.version, "run_id": side.run_id, "learning_curve": rows})
         return
     table(
-        ("learner", "labelled steps", "films", manifest.model(name).spec.metric, "95% of draws of films"),
+        ("learner", "labelled steps", "films", manifest.model(name).spec.metric, "95 % interval over films"),
         [
             (row["learner"], row["steps"], row["film_count"], number(row["mean"]) or row["said"], _spread(row))
             for row in rows
@@ -108,9 +108,8 @@ def print_evaluation(evaluation: Evaluation) -> None:
     candidate = f"{evaluation.model} {evaluation.version}"
     columns = {candidate: evaluation.scores, "baseline": evaluation.baseline, **evaluation.simple}
     print_scores(columns, metric, in_sample=evaluation.in_sample)
-    out.print(
-        f"{metric} {evaluation.interval}; beyond the baseline {evaluation.gain} (95% of draws of films)", markup=False
-    )
+    bounds = f"{evaluation.interval}; beyond the baseline {evaluation.gain} (95 % interval over films)"
+    out.print(f"{metric} {bounds}", markup=False)
     table(("film", metric), [(film, number(scores.get(metric))) for film, scores in evaluation.by_film.items()])
     if silent := [film for film, scores in evaluation.by_film.items() if math.isnan(scores.get(metric, 0.0))]:
         shown = ", ".join(silent[:SHOWN_FILMS]) + (", …" if len(silent) > SHOWN_FILMS else "")

@@ -98,8 +98,8 @@ def compare(
 ) -> None:
     """Lay two versions side by side, on held-out films that neither has learned from.
 
-    The difference is B minus A, with an interval over films (a thousand draws of films, the same for both); of fewer
-    than three films there is none.
+    The difference is B minus A, with an interval over films (of a thousand draws, the same for both; wider where films
+    are few); of fewer than three films there is none.
     """
     if html is not None and html.exists() and not force:
         raise UsageError(f"{html} is there already: another name, or --force")

@@ -65,7 +65,7 @@ def _films(told: Mapping[str, Any], place: PlaceOf) -> dict[str, Any]:
         "films": films,
         "who": [WHO.get(name, name) for name in who],
         "overall": [_bounds(overall[name]) for name in who],
-        "interval_note": "brackets: 95 % of draws of films" if known else few,
+        "interval_note": "brackets: 95 % interval over films" if known else few,
         "track_width": TRACK_WIDTH,
     }
 

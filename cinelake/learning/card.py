@@ -75,7 +75,7 @@ def _of_the_gate(metric: str, verdict: Verdict, *, in_sample: bool) -> str:
         return why
     over = f"; beyond the champion {verdict.over_champion}" if verdict.over_champion else ""
     bounds = f"{verdict.score}; beyond the baseline {verdict.gain}{over}"
-    return f"The gate looks at **{metric}**: {bounds} (95% of draws of films). {why}"
+    return f"The gate looks at **{metric}**: {bounds} (95 % interval over films). {why}"
 
 
 HELD_OUT = {

@@ -1,7 +1,10 @@
 """The gate: whether a candidate may become champion, by scores on films that neither has learned from.
 
 Films are drawn with replacement many times (paired bootstrap; Efron & Tibshirani 1993, ch. 13): each time all
-predictors are scored on the same films, so that what is hard for one film is hard for all.
+predictors are scored on the same films, so that what is hard for one film is hard for all. Draws of few films vary less
+than few films do: their bounds would let one in eight worthless models pass by three films. An interval is therefore at
+least as wide as Student's t makes it (the narrowness bias of Hesterberg, "What Teachers Should Know About the
+Bootstrap", 2015, section 3.2); one in forty passes then, by any number of films.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ Summarise = Callable[[Sequence[FilmScores]], Scores]
 
 @dataclass(frozen=True)
 class Interval:
-    """A score on all films, and the bounds within which `CONFIDENCE` of the draws fall; NaN where they are unknown: of
+    """A score on all films, and the bounds within which it is with a confidence of 95 %; NaN where they are unknown: of
     fewer than `MIN_UNITS` films, and of a score that so few films define that more of the draws have none."""
 
     mean: float
@@ -70,11 +73,15 @@ def draws(films: int, seed: int = 0, rounds: int = ROUNDS) -> Array:
 
 
 def bootstrap(film_scores: Sequence[FilmScores], summarise: Summarise, metric: str, seed: int = 0) -> Interval:
-    """A score with its interval over films."""
+    """A score with its interval over films; beyond 0 and 1 only as far as draws of films are."""
     if len(film_scores) < MIN_UNITS:
         return _unbounded(summarise(film_scores)[metric])
     values = _scores(film_scores, summarise, metric, draws(len(film_scores), seed))
-    return _interval(summarise(film_scores)[metric], values)
+    found = _interval(summarise(film_scores)[metric], values, len(film_scores))
+    if not found.is_known:
+        return found
+    least, most = min(0.0, np.nanmin(values)), max(1.0, np.nanmax(values))
+    return Interval(found.mean, float(max(found.low, least)), float(min(found.high, most)))
 
 
 def compare(
@@ -85,7 +92,7 @@ def compare(
         return _unbounded(summarise(ours)[metric] - summarise(theirs)[metric])
     chosen = draws(len(ours), seed)
     difference = _scores(ours, summarise, metric, chosen) - _scores(theirs, summarise, metric, chosen)
-    return _interval(summarise(ours)[metric] - summarise(theirs)[metric], difference)
+    return _interval(summarise(ours)[metric] - summarise(theirs)[metric], difference, len(ours))
 
 
 def _scores(film_scores: Sequence[FilmScores], summarise: Summarise, metric: str, chosen: Array) -> Array:
@@ -96,14 +103,17 @@ def _unbounded(mean: float) -> Interval:
     return Interval(float(mean), math.nan, math.nan)
 
 
-def _interval(mean: float, values: Array) -> Interval:
+def _interval(mean: float, values: Array, films: int) -> Interval:
+    from scipy.special import stdtrit
+
     defined = values[~np.isnan(values)]
     # Of many films one alone may define the score: all draws that hold it are the same, and would be a sure interval
     if math.isnan(mean) or len(defined) < CONFIDENCE * len(values):
         return _unbounded(mean)
-    tail = (1 - CONFIDENCE) / 2 * 100
-    low, high = np.percentile(defined, [tail, 100 - tail])
-    return Interval(float(mean), float(low), float(high))
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.percentile(defined, [100 * tail, 100 * (1 - tail)])
+    half = float(stdtrit(films - 1, 1 - tail)) * float(np.std(defined)) * math.sqrt(films / (films - 1))
+    return Interval(float(mean), min(float(low), mean - half), max(float(high), mean + half))
 
 
 def decide(

@@ -69,6 +69,17 @@ def test_an_interval_of_a_mean_is_about_two_standard_errors_wide():
     assert found.high - found.low == pytest.approx(4 * 0.1 / 10, rel=0.2)
 
 
+def test_three_films_let_hardly_a_worthless_model_pass():
+    luck = np.random.default_rng(3).normal(size=(60, 3))
+    gains = [compare(films(own), films([0.0] * 3), mean, "score") for own in luck.tolist()]
+    assert sum(gain.low > 0 for gain in gains) <= 3
+
+
+def test_bounds_of_a_score_stay_where_scores_can_be():
+    found = bootstrap(films([0.99, 0.5, 0.02]), mean, "score")
+    assert (found.low, found.high) == (0.0, 1.0)
+
+
 def test_a_difference_is_drawn_on_the_same_films_for_both():
     hard_and_easy = [0.1, 0.9, 0.2, 0.8]
     found = compare(films([score + 0.05 for score in hard_and_easy]), films(hard_and_easy), mean, "score")
