@@ -37,6 +37,7 @@ from cinelake.storage.content import digest
 from cinelake.storage.objects import is_remote
 from flows.events import catalogue_ran
 from flows.monitoring import monitored
+from flows.prefect_ui import counted
 from flows.run_summary import (
     RunSummary,
     count_film,
@@ -223,7 +224,7 @@ class FlowLog:
             self._write(logging.ERROR, f"{tables} of {report.movie_id}: {failure.reason}: {failure.message}")
         if time.monotonic() - self._logged > LOG_EVERY_S:
             self._logged = time.monotonic()
-            self._write(logging.INFO, f"{self._ended} films ended")
+            self._write(logging.INFO, f"{counted(self._ended, 'film')} ended")
 
 
 def _add(planning: Planning, summary: RunSummary, report: StepReport, on_event: OnEvent) -> None:

@@ -153,7 +153,10 @@ def _read(file: Path) -> str:
         data = file.read_bytes() if file.stat().st_size <= MAX_BYTES else b"#" * (MAX_BYTES + 1)
         return data.decode("utf-8-sig")
     except FileNotFoundError as error:
-        message = "there is no such file: name the manifest with `-m FILE`, or begin with `cinelake demo`"
+        message = (
+            "there is no such file: name the manifest with `-m FILE`; `cinelake init` writes one for your films, "
+            "`cinelake demo` one for drawn films"
+        )
         raise ManifestError([Problem(str(file), 0, "", message)]) from error
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1

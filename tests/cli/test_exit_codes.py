@@ -19,6 +19,7 @@ def test_a_missing_manifest_is_one_message(tmp_path, words):
     done = cinelake(*words, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert "pipeline.yaml: there is no such file" in done.stderr and "Traceback" not in done.stderr
+    assert all(f"`cinelake {command}`" in done.stderr for command in ("init", "demo"))
 
 
 @pytest.mark.parametrize("words", COMMANDS)

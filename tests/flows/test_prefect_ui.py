@@ -6,7 +6,8 @@ import logging
 
 import pytest
 
-from cinelake.run.cells import CellReport, StepReport
+from cinelake.run.cells import CellReport, FilmEnded, StepReport
+from flows import run
 from flows.prefect_ui import LogLine, film_log, film_run_name, film_state
 
 MADE = [CellReport("films", "made", rows=1, wall_s=0.52), CellReport("shots", "made", rows=9, wall_s=2.4)]
@@ -48,3 +49,12 @@ def test_the_log_of_a_film_has_what_was_made_decoded_left_out_and_wrong():
         LogLine(logging.WARNING, "left out: faces (needs shots, which failed)"),
         LogLine(logging.ERROR, f"shots, sound: damaged_film: {DAMAGED}"),
     ]
+
+
+def test_the_log_of_a_run_counts_one_film_as_one(monkeypatch, caplog):
+    monkeypatch.setattr(run, "LOG_EVERY_S", -1.0)
+    log = run.FlowLog(logging.getLogger("a run"))
+    with caplog.at_level(logging.INFO):
+        for _ in range(2):
+            log.on_event(FilmEnded("heidi", 0, GOOD))
+    assert caplog.messages == ["1 film ended", "2 films ended"]
