@@ -56,6 +56,8 @@ def up(
     for port in (prefect_port, mlflow_port):
         _check_free(port)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # its terminal closes; `nohup` keeps it running
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
     prefect = start_prefect(folder, prefect_port, services=True)
     note, ours = folder / UP, record_of(os.getpid(), prefect.url)
     mlflow: subprocess.Popen[bytes] | None = None

@@ -59,6 +59,11 @@ def test_runs_of_the_manifest_use_its_servers_until_ctrl_c(up, project):
     assert up.process.wait(ENDS_WITHIN_S) == 0 and left_running(up.folder) == []
 
 
+def test_it_ends_in_order_when_its_terminal_is_closed(up):
+    up.process.send_signal(signal.SIGHUP)
+    assert up.process.wait(ENDS_WITHIN_S) == 0 and left_running(up.folder, 0) == []
+
+
 def test_what_it_started_ends_with_it_when_it_is_killed(up):
     assert len(below(up.folder)) >= 4  # itself, Prefect, MLflow, the worker
     up.process.kill()
