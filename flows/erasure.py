@@ -70,9 +70,10 @@ def find_person(planning: Planning, name: str) -> Known:
     for model in recorded_models(lake):
         _look_at_recorded(lake, model, found)
     _look_at_registered(planning.manifest, lake, found)
-    found.cells = [(table, film) for table, film in _cells_by_faces(planning) if _names(lake, table, film, name)]
-    by_faces = {table for table, _ in _cells_by_faces(planning)}
-    found.published = [number for number, version in readable_versions(lake).items() if by_faces & set(version.tables)]
+    by_faces = list(_cells_by_faces(planning))
+    found.cells = [(table, film) for table, film in by_faces if _names(lake, table, film, name)]
+    tables = {table for table, _ in by_faces}
+    found.published = [number for number, version in readable_versions(lake).items() if tables & set(version.tables)]
     return found
 
 
