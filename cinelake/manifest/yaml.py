@@ -21,7 +21,7 @@ from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from cinelake.errors import ManifestError, Problem
+from cinelake.errors import ManifestError, Problem, is_secret_name
 
 MAX_BYTES = 256 * 1024
 MAX_SETTINGS = 20_000
@@ -32,6 +32,8 @@ Where = tuple[str | int, ...]
 _TAG = "tag:yaml.org,2002:"
 _PLAIN = {f"{_TAG}{kind}" for kind in ("str", "int", "float", "bool", "null", "map", "seq", "timestamp")}
 _PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s/@:]*:(?!\$\{)[^\s/@]+@")
+_OPTION = re.compile(r"(?<=[?&;])([\w.-]++)=(?!\$\{)[^\s&;]")
+"""The name of an option of an address that has a value, which no variable gives."""
 _VARIABLE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{")
 
 
@@ -206,7 +208,7 @@ class _Reader:
 
     def _scalar(self, node: ScalarNode, where: Where) -> Any:
         tag, text = str(node.tag), node.value
-        if _PASSWORD.match(text):
+        if _PASSWORD.match(text) or ("://" in text and any(map(is_secret_name, _OPTION.findall(text)))):
             return self.document.fault(
                 where, "holds a password, which is recorded with every run: write `${NAME}` instead"
             )
