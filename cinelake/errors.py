@@ -63,18 +63,18 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 HIDDEN = "***"
-_SECRET_NAME = re.compile(
-    r"password|passwd|pwd|secret|token|signature|credential|api[_-]?key|access[_-]?key|accesskeyid", re.IGNORECASE
-)
-_NAME, _VALUE = re.compile(r"(?<![\w.-])([\w.-]++)="), re.compile(r"[^\s&;,'\"<>)]*")
+_SECRET_NAME = r"(?:password|passwd|pwd|secret|token|signature|credential|api[_-]?key|access[_-]?key|accesskeyid)"
+SECRET_OPTION = re.compile(rf"({_SECRET_NAME}[\w-]{{0,64}}(?<!_env)=)[^\s&;,'\"<>)]+", re.IGNORECASE)
 _SECRETS = (
     (re.compile(r"(?<![a-z0-9+.-])([a-z0-9+.-]++://)[^\s/?#'\"<>]*@", re.IGNORECASE), rf"\1{HIDDEN}@"),
+    (SECRET_OPTION, rf"\1{HIDDEN}"),
     (re.compile(r"([?&](?:sig|key|auth|code)=)[^\s&;,'\"<>)]+", re.IGNORECASE), rf"\1{HIDDEN}"),
     (re.compile(r"(\bauthorization['\"]?\s*[:=]\s*['\"]?(?:(?:basic|bearer|digest)\s+)?)[^\s'\",]+", re.IGNORECASE),
      rf"\1{HIDDEN}"),
     (re.compile(r"(\bbearer\s+)[\w.~+/=-]{16,}", re.IGNORECASE), rf"\1{HIDDEN}"),
 )  # fmt: skip
-"""User and password of an address; keys in an address; headers of requests. All take time as the text is long."""
+"""User and password of an address; values of what is named a secret; keys in an address; headers of requests.
+Each is found in a time that grows as the text: whoever names a film writes what is looked through."""
 _SECRET_VARIABLE = re.compile(r"PASSWORD|PASSWD|SECRET|TOKEN|CREDENTIAL|API_?KEY|ACCESS_KEY|AUTH_STRING", re.IGNORECASE)
 _SHORTEST_SECRET = 8
 """Shorter values of variables are words that may stand in a message for other reasons; paths are shown."""
@@ -85,32 +85,15 @@ def may_be_secret(variable: str) -> bool:
     return _SECRET_VARIABLE.search(variable) is not None
 
 
-def is_secret_name(name: str) -> bool:
-    """Whether `NAME=value`, in an address or a message, holds a secret: `password`, `db.api-key`, no `…_key_env`."""
-    return not name.lower().endswith("_env") and _SECRET_NAME.search(name.rpartition(".")[2]) is not None
-
-
 def without_secrets(text: str) -> str:
     """The text with what nobody must see as `***`: passwords and keys in addresses, and the values of environment
     variables whose names say that they are secret."""
-    text = _without_named(text)
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
     for name, value in os.environ.items():
         if len(value) >= _SHORTEST_SECRET and value in text and may_be_secret(name) and value[0] not in "/~":
             text = text.replace(value, HIDDEN)
     return text
-
-
-def _without_named(text: str) -> str:
-    parts, at = [], 0
-    for found in _NAME.finditer(text):
-        if found.start() >= at and is_secret_name(found[1]):
-            value = _VALUE.match(text, found.end())
-            if value and value[0]:
-                parts += [text[at : found.end()], HIDDEN]
-                at = value.end()
-    return "".join([*parts, text[at:]])
 
 
 class CinelakeError(Exception):
