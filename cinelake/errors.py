@@ -63,18 +63,18 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 HIDDEN = "***"
-_SECRET_NAME = (
-    r"[\w.-]*(?:password|passwd|pwd|secret|token|signature|credential|api[_-]?key|access[_-]?key|accesskeyid)"
-)
+_SECRET_NAME = r"(?:password|passwd|pwd|secret|token|signature|credential|api[_-]?key|access[_-]?key|accesskeyid)"
+SECRET_OPTION = re.compile(rf"({_SECRET_NAME}[\w-]{{0,64}}(?<!_env)=)[^\s&;,'\"<>)]+", re.IGNORECASE)
 _SECRETS = (
-    (re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^\s/?#'\"<>]*@", re.IGNORECASE), rf"\1{HIDDEN}@"),
-    (re.compile(rf"(\b{_SECRET_NAME}[\w-]*(?<!_env)=)[^\s&;,'\"<>)]+", re.IGNORECASE), rf"\1{HIDDEN}"),
+    (re.compile(r"(?<![a-z0-9+.-])([a-z0-9+.-]++://)[^\s/?#'\"<>]*@", re.IGNORECASE), rf"\1{HIDDEN}@"),
+    (SECRET_OPTION, rf"\1{HIDDEN}"),
     (re.compile(r"([?&](?:sig|key|auth|code)=)[^\s&;,'\"<>)]+", re.IGNORECASE), rf"\1{HIDDEN}"),
     (re.compile(r"(\bauthorization['\"]?\s*[:=]\s*['\"]?(?:(?:basic|bearer|digest)\s+)?)[^\s'\",]+", re.IGNORECASE),
      rf"\1{HIDDEN}"),
     (re.compile(r"(\bbearer\s+)[\w.~+/=-]{16,}", re.IGNORECASE), rf"\1{HIDDEN}"),
 )  # fmt: skip
-"""User and password of an address; values of what is named a secret; keys in an address; headers of requests."""
+"""User and password of an address; values of what is named a secret; keys in an address; headers of requests.
+Each is found in a time that grows as the text: whoever names a film writes what is looked through."""
 _SECRET_VARIABLE = re.compile(r"PASSWORD|PASSWD|SECRET|TOKEN|CREDENTIAL|API_?KEY|ACCESS_KEY|AUTH_STRING", re.IGNORECASE)
 _SHORTEST_SECRET = 8
 """Shorter values of variables are words that may stand in a message for other reasons; paths are shown."""

@@ -21,7 +21,7 @@ from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from cinelake.errors import ManifestError, Problem
+from cinelake.errors import SECRET_OPTION, ManifestError, Problem
 
 MAX_BYTES = 256 * 1024
 MAX_SETTINGS = 20_000
@@ -33,6 +33,11 @@ _TAG = "tag:yaml.org,2002:"
 _PLAIN = {f"{_TAG}{kind}" for kind in ("str", "int", "float", "bool", "null", "map", "seq", "timestamp")}
 _PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s/@:]*:(?!\$\{)[^\s/@]+@")
 _VARIABLE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{")
+
+
+def _has_secret_option(address: str) -> bool:
+    """Whether an option of an address is named a secret, and no variable gives it."""
+    return any(not address.startswith("${", found.end(1)) for found in SECRET_OPTION.finditer(address))
 
 
 @dataclass
@@ -206,7 +211,7 @@ class _Reader:
 
     def _scalar(self, node: ScalarNode, where: Where) -> Any:
         tag, text = str(node.tag), node.value
-        if _PASSWORD.match(text):
+        if _PASSWORD.match(text) or ("://" in text and _has_secret_option(text)):
             return self.document.fault(
                 where, "holds a password, which is recorded with every run: write `${NAME}` instead"
             )

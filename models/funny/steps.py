@@ -19,7 +19,7 @@ MAX_LENGTH_S = 15.0
 """Longer lines are clipped to this length."""
 PAUSES_S = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.5, 6.0)
 """Pauses are binned at these lengths: a linear reading of seconds would see little of a laugh."""
-BEGINS_A_TURN = re.compile(r"\s*(<[^>]*>)?\s*(-|–|—|>>|[A-Z][A-Z .']{1,24}:)")
+BEGINS_A_TURN = re.compile(r"\s*+(<[^>]*>)?\s*+(-|–|—|>>|[A-Z][A-Z .']{1,24}:)")
 """A dash, >>, or a name in capitals and a colon."""
 OPEN_S = 30.0
 """A pause as long as this is the end of a conversation."""

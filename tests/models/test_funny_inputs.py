@@ -209,3 +209,7 @@ def test_a_table_of_vectors_of_a_name_of_its_own_is_seen_where_its_vectors_begin
     assert reads(config) == ["shots", "embeddings_text"]
     assert found["embeddings_text"].ravel().tolist() == [1.5, 0, 9, 0]
     assert found["seen"].tolist() == [True, False, True, False]
+
+
+def test_a_line_of_a_million_spaces_is_looked_at_in_no_time() -> None:
+    assert line_turns([" " * 1_000_000, "- and you?"]).tolist() == [0.0, 0.0]

@@ -206,6 +206,19 @@ def test_a_password_in_the_manifest_is_refused_without_being_shown(problems: Any
     assert "hunter2" not in problem
 
 
+@pytest.mark.parametrize("option", ["?password=hunter2", "?user=me&passwd=hunter2", "?a=b;api-key=hunter2"])
+def test_a_password_among_the_options_of_an_address_is_refused_too(problems: Any, option: str) -> None:
+    (problem,) = problems(f"tracking: {{uri: 'postgresql://host/db{option}'}}\ntasks: {{cuts: }}")
+    assert problem.startswith("3: tracking.uri: holds a password") and "hunter2" not in problem
+
+
+def test_an_option_that_a_variable_gives_is_no_password(problems: Any, monkeypatch: Any) -> None:
+    monkeypatch.setenv("PGWORD", "hunter2")
+    address = "tracking: {uri: 'postgresql://host/db?password=${PGWORD}'}"
+    (other,) = problems(f"{address}\ntasks: {{cuts: , pictures: {{fps: x}}}}")
+    assert "tasks.pictures.fps" in other
+
+
 def test_an_unset_variable_is_one_problem_with_its_line(problems: Any, monkeypatch: Any) -> None:
     monkeypatch.delenv("NOT_SET", raising=False)
     assert problems("tasks: {cuts: , pictures: {fps: '${NOT_SET}'}}") == [
