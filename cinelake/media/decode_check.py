@@ -84,6 +84,7 @@ def damage_of(path: str, probe: Probe, report: DecodeReport, returncode: int) ->
         or _cut_off(path, probe, report)
         or _joined(path, probe)
         or _linked(path, probe)
+        or _edited(path, probe)
         or _goes_back(path, report)
         or _jumps(path, report)
         or _goes_on_elsewhere(path, report)
@@ -94,10 +95,11 @@ def damage_of(path: str, probe: Probe, report: DecodeReport, returncode: int) ->
 def raise_if_incomplete(path: str, probe: Probe) -> None:
     """Raise `DamagedFilm` for a file whose headers show, undecoded, that much of it is missing."""
     missing = 1 - probe.size_bytes / probe.declared.size_bytes if probe.declared.size_bytes else 0.0
-    cut_off = None
+    cut_off: FilmError | None = None
     if probe.container.startswith(INDEXED) and missing > MISSING_SHARE:
         cut_off = DamagedFilm(f"{path!r} is cut off: {missing:.0%} of its bytes are missing")
-    if error := cut_off or _cut_off(path, probe, DecodeReport()) or _joined(path, probe) or _linked(path, probe):
+    cut_off = cut_off or _cut_off(path, probe, DecodeReport())
+    if error := cut_off or _joined(path, probe) or _linked(path, probe) or _edited(path, probe):
         raise error
 
 
@@ -185,6 +187,16 @@ def _linked(path: str, probe: Probe) -> FilmError | None:
     return DamagedFilm(
         f"parts of {path!r} are in other files: its ordered chapters link them in, and only this one is read. "
         "Join the files, or accept the film without these parts"
+    )
+
+
+def _edited(path: str, probe: Probe) -> FilmError | None:
+    """A film whose edit list asks for what libav does not do, so that what is read is not what players show."""
+    if not probe.declared.edits:
+        return None
+    return DamagedFilm(
+        f"the edit list of {path!r} {probe.declared.edits}, which is not read so: pictures or sound would stand at "
+        "other times than players show them. Export the film anew, or accept it as it is read"
     )
 
 

@@ -10,6 +10,8 @@ import struct
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from cinelake.media.described import INDEX_BYTES
+from cinelake.media.edit_lists import edits_not_played
 from cinelake.media.endings import (
     dv_end,
     flash_end,
@@ -220,22 +222,24 @@ def _nut(file: FileBytes) -> Declared:
 
 
 def _boxes(file: FileBytes) -> Declared:
-    """MP4 and QuickTime: the end of the last box, and whether a second film follows the first."""
-    place, films = 0, 0
+    """MP4 and QuickTime: the end of the last box, whether a second film follows, edits that are not played as meant."""
+    place, films, edits = 0, 0, ""
     for _ in range(MAX_CHUNKS):
         size, name = file.number(place, ">I"), file.at(place + 4, 4)
         if place >= file.size or len(name) < 4:
             break
         if name == b"moof" and films:
-            return fragments_end(file, place)
+            return replace(fragments_end(file, place), edits=edits)
         if name == b"ftyp" and films:
             return Declared(place, next_film=place)
         films += name == b"moov"
         size = file.number(place + 8, ">Q") if size == 1 else size
         if size < 8:
             return NOTHING
+        if name == b"moov" and size <= INDEX_BYTES:
+            edits = edits or edits_not_played(file.at(place + 8, size - 8))
         place += size
-    return Declared(place or None)
+    return Declared(place or None, edits=edits)
 
 
 def _matroska(file: FileBytes) -> Declared:

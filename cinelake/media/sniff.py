@@ -15,6 +15,7 @@ _POINTERS = (
     (rb"\[(playlist|Reference)\]", "a playlist"),
     (rb"(rtsp|rtmp|https?|ftp|file|concat|subfile)t?://", "a list of addresses"),
     (rb"file\s+['\"\w/.]", "an ffmpeg concat script"),
+    (rb".{4}(ftyp.{0,64})?moov.{0,200}?rmra", "a reference movie of QuickTime"),
 )
 
 

@@ -235,7 +235,8 @@ class Declared:
     next_film: where in the file another film begins, which demuxers never reach. has_end: whether its end shows that
     it is whole. cut_short: what at its end shows that an unknown part is lost; '' where nothing does. length_s: of the
     whole film. is_open: whether it was written piece by piece, so that libav's length is only that of what is there.
-    has_parts_elsewhere: whether parts of the film are in other files, which are not read.
+    has_parts_elsewhere: whether parts of the film are in other files, which are not read. edits: which of its edits are
+    not played as they are meant, in words.
     """
 
     size_bytes: int | None = None
@@ -246,6 +247,7 @@ class Declared:
     length_s: float | None = None
     is_open: bool = False
     has_parts_elsewhere: bool = False
+    edits: str = ""
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ def pointers(target: str) -> dict[str, str]:
         "sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\n",
         "address": target,
         "pls": f"[playlist]\nFile1={target}\n",
+        "reference movie": f"\0\0\1\0moov\0\0\0\x40rmra\0\0\0\x38rmda\0\0\0\x30rdrf\0\0\0\0url \0\0\0\0{target}\0",
         "xspf": f'<playlist version="1"><trackList><track><location>{target}</location></track></trackList></playlist>',
     }
 
