@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import tempfile
 import threading
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 
 from cinelake.events import Event, OnEvent
+from cinelake.storage.owners import owned_folder, sweep_abandoned
 
 ATOMIC_BYTES = 4096
 """PIPE_BUF of Linux: lines shorter than this are written whole or not at all."""
+PREFIX = "cinelake-events-"
 END = "\n"
 """The line after which the driver no longer listens."""
 log = logging.getLogger(__name__)
@@ -22,13 +26,17 @@ log = logging.getLogger(__name__)
 class EventPipe:
     """A named pipe from the workers to the driver.
 
-    No lock is held, so that a killed worker cannot block the others; a full pipe drops events, which only progress
-    bars see. A line that is no event known here is logged.
+    No lock of the pipe is held, so that a killed worker cannot block the others; a full pipe drops events, which only
+    progress bars see. A line that is no event known here is logged. Its folder is removed at the end, and that of
+    a killed driver by the next.
     """
 
     def __init__(self, on_event: OnEvent):
-        self._folder = tempfile.TemporaryDirectory(prefix="cinelake-events-")
-        self.path = Path(self._folder.name) / "events"
+        temporary = Path(tempfile.gettempdir())
+        sweep_abandoned(temporary, PREFIX)
+        self._owned = ExitStack()
+        self._folder = self._owned.enter_context(owned_folder(temporary, PREFIX))
+        self.path = self._folder / "events"
         os.mkfifo(self.path)
         self._keep_open = os.open(self.path, os.O_RDWR)
         self._thread = threading.Thread(target=self._read, args=(on_event,), daemon=True)
@@ -51,7 +59,8 @@ class EventPipe:
         os.write(self._keep_open, END.encode())
         self._thread.join(timeout=5)
         os.close(self._keep_open)
-        self._folder.cleanup()
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._owned.close()
 
 
 @cache

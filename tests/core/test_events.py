@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 import pytest
 
@@ -93,3 +96,22 @@ def test_what_the_driver_does_not_know_is_logged_and_the_rest_arrives(caplog: py
 )
 def test_what_begins_is_said_in_words(films: int, cells: int, words: str) -> None:
     assert RunBegan(films, cells).words() == words
+
+
+HOLDS = """
+import time
+from cinelake.engines.event_pipe import EventPipe
+print(EventPipe(print).path, flush=True)
+time.sleep(60)
+"""
+
+
+def test_the_pipe_of_a_killed_driver_is_removed_by_the_next_and_that_of_a_living_one_stays():
+    with subprocess.Popen([sys.executable, "-c", HOLDS], stdout=subprocess.PIPE, text=True) as killed:
+        path = Path(killed.stdout.readline().strip())
+        EventPipe(lambda _: None).close()
+        assert path.exists()
+        killed.kill()
+        killed.wait()
+        EventPipe(lambda _: None).close()
+        assert not path.parent.exists()
