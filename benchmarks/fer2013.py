@@ -7,7 +7,7 @@
 The file has the columns split (Training, and those that are scored once all is chosen: `--score`), emotion and patch
 (48 × 48 grey bytes). One face of Training in twenty is held out and chooses the epoch. Some faces of PublicTest are in
 Training too, to the byte: it is scored with them, as in what is published, and without. STATE keeps the checkpoint of
-each epoch, how long each took, and the best network as an artefact of Cinelake, `STATE/light_30`. The set is that of
+each epoch, how long each took, and the best network as an artefact of Cinelake, `STATE/light_24_16`. The set is that of
 Goodfellow et al., "Challenges in Representation Learning" (2013), people agree with its labels on 65 ± 5 % of the
 faces; the best single networks reach 0.73.
 

@@ -1,11 +1,11 @@
 """Expressions of faces: which of seven emotions a face shows, and the vector of 512 numbers that it is read from.
 
 It looks at the 48 × 48 grey patches of table `faces`. `network: seed` is the reference: 64-64, 128-128 and 256 filters,
-each pooled and normalised, and a dense layer of 512. The default, `light`, costs a third of it: residual blocks from
+each pooled and normalised, and a dense layer of 512. The default, `light`, costs a quarter of it: residual blocks from
 half the size on, the last of separable convolutions. What to expect of a training: `benchmarks/fer2013.py`.
 
     models:
-      expressions: {labels: expressions}                                    # light, 30 epochs
+      expressions: {labels: expressions}                                    # light, 24 and 16 epochs
       expressions: {labels: expressions, config: {network: seed, epochs: 20, again: 0}}
 
 Reading order: networks, config, features, fitting, predict, scores.

@@ -33,10 +33,10 @@ class Config(Params):
     """The network and how it is fitted."""
 
     network: ExpressionNetworkName = "light"
-    """`light`: an epoch of FER2013 takes about 30 s of one processor. `seed`: the reference, three times that."""
-    epochs: int = Field(30, ge=1)
+    """`light`: an epoch of FER2013 takes about 90 s of one processor's time. `seed`: the reference, four times that."""
+    epochs: int = Field(24, ge=1)
     """Passes over the faces, while the learning rate falls to almost nothing. The best one is kept."""
-    again: int = Field(0, ge=0)
+    again: int = Field(16, ge=0)
     """Further passes after a warm restart of the learning rate, which falls again (Loshchilov and Hutter, 2017)."""
     batch_size: int = Field(128, ge=1)
     """Faces per step."""

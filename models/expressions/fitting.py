@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -32,9 +31,6 @@ Keras's `use_ema` has no warm-up: after the 120 steps of a small training its av
 (accuracy 0.4 in place of 1)."""
 WARM_STEPS = 200
 ROWS_AT_ONCE = 256
-GROWING = (32, 40, 48)
-"""Pixels of a patch's side in each third of the passes of `light`: small ones take two thirds of the time (Tan and Le,
-EfficientNetV2, 2021)."""
 TURN_DEG, ZOOM, SHIFT_PX = 12.0, 0.1, 4.0
 DARKEST, HIDDEN_PX, HIDDEN_SHARE = 0.4, 16, 0.25
 """How far training varies a patch at strength 1: see `vary`."""
@@ -69,8 +65,7 @@ def train(learn: Sequence[Example], stop: Sequence[Example], config: Config, tra
             f"expressions: {len(faces)} labelled faces with {len(np.unique(faces.emotion))} emotions to learn from; at "
             f"least {MIN_FACES} with 2 are needed: label more, or more kinds"
         )
-    with _bfloat16():
-        network, progress = fit_network(faces, watched, config, training)
+    network, progress = fit_network(faces, watched, config, training)
     counts = np.bincount(faces.emotion, minlength=len(EMOTIONS)).tolist()
     facts = {"emotions": list(EMOTIONS), "faces": dict(zip(EMOTIONS, counts, strict=True))}
     return Trained(network, {}, {**facts, "best_epoch": progress.best_epoch + 1, "validation_accuracy": progress.best})
@@ -102,22 +97,6 @@ def fit_network(learn: Faces, stop: Faces, config: Config, training: Training) -
         greater_is_better=True,
     )
     return average, progress
-
-
-@contextmanager
-def _bfloat16() -> Iterator[None]:
-    """Convolutions in bfloat16 where the processor multiplies such numbers; elsewhere TensorFlow changes nothing.
-
-    Weights, their average and the optimiser stay in float32. A quarter of a training step is saved (AVX-512 BF16).
-    """
-    tf = import_tensorflow()
-    option = "auto_mixed_precision_onednn_bfloat16"
-    before = tf.config.optimizer.get_experimental_options().get(option, False)
-    tf.config.optimizer.set_experimental_options({option: True})
-    try:
-        yield
-    finally:
-        tf.config.optimizer.set_experimental_options({option: before})
 
 
 def _pair(config: Config) -> tuple[Any, Any]:
@@ -163,31 +142,17 @@ def _epoch(learner: Any, average: Any, optimizer: Any, learn: Faces, config: Con
     weights = class_weights(learn.emotion, config.balance)
 
     def epoch(number: int) -> float:
-        rng, side = np.random.default_rng((seed, number)), side_of(config, number)
+        rng = np.random.default_rng((seed, number))
         order = rng.permutation(len(learn))
         losses = []
         for start in range(0, len(order), config.batch_size):
             chosen = order[start : start + config.batch_size]
             emotion = learn.emotion[chosen]
-            patches = resized(vary(learn.patch[chosen], rng, config.variation), side)
+            patches = vary(learn.patch[chosen], rng, config.variation)
             losses.append(step(patches[..., None], emotion, weights[emotion]))
         return float(np.mean([float(loss) for loss in losses]))
 
     return epoch
-
-
-def side_of(config: Config, epoch: int) -> int:
-    """Pixels of a patch's side in this pass, from 0: the reference network always learns from whole patches."""
-    return GROWING[epoch * len(GROWING) // (config.epochs + config.again)] if config.network == "light" else SIDE
-
-
-def resized(patches: Array, side: int) -> Array:
-    """(B, side, side): patches (B, 48, 48) float32 made smaller, each pixel the mean of what it covers."""
-    import cv2
-
-    if side == SIDE:
-        return patches
-    return np.stack([cv2.resize(patch, (side, side), interpolation=cv2.INTER_AREA) for patch in patches])
 
 
 def _step(learner: Any, average: Any, optimizer: Any, smoothing: float) -> Callable[[Array, Array, Array], Any]:

@@ -18,7 +18,7 @@ from cinelake.spec.training import StopTraining, Training
 from models.expressions import MODEL
 from models.expressions.config import LABELS, Config
 from models.expressions.features import mirrored
-from models.expressions.fitting import class_weights, optimizer_of, resized, side_of, vary
+from models.expressions.fitting import class_weights, optimizer_of, vary
 from models.expressions.networks import EMBEDDING, EMOTIONS, build, parted
 from models.expressions.scores import confusion, scores_of
 
@@ -127,26 +127,6 @@ def test_the_seeds_network_has_its_layers() -> None:
 
 def test_the_default_has_fewer_weights_than_the_seeds_network() -> None:
     assert build("light", 0.0).count_params() < 1_000_000 < build("seed", 0.0).count_params()
-
-
-@pytest.mark.parametrize(("network", "sides"), [("light", [32, 32, 40, 40, 48, 48]), ("seed", [48] * 6)])
-def test_the_default_learns_from_small_patches_first_and_ends_with_whole_ones(network: Any, sides: list[int]) -> None:
-    config = Config(network=network, epochs=4, again=2)
-    assert [side_of(config, epoch) for epoch in range(6)] == sides
-
-
-def test_a_smaller_patch_shows_the_same_face() -> None:
-    patches = faces(4).features["patch"].astype(np.float32)
-    small = resized(patches, 24)
-    assert small == pytest.approx(patches.reshape(4, 24, 2, 24, 2).mean(axis=(2, 4)), abs=1e-3)
-
-
-def test_what_learns_takes_patches_of_any_side_and_has_the_weights_of_what_is_kept() -> None:
-    learner, kept = (build("light", 0.0, learns=learns) for learns in (True, False))
-    kept.set_weights(learner.get_weights())
-    whole, small = (np.random.default_rng(0).uniform(0, 255, (2, side, side, 1)) for side in (48, 32))
-    assert learner(small, training=False).shape == (2, len(EMOTIONS) + EMBEDDING)
-    assert np.allclose(learner(whole, training=False), kept(whole, training=False), atol=1e-4)
 
 
 def test_probabilities_are_the_softmax_of_the_logits() -> None:
