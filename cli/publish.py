@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from cinelake.errors import UsageError
 from cinelake.lake.format import open_known
 from cinelake.lake.published import (
     PublishedVersion,
@@ -57,6 +59,8 @@ def publish(
     published copy (`cinelake query --published latest`): worth its making from some thousand films on. What a run has
     just made is in the lake at once, and in the copy with the next publish.
     """
+    asked = {"--list": list_, "--rollback": rollback, "--verify": verify, "--dry-run": dry_run}
+    _check_fits([option for option, given in asked.items() if given], to)
     if list_:
         _list_versions(manifest, as_json=json)
     elif rollback:
@@ -67,6 +71,14 @@ def publish(
         _print_work(_planned(manifest, keep), as_json=json)
     else:
         _publish(_planned(manifest, keep), as_json=json)
+
+
+def _check_fits(asked: Sequence[str], to: int | None) -> None:
+    """Raise `UsageError` for options of which one would be passed over."""
+    if len(asked) > 1:
+        raise UsageError(f"expected one of {' and '.join(asked)}: each is a command of its own")
+    if to is not None and "--rollback" not in asked:
+        raise UsageError(f"--to {to} belongs to --rollback: `cinelake publish --rollback --to {to}`")
 
 
 def _print_work(planning: Planning, *, as_json: bool) -> None:
@@ -163,6 +175,9 @@ def _verify(manifest: Path, *, as_json: bool) -> None:
     if found.unknown:
         warn(f"{found.unknown} files of an earlier release have no digest: only their sizes were compared")
     for path, why in found.damaged.items():
+        warn(f"{path}: {why}")
+    if found.damaged:
+        path, why = next(iter(found.damaged.items()))
         raise damaged_file(lake, Path(path).parts[-3], f"{Path(path).name}: {why}")
 
 

@@ -17,6 +17,7 @@ import dask.config
 import psutil
 import pytest
 from _published_lake import planned, write_films, write_shots
+from typer.testing import CliRunner
 
 import cinelake
 from cinelake.errors import InputChanged, PublishRefused, StorageError, UnknownName, UsageError
@@ -30,6 +31,7 @@ from cinelake.lake.published import (
     version_numbers,
 )
 from cinelake.storage.processes import import_path
+from cli.main import app
 from flows import lake_versions
 from flows.lake_versions import publish_planned, roll_back
 
@@ -173,6 +175,15 @@ def test_no_wrong_byte_of_a_published_file_passes_as_the_one_that_was_written(pr
         assert [*verify(lake, version).damaged] == [str(file)]
         replaced(file, whole)
     assert verify(lake, version) == Verification(8, {}, 0)
+
+
+def test_every_damaged_file_is_told_with_its_path(project: Path) -> None:
+    one, other, *_ = sorted(files(project))
+    for file in (one, other):
+        replaced(file, b"PAR1")
+    done = CliRunner().invoke(app, ["publish", "--verify", "-m", str(project / "pipeline.yaml")])
+    assert all(f"{file}: it has 4 bytes" in done.stderr.replace("\n", "") for file in (one, other))
+    assert isinstance(done.exception, StorageError)
 
 
 def test_what_an_earlier_release_published_is_told_to_have_no_digests(project: Path) -> None:
