@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cinelake.errors import CinelakeError, UsageError
+from cinelake.errors import CinelakeError, FilmError, UsageError
 from cinelake.labels.erasing import ClassRows, erase_class, find_class
 from cinelake.labels.store import label_sets
 from cinelake.lake.artefact import read_artefact
@@ -70,8 +70,9 @@ def find_person(planning: Planning, name: str) -> Known:
     for model in recorded_models(lake):
         _look_at_recorded(lake, model, found)
     _look_at_registered(planning.manifest, lake, found)
-    by_faces = list(_cells_by_faces(planning))
-    found.cells = [(table, film) for table, film in by_faces if _names(lake, table, film, name)]
+    by_faces = list(_cells_by_faces(planning, found))
+    for table, film in by_faces:
+        _look_at_cell(lake, table, film, found)
     tables = {table for table, _ in by_faces}
     found.published = [number for number, version in readable_versions(lake).items() if tables & set(version.tables)]
     return found
@@ -121,7 +122,9 @@ def _look_at_registered(manifest: Manifest, lake: Lake, found: Known) -> None:
             except CinelakeError as error:
                 found.unreadable.append(f"{version.name} {version.number}: {error}")
                 continue
-        if known:
+        if known and version.is_champion:
+            found.champions.setdefault(version.name, version.number)
+        elif known:
             found.versions.setdefault(version.name, []).append(version.number)
 
 
@@ -138,17 +141,28 @@ def _has_registry(manifest: Manifest) -> bool:
     return manifest.tracking.enabled and (file is None or file.exists())
 
 
-def _cells_by_faces(planning: Planning) -> Iterator[tuple[str, str]]:
+def _cells_by_faces(planning: Planning, found: Known) -> Iterator[tuple[str, str]]:
     for table in planning.lake.tables():
-        for movie_id in planning.index.cells(table):
+        cells = planning.index.cells(table)
+        damaged = {name.removesuffix(".parquet") for name in planning.lake.storage.files(table)} - set(cells)
+        found.unreadable += [f"{table} of {film}: damaged, the next run makes it again" for film in sorted(damaged)]
+        for movie_id in cells:
             made = footer.ingredients if (footer := planning.index.footer(table, movie_id)) else {}
             source = BY_FACES.get(made.get("task", ""))
             if source is not None and source in ("", made.get("params", {}).get("source")):
                 yield table, movie_id
 
 
+def _look_at_cell(lake: Lake, table: str, movie_id: str, found: Known) -> None:
+    try:
+        if _names(lake, table, movie_id, found.name):
+            found.cells.append((table, movie_id))
+    except FilmError as error:  # damaged, or made anew meanwhile
+        found.unreadable.append(str(error))
+
+
 def _names(lake: Lake, table: str, movie_id: str, name: str) -> bool:
-    """Whether a row of a cell names the person."""
+    """Whether a row of a cell names the person. Raises `InputChanged`."""
     import pyarrow.compute as pc
 
     rows = lake.reader(table, movie_id).read()

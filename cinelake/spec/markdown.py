@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-_ACTS = re.compile(r"[\\`*_\[\]<>&|~#!]|(?<=:)/|(?<=www)\.", re.IGNORECASE)
-"""What begins a link, a picture, HTML, a table or a mark; an address in plain text becomes a link, too."""
+_ACTS = re.compile(r"[\\`*_\[\]<>&|~#!@]|(?<=:)/|(?<=www)\.", re.IGNORECASE)
+"""What begins a link, a picture, HTML, a table or a mark; an address (a page's, a person's) becomes a link, too."""
 
 
 def as_text(text: str) -> str:

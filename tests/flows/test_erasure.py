@@ -13,8 +13,11 @@ from cinelake.errors import UsageError
 from cinelake.lake.artefact import write_artefact
 from cinelake.lake.cells import CellWriter, Footer, Lake
 from cinelake.lake.champions import read_champion_record, record_version
+from cinelake.manifest.sections import TrackingSettings
 from cinelake.spec.model import Trained
 from cinelake.spec.task import find_task
+from cinelake.tracking import registry
+from cinelake.tracking.runs import TrainingRecord
 from cli.main import app
 from models.identities.config import Config
 
@@ -76,3 +79,32 @@ def test_a_champion_that_knows_the_person_stays_and_is_told(lake: Lake):
 def test_a_number_is_no_name(lake: Lake):
     with pytest.raises(UsageError, match="no name that people gave"):
         forget(lake, "person_1")
+
+
+@pytest.mark.parametrize("part", [0.2, 0.9], ids=["rows", "footer"])
+def test_a_damaged_cell_is_told_and_the_rest_is_forgotten(lake: Lake, part: float):
+    cell = Path(lake.cell_path("actor_appearances", "dawn"))
+    whole = cell.read_bytes()
+    lost, at = len(whole) // 20, int(part * len(whole))
+    cell.write_bytes(whole[:at] + bytes(lost) + whole[at + lost :])
+    told = forget(lake, "ada", "--yes")
+    assert (told["versions"], told["cells"]) == ({"identities": [1, 2]}, [])
+    assert [why for why in told["unreadable"] if "actor_appearances" in why and "damaged" in why]
+
+
+@pytest.mark.slow
+def test_a_champion_of_which_the_lake_has_no_record_stays_and_the_rest_is_forgotten(lake: Lake, tmp_path: Path):
+    tracking = TrackingSettings(uri=f"sqlite:///{tmp_path}/mlflow.db")
+    trained = Trained(arrays={"centroids": np.eye(1, 128)}, facts={"people": ["ada"]})
+    artefact = write_artefact(tmp_path / "trained" / "elsewhere", "identities", Config(), trained)
+    row = {"a": np.zeros(1)}
+    with TrainingRecord(tracking, "elsewhere") as record:
+        number = registry.register(
+            tracking, record, "elsewhere", artefact, example=row, prediction=row, metric="f1", scores={"f1": 0.5},
+            baseline={"f1": 0.1}, interval={}, card="# who",
+        )  # fmt: skip
+    registry.set_champion(tracking, "elsewhere", number)
+    (tmp_path / "pipeline.yaml").write_text(MANIFEST.replace("enabled: false", f"uri: {tracking.uri}"))
+    told = forget(lake, "ada", "--yes")
+    assert (told["champions"], told["versions"]) == ({"elsewhere": number}, {"identities": [1, 2]})
+    assert not lake.footer("actor_appearances", "dawn")

@@ -21,5 +21,5 @@ def test_nothing_acts_in_text_from_outside(seed: int) -> None:
 
 
 def test_an_address_becomes_no_link_by_itself() -> None:
-    for address in ("https://a.test/x", "www.a.test"):
+    for address in ("https://a.test/x", "www.a.test", "ida@a.test"):
         assert address not in as_text(address) and as_text(address).replace("\\", "") == address

@@ -124,10 +124,3 @@ def test_a_folder_that_another_user_made_among_temporary_files_is_planted(everyb
 def test_a_link_to_a_folder_of_ours_is_planted(everybodys, tmp_path):
     (everybodys / "link").symlink_to(tmp_path)
     assert is_planted(everybodys / "link") and not is_planted(tmp_path / "tmp")
-
-
-def test_a_store_s_scratch_lies_in_no_folder_that_others_could_make_first(everybodys, monkeypatch):
-    monkeypatch.setattr("tempfile.tempdir", str(everybodys))
-    with Storage("s3://bucket/lake").scratch() as folder:
-        assert folder.parent == everybodys
-        assert folder.stat().st_mode & 0o077 == 0
