@@ -182,17 +182,24 @@ class Pieces:
         None after one has failed: what ended it (want of memory, most likely) would end the next.
         """
         slot = self._all_helpers.slot() if len(self._waiting) > 1 and not self.failures else None
-        if slot is not None:
-            helper = threading.Thread(target=self._help, args=(slot,), name="pieces", daemon=True)
-            self._helpers.append(helper)
-            helper.start()
-
-    def _help(self, slot: BorrowedSlot) -> None:
-        """Have pieces made by a helper, and count what came of it before others may borrow the slot."""
+        if slot is None:
+            return
         try:
-            self._hand_out(self._all_helpers.take(), slot)
+            helper = self._all_helpers.take()
         except (OSError, subprocess.SubprocessError) as error:
             self.failures.append(f"it could not be started: {error}")
+            slot.give_back()
+            return
+        thread = threading.Thread(target=self._help, args=(helper, slot), name="pieces", daemon=True)
+        self._helpers.append(thread)
+        thread.start()
+
+    def _help(self, helper: Helper, slot: BorrowedSlot) -> None:
+        """Have pieces made by a helper, and count what came of it before others may borrow the slot."""
+        try:
+            self._hand_out(helper, slot)
+        except OSError as error:
+            self.failures.append(f"what it said cannot be read: {error}")
         finally:
             slot.give_back()
 

@@ -116,6 +116,7 @@ def test_a_helper_that_waits_ends_once_every_processor_has_a_job(
     tmp_path: Path, idle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(helpers, "module_command", lambda _: ["cat"])
+    monkeypatch.setattr(helpers, "IDLE_S", 1e9)
     with helpers.Helpers(tmp_path) as of_step:
         waiting = of_step.take()
         of_step.wait(waiting)
@@ -123,6 +124,23 @@ def test_a_helper_that_waits_ends_once_every_processor_has_a_job(
             assert of_step.slot() is None and process_mark(waiting.pid)  # idle for a moment only
             with slot_held():
                 assert of_step.slot() is None and not process_mark(waiting.pid)
+
+
+def test_a_helper_that_waits_is_not_ended_while_it_is_about_to_help(
+    step: Step, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, _ = in_pieces(step, tmp_path / "scratch")
+    (tmp_path / "slots").mkdir()
+    make_slots(tmp_path / "slots", 1)
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "slots"))
+    monkeypatch.setattr(helpers, "module_command", lambda _: ["cat"])
+    monkeypatch.setattr(pieces.Pieces, "_help", lambda *_: None)  # a thread that has not come so far
+    waiting = made._all_helpers.take()
+    made._all_helpers.wait(waiting)
+    for _ in range(2):  # the second finds the only slot in use
+        made._borrow()
+    assert process_mark(waiting.pid)
+    waiting.end()
 
 
 def wait_for_helpers(self: pieces.Pieces, number: int) -> None:
@@ -188,7 +206,7 @@ def test_a_helper_ends_when_a_job_needs_its_slot(step: Step, tmp_path: Path, idl
     assert slot is not None
     with slot_held(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(helpers, "module_command", lambda _: ["cat"])
-        made._help(slot)
+        made._help(made._all_helpers.take(), slot)
     assert made._take() == 0 and not made.failures
 
 
