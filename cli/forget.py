@@ -10,7 +10,7 @@ from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import plan_manifest
 from cli.options import HERE, JsonOption, ManifestOption, example
 from cli.screen import out, print_json, warn
-from flows.erasure import Known, find_person, forget_person
+from flows.erasure import KnownPerson, find_person, forget_person
 
 app = typer.Typer(add_completion=False)
 
@@ -40,7 +40,7 @@ def forget(
         warn(f"not looked at: {line}")
 
 
-def _data(found: Known, *, deleted: bool) -> dict[str, object]:
+def _data(found: KnownPerson, *, deleted: bool) -> dict[str, object]:
     labels = {
         rows.set_name: {"rows": rows.rows, "stills": sum(map(len, rows.stills.values()))} for rows in found.labels
     }
@@ -56,7 +56,7 @@ def _data(found: Known, *, deleted: bool) -> dict[str, object]:
     }
 
 
-def _found(found: Known, *, deleted: bool) -> list[str]:
+def _found(found: KnownPerson, *, deleted: bool) -> list[str]:
     lines = []
     for rows in found.labels:
         photos = f", {rows.still_count} photos" if rows.stills else ""
@@ -69,7 +69,7 @@ def _found(found: Known, *, deleted: bool) -> list[str]:
     return [*lines, "deleted" if deleted else "would be deleted (`--yes`)"]
 
 
-def _to_do(found: Known, *, deleted: bool) -> list[str]:
+def _to_do(found: KnownPerson, *, deleted: bool) -> list[str]:
     """What is left for the person who asks, in order."""
     again = f"`cinelake forget {found.name!r} --yes`"
     steps = []
@@ -89,7 +89,7 @@ def _to_do(found: Known, *, deleted: bool) -> list[str]:
     return [f"next: {step}" for step in steps]
 
 
-def _remains(found: Known) -> list[str]:
+def _remains(found: KnownPerson) -> list[str]:
     """What this command does not reach."""
     lines = [
         "`faces` keeps vectors without a name, of everybody in the films: `faces: {identify: false}` ends that, or the "

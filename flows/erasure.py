@@ -35,7 +35,7 @@ BY_FACES = {"persons": "", CAST: "", "screen_time": CAST, "co_appearances": CAST
 
 
 @dataclass
-class Known:
+class KnownPerson:
     """What there is of a person. versions: model → those that know them and are no champion; champions: model → its
     version that knows them. cells: (table, film) whose rows name them. published: versions whose tables may name them.
     unreadable: what could not be looked at, and why.
@@ -55,7 +55,7 @@ class Known:
         return bool(self.labels or self.versions or self.champions or self.cells)
 
 
-def find_person(planning: Planning, name: str) -> Known:
+def find_person(planning: Planning, name: str) -> KnownPerson:
     """What labels, versions and tables hold of a person. Raises `UsageError` for a number, `StorageError`."""
     if not name.strip() or NUMBERED.fullmatch(name):
         raise UsageError(
@@ -63,7 +63,7 @@ def find_person(planning: Planning, name: str) -> Known:
             "film that shows them: `faces: {identify: false}` ends that, or a film taken out of the catalogue "
             "(`cinelake gc`)"
         )
-    found = Known(name)
+    found = KnownPerson(name)
     root, lake = Path(planning.manifest.labels), planning.lake
     sets = (find_class(root, each, COLUMN, name) for each in label_sets(root))
     found.labels = [each for each in sets if each.rows]
@@ -78,7 +78,7 @@ def find_person(planning: Planning, name: str) -> Known:
     return found
 
 
-def forget_person(manifest: Manifest, lake: Lake, found: Known) -> None:
+def forget_person(manifest: Manifest, lake: Lake, found: KnownPerson) -> None:
     """Delete what was found, but for champions. Raises `StorageError`; done again it goes on."""
     for rows in found.labels:
         erase_class(Path(manifest.labels), COLUMN, found.name, rows)
@@ -90,7 +90,7 @@ def forget_person(manifest: Manifest, lake: Lake, found: Known) -> None:
         lake.delete_cell(*cell)
 
 
-def _look_at_recorded(lake: Lake, model: str, found: Known) -> None:
+def _look_at_recorded(lake: Lake, model: str, found: KnownPerson) -> None:
     record = read_champion_record(lake, model)
     for number, applied in sorted(record.versions.items()):
         if applied.kind != MODEL.name:
@@ -106,7 +106,7 @@ def _look_at_recorded(lake: Lake, model: str, found: Known) -> None:
             found.versions.setdefault(model, []).append(number)
 
 
-def _look_at_registered(manifest: Manifest, lake: Lake, found: Known) -> None:
+def _look_at_registered(manifest: Manifest, lake: Lake, found: KnownPerson) -> None:
     """Versions that MLflow keeps and the lake has no record of: of a lake that was deleted, or of another."""
     if not _has_registry(manifest):
         return
@@ -141,7 +141,7 @@ def _has_registry(manifest: Manifest) -> bool:
     return manifest.tracking.enabled and (file is None or file.exists())
 
 
-def _cells_by_faces(planning: Planning, found: Known) -> Iterator[tuple[str, str]]:
+def _cells_by_faces(planning: Planning, found: KnownPerson) -> Iterator[tuple[str, str]]:
     for table in planning.lake.tables():
         cells = planning.index.cells(table)
         damaged = {name.removesuffix(".parquet") for name in planning.lake.storage.files(table)} - set(cells)
@@ -153,7 +153,7 @@ def _cells_by_faces(planning: Planning, found: Known) -> Iterator[tuple[str, str
                 yield table, movie_id
 
 
-def _look_at_cell(lake: Lake, table: str, movie_id: str, found: Known) -> None:
+def _look_at_cell(lake: Lake, table: str, movie_id: str, found: KnownPerson) -> None:
     try:
         if _names(lake, table, movie_id, found.name):
             found.cells.append((table, movie_id))

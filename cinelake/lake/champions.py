@@ -141,15 +141,17 @@ def recorded_models(lake: Lake) -> list[str]:
 def forget_recorded(lake: Lake, name: str, number: int) -> None:
     """Delete a version's files from the lake, and from this machine's cache; the record no longer names it.
 
-    Raises `UsageError` for the champion.
+    One of which the lake has no record is no error. Raises `UsageError` for the champion.
     """
     record = read_champion_record(lake, name)
+    applied = record.versions.get(number)
+    if applied is None:
+        return
     if record.champion == number:
         raise UsageError(f"{name} {number} is champion: another one has to be before it can be deleted")
     for file in FILES:
         lake.storage.delete(FOLDER, name, str(number), file)
-    if applied := record.versions.get(number):
-        shutil.rmtree(cache_folder() / "models" / applied.digest, ignore_errors=True)
+    shutil.rmtree(cache_folder() / "models" / applied.digest, ignore_errors=True)
     _replace(lake, replace(record, versions={n: v for n, v in record.versions.items() if n != number}))
 
 

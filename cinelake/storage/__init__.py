@@ -1,1 +1,3 @@
-"""Files: local and on object stores, whole writes, locks, contents. Nothing here knows what is in them."""
+"""Files, local and on object stores: whole writes, locks, contents; and processes that are started.
+
+Nothing here knows what is in them."""

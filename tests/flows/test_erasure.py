@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from cinelake.errors import UsageError
 from cinelake.lake.artefact import write_artefact
 from cinelake.lake.cells import CellWriter, Footer, Lake
-from cinelake.lake.champions import read_champion_record, record_version
+from cinelake.lake.champions import read_champion_record, record_version, recorded_models
 from cinelake.manifest.sections import TrackingSettings
 from cinelake.spec.model import Trained
 from cinelake.spec.task import find_task
@@ -98,13 +98,14 @@ def test_a_champion_of_which_the_lake_has_no_record_stays_and_the_rest_is_forgot
     trained = Trained(arrays={"centroids": np.eye(1, 128)}, facts={"people": ["ada"]})
     artefact = write_artefact(tmp_path / "trained" / "elsewhere", "identities", Config(), trained)
     row = {"a": np.zeros(1)}
-    with TrainingRecord(tracking, "elsewhere") as record:
-        number = registry.register(
-            tracking, record, "elsewhere", artefact, example=row, prediction=row, metric="f1", scores={"f1": 0.5},
-            baseline={"f1": 0.1}, interval={}, card="# who",
-        )  # fmt: skip
+    for _ in range(2):
+        with TrainingRecord(tracking, "elsewhere") as record:
+            number = registry.register(
+                tracking, record, "elsewhere", artefact, example=row, prediction=row, metric="f1", scores={"f1": 0.5},
+                baseline={"f1": 0.1}, interval={}, card="# who",
+            )  # fmt: skip
     registry.set_champion(tracking, "elsewhere", number)
     (tmp_path / "pipeline.yaml").write_text(MANIFEST.replace("enabled: false", f"uri: {tracking.uri}"))
     told = forget(lake, "ada", "--yes")
-    assert (told["champions"], told["versions"]) == ({"elsewhere": number}, {"identities": [1, 2]})
-    assert not lake.footer("actor_appearances", "dawn")
+    assert told["champions"] == {"elsewhere": 2} and told["versions"] == {"elsewhere": [1], "identities": [1, 2]}
+    assert not lake.footer("actor_appearances", "dawn") and recorded_models(lake) == ["identities"]
