@@ -1,7 +1,7 @@
 """Files of subtitles in formats that pysubs2 knows and whose times or letters it would not read as they are meant.
 
-MicroDVD says the rate it counts by in its first line; SAMI shows a text until the next one (an empty one takes it away);
-TTML is XML, whose declaration names the encoding of bytes, not of a text.
+MicroDVD says the rate it counts by in its first line; SAMI shows a text until the next one (an empty one takes it
+away); TTML is XML, whose declaration names the encoding of bytes, not of a text.
 """
 
 from __future__ import annotations
