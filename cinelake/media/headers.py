@@ -190,7 +190,7 @@ def _apng(file: FileBytes) -> Declared:
             end = place if name else 0
             break
     next_film = end if end and file.at(end, MAGIC_BYTES) == file.at(0, MAGIC_BYTES) else None
-    return replace(_ended(b"IEND" in file.tail(64)), packets=count or None, next_film=next_film)
+    return replace(_ended(b"IEND" in file.tail(64)), packets=count if _known(count) else None, next_film=next_film)
 
 
 def _wtv(file: FileBytes) -> Declared:
