@@ -1,6 +1,6 @@
 """Edits of MP4 and QuickTime that libav does not play as they are meant (ISO/IEC 14496-12, section 8.6.6).
 
-It plays parts in any order, trims them, and begins late where the list begins with nothing. In a pause between parts
+It plays parts in any order, trims them, and begins late where the list begins with nothing. In a pause behind a part
 it shows the film's beginning, and every part it plays at its own speed.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from itertools import dropwhile
 
 MAX_BOXES = 10_000
 NOTHING = -1
@@ -27,8 +28,9 @@ def edits_not_played(index: bytes) -> str:
         shown = [rate for _, media, rate in edits if media != NOTHING]
         if any(rate != NORMAL for rate in shown) and shown != [0.0]:  # some writers leave the speed of the only one out
             return "plays parts of it at another speed, or stands still"
-        if any(media == NOTHING for _, media, _ in edits[1:-1]):
-            return "pauses between parts of it"
+        after_a_part = dropwhile(lambda edit: edit[1] == NOTHING, edits)
+        if any(media == NOTHING and duration for duration, media, _ in after_a_part):
+            return "pauses between parts of it, or behind the last one"
     return ""
 
 

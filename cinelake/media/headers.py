@@ -190,7 +190,7 @@ def _apng(file: FileBytes) -> Declared:
             end = place if name else 0
             break
     next_film = end if end and file.at(end, MAGIC_BYTES) == file.at(0, MAGIC_BYTES) else None
-    return replace(_ended(b"IEND" in file.tail(64)), packets=count or None, next_film=next_film)
+    return replace(_ended(b"IEND" in file.tail(64)), packets=count if _known(count) else None, next_film=next_film)
 
 
 def _wtv(file: FileBytes) -> Declared:
@@ -233,11 +233,11 @@ def _boxes(file: FileBytes) -> Declared:
         if name == b"ftyp" and films:
             return Declared(place, next_film=place)
         films += name == b"moov"
-        size = file.number(place + 8, ">Q") if size == 1 else size
-        if size < 8:
-            return NOTHING
+        size, head = (file.number(place + 8, ">Q"), 16) if size == 1 else (size, 8)
+        if size < head:  # 0: to the end of the file
+            return Declared(edits=edits)
         if name == b"moov" and size <= INDEX_BYTES:
-            edits = edits or edits_not_played(file.at(place + 8, size - 8))
+            edits = edits or edits_not_played(file.at(place + head, size - head))
         place += size
     return Declared(place or None, edits=edits)
 
@@ -257,13 +257,16 @@ def _matroska(file: FileBytes) -> Declared:
 
 
 def _material(file: FileBytes) -> Declared:
-    """MXF: does the partition that ends it stand where its first one says? One whose end was not known says nothing."""
+    """MXF: is the partition that ends it there, or is the file smaller than where its first one says that it stands?
+
+    One whose end was not known says nothing, nor does a place at which something else stands.
+    """
     start = file.at(0, RUN_IN_BYTES + len(PARTITION)).find(PARTITION)
     length = file.number(start + 16, "B")
     footer = file.number(start + 17 + (length & 0x7F if length & 0x80 else 0) + 24, ">Q") if start >= 0 else 0
-    if not footer:
-        return NOTHING
-    return Declared(has_end=True) if file.at(start + footer, len(PARTITION)) == PARTITION else Declared(start + footer)
+    if footer and file.at(start + footer, len(PARTITION)) == PARTITION:
+        return Declared(has_end=True)
+    return Declared(start + footer) if footer and start + footer >= file.size else NOTHING
 
 
 def _ebml_size(file: FileBytes, place: int) -> tuple[int | None, int]:

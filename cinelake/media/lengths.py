@@ -62,6 +62,8 @@ LONGEST_SOUND_PACKET_S = 1.0
 
 MAX_BYTES_WITHOUT_LENGTH = 64 << 20
 """Smaller files that declare no length are read through in search of what they hold."""
+MAX_BYTES_OF_SOUND = 2 << 30
+"""The same of bare sound, the whole of which is cut into packets in seconds: 15 hours of MP3 at its highest rate."""
 
 LAST_PACKETS = 20_000
 """How many packets are read at most in search of a film's end."""
@@ -194,8 +196,7 @@ def bounded(about: Probe, path: str, fd: int) -> Probe:
     Of bare sound it is what they hold, as the next one begins where one ends.
     """
     if about.container in BARE_SOUND and not about.declared.size_bytes:
-        is_read = about.size_bytes <= MAX_BYTES_WITHOUT_LENGTH
-        held_s = _held_s(path, fd, about) if is_read else None
+        held_s = as_length(_held_s(path, fd, about)) if about.size_bytes <= MAX_BYTES_OF_SOUND else None
         return replace(about, duration_s=held_s, declared_s=held_s, held_s=held_s)
     length_s = about.duration_s or about.declared_s
     if about.size_bytes > (SLOWEST_BYTES_PER_S * length_s if length_s else MAX_BYTES_WITHOUT_LENGTH):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from cinelake.errors import BadSubtitles
 from tasks.subtitles.cues import Cues, well_written, without_repeats
 from tasks.subtitles.encodings import guessed_encoding, switched_encoding, utf16_without_mark
+from tasks.subtitles.other_formats import is_ttml, parse_other
 
 if TYPE_CHECKING:
     import pysubs2
@@ -167,6 +168,8 @@ def _tidy(text: str, file: Path) -> Cues:
 
     Raises `BadSubtitles` for lines that no subtitles have.
     """
+    if is_ttml(text[:HEAD]):
+        return Cues(text, 0)
     lines = [" ".join(line.split()) or line[:1] for line in text.replace("\0", "").splitlines()]
     longest = max(map(len, lines), default=0)
     if longest > MAX_LINE:
@@ -189,13 +192,14 @@ def _parsed(text: str, file: Path, fps: float | None) -> pysubs2.SSAFile:
     """What pysubs2 makes of a text; tags of SubRip and WebVTT are kept, for its way of removing them is quadratic."""
     import pysubs2
 
-    detected = _without_styles(text[:HEAD]) or pysubs2.formats.autodetect_format(text[:HEAD])
+    head = text[:HEAD]
+    detected = "ttml" if is_ttml(head) else _without_styles(head) or pysubs2.formats.autodetect_format(head)
     if detected not in FORMATS and len(text) > MAX_OTHER_BYTES:
         raise BadSubtitles(
             f"{file.name} holds {detected}, of which at most {MAX_OTHER_BYTES >> 10} KiB are read: convert it to .srt"
         )
     if detected not in FORMATS:
-        other = pysubs2.SSAFile.from_string(text, detected, fps=fps)
+        other = parse_other(text, detected, fps)
         if not other.events:
             raise BadSubtitles(f"{file.name} holds {detected} without a line of subtitles: is it whole?")
         return other

@@ -129,6 +129,15 @@ def test_of_a_clip_that_lacks_bytes_a_second_is_damage_too(base, tmp_path):
         read(cut(clip, 0.75))
 
 
+def test_mxf_at_whose_end_something_else_stands_than_it_says_is_whole(base, tmp_path):
+    path = written(base, tmp_path / "film.mxf", *KINDS["film.mxf"])
+    data = path.read_bytes()
+    end = data.rindex(bytes.fromhex("060e2b34020501010d01020101040400"))
+    other = data.rindex(bytes.fromhex("060e2b34"), 0, end)
+    path.write_bytes(data.replace(end.to_bytes(8), other.to_bytes(8), 1))
+    read(path)
+
+
 @pytest.mark.parametrize("name", ENDED)
 def test_a_file_without_a_count_of_its_bytes_shows_at_its_end_that_it_was_cut_off(base, tmp_path, name):
     options, words = ENDED[name]

@@ -51,8 +51,10 @@ def times_of(path: Path) -> list[float]:
         ([(2, RATE, 1)], 50),
         ([(1, 2 * RATE, 1), (1, 0, 1)], 50),
         ([(4, 0, 0)], 100),
+        ([(1, -1, 1), (1, -1, 1), (4, 0, 1)], 100),
+        ([(2, 0, 1), (0, -1, 1), (2, 2 * RATE, 1)], 100),
     ],
-    ids=["begins_late", "trimmed", "parts_in_another_order", "speed_left_out"],
+    ids=["begins_late", "trimmed", "parts_in_another_order", "speed_left_out", "begins_late_twice", "pause_of_nothing"],
 )
 def test_edits_are_read_as_players_show_them(tmp_path: Path, edits: list[Edit], pictures: int) -> None:
     times = times_of(edited(tmp_path / "film.mp4", *edits))
@@ -65,9 +67,19 @@ def test_edits_are_read_as_players_show_them(tmp_path: Path, edits: list[Edit], 
         ([(2, 0, 2)], "at another speed"),
         ([(1, 0, 0), (4, 0, 1)], "stands still"),
         ([(1, 0, 1), (1, -1, 1), (3, RATE, 1)], "pauses"),
+        ([(4, 0, 1), (1, -1, 1)], "pauses"),
     ],
-    ids=["faster", "stands_still", "pause"],
+    ids=["faster", "stands_still", "pause", "pause_at_the_end"],
 )
 def test_edits_that_are_not_read_so_are_told(tmp_path: Path, edits: list[Edit], words: str) -> None:
     with pytest.raises(DamagedFilm, match=words):
         times_of(edited(tmp_path / "film.mp4", *edits))
+
+
+def test_edits_are_told_also_where_the_pictures_reach_to_the_end_of_the_file(tmp_path: Path) -> None:
+    path = edited(tmp_path / "film.mp4", (2, 0, 2))
+    data = path.read_bytes()
+    begin, index = data.index(b"mdat") - 4, data.rindex(b"moov") - 4
+    pictures = bytes(4) + data[begin + 4 : index]
+    path.write_bytes(data[:begin] + data[index:] + pictures)
+    assert probe(str(path)).declared.edits

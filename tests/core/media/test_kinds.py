@@ -6,6 +6,7 @@ The film is two seconds of 50 pictures of 64 × 48, with a tone; a row names onl
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,6 +102,13 @@ def as_through_a_pipe(data: bytes) -> bytes:
     parts = data.split(b"strh")
     parts[1:] = [part[:36] + (1 << 30).to_bytes(4, "little") + part[40:] for part in parts[1:]]
     return without_index(b"RIFF" + b"\xff" * 4 + b"strh".join(parts)[8:])
+
+
+def with_pictures_not_counted(data: bytes) -> bytes:
+    """Animated PNG as ffmpeg writes it into a pipe: its count of pictures stays as high as it can be."""
+    at = data.index(b"acTL")
+    told = b"acTL" + b"\xff" * 4 + data[at + 8 : at + 12]
+    return data[:at] + told + zlib.crc32(told).to_bytes(4) + data[at + 16 :]
 
 
 def without_delays(data: bytes) -> bytes:
@@ -241,6 +249,14 @@ KINDS = [
     Kind("lone.gif", drawn("testsrc2=d=5:s=64x48:r=1/5"), pictures=1, end_s=5.0, sound_s=None, length_s=5.0),
     Kind("slides.gif", drawn("testsrc2=d=12:s=64x48:r=1/4"), pictures=3, end_s=12.0, sound_s=None, length_s=12.0),
     Kind("animation.apng", drawn("testsrc2=d=1:s=64x48:r=10", "-plays", "0"), pictures=10, sound_s=None, length_s=None),
+    Kind(
+        "through_a_pipe.apng",
+        drawn("testsrc2=d=1:s=64x48:r=10", "-plays", "0"),
+        patch=with_pictures_not_counted,
+        pictures=10,
+        sound_s=None,
+        length_s=None,
+    ),
     Kind(
         "bare_pictures.m1v",
         of_base("-an", "-c:v", "mpeg1video", "-q:v", "2", "-bf", "2", "-s", "64x48"),

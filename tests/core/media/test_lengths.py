@@ -10,6 +10,7 @@ from _films import X264, make_film, remux
 from _recorder import Recorder
 
 from cinelake.errors import DamagedFilm
+from cinelake.media.lengths import MAX_BYTES_WITHOUT_LENGTH
 from cinelake.media.probe import probe
 from cinelake.media.reader import read_film
 from cinelake.spec.task import SoundStream, VideoClock
@@ -155,3 +156,12 @@ def test_a_film_without_a_stated_length_has_none(base, tmp_path):
 def test_pictures_behind_the_last_time_stamp_of_a_programme_stream_count(tmp_path: Path) -> None:
     path = make_film(tmp_path / "film.mpg", "testsrc2=d=1:s=320x240:r=25", options=["-c:v", "mpeg2video"])
     assert probe(str(path)).duration_s == pytest.approx(1.0, abs=0.001)
+
+
+def test_bare_sound_of_hours_lasts_as_long_as_its_packets(tmp_path: Path) -> None:
+    highest = ["-c:a", "libmp3lame", "-b:a", "320k", "-write_xing", "0", "-id3v2_version", "0"]
+    part = make_film(tmp_path / "part.mp3", "sine=d=10:r=44100", options=highest)
+    path = tmp_path / "sound.mp3"
+    path.write_bytes(part.read_bytes() * 180)
+    assert path.stat().st_size > MAX_BYTES_WITHOUT_LENGTH
+    assert probe(str(path)).duration_s == pytest.approx(30 * 60, abs=10)
