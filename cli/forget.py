@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
 
+from cinelake.lake.control import refuse, turn
+from cinelake.lake.format import open_known
 from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import plan_manifest
 from cli.options import HERE, JsonOption, ManifestOption, example
 from cli.screen import out, print_json, warn
-from flows.erasure import KnownPerson, find_person, forget_person
+from flows.erasure import PersonTraces, find_person, forget_person
 
 app = typer.Typer(add_completion=False)
 
@@ -25,12 +29,15 @@ def forget(
     """Forget a person: their name and photos in labels, versions that know them, rows that name them (a dry run first).
 
     A champion that knows them stays until another is learned without them. What is to be done is said, and what
-    remains.
+    remains. Nothing is deleted while a run works on the lake.
     """
-    planning = plan_manifest(load_manifest(manifest))
-    found = find_person(planning, name)
-    if yes:
-        forget_person(planning.manifest, planning.lake, found)
+    loaded = load_manifest(manifest)
+    lake = open_known(loaded.lake.place)
+    with turn(lake, "cinelake forget", refuse(lake)) if yes else nullcontext():
+        planning = plan_manifest(loaded)
+        found = find_person(planning, name)
+        if yes:
+            forget_person(planning.manifest, planning.lake, found)
     if json:
         print_json(_data(found, deleted=yes))
         return
@@ -40,10 +47,8 @@ def forget(
         warn(f"not looked at: {line}")
 
 
-def _data(found: KnownPerson, *, deleted: bool) -> dict[str, object]:
-    labels = {
-        rows.set_name: {"rows": rows.rows, "stills": sum(map(len, rows.stills.values()))} for rows in found.labels
-    }
+def _data(found: PersonTraces, *, deleted: bool) -> dict[str, object]:
+    labels = {rows.set_name: {"rows": rows.rows, "stills": rows.still_count} for rows in found.labels}
     return {
         "name": found.name,
         "deleted": deleted,
@@ -56,7 +61,7 @@ def _data(found: KnownPerson, *, deleted: bool) -> dict[str, object]:
     }
 
 
-def _found(found: KnownPerson, *, deleted: bool) -> list[str]:
+def _found(found: PersonTraces, *, deleted: bool) -> list[str]:
     lines = []
     for rows in found.labels:
         photos = f", {rows.still_count} photos" if rows.stills else ""
@@ -69,9 +74,9 @@ def _found(found: KnownPerson, *, deleted: bool) -> list[str]:
     return [*lines, "deleted" if deleted else "would be deleted (`--yes`)"]
 
 
-def _to_do(found: KnownPerson, *, deleted: bool) -> list[str]:
+def _to_do(found: PersonTraces, *, deleted: bool) -> list[str]:
     """What is left for the person who asks, in order."""
-    again = f"`cinelake forget {found.name!r} --yes`"
+    again = f"`cinelake forget {shlex.quote(found.name)} --yes`"
     steps = []
     for model, number in found.champions.items():
         first = "" if deleted else f"{again}, "
@@ -89,13 +94,14 @@ def _to_do(found: KnownPerson, *, deleted: bool) -> list[str]:
     return [f"next: {step}" for step in steps]
 
 
-def _remains(found: KnownPerson) -> list[str]:
+def _remains(found: PersonTraces) -> list[str]:
     """What this command does not reach."""
     lines = [
         "`faces` keeps vectors without a name, of everybody in the films: `faces: {identify: false}` ends that, or the "
         "films leave the catalogue (`cinelake gc`)",
         "`credits`, `writing`, `subtitles` and `transcript` say what the films themselves say",
-        "reports that were written (`cinelake report` writes them anew), exports, saved files, copies and backups; "
+        "reports that were written (`cinelake report` writes them anew), exports, saved files, copies and backups, and "
+        "what other machines keep in `CINELAKE_CACHE`; "
         "MLflow keeps names and scores of deleted runs until `mlflow gc`",
     ]
     return [f"remains: {line}" for line in lines] if found.is_known or found.published else []

@@ -32,7 +32,8 @@ from cinelake.spec.model import Trained, find_model
 from cinelake.spec.task import Params
 from cinelake.storage.content import files_digest
 
-FILES = ("arrays.npz", "model.json", "network.keras", "network.onnx")
+ABOUT = "model.json"
+FILES = ("arrays.npz", ABOUT, "network.keras", "network.onnx")
 
 
 DAMAGED = (
@@ -85,7 +86,7 @@ def write_artefact(
         "inputs": dict(inputs or {}),
         "trained_on": sorted(set(trained_on)),
     }
-    (folder / "model.json").write_text(json.dumps(about, indent=1, sort_keys=True))
+    (folder / ABOUT).write_text(json.dumps(about, indent=1, sort_keys=True))
     np.savez(folder / "arrays.npz", allow_pickle=False, **trained.arrays)
     if trained.network is not None:
         trained.network.save(folder / "network.keras")
@@ -95,7 +96,7 @@ def write_artefact(
 
 def with_facts(artefact: Artefact, **facts: Any) -> StoredArtefact:
     """The artefact in its folder with further facts: its digest is another one."""
-    path = artefact.folder / "model.json"
+    path = artefact.folder / ABOUT
     about = json.loads(path.read_text())
     about["facts"] |= facts
     path.write_text(json.dumps(about, indent=1, sort_keys=True))
@@ -118,7 +119,7 @@ def read_artefact(folder: Path, digest: str | None = None) -> StoredArtefact:
 
 def artefact_digest(folder: Path) -> str:
     """32 hexadecimal digits of the names and contents of an artefact's files."""
-    if not (folder / "model.json").is_file():
+    if not (folder / ABOUT).is_file():
         raise ModelUnusable(f"{folder} is no trained model of Cinelake: it has no model.json")
     return files_digest([folder / name for name in FILES if (folder / name).is_file()])
 
@@ -126,7 +127,7 @@ def artefact_digest(folder: Path) -> str:
 @lru_cache(maxsize=16)
 def _read(folder: Path, digest: str) -> StoredArtefact:
     try:
-        about = json.loads((folder / "model.json").read_text())
+        about = json.loads((folder / ABOUT).read_text())
         check_format(str(folder), about.get("format", MODEL_FORMAT), MODEL_FORMAT)
         with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
             loaded = {name: arrays[name] for name in arrays.files}

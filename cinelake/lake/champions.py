@@ -18,7 +18,7 @@ from typing import Any
 from pyarrow import fs
 
 from cinelake.errors import ModelUnusable, StorageError, UnknownName, UsageError
-from cinelake.lake.artefact import FILES, artefact_digest, read_artefact
+from cinelake.lake.artefact import ABOUT, FILES, artefact_digest, read_artefact
 from cinelake.lake.cells import Lake
 from cinelake.spec.artefact import Artefact
 from cinelake.storage.files import write_whole
@@ -141,7 +141,7 @@ def recorded_models(lake: Lake) -> list[str]:
 def forget_recorded(lake: Lake, name: str, number: int) -> None:
     """Delete a version's files from the lake, and from this machine's cache; the record no longer names it.
 
-    One of which the lake has no record is no error. Raises `UsageError` for the champion.
+    Its facts go last: what was killed is found again by them. Raises `UsageError` for the champion.
     """
     record = read_champion_record(lake, name)
     applied = record.versions.get(number)
@@ -149,10 +149,12 @@ def forget_recorded(lake: Lake, name: str, number: int) -> None:
         return
     if record.champion == number:
         raise UsageError(f"{name} {number} is champion: another one has to be before it can be deleted")
-    for file in FILES:
+    if applied := record.versions.get(number):
+        shutil.rmtree(cache_folder() / "models" / applied.digest, ignore_errors=True)
+    for file in sorted(FILES, key=lambda each: each == ABOUT):
         lake.storage.delete(FOLDER, name, str(number), file)
-    shutil.rmtree(cache_folder() / "models" / applied.digest, ignore_errors=True)
-    _replace(lake, replace(record, versions={n: v for n, v in record.versions.items() if n != number}))
+    if applied:
+        _replace(lake, replace(record, versions={n: v for n, v in record.versions.items() if n != number}))
 
 
 def find_applied(lake: Lake, reference: str) -> AppliedModel | None:
@@ -173,10 +175,24 @@ def open_applied(lake: Lake, applied: AppliedModel) -> Artefact:
     if local is not None:
         return read_artefact(local / FOLDER / applied.name / str(applied.version), applied.digest)
     target = cache_folder() / "models" / applied.digest
-    if not (target / "model.json").is_file() or artefact_digest(target) != applied.digest:
+    if not (target / ABOUT).is_file() or artefact_digest(target) != applied.digest:
         target.mkdir(parents=True, exist_ok=True)
         _download(lake.storage, (FOLDER, applied.name, str(applied.version)), target)
     return read_artefact(target, applied.digest)
+
+
+def recorded_facts(lake: Lake, applied: AppliedModel) -> dict[str, Any]:
+    """What a version says of itself, its other files unread: they may be damaged, or gone in part.
+
+    Raises `StorageError` where the lake cannot be read, `ModelUnusable` where the facts are damaged or gone.
+    """
+    path = lake.storage.path(FOLDER, applied.name, str(applied.version), ABOUT)
+    with storage_errors(f"reading {path}"):
+        try:
+            with lake.storage.filesystem.open_input_file(path) as source:
+                return dict(json.loads(source.read())["facts"])
+        except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise ModelUnusable(f"{path} is gone or damaged ({error})") from error
 
 
 def _download(storage: Storage, parts: tuple[str, ...], target: Path) -> None:
@@ -186,5 +202,5 @@ def _download(storage: Storage, parts: tuple[str, ...], target: Path) -> None:
             if storage.filesystem.get_file_info(source).type == fs.FileType.File:
                 with storage.filesystem.open_input_file(source) as stream:
                     write_whole(target / file, stream.read())
-    if not (target / "model.json").is_file():
+    if not (target / ABOUT).is_file():
         raise ModelUnusable(f"{'/'.join(parts)} in {storage.uri} holds no model")

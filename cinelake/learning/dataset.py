@@ -21,7 +21,6 @@ from cinelake.spec.example import Example
 from cinelake.spec.roles import Components
 from cinelake.spec.task import Params, TableReader
 from cinelake.storage.content import digest
-from cinelake.storage.processes import cache_folder
 
 OnFilm = Callable[[int, int, str], None]
 """Called before each film with how many are done, how many there are, and which one comes."""
@@ -188,11 +187,11 @@ def image_file(manifest: Manifest, labels: LabelSet, movie_id: str) -> Path:
 
 def _features_of(source: _Source, movie_id: str) -> tuple[Arrays, dict[str, str]]:
     """One film's features, and the keys of the cells that they come from."""
-    from cinelake.learning.images import image_features
+    from cinelake.learning.images import image_features, image_features_cache
 
     entry, pictures = source.entry, image_file(source.manifest, source.labels, movie_id)
     if pictures.is_file():
-        made = image_features(pictures, entry.inputs, source.manifest.tasks, cache_folder() / "images")
+        made = image_features(pictures, entry.inputs, source.manifest.tasks, image_features_cache())
         return _checked(entry, movie_id, made), {"images": movie_id}
     tables: dict[str, TableReader] = {t: source.lake.reader(p, movie_id) for t, p in entry.inputs.items()}
     footers = {table: source.lake.footer(provider, movie_id) for table, provider in entry.inputs.items()}

@@ -9,7 +9,7 @@ cached by what went into it, so a second training does not embed again.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from cinelake.spec.roles import FromStills, Stills
 from cinelake.spec.task import Film, TableReader, find_task, tasks_with
 from cinelake.storage.content import file_digest
 from cinelake.storage.files import written_whole
+from cinelake.storage.processes import cache_folder
 from cinelake.storage.store import storage_errors
 
 
@@ -116,6 +117,27 @@ def image_features(
     """
     maker = _Maker(path, entries, cache)
     return {table: maker.reader(entry) for table, entry in wanted.items()}
+
+
+def image_features_cache() -> Path:
+    """Where trainings on this machine keep what they made of image films."""
+    return cache_folder() / "images"
+
+
+def forget_image_features(films: Collection[str]) -> None:
+    """Delete what trainings on this machine keep of image films, as they are and as they were.
+
+    Raises `StorageError`.
+    """
+    for path in image_features_cache().glob("*/*.parquet"):
+        with storage_errors(f"deleting {path}"):
+            try:
+                with pq.ParquetFile(path) as file:
+                    whose = set(file.read(["movie_id"])["movie_id"].to_pylist())
+            except pa.ArrowException:
+                whose = set(films)  # damaged: it may be of any film, and is made again
+            if not whose.isdisjoint(films):
+                path.unlink(missing_ok=True)
 
 
 class _Maker:

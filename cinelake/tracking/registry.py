@@ -250,8 +250,8 @@ def delete_version(tracking: TrackingSettings, name: str, number: int) -> None:
         history = [each for each in _history(client, name) if each != number]
         client.set_registered_model_tag(name, HISTORY, json.dumps(history))
         get_artifact_repository(client.get_run(version.run_id).info.artifact_uri).delete_artifacts()
-        client.delete_model_version(name, str(number))
         client.delete_run(version.run_id)
+        client.delete_model_version(name, str(number))  # last: by it a deletion that was killed is found again
 
 
 def _history(client: Any, name: str) -> list[int]:

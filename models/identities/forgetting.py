@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from cinelake.spec.artefact import Artefact
+from collections.abc import Collection, Mapping
+from typing import Any
+
 from models.identities.predict import APPLIED
 
 NAMES = ("people", f"{APPLIED}people", "pinned")
 """Facts of a version that hold names."""
 
 
-def knows(artefact: Artefact, name: str) -> bool:
-    """Whether the version holds vectors under this name."""
-    return any(name in artefact.facts.get(fact, ()) for fact in NAMES)
+def knows(facts: Mapping[str, Any], names: Collection[str]) -> bool:
+    """Whether the version of these facts holds vectors under one of the names."""
+    return any(not {*names}.isdisjoint(facts.get(fact, ())) for fact in NAMES)

@@ -6,13 +6,17 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from cinelake.errors import UsageError
+from cinelake.errors import LakeBusy, UsageError
 from cinelake.lake.artefact import write_artefact
 from cinelake.lake.cells import CellWriter, Footer, Lake
 from cinelake.lake.champions import read_champion_record, record_version, recorded_models
+from cinelake.lake.control import refuse, turn
+from cinelake.learning.images import forget_image_features
 from cinelake.manifest.sections import TrackingSettings
 from cinelake.spec.model import Trained
 from cinelake.spec.task import find_task
@@ -109,3 +113,33 @@ def test_a_champion_of_which_the_lake_has_no_record_stays_and_the_rest_is_forgot
     told = forget(lake, "ada", "--yes")
     assert told["champions"] == {"elsewhere": 2} and told["versions"] == {"elsewhere": [1], "identities": [1, 2]}
     assert not lake.footer("actor_appearances", "dawn") and recorded_models(lake) == ["identities"]
+
+
+def test_a_version_whose_deletion_was_killed_is_found_by_its_facts(lake: Lake):
+    lake.storage.delete("_models", "identities", "1", "arrays.npz")
+    assert forget(lake, "ada", "--yes")["versions"] == {"identities": [1, 2]}
+    assert not [*(lake.storage.local / "_models" / "identities" / "1").iterdir()]
+
+
+def test_a_name_is_found_in_whichever_form_its_letters_are_written(lake: Lake, tmp_path: Path):
+    trained = Trained(arrays={"centroids": np.eye(2)[:1]}, facts={"people": ["Zoe\u0308"]})
+    record_version(
+        lake, "identities", 4, write_artefact(tmp_path / "4", "identities", Config(), trained), champion=False
+    )
+    assert forget(lake, "Zo\u00eb")["versions"] == {"identities": [4]}
+
+
+def test_what_trainings_keep_of_the_persons_photos_is_deleted(lake: Lake, tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("CINELAKE_CACHE", str(tmp_path / "cache"))
+    for film in ("images_ada", "images_bo"):
+        path = tmp_path / "cache" / "images" / "faces" / f"{film}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.table({"movie_id": [film]}), path)
+    forget_image_features(["images_ada"])
+    assert [path.stem for path in path.parent.iterdir()] == ["images_bo"]
+
+
+def test_nothing_is_deleted_while_a_run_works_on_the_lake(lake: Lake):
+    with turn(lake, "a run", refuse(lake)), pytest.raises(LakeBusy):
+        forget(lake, "ada", "--yes")
+    assert [*read_champion_record(lake, "identities").versions] == [1, 2, 3]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import Mock
 
 import cv2
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from _labelled import rows_of
 
+from cinelake.labels import erasing
 from cinelake.labels.erasing import erase_class, find_class
 from cinelake.labels.film_facts import FilmFacts
 from cinelake.labels.images import image_file, image_rows, keep_images, numbered, scan_images
@@ -37,7 +40,7 @@ def kept(root: Path, number: int | None = None) -> list[tuple[str, float, str | 
 
 
 def forget(root: Path, name: str) -> None:
-    erase_class(root, "person", name, find_class(root, "cast", "person", name))
+    erase_class(root, "person", {name}, find_class(root, "cast", "person", {name}))
 
 
 def test_a_name_leaves_every_version_and_what_older_ones_said_does_not_come_back(tmp_path: Path):
@@ -74,10 +77,47 @@ def test_photos_of_nobody_else_go_with_the_film_whose_name_may_be_the_persons(tm
     photos(tmp_path, "ada/ada.jpg", "bo/heat_2.jpg")
     forget(tmp_path, "ada")
     assert not image_file(tmp_path, "cast", "images_ada").exists()
-    assert kept(tmp_path) == [("images_heat", 0, "bo")] and not find_class(tmp_path, "cast", "person", "ada").rows
+    assert kept(tmp_path) == [("images_heat", 0, "bo")] and not find_class(tmp_path, "cast", "person", {"ada"}).rows
 
 
 def test_a_set_of_one_person_alone_is_empty_after_that(tmp_path: Path):
     photos(tmp_path, "ada/ada.jpg")
     forget(tmp_path, "ada")
     assert label_versions(tmp_path, "cast") == ()
+
+
+def test_a_photo_that_was_given_to_somebody_else_stays_without_the_name(tmp_path: Path):
+    photos(tmp_path, "ada/heat_1.jpg", "bo/heat_2.jpg")
+    before = pq.read_table(image_file(tmp_path, "cast", "images_heat")).to_pylist()
+    keep(tmp_path, ("images_heat", 0, "bo"), ("images_heat", 1, "bo"))
+    forget(tmp_path, "ada")
+    after = pq.read_table(image_file(tmp_path, "cast", "images_heat")).to_pylist()
+    assert [row["jpeg"] for row in after] == [row["jpeg"] for row in before] and after[0]["name"] == ""
+    assert kept(tmp_path, 1)[0] == ("images_heat", 0, None) and kept(tmp_path)[0] == ("images_heat", 0, "bo")
+
+
+@pytest.mark.parametrize("killed_at", range(1, 5))
+def test_a_killed_erasing_goes_on_when_it_is_done_again(tmp_path: Path, monkeypatch, killed_at: int):
+    photos(tmp_path, "ada/ada.jpg", "ada/heat_1.jpg", "bo/heat_2.jpg")
+    keep(tmp_path, ("images_ada", 0, "ada"), ("dawn", 2, "ada"))
+    done = Mock(side_effect=[None] * (killed_at - 1) + [KeyboardInterrupt])
+    for name in ("replace_images", "write_whole"):
+        whole = getattr(erasing, name)
+        monkeypatch.setattr(erasing, name, lambda *given, whole=whole: done() or whole(*given))
+    with pytest.raises(KeyboardInterrupt):
+        forget(tmp_path, "ada")
+    monkeypatch.undo()
+    forget(tmp_path, "ada")
+    assert not find_class(tmp_path, "cast", "person", {"ada"}).versions
+    assert [path.stem for path in (tmp_path / "cast" / "images").glob("*.parquet")] == ["images_heat"]
+    assert kept(tmp_path) == [("dawn", 2, None), ("images_heat", 0, None), ("images_heat", 1, "bo")]
+
+
+def test_photos_that_a_killed_erasing_left_blank_go_with_the_next(tmp_path: Path, monkeypatch):
+    photos(tmp_path, "ada/ada.jpg", "bo/heat_2.jpg")
+    with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
+        killed.setattr(Path, "unlink", Mock(side_effect=KeyboardInterrupt))
+        forget(tmp_path, "ada")
+    assert image_file(tmp_path, "cast", "images_ada").exists()
+    forget(tmp_path, "ada")
+    assert not image_file(tmp_path, "cast", "images_ada").exists()
