@@ -42,14 +42,14 @@ SETTLED_S = 2.5
 """Files younger than two seconds are read again by the next plan; so the first one waits."""
 
 
-class Asked(NamedTuple):
+class QuestionCost(NamedTuple):
     """What one question took: wall and processor time."""
 
     wall_s: float
     cpu_s: float
 
 
-Turns = dict[str, list[tuple[Asked, Asked]]]
+Turns = dict[str, list[tuple[QuestionCost, QuestionCost]]]
 """Question → what it took over the small files and over the published copy, for each turn."""
 
 
@@ -92,10 +92,10 @@ def _asked(lake: Path, repeat: int) -> Turns:
     }
 
 
-def _ask(lake: LakeClient, question: str) -> Asked:
+def _ask(lake: LakeClient, question: str) -> QuestionCost:
     started, used = time.perf_counter(), time.process_time()
     lake.sql(question).arrow()
-    return Asked(time.perf_counter() - started, time.process_time() - used)
+    return QuestionCost(time.perf_counter() - started, time.process_time() - used)
 
 
 def _children_cpu_s() -> float:

@@ -13,10 +13,10 @@ _MISSING, _COMMENT = "?", "%"
 
 def as_csv(text: str) -> str:
     """ARFF as CSV; any other text as it is. A missing value (`?`) is an empty one."""
-    lines = text.splitlines()
-    told = (line.strip().casefold() for line in lines if line.strip() and not line.lstrip().startswith(_COMMENT))
-    if not next(told, "").startswith("@relation"):
+    told = (line.strip().casefold() for line in io.StringIO(text))
+    if not next((line for line in told if line and not line.startswith(_COMMENT)), "").startswith("@relation"):
         return text
+    lines = text.splitlines()
     start = next((n for n, line in enumerate(lines, 1) if line.strip().casefold() == "@data"), len(lines))
     header = [found[1].strip("'\"") for line in lines[:start] if (found := _ATTRIBUTE.match(line.strip()))]
     sink = io.StringIO()

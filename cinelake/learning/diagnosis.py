@@ -47,7 +47,9 @@ def diagnosis(
         "metric": spec.metric,
         "in_sample": in_sample,
         "by_film": by_film(spec, movie_ids, scores),
-        "overall": {who: bootstrap(own, spec.summarise, spec.metric).to_json() for who, own in scores.items()},
+        "overall": {
+            who: bootstrap(own, spec.summarise, spec.metric, least=spec.least).to_json() for who, own in scores.items()
+        },
     }
     if in_sample:  # no interval would say anything of other films
         told["overall"] = {who: {**bounds, "low": None, "high": None} for who, bounds in told["overall"].items()}

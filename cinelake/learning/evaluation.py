@@ -80,7 +80,7 @@ def evaluate_version(
         metric=spec.metric,
         scores=result.scores,
         baseline=result.baseline_scores,
-        interval=bootstrap(result.film_scores, spec.summarise, spec.metric),
+        interval=bootstrap(result.film_scores, spec.summarise, spec.metric, least=spec.least),
         gain=compare(result.film_scores, result.baseline, spec.summarise, spec.metric),
         by_film={
             movie_id: dict(spec.summarise([result.film_scores[place] for place in places]))

@@ -72,16 +72,18 @@ def draws(films: int, seed: int = 0, rounds: int = ROUNDS) -> Array:
     return np.random.default_rng(seed).integers(0, films, (rounds, films))
 
 
-def bootstrap(film_scores: Sequence[FilmScores], summarise: Summarise, metric: str, seed: int = 0) -> Interval:
-    """A score with its interval over films; beyond 0 and 1 only as far as draws of films are."""
+def bootstrap(
+    film_scores: Sequence[FilmScores], summarise: Summarise, metric: str, seed: int = 0, *, least: float = 0.0
+) -> Interval:
+    """A score with its interval over films; below `least` and above 1 only as far as draws of films are."""
     if len(film_scores) < MIN_UNITS:
         return _unbounded(summarise(film_scores)[metric])
     values = _scores(film_scores, summarise, metric, draws(len(film_scores), seed))
     found = _interval(summarise(film_scores)[metric], values, len(film_scores))
     if not found.is_known:
         return found
-    least, most = min(0.0, np.nanmin(values)), max(1.0, np.nanmax(values))
-    return Interval(found.mean, float(max(found.low, least)), float(min(found.high, most)))
+    lowest, highest = min(least, np.nanmin(values)), max(1.0, np.nanmax(values))
+    return Interval(found.mean, float(max(found.low, lowest)), float(min(found.high, highest)))
 
 
 def compare(
@@ -126,14 +128,15 @@ def decide(
     epsilon: float,
     by_hand: str = "",
     blocked: Mapping[str, str] | None = None,
+    least: float = 0.0,
 ) -> Verdict:
     """Judge a candidate on today's held-out films.
 
     Against the baseline the gain's lower bound must be above zero; against the champion the mean must be better and
     the lower bound above −epsilon. by_hand: why only a person may promote it, if so. blocked: target → why it is not
-    among what is judged here.
+    among what is judged here. least: what the metric can be at least.
     """
-    score = bootstrap(candidate, summarise, metric)
+    score = bootstrap(candidate, summarise, metric, least=least)
     gain = compare(candidate, baseline, summarise, metric)
     over = compare(candidate, champion, summarise, metric) if champion is not None else None
     passes, why = _pass(metric, score, gain, over, epsilon)

@@ -21,7 +21,7 @@ CANDIDATES = 5
 ALIKE = 0.9
 """Films are told as one where half of the moments correlate more. A drawn film again, half as large, at another rate
 and in a quarter of the bytes, has 0.93; other drawn films have 0.36 at most."""
-STILLS_AT_ONCE = 1000
+PAIRS_AT_ONCE = 1 << 24
 SAME, NEARER = 1e-3, 0.3
 """A still is a copy where it is as good as the same as one that was learned from, or so much nearer to it than stills
 usually are to the nearest. Of FER2013's faces those below 0.3 show one photograph, cut or encoded anew."""
@@ -89,8 +89,9 @@ def copied_stills(learned: Sequence[Example], held_out: Sequence[Example]) -> Ar
 def _to_nearest(rows: Array, others: Array) -> Array:
     """(N,) the distance of each row to the nearest of the others, as a share of its own length."""
     squares, found = np.square(others).sum(axis=1), []
-    for start in range(0, len(rows), STILLS_AT_ONCE):
-        some = rows[start : start + STILLS_AT_ONCE]
+    at_once = max(1, PAIRS_AT_ONCE // len(others))
+    for start in range(0, len(rows), at_once):
+        some = rows[start : start + at_once]
         nearest = (squares - 2 * some @ others.T).argmin(axis=1)
         lengths = np.maximum(np.linalg.norm(some, axis=1), 1e-6)
         found.append(np.linalg.norm(some - others[nearest], axis=1) / lengths)

@@ -70,7 +70,7 @@ def learning_curve(
         except (CannotTrain, TrainingFailed) as error:
             rows.append({**row, "mean": None, "said": str(error)})
             continue
-        bounds = bootstrap(own, spec.summarise, spec.metric)
+        bounds = bootstrap(own, spec.summarise, spec.metric, least=spec.least)
         if math.isnan(bounds.mean):
             rows.append({**row, "mean": None, "said": f"{spec.metric} is undefined on what is held out"})
             continue

@@ -239,6 +239,7 @@ class _TrainingSession:
             epsilon=entry.settings.epsilon,
             by_hand=self._by_hand(),
             blocked=blocked,
+            least=spec.least,
         )
         if not leaves_some:
             words = "; ".join(f"{target}: {why}" for target, why in blocked.items())

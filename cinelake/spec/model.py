@@ -159,7 +159,8 @@ class Model:
         (a film may come several times: bootstrap). baseline(training examples, config): the trivial predictor.
     simple: name → a strong simple predictor, made as the trivial one is; scored beside every version. A curve of
         learning is drawn with the first.
-    metric: the score the gate compares; greater is better. space: what `tune` searches, by default.
+    metric: the score the gate compares; greater is better, 1 the most. least: the least that it can be (a correlation's
+        is -1), where bounds of it end. space: what `tune` searches, by default.
     measures: score → what it says, in a sentence; scores of a class alone need none.
     figures(examples, predictions, config): name → Matplotlib figure, of the held-out films.
     answers(features, targets, prediction, config, facts): what people and the model say of a film's labelled steps, for
@@ -194,6 +195,7 @@ class Model:
     summarise: Callable[[Sequence[FilmScores]], Scores]
     baseline: Callable[[Sequence[Example], Any], Callable[[Arrays], Arrays]]
     metric: str
+    least: float = 0.0
     about: str = ""
     measures: Mapping[str, str] = field(default_factory=dict)
     more_labels: Mapping[str, LabelContract] = field(default_factory=dict)

@@ -25,9 +25,13 @@ MIN_NUMBERS = 2
 SHOWN = 3
 
 
-def with_films(rows: pa.Table, notes: list[str]) -> pa.Table:
-    """The rows with openSMILE's `name` as their film, without its quotes; without it where it names none."""
-    if NAME not in rows.column_names or {"movie_id", *SYNONYMS} & {header.casefold() for header in rows.column_names}:
+def with_films(rows: pa.Table, contract: Contract, notes: list[str]) -> pa.Table:
+    """The rows with openSMILE's `name` as their film, without its quotes; without it where it names none.
+
+    As they are where the contract has a `name` of its own.
+    """
+    headers = {header.casefold() for header in rows.column_names}
+    if NAME not in rows.column_names or {"movie_id", *SYNONYMS} & headers or NAME in {c.name for c in contract.columns}:
         return rows
     named = [str(value or "").strip().strip("'") for value in rows[NAME].to_pylist()]
     if all(text in UNNAMED for text in named):

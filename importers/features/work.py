@@ -61,7 +61,7 @@ def import_features(
     if len(candidates) != 1:
         raise UsageError(f"--movie: {names.why_not(movie, candidates)}")
     notes = list[str]()
-    rows, problems, told = with_movie_ids(with_films(reading.rows, notes), names, candidates[0], own)
+    rows, problems, told = with_movie_ids(with_films(reading.rows, contract, notes), names, candidates[0], own)
     rows, unread = as_vectors(rows, contract, notes)
     problems, notes = [*reading.problems, *problems, *unread], [*notes, *told]
     if "movie_id" not in rows.column_names and not problems:

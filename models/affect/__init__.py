@@ -43,6 +43,7 @@ MODEL = Model(
     cross_fits=True,
     learners={name: {"learner": name} for name in ("ridge", "lstm", "memory_tbptt", "memory")},
     metric="pcc",
+    least=-1.0,
     figures=Late("models.affect.scores:figures"),
     space={
         "clip_s": {"choice": [1.0, 2.0, 4.0]},

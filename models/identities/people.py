@@ -114,8 +114,8 @@ def grouped(
 ) -> list[Array]:
     """Rows of each group of vectors that are alike, largest first: average linkage on cosine distance.
 
-    A group is parted where nobody of one part is alike to anybody of another by `LOOKS` times `likeness`: of strangers
-    many are somewhat alike, and the mean of a few such pairs makes no person.
+    A group is parted where nobody of one part is `clearly` alike to anybody of another: of strangers many are somewhat
+    alike, and the mean of a few such pairs makes no person.
     weights (n,): faces of each vector's track; groups with fewer than `min_faces` faces are strangers and left out.
     Rows that are apart are never in one group, however many others stand between them. Of more than `MAX_TRACKS`
     tracks, those with the most faces are grouped.
@@ -135,20 +135,27 @@ def grouped(
 
 def _linked(vectors: Array, group: Array, likeness: float) -> Array:
     """(n,) numbers of the parts of groups in which each vector is clearly alike to another."""
+    from scipy.sparse import csr_array
     from scipy.sparse.csgraph import connected_components
 
     parts = np.zeros(len(group), int)
     for number in np.unique(group):
         rows = np.flatnonzero(group == number)
-        linked = vectors[rows] @ vectors[rows].T >= LOOKS * likeness
+        linked = csr_array(vectors[rows] @ vectors[rows].T >= clearly(likeness))
         parts[rows] = parts.max() + 1 + connected_components(linked, directed=False)[1]
     return parts
+
+
+def clearly(likeness: float) -> float:
+    """The cosine from which two vectors are clearly alike: `LOOKS` times `likeness`, and no farther than half-way from
+    there to 1, which nothing would reach where a recogniser finds all faces alike."""
+    return min(LOOKS * likeness, (1 + likeness) / 2)
 
 
 def joined_looks(centroids: Array, likeness: float, apart: SeenTogether = MappingProxyType({})) -> list[Array]:
     """Rows of the centroids of each person: groups that are one person's looks are put together.
 
-    They are where all of them are alike by `LOOKS` times `likeness`, none is alike to any other group, and none is
+    They are where all of them are `clearly` alike, none is alike to any other group, and none is
     apart from another. Where a recogniser tells people badly, many groups are somewhat alike, and none is joined.
     """
     from scipy.sparse.csgraph import connected_components
@@ -159,7 +166,7 @@ def joined_looks(centroids: Array, likeness: float, apart: SeenTogether = Mappin
     for number in range(count):
         rows = np.flatnonzero(component == number)
         inside = set(rows.tolist())
-        is_one = alike[np.ix_(rows, rows)].min() >= LOOKS * likeness
+        is_one = alike[np.ix_(rows, rows)].min() >= clearly(likeness)
         if is_one and not any(inside & set(apart.get(row, ())) for row in inside):
             found.append(rows)
         else:

@@ -152,3 +152,12 @@ def test_vectors_that_may_be_missing_are_read_again_as_missing(manifest, tmp_pat
     import_features(manifest, [tmp_path / "a.parquet"], "embeddings", "embeddings_own")
     kept = Lake(manifest.lake.place).reader("embeddings_own", "dusk").read(["features"])["features"].to_pylist()
     assert kept == ([[None, None], [0.5, 0.25]] if given else [[None], [None]])
+
+
+def test_a_name_that_the_table_has_itself_is_no_film(manifest, tmp_path):
+    frame = pandas.DataFrame({"time_s": [0.0], "name": ["ada"]})
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    with pytest.raises(BadFeatures) as caught:
+        import_features(manifest, [tmp_path / "a.csv"], "persons", "persons_elsewhere", movie="dusk")
+    assert {problem.where for problem in caught.value.problems} & {"frame", "box", "face"}
+    assert "ada" not in str(caught.value)

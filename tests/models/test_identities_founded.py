@@ -216,3 +216,10 @@ def test_a_blurred_face_between_two_people_does_not_make_them_one_track():
     features = rows(np.concatenate([np.eye(2)[:1], middle, np.eye(2)[1:]]))
     features["counts"] = np.array([True, False, True])
     assert track(features, 0.4).tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize("likeness", [0.4, 0.9])
+def test_faces_that_are_all_but_the_same_are_one_person_however_alike_all_faces_are(likeness: float):
+    rng = np.random.default_rng(7)
+    vectors = unit(np.concatenate([np.tile(face_of(person, rng), (5, 1)) for person in range(2)]))
+    assert [len(rows) for rows in grouped(vectors, likeness, 3, np.ones(len(vectors)))] == [5, 5]

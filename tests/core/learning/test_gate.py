@@ -80,6 +80,10 @@ def test_bounds_of_a_score_stay_where_scores_can_be():
     assert (found.low, found.high) == (0.0, 1.0)
 
 
+def test_a_correlation_of_few_films_may_be_below_nothing():
+    assert bootstrap(films([0.1, 0.2, 0.6]), mean, "score", least=-1.0).low == pytest.approx(-0.35, abs=0.05)
+
+
 def test_a_difference_is_drawn_on_the_same_films_for_both():
     hard_and_easy = [0.1, 0.9, 0.2, 0.8]
     found = compare(films([score + 0.05 for score in hard_and_easy]), films(hard_and_easy), mean, "score")

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -133,6 +134,20 @@ def test_a_deleted_version_leaves_no_file_and_no_way_back_and_a_champion_is_not_
     assert registry.previous_champion(tracking, "loud") == 1 and len([*(tmp_path / "mlruns").rglob("arrays.npz")]) == 2
     with pytest.raises(UsageError, match="loud 3 is champion"):
         registry.delete_version(tracking, "loud", 3)
+
+
+def test_a_deletion_that_was_killed_goes_on_and_leaves_no_run(
+    tracking: TrackingSettings, register: Register, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow import MlflowClient
+
+    run_id = registry.find_version(tracking, "loud", register(0.1)).run_id
+    with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
+        killed.setattr(MlflowClient, "delete_model_version", Mock(side_effect=KeyboardInterrupt))
+        registry.delete_version(tracking, "loud", 1)
+    registry.delete_version(tracking, "loud", 1)
+    assert registry.versions(tracking) == []
+    assert MlflowClient(tracking_uri=tracking.uri).get_run(run_id).info.lifecycle_stage == "deleted"
 
 
 def test_a_champion_set_in_mlflows_ui_is_part_of_the_history(tracking: TrackingSettings, register: Register) -> None:
