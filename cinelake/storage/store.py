@@ -200,8 +200,8 @@ ADVICE = {
     errno.ENOSPC: "the disk is full: free space and run the same command again",
     errno.EDQUOT: "the disk quota is used up: free space and run the same command again",
     errno.EROFS: "mount the file system writable or name another lake",
-    errno.EACCES: "check the owner and mode of the lake's folder",
-    errno.EPERM: "check the owner and mode of the lake's folder",
+    errno.EACCES: "check the owner and mode of the folder",
+    errno.EPERM: "check the owner and mode of the folder",
 }
 
 
