@@ -48,10 +48,10 @@ def _print(planning: Planning, failures: Sequence[Mapping[str, Any]], unusual: U
         table(["film", "tables", "reason", "attempt", "message"], grouped_failures(failures)[:SHOWN_ROWS])
     print_problems(planning)
     if concealed := films_with_decode_errors(planning):
-        films = "1 film has" if len(concealed) == 1 else f"{len(concealed)} films have"
+        count = "1 film has" if len(concealed) == 1 else f"{len(concealed)} films have"
         named = ", ".join(concealed[:SHOWN_FILMS]) + (", …" if len(concealed) > SHOWN_FILMS else "")
         out.print(
-            f"! {films} a few pictures that do not decode, and count as good: {named} (`cinelake why TABLE FILM`)",
+            f"! {count} a few pictures that do not decode, and count as good: {named} (`cinelake why TABLE FILM`)",
             style="yellow",
             markup=False,
         )
