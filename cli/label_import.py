@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import getpass
+import os
 import re
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -109,7 +111,7 @@ def _import_eluv(manifest: Manifest, target: Target, request: ImportRequest) -> 
 
 
 def _check(request: ImportRequest) -> None:
-    """Raise `UsageError` for options that need or exclude one another."""
+    """Raise `UsageError` for options that need or exclude one another, `BadLabels` for files that are not there."""
     if not request.model:
         raise UsageError("which model are these labels for? Say `--model NAME`")
     if bool(request.files) == bool(request.clips):
@@ -125,6 +127,9 @@ def _check(request: ImportRequest) -> None:
     for option, number in (("--fps", request.fps), ("--every", request.every)):
         if number is not None and not 0 < number < LARGEST:
             raise UsageError(f"{option} takes a number above 0. Received: {number:g}")
+    absent = f"the file cannot be read: {os.strerror(errno.ENOENT)}"  # else options would be refused by its kind
+    if missing := [Problem(str(path), 0, "", absent) for path in request.files if not path.exists()]:
+        raise BadLabels(missing)
 
 
 def find_target(manifest: Manifest, request: ImportRequest) -> Target:

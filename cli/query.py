@@ -21,7 +21,7 @@ from cinelake.query.views import ask, cell_rows, open_query, quoted
 from cinelake.search.lines_in_sql import LinesInSql
 from cli.answers import FORMATS, manifest_contracts, write_answer
 from cli.docs import all_contracts
-from cli.options import HERE, ManifestOption, example
+from cli.options import HERE, JsonOption, ManifestOption, example
 
 app = typer.Typer(add_completion=False)
 
@@ -43,7 +43,9 @@ def query(
         list[str] | None, typer.Option("--set", help="A variable of the question.", metavar="NAME=VALUE")
     ] = None,
     manifest: ManifestOption = HERE,
-    format: Annotated[str, typer.Option("-f", "--format", help="table, csv, json or parquet.")] = "table",
+    format: Annotated[
+        str | None, typer.Option("-f", "--format", help="table, csv, json or parquet.", show_default="table")
+    ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write to a file instead.")] = None,
     published: Annotated[
         str | None, typer.Option("--published", help="Ask a published version: its number, or `latest`.")
@@ -52,6 +54,7 @@ def query(
     timeout: Annotated[
         float | None, typer.Option(help="Seconds after which the question is ended.", min=0.1, show_default="none")
     ] = None,
+    json: JsonOption = False,
 ) -> None:
     """Ask the lake in SQL (DuckDB); reads the lake, writes nothing.
 
@@ -60,16 +63,19 @@ def query(
     """
     if (sql is None) == (question is None):
         raise UsageError("one question is asked: in SQL, or a worked one with --question")
-    if format not in FORMATS:
-        raise UnknownName("format", format, FORMATS)
+    form = format or ("json" if json else "table")
+    if form not in FORMATS:
+        raise UnknownName("format", form, FORMATS)
+    if json and form != "json":
+        raise UsageError(f"--json and --format {form} ask for two formats: leave one out")
     if question is not None and published is not None:
         raise UsageError("--question asks the lake as it is now, --published a version in SQL: leave one out")
     if sql is not None and set_:
         raise UsageError("--set belongs to --question: SQL has its values written in it")
     if question is not None:
-        ask_question(manifest, question, set_ or [], format, output, raw=raw, timeout=timeout)
+        ask_question(manifest, question, set_ or [], form, output, raw=raw, timeout=timeout)
     else:
-        _ask_sql(manifest, str(sql), format, output, published, raw=raw, timeout=timeout)
+        _ask_sql(manifest, str(sql), form, output, published, raw=raw, timeout=timeout)
 
 
 def _ask_sql(

@@ -9,7 +9,9 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import IO, Any
 
+from rich.cells import cell_len
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -17,6 +19,10 @@ from cli.terminal import is_plain
 
 PIPE_WIDTH = 220
 """Columns of text where the output is no terminal."""
+GAP = 2
+"""Columns of text between those of a table."""
+MAX_PART = 16
+"""Words are no longer than this; what is, as a digest, may be broken in two."""
 CONTROLS = re.compile(
     r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
@@ -75,13 +81,57 @@ def _finite(value: Any) -> Any:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, file: IO[str] | None = None) -> None:
-    """A plain table, on standard output or in a file; names and values are text, so that none can carry markup."""
-    grid = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        grid.add_column(plain(column), overflow="fold")
+    """A plain table, on standard output or in a file; names and values are text, so that none can carry markup.
+
+    Where the columns are too many for the screen, each row is printed below the other, one value a line.
+    """
+    console = _console(file=file) if file else out
+    heads = [plain(column) for column in columns]
+    texts = [[value if isinstance(value, Text) else plain(value) for value in row] for row in rows]
+    widths = _widths(console, [*zip(heads, *texts, strict=True)])
+    if widths is None:
+        for row in texts:
+            console.print(_grid([Text(), Text()], [*zip(heads, row, strict=True)], [None, None], show_header=False))
+            console.print()
+    else:
+        console.print(_grid(heads, texts, widths))
+
+
+def _grid(
+    heads: Sequence[Text], rows: Iterable[Sequence[Text]], widths: Sequence[int | None], *, show_header: bool = True
+) -> Table:
+    grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, GAP, 0, 0), show_header=show_header)
+    for head, width in zip(heads, widths, strict=True):
+        grid.add_column(head, overflow="fold", width=width)
     for row in rows:
-        grid.add_row(*(value if isinstance(value, Text) else plain(value) for value in row))
-    (_console(file=file) if file else out).print(grid)
+        grid.add_row(*row)
+    return grid
+
+
+def _widths(console: Console, columns: Sequence[Sequence[Text]]) -> list[int] | None:
+    """How wide each column is drawn: no word breaks where the room is enough, else ids and paths alone; None: too many.
+
+    The widest columns give way first.
+    """
+    room = console.width - GAP * (len(columns) - 1)
+    sizes = [[Measurement.get(console, console.options, text) for text in column] for column in columns]
+    lines = [max(size.maximum for size in column) for column in sizes]
+    words = [max(size.minimum for size in column) for column in sizes]
+    parts = [max(map(_longest_part, column)) for column in columns]
+    for least, most in ((words, lines), (parts, words)):
+        if sum(least) <= room:
+            level = next(n for n in range(max(most, default=0), -1, -1) if sum(_between(least, n, most)) <= room)
+            return _between(least, level, most)
+    return None
+
+
+def _between(least: Sequence[int], level: int, most: Sequence[int]) -> list[int]:
+    return [max(low, min(level, high)) for low, high in zip(least, most, strict=True)]
+
+
+def _longest_part(text: Text) -> int:
+    """The length of what is not broken: a word, or a part of an id or path that is no longer than a word."""
+    return max(min(MAX_PART, cell_len(part)) for part in re.split(r"[\s/_]+", text.plain))
 
 
 def plain(value: Any) -> Text:

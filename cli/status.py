@@ -20,6 +20,7 @@ from flows.run_summary import group_failures
 app = typer.Typer(add_completion=False)
 
 SHOWN_OUTLIERS = 20
+SHOWN_FILMS = 3
 
 
 @app.command(epilog=example("cinelake status", "cinelake status --json"))
@@ -30,7 +31,8 @@ def status(manifest: ManifestOption = HERE, strict: StrictOption = False, json: 
     if json:
         costs = [asdict(cost) for cost in _costs(planning)]
         facts = {"failures": failures, **asdict(unusual), "costs": costs, "lake": planning.manifest.lake.uri}
-        print_json({**plan_json(planning), **facts})
+        concealed = films_with_decode_errors(planning)
+        print_json({**plan_json(planning), **facts, "films_with_decode_errors": concealed})
     else:
         _print(planning, failures, unusual)
     finish(int(strict and bool(failures)))
@@ -45,6 +47,14 @@ def _print(planning: Planning, failures: Sequence[Mapping[str, Any]], unusual: U
         out.print()
         table(["film", "tables", "reason", "attempt", "message"], grouped_failures(failures)[:SHOWN_ROWS])
     print_problems(planning)
+    if concealed := films_with_decode_errors(planning):
+        count = "1 film has" if len(concealed) == 1 else f"{len(concealed)} films have"
+        named = ", ".join(concealed[:SHOWN_FILMS]) + (", …" if len(concealed) > SHOWN_FILMS else "")
+        out.print(
+            f"! {count} a few pictures that do not decode, and count as good: {named} (`cinelake why TABLE FILM`)",
+            style="yellow",
+            markup=False,
+        )
     _print_unusual(unusual)
     print_paused(planning.lake)
 
@@ -86,6 +96,12 @@ def failure_rows(planning: Planning) -> list[dict[str, Any]]:
         for movie_id, facts in sorted(planning.index.failures(name).items())
         if movie_id in known
     ]
+
+
+def films_with_decode_errors(planning: Planning) -> list[str]:
+    """The catalogue's films of which a table was made though some pictures did not decode: fewer than is damage."""
+    tables = [planned.name for planned in planning.whole.tables]
+    return sorted({film for name in tables for film in planning.index.with_decode_errors(name)} & {*planning.films})
 
 
 @dataclass(frozen=True)

@@ -59,14 +59,14 @@ def train(
     if dry_run:
         _print_split(request, as_json=json)
         return
-    say = say_stopping("what is learned up to the last epoch stays")
+    say = say_stopping("epochs that ended stay")
     with interrupts_answered(say), TrainingProgress(quiet=json) as progress:
         progress.say_chosen(request.manifest.model(name).chosen)
         summary = run_training(request, progress.on_event)
     if json:
         print_json(summary.to_json())
     else:
-        print_training(summary, manifest)
+        print_training(summary, manifest, epochs=progress.epochs)
     finish(130 if summary.interrupted else 0)
 
 
@@ -94,7 +94,8 @@ class TrainingProgress:
 
     def __init__(self, *, quiet: bool = False):
         self._quiet = quiet
-        self._epochs = 0
+        self.epochs = 0
+        """How many have ended."""
         self._last_line = 0.0
         self._bar = Progress(
             TextColumn("{task.description}"),
@@ -149,6 +150,7 @@ class TrainingProgress:
 
     def _on_epoch(self, event: EpochEnded) -> None:
         total = event.of
+        self.epochs += 1
         facts = " · ".join(f"{name} {value:.4f}" for name, value in list(event.metrics.items())[:4])
         self._bar.update(self._task, description="training", completed=event.number + 1, total=total, facts=facts)
         if time.monotonic() - self._last_line > LINE_EVERY_S and not err.is_terminal:
@@ -166,12 +168,16 @@ class TrainingProgress:
             err.print(f"  {text}", markup=False)
 
 
-def print_training(summary: TrainingSummary, manifest: Path) -> None:
-    """A training in a few lines: scores beside baseline and champion, what the gate says, what comes next."""
+def print_training(summary: TrainingSummary, manifest: Path, *, epochs: int = 0) -> None:
+    """A training in a few lines: scores beside baseline and champion, what the gate says, what comes next.
+
+    epochs: how many of it have ended; an earlier start that was interrupted too may have left others.
+    """
     if summary.interrupted:
-        out.print(
-            f"interrupted: `cinelake train {summary.model} -m {manifest}` goes on from the last epoch", markup=False
-        )
+        same = f"`cinelake train {summary.model} -m {manifest}`"
+        goes_on = f": {same} goes on from the last epoch"
+        begins = f" before an epoch ended: {same} begins where this one did"
+        out.print(f"interrupted{goes_on if epochs else begins}", markup=False)
         return
     columns = {"candidate": summary.scores, "baseline": summary.baseline, **summary.simple}
     if summary.champion is not None:

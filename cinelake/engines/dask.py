@@ -17,14 +17,12 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
-import shutil
 import signal
-import tempfile
 import uuid
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from hashlib import blake2b
 from importlib.util import find_spec
 from multiprocessing import resource_tracker
@@ -54,6 +52,7 @@ from cinelake.engines.versions import check_joined, check_same, compared_with, v
 from cinelake.errors import CinelakeError, EngineUnavailable
 from cinelake.events import OnEvent
 from cinelake.spec.task import Resources
+from cinelake.storage.files import temporary_folder
 
 if TYPE_CHECKING:
     from cinelake.manifest.sections import EngineSettings
@@ -79,6 +78,7 @@ class DaskCluster:
     def __init__(self, address: str | None, workers: int | None, gpus: Sequence[float]):
         self._address, self._workers, self._gpus = address, workers, gpus
         self._folder = ""
+        self._ending = ExitStack()
         self._pools = f"cinelake-{uuid.uuid4().hex}"
         self._cluster: Any = None
         self._client: Any = None
@@ -87,7 +87,7 @@ class DaskCluster:
 
     def start(self, events: str) -> None:
         """Start or connect, and start the processes for steps on every worker. Raises `EngineUnavailable`."""
-        self._folder = tempfile.mkdtemp(prefix="cinelake-dask-")
+        self._folder = str(self._ending.enter_context(temporary_folder("cinelake-dask-")))
         place = f"the Dask cluster at {self._address}" if self._address else "Dask on this machine"
         try:
             if self._address:
@@ -161,8 +161,7 @@ class DaskCluster:
                 with suppress(OSError, RuntimeError, TimeoutError):
                     one.close(timeout=ENDS_WITHIN_S)
         await_end(ours, ENDS_WITHIN_S)
-        if self._folder:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        self._ending.close()
 
 
 def _pass_on(done: Any, future: Future[Any]) -> None:

@@ -15,11 +15,10 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import ExitStack
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +43,7 @@ from cinelake.engines.versions import check_joined, check_same, compared_with, o
 from cinelake.errors import CinelakeError, EngineUnavailable
 from cinelake.events import OnEvent
 from cinelake.spec.task import Resources
+from cinelake.storage.files import short_temporary_folder
 from cinelake.storage.processes import environment_variables
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ class RayCluster:
     def __init__(self, address: str | None, workers: int | None):
         self._address, self._workers = address, workers
         self._folder = ""
+        self._ending = ExitStack()
         self._running: dict[object, Any] = {}
         """What Ray works on, unhashed: a reference's hash may wait for the thread that reports an end."""
         self._versions: dict[str, str] = {}
@@ -92,12 +93,13 @@ class RayCluster:
                     own = self._own()
                     _connect(own, lambda: None)
             except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
-                self._drop_folder()
+                self._ending.close()
                 raise EngineUnavailable(f"{place} cannot be used: {error}. {ADVICE}") from error
         self._work = ray.remote(_work)
 
     def _own(self) -> dict[str, Any]:
-        self._folder = tempfile.mkdtemp(prefix="cinelake-ray-", dir="/tmp")  # Ray's socket paths must stay short
+        private = self._ending.enter_context(short_temporary_folder("cinelake-ray-"))
+        self._folder = str(private / "r")  # which Ray opens to everybody
         machine = this_machine(self._workers)
         return {
             **_QUIET_INIT,
@@ -162,11 +164,7 @@ class RayCluster:
         ours = process_tree(children_with(self._folder)) if self._folder else []
         ray.shutdown()
         await_end(ours, ENDS_WITHIN_S)
-        self._drop_folder()
-
-    def _drop_folder(self) -> None:
-        if self._folder:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        self._ending.close()
 
 
 _QUIET_INIT = {"log_to_driver": False, "logging_level": logging.CRITICAL}

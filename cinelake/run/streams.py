@@ -386,7 +386,7 @@ def _decode_facts(report: Any, choice: Mapping[str, Any] | None = None) -> dict[
         "ffmpeg": ffmpeg.version(),
         "decode": {
             "frames": report.frames_decoded,
-            "errors": report.decode_errors,
+            "errors": report.decode_errors + report.damaged_pictures,
             "cpu_s": round(report.user_s + report.sys_s, 3),
             **({"device": report.device} if report.device != "cpu" else {}),
             **({"damage": report.damage} if report.damage else {}),

@@ -144,6 +144,26 @@ def temporary_folder(prefix: str) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextmanager
+def short_temporary_folder(prefix: str) -> Iterator[Path]:
+    """As `temporary_folder`, with a name short enough for paths of sockets; who owns it, a folder within says.
+
+    It lies in `/tmp`, whatever folder the environment names for temporary files, and is closed to other users.
+    """
+    short = Path("/tmp")
+    for left in short.glob(f"{prefix}????????"):
+        with suppress(OSError):  # another user's
+            owners = [inner for inner in left.iterdir() if _owner_in(inner.name)]
+            if owners and all(map(is_abandoned, owners)):
+                shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=short))
+    try:
+        with owned_folder(folder):
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def is_planted(folder: Path) -> bool:
     """Whether a folder lies where everybody may make one, as among temporary files, and is a link or another user's.
 

@@ -199,9 +199,9 @@ class Storage:
 ADVICE = {
     errno.ENOSPC: "the disk is full: free space and run the same command again",
     errno.EDQUOT: "the disk quota is used up: free space and run the same command again",
-    errno.EROFS: "the file system is read-only: mount it writable or name another lake",
-    errno.EACCES: "permission denied: check the owner and mode of the lake's folder",
-    errno.EPERM: "not permitted: check the owner and mode of the lake's folder",
+    errno.EROFS: "mount the file system writable or name another lake",
+    errno.EACCES: "check the owner and mode of the folder",
+    errno.EPERM: "check the owner and mode of the folder",
 }
 
 

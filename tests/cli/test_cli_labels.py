@@ -231,6 +231,8 @@ def test_images_of_a_class_that_nobody_knows_are_not_imported(project):
         ),
         (["a.csv", "--model", "toy", "--kind", "genres", "--rate", "1", "--movie", "dawn"], UsageError, "by films"),
         (["none.csv", "--model", "toy"], BadLabels, "none.csv: the file cannot be read: No such file"),
+        (["none.json", "--model", "toy", "--fps", "24"], BadLabels, "none.json: the file cannot be read: No such"),
+        (["none.csv", "--model", "toy", "--rate", "1", "--movie", "dawn"], BadLabels, "none.csv: the file cannot be"),
         (["a.csv", "--model", "toy", "--set", "../x"], UsageError, "name of a set"),
     ],
 )

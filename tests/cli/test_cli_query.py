@@ -33,8 +33,9 @@ def test_csv_is_for_machines(made):
     assert [row["movie_id"] for row in rows] == FILMS
 
 
-def test_json_is_for_machines(made):
-    rows = json.loads(ask(made, SHOTS, "--format", "json").stdout)
+@pytest.mark.parametrize("words", [("--format", "json"), ("--json",)], ids="".join)
+def test_json_is_for_machines(made, words):
+    rows = json.loads(ask(made, SHOTS, *words).stdout)
     assert [row["movie_id"] for row in rows] == FILMS and all(row["shots"] >= 1 for row in rows)
 
 
@@ -69,8 +70,9 @@ def test_a_file_that_cannot_be_written_is_one_message(made, tmp_path):
         ({"question": "films_like", "published": "1"}, "--published a version in SQL"),
         ({"sql": "select 1", "set_": ["film=dawn"]}, "--set belongs to --question"),
         ({"question": "films_like", "format": "yaml"}, "format 'yaml'"),
+        ({"sql": "select 1", "format": "csv", "json": True}, "--json and --format csv"),
     ],
-    ids=["published", "set", "format"],
+    ids=["published", "set", "format", "json"],
 )
 def test_no_option_is_left_aside_unsaid(given, words):
     with pytest.raises(CinelakeError, match=words):

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from end_to_end._command import answer_of, cinelake
 from end_to_end._lakes import TABLES, cells, other_files
 
@@ -49,6 +50,20 @@ def test_films_of_the_same_content_are_told(project):
     (project / "films" / "copy.mp4").write_bytes(film.read_bytes())
     said = cinelake("status", "-m", project / "pipeline.yaml").stdout
     assert f"the same content under 2 ids: copy, {FILM}" in said
+
+
+@pytest.mark.slow
+def test_status_names_the_films_that_count_as_good_though_some_pictures_do_not_decode(project, prefect):
+    film = project / "films" / f"{FILM}.mp4"
+    data = bytearray(film.read_bytes())
+    place = data.index(b"mdat") + len(data) // 3
+    data[place : place + 300] = bytes(300)
+    film.write_bytes(data)
+    assert cinelake("run", "-s", "films", cwd=project, env=prefect).returncode == 0
+    assert answer_of("status", "-m", project / "pipeline.yaml")["films_with_decode_errors"] == [FILM]
+    assert f"1 film has a few pictures that do not decode, and count as good: {FILM}" in (
+        cinelake("status", "-m", project / "pipeline.yaml").stdout
+    )
 
 
 def test_why_tells_where_a_cell_came_from(made):

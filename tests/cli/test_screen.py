@@ -60,3 +60,33 @@ def test_both_screens_are_of_that_kind():
 def test_a_score_that_films_do_not_define_is_null_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
     screen.print_json({"map": float("nan"), "by_film": [{"f1": 0.5}, {"f1": float("inf")}]})
     assert json.loads(capsys.readouterr().out) == {"map": None, "by_film": [{"f1": 0.5}, {"f1": None}]}
+
+
+WORDS = ("film", "tables", "blocked", "message")
+ROW = ("the_distant_mirror_000", "shots, subtitles", "3", "it stops after 3.2 s")
+
+
+@pytest.mark.parametrize("width", [80, 60, 48, 40, 30])
+def test_no_word_of_a_table_breaks_however_narrow_the_screen(monkeypatch, width):
+    stream = io.StringIO()
+    monkeypatch.setattr(screen, "out", screen.Screen(file=stream, width=width))
+    screen.table(WORDS, [ROW] * 2)
+    words = stream.getvalue().split()
+    assert max(map(len, stream.getvalue().splitlines())) <= width
+    assert {*WORDS, "shots,", "subtitles", "3", "stops", "after"} <= {*words}
+
+
+def test_where_columns_are_too_many_each_row_stands_alone(monkeypatch):
+    stream = io.StringIO()
+    monkeypatch.setattr(screen, "out", screen.Screen(file=stream, width=24))
+    screen.table(["table", "fresh", "blocked"], [["subtitles", 1, 2], ["films", 3, 4]])
+    lines = [line.split() for line in stream.getvalue().splitlines()]
+    one, other = [["table", "subtitles"], ["fresh", "1"], ["blocked", "2"], []], [["table", "films"], ["fresh", "3"]]
+    assert lines[:6] == [*one, *other]
+
+
+def test_the_widest_column_gives_way_and_the_others_stay_on_one_line(monkeypatch):
+    stream = io.StringIO()
+    monkeypatch.setattr(screen, "out", screen.Screen(file=stream, width=40))
+    screen.table(["table", "why"], [["screen_time_of_actors", "needs " * 12]])
+    assert "screen_time_of_actors  needs needs needs" in stream.getvalue()

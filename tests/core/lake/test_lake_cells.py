@@ -417,7 +417,7 @@ def test_a_read_only_lake_is_a_storage_error_and_stays_as_it_is(lake: Lake, act:
     told = in_a_process(lake, POWERLESS, act)
     for folder in folders:
         folder.chmod(0o755)
-    assert told.startswith("StorageError") and "check the owner and mode" in told
+    assert told.startswith("StorageError") and "Check the owner and mode" in told
     assert cell_file(lake).read_bytes() == before
 
 

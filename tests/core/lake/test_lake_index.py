@@ -33,6 +33,15 @@ def lake(tmp_path: Path) -> Lake:
     return lake
 
 
+@pytest.mark.parametrize("use_cache", [True, False])
+def test_cells_of_films_with_a_few_bad_pictures_are_found(lake, use_cache):
+    commit_marks(lake, "casablanca", run={"decode": {"errors": 3, "frames": 50}})
+    commit_marks(lake, "dune", run={"decode": {"errors": 0, "frames": 50}})
+    index = Index(lake, use_cache=use_cache)
+    index.cells("marks")
+    assert index.with_decode_errors("marks") == {"casablanca"}
+
+
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of files whose footers are read, as they are read."""

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from cinelake.storage import files
-from cinelake.storage.files import is_abandoned, is_planted, owned_folder, owner_name
+from cinelake.storage.files import is_abandoned, is_planted, owned_folder, owner_name, short_temporary_folder
 from cinelake.storage.store import Storage
 
 HOLDS = """
@@ -124,3 +124,27 @@ def test_a_folder_that_another_user_made_among_temporary_files_is_planted(everyb
 def test_a_link_to_a_folder_of_ours_is_planted(everybodys, tmp_path):
     (everybodys / "link").symlink_to(tmp_path)
     assert is_planted(everybodys / "link") and not is_planted(tmp_path / "tmp")
+
+
+HOLDS_SHORT = """
+import sys, time
+from cinelake.storage.files import short_temporary_folder
+with short_temporary_folder(sys.argv[1]) as folder:
+    (folder / "r").mkdir()
+    print(folder, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_short_folder_is_closed_to_others_and_swept_once_its_owner_was_killed():
+    prefix = f"cinelake-try-{os.getpid()}-"
+    command = [sys.executable, "-c", HOLDS_SHORT, prefix]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        left = Path(process.stdout.readline().strip())
+        with short_temporary_folder(prefix) as ours:
+            assert left.is_dir() and len(ours.name) == len(prefix) + 8 and ours.stat().st_mode & 0o777 == 0o700
+        process.kill()
+    with short_temporary_folder(prefix) as ours:
+        assert not left.exists()
+    assert not ours.exists()
