@@ -27,7 +27,7 @@ Generated from the code. `-m FILE` names the manifest (`pipeline.yaml` by defaul
 | `CINELAKE_MANIFEST` | The manifest, where `-m` names none. |
 | `CINELAKE_FFMPEG` | The ffmpeg that runs; by default the one of the imageio-ffmpeg wheel. |
 | `CINELAKE_CACHE` | The folder of exported networks and indexes (`~/.cache/cinelake`); deleting it loses nothing. |
-| `CINELAKE_THREADS` | Threads of one inference; by default all processors. |
+| `CINELAKE_THREADS` | Threads of one inference; by default each worker's share of the processors. |
 | `CINELAKE_TRAINING_GB` | Memory for what a training reads, in 10⁹ bytes; by default a quarter of what is free. |
 | `CINELAKE_PREFECT_HOSTS` | Names by which a Prefect server of a container is reached, with commas between. |
 """

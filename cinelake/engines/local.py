@@ -28,20 +28,24 @@ def make(
     """
     requested = [resources.gpus for resources in needs.values()]
     check_gpus(max(requested, default=0.0))
-    workers = settings.workers or len(os.sched_getaffinity(0))
+    processors = len(os.sched_getaffinity(0))
+    workers = settings.workers or processors
     gpus = shares(gpus_here(), requested, visible())
     window = settings.window or 2 * (workers + gpus.each * len(gpus.groups))
-    return LocalEngine(workers, gpus, window, on_event, films)
+    return LocalEngine(workers, gpus, window, on_event, films, threads=max(1, processors // workers))
 
 
 class LocalEngine:
-    """Places steps on processes of this machine. Use `stop` at the end."""
+    """Places steps on processes of this machine. Use `stop` at the end.
 
-    def __init__(self, workers: int, gpus: Shares, window: int, on_event: OnEvent, films: int | None):
+    threads: of one inference in a process, the same however many films there are: sums depend on it.
+    """
+
+    def __init__(self, workers: int, gpus: Shares, window: int, on_event: OnEvent, films: int | None, threads: int):
         self.window = max(window, workers)
         self._stopped = False
         self._events = EventPipe(on_event)
-        self._pools = Pools(workers, gpus, str(self._events.path), films)
+        self._pools = Pools(workers, gpus, str(self._events.path), films, threads)
 
     def task_runner(self) -> Any:
         """Threads: each waits for a process."""

@@ -26,7 +26,7 @@ from cinelake.engines.observing import WorkerWatch, event_writer
 from cinelake.errors import DecodeTimeout, EngineStopped, EngineUnavailable, FilmError, WorkerLost
 from cinelake.events import Deadline, Event, LengthProbed, WorkerDied
 from cinelake.storage.interrupts import interrupts_held
-from cinelake.storage.processes import die_with, in_lasting_thread, why_died
+from cinelake.storage.processes import THREADS, die_with, in_lasting_thread, why_died
 from cinelake.storage.slots import VARIABLE, slot_held, slots_folder
 
 if TYPE_CHECKING:
@@ -50,16 +50,17 @@ class StepProcesses:
 
     events: the named pipe for progress. devices: the GPUs that they see, as CUDA names them; by default those that this
     process sees. spare: how many processors there are beyond them, which are lent to them: a single film has all.
+    threads: of one inference in each, unless `CINELAKE_THREADS` says it.
 
     pebble gives up a pool when a process dies while none of them works (an initializer that fails would end so), or
     when one cannot be started. Processes that idle are the first that the system kills where memory is short: the pool
     is made anew then, and jobs that it had not begun are placed again.
     """
 
-    def __init__(self, count: int, events: str, devices: str | None = None, spare: int = 0):
+    def __init__(self, count: int, events: str, devices: str | None = None, spare: int = 0, threads: int = 1):
         resource_tracker.ensure_running()  # its own start would let Ctrl-C through again (see `_schedule`)
         self._stopped = False
-        self._events, self._count, self._devices = events, count, devices
+        self._events, self._count, self._devices, self._threads = events, count, devices, threads
         self._ending = contextlib.ExitStack()
         self._slots = self._ending.enter_context(slots_folder(count, spare))
         self._lock = Lock()
@@ -74,7 +75,7 @@ class StepProcesses:
             max_workers=self._count,
             max_tasks=STEPS_PER_PROCESS,
             initializer=start_worker,
-            initargs=(os.getpid(), self._devices, str(self._slots)),
+            initargs=(os.getpid(), self._devices, str(self._slots), self._threads),
             context=get_context("spawn"),
         )
 
@@ -204,10 +205,10 @@ class PoolBroke(Exception):
         self.job_had_begun = job_had_begun
 
 
-def start_worker(parent: int, devices: str | None, slots: str) -> None:
+def start_worker(parent: int, devices: str | None, slots: str, threads: int) -> None:
     """Prepare a worker process: it dies with the driver, leaves Ctrl-C to the driver, and sees these GPUs.
 
-    slots: the folder of the pool's slots.
+    slots: the folder of the pool's slots. threads: of one inference.
 
     Where the system has no memory left, it is killed before what a run cannot do without: driver, server, scheduler.
     """
@@ -217,6 +218,7 @@ def start_worker(parent: int, devices: str | None, slots: str) -> None:
         score = Path("/proc/self/oom_score_adj")
         score.write_text(str(max(int(score.read_text()), GOES_FIRST)))
     os.environ[VARIABLE] = slots
+    os.environ.setdefault(THREADS, str(threads))
     if devices is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = devices
 
@@ -255,14 +257,14 @@ class Pools:
     Jobs are placed by the resources that they need. A process of a GPU keeps its models between films, and no other
     process loads them: so many copies are in the GPU's memory as its declared share allows, and no more.
     `events`: the named pipe for progress. films: how many there are to make; no more processes than these are started.
-    Use `stop` at the end.
+    threads: of one inference in each process, however many of them are started. Use `stop` at the end.
     """
 
-    def __init__(self, processors: int, gpus: Shares, events: str, films: int | None = None):
+    def __init__(self, processors: int, gpus: Shares, events: str, films: int | None = None, threads: int = 1):
         self._stopped = False
         count = max(1, min(processors, films or processors))
-        self._processors = StepProcesses(count, events, spare=max(0, processors - count))
-        self._gpus = [StepProcesses(gpus.each, events, devices) for devices in gpus.groups]
+        self._processors = StepProcesses(count, events, spare=max(0, processors - count), threads=threads)
+        self._gpus = [StepProcesses(gpus.each, events, devices, threads=threads) for devices in gpus.groups]
         self._free: SimpleQueue[StepProcesses] = SimpleQueue()
         for _ in range(gpus.each):
             for processes in self._gpus:

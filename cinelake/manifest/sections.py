@@ -65,7 +65,9 @@ class EngineSettings(Section):
     kind: EngineKind = "local"
     """`local`: processes on this machine. `dask`, `ray`: a cluster."""
     workers: Workers | None = None
-    """Films worked on at once; by default what processors carry. On one machine those without a film help others."""
+    """Films worked on at once; by default what processors carry. On one machine those without a film help others.
+
+    One inference has as many threads as there are processors for each worker."""
     window: PositiveInt | None = None
     """Films handed out and not yet finished, a bound for queues and disk; by default twice the workers."""
     address: str | None = None

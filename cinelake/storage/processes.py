@@ -52,6 +52,8 @@ MEMORY_BYTES = 24 << 30
 pictures take 3 GiB, each further thread reserves up to 0.2 GiB."""
 OPEN_FILES = 256
 """Descriptors that one ffmpeg may have open; it needs a dozen."""
+THREADS = "CINELAKE_THREADS"
+"""How many threads one inference has; a pool sets it in its processes, where nobody else did."""
 LIBRARIES = ("/usr/lib", "/usr/lib64", "/usr/local/lib", "/lib", "/lib64", "/etc/ld.so.cache", "/nix/store")
 """Where a dynamically linked program finds its libraries."""
 DEVICES = ("/dev/null", "/dev/urandom")

@@ -1,5 +1,6 @@
 """How frozen networks are kept: loaded once, found by content, never on another device than the one asked for."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import pytest
 from _made_networks import doubled_in_a_branch, mean_colour, not_to_be_computed_after_a_layer
 
 from cinelake.errors import EngineUnavailable
-from cinelake.lake.onnx import device_of, onnx_session, require_device, run_in_batches
+from cinelake.lake.onnx import device_of, inference_threads, onnx_session, require_device, run_in_batches
 from cinelake.storage.content import file_digest
 
 PLAN = """
@@ -42,6 +43,16 @@ def test_all_before_a_layer_is_computed_and_nothing_after_it(
     session = onnx_session(made(tmp_path / "net.onnx"), layer=layer)
     pictures = np.random.default_rng(0).uniform(size=(1, 3, 16, 16)).astype(np.float32)
     assert np.array_equal(session.run(None, {"picture": pictures})[0], 2 * pictures)
+
+
+def test_an_inference_has_no_more_threads_than_its_process_may_use_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CINELAKE_THREADS", raising=False)
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        assert inference_threads() == 1
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def test_the_last_batch_is_padded_and_the_padding_dropped() -> None:

@@ -1,5 +1,5 @@
-"""Jobs for processes of steps: one whose process is ended by a signal, one without end, one that says how soon it would
-be killed where memory is short."""
+"""Jobs for processes of steps: one whose process is ended by a signal, one without end, and some that tell how their
+process was prepared."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cinelake.events import Event, OnEvent
+from cinelake.lake.onnx import inference_threads
 from cinelake.spec.task import Resources
 from cinelake.storage.slots import borrow_slot
 
@@ -71,6 +72,17 @@ class Borrowing(Deadly):
         """So many slots."""
         slots = iter(borrow_slot, None)
         return len(list(slots))
+
+
+@dataclass(frozen=True)
+class Inferring(Deadly):
+    """Tells how many threads an inference would have."""
+
+    number: int = 0
+
+    def run(self, on_event: OnEvent) -> int:
+        """So many."""
+        return inference_threads()
 
 
 @dataclass(frozen=True)
