@@ -5,9 +5,9 @@
   python -m benchmarks.beats --repeat 3            with three seeds
   python -m benchmarks.beats --each                also the confusion matrix
 
-Shots marked difficult and those without a beat count nowhere. Beside it stand the trivial predictor (the most frequent
-category), a linear SVM on the same features, and the shots' own labels before the sliding window. The interval is a
-bootstrap over films (95 %).
+Shots marked difficult and those without a beat count nowhere. Beside it stand the trivial predictor (categories
+drawn as often as they are), a linear SVM on the same features, and the shots' own labels before the sliding window.
+The interval is a bootstrap over films (95 %).
 """
 
 from __future__ import annotations

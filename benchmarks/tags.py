@@ -6,7 +6,7 @@
   python -m benchmarks.tags --each                 also precision, recall and F1 of each tag
 
 The configuration is the default one, as `cinelake train tags` has it where the manifest makes shot_features, sound and
-faces; only the vocabulary is that of the drawn films. Beside it stand the trivial predictor (the most frequent tag
+faces; only the vocabulary is that of the drawn films. Beside it stand the trivial predictor (every tag
 everywhere), a network in place of the kernel (one hidden layer), and the default head on the middle picture's embedding
 alone, as the paper has it. MAP and MAR compare each film's tags with those its labels hold. The interval is a bootstrap
 over films (95 %).

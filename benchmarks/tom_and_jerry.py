@@ -39,6 +39,7 @@ from cinelake.spec.training import Training
 from models.characters import MODEL
 from models.characters.config import Config
 from models.characters.features import vectors_of
+from models.characters.simple import by_majority as most_often
 
 FILM = "tom_and_jerry_train"
 CARTOONS = (slice(0, 104), slice(123, 285))
@@ -109,7 +110,7 @@ def by_model(folder: Path, config: Config) -> Predict:
 
 def by_majority(learn: Example, features: Arrays) -> Array:
     """Who is seen most often."""
-    return MODEL.baseline([learn], Config())(features)["character"]
+    return most_often([learn], Config())(features)["character"]
 
 
 def by_histogram(learn: Example, features: Arrays) -> Array:

@@ -99,6 +99,25 @@ def average_precision(truth: Array, score: Array) -> float:
     return float((np.diff(hits) * hits[1:] / taken[1:]).sum() / truth.sum())
 
 
+def expected_average_precision(truth: Array, score: Array) -> float:
+    """The mean average precision over all orders of what has equal scores, of (T,) bool and (T,) scores.
+
+    `average_precision` takes ties together, so that a constant has the share of what is true; any order of the same few
+    has more than that on the mean, and would seem to know something. After McSherry and Najork, "Computing Information
+    Retrieval Performance Measures Efficiently in the Presence of Tied Scores" (ECIR 2008). 0 where nothing is true.
+
+    Raises `ValueError` for scores that are NaN or infinite.
+    """
+    if not truth.any():
+        return 0.0
+    hits, taken = _ranked_counts(truth, score)
+    before, tied = np.repeat(taken[:-1], np.diff(taken)), np.repeat(np.diff(taken), np.diff(taken))
+    true_before, true_tied = (np.repeat(counts, np.diff(taken)) for counts in (hits[:-1], np.diff(hits)))
+    rank = np.arange(1, len(truth) + 1)
+    others = (rank - before - 1) * (true_tied - 1) / np.maximum(tied - 1, 1)
+    return float((true_tied / tied * (true_before + 1 + others) / rank).sum() / truth.sum())
+
+
 def roc_auc(truth: Array, score: Array) -> float:
     """Area under the ROC curve, of (T,) bool and (T,) scores; NaN where all are of one class.
 

@@ -34,6 +34,7 @@ MODEL = Model(
     answers=Late("models.characters.scores:answers"),
     baseline=predict.baseline,
     simple={
+        "who is there most often": Late("models.characters.simple:by_majority"),
         "histogram with logistic regression": Late("models.characters.simple:by_histogram"),
         "nearest labelled moment": Late("models.characters.simple:by_nearest"),
     },

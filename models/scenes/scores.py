@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cinelake.lake.spill import joined
-from cinelake.learning.metrics import average_precision, mean_of_defined, precision_recall_f1, ratio, totals
+from cinelake.learning.metrics import expected_average_precision, mean_of_defined, precision_recall_f1, ratio, totals
 from cinelake.spec.answers import Answers
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.example import Example
@@ -123,12 +123,13 @@ def answers(
 
 
 def film_average_precision(truth: Array, probability: Array) -> float:
-    """Average precision of a film, or of several; NaN without a boundary (scikit-learn: 0): it does not count then."""
-    return average_precision(truth, probability) if truth.any() else float("nan")
+    """Average precision of a film, or of several, equal probabilities in any order; NaN without a boundary
+    (scikit-learn: 0): it does not count then."""
+    return expected_average_precision(truth, probability) if truth.any() else float("nan")
 
 
 def baseline(examples: Sequence[Example], config: Config) -> Callable[[Arrays], Arrays]:
-    """Every boundary is as likely as any other: chance for the ranking, and no boundary at all for the scenes."""
+    """Every boundary is as likely as any other: any order for the ranking, and no boundary at all for the scenes."""
     rate = float(joined(examples, "boundary", of="targets").mean())
 
     def guess(features: Arrays) -> Arrays:

@@ -177,6 +177,24 @@ def test_without_faces_only_the_first_stage_is_right(tmp_path: Path):
     assert found["f_fight"] > 0.95 > found["mean_f"]
 
 
+def test_whoever_draws_categories_by_chance_is_no_better_than_the_trivial_predictor():
+    rng, config, shots_of_a_film = np.random.default_rng(0), Config(), 100
+    rows = [
+        {"category": rng.choice(3, shots_of_a_film, p=(0.6, 0.3, 0.1)), "known": np.ones(shots_of_a_film, bool)}
+        for _ in range(6)
+    ]
+    films = [Example(f"{n}", f"{n}", {"time_s": n + np.arange(100.0)}, row) for n, row in enumerate(rows)]
+
+    def mean_f(said: list[np.ndarray]) -> float:
+        given = [{"category": each, "svm": each, "probability": np.eye(len(config.categories))[each]} for each in said]
+        scored = [MODEL.score_film(f.features, f.targets, g, config) for f, g in zip(films, given, strict=True)]
+        return MODEL.summarise(scored)["mean_f"]
+
+    guess, pooled = MODEL.baseline(films, config), np.concatenate([row["category"] for row in rows])
+    by_chance = [mean_f(np.split(rng.permutation(pooled), len(films))) for _ in range(40)]
+    assert mean_f([guess(film.features)["category"] for film in films]) == pytest.approx(np.mean(by_chance), abs=0.06)
+
+
 def test_one_kind_of_beat_teaches_nothing(tmp_path: Path):
     example = film(0)
     example.targets["leaf"][:] = 1

@@ -133,10 +133,20 @@ def test_accuracy_counts_frames_with_exactly_those_who_are_there():
     assert judged(["ada\nbo", "ada", ""], ["ada", "ada", ""])["accuracy"] == pytest.approx(2 / 3)
 
 
-def test_the_trivial_predictor_says_who_is_there_most_often():
+def test_the_trivial_predictor_says_everybody_which_no_random_answer_beats():
+    film, rng = example(0, LINEAR), np.random.default_rng(0)
+    who = np.array(["bo"] * 20 + ["ada"] * 10 + [""] * 10)
+    one = Example("film", "film", film.features, {**film.targets, "character": who})
+    guess = MODEL.baseline([one], LINEAR)(film.features)["character"]
+    assert set(guess) == {"ada\nbo"}
+    assert all(judged(who, guess)["f1"] > judged(who, rng.permutation(who))["f1"] for _ in range(5))
+
+
+def test_beside_it_stands_who_is_there_most_often():
     film = example(0, LINEAR)
     one = Example("film", "film", film.features, {**film.targets, "character": np.array(["bo"] * 30 + [""] * 10)})
-    assert set(MODEL.baseline([one], LINEAR)(film.features)["character"]) == {"bo"}
+    majority = MODEL.simple["who is there most often"]([one], LINEAR)
+    assert set(majority(film.features)["character"]) == {"bo"}
 
 
 def test_the_linear_head_learns_from_the_validation_films_too(tmp_path: Path):

@@ -1,5 +1,6 @@
 """Scenes: what is learned from labels, how well, and what bad input gets."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from cinelake.lake.artefact import write_artefact
 from cinelake.learning.candidate import cross_fitted, missing_classes
 from cinelake.learning.split import split
 from cinelake.manifest.entries import ModelEntry
+from cinelake.spec.arrays import Arrays
 from cinelake.spec.artefact import Artefact
+from cinelake.spec.model import Scores
 from cinelake.spec.training import Training
 from models.scenes import MODEL, fitting
 from models.scenes.config import Config
@@ -85,12 +88,15 @@ def test_scenes_of_other_films_are_found(artefact: Artefact) -> None:
     assert scores(artefact)["f1"] > 0.8
 
 
-def test_chance_ranks_at_the_rate_of_boundaries_and_finds_no_scene() -> None:
-    films = made_films(4)
-    guess = MODEL.baseline(films, Config())
-    found = MODEL.summarise([MODEL.score_film(f.features, f.targets, guess(f.features), Config()) for f in films])
-    rates = [f.targets["boundary"][f.targets["known"]].mean() for f in films]
-    assert (found["map"], found["f1"]) == (pytest.approx(np.mean(rates)), 0)
+def test_who_ranks_shots_at_random_is_no_better_than_chance_which_finds_no_scene() -> None:
+    films, rng = made_films(4), np.random.default_rng(0)
+
+    def found(guess: Callable[[Arrays], Arrays]) -> Scores:
+        return MODEL.summarise([MODEL.score_film(f.features, f.targets, guess(f.features), Config()) for f in films])
+
+    chance = found(MODEL.baseline(films, Config()))
+    random = [found(lambda features: {"probability": rng.random(len(features["time_s"]))}) for _ in range(300)]
+    assert (chance["map"], chance["f1"]) == (pytest.approx(np.mean([each["map"] for each in random]), abs=0.02), 0)
 
 
 def test_the_first_shot_gets_no_probability(artefact: Artefact) -> None:

@@ -159,11 +159,24 @@ def test_tags_that_are_on_all_shots_teach_nothing(tmp_path: Path):
         MODEL.train([example], [], TAGS, Training(tmp_path))
 
 
-def test_the_baseline_says_the_most_frequent_tag_of_every_shot():
+def test_the_baseline_says_every_tag_that_occurs_of_every_shot():
     example = tagged(0)
     example.targets["tags"][:] = [0, 1, 0]
+    example.targets["tags"][0] = [1, 0, 0]
     guess = MODEL.baseline([example], TAGS)(shots(2))["probability"]
-    assert (guess >= 0.5).tolist() == [[False, True, False]] * 2
+    assert (guess >= 0.5).tolist() == [[True, True, False]] * 2
+
+
+def test_no_constant_has_more_macro_f1_than_the_baseline():
+    films, rng = [tagged(number) for number in range(4)], np.random.default_rng(0)
+
+    def macro_f1(row: np.ndarray) -> float:
+        said = [{"probability": np.tile(row, (len(film), 1))} for film in films]
+        scores = [MODEL.score_film(f.features, f.targets, s, TAGS) for f, s in zip(films, said, strict=True)]
+        return MODEL.summarise(scores)["macro_f1"]
+
+    best = macro_f1(MODEL.baseline(films, TAGS)(films[0].features)["probability"][0])
+    assert all(macro_f1(rng.integers(0, 2, 3)) <= best for _ in range(8))
 
 
 def test_figures_show_each_tag_and_how_tags_go_together():

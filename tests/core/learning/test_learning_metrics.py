@@ -99,6 +99,19 @@ def test_average_precision_is_the_mean_precision_at_each_hit() -> None:
     assert metrics.average_precision(truth, score) == pytest.approx((1 + 2 / 3) / 2)
 
 
+def test_equal_scores_stand_in_any_order() -> None:
+    truth, score = np.array([True, False, False, True, False, True]), np.array([1, 1, 1, 1, 0, 0])
+    rng = np.random.default_rng(0)
+    orders = [score + 0.1 * rng.random(len(score)) for _ in range(4000)]
+    mean = np.mean([metrics.average_precision(truth, order) for order in orders])
+    assert metrics.expected_average_precision(truth, score) == pytest.approx(mean, abs=0.01)
+
+
+def test_where_no_two_are_equal_average_precision_is_as_expected(ranked: tuple[np.ndarray, np.ndarray]) -> None:
+    truth, order = ranked[0], np.random.default_rng(1).permutation(len(ranked[0]))
+    assert metrics.expected_average_precision(truth, order) == pytest.approx(metrics.average_precision(truth, order))
+
+
 def test_rankings_are_scored_as_scikit_learn_scores_them(ranked: tuple[np.ndarray, np.ndarray]) -> None:
     truth, score = ranked
     assert metrics.average_precision(truth, score) == pytest.approx(sk.average_precision_score(truth, score), abs=1e-12)
@@ -113,7 +126,7 @@ def test_one_class_alone_has_no_auc_and_an_average_precision_of_all_or_nothing()
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_scores_that_are_no_numbers_are_not_ranked(value: float) -> None:
-    for measure in (metrics.average_precision, metrics.roc_auc):
+    for measure in (metrics.average_precision, metrics.expected_average_precision, metrics.roc_auc):
         with pytest.raises(ValueError, match="NaN or infinity"):
             measure(np.array([True, False]), np.array([0.5, value]))
 
