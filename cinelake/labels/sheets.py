@@ -30,9 +30,10 @@ MAX_ELEMENTS, MAX_ELEMENTS_OF_ROW, MAX_DEPTH = 1 << 23, 1 << 16, 64
 MAX_DESCRIPTIONS = 1 << 19
 """Elements of `DESCRIPTIONS` in all parts. Excel itself has at most 65,490 formats of cells."""
 DESCRIPTIONS = frozenset(
-    "xf alignment protection font fill border left right top bottom color rgbColor numFmt cellStyle dxf tableStyle "
-    "Relationship Default Override sheet definedName externalReference property".split()
-)
+    ("xf", "alignment", "protection", "font", "fill", "border", "left", "right", "top", "bottom", "color", "rgbColor",
+     "numFmt", "cellStyle", "dxf", "tableStyle", "Relationship", "Default", "Override", "sheet", "definedName",
+     "externalReference", "property")
+)  # fmt: skip
 """What a part says of formats, names and other parts: each becomes an object of about a kilobyte, used or not."""
 BAD_ARCHIVE = (
     zipfile.BadZipFile,
