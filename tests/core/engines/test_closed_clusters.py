@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from _replies import reply_of
 from distributed import Client, Security
 
 from cinelake.engines.dask import DaskCluster
@@ -12,15 +13,21 @@ WITHIN_S = 1.0
 
 
 @pytest.fixture
-def addresses(tmp_path: Path) -> Iterator[list[str]]:
-    """Where a run's own Dask cluster listens: its scheduler, its worker, and who looks after that."""
-    own = DaskCluster(None, 1, [])
-    own.start(str(tmp_path / "events"))
-    workers = own._client.scheduler_info(n_workers=-1)["workers"]
+def own(tmp_path: Path) -> Iterator[DaskCluster]:
+    """A run's own Dask cluster."""
+    cluster = DaskCluster(None, 1, [])
+    cluster.start(str(tmp_path / "events"))
     try:
-        yield [own._cluster.scheduler_address, *workers, *(about["nanny"] for about in workers.values())]
+        yield cluster
     finally:
-        own.close(now=True)
+        cluster.close(now=True)
+
+
+@pytest.fixture
+def addresses(own: DaskCluster) -> list[str]:
+    """Where it listens: its scheduler, its worker, and who looks after that."""
+    workers = own._client.scheduler_info(n_workers=-1)["workers"]
+    return [own._cluster.scheduler_address, *workers, *(about["nanny"] for about in workers.values())]
 
 
 @pytest.mark.slow
@@ -32,3 +39,15 @@ def test_dask_of_this_machine_takes_no_work_from_a_stranger(addresses: list[str]
             client.run_on_scheduler((tmp_path / "executed").touch)
     assert len(addresses) == 3
     assert not (tmp_path / "executed").exists()
+
+
+@pytest.mark.slow
+def test_dask_of_this_machine_tells_a_stranger_no_name_and_no_log(own: DaskCluster) -> None:
+    """Its pages ask nobody who he is, and are there without a dashboard too: names of films, logs, stacks."""
+    about = own._client.scheduler_info(n_workers=-1)
+    ports = [
+        services["dashboard"] for services in (about["services"], *(w["services"] for w in about["workers"].values()))
+    ]
+    paths = ("info/main/workers.html", "info/main/logs.html", "json/identity.json", "metrics", "health")
+    answers = {reply_of(f"http://127.0.0.1:{port}", f"/{path}")[0] for port in ports for path in paths}
+    assert len(ports) == 2 and answers == {404}
