@@ -1,11 +1,14 @@
 """A cluster that is started here runs what this run gives it, and nothing of whoever else reaches loopback."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from subprocess import run
 
 import pytest
 from _replies import reply_of
 from distributed import Client, Security
+from end_to_end._command import ROOT
 
 from cinelake.engines.dask import DaskCluster
 
@@ -51,3 +54,23 @@ def test_dask_of_this_machine_tells_a_stranger_no_name_and_no_log(own: DaskClust
     paths = ("info/main/workers.html", "info/main/logs.html", "json/identity.json", "metrics", "health")
     answers = {reply_of(f"http://127.0.0.1:{port}", f"/{path}")[0] for port in ports for path in paths}
     assert len(ports) == 2 and answers == {404}
+
+
+LISTENING = """
+import psutil
+from cinelake.engines.process_tree import children_with, process_tree
+from cinelake.engines.ray import RayCluster
+cluster = RayCluster(None, 1)
+cluster.start("events")
+tree = {psutil.Process().pid, *(each.pid for each in process_tree(children_with(cluster._folder)))}
+heard = [each for each in psutil.net_connections("tcp") if each.pid in tree and each.status == "LISTEN"]
+print(sorted({each.laddr.ip.removeprefix("::ffff:") for each in heard}), len(heard) > 3)
+cluster.close(now=True)
+"""
+
+
+@pytest.mark.slow
+def test_ray_of_this_machine_is_heard_on_no_network() -> None:
+    """Metrics, with names, were served on all networks and asked nobody for the token."""
+    ran = run([sys.executable, "-c", LISTENING], cwd=ROOT, text=True, capture_output=True, check=True)
+    assert ran.stdout.splitlines()[-1] == "['127.0.0.1'] True"
