@@ -66,7 +66,7 @@ def _as_csv(rows: pa.Table, output: Path | None, raw: bool) -> None:
     """
     import csv
 
-    from export.csv import safe_text
+    from cinelake.spec.formulas import safe_text
 
     formulas, for_eyes = 0, output is None and sys.stdout.isatty()
 
@@ -83,7 +83,10 @@ def _as_csv(rows: pa.Table, output: Path | None, raw: bool) -> None:
             writer.writerow([cell(value) for value in row])
     if formulas:
         begin = f"{formulas} texts begin with one of = + - @, which spreadsheets run as formulas: "
-        warn(begin + ("written as they are" if raw else "written with a ' before (`--raw` or another format: exactly)"))
+        warn(
+            begin
+            + ("written as they are" if raw else "written with a ' before (another format, or `query --raw`: exactly)")
+        )
 
 
 def _as_json(rows: pa.Table, output: Path | None) -> None:

@@ -52,7 +52,7 @@ def export_labels(manifest: Path, request: ExportRequest) -> None:
     if request.format == "xlsx":
         _write_workbook(rows, request.output)
     elif request.format in TABLES:
-        write_answer(rows, request.format, request.output, raw=True)
+        write_answer(rows, request.format, request.output)
     else:
         _write_form(loaded, request, rows)
     if request.output is not None:

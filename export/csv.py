@@ -10,8 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-FORMULAS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
-"""What a text begins with that a spreadsheet takes for a formula."""
+from cinelake.spec.formulas import safe_text
 
 
 def csv_text(rows: pa.Table, *, raw: bool = False) -> str:
@@ -30,12 +29,3 @@ def csv_text(rows: pa.Table, *, raw: bool = False) -> str:
     for batch in rows.to_batches():
         writer.writerows([cell(value) for value in row.values()] for row in batch.to_pylist())
     return sink.getvalue()
-
-
-def safe_text(value: Any) -> Any:
-    """A value for CSV that no spreadsheet takes for a formula: text that begins like one gets an apostrophe before it.
-
-    As OWASP advises (CSV Injection): `=`, `+`, `-`, `@`, also as wide characters, tab, carriage return, line feed.
-    Numbers stay numbers.
-    """
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULAS) else value

@@ -62,8 +62,13 @@ SETTINGS = {
     "distributed.scheduler.allowed-failures": 0,
     "distributed.nanny.pre-spawn-environ": {},
     "distributed.worker.daemon": False,
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
 }
-"""Of a cluster that is started here: deaths are reported at once, and steps see the environment of local ones."""
+"""Of a cluster that is started here: deaths are reported at once, and steps see the environment of local ones.
+
+Scheduler and worker answer HTTP even without a dashboard, and ask nobody who he is: names of films, logs and stacks.
+"""
 
 
 def make(settings: EngineSettings, needs: Mapping[str, Resources], on_event: OnEvent) -> ClusterEngine:

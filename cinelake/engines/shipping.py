@@ -1,4 +1,4 @@
-"""How Ray is started here (no telemetry, a token in memory, not in the home folder), and what is shipped to workers."""
+"""How Ray is started here (on loopback, no telemetry, a token in memory alone), and what is shipped to workers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AUTH_MODE": "token",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "RAY_enable_metrics_collection": "0",
 }
+"""Of a Ray that is started here; read as Ray is imported. Without the last two it listens on all networks, as on no
+laptop of another system, and serves metrics to whoever asks, without a token."""
 SHIPPED = ("cinelake", "tasks", "models")
 """The packages that a worker of any cluster needs of this checkout."""
 CLUSTER = "CINELAKE_RAY_CLUSTER"

@@ -25,6 +25,7 @@ from cinelake.labels.checks import FILE, LINE
 from cinelake.labels.sheets import Sheet, filled_sheets, is_workbook
 from cinelake.labels.timecodes import TIMES
 from cinelake.labels.values import in_seconds
+from cinelake.spec.formulas import unguarded
 from cinelake.spec.labels import LabelContract
 from cinelake.storage.content import digest, file_digest
 from cinelake.storage.foreign_parquet import Bounds, bounded_table, check_text_file
@@ -329,7 +330,7 @@ def _csv_rows(path: Path, reader: Any, header: list[str], problems: list[Problem
             if not any(value.strip() for value in values):
                 continue
             if len(values) == len(header):
-                rows.append(values)
+                rows.append([unguarded(value) for value in values])
                 at.append(line)
             else:
                 problems.append(Problem(str(path), line, "", f"expected {len(header)} fields, received {len(values)}"))

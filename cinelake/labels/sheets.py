@@ -25,6 +25,16 @@ MAX_PASSED = 16 * MAX_ROWS
 MAX_COLUMNS = 256
 MAX_CELLS = 1 << 25
 """Of all sheets, as many columns to a row as the header has."""
+MAX_ELEMENTS, MAX_ELEMENTS_OF_ROW, MAX_DEPTH = 1 << 23, 1 << 16, 64
+"""Of a part's XML: outside of its rows, which stay in memory together, within one row, and how deep they nest."""
+MAX_DESCRIPTIONS = 1 << 19
+"""Elements of `DESCRIPTIONS` in all parts. Excel itself has at most 65,490 formats of cells."""
+DESCRIPTIONS = frozenset(
+    ("xf", "alignment", "protection", "font", "fill", "border", "left", "right", "top", "bottom", "color", "rgbColor",
+     "numFmt", "cellStyle", "dxf", "tableStyle", "Relationship", "Default", "Override", "sheet", "definedName",
+     "externalReference", "property")
+)  # fmt: skip
+"""What a part says of formats, names and other parts: each becomes an object of about a kilobyte, used or not."""
 BAD_ARCHIVE = (
     zipfile.BadZipFile,
     zlib.error,
@@ -86,6 +96,8 @@ def filled_sheets(path: Path) -> list[Sheet]:
         with path.open("rb") as file:  # of a path, it looks at the suffix
             book = load_workbook(file, read_only=True, data_only=False, keep_links=False)
             found, cells, left, passed = [], 0, MAX_ROWS, count(1)
+            if len({sheet._worksheet_path for sheet in book.worksheets}) < len(book.worksheets):
+                raise FileTooLarge("several sheets of a workbook are one and the same part of it")
             for sheet in book.worksheets:
                 sheet.reset_dimensions()  # programs write them wrongly, and what is beyond would be left out
                 rows = list(_rows(sheet.iter_rows(), left, passed))
@@ -237,23 +249,80 @@ def _check(path: Path) -> None:
             parts = archive.infolist()
             if len(parts) > MAX_PARTS or sum(part.file_size for part in parts) > MAX_UNPACKED:
                 raise FileTooLarge(f"it unpacks to more than {MAX_UNPACKED >> 20} MB, or {MAX_PARTS} parts")
+            descriptions, sheets = 0, _sheet_parts(archive)
             for part in parts:
                 with archive.open(part) as file:
-                    _check_xml(file, part.filename)
+                    descriptions += _check_xml(file, part.filename, part.filename in sheets)
+                if descriptions > MAX_DESCRIPTIONS:
+                    raise FileTooLarge(f"it describes more than {MAX_DESCRIPTIONS} formats, names and parts")
     except (OSError, LookupError, *BAD_ARCHIVE) as error:  # LookupError: of a part's encoding
         raise ValueError(f"expected a workbook: {error}") from error
 
 
-def _check_xml(file: IO[bytes], name: str) -> None:
-    """Raise `ValueError` for a document type. Parts may be called anything: what is no XML is passed over."""
+def _sheet_parts(archive: zipfile.ZipFile) -> set[str]:
+    """The parts that are declared as sheets and as nothing else: these are read row by row, all others whole."""
+    declared: dict[str, set[str]] = {}
+
+    def begun(_tag: str, about: dict[str, str]) -> None:
+        declared.setdefault(about.get("PartName", "").lstrip("/"), set()).add(about.get("ContentType", ""))
+
     parser = expat.ParserCreate()
+    parser.StartElementHandler = begun
+    try:
+        with archive.open("[Content_Types].xml") as file:
+            parser.ParseFile(file)
+    except expat.ExpatError as error:
+        raise ValueError(f"expected a workbook: {error}") from error
+    return {part for part, types in declared.items() if all(each.endswith(".worksheet+xml") for each in types)}
+
+
+def _check_xml(file: IO[bytes], name: str, is_sheet: bool) -> int:
+    """How many descriptions a part has. Raises `FileTooLarge` for one that unfolds to more than memory is meant for.
+
+    Raises `ValueError` for a document type. Parts may be called anything: what is no XML is passed over.
+    """
+    parser, elements = expat.ParserCreate(), _Elements(name, "row" if is_sheet else None)
 
     def refuse(*_: Any) -> None:
         raise ValueError(f"{name} declares a document type, which no workbook does")
 
     parser.StartDoctypeDeclHandler = refuse
+    parser.StartElementHandler, parser.EndElementHandler = elements.begun, elements.ended
     try:
         parser.ParseFile(file)
     except expat.ExpatError as error:
         if name.endswith((".xml", ".rels")):
             raise ValueError(f"expected a workbook: {name}: {error}") from error
+    return elements.descriptions
+
+
+class _Elements:
+    """Counts the elements of a part as they begin and end. passing: the tag of those that are dropped once read."""
+
+    def __init__(self, part: str, passing: str | None):
+        self._part, self._passing = part, passing
+        self._depth, self._outside, self._in_row, self._row = 0, 0, 0, 0
+        self.descriptions = 0
+
+    def begun(self, tag: str, _about: dict[str, str]) -> None:
+        """Raises `FileTooLarge`."""
+        self._depth += 1
+        plain = tag.rpartition(":")[2]
+        if self._row:
+            self._in_row += 1
+        else:
+            self._outside += 1
+            self._row = self._depth if plain == self._passing else 0
+        self.descriptions += plain in DESCRIPTIONS
+        too_many = self._outside > MAX_ELEMENTS or self._in_row > MAX_ELEMENTS_OF_ROW
+        if too_many or self._depth > MAX_DEPTH or self.descriptions > MAX_DESCRIPTIONS:
+            raise FileTooLarge(
+                f"{self._part} has at most {MAX_ELEMENTS} elements, {MAX_ELEMENTS_OF_ROW} of them in a row, "
+                f"{MAX_DESCRIPTIONS} of formats and names, {MAX_DEPTH} within each other"
+            )
+
+    def ended(self, _tag: str) -> None:
+        """A row is gone once it has been read."""
+        if self._depth == self._row:
+            self._row = self._in_row = 0
+        self._depth -= 1

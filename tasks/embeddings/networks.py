@@ -6,6 +6,7 @@ import threading
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,6 +21,8 @@ from tasks.embeddings.samples import Wants
 _ANY_SIZE = 224
 _ANY_CLIP = 16
 _SOUND = (96, 64)
+_MOST_INPUT = 1 << 28
+"""Numbers of an input, of all rows together: a gigabyte. A clip of 32 pictures of 1,024² in a batch of two has less."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,8 @@ class InputForm:
 def input_form(shape: Sequence[Any], takes_bytes: bool, where: str) -> InputForm:
     """How an input of this shape (numbers, or names and None for any) is fed; raises `ModelUnusable`."""
     sizes = [size if isinstance(size, int) and size > 0 else 0 for size in shape]
+    if prod(size or 1 for size in sizes) > _MOST_INPUT:
+        raise ModelUnusable(f"{where} takes an input of shape {list(shape)}: at most {_MOST_INPUT} numbers are given")
     batch = (sizes[0] or None) if sizes else None
     if len(sizes) == 4 and sizes[3] in (1, 3):
         return InputForm(batch, sizes[1], sizes[2], sizes[3], False, takes_bytes)

@@ -9,6 +9,7 @@ import subprocess
 import cv2
 import numpy as np
 import pandas
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from core._labelled import MODEL, a_project, put_film
@@ -284,6 +285,18 @@ def test_what_is_exported_can_be_imported_again(project, form):
     labels(project, "import", project / f"out.{form}", "--model", "toy", "--set", "again")
     (first,), (second,) = (label_versions(project / "labels", name) for name in ("toy", "again"))
     assert first.films == second.films
+
+
+@pytest.mark.parametrize("kind", ["=cmd|' /C calc'!A0", "'=1+1", "''-2", "'tis", "@SUM(1)"])
+def test_labels_in_csv_are_no_formulas_and_come_back_as_they_were(project, monkeypatch, kind):
+    """Words of annotators are whatever they wrote, and a sheet computes what begins with `=`."""
+    monkeypatch.setattr("core._labelled.KINDS", (kind,))
+    pq.write_table(pa.table({"movie_id": ["dusk"], "kind": [kind]}), project / "in.parquet")
+    labels(project, "import", project / "in.parquet", "--model", "toy")
+    labels(project, "export", "toy", "--format", "csv", "--output", project / "out.csv")
+    labels(project, "import", project / "out.csv", "--model", "toy", "--set", "again")
+    (again,) = told(project, "show", "again")["labels"]
+    assert not pandas.read_csv(project / "out.csv")["kind"][0].startswith(("=", "@")) and again["kind"] == kind
 
 
 def test_an_unknown_set_gets_close_matches(project):

@@ -15,8 +15,9 @@ from PIL import Image
 from pysubs2 import SSAFile
 
 from cinelake.errors import UsageError
+from cinelake.spec.formulas import safe_text
 from export.captions import subtitles_text, thumbnails, vtt_text
-from export.csv import csv_text, safe_text
+from export.csv import csv_text
 from export.fcpxml import fcpxml_text
 from export.film_files import lines_of
 from export.spans import NamedSpan, disjoint, joined, named_spans

@@ -143,6 +143,16 @@ def test_a_network_that_cannot_be_computed_is_named(tmp_path: Path) -> None:
         embed({"frames": frames_table(PINK)}, backbone={"file": file}, preprocess="raw")
 
 
+@pytest.mark.parametrize("wants", [{"side": 1 << 20}, {"batch": 1 << 40}])
+def test_a_network_that_declares_an_input_without_bound_is_refused_before_it_is_filled(
+    tmp_path: Path, wants: dict[str, int]
+) -> None:
+    """Pictures were made as large as it says: a worker's memory for two hundred bytes."""
+    network = mean_colour(tmp_path / "greedy.onnx", **wants)
+    with pytest.raises(ModelUnusable, match=r"greedy\.onnx takes an input of shape .*: at most"):
+        embed({"frames": frames_table(scene(1))}, backbone={"file": network})
+
+
 def test_an_unknown_layer_gets_its_close_matches(tmp_path: Path) -> None:
     backbone = {"file": mean_colour(tmp_path / "colour.onnx")}
     with pytest.raises(ModelUnusable, match="no layer 'dubled': did you mean 'double"):

@@ -2,6 +2,7 @@
 
 import datetime
 import io
+import re
 import zipfile
 
 import openpyxl
@@ -144,6 +145,38 @@ def test_rows_that_are_only_formatted_do_not_count(tmp_path, monkeypatch):
     book.create_sheet("empty").cell(9, 1).number_format = "0.00"
     book.save(path)
     assert spans(read_files([path], known=HEADER)) == [(0.0, 5.0)]
+
+
+@pytest.mark.parametrize(
+    ("part", "after", "bomb"),
+    [
+        ("styles", b"<cellXfs", b"<cellXfs>" + b"<xf/>" * 600_000 + b"</cellXfs><cellXfs"),
+        ("sheet1", b"</row>", b"<c/>" * 70_000 + b"</row>"),
+        ("sheet1", b"</sheetData>", b"<a>" * 70 + b"</a>" * 70 + b"</sheetData>"),
+    ],
+)
+def test_a_few_kilobytes_that_unfold_to_gigabytes_are_refused_before_they_do(tmp_path, part, after, bomb):
+    """Each format is an object of half a kilobyte, and a row's cells are all made before they are counted."""
+    path = workbook(tmp_path, HEADER)
+    path = rewritten(path, **{part: lambda old: old.replace(after, bomb, 1)})
+    assert f"{part}.xml has at most" in str(read_files([path]).problems[0])
+
+
+@pytest.mark.parametrize("part", ["sheet1", "styles"])
+def test_elements_are_dropped_with_their_row_in_sheets_alone(tmp_path, monkeypatch, part):
+    """A part of formats is read whole, whatever its elements are called."""
+    monkeypatch.setattr("cinelake.labels.sheets.MAX_ELEMENTS", 200)
+    rows = b"<row>" + b"<c/>" * 300 + b"</row>"
+    path = rewritten(workbook(tmp_path, HEADER), **{part: lambda old: old.replace(b"</row>", b"</row>" + rows, 1)})
+    if part == "styles":
+        path = rewritten(path, styles=lambda old: old.replace(b"<fonts", rows + b"<fonts", 1))
+    assert ("styles.xml has at most" in str(read_files([path]).problems[0])) == (part == "styles")
+
+
+def test_one_part_is_not_read_as_many_sheets(tmp_path):
+    path = workbook(tmp_path, HEADER, ["dawn", 0, 5, "chase"])
+    path = rewritten(path, workbook=lambda old: re.sub(rb"(<sheet [^>]*/>)", rb"\1\1\1", old))
+    assert "one and the same part" in str(read_files([path]).problems[0])
 
 
 @pytest.mark.parametrize("limit", ["MAX_PASSED", "MAX_CELLS", "MAX_ROWS", "MAX_COLUMNS"])
