@@ -92,7 +92,10 @@ class RayCluster:
                 else:
                     own = self._own()
                     _connect(own, lambda: None)
-            except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+            except Exception as error:  # Ray has no class for its own node that does not start within 30 s
+                known = (OSError, RuntimeError, ValueError, ray.exceptions.RayError)
+                if not isinstance(error, known) and type(error) is not Exception:
+                    raise
                 self._ending.close()
                 raise EngineUnavailable(f"{place} cannot be used: {error}. {ADVICE}") from error
         self._work = ray.remote(_work)

@@ -2,11 +2,13 @@
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from cinelake.engines.ray import MAX_CONNECT_ATTEMPTS, _connect
+from cinelake.engines.ray import MAX_CONNECT_ATTEMPTS, RayCluster, _connect
+from cinelake.errors import EngineUnavailable
 
 
 @pytest.fixture
@@ -53,3 +55,16 @@ def test_a_head_that_could_not_serve_is_asked_again_however_long_it_took(
     monkeypatch.setattr("cinelake.engines.ray.CONNECT_AGAIN_WITHIN_S", -1.0)
     assert _connect({}, lost(1, ConnectionAbortedError)) == "nodes"
     assert opened == ["opened", "closed", "opened"]
+
+
+def test_a_node_of_its_own_that_does_not_start_in_time_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def time_out(**options: str) -> None:
+        folders.append(Path(options["_temp_dir"]).parent)
+        raise Exception("The current node timed out during startup")  # as Ray does
+
+    folders: list[Path] = []
+    ray = SimpleNamespace(init=time_out, exceptions=SimpleNamespace(RayError=OSError))
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    with pytest.raises(EngineUnavailable, match="timed out during startup"):
+        RayCluster(None, 1).start("events")
+    assert not folders[0].exists()
