@@ -50,5 +50,5 @@ def test_gradients_do_not_see_how_bright_a_patch_is():
 
 
 @pytest.mark.parametrize("name", ["characters", "expressions", "tags", "beats"])
-def test_models_without_simple_learners_of_their_own_name_two(name):
-    assert len(find_model(name).simple) == 2 and "nearest labelled moment" in find_model(name).simple
+def test_models_without_simple_learners_of_their_own_name_two_or_more(name):
+    assert len(find_model(name).simple) >= 2 and "nearest labelled moment" in find_model(name).simple
