@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from cinelake.engines.job import Job, Result
 from cinelake.errors import DiskFull, NodeDiffers, WorkerLost
@@ -65,6 +65,7 @@ def make_engine(
     if needs is None:
         needs = {name: entry.resources for name, entry in manifest.enabled.items()}
     settings = manifest.engine
-    few = {"films": films} if settings.kind == "local" else {}
-    engine: Engine = importlib.import_module(f"cinelake.engines.{settings.kind}").make(settings, needs, on_event, **few)
-    return engine
+    make = importlib.import_module(f"cinelake.engines.{settings.kind}").make
+    if settings.kind == "local":
+        return cast("Engine", make(settings, needs, on_event, films=films))
+    return cast("Engine", make(settings, needs, on_event))
