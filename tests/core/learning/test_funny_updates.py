@@ -16,9 +16,9 @@ def laughed(tmp_path_factory: pytest.TempPathFactory) -> FunnyProject:
     """A champion that has learned of loud tones; then films come in which people laugh at whistles."""
     project = FunnyProject(tmp_path_factory.mktemp("funny") / "project")
     project.begin()
-    project.say(project.draw("tone", 12, TONE))
+    project.say(project.draw("tone", 24, TONE))
     assert project.learn().moved
-    project.say(project.draw("whistle", 10, WHISTLE))
+    project.say(project.draw("whistle", 20, WHISTLE))
     return project
 
 
