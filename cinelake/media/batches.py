@@ -170,7 +170,7 @@ class ConsumerQueue:
         while call := self._next():
             try:
                 call()
-            except Exception as error:  # noqa: BLE001 - whatever a consumer raises is its own failure
+            except Exception as error:  # noqa: BLE001 - kept, and told of this consumer's tables alone
                 self.drop(error)
             self.progress_at = time.monotonic()
 

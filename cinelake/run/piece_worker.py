@@ -1,6 +1,7 @@
 """A helper's process: makes pieces of tables, as it is asked to on its standard input (see `cinelake.run.helpers`).
 
-python -m cinelake.run.piece_worker < (for each piece a pickled `PieceOf`, first and last row, and a path)
+Only `cinelake.run.helpers` starts it, and holds the other end of its input: for each piece a pickled `PieceOf`, first
+and last row, and a path, which that process has made in this run. No file, and nothing of a film, comes that way.
 
 Its standard output has a line of JSON for each piece: the processor time that it took.
 """
@@ -42,7 +43,7 @@ def asked() -> Iterator[PieceRequest]:
     """What is asked of this process, as it comes."""
     with suppress(EOFError):
         while True:
-            yield pickle.load(sys.stdin.buffer)  # noqa: S301 - of our parent, by a pipe, no file
+            yield pickle.load(sys.stdin.buffer)  # noqa: S301 - made in this run by the process that started us
 
 
 if __name__ == "__main__":

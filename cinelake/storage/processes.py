@@ -151,7 +151,7 @@ def _lasting_thread() -> SimpleQueue[tuple[Future[Any], Callable[[], Any], set[i
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
             try:
                 made.set_result(start())
-            except BaseException as error:  # noqa: BLE001 - raised where the call was made
+            except BaseException as error:  # noqa: BLE001 - handed on: raised in the thread that made the call
                 made.set_exception(error)
             del made, start  # what was made would live on until the next call
             signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())  # another thread is to take them
@@ -180,7 +180,7 @@ def landlock_version() -> int:
 
     try:
         return int(get_abi_version())
-    except (LandlockError, OSError, NotImplementedError):
+    except (LandlockError, OSError, NotImplementedError):  # how py-landlock says that the kernel has none; doctor tells
         return 0
 
 
