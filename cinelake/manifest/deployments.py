@@ -33,9 +33,7 @@ class ScheduleSettings(BaseModel):
     def _is_complete(self) -> ScheduleSettings:
         if (self.cron is None) == (self.after is None):
             raise ValueError("expected exactly one of cron and after")
-        if self.select and self.flow != "catalogue":
-            raise ValueError(f"select belongs to flow 'catalogue', received it with {self.flow!r}")
-        _check_flow(self.flow, self.model)
+        _check_flow(self.flow, self.model, self.select)
         return self
 
 
@@ -62,9 +60,7 @@ class TriggerSettings(BaseModel):
             raise ValueError("when 'new_labels' needs `model: NAME`: whose labels")
         if self.when == "new_champion" and self.at_least != 1:
             raise ValueError(f"at_least belongs to new_labels and new_films, received {self.at_least}")
-        if self.select and self.flow != "catalogue":
-            raise ValueError(f"select belongs to flow 'catalogue', received it with {self.flow!r}")
-        _check_flow(self.flow, self.model)
+        _check_flow(self.flow, self.model, self.select)
         return self
 
 
@@ -110,6 +106,8 @@ class NotificationSettings(BaseModel):
     """Prefect's notification blocks, as TYPE/NAME: `custom-webhook/ops`, `sendgrid-email/night`; they keep secrets."""
 
 
-def _check_flow(flow: str, model: str | None) -> None:
+def _check_flow(flow: str, model: str | None, select: list[str]) -> None:
+    if select and flow != "catalogue":
+        raise ValueError(f"select belongs to flow 'catalogue', received it with {flow!r}")
     if flow in {"train", "tune"} and model is None:
         raise ValueError(f"flow {flow!r} needs `model: NAME`")
