@@ -71,11 +71,7 @@ class PersonTraces:
 def find_person(planning: Planning, name: str) -> PersonTraces:
     """What labels, versions and tables hold of a person. Raises `UsageError` for a number, `StorageError`."""
     if not name.strip() or NUMBERED.fullmatch(name):
-        raise UsageError(
-            f"{name!r} is no name that people gave. Somebody without a name is known by their faces alone, in every "
-            "film that shows them: `faces: {identify: false}` ends that, or a film taken out of the catalogue "
-            "(`cinelake gc`)"
-        )
+        raise UsageError(_why_no_name(planning, name))
     found = PersonTraces(name)
     root, lake = Path(planning.manifest.labels), planning.lake
     sets = (find_class(root, each, COLUMN, found.spellings) for each in label_sets(root))
@@ -95,6 +91,18 @@ def find_person(planning: Planning, name: str) -> PersonTraces:
     tables = {table for table, _ in by_faces}
     found.published = [number for number, version in readable_versions(lake).items() if tables & set(version.tables)]
     return found
+
+
+def _why_no_name(planning: Planning, name: str) -> str:
+    """What is said of a number, or of nothing: which films show that person, and what ends it."""
+    found = PersonTraces(name)
+    films = sorted({cell[1] for cell in _cells_by_faces(planning, found) if _is_named(planning.lake, cell, found)})
+    seen = f" {name} is seen in {', '.join(films)}." if films else ""
+    return (
+        f"{name!r} is no name that people gave.{seen} Who has no name is known by their face alone, and the next "
+        "training would find them again in every film that shows them: `faces: {identify: false}` ends that, or these "
+        "films taken out of the catalogue (`cinelake gc`)"
+    )
 
 
 def forget_person(manifest: Manifest, lake: Lake, found: PersonTraces) -> None:

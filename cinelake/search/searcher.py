@@ -306,16 +306,19 @@ def _all_hold(several: Sequence[SpansOfFilms]) -> SpansOfFilms:
 
 
 def _moment_of(line: FoundLine, others: Sequence[SpansOfFilms]) -> FoundMoment | None:
-    """A line as a moment, with what else holds while it shows; None where one of the others does not."""
-    relevance, what = line.relevance, [_shown(line)]
-    for spans in others:
-        at_once = [s for s in spans.get(line.movie_id, ()) if s.start_s < line.end_s and line.start_s < s.end_s]
-        if not at_once:
-            return None
-        relevance = min(relevance, max(span.relevance for span in at_once))
-        what += [span.what for span in at_once]
-    words = ", ".join(dict.fromkeys(what))
-    return FoundMoment(line.movie_id, relevance, line.start_s, line.start_s, line.end_s, what=words)
+    """A line as a moment, with what else holds while it shows; None where never all of it holds at once."""
+    shown = Span(line.start_s, line.end_s, 1.0, _shown(line))
+    there = [[shown], *([span for span in spans.get(line.movie_id, ()) if _at_once(span, shown)] for spans in others)]
+    held = combined(there) if others else [shown]
+    if not held:
+        return None
+    relevance = min(line.relevance, max(span.relevance for span in held))
+    what = dict.fromkeys(span.what for spans in there for span in spans if any(_at_once(span, one) for one in held))
+    return FoundMoment(line.movie_id, relevance, line.start_s, line.start_s, line.end_s, what=", ".join(what))
+
+
+def _at_once(one: Span, other: Span) -> bool:
+    return one.start_s < other.end_s and other.start_s < one.end_s
 
 
 def _places(moment: FoundMoment) -> list[tuple[str, int]]:
@@ -357,7 +360,8 @@ def _check(query: Query) -> None:
         raise UsageError("a picture, a moment or a text is looked for: one of --image, --like and --text")
     if not query.is_likeness and not query.conditions and not query.texts:
         raise UsageError(
-            "what is searched for? Give --image, --like, --text, --said, --written, --tag, --character or --affect"
+            "what is searched for? Give --image, --like, --text, --said, --written, --tag, --character, --person or "
+            "--affect"
         )
     if query.limit < 1:
         raise UsageError(f"at least one moment is asked for. Received: {query.limit}")

@@ -33,7 +33,7 @@ CREDITS = Contract(
 _PLACES = ["text", "start_s", "end_s", "time_s", "x", "y", "width", "height", "speed"]
 
 
-@task(writes=CREDITS, reads=["writing"], params=NoParams, version=4)
+@task(writes=CREDITS, reads=["writing"], params=NoParams, version=5)
 class ReadCredits:
     """Pairs of role and name out of the lines that are credits."""
 

@@ -27,10 +27,15 @@ _IN_ONE_LINE = re.compile(
 _LETTERS = re.compile(r"[^\W\d_]{2}")
 _RIGHTS = re.compile(r"©|\(\s*(?:c|cc|p)\s*\)|copyright\b|all rights\b", re.IGNORECASE)
 """How a line about rights begins."""
-_PRESENTS = re.compile(
-    r"(?:.*\W)?(?:presents?|présente(?:nt)?|präsentier(?:t|en)|presentan?|presentano|apresentam?)\W*", re.IGNORECASE
+_NO_ROLE = re.compile(
+    r"(?:.*\W)?(?:presents?|présente(?:nt)?|präsentier(?:t|en)|presentan?|presentano|apresentam?)\W*"
+    r"|.*\b(?:support|assistance|participation|co-?operation|collaboration|association|partnership|contribution|help|aid)"
+    r"\s*(?:of|from|by|with)\W*|(?:.*\W)?(?:supported|funded|financed|sponsored|co-?funded|made possible)\s*by\W*"
+    r"|.*\b(?:soutien|participation|concours|aide|unterstützung|förderung|apoyo|colaboración|participación|sostegno|"
+    r"contributo|collaborazione|apoio|colaboração)\s*(?:de|du|des|d['’]|von|vom|durch|der|di|del|della|dell['’]|do|da)\W*",
+    re.IGNORECASE,
 )
-"""How a line ends below which the film's title stands, which is nobody's name."""
+"""Headings that say nobody's role: of what follows that is the film's title, or who helped to pay for it."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,7 @@ def credits_of(lines: Sequence[PlacedLine]) -> list[Credit]:
     """All credits, in the order in which they are shown; one that is shown again, wherever, is told once."""
     found: list[Credit] = []
     for sheet in sheets(lines):
-        found += _of_sheet(sheet)
+        found += (credit for credit in _of_sheet(sheet) if not _NO_ROLE.fullmatch(credit.role))
     return told_once(found)
 
 
@@ -214,7 +219,7 @@ def _in_block(block: Sequence[Sequence[PlacedLine]]) -> Iterator[Credit]:
     if len(lines) == 1 or single:
         yield from single
         return
-    for line in () if _PRESENTS.fullmatch(lines[0].text) else lines[1:]:
+    for line in lines[1:]:
         if is_name(line.text) and is_name(lines[0].text):
             yield Credit(tidy(lines[0].text), line.text, lines[0].start_s)
 

@@ -8,8 +8,8 @@ In the manifest:
 
 Only chosen pictures of `frames` are read: the middle of every shot, within long shots one every few seconds, and each
 one as long as there is writing. Latin letters, Chinese and Japanese are read; of other scripts the text is null, and so
-it is of lines with a letter that the reader lacks (most of Vietnamese), and of capitals that may be Latin, Greek or
-Cyrillic (MOCKBA) where the writing around them is not Latin.
+it is of lines with a letter that the reader lacks (most of Vietnamese), of those with a word that only looks Latin
+(MOCKBA), and of other capitals that may be Latin, Greek or Cyrillic where the writing around them is not Latin.
 
 Reading order: reader, lacking, scripts, chosen, tracks, and the task below.
 """
@@ -117,7 +117,7 @@ def components(_params: Mapping[str, Any]) -> list[Component]:
     writes=WRITING,
     reads=["frames"],
     params=WritingParams,
-    version=5,
+    version=6,
     resources=Resources(memory_gb=1.5),
     preflight=preflight,
     roles=[Words("written"), Components(components)],

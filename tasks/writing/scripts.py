@@ -26,6 +26,13 @@ AS_IN_RUSSIAN = frozenset("ABCEHKMOPTXYacekopxy")
 """Latin letters that Russian words are read as; i, j and s, as in TikTok and SoHo, are none."""
 SMALL_CAPITALS = re.compile(r"(?!(?:Ma?c|[a-z])[A-Z])[A-Za-z]*[a-z][BHKMT][A-Za-z]*")
 """A word with a capital inside that stands for a small letter of Cyrillic (в, н, к, м, т); McKay and eBay are none."""
+LIKE_LATIN = re.compile(
+    r"\b(?:MOCKBA|PECTOPAH|KACCA|METPO|TEATP|BOCTOK|CEBEP|KOCMOC|ABTOMAT|ABTOP|CTAPT|BECHA|BETEP|CEKPET|OTBET|COBET|CBET|"
+    r"MECTO|KAPTA|HEBO|HEBA|OKHO|MOCT|HOMEP|KPECT|CECTPA|HEBECTA|MATPOC|TPAKTOP|OCTPOB|KOMHATA|BOPOHA|XAPAKTEP|TOBAP|XPAM|"
+    r"KPACHOE|HOBOE|CTAPOE|POCTOB|TOMCK|OMCK|KOCTPOMA|CAPATOB|CAMAPA|XEPCOH|MYPOM|BAPHA|KPHTH|TABEPNA|KEPKYPA)\b"
+)
+"""As what Russian, Bulgarian and Greek words of signs and titles are read, all of whose letters look like Latin ones,
+and which no Latin language has: beside HOTEL, only such a list tells that MOCKBA is not Latin."""
 VIETNAMESE = re.compile(r"(?i)[ơưạồ]|đ.*[ăâêôàáãèéìíĩòóõùúũý]|[ăâêôàáãèéìíĩòóõùúũý].*đ")
 """What no other language writes: ơ, ư, ạ, ồ, or đ beside vowels with marks. The reader has these letters; most of
 those with a tone (ấ, ế, ị, ọ, ự) it leaves out or takes for others."""
@@ -42,6 +49,7 @@ def is_of_another_script(text: str) -> bool:
             char.isalpha() and char not in SIGNS and not unicodedata.name(char, "").startswith(READ) for char in text
         )
         or any(SMALL_CAPITALS.fullmatch(word) and AS_IN_RUSSIAN.issuperset(word) for word in text.split())
+        or bool(LIKE_LATIN.search(text))
     )
 
 

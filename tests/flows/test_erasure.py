@@ -44,14 +44,19 @@ def lake(tmp_path: Path) -> Lake:
         trained = Trained(arrays={"centroids": np.eye(2)[: len(people)]}, facts={"people": people})
         artefact = write_artefact(tmp_path / "trained" / str(number), "identities", Config(), trained)
         record_version(lake, "identities", number, artefact, champion=True)
+    show(lake, "dawn", "ada", "bo")
+    return lake
+
+
+def show(lake: Lake, movie_id: str, *people: str) -> None:
+    """A film in which these are seen one after the other."""
     with lake.scratch() as scratch:
-        spec = find_task("actor_appearances")
-        writer = CellWriter(spec.contract, "dawn", scratch / "cell.parquet")
-        spans = {"shot": [0, 1], "start_s": [0.0, 2.0], "end_s": [1.0, 3.0], "confidence": [0.9, 0.9]}
-        writer.write(spec.contract.batch("dawn", character=["ada", "bo"], **spans))
+        spec, at = find_task("actor_appearances"), np.arange(len(people))
+        writer = CellWriter(spec.contract, movie_id, scratch / "cell.parquet")
+        spans = {"shot": at, "start_s": 2.0 * at, "end_s": 2.0 * at + 1, "confidence": 0.9 + 0.0 * at}
+        writer.write(spec.contract.batch(movie_id, character=[*people], **spans))
         writer.close(Footer("key", "hash", {"task": "actor_appearances", "params": {}}, {}))
         lake.commit(writer, "actor_appearances")
-    return lake
 
 
 def forget(lake: Lake, *words: str) -> dict:
@@ -80,8 +85,10 @@ def test_a_champion_that_knows_the_person_stays_and_is_told(lake: Lake):
     assert read_champion_record(lake, "identities").champion == 3
 
 
-def test_a_number_is_no_name(lake: Lake):
-    with pytest.raises(UsageError, match="no name that people gave"):
+def test_a_number_is_no_name_and_it_is_said_which_films_show_whom_it_stands_for(lake: Lake):
+    show(lake, "dusk", "person_1", "person_11")
+    show(lake, "noon", "ada", "person_1")
+    with pytest.raises(UsageError, match=r"no name that people gave[.] person_1 is seen in dusk, noon[.]"):
         forget(lake, "person_1")
 
 

@@ -93,6 +93,27 @@ def test_what_somebody_presents_is_a_title_and_no_credit(first: str) -> None:
     assert pairs([centred(first, 0), centred("THE LONG WINTER", 1), *_below(3)]) == [("Editor", "Ida Lund")]
 
 
+@pytest.mark.parametrize(
+    "first",
+    [
+        "REALIZED WITH THE SUPPORT OF",
+        "In association with",
+        "Supported by",
+        "Mit freundlicher Unterstützung von",
+        "avec la participation de",
+    ],
+)
+def test_who_helped_to_pay_is_no_credit(first: str) -> None:
+    assert pairs([centred(first, 0), centred("Fjord Film Fund", 1), *_below(3)]) == [("Editor", "Ida Lund")]
+    beside = [left(first, 0), right("Fjord Film Fund", 0), left("Editor", 1), right("Ida Lund", 1)]
+    assert pairs(beside) == [("Editor", "Ida Lund")]
+
+
+@pytest.mark.parametrize("role", ["Production Assistance", "Head of Support", "Help Desk", "Special Thanks to"])
+def test_a_role_that_speaks_of_help_is_one(role: str) -> None:
+    assert pairs([centred(role, 0), centred("Bo Ek", 1), *_below(3)])[0] == (role, "Bo Ek")
+
+
 def _below(row: float) -> list[PlacedLine]:
     return [centred("Editor", row), centred("Ida Lund", row + 1)]
 

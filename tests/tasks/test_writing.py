@@ -294,6 +294,7 @@ def test_what_is_found_in_parts_makes_the_same_lines(monkeypatch: pytest.MonkeyP
         "12:30 – 4°",
         "L\u02bcété",
         "Nº 5",
+        "TEAM ATTACK AT HOME",
     ],
 )
 def test_scripts_that_are_read_are_no_other(text: str) -> None:
@@ -309,6 +310,8 @@ def test_scripts_that_are_read_are_no_other(text: str) -> None:
         "\u0e01\u0e02",
         "Vit Nam\ufffd",
         "MockBa HOTEL",
+        "MOCKBA HOTEL",
+        "BAR \u00abPECTOPAH\u00bb",
     ],
 )
 def test_letters_of_another_script_make_no_reading(text: str) -> None:
