@@ -2,8 +2,8 @@
 
 The reader knows Latin letters, Chinese and Japanese. Of Greek it has some letters and takes the others for Latin ones
 that look alike (ΑΘΗΝΑ is AOHNA), of Cyrillic it has none (МОСКВА is MOCKBA): such a line is no reading. Where all its
-letters look alike in several scripts, the writing around it decides, or small capitals within a word (MockBa). Nor is a
-line a reading of which a letter is lacking.
+letters look alike in several scripts, the writing around it decides, or small capitals within a word (MockBa), or a
+list of words. Nor is a line a reading of which a letter is lacking: of Vietnamese, what is left tells that.
 """
 
 from __future__ import annotations
@@ -33,9 +33,23 @@ LIKE_LATIN = re.compile(
 )
 """As what Russian, Bulgarian and Greek words of signs and titles are read, all of whose letters look like Latin ones,
 and which no Latin language has: beside HOTEL, only such a list tells that MOCKBA is not Latin."""
-VIETNAMESE = re.compile(r"(?i)[ơưạồ]|đ.*[ăâêôàáãèéìíĩòóõùúũý]|[ăâêôàáãèéìíĩòóõùúũý].*đ")
-"""What no other language writes: ơ, ư, ạ, ồ, or đ beside vowels with marks. The reader has these letters; most of
-those with a tone (ấ, ế, ị, ọ, ự) it leaves out or takes for others."""
+VOWELS = "aeiouyàáâãäåăąæèéêëęěìíîïòóôõöøőœùúûüůűýÿ"
+VIETNAMESE = re.compile(
+    rf"(?i)[ơưạồ]|đ.*[ăâêôàáãèéìíĩòóõùúũý]|[ăâêôàáãèéìíĩòóõùúũý].*đ|(?<!\w)đ[^\W\d_{VOWELS}]*(?!\w)"
+)
+"""What no other language writes: ơ, ư, ạ, ồ, đ beside vowels with marks, or in a word without a vowel. The reader has
+these letters; most of those with a tone (ấ, ế, ị, ọ, ự) it leaves out or takes for others."""
+VOWELLESS = re.compile(
+    rf"(?<!\w)(?!(?i:mrs?|ms|dr|st|sr|jr|km|kg|cm|vs|nr|pr|ph|pt)\b)(?i:[^\W\d_{VOWELS}])"
+    rf"[^\W\d_A-ZĐ{VOWELS}]+(?![\w.'’])"
+)
+"""A word that has lost its vowel: Biên kch."""
+UNLIKE_CZECH = re.compile(r"(?i)[àèìòùãõâêăę]")
+"""Marks in a line that Czech, Slovak and Croatian do not write, which have words without a vowel."""
+SYLLABLE = re.compile(
+    "(?i)(?:b|ch?|d|đ|gh?|gi|h|kh?|l|m|ngh?|nh?|ph?|qu|r|s|th?|tr|v|x)?[aeiouyàáâãèéêìíòóôõùúý]{0,3}(?:ch?|m|ng?|nh|p|t)?"
+)
+"""As what the reader takes a syllable of Vietnamese, each of which is a word."""
 NEAR_S = 30.0
 """So far around a line the script of other writing counts."""
 
@@ -44,7 +58,7 @@ def is_of_another_script(text: str) -> bool:
     """Whether a reading has a letter of an alphabet that the reader does not know whole, or lacks one."""
     return (
         LACKING in text
-        or bool(VIETNAMESE.search(text))
+        or bool(VIETNAMESE.search(text) or (UNLIKE_CZECH.search(text) and VOWELLESS.search(text)))
         or any(
             char.isalpha() and char not in SIGNS and not unicodedata.name(char, "").startswith(READ) for char in text
         )
@@ -54,9 +68,11 @@ def is_of_another_script(text: str) -> bool:
 
 
 def may_be_of_another(text: str) -> bool:
-    """Whether all letters of a reading look like those of another script too; one letter alone says nothing."""
-    letters = [char for char in text if char.isalpha()]
-    return len(letters) > 1 and all(char in ALIKE for char in letters)
+    """Whether all letters of a reading look like those of another script too, or all words like Vietnamese ones without
+    their tones; one letter, or one such word, alone says nothing."""
+    letters, words = [char for char in text if char.isalpha()], re.findall(r"[^\W\d_]+", text)
+    is_alike = len(letters) > 1 and all(char in ALIKE for char in letters)
+    return is_alike or (len(words) > 1 and all(SYLLABLE.fullmatch(word) for word in words))
 
 
 def unsure_lines(lines: Sequence[tuple[float, float, str, bool]]) -> list[bool]:

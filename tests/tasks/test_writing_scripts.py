@@ -8,9 +8,13 @@ from tasks.writing.scripts import is_of_another_script, may_be_of_another, unsur
 
 
 @pytest.mark.parametrize(
-    ("text", "may"), [("MOCKBA", True), ("EXIT 12", True), ("HOTEL", False), ("A", False), ("", False)]
+    ("text", "may"),
+    [
+        *(("MOCKBA", True), ("EXIT 12", True), ("HOTEL", False), ("A", False), ("", False)),
+        *(("Chung cu", True), ("Biên kich", True), ("Nhà bà N", True), ("Chung", False), ("Stand by Me", False)),
+    ],
 )
-def test_capitals_may_be_of_several_scripts(text: str, may: bool) -> None:
+def test_capitals_may_be_of_several_scripts_and_syllables_of_vietnamese(text: str, may: bool) -> None:
     assert may_be_of_another(text) is may
 
 
@@ -23,6 +27,7 @@ def test_the_writing_around_decides_what_capitals_are() -> None:
     assert not unsure_lines([capitals, greek, latin])[0]
     assert unsure_lines([capitals] * 3 + [unread]) == [True] * 3 + [False]
     assert not any(unsure_lines([capitals] * 9))
+    assert unsure_lines([(0.0, 2.0, "Chung cu", False), greek]) == [True, False]
     assert not unsure_lines([capitals, (90.0, 91.0, "", True)])[0]
 
 
@@ -36,7 +41,14 @@ def test_the_writing_around_decides_what_capitals_are() -> None:
             ("ĐƯNG PH", True),
             ("bô phim cua đa", True),
             ("thành phồ", True),
+            ("Biên kch", True),
+            ("Tôi thy hoa vàng trn", True),
+            ("Dòng máu anh hng", True),
+            ("Đt phuong Nam", True),
+            ("Phu đ", True),
         ),
+        *(("Mlle Brun à St Denis", False), ("Mrs Dalloway à Paris, 3 km", False), ("Môj krk, smrť", False)),
+        *(("Trn i đak", False), ("Às três, DVD e TV", False), ("L'été à la mer", False), ("C'è un film", False)),
         *(("Đorđe Šešlija", False), ("Orașul în amurg", False), ("Le café d'été", False), ("São João", False)),
     ],
 )
