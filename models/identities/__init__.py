@@ -23,7 +23,7 @@ from models.identities.config import LABELS, Config
 
 MODEL = Model(
     name="identities",
-    version=2,
+    version=3,
     config=Config,
     labels=LABELS,
     reads=features.reads,

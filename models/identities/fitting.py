@@ -20,7 +20,7 @@ from cinelake.spec.arrays import Array
 from cinelake.spec.example import Example
 from cinelake.spec.model import Trained
 from models.identities.config import Config
-from models.identities.features import apart, track, track_means, track_vectors
+from models.identities.features import apart, track, track_means, track_vectors, unit
 from models.identities.people import (
     NUMBERED,
     People,
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from cinelake.spec.training import Training
 
 
-FOUNDED_BY_FACES_THAT_COUNT = 2
-"""The model's version from which on nobody was founded by dark and blurred faces."""
+MEANS_OF_FACES_THAT_COUNT = 3
+"""The model's version from which on nobody is founded by dark and blurred faces (2), and a centroid is a mean (3)."""
 CLEAR = 2.0
 """A group needs no comparison whose faces are so many times as sharp and as rich in contrast as faces that count."""
 FEW_OTHERS, ALIKE_SHARE = 3, 1 / 3
@@ -74,8 +74,8 @@ def train(learn: Sequence[Example], stop: Sequence[Example], config: Config, tra
 def _learned(examples: Sequence[Example], config: Config, champion: Artefact | None, which: str) -> tuple[People, int]:
     """The gallery and the numbered people of these films, and the greatest number ever given.
 
-    champion: whom it knows keeps the number; those of a version that counted dark and blurred faces too are forgotten
-    where they are not met again, and their numbers stay theirs.
+    champion: whom it knows keeps the number; those of a version that knew people otherwise are forgotten where they are
+    not met again, and their numbers stay theirs.
     """
     if not any(example.targets["known"].any() for example in examples):
         raise CannotTrain("no picture shows a face that counts: photos of single, frontal faces serve best")
@@ -87,11 +87,13 @@ def _learned(examples: Sequence[Example], config: Config, champion: Artefact | N
     if before is None or before.centroids.shape[1] != centroids.shape[1]:
         before = nobody(centroids.shape[1])
     named = {
-        n for n, who in zip(before.names, assign(before.centroids, gallery, config.likeness)[0], strict=True) if who
+        n
+        for n, who in zip(before.names, assign(unit(before.centroids), gallery, config.likeness)[0], strict=True)
+        if who
     }
     numbered = inherit(centroids, before, config.likeness, named | set(gallery.names), last)
     last = max([last, *(int(match[1]) for name in numbered.names if (match := NUMBERED.fullmatch(name)))])
-    if champion and champion.code < FOUNDED_BY_FACES_THAT_COUNT:
+    if champion and champion.code < MEANS_OF_FACES_THAT_COUNT:
         numbered = numbered.only(range(len(centroids)))
     people = gallery + numbered
     if not people.names:
@@ -167,7 +169,7 @@ class Strangers:
         count = len(poor) + len(others)
         if count < FEW_OTHERS:
             return True
-        middle = centroids_of(self.vectors, [group], self.faces)[0]
+        middle = unit(centroids_of(self.vectors, [group], self.faces)[0])
         alike = sum(int((vectors @ middle >= config.likeness).sum()) for vectors in (poor, others))
         return alike / count <= ALIKE_SHARE
 

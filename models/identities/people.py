@@ -25,7 +25,11 @@ MAX_TRACKS = 8000
 
 @dataclass(frozen=True)
 class People:
-    """names (n,) and centroids (n, d) at length 1."""
+    """names (n,) and centroids (n, d): the mean of a person's vectors, each of length 1, and not lengthened itself.
+
+    So its product with a vector is the mean cosine to all that it was made of, as people are grouped by it. The mean at
+    length 1 is nearer to everybody, the more so the less its own vectors are alike: strangers too.
+    """
 
     names: tuple[str, ...]
     centroids: Array
@@ -60,7 +64,7 @@ def gallery_of(embedding: Array, names: Array, likeness: float) -> People:
 def means_of_groups(vectors: Array, likeness: float) -> Array:
     """(k, d) the mean of each group of vectors that are alike; of more than `MAX_TRACKS` the mean of all."""
     if len(vectors) > MAX_TRACKS:
-        return unit(vectors.mean(axis=0, keepdims=True))
+        return vectors.mean(axis=0, keepdims=True)
     return groups_of(vectors, likeness, 1, np.ones(len(vectors)))
 
 
@@ -75,19 +79,22 @@ def assign(
     apart: SeenTogether = MappingProxyType({}),
     said: Mapping[int, Collection[str]] = MappingProxyType({}),
 ) -> tuple[Array, Array]:
-    """Name ('' below `likeness`) and cosine of the nearest centroid, for each vector (n, d).
+    """Name ('' where nobody is alike enough) and mean cosine to the nearest person's vectors, for each vector (n, d).
 
+    Somebody is who is alike to a person's vectors on average, and `clearly` so to the middle of them.
     Of rows that are apart only the one that is most alike gets a person; another gets the next person who is alike
     enough, or none. said: row → names that people gave it, which nobody beside it gets.
     """
     if not people.names or not len(vectors):
         return np.full(len(vectors), "", dtype=np.str_), np.zeros(len(vectors))
     alike = vectors @ people.centroids.T
-    best = alike.argmax(axis=1)
-    cosine = alike[np.arange(len(best)), best].astype(np.float64)
-    names = np.array([people.names[i] if value >= likeness else "" for i, value in zip(best, cosine, strict=True)], "O")
+    is_one = (alike >= likeness) & (vectors @ unit(people.centroids).T >= clearly(likeness))
+    best = np.where(is_one, alike, alike - 2).argmax(axis=1)
+    rows = np.arange(len(best))
+    cosine = alike[rows, best].astype(np.float64)
+    names = np.where(is_one[rows, best], np.array(people.names, "O")[best], "")
     contested = [row for row in sorted(apart) if row not in said]
-    claims = [(-alike[row, i], row, i) for row in contested for i in np.flatnonzero(alike[row] >= likeness)]
+    claims = [(-alike[row, i], row, i) for row in contested for i in np.flatnonzero(is_one[row])]
     names[contested] = ""
     holds: dict[int, Collection[str]] = dict(said)
     for negative, row, i in sorted(claims):
@@ -104,9 +111,9 @@ def groups_of(vectors: Array, likeness: float, min_faces: int, weights: Array) -
 
 
 def centroids_of(vectors: Array, groups: Sequence[Array], weights: Array) -> Array:
-    """(k, d) weighted means of groups of rows, at length 1."""
+    """(k, d) weighted means of groups of rows."""
     means = [np.average(vectors[rows], axis=0, weights=weights[rows]) for rows in groups]
-    return unit(np.stack(means)) if means else np.zeros((0, vectors.shape[1]), np.float32)
+    return np.asarray(means, np.float32).reshape(len(means), vectors.shape[1])
 
 
 def grouped(
@@ -160,7 +167,7 @@ def joined_looks(centroids: Array, likeness: float, apart: SeenTogether = Mappin
     """
     from scipy.sparse.csgraph import connected_components
 
-    alike = centroids @ centroids.T
+    alike = unit(centroids) @ unit(centroids).T
     count, component = connected_components(alike >= likeness, directed=False)
     found: list[Array] = []
     for number in range(count):
@@ -203,7 +210,7 @@ def inherit(
     before = before.only([i for i, name in enumerate(before.names) if name not in taken])
     names = [""] * len(centroids)
     if len(centroids) and before.names:
-        alike = centroids @ before.centroids.T
+        alike = unit(centroids) @ unit(before.centroids).T
         for new, old in zip(*linear_sum_assignment(alike, maximize=True), strict=True):
             names[new] = before.names[old] if alike[new, old] >= likeness else ""
     known = (NUMBERED.fullmatch(name) for name in (*before.names, *taken))

@@ -198,10 +198,11 @@
     tell(words);
   }
   function find() {
-    const words = byId("find").value.toLowerCase();
+    const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+    const words = plain(byId("find").value.trim());
     for (const made of byId("people").children) {
       const group = groups.get(made.id.slice(5));
-      made.hidden = Boolean(words) && !label(group).toLowerCase().includes(words);
+      made.hidden = !plain(`${group.name}\n${group.id}`).includes(words);
     }
   }
   byId("merge").addEventListener("click", () => together([...chosenPeople]));

@@ -17,7 +17,7 @@ from cinelake.spec.training import Training
 from models.identities import MODEL
 from models.identities.config import Config
 from models.identities.features import apart, contrast_and_sharpness, track, track_vectors, unit
-from models.identities.people import People, assign, grouped, joined_looks
+from models.identities.people import People, assign, gallery_of, grouped, joined_looks
 
 GALLERY = [film(1, [0], {0.0: "ada"}), film(2, [1], {0.0: "bo"})]
 DARK = 15
@@ -135,6 +135,17 @@ def test_strangers_who_are_all_somewhat_alike_are_no_person():
     again = unit(strangers[:1] + 0.6 * np.eye(6)[5:])
     groups = grouped(np.concatenate([strangers, again]), 0.4, 1, np.ones(5))
     assert sorted(sorted(group.tolist()) for group in groups) == [[0, 4], [1], [2], [3]]
+
+
+@pytest.mark.parametrize(("looks", "alike"), [(5, 0.395), (1, 0.45)])
+def test_who_is_somewhat_like_all_looks_of_a_person_is_a_stranger(looks: int, alike: float):
+    """Looks are alike by .52: the first stranger is clearly like the middle of them, and less like each; the other one,
+    as like the only one as a stranger's photo may be."""
+    known = np.sqrt(0.52) * np.eye(8)[[0] * looks] + np.sqrt(0.48) * np.eye(8)[1 : looks + 1]
+    shared = np.array([[np.sqrt(0.52)], [alike / np.sqrt(0.52)]])
+    ada, stranger = shared * np.eye(8)[[0, 0]] + np.sqrt(1 - shared**2) * np.eye(8)[[6, 7]]
+    names, found = assign(np.stack([ada, stranger]), gallery_of(known, np.array(["ada"] * looks), 0.4), 0.4)
+    assert names.tolist() == ["ada", ""] and found == pytest.approx([0.52, alike], abs=1e-6)
 
 
 def test_of_two_faces_in_a_picture_only_the_one_more_alike_is_the_person():

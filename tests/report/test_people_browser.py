@@ -95,6 +95,13 @@ def test_what_was_done_can_be_taken_back(page):
     assert len(cards(page)) == 3 and page.find_element("id", "save").get_attribute("disabled")
 
 
+@pytest.mark.parametrize("words", ["zoe b", " ZOË", "person_1"])
+def test_a_person_is_found_whatever_the_case_and_the_accents(page, words):
+    name(page, "person_1", "Zoë Bø")
+    page.find_element("id", "find").send_keys(words)
+    assert [made for made in cards(page) if page.find_element("id", made).is_displayed()] == ["card-person_1"]
+
+
 def test_a_long_title_of_the_chosen_face_widens_no_page(page):
     click(page, "#card-person_1 .face", 1)
     assert len(page.find_element("id", "said").text) > 300

@@ -197,6 +197,27 @@ def test_a_title_that_is_a_script_is_shown_and_not_run(browser, site):
     assert not complaints(browser)
 
 
+def test_words_lead_to_their_moment_in_the_film(film):
+    find(film, "#words").send_keys("SHOT 12")
+    hit = wait(film, "return document.querySelector('#hits button')")
+    assert [found.text for found in film.find_elements("css selector", "#hits button")] == [hit.text]
+    hit.click()
+    assert position(film) == 36 and hit.text.startswith("0:00:36")
+
+
+def test_return_leads_to_the_first_moment_of_some_words(film):
+    find(film, "#words").send_keys("cháse")
+    first = wait(film, "return document.querySelector('#hits button')?.textContent")
+    find(film, "#words").submit()
+    assert "chase" in first and first.startswith(f"0:00:{position(film):02d}")
+
+
+def test_words_that_the_film_does_not_have_are_said_to_be_nowhere(film):
+    find(film, "#words").send_keys("nothing like this")
+    wait(film, "return !document.getElementById('hits').hidden")
+    assert find(film, "#hits").text == "Nothing of this film has all of these words."
+
+
 def test_search_finds_by_title_and_says_how_many(catalogue):
     find(catalogue, "#search").send_keys("plain")
     assert titles(catalogue) == ["A plain film"]
