@@ -31,9 +31,9 @@ class Config(Params):
     """Where faces' vectors stand: `faces.embedding`, or a table `embeddings` of `source: faces`."""
     likeness: float = Field(0.4, gt=0, lt=1)
     """Cosine from which two faces are one person, and mean cosine to a person's faces from which one more is theirs,
-    if the middle of them is 1.25 times as near (`python -m benchmarks.faces --photos FOLDER`). Recognisers differ: 0.3 to
-    0.5 for ArcFace networks. dlib's, the default of `faces`, is compared by distance: 0.4 stands for its 0.6, 0.5 for
-    0.52, 0.3 for 0.69."""
+    if their middle is 1.25 times as near (`python -m benchmarks.faces --photos FOLDER`). Recognisers differ: 0.3 to 0.5
+    for ArcFace networks. dlib's, the default of `faces`, is compared by distance: 0.4 stands for its 0.6, 0.5 for 0.52,
+    0.3 for 0.69."""
     at_least: int = Field(3, ge=1)
     """People outside the gallery get a number when they have so many faces that count."""
     least_score: float = 0.5
