@@ -126,10 +126,12 @@ class Searcher:
                 read = index.refresh()
                 if read >= TOLD:
                     notes.append(f"lines of {read} films were taken into the index of words")
-                notes += [_no_lines(kind) for kind in dict.fromkeys(kind for kind, _ in texts) if index.is_empty(kind)]
                 if not query.is_likeness:
-                    return self._by_lines(query, index, spans, notes)
+                    answer = self._by_lines(query, index, spans, notes)
+                    notes += () if answer.moments else _without_lines(index, query)
+                    return answer
                 spans = _all_hold(_held(query, index, texts, spans, notes))
+                notes += () if spans else _without_lines(index, query)
         if not query.is_likeness:
             return self._by_conditions(query, spans or {}, notes)
         answer = self._by_likeness(query, spans)
@@ -284,10 +286,14 @@ def _most(lines: Iterator[FoundLine], text: str, notes: list[str]) -> Iterator[F
         )
 
 
-def _no_lines(kind: str) -> str:
-    """What tells that there is nothing to be found."""
-    tasks = [name for name, role in tasks_with(Words).items() if role.kind == kind]
-    return f"no film of the lake has a line that is {kind}: docs/manifest.md says how {' or '.join(tasks)} make some"
+def _without_lines(index: WordIndex, query: Query) -> Iterator[str]:
+    """Where nothing is found: that there is nothing to be found in some films, or in all."""
+    films = set(query.films) or index.films
+    for kind in dict.fromkeys(kind for kind, _ in query.texts):
+        if without := len(films - index.films_with(kind)):
+            which = f"{without} of {len(films)} films have no" if without < len(films) else "no film of the lake has a"
+            tasks = [name for name, role in tasks_with(Words).items() if role.kind == kind]
+            yield f"{which} line that is {kind}: docs/manifest.md says how {' or '.join(tasks)} make some"
 
 
 def _spans(lines: Iterable[FoundLine]) -> SpansOfFilms:

@@ -210,11 +210,12 @@ class WordIndex:
                 length = max(at >> LENGTH_SHIFT & LONGEST, 1)
                 yield FoundLine(movie_id, start_s, end_s, text, bonus + 0.5 * min(1.0, words / length), kind)
 
-    def is_empty(self, kind: str) -> bool:
-        """Whether no line of this kind is in the lake at all."""
-        number = self._kind(kind)
-        between = (number << KIND_SHIFT, (number + 1) << KIND_SHIFT)
-        return not number or not self._ask("select 1 from passages where id >= ? and id < ? limit 1", between)
+    def films_with(self, kind: str) -> set[str]:
+        """The films that have a line of this kind."""
+        tables = [name for name, role in self._tables.items() if role.kind == kind]
+        sql = "select distinct movie_id from cells c where tab in (select value from json_each(?)) and exists ("
+        rows = self._ask(sql + "select 1 from passages where cell = c.id)", (_list(tables),))
+        return {movie_id for (movie_id,) in rows}
 
     def close(self) -> None:
         """Close the file."""

@@ -48,6 +48,9 @@ const Lanes = (() => {
     const field = (name) => ({ field: name });
     plot.quad({ left: field("left"), right: field("right"), top: field("top"), bottom: field("bottom"), source,
       fill_color: field("colour"), fill_alpha: field("alpha"), line_color: null });
+    // What is of one picture, or short for the whole film, is less than a pixel wide: its begin is drawn as a line too.
+    plot.segment({ x0: field("left"), x1: field("left"), y0: field("top"), y1: field("bottom"), source,
+      line_color: field("colour"), line_alpha: field("alpha"), line_width: 2 });
     const marks = mark(plot, lane, rows);
     const words = new Bokeh.ColumnDataSource({ data: { x: [], y: [], text: [] } });
     const text = plot.text({ x: field("x"), y: field("y"), text: field("text"), source: words, text_baseline: "middle",

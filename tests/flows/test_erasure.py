@@ -85,10 +85,10 @@ def test_a_champion_that_knows_the_person_stays_and_is_told(lake: Lake):
     assert read_champion_record(lake, "identities").champion == 3
 
 
-def test_a_number_is_no_name_and_it_is_said_which_films_show_whom_it_stands_for(lake: Lake):
+def test_a_number_is_no_name_and_it_is_said_in_which_films_it_stands(lake: Lake):
     show(lake, "dusk", "person_1", "person_11")
     show(lake, "noon", "ada", "person_1")
-    with pytest.raises(UsageError, match=r"no name that people gave[.] person_1 is seen in dusk, noon[.]"):
+    with pytest.raises(UsageError, match=r"no name that people gave[.] Tables of dusk, noon name person_1[.]"):
         forget(lake, "person_1")
 
 

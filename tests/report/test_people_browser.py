@@ -3,10 +3,12 @@
 import csv
 import io
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from _browser import complaints, visit, wait
 from _report_sites import write
+from PIL import Image
 from test_people_page import PERSONS
 
 from benchmarks._made_films import make_films
@@ -15,7 +17,12 @@ from cinelake.labels.film_facts import FilmFacts
 from cinelake.spec.model import find_model
 
 pytestmark = pytest.mark.slow
-NAMED = {**PERSONS, "person": ["person_1", "ada", None, "person_2"], "name": [None, "ada", None, None]}
+NAMED = {
+    **PERSONS,
+    "end_s": [2.0, 5.0, 7.0, 11.0],
+    "person": ["person_1", "ada", None, "person_2"],
+    "name": [None, "ada", None, None],
+}
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +107,14 @@ def test_a_person_is_found_whatever_the_case_and_the_accents(page, words):
     name(page, "person_1", "Zoë Bø")
     page.find_element("id", "find").send_keys(words)
     assert [made for made in cards(page) if page.find_element("id", made).is_displayed()] == ["card-person_1"]
+
+
+def test_who_is_seen_in_one_picture_only_is_seen_in_the_lane(browser, site):
+    visit(browser, site / "films" / "two" / "index.html")
+    lane = browser.find_element("css selector", "#lane-persons .lane-plot")
+    picture = np.asarray(Image.open(io.BytesIO(lane.screenshot_as_png)).convert("RGB"), int)
+    at, nobody = (round(seconds / 60 * picture.shape[1]) for seconds in (7.0, 30.0))
+    assert np.abs(picture[:, at - 2 : at + 3] - picture[:, nobody : nobody + 5]).max() > 60
 
 
 def test_a_long_title_of_the_chosen_face_widens_no_page(page):
