@@ -20,13 +20,13 @@ from cinelake.search.indexing import build_index
 from cinelake.search.likeness import like_moment, like_picture, like_text, making
 from cinelake.search.meanings import MeaningIndex
 from cinelake.search.moments import FoundMoment, Hit, best
-from cinelake.search.spans import Span, combined, merged
+from cinelake.search.spans import combined, merged
 from cinelake.search.tables import table_of
 from cinelake.search.vectors import Allowed, Held, counted, coverage, film_vectors, hold, scan
 from cinelake.search.words import FoundLine, WordIndex
 from cinelake.spec.arrays import Floats
 from cinelake.spec.contract import Contract
-from cinelake.spec.roles import Shots, Vectors, Words
+from cinelake.spec.roles import Shots, Vectors
 from cinelake.spec.task import Params, tasks_with
 
 LARGE = 5_000_000
@@ -286,21 +286,18 @@ def _most(lines: Iterator[FoundLine], text: str, notes: list[str]) -> Iterator[F
         )
 
 
-def _without_lines(index: WordIndex, query: Query) -> Iterator[str]:
-    """Where nothing is found: that there is nothing to be found in some films, or in all."""
-    films = set(query.films) or index.films
-    for kind in dict.fromkeys(kind for kind, _ in query.texts):
-        if without := len(films - index.films_with(kind)):
-            which = f"{without} of {len(films)} films have no" if without < len(films) else "no film of the lake has a"
-            tasks = [name for name, role in tasks_with(Words).items() if role.kind == kind]
-            yield f"{which} line that is {kind}: docs/manifest.md says how {' or '.join(tasks)} make some"
+def _without_lines(index: WordIndex, query: Query) -> list[str]:
+    """Where nothing is found: that some films have nothing to be found, or all."""
+    return [
+        *filter(None, (index.silence(kind, query.films) for kind in dict.fromkeys(kind for kind, _ in query.texts)))
+    ]
 
 
 def _spans(lines: Iterable[FoundLine]) -> SpansOfFilms:
     """The spans of lines, by film."""
     found: SpansOfFilms = {}
     for line in lines:
-        found.setdefault(line.movie_id, []).append(Span(line.start_s, line.end_s, line.relevance, _shown(line)))
+        found.setdefault(line.movie_id, []).append(line.span)
     return {movie_id: sorted(spans, key=lambda span: span.start_s) for movie_id, spans in found.items()}
 
 
@@ -313,18 +310,14 @@ def _all_hold(several: Sequence[SpansOfFilms]) -> SpansOfFilms:
 
 def _moment_of(line: FoundLine, others: Sequence[SpansOfFilms]) -> FoundMoment | None:
     """A line as a moment, with what else holds while it shows; None where never all of it holds at once."""
-    shown = Span(line.start_s, line.end_s, 1.0, _shown(line))
-    there = [[shown], *([span for span in spans.get(line.movie_id, ()) if _at_once(span, shown)] for spans in others)]
+    shown = line.span
+    there = [[shown], *([span for span in spans.get(line.movie_id, ()) if span.meets(shown)] for spans in others)]
     held = combined(there) if others else [shown]
     if not held:
         return None
     relevance = min(line.relevance, max(span.relevance for span in held))
-    what = dict.fromkeys(span.what for spans in there for span in spans if any(_at_once(span, one) for one in held))
+    what = dict.fromkeys(span.what for spans in there for span in spans if any(map(span.meets, held)))
     return FoundMoment(line.movie_id, relevance, line.start_s, line.start_s, line.end_s, what=", ".join(what))
-
-
-def _at_once(one: Span, other: Span) -> bool:
-    return one.start_s < other.end_s and other.start_s < one.end_s
 
 
 def _places(moment: FoundMoment) -> list[tuple[str, int]]:
@@ -337,10 +330,6 @@ def _is_same(one: FoundMoment, other: FoundMoment) -> bool:
     shared_s = min(one.end_s, other.end_s) - max(one.start_s, other.start_s)
     shorter_s = min(one.end_s - one.start_s, other.end_s - other.start_s)
     return one.movie_id == other.movie_id and shared_s >= 0.5 * shorter_s
-
-
-def _shown(line: FoundLine) -> str:
-    return "“" + " ".join(line.text.split()) + "”"
 
 
 def cells_of(contracts: Mapping[str, Contract], table: str, index: Index) -> dict[str, str]:

@@ -24,6 +24,10 @@ class Span:
         """How long it is."""
         return self.end_s - self.start_s
 
+    def meets(self, other: Span) -> bool:
+        """Whether there is a time that both have."""
+        return self.start_s < other.end_s and other.start_s < self.end_s
+
 
 def combined(selectors: Sequence[Sequence[Span]], *, either: bool = False) -> list[Span]:
     """The spans, disjoint and in film order, in which every selector holds (`either`: at least one).

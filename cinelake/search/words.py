@@ -29,6 +29,7 @@ from cinelake.errors import StorageError, UsageError
 from cinelake.lake.cells import Lake
 from cinelake.lake.index import Index
 from cinelake.search.index import index_folder
+from cinelake.search.spans import Span
 from cinelake.spec.contract import Contract
 from cinelake.spec.roles import Words
 from cinelake.spec.task import tasks_with
@@ -81,6 +82,11 @@ class FoundLine:
     text: str
     relevance: float
     kind: str
+
+    @property
+    def span(self) -> Span:
+        """The time in which it shows, with what it says."""
+        return Span(self.start_s, self.end_s, self.relevance, f"“{' '.join(self.text.split())}”")
 
 
 @dataclass(frozen=True)
@@ -210,12 +216,16 @@ class WordIndex:
                 length = max(at >> LENGTH_SHIFT & LONGEST, 1)
                 yield FoundLine(movie_id, start_s, end_s, text, bonus + 0.5 * min(1.0, words / length), kind)
 
-    def films_with(self, kind: str) -> set[str]:
-        """The films that have a line of this kind."""
+    def silence(self, kind: str, films: Collection[str] = ()) -> str:
+        """What tells how many of these films (none: of all) have no line of a kind; '' where each has one."""
         tables = [name for name, role in self._tables.items() if role.kind == kind]
         sql = "select distinct movie_id from cells c where tab in (select value from json_each(?)) and exists ("
         rows = self._ask(sql + "select 1 from passages where cell = c.id)", (_list(tables),))
-        return {movie_id for (movie_id,) in rows}
+        wanted = set(films) or self.films
+        without = len(wanted - {movie_id for (movie_id,) in rows})
+        which = f"{without} of {len(wanted)} films have no" if without < len(wanted) else "no film of the lake has a"
+        tasks = " or ".join(name for name, role in tasks_with(Words).items() if role.kind == kind)
+        return f"{which} line that is {kind}: docs/manifest.md says how {tasks} make some" if without else ""
 
     def close(self) -> None:
         """Close the file."""
