@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypedDict
 
+from cinelake.run.cells import Spent
 from cinelake.storage.processes import import_path, module_command, start_child, why_died
 from cinelake.storage.slots import BorrowedSlot, borrow_slot
 
@@ -92,7 +93,7 @@ class Helpers:
         self.are_ending = False
         self._scratch = scratch
         self._threads: list[threading.Thread] = []
-        self._ahead_s = 0.0
+        self._ahead = Spent()
         self._alive: list[Helper] = []
         self._waiting: list[Helper] = []
         self._started = 0
@@ -109,18 +110,19 @@ class Helpers:
         self._end_waiting()
 
     @property
-    def cpu_s(self) -> float:
+    def spent(self) -> Spent:
         """Processor time of those that have not ended, whom the system does not count among the children's, less all
         that this process and they have spent on tables whose turn had not come."""
         with self._lock:
-            return sum(helper.cpu_s for helper in self._alive) - self._ahead_s
+            return Spent(cpu_s=sum(helper.cpu_s for helper in self._alive)) - self._ahead
 
-    def count(self, cpu_s: float, helper: Helper | None, *, is_ahead: bool) -> None:
-        """Count processor time of a helper or (None) of this process. is_ahead: for a table whose turn has not come."""
+    def count(self, spent: Spent, helper: Helper | None, *, is_ahead: bool) -> None:
+        """Count what a helper or (None) this process has spent. is_ahead: on a table whose turn has not come."""
         with self._lock:
             if helper:
-                helper.cpu_s += cpu_s
-            self._ahead_s += cpu_s * is_ahead
+                helper.cpu_s += spent.cpu_s
+            if is_ahead:
+                self._ahead += spent
 
     def start(self, help_with: Callable[[], None]) -> None:
         """Have pieces handed out to a helper in a thread."""

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import subprocess
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ import pyarrow as pa
 from cinelake.errors import FilmError
 from cinelake.lake.cells import CellReader, CellWriter, Lake
 from cinelake.lake.champions import open_applied
-from cinelake.run.cells import StepCell
+from cinelake.run.cells import Clocks, Spent, StepCell
 from cinelake.run.helpers import Helper, Helpers
 from cinelake.run.isolation import as_film_errors
 from cinelake.spec.task import Film, TableReader, find_task
@@ -114,14 +113,14 @@ class Pieces:
     piece, how many failed.
     failures: why each helper that failed did.
     then: the table whose pieces are made where none of this one is left.
-    ahead_s: processor time of pieces that were made before the table's turn.
+    ahead: what was spent on pieces before the table's turn; of seconds of a clock those of this process.
     """
 
     def __init__(self, of: PieceOf, pieces: list[tuple[int, int]], scratch: Path, helpers: Helpers):
         self.facts: dict[str, Any] = {}
         self.failures: list[str] = []
         self.then: Pieces | None = None
-        self.ahead_s = 0.0
+        self.ahead = Spent()
         self._of, self._pieces, self._scratch, self._all_helpers = of, pieces, scratch, helpers
         self._waiting = deque(range(len(pieces)))
         self._made: dict[int, Callable[[], list[pa.RecordBatch]]] = {}
@@ -178,14 +177,15 @@ class Pieces:
 
         Raises `StorageError`.
         """
-        started_s = time.process_time()
+        before = Clocks()
         try:
             with as_film_errors(self._of.cell.table):
                 self._make(number, is_wanted=False)
         except FilmError:
             self._fails_ahead = True
             self._give_back(number)
-        self._count(time.process_time() - started_s)
+        now = Clocks()
+        self._count(Spent(now.wall_s - before.wall_s, now.cpu_s - before.cpu_s))
 
     def _path(self, number: int) -> Path:
         return self._scratch / f"{self._of.cell.table}.{number}.arrow"
@@ -261,15 +261,16 @@ class Pieces:
             return False
         self.facts = answer["facts"]
         self._helped.add(helper.pid)
-        self._count(answer["cpu_s"], helper)
+        self._count(Spent(cpu_s=answer["cpu_s"]), helper)
         self._end(number, partial(_read_and_remove, self._path(number)))
         return True
 
-    def _count(self, cpu_s: float, helper: Helper | None = None) -> None:
-        """Count processor time of a helper, and of this process what it spent before the table's turn."""
+    def _count(self, spent: Spent, helper: Helper | None = None) -> None:
+        """Count what a helper has spent, or before the table's turn this process."""
         is_ahead = not self._has_begun
-        self._all_helpers.count(cpu_s, helper, is_ahead=is_ahead)
-        self.ahead_s += cpu_s * is_ahead
+        self._all_helpers.count(spent, helper, is_ahead=is_ahead)
+        if is_ahead:
+            self.ahead += spent
 
 
 def write_piece(path: Path, batches: list[pa.RecordBatch]) -> None:

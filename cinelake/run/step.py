@@ -237,7 +237,7 @@ class StepRun(FilmCells):
             return
         if self._has_ended(cell) or self._is_rekeyed(cell) or cell.table in self.not_made:
             return
-        clocks, helped_s = Clocks(), self._helpers.cpu_s
+        clocks, before = Clocks(), self._helpers.spent
         self.on_event(TaskBegan(self.film.movie_id, cell.table))
         spec = find_task(cell.task)
         writer = CellWriter(spec.contract, self.film.movie_id, scratch / f"{cell.table}.parquet")
@@ -253,10 +253,8 @@ class StepRun(FilmCells):
                     learned = [open_applied(self.lake, cell.model)] if cell.model else []
                     worker = spec.make(cell.params, self.film, *learned)
                     write_all(writer, worker.run(tables))
-                spent = clocks.since(children_are_ffmpeg=reads_film(cell))
-                ahead_s = pieces.ahead_s if pieces else 0.0
-                spent = replace(spent, cpu_s=spent.cpu_s + self._helpers.cpu_s - helped_s + ahead_s)
-                self.commit(cell, writer, worker, spent, {})
+                spent = clocks.since(children_are_ffmpeg=reads_film(cell)) + self._helpers.spent - before
+                self.commit(cell, writer, worker, spent + pieces.ahead if pieces else spent, {})
         except FilmError as error:
             writer.abandon()
             self.fail(cell, error)

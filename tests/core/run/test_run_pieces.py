@@ -17,7 +17,7 @@ from cinelake.lake.cells import CellWriter, Lake
 from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import plan_manifest
 from cinelake.run import helpers, pieces
-from cinelake.run.cells import StepReport
+from cinelake.run.cells import Spent, StepReport
 from cinelake.run.pieces import PieceReader
 from cinelake.run.step import Step, StepRun, run_step
 from cinelake.spec.task import find_task
@@ -218,7 +218,7 @@ def test_a_processor_begins_with_the_next_table_where_no_piece_is_left(step: Ste
         made.take()
     made._make_or_wait(0)
     assert following.take() == (following, 1) and len(list((tmp_path / "scratch").glob("*.arrow"))) == 1
-    assert following.ahead_s == -made._all_helpers.cpu_s > 0  # what it cost is the next table's
+    assert following.ahead == Spent() - made._all_helpers.spent != Spent()  # what it cost is the next table's
 
 
 def test_a_piece_that_fails_before_its_turn_is_told_in_its_turn(
