@@ -1,12 +1,14 @@
-"""What the threads of one inference cost, and whether they change its result.
+"""What the threads of one inference cost, and the rows that go through together, and whether they change its result.
 
 Measured: processor time of one inference of each network of the default tables, on drawn noise, by the number of its
-threads, in turn; and whether the result has the bits of one thread.
+threads, in turn; that of one row by how many go in together, with one thread; and whether the result has the bits of
+one thread, and of a row alone.
 Target:   none. An engine's process has one thread where each processor has a process: tables are then the same on every
-machine.
+machine. Rows go in one at a time where maps of several would leave the processor's cache.
 
     python -m benchmarks.inference_threads
     python -m benchmarks.inference_threads --threads 1 16
+    python -m benchmarks.inference_threads --threads 1 --together 1 2 4 8 16
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import argparse
 import statistics
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +43,26 @@ def measure(given: argparse.Namespace) -> Report:
         more = max(spent)
         ratio = statistics.median(spent[more]) / statistics.median(spent[min(spent)])
         figures.append(Figure(f"{name}, {more} threads beside {min(spent)}", [ratio]))
-    return Report("inference_threads", figures, others or ["the same bits with every number of threads"])
+        figures += _together(name, onnx_session(file, threads=1), rows, given, others)
+    return Report("inference_threads", figures, others or ["the same bits each time"])
+
+
+def _together(
+    name: str, session: Network, rows: Array, given: argparse.Namespace, others: list[str]
+) -> Iterator[Figure]:
+    """What one row costs where so many go in together; `others` is told where they come out otherwise."""
+    if not given.together:
+        return
+    many = np.resize(rows, (max(given.together), *rows.shape[1:]))
+    alone = [_result(session, many[number : number + 1])[0] for number in range(len(many))]
+    spent: dict[int, list[float]] = {count: [] for count in given.together}
+    for _ in range(given.repeat):
+        for count, values in spent.items():
+            values.append(_cost_ms(session, many[:count]) / count)
+    for count, values in spent.items():
+        yield Figure(f"{name}, {count} together", values, "ms a row")
+        if not np.array_equal(_result(session, many[:count])[0], np.concatenate(alone[:count])):
+            others.append(f"{name}: other bits with {count} rows together")
 
 
 def _networks() -> dict[str, tuple[Path, Array]]:
@@ -82,6 +104,7 @@ def _cost_ms(session: Network, rows: Array, times: int = 5) -> float:
 
 
 OPTIONS = (
+    ("--together", {"nargs": "+", "type": int, "default": [], "help": "how many rows (default: rows of the tables)"}),
     (
         "--threads",
         {"nargs": "+", "type": int, "default": [1, 2, 4, 8, 16], "help": "how many (default: %(default)s)"},

@@ -42,7 +42,8 @@ EXPRESSIONS = Contract(
     ],
     key=["frame", "face"],
 )
-ROWS_AT_ONCE = 1024
+ROWS_AT_ONCE = 256
+"""Faces that go through the network together."""
 
 
 class ExpressionsParams(Params):
@@ -59,6 +60,7 @@ class ExpressionsParams(Params):
     version=1,
     resources=Resources(memory_gb=1.5),
     applies="expressions",
+    apart=lambda params: 0 if params.only_main else ROWS_AT_ONCE,
 )
 class TellExpressions:
     """Emotion, probabilities and embedding of every face."""

@@ -44,6 +44,12 @@ class Spent:
     cpu_s: float = 0.0
     ffmpeg_cpu_s: float = 0.0
 
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(*(one + more for one, more in zip(vars(self).values(), vars(other).values(), strict=True)))
+
+    def __sub__(self, other: Spent) -> Spent:
+        return Spent(*(one - less for one, less in zip(vars(self).values(), vars(other).values(), strict=True)))
+
     def facts(self) -> dict[str, float]:
         """As the footer keeps it."""
         return {name: round(seconds, 4) for name, seconds in vars(self).items()}

@@ -13,16 +13,25 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypedDict
 
+from cinelake.run.cells import Spent
 from cinelake.storage.processes import import_path, module_command, start_child, why_died
 from cinelake.storage.slots import BorrowedSlot, borrow_slot
 
 IDLE_S = 2.0
 """A job's slot is borrowed once it has been free for so long: between two films it is free for a moment."""
+
+
+class Answer(TypedDict):
+    """What a helper says of a piece: the processor time that it took, and the facts of what made it."""
+
+    cpu_s: float
+    facts: dict[str, Any]
 
 
 class Helper:
@@ -50,17 +59,17 @@ class Helper:
         """Its number."""
         return self._process.pid
 
-    def make(self, of: Any, start: int, stop: int, path: Path) -> bool:
-        """Have rows `start` to `stop` made into an Arrow file; whether it was. of: a `cinelake.run.pieces.PieceOf`."""
+    def make(self, of: Any, start: int, stop: int, path: Path) -> Answer | None:
+        """Have rows `start` to `stop` of a `cinelake.run.pieces.PieceOf` made into an Arrow file; None: it ended."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         try:
             pickle.dump((of, start, stop, str(path)), self._process.stdin)
             self._process.stdin.flush()
-            self.cpu_s += json.loads(self._process.stdout.readline())["cpu_s"]
+            answer: Answer = json.loads(self._process.stdout.readline())
         except (OSError, ValueError):  # it has ended
-            return False
-        return True
+            return None
+        return answer
 
     def end(self) -> str:
         """Let it end, and wait for that; why it failed, if it did: its signal, or the last line of what it said."""
@@ -77,11 +86,14 @@ class Helper:
 class Helpers:
     """The helpers of a step; those that have nothing to do wait. A context: they end with it.
 
-    scratch: a folder for what they say.
+    scratch: a folder for what they say. are_ending: they are to end with what they are making.
     """
 
     def __init__(self, scratch: Path):
+        self.are_ending = False
         self._scratch = scratch
+        self._threads: list[threading.Thread] = []
+        self._ahead = Spent()
         self._alive: list[Helper] = []
         self._waiting: list[Helper] = []
         self._started = 0
@@ -92,13 +104,31 @@ class Helpers:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.are_ending = True
+        for thread in self._threads:
+            thread.join()
         self._end_waiting()
 
     @property
-    def cpu_s(self) -> float:
-        """Processor time of those that have not ended, whom the system does not count among the children's."""
+    def spent(self) -> Spent:
+        """Processor time of those that have not ended, whom the system does not count among the children's, less all
+        that this process and they have spent on tables whose turn had not come."""
         with self._lock:
-            return sum(helper.cpu_s for helper in self._alive)
+            return Spent(cpu_s=sum(helper.cpu_s for helper in self._alive)) - self._ahead
+
+    def count(self, spent: Spent, helper: Helper | None, *, is_ahead: bool) -> None:
+        """Count what a helper or (None) this process has spent. is_ahead: on a table whose turn has not come."""
+        with self._lock:
+            if helper:
+                helper.cpu_s += spent.cpu_s
+            if is_ahead:
+                self._ahead += spent
+
+    def start(self, help_with: Callable[[], None]) -> None:
+        """Have pieces handed out to a helper in a thread."""
+        thread = threading.Thread(target=help_with, name="pieces", daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def slot(self) -> BorrowedSlot | None:
         """A slot that has been idle for a while, or that no job can have. Where all are in use no helper waits on."""

@@ -3,7 +3,7 @@
 Only `cinelake.run.helpers` starts it, and holds the other end of its input: for each piece a pickled `PieceOf`, first
 and last row, and a path, which that process has made in this run. No file, and nothing of a film, comes that way.
 
-Its standard output has a line of JSON for each piece: the processor time that it took.
+Its standard output has a line of JSON for each piece, an `Answer` of `cinelake.run.helpers`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
+from cinelake.run.helpers import Answer
 from cinelake.run.pieces import PieceOf, write_piece
 
 PieceRequest = tuple[PieceOf, int, int, str]
@@ -31,10 +32,11 @@ def main() -> int:
     counted_s = 0.0
     for of, start, stop, path in asked():
         with threadpool_limits(1, user_api="blas"):
-            batches, _ = of.rows(start, stop)
+            batches, facts = of.rows(start, stop)
         write_piece(Path(path), batches)
         used_s = time.process_time()
-        answers.write(json.dumps({"cpu_s": used_s - counted_s}).encode() + b"\n")
+        answer: Answer = {"cpu_s": used_s - counted_s, "facts": facts}
+        answers.write(json.dumps(answer).encode() + b"\n")
         counted_s = used_s
     return 0
 

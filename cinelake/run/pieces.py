@@ -6,6 +6,9 @@ piece of the input as for the same part of the whole. So pieces are made by this
 written in the order of the pieces, so that the table is the same whatever the number of helpers. A task whose rows go
 over several pieces gathers them from what was found in each (`parts`, `gather`). A piece whose helper fails, or dies,
 is made by this process, and says here what is wrong with it; no other helper is started for the table then.
+
+Whoever finds no piece of a table left begins with those of the next (`then`): no processor waits for another's last
+piece, nor for a table that is made whole.
 """
 
 from __future__ import annotations
@@ -21,10 +24,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from cinelake.errors import FilmError
 from cinelake.lake.cells import CellReader, CellWriter, Lake
 from cinelake.lake.champions import open_applied
-from cinelake.run.cells import StepCell
+from cinelake.run.cells import Clocks, Spent, StepCell
 from cinelake.run.helpers import Helper, Helpers
+from cinelake.run.isolation import as_film_errors
 from cinelake.spec.task import Film, TableReader, find_task
 from cinelake.storage.slots import BorrowedSlot
 from cinelake.storage.store import StorageLocation, storage_errors
@@ -104,24 +109,28 @@ def pieces_of(cell: StepCell, lake: Lake, movie_id: str) -> list[tuple[int, int]
 class Pieces:
     """A cell while it is made in pieces.
 
-    facts: of the task, of the piece that this process made last, and of what gathered the rows; and how many `helpers`
-    made a piece, how many failed.
+    facts: of the task, of the piece that was made last, and of what gathered the rows; and how many `helpers` made a
+    piece, how many failed.
     failures: why each helper that failed did.
+    then: the table whose pieces are made where none of this one is left.
+    ahead: what was spent on pieces before the table's turn; of seconds of a clock those of this process.
     """
 
     def __init__(self, of: PieceOf, pieces: list[tuple[int, int]], scratch: Path, helpers: Helpers):
         self.facts: dict[str, Any] = {}
         self.failures: list[str] = []
+        self.then: Pieces | None = None
+        self.ahead = Spent()
         self._of, self._pieces, self._scratch, self._all_helpers = of, pieces, scratch, helpers
         self._waiting = deque(range(len(pieces)))
         self._made: dict[int, Callable[[], list[pa.RecordBatch]]] = {}
-        self._helpers: list[threading.Thread] = []
-        self._helped = 0
+        self._helped: set[int] = set()
         self._changed = threading.Condition()
-        self._stopped = False
+        self._has_begun = self._stopped = self._fails_ahead = False
 
     def write(self, writer: CellWriter) -> None:
         """Make all pieces and write their rows in order. Raises what the task raises."""
+        self._has_begun = True
         gatherer = self._of.worker() if hasattr(find_task(self._of.cell.task).make, "gather") else None
         try:
             batches = self._in_order()
@@ -129,10 +138,8 @@ class Pieces:
                 writer.write(batch)
         finally:
             self._stopped = True
-            for helper in self._helpers:
-                helper.join()
         self.facts |= getattr(gatherer, "facts", None) or {}
-        self.facts.update(helpers=self._helped, helpers_failed=len(self.failures))
+        self.facts.update(helpers=len(self._helped), helpers_failed=len(self.failures))
 
     def _in_order(self) -> Iterator[pa.RecordBatch]:
         for number in range(len(self._pieces)):
@@ -142,25 +149,53 @@ class Pieces:
             yield from self._made.pop(number)()
 
     def _make_or_wait(self, number: int) -> None:
-        """Make the next piece here; where all have been taken, wait until the one wanted is there.
+        """Make the next piece here; where all have been taken, one of the next table, or wait for the one wanted."""
+        if (taken := self._take()) is not None:
+            self._make(taken, is_wanted=taken == number)
+        elif self.then and (ahead := self.then.take()):
+            of, first = ahead
+            of.make_ahead(first)
+        else:
+            with self._changed:
+                self._changed.wait_for(lambda: number in self._made or bool(self._waiting), timeout=1.0)
+
+    def _make(self, number: int, *, is_wanted: bool) -> None:
+        """Make a piece here.
 
         Rows made before their turn wait in a file: memory never holds more than a piece, however slow another is.
         """
-        taken = self._take()
-        if taken is not None:
-            batches, self.facts = self._of.rows(*self._pieces[taken])
-            if taken == number:
-                self._end(taken, lambda: batches)
-            else:
-                with storage_errors(f"writing rows of {self._of.cell.table} of {self._of.film.movie_id}"):
-                    write_piece(self._path(taken), batches)
-                self._end(taken, partial(_read_and_remove, self._path(taken)))
+        batches, self.facts = self._of.rows(*self._pieces[number])
+        if is_wanted:
+            self._end(number, lambda: batches)
             return
-        with self._changed:
-            self._changed.wait_for(lambda: number in self._made or bool(self._waiting), timeout=1.0)
+        with storage_errors(f"writing rows of {self._of.cell.table} of {self._of.film.movie_id}"):
+            write_piece(self._path(number), batches)
+        self._end(number, partial(_read_and_remove, self._path(number)))
+
+    def make_ahead(self, number: int) -> None:
+        """Make a piece here before the table's turn; in its turn, one that fails is made again and says what is wrong.
+
+        Raises `StorageError`.
+        """
+        before = Clocks()
+        try:
+            with as_film_errors(self._of.cell.table):
+                self._make(number, is_wanted=False)
+        except FilmError:
+            self._fails_ahead = True
+            self._give_back(number)
+        now = Clocks()
+        self._count(Spent(now.wall_s - before.wall_s, now.cpu_s - before.cpu_s))
 
     def _path(self, number: int) -> Path:
         return self._scratch / f"{self._of.cell.table}.{number}.arrow"
+
+    def take(self) -> tuple[Pieces, int] | None:
+        """The next piece that nobody makes yet, and whose it is: of this table or of one after it."""
+        fails = self._fails_ahead and not self._has_begun
+        if not fails and (number := self._take()) is not None:
+            return self, number
+        return self.then.take() if self.then else None
 
     def _take(self) -> int | None:
         with self._changed:
@@ -181,7 +216,7 @@ class Pieces:
 
         None after one has failed: what ended it (want of memory, most likely) would end the next.
         """
-        slot = self._all_helpers.slot() if len(self._waiting) > 1 and not self.failures else None
+        slot = self._all_helpers.slot() if self._left() > 1 and not self.failures else None
         if slot is None:
             return
         try:
@@ -190,9 +225,11 @@ class Pieces:
             self.failures.append(f"it could not be started: {error}")
             slot.give_back()
             return
-        thread = threading.Thread(target=self._help, args=(helper, slot), name="pieces", daemon=True)
-        self._helpers.append(thread)
-        thread.start()
+        self._all_helpers.start(partial(self._help, helper, slot))
+
+    def _left(self) -> int:
+        """Pieces of this table and of those after it that nobody makes yet."""
+        return len(self._waiting) + (self.then._left() if self.then else 0)
 
     def _help(self, helper: Helper, slot: BorrowedSlot) -> None:
         """Have pieces made by a helper, and count what came of it before others may borrow the slot."""
@@ -205,22 +242,35 @@ class Pieces:
 
     def _hand_out(self, helper: Helper, slot: BorrowedSlot) -> None:
         """Have pieces made until none waits, or a job needs the slot; a helper ends then, and where it has failed."""
-        has_made, has_failed, is_wanted = False, False, False
-        while not (has_failed or (is_wanted := slot.is_wanted())) and (number := self._take()) is not None:
-            if helper.make(self._of, *self._pieces[number], self._path(number)):
-                self._end(number, partial(_read_and_remove, self._path(number)))
-                has_made = True
-            else:
-                self._give_back(number)
-                has_failed = True
-        if has_failed:
-            self.failures.append(self._all_helpers.end(helper))
-        elif is_wanted:
+        is_wanted = False
+        while not (is_wanted := slot.is_wanted() or self._all_helpers.are_ending) and (taken := self.take()):
+            of, number = taken
+            if not of.make_by(helper, number):
+                of.failures.append(self._all_helpers.end(helper))
+                return
+        if is_wanted:
             self._all_helpers.end(helper)
         else:
             self._all_helpers.wait(helper)
-        with self._changed:
-            self._helped += has_made
+
+    def make_by(self, helper: Helper, number: int) -> bool:
+        """Have a piece made by a helper; whether it was."""
+        answer = helper.make(self._of, *self._pieces[number], self._path(number))
+        if answer is None:
+            self._give_back(number)
+            return False
+        self.facts = answer["facts"]
+        self._helped.add(helper.pid)
+        self._count(Spent(cpu_s=answer["cpu_s"]), helper)
+        self._end(number, partial(_read_and_remove, self._path(number)))
+        return True
+
+    def _count(self, spent: Spent, helper: Helper | None = None) -> None:
+        """Count what a helper has spent, or before the table's turn this process."""
+        is_ahead = not self._has_begun
+        self._all_helpers.count(spent, helper, is_ahead=is_ahead)
+        if is_ahead:
+            self.ahead += spent
 
 
 def write_piece(path: Path, batches: list[pa.RecordBatch]) -> None:

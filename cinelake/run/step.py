@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -143,6 +143,7 @@ class StepRun(FilmCells):
         super().__init__(Lake(step.lake), step.film, step.lost, step.limit_s, on_event)
         self.step = step
         self._damage: DamagedFilm | None = None
+        self._in_pieces: dict[str, Pieces] = {}
 
     def run(self) -> StepReport:
         """Make all cells: those that read the film first, in one decode, then those that read tables."""
@@ -234,29 +235,51 @@ class StepRun(FilmCells):
         if missing:
             self.skip(cell, f"needs {missing[0]}, which failed")
             return
-        if self._is_rekeyed(cell) or cell.table in self.not_made:
+        if self._has_ended(cell) or self._is_rekeyed(cell) or cell.table in self.not_made:
             return
-        clocks, helped_s = Clocks(), self._helpers.cpu_s
+        clocks, before = Clocks(), self._helpers.spent
         self.on_event(TaskBegan(self.film.movie_id, cell.table))
         spec = find_task(cell.task)
         writer = CellWriter(spec.contract, self.film.movie_id, scratch / f"{cell.table}.parquet")
         tables = {name: self.lake.reader(entry, self.film.movie_id) for name, entry in cell.inputs.items()}
         try:
             with as_film_errors(cell.table):
-                if bounds := pieces_of(cell, self.lake, self.film.movie_id):
-                    worker: Any = Pieces(PieceOf(self.step.lake, self.film, cell), bounds, scratch, self._helpers)
-                    worker.write(writer)
-                    self._tell_of_helpers(cell, worker.failures)
+                if pieces := self._pieces_of(cell, scratch):
+                    worker: Any = pieces
+                    self._find_next(cell, pieces, scratch)
+                    pieces.write(writer)
+                    self._tell_of_helpers(cell, pieces.failures)
                 else:
                     learned = [open_applied(self.lake, cell.model)] if cell.model else []
                     worker = spec.make(cell.params, self.film, *learned)
                     write_all(writer, worker.run(tables))
-                spent = clocks.since(children_are_ffmpeg=reads_film(cell))
-                spent = replace(spent, cpu_s=spent.cpu_s + self._helpers.cpu_s - helped_s)
-                self.commit(cell, writer, worker, spent, {})
+                spent = clocks.since(children_are_ffmpeg=reads_film(cell)) + self._helpers.spent - before
+                self.commit(cell, writer, worker, spent + pieces.ahead if pieces else spent, {})
         except FilmError as error:
             writer.abandon()
             self.fail(cell, error)
+
+    def _pieces_of(self, cell: StepCell, scratch: Path) -> Pieces | None:
+        """A cell in pieces, some of which may have been made; None where it is to be made whole."""
+        if cell.table not in self._in_pieces and (bounds := pieces_of(cell, self.lake, self.film.movie_id)):
+            of = PieceOf(self.step.lake, self.film, cell)
+            self._in_pieces[cell.table] = Pieces(of, bounds, scratch, self._helpers)
+        return self._in_pieces.get(cell.table)
+
+    def _find_next(self, cell: StepCell, pieces: Pieces, scratch: Path) -> None:
+        """Have those cells follow one in pieces that can be made so too, and need nothing that is still to be made."""
+        to_make = {cell.table for cell in self.step.cells if not self._has_ended(cell)}
+        for later in self.step.cells[self.step.cells.index(cell) + 1 :]:
+            if later.table not in to_make or set(later.inputs.values()) & (to_make | self.not_made):
+                continue
+            with suppress(FilmError), as_film_errors(later.table):  # in its turn it fails again, and that is told
+                following = None if self._is_rekeyed(later) else self._pieces_of(later, scratch)
+                if following:
+                    pieces.then, pieces = following, following
+
+    def _has_ended(self, cell: StepCell) -> bool:
+        """Whether a cell is reported."""
+        return any(report.table == cell.table for report in self.report.cells)
 
     def _tell_of_helpers(self, cell: StepCell, failures: Sequence[str]) -> None:
         """Tell of processes that failed at pieces of a table, which was made without them."""

@@ -35,7 +35,8 @@ def is_black(pixels: Array, share: float) -> Array:
 
     Of most pictures their green says that too few pixels can be black; only of the others luma is made.
     """
-    black = np.asarray((pixels[..., 1] < GREEN).mean(axis=(1, 2)) >= share)
+    count = np.array([np.count_nonzero(green < GREEN) for green in pixels[..., 1]])
+    black = np.asarray(count / (pixels.shape[1] * pixels.shape[2]) >= share)
     if black.any():
         y = luma(pixels[black])
         few_shine = (y > SHINING).sum(axis=(1, 2)) <= MAX_SHINING
@@ -92,13 +93,21 @@ def shows_text(pixels: Array, y: Array) -> Array:
 
     Strokes are pixels a quarter of full range away from the ground. A row of writing changes between both many times.
     """
-    off = np.abs(y - np.median(y, axis=(1, 2), keepdims=True))
+    grounds = np.array([median(picture) for picture in y], np.float32)
+    off = np.abs(y - grounds[:, None, None])
     text = np.asarray((off < 0.06).mean(axis=(1, 2)) > 0.6)
     if text.any():
         text[text] = _are_thin(off[text] > 0.25)
     if text.any():
         text[text] = _saturation(pixels[text], off[text] > 0.25) <= MAX_SATURATION
     return text
+
+
+def median(values: Array) -> float:
+    """`np.median` of single precision in a fifth of its time: only one value is sought, and none is NaN."""
+    half = values.size // 2
+    parted = np.partition(values.ravel(), half)
+    return float(parted[half] if values.size % 2 else (parted[:half].max() + parted[half]) / 2)
 
 
 def _are_thin(strokes: Array) -> Array:

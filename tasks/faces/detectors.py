@@ -21,11 +21,15 @@ EMBEDDING_SIZE = 512
 
 @dataclass(frozen=True)
 class Face:
-    """A face in a picture: box as fractions of the picture (left, top, width, height), inside it."""
+    """A face in a picture: box as fractions of the picture (left, top, width, height), inside it.
+
+    chip: it turned upright, where its embedding is still to be made of that.
+    """
 
     box: RelativeBox
     score: float
     embedding: Floats | None = None
+    chip: PixelArray | None = None
 
 
 class FaceDetector(Protocol):

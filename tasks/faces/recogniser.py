@@ -9,6 +9,7 @@ numbers in a twelfth of the time.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from cinelake.lake.packaged import Package, PackagedFile
 from cinelake.spec.arrays import Array, Device, Floats, PixelArray
 from cinelake.storage.content import digest
 from tasks.faces.detectors import Face, FaceDetector
-from tasks.shared.pictures import RelativeBox, grey
+from tasks.shared.pictures import RelativeBox, chunks, grey
 
 PACKAGE = Package("face-recognition-models", "0.3.0", "face_recognition_models", "CC0 1.0 (public domain)")
 RESNET = PackagedFile(PACKAGE, "models/dlib_face_recognition_resnet_model_v1.dat", "f3a1c4b40afba648dcf7586afdef8843")
@@ -40,6 +41,8 @@ CHIP, PADDING = 150, 0.25
 MEAN = np.array([122.782, 117.001, 104.298], np.float32).reshape(1, 3, 1, 1)
 """Of red, green and blue in what the network learned from (dlib's `input_rgb_image_sized`)."""
 LAYERS = 29
+TOGETHER = 8
+"""Faces that go through the network together: each takes a quarter less time than alone (`inference_threads`)."""
 
 
 def weights_digest() -> str:
@@ -59,9 +62,14 @@ class RecognisedFaces:
         self.provider = detector.provider
 
     def faces(self, pixels: PixelArray) -> list[Face]:
-        """The detector's faces."""
+        """The detector's faces; their vectors are made by `identified`, of several pictures' faces together."""
         found = self._detector.faces(pixels)
-        return [replace(face, embedding=self._recogniser.vector(pixels, face.box)) for face in found]
+        return [replace(face, chip=self._recogniser.chip(pixels, face.box)) for face in found]
+
+    def identified(self, faces: Sequence[Face]) -> list[Face]:
+        """The faces with their vectors."""
+        vectors = iter(self._recogniser.describe([face.chip for face in faces if face.chip is not None]))
+        return [replace(face, embedding=next(vectors), chip=None) if face.chip is not None else face for face in faces]
 
 
 class FaceRecogniser:
@@ -75,11 +83,16 @@ class FaceRecogniser:
 
     def vector(self, pixels: PixelArray, box: RelativeBox) -> Floats | None:
         """(128,) of the face in a box (fractions of the RGB picture); None where it is too small or too blurred."""
+        chip = self.chip(pixels, box)
+        return None if chip is None else self.describe(chip[None])[0]
+
+    def chip(self, pixels: PixelArray, box: RelativeBox) -> PixelArray | None:
+        """As `upright`; None where the face is too small or too blurred."""
         height, width = pixels.shape[:2]
         if min(box[2] * width, box[3] * height) < SMALLEST:
             return None
         chip = self.upright(pixels, box)
-        return self.describe(chip[None])[0] if sharpness(chip) >= BLURRED else None
+        return chip if sharpness(chip) >= BLURRED else None
 
     def upright(self, pixels: PixelArray, box: RelativeBox) -> PixelArray:
         """(150, 150, 3) the face turned upright, its eyes and nose at their places."""
@@ -93,10 +106,13 @@ class FaceRecogniser:
         points = self._five_points(pixels, dlib.rectangle(left, top, right - 1, bottom - 1))
         return np.asarray(dlib.get_face_chip(pixels, points, size=CHIP, padding=PADDING), np.uint8)
 
-    def describe(self, chips: PixelArray) -> Floats:
+    def describe(self, chips: PixelArray | Sequence[PixelArray]) -> Floats:
         """(n, 128) of upright pictures (n, 150, 150, 3)."""
-        vectors: Any = self._session.run(None, {"chip": np.ascontiguousarray(chips.transpose(0, 3, 1, 2))})[0]
-        return np.asarray(vectors, np.float32)
+        vectors = [np.zeros((0, SIZE), np.float32)]
+        for some in chunks(chips, TOGETHER):
+            rows = np.ascontiguousarray(np.stack(some).transpose(0, 3, 1, 2))
+            vectors.append(np.asarray(self._session.run(None, {"chip": rows})[0], np.float32))
+        return np.concatenate(vectors)
 
 
 def sharpness(chip: PixelArray) -> float:

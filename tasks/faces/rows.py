@@ -26,6 +26,11 @@ def face_rows(picture: Jpeg, detector: FaceDetector, max_width: int) -> list[Fac
     ]
 
 
+def with_faces(rows: Sequence[FaceRow], faces: Sequence[Face]) -> list[FaceRow]:
+    """Rows with these faces in place of their own."""
+    return [(*row[:2], face, *row[3:]) for row, face in zip(rows, faces, strict=True)]
+
+
 def nearest_to_centre(faces: list[Face]) -> int:
     """Index of the face whose centre is nearest to the picture's (in fractions of it); the first of equals."""
     centres = [(f.box[0] + f.box[2] / 2 - 0.5, f.box[1] + f.box[3] / 2 - 0.5) for f in faces]

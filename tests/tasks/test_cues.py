@@ -17,7 +17,7 @@ from cinelake.plan.build import plan_manifest
 from cinelake.run.step import run_step
 from cinelake.spec.task import Film, find_task
 from tasks.cues import HEIGHT, WIDTH, CuesParams, FindCues
-from tasks.cues.pictures import DARK, SHINING, dark_edges, is_black, luma
+from tasks.cues.pictures import DARK, SHINING, dark_edges, is_black, luma, median
 
 FPS = 10
 COLOURS = [(192, 192, 192), (192, 192, 0), (0, 192, 192), (0, 192, 0), (192, 0, 192), (192, 0, 0), (0, 0, 192)]
@@ -95,6 +95,12 @@ def test_edges_are_black_up_to_the_first_line_whose_quantile_is_not(axis):
     first_lit = np.argmin(np.quantile(y, 0.98, axis=3 - axis) < DARK, axis=1)
     assert len(set(first_lit)) > 3
     assert np.allclose(dark_edges(y)[:, 0 if axis == 1 else 2] * y.shape[axis], first_lit)
+
+
+@pytest.mark.parametrize("shape", [(HEIGHT, WIDTH), (3, 5), (1, 1), (1, 2)])
+def test_the_median_is_that_of_numpy(shape):
+    y = luma(np.random.default_rng(7).integers(0, 256, (20, *shape, 3), np.uint8))
+    assert [median(picture) for picture in y] == [float(np.median(picture)) for picture in y]
 
 
 def test_black_is_not_a_dark_picture_with_a_light_in_it():

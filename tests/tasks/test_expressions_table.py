@@ -12,7 +12,7 @@ from cinelake.lake.artefact import write_artefact
 from cinelake.learning.images import MemoryTable
 from cinelake.spec.artefact import Artefact
 from cinelake.spec.model import Trained
-from cinelake.spec.task import Film
+from cinelake.spec.task import Film, find_task
 from models.expressions.config import Config
 from models.expressions.networks import EMBEDDING, EMOTIONS, build
 from tasks.expressions import EXPRESSIONS, ExpressionsParams, TellExpressions
@@ -65,3 +65,17 @@ def test_a_film_without_faces_has_no_rows(artefact: Artefact) -> None:
 def test_what_a_face_shows_does_not_depend_on_the_others(artefact: Artefact) -> None:
     alone, among = told(artefact, FACES[:1])[0], told(artefact, FACES)[0]
     assert alone["embedding"] == among["embedding"]
+
+
+def test_faces_are_told_in_parts_as_they_are_together(artefact: Artefact) -> None:
+    rows = [(frame, 0, True) for frame in range(300)]
+    together = list(TellExpressions(ExpressionsParams(), Film("film"), artefact).run({"faces": faces(rows)}))
+    size = find_task("expressions").apart(ExpressionsParams())
+    for start, whole in zip(range(0, 300, size), together, strict=True):
+        part = MemoryTable(faces(rows).read().slice(start, size))
+        (told_apart,) = TellExpressions(ExpressionsParams(), Film("film"), artefact).run({"faces": part})
+        assert told_apart.equals(whole)
+
+
+def test_where_only_main_faces_are_told_they_are_told_together() -> None:
+    assert find_task("expressions").apart(ExpressionsParams(only_main=True)) == 0

@@ -124,8 +124,19 @@ def blurred(pixels: np.ndarray) -> np.ndarray:
     "pixels", [draw_face(EMPTY.copy(), 300, 150, 26), blurred(FACE)], ids=["too small", "too blurred"]
 )
 def test_a_face_that_tells_nothing_gets_no_vector(pixels: np.ndarray) -> None:
-    (face,) = RecognisedFaces(SlimeFaces(0.05)).faces(pixels)
+    detector = RecognisedFaces(SlimeFaces(0.05))
+    (face,) = detector.identified(detector.faces(pixels))
     assert face.embedding is None
+
+
+def test_faces_of_several_pictures_have_the_vectors_that_each_has_alone() -> None:
+    detector = RecognisedFaces(SlimeFaces())
+    pictures = [FACE, EMPTY, FACE[:, ::-1].copy(), draw_face(FACE.copy(), 20, 20, 60)]
+    found = [face for picture in pictures for face in detector.faces(picture)]
+    alone = [detector._recogniser.vector(FACE, found[0].box), detector._recogniser.vector(pictures[2], found[1].box)]
+    together = [face.embedding for face in detector.identified(found)]
+    assert len(together) == 4 and all(vector is not None for vector in together)
+    assert np.array_equal(together[:2], alone)
 
 
 def test_faces_are_found_where_they_were_drawn() -> None:

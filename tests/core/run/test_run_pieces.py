@@ -17,9 +17,9 @@ from cinelake.lake.cells import CellWriter, Lake
 from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import plan_manifest
 from cinelake.run import helpers, pieces
-from cinelake.run.cells import StepReport
+from cinelake.run.cells import Spent, StepReport
 from cinelake.run.pieces import PieceReader
-from cinelake.run.step import Step, run_step
+from cinelake.run.step import Step, StepRun, run_step
 from cinelake.spec.task import find_task
 from cinelake.storage.files import process_mark
 from cinelake.storage.slots import VARIABLE, borrow_slot, make_slots, slot_held
@@ -93,6 +93,7 @@ def test_helpers_make_the_same_pieces(step: Step, idle: Path, monkeypatch: pytes
     footer = lake.footer("embeddings", "film")
     assert lake.reader("embeddings", "film").read().equals(table)
     assert footer and footer.run["helpers"] in (1, 2) and footer.run["helpers_failed"] == 0 and footer.run["cpu_s"] > 0
+    assert footer.run["provider"] == "opencv"  # of what made it, though nothing of it was made here
 
 
 @pytest.mark.slow
@@ -168,8 +169,8 @@ def after_helpers(make: Callable[[pieces.Pieces, int], None]) -> Callable[[piece
     """Make a piece here once the helpers that were started have ended."""
 
     def make_then(self: pieces.Pieces, number: int) -> None:
-        for helper in self._helpers:
-            helper.join()
+        for thread in self._all_helpers._threads:
+            thread.join()
         make(self, number)
 
     return make_then
@@ -187,7 +188,7 @@ def in_pieces(step: Step, scratch: Path) -> tuple[pieces.Pieces, int]:
 
 def test_rows_made_before_their_turn_wait_on_the_disk(step: Step, tmp_path: Path) -> None:
     made, count = in_pieces(step, tmp_path / "scratch")
-    slow = made._take()
+    _, slow = made.take() or pytest.fail("there is none")
     for _ in range(1, count):
         made._make_or_wait(0)
     assert slow == 0 and len(list((tmp_path / "scratch").glob("*.arrow"))) == count - 1 > 1
@@ -207,7 +208,55 @@ def test_a_helper_ends_when_a_job_needs_its_slot(step: Step, tmp_path: Path, idl
     with slot_held(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(helpers, "module_command", lambda _: ["cat"])
         made._help(made._all_helpers.take(), slot)
-    assert made._take() == 0 and not made.failures
+    assert made.take() == (made, 0) and not made.failures
+
+
+def test_a_processor_begins_with_the_next_table_where_no_piece_is_left(step: Step, tmp_path: Path) -> None:
+    made, count = in_pieces(step, tmp_path / "scratch")
+    following = made.then = alike(made)
+    for _ in range(count):
+        made.take()
+    made._make_or_wait(0)
+    assert following.take() == (following, 1) and len(list((tmp_path / "scratch").glob("*.arrow"))) == 1
+    assert following.ahead == Spent() - made._all_helpers.spent != Spent()  # what it cost is the next table's
+
+
+def test_a_piece_that_fails_before_its_turn_is_told_in_its_turn(
+    step: Step, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, _ = in_pieces(step, tmp_path / "scratch")
+    monkeypatch.setattr(pieces, "find_task", lambda name: replace(find_task(name), make=Broken))
+    made.make_ahead((made.take() or pytest.fail("there is none"))[1])
+    assert made.take() is None  # nothing more of it is tried until then
+    with pytest.raises(ValueError, match="no picture"):
+        made.write(CellWriter(find_task("embeddings").contract, "film", tmp_path / "table.parquet"))
+
+
+class Broken:
+    """A task that fails."""
+
+    def __init__(self, *_of: object) -> None:
+        self.facts: dict[str, str] = {}
+
+    def run(self, _tables: object) -> Iterator[pa.RecordBatch]:
+        raise ValueError("no picture")
+
+
+def test_what_needs_a_table_that_is_still_to_be_made_does_not_follow(step: Step, tmp_path: Path) -> None:
+    made, _ = in_pieces(step, tmp_path / "scratch")
+    (cell,) = embeddings_of(step).cells
+    others = {"again": ("frames",), "blocked": ("frames", "faces"), "faces": ("frames", "lost")}
+    cells = [replace(cell, table=table, inputs={name: name for name in names}) for table, names in others.items()]
+    run = StepRun(replace(step, cells=(cell, *cells), lost=("lost",)), lambda _: None)
+    run._helpers = made._all_helpers
+    run._find_next(cell, made, tmp_path / "scratch")
+    assert made.then is run._in_pieces["again"] and made.then.then is None
+
+
+def alike(made: pieces.Pieces) -> pieces.Pieces:
+    """Another table of the same rows."""
+    of = replace(made._of, cell=replace(made._of.cell, table="again"))
+    return pieces.Pieces(of, made._pieces, made._scratch, made._all_helpers)
 
 
 STARTS = """
