@@ -79,17 +79,10 @@ class Footer:
         run = stored.pop("run")
         digests = {name: run.pop(name) for name in DIGESTS if name in run}
         found = cls(content_hash=stored.pop(STORED_HASH), run=run, **stored, **digests)
-        found._check_types()
+        if not all(isinstance(each, dict) for each in (found.ingredients, found.run, found.input_digests)):
+            raise TypeError("its ingredients, facts or digests are no mappings")
+        "".join((found.key, found.content_hash, found.content_digest)).encode()  # refuses what is no text, or no UTF-8
         return found
-
-    def _check_types(self) -> None:
-        """Raise `TypeError` or `ValueError` for what no Cinelake writes: it would be taken for a key elsewhere."""
-        texts, mappings = (self.key, self.content_hash, self.content_digest), (self.ingredients, self.run)
-        if not all(isinstance(each, str) for each in texts):
-            raise TypeError("a footer's keys and digests are texts")
-        if not all(isinstance(each, dict) for each in (*mappings, self.input_digests)):
-            raise TypeError("a footer's ingredients and facts are mappings")
-        "".join(texts).encode()
 
 
 def as_stored(value: Mapping[str, Any]) -> str:

@@ -46,9 +46,7 @@ def test_all_before_a_layer_is_computed_and_nothing_after_it(
 
 
 @pytest.mark.parametrize("bits", [44, 46])
-def test_a_network_that_needs_more_memory_than_there_is_is_unusable(
-    tmp_path: Path, bits: int
-) -> None:
+def test_a_network_that_needs_more_memory_than_there_is_is_unusable(tmp_path: Path, bits: int) -> None:
     session = onnx_session(grows_inside(tmp_path / "net.onnx", 1 << bits))
     with pytest.raises(ModelUnusable, match=r"net\.onnx cannot be computed: .*requested buffer of size"):
         session.run(None, {"picture": np.ones((1, 3, 16, 16), np.float32)})
