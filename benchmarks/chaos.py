@@ -268,13 +268,14 @@ def undisturbed(folder: Path, films: int, commands: Sequence[str]) -> Night:
 
 @dataclass(frozen=True)
 class Drawn:
-    """What the dice say of a round: its number, command and engine, and who dies in it, one after another."""
+    """What the dice say of a round: its number, command and engine, and who dies in it, one after another, `until`."""
 
     number: int
     command: str
     engine: str
     victims: tuple[str, ...]
     seed: str
+    until: float
 
     @property
     def dice(self) -> random.Random:
@@ -333,12 +334,12 @@ def _storm(night: Night, drawn: Drawn, project: Path, kept: dict[str, tuple[int,
     count, places = project / "count", [project / name for name in WRITTEN]
     process: Command | None = None
     for victim in drawn.victims:
+        if process is not None and (process.code() == 0 or time.monotonic() > drawn.until):
+            break  # nothing is left that could be killed, or no time
         if process is not None and process.code() is None and victim == POINT:
             hits["tree"] += kill("tree", process, dice)
             ended(process)
         if process is None or process.code() is not None:
-            if process is not None and process.code() == 0:
-                break  # nothing is left that could be killed
             at = 1 + int(night.calls[drawn.command] * dice.random() ** 2)
             process = start(project, drawn.command, death_at(at, count, places) if victim == POINT else None)
         if victim == POINT:
@@ -372,16 +373,15 @@ def measure(given: argparse.Namespace) -> Report:
         night = undisturbed(folder, given.films, given.commands)
     dice, rounds, began = random.Random(given.seed), list[Killed](), time.monotonic()
     try:
+        until = began + 60 * (given.minutes or float("inf"))
         for number in itertools.count() if given.minutes else range(given.rounds):
-            if given.minutes and time.monotonic() > began + 60 * given.minutes:
+            if time.monotonic() > until:
                 break
-            drawn = _drawn(given, number, dice)
-            rounds.append(a_round(night, drawn))
-            say(f"round {number + 1}: {drawn.command} on {drawn.engine}: {rounds[-1]}")
+            rounds.append(a_round(night, _drawn(given, number, dice, until)))
+            say(f"round {number + 1}: {rounds[-1]}")
     finally:
         night.mlflow.stop()
         end_server(night.project)
-    minutes = (time.monotonic() - began) / 60
     broken = [f"{k.command} on {k.engine}, {dict(k.hits)}: {'; '.join(k.broken)}" for k in rounds if k.broken]
     kills = Counter[str]()
     for each in rounds:
@@ -391,14 +391,14 @@ def measure(given: argparse.Namespace) -> Report:
         Figure("rounds", [len(rounds)]),
         Figure("rounds with a broken promise", [len(broken)], at_most=0),
         Figure("kills that hit", [deaths]),
-        Figure("kills a minute", [deaths / minutes]),
+        Figure("kills a minute", [60 * deaths / (time.monotonic() - began)]),
         Figure("rounds under a fault", [sum(any(k.hits[fault] for fault in FAULTS) for k in rounds)]),
         Figure("further commands, at most", [max(k.further for k in rounds)], at_most=2),
     ]
     return Report("chaos", figures, [f"{name}: {count}" for name, count in sorted(kills.items())] + broken)
 
 
-def _drawn(given: argparse.Namespace, number: int, dice: random.Random) -> Drawn:
+def _drawn(given: argparse.Namespace, number: int, dice: random.Random, until: float) -> Drawn:
     """A round: a fault for itself, or as many deaths as a storm has."""
     command = given.commands[number % len(given.commands)]
     engine = dice.choice(given.engines) if command in PLACED else "local"
@@ -407,7 +407,7 @@ def _drawn(given: argparse.Namespace, number: int, dice: random.Random) -> Drawn
     first = dice.choice(known)
     mortal = [victim for victim in known if victim not in FAULTS]
     more = [dice.choice(mortal) for _ in range(given.storm - 1)] if first not in FAULTS else []
-    return Drawn(number, command, engine, (first, *more), given.seed)
+    return Drawn(number, command, engine, (first, *more), given.seed, until)
 
 
 OPTIONS = (

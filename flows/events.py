@@ -25,6 +25,7 @@ from cinelake.errors import EngineUnavailable
 from cinelake.lake.cells import Lake
 from cinelake.lake.index import Index
 from cinelake.manifest.document import Manifest, TriggerSettings
+from cinelake.storage.content import parsed_json
 from cinelake.storage.store import storage_errors
 from flows.prefect_api import PrefectApi
 from flows.server import configured_server
@@ -178,10 +179,10 @@ def read_trigger_state(lake: Lake, name: str) -> TriggerState:
     if storage.stamp(FOLDER, f"{name}.json") is None:
         return TriggerState()
     doing = f"reading {FOLDER}/{name}.json in {storage.uri}"
-    with storage_errors(doing), storage.filesystem.open_input_file(storage.path(FOLDER, f"{name}.json")) as source:
+    with storage_errors(doing), storage.open_input_file(storage.path(FOLDER, f"{name}.json")) as source:
         text = source.read()
     try:
-        saved = json.loads(text)
+        saved = parsed_json(text)
         return TriggerState(int(saved["labels"]), frozenset(saved["films"]))
     except (ValueError, KeyError, TypeError):
         return TriggerState()

@@ -14,7 +14,7 @@ from typing import Any
 
 from cinelake.errors import FileTooLarge, ManifestError, Problem, did_you_mean
 from cinelake.spec.streams import StreamChoice, StreamChoices
-from cinelake.storage.foreign_parquet import Bounds, bounded_batches, check_text_file
+from cinelake.storage.foreign_parquet import Bounds, bounded_batches, check_text_file, foreign_schema
 
 CHOICES = ("pictures_language", "pictures_title", "sound_language", "sound_title", "sound_layout")
 """Columns that choose among a film's streams; several languages or layouts are parted by spaces, `|` or `/`."""
@@ -114,10 +114,9 @@ def _check_header(path: Path, header: list[str]) -> None:
 
 def _parquet_rows(path: Path) -> Iterator[ListRow]:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        _check_header(path, pq.read_schema(path).names)
+        _check_header(path, foreign_schema(path).names)
         line = 0
         for batch in bounded_batches(path, BOUNDS, COLUMNS):
             for row in batch.to_pylist():

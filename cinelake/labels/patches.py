@@ -29,7 +29,7 @@ from cinelake.labels.images import image_file, replace_images
 from cinelake.labels.readers import ReadLabels
 from cinelake.spec.labels import LabelContract
 from cinelake.storage.content import file_digest
-from cinelake.storage.foreign_parquet import Bounds, bounded_table
+from cinelake.storage.foreign_parquet import Bounds, bounded_table, foreign_schema
 from cinelake.storage.store import storage_errors
 
 PATCH = "patch"
@@ -64,7 +64,7 @@ class PatchScan:
 def holds_patches(path: Path) -> bool:
     """Whether a file is a Parquet with a column `patch`: labels to import, or an image film that holds patches."""
     try:
-        return path.is_file() and PATCH in pq.read_schema(path).names
+        return path.is_file() and PATCH in foreign_schema(path).names
     except (OSError, pa.ArrowException):
         return False
 
@@ -77,7 +77,7 @@ def scan_patches(file: Path, contract: LabelContract, patch_bytes: int) -> Patch
     """
     assert contract.class_column is not None
     scan = PatchScan(file)
-    names = pq.read_schema(file).names
+    names = foreign_schema(file).names
     if contract.class_column not in names:
         has = ", ".join(names)
         why = f"the column is missing: it names each patch's class. The file has {has}"

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from cinelake.catalogue.films import CatalogueFilm
 from cinelake.errors import FileTooLarge, Problem, did_you_mean
@@ -28,7 +27,7 @@ from cinelake.labels.values import in_seconds
 from cinelake.spec.formulas import unguarded
 from cinelake.spec.labels import LabelContract
 from cinelake.storage.content import digest, file_digest
-from cinelake.storage.foreign_parquet import Bounds, bounded_table, check_text_file
+from cinelake.storage.foreign_parquet import Bounds, bounded_table, check_text_file, foreign_schema
 
 BOUNDS = Bounds(lists=True)
 """What a Parquet file of labels may hold: rows of texts and numbers, or of vectors."""
@@ -218,7 +217,7 @@ def _read_file(
 
 def _read_parquet(path: Path, columns: Callable[[str], bool] | None) -> tuple[pa.Table, list[Problem]]:
     try:
-        table = bounded_table(path, BOUNDS, None if columns is None else [*filter(columns, pq.read_schema(path).names)])
+        table = bounded_table(path, BOUNDS, None if columns is None else [*filter(columns, foreign_schema(path).names)])
     except FileTooLarge as error:
         return _table(path, [], [], []), [Problem(str(path), 0, "", f"the file cannot be labels: {error}")]
     except pa.ArrowException as error:

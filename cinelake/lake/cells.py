@@ -28,6 +28,7 @@ from cinelake.spec.arrow_values import TableDigest
 from cinelake.spec.contract import Contract
 from cinelake.spec.installed import LAKE_FORMAT, check_format
 from cinelake.spec.names import MOVIE_ID, RESERVED, TABLE_NAME
+from cinelake.storage.content import parsed_json
 from cinelake.storage.store import Storage, StorageLocation, storage_errors
 
 FOOTER_KEY = b"cinelake"
@@ -71,13 +72,17 @@ class Footer:
         Raises `ValueError`, `TypeError`, `KeyError` for a damaged one: a field's name with a wrong letter is a field
         that is missing, and a newer Cinelake that leaves one out says another format.
         """
-        stored = json.loads(text)
+        stored = parsed_json(text)
         known = {"key", STORED_HASH, "ingredients", "run"}
         unknown = stored.keys() - known - {"format"} if known <= stored.keys() else ()
         check_format("a cell's footer", stored.pop("format", LAKE_FORMAT), LAKE_FORMAT, unknown)
         run = stored.pop("run")
         digests = {name: run.pop(name) for name in DIGESTS if name in run}
-        return cls(content_hash=stored.pop(STORED_HASH), run=run, **stored, **digests)
+        found = cls(content_hash=stored.pop(STORED_HASH), run=run, **stored, **digests)
+        if not all(isinstance(each, dict) for each in (found.ingredients, found.run, found.input_digests)):
+            raise TypeError("its ingredients, facts or digests are no mappings")
+        "".join((found.key, found.content_hash, found.content_digest)).encode()  # refuses what is no text, or no UTF-8
+        return found
 
 
 def as_stored(value: Mapping[str, Any]) -> str:
@@ -109,9 +114,7 @@ class CellReader:
         """The cell's file. Raises `InputChanged` when it is gone (the plan that led here found it) or damaged."""
         with storage_errors(f"reading {self}"):
             try:
-                source = self._lake.storage.filesystem.open_input_file(
-                    self._lake.cell_path(self._table, self._movie_id)
-                )
+                source = self._lake.storage.open_input_file(self._lake.cell_path(self._table, self._movie_id))
             except FileNotFoundError as error:
                 raise InputChanged(f"{self} is not in the lake (any more)") from error
             try:
@@ -284,7 +287,7 @@ class Lake:
             with (
                 storage_errors(f"reading {table} of {movie_id}"),
                 suppress(FileNotFoundError),
-                self.storage.filesystem.open_input_stream(self.storage.path(*parts)) as source,
+                self.storage.open_input_stream(self.storage.path(*parts)) as source,
                 copy.open("wb") as target,
             ):
                 while block := source.read(COPIED_BYTES):
@@ -382,7 +385,7 @@ def read_footer(storage: Storage, *parts: str) -> Footer | None:
 
 def parquet_tail(path: str, storage: Storage) -> bytes:
     """The last bytes of a Parquet file, with all of its footer."""
-    with storage.filesystem.open_input_file(path) as source:
+    with storage.open_input_file(path) as source:
         size = source.size()
         tail: bytes = source.read_at(min(size, TAIL_BYTES), max(0, size - TAIL_BYTES))
         needed = int.from_bytes(tail[-8:-4], "little") + 8

@@ -21,6 +21,7 @@ from cinelake.errors import ModelUnusable, StorageError, UnknownName, UsageError
 from cinelake.lake.artefact import ABOUT, FILES, artefact_digest, read_artefact
 from cinelake.lake.cells import Lake
 from cinelake.spec.artefact import Artefact
+from cinelake.storage.content import parsed_json
 from cinelake.storage.files import write_whole
 from cinelake.storage.processes import cache_folder
 from cinelake.storage.store import Storage, storage_errors
@@ -69,12 +70,12 @@ def read_champion_record(lake: Lake, name: str) -> ChampionRecord:
     storage = lake.storage
     with storage_errors(f"reading {FOLDER}/{name}.json in {storage.uri}"):
         try:
-            with storage.filesystem.open_input_file(storage.path(FOLDER, f"{name}.json")) as source:
+            with storage.open_input_file(storage.path(FOLDER, f"{name}.json")) as source:
                 text = source.read()
         except FileNotFoundError:
             return ChampionRecord(name)
     try:
-        about = json.loads(text)
+        about = parsed_json(text)
         versions = {int(number): AppliedModel(**known) for number, known in about["versions"].items()}
         return ChampionRecord(name, about["champion"], versions)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -189,9 +190,9 @@ def recorded_facts(lake: Lake, applied: AppliedModel) -> dict[str, Any]:
     path = lake.storage.path(FOLDER, applied.name, str(applied.version), ABOUT)
     with storage_errors(f"reading {path}"):
         try:
-            with lake.storage.filesystem.open_input_file(path) as source:
-                return dict(json.loads(source.read())["facts"])
-        except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError) as error:
+            with lake.storage.open_input_file(path) as source:
+                return dict(parsed_json(source.read())["facts"])
+        except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
             raise ModelUnusable(f"{path} is gone or damaged ({error})") from error
 
 
@@ -200,7 +201,7 @@ def _download(storage: Storage, parts: tuple[str, ...], target: Path) -> None:
         for file in FILES:
             source = storage.path(*parts, file)
             if storage.filesystem.get_file_info(source).type == fs.FileType.File:
-                with storage.filesystem.open_input_file(source) as stream:
+                with storage.open_input_file(source) as stream:
                     write_whole(target / file, stream.read())
     if not (target / ABOUT).is_file():
         raise ModelUnusable(f"{'/'.join(parts)} in {storage.uri} holds no model")

@@ -25,6 +25,7 @@ from dataclasses import asdict, dataclass, field
 
 from cinelake.errors import LakeBusy, StorageError
 from cinelake.lake.cells import Lake
+from cinelake.storage.content import parsed_json
 from cinelake.storage.files import alone
 from cinelake.storage.store import FileStat, storage_errors
 
@@ -81,8 +82,8 @@ def holder_of(lake: Lake) -> Holder | None:
     """Who has the turn, or had it when it was killed; None where nobody has."""
     storage = lake.storage
     try:
-        with storage.filesystem.open_input_file(storage.path(FOLDER, HOLDER)) as file:
-            return Holder(**json.loads(file.read()))
+        with storage.open_input_file(storage.path(FOLDER, HOLDER)) as file:
+            return Holder(**parsed_json(file.read()))
     except (OSError, ValueError, TypeError):
         return None
 
@@ -205,7 +206,7 @@ def paused_since(lake: Lake) -> str | None:
         return None
     storage = lake.storage
     doing = f"reading {FOLDER}/{PAUSED} in {storage.uri}"
-    with storage_errors(doing), storage.filesystem.open_input_file(storage.path(FOLDER, PAUSED)) as file:
+    with storage_errors(doing), storage.open_input_file(storage.path(FOLDER, PAUSED)) as file:
         return bytes(file.read()).decode(errors="replace").strip().replace("T", " ")
 
 

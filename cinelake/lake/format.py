@@ -9,6 +9,7 @@ from cinelake.errors import StorageError, UsageError
 from cinelake.lake.cells import Lake
 from cinelake.spec.installed import LAKE_FORMAT, check_format
 from cinelake.spec.names import TABLE_NAME
+from cinelake.storage.content import parsed_json
 from cinelake.storage.store import StorageLocation, storage_errors
 
 NAME = "_format.json"
@@ -39,7 +40,7 @@ def open_known(place: str | StorageLocation) -> Lake:
         )
     if text is not None:
         try:
-            found = json.loads(text)["format"]
+            found = parsed_json(text)["format"]
         except (ValueError, KeyError, TypeError) as error:
             raise StorageError(f"{lake.storage.path(NAME)} is damaged ({error}): delete it") from error
         check_format(f"the lake {lake.storage.uri}", found, LAKE_FORMAT)
@@ -67,7 +68,7 @@ def _of_others(folder: Path | None) -> list[str]:
 def _read(lake: Lake) -> bytes | None:
     with storage_errors(f"reading {NAME} in {lake.storage.uri}"):
         try:
-            with lake.storage.filesystem.open_input_file(lake.storage.path(NAME)) as file:
+            with lake.storage.open_input_file(lake.storage.path(NAME)) as file:
                 return bytes(file.read())
         except FileNotFoundError:
             return None

@@ -18,17 +18,20 @@ from typing import Any, NamedTuple
 
 from cinelake.errors import FilmError
 from cinelake.lake.cells import Footer, Lake, as_stored, read_footer
+from cinelake.storage.databases import check_schema
 from cinelake.storage.objects import ASKED_TOGETHER
 from cinelake.storage.store import FileStat
 
 VERSION = 2
 SCHEMA = f"""
+begin immediate;
 drop table if exists films;
 create table if not exists cells (folder text, name text, size integer, mtime integer, settled integer,
     key text, meaning text, footer text, primary key (folder, name)) without rowid;
 create table if not exists films (path blob primary key, size integer, mtime integer, settled integer,
     fingerprint text) without rowid;
 pragma user_version = {VERSION};
+commit;
 """
 RACY_NS = 2_000_000_000
 READ_TOGETHER = 2000
@@ -213,6 +216,7 @@ def _connect(path: Path) -> sqlite3.Connection | None:
             connection = sqlite3.connect(path, timeout=30)
             if connection.execute("pragma user_version").fetchone() != (VERSION,):
                 connection.executescript(SCHEMA)
+            check_schema(connection, SCHEMA)
             return connection
         except sqlite3.OperationalError:
             return None

@@ -34,6 +34,8 @@ _PROVIDERS: dict[Device, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExe
 _LOADING = threading.Lock()
 NOT_THE_NETWORK = re.compile(r"memory|alloc|CUDA|CUDNN|CUBLAS", re.IGNORECASE)
 """In what ONNX Runtime says while it computes: another machine, or a later hour, may do it."""
+_REQUESTED = re.compile(r"requested buffer of size (\d+)")
+"""What it says of memory that it was not given, in bytes."""
 
 
 def inference_threads() -> int:
@@ -119,9 +121,15 @@ class Network:
         try:
             return list(self._session.run(outputs, inputs))
         except Exception as error:  # its exceptions have no type in common
-            if isinstance(error, MemoryError) or NOT_THE_NETWORK.search(str(error)):
+            if isinstance(error, MemoryError) or (NOT_THE_NETWORK.search(str(error)) and not _is_endless(str(error))):
                 raise
             raise ModelUnusable(f"{self._path} cannot be computed: {error}") from error
+
+
+def _is_endless(words: str) -> bool:
+    """Whether ONNX Runtime says that the network asked for more at once than this machine has: no later hour has it."""
+    asked_for = _REQUESTED.search(words)
+    return asked_for is not None and int(asked_for[1]) > os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def check_provider(session: Any, provider: str) -> None:

@@ -11,6 +11,7 @@ not change, and a reader, once it knows a version, reads that one whatever is pu
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
@@ -25,11 +26,14 @@ from cinelake.errors import DamagedPublication, StorageError, UnknownName, Usage
 from cinelake.lake.cells import Lake
 from cinelake.spec.contract import Column, Contract
 from cinelake.spec.installed import LAKE_FORMAT, check_format
+from cinelake.spec.names import TABLE_NAME
+from cinelake.storage.content import parsed_json
 from cinelake.storage.files import alone
 from cinelake.storage.store import Storage, storage_errors
 
 FOLDER = "published"
 LATEST = "latest.json"
+_DIGEST = re.compile(r"[0-9a-z]+")
 READ_TOGETHER, READ_BYTES = 4, 1 << 20
 COMPRESSION = "zstd"
 
@@ -46,6 +50,10 @@ class PublishedFile:
     rows: int
     bytes: int
     content: str = ""
+
+    def __post_init__(self) -> None:
+        if not _DIGEST.fullmatch(self.digest) or not isinstance(self.bucket, int):  # a path is made of them
+            raise ValueError(f"expected a bucket's number and a digest, received {self.bucket!r} and {self.digest!r}")
 
     def parts(self, table: str) -> tuple[str, ...]:
         """The parts of its path in the lake."""
@@ -110,9 +118,11 @@ class PublishedVersion:
     @classmethod
     def from_json(cls, text: str | bytes) -> PublishedVersion:
         """Read a stored version. Raises `NewerFormat`, and what damaged ones raise."""
-        about = json.loads(text)
+        about = parsed_json(text)
         check_format("the published version", about.pop("format", LAKE_FORMAT), LAKE_FORMAT)
         tables = {name: PublishedTable.from_json(table) for name, table in about["tables"].items()}
+        if wrong := [name for name in tables if not TABLE_NAME.fullmatch(name)]:
+            raise ValueError(f"expected names of tables, received {wrong[0]!r}")
         return cls(**{**about, "tables": tables})
 
 
@@ -130,8 +140,8 @@ def latest_number(lake: Lake) -> int | None:
     """The present version's number; None where nothing is published. Raises `DamagedPublication`."""
     text = _read(lake.storage, FOLDER, LATEST)
     try:
-        return None if text is None else int(json.loads(text)["version"])
-    except (ValueError, KeyError, TypeError) as error:
+        return None if text is None else int(parsed_json(text)["version"])
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         words = f"{lake.storage.path(FOLDER, LATEST)} is damaged: `cinelake publish` writes it anew"
         raise DamagedPublication(words) from error
 
@@ -221,7 +231,7 @@ def published_contracts(lake: Lake, version: PublishedVersion) -> dict[str, Cont
 def _contract(lake: Lake, name: str, table: PublishedTable) -> Contract:
     docs = {column["name"]: column["doc"] for column in table.columns}
     with storage_errors(f"reading the published {name}"):
-        source = lake.storage.filesystem.open_input_file(lake.storage.path(*table.files[0].parts(name)))
+        source = lake.storage.open_input_file(lake.storage.path(*table.files[0].parts(name)))
         with source:
             schema = pq.read_schema(source)
     columns = [Column(f.name, f.type, docs.get(f.name, ""), True) for f in schema if f.name != "movie_id"]
@@ -259,7 +269,7 @@ def _fault(storage: Storage, file: PublishedFile, path: str) -> str:
     """What is wrong with a published file; empty where nothing is."""
     found, size = blake3(), 0
     try:
-        with storage.filesystem.open_input_stream(path) as source:
+        with storage.open_input_stream(path) as source:
             while block := source.read(READ_BYTES):
                 found.update(block)
                 size += len(block)
@@ -281,7 +291,7 @@ def damaged_file(lake: Lake, name: str, error: object) -> StorageError:
 def _read(storage: Storage, *parts: str) -> bytes | None:
     with storage_errors(f"reading {'/'.join(parts)} in {storage.uri}"):
         try:
-            with storage.filesystem.open_input_file(storage.path(*parts)) as source:
+            with storage.open_input_file(storage.path(*parts)) as source:
                 text: bytes = source.read()
                 return text
         except FileNotFoundError:

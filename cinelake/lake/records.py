@@ -72,7 +72,7 @@ def failure_log(storage: Storage, path: str) -> str:
     """
     with storage_errors(f"reading {path}"):
         try:
-            with storage.filesystem.open_input_file(path) as file:
+            with storage.open_input_file(path) as file:
                 row = pq.read_table(file, columns=["log_tail"], page_checksum_verification=True)
             return str(row["log_tail"][0].as_py() or "")
         except FileNotFoundError:

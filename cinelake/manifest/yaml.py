@@ -26,6 +26,8 @@ from cinelake.errors import SECRET_OPTION, ManifestError, Problem
 MAX_BYTES = 256 * 1024
 MAX_SETTINGS = 20_000
 MAX_DEPTH = 32
+MAX_SHOWN = 200
+"""Characters of a value in a message."""
 
 Where = tuple[str | int, ...]
 
@@ -159,7 +161,7 @@ class _Reader:
 
     def __init__(self, document: Document):
         self.document = document
-        self.settings = 0
+        self.settings = self.characters = 0
 
     def value(self, node: Node, where: Where, above: tuple[int, ...]) -> Any:
         """The plain value of a node; `above` holds the nodes it stands in."""
@@ -178,11 +180,14 @@ class _Reader:
 
     def _count(self, node: Node, above: tuple[int, ...]) -> None:
         self.settings += 1
+        self.characters += len(node.value) if isinstance(node, ScalarNode) else 0
         line, message = node.start_mark.line + 1, ""
         if id(node) in above:
             message = "an alias (`*`) stands inside what it names"
         elif self.settings > MAX_SETTINGS:
             message = f"more than {MAX_SETTINGS} settings once aliases (`*`) are written out"
+        elif self.characters > MAX_BYTES:
+            message = f"more than {MAX_BYTES // 1024} KiB of text once aliases (`*`) are written out"
         elif len(above) > MAX_DEPTH:
             message = f"nested deeper than {MAX_DEPTH} levels"
         if message:
@@ -224,13 +229,15 @@ class _Reader:
             return self.document.fault(where, str(error))
 
     def _with_environment(self, text: str, where: Where) -> str:
+        if any(match[1] is None and match[0] != "$${" for match in _VARIABLE.finditer(text)):
+            shown = text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
+            self.document.fault(where, f"`${{` is not closed or names no variable, received {shown!r}")
+            return ""
+
         def replaced(match: re.Match[str]) -> str:
             name, default = match[1], match[2]
             if match[0] == "$${":
                 return "${"
-            if name is None:
-                self.document.fault(where, f"`${{` is not closed or names no variable, received {text!r}")
-                return ""
             if self.document.environment is None:
                 return match[0]
             value = self.document.environment.get(name)

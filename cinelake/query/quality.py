@@ -181,7 +181,7 @@ def history(lake: Lake) -> pa.Table:
     files = sorted(lake.storage.files(FOLDER))
     with storage_errors("reading what was measured"):
         for name in files:
-            with lake.storage.filesystem.open_input_file(lake.storage.path(FOLDER, name)) as source:
+            with lake.storage.open_input_file(lake.storage.path(FOLDER, name)) as source:
                 parts.append(pq.read_table(source, schema=QUALITY.schema))
     return pa.concat_tables(parts)
 

@@ -96,15 +96,21 @@ def _set_spill_folder(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _create_view(connection: duckdb.DuckDBPyConnection, table: str, contract: Contract, source: str | None) -> str:
-    """Create a table's view; returns the statement. A column that no film has yet is null everywhere."""
+    """Create a table's view; returns the statement. A column that no film has yet is null everywhere.
+
+    Raises `StorageError` where one of its files cannot be read.
+    """
     import duckdb
 
     statement = view_sql(table, contract, source)
     try:
-        connection.execute(statement)
-    except duckdb.BinderException:
-        statement = view_sql(table, contract, f"(FROM {source} UNION ALL BY NAME {_nothing(contract)})")
-        connection.execute(statement)
+        try:
+            connection.execute(statement)
+        except duckdb.BinderException:
+            statement = view_sql(table, contract, f"(FROM {source} UNION ALL BY NAME {_nothing(contract)})")
+            connection.execute(statement)
+    except duckdb.Error as error:
+        raise StorageError(f"a file of {table} cannot be read: {reason(error)}") from error
     return statement
 
 

@@ -26,6 +26,7 @@ from cinelake.lake.onnx import inference_threads
 from cinelake.search.moments import Hit, Samples, best, hit_at
 from cinelake.search.vectors import read_samples
 from cinelake.spec.arrays import Floats
+from cinelake.storage.content import parsed_json
 from cinelake.storage.files import write_whole, written_whole
 from cinelake.storage.processes import cache_folder
 
@@ -68,7 +69,7 @@ def about_index(lake: Lake, table: str) -> About | None:
     """The description of the table's index; None without an index that this version can read."""
     try:
         text = (index_folder(lake, table) / "about.json").read_text(encoding="utf-8")
-        about = About(**json.loads(text))
+        about = About(**parsed_json(text))
     except (OSError, ValueError, TypeError):
         return None
     return about if about.format == FORMAT else None

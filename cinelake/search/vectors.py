@@ -138,7 +138,7 @@ def counted(lake: Lake, table: str, films: Iterable[str]) -> int:
     import pyarrow.parquet as pq
 
     def rows(movie_id: str) -> int:
-        with lake.storage.filesystem.open_input_file(lake.cell_path(table, movie_id)) as source:
+        with lake.storage.open_input_file(lake.cell_path(table, movie_id)) as source:
             count: Any = pq.read_metadata(source).num_rows
         return int(count)
 

@@ -33,6 +33,7 @@ from cinelake.search.spans import Span
 from cinelake.spec.contract import Contract
 from cinelake.spec.roles import Words
 from cinelake.spec.task import tasks_with
+from cinelake.storage.databases import check_schema
 from cinelake.storage.processes import cache_folder
 
 VERSION = 2
@@ -355,6 +356,7 @@ def _connected(path: Path) -> sqlite3.Connection:
             ((version,),) = connection.execute("pragma user_version").fetchall()
             for statement in SCHEMA if version != VERSION else ():
                 connection.execute(statement)
+            check_schema(connection, ";".join(SCHEMA))
             connection.execute("select id from cells limit 1").fetchall()
             connection.execute("delete from cells where id < 0")  # fails where the file cannot be written to
     except BaseException:  # Ctrl-C too: whoever opened it is the only one to close it

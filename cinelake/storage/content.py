@@ -83,6 +83,14 @@ def digest(value: Any) -> str:
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
+def parsed_json(text: str | bytes) -> Any:
+    """What a JSON text says. Raises `ValueError` for any other text, also for one that nests too deep to be read."""
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it nests too deep") from error
+
+
 def file_digest(path: Path) -> str:
     """32 hexadecimal digits of a file's content; read once per process while path, size and time stay the same."""
     stat = path.stat()

@@ -16,7 +16,8 @@ MAGIC = b"PAR1"
 """What a Parquet file begins and ends with."""
 _CHUNKS = """
 SELECT column_id, path_in_schema, num_values, total_compressed_size, total_uncompressed_size, stats_null_count,
-    coalesce(stats_min_value, stats_min), coalesce(stats_max_value, stats_max)
+    coalesce(stats_min_value, stats_min), coalesce(stats_max_value, stats_max),
+    if(dictionary_page_offset > 0, least(dictionary_page_offset, data_page_offset), data_page_offset)
 FROM parquet_metadata(?)
 """
 
@@ -26,7 +27,8 @@ class ColumnChunk:
     """One column of one row group.
 
     leaf: its number in the schema. path: the column's name, and of a nested one those of its parts. values, nulls:
-    counts; unpacked: bytes; least, greatest: as texts, None where they are not known, or infinite.
+    counts; packed, unpacked: bytes; least, greatest: as texts, None where they are not known, or infinite. start: where
+    in the file its pages begin.
     """
 
     leaf: int
@@ -37,6 +39,7 @@ class ColumnChunk:
     nulls: int | None
     least: str | None
     greatest: str | None
+    start: int
 
 
 def column_chunks(files: Sequence[Path]) -> list[ColumnChunk]:
@@ -53,6 +56,6 @@ def column_chunks(files: Sequence[Path]) -> list[ColumnChunk]:
     except (duckdb.Error, UnicodeDecodeError) as error:
         raise pa.ArrowInvalid(str(error)) from error
     chunks = [ColumnChunk(row[0], tuple(row[1].split(", ")), *row[2:]) for row in rows]
-    if any(min(chunk.values, chunk.packed, chunk.unpacked, chunk.nulls or 0) < 0 for chunk in chunks):
+    if any(min(chunk.values, chunk.packed, chunk.unpacked, chunk.nulls or 0, chunk.start) < 0 for chunk in chunks):
         raise pa.ArrowInvalid("what its footer says of its columns contradicts itself")
     return chunks

@@ -140,6 +140,19 @@ class Storage:
         info = self.filesystem.get_file_info(self.path(*parts))
         return None if info.type == fs.FileType.NotFound else FileStat(info.size, info.mtime_ns or 0)
 
+    def open_input_file(self, path: str) -> pa.NativeFile:
+        """A file below the root, to read anywhere. Raises `OSError`, also for a pipe, which would never open."""
+        return self.filesystem.open_input_file(self._checked(path))
+
+    def open_input_stream(self, path: str) -> pa.NativeFile:
+        """A file below the root, to read from its beginning. Raises as `open_input_file` does."""
+        return self.filesystem.open_input_stream(self._checked(path))
+
+    def _checked(self, path: str) -> str:
+        if self.local and Path(path).is_fifo():
+            raise OSError(errno.EINVAL, "expected a file, received a pipe", path)
+        return path
+
     def publish(self, finished: Path, *parts: str) -> None:
         """Put a finished local file in place in one atomic operation. Raises `StorageError`.
 

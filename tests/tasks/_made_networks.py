@@ -51,6 +51,17 @@ def not_to_be_computed(path: Path) -> Path:
     return save(path, nodes, picture, [("out", FLOAT, ["m", 7])], {"rows": np.array([-1, 7])})
 
 
+def grows_inside(path: Path, numbers: int) -> Path:
+    """A valid network that makes so many numbers of a picture, and their mean of these."""
+    nodes = [
+        helper.make_node("ReduceMean", ["picture"], ["mean"], keepdims=0),
+        helper.make_node("Expand", ["mean", "shape"], ["many"]),
+        helper.make_node("ReduceMean", ["many"], ["out"], keepdims=0),
+    ]
+    picture = [("picture", FLOAT, ["n", 3, 16, 16])]
+    return save(path, nodes, picture, [("out", FLOAT, [])], {"shape": np.array([numbers])})
+
+
 def not_to_be_computed_after_a_layer(path: Path) -> Path:
     """The same with a tensor `doubled` before it, which can be computed."""
     nodes = [

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
-from _made_networks import doubled_in_a_branch, mean_colour, not_to_be_computed_after_a_layer
+from _made_networks import doubled_in_a_branch, grows_inside, mean_colour, not_to_be_computed_after_a_layer
 
-from cinelake.errors import EngineUnavailable
+from cinelake.errors import EngineUnavailable, ModelUnusable
 from cinelake.lake.onnx import device_of, inference_threads, onnx_session, require_device, run_in_batches
 from cinelake.storage.content import file_digest
 
@@ -43,6 +43,13 @@ def test_all_before_a_layer_is_computed_and_nothing_after_it(
     session = onnx_session(made(tmp_path / "net.onnx"), layer=layer)
     pictures = np.random.default_rng(0).uniform(size=(1, 3, 16, 16)).astype(np.float32)
     assert np.array_equal(session.run(None, {"picture": pictures})[0], 2 * pictures)
+
+
+@pytest.mark.parametrize("bits", [44, 46])
+def test_a_network_that_needs_more_memory_than_there_is_is_unusable(tmp_path: Path, bits: int) -> None:
+    session = onnx_session(grows_inside(tmp_path / "net.onnx", 1 << bits))
+    with pytest.raises(ModelUnusable, match=r"net\.onnx cannot be computed: .*requested buffer of size"):
+        session.run(None, {"picture": np.ones((1, 3, 16, 16), np.float32)})
 
 
 def test_an_inference_has_no_more_threads_than_its_process_may_use_processors(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,13 @@ def test_nesting_without_end_is_said_at_once(tmp_path: Path, text: str) -> None:
 
 def test_settings_without_end_are_said_before_all_are_read(tmp_path: Path) -> None:
     assert "more than 20000 settings" in problems(tmp_path, "[" + "1," * 60_000 + "]")
+
+
+def test_a_long_text_that_aliases_repeat_is_refused(tmp_path: Path) -> None:
+    text = "${HOME}" * random.randrange(5000, 10_000)
+    assert "more than 256 KiB of text" in problems(tmp_path, f"a: &a '{text}'\nb: [{', '.join(['*a'] * 10_000)}]\n")
+
+
+def test_a_hundred_thousand_variables_that_are_not_closed_are_one_problem_of_one_line(tmp_path: Path) -> None:
+    found = problems(tmp_path, f"lake: '{'${' * random.randrange(50_000, 100_000)}'\n")
+    assert found.count("not closed") == 1 and len(found) < 2000

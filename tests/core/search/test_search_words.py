@@ -218,6 +218,14 @@ def test_a_damaged_index_is_made_anew(lake: Lake) -> None:
     assert len(found(lake, "nothing")) == 2
 
 
+def test_an_index_that_somebody_gave_a_trigger_is_made_anew(lake: Lake) -> None:
+    found(lake, "nothing")
+    with closing(sqlite3.connect(Path(lake.storage.uri) / "_search" / "words.sqlite")) as connection:
+        connection.executescript("create trigger t after insert on cells begin delete from passages; end")
+    say(lake, "alien", "Nothing at all, nothing.", key="two")
+    assert len(found(lake, "nothing")) == 2
+
+
 def test_a_damaged_index_takes_what_stands_beside_it_along(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     found(lake, "nothing")
     file = Path(lake.storage.uri) / "_search" / "words.sqlite"
