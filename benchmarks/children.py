@@ -53,15 +53,23 @@ def compiled_once() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
-def cost_of(command: Sequence[str]) -> Cost:
+def cost_of(command: Sequence[str], pass_fds: Sequence[int] = ()) -> Cost:
     """Run a command to its end and measure it. Raises `CommandFailed` with its last words.
+
+    pass_fds: descriptors that it inherits.
 
     Peak memory is that of the largest single process, and never below our own: a child begins as our copy.
     """
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
         started = time.perf_counter()
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, cwd=ROOT, env=compiled_once()
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            cwd=ROOT,
+            env=compiled_once(),
+            pass_fds=pass_fds,
         )
         _, status, used = os.wait4(process.pid, 0)
         wall_s = time.perf_counter() - started
