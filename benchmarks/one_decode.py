@@ -5,7 +5,8 @@ shots alone, each run in a fresh process: the start of Python and ffmpeg, import
 they take in any case is told apart: what the step takes of the film's first second.
 Material: films at 640×360, 1280×720 and 1920×1080, each of two kinds: drawn (flat colours, as x264 makes them by
 default) and grain (the same under grain, at 1, 3 and 6 Mb/s); with `--film`, films of your own instead.
-Against:  the same ffmpeg that only decodes the same film: `ffmpeg -i FILM -f null -`.
+Against:  the same ffmpeg that only decodes the same film: `ffmpeg -i FILM -f null -`. Told apart is the least that four
+tables can take: what ffmpeg takes to decode the film and to make the pictures and the sound that they want, for nobody.
 Target:   four tables at most 2.0 times at 360p and 1.15 times at 1080p, shots alone 1.3 and 1.0 times; and ffmpeg's
 own counter says that it decoded each picture once.
 
@@ -19,6 +20,7 @@ All run in turn, and ratios are taken within each turn.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,6 +44,7 @@ class Costs:
     four: list[Cost] = field(default_factory=list)
     shots: list[Cost] = field(default_factory=list)
     second: list[Cost] = field(default_factory=list)
+    least: list[Cost] = field(default_factory=list)
 
     def measure(self, folder: Path) -> None:
         """One turn."""
@@ -53,6 +56,7 @@ class Costs:
         )
         self.second.append(cost_of(begun))
         self.bare.append(cost_of(decode_only(self.film)))
+        self.least.append(made_for_nobody(self.film))
         self.four.append(cost_of(step))
         self.shots.append(cost_of([*step, "--tables", "shots"]))
 
@@ -66,6 +70,7 @@ class Costs:
             Figure(f"{self.name}:   of that the worker", self._ratios(self.four, "worker_s"), "x"),
             Figure(f"{self.name}:   of that ffmpeg", self._ratios(self.four, "ffmpeg_s"), "x"),
             Figure(f"{self.name}:   of that the first second, with all that starts", self._ratios(self.second), "x"),
+            Figure(f"{self.name}:   ffmpeg alone, making what they want for nobody", self._ratios(self.least), "x"),
             Figure(f"{self.name}: shots alone / bare decode", self._ratios(self.shots), "x", at_most=shots),
             Figure(f"{self.name}: pictures decoded / in the film", again, "x", at_most=1, at_least=1),
         ]
@@ -114,6 +119,24 @@ def decode_only(film: Path) -> list[str]:
     from cinelake.media.ffmpeg import binary
 
     return [binary(), "-nostdin", "-loglevel", "error", "-i", str(film), "-f", "null", "-"]
+
+
+def made_for_nobody(film: Path) -> Cost:
+    """What ffmpeg takes to decode the film and to make what four tables want, where nobody takes it."""
+    from benchmarks.one_step import FOUR
+    from cinelake.media.ffmpeg import binary
+    from cinelake.media.graph import build_graph, plain_wishes, sound_wishes
+    from cinelake.media.probe import probe
+    from cinelake.spec.task import find_task
+
+    about, tasks = probe(str(film)), [find_task(name) for name in FOUR.split(",")]
+    wanted = [stream for task in tasks if (stream := task.stream(task.params()))]
+    with film.open("rb") as read, Path(os.devnull).open("wb") as nobody:
+        plain, sounds = ([nobody.fileno()] * len(wishes(about, wanted)) for wishes in (plain_wishes, sound_wishes))
+        graph = build_graph(
+            about, wanted, film_fd=read.fileno(), picture_fd=nobody.fileno(), plain_fds=plain, sound_fds=sounds
+        )
+        return cost_of([binary(), "-nostdin", "-loglevel", "error", *graph.arguments], [read.fileno(), nobody.fileno()])
 
 
 SECONDS = ("--seconds", {"type": float, "default": 200.0, "help": "length of the film (default: %(default)s)"})

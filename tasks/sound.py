@@ -178,17 +178,16 @@ def window_loudness(weighted: npt.NDArray[np.float64], lengths: npt.NDArray[np.i
 
 def log_mel(samples: Floats, windows: int) -> npt.NDArray[np.float16]:
     """(windows · 15360 + 240,) samples → (windows, 96, 64) log-mel, as VGGish and YAMNet compute it."""
-    starts = (np.arange(windows) * WINDOW)[:, None] + np.arange(FRAMES) * HOP
-    framed = np.lib.stride_tricks.sliding_window_view(samples, FRAME)[starts.ravel()]
-    magnitude = np.abs(spectrum(framed * _hann())).astype(np.float32)
+    framed = np.lib.stride_tricks.sliding_window_view(samples, FRAME)[::HOP][: windows * FRAMES]
+    magnitude = np.abs(spectrum(framed, _hann()))
     levels = np.log(magnitude @ mel_matrix() + LOG_OFFSET)
     return np.asarray(levels, np.float16).reshape(windows, FRAMES, MELS)
 
 
-def spectrum(framed: Floats) -> npt.NDArray[np.complex64]:
-    """(n, 400) samples → (n, 257) spectrum of 512 points: the very transform of `scipy.fft.rfft`."""
+def spectrum(framed: Floats, weights: Floats) -> npt.NDArray[np.complex64]:
+    """(n, 400) samples by (400,) weights → (n, 257) spectrum of 512 points: the very transform of `scipy.fft.rfft`."""
     padded = np.zeros((len(framed), FFT), np.float32)
-    padded[:, :FRAME] = framed
+    np.multiply(framed, weights, out=padded[:, :FRAME])
     one_thread, not_scaled, along = 1, 0, (1,)
     return np.asarray(
         _compiled("fft", "_pocketfft", "pypocketfft").r2c(padded, along, True, not_scaled, None, one_thread)

@@ -46,6 +46,9 @@ RUN_ON = ["-max_error_rate", "1"]
 """How much is damaged is counted here; by itself ffmpeg fails, without a count, where two thirds are."""
 NO_METADATA = {"map_metadata": "-1", "map_chapters": "-1"}
 """A film's title, tags and chapters stay out of its pipes: they may be in any encoding, and nobody reads them there."""
+GATHERED = {"flush_packets": "0"}
+"""Sound leaves by 32 KiB, not packet by packet, each of which would wake the reader. Pictures' clock must not be late:
+until it comes, large pictures wait for it in memory."""
 MAX_PIXELS_DECODED, FEWEST_THREADS = 150_000_000, 16
 """Each thread of a decoder holds a picture: this many pixels, of up to six bytes, may be held at the same time."""
 SMALL_PIXELS = 640 * 480
@@ -53,6 +56,8 @@ SMALL_PIXELS = 640 * 480
 several, which hand each picture's state from one to the next."""
 PLAIN_BYTES = 1 << 16
 """Pictures of at least this size have a pipe of their own: that of `MIDDLE_WIDTH`, but not those that are scanned."""
+Y4M_FORMATS = ("gray", "yuv420p")
+"""Formats of pictures that go through a pipe of their own as YUV4MPEG2, for which ffmpeg makes no packets."""
 MIDDLE_WIDTH = 640
 """Width of the picture from which small ones are scaled."""
 
@@ -144,8 +149,8 @@ def build_graph(
         if mix := mixed_by_itself(probe.audio):
             source = source.filter("pan", args=f"mono|c0={mix}")
         samples = source.filter("aresample", sound.sample_rate, ochl=layout, osf="flt")
-        options = {"format": "nut", "acodec": "pcm_f32le", "write_index": "0", **NO_SYNCPOINTS, **NO_METADATA}
-        outputs.append(ffmpeg.output(samples, f"pipe:{fd}", **options))
+        in_nut = {"format": "nut", "acodec": "pcm_f32le", "write_index": "0", **NO_SYNCPOINTS, **NO_METADATA}
+        outputs.append(ffmpeg.output(samples, f"pipe:{fd}", **in_nut, **GATHERED))
     read = {probe.video.index} if probe.video and pictures else set()
     read |= {*probe.audio.indexes} if probe.audio and sounds else set()
     arguments = [*ffmpeg.get_args(ffmpeg.merge_outputs(*outputs)), *unread_streams(probe, read)]
@@ -320,10 +325,12 @@ def _picture_outputs(
     _grow(source, _tree(video, wishes), leaves)
     raw = {"vcodec": "rawvideo", "threads": "1", "fps_mode": "passthrough", "enc_time_base:v": "filter", **NO_METADATA}
     in_nut = {"format": "nut", "max_interleave_delta": "1", "write_index": "0", **raw, **NO_SYNCPOINTS}
-    bare = {"format": "rawvideo", "avioflags": "direct", **raw}  # direct: not by way of a buffer
+    bare = {**raw, "format": "rawvideo", "avioflags": "direct"}  # direct: not by way of a buffer
+    y4m = {**raw, "format": "yuv4mpegpipe", "vcodec": "wrapped_avframe"}
+    forms = [y4m if wish.pixel_format in Y4M_FORMATS else bare for wish in plain]
     together = ffmpeg.output(*(leaves[number] for number in range(len(pictures))), f"pipe:{fd}", **in_nut)
-    apart = enumerate(plain.values(), start=len(pictures))
-    return [together, *(ffmpeg.output(leaves[number], f"pipe:{own}", **bare) for number, own in apart)]
+    apart = enumerate(zip(plain.values(), forms, strict=True), start=len(pictures))
+    return [together, *(ffmpeg.output(leaves[number], f"pipe:{own}", **form) for number, (own, form) in apart)]
 
 
 def _grow(stream: Any, node: _Node, leaves: dict[int, Any]) -> None:

@@ -12,7 +12,7 @@ import math
 import threading
 import time
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from types import MappingProxyType
 from typing import Any
@@ -23,13 +23,16 @@ import numpy.typing as npt
 from av.error import FFmpegError
 
 from cinelake.media.batches import Batch, FrameBatch, SoundBatch
-from cinelake.media.graph import THINNING_SLACK, picture_shape
+from cinelake.media.graph import THINNING_SLACK, Y4M_FORMATS, picture_shape
 from cinelake.media.plain_pipe import BatchMemory, PipeThread, PlainPipe
 from cinelake.spec.film import VideoInfo
 from cinelake.spec.task import SoundStream, Stream, VideoClock, VideoStream
 
-FRAMES = 16
-"""Pictures in a batch; batch k holds the frames from 16 k."""
+FRAMES, MIN_FRAMES, BATCH_BYTES = 32, 16, 12 << 20
+"""Pictures in a batch, and of large ones, so that a batch is no larger than this, fewer: batch k holds those from n k.
+
+What is done once a batch (waking a thread, calling NumPy) is a tenth of what tasks that look at every picture cost.
+"""
 
 SOUND_GAP_S = 0.05
 """Sound whose time stamps leave less than this out, or overlap by less, is taken as continuous."""
@@ -42,6 +45,11 @@ Deliver = Callable[[Mapping[Stream, Batch]], None]
 
 LastPicture = Callable[[float, float], float]
 """How long the last picture is shown, by its time and by how long the pipe has it, which knows no long ones."""
+
+
+def frames_together(picture_bytes: Iterable[int]) -> int:
+    """How many pictures make a batch, by the sizes of those that come for every frame."""
+    return max(MIN_FRAMES, min(FRAMES, BATCH_BYTES // max(1, sum(picture_bytes))))
 
 
 def open_pipe(fd: int) -> Any:
@@ -118,9 +126,11 @@ class PicturePipeReader(PipeReader):
         self.squeezed = 0
         self.in_step = True
         """Had every whole stream as many pictures as the clock counted? Known at the end."""
-        tracks = [_Track(wish, picture_shape(video, wish)) for wish in wishes if isinstance(wish, VideoStream)]
+        shapes = {wish: picture_shape(video, wish) for wish in (*wishes, *plain) if isinstance(wish, VideoStream)}
+        self.together = count = frames_together(math.prod(shape) for wish, shape in shapes.items() if not wish.fps)
+        tracks = [_Track(wish, (count, *shapes[wish])) for wish in wishes if isinstance(wish, VideoStream)]
         self._numbered = [None, *tracks] if len(tracks) < len(wishes) else [*tracks]
-        bare = [_PlainTrack(wish, picture_shape(video, wish), end, self._advance) for wish, end in plain.items()]
+        bare = [_PlainTrack(wish, (count, *shapes[wish]), end, self._advance) for wish, end in plain.items()]
         self.pipes = [track.pipe for track in bare]
         self.tracks: list[_Track | _PlainTrack] = [*tracks, *bare]
         self._advancing = threading.Lock()
@@ -154,7 +164,7 @@ class PicturePipeReader(PipeReader):
     def _advance(self) -> None:
         """Deliver the batches that are whole; whichever pipe's thread finds that they are."""
         with self._advancing:
-            while len(self.times) > (end := (self.batch + 1) * FRAMES) and self._whole(end):
+            while len(self.times) > (end := (self.batch + 1) * self.together) and self._whole(end):
                 self._deliver_batch(end)
 
     def _tick(self, packet: Any) -> None:
@@ -176,15 +186,15 @@ class PicturePipeReader(PipeReader):
             self.last_duration_s = self.last_picture_s(self._seconds(self.times[-1]), self.last_duration_s)
         counts = [self.frames, *(track.count for track in self.tracks if not track.fps)]
         whole, self.in_step = min(counts), min(counts) == max(counts)
-        while self.batch * FRAMES < whole:
-            self._deliver_batch(min((self.batch + 1) * FRAMES, whole))
+        while self.batch * self.together < whole:
+            self._deliver_batch(min((self.batch + 1) * self.together, whole))
         del self.times[whole:]  # nobody gets these: where ffmpeg failed, some pipes have more than others
 
     def _whole(self, end: int) -> bool:
         """Has every stream all its pictures before frame `end`?"""
         for track in self.tracks:
             if isinstance(track, _Track) and track.fps:
-                wanted = self._wanted(track, (end - FRAMES, end))
+                wanted = self._wanted(track, (end - self.together, end))
                 is_whole = not wanted or track.newest >= self.times[wanted[-1]]
             else:
                 is_whole = track.count >= end
@@ -193,7 +203,7 @@ class PicturePipeReader(PipeReader):
         return True
 
     def _deliver_batch(self, end: int) -> None:
-        first = self.batch * FRAMES
+        first = self.batch * self.together
         stamps = np.array([*self.times[first : end + 1]], dtype=np.int64)
         seconds = stamps * self.time_base.numerator / self.time_base.denominator
         if len(seconds) == end - first:
@@ -230,13 +240,14 @@ class PicturePipeReader(PipeReader):
 
 
 class _Track:
-    """Pictures of one stream that wait for their batch."""
+    """Pictures of one stream that wait for their batch. shape: of a batch."""
 
     def __init__(self, wish: VideoStream, shape: tuple[int, ...]):
-        self.wish, self.shape, self.fps = wish, shape, wish.fps
+        self.wish, self.shape, self.fps = wish, shape[1:], wish.fps
+        self._together = shape[0]
         self.count = 0
         self.newest = -(1 << 62)
-        self._memory = BatchMemory((FRAMES, *shape))
+        self._memory = BatchMemory(shape)
         self._whole: dict[int, npt.NDArray[np.uint8]] = {}
         self._thinned: dict[int, npt.NDArray[np.uint8]] = {}
 
@@ -246,7 +257,7 @@ class _Track:
             self._thinned[packet.pts] = picture
             self.newest = packet.pts
             return
-        batch, row = divmod(self.count, FRAMES)
+        batch, row = divmod(self.count, self._together)
         if row == 0:
             self._whole[batch] = self._memory.take()
         self._whole[batch][row] = picture
@@ -262,13 +273,13 @@ class _Track:
 
 
 class _PlainTrack:
-    """Pictures of a wish that has a pipe of its own."""
+    """Pictures of a wish that has a pipe of its own. shape: of a batch."""
 
     fps = None
 
     def __init__(self, wish: VideoStream, shape: tuple[int, ...], fd: int, on_batch: Callable[[], None]):
-        self.wish, self.shape = wish, shape
-        self.pipe = PlainPipe(fd, BatchMemory((FRAMES, *shape)), on_batch)
+        self.wish = wish
+        self.pipe = PlainPipe(fd, shape, on_batch, wish.pixel_format in Y4M_FORMATS)
         self.whole_batch = self.pipe.batch
 
     @property

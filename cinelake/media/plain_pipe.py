@@ -1,7 +1,8 @@
 """Large pictures leave ffmpeg bare, in a pipe of their own, and are read from it straight into their batch's memory.
 
 In a container each would be copied three times more: into its packet by ffmpeg, and out of it here. Nothing in such a
-pipe says where a picture begins or when it is shown: all have one size, and picture n is the n-th of the clock.
+pipe says when a picture is shown: all have one size, and picture n is the n-th of the clock. Pictures in a format that
+YUV4MPEG2 knows have its mark before each: ffmpeg writes those out of the decoder's memory, without making packets.
 
 The pipe is a pair of sockets: the kernel has a pipe's pages one by one, and those of a socket by eight at once.
 """
@@ -25,6 +26,11 @@ import numpy.typing as npt
 PIPE_BYTES = 1 << 20
 SOCKET_BYTES = 4 << 20
 """How much a plain pipe may hold. A system may grant less, and then counts what it takes for itself too."""
+READ_BYTES = 2 << 20
+"""The kernel gathers so much, or the rest of a batch, before it wakes the reader, who has to wait for Python then."""
+
+Y4M_MARK = b"FRAME\n"
+"""What stands before each picture in YUV4MPEG2 (the project MJPEG tools, yuv4mpeg(5))."""
 
 SPARE_BATCHES, SPARE_BYTES = 4, 96 << 20
 """How many batches that nobody needs are kept for the next ones: so many in any case, more while they take no more.
@@ -68,6 +74,7 @@ def plain_pipe() -> tuple[int, int]:
     """The ends of a pipe for large pictures, to read and to write, as descriptors that no other process inherits."""
     reading, writing = socket.socketpair()
     writing.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BYTES)
+    reading.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, READ_BYTES)
     reading.shutdown(socket.SHUT_WR)
     return reading.detach(), writing.detach()
 
@@ -96,17 +103,24 @@ class BatchMemory:
 
 
 class PlainPipe(PipeThread):
-    """Reads bare pictures. count: how many are there whole; on_batch is called whenever a batch has become full."""
+    """Reads bare pictures, or those of YUV4MPEG2. count: how many are there whole.
 
-    def __init__(self, fd: int, memory: BatchMemory, on_batch: Callable[[], None]):
+    shape: of a batch; on_batch is called whenever one has become full.
+    """
+
+    def __init__(self, fd: int, shape: tuple[int, ...], on_batch: Callable[[], None], in_y4m: bool = False):
         super().__init__("pictures", fd)
-        self._memory, self._on_batch = memory, on_batch
+        self._picture, self._on_batch = shape[1:], on_batch
+        self._mark = Y4M_MARK if in_y4m else b""
+        self._memory = BatchMemory((shape[0], len(self._mark) + math.prod(self._picture)))
         self._filled: dict[int, npt.NDArray[np.uint8]] = {}
         self.count = 0
 
     def drain(self) -> None:
         """Fill batch after batch; a picture that the pipe's end cuts off does not count: ffmpeg's end says why."""
-        size, read = math.prod(self._memory.shape[1:]), 0
+        if self._mark:
+            self._skip_line()
+        size, read = self._memory.shape[1], 0
         for number in itertools.count():
             pixels = self._filled[number] = self._memory.take()
             room = pixels.data.cast("B")
@@ -119,6 +133,15 @@ class PlainPipe(PipeThread):
                 self.count = read // size
             self._on_batch()
 
+    def _skip_line(self) -> None:
+        """Read what stands before the first picture."""
+        while os.read(self.fd, 1) not in (b"", b"\n"):
+            self.beat = time.monotonic()
+
     def batch(self, number: int, count: int) -> npt.NDArray[np.uint8]:
-        """The first `count` pictures of a batch, once."""
-        return self._filled.pop(number)[:count]  # a part even where it is all: what is taken again may be written
+        """The first `count` pictures of a batch, once. Raises `ValueError` where one does not begin with its mark."""
+        pixels = self._filled.pop(number)[:count]  # a part even where it is all: what is taken again may be written
+        ends = len(self._mark)
+        if (pixels[:, :ends] != np.frombuffer(self._mark, np.uint8)).any():
+            raise ValueError(f"a picture of batch {number} does not begin with {self._mark!r}")
+        return pixels[:, ends:].reshape(count, *self._picture)

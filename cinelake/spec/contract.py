@@ -137,7 +137,7 @@ class Contract:
             pa.field(c.name, pa.list_(c.type.value_type, 1) if c.any_size else c.type, c.nullable)
             for c in self.all_columns
         ]
-        return pa.RecordBatch.from_pylist([], schema=pa.schema(fields))
+        return pa.RecordBatch.from_arrays([pa.nulls(0, field.type) for field in fields], schema=pa.schema(fields))
 
     def check(self, batch: pa.RecordBatch, movie_id: str) -> None:
         """Raise `ContractViolation` for the first promise that the batch breaks."""

@@ -25,12 +25,10 @@ from tasks.shots.cuts import (
     PLAIN_SPREAD,
     Boundary,
     Window,
-    distance,
     find_boundaries,
     kinds,
-    pixel_difference,
 )
-from tasks.shots.pictures import ReducedPictures, no_pictures, reduce
+from tasks.shots.pictures import ReducedPictures, distance, no_pictures, pixel_difference, reduce
 
 if TYPE_CHECKING:
     from cinelake.media.chosen import ChosenPictures

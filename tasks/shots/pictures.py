@@ -21,6 +21,7 @@ WIDTH, HEIGHT = 64, 36
 COLUMNS, ROWS = 32, 18
 """Size of the tiny pictures."""
 LUMA_BINS, CHROMA_BINS = 24, 16
+BINS = LUMA_BINS + 2 * CHROMA_BINS
 SHIFT_X, SHIFT_Y = 5, 3
 """How far a block may have moved between two pictures, in tiny pixels: a sixth of the width and height."""
 BLOCK_X, BLOCK_Y = 8, 6
@@ -28,6 +29,8 @@ LIT = 24
 """Luma above which a pixel is not black (0 to 255)."""
 MIN_INSIDE = 0.25
 """Share of the picture that must be left between black bars for them to be bars."""
+SAME_PIXELS, CLEAR_PIXELS = 1.5, 5.0
+"""Mean difference of pixels (0 to 255) below which pictures are the same, and above which it counts in full."""
 NOISE = 9.0
 """Variance below which the structure of a block is taken for noise (luma, 0 to 255)."""
 
@@ -67,10 +70,9 @@ class ReducedPictures:
 
 def no_pictures() -> ReducedPictures:
     """No pictures yet."""
-    bins = LUMA_BINS + 2 * CHROMA_BINS
     tiny = np.zeros((0, ROWS, COLUMNS, 3), np.float32)
     return ReducedPictures(
-        np.zeros(0), tiny, np.zeros((0, bins), np.float32), np.zeros(0, np.float32), np.zeros((0, 3), np.float32)
+        np.zeros(0), tiny, np.zeros((0, BINS), np.float32), np.zeros(0, np.float32), np.zeros((0, 3), np.float32)
     )
 
 
@@ -108,18 +110,13 @@ def _span(lit: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
 
 def _histograms(ycc: PixelArray) -> Floats:
     """(n, 36, 64, 3) → (n, 56): shares of luma, Cr and Cb, each smoothed so that slight changes stay slight."""
-    levels = _levels(ycc)
-    binned = [levels[:, channel] @ bins for channel, bins in enumerate((_luma_bins(), _chroma_bins(), _chroma_bins()))]
-    smooth = np.concatenate([_smooth(h) for h in binned], axis=1)
-    return np.asarray(smooth / (ycc.shape[1] * ycc.shape[2]), np.float32)
-
-
-def _levels(ycc: PixelArray) -> Floats:
-    """(n, h, w, 3) → (n, 3, 256): how many pixels have each level of each channel, whole numbers."""
     import cv2
 
-    counted = [cv2.calcHist([picture], [channel], None, [256], [0, 256]) for picture in ycc for channel in range(3)]
-    return np.concatenate(counted, axis=1).T.reshape(len(ycc), 3, 256)
+    binned = cv2.LUT(ycc.reshape(-1, WIDTH, 3), _bins()).reshape(len(ycc), HEIGHT, -1)
+    counted = [cv2.calcHist([picture], [0], None, [BINS], [0, BINS]) for picture in binned]
+    channels = np.split(np.concatenate(counted, axis=1).T, [LUMA_BINS, LUMA_BINS + CHROMA_BINS], axis=1)
+    smooth = np.concatenate([_smooth(channel) for channel in channels], axis=1)
+    return np.asarray(smooth / (ycc.shape[1] * ycc.shape[2]), np.float32)
 
 
 def _smooth(histogram: Floats) -> Floats:
@@ -137,21 +134,36 @@ def _after(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 @lru_cache(maxsize=1)
-def _luma_bins() -> Floats:
-    return _bins(np.arange(256) * LUMA_BINS // 256, LUMA_BINS)
+def _bins() -> PixelArray:
+    """(1, 256, 3): the bin of each level of luma, of Cr and of Cb; those of the one follow those of the other.
 
-
-@lru_cache(maxsize=1)
-def _chroma_bins() -> Floats:
-    """Fine near grey, where most colours lie: equal steps of the square root of the distance from grey."""
-    distance = (np.arange(256) - 128) / 128.0
+    Of colours they are fine near grey, where most lie: equal steps of the square root of the distance from grey.
+    """
+    levels = np.arange(256)
+    distance = (levels - 128) / 128.0
     spread = np.sign(distance) * np.sqrt(np.abs(distance))
-    return _bins(np.clip((spread + 1) / 2 * CHROMA_BINS, 0, CHROMA_BINS - 1).astype(np.int32), CHROMA_BINS)
+    chroma = np.clip((spread + 1) / 2 * CHROMA_BINS, 0, CHROMA_BINS - 1).astype(np.uint8)
+    luma = (levels * LUMA_BINS // 256).astype(np.uint8)
+    return np.stack([luma, LUMA_BINS + chroma, LUMA_BINS + CHROMA_BINS + chroma], axis=1)[None]
 
 
-def _bins(of_level: npt.NDArray[Any], size: int) -> Floats:
-    """(256, size): 1 where a level is in a bin; sums of whole numbers by it are exact."""
-    return np.asarray(of_level[:, None] == np.arange(size), np.float32)
+def distance(a: ReducedPictures, b: ReducedPictures, pixels: Floats | None = None) -> Floats:
+    """(m) and (m) pictures → (m,) how much they look like different places, 0 to 1.5.
+
+    Colour and structure together, and less where hardly any pixel differs (noise in the dark moves histograms).
+    pixels: their `pixel_difference`, where it is known.
+    """
+    pixels = pixel_difference(a, b) if pixels is None else pixels
+    differ = np.flatnonzero(pixels >= SAME_PIXELS)
+    structure = np.zeros(len(a), np.float32)
+    structure[differ] = structure_distance(a.tiny[differ, ..., 0], b.tiny[differ, ..., 0])
+    colour = colour_distance(a.histogram, b.histogram)
+    return np.asarray((colour + 0.5 * structure) * np.minimum(1.0, pixels / CLEAR_PIXELS), np.float32)
+
+
+def pixel_difference(a: ReducedPictures, b: ReducedPictures) -> Floats:
+    """(m) and (m) pictures → (m,) mean difference of pixels, 0 to 255."""
+    return np.asarray(np.abs(a.tiny - b.tiny).mean((1, 2, 3)), np.float32)
 
 
 def colour_distance(a: Floats, b: Floats) -> Floats:
@@ -190,28 +202,48 @@ def _leftover(a: Floats, b: Floats, energy: Floats) -> Floats:
 
     Multiplied out, so that shifts are products of matrices: energy of the one, of the other, less twice the product.
     """
-    rows = np.clip(np.arange(-SHIFT_Y, ROWS + SHIFT_Y), 0, ROWS - 1)
-    columns = np.clip(np.arange(-SHIFT_X, COLUMNS + SHIFT_X), 0, COLUMNS - 1)
-    padded = b[:, rows[:, None], columns] - np.float32(128)
+    padded = b.reshape(len(b), ROWS * COLUMNS).take(_around(), axis=1) - np.float32(128)
     shifted = _all_shifts(padded)
     blocks = _blocks(a)
     blocks = blocks - blocks.mean(2, keepdims=True)
     product = (shifted @ blocks[..., None])[..., 0]
-    other = _all_shifts(_window_energy(padded), 1, 1)[..., 0]
+    other = _windows(_window_energy(padded)[:, :, :, None], 1)[..., 0]
     return np.asarray(energy + (other - 2 * product).min(2))
 
 
-def _all_shifts(padded: Floats, tall: int = BLOCK_Y, wide: int = BLOCK_X) -> Floats:
-    """(m, 24, 42) → (m, 12, 77, 48): for every block and shift the pixels under it."""
-    blocks, shifts = (ROWS // BLOCK_Y, COLUMNS // BLOCK_X), (2 * SHIFT_Y + 1, 2 * SHIFT_X + 1)
+@lru_cache(maxsize=1)
+def _around() -> npt.NDArray[np.int64]:
+    """(24, 42): which of a picture's 18 × 32 pixels lies where, the outermost repeated all around."""
+    rows = np.clip(np.arange(-SHIFT_Y, ROWS + SHIFT_Y), 0, ROWS - 1)
+    columns = np.clip(np.arange(-SHIFT_X, COLUMNS + SHIFT_X), 0, COLUMNS - 1)
+    return np.asarray(rows[:, None] * COLUMNS + columns)
+
+
+def _all_shifts(padded: Floats) -> Floats:
+    """(m, 24, 42) → (m, 12, 77, 48): for every block and shift the pixels under it.
+
+    Cut first into strips as wide as a block, in which the rows of a window follow each other: copies of 48 values,
+    where out of the picture there would be six times as many, of 8.
+    """
     picture, row, pixel = padded.strides
-    near = np.lib.stride_tricks.as_strided(  # block, shift and place in the window, down and across each
-        padded,
-        (len(padded), *blocks, *shifts, tall, wide),
-        (picture, BLOCK_Y * row, BLOCK_X * pixel, row, pixel, row, pixel),
+    tall, wide = padded.shape[1], padded.shape[2] - BLOCK_X + 1
+    strips = np.lib.stride_tricks.as_strided(
+        padded, (len(padded), wide, tall, BLOCK_X), (picture, pixel, row, pixel), writeable=False
+    )
+    return _windows(np.ascontiguousarray(strips).swapaxes(1, 2), BLOCK_Y * BLOCK_X)
+
+
+def _windows(at: Floats, size: int) -> Floats:
+    """(m, rows, columns, …) with what begins at each place → (m, 12, 77, size): by block and shift."""
+    blocks, shifts = (ROWS // BLOCK_Y, COLUMNS // BLOCK_X), (2 * SHIFT_Y + 1, 2 * SHIFT_X + 1)
+    picture, row, column, value = at.strides
+    near = np.lib.stride_tricks.as_strided(  # block and shift, down and across each, and what is there
+        at,
+        (len(at), *blocks, *shifts, size),
+        (picture, BLOCK_Y * row, BLOCK_X * column, row, column, value),
         writeable=False,
     )
-    return near.reshape(len(padded), math.prod(blocks), math.prod(shifts), tall * wide)
+    return near.reshape(len(at), math.prod(blocks), math.prod(shifts), size)
 
 
 def _window_energy(padded: Floats) -> Floats:

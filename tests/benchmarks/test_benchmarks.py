@@ -36,7 +36,8 @@ def test_the_help_tells_what_is_measured_and_the_target(name: str) -> None:
 def test_one_decode_counts_each_picture_once(material: Path) -> None:
     found = figures("one_decode", "--folder", str(material), "--film", str(material / "1080p_3s.mp4"))
     assert found["1080p_3s: pictures decoded / in the film"]["met"]
-    assert found["1080p_3s: four tables / bare decode"]["median"] > 0
+    least = found["1080p_3s:   ffmpeg alone, making what they want for nobody"]["median"]
+    assert found["1080p_3s: four tables / bare decode"]["median"] > least > 0
 
 
 def test_shots_speed_runs_both_sides(material: Path) -> None:

@@ -73,6 +73,13 @@ def test_batches_have_the_same_borders_for_all_pictures_of_a_consumer(film, read
     assert len(seen.batches["thin"]) == len(spans)
 
 
+@pytest.mark.parametrize(("width", "most"), [(32, 32), (640, 32), (1280, 16)])
+def test_a_batch_of_large_pictures_has_fewer_of_them(film, read, width, most):
+    seen = read(film, large=VideoStream(width=width, height=width * 9 // 16, pixel_format="yuv420p"))
+    assert {len(batch) for batch in seen.batches["large"][:-1]} == {most}
+    assert seen.frames("large") == list(range(250))
+
+
 def test_a_batch_cannot_be_changed_by_the_one_who_gets_it(film, read):
     with pytest.raises(ValueError, match="read-only"):
         read(film, small=SMALL).batches["small"][0].pixels[0] = 0

@@ -77,6 +77,7 @@ from tasks.shots import SHOTS
 row = dict(shot=[0], start_frame=[0], end_frame=[9], start_s=[0.0], end_s=[1.0], transition=["start"], score=[1.0])
 SHOTS.check(SHOTS.batch("film", **row, motion=np.zeros((1, 26), np.float32)), "film")
 TableDigest().add(SHOTS.batch("film", **(row | {"score": [None]}), motion=np.zeros((1, 26), np.float32)))
+SHOTS.check(SHOTS.empty(), "film")
 assert "pandas" not in sys.modules
 """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
