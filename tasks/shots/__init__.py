@@ -124,7 +124,7 @@ class OpenShot:
     reads=VideoStream(width=WIDTH, height=HEIGHT, pixel_format="rgb24"),
     params=ShotsParams,
     chooses=lambda params: params.decode == "economical",
-    version=2,
+    version=1,
     roles=[Shots("shot", "start_s", "end_s"), FromStills("pictures", READS, still_shots)],
 )
 class DetectShots:

@@ -142,8 +142,12 @@ class ReadSubtitles:
         except BadSubtitles as error:
             self._unreadable.append(error)
             return []
-        named = [(own if len(sets) > 1 else language or own, lines) for own, lines in sets]
-        return [Track(source, own, lines) for own, lines in named if self._wanted(own)]
+        several = len(sets) > 1
+        return [
+            Track(source, own if several else language or own, lines)
+            for own, lines in sets
+            if self._wanted(own) or (language and not several)
+        ]
 
     def _wanted(self, language: str | None) -> bool:
         return not self._params.languages or language is None or language in self._params.languages
