@@ -251,25 +251,25 @@ def contrast(film: Window, left: int, right: int) -> tuple[float, float]:
     Across it is the least distance, which is small for a flash or a shake (what was there comes back); within, the
     mean over both sides of the median distance to `left` and to `right`, which is large for fast motion.
     """
-    before, after = frames_beside(film, left, -1), frames_beside(film, right, 1)
+    gaps = _gaps(film, right)
+    before, after = left - gaps[gaps <= left], right + gaps[right + gaps < len(film)]
     across = [(left, right), *((left, frame) for frame in after), *((frame, right) for frame in before)]
-    across += list(zip(before, after, strict=False))[: max(len(before), len(after)) // 2]
+    across += list(zip(before, after, strict=False))[: len(gaps) // 2]
     sides = [(frame, left) for frame in before] + [(right, frame) for frame in after]
     one, other = np.array(across + sides).T
     distances = distance(film.pictures[one], film.pictures[other])
-    medians = [float(np.median(side)) for side in np.split(distances[len(across) :], [len(before)]) if len(side)]
+    inside = np.split(distances[len(across) :], [len(before)])
+    medians = [float(np.median(side)) for side in inside if len(side)]
     return float(distances[: len(across)].min()), float(np.mean(medians)) if medians else 0.0
 
 
-def frames_beside(film: Window, at: int, way: int) -> npt.NDArray[np.intp]:
-    """At most seven frames beside one, within `SIDE_S`, and the nearest two; one that was dropped is the next one."""
+def _gaps(film: Window, at: int) -> npt.NDArray[np.int64]:
+    """Which frames beside a change are looked at: at most seven within `SIDE_S`, always the nearest two."""
     times = film.pictures.times_s
-    steps = np.diff(times[max(0, at - 12) : at + 13])
-    step_s = max(float(steps[steps <= 1.5 * np.median(steps)].mean()), 1e-3) if len(steps) else SIDE_S
-    most = min(max(int(SIDE_S / step_s), 2), NEAR_FRAMES)
-    wanted_s = times[at] + way * step_s * np.round(np.linspace(1, most, min(most, 7)))
-    frames = np.searchsorted(times, wanted_s - step_s / 2)
-    return frames[(frames < len(times)) & (frames != at) & (wanted_s > times[0] - step_s / 2)]
+    after = int(np.searchsorted(times, times[at] + SIDE_S)) - at - 1
+    before = at - int(np.searchsorted(times, times[at] - SIDE_S, side="right"))
+    most = min(max(after, before, 2), NEAR_FRAMES)
+    return np.unique(np.round(np.linspace(1, most, min(most, 7))).astype(np.int64))
 
 
 def find_fades(film: Window, first: int, last: int) -> list[Boundary]:

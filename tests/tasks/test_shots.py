@@ -13,9 +13,7 @@ from _real_data import REAL
 from cinelake.errors import ContractViolation
 from cinelake.spec.task import Film
 from tasks.shots import MAX_LAG_FRAMES, SHOTS, DetectShots, ShotsParams
-from tasks.shots.cuts import Window, frames_beside
 from tasks.shots.motion import DIRECTIONS, flow_histogram
-from tasks.shots.pictures import reduce
 
 Boundaries = list[tuple[int, str]]
 no_films = pytest.mark.skipif(not REAL.is_dir(), reason=f"no real data in {REAL} (CINELAKE_REAL_DATA names the folder)")
@@ -251,31 +249,6 @@ def test_times_follow_the_film_where_its_rate_varies() -> None:
     assert table["start_frame"].to_pylist() == [0, 33]
     assert table["start_s"].to_pylist() == [times[0], times[33]]
     assert table["end_s"].to_pylist()[0] == times[33]
-
-
-def watched(pixels: np.ndarray, times_s: np.ndarray) -> Window:
-    window = Window()
-    window.add(reduce(pixels, times_s))
-    window.judge(len(window))
-    return window
-
-
-def test_a_weak_cut_before_a_burst_is_as_sure_beside_a_dropped_picture() -> None:
-    weak = (0.8 * shot(1, 5) + 0.2 * shot(2, 5)).astype(np.uint8)
-    pixels = film(shot(1, 30), weak, *(shot(n, 1) for n in range(3, 15)), shot(2, 30))
-    times_s = np.arange(len(pixels)) / 25
-    kept = np.delete(np.arange(len(pixels)), 31)
-    assert watched(pixels, times_s).cut[30] > 0.95
-    assert watched(pixels[kept], times_s[kept]).cut[30] > 0.95
-
-
-@pytest.mark.parametrize("dropped", [[], [13], [14], [8, 13, 18]], ids=str)
-def test_pictures_beside_a_change_are_those_near_it_in_time(dropped: list[int]) -> None:
-    kept = np.delete(np.arange(40), dropped)
-    window = watched(film(shot(1, 40))[kept], kept / 25)
-    at = int(np.searchsorted(kept, 12))
-    assert np.abs(kept[frames_beside(window, at, 1)] - [13, 14, 15, 16, 17, 18, 19]).max() <= 1
-    assert np.abs(kept[frames_beside(window, at, -1)] - [11, 10, 9, 8, 7, 6, 5]).max() <= 1
 
 
 def test_stills_a_second_apart_are_told_apart() -> None:
