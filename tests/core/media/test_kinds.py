@@ -77,6 +77,23 @@ def twice(data: bytes) -> bytes:
     return data + data
 
 
+def in_turns(data: bytes) -> bytes:
+    """A program stream as that of two angles of a DVD: some packs of one, then those of the other for the same time."""
+    parts = [data[at : at + 10 * 2048] for at in range(0, len(data), 10 * 2048)]
+    return b"".join(part + part for part in parts)
+
+
+def scrambled(data: bytes) -> bytes:
+    """A transport stream whose pictures (PID 0x100) are scrambled: its headers say so, and the rest is noise."""
+    packets = [data[at : at + 188] for at in range(0, len(data), 188)]
+    return b"".join(
+        packet[:3] + bytes([packet[3] | 0xC0]) + bytes(byte ^ 0x5A for byte in packet[4:])
+        if packet[1:3] in (b"\x41\x00", b"\x01\x00")
+        else packet
+        for packet in packets
+    )
+
+
 def broadcast(data: bytes) -> bytes:
     """ASF whose writer did not know its size: the flag of a live stream, and no sizes."""
     at = data.index(bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365"))
@@ -194,6 +211,34 @@ KINDS = [
         length_s=4.0,
         sound_s=4.0,
     ),
+    Kind(
+        "two_recordings.ogv",
+        of_base("-vf", "noise=alls=20:allf=t", "-c:v", "libtheora", "-q:v", "9", "-c:a", "libvorbis"),
+        patch=twice,
+        pictures=100,
+        end_s=4.12,
+        sound_s=4.0,
+    ),
+    Kind("two_recordings.vob", of_base(*MP2), patch=twice, pictures=100, end_s=4.0, sound_s=4.0),
+    Kind(
+        "a_picture_every_ten_seconds.ts",
+        ["-f", "lavfi", "-i", "testsrc2=d=40:s=64x48:r=1/10", "-f", "lavfi", "-i", "sine=d=40", *SMALL, "-c:a", "aac"],
+        pictures=4,
+        first_s=0.0,
+        end_s=40.0,
+        length_s=39.95,
+        sound_s=40.0,
+    ),
+    Kind(
+        "ten_hours_of_slides.mkv",
+        drawn("testsrc2=d=36000:s=64x48:r=1/100", *SMALL),
+        pictures=360,
+        end_s=36000.0,
+        length_s=36000.0,
+        sound_s=None,
+    ),
+    Kind("lone.wmv", of_base("-frames:v", "1", "-an"), pictures=1, end_s=0.04, length_s=0.04, sound_s=None),
+    Kind("lone.mpg", of_base("-frames:v", "1", "-an"), pictures=1, end_s=0.04, length_s=0.04, sound_s=None),
     Kind("two_recordings.ts", of_base(*COPY), patch=twice, pictures=100, end_s=4.0, sound_s=4.0),
     Kind(
         "trimmed_by_its_edit_list.mp4",
@@ -207,6 +252,14 @@ KINDS = [
     # --- containers
     Kind("motion_jpeg_without_index.avi", of_base("-c:v", "mjpeg", *PCM), patch=without_index),
     Kind("through_a_pipe.avi", of_base("-c:v", "mjpeg", *PCM), patch=as_through_a_pipe, length_s=None),
+    Kind(
+        "looks_like_another_kind.wav",
+        drawn("aevalsrc=0.7*sin(2*PI*1000*t):d=4:s=96000", "-ar", "96000", *PCM),
+        pictures=None,
+        size=None,
+        sound_s=4.0,
+        length_s=4.0,
+    ),
     Kind("bare_sound.aac", [*SILENCE_THEN_NOISE, "-c:a", "aac", "-q:a", "2"], **BARE),
     Kind("bare_sound.mp3", [*SILENCE_THEN_NOISE, "-c:a", "libmp3lame", "-q:a", "2", "-write_xing", "0"], **BARE),
     Kind("length_not_told.flv", of_base(*COPY, "-flvflags", "no_duration_filesize")),
@@ -270,6 +323,8 @@ KINDS = [
         size=(48, 64),
         rotation=90,
     ),
+    Kind("pay_channel.ts", of_base(*COPY), patch=scrambled, fails="are scrambled"),
+    Kind("angles.vob", of_base(*MP2), patch=in_turns, fails="take turns"),
     Kind("animation.webp", drawn("testsrc2=d=1:s=64x48:r=10", "-c:v", "libwebp_anim"), fails="format that is not read"),
     # --- streams
     Kind(
