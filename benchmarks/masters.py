@@ -101,7 +101,7 @@ def _read(given: argparse.Namespace, film: Path, wanted: Sequence[Master]) -> La
         made = [pool.submit(make_master, film, rate, master, given.folder / "masters") for master in wanted]
         for future in made:
             future.result()
-    return fill(given.folder, "masters/*__*", given.workers)
+    return fill(given.folder, f"masters/{film.stem}__*", given.workers)
 
 
 def so_far(found: Mapping[str, Compared]) -> str:
