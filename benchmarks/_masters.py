@@ -83,7 +83,9 @@ def make_master(film: Path, fps: float, master: Master, folder: Path) -> Path:
     if path.exists():
         return path
     say(f"making {path.name}")
-    unfinished = path.with_name(f"unfinished_{path.name}")
+    unfinished = folder.with_name("unfinished") / path.name  # the folder has whole films alone
+    for place in (folder, unfinished.parent):
+        place.mkdir(parents=True, exist_ok=True)
     tempo = RATE / fps / master.slower
     sound = ["-af", f"atempo={tempo:.10f}"] if abs(tempo - 1) > 1e-6 else []
     command = [binary(), "-nostdin", "-loglevel", "error", "-y", "-i", str(film)]

@@ -24,6 +24,9 @@ this much of its time is missing, too: what is missing may be the index, or noth
 SOUND_BACK_S = 1.0
 """Less sound than this that lies in what was heard before is no sign of a clock that goes back."""
 
+HOLES_S = 2.0
+"""Pictures that are missing for less are a few bad packets."""
+
 DECLARES_DURATION = ("mov,", "matroska", "avi", "flv", "asf", "mxf", "wav", "nut", "flac", "wv", "tta", "ape")
 """Containers that state how long they are; elsewhere the duration is a guess from what is there."""
 
@@ -39,7 +42,8 @@ class DecodeReport:
     picture, the last sound ends (0: none read); squeezed: pictures whose time was not after that of the one before;
     lost_sound_s: sound whose time lies in what was heard before; jumped_s: silence that the times of its sound ask for,
     and that so small a file cannot hold; elsewhere: the share of the file in which other streams come in place of those
-    that were read; sound_share: the share of ffmpeg's processor time (user_s + sys_s) that the sound took.
+    that were read; lost_packets: of pictures, not whole or after others that are missing; hole_s: where some are, how
+    long pictures are missing; sound_share: the share of ffmpeg's processor time (user_s + sys_s) that the sound took.
     """
 
     frames: int = 0
@@ -51,6 +55,8 @@ class DecodeReport:
     lost_sound_s: float = 0.0
     jumped_s: float = 0.0
     elsewhere: float = 0.0
+    lost_packets: int = 0
+    hole_s: float = 0.0
     sound_packets: int = 0
     sound_errors: int = 0
     picture_end_s: float = 0.0
@@ -80,6 +86,7 @@ def damage_of(path: str, probe: Probe, report: DecodeReport, returncode: int) ->
     return (
         _failed(path, report, returncode)
         or _empty(path, report)
+        or _mixed(path, probe)
         or _too_damaged(path, report)
         or _cut_off(path, probe, report)
         or _joined(path, probe)
@@ -87,6 +94,7 @@ def damage_of(path: str, probe: Probe, report: DecodeReport, returncode: int) ->
         or _edited(path, probe)
         or _goes_back(path, report)
         or _jumps(path, report)
+        or _has_holes(path, report)
         or _goes_on_elsewhere(path, report)
         or _ended_early(path, probe, report)
     )
@@ -99,7 +107,7 @@ def raise_if_incomplete(path: str, probe: Probe) -> None:
     if probe.container.startswith(INDEXED) and missing > MISSING_SHARE:
         cut_off = DamagedFilm(f"{path!r} is cut off: {missing:.0%} of its bytes are missing")
     cut_off = cut_off or _cut_off(path, probe, DecodeReport())
-    if error := cut_off or _joined(path, probe) or _linked(path, probe) or _edited(path, probe):
+    if error := cut_off or _joined(path, probe) or _linked(path, probe) or _edited(path, probe) or _mixed(path, probe):
         raise error
 
 
@@ -200,6 +208,16 @@ def _edited(path: str, probe: Probe) -> FilmError | None:
     )
 
 
+def _mixed(path: str, probe: Probe) -> FilmError | None:
+    """Several films in one file that take turns."""
+    if not probe.declared.is_mixed:
+        return None
+    return DamagedFilm(
+        f"{path!r} holds several films that take turns, as the angles of a DVD do: their pictures would come mixed. "
+        "Copy one of them with a tool that reads DVDs, or accept the film as it is read"
+    )
+
+
 def _goes_back(path: str, report: DecodeReport) -> FilmError | None:
     """A clock that goes back, so that pictures or sound have no time of their own."""
     if report.squeezed > MAX_DAMAGE * report.frames:
@@ -218,6 +236,14 @@ def _jumps(path: str, report: DecodeReport) -> FilmError | None:
         return None
     message = f"the clock of the sound of {path!r} jumps over {report.jumped_s:.0f} s, more than so small a file holds"
     return DamagedFilm(f"{message}: {report.sound_end_s:.1f} s of sound are there", log_tail=report.log_tail)
+
+
+def _has_holes(path: str, report: DecodeReport) -> FilmError | None:
+    """A recording in which much was never received."""
+    if report.hole_s <= max(HOLES_S, MAX_DAMAGE * report.picture_end_s):
+        return None
+    message = f"{path!r} has holes: {report.hole_s:.1f} s of its {report.picture_end_s:.1f} s have no pictures"
+    return DamagedFilm(f"{message} (packets are missing)", log_tail=report.log_tail)
 
 
 def _goes_on_elsewhere(path: str, report: DecodeReport) -> FilmError | None:

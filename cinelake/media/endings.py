@@ -10,8 +10,10 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 
 from cinelake.media.file_bytes import FileBytes
+from cinelake.media.restarts import take_turns
 from cinelake.spec.film import Declared
 from cinelake.storage.content import TRANSPORT_PACKETS
 
@@ -56,6 +58,11 @@ def transport_end(file: FileBytes) -> Declared:
 
 
 def program_end(file: FileBytes) -> Declared:
+    """MPEG-PS: how it ends, and whether it is one film."""
+    return replace(_program_end(file), is_mixed=take_turns(file))
+
+
+def _program_end(file: FileBytes) -> Declared:
     """MPEG-PS: is the last packet as long as it says, and does the code that ends a whole stream stand there?"""
     tail = file.tail(TAIL_BYTES)
     place = tail.rfind(b"\0\0\1" + bytes([PACK]), 0, max(0, len(tail) - 16))

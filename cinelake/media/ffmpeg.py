@@ -55,6 +55,7 @@ _FACT = re.compile(
 """What ffmpeg tells of a film's programmes, streams and fields (`Ffmpeg.facts`)."""
 MAX_FACTS = 2000
 _REFUSED = re.compile(r"^\[vist#.*Error submitting packet to decoder")
+_LOST = re.compile(r"corrupt input packet in stream (\d+)$")
 _READ = re.compile(r"Input stream #\d+:(\d+) \(\w+\): (\d+) packets read")
 _DECODED = re.compile(r"Input stream #\d+:(\d+) \((\w+)\).* (\d+) frames decoded.*?; (\d+) decode errors")
 
@@ -93,6 +94,8 @@ class Counters:
     decoded: dict[int, int] = field(default_factory=dict)
     errors: dict[int, int] = field(default_factory=dict)
     packets: dict[int, int] = field(default_factory=dict)
+    lost: dict[int, int] = field(default_factory=dict)
+    """Packets that are not whole, or before which others are missing."""
     damaged: int = 0
     """Pictures that were decoded although part of them is lost."""
     refused: bool = False
@@ -243,6 +246,8 @@ class Ffmpeg:
         if "corrupt decoded frame" in line:
             self.counters.damaged += 1
             return
+        if match := _LOST.search(line):
+            self.counters.lost[int(match[1])] = self.counters.lost.get(int(match[1]), 0) + 1
         self.counters.refused = self.counters.refused or _REFUSED.search(line) is not None
         if match := _READ.search(line):
             self.counters.packets[int(match[1])] = int(match[2])

@@ -134,7 +134,7 @@ def build_graph(
     pictures, sounds = picture_wishes(probe, wanted), sound_wishes(probe, wanted)
     plain = dict(zip(plain_wishes(probe, wanted), plain_fds, strict=True))
     options = {
-        **safe_input(film_fd),
+        **film_input(film_fd, probe),
         "max_pixels": str(max_pixels),
         **({"threads": "1"} if one_thread else _threads(probe.video)),
     }
@@ -155,6 +155,12 @@ def build_graph(
     read |= {*probe.audio.indexes} if probe.audio and sounds else set()
     arguments = [*ffmpeg.get_args(ffmpeg.merge_outputs(*outputs)), *unread_streams(probe, read)]
     return Graph([*RUN_ON, "-filter_complex_threads", "1", *arguments], pictures, tuple(plain))
+
+
+def film_input(fd: int, probe: Probe) -> dict[str, str]:
+    """Options before `-i fd:` of a film: its kind is that of the probe, whatever its bytes look like, and its clock."""
+    jump = {} if probe.jump_s is None else {"dts_delta_threshold": str(probe.jump_s)}
+    return {**safe_input(fd), "f": probe.container.partition(",")[0], **jump}
 
 
 def _sound(film: Any, sound: SoundInfo) -> Any:

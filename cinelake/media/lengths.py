@@ -203,7 +203,7 @@ def bounded(about: Probe, path: str, fd: int) -> Probe:
         return about
     held_s = _held_s(path, fd, about)
     is_held = length_s is None or length_s <= max(2 * held_s, held_s + HELD_SLACK_S)
-    return replace(about, held_s=held_s, duration_s=about.duration_s if is_held else None)
+    return replace(about, held_s=held_s, duration_s=length_s if is_held else None)
 
 
 def _held_s(path: str, fd: int, about: Probe) -> float:

@@ -40,6 +40,9 @@ SOUND_GAP_S = 0.05
 SHORT = 0.25
 """A picture that is shown for less than this part of the usual time has no time of its own."""
 
+HOLE = 3.0
+"""A picture that is shown this many times as long as others stands for some that are missing."""
+
 Deliver = Callable[[Mapping[Stream, Batch]], None]
 """Takes batches by wish; waits while there is no room."""
 
@@ -147,6 +150,15 @@ class PicturePipeReader(PipeReader):
         last = self.times[-1:]  # at once: other threads ask while the pipe is read
         return self._seconds(last[0]) + self.last_duration_s if last else 0.0
 
+    def hole_s(self, losses: int) -> float:
+        """How long no new picture comes in so many places where the next one comes much later than usual, at most."""
+        if not losses or self.frames < 2:
+            return 0.0
+        steps = np.diff(np.array(self.times, np.float64))
+        usual = float(np.median(steps))
+        late = np.sort(steps[steps > HOLE * usual])[-losses:] - usual
+        return float(late.sum() * self.time_base)
+
     def is_whole(self, packet: Any) -> bool:
         """Whether the packet holds a whole picture, or the one pixel of a clock that is alone."""
         return bool(packet.size == self._sizes[packet.stream_index])
@@ -175,13 +187,15 @@ class PicturePipeReader(PipeReader):
         elif self._tick_is_short and packet.pts == self.times[-1] + 1:
             self.squeezed += 1
         self.times.append(packet.pts)
-        if packet.duration:
+        if packet.duration > self._tick_is_short:  # one short tick is what libav has where it knows none
             self.last_duration_s = packet.duration * self.time_base.numerator / self.time_base.denominator
 
     def end(self) -> None:
         """Deliver the last pictures: those that every stream has."""
         for pipe in self.pipes:
             pipe.join()
+        if self.frames == 1 and self.video.fps:  # libav shows a lone one for a field, or a tick
+            self.last_duration_s = max(self.last_duration_s, 1 / self.video.fps)
         if self.times:
             self.last_duration_s = self.last_picture_s(self._seconds(self.times[-1]), self.last_duration_s)
         counts = [self.frames, *(track.count for track in self.tracks if not track.fps)]

@@ -24,16 +24,27 @@ from cinelake.media.lengths import OPEN_FRAMES, as_length, bounded, own_duration
 from cinelake.media.light import FULL_RANGE, MATRICES, PRIMARIES, RANGES, TRANSFERS, UNNAMED
 from cinelake.media.mono_tracks import MonoTracks
 from cinelake.media.opening import TS_DISCONT, open_film, opened_container
+from cinelake.media.restarts import jump_of
 from cinelake.media.scan import Fields, find_scan
 from cinelake.media.sealed import sealed
 from cinelake.media.sniff import pointer_kind
 from cinelake.media.taken import take_streams
+from cinelake.media.transport import share_scrambled
 from cinelake.spec.film import MAX_PIXELS, Probe, SoundInfo, SubtitleInfo, VideoInfo
 from cinelake.spec.streams import NO_CHOICES, StreamChoices
 
 FIRST_PICTURE_PACKETS = 4000
 """How many packets are read in search of the first picture."""
 
+
+FINEST_TICKS = 1000
+"""A clock of fewer ticks a second may have one for each picture."""
+
+ROUNDED, MAX_SHAPE = 0.01, 1000
+"""Scales of a matrix that differ by less are one; the shape of pixels is a fraction of numbers up to this."""
+
+MOSTLY = 0.5
+"""Pictures of which a larger share of packets is scrambled cannot be seen."""
 
 COLOR_MATRICES = {1: "bt709", 9: "bt2020", 10: "bt2020"}
 """libav's numbers of matrix coefficients (ITU-T H.273)."""
@@ -56,7 +67,12 @@ def probe(path: str, choices: StreamChoices = NO_CHOICES, *, max_pixels: int = M
             described = beside.submit(describe, own_fd)  # takes as long as opening does, and meanwhile
             with opened_container(path, fd) as container:
                 about = _describe(path, container, os.fstat(fd).st_size, described.result(), choices, max_pixels)
-        return bounded(replace(about, declared=declared_by(fd, about.container)), path, fd)
+        about = replace(about, declared=declared_by(fd, about.container))
+        if about.container == "mpegts" and about.video and not about.video.coded_height:
+            _raise_if_scrambled(path, fd, about.picture_ids[about.video.index])
+        if about.clock_streams and about.video:
+            about = replace(about, jump_s=jump_of(fd, about.container, about.video.fps))
+        return bounded(about, path, fd)
 
 
 @contextlib.contextmanager
@@ -64,6 +80,11 @@ def _reopened(path: str) -> Iterator[Any]:
     """The film opened once more, for its packets."""
     with open_film(path) as fd, opened_container(path, fd) as container:
         yield container
+
+
+def _raise_if_scrambled(path: str, fd: int, pid: int) -> None:
+    if share_scrambled(fd, pid) > MOSTLY:
+        raise NotAFilm(f"the pictures of {path!r} are scrambled, as a pay channel's are: record it descrambled")
 
 
 def _check_pixels(path: str, stream: Any, max_pixels: int) -> None:
@@ -131,7 +152,7 @@ def _video_info(path: str, container: Any, stream: Any, described: Description, 
     if min(shown) < 1:
         crop, shown = (0, 0, 0, 0), (codec.width, codec.height)
     length_s = own_duration_s(stream) or as_length((container.duration or 0) / av.time_base) or 0.0
-    fps = float(stream.average_rate or stream.guessed_rate or 0)
+    fps = _rate_of(stream)
     fields = Fields(int(codec.field_order), first.is_interlaced, codec.codec.canonical_name, shown[1], fps)
     scan = find_scan(lambda: open_film(path), stream.index, fields, length_s)
     is_turned = first.rotation in (90, 270)
@@ -175,6 +196,12 @@ def _video_info(path: str, container: Any, stream: Any, described: Description, 
     )
 
 
+def _rate_of(stream: Any) -> float:
+    """Pictures a second, as packets or the codec say; 0 where nothing does: libav then has one a tick of its clock."""
+    rates = filter(None, (stream.average_rate, stream.codec_context.framerate, stream.guessed_rate))
+    return float(next((rate for rate in rates if rate < FINEST_TICKS or rate * stream.time_base < 1), 0))
+
+
 @dataclass(frozen=True)
 class _FirstPicture:
     """Shape and colours of the first picture, as libav numbers them; of the header where none decodes."""
@@ -202,6 +229,7 @@ def _first_picture(container: Any, stream: Any) -> _FirstPicture:
                 own = {"transfer": int(picture.color_trc), "primaries": int(picture.color_primaries)}
                 colours = {name: own[name] if own[name] not in UNNAMED else header[name] for name in own}
                 rotation, is_turned, is_mirrored = _as_players_turn(picture)
+                sar = sar if sar != 1 else stretched_by(_side_data(picture, "DISPLAYMATRIX") or b"")
                 metadata = _side_data(picture, "DOVI_RPU_BUFFER")
                 return _FirstPicture(
                     sar,
@@ -239,6 +267,19 @@ def _as_players_turn(picture: Any) -> tuple[int, bool, bool]:
         return -picture.rotation % 360, picture.rotation != 0, False
     rotation, is_mirrored = turned_by(matrix)
     return rotation, bool(matrix), is_mirrored
+
+
+def stretched_by(matrix: bytes) -> Fraction:
+    """How much wider than high a display matrix makes what it shows; libav goes by the shape of pixels where both are.
+
+    1 where it is no more than rounding.
+    """
+    if len(matrix) < 36:
+        return Fraction(1)
+    a, b, _, c, d, *_ = struct.unpack("=9i", matrix[:36])
+    across, down = math.hypot(a, b), math.hypot(c, d)
+    is_even = not (across and down) or abs(across / down - 1) <= ROUNDED
+    return Fraction(1) if is_even else Fraction(across / down).limit_denominator(MAX_SHAPE)
 
 
 def turned_by(matrix: bytes) -> tuple[int, bool]:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from cinelake.errors import DamagedFilm, NotAFilm, UsageError
 from cinelake.media.decode_check import last_words
-from cinelake.media.ffmpeg import run_ffmpeg, safe_input
-from cinelake.media.graph import NO_METADATA
+from cinelake.media.ffmpeg import run_ffmpeg
+from cinelake.media.graph import NO_METADATA, film_input
 from cinelake.media.light import FilterStep, as_seen, filter_step, renamed, scaled_format, spread, whole_pictures
 from cinelake.media.mono_tracks import sound_arguments
 from cinelake.media.opening import open_film
@@ -43,7 +43,7 @@ def write_proxy(path: str, probe: Probe, target: Path, *, deadline_s: float, max
 
 def proxy_command(probe: Probe, video: VideoInfo, film: int, target: Path, max_pixels: int) -> list[str]:
     """ffmpeg's command; film: a descriptor."""
-    given = {**safe_input(film), "max_pixels": str(max_pixels)}
+    given = {**film_input(film, probe), "max_pixels": str(max_pixels)}
     arguments = ["-y", *(word for name, value in given.items() for word in (f"-{name}", value)), "-i", "fd:"]
     arguments += ["-map", f"0:{video.index}", "-vf", ",".join(_written(step) for step in _filters(video))]
     arguments += ["-c:v", "libx264", "-preset", "veryfast", "-crf", "27", "-profile:v", "main", "-threads", "2"]

@@ -190,6 +190,8 @@ class _Reading:
         """How long the last picture is shown: as the container has it, where its pictures end before they ought to."""
         assert self.probe.video is not None
         declared_s = self.probe.video.duration_s or self.probe.declared_s
+        if declared_s is not None and not self.probe.video.fps and self.probe.audio is None:
+            return max(shown_s, declared_s - time_s)  # a lone one, of which nothing else tells
         if declared_s is None or declared_s <= time_s + shown_s + LONG_PICTURE_S:
             return shown_s
         own_s = last_picture_s(self.path, self.probe, time_s)
@@ -299,6 +301,8 @@ class _Reading:
             damaged_pictures=counted.damaged,
             packets=dict(counted.packets),
             squeezed=picture.squeezed if picture else 0,
+            lost_packets=counted.lost.get(video, 0),
+            hole_s=picture.hole_s(counted.lost.get(video, 0)) if picture else 0.0,
             lost_sound_s=max((reader.lost / reader.wish.sample_rate for reader in sounds), default=0.0),
             jumped_s=max((reader.jumped / reader.wish.sample_rate for reader in sounds), default=0.0),
             sound_packets=sum(counted.decoded.get(index, 0) for index in audio),

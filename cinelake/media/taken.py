@@ -7,6 +7,7 @@ pictures; commentary and descriptions for the blind are taken only where a perso
 from __future__ import annotations
 
 import contextlib
+import itertools
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -31,6 +32,10 @@ NOT_DECODED = "in a codec that is not read"
 
 SEARCHED_PACKETS = 300
 """A stream with one picture while another has this many packets is a still."""
+
+LARGE_DATA = 0.5
+"""Data of a broadcast without pictures that have more of its bytes than all else are pictures, of an unknown kind."""
+NAMELESS = ("", "bin_data", "none")
 
 _NO_FILM_PICTURE = {
     Disposition.attached_pic: "a cover",
@@ -99,8 +104,9 @@ def take_streams(
         why |= dict.fromkeys(mono.others, UNKNOWN)
     refused = [(kind, pick.why) for kind, pick in ((PICTURES, picture), (SOUND, sound)) if pick.is_refused]
     unknown = [s for s in streams if s.kind in (PICTURES, SOUND) and not s.codec and s.index not in why]
+    unknown += [] if pictures or unknown else _large_data(container, streams, reopened)
     why |= {s.index: NOT_DECODED for s in unknown}
-    lost = {s.kind for s in unknown} - {s.kind for s in (*pictures, *sounds)}
+    lost = {SOUND if s.kind == SOUND else PICTURES for s in unknown} - {s.kind for s in (*pictures, *sounds)}
     refused += [(kind, f"none of its streams can be decoded ({kind})") for kind in sorted(lost) if taken]
     return Taken(
         tuple(replace(s, taken=s.index in taken, why=taken.get(s.index, why.get(s.index, ""))) for s in streams),
@@ -220,6 +226,22 @@ def _side_sounds(container: Any) -> dict[int, str]:
             *(words for flag, words in _SIDE_SOUND.items() if stream.disposition & flag),
         )
     }
+
+
+def _large_data(container: Any, streams: Sequence[StreamInfo], reopened: Callable[[], Any]) -> list[StreamInfo]:
+    """What must be pictures in a transport stream that has none: data without a name, larger than all else.
+
+    So libav has AV1, and whatever it has no number for yet.
+    """
+    known = (PICTURES, SOUND, "subtitle")
+    nameless = [s for s in streams if s.kind not in known and container.streams[s.index].name in NAMELESS]
+    if container.format.name != "mpegts" or not nameless:
+        return []
+    sizes: Counter[int] = Counter()
+    with reopened() as again, contextlib.suppress(FFmpegError):
+        for packet in itertools.islice(again.demux(), SEARCHED_PACKETS):
+            sizes[packet.stream.index] += packet.size
+    return [s for s in nameless if sizes[s.index] > LARGE_DATA * sizes.total()]
 
 
 def _stills(pictures: Sequence[StreamInfo], sounds: Sequence[StreamInfo], reopened: Callable[[], Any]) -> list[int]:

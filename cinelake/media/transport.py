@@ -1,4 +1,4 @@
-"""Does an MPEG transport stream go on in other streams than it began with? Seen in samples of its packets' numbers.
+"""Does an MPEG transport stream go on in other streams than it began with, is it scrambled? Seen in samples of packets.
 
 Where two recordings are joined, or a broadcaster changes the numbers of its streams (PIDs), a demuxer reads
 the pictures of the first part alone and calls the film whole.
@@ -7,10 +7,11 @@ the pictures of the first part alone and calls the film whole.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 import numpy as np
 
+from cinelake.spec.arrays import Integers
 from cinelake.storage.content import TRANSPORT_PACKETS
 
 SAMPLES, PACKETS = 64, 2000
@@ -38,22 +39,37 @@ def share_elsewhere(fd: int, pid: int, others: Collection[int] | None) -> float:
     return len(elsewhere) / len(samples)
 
 
+def share_scrambled(fd: int, pid: int) -> float:
+    """The share of the packets of `pid` whose content is scrambled, as a pay channel is broadcast."""
+    heads = np.concatenate([_heads(data) for data in _pieces(fd)])
+    own = heads[_pids(heads) == pid]
+    return float((own[:, 2] >> 6 != 0).mean()) if len(own) else 0.0
+
+
 def _samples(fd: int) -> list[frozenset[int]]:
     """The PIDs at each place that is looked at."""
+    return [frozenset(np.unique(_pids(_heads(data))).tolist()) for data in _pieces(fd)]
+
+
+def _pieces(fd: int) -> Iterator[bytes]:
+    """The bytes at each place that is looked at."""
     size = os.fstat(fd).st_size
     count = max(4, min(SAMPLES, size // (188 * FEWEST_PACKETS)))
     length = min(size // count, 188 * PACKETS)
-    places = [(size - length) * number // (count - 1) for number in range(count)]
-    return [_pids(os.pread(fd, length, place)) for place in places]
+    for number in range(count):
+        yield os.pread(fd, length, (size - length) * number // (count - 1))
 
 
-def _pids(data: bytes) -> frozenset[int]:
-    """The PIDs of a piece of a transport stream; none where it is no such piece."""
+def _heads(data: bytes) -> Integers:
+    """(n, 3) the bytes of each packet's head after the first, of a piece of a transport stream; none of another."""
     for size in TRANSPORT_PACKETS:
         for start in range(min(size, max(0, len(data) - 4 * size))):
             if data[start : start + 5 * size : size] == b"G" * 5:
                 whole = (len(data) - start) // size
                 packets = np.frombuffer(data, np.uint8, whole * size, start).reshape(whole, size)
-                heads = packets[packets[:, 0] == ord("G"), 1:3].astype(np.int64)
-                return frozenset(np.unique((heads[:, 0] & 0x1F) << 8 | heads[:, 1]).tolist())
-    return frozenset()
+                return packets[packets[:, 0] == ord("G"), 1:4].astype(np.int64)
+    return np.empty((0, 3), np.int64)
+
+
+def _pids(heads: Integers) -> Integers:
+    return (heads[:, 0] & 0x1F) << 8 | heads[:, 1]

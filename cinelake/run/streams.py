@@ -386,9 +386,10 @@ def _decode_facts(report: Any, choice: Mapping[str, Any] | None = None) -> dict[
         "ffmpeg": ffmpeg.version(),
         "decode": {
             "frames": report.frames_decoded,
-            "errors": report.decode_errors + report.damaged_pictures,
+            "errors": report.decode_errors + max(report.damaged_pictures, report.lost_packets if report.hole_s else 0),
             "cpu_s": round(report.user_s + report.sys_s, 3),
             **({"device": report.device} if report.device != "cpu" else {}),
+            **({"holes_s": round(report.hole_s, 3)} if report.hole_s else {}),
             **({"damage": report.damage} if report.damage else {}),
             **(choice or {}),
         },

@@ -236,7 +236,7 @@ class Declared:
     it is whole. cut_short: what at its end shows that an unknown part is lost; '' where nothing does. length_s: of the
     whole film. is_open: whether it was written piece by piece, so that libav's length is only that of what is there.
     has_parts_elsewhere: whether parts of the film are in other files, which are not read. edits: which of its edits are
-    not played as they are meant, in words.
+    not played as they are meant, in words. is_mixed: whether several films in it take turns.
     """
 
     size_bytes: int | None = None
@@ -248,6 +248,7 @@ class Declared:
     is_open: bool = False
     has_parts_elsewhere: bool = False
     edits: str = ""
+    is_mixed: bool = False
 
 
 @dataclass(frozen=True)
@@ -256,6 +257,7 @@ class Probe:
 
     duration_s: as the container declares it; None where it does not, or declares what no film is, or more than so small
     a file can hold. declared_s: the same, also where the file is too small for it: a film that was cut off is.
+    jump_s: what is a jump of its clock, where that is not as ffmpeg has it.
     clock_streams: the streams that every pass must read, as ffmpeg makes the film's clock of those that are read: in
     broadcast streams and Ogg, whose clocks may begin anywhere and jump; empty for others. picture_ids, sound_ids: all
     streams' numbers in the file, by index. size_bytes: of the file, and declared: what its headers say of that. held_s:
@@ -282,6 +284,7 @@ class Probe:
     size_bytes: int = 0
     held_s: float | None = None
     declared: Declared = Declared()
+    jump_s: float | None = None
     taken_otherwise: bool = False
     """Whether other streams are read than the first default ones or the largest ones, though no choice asks for it."""
 

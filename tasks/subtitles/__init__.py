@@ -35,7 +35,7 @@ from cinelake.spec.contract import Column, Contract, Rule
 from cinelake.spec.film import Probe, SubtitleInfo
 from cinelake.spec.roles import Words
 from cinelake.spec.task import Film, Params, TableReader, task
-from tasks.subtitles.lines import SUFFIXES, CueLines, read_lines
+from tasks.subtitles.lines import SUFFIXES, CueLines, read_sets
 
 SUBTITLES = Contract(
     table="subtitles",
@@ -97,7 +97,7 @@ class Track:
 
 
 @task(
-    writes=SUBTITLES, reads=[], params=SubtitlesParams, version=4, beside=(*SUFFIXES, *NOT_READ), roles=[Words("said")]
+    writes=SUBTITLES, reads=[], params=SubtitlesParams, version=5, beside=(*SUFFIXES, *NOT_READ), roles=[Words("said")]
 )
 class ReadSubtitles:
     """Subtitles from the film's text streams and from the files beside it."""
@@ -133,12 +133,21 @@ class ReadSubtitles:
     def _read(
         self, source: str, language: str | None, file: Path, encoding: str | None, fps: float | None = None
     ) -> list[Track]:
-        """The set of lines of one file; none where it cannot be read, so that the others are not lost with it."""
+        """The set of lines of one file, of SAMI one of each language; none where it cannot be read.
+
+        So the others are not lost with it.
+        """
         try:
-            return [Track(source, language, read_lines(file, encoding, fps))]
+            sets = read_sets(file, encoding, fps)
         except BadSubtitles as error:
             self._unreadable.append(error)
             return []
+        several = len(sets) > 1
+        return [
+            Track(source, own if several else language or own, lines)
+            for own, lines in sets
+            if self._wanted(own) or (language and not several)
+        ]
 
     def _wanted(self, language: str | None) -> bool:
         return not self._params.languages or language is None or language in self._params.languages

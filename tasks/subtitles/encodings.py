@@ -39,6 +39,7 @@ LATIN = {
     "iso8859_2": CENTRAL,
     "cp1254": TURKISH,
     "cp1257": BALTIC,
+    "iso8859_4": BALTIC,
     "iso8859_15": WESTERN,
     "cp1258": VIETNAMESE,
     "cp850": WESTERN,

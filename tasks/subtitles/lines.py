@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from cinelake.errors import BadSubtitles
 from tasks.subtitles.cues import Cues, well_written, without_repeats
 from tasks.subtitles.encodings import guessed_encoding, switched_encoding, utf16_without_mark
-from tasks.subtitles.other_formats import is_ttml, parse_other
+from tasks.subtitles.other_formats import is_ttml, languages_of, parse_other
 
 if TYPE_CHECKING:
     import pysubs2
@@ -93,7 +93,16 @@ def read_lines(file: Path, encoding: str | None = None, fps: float | None = None
     the film, for files that count in its pictures and do not say how many a second has.
     Raises `BadSubtitles` when it is too large, is no text, has no line of subtitles in it, or one that is too long.
     """
+    return _lines_of(_text_of(file, encoding), file, fps)
+
+
+def read_sets(file: Path, encoding: str | None = None, fps: float | None = None) -> list[tuple[str | None, CueLines]]:
+    """The same for each language of a file, with its name where the file names it. Raises as `read_lines` does."""
     read = _text_of(file, encoding)
+    return [(name, _lines_of(replace(read, text=text), file, fps)) for name, text in languages_of(read.text)]
+
+
+def _lines_of(read: _Text, file: Path, fps: float | None) -> CueLines:
     cues = _tidy(read.text, file)
     lines = _in_order(_events(cues.text, file, fps) if cues.text.strip() else [])
     return CueLines(lines.lines, lines.dropped + cues.broken, read.bad_bytes, read.guessed)
@@ -194,7 +203,7 @@ def _parsed(text: str, file: Path, fps: float | None) -> pysubs2.SSAFile:
 
     head = text[:HEAD]
     detected = "ttml" if is_ttml(head) else _without_styles(head) or pysubs2.formats.autodetect_format(head)
-    if detected not in FORMATS and len(text) > MAX_OTHER_BYTES:
+    if detected not in (*FORMATS, "ttml") and len(text) > MAX_OTHER_BYTES:
         raise BadSubtitles(
             f"{file.name} holds {detected}, of which at most {MAX_OTHER_BYTES >> 10} KiB are read: convert it to .srt"
         )

@@ -1,7 +1,7 @@
 """Files of subtitles in formats that pysubs2 knows and whose times or letters it would not read as they are meant.
 
 MicroDVD says the rate it counts by in its first line; SAMI shows a text until the next one (an empty one takes it
-away); TTML is XML, whose declaration names the encoding of bytes, not of a text.
+away), in one language or in several; of TTML pysubs2 knows neither frames nor ticks nor `dur` (`timed_text`).
 """
 
 from __future__ import annotations
@@ -9,18 +9,42 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from tasks.subtitles.timed_text import NAMESPACE, parse_timed_text
+
 if TYPE_CHECKING:
     import pysubs2
 
-TTML_NAMESPACE = "http://www.w3.org/ns/ttml"
-_XML_DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
+END = "</BODY></SAMI>"
+"""Closes the last text, whose block may be of another language."""
+_SYNC, _PARAGRAPH = re.compile(r"(?=<sync\b)", re.IGNORECASE), re.compile(r"(?=<p\b)", re.IGNORECASE)
+_CLASS = re.compile(r"<p\b[^>]{0,200}?\bclass ?= ?[\"']?([\w-]+)", re.IGNORECASE)
+_STYLE = re.compile(r"\.([\w-]{1,40})\s{0,9}{[^{}]{0,300}?\blang\s{0,9}:\s{0,9}([a-zA-Z]{2,3})\b", re.IGNORECASE)
 _OWN_RATE = re.compile(r"\s*\{ ?([01]) ?\}\{ ?\1 ?\} ?(\d{1,3}(?:[.,]\d{1,9})?)\s*(?:\n|$)")
 """The first line of MicroDVD that says how many pictures a second has."""
 
 
 def is_ttml(head: str) -> bool:
     """Whether a text that begins so is TTML, of which a whole film may be one line."""
-    return head.lstrip().startswith("<") and TTML_NAMESPACE in head
+    return head.lstrip().startswith("<") and NAMESPACE.search(head) is not None
+
+
+def languages_of(text: str) -> list[tuple[str | None, str]]:
+    """The text of each language of SAMI, with the language where it is named; of any other text the text itself."""
+    if not text.lstrip()[:6].upper().startswith("<SAMI>"):
+        return [(None, text)]
+    head, *blocks = _SYNC.split(text)
+    named = {name.lower(): language.lower() for name, language in _STYLE.findall(head)}
+    classes = dict.fromkeys(name.lower() for block in blocks for name in _CLASS.findall(block))
+    if len(classes) < 2:
+        return [(named.get(next(iter(classes), "")), text)]
+    return [(named.get(name), head + "".join(_of_class(block, name) for block in blocks) + END) for name in classes]
+
+
+def _of_class(block: str, name: str) -> str:
+    """A block of SAMI with the paragraphs of one class, and those of none; '' without any."""
+    sync, *paragraphs = _PARAGRAPH.split(block)
+    own = [part for part in paragraphs if (found := _CLASS.match(part)) is None or found[1].lower() == name]
+    return sync + "".join(own) if own else ""
 
 
 def parse_other(text: str, form: str, fps: float | None) -> pysubs2.SSAFile:
@@ -28,7 +52,7 @@ def parse_other(text: str, form: str, fps: float | None) -> pysubs2.SSAFile:
     import pysubs2
 
     if form == "ttml":
-        text = _XML_DECLARATION.sub("", text, count=1)
+        return parse_timed_text(text)
     if form == "microdvd" and (own := _OWN_RATE.match(text)) and (rate := float(own[2].replace(",", "."))):
         text, fps = text[own.end() :], rate
     parsed = pysubs2.SSAFile.from_string(text, form, fps=fps)

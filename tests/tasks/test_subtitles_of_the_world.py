@@ -170,6 +170,7 @@ LETTERS = [
     ("cp1254", "Günaydın, nasılsın?|Ne yapacağımı bilmiyorum.|Şimdi değil."),
     ("cp1254", "İyi değil.|İyi ağaç.|İstanbul çok iyi."),
     ("cp1257", "Kur buvai vakar vakare?|Nežinau, ką daryti.|Eime iš čia, greičiau!"),
+    ("iso8859_4", "Ačiū, viskas gerai, žmonės.|Šiandien šilta."),
     ("cp1253", "Καλημέρα σας, τι κάνετε;|Πού ήσουν χθες το βράδυ;|Δεν ξέρω."),
     ("cp850", "Répète ce que tu as dit à la fenêtre.|Où étais-tu, ma chérie ?|Ça m'est égal, François."),
     ("cp850", "Schöne Grüße aus München!|Ich weiß, das wäre möglich."),

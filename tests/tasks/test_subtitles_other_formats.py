@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cinelake.errors import BadSubtitles
-from tasks.subtitles.lines import MAX_LINE, CueLines, read_lines
+from tasks.subtitles.lines import MAX_LINE, CueLines, read_lines, read_sets
 
 TTML = '<tt xmlns="http://www.w3.org/ns/ttml"><body><div>%s</div></body></tt>'
 SHOWN = '<p begin="1s" end="2s">%s</p>'
@@ -50,6 +50,56 @@ def test_ttml_has_the_letters_that_its_bytes_are(tmp_path: Path, encoding: str) 
 def test_ttml_may_be_one_line(tmp_path: Path) -> None:
     text = TTML % "".join(f'<p begin="{n}s" end="{n + 1}s">Line {n}</p>' for n in range(400))
     assert len(text) > MAX_LINE and len(read(tmp_path, text).lines) == 400
+
+
+TIMES = [
+    ('ttp:frameRate="25"', 'begin="00:00:01:05" end="00:00:02:10"', (1.2, 2.4)),
+    ('ttp:frameRate="24" ttp:frameRateMultiplier="1000 1001"', 'begin="24f" end="48f"', (1.001, 2.002)),
+    ('ttp:tickRate="10000000"', 'begin="10000000t" end="25000000t"', (1.0, 2.5)),
+    ("", 'begin="1s" dur="1500ms"', (1.0, 2.5)),
+    ("", 'begin="00:00:01.5" end="00:01:00.25"', (1.5, 60.25)),
+]
+
+
+@pytest.mark.parametrize(("root", "own", "shown"), TIMES, ids=[own for _, own, _ in TIMES])
+def test_ttml_counts_frames_ticks_and_lengths(tmp_path: Path, root: str, own: str, shown: tuple[float, float]) -> None:
+    named = TTML.replace("<tt ", f'<tt xmlns:ttp="http://www.w3.org/ns/ttml#parameter" {root} ')
+    assert spans(read(tmp_path, named % f"<p {own}>Hi</p>")) == [(*shown, "Hi")]
+
+
+def test_times_of_ttml_count_from_what_is_around_them(tmp_path: Path) -> None:
+    within = '<p begin="1s" end="9s">All <span begin="2s" end="3s">and one</span></p><p begin="4s">untold</p>'
+    parts = (
+        f'<div begin="10s" end="18s">{within}</div><div timeContainer="seq"><p dur="2s">a</p><p dur="3s">b</p></div>'
+    )
+    lines = read(tmp_path, TTML.replace("<div>%s</div>", parts))
+    assert spans(lines) == [(0, 2, "a"), (2, 5, "b"), (11, 18, "All"), (13, 14, "and one"), (14, 18, "untold")]
+
+
+def test_ttml_of_the_drafts_is_read(tmp_path: Path) -> None:
+    text = TTML.replace("ns/ttml", "2006/10/ttaf1") % (SHOWN % "one<br/>two")
+    assert spans(read(tmp_path, text)) == [(1.0, 2.0, "one\ntwo")]
+
+
+def test_times_of_a_clock_on_the_wall_are_refused(tmp_path: Path) -> None:
+    named = TTML.replace("<tt ", '<tt xmlns:ttp="http://www.w3.org/ns/ttml#parameter" ttp:timeBase="clock" ')
+    with pytest.raises(BadSubtitles, match="clock on the wall"):
+        read(tmp_path, named % (SHOWN % "Hi"))
+
+
+SAMI_STYLE = "<HEAD><STYLE>.ENCC { Name: English; lang: en-US; } .FRCC {lang:fr-FR;}</STYLE></HEAD>"
+
+
+def test_sami_in_two_languages_is_two_sets(tmp_path: Path) -> None:
+    syncs = [
+        (1000, "<P Class=ENCC>Hi<P Class=FRCC>Salut"),
+        (2000, "<P Class=ENCC>&nbsp;"),
+        (3000, "<P Class=FRCC>&nbsp;"),
+    ]
+    file = tmp_path / "film.smi"
+    file.write_text(f"<SAMI>{SAMI_STYLE}<BODY>" + "".join(f"<SYNC Start={ms}>{text}" for ms, text in syncs) + "</BODY>")
+    sets = {language: spans(lines) for language, lines in read_sets(file)}
+    assert sets == {"en": [(1.0, 2.0, "Hi")], "fr": [(1.0, 3.0, "Salut")]}
 
 
 @pytest.mark.parametrize(

@@ -111,5 +111,7 @@ def test_a_process_that_confined_itself_only_reads_what_it_named(tmp_path):
 def test_ffmpeg_knows_no_secrets(draw, monkeypatch):
     monkeypatch.setenv("AWS_SESSION_TOKEN", "a word that nobody must see")
     with start_ffmpeg(["-re", "-f", "lavfi", "-i", "color", "-f", "null", "-"]) as running:
-        environment = Path(f"/proc/{running.process.pid}/environ").read_bytes()
+        file = Path(f"/proc/{running.process.pid}/environ")
+        while not (environment := file.read_bytes()):  # empty until the program is loaded
+            assert running.returncode is None
     assert b"nobody must see" not in environment and b"PATH=" in environment

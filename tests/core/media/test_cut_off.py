@@ -296,3 +296,29 @@ def test_a_picture_of_a_hundred_bytes_and_a_quarter_of_a_billion_pixels_is_refus
     path.write_bytes(b"GIF89a" + size + b"\x80\0\0\0\0\0\xff\xff\xff" + b",\0\0\0\0" + size + b"\0\2\2D\1\0;")
     with pytest.raises(PicturesTooLarge, match=r"16000 × 16000"):
         probe(str(path))
+
+
+# --- holes in a recording
+
+
+def with_a_hole(source: Path, target: Path, start: float, end: float) -> Path:
+    """The film as a broadcast of which the packets between two parts of the file were not received."""
+    done = run_ffmpeg(["-y", "-i", str(source), "-c", "copy", str(target)], deadline_s=60)
+    assert done.returncode == 0, done.log_tail
+    data = target.read_bytes()
+    first, second = (round(part * len(data) / 188) * 188 for part in (start, end))
+    target.write_bytes(data[:first] + data[second:])
+    return target
+
+
+def test_a_hole_in_a_recording_is_told(tmp_path: Path, film: Path) -> None:
+    path = with_a_hole(film, tmp_path / "film.ts", 0.50, 0.56)
+    reading = read_film(str(path), probe(str(path)), [Recorder(clock=VideoClock())], deadline_s=60)
+    assert reading.lost_packets and 0 < reading.hole_s < 1
+    assert reading.picture_end_s == pytest.approx(10.0, abs=0.1)
+
+
+def test_a_recording_with_large_holes_is_damaged(tmp_path: Path, film: Path) -> None:
+    path = with_a_hole(film, tmp_path / "film.ts", 0.3, 0.6)
+    with pytest.raises(DamagedFilm, match=r"has holes: [23]\.\d s of its 10\.\d s"):
+        read_film(str(path), probe(str(path)), [Recorder(clock=VideoClock())], deadline_s=60)

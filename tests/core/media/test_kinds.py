@@ -5,8 +5,6 @@ The film is two seconds of 50 pictures of 64 × 48, with a tone; a row names onl
 
 from __future__ import annotations
 
-import re
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,17 @@ from typing import Any
 import numpy as np
 import pytest
 from _films import X264, make_film
+from _patches import (
+    as_through_a_pipe,
+    broadcast,
+    in_turns,
+    scrambled,
+    turned_by_exif,
+    twice,
+    with_pictures_not_counted,
+    without_delays,
+    without_index,
+)
 from _recorder import Recorder
 
 from cinelake.errors import FilmError
@@ -71,62 +80,6 @@ def of_base(*words: str) -> list[str]:
 
 def drawn(source: str, *words: str) -> list[str]:
     return ["-f", "lavfi", "-i", source, *words]
-
-
-def twice(data: bytes) -> bytes:
-    return data + data
-
-
-def broadcast(data: bytes) -> bytes:
-    """ASF whose writer did not know its size: the flag of a live stream, and no sizes."""
-    at = data.index(bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365"))
-    return (
-        data[: at + 40]
-        + bytes(8)
-        + data[at + 48 : at + 64]
-        + bytes(16)
-        + data[at + 80 : at + 88]
-        + b"\1"
-        + data[at + 89 :]
-    )
-
-
-def without_index(data: bytes) -> bytes:
-    """AVI whose index is of no use."""
-    at = data.rindex(b"idx1")
-    return data[:at] + b"JUNK" + data[at + 4 :]
-
-
-def as_through_a_pipe(data: bytes) -> bytes:
-    """AVI as ffmpeg writes it where it cannot go back to its header: no sizes, no counts of pictures and samples."""
-    parts = data.split(b"strh")
-    parts[1:] = [part[:36] + (1 << 30).to_bytes(4, "little") + part[40:] for part in parts[1:]]
-    return without_index(b"RIFF" + b"\xff" * 4 + b"strh".join(parts)[8:])
-
-
-def with_pictures_not_counted(data: bytes) -> bytes:
-    """Animated PNG as ffmpeg writes it into a pipe: its count of pictures stays as high as it can be."""
-    at = data.index(b"acTL")
-    told = b"acTL" + b"\xff" * 4 + data[at + 8 : at + 12]
-    return data[:at] + told + zlib.crc32(told).to_bytes(4) + data[at + 16 :]
-
-
-def without_delays(data: bytes) -> bytes:
-    """GIF whose pictures have no delay, which players show at ten a second."""
-    parts = data.split(b"\x21\xf9\x04")
-    return b"\x21\xf9\x04".join([parts[0], *(part[:1] + b"\0\0" + part[3:] for part in parts[1:])])
-
-
-JPEG_HEADS = re.compile(rb"\xff\xe0\0\x10JFIF.{10}\xff\xfe\0.Lavc[0-9.]*\0", re.DOTALL)
-EXIF = b"Exif\0\0II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\6\0\0\0"
-"""Exif with one entry: the picture is to be turned by 90 degrees."""
-
-
-def turned_by_exif(data: bytes) -> bytes:
-    """Motion JPEG whose pictures have Exif in the place of other headers, as cameras write it."""
-    return JPEG_HEADS.sub(
-        lambda head: b"\xff\xe1" + (len(head[0]) - 2).to_bytes(2) + EXIF.ljust(len(head[0]) - 4, b"\0"), data
-    )
 
 
 CHAPTERS = (
@@ -194,6 +147,34 @@ KINDS = [
         length_s=4.0,
         sound_s=4.0,
     ),
+    Kind(
+        "two_recordings.ogv",
+        of_base("-vf", "noise=alls=20:allf=t", "-c:v", "libtheora", "-q:v", "9", "-c:a", "libvorbis"),
+        patch=twice,
+        pictures=100,
+        end_s=4.12,
+        sound_s=4.0,
+    ),
+    Kind("two_recordings.vob", of_base(*MP2), patch=twice, pictures=100, end_s=4.0, sound_s=4.0),
+    Kind(
+        "a_picture_every_ten_seconds.ts",
+        ["-f", "lavfi", "-i", "testsrc2=d=40:s=64x48:r=1/10", "-f", "lavfi", "-i", "sine=d=40", *SMALL, "-c:a", "aac"],
+        pictures=4,
+        first_s=0.0,
+        end_s=40.0,
+        length_s=39.95,
+        sound_s=40.0,
+    ),
+    Kind(
+        "ten_hours_of_slides.mkv",
+        drawn("testsrc2=d=36000:s=64x48:r=1/100", *SMALL),
+        pictures=360,
+        end_s=36000.0,
+        length_s=36000.0,
+        sound_s=None,
+    ),
+    Kind("lone.wmv", of_base("-frames:v", "1", "-an"), pictures=1, end_s=0.04, length_s=0.04, sound_s=None),
+    Kind("lone.mpg", of_base("-frames:v", "1", "-an"), pictures=1, end_s=0.04, length_s=0.04, sound_s=None),
     Kind("two_recordings.ts", of_base(*COPY), patch=twice, pictures=100, end_s=4.0, sound_s=4.0),
     Kind(
         "trimmed_by_its_edit_list.mp4",
@@ -207,6 +188,14 @@ KINDS = [
     # --- containers
     Kind("motion_jpeg_without_index.avi", of_base("-c:v", "mjpeg", *PCM), patch=without_index),
     Kind("through_a_pipe.avi", of_base("-c:v", "mjpeg", *PCM), patch=as_through_a_pipe, length_s=None),
+    Kind(
+        "looks_like_another_kind.wav",
+        drawn("aevalsrc=0.7*sin(2*PI*1000*t):d=4:s=96000", "-ar", "96000", *PCM),
+        pictures=None,
+        size=None,
+        sound_s=4.0,
+        length_s=4.0,
+    ),
     Kind("bare_sound.aac", [*SILENCE_THEN_NOISE, "-c:a", "aac", "-q:a", "2"], **BARE),
     Kind("bare_sound.mp3", [*SILENCE_THEN_NOISE, "-c:a", "libmp3lame", "-q:a", "2", "-write_xing", "0"], **BARE),
     Kind("length_not_told.flv", of_base(*COPY, "-flvflags", "no_duration_filesize")),
@@ -270,6 +259,8 @@ KINDS = [
         size=(48, 64),
         rotation=90,
     ),
+    Kind("pay_channel.ts", of_base(*COPY), patch=scrambled, fails="are scrambled"),
+    Kind("angles.vob", of_base(*MP2), patch=in_turns, fails="take turns"),
     Kind("animation.webp", drawn("testsrc2=d=1:s=64x48:r=10", "-c:v", "libwebp_anim"), fails="format that is not read"),
     # --- streams
     Kind(

@@ -6,6 +6,7 @@ its probe must say. What tasks receive is white and black, of the size that a pe
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -167,6 +168,24 @@ def test_a_mirrored_picture_is_told_from_a_turned_one(
     assert (video.rotation, video.is_mirrored) == says
     picture = read(tmp_path / "film.mp4", rgb=VideoStream(max_width=128)).pixels("rgb")[0]
     assert picture[8, 8].argmax() == ("red", "green", "blue").index(corner)
+
+
+STRETCHED = [((2, 0, 0, 1), (256, 128)), ((0, 2, -1, 0), (128, 256)), ((2, 0, 0, 2), (128, 128))]
+"""Numbers of a display matrix (a, b, c, d), and the size as players show what is 128 × 128."""
+
+
+@pytest.mark.parametrize(("numbers", "shown"), STRETCHED, ids=str)
+def test_a_matrix_that_stretches_one_way_is_the_shape_of_pixels(
+    numbers: tuple[int, ...], shown: tuple[int, int], tmp_path: Path
+) -> None:
+    ffmpeg("-filter_complex", f"{QUARTERS}[o]", "-map", "[o]", *X264, f"file:{tmp_path / 'film.mp4'}")
+    data = (tmp_path / "film.mp4").read_bytes()
+    at = data.index(b"tkhd") + 44
+    a, b, c, d = (number << 16 for number in numbers)
+    matrix = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    (tmp_path / "film.mp4").write_bytes(data[:at] + matrix + data[at + len(matrix) :])
+    video = video_of(tmp_path / "film.mp4")
+    assert (video.width, video.height) == shown
 
 
 def matroska_crop(path: Path, top: int) -> Path:

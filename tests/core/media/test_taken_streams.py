@@ -160,3 +160,16 @@ def test_a_title_tells_of_a_commentary_where_no_flag_does(tmp_path: Path, title:
     film = drawn(tmp_path / "film.mkv", FILM, sound("5.1"), sound("stereo"), options=options)
     assert taken(film) == [0, 2 if words else 1]
     assert why(film, 1) == (words or "the largest one")
+
+
+def test_pictures_that_libav_takes_for_data_are_not_passed_over(tmp_path: Path) -> None:
+    options = ["-c:v", "libsvtav1", "-preset", "12", "-c:a", "aac"]
+    film = drawn(tmp_path / "film.ts", FILM, sound("mono"), options=options)
+    assert film.refused == (("video", "none of its streams can be decoded (video)"),)
+    assert (taken(film), why(film, 0)) == ([1], "in a codec that is not read")
+
+
+def test_small_data_beside_sound_alone_are_no_pictures(tmp_path: Path) -> None:
+    options = ["-c:v", "libsvtav1", "-preset", "12", "-crf", "60", "-c:a", "s302m", "-strict", "-2"]
+    film = drawn(tmp_path / "film.ts", "color=red:d=2:s=64x64:r=1", sound("stereo"), options=options)
+    assert (film.refused, why(film, 0)) == ((), "")

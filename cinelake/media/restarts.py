@@ -1,0 +1,95 @@
+"""Does the clock of a file begin anew within it, as where recordings are joined? Seen in its bytes, before decoding.
+
+ffmpeg takes a clock that goes back for a new part, and lays it behind the one before. At a joint it gets packets of the
+old part after the first of the new one, though (pictures and sound are stored apart), and is misled by all that are
+nearer than ten seconds, which it takes for a pause: parts shorter than that came to lie too late.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+
+from cinelake.media.file_bytes import FileBytes
+
+JOINED_S, SPARSE_S = 1.0, 600.0
+"""What is a jump of the clock: in files of joined parts, and where pictures come many seconds apart."""
+SLOWEST_FPS = 0.25
+"""Below this rate pictures are many seconds apart."""
+
+MAX_OGG_BYTES, PIECE = 64 << 20, 1 << 20
+"""Larger Ogg files are not searched: parts of less than ten seconds are small."""
+PLACES, NEAR = 1024, 8192
+"""How many places of a program stream are looked at, evenly spread, and how many bytes at each: some packs of a DVD."""
+BACK = 9000
+"""Ticks of 1/90000 s by which the clock goes back at least."""
+FEWEST_TURNS = 3
+"""So often at least does the clock go back where films take turns."""
+
+_PAGE = re.compile(rb"OggS\x00([\x00-\x07])", re.DOTALL)
+_PACK = re.compile(rb"\x00\x00\x01\xba(.{5})", re.DOTALL)
+OGG_BEGIN = 2
+"""Flag of the first page of a stream (RFC 3533, section 6)."""
+
+
+def jump_of(fd: int, container: str, fps: float) -> float | None:
+    """Seconds by which the clock of a file jumps where more of it follows; None: as ffmpeg has it (ten seconds).
+
+    container: that of a format whose clock may jump; fps: of its pictures, 0 where that is not known.
+    """
+    file = FileBytes(fd)
+    if (container == "ogg" and _is_chained(file)) or (container == "mpeg" and _goes_back(file)):
+        return JOINED_S
+    return SPARSE_S if fps < SLOWEST_FPS else None
+
+
+def _is_chained(file: FileBytes) -> bool:
+    """Ogg: does a stream begin behind pages of another's content?"""
+    if file.size > MAX_OGG_BYTES:
+        return False
+    has_content = False
+    for flags in _matches(_PAGE, file):
+        begins = bool(flags[0] & OGG_BEGIN)
+        if begins and has_content:
+            return True
+        has_content = has_content or not begins
+    return False
+
+
+def _matches(pattern: re.Pattern[bytes], file: FileBytes) -> Iterator[bytes]:
+    for place in range(0, file.size, PIECE):
+        yield from (found[1] for found in pattern.finditer(file.at(place, PIECE + 5)))
+
+
+def _goes_back(file: FileBytes) -> bool:
+    """MPEG-PS: does the clock go back?"""
+    return next(_restarts(file), None) is not None
+
+
+def take_turns(file: FileBytes) -> bool:
+    """MPEG-PS: are there several films that take turns, as the angles of a DVD do?
+
+    The clock goes back again and again, each time to where it has not been before. (Joined films all begin early.)
+    """
+    turns = list(itertools.islice(_restarts(file), FEWEST_TURNS))
+    return len(turns) == FEWEST_TURNS and all(b > a + BACK for a, b in itertools.pairwise(turns))
+
+
+def _restarts(file: FileBytes) -> Iterator[int]:
+    """The clock of each pack (ISO/IEC 13818-1, section 2.5.3.4) that is behind the one before it, as far as is seen."""
+    before = -1
+    for place in range(0, file.size, max(NEAR // 2, file.size // PLACES)):
+        if found := _PACK.search(file.at(place, NEAR)):
+            clock = clock_of_pack(found[1])
+            if clock < before - BACK:
+                yield clock
+            before = clock
+
+
+def clock_of_pack(head: bytes) -> int:
+    """The clock (1/90000 s) in the first five bytes of a pack, of MPEG-2 or MPEG-1 (ISO/IEC 11172-1, 2.4.3.2)."""
+    a, b, c, d, e = head
+    if a >> 6 == 1:
+        return (a >> 3 & 7) << 30 | (a & 3) << 28 | b << 20 | (c >> 3) << 15 | (c & 3) << 13 | d << 5 | e >> 3
+    return (a >> 1 & 7) << 30 | b << 22 | (c >> 1) << 15 | d << 7 | e >> 1
