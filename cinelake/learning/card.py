@@ -71,8 +71,9 @@ def _without(scores: Mapping[str, Scores], names: Collection[str]) -> dict[str, 
 
 
 def _of_the_gate(metric: str, verdict: Verdict, *, in_sample: bool) -> str:
-    why = f"{verdict.why[:1].upper()}{verdict.why[1:]}."
-    return why if in_sample else f"The gate looks at **{metric}**, with 95 % intervals over films. {why}"
+    if in_sample:
+        return f"{verdict.why[:1].upper()}{verdict.why[1:]}."
+    return f"The gate looks at **{metric}**, with 95 % intervals over films: {verdict.why}."
 
 
 HELD_OUT = {
