@@ -59,7 +59,7 @@ class Config(Params):
     """Further passes after a warm restart of the learning rate, which falls again (Loshchilov and Hutter, 2017). None:
     16 for `light`, 0 for the others."""
     batch_size: int = Field(128, ge=1)
-    """Faces per step."""
+    """Faces per step; of fewer than 2,048 faces a sixteenth of them, at least 16."""
     learning_rate: float | None = Field(None, gt=0)
     """Of AdamW, at its height; none: 0.002 for `light`, 0.001 for the others."""
     weight_decay: float = Field(0.02, ge=0)
