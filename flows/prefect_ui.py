@@ -21,6 +21,7 @@ from cinelake.plan.build import Planning
 from cinelake.plan.plan import Plan
 from cinelake.run.cells import StepReport
 from cinelake.spec.markdown import as_text
+from cinelake.spec.names import counted
 from cinelake.tracking.addresses import shown
 from flows.run_summary import group_failures
 from flows.server_record import read_up, state_folder
@@ -42,11 +43,6 @@ class LogLine:
 
     level: int
     text: str
-
-
-def counted(count: int, what: str) -> str:
-    """`1 film`, `12 films`."""
-    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def catalogue_run_name(plan: Plan) -> str:

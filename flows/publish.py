@@ -8,9 +8,10 @@ from prefect import flow
 
 from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import plan_manifest
+from cinelake.spec.names import counted
 from flows.events import flow_started
 from flows.lake_versions import publish_planned
-from flows.prefect_ui import counted, name_run
+from flows.prefect_ui import name_run
 
 
 @flow(name="publish", validate_parameters=True)

@@ -33,11 +33,11 @@ from cinelake.plan.build import CATALOGUE, Planning
 from cinelake.query.quality import measure_new, watched_tables
 from cinelake.run.cells import FilmEnded, StepReport
 from cinelake.run.staging import sweep_staged
+from cinelake.spec.names import counted
 from cinelake.storage.content import digest
 from cinelake.storage.objects import is_remote
 from flows.events import catalogue_ran
 from flows.monitoring import monitored
-from flows.prefect_ui import counted
 from flows.run_summary import (
     RunSummary,
     count_film,

@@ -15,6 +15,7 @@ from cinelake.learning.gate import Verdict
 from cinelake.learning.recorded import class_of, class_rows
 from cinelake.spec.markdown import as_text
 from cinelake.spec.model import Scores
+from cinelake.spec.names import counted
 from cinelake.spec.task import Params
 
 SHOWN_FILMS = 40
@@ -70,26 +71,23 @@ def _without(scores: Mapping[str, Scores], names: Collection[str]) -> dict[str, 
 
 
 def _of_the_gate(metric: str, verdict: Verdict, *, in_sample: bool) -> str:
-    why = f"{verdict.why[:1].upper()}{verdict.why[1:]}."
     if in_sample:
-        return why
-    over = f"; beyond the champion {verdict.over_champion}" if verdict.over_champion else ""
-    bounds = f"{verdict.score}; beyond the baseline {verdict.gain}{over}"
-    return f"The gate looks at **{metric}**: {bounds} (95 % interval over films). {why}"
+        return f"{verdict.why[:1].upper()}{verdict.why[1:]}."
+    return f"The gate looks at **{metric}**, with 95 % intervals over films: {verdict.why}."
 
 
 HELD_OUT = {
-    "film": "films that it never saw",
-    "time": "blocks of time of the films that it learned from",
-    "image": "sources of the images that it learned from, by other images of theirs",
+    "film": ("film", "that it never saw"),
+    "time": ("film", "by blocks of time that it never saw"),
+    "image": ("source", "of the images that it learned from, by other images of theirs"),
 }
 
 
 def _held_out(prepared: Prepared) -> str:
     sides = prepared.split
-    what = "films that it has learned from (in-sample)" if prepared.all_films else HELD_OUT[sides.by]
-    count = len({example.movie_id for example in sides.test})
-    return f"On {count} {what} ({known_steps(sides.test)} labelled steps)."
+    which, what = ("film", "that it has learned from (in-sample)") if prepared.all_films else HELD_OUT[sides.by]
+    count = counted(len({example.movie_id for example in sides.test}), which)
+    return f"On {count} {what} ({counted(known_steps(sides.test), 'labelled step')})."
 
 
 def _scores(scores: Mapping[str, Scores], metric: str, support: Mapping[str, float]) -> str:
@@ -130,12 +128,11 @@ def _data(prepared: Prepared) -> str:
     dataset, lines = prepared.dataset, []
     annotators = sorted({version.annotator for version in dataset.labels.versions if version.annotator})
     by = f" by {', '.join(map(as_text, annotators))}" if annotators else ""
-    lines.append(
-        f"- labels `{dataset.labels.name}`{by}, {len(dataset.labels.versions)} imports, key `{dataset.labels.key}`"
-    )
+    imports = counted(len(dataset.labels.versions), "import")
+    lines.append(f"- labels `{dataset.labels.name}`{by}, {imports}, key `{dataset.labels.key}`")
     for side, films in prepared.split.films().items():
         more = f" and {len(films) - SHOWN_FILMS} more" if len(films) > SHOWN_FILMS else ""
-        lines.append(f"- {side}: {len(films)} films: {', '.join(films[:SHOWN_FILMS])}{more}")
+        lines.append(f"- {side}: {counted(len(films), 'film')}: {', '.join(films[:SHOWN_FILMS])}{more}")
     left_out = list(dataset.left_out.items())[:SHOWN_FILMS]
     lines += [f"- left out: {movie_id}: {as_text(why)}" for movie_id, why in left_out]
     lines += [f"- table `{table}`, made by `{recipe_hash}`" for table, recipe_hash in dataset.inputs.items()]

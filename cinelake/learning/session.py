@@ -272,7 +272,7 @@ class _TrainingSession:
             baseline=candidate.baseline_scores,
             interval={spec.metric: bounds} if (bounds := self._bounds(verdict)) else {},
             card=card,
-            tags=self._tags(),
+            tags=self._tags(verdict),
         )
         origin = {"run_id": record.run_id, "labels": self._labels(), "seed": self.seed}
         record_version(lake, entry.name, version, artefact, champion=verdict.moves, origin=origin)
@@ -288,8 +288,9 @@ class _TrainingSession:
         is_known = verdict.score.is_known and not self.prepared.all_films
         return [verdict.score.low, verdict.score.high] if is_known else []
 
-    def _tags(self) -> dict[str, str]:
-        flags = {"promote_by_hand": bool(self._by_hand()), "in_sample": self.prepared.all_films}
+    def _tags(self, verdict: Verdict) -> dict[str, str]:
+        by_hand = bool(self._by_hand()) or verdict.passes != verdict.moves
+        flags = {"promote_by_hand": by_hand, "in_sample": self.prepared.all_films}
         return {"split": self.prepared.split.by, **{name: str(value).lower() for name, value in flags.items()}}
 
     def _champion(self, lake: Lake) -> tuple[int | None, tuple[FilmScores, ...] | None, str]:

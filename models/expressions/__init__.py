@@ -1,14 +1,16 @@
 """Expressions of faces: which of seven emotions a face shows, and the vector of 512 numbers that it is read from.
 
 It looks at the 48 × 48 grey patches of table `faces`. `network: seed` is the reference: 64-64, 128-128 and 256 filters,
-each pooled and normalised, and a dense layer of 512. The default, `light`, costs a quarter of it: residual blocks from
-half the size on, the last of separable convolutions. What to expect of a training: `benchmarks/fer2013.py`.
+each pooled and normalised, and a dense layer of 512. The default, `recogniser`, begins from a network that tells people
+apart (dlib's, whose weights come inside a package) and learns from a few hundred faces what others need thousands for.
+`light` begins from nothing: residual blocks from half the size on, the last of separable convolutions. What to expect
+of a training: `benchmarks/fer2013.py`.
 
     models:
-      expressions: {labels: expressions}                                    # light, 24 and 16 epochs
-      expressions: {labels: expressions, config: {network: seed, epochs: 20, again: 0}}
+      expressions: {labels: expressions}                                    # recogniser, 10 epochs
+      expressions: {labels: expressions, config: {network: light}}          # 24 and 16 epochs
 
-Reading order: networks, config, features, fitting, predict, scores.
+Reading order: networks, pretrained, config, features, fitting, predict, scores.
 """
 
 from __future__ import annotations
@@ -47,9 +49,9 @@ MODEL = Model(
         "balanced_accuracy": "mean over emotions that occur of their recall",
         "macro_f1": "mean over emotions that occur of F1",
     },
-    about="Which of seven emotions a face shows (after the funny-scene agent's network, and lighter), from a "
-    "grey patch of 48 × 48. Trained on FER2013 it tells about two faces of three as its labellers did, "
-    "who agree with one another hardly more often; fear is taken for sadness and surprise, disgust is "
-    "rare there. An expression is not a feeling, and actors show what the scene asks for. Faces from the "
-    "side, drawn faces and other lights than in the labels need labels of their own.",
+    about="Which of seven emotions a face shows, from a grey patch of 48 × 48, by a network that begins from a face "
+    "recogniser or from nothing (the funny-scene agent's, and a lighter one). Trained on FER2013 it tells about two "
+    "faces of three as its labellers did, who agree with one another hardly more often; fear is taken for sadness and "
+    "surprise, disgust is rare there. An expression is not a feeling, and actors show what the scene asks for. Faces "
+    "from the side, drawn faces and other lights than in the labels need labels of their own.",
 )

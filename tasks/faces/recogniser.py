@@ -8,7 +8,6 @@ numbers in a twelfth of the time.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,22 +15,19 @@ from typing import Any
 
 import numpy as np
 
-from cinelake.errors import ModelUnusable
 from cinelake.lake.onnx import made_network, onnx_session
 from cinelake.lake.onnx_graph import OnnxGraph
-from cinelake.lake.packaged import Package, PackagedFile
-from cinelake.spec.arrays import Array, Device, Floats, PixelArray
+from cinelake.lake.packaged import PackagedFile
+from cinelake.spec.arrays import Device, Floats, PixelArray
 from cinelake.storage.content import digest
+from models.recogniser.weights import LAYERS, PACKAGE, RESNET, SIZE, Convolution, read_weights
 from tasks.faces.detectors import Face, FaceDetector
 from tasks.shared.pictures import RelativeBox, chunks, grey
 
-PACKAGE = Package("face-recognition-models", "0.3.0", "face_recognition_models", "CC0 1.0 (public domain)")
-RESNET = PackagedFile(PACKAGE, "models/dlib_face_recognition_resnet_model_v1.dat", "f3a1c4b40afba648dcf7586afdef8843")
 POINTS = PackagedFile(PACKAGE, "models/shape_predictor_5_face_landmarks.dat", "bf64a2edb72085f3d370f119e5dbfd9a")
 INSTEAD = "say `identify: false`, and faces have no identity vectors"
 BUILDER = "1"
 """Raised when the network that is built from the same weights is another one."""
-SIZE = 128
 SMALLEST = 30
 """Pixels of the shorter side of a face's box: a face enlarged from fewer is as far from itself as from a stranger."""
 BLURRED = 5.0
@@ -40,7 +36,6 @@ CHIP, PADDING = 150, 0.25
 """Side of the upright picture in pixels, and how much of the face's size is around the face in it."""
 MEAN = np.array([122.782, 117.001, 104.298], np.float32).reshape(1, 3, 1, 1)
 """Of red, green and blue in what the network learned from (dlib's `input_rgb_image_sized`)."""
-LAYERS = 29
 TOGETHER = 8
 """Faces that go through the network together: each takes a quarter less time than alone (`inference_threads`)."""
 
@@ -129,7 +124,7 @@ def network_file() -> Path:
 
 def network(data: bytes) -> Any:
     """The `onnx.ModelProto` of dlib's file: (n, 3, 150, 150) RGB bytes → (n, 128)."""
-    convolutions, last = _weights(data)
+    convolutions, last = read_weights(data)
     graph = OnnxGraph("chip", np.uint8, ["n", 3, CHIP, CHIP])
     x = graph.add("Sub", "centred", graph.add("Cast", "real", "chip", to=1), MEAN)
     x = _convolution(graph, graph.add("Mul", "scaled", x, np.float32(1 / 256)), "stem", convolutions[0])
@@ -152,18 +147,7 @@ def network(data: bytes) -> Any:
     return graph.model(graph.add("MatMul", "vector", x, last), ["n", SIZE], source)
 
 
-class _Convolution:
-    """A convolution with the affine layer after it folded in."""
-
-    def __init__(self, parameters: Array, shape: list[int], affine: Array):
-        filters, height, width, self.stride, _, self.padding, _ = shape
-        gain, shift = affine[:filters], affine[filters:]
-        kernel = parameters[:-filters].reshape(filters, -1, height, width)
-        self.kernel: Array = (kernel * gain[:, None, None, None]).astype(np.float32)
-        self.bias: Array = (parameters[-filters:] * gain + shift).astype(np.float32)
-
-
-def _convolution(graph: OnnxGraph, x: str, name: str, weights: _Convolution) -> str:
+def _convolution(graph: OnnxGraph, x: str, name: str, weights: Convolution) -> str:
     strides, pads = [weights.stride] * 2, [weights.padding] * 4
     return graph.add("Conv", name, x, weights.kernel, weights.bias, strides=strides, pads=pads)
 
@@ -173,52 +157,3 @@ def _padded(graph: OnnxGraph, x: str, name: str, channels: int, places: int) -> 
     if not channels and not places:
         return x
     return graph.add("Pad", name, x, np.array([0, 0, 0, 0, 0, channels, places, places], np.int64))
-
-
-def _weights(data: bytes) -> tuple[list[_Convolution], Array]:
-    """The convolutions from input to output, and the matrix (256, 128) after them.
-
-    In the file every layer's name is followed by its weights, an affine layer's by those of the convolution before it.
-    Raises `ModelUnusable` for another file.
-    """
-    parameters: list[Array] = []
-    shapes: list[list[int]] = []
-    affine: list[Array] = []
-    last: list[Array] = []
-    try:
-        for found in re.finditer(rb"con_4|affine_|fc_2", data):
-            layer, at = found[0], found.end()
-            if layer == b"fc_2":
-                _, at = _numbers(data, at, 2)
-            values, at = _tensor(data, at)
-            if layer == b"con_4":
-                parameters.append(values)
-                shapes.append(_numbers(data, at, 7)[0])
-            else:
-                (affine if layer == b"affine_" else last).append(values)
-        convolutions = [_Convolution(*each) for each in zip(parameters, shapes, affine, strict=True)]
-        (matrix,) = last
-        matrix = matrix.reshape(-1, SIZE)
-    except (ValueError, IndexError) as error:
-        raise ModelUnusable(f"this is no face recogniser of dlib's: {error}") from error
-    if len(convolutions) != LAYERS:
-        raise ModelUnusable(f"this is no face recogniser of dlib's: it has {len(convolutions)} layers, not {LAYERS}")
-    return convolutions, matrix
-
-
-def _numbers(data: bytes, at: int, count: int) -> tuple[list[int], int]:
-    """Whole numbers as dlib writes them (dlib/serialize.h): a byte of sign and length, then the bytes, lowest first."""
-    numbers = []
-    for _ in range(count):
-        size = data[at] & 0x0F
-        value = int.from_bytes(data[at + 1 : at + 1 + size], "little")
-        numbers.append(-value if data[at] & 0x80 else value)
-        at += 1 + size
-    return numbers, at
-
-
-def _tensor(data: bytes, at: int) -> tuple[Array, int]:
-    """A tensor's numbers, in a row: dlib writes its version, four sizes, and floats, lowest byte first."""
-    (_, *sizes), at = _numbers(data, at, 5)
-    count = int(np.prod(sizes))
-    return np.frombuffer(data, "<f4", count, at), at + 4 * count

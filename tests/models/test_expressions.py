@@ -18,13 +18,14 @@ from cinelake.spec.training import StopTraining, Training
 from models.expressions import MODEL
 from models.expressions.config import LABELS, Config
 from models.expressions.features import mirrored
-from models.expressions.fitting import class_weights, optimizer_of, vary
+from models.expressions.fitting import batch_of, class_weights, optimizer_of, vary
 from models.expressions.networks import EMBEDDING, EMOTIONS, build, parted
+from models.expressions.pretrained import start
 from models.expressions.scores import confusion, scores_of
 
 MOUTHS = {"happy": 1, "sad": -1, "surprise": 0}
 """How the corners of a drawn mouth turn; surprise is a circle."""
-SMALL = Config(epochs=12, again=0, batch_size=32, dropout=0.0)
+SMALL = Config(network="light", epochs=12, again=0, batch_size=32, dropout=0.0)
 
 
 def face(emotion: str, rng: np.random.Generator) -> np.ndarray:
@@ -94,7 +95,7 @@ def test_a_face_and_its_mirror_image_show_the_same(artefact: Artefact) -> None:
 
 @pytest.mark.slow
 def test_a_killed_training_goes_on_to_the_same_weights(tmp_path: Path) -> None:
-    config, learn, stop = Config(epochs=2, again=1, batch_size=16), [faces(48)], [faces(16, 1)]
+    config, learn, stop = Config(network="light", epochs=2, again=1, batch_size=16), [faces(48)], [faces(16, 1)]
 
     def killed(epoch: int, _metrics: Any) -> None:
         if epoch == 1:
@@ -114,10 +115,25 @@ def test_a_second_round_begins_at_the_full_learning_rate_and_falls_again(step: i
     assert float(optimizer.learning_rate) == pytest.approx(rate, rel=0.01)
 
 
-@pytest.mark.parametrize("network", ["seed", "light"])
+@pytest.mark.parametrize(("count", "at_once"), [(10, 16), (1000, 62), (27000, 128)])
+def test_few_faces_are_learned_in_small_steps(count: int, at_once: int) -> None:
+    assert batch_of(Config(), count) == at_once
+
+
+@pytest.mark.parametrize("network", ["seed", "light", "recogniser"])
 def test_a_network_gives_seven_logits_and_an_embedding_of_512(network: Any) -> None:
     output = build(network, 0.0)(np.zeros((2, 48, 48, 1), np.float32), training=False)
     assert output.shape == (2, len(EMOTIONS) + EMBEDDING)
+
+
+@pytest.mark.slow
+def test_a_beginning_from_the_recogniser_computes_the_same_whichever_faces_it_saw() -> None:
+    network, patches = build("recogniser", 0.0), faces(24).features["patch"]
+    outputs = []
+    for seen in (patches[:8], patches[8:]):
+        start(network, seen)
+        outputs.append(np.asarray(network(patches[..., None].astype(np.float32), training=False)))
+    assert outputs[0] == pytest.approx(outputs[1], abs=1e-3) and np.ptp(outputs[0], axis=0).max() > 0.1
 
 
 def test_the_seeds_network_has_its_layers() -> None:
@@ -125,7 +141,7 @@ def test_the_seeds_network_has_its_layers() -> None:
     assert [layer.kernel.shape[-1] for layer in layers] == [64, 64, 128, 128, 256, 512, 7]
 
 
-def test_the_default_has_fewer_weights_than_the_seeds_network() -> None:
+def test_light_has_fewer_weights_than_the_seeds_network() -> None:
     assert build("light", 0.0).count_params() < 1_000_000 < build("seed", 0.0).count_params()
 
 

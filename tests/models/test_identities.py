@@ -9,6 +9,7 @@ from _identities_films import SIZE, faces, film, rows
 
 from cinelake.errors import CannotTrain, ModelUnusable
 from cinelake.lake.artefact import write_artefact
+from cinelake.learning.gate import decide
 from cinelake.learning.images import MemoryTable
 from cinelake.spec.artefact import Artefact
 from cinelake.spec.example import Example
@@ -98,17 +99,42 @@ def test_films_in_which_nobody_recurs_teach_nobody(tmp_path: Path):
         MODEL.train([film(3, [5, 6], {})], [], Config(at_least=20), Training(tmp_path))
 
 
-def test_unnamed_faces_of_one_picture_should_be_two_persons():
-    """Of four faces three are somebody; of two pictures with two faces one has two persons: 2 · 3/4 · 1/2 / (5/4)."""
-    frame, known = np.array([0, 0, 1, 1]), np.ones(4, bool)
-    who = {"character": np.array(["person_1", "person_2", "person_1", ""])}
-    counts = face_counts(frame, {"character": np.array([""] * 4), "known": known}, who)
-    assert summarise_people([counts]) == {"f1": 0.6, "recognised": 0.75, "apart": 0.5, "f1_unnamed": 0.6}
+def test_unnamed_faces_of_one_picture_are_two_persons_and_those_of_one_track_one():
+    """Six of seven faces are somebody; both pictures with two have two persons; three of four steps stay with one."""
+    frame, tracks = np.array([0, 0, 1, 1, 2, 2, 3]), np.array([0, 1, 0, 1, 0, 1, 0])
+    who = {"character": np.array(["ada", "bo", "ada", "bo", "bo", "", "bo"])}
+    counts = face_counts(frame, tracks, {"character": np.array([""] * 7), "known": np.ones(7, bool)}, who)
+    scores = summarise_people([counts])
+    told = 1 + 3 / 4 - 1
+    assert scores.pop("f1") == scores.pop("f1_unnamed") == pytest.approx(2 * 6 / 7 * told / (6 / 7 + told))
+    assert scores == {"recognised": 6 / 7, "apart": 1.0, "together": 0.75}
+
+
+def test_answers_at_random_tell_nobody_from_anybody():
+    rng = np.random.default_rng(0)
+    frame, tracks = np.repeat(np.arange(4000), 2), np.tile([0, 1], 4000)
+    given = {"character": np.full(8000, ""), "known": np.ones(8000, bool)}
+    who = {"character": rng.choice([f"person_{i}" for i in range(5)], 8000)}
+    assert summarise_people([face_counts(frame, tracks, given, who)])["f1"] == pytest.approx(0, abs=0.05)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_names_at_random_do_not_beat_the_trivial_predictor(seed: int):
+    rng = np.random.default_rng(seed)
+    films = [film(number, [0, 1], {0.0: "ada", 5.0: "bo"}) for number in range(6)]
+    trivial, by_chance = (
+        [MODEL.score_film(each.features, each.targets, guess(each.features), Config()) for each in films]
+        for guess in (
+            MODEL.baseline(GALLERY, Config()),
+            lambda features: {"character": rng.choice(["ada", "bo"], len(features["time_s"]))},
+        )
+    )
+    assert not decide(by_chance, trivial, None, MODEL.summarise, "f1", epsilon=0.01).passes
 
 
 def test_named_films_are_judged_by_their_names_alone():
     given = {"character": np.array(["ada", ""]), "known": np.array([True, False])}
-    counts = face_counts(np.array([0, 0]), given, {"character": np.array(["ada", "bo"])})
+    counts = face_counts(np.array([0, 0]), np.array([0, 1]), given, {"character": np.array(["ada", "bo"])})
     assert summarise_people([counts]) == {"f1": 1.0, "accuracy": 1.0, "f1_ada": 1.0}
 
 
@@ -117,7 +143,7 @@ def test_without_two_faces_in_a_picture_nothing_speaks_against_one_person():
     example = film(4, [5, 6], {})
     counts = MODEL.score_film(example.features, example.targets, trivial, Config())
     scores = MODEL.summarise([counts])
-    assert np.isnan(scores.pop("f1")) and scores == {"recognised": 1.0}
+    assert np.isnan(scores.pop("f1")) and scores == {"recognised": 1.0, "together": 1.0}
 
 
 def without_vectors(size: int) -> MemoryTable:

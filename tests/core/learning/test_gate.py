@@ -58,6 +58,13 @@ def test_a_score_that_no_film_defines_passes_no_gate_and_says_so():
     assert verdict.score.to_json() == {"mean": None, "low": None, "high": None}
 
 
+@pytest.mark.parametrize(("count", "moves"), [(5, False), (6, True)])
+def test_a_gain_that_is_the_same_on_few_films_is_for_a_person_to_judge(count, moves):
+    verdict = gate([0.9] * count, [0.4] * count)
+    assert verdict.passes and verdict.moves == moves
+    assert ("a person decides" in verdict.why) != moves
+
+
 def test_an_interval_of_equal_films_is_a_point():
     found = bootstrap(films([0.5] * 4), mean, "score")
     assert (found.mean, found.low, found.high) == (0.5, 0.5, 0.5)

@@ -1,0 +1,1 @@
+"""dlib's face recogniser, as its file has it: `faces` recognises people with it, `expressions` begins from it."""
