@@ -59,16 +59,6 @@ def test_runs_of_the_manifest_use_its_servers_until_ctrl_c(up, project):
     assert up.process.wait(ENDS_WITHIN_S) == 0 and left_running(up.folder) == []
 
 
-def test_a_run_that_begins_while_it_ends_has_a_server_of_its_own(up, project):
-    change(project, "fps: 1", "fps: 2")
-    up.process.send_signal(signal.SIGINT)
-    while (up.folder / ".cinelake" / "up.json").exists():
-        assert up.process.poll() is None
-    done = cinelake("run", cwd=project)
-    assert done.returncode == 0 and "Prefect does not show" not in done.stderr, done.stderr
-    assert up.process.wait(ENDS_WITHIN_S) == 0 and left_running(up.folder) == []
-
-
 def test_it_ends_in_order_when_its_terminal_is_closed(up):
     up.process.send_signal(signal.SIGHUP)
     assert up.process.wait(ENDS_WITHIN_S) == 0 and left_running(up.folder, 0) == []
