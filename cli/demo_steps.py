@@ -28,6 +28,7 @@ from cinelake.lake.published import PublishedVersion
 from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import Planning, plan_manifest
 from cinelake.storage.content import digest, file_digest
+from cinelake.storage.interrupts import KILLED
 from cinelake.storage.processes import import_path, module_command, start_child
 from cli.demo_folder import DemoFolder, DemoRecord
 from cli.label_import import import_files
@@ -307,5 +308,7 @@ def _train_one(
     said, log = process.communicate()
     if process.returncode == 0:
         return dict(json.loads(said))
+    if process.returncode in (KILLED, -signal.SIGINT):
+        return {"problem": "its training was interrupted: the same command goes on where it was"}
     words = [line for line in log.splitlines() if line.startswith("cinelake: ")] or log.splitlines()[-1:]
     return {"problem": " ".join(words).removeprefix("cinelake: ") or f"its command ended with {process.returncode}"}

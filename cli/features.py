@@ -31,7 +31,7 @@ def _group() -> None:
         "cinelake features import clip.parquet --as shot_features --table shot_features_clip",
         "cinelake features import utterances.csv --as subtitles --table utterances --movie sintel_trailer",
         "cinelake features import smile.arff --as embeddings --table embeddings_smile --movie sintel_trailer",
-        "cinelake features import line.xlsx --as sound --table sound_elsewhere --dry-run",
+        "cinelake features import line.xlsx --as affect --table affect_elsewhere --dry-run",
     ),
 )
 def import_(

@@ -23,7 +23,7 @@ app = typer.Typer(add_completion=False)
         "cinelake supercut my_film --scenes 3,5 --dry-run",
         "cinelake supercut my_film --of importance --seconds 120 -o summary.mp4",
         "cinelake supercut my_film --without nudity --without violence -o for_all.mp4",
-        "cinelake supercut my_film --without 'beat:fight' --without 'arousal>0.8' --left-out cuts.csv",
+        "cinelake supercut my_film --without 'beat:battle' --without 'arousal>0.8' --left-out cuts.csv",
     )
 )
 def supercut(

@@ -38,7 +38,7 @@ from flows.server_record import MLFLOW_PASSWORD, PASSWORD, UP, password_of, priv
 app = typer.Typer(add_completion=False)
 
 
-IDLE_ENDS_WITHIN_S, RUNS_END_WITHIN_S = 2.0, 15.0
+IDLE_ENDS_WITHIN_S, RUNS_END_WITHIN_S = 5.0, 15.0
 TRAINING_VIEW = "#/experiments?workflowType=machine_learning"
 """The page of MLflow that opens with what belongs to trainings; its first page is one of language models."""
 
@@ -77,6 +77,7 @@ def up(
     except KeyboardInterrupt:
         pass  # Ctrl-C is how it ends
     finally:
+        prefect.begin_to_end()  # before the record goes: a run that begins now waits for its own server
         note.unlink(missing_ok=True)
         for process, ends_within_s in ((worker, IDLE_ENDS_WITHIN_S), (mlflow, RUNS_END_WITHIN_S)):
             _end(process, ends_within_s)
@@ -132,7 +133,7 @@ def _start_worker(folder: Path, server: PrefectServer, pool: str) -> subprocess.
 def _end(process: subprocess.Popen[bytes] | None, within_s: float) -> None:
     """End a process and what it started; a worker passes the signal on to its runs, which have time to stop.
 
-    within_s: how long a process without any has. Prefect's worker does not end by itself, even where it has no run.
+    within_s: how long a process without any has; a worker that has some does not end before them.
     """
     if process is None or process.poll() is not None:
         return

@@ -21,7 +21,7 @@ app = typer.Typer(add_completion=False)
 @app.command(
     epilog=example(
         "cinelake why shots sintel_trailer",
-        "cinelake why tag_shots sintel_trailer --row shot=12",
+        "cinelake why tag_shots sintel_trailer --row shot=2",
         "cinelake why scenes sintel_trailer --row 0 --json",
     )
 )

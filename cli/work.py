@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 import typer
@@ -24,4 +25,17 @@ def work(manifest: ManifestOption = HERE) -> None:
         out.print(f"working for pool {loaded.deploy.work_pool} of {server.url}, until Ctrl-C", markup=False)
         command = worker_command(loaded.deploy.work_pool)
         sys.stdout.flush()
+        _hear_interrupts()
         os.execve(command[0], command, worker_environment(server))
+
+
+def _hear_interrupts() -> None:
+    """Let SIGTERM end the worker where a script has started it with `&`, which has it ignore SIGINT.
+
+    Prefect's worker passes SIGTERM on to itself as SIGINT. A group of its own keeps it from its terminal's Ctrl-C, as
+    the script wants it.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        if os.getpid() != os.getpgrp():
+            os.setpgid(0, 0)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -8,6 +8,7 @@ import os
 import time
 import uuid
 from collections.abc import Mapping
+from importlib.metadata import version
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from httpx import Client, Response
 
 ANSWERS_WITHIN_S = 2.0
+CLOUD = "https://api.prefect.cloud"
+"""It works with every version of Prefect, whose client does not ask it for its own."""
 BUSY, BUSY_PAUSES_S = 503, (0.2, 0.5, 1.0, 2.0)
 """Prefect answers so while its database is locked, and has done nothing then; its own client asks again too."""
 
@@ -57,7 +60,7 @@ class PrefectApi:
 
     def get(self, path: str) -> Any:
         """What the server answers, as JSON."""
-        return self._checked(self._sent("GET", path, None)).json()
+        return self._read(self._sent("GET", path, None))
 
     def post(self, path: str, body: Any) -> Any:
         """What the server answers, as JSON; None for an empty answer."""
@@ -72,13 +75,12 @@ class PrefectApi:
         if reply.status_code == 403 and "CSRF" in reply.text:
             self._take_token()
             reply = self._sent(method, path, body)
-        content = self._checked(reply).content
-        return reply.json() if content else None
+        return self._read(reply) if self._checked(reply).content else None
 
     def _take_token(self) -> None:
         """The token that a server with CSRF protection wants with each change; it lasts an hour."""
         client = str(uuid.uuid4())
-        token = self._checked(self._sent("GET", f"/csrf-token?client={client}", None)).json()["token"]
+        token = self.get(f"/csrf-token?client={client}")["token"]
         self._client.headers.update({"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": client})
 
     def _sent(self, method: str, path: str, body: Any) -> Response:
@@ -94,6 +96,16 @@ class PrefectApi:
         except httpx.HTTPError as error:
             raise EngineUnavailable(
                 f"the Prefect server at {self.url} does not answer ({error or type(error).__name__})"
+            ) from error
+
+    def _read(self, reply: Response) -> Any:
+        """The answer's JSON; pages of Prefect, and servers that are none, answer everything with a page."""
+        try:
+            return self._checked(reply).json()
+        except ValueError as error:
+            raise ServerRefused(
+                f"what answers at {self.url} is not Prefect's API: its address ends with /api, as in "
+                "PREFECT_API_URL=http://127.0.0.1:4200/api"
             ) from error
 
     def _checked(self, reply: Response) -> Response:
@@ -117,12 +129,22 @@ def _authorization(password: str) -> Mapping[str, str]:
 
 
 def server_answers(url: str, password: str = "") -> bool:
-    """Whether a Prefect server answers at this address. Raises `ServerRefused` where it wants another password."""
+    """Whether a Prefect server answers at this address.
+
+    Raises `ServerRefused` where it wants another password, is of another major version, or is no Prefect server.
+    """
+    is_cloud = url.startswith(CLOUD)
     with PrefectApi(url, password, ANSWERS_WITHIN_S) as api:
         try:
-            api.get("/version")
+            theirs = api.get("/version" if is_cloud else "/admin/version")  # the former is that of its interface
         except ServerRefused:
             raise
         except EngineUnavailable:
             return False
+    ours = version("prefect")
+    if not is_cloud and str(theirs).partition(".")[0] != ours.partition(".")[0]:
+        raise ServerRefused(
+            f"the Prefect server at {url} is of version {str(theirs)[:40]}, and Prefect {ours}, as installed here, "
+            "talks to its own major version alone: use another server, or unset PREFECT_API_URL to let a run bring one"
+        )
     return True

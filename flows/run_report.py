@@ -120,7 +120,7 @@ class RunReport:
             self._send_state(film, "RUNNING", "", film.began)
         self._send_state(film, kind, message, _now())
         for line in film_log(report):
-            self._send_line(line.level, line.text, task_run_id=film.id)
+            self._send_line(line.level, line.text, task_run_id=film.id, name=report.movie_id)
 
     def log(self, level: int, message: str, *values: object) -> None:
         """A line of the run's log."""

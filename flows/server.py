@@ -81,8 +81,8 @@ class PrefectServer:
     """It stays when the run has ended, and ends by itself once nobody has used it for a while."""
     record: ServerRecord | None = None
     """Of a server that another run has started, and that stays for a while."""
-    starting: ExitStack | None = None
-    """Holds the lock of its folder while its database is being made, which two servers cannot do at once."""
+    lock: ExitStack | None = None
+    """Holds the lock of its folder while its database is being made, and while it ends, for two would write to that."""
     using: ExitStack = field(default_factory=ExitStack)
     """Says that it is used: it does not end by itself as long as this is open."""
 
@@ -109,7 +109,7 @@ class PrefectServer:
         except BaseException:
             self.keep = False
             raise
-        self._started()
+        self._let_others()
 
     def has_died(self) -> bool:
         """Whether it is known that its process has ended."""
@@ -117,17 +117,22 @@ class PrefectServer:
             return self.own.poll() is not None
         return self.record is not None and not self.record.lives()
 
-    def _started(self) -> None:
-        if self.starting is not None:
-            self.starting.close()
-            self.starting = None
+    def begin_to_end(self) -> None:
+        """Have runs that look for a server here wait until `stop` has ended this one, and start their own then."""
+        if self.lock is None and self.log is not None:
+            self.lock = ExitStack()
+            self.lock.enter_context(alone(self.log.parent))
+
+    def _let_others(self) -> None:
+        if self.lock is not None:
+            self.lock.close()
+            self.lock = None
 
     def _log_tail(self) -> str:
         return self.log.read_text(errors="replace")[-500:] if self.log and self.log.exists() else ""
 
     def stop(self) -> None:
         """End the server if it is ours and does not stay; one that stays is no longer used by us."""
-        self._started()
         self.using.close()
         if self.own and not self.keep and self.own.poll() is None:
             os.killpg(self.own.pid, signal.SIGTERM)
@@ -136,6 +141,7 @@ class PrefectServer:
             except subprocess.TimeoutExpired:
                 os.killpg(self.own.pid, signal.SIGKILL)
                 self.own.wait()
+        self._let_others()
 
 
 @contextmanager
@@ -309,7 +315,7 @@ def _started(
                 pass_fds=[found.fileno()],
             )
         on_error.pop_all()
-    server = PrefectServer(url, password_of(folder), process, log, keep=keep_s > 0, starting=starting)
+    server = PrefectServer(url, password_of(folder), process, log, keep=keep_s > 0, lock=starting)
     if keep_s:
         server.using.enter_context(in_use(home))
     return server

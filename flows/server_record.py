@@ -96,7 +96,13 @@ class ServerRecord:
 
     def write(self, file: Path, **more: str) -> None:
         """Write the record, with more facts of who started it."""
-        write_private(file, json.dumps({**asdict(self), **more}))
+        write_private(file, json.dumps({**asdict(self), "folder": _folder_mark(file.parent), **more}))
+
+
+def _folder_mark(folder: Path) -> str:
+    """What tells a folder from a copy of it."""
+    found = folder.stat()
+    return f"{found.st_dev}:{found.st_ino}"
 
 
 def server_version() -> str:
@@ -110,11 +116,13 @@ def record_of(pid: int, url: str) -> ServerRecord:
 
 
 def read_record(file: Path) -> ServerRecord | None:
-    """What a file says of a server that runs on this machine; None without one."""
+    """What a file says of a server that runs on this machine for this folder; None without one, and for a copy."""
     found = read_json(file)
     try:
+        if found.get("folder") and found["folder"] != _folder_mark(file.parent):
+            return None
         record = ServerRecord(str(found["url"]), int(str(found["pid"])), str(found["started"]), str(found["version"]))
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OSError):
         return None
     return record if record.lives() else None
 

@@ -25,7 +25,7 @@ def _environment() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"clock": clock, "text_html": text_html}
+    environment.filters |= {"clock": clock, "text_html": text_html, "breakable": breakable}
     environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":"), "allow_nan": False}
     return environment
 
@@ -42,6 +42,13 @@ def text_html(text: str) -> Any:
 
     parts = text.split("`")
     return Markup("").join(Markup("<code>{}</code>").format(p) if at % 2 else p for at, p in enumerate(parts))
+
+
+def breakable(name: str) -> Any:
+    """A name as HTML that a narrow column breaks after `_`, and within a word only where a word is too long."""
+    from markupsafe import Markup, escape
+
+    return Markup("_<wbr>").join(escape(part) for part in name.split("_"))
 
 
 @cache

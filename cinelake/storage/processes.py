@@ -106,10 +106,17 @@ def import_path() -> dict[str, str]:
 def start_child(command: Sequence[str], *, by: signal.Signals = signal.SIGTERM, **popen: Any) -> subprocess.Popen[Any]:
     """Start a process that receives the signal `by` when this process has ended, however it did.
 
-    popen: further arguments of `subprocess.Popen`, which this raises the errors of.
+    popen: further arguments of `subprocess.Popen`, which this raises the errors of. In a session of its own, which no
+    terminal interrupts, the process hears SIGINT, also where this one ignores it.
     """
-    start = partial(subprocess.Popen, list(command), preexec_fn=partial(die_with_parent, by), **popen)
-    return in_lasting_thread(start)
+    hears = bool(popen.get("start_new_session"))
+
+    def prepare() -> None:
+        die_with_parent(by)
+        if hears:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    return in_lasting_thread(partial(subprocess.Popen, list(command), preexec_fn=prepare, **popen))
 
 
 def die_with_parent(by: signal.Signals = signal.SIGTERM) -> None:

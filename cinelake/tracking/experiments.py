@@ -12,6 +12,7 @@ from typing import Any
 
 from cinelake.manifest.sections import TrackingSettings
 from cinelake.tracking.addresses import sqlite_file
+from cinelake.tracking.store import BESIDE
 
 KIND = {"mlflow.experimentKind": "custom_model_development"}
 """The kind of an experiment whose runs are trainings and no GenAI."""
@@ -76,7 +77,7 @@ def artifact_folder(tracking: TrackingSettings) -> Path | None:
     """Where files of runs and models are kept; None for a server, which decides itself."""
     path = sqlite_file(tracking.uri)
     if path and tracking.artifacts is None:
-        return path.parent / "mlruns"
+        return path.parent / BESIDE
     return Path(tracking.artifacts) if tracking.artifacts and not tracking.uri.startswith("http") else None
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from cinelake.errors import StorageError
 from cinelake.storage.files import alone, copy_database, unfinished_file
@@ -26,6 +28,17 @@ QUIET = {
 }
 MAKING_TABLES = 0x63696E656C616B65
 """The number of the advisory lock under which tables are made in PostgreSQL: `cinelake` in ASCII."""
+BESIDE = "mlruns"
+"""The folder of runs' and models' files beside an SQLite file, where the manifest names none."""
+ADDRESSES = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+    ("logged_models", "artifact_location"),
+)
+"""Tables of MLflow with their columns in which it keeps where files lie, each whole."""
+LOCKED_FOR_S = 60.0
 
 
 def connect(uri: str) -> Any:
@@ -52,6 +65,8 @@ def made_alone(uri: str, artifacts: str | None = None) -> Iterator[None]:
     with _alone_at(uri):
         if path and not path.exists():
             _make_database(path, artifacts)
+        elif path:
+            follow_folder(path)
         yield
 
 
@@ -66,6 +81,54 @@ def _make_database(path: Path, artifacts: str | None) -> None:
     with unfinished_file(path) as draft:
         SqlAlchemyStore(f"sqlite:///{draft}", artifacts or DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH).engine.dispose()
         copy_database(draft, path)
+
+
+def follow_folder(database: Path) -> None:
+    """Have an SQLite file that was moved or copied with its folder `mlruns` name the one that lies beside it now.
+
+    MLflow keeps absolute addresses: of a copy it would read the original's files, and write new ones among them. Raises
+    `StorageError` where the file cannot be changed.
+    """
+    here = database.parent.absolute() / BESIDE
+    if not here.is_dir() or not os.access(database, os.W_OK):
+        return
+    with suppress(sqlite3.Error), closing(_opened(database)) as known:  # what is no database, MLflow itself names
+        for before in _addresses_of_copies(known, here):
+            try:
+                with known:
+                    _rename(known, before, here.as_uri())
+            except sqlite3.Error as error:
+                words = f"{database} was moved or copied here, and still names the files below {before}"
+                raise StorageError(f"{words}, as it cannot be changed: {error}") from error
+
+
+def _opened(database: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{database.absolute().as_uri()}?mode=rw", uri=True, timeout=LOCKED_FOR_S)
+
+
+def _addresses_of_copies(known: sqlite3.Connection, here: Path) -> list[str]:
+    """Addresses of other folders of the same name whose runs have their files here."""
+    rows = known.execute(
+        "SELECT artifact_location, run_uuid FROM experiments JOIN runs USING (experiment_id) "
+        "WHERE artifact_location LIKE ? AND artifact_location != ?",
+        (f"file://%/{BESIDE}", here.as_uri()),
+    )
+    return sorted({before for before, run in rows if (here / run).is_dir() and not _is_here(before, here)})
+
+
+def _is_here(address: str, here: Path) -> bool:
+    """Whether an address leads to the same folder by another path."""
+    folder = Path(unquote(urlsplit(address).path))
+    return folder.exists() and folder.samefile(here)
+
+
+def _rename(known: sqlite3.Connection, before: str, now: str) -> None:
+    size, below = len(before) + 1, f"{before}/"
+    for table, column in ADDRESSES:
+        if column in {row[1] for row in known.execute(f"PRAGMA table_info({table})")}:
+            which = f"{column} = ? OR substr({column}, 1, ?) = ?"
+            changed = f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE {which}"
+            known.execute(changed, (now, size, before, size, below))
 
 
 @contextmanager

@@ -103,6 +103,15 @@ def test_a_model_that_cannot_be_trained_says_why(tmp_path: Path) -> None:
     assert name == "scenes" and "there are no labels 'scenes'" in result["problem"]
 
 
+def test_a_training_that_was_interrupted_by_itself_goes_on_with_the_next_demo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "echo 'stopping: epochs that ended stay; press Ctrl-C again to kill' >&2; exit 130"
+    monkeypatch.setattr("cli.demo_steps.module_command", lambda *_: ["sh", "-c", said])
+    ((_, result),) = train_models(tmp_path, ["scenes"], 1)
+    assert result["problem"] == "its training was interrupted: the same command goes on where it was"
+
+
 def test_a_refused_model_is_shown_with_the_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     result = {
         "metric": "map", "films": {"train": ["a"], "validation": ["b"], "test": ["c"]}, "moved": False, "version": 2,

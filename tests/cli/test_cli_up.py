@@ -1,8 +1,10 @@
-"""What `up` started ends with it: a worker's runs have time to stop, a worker without one is not waited for."""
+"""What `up` started ends with it: a worker's runs have time to stop, a worker without one is not waited for long."""
 
 from __future__ import annotations
 
+import os
 import random
+import shlex
 import signal
 import subprocess
 import sys
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks._clusters import await_that
 from cli import up
 
 DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
@@ -39,3 +42,17 @@ def test_a_worker_without_runs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch
     with worker([]) as process:
         up._end(process, 0.0)
     assert process.returncode == -signal.SIGKILL
+
+
+WORKS = "import os; from cli import work; work._hear_interrupts(); os.execvp('sleep', ['sleep', '600'])"
+
+
+def test_a_worker_that_a_script_has_started_hears_what_prefect_makes_of_sigterm(tmp_path: Path) -> None:
+    script = f"{sys.executable} -c {shlex.quote(WORKS)} & echo $!; wait"
+    with subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE, text=True, start_new_session=True) as shell:
+        assert shell.stdout is not None
+        pid = int(shell.stdout.readline())
+        await_that(lambda: Path(f"/proc/{pid}/comm").read_text() == "sleep\n", within_s=60)
+        assert os.getpgid(pid) == pid
+        os.kill(pid, signal.SIGINT)
+        assert shell.wait(60) == 0

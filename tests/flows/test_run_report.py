@@ -34,3 +34,17 @@ def test_all_films_are_shown_where_some_end_before_others_begin(prefect):
     report.run_ended("COMPLETED", "")
     report.close()
     assert sorted(shown_films(url, "one after another", len(films))) == [f"{film}: films" for film in films]
+
+
+def test_a_line_of_the_log_says_of_which_film_it_is(prefect):
+    url = prefect["PREFECT_API_URL"]
+    report = RunReport(lambda: PrefectServer(url, PASSWORDS[url]), "two films", {}, on_cancel=lambda: None)
+    report.start(lambda event: None)
+    for film in ("dawn", "dusk"):
+        report.film_handed_out(film, ["films"])
+        report.film_ended(StepReport(film, [CellReport("films", "made")]))
+    report.run_ended("COMPLETED", "")
+    report.close()
+    (run,) = asked(url, "flow_runs", flow_runs={"name": {"any_": ["two films"]}})
+    lines = asked(url, "logs", logs={"flow_run_id": {"any_": [run["id"]]}})
+    assert {line["name"] for line in lines if "made" in line["message"]} == {"dawn", "dusk"}

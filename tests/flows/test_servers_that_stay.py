@@ -16,7 +16,9 @@ from core.engines._waiting import await_that, waiting_project
 from end_to_end._command import PASSWORDS, asked, cinelake, end_started, left_running, start
 
 from cinelake.errors import EngineUnavailable, UsageError
+from cinelake.storage.files import alone
 from flows.server import (
+    PrefectServer,
     configured_server,
     end_if_unused,
     end_process,
@@ -61,6 +63,14 @@ def test_a_record_is_of_one_process_and_of_no_later_one_of_its_id(home, other):
     assert read_record(home / RECORD) is None
 
 
+@pytest.mark.parametrize("name", [UP, "prefect"])
+def test_a_copy_of_a_project_has_none_of_the_servers_of_the_original(tmp_path, home, other, name):
+    file = home / RECORD if name == "prefect" else home.parent / UP
+    record_of(other.pid, "http://127.0.0.1:1/api").write(file)
+    copy = shutil.copytree(home.parent, tmp_path / "copy") / file.relative_to(home.parent)
+    assert read_record(file) and copy.read_bytes() == file.read_bytes() and read_record(copy) is None
+
+
 def test_no_second_server_is_started_on_the_database_of_one_that_a_run_uses(home, other):
     record_of(other.pid, "http://127.0.0.1:1/api").write(home / RECORD)
     with in_use(home), pytest.raises(UsageError, match=f"a run uses the Prefect server .*process {other.pid}"):
@@ -92,6 +102,17 @@ def test_a_run_that_begins_while_up_starts_waits_for_its_server_and_starts_none(
 def test_a_second_up_is_refused_with_the_first_ones_address(home, starting_up):
     with pytest.raises(UsageError, match=f"runs already .*{starting_up.removesuffix('/api')}.*cinelake down"):
         start_prefect(home.parent, services=True)
+
+
+def test_no_server_is_started_beside_one_that_is_ending(home):
+    ending = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+    server = PrefectServer("http://127.0.0.1:1/api", own=ending, log=home / "server.log")
+    server.begin_to_end()
+    with pytest.raises(UsageError, match="locked"), alone(home, busy="locked"):
+        pass
+    server.stop()
+    with alone(home, busy="locked"):
+        assert ending.returncode == -signal.SIGTERM
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from cinelake.manifest.document import load_manifest
 from cinelake.plan.build import plan_manifest
 from cinelake.query.quality import Outlier
 from report.site import catalogue_page
-from report.templates import text_html
+from report.templates import breakable, text_html
 
 ALERT = "<script>alert(1)</script>"
 SCRIPT = re.compile(r"<script[^>]*>")
@@ -99,6 +99,10 @@ def test_no_script_of_a_page_takes_a_text_for_html():
 
 def test_a_reason_is_escaped_and_its_commands_are_code():
     assert text_html("<b>: `cinelake run`") == "&lt;b&gt;: <code>cinelake run</code>"
+
+
+def test_a_name_is_broken_after_an_underscore_and_stays_text():
+    assert breakable("night_train_<1>") == "night_<wbr>train_<wbr>&lt;1&gt;"
 
 
 def test_a_second_report_writes_nothing(project):

@@ -52,6 +52,20 @@ def test_no_process_of_the_project_is_started_otherwise(said: str) -> None:
     assert [file.name for file in files if said in file.read_text()] in ([], ["processes.py"])
 
 
+@pytest.mark.parametrize("own_session", [False, True])
+def test_only_in_a_session_of_its_own_a_process_hears_an_interrupt_that_its_starter_ignores(own_session: bool) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        child = start_child(SLEEPING, start_new_session=own_session)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with child:
+        child.send_signal(signal.SIGINT)
+        if not own_session:
+            child.terminate()
+        assert child.wait(10) == -(signal.SIGINT if own_session else signal.SIGTERM)
+
+
 def test_a_process_outlives_the_thread_that_asked_for_it() -> None:
     with ThreadPoolExecutor(1) as thread:
         child = thread.submit(start_child, SLEEPING).result()
