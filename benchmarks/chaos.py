@@ -298,13 +298,15 @@ def a_round(night: Night, drawn: Drawn) -> Killed:
         process, hits = _faulty(drawn, project) if is_fault else _storm(night, drawn, project, kept)
         kept |= {cell: stamp for cell, stamp in times_of(project / "lake").items() if cell not in kept}
         further = 0
-        while ended(process) and further < MAX_COMMANDS:
+        while (code := ended(process)) and further < MAX_COMMANDS:
             if tracked:
                 night.mlflow.revive()
             process, further = start(project, drawn.command), further + 1
     if is_fault:
         end_server(project)
     broken = tuple(broken_promises(night.wanted, project, reading, kept))
+    if code:
+        broken += (f"{drawn.command} still ends with {code} after {further} further commands",)
     if broken:
         shutil.copytree(project, night.folder / f"broken-{drawn.number}", symlinks=True)
     return Killed(drawn.command, drawn.engine, hits, further, broken)

@@ -15,7 +15,7 @@ from typing import Any, get_args
 from cinelake.errors import UsageError
 from cinelake.manifest.sections import EngineKind
 from cinelake.storage.content import digest
-from cinelake.storage.files import write_whole
+from cinelake.storage.files import finished_entries, write_whole
 
 LABELS = {"scenes": "scenes", "tags": "tags", "characters": "characters", "affect": "affect"}
 """Model → the table of drawn labels that it learns from."""
@@ -150,7 +150,7 @@ def _claimed(path: Path, *, everything: bool, engine: EngineKind | None) -> Demo
     """The folder as it shall be; nothing is written."""
     manifest = path / "pipeline.yaml"
     if not manifest.exists():
-        others = sorted(file.name for file in path.iterdir()) if path.is_dir() else []
+        others = [file.name for file in finished_entries(path)] if path.is_dir() else []
         if others:
             raise UsageError(
                 f"{path} holds something else ({others[0]}{', …' if others[1:] else ''}): the demo draws into a folder "
@@ -173,6 +173,6 @@ def _claimed(path: Path, *, everything: bool, engine: EngineKind | None) -> Demo
 def _check_writable(path: Path) -> None:
     """Raise `OSError` where no file can be written in the folder, before anything is drawn."""
     path.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".writable_", dir=path)
+    handle, name = tempfile.mkstemp(prefix=".writable_", suffix=".part", dir=path)
     os.close(handle)
     Path(name).unlink()

@@ -18,7 +18,7 @@ from cinelake.catalogue.list import read_list
 from cinelake.catalogue.names import movie_id_of
 from cinelake.errors import FilmError, UsageError
 from cinelake.manifest.document import Manifest, load_manifest
-from cinelake.storage.files import write_whole
+from cinelake.storage.files import finished_entries, write_whole
 
 MANIFEST = """\
 # Written by `cinelake look`, which leaves it as it is from now on: add tables, and `cinelake run` here makes them too.
@@ -66,7 +66,7 @@ class FilmFolder:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             if not self.manifest.exists():
-                if any(self.folder.iterdir()):
+                if finished_entries(self.folder):
                     raise UsageError(f"{self.folder} holds something else: name another folder with --out")
                 text = MANIFEST.replace("FPS", f"{pictures_a_second(map(length_s, films)):g}")
                 write_whole(self.manifest, text.encode())

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from cinelake.errors import UsageError
-from cinelake.storage.files import write_whole
+from cinelake.storage.files import finished_entries, write_whole
 from report.templates import STATIC
 
 MARK = "cinelake-report.json"
@@ -31,7 +31,7 @@ def check_place(out: Path, *, force: bool) -> None:
     """Raise `UsageError` for a place that is no folder, or a folder with something else in it."""
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file: name a folder with --out")
-    if out.is_dir() and any(out.iterdir()) and not (out / MARK).exists() and not force:
+    if out.is_dir() and finished_entries(out) and not (out / MARK).exists() and not force:
         raise UsageError(f"{out} holds something else: name another folder with --out, or write into it with --force")
 
 

@@ -95,8 +95,9 @@ class _Site:
     def write_films(self, movie_ids: Sequence[str], on_progress: OnProgress, *, force: bool) -> None:
         """Write the pages that have changed."""
         if not self.dry_run:
-            self.films.mkdir(parents=True, exist_ok=True)
-            write_text(self.out / MARK, json.dumps({"what": "a report of cinelake", "version": 1}) + "\n")
+            self.out.mkdir(parents=True, exist_ok=True)
+            write_text(self.out / MARK, json.dumps({"what": "a report of cinelake", "version": 1}) + "\n")  # before all
+            self.films.mkdir(exist_ok=True)
             write_assets(self.out)
         for done, movie_id in enumerate(movie_ids):
             on_progress(done, len(movie_ids), movie_id)

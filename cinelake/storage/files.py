@@ -307,6 +307,12 @@ def unfinished_file(path: Path) -> Iterator[Path]:
             unfinished.with_name(unfinished.name + beside).unlink(missing_ok=True)
 
 
+def finished_entries(folder: Path) -> list[Path]:
+    """What a folder holds, in order of names, but for what writers of `unfinished_file` left when they were killed."""
+    unfinished = tuple(".part" + beside for beside in ("", *BESIDE_DATABASES))
+    return sorted(each for each in folder.iterdir() if not (each.name[:1] == "." and each.name.endswith(unfinished)))
+
+
 def copy_database(source: Path, path: Path) -> None:
     """Copy an SQLite database that others may have open, whole or not at all. Raises `sqlite3.Error`."""
     with written_whole(path) as unfinished, closing(sqlite3.connect(source)) as database:

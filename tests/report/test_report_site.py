@@ -4,6 +4,7 @@ import html.parser
 import re
 import shutil
 from pathlib import Path
+from unittest.mock import Mock
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -150,6 +151,17 @@ def test_a_folder_with_something_else_is_refused(project):
     with pytest.raises(UsageError, match="holds something else"):
         write(project)
     assert write(project, force=True).written and (project / "site" / "thesis.txt").exists()
+
+
+@pytest.mark.parametrize("left", [[], [".cinelake-report.json.1-2-3.part"]])
+def test_a_report_that_was_killed_at_its_first_file_is_written_by_the_next(project, monkeypatch, left):
+    monkeypatch.setattr(report.site, "write_text", Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        write(project)
+    monkeypatch.undo()
+    for name in left:
+        (project / "site" / name).write_text("half")
+    assert write(project).written
 
 
 def test_a_site_in_the_place_of_a_file_is_refused(project):
