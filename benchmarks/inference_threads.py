@@ -69,14 +69,14 @@ def _networks() -> dict[str, tuple[Path, Array]]:
     """By name the file, and input as the tables have it."""
     from tasks.embeddings import efficientnet
     from tasks.faces import recogniser
-    from tasks.writing.reader import DETECTOR, RECOGNISER
+    from tasks.writing.reader import DETECTOR, GLANCE, RECOGNISER
 
     noise = np.random.default_rng(0)
     of_bytes = {
         "recogniser": (1, 3, recogniser.CHIP, recogniser.CHIP),
         "EfficientNet": (16, 3, *[efficientnet.SIZE] * 2),
     }
-    of_reals = {"lines found": (1, 3, 384, 640), "lines read": (6, 3, 48, 320)}
+    of_reals = {"lines found": (1, 3, 256, GLANCE), "lines read": (6, 3, 48, 320)}
     files = {
         "recogniser": recogniser.network_file(),
         "EfficientNet": efficientnet.network_file(),

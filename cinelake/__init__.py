@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import PathLike, fspath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,14 +11,14 @@ if TYPE_CHECKING:
 __all__ = ["open"]
 
 
-def open(place: str, published: bool | int | str = False) -> LakeClient:
+def open(place: str | PathLike[str], published: bool | int | str = False) -> LakeClient:
     """The lake at a path or URI (`s3://bucket/lake`); `published`: its published copy, or a version of it by number.
 
     Raises `StorageError` when there is none, `UsageError` where nothing is published.
     """
     from cinelake.client.lake_client import open_lake
 
-    return open_lake(place, published)
+    return open_lake(fspath(place), published)
 
 
 # Models that the first release registered in MLflow carry code that imports `cinelake.artefacts` and `cinelake.model`.

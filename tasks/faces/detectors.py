@@ -33,13 +33,20 @@ class Face:
 
 
 class FaceDetector(Protocol):
-    """Finds faces in one RGB picture of any size. `provider` is what ran, `embedding_size` what `Face` carries."""
+    """Finds faces in one RGB picture of any size. `provider` is what ran, `embedding_size` what `Face` carries.
+
+    Faces of several pictures are done only once they have been `identified` together.
+    """
 
     provider: str
     embedding_size: int
 
     def faces(self, pixels: PixelArray) -> list[Face]:
         """The faces whose box has an area inside the picture, in no particular order."""
+
+    def identified(self, faces: Sequence[Face]) -> list[Face]:
+        """Faces that were found, in the same order, with the vectors that are made of several together."""
+        return list(faces)
 
 
 def clipped(corners: Sequence[float], width: int, height: int) -> RelativeBox | None:
@@ -58,7 +65,7 @@ def kept(detected: Iterable[tuple[RelativeBox | None, float, Any]]) -> list[Face
     return [Face(box, float(score), embedding) for box, score, embedding in detected if box is not None]
 
 
-class DlibFaces:
+class DlibFaces(FaceDetector):
     """dlib's frontal face detector (HOG and a linear SVM, Dalal & Triggs 2005): needs no file.
 
     Finds upright faces seen from the front, from 80 pixels up (40 with `upsample` 1, four times slower). 16 ms for
@@ -97,7 +104,7 @@ def pack_folder(pack: Path | str) -> Path:
     return folder
 
 
-class InsightFaces:
+class InsightFaces(FaceDetector):
     """insightface's `FaceAnalysis` over a folder of ONNX files: an SCRFD or RetinaFace detector, an ArcFace embedding.
 
     The networks are recognised by their shapes. The packs that insightface publishes (buffalo_l, antelopev2, ...)

@@ -16,7 +16,7 @@ import numpy as np
 from cinelake.errors import ModelUnusable
 from cinelake.lake.onnx import onnx_session
 from cinelake.spec.arrays import Array, Device, Floats, PixelArray
-from tasks.faces.detectors import EMBEDDING_SIZE, Face, clipped, kept
+from tasks.faces.detectors import EMBEDDING_SIZE, Face, FaceDetector, clipped, kept
 from tasks.shared.pictures import resize
 
 Decoded = tuple[Floats, Floats]
@@ -27,7 +27,7 @@ STRIDES = (8, 16, 32)
 _OVERLAP = 0.4
 
 
-class OnnxFaces:
+class OnnxFaces(FaceDetector):
     """YuNet or UltraFace in a file. Raises `ModelUnusable` when its outputs are neither's."""
 
     embedding_size = EMBEDDING_SIZE

@@ -47,7 +47,7 @@ def weights_digest() -> str:
     return digest([RESNET.digest, POINTS.digest])
 
 
-class RecognisedFaces:
+class RecognisedFaces(FaceDetector):
     """A detector whose faces get identity vectors; those that are too small or blurred for one get none."""
 
     embedding_size = SIZE

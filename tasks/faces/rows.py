@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -13,8 +13,15 @@ from tasks.shared.pictures import PATCH_SIDE, Jpeg, decode, grey, resize, square
 FaceRow = tuple[Jpeg, int, Face, bool, np.ndarray]
 
 
-def face_rows(picture: Jpeg, detector: FaceDetector, max_width: int) -> list[FaceRow]:
-    """The faces of one picture from left to right, each with its number, whether it is the main one, and its patch."""
+def face_rows(pictures: Iterable[Jpeg], detector: FaceDetector, max_width: int) -> list[FaceRow]:
+    """The identified faces of some pictures, by picture and from left to right: each with its number, whether it is the
+    main one, and its patch."""
+    rows = [row for picture in pictures for row in _found(picture, detector, max_width)]
+    faces = detector.identified([row[2] for row in rows])
+    return [(*row[:2], face, *row[3:]) for row, face in zip(rows, faces, strict=True)]
+
+
+def _found(picture: Jpeg, detector: FaceDetector, max_width: int) -> list[FaceRow]:
     pixels = decode(picture.jpeg, max_width)
     faces = sorted(detector.faces(pixels), key=lambda face: (*face.box, -face.score))
     if not faces:
@@ -24,11 +31,6 @@ def face_rows(picture: Jpeg, detector: FaceDetector, max_width: int) -> list[Fac
         (picture, number, face, number == main, resize(square_crop(luma, face.box), PATCH_SIDE, PATCH_SIDE))
         for number, face in enumerate(faces)
     ]
-
-
-def with_faces(rows: Sequence[FaceRow], faces: Sequence[Face]) -> list[FaceRow]:
-    """Rows with these faces in place of their own."""
-    return [(*row[:2], face, *row[3:]) for row, face in zip(rows, faces, strict=True)]
 
 
 def nearest_to_centre(faces: list[Face]) -> int:

@@ -17,7 +17,7 @@ from cinelake.lake.onnx import made_network, onnx_session
 from cinelake.lake.onnx_graph import OnnxGraph
 from cinelake.lake.packaged import Package, library_digest
 from cinelake.spec.arrays import Array, Floats, PixelArray
-from tasks.faces.detectors import EMBEDDING_SIZE, Face, clipped, kept
+from tasks.faces.detectors import EMBEDDING_SIZE, Face, FaceDetector, clipped, kept
 from tasks.faces.onnx import STRIDES, best_boxes, boxes_of_cells, on_canvas
 from tasks.shared.pictures import resize
 
@@ -43,7 +43,7 @@ STEM = (32, 16)
 """Of the first: 27 numbers of the 3 × 3 places in the picture, and five that are nothing."""
 
 
-class SlimeFaces:
+class SlimeFaces(FaceDetector):
     """Faces from about 10 pixels up, turned to the side too, in 6 ms of 640 × 360; scores from 0 to 1."""
 
     embedding_size = EMBEDDING_SIZE

@@ -122,7 +122,9 @@ class ReadSubtitles:
     def _tell(self, tracks: Sequence[Track]) -> None:
         """What was left out becomes facts of the cell."""
         if dropped := sum(track.lines.dropped for track in tracks):
-            self.facts["dropped"] = f"{dropped} lines without text or times, or that end before they begin"
+            self.facts["dropped"] = (
+                f"{dropped} lines without text or times, that end before they begin, or later than any film"
+            )
         if damaged := [f"{track.source} ({track.lines.bad_bytes})" for track in tracks if track.lines.bad_bytes]:
             self.facts["bad_bytes"] = f"bytes that are no text are shown as \ufffd: {', '.join(damaged)}"
         if guessed := [f"{track.source} ({track.lines.guessed})" for track in tracks if track.lines.guessed]:

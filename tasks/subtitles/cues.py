@@ -10,8 +10,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+_MINUS = r"[-\u2212] ?"
+"""Before a time that is earlier than the film: it is read as the film's start."""
 _TIME = r"(?:(\d{1,2}):)?(\d{1,2}):(\d{1,2})(?:[.,;](\d{1,3})|:(\d{3}))?"
-_TIMES = re.compile(rf"{_TIME} ?-{{1,3}} ?> ?{_TIME}(?![\d:.,])")
+_TIMES = re.compile(rf"({_MINUS})?{_TIME} ?-{{1,3}} ?> ?({_MINUS})?{_TIME}(?![\d:.,])")
 _BROKEN_TIMES = re.compile(r"[\d\ufffd] ?-->|--> ?[\d\ufffd]")
 _NUMBER = re.compile(r"[\d\ufffd]{1,8}")
 _NOT_TEXT = re.compile(r"(NOTE|STYLE|REGION|X-TIMESTAMP-MAP)(?![a-z])")
@@ -67,8 +69,10 @@ def _times_of(line: str, point: str = ",") -> str | None:
         return "" if _BROKEN_TIMES.search(line) else None
     parts = [part or "" for part in found.groups()]
     begin, end = (
-        f"{int(hours or 0):02d}:{int(minutes):02d}:{int(seconds):02d}{point}{(fraction or whole).ljust(3, '0')}"
-        for hours, minutes, seconds, fraction, whole in (parts[:5], parts[5:])
+        f"00:00:00{point}000"
+        if minus
+        else f"{int(hours or 0):02d}:{int(minutes):02d}:{int(seconds):02d}{point}{(fraction or whole).ljust(3, '0')}"
+        for minus, hours, minutes, seconds, fraction, whole in (parts[:6], parts[6:])
     )
     return f"{begin} --> {end}"
 

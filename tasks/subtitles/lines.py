@@ -33,6 +33,8 @@ PARSERS_RAISE = (
     *(ValueError, ArithmeticError, LookupError, AttributeError, TypeError, NameError, SyntaxError, RuntimeError),
 )
 """What parsers of XML and JSON, and those that pysubs2 has of other formats, raise for what is none."""
+LATEST_S = 100 * 3600.0
+"""No film is longer, and SubRip can name no later time; what says a later one is broken."""
 MAX_OTHER_BYTES = 512 << 10
 """Of a file in another format: pysubs2 reads some of them in quadratic time."""
 USUAL_FIELDS = (*("layer", "start", "end", "style", "name", "marginl", "marginr", "marginv", "effect", "text"),)
@@ -70,8 +72,9 @@ class SubtitleLine:
 class CueLines:
     """The lines of one file, by time.
 
-    dropped: how many were none: without text or times, or that end before they begin. bad_bytes: how many bytes of the
-    file are no text. guessed: the encoding that the file was taken to be in; '' where it says it, or is UTF-8.
+    dropped: how many were none: without text or times, or that end before they begin, or later than any film.
+    bad_bytes: how many bytes of the file are no text. guessed: the encoding that the file was taken to be in; '' where
+    it says it, or is UTF-8.
     """
 
     lines: tuple[SubtitleLine, ...]
@@ -300,8 +303,9 @@ def _plain(text: str) -> str:
 
 
 def _in_order(events: list[SubtitleLine]) -> CueLines:
-    """By time; of captions that roll each line once."""
-    kept = [line for line in events if line.text and 0 <= line.start_s < line.end_s]
+    """By time, from the film's start on; of captions that roll each line once."""
+    shown = [replace(line, start_s=max(0.0, line.start_s)) for line in events]
+    kept = [line for line in shown if line.text and line.start_s < line.end_s <= LATEST_S]
     ordered = sorted(kept, key=lambda line: (line.start_s, line.end_s))
     said = without_repeats([(line.start_s, line.end_s, line.text) for line in ordered])
     lines = ordered if said is None else [SubtitleLine(*cue) for cue in said]

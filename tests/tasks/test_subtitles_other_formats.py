@@ -34,6 +34,31 @@ def test_microdvd_that_says_no_rate_counts_the_pictures_of_the_film(tmp_path: Pa
     assert spans(read(tmp_path, "{1}{1}Ten\n{25}{50}Hello\n", fps=25.0)) == [(1.0, 2.0, "Hello")]
 
 
+SUBSTATION = "[Script Info]\n[Events]\nFormat: Start, End, Text\nDialogue: -0:00:01.00,0:00:02.00,Hello\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[-10][20]Hello\n", "-00:00:01,000 --> 00:00:02,000\nHello\n", "− 00:01,000 --> 00:02,000\nHello\n", SUBSTATION],
+    ids=["MPL2", "SubRip", "SubRip with a sign of its own", "SubStation Alpha"],
+)
+def test_what_begins_before_the_film_is_shown_from_its_start(tmp_path: Path, text: str) -> None:
+    lines = read(tmp_path, text)
+    assert (spans(lines), lines.dropped) == ([(0.0, 2.0, "Hello")], 0)
+
+
+@pytest.mark.parametrize("times", ["-00:00:03,000 --> -00:00:01,000", "00:00:01,000 --> -00:00:02,000"])
+def test_what_ends_before_the_film_begins_is_dropped_and_counted(tmp_path: Path, times: str) -> None:
+    lines = read(tmp_path, f"{times}\nGone\n\n00:00:01,000 --> 00:00:02,000\nHello\n")
+    assert (spans(lines), lines.dropped) == ([(1.0, 2.0, "Hello")], 1)
+
+
+@pytest.mark.parametrize("form", ["[{}][{}]{}\n", "{{{}}}{{{}}}{}\n"], ids=["MPL2", "MicroDVD"])
+def test_what_ends_later_than_any_film_is_dropped_and_counted(tmp_path: Path, form: str) -> None:
+    lines = read(tmp_path, form.format(10, 10**20, "Never") + form.format(10, 20, "Hello"), fps=10.0)
+    assert (spans(lines), lines.dropped) == ([(1.0, 2.0, "Hello")], 1)
+
+
 def test_a_text_of_sami_is_shown_until_the_next_one(tmp_path: Path) -> None:
     syncs = [(500, "Hi"), (4500, CLEAR), (6000, "Bye"), (6000, "Salut"), (9000, CLEAR)]
     lines = read(tmp_path, "<SAMI><BODY>" + "\n".join(f"<SYNC Start={ms}><P>{text}" for ms, text in syncs) + "</BODY>")

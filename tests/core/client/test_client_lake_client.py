@@ -34,6 +34,10 @@ def test_a_lake_is_opened_without_its_manifest(opened: LakeClient) -> None:
     assert opened.tables == ("marks",) and opened.films("marks") == ("alien", "brazil")
 
 
+def test_a_lake_is_opened_by_a_path_as_by_its_name(place: Path) -> None:
+    assert cinelake.open(place).films("marks") == cinelake.open(str(place)).films("marks") != ()
+
+
 def test_a_table_comes_as_arrow_pandas_dictionaries_and_polars(opened: LakeClient) -> None:
     polars = pytest.importorskip("polars", reason="Polars is not installed")
     rows = opened.table("marks")
