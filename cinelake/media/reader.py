@@ -190,8 +190,9 @@ class _Reading:
         """How long the last picture is shown: as the container has it, where its pictures end before they ought to."""
         assert self.probe.video is not None
         declared_s = self.probe.video.duration_s or self.probe.declared_s
-        if declared_s is not None and not self.probe.video.fps and self.probe.audio is None:
-            return max(shown_s, declared_s - time_s)  # a lone one, of which nothing else tells
+        held_s = self.probe.duration_s
+        if held_s is not None and not (self.probe.video.fps or self.probe.audio or time_s > 0):
+            return max(shown_s, held_s)  # a lone one, of which nothing else tells
         if declared_s is None or declared_s <= time_s + shown_s + LONG_PICTURE_S:
             return shown_s
         own_s = last_picture_s(self.path, self.probe, time_s)

@@ -70,20 +70,21 @@ def _goes_back(file: FileBytes) -> bool:
 def take_turns(file: FileBytes) -> bool:
     """MPEG-PS: are there several films that take turns, as the angles of a DVD do?
 
-    The clock goes back again and again, each time to where it has not been before. (Joined films all begin early.)
+    The clock goes back again and again, never to before the place from where it went back the last time: to the end of
+    what one angle has shown, from where the other goes on. (Joined films all begin early.)
     """
     turns = list(itertools.islice(_restarts(file), FEWEST_TURNS))
-    return len(turns) == FEWEST_TURNS and all(b > a + BACK for a, b in itertools.pairwise(turns))
+    return len(turns) == FEWEST_TURNS and all(to >= end for (end, _), (_, to) in itertools.pairwise(turns))
 
 
-def _restarts(file: FileBytes) -> Iterator[int]:
-    """The clock of each pack (ISO/IEC 13818-1, section 2.5.3.4) that is behind the one before it, as far as is seen."""
+def _restarts(file: FileBytes) -> Iterator[tuple[int, int]]:
+    """From where the clock of packs (ISO/IEC 13818-1, section 2.5.3.4) goes back, and to where, as far as is seen."""
     before = -1
     for place in range(0, file.size, max(NEAR // 2, file.size // PLACES)):
         if found := _PACK.search(file.at(place, NEAR)):
             clock = clock_of_pack(found[1])
             if clock < before - BACK:
-                yield clock
+                yield before, clock
             before = clock
 
 

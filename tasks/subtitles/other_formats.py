@@ -9,11 +9,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from cinelake.errors import BadSubtitles
 from tasks.subtitles.timed_text import NAMESPACE, parse_timed_text
 
 if TYPE_CHECKING:
     import pysubs2
 
+MOST_LANGUAGES = 32
+"""Of a file of SAMI: the whole of it is gone through for each."""
 END = "</BODY></SAMI>"
 """Closes the last text, whose block may be of another language."""
 _SYNC, _PARAGRAPH = re.compile(r"(?=<sync\b)", re.IGNORECASE), re.compile(r"(?=<p\b)", re.IGNORECASE)
@@ -29,12 +32,19 @@ def is_ttml(head: str) -> bool:
 
 
 def languages_of(text: str) -> list[tuple[str | None, str]]:
-    """The text of each language of SAMI, with the language where it is named; of any other text the text itself."""
+    """The text of each language of SAMI, with the language where it is named; of any other text the text itself.
+
+    Raises `BadSubtitles` for more languages than anybody writes.
+    """
     if not text.lstrip()[:6].upper().startswith("<SAMI>"):
         return [(None, text)]
     head, *blocks = _SYNC.split(text)
     named = {name.lower(): language.lower() for name, language in _STYLE.findall(head)}
     classes = dict.fromkeys(name.lower() for block in blocks for name in _CLASS.findall(block))
+    if len(classes) > MOST_LANGUAGES:
+        raise BadSubtitles(
+            f"the SAMI has {len(classes)} languages (classes), of which at most {MOST_LANGUAGES} are read"
+        )
     if len(classes) < 2:
         return [(named.get(next(iter(classes), "")), text)]
     return [(named.get(name), head + "".join(_of_class(block, name) for block in blocks) + END) for name in classes]

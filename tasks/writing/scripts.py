@@ -40,10 +40,12 @@ VIETNAMESE = re.compile(
 """What no other language writes: ơ, ư, ạ, ồ, đ beside vowels with marks, or in a word without a vowel. The reader has
 these letters; most of those with a tone (ấ, ế, ị, ọ, ự) it leaves out or takes for others."""
 VOWELLESS = re.compile(
-    rf"(?<!\w)(?!(?i:mrs?|ms|dr|st|sr|jr|km|kg|cm|vs|nr|pr|ph|pt)\b)(?i:[^\W\d_{VOWELS}])"
+    r"(?<!\w)(?!(?i:mrs?|ms|dr|st|sr|jr|km|kg|cm|mm|ml|hz|kw|vs|nr|pr|ph|pt|bd|mgr|dl|dvs|ltd|fr|tv|dvd|cd|fm|pm|hrs?|"
+    r"pdf|www|ctrl|ps+t|h?m+|[bg]r+|pf+t?|sh+)\b)"
+    rf"(?i:[^\W\d_{VOWELS}])"
     rf"[^\W\d_A-ZĐ{VOWELS}]+(?![\w.'’])"
 )
-"""A word that has lost its vowel: Biên kch."""
+"""A word that has lost its vowel: Biên kch. Abbreviations and sounds (tv, mm, psst) never had one."""
 UNLIKE_CZECH = re.compile(r"(?i)[àèìòùãõâêăę]")
 """Marks in a line that Czech, Slovak and Croatian do not write, which have words without a vowel."""
 SYLLABLE = re.compile(

@@ -127,6 +127,14 @@ def test_sami_in_two_languages_is_two_sets(tmp_path: Path) -> None:
     assert sets == {"en": [(1.0, 2.0, "Hi")], "fr": [(1.0, 3.0, "Salut")]}
 
 
+def test_sami_of_as_many_languages_as_texts_is_refused_and_not_read_for_each(tmp_path: Path) -> None:
+    file = tmp_path / "film.smi"
+    texts = (f"<SYNC Start={number}><P Class=C{number}>Hi\n" for number in range(50_000))
+    file.write_text(f"<SAMI><BODY>{''.join(texts)}</BODY></SAMI>")
+    with pytest.raises(BadSubtitles, match="50000 languages"):
+        read_sets(file)
+
+
 @pytest.mark.parametrize(
     ("declared", "words"),
     [

@@ -48,6 +48,12 @@ def test_the_writing_around_decides_what_capitals_are() -> None:
             ("Phu đ", True),
         ),
         *(("Mlle Brun à St Denis", False), ("Mrs Dalloway à Paris, 3 km", False), ("Môj krk, smrť", False)),
+        *(
+            ("Só na tv à noite", False),
+            ("Mgr Lebrun à Rome", False),
+            ("25 mm à côté", False),
+            ("Psst, à demain", False),
+        ),
         *(("Trn i đak", False), ("Às três, DVD e TV", False), ("L'été à la mer", False), ("C'è un film", False)),
         *(("Đorđe Šešlija", False), ("Orașul în amurg", False), ("Le café d'été", False), ("São João", False)),
     ],

@@ -41,6 +41,13 @@ def broadcast(data: bytes) -> bytes:
     )
 
 
+def of_ten_hours(data: bytes) -> bytes:
+    """ASF whose header says that it lasts ten hours."""
+    at = data.index(bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")) + 64
+    before_ms = int.from_bytes(data[at + 16 : at + 24], "little")
+    return data[:at] + 2 * (36_000 * 10**7 + before_ms * 10**4).to_bytes(8, "little") + data[at + 16 :]
+
+
 def without_index(data: bytes) -> bytes:
     """AVI whose index is of no use."""
     at = data.rindex(b"idx1")

@@ -17,6 +17,7 @@ from _patches import (
     as_through_a_pipe,
     broadcast,
     in_turns,
+    of_ten_hours,
     scrambled,
     turned_by_exif,
     twice,
@@ -174,6 +175,12 @@ KINDS = [
         sound_s=None,
     ),
     Kind("lone.wmv", of_base("-frames:v", "1", "-an"), pictures=1, end_s=0.04, length_s=0.04, sound_s=None),
+    Kind(
+        "lone_of_ten_hours.wmv",
+        of_base("-frames:v", "1", "-an"),
+        patch=of_ten_hours,
+        fails=r"ends after 0\.0 s; it declares 36000",
+    ),
     Kind("lone.mpg", of_base("-frames:v", "1", "-an"), pictures=1, end_s=0.04, length_s=0.04, sound_s=None),
     Kind("two_recordings.ts", of_base(*COPY), patch=twice, pictures=100, end_s=4.0, sound_s=4.0),
     Kind(
