@@ -1,17 +1,16 @@
 """How well expressions of faces are classified: FER2013, trained on a part of Training, scored once on PublicTest.
 
   python -m benchmarks.fer2013 --real DIR --folder STATE     DIR/features/fer2013.parquet; goes on after a kill
-  python -m benchmarks.fer2013 --real FILE --members 1       in half the time
+  python -m benchmarks.fer2013 --real FILE --epochs 20       shorter
   python -m benchmarks.fer2013 --real FILE --network light   the network that begins from nothing
   python -m benchmarks.fer2013 --real FILE --seed-batches 0  without the reference network beside it
 
 The file has the columns split (Training, and those that are scored once all is chosen: `--score`), emotion and patch
 (48 × 48 grey bytes). One face of Training in twenty is held out and chooses the epoch. Some faces of PublicTest are in
 Training too, to the byte: it is scored with them, as in what is published, and without. STATE keeps the checkpoint of
-each epoch, how long each took, and what is scored as an artefact of Cinelake: `STATE/light_24_16`, or, of two members
-whose probabilities are averaged, `STATE/recogniser_20_members_2`. The set is that of Goodfellow et al., "Challenges in
-Representation Learning" (2013), people agree with its labels on 65 ± 5 % of the faces; the best single networks reach
-0.73.
+each epoch, how long each took, and the best network as an artefact of Cinelake, `STATE/light_24_16`. The set is that of
+Goodfellow et al., "Challenges in Representation Learning" (2013), people agree with its labels on 65 ± 5 % of the
+faces; the best single networks reach 0.73.
 
 The seed's network is timed over some batches, and its epoch extrapolated, unless `--seed-epochs` trains it.
 """
@@ -33,7 +32,7 @@ from cinelake.lake.artefact import write_artefact
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.example import Example
 from cinelake.spec.model import Scores
-from cinelake.spec.training import Member, Training
+from cinelake.spec.training import Training
 from models.expressions import MODEL
 from models.expressions.config import RECIPES, Config
 from models.expressions.fitting import Faces, seconds_a_face
@@ -86,8 +85,8 @@ class Diary:
         self.epochs: dict[int, dict[str, float]] = {int(number): scores for number, scores in kept.items()}
         self._began, self._used = time.perf_counter(), time.process_time()
 
-    def note(self, number: int, metrics: Mapping[str, float], _member: Member | None = None, /) -> None:
-        """One epoch is done, of all members' together."""
+    def note(self, number: int, metrics: Mapping[str, float]) -> None:
+        """One epoch is done."""
         now, used = time.perf_counter(), time.process_time()
         took = {"wall_s": now - self._began, "processor_s": used - self._used, "load": load()}
         self.epochs[number] = {**metrics, **took}
@@ -116,7 +115,7 @@ def measure(given: argparse.Namespace) -> Report:
         faces = read_faces(file, split)
         seen = np.isin(digests(faces), digests(training))
         scored += [faces, part(faces, f"{split} without the {seen.sum()} that are in Training too", ~seen)]
-    config = Config(network=given.network, members=given.members, epochs=given.epochs, again=given.again)
+    config = Config(network=given.network, epochs=given.epochs, again=given.again)
     figures = train(given.folder, config, learn, scored)
     if given.seed_epochs:
         figures += train(given.folder, Config(network="seed", epochs=given.seed_epochs, again=0), learn, scored)
@@ -134,34 +133,24 @@ def measure(given: argparse.Namespace) -> Report:
 def train(folder: Path, config: Config, learn: Example, scored: list[Example]) -> list[Figure]:
     """Train a network, or go on with it, and score the exported artefact; the first of `scored` chooses the epoch."""
     network, recipe = config.network, config.recipe
-    members = f"{recipe.members} members of " if recipe.members > 1 else ""
-    folder = folder / folder_name(config)
+    epochs = recipe.epochs + recipe.again
+    folder = folder / (f"{network}_{recipe.epochs}" + (f"_{recipe.again}" if recipe.again else ""))
     folder.mkdir(exist_ok=True)
     diary = Diary(folder / "epochs.json")
     trained = MODEL.train([learn], scored[:1], config, Training(folder, 0, diary.note))
     artefact = write_artefact(folder / "artefact", "expressions", config, trained, {}, ["Training"])
-    say(f"kept: {json.dumps({name: trained.facts[name] for name in ('best_epoch', 'validation_accuracy')})}")
-    learned = f"{network}, {members}{recipe.epochs_of_member} epochs"
     figures = []
     for example in scored:
         scores = _scores(example, lambda features: MODEL.predict(artefact, features))
         target = TARGETS.get(network) if example.movie_id == "PublicTest" else None
-        figures.append(Figure(f"{example.movie_id} accuracy, {learned}", [scores["accuracy"]], at_least=target))
+        name = f"{example.movie_id} accuracy, {network}, {epochs} epochs"
+        figures.append(Figure(name, [scores["accuracy"]], at_least=target))
         figures.append(Figure(f"{example.movie_id} macro F1, {network}", [scores["macro_f1"]]))
         say(f"{example.movie_id}: {json.dumps({name: round(value, 4) for name, value in scores.items()})}")
     limit = EPOCH_S if network == "light" else None
-    if diary.epochs:
-        figures.append(Figure(f"an epoch, {network}", diary.values("wall_s"), "s", at_most=limit))
-        figures.append(Figure(f"an epoch's processor time, {network}", diary.values("processor_s"), "s"))
+    figures.append(Figure(f"an epoch, {network}", diary.values("wall_s"), "s", at_most=limit))
+    figures.append(Figure(f"an epoch's processor time, {network}", diary.values("processor_s"), "s"))
     return [*figures, Figure(f"parameters, {network}", [float(trained.network.count_params())])]
-
-
-def folder_name(config: Config) -> str:
-    """Where a training lies within the state: another one for other epochs or members."""
-    recipe = config.recipe
-    again = f"_{recipe.again}" if recipe.again else ""
-    members = f"_members_{recipe.members}" if recipe.members > 1 else ""
-    return f"{config.network}_{recipe.epochs}{again}{members}"
 
 
 def _scores(example: Example, predict: Callable[[Arrays], Arrays]) -> Scores:
@@ -184,8 +173,7 @@ OPTIONS = (
             "help": "which one is trained (default: %(default)s)",
         },
     ),
-    ("--members", {"type": int, "help": "networks whose probabilities are averaged; default: the recipe's"}),
-    ("--epochs", {"type": int, "help": "of each; default: as many as the network's recipe has"}),
+    ("--epochs", {"type": int, "help": "default: as many as the network's recipe has"}),
     ("--again", {"type": int, "help": "epochs of a second round; default: the recipe's"}),
     (
         "--score",

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -67,21 +66,6 @@ class Training:
     settled: Mapping[str, Any] = field(default_factory=dict)
     final: bool = True
     episodes: Callable[[int, Sequence[float]], None] = keep_nothing
-
-    def of_member(self, index: int, seed: int, epochs: int) -> Training:
-        """The training of one of several networks: in a folder of its own, reported after those before it.
-
-        index: which one, from 0. seed: its own. epochs: how many each of them has at most.
-        """
-        report = partial(_report_member, self.report, index, epochs)
-        return replace(self, folder=self.folder / f"member_{index}", seed=seed, report=report)
-
-
-def _report_member(
-    report: Report, index: int, epochs: int, epoch: int, metrics: Mapping[str, float], _: Member | None = None, /
-) -> None:
-    """Report a member's epoch after those of the members before it, each of which has so many."""
-    report(index * epochs + epoch, metrics, Member(index + 1, epoch))
 
 
 class StopTraining(Exception):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from cinelake.learning.fitting import fit, over_batches
 from cinelake.spec.arrays import Array, Arrays
 from cinelake.spec.example import Example
 from cinelake.spec.model import Scores, Trained
-from cinelake.spec.training import Training
+from cinelake.spec.training import Member, Report, Training
 from models.affect.agent import MemoryLearner
 from models.affect.baselines import (
     Sequential,
@@ -120,7 +121,8 @@ def _train_memory(
     )  # fmt: skip
     arrays, epochs = dict(learned), []
     for member in range(config.members):
-        own = training.of_member(member, 1000 * training.seed + member, config.memory.epochs)
+        report = partial(_report_member, training.report, member, config.memory.epochs)
+        own = Training(training.folder / f"member_{member}", 1000 * training.seed + member, report, training.resume)
         if training.settled:
             settings = config.memory.model_copy(update={"epochs": max(1, training.settled["epochs"][member])})
         if config.learner == "memory":
@@ -131,6 +133,13 @@ def _train_memory(
         arrays |= {f"member_{member}/{name}": array for name, array in weights.items()}
         epochs.append(best)
     return Trained(None, arrays, {"epochs": epochs})
+
+
+def _report_member(
+    report: Report, member: int, epochs: int, epoch: int, metrics: Mapping[str, float], _: Member | None = None, /
+) -> None:
+    """Report a member's epoch after those of the members before it, each of which has so many."""
+    report(member * epochs + epoch, metrics, Member(member + 1, epoch))
 
 
 def learn_memory(

@@ -18,23 +18,17 @@ from models.expressions.networks import EMOTIONS, ExpressionNetworkName
 class Recipe:
     """How a network is fitted, where nothing else is set: see the fields of `Config` of the same names."""
 
-    members: int
     epochs: int
     again: int
     learning_rate: float
     dropout: float
     variation: float
 
-    @property
-    def epochs_of_member(self) -> int:
-        """How many epochs each member has, those after the warm restart too."""
-        return self.epochs + self.again
-
 
 RECIPES: Mapping[str, Recipe] = {
-    "recogniser": Recipe(members=2, epochs=20, again=0, learning_rate=5e-4, dropout=0.4, variation=1.0),
-    "light": Recipe(members=1, epochs=24, again=16, learning_rate=2e-3, dropout=0.3, variation=0.6),
-    "seed": Recipe(members=1, epochs=20, again=0, learning_rate=1e-3, dropout=0.0, variation=0.6),
+    "recogniser": Recipe(epochs=10, again=0, learning_rate=5e-4, dropout=0.4, variation=1.0),
+    "light": Recipe(epochs=24, again=16, learning_rate=2e-3, dropout=0.3, variation=0.6),
+    "seed": Recipe(epochs=20, again=0, learning_rate=1e-3, dropout=0.0, variation=0.6),
 }
 
 LABELS = LabelContract(
@@ -58,12 +52,8 @@ class Config(Params):
     """`recogniser`: begins from dlib's face recogniser, which `faces` has too, and learns from few faces; an epoch of
     FER2013 takes about 80 s of one processor's time. `light`: begins from nothing, in half the time for a face and more
     epochs. `seed`: the reference, from nothing too."""
-    members: int | None = Field(None, ge=1, le=8)
-    """Networks that learn one after another, each from a seed of its own, and whose probabilities and embeddings are
-    averaged. Learning, the version's files and looking at a face cost so many times as much. None: 2 for `recogniser`,
-    1 for `light` and `seed`."""
     epochs: int | None = Field(None, ge=1)
-    """Passes over the faces, while the learning rate falls to almost nothing. The best one is kept. None: 20 for
+    """Passes over the faces, while the learning rate falls to almost nothing. The best one is kept. None: 10 for
     `recogniser`, 24 for `light`, 20 for `seed`."""
     again: int | None = Field(None, ge=0)
     """Further passes after a warm restart of the learning rate, which falls again (Loshchilov and Hutter, 2017). None:
@@ -92,11 +82,6 @@ class Config(Params):
         own = RECIPES[self.network]
         given = {each.name: getattr(self, each.name) for each in fields(own)}
         return replace(own, **{name: value for name, value in given.items() if value is not None})
-
-    @property
-    def planned_epochs(self) -> int:
-        """How many epochs are reported: those of all members, one after another."""
-        return self.recipe.members * self.recipe.epochs_of_member
 
 
 def vocabularies(_config: Config) -> dict[str, Sequence[str]]:

@@ -19,7 +19,7 @@ from cinelake.spec.model import Scores, Trained
 from models.expressions import pretrained
 from models.expressions.config import Config
 from models.expressions.features import mirrored
-from models.expressions.networks import EMOTIONS, SIDE, build, mean_of, parted
+from models.expressions.networks import EMOTIONS, SIDE, build, parted
 
 if TYPE_CHECKING:
     from cinelake.spec.training import Training
@@ -58,9 +58,8 @@ class _State:
 
 
 def train(learn: Sequence[Example], stop: Sequence[Example], config: Config, training: Training) -> Trained:
-    """Fit each member; it is kept as it was after the epoch with the greatest validation accuracy.
+    """Fit the network; it is kept as it was after the epoch with the greatest validation accuracy.
 
-    Of several members, the facts `best_epoch` and `validation_accuracy` say it of each, in their order.
     Raises `CannotTrain` when there are too few faces, or one emotion only.
     """
     faces, watched = _faces(learn), _faces(stop)
@@ -70,30 +69,12 @@ def train(learn: Sequence[Example], stop: Sequence[Example], config: Config, tra
             f"least {MIN_FACES} with 2 are needed: label more, or more kinds"
         )
     with _bfloat16():
-        fitted = [fit_network(faces, watched, config, own) for own in trainings_of(config, training)]
+        network, progress = fit_network(faces, watched, config, training)
     counts = np.bincount(faces.emotion, minlength=len(EMOTIONS)).tolist()
     facts: dict[str, Any] = {"emotions": list(EMOTIONS), "faces": dict(zip(EMOTIONS, counts, strict=True))}
     if config.network == "recogniser":
         facts["begins_from"] = pretrained.BEGINNING
-    facts |= _facts_of([progress for _, progress in fitted])
-    return Trained(mean_of([network for network, _ in fitted]), {}, facts)
-
-
-def trainings_of(config: Config, training: Training) -> list[Training]:
-    """That of each member, seeds counted from the training's own; of one member the training itself."""
-    count, epochs = config.recipe.members, config.recipe.epochs_of_member
-    if count == 1:
-        return [training]
-    return [training.of_member(index, training.seed + index + 1, epochs) for index in range(count)]
-
-
-def _facts_of(members: Sequence[FitProgress]) -> dict[str, Any]:
-    """One member's as numbers, as kept versions have them; those of several as lists."""
-    best = {
-        "best_epoch": [member.best_epoch + 1 for member in members],
-        "validation_accuracy": [member.best for member in members],
-    }
-    return {name: values if len(members) > 1 else values[0] for name, values in best.items()}
+    return Trained(network, {}, {**facts, "best_epoch": progress.best_epoch + 1, "validation_accuracy": progress.best})
 
 
 def _faces(examples: Sequence[Example]) -> Faces:
@@ -117,7 +98,7 @@ def fit_network(learn: Faces, stop: Faces, config: Config, training: Training) -
         _epoch(learner, average, optimizer, learn, config, training.seed),
         _validate(average, stop, optimizer),
         training,
-        epochs=config.recipe.epochs_of_member,
+        epochs=config.recipe.epochs + config.recipe.again,
         monitor="accuracy" if len(stop) else "steps",
         greater_is_better=True,
     )

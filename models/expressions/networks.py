@@ -6,7 +6,7 @@ expressions, and behind them the embedding that they are computed from.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -47,22 +47,6 @@ def build(name: ExpressionNetworkName, dropout: float, *, learns: bool = False) 
     embedding = {"seed": _seed, "light": _light, "recogniser": _recogniser}[name](patch, normalise)
     logits = layers.Dense(len(EMOTIONS))(layers.Dropout(dropout)(embedding))
     return Model(patch, layers.Concatenate()([logits, embedding]))
-
-
-def mean_of(members: Sequence[Any]) -> Any:
-    """One network, (B, 48, 48, 1) → (B, 519): the logits of the members' mean probabilities, their mean embedding.
-
-    The logarithm of a mean of softmaxes is taken as logsumexp, so that no logit is infinite. One member: itself.
-    """
-    if len(members) == 1:
-        return members[0]
-    from keras import Input, Model, layers, ops
-
-    patch, count = Input((SIDE, SIDE, 1)), len(EMOTIONS)
-    outputs = [member(patch) for member in members]
-    log_shares = ops.stack([ops.log_softmax(output[:, :count]) for output in outputs])
-    embedding = layers.Average()([output[:, count:] for output in outputs])
-    return Model(patch, layers.Concatenate()([ops.logsumexp(log_shares, axis=0) - np.log(len(outputs)), embedding]))
 
 
 def parted(output: Array) -> Arrays:

@@ -14,12 +14,12 @@ from cinelake.lake.artefact import StoredArtefact, write_artefact
 from cinelake.learning.images import MemoryTable
 from cinelake.spec.artefact import Artefact
 from cinelake.spec.example import Example
-from cinelake.spec.training import Member, StopTraining, Training
+from cinelake.spec.training import StopTraining, Training
 from models.expressions import MODEL
 from models.expressions.config import LABELS, Config
 from models.expressions.features import mirrored
-from models.expressions.fitting import batch_of, class_weights, optimizer_of, trainings_of, vary
-from models.expressions.networks import EMBEDDING, EMOTIONS, build, mean_of, parted
+from models.expressions.fitting import batch_of, class_weights, optimizer_of, vary
+from models.expressions.networks import EMBEDDING, EMOTIONS, build, parted
 from models.expressions.pretrained import start
 from models.expressions.scores import confusion, scores_of
 
@@ -106,45 +106,6 @@ def test_a_killed_training_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     resumed = MODEL.train(learn, stop, config, Training(tmp_path / "killed")).network.get_weights()
     whole = MODEL.train(learn, stop, config, Training(tmp_path / "whole")).network.get_weights()
     assert all(np.allclose(one, other, atol=1e-6) for one, other in zip(resumed, whole, strict=True))
-
-
-@pytest.mark.slow
-def test_two_members_answer_as_their_mean_and_go_on_after_a_kill_between_them(tmp_path: Path) -> None:
-    config, learn = Config(network="seed", members=2, epochs=1, batch_size=16), [faces(32)]
-    reported: list[tuple[int, Any]] = []
-
-    def killed(epoch: int, _metrics: Any, member: Any) -> None:
-        reported.append((epoch, member))
-        if epoch == 0:
-            raise StopTraining
-
-    training = Training(tmp_path / "two", report=killed)
-    with pytest.raises(StopTraining):
-        MODEL.train(learn, [], config, training)
-    artefact = write_artefact(tmp_path, "expressions", config, MODEL.train(learn, [], config, training))
-    assert reported == [(0, Member(1, 0)), (1, Member(2, 0))]
-    alone, patches = config.model_copy(update={"members": 1}), faces(8, 2).features["patch"][..., None]
-    members = [MODEL.train(learn, [], alone, Training(tmp_path / str(seed), seed)).network for seed in (1, 2)]
-    assert artefact.run_rows(patches) == pytest.approx(np.asarray(mean_of(members)(patches, training=False)), abs=1e-3)
-
-
-def test_the_output_of_members_is_that_of_their_mean_probabilities_and_embeddings() -> None:
-    import keras
-
-    keras.utils.set_random_seed(0)
-    members, patches = [build("light", 0.0) for _ in range(2)], faces(4).features["patch"][..., None].astype(np.float32)
-    each = [parted(np.asarray(member(patches, training=False))) for member in members]
-    together = parted(np.asarray(mean_of(members)(patches, training=False)))
-    assert np.abs(each[0]["probabilities"] - each[1]["probabilities"]).max() > 1e-3
-    for name, found in together.items():
-        assert found == pytest.approx((each[0][name] + each[1][name]) / 2, abs=1e-5)
-
-
-def test_epochs_of_all_members_are_planned_and_one_member_learns_as_the_training_itself(tmp_path: Path) -> None:
-    training = Training(tmp_path, 4)
-    assert trainings_of(Config(network="light"), training) == [training]
-    assert [each.seed for each in trainings_of(Config(), training)] == [5, 6]
-    assert (Config().planned_epochs, Config(network="light").planned_epochs) == (40, 40)
 
 
 @pytest.mark.parametrize(("step", "rate"), [(19, 1.752e-4), (20, 0.01), (25, 5.05e-3), (30, 1e-4)])
