@@ -95,7 +95,7 @@ def test_a_number_is_no_name_and_it_is_said_in_which_films_it_stands(lake: Lake)
 @pytest.mark.parametrize("name", ["", " "])
 def test_faces_of_nobody_are_not_those_of_somebody_without_a_name(lake: Lake, name: str):
     show(lake, "dusk", name)
-    with pytest.raises(UsageError, match="no name that people gave[.] Who has no name .* or such films taken out"):
+    with pytest.raises(UsageError, match=r"no name that people gave[.] Who has no name .* or such films taken out"):
         forget(lake, name)
 
 
