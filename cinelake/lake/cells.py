@@ -76,13 +76,11 @@ class Footer:
         known = {"key", STORED_HASH, "ingredients", "run"}
         unknown = stored.keys() - known - {"format"} if known <= stored.keys() else ()
         check_format("a cell's footer", stored.pop("format", LAKE_FORMAT), LAKE_FORMAT, unknown)
-        if not all(isinstance(stored[name], dict) for name in ("ingredients", "run")):
-            raise TypeError("its ingredients or facts are no mapping")
-        run = stored.pop("run")
+        run = {**stored.pop("run")}  # refuses what is no mapping
         digests = {name: run.pop(name) for name in DIGESTS if name in run}
         found = cls(content_hash=stored.pop(STORED_HASH), run=run, **stored, **digests)
-        if not isinstance(found.input_digests, dict):
-            raise TypeError("its inputs' digests are no mapping")
+        if not all(isinstance(each, dict) for each in (found.ingredients, found.input_digests)):
+            raise TypeError("its ingredients or digests are no mappings")
         "".join((found.key, found.content_hash, found.content_digest)).encode()  # refuses what is no text, or no UTF-8
         return found
 
