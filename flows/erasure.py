@@ -95,13 +95,14 @@ def find_person(planning: Planning, name: str) -> PersonTraces:
 
 def _why_no_name(planning: Planning, name: str) -> str:
     """What is said of a number, or of nothing: in which films it stands, and what ends it."""
-    found = PersonTraces(name)
-    films = sorted({cell[1] for cell in _cells_by_faces(planning, found) if _is_named(planning.lake, cell, found)})
-    seen = f" Tables of {', '.join(films)} name {name}." if films else ""
+    found, films = PersonTraces(name), set()
+    if name.strip():
+        films = {cell[1] for cell in _cells_by_faces(planning, found) if _is_named(planning.lake, cell, found)}
+    seen = f" Tables of {', '.join(sorted(films))} name {name}." if films else ""
     return (
         f"{name!r} is no name that people gave.{seen} Who has no name is known by their face alone, and the next "
-        "training would find them again in every film that shows them: `faces: {identify: false}` ends that, or these "
-        "films taken out of the catalogue (`cinelake gc`)"
+        "training would find them again in every film that shows them: `faces: {identify: false}` ends that, or "
+        f"{'these' if films else 'such'} films taken out of the catalogue (`cinelake gc`)"
     )
 
 

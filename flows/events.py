@@ -184,7 +184,7 @@ def read_trigger_state(lake: Lake, name: str) -> TriggerState:
     try:
         saved = parsed_json(text)
         return TriggerState(int(saved["labels"]), frozenset(saved["films"]))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError):
         return TriggerState()
 
 

@@ -29,7 +29,7 @@ from cinelake.labels.checks import FILE, LINE, check_labels, sort_labels
 from cinelake.labels.film_facts import FilmFacts
 from cinelake.spec.installed import LABELS_FORMAT, check_format
 from cinelake.spec.labels import LabelContract
-from cinelake.storage.content import digest, parsed_json
+from cinelake.storage.content import digest, parsed_object
 from cinelake.storage.files import flush_to_disk, unfinished_file
 from cinelake.storage.store import storage_errors
 
@@ -286,7 +286,7 @@ def _read_version(file: Path) -> LabelVersion:
     with storage_errors(f"reading {file}"):
         try:
             metadata = pq.read_metadata(file)
-            facts = parsed_json((metadata.metadata or {})[FOOTER_KEY])
+            facts = parsed_object((metadata.metadata or {})[FOOTER_KEY])
             check_format(str(file), facts.pop("format", LABELS_FORMAT), LABELS_FORMAT)
             at = datetime.datetime.fromisoformat(facts.pop("at"))
             return LabelVersion(number=_number(file), file=file, at=at, rows=metadata.num_rows, **facts)

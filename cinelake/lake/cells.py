@@ -28,7 +28,7 @@ from cinelake.spec.arrow_values import TableDigest
 from cinelake.spec.contract import Contract
 from cinelake.spec.installed import LAKE_FORMAT, check_format
 from cinelake.spec.names import MOVIE_ID, RESERVED, TABLE_NAME
-from cinelake.storage.content import parsed_json
+from cinelake.storage.content import parsed_object
 from cinelake.storage.store import Storage, StorageLocation, storage_errors
 
 FOOTER_KEY = b"cinelake"
@@ -72,15 +72,15 @@ class Footer:
         Raises `ValueError`, `TypeError`, `KeyError` for a damaged one: a field's name with a wrong letter is a field
         that is missing, and a newer Cinelake that leaves one out says another format.
         """
-        stored = parsed_json(text)
+        stored = parsed_object(text)
         known = {"key", STORED_HASH, "ingredients", "run"}
         unknown = stored.keys() - known - {"format"} if known <= stored.keys() else ()
         check_format("a cell's footer", stored.pop("format", LAKE_FORMAT), LAKE_FORMAT, unknown)
-        run = stored.pop("run")
+        run = {**stored.pop("run")}  # refuses what is no mapping
         digests = {name: run.pop(name) for name in DIGESTS if name in run}
         found = cls(content_hash=stored.pop(STORED_HASH), run=run, **stored, **digests)
-        if not all(isinstance(each, dict) for each in (found.ingredients, found.run, found.input_digests)):
-            raise TypeError("its ingredients, facts or digests are no mappings")
+        if not all(isinstance(each, dict) for each in (found.ingredients, found.input_digests)):
+            raise TypeError("its ingredients or digests are no mappings")
         "".join((found.key, found.content_hash, found.content_digest)).encode()  # refuses what is no text, or no UTF-8
         return found
 

@@ -27,7 +27,7 @@ from cinelake.lake.cells import Lake
 from cinelake.spec.contract import Column, Contract
 from cinelake.spec.installed import LAKE_FORMAT, check_format
 from cinelake.spec.names import TABLE_NAME
-from cinelake.storage.content import parsed_json
+from cinelake.storage.content import parsed_json, parsed_object
 from cinelake.storage.files import alone
 from cinelake.storage.store import Storage, storage_errors
 
@@ -118,7 +118,7 @@ class PublishedVersion:
     @classmethod
     def from_json(cls, text: str | bytes) -> PublishedVersion:
         """Read a stored version. Raises `NewerFormat`, and what damaged ones raise."""
-        about = parsed_json(text)
+        about = parsed_object(text)
         check_format("the published version", about.pop("format", LAKE_FORMAT), LAKE_FORMAT)
         tables = {name: PublishedTable.from_json(table) for name, table in about["tables"].items()}
         if wrong := [name for name in tables if not TABLE_NAME.fullmatch(name)]:

@@ -104,6 +104,11 @@ def _scores(film_scores: Sequence[FilmScores], summarise: Summarise, metric: str
     return np.array([summarise([film_scores[i] for i in row])[metric] for row in chosen])
 
 
+def _saying(film_scores: Sequence[FilmScores], summarise: Summarise, metric: str) -> int:
+    """How many films define the score by themselves."""
+    return sum(not math.isnan(summarise([film])[metric]) for film in film_scores)
+
+
 def _unbounded(mean: float) -> Interval:
     return Interval(float(mean), math.nan, math.nan)
 
@@ -137,7 +142,7 @@ def decide(
 
     Against the baseline the gain's lower bound must be above zero; against the champion the mean must be better and
     the lower bound above −epsilon. by_hand: why only a person may promote it, if so; so it is where fewer than
-    `MIN_EQUAL` films all gain the same. blocked: target → why it is not
+    `MIN_EQUAL` films say anything and all gain the same. blocked: target → why it is not
     among what is judged here. least: what the metric can be at least.
     """
     score = bootstrap(candidate, summarise, metric, least=least)
@@ -146,8 +151,8 @@ def decide(
     passes, why = _pass(metric, score, gain, over, epsilon)
     if blocked:
         why = "; ".join([why, *(f"{target} is blocked: {reason}" for target, reason in blocked.items())])
-    if len(candidate) < MIN_EQUAL and math.isclose(gain.low, gain.high, abs_tol=1e-9):
-        equal = f"the gain is the same on all {len(candidate)} films, which says little of others: a person decides"
+    if math.isclose(gain.low, gain.high, abs_tol=1e-9) and (says := _saying(candidate, summarise, metric)) < MIN_EQUAL:
+        equal = f"the gain is the same on all {says} films that say, which tells little of others: a person decides"
         by_hand = "; ".join(filter(None, [by_hand, equal]))
     if passes and by_hand:
         why = f"{why}, but {by_hand}"

@@ -37,10 +37,11 @@ class LakeFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec is not type
         found = self._below_root(path)
         if not found.resolve().is_relative_to(self.root.resolve()):
             raise PermissionError(f"{_relative(path)} is a link to a file outside the lake")
-        file = _File(io.FileIO(os.open(found, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)))  # a pipe would never open
-        if not file.is_regular():
+        file = io.FileIO(found, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # a pipe opens at once
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            file.close()
             raise PermissionError(f"{_relative(path)} is no file")
-        return file
+        return _File(file)
 
     def glob(self, path: str, **_: Any) -> list[str]:
         """The files that a pattern fits, in order of their names."""
@@ -109,10 +110,6 @@ class _File:
 
     def _size(self) -> int:
         return os.fstat(self._file.fileno()).st_size
-
-    def is_regular(self) -> bool:
-        """Whether it is a file, and no pipe, device or folder."""
-        return stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
 
     def seekable(self) -> bool:
         """Always."""

@@ -224,7 +224,8 @@ class WordIndex:
         rows = self._ask(sql + "select 1 from passages where cell = c.id)", (_list(tables),))
         wanted = set(films) or self.films
         without = len(wanted - {movie_id for (movie_id,) in rows})
-        which = f"{without} of {len(wanted)} films have no" if without < len(wanted) else "no film of the lake has a"
+        none_has = "none of the films that are searched has a" if films else "no film of the lake has a"
+        which = f"{without} of {len(wanted)} films have no" if without < len(wanted) else none_has
         tasks = " or ".join(name for name, role in tasks_with(Words).items() if role.kind == kind)
         return f"{which} line that is {kind}: docs/manifest.md says how {tasks} make some" if without else ""
 

@@ -91,6 +91,14 @@ def parsed_json(text: str | bytes) -> Any:
         raise ValueError("it nests too deep") from error
 
 
+def parsed_object(text: str | bytes) -> dict[str, Any]:
+    """The object of a JSON text. Raises `ValueError` for any other text."""
+    found = parsed_json(text)
+    if not isinstance(found, dict):
+        raise ValueError(f"expected an object, received {type(found).__name__}")
+    return found
+
+
 def file_digest(path: Path) -> str:
     """32 hexadecimal digits of a file's content; read once per process while path, size and time stay the same."""
     stat = path.stat()

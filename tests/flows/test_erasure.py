@@ -92,6 +92,13 @@ def test_a_number_is_no_name_and_it_is_said_in_which_films_it_stands(lake: Lake)
         forget(lake, "person_1")
 
 
+@pytest.mark.parametrize("name", ["", " "])
+def test_faces_of_nobody_are_not_those_of_somebody_without_a_name(lake: Lake, name: str):
+    show(lake, "dusk", name)
+    with pytest.raises(UsageError, match=r"no name that people gave[.] Who has no name .* or such films taken out"):
+        forget(lake, name)
+
+
 @pytest.mark.parametrize("part", [0.2, 0.9], ids=["rows", "footer"])
 def test_a_damaged_cell_is_told_and_the_rest_is_forgotten(lake: Lake, part: float):
     cell = Path(lake.cell_path("actor_appearances", "dawn"))

@@ -9,6 +9,7 @@ import pytest
 
 from cinelake.learning.recorded import class_rows
 from cinelake.spec.model import find_model, known_models
+from models.identities.scores import UNNAMED
 
 COUNTS = {"hits": np.array([2, 0]), "false": np.array([1, 0]), "misses": np.array([1, 0]), "film": np.array([1.0, 1.0])}
 CONFUSION = np.array([[2, 1], [0, 0]])
@@ -22,7 +23,7 @@ FILMS: dict[str, dict[str, Any]] = {
     "beats": {**dict.fromkeys(("events", "shots", "svm"), CONFUSION), "categories": np.array(["chase", "talk"])},
     "expressions": {"confusion": np.pad(CONFUSION, (0, 5))},
     "characters": CAST,
-    "identities": {**CAST, **{name: np.array([0]) for name in ("faces", "recognised", "pairs", "apart")}},
+    "identities": {**CAST, **{name: np.array([0]) for name in UNNAMED}},
     "affect": {"true_valence": LINE, "said_valence": LINE},
 }
 

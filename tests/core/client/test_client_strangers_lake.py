@@ -23,8 +23,9 @@ from cinelake.lake.published import forget_versions
 
 DEEP = "[" * 100_000 + "]" * 100_000
 GOOD = {"key": "k", "meaning": "m", "ingredients": {}, "run": {}}
-WRONG = ({"key": [1]}, {"key": "\ud800"}, {"meaning": None}, {"ingredients": [1]}, {"run": {"content_digest": 1}})
-FOOTERS = [DEEP, '{"a":' * 100_000, *(json.dumps({**GOOD, **wrong}) for wrong in WRONG)]
+WRONG = ({"key": [1]}, {"key": "\ud800"}, {"meaning": None}, {"ingredients": [1]}, {"run": {"content_digest": 1}},
+         {"run": "content_digest"}, {"run": {"input_digests": []}})  # fmt: skip
+FOOTERS = [DEEP, "[1]", "3", '{"a":' * 100_000, *(json.dumps({**GOOD, **wrong}) for wrong in WRONG)]
 
 
 @pytest.fixture

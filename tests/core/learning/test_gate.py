@@ -65,6 +65,13 @@ def test_a_gain_that_is_the_same_on_few_films_is_for_a_person_to_judge(count, mo
     assert ("a person decides" in verdict.why) != moves
 
 
+@pytest.mark.parametrize(("say", "moves"), [(5, False), (6, True)])
+def test_films_that_say_nothing_are_none_of_those_that_gain_the_same(say, moves):
+    candidate, baseline = (films([score] * say + [math.nan] * 3) for score in (0.9, 0.4))
+    verdict = decide(candidate, baseline, None, of_some, "score", epsilon=0.01)
+    assert verdict.passes and verdict.moves == moves
+
+
 def test_an_interval_of_equal_films_is_a_point():
     found = bootstrap(films([0.5] * 4), mean, "score")
     assert (found.mean, found.low, found.high) == (0.5, 0.5, 0.5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -48,6 +49,16 @@ def test_no_path_leads_out_of_the_folder(files: LakeFiles, path: str) -> None:
     for read in (files.open, files.info, files.modified, files.glob):
         with pytest.raises(PermissionError, match="outside the lake"):
             read(path)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_is_refused_at_once_and_left_closed(files: LakeFiles, make: Callable[[Path], None]) -> None:
+    place = files.root / "shots" / "other.parquet"
+    make(place)
+    with pytest.raises((PermissionError, IsADirectoryError)):
+        files.open("lake://shots/other.parquet")
+    links = [Path(entry) for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()]
+    assert place not in [link.readlink() for link in links if link.is_symlink()]
 
 
 def test_an_absolute_path_is_one_in_the_folder(files: LakeFiles) -> None:

@@ -144,6 +144,11 @@ def test_where_nothing_is_found_it_is_said_how_many_films_have_no_lines(lake: La
     assert not search(Query(words={"written": ("nowhere",)}, films=("alien",))).notes
 
 
+def test_of_films_that_have_no_lines_it_is_not_said_that_the_lake_has_none(lake: Lake) -> None:
+    (note,) = Searcher(lake, lake_contracts(lake)).search(Query(words={"written": ("hotel",)}, films=("brazil",))).notes
+    assert note.startswith("none of the films that are searched has a line that is written: docs/manifest.md says how")
+
+
 def test_writing_is_found_apart_from_speech_and_nulls_are_not(lake: Lake) -> None:
     assert places(found(lake, written="astoria")) == [("alien", 0.0)]
     assert found(lake, said="astoria") == []
