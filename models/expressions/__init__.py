@@ -7,7 +7,7 @@ apart (dlib's, whose weights come inside a package) and learns from a few hundre
 of a training: `benchmarks/fer2013.py`.
 
     models:
-      expressions: {labels: expressions}                                    # recogniser, 10 epochs
+      expressions: {labels: expressions}                                    # recogniser, 20 epochs
       expressions: {labels: expressions, config: {network: light}}          # 24 and 16 epochs
 
 Reading order: networks, pretrained, config, features, fitting, predict, scores.
