@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
 
+from cinelake.storage.processes import die_with
 from examples.encode import write_film
 from examples.labels import write_labels
 from examples.reel import Reel
@@ -114,7 +115,8 @@ def _draw_all(out: Path, scripts: list[Film], seconds: float | None, workers: in
         yield from (draw_film(out, script, seconds) for script in missing)
         return
     others = {child.pid for child in multiprocessing.active_children()}
-    pool = ProcessPoolExecutor(min(workers, len(missing)), multiprocessing.get_context("spawn"), _prepare_worker)
+    spawn = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(min(workers, len(missing)), spawn, _prepare_worker, (os.getpid(),))
     try:
         jobs = [pool.submit(_draw_in_worker, out, script, seconds) for script in missing]
         yield from (job.result() for job in as_completed(jobs))
@@ -131,8 +133,9 @@ _STOPPED = threading.Event()
 """Set in a worker that was told to stop: the pool has handed it films before."""
 
 
-def _prepare_worker() -> None:
-    """Ctrl-C is for the process that draws the catalogue, which tells its workers to stop."""
+def _prepare_worker(parent: int) -> None:
+    """Ctrl-C is for the process that draws the catalogue, which tells its workers to stop; they die with it."""
+    die_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _stop)
 

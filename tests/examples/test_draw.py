@@ -15,6 +15,7 @@ from pathlib import Path
 import av
 import dlib
 import numpy as np
+import psutil
 import pytest
 
 from cinelake.storage.processes import import_path
@@ -207,7 +208,19 @@ def test_ctrl_c_ends_films_that_are_being_drawn_and_leaves_nothing_of_them(tmp_p
     assert list((tmp_path / "films").iterdir()) == []
 
 
+@pytest.mark.slow
+def test_who_draws_dies_with_the_catalogue_that_is_killed(tmp_path):
+    draw = f"from examples.draw import draw_catalogue; draw_catalogue({str(tmp_path)!r}, films=4, seed=5, workers=2)"
+    catalogue = subprocess.Popen([sys.executable, "-c", draw], env=os.environ | import_path())
+    while not list(tmp_path.glob("films/*")) and catalogue.poll() is None:
+        time.sleep(0.1)
+    workers = psutil.Process(catalogue.pid).children(recursive=True)
+    catalogue.kill()
+    assert workers and psutil.wait_procs(workers, timeout=60)[1] == []
+
+
 def test_a_worker_that_waits_for_a_film_is_stopped_without_a_word():
-    told = "import signal; from examples import catalogue; catalogue._prepare_worker(); signal.raise_signal(15)"
+    prepared = "from examples import catalogue; catalogue._prepare_worker(os.getppid())"
+    told = f"import os, signal; {prepared}; signal.raise_signal(15)"
     done = subprocess.run([sys.executable, "-c", told], env=os.environ | import_path(), capture_output=True)
     assert (done.stderr, done.stdout) == (b"", b"")
