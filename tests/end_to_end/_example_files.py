@@ -14,6 +14,7 @@ import numpy as np
 import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
+from _annotations import elan
 from PIL import Image
 
 from cinelake.lake.cells import CellWriter, Footer, Lake
@@ -57,18 +58,6 @@ VIA = {
     "view": {"1": {"fid_list": ["1"]}},
     "metadata": {"1_abc": {"vid": "1", "flg": 0, "z": [1.5, 4.25], "xy": [], "av": {"1": "1"}}},
 }
-ELAN = """<?xml version="1.0" encoding="UTF-8"?>
-<ANNOTATION_DOCUMENT AUTHOR="" DATE="2026-11-29T12:00:00+00:00" FORMAT="3.0" VERSION="3.0">
-<HEADER MEDIA_FILE="" TIME_UNITS="milliseconds">
-<MEDIA_DESCRIPTOR MEDIA_URL="file:///C:/films/interview.mp4" MIME_TYPE="video/mp4"/></HEADER>
-<TIME_ORDER><TIME_SLOT TIME_SLOT_ID="ts1" TIME_VALUE="1000"/>
-<TIME_SLOT TIME_SLOT_ID="ts2" TIME_VALUE="2500"/></TIME_ORDER>
-<TIER LINGUISTIC_TYPE_REF="default-lt" TIER_ID="topics" ANNOTATOR="maria"><ANNOTATION>
-<ALIGNABLE_ANNOTATION ANNOTATION_ID="a1" TIME_SLOT_REF1="ts1" TIME_SLOT_REF2="ts2">
-<ANNOTATION_VALUE>chase</ANNOTATION_VALUE>
-</ALIGNABLE_ANNOTATION></ANNOTATION></TIER>
-<LINGUISTIC_TYPE GRAPHIC_REFERENCES="false" LINGUISTIC_TYPE_ID="default-lt" TIME_ALIGNABLE="true"/>
-</ANNOTATION_DOCUMENT>"""
 EDL = """TITLE: markers
 FCM: NON-DROP FRAME
 
@@ -109,7 +98,7 @@ STUDIO = {
 TEXTS = {
     "annotations.xml": CVAT,
     "via_project.json": json.dumps(VIA),
-    "interview.eaf": ELAN,
+    "interview.eaf": elan("interview.mp4"),
     "markers.edl": EDL,
     "project.fcpxml": FCPXML,
     "project-1-at-2026-11-29.json": json.dumps([STUDIO]),
