@@ -26,7 +26,7 @@ from cinelake.engines.observing import WorkerWatch, event_writer
 from cinelake.errors import DecodeTimeout, EngineStopped, EngineUnavailable, FilmError, WorkerLost
 from cinelake.events import Deadline, Event, LengthProbed, WorkerDied
 from cinelake.storage.interrupts import interrupts_held
-from cinelake.storage.processes import THREADS, die_with, in_lasting_thread, why_died
+from cinelake.storage.processes import OPENCV_THREADS, THREADS, die_with, in_lasting_thread, why_died
 from cinelake.storage.slots import VARIABLE, slot_held, slots_folder
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ class PoolBroke(Exception):
 def start_worker(parent: int, devices: str | None, slots: str, threads: int) -> None:
     """Prepare a worker process: it dies with the driver, leaves Ctrl-C to the driver, and sees these GPUs.
 
-    slots: the folder of the pool's slots. threads: of one inference.
+    slots: the folder of the pool's slots. threads: of one inference, and of OpenCV.
 
     Where the system has no memory left, it is killed before what a run cannot do without: driver, server, scheduler.
     """
@@ -218,7 +218,8 @@ def start_worker(parent: int, devices: str | None, slots: str, threads: int) -> 
         score = Path("/proc/self/oom_score_adj")
         score.write_text(str(max(int(score.read_text()), GOES_FIRST)))
     os.environ[VARIABLE] = slots
-    os.environ.setdefault(THREADS, str(threads))
+    for name in (THREADS, OPENCV_THREADS):
+        os.environ.setdefault(name, str(threads))
     if devices is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = devices
 

@@ -273,8 +273,9 @@ class StepRun(FilmCells):
             if later.table not in to_make or set(later.inputs.values()) & (to_make | self.not_made):
                 continue
             with suppress(FilmError), as_film_errors(later.table):  # in its turn it fails again, and that is told
-                following = None if self._is_rekeyed(later) else self._pieces_of(later, scratch)
-                if following:
+                if self._is_rekeyed(later) or self._has_ended(later):
+                    continue
+                if following := self._pieces_of(later, scratch):
                     pieces.then, pieces = following, following
 
     def _has_ended(self, cell: StepCell) -> bool:

@@ -54,6 +54,8 @@ OPEN_FILES = 256
 """Descriptors that one ffmpeg may have open; it needs a dozen."""
 THREADS = "CINELAKE_THREADS"
 """How many threads one inference has; a pool sets it in its processes, where nobody else did."""
+OPENCV_THREADS = "OPENCV_FOR_THREADS_NUM"
+"""OpenCV's own name for how many threads it has; a pool sets it likewise. What it makes is the same with any number."""
 LIBRARIES = ("/usr/lib", "/usr/lib64", "/usr/local/lib", "/lib", "/lib64", "/etc/ld.so.cache", "/nix/store")
 """Where a dynamically linked program finds its libraries."""
 DEVICES = ("/dev/null", "/dev/urandom")

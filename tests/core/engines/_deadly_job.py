@@ -86,6 +86,19 @@ class Inferring(Deadly):
 
 
 @dataclass(frozen=True)
+class Resizing(Deadly):
+    """Tells how many threads OpenCV would resize a picture with."""
+
+    number: int = 0
+
+    def run(self, on_event: OnEvent) -> int:
+        """So many."""
+        import cv2
+
+        return int(cv2.getNumThreads())
+
+
+@dataclass(frozen=True)
 class LimitShown(Event):
     """Progress whose data happen to be named as a deadline's."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from _deadly_job import Borrowing, Inferring
+from _deadly_job import Borrowing, Inferring, Resizing
 
 from cinelake.engines import make_engine
 from cinelake.manifest.document import load_manifest
@@ -51,3 +51,11 @@ def test_an_inference_has_its_workers_share_of_the_processors_however_many_films
 def test_an_inference_has_as_many_threads_as_a_person_says(engine_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CINELAKE_THREADS", "5")
     assert engine_of(1, 1).place(Inferring()) == 5
+
+
+@pytest.mark.parametrize("workers", [PROCESSORS, 2 * PROCESSORS])
+def test_opencv_has_no_more_threads_than_its_workers_share_of_the_processors(
+    engine_of: Any, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    monkeypatch.delenv("OPENCV_FOR_THREADS_NUM", raising=False)
+    assert engine_of(workers, 1).place(Resizing()) == 1

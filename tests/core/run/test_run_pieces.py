@@ -253,6 +253,16 @@ def test_what_needs_a_table_that_is_still_to_be_made_does_not_follow(step: Step,
     assert made.then is run._in_pieces["again"] and made.then.then is None
 
 
+def test_no_pieces_are_made_of_a_table_whose_inputs_have_changed(step: Step, tmp_path: Path) -> None:
+    made, _ = in_pieces(step, tmp_path / "scratch")
+    (cell,) = embeddings_of(step).cells
+    first, changed = replace(cell, table="again"), replace(cell, input_keys={"frames": "planned otherwise"})
+    run = StepRun(replace(step, cells=(first, changed)), lambda _: None)
+    run._helpers = made._all_helpers
+    run._find_next(first, made, tmp_path / "scratch")
+    assert made.then is None and [report.reason for report in run.report.cells] == ["input_changed"]
+
+
 def alike(made: pieces.Pieces) -> pieces.Pieces:
     """Another table of the same rows."""
     of = replace(made._of, cell=replace(made._of.cell, table="again"))
