@@ -31,7 +31,8 @@ Summarise = Callable[[Sequence[FilmScores]], Scores]
 @dataclass(frozen=True)
 class Interval:
     """A score on all films, and the bounds within which it is with a confidence of 95 %; NaN where they are unknown: of
-    fewer than `MIN_UNITS` films, and of a score that so few films define that more of the draws have none."""
+    fewer than `MIN_UNITS` films, of a score that so few films define that more of the draws have none, and of one that
+    is the same on fewer than `MIN_EQUAL` films."""
 
     mean: float
     low: float
@@ -46,7 +47,7 @@ class Interval:
         if math.isnan(self.mean):
             return "undefined (no film here says)"
         if not self.is_known:
-            return f"{self.mean:.3f} (fewer than {MIN_UNITS} films say: no interval)"
+            return f"{self.mean:.3f} (too few films say: no interval)"
         return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
     def to_json(self) -> dict[str, float | None]:
@@ -83,6 +84,7 @@ def bootstrap(
         return _unbounded(summarise(film_scores)[metric])
     values = _scores(film_scores, summarise, metric, draws(len(film_scores), seed))
     found = _interval(summarise(film_scores)[metric], values, len(film_scores))
+    found = without_claims(found, film_scores, summarise, metric)
     if not found.is_known:
         return found
     lowest, highest = min(least, np.nanmin(values)), max(1.0, np.nanmax(values))
@@ -107,6 +109,17 @@ def _scores(film_scores: Sequence[FilmScores], summarise: Summarise, metric: str
 def _saying(film_scores: Sequence[FilmScores], summarise: Summarise, metric: str) -> int:
     """How many films define the score by themselves."""
     return sum(not math.isnan(summarise([film])[metric]) for film in film_scores)
+
+
+def _too_few_equal(found: Interval, film_scores: Sequence[FilmScores], summarise: Summarise, metric: str) -> bool:
+    """Whether so few films are all the same that an interval without a width would claim more than they say."""
+    is_point = math.isclose(found.low, found.high, abs_tol=1e-9)
+    return is_point and _saying(film_scores, summarise, metric) < MIN_EQUAL
+
+
+def without_claims(found: Interval, film_scores: Sequence[FilmScores], summarise: Summarise, metric: str) -> Interval:
+    """The interval as it is shown: without bounds where fewer than `MIN_EQUAL` films say, all the same."""
+    return _unbounded(found.mean) if _too_few_equal(found, film_scores, summarise, metric) else found
 
 
 def _unbounded(mean: float) -> Interval:
@@ -151,7 +164,8 @@ def decide(
     passes, why = _pass(metric, score, gain, over, epsilon)
     if blocked:
         why = "; ".join([why, *(f"{target} is blocked: {reason}" for target, reason in blocked.items())])
-    if math.isclose(gain.low, gain.high, abs_tol=1e-9) and (says := _saying(candidate, summarise, metric)) < MIN_EQUAL:
+    if _too_few_equal(gain, candidate, summarise, metric):
+        says = _saying(candidate, summarise, metric)
         equal = f"the gain is the same on all {says} films that say, which tells little of others: a person decides"
         by_hand = "; ".join(filter(None, [by_hand, equal]))
     if passes and by_hand:
