@@ -6,7 +6,8 @@ from typing import Any
 
 from cinelake.learning.comparison import Comparison
 from cinelake.search.moments import timecode
-from cli.scores import UNDEFINED, number, print_left_out, print_scores
+from cinelake.spec.markdown import UNDEFINED
+from cli.scores import number, print_left_out, print_scores
 from cli.screen import out, table
 
 SHOWN_FILMS = 40

@@ -13,8 +13,9 @@ from cinelake.learning.evaluation import Evaluation, evaluate_version
 from cinelake.learning.evaluation import as_json as evaluation_json
 from cinelake.learning.opinions import judged_by_people
 from cinelake.manifest.document import Manifest, load_manifest
+from cinelake.spec.markdown import UNDEFINED
 from cli.options import HERE, JsonOption, ManifestOption, example
-from cli.scores import SHOWN_FILMS, UNDEFINED, number, print_left_out, print_opinions, print_scores
+from cli.scores import SHOWN_FILMS, number, print_left_out, print_opinions, print_scores
 from cli.screen import err, out, print_json, table, warn
 
 app = typer.Typer(add_completion=False)
