@@ -109,8 +109,12 @@ def print_evaluation(evaluation: Evaluation) -> None:
     candidate = f"{evaluation.model} {evaluation.version}"
     columns = {candidate: evaluation.scores, "baseline": evaluation.baseline, **evaluation.simple}
     print_scores(columns, metric, in_sample=evaluation.in_sample)
-    bounds = f"{evaluation.interval}; beyond the baseline {evaluation.gain} (95 % interval over films)"
-    out.print(f"{metric} {bounds}", markup=False)
+    interval, gain = evaluation.interval, evaluation.gain
+    if evaluation.in_sample:
+        out.print(f"{metric} {number(interval.mean)}; beyond the baseline {number(gain.mean)} (in-sample: no interval)")
+    else:
+        over = " (95 % interval over films)" if interval.is_known or gain.is_known else ""
+        out.print(f"{metric} {interval}; beyond the baseline {gain}{over}", markup=False)
     table(("film", metric), [(film, number(scores.get(metric))) for film, scores in evaluation.by_film.items()])
     if silent := [film for film, scores in evaluation.by_film.items() if math.isnan(scores.get(metric, 0.0))]:
         shown = ", ".join(silent[:SHOWN_FILMS]) + (", …" if len(silent) > SHOWN_FILMS else "")

@@ -81,7 +81,7 @@ def bootstrap(
 ) -> Interval:
     """A score with its interval over films; below `least` and above 1 only as far as draws of films are."""
     if len(film_scores) < MIN_UNITS:
-        return _unbounded(summarise(film_scores)[metric])
+        return unbounded(summarise(film_scores)[metric])
     values = _scores(film_scores, summarise, metric, draws(len(film_scores), seed))
     found = _interval(summarise(film_scores)[metric], values, len(film_scores))
     found = without_claims(found, film_scores, summarise, metric)
@@ -96,7 +96,7 @@ def compare(
 ) -> Interval:
     """Our score minus theirs, both on the same films in every draw."""
     if len(ours) < MIN_UNITS:
-        return _unbounded(summarise(ours)[metric] - summarise(theirs)[metric])
+        return unbounded(summarise(ours)[metric] - summarise(theirs)[metric])
     chosen = draws(len(ours), seed)
     difference = _scores(ours, summarise, metric, chosen) - _scores(theirs, summarise, metric, chosen)
     return _interval(summarise(ours)[metric] - summarise(theirs)[metric], difference, len(ours))
@@ -119,10 +119,11 @@ def _too_few_equal(found: Interval, film_scores: Sequence[FilmScores], summarise
 
 def without_claims(found: Interval, film_scores: Sequence[FilmScores], summarise: Summarise, metric: str) -> Interval:
     """The interval as it is shown: without bounds where fewer than `MIN_EQUAL` films say, all the same."""
-    return _unbounded(found.mean) if _too_few_equal(found, film_scores, summarise, metric) else found
+    return unbounded(found.mean) if _too_few_equal(found, film_scores, summarise, metric) else found
 
 
-def _unbounded(mean: float) -> Interval:
+def unbounded(mean: float) -> Interval:
+    """A score without an interval."""
     return Interval(float(mean), math.nan, math.nan)
 
 
@@ -132,7 +133,7 @@ def _interval(mean: float, values: Array, films: int) -> Interval:
     defined = values[~np.isnan(values)]
     # Of many films one alone may define the score: all draws that hold it are the same, and would be a sure interval
     if math.isnan(mean) or len(defined) < CONFIDENCE * len(values):
-        return _unbounded(mean)
+        return unbounded(mean)
     tail = (1 - CONFIDENCE) / 2
     low, high = np.percentile(defined, [100 * tail, 100 * (1 - tail)])
     half = float(stdtrit(films - 1, 1 - tail)) * float(np.std(defined)) * math.sqrt(films / (films - 1))
